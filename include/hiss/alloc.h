@@ -1,0 +1,32 @@
+/* Memory: counted allocation and arenas. */
+#ifndef HISS_ALLOC_H
+#define HISS_ALLOC_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* Allocate zeroed memory aligned to 64 bytes. Never returns NULL: when the system refuses, one error line names
+ * the size and the process ends with 70. bytes may be 0. Thread-safe. Not collective. */
+void *hiss_alloc(size_t bytes);
+#define hiss_new(type, count) ((type *)hiss_alloc(sizeof(type) * (size_t)(count)))
+
+/* Release memory from hiss_alloc; NULL is allowed. */
+void hiss_free(void *memory);
+
+/* Number of blocks from hiss_alloc that are not yet freed, over all threads: 0 after a clean shutdown. */
+int64_t hiss_alloc_live(void);
+
+/* While sealed, hiss_alloc on this thread is a bug (asserts unless NDEBUG). The training loop seals itself after
+ * its first step. Per thread. */
+void hiss_alloc_seal(bool sealed);
+
+/* An arena: many allocations, one release. Memory is zeroed, aligned to 64 bytes. Not thread-safe. */
+typedef struct hiss_arena hiss_arena;
+hiss_arena *hiss_arena_create(void);
+void *hiss_arena_alloc(hiss_arena *arena, size_t bytes);
+char *hiss_arena_text(hiss_arena *arena, const char *text); /* copy of a string; NULL gives NULL */
+char *hiss_arena_format(hiss_arena *arena, const char *format, ...) __attribute__((format(printf, 2, 3)));
+void hiss_arena_destroy(hiss_arena *arena); /* NULL is allowed */
+
+#endif

@@ -1,0 +1,75 @@
+/* Configuration as tables of rows.
+ *
+ * A module that has settings declares a struct, and a table with one row per setting. Parsing, validation, --help,
+ * the resolved config and the messages about unknown keys all derive from the table. The same rows describe command
+ * line options ("key" is then --key). Not collective. */
+#ifndef HISS_CONFIG_H
+#define HISS_CONFIG_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include "hiss/status.h"
+#include "hiss/yaml.h"
+
+typedef enum hiss_row_type {
+    HISS_INT,    /* int64_t; also 4KiB, 1MiB, 2GiB */
+    HISS_FLOAT,  /* double */
+    HISS_BOOL,   /* bool; true or false */
+    HISS_STRING, /* const char *, owned by the config; default NULL gives NULL */
+    HISS_CHOICE, /* int: index into choices */
+    HISS_NODE,   /* const hiss_yaml *: a subtree the owner reads itself; absent gives NULL */
+} hiss_row_type;
+
+typedef struct hiss_row {
+    const char *key; /* within its section */
+    hiss_row_type type;
+    size_t offset;        /* of the field in the owner's struct */
+    const char *standard; /* default as text; for INT, FLOAT, CHOICE: NULL means the user must give it */
+    double min, max;      /* INT and FLOAT, inclusive; both 0: no bound */
+    const char *choices;  /* CHOICE: "one|two|three" */
+    const char *help;     /* one line */
+} hiss_row;
+
+#define HISS_COUNT(array) ((int)(sizeof(array) / sizeof((array)[0])))
+
+typedef struct hiss_config hiss_config;
+
+/* Read a file, or start empty when path is NULL. Destroy also frees strings and nodes handed out. */
+hiss_status hiss_config_read(const char *path, hiss_config **out, hiss_error *err);
+hiss_status hiss_config_parse(const char *name, const char *text, hiss_config **out, hiss_error *err);
+void hiss_config_destroy(hiss_config *config);
+
+/* Apply "section.key=value" over the file, as --set does; messages then say "--set section.key". The value is YAML. */
+hiss_status hiss_config_set(hiss_config *config, const char *assignment, hiss_error *err);
+
+/* Fill the struct from section ("" is the top level; "optim.generator" a nested one) and note its keys as known.
+ * Errors name file:line:column, what was expected and what was found. May be called before other sections. */
+hiss_status hiss_config_section(hiss_config *config, const char *section, const hiss_row *rows, int count, void *fields,
+                                hiss_error *err);
+/* Whether the user wrote anything under section (or section.key). */
+bool hiss_config_has(const hiss_config *config, const char *section);
+/* After all sections: an error for the first key nobody asked for, naming the nearest known key. */
+hiss_status hiss_config_finish(hiss_config *config, hiss_error *err);
+/* The resolved config: every known key with its value, as YAML that reads back to the same values. Owned by config. */
+const char *hiss_config_resolved(hiss_config *config);
+
+/* Print rows as help: key, type, default, range or choices, help. */
+void hiss_rows_help(FILE *stream, const char *section, const hiss_row *rows, int count);
+
+/* Parse command line arguments by rows: --key value, --key=value, --flag and --no-flag for BOOL. "--set" style
+ * repeated options are HISS_STRING rows whose key ends in '*': their values are collected into repeated[] instead.
+ *   positional  out  up to max_positional words; *npositional their number; more are an error
+ *   repeated    out  up to max_repeated; may be NULL when no row is repeated
+ * Strings point into argv. */
+typedef struct hiss_arguments {
+    const char **positional;
+    int npositional, max_positional;
+    const char **repeated;
+    int nrepeated, max_repeated;
+} hiss_arguments;
+hiss_status hiss_options_parse(const hiss_row *rows, int count, int argc, char **argv, void *fields,
+                               hiss_arguments *rest, hiss_error *err);
+
+#endif

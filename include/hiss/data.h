@@ -1,0 +1,163 @@
+/* Data sets in HDF5, shards, batches, augmentation. HDF5 is used in src/data/h5.c only, behind one lock, so any thread
+ * may call. Data knows neither MPI nor ranks: it takes lanes as plain numbers. Nothing here is collective. */
+#ifndef HISS_DATA_H
+#define HISS_DATA_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "hiss/config.h"
+#include "hiss/rng.h"
+#include "hiss/status.h"
+
+/* ---- HDF5 files as named arrays: for data sets and checkpoints ---- */
+
+typedef enum hiss_dtype { HISS_U8, HISS_I16, HISS_I32, HISS_I64, HISS_F32 } hiss_dtype;
+
+typedef struct hiss_h5 hiss_h5;
+enum { HISS_H5_NDIM = 5 };
+typedef struct hiss_h5_info {
+    hiss_dtype dtype;
+    int ndim;
+    int64_t dim[HISS_H5_NDIM];
+} hiss_h5_info;
+
+hiss_status hiss_h5_open(const char *path, hiss_h5 **out, hiss_error *err);   /* read only */
+hiss_status hiss_h5_create(const char *path, hiss_h5 **out, hiss_error *err); /* truncates */
+hiss_status hiss_h5_close(hiss_h5 *file, hiss_error *err);                    /* flushes; NULL is allowed */
+bool hiss_h5_has(hiss_h5 *file, const char *dataset);
+/* Errors name file, data set, expected and found, and list the data sets that exist when it is missing. */
+hiss_status hiss_h5_look(hiss_h5 *file, const char *dataset, hiss_h5_info *info, hiss_error *err);
+/* Rows [begin, begin + count) of the first dimension; dtype must be the file's own, else an error. */
+hiss_status hiss_h5_read(hiss_h5 *file, const char *dataset, hiss_dtype dtype, int64_t begin, int64_t count, void *out,
+                         hiss_error *err);
+/* Create a data set (groups in its path are made). chunk_rows 0: contiguous. deflate 0..9. Then write rows. */
+hiss_status hiss_h5_define(hiss_h5 *file, const char *dataset, const hiss_h5_info *info, int64_t chunk_rows,
+                           int deflate, hiss_error *err);
+hiss_status hiss_h5_write(hiss_h5 *file, const char *dataset, hiss_dtype dtype, int64_t begin, int64_t count,
+                          const void *rows, hiss_error *err);
+/* Attributes of a data set, or of the file when dataset is "/". Text out must be freed with hiss_free. */
+hiss_status hiss_h5_set_text(hiss_h5 *file, const char *dataset, const char *name, const char *text, hiss_error *err);
+hiss_status hiss_h5_get_text(hiss_h5 *file, const char *dataset, const char *name, char **text, hiss_error *err);
+hiss_status hiss_h5_set_i64(hiss_h5 *file, const char *dataset, const char *name, int64_t value, hiss_error *err);
+hiss_status hiss_h5_get_i64(hiss_h5 *file, const char *dataset, const char *name, int64_t *value, hiss_error *err);
+/* Call visit for every data set of the file, in name order. A status other than HISS_OK stops and is returned. */
+typedef hiss_status (*hiss_h5_visit)(void *user, const char *dataset, const hiss_h5_info *info, hiss_error *err);
+hiss_status hiss_h5_each(hiss_h5 *file, hiss_h5_visit visit, void *user, hiss_error *err);
+
+/* ---- a data set of images ---- */
+
+typedef struct hiss_data_options { /* section "data" */
+    const char *file;              /* HDF5 file with the training samples */
+    const char *images;            /* data set name, uint8 [n,H,W,C] or [n,H,W] */
+    const char *labels;            /* data set name, integer [n]; optional in the file */
+    int order; /* file: shards are contiguous rows of the file; permuted: rows go to shards by a keyed permutation */
+    int mode;  /* auto | memory | stream */
+    int64_t memory; /* bytes of pixels a rank may hold; auto streams beyond it */
+    int64_t window; /* samples shuffled together; 0: the whole shard */
+    int64_t limit;  /* use only the first so many samples; 0: all */
+    bool verify;    /* check the recorded checksum at start */
+} hiss_data_options;
+extern const hiss_row hiss_data_rows[];
+extern const int hiss_data_nrows;
+
+typedef struct hiss_dataset hiss_dataset;
+/* Open and verify: exists, dtype, shape, n >= 1, checksum when recorded and options->verify. Reads no pixels except for
+ * the checksum. The error text says what to do. */
+hiss_status hiss_dataset_open(const hiss_data_options *options, uint64_t seed, hiss_dataset **out, hiss_error *err);
+void hiss_dataset_close(hiss_dataset *set);
+int64_t hiss_dataset_count(const hiss_dataset *set); /* n, after limit */
+void hiss_dataset_shape(const hiss_dataset *set, int64_t *H, int64_t *W, int64_t *C);
+bool hiss_dataset_labelled(const hiss_dataset *set);
+int64_t hiss_dataset_classes(const hiss_dataset *set);      /* 1 + largest label; 0 without labels */
+const char *hiss_dataset_identity(const hiss_dataset *set); /* recorded checksum of the file, else size and shape */
+/* Read samples [begin, begin+count) (positions after `order`) for evaluation: pixels [count,H,W,C], labels [count] or
+ * NULL. Thread-safe. */
+hiss_status hiss_dataset_read(hiss_dataset *set, int64_t begin, int64_t count, uint8_t *pixels, int32_t *labels,
+                              hiss_error *err);
+
+/* ---- shards and batches ---- */
+
+/* A sample's index is its position after `order` (its row in the file when order is file). Lane l's shard is
+ * [shards[l], shards[l+1]) of hiss_shards. Steps per epoch = floor(smallest shard / m). */
+void hiss_shards(int64_t n, int64_t lanes, int64_t *shards /*[L+1]*/);
+
+typedef struct hiss_batch { /* m samples of one lane at one step; pointers are valid until the lane's next batch */
+    int64_t m;
+    const int64_t *sample;        /* [m] sample indices */
+    const uint8_t *const *pixels; /* [m] -> [H,W,C] */
+    const int32_t *label;         /* [m], or NULL without labels */
+} hiss_batch;
+
+/* Loader of the lanes [first_lane, end_lane) of L. In memory mode the shards are read now; in stream mode a prefetch
+ * thread reads ahead into a ring of `depth` steps. Both give the same batches. */
+typedef struct hiss_loader hiss_loader;
+typedef struct hiss_loader_options {
+    hiss_dataset *set;
+    const hiss_data_options *data;
+    uint64_t seed;
+    int64_t lanes, first_lane, end_lane, m;
+} hiss_loader_options;
+hiss_status hiss_loader_create(const hiss_loader_options *options, hiss_loader **out, hiss_error *err);
+void hiss_loader_destroy(hiss_loader *loader);
+bool hiss_loader_streams(const hiss_loader *loader);
+int64_t hiss_loader_steps(const hiss_loader *loader); /* steps per epoch */
+/* Make (epoch, step) the next one; streaming starts there. Within an epoch, the order of lane l's shard is the keyed
+ * permutation (seed, HISS_FOR_SHUFFLE, epoch, l), windowed by options->data->window. */
+void hiss_loader_seek(hiss_loader *loader, int64_t epoch, int64_t step);
+/* Main thread: enter the next step (waits for the prefetch thread in stream mode); then batches of all local lanes can
+ * be fetched from any thread until the next call. epoch and step are those of the step entered. Errors are those of
+ * reading. */
+hiss_status hiss_loader_next(hiss_loader *loader, int64_t *epoch, int64_t *step, hiss_error *err);
+hiss_batch hiss_loader_batch(hiss_loader *loader, int64_t lane);
+double hiss_loader_waited(const hiss_loader *loader); /* seconds next() has waited so far */
+
+/* ---- augmentation ---- */
+
+typedef struct hiss_augment_options { /* section "augment" */
+    int64_t height, width;            /* size of the network's input; 0: that of the data */
+    double shift;                     /* random shift, pixels of the input, each direction */
+    double scale_min, scale_max;      /* side of the sampled window / side of the image; below 1 zooms in */
+    double rotate;                    /* degrees, each direction */
+    bool flip;                        /* mirror with probability 1/2 */
+    double contrast;                  /* multiply by 1 - c .. 1 + c */
+    int crop;         /* window | random: `random` cuts height x width at a uniform offset (no resampling
+                         when the other knobs are off), `window` samples the whole image affinely */
+    int normalize;    /* fixed | image: (x - mean) / std with the two below, or each image's own */
+    double mean, std; /* of pixels in 0..1 */
+} hiss_augment_options;
+extern const hiss_row hiss_augment_rows[];
+extern const int hiss_augment_nrows;
+
+/* Check the options against image size; fill height and width when 0. */
+hiss_status hiss_augment_check(hiss_augment_options *options, int64_t H, int64_t W, hiss_error *err);
+/* Sample one training view: out[height,width,C] from pixels[H,W,C], drawing only from rng. One affine map (shift,
+ * scale, rotation, flip) with bilinear sampling, zeros outside, then contrast, then normalisation. Thread-safe. */
+void hiss_augment_sample(const hiss_augment_options *options, int64_t H, int64_t W, int64_t C, const uint8_t *pixels,
+                         hiss_rng *rng, float *out);
+/* The evaluation view: the centre height x width (whole image when sizes agree), normalised alike. Thread-safe. */
+void hiss_augment_center(const hiss_augment_options *options, int64_t H, int64_t W, int64_t C, const uint8_t *pixels,
+                         float *out);
+
+/* ---- hiss prepare ---- */
+
+typedef struct hiss_prepare_options {
+    const char *output; /* HDF5 file to write (durably) */
+    int64_t seed;       /* of the recorded shuffle; shuffle false keeps the order */
+    bool shuffle;
+    int64_t chunk;                   /* rows per chunk; 0: contiguous */
+    int64_t deflate;                 /* 0..9 */
+    int64_t height, width, channels; /* folders: size of the stored images (short side scaled, then centre crop) */
+} hiss_prepare_options;
+/* idx files, plain or gzip. labels may be NULL. */
+hiss_status hiss_prepare_idx(const hiss_prepare_options *options, const char *images, const char *labels,
+                             hiss_error *err);
+/* A folder of JPEG, PNG, PPM/PGM images; sub-folders, sorted by name, become labels 0, 1, ... */
+hiss_status hiss_prepare_folder(const hiss_prepare_options *options, const char *folder, hiss_error *err);
+
+/* ---- pictures ---- */
+
+/* Write pixels[H,W,C] (C 1 or 3) as PNG, durably (libpng, in src/data/image.c). */
+hiss_status hiss_write_png(const char *path, int64_t H, int64_t W, int64_t C, const uint8_t *pixels, hiss_error *err);
+
+#endif

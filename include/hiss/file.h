@@ -1,0 +1,22 @@
+/* Files that are there whole or not at all. Not collective.
+ * A durable file is written under a temporary name in the same directory, flushed, fsynced, renamed over the final
+ * name, and the directory fsynced. */
+#ifndef HISS_FILE_H
+#define HISS_FILE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "hiss/status.h"
+
+bool hiss_file_exists(const char *path);
+hiss_status hiss_make_directories(const char *path, hiss_error *err); /* like mkdir -p */
+
+/* Write the temporary name of path ("DIR/.NAME.tmp-PID") into out[size]. */
+void hiss_file_temporary(const char *path, char *out, size_t size);
+/* fsync the finished temporary file, rename it to path, fsync the directory; on failure the temporary is removed. */
+hiss_status hiss_file_publish(const char *temporary, const char *path, hiss_error *err);
+/* Durable write of a whole text. */
+hiss_status hiss_file_write_text(const char *path, const char *text, hiss_error *err);
+
+#endif

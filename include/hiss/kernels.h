@@ -1,0 +1,108 @@
+/* Kernels: the arithmetic of one layer on one lane, single-threaded, behind one dispatch table.
+ *
+ * `hiss_kernels_ref` is plain C, written to be obviously right: the oracle of the tests and the fallback.
+ * `hiss_kernels_blas` starts as a copy of it and overlays what it does faster.
+ *
+ * Common contract: all arrays float32 (unless said), contiguous, NHWC, not owned, no aliasing unless said. Results
+ * depend on shapes and values only. A backward kernel with `accumulate` adds to its outputs when it is true and
+ * overwrites them when false. No kernel allocates: what it needs it takes from `scratch`, whose length in floats
+ * the matching _scratch function gives (64-byte aligned, contents undefined before and after). Not collective. */
+#ifndef HISS_KERNELS_H
+#define HISS_KERNELS_H
+
+#include "hiss/tensor.h"
+
+/* A 2-d convolution x[N,H,W,C] * w[F,R,S,C] -> y[N,P,Q,F], P = (H + 2 pad - R) / stride + 1, Q alike. */
+typedef struct hiss_conv {
+    int64_t N, H, W, C, F, R, S, stride, pad, P, Q;
+} hiss_conv;
+
+/* A 2-d pooling x[N,H,W,C] -> y[N,P,Q,C] over windows of size x size. Max pooling pads with minus infinity; average
+ * pooling divides by size*size (padding counts as zeros). P = (H + 2 pad - size) / stride + 1 (floor). */
+typedef struct hiss_pool {
+    int64_t N, H, W, C, size, stride, pad, P, Q;
+} hiss_pool;
+
+typedef enum hiss_activation { HISS_RELU, HISS_LEAKY_RELU, HISS_SIGMOID, HISS_TANH } hiss_activation;
+
+typedef struct hiss_kernels {
+    const char *name;
+
+    /* C[M,N] = alpha op(A)[M,K] op(B)[K,N] + beta C, row-major with leading dimensions; beta = 0 ignores old C. */
+    void (*gemm)(bool transpose_a, bool transpose_b, int64_t M, int64_t N, int64_t K, float alpha, const float *A,
+                 int64_t lda, const float *B, int64_t ldb, float beta, float *C, int64_t ldc);
+
+    size_t (*conv2d_scratch)(const hiss_conv *c); /* floats, enough for all three */
+    /* bias[F] or NULL. */
+    void (*conv2d_forward)(const hiss_conv *c, const float *x, const float *w, const float *bias, float *y,
+                           float *scratch);
+    void (*conv2d_backward_data)(const hiss_conv *c, const float *dy, const float *w, float *dx, bool accumulate,
+                                 float *scratch);
+    void (*conv2d_backward_weight)(const hiss_conv *c, const float *x, const float *dy, float *dw, bool accumulate,
+                                   float *scratch);
+
+    /* out[N] (+)= sum over rows of x[M,N]: bias gradients. */
+    void (*column_sum)(int64_t M, int64_t N, const float *x, float *out, bool accumulate);
+    /* y[M,N] = x[M,N] + bias[N]; y may be x. */
+    void (*add_bias)(int64_t M, int64_t N, const float *x, const float *bias, float *y);
+
+    /* argmax[N,P,Q,C]: index into x's image (h*W + w) of the maximum, the first one on ties. */
+    void (*max_pool_forward)(const hiss_pool *p, const float *x, float *y, int32_t *argmax);
+    void (*max_pool_backward)(const hiss_pool *p, const float *dy, const int32_t *argmax, float *dx, bool accumulate);
+    void (*average_pool_forward)(const hiss_pool *p, const float *x, float *y);
+    void (*average_pool_backward)(const hiss_pool *p, const float *dy, float *dx, bool accumulate);
+
+    /* BatchNorm over rows of x[M,C] (Ioffe & Szegedy 2015, algorithm 1): y = gamma (x - mean) / sqrt(var + eps) + beta,
+     * mean and (biased) var of this lane. gamma, beta [C] or NULL (then 1, 0).
+     *   mean, inverse[C]  out  mean and 1/sqrt(var + eps), kept for backward
+     *   variance[C]       out  unbiased variance (divided by M-1; by 1 when M is 1), for the running statistics
+     * y may be x only in _eval. */
+    void (*batch_norm_train)(int64_t M, int64_t C, const float *x, const float *gamma, const float *beta, float eps,
+                             float *y, float *mean, float *inverse, float *variance);
+    void (*batch_norm_eval)(int64_t M, int64_t C, const float *x, const float *gamma, const float *beta, float eps,
+                            const float *mean, const float *variance, float *y);
+    /* dgamma, dbeta [C], dx [M,C]: each may be NULL when not wanted. scratch: 4*C floats. */
+    void (*batch_norm_backward)(int64_t M, int64_t C, const float *x, const float *dy, const float *gamma,
+                                const float *mean, const float *inverse, float *dx, bool accumulate_dx, float *dgamma,
+                                float *dbeta, bool accumulate_parameters, float *scratch);
+
+    /* y may be x. slope is used by HISS_LEAKY_RELU only. Backward uses the output y; dx may be dy when not
+     * accumulating. At a kink the gradient is that of the negative side. */
+    void (*activation_forward)(hiss_activation kind, int64_t count, float slope, const float *x, float *y);
+    void (*activation_backward)(hiss_activation kind, int64_t count, float slope, const float *y, const float *dy,
+                                float *dx, bool accumulate);
+
+    /* Rows z = x / max(|x|, eps); norm[M] out, kept for backward: dx = (dz - z (z . dz)) / norm. */
+    void (*l2_normalize_forward)(int64_t M, int64_t D, float eps, const float *x, float *z, float *norm);
+    void (*l2_normalize_backward)(int64_t M, int64_t D, float eps, const float *z, const float *norm, const float *dz,
+                                  float *dx, bool accumulate);
+
+    /* loss = mean over M rows of -log softmax(x)[label]; probability[M,D] out, kept for backward.
+     * Backward: dx (+)= dloss/M * (probability - onehot(label)). Labels in 0..D-1 (asserted). */
+    void (*softmax_cross_entropy_forward)(int64_t M, int64_t D, const float *x, const int32_t *label,
+                                          float *probability, float *loss);
+    void (*softmax_cross_entropy_backward)(int64_t M, int64_t D, const float *probability, const int32_t *label,
+                                           float dloss, float *dx, bool accumulate);
+
+    /* loss = scale * sum (a - b)^2.  Backward: da (+)= dloss * 2 scale (a - b); db its negative; each may be NULL. */
+    void (*squared_loss_forward)(int64_t count, float scale, const float *a, const float *b, float *loss);
+    void (*squared_loss_backward)(int64_t count, float scale, const float *a, const float *b, float dloss, float *da,
+                                  bool accumulate_da, float *db, bool accumulate_db);
+
+    /* y = a x + b y; b = 0 ignores old y. */
+    void (*axpby)(int64_t count, float a, const float *x, float b, float *y);
+    /* y = a * b elementwise, or y += a * b. */
+    void (*multiply)(int64_t count, const float *a, const float *b, float *y, bool accumulate);
+} hiss_kernels;
+
+const hiss_kernels *hiss_kernels_ref(void);
+const hiss_kernels *hiss_kernels_blas(void);
+const hiss_kernels *hiss_kernels_named(const char *name); /* "ref", "blas"; NULL when unknown */
+
+/* Make BLAS single-threaded for the calling thread, whatever library and environment; every thread that runs kernels
+ * calls it once first. Thread-safe. */
+void hiss_kernels_enter_thread(void);
+/* Library and core type, for the run's identity, e.g. "OpenBLAS 0.3.21 Zen". Static storage. */
+const char *hiss_kernels_identity(void);
+
+#endif

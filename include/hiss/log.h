@@ -1,0 +1,22 @@
+/* The log: the one piece of global state. Lines go to stderr, so that stdout carries results only.
+ *
+ * Output budget of a clean run, per rank: ERROR none, WARNING none, INFO some tens of lines on rank 0 only,
+ * DEBUG a few lines per step. */
+#ifndef HISS_LOG_H
+#define HISS_LOG_H
+
+typedef enum hiss_log_level { HISS_LOG_ERROR, HISS_LOG_WARNING, HISS_LOG_INFO, HISS_LOG_DEBUG } hiss_log_level;
+
+/* Set the most talkative level shown, and whose log this is. Ranks other than 0 show only ERROR, and WARNING
+ * lines, each prefixed by the rank. Not collective; call once at start, before threads exist. */
+void hiss_log_setup(hiss_log_level level, int rank);
+
+/* Write one line (a newline is added). Thread-safe. Not collective. */
+void hiss_log(hiss_log_level level, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+#define hiss_error_line(...) hiss_log(HISS_LOG_ERROR, __VA_ARGS__)
+#define hiss_warn(...)       hiss_log(HISS_LOG_WARNING, __VA_ARGS__)
+#define hiss_info(...)       hiss_log(HISS_LOG_INFO, __VA_ARGS__)
+#define hiss_debug(...)      hiss_log(HISS_LOG_DEBUG, __VA_ARGS__)
+
+#endif

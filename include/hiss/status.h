@@ -1,0 +1,29 @@
+/* Status codes and error texts.
+ *
+ * Every function that can fail for a reason outside this program (a user's config, data, file, the system)
+ * returns a hiss_status and writes one line into the caller's hiss_error. Bugs of our own assert.
+ * Only src/cli ends the process. */
+#ifndef HISS_STATUS_H
+#define HISS_STATUS_H
+
+typedef enum hiss_status {
+    HISS_OK = 0,
+    HISS_EUSER,     /* the user's config, command line or data is wrong: exit 2 */
+    HISS_ESYSTEM,   /* a file, memory or system call failed: exit 2 */
+    HISS_EINTERNAL, /* hiss itself is wrong: exit 70 */
+    HISS_EREQUEUE   /* checkpointed on request, please start again: exit 85 */
+} hiss_status;
+
+typedef struct hiss_error {
+    hiss_status code;
+    char text[1024]; /* one line: what, where, expected, found, what to do; empty when code is HISS_OK */
+} hiss_error;
+
+/* Write a formatted text into err and return code. Not collective.
+ *   err  out  NULL: only the code is returned */
+hiss_status hiss_fail(hiss_error *err, hiss_status code, const char *format, ...) __attribute__((format(printf, 3, 4)));
+
+/* Process exit code of a status: 0, 2, 2, 70, 85. Not collective. */
+int hiss_exit_code(hiss_status status);
+
+#endif

@@ -1,0 +1,28 @@
+/* A YAML document as a tree with source positions. libyaml is used in src/base/yaml.c only. Not collective. */
+#ifndef HISS_YAML_H
+#define HISS_YAML_H
+
+#include "hiss/alloc.h"
+#include "hiss/status.h"
+
+typedef enum hiss_yaml_kind { HISS_YAML_SCALAR, HISS_YAML_LIST, HISS_YAML_MAP } hiss_yaml_kind;
+
+typedef struct hiss_yaml hiss_yaml;
+struct hiss_yaml {
+    hiss_yaml_kind kind;
+    const char *file;        /* name for messages */
+    int line, column;        /* from 1 */
+    const char *key;         /* in a map: this entry's key; else NULL */
+    const char *text;        /* scalar: its text; else NULL */
+    bool quoted;             /* scalar was quoted: always a string */
+    hiss_yaml *first, *next; /* children of a list or map; next sibling */
+};
+
+/* Parse; every node lives in arena. Duplicate keys, anchors, aliases, tags and a second document are errors
+ * (file:line:column). An empty document is an empty map. */
+hiss_status hiss_yaml_read(hiss_arena *arena, const char *path, hiss_yaml **root, hiss_error *err);
+hiss_status hiss_yaml_parse(hiss_arena *arena, const char *name, const char *text, hiss_yaml **root, hiss_error *err);
+/* Entry of a map by key; NULL when map is NULL, is not a map, or has no such key. */
+const hiss_yaml *hiss_yaml_get(const hiss_yaml *map, const char *key);
+
+#endif

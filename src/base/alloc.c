@@ -1,0 +1,102 @@
+/* Counted allocation, and arenas as chains of blocks that double in size. */
+#include "hiss/alloc.h"
+
+#include <assert.h>
+#include <stdarg.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "hiss/log.h"
+#include "hiss/status.h"
+
+enum { ALIGNMENT = 64, FIRST_BLOCK = 1 << 14 };
+
+static _Atomic int64_t live;
+static _Thread_local bool sealed;
+
+void *hiss_alloc(size_t bytes) {
+    assert(!sealed && "allocation inside the training loop");
+    size_t rounded = bytes > SIZE_MAX - ALIGNMENT ? SIZE_MAX : (bytes + ALIGNMENT) / ALIGNMENT * ALIGNMENT;
+    void *memory = rounded == SIZE_MAX ? NULL : aligned_alloc(ALIGNMENT, rounded);
+    if (!memory) {
+        hiss_error_line("out of memory: could not get %zu bytes; use fewer lanes per rank, or more memory", bytes);
+        exit(hiss_exit_code(HISS_EINTERNAL));
+    }
+    memset(memory, 0, rounded);
+    atomic_fetch_add(&live, 1);
+    return memory;
+}
+
+void hiss_free(void *memory) {
+    if (memory) {
+        atomic_fetch_sub(&live, 1);
+        free(memory);
+    }
+}
+
+int64_t hiss_alloc_live(void) {
+    return atomic_load(&live);
+}
+
+void hiss_alloc_seal(bool seal) {
+    sealed = seal;
+}
+
+typedef struct block {
+    struct block *next;
+    size_t size, used;
+    char padding[ALIGNMENT - sizeof(void *) - 2 * sizeof(size_t)];
+    char bytes[];
+} block;
+
+struct hiss_arena {
+    block *head;
+};
+
+hiss_arena *hiss_arena_create(void) {
+    return hiss_new(hiss_arena, 1);
+}
+
+void *hiss_arena_alloc(hiss_arena *arena, size_t bytes) {
+    size_t need = (bytes + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
+    if (!arena->head || arena->head->size - arena->head->used < need) {
+        size_t size = arena->head ? 2 * arena->head->size : FIRST_BLOCK;
+        while (size < need) {
+            size *= 2;
+        }
+        block *fresh = hiss_alloc(sizeof(block) + size);
+        fresh->size = size;
+        fresh->next = arena->head;
+        arena->head = fresh;
+    }
+    void *memory = arena->head->bytes + arena->head->used;
+    arena->head->used += need;
+    return memory;
+}
+
+char *hiss_arena_text(hiss_arena *arena, const char *text) {
+    return text ? strcpy(hiss_arena_alloc(arena, strlen(text) + 1), text) : NULL;
+}
+
+char *hiss_arena_format(hiss_arena *arena, const char *format, ...) {
+    va_list arguments, again;
+    va_start(arguments, format);
+    va_copy(again, arguments);
+    int length = vsnprintf(NULL, 0, format, arguments);
+    char *text = hiss_arena_alloc(arena, (size_t)length + 1);
+    vsnprintf(text, (size_t)length + 1, format, again);
+    va_end(again);
+    va_end(arguments);
+    return text;
+}
+
+void hiss_arena_destroy(hiss_arena *arena) {
+    for (block *b = arena ? arena->head : NULL; b;) {
+        block *next = b->next;
+        hiss_free(b);
+        b = next;
+    }
+    hiss_free(arena);
+}
