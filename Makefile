@@ -1,45 +1,208 @@
 # hiss: one non-recursive Makefile. `make help` lists the targets.
-BUILD ?= build
-CC ?= gcc
+#
+# Everything built lies under $(BUILD). Objects are rebuilt when a source, a header they include or the flags change.
+
+# ---- settings ---------------------------------------------------------------------------------------------------
+
+BUILD   ?= build
+PREFIX  ?= /usr/local
+DESTDIR ?=
 ifeq ($(origin CC),default)
 CC := gcc
 endif
+# Instruction set of the nodes that will run the program: native is that of this machine.
 ARCH ?= native
-OPT ?= -O3 -march=$(ARCH)
-WARN := -Wall -Wextra -Wshadow -Wconversion
-PKGS := ompi-c yaml-0.1 libpng libjpeg zlib libcrypto
-CPPFLAGS += -Iinclude -Isrc -D_POSIX_C_SOURCE=200809L -D_DEFAULT_SOURCE
-CFLAGS += -std=c11 -g $(OPT) $(WARN) -pthread $(shell pkg-config --cflags ompi-c hdf5 openblas yaml-0.1 libpng libcrypto 2>/dev/null)
-LDLIBS += $(shell pkg-config --libs ompi-c hdf5 openblas yaml-0.1 libpng libjpeg zlib libcrypto 2>/dev/null) -ldl -lm
-MODULES := base tensor graph nn data assign dist objective train eval cli
+OPT  ?= -O3 -march=$(ARCH)
+# RELEASE=1 compiles the assertions out; WERROR=-Werror turns warnings into errors; V=1 shows whole commands.
+RELEASE ?=
+WERROR  ?=
+V       ?=
 
-LIB_SRC := $(filter-out src/cli/%,$(wildcard $(MODULES:%=src/%/*.c) src/objective/*/*.c))
-CLI_SRC := $(wildcard src/cli/*.c)
+VERSION := 0.1.0
+
+# ---- flags ------------------------------------------------------------------------------------------------------
+
+# Where the libraries are: pkg-config, or what a module put on the compiler's path (tools/deps knows).
+# Expanded once, and only by goals that compile.
+DEPS_CFLAGS = $(eval DEPS_CFLAGS := $$(shell CC='$(CC)' tools/deps cflags))$(DEPS_CFLAGS)
+DEPS_LIBS   = $(eval DEPS_LIBS := $$(shell CC='$(CC)' tools/deps libs))$(DEPS_LIBS)
+
+WARN := -Wall -Wextra -Wshadow -Wconversion
+# No -ffast-math, no contraction: the bits must not depend on what the compiler finds worth fusing.
+ALL_CPPFLAGS = -Iinclude -Isrc -I$(BUILD)/gen -D_POSIX_C_SOURCE=200809L -D_DEFAULT_SOURCE $(if $(RELEASE),-DNDEBUG) \
+               $(CPPFLAGS)
+ALL_CFLAGS   = -std=c11 -g $(OPT) -ffp-contract=off -pthread $(WARN) $(WERROR) $(DEPS_CFLAGS) $(CFLAGS)
+ALL_LDLIBS   = $(DEPS_LIBS) -ldl -lm $(LDLIBS)
+
+ifeq ($(V),1)
+say := @:
+do  :=
+else
+say := @printf '  %-6s %s\n'
+do  := @
+endif
+
+# ---- files ------------------------------------------------------------------------------------------------------
+
+MODULES  := base tensor assign dist graph data nn objective train eval
+LIB_SRC  := $(sort $(wildcard $(MODULES:%=src/%/*.c) src/objective/*/*.c))
+CLI_SRC  := $(sort $(wildcard src/cli/*.c))
+TEST_SRC := $(sort $(wildcard tests/unit/test_*.c tests/mpi/test_*.c))
+HEADERS  := $(sort $(wildcard include/hiss/*.h))
+
 LIB_OBJ := $(LIB_SRC:%.c=$(BUILD)/%.o)
 CLI_OBJ := $(CLI_SRC:%.c=$(BUILD)/%.o)
-TESTS := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/unit/test_*.c tests/mpi/test_*.c))
+TESTS   := $(TEST_SRC:%.c=$(BUILD)/%)
 
-all: $(BUILD)/hiss
+# ---- build ------------------------------------------------------------------------------------------------------
+
+.DEFAULT_GOAL := all
+.DELETE_ON_ERROR:
+.PHONY: all lib tests help FORCE
+
+all: $(BUILD)/hiss $(BUILD)/libhiss.a ## build the program and the library (default)
+
+lib: $(BUILD)/libhiss.a ## build the library only
+
+tests: $(TESTS) ## build the test programs
 
 $(BUILD)/libhiss.a: $(LIB_OBJ)
-	@rm -f $@
-	@echo "  AR   $@"; ar rcs $@ $^
+	$(say) AR $@
+	$(do)rm -f $@ && ar rcs $@ $(LIB_OBJ)
 
 $(BUILD)/hiss: $(CLI_OBJ) $(BUILD)/libhiss.a
-	@echo "  LD   $@"; $(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LDLIBS)
+	$(say) LINK $@
+	$(do)$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $(CLI_OBJ) $(BUILD)/libhiss.a $(ALL_LDLIBS)
 
-$(BUILD)/%.o: %.c
+$(BUILD)/%.o: %.c $(BUILD)/flags | $(BUILD)/deps.ok $(BUILD)/gen/hiss_build.h
+	$(say) CC $<
+	$(do)mkdir -p $(@D) && $(CC) $(ALL_CPPFLAGS) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
+
+$(TESTS): $(BUILD)/tests/%: tests/%.c $(BUILD)/libhiss.a $(BUILD)/flags | $(BUILD)/deps-tests.ok
+	$(say) TEST $@
+	$(do)mkdir -p $(@D) && $(CC) $(ALL_CPPFLAGS) $(ALL_CFLAGS) $(LDFLAGS) -MMD -MP -MF $@.d -o $@ $< \
+		$(BUILD)/libhiss.a -lcmocka $(ALL_LDLIBS)
+
+# The flags of the last build: rewritten, and so newer than every object, when they change.
+$(BUILD)/flags: FORCE
 	@mkdir -p $(@D)
-	@echo "  CC   $<"; $(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
+	@printf '%s\n' '$(subst ','\'',$(CC) $(ALL_CPPFLAGS) $(ALL_CFLAGS) $(LDFLAGS) $(ALL_LDLIBS))' | \
+		cmp -s - $@ || printf '%s\n' '$(subst ','\'',$(CC) $(ALL_CPPFLAGS) $(ALL_CFLAGS) $(LDFLAGS) $(ALL_LDLIBS))' >$@
 
-$(BUILD)/tests/%: tests/%.c $(BUILD)/libhiss.a
+# What a run records about the program: rewritten when it changes.
+$(BUILD)/gen/hiss_build.h: FORCE
 	@mkdir -p $(@D)
-	@echo "  TEST $@"; $(CC) $(CPPFLAGS) $(CFLAGS) $(LDFLAGS) -MMD -MP -MF $@.d -o $@ $< $(BUILD)/libhiss.a -lcmocka $(LDLIBS)
+	@tools/build_header '$(VERSION)' >$@.new && { cmp -s $@.new $@ && rm $@.new || mv $@.new $@; }
 
-tests: $(TESTS)
+# The required packages: says which are missing and how to get them, instead of a compiler error.
+$(BUILD)/deps.ok: $(BUILD)/flags tools/deps
+	@CC='$(CC)' tools/deps check build
+	@touch $@
 
-clean:
-	rm -rf $(BUILD)
+$(BUILD)/deps-tests.ok: $(BUILD)/deps.ok
+	@CC='$(CC)' tools/deps check build tests
+	@touch $@
 
-.PHONY: all tests clean
+help: ## list the targets
+	@echo 'Targets:'
+	@sed -n 's/^\([a-z][a-z-]*\):.* ## \(.*\)/  \1|\2/p' Makefile | awk -F'|' '{printf "%-18s %s\n", $$1, $$2}'
+	@echo 'Settings (make NAME=value):'
+	@echo '  BUILD=$(BUILD)  PREFIX=$(PREFIX)  DESTDIR=$(DESTDIR)  CC=$(CC)  ARCH=$(ARCH)  OPT=$(OPT)'
+	@echo '  RELEASE=1 without assertions   WERROR=-Werror   V=1 whole commands   CFLAGS, CPPFLAGS, LDFLAGS, LDLIBS appended'
+
+# ---- packages ---------------------------------------------------------------------------------------------------
+
+.PHONY: deps
+deps: ## install what is missing (root and apt), or say how to get it
+	@CC='$(CC)' tools/deps install build tests demo
+
+# ---- tests ------------------------------------------------------------------------------------------------------
+
+.PHONY: check check-fast check-bits check-deps check-format check-warnings asan valgrind
+
+run_tests = BUILD='$(BUILD)' CC='$(CC)' tools/run_tests
+
+check: ## everything: packages, build, style, warnings, tests, sanitizers (this is what CI runs)
+	@CC='$(CC)' tools/deps install build tests
+	+@$(run_tests)
+
+check-fast: ## build, module table, unit and MPI tests
+	+@$(run_tests) 'make all tests' 'make check-deps' 'unit/*' 'mpi/*'
+
+check-bits: all ## train on several numbers of ranks and threads and compare the bits
+	@HISS='$(BUILD)/hiss' tools/check_bits
+
+check-deps: ## verify who includes whom
+	@tools/check_deps
+
+check-format: ## verify the layout of the sources with clang-format
+	@if command -v clang-format >/dev/null; then \
+		clang-format --dry-run --Werror $(LIB_SRC) $(CLI_SRC) $(TEST_SRC) $(HEADERS) $$(find src tests -name '*.h'); \
+	else echo 'clang-format: not found, layout not verified'; fi
+
+# Every source and every header on its own, without warnings: gcc with and without assertions, and clang.
+check-warnings: ## compile everything with gcc and clang, warnings are errors
+	+@for c in gcc clang; do \
+		command -v $$c >/dev/null || { echo "$$c: not found, its warnings not verified"; continue; }; \
+		$(MAKE) BUILD=$(BUILD)/warn-$$c CC=$$c OPT=-O1 WERROR=-Werror RELEASE= headers objects || exit 1; \
+	done
+	+@$(MAKE) BUILD=$(BUILD)/warn-release OPT=-O1 WERROR=-Werror RELEASE=1 objects
+
+.PHONY: headers objects
+headers: $(BUILD)/flags
+	@for h in $(HEADERS); do \
+		$(CC) $(ALL_CPPFLAGS) $(ALL_CFLAGS) -fsyntax-only -x c $$h -Wno-unused-function || exit 1; done
+
+objects: $(LIB_OBJ) $(CLI_OBJ) $(TEST_SRC:%.c=$(BUILD)/%.o)
+
+SANITIZE := -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
+asan: ## unit tests under the address and undefined behaviour sanitizers
+	+@$(MAKE) BUILD=$(BUILD)/asan OPT='-O1 $(SANITIZE)' LDFLAGS='$(SANITIZE)' tests
+	+@BUILD='$(BUILD)/asan' CC='$(CC)' tools/run_tests 'unit/*'
+
+valgrind: ## leak check of a short training run
+	+@$(MAKE) BUILD=$(BUILD)/valgrind ARCH=x86-64-v2 OPT='-O1 -march=x86-64-v2' all
+	@HISS='$(BUILD)/valgrind/hiss' tools/leak_check
+
+# ---- the demo ---------------------------------------------------------------------------------------------------
+
+.PHONY: demo
+demo: ## train on Fashion-MNIST with two ranks, evaluate, and draw pictures
+	+@BUILD='$(BUILD)' tools/demo
+
+# ---- installation -----------------------------------------------------------------------------------------------
+
+.PHONY: install uninstall clean
+
+bindir     = $(DESTDIR)$(PREFIX)/bin
+libdir     = $(DESTDIR)$(PREFIX)/lib
+includedir = $(DESTDIR)$(PREFIX)/include/hiss
+
+define hiss_pc
+prefix=$(PREFIX)
+libdir=$${prefix}/lib
+includedir=$${prefix}/include
+
+Name: hiss
+Description: Representations from unlabelled data: assignment solvers and reproducible reductions over MPI
+Version: $(VERSION)
+Cflags: -I$${includedir} $(DEPS_CFLAGS)
+Libs: -L$${libdir} -lhiss $(ALL_LDLIBS) -pthread
+endef
+export hiss_pc
+
+install: all ## install the program, the library, the headers and hiss.pc under PREFIX
+	install -d '$(bindir)' '$(libdir)/pkgconfig' '$(includedir)'
+	install -m 755 $(BUILD)/hiss '$(bindir)/hiss'
+	install -m 644 $(BUILD)/libhiss.a '$(libdir)/libhiss.a'
+	install -m 644 $(HEADERS) '$(includedir)'
+	@printf '%s\n' "$$hiss_pc" >'$(libdir)/pkgconfig/hiss.pc'
+
+uninstall: ## remove what install installed
+	rm -f '$(bindir)/hiss' '$(libdir)/libhiss.a' '$(libdir)/pkgconfig/hiss.pc' $(HEADERS:include/hiss/%='$(includedir)/%')
+	rmdir '$(includedir)' 2>/dev/null || :
+
+clean: ## remove the build directory
+	rm -rf '$(BUILD)'
+
 -include $(LIB_OBJ:.o=.d) $(CLI_OBJ:.o=.d) $(TESTS:%=%.d)

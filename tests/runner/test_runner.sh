@@ -1,0 +1,91 @@
+#!/bin/bash
+# The test of tools/run_tests itself: it must count a crash, a hang, a liar and a forgotten test as failed.
+set -eu
+fake=$WORK/tests build=$WORK/build
+mkdir -p "$fake"/{unit,mpi,cli} "$build/tests"/{unit,mpi}
+
+# program KIND/NAME BODY: a test "program" that is a shell script.
+program() {
+    : >"$fake/$1.c"
+    printf '#!/bin/bash\n%s\n' "$2" >"$build/tests/$1"
+    chmod +x "$build/tests/$1"
+}
+script() {
+    printf '%s\n' "$2" >"$fake/cli/$1.sh"
+}
+summary="echo '[==========] 1 test(s) run.'; echo '[  PASSED  ] 1 test(s).' >&2"
+
+program unit/test_good "$summary"
+program unit/test_crash "$summary; kill -SEGV \$\$"
+program unit/test_silent 'exit 0'
+program unit/test_none "echo '[  PASSED  ] 0 test(s).' >&2"
+program unit/test_liar "$summary; echo '[  FAILED  ] 1 test(s), listed below:' >&2"
+program unit/test_noisy "echo 'leaked 3 blocks' >&2; $summary"
+program unit/test_exit "$summary; exit 1"
+program unit/test_sanitizer "echo 'x.c:1:2: runtime error: signed integer overflow'; $summary"
+: >"$fake/unit/test_unbuilt.c"
+
+program mpi/test_good 'echo "$OMPI_COMM_WORLD_RANK" >rank-$OMPI_COMM_WORLD_RANK; sleep 0.1; [ $OMPI_COMM_WORLD_RANK != 0 ] || echo ok'
+program mpi/test_crash '[ $OMPI_COMM_WORLD_RANK != 1 ] || kill -SEGV $$; echo ok'
+program mpi/test_liar 'echo almost ok'
+program mpi/test_exit 'echo ok; exit 3'
+program mpi/test_hang '[ $OMPI_COMM_WORLD_RANK != 1 ] || { echo $$ >"$PIDS/mpi"; sleep 1000; }; echo ok'
+
+script good '[ -d "$WORK" ] && [ "$PWD" = "$WORK" ] && [ -n "$HISS" ] && echo ok'
+script liar 'exit 0'
+script early 'echo ok; echo more'
+script exit 'echo ok; exit 1'
+script crash 'echo ok; kill -ABRT $$'
+script hang 'trap "" TERM; echo $$ >"$PIDS/hang"; sleep 1000 & echo $! >"$PIDS/child"; wait; sleep 1000; echo ok'
+script orphan 'setsid -f true; sleep 1000 & echo $! >"$PIDS/orphan"; echo ok'
+script forgotten 'echo ok'
+
+cat >"$fake/list" <<'END'
+# comment
+unit/*
+mpi/test_good 1 3   # comment
+mpi/*         2
+cli/[!f]*.sh
+make no-such-target
+END
+
+fail() {
+    echo "$1" >&2
+    cat "$WORK/output" >&2
+    exit 1
+}
+
+export PIDS=$WORK/pids
+mkdir "$PIDS"
+status=0
+"$HISS_ROOT/tools/run_tests" --tests "$fake" --build "$build" --timeout 2 >"$WORK/output" 2>&1 || status=$?
+
+[ $status -eq 1 ] || fail "exit $status instead of 1"
+for test in unit/test_good 'mpi/test_good -n 1' 'mpi/test_good -n 3' cli/good.sh cli/orphan.sh; do
+    grep -q "^ok    $test" "$WORK/output" || fail "$test did not pass"
+done
+for test in unit/test_{crash,silent,none,liar,noisy,exit,sanitizer,unbuilt} 'mpi/test_crash -n 2' 'mpi/test_liar -n 2' \
+    'mpi/test_exit -n 2' 'mpi/test_hang -n 2' cli/{liar,early,exit,crash,hang,forgotten}.sh 'make no-such-target'; do
+    grep -q "^FAIL  $test (" "$WORK/output" || fail "$test did not fail"
+done
+grep -q '^FAIL  cli/hang.sh (no end after 2 s' "$WORK/output" || fail "the hang is not called one"
+grep -q '^FAIL  unit/test_crash (exit 139, signal SEGV' "$WORK/output" || fail "the crash is not called one"
+[ "$(tail -n 1 "$WORK/output")" = '5 passed, 19 failed' ] || fail "wrong last line"
+
+# Nothing the tests started is left.
+for file in "$PIDS"/*; do
+    pid=$(cat "$file")
+    if kill -0 "$pid" 2>/dev/null && ! grep -q '^State:.*Z' "/proc/$pid/status"; then fail "$(basename "$file") still runs"; fi
+done
+[ "$(ls "$PIDS" | wc -l)" -eq 4 ] || fail "not every hanging test has started"
+
+# All pass: exit 0.
+"$HISS_ROOT/tools/run_tests" --tests "$fake" --build "$build" unit/test_good cli/good.sh >"$WORK/output" 2>&1 ||
+    fail "exit $? for passing tests"
+[ "$(tail -n 1 "$WORK/output")" = '2 passed, 0 failed' ] || fail "wrong last line for passing tests"
+
+# A pattern that matches nothing is an error, not a success.
+if "$HISS_ROOT/tools/run_tests" --tests "$fake" --build "$build" unit/nothing >"$WORK/output" 2>&1; then
+    fail "a pattern without tests passes"
+fi
+echo ok
