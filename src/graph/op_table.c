@@ -115,6 +115,7 @@ const op hiss_ops[OP_KINDS] = {
                                   .forward = hiss_softmax_cross_entropy_forward,
                                   .backward = hiss_softmax_cross_entropy_backward,
                                   .save = hiss_softmax_cross_entropy_save,
+                                  .needs_input = 2,
                                   .flops = hiss_elementwise_flops,
                                   .example = hiss_example_softmax_cross_entropy},
     [OP_SQUARED_LOSS] = {.name = "squared_loss",

@@ -1,10 +1,11 @@
 /* Every operation: gradients against central differences, the blas kernels against the ref kernels, and the same bits
  * from two runs. The loop is over the operation table, so an operation without example or exemption fails. */
-#include <cmocka.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+
+#include <cmocka.h>
 
 #include <math.h>
 #include <string.h>
