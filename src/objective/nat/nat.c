@@ -19,7 +19,7 @@
 #include "objective/nat/nat.h"
 
 #include <assert.h>
-#include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "objective/register.h"
