@@ -36,6 +36,9 @@ static bool is_plain(const hiss_conv *c) {
 }
 
 size_t hiss_fast_conv2d_scratch(const hiss_conv *c) {
+    if (hiss_direct_applies(c)) {
+        return hiss_direct_conv2d_scratch(c);
+    }
     return is_plain(c) ? 0 : (size_t)(tile_positions(c) * patch(c));
 }
 
@@ -98,6 +101,10 @@ static void scatter(const hiss_conv *c, const float *col, int64_t first, int64_t
 
 void hiss_fast_conv2d_forward(const hiss_conv *c, const float *x, const float *w, const float *bias, float *y,
                               float *scratch) {
+    if (hiss_direct_applies(c)) {
+        hiss_direct_conv2d_forward(c, x, w, bias, y, scratch);
+        return;
+    }
     int64_t K = patch(c), M = positions(c), step = is_plain(c) ? M : tile_positions(c);
     for (int64_t first = 0; first < M; first += step) {
         int64_t T = M - first < step ? M - first : step;
@@ -116,6 +123,10 @@ void hiss_fast_conv2d_forward(const hiss_conv *c, const float *x, const float *w
 
 void hiss_fast_conv2d_backward_data(const hiss_conv *c, const float *dy, const float *w, float *dx, bool accumulate,
                                     float *scratch) {
+    if (hiss_direct_applies(c)) {
+        hiss_direct_conv2d_backward_data(c, dy, w, dx, accumulate, scratch);
+        return;
+    }
     int64_t K = patch(c), M = positions(c), step = tile_positions(c);
     if (is_plain(c)) {
         hiss_blas_gemm(false, false, M, K, c->F, 1, dy, c->F, w, K, accumulate ? 1 : 0, dx, K);
@@ -133,6 +144,10 @@ void hiss_fast_conv2d_backward_data(const hiss_conv *c, const float *dy, const f
 
 void hiss_fast_conv2d_backward_weight(const hiss_conv *c, const float *x, const float *dy, float *dw, bool accumulate,
                                       float *scratch) {
+    if (hiss_direct_applies(c)) {
+        hiss_direct_conv2d_backward_weight(c, x, dy, dw, accumulate, scratch);
+        return;
+    }
     int64_t K = patch(c), M = positions(c), step = is_plain(c) ? M : tile_positions(c);
     for (int64_t first = 0; first < M; first += step) {
         int64_t T = M - first < step ? M - first : step;

@@ -56,4 +56,14 @@ void hiss_fast_conv2d_backward_data(const hiss_conv *c, const float *dy, const f
 void hiss_fast_conv2d_backward_weight(const hiss_conv *c, const float *x, const float *dy, float *dw, bool accumulate,
                                       float *scratch);
 
+/* Direct convolution, for the shapes it applies to. */
+bool hiss_direct_applies(const hiss_conv *c);
+size_t hiss_direct_conv2d_scratch(const hiss_conv *c);
+void hiss_direct_conv2d_forward(const hiss_conv *c, const float *x, const float *w, const float *bias, float *y,
+                                float *scratch);
+void hiss_direct_conv2d_backward_data(const hiss_conv *c, const float *dy, const float *w, float *dx, bool accumulate,
+                                      float *scratch);
+void hiss_direct_conv2d_backward_weight(const hiss_conv *c, const float *x, const float *dy, float *dw, bool accumulate,
+                                        float *scratch);
+
 #endif
