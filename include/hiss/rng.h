@@ -29,7 +29,7 @@ void hiss_philox4x32(const uint32_t counter[4], const uint32_t key[2], uint32_t 
 
 typedef struct hiss_rng {
     uint32_t key[2];
-    uint32_t counter[4]; /* {block, when, id low, purpose << 16 | id bits 32..47} */
+    uint32_t counter[4]; /* {block, when, id low, purpose << 16 | id bits 32..47}; block < 2^32 - 1 */
     uint32_t word[4];
     int left; /* words of the current block not yet used */
 } hiss_rng;
@@ -42,8 +42,9 @@ float hiss_rng_between(hiss_rng *rng, float low, float high); /* low + (high - l
 int64_t hiss_rng_below(hiss_rng *rng, int64_t n);             /* unbiased in [0, n), n >= 1 */
 void hiss_rng_normals(hiss_rng *rng, int64_t n, float *out);  /* n standard normals (Box-Muller), out[n] */
 
-/* A random permutation of 0..n-1 that is computed, not stored: a balanced Feistel network on Philox over the
- * next power of four, with cycle walking.  O(1) memory and expected O(1) time per look-up. */
+/* A random permutation of 0..n-1, 1 <= n <= 2^62, that is computed, not stored: a balanced Feistel network on Philox
+ * over the next power of four, with cycle walking (n <= 16: dealt card by card, exactly uniform).  O(1) memory and
+ * expected O(1) time per look-up.  Independent of the numbers drawn from the stream of the same name. */
 typedef struct hiss_permutation {
     int64_t n;
     int half_bits; /* the network works on 2*half_bits bits */

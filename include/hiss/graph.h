@@ -1,0 +1,136 @@
+/* Graphs: static computations with reverse-mode differentiation.
+ *
+ * A graph is built once per (model, objective, phase) by calling the functions below, each of which appends one node
+ * and checks shapes. Building computes nothing. hiss_exec_create plans all memory (values, gradients, saved state,
+ * scratch) by lifetime; running allocates nothing. One exec runs one lane at a time, on one thread.
+ *
+ * Parameters, their gradients and BatchNorm statistics are not in the exec: they are slots of two flat vectors of
+ * equal layout, the model vector (values) and the lane vector (this lane's contributions), addressed by slot number.
+ * Nothing here is collective. */
+#ifndef HISS_GRAPH_H
+#define HISS_GRAPH_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "hiss/kernels.h"
+#include "hiss/status.h"
+#include "hiss/tensor.h"
+
+typedef struct hiss_graph hiss_graph;
+typedef int hiss_value; /* a node's output; -1 after an error */
+enum { HISS_MAX_INPUTS = 4, HISS_NO_SLOT = -1 };
+
+hiss_graph *hiss_graph_create(void);
+void hiss_graph_destroy(hiss_graph *graph);
+
+/* Errors stick: the first failing node records its text, later calls return -1 at once. */
+hiss_status hiss_graph_status(const hiss_graph *graph, hiss_error *err);
+void hiss_graph_fail(hiss_graph *graph, const char *text); /* record an error from outside, e.g. a layer's own check */
+/* Name for the nodes that follow, in messages and tables (copied): "conv1". */
+void hiss_graph_scope(hiss_graph *graph, const char *name);
+
+/* ---- leaves ---- */
+
+/* An array the caller fills before forward, found again by name. labels: int32 [M]. */
+hiss_value hiss_input(hiss_graph *graph, const char *name, hiss_shape shape);
+hiss_value hiss_input_labels(hiss_graph *graph, const char *name, int64_t M);
+hiss_value hiss_input_named(const hiss_graph *graph, const char *name); /* -1 when there is none */
+/* The value of a slot. trainable: its gradient is computed into the lane vector. Using one slot several times sums. */
+hiss_value hiss_parameter(hiss_graph *graph, int slot, hiss_shape shape, bool trainable);
+/* Fixed values, copied into the graph. */
+hiss_value hiss_constant(hiss_graph *graph, hiss_shape shape, const float *values);
+
+/* ---- operations (shapes: see hiss/kernels.h) ---- */
+
+hiss_value hiss_conv2d(hiss_graph *graph, hiss_value x, hiss_value w, hiss_value bias /* or -1 */, int64_t stride,
+                       int64_t pad);
+/* Transposed convolution (the adjoint of conv2d with the same w): x[N,P,Q,F], w[F,R,S,C] -> y[N,H,W,C] with
+ * H = (P - 1) stride - 2 pad + R + extra, 0 <= extra < stride. bias[C] or -1. */
+hiss_value hiss_conv2d_transposed(hiss_graph *graph, hiss_value x, hiss_value w, hiss_value bias, int64_t stride,
+                                  int64_t pad, int64_t extra);
+/* y[M,F] = x[M,D] w[F,D]^T + bias[F]. */
+hiss_value hiss_linear(hiss_graph *graph, hiss_value x, hiss_value w, hiss_value bias /* or -1 */);
+/* BatchNorm over all but the last dimension. mean_slot, variance_slot: running statistics in the model vector; in
+ * training this lane's own go to the lane vector (the mean over uses, when slots are shared), in evaluation the running
+ * ones are used. gamma, beta may be -1. */
+hiss_value hiss_batch_norm(hiss_graph *graph, hiss_value x, hiss_value gamma, hiss_value beta, int mean_slot,
+                           int variance_slot, double epsilon, bool training);
+hiss_value hiss_activate(hiss_graph *graph, hiss_value x, hiss_activation kind, double slope);
+hiss_value hiss_max_pool(hiss_graph *graph, hiss_value x, int64_t size, int64_t stride, int64_t pad);
+hiss_value hiss_average_pool(hiss_graph *graph, hiss_value x, int64_t size, int64_t stride, int64_t pad);
+hiss_value hiss_dropout(hiss_graph *graph, hiss_value x, double probability);
+hiss_value hiss_reshape(hiss_graph *graph, hiss_value x, hiss_shape shape); /* a view */
+hiss_value hiss_flatten(hiss_graph *graph, hiss_value x);                   /* [N, ...] -> [N, D], a view */
+hiss_value hiss_l2_normalize(hiss_graph *graph, hiss_value x);              /* rows of [M,D] */
+hiss_value hiss_add(hiss_graph *graph, hiss_value a, hiss_value b);
+hiss_value hiss_multiply(hiss_graph *graph, hiss_value a, hiss_value b); /* elementwise */
+hiss_value hiss_scale(hiss_graph *graph, hiss_value x, double factor);
+hiss_value hiss_stop_gradient(hiss_graph *graph, hiss_value x); /* a view */
+/* Losses, of shape [1]. Cross-entropy is the mean over rows; squared loss is scale * sum (a - b)^2. */
+hiss_value hiss_softmax_cross_entropy(hiss_graph *graph, hiss_value x, hiss_value labels);
+hiss_value hiss_squared_loss(hiss_graph *graph, hiss_value a, hiss_value b, double scale);
+
+/* ---- roles of values ---- */
+
+void hiss_graph_loss(hiss_graph *graph, hiss_value loss); /* what backward differentiates; shape [1]; at most one */
+void hiss_graph_metric(hiss_graph *graph, int slot, hiss_value value); /* shape [1]: copied to the lane vector's slot */
+void hiss_graph_keep(hiss_graph *graph, hiss_value value); /* stays readable until the exec's next forward */
+/* Nodes appended so far can run before what follows: the place where an objective exchanges (see hiss/objective.h). */
+void hiss_graph_cut(hiss_graph *graph);
+
+/* ---- looking at a graph ---- */
+
+int hiss_graph_nodes(const hiss_graph *graph);
+int hiss_graph_cut_at(const hiss_graph *graph); /* number of nodes before the cut; all when there is none */
+hiss_shape hiss_graph_shape(const hiss_graph *graph, hiss_value value);
+bool hiss_graph_trains(const hiss_graph *graph, int slot);  /* its gradient is computed in this graph */
+bool hiss_graph_records(const hiss_graph *graph, int slot); /* a statistic or metric this graph writes */
+/* Index of the last node, in the order of backward, that adds to the slot's gradient; -1: none does. */
+int hiss_graph_final_node(const hiss_graph *graph, int slot);
+typedef struct hiss_node_info {
+    const char *op, *scope;
+    hiss_shape shape;
+    double forward_flops, backward_flops; /* multiply and add counted as 2 */
+    double bytes;                         /* read and written by forward, at least */
+    bool differentiates;
+} hiss_node_info;
+hiss_node_info hiss_graph_node(const hiss_graph *graph, int node);
+
+/* ---- running ---- */
+
+typedef struct hiss_exec hiss_exec;
+
+/* Plan and allocate. slot_offset[slots]: place of each slot in model and lane vectors (kept by reference). */
+hiss_exec *hiss_exec_create(const hiss_graph *graph, const hiss_kernels *kernels, const int64_t *slot_offset);
+void hiss_exec_destroy(hiss_exec *exec);
+int64_t hiss_exec_bytes(const hiss_exec *exec);
+float *hiss_exec_data(hiss_exec *exec, hiss_value value); /* of an input, a kept value, or the loss */
+
+typedef struct hiss_run { /* one lane at one step */
+    const float *model;
+    float *lane_vector; /* NULL for forward alone */
+    uint64_t seed;      /* for dropout */
+    int64_t step, lane, lanes;
+} hiss_run;
+
+/* Called after each node of backward (and, in hiss_exec_forward, of forward when given). */
+typedef void (*hiss_after_node)(void *user, int node);
+
+/* Run nodes [begin, end). */
+void hiss_exec_forward(hiss_exec *exec, const hiss_run *run, int begin, int end, hiss_after_node after, void *user);
+/* Copy BatchNorm statistics and metrics of the last forward into run->lane_vector. */
+void hiss_exec_record(hiss_exec *exec, const hiss_run *run);
+/* Gradients of all trainable slots into run->lane_vector (overwritten). */
+void hiss_exec_backward(hiss_exec *exec, const hiss_run *run, hiss_after_node after, void *user);
+
+/* ---- the operation table ---- */
+
+/* Number of operations, their names, and an example graph of each for gradient checks: variant 0, 1, ... gives
+ * different (odd) shapes; slots are numbered 0.. in order of use with the shapes found in the graph; loss is set.
+ * Returns false when the operation has no gradient by design (leaves), with the reason. */
+int hiss_op_count(void);
+const char *hiss_op_name(int op);
+bool hiss_op_example(int op, int variant, hiss_graph *graph, const char **exempt);
+
+#endif

@@ -1,0 +1,125 @@
+/* Durable files: temporary name, flush, fsync, rename, fsync of the directory. POSIX makes the rename atomic, so a
+ * reader sees the old file or the new one; the two fsyncs make it so after a power failure, too. */
+#include "hiss/file.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+bool hiss_file_exists(const char *path) {
+    struct stat info;
+    return stat(path, &info) == 0;
+}
+
+static hiss_status make_one(const char *prefix, const char *path, hiss_error *err) {
+    struct stat info;
+    if (mkdir(prefix, 0777) == 0) {
+        return HISS_OK;
+    }
+    int why = errno;
+    if (stat(prefix, &info) == 0) {
+        return S_ISDIR(info.st_mode)
+                   ? HISS_OK
+                   : hiss_fail(err, HISS_ESYSTEM, "cannot make directory '%s': '%s' exists and is not a directory",
+                               path, prefix);
+    }
+    return hiss_fail(err, HISS_ESYSTEM, "cannot make directory '%s': mkdir '%s': %s", path, prefix, strerror(why));
+}
+
+hiss_status hiss_make_directories(const char *path, hiss_error *err) {
+    char prefix[PATH_MAX];
+    size_t length = strlen(path);
+    if (length == 0 || length >= sizeof prefix) {
+        return hiss_fail(err, HISS_ESYSTEM, "cannot make directory '%s': its name is %s", path,
+                         length == 0 ? "empty" : "too long");
+    }
+    memcpy(prefix, path, length + 1);
+    for (size_t i = 1; i <= length; i++) {
+        if ((path[i] == '/' || path[i] == '\0') && path[i - 1] != '/') {
+            prefix[i] = '\0';
+            hiss_status status = make_one(prefix, path, err);
+            if (status != HISS_OK) {
+                return status;
+            }
+            prefix[i] = path[i];
+        }
+    }
+    return HISS_OK;
+}
+
+/* Length of the directory part of path, its last slash included; 0 if there is none. */
+static int directory_length(const char *path) {
+    const char *slash = strrchr(path, '/');
+    return slash ? (int)(slash - path) + 1 : 0;
+}
+
+void hiss_file_temporary(const char *path, char *out, size_t size) {
+    int directory = directory_length(path);
+    int length = snprintf(out, size, "%.*s.%s.tmp-%ld", directory, path, path + directory, (long)getpid());
+    assert(length >= 0 && (size_t)length < size);
+    (void)length;
+}
+
+/* Returns 0, or errno of the call that failed, named in *step. */
+static int sync_path(const char *path, int flags, const char **step) {
+    int descriptor = open(path, flags | O_CLOEXEC);
+    *step = "open";
+    if (descriptor < 0) {
+        return errno;
+    }
+    *step = "fsync";
+    int why = fsync(descriptor) == 0 ? 0 : errno;
+    if (close(descriptor) != 0 && why == 0) {
+        *step = "close";
+        why = errno;
+    }
+    return why;
+}
+
+static hiss_status give_up(const char *temporary, const char *path, const char *step, int why, hiss_error *err) {
+    unlink(temporary);
+    return hiss_fail(err, HISS_ESYSTEM, "cannot write '%s': %s of '%s': %s", path, step, temporary, strerror(why));
+}
+
+hiss_status hiss_file_publish(const char *temporary, const char *path, hiss_error *err) {
+    const char *step;
+    int why = sync_path(temporary, O_RDONLY, &step);
+    if (why != 0) {
+        return give_up(temporary, path, step, why, err);
+    }
+    if (rename(temporary, path) != 0) {
+        return give_up(temporary, path, "rename", errno, err);
+    }
+    char directory[PATH_MAX];
+    int length = directory_length(path);
+    snprintf(directory, sizeof directory, "%.*s", length > 0 ? length : 1, length > 0 ? path : ".");
+    why = sync_path(directory, O_RDONLY | O_DIRECTORY, &step);
+    if (why != 0 && why != EINVAL) { /* EINVAL: this file system does not sync directories */
+        return hiss_fail(err, HISS_ESYSTEM, "'%s' is written, but %s of its directory '%s' failed: %s", path, step,
+                         directory, strerror(why));
+    }
+    return HISS_OK;
+}
+
+hiss_status hiss_file_write_text(const char *path, const char *text, hiss_error *err) {
+    char temporary[PATH_MAX + 32];
+    if (strlen(path) >= PATH_MAX) {
+        return hiss_fail(err, HISS_ESYSTEM, "cannot write '%s': its name is too long", path);
+    }
+    hiss_file_temporary(path, temporary, sizeof temporary);
+    FILE *file = fopen(temporary, "we");
+    if (!file) {
+        return hiss_fail(err, HISS_ESYSTEM, "cannot write '%s': open of '%s': %s", path, temporary, strerror(errno));
+    }
+    size_t length = strlen(text);
+    int why = fwrite(text, 1, length, file) == length ? 0 : errno;
+    if (fclose(file) != 0 && why == 0) {
+        why = errno;
+    }
+    return why == 0 ? hiss_file_publish(temporary, path, err) : give_up(temporary, path, "write", why, err);
+}

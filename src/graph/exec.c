@@ -1,0 +1,171 @@
+/* Running a graph on one lane: a walk over the nodes, forward or backward, with pointers taken from the plan. */
+#include <assert.h>
+#include <string.h>
+
+#include "graph/plan.h"
+
+struct hiss_exec {
+    const hiss_graph *graph;
+    const hiss_kernels *kernels;
+    const int64_t *slot_offset;
+    plan plan;
+    float *memory;
+};
+
+hiss_exec *hiss_exec_create(const hiss_graph *graph, const hiss_kernels *kernels, const int64_t *slot_offset) {
+    assert(graph->error.code == HISS_OK);
+    hiss_exec *exec = hiss_new(hiss_exec, 1);
+    exec->graph = graph;
+    exec->kernels = kernels;
+    exec->slot_offset = slot_offset;
+    exec->plan = hiss_plan_create(graph, kernels);
+    exec->memory = hiss_new(float, exec->plan.total);
+    return exec;
+}
+
+void hiss_exec_destroy(hiss_exec *exec) {
+    if (exec) {
+        hiss_free(exec->plan.nodes);
+        hiss_free(exec->memory);
+        hiss_free(exec);
+    }
+}
+
+int64_t hiss_exec_bytes(const hiss_exec *exec) {
+    return exec->plan.total * (int64_t)sizeof(float);
+}
+
+float *hiss_exec_data(hiss_exec *exec, hiss_value value) {
+    assert(value >= 0 && value < exec->graph->count);
+    const int64_t offset = exec->plan.nodes[exec->plan.nodes[value].root].data;
+    assert(offset >= 0);
+    return exec->memory + offset;
+}
+
+static const float *data_of(const hiss_exec *exec, const hiss_run *run, int value) {
+    const int root = exec->plan.nodes[value].root;
+    const node *n = &exec->graph->nodes[root];
+    switch (n->kind) {
+    case OP_PARAMETER:
+        return run->model + exec->slot_offset[n->slot];
+    case OP_CONSTANT:
+        return n->constant;
+    default:
+        return exec->memory + exec->plan.nodes[root].data;
+    }
+}
+
+static float *gradient_of(const hiss_exec *exec, const hiss_run *run, int value) {
+    const int root = exec->plan.nodes[value].root;
+    const node *n = &exec->graph->nodes[root];
+    if (!exec->plan.nodes[value].active) {
+        return NULL;
+    }
+    return n->kind == OP_PARAMETER ? run->lane_vector + exec->slot_offset[n->slot]
+                                   : exec->memory + exec->plan.nodes[root].gradient;
+}
+
+static op_call make_call(hiss_exec *exec, const hiss_run *run, int i, bool backward) {
+    const node *n = &exec->graph->nodes[i];
+    const node_plan *np = &exec->plan.nodes[i];
+    op_call call = {.kernels = exec->kernels, .node = n, .run = run, .slot_offset = exec->slot_offset};
+    for (int k = 0; k < n->inputs; k++) {
+        if (n->input[k] >= 0) {
+            call.x[k] = data_of(exec, run, n->input[k]);
+            call.dx[k] = backward ? gradient_of(exec, run, n->input[k]) : NULL;
+            call.accumulate[k] = np->accumulate[k];
+        }
+    }
+    call.y = exec->memory + exec->plan.nodes[np->root].data;
+    call.dy = backward ? gradient_of(exec, run, i) : NULL;
+    call.save = np->save >= 0 ? exec->memory + np->save : NULL;
+    call.scratch = exec->plan.scratch >= 0 ? exec->memory + exec->plan.scratch : NULL;
+    return call;
+}
+
+void hiss_exec_forward(hiss_exec *exec, const hiss_run *run, int begin, int end, hiss_after_node after, void *user) {
+    for (int i = begin; i < end; i++) {
+        const op *o = &hiss_ops[exec->graph->nodes[i].kind];
+        if (o->forward) {
+            op_call call = make_call(exec, run, i, false);
+            o->forward(&call);
+        }
+        if (after) {
+            after(user, i);
+        }
+    }
+}
+
+void hiss_exec_record(hiss_exec *exec, const hiss_run *run) {
+    const hiss_graph *graph = exec->graph;
+    for (int i = 0; i < graph->count; i++) {
+        const node *n = &graph->nodes[i];
+        if (n->kind == OP_BATCH_NORM_TRAIN) {
+            const int64_t C = n->shape.dim[n->shape.ndim - 1];
+            const float *save = exec->memory + exec->plan.nodes[i].save; /* mean, inverse, variance */
+            const float keep = n->first_use ? 0.0f : 1.0f;
+            exec->kernels->axpby(C, n->share, save, keep, run->lane_vector + exec->slot_offset[n->slot]);
+            exec->kernels->axpby(C, n->share, save + 2 * C, keep, run->lane_vector + exec->slot_offset[n->slot2]);
+        }
+    }
+    for (int i = 0; i < graph->metric_count; i++) {
+        run->lane_vector[exec->slot_offset[graph->metrics[i].slot]] = *hiss_exec_data(exec, graph->metrics[i].value);
+    }
+}
+
+void hiss_exec_backward(hiss_exec *exec, const hiss_run *run, hiss_after_node after, void *user) {
+    const hiss_graph *graph = exec->graph;
+    if (graph->loss >= 0 && exec->plan.nodes[graph->loss].active) {
+        *gradient_of(exec, run, graph->loss) = 1.0f;
+    }
+    for (int i = graph->count - 1; i >= 0; i--) {
+        const op *o = &hiss_ops[graph->nodes[i].kind];
+        if (exec->plan.nodes[i].active && o->backward) {
+            op_call call = make_call(exec, run, i, true);
+            o->backward(&call);
+        }
+        if (after) {
+            after(user, i);
+        }
+    }
+}
+
+int hiss_graph_final_node(const hiss_graph *graph, int slot) {
+    bool *active = hiss_new(bool, graph->count + 1);
+    hiss_plan_active(graph, active);
+    int final = -1;
+    for (int i = graph->count - 1; i >= 0; i--) {
+        for (int k = 0; active[i] && k < graph->nodes[i].inputs; k++) {
+            int x = graph->nodes[i].input[k];
+            while (x >= 0 && hiss_ops[graph->nodes[x].kind].view) {
+                x = graph->nodes[x].input[0];
+            }
+            if (x >= 0 && graph->nodes[x].kind == OP_PARAMETER && graph->nodes[x].slot == slot && active[x]) {
+                final = i;
+            }
+        }
+    }
+    hiss_free(active);
+    return final;
+}
+
+hiss_node_info hiss_graph_node(const hiss_graph *graph, int i) {
+    assert(i >= 0 && i < graph->count);
+    const node *n = &graph->nodes[i];
+    const op *o = &hiss_ops[n->kind];
+    bool *active = hiss_new(bool, graph->count + 1);
+    hiss_plan_active(graph, active);
+    hiss_node_info info = {.op = o->name, .scope = n->scope, .shape = n->shape, .differentiates = active[i]};
+    info.forward_flops = o->flops ? o->flops(n) : 0.0;
+    info.bytes = o->view || !o->forward ? 0.0 : 4.0 * (double)hiss_shape_count(&n->shape);
+    for (int k = 0; k < n->inputs; k++) {
+        if (n->input[k] >= 0) {
+            info.bytes += o->view ? 0.0 : 4.0 * (double)hiss_shape_count(&n->in[k]);
+            if (active[i] && active[n->input[k]] && k < 2) {
+                info.backward_flops += info.forward_flops;
+            }
+        }
+    }
+    hiss_free(active);
+    return info;
+}

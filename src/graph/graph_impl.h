@@ -1,0 +1,125 @@
+/* Private to src/graph: nodes and the operation table. */
+#ifndef HISS_GRAPH_IMPL_H
+#define HISS_GRAPH_IMPL_H
+
+#include "hiss/alloc.h"
+#include "hiss/graph.h"
+
+typedef struct node node;
+
+/* Everything one execution of one node may touch. dx[i] is NULL when input i needs no gradient. */
+typedef struct op_call {
+    const hiss_kernels *kernels;
+    const node *node;
+    const hiss_run *run;
+    const float *x[HISS_MAX_INPUTS]; /* NULL for an absent optional input */
+    float *y;
+    const float *dy;
+    float *dx[HISS_MAX_INPUTS];
+    bool accumulate[HISS_MAX_INPUTS];
+    float *save, *scratch;
+    const int64_t *slot_offset;
+} op_call;
+
+typedef enum op_kind {
+    OP_INPUT,
+    OP_LABELS,
+    OP_PARAMETER,
+    OP_CONSTANT,
+    OP_CONV2D,
+    OP_CONV2D_TRANSPOSED,
+    OP_LINEAR,
+    OP_BATCH_NORM_TRAIN,
+    OP_BATCH_NORM_EVAL,
+    OP_ACTIVATION,
+    OP_MAX_POOL,
+    OP_AVERAGE_POOL,
+    OP_DROPOUT,
+    OP_RESHAPE,
+    OP_L2_NORMALIZE,
+    OP_ADD,
+    OP_MULTIPLY,
+    OP_SCALE,
+    OP_STOP_GRADIENT,
+    OP_SOFTMAX_CROSS_ENTROPY,
+    OP_SQUARED_LOSS,
+    OP_KINDS
+} op_kind;
+
+typedef struct op {
+    const char *name;
+    /* Output shape from inputs and attributes; returns a text (static or in the graph's arena) on a mismatch. */
+    const char *(*shape)(hiss_graph *graph, node *n);
+    void (*forward)(const op_call *call);
+    void (*backward)(const op_call *call);
+    int64_t (*save)(const node *n);                                 /* floats kept from forward to backward */
+    int64_t (*scratch)(const node *n, const hiss_kernels *kernels); /* floats of scratch in either direction */
+    double (*flops)(const node *n);                                 /* of forward; backward costs this per gradient */
+    unsigned needs_input;                                           /* bit i: backward reads input i */
+    bool needs_output;                                              /* backward reads the output */
+    bool view;     /* output shares the input's memory, and its gradient */
+    bool in_place; /* output may overwrite the input, and dx overwrite dy, when nobody else needs them */
+    void (*example)(hiss_graph *graph, int variant); /* for the gradient check */
+    const char *exempt;                              /* why there is no gradient check */
+} op;
+
+struct node {
+    op_kind kind;
+    const char *scope, *name;
+    hiss_value input[HISS_MAX_INPUTS];
+    int inputs;
+    hiss_shape shape;
+    hiss_shape in[HISS_MAX_INPUTS]; /* shapes of the inputs; ndim 0 when absent */
+    int64_t i[4];                   /* stride, pad, size, extra ... by operation */
+    float f[2];                     /* slope, probability, factor, epsilon ... */
+    hiss_conv conv;
+    hiss_pool pool;
+    int slot, slot2;
+    float share;    /* BatchNorm statistics: 1 / number of nodes writing the same slots */
+    bool first_use; /* the first of them */
+    const float *constant;
+    bool wants_gradient, keep;
+};
+
+typedef struct metric {
+    int slot;
+    hiss_value value;
+} metric;
+
+struct hiss_graph {
+    hiss_arena *arena;
+    node *nodes;
+    int count, capacity;
+    metric *metrics;
+    int metric_count, metric_capacity;
+    const char *scope;
+    hiss_value loss;
+    int cut;
+    hiss_error error;
+};
+
+extern const op hiss_ops[OP_KINDS];
+
+/* Append a node with these inputs (-1: absent) and infer its shape. Attributes must be set in `draft`. */
+hiss_value hiss_graph_append(hiss_graph *graph, node draft);
+
+/* Example graphs of the operations, for hiss_op_example. */
+void hiss_example_conv2d(hiss_graph *g, int variant);
+void hiss_example_conv2d_transposed(hiss_graph *g, int variant);
+void hiss_example_linear(hiss_graph *g, int variant);
+void hiss_example_batch_norm_train(hiss_graph *g, int variant);
+void hiss_example_batch_norm_eval(hiss_graph *g, int variant);
+void hiss_example_activation(hiss_graph *g, int variant);
+void hiss_example_max_pool(hiss_graph *g, int variant);
+void hiss_example_average_pool(hiss_graph *g, int variant);
+void hiss_example_dropout(hiss_graph *g, int variant);
+void hiss_example_reshape(hiss_graph *g, int variant);
+void hiss_example_l2_normalize(hiss_graph *g, int variant);
+void hiss_example_add(hiss_graph *g, int variant);
+void hiss_example_multiply(hiss_graph *g, int variant);
+void hiss_example_scale(hiss_graph *g, int variant);
+void hiss_example_stop_gradient(hiss_graph *g, int variant);
+void hiss_example_softmax_cross_entropy(hiss_graph *g, int variant);
+void hiss_example_squared_loss(hiss_graph *g, int variant);
+
+#endif

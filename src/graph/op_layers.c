@@ -1,0 +1,260 @@
+/* Operations with parameters or windows: convolution, linear, BatchNorm, pooling. Contracts of the arithmetic are in
+ * hiss/kernels.h; here are shape rules, what is kept for backward, and who calls which kernel. */
+#include "graph/op_layers.h"
+
+static double product(const hiss_shape *s) {
+    return (double)hiss_shape_count(s);
+}
+
+/* ---- conv2d ---- */
+
+const char *hiss_conv2d_shape(hiss_graph *graph, node *n) {
+    const hiss_shape *x = &n->in[0], *w = &n->in[1], *b = &n->in[2];
+    char tx[HISS_SHAPE_TEXT], tw[HISS_SHAPE_TEXT];
+    const int64_t stride = n->i[0], pad = n->i[1];
+    if (x->ndim != 4 || w->ndim != 4 || x->dim[3] != w->dim[3] || stride < 1 || pad < 0) {
+        return hiss_arena_format(graph->arena, "needs x [N,H,W,C] and w [F,R,S,C] of equal C, got %s and %s",
+                                 hiss_shape_text(x, tx), hiss_shape_text(w, tw));
+    }
+    hiss_conv c = {.N = x->dim[0],
+                   .H = x->dim[1],
+                   .W = x->dim[2],
+                   .C = x->dim[3],
+                   .F = w->dim[0],
+                   .R = w->dim[1],
+                   .S = w->dim[2],
+                   .stride = stride,
+                   .pad = pad};
+    if (c.H + 2 * pad < c.R || c.W + 2 * pad < c.S) {
+        return hiss_arena_format(graph->arena, "a kernel of %lld x %lld does not fit an input of %s with pad %lld",
+                                 (long long)c.R, (long long)c.S, hiss_shape_text(x, tx), (long long)pad);
+    }
+    if (b->ndim && (b->ndim != 1 || b->dim[0] != c.F)) {
+        return "bias must be [F]";
+    }
+    c.P = (c.H + 2 * pad - c.R) / stride + 1;
+    c.Q = (c.W + 2 * pad - c.S) / stride + 1;
+    n->conv = c;
+    n->shape = HISS_SHAPE(c.N, c.P, c.Q, c.F);
+    return NULL;
+}
+
+void hiss_conv2d_forward(const op_call *call) {
+    call->kernels->conv2d_forward(&call->node->conv, call->x[0], call->x[1], call->x[2], call->y, call->scratch);
+}
+
+void hiss_conv2d_backward(const op_call *call) {
+    const hiss_conv *c = &call->node->conv;
+    if (call->dx[2]) {
+        call->kernels->column_sum(c->N * c->P * c->Q, c->F, call->dy, call->dx[2], call->accumulate[2]);
+    }
+    if (call->dx[1]) {
+        call->kernels->conv2d_backward_weight(c, call->x[0], call->dy, call->dx[1], call->accumulate[1], call->scratch);
+    }
+    if (call->dx[0]) {
+        call->kernels->conv2d_backward_data(c, call->dy, call->x[1], call->dx[0], call->accumulate[0], call->scratch);
+    }
+}
+
+int64_t hiss_conv2d_scratch_floats(const node *n, const hiss_kernels *kernels) {
+    return (int64_t)kernels->conv2d_scratch(&n->conv);
+}
+
+double hiss_conv2d_flops(const node *n) {
+    const hiss_conv *c = &n->conv;
+    return 2.0 * (double)(c->N * c->P * c->Q) * (double)(c->F * c->R * c->S * c->C);
+}
+
+/* ---- transposed conv2d: forward is conv2d_backward_data of the convolution that maps y to x ---- */
+
+const char *hiss_conv2d_transposed_shape(hiss_graph *graph, node *n) {
+    const hiss_shape *x = &n->in[0], *w = &n->in[1], *b = &n->in[2];
+    char tx[HISS_SHAPE_TEXT], tw[HISS_SHAPE_TEXT];
+    const int64_t stride = n->i[0], pad = n->i[1], extra = n->i[2];
+    if (x->ndim != 4 || w->ndim != 4 || x->dim[3] != w->dim[0] || stride < 1 || pad < 0 || extra < 0 ||
+        extra >= stride) {
+        return hiss_arena_format(graph->arena,
+                                 "needs x [N,P,Q,F], w [F,R,S,C] of equal F and 0 <= extra < stride, got %s and %s",
+                                 hiss_shape_text(x, tx), hiss_shape_text(w, tw));
+    }
+    hiss_conv c = {.N = x->dim[0],
+                   .P = x->dim[1],
+                   .Q = x->dim[2],
+                   .F = x->dim[3],
+                   .C = w->dim[3],
+                   .R = w->dim[1],
+                   .S = w->dim[2],
+                   .stride = stride,
+                   .pad = pad};
+    c.H = (c.P - 1) * stride - 2 * pad + c.R + extra;
+    c.W = (c.Q - 1) * stride - 2 * pad + c.S + extra;
+    if (c.H < 1 || c.W < 1 || (b->ndim && (b->ndim != 1 || b->dim[0] != c.C))) {
+        return "the output would be empty, or bias is not [C]";
+    }
+    n->conv = c;
+    n->shape = HISS_SHAPE(c.N, c.H, c.W, c.C);
+    return NULL;
+}
+
+void hiss_conv2d_transposed_forward(const op_call *call) {
+    const hiss_conv *c = &call->node->conv;
+    call->kernels->conv2d_backward_data(c, call->x[0], call->x[1], call->y, false, call->scratch);
+    if (call->x[2]) {
+        call->kernels->add_bias(c->N * c->H * c->W, c->C, call->y, call->x[2], call->y);
+    }
+}
+
+void hiss_conv2d_transposed_backward(const op_call *call) {
+    const hiss_conv *c = &call->node->conv;
+    if (call->dx[2]) {
+        call->kernels->column_sum(c->N * c->H * c->W, c->C, call->dy, call->dx[2], call->accumulate[2]);
+    }
+    if (call->dx[1]) {
+        call->kernels->conv2d_backward_weight(c, call->dy, call->x[0], call->dx[1], call->accumulate[1], call->scratch);
+    }
+    if (call->dx[0]) {
+        if (!call->accumulate[0]) {
+            call->kernels->conv2d_forward(c, call->dy, call->x[1], NULL, call->dx[0], call->scratch);
+        } else { /* conv2d_forward overwrites: go through the saved space */
+            call->kernels->conv2d_forward(c, call->dy, call->x[1], NULL, call->save, call->scratch);
+            call->kernels->axpby(hiss_shape_count(&call->node->in[0]), 1.0f, call->save, 1.0f, call->dx[0]);
+        }
+    }
+}
+
+int64_t hiss_conv2d_transposed_save(const node *n) {
+    return hiss_shape_count(&n->in[0]);
+}
+
+/* ---- linear ---- */
+
+const char *hiss_linear_shape(hiss_graph *graph, node *n) {
+    const hiss_shape *x = &n->in[0], *w = &n->in[1], *b = &n->in[2];
+    char tx[HISS_SHAPE_TEXT], tw[HISS_SHAPE_TEXT];
+    if (x->ndim != 2 || w->ndim != 2 || x->dim[1] != w->dim[1] ||
+        (b->ndim && (b->ndim != 1 || b->dim[0] != w->dim[0]))) {
+        return hiss_arena_format(graph->arena, "needs x [M,D] and w [F,D] of equal D, got %s and %s",
+                                 hiss_shape_text(x, tx), hiss_shape_text(w, tw));
+    }
+    n->shape = HISS_SHAPE(x->dim[0], w->dim[0]);
+    return NULL;
+}
+
+void hiss_linear_forward(const op_call *call) {
+    const int64_t M = call->node->in[0].dim[0], D = call->node->in[0].dim[1], F = call->node->shape.dim[1];
+    call->kernels->gemm(false, true, M, F, D, 1.0f, call->x[0], D, call->x[1], D, 0.0f, call->y, F);
+    if (call->x[2]) {
+        call->kernels->add_bias(M, F, call->y, call->x[2], call->y);
+    }
+}
+
+void hiss_linear_backward(const op_call *call) {
+    const int64_t M = call->node->in[0].dim[0], D = call->node->in[0].dim[1], F = call->node->shape.dim[1];
+    if (call->dx[2]) {
+        call->kernels->column_sum(M, F, call->dy, call->dx[2], call->accumulate[2]);
+    }
+    if (call->dx[1]) {
+        call->kernels->gemm(true, false, F, D, M, 1.0f, call->dy, F, call->x[0], D, call->accumulate[1] ? 1.0f : 0.0f,
+                            call->dx[1], D);
+    }
+    if (call->dx[0]) {
+        call->kernels->gemm(false, false, M, D, F, 1.0f, call->dy, F, call->x[1], D, call->accumulate[0] ? 1.0f : 0.0f,
+                            call->dx[0], D);
+    }
+}
+
+double hiss_linear_flops(const node *n) {
+    return 2.0 * product(&n->in[0]) * (double)n->shape.dim[1];
+}
+
+/* ---- BatchNorm; saved: mean, inverse, variance [C] each ---- */
+
+const char *hiss_batch_norm_shape(hiss_graph *graph, node *n) {
+    const hiss_shape *x = &n->in[0];
+    char tx[HISS_SHAPE_TEXT];
+    if (x->ndim < 2) {
+        return hiss_arena_format(graph->arena, "needs at least 2 dimensions, got %s", hiss_shape_text(x, tx));
+    }
+    const int64_t C = x->dim[x->ndim - 1];
+    for (int k = 1; k < 3; k++) {
+        if (n->in[k].ndim && (n->in[k].ndim != 1 || n->in[k].dim[0] != C)) {
+            return "gamma and beta must be [C]";
+        }
+    }
+    n->shape = *x;
+    return NULL;
+}
+
+static int64_t channels(const node *n) {
+    return n->shape.dim[n->shape.ndim - 1];
+}
+
+int64_t hiss_batch_norm_save(const node *n) {
+    return 3 * channels(n);
+}
+
+int64_t hiss_batch_norm_scratch(const node *n, const hiss_kernels *kernels) {
+    (void)kernels;
+    return 4 * channels(n);
+}
+
+void hiss_batch_norm_train_forward(const op_call *call) {
+    const int64_t C = channels(call->node), M = hiss_shape_count(&call->node->shape) / C;
+    call->kernels->batch_norm_train(M, C, call->x[0], call->x[1], call->x[2], call->node->f[0], call->y, call->save,
+                                    call->save + C, call->save + 2 * C);
+}
+
+void hiss_batch_norm_train_backward(const op_call *call) {
+    const int64_t C = channels(call->node), M = hiss_shape_count(&call->node->shape) / C;
+    call->kernels->batch_norm_backward(M, C, call->x[0], call->dy, call->x[1], call->save, call->save + C, call->dx[0],
+                                       call->accumulate[0], call->dx[1], call->dx[2],
+                                       call->accumulate[1] || call->accumulate[2], call->scratch);
+}
+
+void hiss_batch_norm_eval_forward(const op_call *call) {
+    const int64_t C = channels(call->node), M = hiss_shape_count(&call->node->shape) / C;
+    call->kernels->batch_norm_eval(M, C, call->x[0], call->x[1], call->x[2], call->node->f[0],
+                                   call->run->model + call->slot_offset[call->node->slot],
+                                   call->run->model + call->slot_offset[call->node->slot2], call->y);
+}
+
+/* ---- pooling ---- */
+
+const char *hiss_pool_shape(hiss_graph *graph, node *n) {
+    const hiss_shape *x = &n->in[0];
+    char tx[HISS_SHAPE_TEXT];
+    const int64_t stride = n->i[0], pad = n->i[1], size = n->i[2];
+    if (x->ndim != 4 || size < 1 || stride < 1 || pad < 0 || 2 * pad > size || x->dim[1] + 2 * pad < size ||
+        x->dim[2] + 2 * pad < size) {
+        return hiss_arena_format(graph->arena, "needs [N,H,W,C] at least as large as the window of %lld, got %s",
+                                 (long long)size, hiss_shape_text(x, tx));
+    }
+    hiss_pool p = {
+        .N = x->dim[0], .H = x->dim[1], .W = x->dim[2], .C = x->dim[3], .size = size, .stride = stride, .pad = pad};
+    p.P = (p.H + 2 * pad - size) / stride + 1;
+    p.Q = (p.W + 2 * pad - size) / stride + 1;
+    n->pool = p;
+    n->shape = HISS_SHAPE(p.N, p.P, p.Q, p.C);
+    return NULL;
+}
+
+int64_t hiss_max_pool_save(const node *n) {
+    return hiss_shape_count(&n->shape);
+}
+
+void hiss_max_pool_forward(const op_call *call) {
+    call->kernels->max_pool_forward(&call->node->pool, call->x[0], call->y, (int32_t *)call->save);
+}
+
+void hiss_max_pool_backward(const op_call *call) {
+    call->kernels->max_pool_backward(&call->node->pool, call->dy, (const int32_t *)call->save, call->dx[0],
+                                     call->accumulate[0]);
+}
+
+void hiss_average_pool_forward(const op_call *call) {
+    call->kernels->average_pool_forward(&call->node->pool, call->x[0], call->y);
+}
+
+void hiss_average_pool_backward(const op_call *call) {
+    call->kernels->average_pool_backward(&call->node->pool, call->dy, call->dx[0], call->accumulate[0]);
+}

@@ -1,0 +1,25 @@
+/* Private to src/graph: where everything of one exec lives. All offsets count floats from the exec's memory. */
+#ifndef HISS_GRAPH_PLAN_H
+#define HISS_GRAPH_PLAN_H
+
+#include "graph/graph_impl.h"
+
+typedef struct node_plan {
+    int root;                         /* node whose memory holds this node's output */
+    bool active;                      /* takes part in backward */
+    bool in_place;                    /* output overwrites input 0, dx overwrites dy */
+    bool accumulate[HISS_MAX_INPUTS]; /* a later node has written this gradient already */
+    int64_t data, gradient, save;     /* offsets; -1: none */
+} node_plan;
+
+typedef struct plan {
+    node_plan *nodes; /* one per node of the graph */
+    int64_t scratch;  /* offset */
+    int64_t total;    /* floats in all */
+} plan;
+
+plan hiss_plan_create(const hiss_graph *graph, const hiss_kernels *kernels);
+/* Which nodes backward visits: they want a gradient and lead to the loss. active[count]. */
+void hiss_plan_active(const hiss_graph *graph, bool *active);
+
+#endif
