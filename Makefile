@@ -186,7 +186,7 @@ includedir=$${prefix}/include
 Name: hiss
 Description: Representations from unlabelled data: assignment solvers and reproducible reductions over MPI
 Version: $(VERSION)
-Cflags: -I$${includedir} $(DEPS_CFLAGS)
+Cflags: -I$${includedir}
 Libs: -L$${libdir} -lhiss $(ALL_LDLIBS) -pthread
 endef
 export hiss_pc

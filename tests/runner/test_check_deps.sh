@@ -1,0 +1,89 @@
+#!/bin/bash
+# The test of tools/check_deps: a tree that keeps the rules passes, and one violation of each kind is found.
+set -eu
+check=$HISS_ROOT/tools/check_deps
+
+# plant PATH LINE...: write a file of the temporary tree.
+plant() {
+    mkdir -p "$WORK/tree/$(dirname "$1")"
+    printf '%s\n' "${@:2}" >"$WORK/tree/$1"
+}
+
+clean_tree() {
+    rm -rf "$WORK/tree"
+    plant include/hiss/log.h '/* log */'
+    plant include/hiss/tensor.h '#include <stdint.h>' '#include "hiss/log.h"'
+    plant include/hiss/dist.h '#include "hiss/log.h"'
+    plant src/base/yaml.c '#include <yaml.h>' '#include "hiss/yaml.h"'
+    plant src/tensor/kern_impl.h '#include "hiss/kernels.h"'
+    plant src/tensor/kern_blas.c '#include "kern_impl.h"' '#include <cblas.h>'
+    plant src/dist/dist_impl.h '  #  include <mpi.h>'
+    plant src/dist/comm.c '#include "dist/dist_impl.h"'
+    plant src/objective/objective_impl.h '#include "hiss/objective.h"'
+    plant src/objective/nat/nat_impl.h ''
+    plant src/objective/nat/step.c '#include "nat_impl.h"' '#include "objective/objective_impl.h"' '#include "hiss/assign.h"'
+    plant src/objective/gan.c '#include "objective_impl.h"'
+    plant src/objective/gan_impl.h ''
+    plant src/train/loop.c '#include "hiss/objective.h"' '#include "hiss_build.h"'
+    plant src/eval/knn.c '#include "hiss/objective.h"'
+    plant src/cli/cli_impl.h ''
+    plant src/cli/main.c '#include "cli_impl.h"' '#include "hiss/eval.h"'
+}
+
+clean_tree
+"$check" "$WORK/tree" >"$WORK/output" || {
+    echo "a clean tree fails:"
+    cat "$WORK/output"
+    exit 1
+} >&2
+
+# violation FILE INCLUDE TEXT: the clean tree with one bad line must fail with exactly one message, which has TEXT.
+violation() {
+    clean_tree
+    mkdir -p "$WORK/tree/$(dirname "$1")"
+    echo "#include $2" >>"$WORK/tree/$1"
+    local status=0
+    "$check" "$WORK/tree" >"$WORK/output" || status=$?
+    if [ $status -ne 1 ] || [ "$(wc -l <"$WORK/output")" -ne 1 ] || ! grep -q "^$1:[0-9]*: .*$3" "$WORK/output"; then
+        echo "$1 with #include $2: exit $status, expected: $3" >&2
+        cat "$WORK/output" >&2
+        exit 1
+    fi
+}
+
+violation src/base/log.c '"hiss/tensor.h"' 'base may not use tensor'
+violation include/hiss/tensor.h '"hiss/dist.h"' 'tensor may not use dist'
+violation src/assign/lapjv.c '"hiss/tensor.h"' 'assign may not use tensor'
+violation src/dist/comm.c '"hiss/tensor.h"' 'dist may not use tensor'
+violation src/graph/op.c '"hiss/dist.h"' 'graph may not use dist'
+violation src/data/h5.c '"hiss/graph.h"' 'data may not use graph'
+violation src/nn/layer.c '"hiss/objective.h"' 'nn may not use objective'
+violation src/nn/optim.c '"hiss/dist.h"' 'nn may not use dist'
+violation src/objective/gan.c '"hiss/train.h"' 'objective may not use train'
+violation src/train/loop.c '"hiss/eval.h"' 'train may not use eval'
+violation src/eval/knn.c '"hiss/train.h"' 'eval may not use train'
+violation src/tensor/kern_ref.c '"hiss/mystery.h"' 'of no module'
+violation src/misc/a.c '<stdio.h>' 'of no module'
+violation src/train/loop.c '<mpi.h>' 'src/dist/ only'
+violation include/hiss/dist.h '<mpi.h>' 'src/dist/ only'
+violation src/tensor/kern_ref.c '<cblas.h>' 'kern_blas.c only'
+violation src/train/checkpoint.c '<hdf5.h>' 'h5.c only'
+violation src/base/config.c '<yaml.h>' 'yaml.c only'
+violation src/base/file.c '<openssl/evp.h>' 'hash.c only'
+violation src/eval/picture.c '<png.h>' 'image.c only'
+violation src/data/idx.c '<jpeglib.h>' 'image.c only'
+violation src/train/loop.c '<libxml/tree.h>' 'neither a system header nor fenced'
+violation src/graph/op.c '"tensor/kern_impl.h"' 'private to src/tensor'
+violation include/hiss/dist.h '"dist/dist_impl.h"' 'may not include the private'
+violation src/graph/op.c '"nowhere.h"' 'neither beside'
+violation src/objective/gan.c '"nat/nat_impl.h"' 'sibling objectives'
+violation src/objective/gan.c '"objective/nat/nat_impl.h"' 'sibling objectives'
+violation src/objective/nat/step.c '"objective/gan_impl.h"' 'sibling objectives'
+violation src/train/loop.c '"cli/cli_impl.h"' 'nothing may use cli'
+
+rm -rf "$WORK/tree" && mkdir -p "$WORK/tree/src" "$WORK/tree/include"
+if "$check" "$WORK/tree" >"$WORK/output" 2>&1; then
+    echo "an empty tree passes" >&2
+    exit 1
+fi
+echo ok
