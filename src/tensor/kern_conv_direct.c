@@ -1,25 +1,65 @@
-/* Direct convolution for short patches (R*S*C small): the first layers of networks, where copying patches into a matrix
- * costs more than multiplying it.
+/* Direct convolution for short patches (K = R*S*C small): the first layers of networks, where copying patches into a
+ * matrix costs more than multiplying it.
  *
  * Each image is copied once into a frame of zeros, so that no tap needs a test, and a tap becomes a fixed offset:
- *   forward          16 filters of 4 neighbouring outputs stay in registers while the taps go by; weights lie
- *                    transposed, wt[K,Fp], K = R*S*C, Fp = F rounded up to 16
- *   backward_weight  5 taps times 16 filters stay in registers along one output row, then are added to dwt[Kp,Fp];
+ *   forward          16 filters of NEAR neighbouring outputs stay in registers while the taps go by; weights lie
+ *                    transposed, wt[K,Fp], Fp = F rounded up to 16
+ *   backward_weight  TAPS taps times 16 filters stay in registers along one output row, then are added to dwt[Kp,Fp];
  *                    two levels of sums, so that rounding does not grow with the image
  *   backward_data    col[K,T] = w^T dy^T, T whole output rows; every row of col is added to the frame of dx as one run
  *                    (frame channels first, so that runs of stride-1 convolutions are contiguous)
  *
- * Vectors are GCC vector extensions, which every target lowers to what it has. */
-#include <assert.h>
+ * A stride-1 convolution from many channels to few filters, the last layer of a decoder, is the same seen from behind:
+ * with the kernel turned by 180 degrees, forward and backward_data change places (the mirror).
+ *
+ * Vectors are GCC vector extensions as wide as the target's registers; each output is one sum in tap order, so the
+ * width does not show in the bits. Limits measured against the products of kern_conv.c, with AVX2 and AVX-512. */
 #include <string.h>
 
 #include "tensor/kern_impl.h"
 
-typedef float vec __attribute__((vector_size(64)));
-enum { WIDE = 16, NEAR = 4, TAPS = 5, LONGEST = 60, LEAST_FILTERS = 8, TILE_FLOATS = 32 * 1024 };
+#if defined __AVX512F__
+enum { LANES = 16, NEAR = 7 };
+#elif defined __AVX__
+enum { LANES = 8, NEAR = 4 };
+#else
+enum { LANES = 4, NEAR = 2 };
+#endif
+typedef float vec __attribute__((vector_size(4 * LANES)));
+
+enum {
+    WIDE = 16,
+    VECS = WIDE / LANES,
+    TAPS = 5,
+    LONGEST = 160,     /* taps for forward and backward_weight, a multiple of TAPS */
+    LONGEST_DATA = 80, /* for backward_data and the mirror */
+    FEW_FILTERS = 8,
+    TILE_FLOATS = 32 * 1024
+};
 
 bool hiss_direct_applies(const hiss_conv *c) {
-    return c->R * c->S > 1 && c->R * c->S * c->C <= LONGEST && c->F >= LEAST_FILTERS;
+    return c->R * c->S > 1 && c->R * c->S * c->C <= LONGEST && c->F >= FEW_FILTERS;
+}
+
+bool hiss_direct_applies_to_data(const hiss_conv *c) {
+    return hiss_direct_applies(c) && c->R * c->S * c->C <= LONGEST_DATA;
+}
+
+/* The convolution from y to x whose forward pass is the backward_data of c, and the other way round. */
+static hiss_conv mirrored(const hiss_conv *c) {
+    hiss_conv m = *c;
+    m.H = c->P, m.W = c->Q, m.C = c->F;
+    m.P = c->H, m.Q = c->W, m.F = c->C;
+    m.pad = c->R - 1 - c->pad;
+    return m;
+}
+
+bool hiss_mirror_applies(const hiss_conv *c) {
+    if (c->stride != 1 || c->R != c->S || c->pad >= c->R || c->F >= FEW_FILTERS) {
+        return false;
+    }
+    hiss_conv m = mirrored(c);
+    return hiss_direct_applies_to_data(&m);
 }
 
 static int64_t round_up(int64_t n, int64_t step) {
@@ -45,7 +85,7 @@ static int64_t tile_rows(const hiss_conv *c) {
 }
 
 size_t hiss_direct_conv2d_scratch(const hiss_conv *c) {
-    int64_t weights = round_up(patch(c), TAPS) * round_up(c->F, WIDE);
+    int64_t weights = round_up(patch(c), TAPS) * round_up(c->F, WIDE) + c->Q * round_up(c->F, WIDE);
     int64_t col = tile_rows(c) * c->Q * patch(c);
     return (size_t)(frame_count(c) + (weights > col ? weights : col));
 }
@@ -66,38 +106,45 @@ static void into_frame(const hiss_conv *c, const float *image, float *frame) {
     }
 }
 
-static vec load(const float *from) {
+static inline vec load(const float *from) {
     vec v;
     memcpy(&v, from, sizeof v);
     return v;
 }
 
-static void store(float *to, vec v, int64_t count) {
-    if (count >= WIDE) {
-        memcpy(to, &v, sizeof v);
-    } else {
-        memcpy(to, &v, sizeof(float) * (size_t)count);
-    }
+static inline void store(float *to, vec v) {
+    memcpy(to, &v, sizeof v);
 }
 
-/* y[0..near-1][0..filters-1] of neighbouring outputs, near <= NEAR; the caller's near is a constant. */
+/* y[0..near-1][0..filters-1] of neighbouring outputs; near <= NEAR is a constant of the caller. */
 static inline __attribute__((always_inline)) void forward_block(const hiss_conv *c, const int64_t *offset,
-                                                                const float *at, const float *wt, vec bias, int near,
-                                                                float *y, int64_t filters) {
+                                                                const float *at, const float *wt,
+                                                                const float bias[WIDE], int near, float *y,
+                                                                int64_t filters) {
     int64_t K = patch(c), Fp = round_up(c->F, WIDE), step = c->stride * c->C;
-    vec sum[NEAR];
+    vec sum[NEAR][VECS];
     for (int j = 0; j < near; j++) {
-        sum[j] = bias;
+        for (int v = 0; v < VECS; v++) {
+            sum[j][v] = load(bias + v * LANES);
+        }
     }
     for (int64_t k = 0; k < K; k++) {
-        vec weight = load(wt + k * Fp);
         const float *tap = at + offset[k];
-        for (int j = 0; j < near; j++) {
-            sum[j] += tap[j * step] * weight;
+        for (int v = 0; v < VECS; v++) {
+            vec weight = load(wt + k * Fp + v * LANES);
+            for (int j = 0; j < near; j++) {
+                sum[j][v] += tap[j * step] * weight;
+            }
         }
     }
     for (int j = 0; j < near; j++) {
-        store(y + j * c->F, sum[j], filters);
+        float out[WIDE];
+        for (int v = 0; v < VECS; v++) {
+            store(filters >= WIDE ? y + j * c->F + v * LANES : out + v * LANES, sum[j][v]);
+        }
+        if (filters < WIDE) {
+            memcpy(y + j * c->F, out, sizeof(float) * (size_t)filters);
+        }
     }
 }
 
@@ -106,11 +153,12 @@ static void forward_row(const hiss_conv *c, const int64_t *offset, const float *
     int64_t step = c->stride * c->C;
     for (int64_t f = 0; f < c->F; f += WIDE) {
         int64_t filters = c->F - f, q = 0;
-        vec start = {0};
+        float start[WIDE] = {0};
         if (bias) {
-            memcpy(&start, bias + f, sizeof(float) * (size_t)(filters < WIDE ? filters : WIDE));
+            memcpy(start, bias + f, sizeof(float) * (size_t)(filters < WIDE ? filters : WIDE));
         }
-        for (; q + NEAR <= c->Q; q += NEAR) {
+        for (; c->Q >= NEAR && q < c->Q; q += NEAR) {
+            q = q + NEAR <= c->Q ? q : c->Q - NEAR; /* the last block may repeat outputs of the one before */
             forward_block(c, offset, at + q * step, wt + f, start, NEAR, y + q * c->F + f, filters);
         }
         for (; q < c->Q; q++) {
@@ -119,10 +167,10 @@ static void forward_row(const hiss_conv *c, const int64_t *offset, const float *
     }
 }
 
-void hiss_direct_conv2d_forward(const hiss_conv *c, const float *x, const float *w, const float *bias, float *y,
-                                float *scratch) {
+static void forward(const hiss_conv *c, const float *x, const float *w, const float *bias, float *y, bool accumulate,
+                    float *scratch) {
     int64_t K = patch(c), Fp = round_up(c->F, WIDE), offset[LONGEST];
-    float *frame = scratch, *wt = scratch + frame_count(c);
+    float *frame = scratch, *wt = frame + frame_count(c), *row = wt + K * Fp;
     offsets(c, offset);
     memset(wt, 0, sizeof(float) * (size_t)(K * Fp));
     for (int64_t f = 0; f < c->F; f++) {
@@ -133,37 +181,53 @@ void hiss_direct_conv2d_forward(const hiss_conv *c, const float *x, const float 
     for (int64_t n = 0; n < c->N; n++) {
         into_frame(c, x + n * c->H * c->W * c->C, frame);
         for (int64_t p = 0; p < c->P; p++) {
-            forward_row(c, offset, frame + p * c->stride * frame_width(c) * c->C, wt, bias,
-                        y + (n * c->P + p) * c->Q * c->F);
+            float *out = y + (n * c->P + p) * c->Q * c->F;
+            forward_row(c, offset, frame + p * c->stride * frame_width(c) * c->C, wt, bias, accumulate ? row : out);
+            for (int64_t i = 0; i < c->Q * c->F && accumulate; i++) {
+                out[i] += row[i];
+            }
         }
     }
 }
 
-/* dwt[k..k+TAPS-1][f..f+15] += sum over one output row. */
-static void weight_row(const hiss_conv *c, const int64_t *offset, const float *at, const float *dy, int64_t filters,
+void hiss_direct_conv2d_forward(const hiss_conv *c, const float *x, const float *w, const float *bias, float *y,
+                                float *scratch) {
+    forward(c, x, w, bias, y, false, scratch);
+}
+
+/* dwt[0..TAPS-1][0..15] += sum over one output row of taps times gradients; dy rows lie ldy apart. */
+static void weight_row(const hiss_conv *c, const int64_t *offset, const float *at, const float *dy, int64_t ldy,
                        float *dwt) {
     int64_t Fp = round_up(c->F, WIDE), step = c->stride * c->C;
-    vec sum[TAPS] = {{0}};
+    vec sum[TAPS][VECS] = {{{0}}};
     for (int64_t q = 0; q < c->Q; q++) {
-        vec gradient = {0};
-        if (filters >= WIDE) {
-            gradient = load(dy + q * c->F);
-        } else {
-            memcpy(&gradient, dy + q * c->F, sizeof(float) * (size_t)filters);
-        }
-        for (int i = 0; i < TAPS; i++) {
-            sum[i] += at[q * step + offset[i]] * gradient;
+        for (int v = 0; v < VECS; v++) {
+            vec gradient = load(dy + q * ldy + v * LANES);
+            for (int i = 0; i < TAPS; i++) {
+                sum[i][v] += at[q * step + offset[i]] * gradient;
+            }
         }
     }
     for (int i = 0; i < TAPS; i++) {
-        store(dwt + i * Fp, load(dwt + i * Fp) + sum[i], WIDE);
+        for (int v = 0; v < VECS; v++) {
+            float *to = dwt + i * Fp + v * LANES;
+            store(to, load(to) + sum[i][v]);
+        }
+    }
+}
+
+/* The last filters of a row of dy, fewer than WIDE, with zeros behind: tail[Q,WIDE]. */
+static void copy_tail(const hiss_conv *c, const float *dy, int64_t filters, float *tail) {
+    for (int64_t q = 0; q < c->Q; q++) {
+        memset(tail + q * WIDE, 0, sizeof(float) * WIDE);
+        memcpy(tail + q * WIDE, dy + q * c->F, sizeof(float) * (size_t)filters);
     }
 }
 
 void hiss_direct_conv2d_backward_weight(const hiss_conv *c, const float *x, const float *dy, float *dw, bool accumulate,
                                         float *scratch) {
     int64_t K = patch(c), Fp = round_up(c->F, WIDE), offset[LONGEST];
-    float *frame = scratch, *dwt = scratch + frame_count(c);
+    float *frame = scratch, *dwt = frame + frame_count(c), *tail = dwt + round_up(K, TAPS) * Fp;
     offsets(c, offset);
     memset(dwt, 0, sizeof(float) * (size_t)(round_up(K, TAPS) * Fp));
     for (int64_t n = 0; n < c->N; n++) {
@@ -172,8 +236,12 @@ void hiss_direct_conv2d_backward_weight(const hiss_conv *c, const float *x, cons
             const float *at = frame + p * c->stride * frame_width(c) * c->C;
             const float *gradient = dy + (n * c->P + p) * c->Q * c->F;
             for (int64_t f = 0; f < c->F; f += WIDE) {
+                bool whole = f + WIDE <= c->F;
+                if (!whole) {
+                    copy_tail(c, gradient + f, c->F - f, tail);
+                }
                 for (int64_t k = 0; k < K; k += TAPS) {
-                    weight_row(c, offset + k, at, gradient + f, c->F - f, dwt + k * Fp + f);
+                    weight_row(c, offset + k, at, whole ? gradient + f : tail, whole ? c->F : WIDE, dwt + k * Fp + f);
                 }
             }
         }
@@ -231,4 +299,48 @@ void hiss_direct_conv2d_backward_data(const hiss_conv *c, const float *dy, const
         }
         out_of_frame(c, frame, dx + n * c->H * c->W * c->C, accumulate);
     }
+}
+
+/* m[C,R,S,F] = w[F,R,S,C] turned by 180 degrees; its own inverse up to the exchange of C and F. */
+static void turn(int64_t F, int64_t taps, int64_t C, const float *w, float *m) {
+    for (int64_t f = 0; f < F; f++) {
+        for (int64_t t = 0; t < taps; t++) {
+            for (int64_t channel = 0; channel < C; channel++) {
+                m[(channel * taps + taps - 1 - t) * F + f] = w[(f * taps + t) * C + channel];
+            }
+        }
+    }
+}
+
+size_t hiss_mirror_conv2d_scratch(const hiss_conv *c) {
+    hiss_conv m = mirrored(c);
+    return (size_t)round_up(c->F * patch(c), WIDE) + hiss_direct_conv2d_scratch(&m);
+}
+
+void hiss_mirror_conv2d_forward(const hiss_conv *c, const float *x, const float *w, const float *bias, float *y,
+                                float *scratch) {
+    hiss_conv m = mirrored(c);
+    for (int64_t i = 0; i < c->N * c->P * c->Q && bias; i++) {
+        memcpy(y + i * c->F, bias, sizeof(float) * (size_t)c->F);
+    }
+    turn(c->F, c->R * c->S, c->C, w, scratch);
+    hiss_direct_conv2d_backward_data(&m, x, scratch, y, bias != NULL, scratch + round_up(c->F * patch(c), WIDE));
+}
+
+void hiss_mirror_conv2d_backward_data(const hiss_conv *c, const float *dy, const float *w, float *dx, bool accumulate,
+                                      float *scratch) {
+    hiss_conv m = mirrored(c);
+    turn(c->F, c->R * c->S, c->C, w, scratch);
+    forward(&m, dy, scratch, NULL, dx, accumulate, scratch + round_up(c->F * patch(c), WIDE));
+}
+
+void hiss_mirror_conv2d_backward_weight(const hiss_conv *c, const float *x, const float *dy, float *dw, bool accumulate,
+                                        float *scratch) {
+    hiss_conv m = mirrored(c);
+    float *turned = scratch;
+    if (accumulate) {
+        turn(c->F, c->R * c->S, c->C, dw, turned);
+    }
+    hiss_direct_conv2d_backward_weight(&m, dy, x, turned, accumulate, scratch + round_up(c->F * patch(c), WIDE));
+    turn(c->C, c->R * c->S, c->F, turned, dw);
 }
