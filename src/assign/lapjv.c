@@ -363,6 +363,7 @@ static hiss_status solve(const hiss_lap *lap, int32_t *column_of_row, double *ro
     if (status) {
         return status;
     }
+    assert((uintptr_t)work % 64 == 0);
     lay_out(&s, lap->n, work);
     status = hiss_lap_check_scores(lap, s.price, err); /* leaves column sums in price */
     if (status) {
