@@ -52,7 +52,7 @@ static hiss_status fail_at_first_bad_score(const hiss_lap *lap, hiss_error *err)
             }
         }
     }
-    assert(!"a column sum of finite floats is finite");
+    assert(0 && "a column sum of finite floats is finite");
     return HISS_EINTERNAL;
 }
 

@@ -13,8 +13,8 @@
  *      rise by less than they can represent, bidding would go on for ever.
  *   3. Column reduction: no row wants the columns that are still free, so their prices fall until one row does. Then
  *      step 2 once more.
- *   4. Each row that is still free: Dijkstra over reduced costs to the nearest free column, the matching is flipped
- * along the path and prices rise so that it stays optimal. At most n row scans, whatever rounding does.
+ *   4. Each row that is still free: Dijkstra over reduced costs to the nearest free column; the matching is flipped
+ *      along the path, and prices rise so that it stays optimal. At most n row scans, whatever rounding does.
  *
  * Scores are floats, prices doubles, so that rounding stays far below what two scores can differ by. Ties go to free
  * columns, then to the lower index. At the end each row's highest profit is computed afresh: the duals are feasible by
@@ -363,6 +363,7 @@ static hiss_status solve(const hiss_lap *lap, int32_t *column_of_row, double *ro
     if (status) {
         return status;
     }
+    assert((uintptr_t)work % 64 == 0);
     lay_out(&s, lap->n, work);
     status = hiss_lap_check_scores(lap, s.price, err); /* leaves column sums in price */
     if (status) {
