@@ -24,7 +24,7 @@ struct hiss_config {
     known *known;
 };
 
-enum { PLACE = 300, EXPECTED = 512, FOUND = 160 };
+enum { PLACE = 300, EXPECTED = 512, FOUND = 160, LONGEST_PATH = 200 };
 
 static const char *place(const char *file, int line, int column, char out[PLACE]) {
     if (line > 0) {
@@ -138,13 +138,14 @@ static hiss_yaml *entry_of(hiss_config *config, hiss_yaml *map, const char *path
 hiss_status hiss_config_set(hiss_config *config, const char *assignment, hiss_error *err) {
     size_t length = strcspn(assignment, "=");
     const char *path = hiss_arena_format(config->arena, "%.*s", (int)length, assignment);
-    const char *option = hiss_arena_format(config->arena, "--set %s", path), *text = assignment + length + 1;
+    const char *option = hiss_arena_format(config->arena, "--set %s", path);
     bool dots = path[0] == '.' || strstr(path, "..") || (length > 0 && path[length - 1] == '.');
-    if (length == 0 || assignment[length] == '\0' || dots || strchr(path, ' ')) {
+    if (length == 0 || length > LONGEST_PATH || assignment[length] == '\0' || dots || strchr(path, ' ')) {
         return hiss_fail(err, HISS_EUSER, "--set %.200s: expected section.key=value", assignment);
     }
     hiss_yaml *value;
     hiss_error inner;
+    const char *text = assignment + length + 1;
     hiss_status status = hiss_yaml_parse(config->arena, option, text, &value, &inner);
     if (status != HISS_OK) {
         const char *what = inner.text + strlen(option);
@@ -159,6 +160,7 @@ hiss_status hiss_config_set(hiss_config *config, const char *assignment, hiss_er
     for (const char *rest = path; rest; rest = strchr(rest, '.') ? strchr(rest, '.') + 1 : NULL) {
         if (is_null(entry) || is_empty(entry)) {
             entry->kind = HISS_YAML_MAP;
+            entry->text = NULL;
         } else if (entry->kind != HISS_YAML_MAP) {
             char where[PLACE], found[FOUND];
             describe(entry, false, found, sizeof found);

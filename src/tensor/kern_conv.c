@@ -1,20 +1,19 @@
 /* Convolution as matrix products over tiles of output positions.
  *
  * The patches of T output positions are copied into a matrix col[T, R*S*C] (im2col; Chellapilla, Puri, Simard, "High
- * Performance Convolutional Neural Networks for Document Processing", 2006), T such that col stays in the second-level
- * cache, and then
- *   forward          y[T,F]   = col w^T
- *   backward_data    col      = dy[T,F] w, added back to the positions it came from
- *   backward_weight  dw[F,RSC] += dy[T,F]^T col
- * each one product per tile, tiles in order. T depends on the shape alone, and so do the bits. A 1x1 convolution of
- * stride 1 without padding has col = x, and is one product without copies.
+ * Performance Convolutional Neural Networks for Document Processing", 2006). T is such that col stays in the
+ * second-level cache, but at least 256, for BLAS packs the weights anew in every product. Then forward          y[T,F]
+ * = col w^T backward_data    col      = dy[T,F] w, added back to the positions it came from backward_weight  dw[F,RSC]
+ * += dy[T,F]^T col each one product per tile, tiles in order. T depends on the shape alone, and so do the bits. A 1x1
+ * convolution of stride 1 without padding has col = x, and is one product without copies. Short patches go to
+ * kern_conv_direct.c.
  *
  * Cost per pass: 2 N P Q F R S C flops and, but for 1x1, one write and one read of N P Q R S C floats in cache. */
 #include <string.h>
 
 #include "tensor/kern_impl.h"
 
-enum { TILE_FLOATS = 64 * 1024, TILE_LEAST = 64 };
+enum { TILE_FLOATS = 64 * 1024, TILE_LEAST = 256 };
 
 static int64_t positions(const hiss_conv *c) {
     return c->N * c->P * c->Q;

@@ -338,6 +338,10 @@ static void test_set_messages(void **state) {
     for (int i = 0; i < HISS_COUNT(c); i++) {
         assert_string_equal(message("train: {rate: 1}", c[i].set), c[i].expected);
     }
+    char endless[2000];
+    memset(endless, 'x', sizeof endless);
+    strcpy(endless + sizeof endless - 4, "=[1");
+    assert_non_null(strstr(message("", endless), "x: expected section.key=value"));
 }
 
 static void test_set_values(void **state) {

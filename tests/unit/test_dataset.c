@@ -245,11 +245,31 @@ static void checksum_is_verified(void **state) {
     hiss_dataset_close(set);
 }
 
+static void standard_options(void **state) {
+    (void)state;
+    hiss_config *config;
+    hiss_data_options o;
+    hiss_error err = {0};
+    must(hiss_config_parse("test", "data: {file: x.h5, order: permuted, mode: stream, memory: 2MiB}", &config, &err),
+         &err);
+    must(hiss_config_section(config, "data", hiss_data_rows, hiss_data_nrows, &o, &err), &err);
+    assert_string_equal(o.file, "x.h5");
+    assert_true(o.order == 1 && o.mode == 2 && o.memory == 2 << 20);
+    hiss_config_destroy(config);
+    must(hiss_config_parse("test", "", &config, &err), &err);
+    must(hiss_config_section(config, "data", hiss_data_rows, hiss_data_nrows, &o, &err), &err);
+    assert_null(o.file);
+    assert_string_equal(o.images, "/images");
+    assert_string_equal(o.labels, "/labels");
+    assert_true(o.order == 0 && o.mode == 0 && o.memory == (int64_t)4 << 30 && !o.window && !o.limit && o.verify);
+    hiss_config_destroy(config);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(reads_in_both_orders), cmocka_unit_test(labels_of_any_integer_type),
         cmocka_unit_test(labels_may_be_absent), cmocka_unit_test(bad_data_is_explained),
-        cmocka_unit_test(checksum_is_verified),
+        cmocka_unit_test(checksum_is_verified), cmocka_unit_test(standard_options),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }

@@ -45,7 +45,7 @@ static const int64_t named[][9] = {
     {3, 10, 9, 24, 2, 3, 3, 1, 0},   {1, 12, 12, 16, 32, 3, 3, 1, 1},  {1, 6, 7, 8, 7, 2, 2, 1, 1},
     {1, 40, 300, 3, 20, 5, 5, 1, 2},
 };
-enum { NAMED = sizeof named / sizeof named[0], RANDOM = 120 };
+enum { NAMED = sizeof named / sizeof named[0], RANDOM = 120, GUARD = 64 };
 
 static hiss_conv shape_at(int i, uint64_t *state) {
     if (i >= NAMED) {
@@ -67,8 +67,21 @@ static arrays new_arrays(const hiss_kernels *kernels, const hiss_conv *c, uint64
         .y = new_filled(state, y_count(c)),
         .dx = new_filled(state, x_count(c)),
         .dw = new_filled(state, w_count(c)),
-        .scratch = new_filled(state, (int64_t)kernels->conv2d_scratch(c)),
+        .scratch = new_filled(state, (int64_t)kernels->conv2d_scratch(c) + GUARD),
     };
+}
+
+/* Kernels take no more scratch than they ask for. */
+static void mark_scratch_end(const hiss_kernels *kernels, const hiss_conv *c, arrays *a) {
+    for (size_t i = 0; i < GUARD; i++) {
+        a->scratch[kernels->conv2d_scratch(c) + i] = 2;
+    }
+}
+
+static void check_scratch_end(const hiss_kernels *kernels, const hiss_conv *c, const arrays *a) {
+    for (size_t i = 0; i < GUARD; i++) {
+        assert_true(a->scratch[kernels->conv2d_scratch(c) + i] == 2);
+    }
 }
 
 static void free_arrays(arrays *a) {
@@ -89,6 +102,7 @@ static void test_against_reference(void **unused) {
         float *y = new_filled(&state, y_count(&c));
         float *dx = new_copy(x_count(&c), a.dx), *dw = new_copy(w_count(&c), a.dw);
         char text[96];
+        mark_scratch_end(fast, &c, &a);
         snprintf(text, sizeof text, "N%d %dx%d C%d F%d %dx%d s%d p%d", (int)c.N, (int)c.H, (int)c.W, (int)c.C, (int)c.F,
                  (int)c.R, (int)c.S, (int)c.stride, (int)c.pad);
 
@@ -104,6 +118,7 @@ static void test_against_reference(void **unused) {
         ref->conv2d_forward(&c, a.x, a.w, bias, y, NULL);
         fast->conv2d_forward(&c, a.x, a.w, bias, a.y, a.scratch);
         assert_near(text, y_count(&c), a.y, y, sqrt((double)(c.R * c.S * c.C)), 1e-5);
+        check_scratch_end(fast, &c, &a);
 
         hiss_free(y);
         hiss_free(dx);

@@ -1,0 +1,238 @@
+/* Losses and activations: the fast table against the reference, gradients against differences in double, extremes. */
+#include "kernel_support.h"
+
+#include <math.h>
+
+static const hiss_kernels *table(int i) {
+    return i % 2 ? hiss_kernels_ref() : hiss_kernels_blas();
+}
+
+static const hiss_activation kinds[] = {HISS_RELU, HISS_LEAKY_RELU, HISS_SIGMOID, HISS_TANH};
+enum { KINDS = 4 };
+
+static double activation(hiss_activation kind, double slope, double x) {
+    switch (kind) {
+    case HISS_RELU:
+        return x > 0 ? x : 0;
+    case HISS_LEAKY_RELU:
+        return x > 0 ? x : slope * x;
+    case HISS_SIGMOID:
+        return 1 / (1 + exp(-x));
+    case HISS_TANH:
+        return tanh(x);
+    }
+    return NAN;
+}
+
+static void test_activation_values(void **unused) {
+    (void)unused;
+    uint64_t state = 1;
+    enum { COUNT = 5001 };
+    float *x = new_filled(&state, COUNT), *y = hiss_new(float, COUNT), *expected = hiss_new(float, COUNT);
+    for (int64_t i = 0; i < COUNT; i++) { /* all magnitudes from 1e-8 to 100 */
+        x[i] = copysignf((float)pow(10, 5 * (double)x[i] - 3), (float)(i % 2) - 0.5f);
+    }
+    x[0] = 0, x[1] = 0.625f, x[2] = -0.625f, x[3] = 85, x[4] = -85;
+    for (int i = 0; i < 2 * KINDS; i++) {
+        hiss_activation kind = kinds[i / 2];
+        table(i)->activation_forward(kind, COUNT, 0.2f, x, y);
+        for (int64_t j = 0; j < COUNT; j++) {
+            expected[j] = (float)activation(kind, 0.2f, x[j]);
+        }
+        assert_near("activation", COUNT, y, expected, 1e-30, 4e-7);
+        float *in_place = new_copy(COUNT, x);
+        table(i)->activation_forward(kind, COUNT, 0.2f, in_place, in_place);
+        assert_same_bits("in place", COUNT, in_place, y);
+        hiss_free(in_place);
+    }
+    hiss_free(x);
+    hiss_free(y);
+    hiss_free(expected);
+}
+
+static void test_activation_extremes(void **unused) {
+    (void)unused;
+    const float x[] = {-INFINITY, -3e38f, -200, -88, 88, 200, 3e38f, INFINITY, NAN};
+    for (int i = 0; i < 2 * KINDS; i++) {
+        float y[9], slope = 0.5f;
+        table(i)->activation_forward(kinds[i / 2], 9, slope, x, y);
+        for (int j = 0; j < 8; j++) {
+            float expected = (float)activation(kinds[i / 2], slope, x[j]);
+            assert_true(y[j] == expected || fabsf(y[j] - expected) < 1e-6f);
+        }
+        assert_true(isnan(y[8]));
+    }
+}
+
+static void test_activation_gradient(void **unused) {
+    (void)unused;
+    uint64_t state = 2;
+    for (int i = 0; i < 2 * KINDS; i++) {
+        for (int64_t count = 1; count < 900; count += 299) {
+            hiss_activation kind = kinds[i / 2];
+            float *x = new_filled(&state, count), *y = new_filled(&state, count), *dy = new_filled(&state, count);
+            float *start = new_filled(&state, count), *dx = new_copy(count, start);
+            table(i)->activation_forward(kind, count, 0.2f, x, y);
+            table(i)->activation_backward(kind, count, 0.2f, y, dy, dx, true);
+            for (int64_t j = 0; j < count; j++) {
+                double h = 1e-6, up = activation(kind, 0.2f, x[j] + h), down = activation(kind, 0.2f, x[j] - h);
+                double expected = start[j] + dy[j] * (up - down) / (2 * h);
+                assert_true(fabsf(x[j]) < 1e-5f || fabs(dx[j] - expected) < 2e-6);
+            }
+            table(i)->activation_backward(kind, count, 0.2f, y, dy, dx, false);
+            float *in_place = new_copy(count, dy);
+            table(i)->activation_backward(kind, count, 0.2f, y, in_place, in_place, false);
+            assert_same_bits("in place", count, in_place, dx);
+            float *all[] = {x, y, dy, start, dx, in_place};
+            for (size_t k = 0; k < sizeof all / sizeof all[0]; k++) {
+                hiss_free(all[k]);
+            }
+        }
+        float y = 0, dy = 1, dx = 5; /* the kink counts as the negative side */
+        table(i)->activation_backward(HISS_RELU, 1, 0, &y, &dy, &dx, false);
+        assert_true(dx == 0);
+        table(i)->activation_backward(HISS_LEAKY_RELU, 1, 0.2f, &y, &dy, &dx, false);
+        assert_true(dx == 0.2f);
+    }
+}
+
+static double cross_entropy(int64_t M, int64_t D, const double *x, const int32_t *label) {
+    double total = 0;
+    for (int64_t r = 0; r < M; r++) {
+        double sum = 0;
+        for (int64_t j = 0; j < D; j++) {
+            sum += exp(x[r * D + j] - x[r * D + label[r]]);
+        }
+        total += log(sum);
+    }
+    return total / (double)M;
+}
+
+static void test_cross_entropy(void **unused) {
+    (void)unused;
+    uint64_t state = 3;
+    enum { M = 5, WIDEST = 40 };
+    for (int i = 0; i < 2; i++) {
+        for (int64_t D = 1; D <= WIDEST; D += 13) {
+            float x[M * WIDEST], probability[M * WIDEST], dx[M * WIDEST], start[M * WIDEST], loss;
+            double exact[M * WIDEST], h = 1e-5;
+            int32_t label[M];
+            fill(&state, M * D, x);
+            fill(&state, M * D, start);
+            memcpy(dx, start, sizeof start);
+            for (int64_t r = 0; r < M; r++) {
+                label[r] = (int32_t)next_below(&state, D);
+            }
+            for (int64_t j = 0; j < M * D; j++) {
+                x[j] *= 5;
+                exact[j] = x[j];
+            }
+            table(i)->softmax_cross_entropy_forward(M, D, x, label, probability, &loss);
+            assert_true(fabs(loss - cross_entropy(M, D, exact, label)) < 2e-6);
+            table(i)->softmax_cross_entropy_backward(M, D, probability, label, 3, dx, true);
+            for (int64_t r = 0; r < M; r++) {
+                double sum = 0;
+                for (int64_t j = 0; j < D; j++) {
+                    sum += probability[r * D + j];
+                }
+                assert_true(fabs(sum - 1) < 1e-6);
+            }
+            for (int64_t j = 0; j < M * D; j++) {
+                exact[j] += h;
+                double up = cross_entropy(M, D, exact, label);
+                exact[j] -= 2 * h;
+                double down = cross_entropy(M, D, exact, label);
+                exact[j] += h;
+                assert_true(fabs(dx[j] - start[j] - 3 * (up - down) / (2 * h)) < 2e-6);
+            }
+            float fresh[M * WIDEST];
+            table(i)->softmax_cross_entropy_backward(M, D, probability, label, 3, fresh, false);
+            for (int64_t j = 0; j < M * D; j++) {
+                assert_true(fabsf(start[j] + fresh[j] - dx[j]) < 1e-6f);
+            }
+        }
+    }
+}
+
+static void test_cross_entropy_of_large_logits(void **unused) {
+    (void)unused;
+    const float x[] = {1e4f, -1e4f, 0, 3e38f, 0, -3e38f};
+    const int32_t label[] = {1, 0};
+    for (int i = 0; i < 2; i++) {
+        float probability[6], loss, dx[6];
+        table(i)->softmax_cross_entropy_forward(2, 3, x, label, probability, &loss);
+        assert_true(fabsf(loss - 1e4f) < 1e-2f);
+        assert_near("probability", 6, probability, (const float[]){1, 0, 0, 1, 0, 0}, 1, 1e-6);
+        table(i)->softmax_cross_entropy_backward(2, 3, probability, label, 2, dx, false);
+        assert_near("dx", 6, dx, (const float[]){1, -1, 0, 0, 0, 0}, 1, 1e-6);
+        float many[1000], uniform[1000];
+        for (int j = 0; j < 1000; j++) {
+            many[j] = -50;
+        }
+        table(i)->softmax_cross_entropy_forward(1, 1000, many, label, uniform, &loss);
+        assert_true(fabs(loss - log(1000)) < 1e-5);
+    }
+}
+
+static void test_squared_loss(void **unused) {
+    (void)unused;
+    uint64_t state = 4;
+    for (int i = 0; i < 2; i++) {
+        for (int64_t count = 1; count < 60; count += 19) {
+            float a[60], b[60], da[60], db[60], start[60], loss;
+            double expected = 0;
+            fill(&state, count, a);
+            fill(&state, count, b);
+            fill(&state, count, start);
+            memcpy(db, start, sizeof start);
+            for (int64_t j = 0; j < count; j++) {
+                expected += 0.5 * pow((double)a[j] - b[j], 2);
+            }
+            table(i)->squared_loss_forward(count, 0.5f, a, b, &loss);
+            assert_true(fabs(loss - expected) < 1e-6 * expected);
+            table(i)->squared_loss_backward(count, 0.5f, a, b, 3, da, false, db, true);
+            for (int64_t j = 0; j < count; j++) {
+                assert_true(fabsf(da[j] - 3 * (a[j] - b[j])) < 1e-6f);
+                assert_true(fabsf(db[j] - start[j] + 3 * (a[j] - b[j])) < 1e-6f);
+            }
+            float again[60];
+            table(i)->squared_loss_backward(count, 0.5f, a, b, 3, again, false, NULL, false);
+            assert_same_bits("da alone", count, again, da);
+            table(i)->squared_loss_backward(count, 0.5f, a, b, 3, NULL, false, again, false);
+            for (int64_t j = 0; j < count; j++) {
+                assert_true(again[j] == -da[j]);
+            }
+        }
+    }
+}
+
+/* Sums over many terms: the fast table's lanes against the reference's plain order, both in double. */
+static void test_long_sums(void **unused) {
+    (void)unused;
+    uint64_t state = 5;
+    enum { COUNT = 100003 };
+    float *a = new_filled(&state, COUNT), *b = new_filled(&state, COUNT), fast, ref;
+    hiss_kernels_blas()->squared_loss_forward(COUNT, 1, a, b, &fast);
+    hiss_kernels_ref()->squared_loss_forward(COUNT, 1, a, b, &ref);
+    assert_near("loss", 1, &fast, &ref, 1, 1e-7);
+    hiss_free(a);
+    hiss_free(b);
+}
+
+static int check_leaks(void **unused) {
+    (void)unused;
+    return hiss_alloc_live() == 0 ? 0 : -1;
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_activation_values),
+        cmocka_unit_test(test_activation_extremes),
+        cmocka_unit_test(test_activation_gradient),
+        cmocka_unit_test(test_cross_entropy),
+        cmocka_unit_test(test_cross_entropy_of_large_logits),
+        cmocka_unit_test(test_squared_loss),
+        cmocka_unit_test(test_long_sums),
+    };
+    return cmocka_run_group_tests(tests, NULL, check_leaks);
+}
