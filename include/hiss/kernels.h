@@ -18,7 +18,7 @@ typedef struct hiss_conv {
 } hiss_conv;
 
 /* A 2-d pooling x[N,H,W,C] -> y[N,P,Q,C] over windows of size x size. Max pooling pads with minus infinity; average
- * pooling divides by size*size (padding counts as zeros). P = (H + 2 pad - size) / stride + 1 (floor). */
+ * pooling divides by size*size (padding counts as zeros). pad < size. P = (H + 2 pad - size) / stride + 1 (floor). */
 typedef struct hiss_pool {
     int64_t N, H, W, C, size, stride, pad, P, Q;
 } hiss_pool;
@@ -72,7 +72,8 @@ typedef struct hiss_kernels {
     void (*activation_backward)(hiss_activation kind, int64_t count, float slope, const float *y, const float *dy,
                                 float *dx, bool accumulate);
 
-    /* Rows z = x / max(|x|, eps); norm[M] out, kept for backward: dx = (dz - z (z . dz)) / norm. */
+    /* Rows z = x / max(|x|, eps); norm[M] = max(|x|, eps) out, kept for backward: dx = (dz - z (z . dz)) / norm, and 0
+     * for rows with norm <= eps: there the derivative is about 1/eps, a step no optimiser survives. */
     void (*l2_normalize_forward)(int64_t M, int64_t D, float eps, const float *x, float *z, float *norm);
     void (*l2_normalize_backward)(int64_t M, int64_t D, float eps, const float *z, const float *norm, const float *dz,
                                   float *dx, bool accumulate);

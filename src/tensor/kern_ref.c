@@ -1,0 +1,92 @@
+/* Reference kernels: matrix product, sums and elementwise operations, as their definitions read.
+ * Every sum runs in double, so that these are also the accuracy oracle of the fast kernels. */
+#include <math.h>
+
+#include "tensor/kern_impl.h"
+
+void hiss_ref_gemm(bool transpose_a, bool transpose_b, int64_t M, int64_t N, int64_t K, float alpha, const float *A,
+                   int64_t lda, const float *B, int64_t ldb, float beta, float *C, int64_t ldc) {
+    for (int64_t i = 0; i < M; i++) {
+        for (int64_t j = 0; j < N; j++) {
+            double sum = 0;
+            for (int64_t k = 0; k < K; k++) {
+                double a = transpose_a ? A[k * lda + i] : A[i * lda + k];
+                double b = transpose_b ? B[j * ldb + k] : B[k * ldb + j];
+                sum += a * b;
+            }
+            double old = beta == 0 ? 0 : (double)beta * C[i * ldc + j];
+            C[i * ldc + j] = (float)(alpha * sum + old);
+        }
+    }
+}
+
+void hiss_ref_column_sum(int64_t M, int64_t N, const float *x, float *out, bool accumulate) {
+    for (int64_t j = 0; j < N; j++) {
+        double sum = accumulate ? out[j] : 0;
+        for (int64_t i = 0; i < M; i++) {
+            sum += x[i * N + j];
+        }
+        out[j] = (float)sum;
+    }
+}
+
+void hiss_ref_add_bias(int64_t M, int64_t N, const float *x, const float *bias, float *y) {
+    for (int64_t i = 0; i < M; i++) {
+        for (int64_t j = 0; j < N; j++) {
+            y[i * N + j] = x[i * N + j] + bias[j];
+        }
+    }
+}
+
+static float activate(hiss_activation kind, float slope, float x) {
+    switch (kind) {
+    case HISS_RELU:
+        return x <= 0 ? 0 : x; /* NaN passes through */
+    case HISS_LEAKY_RELU:
+        return x <= 0 ? slope * x : x;
+    case HISS_SIGMOID:
+        return (float)(1 / (1 + exp(-(double)x)));
+    case HISS_TANH:
+        return (float)tanh(x);
+    }
+    return x;
+}
+
+static float activation_slope(hiss_activation kind, float slope, float y) {
+    switch (kind) {
+    case HISS_RELU:
+        return y <= 0 ? 0 : 1;
+    case HISS_LEAKY_RELU:
+        return y <= 0 ? slope : 1;
+    case HISS_SIGMOID:
+        return y * (1 - y);
+    case HISS_TANH:
+        return 1 - y * y;
+    }
+    return 1;
+}
+
+void hiss_ref_activation_forward(hiss_activation kind, int64_t count, float slope, const float *x, float *y) {
+    for (int64_t i = 0; i < count; i++) {
+        y[i] = activate(kind, slope, x[i]);
+    }
+}
+
+void hiss_ref_activation_backward(hiss_activation kind, int64_t count, float slope, const float *y, const float *dy,
+                                  float *dx, bool accumulate) {
+    for (int64_t i = 0; i < count; i++) {
+        dx[i] = (accumulate ? dx[i] : 0) + activation_slope(kind, slope, y[i]) * dy[i];
+    }
+}
+
+void hiss_ref_axpby(int64_t count, float a, const float *x, float b, float *y) {
+    for (int64_t i = 0; i < count; i++) {
+        y[i] = a * x[i] + (b == 0 ? 0 : b * y[i]);
+    }
+}
+
+void hiss_ref_multiply(int64_t count, const float *a, const float *b, float *y, bool accumulate) {
+    for (int64_t i = 0; i < count; i++) {
+        y[i] = (accumulate ? y[i] : 0) + a[i] * b[i];
+    }
+}
