@@ -231,7 +231,7 @@ void hiss_retrieve(const hiss_eval_env *env, const hiss_features *bank, const hi
 
 /* A contact sheet: a row per query, the query at the left, its k neighbours at the right, images enlarged to at least
  * 56 pixels. With labels, neighbours have a green frame (same label) or a red one. Not collective.
- *   queries, bank  where the pixels come from; index counts from the begin of its range */
+ *   queries, bank  where the pixels come from, of one shape; index counts from the begin of its range */
 hiss_status hiss_write_sheet(const char *path, const hiss_sample_range *queries, const hiss_sample_range *bank,
                              int64_t count, const int64_t *index, int64_t k, const hiss_neighbor *neighbor,
                              hiss_error *err);

@@ -30,16 +30,6 @@ static hiss_status check_finite(const float *rows, int64_t count, int64_t D, con
     return HISS_OK;
 }
 
-static hiss_status check_labels(const int32_t *label, int64_t count, int64_t classes, int64_t sample, hiss_error *err) {
-    for (int64_t i = 0; i < count; i++) {
-        if (label[i] < 0 || label[i] >= classes) {
-            return hiss_fail(err, HISS_EUSER, "label of sample %lld is %d, expected 0 .. %lld; leave such samples out",
-                             (long long)(sample + i), label[i], (long long)classes - 1);
-        }
-    }
-    return HISS_OK;
-}
-
 static hiss_status extract_tile(const hiss_sample_range *range, int64_t t, int layers, const hiss_layer_size *layer,
                                 int64_t batch, hiss_embed embed, void *user, uint8_t *pixels, hiss_features **f,
                                 float **out, hiss_error *err) {
@@ -49,9 +39,6 @@ static hiss_status extract_tile(const hiss_sample_range *range, int64_t t, int l
     bool labelled = hiss_dataset_labelled(range->set);
     hiss_status status =
         hiss_dataset_read(range->set, sample, count, pixels, labelled ? f[0]->label + local : NULL, err);
-    if (labelled && status == HISS_OK) {
-        status = check_labels(f[0]->label + local, count, f[0]->classes, sample, err);
-    }
     for (int64_t i = 0; i < count && status == HISS_OK; i += batch) {
         for (int l = 0; l < layers; l++) {
             out[l] = f[l]->rows + (local + i) * layer[l].D;
