@@ -21,7 +21,7 @@
  *
  * Sine and cosine are computed here, because libm's last bit depends on the processor.
  *
- * Cost: about 4 ns a view pixel and channel when resampling, 0.3 ns when copying. */
+ * Cost: about 4 ns a view pixel of one channel when resampling, 0.5 ns when copying. */
 #include <math.h>
 #include <stddef.h>
 
@@ -31,7 +31,7 @@
 #pragma STDC FP_CONTRACT OFF /* gcc -std=c11 never contracts */
 #endif
 
-enum { DRAWS = 8, PIECE = 64 };
+enum { DRAWS = 8, PIECE = 32 };
 enum { CROP_WINDOW, CROP_RANDOM };
 enum { NORMALIZE_FIXED, NORMALIZE_IMAGE };
 
@@ -105,13 +105,16 @@ typedef struct piece {
 /* Neighbours along one axis of n pixels at continuous coordinate x: clamped indices, weights zeroed outside. */
 static inline void neighbours(float x, int32_t n, int32_t index[2], float weight[2]) {
     float low = -2, high = (float)n + 1, u = x - 0.5f;
-    u = u < low ? low : u > high ? high : u;
+    u = u < low ? low : u;
+    u = u > high ? high : u;
     int32_t i = (int32_t)(u + 2) - 2; /* floor, as u >= -2 */
     float f = u - (float)i;
-    weight[0] = i >= 0 && i < n ? 1 - f : 0;
-    weight[1] = i + 1 >= 0 && i + 1 < n ? f : 0;
-    index[0] = i < 0 ? 0 : i >= n ? n - 1 : i;
-    index[1] = i + 1 < 0 ? 0 : i + 1 >= n ? n - 1 : i + 1;
+    weight[0] = (float)((i >= 0) & (i < n)) * (1 - f);
+    weight[1] = (float)((i >= -1) & (i < n - 1)) * f;
+    index[0] = i < 0 ? 0 : i;
+    index[0] = index[0] >= n ? n - 1 : index[0];
+    index[1] = i < -1 ? 0 : i + 1;
+    index[1] = index[1] >= n ? n - 1 : index[1];
 }
 
 static void place(const map *at, int32_t H, int32_t W, int32_t i, int32_t j0, piece *p) {

@@ -56,4 +56,23 @@ void hiss_fast_conv2d_backward_data(const hiss_conv *c, const float *dy, const f
 void hiss_fast_conv2d_backward_weight(const hiss_conv *c, const float *x, const float *dy, float *dw, bool accumulate,
                                       float *scratch);
 
+/* Direct convolution, and its mirror, for the shapes they apply to. */
+bool hiss_direct_applies(const hiss_conv *c);         /* forward and backward_weight */
+bool hiss_direct_applies_to_data(const hiss_conv *c); /* backward_data */
+bool hiss_mirror_applies(const hiss_conv *c);         /* all three */
+size_t hiss_direct_conv2d_scratch(const hiss_conv *c);
+void hiss_direct_conv2d_forward(const hiss_conv *c, const float *x, const float *w, const float *bias, float *y,
+                                float *scratch);
+void hiss_direct_conv2d_backward_data(const hiss_conv *c, const float *dy, const float *w, float *dx, bool accumulate,
+                                      float *scratch);
+void hiss_direct_conv2d_backward_weight(const hiss_conv *c, const float *x, const float *dy, float *dw, bool accumulate,
+                                        float *scratch);
+size_t hiss_mirror_conv2d_scratch(const hiss_conv *c);
+void hiss_mirror_conv2d_forward(const hiss_conv *c, const float *x, const float *w, const float *bias, float *y,
+                                float *scratch);
+void hiss_mirror_conv2d_backward_data(const hiss_conv *c, const float *dy, const float *w, float *dx, bool accumulate,
+                                      float *scratch);
+void hiss_mirror_conv2d_backward_weight(const hiss_conv *c, const float *x, const float *dy, float *dw, bool accumulate,
+                                        float *scratch);
+
 #endif
