@@ -77,7 +77,7 @@ static void print_head(FILE *stream, const columns *c) {
     }
     for (int j = 0; j < HISS_FEW_SIZES; j++) {
         if (c->few[j]) {
-            fprintf(stream, "  %4lld %-16s", (long long)hiss_few_sizes[j], "labels per class");
+            fprintf(stream, "  %8lld %-18s", (long long)hiss_few_sizes[j], "labels per class");
         }
     }
     fprintf(stream, "\n%-*s %6s", c->name, "features", "D");
@@ -89,7 +89,7 @@ static void print_head(FILE *stream, const columns *c) {
     }
     for (int j = 0; j < HISS_FEW_SIZES; j++) {
         if (c->few[j]) {
-            fprintf(stream, "  %-10s %-10s", "linear", "5-NN");
+            fprintf(stream, "  %13s %13s", "linear", "5-NN");
         }
     }
     fputc('\n', stream);
@@ -97,9 +97,9 @@ static void print_head(FILE *stream, const columns *c) {
 
 static void print_spread(FILE *stream, bool there, double mean, double spread) {
     if (there) {
-        fprintf(stream, "%5.2f ±%-4.*f", mean, spread < 9.995 ? 2 : 1, spread); /* ± is two bytes, one column */
+        fprintf(stream, " %6.2f ±%5.2f", mean, spread);
     } else {
-        fprintf(stream, "%-11s", "    -");
+        fprintf(stream, " %13s", "-");
     }
 }
 
@@ -119,7 +119,7 @@ static void print_row(FILE *stream, const columns *c, const hiss_eval_result *r)
     for (int j = 0; j < HISS_FEW_SIZES; j++) {
         if (c->few[j]) {
             bool there = r->few[j].draws > 0;
-            fputs("  ", stream);
+            fputc(' ', stream);
             print_spread(stream, there, r->few[j].linear, r->few[j].linear_spread);
             print_spread(stream, there, r->few[j].knn, r->few[j].knn_spread);
         }
