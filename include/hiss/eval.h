@@ -1,0 +1,279 @@
+/* Evaluation of frozen features: k-NN, linear probes, few-label probes, retrieval, pictures, charts.
+ *
+ * All arithmetic on features runs in tiles of HISS_TILE samples, a size that no rank count touches, and sums over
+ * ranks go through hiss_tree_sum over tiles; every result is bitwise the same for every number of ranks.
+ * The test set judges only: nothing here is fitted or chosen on it. */
+#ifndef HISS_EVAL_H
+#define HISS_EVAL_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include "hiss/config.h"
+#include "hiss/data.h"
+#include "hiss/dist.h"
+#include "hiss/kernels.h"
+#include "hiss/status.h"
+
+/* Where an evaluation runs. Open struct, filled by the caller, logically collective. */
+typedef struct hiss_eval_env {
+    hiss_comm *comm;             /* not owned */
+    const hiss_kernels *kernels; /* only gemm is used */
+    uint64_t seed;               /* of the few-label draws */
+} hiss_eval_env;
+
+/* ---- options: section "eval" ---- */
+
+typedef struct hiss_eval_options {
+    const char *train, *test; /* HDF5 files */
+    const char *layers;       /* comma-separated names; NULL: what the caller finds sensible */
+    bool pixels, random, knn, linear, few_labels;
+    int64_t train_limit, test_limit; /* samples; 0: all */
+    int64_t iterations;              /* of a linear probe, at most */
+    int64_t draws;                   /* of a few-label probe */
+} hiss_eval_options;
+extern const hiss_row hiss_eval_rows[];
+extern const int hiss_eval_nrows;
+
+/* Samples [begin, begin + count) of a data set. */
+typedef struct hiss_sample_range {
+    hiss_dataset *set;
+    int64_t begin, count;
+} hiss_sample_range;
+
+/* Open what is fitted on and what is judged on. train: options->train, else data->file, cut to train_limit. test:
+ * options->test, cut to test_limit; without one, the last sixth of the training samples is held out (at most 10,000)
+ * and the training range ends before it. The two share one hiss_dataset then.
+ * Errors (HISS_EUSER): those of hiss_dataset_open; shapes differ; labels in one only; nothing left. Not collective. */
+hiss_status hiss_eval_open(const hiss_eval_options *options, const hiss_data_options *data, uint64_t seed,
+                           hiss_sample_range *train, hiss_sample_range *test, hiss_error *err);
+void hiss_eval_close(hiss_sample_range *train, hiss_sample_range *test);
+
+/* Take the next name of a comma-separated list: copies it without blanks into name and returns the rest of the list;
+ * NULL when there is none left. Not collective. */
+const char *hiss_next_name(const char *list, char name[64]);
+
+/* ---- features ---- */
+
+enum { HISS_TILE = 250 };
+
+/* n samples of D features, cut into T = ceil(n / HISS_TILE) tiles; a rank owns tiles [tile_offsets[rank],
+ * tile_offsets[rank+1]) of hiss_partition. */
+typedef struct hiss_features {
+    int64_t n, D;
+    int64_t classes;       /* labels are 0 .. classes-1; 0 without labels */
+    int64_t tiles;         /* T */
+    int64_t *tile_offsets; /* [P+1] */
+    int64_t first, end;    /* this rank's tiles */
+    float *rows;           /* [(end - first) * HISS_TILE, D]; rows past n are zero */
+    int32_t *label;        /* [(end - first) * HISS_TILE]; -1 past n, and everywhere without labels */
+} hiss_features;
+
+/* Zero rows, labels -1. Not collective, but equal on all ranks. n >= 1, D >= 1, n < 2^31. */
+hiss_features *hiss_features_create(const hiss_eval_env *env, int64_t n, int64_t D, int64_t classes);
+void hiss_features_destroy(hiss_features *f);
+
+/* Compute several layers of some samples.
+ *   count   1 .. batch
+ *   pixels  in   [count, H, W, C]
+ *   out     out  [layers] pointers to [count, D of the layer] */
+typedef hiss_status (*hiss_embed)(void *user, int64_t count, const uint8_t *pixels, float *const *out, hiss_error *err);
+
+typedef struct hiss_layer_size {
+    const char *name; /* for messages */
+    int64_t D;
+} hiss_layer_size;
+
+/* Features of range by embed, each tile of HISS_TILE samples in pieces of `batch` (the last one shorter). Collective.
+ *   batch  in   1 .. HISS_TILE
+ *   out    out  [layers]; destroy with hiss_features_destroy; all NULL on failure
+ * Errors, common to all ranks: those of reading and of embed; a feature that is not finite (layer and sample named). */
+hiss_status hiss_features_extract(const hiss_eval_env *env, const hiss_sample_range *range, int layers,
+                                  const hiss_layer_size *layer, int64_t batch, hiss_embed embed, void *user,
+                                  hiss_features **out, hiss_error *err);
+
+/* The trivial embedding: one layer, pixels / 255. user: const int64_t *, its D = H*W*C. */
+hiss_status hiss_embed_pixels(void *user, int64_t count, const uint8_t *pixels, float *const *out, hiss_error *err);
+
+/* Labels of all samples on every rank: all[n]. Collective. */
+void hiss_features_labels(const hiss_eval_env *env, const hiss_features *f, int32_t *all);
+
+/* The samples index[count], strictly ascending and equal on all ranks, as features of their own. Collective. */
+hiss_features *hiss_features_subset(const hiss_eval_env *env, const hiss_features *f, const int64_t *index,
+                                    int64_t count);
+
+/* ---- neighbours ---- */
+
+typedef enum hiss_metric { HISS_COSINE, HISS_L2, HISS_METRICS } hiss_metric;
+
+typedef struct hiss_neighbor {
+    int32_t index; /* into the bank; -1: the bank has fewer than k samples */
+    float value;   /* cosine: the cosine (0 for a zero row); L2: the distance */
+} hiss_neighbor;
+
+/* The k nearest samples of the bank for each query, nearest first; equally near ones by lower index. Collective.
+ *   k     1 .. 64
+ *   best  out  [HISS_METRICS] pointers to [query->n, k], on every rank; NULL: not wanted. One pass serves both.
+ * Cost: 2 n_query n_bank D / P flops, and every query travels to every rank once. */
+void hiss_neighbors(const hiss_eval_env *env, const hiss_features *bank, const hiss_features *query, int64_t k,
+                    hiss_neighbor *const best[HISS_METRICS]);
+
+/* The class most frequent among the first k neighbours; among equally frequent ones that of the nearest neighbour.
+ * Not collective.  label: of the bank.  votes: [classes], zeroed before and after.  Slots of index -1 do not vote. */
+int32_t hiss_vote(const hiss_neighbor *nearest, int64_t k, const int32_t *label, int32_t *votes);
+
+enum { HISS_KNN_KS = 3, HISS_KNN_MAX = 20 };
+extern const int64_t hiss_knn_ks[HISS_KNN_KS]; /* 1, 5, 20 */
+
+/* Share of right votes, per cent, per metric and k. Collective. Both sets labelled. */
+typedef struct hiss_knn_result {
+    double percent[HISS_METRICS][HISS_KNN_KS];
+} hiss_knn_result;
+hiss_knn_result hiss_knn(const hiss_eval_env *env, const hiss_features *bank, const hiss_features *query);
+
+/* ---- minimisation ---- */
+
+/* Minimise a smooth function of count variables by L-BFGS (history of 10 steps).
+ *   value   f(x); writes the gradient [count]. Called with equal x on all ranks; collective when the function is.
+ *   x       in/out  [count]
+ *   report  out     or NULL
+ * Stops after `iterations` steps, when max |gradient| <= tolerance, or when no step improves f. Deterministic. */
+typedef double (*hiss_objective_value)(void *user, const double *x, double *gradient);
+typedef struct hiss_minimum {
+    double value, gradient; /* f, and max |gradient|, at x */
+    int64_t iterations, evaluations;
+} hiss_minimum;
+void hiss_minimize(hiss_objective_value value, void *user, int64_t count, double *x, int64_t iterations,
+                   double tolerance, hiss_minimum *report);
+
+/* ---- linear probe ---- */
+
+/* Multinomial logistic regression on standardised features: minimises
+ *   mean over samples of -log softmax(W x + b)[label]  +  lambda/2 |W|^2. */
+typedef struct hiss_probe {
+    int64_t D, classes;
+    float *mean, *inverse; /* [D] of the training samples; inverse = 1 / max(standard deviation, 1e-5) */
+    double *w;             /* [classes * D] W row-major, then [classes] b */
+    hiss_minimum minimum;
+} hiss_probe;
+
+/* Fit on the tiles of f that use[T] marks (NULL: all). Collective.
+ *   start  in  a probe of the same f to start from, whose statistics are taken over; NULL: zeros
+ * Memory per rank: 8 (D + 1) classes bytes for each local tile, and 24 times that once. */
+hiss_probe *hiss_probe_fit(const hiss_eval_env *env, const hiss_features *f, const bool *use, double lambda,
+                           int64_t iterations, const hiss_probe *start);
+void hiss_probe_destroy(hiss_probe *probe);
+/* Share of samples whose largest logit is the label's (ties to the lower class), per cent, over tiles marked.
+ * Collective. */
+double hiss_probe_percent(const hiss_eval_env *env, const hiss_probe *probe, const hiss_features *f, const bool *use);
+
+/* Choose lambda of {1e-4, 1e-3, 1e-2} on held-out training tiles, then fit on all. Collective. Held out: the last 20
+ * tiles (a fifth of the tiles if there are fewer than 100); fitted for the choice: up to 80 tiles spread evenly over
+ * the others. With fewer than 2 tiles lambda is 1e-2. Ties go to the larger lambda. */
+typedef struct hiss_linear_result {
+    double percent, train_percent; /* of the test and of the training samples */
+    double lambda;
+    double heldout[3]; /* per cent on the held-out training tiles for 1e-4, 1e-3, 1e-2; 0 when not tried */
+    hiss_minimum minimum;
+} hiss_linear_result;
+hiss_linear_result hiss_linear(const hiss_eval_env *env, const hiss_features *train, const hiss_features *test,
+                               int64_t iterations);
+
+/* ---- few-label probes ---- */
+
+enum { HISS_FEW_SIZES = 3 };
+extern const int64_t hiss_few_sizes[HISS_FEW_SIZES]; /* 10, 100, 1000 labels per class */
+
+/* Means and standard deviations (n - 1) over keyed draws of so many labels per class (a class with fewer gives all). */
+typedef struct hiss_few_result {
+    int64_t draws;                                 /* 0: the training set is too small for this size */
+    double linear, linear_spread, knn, knn_spread; /* linear: lambda 1e-2; knn: 5 neighbours, cosine; per cent */
+} hiss_few_result;
+/* Collective. Draw d takes the first `labels` samples of class c in the keyed order (seed, HISS_FOR_EVALUATION, d, c).
+ */
+hiss_few_result hiss_few_labels(const hiss_eval_env *env, const hiss_features *train, const hiss_features *test,
+                                int64_t labels, int64_t draws, int64_t iterations);
+
+/* ---- all of it ---- */
+
+typedef struct hiss_eval_set {
+    const char *name; /* e.g. "trained/conv2" */
+    const hiss_features *train, *test;
+} hiss_eval_set;
+
+typedef struct hiss_eval_result {
+    char name[96];
+    int64_t D, train_count, test_count, classes;
+    bool has_knn, has_linear, has_few;
+    hiss_knn_result knn;
+    hiss_linear_result linear;
+    hiss_few_result few[HISS_FEW_SIZES];
+    double seconds;
+} hiss_eval_result;
+
+/* What options ask for, on one feature set. Collective; logs its progress. Draws of 1000 labels are at most 3.
+ * Errors (HISS_EUSER): no labels. */
+hiss_status hiss_eval_run(const hiss_eval_env *env, const hiss_eval_options *options, const hiss_eval_set *set,
+                          hiss_eval_result *result, hiss_error *err);
+/* One aligned table. Not collective. */
+void hiss_eval_print(FILE *stream, int count, const hiss_eval_result *results);
+/* The same as JSON, durably. Not collective: call on one rank. */
+hiss_status hiss_eval_write(const char *path, int count, const hiss_eval_result *results, hiss_error *err);
+
+/* ---- retrieval and pictures ---- */
+
+/* The k nearest samples of bank for the samples index[count] of query (any order). Collective.
+ *   same  bank and query are the same samples: a query does not find itself
+ *   out   [count, k] on every rank */
+void hiss_retrieve(const hiss_eval_env *env, const hiss_features *bank, const hiss_features *query, bool same,
+                   int64_t count, const int64_t *index, int64_t k, hiss_metric metric, hiss_neighbor *out);
+
+/* A contact sheet: a row per query, the query at the left, its k neighbours at the right, images enlarged to at least
+ * 56 pixels. With labels, neighbours have a green frame (same label) or a red one. Not collective.
+ *   queries, bank  where the pixels come from, of one shape; index counts from the begin of its range */
+hiss_status hiss_write_sheet(const char *path, const hiss_sample_range *queries, const hiss_sample_range *bank,
+                             int64_t count, const int64_t *index, int64_t k, const hiss_neighbor *neighbor,
+                             hiss_error *err);
+
+/* First-layer filters w[F,R,S,C] as a grid, each stretched from its own minimum to its own maximum and enlarged; in
+ * colour when C is 3, else the C planes side by side. Not collective. */
+hiss_status hiss_write_filters(const char *path, int64_t F, int64_t R, int64_t S, int64_t C, const float *w,
+                               hiss_error *err);
+
+/* ---- charts: SVG line charts. Not collective. ---- */
+
+typedef struct hiss_series {
+    const char *name; /* in the legend; NULL: not listed */
+    int64_t count;
+    const double *x, *y; /* [count]; points that are not finite interrupt the line */
+    bool dashed, dots;
+} hiss_series;
+
+typedef struct hiss_chart {
+    const char *title, *x_label, *y_label; /* each may be NULL */
+    int series;
+    const hiss_series *serie; /* [series] */
+    bool log_x, log_y;        /* points <= 0 are left out */
+    bool zero_y;              /* the y axis includes 0 */
+    int width, height;        /* pixels; 0: 720 x 360 */
+} hiss_chart;
+
+/* Charts, one under the other, as one <svg> element; also valid inside an HTML page. */
+void hiss_charts_render(FILE *stream, int count, const hiss_chart *charts);
+/* The same as a file, durably. */
+hiss_status hiss_charts_write(const char *path, int count, const hiss_chart *charts, hiss_error *err);
+
+/* The curves of a training run: a panel for each quantity that has points. All arrays [count]; NULL: not there. */
+typedef struct hiss_curves {
+    const char *title;
+    int64_t count;
+    const double *x; /* epochs or steps */
+    const char *x_label;
+    const double *loss, *cosine, *alignment, *rate;
+    const char *rate_label; /* e.g. "images per second" */
+} hiss_curves;
+hiss_status hiss_curves_write(const char *path, const hiss_curves *curves, hiss_error *err);
+void hiss_curves_render(FILE *stream, const hiss_curves *curves);
+
+#endif

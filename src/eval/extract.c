@@ -1,0 +1,78 @@
+/* Features of a data set: each rank reads the samples of its tiles and embeds them, no communication but the final
+ * agreement on errors. Pieces of a tile have sizes that depend on the batch alone. */
+#include <assert.h>
+#include <math.h>
+#include <string.h>
+
+#include "eval/eval_impl.h"
+#include "hiss/alloc.h"
+
+hiss_status hiss_embed_pixels(void *user, int64_t count, const uint8_t *pixels, float *const *out, hiss_error *err) {
+    (void)err;
+    const int64_t *D = user;
+    for (int64_t i = 0; i < count * *D; i++) {
+        out[0][i] = (float)pixels[i] / 255.0f;
+    }
+    return HISS_OK;
+}
+
+static hiss_status check_finite(const float *rows, int64_t count, int64_t D, const char *layer, int64_t sample,
+                                hiss_error *err) {
+    for (int64_t i = 0; i < count * D; i++) {
+        if (!isfinite(rows[i])) {
+            return hiss_fail(
+                err, HISS_EUSER,
+                "feature %lld of layer %s is %g for sample %lld; the network has diverged: take an earlier "
+                "checkpoint, or train with a lower learning rate",
+                (long long)(i % D), layer, (double)rows[i], (long long)(sample + i / D));
+        }
+    }
+    return HISS_OK;
+}
+
+static hiss_status extract_tile(const hiss_sample_range *range, int64_t t, int layers, const hiss_layer_size *layer,
+                                int64_t batch, hiss_embed embed, void *user, uint8_t *pixels, hiss_features **f,
+                                float **out, hiss_error *err) {
+    int64_t H, W, C, local = (t - f[0]->first) * HISS_TILE, count = tile_count(f[0], t);
+    hiss_dataset_shape(range->set, &H, &W, &C);
+    int64_t sample = range->begin + t * HISS_TILE;
+    bool labelled = hiss_dataset_labelled(range->set);
+    hiss_status status =
+        hiss_dataset_read(range->set, sample, count, pixels, labelled ? f[0]->label + local : NULL, err);
+    for (int64_t i = 0; i < count && status == HISS_OK; i += batch) {
+        for (int l = 0; l < layers; l++) {
+            out[l] = f[l]->rows + (local + i) * layer[l].D;
+        }
+        status = embed(user, count - i < batch ? count - i : batch, pixels + i * H * W * C, out, err);
+    }
+    for (int l = 0; l < layers && status == HISS_OK; l++) {
+        memcpy(f[l]->label + local, f[0]->label + local, sizeof(int32_t) * (size_t)count);
+        status = check_finite(tile_rows(f[l], t), count, layer[l].D, layer[l].name, sample, err);
+    }
+    return status;
+}
+
+hiss_status hiss_features_extract(const hiss_eval_env *env, const hiss_sample_range *range, int layers,
+                                  const hiss_layer_size *layer, int64_t batch, hiss_embed embed, void *user,
+                                  hiss_features **out, hiss_error *err) {
+    assert(layers >= 1 && batch >= 1 && batch <= HISS_TILE);
+    int64_t H, W, C, classes = hiss_dataset_classes(range->set);
+    hiss_dataset_shape(range->set, &H, &W, &C);
+    uint8_t *pixels = hiss_alloc((size_t)(HISS_TILE * H * W * C));
+    float **pointers = hiss_new(float *, layers);
+    for (int l = 0; l < layers; l++) {
+        out[l] = hiss_features_create(env, range->count, layer[l].D, classes);
+    }
+    hiss_status status = HISS_OK;
+    for (int64_t t = out[0]->first; t < out[0]->end && status == HISS_OK; t++) {
+        status = extract_tile(range, t, layers, layer, batch, embed, user, pixels, out, pointers, err);
+    }
+    hiss_free(pixels);
+    hiss_free(pointers);
+    status = hiss_comm_agree(env->comm, status, err);
+    for (int l = 0; l < layers && status != HISS_OK; l++) {
+        hiss_features_destroy(out[l]);
+        out[l] = NULL;
+    }
+    return status;
+}

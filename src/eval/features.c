@@ -1,0 +1,158 @@
+/* Feature matrices in tiles.
+ *
+ * A tile is HISS_TILE consecutive samples, stored in full: the last one is padded by zero rows with label -1. Ranks
+ * own contiguous ranges of tiles. Whatever is computed from features is computed per tile in one shape (sgemm gives
+ * other bits for other shapes), and summed over tiles by the canonical tree, so the rank count schedules tiles and
+ * changes no result.
+ *
+ * A subset is cut the same way. Its index list is ascending, so the rows of one new tile lie on the old owners in rank
+ * order, and one gather per tile moves them. */
+#include <assert.h>
+#include <string.h>
+
+#include "eval/eval_impl.h"
+#include "hiss/alloc.h"
+
+int tile_owner(const hiss_features *f, int64_t t) {
+    int rank = 0;
+    while (f->tile_offsets[rank + 1] <= t) {
+        rank++;
+    }
+    return rank;
+}
+
+hiss_features *hiss_features_create(const hiss_eval_env *env, int64_t n, int64_t D, int64_t classes) {
+    assert(n >= 1 && n <= INT32_MAX && D >= 1 && D <= INT32_MAX);
+    int size = hiss_comm_size(env->comm), rank = hiss_comm_rank(env->comm);
+    hiss_features *f = hiss_new(hiss_features, 1);
+    f->n = n;
+    f->D = D;
+    f->classes = classes;
+    f->tiles = (n + HISS_TILE - 1) / HISS_TILE;
+    f->tile_offsets = hiss_new(int64_t, size + 1);
+    hiss_partition(f->tiles, size, f->tile_offsets);
+    f->first = f->tile_offsets[rank];
+    f->end = f->tile_offsets[rank + 1];
+    int64_t rows = (f->end - f->first) * HISS_TILE;
+    f->rows = hiss_new(float, rows *D);
+    f->label = hiss_new(int32_t, rows);
+    for (int64_t i = 0; i < rows; i++) {
+        f->label[i] = -1;
+    }
+    return f;
+}
+
+void hiss_features_destroy(hiss_features *f) {
+    if (f) {
+        hiss_free(f->tile_offsets);
+        hiss_free(f->rows);
+        hiss_free(f->label);
+        hiss_free(f);
+    }
+}
+
+void hiss_features_labels(const hiss_eval_env *env, const hiss_features *f, int32_t *all) {
+    int size = hiss_comm_size(env->comm);
+    int64_t *offsets = hiss_new(int64_t, size + 1);
+    for (int r = 0; r <= size; r++) {
+        int64_t end = f->tile_offsets[r] * HISS_TILE;
+        offsets[r] = (int64_t)sizeof(int32_t) * (end < f->n ? end : f->n);
+    }
+    hiss_comm_allgather(env->comm, f->label, offsets, all);
+    hiss_free(offsets);
+}
+
+/* Room to move the samples of one new tile to its owner. */
+typedef struct mover {
+    int64_t *samples, *bytes; /* [P+1] */
+    char *packed;
+} mover;
+
+/* samples[r] = how many of index[count] the ranks before r own. */
+static void split_by_owner(const hiss_features *f, int size, const int64_t *index, int64_t count, int64_t *samples) {
+    int64_t place = 0;
+    for (int r = 0; r <= size; r++) {
+        while (place < count && index[place] < f->tile_offsets[r] * HISS_TILE) {
+            place++;
+        }
+        samples[r] = place;
+    }
+}
+
+/* Gather what `from` holds of these samples, width bytes each, to `to` on the owner. */
+static void move(const hiss_eval_env *env, const hiss_features *f, mover *m, const int64_t *index, const void *from,
+                 int64_t width, void *to, int owner) {
+    int size = hiss_comm_size(env->comm), rank = hiss_comm_rank(env->comm);
+    for (int64_t i = m->samples[rank]; i < m->samples[rank + 1]; i++) {
+        int64_t local = index[i] - f->first * HISS_TILE;
+        memcpy(m->packed + (i - m->samples[rank]) * width, (const char *)from + local * width, (size_t)width);
+    }
+    for (int r = 0; r <= size; r++) {
+        m->bytes[r] = m->samples[r] * width;
+    }
+    hiss_comm_gather(env->comm, m->packed, m->bytes, to, owner);
+}
+
+hiss_features *hiss_features_subset(const hiss_eval_env *env, const hiss_features *f, const int64_t *index,
+                                    int64_t count) {
+    hiss_features *subset = hiss_features_create(env, count, f->D, f->classes);
+    int size = hiss_comm_size(env->comm), rank = hiss_comm_rank(env->comm);
+    int64_t width = (int64_t)sizeof(float) * f->D;
+    mover m = {hiss_new(int64_t, size + 1), hiss_new(int64_t, size + 1), hiss_alloc((size_t)(HISS_TILE * width))};
+    for (int64_t t = 0; t < subset->tiles; t++) {
+        int owner = tile_owner(subset, t);
+        int64_t local = (t - subset->first) * HISS_TILE;
+        const int64_t *samples = index + t * HISS_TILE;
+        split_by_owner(f, size, samples, tile_count(subset, t), m.samples);
+        move(env, f, &m, samples, f->rows, width, rank == owner ? subset->rows + local * f->D : NULL, owner);
+        move(env, f, &m, samples, f->label, sizeof(int32_t), rank == owner ? subset->label + local : NULL, owner);
+    }
+    hiss_free(m.samples);
+    hiss_free(m.bytes);
+    hiss_free(m.packed);
+    return subset;
+}
+
+tile_sum *tile_sum_create(const hiss_eval_env *env, const hiss_features *f, const bool *use, int64_t count) {
+    tile_sum *sum = hiss_new(tile_sum, 1);
+    int size = hiss_comm_size(env->comm);
+    sum->comm = env->comm;
+    sum->count = count;
+    sum->offsets = hiss_new(int64_t, size + 1);
+    sum->tile = hiss_new(int64_t, f->end - f->first);
+    for (int r = 0; r < size; r++) {
+        for (int64_t t = f->tile_offsets[r]; t < f->tile_offsets[r + 1]; t++) {
+            if ((!use || use[t])) {
+                if (t >= f->first && t < f->end) {
+                    sum->tile[sum->local++] = t;
+                }
+                sum->tiles++;
+            }
+        }
+        sum->offsets[r + 1] = sum->tiles;
+    }
+    sum->values = hiss_new(const double *, sum->local);
+    sum->storage = hiss_new(double, sum->local *count);
+    for (int64_t i = 0; i < sum->local; i++) {
+        sum->values[i] = sum->storage + i * count;
+    }
+    return sum;
+}
+
+double *tile_sum_vector(tile_sum *sum, int64_t local) {
+    return sum->storage + local * sum->count;
+}
+
+void tile_sum_run(tile_sum *sum, double *out) {
+    hiss_tree_sum(sum->comm, sum->tiles, sum->offsets, sum->count, sum->values, out);
+}
+
+void tile_sum_destroy(tile_sum *sum) {
+    if (sum) {
+        hiss_free(sum->offsets);
+        hiss_free(sum->tile);
+        hiss_free(sum->values);
+        hiss_free(sum->storage);
+        hiss_free(sum);
+    }
+}

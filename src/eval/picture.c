@@ -1,0 +1,150 @@
+/* Pictures: contact sheets of retrievals, and grids of filters. Everything is painted onto one RGB canvas, pixels
+ * enlarged by whole factors, and written as PNG. */
+#include <assert.h>
+#include <math.h>
+
+#include "hiss/alloc.h"
+#include "hiss/eval.h"
+
+enum { LEAST_IMAGE = 56, FRAME = 3, GAP = 4, LINE = 1 };
+enum { LEAST_FILTER = 40, FILTER_GAP = 3 };
+
+typedef struct colour {
+    uint8_t rgb[3];
+} colour;
+
+static const colour white = {{255, 255, 255}}, line_grey = {{200, 204, 210}}, no_label = {{160, 165, 172}};
+static const colour right = {{26, 152, 80}}, wrong = {{215, 48, 39}};
+
+typedef struct canvas {
+    int64_t H, W;
+    uint8_t *pixels; /* [H, W, 3] */
+} canvas;
+
+static void paint(canvas *c, int64_t y, int64_t x, int64_t height, int64_t width, colour with) {
+    assert(y >= 0 && x >= 0 && y + height <= c->H && x + width <= c->W);
+    for (int64_t i = y; i < y + height; i++) {
+        for (int64_t j = x; j < x + width; j++) {
+            for (int k = 0; k < 3; k++) {
+                c->pixels[(i * c->W + j) * 3 + k] = with.rgb[k];
+            }
+        }
+    }
+}
+
+static canvas make_canvas(int64_t H, int64_t W) {
+    canvas c = {H, W, hiss_alloc((size_t)(H * W * 3))};
+    paint(&c, 0, 0, H, W, white);
+    return c;
+}
+
+/* Whole factor that makes the longer side at least `least` pixels. */
+static int64_t enlarge(int64_t H, int64_t W, int64_t least) {
+    int64_t side = H > W ? H : W;
+    return (least + side - 1) / side;
+}
+
+/* pixels[H,W,C]: colour when C >= 3, grey by the first channel otherwise. */
+static void paint_image(canvas *c, int64_t y, int64_t x, int64_t factor, int64_t H, int64_t W, int64_t C,
+                        const uint8_t *pixels) {
+    for (int64_t i = 0; i < H * W; i++) {
+        const uint8_t *p = pixels + i * C;
+        colour at = {{p[0], C >= 3 ? p[1] : p[0], C >= 3 ? p[2] : p[0]}};
+        paint(c, y + i / W * factor, x + i % W * factor, factor, factor, at);
+    }
+}
+
+typedef struct sheet {
+    canvas canvas;
+    int64_t H, W, C, factor, cell_height, cell_width;
+    uint8_t *pixels; /* [H, W, C] */
+} sheet;
+
+static void paint_cell(sheet *s, int64_t row, int64_t column, colour frame) {
+    int64_t y = GAP + row * s->cell_height, x = GAP + column * s->cell_width + (column > 0 ? GAP + LINE : 0);
+    paint(&s->canvas, y, x, s->H * s->factor + 2 * FRAME, s->W * s->factor + 2 * FRAME, frame);
+    paint_image(&s->canvas, y + FRAME, x + FRAME, s->factor, s->H, s->W, s->C, s->pixels);
+}
+
+static hiss_status paint_row(sheet *s, const hiss_sample_range *queries, const hiss_sample_range *bank, int64_t row,
+                             int64_t query, int64_t k, const hiss_neighbor *neighbor, hiss_error *err) {
+    bool labelled = hiss_dataset_labelled(queries->set) && hiss_dataset_labelled(bank->set);
+    int32_t own = 0, label = 0;
+    hiss_status status =
+        hiss_dataset_read(queries->set, queries->begin + query, 1, s->pixels, labelled ? &own : NULL, err);
+    if (status == HISS_OK) {
+        paint_cell(s, row, 0, white);
+    }
+    for (int64_t j = 0; j < k && status == HISS_OK; j++) {
+        if (neighbor[j].index >= 0) {
+            status = hiss_dataset_read(bank->set, bank->begin + neighbor[j].index, 1, s->pixels,
+                                       labelled ? &label : NULL, err);
+            if (status == HISS_OK) {
+                paint_cell(s, row, j + 1, !labelled ? no_label : label == own ? right : wrong);
+            }
+        }
+    }
+    return status;
+}
+
+hiss_status hiss_write_sheet(const char *path, const hiss_sample_range *queries, const hiss_sample_range *bank,
+                             int64_t count, const int64_t *index, int64_t k, const hiss_neighbor *neighbor,
+                             hiss_error *err) {
+    sheet s = {0};
+    hiss_dataset_shape(queries->set, &s.H, &s.W, &s.C);
+    int64_t H, W, C;
+    hiss_dataset_shape(bank->set, &H, &W, &C);
+    assert(H == s.H && W == s.W && C == s.C);
+    s.factor = enlarge(s.H, s.W, LEAST_IMAGE);
+    s.cell_height = s.H * s.factor + 2 * FRAME + GAP;
+    s.cell_width = s.W * s.factor + 2 * FRAME + GAP;
+    s.canvas = make_canvas(GAP + count * s.cell_height, 2 * GAP + LINE + (k + 1) * s.cell_width);
+    s.pixels = hiss_alloc((size_t)(s.H * s.W * s.C));
+    paint(&s.canvas, 0, GAP + s.cell_width, s.canvas.H, LINE, line_grey);
+    hiss_status status = HISS_OK;
+    for (int64_t row = 0; row < count && status == HISS_OK; row++) {
+        if (row > 0) {
+            paint(&s.canvas, row * s.cell_height + GAP / 2, 0, LINE, s.canvas.W, line_grey);
+        }
+        status = paint_row(&s, queries, bank, row, index[row], k, neighbor + row * k, err);
+    }
+    if (status == HISS_OK) {
+        status = hiss_write_png(path, s.canvas.H, s.canvas.W, 3, s.canvas.pixels, err);
+    }
+    hiss_free(s.canvas.pixels);
+    hiss_free(s.pixels);
+    return status;
+}
+
+/* One filter as bytes, [R,S,3] when C is 3, else its planes side by side [R, C*S, 1]; a constant one is mid-grey. */
+static void stretch(int64_t R, int64_t S, int64_t C, const float *w, uint8_t *pixels) {
+    float low = INFINITY, high = -INFINITY;
+    for (int64_t i = 0; i < R * S * C; i++) {
+        low = fminf(low, w[i]);
+        high = fmaxf(high, w[i]);
+    }
+    for (int64_t i = 0; i < R * S * C; i++) {
+        float share = high > low ? (w[i] - low) / (high - low) : 0.5f;
+        int64_t r = i / (S * C), s = i / C % S, c = i % C;
+        pixels[C == 3 ? i : r * C * S + c * S + s] = (uint8_t)lrintf(255.0f * share);
+    }
+}
+
+hiss_status hiss_write_filters(const char *path, int64_t F, int64_t R, int64_t S, int64_t C, const float *w,
+                               hiss_error *err) {
+    int64_t width = C == 3 ? S : C * S, factor = enlarge(R, S, LEAST_FILTER);
+    int64_t cell_height = R * factor + FILTER_GAP, cell_width = width * factor + FILTER_GAP;
+    int64_t columns = (int64_t)ceil(sqrt((double)(F * cell_height) / (double)cell_width));
+    columns = columns < 1 ? 1 : columns > F ? F : columns;
+    canvas c = make_canvas(FILTER_GAP + (F + columns - 1) / columns * cell_height, FILTER_GAP + columns * cell_width);
+    uint8_t *pixels = hiss_alloc((size_t)(R * S * C));
+    for (int64_t f = 0; f < F; f++) {
+        stretch(R, S, C, w + f * R * S * C, pixels);
+        paint_image(&c, FILTER_GAP + f / columns * cell_height, FILTER_GAP + f % columns * cell_width, factor, R, width,
+                    C == 3 ? 3 : 1, pixels);
+    }
+    hiss_status status = hiss_write_png(path, c.H, c.W, 3, c.pixels, err);
+    hiss_free(c.pixels);
+    hiss_free(pixels);
+    return status;
+}

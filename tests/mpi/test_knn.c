@@ -1,0 +1,151 @@
+/* Nearest neighbours: equal to brute force, ties included; the same bits however the tiles lie on ranks; votes. */
+#include <math.h>
+#include <string.h>
+
+#include "features.h"
+#include "mpi_test.h"
+
+enum { BANK = 1130, QUERIES = 260, K = 20 };
+
+/* The contract by sorting: larger score first, then lower index. */
+static void brute_force(const float *score, int64_t n, int64_t k, int32_t *index) {
+    bool *taken = hiss_new(bool, n);
+    for (int64_t j = 0; j < k; j++) {
+        index[j] = -1;
+        for (int64_t i = 0; i < n; i++) {
+            if (!taken[i] && (index[j] < 0 || score[i] > score[index[j]])) {
+                index[j] = (int32_t)i;
+            }
+        }
+        if (index[j] >= 0) {
+            taken[index[j]] = true;
+        }
+    }
+    hiss_free(taken);
+}
+
+/* On coarse rows products and squares are exact, so scores must agree to the bit, and ties abound. */
+static void check_exact(const hiss_eval_env *env, int64_t n, int64_t D, int owner) {
+    hiss_comm *comm = env->comm;
+    hiss_features *bank = made_features(env, 1, n, D, true, owner),
+                  *query = made_features(env, 2, QUERIES, D, true, -1);
+    hiss_neighbor *best[HISS_METRICS] = {hiss_new(hiss_neighbor, QUERIES * K), hiss_new(hiss_neighbor, QUERIES * K)};
+    hiss_neighbors(env, bank, query, K, best);
+    float *rows = hiss_new(float, n *D), *q = hiss_new(float, D), *score = hiss_new(float, n);
+    for (int64_t i = 0; i < n; i++) {
+        made_row(1, i, D, true, rows + i * D);
+    }
+    int64_t ties = 0;
+    for (int64_t i = 0; i < QUERIES; i++) {
+        made_row(2, i, D, true, q);
+        for (int m = 0; m < HISS_METRICS; m++) {
+            double query_square = 0.0;
+            for (int64_t j = 0; j < n; j++) {
+                double dot = 0.0, square = 0.0;
+                query_square = 0.0;
+                for (int64_t d = 0; d < D; d++) {
+                    dot += (double)(rows[j * D + d] * q[d]);
+                    square += (double)(rows[j * D + d] * rows[j * D + d]);
+                    query_square += (double)(q[d] * q[d]);
+                }
+                float inverse = square > 0.0 ? (float)(1.0 / sqrt(square)) : 0.0f;
+                score[j] = m == HISS_COSINE ? (float)dot * inverse : (float)(dot - 0.5 * square);
+            }
+            int32_t index[K];
+            brute_force(score, n, K, index);
+            for (int64_t j = 0; j < K; j++) {
+                hiss_neighbor found = best[m][i * K + j];
+                CHECK(found.index == index[j]);
+                if (index[j] >= 0) {
+                    double s = (double)score[index[j]];
+                    double value = m == HISS_COSINE ? s / sqrt(query_square) : sqrt(query_square - 2.0 * s);
+                    CHECK(query_square == 0.0 || fabs((double)found.value - value) < 1e-5);
+                    ties += j > 0 && score[index[j]] == score[index[j - 1]];
+                }
+            }
+        }
+    }
+    CHECK(ties > QUERIES);
+    for (int m = 0; m < HISS_METRICS; m++) {
+        hiss_free(best[m]);
+    }
+    hiss_free(rows);
+    hiss_free(q);
+    hiss_free(score);
+    hiss_features_destroy(bank);
+    hiss_features_destroy(query);
+}
+
+/* All tiles on one rank is the computation of a single process: equal bits are demanded of it and of any other layout.
+ */
+static void check_layouts(const hiss_eval_env *env) {
+    hiss_comm *comm = env->comm;
+    const int64_t D = 61;
+    hiss_neighbor *best[3][HISS_METRICS];
+    hiss_knn_result result[3];
+    int owner[3] = {-1, 0, hiss_comm_size(comm) - 1};
+    for (int layout = 0; layout < 3; layout++) {
+        hiss_features *bank = made_features(env, 3, BANK, D, false, owner[layout]);
+        hiss_features *query = made_features(env, 4, QUERIES, D, false, owner[2 - layout]);
+        for (int m = 0; m < HISS_METRICS; m++) {
+            best[layout][m] = hiss_new(hiss_neighbor, QUERIES * K);
+        }
+        hiss_neighbors(env, bank, query, K, best[layout]);
+        result[layout] = hiss_knn(env, bank, query);
+        for (int m = 0; m < HISS_METRICS; m++) {
+            CHECK(memcmp(best[layout][m], best[0][m], sizeof(hiss_neighbor) * QUERIES * K) == 0);
+            CHECK(hiss_comm_equal(comm, best[layout][m], (int64_t)sizeof(hiss_neighbor) * QUERIES * K));
+            for (int j = 0; j < HISS_KNN_KS; j++) {
+                CHECK(result[layout].percent[m][j] == result[0].percent[m][j]);
+                CHECK(result[layout].percent[m][j] > 30.0 && result[layout].percent[m][j] < 100.0);
+            }
+        }
+        hiss_features_destroy(bank);
+        hiss_features_destroy(query);
+    }
+    for (int i = 0; i < 3 * HISS_METRICS; i++) {
+        hiss_free(best[i / HISS_METRICS][i % HISS_METRICS]);
+    }
+}
+
+static void check_votes(hiss_comm *comm) {
+    const int32_t label[] = {0, 1, 2, 3, 2, 1, 1};
+    int32_t votes[4] = {0};
+    const hiss_neighbor list[] = {{0, 7}, {1, 6}, {2, 5}, {4, 4}, {5, 3}, {6, 2}, {-1, 1}};
+    const int32_t expected[] = {0, 0, 0, 2, 1, 1, 1}; /* k = 5 has two 1s and two 2s: 1 is nearer */
+    for (int64_t k = 1; k <= 7; k++) {
+        CHECK(hiss_vote(list, k, label, votes) == expected[k - 1]);
+        CHECK(votes[0] == 0 && votes[1] == 0 && votes[2] == 0 && votes[3] == 0);
+    }
+}
+
+static void check_retrieval(const hiss_eval_env *env) {
+    hiss_comm *comm = env->comm;
+    hiss_features *f = made_features(env, 5, BANK, 16, false, -1);
+    const int64_t index[] = {700, 3, 700, 1129};
+    hiss_neighbor found[4 * 7], with_self[4 * 8];
+    hiss_retrieve(env, f, f, true, 4, index, 7, HISS_COSINE, found);
+    hiss_retrieve(env, f, f, false, 4, index, 8, HISS_COSINE, with_self);
+    for (int64_t i = 0; i < 4; i++) {
+        CHECK(with_self[i * 8].index == index[i]);
+        CHECK(memcmp(found + i * 7, with_self + i * 8 + 1, sizeof(hiss_neighbor) * 7) == 0);
+    }
+    hiss_features_destroy(f);
+}
+
+int main(int argc, char **argv) {
+    hiss_comm *comm;
+    hiss_error err;
+    if (hiss_comm_open(&argc, &argv, &comm, &err) != HISS_OK) {
+        return 1;
+    }
+    hiss_kernels_enter_thread();
+    hiss_eval_env env = {comm, hiss_kernels_blas(), 1};
+    check_exact(&env, BANK, 6, -1);
+    check_exact(&env, BANK, 40, 0);
+    check_exact(&env, 13, 6, -1); /* fewer samples than k */
+    check_layouts(&env);
+    check_votes(comm);
+    check_retrieval(&env);
+    return finish_test(comm);
+}

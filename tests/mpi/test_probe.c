@@ -1,0 +1,206 @@
+/* The minimiser on a function with a known minimum; the probe at a true optimum; the same bits on any layout of tiles;
+ * lambda chosen and few labels drawn alike on all ranks. */
+#include <math.h>
+#include <string.h>
+
+#include "features.h"
+#include "mpi_test.h"
+
+/* Rosenbrock's valley in 10 variables: minimum 0 at (1, .., 1). */
+static double valley(void *user, const double *x, double *gradient) {
+    double f = 0.0;
+    memset(gradient, 0, sizeof(double) * 10);
+    for (int i = 0; i < 9; i++) {
+        double a = x[i + 1] - x[i] * x[i], b = 1.0 - x[i];
+        f += 100.0 * a * a + b * b;
+        gradient[i] -= 400.0 * a * x[i] + 2.0 * b;
+        gradient[i + 1] += 200.0 * a;
+    }
+    ++*(int64_t *)user;
+    return f;
+}
+
+static void check_minimize(hiss_comm *comm) {
+    double x[10] = {-1.2, 1.0, -1.2, 1.0};
+    int64_t calls = 0;
+    hiss_minimum minimum;
+    hiss_minimize(valley, &calls, 10, x, 500, 1e-9, &minimum);
+    CHECK(minimum.gradient <= 1e-9 && minimum.evaluations == calls && minimum.iterations < 300);
+    CHECK(calls < 2 * minimum.iterations);
+    for (int i = 0; i < 10; i++) {
+        CHECK(fabs(x[i] - 1.0) < 1e-8);
+    }
+    double start[10] = {0};
+    hiss_minimize(valley, &calls, 10, start, 3, 1e-9, &minimum);
+    CHECK(minimum.iterations == 3 && minimum.value < 9.0);
+}
+
+/* Loss and gradient of the contract, in double, from the rows themselves. */
+static double reference(const hiss_probe *probe, int64_t salt, int64_t n, double lambda, double *worst, double *right) {
+    int64_t D = probe->D, C = probe->classes;
+    double *mean = hiss_new(double, D), *deviation = hiss_new(double, D), *gradient = hiss_new(double, (D + 1) * C);
+    float *rows = hiss_new(float, n *D);
+    double loss = 0.0, logit[CLASSES];
+    *right = 0.0;
+    for (int64_t i = 0; i < n; i++) {
+        made_row(salt, i, D, false, rows + i * D);
+        for (int64_t d = 0; d < D; d++) {
+            mean[d] += (double)rows[i * D + d] / (double)n;
+        }
+    }
+    for (int64_t i = 0; i < n * D; i++) {
+        deviation[i % D] += pow((double)rows[i] - mean[i % D], 2.0) / (double)(n - 1);
+    }
+    for (int64_t i = 0; i < n; i++) {
+        int32_t label = made_label(salt, i);
+        double sum = 0.0;
+        int best = 0;
+        for (int64_t c = 0; c < C; c++) {
+            logit[c] = probe->w[C * D + c];
+            for (int64_t d = 0; d < D; d++) {
+                logit[c] += probe->w[c * D + d] * ((double)rows[i * D + d] - mean[d]) / sqrt(deviation[d]);
+            }
+            best = logit[c] > logit[best] ? (int)c : best;
+            sum += exp(logit[c]);
+        }
+        *right += 100.0 * (best == label) / (double)n;
+        loss += (log(sum) - logit[label]) / (double)n;
+        for (int64_t c = 0; c < C; c++) {
+            double r = (exp(logit[c]) / sum - (c == label)) / (double)n;
+            gradient[C * D + c] += r;
+            for (int64_t d = 0; d < D; d++) {
+                gradient[c * D + d] += r * ((double)rows[i * D + d] - mean[d]) / sqrt(deviation[d]);
+            }
+        }
+    }
+    *worst = 0.0;
+    for (int64_t j = 0; j < (D + 1) * C; j++) {
+        double regular = j < C * D ? lambda * probe->w[j] : 0.0;
+        loss += 0.5 * regular * probe->w[j];
+        *worst = fmax(*worst, fabs(gradient[j] + regular));
+    }
+    hiss_free(mean);
+    hiss_free(deviation);
+    hiss_free(gradient);
+    hiss_free(rows);
+    return loss;
+}
+
+static void check_optimum(const hiss_eval_env *env) {
+    hiss_comm *comm = env->comm;
+    const int64_t n = 610, D = 12;
+    hiss_features *f = made_features(env, 1, n, D, false, -1);
+    double worst, right;
+    hiss_probe *strong = hiss_probe_fit(env, f, NULL, 1e-2, 200, NULL);
+    double loss = reference(strong, 1, n, 1e-2, &worst, &right);
+    CHECK(strong->minimum.gradient <= 1e-5 && strong->minimum.iterations < 100);
+    CHECK(worst < 1.2e-5 && fabs(loss - strong->minimum.value) < 1e-6);
+    CHECK(fabs(hiss_probe_percent(env, strong, f, NULL) - right) < 1e-9);
+    hiss_probe *from_strong = hiss_probe_fit(env, f, NULL, 1e-3, 200, strong);
+    hiss_probe *from_zero = hiss_probe_fit(env, f, NULL, 1e-3, 200, NULL);
+    CHECK(from_strong->minimum.iterations < from_zero->minimum.iterations);
+    CHECK(fabs(from_strong->minimum.value - from_zero->minimum.value) < 1e-6);
+    CHECK(from_zero->minimum.value < strong->minimum.value);
+    hiss_probe_destroy(strong);
+    hiss_probe_destroy(from_strong);
+    hiss_probe_destroy(from_zero);
+    hiss_features_destroy(f);
+}
+
+/* A constant feature and features of tiny and huge scale leave the fit finite. */
+static void check_degenerate(const hiss_eval_env *env) {
+    hiss_comm *comm = env->comm;
+    hiss_features *f = made_features(env, 1, 500, 12, false, -1);
+    hiss_probe *plain = hiss_probe_fit(env, f, NULL, 1e-2, 200, NULL);
+    for (int64_t i = 0; i < (f->end - f->first) * HISS_TILE; i++) {
+        f->rows[i * 12] = 100.0f;
+        f->rows[i * 12 + 1] *= 1e6f;
+    }
+    hiss_probe *odd = hiss_probe_fit(env, f, NULL, 1e-2, 200, NULL);
+    CHECK(isfinite(odd->minimum.value) && odd->minimum.gradient <= 1e-5);
+    CHECK(odd->minimum.value > plain->minimum.value && odd->minimum.value < log(10.0));
+    CHECK(fabs(odd->w[0]) < 1e-3);
+    hiss_probe_destroy(plain);
+    hiss_probe_destroy(odd);
+    hiss_features_destroy(f);
+}
+
+static void check_layouts(const hiss_eval_env *env) {
+    hiss_comm *comm = env->comm;
+    const int64_t n = 1680, D = 19;
+    int owner[3] = {-1, 0, hiss_comm_size(comm) - 1};
+    hiss_linear_result linear[3];
+    hiss_few_result few[3], none;
+    hiss_probe *probe[3];
+    for (int layout = 0; layout < 3; layout++) {
+        hiss_features *train = made_features(env, 1, n, D, false, owner[layout]);
+        hiss_features *test = made_features(env, 2, 600, D, false, owner[layout]);
+        bool use[7] = {true, false, true, true, false, true, true};
+        memset(&linear[layout], 0, sizeof linear[layout]);
+        probe[layout] = hiss_probe_fit(env, train, use, 1e-3, 30, NULL);
+        linear[layout] = hiss_linear(env, train, test, 30);
+        few[layout] = hiss_few_labels(env, train, test, 10, 3, 30);
+        none = hiss_few_labels(env, train, test, 1000, 3, 30);
+        CHECK(none.draws == 0);
+        CHECK(memcmp(probe[layout]->w, probe[0]->w, sizeof(double) * (size_t)((D + 1) * CLASSES)) == 0);
+        CHECK(memcmp(&linear[layout], &linear[0], sizeof linear[0]) == 0);
+        CHECK(memcmp(&few[layout], &few[0], sizeof few[0]) == 0);
+        CHECK(hiss_comm_equal(comm, probe[layout]->w, (int64_t)sizeof(double) * (D + 1) * CLASSES));
+        hiss_features_destroy(train);
+        hiss_features_destroy(test);
+    }
+    CHECK(linear[0].percent > 45.0 && linear[0].percent < linear[0].train_percent);
+    CHECK(few[0].draws == 3 && few[0].linear > 30.0 && few[0].linear < linear[0].percent && few[0].knn > 20.0);
+    CHECK(few[0].linear_spread > 0.0 && few[0].linear_spread < 10.0);
+    for (int layout = 0; layout < 3; layout++) {
+        hiss_probe_destroy(probe[layout]);
+    }
+}
+
+static void check_subset(const hiss_eval_env *env) {
+    hiss_comm *comm = env->comm;
+    const int64_t n = 1130, D = 5;
+    hiss_features *f = made_features(env, 1, n, D, false, -1);
+    int64_t index[600], count = 0;
+    for (int64_t i = 0; i < n && count < 600; i++) {
+        if (i % 2 == 0 || i > 1000) {
+            index[count++] = i;
+        }
+    }
+    hiss_features *subset = hiss_features_subset(env, f, index, count);
+    int32_t *label = hiss_new(int32_t, count);
+    hiss_features_labels(env, subset, label);
+    float row[5];
+    for (int64_t i = 0; i < (subset->end - subset->first) * HISS_TILE; i++) {
+        int64_t sample = subset->first * HISS_TILE + i;
+        if (sample < count) {
+            made_row(1, index[sample], D, false, row);
+            CHECK(memcmp(row, subset->rows + i * D, sizeof row) == 0);
+            CHECK(subset->label[i] == made_label(1, index[sample]));
+        } else {
+            CHECK(subset->label[i] == -1 && subset->rows[i * D] == 0.0f);
+        }
+    }
+    for (int64_t i = 0; i < count; i++) {
+        CHECK(label[i] == made_label(1, index[i]));
+    }
+    hiss_free(label);
+    hiss_features_destroy(subset);
+    hiss_features_destroy(f);
+}
+
+int main(int argc, char **argv) {
+    hiss_comm *comm;
+    hiss_error err;
+    if (hiss_comm_open(&argc, &argv, &comm, &err) != HISS_OK) {
+        return 1;
+    }
+    hiss_kernels_enter_thread();
+    hiss_eval_env env = {comm, hiss_kernels_blas(), 1};
+    check_minimize(comm);
+    check_optimum(&env);
+    check_degenerate(&env);
+    check_layouts(&env);
+    check_subset(&env);
+    return finish_test(comm);
+}
