@@ -11,6 +11,7 @@
 #include "hiss/clock.h"
 #include "hiss/file.h"
 #include "hiss/log.h"
+#include "hiss_build.h"
 #include "train/trainer.h"
 
 enum { MAX_METRICS = 64, LINE = 8192, PATH_TEXT = 4096 };

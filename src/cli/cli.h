@@ -1,0 +1,46 @@
+/* Private to cli: the commands. Each gets the words after its name and returns the process's exit code. */
+#ifndef HISS_CLI_H
+#define HISS_CLI_H
+
+#include "hiss/eval.h"
+#include "hiss/train.h"
+
+int cmd_prepare(int argc, char **argv);
+int cmd_train(int argc, char **argv);
+int cmd_eval(int argc, char **argv);
+int cmd_query(int argc, char **argv);
+
+enum { CLI_MAX_SETS = 64, CLI_PATH = 4096 };
+
+/* Print an error line on rank 0 only (or where there are no ranks yet) and return its exit code. comm may be NULL. */
+int cli_fail(const hiss_comm *comm, const hiss_error *err);
+/* Rank by the launcher's environment, before MPI is up: 0 when there is none. */
+int cli_launcher_rank(void);
+/* Open the communicator, set up the log at a level named error, warning, info or debug. */
+hiss_status cli_open(int level, hiss_comm **comm, hiss_error *err);
+
+/* The config a run was made with (RUN/config.yaml) with overrides, and its newest checkpoint. Collective. */
+hiss_status cli_open_run(hiss_comm *comm, const char *run, const char *const *sets, int nsets, const char *checkpoint,
+                         hiss_experiment *e, hiss_eval_options *eval, char path[CLI_PATH], hiss_error *err);
+
+/* A network in evaluation mode. */
+typedef struct embedder embedder;
+/* The network of e's objective, with named places. Not collective, except that the method's create is. */
+hiss_status embedder_create(hiss_comm *comm, hiss_experiment *e, const hiss_dataset *set, embedder **out,
+                            hiss_error *err);
+void embedder_destroy(embedder *m);
+/* The named places; layers: comma-separated choice of them, NULL all. Places chosen: *count, at most HISS_MAX_TAPS. */
+hiss_status embedder_choose(embedder *m, const char *layers, int *count, hiss_layer_size *chosen, hiss_error *err);
+hiss_status embedder_load(embedder *m, const char *checkpoint, hiss_error *err);
+/* Initial values of the same seed, with BatchNorm statistics estimated on training samples. */
+hiss_status embedder_randomize(embedder *m, const hiss_sample_range *train, hiss_error *err);
+/* A hiss_embed of the chosen places. */
+hiss_status embedder_embed(void *m, int64_t count, const uint8_t *pixels, float *const *out, hiss_error *err);
+const hiss_model *embedder_model(const embedder *m);
+const float *embedder_vector(const embedder *m);
+enum { EMBEDDER_BATCH = 50 };
+
+/* Draw RUN/curves.svg from RUN/metrics.jsonl. Not collective. */
+hiss_status cli_draw_curves(const char *run, hiss_error *err);
+
+#endif

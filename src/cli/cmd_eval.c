@@ -1,0 +1,146 @@
+/* hiss eval */
+#include <string.h>
+
+#include "cli/cli.h"
+#include "hiss/clock.h"
+#include "hiss/log.h"
+
+typedef struct options {
+    const char *checkpoint;
+    int log;
+    bool help;
+} options;
+
+static const hiss_row rows[] = {
+    {"set*", HISS_STRING, 0, NULL, 0, 0, NULL,
+     "change a key of the run's config: --set eval.layers=conv3 (repeatable)"},
+    {"checkpoint", HISS_STRING, offsetof(options, checkpoint), NULL, 0, 0, NULL,
+     "checkpoint to judge (default: the newest of the run)"},
+    {"log", HISS_CHOICE, offsetof(options, log), "info", 0, 0, "error|warning|info|debug", "how much to say"},
+    {"help", HISS_BOOL, offsetof(options, help), "false", 0, 0, NULL, "this text"},
+};
+
+enum { MAX_RESULTS = 2 * HISS_MAX_TAPS + 1 };
+
+typedef struct evaluation {
+    hiss_eval_env env;
+    const hiss_eval_options *options;
+    hiss_sample_range train, test;
+    hiss_eval_result results[MAX_RESULTS];
+    int count;
+} evaluation;
+
+/* Extract the layers of one network from both ranges and judge them one by one. Collective. */
+static hiss_status judge(evaluation *ev, const char *who, int layers, const hiss_layer_size *layer, hiss_embed embed,
+                         void *user, hiss_error *err) {
+    hiss_features *train[HISS_MAX_TAPS] = {NULL}, *test[HISS_MAX_TAPS] = {NULL};
+    hiss_status s = hiss_features_extract(&ev->env, &ev->train, layers, layer, EMBEDDER_BATCH, embed, user, train, err);
+    s = s == HISS_OK ? hiss_features_extract(&ev->env, &ev->test, layers, layer, EMBEDDER_BATCH, embed, user, test, err)
+                     : s;
+    for (int k = 0; k < layers; k++) {
+        if (s == HISS_OK) {
+            char name[96];
+            snprintf(name, sizeof name, "%s/%s", who, layer[k].name);
+            const hiss_eval_set set = {name, train[k], test[k]};
+            s = hiss_eval_run(&ev->env, ev->options, &set, &ev->results[ev->count++], err);
+        }
+        hiss_features_destroy(train[k]);
+        hiss_features_destroy(test[k]);
+    }
+    return s;
+}
+
+static hiss_status judge_pixels(evaluation *ev, hiss_error *err) {
+    int64_t H, W, C;
+    hiss_dataset_shape(ev->train.set, &H, &W, &C);
+    int64_t D = H * W * C;
+    return judge(ev, "raw", 1, &(hiss_layer_size){"pixels", D}, hiss_embed_pixels, &D, err);
+}
+
+static hiss_status judge_networks(evaluation *ev, hiss_experiment *e, const char *checkpoint, const char *run,
+                                  hiss_error *err) {
+    embedder *m = NULL;
+    hiss_layer_size layer[HISS_MAX_TAPS];
+    int layers = 0;
+    hiss_status s = embedder_create(ev->env.comm, e, ev->train.set, &m, err);
+    s = s == HISS_OK ? embedder_choose(m, ev->options->layers, &layers, layer, err) : s;
+    if (s == HISS_OK && ev->options->random) {
+        s = embedder_randomize(m, &ev->train, err);
+        s = s == HISS_OK ? judge(ev, "random", layers, layer, embedder_embed, m, err) : s;
+    }
+    s = s == HISS_OK ? embedder_load(m, checkpoint, err) : s;
+    s = s == HISS_OK ? judge(ev, "trained", layers, layer, embedder_embed, m, err) : s;
+    const int first = s == HISS_OK ? hiss_model_find(embedder_model(m), "conv1/weight") : -1;
+    if (first >= 0 && hiss_comm_rank(ev->env.comm) == 0) {
+        char path[CLI_PATH];
+        const hiss_slot *slot = hiss_model_at(embedder_model(m), first);
+        const int64_t *d = slot->shape.dim;
+        snprintf(path, sizeof path, "%s/filters.png", run);
+        s = hiss_write_filters(path, d[0], d[1], d[2], d[3], embedder_vector(m) + slot->offset, err);
+    }
+    embedder_destroy(m);
+    return s;
+}
+
+static hiss_status evaluate(hiss_comm *comm, const options *o, const char *run, const hiss_arguments *rest,
+                            hiss_error *err) {
+    char checkpoint[CLI_PATH], path[CLI_PATH];
+    hiss_experiment e = {0};
+    hiss_eval_options eval = {0};
+    hiss_kernels_enter_thread();
+    const double start = hiss_seconds();
+    hiss_status s = cli_open_run(comm, run, rest->repeated, rest->nrepeated, o->checkpoint, &e, &eval, checkpoint, err);
+    evaluation *ev = hiss_new(evaluation, 1);
+    if (s == HISS_OK) {
+        ev->env = (hiss_eval_env){comm, hiss_kernels_named(e.kernels_name), (uint64_t)e.seed};
+        ev->options = &eval;
+        s = hiss_comm_agree(comm, hiss_eval_open(&eval, &e.data, (uint64_t)e.seed, &ev->train, &ev->test, err), err);
+    }
+    if (s == HISS_OK) {
+        hiss_info("judging %s on %lld training and %lld test samples", checkpoint, (long long)ev->train.count,
+                  (long long)ev->test.count);
+        s = eval.pixels ? judge_pixels(ev, err) : HISS_OK;
+        s = s == HISS_OK ? judge_networks(ev, &e, checkpoint, run, err) : s;
+        s = hiss_comm_agree(comm, s, err);
+    }
+    if (s == HISS_OK && hiss_comm_rank(comm) == 0) {
+        hiss_eval_print(stdout, ev->count, ev->results);
+        printf("evaluated in %.0f s\n", hiss_seconds() - start);
+        snprintf(path, sizeof path, "%s/eval.json", run);
+        s = hiss_eval_write(path, ev->count, ev->results, err);
+    }
+    hiss_eval_close(&ev->train, &ev->test);
+    hiss_free(ev);
+    hiss_experiment_destroy(&e);
+    return hiss_comm_agree(comm, s, err);
+}
+
+int cmd_eval(int argc, char **argv) {
+    options o = {0};
+    hiss_error err = {0};
+    const char *words[1], *sets[CLI_MAX_SETS];
+    hiss_arguments rest = {.positional = words, .max_positional = 1, .repeated = sets, .max_repeated = CLI_MAX_SETS};
+    hiss_status s = hiss_options_parse(rows, HISS_COUNT(rows), argc, argv, &o, &rest, &err);
+    if (s == HISS_OK && o.help) {
+        printf(
+            "usage: mpirun -n RANKS hiss eval RUN [OPTIONS]\n\nJudge the features of a run by k-NN, linear and "
+            "few-label "
+            "probes, beside raw pixels and the same network at random.\nWrites RUN/eval.json and RUN/filters.png.\n\n");
+        hiss_rows_help(stdout, NULL, rows, HISS_COUNT(rows));
+        printf("\nKeys of the config:\n");
+        hiss_rows_help(stdout, "eval", hiss_eval_rows, hiss_eval_nrows);
+        return 0;
+    }
+    if (s == HISS_OK && rest.npositional != 1) {
+        s = hiss_fail(&err, HISS_EUSER, "eval needs a run directory: hiss eval runs/nat-fashion");
+    }
+    if (s != HISS_OK) {
+        return cli_fail(NULL, &err);
+    }
+    hiss_comm *comm = NULL;
+    s = cli_open(o.log, &comm, &err);
+    s = s == HISS_OK ? evaluate(comm, &o, words[0], &rest, &err) : s;
+    const int code = s == HISS_OK ? 0 : cli_fail(comm, &err);
+    hiss_comm_close(comm);
+    return code;
+}

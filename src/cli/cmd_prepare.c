@@ -1,0 +1,98 @@
+/* hiss prepare */
+#include <string.h>
+
+#include "cli/cli.h"
+#include "hiss/file.h"
+#include "hiss/log.h"
+
+typedef struct options {
+    const char *images, *labels, *source;
+    hiss_prepare_options prepare;
+    bool help;
+} options;
+
+#define PREPARE(field) (offsetof(options, prepare) + offsetof(hiss_prepare_options, field))
+static const hiss_row rows[] = {
+    {"output", HISS_STRING, PREPARE(output), NULL, 0, 0, NULL,
+     "HDF5 file to write; for fashion-mnist the directory of train.h5 and test.h5"},
+    {"images", HISS_STRING, offsetof(options, images), NULL, 0, 0, NULL, "idx: file of images, plain or gzip"},
+    {"labels", HISS_STRING, offsetof(options, labels), NULL, 0, 0, NULL, "idx: file of labels, may be left out"},
+    {"source", HISS_STRING, offsetof(options, source), "/usr/share/datasets/fashion-mnist", 0, 0, NULL,
+     "fashion-mnist: where the four idx files are (Debian: dataset-fashion-mnist)"},
+    {"shuffle", HISS_BOOL, PREPARE(shuffle), "true", 0, 0, NULL, "shuffle the samples (the seed is recorded)"},
+    {"seed", HISS_INT, PREPARE(seed), "1", 0, 9007199254740992.0, NULL, "seed of the shuffle"},
+    {"chunk", HISS_INT, PREPARE(chunk), "256", 0, 1e9, NULL, "samples per HDF5 chunk; 0: contiguous"},
+    {"deflate", HISS_INT, PREPARE(deflate), "0", 0, 9, NULL, "compression level"},
+    {"height", HISS_INT, PREPARE(height), "256", 1, 65536, NULL, "folder: rows of the stored images"},
+    {"width", HISS_INT, PREPARE(width), "256", 1, 65536, NULL, "folder: columns of the stored images"},
+    {"channels", HISS_INT, PREPARE(channels), "3", 1, 3, NULL, "folder: 3 colour, 1 grey"},
+    {"help", HISS_BOOL, offsetof(options, help), "false", 0, 0, NULL, "this text"},
+};
+
+static void help(void) {
+    printf("usage: hiss prepare fashion-mnist --output DIR\n"
+           "       hiss prepare idx --images FILE [--labels FILE] --output FILE.h5\n"
+           "       hiss prepare folder FOLDER --output FILE.h5\n\n"
+           "Write a data set: /images uint8 [n,H,W,C], /labels int32 [n], shuffled, with a checksum.\n"
+           "A folder holds JPEG, PNG, PPM or PGM images; its sub-folders, in name order, are classes 0, 1, ...\n\n");
+    hiss_rows_help(stdout, NULL, rows, HISS_COUNT(rows));
+}
+
+static hiss_status fashion_mnist(const options *o, hiss_error *err) {
+    static const char *const parts[][2] = {{"train", "train"}, {"t10k", "test"}};
+    hiss_status s = hiss_make_directories(o->prepare.output, err);
+    for (int k = 0; k < HISS_COUNT(parts) && s == HISS_OK; k++) {
+        char images[CLI_PATH], labels[CLI_PATH], output[CLI_PATH];
+        snprintf(images, sizeof images, "%s/%s-images-idx3-ubyte.gz", o->source, parts[k][0]);
+        snprintf(labels, sizeof labels, "%s/%s-labels-idx1-ubyte.gz", o->source, parts[k][0]);
+        snprintf(output, sizeof output, "%s/%s.h5", o->prepare.output, parts[k][1]);
+        if (!hiss_file_exists(images)) {
+            return hiss_fail(
+                err, HISS_EUSER,
+                "%s is missing; install it with `apt-get install dataset-fashion-mnist`, or name the folder "
+                "of the four idx files with --source",
+                images);
+        }
+        hiss_prepare_options prepare = o->prepare;
+        prepare.output = output;
+        s = hiss_prepare_idx(&prepare, images, labels, err);
+        if (s == HISS_OK) {
+            hiss_info("wrote %s", output);
+        }
+    }
+    return s;
+}
+
+static hiss_status prepare(const options *o, const hiss_arguments *rest, hiss_error *err) {
+    const char *kind = rest->npositional ? rest->positional[0] : "";
+    if (!o->prepare.output) {
+        return hiss_fail(err, HISS_EUSER, "prepare needs --output");
+    }
+    if (strcmp(kind, "fashion-mnist") == 0 && rest->npositional == 1) {
+        return fashion_mnist(o, err);
+    }
+    if (strcmp(kind, "idx") == 0 && rest->npositional == 1) {
+        return o->images ? hiss_prepare_idx(&o->prepare, o->images, o->labels, err)
+                         : hiss_fail(err, HISS_EUSER, "prepare idx needs --images");
+    }
+    if (strcmp(kind, "folder") == 0) {
+        return rest->npositional == 2 ? hiss_prepare_folder(&o->prepare, rest->positional[1], err)
+                                      : hiss_fail(err, HISS_EUSER, "prepare folder needs one folder");
+    }
+    return hiss_fail(err, HISS_EUSER,
+                     "prepare '%s': expected fashion-mnist, idx or folder FOLDER; see hiss prepare --help", kind);
+}
+
+int cmd_prepare(int argc, char **argv) {
+    options o = {0};
+    hiss_error err = {0};
+    const char *words[2];
+    hiss_arguments rest = {.positional = words, .max_positional = 2};
+    hiss_status s = hiss_options_parse(rows, HISS_COUNT(rows), argc, argv, &o, &rest, &err);
+    if (s == HISS_OK && o.help) {
+        help();
+        return 0;
+    }
+    s = s == HISS_OK ? prepare(&o, &rest, &err) : s;
+    return s == HISS_OK ? 0 : cli_fail(NULL, &err);
+}

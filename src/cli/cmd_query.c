@@ -1,0 +1,114 @@
+/* hiss query */
+#include <string.h>
+
+#include "cli/cli.h"
+
+typedef struct options {
+    const char *checkpoint, *layer, *output;
+    int64_t queries, neighbors;
+    bool help;
+} options;
+
+static const hiss_row rows[] = {
+    {"set*", HISS_STRING, 0, NULL, 0, 0, NULL, "change a key of the run's config (repeatable)"},
+    {"queries", HISS_INT, offsetof(options, queries), "12", 1, 1000, NULL, "number of test images"},
+    {"neighbors", HISS_INT, offsetof(options, neighbors), "8", 1, 50, NULL, "training images shown for each"},
+    {"layer", HISS_STRING, offsetof(options, layer), NULL, 0, 0, NULL, "named layer (default: the last one)"},
+    {"output", HISS_STRING, offsetof(options, output), NULL, 0, 0, NULL, "PNG to write (default: RUN/query.png)"},
+    {"checkpoint", HISS_STRING, offsetof(options, checkpoint), NULL, 0, 0, NULL, "default: the newest of the run"},
+    {"help", HISS_BOOL, offsetof(options, help), "false", 0, 0, NULL, "this text"},
+};
+
+/* A keyed draw of test samples, the same for every run of one seed. */
+static void draw_queries(uint64_t seed, int64_t n, int64_t count, int64_t *index) {
+    const hiss_permutation p = hiss_permutation_keyed(seed, HISS_FOR_EVALUATION, 1, 0, n);
+    for (int64_t q = 0; q < count; q++) {
+        index[q] = hiss_permutation_at(&p, q);
+    }
+}
+
+static hiss_status retrieve(const hiss_eval_env *env, const options *o, const hiss_sample_range *train,
+                            const hiss_sample_range *test, embedder *m, const char *output, hiss_error *err) {
+    hiss_layer_size layers[HISS_MAX_TAPS];
+    hiss_features *bank[1] = {NULL}, *query[1] = {NULL};
+    int count = 0;
+    hiss_status s = embedder_choose(m, o->layer, &count, layers, err);
+    if (s == HISS_OK && !o->layer) {
+        s = embedder_choose(m, layers[count - 1].name, &count, layers, err);
+    }
+    if (s == HISS_OK && count != 1) {
+        s = hiss_fail(err, HISS_EUSER, "--layer takes one layer, got '%s'", o->layer);
+    }
+    s = s == HISS_OK ? hiss_features_extract(env, train, 1, layers, EMBEDDER_BATCH, embedder_embed, m, bank, err) : s;
+    s = s == HISS_OK ? hiss_features_extract(env, test, 1, layers, EMBEDDER_BATCH, embedder_embed, m, query, err) : s;
+    if (s == HISS_OK) {
+        const int64_t n = o->queries < test->count ? o->queries : test->count;
+        int64_t *index = hiss_new(int64_t, n);
+        hiss_neighbor *nearest = hiss_new(hiss_neighbor, n * o->neighbors);
+        draw_queries(env->seed, test->count, n, index);
+        hiss_retrieve(env, bank[0], query[0], false, n, index, o->neighbors, HISS_COSINE, nearest);
+        if (hiss_comm_rank(env->comm) == 0) {
+            s = hiss_write_sheet(output, test, train, n, index, o->neighbors, nearest, err);
+        }
+        if (s == HISS_OK && hiss_comm_rank(env->comm) == 0) {
+            printf("%s: %lld test images and their %lld nearest training images by %s\n", output, (long long)n,
+                   (long long)o->neighbors, layers[0].name);
+        }
+        hiss_free(index);
+        hiss_free(nearest);
+    }
+    hiss_features_destroy(bank[0]);
+    hiss_features_destroy(query[0]);
+    return s;
+}
+
+static hiss_status query(hiss_comm *comm, const options *o, const char *run, const hiss_arguments *rest,
+                         hiss_error *err) {
+    char checkpoint[CLI_PATH], output[CLI_PATH];
+    hiss_experiment e = {0};
+    hiss_eval_options eval = {0};
+    hiss_sample_range train = {0}, test = {0};
+    embedder *m = NULL;
+    hiss_kernels_enter_thread();
+    snprintf(output, sizeof output, "%s/query.png", run);
+    hiss_status s = cli_open_run(comm, run, rest->repeated, rest->nrepeated, o->checkpoint, &e, &eval, checkpoint, err);
+    if (s == HISS_OK) {
+        s = hiss_comm_agree(comm, hiss_eval_open(&eval, &e.data, (uint64_t)e.seed, &train, &test, err), err);
+        s = s == HISS_OK ? embedder_create(comm, &e, train.set, &m, err) : s;
+        s = s == HISS_OK ? embedder_load(m, checkpoint, err) : s;
+        const hiss_eval_env env = {comm, hiss_kernels_named(e.kernels_name), (uint64_t)e.seed};
+        s = s == HISS_OK ? retrieve(&env, o, &train, &test, m, o->output ? o->output : output, err) : s;
+        embedder_destroy(m);
+        hiss_eval_close(&train, &test);
+        s = hiss_comm_agree(comm, s, err);
+    }
+    hiss_experiment_destroy(&e);
+    return s;
+}
+
+int cmd_query(int argc, char **argv) {
+    options o = {0};
+    hiss_error err = {0};
+    const char *words[1], *sets[CLI_MAX_SETS];
+    hiss_arguments rest = {.positional = words, .max_positional = 1, .repeated = sets, .max_repeated = CLI_MAX_SETS};
+    hiss_status s = hiss_options_parse(rows, HISS_COUNT(rows), argc, argv, &o, &rest, &err);
+    if (s == HISS_OK && o.help) {
+        printf("usage: hiss query RUN [OPTIONS]\n\nDraw test images with their nearest training images, by cosine of a "
+               "layer's "
+               "features.\nGreen frames: same label.\n\n");
+        hiss_rows_help(stdout, NULL, rows, HISS_COUNT(rows));
+        return 0;
+    }
+    if (s == HISS_OK && rest.npositional != 1) {
+        s = hiss_fail(&err, HISS_EUSER, "query needs a run directory: hiss query runs/nat-fashion");
+    }
+    if (s != HISS_OK) {
+        return cli_fail(NULL, &err);
+    }
+    hiss_comm *comm = NULL;
+    s = cli_open(HISS_LOG_INFO, &comm, &err);
+    s = s == HISS_OK ? query(comm, &o, words[0], &rest, &err) : s;
+    const int code = s == HISS_OK ? 0 : cli_fail(comm, &err);
+    hiss_comm_close(comm);
+    return code;
+}

@@ -1,0 +1,121 @@
+/* hiss train */
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "cli/cli.h"
+#include "hiss/file.h"
+#include "hiss/log.h"
+
+typedef struct options {
+    const char *run, *resume;
+    int64_t threads;
+    int progress, log;
+    bool help;
+} options;
+
+enum { PROGRESS_AUTO, PROGRESS_BAR, PROGRESS_LINES };
+
+static const hiss_row rows[] = {
+    {"set*", HISS_STRING, 0, NULL, 0, 0, NULL, "change a key of the config: --set train.epochs=3 (repeatable)"},
+    {"run", HISS_STRING, offsetof(options, run), NULL, 0, 0, NULL, "run directory (default: runs/NAME of the config)"},
+    {"resume", HISS_STRING, offsetof(options, resume), "auto", 0, 0, NULL,
+     "auto: newest checkpoint of the run, if any; never; or the path of a checkpoint"},
+    {"threads", HISS_INT, offsetof(options, threads), "0", 0, 1024, NULL,
+     "lanes in flight on each rank (dist.threads)"},
+    {"progress", HISS_CHOICE, offsetof(options, progress), "auto", 0, 0, "auto|bar|lines",
+     "progress bar, or a plain line per epoch; auto: a bar on a terminal"},
+    {"log", HISS_CHOICE, offsetof(options, log), "info", 0, 0, "error|warning|info|debug", "how much to say"},
+    {"help", HISS_BOOL, offsetof(options, help), "false", 0, 0, NULL, "this text"},
+};
+
+static void help(void) {
+    printf("usage: mpirun -n RANKS hiss train CONFIG [OPTIONS]\n\nTrain as CONFIG says. Results do not depend on the "
+           "number "
+           "of ranks or threads.\nSIGUSR1 or SIGTERM: write a checkpoint and exit with 85; the same command "
+           "continues.\n\n");
+    hiss_rows_help(stdout, NULL, rows, HISS_COUNT(rows));
+    printf("\nKeys of the config:\n");
+    hiss_experiment_help(stdout);
+    hiss_rows_help(stdout, "eval", hiss_eval_rows, hiss_eval_nrows);
+}
+
+/* Whether what the user sees is a terminal: a launcher may give its ranks pseudo-terminals, so ask for its stdout. */
+static bool on_terminal(void) {
+    if (!isatty(STDOUT_FILENO)) {
+        return false;
+    }
+    if (!getenv("OMPI_COMM_WORLD_RANK")) {
+        return true;
+    }
+    char link[64], target[256] = "";
+    snprintf(link, sizeof link, "/proc/%ld/fd/1", (long)getppid());
+    const ssize_t length = readlink(link, target, sizeof target - 1);
+    return length > 0 && (strncmp(target, "/dev/pts/", 9) == 0 || strncmp(target, "/dev/tty", 8) == 0);
+}
+
+static void default_run(const char *config, char out[CLI_PATH]) {
+    const char *slash = strrchr(config, '/');
+    snprintf(out, CLI_PATH, "runs/%s", slash ? slash + 1 : config);
+    char *dot = strrchr(out, '.');
+    if (dot && dot > out + 5) {
+        *dot = 0;
+    }
+}
+
+static hiss_status train(hiss_comm *comm, const options *o, const char *config, const hiss_arguments *rest,
+                         hiss_error *err) {
+    char run[CLI_PATH], threads[64];
+    const char *sets[CLI_MAX_SETS + 1];
+    int nsets = rest->nrepeated;
+    memcpy(sets, rest->repeated, sizeof(char *) * (size_t)nsets);
+    if (o->threads) {
+        snprintf(threads, sizeof threads, "dist.threads=%lld", (long long)o->threads);
+        sets[nsets++] = threads;
+    }
+    default_run(config, run);
+    if (o->run) {
+        snprintf(run, sizeof run, "%s", o->run);
+    }
+    hiss_experiment e = {0};
+    hiss_eval_options eval = {0};
+    const hiss_extra_section extra = {"eval", hiss_eval_rows, hiss_eval_nrows, &eval};
+    hiss_status s = hiss_comm_agree(comm, hiss_experiment_read(config, sets, nsets, &extra, 1, &e, err), err);
+    if (s == HISS_OK) {
+        const bool bar = o->progress == PROGRESS_BAR || (o->progress == PROGRESS_AUTO && on_terminal());
+        const hiss_train_request request = {
+            .comm = comm, .experiment = &e, .run = run, .resume = o->resume, .bar = bar};
+        s = hiss_train(&request, err);
+        if (s == HISS_OK && hiss_comm_rank(comm) == 0) {
+            s = cli_draw_curves(run, err);
+            printf("run: %s\n", run);
+        }
+        s = hiss_comm_agree(comm, s, err);
+    }
+    hiss_experiment_destroy(&e);
+    return s;
+}
+
+int cmd_train(int argc, char **argv) {
+    options o = {0};
+    hiss_error err = {0};
+    const char *words[1], *sets[CLI_MAX_SETS];
+    hiss_arguments rest = {.positional = words, .max_positional = 1, .repeated = sets, .max_repeated = CLI_MAX_SETS};
+    hiss_status s = hiss_options_parse(rows, HISS_COUNT(rows), argc, argv, &o, &rest, &err);
+    if (s == HISS_OK && o.help) {
+        help();
+        return 0;
+    }
+    if (s == HISS_OK && rest.npositional != 1) {
+        s = hiss_fail(&err, HISS_EUSER, "train needs a config file: hiss train configs/nat-fashion.yaml");
+    }
+    if (s != HISS_OK) {
+        return cli_fail(NULL, &err);
+    }
+    hiss_comm *comm = NULL;
+    s = cli_open(o.log, &comm, &err);
+    s = s == HISS_OK ? train(comm, &o, words[0], &rest, &err) : s;
+    const int code = s == HISS_OK ? 0 : cli_fail(comm, &err);
+    hiss_comm_close(comm);
+    return code;
+}

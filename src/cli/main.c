@@ -1,0 +1,82 @@
+/* hiss: one program, a command per task. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cli/cli.h"
+#include "hiss/log.h"
+#include "hiss_build.h"
+
+typedef struct command {
+    const char *name;
+    int (*run)(int argc, char **argv);
+    const char *summary;
+} command;
+
+static const command commands[] = {
+    {"prepare", cmd_prepare, "write an HDF5 data set from idx files, image folders or Fashion-MNIST"},
+    {"train", cmd_train, "train a representation (under mpirun or srun)"},
+    {"eval", cmd_eval, "judge a run's features: k-NN, linear and few-label probes, controls"},
+    {"query", cmd_query, "draw nearest neighbours of test images"},
+};
+
+static void usage(FILE *stream) {
+    fprintf(
+        stream,
+        "usage: hiss COMMAND [ARGUMENTS]\n\nTrain representations from unlabelled data, data-parallel over MPI.\n\n");
+    for (int i = 0; i < HISS_COUNT(commands); i++) {
+        fprintf(stream, "  %-10s %s\n", commands[i].name, commands[i].summary);
+    }
+    fprintf(stream, "\n`hiss COMMAND --help` explains a command; `hiss --version` tells the version.\n");
+}
+
+int cli_launcher_rank(void) {
+    static const char *const names[] = {"OMPI_COMM_WORLD_RANK", "PMIX_RANK", "PMI_RANK", "SLURM_PROCID"};
+    for (int i = 0; i < HISS_COUNT(names); i++) {
+        const char *text = getenv(names[i]);
+        if (text) {
+            return atoi(text);
+        }
+    }
+    return 0;
+}
+
+int cli_fail(const hiss_comm *comm, const hiss_error *err) {
+    const int rank = comm ? hiss_comm_rank(comm) : cli_launcher_rank();
+    if (rank == 0) {
+        if (err->code == HISS_EREQUEUE) {
+            hiss_info("%s", err->text);
+        } else {
+            hiss_error_line("%s", err->text);
+        }
+    }
+    return hiss_exit_code(err->code);
+}
+
+hiss_status cli_open(int level, hiss_comm **comm, hiss_error *err) {
+    hiss_status s = hiss_comm_open(NULL, NULL, comm, err);
+    if (s == HISS_OK) {
+        hiss_log_setup((hiss_log_level)level, hiss_comm_rank(*comm));
+    }
+    return s;
+}
+
+int main(int argc, char **argv) {
+    const char *word = argc > 1 ? argv[1] : "--help";
+    if (strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0 || strcmp(word, "help") == 0) {
+        usage(argc > 1 ? stdout : stderr);
+        return argc > 1 ? 0 : 2;
+    }
+    if (strcmp(word, "--version") == 0) {
+        printf("hiss %s (%s)\n", HISS_VERSION, HISS_COMMIT);
+        return 0;
+    }
+    for (int i = 0; i < HISS_COUNT(commands); i++) {
+        if (strcmp(word, commands[i].name) == 0) {
+            return commands[i].run(argc - 2, argv + 2);
+        }
+    }
+    hiss_error err = {0};
+    hiss_fail(&err, HISS_EUSER, "unknown command '%s'; `hiss --help` lists the commands", word);
+    return cli_fail(NULL, &err);
+}
