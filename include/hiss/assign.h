@@ -30,11 +30,12 @@ typedef struct hiss_lap_solver {
     /* Solve.
      *   column_of_row [n]  in   a feasible assignment (a permutation of 0..n-1): the fallback, and what ties keep
      *                      out  the solution, a permutation; its total is never below that of the one passed in
-     *   row_dual, column_dual [n]  out  duals u, v with score[i,j] <= u[i] + v[j] (up to rounding), or NULL
-     *   work  work_bytes(n) bytes, aligned to 64
+     *   row_dual, column_dual [n]  out  duals u, v with score[i,j] <= u[i] + v[j] (up to rounding); NaN when the
+     *                              solver has none; each may be NULL
+     *   work  work_bytes(n) bytes, aligned to 64; contents undefined before and after
      *   report  out  or NULL
-     * Errors (HISS_EUSER): n out of range; a score that is not finite (row and column named). HISS_EINTERNAL when
-     * the iteration cap is hit: column_of_row is then unchanged. */
+     * Errors (HISS_EUSER): n out of range; a score that is not finite (row and column named). HISS_EINTERNAL when a
+     * solver with duals ends without its proof of optimality. After an error column_of_row is unchanged. */
     hiss_status (*solve)(const hiss_lap *lap, int32_t *column_of_row, double *row_dual, double *column_dual, void *work,
                          hiss_lap_report *report, hiss_error *err);
 } hiss_lap_solver;

@@ -26,8 +26,8 @@ typedef struct hiss_row {
     const char *key; /* within its section */
     hiss_row_type type;
     size_t offset;        /* of the field in the owner's struct */
-    const char *standard; /* default as text; for INT, FLOAT, CHOICE: NULL means the user must give it */
-    double min, max;      /* INT and FLOAT, inclusive; both 0: no bound */
+    const char *standard; /* default as text; for INT, FLOAT, CHOICE: NULL means the user must give it; BOOL: false */
+    double min, max;      /* INT and FLOAT, inclusive; both 0: no bound; +-INFINITY: no bound on that side */
     const char *choices;  /* CHOICE: "one|two|three" */
     const char *help;     /* one line */
 } hiss_row;
@@ -41,28 +41,33 @@ hiss_status hiss_config_read(const char *path, hiss_config **out, hiss_error *er
 hiss_status hiss_config_parse(const char *name, const char *text, hiss_config **out, hiss_error *err);
 void hiss_config_destroy(hiss_config *config);
 
-/* Apply "section.key=value" over the file, as --set does; messages then say "--set section.key". The value is YAML. */
+/* Apply "section.key=value" over the file, as --set does; messages then say "--set section.key". The value is YAML and
+ * replaces what stood there, a whole section or list, too. Before any hiss_config_section. */
 hiss_status hiss_config_set(hiss_config *config, const char *assignment, hiss_error *err);
 
 /* Fill the struct from section ("" is the top level; "optim.generator" a nested one) and note its keys as known.
  * Errors name file:line:column, what was expected and what was found. May be called before other sections. */
 hiss_status hiss_config_section(hiss_config *config, const char *section, const hiss_row *rows, int count, void *fields,
                                 hiss_error *err);
-/* Whether the user wrote anything under section (or section.key). */
+/* Whether the user wrote anything under section (or section.key); null and an empty section are nothing. */
 bool hiss_config_has(const hiss_config *config, const char *section);
 /* After all sections: an error for the first key nobody asked for, naming the nearest known key. */
 hiss_status hiss_config_finish(hiss_config *config, hiss_error *err);
 /* The resolved config: every known key with its value, as YAML that reads back to the same values. Owned by config. */
 const char *hiss_config_resolved(hiss_config *config);
 
-/* Print rows as help: key, type, default, range or choices, help. */
+/* Print rows as help, at most 100 columns wide: key, type with range or choices, default, help.
+ *   section  in  NULL: the rows are command line options, printed as --key */
 void hiss_rows_help(FILE *stream, const char *section, const hiss_row *rows, int count);
 
-/* Parse command line arguments by rows: --key value, --key=value, --flag and --no-flag for BOOL. "--set" style
- * repeated options are HISS_STRING rows whose key ends in '*': their values are collected into repeated[] instead.
- *   positional  out  up to max_positional words; *npositional their number; more are an error
- *   repeated    out  up to max_repeated; may be NULL when no row is repeated
- * Strings point into argv. */
+/* Parse command line arguments by rows: --key value, --key=value, --flag and --no-flag for BOOL; -- ends the options.
+ * "--set" style repeated options are HISS_STRING rows whose key ends in '*': their values are collected into repeated[]
+ * instead. A missing option without default is an error, unless a BOOL row "help" was given.
+ *   argv        in   argc words, the program's (and the command's) name not among them
+ *   positional  out  up to max_positional words; npositional their number; more are an error
+ *   repeated    out  up to max_repeated, more are an error; may be NULL when no row is repeated
+ *   rest        out  NULL: neither positional words nor repeated options
+ * Strings point into argv or rows. */
 typedef struct hiss_arguments {
     const char **positional;
     int npositional, max_positional;

@@ -96,7 +96,9 @@ int hiss_reducer_owned(const hiss_reducer *r, const hiss_range **ranges);
  *                                                               g must not be touched in that bucket afterwards
  *   hiss_reducer_progress(r)                                    main thread, at will, Not collective, does not block
  *   hiss_reducer_finish(r)                                      main thread, Collective, blocks until model is complete
- * used[buckets]: which buckets take part this step (NULL: all), equal on all ranks; others leave model alone.
+ * used[buckets]: which buckets take part this step (NULL: all; at least one), equal on all ranks; others leave model
+ * alone. update is called once for each piece of an owned range, in the order in which pieces become complete.
+ * progress outside a step does nothing.
  * model [count] must stay alive from start to finish; a bucket of it changes between the time its gradient is done on
  * every lane and finish. Threads call _lane and _done concurrently; at most `threads` lanes may be between _lane and
  * their last _done. Lanes should be started in ascending order (bounds memory). */
@@ -116,7 +118,8 @@ typedef struct hiss_reducer_times {
     double sum;      /* seconds in additions on the main thread */
 } hiss_reducer_times;
 hiss_reducer_times hiss_reducer_last(const hiss_reducer *r); /* of the last step. Not collective. */
-/* The schedule, one line per message: bucket, from, to, floats. Not collective. stream is a FILE *. */
+/* The schedule of all ranks, one line per message: bucket, from, to, floats; lines with # are remarks. Not collective.
+ * stream is a FILE *. */
 void hiss_reducer_print(const hiss_reducer *r, void *stream);
 
 /* ---- blocks and coordinators ---- */

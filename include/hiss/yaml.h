@@ -2,6 +2,9 @@
 #ifndef HISS_YAML_H
 #define HISS_YAML_H
 
+#include <stdbool.h>
+#include <stdio.h>
+
 #include "hiss/alloc.h"
 #include "hiss/status.h"
 
@@ -10,12 +13,13 @@ typedef enum hiss_yaml_kind { HISS_YAML_SCALAR, HISS_YAML_LIST, HISS_YAML_MAP } 
 typedef struct hiss_yaml hiss_yaml;
 struct hiss_yaml {
     hiss_yaml_kind kind;
-    const char *file;        /* name for messages */
-    int line, column;        /* from 1 */
-    const char *key;         /* in a map: this entry's key; else NULL */
-    const char *text;        /* scalar: its text; else NULL */
-    bool quoted;             /* scalar was quoted: always a string */
-    hiss_yaml *first, *next; /* children of a list or map; next sibling */
+    const char *file;         /* name for messages */
+    int line, column;         /* where the value starts, from 1 */
+    const char *key;          /* in a map: this entry's key; else NULL */
+    int key_line, key_column; /* in a map: where the key starts, from 1; else as line, column */
+    const char *text;         /* scalar: its text; else NULL */
+    bool quoted;              /* scalar was quoted: always a string */
+    hiss_yaml *first, *next;  /* children of a list or map; next sibling */
 };
 
 /* Parse; every node lives in arena. Duplicate keys, anchors, aliases, tags and a second document are errors
@@ -24,5 +28,11 @@ hiss_status hiss_yaml_read(hiss_arena *arena, const char *path, hiss_yaml **root
 hiss_status hiss_yaml_parse(hiss_arena *arena, const char *name, const char *text, hiss_yaml **root, hiss_error *err);
 /* Entry of a map by key; NULL when map is NULL, is not a map, or has no such key. */
 const hiss_yaml *hiss_yaml_get(const hiss_yaml *map, const char *key);
+
+/* Write a tree in flow style on one line, without newline. It reads back as the same tree, except that a plain scalar
+ * which flow style cannot hold comes back quoted, and an empty plain scalar as null. */
+void hiss_yaml_write(FILE *stream, const hiss_yaml *node);
+/* Write a text as a scalar that every YAML reader takes for this string; NULL writes null. */
+void hiss_yaml_write_text(FILE *stream, const char *text);
 
 #endif

@@ -60,6 +60,9 @@ hiss_arena *hiss_arena_create(void) {
 }
 
 void *hiss_arena_alloc(hiss_arena *arena, size_t bytes) {
+    if (bytes > SIZE_MAX / 4) {
+        return hiss_alloc(bytes); /* refused; the sums below would overflow */
+    }
     size_t need = (bytes + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
     if (!arena->head || arena->head->size - arena->head->used < need) {
         size_t size = arena->head ? 2 * arena->head->size : FIRST_BLOCK;
@@ -81,6 +84,7 @@ char *hiss_arena_text(hiss_arena *arena, const char *text) {
 }
 
 char *hiss_arena_format(hiss_arena *arena, const char *format, ...) {
+    assert(format);
     va_list arguments, again;
     va_start(arguments, format);
     va_copy(again, arguments);

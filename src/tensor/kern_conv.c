@@ -35,8 +35,16 @@ static bool is_plain(const hiss_conv *c) {
     return c->R == 1 && c->S == 1 && c->stride == 1 && c->pad == 0;
 }
 
+static size_t larger(size_t a, size_t b) {
+    return a > b ? a : b;
+}
+
 size_t hiss_fast_conv2d_scratch(const hiss_conv *c) {
-    return is_plain(c) ? 0 : (size_t)(tile_positions(c) * patch(c));
+    if (hiss_mirror_applies(c)) {
+        return hiss_mirror_conv2d_scratch(c);
+    }
+    size_t tiled = is_plain(c) ? 0 : (size_t)(tile_positions(c) * patch(c));
+    return hiss_direct_applies(c) ? larger(tiled, hiss_direct_conv2d_scratch(c)) : tiled;
 }
 
 /* Part of the kernel row s0 <= s < s1 that lies inside the image at column w of tap 0. */
@@ -98,6 +106,14 @@ static void scatter(const hiss_conv *c, const float *col, int64_t first, int64_t
 
 void hiss_fast_conv2d_forward(const hiss_conv *c, const float *x, const float *w, const float *bias, float *y,
                               float *scratch) {
+    if (hiss_direct_applies(c)) {
+        hiss_direct_conv2d_forward(c, x, w, bias, y, scratch);
+        return;
+    }
+    if (hiss_mirror_applies(c)) {
+        hiss_mirror_conv2d_forward(c, x, w, bias, y, scratch);
+        return;
+    }
     int64_t K = patch(c), M = positions(c), step = is_plain(c) ? M : tile_positions(c);
     for (int64_t first = 0; first < M; first += step) {
         int64_t T = M - first < step ? M - first : step;
@@ -116,6 +132,14 @@ void hiss_fast_conv2d_forward(const hiss_conv *c, const float *x, const float *w
 
 void hiss_fast_conv2d_backward_data(const hiss_conv *c, const float *dy, const float *w, float *dx, bool accumulate,
                                     float *scratch) {
+    if (hiss_direct_applies_to_data(c)) {
+        hiss_direct_conv2d_backward_data(c, dy, w, dx, accumulate, scratch);
+        return;
+    }
+    if (hiss_mirror_applies(c)) {
+        hiss_mirror_conv2d_backward_data(c, dy, w, dx, accumulate, scratch);
+        return;
+    }
     int64_t K = patch(c), M = positions(c), step = tile_positions(c);
     if (is_plain(c)) {
         hiss_blas_gemm(false, false, M, K, c->F, 1, dy, c->F, w, K, accumulate ? 1 : 0, dx, K);
@@ -133,6 +157,14 @@ void hiss_fast_conv2d_backward_data(const hiss_conv *c, const float *dy, const f
 
 void hiss_fast_conv2d_backward_weight(const hiss_conv *c, const float *x, const float *dy, float *dw, bool accumulate,
                                       float *scratch) {
+    if (hiss_direct_applies(c)) {
+        hiss_direct_conv2d_backward_weight(c, x, dy, dw, accumulate, scratch);
+        return;
+    }
+    if (hiss_mirror_applies(c)) {
+        hiss_mirror_conv2d_backward_weight(c, x, dy, dw, accumulate, scratch);
+        return;
+    }
     int64_t K = patch(c), M = positions(c), step = is_plain(c) ? M : tile_positions(c);
     for (int64_t first = 0; first < M; first += step) {
         int64_t T = M - first < step ? M - first : step;

@@ -55,5 +55,53 @@ void hiss_fast_conv2d_backward_data(const hiss_conv *c, const float *dy, const f
                                     float *scratch);
 void hiss_fast_conv2d_backward_weight(const hiss_conv *c, const float *x, const float *dy, float *dw, bool accumulate,
                                       float *scratch);
+void hiss_fast_column_sum(int64_t M, int64_t N, const float *x, float *out, bool accumulate);
+void hiss_fast_add_bias(int64_t M, int64_t N, const float *x, const float *bias, float *y);
+void hiss_fast_max_pool_forward(const hiss_pool *p, const float *x, float *y, int32_t *argmax);
+void hiss_fast_max_pool_backward(const hiss_pool *p, const float *dy, const int32_t *argmax, float *dx,
+                                 bool accumulate);
+void hiss_fast_average_pool_forward(const hiss_pool *p, const float *x, float *y);
+void hiss_fast_average_pool_backward(const hiss_pool *p, const float *dy, float *dx, bool accumulate);
+void hiss_fast_batch_norm_train(int64_t M, int64_t C, const float *x, const float *gamma, const float *beta, float eps,
+                                float *y, float *mean, float *inverse, float *variance);
+void hiss_fast_batch_norm_eval(int64_t M, int64_t C, const float *x, const float *gamma, const float *beta, float eps,
+                               const float *mean, const float *variance, float *y);
+void hiss_fast_batch_norm_backward(int64_t M, int64_t C, const float *x, const float *dy, const float *gamma,
+                                   const float *mean, const float *inverse, float *dx, bool accumulate_dx,
+                                   float *dgamma, float *dbeta, bool accumulate_parameters, float *scratch);
+void hiss_fast_activation_forward(hiss_activation kind, int64_t count, float slope, const float *x, float *y);
+void hiss_fast_activation_backward(hiss_activation kind, int64_t count, float slope, const float *y, const float *dy,
+                                   float *dx, bool accumulate);
+void hiss_fast_l2_normalize_forward(int64_t M, int64_t D, float eps, const float *x, float *z, float *norm);
+void hiss_fast_l2_normalize_backward(int64_t M, int64_t D, float eps, const float *z, const float *norm,
+                                     const float *dz, float *dx, bool accumulate);
+void hiss_fast_softmax_cross_entropy_forward(int64_t M, int64_t D, const float *x, const int32_t *label,
+                                             float *probability, float *loss);
+void hiss_fast_softmax_cross_entropy_backward(int64_t M, int64_t D, const float *probability, const int32_t *label,
+                                              float dloss, float *dx, bool accumulate);
+void hiss_fast_squared_loss_forward(int64_t count, float scale, const float *a, const float *b, float *loss);
+void hiss_fast_squared_loss_backward(int64_t count, float scale, const float *a, const float *b, float dloss, float *da,
+                                     bool accumulate_da, float *db, bool accumulate_db);
+void hiss_fast_axpby(int64_t count, float a, const float *x, float b, float *y);
+void hiss_fast_multiply(int64_t count, const float *a, const float *b, float *y, bool accumulate);
+
+/* Direct convolution, and its mirror, for the shapes they apply to. */
+bool hiss_direct_applies(const hiss_conv *c);         /* forward and backward_weight */
+bool hiss_direct_applies_to_data(const hiss_conv *c); /* backward_data */
+bool hiss_mirror_applies(const hiss_conv *c);         /* all three */
+size_t hiss_direct_conv2d_scratch(const hiss_conv *c);
+void hiss_direct_conv2d_forward(const hiss_conv *c, const float *x, const float *w, const float *bias, float *y,
+                                float *scratch);
+void hiss_direct_conv2d_backward_data(const hiss_conv *c, const float *dy, const float *w, float *dx, bool accumulate,
+                                      float *scratch);
+void hiss_direct_conv2d_backward_weight(const hiss_conv *c, const float *x, const float *dy, float *dw, bool accumulate,
+                                        float *scratch);
+size_t hiss_mirror_conv2d_scratch(const hiss_conv *c);
+void hiss_mirror_conv2d_forward(const hiss_conv *c, const float *x, const float *w, const float *bias, float *y,
+                                float *scratch);
+void hiss_mirror_conv2d_backward_data(const hiss_conv *c, const float *dy, const float *w, float *dx, bool accumulate,
+                                      float *scratch);
+void hiss_mirror_conv2d_backward_weight(const hiss_conv *c, const float *x, const float *dy, float *dw, bool accumulate,
+                                        float *scratch);
 
 #endif

@@ -1,0 +1,95 @@
+/* Parameters, layers, networks.
+ *
+ * A model is a list of slots in one flat vector: parameters (sorted by group), then buffers (BatchNorm's running
+ * statistics), then metrics (loss and other scalars of a step). Gradients, optimiser state, reduction, checkpoint and
+ * hash are loops over this vector. Nothing here is collective. */
+#ifndef HISS_NN_H
+#define HISS_NN_H
+
+#include "hiss/config.h"
+#include "hiss/graph.h"
+#include "hiss/hash.h"
+
+/* ---- the model: named slots ---- */
+
+typedef enum hiss_slot_kind { HISS_SLOT_PARAMETER, HISS_SLOT_BUFFER, HISS_SLOT_METRIC } hiss_slot_kind;
+
+typedef struct hiss_slot {
+    const char *name; /* "conv1/weight"; unique */
+    hiss_slot_kind kind;
+    hiss_shape shape;
+    int group;        /* parameters: index of the objective's parameter group */
+    bool decay;       /* parameters: weight decay applies */
+    double deviation; /* initial values: normal with this standard deviation; 0: all equal to `constant` */
+    double constant;
+    int64_t offset, count; /* set by hiss_model_layout */
+} hiss_slot;
+
+typedef struct hiss_model hiss_model;
+hiss_model *hiss_model_create(void);
+void hiss_model_destroy(hiss_model *model);
+/* The slot of that name: a new one, or the existing one when kind and shape agree (shared weights; the same layer in
+ * another phase); -1 when they do not. */
+int hiss_model_slot(hiss_model *model, const hiss_slot *slot);
+int hiss_model_count(const hiss_model *model);
+const hiss_slot *hiss_model_at(const hiss_model *model, int slot);
+int hiss_model_find(const hiss_model *model, const char *name); /* -1 when unknown */
+/* Fix the offsets: no slot may be added afterwards. Slots start at multiples of 16 floats. */
+void hiss_model_layout(hiss_model *model);
+const int64_t *hiss_model_offsets(const hiss_model *model); /* [count], for hiss_exec_create */
+int64_t hiss_model_floats(const hiss_model *model);         /* length of the vector */
+int64_t hiss_model_parameters(const hiss_model *model);     /* trainable values, without padding */
+/* Initial values: slot s draws from (seed, HISS_FOR_PARAMETERS, 0, s). vector[floats] is zeroed first. */
+void hiss_model_initialize(const hiss_model *model, uint64_t seed, float *vector);
+/* SHA-256 over names and values of parameters and buffers in slot order. */
+void hiss_model_hash(const hiss_model *model, const float *vector, char text[HISS_HASH_TEXT]);
+
+/* ---- layers ---- */
+
+enum { HISS_MAX_TAPS = 64 };
+typedef struct hiss_tap { /* a named place in a network, for evaluation */
+    char name[48];
+    hiss_value value;
+} hiss_tap;
+
+typedef struct hiss_builder { /* where layers are appended */
+    hiss_graph *graph;
+    hiss_model *model;
+    bool training;           /* BatchNorm uses lane statistics, dropout drops */
+    int group;               /* group of the parameters made from here on */
+    unsigned trained_groups; /* bit g: parameters of group g get gradients in this graph */
+} hiss_builder;
+
+/* Each returns the layer's output, -1 once the graph has failed; parameters are named NAME/weight, NAME/bias ...
+ * Weights start normal with deviation sqrt(gain / fan_in), gain 2 (He et al. 2015, eq. 10), biases at 0. */
+hiss_value hiss_layer_conv(hiss_builder *b, const char *name, hiss_value x, int64_t F, int64_t kernel, int64_t stride,
+                           int64_t pad, bool bias);
+hiss_value hiss_layer_conv_transposed(hiss_builder *b, const char *name, hiss_value x, int64_t C, int64_t kernel,
+                                      int64_t stride, int64_t pad, int64_t extra, bool bias);
+hiss_value hiss_layer_linear(hiss_builder *b, const char *name, hiss_value x, int64_t F, bool bias);
+hiss_value hiss_layer_batch_norm(hiss_builder *b, const char *name, hiss_value x); /* epsilon 1e-5 */
+hiss_value hiss_layer_dropout(hiss_builder *b, hiss_value x, double probability);
+/* x and y derivatives (Sobel) of the mean over channels: [N,H,W,C] -> [N,H,W,2], pad 1; fixed. */
+hiss_value hiss_layer_sobel(hiss_builder *b, hiss_value x);
+/* A scalar of the step, averaged over lanes: logged as NAME. */
+void hiss_layer_metric(hiss_builder *b, const char *name, hiss_value value);
+
+/* ---- networks ---- */
+
+typedef struct hiss_network { /* section "network" */
+    const char *preset;       /* used when layers is absent */
+    int64_t width;            /* lenet-bn: filters of the first layer */
+    const hiss_yaml *layers;  /* a list of layers */
+} hiss_network;
+extern const hiss_row hiss_network_rows[];
+extern const int hiss_network_nrows;
+
+/* Append the network to x [N,H,W,C]. Layers, as YAML: `relu`, `{conv: 32, kernel: 3, pad: 1, name: conv1}` ...; see
+ * hiss_network_help. A tap NAME is the value at the end of the block that starts with the layer named NAME.
+ *   taps  out  up to HISS_MAX_TAPS; *ntaps their number
+ * Errors name file:line:column of the layer. */
+hiss_status hiss_network_build(const hiss_network *network, hiss_builder *b, hiss_value x, hiss_value *out,
+                               hiss_tap *taps, int *ntaps, hiss_error *err);
+void hiss_network_help(FILE *stream); /* the layers and presets, for hiss train --help */
+
+#endif

@@ -1,0 +1,125 @@
+/* Objectives: the methods as plug-ins.
+ *
+ * A method is one const hiss_objective_ops and the private state behind it. Per step and phase, the training loop does,
+ * for every lane (on any thread, lanes in any order):
+ *     sample   each of the m samples into the graph's inputs          (default: one augmented view into "image",
+ *                                                                      the label into "label" when there is one)
+ *     fill     whole-lane inputs                                       (optional)
+ *     forward up to the cut
+ * then, only in steps for which exchanges() is true, on the main thread of every rank together:
+ *     exchange  with the exported values of all lanes                  (optional, Collective)
+ * then for every lane:
+ *     supply   inputs that depend on the exchange                      (optional)
+ *     forward past the cut, backward, reduction, optimiser.
+ * A lane's forward up to the cut may run twice (when memory holds fewer lanes than the rank has), so sample and fill
+ * must give the same values each time: draw only from streams keyed by seed, purpose, epoch or step, and sample.
+ *
+ * A GAN has phases 2 (discriminator, generator), groups {"generator", "discriminator"} and trains() = one bit each;
+ * a siamese or recurrent method calls the same layers several times on one builder, which shares their slots; methods
+ * with their own views of the data (tiles, clips, colour channels, audio) bring a sample hook.
+ *
+ * The simplest method, src/objective/autoencoder.c, is the annotated template: copy that one, and add a line to
+ * src/objective/register.c. */
+#ifndef HISS_OBJECTIVE_H
+#define HISS_OBJECTIVE_H
+
+#include "hiss/data.h"
+#include "hiss/dist.h"
+#include "hiss/nn.h"
+
+typedef struct hiss_world { /* what every method may know; outlives it; not owned */
+    uint64_t seed;
+    int64_t samples;            /* n of the training set; 0 when only encode() is wanted */
+    int64_t stored_H, stored_W; /* of the data */
+    int64_t H, W, C;            /* of the network's input */
+    int64_t classes;            /* 0 without labels */
+    int64_t lanes, m, steps_per_epoch;
+    const int64_t *shards;        /* [L+1] */
+    const int64_t *lane_offsets;  /* [P+1] */
+    int64_t first_lane, end_lane; /* this rank's */
+    hiss_comm *comm;
+    const hiss_kernels *kernels;
+    const hiss_augment_options *augment;
+    const hiss_network *network;
+} hiss_world;
+
+typedef struct hiss_lane { /* one lane at one step */
+    const hiss_world *world;
+    int64_t lane, epoch, step; /* step counts from the start of the run */
+    const hiss_batch *batch;
+    const hiss_graph *graph;
+    hiss_exec *exec; /* inputs by hiss_exec_data */
+} hiss_lane;
+
+enum { HISS_MAX_EXPORTS = 4, HISS_MAX_SECTIONS = 3, HISS_MAX_DERIVED = 16 };
+
+typedef struct hiss_section { /* a part of the config that belongs to the method */
+    const char *name;
+    const hiss_row *rows;
+    const int *nrows;
+    size_t offset; /* of its struct in the method's options */
+} hiss_section;
+
+typedef struct hiss_named { /* a logged number */
+    char name[32];
+    double value;
+} hiss_named;
+
+typedef struct hiss_sample_state { /* one integer per sample that belongs to the method and to the checkpoint */
+    const char *name;
+    int64_t *local; /* of the samples [shards[first_lane], shards[end_lane]); owned by the method */
+} hiss_sample_state;
+
+typedef struct hiss_exchange {
+    const hiss_world *world;
+    int64_t epoch, step;
+    const hiss_batch *batches;                     /* [local lanes] */
+    const float *const *exports[HISS_MAX_EXPORTS]; /* [export][local lane] */
+    int threads;
+} hiss_exchange;
+
+typedef struct hiss_objective_ops {
+    const char *name;                         /* in the config: objective: NAME */
+    const char *summary;                      /* one line for --help */
+    hiss_section sections[HISS_MAX_SECTIONS]; /* ended by name NULL */
+    size_t options_bytes;
+    bool labels;               /* needs labels; default no */
+    int phases;                /* graphs per step; 0 means 1 */
+    const char *const *groups; /* parameter groups, ended by NULL, each with its optimiser; NULL: one, "model" */
+
+    /* Collective. *self is owned by the caller, who destroys it. options outlive self. */
+    hiss_status (*create)(const hiss_world *world, const void *options, void **self, hiss_error *err);
+    void (*destroy)(void *self); /* NULL is allowed as self */
+
+    /* Not collective. Append phase's graph: inputs (with [m, ...] shapes), loss, metrics, cut. */
+    hiss_status (*build)(void *self, int phase, hiss_builder *b, hiss_error *err);
+    /* Not collective. Append the encoder to image [N,H,W,C]; its named places are what evaluation looks at. */
+    hiss_status (*encode)(void *self, hiss_builder *b, hiss_value image, hiss_tap *taps, int *ntaps, hiss_error *err);
+
+    /* All below are optional; NULL means the default named at each. */
+    unsigned (*trains)(void *self, int phase);                               /* bits of groups; all */
+    void (*sample)(void *self, const hiss_lane *lane, int64_t i);            /* see above; thread-safe */
+    void (*fill)(void *self, const hiss_lane *lane);                         /* nothing; thread-safe */
+    int (*exports)(void *self, int phase, hiss_value out[HISS_MAX_EXPORTS]); /* none: kept values, before the cut */
+    bool (*exchanges)(void *self, int phase, int64_t epoch, int64_t step);   /* never; logically collective */
+    hiss_status (*exchange)(void *self, int phase, const hiss_exchange *x, hiss_error *err); /* Collective */
+    void (*supply)(void *self, const hiss_lane *lane);                                       /* nothing; thread-safe */
+    int (*states)(void *self, hiss_sample_state *out, int max);                              /* none */
+    hiss_status (*verify)(void *self, hiss_error *err); /* nothing; Collective: at each epoch's end and after resume */
+    /* Numbers derived from the averages of the graph's metrics (and of what exchange counted since the last call);
+     * Not collective, called on every rank; returns how many were written to out. */
+    int (*derive)(void *self, const hiss_named *metrics, int nmetrics, hiss_named out[HISS_MAX_DERIVED]);
+    void (*describe)(void *self, char *line, size_t size); /* one line for the log at start: the name */
+} hiss_objective_ops;
+
+/* The registered methods, ended by NULL (src/objective/register.c). Not collective. */
+const hiss_objective_ops *const *hiss_objectives(void);
+const hiss_objective_ops *hiss_objective_named(const char *name); /* NULL when unknown */
+
+/* The default sample hook, for methods that extend it: view `view` of sample i into input "image". */
+void hiss_default_sample(const hiss_lane *lane, int64_t i);
+void hiss_sample_view(const hiss_lane *lane, int64_t i, int64_t view, int64_t views, float *out);
+/* The value of a named metric; 0 when it is not there. */
+double hiss_named_value(const hiss_named *metrics, int nmetrics, const char *name);
+
+#endif

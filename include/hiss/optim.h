@@ -1,0 +1,80 @@
+/* Optimisers and learning rate schedules, as pure loops over flat ranges.
+ *
+ * An update reads and writes element k of its arrays for element k alone, so a range may be cut anywhere (slices of
+ * ranks, borders of parameters) without a change in the bits. No state is kept here: the caller owns parameters,
+ * gradients, optimiser state and the counters. Not collective, thread-safe, no allocation. */
+#ifndef HISS_OPTIM_H
+#define HISS_OPTIM_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "hiss/config.h"
+#include "hiss/status.h"
+
+typedef enum hiss_optim_method { HISS_SGD, HISS_ADAM } hiss_optim_method;
+typedef enum hiss_schedule {
+    HISS_CONSTANT,
+    HISS_STEP,
+    HISS_COSINE,
+    HISS_LINEAR,
+    HISS_INVERSE,
+} hiss_schedule;
+
+/* One optimiser's settings: the fields of hiss_optim_rows. */
+typedef struct hiss_optim_options {
+    int method;            /* hiss_optim_method */
+    double lr;             /* for gradients as the caller scales them, in hiss of the mean over the global batch */
+    double momentum;       /* SGD; 0 is plain SGD */
+    bool nesterov;         /* SGD with momentum */
+    double weight_decay;   /* added to the gradient as weight_decay * parameter (L2, coupled) */
+    double beta1, beta2;   /* Adam */
+    double epsilon;        /* Adam, added to the root */
+    int schedule;          /* hiss_schedule */
+    double warmup;         /* epochs of linear warm-up */
+    double lr_end;         /* COSINE, LINEAR */
+    int64_t step_every;    /* STEP: epochs */
+    double step_factor;    /* STEP */
+    int64_t inverse_after; /* INVERSE: epochs */
+    double inverse_gamma;  /* INVERSE: per epoch */
+} hiss_optim_options;
+
+extern const hiss_row hiss_optim_rows[];
+extern const int hiss_optim_nrows;
+
+enum { HISS_OPTIM_MAX_STATES = 2 };
+
+/* What single rows cannot say: errors (HISS_EUSER) name section and key.
+ *   section  as given to hiss_config_section, e.g. "optim" */
+hiss_status hiss_optim_check(const hiss_optim_options *options, const char *section, hiss_error *err);
+
+/* State floats per parameter: 0 plain SGD, 1 SGD with momentum (the velocity), 2 Adam (first and second moment).
+ * All start at zero. */
+int hiss_optim_states(const hiss_optim_options *options);
+/* Name of state k, 0 <= k < hiss_optim_states, for checkpoints. Static storage. */
+const char *hiss_optim_state_name(const hiss_optim_options *options, int k);
+
+/* Learning rate of the update that follows `step` finished ones: a function of its arguments alone.
+ *   step             0 <= step; beyond total_steps the rate stays at its end
+ *   steps_per_epoch  >= 1
+ *   total_steps      >= 1
+ * With W = warmup in steps (rounded), e = floor(step / steps_per_epoch), x = (step - W) / (total_steps - W) in 0..1:
+ *   constant  lr                                          step      lr * step_factor^floor(e / step_every)
+ *   cosine    lr_end + (lr - lr_end) (1 + cos(pi x)) / 2  linear    lr_end + (lr - lr_end) (1 - x)
+ *   inverse   lr / (1 + inverse_gamma max(0, e - inverse_after))
+ * all times min(1, (step + 1) / W). */
+double hiss_optim_rate(const hiss_optim_options *options, int64_t step, int64_t steps_per_epoch, int64_t total_steps);
+
+/* One update of a range that shares one decay setting, in one pass.
+ *   rate            from hiss_optim_rate
+ *   update          number of this update, from 1 on (Adam's bias correction)
+ *   decay           whether weight_decay applies (usually not to biases and BatchNorm)
+ *   gradient_sum    [count]  in
+ *   gradient_scale  the gradient is gradient_scale * gradient_sum
+ *   parameter       [count]  in/out
+ *   state           hiss_optim_states arrays [count]  in/out; NULL when there are none
+ * No aliasing between arrays. The arithmetic is that of PyTorch's SGD (without dampening) and Adam, in float. */
+void hiss_optim_update(const hiss_optim_options *options, double rate, int64_t update, bool decay, int64_t count,
+                       const float *gradient_sum, float gradient_scale, float *parameter, float *const state[]);
+
+#endif

@@ -1,0 +1,82 @@
+/* Experiments, training runs, and the files a run leaves.
+ *
+ * RUN/config.yaml resolved config, RUN/metrics.jsonl one object per log step, RUN/ckpt/step-N.h5, RUN/summary.yaml. */
+#ifndef HISS_TRAIN_H
+#define HISS_TRAIN_H
+
+#include "hiss/objective.h"
+#include "hiss/optim.h"
+
+typedef struct hiss_train_options { /* section "train" */
+    int64_t epochs, steps;          /* steps > 0: stop after so many */
+    int64_t lanes, lane_samples;    /* L, m */
+    double statistics_momentum;     /* weight of a step in BatchNorm's running statistics */
+    int64_t log_every;              /* steps between lines of metrics.jsonl */
+    int64_t checkpoint_every, keep; /* epochs between checkpoints; how many stay */
+    int64_t activation_memory;      /* bytes of activations a rank may hold between forward and backward */
+} hiss_train_options;
+
+typedef struct hiss_dist_options { /* section "dist": how to run, never what comes out */
+    int64_t threads;
+    int reduce;     /* hiss_reduce */
+    int64_t bucket; /* bytes */
+    bool overlap;
+} hiss_dist_options;
+
+enum { HISS_MAX_GROUPS = 8 };
+
+typedef struct hiss_experiment { /* a config, parsed; everything in it is owned by config */
+    hiss_config *config;
+    int64_t seed;
+    const char *objective_name, *kernels_name;
+    hiss_data_options data;
+    hiss_augment_options augment;
+    hiss_network network;
+    hiss_train_options train;
+    hiss_dist_options dist;
+    const hiss_objective_ops *objective;
+    void *objective_options;
+    int groups;
+    hiss_optim_options optim[HISS_MAX_GROUPS];
+} hiss_experiment;
+
+/* A place for options of a command that share the config file, e.g. section "eval" of hiss eval. */
+typedef struct hiss_extra_section {
+    const char *name;
+    const hiss_row *rows;
+    int nrows;
+    void *fields;
+} hiss_extra_section;
+
+/* Read and validate a config with overrides ("key=value"). Not collective. */
+hiss_status hiss_experiment_read(const char *path, const char *const *overrides, int noverrides,
+                                 const hiss_extra_section *extra, int nextra, hiss_experiment *out, hiss_error *err);
+void hiss_experiment_destroy(hiss_experiment *e);
+void hiss_experiment_help(FILE *stream); /* every key of the config */
+
+/* What the method may know (see hiss/objective.h), for `lanes` lanes over the ranks of comm. Not collective.
+ * The arrays inside are owned by the world: hiss_world_destroy. */
+hiss_status hiss_world_create(const hiss_experiment *e, const hiss_dataset *set, hiss_comm *comm, hiss_world *out,
+                              hiss_error *err);
+void hiss_world_destroy(hiss_world *world);
+
+typedef struct hiss_train_request {
+    hiss_comm *comm;
+    hiss_experiment *experiment;
+    const char *run;    /* run directory */
+    const char *resume; /* "auto", "never", or the path of a checkpoint */
+    int bar;            /* 1: progress bar, 0: plain lines */
+} hiss_train_request;
+
+/* Train. Collective. HISS_EREQUEUE after SIGUSR1 or SIGTERM: checkpointed, start again. */
+hiss_status hiss_train(const hiss_train_request *request, hiss_error *err);
+
+/* ---- checkpoints ---- */
+
+/* Newest complete checkpoint of a run (verified by its checksum; broken ones are skipped with a warning): its path into
+ * path[size], empty when there is none. Not collective. */
+hiss_status hiss_checkpoint_newest(const char *run, char *path, size_t size, hiss_error *err);
+/* Fill the parameters and buffers of a laid-out model. Errors name the slot. Not collective. */
+hiss_status hiss_checkpoint_model(const char *path, const hiss_model *model, float *vector, hiss_error *err);
+
+#endif

@@ -1,0 +1,125 @@
+/* Linear assignment: the register of solvers, the checks they share, and the certificate.
+ *
+ * The certificate is weak duality: whenever score[i,j] <= u[i] + v[j] for all i, j, every assignment totals at most
+ * sum u + sum v, so an assignment that reaches the bound is optimal whoever found it. O(n^2). */
+#include "lap_impl.h"
+
+#include <assert.h>
+#include <math.h>
+#include <stdbool.h>
+#include <string.h>
+
+enum { MAX_N = 32768, ALIGNMENT = 64 };
+
+const hiss_lap_solver *const *hiss_lap_solvers(void) {
+    static const hiss_lap_solver *const solvers[] = {&hiss_lap_lapjv, &hiss_lap_greedy, NULL};
+    return solvers;
+}
+
+const hiss_lap_solver *hiss_lap_solver_named(const char *name) {
+    for (const hiss_lap_solver *const *solver = hiss_lap_solvers(); *solver; solver++) {
+        if (strcmp((*solver)->name, name) == 0) {
+            return *solver;
+        }
+    }
+    return NULL;
+}
+
+void *hiss_lap_slice(hiss_lap_slicer *slicer, int64_t count, size_t size) {
+    char *slice = slicer->base ? slicer->base + slicer->used : NULL;
+    slicer->used += (count * (int64_t)size + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
+    return slice;
+}
+
+hiss_status hiss_lap_check_shape(const hiss_lap *lap, hiss_error *err) {
+    if (lap->n < 1 || lap->n > MAX_N) {
+        return hiss_fail(err, HISS_EUSER,
+                         "assignment of %lld rows: expected 1 to %d; choose a smaller assignment block",
+                         (long long)lap->n, MAX_N);
+    }
+    assert(lap->ld >= lap->n);
+    return HISS_OK;
+}
+
+static hiss_status fail_at_first_bad_score(const hiss_lap *lap, hiss_error *err) {
+    for (int64_t i = 0; i < lap->n; i++) {
+        for (int64_t j = 0; j < lap->n; j++) {
+            if (!isfinite(hiss_lap_row(lap, i)[j])) {
+                return hiss_fail(err, HISS_EUSER,
+                                 "score of row %lld, column %lld is %g: expected finite numbers; "
+                                 "have the features diverged?",
+                                 (long long)i, (long long)j, (double)hiss_lap_row(lap, i)[j]);
+            }
+        }
+    }
+    assert(0 && "a column sum of finite floats is finite");
+    return HISS_EINTERNAL;
+}
+
+hiss_status hiss_lap_check_scores(const hiss_lap *lap, double *column_sum, hiss_error *err) {
+    int64_t n = lap->n;
+    memset(column_sum, 0, (size_t)n * sizeof *column_sum);
+    for (int64_t i = 0; i < n; i++) {
+        const float *score = hiss_lap_row(lap, i);
+        for (int64_t j = 0; j < n; j++) {
+            column_sum[j] += (double)score[j];
+        }
+    }
+    for (int64_t j = 0; j < n; j++) {
+        if (!isfinite(column_sum[j])) {
+            return fail_at_first_bad_score(lap, err);
+        }
+    }
+    return HISS_OK;
+}
+
+double hiss_lap_total(const hiss_lap *lap, const int32_t *column_of_row) {
+    double total = 0;
+    for (int64_t i = 0; i < lap->n; i++) {
+        total += (double)hiss_lap_row(lap, i)[column_of_row[i]];
+    }
+    return total;
+}
+
+void hiss_lap_accept(const hiss_lap *lap, const int32_t *candidate, int32_t *column_of_row, hiss_lap_report *report) {
+    report->before = hiss_lap_total(lap, column_of_row);
+    report->total = hiss_lap_total(lap, candidate);
+    if (report->total > report->before) {
+        memcpy(column_of_row, candidate, (size_t)lap->n * sizeof *column_of_row);
+    } else {
+        report->total = report->before;
+    }
+}
+
+/* Quadratic, so that it needs no memory; the duals take as long. */
+static bool is_permutation(int64_t n, const int32_t *column_of_row) {
+    for (int64_t i = 0; i < n; i++) {
+        int repeats = column_of_row[i] < 0 || column_of_row[i] >= n;
+        for (int64_t k = 0; k < i; k++) {
+            repeats |= column_of_row[k] == column_of_row[i];
+        }
+        if (repeats) {
+            return false;
+        }
+    }
+    return true;
+}
+
+hiss_lap_certificate hiss_lap_certify(const hiss_lap *lap, const int32_t *column_of_row, const double *row_dual,
+                                      const double *column_dual) {
+    hiss_lap_certificate certificate = {.worst_violation = -INFINITY};
+    certificate.is_permutation = is_permutation(lap->n, column_of_row);
+    certificate.total = certificate.is_permutation ? hiss_lap_total(lap, column_of_row) : NAN;
+    for (int64_t i = 0; i < lap->n; i++) {
+        const float *score = hiss_lap_row(lap, i);
+        for (int64_t j = 0; j < lap->n; j++) {
+            double violation = (double)score[j] - row_dual[i] - column_dual[j];
+            if (violation > certificate.worst_violation) {
+                certificate.worst_violation = violation;
+            }
+        }
+        certificate.dual += row_dual[i] + column_dual[i];
+    }
+    certificate.gap = certificate.dual - certificate.total;
+    return certificate;
+}

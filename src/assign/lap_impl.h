@@ -1,0 +1,34 @@
+/* What the solvers share: checks, sums, and slices of the workspace. Private to src/assign. */
+#ifndef HISS_LAP_IMPL_H
+#define HISS_LAP_IMPL_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "hiss/assign.h"
+
+extern const hiss_lap_solver hiss_lap_lapjv, hiss_lap_greedy;
+
+static inline const float *hiss_lap_row(const hiss_lap *lap, int64_t row) {
+    return lap->score + row * lap->ld;
+}
+
+/* Cut a workspace into slices aligned to 64 bytes. With base NULL slices are NULL and only `used` counts, so that one
+ * function lays a workspace out for work_bytes and for solve. */
+typedef struct hiss_lap_slicer {
+    char *base;
+    int64_t used; /* bytes */
+} hiss_lap_slicer;
+void *hiss_lap_slice(hiss_lap_slicer *slicer, int64_t count, size_t size);
+
+/* Fails unless 1 <= n <= 32768; asserts ld >= n. */
+hiss_status hiss_lap_check_shape(const hiss_lap *lap, hiss_error *err);
+/* column_sum[n] out. Fails, naming row and column, at a score that is not finite. */
+hiss_status hiss_lap_check_scores(const hiss_lap *lap, double *column_sum, hiss_error *err);
+/* Sum of the chosen scores, rows in order. */
+double hiss_lap_total(const hiss_lap *lap, const int32_t *column_of_row);
+/* Take candidate over into column_of_row if it totals more, else keep what is there; fills all of *report but dual
+ * and iterations. */
+void hiss_lap_accept(const hiss_lap *lap, const int32_t *candidate, int32_t *column_of_row, hiss_lap_report *report);
+
+#endif

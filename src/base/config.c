@@ -1,0 +1,432 @@
+/* Configuration: the user's tree, and beside it the tree of what the program knows, which grows with every section that
+ * is read. Unknown keys are what the first tree has and the second has not; the resolved config is the second, printed.
+ * Look-ups are linear: a config has some tens of keys. */
+#include "hiss/config.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "rows_impl.h"
+
+typedef struct known known;
+struct known {
+    const char *name, *path;
+    const char *text;      /* a value as YAML, or ... */
+    const hiss_yaml *node; /* ... a subtree that its owner reads; else a section */
+    known *first, *next;
+};
+
+struct hiss_config {
+    hiss_arena *arena;
+    const char *name;
+    hiss_yaml *root;
+    known *known;
+};
+
+enum { PLACE = 300, EXPECTED = 512, FOUND = 160 };
+
+static const char *place(const char *file, int line, int column, char out[PLACE]) {
+    if (line > 0) {
+        snprintf(out, PLACE, "%.260s:%d:%d", file, line, column);
+    } else {
+        snprintf(out, PLACE, "%.260s", file);
+    }
+    return out;
+}
+
+static bool is_null(const hiss_yaml *node) {
+    static const char *const word[] = {"null", "~", "Null", "NULL"};
+    for (int i = 0; i < HISS_COUNT(word); i++) {
+        if (node->kind == HISS_YAML_SCALAR && !node->quoted && strcmp(node->text, word[i]) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool is_empty(const hiss_yaml *node) {
+    return node->kind == HISS_YAML_SCALAR && !node->quoted && node->text[0] == '\0';
+}
+
+static void describe(const hiss_yaml *node, bool wants_plain, char *out, size_t size) {
+    if (node->kind != HISS_YAML_SCALAR) {
+        snprintf(out, size, "a %s", node->kind == HISS_YAML_LIST ? "list" : "section");
+    } else if (is_empty(node)) {
+        snprintf(out, size, "nothing");
+    } else if (node->quoted && wants_plain) {
+        snprintf(out, size, "the quoted text \"%.80s\"; remove the quotes", node->text);
+    } else if (is_null(node)) {
+        snprintf(out, size, "null");
+    } else {
+        snprintf(out, size, "'%.80s'%s", node->text, strlen(node->text) > 80 ? "..." : "");
+    }
+}
+
+static hiss_status start(const char *name, hiss_config **out) {
+    hiss_config *config = hiss_new(hiss_config, 1);
+    config->arena = hiss_arena_create();
+    config->name = hiss_arena_text(config->arena, name);
+    config->known = hiss_arena_alloc(config->arena, sizeof(known));
+    config->known->path = "";
+    *out = config;
+    return HISS_OK;
+}
+
+static hiss_status check_root(hiss_config **config, hiss_status status, hiss_error *err) {
+    const hiss_yaml *root = (*config)->root;
+    if (status == HISS_OK && root->kind != HISS_YAML_MAP) {
+        char found[FOUND], where[PLACE];
+        describe(root, false, found, sizeof found);
+        status = hiss_fail(err, HISS_EUSER, "%s: expected lines of 'key: value', found %s",
+                           place(root->file, root->line, root->column, where), found);
+    }
+    if (status != HISS_OK) {
+        hiss_config_destroy(*config);
+        *config = NULL;
+    }
+    return status;
+}
+
+hiss_status hiss_config_read(const char *path, hiss_config **out, hiss_error *err) {
+    start(path ? path : "config", out);
+    hiss_arena *arena = (*out)->arena;
+    return check_root(out,
+                      path ? hiss_yaml_read(arena, path, &(*out)->root, err)
+                           : hiss_yaml_parse(arena, "config", "", &(*out)->root, err),
+                      err);
+}
+
+hiss_status hiss_config_parse(const char *name, const char *text, hiss_config **out, hiss_error *err) {
+    start(name, out);
+    return check_root(out, hiss_yaml_parse((*out)->arena, name, text, &(*out)->root, err), err);
+}
+
+void hiss_config_destroy(hiss_config *config) {
+    if (config) {
+        hiss_arena_destroy(config->arena);
+        hiss_free(config);
+    }
+}
+
+/* Length of the first component of a dotted path. */
+static size_t component_length(const char *path) {
+    return strcspn(path, ".");
+}
+
+static void mark_as_set(hiss_yaml *node, const char *option) {
+    node->file = option;
+    node->line = node->column = node->key_line = node->key_column = 0;
+    for (hiss_yaml *child = node->first; child; child = child->next) {
+        mark_as_set(child, option);
+    }
+}
+
+static hiss_yaml *entry_of(hiss_config *config, hiss_yaml *map, const char *path, size_t length, const char *option) {
+    hiss_yaml **link = &map->first;
+    while (*link && (strlen((*link)->key) != length || strncmp((*link)->key, path, length) != 0)) {
+        link = &(*link)->next;
+    }
+    if (!*link) {
+        *link = hiss_arena_alloc(config->arena, sizeof(hiss_yaml));
+        **link = (hiss_yaml){.kind = HISS_YAML_MAP, .file = option};
+        (*link)->key = hiss_arena_format(config->arena, "%.*s", (int)length, path);
+    }
+    return *link;
+}
+
+hiss_status hiss_config_set(hiss_config *config, const char *assignment, hiss_error *err) {
+    size_t length = strcspn(assignment, "=");
+    const char *path = hiss_arena_format(config->arena, "%.*s", (int)length, assignment);
+    const char *option = hiss_arena_format(config->arena, "--set %s", path), *text = assignment + length + 1;
+    bool dots = path[0] == '.' || strstr(path, "..") || (length > 0 && path[length - 1] == '.');
+    if (length == 0 || assignment[length] == '\0' || dots || strchr(path, ' ')) {
+        return hiss_fail(err, HISS_EUSER, "--set %.200s: expected section.key=value", assignment);
+    }
+    hiss_yaml *value;
+    hiss_error inner;
+    hiss_status status = hiss_yaml_parse(config->arena, option, text, &value, &inner);
+    if (status != HISS_OK) {
+        const char *what = inner.text + strlen(option);
+        return hiss_fail(err, status, "%s: %s", option, what + strspn(what, ":0123456789 ")); /* without line, column */
+    }
+    if (value->kind == HISS_YAML_MAP && !value->first && !strchr(text, '{')) {
+        *value = (hiss_yaml){.kind = HISS_YAML_SCALAR, .text = ""}; /* the empty document, here an empty value */
+    }
+    mark_as_set(value, option);
+
+    hiss_yaml *entry = config->root;
+    for (const char *rest = path; rest; rest = strchr(rest, '.') ? strchr(rest, '.') + 1 : NULL) {
+        if (is_null(entry) || is_empty(entry)) {
+            entry->kind = HISS_YAML_MAP;
+        } else if (entry->kind != HISS_YAML_MAP) {
+            char where[PLACE], found[FOUND];
+            describe(entry, false, found, sizeof found);
+            return hiss_fail(err, HISS_EUSER, "%s: '%.*s' is not a section but %s (%s)", option, (int)(rest - path) - 1,
+                             path, found, place(entry->file, entry->line, entry->column, where));
+        }
+        entry = entry_of(config, entry, rest, component_length(rest), option);
+    }
+    value->key = entry->key;
+    value->next = entry->next;
+    *entry = *value;
+    return HISS_OK;
+}
+
+/* The known thing at path, made if it is new. */
+static known *note(hiss_config *config, const char *path) {
+    known *here = config->known;
+    for (const char *rest = path; *rest;) {
+        size_t length = component_length(rest);
+        known **link = &here->first;
+        while (*link && (strlen((*link)->name) != length || strncmp((*link)->name, rest, length) != 0)) {
+            link = &(*link)->next;
+        }
+        if (!*link) {
+            *link = hiss_arena_alloc(config->arena, sizeof(known));
+            (*link)->name = hiss_arena_format(config->arena, "%.*s", (int)length, rest);
+            (*link)->path = hiss_arena_format(config->arena, "%.*s", (int)(rest - path + (ptrdiff_t)length), path);
+        }
+        here = *link;
+        rest += length + (rest[length] == '.');
+    }
+    return here;
+}
+
+/* The entry of map that the first component of *path names; *path moves on to the next component. */
+static const hiss_yaml *step(const hiss_yaml *map, const char **path) {
+    char name[128];
+    size_t length = component_length(*path);
+    assert(length < sizeof name);
+    snprintf(name, sizeof name, "%.*s", (int)length, *path);
+    *path += length + ((*path)[length] == '.');
+    return hiss_yaml_get(map, name);
+}
+
+/* The section at path as the user wrote it; NULL if he did not. An empty value is an empty section. */
+static hiss_status find_section(const hiss_config *config, const char *path, const hiss_yaml **out, hiss_error *err) {
+    const char *rest = path;
+    *out = config->root;
+    while (*rest && *out) {
+        *out = step(*out, &rest);
+        if (*out && (is_null(*out) || is_empty(*out))) {
+            *out = NULL;
+        } else if (*out && (*out)->kind != HISS_YAML_MAP) {
+            char where[PLACE], found[FOUND];
+            describe(*out, false, found, sizeof found);
+            return hiss_fail(err, HISS_EUSER, "%s: '%.*s' must be a section of 'key: value' lines, found %s",
+                             place((*out)->file, (*out)->line, (*out)->column, where),
+                             (int)(rest - path) - (*rest != '\0'), path, found);
+        }
+    }
+    return HISS_OK;
+}
+
+static hiss_status read_value(const hiss_row *row, const char *path, const hiss_yaml *node, void *fields,
+                              hiss_error *err) {
+    bool optional = row->type == HISS_NODE || (row->type == HISS_STRING && !row->standard);
+    bool wants_plain = row->type == HISS_INT || row->type == HISS_FLOAT || row->type == HISS_BOOL;
+    if (optional && is_null(node)) {
+        return hiss_row_default(row, fields) ? HISS_OK : HISS_EINTERNAL;
+    }
+    if (row->type == HISS_NODE && !is_empty(node)) {
+        *(const hiss_yaml **)(void *)((char *)fields + row->offset) = node;
+        return HISS_OK;
+    }
+    bool scalar = node->kind == HISS_YAML_SCALAR && !is_empty(node) && !(node->quoted && wants_plain);
+    bool null_text = row->type == HISS_STRING && is_null(node);
+    if (scalar && !null_text && hiss_row_accept(row, node->text, fields)) {
+        return HISS_OK;
+    }
+    char where[PLACE], expected[EXPECTED], found[FOUND];
+    hiss_row_expected(row, expected, sizeof expected);
+    describe(node, wants_plain, found, sizeof found);
+    return hiss_fail(err, HISS_EUSER, "%s: %s must be %s, found %s", place(node->file, node->line, node->column, where),
+                     path, expected, found);
+}
+
+/* The key of map that no row has and that is misspelt key, most likely; NULL if there is none. */
+static const hiss_yaml *find_misspelt(const hiss_yaml *map, const hiss_row *rows, int count, const char *key) {
+    for (const hiss_yaml *node = map ? map->first : NULL; node; node = node->next) {
+        bool is_row = false;
+        for (int i = 0; i < count; i++) {
+            is_row = is_row || strcmp(rows[i].key, node->key) == 0;
+        }
+        if (!is_row && hiss_edit_distance(node->key, key) <= 2) {
+            return node;
+        }
+    }
+    return NULL;
+}
+
+static hiss_status fail_missing(const hiss_config *config, const char *section, const hiss_yaml *map,
+                                const hiss_row *rows, int count, const hiss_row *row, hiss_error *err) {
+    const char *dot = section[0] ? "." : "";
+    const hiss_yaml *node = find_misspelt(map, rows, count, row->key);
+    if (node) {
+        char where[PLACE];
+        return hiss_fail(err, HISS_EUSER, "%s: unknown key '%s%s%.100s'; did you mean '%s%s%s'?",
+                         place(node->file, node->key_line, node->key_column, where), section, dot, node->key, section,
+                         dot, row->key);
+    }
+    char expected[EXPECTED];
+    hiss_row_expected(row, expected, sizeof expected);
+    return hiss_fail(err, HISS_EUSER, "%s: %s%s%s is missing; it must be %s", config->name, section, dot, row->key,
+                     expected);
+}
+
+static char *written(hiss_config *config, const hiss_row *row, const void *fields) {
+    char *text = NULL;
+    size_t size;
+    FILE *stream = open_memstream(&text, &size);
+    assert(stream);
+    hiss_row_write(stream, row, fields);
+    fclose(stream);
+    char *copy = hiss_arena_text(config->arena, text);
+    free(text);
+    return copy;
+}
+
+hiss_status hiss_config_section(hiss_config *config, const char *section, const hiss_row *rows, int count, void *fields,
+                                hiss_error *err) {
+    const hiss_yaml *map;
+    hiss_status status = find_section(config, section, &map, err);
+    note(config, section);
+    for (int i = 0; i < count && status == HISS_OK; i++) {
+        const char *path = hiss_arena_format(config->arena, "%s%s%s", section, section[0] ? "." : "", rows[i].key);
+        const hiss_yaml *node = hiss_yaml_get(map, rows[i].key);
+        known *entry = note(config, path);
+        assert(!entry->first && "a key cannot be a section, too");
+        if (node) {
+            status = read_value(&rows[i], path, node, fields, err);
+        } else if (!hiss_row_default(&rows[i], fields)) {
+            status = fail_missing(config, section, map, rows, count, &rows[i], err);
+        }
+        if (status == HISS_OK && rows[i].type == HISS_NODE) {
+            entry->node = *(const hiss_yaml **)(void *)((char *)fields + rows[i].offset);
+            entry->text = entry->node ? NULL : "null";
+        } else if (status == HISS_OK) {
+            entry->text = written(config, &rows[i], fields);
+        }
+    }
+    return status;
+}
+
+bool hiss_config_has(const hiss_config *config, const char *section) {
+    const hiss_yaml *node = config->root;
+    for (const char *rest = section; *rest && node;) {
+        node = step(node, &rest);
+    }
+    return node && !is_null(node) && !is_empty(node) && (node->kind != HISS_YAML_MAP || node->first);
+}
+
+static const char *last_component(const char *path) {
+    const char *dot = strrchr(path, '.');
+    return dot ? dot + 1 : path;
+}
+
+/* A key of the same name in another section is nearer than any misspelling but one letter's. */
+static void find_nearest(const known *parent, const char *path, const known **best, int *least) {
+    for (const known *k = parent->first; k; k = k->next) {
+        int distance =
+            strcmp(last_component(k->path), last_component(path)) == 0 ? 1 : hiss_edit_distance(k->path, path);
+        if (distance < *least) {
+            *least = distance;
+            *best = k;
+        }
+        find_nearest(k, path, best, least);
+    }
+}
+
+static hiss_status fail_unknown(const hiss_config *config, const hiss_yaml *node, const char *path, hiss_error *err) {
+    const known *best = NULL;
+    int least = 1 << 20;
+    char where[PLACE];
+    place(node->file, node->key_line, node->key_column, where);
+    find_nearest(config->known, path, &best, &least);
+    if (strchr(node->key, '.')) {
+        return hiss_fail(err, HISS_EUSER, "%s: unknown key '%.200s'; in a file, sections are nested, not dotted", where,
+                         path);
+    }
+    if (!best) {
+        return hiss_fail(err, HISS_EUSER, "%s: unknown key '%.200s'", where, path);
+    }
+    bool near = least <= 2 || least <= (int)strlen(path) / 3;
+    return hiss_fail(err, HISS_EUSER, "%s: unknown key '%.200s'; %s '%s'%s", where, path,
+                     near ? "did you mean" : "the nearest known key is", best->path, near ? "?" : "");
+}
+
+static hiss_status check_known(hiss_config *config, const known *section, const hiss_yaml *map, hiss_error *err) {
+    for (const hiss_yaml *node = map->kind == HISS_YAML_MAP ? map->first : NULL; node; node = node->next) {
+        const known *k = section->first;
+        while (k && strcmp(k->name, node->key) != 0) {
+            k = k->next;
+        }
+        if (!k) {
+            const char *dot = section->path[0] ? "." : "";
+            return fail_unknown(config, node, hiss_arena_format(config->arena, "%s%s%s", section->path, dot, node->key),
+                                err);
+        }
+        hiss_status status = k->text || k->node ? HISS_OK : check_known(config, k, node, err);
+        if (status != HISS_OK) {
+            return status;
+        }
+    }
+    return HISS_OK;
+}
+
+hiss_status hiss_config_finish(hiss_config *config, hiss_error *err) {
+    return check_known(config, config->known, config->root, err);
+}
+
+/* What follows "key:", down to the end of its last line: maps and lists of more than scalars get lines of their own. */
+static void write_node(FILE *stream, const hiss_yaml *node, int depth) {
+    bool deep = false;
+    for (const hiss_yaml *child = node->first; child; child = child->next) {
+        deep = deep || node->kind == HISS_YAML_MAP || child->kind != HISS_YAML_SCALAR;
+    }
+    fputc(deep ? '\n' : ' ', stream);
+    if (!deep) {
+        hiss_yaml_write(stream, node);
+        fputc('\n', stream);
+        return;
+    }
+    for (const hiss_yaml *child = node->first; child; child = child->next) {
+        fprintf(stream, "%*s", 2 * depth, "");
+        if (node->kind == HISS_YAML_MAP) {
+            hiss_yaml_write_text(stream, child->key);
+            fputc(':', stream);
+            write_node(stream, child, depth + 1);
+        } else {
+            fputs("- ", stream);
+            hiss_yaml_write(stream, child);
+            fputc('\n', stream);
+        }
+    }
+}
+
+static void write_known(FILE *stream, const known *section, int depth) {
+    for (const known *k = section->first; k; k = k->next) {
+        fprintf(stream, "%*s%s:", 2 * depth, "", k->name);
+        if (k->text) {
+            fprintf(stream, " %s\n", k->text);
+        } else if (k->node) {
+            write_node(stream, k->node, depth + 1);
+        } else {
+            fputs(k->first ? "\n" : " {}\n", stream);
+            write_known(stream, k, depth + 1);
+        }
+    }
+}
+
+const char *hiss_config_resolved(hiss_config *config) {
+    char *text = NULL;
+    size_t size;
+    FILE *stream = open_memstream(&text, &size);
+    assert(stream);
+    write_known(stream, config->known, 0);
+    fclose(stream);
+    const char *copy = hiss_arena_text(config->arena, text);
+    free(text);
+    return copy;
+}

@@ -1,0 +1,252 @@
+/* Rows: from text to a field and back, and help. Numbers go through strtoll and strtod after their characters have been
+ * checked, since both accept more than a config should (hexadecimal, nan, leading blanks). A float is written with the
+ * fewest digits that read back to the same value. Edit distance: Wagner and Fischer, J. ACM 21 (1974), one matrix row.
+ */
+#include "rows_impl.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <float.h>
+#include <inttypes.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "hiss/alloc.h"
+
+static bool in_bounds(const hiss_row *row, double value) {
+    return (row->min == 0 && row->max == 0) || (row->min <= value && value <= row->max);
+}
+
+static bool parse_int(const char *text, int64_t *out) {
+    static const struct {
+        const char *name;
+        int64_t factor;
+    } unit[] = {{"", 1}, {"KiB", 1 << 10}, {"MiB", 1 << 20}, {"GiB", 1 << 30}};
+    size_t sign = text[0] == '-' || text[0] == '+', digits = strspn(text + sign, "0123456789");
+    errno = 0;
+    long long value = strtoll(text, NULL, 10);
+    if (digits == 0 || errno != 0) {
+        return false;
+    }
+    for (int i = 0; i < HISS_COUNT(unit); i++) {
+        if (strcmp(text + sign + digits, unit[i].name) == 0) {
+            return !__builtin_mul_overflow(value, unit[i].factor, out);
+        }
+    }
+    return false;
+}
+
+static bool parse_float(const char *text, double *out) {
+    char *end;
+    if (text[0] == '\0' || text[strspn(text, "0123456789.eE+-")] != '\0') {
+        return false;
+    }
+    *out = strtod(text, &end);
+    return *end == '\0' && isfinite(*out);
+}
+
+/* Length of the choice that starts at choice. */
+static size_t choice_length(const char *choice) {
+    return strcspn(choice, "|");
+}
+
+static int find_choice(const char *choices, const char *text) {
+    const char *choice = choices;
+    for (int index = 0;; index++) {
+        size_t length = choice_length(choice);
+        if (strlen(text) == length && strncmp(choice, text, length) == 0) {
+            return index;
+        }
+        if (!choice[length]) {
+            return -1;
+        }
+        choice += length + 1;
+    }
+}
+
+bool hiss_row_accept(const hiss_row *row, const char *text, void *fields) {
+    void *field = (char *)fields + row->offset;
+    int64_t integer;
+    double real;
+    int choice;
+    switch (row->type) {
+    case HISS_INT:
+        if (!parse_int(text, &integer) || !in_bounds(row, (double)integer)) {
+            return false;
+        }
+        *(int64_t *)field = integer;
+        return true;
+    case HISS_FLOAT:
+        if (!parse_float(text, &real) || !in_bounds(row, real)) {
+            return false;
+        }
+        *(double *)field = real;
+        return true;
+    case HISS_BOOL:
+        if (strcmp(text, "true") != 0 && strcmp(text, "false") != 0) {
+            return false;
+        }
+        *(bool *)field = text[0] == 't';
+        return true;
+    case HISS_CHOICE:
+        choice = find_choice(row->choices, text);
+        if (choice < 0) {
+            return false;
+        }
+        *(int *)field = choice;
+        return true;
+    case HISS_STRING:
+        *(const char **)field = text;
+        return true;
+    case HISS_NODE:
+        break;
+    }
+    assert(row->type != HISS_NODE);
+    return false;
+}
+
+bool hiss_row_default(const hiss_row *row, void *fields) {
+    void *field = (char *)fields + row->offset;
+    if (row->standard && row->type != HISS_NODE) {
+        bool good = hiss_row_accept(row, row->standard, fields);
+        assert(good && "the default of a row must be a value it accepts");
+        return good;
+    }
+    switch (row->type) {
+    case HISS_BOOL:
+        *(bool *)field = false;
+        return true;
+    case HISS_STRING:
+        *(const char **)field = NULL;
+        return true;
+    case HISS_NODE:
+        *(const hiss_yaml **)field = NULL;
+        return true;
+    case HISS_INT:
+    case HISS_FLOAT:
+    case HISS_CHOICE:
+        break;
+    }
+    return false;
+}
+
+static void format_float(double value, char *out, size_t size) {
+    if (value == trunc(value) && fabs(value) < 1e15) {
+        snprintf(out, size, "%.0f", value);
+        return;
+    }
+    for (int digits = 1; digits <= 17; digits++) {
+        snprintf(out, size, "%.*g", digits, value);
+        if (strtod(out, NULL) == value) {
+            break;
+        }
+    }
+    char *exponent = strchr(out, 'e');
+    if (exponent && !strchr(out, '.')) { /* readers of YAML 1.1 take 1e-05 for a string */
+        memmove(exponent + 2, exponent, strlen(exponent) + 1);
+        memcpy(exponent, ".0", 2);
+    }
+}
+
+static void format_bound(const hiss_row *row, double bound, char *out, size_t size) {
+    if (row->type == HISS_INT && fabs(bound) < 0x1p63) {
+        snprintf(out, size, "%" PRId64, (int64_t)bound);
+    } else {
+        format_float(bound, out, size);
+    }
+}
+
+/* Whether bound bounds anything: numeric limits do not. */
+static bool is_bound(const hiss_row *row, double bound) {
+    return (row->min != 0 || row->max != 0) && fabs(bound) < (row->type == HISS_INT ? 0x1p63 : DBL_MAX);
+}
+
+static void format_range(const hiss_row *row, const char *type, char *out, size_t size) {
+    char low[40], high[40];
+    bool from = is_bound(row, row->min), to = is_bound(row, row->max);
+    format_bound(row, row->min, low, sizeof low);
+    format_bound(row, row->max, high, sizeof high);
+    if (from && to) {
+        snprintf(out, size, "%s in %s..%s", type, low, high);
+    } else {
+        snprintf(out, size, "%s%s%s", type, from ? " >= " : to ? " <= " : "", from ? low : to ? high : "");
+    }
+}
+
+void hiss_row_expected(const hiss_row *row, char *out, size_t size) {
+    switch (row->type) {
+    case HISS_INT:
+        format_range(row, "an integer", out, size);
+        break;
+    case HISS_FLOAT:
+        format_range(row, "a number", out, size);
+        break;
+    case HISS_BOOL:
+        snprintf(out, size, "true or false");
+        break;
+    case HISS_STRING:
+        snprintf(out, size, "a text");
+        break;
+    case HISS_CHOICE:
+        snprintf(out, size, "one of ");
+        for (const char *choice = row->choices; *choice;) {
+            size_t length = choice_length(choice), used = strlen(out);
+            snprintf(out + used, size - used, "%.*s%s", (int)length, choice, choice[length] ? ", " : "");
+            choice += length + (choice[length] == '|');
+        }
+        break;
+    case HISS_NODE:
+        snprintf(out, size, "a value, a list or a section");
+        break;
+    }
+}
+
+void hiss_row_write(FILE *stream, const hiss_row *row, const void *fields) {
+    const void *field = (const char *)fields + row->offset;
+    const char *choice = row->choices;
+    char text[40];
+    switch (row->type) {
+    case HISS_INT:
+        fprintf(stream, "%" PRId64, *(const int64_t *)field);
+        break;
+    case HISS_FLOAT:
+        format_float(*(const double *)field, text, sizeof text);
+        fputs(text, stream);
+        break;
+    case HISS_BOOL:
+        fputs(*(const bool *)field ? "true" : "false", stream);
+        break;
+    case HISS_STRING:
+        hiss_yaml_write_text(stream, *(const char *const *)field);
+        break;
+    case HISS_CHOICE:
+        for (int i = 0; i < *(const int *)field; i++) {
+            choice += choice_length(choice) + 1;
+        }
+        fprintf(stream, "%.*s", (int)choice_length(choice), choice);
+        break;
+    case HISS_NODE:
+        assert(row->type != HISS_NODE);
+    }
+}
+
+int hiss_edit_distance(const char *a, const char *b) {
+    int width = (int)strlen(b) + 1;
+    int *row = hiss_new(int, width);
+    for (int j = 0; j < width; j++) {
+        row[j] = j;
+    }
+    for (int i = 0; a[i]; i++) {
+        int diagonal = row[0];
+        row[0] = i + 1;
+        for (int j = 1; j < width; j++) {
+            int change = diagonal + (a[i] != b[j - 1]), gap = 1 + (row[j] < row[j - 1] ? row[j] : row[j - 1]);
+            diagonal = row[j];
+            row[j] = change < gap ? change : gap;
+        }
+    }
+    int distance = row[width - 1];
+    hiss_free(row);
+    return distance;
+}

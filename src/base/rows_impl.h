@@ -1,0 +1,22 @@
+/* What config.c and options.c share about rows. */
+#ifndef HISS_ROWS_IMPL_H
+#define HISS_ROWS_IMPL_H
+
+#include <stddef.h>
+
+#include "hiss/config.h"
+
+/* Set the row's field from text; false, field untouched, when text is not of the row's type or out of its bounds.
+ * Not for HISS_NODE. STRING stores text itself. */
+bool hiss_row_accept(const hiss_row *row, const char *text, void *fields);
+/* Set the row's field to its default; false when there is none and the user must give one. */
+bool hiss_row_default(const hiss_row *row, void *fields);
+/* Write what the row accepts, to follow "must be ": "an integer in 1..8". */
+void hiss_row_expected(const hiss_row *row, char *out, size_t size);
+/* Write the row's field as YAML. Not for HISS_NODE. */
+void hiss_row_write(FILE *stream, const hiss_row *row, const void *fields);
+
+/* The number of insertions, deletions and substitutions that turn a into b. */
+int hiss_edit_distance(const char *a, const char *b);
+
+#endif

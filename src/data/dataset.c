@@ -1,0 +1,340 @@
+/* A data set of images: what is in the file, checked once at the start, and rows of it.
+ *
+ * Labels are checked when the set is opened and stay in memory (4 bytes a sample), pixels stay in the file.
+ *
+ * Positions are rows of the file, or their image under the permutation keyed by (seed, HISS_FOR_ORDER). Scattered rows
+ * are read in ascending order, so that every chunk of the file is visited once; rows less than GAP_BYTES apart come in
+ * one read, through a staging buffer, as a read costs as much as copying that many bytes.
+ *
+ * Cost: opening reads all labels, and all pixels when a recorded checksum is verified (about 1 GB/s a core). */
+#include "dataset_impl.h"
+
+#include <assert.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "hiss/alloc.h"
+#include "hiss/hash.h"
+#include "hiss/log.h"
+
+enum { GAP_BYTES = 1 << 15, STAGING_BYTES = 1 << 22, PIECE_BYTES = 1 << 24, PIECE_LABELS = 1 << 12 };
+enum { ORDER_FILE, ORDER_PERMUTED };
+
+#define ROW(key_, type_, field_, ...)                                                                                  \
+    { key_, type_, offsetof(hiss_data_options, field_), __VA_ARGS__ }
+const hiss_row hiss_data_rows[] = {
+    ROW("file", HISS_STRING, file, NULL, 0, 0, NULL, "HDF5 file with the training samples; hiss prepare writes one"),
+    ROW("images", HISS_STRING, images, "/images", 0, 0, NULL, "data set of pixels in file: uint8 [n,H,W,C] or [n,H,W]"),
+    ROW("labels", HISS_STRING, labels, "/labels", 0, 0, NULL,
+        "data set of labels in file, integers [n]; may be absent"),
+    ROW("order", HISS_CHOICE, order, "file", 0, 0, "file|permuted",
+        "which samples a lane reads: rows in file order, or permuted (for files sorted by class)"),
+    ROW("mode", HISS_CHOICE, mode, "auto", 0, 0, "auto|memory|stream",
+        "hold a rank's pixels in memory or stream them; auto streams what exceeds memory"),
+    ROW("memory", HISS_INT, memory, "4GiB", 1, 0x1p62, NULL, "bytes of pixels a rank may hold"),
+    ROW("window", HISS_INT, window, "0", 0, 0x1p62, NULL,
+        "neighbouring samples shuffled together, read as one piece when streaming; 0: a lane's whole shard"),
+    ROW("limit", HISS_INT, limit, "0", 0, 0x1p62, NULL, "use only the first so many samples; 0: all"),
+    ROW("verify", HISS_BOOL, verify, "true", 0, 0, NULL, "check the file's recorded checksum at start"),
+};
+#undef ROW
+const int hiss_data_nrows = HISS_COUNT(hiss_data_rows);
+
+struct hiss_dataset {
+    hiss_h5 *file;
+    char *path, *images;
+    int64_t rows; /* in the file */
+    int64_t n;    /* in use */
+    int64_t H, W, C;
+    int32_t *label; /* [rows], or NULL */
+    int64_t classes;
+    bool permuted;
+    hiss_permutation order;
+    char identity[128];
+};
+
+/* ---- checks at the start ---- */
+
+static hiss_status check_images(hiss_dataset *set, hiss_error *err) {
+    hiss_h5_info info;
+    hiss_status status = hiss_h5_look(set->file, set->images, &info, err);
+    if (status) {
+        return status;
+    }
+    if (info.dtype != HISS_U8 || info.ndim < 3 || info.ndim > 4) {
+        static const char *const names[] = {"uint8", "int16", "int32", "int64", "float32"};
+        return hiss_fail(
+            err, HISS_EUSER,
+            "%s: data set %s is %s with %d dimensions; expected uint8 [n,H,W,C] or [n,H,W]: convert it, or "
+            "name another data set in data.images",
+            set->path, set->images, names[info.dtype], info.ndim);
+    }
+    set->rows = info.dim[0];
+    set->H = info.dim[1];
+    set->W = info.dim[2];
+    set->C = info.ndim == 4 ? info.dim[3] : 1;
+    if (set->rows < 1 || set->H < 1 || set->W < 1 || set->C < 1) {
+        return hiss_fail(err, HISS_EUSER,
+                         "%s: data set %s is empty: [%lld,%lld,%lld,%lld]; expected at least one image", set->path,
+                         set->images, (long long)set->rows, (long long)set->H, (long long)set->W, (long long)set->C);
+    }
+    return HISS_OK;
+}
+
+static int64_t label_at(const void *piece, hiss_dtype dtype, int64_t i) {
+    switch (dtype) {
+    case HISS_U8:
+        return ((const uint8_t *)piece)[i];
+    case HISS_I16:
+        return ((const int16_t *)piece)[i];
+    case HISS_I32:
+        return ((const int32_t *)piece)[i];
+    default:
+        return ((const int64_t *)piece)[i];
+    }
+}
+
+static hiss_status read_labels(hiss_dataset *set, const char *labels, hiss_error *err) {
+    hiss_h5_info info;
+    hiss_status status = hiss_h5_look(set->file, labels, &info, err);
+    if (status) {
+        return status;
+    }
+    if (info.dtype == HISS_F32 || info.ndim != 1 || info.dim[0] != set->rows) {
+        return hiss_fail(
+            err, HISS_EUSER,
+            "%s: data set %s is %s with %d dimensions and %lld rows; expected integers [%lld], one for each "
+            "of %s; or name another data set in data.labels",
+            set->path, labels, info.dtype == HISS_F32 ? "float32" : "integer", info.ndim, (long long)info.dim[0],
+            (long long)set->rows, set->images);
+    }
+    set->label = hiss_new(int32_t, set->rows);
+    int64_t piece[PIECE_LABELS];
+    for (int64_t begin = 0; begin < set->rows; begin += PIECE_LABELS) {
+        int64_t count = set->rows - begin < PIECE_LABELS ? set->rows - begin : PIECE_LABELS;
+        if ((status = hiss_h5_read(set->file, labels, info.dtype, begin, count, piece, err))) {
+            return status;
+        }
+        for (int64_t i = 0; i < count; i++) {
+            int64_t value = label_at(piece, info.dtype, i);
+            if (value < 0 || value > INT32_MAX) {
+                return hiss_fail(err, HISS_EUSER,
+                                 "%s: row %lld of data set %s is %lld; expected labels from 0 to 2147483647", set->path,
+                                 (long long)(begin + i), labels, (long long)value);
+            }
+            set->label[begin + i] = (int32_t)value;
+            set->classes = value >= set->classes ? value + 1 : set->classes;
+        }
+    }
+    return HISS_OK;
+}
+
+/* Recompute the checksum that hiss prepare recorded over /images and /labels. */
+static hiss_status verify(hiss_dataset *set, const char *recorded, hiss_error *err) {
+    char found[HISS_HASH_TEXT];
+    int64_t row = hiss_dataset_row(set), at_once = PIECE_BYTES / row + 1;
+    uint8_t *piece = hiss_alloc((size_t)(at_once * row));
+    hiss_hash *hash = hiss_hash_begin();
+    hiss_status status = HISS_OK;
+    for (int64_t begin = 0; begin < set->rows && !status; begin += at_once) {
+        int64_t count = set->rows - begin < at_once ? set->rows - begin : at_once;
+        status = hiss_h5_read(set->file, set->images, HISS_U8, begin, count, piece, err);
+        hiss_hash_add(hash, piece, (size_t)(count * row));
+    }
+    if (!status && hiss_h5_has(set->file, "/labels")) {
+        int32_t label[PIECE_LABELS];
+        for (int64_t begin = 0; begin < set->rows && !status; begin += PIECE_LABELS) {
+            int64_t count = set->rows - begin < PIECE_LABELS ? set->rows - begin : PIECE_LABELS;
+            status = hiss_h5_read(set->file, "/labels", HISS_I32, begin, count, label, err);
+            hiss_hash_add(hash, label, sizeof(int32_t) * (size_t)count);
+        }
+    }
+    hiss_free(piece);
+    hiss_hash_end(hash, found);
+    if (!status && strcmp(found, recorded)) {
+        status =
+            hiss_fail(err, HISS_EUSER,
+                      "%s: the pixels and labels have SHA-256 %.16s..., recorded is %.16s...: the file was changed "
+                      "or damaged; prepare it again, or set data.verify: false",
+                      set->path, found, recorded);
+    }
+    return status;
+}
+
+/* The checksum speaks of the data set /images only. */
+static hiss_status identify(hiss_dataset *set, bool check, hiss_error *err) {
+    char *recorded = NULL;
+    if (!strcmp(set->images + (*set->images == '/'), "images") &&
+        hiss_h5_get_text(set->file, "/", "sha256", &recorded, NULL) == HISS_OK) {
+        snprintf(set->identity, sizeof set->identity, "sha256 %s", recorded);
+        hiss_status status = check ? verify(set, recorded, err) : HISS_OK;
+        hiss_free(recorded);
+        return status;
+    }
+    snprintf(set->identity, sizeof set->identity, "%lld bytes uint8 [%lld,%lld,%lld,%lld]",
+             (long long)(set->rows * hiss_dataset_row(set)), (long long)set->rows, (long long)set->H, (long long)set->W,
+             (long long)set->C);
+    return HISS_OK;
+}
+
+static hiss_status check_all(hiss_dataset *set, const hiss_data_options *options, hiss_error *err) {
+    hiss_status status = check_images(set, err);
+    if (!status && options->labels && *options->labels) {
+        bool standard = !strcmp(options->labels, "/labels"); /* any other name was asked for, so it must exist */
+        if (standard && !hiss_h5_has(set->file, options->labels)) {
+            hiss_info("%s has no labels (no data set %s)", set->path, options->labels);
+        } else {
+            status = read_labels(set, options->labels, err);
+        }
+    }
+    return status ? status : identify(set, options->verify, err);
+}
+
+static char *copy_text(const char *text) {
+    return strcpy(hiss_alloc(strlen(text) + 1), text);
+}
+
+hiss_status hiss_dataset_open(const hiss_data_options *options, uint64_t seed, hiss_dataset **out, hiss_error *err) {
+    if (!options->file || !*options->file) {
+        return hiss_fail(err, HISS_EUSER,
+                         "data.file is not set; give the HDF5 file with the samples, as in `data: {file: train.h5}`");
+    }
+    hiss_h5 *file;
+    hiss_status status = hiss_h5_open(options->file, &file, err);
+    if (status) {
+        return status;
+    }
+    hiss_dataset *set = hiss_new(hiss_dataset, 1);
+    *set = (hiss_dataset){.file = file, .path = copy_text(options->file), .images = copy_text(options->images)};
+    if ((status = check_all(set, options, err))) {
+        hiss_dataset_close(set);
+        return status;
+    }
+    set->n = options->limit > 0 && options->limit < set->rows ? options->limit : set->rows;
+    set->permuted = options->order == ORDER_PERMUTED;
+    set->order = hiss_permutation_keyed(seed, HISS_FOR_ORDER, 0, 0, set->rows);
+    *out = set;
+    return HISS_OK;
+}
+
+void hiss_dataset_close(hiss_dataset *set) {
+    if (set) {
+        hiss_h5_close(set->file, NULL);
+        hiss_free(set->label);
+        hiss_free(set->images);
+        hiss_free(set->path);
+        hiss_free(set);
+    }
+}
+
+/* ---- facts ---- */
+
+int64_t hiss_dataset_count(const hiss_dataset *set) {
+    return set->n;
+}
+
+void hiss_dataset_shape(const hiss_dataset *set, int64_t *H, int64_t *W, int64_t *C) {
+    *H = set->H;
+    *W = set->W;
+    *C = set->C;
+}
+
+int64_t hiss_dataset_row(const hiss_dataset *set) {
+    return set->H * set->W * set->C;
+}
+
+bool hiss_dataset_labelled(const hiss_dataset *set) {
+    return set->label != NULL;
+}
+
+int64_t hiss_dataset_classes(const hiss_dataset *set) {
+    return set->classes;
+}
+
+const char *hiss_dataset_identity(const hiss_dataset *set) {
+    return set->identity;
+}
+
+bool hiss_dataset_in_file_order(const hiss_dataset *set) {
+    return !set->permuted;
+}
+
+static int64_t row_of(const hiss_dataset *set, int64_t position) {
+    return set->permuted ? hiss_permutation_at(&set->order, position) : position;
+}
+
+int32_t hiss_dataset_label(const hiss_dataset *set, int64_t position) {
+    return set->label[row_of(set, position)];
+}
+
+/* ---- rows ---- */
+
+void hiss_gather_create(const hiss_dataset *set, int64_t capacity, hiss_gather *out) {
+    int64_t row = hiss_dataset_row(set);
+    *out = (hiss_gather){.pick = hiss_new(struct hiss_pick, capacity),
+                         .capacity = capacity,
+                         .staging_rows = STAGING_BYTES / row + 1,
+                         .staging = hiss_alloc((size_t)((STAGING_BYTES / row + 1) * row))};
+}
+
+void hiss_gather_destroy(hiss_gather *gather) {
+    hiss_free(gather->pick);
+    hiss_free(gather->staging);
+}
+
+void hiss_gather_add(const hiss_dataset *set, hiss_gather *gather, int64_t position, uint8_t *to) {
+    assert(gather->count < gather->capacity && 0 <= position && position < set->n);
+    gather->pick[gather->count++] = (struct hiss_pick){row_of(set, position), to};
+}
+
+static int by_row(const void *a, const void *b) {
+    int64_t left = ((const struct hiss_pick *)a)->row, right = ((const struct hiss_pick *)b)->row;
+    return (left > right) - (left < right);
+}
+
+hiss_status hiss_gather_run(hiss_dataset *set, hiss_gather *gather, hiss_error *err) {
+    int64_t row = hiss_dataset_row(set), count = gather->count;
+    struct hiss_pick *pick = gather->pick;
+    gather->count = 0;
+    qsort(pick, (size_t)count, sizeof *pick, by_row);
+    for (int64_t i = 0, next; i < count; i = next) {
+        for (next = i + 1; next < count && (pick[next].row - pick[next - 1].row - 1) * row <= GAP_BYTES &&
+                           pick[next].row - pick[i].row < gather->staging_rows;
+             next++) {
+        }
+        int64_t span = pick[next - 1].row - pick[i].row + 1;
+        uint8_t *to = next == i + 1 ? pick[i].to : gather->staging;
+        hiss_status status = hiss_h5_read(set->file, set->images, HISS_U8, pick[i].row, span, to, err);
+        if (status) {
+            return status;
+        }
+        for (int64_t k = i; next > i + 1 && k < next; k++) {
+            memcpy(pick[k].to, gather->staging + (pick[k].row - pick[i].row) * row, (size_t)row);
+        }
+    }
+    return HISS_OK;
+}
+
+hiss_status hiss_dataset_read(hiss_dataset *set, int64_t begin, int64_t count, uint8_t *pixels, int32_t *labels,
+                              hiss_error *err) {
+    assert(0 <= begin && 0 <= count && count <= set->n - begin && (!labels || set->label));
+    for (int64_t i = 0; labels && i < count; i++) {
+        labels[i] = hiss_dataset_label(set, begin + i);
+    }
+    if (!pixels) {
+        return HISS_OK;
+    }
+    if (!set->permuted) {
+        return hiss_h5_read(set->file, set->images, HISS_U8, begin, count, pixels, err);
+    }
+    hiss_gather gather;
+    hiss_gather_create(set, count, &gather);
+    for (int64_t i = 0; i < count; i++) {
+        hiss_gather_add(set, &gather, begin + i, pixels + i * hiss_dataset_row(set));
+    }
+    hiss_status status = hiss_gather_run(set, &gather, err);
+    hiss_gather_destroy(&gather);
+    return status;
+}

@@ -1,0 +1,33 @@
+/* Inside src/data: rows of a data set by position, many at once. */
+#ifndef HISS_DATASET_IMPL_H
+#define HISS_DATASET_IMPL_H
+
+#include "hiss/data.h"
+
+/* Bytes of one sample's pixels. */
+int64_t hiss_dataset_row(const hiss_dataset *set);
+/* Whether position i is row i of the file. */
+bool hiss_dataset_in_file_order(const hiss_dataset *set);
+/* Labels by row of the file, or NULL. */
+int32_t hiss_dataset_label(const hiss_dataset *set, int64_t position);
+
+/* A list of samples to fetch, and room to fetch neighbours in one read. */
+typedef struct hiss_gather {
+    struct hiss_pick {
+        int64_t row; /* of the file */
+        uint8_t *to;
+    } * pick;
+    int64_t count, capacity;
+    uint8_t *staging;
+    int64_t staging_rows;
+} hiss_gather;
+void hiss_gather_create(const hiss_dataset *set, int64_t capacity, hiss_gather *out);
+void hiss_gather_destroy(hiss_gather *gather);
+void hiss_gather_add(const hiss_dataset *set, hiss_gather *gather, int64_t position, uint8_t *to);
+/* Read what was added, in file order, and empty the list. Allocates nothing. */
+hiss_status hiss_gather_run(hiss_dataset *set, hiss_gather *gather, hiss_error *err);
+
+/* The recorded checksum: SHA-256 of the pixels, then of the labels (when there are) as little-endian int32. */
+#define HISS_IMAGES_FORMAT "hiss images 1"
+
+#endif

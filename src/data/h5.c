@@ -1,0 +1,570 @@
+/* HDF5 files as named arrays. The only user of the HDF5 library.
+ *
+ * The library is the serial build and not thread-safe, so one mutex is held around every call into it; visitors run
+ * without the mutex and may call back. Its own printing of errors is switched off: the innermost record of its error
+ * stack becomes the reason in our one-line text.
+ *
+ * The data set used last stays open in its file, because HDF5 keeps its cache of chunks per open data set: a reader of
+ * single rows would otherwise inflate a whole chunk for each of them.
+ *
+ * Cost: a read or write is one H5Dread or H5Dwrite of one hyperslab, some 10 us plus the transfer. Sizes are 64 bits
+ * throughout; the library cuts transfers at the system's limit by itself. */
+#define H5_USE_110_API
+#include <hdf5.h>
+
+#include <assert.h>
+#include <errno.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "hiss/alloc.h"
+#include "hiss/data.h"
+
+enum { NAME_SIZE = 256, REASON_SIZE = 256, LIST_SIZE = 400, CACHE_BYTES = 1 << 25, CACHE_SLOTS = 12421 };
+
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+
+struct hiss_h5 {
+    char *path;
+    hid_t file;
+    hid_t dataset; /* the data set used last, or -1 */
+    char name[NAME_SIZE];
+    hiss_h5_info info;
+};
+
+static void enter(void) {
+    pthread_mutex_lock(&lock);
+    H5Eset_auto2(H5E_DEFAULT, NULL, NULL);
+}
+
+static hiss_status leave(hiss_status status) {
+    pthread_mutex_unlock(&lock);
+    return status;
+}
+
+static herr_t copy_reason(unsigned n, const H5E_error2_t *record, void *user) {
+    if (n == 0 && record->desc) {
+        snprintf(user, REASON_SIZE, "%s", record->desc);
+    }
+    return 0;
+}
+
+/* What HDF5 says about its last failure. Any other call into HDF5 forgets it. */
+static const char *reason(char out[REASON_SIZE]) {
+    out[0] = 0;
+    H5Ewalk2(H5E_DEFAULT, H5E_WALK_UPWARD, copy_reason, out);
+    for (char *c = out; *c; c++) {
+        if (*c == '\n') {
+            *c = ' ';
+        }
+    }
+    return *out ? out : "HDF5 gives no reason";
+}
+
+/* ---- types ---- */
+
+static const struct {
+    const char *text;
+    H5T_class_t class;
+    size_t size;
+    H5T_sign_t sign;
+} types[] = {
+    [HISS_U8] = {"uint8", H5T_INTEGER, 1, H5T_SGN_NONE}, [HISS_I16] = {"int16", H5T_INTEGER, 2, H5T_SGN_2},
+    [HISS_I32] = {"int32", H5T_INTEGER, 4, H5T_SGN_2},   [HISS_I64] = {"int64", H5T_INTEGER, 8, H5T_SGN_2},
+    [HISS_F32] = {"float32", H5T_FLOAT, 4, H5T_SGN_2},
+};
+
+static hid_t native(hiss_dtype dtype) {
+    switch (dtype) {
+    case HISS_U8:
+        return H5T_NATIVE_UINT8;
+    case HISS_I16:
+        return H5T_NATIVE_INT16;
+    case HISS_I32:
+        return H5T_NATIVE_INT32;
+    case HISS_I64:
+        return H5T_NATIVE_INT64;
+    case HISS_F32:
+        return H5T_NATIVE_FLOAT;
+    }
+    assert(!"dtype");
+    return -1;
+}
+
+/* The hiss dtype of an HDF5 type, of either byte order; text says what it is when there is none. */
+static bool dtype_of(hid_t type, hiss_dtype *dtype, char text[32]) {
+    H5T_class_t class = H5Tget_class(type);
+    size_t size = H5Tget_size(type);
+    H5T_sign_t sign = class == H5T_INTEGER ? H5Tget_sign(type) : H5T_SGN_2;
+    for (size_t i = 0; i < sizeof types / sizeof types[0]; i++) {
+        if (types[i].class == class && types[i].size == size && types[i].sign == sign) {
+            *dtype = (hiss_dtype)i;
+            return true;
+        }
+    }
+    if (class == H5T_INTEGER || class == H5T_FLOAT) {
+        snprintf(text, 32, "%s%zu", class == H5T_FLOAT ? "float" : sign == H5T_SGN_NONE ? "uint" : "int", 8 * size);
+    } else {
+        snprintf(text, 32, "%s",
+                 class == H5T_STRING     ? "strings"
+                 : class == H5T_COMPOUND ? "records"
+                 : class == H5T_ENUM     ? "an enumeration"
+                                         : "values of another kind");
+    }
+    return false;
+}
+
+/* ---- files ---- */
+
+hiss_status hiss_h5_open(const char *path, hiss_h5 **out, hiss_error *err) {
+    struct stat what;
+    if (stat(path, &what) || access(path, R_OK)) {
+        return hiss_fail(err, HISS_EUSER, "%s: cannot be read: %s; give the path of an HDF5 file", path,
+                         strerror(errno));
+    }
+    if (S_ISDIR(what.st_mode)) {
+        return hiss_fail(err, HISS_EUSER, "%s: is a folder; expected an HDF5 file (hiss prepare makes one of a folder)",
+                         path);
+    }
+    enter();
+    hid_t file = H5Fopen(path, H5F_ACC_RDONLY, H5P_DEFAULT);
+    if (file < 0) {
+        char why[REASON_SIZE];
+        reason(why);
+        hiss_status status = HISS_EUSER;
+        if (strstr(why, "lock file")) {
+            status = hiss_fail(
+                err, HISS_ESYSTEM,
+                "%s: HDF5 cannot lock it (%s); another process is writing it, or the file system has no locks: "
+                "then set HDF5_USE_FILE_LOCKING=FALSE in the environment",
+                path, why);
+        } else if (strstr(why, "truncated")) {
+            hiss_fail(err, HISS_EUSER, "%s: incomplete HDF5 file (%s); copy or write it again", path, why);
+        } else if (H5Fis_hdf5(path) == 0) {
+            hiss_fail(err, HISS_EUSER,
+                      "%s: not an HDF5 file (%lld bytes without an HDF5 signature); hiss prepare writes one from idx "
+                      "files or a folder",
+                      path, (long long)what.st_size);
+        } else {
+            hiss_fail(err, HISS_EUSER, "%s: HDF5 cannot open it: %s", path, why);
+        }
+        return leave(status);
+    }
+    leave(HISS_OK);
+    *out = hiss_new(hiss_h5, 1);
+    **out = (hiss_h5){.path = strcpy(hiss_alloc(strlen(path) + 1), path), .file = file, .dataset = -1};
+    return HISS_OK;
+}
+
+hiss_status hiss_h5_create(const char *path, hiss_h5 **out, hiss_error *err) {
+    enter();
+    hid_t file = H5Fcreate(path, H5F_ACC_TRUNC, H5P_DEFAULT, H5P_DEFAULT);
+    if (file < 0) {
+        char why[REASON_SIZE];
+        return leave(hiss_fail(err, HISS_ESYSTEM,
+                               "%s: cannot be created: %s; check that the folder exists and allows "
+                               "writing",
+                               path, reason(why)));
+    }
+    leave(HISS_OK);
+    *out = hiss_new(hiss_h5, 1);
+    **out = (hiss_h5){.path = strcpy(hiss_alloc(strlen(path) + 1), path), .file = file, .dataset = -1};
+    return HISS_OK;
+}
+
+static void forget_dataset(hiss_h5 *file) {
+    if (file->dataset >= 0) {
+        H5Dclose(file->dataset);
+        file->dataset = -1;
+    }
+}
+
+hiss_status hiss_h5_close(hiss_h5 *file, hiss_error *err) {
+    if (!file) {
+        return HISS_OK;
+    }
+    enter();
+    hiss_status status = HISS_OK;
+    bool closed = file->dataset < 0 || H5Dclose(file->dataset) >= 0;
+    if (H5Fclose(file->file) < 0 || !closed) {
+        char why[REASON_SIZE];
+        status = hiss_fail(err, HISS_ESYSTEM, "%s: cannot be finished: %s; check the space on the disk", file->path,
+                           reason(why));
+    }
+    leave(status);
+    hiss_free(file->path);
+    hiss_free(file);
+    return status;
+}
+
+/* ---- names ---- */
+
+typedef struct names {
+    char **name;
+    int64_t count, room;
+} names;
+
+static herr_t collect(hid_t root, const char *name, const H5O_info_t *info, void *user) {
+    (void)root;
+    names *all = user;
+    if (info->type != H5O_TYPE_DATASET) {
+        return 0;
+    }
+    if (all->count == all->room) {
+        int64_t room = all->room ? 2 * all->room : 16;
+        char **more = hiss_new(char *, room);
+        if (all->count) {
+            memcpy(more, all->name, sizeof(char *) * (size_t)all->count);
+        }
+        hiss_free(all->name);
+        all->name = more;
+        all->room = room;
+    }
+    char *copy = hiss_alloc(strlen(name) + 2);
+    copy[0] = '/';
+    strcpy(copy + 1, name);
+    all->name[all->count++] = copy;
+    return 0;
+}
+
+static int by_text(const void *a, const void *b) {
+    return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+static names names_of(hiss_h5 *file) {
+    names all = {0};
+    H5Ovisit(file->file, H5_INDEX_NAME, H5_ITER_INC, collect, &all);
+    if (all.count) {
+        qsort(all.name, (size_t)all.count, sizeof(char *), by_text);
+    }
+    return all;
+}
+
+static void names_free(names *all) {
+    for (int64_t i = 0; i < all->count; i++) {
+        hiss_free(all->name[i]);
+    }
+    hiss_free(all->name);
+}
+
+static hiss_status fail_missing(hiss_h5 *file, const char *dataset, const char *why, hiss_error *err) {
+    char list[LIST_SIZE] = "";
+    names all = names_of(file);
+    size_t used = 0;
+    for (int64_t i = 0; i < all.count; i++) {
+        if (!strcmp(all.name[i] + 1, dataset + (*dataset == '/'))) {
+            names_free(&all);
+            return hiss_fail(err, HISS_EUSER, "%s: data set %s cannot be opened: %s; the file is damaged", file->path,
+                             dataset, why);
+        }
+        int room = (int)(sizeof list - used);
+        int wrote = snprintf(list + used, (size_t)room, "%s%s", i ? ", " : "", all.name[i]);
+        if (wrote >= room) {
+            strcpy(list + sizeof list - 5, " ...");
+            break;
+        }
+        used += (size_t)wrote;
+    }
+    hiss_status status =
+        all.count
+            ? hiss_fail(err, HISS_EUSER, "%s: has no data set %s; it has: %s", file->path, dataset, list)
+            : hiss_fail(err, HISS_EUSER, "%s: has no data set %s; it holds no data set at all", file->path, dataset);
+    names_free(&all);
+    return status;
+}
+
+/* ---- data sets ---- */
+
+static hiss_status describe(hiss_h5 *file, const char *dataset, hid_t id, hiss_h5_info *info, hiss_error *err) {
+    hid_t type = H5Dget_type(id), space = H5Dget_space(id);
+    char text[32];
+    hsize_t dim[H5S_MAX_RANK];
+    hiss_status status = HISS_OK;
+    int ndim = H5Sget_simple_extent_dims(space, dim, NULL);
+    if (!dtype_of(type, &info->dtype, text)) {
+        status = hiss_fail(err, HISS_EUSER,
+                           "%s: data set %s holds %s; expected uint8, int16, int32, int64 or float32: convert it",
+                           file->path, dataset, text);
+    } else if (ndim < 1 || ndim > HISS_H5_NDIM) {
+        status = hiss_fail(err, HISS_EUSER, "%s: data set %s has %d dimensions; expected 1 to %d", file->path, dataset,
+                           ndim, HISS_H5_NDIM);
+    } else {
+        info->ndim = ndim;
+        for (int i = 0; i < HISS_H5_NDIM; i++) {
+            info->dim[i] = i < ndim ? (int64_t)dim[i] : 0;
+        }
+    }
+    H5Sclose(space);
+    H5Tclose(type);
+    return status;
+}
+
+/* Make dataset the open one of its file. */
+static hiss_status use(hiss_h5 *file, const char *dataset, hiss_error *err) {
+    if (file->dataset >= 0 && !strcmp(file->name, dataset)) {
+        return HISS_OK;
+    }
+    forget_dataset(file);
+    if (strlen(dataset) >= NAME_SIZE) {
+        return hiss_fail(err, HISS_EUSER, "%s: the name of data set %.60s... has more than %d characters", file->path,
+                         dataset, NAME_SIZE - 1);
+    }
+    hid_t access = H5Pcreate(H5P_DATASET_ACCESS);
+    H5Pset_chunk_cache(access, CACHE_SLOTS, CACHE_BYTES, 0.75);
+    hid_t id = H5Dopen2(file->file, dataset, access);
+    char why[REASON_SIZE];
+    reason(why);
+    H5Pclose(access);
+    if (id < 0) {
+        return fail_missing(file, dataset, why, err);
+    }
+    hiss_status status = describe(file, dataset, id, &file->info, err);
+    if (status) {
+        H5Dclose(id);
+        return status;
+    }
+    file->dataset = id;
+    strcpy(file->name, dataset);
+    return HISS_OK;
+}
+
+bool hiss_h5_has(hiss_h5 *file, const char *dataset) {
+    enter();
+    hid_t id = H5Dopen2(file->file, dataset, H5P_DEFAULT);
+    if (id >= 0) {
+        H5Dclose(id);
+    }
+    leave(HISS_OK);
+    return id >= 0;
+}
+
+hiss_status hiss_h5_look(hiss_h5 *file, const char *dataset, hiss_h5_info *info, hiss_error *err) {
+    enter();
+    hiss_status status = use(file, dataset, err);
+    if (!status) {
+        *info = file->info;
+    }
+    return leave(status);
+}
+
+/* Check that rows [begin, begin + count) of dtype exist in the data set in use, and select them. */
+static hiss_status select_rows(hiss_h5 *file, hiss_dtype dtype, int64_t begin, int64_t count, hid_t *there, hid_t *here,
+                               hiss_error *err) {
+    const hiss_h5_info *info = &file->info;
+    if (info->dtype != dtype) {
+        return hiss_fail(err, HISS_EUSER, "%s: data set %s holds %s; expected %s", file->path, file->name,
+                         types[info->dtype].text, types[dtype].text);
+    }
+    if (begin < 0 || count < 0 || begin > info->dim[0] || count > info->dim[0] - begin) {
+        return hiss_fail(err, HISS_EUSER, "%s: data set %s has %lld rows; rows %lld to %lld were asked for", file->path,
+                         file->name, (long long)info->dim[0], (long long)begin, (long long)(begin + count - 1));
+    }
+    hsize_t start[HISS_H5_NDIM] = {(hsize_t)begin}, extent[HISS_H5_NDIM] = {(hsize_t)count};
+    for (int i = 1; i < info->ndim; i++) {
+        extent[i] = (hsize_t)info->dim[i];
+    }
+    *there = H5Dget_space(file->dataset);
+    H5Sselect_hyperslab(*there, H5S_SELECT_SET, start, NULL, extent, NULL);
+    *here = H5Screate_simple(info->ndim, extent, NULL);
+    return HISS_OK;
+}
+
+hiss_status hiss_h5_read(hiss_h5 *file, const char *dataset, hiss_dtype dtype, int64_t begin, int64_t count, void *out,
+                         hiss_error *err) {
+    hid_t there, here;
+    enter();
+    hiss_status status = use(file, dataset, err);
+    if (status || (status = select_rows(file, dtype, begin, count, &there, &here, err))) {
+        return leave(status);
+    }
+    if (count && H5Dread(file->dataset, native(dtype), here, there, H5P_DEFAULT, out) < 0) {
+        char why[REASON_SIZE];
+        status = hiss_fail(err, HISS_ESYSTEM,
+                           "%s: cannot read rows %lld to %lld of data set %s: %s; the file is damaged or the file "
+                           "system fails",
+                           file->path, (long long)begin, (long long)(begin + count - 1), dataset, reason(why));
+    }
+    H5Sclose(here);
+    H5Sclose(there);
+    return leave(status);
+}
+
+hiss_status hiss_h5_define(hiss_h5 *file, const char *dataset, const hiss_h5_info *info, int64_t chunk_rows,
+                           int deflate, hiss_error *err) {
+    assert(info->ndim >= 1 && info->ndim <= HISS_H5_NDIM && (deflate == 0 || chunk_rows > 0));
+    hsize_t dim[HISS_H5_NDIM], chunk[HISS_H5_NDIM];
+    for (int i = 0; i < info->ndim; i++) {
+        dim[i] = chunk[i] = (hsize_t)info->dim[i];
+    }
+    enter();
+    hid_t links = H5Pcreate(H5P_LINK_CREATE), create = H5Pcreate(H5P_DATASET_CREATE);
+    hid_t space = H5Screate_simple(info->ndim, dim, NULL);
+    H5Pset_create_intermediate_group(links, 1);
+    H5Pset_obj_track_times(create, false); /* equal contents give equal files */
+    bool fine = true;
+    if (chunk_rows > 0 && info->dim[0] > 0) {
+        chunk[0] = (hsize_t)(chunk_rows < info->dim[0] ? chunk_rows : info->dim[0]);
+        fine = H5Pset_chunk(create, info->ndim, chunk) >= 0 &&
+               (!deflate || H5Pset_deflate(create, (unsigned)deflate) >= 0);
+    }
+    hid_t id = fine ? H5Dcreate2(file->file, dataset, native(info->dtype), space, links, create, H5P_DEFAULT) : -1;
+    char why[REASON_SIZE];
+    hiss_status status = HISS_OK;
+    if (id < 0) {
+        status = hiss_fail(err, HISS_ESYSTEM, "%s: cannot make data set %s in chunks of %lld rows: %s", file->path,
+                           dataset, (long long)chunk_rows, reason(why));
+    } else {
+        H5Dclose(id);
+    }
+    H5Sclose(space);
+    H5Pclose(create);
+    H5Pclose(links);
+    return leave(status);
+}
+
+hiss_status hiss_h5_write(hiss_h5 *file, const char *dataset, hiss_dtype dtype, int64_t begin, int64_t count,
+                          const void *rows, hiss_error *err) {
+    hid_t there, here;
+    enter();
+    hiss_status status = use(file, dataset, err);
+    if (status || (status = select_rows(file, dtype, begin, count, &there, &here, err))) {
+        return leave(status);
+    }
+    if (count && H5Dwrite(file->dataset, native(dtype), here, there, H5P_DEFAULT, rows) < 0) {
+        char why[REASON_SIZE];
+        status = hiss_fail(err, HISS_ESYSTEM, "%s: cannot write rows %lld to %lld of data set %s: %s", file->path,
+                           (long long)begin, (long long)(begin + count - 1), dataset, reason(why));
+    }
+    H5Sclose(here);
+    H5Sclose(there);
+    return leave(status);
+}
+
+hiss_status hiss_h5_each(hiss_h5 *file, hiss_h5_visit visit, void *user, hiss_error *err) {
+    enter();
+    names all = names_of(file);
+    leave(HISS_OK);
+    hiss_status status = HISS_OK;
+    for (int64_t i = 0; i < all.count && !status; i++) {
+        hiss_h5_info info;
+        if (hiss_h5_look(file, all.name[i], &info, NULL) == HISS_OK) {
+            status = visit(user, all.name[i], &info, err);
+        }
+    }
+    names_free(&all);
+    return status;
+}
+
+/* ---- attributes ---- */
+
+static hid_t open_object(hiss_h5 *file, const char *dataset, hiss_error *err) {
+    hid_t object = H5Oopen(file->file, dataset, H5P_DEFAULT);
+    if (object < 0) {
+        char why[REASON_SIZE];
+        reason(why);
+        fail_missing(file, dataset, why, err);
+    }
+    return object;
+}
+
+/* Write one value as a scalar attribute, in place of one that is there. */
+static hiss_status set_attribute(hiss_h5 *file, const char *dataset, const char *name, hid_t type, const void *value,
+                                 hiss_error *err) {
+    hid_t object = open_object(file, dataset, err);
+    if (object < 0) {
+        return HISS_EUSER;
+    }
+    if (H5Aexists(object, name) > 0) {
+        H5Adelete(object, name);
+    }
+    hid_t space = H5Screate(H5S_SCALAR);
+    hid_t attribute = H5Acreate2(object, name, type, space, H5P_DEFAULT, H5P_DEFAULT);
+    hiss_status status = HISS_OK;
+    if (attribute < 0 || H5Awrite(attribute, type, value) < 0) {
+        char why[REASON_SIZE];
+        status = hiss_fail(err, HISS_ESYSTEM, "%s: cannot write attribute %s of %s: %s", file->path, name, dataset,
+                           reason(why));
+    }
+    if (attribute >= 0) {
+        H5Aclose(attribute);
+    }
+    H5Sclose(space);
+    H5Oclose(object);
+    return status;
+}
+
+hiss_status hiss_h5_set_text(hiss_h5 *file, const char *dataset, const char *name, const char *text, hiss_error *err) {
+    enter();
+    /* Of variable length: only such text may be longer than an object header of 64 KiB. */
+    hid_t type = H5Tcopy(H5T_C_S1);
+    H5Tset_size(type, H5T_VARIABLE);
+    H5Tset_cset(type, H5T_CSET_UTF8);
+    hiss_status status = set_attribute(file, dataset, name, type, &text, err);
+    H5Tclose(type);
+    return leave(status);
+}
+
+hiss_status hiss_h5_set_i64(hiss_h5 *file, const char *dataset, const char *name, int64_t value, hiss_error *err) {
+    enter();
+    return leave(set_attribute(file, dataset, name, H5T_NATIVE_INT64, &value, err));
+}
+
+static char *read_text(hid_t attribute, hid_t type) {
+    char *text = NULL;
+    if (H5Tis_variable_str(type) > 0) {
+        char *found = NULL;
+        if (H5Aread(attribute, type, &found) >= 0 && found) {
+            text = strcpy(hiss_alloc(strlen(found) + 1), found);
+        }
+        H5free_memory(found);
+    } else {
+        text = hiss_alloc(H5Tget_size(type) + 1);
+        if (H5Aread(attribute, type, text) < 0) {
+            hiss_free(text);
+            text = NULL;
+        }
+    }
+    return text;
+}
+
+/* Read a scalar attribute of the class: into *text, or *value when text is NULL. */
+static hiss_status get_attribute(hiss_h5 *file, const char *dataset, const char *name, char **text, int64_t *value,
+                                 hiss_error *err) {
+    hid_t object = open_object(file, dataset, err);
+    if (object < 0) {
+        return HISS_EUSER;
+    }
+    hid_t attribute = H5Aexists(object, name) > 0 ? H5Aopen(object, name, H5P_DEFAULT) : -1;
+    H5Oclose(object);
+    if (attribute < 0) {
+        return hiss_fail(err, HISS_EUSER, "%s: %s has no attribute %s", file->path, dataset, name);
+    }
+    hid_t type = H5Aget_type(attribute), space = H5Aget_space(attribute);
+    bool fine = H5Tget_class(type) == (text ? H5T_STRING : H5T_INTEGER) && H5Sget_simple_extent_npoints(space) == 1;
+    if (fine && text) {
+        *text = read_text(attribute, type);
+        fine = *text != NULL;
+    } else if (fine) {
+        fine = H5Aread(attribute, H5T_NATIVE_INT64, value) >= 0;
+    }
+    H5Sclose(space);
+    H5Tclose(type);
+    H5Aclose(attribute);
+    return fine ? HISS_OK
+                : hiss_fail(err, HISS_EUSER, "%s: attribute %s of %s is not one %s", file->path, name, dataset,
+                            text ? "text" : "integer");
+}
+
+hiss_status hiss_h5_get_text(hiss_h5 *file, const char *dataset, const char *name, char **text, hiss_error *err) {
+    enter();
+    return leave(get_attribute(file, dataset, name, text, NULL, err));
+}
+
+hiss_status hiss_h5_get_i64(hiss_h5 *file, const char *dataset, const char *name, int64_t *value, hiss_error *err) {
+    enter();
+    return leave(get_attribute(file, dataset, name, NULL, value, err));
+}

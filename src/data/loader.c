@@ -1,0 +1,223 @@
+/* Shards, the order of samples, and batches.
+ *
+ * A lane's epoch is a walk through its shard of n samples, of which the first steps * m are used. The shard is cut, in
+ * order, into groups of `window` samples, the last one short. Groups are visited in the order of the permutation keyed
+ * by (seed, HISS_FOR_SHUFFLE, epoch, lane); the samples of a group in the order of the permutation keyed by
+ * (..., lanes + the group's first sample). When the window is 0 or at least n there is one group, which is the whole
+ * shard, and its permutation is the lane's own. Both permutations are computed, not stored, and a position is found
+ * by arithmetic alone: only the place of the short group in the order has to be known.
+ *
+ * In memory mode the local lanes' pixels are one piece, as their shards are neighbours, and a batch is m look-ups done
+ * by the thread that asks for it. In stream mode the prefetch thread (prefetch.c) fills a ring of such batches; both
+ * use hiss_order_at, so their batches are the same.
+ *
+ * Cost: about 0.3 us per sample for the permutation; nothing is copied in memory mode. */
+#include <assert.h>
+#include <string.h>
+
+#include "hiss/alloc.h"
+#include "hiss/log.h"
+#include "loader_impl.h"
+
+enum { MODE_AUTO, MODE_MEMORY, MODE_STREAM };
+
+void hiss_shards(int64_t n, int64_t lanes, int64_t *shards) {
+    int64_t base = n / lanes, longer = n % lanes;
+    shards[0] = 0;
+    for (int64_t l = 0; l < lanes; l++) {
+        shards[l + 1] = shards[l] + base + (l < longer);
+    }
+}
+
+/* ---- order ---- */
+
+hiss_order hiss_order_of(uint64_t seed, int64_t epoch, int64_t lane, int64_t lanes, const int64_t *shards,
+                         int64_t window) {
+    hiss_order o = {.seed = seed,
+                    .epoch = epoch,
+                    .lane = lane,
+                    .lanes = lanes,
+                    .begin = shards[lane],
+                    .count = shards[lane + 1] - shards[lane],
+                    .inside_of = -1};
+    o.window = window > 0 && window < o.count ? window : o.count;
+    o.groups = (o.count + o.window - 1) / o.window;
+    o.among = hiss_permutation_keyed(seed, HISS_FOR_SHUFFLE, epoch, lane, o.groups);
+    o.short_at = o.count % o.window ? hiss_permutation_find(&o.among, o.groups - 1) : o.groups;
+    return o;
+}
+
+int64_t hiss_order_at(hiss_order *o, int64_t position, int64_t *group_begin, int64_t *group_count) {
+    assert(0 <= position && position < o->count);
+    int64_t rest = o->count % o->window, place = position / o->window, offset = position % o->window;
+    if (place >= o->short_at) {
+        int64_t behind = position - o->short_at * o->window;
+        place = behind < rest ? o->short_at : o->short_at + 1 + (behind - rest) / o->window;
+        offset = behind < rest ? behind : (behind - rest) % o->window;
+    }
+    int64_t group = hiss_permutation_at(&o->among, place), begin = o->begin + group * o->window;
+    int64_t count = rest && group == o->groups - 1 ? rest : o->window;
+    if (group != o->inside_of) {
+        o->inside = hiss_permutation_keyed(o->seed, HISS_FOR_SHUFFLE, o->epoch,
+                                           o->groups == 1 ? o->lane : o->lanes + begin, count);
+        o->inside_of = group;
+    }
+    if (group_begin) {
+        *group_begin = begin;
+        *group_count = count;
+    }
+    return begin + hiss_permutation_at(&o->inside, offset);
+}
+
+/* ---- slots ---- */
+
+void hiss_slot_create(hiss_slot *slot, int64_t samples, bool labelled) {
+    *slot = (hiss_slot){.epoch = -1,
+                        .sample = hiss_new(int64_t, samples),
+                        .pixels = hiss_new(const uint8_t *, samples),
+                        .label = labelled ? hiss_new(int32_t, samples) : NULL};
+}
+
+void hiss_slot_destroy(hiss_slot *slot) {
+    hiss_free(slot->sample);
+    hiss_free(slot->pixels);
+    hiss_free(slot->label);
+}
+
+/* ---- the loader ---- */
+
+static hiss_status start_memory(hiss_loader *loader, hiss_error *err) {
+    int64_t begin = loader->shards[loader->first], count = loader->shards[loader->end] - begin;
+    int64_t local = loader->end - loader->first;
+    loader->pixels = hiss_alloc((size_t)(count * loader->row));
+    loader->order = hiss_new(hiss_order, local);
+    loader->filled = hiss_new(bool, local);
+    hiss_slot_create(&loader->slot, local * loader->m, hiss_dataset_labelled(loader->set));
+    return hiss_dataset_read(loader->set, begin, count, loader->pixels, NULL, err);
+}
+
+hiss_status hiss_loader_create(const hiss_loader_options *options, hiss_loader **out, hiss_error *err) {
+    int64_t n = hiss_dataset_count(options->set), L = options->lanes, m = options->m;
+    assert(L >= 1 && m >= 1 && 0 <= options->first_lane && options->first_lane < options->end_lane &&
+           options->end_lane <= L);
+    if (n / L < m) {
+        return hiss_fail(err, HISS_EUSER,
+                         "%s: %lld samples over %lld lanes give shards of %lld, less than one batch of %lld; use fewer "
+                         "lanes, a smaller batch, or more data",
+                         options->data->file, (long long)n, (long long)L, (long long)(n / L), (long long)m);
+    }
+    hiss_loader *loader = hiss_new(hiss_loader, 1);
+    *loader = (hiss_loader){.set = options->set,
+                            .seed = options->seed,
+                            .lanes = L,
+                            .first = options->first_lane,
+                            .end = options->end_lane,
+                            .m = m,
+                            .window = options->data->window,
+                            .steps = n / L / m,
+                            .row = hiss_dataset_row(options->set),
+                            .shards = hiss_new(int64_t, L + 1)};
+    hiss_shards(n, L, loader->shards);
+    int64_t bytes = (loader->shards[loader->end] - loader->shards[loader->first]) * loader->row;
+    bool stream =
+        options->data->mode == MODE_STREAM || (options->data->mode == MODE_AUTO && bytes > options->data->memory);
+    hiss_info("data: %lld samples, %lld lanes, %lld steps per epoch, %.1f MiB of pixels %s", (long long)n, (long long)L,
+              (long long)loader->steps, (double)bytes / 1048576, stream ? "streamed" : "in memory");
+    hiss_status status = stream ? hiss_prefetch_create(loader, options->data->memory, &loader->prefetch, err)
+                                : start_memory(loader, err);
+    if (status) {
+        hiss_loader_destroy(loader);
+        return status;
+    }
+    *out = loader;
+    return HISS_OK;
+}
+
+void hiss_loader_destroy(hiss_loader *loader) {
+    if (loader) {
+        hiss_prefetch_destroy(loader->prefetch);
+        hiss_slot_destroy(&loader->slot);
+        hiss_free(loader->pixels);
+        hiss_free(loader->order);
+        hiss_free(loader->filled);
+        hiss_free(loader->shards);
+        hiss_free(loader);
+    }
+}
+
+bool hiss_loader_streams(const hiss_loader *loader) {
+    return loader->prefetch != NULL;
+}
+
+int64_t hiss_loader_steps(const hiss_loader *loader) {
+    return loader->steps;
+}
+
+double hiss_loader_waited(const hiss_loader *loader) {
+    return loader->waited;
+}
+
+void hiss_loader_seek(hiss_loader *loader, int64_t epoch, int64_t step) {
+    assert(epoch >= 0 && 0 <= step && step < loader->steps);
+    loader->epoch = epoch;
+    loader->step = step;
+    if (loader->prefetch) {
+        hiss_prefetch_seek(loader->prefetch, epoch, step);
+    }
+}
+
+static void enter_memory(hiss_loader *loader) {
+    int64_t local = loader->end - loader->first;
+    for (int64_t i = 0; i < local && loader->slot.epoch != loader->epoch; i++) {
+        loader->order[i] = hiss_order_of(loader->seed, loader->epoch, loader->first + i, loader->lanes, loader->shards,
+                                         loader->window);
+    }
+    loader->slot.epoch = loader->epoch;
+    loader->slot.step = loader->step;
+    memset(loader->filled, 0, sizeof(bool) * (size_t)local);
+    loader->entered = &loader->slot;
+}
+
+hiss_status hiss_loader_next(hiss_loader *loader, int64_t *epoch, int64_t *step, hiss_error *err) {
+    if (loader->prefetch) {
+        hiss_status status = hiss_prefetch_next(loader->prefetch, &loader->entered, &loader->waited, err);
+        if (status) {
+            return status;
+        }
+    } else {
+        enter_memory(loader);
+    }
+    *epoch = loader->entered->epoch;
+    *step = loader->entered->step;
+    bool last = loader->step + 1 == loader->steps;
+    loader->epoch += last;
+    loader->step = last ? 0 : loader->step + 1;
+    return HISS_OK;
+}
+
+static void fill_lane(hiss_loader *loader, int64_t i) {
+    const hiss_slot *slot = &loader->slot;
+    for (int64_t j = 0; j < loader->m; j++) {
+        int64_t k = i * loader->m + j;
+        int64_t sample = hiss_order_at(&loader->order[i], slot->step * loader->m + j, NULL, NULL);
+        slot->sample[k] = sample;
+        slot->pixels[k] = loader->pixels + (sample - loader->shards[loader->first]) * loader->row;
+        if (slot->label) {
+            slot->label[k] = hiss_dataset_label(loader->set, sample);
+        }
+    }
+    loader->filled[i] = true;
+}
+
+hiss_batch hiss_loader_batch(hiss_loader *loader, int64_t lane) {
+    assert(loader->first <= lane && lane < loader->end && loader->entered);
+    int64_t i = lane - loader->first;
+    if (!loader->prefetch && !loader->filled[i]) {
+        fill_lane(loader, i);
+    }
+    const hiss_slot *slot = loader->entered;
+    return (hiss_batch){.m = loader->m,
+                        .sample = slot->sample + i * loader->m,
+                        .pixels = slot->pixels + i * loader->m,
+                        .label = slot->label ? slot->label + i * loader->m : NULL};
+}

@@ -1,0 +1,270 @@
+/* Reading ahead: one thread, one ring of steps.
+ *
+ * Steps carry serial numbers 0, 1, ...; step s lives in slot s mod depth. The consumer holds one step, `held`; the
+ * thread has finished all before `made`; it may write steps up to held + depth - 1. A seek makes the thread forget the
+ * steps made and not yet entered: `made` goes back to held + 1 and `generation` advances, so that work in progress,
+ * which only touched slots behind held, is dropped when it ends.
+ *
+ * Without a window the thread fills `burst` steps at a time, because rows are read in file order within a burst, and
+ * neighbours in one read. With a window every lane keeps its current group, read as one piece; entering a group costs
+ * that read in all lanes at about the same step, so the ring is made deep enough to last through a whole group where
+ * the budget allows.
+ *
+ * The thread allocates nothing; it takes no signals. An error stops it until the next seek, and reaches the consumer
+ * when the steps made before are used up. Destroying waits for at most one group or burst.
+ *
+ * Cost: each byte is read once and, with a window, copied once. */
+#include <assert.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <string.h>
+
+#include "hiss/alloc.h"
+#include "hiss/clock.h"
+#include "loader_impl.h"
+
+enum { BURST = 4 };
+
+typedef struct group { /* of the lane whose place it has */
+    int64_t begin;     /* -1: none yet */
+    uint8_t *pixels;
+} group;
+
+struct hiss_prefetch {
+    const hiss_loader *loader;
+    int64_t local, burst, depth;
+    hiss_slot *ring;   /* [depth] */
+    uint8_t *pixels;   /* [depth][local * m][row] */
+    hiss_order *order; /* [local], of epoch order_epoch */
+    int64_t order_epoch;
+    group *groups;      /* [local] with a window */
+    hiss_gather gather; /* without one */
+    pthread_t thread;
+    bool started;
+    atomic_bool stop;
+    pthread_mutex_t mutex; /* guards what follows */
+    pthread_cond_t changed;
+    bool running, failed;
+    int64_t held, made, generation;
+    int64_t epoch, step; /* of step `made` */
+    hiss_error error;
+};
+
+static void order_epoch(hiss_prefetch *p, int64_t epoch) {
+    const hiss_loader *loader = p->loader;
+    for (int64_t i = 0; i < p->local && p->order_epoch != epoch; i++) {
+        p->order[i] =
+            hiss_order_of(loader->seed, epoch, loader->first + i, loader->lanes, loader->shards, loader->window);
+    }
+    p->order_epoch = epoch;
+}
+
+static hiss_status enter_group(hiss_prefetch *p, group *g, int64_t begin, int64_t count, hiss_error *err) {
+    if (g->begin == begin) {
+        return HISS_OK;
+    }
+    g->begin = -1;
+    hiss_status status = HISS_OK;
+    if (hiss_dataset_in_file_order(p->loader->set)) {
+        status = hiss_dataset_read(p->loader->set, begin, count, g->pixels, NULL, err);
+    } else {
+        for (int64_t k = 0; k < count; k++) {
+            hiss_gather_add(p->loader->set, &p->gather, begin + k, g->pixels + k * p->loader->row);
+        }
+        status = hiss_gather_run(p->loader->set, &p->gather, err);
+    }
+    if (!status) {
+        g->begin = begin;
+    }
+    return status;
+}
+
+/* Name the samples of step (epoch, step) in a slot; with a window also bring their pixels, else add them to the list.
+ */
+static hiss_status fill_slot(hiss_prefetch *p, hiss_slot *slot, int64_t epoch, int64_t step, hiss_error *err) {
+    const hiss_loader *loader = p->loader;
+    order_epoch(p, epoch);
+    slot->epoch = epoch;
+    slot->step = step;
+    for (int64_t i = 0; i < p->local * loader->m && !atomic_load(&p->stop); i++) {
+        int64_t lane = i / loader->m, begin, count;
+        int64_t sample = hiss_order_at(&p->order[lane], step * loader->m + i % loader->m, &begin, &count);
+        uint8_t *to = p->pixels + ((slot - p->ring) * p->local * loader->m + i) * loader->row;
+        slot->sample[i] = sample;
+        if (slot->label) {
+            slot->label[i] = hiss_dataset_label(loader->set, sample);
+        }
+        if (!p->groups) {
+            hiss_gather_add(loader->set, &p->gather, sample, to);
+            continue;
+        }
+        hiss_status status = enter_group(p, &p->groups[lane], begin, count, err);
+        if (status) {
+            return status;
+        }
+        memcpy(to, p->groups[lane].pixels + (sample - begin) * loader->row, (size_t)loader->row);
+    }
+    return HISS_OK;
+}
+
+static void *work(void *user) {
+    hiss_prefetch *p = user;
+    pthread_mutex_lock(&p->mutex);
+    while (!atomic_load(&p->stop)) {
+        if (!p->running || p->failed || p->held + p->depth - p->made < p->burst) {
+            pthread_cond_wait(&p->changed, &p->mutex);
+            continue;
+        }
+        int64_t made = p->made, generation = p->generation, epoch = p->epoch, step = p->step;
+        pthread_mutex_unlock(&p->mutex);
+        hiss_error error = {0};
+        hiss_status status = HISS_OK;
+        for (int64_t s = 0; s < p->burst && !status; s++) {
+            status = fill_slot(p, &p->ring[(made + s) % p->depth], epoch, step, &error);
+            bool last = step + 1 == p->loader->steps;
+            epoch += last;
+            step = last ? 0 : step + 1;
+        }
+        if (!p->groups && !status && !atomic_load(&p->stop)) {
+            status = hiss_gather_run(p->loader->set, &p->gather, &error);
+        }
+        pthread_mutex_lock(&p->mutex);
+        if (p->generation == generation) {
+            p->failed = status != HISS_OK;
+            p->error = error;
+            p->made += status ? 0 : p->burst;
+            p->epoch = epoch;
+            p->step = step;
+            pthread_cond_broadcast(&p->changed);
+        }
+    }
+    pthread_mutex_unlock(&p->mutex);
+    return NULL;
+}
+
+/* Choose burst and depth within the budget. */
+static hiss_status plan(hiss_prefetch *p, int64_t window, int64_t budget, hiss_error *err) {
+    const hiss_loader *loader = p->loader;
+    int64_t step_bytes = p->local * loader->m * loader->row, group_bytes = p->local * window * loader->row;
+    int64_t wanted = window > 0 ? window / loader->m + 3 : 2 * BURST + 1;
+    int64_t depth = (budget - group_bytes) / step_bytes;
+    if (depth < 2) {
+        return hiss_fail(err, HISS_EUSER,
+                         "data.memory is %lld bytes; streaming %lld lanes needs %lld for groups of data.window samples "
+                         "and %lld for each of at least 2 steps: raise data.memory, or lower data.window",
+                         (long long)budget, (long long)p->local, (long long)group_bytes, (long long)step_bytes);
+    }
+    p->depth = depth < wanted ? depth : wanted;
+    p->burst = window > 0 ? 1 : p->depth / 2;
+    return HISS_OK;
+}
+
+static hiss_status start(hiss_prefetch *p, hiss_error *err) {
+    sigset_t all, before;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    int failure = pthread_create(&p->thread, NULL, work, p);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    p->started = !failure;
+    return failure ? hiss_fail(err, HISS_ESYSTEM, "cannot start the prefetch thread: %s; check the limit of processes",
+                               strerror(failure))
+                   : HISS_OK;
+}
+
+hiss_status hiss_prefetch_create(const hiss_loader *loader, int64_t budget, hiss_prefetch **out, hiss_error *err) {
+    hiss_prefetch *p = hiss_new(hiss_prefetch, 1);
+    p->loader = loader;
+    p->local = loader->end - loader->first;
+    p->held = p->order_epoch = -1;
+    pthread_mutex_init(&p->mutex, NULL);
+    pthread_cond_init(&p->changed, NULL);
+    int64_t samples = p->local * loader->m, longest = loader->shards[1];
+    int64_t window = loader->window < longest ? loader->window : longest;
+    hiss_status status = plan(p, window, budget, err);
+    if (status) {
+        hiss_prefetch_destroy(p);
+        return status;
+    }
+    p->ring = hiss_new(hiss_slot, p->depth);
+    p->pixels = hiss_alloc((size_t)(p->depth * samples * loader->row));
+    p->order = hiss_new(hiss_order, p->local);
+    for (int64_t d = 0; d < p->depth; d++) {
+        hiss_slot_create(&p->ring[d], samples, hiss_dataset_labelled(loader->set));
+        for (int64_t i = 0; i < samples; i++) {
+            p->ring[d].pixels[i] = p->pixels + (d * samples + i) * loader->row;
+        }
+    }
+    p->groups = window > 0 ? hiss_new(group, p->local) : NULL;
+    for (int64_t i = 0; p->groups && i < p->local; i++) {
+        p->groups[i] = (group){-1, hiss_alloc((size_t)(window * loader->row))};
+    }
+    hiss_gather_create(loader->set, window > 0 ? window : p->burst * samples, &p->gather);
+    status = start(p, err);
+    if (status) {
+        hiss_prefetch_destroy(p);
+        return status;
+    }
+    *out = p;
+    return HISS_OK;
+}
+
+void hiss_prefetch_destroy(hiss_prefetch *p) {
+    if (!p) {
+        return;
+    }
+    if (p->started) {
+        pthread_mutex_lock(&p->mutex);
+        atomic_store(&p->stop, true);
+        pthread_cond_broadcast(&p->changed);
+        pthread_mutex_unlock(&p->mutex);
+        pthread_join(p->thread, NULL);
+    }
+    for (int64_t d = 0; p->ring && d < p->depth; d++) {
+        hiss_slot_destroy(&p->ring[d]);
+    }
+    for (int64_t i = 0; p->groups && i < p->local; i++) {
+        hiss_free(p->groups[i].pixels);
+    }
+    hiss_gather_destroy(&p->gather);
+    hiss_free(p->groups);
+    hiss_free(p->order);
+    hiss_free(p->pixels);
+    hiss_free(p->ring);
+    pthread_cond_destroy(&p->changed);
+    pthread_mutex_destroy(&p->mutex);
+    hiss_free(p);
+}
+
+void hiss_prefetch_seek(hiss_prefetch *p, int64_t epoch, int64_t step) {
+    pthread_mutex_lock(&p->mutex);
+    p->running = true;
+    p->failed = false;
+    p->generation++;
+    p->made = p->held + 1;
+    p->epoch = epoch;
+    p->step = step;
+    pthread_cond_broadcast(&p->changed);
+    pthread_mutex_unlock(&p->mutex);
+}
+
+hiss_status hiss_prefetch_next(hiss_prefetch *p, const hiss_slot **out, double *waited, hiss_error *err) {
+    double start_time = hiss_seconds();
+    pthread_mutex_lock(&p->mutex);
+    p->running = true;
+    pthread_cond_broadcast(&p->changed);
+    while (p->made == p->held + 1 && !p->failed) {
+        pthread_cond_wait(&p->changed, &p->mutex);
+    }
+    hiss_status status = HISS_OK;
+    if (p->made > p->held + 1) {
+        p->held++;
+        *out = &p->ring[p->held % p->depth];
+        pthread_cond_broadcast(&p->changed);
+    } else {
+        status = hiss_fail(err, p->error.code, "%s", p->error.text);
+    }
+    pthread_mutex_unlock(&p->mutex);
+    *waited += hiss_seconds() - start_time;
+    return status;
+}

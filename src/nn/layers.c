@@ -1,0 +1,127 @@
+/* Layers: operations together with their parameters. */
+#include <math.h>
+#include <stdio.h>
+
+#include "hiss/nn.h"
+
+enum { NAME_TEXT = 128 };
+
+/* The value of slot NAME/part; fails the graph when the name is taken by another shape. */
+static hiss_value parameter(hiss_builder *b, const char *name, const char *part, hiss_slot slot) {
+    char full[NAME_TEXT];
+    snprintf(full, sizeof full, "%s/%s", name, part);
+    slot.name = full;
+    slot.kind = HISS_SLOT_PARAMETER;
+    slot.group = b->group;
+    const int number = hiss_model_slot(b->model, &slot);
+    if (number < 0) {
+        hiss_graph_fail(b->graph, "another layer of this name has parameters of another shape; names must be unique");
+        return -1;
+    }
+    const int group = hiss_model_at(b->model, number)->group;
+    return hiss_parameter(b->graph, number, slot.shape, b->training && (b->trained_groups >> group & 1u));
+}
+
+static hiss_value weight(hiss_builder *b, const char *name, hiss_shape shape, int64_t fan_in) {
+    return parameter(b, name, "weight",
+                     (hiss_slot){.shape = shape, .decay = true, .deviation = sqrt(2.0 / (double)fan_in)});
+}
+
+static hiss_value bias_of(hiss_builder *b, const char *name, bool wanted, int64_t count) {
+    return wanted ? parameter(b, name, "bias", (hiss_slot){.shape = HISS_SHAPE(count)}) : -1;
+}
+
+static bool has_ndim(hiss_builder *b, hiss_value x, int ndim) {
+    if (x < 0 || hiss_graph_shape(b->graph, x).ndim == ndim) {
+        return x >= 0;
+    }
+    hiss_graph_fail(b->graph, ndim == 4 ? "needs images [N,H,W,C] as input" : "needs rows [N,D] as input: add flatten");
+    return false;
+}
+
+hiss_value hiss_layer_conv(hiss_builder *b, const char *name, hiss_value x, int64_t F, int64_t kernel, int64_t stride,
+                           int64_t pad, bool bias) {
+    hiss_graph_scope(b->graph, name);
+    if (!has_ndim(b, x, 4)) {
+        return -1;
+    }
+    const int64_t C = hiss_graph_shape(b->graph, x).dim[3];
+    hiss_value w = weight(b, name, HISS_SHAPE(F, kernel, kernel, C), kernel * kernel * C);
+    return hiss_conv2d(b->graph, x, w, bias_of(b, name, bias, F), stride, pad);
+}
+
+hiss_value hiss_layer_conv_transposed(hiss_builder *b, const char *name, hiss_value x, int64_t C, int64_t kernel,
+                                      int64_t stride, int64_t pad, int64_t extra, bool bias) {
+    hiss_graph_scope(b->graph, name);
+    if (!has_ndim(b, x, 4)) {
+        return -1;
+    }
+    const int64_t F = hiss_graph_shape(b->graph, x).dim[3];
+    /* each output pixel sees about kernel^2 / stride^2 inputs */
+    const int64_t taps = (kernel * kernel + stride * stride - 1) / (stride * stride);
+    hiss_value w = weight(b, name, HISS_SHAPE(F, kernel, kernel, C), taps * F);
+    return hiss_conv2d_transposed(b->graph, x, w, bias_of(b, name, bias, C), stride, pad, extra);
+}
+
+hiss_value hiss_layer_linear(hiss_builder *b, const char *name, hiss_value x, int64_t F, bool bias) {
+    hiss_graph_scope(b->graph, name);
+    if (!has_ndim(b, x, 2)) {
+        return -1;
+    }
+    const int64_t D = hiss_graph_shape(b->graph, x).dim[1];
+    hiss_value w = weight(b, name, HISS_SHAPE(F, D), D);
+    return hiss_linear(b->graph, x, w, bias_of(b, name, bias, F));
+}
+
+static int statistic(hiss_builder *b, const char *name, const char *part, int64_t C, double start) {
+    char full[NAME_TEXT];
+    snprintf(full, sizeof full, "%s/%s", name, part);
+    return hiss_model_slot(
+        b->model, &(hiss_slot){.name = full, .kind = HISS_SLOT_BUFFER, .shape = HISS_SHAPE(C), .constant = start});
+}
+
+hiss_value hiss_layer_batch_norm(hiss_builder *b, const char *name, hiss_value x) {
+    hiss_graph_scope(b->graph, name);
+    if (x < 0) {
+        return -1;
+    }
+    const hiss_shape shape = hiss_graph_shape(b->graph, x);
+    const int64_t C = shape.dim[shape.ndim - 1];
+    hiss_value gamma = parameter(b, name, "gamma", (hiss_slot){.shape = HISS_SHAPE(C), .constant = 1.0});
+    hiss_value beta = parameter(b, name, "beta", (hiss_slot){.shape = HISS_SHAPE(C)});
+    if (gamma < 0 || beta < 0) {
+        return -1;
+    }
+    return hiss_batch_norm(b->graph, x, gamma, beta, statistic(b, name, "mean", C, 0.0),
+                           statistic(b, name, "variance", C, 1.0), 1e-5, b->training);
+}
+
+hiss_value hiss_layer_dropout(hiss_builder *b, hiss_value x, double probability) {
+    return b->training ? hiss_dropout(b->graph, x, probability) : x;
+}
+
+hiss_value hiss_layer_sobel(hiss_builder *b, hiss_value x) {
+    static const float dx[9] = {-1, 0, 1, -2, 0, 2, -1, 0, 1}, dy[9] = {-1, -2, -1, 0, 0, 0, 1, 2, 1};
+    enum { MAX_CHANNELS = 16 };
+    float w[2 * 9 * MAX_CHANNELS];
+    hiss_graph_scope(b->graph, "sobel");
+    if (!has_ndim(b, x, 4)) {
+        return -1;
+    }
+    const int64_t C = hiss_graph_shape(b->graph, x).dim[3];
+    if (C > MAX_CHANNELS) {
+        hiss_graph_fail(b->graph, "at most 16 channels");
+        return -1;
+    }
+    for (int64_t i = 0; i < 9 * C; i++) {
+        w[i] = dx[i / C] / (float)C;
+        w[9 * C + i] = dy[i / C] / (float)C;
+    }
+    return hiss_conv2d(b->graph, x, hiss_constant(b->graph, HISS_SHAPE(2, 3, 3, C), w), -1, 1, 1);
+}
+
+void hiss_layer_metric(hiss_builder *b, const char *name, hiss_value value) {
+    const int slot =
+        hiss_model_slot(b->model, &(hiss_slot){.name = name, .kind = HISS_SLOT_METRIC, .shape = HISS_SHAPE(1)});
+    hiss_graph_metric(b->graph, slot, value);
+}

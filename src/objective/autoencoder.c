@@ -1,0 +1,129 @@
+/* Auto-encoder: the encoder's code must suffice to rebuild the image; loss = mean over pixels of (x - g(f(x)))^2.
+ * (Rumelhart, Hinton & Williams 1986; with convolutions: Masci et al. 2011.)
+ *
+ * This file is the annotated template for a new method. A method consists of
+ *   1. its options: a struct, rows, and a section name;                              -> options, rows
+ *   2. its state: whatever it must remember between calls;                           -> autoencoder
+ *   3. create and destroy;
+ *   4. build: the training graph, from inputs to loss and metrics;
+ *   5. encode: the part that evaluation looks at;
+ *   6. the optional hooks (none needed here: see nat.c for exchange and per-sample state);
+ *   7. the ops at the end, and one line in register.c. */
+#include <stddef.h>
+
+#include "objective/register.h"
+
+/* 1. Options. Every row has a default, a range and a help line; parsing and --help follow from them. */
+typedef struct options {
+    int64_t code;   /* D of the code */
+    int64_t hidden; /* width of the decoder's hidden layer */
+} options;
+
+static const hiss_row rows[] = {
+    {"code", HISS_INT, offsetof(options, code), "32", 1, 1 << 20, NULL, "dimensions of the code"},
+    {"hidden", HISS_INT, offsetof(options, hidden), "256", 1, 1 << 20, NULL, "width of the decoder's hidden layer"},
+};
+static const int nrows = HISS_COUNT(rows);
+
+/* 2. State. Values of the graph are not kept here: inputs are found by name when they are filled. */
+typedef struct autoencoder {
+    const hiss_world *world;
+    const options *options;
+} autoencoder;
+
+/* 3. Create may communicate (it is Collective); this method has nothing to agree on. */
+static hiss_status create(const hiss_world *world, const void *opts, void **self, hiss_error *err) {
+    (void)err;
+    autoencoder *ae = hiss_new(autoencoder, 1);
+    ae->world = world;
+    ae->options = opts;
+    *self = ae;
+    return HISS_OK;
+}
+
+static void destroy(void *self) {
+    hiss_free(self);
+}
+
+/* 5. The encoder: the configured network, then the code. Called by build below and by evaluation, where the builder is
+ * not in training: the layers then use running statistics and drop nothing. Layer names are the same both times, so
+ * both graphs use the same parameters. */
+static hiss_status encode(void *self, hiss_builder *b, hiss_value image, hiss_tap *taps, int *ntaps, hiss_error *err) {
+    const autoencoder *ae = self;
+    hiss_value x = -1;
+    hiss_status s = hiss_network_build(ae->world->network, b, image, &x, taps, ntaps, err);
+    if (s != HISS_OK) {
+        return s;
+    }
+    if (hiss_graph_shape(b->graph, x).ndim != 2) {
+        x = hiss_flatten(b->graph, x);
+    }
+    x = hiss_layer_linear(b, "code", x, ae->options->code, true);
+    taps[(*ntaps)++] = (hiss_tap){"code", x};
+    return hiss_graph_status(b->graph, err);
+}
+
+static hiss_value up(hiss_builder *b, const char *name, const char *norm, hiss_value x, int64_t C, int64_t kernel,
+                     int64_t extra) {
+    x = hiss_layer_conv_transposed(b, name, x, C, kernel, 2, 1, extra, false);
+    return hiss_activate(b->graph, hiss_layer_batch_norm(b, norm, x), HISS_RELU, 0.0);
+}
+
+/* The decoder: code -> hidden -> a map of an eighth of the image's size -> three doublings by transposed convolution.
+ * Each doubling has a kernel of 4 (2P rows) or 5 (2P + 1 rows): the sizes H/8 -> H/4 -> H/2 -> H are hit exactly. */
+static hiss_value decode(const autoencoder *ae, hiss_builder *b, hiss_value code) {
+    const hiss_world *w = ae->world;
+    const int64_t width = w->network->width;
+    const int64_t H[4] = {w->H / 8, w->H / 4, w->H / 2, w->H}, W[4] = {w->W / 8, w->W / 4, w->W / 2, w->W};
+    hiss_value x = hiss_layer_linear(b, "decoder1", code, ae->options->hidden, false);
+    x = hiss_activate(b->graph, hiss_layer_batch_norm(b, "decoder1/norm", x), HISS_RELU, 0.0);
+    x = hiss_layer_linear(b, "decoder2", x, H[0] * W[0] * 4 * width, false);
+    x = hiss_activate(b->graph, hiss_layer_batch_norm(b, "decoder2/norm", x), HISS_RELU, 0.0);
+    x = hiss_reshape(b->graph, x, HISS_SHAPE(w->m, H[0], W[0], 4 * width));
+    x = up(b, "decoder3", "decoder3/norm", x, 2 * width, 4 + H[1] % 2, 0);
+    x = up(b, "decoder4", "decoder4/norm", x, width, 4 + H[2] % 2, 0);
+    return hiss_layer_conv_transposed(b, "decoder5", x, w->C, 4 + H[3] % 2, 2, 1, 0, true);
+}
+
+/* 4. The training graph of the only phase. Inputs have a lane's shape, m samples; "image" is what the default sample
+ * hook fills. The loss of a lane is a mean over its samples; lanes are averaged by the reduction. */
+static hiss_status build(void *self, int phase, hiss_builder *b, hiss_error *err) {
+    (void)phase;
+    const autoencoder *ae = self;
+    const hiss_world *w = ae->world;
+    if (w->H != w->W || w->H < 8) {
+        return hiss_fail(err, HISS_EUSER, "autoencoder: needs square inputs of at least 8 x 8, found %lld x %lld",
+                         (long long)w->H, (long long)w->W);
+    }
+    hiss_tap taps[HISS_MAX_TAPS + 1];
+    int ntaps = 0;
+    hiss_value image = hiss_input(b->graph, "image", HISS_SHAPE(w->m, w->H, w->W, w->C));
+    hiss_status s = encode(self, b, image, taps, &ntaps, err);
+    if (s != HISS_OK) {
+        return s;
+    }
+    hiss_value rebuilt = decode(ae, b, taps[ntaps - 1].value);
+    hiss_value loss = hiss_squared_loss(b->graph, rebuilt, image, 1.0 / (double)(w->m * w->H * w->W * w->C));
+    hiss_graph_loss(b->graph, loss);
+    hiss_layer_metric(b, "loss", loss); /* every method logs its loss under this name */
+    return hiss_graph_status(b->graph, err);
+}
+
+static void describe(void *self, char *line, size_t size) {
+    const autoencoder *ae = self;
+    snprintf(line, size, "autoencoder: code of %lld dimensions, mean squared error per pixel",
+             (long long)ae->options->code);
+}
+
+/* 7. The ops. What is left out takes the default written in hiss/objective.h. */
+const hiss_objective_ops hiss_autoencoder = {
+    .name = "autoencoder",
+    .summary = "rebuild the image from a code (transposed convolutions)",
+    .sections = {{"autoencoder", rows, &nrows, 0}},
+    .options_bytes = sizeof(options),
+    .create = create,
+    .destroy = destroy,
+    .build = build,
+    .encode = encode,
+    .describe = describe,
+};

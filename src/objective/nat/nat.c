@@ -1,0 +1,310 @@
+/* NAT, noise as targets (Bojanowski & Joulin, "Unsupervised Learning by Predicting Noise", ICML 2017).
+ *
+ * Every sample i owns one target: c_k with k = assign[i], one of K >= n unit vectors drawn uniformly from the sphere in
+ * R^d and never stored, but made from (seed, k) when needed. The network's features z, rows of unit length, are drawn
+ * to their targets by the loss ||z - c||^2 = 2 - 2 z.c (mean over the batch), while in every `every`-th epoch each step
+ * first re-matches the samples of a block with the targets these samples own, so that the sum of scores z.c is largest:
+ * a linear assignment problem. assign stays injective, so the features cannot collapse.
+ *
+ * The global permutation step, for the blocks of one step (blocks are sets of whole lanes, redrawn each time by a keyed
+ * permutation of the lanes, so that targets travel through the whole data set):
+ *   1. all ranks learn the target numbers of all B samples of the step (an all-gather of 8 B bytes);
+ *   2. each lane computes its rows of scores S = Z C^T, m x N, against the N targets of its block;
+ *   3. the block's coordinator gathers the rows, solves, and sends each lane its columns (hiss/dist.h);
+ *   4. each lane writes its samples' new target numbers.
+ * Rows have a fixed shape, the solver is deterministic, and which rank solves what does not matter to the result.
+ *
+ * Cost per reassigning step: 2 B N d flops for scores, N d normals per block and rank, and the solver's O(N^3) worst
+ * case per block; integers and scores are all that travels. */
+#include "objective/nat/nat.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "objective/register.h"
+
+static const hiss_row nat_rows[] = {
+    {"dim", HISS_INT, offsetof(nat_options, dim), "32", 1, 65536, NULL, "d: dimensions of the targets"},
+    {"targets", HISS_INT, offsetof(nat_options, targets), "0", 0, 1e15, NULL,
+     "K: number of targets; 0: as many as samples"},
+};
+static const int nat_nrows = HISS_COUNT(nat_rows);
+
+static const hiss_row assign_rows[] = {
+    {"every", HISS_INT, offsetof(nat_options, every), "3", 0, 1e9, NULL,
+     "reassign in epochs 0, E, 2E ...; 0: never (targets stay as drawn)"},
+    {"block", HISS_STRING, offsetof(nat_options, block), "batch", 0, 0, NULL,
+     "samples matched together: lane, batch, or a number (whole lanes, dividing the batch)"},
+    {"solver", HISS_STRING, offsetof(nat_options, solver), "lapjv", 0, 0, NULL,
+     "lapjv (exact) or greedy (fast, approximate)"},
+};
+static const int assign_nrows = HISS_COUNT(assign_rows);
+
+static hiss_status lanes_per_block(const nat *n, int64_t *lanes, hiss_error *err) {
+    const hiss_world *w = n->world;
+    const char *text = n->options->block;
+    char *end = NULL;
+    const int64_t block = strcmp(text, "lane") == 0    ? w->m
+                          : strcmp(text, "batch") == 0 ? w->m * w->lanes
+                                                       : strtoll(text, &end, 10);
+    if ((end && *end) || block < 1) {
+        return hiss_fail(err, HISS_EUSER, "assign.block must be lane, batch or a number of samples, found '%s'", text);
+    }
+    *lanes = block / w->m;
+    if (block % w->m != 0 || w->lanes % *lanes != 0) {
+        char sizes[256] = "";
+        for (int64_t l = 1; l <= w->lanes; l++) {
+            const size_t used = strlen(sizes);
+            if (w->lanes % l == 0 && used < sizeof sizes - 24) {
+                snprintf(sizes + used, sizeof sizes - used, "%s%lld", used ? ", " : "", (long long)(l * w->m));
+            }
+        }
+        return hiss_fail(
+            err, HISS_EUSER,
+            "assign.block is %lld samples, but a block is whole lanes of %lld samples that divide the %lld "
+            "lanes; choose one of %s",
+            (long long)block, (long long)w->m, (long long)w->lanes, sizes);
+    }
+    return HISS_OK;
+}
+
+/* Mean cosine that one solve gives on random features of the same N and d: what matching alone achieves. */
+static double chance_level(const nat *n) {
+    const hiss_kernels *k = n->world->kernels;
+    const int64_t N = n->block < 1024 ? n->block : 1024, d = n->options->dim;
+    const int repeats = N <= 256 ? 4 : 1;
+    float *z = hiss_new(float, N *d), *c = hiss_new(float, N *d), *score = hiss_new(float, N *N);
+    int32_t *column = hiss_new(int32_t, N);
+    void *work = hiss_alloc((size_t)n->solver->work_bytes(N));
+    double total = 0.0;
+    for (int r = 0; r < repeats; r++) {
+        hiss_rng rng = hiss_rng_keyed(n->world->seed, HISS_FOR_EVALUATION, 0, r);
+        hiss_rng_normals(&rng, N * d, z);
+        for (int64_t i = 0; i < N; i++) {
+            nat_unit(d, z + i * d);
+            nat_target(n, i, c + i * d);
+            column[i] = (int32_t)i;
+        }
+        k->gemm(false, true, N, N, d, 1.0f, z, d, c, d, 0.0f, score, N);
+        hiss_lap_report report = {0};
+        if (n->solver->solve(&(hiss_lap){N, score, N}, column, NULL, NULL, work, &report, NULL) == HISS_OK) {
+            total += report.total / (double)(N * repeats);
+        }
+    }
+    hiss_free(z);
+    hiss_free(c);
+    hiss_free(score);
+    hiss_free(column);
+    hiss_free(work);
+    return total;
+}
+
+static hiss_status check_options(nat *n, hiss_error *err) {
+    const hiss_world *w = n->world;
+    const nat_options *o = n->options;
+    n->targets = o->targets ? o->targets : w->samples;
+    n->solver = hiss_lap_solver_named(o->solver);
+    if (!n->solver) {
+        return hiss_fail(err, HISS_EUSER, "assign.solver is '%s'; expected lapjv or greedy", o->solver);
+    }
+    if (n->targets < w->samples) {
+        return hiss_fail(err, HISS_EUSER,
+                         "nat.targets is %lld, fewer than the %lld samples, but every sample needs its own target; use "
+                         "0 for as many as samples",
+                         (long long)n->targets, (long long)w->samples);
+    }
+    int64_t lanes = 0;
+    hiss_status s = lanes_per_block(n, &lanes, err);
+    n->block_lanes = lanes;
+    n->block = lanes * w->m;
+    return s;
+}
+
+static void destroy(void *self) {
+    nat *n = self;
+    if (n) {
+        hiss_coordinator_destroy(n->coordinator);
+        for (int64_t l = 0; l < n->local_lanes; l++) {
+            hiss_free(n->rows[l]);
+            hiss_free(n->answers[l]);
+        }
+        hiss_free(n->rows);
+        hiss_free(n->answers);
+        hiss_free(n->assign);
+        hiss_free(n->numbers);
+        hiss_free(n->mine);
+        hiss_free(n->byte_offsets);
+        hiss_free(n->order);
+        hiss_free(n->vectors);
+        hiss_free(n->work);
+        hiss_free(n->before);
+        hiss_free(n->changed);
+        hiss_free(n);
+    }
+}
+
+static void allocate(nat *n) {
+    const hiss_world *w = n->world;
+    const int P = hiss_comm_size(w->comm);
+    n->local_lanes = w->end_lane - w->first_lane;
+    n->first_sample = w->shards[w->first_lane];
+    n->local_samples = w->shards[w->end_lane] - n->first_sample;
+    n->assign = hiss_new(int64_t, n->local_samples);
+    n->numbers = hiss_new(int64_t, w->lanes * w->m);
+    n->mine = hiss_new(int64_t, n->local_lanes * w->m);
+    n->byte_offsets = hiss_new(int64_t, P + 1);
+    for (int r = 0; r <= P; r++) {
+        n->byte_offsets[r] = w->lane_offsets[r] * w->m * (int64_t)sizeof(int64_t);
+    }
+    n->order = hiss_new(int64_t, w->lanes);
+    n->vectors = hiss_new(float, n->block * n->options->dim);
+    n->work = hiss_alloc((size_t)n->solver->work_bytes(n->block));
+    n->rows = hiss_new(float *, n->local_lanes);
+    n->answers = hiss_new(int32_t *, n->local_lanes);
+    for (int64_t l = 0; l < n->local_lanes; l++) {
+        n->rows[l] = hiss_new(float, w->m * n->block);
+        n->answers[l] = hiss_new(int32_t, w->m);
+    }
+    n->before = hiss_new(float, n->local_lanes);
+    n->changed = hiss_new(float, n->local_lanes);
+    hiss_permutation first = hiss_permutation_keyed(w->seed, HISS_FOR_ASSIGNMENT, 0, 0, n->targets);
+    for (int64_t i = 0; i < n->local_samples; i++) {
+        n->assign[i] = hiss_permutation_at(&first, n->first_sample + i);
+    }
+}
+
+static hiss_status create(const hiss_world *world, const void *options, void **self, hiss_error *err) {
+    nat *n = hiss_new(nat, 1);
+    n->world = world;
+    n->options = options;
+    *self = n;
+    if (world->samples == 0) { /* for encode() only */
+        return HISS_OK;
+    }
+    hiss_status s = check_options(n, err);
+    if (s == HISS_OK) {
+        allocate(n);
+        s = hiss_coordinator_create(world->comm, world->lanes, world->lane_offsets, world->m, n->block_lanes,
+                                    &n->coordinator, err);
+    }
+    if (s == HISS_OK) {
+        n->chance = chance_level(n);
+    }
+    return s;
+}
+
+static hiss_status encode(void *self, hiss_builder *b, hiss_value image, hiss_tap *taps, int *ntaps, hiss_error *err) {
+    const nat *n = self;
+    hiss_value x = -1;
+    hiss_status s = hiss_network_build(n->world->network, b, image, &x, taps, ntaps, err);
+    if (s != HISS_OK) {
+        return s;
+    }
+    if (hiss_graph_shape(b->graph, x).ndim != 2) {
+        x = hiss_flatten(b->graph, x);
+    }
+    x = hiss_l2_normalize(b->graph, hiss_layer_linear(b, "out", x, n->options->dim, true));
+    taps[(*ntaps)++] = (hiss_tap){"z", x};
+    return hiss_graph_status(b->graph, err);
+}
+
+static hiss_status build(void *self, int phase, hiss_builder *b, hiss_error *err) {
+    (void)phase;
+    nat *n = self;
+    const hiss_world *w = n->world;
+    hiss_tap taps[HISS_MAX_TAPS + 1];
+    int ntaps = 0;
+    hiss_value image = hiss_input(b->graph, "image", HISS_SHAPE(w->m, w->H, w->W, w->C));
+    hiss_status s = encode(n, b, image, taps, &ntaps, err);
+    if (s != HISS_OK) {
+        return s;
+    }
+    n->z = taps[ntaps - 1].value;
+    hiss_graph_keep(b->graph, n->z);
+    hiss_graph_cut(b->graph);
+    hiss_graph_scope(b->graph, "loss");
+    n->target = hiss_input(b->graph, "target", HISS_SHAPE(w->m, n->options->dim));
+    hiss_value loss = hiss_squared_loss(b->graph, n->z, n->target, 1.0 / (double)w->m);
+    hiss_graph_loss(b->graph, loss);
+    hiss_layer_metric(b, "loss", loss);
+    n->before_value = hiss_input(b->graph, "cosine_before", HISS_SHAPE(1));
+    n->changed_value = hiss_input(b->graph, "changed", HISS_SHAPE(1));
+    hiss_layer_metric(b, "cosine_before", n->before_value);
+    hiss_layer_metric(b, "changed", n->changed_value);
+    return hiss_graph_status(b->graph, err);
+}
+
+static int exports(void *self, int phase, hiss_value out[HISS_MAX_EXPORTS]) {
+    (void)phase;
+    out[0] = ((nat *)self)->z;
+    return 1;
+}
+
+static bool exchanges(void *self, int phase, int64_t epoch, int64_t step) {
+    (void)phase;
+    (void)step;
+    const int64_t every = ((nat *)self)->options->every;
+    return every > 0 && epoch % every == 0;
+}
+
+/* Targets of the lane's samples, and what the last exchange did to this lane. */
+static void supply(void *self, const hiss_lane *lane) {
+    nat *n = self;
+    const int64_t local = lane->lane - n->world->first_lane, d = n->options->dim;
+    float *target = hiss_exec_data(lane->exec, n->target);
+    for (int64_t i = 0; i < lane->batch->m; i++) {
+        nat_target(n, n->assign[lane->batch->sample[i] - n->first_sample], target + i * d);
+    }
+    const bool now = exchanges(n, 0, lane->epoch, lane->step);
+    *hiss_exec_data(lane->exec, n->before_value) = now ? n->before[local] : 0.0f;
+    *hiss_exec_data(lane->exec, n->changed_value) = now ? n->changed[local] : 0.0f;
+}
+
+static int states(void *self, hiss_sample_state *out, int max) {
+    assert(max >= 1);
+    out[0] = (hiss_sample_state){"assignment", ((nat *)self)->assign};
+    return 1;
+}
+
+/* The mean cosine is 1 - loss / 2; `chance` is what it would be right after matching random features. */
+static int derive(void *self, const hiss_named *metrics, int nmetrics, hiss_named out[HISS_MAX_DERIVED]) {
+    nat *n = self;
+    out[0] = (hiss_named){"cosine", 1.0 - 0.5 * hiss_named_value(metrics, nmetrics, "loss")};
+    out[1] = (hiss_named){"chance", n->chance};
+    out[2] = (hiss_named){"score_seconds", n->seconds[0]};
+    out[3] = (hiss_named){"gather_seconds", n->seconds[1]};
+    out[4] = (hiss_named){"solve_seconds", n->seconds[2]};
+    out[5] = (hiss_named){"scatter_seconds", n->seconds[3]};
+    memset(n->seconds, 0, sizeof n->seconds);
+    return 6;
+}
+
+static void describe(void *self, char *line, size_t size) {
+    const nat *n = self;
+    snprintf(
+        line, size,
+        "nat: d %lld, K %lld targets, blocks of %lld samples (%lld a step), every %lld epochs, solver %s; loss is a "
+        "mean over the batch",
+        (long long)n->options->dim, (long long)n->targets, (long long)n->block,
+        (long long)(n->world->lanes / n->block_lanes), (long long)n->options->every, n->solver->name);
+}
+
+const hiss_objective_ops hiss_nat = {
+    .name = "nat",
+    .summary = "noise as targets: hit a random unit vector that an assignment keeps re-matching",
+    .sections = {{"nat", nat_rows, &nat_nrows, 0}, {"assign", assign_rows, &assign_nrows, 0}},
+    .options_bytes = sizeof(nat_options),
+    .create = create,
+    .destroy = destroy,
+    .build = build,
+    .encode = encode,
+    .exports = exports,
+    .exchanges = exchanges,
+    .exchange = nat_exchange,
+    .supply = supply,
+    .states = states,
+    .verify = nat_verify,
+    .derive = derive,
+    .describe = describe,
+};

@@ -1,0 +1,46 @@
+/* Private to NAT. */
+#ifndef HISS_OBJECTIVE_NAT_H
+#define HISS_OBJECTIVE_NAT_H
+
+#include "hiss/assign.h"
+#include "hiss/objective.h"
+
+typedef struct nat_options {
+    int64_t dim, targets; /* section nat */
+    int64_t every;        /* section assign */
+    const char *block, *solver;
+} nat_options;
+
+typedef struct nat {
+    const hiss_world *world;
+    const nat_options *options;
+    const hiss_lap_solver *solver;
+    hiss_coordinator *coordinator;
+    int64_t targets;            /* K */
+    int64_t block, block_lanes; /* samples, lanes of a block */
+    int64_t local_lanes, first_sample, local_samples;
+    int64_t *assign;         /* [local_samples]: the owned part of the assignment */
+    int64_t *numbers;        /* [L*m]: target numbers of this step's samples, lane by lane */
+    int64_t *mine;           /* [local lanes * m]: this rank's part of numbers */
+    int64_t *byte_offsets;   /* [P+1]: of the all-gather */
+    int64_t *order;          /* [L]: lanes, block by block */
+    float *vectors;          /* [block, d]: the targets of one block */
+    void *work;              /* of the solver */
+    float **rows;            /* [local lanes] -> [m, block] */
+    int32_t **answers;       /* [local lanes] -> [m] */
+    float *before, *changed; /* [local lanes]: mean cosine before matching, share of samples with a new target */
+    double seconds[4];       /* score, gather, solve, scatter since the last log line */
+    double chance;
+    hiss_value z, target, before_value, changed_value;
+} nat;
+
+/* Scale v[d] to unit length. */
+void nat_unit(int64_t d, float *v);
+/* Target k: a standard normal vector of the stream (seed, HISS_FOR_TARGETS, 0, k), scaled to unit length. */
+void nat_target(const nat *n, int64_t k, float *out);
+/* The global permutation step; see nat.c. Collective. */
+hiss_status nat_exchange(void *self, int phase, const hiss_exchange *x, hiss_error *err);
+/* assign is injective and within 0..K-1 over all ranks. Collective. */
+hiss_status nat_verify(void *self, hiss_error *err);
+
+#endif

@@ -1,0 +1,43 @@
+/* The register of methods, and what they share. */
+#include <string.h>
+
+#include "objective/register.h"
+
+const hiss_objective_ops *const *hiss_objectives(void) {
+    static const hiss_objective_ops *const all[] = {&hiss_nat, &hiss_supervised, &hiss_autoencoder, NULL};
+    return all;
+}
+
+const hiss_objective_ops *hiss_objective_named(const char *name) {
+    for (const hiss_objective_ops *const *o = hiss_objectives(); *o; o++) {
+        if (strcmp((*o)->name, name) == 0) {
+            return *o;
+        }
+    }
+    return NULL;
+}
+
+void hiss_sample_view(const hiss_lane *lane, int64_t i, int64_t view, int64_t views, float *out) {
+    const hiss_world *w = lane->world;
+    hiss_rng rng = hiss_rng_keyed(w->seed, HISS_FOR_AUGMENTATION, lane->epoch, lane->batch->sample[i] * views + view);
+    hiss_augment_sample(w->augment, w->stored_H, w->stored_W, w->C, lane->batch->pixels[i], &rng, out);
+}
+
+void hiss_default_sample(const hiss_lane *lane, int64_t i) {
+    const hiss_world *w = lane->world;
+    float *image = hiss_exec_data(lane->exec, hiss_input_named(lane->graph, "image"));
+    hiss_sample_view(lane, i, 0, 1, image + i * w->H * w->W * w->C);
+    const hiss_value label = hiss_input_named(lane->graph, "label");
+    if (label >= 0) {
+        ((int32_t *)hiss_exec_data(lane->exec, label))[i] = lane->batch->label[i];
+    }
+}
+
+double hiss_named_value(const hiss_named *metrics, int nmetrics, const char *name) {
+    for (int i = 0; i < nmetrics; i++) {
+        if (strcmp(metrics[i].name, name) == 0) {
+            return metrics[i].value;
+        }
+    }
+    return 0.0;
+}

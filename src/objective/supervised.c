@@ -1,0 +1,67 @@
+/* Supervised classification: cross-entropy on labels. Not what hiss is for, but what its features are measured against.
+ */
+#include <stddef.h>
+
+#include "objective/register.h"
+
+typedef struct supervised {
+    const hiss_world *world;
+} supervised;
+
+static hiss_status create(const hiss_world *world, const void *options, void **self, hiss_error *err) {
+    (void)options;
+    if (world->samples > 0 && world->classes < 2) {
+        return hiss_fail(err, HISS_EUSER,
+                         "supervised: needs labels of at least 2 classes, found %lld; set data.labels, or choose "
+                         "another objective",
+                         (long long)world->classes);
+    }
+    supervised *sup = hiss_new(supervised, 1);
+    sup->world = world;
+    *self = sup;
+    return HISS_OK;
+}
+
+static void destroy(void *self) {
+    hiss_free(self);
+}
+
+static hiss_status encode(void *self, hiss_builder *b, hiss_value image, hiss_tap *taps, int *ntaps, hiss_error *err) {
+    const supervised *sup = self;
+    hiss_value x = -1;
+    hiss_status s = hiss_network_build(sup->world->network, b, image, &x, taps, ntaps, err);
+    if (s != HISS_OK) {
+        return s;
+    }
+    x = hiss_layer_linear(b, "scores", x, sup->world->classes, true);
+    taps[(*ntaps)++] = (hiss_tap){"scores", x};
+    return hiss_graph_status(b->graph, err);
+}
+
+static hiss_status build(void *self, int phase, hiss_builder *b, hiss_error *err) {
+    (void)phase;
+    const hiss_world *w = ((const supervised *)self)->world;
+    hiss_tap taps[HISS_MAX_TAPS + 1];
+    int ntaps = 0;
+    hiss_status s =
+        encode(self, b, hiss_input(b->graph, "image", HISS_SHAPE(w->m, w->H, w->W, w->C)), taps, &ntaps, err);
+    if (s != HISS_OK) {
+        return s;
+    }
+    hiss_value loss =
+        hiss_softmax_cross_entropy(b->graph, taps[ntaps - 1].value, hiss_input_labels(b->graph, "label", w->m));
+    hiss_graph_loss(b->graph, loss);
+    hiss_layer_metric(b, "loss", loss);
+    return hiss_graph_status(b->graph, err);
+}
+
+const hiss_objective_ops hiss_supervised = {
+    .name = "supervised",
+    .summary = "cross-entropy on labels, for comparison",
+    .options_bytes = 1,
+    .labels = true,
+    .create = create,
+    .destroy = destroy,
+    .build = build,
+    .encode = encode,
+};

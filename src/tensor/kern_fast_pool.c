@@ -1,0 +1,122 @@
+/* Pooling, vectorised over channels: an output row of C values is filled from the C values under each window position
+ * in turn, a copy of the reference's arithmetic per element, so that results agree to the bit. */
+#include <assert.h>
+#include <string.h>
+
+#include "tensor/kern_impl.h"
+
+/* The part of the window of output (p, q) inside the image: h0 <= h < h1, w0 <= w < w1. */
+typedef struct window {
+    int64_t h0, h1, w0, w1;
+} window;
+
+static window window_at(const hiss_pool *c, int64_t p, int64_t q) {
+    int64_t h = p * c->stride - c->pad, w = q * c->stride - c->pad;
+    return (window){h < 0 ? 0 : h, h + c->size < c->H ? h + c->size : c->H, w < 0 ? 0 : w,
+                    w + c->size < c->W ? w + c->size : c->W};
+}
+
+static void take_first(int64_t C, const float *restrict x, int32_t at, float *restrict y, int32_t *restrict argmax) {
+    for (int64_t k = 0; k < C; k++) {
+        y[k] = x[k];
+        argmax[k] = at;
+    }
+}
+
+static void take_larger(int64_t C, const float *restrict x, int32_t at, float *restrict y, int32_t *restrict argmax) {
+    for (int64_t k = 0; k < C; k++) {
+        float value = x[k], best = y[k];
+        bool take = (value > best) | (value != value); /* NaN wins, so that it is seen */
+        y[k] = take ? value : best;
+        argmax[k] = take ? at : argmax[k];
+    }
+}
+
+void hiss_fast_max_pool_forward(const hiss_pool *c, const float *x, float *y, int32_t *argmax) {
+    assert(c->pad < c->size && c->H * c->W <= INT32_MAX);
+    for (int64_t n = 0; n < c->N; n++, x += c->H * c->W * c->C) {
+        for (int64_t o = 0; o < c->P * c->Q; o++, y += c->C, argmax += c->C) {
+            window v = window_at(c, o / c->Q, o % c->Q);
+            take_first(c->C, x + (v.h0 * c->W + v.w0) * c->C, (int32_t)(v.h0 * c->W + v.w0), y, argmax);
+            for (int64_t h = v.h0; h < v.h1; h++) {
+                for (int64_t at = h * c->W + v.w0; at < h * c->W + v.w1; at++) {
+                    take_larger(c->C, x + at * c->C, (int32_t)at, y, argmax);
+                }
+            }
+        }
+    }
+}
+
+static void give_back(int64_t C, const float *restrict dy, const int32_t *restrict argmax, int32_t at,
+                      float *restrict dx) {
+    for (int64_t k = 0; k < C; k++) {
+        float sum = dx[k] + dy[k];
+        dx[k] = argmax[k] == at ? sum : dx[k];
+    }
+}
+
+void hiss_fast_max_pool_backward(const hiss_pool *c, const float *dy, const int32_t *argmax, float *dx,
+                                 bool accumulate) {
+    int64_t image = c->H * c->W * c->C;
+    if (!accumulate) {
+        memset(dx, 0, sizeof(float) * (size_t)(c->N * image));
+    }
+    for (int64_t n = 0; n < c->N; n++, dx += image) {
+        for (int64_t o = 0; o < c->P * c->Q; o++, dy += c->C, argmax += c->C) {
+            window v = window_at(c, o / c->Q, o % c->Q);
+            for (int64_t h = v.h0; h < v.h1; h++) {
+                for (int64_t at = h * c->W + v.w0; at < h * c->W + v.w1; at++) {
+                    give_back(c->C, dy, argmax, (int32_t)at, dx + at * c->C);
+                }
+            }
+        }
+    }
+}
+
+static void add(int64_t C, const float *restrict x, float *restrict y) {
+    for (int64_t k = 0; k < C; k++) {
+        y[k] += x[k];
+    }
+}
+
+void hiss_fast_average_pool_forward(const hiss_pool *c, const float *x, float *y) {
+    float area = (float)(c->size * c->size);
+    for (int64_t n = 0; n < c->N; n++, x += c->H * c->W * c->C) {
+        for (int64_t o = 0; o < c->P * c->Q; o++, y += c->C) {
+            window v = window_at(c, o / c->Q, o % c->Q);
+            memset(y, 0, sizeof(float) * (size_t)c->C);
+            for (int64_t h = v.h0; h < v.h1; h++) {
+                for (int64_t at = h * c->W + v.w0; at < h * c->W + v.w1; at++) {
+                    add(c->C, x + at * c->C, y);
+                }
+            }
+            for (int64_t k = 0; k < c->C; k++) {
+                y[k] /= area;
+            }
+        }
+    }
+}
+
+static void add_share(int64_t C, const float *restrict dy, float area, float *restrict dx) {
+    for (int64_t k = 0; k < C; k++) {
+        dx[k] += dy[k] / area;
+    }
+}
+
+void hiss_fast_average_pool_backward(const hiss_pool *c, const float *dy, float *dx, bool accumulate) {
+    int64_t image = c->H * c->W * c->C;
+    float area = (float)(c->size * c->size);
+    if (!accumulate) {
+        memset(dx, 0, sizeof(float) * (size_t)(c->N * image));
+    }
+    for (int64_t n = 0; n < c->N; n++, dx += image) {
+        for (int64_t o = 0; o < c->P * c->Q; o++, dy += c->C) {
+            window v = window_at(c, o / c->Q, o % c->Q);
+            for (int64_t h = v.h0; h < v.h1; h++) {
+                for (int64_t at = h * c->W + v.w0; at < h * c->W + v.w1; at++) {
+                    add_share(c->C, dy, area, dx + at * c->C);
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,196 @@
+/* The config file as a whole: which sections there are, and who owns them. */
+#include <string.h>
+
+#include "hiss/train.h"
+
+typedef hiss_experiment ex;
+
+static const hiss_row top_rows[] = {
+    {"seed", HISS_INT, offsetof(ex, seed), "1", 0, 9007199254740992.0, NULL, "seed of every random stream"},
+    {"objective", HISS_STRING, offsetof(ex, objective_name), "nat", 0, 0, NULL, "method: nat, supervised, autoencoder"},
+    {"kernels", HISS_STRING, offsetof(ex, kernels_name), "blas", 0, 0, NULL, "kernel backend: blas, ref"},
+};
+
+#define TRAIN(field) offsetof(hiss_train_options, field)
+static const hiss_row train_rows[] = {
+    {"epochs", HISS_INT, TRAIN(epochs), "10", 1, 1e9, NULL, "passes over the data"},
+    {"steps", HISS_INT, TRAIN(steps), "0", 0, 1e15, NULL, "stop after so many steps; 0: after the epochs"},
+    {"lanes", HISS_INT, TRAIN(lanes), "2", 1, 65536, NULL, "L: logical workers; the batch is lanes * lane_samples"},
+    {"lane_samples", HISS_INT, TRAIN(lane_samples), "32", 1, 65536, NULL, "m: samples of a lane per step"},
+    {"statistics_momentum", HISS_FLOAT, TRAIN(statistics_momentum), "0.1", 1e-6, 1, NULL,
+     "weight of one step in BatchNorm's running statistics"},
+    {"log_every", HISS_INT, TRAIN(log_every), "100", 1, 1e9, NULL, "steps between lines of metrics.jsonl"},
+    {"checkpoint_every", HISS_INT, TRAIN(checkpoint_every), "1", 0, 1e9, NULL,
+     "epochs between checkpoints; 0: only at the end and on request"},
+    {"keep", HISS_INT, TRAIN(keep), "2", 1, 1000, NULL, "how many checkpoints stay"},
+    {"activation_memory", HISS_INT, TRAIN(activation_memory), "2GiB", 0, 1e15, NULL,
+     "bytes of activations a rank may hold across an exchange; beyond, lanes compute forward twice"},
+};
+
+#define DIST(field) offsetof(hiss_dist_options, field)
+static const hiss_row dist_rows[] = {
+    {"threads", HISS_INT, DIST(threads), "1", 1, 1024, NULL, "lanes in flight on each rank"},
+    {"reduce", HISS_CHOICE, DIST(reduce), "tree", 0, 0, "tree|mpi",
+     "tree: the same bits for any number of ranks; mpi: MPI_Iallreduce, not bit-stable"},
+    {"bucket", HISS_INT, DIST(bucket), "1MiB", 1024, 1e12, NULL, "bytes of gradient reduced together"},
+    {"overlap", HISS_BOOL, DIST(overlap), "true", 0, 0, NULL, "reduce while backward goes on"},
+};
+
+static const char *const one_group[] = {"model", NULL};
+
+/* Section optim.GROUP: keys the user left out take the values of section optim. */
+static hiss_status read_group(hiss_experiment *e, const char *group, hiss_optim_options *out, hiss_error *err) {
+    char section[128];
+    snprintf(section, sizeof section, "optim.%s", group);
+    hiss_status s = hiss_config_section(e->config, section, hiss_optim_rows, hiss_optim_nrows, out, err);
+    for (int i = 0; i < hiss_optim_nrows && s == HISS_OK; i++) {
+        static const size_t sizes[] = {
+            [HISS_INT] = sizeof(int64_t),   [HISS_FLOAT] = sizeof(double), [HISS_BOOL] = sizeof(bool),
+            [HISS_STRING] = sizeof(char *), [HISS_CHOICE] = sizeof(int),   [HISS_NODE] = sizeof(void *)};
+        const hiss_row *row = &hiss_optim_rows[i];
+        char key[192];
+        snprintf(key, sizeof key, "%s.%s", section, row->key);
+        if (!hiss_config_has(e->config, key)) {
+            memcpy((char *)out + row->offset, (const char *)&e->optim[0] + row->offset, sizes[row->type]);
+        }
+    }
+    return s;
+}
+
+static hiss_status read_objective(hiss_experiment *e, hiss_error *err) {
+    e->objective = hiss_objective_named(e->objective_name);
+    if (!e->objective) {
+        char names[512] = "";
+        for (const hiss_objective_ops *const *o = hiss_objectives(); *o; o++) {
+            const size_t used = strlen(names);
+            snprintf(names + used, sizeof names - used, "%s%s", used ? ", " : "", (*o)->name);
+        }
+        return hiss_fail(err, HISS_EUSER, "objective is '%s'; expected one of %s", e->objective_name, names);
+    }
+    e->objective_options = hiss_alloc(e->objective->options_bytes);
+    hiss_status s = HISS_OK;
+    for (const hiss_section *c = e->objective->sections; c < e->objective->sections + HISS_MAX_SECTIONS && c->name;
+         c++) {
+        s = hiss_config_section(e->config, c->name, c->rows, *c->nrows, (char *)e->objective_options + c->offset, err);
+        if (s != HISS_OK) {
+            return s;
+        }
+    }
+    s = hiss_config_section(e->config, "optim", hiss_optim_rows, hiss_optim_nrows, &e->optim[0], err);
+    const char *const *groups = e->objective->groups ? e->objective->groups : one_group;
+    for (e->groups = 0; groups[e->groups]; e->groups++) {
+    }
+    for (int g = e->groups - 1; g >= 0 && e->groups > 1 && s == HISS_OK; g--) {
+        s = read_group(e, groups[g], &e->optim[g], err); /* group 0 last: the others inherit from optim */
+    }
+    return s;
+}
+
+static hiss_status read_sections(hiss_experiment *e, const hiss_extra_section *extra, int nextra, hiss_error *err) {
+    const hiss_extra_section sections[] = {{"", top_rows, HISS_COUNT(top_rows), e},
+                                           {"data", hiss_data_rows, hiss_data_nrows, &e->data},
+                                           {"augment", hiss_augment_rows, hiss_augment_nrows, &e->augment},
+                                           {"network", hiss_network_rows, hiss_network_nrows, &e->network},
+                                           {"train", train_rows, HISS_COUNT(train_rows), &e->train},
+                                           {"dist", dist_rows, HISS_COUNT(dist_rows), &e->dist}};
+    hiss_status s = HISS_OK;
+    for (int i = 0; i < HISS_COUNT(sections) && s == HISS_OK; i++) {
+        s = hiss_config_section(e->config, sections[i].name, sections[i].rows, sections[i].nrows, sections[i].fields,
+                                err);
+    }
+    s = s == HISS_OK ? read_objective(e, err) : s;
+    for (int i = 0; i < nextra && s == HISS_OK; i++) {
+        s = hiss_config_section(e->config, extra[i].name, extra[i].rows, extra[i].nrows, extra[i].fields, err);
+    }
+    if (s == HISS_OK && !hiss_kernels_named(e->kernels_name)) {
+        s = hiss_fail(err, HISS_EUSER, "kernels is '%s'; expected blas or ref", e->kernels_name);
+    }
+    return s == HISS_OK ? hiss_config_finish(e->config, err) : s;
+}
+
+hiss_status hiss_experiment_read(const char *path, const char *const *overrides, int noverrides,
+                                 const hiss_extra_section *extra, int nextra, hiss_experiment *out, hiss_error *err) {
+    memset(out, 0, sizeof *out);
+    hiss_status s = hiss_config_read(path, &out->config, err);
+    for (int i = 0; i < noverrides && s == HISS_OK; i++) {
+        s = hiss_config_set(out->config, overrides[i], err);
+    }
+    s = s == HISS_OK ? read_sections(out, extra, nextra, err) : s;
+    if (s != HISS_OK) {
+        hiss_experiment_destroy(out);
+    }
+    return s;
+}
+
+void hiss_experiment_destroy(hiss_experiment *e) {
+    hiss_free(e->objective_options);
+    hiss_config_destroy(e->config);
+    memset(e, 0, sizeof *e);
+}
+
+void hiss_experiment_help(FILE *stream) {
+    hiss_rows_help(stream, "", top_rows, HISS_COUNT(top_rows));
+    hiss_rows_help(stream, "data", hiss_data_rows, hiss_data_nrows);
+    hiss_rows_help(stream, "augment", hiss_augment_rows, hiss_augment_nrows);
+    hiss_rows_help(stream, "network", hiss_network_rows, hiss_network_nrows);
+    hiss_rows_help(stream, "train", train_rows, HISS_COUNT(train_rows));
+    hiss_rows_help(stream, "optim", hiss_optim_rows, hiss_optim_nrows);
+    hiss_rows_help(stream, "dist", dist_rows, HISS_COUNT(dist_rows));
+    for (const hiss_objective_ops *const *o = hiss_objectives(); *o; o++) {
+        fprintf(stream, "\nobjective: %s -- %s\n", (*o)->name, (*o)->summary);
+        for (const hiss_section *c = (*o)->sections; c < (*o)->sections + HISS_MAX_SECTIONS && c->name; c++) {
+            hiss_rows_help(stream, c->name, c->rows, *c->nrows);
+        }
+    }
+    fprintf(stream, "\n");
+    hiss_network_help(stream);
+}
+
+/* ---- the world ---- */
+
+hiss_status hiss_world_create(const hiss_experiment *e, const hiss_dataset *set, hiss_comm *comm, hiss_world *out,
+                              hiss_error *err) {
+    const int64_t L = e->train.lanes, m = e->train.lane_samples, n = hiss_dataset_count(set);
+    const int P = hiss_comm_size(comm), rank = hiss_comm_rank(comm);
+    if (P > L) {
+        return hiss_fail(
+            err, HISS_EUSER,
+            "%d ranks for %lld lanes (train.lanes): a rank needs at least one lane; start at most %lld ranks "
+            "or raise train.lanes (another computation)",
+            P, (long long)L, (long long)L);
+    }
+    if (n / L < m) {
+        return hiss_fail(
+            err, HISS_EUSER,
+            "%s has %lld samples: %lld lanes get shards of %lld, fewer than train.lane_samples = %lld; use "
+            "fewer lanes or smaller ones",
+            e->data.file, (long long)n, (long long)L, (long long)(n / L), (long long)m);
+    }
+    int64_t *shards = hiss_new(int64_t, L + 1), *lane_offsets = hiss_new(int64_t, P + 1);
+    hiss_shards(n, L, shards);
+    hiss_partition(L, P, lane_offsets);
+    *out = (hiss_world){.seed = (uint64_t)e->seed,
+                        .samples = n,
+                        .H = e->augment.height,
+                        .W = e->augment.width,
+                        .classes = hiss_dataset_classes(set),
+                        .lanes = L,
+                        .m = m,
+                        .steps_per_epoch = n / L / m,
+                        .shards = shards,
+                        .lane_offsets = lane_offsets,
+                        .first_lane = lane_offsets[rank],
+                        .end_lane = lane_offsets[rank + 1],
+                        .comm = comm,
+                        .kernels = hiss_kernels_named(e->kernels_name),
+                        .augment = &e->augment,
+                        .network = &e->network};
+    hiss_dataset_shape(set, &out->stored_H, &out->stored_W, &out->C);
+    return HISS_OK;
+}
+
+void hiss_world_destroy(hiss_world *world) {
+    hiss_free((int64_t *)(uintptr_t)world->shards);
+    hiss_free((int64_t *)(uintptr_t)world->lane_offsets);
+    memset(world, 0, sizeof *world);
+}

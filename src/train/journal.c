@@ -1,0 +1,275 @@
+/* What a run says: RUN/metrics.jsonl, the display of progress, RUN/summary.yaml. */
+#include <inttypes.h>
+#include <math.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/utsname.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "hiss/clock.h"
+#include "hiss/file.h"
+#include "hiss/log.h"
+#include "train/trainer.h"
+
+enum { MAX_METRICS = 64, LINE = 8192, PATH_TEXT = 4096 };
+
+struct journal {
+    trainer *t;
+    FILE *metrics; /* rank 0 */
+    bool root;
+    double sum[MAX_METRICS]; /* of metric slots, in slot order, since the last line */
+    int slots[MAX_METRICS], nslots;
+    int64_t steps; /* in sum */
+    double start, last, shown;
+    int64_t first_step;
+    hiss_named named[MAX_METRICS + HISS_MAX_DERIVED]; /* of the last line */
+    int nnamed;
+    bool bar_open;
+};
+
+/* Keep the lines up to step: a resumed run writes the others again. */
+static hiss_status drop_later_lines(const char *path, int64_t step, hiss_error *err) {
+    FILE *old = fopen(path, "r");
+    if (!old) {
+        return HISS_OK;
+    }
+    char *line = NULL, *text = NULL;
+    size_t capacity = 0, size = 0;
+    FILE *kept = open_memstream(&text, &size);
+    while (getline(&line, &capacity, old) > 0) {
+        const char *at = strstr(line, "\"step\": ");
+        if (at && strtoll(at + 8, NULL, 10) <= step && line[strlen(line) - 1] == '\n') {
+            fputs(line, kept);
+        }
+    }
+    fclose(old);
+    fclose(kept);
+    free(line);
+    hiss_status s = hiss_file_write_text(path, text, err);
+    free(text);
+    return s;
+}
+
+hiss_status journal_open(trainer *t, journal **out, hiss_error *err) {
+    journal *j = hiss_new(journal, 1);
+    *out = j;
+    j->t = t;
+    j->root = hiss_comm_rank(t->comm) == 0;
+    j->start = j->last = hiss_seconds();
+    j->first_step = t->step;
+    for (int s = 0; s < hiss_model_count(t->model); s++) {
+        const hiss_slot *slot = hiss_model_at(t->model, s);
+        if (slot->kind == HISS_SLOT_METRIC && slot->offset != t->stop_offset && j->nslots < MAX_METRICS) {
+            j->slots[j->nslots++] = s;
+        }
+    }
+    hiss_status s = HISS_OK;
+    if (j->root) {
+        char path[PATH_TEXT];
+        snprintf(path, sizeof path, "%s/metrics.jsonl", t->request->run);
+        s = drop_later_lines(path, t->step, err);
+        j->metrics = s == HISS_OK ? fopen(path, "a") : NULL;
+        if (s == HISS_OK && !j->metrics) {
+            s = hiss_fail(err, HISS_ESYSTEM, "%s: cannot be written", path);
+        } else if (j->metrics) {
+            setvbuf(j->metrics, NULL, _IOLBF, LINE);
+        }
+    }
+    return hiss_comm_agree(t->comm, s, err);
+}
+
+static void end_bar(journal *j) {
+    if (j->bar_open) {
+        printf("\n");
+        fflush(stdout);
+        j->bar_open = false;
+    }
+}
+
+void journal_close(journal *j) {
+    if (j) {
+        end_bar(j);
+        if (j->metrics) {
+            fclose(j->metrics);
+        }
+        hiss_free(j);
+    }
+}
+
+double journal_metric(const journal *j, const char *name) {
+    return hiss_named_value(j->named, j->nnamed, name);
+}
+
+static void duration(double seconds, char out[32]) {
+    const int64_t s = seconds > 0 ? (int64_t)(seconds + 0.5) : 0;
+    if (s >= 3600) {
+        snprintf(out, 32, "%" PRId64 ":%02" PRId64 ":%02" PRId64, s / 3600, s / 60 % 60, s % 60);
+    } else {
+        snprintf(out, 32, "%" PRId64 ":%02" PRId64, s / 60, s % 60);
+    }
+}
+
+static void draw_bar(journal *j, double now) {
+    enum { WIDTH = 24 };
+    const trainer *t = j->t;
+    const double done = (double)t->step / (double)t->total_steps;
+    const double rate = (double)(t->step - j->first_step) / (now - j->start);
+    const double images = rate * (double)(t->world.lanes * t->world.m);
+    char left[32], bar[WIDTH + 1];
+    for (int k = 0; k < WIDTH; k++) {
+        bar[k] = k < (int)(done * WIDTH) ? '#' : '.';
+    }
+    bar[WIDTH] = 0;
+    duration((double)(t->total_steps - t->step) / rate, left);
+    printf("\r[%s] %3.0f %%  epoch %" PRId64 "/%" PRId64 "  loss %.4f  %.0f images/s  %s left ", bar, 100.0 * done,
+           t->epoch + 1, t->experiment->train.epochs, (double)j->sum[0] / (double)(j->steps ? j->steps : 1), images,
+           left);
+    fflush(stdout);
+    j->bar_open = true;
+}
+
+void journal_step(journal *j) {
+    const trainer *t = j->t;
+    for (int k = 0; k < j->nslots; k++) {
+        j->sum[k] += (double)t->vector[hiss_model_at(t->model, j->slots[k])->offset];
+    }
+    j->steps++;
+    const double now = hiss_seconds();
+    if (j->root && j->t->request->bar && now - j->shown > 0.2) {
+        j->shown = now;
+        draw_bar(j, now);
+    }
+}
+
+static void average(journal *j) {
+    const trainer *t = j->t;
+    j->nnamed = j->nslots;
+    for (int k = 0; k < j->nslots; k++) {
+        snprintf(j->named[k].name, sizeof j->named[k].name, "%s", hiss_model_at(t->model, j->slots[k])->name);
+        j->named[k].value = j->sum[k] / (double)j->steps;
+        j->sum[k] = 0.0;
+    }
+    if (t->experiment->objective->derive) {
+        j->nnamed += t->experiment->objective->derive(t->method, j->named, j->nslots, j->named + j->nslots);
+    }
+}
+
+static void print_number(FILE *out, const char *name, double value) {
+    if (isfinite(value)) {
+        fprintf(out, ", \"%s\": %.9g", name, value);
+    } else {
+        fprintf(out, ", \"%s\": null", name);
+    }
+}
+
+/* One plain line per epoch where no bar is drawn. */
+static void print_epoch(journal *j, double images) {
+    const trainer *t = j->t;
+    char left[32], text[512] = "";
+    const double rate = (double)(t->step - j->first_step) / (hiss_seconds() - j->start);
+    duration((double)(t->total_steps - t->step) / rate, left);
+    for (int k = 0; k < j->nnamed; k++) {
+        const size_t used = strlen(text);
+        if (!strstr(j->named[k].name, "seconds")) {
+            snprintf(text + used, sizeof text - used, "  %s %.4f", j->named[k].name, j->named[k].value);
+        }
+    }
+    printf("epoch %" PRId64 "/%" PRId64 "  step %" PRId64 "%s  %.0f images/s  %s left\n", t->epoch + 1,
+           t->experiment->train.epochs, t->step, text, images, left);
+    fflush(stdout);
+}
+
+hiss_status journal_log(journal *j, hiss_error *err) {
+    trainer *t = j->t;
+    if (j->steps == 0) {
+        return HISS_OK;
+    }
+    const double now = hiss_seconds();
+    const double seconds[] = {t->times.data,     t->times.forward, t->times.exchange,
+                              t->times.backward, t->times.reduce,  t->times.update};
+    static const char *const names[] = {"data", "forward", "exchange", "backward", "reduce", "update"};
+    double spread[HISS_COUNT(names)][3];
+    for (int k = 0; k < HISS_COUNT(names); k++) {
+        hiss_comm_spread(t->comm, seconds[k], spread[k]);
+    }
+    const double images = (double)(j->steps * t->world.lanes * t->world.m) / (now - j->last);
+    average(j);
+    if (j->root) {
+        const hiss_optim_options *optim = &t->experiment->optim[0];
+        fprintf(j->metrics, "{\"step\": %" PRId64 ", \"epoch\": %" PRId64, t->step, t->epoch);
+        print_number(j->metrics, "lr",
+                     hiss_optim_rate(optim, t->step > 0 ? t->step - 1 : 0, t->world.steps_per_epoch, t->total_steps));
+        for (int k = 0; k < j->nnamed; k++) {
+            print_number(j->metrics, j->named[k].name, j->named[k].value);
+        }
+        print_number(j->metrics, "images_per_second", images);
+        for (int k = 0; k < HISS_COUNT(names); k++) {
+            fprintf(j->metrics, ", \"%s_seconds\": [%.6f, %.6f, %.6f]", names[k], spread[k][0], spread[k][1],
+                    spread[k][2]);
+        }
+        fprintf(j->metrics, "}\n");
+        if (!t->request->bar && t->step % t->world.steps_per_epoch == 0) {
+            print_epoch(j, images);
+        }
+    }
+    t->times = (trainer_times){0};
+    j->steps = 0;
+    j->last = now;
+    if (j->root && ferror(j->metrics)) {
+        return hiss_fail(err, HISS_ESYSTEM, "%s/metrics.jsonl: writing failed: is the disk full?", t->request->run);
+    }
+    return HISS_OK;
+}
+
+static void print_machine(FILE *out, const trainer *t) {
+    struct utsname u;
+    if (uname(&u) == 0) {
+        fprintf(out, "machine:\n  host: %s\n  system: %s %s\n  processors: %ld\n", u.nodename, u.sysname, u.machine,
+                sysconf(_SC_NPROCESSORS_ONLN));
+    }
+    fprintf(out, "  ranks: %d\n  threads: %d\n", hiss_comm_size(t->comm), pool_threads(t->pool));
+}
+
+hiss_status journal_summary(journal *j, double seconds, hiss_error *err) {
+    trainer *t = j->t;
+    const hiss_objective_ops *ops = t->experiment->objective;
+    end_bar(j);
+    char *text = NULL, hash[HISS_HASH_TEXT];
+    size_t size = 0;
+    FILE *out = open_memstream(&text, &size);
+    hiss_model_hash(t->model, t->vector, hash);
+    fprintf(out, "result: VALID\nsteps: %" PRId64 "\nepochs: %" PRId64 "\nparameters: %" PRId64 "\n", t->step,
+            t->step / t->world.steps_per_epoch, hiss_model_parameters(t->model));
+    fprintf(out, "parameters_sha256: %s\n", hash);
+    hiss_sample_state states[HISS_MAX_EXPORTS];
+    const int n = ops->states ? ops->states(t->method, states, HISS_MAX_EXPORTS) : 0;
+    for (int k = 0; k < n; k++) {
+        checkpoint_state_hash(t, &states[k], hash);
+        fprintf(out, "%s_sha256: %s\n", states[k].name, hash);
+    }
+    hiss_hash *config = hiss_hash_begin();
+    const char *resolved = hiss_config_resolved(t->experiment->config);
+    hiss_hash_add(config, resolved, strlen(resolved));
+    hiss_hash_end(config, hash);
+    fprintf(out, "identity:\n  version: \"%s\"\n  kernels: \"%s, %s\"\n  data: \"%s\"\n  config_sha256: %s\n",
+            HISS_VERSION, t->world.kernels->name, hiss_kernels_identity(), hiss_dataset_identity(t->set), hash);
+    fprintf(out, "  reduce: %s\n",
+            t->experiment->dist.reduce == HISS_REDUCE_TREE ? "tree" : "mpi (not bit-stable over ranks)");
+    print_machine(out, t);
+    const int64_t images = (t->step - j->first_step) * t->world.lanes * t->world.m;
+    fprintf(out, "seconds: %.3f\nimages_per_second: %.1f\nmetrics:\n", seconds, (double)images / seconds);
+    for (int k = 0; k < j->nnamed; k++) {
+        fprintf(out, "  %s: %.9g\n", j->named[k].name, j->named[k].value);
+    }
+    fclose(out);
+    hiss_status s = HISS_OK;
+    if (j->root) {
+        char path[PATH_TEXT];
+        snprintf(path, sizeof path, "%s/summary.yaml", t->request->run);
+        s = hiss_file_write_text(path, text, err);
+    }
+    free(text);
+    return hiss_comm_agree(t->comm, s, err);
+}

@@ -1,0 +1,116 @@
+/* A pool of threads with one job at a time. Items are handed out by an atomic counter; the job's end is a count of
+ * finished items. Which thread gets which item is left to chance: nothing may depend on it. */
+#include "train/pool.h"
+
+#include <pthread.h>
+#include <sched.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+
+#include "hiss/alloc.h"
+#include "hiss/kernels.h"
+
+typedef struct worker {
+    pool *pool;
+    pthread_t thread;
+    int number;
+} worker;
+
+struct pool {
+    int threads;
+    worker *workers;
+    pthread_mutex_t lock;
+    pthread_cond_t wake;
+    int64_t generation;
+    bool quit;
+    /* the job */
+    pool_task task;
+    void *user;
+    int64_t count;
+    _Atomic int64_t next, finished;
+    _Atomic int busy; /* workers that have not yet left the job */
+};
+
+static void work(pool *p, int number) {
+    for (int64_t item; (item = atomic_fetch_add(&p->next, 1)) < p->count;) {
+        p->task(p->user, number, item);
+        atomic_fetch_add(&p->finished, 1);
+    }
+}
+
+static void *worker_main(void *argument) {
+    worker *w = argument;
+    pool *p = w->pool;
+    hiss_kernels_enter_thread();
+    hiss_alloc_seal(true);
+    for (int64_t seen = 0;;) {
+        pthread_mutex_lock(&p->lock);
+        while (p->generation == seen && !p->quit) {
+            pthread_cond_wait(&p->wake, &p->lock);
+        }
+        seen = p->generation;
+        const bool quit = p->quit;
+        pthread_mutex_unlock(&p->lock);
+        if (quit) {
+            return NULL;
+        }
+        work(p, w->number);
+        atomic_fetch_sub(&p->busy, 1);
+    }
+}
+
+pool *pool_create(int threads) {
+    pool *p = hiss_new(pool, 1);
+    p->threads = threads;
+    p->workers = hiss_new(worker, threads);
+    pthread_mutex_init(&p->lock, NULL);
+    pthread_cond_init(&p->wake, NULL);
+    for (int t = 1; t < threads; t++) {
+        p->workers[t] = (worker){.pool = p, .number = t};
+        pthread_create(&p->workers[t].thread, NULL, worker_main, &p->workers[t]);
+    }
+    return p;
+}
+
+void pool_destroy(pool *p) {
+    if (!p) {
+        return;
+    }
+    pthread_mutex_lock(&p->lock);
+    p->quit = true;
+    pthread_cond_broadcast(&p->wake);
+    pthread_mutex_unlock(&p->lock);
+    for (int t = 1; t < p->threads; t++) {
+        pthread_join(p->workers[t].thread, NULL);
+    }
+    pthread_mutex_destroy(&p->lock);
+    pthread_cond_destroy(&p->wake);
+    hiss_free(p->workers);
+    hiss_free(p);
+}
+
+int pool_threads(const pool *p) {
+    return p->threads;
+}
+
+void pool_run(pool *p, int64_t count, pool_task task, void (*idle)(void *user), void *user) {
+    p->task = task;
+    p->user = user;
+    p->count = count;
+    atomic_store(&p->next, 0);
+    atomic_store(&p->finished, 0);
+    if (p->threads > 1) {
+        atomic_store(&p->busy, p->threads - 1);
+        pthread_mutex_lock(&p->lock);
+        p->generation++;
+        pthread_cond_broadcast(&p->wake);
+        pthread_mutex_unlock(&p->lock);
+    }
+    work(p, 0);
+    while (atomic_load(&p->finished) < count || atomic_load(&p->busy) > 0) {
+        if (idle) {
+            idle(user);
+        }
+        sched_yield();
+    }
+}

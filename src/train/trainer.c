@@ -1,0 +1,266 @@
+/* Setting up a run on one rank, and the update that follows each reduction.
+ *
+ * The model vector is cut in buckets at the borders of parameters: each holds about dist.bucket bytes; the last one
+ * holds BatchNorm statistics, metrics and the stop flag. Bucket borders do not enter the results: sums and updates are
+ * element by element. */
+#include "train/trainer.h"
+
+#include <assert.h>
+#include <string.h>
+
+#include "hiss/clock.h"
+#include "hiss/log.h"
+
+/* ---- buckets ---- */
+
+static void order_slots(trainer *t) {
+    const int slots = hiss_model_count(t->model);
+    t->slot_order = hiss_new(int, slots);
+    for (int s = 0; s < slots; s++) {
+        int at = s; /* insertion: nearly sorted already */
+        for (; at > 0 && hiss_model_at(t->model, t->slot_order[at - 1])->offset > hiss_model_at(t->model, s)->offset;
+             at--) {
+            t->slot_order[at] = t->slot_order[at - 1];
+        }
+        t->slot_order[at] = s;
+    }
+}
+
+static void cut_buckets(trainer *t) {
+    const int slots = hiss_model_count(t->model);
+    const int64_t floats = t->experiment->dist.bucket / (int64_t)sizeof(float);
+    t->bucket_offsets = hiss_new(int64_t, slots + 2);
+    int64_t begin = 0;
+    t->buckets = 0;
+    for (int k = 0; k < slots; k++) {
+        const hiss_slot *slot = hiss_model_at(t->model, t->slot_order[k]);
+        const hiss_slot *next = k + 1 < slots ? hiss_model_at(t->model, t->slot_order[k + 1]) : NULL;
+        const int64_t end = next ? next->offset : hiss_model_floats(t->model);
+        const bool border = next && slot->kind == HISS_SLOT_PARAMETER &&
+                            (next->kind != HISS_SLOT_PARAMETER || next->group != slot->group);
+        if (end - begin >= floats && slot->kind == HISS_SLOT_PARAMETER) {
+            t->bucket_offsets[++t->buckets] = end;
+            begin = end;
+        } else if (border || !next) {
+            t->bucket_offsets[++t->buckets] = end;
+            begin = end;
+        }
+    }
+}
+
+static hiss_status create_reducer(trainer *t, hiss_error *err) {
+    const hiss_reducer_options options = {.comm = t->comm,
+                                          .lanes = t->world.lanes,
+                                          .lane_offsets = t->world.lane_offsets,
+                                          .count = hiss_model_floats(t->model),
+                                          .buckets = t->buckets,
+                                          .bucket_offsets = t->bucket_offsets,
+                                          .threads = pool_threads(t->pool),
+                                          .reduce = (hiss_reduce)t->experiment->dist.reduce,
+                                          .overlap = t->experiment->dist.overlap};
+    hiss_status s = hiss_reducer_create(&options, &t->reducer, err);
+    if (s != HISS_OK) {
+        return s;
+    }
+    const hiss_range *ranges;
+    const int n = hiss_reducer_owned(t->reducer, &ranges);
+    t->owned_start = hiss_new(int64_t, n + 1);
+    for (int r = 0; r < n; r++) {
+        t->owned_start[r] = t->owned_floats;
+        t->owned_floats += ranges[r].end - ranges[r].begin;
+    }
+    for (int g = 0; g < t->experiment->groups; g++) {
+        const int states = hiss_optim_states(&t->experiment->optim[g]);
+        t->states = states > t->states ? states : t->states;
+    }
+    for (int k = 0; k < t->states; k++) {
+        t->state[k] = hiss_new(float, t->owned_floats);
+    }
+    return HISS_OK;
+}
+
+int64_t trainer_packed(const trainer *t, int64_t at) {
+    const hiss_range *ranges;
+    const int n = hiss_reducer_owned(t->reducer, &ranges);
+    int low = 0, high = n - 1; /* the last range that begins at or before `at` */
+    while (low < high) {
+        const int middle = (low + high + 1) / 2;
+        if (ranges[middle].begin <= at) {
+            low = middle;
+        } else {
+            high = middle - 1;
+        }
+    }
+    assert(n > 0 && ranges[low].begin <= at && at < ranges[low].end);
+    return t->owned_start[low] + at - ranges[low].begin;
+}
+
+/* ---- the update ---- */
+
+static void update_slot(trainer *t, int s, int64_t begin, int64_t end, const float *sum) {
+    const hiss_slot *slot = hiss_model_at(t->model, s);
+    const float mean = 1.0f / (float)t->world.lanes;
+    const float weight = (float)t->experiment->train.statistics_momentum;
+    switch (t->current->role[s]) {
+    case ROLE_NONE:
+        break;
+    case ROLE_PARAMETER: {
+        const hiss_optim_options *optim = &t->experiment->optim[slot->group];
+        float *state[HISS_OPTIM_MAX_STATES] = {NULL};
+        const int64_t at = t->states ? trainer_packed(t, begin) : 0;
+        for (int k = 0; k < t->states; k++) {
+            state[k] = t->state[k] + at;
+        }
+        hiss_optim_update(optim, hiss_optim_rate(optim, t->step, t->world.steps_per_epoch, t->total_steps),
+                          t->updates[slot->group], slot->decay, end - begin, sum, mean, t->vector + begin, state);
+        break;
+    }
+    case ROLE_STATISTIC:
+        for (int64_t i = begin; i < end; i++) {
+            t->vector[i] = (1.0f - weight) * t->vector[i] + weight * (mean * sum[i - begin]);
+        }
+        break;
+    case ROLE_METRIC:
+        for (int64_t i = begin; i < end; i++) {
+            t->vector[i] = mean * sum[i - begin];
+        }
+        break;
+    }
+}
+
+void trainer_update(void *user, int64_t begin, int64_t end, const float *sum) {
+    trainer *t = user;
+    const double start = hiss_seconds();
+    const int slots = hiss_model_count(t->model);
+    int low = 0, high = slots; /* first slot in order that ends after begin */
+    while (low < high) {
+        const int middle = (low + high) / 2;
+        const hiss_slot *slot = hiss_model_at(t->model, t->slot_order[middle]);
+        if (slot->offset + slot->count > begin) {
+            high = middle;
+        } else {
+            low = middle + 1;
+        }
+    }
+    for (int k = low; k < slots; k++) {
+        const hiss_slot *slot = hiss_model_at(t->model, t->slot_order[k]);
+        if (slot->offset >= end) {
+            break;
+        }
+        const int64_t from = slot->offset > begin ? slot->offset : begin;
+        const int64_t to = slot->offset + slot->count < end ? slot->offset + slot->count : end;
+        update_slot(t, t->slot_order[k], from, to, sum + (from - begin));
+    }
+    t->times.update += hiss_seconds() - start;
+}
+
+/* ---- creation ---- */
+
+static hiss_status open_data(trainer *t, hiss_error *err) {
+    hiss_experiment *e = t->request->experiment;
+    hiss_status s = hiss_dataset_open(&e->data, (uint64_t)e->seed, &t->set, err);
+    if (s == HISS_OK) {
+        int64_t H, W, C;
+        hiss_dataset_shape(t->set, &H, &W, &C);
+        s = hiss_augment_check(&e->augment, H, W, err);
+    }
+    if (s == HISS_OK && e->objective->labels && !hiss_dataset_labelled(t->set)) {
+        s = hiss_fail(err, HISS_EUSER, "objective %s needs labels, but %s has no data set %s", e->objective->name,
+                      e->data.file, e->data.labels);
+    }
+    return s == HISS_OK ? hiss_world_create(e, t->set, t->comm, &t->world, err) : s;
+}
+
+static hiss_status build_graphs(trainer *t, hiss_error *err) {
+    const hiss_objective_ops *ops = t->experiment->objective;
+    t->model = hiss_model_create();
+    t->nphases = ops->phases ? ops->phases : 1;
+    t->phases = hiss_new(phase, t->nphases);
+    for (int p = 0; p < t->nphases; p++) {
+        hiss_status s = phase_build(t, p, err);
+        if (s != HISS_OK) {
+            return s;
+        }
+    }
+    const int stop =
+        hiss_model_slot(t->model, &(hiss_slot){.name = "stop", .kind = HISS_SLOT_METRIC, .shape = HISS_SHAPE(1)});
+    hiss_model_layout(t->model);
+    t->stop_offset = hiss_model_at(t->model, stop)->offset;
+    t->vector = hiss_new(float, hiss_model_floats(t->model));
+    hiss_model_initialize(t->model, t->world.seed, t->vector);
+    order_slots(t);
+    cut_buckets(t);
+    return HISS_OK;
+}
+
+static hiss_status open_loader(trainer *t, hiss_error *err) {
+    const hiss_loader_options options = {.set = t->set,
+                                         .data = &t->experiment->data,
+                                         .seed = t->world.seed,
+                                         .lanes = t->world.lanes,
+                                         .first_lane = t->world.first_lane,
+                                         .end_lane = t->world.end_lane,
+                                         .m = t->world.m};
+    return hiss_loader_create(&options, &t->loader, err);
+}
+
+hiss_status trainer_create(const hiss_train_request *request, trainer *t, hiss_error *err) {
+    *t = (trainer){.experiment = request->experiment, .request = request, .comm = request->comm};
+    hiss_status s = HISS_OK;
+    for (int g = 0; g < t->experiment->groups && s == HISS_OK; g++) {
+        s = hiss_optim_check(&t->experiment->optim[g], "optim", err);
+    }
+    s = hiss_comm_agree(t->comm, s == HISS_OK ? open_data(t, err) : s, err);
+    if (s == HISS_OK) {
+        s = t->experiment->objective->create(&t->world, t->experiment->objective_options, &t->method, err);
+        s = hiss_comm_agree(t->comm, s == HISS_OK ? build_graphs(t, err) : s, err);
+    }
+    if (s == HISS_OK) {
+        const int64_t lanes = t->world.end_lane - t->world.first_lane;
+        int64_t threads = t->experiment->dist.threads;
+        if (threads > lanes) {
+            hiss_warn("dist.threads is %lld, but this rank has %lld lanes: the other threads would idle",
+                      (long long)threads, (long long)lanes);
+            threads = lanes;
+        }
+        t->batches = hiss_new(hiss_batch, lanes);
+        t->pool = pool_create((int)threads);
+        t->total_steps = t->experiment->train.epochs * t->world.steps_per_epoch;
+        if (t->experiment->train.steps > 0 && t->experiment->train.steps < t->total_steps) {
+            t->total_steps = t->experiment->train.steps;
+        }
+        s = create_reducer(t, err);
+    }
+    if (s == HISS_OK) {
+        for (int p = 0; p < t->nphases; p++) {
+            phase_prepare(t, p);
+        }
+        s = open_loader(t, err);
+    }
+    return hiss_comm_agree(t->comm, s, err);
+}
+
+void trainer_destroy(trainer *t) {
+    const int64_t lanes = t->world.end_lane - t->world.first_lane;
+    hiss_loader_destroy(t->loader);
+    for (int p = 0; t->phases && p < t->nphases; p++) {
+        phase_destroy(&t->phases[p], lanes);
+    }
+    hiss_free(t->phases);
+    if (t->reducer) {
+        hiss_reducer_destroy(t->reducer);
+    }
+    pool_destroy(t->pool);
+    for (int k = 0; k < HISS_OPTIM_MAX_STATES; k++) {
+        hiss_free(t->state[k]);
+    }
+    hiss_free(t->owned_start);
+    hiss_free(t->bucket_offsets);
+    hiss_free(t->slot_order);
+    hiss_free(t->batches);
+    hiss_free(t->vector);
+    hiss_model_destroy(t->model);
+    t->experiment->objective->destroy(t->method);
+    hiss_world_destroy(&t->world);
+    hiss_dataset_close(t->set);
+}

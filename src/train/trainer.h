@@ -1,0 +1,96 @@
+/* Private to train: the state of a run on one rank. */
+#ifndef HISS_TRAIN_TRAINER_H
+#define HISS_TRAIN_TRAINER_H
+
+#include "hiss/alloc.h"
+#include "hiss/train.h"
+#include "train/pool.h"
+
+typedef enum slot_role { ROLE_NONE, ROLE_PARAMETER, ROLE_STATISTIC, ROLE_METRIC } slot_role;
+
+/* One graph per step (a GAN has two), with everything needed to run it over the rank's lanes. */
+typedef struct phase {
+    hiss_graph *graph;
+    int nodes, cut;
+    hiss_exec **execs;
+    int nexecs;
+    bool exec_per_lane; /* else per thread: lanes compute forward again after an exchange */
+    slot_role *role;    /* [slots]: what the update does with each slot in this phase */
+    bool *bucket_used;  /* [buckets] */
+    int *node_bucket;   /* buckets by the node after which they are final: node i's are [first[i], first[i+1]) */
+    int *node_first;    /* [nodes + 2]; entry `nodes`: final before backward starts */
+    int nexports;
+    hiss_value export_value[HISS_MAX_EXPORTS];
+    int64_t export_floats[HISS_MAX_EXPORTS];
+    float **exported[HISS_MAX_EXPORTS]; /* [local lanes] */
+} phase;
+
+typedef struct trainer_times { /* seconds of this rank since the last log line */
+    double data, forward, exchange, backward, reduce, update;
+} trainer_times;
+
+typedef struct trainer {
+    const hiss_experiment *experiment;
+    const hiss_train_request *request;
+    hiss_comm *comm;
+    hiss_dataset *set;
+    hiss_world world;
+    void *method; /* the objective's state */
+    hiss_model *model;
+    float *vector;           /* the model vector */
+    int *slot_order;         /* slots by offset */
+    phase *phases, *current; /* current: the one whose sums trainer_update receives */
+    int nphases;
+    hiss_loader *loader;
+    hiss_batch *batches; /* [local lanes] */
+    pool *pool;
+    hiss_reducer *reducer;
+    int64_t *bucket_offsets;
+    int buckets;
+    int states;                          /* optimiser states, the most over groups */
+    int64_t owned_floats, *owned_start;  /* owned ranges, one after another: where each starts */
+    float *state[HISS_OPTIM_MAX_STATES]; /* [owned_floats] */
+    int64_t updates[HISS_MAX_GROUPS];
+    int64_t step, epoch, total_steps;
+    int64_t stop_offset; /* of the metric that carries the wish to stop */
+    bool stop;           /* this rank was asked to stop; after a step: any rank was */
+    trainer_times times;
+} trainer;
+
+/* Build everything from the experiment. Collective. */
+hiss_status trainer_create(const hiss_train_request *request, trainer *t, hiss_error *err);
+void trainer_destroy(trainer *t); /* Collective */
+
+/* Graph and roles of phase p; before the model is laid out. Not collective. */
+hiss_status phase_build(trainer *t, int p, hiss_error *err);
+/* Memory, roles and buckets; after the model is laid out and buckets are cut. */
+void phase_prepare(trainer *t, int p);
+void phase_destroy(phase *ph, int64_t local_lanes);
+/* One pass of phase p over all lanes: forward, exchange, backward, reduction, update. Collective. */
+hiss_status phase_run(trainer *t, int p, hiss_error *err);
+
+/* The sum of lane vectors over [begin, end) becomes new values of the model vector (a hiss_reducer_update). */
+void trainer_update(void *user, int64_t begin, int64_t end, const float *sum);
+/* Place in the packed owned arrays of element `at` of the model vector, which this rank owns. */
+int64_t trainer_packed(const trainer *t, int64_t at);
+
+/* Checkpoints. Collective. */
+hiss_status checkpoint_save(trainer *t, hiss_error *err);
+hiss_status checkpoint_load(trainer *t, const char *path, hiss_error *err);
+/* SHA-256 of a per-sample state over all samples, on rank 0. Collective. */
+void checkpoint_state_hash(trainer *t, const hiss_sample_state *state, char text[HISS_HASH_TEXT]);
+
+/* Lock the run directory, write RUN/config.yaml, or explain why not. Collective. *lock: file descriptor on rank 0. */
+hiss_status run_directory_open(const hiss_train_request *request, int *lock, hiss_error *err);
+
+/* metrics.jsonl and the display of progress; rank 0 writes. */
+typedef struct journal journal;
+hiss_status journal_open(trainer *t, journal **out, hiss_error *err); /* Collective; drops lines after t->step */
+void journal_close(journal *j);
+void journal_step(journal *j);                        /* after every step; Not collective */
+hiss_status journal_log(journal *j, hiss_error *err); /* a line of averages since the last one. Collective. */
+/* RUN/summary.yaml. Collective. */
+hiss_status journal_summary(journal *j, double seconds, hiss_error *err);
+double journal_metric(const journal *j, const char *name); /* of the last line */
+
+#endif

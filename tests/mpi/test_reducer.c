@@ -1,0 +1,318 @@
+/* The gradient reducer against the canonical tree written out recursively: random lanes, partitions, buckets, threads,
+ * subsets of buckets; many steps in a row. Lanes' vectors are functions of (key, lane, element), so that every rank can
+ * compute the whole sum. */
+#include <math.h>
+#include <pthread.h>
+#include <sched.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "mpi_test.h"
+
+enum { MOST_BUCKETS = 7, MOST_THREADS = 4 };
+
+typedef struct trial {
+    hiss_comm *comm;
+    hiss_reducer *reducer;
+    int64_t lanes, first, end, count;
+    int buckets, threads;
+    hiss_reduce reduce;
+    int64_t offsets[MOST_BUCKETS + 1];
+    bool used[MOST_BUCKETS];
+    uint64_t key; /* of the step's lane vectors */
+    _Atomic int64_t next;
+    float *model, *before; /* [count] and as it was at the step's start */
+    int *updates;          /* [count] calls of update per element */
+} trial;
+
+static float node(uint64_t key, int64_t lanes, int level, int64_t index, uint64_t element) {
+    int64_t first = index << level;
+    if (level == 0) {
+        return (float)value_of(key, (uint64_t)first, element);
+    }
+    float left = node(key, lanes, level - 1, 2 * index, element);
+    if (first + ((int64_t)1 << (level - 1)) >= lanes) {
+        return left;
+    }
+    return left + node(key, lanes, level - 1, 2 * index + 1, element);
+}
+
+static void update(void *user, int64_t begin, int64_t end, const float *sum) {
+    trial *t = user;
+    for (int64_t i = begin; i < end; i++) {
+        t->model[i] = 0.25f * t->model[i] + sum[i - begin];
+        t->updates[i]++;
+    }
+}
+
+/* A lane's forward and backward: model must be untouched in every bucket the lane is not done with. */
+static void run_lane(trial *t, int64_t lane) {
+    hiss_comm *comm = t->comm;
+    float *g = hiss_reducer_lane(t->reducer, lane);
+    uint64_t local = hash2(t->key, (uint64_t)lane);
+    int shift = (int)draw(&local, t->buckets);
+    for (int k = 0; k < t->buckets; k++) {
+        int b = (k + shift) % t->buckets;
+        for (int64_t i = t->offsets[b]; t->used[b] && i < t->offsets[b + 1]; i++) {
+            g[i] = (float)value_of(t->key, (uint64_t)lane, (uint64_t)i);
+            CHECK(memcmp(&t->model[i], &t->before[i], sizeof(float)) == 0);
+        }
+        if (draw(&local, 3) == 0) {
+            sched_yield();
+        }
+        if (t->used[b]) {
+            hiss_reducer_done(t->reducer, lane, b);
+        }
+    }
+}
+
+static void *work(void *user) {
+    trial *t = user;
+    for (int64_t lane = atomic_fetch_add(&t->next, 1); lane < t->end; lane = atomic_fetch_add(&t->next, 1)) {
+        run_lane(t, lane);
+    }
+    return NULL;
+}
+
+static void check_model(trial *t) {
+    hiss_comm *comm = t->comm;
+    for (int b = 0; b < t->buckets; b++) {
+        for (int64_t i = t->offsets[b]; i < t->offsets[b + 1]; i++) {
+            float expected = t->before[i];
+            if (t->used[b]) {
+                expected = 0.25f * expected + node(t->key, t->lanes, 5, 0, (uint64_t)i);
+            }
+            if (t->reduce == HISS_REDUCE_TREE) {
+                CHECK(memcmp(&expected, &t->model[i], sizeof expected) == 0);
+            } else {
+                CHECK(fabsf(expected - t->model[i]) <= 1e-5f * (float)t->lanes);
+            }
+        }
+    }
+}
+
+static void check_updates(trial *t) {
+    hiss_comm *comm = t->comm;
+    const hiss_range *owned;
+    int n = hiss_reducer_owned(t->reducer, &owned), at = 0;
+    for (int b = 0; b < t->buckets; b++) {
+        for (int64_t i = t->offsets[b]; i < t->offsets[b + 1]; i++) {
+            while (at < n && i >= owned[at].end) {
+                at++;
+            }
+            bool mine = at < n && i >= owned[at].begin;
+            CHECK(t->updates[i] == (mine && t->used[b]));
+        }
+    }
+}
+
+static void step(trial *t, uint64_t *key) {
+    pthread_t threads[MOST_THREADS];
+    bool any = false;
+    bool all = draw(key, 2);
+    for (int b = 0; b < t->buckets; b++) {
+        t->used[b] = all || draw(key, 2);
+        any = any || t->used[b];
+    }
+    t->used[0] = t->used[0] || !any;
+    t->key = ++*key;
+    t->next = t->first;
+    memcpy(t->before, t->model, (size_t)t->count * sizeof(float));
+    memset(t->updates, 0, (size_t)t->count * sizeof(int));
+
+    hiss_alloc_seal(true);
+    hiss_reducer_start(t->reducer, all ? NULL : t->used, t->model, update, t);
+    bool main_works = draw(key, 2);
+    for (int i = main_works; i < t->threads; i++) {
+        pthread_create(&threads[i], NULL, work, t);
+    }
+    if (main_works) {
+        work(t);
+    }
+    for (int64_t i = draw(key, 20); i > 0; i--) {
+        hiss_reducer_progress(t->reducer);
+    }
+    hiss_reducer_finish(t->reducer);
+    for (int i = main_works; i < t->threads; i++) {
+        pthread_join(threads[i], NULL);
+    }
+    hiss_alloc_seal(false);
+    check_model(t);
+    check_updates(t);
+}
+
+/* What the reducer owns covers the vector once, and gather puts it together. */
+static void check_owned(trial *t) {
+    hiss_comm *comm = t->comm;
+    const hiss_range *owned;
+    int n = hiss_reducer_owned(t->reducer, &owned);
+    float *packed = hiss_new(float, t->count), *full = hiss_new(float, t->count);
+    int64_t floats = 0, previous = 0;
+    for (int k = 0; k < n; k++) {
+        CHECK(owned[k].begin >= previous && owned[k].begin < owned[k].end && owned[k].end <= t->count);
+        previous = owned[k].end;
+        for (int64_t i = owned[k].begin; i < owned[k].end; i++) {
+            packed[floats++] = (float)i;
+        }
+    }
+    double mine = (double)floats, total;
+    const double *pointer = &mine;
+    int64_t ranks[65];
+    hiss_partition(hiss_comm_size(comm), hiss_comm_size(comm), ranks);
+    hiss_tree_sum(comm, hiss_comm_size(comm), ranks, 1, &pointer, &total);
+    CHECK(total == (double)t->count * (t->reduce == HISS_REDUCE_TREE ? 1 : hiss_comm_size(comm)));
+    hiss_reducer_gather(t->reducer, packed, hiss_comm_rank(comm) == 0 ? full : NULL);
+    for (int64_t i = 0; i < t->count && hiss_comm_rank(comm) == 0; i++) {
+        CHECK(full[i] == (float)i);
+    }
+    hiss_free(full);
+    hiss_free(packed);
+}
+
+/* A step with all buckets sends what the printed schedule says, rank by rank. */
+static void check_print(trial *t, double bytes) {
+    hiss_comm *comm = t->comm;
+    FILE *file = tmpfile();
+    hiss_reducer_print(t->reducer, file);
+    rewind(file);
+    char line[256];
+    double floats = 0;
+    while (fgets(line, sizeof line, file)) {
+        int bucket, from, to;
+        long long count;
+        CHECK(line[0] == '#' || sscanf(line, "%d %d %d %lld", &bucket, &from, &to, &count) == 4);
+        if (line[0] != '#' && from == hiss_comm_rank(comm)) {
+            CHECK(to != from && to >= 0 && to < hiss_comm_size(comm) && bucket >= 0 && bucket < t->buckets);
+            floats += (double)count;
+        }
+    }
+    CHECK(fabs(bytes - 4 * floats) < 1); /* the counter also holds fractions, from collectives */
+    fclose(file);
+}
+
+static void run(trial *t, uint64_t *key, int steps, bool overlap, const int64_t *lane_offsets) {
+    hiss_comm *comm = t->comm;
+    hiss_error err = {0};
+    hiss_reducer_options options = {.comm = comm,
+                                    .lanes = t->lanes,
+                                    .lane_offsets = lane_offsets,
+                                    .count = t->count,
+                                    .buckets = t->buckets,
+                                    .bucket_offsets = t->offsets,
+                                    .threads = t->threads,
+                                    .reduce = t->reduce,
+                                    .overlap = overlap};
+    t->first = lane_offsets[hiss_comm_rank(comm)];
+    t->end = lane_offsets[hiss_comm_rank(comm) + 1];
+    CHECK(hiss_reducer_create(&options, &t->reducer, &err) == HISS_OK);
+    t->model = hiss_new(float, t->count);
+    t->before = hiss_new(float, t->count);
+    t->updates = hiss_new(int, t->count);
+    for (int s = 0; s < steps; s++) {
+        double sent = hiss_comm_bytes_sent(comm);
+        step(t, key);
+        bool all = true;
+        for (int b = 0; b < t->buckets; b++) {
+            all = all && t->used[b];
+        }
+        if (all && t->reduce == HISS_REDUCE_TREE) {
+            check_print(t, hiss_comm_bytes_sent(comm) - sent);
+        }
+        hiss_reducer_times times = hiss_reducer_last(t->reducer);
+        CHECK(times.wait >= 0 && times.transfer >= 0 && times.sum >= 0);
+    }
+    check_owned(t);
+    hiss_reducer_destroy(t->reducer);
+    hiss_free(t->updates);
+    hiss_free(t->before);
+    hiss_free(t->model);
+}
+
+static void draw_buckets(trial *t, uint64_t *key) {
+    t->buckets = 1 + (int)draw(key, MOST_BUCKETS);
+    t->offsets[0] = 0;
+    for (int b = 1; b < t->buckets; b++) {
+        int64_t at = draw(key, t->count + 1);
+        int place = b;
+        while (place > 1 && t->offsets[place - 1] > at) {
+            t->offsets[place] = t->offsets[place - 1];
+            place--;
+        }
+        t->offsets[place] = at;
+    }
+    t->offsets[t->buckets] = t->count;
+}
+
+static void random_trials(hiss_comm *comm, uint64_t *key, int trials) {
+    int size = hiss_comm_size(comm);
+    for (int i = 0; i < trials; i++) {
+        trial t = {.comm = comm};
+        int64_t lane_offsets[65];
+        t.lanes = size + draw(key, 18 - size);
+        t.count = 1 + draw(key, draw(key, 2) ? 2000 : 60);
+        t.threads = 1 + (int)draw(key, MOST_THREADS);
+        t.reduce = draw(key, 4) ? HISS_REDUCE_TREE : HISS_REDUCE_MPI;
+        draw_buckets(&t, key);
+        if (draw(key, 2)) {
+            hiss_partition(t.lanes, size, lane_offsets);
+        } else {
+            draw_offsets(key, t.lanes, size, lane_offsets);
+        }
+        run(&t, key, 4, draw(key, 2), lane_offsets);
+    }
+}
+
+/* Buckets of several slices, uneven lanes. */
+static void large_trial(hiss_comm *comm, uint64_t *key) {
+    int size = hiss_comm_size(comm);
+    trial t = {.comm = comm, .lanes = size + 1, .count = 1400003, .buckets = 2, .threads = 2};
+    int64_t lane_offsets[65];
+    t.offsets[1] = 1300001;
+    t.offsets[2] = t.count;
+    hiss_partition(t.lanes, size, lane_offsets);
+    run(&t, key, 1, true, lane_offsets);
+}
+
+/* All lanes on the last rank. */
+static void empty_ranks_trial(hiss_comm *comm, uint64_t *key) {
+    trial t = {.comm = comm, .lanes = 5, .count = 500, .threads = 2};
+    int64_t lane_offsets[65] = {0};
+    lane_offsets[hiss_comm_size(comm)] = t.lanes;
+    draw_buckets(&t, key);
+    run(&t, key, 3, true, lane_offsets);
+}
+
+static void different_arguments_are_refused(hiss_comm *comm) {
+    int size = hiss_comm_size(comm), last = hiss_comm_rank(comm) == size - 1;
+    int64_t lane_offsets[65], bucket_offsets[3] = {0, 10 + last, 100};
+    hiss_partition(20, size, lane_offsets);
+    hiss_reducer_options options = {.comm = comm,
+                                    .lanes = 20,
+                                    .lane_offsets = lane_offsets,
+                                    .count = 100,
+                                    .buckets = 2,
+                                    .bucket_offsets = bucket_offsets,
+                                    .threads = 1};
+    hiss_reducer *reducer;
+    hiss_error err = {0};
+    hiss_status status = hiss_reducer_create(&options, &reducer, &err);
+    CHECK(status == (size == 1 ? HISS_OK : HISS_EINTERNAL));
+    CHECK((reducer != NULL) == (size == 1) && (err.text[0] != 0) == (size > 1));
+    hiss_reducer_destroy(reducer);
+}
+
+int main(int argc, char **argv) {
+    hiss_comm *comm;
+    hiss_error err;
+    if (hiss_comm_open(&argc, &argv, &comm, &err) != HISS_OK) {
+        return 1;
+    }
+    uint64_t key = argc > 1 ? strtoull(argv[1], NULL, 10) : 1;
+    random_trials(comm, &key, 25);
+    large_trial(comm, &key);
+    empty_ranks_trial(comm, &key);
+    different_arguments_are_refused(comm);
+    return finish_test(comm);
+}

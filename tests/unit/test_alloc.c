@@ -1,0 +1,206 @@
+/* Counted allocation and arenas. */
+#include "hiss/alloc.h"
+
+#include <pthread.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+static void assert_fresh(const char *memory, size_t bytes) {
+    assert_non_null(memory);
+    assert_int_equal((uintptr_t)memory % 64, 0);
+    for (size_t i = 0; i < bytes; i++) {
+        assert_int_equal(memory[i], 0);
+    }
+}
+
+static void test_zeroed_aligned_counted(void **state) {
+    (void)state;
+    enum { COUNT = 300 };
+    char *memory[COUNT];
+    for (int round = 0; round < 2; round++) { /* the second round gets used memory */
+        for (int i = 0; i < COUNT; i++) {
+            memory[i] = hiss_alloc((size_t)i);
+            assert_int_equal(hiss_alloc_live(), i + 1);
+            assert_fresh(memory[i], (size_t)i);
+            memset(memory[i], 0xff, (size_t)i);
+        }
+        for (int i = 0; i < COUNT; i++) {
+            hiss_free(memory[i]);
+        }
+        assert_int_equal(hiss_alloc_live(), 0);
+    }
+    hiss_free(NULL);
+    assert_int_equal(hiss_alloc_live(), 0);
+    double *x = hiss_new(double, 1000);
+    assert_true(x[999] == 0);
+    hiss_free(x);
+}
+
+static void *churn(void *unused) {
+    (void)unused;
+    for (int i = 0; i < 2000; i++) {
+        hiss_free(hiss_alloc(100));
+    }
+    return hiss_alloc(1);
+}
+
+static void test_threads(void **state) {
+    (void)state;
+    enum { THREADS = 4 };
+    pthread_t thread[THREADS];
+    for (int i = 0; i < THREADS; i++) {
+        assert_int_equal(pthread_create(&thread[i], NULL, churn, NULL), 0);
+    }
+    void *memory[THREADS];
+    for (int i = 0; i < THREADS; i++) {
+        pthread_join(thread[i], &memory[i]);
+    }
+    assert_int_equal(hiss_alloc_live(), THREADS);
+    for (int i = 0; i < THREADS; i++) {
+        hiss_free(memory[i]);
+    }
+    assert_int_equal(hiss_alloc_live(), 0);
+}
+
+/* Let a refused allocation come back as NULL under the address sanitizer, as it does without. */
+const char *__asan_default_options(void);
+const char *__asan_default_options(void) {
+    return "allocator_may_return_null=1";
+}
+
+static void alloc_too_much(void) {
+    hiss_alloc(SIZE_MAX);
+}
+
+static void alloc_far_too_much(void) {
+    hiss_alloc(SIZE_MAX - 200);
+}
+
+static hiss_arena *volatile last_arena; /* reachable when the process ends */
+
+static void arena_too_much(void) {
+    last_arena = hiss_arena_create();
+    hiss_arena_alloc(last_arena, SIZE_MAX);
+}
+
+static void arena_far_too_much(void) {
+    last_arena = hiss_arena_create();
+    hiss_arena_alloc(last_arena, SIZE_MAX / 2 + 2);
+}
+
+static void alloc_while_sealed(void) {
+    hiss_alloc_seal(true);
+    hiss_alloc(1);
+}
+
+/* Run body in a child, its stderr into text; returns its wait status. */
+static int run_child(void (*body)(void), char *text, size_t size) {
+    int channel[2], status = -1;
+    assert_int_equal(pipe(channel), 0);
+    pid_t child = fork();
+    if (child == 0) {
+        dup2(channel[1], STDERR_FILENO);
+        signal(SIGABRT, SIG_DFL);
+        body();
+        _exit(0);
+    }
+    close(channel[1]);
+    size_t length = 0;
+    for (ssize_t got; length < size - 1 && (got = read(channel[0], text + length, size - 1 - length)) > 0;) {
+        length += (size_t)got;
+    }
+    text[length] = '\0';
+    close(channel[0]);
+    waitpid(child, &status, 0);
+    return status;
+}
+
+static void test_out_of_memory(void **state) {
+    (void)state;
+    void (*body[])(void) = {alloc_too_much, alloc_far_too_much, arena_too_much, arena_far_too_much};
+    for (int i = 0; i < 4; i++) {
+        char text[2000];
+        int status = run_child(body[i], text, sizeof text);
+        assert_true(WIFEXITED(status));
+        assert_int_equal(WEXITSTATUS(status), 70);
+        assert_non_null(strstr(text, "hiss: error: out of memory: could not get "));
+    }
+}
+
+static void test_seal(void **state) {
+    (void)state;
+    char text[2000];
+    int status = run_child(alloc_while_sealed, text, sizeof text);
+    assert_true(WIFSIGNALED(status) && WTERMSIG(status) == SIGABRT);
+    assert_non_null(strstr(text, "allocation inside the training loop"));
+
+    pthread_t thread;
+    void *memory;
+    hiss_alloc_seal(true); /* of this thread only */
+    pthread_create(&thread, NULL, churn, NULL);
+    pthread_join(thread, &memory);
+    hiss_free(memory);
+    hiss_alloc_seal(false);
+    hiss_free(hiss_alloc(1));
+    assert_int_equal(hiss_alloc_live(), 0);
+}
+
+static void test_arena(void **state) {
+    (void)state;
+    enum { COUNT = 2000 };
+    unsigned char *memory[COUNT];
+    hiss_arena *arena = hiss_arena_create();
+    for (int i = 0; i < COUNT; i++) {
+        memory[i] = hiss_arena_alloc(arena, (size_t)i);
+        assert_fresh((char *)memory[i], (size_t)i);
+        memset(memory[i], i % 251 + 1, (size_t)i);
+    }
+    for (int i = 0; i < COUNT; i++) { /* nobody wrote into another's memory */
+        for (int k = 0; k < i; k++) {
+            assert_int_equal(memory[i][k], i % 251 + 1);
+        }
+    }
+    assert_fresh(hiss_arena_alloc(arena, 5000000), 5000000);
+    assert_true(hiss_alloc_live() < 16);
+    hiss_arena_destroy(arena);
+    assert_int_equal(hiss_alloc_live(), 0);
+    hiss_arena_destroy(NULL);
+    hiss_arena_destroy(hiss_arena_create());
+    assert_int_equal(hiss_alloc_live(), 0);
+}
+
+static void test_arena_texts(void **state) {
+    (void)state;
+    hiss_arena *arena = hiss_arena_create();
+    char source[] = "some text";
+    char *copy = hiss_arena_text(arena, source);
+    assert_ptr_not_equal(copy, source);
+    source[0] = 'x';
+    assert_string_equal(copy, "some text");
+    assert_string_equal(hiss_arena_text(arena, ""), "");
+    assert_null(hiss_arena_text(arena, NULL));
+    assert_string_equal(hiss_arena_format(arena, "%s-%d", "step", 12), "step-12");
+    char *wide = hiss_arena_format(arena, "%*d", 40000, 7);
+    assert_int_equal(strlen(wide), 40000);
+    assert_int_equal(wide[39999], '7');
+    hiss_arena_destroy(arena);
+    assert_int_equal(hiss_alloc_live(), 0);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_zeroed_aligned_counted),
+        cmocka_unit_test(test_threads),
+        cmocka_unit_test(test_out_of_memory),
+        cmocka_unit_test(test_seal),
+        cmocka_unit_test(test_arena),
+        cmocka_unit_test(test_arena_texts),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

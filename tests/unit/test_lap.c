@@ -1,0 +1,554 @@
+/* Assignment solvers: exhaustive optima, dual certificates, invariances, ties, bad input. */
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "hiss/alloc.h"
+#include "hiss/assign.h"
+
+enum { KINDS = 10, CANARY = 64 };
+
+/* SplitMix64: a generator of our own, so that a fault of the library's cannot hide here. */
+static uint64_t next_word(uint64_t *state) {
+    uint64_t z = (*state += 0x9E3779B97F4A7C15u);
+    z = (z ^ (z >> 30)) * 0xBF58476D1CE4E5B9u;
+    z = (z ^ (z >> 27)) * 0x94D049BB133111EBu;
+    return z ^ (z >> 31);
+}
+
+static double uniform(uint64_t *state) {
+    return (double)(next_word(state) >> 11) * 0x1p-53;
+}
+
+static float normal(uint64_t *state) {
+    double sum = 0;
+    for (int k = 0; k < 12; k++) {
+        sum += uniform(state);
+    }
+    return (float)(sum - 6);
+}
+
+static void shuffle(int64_t n, int32_t *p, uint64_t *state) {
+    for (int64_t i = 0; i < n; i++) {
+        p[i] = (int32_t)i;
+    }
+    for (int64_t i = n - 1; i > 0; i--) {
+        int64_t k = (int64_t)(next_word(state) % (uint64_t)(i + 1));
+        int32_t t = p[i];
+        p[i] = p[k];
+        p[k] = t;
+    }
+}
+
+/* rows[n, d]: centre[which] + spread * noise, scaled to unit length. */
+static void unit_rows(int64_t n, int64_t d, int64_t ncentres, float spread, float *rows, uint64_t *state) {
+    float *centre = hiss_new(float, (ncentres ? ncentres : 1) * d);
+    for (int64_t k = 0; k < ncentres * d; k++) {
+        centre[k] = normal(state) / sqrtf((float)d);
+    }
+    for (int64_t i = 0; i < n; i++) {
+        const float *c = centre + (ncentres ? (int64_t)(next_word(state) % (uint64_t)ncentres) : 0) * d;
+        double norm = 0;
+        for (int64_t k = 0; k < d; k++) {
+            rows[i * d + k] = c[k] + spread * normal(state) / sqrtf((float)d);
+            norm += (double)rows[i * d + k] * (double)rows[i * d + k];
+        }
+        for (int64_t k = 0; k < d; k++) {
+            rows[i * d + k] /= (float)sqrt(norm);
+        }
+    }
+    hiss_free(centre);
+}
+
+/* Cosines of n features with n random targets: features random (0 centres), clustered or collapsed (1 centre). */
+static void fill_cosines(int64_t n, int64_t ld, int64_t d, int64_t ncentres, float spread, float *score,
+                         uint64_t *state) {
+    float *z = hiss_new(float, n *d), *c = hiss_new(float, n *d), *transposed = hiss_new(float, n *d);
+    unit_rows(n, d, ncentres, spread, z, state);
+    unit_rows(n, d, 0, 1, c, state);
+    for (int64_t j = 0; j < n; j++) {
+        for (int64_t k = 0; k < d; k++) {
+            transposed[k * n + j] = c[j * d + k];
+        }
+    }
+    for (int64_t i = 0; i < n; i++) {
+        memset(score + i * ld, 0, (size_t)n * sizeof *score);
+        for (int64_t k = 0; k < d; k++) {
+            for (int64_t j = 0; j < n; j++) {
+                score[i * ld + j] += z[i * d + k] * transposed[k * n + j];
+            }
+        }
+    }
+    hiss_free(z);
+    hiss_free(c);
+    hiss_free(transposed);
+}
+
+static const char *const kind_name[KINDS] = {"random",    "tied",     "constant", "rank one", "clustered",
+                                             "collapsed", "negative", "huge",     "ragged",   "offset"};
+
+/* A hiss_lap whose score the caller frees; what lies between n and ld must not matter. */
+static hiss_lap make(int kind, int64_t n, int64_t ld, uint64_t *state) {
+    float *score = hiss_new(float, n *ld), *a = hiss_new(float, n), *b = hiss_new(float, n);
+    for (int64_t i = 0; i < n; i++) {
+        a[i] = normal(state);
+        b[i] = normal(state);
+    }
+    if (kind == 4 || kind == 5) {
+        fill_cosines(n, ld, 8, kind == 4 ? 12 : 1, kind == 4 ? 0.5f : 0.3f, score, state);
+    }
+    for (int64_t i = 0; i < n; i++) {
+        for (int64_t j = 0; j < n; j++) {
+            float *s = score + i * ld + j;
+            switch (kind) {
+            case 0:
+                *s = normal(state);
+                break;
+            case 1:
+                *s = (float)(next_word(state) % 3);
+                break;
+            case 2:
+                *s = 0.7f;
+                break;
+            case 3:
+                *s = a[i] * b[j];
+                break;
+            case 6:
+                *s = -5 - fabsf(normal(state));
+                break;
+            case 7:
+                *s = 1e38f * (float)(uniform(state) * 6 - 3);
+                break;
+            case 8:
+                *s = normal(state) * powf(10, (float)(next_word(state) % 61) - 30);
+                break;
+            case 9:
+                *s = 1e7f * b[j] + 1e6f * a[i] + normal(state);
+                break;
+            default:
+                break;
+            }
+        }
+        for (int64_t j = n; j < ld; j++) {
+            score[i * ld + j] = NAN;
+        }
+    }
+    hiss_free(a);
+    hiss_free(b);
+    return (hiss_lap){n, score, ld};
+}
+
+static double magnitude(const hiss_lap *lap) {
+    double most = 0;
+    for (int64_t i = 0; i < lap->n; i++) {
+        for (int64_t j = 0; j < lap->n; j++) {
+            most = fmax(most, fabs((double)lap->score[i * lap->ld + j]));
+        }
+    }
+    return most;
+}
+
+/* Solve in a dirty workspace of exactly the stated size. */
+static hiss_lap_report solve(const char *name, const hiss_lap *lap, int32_t *column_of_row, double *u, double *v) {
+    const hiss_lap_solver *solver = hiss_lap_solver_named(name);
+    size_t bytes = (size_t)solver->work_bytes(lap->n);
+    unsigned char *work = hiss_alloc(bytes + CANARY);
+    memset(work, 0xA5, bytes + CANARY);
+    hiss_lap_report report;
+    hiss_error err = {0};
+    assert_int_equal(solver->solve(lap, column_of_row, u, v, work, &report, &err), HISS_OK);
+    for (int k = 0; k < CANARY; k++) {
+        assert_int_equal(work[bytes + (size_t)k], 0xA5);
+    }
+    hiss_free(work);
+    return report;
+}
+
+static void assert_certified(const hiss_lap *lap, const int32_t *column_of_row, const double *u, const double *v,
+                             const char *what) {
+    hiss_lap_certificate c = hiss_lap_certify(lap, column_of_row, u, v);
+    double tolerance = 1e-12 * (double)lap->n * magnitude(lap);
+    if (!c.is_permutation || !(fabs(c.gap) <= tolerance) || !(c.worst_violation <= tolerance)) {
+        fail_msg("%s, n = %d: permutation %d, gap %g, violation %g, tolerance %g", what, (int)lap->n,
+                 (int)c.is_permutation, c.gap, c.worst_violation, tolerance);
+    }
+}
+
+/* Exact optimum over all n! assignments: best[set] = best total of the first |set| rows on the columns of set. */
+static double exhaustive(const hiss_lap *lap) {
+    int64_t n = lap->n, sets = (int64_t)1 << n;
+    double *best = hiss_new(double, sets);
+    for (int64_t set = 1; set < sets; set++) {
+        int64_t row = __builtin_popcountll((unsigned long long)set) - 1;
+        best[set] = -INFINITY;
+        for (int64_t j = 0; j < n; j++) {
+            if (set >> j & 1) {
+                best[set] = fmax(best[set], best[set & ~((int64_t)1 << j)] + (double)lap->score[row * lap->ld + j]);
+            }
+        }
+    }
+    double result = best[sets - 1];
+    hiss_free(best);
+    return result;
+}
+
+static void lapjv_finds_the_exhaustive_optimum(void **unused) {
+    (void)unused;
+    uint64_t state = 1;
+    for (int trial = 0; trial < 1500; trial++) {
+        int64_t n = 1 + trial % 9, ld = n + (int64_t)(next_word(&state) % 4);
+        hiss_lap lap = make(trial / 9 % KINDS, n, ld, &state);
+        int32_t answer[9], start[9];
+        double u[9], v[9];
+        shuffle(n, start, &state);
+        memcpy(answer, start, sizeof answer);
+        hiss_lap_report report = solve("lapjv", &lap, answer, u, v);
+        double optimum = exhaustive(&lap), tolerance = 1e-14 * (double)n * magnitude(&lap);
+        if (!(fabs(report.total - optimum) <= tolerance)) {
+            fail_msg("%s, n = %d: total %.17g, optimum %.17g", kind_name[trial / 9 % KINDS], (int)n, report.total,
+                     optimum);
+        }
+        assert_true(report.total >= report.before);
+        assert_true(fabs(report.dual - optimum) <= 10 * tolerance);
+        assert_certified(&lap, answer, u, v, kind_name[trial / 9 % KINDS]);
+        if (report.total == report.before) {
+            assert_memory_equal(answer, start, (size_t)n * sizeof *answer);
+        }
+        hiss_free((void *)(uintptr_t)lap.score);
+    }
+}
+
+static void lapjv_is_certified_and_repeatable(void **unused) {
+    (void)unused;
+    static const int64_t sizes[] = {31, 32, 33, 64, 100, 257, 500};
+    uint64_t state = 2;
+    for (int kind = 0; kind < KINDS; kind++) {
+        for (size_t k = 0; k < sizeof sizes / sizeof *sizes; k++) {
+            int64_t n = sizes[k];
+            hiss_lap lap = make(kind, n, n + 5, &state);
+            int32_t *answer = hiss_new(int32_t, 3 * n), *again = answer + n, *start = answer + 2 * n;
+            double *u = hiss_new(double, n), *v = hiss_new(double, n);
+            shuffle(n, start, &state);
+            memcpy(answer, start, (size_t)n * sizeof *answer);
+            memcpy(again, start, (size_t)n * sizeof *answer);
+            hiss_lap_report report = solve("lapjv", &lap, answer, u, v);
+            assert_certified(&lap, answer, u, v, kind_name[kind]);
+            assert_true(report.total == hiss_lap_certify(&lap, answer, u, v).total);
+            assert_true(report.before == hiss_lap_certify(&lap, start, u, v).total);
+            assert_true(report.total >= report.before);
+            hiss_lap_report second = solve("lapjv", &lap, again, NULL, NULL);
+            assert_memory_equal(answer, again, (size_t)n * sizeof *answer);
+            assert_memory_equal(&report, &second, sizeof report);
+            hiss_free((void *)(uintptr_t)lap.score);
+            hiss_free(answer);
+            hiss_free(u);
+            hiss_free(v);
+        }
+    }
+}
+
+/* -1e30 and less for pairs that must not be: the rest is solved as exactly as without them. */
+static void forbidden_pairs_cost_no_precision(void **unused) {
+    (void)unused;
+    uint64_t state = 10;
+    for (int trial = 0; trial < 200; trial++) {
+        int64_t n = trial < 190 ? 2 + trial % 8 : 300;
+        const float forbidden = trial % 2 ? -1e30f : -3e38f;
+        hiss_lap lap = make(0, n, n, &state);
+        float *score = (float *)(uintptr_t)lap.score;
+        int32_t *answer = hiss_new(int32_t, n), *feasible = hiss_new(int32_t, n);
+        double *u = hiss_new(double, n), *v = hiss_new(double, n);
+        shuffle(n, feasible, &state);
+        for (int64_t i = 0; i < n; i++) {
+            for (int64_t j = 0; j < n; j++) {
+                if (feasible[i] != j && uniform(&state) < (n < 10 ? 0.5 : 0.95)) {
+                    score[i * n + j] = forbidden;
+                }
+            }
+        }
+        shuffle(n, answer, &state);
+        hiss_lap_report report = solve("lapjv", &lap, answer, u, v);
+        hiss_lap_certificate c = hiss_lap_certify(&lap, answer, u, v);
+        if (!(c.total > -1e6 && fabs(c.gap) <= 1e-9 && c.worst_violation <= 1e-9)) {
+            fail_msg("trial %d, n = %d: total %g, gap %g, violation %g", trial, (int)n, c.total, c.gap,
+                     c.worst_violation);
+        }
+        if (n < 10) {
+            assert_true(fabs(report.total - exhaustive(&lap)) <= 1e-9);
+        }
+        hiss_free(score);
+        hiss_free(answer);
+        hiss_free(feasible);
+        hiss_free(u);
+        hiss_free(v);
+    }
+}
+
+static void large_problems_are_certified(void **unused) {
+    (void)unused;
+    static const int kinds[] = {0, 1, 2, 4, 5};
+    uint64_t state = 3;
+    for (int k = 0; k < 5; k++) {
+        int64_t n = 2048;
+        hiss_lap lap = make(kinds[k], n, n, &state);
+        int32_t *answer = hiss_new(int32_t, n);
+        double *u = hiss_new(double, n), *v = hiss_new(double, n);
+        shuffle(n, answer, &state);
+        hiss_lap_report report = solve("lapjv", &lap, answer, u, v);
+        assert_certified(&lap, answer, u, v, kind_name[kinds[k]]);
+        assert_true(report.iterations < 100 * n);
+        hiss_free((void *)(uintptr_t)lap.score);
+        hiss_free(answer);
+        hiss_free(u);
+        hiss_free(v);
+    }
+}
+
+/* Mean cosine of a best match of independent random features: figures measured with another solver. */
+static void chance_level_is_as_published(void **unused) {
+    (void)unused;
+    static const struct {
+        int64_t n, d;
+        double cosine;
+    } known[] = {{256, 32, 0.450}, {1024, 32, 0.522}, {64, 2048, 0.0475}, {256, 2048, 0.0583}};
+    uint64_t state = 4;
+    for (int k = 0; k < 4; k++) {
+        int64_t n = known[k].n;
+        float *score = hiss_new(float, n *n);
+        int32_t *answer = hiss_new(int32_t, n);
+        fill_cosines(n, n, known[k].d, 0, 1, score, &state);
+        shuffle(n, answer, &state);
+        hiss_lap_report report = solve("lapjv", &(hiss_lap){n, score, n}, answer, NULL, NULL);
+        double cosine = report.total / (double)n;
+        if (!(fabs(cosine - known[k].cosine) <= 0.03 * known[k].cosine)) {
+            fail_msg("n = %d, d = %d: mean cosine %g, expected %g", (int)n, (int)known[k].d, cosine, known[k].cosine);
+        }
+        hiss_free(score);
+        hiss_free(answer);
+    }
+}
+
+/* Shifts that are exact in float move every total alike. */
+static void shifts_keep_the_optimum(void **unused) {
+    (void)unused;
+    enum { N = 120 };
+    uint64_t state = 5;
+    float *score = hiss_new(float, N *N), *shifted = hiss_new(float, N *N);
+    double sum = 0;
+    int32_t answer[N], other[N];
+    float row[N], column[N];
+    for (int i = 0; i < N; i++) {
+        row[i] = (float)(next_word(&state) % 1000);
+        column[i] = (float)(next_word(&state) % 1000);
+        sum += (double)row[i] + (double)column[i];
+    }
+    for (int i = 0; i < N; i++) {
+        for (int j = 0; j < N; j++) {
+            score[i * N + j] = (float)(next_word(&state) % 8192) / 4096;
+            shifted[i * N + j] = score[i * N + j] + row[i] + column[j];
+        }
+    }
+    shuffle(N, answer, &state);
+    memcpy(other, answer, sizeof answer);
+    hiss_lap plain = {N, score, N}, moved = {N, shifted, N};
+    double u[N], v[N];
+    hiss_lap_report a = solve("lapjv", &plain, answer, u, v), b = solve("lapjv", &moved, other, NULL, NULL);
+    assert_true(a.total + sum == b.total);
+    assert_certified(&plain, other, u, v, "shifted");
+    hiss_free(score);
+    hiss_free(shifted);
+}
+
+static void permuting_rows_and_columns_permutes_the_answer(void **unused) {
+    (void)unused;
+    enum { N = 150 };
+    uint64_t state = 6;
+    for (int kind = 0; kind < 6; kind += 5) {
+        hiss_lap lap = make(kind, N, N, &state);
+        float *permuted = hiss_new(float, N *N);
+        int32_t p[N], q[N], answer[N], other[N];
+        shuffle(N, p, &state);
+        shuffle(N, q, &state);
+        for (int i = 0; i < N; i++) {
+            for (int j = 0; j < N; j++) {
+                permuted[p[i] * N + q[j]] = lap.score[i * N + j];
+            }
+        }
+        shuffle(N, answer, &state);
+        shuffle(N, other, &state);
+        solve("lapjv", &lap, answer, NULL, NULL);
+        solve("lapjv", &(hiss_lap){N, permuted, N}, other, NULL, NULL);
+        for (int i = 0; i < N; i++) {
+            assert_int_equal(other[p[i]], q[answer[i]]);
+        }
+        hiss_free((void *)(uintptr_t)lap.score);
+        hiss_free(permuted);
+    }
+}
+
+static void ties_keep_the_assignment_passed_in(void **unused) {
+    (void)unused;
+    enum { N = 90 };
+    uint64_t state = 7;
+    int32_t start[N], answer[N], reversed[N];
+    for (int s = 0; hiss_lap_solvers()[s]; s++) {
+        hiss_lap constant = make(2, N, N, &state);
+        shuffle(N, start, &state);
+        memcpy(answer, start, sizeof answer);
+        hiss_lap_report report = solve(hiss_lap_solvers()[s]->name, &constant, answer, NULL, NULL);
+        assert_memory_equal(answer, start, sizeof answer);
+        assert_true(report.total == report.before);
+        hiss_free((void *)(uintptr_t)constant.score);
+    }
+    /* Two different optima of one tied problem, the second by solving it upside down: each is kept. */
+    hiss_lap tied = make(1, N, N, &state);
+    float *upside_down = hiss_new(float, N *N);
+    for (int i = 0; i < N; i++) {
+        memcpy(upside_down + i * N, tied.score + (N - 1 - i) * N, N * sizeof *upside_down);
+    }
+    shuffle(N, start, &state);
+    memcpy(answer, start, sizeof answer);
+    memcpy(reversed, start, sizeof answer);
+    solve("lapjv", &tied, answer, NULL, NULL);
+    solve("lapjv", &(hiss_lap){N, upside_down, N}, reversed, NULL, NULL);
+    for (int i = 0; i < N; i++) {
+        start[i] = reversed[N - 1 - i];
+    }
+    assert_memory_not_equal(start, answer, sizeof answer);
+    memcpy(reversed, answer, sizeof answer);
+    solve("lapjv", &tied, reversed, NULL, NULL);
+    assert_memory_equal(reversed, answer, sizeof answer);
+    memcpy(reversed, start, sizeof answer);
+    solve("lapjv", &tied, reversed, NULL, NULL);
+    assert_memory_equal(reversed, start, sizeof answer);
+    hiss_free((void *)(uintptr_t)tied.score);
+    hiss_free(upside_down);
+}
+
+/* The definition, read literally. */
+static void naive_greedy(const hiss_lap *lap, int32_t *column_of_row) {
+    bool taken[64] = {false};
+    for (int64_t i = 0; i < lap->n; i++) {
+        column_of_row[i] = -1;
+    }
+    for (int64_t step = 0; step < lap->n; step++) {
+        int64_t row = -1, column = -1;
+        for (int64_t i = 0; i < lap->n; i++) {
+            for (int64_t j = 0; j < lap->n && column_of_row[i] < 0; j++) {
+                if (!taken[j] && (row < 0 || lap->score[i * lap->ld + j] > lap->score[row * lap->ld + column])) {
+                    row = i;
+                    column = j;
+                }
+            }
+        }
+        column_of_row[row] = (int32_t)column;
+        taken[column] = true;
+    }
+}
+
+static void greedy_is_greedy_and_between_input_and_optimum(void **unused) {
+    (void)unused;
+    uint64_t state = 8;
+    for (int trial = 0; trial < 400; trial++) {
+        int64_t n = 1 + trial % 40;
+        hiss_lap lap = make(trial % KINDS, n, n + 1, &state);
+        int32_t start[64], answer[64], best[64], naive[64];
+        double u[64], v[64];
+        shuffle(n, start, &state);
+        memcpy(answer, start, sizeof answer);
+        memcpy(best, start, sizeof best);
+        hiss_lap_report greedy = solve("greedy", &lap, answer, u, v);
+        assert_true(isnan(greedy.dual) && isnan(u[n - 1]) && isnan(v[n - 1]));
+        hiss_lap_report optimal = solve("lapjv", &lap, best, u, v);
+        assert_true(greedy.total >= greedy.before);
+        assert_true(greedy.total <= optimal.total + 1e-14 * (double)n * magnitude(&lap));
+        assert_true(hiss_lap_certify(&lap, answer, u, v).is_permutation);
+        naive_greedy(&lap, naive);
+        assert_memory_equal(answer, greedy.total > greedy.before ? naive : start, (size_t)n * sizeof *answer);
+        hiss_free((void *)(uintptr_t)lap.score);
+    }
+}
+
+static void certificate_refuses_what_is_wrong(void **unused) {
+    (void)unused;
+    const float score[4] = {3, 1, 1, 3};
+    hiss_lap lap = {2, score, 2};
+    const double u[2] = {3, 3}, v[2] = {0, 0}, low[2] = {2.5, 3};
+    const int32_t best[2] = {0, 1}, worse[2] = {1, 0}, twice[2] = {1, 1}, outside[2] = {0, 2};
+    hiss_lap_certificate c = hiss_lap_certify(&lap, best, u, v);
+    assert_true(c.is_permutation && c.gap == 0 && c.worst_violation == 0 && c.total == 6 && c.dual == 6);
+    assert_true(hiss_lap_certify(&lap, worse, u, v).gap == 4);
+    assert_true(hiss_lap_certify(&lap, best, low, v).worst_violation == 0.5);
+    assert_false(hiss_lap_certify(&lap, twice, u, v).is_permutation);
+    assert_false(hiss_lap_certify(&lap, outside, u, v).is_permutation);
+    assert_true(isnan(hiss_lap_certify(&lap, twice, u, v).gap));
+}
+
+static void bad_input_is_named_and_changes_nothing(void **unused) {
+    (void)unused;
+    enum { N = 40 };
+    static const float bad[] = {NAN, INFINITY, -INFINITY};
+    uint64_t state = 9;
+    for (int s = 0; hiss_lap_solvers()[s]; s++) {
+        const hiss_lap_solver *solver = hiss_lap_solvers()[s];
+        void *work = hiss_alloc((size_t)solver->work_bytes(N));
+        int32_t answer[N], start[N];
+        hiss_error err;
+        shuffle(N, start, &state);
+        memcpy(answer, start, sizeof start);
+        for (int k = 0; k < 3; k++) {
+            hiss_lap lap = make(0, N, N, &state);
+            float *score = (float *)(uintptr_t)lap.score;
+            score[33 * N + 7] = bad[k];
+            score[35 * N + 2] = bad[k];
+            assert_int_equal(solver->solve(&lap, answer, NULL, NULL, work, NULL, &err), HISS_EUSER);
+            assert_non_null(strstr(err.text, "row 33, column 7"));
+            hiss_free(score);
+        }
+        const float one = 1;
+        assert_int_equal(solver->solve(&(hiss_lap){0, &one, 1}, answer, NULL, NULL, work, NULL, &err), HISS_EUSER);
+        assert_int_equal(solver->solve(&(hiss_lap){32769, &one, 32769}, answer, NULL, NULL, work, NULL, &err),
+                         HISS_EUSER);
+        assert_non_null(strstr(err.text, "32769"));
+        assert_memory_equal(answer, start, sizeof start);
+        hiss_free(work);
+    }
+}
+
+static void solvers_are_found_by_name(void **unused) {
+    (void)unused;
+    assert_ptr_equal(hiss_lap_solver_named("lapjv"), hiss_lap_solvers()[0]);
+    assert_ptr_equal(hiss_lap_solver_named("greedy"), hiss_lap_solvers()[1]);
+    assert_null(hiss_lap_solver_named("simplex"));
+    assert_null(hiss_lap_solvers()[2]);
+}
+
+static int no_leaks(void **unused) {
+    (void)unused;
+    return hiss_alloc_live() == 0 ? 0 : -1;
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(lapjv_finds_the_exhaustive_optimum),
+        cmocka_unit_test(lapjv_is_certified_and_repeatable),
+        cmocka_unit_test(forbidden_pairs_cost_no_precision),
+        cmocka_unit_test(large_problems_are_certified),
+        cmocka_unit_test(chance_level_is_as_published),
+        cmocka_unit_test(shifts_keep_the_optimum),
+        cmocka_unit_test(permuting_rows_and_columns_permutes_the_answer),
+        cmocka_unit_test(ties_keep_the_assignment_passed_in),
+        cmocka_unit_test(greedy_is_greedy_and_between_input_and_optimum),
+        cmocka_unit_test(certificate_refuses_what_is_wrong),
+        cmocka_unit_test(bad_input_is_named_and_changes_nothing),
+        cmocka_unit_test(solvers_are_found_by_name),
+    };
+    return cmocka_run_group_tests(tests, NULL, no_leaks);
+}

@@ -1,0 +1,267 @@
+/* Optimisers and schedules: double references, values of PyTorch, ranges cut anywhere, closed forms of schedules. */
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "hiss/optim.h"
+
+enum { N = 1003, STEPS = 6 };
+
+static float *fill(float *out, unsigned seed, float size) {
+    for (int k = 0; k < N; k++) {
+        seed = seed * 1664525u + 1013904223u;
+        out[k] = size * ((float)(seed >> 8) / 8388608.0f - 1);
+    }
+    return out;
+}
+
+static const hiss_optim_options kinds[] = {
+    {.method = HISS_SGD},
+    {.method = HISS_SGD, .weight_decay = 0.01},
+    {.method = HISS_SGD, .weight_decay = 0.01, .momentum = 0.9},
+    {.method = HISS_SGD, .weight_decay = 0.01, .momentum = 0.9, .nesterov = true},
+    {.method = HISS_ADAM, .beta1 = 0.9, .beta2 = 0.999, .epsilon = 1e-8},
+    {.method = HISS_ADAM, .beta1 = 0.5, .beta2 = 0.99, .epsilon = 1e-3, .weight_decay = 0.05},
+};
+enum { KINDS = sizeof kinds / sizeof *kinds };
+static const double kind_rate[KINDS] = {0.1, 0.1, 0.1, 0.1, 0.01, 0.01};
+
+/* One element, one update, in double and from the textbook. */
+static void reference(const hiss_optim_options *o, double rate, int t, bool decay, double g, double *p, double *a,
+                      double *b) {
+    g += decay ? o->weight_decay * *p : 0;
+    if (o->method == HISS_SGD) {
+        *a = o->momentum * *a + g;
+        *p -= rate * (o->nesterov ? g + o->momentum * *a : *a);
+        return;
+    }
+    *a = o->beta1 * *a + (1 - o->beta1) * g;
+    *b = o->beta2 * *b + (1 - o->beta2) * g * g;
+    double first = *a / (1 - pow(o->beta1, t)), second = *b / (1 - pow(o->beta2, t));
+    *p -= rate * first / (sqrt(second) + o->epsilon);
+}
+
+static void updates_follow_the_double_reference(void **unused) {
+    (void)unused;
+    static float p[N], start[N], g[N], a[N], b[N];
+    fill(start, 1, 2);
+    for (int kind = 0; kind < KINDS; kind++) {
+        for (int decay = 0; decay < 2; decay++) {
+            static double q[N], qa[N], qb[N];
+            memcpy(p, start, sizeof p);
+            memset(a, 0, sizeof a);
+            memset(b, 0, sizeof b);
+            for (int k = 0; k < N; k++) {
+                q[k] = (double)start[k];
+                qa[k] = qb[k] = 0;
+            }
+            for (int t = 1; t <= STEPS; t++) {
+                double rate = kind_rate[kind] / t;
+                fill(g, 100 + (unsigned)t, 8);
+                hiss_optim_update(&kinds[kind], rate, t, decay, N, g, 0.125f, p, (float *const[]){a, b});
+                for (int k = 0; k < N; k++) {
+                    reference(&kinds[kind], rate, t, decay, 0.125 * (double)g[k], &q[k], &qa[k], &qb[k]);
+                }
+            }
+            int states = hiss_optim_states(&kinds[kind]);
+            for (int k = 0; k < N; k++) {
+                assert_true(fabs((double)p[k] - q[k]) <= 2e-6 * fmax(1, fabs(q[k])));
+                assert_true(states < 1 || fabs((double)a[k] - qa[k]) <= 2e-6);
+                assert_true(states < 2 || fabs((double)b[k] - qb[k]) <= 2e-6);
+            }
+        }
+    }
+}
+
+/* Made with PyTorch 1.13: p = tensor(start); per step p.grad = tensor(gradient[t]); optimiser.step(), printed with
+ * %.9g. SGD(lr=0.1), SGD(lr=0.1, weight_decay=0.01), the same with momentum=0.9, the same with nesterov=True,
+ * Adam(lr=0.01), Adam(lr=0.01, betas=(0.5, 0.99), eps=1e-3, weight_decay=0.05). */
+static void updates_give_the_values_of_pytorch(void **unused) {
+    (void)unused;
+    static const float start[4] = {0.5f, -1.25f, 3.0f, 0.001f};
+    static const float gradient[4][4] = {
+        {1.0f, -0.5f, 0.25f, 2.0f}, {-0.3f, 0.7f, 0.1f, -1.0f}, {0.05f, 0.9f, -2.0f, 0.4f}, {0.6f, -0.1f, 0.0f, 1e-3f}};
+    static const float parameter[KINDS][4] = {
+        {0.36500001f, -1.35000014f, 3.16499996f, -0.1391f},
+        {0.363247752f, -1.34492755f, 3.15291262f, -0.138664499f},
+        {0.164175898f, -1.4175514f, 3.23988295f, -0.490444094f},
+        {0.0618027188f, -1.49571157f, 3.36879349f, -0.579530239f},
+        {0.476652682f, -1.2521863f, 2.99084711f, -0.0174006503f},
+        {0.479859918f, -1.25542128f, 2.99311757f, -0.0116830245f},
+    };
+    static const float state[KINDS][2][4] = {
+        {{0}},
+        {{0}},
+        {{1.14371419f, 0.869378567f, -1.43343699f, 1.00098276f}},
+        {{1.14195275f, 0.868584216f, -1.43248415f, 0.997883797f}},
+        {{0.1131f, 0.0912499949f, -0.153675005f, 0.100899987f},
+         {0.00144932081f, 0.00155746122f, 0.00406829314f, 0.00514585385f}},
+        {{0.360376447f, 0.172734961f, -0.331813335f, 0.100066036f},
+         {0.0148904631f, 0.0142728873f, 0.0363034755f, 0.0502041727f}},
+    };
+    for (int kind = 0; kind < KINDS; kind++) {
+        float p[4], s[2][4] = {{0}};
+        memcpy(p, start, sizeof p);
+        for (int t = 0; t < 4; t++) {
+            hiss_optim_update(&kinds[kind], kind_rate[kind], t + 1, true, 4, gradient[t], 1, p,
+                              (float *const[]){s[0], s[1]});
+        }
+        for (int k = 0; k < 4; k++) {
+            assert_true(fabsf(p[k] - parameter[kind][k]) <= 2.5e-7f * fmaxf(1, fabsf(p[k])));
+            for (int j = 0; j < 2; j++) {
+                assert_true(fabsf(s[j][k] - state[kind][j][k]) <= 2.5e-7f * fabsf(s[j][k]));
+            }
+        }
+    }
+}
+
+static void cutting_a_range_keeps_the_bits(void **unused) {
+    (void)unused;
+    static const int64_t cuts[] = {0, 1, 4, 4, 11, 28, 45, 112, 500, 997, N};
+    static float whole[3][N], cut[3][N], g[N];
+    for (int kind = 0; kind < KINDS; kind++) {
+        fill(whole[0], 7, 1);
+        memset(whole[1], 0, sizeof whole[1]);
+        memset(whole[2], 0, sizeof whole[2]);
+        memcpy(cut, whole, sizeof cut);
+        for (int t = 1; t <= STEPS; t++) {
+            fill(g, 50 + (unsigned)t, 1);
+            hiss_optim_update(&kinds[kind], 0.03, t, true, N, g, 0.37f, whole[0], (float *const[]){whole[1], whole[2]});
+            for (size_t c = 0; c + 1 < sizeof cuts / sizeof *cuts; c++) {
+                int64_t at = cuts[c];
+                hiss_optim_update(&kinds[kind], 0.03, t, true, cuts[c + 1] - at, g + at, 0.37f, cut[0] + at,
+                                  (float *const[]){cut[1] + at, cut[2] + at});
+            }
+        }
+        assert_memory_equal(whole, cut, sizeof whole);
+    }
+}
+
+static void states_are_counted_and_named(void **unused) {
+    (void)unused;
+    static const int expected[KINDS] = {0, 0, 1, 1, 2, 2};
+    for (int kind = 0; kind < KINDS; kind++) {
+        assert_int_equal(hiss_optim_states(&kinds[kind]), expected[kind]);
+    }
+    assert_string_equal(hiss_optim_state_name(&kinds[2], 0), "velocity");
+    assert_string_equal(hiss_optim_state_name(&kinds[4], 0), "first_moment");
+    assert_string_equal(hiss_optim_state_name(&kinds[4], 1), "second_moment");
+    /* Plain SGD is given no state at all. */
+    float p = 1, g = 2;
+    hiss_optim_update(&kinds[0], 0.25, 1, true, 1, &g, 1, &p, NULL);
+    assert_true(p == 0.5f);
+}
+
+static void assert_rate(const hiss_optim_options *o, int64_t step, double expected) {
+    double rate = hiss_optim_rate(o, step, 10, 100);
+    if (!(fabs(rate - expected) <= 1e-15)) {
+        fail_msg("schedule %d, step %d: rate %.17g, expected %.17g", o->schedule, (int)step, rate, expected);
+    }
+}
+
+/* 10 epochs of 10 steps. */
+static void schedules_follow_their_formulas(void **unused) {
+    (void)unused;
+    hiss_optim_options constant = {.lr = 0.4, .schedule = HISS_CONSTANT};
+    assert_rate(&constant, 0, 0.4);
+    assert_rate(&constant, 99, 0.4);
+
+    hiss_optim_options steps = {.lr = 0.4, .schedule = HISS_STEP, .step_every = 3, .step_factor = 0.5};
+    assert_rate(&steps, 29, 0.4);
+    assert_rate(&steps, 30, 0.2);
+    assert_rate(&steps, 59, 0.2);
+    assert_rate(&steps, 99, 0.05);
+
+    hiss_optim_options cosine = {.lr = 0.4, .lr_end = 0.1, .schedule = HISS_COSINE};
+    assert_rate(&cosine, 0, 0.4);
+    assert_rate(&cosine, 50, 0.25);
+    assert_rate(&cosine, 25, 0.25 + 0.15 * sqrt(0.5));
+    assert_rate(&cosine, 100, 0.1);
+    assert_rate(&cosine, 1000, 0.1);
+
+    hiss_optim_options linear = {.lr = 0.4, .lr_end = 0.1, .schedule = HISS_LINEAR};
+    assert_rate(&linear, 0, 0.4);
+    assert_rate(&linear, 60, 0.22);
+    assert_rate(&linear, 100, 0.1);
+
+    hiss_optim_options inverse = {.lr = 0.4, .schedule = HISS_INVERSE, .inverse_after = 2, .inverse_gamma = 0.5};
+    assert_rate(&inverse, 29, 0.4);
+    assert_rate(&inverse, 30, 0.4 / 1.5);
+    assert_rate(&inverse, 39, 0.4 / 1.5);
+    assert_rate(&inverse, 45, 0.2);
+}
+
+static void warm_up_rises_linearly_and_joins(void **unused) {
+    (void)unused;
+    hiss_optim_options constant = {.lr = 0.4, .schedule = HISS_CONSTANT, .warmup = 2};
+    assert_rate(&constant, 0, 0.4 / 20);
+    assert_rate(&constant, 9, 0.2);
+    assert_rate(&constant, 19, 0.4);
+    assert_rate(&constant, 20, 0.4);
+    hiss_optim_options cosine = {.lr = 0.4, .schedule = HISS_COSINE, .warmup = 2};
+    assert_rate(&cosine, 9, 0.2);
+    assert_rate(&cosine, 20, 0.4);
+    assert_rate(&cosine, 60, 0.2);
+    assert_rate(&cosine, 100, 0);
+    hiss_optim_options half = {.lr = 1, .schedule = HISS_CONSTANT, .warmup = 0.4};
+    assert_rate(&half, 0, 0.25);
+    hiss_optim_options endless = {.lr = 1, .schedule = HISS_LINEAR, .warmup = 50};
+    assert_rate(&endless, 99, 0.2);
+}
+
+static void settings_that_contradict_are_refused(void **unused) {
+    (void)unused;
+    static const struct {
+        hiss_optim_options options;
+        const char *key; /* NULL: accepted */
+    } cases[] = {
+        {{.method = HISS_SGD, .lr = 1}, NULL},
+        {{.method = HISS_SGD, .lr = 1, .nesterov = true, .momentum = 0.9}, NULL},
+        {{.method = HISS_SGD, .lr = 1, .nesterov = true}, "gan.optim.nesterov"},
+        {{.method = HISS_ADAM, .lr = 1, .nesterov = true}, "gan.optim.nesterov"},
+        {{.method = HISS_ADAM, .lr = 1, .momentum = 0.9}, "gan.optim.momentum"},
+        {{.lr = 1, .schedule = HISS_COSINE, .lr_end = 2}, "gan.optim.lr_end"},
+        {{.lr = 1, .schedule = HISS_CONSTANT, .lr_end = 2}, NULL},
+        {{.lr = 1, .schedule = HISS_INVERSE}, "gan.optim.inverse_gamma"},
+    };
+    for (size_t k = 0; k < sizeof cases / sizeof *cases; k++) {
+        hiss_error err = {0};
+        hiss_status status = hiss_optim_check(&cases[k].options, "gan.optim", &err);
+        assert_int_equal(status, cases[k].key ? HISS_EUSER : HISS_OK);
+        assert_true(!cases[k].key || strstr(err.text, cases[k].key) == err.text);
+    }
+}
+
+/* Every field has one row, inside the struct; numbers have bounds and choices match the enums. */
+static void rows_describe_the_struct(void **unused) {
+    (void)unused;
+    assert_int_equal(hiss_optim_nrows, 15);
+    for (int k = 0; k < hiss_optim_nrows; k++) {
+        const hiss_row *row = &hiss_optim_rows[k];
+        assert_true(row->offset < sizeof(hiss_optim_options));
+        assert_non_null(row->help);
+        assert_true((row->type == HISS_INT || row->type == HISS_FLOAT) == (row->max > row->min));
+        assert_true((row->type == HISS_CHOICE) == (row->choices != NULL));
+        for (int j = 0; j < k; j++) {
+            assert_true(row->offset != hiss_optim_rows[j].offset);
+            assert_string_not_equal(row->key, hiss_optim_rows[j].key);
+        }
+    }
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(updates_follow_the_double_reference),  cmocka_unit_test(updates_give_the_values_of_pytorch),
+        cmocka_unit_test(cutting_a_range_keeps_the_bits),       cmocka_unit_test(states_are_counted_and_named),
+        cmocka_unit_test(schedules_follow_their_formulas),      cmocka_unit_test(warm_up_rises_linearly_and_joins),
+        cmocka_unit_test(settings_that_contradict_are_refused), cmocka_unit_test(rows_describe_the_struct),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

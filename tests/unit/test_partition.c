@@ -1,0 +1,41 @@
+/* Partition: covers, is even, longer parts come first. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "hiss/dist.h"
+
+static void covers_evenly(void **state) {
+    (void)state;
+    for (int64_t n = 0; n < 40; n++) {
+        for (int64_t parts = 1; parts < 12; parts++) {
+            int64_t offsets[13];
+            hiss_partition(n, parts, offsets);
+            assert_int_equal(offsets[0], 0);
+            assert_int_equal(offsets[parts], n);
+            for (int64_t i = 0; i < parts; i++) {
+                assert_int_equal(offsets[i + 1] - offsets[i], n / parts + (i < n % parts));
+            }
+        }
+    }
+}
+
+static void holds_beyond_32_bits(void **state) {
+    (void)state;
+    int64_t offsets[4];
+    hiss_partition(10000000000, 3, offsets);
+    assert_int_equal(offsets[1], 3333333334);
+    assert_int_equal(offsets[2], 6666666667);
+    assert_int_equal(offsets[3], 10000000000);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(covers_evenly),
+        cmocka_unit_test(holds_beyond_32_bits),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

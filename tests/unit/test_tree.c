@@ -1,0 +1,152 @@
+/* The canonical tree, against its definition by (level, index) nodes written out recursively. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "dist/tree_impl.h"
+
+enum { MOST_LANES = 21, TEXT = 4096 };
+
+/* The association as text, "((0+1)+2)", of the node (level, index): equal texts mean equal bits. */
+static void write_node(int64_t lanes, int level, int64_t index, char *text) {
+    int64_t first = index << level;
+    if (level == 0) {
+        snprintf(text, TEXT, "%d", (int)first);
+        return;
+    }
+    if (first + ((int64_t)1 << (level - 1)) >= lanes) {
+        write_node(lanes, level - 1, 2 * index, text);
+        return;
+    }
+    char *left = malloc(TEXT), *right = malloc(TEXT);
+    write_node(lanes, level - 1, 2 * index, left);
+    write_node(lanes, level - 1, 2 * index + 1, right);
+    assert_true(snprintf(text, TEXT, "(%s+%s)", left, right) < TEXT);
+    free(left);
+    free(right);
+}
+
+static void add_text(char *into, const char *from) {
+    char *both = malloc(TEXT);
+    assert_true(snprintf(both, TEXT, "(%s+%s)", into, from) < TEXT);
+    strcpy(into, both);
+    free(both);
+}
+
+/* Do all additions that fit into [first, end), then compact to the range's roots. */
+static int64_t reduce_range(int64_t lanes, int64_t first, int64_t end, char (*texts)[TEXT], int64_t *roots) {
+    for (int level = 0; level < hiss_tree_height(lanes); level++) {
+        for (int64_t lane = first; lane < end; lane++) {
+            if (lane > 0 && hiss_tree_level(lane) == level && hiss_tree_within(lanes, lane, first, end)) {
+                add_text(texts[hiss_tree_parent(lane)], texts[lane]);
+            }
+        }
+    }
+    return hiss_tree_roots(lanes, first, end, roots);
+}
+
+static void any_cut_gives_the_same_association(void **state) {
+    (void)state;
+    static char texts[MOST_LANES][TEXT], packed[MOST_LANES][TEXT], expected[TEXT];
+    srand(7);
+    for (int64_t lanes = 1; lanes <= MOST_LANES; lanes++) {
+        write_node(lanes, hiss_tree_height(lanes), 0, expected);
+        for (int trial = 0; trial < 60; trial++) {
+            int64_t roots[MOST_LANES], into[MOST_LANES], from[MOST_LANES], n = 0;
+            for (int64_t lane = 0; lane < lanes; lane++) {
+                snprintf(texts[lane], TEXT, "%d", (int)lane);
+            }
+            for (int64_t first = 0, end; first < lanes; first = end) {
+                end = first + 1 + rand() % (lanes - first);
+                n += reduce_range(lanes, first, end, texts, roots + n);
+            }
+            for (int64_t i = 0; i < n; i++) {
+                strcpy(packed[i], texts[roots[i]]);
+            }
+            hiss_tree_additions(lanes, n, roots, into, from);
+            for (int64_t i = 0; i < n - 1; i++) {
+                add_text(packed[into[i]], packed[from[i]]);
+            }
+            assert_string_equal(packed[0], expected);
+        }
+    }
+}
+
+static void roots_are_the_lanes_whose_addition_leaves_the_range(void **state) {
+    (void)state;
+    for (int64_t lanes = 1; lanes <= 40; lanes++) {
+        for (int64_t first = 0; first <= lanes; first++) {
+            for (int64_t end = first; end <= lanes; end++) {
+                int64_t roots[100], n = hiss_tree_roots(lanes, first, end, roots), at = 0;
+                for (int64_t lane = first; lane < end; lane++) {
+                    if (lane == 0 || !hiss_tree_within(lanes, lane, first, end)) {
+                        assert_true(at < n);
+                        assert_int_equal(roots[at++], lane);
+                    }
+                }
+                assert_int_equal(at, n);
+                assert_true(n <= 2 * hiss_tree_height(lanes) + 1);
+            }
+        }
+    }
+}
+
+static void even_powers_of_two_send_one_subtree(void **state) {
+    (void)state;
+    for (int64_t first = 0; first < 64; first += 8) {
+        assert_int_equal(hiss_tree_roots(64, first, first + 8, NULL), 1);
+    }
+    assert_int_equal(hiss_tree_roots(13, 0, 13, NULL), 1);
+    assert_int_equal(hiss_tree_roots(13, 12, 13, NULL), 1);
+    assert_int_equal(hiss_tree_roots(13, 3, 8, NULL), 2);
+}
+
+/* Vectors alive when `missing` (a bit set) of the lanes [first, started) have not arrived and all else is added. */
+static int64_t alive(int64_t lanes, int64_t first, int64_t started, unsigned missing) {
+    int64_t n = 0;
+    for (int64_t lane = first; lane < started; lane++) {
+        bool in_flight = missing >> (lane - first) & 1;
+        bool merged = false;
+        if (lane > 0 && !in_flight && hiss_tree_within(lanes, lane, first, started)) {
+            int64_t width = (int64_t)1 << hiss_tree_level(lane);
+            merged = true;
+            for (int64_t other = lane - width; other < lane + width && other < started; other++) {
+                merged = merged && !(missing >> (other - first) & 1);
+            }
+        }
+        n += !merged;
+    }
+    return n;
+}
+
+static void slots_suffice_for_every_pattern_in_flight(void **state) {
+    (void)state;
+    for (int64_t lanes = 1; lanes <= 12; lanes++) {
+        for (int64_t first = 0; first < lanes; first++) {
+            for (int64_t started = first + 1; started <= lanes; started++) {
+                for (unsigned missing = 0; missing < 1u << (started - first); missing++) {
+                    int threads = __builtin_popcount(missing) > 0 ? __builtin_popcount(missing) : 1;
+                    assert_true(alive(lanes, first, started, missing) <= hiss_tree_slots(lanes, first, lanes, threads));
+                }
+            }
+        }
+    }
+    assert_true(hiss_tree_slots(64, 0, 64, 2) <= 20);
+    assert_int_equal(hiss_tree_slots(64, 0, 64, 100), 64);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(any_cut_gives_the_same_association),
+        cmocka_unit_test(roots_are_the_lanes_whose_addition_leaves_the_range),
+        cmocka_unit_test(even_powers_of_two_send_one_subtree),
+        cmocka_unit_test(slots_suffice_for_every_pattern_in_flight),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
