@@ -177,8 +177,8 @@ typedef struct hiss_linear_result {
     double heldout[3]; /* per cent on the held-out training tiles for 1e-4, 1e-3, 1e-2; 0 when not tried */
     hiss_minimum minimum;
 } hiss_linear_result;
-hiss_linear_result hiss_linear(const hiss_eval_env *env, const hiss_features *train, const hiss_features *test,
-                               int64_t iterations);
+hiss_linear_result hiss_linear_probe(const hiss_eval_env *env, const hiss_features *train, const hiss_features *test,
+                                     int64_t iterations);
 
 /* ---- few-label probes ---- */
 

@@ -14,11 +14,11 @@
 
 typedef enum hiss_optim_method { HISS_SGD, HISS_ADAM } hiss_optim_method;
 typedef enum hiss_schedule {
-    HISS_CONSTANT,
-    HISS_STEP,
-    HISS_COSINE,
-    HISS_LINEAR,
-    HISS_INVERSE,
+    HISS_SCHEDULE_CONSTANT,
+    HISS_SCHEDULE_STEP,
+    HISS_SCHEDULE_COSINE,
+    HISS_SCHEDULE_LINEAR,
+    HISS_SCHEDULE_INVERSE,
 } hiss_schedule;
 
 /* One optimiser's settings: the fields of hiss_optim_rows. */

@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "cli/cli.h"
+#include "hiss/log.h"
 
 typedef struct options {
     const char *checkpoint, *layer, *output;

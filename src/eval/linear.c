@@ -46,8 +46,8 @@ static double choose_lambda(const hiss_eval_env *env, const hiss_features *train
     return lambdas[best];
 }
 
-hiss_linear_result hiss_linear(const hiss_eval_env *env, const hiss_features *train, const hiss_features *test,
-                               int64_t iterations) {
+hiss_linear_result hiss_linear_probe(const hiss_eval_env *env, const hiss_features *train, const hiss_features *test,
+                                     int64_t iterations) {
     hiss_linear_result result = {0};
     result.lambda = choose_lambda(env, train, iterations, result.heldout);
     hiss_probe *probe = hiss_probe_fit(env, train, NULL, result.lambda, iterations, NULL);

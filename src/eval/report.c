@@ -32,7 +32,7 @@ hiss_status hiss_eval_run(const hiss_eval_env *env, const hiss_eval_options *opt
     }
     if (options->linear) {
         result->has_linear = true;
-        result->linear = hiss_linear(env, train, test, options->iterations);
+        result->linear = hiss_linear_probe(env, train, test, options->iterations);
         hiss_info("%s: linear probe %.2f %% after %.1f s", set->name, result->linear.percent, hiss_seconds() - start);
     }
     for (int i = 0; options->few_labels && i < HISS_FEW_SIZES; i++) {

@@ -52,12 +52,12 @@ hiss_status hiss_optim_check(const hiss_optim_options *options, const char *sect
         return hiss_fail(err, HISS_EUSER, "%s.momentum: expected 0 with method adam, found %g; use %s.beta1 instead",
                          section, options->momentum, section);
     }
-    bool has_end = options->schedule == HISS_COSINE || options->schedule == HISS_LINEAR;
+    bool has_end = options->schedule == HISS_SCHEDULE_COSINE || options->schedule == HISS_SCHEDULE_LINEAR;
     if (has_end && options->lr_end > options->lr) {
         return hiss_fail(err, HISS_EUSER, "%s.lr_end: expected at most %s.lr = %g, found %g", section, section,
                          options->lr, options->lr_end);
     }
-    if (options->schedule == HISS_INVERSE && options->inverse_gamma == 0) {
+    if (options->schedule == HISS_SCHEDULE_INVERSE && options->inverse_gamma == 0) {
         return hiss_fail(err, HISS_EUSER,
                          "%s.inverse_gamma: schedule inverse needs a value above 0, found 0; set it or use "
                          "schedule: constant",

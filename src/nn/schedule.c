@@ -10,15 +10,15 @@
 static double scheduled(const hiss_optim_options *o, int64_t epoch, double progress) {
     static const double pi = 3.14159265358979323846;
     switch ((hiss_schedule)o->schedule) {
-    case HISS_CONSTANT:
+    case HISS_SCHEDULE_CONSTANT:
         return o->lr;
-    case HISS_STEP:
+    case HISS_SCHEDULE_STEP:
         return o->lr * pow(o->step_factor, (double)(epoch / o->step_every));
-    case HISS_COSINE:
+    case HISS_SCHEDULE_COSINE:
         return o->lr_end + (o->lr - o->lr_end) * (1 + cos(pi * progress)) / 2;
-    case HISS_LINEAR:
+    case HISS_SCHEDULE_LINEAR:
         return o->lr_end + (o->lr - o->lr_end) * (1 - progress);
-    case HISS_INVERSE:
+    case HISS_SCHEDULE_INVERSE:
         return o->lr / (1 + o->inverse_gamma * (epoch > o->inverse_after ? (double)(epoch - o->inverse_after) : 0));
     }
     assert(0 && "unknown schedule");

@@ -138,7 +138,7 @@ static void check_layouts(const hiss_eval_env *env) {
         bool use[7] = {true, false, true, true, false, true, true};
         memset(&linear[layout], 0, sizeof linear[layout]);
         probe[layout] = hiss_probe_fit(env, train, use, 1e-3, 30, NULL);
-        linear[layout] = hiss_linear(env, train, test, 30);
+        linear[layout] = hiss_linear_probe(env, train, test, 30);
         few[layout] = hiss_few_labels(env, train, test, 10, 3, 30);
         none = hiss_few_labels(env, train, test, 1000, 3, 30);
         CHECK(none.draws == 0);

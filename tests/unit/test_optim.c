@@ -169,29 +169,30 @@ static void assert_rate(const hiss_optim_options *o, int64_t step, double expect
 /* 10 epochs of 10 steps. */
 static void schedules_follow_their_formulas(void **unused) {
     (void)unused;
-    hiss_optim_options constant = {.lr = 0.4, .schedule = HISS_CONSTANT};
+    hiss_optim_options constant = {.lr = 0.4, .schedule = HISS_SCHEDULE_CONSTANT};
     assert_rate(&constant, 0, 0.4);
     assert_rate(&constant, 99, 0.4);
 
-    hiss_optim_options steps = {.lr = 0.4, .schedule = HISS_STEP, .step_every = 3, .step_factor = 0.5};
+    hiss_optim_options steps = {.lr = 0.4, .schedule = HISS_SCHEDULE_STEP, .step_every = 3, .step_factor = 0.5};
     assert_rate(&steps, 29, 0.4);
     assert_rate(&steps, 30, 0.2);
     assert_rate(&steps, 59, 0.2);
     assert_rate(&steps, 99, 0.05);
 
-    hiss_optim_options cosine = {.lr = 0.4, .lr_end = 0.1, .schedule = HISS_COSINE};
+    hiss_optim_options cosine = {.lr = 0.4, .lr_end = 0.1, .schedule = HISS_SCHEDULE_COSINE};
     assert_rate(&cosine, 0, 0.4);
     assert_rate(&cosine, 50, 0.25);
     assert_rate(&cosine, 25, 0.25 + 0.15 * sqrt(0.5));
     assert_rate(&cosine, 100, 0.1);
     assert_rate(&cosine, 1000, 0.1);
 
-    hiss_optim_options linear = {.lr = 0.4, .lr_end = 0.1, .schedule = HISS_LINEAR};
+    hiss_optim_options linear = {.lr = 0.4, .lr_end = 0.1, .schedule = HISS_SCHEDULE_LINEAR};
     assert_rate(&linear, 0, 0.4);
     assert_rate(&linear, 60, 0.22);
     assert_rate(&linear, 100, 0.1);
 
-    hiss_optim_options inverse = {.lr = 0.4, .schedule = HISS_INVERSE, .inverse_after = 2, .inverse_gamma = 0.5};
+    hiss_optim_options inverse = {
+        .lr = 0.4, .schedule = HISS_SCHEDULE_INVERSE, .inverse_after = 2, .inverse_gamma = 0.5};
     assert_rate(&inverse, 29, 0.4);
     assert_rate(&inverse, 30, 0.4 / 1.5);
     assert_rate(&inverse, 39, 0.4 / 1.5);
@@ -200,19 +201,19 @@ static void schedules_follow_their_formulas(void **unused) {
 
 static void warm_up_rises_linearly_and_joins(void **unused) {
     (void)unused;
-    hiss_optim_options constant = {.lr = 0.4, .schedule = HISS_CONSTANT, .warmup = 2};
+    hiss_optim_options constant = {.lr = 0.4, .schedule = HISS_SCHEDULE_CONSTANT, .warmup = 2};
     assert_rate(&constant, 0, 0.4 / 20);
     assert_rate(&constant, 9, 0.2);
     assert_rate(&constant, 19, 0.4);
     assert_rate(&constant, 20, 0.4);
-    hiss_optim_options cosine = {.lr = 0.4, .schedule = HISS_COSINE, .warmup = 2};
+    hiss_optim_options cosine = {.lr = 0.4, .schedule = HISS_SCHEDULE_COSINE, .warmup = 2};
     assert_rate(&cosine, 9, 0.2);
     assert_rate(&cosine, 20, 0.4);
     assert_rate(&cosine, 60, 0.2);
     assert_rate(&cosine, 100, 0);
-    hiss_optim_options half = {.lr = 1, .schedule = HISS_CONSTANT, .warmup = 0.4};
+    hiss_optim_options half = {.lr = 1, .schedule = HISS_SCHEDULE_CONSTANT, .warmup = 0.4};
     assert_rate(&half, 0, 0.25);
-    hiss_optim_options endless = {.lr = 1, .schedule = HISS_LINEAR, .warmup = 50};
+    hiss_optim_options endless = {.lr = 1, .schedule = HISS_SCHEDULE_LINEAR, .warmup = 50};
     assert_rate(&endless, 99, 0.2);
 }
 
@@ -227,9 +228,9 @@ static void settings_that_contradict_are_refused(void **unused) {
         {{.method = HISS_SGD, .lr = 1, .nesterov = true}, "gan.optim.nesterov"},
         {{.method = HISS_ADAM, .lr = 1, .nesterov = true}, "gan.optim.nesterov"},
         {{.method = HISS_ADAM, .lr = 1, .momentum = 0.9}, "gan.optim.momentum"},
-        {{.lr = 1, .schedule = HISS_COSINE, .lr_end = 2}, "gan.optim.lr_end"},
-        {{.lr = 1, .schedule = HISS_CONSTANT, .lr_end = 2}, NULL},
-        {{.lr = 1, .schedule = HISS_INVERSE}, "gan.optim.inverse_gamma"},
+        {{.lr = 1, .schedule = HISS_SCHEDULE_COSINE, .lr_end = 2}, "gan.optim.lr_end"},
+        {{.lr = 1, .schedule = HISS_SCHEDULE_CONSTANT, .lr_end = 2}, NULL},
+        {{.lr = 1, .schedule = HISS_SCHEDULE_INVERSE}, "gan.optim.inverse_gamma"},
     };
     for (size_t k = 0; k < sizeof cases / sizeof *cases; k++) {
         hiss_error err = {0};
