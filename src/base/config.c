@@ -24,7 +24,7 @@ struct hiss_config {
     known *known;
 };
 
-enum { PLACE = 300 };
+enum { PLACE = 300, EXPECTED = 512, FOUND = 160 };
 
 static const char *place(const char *file, int line, int column, char out[PLACE]) {
     if (line > 0) {
@@ -76,7 +76,7 @@ static hiss_status start(const char *name, hiss_config **out) {
 static hiss_status check_root(hiss_config **config, hiss_status status, hiss_error *err) {
     const hiss_yaml *root = (*config)->root;
     if (status == HISS_OK && root->kind != HISS_YAML_MAP) {
-        char found[128], where[PLACE];
+        char found[FOUND], where[PLACE];
         describe(root, false, found, sizeof found);
         status = hiss_fail(err, HISS_EUSER, "%s: expected lines of 'key: value', found %s",
                            place(root->file, root->line, root->column, where), found);
@@ -144,9 +144,11 @@ hiss_status hiss_config_set(hiss_config *config, const char *assignment, hiss_er
         return hiss_fail(err, HISS_EUSER, "--set %.200s: expected section.key=value", assignment);
     }
     hiss_yaml *value;
-    hiss_status status = hiss_yaml_parse(config->arena, option, text, &value, err);
+    hiss_error inner;
+    hiss_status status = hiss_yaml_parse(config->arena, option, text, &value, &inner);
     if (status != HISS_OK) {
-        return status;
+        const char *what = inner.text + strlen(option);
+        return hiss_fail(err, status, "%s: %s", option, what + strspn(what, ":0123456789 ")); /* without line, column */
     }
     if (value->kind == HISS_YAML_MAP && !value->first && !strchr(text, '{')) {
         *value = (hiss_yaml){.kind = HISS_YAML_SCALAR, .text = ""}; /* the empty document, here an empty value */
@@ -158,7 +160,7 @@ hiss_status hiss_config_set(hiss_config *config, const char *assignment, hiss_er
         if (is_null(entry) || is_empty(entry)) {
             entry->kind = HISS_YAML_MAP;
         } else if (entry->kind != HISS_YAML_MAP) {
-            char where[PLACE], found[128];
+            char where[PLACE], found[FOUND];
             describe(entry, false, found, sizeof found);
             return hiss_fail(err, HISS_EUSER, "%s: '%.*s' is not a section but %s (%s)", option, (int)(rest - path) - 1,
                              path, found, place(entry->file, entry->line, entry->column, where));
@@ -191,25 +193,31 @@ static known *note(hiss_config *config, const char *path) {
     return here;
 }
 
+/* The entry of map that the first component of *path names; *path moves on to the next component. */
+static const hiss_yaml *step(const hiss_yaml *map, const char **path) {
+    char name[128];
+    size_t length = component_length(*path);
+    assert(length < sizeof name);
+    snprintf(name, sizeof name, "%.*s", (int)length, *path);
+    *path += length + ((*path)[length] == '.');
+    return hiss_yaml_get(map, name);
+}
+
 /* The section at path as the user wrote it; NULL if he did not. An empty value is an empty section. */
 static hiss_status find_section(const hiss_config *config, const char *path, const hiss_yaml **out, hiss_error *err) {
+    const char *rest = path;
     *out = config->root;
-    for (const char *rest = path; *rest && *out;) {
-        char name[128];
-        size_t length = component_length(rest);
-        assert(length < sizeof name);
-        snprintf(name, sizeof name, "%.*s", (int)length, rest);
-        *out = hiss_yaml_get(*out, name);
-        rest += length;
+    while (*rest && *out) {
+        *out = step(*out, &rest);
         if (*out && (is_null(*out) || is_empty(*out))) {
             *out = NULL;
         } else if (*out && (*out)->kind != HISS_YAML_MAP) {
-            char where[PLACE], found[128];
+            char where[PLACE], found[FOUND];
             describe(*out, false, found, sizeof found);
             return hiss_fail(err, HISS_EUSER, "%s: '%.*s' must be a section of 'key: value' lines, found %s",
-                             place((*out)->file, (*out)->line, (*out)->column, where), (int)(rest - path), path, found);
+                             place((*out)->file, (*out)->line, (*out)->column, where),
+                             (int)(rest - path) - (*rest != '\0'), path, found);
         }
-        rest += *rest == '.';
     }
     return HISS_OK;
 }
@@ -230,11 +238,41 @@ static hiss_status read_value(const hiss_row *row, const char *path, const hiss_
     if (scalar && !null_text && hiss_row_accept(row, node->text, fields)) {
         return HISS_OK;
     }
-    char where[PLACE], expected[300], found[160];
+    char where[PLACE], expected[EXPECTED], found[FOUND];
     hiss_row_expected(row, expected, sizeof expected);
     describe(node, wants_plain, found, sizeof found);
     return hiss_fail(err, HISS_EUSER, "%s: %s must be %s, found %s", place(node->file, node->line, node->column, where),
                      path, expected, found);
+}
+
+/* The key of map that no row has and that is misspelt key, most likely; NULL if there is none. */
+static const hiss_yaml *find_misspelt(const hiss_yaml *map, const hiss_row *rows, int count, const char *key) {
+    for (const hiss_yaml *node = map ? map->first : NULL; node; node = node->next) {
+        bool is_row = false;
+        for (int i = 0; i < count; i++) {
+            is_row = is_row || strcmp(rows[i].key, node->key) == 0;
+        }
+        if (!is_row && hiss_edit_distance(node->key, key) <= 2) {
+            return node;
+        }
+    }
+    return NULL;
+}
+
+static hiss_status fail_missing(const hiss_config *config, const char *section, const hiss_yaml *map,
+                                const hiss_row *rows, int count, const hiss_row *row, hiss_error *err) {
+    const char *dot = section[0] ? "." : "";
+    const hiss_yaml *node = find_misspelt(map, rows, count, row->key);
+    if (node) {
+        char where[PLACE];
+        return hiss_fail(err, HISS_EUSER, "%s: unknown key '%s%s%.100s'; did you mean '%s%s%s'?",
+                         place(node->file, node->key_line, node->key_column, where), section, dot, node->key, section,
+                         dot, row->key);
+    }
+    char expected[EXPECTED];
+    hiss_row_expected(row, expected, sizeof expected);
+    return hiss_fail(err, HISS_EUSER, "%s: %s%s%s is missing; it must be %s", config->name, section, dot, row->key,
+                     expected);
 }
 
 static char *written(hiss_config *config, const hiss_row *row, const void *fields) {
@@ -262,9 +300,7 @@ hiss_status hiss_config_section(hiss_config *config, const char *section, const 
         if (node) {
             status = read_value(&rows[i], path, node, fields, err);
         } else if (!hiss_row_default(&rows[i], fields)) {
-            char expected[300];
-            hiss_row_expected(&rows[i], expected, sizeof expected);
-            status = hiss_fail(err, HISS_EUSER, "%s: %s is missing; it must be %s", config->name, path, expected);
+            status = fail_missing(config, section, map, rows, count, &rows[i], err);
         }
         if (status == HISS_OK && rows[i].type == HISS_NODE) {
             entry->node = *(const hiss_yaml **)(void *)((char *)fields + rows[i].offset);
@@ -279,12 +315,7 @@ hiss_status hiss_config_section(hiss_config *config, const char *section, const 
 bool hiss_config_has(const hiss_config *config, const char *section) {
     const hiss_yaml *node = config->root;
     for (const char *rest = section; *rest && node;) {
-        char name[128];
-        size_t length = component_length(rest);
-        assert(length < sizeof name);
-        snprintf(name, sizeof name, "%.*s", (int)length, rest);
-        node = hiss_yaml_get(node, name);
-        rest += length + (rest[length] == '.');
+        node = step(node, &rest);
     }
     return node && !is_null(node) && !is_empty(node) && (node->kind != HISS_YAML_MAP || node->first);
 }
@@ -313,6 +344,10 @@ static hiss_status fail_unknown(const hiss_config *config, const hiss_yaml *node
     char where[PLACE];
     place(node->file, node->key_line, node->key_column, where);
     find_nearest(config->known, path, &best, &least);
+    if (strchr(node->key, '.')) {
+        return hiss_fail(err, HISS_EUSER, "%s: unknown key '%.200s'; in a file, sections are nested, not dotted", where,
+                         path);
+    }
     if (!best) {
         return hiss_fail(err, HISS_EUSER, "%s: unknown key '%.200s'", where, path);
     }

@@ -5,7 +5,7 @@
 #include "hiss/alloc.h"
 #include "rows_impl.h"
 
-enum { NAME = 200 };
+enum { NAME = 200, EXPECTED = 512 };
 
 static bool is_repeated(const hiss_row *row) {
     return strchr(row->key, '*') != NULL;
@@ -35,9 +35,10 @@ static const hiss_row *find_row(const hiss_row *rows, int count, const char *nam
 
 static hiss_status fail_unknown(const hiss_row *rows, int count, const char *word, const char *name, hiss_error *err) {
     char best[NAME] = "";
+    bool no = strncmp(name, "no-", 3) == 0;
     int least = 1 << 20;
     for (int i = 0; i < count; i++) {
-        for (int negated = 0; negated <= (rows[i].type == HISS_BOOL); negated++) {
+        for (int negated = 0; negated <= (no && rows[i].type == HISS_BOOL); negated++) {
             char candidate[NAME];
             snprintf(candidate, sizeof candidate, "%s%.*s", negated ? "no-" : "", (int)strcspn(rows[i].key, "*"),
                      rows[i].key);
@@ -67,7 +68,7 @@ static hiss_status take_value(const hiss_row *row, const char *name, const char 
         return HISS_OK;
     }
     if (!hiss_row_accept(row, value, fields)) {
-        char expected[300];
+        char expected[EXPECTED];
         hiss_row_expected(row, expected, sizeof expected);
         return hiss_fail(err, HISS_EUSER, "--%s must be %s, found '%.80s'", name, expected, value);
     }
@@ -95,7 +96,7 @@ static hiss_status take_option(const hiss_row *rows, int count, const char *word
         return take_value(row, name, equals + 1, fields, rest, err);
     }
     if (!next || strncmp(next, "--", 2) == 0) {
-        char expected[300];
+        char expected[EXPECTED];
         hiss_row_expected(row, expected, sizeof expected);
         return hiss_fail(err, HISS_EUSER, "--%s needs a value: %s%s%s%s", name, expected,
                          next ? "; one that starts with dashes is written --" : "", next ? name : "",
@@ -160,7 +161,7 @@ hiss_status hiss_options_parse(const hiss_row *rows, int count, int argc, char *
     hiss_status status = take_all(rows, count, argc, argv, fields, rest, given, err);
     for (int i = 0; i < count && status == HISS_OK && !asks_for_help(rows, count, fields); i++) {
         if (!given[i]) {
-            char expected[300];
+            char expected[EXPECTED];
             hiss_row_expected(&rows[i], expected, sizeof expected);
             status = hiss_fail(err, HISS_EUSER, "--%s is missing; it must be %s", rows[i].key, expected);
         }

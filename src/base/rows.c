@@ -175,7 +175,6 @@ static void format_range(const hiss_row *row, const char *type, char *out, size_
 }
 
 void hiss_row_expected(const hiss_row *row, char *out, size_t size) {
-    size_t used;
     switch (row->type) {
     case HISS_INT:
         format_range(row, "an integer", out, size);
@@ -190,9 +189,11 @@ void hiss_row_expected(const hiss_row *row, char *out, size_t size) {
         snprintf(out, size, "a text");
         break;
     case HISS_CHOICE:
-        used = (size_t)snprintf(out, size, "one of ");
-        for (const char *c = row->choices; *c && used + 3 < size; c++) {
-            used += (size_t)snprintf(out + used, size - used, *c == '|' ? ", " : "%c", *c);
+        snprintf(out, size, "one of ");
+        for (const char *choice = row->choices; *choice;) {
+            size_t length = choice_length(choice), used = strlen(out);
+            snprintf(out + used, size - used, "%.*s%s", (int)length, choice, choice[length] ? ", " : "");
+            choice += length + (choice[length] == '|');
         }
         break;
     case HISS_NODE:

@@ -10,6 +10,9 @@ hiss_status hiss_fail(hiss_error *err, hiss_status code, const char *format, ...
         err->code = code;
         vsnprintf(err->text, sizeof err->text, format, arguments);
         va_end(arguments);
+        for (char *c = err->text; *c; c++) { /* one line, whatever names and values were quoted in it */
+            *c = (unsigned char)*c < ' ' ? ' ' : *c;
+        }
     }
     return code;
 }

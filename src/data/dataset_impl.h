@@ -8,7 +8,7 @@
 int64_t hiss_dataset_row(const hiss_dataset *set);
 /* Whether position i is row i of the file. */
 bool hiss_dataset_in_file_order(const hiss_dataset *set);
-/* Labels by row of the file, or NULL. */
+/* Label of a sample; the set must be labelled. */
 int32_t hiss_dataset_label(const hiss_dataset *set, int64_t position);
 
 /* A list of samples to fetch, and room to fetch neighbours in one read. */
@@ -27,7 +27,7 @@ void hiss_gather_add(const hiss_dataset *set, hiss_gather *gather, int64_t posit
 /* Read what was added, in file order, and empty the list. Allocates nothing. */
 hiss_status hiss_gather_run(hiss_dataset *set, hiss_gather *gather, hiss_error *err);
 
-/* The recorded checksum: SHA-256 of the pixels, then of the labels (when there are) as little-endian int32. */
+/* Value of the attribute hiss_format of / in files by hiss prepare. */
 #define HISS_IMAGES_FORMAT "hiss images 1"
 
 #endif

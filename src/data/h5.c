@@ -88,11 +88,10 @@ static hid_t native(hiss_dtype dtype) {
         return H5T_NATIVE_INT32;
     case HISS_I64:
         return H5T_NATIVE_INT64;
-    case HISS_F32:
+    default:
+        assert(dtype == HISS_F32);
         return H5T_NATIVE_FLOAT;
     }
-    assert(!"dtype");
-    return -1;
 }
 
 /* The hiss dtype of an HDF5 type, of either byte order; text says what it is when there is none. */

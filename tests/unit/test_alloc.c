@@ -82,7 +82,7 @@ static void alloc_far_too_much(void) {
     hiss_alloc(SIZE_MAX - 200);
 }
 
-static hiss_arena *last_arena; /* reachable when the process ends */
+static hiss_arena *volatile last_arena; /* reachable when the process ends */
 
 static void arena_too_much(void) {
     last_arena = hiss_arena_create();

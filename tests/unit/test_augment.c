@@ -257,6 +257,20 @@ static void bad_options_are_explained(void **state) {
     assert_non_null(strstr(err.text, "cuts 9 x 8 (augment.height x width) from images of 8 x 8"));
 }
 
+/* What the rows give when nothing is written is no augmentation. */
+static void standard_options(void **state) {
+    (void)state;
+    hiss_config *config;
+    hiss_augment_options o;
+    hiss_error err = {0};
+    assert_int_equal(hiss_config_parse("test", "", &config, &err), HISS_OK);
+    assert_int_equal(hiss_config_section(config, "augment", hiss_augment_rows, hiss_augment_nrows, &o, &err), HISS_OK);
+    hiss_config_destroy(config);
+    assert_true(o.height == 0 && o.width == 0 && o.shift == 0 && o.scale_min == 1 && o.scale_max == 1);
+    assert_true(o.rotate == 0 && !o.flip && o.contrast == 0 && o.crop == WINDOW && o.normalize == FIXED);
+    assert_true(o.mean == 0 && o.std == 1);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(agrees_with_formula),
@@ -267,6 +281,7 @@ int main(void) {
         cmocka_unit_test(center_views),
         cmocka_unit_test(normalizes),
         cmocka_unit_test(bad_options_are_explained),
+        cmocka_unit_test(standard_options),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

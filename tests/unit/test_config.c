@@ -286,6 +286,11 @@ static void test_missing_values(void **state) {
     assert_int_equal(hiss_config_section(config, "", plain_rows + 3, 1, &p, &err), HISS_EUSER);
     assert_string_equal(err.text, "config: kind is missing; it must be one of a, b");
     hiss_config_destroy(config);
+
+    config = parse("train: {real: 1, coutn: 3, kin: 4}", NULL);
+    assert_int_equal(hiss_config_section(config, "train", plain_rows, 2, &p, &err), HISS_EUSER);
+    assert_string_equal(err.text, "x.yaml:1:18: unknown key 'train.coutn'; did you mean 'train.count'?");
+    hiss_config_destroy(config);
 }
 
 static void test_unknown_keys(void **state) {
@@ -296,6 +301,7 @@ static void test_unknown_keys(void **state) {
         {"train:\n  lanes: 4\n  lanse: 3\n", NULL,
          "x.yaml:3:3: unknown key 'train.lanse'; did you mean 'train.lanes'?"},
         {"trian:\n  lanes: 4\n", NULL, "x.yaml:1:1: unknown key 'trian'; did you mean 'train'?"},
+        {"train.lanes: 4\n", NULL, "x.yaml:1:1: unknown key 'train.lanes'; in a file, sections are nested, not dotted"},
         {"lanes: 4\n", NULL, "x.yaml:1:1: unknown key 'lanes'; did you mean 'train.lanes'?"},
         {"optim: {rate: 4}\n", NULL, "x.yaml:1:1: unknown key 'optim'; the nearest known key is 'train'"},
         {"train:\n  something-else: 4\n", NULL,
@@ -326,7 +332,7 @@ static void test_set_messages(void **state) {
         {"train.=4", "--set train.=4: expected section.key=value"},
         {"train.rate.x=4", "--set train.rate.x: 'train.rate' is not a section but '1' (x.yaml:1:15)"},
         {"train=5", "--set train: 'train' must be a section of 'key: value' lines, found '5'"},
-        {"train.model=[1", "--set train.model:2:1: not valid YAML: did not find expected ',' or ']' while parsing a "
+        {"train.model=[1", "--set train.model: not valid YAML: did not find expected ',' or ']' while parsing a "
                            "flow sequence"},
     };
     for (int i = 0; i < HISS_COUNT(c); i++) {
@@ -603,7 +609,7 @@ static void test_option_messages(void **state) {
         {"", "--count is missing; it must be an integer"},
         {"--lanse 3", "unknown option '--lanse'; did you mean '--lanes'?"},
         {"--no-overlp", "unknown option '--no-overlp'; did you mean '--no-overlap'?"},
-        {"--something-else=3", "unknown option '--something-else=3'; the nearest option is '--no-help'"},
+        {"--something-else=3", "unknown option '--something-else=3'; the nearest option is '--lanes'"},
         {"-lanes", "unknown option '-lanes'; did you mean '--lanes'?"},
         {"--no-lanes", "unknown option '--no-lanes'; the nearest option is '--lanes'"},
         {"--lanes", "--lanes needs a value: an integer in 1..65536"},

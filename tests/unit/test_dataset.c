@@ -228,6 +228,7 @@ static void checksum_is_verified(void **state) {
     for (int damaged = 0; damaged < 2; damaged++) {
         hiss_h5 *file = begin_file();
         put_labels(file, HISS_I32, damaged ? 7 : -1, 8);
+        hiss_h5_set_text(file, "/", "hiss_format", "hiss images 1", NULL);
         hiss_h5_set_text(file, "/", "sha256", text, NULL);
         hiss_h5_close(file, NULL);
         hiss_data_options options = standard();
@@ -239,17 +240,39 @@ static void checksum_is_verified(void **state) {
         assert_non_null(strstr(hiss_dataset_identity(set), text));
         hiss_dataset_close(set);
     }
-    hiss_h5_close(begin_file(), NULL);
+    hiss_h5 *file = begin_file();
+    hiss_h5_set_text(file, "/", "sha256", "of something else", NULL); /* not by hiss prepare */
+    hiss_h5_close(file, NULL);
     hiss_dataset *set = open_set(standard());
     assert_string_equal(hiss_dataset_identity(set), "4800 bytes uint8 [200,3,4,2]");
     hiss_dataset_close(set);
+}
+
+static void standard_options(void **state) {
+    (void)state;
+    hiss_config *config;
+    hiss_data_options o;
+    hiss_error err = {0};
+    must(hiss_config_parse("test", "data: {file: x.h5, order: permuted, mode: stream, memory: 2MiB}", &config, &err),
+         &err);
+    must(hiss_config_section(config, "data", hiss_data_rows, hiss_data_nrows, &o, &err), &err);
+    assert_string_equal(o.file, "x.h5");
+    assert_true(o.order == 1 && o.mode == 2 && o.memory == 2 << 20);
+    hiss_config_destroy(config);
+    must(hiss_config_parse("test", "", &config, &err), &err);
+    must(hiss_config_section(config, "data", hiss_data_rows, hiss_data_nrows, &o, &err), &err);
+    assert_null(o.file);
+    assert_string_equal(o.images, "/images");
+    assert_string_equal(o.labels, "/labels");
+    assert_true(o.order == 0 && o.mode == 0 && o.memory == (int64_t)4 << 30 && !o.window && !o.limit && o.verify);
+    hiss_config_destroy(config);
 }
 
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(reads_in_both_orders), cmocka_unit_test(labels_of_any_integer_type),
         cmocka_unit_test(labels_may_be_absent), cmocka_unit_test(bad_data_is_explained),
-        cmocka_unit_test(checksum_is_verified),
+        cmocka_unit_test(checksum_is_verified), cmocka_unit_test(standard_options),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }

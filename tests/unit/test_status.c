@@ -29,6 +29,8 @@ static void test_fail(void **state) {
     assert_int_equal(hiss_fail(&err, HISS_EUSER, "%s has %d rows", "file.h5", 3), HISS_EUSER);
     assert_int_equal(err.code, HISS_EUSER);
     assert_string_equal(err.text, "file.h5 has 3 rows");
+    hiss_fail(&err, HISS_EUSER, "a name like '%s'", "x\ny\tz\033[0m");
+    assert_string_equal(err.text, "a name like 'x y z [0m'");
     assert_int_equal(hiss_fail(NULL, HISS_ESYSTEM, "unheard"), HISS_ESYSTEM);
     assert_int_equal(hiss_fail(&err, HISS_EREQUEUE, "later"), HISS_EREQUEUE);
     assert_int_equal(err.code, HISS_EREQUEUE);

@@ -217,8 +217,8 @@ static void test_write_reads_back(void **state) {
         "[]",
         "[[], {}, [[1]], {a: {b: []}}]",
         "{lr: 1e-4, n: -3, plus: +1, half: .5, t: true, z: null, tilde: ~, path: ./a/b-c_d.yaml, words: two words}",
-        "['1', \"true\", '', ' x ', 'a: b', '#', \"tab\\there\", \"line\\nbreak\", '{', \"q\\\"\\\\\", 'it''s', '-', "
-        "'- a']",
+        "['1', \"true\", '', ' x ', 'a: b', '#', '{', 'it''s', '-', '- a']",
+        "[\"tab\\there\", \"line\\nbreak\", \"q\\\"\\\\\"]",
         "{'': 1, 'a b': 2, '1': 3, 'true': 4, 'x: y': 5, '~': 6}",
         "[\"\\u00e9\\u4e2d\\U0001F600\", \"\\u2028\\u0085\\ufeff\\x7f\\x01\\ufffe\"]",
         "- a\n- b:\n    c: 1\n    d: [x, y]\n- - deep\n  - deeper\n",
