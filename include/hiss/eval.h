@@ -169,8 +169,8 @@ void hiss_probe_destroy(hiss_probe *probe);
 double hiss_probe_percent(const hiss_eval_env *env, const hiss_probe *probe, const hiss_features *f, const bool *use);
 
 /* Choose lambda of {1e-4, 1e-3, 1e-2} on held-out training tiles, then fit on all. Collective. Held out: the last 20
- * tiles (a fifth of the tiles if there are fewer than 100); fitted for the choice: up to 80 tiles spread evenly over
- * the others. With fewer than 2 tiles lambda is 1e-2. Ties go to the larger lambda. */
+ * tiles (a fifth of the tiles if there are fewer than 100); the choice is fitted on the others, 40 iterations at most.
+ * With fewer than 2 tiles lambda is 1e-2. Ties go to the larger lambda. */
 typedef struct hiss_linear_result {
     double percent, train_percent; /* of the test and of the training samples */
     double lambda;
@@ -224,6 +224,7 @@ hiss_status hiss_eval_write(const char *path, int count, const hiss_eval_result 
 /* ---- retrieval and pictures ---- */
 
 /* The k nearest samples of bank for the samples index[count] of query (any order). Collective.
+ *   k     1 .. 63
  *   same  bank and query are the same samples: a query does not find itself
  *   out   [count, k] on every rank */
 void hiss_retrieve(const hiss_eval_env *env, const hiss_features *bank, const hiss_features *query, bool same,

@@ -163,11 +163,19 @@ static hiss_status verify(hiss_dataset *set, const char *recorded, hiss_error *e
     return status;
 }
 
-/* The checksum speaks of the data set /images only. */
+/* The checksum speaks of the data set /images only, and in files by hiss prepare only. */
+static bool has_checksum(hiss_dataset *set) {
+    char *format = NULL;
+    bool ours = !strcmp(set->images + (*set->images == '/'), "images") &&
+                hiss_h5_get_text(set->file, "/", "hiss_format", &format, NULL) == HISS_OK &&
+                !strcmp(format, HISS_IMAGES_FORMAT);
+    hiss_free(format);
+    return ours;
+}
+
 static hiss_status identify(hiss_dataset *set, bool check, hiss_error *err) {
     char *recorded = NULL;
-    if (!strcmp(set->images + (*set->images == '/'), "images") &&
-        hiss_h5_get_text(set->file, "/", "sha256", &recorded, NULL) == HISS_OK) {
+    if (has_checksum(set) && hiss_h5_get_text(set->file, "/", "sha256", &recorded, NULL) == HISS_OK) {
         snprintf(set->identity, sizeof set->identity, "sha256 %s", recorded);
         hiss_status status = check ? verify(set, recorded, err) : HISS_OK;
         hiss_free(recorded);

@@ -14,6 +14,7 @@ typedef struct colour {
 } colour;
 
 static const colour white = {{255, 255, 255}}, line_grey = {{200, 204, 210}}, no_label = {{160, 165, 172}};
+static const colour filter_ground = {{86, 108, 140}}; /* not grey: filters are white and black at their edges */
 static const colour right = {{26, 152, 80}}, wrong = {{215, 48, 39}};
 
 typedef struct canvas {
@@ -138,6 +139,7 @@ hiss_status hiss_write_filters(const char *path, int64_t F, int64_t R, int64_t S
     columns = columns < 1 ? 1 : columns > F ? F : columns;
     canvas c = make_canvas(FILTER_GAP + (F + columns - 1) / columns * cell_height, FILTER_GAP + columns * cell_width);
     uint8_t *pixels = hiss_alloc((size_t)(R * S * C));
+    paint(&c, 0, 0, c.H, c.W, filter_ground);
     for (int64_t f = 0; f < F; f++) {
         stretch(R, S, C, w + f * R * S * C, pixels);
         paint_image(&c, FILTER_GAP + f / columns * cell_height, FILTER_GAP + f % columns * cell_width, factor, R, width,

@@ -228,6 +228,7 @@ static void checksum_is_verified(void **state) {
     for (int damaged = 0; damaged < 2; damaged++) {
         hiss_h5 *file = begin_file();
         put_labels(file, HISS_I32, damaged ? 7 : -1, 8);
+        hiss_h5_set_text(file, "/", "hiss_format", "hiss images 1", NULL);
         hiss_h5_set_text(file, "/", "sha256", text, NULL);
         hiss_h5_close(file, NULL);
         hiss_data_options options = standard();
@@ -239,7 +240,9 @@ static void checksum_is_verified(void **state) {
         assert_non_null(strstr(hiss_dataset_identity(set), text));
         hiss_dataset_close(set);
     }
-    hiss_h5_close(begin_file(), NULL);
+    hiss_h5 *file = begin_file();
+    hiss_h5_set_text(file, "/", "sha256", "of something else", NULL); /* not by hiss prepare */
+    hiss_h5_close(file, NULL);
     hiss_dataset *set = open_set(standard());
     assert_string_equal(hiss_dataset_identity(set), "4800 bytes uint8 [200,3,4,2]");
     hiss_dataset_close(set);

@@ -121,7 +121,7 @@ static void test_filters(void **state) {
     assert_colour(&p, 3, 46, 255, 255, 255);
     assert_colour(&p, 42, 85, 0, 0, 0);
     assert_colour(&p, 60, 20, 128, 128, 128);
-    assert_colour(&p, 60, 60, 255, 255, 255); /* no fourth filter */
+    assert_colour(&p, 60, 60, 86, 108, 140); /* no fourth filter */
     hiss_free(p.rgb);
     /* colour: [1, 1, 2, 3] */
     const float colour[] = {0, 1, 2, 4, 3, 2};
