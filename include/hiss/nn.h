@@ -85,7 +85,8 @@ extern const hiss_row hiss_network_rows[];
 extern const int hiss_network_nrows;
 
 /* Append the network to x [N,H,W,C]. Layers, as YAML: `relu`, `{conv: 32, kernel: 3, pad: 1, name: conv1}` ...; see
- * hiss_network_help. A tap NAME is the value at the end of the block that starts with the layer named NAME.
+ * hiss_network_help. A tap NAME is the value at the end of the block that starts with the layer named NAME, before the
+ * flatten that may end it.
  *   taps  out  up to HISS_MAX_TAPS; *ntaps their number
  * Errors name file:line:column of the layer. */
 hiss_status hiss_network_build(const hiss_network *network, hiss_builder *b, hiss_value x, hiss_value *out,
