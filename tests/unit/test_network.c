@@ -307,5 +307,5 @@ int main(void) {
                                        cmocka_unit_test(test_too_many_named_layers),
                                        cmocka_unit_test(test_evaluation_shares_slots),
                                        cmocka_unit_test(test_sobel)};
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return cmocka_run_group_tests(tests, NULL, nothing_left);
 }
