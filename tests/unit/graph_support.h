@@ -108,16 +108,21 @@ static inline void rig_fill(rig *r) {
     }
 }
 
-/* Forward from begin; fills the inputs when begin is 0. */
 static inline double rig_forward(rig *r) {
     rig_fill(r);
     hiss_exec_forward(r->exec, &r->run, 0, hiss_graph_nodes(r->graph), NULL, NULL);
     return *hiss_exec_data(r->exec, r->loss);
 }
 
-/* Loss, statistics, metrics and gradients; the rest of the lane vector is 0. */
+/* Loss, statistics, metrics and gradients into a lane vector full of old values; what the graph does not write is 0. */
 static inline double rig_step(rig *r) {
-    memset(r->lane, 0, sizeof(float) * (size_t)hiss_model_floats(r->model));
+    for (int s = 0; s < hiss_model_count(r->model); s++) {
+        const hiss_slot *slot = hiss_model_at(r->model, s);
+        const bool written = hiss_graph_trains(r->graph, s) || hiss_graph_records(r->graph, s);
+        for (int64_t i = 0; i < slot->count; i++) {
+            r->lane[slot->offset + i] = written ? 1e3f : 0.0f;
+        }
+    }
     const double loss = rig_forward(r);
     hiss_exec_record(r->exec, &r->run);
     hiss_exec_backward(r->exec, &r->run, NULL, NULL);

@@ -230,11 +230,15 @@ static void grow_simple(growth *g, hiss_value v, hiss_value map, hiss_value rows
     case 11:
         y = rows >= 0 ? hiss_linear(graph, rows, rows, -1) : -1;
         break;
-    default: { /* a weight as a value, seen through a view */
-        const hiss_slot slot = {
-            .name = "free", .kind = HISS_SLOT_PARAMETER, .shape = HISS_SHAPE(2, 6), .group = 1, .deviation = 1.0};
+    default: { /* a weight as a value, as it is or seen through a view */
+        const bool view = below(g, 2);
+        const hiss_slot slot = {.name = view ? "viewed" : "free",
+                                .kind = HISS_SLOT_PARAMETER,
+                                .shape = view ? HISS_SHAPE(2, 6) : HISS_SHAPE(4, 3),
+                                .group = 1,
+                                .deviation = 1.0};
         y = hiss_parameter(graph, hiss_model_slot(g->r->model, &slot), slot.shape, g->r->b.trained_groups >> 1 & 1u);
-        y = hiss_reshape(graph, y, HISS_SHAPE(4, 3));
+        y = view ? hiss_reshape(graph, y, HISS_SHAPE(4, 3)) : y;
     }
     }
     if (y >= 0) {
@@ -252,6 +256,13 @@ static void grow_term(growth *g, hiss_value v, hiss_value rows) {
     } else {
         const hiss_value other = below(g, 2) ? partner(g, v) : hiss_input(graph, name, hiss_graph_shape(graph, v));
         g->term[g->terms++] = hiss_squared_loss(graph, v, other, 0.1);
+    }
+}
+
+/* Parameters and constants are no values of an exec. */
+static void keep(hiss_graph *graph, hiss_value v) {
+    if (graph->nodes[v].kind != OP_PARAMETER && graph->nodes[v].kind != OP_CONSTANT) {
+        hiss_graph_keep(graph, v);
     }
 }
 
@@ -273,7 +284,7 @@ static void grow(rig *r, int64_t key) {
             grow_term(&g, v, rows);
         }
         if (below(&g, 8) == 0) {
-            hiss_graph_keep(r->graph, pick(&g, 0));
+            keep(r->graph, pick(&g, 0));
         }
     }
     grow_term(&g, g.value[g.values - 1], pick(&g, 2));
@@ -322,7 +333,7 @@ static void check_graph(rig *r, int64_t key) {
     const int64_t floats = hiss_model_floats(r->model);
     watch w = {r, hiss_new(float, floats)};
     for (int pass = 0; pass < 2; pass++) { /* again on used memory */
-        memset(r->lane, 0, sizeof(float) * (size_t)floats);
+        rig_step(r);
         rig_fill(r);
         hiss_exec_forward(r->exec, &r->run, 0, nodes, NULL, NULL);
         hiss_exec_record(r->exec, &r->run);
@@ -362,8 +373,8 @@ static void test_random_graphs(void **state) {
             for (int i = 0; i < hiss_graph_nodes(r.graph); i++) {
                 const node *at = &r.graph->nodes[i];
                 seen[at->kind] += at->wants_gradient;
-                if (all && at->kind != OP_PARAMETER && at->kind != OP_CONSTANT) {
-                    hiss_graph_keep(r.graph, i);
+                if (all) {
+                    keep(r.graph, i);
                 }
             }
             rig_ready(&r, hiss_kernels_ref());
