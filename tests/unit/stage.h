@@ -40,8 +40,8 @@ static inline void draw_blob(int64_t H, int64_t W, int64_t C, int64_t sample, in
     }
 }
 
-/* Read options and build the world; s->world needs: seed, samples, stored_H, stored_W, C, classes, lanes, m, comm,
- * kernels. lane_offsets NULL: as even as may be. Then create the method. */
+/* Read options and build the world; *s must stay where it is; s->world needs: seed, samples, stored_H, stored_W, C,
+ * classes, lanes, m, comm, kernels. lane_offsets NULL: as even as may be. Then create the method. */
 static inline hiss_status stage_open(stage *s, const char *objective, const char *text, hiss_world given,
                                      const int64_t *lane_offsets, hiss_error *err) {
     *s = (stage){.ops = hiss_objective_named(objective), .world = given};
