@@ -171,7 +171,7 @@ asan: ## unit tests under the address and undefined behaviour sanitizers
 	+@BUILD='$(BUILD)/asan' CC='$(CC)' tools/run_tests 'unit/*'
 
 valgrind: ## leak check of a short training run
-	+@$(MAKE) BUILD=$(BUILD)/valgrind ARCH=x86-64-v2 OPT='-O1 -march=x86-64-v2' all
+	+@$(MAKE) BUILD=$(BUILD)/valgrind OPT=-O1 all
 	@HISS='$(BUILD)/valgrind/hiss' tools/leak_check
 
 # ---- the demo ---------------------------------------------------------------------------------------------------
