@@ -173,7 +173,7 @@ static void print_epoch(journal *j, double images) {
     duration((double)(t->total_steps - t->step) / rate, left);
     for (int k = 0; k < j->nnamed; k++) {
         const size_t used = strlen(text);
-        if (!strstr(j->named[k].name, "seconds")) {
+        if (!strstr(j->named[k].name, "seconds") && j->named[k].value != 0.0) {
             snprintf(text + used, sizeof text - used, "  %s %.4f", j->named[k].name, j->named[k].value);
         }
     }
