@@ -143,7 +143,7 @@ static hiss_status check_loss(const trainer *t, hiss_error *err) {
     return HISS_OK;
 }
 
-static hiss_status one_step(trainer *t, hiss_error *err) {
+hiss_status trainer_step(trainer *t, hiss_error *err) {
     hiss_status s = fetch(t, err);
     if (s != HISS_OK) { /* only this rank knows: the others must not wait for it */
         hiss_error_line("%s", err->text);
@@ -173,7 +173,7 @@ static hiss_status loop(trainer *t, journal *j, hiss_error *err) {
     hiss_status s = HISS_OK;
     for (int64_t begun = t->step; t->step < t->total_steps && s == HISS_OK && !t->stop;) {
         hiss_alloc_seal(t->step > begun); /* the first step may allocate */
-        s = one_step(t, err);
+        s = trainer_step(t, err);
         hiss_alloc_seal(false);
         if (s != HISS_OK) {
             break;
