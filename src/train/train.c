@@ -147,7 +147,7 @@ static hiss_status check_loss(const trainer *t, hiss_error *err) {
     return HISS_OK;
 }
 
-static hiss_status one_step(trainer *t, hiss_error *err) {
+hiss_status trainer_step(trainer *t, hiss_error *err) {
     hiss_status s = fetch(t, err);
     if (s != HISS_OK) { /* only this rank knows: the others must not wait for it */
         hiss_error_line("%s", err->text);
@@ -184,7 +184,7 @@ static hiss_status loop(trainer *t, journal *j, hiss_error *err) {
             }
         }
         hiss_alloc_seal(t->step > begun); /* the first step may allocate */
-        s = one_step(t, err);
+        s = trainer_step(t, err);
         hiss_alloc_seal(false);
         if (s != HISS_OK) {
             break;
