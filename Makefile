@@ -118,7 +118,7 @@ deps: ## install what is missing (root and apt), or say how to get it
 
 # ---- tests ------------------------------------------------------------------------------------------------------
 
-.PHONY: check check-fast check-bits check-deps check-format check-warnings asan valgrind
+.PHONY: check check-fast check-bits check-deps check-symbols check-format check-warnings asan valgrind
 
 run_tests = BUILD='$(BUILD)' CC='$(CC)' tools/run_tests
 
@@ -126,8 +126,8 @@ check: ## everything: packages, build, style, warnings, tests, sanitizers (this 
 	@CC='$(CC)' tools/deps install build tests
 	+@$(run_tests)
 
-check-fast: ## build, module table, unit and MPI tests
-	+@$(run_tests) 'make all tests' 'make check-deps' 'unit/*' 'mpi/*'
+check-fast: ## build, module table, names, unit and MPI tests
+	+@$(run_tests) 'make all tests' 'make check-deps' 'make check-symbols' 'unit/*' 'mpi/*'
 
 check-bits: all ## train on several numbers of ranks and threads and compare the bits
 	@HISS='$(BUILD)/hiss' tools/check_bits
@@ -140,7 +140,12 @@ check-format: ## verify the layout of the sources with clang-format
 		clang-format --dry-run --Werror $(LIB_SRC) $(CLI_SRC) $(TEST_SRC) $(HEADERS) $$(find src tests -name '*.h'); \
 	else echo 'clang-format: not found, layout not verified'; fi
 
-# Every source and every header on its own, without warnings: gcc with and without assertions, and clang.
+check-symbols: lib ## verify that no two modules define the same name
+	@twice=$$(nm -g --defined-only $(BUILD)/libhiss.a 2>/dev/null | awk 'NF == 3 { print $$3 }' | sort | uniq -d); \
+		[ -z "$$twice" ] || { echo "defined twice in libhiss.a:" $$twice >&2; exit 1; }
+
+# Every source, every header on its own and all headers together, without warnings: gcc with and without assertions,
+# and clang.
 check-warnings: ## compile everything with gcc and clang, warnings are errors
 	+@for c in gcc clang; do \
 		command -v $$c >/dev/null || { echo "$$c: not found, its warnings not verified"; continue; }; \
@@ -151,7 +156,8 @@ check-warnings: ## compile everything with gcc and clang, warnings are errors
 .PHONY: headers objects
 headers: $(BUILD)/flags
 	@for h in $(HEADERS); do \
-		$(CC) $(ALL_CPPFLAGS) $(ALL_CFLAGS) -fsyntax-only -x c $$h -Wno-unused-function || exit 1; done
+		$(CC) $(ALL_CPPFLAGS) $(ALL_CFLAGS) -fsyntax-only -x c $$h || exit 1; done
+	@printf '#include "%s"\n' $(HEADERS:include/%=%) | $(CC) $(ALL_CPPFLAGS) $(ALL_CFLAGS) -fsyntax-only -x c -
 
 objects: $(LIB_OBJ) $(CLI_OBJ) $(TEST_SRC:%.c=$(BUILD)/%.o)
 

@@ -41,7 +41,8 @@ hiss_status hiss_h5_set_text(hiss_h5 *file, const char *dataset, const char *nam
 hiss_status hiss_h5_get_text(hiss_h5 *file, const char *dataset, const char *name, char **text, hiss_error *err);
 hiss_status hiss_h5_set_i64(hiss_h5 *file, const char *dataset, const char *name, int64_t value, hiss_error *err);
 hiss_status hiss_h5_get_i64(hiss_h5 *file, const char *dataset, const char *name, int64_t *value, hiss_error *err);
-/* Call visit for every data set of the file, in name order. A status other than HISS_OK stops and is returned. */
+/* Call visit for every data set of the file that hiss can read (of a hiss_dtype, 1 to 5 dimensions), in name order. A
+ * status other than HISS_OK stops and is returned. visit may call the functions above. */
 typedef hiss_status (*hiss_h5_visit)(void *user, const char *dataset, const hiss_h5_info *info, hiss_error *err);
 hiss_status hiss_h5_each(hiss_h5 *file, hiss_h5_visit visit, void *user, hiss_error *err);
 
@@ -54,7 +55,7 @@ typedef struct hiss_data_options { /* section "data" */
     int order; /* file: shards are contiguous rows of the file; permuted: rows go to shards by a keyed permutation */
     int mode;  /* auto | memory | stream */
     int64_t memory; /* bytes of pixels a rank may hold; auto streams beyond it */
-    int64_t window; /* samples shuffled together; 0: the whole shard */
+    int64_t window; /* samples shuffled together; 0, or at least the shard: the whole shard */
     int64_t limit;  /* use only the first so many samples; 0: all */
     bool verify;    /* check the recorded checksum at start */
 } hiss_data_options;
@@ -62,17 +63,18 @@ extern const hiss_row hiss_data_rows[];
 extern const int hiss_data_nrows;
 
 typedef struct hiss_dataset hiss_dataset;
-/* Open and verify: exists, dtype, shape, n >= 1, checksum when recorded and options->verify. Reads no pixels except for
- * the checksum. The error text says what to do. */
+/* Open and verify: exists, dtype, shape, n >= 1, labels, checksum when recorded and options->verify (reads the whole
+ * file: one rank of a job is enough). Reads no other pixels. Labels stay in memory, 4 bytes a sample; they may be
+ * absent when options->labels is the standard "/labels", NULL or "". The error text says what to do. */
 hiss_status hiss_dataset_open(const hiss_data_options *options, uint64_t seed, hiss_dataset **out, hiss_error *err);
 void hiss_dataset_close(hiss_dataset *set);
 int64_t hiss_dataset_count(const hiss_dataset *set); /* n, after limit */
 void hiss_dataset_shape(const hiss_dataset *set, int64_t *H, int64_t *W, int64_t *C);
 bool hiss_dataset_labelled(const hiss_dataset *set);
-int64_t hiss_dataset_classes(const hiss_dataset *set);      /* 1 + largest label; 0 without labels */
+int64_t hiss_dataset_classes(const hiss_dataset *set);      /* 1 + largest label of the file; 0 without labels */
 const char *hiss_dataset_identity(const hiss_dataset *set); /* recorded checksum of the file, else size and shape */
-/* Read samples [begin, begin+count) (positions after `order`) for evaluation: pixels [count,H,W,C], labels [count] or
- * NULL. Thread-safe. */
+/* Read samples [begin, begin+count) (positions after `order`) for evaluation: pixels [count,H,W,C] or NULL, labels
+ * [count] or NULL. Thread-safe. Allocates when order is permuted. */
 hiss_status hiss_dataset_read(hiss_dataset *set, int64_t begin, int64_t count, uint8_t *pixels, int32_t *labels,
                               hiss_error *err);
 
@@ -82,7 +84,7 @@ hiss_status hiss_dataset_read(hiss_dataset *set, int64_t begin, int64_t count, u
  * [shards[l], shards[l+1]) of hiss_shards. Steps per epoch = floor(smallest shard / m). */
 void hiss_shards(int64_t n, int64_t lanes, int64_t *shards /*[L+1]*/);
 
-typedef struct hiss_batch { /* m samples of one lane at one step; pointers are valid until the lane's next batch */
+typedef struct hiss_batch { /* m samples of one lane at one step; pointers are valid until the next hiss_loader_next */
     int64_t m;
     const int64_t *sample;        /* [m] sample indices */
     const uint8_t *const *pixels; /* [m] -> [H,W,C] */
@@ -90,7 +92,8 @@ typedef struct hiss_batch { /* m samples of one lane at one step; pointers are v
 } hiss_batch;
 
 /* Loader of the lanes [first_lane, end_lane) of L. In memory mode the shards are read now; in stream mode a prefetch
- * thread reads ahead into a ring of `depth` steps. Both give the same batches. */
+ * thread reads ahead into a ring of steps, within data->memory bytes. Both give the same batches. The loader keeps set,
+ * not options. */
 typedef struct hiss_loader hiss_loader;
 typedef struct hiss_loader_options {
     hiss_dataset *set;
@@ -102,12 +105,13 @@ hiss_status hiss_loader_create(const hiss_loader_options *options, hiss_loader *
 void hiss_loader_destroy(hiss_loader *loader);
 bool hiss_loader_streams(const hiss_loader *loader);
 int64_t hiss_loader_steps(const hiss_loader *loader); /* steps per epoch */
-/* Make (epoch, step) the next one; streaming starts there. Within an epoch, the order of lane l's shard is the keyed
- * permutation (seed, HISS_FOR_SHUFFLE, epoch, l), windowed by options->data->window. */
+/* Make (epoch, step) the next one; streaming starts there. The step entered stays valid. Within an epoch, the order of
+ * lane l's shard is the keyed permutation (seed, HISS_FOR_SHUFFLE, epoch, l). With a window it permutes groups of that
+ * many neighbours (the last one short), and the group that begins with sample b is permuted by (..., lanes + b). */
 void hiss_loader_seek(hiss_loader *loader, int64_t epoch, int64_t step);
 /* Main thread: enter the next step (waits for the prefetch thread in stream mode); then batches of all local lanes can
- * be fetched from any thread until the next call. epoch and step are those of the step entered. Errors are those of
- * reading. */
+ * be fetched from any thread until the next call, each lane's by one thread at a time. epoch and step are those of the
+ * step entered. Errors are those of reading; they persist until a seek. */
 hiss_status hiss_loader_next(hiss_loader *loader, int64_t *epoch, int64_t *step, hiss_error *err);
 hiss_batch hiss_loader_batch(hiss_loader *loader, int64_t lane);
 double hiss_loader_waited(const hiss_loader *loader); /* seconds next() has waited so far */
@@ -116,7 +120,7 @@ double hiss_loader_waited(const hiss_loader *loader); /* seconds next() has wait
 
 typedef struct hiss_augment_options { /* section "augment" */
     int64_t height, width;            /* size of the network's input; 0: that of the data */
-    double shift;                     /* random shift, pixels of the input, each direction */
+    double shift;                     /* random shift, pixels of the network's input, each direction */
     double scale_min, scale_max;      /* side of the sampled window / side of the image; below 1 zooms in */
     double rotate;                    /* degrees, each direction */
     bool flip;                        /* mirror with probability 1/2 */
@@ -132,10 +136,12 @@ extern const int hiss_augment_nrows;
 /* Check the options against image size; fill height and width when 0. */
 hiss_status hiss_augment_check(hiss_augment_options *options, int64_t H, int64_t W, hiss_error *err);
 /* Sample one training view: out[height,width,C] from pixels[H,W,C], drawing only from rng. One affine map (shift,
- * scale, rotation, flip) with bilinear sampling, zeros outside, then contrast, then normalisation. Thread-safe. */
+ * scale, rotation, flip) with bilinear sampling, zeros outside, then contrast, then normalisation. Takes 8 words from
+ * rng whatever the options. Thread-safe. */
 void hiss_augment_sample(const hiss_augment_options *options, int64_t H, int64_t W, int64_t C, const uint8_t *pixels,
                          hiss_rng *rng, float *out);
-/* The evaluation view: the centre height x width (whole image when sizes agree), normalised alike. Thread-safe. */
+/* The evaluation view: with crop random the centre height x width, with crop window the whole image; normalised alike.
+ * Thread-safe. */
 void hiss_augment_center(const hiss_augment_options *options, int64_t H, int64_t W, int64_t C, const uint8_t *pixels,
                          float *out);
 

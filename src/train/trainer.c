@@ -158,7 +158,9 @@ void trainer_update(void *user, int64_t begin, int64_t end, const float *sum) {
 
 static hiss_status open_data(trainer *t, hiss_error *err) {
     hiss_experiment *e = t->request->experiment;
-    hiss_status s = hiss_dataset_open(&e->data, (uint64_t)e->seed, &t->set, err);
+    hiss_data_options data = e->data;
+    data.verify = data.verify && hiss_comm_rank(t->comm) == 0; /* it reads the whole file: once is enough */
+    hiss_status s = hiss_dataset_open(&data, (uint64_t)e->seed, &t->set, err);
     if (s == HISS_OK) {
         int64_t H, W, C;
         hiss_dataset_shape(t->set, &H, &W, &C);

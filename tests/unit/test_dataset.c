@@ -137,6 +137,34 @@ static void reads_in_both_orders(void **state) {
     }
 }
 
+/* More pixels than fit the staging buffer, all neighbours. */
+static void reads_much_in_permuted_order(void **state) {
+    (void)state;
+    enum { ROWS = 100, SIDE = 256 };
+    uint8_t *all = hiss_alloc(ROWS * SIDE * SIDE), *back = hiss_alloc(ROWS * SIDE * SIDE);
+    for (int64_t i = 0; i < ROWS; i++) {
+        memset(all + i * SIDE * SIDE, (int)i, SIDE * SIDE);
+    }
+    hiss_error err = {0};
+    hiss_h5 *file;
+    must(hiss_h5_create(path, &file, &err), &err);
+    put(file, "/images", (hiss_h5_info){HISS_U8, 3, {ROWS, SIDE, SIDE}}, all);
+    hiss_h5_close(file, NULL);
+    hiss_data_options options = standard();
+    options.order = 1;
+    hiss_dataset *set = open_set(options);
+    must(hiss_dataset_read(set, 0, ROWS, back, NULL, &err), &err);
+    int seen[ROWS] = {0};
+    for (int64_t i = 0; i < ROWS; i++) {
+        int row = back[i * SIDE * SIDE];
+        assert_int_equal(seen[row]++, 0);
+        assert_memory_equal(back + i * SIDE * SIDE, all + row * SIDE * SIDE, SIDE * SIDE);
+    }
+    hiss_dataset_close(set);
+    hiss_free(back);
+    hiss_free(all);
+}
+
 static void labels_of_any_integer_type(void **state) {
     (void)state;
     const hiss_dtype types[] = {HISS_U8, HISS_I16, HISS_I32, HISS_I64};
@@ -270,9 +298,10 @@ static void standard_options(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(reads_in_both_orders), cmocka_unit_test(labels_of_any_integer_type),
-        cmocka_unit_test(labels_may_be_absent), cmocka_unit_test(bad_data_is_explained),
-        cmocka_unit_test(checksum_is_verified), cmocka_unit_test(standard_options),
+        cmocka_unit_test(reads_in_both_orders),       cmocka_unit_test(reads_much_in_permuted_order),
+        cmocka_unit_test(labels_of_any_integer_type), cmocka_unit_test(labels_may_be_absent),
+        cmocka_unit_test(bad_data_is_explained),      cmocka_unit_test(checksum_is_verified),
+        cmocka_unit_test(standard_options),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }

@@ -167,6 +167,42 @@ static void order_is_the_keyed_permutation(void **state) {
     unload(&l);
 }
 
+/* With a window: the groups in permuted order, laid end to end. */
+static void windowed_order_is_groups_end_to_end(void **state) {
+    (void)state;
+    write_file(32, 0);
+    const int64_t windows[] = {1, 7, 20, 64, 143, 144};
+    for (int w = 0; w < 6; w++) {
+        loading l = load(MEMORY, 0, windows[w], 1 << 20, 7, 0, 7, 10);
+        int64_t shards[8], steps = hiss_loader_steps(l.loader), expected[7][N];
+        hiss_shards(N, 7, shards);
+        for (int64_t epoch = 0; epoch < 3; epoch++) {
+            for (int64_t lane = 0; lane < 7; lane++) {
+                int64_t count = shards[lane + 1] - shards[lane], groups = (count + windows[w] - 1) / windows[w], n = 0;
+                hiss_permutation among = hiss_permutation_keyed(42, HISS_FOR_SHUFFLE, epoch, lane, groups);
+                for (int64_t g = 0; g < groups; g++) {
+                    int64_t begin = shards[lane] + hiss_permutation_at(&among, g) * windows[w];
+                    int64_t rest = shards[lane + 1] - begin, size = rest < windows[w] ? rest : windows[w];
+                    hiss_permutation inside =
+                        hiss_permutation_keyed(42, HISS_FOR_SHUFFLE, epoch, groups == 1 ? lane : 7 + begin, size);
+                    for (int64_t k = 0; k < size; k++) {
+                        expected[lane][n++] = begin + hiss_permutation_at(&inside, k);
+                    }
+                }
+                assert_true(n == count);
+            }
+            for (int64_t step = 0; step < steps; step++) {
+                next(&l, epoch, step);
+                for (int64_t lane = 0; lane < 7; lane++) {
+                    hiss_batch batch = hiss_loader_batch(l.loader, lane);
+                    assert_memory_equal(batch.sample, expected[lane] + step * 10, 10 * sizeof(int64_t));
+                }
+            }
+        }
+        unload(&l);
+    }
+}
+
 /* Over an epoch a lane uses steps * m samples of its shard, none twice; within an epoch a windowed order works through
  * one group after the other; epochs differ. */
 static void each_sample_at_most_once(void **state) {
@@ -354,6 +390,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(shards_differ_by_at_most_one),
         cmocka_unit_test(order_is_the_keyed_permutation),
+        cmocka_unit_test(windowed_order_is_groups_end_to_end),
         cmocka_unit_test(each_sample_at_most_once),
         cmocka_unit_test(modes_agree),
         cmocka_unit_test(seeks),
