@@ -55,3 +55,23 @@ const char *hiss_kernels_identity(void) {
     pthread_once(&once, write_identity);
     return identity;
 }
+
+/* OpenBLAS releases older than a processor run it with the kernels of an older one: half the speed on AVX-512. */
+const char *hiss_kernels_wider_core(void) {
+#if defined __x86_64__
+    static const char *const wide[] = {"SkylakeX", "Cooperlake", "SapphireRapids"};
+    if (!strstr(openblas_get_config(), "DYNAMIC_ARCH") || !__builtin_cpu_supports("avx512f") ||
+        !__builtin_cpu_supports("avx512bw") || !__builtin_cpu_supports("avx512dq") ||
+        !__builtin_cpu_supports("avx512vl")) {
+        return NULL;
+    }
+    for (size_t i = 0; i < sizeof wide / sizeof wide[0]; i++) {
+        if (strcmp(openblas_get_corename(), wide[i]) == 0) {
+            return NULL;
+        }
+    }
+    return wide[0];
+#else
+    return NULL;
+#endif
+}
