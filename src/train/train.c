@@ -184,7 +184,8 @@ hiss_status trainer_step(trainer *t, hiss_error *err) {
 
 static hiss_status after_epoch(trainer *t, journal *j, hiss_error *err) {
     const hiss_objective_ops *ops = t->experiment->objective;
-    hiss_status s = journal_log(j, err);
+    hiss_status s = ops->settle ? ops->settle(t->method, err) : HISS_OK;
+    s = s == HISS_OK ? journal_log(j, err) : s;
     s = hiss_comm_agree(t->comm, s, err);
     return s == HISS_OK && ops->verify ? ops->verify(t->method, err) : s;
 }
