@@ -145,19 +145,19 @@ static void after_node(void *user, int node) {
     }
 }
 
-static void to_cut(const lane_job *job, const hiss_lane *lane, const hiss_run *run) {
-    const hiss_objective_ops *ops = job->t->experiment->objective;
+void phase_to_cut(trainer *t, const phase *ph, const hiss_lane *lane, const hiss_run *run) {
+    const hiss_objective_ops *ops = t->experiment->objective;
     for (int64_t i = 0; i < lane->batch->m; i++) {
         if (ops->sample) {
-            ops->sample(job->t->method, lane, i);
+            ops->sample(t->method, lane, i);
         } else {
             hiss_default_sample(lane, i);
         }
     }
     if (ops->fill) {
-        ops->fill(job->t->method, lane);
+        ops->fill(t->method, lane);
     }
-    hiss_exec_forward(lane->exec, run, 0, job->ph->cut, NULL, NULL);
+    hiss_exec_forward(lane->exec, run, 0, ph->cut, NULL, NULL);
 }
 
 static void from_cut(const lane_job *job, const hiss_lane *lane, hiss_run *run, int thread) {
@@ -184,13 +184,14 @@ static void run_lane(void *user, int thread, int64_t local) {
                             .lane = t->world.first_lane + local,
                             .epoch = t->epoch,
                             .step = t->step,
+                            .view = -1,
                             .batch = &t->batches[local],
                             .graph = ph->graph,
                             .exec = ph->execs[ph->exec_per_lane ? local : thread]};
     hiss_run run = {
         .model = t->vector, .seed = t->world.seed, .step = t->step, .lane = lane.lane, .lanes = t->world.lanes};
     if (job->pass != PASS_FROM_CUT || !ph->exec_per_lane) {
-        to_cut(job, &lane, &run);
+        phase_to_cut(t, ph, &lane, &run);
     }
     if (job->pass == PASS_TO_CUT) {
         for (int k = 0; k < ph->nexports; k++) {

@@ -26,7 +26,7 @@ typedef struct phase {
 } phase;
 
 typedef struct trainer_times { /* seconds of this rank since the last log line */
-    double data, forward, exchange, backward, reduce, update;
+    double data, forward, exchange, backward, reduce, update, epoch;
 } trainer_times;
 
 typedef struct trainer {
@@ -52,8 +52,9 @@ typedef struct trainer {
     float *state[HISS_OPTIM_MAX_STATES]; /* [owned_floats] */
     int64_t updates[HISS_MAX_GROUPS];
     int64_t step, epoch, total_steps;
-    int64_t stop_offset; /* of the metric that carries the wish to stop */
-    bool stop;           /* this rank was asked to stop; after a step: any rank was */
+    int64_t stop_offset;         /* of the metric that carries the wish to stop */
+    bool (*asked_to_stop)(void); /* whether this process got a signal */
+    bool stop;                   /* this rank was asked to stop; after a step: any rank was */
     trainer_times times;
 } trainer;
 
@@ -68,6 +69,13 @@ void phase_prepare(trainer *t, int p);
 void phase_destroy(phase *ph, int64_t local_lanes);
 /* One pass of phase p over all lanes: forward, exchange, backward, reduction, update. Collective. */
 hiss_status phase_run(trainer *t, int p, hiss_error *err);
+
+/* Samples, fill and forward up to the cut of one lane. Not collective. */
+void phase_to_cut(trainer *t, const phase *ph, const hiss_lane *lane, const hiss_run *run);
+/* Features of all local samples (hiss_epoch.features). Not collective. */
+hiss_status phase_features(trainer *t, int p, int k, int64_t view, float *out, hiss_error *err);
+/* Let the method prepare an epoch. Collective. */
+hiss_status trainer_epoch(trainer *t, hiss_error *err);
 
 /* The sum of lane vectors over [begin, end) becomes new values of the model vector (a hiss_reducer_update). */
 void trainer_update(void *user, int64_t begin, int64_t end, const float *sum);
