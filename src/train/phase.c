@@ -73,6 +73,8 @@ void phase_prepare(trainer *t, int p) {
             ph->role[s] = hiss_graph_trains(ph->graph, s) ? ROLE_PARAMETER : ROLE_NONE;
         } else if (hiss_graph_records(ph->graph, s)) {
             ph->role[s] = slot->kind == HISS_SLOT_BUFFER ? ROLE_STATISTIC : ROLE_METRIC;
+        } else if (slot->offset == t->stop_offset) { /* in no graph: from_cut() writes it */
+            ph->role[s] = ROLE_METRIC;
         }
     }
     ph->bucket_used[t->buckets - 1] = true; /* statistics, metrics, and the wish to stop */
