@@ -13,6 +13,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "tensor/kern_block.h"
 #include "tensor/kern_impl.h"
 
 static blasint narrow(int64_t value) {
@@ -47,7 +48,8 @@ static void write_identity(void) {
     const char *space = strchr(config, ' ');
     size_t length = space ? (size_t)(space - config) + 1 : 0;
     length += strcspn(config + length, " ");
-    snprintf(identity, sizeof identity, "%.*s %s", (int)length, config, openblas_get_corename());
+    snprintf(identity, sizeof identity, "%.*s %s, own kernels %s", (int)length, config, openblas_get_corename(),
+             hiss_block_fuses() ? "with FMA" : "without FMA");
 }
 
 const char *hiss_kernels_identity(void) {
