@@ -185,6 +185,12 @@ static hiss_status build_graphs(trainer *t, hiss_error *err) {
             return s;
         }
     }
+    if (ops->epoch) {
+        hiss_status s = encoder_build(t, err);
+        if (s != HISS_OK) {
+            return s;
+        }
+    }
     const int stop =
         hiss_model_slot(t->model, &(hiss_slot){.name = "stop", .kind = HISS_SLOT_METRIC, .shape = HISS_SHAPE(1)});
     hiss_model_layout(t->model);
@@ -249,6 +255,13 @@ void trainer_destroy(trainer *t) {
     hiss_loader_destroy(t->loader);
     for (int p = 0; t->phases && p < t->nphases; p++) {
         phase_destroy(&t->phases[p], lanes);
+    }
+    for (int e = 0; t->encoder_execs && e < pool_threads(t->pool); e++) {
+        hiss_exec_destroy(t->encoder_execs[e]);
+    }
+    hiss_free(t->encoder_execs);
+    if (t->encoder) {
+        hiss_graph_destroy(t->encoder);
     }
     hiss_free(t->phases);
     if (t->reducer) {
