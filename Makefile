@@ -174,6 +174,10 @@ valgrind: ## leak check of a short training run
 	+@$(MAKE) BUILD=$(BUILD)/valgrind OPT=-O1 all
 	@HISS='$(BUILD)/valgrind/hiss' tools/leak_check
 
+.PHONY: oracle
+oracle: all ## compare training steps with PyTorch (for developers; not part of check)
+	@. tools/mpi_env && tools/oracle '$(BUILD)/hiss'
+
 # ---- the demo ---------------------------------------------------------------------------------------------------
 
 .PHONY: demo
