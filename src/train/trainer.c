@@ -233,12 +233,14 @@ hiss_status trainer_create(const hiss_train_request *request, trainer *t, hiss_e
             threads = lanes;
         }
         t->batches = hiss_new(hiss_batch, lanes);
-        t->pool = pool_create((int)threads);
         t->thread_times = hiss_new(thread_times, threads);
+        s = hiss_comm_agree(t->comm, pool_create((int)threads, &t->pool, err), err);
         t->total_steps = t->experiment->train.epochs * t->world.steps_per_epoch;
         if (t->experiment->train.steps > 0 && t->experiment->train.steps < t->total_steps) {
             t->total_steps = t->experiment->train.steps;
         }
+    }
+    if (s == HISS_OK) {
         s = create_reducer(t, err);
     }
     if (s == HISS_OK) {

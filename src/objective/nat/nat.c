@@ -26,7 +26,7 @@
 
 static const hiss_row nat_rows[] = {
     {"dim", HISS_INT, offsetof(nat_options, dim), "32", 1, 65536, NULL, "d: dimensions of the targets"},
-    {"targets", HISS_INT, offsetof(nat_options, targets), "0", 0, 1e15, NULL,
+    {"targets", HISS_INT, offsetof(nat_options, targets), "0", 0, 281474976710656.0, NULL,
      "K: number of targets; 0: as many as samples"},
 };
 static const int nat_nrows = HISS_COUNT(nat_rows);
