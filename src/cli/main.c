@@ -20,6 +20,7 @@ static const command commands[] = {
     {"train", cmd_train, "train a representation (under mpirun or srun)"},
     {"eval", cmd_eval, "judge a run's features: k-NN, linear and few-label probes, controls"},
     {"query", cmd_query, "draw nearest neighbours of test images"},
+    {"bench", cmd_bench, "measure this machine: sgemm, layers, steps, assignment, reduction"},
 };
 
 static void usage(FILE *stream) {

@@ -1,24 +1,27 @@
 /* Linear layers for the few rows of a lane, where the weights w[F,D] are read once and BLAS would spend its time
- * packing them. The own product (kern_block.c) takes forward          y' = w x'    w as it lies, x turned into panels
- * x'[D,M]; y' is turned back backward_data    dx = dy w    w copied to panels of a cache-sized piece at a time
- *   backward_weight  dw = dy' x   everything as it lies, in pieces whose rows are streams
+ * packing them. With the own product (kern_block.c):
+ *
+ *   forward: y' = w x', w as it lies; x is transposed before, y after
+ *
+ *   backward_data: dx = dy w, w copied piece by piece to panels that fit the cache
+ *
+ *   backward_weight: dw = dy' x, everything as it lies, in pieces whose rows are streams
+ *
  * Pieces run along long rows of memory, so that the hardware prefetches them. Every sum is in order of its index.
  *
  * Cost per pass: 2 M D F flops and, from memory, the weights once (twice where they are written). */
-#include <string.h>
-
 #include "tensor/kern_block.h"
 #include "tensor/kern_impl.h"
 #include "tensor/kern_vec.h"
 
 enum {
-    SMALL = 16 * 1024,
-    MOST_ROWS = 128, /* above, BLAS does well */
-    DEEP = 1024,     /* of D, per piece of forward: x' stays in cache */
-    PIECE_ROWS = 512,
-    PIECE_WIDE = 256, /* of w, per piece of backward_data: half the second-level cache */
-    STREAMS = 56,
-    STREAM = 1024 /* rows of dw written side by side, and for how long */
+    MOST_ROWS = 128,   /* above, BLAS does well */
+    SMALL = 16 * 1024, /* floats of w that stay in cache as they lie */
+    DEEP = 1024,       /* of D, per piece of forward: x' stays in cache */
+    PIECE_ROWS = 512,  /* of w, per piece of backward_data: half the second-level cache */
+    PIECE_WIDE = 256,
+    STREAMS = 56, /* rows of dw written side by side, and for how long */
+    STREAM = 1024
 };
 
 static bool own(int64_t M, int64_t D, int64_t F) {
@@ -33,7 +36,6 @@ static int64_t round_up(int64_t count, int64_t step) {
     return (count + step - 1) / step * step;
 }
 
-/* Whether w stays in cache as it lies, so that backward_data need not copy it. */
 static bool is_small(int64_t D, int64_t F) {
     return D * F <= SMALL;
 }
