@@ -14,7 +14,8 @@ static const hiss_row top_rows[] = {
 #define TRAIN(field) offsetof(hiss_train_options, field)
 static const hiss_row train_rows[] = {
     {"epochs", HISS_INT, TRAIN(epochs), "10", 1, 1e9, NULL, "passes over the data"},
-    {"steps", HISS_INT, TRAIN(steps), "0", 0, 1e15, NULL, "stop after so many steps; 0: after the epochs"},
+    {"steps", HISS_INT, TRAIN(steps), "0", 0, 1e15, NULL,
+     "end after so many steps, a schedule still counts all epochs; 0: after the epochs"},
     {"lanes", HISS_INT, TRAIN(lanes), "2", 1, 65536, NULL, "L: logical workers; the batch is lanes * lane_samples"},
     {"lane_samples", HISS_INT, TRAIN(lane_samples), "32", 1, 65536, NULL, "m: samples of a lane per step"},
     {"statistics_momentum", HISS_FLOAT, TRAIN(statistics_momentum), "0.1", 1e-6, 1, NULL,
