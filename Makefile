@@ -167,7 +167,7 @@ objects: $(LIB_OBJ) $(CLI_OBJ) $(TEST_SRC:%.c=$(BUILD)/%.o)
 
 SANITIZE := -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
 asan: ## unit tests under the address and undefined behaviour sanitizers
-	+@$(MAKE) BUILD=$(BUILD)/asan OPT='-O1 $(SANITIZE)' LDFLAGS='$(SANITIZE)' tests
+	+@$(MAKE) BUILD=$(BUILD)/asan OPT='-O1 -march=$(ARCH) $(SANITIZE)' LDFLAGS='$(SANITIZE)' tests
 	+@BUILD='$(BUILD)/asan' CC='$(CC)' tools/run_tests 'unit/*'
 
 valgrind: ## leak check of a short training run

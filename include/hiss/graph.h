@@ -92,8 +92,9 @@ typedef struct hiss_node_info {
     const char *op, *scope;
     hiss_shape shape;
     double forward_flops, backward_flops; /* multiply and add counted as 2 */
-    double bytes;                         /* read and written by forward, at least */
+    double forward_bytes, backward_bytes; /* read and written, at least */
     bool differentiates;
+    hiss_conv product; /* the convolution that is computed; linear as one of x[M,1,1,D], w[F,1,1,D]; N is 0 elsewhere */
 } hiss_node_info;
 hiss_node_info hiss_graph_node(const hiss_graph *graph, int node);
 

@@ -9,6 +9,7 @@ int cmd_prepare(int argc, char **argv);
 int cmd_train(int argc, char **argv);
 int cmd_eval(int argc, char **argv);
 int cmd_query(int argc, char **argv);
+int cmd_bench(int argc, char **argv);
 
 enum { CLI_MAX_SETS = 64, CLI_PATH = 4096 };
 

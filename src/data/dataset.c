@@ -43,7 +43,8 @@ const hiss_row hiss_data_rows[] = {
 const int hiss_data_nrows = HISS_COUNT(hiss_data_rows);
 
 struct hiss_dataset {
-    hiss_h5 *file;
+    hiss_h5 *file; /* NULL: synthetic */
+    uint64_t seed; /* of synthetic pixels */
     char *path, *images;
     int64_t rows; /* in the file */
     int64_t n;    /* in use */
@@ -227,6 +228,19 @@ hiss_status hiss_dataset_open(const hiss_data_options *options, uint64_t seed, h
     return HISS_OK;
 }
 
+hiss_dataset *hiss_dataset_synthetic(int64_t n, int64_t H, int64_t W, int64_t C, int64_t classes, uint64_t seed) {
+    assert(n >= 1 && H >= 1 && W >= 1 && C >= 1 && classes >= 0);
+    hiss_dataset *set = hiss_new(hiss_dataset, 1);
+    *set = (hiss_dataset){.seed = seed, .rows = n, .n = n, .H = H, .W = W, .C = C, .classes = classes};
+    set->label = classes ? hiss_new(int32_t, n) : NULL;
+    for (int64_t i = 0; classes && i < n; i++) {
+        set->label[i] = (int32_t)(i % classes);
+    }
+    snprintf(set->identity, sizeof set->identity, "synthetic uint8 [%lld,%lld,%lld,%lld]", (long long)n, (long long)H,
+             (long long)W, (long long)C);
+    return set;
+}
+
 void hiss_dataset_close(hiss_dataset *set) {
     if (set) {
         hiss_h5_close(set->file, NULL);
@@ -279,6 +293,25 @@ int32_t hiss_dataset_label(const hiss_dataset *set, int64_t position) {
 
 /* ---- rows ---- */
 
+static void make_pixels(const hiss_dataset *set, int64_t row, uint8_t *out) {
+    const int64_t bytes = hiss_dataset_row(set);
+    hiss_rng rng = hiss_rng_keyed(set->seed, HISS_FOR_TESTS, 0, row);
+    for (int64_t i = 0; i < bytes; i += 4) {
+        const uint32_t word = hiss_rng_word(&rng);
+        memcpy(out + i, &word, (size_t)(bytes - i < 4 ? bytes - i : 4));
+    }
+}
+
+static hiss_status read_rows(hiss_dataset *set, int64_t begin, int64_t count, uint8_t *out, hiss_error *err) {
+    if (set->file) {
+        return hiss_h5_read(set->file, set->images, HISS_U8, begin, count, out, err);
+    }
+    for (int64_t i = 0; i < count; i++) {
+        make_pixels(set, begin + i, out + i * hiss_dataset_row(set));
+    }
+    return HISS_OK;
+}
+
 void hiss_gather_create(const hiss_dataset *set, int64_t capacity, hiss_gather *out) {
     int64_t row = hiss_dataset_row(set);
     *out = (hiss_gather){.pick = hiss_new(struct hiss_pick, capacity),
@@ -314,7 +347,7 @@ hiss_status hiss_gather_run(hiss_dataset *set, hiss_gather *gather, hiss_error *
         }
         int64_t span = pick[next - 1].row - pick[i].row + 1;
         uint8_t *to = next == i + 1 ? pick[i].to : gather->staging;
-        hiss_status status = hiss_h5_read(set->file, set->images, HISS_U8, pick[i].row, span, to, err);
+        hiss_status status = read_rows(set, pick[i].row, span, to, err);
         if (status) {
             return status;
         }
@@ -335,7 +368,7 @@ hiss_status hiss_dataset_read(hiss_dataset *set, int64_t begin, int64_t count, u
         return HISS_OK;
     }
     if (!set->permuted) {
-        return hiss_h5_read(set->file, set->images, HISS_U8, begin, count, pixels, err);
+        return read_rows(set, begin, count, pixels, err);
     }
     hiss_gather gather;
     hiss_gather_create(set, count, &gather);

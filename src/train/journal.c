@@ -188,9 +188,10 @@ hiss_status journal_log(journal *j, hiss_error *err) {
         return HISS_OK;
     }
     const double now = hiss_seconds();
-    const double seconds[] = {t->times.data,   t->times.forward, t->times.exchange, t->times.backward,
-                              t->times.reduce, t->times.update,  t->times.epoch};
-    static const char *const names[] = {"data", "forward", "exchange", "backward", "reduce", "update", "epoch"};
+    const double seconds[] = {t->times.data,     t->times.augment, t->times.forward, t->times.exchange,
+                              t->times.backward, t->times.reduce,  t->times.update,  t->times.epoch};
+    static const char *const names[] = {"data",     "augment", "forward", "exchange",
+                                        "backward", "reduce",  "update",  "epoch"};
     double spread[HISS_COUNT(names)][3];
     for (int k = 0; k < HISS_COUNT(names); k++) {
         hiss_comm_spread(t->comm, seconds[k], spread[k]);

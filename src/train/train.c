@@ -78,9 +78,8 @@ static bool run_has(const char *run, const char *name) {
     return hiss_file_exists(path);
 }
 
-static hiss_status run_directory_open(const hiss_train_request *request, run_directory *d, hiss_error *err) {
+static hiss_status run_directory_open(run_directory *d, const hiss_train_request *request, hiss_error *err) {
     hiss_status s = HISS_OK;
-    *d = (run_directory){.run = request->run, .lock = -1};
     if (hiss_comm_rank(request->comm) == 0) {
         s = lock_run(d, err);
         if (s == HISS_OK && strcmp(request->resume, "never") == 0 &&
@@ -169,6 +168,25 @@ static void introduce(const trainer *t) {
     hiss_info("reduction: %s, %d buckets, overlap %s; kernels: %s, %s",
               e->dist.reduce == HISS_REDUCE_TREE ? "tree" : "mpi (not bit-stable over ranks)", t->buckets,
               e->dist.overlap ? "on" : "off", t->world.kernels->name, hiss_kernels_identity());
+    if (hiss_kernels_wider_core()) {
+        hiss_info(
+            "OPENBLAS_CORETYPE holds OpenBLAS to a narrow core; %s would be faster here, unset it to let hiss choose",
+            hiss_kernels_wider_core());
+    }
+}
+
+/* Collective. */
+static hiss_status same_kernels(hiss_comm *comm, hiss_error *err) {
+    char mine[128] = "";
+    snprintf(mine, sizeof mine, "%s", hiss_kernels_identity());
+    if (hiss_comm_equal(comm, mine, sizeof mine)) {
+        return HISS_OK;
+    }
+    return hiss_fail(
+        err, HISS_EUSER,
+        "ranks compute with different kernels (this one: %s), so that results would depend on their places; "
+        "set OPENBLAS_CORETYPE on all to what the oldest processor has, e.g. Haswell",
+        mine);
 }
 
 /* ---- steps ---- */
@@ -201,7 +219,7 @@ static hiss_status check_loss(const trainer *t, hiss_error *err) {
     return isfinite(loss) ? HISS_OK : diverged(t, what, err);
 }
 
-static hiss_status one_step(trainer *t, hiss_error *err) {
+hiss_status trainer_step(trainer *t, hiss_error *err) {
     hiss_status s = fetch(t, err);
     if (s != HISS_OK) { /* only this rank knows: the others must not wait for it */
         hiss_error_line("%s", err->text);
@@ -223,7 +241,8 @@ static hiss_status one_step(trainer *t, hiss_error *err) {
 
 static hiss_status after_epoch(trainer *t, journal *j, hiss_error *err) {
     const hiss_objective_ops *ops = t->experiment->objective;
-    hiss_status s = journal_log(j, err);
+    hiss_status s = ops->settle ? ops->settle(t->method, err) : HISS_OK;
+    s = s == HISS_OK ? journal_log(j, err) : s;
     s = hiss_comm_agree(t->comm, s, err);
     return s == HISS_OK && ops->verify ? ops->verify(t->method, err) : s;
 }
@@ -242,7 +261,7 @@ static hiss_status loop(trainer *t, journal *j, hiss_error *err) {
             }
         }
         hiss_alloc_seal(t->step > begun); /* the first step may allocate */
-        s = one_step(t, err);
+        s = trainer_step(t, err);
         hiss_alloc_seal(false);
         if (s != HISS_OK) {
             break;
@@ -287,10 +306,11 @@ static hiss_status run(trainer *t, double start, hiss_error *err) {
 
 hiss_status hiss_train(const hiss_train_request *request, hiss_error *err) {
     trainer t = {0};
-    run_directory directory;
+    run_directory directory = {.run = request->run, .lock = -1};
     catch_signals();
     hiss_kernels_enter_thread();
-    hiss_status s = run_directory_open(request, &directory, err);
+    hiss_status s = same_kernels(request->comm, err);
+    s = s == HISS_OK ? run_directory_open(&directory, request, err) : s;
     const double start = hiss_seconds();
     if (s == HISS_OK) {
         s = trainer_create(request, &t, err);

@@ -160,7 +160,8 @@ static hiss_status open_data(trainer *t, hiss_error *err) {
     hiss_experiment *e = t->request->experiment;
     hiss_data_options data = e->data;
     data.verify = data.verify && hiss_comm_rank(t->comm) == 0; /* it reads the whole file: once is enough */
-    hiss_status s = hiss_dataset_open(&data, (uint64_t)e->seed, &t->set, err);
+    t->set = t->request->set;
+    hiss_status s = t->set ? HISS_OK : hiss_dataset_open(&data, (uint64_t)e->seed, &t->set, err);
     if (s == HISS_OK) {
         int64_t H, W, C;
         hiss_dataset_shape(t->set, &H, &W, &C);
@@ -227,6 +228,7 @@ hiss_status trainer_create(const hiss_train_request *request, trainer *t, hiss_e
         }
         t->batches = hiss_new(hiss_batch, lanes);
         t->pool = pool_create((int)threads);
+        t->thread_times = hiss_new(thread_times, threads);
         t->scheduled_steps = t->total_steps = t->experiment->train.epochs * t->world.steps_per_epoch;
         if (t->experiment->train.steps > 0 && t->experiment->train.steps < t->total_steps) {
             t->total_steps = t->experiment->train.steps;
@@ -260,9 +262,12 @@ void trainer_destroy(trainer *t) {
     hiss_free(t->bucket_offsets);
     hiss_free(t->slot_order);
     hiss_free(t->batches);
+    hiss_free(t->thread_times);
     hiss_free(t->vector);
     hiss_model_destroy(t->model);
     t->experiment->objective->destroy(t->method);
     hiss_world_destroy(&t->world);
-    hiss_dataset_close(t->set);
+    if (!t->request->set) {
+        hiss_dataset_close(t->set);
+    }
 }

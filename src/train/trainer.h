@@ -8,6 +8,10 @@
 
 typedef enum slot_role { ROLE_NONE, ROLE_PARAMETER, ROLE_STATISTIC, ROLE_METRIC } slot_role;
 
+typedef struct node_clock {
+    double forward, backward; /* seconds */
+} node_clock;
+
 /* One graph per step (a GAN has two), with everything needed to run it over the rank's lanes. */
 typedef struct phase {
     hiss_graph *graph;
@@ -23,11 +27,20 @@ typedef struct phase {
     hiss_value export_value[HISS_MAX_EXPORTS];
     int64_t export_floats[HISS_MAX_EXPORTS];
     float **exported[HISS_MAX_EXPORTS]; /* [local lanes] */
+    node_clock *clock;                  /* [local lanes][nodes]: of the last pass; NULL when nobody wants them */
 } phase;
 
-typedef struct trainer_times { /* seconds of this rank since the last log line */
-    double data, forward, exchange, backward, reduce, update, epoch;
+/* Seconds of this rank since the last log line, averaged over its threads: while one of them alone loads, exchanges or
+ * finishes the reduction the others wait for it; what is missing to the time that passed is idle. */
+typedef struct trainer_times {
+    double data, augment, forward, exchange, backward, reduce, update, epoch;
+    double transfer, wait; /* of reductions: first message to last; blocked after backward (a part of reduce) */
 } trainer_times;
+
+typedef struct thread_times { /* of one thread in one pass over the lanes */
+    double augment, forward, backward, reduce;
+    double unused[4]; /* keeps threads off each other's cache lines */
+} thread_times;
 
 typedef struct trainer {
     const hiss_experiment *experiment;
@@ -57,6 +70,7 @@ typedef struct trainer {
     bool (*asked_to_stop)(void); /* whether this process got a signal */
     bool stop;                   /* this rank was asked to stop; after a step: any rank was */
     trainer_times times;
+    thread_times *thread_times; /* [threads] */
 } trainer;
 
 /* Build everything from the experiment. Collective. */
@@ -68,11 +82,13 @@ hiss_status phase_build(trainer *t, int p, hiss_error *err);
 /* Memory, roles and buckets; after the model is laid out and buckets are cut. */
 void phase_prepare(trainer *t, int p);
 void phase_destroy(phase *ph, int64_t local_lanes);
+/* Whole steps (src/train/train.c). Collective. */
+hiss_status trainer_step(trainer *t, hiss_error *err);
 /* One pass of phase p over all lanes: forward, exchange, backward, reduction, update. Collective. */
 hiss_status phase_run(trainer *t, int p, hiss_error *err);
 
-/* Samples, fill and forward up to the cut of one lane. Not collective. */
-void phase_to_cut(trainer *t, const phase *ph, const hiss_lane *lane, const hiss_run *run);
+/* Sample and fill the inputs of one lane. Not collective. */
+void phase_fill(trainer *t, const hiss_lane *lane);
 /* Features of all local samples (hiss_epoch.features). Not collective. */
 hiss_status phase_features(trainer *t, int p, int k, int64_t view, float *out, hiss_error *err);
 /* Let the method prepare an epoch. Collective. */

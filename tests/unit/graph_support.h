@@ -30,6 +30,7 @@ struct rig {
     int64_t key;          /* of the inputs' values */
     int classes;          /* labels are below */
     void (*fill)(rig *r); /* fills the inputs; NULL: fill_inputs */
+    void *user;           /* of fill */
 };
 
 static inline void fill_normals(int64_t key, int64_t id, int64_t count, float *out) {
