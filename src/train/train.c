@@ -131,6 +131,8 @@ static hiss_status resume(trainer *t, hiss_error *err) {
         s = hiss_comm_agree(t->comm, s, err);
     } else if (strcmp(t->request->resume, "never") != 0) {
         snprintf(path, sizeof path, "%s", t->request->resume);
+        s = hiss_file_expect(path, "the checkpoint", "--resume takes auto, never, or the path of a checkpoint", err);
+        s = hiss_comm_agree(t->comm, s, err);
     }
     if (s == HISS_OK && *path) {
         s = checkpoint_load(t, path, err);
