@@ -55,7 +55,8 @@ static hiss_status fashion_mnist(const options *o, hiss_error *err) {
         }
         hiss_prepare_options prepare = o->prepare;
         prepare.output = output;
-        s = hiss_prepare_idx(&prepare, images, labels, err);
+        s = hiss_make_directories(o->prepare.output, err);
+        s = s == HISS_OK ? hiss_prepare_idx(&prepare, images, labels, err) : s;
         if (s == HISS_OK) {
             hiss_info("wrote %s", output);
         }

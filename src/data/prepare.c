@@ -61,13 +61,6 @@ static hiss_status check_options(const hiss_prepare_options *o, int64_t row, his
     return HISS_OK;
 }
 
-static hiss_status make_folder_of(const char *path, hiss_error *err) {
-    const char *slash = strrchr(path, '/');
-    char folder[PATH_SIZE];
-    snprintf(folder, sizeof folder, "%.*s", slash ? (int)(slash - path) : 0, path);
-    return *folder ? hiss_make_directories(folder, err) : HISS_OK;
-}
-
 static hiss_status begin(writer *w, const hiss_prepare_options *options, const int64_t shape[4], bool labelled,
                          hiss_error *err) {
     hiss_h5_info images = {HISS_U8, 4, {shape[0], shape[1], shape[2], shape[3]}}, labels = {HISS_I32, 1, {shape[0]}};
@@ -78,7 +71,7 @@ static hiss_status begin(writer *w, const hiss_prepare_options *options, const i
     }
     w->order = hiss_permutation_keyed((uint64_t)options->seed, HISS_FOR_PREPARE, 0, 0, w->n);
     hiss_file_temporary(options->output, w->temporary, sizeof w->temporary);
-    if ((status = make_folder_of(options->output, err)) || (status = hiss_h5_create(w->temporary, &w->file, err))) {
+    if ((status = hiss_h5_create(w->temporary, &w->file, err))) {
         return status;
     }
     w->hash = hiss_hash_begin();
