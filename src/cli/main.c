@@ -84,9 +84,11 @@ static int fail_unknown(const char *word) {
             nearest = i;
         }
     }
-    const bool near = hiss_edit_distance(word, commands[nearest].name) <= 2;
-    hiss_fail(&err, HISS_EUSER, "unknown command '%.100s'%s%s%s; `hiss --help` lists the commands", word,
-              near ? "; did you mean '" : "", near ? commands[nearest].name : "", near ? "'?" : "");
+    if (hiss_edit_distance(word, commands[nearest].name) <= 2) {
+        hiss_fail(&err, HISS_EUSER, "unknown command '%.100s'; did you mean '%s'?", word, commands[nearest].name);
+    } else {
+        hiss_fail(&err, HISS_EUSER, "unknown command '%.100s'; `hiss --help` lists the commands", word);
+    }
     return cli_fail(NULL, &err);
 }
 
