@@ -67,11 +67,21 @@ void hiss_comm_gather(hiss_comm *comm, const void *mine, const int64_t *offsets,
     hiss_comm_allgather(comm, mine, offsets, all);
 }
 
+void hiss_comm_exchange(hiss_comm *comm, const void *send, const int64_t *send_offsets, void *receive,
+                        const int64_t *receive_offsets) {
+    (void)comm;
+    (void)receive_offsets;
+    memcpy(receive, send, (size_t)(send_offsets[1] - send_offsets[0]));
+}
+
 struct hiss_coordinator {
     hiss_comm *comm;
     int64_t lanes, samples, group;
-    float *matrix, *scores;
-    int32_t *answer;
+    float *matrix, *scores; /* scores: all blocks, as they were gathered */
+    int32_t *answer;        /* all blocks */
+    const int64_t *lane_order;
+    hiss_status status;
+    hiss_error error;
 };
 
 hiss_status hiss_coordinator_create(hiss_comm *comm, int64_t lanes, const int64_t *lane_offsets, int64_t lane_samples,
@@ -80,8 +90,13 @@ hiss_status hiss_coordinator_create(hiss_comm *comm, int64_t lanes, const int64_
     (void)err;
     const int64_t n = lanes_per_block * lane_samples;
     hiss_coordinator *c = hiss_new(hiss_coordinator, 1);
-    *c = (hiss_coordinator){
-        comm, lanes, lane_samples, lanes_per_block, hiss_new(float, n *n), hiss_new(float, n *n), hiss_new(int32_t, n)};
+    *c = (hiss_coordinator){.comm = comm,
+                            .lanes = lanes,
+                            .samples = lane_samples,
+                            .group = lanes_per_block,
+                            .matrix = hiss_new(float, n *n),
+                            .scores = hiss_new(float, lanes *lane_samples *n),
+                            .answer = hiss_new(int32_t, lanes * lane_samples)};
     *out = c;
     return HISS_OK;
 }
@@ -95,28 +110,50 @@ void hiss_coordinator_destroy(hiss_coordinator *c) {
     }
 }
 
-hiss_status hiss_coordinator_run(hiss_coordinator *c, const int64_t *lane_order, const float *const *rows,
-                                 hiss_block_solve solve, void *user, int32_t *const *answer, double seconds[3],
-                                 hiss_error *err) {
+void hiss_coordinator_gather(hiss_coordinator *c, const int64_t *lane_order, const float *const *rows) {
     const int64_t m = c->samples, n = c->group * m;
-    hiss_status status = HISS_OK;
-    for (int64_t b = 0; b < c->lanes / c->group && status == HISS_OK; b++) {
-        const int64_t *lane = lane_order + b * c->group;
+    c->lane_order = lane_order;
+    for (int64_t place = 0; place < c->lanes; place++) {
+        memcpy(c->scores + place * m * n, rows[lane_order[place]], sizeof(float) * (size_t)(m * n));
+    }
+}
+
+void hiss_coordinator_solve(hiss_coordinator *c, hiss_block_solve solve, void *user) {
+    const int64_t n = c->group * c->samples;
+    c->status = HISS_OK;
+    for (int64_t b = 0; b < c->lanes / c->group && c->status == HISS_OK; b++) {
+        int32_t *answer = c->answer + b * n;
         for (int64_t i = 0; i < n; i++) {
-            memcpy(c->matrix + i * n, rows[lane[i / m]] + i % m * n, sizeof(float) * (size_t)n);
-            c->answer[i] = (int32_t)i;
+            answer[i] = (int32_t)i;
         }
-        memcpy(c->scores, c->matrix, sizeof(float) * (size_t)(n * n));
-        status = solve(user, b, n, c->matrix, c->answer, err);
+        memcpy(c->matrix, c->scores + b * n * n, sizeof(float) * (size_t)(n * n));
+        c->status = solve(user, b, n, c->matrix, answer, &c->error);
         if (c->comm->observe) {
-            c->comm->observe(c->comm->user, b, n, c->scores, c->answer);
-        }
-        for (int64_t i = 0; i < n; i++) {
-            answer[lane[i / m]][i % m] = c->answer[i];
+            c->comm->observe(c->comm->user, b, n, c->scores + b * n * n, answer);
         }
     }
-    seconds[0] = seconds[1] = seconds[2] = 0.0;
-    return status;
+}
+
+hiss_status hiss_coordinator_scatter(hiss_coordinator *c, int32_t *const *answer, hiss_error *err) {
+    for (int64_t place = 0; place < c->lanes; place++) {
+        memcpy(answer[c->lane_order[place]], c->answer + place * c->samples, sizeof(int32_t) * (size_t)c->samples);
+    }
+    if (c->status != HISS_OK && err) {
+        *err = c->error;
+    }
+    return c->status;
+}
+
+void hiss_tree_sum(hiss_comm *comm, int64_t lanes, const int64_t *lane_offsets, int64_t count,
+                   const double *const *values, double *out) {
+    (void)comm;
+    (void)lane_offsets;
+    for (int64_t i = 0; i < count; i++) {
+        out[i] = 0.0;
+        for (int64_t l = 0; l < lanes; l++) {
+            out[i] += values[l][i];
+        }
+    }
 }
 
 #endif
