@@ -5,6 +5,7 @@
 #include "hiss/assign.h"
 #include "hiss/objective.h"
 
+typedef enum nat_statistics { NAT_RUNNING, NAT_LANE } nat_statistics;
 typedef enum nat_scope { NAT_BATCH, NAT_DATASET } nat_scope;
 
 typedef struct nat_options {
@@ -13,6 +14,7 @@ typedef struct nat_options {
     int64_t every, views, rounds;
     double tolerance;
     bool async;
+    int statistics; /* nat_statistics */
     const char *block, *solver;
 } nat_options;
 
@@ -58,7 +60,7 @@ void nat_solve(nat *n);
 /* Take over answers that are pending. Collective. */
 hiss_status nat_settle(void *self, hiss_error *err);
 /* The thread of assign.async; not collective. wait returns when it is idle. */
-nat_solver_thread *nat_thread_create(nat *n);
+hiss_status nat_thread_create(nat *n, nat_solver_thread **out, hiss_error *err);
 void nat_thread_destroy(nat_solver_thread *s); /* NULL is allowed */
 void nat_thread_start(nat_solver_thread *s);
 void nat_thread_wait(nat_solver_thread *s);
