@@ -28,6 +28,10 @@ DEPS_CFLAGS = $(eval DEPS_CFLAGS := $$(shell CC='$(CC)' tools/deps cflags))$(DEP
 DEPS_LIBS   = $(eval DEPS_LIBS := $$(shell CC='$(CC)' tools/deps libs))$(DEPS_LIBS)
 
 WARN := -Wall -Wextra -Wshadow -Wconversion
+# What only assertions use is unused without them.
+ifneq ($(RELEASE),)
+WARN += -Wno-unused -Wno-unused-parameter
+endif
 # No -ffast-math, no contraction: the bits must not depend on what the compiler finds worth fusing.
 ALL_CPPFLAGS = -Iinclude -Isrc -I$(BUILD)/gen -D_POSIX_C_SOURCE=200809L -D_DEFAULT_SOURCE $(if $(RELEASE),-DNDEBUG) \
                $(CPPFLAGS)
@@ -47,7 +51,7 @@ endif
 MODULES  := base tensor assign dist graph data nn objective train eval
 LIB_SRC  := $(sort $(wildcard $(MODULES:%=src/%/*.c) src/objective/*/*.c))
 CLI_SRC  := $(sort $(wildcard src/cli/*.c))
-TEST_SRC := $(sort $(wildcard tests/unit/test_*.c tests/mpi/test_*.c))
+TEST_SRC := $(sort $(wildcard tests/unit/test_*.c tests/mpi/test_*.c tests/cli/*.c))
 HEADERS  := $(sort $(wildcard include/hiss/*.h))
 
 LIB_OBJ := $(LIB_SRC:%.c=$(BUILD)/%.o)
@@ -149,9 +153,9 @@ check-symbols: lib ## verify that no two modules define the same name
 check-warnings: ## compile everything with gcc and clang, warnings are errors
 	+@for c in gcc clang; do \
 		command -v $$c >/dev/null || { echo "$$c: not found, its warnings not verified"; continue; }; \
-		$(MAKE) BUILD=$(BUILD)/warn-$$c CC=$$c OPT=-O1 WERROR=-Werror RELEASE= headers objects || exit 1; \
+		$(MAKE) BUILD=$(BUILD)/warn-$$c CC=$$c OPT=-O2 WERROR=-Werror RELEASE= headers objects || exit 1; \
 	done
-	+@$(MAKE) BUILD=$(BUILD)/warn-release OPT=-O1 WERROR=-Werror RELEASE=1 objects
+	+@$(MAKE) BUILD=$(BUILD)/warn-release OPT=-O2 WERROR=-Werror RELEASE=1 objects
 
 .PHONY: headers objects
 headers: $(BUILD)/flags
@@ -163,11 +167,11 @@ objects: $(LIB_OBJ) $(CLI_OBJ) $(TEST_SRC:%.c=$(BUILD)/%.o)
 
 SANITIZE := -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
 asan: ## unit tests under the address and undefined behaviour sanitizers
-	+@$(MAKE) BUILD=$(BUILD)/asan OPT='-O1 $(SANITIZE)' LDFLAGS='$(SANITIZE)' tests
+	+@$(MAKE) BUILD=$(BUILD)/asan OPT='-O1 -march=$(ARCH) $(SANITIZE)' LDFLAGS='$(SANITIZE)' tests
 	+@BUILD='$(BUILD)/asan' CC='$(CC)' tools/run_tests 'unit/*'
 
 valgrind: ## leak check of a short training run
-	+@$(MAKE) BUILD=$(BUILD)/valgrind ARCH=x86-64-v2 OPT='-O1 -march=x86-64-v2' all
+	+@$(MAKE) BUILD=$(BUILD)/valgrind OPT=-O1 all
 	@HISS='$(BUILD)/valgrind/hiss' tools/leak_check
 
 # ---- the demo ---------------------------------------------------------------------------------------------------

@@ -67,6 +67,9 @@ typedef struct hiss_dataset hiss_dataset;
  * file: one rank of a job is enough). Reads no other pixels. Labels stay in memory, 4 bytes a sample; they may be
  * absent when options->labels is the standard "/labels", NULL or "". The error text says what to do. */
 hiss_status hiss_dataset_open(const hiss_data_options *options, uint64_t seed, hiss_dataset **out, hiss_error *err);
+/* A set without a file, for measurements: n images of random pixels that depend on seed and position alone; labels
+ * 0 .. classes - 1 in turn, none when classes is 0. Reading it is not for timing: pixels are made each time. */
+hiss_dataset *hiss_dataset_synthetic(int64_t n, int64_t H, int64_t W, int64_t C, int64_t classes, uint64_t seed);
 void hiss_dataset_close(hiss_dataset *set);
 int64_t hiss_dataset_count(const hiss_dataset *set); /* n, after limit */
 void hiss_dataset_shape(const hiss_dataset *set, int64_t *H, int64_t *W, int64_t *C);

@@ -41,6 +41,15 @@ typedef struct hiss_kernels {
     void (*conv2d_backward_weight)(const hiss_conv *c, const float *x, const float *dy, float *dw, bool accumulate,
                                    float *scratch);
 
+    /* y[M,F] = x[M,D] w[F,D]^T + bias[F]; bias may be NULL. */
+    size_t (*linear_scratch)(int64_t M, int64_t D, int64_t F); /* floats, enough for all three */
+    void (*linear_forward)(int64_t M, int64_t D, int64_t F, const float *x, const float *w, const float *bias, float *y,
+                           float *scratch);
+    void (*linear_backward_data)(int64_t M, int64_t D, int64_t F, const float *dy, const float *w, float *dx,
+                                 bool accumulate, float *scratch);
+    void (*linear_backward_weight)(int64_t M, int64_t D, int64_t F, const float *x, const float *dy, float *dw,
+                                   bool accumulate, float *scratch);
+
     /* out[N] (+)= sum over rows of x[M,N]: bias gradients. */
     void (*column_sum)(int64_t M, int64_t N, const float *x, float *out, bool accumulate);
     /* y[M,N] = x[M,N] + bias[N]; y may be x. */
@@ -103,7 +112,11 @@ const hiss_kernels *hiss_kernels_named(const char *name); /* "ref", "blas"; NULL
 /* Make BLAS single-threaded for the calling thread, whatever library and environment; every thread that runs kernels
  * calls it once first. Thread-safe. */
 void hiss_kernels_enter_thread(void);
-/* Library and core type, for the run's identity, e.g. "OpenBLAS 0.3.21 Zen". Static storage. */
+/* Library, core type and instructions that show in the bits, for the run's identity, e.g. "OpenBLAS 0.3.21 Zen, own
+ * kernels with FMA". Static storage. */
 const char *hiss_kernels_identity(void);
+/* The value of OPENBLAS_CORETYPE that would let the BLAS use the whole width of this processor; NULL when it does
+ * already or cannot. It takes effect when the library is loaded, so a program has to start itself again. */
+const char *hiss_kernels_wider_core(void);
 
 #endif

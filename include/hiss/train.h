@@ -4,6 +4,7 @@
 #ifndef HISS_TRAIN_H
 #define HISS_TRAIN_H
 
+#include "hiss/alloc.h"
 #include "hiss/objective.h"
 #include "hiss/optim.h"
 
@@ -66,10 +67,47 @@ typedef struct hiss_train_request {
     const char *run;    /* run directory */
     const char *resume; /* "auto", "never", or the path of a checkpoint */
     int bar;            /* 1: progress bar, 0: plain lines */
+    hiss_dataset *set;  /* train on this set; NULL: the one that data.file names. Not owned */
 } hiss_train_request;
 
 /* Train. Collective. HISS_EREQUEUE after SIGUSR1 or SIGTERM: checkpointed, start again. */
 hiss_status hiss_train(const hiss_train_request *request, hiss_error *err);
+
+/* ---- measuring ---- */
+
+typedef struct hiss_node_time { /* a node of the graph of one phase */
+    int phase;
+    hiss_node_info info;
+    double forward, backward; /* seconds for one lane: medians over steps and over the lanes of this rank */
+} hiss_node_time;
+
+typedef struct hiss_step_times { /* seconds of a step on this rank: medians over steps */
+    int64_t steps;               /* measured; 0: the config has no such steps */
+    double wall, fastest;        /* fastest: of one step */
+    /* Parts of it, averaged over threads; what is missing to wall is idle. forward twice counts twice. */
+    double load, augment, forward, exchange, backward, reduce, update;
+    double transfer, wait;              /* of the reduction: first message to last; blocked in it after backward */
+    hiss_named parts[HISS_MAX_DERIVED]; /* of exchange, by the objective's own account: means */
+    int nparts;
+} hiss_step_times;
+
+typedef struct hiss_measurement {
+    hiss_node_time *nodes;
+    int nnodes;
+    hiss_step_times plain, exchanging; /* steps without, and with an exchange of the objective */
+    double exchanging_share;           /* the share of the config's epochs that have the latter */
+    int64_t lanes, m, threads;         /* L, samples of a lane, threads of this rank */
+    int64_t parameters;
+    int64_t activation_bytes; /* of one lane */
+    hiss_arena *arena;        /* owns nodes and names */
+} hiss_measurement;
+
+/* Run steps of the training loop, without files, and time them: at least 5 and about `seconds` of each kind, after 2
+ * that do not count; seconds < 0: no step, only the nodes. run, resume and bar of the request are not used.
+ * Collective. out must be destroyed also after an error. */
+hiss_status hiss_train_measure(const hiss_train_request *request, double seconds, hiss_measurement *out,
+                               hiss_error *err);
+void hiss_measurement_destroy(hiss_measurement *m);
 
 /* ---- checkpoints ---- */
 

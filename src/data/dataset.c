@@ -16,6 +16,7 @@
 #include <string.h>
 
 #include "hiss/alloc.h"
+#include "hiss/file.h"
 #include "hiss/hash.h"
 #include "hiss/log.h"
 
@@ -43,7 +44,8 @@ const hiss_row hiss_data_rows[] = {
 const int hiss_data_nrows = HISS_COUNT(hiss_data_rows);
 
 struct hiss_dataset {
-    hiss_h5 *file;
+    hiss_h5 *file; /* NULL: synthetic */
+    uint64_t seed; /* of synthetic pixels */
     char *path, *images;
     int64_t rows; /* in the file */
     int64_t n;    /* in use */
@@ -210,7 +212,9 @@ hiss_status hiss_dataset_open(const hiss_data_options *options, uint64_t seed, h
                          "data.file is not set; give the HDF5 file with the samples, as in `data: {file: train.h5}`");
     }
     hiss_h5 *file;
-    hiss_status status = hiss_h5_open(options->file, &file, err);
+    hiss_status status = hiss_file_expect(options->file, "the data file",
+                                          "give the path of an HDF5 file (data.file); `hiss prepare` writes one", err);
+    status = status ? status : hiss_h5_open(options->file, &file, err);
     if (status) {
         return status;
     }
@@ -225,6 +229,19 @@ hiss_status hiss_dataset_open(const hiss_data_options *options, uint64_t seed, h
     set->order = hiss_permutation_keyed(seed, HISS_FOR_ORDER, 0, 0, set->rows);
     *out = set;
     return HISS_OK;
+}
+
+hiss_dataset *hiss_dataset_synthetic(int64_t n, int64_t H, int64_t W, int64_t C, int64_t classes, uint64_t seed) {
+    assert(n >= 1 && H >= 1 && W >= 1 && C >= 1 && classes >= 0);
+    hiss_dataset *set = hiss_new(hiss_dataset, 1);
+    *set = (hiss_dataset){.seed = seed, .rows = n, .n = n, .H = H, .W = W, .C = C, .classes = classes};
+    set->label = classes ? hiss_new(int32_t, n) : NULL;
+    for (int64_t i = 0; classes && i < n; i++) {
+        set->label[i] = (int32_t)(i % classes);
+    }
+    snprintf(set->identity, sizeof set->identity, "synthetic uint8 [%lld,%lld,%lld,%lld]", (long long)n, (long long)H,
+             (long long)W, (long long)C);
+    return set;
 }
 
 void hiss_dataset_close(hiss_dataset *set) {
@@ -279,6 +296,25 @@ int32_t hiss_dataset_label(const hiss_dataset *set, int64_t position) {
 
 /* ---- rows ---- */
 
+static void make_pixels(const hiss_dataset *set, int64_t row, uint8_t *out) {
+    const int64_t bytes = hiss_dataset_row(set);
+    hiss_rng rng = hiss_rng_keyed(set->seed, HISS_FOR_TESTS, 0, row);
+    for (int64_t i = 0; i < bytes; i += 4) {
+        const uint32_t word = hiss_rng_word(&rng);
+        memcpy(out + i, &word, (size_t)(bytes - i < 4 ? bytes - i : 4));
+    }
+}
+
+static hiss_status read_rows(hiss_dataset *set, int64_t begin, int64_t count, uint8_t *out, hiss_error *err) {
+    if (set->file) {
+        return hiss_h5_read(set->file, set->images, HISS_U8, begin, count, out, err);
+    }
+    for (int64_t i = 0; i < count; i++) {
+        make_pixels(set, begin + i, out + i * hiss_dataset_row(set));
+    }
+    return HISS_OK;
+}
+
 void hiss_gather_create(const hiss_dataset *set, int64_t capacity, hiss_gather *out) {
     int64_t row = hiss_dataset_row(set);
     *out = (hiss_gather){.pick = hiss_new(struct hiss_pick, capacity),
@@ -314,7 +350,7 @@ hiss_status hiss_gather_run(hiss_dataset *set, hiss_gather *gather, hiss_error *
         }
         int64_t span = pick[next - 1].row - pick[i].row + 1;
         uint8_t *to = next == i + 1 ? pick[i].to : gather->staging;
-        hiss_status status = hiss_h5_read(set->file, set->images, HISS_U8, pick[i].row, span, to, err);
+        hiss_status status = read_rows(set, pick[i].row, span, to, err);
         if (status) {
             return status;
         }
@@ -335,7 +371,7 @@ hiss_status hiss_dataset_read(hiss_dataset *set, int64_t begin, int64_t count, u
         return HISS_OK;
     }
     if (!set->permuted) {
-        return hiss_h5_read(set->file, set->images, HISS_U8, begin, count, pixels, err);
+        return read_rows(set, begin, count, pixels, err);
     }
     hiss_gather gather;
     hiss_gather_create(set, count, &gather);

@@ -100,7 +100,7 @@ void hiss_exec_record(hiss_exec *exec, const hiss_run *run) {
     const hiss_graph *graph = exec->graph;
     for (int i = 0; i < graph->count; i++) {
         const node *n = &graph->nodes[i];
-        if (n->kind == OP_BATCH_NORM_TRAIN) {
+        if (n->kind == OP_BATCH_NORM_TRAIN && n->slot != HISS_NO_SLOT) {
             const int64_t C = n->shape.dim[n->shape.ndim - 1];
             const float *save = exec->memory + exec->plan.nodes[i].save; /* mean, inverse, variance */
             const float keep = n->first_use ? 0.0f : 1.0f;
@@ -149,23 +149,58 @@ int hiss_graph_final_node(const hiss_graph *graph, int slot) {
     return final;
 }
 
+/* State that forward leaves for backward; a transposed convolution keeps working space there instead. */
+static double saved_bytes(const node *n) {
+    const op *o = &hiss_ops[n->kind];
+    return o->save && n->kind != OP_CONV2D_TRANSPOSED ? 4.0 * (double)o->save(n) : 0.0;
+}
+
+/* Forward reads every input and writes the output; backward reads the output's gradient and what it needs of the
+ * forward pass, and writes the gradients of inputs. */
+static void count_bytes(const node *n, const bool *active, bool differentiates, hiss_node_info *info) {
+    const op *o = &hiss_ops[n->kind];
+    if (o->view || !o->forward) {
+        return;
+    }
+    const double output = 4.0 * (double)hiss_shape_count(&n->shape);
+    info->forward_bytes = output + (differentiates ? saved_bytes(n) : 0.0);
+    info->backward_bytes = output * (o->needs_output ? 2.0 : 1.0) + saved_bytes(n);
+    for (int k = 0; k < n->inputs; k++) {
+        if (n->input[k] >= 0) {
+            const double input = 4.0 * (double)hiss_shape_count(&n->in[k]);
+            info->forward_bytes += input;
+            info->backward_bytes += (o->needs_input >> k & 1 ? input : 0.0) + (active[n->input[k]] ? input : 0.0);
+        }
+    }
+    info->backward_bytes = differentiates && o->backward ? info->backward_bytes : 0.0;
+}
+
+static hiss_conv product_of(const node *n) {
+    if (n->kind == OP_LINEAR) {
+        const int64_t M = n->in[0].dim[0], D = n->in[0].dim[1], F = n->shape.dim[1];
+        return (hiss_conv){.N = M, .H = 1, .W = 1, .C = D, .F = F, .R = 1, .S = 1, .stride = 1, .P = 1, .Q = 1};
+    }
+    return n->conv;
+}
+
 hiss_node_info hiss_graph_node(const hiss_graph *graph, int i) {
     assert(i >= 0 && i < graph->count);
     const node *n = &graph->nodes[i];
     const op *o = &hiss_ops[n->kind];
     bool *active = hiss_new(bool, graph->count + 1);
     hiss_plan_active(graph, active);
-    hiss_node_info info = {.op = o->name, .scope = n->scope, .shape = n->shape, .differentiates = active[i]};
-    info.forward_flops = o->flops ? o->flops(n) : 0.0;
-    info.bytes = o->view || !o->forward ? 0.0 : 4.0 * (double)hiss_shape_count(&n->shape);
-    for (int k = 0; k < n->inputs; k++) {
-        if (n->input[k] >= 0) {
-            info.bytes += o->view ? 0.0 : 4.0 * (double)hiss_shape_count(&n->in[k]);
-            if (active[i] && active[n->input[k]] && k < 2) {
-                info.backward_flops += info.forward_flops;
-            }
+    hiss_node_info info = {.op = o->name,
+                           .scope = n->scope,
+                           .shape = n->shape,
+                           .forward_flops = o->flops ? o->flops(n) : 0.0,
+                           .differentiates = active[i],
+                           .product = product_of(n)};
+    for (int k = 0; k < n->inputs && k < 2; k++) {
+        if (active[i] && n->input[k] >= 0 && active[n->input[k]]) {
+            info.backward_flops += info.forward_flops;
         }
     }
+    count_bytes(n, active, active[i], &info);
     hiss_free(active);
     return info;
 }

@@ -173,7 +173,7 @@ static void print_epoch(journal *j, double images) {
     duration((double)(t->total_steps - t->step) / rate, left);
     for (int k = 0; k < j->nnamed; k++) {
         const size_t used = strlen(text);
-        if (!strstr(j->named[k].name, "seconds")) {
+        if (!strstr(j->named[k].name, "seconds") && j->named[k].value != 0.0) {
             snprintf(text + used, sizeof text - used, "  %s %.4f", j->named[k].name, j->named[k].value);
         }
     }
@@ -188,9 +188,10 @@ hiss_status journal_log(journal *j, hiss_error *err) {
         return HISS_OK;
     }
     const double now = hiss_seconds();
-    const double seconds[] = {t->times.data,     t->times.forward, t->times.exchange,
-                              t->times.backward, t->times.reduce,  t->times.update};
-    static const char *const names[] = {"data", "forward", "exchange", "backward", "reduce", "update"};
+    const double seconds[] = {t->times.data,     t->times.augment, t->times.forward, t->times.exchange,
+                              t->times.backward, t->times.reduce,  t->times.update,  t->times.epoch};
+    static const char *const names[] = {"data",     "augment", "forward", "exchange",
+                                        "backward", "reduce",  "update",  "epoch"};
     double spread[HISS_COUNT(names)][3];
     for (int k = 0; k < HISS_COUNT(names); k++) {
         hiss_comm_spread(t->comm, seconds[k], spread[k]);
@@ -200,8 +201,9 @@ hiss_status journal_log(journal *j, hiss_error *err) {
     if (j->root) {
         const hiss_optim_options *optim = &t->experiment->optim[0];
         fprintf(j->metrics, "{\"step\": %" PRId64 ", \"epoch\": %" PRId64, t->step, t->epoch);
-        print_number(j->metrics, "lr",
-                     hiss_optim_rate(optim, t->step > 0 ? t->step - 1 : 0, t->world.steps_per_epoch, t->total_steps));
+        print_number(
+            j->metrics, "lr",
+            hiss_optim_rate(optim, t->step > 0 ? t->step - 1 : 0, t->world.steps_per_epoch, t->scheduled_steps));
         for (int k = 0; k < j->nnamed; k++) {
             print_number(j->metrics, j->named[k].name, j->named[k].value);
         }
@@ -241,8 +243,10 @@ hiss_status journal_summary(journal *j, double seconds, hiss_error *err) {
     size_t size = 0;
     FILE *out = open_memstream(&text, &size);
     hiss_model_hash(t->model, t->vector, hash);
-    fprintf(out, "result: VALID\nsteps: %" PRId64 "\nepochs: %" PRId64 "\nparameters: %" PRId64 "\n", t->step,
-            t->step / t->world.steps_per_epoch, hiss_model_parameters(t->model));
+    fprintf(out,
+            "result: VALID\nsteps: %" PRId64 "\nepochs: %" PRId64 "\nsteps_per_epoch: %" PRId64 "\nparameters: %" PRId64
+            "\n",
+            t->step, t->step / t->world.steps_per_epoch, t->world.steps_per_epoch, hiss_model_parameters(t->model));
     fprintf(out, "parameters_sha256: %s\n", hash);
     hiss_sample_state states[HISS_MAX_EXPORTS];
     const int n = ops->states ? ops->states(t->method, states, HISS_MAX_EXPORTS) : 0;

@@ -73,6 +73,8 @@ void phase_prepare(trainer *t, int p) {
             ph->role[s] = hiss_graph_trains(ph->graph, s) ? ROLE_PARAMETER : ROLE_NONE;
         } else if (hiss_graph_records(ph->graph, s)) {
             ph->role[s] = slot->kind == HISS_SLOT_BUFFER ? ROLE_STATISTIC : ROLE_METRIC;
+        } else if (slot->offset == t->stop_offset) { /* in no graph: from_cut() writes it */
+            ph->role[s] = ROLE_METRIC;
         }
     }
     ph->bucket_used[t->buckets - 1] = true; /* statistics, metrics, and the wish to stop */
@@ -130,48 +132,75 @@ typedef struct lane_hook {
     int thread;
     int64_t lane;
     bool backward;
+    double last; /* when the node that runs began */
 } lane_hook;
 
-static void after_node(void *user, int node) {
-    const lane_hook *h = user;
+/* The buckets that are final after a node of backward. */
+static void hand_over(const lane_hook *h, int node) {
     const phase *ph = h->job->ph;
-    for (int k = ph->node_first[node]; h->backward && k < ph->node_first[node + 1]; k++) {
+    for (int k = ph->node_first[node]; k < ph->node_first[node + 1]; k++) {
         hiss_reducer_done(h->job->t->reducer, h->lane, ph->node_bucket[k]);
-    }
-    if (h->thread == 0) {
-        hiss_reducer_progress(h->job->t->reducer);
     }
 }
 
-static void to_cut(const lane_job *job, const hiss_lane *lane, const hiss_run *run) {
-    const hiss_objective_ops *ops = job->t->experiment->objective;
+static void after_node(void *user, int node) {
+    lane_hook *h = user;
+    trainer *t = h->job->t;
+    const phase *ph = h->job->ph;
+    thread_times *times = &t->thread_times[h->thread];
+    const double now = hiss_seconds(), spent = now - h->last;
+    if (ph->clock) {
+        node_clock *clock = &ph->clock[(h->lane - t->world.first_lane) * ph->nodes + node];
+        *(h->backward ? &clock->backward : &clock->forward) = spent;
+    }
+    *(h->backward ? &times->backward : &times->forward) += spent;
+    h->last = now;
+    if (h->backward) {
+        hand_over(h, node);
+    }
+    if (h->thread == 0) {
+        hiss_reducer_progress(t->reducer);
+        h->last = hiss_seconds();
+        times->reduce += h->last - now;
+    }
+}
+
+void phase_fill(trainer *t, const hiss_lane *lane) {
+    const hiss_objective_ops *ops = t->experiment->objective;
     for (int64_t i = 0; i < lane->batch->m; i++) {
         if (ops->sample) {
-            ops->sample(job->t->method, lane, i);
+            ops->sample(t->method, lane, i);
         } else {
             hiss_default_sample(lane, i);
         }
     }
     if (ops->fill) {
-        ops->fill(job->t->method, lane);
+        ops->fill(t->method, lane);
     }
-    hiss_exec_forward(lane->exec, run, 0, job->ph->cut, NULL, NULL);
 }
 
-static void from_cut(const lane_job *job, const hiss_lane *lane, hiss_run *run, int thread) {
+static void to_cut(const lane_job *job, const hiss_lane *lane, const hiss_run *run, lane_hook *hook) {
+    const double start = hiss_seconds();
+    phase_fill(job->t, lane);
+    hook->last = hiss_seconds();
+    job->t->thread_times[hook->thread].augment += hook->last - start;
+    hiss_exec_forward(lane->exec, run, 0, job->ph->cut, after_node, hook);
+}
+
+static void from_cut(const lane_job *job, const hiss_lane *lane, hiss_run *run, lane_hook *hook) {
     trainer *t = job->t;
     const phase *ph = job->ph;
-    lane_hook hook = {job, thread, lane->lane, false};
+    hook->last = hiss_seconds();
     if (t->experiment->objective->supply) {
         t->experiment->objective->supply(t->method, lane);
     }
-    hiss_exec_forward(lane->exec, run, ph->cut, ph->nodes, after_node, &hook);
+    hiss_exec_forward(lane->exec, run, ph->cut, ph->nodes, after_node, hook);
     run->lane_vector = hiss_reducer_lane(t->reducer, lane->lane);
     hiss_exec_record(lane->exec, run);
     run->lane_vector[t->stop_offset] = t->stop && lane->lane == t->world.first_lane ? 1.0f : 0.0f;
-    hook.backward = true;
-    after_node(&hook, ph->nodes); /* what is final before backward starts */
-    hiss_exec_backward(lane->exec, run, after_node, &hook);
+    hand_over(hook, ph->nodes); /* what is final before backward starts */
+    hook->backward = true;
+    hiss_exec_backward(lane->exec, run, after_node, hook);
 }
 
 static void run_lane(void *user, int thread, int64_t local) {
@@ -182,13 +211,15 @@ static void run_lane(void *user, int thread, int64_t local) {
                             .lane = t->world.first_lane + local,
                             .epoch = t->epoch,
                             .step = t->step,
+                            .view = -1,
                             .batch = &t->batches[local],
                             .graph = ph->graph,
                             .exec = ph->execs[ph->exec_per_lane ? local : thread]};
     hiss_run run = {
         .model = t->vector, .seed = t->world.seed, .step = t->step, .lane = lane.lane, .lanes = t->world.lanes};
+    lane_hook hook = {.job = job, .thread = thread, .lane = lane.lane};
     if (job->pass != PASS_FROM_CUT || !ph->exec_per_lane) {
-        to_cut(job, &lane, &run);
+        to_cut(job, &lane, &run, &hook);
     }
     if (job->pass == PASS_TO_CUT) {
         for (int k = 0; k < ph->nexports; k++) {
@@ -196,15 +227,46 @@ static void run_lane(void *user, int thread, int64_t local) {
                    sizeof(float) * (size_t)ph->export_floats[k]);
         }
     } else {
-        from_cut(job, &lane, &run, thread);
+        from_cut(job, &lane, &run, &hook);
     }
 }
 
 static void progress(void *user) {
-    hiss_reducer_progress(((const lane_job *)user)->t->reducer);
+    trainer *t = ((const lane_job *)user)->t;
+    const double start = hiss_seconds();
+    hiss_reducer_progress(t->reducer);
+    t->thread_times[0].reduce += hiss_seconds() - start;
 }
 
 /* ---- the phase ---- */
+
+/* One pass over all lanes; its times go to t->times. Updates happen inside the reduction. */
+static void run_lanes(trainer *t, lane_job *job) {
+    const int threads = pool_threads(t->pool);
+    const double updated = t->times.update;
+    memset(t->thread_times, 0, sizeof(thread_times) * (size_t)threads);
+    pool_run(t->pool, t->world.end_lane - t->world.first_lane, run_lane, progress, job);
+    const double update = t->times.update - updated;
+    t->times.update = updated + update / threads;
+    t->times.reduce -= update / threads;
+    for (int k = 0; k < threads; k++) {
+        const thread_times *times = &t->thread_times[k];
+        t->times.augment += times->augment / threads;
+        t->times.forward += times->forward / threads;
+        t->times.backward += times->backward / threads;
+        t->times.reduce += times->reduce / threads;
+    }
+}
+
+/* The rest of the reduction, with the updates that are left. */
+static void finish(trainer *t) {
+    const double start = hiss_seconds(), updated = t->times.update;
+    hiss_reducer_finish(t->reducer);
+    const hiss_reducer_times last = hiss_reducer_last(t->reducer);
+    t->times.reduce += hiss_seconds() - start - (t->times.update - updated);
+    t->times.transfer += last.transfer;
+    t->times.wait += last.wait;
+}
 
 static hiss_status exchange(trainer *t, int p, hiss_error *err) {
     phase *ph = &t->phases[p];
@@ -222,34 +284,24 @@ static hiss_status exchange(trainer *t, int p, hiss_error *err) {
 hiss_status phase_run(trainer *t, int p, hiss_error *err) {
     phase *ph = &t->phases[p];
     const hiss_objective_ops *ops = t->experiment->objective;
-    const int64_t lanes = t->world.end_lane - t->world.first_lane;
     lane_job job = {t, ph, PASS_WHOLE};
-    double start = hiss_seconds(), now;
     if (ops->exchanges && ops->exchanges(t->method, p, t->epoch, t->step)) {
         job.pass = PASS_TO_CUT;
-        pool_run(t->pool, lanes, run_lane, NULL, &job);
-        now = hiss_seconds();
-        t->times.forward += now - start;
-        start = now;
+        run_lanes(t, &job);
+        const double start = hiss_seconds();
         hiss_status s = exchange(t, p, err);
         if (s != HISS_OK) {
             return s;
         }
-        now = hiss_seconds();
-        t->times.exchange += now - start;
-        start = now;
+        t->times.exchange += hiss_seconds() - start;
         job.pass = PASS_FROM_CUT;
     }
     for (int g = 0; g < t->experiment->groups; g++) {
         t->updates[g] += (ops->trains ? ops->trains(t->method, p) : ~0u) >> g & 1u;
     }
-    const double updated = t->times.update;
     t->current = ph;
     hiss_reducer_start(t->reducer, ph->bucket_used, t->vector, trainer_update, t);
-    pool_run(t->pool, lanes, run_lane, progress, &job);
-    now = hiss_seconds();
-    t->times.backward += now - start - (t->times.update - updated);
-    hiss_reducer_finish(t->reducer);
-    t->times.reduce += hiss_seconds() - now;
+    run_lanes(t, &job);
+    finish(t);
     return HISS_OK;
 }

@@ -1,11 +1,13 @@
-/* A pool of threads with one job at a time. Items are handed out by an atomic counter; the job's end is a count of
- * finished items. Which thread gets which item is left to chance: nothing may depend on it. */
+/* A pool of threads with one job at a time. Items are handed out by an atomic counter; the job ends when the caller has
+ * found none left and all workers have left it. Which thread gets which item is left to chance: nothing may depend on
+ * it. */
 #include "train/pool.h"
 
 #include <pthread.h>
 #include <sched.h>
 #include <stdatomic.h>
 #include <stdbool.h>
+#include <string.h>
 
 #include "hiss/alloc.h"
 #include "hiss/kernels.h"
@@ -27,14 +29,13 @@ struct pool {
     pool_task task;
     void *user;
     int64_t count;
-    _Atomic int64_t next, finished;
+    _Atomic int64_t next;
     _Atomic int busy; /* workers that have not yet left the job */
 };
 
 static void work(pool *p, int number) {
     for (int64_t item; (item = atomic_fetch_add(&p->next, 1)) < p->count;) {
         p->task(p->user, number, item);
-        atomic_fetch_add(&p->finished, 1);
     }
 }
 
@@ -59,17 +60,23 @@ static void *worker_main(void *argument) {
     }
 }
 
-pool *pool_create(int threads) {
+hiss_status pool_create(int threads, pool **out, hiss_error *err) {
     pool *p = hiss_new(pool, 1);
-    p->threads = threads;
     p->workers = hiss_new(worker, threads);
     pthread_mutex_init(&p->lock, NULL);
     pthread_cond_init(&p->wake, NULL);
-    for (int t = 1; t < threads; t++) {
-        p->workers[t] = (worker){.pool = p, .number = t};
-        pthread_create(&p->workers[t].thread, NULL, worker_main, &p->workers[t]);
+    *out = p;
+    for (p->threads = 1; p->threads < threads; p->threads++) {
+        worker *w = &p->workers[p->threads];
+        *w = (worker){.pool = p, .number = p->threads};
+        const int failure = pthread_create(&w->thread, NULL, worker_main, w);
+        if (failure) {
+            return hiss_fail(err, HISS_ESYSTEM,
+                             "cannot start thread %d of %d: %s; lower dist.threads, or raise the limit of processes",
+                             p->threads + 1, threads, strerror(failure));
+        }
     }
-    return p;
+    return HISS_OK;
 }
 
 void pool_destroy(pool *p) {
@@ -98,7 +105,6 @@ void pool_run(pool *p, int64_t count, pool_task task, void (*idle)(void *user), 
     p->user = user;
     p->count = count;
     atomic_store(&p->next, 0);
-    atomic_store(&p->finished, 0);
     if (p->threads > 1) {
         atomic_store(&p->busy, p->threads - 1);
         pthread_mutex_lock(&p->lock);
@@ -107,7 +113,7 @@ void pool_run(pool *p, int64_t count, pool_task task, void (*idle)(void *user), 
         pthread_mutex_unlock(&p->lock);
     }
     work(p, 0);
-    while (atomic_load(&p->finished) < count || atomic_load(&p->busy) > 0) {
+    while (atomic_load(&p->busy) > 0) {
         if (idle) {
             idle(user);
         }

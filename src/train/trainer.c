@@ -111,7 +111,7 @@ static void update_slot(trainer *t, int s, int64_t begin, int64_t end, const flo
         for (int k = 0; k < t->states; k++) {
             state[k] = t->state[k] + at;
         }
-        hiss_optim_update(optim, hiss_optim_rate(optim, t->step, t->world.steps_per_epoch, t->total_steps),
+        hiss_optim_update(optim, hiss_optim_rate(optim, t->step, t->world.steps_per_epoch, t->scheduled_steps),
                           t->updates[slot->group], slot->decay, end - begin, sum, mean, t->vector + begin, state);
         break;
     }
@@ -160,7 +160,8 @@ static hiss_status open_data(trainer *t, hiss_error *err) {
     hiss_experiment *e = t->request->experiment;
     hiss_data_options data = e->data;
     data.verify = data.verify && hiss_comm_rank(t->comm) == 0; /* it reads the whole file: once is enough */
-    hiss_status s = hiss_dataset_open(&data, (uint64_t)e->seed, &t->set, err);
+    t->set = t->request->set;
+    hiss_status s = t->set ? HISS_OK : hiss_dataset_open(&data, (uint64_t)e->seed, &t->set, err);
     if (s == HISS_OK) {
         int64_t H, W, C;
         hiss_dataset_shape(t->set, &H, &W, &C);
@@ -180,6 +181,12 @@ static hiss_status build_graphs(trainer *t, hiss_error *err) {
     t->phases = hiss_new(phase, t->nphases);
     for (int p = 0; p < t->nphases; p++) {
         hiss_status s = phase_build(t, p, err);
+        if (s != HISS_OK) {
+            return s;
+        }
+    }
+    if (ops->epoch) {
+        hiss_status s = encoder_build(t, err);
         if (s != HISS_OK) {
             return s;
         }
@@ -226,11 +233,14 @@ hiss_status trainer_create(const hiss_train_request *request, trainer *t, hiss_e
             threads = lanes;
         }
         t->batches = hiss_new(hiss_batch, lanes);
-        t->pool = pool_create((int)threads);
-        t->total_steps = t->experiment->train.epochs * t->world.steps_per_epoch;
+        t->thread_times = hiss_new(thread_times, threads);
+        s = hiss_comm_agree(t->comm, pool_create((int)threads, &t->pool, err), err);
+        t->scheduled_steps = t->total_steps = t->experiment->train.epochs * t->world.steps_per_epoch;
         if (t->experiment->train.steps > 0 && t->experiment->train.steps < t->total_steps) {
             t->total_steps = t->experiment->train.steps;
         }
+    }
+    if (s == HISS_OK) {
         s = create_reducer(t, err);
     }
     if (s == HISS_OK) {
@@ -248,6 +258,13 @@ void trainer_destroy(trainer *t) {
     for (int p = 0; t->phases && p < t->nphases; p++) {
         phase_destroy(&t->phases[p], lanes);
     }
+    for (int e = 0; t->encoder_execs && e < pool_threads(t->pool); e++) {
+        hiss_exec_destroy(t->encoder_execs[e]);
+    }
+    hiss_free(t->encoder_execs);
+    if (t->encoder) {
+        hiss_graph_destroy(t->encoder);
+    }
     hiss_free(t->phases);
     if (t->reducer) {
         hiss_reducer_destroy(t->reducer);
@@ -260,9 +277,12 @@ void trainer_destroy(trainer *t) {
     hiss_free(t->bucket_offsets);
     hiss_free(t->slot_order);
     hiss_free(t->batches);
+    hiss_free(t->thread_times);
     hiss_free(t->vector);
     hiss_model_destroy(t->model);
     t->experiment->objective->destroy(t->method);
     hiss_world_destroy(&t->world);
-    hiss_dataset_close(t->set);
+    if (!t->request->set) {
+        hiss_dataset_close(t->set);
+    }
 }

@@ -8,6 +8,10 @@
 
 typedef enum slot_role { ROLE_NONE, ROLE_PARAMETER, ROLE_STATISTIC, ROLE_METRIC } slot_role;
 
+typedef struct node_clock {
+    double forward, backward; /* seconds */
+} node_clock;
+
 /* One graph per step (a GAN has two), with everything needed to run it over the rank's lanes. */
 typedef struct phase {
     hiss_graph *graph;
@@ -23,11 +27,20 @@ typedef struct phase {
     hiss_value export_value[HISS_MAX_EXPORTS];
     int64_t export_floats[HISS_MAX_EXPORTS];
     float **exported[HISS_MAX_EXPORTS]; /* [local lanes] */
+    node_clock *clock;                  /* [local lanes][nodes]: of the last pass; NULL when nobody wants them */
 } phase;
 
-typedef struct trainer_times { /* seconds of this rank since the last log line */
-    double data, forward, exchange, backward, reduce, update;
+/* Seconds of this rank since the last log line, averaged over its threads: while one of them alone loads, exchanges or
+ * finishes the reduction the others wait for it; what is missing to the time that passed is idle. */
+typedef struct trainer_times {
+    double data, augment, forward, exchange, backward, reduce, update, epoch;
+    double transfer, wait; /* of reductions: first message to last; blocked after backward (a part of reduce) */
 } trainer_times;
+
+typedef struct thread_times { /* of one thread in one pass over the lanes */
+    double augment, forward, backward, reduce;
+    double unused[4]; /* keeps threads off each other's cache lines */
+} thread_times;
 
 typedef struct trainer {
     const hiss_experiment *experiment;
@@ -41,6 +54,9 @@ typedef struct trainer {
     int *slot_order;         /* slots by offset */
     phase *phases, *current; /* current: the one whose sums trainer_update receives */
     int nphases;
+    hiss_graph *encoder; /* in evaluation mode, for methods with an epoch hook */
+    hiss_value encoded;
+    hiss_exec **encoder_execs; /* [threads] */
     hiss_loader *loader;
     hiss_batch *batches; /* [local lanes] */
     pool *pool;
@@ -52,9 +68,12 @@ typedef struct trainer {
     float *state[HISS_OPTIM_MAX_STATES]; /* [owned_floats] */
     int64_t updates[HISS_MAX_GROUPS];
     int64_t step, epoch, total_steps;
-    int64_t stop_offset; /* of the metric that carries the wish to stop */
-    bool stop;           /* this rank was asked to stop; after a step: any rank was */
+    int64_t scheduled_steps;     /* those of all epochs: train.steps ends a run early, on the same schedule */
+    int64_t stop_offset;         /* of the metric that carries the wish to stop */
+    bool (*asked_to_stop)(void); /* whether this process got a signal */
+    bool stop;                   /* this rank was asked to stop; after a step: any rank was */
     trainer_times times;
+    thread_times *thread_times; /* [threads] */
 } trainer;
 
 /* Build everything from the experiment. Collective. */
@@ -66,8 +85,17 @@ hiss_status phase_build(trainer *t, int p, hiss_error *err);
 /* Memory, roles and buckets; after the model is laid out and buckets are cut. */
 void phase_prepare(trainer *t, int p);
 void phase_destroy(phase *ph, int64_t local_lanes);
+/* Whole steps (src/train/train.c). Collective. */
+hiss_status trainer_step(trainer *t, hiss_error *err);
 /* One pass of phase p over all lanes: forward, exchange, backward, reduction, update. Collective. */
 hiss_status phase_run(trainer *t, int p, hiss_error *err);
+
+/* Sample and fill the inputs of one lane. Not collective. */
+void phase_fill(trainer *t, const hiss_lane *lane);
+/* The encoder in evaluation mode; before the model is laid out. Not collective. */
+hiss_status encoder_build(trainer *t, hiss_error *err);
+/* Let the method prepare an epoch. Collective. */
+hiss_status trainer_epoch(trainer *t, hiss_error *err);
 
 /* The sum of lane vectors over [begin, end) becomes new values of the model vector (a hiss_reducer_update). */
 void trainer_update(void *user, int64_t begin, int64_t end, const float *sum);
@@ -79,9 +107,6 @@ hiss_status checkpoint_save(trainer *t, hiss_error *err);
 hiss_status checkpoint_load(trainer *t, const char *path, hiss_error *err);
 /* SHA-256 of a per-sample state over all samples, on rank 0. Collective. */
 void checkpoint_state_hash(trainer *t, const hiss_sample_state *state, char text[HISS_HASH_TEXT]);
-
-/* Lock the run directory, write RUN/config.yaml, or explain why not. Collective. *lock: file descriptor on rank 0. */
-hiss_status run_directory_open(const hiss_train_request *request, int *lock, hiss_error *err);
 
 /* metrics.jsonl and the display of progress; rank 0 writes. */
 typedef struct journal journal;

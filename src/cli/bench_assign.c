@@ -1,0 +1,298 @@
+/* Assignment solvers, and the protocol that brings blocks to their coordinators.
+ *
+ * Features z and targets c are unit vectors; the solver sees z c^T. Four kinds of features, from easy to what a fresh
+ * network gives:
+ *   random     independent of each other
+ *   clustered  50 directions, noise of the same length
+ *   collapsed  one direction, noise of 0.3 of its length
+ *   aligned    each near its own target, at a cosine of about 0.5
+ * A solver must at least read the scores once: its share is that time over the time it takes. */
+#include <math.h>
+#include <string.h>
+
+#include "cli/bench.h"
+#include "hiss/assign.h"
+#include "hiss/clock.h"
+
+enum { KINDS = 4, CLUSTERS = 50, REPEATS = 5, MAX_SIZES = 16, MAX_SOLVERS = 16, LARGEST = 32768 };
+static const char *const kind_name[KINDS] = {"random", "clustered", "collapsed", "aligned"};
+enum { RANDOM, CLUSTERED, COLLAPSED, ALIGNED };
+
+/* ---- features ---- */
+
+static void unit_normals(uint64_t seed, int64_t id, int64_t d, float *out) {
+    hiss_rng rng = hiss_rng_keyed(seed, HISS_FOR_TESTS, 1, id);
+    hiss_rng_normals(&rng, d, out);
+    double sum = 0.0;
+    for (int64_t j = 0; j < d; j++) {
+        sum += (double)out[j] * (double)out[j];
+    }
+    for (int64_t j = 0; j < d; j++) {
+        out[j] *= (float)(1.0 / sqrt(sum));
+    }
+}
+
+/* z = unit(direction + weight * noise) */
+static void mix(int64_t d, const float *direction, float weight, float *z) {
+    double sum = 0.0;
+    for (int64_t j = 0; j < d; j++) {
+        z[j] = direction[j] + weight * z[j];
+        sum += (double)z[j] * (double)z[j];
+    }
+    for (int64_t j = 0; j < d; j++) {
+        z[j] *= (float)(1.0 / sqrt(sum));
+    }
+}
+
+/* scores [n,n] of features of a kind. */
+static void make_scores(int kind, int64_t n, int64_t d, float *scores) {
+    static const float aligned_noise = 1.73f; /* cosine 1/2 */
+    float *z = hiss_new(float, n *d), *c = hiss_new(float, n *d), *direction = hiss_new(float, d);
+    for (int64_t i = 0; i < n; i++) {
+        unit_normals(1, i, d, z + i * d);
+        unit_normals(2, i, d, c + i * d);
+        if (kind == CLUSTERED) {
+            unit_normals(3, i % CLUSTERS, d, direction);
+            mix(d, direction, 1.0f, z + i * d);
+        } else if (kind == COLLAPSED) {
+            unit_normals(3, 0, d, direction);
+            mix(d, direction, 0.3f, z + i * d);
+        } else if (kind == ALIGNED) {
+            mix(d, c + i * d, aligned_noise, z + i * d);
+        }
+    }
+    if (kind == ALIGNED) { /* the targets' owners must not stand on the diagonal, where the solver starts */
+        const hiss_permutation p = hiss_permutation_keyed(4, HISS_FOR_TESTS, 0, 0, n);
+        float *moved = hiss_new(float, n *d);
+        for (int64_t i = 0; i < n; i++) {
+            memcpy(moved + i * d, z + hiss_permutation_at(&p, i) * d, sizeof(float) * (size_t)d);
+        }
+        hiss_free(z);
+        z = moved;
+    }
+    hiss_kernels_blas()->gemm(false, true, n, n, d, 1.0f, z, d, c, d, 0.0f, scores, n);
+    hiss_free(z);
+    hiss_free(c);
+    hiss_free(direction);
+}
+
+/* ---- solvers ---- */
+
+typedef struct solved {
+    double seconds, total, gap; /* gap: what the duals leave open, as a share of the total; NaN without duals */
+} solved;
+
+static hiss_status time_solver(const hiss_lap_solver *solver, const hiss_lap *lap, solved *out, hiss_error *err) {
+    int32_t *column = hiss_new(int32_t, lap->n);
+    double *u = hiss_new(double, lap->n), *v = hiss_new(double, lap->n), seconds[REPEATS];
+    void *work = hiss_alloc((size_t)solver->work_bytes(lap->n));
+    hiss_status s = HISS_OK;
+    for (int k = -1; k < REPEATS && s == HISS_OK; k++) { /* -1: warm-up */
+        for (int64_t i = 0; i < lap->n; i++) {
+            column[i] = (int32_t)i;
+        }
+        hiss_alloc_seal(true);
+        const double start = hiss_seconds();
+        s = solver->solve(lap, column, u, v, work, NULL, err);
+        seconds[k < 0 ? 0 : k] = hiss_seconds() - start;
+        hiss_alloc_seal(false);
+    }
+    if (s == HISS_OK) {
+        const hiss_lap_certificate proof = hiss_lap_certify(lap, column, u, v);
+        *out = (solved){hiss_median(seconds, REPEATS), proof.total, proof.gap / fabs(proof.total)};
+    }
+    hiss_free(column);
+    hiss_free(u);
+    hiss_free(v);
+    hiss_free(work);
+    return s;
+}
+
+static void report_solver(bench *b, int64_t n, int kind, const char *name, const solved *r, double best) {
+    const double bytes = 4.0 * (double)(n * n);
+    const double share = bytes / bench_bandwidth(&b->machine, bytes) / r->seconds, below = 1.0 - r->total / best;
+    char gap[32] = "-";
+    if (isfinite(r->gap)) {
+        snprintf(gap, sizeof gap, "%.1e", fmax(r->gap, 0.0));
+    }
+    bench_print(b, "%6lld  %-10s  %-10s %12.3f  %8.4f  %10.4f  %9s  %10.3f\n", (long long)n, kind_name[kind], name,
+                1e3 * r->seconds, r->total / (double)n, 100.0 * fmax(below, 0.0), gap, 100.0 * share);
+    json_begin(&b->json, NULL, '{');
+    json_number(&b->json, "n", (double)n);
+    json_text(&b->json, "features", kind_name[kind]);
+    json_text(&b->json, "solver", name);
+    json_number(&b->json, "seconds", r->seconds);
+    json_number(&b->json, "mean_score", r->total / (double)n);
+    json_number(&b->json, "below_best", fmax(below, 0.0));
+    json_number(&b->json, "certified_gap", r->gap);
+    json_number(&b->json, "share", share);
+    json_end(&b->json, '}');
+}
+
+static hiss_status solve_kind(bench *b, int64_t n, int64_t d, int kind, float *scores, hiss_error *err) {
+    const hiss_lap_solver *const *solvers = hiss_lap_solvers();
+    solved result[MAX_SOLVERS];
+    double best = -(double)INFINITY;
+    int count = 0;
+    make_scores(kind, n, d, scores);
+    for (; count < MAX_SOLVERS && solvers[count]; count++) {
+        hiss_status s = time_solver(solvers[count], &(hiss_lap){n, scores, n}, &result[count], err);
+        if (s != HISS_OK) {
+            return s;
+        }
+        best = fmax(best, result[count].total);
+    }
+    for (int k = 0; k < count; k++) {
+        report_solver(b, n, kind, solvers[k]->name, &result[k], best);
+    }
+    return HISS_OK;
+}
+
+/* Rank 0 solves; the others wait, so that nothing disturbs it. */
+static hiss_status solvers_part(bench *b, int sizes, const int64_t *size, int64_t dim, hiss_error *err) {
+    bench_print(b, "\nassignment, d = %lld\n%6s  %-10s  %-10s %12s  %8s  %10s  %9s  %10s\n", (long long)dim, "n",
+                "features", "solver", "ms", "mean z.c", "% below", "certified", "% of one");
+    bench_print(b, "%6s  %-10s  %-10s %12s  %8s  %10s  %9s  %10s\n", "", "", "", "", "", "the best", "gap", "reading");
+    json_begin(&b->json, "solvers", '[');
+    hiss_status s = HISS_OK;
+    for (int k = 0; k < sizes && s == HISS_OK && hiss_comm_rank(b->comm) == 0; k++) {
+        float *scores = hiss_new(float, size[k] * size[k]);
+        for (int kind = 0; kind < KINDS && s == HISS_OK; kind++) {
+            s = solve_kind(b, size[k], dim, kind, scores, err);
+        }
+        hiss_free(scores);
+    }
+    json_end(&b->json, ']');
+    return hiss_comm_agree(b->comm, s, err);
+}
+
+/* ---- the protocol ---- */
+
+typedef struct protocol {
+    hiss_coordinator *coordinator;
+    const hiss_lap_solver *solver;
+    void *work;
+    int64_t *order;
+    float **rows;
+    int32_t **answers;
+    int64_t lanes, local; /* of all ranks, of this one */
+} protocol;
+
+static hiss_status solve_block(void *user, int64_t block, int64_t n, float *matrix, int32_t *answer, hiss_error *err) {
+    (void)block;
+    const protocol *p = user;
+    return p->solver->solve(&(hiss_lap){n, matrix, n}, answer, NULL, NULL, p->work, NULL, err);
+}
+
+/* Blocks of n samples in `size` lanes each, one on every rank when there are `size` blocks. */
+static hiss_status protocol_create(bench *b, int64_t blocks, int64_t n, int64_t dim, protocol *p, hiss_error *err) {
+    const int64_t size = hiss_comm_size(b->comm), m = n / size;
+    p->lanes = size * blocks;
+    p->local = blocks;
+    p->solver = hiss_lap_solver_named("lapjv");
+    p->work = hiss_alloc((size_t)p->solver->work_bytes(n));
+    int64_t *lane_offsets = hiss_new(int64_t, size + 1);
+    hiss_partition(p->lanes, size, lane_offsets);
+    hiss_status s = hiss_coordinator_create(b->comm, p->lanes, lane_offsets, m, size, &p->coordinator, err);
+    hiss_free(lane_offsets);
+    p->order = hiss_new(int64_t, p->lanes);
+    for (int64_t l = 0; l < p->lanes; l++) { /* block k: lane k of rank k, of rank k+1, ..., so that rank k solves it */
+        const int64_t block = l / size, rank = (block + l) % size;
+        p->order[l] = rank * blocks + block;
+    }
+    float *scores = hiss_new(float, n *n);
+    make_scores(COLLAPSED, n, dim, scores);
+    p->rows = hiss_new(float *, p->local);
+    p->answers = hiss_new(int32_t *, p->local);
+    for (int64_t l = 0; l < p->local; l++) {
+        p->rows[l] = hiss_new(float, m *n);
+        memcpy(p->rows[l], scores + hiss_comm_rank(b->comm) * m * n, sizeof(float) * (size_t)(m * n));
+        p->answers[l] = hiss_new(int32_t, m);
+    }
+    hiss_free(scores);
+    return s;
+}
+
+static void protocol_destroy(protocol *p) {
+    hiss_coordinator_destroy(p->coordinator);
+    for (int64_t l = 0; l < p->local; l++) {
+        hiss_free(p->rows[l]);
+        hiss_free(p->answers[l]);
+    }
+    hiss_free(p->rows);
+    hiss_free(p->answers);
+    hiss_free(p->order);
+    hiss_free(p->work);
+}
+
+static hiss_status time_protocol(bench *b, int64_t blocks, int64_t n, int64_t dim, hiss_error *err) {
+    protocol p = {0};
+    double seconds[4][REPEATS] = {{0.0}};
+    hiss_status s = protocol_create(b, blocks, n, dim, &p, err);
+    for (int k = -1; k < REPEATS && s == HISS_OK; k++) { /* -1: warm-up */
+        double part[3] = {0.0};
+        hiss_comm_barrier(b->comm);
+        hiss_alloc_seal(true);
+        const double start = hiss_seconds();
+        s = hiss_coordinator_run(p.coordinator, p.order, (const float *const *)p.rows, solve_block, &p, p.answers, part,
+                                 err);
+        const double wall = hiss_seconds() - start;
+        hiss_alloc_seal(false);
+        for (int i = 0; i < 4; i++) {
+            seconds[i][k < 0 ? 0 : k] = i < 3 ? part[i] : wall;
+        }
+    }
+    if (s == HISS_OK) {
+        static const char *const names[] = {"gather", "solve", "scatter", "all"};
+        bench_print(b, "%6lld  %6lld", (long long)n, (long long)blocks);
+        json_begin(&b->json, NULL, '{');
+        json_number(&b->json, "n", (double)n);
+        json_number(&b->json, "blocks", (double)blocks);
+        for (int i = 0; i < 4; i++) {
+            double spread[3];
+            hiss_comm_spread(b->comm, hiss_median(seconds[i], REPEATS), spread);
+            bench_print(b, "  %10.3f", 1e3 * spread[2]);
+            json_spread(&b->json, names[i], spread);
+        }
+        bench_print(b, "  %12.0f\n", (double)(n * blocks) / hiss_median(seconds[3], REPEATS));
+        json_end(&b->json, '}');
+    }
+    protocol_destroy(&p);
+    return s;
+}
+
+static hiss_status protocol_part(bench *b, int sizes, const int64_t *size, int64_t dim, hiss_error *err) {
+    const int64_t ranks = hiss_comm_size(b->comm);
+    hiss_status s = HISS_OK;
+    bench_print(b, "\nblocks and coordinators, lapjv, collapsed features, %lld rank%s; ms, slowest rank\n",
+                (long long)ranks, ranks > 1 ? "s" : "");
+    bench_print(b, "%6s  %6s  %10s  %10s  %10s  %10s  %12s\n", "n", "blocks", "gather", "solve", "scatter", "all",
+                "samples/s");
+    json_begin(&b->json, "protocol", '[');
+    for (int k = 0; k < sizes && s == HISS_OK; k++) {
+        const int64_t n = size[k] / ranks * ranks; /* equal lanes */
+        for (int64_t blocks = 1; n > 0 && s == HISS_OK; blocks = ranks) {
+            s = time_protocol(b, blocks, n, dim, err);
+            if (blocks == ranks) {
+                break;
+            }
+        }
+    }
+    json_end(&b->json, ']');
+    return s;
+}
+
+hiss_status bench_assign(bench *b, const char *sizes, int64_t dim, hiss_error *err) {
+    int64_t size[MAX_SIZES];
+    int count = 0;
+    hiss_status s = bench_list(sizes, "sizes", LARGEST, MAX_SIZES, size, &count, err);
+    if (s == HISS_OK) {
+        hiss_kernels_enter_thread();
+        json_begin(&b->json, "assign", '{');
+        json_number(&b->json, "dim", (double)dim);
+        s = solvers_part(b, count, size, dim, err);
+        s = s == HISS_OK ? protocol_part(b, count, size, dim, err) : s;
+        json_end(&b->json, '}');
+    }
+    return s;
+}

@@ -1,0 +1,126 @@
+/* What the parts of the bench command share: JSON, printing, lists of sizes. */
+#include <assert.h>
+#include <math.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cli/bench.h"
+
+void json_open(bench_json *j) {
+    j->stream = open_memstream(&j->text, &j->size);
+    json_begin(j, NULL, '{');
+}
+
+/* What stands before a value: comma, line break, indentation, key. */
+static void json_key(bench_json *j, const char *key) {
+    if (j->depth > 0) {
+        fprintf(j->stream, "%s\n%*s", j->more[j->depth - 1] ? "," : "", 2 * j->depth, "");
+        j->more[j->depth - 1] = true;
+    }
+    if (key) {
+        fprintf(j->stream, "\"%s\": ", key);
+    }
+}
+
+void json_begin(bench_json *j, const char *key, char bracket) {
+    if (j->stream) {
+        assert(j->depth < JSON_DEPTH);
+        json_key(j, key);
+        fputc(bracket, j->stream);
+        j->more[j->depth++] = false;
+    }
+}
+
+void json_end(bench_json *j, char bracket) {
+    if (j->stream) {
+        j->depth--;
+        if (j->more[j->depth]) {
+            fprintf(j->stream, "\n%*s", 2 * j->depth, "");
+        }
+        fputc(bracket, j->stream);
+    }
+}
+
+static void json_value(bench_json *j, double value) {
+    if (isfinite(value)) {
+        fprintf(j->stream, "%.9g", value);
+    } else {
+        fputs("null", j->stream);
+    }
+}
+
+void json_number(bench_json *j, const char *key, double value) {
+    if (j->stream) {
+        json_key(j, key);
+        json_value(j, value);
+    }
+}
+
+void json_text(bench_json *j, const char *key, const char *value) {
+    if (j->stream) {
+        json_key(j, key);
+        fputc('"', j->stream);
+        for (const char *c = value; *c; c++) {
+            if (*c == '"' || *c == '\\') {
+                fputc('\\', j->stream);
+            }
+            fputc((unsigned char)*c < 0x20 ? ' ' : *c, j->stream);
+        }
+        fputc('"', j->stream);
+    }
+}
+
+void json_spread(bench_json *j, const char *key, const double spread[3]) {
+    if (j->stream) {
+        json_key(j, key);
+        fputc('[', j->stream);
+        for (int k = 0; k < 3; k++) {
+            fputs(k ? ", " : "", j->stream);
+            json_value(j, spread[k]);
+        }
+        fputc(']', j->stream);
+    }
+}
+
+void json_close(bench_json *j) {
+    if (j->stream) {
+        fclose(j->stream);
+        free(j->text);
+        *j = (bench_json){0};
+    }
+}
+
+void bench_print(const bench *b, const char *format, ...) {
+    if (b->table) {
+        va_list arguments;
+        va_start(arguments, format);
+        vfprintf(b->table, format, arguments);
+        va_end(arguments);
+        fflush(b->table);
+    }
+}
+
+hiss_status bench_list(const char *text, const char *option, int64_t limit, int max, int64_t *values, int *count,
+                       hiss_error *err) {
+    static const char *const units[] = {"", "KiB", "MiB", "GiB"};
+    *count = 0;
+    for (const char *at = text; *at; at += *at == ',') {
+        char *end = NULL;
+        long long value = strtoll(at, &end, 10);
+        const size_t length = strcspn(end, ",");
+        int unit = 0;
+        while (unit < HISS_COUNT(units) && (strlen(units[unit]) != length || strncmp(end, units[unit], length) != 0)) {
+            unit++;
+        }
+        if (end == at || unit == HISS_COUNT(units) || value < 1 || value > limit >> 10 * unit || *count == max) {
+            return hiss_fail(err, HISS_EUSER,
+                             "--%s: expected up to %d numbers from 1 to %lld between commas, as in 256,1024 or 1MiB, "
+                             "found '%s'",
+                             option, max, (long long)limit, text);
+        }
+        values[(*count)++] = value << 10 * unit;
+        at = end + length;
+    }
+    return *count > 0 ? HISS_OK : hiss_fail(err, HISS_EUSER, "--%s is empty", option);
+}

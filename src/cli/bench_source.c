@@ -1,0 +1,83 @@
+/* The config behind a measurement, and images to run it on where its data is not at hand. */
+#include <string.h>
+
+#include "cli/bench.h"
+#include "hiss/file.h"
+
+enum { SYNTHETIC_CLASSES = 10, SYNTHETIC_STEPS = 16, SYNTHETIC_BYTES = 1 << 28 };
+
+static bool parse_size(const char *text, int64_t size[3]) {
+    long long H = 0, W = 0, C = 0;
+    char tail = 0;
+    const int n = sscanf(text, "%lldx%lldx%lld%c", &H, &W, &C, &tail);
+    size[0] = H;
+    size[1] = W;
+    size[2] = C;
+    return n == 3 && H >= 1 && W >= 1 && C >= 1 && H <= 65536 && W <= 65536 && C <= 1024;
+}
+
+/* H, W, C of stored images: as the option says, else what the preset is made for at the size of the network's input. */
+static hiss_status image_size(const hiss_experiment *e, const char *option, int64_t size[3], hiss_error *err) {
+    static const struct { const char *preset, *size; } known[] = {{"lenet-bn", "28x28x1"}, {"alexnet-bn", "224x224x3"}};
+    parse_size("32x32x3", size);
+    for (int k = 0; k < HISS_COUNT(known) && !e->network.layers; k++) {
+        if (strcmp(e->network.preset, known[k].preset) == 0) {
+            parse_size(known[k].size, size);
+        }
+    }
+    size[0] = e->augment.height ? e->augment.height : size[0];
+    size[1] = e->augment.width ? e->augment.width : size[1];
+    if (option && !parse_size(option, size)) {
+        return hiss_fail(err, HISS_EUSER, "--size: expected HEIGHTxWIDTHxCHANNELS as in 224x224x3, found '%s'", option);
+    }
+    return HISS_OK;
+}
+
+static hiss_status make_images(bench *b, const char *size_option, bench_source *out, hiss_error *err) {
+    const hiss_experiment *e = &out->experiment;
+    int64_t size[3];
+    hiss_status s = image_size(e, size_option, size, err);
+    if (s == HISS_OK) {
+        const int64_t batch = e->train.lanes * e->train.lane_samples;
+        int64_t steps = SYNTHETIC_BYTES / (batch * size[0] * size[1] * size[2]);
+        steps = steps < 1 ? 1 : steps > SYNTHETIC_STEPS ? SYNTHETIC_STEPS : steps;
+        out->set =
+            hiss_dataset_synthetic(batch * steps, size[0], size[1], size[2], SYNTHETIC_CLASSES, (uint64_t)e->seed);
+        bench_print(b, "data: synthetic images of %lld x %lld x %lld\n", (long long)size[0], (long long)size[1],
+                    (long long)size[2]);
+    }
+    return s;
+}
+
+hiss_status bench_source_open(bench *b, const char *config, const hiss_arguments *sets, bool synthetic,
+                              const char *size, bench_source *out, hiss_error *err) {
+    *out = (bench_source){0};
+    const hiss_extra_section extra = {"eval", hiss_eval_rows, hiss_eval_nrows, &out->eval};
+    hiss_status s = hiss_experiment_read(config, sets->repeated, sets->nrepeated, &extra, 1, &out->experiment, err);
+    s = hiss_comm_agree(b->comm, s, err);
+    if (s != HISS_OK) {
+        return s;
+    }
+    bench_print(b, "\nconfig: %s", config);
+    for (int k = 0; k < sets->nrepeated; k++) {
+        bench_print(b, " --set %s", sets->repeated[k]);
+    }
+    bench_print(b, "\n");
+    const char *file = out->experiment.data.file;
+    const int64_t missing = hiss_comm_max_i64(b->comm, !file || !hiss_file_exists(file));
+    if (missing && !synthetic) {
+        bench_print(b, "note: %s is not there\n", file ? file : "data.file");
+    }
+    if (missing || synthetic) {
+        return hiss_comm_agree(b->comm, make_images(b, size, out, err), err);
+    }
+    bench_print(b, "data: %s\n", file);
+    return HISS_OK;
+}
+
+void bench_source_close(bench_source *s) {
+    hiss_dataset_close(s->set);
+    if (s->experiment.config) {
+        hiss_experiment_destroy(&s->experiment);
+    }
+}

@@ -1,0 +1,151 @@
+/* hiss bench */
+#include <string.h>
+
+#include "cli/bench.h"
+#include "hiss/file.h"
+
+typedef struct options {
+    double seconds;
+    const char *sizes, *size, *json;
+    int64_t dim, bucket;
+    int log;
+    bool synthetic, help;
+} options;
+
+static const hiss_row rows[] = {
+    {"set*", HISS_STRING, 0, NULL, 0, 0, NULL, "change a key of the config: --set train.lanes=8 (repeatable)"},
+    {"seconds", HISS_FLOAT, offsetof(options, seconds), "2", 0.001, 3600, NULL,
+     "time for the machine's peaks, and for steps of each kind"},
+    {"synthetic", HISS_BOOL, offsetof(options, synthetic), "false", 0, 0, NULL,
+     "random images in place of the config's data (also when its file is missing)"},
+    {"size", HISS_STRING, offsetof(options, size), NULL, 0, 0, NULL,
+     "HEIGHTxWIDTHxCHANNELS of synthetic images (default: what the network takes)"},
+    {"sizes", HISS_STRING, offsetof(options, sizes), NULL, 0, 0, NULL,
+     "assign: samples of a block (64,256,1024,2048); reduce: bytes of a vector (1MiB,16MiB,64MiB)"},
+    {"dim", HISS_INT, offsetof(options, dim), "32", 1, 65536, NULL, "assign: dimensions of the features"},
+    {"bucket", HISS_INT, offsetof(options, bucket), "1MiB", 1024, 1e12, NULL, "reduce: bytes reduced together"},
+    {"json", HISS_STRING, offsetof(options, json), NULL, 0, 0, NULL,
+     "also write the figures as JSON to this file; -: to standard output, in place of the tables"},
+    {"log", HISS_CHOICE, offsetof(options, log), "warning", 0, 0, "error|warning|info|debug", "how much to say"},
+    {"help", HISS_BOOL, offsetof(options, help), "false", 0, 0, NULL, "this text"},
+};
+
+static void help(void) {
+    printf("usage: [mpirun -n RANKS] hiss bench [all] [OPTIONS]\n"
+           "       [mpirun -n RANKS] hiss bench machine | step CONFIG | kernels CONFIG | assign | reduce [OPTIONS]\n\n"
+           "Measure this machine, and hiss as a share of what it can do.\n\n"
+           "  machine         rate of the matrix product and bandwidth of memory, on each rank\n"
+           "  step CONFIG     roofline of every operation of a training step, and where the time of a step goes\n"
+           "  kernels CONFIG  every convolution and linear layer in every kernel backend\n"
+           "  assign          every assignment solver, and blocks with their coordinators\n"
+           "  reduce          the tree reduction beside MPI_Iallreduce\n"
+           "  all             machine, a step of %s if it is there, assign, reduce; under a minute\n\n",
+           "configs/nat-fashion.yaml");
+    hiss_rows_help(stdout, NULL, rows, HISS_COUNT(rows));
+}
+
+/* ---- the parts ---- */
+
+typedef hiss_status (*config_part)(bench *b, bench_source *source, hiss_error *err);
+
+static hiss_status with_config(bench *b, const options *o, const char *config, const hiss_arguments *rest,
+                               config_part part, hiss_error *err) {
+    bench_source source;
+    hiss_status s = bench_source_open(b, config, rest, o->synthetic, o->size, &source, err);
+    s = s == HISS_OK ? part(b, &source, err) : s;
+    bench_source_close(&source);
+    return s;
+}
+
+static hiss_status all(bench *b, const options *o, const hiss_arguments *rest, hiss_error *err) {
+    static const char config[] = "configs/nat-fashion.yaml";
+    hiss_status s = HISS_OK;
+    if (hiss_comm_max_i64(b->comm, hiss_file_exists(config) ? 0 : 1)) {
+        bench_print(b, "\nnote: %s is not there, no step is timed\n", config);
+    } else {
+        s = with_config(b, o, config, rest, bench_step, err);
+    }
+    s = s == HISS_OK ? bench_assign(b, "256,1024", o->dim, err) : s;
+    return s == HISS_OK ? bench_reduce(b, "1MiB,16MiB", o->bucket, err) : s;
+}
+
+static hiss_status run(bench *b, const options *o, const hiss_arguments *rest, hiss_error *err) {
+    const char *part = rest->npositional ? rest->positional[0] : "all";
+    const char *config = rest->npositional > 1 ? rest->positional[1] : NULL;
+    bench_measure_machine(b);
+    if (strcmp(part, "step") == 0) {
+        return with_config(b, o, config, rest, bench_step, err);
+    }
+    if (strcmp(part, "kernels") == 0) {
+        return with_config(b, o, config, rest, bench_kernels, err);
+    }
+    if (strcmp(part, "assign") == 0) {
+        return bench_assign(b, o->sizes ? o->sizes : "64,256,1024,2048", o->dim, err);
+    }
+    if (strcmp(part, "reduce") == 0) {
+        return bench_reduce(b, o->sizes ? o->sizes : "1MiB,16MiB,64MiB", o->bucket, err);
+    }
+    return strcmp(part, "all") == 0 ? all(b, o, rest, err) : HISS_OK;
+}
+
+/* Errors of the command line, before anything is measured. */
+static hiss_status check(const hiss_arguments *rest, hiss_error *err) {
+    static const char *const names[] = {"all", "machine", "assign", "reduce", "step", "kernels"};
+    const char *part = rest->npositional ? rest->positional[0] : "all";
+    for (int k = 0; k < HISS_COUNT(names); k++) {
+        if (strcmp(names[k], part) == 0) {
+            const bool config = k >= 4;
+            return rest->npositional <= 1 + config && (!config || rest->npositional == 2)
+                       ? HISS_OK
+                       : hiss_fail(err, HISS_EUSER,
+                                   config ? "bench %s needs a config file: hiss bench %s configs/nat-fashion.yaml"
+                                          : "bench %s takes no further words; see hiss bench --help",
+                                   part, part);
+        }
+    }
+    return hiss_fail(err, HISS_EUSER,
+                     "bench '%s': expected machine, step CONFIG, kernels CONFIG, assign, reduce or all", part);
+}
+
+static hiss_status measure(hiss_comm *comm, const options *o, const hiss_arguments *rest, hiss_error *err) {
+    const bool root = hiss_comm_rank(comm) == 0, to_stdout = o->json && strcmp(o->json, "-") == 0;
+    bench b = {.comm = comm, .seconds = o->seconds, .table = root && !to_stdout ? stdout : NULL};
+    if (root && o->json) {
+        json_open(&b.json);
+    }
+    hiss_status s = run(&b, o, rest, err);
+    if (b.json.stream && s == HISS_OK) {
+        json_end(&b.json, '}');
+        fputc('\n', b.json.stream);
+        fflush(b.json.stream);
+        if (to_stdout) {
+            fputs(b.json.text, stdout);
+        } else {
+            s = hiss_file_write_text(o->json, b.json.text, err);
+        }
+    }
+    json_close(&b.json);
+    return hiss_comm_agree(comm, s, err);
+}
+
+int cmd_bench(int argc, char **argv) {
+    options o = {0};
+    hiss_error err = {0};
+    const char *words[2], *sets[CLI_MAX_SETS];
+    hiss_arguments rest = {.positional = words, .max_positional = 2, .repeated = sets, .max_repeated = CLI_MAX_SETS};
+    hiss_status s = hiss_options_parse(rows, HISS_COUNT(rows), argc, argv, &o, &rest, &err);
+    if (s == HISS_OK && o.help) {
+        help();
+        return 0;
+    }
+    s = s == HISS_OK ? check(&rest, &err) : s;
+    if (s != HISS_OK) {
+        return cli_fail(NULL, &err);
+    }
+    hiss_comm *comm = NULL;
+    s = cli_open(o.log, &comm, &err);
+    s = s == HISS_OK ? measure(comm, &o, &rest, &err) : s;
+    const int code = s == HISS_OK ? 0 : cli_fail(comm, &err);
+    hiss_comm_close(comm);
+    return code;
+}

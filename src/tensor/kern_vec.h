@@ -1,0 +1,77 @@
+/* Vectors as wide as the target's registers, with fused multiply-add where it has one. What is written with them is
+ * the same on every width; whether products are rounded before they are added depends on the target. */
+#ifndef HISS_TENSOR_KERN_VEC_H
+#define HISS_TENSOR_KERN_VEC_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <string.h>
+
+#if defined __AVX512F__ || (defined __AVX2__ && defined __FMA__)
+#include <immintrin.h>
+#define FUSES true
+#else
+#define FUSES false
+#endif
+
+#if defined __AVX512F__
+enum { LANES = 16 };
+#elif defined __AVX__
+enum { LANES = 8 };
+#else
+enum { LANES = 4 };
+#endif
+typedef float vec __attribute__((vector_size(4 * LANES)));
+
+#define ALWAYS_INLINE inline __attribute__((always_inline))
+
+static ALWAYS_INLINE vec load(const float *from) {
+    vec v;
+    memcpy(&v, from, sizeof v);
+    return v;
+}
+
+static ALWAYS_INLINE void store(float *to, vec v) {
+    memcpy(to, &v, sizeof v);
+}
+
+/* a x + y, a in every lane */
+static ALWAYS_INLINE vec multiply_add(float a, vec x, vec y) {
+#if defined __AVX512F__
+    return (vec)_mm512_fmadd_ps(_mm512_set1_ps(a), (__m512)x, (__m512)y);
+#elif defined __AVX2__ && defined __FMA__
+    return (vec)_mm256_fmadd_ps(_mm256_set1_ps(a), (__m256)x, (__m256)y);
+#else
+    return a * x + y;
+#endif
+}
+
+/* to[j*ldt + i] = from[i*ldf + j] for i < 4, j < columns; rows from `rows` on count as zeros. */
+static inline void transpose(int64_t rows, int64_t columns, const float *from, int64_t ldf, float *to, int64_t ldt) {
+    typedef float quad __attribute__((vector_size(16)));
+    int64_t j = 0;
+    for (; j + 4 <= columns; j += 4) {
+        quad r[4] = {{0}};
+        for (int64_t i = 0; i < rows; i++) {
+            memcpy(&r[i], from + i * ldf + j, sizeof(quad));
+        }
+        const quad a = __builtin_shufflevector(r[0], r[1], 0, 4, 1, 5);
+        const quad b = __builtin_shufflevector(r[0], r[1], 2, 6, 3, 7);
+        const quad c = __builtin_shufflevector(r[2], r[3], 0, 4, 1, 5);
+        const quad d = __builtin_shufflevector(r[2], r[3], 2, 6, 3, 7);
+        r[0] = __builtin_shufflevector(a, c, 0, 1, 4, 5);
+        r[1] = __builtin_shufflevector(a, c, 2, 3, 6, 7);
+        r[2] = __builtin_shufflevector(b, d, 0, 1, 4, 5);
+        r[3] = __builtin_shufflevector(b, d, 2, 3, 6, 7);
+        for (int64_t k = 0; k < 4; k++) {
+            memcpy(to + (j + k) * ldt, &r[k], sizeof(quad));
+        }
+    }
+    for (; j < columns; j++) {
+        for (int64_t i = 0; i < 4; i++) {
+            to[j * ldt + i] = i < rows ? from[i * ldf + j] : 0;
+        }
+    }
+}
+
+#endif
