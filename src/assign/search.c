@@ -171,7 +171,8 @@ double hiss_sparse_profit(search *s, int64_t row) {
     return best_two(s, row).best;
 }
 
-/* Bids of all waiting rows and of those they outbid, bids_per_row * n at most. Rows that are outbid without a rise of the price wait. */
+/* Bids of all waiting rows and of those they outbid, bids_per_row * n at most. Rows that are outbid without a rise of
+ * the price wait. */
 static void bid(search *s, double epsilon, int64_t bids_per_row) {
     int64_t at = 0, left = 0;
     const int64_t last_scan = s->scans + bids_per_row * s->n;

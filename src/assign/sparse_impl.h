@@ -24,15 +24,15 @@ typedef struct hiss_sparse_search {
     int32_t *column_of;      /* [n] the matching by row, alike */
     int32_t *waiting;        /* [nwaiting] free rows */
     /* Dijkstra's nodes: column j is node j, what lies beyond the list of row i is node n + i. */
-    double *distance;      /* [2 n] +inf where not reached */
-    int32_t *came_from;    /* [n] the row before the column on its shortest path */
-    double *came_score;    /* [n] that row's score with the column */
-    int32_t *heap;         /* [nheap] nodes, the nearest on top */
-    int32_t *place;        /* [2 n] of a node in the heap, or where it is else */
-    int32_t *reached;      /* [nreached] nodes */
-    int32_t *list_column;  /* [k] of a row that gets a new list */
-    float *list_score;     /* [k] */
-    void *selection;       /* work of hiss_lap_select */
+    double *distance;     /* [2 n] +inf where not reached */
+    int32_t *came_from;   /* [n] the row before the column on its shortest path */
+    double *came_score;   /* [n] that row's score with the column */
+    int32_t *heap;        /* [nheap] nodes, the nearest on top */
+    int32_t *place;       /* [2 n] of a node in the heap, or where it is else */
+    int32_t *reached;     /* [nreached] nodes */
+    int32_t *list_column; /* [k] of a row that gets a new list */
+    float *list_score;    /* [k] */
+    void *selection;      /* work of hiss_lap_select */
     int64_t nwaiting, nheap, nreached, scans;
 } hiss_sparse_search;
 
