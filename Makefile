@@ -28,6 +28,10 @@ DEPS_CFLAGS = $(eval DEPS_CFLAGS := $$(shell CC='$(CC)' tools/deps cflags))$(DEP
 DEPS_LIBS   = $(eval DEPS_LIBS := $$(shell CC='$(CC)' tools/deps libs))$(DEPS_LIBS)
 
 WARN := -Wall -Wextra -Wshadow -Wconversion
+# What only assertions use is unused without them.
+ifneq ($(RELEASE),)
+WARN += -Wno-unused -Wno-unused-parameter
+endif
 # No -ffast-math, no contraction: the bits must not depend on what the compiler finds worth fusing.
 ALL_CPPFLAGS = -Iinclude -Isrc -I$(BUILD)/gen -D_POSIX_C_SOURCE=200809L -D_DEFAULT_SOURCE $(if $(RELEASE),-DNDEBUG) \
                $(CPPFLAGS)
@@ -149,9 +153,9 @@ check-symbols: lib ## verify that no two modules define the same name
 check-warnings: ## compile everything with gcc and clang, warnings are errors
 	+@for c in gcc clang; do \
 		command -v $$c >/dev/null || { echo "$$c: not found, its warnings not verified"; continue; }; \
-		$(MAKE) BUILD=$(BUILD)/warn-$$c CC=$$c OPT=-O1 WERROR=-Werror RELEASE= headers objects || exit 1; \
+		$(MAKE) BUILD=$(BUILD)/warn-$$c CC=$$c OPT=-O2 WERROR=-Werror RELEASE= headers objects || exit 1; \
 	done
-	+@$(MAKE) BUILD=$(BUILD)/warn-release OPT=-O1 WERROR=-Werror RELEASE=1 objects
+	+@$(MAKE) BUILD=$(BUILD)/warn-release OPT=-O2 WERROR=-Werror RELEASE=1 objects
 
 .PHONY: headers objects
 headers: $(BUILD)/flags

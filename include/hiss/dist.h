@@ -38,6 +38,11 @@ void hiss_comm_spread(hiss_comm *comm, double value, double out[3]);
 void hiss_comm_gather(hiss_comm *comm, const void *mine, const int64_t *offsets, void *all, int root);
 void hiss_comm_allgather(hiss_comm *comm, const void *mine, const int64_t *offsets, void *all);
 
+/* Send bytes [send_offsets[r], send_offsets[r+1]) to rank r, for all r, and receive likewise; offsets [P+1], and what r
+ * sends to q is what q expects of r. Allocates. Collective; blocks. */
+void hiss_comm_exchange(hiss_comm *comm, const void *send, const int64_t *send_offsets, void *receive,
+                        const int64_t *receive_offsets);
+
 /* ---- partition ---- */
 
 /* offsets[parts+1]: n items over parts, the first n % parts one longer. Not collective. */

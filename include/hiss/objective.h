@@ -46,6 +46,7 @@ typedef struct hiss_world { /* what every method may know; outlives it; not owne
 typedef struct hiss_lane { /* one lane at one step */
     const hiss_world *world;
     int64_t lane, epoch, step; /* step counts from the start of the run */
+    int64_t view;              /* -1 in training; in a feature pass the number of the view, below 64 */
     const hiss_batch *batch;
     const hiss_graph *graph;
     hiss_exec *exec; /* inputs by hiss_exec_data */
@@ -78,6 +79,25 @@ typedef struct hiss_exchange {
     int threads;
 } hiss_exchange;
 
+/* What the training loop offers at the start of an epoch. */
+typedef struct hiss_epoch {
+    const hiss_world *world;
+    int64_t epoch, step;
+    void *trainer; /* for the calls below */
+    int threads;
+    /* A feature pass: export k of phase p for all samples of this rank's shards, by forward up to the cut in the lanes'
+     * own shape and training mode, view `view` of each sample; out [local samples, floats of the export per sample].
+     * Statistics of BatchNorm are those of each lane and leave no trace. Not collective. Errors are those of reading.
+     */
+    hiss_status (*features)(void *trainer, int phase, int k, int64_t view, float *out, hiss_error *err);
+    /* Run items 0..count-1 on the rank's threads. Not collective. */
+    void (*parallel)(void *trainer, int64_t count, void (*task)(void *user, int thread, int64_t item), void *user);
+    /* Whether any rank was asked to stop. Collective. */
+    bool (*stop)(void *trainer);
+    /* Tell the user how far a long phase is, 0..1; rank 0 shows it. Not collective. */
+    void (*progress)(void *trainer, const char *what, double done);
+} hiss_epoch;
+
 typedef struct hiss_objective_ops {
     const char *name;                         /* in the config: objective: NAME */
     const char *summary;                      /* one line for --help */
@@ -103,8 +123,11 @@ typedef struct hiss_objective_ops {
     int (*exports)(void *self, int phase, hiss_value out[HISS_MAX_EXPORTS]); /* none: kept values, before the cut */
     bool (*exchanges)(void *self, int phase, int64_t epoch, int64_t step);   /* never; logically collective */
     hiss_status (*exchange)(void *self, int phase, const hiss_exchange *x, hiss_error *err); /* Collective */
-    void (*supply)(void *self, const hiss_lane *lane);                                       /* nothing; thread-safe */
-    int (*states)(void *self, hiss_sample_state *out, int max);                              /* none */
+    /* Collective; before the first step of each epoch. When it breaks off because of stop(), it must leave the state as
+     * it was: the run then ends before the epoch, and the resumed run calls it again. */
+    hiss_status (*epoch)(void *self, const hiss_epoch *e, hiss_error *err); /* nothing */
+    void (*supply)(void *self, const hiss_lane *lane);                      /* nothing; thread-safe */
+    int (*states)(void *self, hiss_sample_state *out, int max);             /* none */
     hiss_status (*verify)(void *self, hiss_error *err); /* nothing; Collective: at each epoch's end and after resume */
     /* Numbers derived from the averages of the graph's metrics (and of what exchange counted since the last call);
      * Not collective, called on every rank; returns how many were written to out. */

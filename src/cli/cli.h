@@ -41,6 +41,8 @@ const hiss_model *embedder_model(const embedder *m);
 const float *embedder_vector(const embedder *m);
 enum { EMBEDDER_BATCH = 50 };
 
+/* Write RUN/report.html from what the run has left so far. Not collective. */
+hiss_status cli_write_report(const char *run, hiss_error *err);
 /* Draw RUN/curves.svg from RUN/metrics.jsonl. Not collective. */
 hiss_status cli_draw_curves(const char *run, hiss_error *err);
 

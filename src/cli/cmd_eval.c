@@ -1,8 +1,10 @@
 /* hiss eval */
+#include <stdlib.h>
 #include <string.h>
 
 #include "cli/cli.h"
 #include "hiss/clock.h"
+#include "hiss/file.h"
 #include "hiss/log.h"
 
 typedef struct options {
@@ -82,9 +84,25 @@ static hiss_status judge_networks(evaluation *ev, hiss_experiment *e, const char
     return s;
 }
 
+/* The table on stdout and in RUN/eval.txt, RUN/eval.json, RUN/report.html. */
+static hiss_status report(const evaluation *ev, const char *run, double seconds, hiss_error *err) {
+    char path[CLI_PATH], *text = NULL;
+    size_t size = 0;
+    FILE *table = open_memstream(&text, &size);
+    hiss_eval_print(table, ev->count, ev->results);
+    fclose(table);
+    printf("%sevaluated in %.0f s\n", text, seconds);
+    snprintf(path, sizeof path, "%s/eval.txt", run);
+    hiss_status s = hiss_file_write_text(path, text, err);
+    free(text);
+    snprintf(path, sizeof path, "%s/eval.json", run);
+    s = s == HISS_OK ? hiss_eval_write(path, ev->count, ev->results, err) : s;
+    return s == HISS_OK ? cli_write_report(run, err) : s;
+}
+
 static hiss_status evaluate(hiss_comm *comm, const options *o, const char *run, const hiss_arguments *rest,
                             hiss_error *err) {
-    char checkpoint[CLI_PATH], path[CLI_PATH];
+    char checkpoint[CLI_PATH];
     hiss_experiment e = {0};
     hiss_eval_options eval = {0};
     hiss_kernels_enter_thread();
@@ -104,10 +122,7 @@ static hiss_status evaluate(hiss_comm *comm, const options *o, const char *run, 
         s = hiss_comm_agree(comm, s, err);
     }
     if (s == HISS_OK && hiss_comm_rank(comm) == 0) {
-        hiss_eval_print(stdout, ev->count, ev->results);
-        printf("evaluated in %.0f s\n", hiss_seconds() - start);
-        snprintf(path, sizeof path, "%s/eval.json", run);
-        s = hiss_eval_write(path, ev->count, ev->results, err);
+        s = report(ev, run, hiss_seconds() - start, err);
     }
     hiss_eval_close(&ev->train, &ev->test);
     hiss_free(ev);
@@ -122,10 +137,10 @@ int cmd_eval(int argc, char **argv) {
     hiss_arguments rest = {.positional = words, .max_positional = 1, .repeated = sets, .max_repeated = CLI_MAX_SETS};
     hiss_status s = hiss_options_parse(rows, HISS_COUNT(rows), argc, argv, &o, &rest, &err);
     if (s == HISS_OK && o.help) {
-        printf(
-            "usage: mpirun -n RANKS hiss eval RUN [OPTIONS]\n\nJudge the features of a run by k-NN, linear and "
-            "few-label "
-            "probes, beside raw pixels and the same network at random.\nWrites RUN/eval.json and RUN/filters.png.\n\n");
+        printf("usage: mpirun -n RANKS hiss eval RUN [OPTIONS]\n\nJudge the features of a run by k-NN, linear and "
+               "few-label "
+               "probes, beside raw pixels and the same network at random.\nWrites RUN/eval.json, RUN/filters.png and "
+               "RUN/report.html.\n\n");
         hiss_rows_help(stdout, NULL, rows, HISS_COUNT(rows));
         printf("\nKeys of the config:\n");
         hiss_rows_help(stdout, "eval", hiss_eval_rows, hiss_eval_nrows);

@@ -81,6 +81,7 @@ static hiss_status query(hiss_comm *comm, const options *o, const char *run, con
         s = s == HISS_OK ? retrieve(&env, o, &train, &test, m, o->output ? o->output : output, err) : s;
         embedder_destroy(m);
         hiss_eval_close(&train, &test);
+        s = s == HISS_OK && hiss_comm_rank(comm) == 0 ? cli_write_report(run, err) : s;
         s = hiss_comm_agree(comm, s, err);
     }
     hiss_experiment_destroy(&e);

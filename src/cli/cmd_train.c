@@ -88,6 +88,7 @@ static hiss_status train(hiss_comm *comm, const options *o, const char *config, 
         s = hiss_train(&request, err);
         if (s == HISS_OK && hiss_comm_rank(comm) == 0) {
             s = cli_draw_curves(run, err);
+            s = s == HISS_OK ? cli_write_report(run, err) : s;
             printf("run: %s\n", run);
         }
         s = hiss_comm_agree(comm, s, err);

@@ -19,7 +19,10 @@ const hiss_objective_ops *hiss_objective_named(const char *name) {
 
 void hiss_sample_view(const hiss_lane *lane, int64_t i, int64_t view, int64_t views, float *out) {
     const hiss_world *w = lane->world;
-    hiss_rng rng = hiss_rng_keyed(w->seed, HISS_FOR_AUGMENTATION, lane->epoch, lane->batch->sample[i] * views + view);
+    const bool training = lane->view < 0;
+    const int64_t sample = lane->batch->sample[i];
+    hiss_rng rng = hiss_rng_keyed(w->seed, training ? HISS_FOR_AUGMENTATION : HISS_FOR_VIEWS, lane->epoch,
+                                  (training ? sample : sample * 64 + lane->view) * views + view);
     hiss_augment_sample(w->augment, w->stored_H, w->stored_W, w->C, lane->batch->pixels[i], &rng, out);
 }
 

@@ -173,7 +173,7 @@ static void print_epoch(journal *j, double images) {
     duration((double)(t->total_steps - t->step) / rate, left);
     for (int k = 0; k < j->nnamed; k++) {
         const size_t used = strlen(text);
-        if (!strstr(j->named[k].name, "seconds")) {
+        if (!strstr(j->named[k].name, "seconds") && j->named[k].value != 0.0) {
             snprintf(text + used, sizeof text - used, "  %s %.4f", j->named[k].name, j->named[k].value);
         }
     }
@@ -188,9 +188,11 @@ hiss_status journal_log(journal *j, hiss_error *err) {
         return HISS_OK;
     }
     const double now = hiss_seconds();
-    const double seconds[] = {t->times.data,     t->times.augment, t->times.forward, t->times.exchange,
-                              t->times.backward, t->times.reduce,  t->times.update};
-    static const char *const names[] = {"data", "augment", "forward", "exchange", "backward", "reduce", "update"};
+    const trainer_times *n = &t->times;
+    const double seconds[] = {n->data,     n->augment, n->forward, n->exchange, n->supply,
+                              n->backward, n->reduce,  n->update,  n->epoch};
+    static const char *const names[] = {"data",     "augment", "forward", "exchange", "supply",
+                                        "backward", "reduce",  "update",  "epoch"};
     double spread[HISS_COUNT(names)][3];
     for (int k = 0; k < HISS_COUNT(names); k++) {
         hiss_comm_spread(t->comm, seconds[k], spread[k]);

@@ -163,19 +163,28 @@ static void after_node(void *user, int node) {
     }
 }
 
-static void to_cut(const lane_job *job, const hiss_lane *lane, const hiss_run *run, lane_hook *hook) {
-    const hiss_objective_ops *ops = job->t->experiment->objective;
-    const double start = hiss_seconds();
+static void sample_lane(trainer *t, const hiss_lane *lane) {
+    const hiss_objective_ops *ops = t->experiment->objective;
     for (int64_t i = 0; i < lane->batch->m; i++) {
         if (ops->sample) {
-            ops->sample(job->t->method, lane, i);
+            ops->sample(t->method, lane, i);
         } else {
             hiss_default_sample(lane, i);
         }
     }
     if (ops->fill) {
-        ops->fill(job->t->method, lane);
+        ops->fill(t->method, lane);
     }
+}
+
+void phase_to_cut(trainer *t, const phase *ph, const hiss_lane *lane, const hiss_run *run) {
+    sample_lane(t, lane);
+    hiss_exec_forward(lane->exec, run, 0, ph->cut, NULL, NULL);
+}
+
+static void to_cut(const lane_job *job, const hiss_lane *lane, const hiss_run *run, lane_hook *hook) {
+    const double start = hiss_seconds();
+    sample_lane(job->t, lane);
     hook->last = hiss_seconds();
     job->t->thread_times[hook->thread].augment += hook->last - start;
     hiss_exec_forward(lane->exec, run, 0, job->ph->cut, after_node, hook);
@@ -184,13 +193,19 @@ static void to_cut(const lane_job *job, const hiss_lane *lane, const hiss_run *r
 static void from_cut(const lane_job *job, const hiss_lane *lane, hiss_run *run, lane_hook *hook) {
     trainer *t = job->t;
     const phase *ph = job->ph;
-    hook->last = hiss_seconds();
+    thread_times *times = &t->thread_times[hook->thread];
+    const double start = hiss_seconds();
     if (t->experiment->objective->supply) {
         t->experiment->objective->supply(t->method, lane);
     }
+    hook->last = hiss_seconds();
+    times->supply += hook->last - start;
     hiss_exec_forward(lane->exec, run, ph->cut, ph->nodes, after_node, hook);
     run->lane_vector = hiss_reducer_lane(t->reducer, lane->lane);
     hiss_exec_record(lane->exec, run);
+    const double recorded = hiss_seconds();
+    times->forward += recorded - hook->last;
+    hook->last = recorded;
     run->lane_vector[t->stop_offset] = t->stop && lane->lane == t->world.first_lane ? 1.0f : 0.0f;
     hand_over(hook, ph->nodes); /* what is final before backward starts */
     hook->backward = true;
@@ -205,6 +220,7 @@ static void run_lane(void *user, int thread, int64_t local) {
                             .lane = t->world.first_lane + local,
                             .epoch = t->epoch,
                             .step = t->step,
+                            .view = -1,
                             .batch = &t->batches[local],
                             .graph = ph->graph,
                             .exec = ph->execs[ph->exec_per_lane ? local : thread]};
@@ -245,6 +261,7 @@ static void run_lanes(trainer *t, lane_job *job) {
     for (int k = 0; k < threads; k++) {
         const thread_times *times = &t->thread_times[k];
         t->times.augment += times->augment / threads;
+        t->times.supply += times->supply / threads;
         t->times.forward += times->forward / threads;
         t->times.backward += times->backward / threads;
         t->times.reduce += times->reduce / threads;

@@ -25,6 +25,10 @@ static void on_signal(int number) {
     stop_signal = number;
 }
 
+static bool asked_to_stop(void) {
+    return stop_signal != 0;
+}
+
 static void catch_signals(void) {
     struct sigaction action = {.sa_handler = on_signal};
     sigemptyset(&action.sa_mask);
@@ -149,7 +153,7 @@ hiss_status trainer_step(trainer *t, hiss_error *err) {
         hiss_error_line("%s", err->text);
         hiss_comm_abort(t->comm, hiss_exit_code(s));
     }
-    t->stop = stop_signal != 0;
+    t->stop = asked_to_stop();
     for (int p = 0; p < t->nphases && s == HISS_OK; p++) {
         s = phase_run(t, p, err);
     }
@@ -172,6 +176,13 @@ static hiss_status loop(trainer *t, journal *j, hiss_error *err) {
     int64_t saved = t->step;
     hiss_status s = HISS_OK;
     for (int64_t begun = t->step; t->step < t->total_steps && s == HISS_OK && !t->stop;) {
+        if (t->step % t->world.steps_per_epoch == 0) {
+            t->epoch = t->step / t->world.steps_per_epoch;
+            s = trainer_epoch(t, err);
+            if (s != HISS_OK || t->stop) {
+                break;
+            }
+        }
         hiss_alloc_seal(t->step > begun); /* the first step may allocate */
         s = trainer_step(t, err);
         hiss_alloc_seal(false);
@@ -192,6 +203,10 @@ static hiss_status loop(trainer *t, journal *j, hiss_error *err) {
             saved = t->step;
         }
     }
+    if (s == HISS_OK && saved < t->step) { /* stopped at the start of an epoch that no checkpoint precedes */
+        s = checkpoint_save(t, err);
+        saved = t->step;
+    }
     if (s == HISS_OK && t->stop && t->step < t->total_steps) {
         return hiss_fail(err, HISS_EREQUEUE,
                          "stopped on request at step %" PRId64 ", checkpoint written; start again to continue", saved);
@@ -209,6 +224,7 @@ hiss_status hiss_train(const hiss_train_request *request, hiss_error *err) {
     const double start = hiss_seconds();
     if (s == HISS_OK) {
         s = trainer_create(request, &t, err);
+        t.asked_to_stop = asked_to_stop;
         s = s == HISS_OK ? resume(&t, err) : s;
         s = s == HISS_OK ? journal_open(&t, &j, err) : s;
         if (s == HISS_OK) {

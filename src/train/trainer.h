@@ -33,13 +33,13 @@ typedef struct phase {
 /* Seconds of this rank since the last log line, averaged over its threads: while one of them alone loads, exchanges or
  * finishes the reduction the others wait for it; what is missing to the time that passed is idle. */
 typedef struct trainer_times {
-    double data, augment, forward, exchange, backward, reduce, update;
+    double data, augment, forward, exchange, supply, backward, reduce, update, epoch;
     double transfer, wait; /* of reductions: first message to last; blocked after backward (a part of reduce) */
 } trainer_times;
 
 typedef struct thread_times { /* of one thread in one pass over the lanes */
-    double augment, forward, backward, reduce;
-    double unused[4]; /* keeps threads off each other's cache lines */
+    double augment, forward, supply, backward, reduce;
+    double unused[3]; /* keeps threads off each other's cache lines */
 } thread_times;
 
 typedef struct trainer {
@@ -65,8 +65,9 @@ typedef struct trainer {
     float *state[HISS_OPTIM_MAX_STATES]; /* [owned_floats] */
     int64_t updates[HISS_MAX_GROUPS];
     int64_t step, epoch, total_steps;
-    int64_t stop_offset; /* of the metric that carries the wish to stop */
-    bool stop;           /* this rank was asked to stop; after a step: any rank was */
+    int64_t stop_offset;         /* of the metric that carries the wish to stop */
+    bool (*asked_to_stop)(void); /* whether this process got a signal */
+    bool stop;                   /* this rank was asked to stop; after a step: any rank was */
     trainer_times times;
     thread_times *thread_times; /* [threads] */
 } trainer;
@@ -84,6 +85,13 @@ void phase_destroy(phase *ph, int64_t local_lanes);
 hiss_status trainer_step(trainer *t, hiss_error *err);
 /* One pass of phase p over all lanes: forward, exchange, backward, reduction, update. Collective. */
 hiss_status phase_run(trainer *t, int p, hiss_error *err);
+
+/* Samples, fill and forward up to the cut of one lane. Not collective. */
+void phase_to_cut(trainer *t, const phase *ph, const hiss_lane *lane, const hiss_run *run);
+/* Features of all local samples (hiss_epoch.features). Not collective. */
+hiss_status phase_features(trainer *t, int p, int k, int64_t view, float *out, hiss_error *err);
+/* Let the method prepare an epoch. Collective. */
+hiss_status trainer_epoch(trainer *t, hiss_error *err);
 
 /* The sum of lane vectors over [begin, end) becomes new values of the model vector (a hiss_reducer_update). */
 void trainer_update(void *user, int64_t begin, int64_t end, const float *sum);

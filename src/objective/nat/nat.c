@@ -34,20 +34,44 @@ static const int nat_nrows = HISS_COUNT(nat_rows);
 static const hiss_row assign_rows[] = {
     {"every", HISS_INT, offsetof(nat_options, every), "3", 0, 1e9, NULL,
      "reassign in epochs 0, E, 2E ...; 0: never (targets stay as drawn)"},
-    {"block", HISS_STRING, offsetof(nat_options, block), "batch", 0, 0, NULL,
-     "samples matched together: lane, batch, or a number (whole lanes, dividing the batch)"},
+    {"scope", HISS_CHOICE, offsetof(nat_options, scope), "batch", 0, 0, "batch|dataset",
+     "batch: match within each step's batch; dataset: permute all samples before the epoch"},
+    {"block", HISS_STRING, offsetof(nat_options, block), "auto", 0, 0, NULL,
+     "samples matched together; batch: lane, batch, or a number (whole lanes, dividing the batch); dataset: a number; "
+     "auto: batch, or 1024"},
+    {"views", HISS_INT, offsetof(nat_options, views), "2", 1, 64, NULL,
+     "scope dataset: augmented views whose mean feature is matched"},
+    {"rounds", HISS_INT, offsetof(nat_options, rounds), "6", 1, 1e6, NULL, "scope dataset: rounds at most"},
+    {"tolerance", HISS_FLOAT, offsetof(nat_options, tolerance), "0", 0, 1, NULL,
+     "scope dataset: stop when a round gains less mean score than this"},
     {"solver", HISS_STRING, offsetof(nat_options, solver), "lapjv", 0, 0, NULL,
      "lapjv (exact) or greedy (fast, approximate)"},
 };
 static const int assign_nrows = HISS_COUNT(assign_rows);
 
+/* Scope dataset: any number of samples. */
+static hiss_status dataset_block(nat *n, hiss_error *err) {
+    const char *text = n->options->block;
+    char *end = NULL;
+    n->dataset_block = strcmp(text, "auto") == 0 ? 1024 : strtoll(text, &end, 10);
+    if ((end && *end) || n->dataset_block < 1 || n->dataset_block > 32768) {
+        return hiss_fail(err, HISS_EUSER,
+                         "assign.block must be a number of samples in 1..32768 for scope dataset, found '%s'", text);
+    }
+    if (n->dataset_block > n->world->samples) {
+        n->dataset_block = n->world->samples;
+    }
+    n->block_lanes = 1;
+    n->block = n->world->m;
+    return HISS_OK;
+}
+
 static hiss_status lanes_per_block(const nat *n, int64_t *lanes, hiss_error *err) {
     const hiss_world *w = n->world;
     const char *text = n->options->block;
     char *end = NULL;
-    const int64_t block = strcmp(text, "lane") == 0    ? w->m
-                          : strcmp(text, "batch") == 0 ? w->m * w->lanes
-                                                       : strtoll(text, &end, 10);
+    const bool batch = strcmp(text, "batch") == 0 || strcmp(text, "auto") == 0;
+    const int64_t block = strcmp(text, "lane") == 0 ? w->m : batch ? w->m * w->lanes : strtoll(text, &end, 10);
     if ((end && *end) || block < 1) {
         return hiss_fail(err, HISS_EUSER, "assign.block must be lane, batch or a number of samples, found '%s'", text);
     }
@@ -72,7 +96,8 @@ static hiss_status lanes_per_block(const nat *n, int64_t *lanes, hiss_error *err
 /* Mean cosine that one solve gives on random features of the same N and d: what matching alone achieves. */
 static double chance_level(const nat *n) {
     const hiss_kernels *k = n->world->kernels;
-    const int64_t N = n->block < 1024 ? n->block : 1024, d = n->options->dim;
+    const int64_t matched = n->options->scope == NAT_DATASET ? n->dataset_block : n->block;
+    const int64_t N = matched < 1024 ? matched : 1024, d = n->options->dim;
     const int repeats = N <= 256 ? 4 : 1;
     float *z = hiss_new(float, N *d), *c = hiss_new(float, N *d), *score = hiss_new(float, N *N);
     int32_t *column = hiss_new(int32_t, N);
@@ -113,6 +138,9 @@ static hiss_status check_options(nat *n, hiss_error *err) {
                          "nat.targets is %lld, fewer than the %lld samples, but every sample needs its own target; use "
                          "0 for as many as samples",
                          (long long)n->targets, (long long)w->samples);
+    }
+    if (o->scope == NAT_DATASET) {
+        return dataset_block(n, err);
     }
     int64_t lanes = 0;
     hiss_status s = lanes_per_block(n, &lanes, err);
@@ -241,11 +269,15 @@ static int exports(void *self, int phase, hiss_value out[HISS_MAX_EXPORTS]) {
     return 1;
 }
 
+bool nat_reassigns(const nat *n, int64_t epoch) {
+    return n->options->every > 0 && epoch % n->options->every == 0;
+}
+
 static bool exchanges(void *self, int phase, int64_t epoch, int64_t step) {
     (void)phase;
     (void)step;
-    const int64_t every = ((nat *)self)->options->every;
-    return every > 0 && epoch % every == 0;
+    const nat *n = self;
+    return n->options->scope == NAT_BATCH && nat_reassigns(n, epoch);
 }
 
 /* Targets of the lane's samples, and what the last exchange did to this lane. */
@@ -270,24 +302,41 @@ static int states(void *self, hiss_sample_state *out, int max) {
 /* The mean cosine is 1 - loss / 2; `chance` is what it would be right after matching random features. */
 static int derive(void *self, const hiss_named *metrics, int nmetrics, hiss_named out[HISS_MAX_DERIVED]) {
     nat *n = self;
-    out[0] = (hiss_named){"cosine", 1.0 - 0.5 * hiss_named_value(metrics, nmetrics, "loss")};
-    out[1] = (hiss_named){"chance", n->chance};
-    out[2] = (hiss_named){"score_seconds", n->seconds[0]};
-    out[3] = (hiss_named){"gather_seconds", n->seconds[1]};
-    out[4] = (hiss_named){"solve_seconds", n->seconds[2]};
-    out[5] = (hiss_named){"scatter_seconds", n->seconds[3]};
-    memset(n->seconds, 0, sizeof n->seconds);
-    return 6;
+    int count = 0;
+    out[count++] = (hiss_named){"cosine", 1.0 - 0.5 * hiss_named_value(metrics, nmetrics, "loss")};
+    out[count++] = (hiss_named){"chance", n->chance};
+    if (n->options->scope == NAT_DATASET) {
+        out[count++] = (hiss_named){"score_before", n->permuted[0]};
+        out[count++] = (hiss_named){"score_after", n->permuted[1]};
+        out[count++] = (hiss_named){"feature_seconds", n->permuted[2]};
+        out[count++] = (hiss_named){"permute_seconds", n->permuted[3]};
+        memset(n->permuted, 0, sizeof n->permuted);
+    } else {
+        static const char *const names[] = {"score_seconds", "gather_seconds", "solve_seconds", "scatter_seconds"};
+        for (int k = 0; k < HISS_COUNT(names); k++) {
+            snprintf(out[count].name, sizeof out[count].name, "%s", names[k]);
+            out[count++].value = n->seconds[k];
+        }
+        memset(n->seconds, 0, sizeof n->seconds);
+    }
+    return count;
 }
 
 static void describe(void *self, char *line, size_t size) {
     const nat *n = self;
-    snprintf(
-        line, size,
-        "nat: d %lld, K %lld targets, blocks of %lld samples (%lld a step), every %lld epochs, solver %s; loss is a "
-        "mean over the batch",
-        (long long)n->options->dim, (long long)n->targets, (long long)n->block,
-        (long long)(n->world->lanes / n->block_lanes), (long long)n->options->every, n->solver->name);
+    const int used =
+        snprintf(line, size, "nat: d %lld, K %lld targets, every %lld epochs, solver %s, ", (long long)n->options->dim,
+                 (long long)n->targets, (long long)n->options->every, n->solver->name);
+    if (n->options->scope == NAT_DATASET) {
+        snprintf(
+            line + used, size - (size_t)used,
+            "permutes the whole data set: %lld views, %lld rounds of blocks of %lld; loss is a mean over the batch",
+            (long long)n->options->views, (long long)n->options->rounds, (long long)n->dataset_block);
+    } else {
+        snprintf(line + used, size - (size_t)used,
+                 "blocks of %lld samples (%lld a step); loss is a mean over the batch", (long long)n->block,
+                 (long long)(n->world->lanes / n->block_lanes));
+    }
 }
 
 const hiss_objective_ops hiss_nat = {
@@ -302,6 +351,7 @@ const hiss_objective_ops hiss_nat = {
     .exports = exports,
     .exchanges = exchanges,
     .exchange = nat_exchange,
+    .epoch = nat_epoch,
     .supply = supply,
     .states = states,
     .verify = nat_verify,

@@ -5,9 +5,13 @@
 #include "hiss/assign.h"
 #include "hiss/objective.h"
 
+typedef enum nat_scope { NAT_BATCH, NAT_DATASET } nat_scope;
+
 typedef struct nat_options {
     int64_t dim, targets; /* section nat */
-    int64_t every;        /* section assign */
+    int scope;            /* section assign: nat_scope */
+    int64_t every, views, rounds;
+    double tolerance;
     const char *block, *solver;
 } nat_options;
 
@@ -17,7 +21,8 @@ typedef struct nat {
     const hiss_lap_solver *solver;
     hiss_coordinator *coordinator;
     int64_t targets;            /* K */
-    int64_t block, block_lanes; /* samples, lanes of a block */
+    int64_t block, block_lanes; /* scope batch: samples, lanes of a block */
+    int64_t dataset_block;      /* scope dataset: samples of a block at most */
     int64_t local_lanes, first_sample, local_samples;
     int64_t *assign;         /* [local_samples]: the owned part of the assignment */
     int64_t *numbers;        /* [L*m]: target numbers of this step's samples, lane by lane */
@@ -30,6 +35,7 @@ typedef struct nat {
     int32_t **answers;       /* [local lanes] -> [m] */
     float *before, *changed; /* [local lanes]: mean cosine before matching, share of samples with a new target */
     double seconds[4];       /* score, gather, solve, scatter since the last log line */
+    double permuted[4];      /* scope dataset, last time: mean score before and after, seconds of features and rounds */
     double chance;
     hiss_value z, target, before_value, changed_value;
 } nat;
@@ -40,6 +46,10 @@ void nat_unit(int64_t d, float *v);
 void nat_target(const nat *n, int64_t k, float *out);
 /* The global permutation step; see nat.c. Collective. */
 hiss_status nat_exchange(void *self, int phase, const hiss_exchange *x, hiss_error *err);
+/* Whether this epoch reassigns. */
+bool nat_reassigns(const nat *n, int64_t epoch);
+/* The permutation over the whole data set; see dataset.c. Collective. */
+hiss_status nat_epoch(void *self, const hiss_epoch *e, hiss_error *err);
 /* assign is injective and within 0..K-1 over all ranks. Collective. */
 hiss_status nat_verify(void *self, hiss_error *err);
 

@@ -1,0 +1,161 @@
+/* The start of an epoch: what the loop offers to a method that looks at all samples before it goes on.
+ *
+ * A feature pass cuts each lane's shard into chunks of m samples, the lane's own shape, so that features do not depend
+ * on ranks or threads; the last chunk of a shard is filled up with samples from its beginning. */
+#include <stdio.h>
+#include <string.h>
+
+#include "hiss/clock.h"
+#include "train/trainer.h"
+
+typedef struct chunk_buffers { /* of one thread */
+    uint8_t *pixels;
+    int32_t *label;
+    int64_t *sample;
+    const uint8_t **pointer;
+} chunk_buffers;
+
+typedef struct feature_pass {
+    trainer *t;
+    phase *ph;
+    int k;
+    int64_t view, row;    /* row: floats of the export per sample */
+    int64_t *first_chunk; /* [local lanes + 1] */
+    float *out;
+    chunk_buffers *buffers; /* [threads] */
+    hiss_status *status;    /* [threads] */
+    hiss_error *errors;     /* [threads] */
+} feature_pass;
+
+/* Samples begin .. begin+m-1 of the lane's shard, wrapping around at its end. */
+static hiss_status read_chunk(const feature_pass *f, chunk_buffers *b, int64_t lane, int64_t begin, hiss_error *err) {
+    const hiss_world *w = &f->t->world;
+    const int64_t shard = w->shards[lane], size = w->shards[lane + 1] - shard;
+    const int64_t bytes = w->stored_H * w->stored_W * w->C;
+    hiss_status s = HISS_OK;
+    for (int64_t i = 0; i < w->m && s == HISS_OK;) {
+        const int64_t at = (begin + i) % size;
+        const int64_t count = size - at < w->m - i ? size - at : w->m - i;
+        s = hiss_dataset_read(f->t->set, shard + at, count, b->pixels + i * bytes,
+                              hiss_dataset_labelled(f->t->set) ? b->label + i : NULL, err);
+        for (int64_t j = 0; j < count; j++) {
+            b->sample[i + j] = shard + at + j;
+            b->pointer[i + j] = b->pixels + (i + j) * bytes;
+        }
+        i += count;
+    }
+    return s;
+}
+
+static void run_chunk(void *user, int thread, int64_t item) {
+    feature_pass *f = user;
+    trainer *t = f->t;
+    const hiss_world *w = &t->world;
+    int64_t local = 0;
+    while (item >= f->first_chunk[local + 1]) {
+        local++;
+    }
+    const int64_t lane = w->first_lane + local, begin = (item - f->first_chunk[local]) * w->m;
+    const int64_t left = w->shards[lane + 1] - w->shards[lane] - begin;
+    chunk_buffers *b = &f->buffers[thread];
+    if (f->status[thread] != HISS_OK ||
+        (f->status[thread] = read_chunk(f, b, lane, begin, &f->errors[thread])) != HISS_OK) {
+        return;
+    }
+    const hiss_batch batch = {
+        .m = w->m, .sample = b->sample, .pixels = b->pointer, .label = hiss_dataset_labelled(t->set) ? b->label : NULL};
+    const hiss_lane place = {.world = w,
+                             .lane = lane,
+                             .epoch = t->epoch,
+                             .step = t->step,
+                             .view = f->view,
+                             .batch = &batch,
+                             .graph = f->ph->graph,
+                             .exec = f->ph->execs[thread]};
+    const hiss_run run = {.model = t->vector, .seed = w->seed, .step = t->step, .lane = lane, .lanes = w->lanes};
+    phase_to_cut(t, f->ph, &place, &run);
+    float *out = f->out + (w->shards[lane] + begin - w->shards[w->first_lane]) * f->row;
+    memcpy(out, hiss_exec_data(place.exec, f->ph->export_value[f->k]),
+           sizeof(float) * (size_t)((left < w->m ? left : w->m) * f->row));
+}
+
+hiss_status phase_features(trainer *t, int p, int k, int64_t view, float *out, hiss_error *err) {
+    phase *ph = &t->phases[p];
+    const hiss_world *w = &t->world;
+    const int threads = pool_threads(t->pool) < ph->nexecs ? pool_threads(t->pool) : ph->nexecs;
+    const int64_t lanes = w->end_lane - w->first_lane, bytes = w->stored_H * w->stored_W * w->C;
+    feature_pass f = {.t = t, .ph = ph, .k = k, .view = view, .row = ph->export_floats[k] / w->m, .out = out};
+    f.first_chunk = hiss_new(int64_t, lanes + 1);
+    for (int64_t l = 0; l < lanes; l++) {
+        const int64_t size = w->shards[w->first_lane + l + 1] - w->shards[w->first_lane + l];
+        f.first_chunk[l + 1] = f.first_chunk[l] + (size + w->m - 1) / w->m;
+    }
+    f.buffers = hiss_new(chunk_buffers, threads);
+    f.status = hiss_new(hiss_status, threads);
+    f.errors = hiss_new(hiss_error, threads);
+    for (int i = 0; i < threads; i++) {
+        f.buffers[i] = (chunk_buffers){hiss_alloc((size_t)(w->m * bytes)), hiss_new(int32_t, w->m),
+                                       hiss_new(int64_t, w->m), hiss_new(const uint8_t *, w->m)};
+    }
+    pool_run(t->pool, f.first_chunk[lanes], run_chunk, NULL, &f);
+    hiss_status s = HISS_OK;
+    for (int i = 0; i < threads; i++) {
+        if (s == HISS_OK && f.status[i] != HISS_OK) {
+            s = f.status[i];
+            *err = f.errors[i];
+        }
+        hiss_free(f.buffers[i].pixels);
+        hiss_free(f.buffers[i].label);
+        hiss_free(f.buffers[i].sample);
+        hiss_free(f.buffers[i].pointer);
+    }
+    hiss_free(f.buffers);
+    hiss_free(f.status);
+    hiss_free(f.errors);
+    hiss_free(f.first_chunk);
+    return s;
+}
+
+/* ---- the offers of hiss_epoch ---- */
+
+static hiss_status features(void *trainer_, int p, int k, int64_t view, float *out, hiss_error *err) {
+    return phase_features(trainer_, p, k, view, out, err);
+}
+
+static void parallel(void *trainer_, int64_t count, void (*task)(void *user, int thread, int64_t item), void *user) {
+    pool_run(((trainer *)trainer_)->pool, count, task, NULL, user);
+}
+
+static bool stop(void *trainer_) {
+    trainer *t = trainer_;
+    t->stop = hiss_comm_max_i64(t->comm, t->asked_to_stop()) != 0;
+    return t->stop;
+}
+
+static void progress(void *trainer_, const char *what, double done) {
+    const trainer *t = trainer_;
+    if (t->request->bar && hiss_comm_rank(t->comm) == 0) {
+        printf("\r%s %3.0f %%%60s", what, 100.0 * done, "");
+        fflush(stdout);
+    }
+}
+
+hiss_status trainer_epoch(trainer *t, hiss_error *err) {
+    const hiss_objective_ops *ops = t->experiment->objective;
+    if (!ops->epoch) {
+        return HISS_OK;
+    }
+    const double start = hiss_seconds();
+    const hiss_epoch e = {.world = &t->world,
+                          .epoch = t->epoch,
+                          .step = t->step,
+                          .trainer = t,
+                          .threads = pool_threads(t->pool),
+                          .features = features,
+                          .parallel = parallel,
+                          .stop = stop,
+                          .progress = progress};
+    hiss_status s = ops->epoch(t->method, &e, err);
+    t->times.epoch += hiss_seconds() - start;
+    return s;
+}
