@@ -43,7 +43,7 @@ typedef struct bench {
 
 void bench_print(const bench *b, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
-/* Measure b->machine, on all ranks at the same time. Collective. */
+/* Measure b->machine, on all ranks at the same time; the second call does nothing. Collective. */
 void bench_measure_machine(bench *b);
 /* Least seconds for so many flops and bytes, and the name of what bounds them. */
 double bench_bound(const bench_machine *m, double flops, double bytes, const char **bound);

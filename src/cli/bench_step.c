@@ -344,6 +344,7 @@ static void report(bench *b, const hiss_measurement *m) {
 hiss_status bench_step(bench *b, bench_source *source, hiss_error *err) {
     const hiss_train_request request = {.comm = b->comm, .experiment = &source->experiment, .set = source->set};
     hiss_measurement m;
+    bench_measure_machine(b);
     reset_peak();
     hiss_status s = hiss_train_measure(&request, b->seconds, &m, err);
     if (s == HISS_OK) {

@@ -72,7 +72,6 @@ static hiss_status all(bench *b, const options *o, const hiss_arguments *rest, h
 static hiss_status run(bench *b, const options *o, const hiss_arguments *rest, hiss_error *err) {
     const char *part = rest->npositional ? rest->positional[0] : "all";
     const char *config = rest->npositional > 1 ? rest->positional[1] : NULL;
-    bench_measure_machine(b);
     if (strcmp(part, "step") == 0) {
         return with_config(b, o, config, rest, bench_step, err);
     }
@@ -85,6 +84,7 @@ static hiss_status run(bench *b, const options *o, const hiss_arguments *rest, h
     if (strcmp(part, "reduce") == 0) {
         return bench_reduce(b, o->sizes ? o->sizes : "1MiB,16MiB,64MiB", o->bucket, err);
     }
+    bench_measure_machine(b);
     return strcmp(part, "all") == 0 ? all(b, o, rest, err) : HISS_OK;
 }
 
