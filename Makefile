@@ -51,7 +51,7 @@ endif
 MODULES  := base tensor assign dist graph data nn objective train eval
 LIB_SRC  := $(sort $(wildcard $(MODULES:%=src/%/*.c) src/objective/*/*.c))
 CLI_SRC  := $(sort $(wildcard src/cli/*.c))
-TEST_SRC := $(sort $(wildcard tests/unit/test_*.c tests/mpi/test_*.c))
+TEST_SRC := $(sort $(wildcard tests/unit/test_*.c tests/mpi/test_*.c tests/cli/*.c))
 HEADERS  := $(sort $(wildcard include/hiss/*.h))
 
 LIB_OBJ := $(LIB_SRC:%.c=$(BUILD)/%.o)
@@ -167,12 +167,19 @@ objects: $(LIB_OBJ) $(CLI_OBJ) $(TEST_SRC:%.c=$(BUILD)/%.o)
 
 SANITIZE := -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
 asan: ## unit tests under the address and undefined behaviour sanitizers
-	+@$(MAKE) BUILD=$(BUILD)/asan OPT='-O1 $(SANITIZE)' LDFLAGS='$(SANITIZE)' tests
+	+@$(MAKE) BUILD=$(BUILD)/asan OPT='-O1 -march=$(ARCH) $(SANITIZE)' LDFLAGS='$(SANITIZE)' tests
 	+@BUILD='$(BUILD)/asan' CC='$(CC)' tools/run_tests 'unit/*'
 
 valgrind: ## leak check of a short training run
-	+@$(MAKE) BUILD=$(BUILD)/valgrind ARCH=x86-64-v2 OPT='-O1 -march=x86-64-v2' all
+	+@$(MAKE) BUILD=$(BUILD)/valgrind OPT=-O1 all
 	@HISS='$(BUILD)/valgrind/hiss' tools/leak_check
+
+# ---- speed -----------------------------------------------------------------------------------------------------------
+
+.PHONY: bench
+bench: all ## measure this machine, and hiss as a share of what it can do: alone, then on two ranks
+	@$(BUILD)/hiss bench all
+	@bash -c '. tools/mpi_env 2 && exec mpirun -n 2 $(BUILD)/hiss bench all'
 
 # ---- the demo ---------------------------------------------------------------------------------------------------
 

@@ -135,7 +135,7 @@ void hiss_reducer_print(const hiss_reducer *r, void *stream);
 typedef struct hiss_coordinator hiss_coordinator;
 
 /* Solve one block on its coordinator: matrix [n, n] row-major (may be changed), answer [n] in: identity, out: the
- * column of each row. Called on the main thread. */
+ * column of each row. Called on the thread that calls hiss_coordinator_solve. */
 typedef hiss_status (*hiss_block_solve)(void *user, int64_t block, int64_t n, float *matrix, int32_t *answer,
                                         hiss_error *err);
 
@@ -144,11 +144,20 @@ hiss_status hiss_coordinator_create(hiss_comm *comm, int64_t lanes, const int64_
                                     int64_t lanes_per_block, hiss_coordinator **out, hiss_error *err);
 void hiss_coordinator_destroy(hiss_coordinator *c);
 
-/* Gather rows, solve, scatter answers. Collective; blocks; no rank hangs when one fails: every rank returns the status
- * of the lowest failing block.
- *   lane_order [L]  in  a permutation of the lanes, equal on all ranks
+/* One use of a coordinator is gather, solve, scatter, in this order; between them the ranks may do other things.
+ *   lane_order [L]  in  a permutation of the lanes, equal on all ranks; must stay until scatter
  *   rows    [local lanes] in   pointers to [m, g*m] scores of that lane's samples
- *   answer  [local lanes] out  pointers to [m] columns (0 .. g*m-1)
+ *   answer  [local lanes] out  pointers to [m] columns (0 .. g*m-1) */
+
+/* Send rows to their coordinators and wait for those of this rank's blocks. Collective. */
+void hiss_coordinator_gather(hiss_coordinator *c, const int64_t *lane_order, const float *const *rows);
+/* Solve this rank's blocks, in ascending order. Not collective, calls no MPI: may run on a thread of its own. */
+void hiss_coordinator_solve(hiss_coordinator *c, hiss_block_solve solve, void *user);
+/* Return answers to the lanes' owners. Collective; no rank hangs when a solve failed: every rank returns the status of
+ * the lowest failing block. */
+hiss_status hiss_coordinator_scatter(hiss_coordinator *c, int32_t *const *answer, hiss_error *err);
+
+/* All three. Collective; blocks.
  *   seconds [3] out  gather, solve, scatter on this rank */
 hiss_status hiss_coordinator_run(hiss_coordinator *c, const int64_t *lane_order, const float *const *rows,
                                  hiss_block_solve solve, void *user, int32_t *const *answer, double seconds[3],

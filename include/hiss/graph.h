@@ -52,8 +52,8 @@ hiss_value hiss_conv2d_transposed(hiss_graph *graph, hiss_value x, hiss_value w,
 /* y[M,F] = x[M,D] w[F,D]^T + bias[F]. */
 hiss_value hiss_linear(hiss_graph *graph, hiss_value x, hiss_value w, hiss_value bias /* or -1 */);
 /* BatchNorm over all but the last dimension. mean_slot, variance_slot: running statistics in the model vector; in
- * training this lane's own go to the lane vector (the mean over uses, when slots are shared), in evaluation the running
- * ones are used. gamma, beta may be -1. */
+ * training this lane's own go to the lane vector (the mean over uses, when slots are shared; nowhere when both are
+ * HISS_NO_SLOT), in evaluation the running ones are used. gamma, beta may be -1. */
 hiss_value hiss_batch_norm(hiss_graph *graph, hiss_value x, hiss_value gamma, hiss_value beta, int mean_slot,
                            int variance_slot, double epsilon, bool training);
 hiss_value hiss_activate(hiss_graph *graph, hiss_value x, hiss_activation kind, double slope);

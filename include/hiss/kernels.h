@@ -103,7 +103,11 @@ const hiss_kernels *hiss_kernels_named(const char *name); /* "ref", "blas"; NULL
 /* Make BLAS single-threaded for the calling thread, whatever library and environment; every thread that runs kernels
  * calls it once first. Thread-safe. */
 void hiss_kernels_enter_thread(void);
-/* Library and core type, for the run's identity, e.g. "OpenBLAS 0.3.21 Zen". Static storage. */
+/* Library, core type and instructions that show in the bits, for the run's identity, e.g. "OpenBLAS 0.3.21 Zen, own
+ * kernels with FMA". Static storage. */
 const char *hiss_kernels_identity(void);
+/* The value of OPENBLAS_CORETYPE that would let the BLAS use the whole width of this processor; NULL when it does
+ * already or cannot. It takes effect when the library is loaded, so a program has to start itself again. */
+const char *hiss_kernels_wider_core(void);
 
 #endif

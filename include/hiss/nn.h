@@ -18,7 +18,7 @@ typedef struct hiss_slot {
     const char *name; /* "conv1/weight"; unique */
     hiss_slot_kind kind;
     hiss_shape shape;
-    int group;        /* parameters: index of the objective's parameter group */
+    int group;        /* parameters and buffers: index of the objective's parameter group */
     bool decay;       /* parameters: weight decay applies */
     double deviation; /* initial values: normal with this standard deviation; 0: all equal to `constant` */
     double constant;
@@ -57,7 +57,7 @@ typedef struct hiss_builder { /* where layers are appended */
     hiss_model *model;
     bool training;           /* BatchNorm uses lane statistics, dropout drops */
     int group;               /* group of the parameters made from here on */
-    unsigned trained_groups; /* bit g: parameters of group g get gradients in this graph */
+    unsigned trained_groups; /* bit g: this graph makes gradients of group g, and records its BatchNorm statistics */
 } hiss_builder;
 
 /* Each returns the layer's output, -1 once the graph has failed; parameters are named NAME/weight, NAME/bias ...
@@ -85,7 +85,8 @@ extern const hiss_row hiss_network_rows[];
 extern const int hiss_network_nrows;
 
 /* Append the network to x [N,H,W,C]. Layers, as YAML: `relu`, `{conv: 32, kernel: 3, pad: 1, name: conv1}` ...; see
- * hiss_network_help. A tap NAME is the value at the end of the block that starts with the layer named NAME.
+ * hiss_network_help. A tap NAME is the value at the end of the block that starts with the layer named NAME, before the
+ * flatten that may end it.
  *   taps  out  up to HISS_MAX_TAPS; *ntaps their number
  * Errors name file:line:column of the layer. */
 hiss_status hiss_network_build(const hiss_network *network, hiss_builder *b, hiss_value x, hiss_value *out,

@@ -127,7 +127,9 @@ typedef struct hiss_objective_ops {
      * it was: the run then ends before the epoch, and the resumed run calls it again. */
     hiss_status (*epoch)(void *self, const hiss_epoch *e, hiss_error *err); /* nothing */
     void (*supply)(void *self, const hiss_lane *lane);                      /* nothing; thread-safe */
-    int (*states)(void *self, hiss_sample_state *out, int max);             /* none */
+    /* Finish what exchange left pending; before a checkpoint and at each epoch's end. Collective. */
+    hiss_status (*settle)(void *self, hiss_error *err);         /* nothing */
+    int (*states)(void *self, hiss_sample_state *out, int max); /* none */
     hiss_status (*verify)(void *self, hiss_error *err); /* nothing; Collective: at each epoch's end and after resume */
     /* Numbers derived from the averages of the graph's metrics (and of what exchange counted since the last call);
      * Not collective, called on every rank; returns how many were written to out. */

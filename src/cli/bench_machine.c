@@ -55,6 +55,7 @@ static void multiply_add_part(bench *b) {
     bench_print(b, "\nmultiply-add in registers, one thread, as this program is compiled: %.1f GFLOP/s\n",
                 1e-9 * spread[1]);
     json_spread(&b->json, "multiply_add_flops_per_second", spread);
+    b->machine.multiply_add = spread[1];
 }
 
 /* ---- sgemm ---- */

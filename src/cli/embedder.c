@@ -23,7 +23,7 @@ struct embedder {
 static hiss_status build(embedder *m, bool training, hiss_graph **graph, hiss_error *err) {
     const hiss_world *w = &m->world;
     *graph = hiss_graph_create();
-    hiss_builder b = {.graph = *graph, .model = m->model, .training = training};
+    hiss_builder b = {.graph = *graph, .model = m->model, .training = training, .trained_groups = ~0u};
     m->image = hiss_input(b.graph, "image", HISS_SHAPE(EMBEDDER_BATCH, w->H, w->W, w->C));
     hiss_status s = m->experiment->objective->encode(m->method, &b, m->image, m->taps, &m->ntaps, err);
     for (int k = 0; k < m->ntaps && s == HISS_OK; k++) {

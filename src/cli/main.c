@@ -2,8 +2,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "cli/cli.h"
+#include "hiss/kernels.h"
 #include "hiss/log.h"
 #include "hiss_build.h"
 
@@ -62,7 +64,16 @@ hiss_status cli_open(int level, hiss_comm **comm, hiss_error *err) {
     return s;
 }
 
+/* Start again with the BLAS core this processor deserves, unless the user has chosen one. */
+static void choose_core(char **argv) {
+    const char *core = getenv("OPENBLAS_CORETYPE") ? NULL : hiss_kernels_wider_core();
+    if (core && setenv("OPENBLAS_CORETYPE", core, 1) == 0) {
+        execv("/proc/self/exe", argv); /* returns only when it fails, and then the narrow core serves too */
+    }
+}
+
 int main(int argc, char **argv) {
+    choose_core(argv);
     const char *word = argc > 1 ? argv[1] : "--help";
     if (strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0 || strcmp(word, "help") == 0) {
         usage(argc > 1 ? stdout : stderr);

@@ -1,12 +1,12 @@
 /* Blocks of lanes solved by coordinators.
  *
- * Three phases, so that several coordinators solve at the same time and nobody waits for a rank that is solving:
- *   gather   every rank posts all its receives (rows of its blocks, answers of its lanes), then all its sends, and
- * waits for rows only. All receives are posted before anyone waits, so this cannot hang, and when it ends no rank's
- * rows depend on this rank any more. solve    the rank's own blocks in ascending order; each block's answers leave at
- * once. scatter  wait for the answers. Matching: rows and answers have one tag each. Both ends post in the order of
- * lane_order, blocks ascending, and MPI keeps the order of messages between two ranks. Rows of a rank's own lanes are
- * copied.
+ * Gather: every rank posts all its receives of rows, then all its sends, and waits for both. Receives are posted before
+ * anyone waits, so this cannot hang, and when it ends no rank's rows depend on this rank any more.
+ * Solve: the rank's own blocks in ascending order, without MPI. Coordinators of several blocks solve at the same time.
+ * Scatter: receives of answers, then sends, then a wait for both.
+ *
+ * Matching: rows and answers have one tag each. Both ends post in the order of lane_order, and MPI keeps the order of
+ * messages between two ranks. Rows and answers of a rank's own lanes are copied.
  *
  * A failed block sends its answers as they are, so that nobody hangs; the ranks then agree on the lowest failing block.
  *
@@ -28,10 +28,14 @@ struct hiss_coordinator {
     int64_t most;              /* blocks this rank coordinates at most */
     float *matrices;           /* [most, g m, g m] */
     int32_t *answers;          /* [most, g m] */
-    MPI_Request *rows;         /* sends and receives */
-    MPI_Request *columns;
-    int row_count, column_count; /* requests in use */
-    bool *seen;                  /* [L] scratch */
+    MPI_Request *requests;     /* sends and receives under way */
+    int request_count;
+    bool *seen; /* [L] scratch */
+    /* from gather to scatter */
+    const int64_t *lane_order;
+    hiss_status status; /* of the lowest failing block of this rank, and which that is */
+    int64_t failed;
+    hiss_error error;
 };
 
 hiss_status hiss_coordinator_create(hiss_comm *comm, int64_t lanes, const int64_t *lane_offsets, int64_t lane_samples,
@@ -72,8 +76,7 @@ hiss_status hiss_coordinator_create(hiss_comm *comm, int64_t lanes, const int64_
     c->most = blocks < own ? blocks : own;
     c->matrices = hiss_new(float, c->most *n *n);
     c->answers = hiss_new(int32_t, c->most * n);
-    c->rows = hiss_new(MPI_Request, own + c->most * lanes_per_block);
-    c->columns = hiss_new(MPI_Request, own + c->most * lanes_per_block);
+    c->requests = hiss_new(MPI_Request, own + c->most * lanes_per_block);
     c->seen = hiss_new(bool, lanes);
     *out = c;
     return HISS_OK;
@@ -84,8 +87,7 @@ void hiss_coordinator_destroy(hiss_coordinator *c) {
         return;
     }
     hiss_free(c->seen);
-    hiss_free(c->columns);
-    hiss_free(c->rows);
+    hiss_free(c->requests);
     hiss_free(c->answers);
     hiss_free(c->matrices);
     hiss_free(c->owner);
@@ -103,80 +105,96 @@ static bool is_permutation(hiss_coordinator *c, const int64_t *lane_order) {
     return true;
 }
 
-static int coordinator_of(const hiss_coordinator *c, const int64_t *lane_order, int64_t place) {
-    return c->owner[lane_order[place / c->group * c->group]];
+static int coordinator_of(const hiss_coordinator *c, int64_t place) {
+    return c->owner[c->lane_order[place / c->group * c->group]];
 }
 
-static void post_receives(hiss_coordinator *c, const int64_t *lane_order, int32_t *const *answer) {
-    int rank = c->comm->rank;
-    int64_t row_block = c->samples * c->group * c->samples; /* scores of one lane */
-    int64_t slot = 0; /* lanes placed in this rank's matrices, which stand one behind the other */
-    for (int64_t place = 0; place < c->lanes; place++) {
-        int64_t lane = lane_order[place];
-        int owner = c->owner[lane], coordinator = coordinator_of(c, lane_order, place);
-        if (coordinator == rank && owner != rank) {
-            HISS_MPI(MPI_Irecv(c->matrices + slot * row_block, (int)row_block, MPI_FLOAT, owner, HISS_TAG_ROWS,
-                               c->comm->mpi, &c->rows[c->row_count++]));
+static MPI_Request *next_request(hiss_coordinator *c) {
+    return &c->requests[c->request_count++];
+}
+
+static void wait_all(hiss_coordinator *c) {
+    HISS_MPI(MPI_Waitall(c->request_count, c->requests, MPI_STATUSES_IGNORE));
+    c->request_count = 0;
+}
+
+void hiss_coordinator_gather(hiss_coordinator *c, const int64_t *lane_order, const float *const *rows) {
+    assert(is_permutation(c, lane_order));
+    const int rank = c->comm->rank;
+    const int64_t row_block = c->samples * c->group * c->samples; /* scores of one lane */
+    c->lane_order = lane_order;
+    c->status = HISS_OK;
+    for (int64_t place = 0, slot = 0; place < c->lanes; place++) { /* slot: lanes placed in this rank's matrices */
+        const int owner = c->owner[lane_order[place]];
+        if (coordinator_of(c, place) == rank) {
+            if (owner != rank) {
+                HISS_MPI(MPI_Irecv(c->matrices + slot * row_block, (int)row_block, MPI_FLOAT, owner, HISS_TAG_ROWS,
+                                   c->comm->mpi, next_request(c)));
+            } else {
+                memcpy(c->matrices + slot * row_block, rows[lane_order[place] - c->first],
+                       (size_t)row_block * sizeof(float));
+            }
+            slot++;
         }
-        if (owner == rank && coordinator != rank) {
-            HISS_MPI(MPI_Irecv(answer[lane - c->first], (int)c->samples, MPI_INT32_T, coordinator, HISS_TAG_ANSWER,
-                               c->comm->mpi, &c->columns[c->column_count++]));
-        }
-        slot += coordinator == rank;
     }
-}
-
-static void send_rows(hiss_coordinator *c, const int64_t *lane_order, const float *const *rows) {
-    int rank = c->comm->rank;
-    int64_t row_block = c->samples * c->group * c->samples;
-    int64_t slot = 0;
     for (int64_t place = 0; place < c->lanes; place++) {
-        int64_t lane = lane_order[place];
-        int owner = c->owner[lane], coordinator = coordinator_of(c, lane_order, place);
-        if (owner == rank && coordinator == rank) {
-            memcpy(c->matrices + slot * row_block, rows[lane - c->first], (size_t)row_block * sizeof(float));
-        } else if (owner == rank) {
-            HISS_MPI(MPI_Isend(rows[lane - c->first], (int)row_block, MPI_FLOAT, coordinator, HISS_TAG_ROWS,
-                               c->comm->mpi, &c->rows[c->row_count++]));
+        const int coordinator = coordinator_of(c, place);
+        if (c->owner[lane_order[place]] == rank && coordinator != rank) {
+            HISS_MPI(MPI_Isend(rows[lane_order[place] - c->first], (int)row_block, MPI_FLOAT, coordinator,
+                               HISS_TAG_ROWS, c->comm->mpi, next_request(c)));
             c->comm->bytes_sent += (double)row_block * sizeof(float);
         }
-        slot += coordinator == rank;
     }
+    wait_all(c);
 }
 
-static void send_answers(hiss_coordinator *c, const int64_t *lanes, const int32_t *columns, int32_t *const *answer) {
-    for (int64_t i = 0; i < c->group; i++) {
-        const int32_t *from = columns + i * c->samples;
-        int owner = c->owner[lanes[i]];
-        if (owner == c->comm->rank) {
-            memcpy(answer[lanes[i] - c->first], from, (size_t)c->samples * sizeof(int32_t));
-        } else {
-            HISS_MPI(MPI_Isend(from, (int)c->samples, MPI_INT32_T, owner, HISS_TAG_ANSWER, c->comm->mpi,
-                               &c->columns[c->column_count++]));
-            c->comm->bytes_sent += (double)c->samples * sizeof(int32_t);
-        }
-    }
-}
-
-/* Solve this rank's blocks. Returns the status of the lowest failing one, and which that is. */
-static hiss_status solve_blocks(hiss_coordinator *c, const int64_t *lane_order, hiss_block_solve solve, void *user,
-                                int32_t *const *answer, int64_t *failed, hiss_error *err) {
-    int64_t n = c->group * c->samples, slot = 0;
-    hiss_status status = HISS_OK;
+void hiss_coordinator_solve(hiss_coordinator *c, hiss_block_solve solve, void *user) {
+    const int64_t n = c->group * c->samples;
+    int64_t slot = 0;
     for (int64_t block = 0; block < c->lanes / c->group; block++) {
-        if (coordinator_of(c, lane_order, block * c->group) != c->comm->rank) {
+        if (coordinator_of(c, block * c->group) != c->comm->rank) {
             continue;
         }
         int32_t *columns = c->answers + slot * n;
         for (int64_t i = 0; i < n; i++) {
             columns[i] = (int32_t)i;
         }
-        if (status == HISS_OK) {
-            status = solve(user, block, n, c->matrices + slot * n * n, columns, err);
-            *failed = block;
+        if (c->status == HISS_OK) {
+            c->status = solve(user, block, n, c->matrices + slot * n * n, columns, &c->error);
+            c->failed = block;
         }
-        send_answers(c, lane_order + block * c->group, columns, answer);
         slot++;
+    }
+}
+
+hiss_status hiss_coordinator_scatter(hiss_coordinator *c, int32_t *const *answer, hiss_error *err) {
+    const int rank = c->comm->rank;
+    for (int64_t place = 0; place < c->lanes; place++) {
+        const int64_t lane = c->lane_order[place];
+        const int coordinator = coordinator_of(c, place);
+        if (c->owner[lane] == rank && coordinator != rank) {
+            HISS_MPI(MPI_Irecv(answer[lane - c->first], (int)c->samples, MPI_INT32_T, coordinator, HISS_TAG_ANSWER,
+                               c->comm->mpi, next_request(c)));
+        }
+    }
+    for (int64_t place = 0, slot = 0; place < c->lanes; place++) {
+        const int64_t lane = c->lane_order[place];
+        if (coordinator_of(c, place) != rank) {
+            continue;
+        }
+        const int32_t *from = c->answers + slot++ * c->samples;
+        if (c->owner[lane] == rank) {
+            memcpy(answer[lane - c->first], from, (size_t)c->samples * sizeof(int32_t));
+        } else {
+            HISS_MPI(MPI_Isend(from, (int)c->samples, MPI_INT32_T, c->owner[lane], HISS_TAG_ANSWER, c->comm->mpi,
+                               next_request(c)));
+            c->comm->bytes_sent += (double)c->samples * sizeof(int32_t);
+        }
+    }
+    wait_all(c);
+    const hiss_status status = hiss_comm_agree_at(c->comm, c->status, c->failed, &c->error);
+    if (status != HISS_OK && err) {
+        *err = c->error;
     }
     return status;
 }
@@ -184,22 +202,12 @@ static hiss_status solve_blocks(hiss_coordinator *c, const int64_t *lane_order, 
 hiss_status hiss_coordinator_run(hiss_coordinator *c, const int64_t *lane_order, const float *const *rows,
                                  hiss_block_solve solve, void *user, int32_t *const *answer, double seconds[3],
                                  hiss_error *err) {
-    assert(is_permutation(c, lane_order));
-    hiss_error own = {0};
-    int64_t failed = 0;
-    double start = hiss_seconds();
-    c->row_count = c->column_count = 0;
-    post_receives(c, lane_order, answer);
-    send_rows(c, lane_order, rows);
-    HISS_MPI(MPI_Waitall(c->row_count, c->rows, MPI_STATUSES_IGNORE));
-    double gathered = hiss_seconds();
-    hiss_status status = solve_blocks(c, lane_order, solve, user, answer, &failed, &own);
-    double solved = hiss_seconds();
-    HISS_MPI(MPI_Waitall(c->column_count, c->columns, MPI_STATUSES_IGNORE));
-    status = hiss_comm_agree_at(c->comm, status, failed, &own);
-    if (status != HISS_OK && err) {
-        *err = own;
-    }
+    const double start = hiss_seconds();
+    hiss_coordinator_gather(c, lane_order, rows);
+    const double gathered = hiss_seconds();
+    hiss_coordinator_solve(c, solve, user);
+    const double solved = hiss_seconds();
+    const hiss_status status = hiss_coordinator_scatter(c, answer, err);
     seconds[0] = gathered - start;
     seconds[1] = solved - gathered;
     seconds[2] = hiss_seconds() - solved;

@@ -100,7 +100,7 @@ void hiss_exec_record(hiss_exec *exec, const hiss_run *run) {
     const hiss_graph *graph = exec->graph;
     for (int i = 0; i < graph->count; i++) {
         const node *n = &graph->nodes[i];
-        if (n->kind == OP_BATCH_NORM_TRAIN) {
+        if (n->kind == OP_BATCH_NORM_TRAIN && n->slot != HISS_NO_SLOT) {
             const int64_t C = n->shape.dim[n->shape.ndim - 1];
             const float *save = exec->memory + exec->plan.nodes[i].save; /* mean, inverse, variance */
             const float keep = n->first_use ? 0.0f : 1.0f;

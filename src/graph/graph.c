@@ -129,6 +129,7 @@ hiss_value hiss_linear(hiss_graph *graph, hiss_value x, hiss_value w, hiss_value
 
 hiss_value hiss_batch_norm(hiss_graph *graph, hiss_value x, hiss_value gamma, hiss_value beta, int mean_slot,
                            int variance_slot, double epsilon, bool training) {
+    assert(training || (mean_slot >= 0 && variance_slot >= 0));
     int uses = 1;
     bool first = true;
     for (int i = 0; i < graph->count; i++) {

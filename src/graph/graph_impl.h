@@ -51,6 +51,7 @@ typedef struct op {
     /* Output shape from inputs and attributes; returns a text (static or in the graph's arena) on a mismatch. */
     const char *(*shape)(hiss_graph *graph, node *n);
     void (*forward)(const op_call *call);
+    /* Writes dx[0], dx[1] ... in this order: when two inputs are one value, the second adds to the first. */
     void (*backward)(const op_call *call);
     int64_t (*save)(const node *n);                                 /* floats kept from forward to backward */
     int64_t (*scratch)(const node *n, const hiss_kernels *kernels); /* floats of scratch in either direction */

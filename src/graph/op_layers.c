@@ -2,6 +2,8 @@
  * hiss/kernels.h; here are shape rules, what is kept for backward, and who calls which kernel. */
 #include "graph/op_layers.h"
 
+#include <string.h>
+
 static double product(const hiss_shape *s) {
     return (double)hiss_shape_count(s);
 }
@@ -45,14 +47,14 @@ void hiss_conv2d_forward(const op_call *call) {
 
 void hiss_conv2d_backward(const op_call *call) {
     const hiss_conv *c = &call->node->conv;
-    if (call->dx[2]) {
-        call->kernels->column_sum(c->N * c->P * c->Q, c->F, call->dy, call->dx[2], call->accumulate[2]);
+    if (call->dx[0]) {
+        call->kernels->conv2d_backward_data(c, call->dy, call->x[1], call->dx[0], call->accumulate[0], call->scratch);
     }
     if (call->dx[1]) {
         call->kernels->conv2d_backward_weight(c, call->x[0], call->dy, call->dx[1], call->accumulate[1], call->scratch);
     }
-    if (call->dx[0]) {
-        call->kernels->conv2d_backward_data(c, call->dy, call->x[1], call->dx[0], call->accumulate[0], call->scratch);
+    if (call->dx[2]) {
+        call->kernels->column_sum(c->N * c->P * c->Q, c->F, call->dy, call->dx[2], call->accumulate[2]);
     }
 }
 
@@ -106,12 +108,6 @@ void hiss_conv2d_transposed_forward(const op_call *call) {
 
 void hiss_conv2d_transposed_backward(const op_call *call) {
     const hiss_conv *c = &call->node->conv;
-    if (call->dx[2]) {
-        call->kernels->column_sum(c->N * c->H * c->W, c->C, call->dy, call->dx[2], call->accumulate[2]);
-    }
-    if (call->dx[1]) {
-        call->kernels->conv2d_backward_weight(c, call->dy, call->x[0], call->dx[1], call->accumulate[1], call->scratch);
-    }
     if (call->dx[0]) {
         if (!call->accumulate[0]) {
             call->kernels->conv2d_forward(c, call->dy, call->x[1], NULL, call->dx[0], call->scratch);
@@ -119,6 +115,12 @@ void hiss_conv2d_transposed_backward(const op_call *call) {
             call->kernels->conv2d_forward(c, call->dy, call->x[1], NULL, call->save, call->scratch);
             call->kernels->axpby(hiss_shape_count(&call->node->in[0]), 1.0f, call->save, 1.0f, call->dx[0]);
         }
+    }
+    if (call->dx[1]) {
+        call->kernels->conv2d_backward_weight(c, call->dy, call->x[0], call->dx[1], call->accumulate[1], call->scratch);
+    }
+    if (call->dx[2]) {
+        call->kernels->column_sum(c->N * c->H * c->W, c->C, call->dy, call->dx[2], call->accumulate[2]);
     }
 }
 
@@ -150,16 +152,16 @@ void hiss_linear_forward(const op_call *call) {
 
 void hiss_linear_backward(const op_call *call) {
     const int64_t M = call->node->in[0].dim[0], D = call->node->in[0].dim[1], F = call->node->shape.dim[1];
-    if (call->dx[2]) {
-        call->kernels->column_sum(M, F, call->dy, call->dx[2], call->accumulate[2]);
+    if (call->dx[0]) {
+        call->kernels->gemm(false, false, M, D, F, 1.0f, call->dy, F, call->x[1], D, call->accumulate[0] ? 1.0f : 0.0f,
+                            call->dx[0], D);
     }
     if (call->dx[1]) {
         call->kernels->gemm(true, false, F, D, M, 1.0f, call->dy, F, call->x[0], D, call->accumulate[1] ? 1.0f : 0.0f,
                             call->dx[1], D);
     }
-    if (call->dx[0]) {
-        call->kernels->gemm(false, false, M, D, F, 1.0f, call->dy, F, call->x[1], D, call->accumulate[0] ? 1.0f : 0.0f,
-                            call->dx[0], D);
+    if (call->dx[2]) {
+        call->kernels->column_sum(M, F, call->dy, call->dx[2], call->accumulate[2]);
     }
 }
 
@@ -206,9 +208,14 @@ void hiss_batch_norm_train_forward(const op_call *call) {
 
 void hiss_batch_norm_train_backward(const op_call *call) {
     const int64_t C = channels(call->node), M = hiss_shape_count(&call->node->shape) / C;
+    const bool accumulate = call->accumulate[1] || call->accumulate[2];
+    for (int k = 1; k < 3; k++) { /* the kernel has one flag for both */
+        if (accumulate && call->dx[k] && !call->accumulate[k]) {
+            memset(call->dx[k], 0, sizeof(float) * (size_t)C);
+        }
+    }
     call->kernels->batch_norm_backward(M, C, call->x[0], call->dy, call->x[1], call->save, call->save + C, call->dx[0],
-                                       call->accumulate[0], call->dx[1], call->dx[2],
-                                       call->accumulate[1] || call->accumulate[2], call->scratch);
+                                       call->accumulate[0], call->dx[1], call->dx[2], accumulate, call->scratch);
 }
 
 void hiss_batch_norm_eval_forward(const op_call *call) {

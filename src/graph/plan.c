@@ -59,7 +59,7 @@ static void choose_roots(const hiss_graph *graph, node_plan *np) {
         } else if (o->in_place) {
             int x = n->input[0];
             const op *producer = &hiss_ops[graph->nodes[x].kind];
-            if (consumers[x] == 1 && !is_leaf(graph->nodes[x].kind) && !producer->view && !producer->needs_output &&
+            if (consumers[x] == 1 && !is_leaf(graph->nodes[x].kind) && !producer->needs_output &&
                 !graph->nodes[x].keep && np[x].root == x) {
                 np[i].root = x;
                 np[i].in_place = true;

@@ -6,20 +6,28 @@
 
 enum { NAME_TEXT = 128 };
 
-/* The value of slot NAME/part; fails the graph when the name is taken by another shape. */
-static hiss_value parameter(hiss_builder *b, const char *name, const char *part, hiss_slot slot) {
+/* The slot NAME/part; -1 and a failed graph when the name is taken by another shape. */
+static int slot_of(hiss_builder *b, const char *name, const char *part, hiss_slot slot) {
     char full[NAME_TEXT];
     snprintf(full, sizeof full, "%s/%s", name, part);
     slot.name = full;
-    slot.kind = HISS_SLOT_PARAMETER;
-    slot.group = b->group;
     const int number = hiss_model_slot(b->model, &slot);
     if (number < 0) {
         hiss_graph_fail(b->graph, "another layer of this name has parameters of another shape; names must be unique");
-        return -1;
     }
-    const int group = hiss_model_at(b->model, number)->group;
-    return hiss_parameter(b->graph, number, slot.shape, b->training && (b->trained_groups >> group & 1u));
+    return number;
+}
+
+/* Whether this graph may change the slot: its group is trained. */
+static bool trains(const hiss_builder *b, int slot) {
+    return b->training && (b->trained_groups >> hiss_model_at(b->model, slot)->group & 1u);
+}
+
+static hiss_value parameter(hiss_builder *b, const char *name, const char *part, hiss_slot slot) {
+    slot.kind = HISS_SLOT_PARAMETER;
+    slot.group = b->group;
+    const int number = slot_of(b, name, part, slot);
+    return number < 0 ? -1 : hiss_parameter(b->graph, number, slot.shape, trains(b, number));
 }
 
 static hiss_value weight(hiss_builder *b, const char *name, hiss_shape shape, int64_t fan_in) {
@@ -74,10 +82,8 @@ hiss_value hiss_layer_linear(hiss_builder *b, const char *name, hiss_value x, in
 }
 
 static int statistic(hiss_builder *b, const char *name, const char *part, int64_t C, double start) {
-    char full[NAME_TEXT];
-    snprintf(full, sizeof full, "%s/%s", name, part);
-    return hiss_model_slot(
-        b->model, &(hiss_slot){.name = full, .kind = HISS_SLOT_BUFFER, .shape = HISS_SHAPE(C), .constant = start});
+    const hiss_slot slot = {.kind = HISS_SLOT_BUFFER, .shape = HISS_SHAPE(C), .constant = start, .group = b->group};
+    return slot_of(b, name, part, slot);
 }
 
 hiss_value hiss_layer_batch_norm(hiss_builder *b, const char *name, hiss_value x) {
@@ -89,11 +95,14 @@ hiss_value hiss_layer_batch_norm(hiss_builder *b, const char *name, hiss_value x
     const int64_t C = shape.dim[shape.ndim - 1];
     hiss_value gamma = parameter(b, name, "gamma", (hiss_slot){.shape = HISS_SHAPE(C), .constant = 1.0});
     hiss_value beta = parameter(b, name, "beta", (hiss_slot){.shape = HISS_SHAPE(C)});
-    if (gamma < 0 || beta < 0) {
+    int mean = statistic(b, name, "mean", C, 0.0), variance = statistic(b, name, "variance", C, 1.0);
+    if (gamma < 0 || beta < 0 || mean < 0 || variance < 0) {
         return -1;
     }
-    return hiss_batch_norm(b->graph, x, gamma, beta, statistic(b, name, "mean", C, 0.0),
-                           statistic(b, name, "variance", C, 1.0), 1e-5, b->training);
+    if (b->training && !trains(b, mean)) { /* another phase of the step records them */
+        mean = variance = HISS_NO_SLOT;
+    }
+    return hiss_batch_norm(b->graph, x, gamma, beta, mean, variance, 1e-5, b->training);
 }
 
 hiss_value hiss_layer_dropout(hiss_builder *b, hiss_value x, double probability) {

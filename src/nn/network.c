@@ -219,6 +219,7 @@ static hiss_status read_arguments(const hiss_yaml *at, const layer *l, layer_cal
 typedef struct block { /* the layers since the last named one */
     const char *name;
     int norms;
+    hiss_value end; /* of its last layer, but for flatten: a tap keeps the shape of a map */
 } block;
 
 static hiss_status build_layer(const hiss_yaml *at, int index, hiss_arena *names, hiss_builder *b, block *blk,
@@ -241,7 +242,7 @@ static hiss_status build_layer(const hiss_yaml *at, int index, hiss_arena *names
                                  : hiss_arena_format(names, "%s/norm", blk->name);
     } else if (l->named) {
         if (*ntaps > 0) {
-            taps[*ntaps - 1].value = *x;
+            taps[*ntaps - 1].value = blk->end;
         }
         if (!call.name) {
             call.name = hiss_arena_format(names, "%s%d", l->word, index + 1);
@@ -254,9 +255,10 @@ static hiss_status build_layer(const hiss_yaml *at, int index, hiss_arena *names
         }
         taps[*ntaps].value = -1;
         strcpy(taps[(*ntaps)++].name, call.name);
-        *blk = (block){call.name, 0};
+        *blk = (block){.name = call.name};
     }
     *x = l->build(&call);
+    blk->end = l->build == build_flatten ? blk->end : *x;
     hiss_error graph_error = {0};
     if (hiss_graph_status(b->graph, &graph_error) != HISS_OK) {
         return wrong(err, at, graph_error.text, "");
@@ -288,13 +290,13 @@ hiss_status hiss_network_build(const hiss_network *network, hiss_builder *b, his
     } else if (list->kind != HISS_YAML_LIST) {
         s = wrong(err, list, "network.layers must be a list of layers", "");
     }
-    block blk = {"input", 0};
+    block blk = {.name = "input"};
     int index = 0;
     for (const hiss_yaml *e = s == HISS_OK ? list->first : NULL; e && s == HISS_OK; e = e->next) {
         s = build_layer(e, index++, arena, b, &blk, &x, taps, ntaps, err);
     }
     if (s == HISS_OK && *ntaps > 0) {
-        taps[*ntaps - 1].value = x;
+        taps[*ntaps - 1].value = blk.end;
     }
     *out = x;
     hiss_arena_destroy(arena);

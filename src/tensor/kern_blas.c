@@ -13,6 +13,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "tensor/kern_block.h"
 #include "tensor/kern_impl.h"
 
 static blasint narrow(int64_t value) {
@@ -47,11 +48,32 @@ static void write_identity(void) {
     const char *space = strchr(config, ' ');
     size_t length = space ? (size_t)(space - config) + 1 : 0;
     length += strcspn(config + length, " ");
-    snprintf(identity, sizeof identity, "%.*s %s", (int)length, config, openblas_get_corename());
+    snprintf(identity, sizeof identity, "%.*s %s, own kernels %s", (int)length, config, openblas_get_corename(),
+             hiss_block_fuses() ? "with FMA" : "without FMA");
 }
 
 const char *hiss_kernels_identity(void) {
     static pthread_once_t once = PTHREAD_ONCE_INIT;
     pthread_once(&once, write_identity);
     return identity;
+}
+
+/* OpenBLAS releases older than a processor run it with the kernels of an older one: half the speed on AVX-512. */
+const char *hiss_kernels_wider_core(void) {
+#if defined __x86_64__
+    static const char *const wide[] = {"SkylakeX", "Cooperlake", "SapphireRapids"};
+    if (!strstr(openblas_get_config(), "DYNAMIC_ARCH") || !__builtin_cpu_supports("avx512f") ||
+        !__builtin_cpu_supports("avx512bw") || !__builtin_cpu_supports("avx512dq") ||
+        !__builtin_cpu_supports("avx512vl")) {
+        return NULL;
+    }
+    for (size_t i = 0; i < sizeof wide / sizeof wide[0]; i++) {
+        if (strcmp(openblas_get_corename(), wide[i]) == 0) {
+            return NULL;
+        }
+    }
+    return wide[0];
+#else
+    return NULL;
+#endif
 }

@@ -39,6 +39,9 @@ static size_t larger(size_t a, size_t b) {
 }
 
 size_t hiss_fast_conv2d_scratch(const hiss_conv *c) {
+    if (hiss_winograd_applies(c)) {
+        return hiss_winograd_conv2d_scratch(c);
+    }
     if (hiss_mirror_applies(c)) {
         return hiss_mirror_conv2d_scratch(c);
     }
@@ -105,6 +108,10 @@ static void scatter(const hiss_conv *c, const float *col, int64_t first, int64_t
 
 void hiss_fast_conv2d_forward(const hiss_conv *c, const float *x, const float *w, const float *bias, float *y,
                               float *scratch) {
+    if (hiss_winograd_applies(c)) {
+        hiss_winograd_conv2d_forward(c, x, w, bias, y, scratch);
+        return;
+    }
     if (hiss_direct_applies(c)) {
         hiss_direct_conv2d_forward(c, x, w, bias, y, scratch);
         return;
@@ -131,6 +138,10 @@ void hiss_fast_conv2d_forward(const hiss_conv *c, const float *x, const float *w
 
 void hiss_fast_conv2d_backward_data(const hiss_conv *c, const float *dy, const float *w, float *dx, bool accumulate,
                                     float *scratch) {
+    if (hiss_winograd_applies(c)) {
+        hiss_winograd_conv2d_backward_data(c, dy, w, dx, accumulate, scratch);
+        return;
+    }
     if (hiss_direct_applies_to_data(c)) {
         hiss_direct_conv2d_backward_data(c, dy, w, dx, accumulate, scratch);
         return;
@@ -156,6 +167,10 @@ void hiss_fast_conv2d_backward_data(const hiss_conv *c, const float *dy, const f
 
 void hiss_fast_conv2d_backward_weight(const hiss_conv *c, const float *x, const float *dy, float *dw, bool accumulate,
                                       float *scratch) {
+    if (hiss_winograd_applies(c)) {
+        hiss_winograd_conv2d_backward_weight(c, x, dy, dw, accumulate, scratch);
+        return;
+    }
     if (hiss_direct_applies(c)) {
         hiss_direct_conv2d_backward_weight(c, x, dy, dw, accumulate, scratch);
         return;

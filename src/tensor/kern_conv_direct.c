@@ -12,20 +12,20 @@
  * A stride-1 convolution from many channels to few filters, the last layer of a decoder, is the same seen from behind:
  * with the kernel turned by 180 degrees, forward and backward_data change places (the mirror).
  *
- * Vectors are GCC vector extensions as wide as the target's registers; each output is one sum in tap order, so the
- * width does not show in the bits. Limits measured against the products of kern_conv.c, with AVX2 and AVX-512. */
+ * Each output is one sum in tap order, so the width of vectors does not show in the bits. Limits measured against the
+ * products of kern_conv.c, with AVX2 and AVX-512. */
 #include <string.h>
 
 #include "tensor/kern_impl.h"
+#include "tensor/kern_vec.h"
 
 #if defined __AVX512F__
-enum { LANES = 16, NEAR = 7 };
+enum { NEAR = 14 };
 #elif defined __AVX__
-enum { LANES = 8, NEAR = 4 };
+enum { NEAR = 4 };
 #else
-enum { LANES = 4, NEAR = 2 };
+enum { NEAR = 2 };
 #endif
-typedef float vec __attribute__((vector_size(4 * LANES)));
 
 enum {
     WIDE = 16,
@@ -106,16 +106,6 @@ static void into_frame(const hiss_conv *c, const float *image, float *frame) {
     }
 }
 
-static inline vec load(const float *from) {
-    vec v;
-    memcpy(&v, from, sizeof v);
-    return v;
-}
-
-static inline void store(float *to, vec v) {
-    memcpy(to, &v, sizeof v);
-}
-
 /* y[0..near-1][0..filters-1] of neighbouring outputs; near <= NEAR is a constant of the caller. */
 static inline __attribute__((always_inline)) void forward_block(const hiss_conv *c, const int64_t *offset,
                                                                 const float *at, const float *wt,
@@ -133,7 +123,7 @@ static inline __attribute__((always_inline)) void forward_block(const hiss_conv 
         for (int v = 0; v < VECS; v++) {
             vec weight = load(wt + k * Fp + v * LANES);
             for (int j = 0; j < near; j++) {
-                sum[j][v] += tap[j * step] * weight;
+                sum[j][v] = multiply_add(tap[j * step], weight, sum[j][v]);
             }
         }
     }
@@ -204,7 +194,7 @@ static void weight_row(const hiss_conv *c, const int64_t *offset, const float *a
         for (int v = 0; v < VECS; v++) {
             vec gradient = load(dy + q * ldy + v * LANES);
             for (int i = 0; i < TAPS; i++) {
-                sum[i][v] += at[q * step + offset[i]] * gradient;
+                sum[i][v] = multiply_add(at[q * step + offset[i]], gradient, sum[i][v]);
             }
         }
     }

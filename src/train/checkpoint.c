@@ -221,8 +221,9 @@ hiss_status checkpoint_save(trainer *t, hiss_error *err) {
     snprintf(path, sizeof path, "%s/ckpt/step-%" PRId64 ".h5", t->request->run, t->step);
     hiss_file_temporary(path, temporary, sizeof temporary);
     hiss_h5 *file = NULL;
-    hiss_status s = HISS_OK;
-    if (hiss_comm_rank(t->comm) == 0) {
+    const hiss_objective_ops *ops = t->experiment->objective;
+    hiss_status s = ops->settle ? ops->settle(t->method, err) : HISS_OK;
+    if (s == HISS_OK && hiss_comm_rank(t->comm) == 0) {
         char folder[PATH_TEXT];
         snprintf(folder, sizeof folder, "%s/ckpt", t->request->run);
         s = hiss_make_directories(folder, err);

@@ -73,7 +73,8 @@ static void run_chunk(void *user, int thread, int64_t item) {
                              .graph = f->ph->graph,
                              .exec = f->ph->execs[thread]};
     const hiss_run run = {.model = t->vector, .seed = w->seed, .step = t->step, .lane = lane, .lanes = w->lanes};
-    phase_to_cut(t, f->ph, &place, &run);
+    phase_fill(t, &place);
+    hiss_exec_forward(place.exec, &run, 0, f->ph->cut, NULL, NULL);
     float *out = f->out + (w->shards[lane] + begin - w->shards[w->first_lane]) * f->row;
     memcpy(out, hiss_exec_data(place.exec, f->ph->export_value[f->k]),
            sizeof(float) * (size_t)((left < w->m ? left : w->m) * f->row));

@@ -73,6 +73,8 @@ void phase_prepare(trainer *t, int p) {
             ph->role[s] = hiss_graph_trains(ph->graph, s) ? ROLE_PARAMETER : ROLE_NONE;
         } else if (hiss_graph_records(ph->graph, s)) {
             ph->role[s] = slot->kind == HISS_SLOT_BUFFER ? ROLE_STATISTIC : ROLE_METRIC;
+        } else if (slot->offset == t->stop_offset) { /* in no graph: from_cut() writes it */
+            ph->role[s] = ROLE_METRIC;
         }
     }
     ph->bucket_used[t->buckets - 1] = true; /* statistics, metrics, and the wish to stop */
@@ -163,7 +165,7 @@ static void after_node(void *user, int node) {
     }
 }
 
-static void sample_lane(trainer *t, const hiss_lane *lane) {
+void phase_fill(trainer *t, const hiss_lane *lane) {
     const hiss_objective_ops *ops = t->experiment->objective;
     for (int64_t i = 0; i < lane->batch->m; i++) {
         if (ops->sample) {
@@ -177,14 +179,9 @@ static void sample_lane(trainer *t, const hiss_lane *lane) {
     }
 }
 
-void phase_to_cut(trainer *t, const phase *ph, const hiss_lane *lane, const hiss_run *run) {
-    sample_lane(t, lane);
-    hiss_exec_forward(lane->exec, run, 0, ph->cut, NULL, NULL);
-}
-
 static void to_cut(const lane_job *job, const hiss_lane *lane, const hiss_run *run, lane_hook *hook) {
     const double start = hiss_seconds();
-    sample_lane(job->t, lane);
+    phase_fill(job->t, lane);
     hook->last = hiss_seconds();
     job->t->thread_times[hook->thread].augment += hook->last - start;
     hiss_exec_forward(lane->exec, run, 0, job->ph->cut, after_node, hook);

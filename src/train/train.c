@@ -119,6 +119,25 @@ static void introduce(const trainer *t) {
     hiss_info("reduction: %s, %d buckets, overlap %s; kernels: %s, %s",
               e->dist.reduce == HISS_REDUCE_TREE ? "tree" : "mpi (not bit-stable over ranks)", t->buckets,
               e->dist.overlap ? "on" : "off", t->world.kernels->name, hiss_kernels_identity());
+    if (hiss_kernels_wider_core()) {
+        hiss_info(
+            "OPENBLAS_CORETYPE holds OpenBLAS to a narrow core; %s would be faster here, unset it to let hiss choose",
+            hiss_kernels_wider_core());
+    }
+}
+
+/* Collective. */
+static hiss_status same_kernels(hiss_comm *comm, hiss_error *err) {
+    char mine[128] = "";
+    snprintf(mine, sizeof mine, "%s", hiss_kernels_identity());
+    if (hiss_comm_equal(comm, mine, sizeof mine)) {
+        return HISS_OK;
+    }
+    return hiss_fail(
+        err, HISS_EUSER,
+        "ranks compute with different kernels (this one: %s), so that results would depend on their places; "
+        "set OPENBLAS_CORETYPE on all to what the oldest processor has, e.g. Haswell",
+        mine);
 }
 
 /* ---- steps ---- */
@@ -165,7 +184,8 @@ hiss_status trainer_step(trainer *t, hiss_error *err) {
 
 static hiss_status after_epoch(trainer *t, journal *j, hiss_error *err) {
     const hiss_objective_ops *ops = t->experiment->objective;
-    hiss_status s = journal_log(j, err);
+    hiss_status s = ops->settle ? ops->settle(t->method, err) : HISS_OK;
+    s = s == HISS_OK ? journal_log(j, err) : s;
     s = hiss_comm_agree(t->comm, s, err);
     return s == HISS_OK && ops->verify ? ops->verify(t->method, err) : s;
 }
@@ -220,7 +240,8 @@ hiss_status hiss_train(const hiss_train_request *request, hiss_error *err) {
     int lock = -1;
     catch_signals();
     hiss_kernels_enter_thread();
-    hiss_status s = run_directory_open(request, &lock, err);
+    hiss_status s = same_kernels(request->comm, err);
+    s = s == HISS_OK ? run_directory_open(request, &lock, err) : s;
     const double start = hiss_seconds();
     if (s == HISS_OK) {
         s = trainer_create(request, &t, err);

@@ -86,8 +86,8 @@ hiss_status trainer_step(trainer *t, hiss_error *err);
 /* One pass of phase p over all lanes: forward, exchange, backward, reduction, update. Collective. */
 hiss_status phase_run(trainer *t, int p, hiss_error *err);
 
-/* Samples, fill and forward up to the cut of one lane. Not collective. */
-void phase_to_cut(trainer *t, const phase *ph, const hiss_lane *lane, const hiss_run *run);
+/* Sample and fill the inputs of one lane. Not collective. */
+void phase_fill(trainer *t, const hiss_lane *lane);
 /* Features of all local samples (hiss_epoch.features). Not collective. */
 hiss_status phase_features(trainer *t, int p, int k, int64_t view, float *out, hiss_error *err);
 /* Let the method prepare an epoch. Collective. */

@@ -82,7 +82,7 @@ has step.txt '^conv1 +conv2d +8x32x32x8 '
 has step.txt '^fc1 +linear +8x16 '
 has step.txt '^loss +squared_loss '
 has step.txt '^step .*100[.]0.*100[.]0$'
-has step.txt '^convolution and linear: .* % of the sgemm peak of 1 core$'
+has step.txt '^convolution and linear: .* on 1 core: [0-9.]+ % of sgemm peak, [0-9.]+ % of multiply-add$'
 for part in load augment forward exchange supply backward reduce update idle step; do
     has step.txt "^$part "
     [ "$(grep -c "^ *\"$part\": \[" step.json)" = 2 ] || fail "step.json has not twice $part"

@@ -44,6 +44,8 @@ static const hiss_row assign_rows[] = {
     {"rounds", HISS_INT, offsetof(nat_options, rounds), "6", 1, 1e6, NULL, "scope dataset: rounds at most"},
     {"tolerance", HISS_FLOAT, offsetof(nat_options, tolerance), "0", 0, 1, NULL,
      "scope dataset: stop when a round gains less mean score than this"},
+    {"async", HISS_BOOL, offsetof(nat_options, async), "false", 0, 0, NULL,
+     "scope batch: solve beside the step; the answer takes effect at the next step"},
     {"solver", HISS_STRING, offsetof(nat_options, solver), "lapjv", 0, 0, NULL,
      "lapjv (exact) or greedy (fast, approximate)"},
 };
@@ -152,6 +154,7 @@ static hiss_status check_options(nat *n, hiss_error *err) {
 static void destroy(void *self) {
     nat *n = self;
     if (n) {
+        nat_thread_destroy(n->thread);
         hiss_coordinator_destroy(n->coordinator);
         for (int64_t l = 0; l < n->local_lanes; l++) {
             hiss_free(n->rows[l]);
@@ -162,6 +165,7 @@ static void destroy(void *self) {
         hiss_free(n->assign);
         hiss_free(n->numbers);
         hiss_free(n->mine);
+        hiss_free(n->samples);
         hiss_free(n->byte_offsets);
         hiss_free(n->order);
         hiss_free(n->vectors);
@@ -181,6 +185,7 @@ static void allocate(nat *n) {
     n->assign = hiss_new(int64_t, n->local_samples);
     n->numbers = hiss_new(int64_t, w->lanes * w->m);
     n->mine = hiss_new(int64_t, n->local_lanes * w->m);
+    n->samples = hiss_new(int64_t, n->local_lanes * w->m);
     n->byte_offsets = hiss_new(int64_t, P + 1);
     for (int r = 0; r <= P; r++) {
         n->byte_offsets[r] = w->lane_offsets[r] * w->m * (int64_t)sizeof(int64_t);
@@ -215,6 +220,9 @@ static hiss_status create(const hiss_world *world, const void *options, void **s
         allocate(n);
         s = hiss_coordinator_create(world->comm, world->lanes, world->lane_offsets, world->m, n->block_lanes,
                                     &n->coordinator, err);
+    }
+    if (s == HISS_OK && n->options->async && n->options->scope == NAT_BATCH) {
+        n->thread = nat_thread_create(n);
     }
     if (s == HISS_OK) {
         n->chance = chance_level(n);
@@ -334,8 +342,8 @@ static void describe(void *self, char *line, size_t size) {
             (long long)n->options->views, (long long)n->options->rounds, (long long)n->dataset_block);
     } else {
         snprintf(line + used, size - (size_t)used,
-                 "blocks of %lld samples (%lld a step); loss is a mean over the batch", (long long)n->block,
-                 (long long)(n->world->lanes / n->block_lanes));
+                 "blocks of %lld samples (%lld a step)%s; loss is a mean over the batch", (long long)n->block,
+                 (long long)(n->world->lanes / n->block_lanes), n->options->async ? ", solved beside the step" : "");
     }
 }
 
@@ -351,6 +359,7 @@ const hiss_objective_ops hiss_nat = {
     .exports = exports,
     .exchanges = exchanges,
     .exchange = nat_exchange,
+    .settle = nat_settle,
     .epoch = nat_epoch,
     .supply = supply,
     .states = states,

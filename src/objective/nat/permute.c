@@ -34,6 +34,7 @@ static void share_numbers(nat *n, const hiss_exchange *x) {
     const int64_t m = n->world->m;
     for (int64_t l = 0; l < n->local_lanes; l++) {
         for (int64_t i = 0; i < m; i++) {
+            n->samples[l * m + i] = x->batches[l].sample[i];
             n->mine[l * m + i] = n->assign[x->batches[l].sample[i] - n->first_sample];
         }
     }
@@ -69,48 +70,90 @@ static void score(nat *n, const hiss_exchange *x) {
     }
 }
 
-/* Step 4: columns become target numbers. */
-static void apply(nat *n, const hiss_exchange *x) {
+/* The mean cosine of each lane's samples with the targets they come with. */
+static void note_before(nat *n) {
     const hiss_world *w = n->world;
-    const int64_t m = w->m, N = n->block;
+    for (int64_t at = 0; at < w->lanes; at++) {
+        const int64_t local = n->order[at] - w->first_lane, row = at % n->block_lanes * w->m;
+        double before = 0.0;
+        for (int64_t i = 0; i < w->m && local >= 0 && local < n->local_lanes; i++) {
+            before += (double)n->rows[local][i * n->block + row + i];
+        }
+        if (local >= 0 && local < n->local_lanes) {
+            n->before[local] = (float)(before / (double)w->m);
+        }
+    }
+}
+
+/* Step 4: columns become target numbers. */
+static void apply(nat *n) {
+    const hiss_world *w = n->world;
+    const int64_t m = w->m;
     for (int64_t at = 0; at < w->lanes; at++) {
         const int64_t lane = n->order[at], local = lane - w->first_lane;
         if (lane < w->first_lane || lane >= w->end_lane) {
             continue;
         }
         const int64_t first = at / n->block_lanes * n->block_lanes, row = (at - first) * m;
-        double before = 0.0;
         int64_t changed = 0;
         for (int64_t i = 0; i < m; i++) {
             const int64_t column = n->answers[local][i];
-            before += (double)n->rows[local][i * N + row + i];
             changed += column != row + i;
-            n->assign[x->batches[local].sample[i] - n->first_sample] =
+            n->assign[n->samples[local * m + i] - n->first_sample] =
                 n->numbers[n->order[first + column / m] * m + column % m];
         }
-        n->before[local] = (float)(before / (double)m);
         n->changed[local] = (float)changed / (float)m;
     }
+}
+
+void nat_solve(nat *n) {
+    const double start = hiss_seconds();
+    hiss_coordinator_solve(n->coordinator, solve_block, n);
+    n->solved = hiss_seconds() - start;
+}
+
+hiss_status nat_settle(void *self, hiss_error *err) {
+    nat *n = self;
+    if (!n->pending) {
+        return HISS_OK;
+    }
+    n->pending = false;
+    if (n->thread) {
+        nat_thread_wait(n->thread);
+    }
+    n->seconds[2] += n->solved;
+    const double start = hiss_seconds();
+    hiss_status s = hiss_coordinator_scatter(n->coordinator, n->answers, err);
+    n->seconds[3] += hiss_seconds() - start;
+    if (s == HISS_OK) {
+        apply(n);
+    }
+    return s;
 }
 
 hiss_status nat_exchange(void *self, int phase, const hiss_exchange *x, hiss_error *err) {
     (void)phase;
     nat *n = self;
+    hiss_status s = nat_settle(n, err); /* async: of the step before */
+    if (s != HISS_OK) {
+        return s;
+    }
     const double start = hiss_seconds();
     share_numbers(n, x);
     draw_blocks(n, x->step);
     score(n, x);
-    n->seconds[0] += hiss_seconds() - start;
-    double seconds[3] = {0.0};
-    hiss_status s = hiss_coordinator_run(n->coordinator, n->order, (const float *const *)n->rows, solve_block, n,
-                                         n->answers, seconds, err);
-    for (int k = 0; k < 3; k++) {
-        n->seconds[1 + k] += seconds[k];
+    note_before(n);
+    const double scored = hiss_seconds();
+    hiss_coordinator_gather(n->coordinator, n->order, (const float *const *)n->rows);
+    n->seconds[0] += scored - start;
+    n->seconds[1] += hiss_seconds() - scored;
+    n->pending = true;
+    if (n->thread) {
+        nat_thread_start(n->thread);
+        return HISS_OK;
     }
-    if (s == HISS_OK) {
-        apply(n, x);
-    }
-    return s;
+    nat_solve(n);
+    return nat_settle(n, err);
 }
 
 hiss_status nat_verify(void *self, hiss_error *err) {

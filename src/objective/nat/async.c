@@ -1,0 +1,73 @@
+/* assign.async: this rank's blocks are solved on a thread of their own while the step goes on with the old targets; the
+ * answers take effect at the next step, or before a checkpoint or an epoch's end, whichever comes first: never "when
+ * they are ready". No sample is seen twice in between, so the assignment stays injective and a checkpoint needs no
+ * memory of what was pending. */
+#include <pthread.h>
+
+#include "objective/nat/nat.h"
+
+struct nat_solver_thread {
+    pthread_t thread;
+    pthread_mutex_t lock;
+    pthread_cond_t change;
+    enum { IDLE, WORK, QUIT } state;
+    nat *n;
+};
+
+static void *solver_main(void *argument) {
+    nat_solver_thread *s = argument;
+    hiss_kernels_enter_thread();
+    pthread_mutex_lock(&s->lock);
+    while (s->state != QUIT) {
+        if (s->state == WORK) {
+            pthread_mutex_unlock(&s->lock);
+            nat_solve(s->n);
+            pthread_mutex_lock(&s->lock);
+            s->state = s->state == WORK ? IDLE : s->state;
+            pthread_cond_broadcast(&s->change);
+        } else {
+            pthread_cond_wait(&s->change, &s->lock);
+        }
+    }
+    pthread_mutex_unlock(&s->lock);
+    return NULL;
+}
+
+nat_solver_thread *nat_thread_create(nat *n) {
+    nat_solver_thread *s = hiss_new(nat_solver_thread, 1);
+    s->n = n;
+    pthread_mutex_init(&s->lock, NULL);
+    pthread_cond_init(&s->change, NULL);
+    pthread_create(&s->thread, NULL, solver_main, s);
+    return s;
+}
+
+void nat_thread_destroy(nat_solver_thread *s) {
+    if (!s) {
+        return;
+    }
+    nat_thread_wait(s);
+    pthread_mutex_lock(&s->lock);
+    s->state = QUIT;
+    pthread_cond_broadcast(&s->change);
+    pthread_mutex_unlock(&s->lock);
+    pthread_join(s->thread, NULL);
+    pthread_mutex_destroy(&s->lock);
+    pthread_cond_destroy(&s->change);
+    hiss_free(s);
+}
+
+void nat_thread_start(nat_solver_thread *s) {
+    pthread_mutex_lock(&s->lock);
+    s->state = WORK;
+    pthread_cond_broadcast(&s->change);
+    pthread_mutex_unlock(&s->lock);
+}
+
+void nat_thread_wait(nat_solver_thread *s) {
+    pthread_mutex_lock(&s->lock);
+    while (s->state == WORK) {
+        pthread_cond_wait(&s->change, &s->lock);
+    }
+    pthread_mutex_unlock(&s->lock);
+}

@@ -1,0 +1,311 @@
+/* Networks: the shapes of the presets, layers from YAML and the errors that name their place, names, taps, sharing. */
+#include <stdlib.h>
+
+#include "graph_support.h"
+
+typedef struct place { /* a tap and its shape per sample */
+    const char *name;
+    hiss_shape shape;
+} place;
+
+static bool same_per_sample(hiss_shape found, hiss_shape expected) {
+    bool same = found.ndim == expected.ndim + 1;
+    for (int k = 0; same && k < expected.ndim; k++) {
+        same = found.dim[k + 1] == expected.dim[k];
+    }
+    return same;
+}
+
+static void check_taps(rig *r, const hiss_tap *taps, int ntaps, const place *expected, int count) {
+    char text[HISS_SHAPE_TEXT];
+    assert_int_equal(ntaps, count);
+    for (int k = 0; k < count; k++) {
+        assert_string_equal(taps[k].name, expected[k].name);
+        const hiss_shape found = hiss_graph_shape(r->graph, taps[k].value);
+        if (!same_per_sample(found, expected[k].shape)) {
+            fail_msg("%s: found %s", taps[k].name, hiss_shape_text(&found, text));
+        }
+    }
+}
+
+/* Shapes of the outputs of one operation, in order. */
+static void check_outputs(const hiss_graph *g, const char *op, const hiss_shape *expected, int count) {
+    char text[HISS_SHAPE_TEXT];
+    int found = 0;
+    for (int i = 0; i < hiss_graph_nodes(g); i++) {
+        const hiss_node_info info = hiss_graph_node(g, i);
+        if (strcmp(info.op, op) == 0) {
+            if (found == count || !same_per_sample(info.shape, expected[found])) {
+                fail_msg("%s %d: found %s", op, found + 1, hiss_shape_text(&info.shape, text));
+            }
+            found++;
+        }
+    }
+    assert_int_equal(found, count);
+}
+
+static void check_order(const hiss_graph *g, const char *expected) {
+    char found[1024] = "";
+    for (int i = 0; i < hiss_graph_nodes(g); i++) {
+        const hiss_node_info info = hiss_graph_node(g, i);
+        if (info.bytes > 0.0 || strcmp(info.op, "reshape") == 0) {
+            strcat(strcat(found, *found ? " " : ""), info.op);
+        }
+    }
+    assert_string_equal(found, expected);
+}
+
+static void test_lenet(void **state) {
+    (void)state;
+    for (int64_t width = 16; width <= 32; width *= 2) {
+        const hiss_network network = {.preset = "lenet-bn", .width = width};
+        const place expected[] = {{"conv1", HISS_SHAPE(14, 14, width)},
+                                  {"conv2", HISS_SHAPE(7, 7, 2 * width)},
+                                  {"conv3", HISS_SHAPE(3, 3, 4 * width)},
+                                  {"fc1", HISS_SHAPE(256)}};
+        rig r = rig_open();
+        hiss_value out;
+        hiss_tap taps[HISS_MAX_TAPS];
+        int ntaps;
+        hiss_value image = hiss_input(r.graph, "image", HISS_SHAPE(3, 28, 28, 1));
+        assert_int_equal(hiss_network_build(&network, &r.b, image, &out, taps, &ntaps, NULL), HISS_OK);
+        check_taps(&r, taps, ntaps, expected, HISS_COUNT(expected));
+        assert_int_equal(taps[3].value, out);
+        const hiss_shape conv[] = {HISS_SHAPE(28, 28, width), HISS_SHAPE(14, 14, 2 * width),
+                                   HISS_SHAPE(7, 7, 4 * width)};
+        check_outputs(r.graph, "conv2d", conv, 3);
+        check_order(r.graph, "conv2d max_pool batch_norm activation conv2d max_pool batch_norm activation conv2d "
+                             "max_pool batch_norm activation reshape linear batch_norm activation");
+        /* no biases: each convolution and the linear layer stand before a BatchNorm */
+        const int64_t convolutions = 9 * width + 9 * width * 2 * width + 9 * 2 * width * 4 * width;
+        const int64_t norms = 2 * (width + 2 * width + 4 * width + 256);
+        assert_int_equal(hiss_model_parameters(r.model), convolutions + 9 * 4 * width * 256 + norms);
+        rig_close(&r);
+    }
+}
+
+/* Layer sizes of the trunk of Bojanowski & Joulin 2017, with their head of 2048 dimensions. */
+static void test_alexnet(void **state) {
+    (void)state;
+    const hiss_network network = {.preset = "alexnet-bn", .width = 16};
+    const place expected[] = {{"conv1", HISS_SHAPE(27, 27, 96)},  {"conv2", HISS_SHAPE(13, 13, 256)},
+                              {"conv3", HISS_SHAPE(13, 13, 384)}, {"conv4", HISS_SHAPE(13, 13, 384)},
+                              {"conv5", HISS_SHAPE(6, 6, 256)},   {"fc6", HISS_SHAPE(4096)},
+                              {"fc7", HISS_SHAPE(4096)}};
+    rig r = rig_open();
+    hiss_value out;
+    hiss_tap taps[HISS_MAX_TAPS];
+    int ntaps;
+    hiss_value image = hiss_input(r.graph, "image", HISS_SHAPE(2, 224, 224, 3));
+    assert_int_equal(hiss_network_build(&network, &r.b, image, &out, taps, &ntaps, NULL), HISS_OK);
+    hiss_l2_normalize(r.graph, hiss_layer_linear(&r.b, "out", out, 2048, true));
+    assert_int_equal(hiss_graph_status(r.graph, NULL), HISS_OK);
+    check_taps(&r, taps, ntaps, expected, HISS_COUNT(expected));
+    const hiss_shape conv[] = {HISS_SHAPE(224, 224, 2), /* Sobel */
+                               HISS_SHAPE(55, 55, 96),  HISS_SHAPE(27, 27, 256), HISS_SHAPE(13, 13, 384),
+                               HISS_SHAPE(13, 13, 384), HISS_SHAPE(13, 13, 256)};
+    check_outputs(r.graph, "conv2d", conv, 6);
+    const hiss_shape pool[] = {HISS_SHAPE(27, 27, 96), HISS_SHAPE(13, 13, 256), HISS_SHAPE(6, 6, 256)};
+    check_outputs(r.graph, "max_pool", pool, 3);
+    const hiss_shape flat[] = {HISS_SHAPE(9216)};
+    check_outputs(r.graph, "reshape", flat, 1);
+    const hiss_shape linear[] = {HISS_SHAPE(4096), HISS_SHAPE(4096), HISS_SHAPE(2048)};
+    check_outputs(r.graph, "linear", linear, 3);
+    check_order(r.graph, "conv2d conv2d batch_norm max_pool activation conv2d batch_norm max_pool activation conv2d "
+                         "batch_norm activation conv2d batch_norm activation conv2d batch_norm max_pool activation "
+                         "reshape linear batch_norm activation dropout linear batch_norm activation linear "
+                         "l2_normalize");
+    static const int64_t C[] = {2, 96, 256, 384, 384, 256}, kernel[] = {11, 5, 3, 3, 3};
+    int64_t count = 9216 * 4096 + 4096 + 4096 * 4096 + 4096 + 4096 * 2048 + 2048 + 4 * 4096;
+    for (int k = 0; k < 5; k++) {
+        count += kernel[k] * kernel[k] * C[k] * C[k + 1] + C[k + 1] + 2 * C[k + 1];
+    }
+    assert_int_equal(hiss_model_parameters(r.model), count);
+    assert_true(llabs(count - 66700000) < 50000);
+    /* 1.10 G multiply-adds forward per image */
+    double flops = 0.0;
+    for (int i = 0; i < hiss_graph_nodes(r.graph); i++) {
+        flops += hiss_graph_node(r.graph, i).forward_flops;
+    }
+    assert_true(fabs(flops / 2 / 2 / 1.10e9 - 1.0) < 0.02);
+    rig_close(&r);
+}
+
+/* ---- layers from YAML ---- */
+
+static hiss_status build_text(rig *r, const char *text, hiss_shape image, bool training, hiss_value *out,
+                              hiss_tap *taps, int *ntaps, hiss_error *err) {
+    hiss_arena *arena = hiss_arena_create();
+    hiss_yaml *list = NULL;
+    assert_int_equal(hiss_yaml_parse(arena, "net.yaml", text, &list, err), HISS_OK);
+    const hiss_network network = {.preset = "lenet-bn", .width = 16, .layers = list};
+    r->b.training = training;
+    hiss_status s = hiss_network_build(&network, &r->b, hiss_input(r->graph, "image", image), out, taps, ntaps, err);
+    hiss_arena_destroy(arena); /* nothing may point into it */
+    return s;
+}
+
+static void expect_error(const char *text, const char *message) {
+    rig r = rig_open();
+    hiss_value out;
+    hiss_tap taps[HISS_MAX_TAPS];
+    int ntaps;
+    hiss_error err = {0};
+    assert_int_equal(build_text(&r, text, HISS_SHAPE(2, 8, 8, 3), true, &out, taps, &ntaps, &err), HISS_EUSER);
+    assert_string_equal(err.text, message);
+    rig_close(&r);
+}
+
+static void test_errors_name_the_place(void **state) {
+    (void)state;
+    expect_error("- {conv: 4, kernel: 3}\n- rellu\n",
+                 "net.yaml:2:3: unknown layer 'rellu'; `hiss train --help` lists the layers");
+    expect_error("- {conv: 4, kernel: 3}\n- [relu]\n",
+                 "net.yaml:2:3: unknown layer ''; `hiss train --help` lists the layers");
+    expect_error("- relu\n- {conv: 4}\n", "net.yaml:2:3: layer conv needs kernel");
+    expect_error("- dropout\n", "net.yaml:1:3: layer dropout needs probability");
+    expect_error("-  {conv: 4, kernel: 3, width: 2}\n",
+                 "net.yaml:1:32: layer conv has no argument 'width'; it takes: filters; kernel, stride 1, pad 0, bias "
+                 "true, name");
+    expect_error("- {relu: 1}\n", "net.yaml:1:10: layer relu has no argument 'relu'; it takes: none");
+    expect_error("- {conv: 4, kernel: big}\n", "net.yaml:1:21: expected a number for kernel");
+    expect_error("- {conv: 4, kernel: 2.5}\n", "net.yaml:1:21: kernel must be an integer in 1..1e+06, found 2.5");
+    expect_error("- {conv: 0, kernel: 3}\n", "net.yaml:1:10: filters must be an integer in 1..1e+06, found 0");
+    expect_error("- {dropout: 1}\n", "net.yaml:1:13: probability must be a number in 0..0.999, found 1");
+    expect_error("- relu\n- {conv: 4, kernel: 11, pad: 1}\n",
+                 "net.yaml:2:3: conv2: conv2d: a kernel of 11 x 11 does not fit an input of [2, 8, 8, 3] with pad 1");
+    expect_error("- {max_pool: 9}\n",
+                 "net.yaml:1:3: max_pool: needs [N,H,W,C] at least as large as the window of 9, got [2, 8, 8, 3]");
+    expect_error("- {linear: 4}\n", "net.yaml:1:3: linear1: needs rows [N,D] as input: add flatten");
+    expect_error("- flatten\n- {conv: 4, kernel: 1}\n", "net.yaml:2:3: conv2: needs images [N,H,W,C] as input");
+    expect_error("- {conv: 4, kernel: 3, name: a}\n- relu\n- {conv: 5, kernel: 3, name: a}\n",
+                 "net.yaml:3:3: a: another layer of this name has parameters of another shape; names must be unique");
+    expect_error("- {conv: 4, kernel: 3, name: a/b}\n", "net.yaml:1:30: a layer's name must be a word without '/'");
+    expect_error("- {linear: 4, name: 0123456789012345678901234567890123456789012345678}\n",
+                 "net.yaml:1:3: a layer's name has at most 47 characters");
+    expect_error("{conv: 4}\n", "net.yaml:1:1: network.layers must be a list of layers");
+}
+
+static void test_unknown_preset(void **state) {
+    (void)state;
+    const hiss_network network = {.preset = "resnet", .width = 16};
+    rig r = rig_open();
+    hiss_value out;
+    hiss_tap taps[HISS_MAX_TAPS];
+    int ntaps;
+    hiss_error err = {0};
+    hiss_value x = hiss_input(r.graph, "image", HISS_SHAPE(2, 28, 28, 1));
+    assert_int_equal(hiss_network_build(&network, &r.b, x, &out, taps, &ntaps, &err), HISS_EUSER);
+    assert_string_equal(err.text, "network.preset is 'resnet'; expected lenet-bn or alexnet-bn");
+    rig_close(&r);
+}
+
+/* Names count layers from 1; BatchNorm is named after the block it stands in; a tap is the end of its block. */
+static void test_names_and_taps(void **state) {
+    (void)state;
+    rig r = rig_open();
+    hiss_value out;
+    hiss_tap taps[HISS_MAX_TAPS];
+    int ntaps;
+    hiss_error err = {0};
+    const char *text = "- batch_norm\n- {conv: 4, kernel: 3, pad: 1}\n- batch_norm\n- relu\n- batch_norm\n"
+                       "- {conv_transposed: 6, kernel: 4, stride: 2, pad: 1, name: up}\n- batch_norm\n- tanh\n"
+                       "- {average_pool: 4}\n- flatten\n- {linear: 5, bias: false}\n- {leaky_relu: 0.1}\n";
+    assert_int_equal(build_text(&r, text, HISS_SHAPE(2, 8, 8, 3), true, &out, taps, &ntaps, &err), HISS_OK);
+    const place expected[] = {{"conv2", HISS_SHAPE(8, 8, 4)}, {"up", HISS_SHAPE(4, 4, 6)}, {"linear11", HISS_SHAPE(5)}};
+    check_taps(&r, taps, ntaps, expected, 3);
+    assert_string_equal(hiss_graph_node(r.graph, taps[0].value).op, "batch_norm");
+    assert_string_equal(hiss_graph_node(r.graph, taps[1].value).op, "average_pool");
+    assert_int_equal(taps[2].value, out);
+    static const char *const names[] = {
+        "input/norm/gamma",  "input/norm/beta",  "input/norm/mean",  "input/norm/variance",  "conv2/weight",
+        "conv2/bias",        "conv2/norm/gamma", "conv2/norm/beta",  "conv2/norm/mean",      "conv2/norm/variance",
+        "conv2/norm2/gamma", "conv2/norm2/beta", "conv2/norm2/mean", "conv2/norm2/variance", "up/weight",
+        "up/bias",           "up/norm/gamma",    "up/norm/beta",     "up/norm/mean",         "up/norm/variance",
+        "linear11/weight"};
+    assert_int_equal(hiss_model_count(r.model), HISS_COUNT(names));
+    for (int k = 0; k < HISS_COUNT(names); k++) {
+        assert_string_equal(hiss_model_at(r.model, k)->name, names[k]);
+    }
+    const hiss_slot *w = hiss_model_at(r.model, hiss_model_find(r.model, "conv2/weight"));
+    assert_true(w->decay && fabs(w->deviation - sqrt(2.0 / 27.0)) < 1e-12);
+    const hiss_slot *bias = hiss_model_at(r.model, hiss_model_find(r.model, "conv2/bias"));
+    assert_true(!bias->decay && bias->deviation == 0.0 && bias->constant == 0.0);
+    const hiss_slot *gamma = hiss_model_at(r.model, hiss_model_find(r.model, "up/norm/gamma"));
+    assert_true(!gamma->decay && gamma->constant == 1.0);
+    rig_close(&r);
+}
+
+static void test_too_many_named_layers(void **state) {
+    (void)state;
+    char text[4096] = "- flatten\n";
+    for (int k = 0; k <= HISS_MAX_TAPS; k++) {
+        strcat(text, "- {linear: 2}\n");
+    }
+    expect_error(text, "net.yaml:66:3: too many named layers");
+}
+
+/* An encoder in evaluation uses the training graph's slots, trains nothing, records nothing and drops nothing. */
+static void test_evaluation_shares_slots(void **state) {
+    (void)state;
+    const char *text = "- {conv: 4, kernel: 3}\n- batch_norm\n- relu\n- flatten\n- {dropout: 0.5}\n- {linear: 5}\n";
+    rig r = rig_open();
+    hiss_value out;
+    hiss_tap taps[HISS_MAX_TAPS];
+    int ntaps;
+    assert_int_equal(build_text(&r, text, HISS_SHAPE(2, 8, 8, 3), true, &out, taps, &ntaps, NULL), HISS_OK);
+    check_order(r.graph, "conv2d batch_norm activation reshape dropout linear");
+    hiss_graph_loss(r.graph, hiss_squared_loss(r.graph, out, hiss_input(r.graph, "to", HISS_SHAPE(2, 5)), 1.0));
+    const int slots = hiss_model_count(r.model);
+    for (int s = 0; s < slots; s++) {
+        const bool buffer = hiss_model_at(r.model, s)->kind == HISS_SLOT_BUFFER;
+        assert_true(hiss_graph_trains(r.graph, s) == !buffer && hiss_graph_records(r.graph, s) == buffer);
+    }
+    hiss_graph_destroy(r.graph);
+    r.graph = r.b.graph = hiss_graph_create();
+    assert_int_equal(build_text(&r, text, HISS_SHAPE(7, 8, 8, 3), false, &out, taps, &ntaps, NULL), HISS_OK);
+    check_order(r.graph, "conv2d batch_norm_eval activation reshape linear");
+    hiss_graph_loss(r.graph, hiss_squared_loss(r.graph, out, hiss_input(r.graph, "to", HISS_SHAPE(7, 5)), 1.0));
+    assert_int_equal(hiss_model_count(r.model), slots);
+    for (int s = 0; s < slots; s++) {
+        assert_false(hiss_graph_trains(r.graph, s) || hiss_graph_records(r.graph, s));
+    }
+    rig_close(&r);
+}
+
+/* Sobel: derivatives of the mean over channels; a ramp has the slope 8 inside, a constant image 0. */
+static void test_sobel(void **state) {
+    (void)state;
+    rig r = rig_open();
+    hiss_value x = hiss_input(r.graph, "image", HISS_SHAPE(1, 5, 6, 3));
+    hiss_value y = hiss_layer_sobel(&r.b, x);
+    hiss_graph_keep(r.graph, y);
+    rig_ready(&r, hiss_kernels_ref());
+    float *image = hiss_exec_data(r.exec, x);
+    for (int k = 0; k < 5 * 6 * 3; k++) { /* 3 times the column in channel 0, 6 times the row in channel 1 */
+        const int row = k / 18, column = k / 3 % 6;
+        image[k] = (float)(k % 3 == 0 ? 3 * column : k % 3 == 1 ? 6 * row : 7);
+    }
+    hiss_exec_forward(r.exec, &r.run, 0, hiss_graph_nodes(r.graph), NULL, NULL);
+    const float *out = hiss_exec_data(r.exec, y);
+    for (int k = 0; k < 5 * 6; k++) {
+        const int row = k / 6, column = k % 6;
+        if (row > 0 && row < 4 && column > 0 && column < 5) {
+            assert_true(fabsf(out[2 * k] - 8.0f) < 1e-4f && fabsf(out[2 * k + 1] - 16.0f) < 1e-4f);
+        }
+    }
+    assert_int_equal(hiss_model_count(r.model), 0);
+    rig_close(&r);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_lenet),
+                                       cmocka_unit_test(test_alexnet),
+                                       cmocka_unit_test(test_errors_name_the_place),
+                                       cmocka_unit_test(test_unknown_preset),
+                                       cmocka_unit_test(test_names_and_taps),
+                                       cmocka_unit_test(test_too_many_named_layers),
+                                       cmocka_unit_test(test_evaluation_shares_slots),
+                                       cmocka_unit_test(test_sobel)};
+    return cmocka_run_group_tests(tests, NULL, nothing_left);
+}

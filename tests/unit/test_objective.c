@@ -1,0 +1,305 @@
+/* Every registered method: its graphs build in training and for evaluation from the same slots, its loss is finite, its
+ * gradients pass the check against differences, it describes itself in one line. And the first three learn. */
+#include "graph_support.h"
+
+#include "graph/graph_impl.h"
+#include "hiss/optim.h"
+#include "serial_dist.h"
+#include "stage.h"
+
+enum { PHASES = 4 };
+
+typedef struct act { /* a method on stage with all its phases */
+    hiss_comm comm;
+    stage s;
+    rig r[PHASES];
+    int phases;
+    hiss_value image, taps_value[HISS_MAX_TAPS + 1];
+    hiss_tap taps[HISS_MAX_TAPS + 1];
+    int ntaps;
+    hiss_graph *encoder;
+    hiss_exec *encode;
+} act;
+
+static const char small_net[] = "network: {width: 4}\naugment: {mean: 0.2, std: 0.3}\n";
+
+/* What the training loop puts into a lane's inputs. Lane 0 of the world. */
+static void fill_lane(rig *r) {
+    const stage *s = r->user;
+    const hiss_lane lane = stage_lane(s, 0, r->graph, r->exec);
+    stage_sample(s, &lane);
+    stage_supply(s, &lane);
+}
+
+static void build_encoder(act *a, int64_t N) {
+    hiss_builder b = {.graph = a->encoder = hiss_graph_create(), .model = a->r[0].model};
+    hiss_error err = {0};
+    const hiss_world *w = &a->s.world;
+    a->image = hiss_input(b.graph, "image", HISS_SHAPE(N, w->H, w->W, w->C));
+    if (a->s.ops->encode(a->s.method, &b, a->image, a->taps, &a->ntaps, &err) != HISS_OK) {
+        fail_msg("%s: %s", a->s.ops->name, err.text);
+    }
+    for (int k = 0; k < a->ntaps; k++) {
+        hiss_graph_keep(b.graph, a->taps[k].value);
+    }
+}
+
+static void open_act(act *a, const char *name, const char *text, int64_t lanes, int64_t m, int64_t samples) {
+    memset(a, 0, sizeof *a);
+    hiss_error err = {0};
+    const hiss_world world = {.seed = 9,
+                              .samples = samples,
+                              .stored_H = 28,
+                              .stored_W = 28,
+                              .C = 1,
+                              .classes = 10,
+                              .lanes = lanes,
+                              .m = m,
+                              .comm = &a->comm,
+                              .kernels = hiss_kernels_blas()};
+    if (stage_open(&a->s, name, text, world, NULL, &err) != HISS_OK) {
+        fail_msg("%s: %s", name, err.text);
+    }
+    stage_batches(&a->s, 0, 0);
+    const hiss_objective_ops *ops = a->s.ops;
+    a->phases = ops->phases ? ops->phases : 1;
+    assert_true(a->phases <= PHASES);
+    for (int p = 0; p < a->phases; p++) {
+        a->r[p] = rig_open();
+        if (p > 0) { /* one model for all */
+            hiss_model_destroy(a->r[p].model);
+            a->r[p].model = a->r[p].b.model = a->r[0].model;
+        }
+        a->r[p].b.trained_groups = ops->trains ? ops->trains(a->s.method, p) : ~0u;
+        if (ops->build(a->s.method, p, &a->r[p].b, &err) != HISS_OK ||
+            hiss_graph_status(a->r[p].graph, &err) != HISS_OK) {
+            fail_msg("%s: %s", name, err.text);
+        }
+        a->r[p].loss = a->r[p].graph->loss;
+        a->r[p].fill = fill_lane;
+        a->r[p].user = &a->s;
+        a->r[p].run = (hiss_run){.seed = world.seed, .step = 0, .lane = 0, .lanes = lanes};
+        assert_true(a->r[p].loss >= 0);
+    }
+    const int slots = hiss_model_count(a->r[0].model);
+    build_encoder(a, 3);
+    assert_int_equal(hiss_model_count(a->r[0].model), slots); /* evaluation needs nothing that training lacks */
+    rig_ready(&a->r[0], world.kernels);
+    for (int p = 1; p < a->phases; p++) {
+        a->r[p].vector = a->r[0].vector;
+        a->r[p].lane = a->r[0].lane;
+        a->r[p].run = a->r[0].run;
+        a->r[p].exec = hiss_exec_create(a->r[p].graph, world.kernels, hiss_model_offsets(a->r[0].model));
+    }
+    a->encode = hiss_exec_create(a->encoder, world.kernels, hiss_model_offsets(a->r[0].model));
+}
+
+static void close_act(act *a) {
+    hiss_exec_destroy(a->encode);
+    hiss_graph_destroy(a->encoder);
+    for (int p = 1; p < a->phases; p++) {
+        hiss_exec_destroy(a->r[p].exec);
+        hiss_graph_destroy(a->r[p].graph);
+    }
+    rig_close(&a->r[0]);
+    stage_close(&a->s);
+}
+
+/* Exchange as the loop does: all lanes to the cut, their exported values, the hook. */
+static void exchange(act *a, int phase) {
+    const hiss_objective_ops *ops = a->s.ops;
+    rig *r = &a->r[phase];
+    if (!ops->exchanges || !ops->exchanges(a->s.method, phase, a->s.epoch, a->s.step)) {
+        return;
+    }
+    hiss_value value[HISS_MAX_EXPORTS];
+    const int n = ops->exports(a->s.method, phase, value);
+    const int64_t lanes = a->s.world.lanes;
+    hiss_exchange x = {
+        .world = &a->s.world, .epoch = a->s.epoch, .step = a->s.step, .batches = a->s.batches, .threads = 1};
+    float **copies[HISS_MAX_EXPORTS] = {NULL};
+    for (int k = 0; k < n; k++) {
+        copies[k] = hiss_new(float *, lanes);
+        x.exports[k] = (const float *const *)copies[k];
+    }
+    for (int64_t l = 0; l < lanes; l++) {
+        const hiss_lane lane = stage_lane(&a->s, l, r->graph, r->exec);
+        hiss_run run = r->run;
+        run.lane = l;
+        stage_sample(&a->s, &lane);
+        hiss_exec_forward(r->exec, &run, 0, hiss_graph_cut_at(r->graph), NULL, NULL);
+        for (int k = 0; k < n; k++) {
+            const hiss_shape shape = hiss_graph_shape(r->graph, value[k]);
+            copies[k][l] = hiss_new(float, hiss_shape_count(&shape));
+            memcpy(copies[k][l], hiss_exec_data(r->exec, value[k]), sizeof(float) * (size_t)hiss_shape_count(&shape));
+        }
+    }
+    hiss_error err = {0};
+    if (ops->exchange(a->s.method, phase, &x, &err) != HISS_OK) {
+        fail_msg("%s: %s", ops->name, err.text);
+    }
+    for (int k = 0; k < n; k++) {
+        for (int64_t l = 0; l < lanes; l++) {
+            hiss_free(copies[k][l]);
+        }
+        hiss_free(copies[k]);
+    }
+}
+
+static void check_description(const act *a) {
+    char line[512] = "";
+    if (a->s.ops->describe) {
+        a->s.ops->describe(a->s.method, line, sizeof line);
+        assert_true(strncmp(line, a->s.ops->name, strlen(a->s.ops->name)) == 0);
+        assert_true(strlen(line) < sizeof line - 1 && !strchr(line, '\n'));
+    }
+    assert_true(a->s.ops->summary && *a->s.ops->summary && !strchr(a->s.ops->summary, '\n'));
+}
+
+/* Features of 3 images, finite, the same twice; names of taps are unique. */
+static void check_encoder(act *a) {
+    const hiss_run run = {.model = a->r[0].vector, .lanes = 1};
+    assert_true(a->ntaps >= 1);
+    for (int k = 0; k < a->ntaps; k++) {
+        assert_int_equal(hiss_graph_shape(a->encoder, a->taps[k].value).dim[0], 3);
+        for (int j = 0; j < k; j++) {
+            assert_string_not_equal(a->taps[j].name, a->taps[k].name);
+        }
+    }
+    double sum[2] = {0.0, 0.0};
+    for (int pass = 0; pass < 2; pass++) {
+        for (int i = 0; i < 3; i++) {
+            hiss_augment_center(&a->s.augment, 28, 28, 1, a->s.pixels + 784 * i,
+                                hiss_exec_data(a->encode, a->image) + 784 * i);
+        }
+        hiss_exec_forward(a->encode, &run, 0, hiss_graph_nodes(a->encoder), NULL, NULL);
+        for (int k = 0; k < a->ntaps; k++) {
+            const hiss_shape shape = hiss_graph_shape(a->encoder, a->taps[k].value);
+            double squares = 0.0;
+            for (int64_t i = 0; i < hiss_shape_count(&shape); i++) {
+                const double v = (double)hiss_exec_data(a->encode, a->taps[k].value)[i];
+                squares += v * v;
+                sum[pass] += v * (double)(k + 1);
+            }
+            assert_true(isfinite(squares) && squares > 0.0);
+        }
+    }
+    assert_true(sum[0] == sum[1]);
+}
+
+static void test_every_method(void **state) {
+    (void)state;
+    int methods = 0;
+    for (const hiss_objective_ops *const *o = hiss_objectives(); *o; o++, methods++) {
+        assert_ptr_equal(hiss_objective_named((*o)->name), *o);
+        act a;
+        open_act(&a, (*o)->name, small_net, 2, 6, 61);
+        check_description(&a);
+        check_encoder(&a);
+        for (int p = 0; p < a.phases; p++) {
+            exchange(&a, p);
+            const double loss = rig_step(&a.r[p]);
+            if (!isfinite(loss) || loss <= 0.0) {
+                fail_msg("%s: loss %g", (*o)->name, loss);
+            }
+            assert_true(*rig_of(&a.r[p], a.r[p].lane, "loss") == (float)loss || a.phases > 1);
+            rig_check_gradients(&a.r[p], (*o)->name, 4e-3, 0.03, 1e-3);
+            hiss_alloc_seal(true); /* hooks of a lane do not allocate */
+            rig_fill(&a.r[p]);
+            hiss_alloc_seal(false);
+        }
+        if ((*o)->verify) {
+            hiss_error err = {0};
+            assert_int_equal((*o)->verify(a.s.method, &err), HISS_OK);
+        }
+        if ((*o)->derive) {
+            hiss_named out[HISS_MAX_DERIVED];
+            const hiss_named loss = {"loss", 0.5};
+            const int n = (*o)->derive(a.s.method, &loss, 1, out);
+            for (int k = 0; k < n; k++) {
+                assert_true(isfinite(out[k].value) && *out[k].name);
+            }
+        }
+        close_act(&a);
+    }
+    assert_true(methods >= 3);
+    assert_null(hiss_objective_named("nothing"));
+}
+
+/* Steps of Adam on one batch of 64 blobs; returns the last loss. */
+static double train(act *a, int steps) {
+    const hiss_optim_options adam = {.method = HISS_ADAM, .lr = 2e-3, .beta1 = 0.9, .beta2 = 0.999, .epsilon = 1e-8};
+    rig *r = &a->r[0];
+    float *state[2];
+    for (int k = 0; k < 2; k++) {
+        state[k] = hiss_new(float, hiss_model_floats(r->model));
+    }
+    for (int step = 1; step <= steps; step++) {
+        rig_step(r);
+        for (int s = 0; s < hiss_model_count(r->model); s++) {
+            const hiss_slot *slot = hiss_model_at(r->model, s);
+            if (hiss_graph_trains(r->graph, s)) {
+                float *part[2] = {state[0] + slot->offset, state[1] + slot->offset};
+                hiss_optim_update(&adam, adam.lr, step, slot->decay, slot->count, r->lane + slot->offset, 1.0f,
+                                  r->vector + slot->offset, part);
+            }
+        }
+    }
+    hiss_free(state[0]);
+    hiss_free(state[1]);
+    return rig_step(r);
+}
+
+static void test_methods_learn(void **state) {
+    (void)state;
+    static const char *const names[] = {"autoencoder", "supervised", "nat"};
+    for (int k = 0; k < 3; k++) {
+        act a;
+        open_act(&a, names[k], small_net, 1, 64, 64);
+        const double before = rig_step(&a.r[0]), after = train(&a, 50);
+        if (!(after < 0.5 * before)) {
+            fail_msg("%s: loss %g before, %g after 50 steps", names[k], before, after);
+        }
+        close_act(&a);
+    }
+}
+
+/* Convolutions straight into a head: nat and autoencoder flatten by themselves. Sizes an autoencoder cannot rebuild are
+ * the user's error. */
+static void test_odd_networks(void **state) {
+    (void)state;
+    static const char text[] =
+        "network: {layers: [{conv: 3, kernel: 5, stride: 3}, batch_norm, relu], width: 2}\nautoencoder: {code: 5}\n";
+    act a;
+    open_act(&a, "autoencoder", text, 1, 4, 8);
+    assert_true(isfinite(rig_step(&a.r[0])));
+    assert_string_equal(a.taps[a.ntaps - 1].name, "code");
+    close_act(&a);
+    open_act(&a, "nat", "network: {layers: [{conv: 3, kernel: 5, stride: 3}]}\nnat: {dim: 5}\n", 1, 4, 8);
+    assert_true(isfinite(rig_step(&a.r[0])));
+    assert_string_equal(a.taps[a.ntaps - 1].name, "z");
+    close_act(&a);
+
+    hiss_comm comm = {0};
+    stage s;
+    hiss_error err = {0};
+    hiss_world world = {.samples = 8, .stored_H = 20, .stored_W = 24, .C = 1, .lanes = 1, .m = 4, .comm = &comm};
+    world.kernels = hiss_kernels_ref();
+    assert_int_equal(stage_open(&s, "autoencoder", small_net, world, NULL, &err), HISS_OK);
+    rig r = rig_open();
+    assert_int_equal(s.ops->build(s.method, 0, &r.b, &err), HISS_EUSER);
+    assert_string_equal(err.text, "autoencoder: needs square inputs of at least 8 x 8, found 20 x 24");
+    rig_close(&r);
+    stage_close(&s);
+    assert_int_equal(stage_open(&s, "supervised", small_net, world, NULL, &err), HISS_EUSER);
+    assert_string_equal(err.text, "supervised: needs labels of at least 2 classes, found 0; set data.labels, or choose "
+                                  "another objective");
+    stage_close(&s);
+}
+
+int main(void) {
+    hiss_kernels_enter_thread();
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_every_method), cmocka_unit_test(test_methods_learn),
+                                       cmocka_unit_test(test_odd_networks)};
+    return cmocka_run_group_tests(tests, NULL, nothing_left);
+}
