@@ -279,9 +279,9 @@ static void print_rates(bench *b, const hiss_measurement *m, const totals *sum, 
     }
     const double fastest = batch / main->fastest[2];
     bench_print(b, "; in the fastest step %.*f\n", digits(fastest), fastest);
-    bench_print(
-        b, "convolution and linear: %.4f GFLOP an image, %.1f GFLOP/s on %.0f core%s: %.1f %% of sgemm peak, ",
-        1e-9 * sum->product_flops / (double)m->m, 1e-9 * rate, workers, workers > 1.0 ? "s" : "", 100.0 * rate / peak);
+    bench_print(b, "convolution and linear: %.4f GFLOP an image, %.1f GFLOP/s on %.0f core%s: %.1f %% of sgemm peak, ",
+                1e-9 * sum->product_flops / (double)m->m, 1e-9 * rate, workers, workers > 1.0 ? "s" : "",
+                100.0 * rate / peak);
     bench_print(b, "%.1f %% of multiply-add", 100.0 * rate / workers / b->machine.multiply_add);
     json_number(&b->json, "images_per_second", images);
     json_number(&b->json, "images_per_second_fastest", fastest);
