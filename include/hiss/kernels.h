@@ -41,6 +41,15 @@ typedef struct hiss_kernels {
     void (*conv2d_backward_weight)(const hiss_conv *c, const float *x, const float *dy, float *dw, bool accumulate,
                                    float *scratch);
 
+    /* y[M,F] = x[M,D] w[F,D]^T + bias[F]; bias may be NULL. */
+    size_t (*linear_scratch)(int64_t M, int64_t D, int64_t F); /* floats, enough for all three */
+    void (*linear_forward)(int64_t M, int64_t D, int64_t F, const float *x, const float *w, const float *bias, float *y,
+                           float *scratch);
+    void (*linear_backward_data)(int64_t M, int64_t D, int64_t F, const float *dy, const float *w, float *dx,
+                                 bool accumulate, float *scratch);
+    void (*linear_backward_weight)(int64_t M, int64_t D, int64_t F, const float *x, const float *dy, float *dw,
+                                   bool accumulate, float *scratch);
+
     /* out[N] (+)= sum over rows of x[M,N]: bias gradients. */
     void (*column_sum)(int64_t M, int64_t N, const float *x, float *out, bool accumulate);
     /* y[M,N] = x[M,N] + bias[N]; y may be x. */

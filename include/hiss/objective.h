@@ -90,6 +90,8 @@ typedef struct hiss_epoch {
      * Statistics of BatchNorm are those of each lane and leave no trace. Not collective. Errors are those of reading.
      */
     hiss_status (*features)(void *trainer, int phase, int k, int64_t view, float *out, hiss_error *err);
+    /* The same for the last named place of encode(), in evaluation mode: running statistics, nothing dropped. */
+    hiss_status (*embed)(void *trainer, int64_t view, float *out, hiss_error *err);
     /* Run items 0..count-1 on the rank's threads. Not collective. */
     void (*parallel)(void *trainer, int64_t count, void (*task)(void *user, int thread, int64_t item), void *user);
     /* Whether any rank was asked to stop. Collective. */

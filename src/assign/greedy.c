@@ -12,7 +12,7 @@
 #include "lap_impl.h"
 
 typedef struct search {
-    double *column_sum; /* [n] */
+    double *price;       /* [n] scratch of the check */
     float *bound;       /* [n] score of best[row]; -inf once the row is assigned */
     int32_t *best;      /* [n] */
     int32_t *column_of; /* [n] the solution */
@@ -22,7 +22,7 @@ typedef struct search {
 
 static int64_t lay_out(search *s, int64_t n, void *work) {
     hiss_lap_slicer slicer = {work, 0};
-    s->column_sum = hiss_lap_slice(&slicer, n, sizeof *s->column_sum);
+    s->price = hiss_lap_slice(&slicer, n, sizeof *s->price);
     s->bound = hiss_lap_slice(&slicer, n, sizeof *s->bound);
     s->best = hiss_lap_slice(&slicer, n, sizeof *s->best);
     s->column_of = hiss_lap_slice(&slicer, n, sizeof *s->column_of);
@@ -64,7 +64,7 @@ static hiss_status solve(const hiss_lap *lap, int32_t *column_of_row, double *ro
         return status;
     }
     lay_out(&s, lap->n, work);
-    status = hiss_lap_check_scores(lap, s.column_sum, err);
+    status = hiss_lap_start_prices(lap, s.price, err);
     if (status) {
         return status;
     }

@@ -12,8 +12,13 @@
 enum { MAX_N = 32768, ALIGNMENT = 64 };
 
 const hiss_lap_solver *const *hiss_lap_solvers(void) {
-    static const hiss_lap_solver *const solvers[] = {&hiss_lap_lapjv, &hiss_lap_greedy, NULL};
+    static const hiss_lap_solver *const solvers[] = {&hiss_lap_lapjv, &hiss_lap_sparse, &hiss_lap_auction,   
+                                                     &hiss_lap_greedy,    NULL};
     return solvers;
+}
+
+const char *hiss_lap_solver_names(void) {
+    return "lapjv, sparse, auction, greedy, auto";
 }
 
 const hiss_lap_solver *hiss_lap_solver_named(const char *name) {
@@ -38,38 +43,6 @@ hiss_status hiss_lap_check_shape(const hiss_lap *lap, hiss_error *err) {
                          (long long)lap->n, MAX_N);
     }
     assert(lap->ld >= lap->n);
-    return HISS_OK;
-}
-
-static hiss_status fail_at_first_bad_score(const hiss_lap *lap, hiss_error *err) {
-    for (int64_t i = 0; i < lap->n; i++) {
-        for (int64_t j = 0; j < lap->n; j++) {
-            if (!isfinite(hiss_lap_row(lap, i)[j])) {
-                return hiss_fail(err, HISS_EUSER,
-                                 "score of row %lld, column %lld is %g: expected finite numbers; "
-                                 "have the features diverged?",
-                                 (long long)i, (long long)j, (double)hiss_lap_row(lap, i)[j]);
-            }
-        }
-    }
-    assert(0 && "a column sum of finite floats is finite");
-    return HISS_EINTERNAL;
-}
-
-hiss_status hiss_lap_check_scores(const hiss_lap *lap, double *column_sum, hiss_error *err) {
-    int64_t n = lap->n;
-    memset(column_sum, 0, (size_t)n * sizeof *column_sum);
-    for (int64_t i = 0; i < n; i++) {
-        const float *score = hiss_lap_row(lap, i);
-        for (int64_t j = 0; j < n; j++) {
-            column_sum[j] += (double)score[j];
-        }
-    }
-    for (int64_t j = 0; j < n; j++) {
-        if (!isfinite(column_sum[j])) {
-            return fail_at_first_bad_score(lap, err);
-        }
-    }
     return HISS_OK;
 }
 

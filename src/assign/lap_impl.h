@@ -7,7 +7,7 @@
 
 #include "hiss/assign.h"
 
-extern const hiss_lap_solver hiss_lap_lapjv, hiss_lap_greedy;
+extern const hiss_lap_solver hiss_lap_lapjv, hiss_lap_sparse, hiss_lap_auction, hiss_lap_greedy, hiss_lap_auto;
 
 static inline const float *hiss_lap_row(const hiss_lap *lap, int64_t row) {
     return lap->score + row * lap->ld;
@@ -23,8 +23,21 @@ void *hiss_lap_slice(hiss_lap_slicer *slicer, int64_t count, size_t size);
 
 /* Fails unless 1 <= n <= 32768; asserts ld >= n. */
 hiss_status hiss_lap_check_shape(const hiss_lap *lap, hiss_error *err);
-/* column_sum[n] out. Fails, naming row and column, at a score that is not finite. */
-hiss_status hiss_lap_check_scores(const hiss_lap *lap, double *column_sum, hiss_error *err);
+/* Lists of columns: fails, naming row and entry, at a column out of range or a score that is not finite. */
+hiss_status hiss_lap_check_lists(const hiss_lap_rows *rows, hiss_error *err);
+/* price[n] out: where to start from, see hiss_lap_add_maxima. Fails, naming row and column, at a score that is not
+ * finite. */
+hiss_status hiss_lap_start_prices(const hiss_lap *lap, double *price, hiss_error *err);
+static inline hiss_lap_rows hiss_lap_all_rows(const hiss_lap *lap) {
+    return (hiss_lap_rows){.m = lap->n, .n = lap->n, .width = lap->n, .ld = lap->ld, .score = lap->score};
+}
+
+/* The two highest profits of a row; second = -inf when it has one column. */
+typedef struct hiss_lap_choice {
+    double best, second;
+} hiss_lap_choice;
+hiss_lap_choice hiss_lap_best_two(int64_t n, const float *score, const double *price);
+
 /* Sum of the chosen scores, rows in order. */
 double hiss_lap_total(const hiss_lap *lap, const int32_t *column_of_row);
 /* Take candidate over into column_of_row if it totals more, else keep what is there; fills all of *report but dual

@@ -77,37 +77,9 @@ static void match(search *s, int32_t row, int64_t column) {
     s->column_of[row] = (int32_t)column;
 }
 
-typedef struct choice {
-    double best, second; /* the two highest profits; second = -inf when n is 1 */
-} choice;
-
-static choice best_two(search *s, int64_t row) {
-    const float *score = hiss_lap_row(s->lap, row);
-    const lanes *price = (const lanes *)s->price;
-    float tail[GROUP];
-    lanes best[WAYS], second[WAYS];
-    for (int w = 0; w < WAYS; w++) {
-        best[w] = second[w] = lanes_of(-INFINITY);
-    }
-    for (int64_t j = 0; j < s->n; j += GROUP) {
-        const float *group = group_of(score, s->n, j, tail);
-        for (int w = 0; w < WAYS; w++) {
-            lanes profit = load_scores(group + w * LANES) - price[j / LANES + w];
-            lanes loser = select_lanes(profit > best[w], best[w], profit);
-            best[w] = select_lanes(profit > best[w], profit, best[w]);
-            second[w] = select_lanes(loser > second[w], loser, second[w]);
-        }
-    }
-    choice c = {-INFINITY, -INFINITY};
-    for (int k = 0; k < GROUP; k++) {
-        double high = best[k / LANES][k % LANES], low = second[k / LANES][k % LANES];
-        double loser = high > c.best ? c.best : high;
-        c.best = high > c.best ? high : c.best;
-        c.second = loser > c.second ? loser : c.second;
-        c.second = low > c.second ? low : c.second;
-    }
+static hiss_lap_choice best_two(search *s, int64_t row) {
     s->scans++;
-    return c;
+    return hiss_lap_best_two(s->n, hiss_lap_row(s->lap, row), s->price);
 }
 
 /* The first free column with this profit, else the first one; profit is the row's best. */
@@ -139,7 +111,7 @@ static void bid(search *s) {
     while (at < s->nwaiting && s->scans < last_scan) {
         int32_t row = s->waiting[at++];
         for (bool outbid = true; outbid;) {
-            choice c = best_two(s, row);
+            hiss_lap_choice c = best_two(s, row);
             int64_t column = column_with_profit(s, row, c.best);
             double raised = s->n > 1 ? s->price[column] + (c.best - c.second) : s->price[column];
             bool rises = raised > s->price[column];
@@ -293,11 +265,8 @@ static void augment_all(search *s) {
     }
 }
 
-/* Steps 1 to 4; price holds the column sums. */
-static void match_from_means(search *s) {
-    for (int64_t j = 0; j < s->n; j++) {
-        s->price[j] /= (double)s->n;
-    }
+/* Steps 2 to 4. */
+static void match_by_bids(search *s) {
     free_all(s);
     bid(s);
     if (s->nwaiting) {
@@ -365,12 +334,12 @@ static hiss_status solve(const hiss_lap *lap, int32_t *column_of_row, double *ro
     }
     assert((uintptr_t)work % 64 == 0);
     lay_out(&s, lap->n, work);
-    status = hiss_lap_check_scores(lap, s.price, err); /* leaves column sums in price */
+    status = hiss_lap_start_prices(lap, s.price, err);
     if (status) {
         return status;
     }
 
-    match_from_means(&s);
+    match_by_bids(&s);
     proof p = prove(&s, row_dual, column_dual);
     if (p.gap > ROUNDING * p.size) {
         match_from_maxima(&s);

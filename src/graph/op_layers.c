@@ -142,23 +142,24 @@ const char *hiss_linear_shape(hiss_graph *graph, node *n) {
     return NULL;
 }
 
+int64_t hiss_linear_scratch_floats(const node *n, const hiss_kernels *kernels) {
+    return (int64_t)kernels->linear_scratch(n->in[0].dim[0], n->in[0].dim[1], n->shape.dim[1]);
+}
+
 void hiss_linear_forward(const op_call *call) {
     const int64_t M = call->node->in[0].dim[0], D = call->node->in[0].dim[1], F = call->node->shape.dim[1];
-    call->kernels->gemm(false, true, M, F, D, 1.0f, call->x[0], D, call->x[1], D, 0.0f, call->y, F);
-    if (call->x[2]) {
-        call->kernels->add_bias(M, F, call->y, call->x[2], call->y);
-    }
+    call->kernels->linear_forward(M, D, F, call->x[0], call->x[1], call->x[2], call->y, call->scratch);
 }
 
 void hiss_linear_backward(const op_call *call) {
     const int64_t M = call->node->in[0].dim[0], D = call->node->in[0].dim[1], F = call->node->shape.dim[1];
     if (call->dx[0]) {
-        call->kernels->gemm(false, false, M, D, F, 1.0f, call->dy, F, call->x[1], D, call->accumulate[0] ? 1.0f : 0.0f,
-                            call->dx[0], D);
+        call->kernels->linear_backward_data(M, D, F, call->dy, call->x[1], call->dx[0], call->accumulate[0],
+                                            call->scratch);
     }
     if (call->dx[1]) {
-        call->kernels->gemm(true, false, F, D, M, 1.0f, call->dy, F, call->x[0], D, call->accumulate[1] ? 1.0f : 0.0f,
-                            call->dx[1], D);
+        call->kernels->linear_backward_weight(M, D, F, call->x[0], call->dy, call->dx[1], call->accumulate[1],
+                                              call->scratch);
     }
     if (call->dx[2]) {
         call->kernels->column_sum(M, F, call->dy, call->dx[2], call->accumulate[2]);

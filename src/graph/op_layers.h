@@ -14,6 +14,7 @@ void hiss_conv2d_transposed_forward(const op_call *call);
 void hiss_conv2d_transposed_backward(const op_call *call);
 int64_t hiss_conv2d_transposed_save(const node *n);
 const char *hiss_linear_shape(hiss_graph *graph, node *n);
+int64_t hiss_linear_scratch_floats(const node *n, const hiss_kernels *kernels);
 void hiss_linear_forward(const op_call *call);
 void hiss_linear_backward(const op_call *call);
 double hiss_linear_flops(const node *n);

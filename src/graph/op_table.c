@@ -33,6 +33,7 @@ const op hiss_ops[OP_KINDS] = {
                    .shape = hiss_linear_shape,
                    .forward = hiss_linear_forward,
                    .backward = hiss_linear_backward,
+                   .scratch = hiss_linear_scratch_floats,
                    .flops = hiss_linear_flops,
                    .needs_input = 3,
                    .example = hiss_example_linear},

@@ -17,6 +17,13 @@ void hiss_ref_conv2d_backward_data(const hiss_conv *c, const float *dy, const fl
                                    float *scratch);
 void hiss_ref_conv2d_backward_weight(const hiss_conv *c, const float *x, const float *dy, float *dw, bool accumulate,
                                      float *scratch);
+size_t hiss_ref_linear_scratch(int64_t M, int64_t D, int64_t F);
+void hiss_ref_linear_forward(int64_t M, int64_t D, int64_t F, const float *x, const float *w, const float *bias,
+                             float *y, float *scratch);
+void hiss_ref_linear_backward_data(int64_t M, int64_t D, int64_t F, const float *dy, const float *w, float *dx,
+                                   bool accumulate, float *scratch);
+void hiss_ref_linear_backward_weight(int64_t M, int64_t D, int64_t F, const float *x, const float *dy, float *dw,
+                                     bool accumulate, float *scratch);
 void hiss_ref_column_sum(int64_t M, int64_t N, const float *x, float *out, bool accumulate);
 void hiss_ref_add_bias(int64_t M, int64_t N, const float *x, const float *bias, float *y);
 void hiss_ref_max_pool_forward(const hiss_pool *p, const float *x, float *y, int32_t *argmax);
@@ -55,6 +62,13 @@ void hiss_fast_conv2d_backward_data(const hiss_conv *c, const float *dy, const f
                                     float *scratch);
 void hiss_fast_conv2d_backward_weight(const hiss_conv *c, const float *x, const float *dy, float *dw, bool accumulate,
                                       float *scratch);
+size_t hiss_fast_linear_scratch(int64_t M, int64_t D, int64_t F);
+void hiss_fast_linear_forward(int64_t M, int64_t D, int64_t F, const float *x, const float *w, const float *bias,
+                              float *y, float *scratch);
+void hiss_fast_linear_backward_data(int64_t M, int64_t D, int64_t F, const float *dy, const float *w, float *dx,
+                                    bool accumulate, float *scratch);
+void hiss_fast_linear_backward_weight(int64_t M, int64_t D, int64_t F, const float *x, const float *dy, float *dw,
+                                      bool accumulate, float *scratch);
 void hiss_fast_column_sum(int64_t M, int64_t N, const float *x, float *out, bool accumulate);
 void hiss_fast_add_bias(int64_t M, int64_t N, const float *x, const float *bias, float *y);
 void hiss_fast_max_pool_forward(const hiss_pool *p, const float *x, float *y, int32_t *argmax);

@@ -90,3 +90,29 @@ void hiss_ref_multiply(int64_t count, const float *a, const float *b, float *y, 
         y[i] = (accumulate ? y[i] : 0) + a[i] * b[i];
     }
 }
+
+size_t hiss_ref_linear_scratch(int64_t M, int64_t D, int64_t F) {
+    (void)M, (void)D, (void)F;
+    return 0;
+}
+
+void hiss_ref_linear_forward(int64_t M, int64_t D, int64_t F, const float *x, const float *w, const float *bias,
+                             float *y, float *scratch) {
+    (void)scratch;
+    hiss_ref_gemm(false, true, M, F, D, 1, x, D, w, D, 0, y, F);
+    if (bias) {
+        hiss_ref_add_bias(M, F, y, bias, y);
+    }
+}
+
+void hiss_ref_linear_backward_data(int64_t M, int64_t D, int64_t F, const float *dy, const float *w, float *dx,
+                                   bool accumulate, float *scratch) {
+    (void)scratch;
+    hiss_ref_gemm(false, false, M, D, F, 1, dy, F, w, D, accumulate ? 1 : 0, dx, D);
+}
+
+void hiss_ref_linear_backward_weight(int64_t M, int64_t D, int64_t F, const float *x, const float *dy, float *dw,
+                                     bool accumulate, float *scratch) {
+    (void)scratch;
+    hiss_ref_gemm(true, false, F, D, M, 1, dy, F, x, D, accumulate ? 1 : 0, dw, D);
+}

@@ -4,6 +4,7 @@
 #define HISS_TENSOR_KERN_VEC_H
 
 #include <stdbool.h>
+#include <stdint.h>
 #include <string.h>
 
 #if defined __AVX512F__ || (defined __AVX2__ && defined __FMA__)
@@ -43,6 +44,28 @@ static ALWAYS_INLINE vec multiply_add(float a, vec x, vec y) {
 #else
     return a * x + y;
 #endif
+}
+
+/* to[j*ldt + i] = from[i*ldf + j] for i < 4, j < columns, a multiple of 4; rows from `rows` on count as zeros. */
+static inline void transpose(int64_t rows, int64_t columns, const float *from, int64_t ldf, float *to, int64_t ldt) {
+    typedef float quad __attribute__((vector_size(16)));
+    for (int64_t j = 0; j < columns; j += 4) {
+        quad r[4] = {{0}};
+        for (int64_t i = 0; i < rows; i++) {
+            memcpy(&r[i], from + i * ldf + j, sizeof(quad));
+        }
+        const quad a = __builtin_shufflevector(r[0], r[1], 0, 4, 1, 5);
+        const quad b = __builtin_shufflevector(r[0], r[1], 2, 6, 3, 7);
+        const quad c = __builtin_shufflevector(r[2], r[3], 0, 4, 1, 5);
+        const quad d = __builtin_shufflevector(r[2], r[3], 2, 6, 3, 7);
+        r[0] = __builtin_shufflevector(a, c, 0, 1, 4, 5);
+        r[1] = __builtin_shufflevector(a, c, 2, 3, 6, 7);
+        r[2] = __builtin_shufflevector(b, d, 0, 1, 4, 5);
+        r[3] = __builtin_shufflevector(b, d, 2, 3, 6, 7);
+        for (int64_t k = 0; k < 4; k++) {
+            memcpy(to + (j + k) * ldt, &r[k], sizeof(quad));
+        }
+    }
 }
 
 #endif

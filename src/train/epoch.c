@@ -17,10 +17,12 @@ typedef struct chunk_buffers { /* of one thread */
 
 typedef struct feature_pass {
     trainer *t;
-    phase *ph;
-    int k;
-    int64_t view, row;    /* row: floats of the export per sample */
-    int64_t *first_chunk; /* [local lanes + 1] */
+    const hiss_graph *graph;
+    hiss_exec *const *execs; /* [threads] */
+    int nodes;               /* run this many */
+    hiss_value value;        /* what is wanted */
+    int64_t view, row;       /* row: floats of it per sample */
+    int64_t *first_chunk;    /* [local lanes + 1] */
     float *out;
     chunk_buffers *buffers; /* [threads] */
     hiss_status *status;    /* [threads] */
@@ -70,22 +72,21 @@ static void run_chunk(void *user, int thread, int64_t item) {
                              .step = t->step,
                              .view = f->view,
                              .batch = &batch,
-                             .graph = f->ph->graph,
-                             .exec = f->ph->execs[thread]};
+                             .graph = f->graph,
+                             .exec = f->execs[thread]};
     const hiss_run run = {.model = t->vector, .seed = w->seed, .step = t->step, .lane = lane, .lanes = w->lanes};
     phase_fill(t, &place);
-    hiss_exec_forward(place.exec, &run, 0, f->ph->cut, NULL, NULL);
+    hiss_exec_forward(place.exec, &run, 0, f->nodes, NULL, NULL);
     float *out = f->out + (w->shards[lane] + begin - w->shards[w->first_lane]) * f->row;
-    memcpy(out, hiss_exec_data(place.exec, f->ph->export_value[f->k]),
-           sizeof(float) * (size_t)((left < w->m ? left : w->m) * f->row));
+    memcpy(out, hiss_exec_data(place.exec, f->value), sizeof(float) * (size_t)((left < w->m ? left : w->m) * f->row));
 }
 
-hiss_status phase_features(trainer *t, int p, int k, int64_t view, float *out, hiss_error *err) {
-    phase *ph = &t->phases[p];
+static hiss_status run_pass(feature_pass f, int threads, hiss_error *err) {
+    trainer *t = f.t;
     const hiss_world *w = &t->world;
-    const int threads = pool_threads(t->pool) < ph->nexecs ? pool_threads(t->pool) : ph->nexecs;
     const int64_t lanes = w->end_lane - w->first_lane, bytes = w->stored_H * w->stored_W * w->C;
-    feature_pass f = {.t = t, .ph = ph, .k = k, .view = view, .row = ph->export_floats[k] / w->m, .out = out};
+    const hiss_shape shape = hiss_graph_shape(f.graph, f.value);
+    f.row = hiss_shape_count(&shape) / w->m;
     f.first_chunk = hiss_new(int64_t, lanes + 1);
     for (int64_t l = 0; l < lanes; l++) {
         const int64_t size = w->shards[w->first_lane + l + 1] - w->shards[w->first_lane + l];
@@ -117,10 +118,54 @@ hiss_status phase_features(trainer *t, int p, int k, int64_t view, float *out, h
     return s;
 }
 
+hiss_status encoder_build(trainer *t, hiss_error *err) {
+    const hiss_world *w = &t->world;
+    hiss_tap taps[HISS_MAX_TAPS + 1];
+    int ntaps = 0;
+    t->encoder = hiss_graph_create();
+    hiss_builder b = {.graph = t->encoder, .model = t->model};
+    const hiss_value image = hiss_input(b.graph, "image", HISS_SHAPE(w->m, w->H, w->W, w->C));
+    hiss_status s = t->experiment->objective->encode(t->method, &b, image, taps, &ntaps, err);
+    if (s == HISS_OK) {
+        t->encoded = taps[ntaps - 1].value;
+        hiss_graph_keep(t->encoder, t->encoded);
+    }
+    return s;
+}
+
 /* ---- the offers of hiss_epoch ---- */
 
 static hiss_status features(void *trainer_, int p, int k, int64_t view, float *out, hiss_error *err) {
-    return phase_features(trainer_, p, k, view, out, err);
+    trainer *t = trainer_;
+    const phase *ph = &t->phases[p];
+    const int threads = pool_threads(t->pool) < ph->nexecs ? pool_threads(t->pool) : ph->nexecs;
+    return run_pass((feature_pass){.t = t,
+                                   .graph = ph->graph,
+                                   .execs = ph->execs,
+                                   .nodes = ph->cut,
+                                   .value = ph->export_value[k],
+                                   .view = view,
+                                   .out = out},
+                    threads, err);
+}
+
+static hiss_status embed(void *trainer_, int64_t view, float *out, hiss_error *err) {
+    trainer *t = trainer_;
+    const int threads = pool_threads(t->pool);
+    if (!t->encoder_execs) {
+        t->encoder_execs = hiss_new(hiss_exec *, threads);
+        for (int i = 0; i < threads; i++) {
+            t->encoder_execs[i] = hiss_exec_create(t->encoder, t->world.kernels, hiss_model_offsets(t->model));
+        }
+    }
+    return run_pass((feature_pass){.t = t,
+                                   .graph = t->encoder,
+                                   .execs = t->encoder_execs,
+                                   .nodes = hiss_graph_nodes(t->encoder),
+                                   .value = t->encoded,
+                                   .view = view,
+                                   .out = out},
+                    threads, err);
 }
 
 static void parallel(void *trainer_, int64_t count, void (*task)(void *user, int thread, int64_t item), void *user) {
@@ -153,6 +198,7 @@ hiss_status trainer_epoch(trainer *t, hiss_error *err) {
                           .trainer = t,
                           .threads = pool_threads(t->pool),
                           .features = features,
+                          .embed = embed,
                           .parallel = parallel,
                           .stop = stop,
                           .progress = progress};

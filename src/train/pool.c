@@ -6,6 +6,7 @@
 #include <sched.h>
 #include <stdatomic.h>
 #include <stdbool.h>
+#include <string.h>
 
 #include "hiss/alloc.h"
 #include "hiss/kernels.h"
@@ -59,17 +60,23 @@ static void *worker_main(void *argument) {
     }
 }
 
-pool *pool_create(int threads) {
+hiss_status pool_create(int threads, pool **out, hiss_error *err) {
     pool *p = hiss_new(pool, 1);
-    p->threads = threads;
     p->workers = hiss_new(worker, threads);
     pthread_mutex_init(&p->lock, NULL);
     pthread_cond_init(&p->wake, NULL);
-    for (int t = 1; t < threads; t++) {
-        p->workers[t] = (worker){.pool = p, .number = t};
-        pthread_create(&p->workers[t].thread, NULL, worker_main, &p->workers[t]);
+    *out = p;
+    for (p->threads = 1; p->threads < threads; p->threads++) {
+        worker *w = &p->workers[p->threads];
+        *w = (worker){.pool = p, .number = p->threads};
+        const int failure = pthread_create(&w->thread, NULL, worker_main, w);
+        if (failure) {
+            return hiss_fail(err, HISS_ESYSTEM,
+                             "cannot start thread %d of %d: %s; lower dist.threads, or raise the limit of processes",
+                             p->threads + 1, threads, strerror(failure));
+        }
     }
-    return p;
+    return HISS_OK;
 }
 
 void pool_destroy(pool *p) {

@@ -185,6 +185,12 @@ static hiss_status build_graphs(trainer *t, hiss_error *err) {
             return s;
         }
     }
+    if (ops->epoch) {
+        hiss_status s = encoder_build(t, err);
+        if (s != HISS_OK) {
+            return s;
+        }
+    }
     const int stop =
         hiss_model_slot(t->model, &(hiss_slot){.name = "stop", .kind = HISS_SLOT_METRIC, .shape = HISS_SHAPE(1)});
     hiss_model_layout(t->model);
@@ -227,12 +233,14 @@ hiss_status trainer_create(const hiss_train_request *request, trainer *t, hiss_e
             threads = lanes;
         }
         t->batches = hiss_new(hiss_batch, lanes);
-        t->pool = pool_create((int)threads);
         t->thread_times = hiss_new(thread_times, threads);
+        s = hiss_comm_agree(t->comm, pool_create((int)threads, &t->pool, err), err);
         t->total_steps = t->experiment->train.epochs * t->world.steps_per_epoch;
         if (t->experiment->train.steps > 0 && t->experiment->train.steps < t->total_steps) {
             t->total_steps = t->experiment->train.steps;
         }
+    }
+    if (s == HISS_OK) {
         s = create_reducer(t, err);
     }
     if (s == HISS_OK) {
@@ -249,6 +257,13 @@ void trainer_destroy(trainer *t) {
     hiss_loader_destroy(t->loader);
     for (int p = 0; t->phases && p < t->nphases; p++) {
         phase_destroy(&t->phases[p], lanes);
+    }
+    for (int e = 0; t->encoder_execs && e < pool_threads(t->pool); e++) {
+        hiss_exec_destroy(t->encoder_execs[e]);
+    }
+    hiss_free(t->encoder_execs);
+    if (t->encoder) {
+        hiss_graph_destroy(t->encoder);
     }
     hiss_free(t->phases);
     if (t->reducer) {

@@ -54,6 +54,9 @@ typedef struct trainer {
     int *slot_order;         /* slots by offset */
     phase *phases, *current; /* current: the one whose sums trainer_update receives */
     int nphases;
+    hiss_graph *encoder; /* in evaluation mode, for methods with an epoch hook */
+    hiss_value encoded;
+    hiss_exec **encoder_execs; /* [threads] */
     hiss_loader *loader;
     hiss_batch *batches; /* [local lanes] */
     pool *pool;
@@ -88,8 +91,8 @@ hiss_status phase_run(trainer *t, int p, hiss_error *err);
 
 /* Sample and fill the inputs of one lane. Not collective. */
 void phase_fill(trainer *t, const hiss_lane *lane);
-/* Features of all local samples (hiss_epoch.features). Not collective. */
-hiss_status phase_features(trainer *t, int p, int k, int64_t view, float *out, hiss_error *err);
+/* The encoder in evaluation mode; before the model is laid out. Not collective. */
+hiss_status encoder_build(trainer *t, hiss_error *err);
 /* Let the method prepare an epoch. Collective. */
 hiss_status trainer_epoch(trainer *t, hiss_error *err);
 

@@ -40,8 +40,8 @@ static inline void draw_blob(int64_t H, int64_t W, int64_t C, int64_t sample, in
     }
 }
 
-/* Read options and build the world; s->world needs: seed, samples, stored_H, stored_W, C, classes, lanes, m, comm,
- * kernels. lane_offsets NULL: as even as may be. Then create the method. */
+/* Read options and build the world; *s must stay where it is; s->world needs: seed, samples, stored_H, stored_W, C,
+ * classes, lanes, m, comm, kernels. lane_offsets NULL: as even as may be. Then create the method. */
 static inline hiss_status stage_open(stage *s, const char *objective, const char *text, hiss_world given,
                                      const int64_t *lane_offsets, hiss_error *err) {
     *s = (stage){.ops = hiss_objective_named(objective), .world = given};
@@ -93,7 +93,14 @@ static inline void stage_close(stage *s) {
     hiss_free(s->batches);
 }
 
-/* The batches of all local lanes: the loader's permutation of each shard. */
+/* Sample i of a lane's batch: the loader's permutation of its shard. step counts within the epoch. */
+static inline int64_t stage_sample_at(const stage *s, int64_t epoch, int64_t step, int64_t lane, int64_t i) {
+    const int64_t begin = s->shards[lane], count = s->shards[lane + 1] - begin;
+    const hiss_permutation p = hiss_permutation_keyed(s->world.seed, HISS_FOR_SHUFFLE, epoch, lane, count);
+    return begin + hiss_permutation_at(&p, step * s->world.m + i);
+}
+
+/* Enter a step: the batches of all local lanes. */
 static inline void stage_batches(stage *s, int64_t epoch, int64_t step) {
     const hiss_world *w = &s->world;
     const int64_t lanes = w->end_lane - w->first_lane, size = w->stored_H * w->stored_W * w->C;
@@ -109,15 +116,12 @@ static inline void stage_batches(stage *s, int64_t epoch, int64_t step) {
     }
     s->epoch = epoch;
     s->step = epoch * w->steps_per_epoch + step;
+    for (int64_t k = 0; k < lanes * w->m; k++) {
+        s->sample[k] = stage_sample_at(s, epoch, step, w->first_lane + k / w->m, k % w->m);
+        s->pixel[k] = s->pixels + s->sample[k] * size;
+        s->label[k] = w->classes ? (int32_t)(s->sample[k] % w->classes) : 0;
+    }
     for (int64_t l = 0; l < lanes; l++) {
-        const int64_t lane = w->first_lane + l, begin = s->shards[lane];
-        const hiss_permutation p =
-            hiss_permutation_keyed(w->seed, HISS_FOR_SHUFFLE, epoch, lane, s->shards[lane + 1] - begin);
-        for (int64_t i = l * w->m; i < (l + 1) * w->m; i++) {
-            s->sample[i] = begin + hiss_permutation_at(&p, step * w->m + i - l * w->m);
-            s->pixel[i] = s->pixels + s->sample[i] * size;
-            s->label[i] = w->classes ? (int32_t)(s->sample[i] % w->classes) : 0;
-        }
         s->batches[l] = (hiss_batch){.m = w->m,
                                      .sample = s->sample + l * w->m,
                                      .pixels = s->pixel + l * w->m,

@@ -55,6 +55,44 @@ static void test_by_hand(void **unused) {
     }
 }
 
+/* Shapes around the limits of the own product and of its pieces. */
+static void test_linear(void **unused) {
+    (void)unused;
+    static const int64_t shapes[][3] = {
+        /* M D F */ {1, 16, 16}, {32, 1152, 256}, {33, 48, 80},  {31, 1040, 16},
+        {128, 32, 48},           {129, 32, 48},   {32, 17, 16},  {32, 16, 15},
+        {5, 16, 1040},           {7, 528, 528},   {64, 2064, 32}};
+    const hiss_kernels *fast = hiss_kernels_blas(), *ref = hiss_kernels_ref();
+    uint64_t state = 5;
+    for (size_t s = 0; s < 2 * sizeof shapes / sizeof shapes[0]; s++) {
+        const int64_t M = shapes[s / 2][0], D = shapes[s / 2][1], F = shapes[s / 2][2];
+        const bool accumulate = s % 2;
+        const int64_t scratch = (int64_t)fast->linear_scratch(M, D, F);
+        float *x = new_filled(&state, M * D), *w = new_filled(&state, D * F), *bias = new_filled(&state, F);
+        float *dy = new_filled(&state, M * F), *y[2], *dx[2], *dw[2], *space = new_filled(&state, scratch + 1);
+        space[scratch] = 2;
+        for (int t = 0; t < 2; t++) {
+            y[t] = new_filled(&state, M * F);
+            dx[t] = t ? new_copy(M * D, dx[0]) : new_filled(&state, M * D);
+            dw[t] = t ? new_copy(D * F, dw[0]) : new_filled(&state, D * F);
+        }
+        for (int t = 0; t < 2; t++) {
+            const hiss_kernels *kernels = t ? fast : ref;
+            kernels->linear_forward(M, D, F, x, w, accumulate ? bias : NULL, y[t], space);
+            kernels->linear_backward_data(M, D, F, dy, w, dx[t], accumulate, space);
+            kernels->linear_backward_weight(M, D, F, x, dy, dw[t], accumulate, space);
+        }
+        assert_near("y", M * F, y[1], y[0], sqrt((double)D), 1e-5);
+        assert_near("dx", M * D, dx[1], dx[0], sqrt((double)F), 1e-5);
+        assert_near("dw", D * F, dw[1], dw[0], sqrt((double)M), 1e-5);
+        assert_true(space[scratch] == 2);
+        float *all[] = {x, w, bias, dy, space, y[0], y[1], dx[0], dx[1], dw[0], dw[1]};
+        for (size_t i = 0; i < sizeof all / sizeof all[0]; i++) {
+            hiss_free(all[i]);
+        }
+    }
+}
+
 static void test_elementwise(void **unused) {
     (void)unused;
     const hiss_kernels *fast = hiss_kernels_blas(), *ref = hiss_kernels_ref();
@@ -204,6 +242,7 @@ int main(int count, char **arguments) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_against_reference),
         cmocka_unit_test(test_by_hand),
+        cmocka_unit_test(test_linear),
         cmocka_unit_test(test_elementwise),
         cmocka_unit_test(test_columns),
         cmocka_unit_test(test_tables),

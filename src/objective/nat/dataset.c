@@ -274,7 +274,9 @@ static hiss_status mean_features(nat *n, const hiss_epoch *e, float *features, h
     hiss_status s = HISS_OK;
     for (int64_t v = 0; v < views && s == HISS_OK; v++) {
         e->progress(e->trainer, "features", (double)v / (double)views);
-        s = e->features(e->trainer, 0, 0, v, v ? view : features, err);
+        float *out = v ? view : features;
+        s = n->options->statistics == NAT_RUNNING ? e->embed(e->trainer, v, out, err)
+                                                  : e->features(e->trainer, 0, 0, v, out, err);
         if (v && s == HISS_OK) {
             n->world->kernels->axpby(count, 1.0f, view, 1.0f, features);
         }

@@ -26,7 +26,7 @@
 
 static const hiss_row nat_rows[] = {
     {"dim", HISS_INT, offsetof(nat_options, dim), "32", 1, 65536, NULL, "d: dimensions of the targets"},
-    {"targets", HISS_INT, offsetof(nat_options, targets), "0", 0, 1e15, NULL,
+    {"targets", HISS_INT, offsetof(nat_options, targets), "0", 0, 281474976710656.0, NULL,
      "K: number of targets; 0: as many as samples"},
 };
 static const int nat_nrows = HISS_COUNT(nat_rows);
@@ -42,6 +42,9 @@ static const hiss_row assign_rows[] = {
     {"views", HISS_INT, offsetof(nat_options, views), "2", 1, 64, NULL,
      "scope dataset: augmented views whose mean feature is matched"},
     {"rounds", HISS_INT, offsetof(nat_options, rounds), "6", 1, 1e6, NULL, "scope dataset: rounds at most"},
+    {"statistics", HISS_CHOICE, offsetof(nat_options, statistics), "running", 0, 0, "running|lane",
+     "scope dataset: BatchNorm of the features: running statistics (nothing dropped), or each lane's own as in "
+     "training"},
     {"tolerance", HISS_FLOAT, offsetof(nat_options, tolerance), "0", 0, 1, NULL,
      "scope dataset: stop when a round gains less mean score than this"},
     {"async", HISS_BOOL, offsetof(nat_options, async), "false", 0, 0, NULL,

@@ -1,0 +1,176 @@
+/* The k best columns of a row.
+ *
+ * Reduced scores x = score - price become integers of the same order, so that everything is integer comparisons, which
+ * vectorise and have no rounding. Then, per row:
+ *   1. While the integers are made, G >= 2k interleaved groups of columns keep their maxima. At least k columns reach
+ *      the k-th highest maximum, and few more than k do: the row is cut down to some 1.5 k candidates in one pass.
+ *   2. The k-th highest candidate is found by bisection on its value, which ties cannot slow down.
+ *   3. What remains is ordered by counting, for each entry, the entries before it.
+ *
+ * About 4 n + k^2 operations per row, in vectors of 16 where there are such. */
+#include <assert.h>
+#include <string.h>
+
+#include "lap_impl.h"
+
+typedef struct selection {
+    int64_t n, k, groups; /* groups: a multiple of 16 */
+    float *price;         /* [n] */
+    int32_t *key;         /* [n up to whole multiples of groups] */
+    int32_t *top;         /* [groups] */
+    uint8_t *hit;         /* [as key] */
+    int32_t *candidate;   /* [n] columns, ascending */
+    int32_t *value;       /* [n] their keys */
+} selection;
+
+static int64_t lay_out(selection *s, int64_t n, int64_t k, void *work) {
+    hiss_lap_slicer slicer = {work, 0};
+    s->n = n;
+    s->k = k;
+    s->groups = (2 * k + 15) / 16 * 16;
+    const int64_t padded = (n + s->groups - 1) / s->groups * s->groups;
+    s->price = hiss_lap_slice(&slicer, n, sizeof *s->price);
+    s->key = hiss_lap_slice(&slicer, padded, sizeof *s->key);
+    s->top = hiss_lap_slice(&slicer, s->groups, sizeof *s->top);
+    s->hit = hiss_lap_slice(&slicer, padded, sizeof *s->hit);
+    s->candidate = hiss_lap_slice(&slicer, n, sizeof *s->candidate);
+    s->value = hiss_lap_slice(&slicer, n, sizeof *s->value);
+    return slicer.used;
+}
+
+int64_t hiss_lap_select_work_bytes(int64_t n, int64_t k) {
+    return lay_out(&(selection){0}, n, k, NULL);
+}
+
+/* Integers in the order of the floats; both zeros alike. */
+static inline int32_t order_key(float x) {
+    int32_t bits;
+    x += 0.0f;
+    memcpy(&bits, &x, sizeof bits);
+    return bits ^ (bits >> 31 & INT32_MAX);
+}
+
+static void make_keys(selection *s, const float *restrict score) {
+    const float *restrict price = s->price;
+    int32_t *restrict key = s->key, *restrict top = s->top;
+    const int64_t whole = s->n / s->groups * s->groups;
+    for (int64_t g = 0; g < s->groups; g++) {
+        top[g] = INT32_MIN;
+    }
+    for (int64_t j = 0; j < whole; j += s->groups) {
+        for (int64_t g = 0; g < s->groups; g++) {
+            const int32_t x = order_key(score[j + g] - price[j + g]);
+            key[j + g] = x;
+            top[g] = x > top[g] ? x : top[g];
+        }
+    }
+    for (int64_t g = 0; whole < s->n && g < s->groups; g++) {
+        const int64_t j = whole + g;
+        const int32_t x = j < s->n ? order_key(score[j] - price[j]) : INT32_MIN;
+        key[j] = x;
+        top[g] = x > top[g] ? x : top[g];
+    }
+}
+
+static int64_t count_reaching(const int32_t *key, int64_t n, int32_t bar) {
+    int64_t count = 0;
+    for (int64_t i = 0; i < n; i += 4096) {
+        const int64_t end = n - i < 4096 ? n : i + 4096;
+        int32_t part = 0;
+        for (int64_t j = i; j < end; j++) {
+            part += key[j] >= bar;
+        }
+        count += part;
+    }
+    return count;
+}
+
+/* A bar that at least k and preferably no more than `enough` keys reach; the highest that k reach if enough is k. */
+static int32_t bar_for(const int32_t *key, int64_t n, int64_t k, int64_t enough) {
+    int64_t low = INT32_MIN, high = INT32_MAX;
+    while (low < high) {
+        const int64_t middle = low + (high - low + 1) / 2, count = count_reaching(key, n, (int32_t)middle);
+        if (count < k) {
+            high = middle - 1;
+        } else {
+            low = middle;
+            if (count <= enough) {
+                break;
+            }
+        }
+    }
+    return (int32_t)low;
+}
+
+_Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "hits are found in words by their lowest byte");
+
+/* Columns that reach the bar into candidate and value, ascending; returns how many. */
+static int64_t collect(selection *s, int32_t bar) {
+    const int64_t whole_words = (s->n + 7) / 8 * 8;
+    int64_t count = 0;
+    for (int64_t j = 0; j < whole_words; j++) {
+        s->hit[j] = s->key[j] >= bar;
+    }
+    for (int64_t j = 0; j < whole_words; j += 8) {
+        uint64_t any;
+        memcpy(&any, s->hit + j, sizeof any);
+        for (; any; any &= any - 1) {
+            const int64_t c = j + __builtin_ctzll(any) / 8;
+            s->candidate[count] = (int32_t)c;
+            s->value[count++] = s->key[c];
+        }
+    }
+    return count;
+}
+
+/* Cut the candidates to the k highest, the lower columns where the last are equal. */
+static void cut(selection *s, int64_t count) {
+    const int32_t bar = bar_for(s->value, count, s->k, s->k);
+    int64_t ties = s->k - (bar < INT32_MAX ? count_reaching(s->value, count, bar + 1) : 0), kept = 0;
+    for (int64_t c = 0; c < count; c++) {
+        const int32_t x = s->value[c];
+        if (x > bar || (x == bar && ties-- > 0)) {
+            s->candidate[kept] = s->candidate[c];
+            s->value[kept++] = x;
+        }
+    }
+    assert(kept == s->k);
+}
+
+static void write_in_order(const selection *s, const float *score, int32_t current, int32_t *column, float *chosen) {
+    const int32_t *restrict value = s->value;
+    int32_t have_current = current < 0;
+    for (int64_t i = 0; i < s->k; i++) {
+        const int32_t x = value[i];
+        int32_t rank = 0;
+        for (int64_t j = 0; j < i; j++) {
+            rank += value[j] >= x;
+        }
+        for (int64_t j = i + 1; j < s->k; j++) {
+            rank += value[j] > x;
+        }
+        column[rank] = s->candidate[i];
+        chosen[rank] = score[s->candidate[i]];
+        have_current |= s->candidate[i] == current;
+    }
+    if (!have_current) {
+        column[s->k - 1] = current;
+        chosen[s->k - 1] = score[current];
+    }
+}
+
+void hiss_lap_select(const hiss_lap_rows *rows, const double *price, const int32_t *current, int64_t k, int32_t *column,
+                     float *score, void *work) {
+    selection s = {0};
+    assert(!rows->column && k >= 1 && k <= rows->n);
+    lay_out(&s, rows->n, k, work);
+    for (int64_t j = 0; j < s.n; j++) {
+        s.price[j] = (float)price[j];
+    }
+    for (int64_t i = 0; i < rows->m; i++) {
+        const float *row = rows->score + i * rows->ld;
+        make_keys(&s, row);
+        cut(&s, collect(&s, bar_for(s.top, s.groups, k, k + k / 8)));
+        write_in_order(&s, row, current ? current[i] : -1, column + i * k, score + i * k);
+    }
+}

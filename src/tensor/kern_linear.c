@@ -1,0 +1,116 @@
+/* Linear layers for the few rows of a lane, where the weights w[F,D] are read once and BLAS would spend its time
+ * packing them. With the own product (kern_block.c):
+ *
+ *   forward: y' = w x', w as it lies; x is transposed before, y after
+ *
+ *   backward_data: dx = dy w, w copied piece by piece to panels that fit the cache
+ *
+ *   backward_weight: dw = dy' x, everything as it lies, in pieces whose rows are streams
+ *
+ * Pieces run along long rows of memory, so that the hardware prefetches them. Every sum is in order of its index.
+ *
+ * Cost per pass: 2 M D F flops and, from memory, the weights once (twice where they are written). */
+#include "tensor/kern_block.h"
+#include "tensor/kern_impl.h"
+#include "tensor/kern_vec.h"
+
+enum {
+    MOST_ROWS = 128,   /* above, BLAS does well */
+    SMALL = 16 * 1024, /* floats of w that stay in cache as they lie */
+    DEEP = 1024,       /* of D, per piece of forward: x' stays in cache */
+    PIECE_ROWS = 512,  /* of w, per piece of backward_data: half the second-level cache */
+    PIECE_WIDE = 256,
+    STREAMS = 56, /* rows of dw written side by side, and for how long */
+    STREAM = 1024
+};
+
+static bool own(int64_t M, int64_t D, int64_t F) {
+    return FUSES && M <= MOST_ROWS && D % 16 == 0 && F % 16 == 0;
+}
+
+static int64_t least(int64_t a, int64_t b) {
+    return a < b ? a : b;
+}
+
+static int64_t round_up(int64_t count, int64_t step) {
+    return (count + step - 1) / step * step;
+}
+
+static bool is_small(int64_t D, int64_t F) {
+    return D * F <= SMALL;
+}
+
+size_t hiss_fast_linear_scratch(int64_t M, int64_t D, int64_t F) {
+    if (!own(M, D, F)) {
+        return 0;
+    }
+    const int64_t forward = round_up(M, 16) * (D + F);
+    const int64_t data = is_small(D, F) ? 0 : least(PIECE_ROWS, F) * round_up(least(PIECE_WIDE, D), HISS_PANEL);
+    return (size_t)(forward > data ? forward : data);
+}
+
+void hiss_fast_linear_forward(int64_t M, int64_t D, int64_t F, const float *x, const float *w, const float *bias,
+                              float *y, float *scratch) {
+    if (!own(M, D, F)) {
+        hiss_blas_gemm(false, true, M, F, D, 1, x, D, w, D, 0, y, F);
+        if (bias) {
+            hiss_fast_add_bias(M, F, y, bias, y);
+        }
+        return;
+    }
+    const int64_t wide = round_up(M, 16); /* rows past M are zero */
+    float *turned = scratch, *result = turned + wide * D;
+    for (int64_t m = 0; m < wide; m += 4) {
+        transpose(m < M ? least(4, M - m) : 0, D, x + m * D, D, turned + m, wide);
+    }
+    for (int64_t d = 0; d < D; d += DEEP) {
+        hiss_block_multiply(F, wide, least(DEEP, D - d), (hiss_left){w + d, D, 1},
+                            (hiss_right){turned + d * wide, wide, HISS_PANEL}, result, wide, d > 0);
+    }
+    for (int64_t f = 0; f < F; f++) {
+        for (int64_t m = 0; m < M; m++) {
+            y[m * F + f] = result[f * wide + m] + (bias ? bias[f] : 0);
+        }
+    }
+}
+
+void hiss_fast_linear_backward_data(int64_t M, int64_t D, int64_t F, const float *dy, const float *w, float *dx,
+                                    bool accumulate, float *scratch) {
+    if (!own(M, D, F)) {
+        hiss_blas_gemm(false, false, M, D, F, 1, dy, F, w, D, accumulate ? 1 : 0, dx, D);
+        return;
+    }
+    if (is_small(D, F)) {
+        hiss_block_multiply(M, D, F, (hiss_left){dy, F, 1}, (hiss_right){w, D, HISS_PANEL}, dx, D, accumulate);
+        return;
+    }
+    for (int64_t d = 0; d < D; d += PIECE_WIDE) {
+        const int64_t columns = least(PIECE_WIDE, D - d);
+        for (int64_t f = 0; f < F; f += PIECE_ROWS) {
+            const int64_t rows = least(PIECE_ROWS, F - f);
+            for (int64_t k = 0; k < rows; k++) {
+                for (int64_t j = 0; j < columns; j += LANES) {
+                    store(scratch + (j / HISS_PANEL * rows + k) * HISS_PANEL + j % HISS_PANEL,
+                          load(w + (f + k) * D + d + j));
+                }
+            }
+            hiss_block_multiply(M, columns, rows, (hiss_left){dy + f, F, 1},
+                                (hiss_right){scratch, HISS_PANEL, rows * HISS_PANEL}, dx + d, D, accumulate || f > 0);
+        }
+    }
+}
+
+void hiss_fast_linear_backward_weight(int64_t M, int64_t D, int64_t F, const float *x, const float *dy, float *dw,
+                                      bool accumulate, float *scratch) {
+    (void)scratch;
+    if (!own(M, D, F)) {
+        hiss_blas_gemm(true, false, F, D, M, 1, dy, F, x, D, accumulate ? 1 : 0, dw, D);
+        return;
+    }
+    for (int64_t d = 0; d < D; d += STREAM) {
+        for (int64_t f = 0; f < F; f += STREAMS) {
+            hiss_block_multiply(least(STREAMS, F - f), least(STREAM, D - d), M, (hiss_left){dy + f, 1, F},
+                                (hiss_right){x + d, D, HISS_PANEL}, dw + f * D + d, D, accumulate);
+        }
+    }
+}

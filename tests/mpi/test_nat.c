@@ -1,0 +1,178 @@
+/* NAT's permutation step over ranks: the assignment equals, to the last integer, that of a serial rendering of the same
+ * steps which every rank computes for itself; hence it is the same for every number of ranks and every cut of the lanes
+ * among them. Failures are common to all ranks and leave the assignment alone. */
+#include "mpi_test.h"
+
+#include "../unit/stage.h"
+#include "objective/nat/nat.h"
+
+enum { LANES = 12, SAMPLES = 153, M = 4, D = 5 };
+
+static void features_of(int64_t step, int64_t lane, float *z) {
+    hiss_rng rng = hiss_rng_keyed(31, HISS_FOR_TESTS, step, lane);
+    hiss_rng_normals(&rng, M * D, z);
+    for (int64_t i = 0; i < M; i++) {
+        nat_unit(D, z + i * D);
+    }
+}
+
+/* ---- the serial rendering: one process, all lanes, blocks one after another ---- */
+
+typedef struct serial {
+    int64_t assign[SAMPLES];
+    float before[LANES], changed[LANES];
+} serial;
+
+static void serial_block(serial *r, const stage *s, int64_t epoch, int64_t step, const int64_t *lane, int64_t group) {
+    const nat *n = s->method;
+    const int64_t N = group * M;
+    int64_t number[LANES * M], sample[LANES * M];
+    int32_t column[LANES * M];
+    float *target = hiss_new(float, N *D), *score = hiss_new(float, N *N), z[M * D];
+    for (int64_t i = 0; i < N; i++) {
+        sample[i] = stage_sample_at(s, epoch, step, lane[i / M], i % M);
+        number[i] = r->assign[sample[i]];
+        column[i] = (int32_t)i;
+        nat_target(n, number[i], target + i * D);
+    }
+    for (int64_t j = 0; j < group; j++) {
+        features_of(epoch * s->world.steps_per_epoch + step, lane[j], z);
+        s->world.kernels->gemm(false, true, M, N, D, 1.0f, z, D, target, D, 0.0f, score + j * M * N, N);
+    }
+    void *work = hiss_alloc((size_t)n->solver->work_bytes(N));
+    n->solver->solve(&(hiss_lap){N, score, N}, column, NULL, NULL, work, NULL, NULL);
+    for (int64_t j = 0; j < group; j++) {
+        double before = 0.0;
+        int changed = 0;
+        for (int64_t i = j * M; i < (j + 1) * M; i++) {
+            before += (double)score[i * N + i];
+            changed += column[i] != i;
+            r->assign[sample[i]] = number[column[i]];
+        }
+        r->before[lane[j]] = (float)(before / M);
+        r->changed[lane[j]] = (float)changed / M;
+    }
+    hiss_free(work);
+    hiss_free(target);
+    hiss_free(score);
+}
+
+static void serial_step(serial *r, const stage *s, int64_t epoch, int64_t step, int64_t group) {
+    int64_t order[LANES];
+    const hiss_permutation p =
+        hiss_permutation_keyed(s->world.seed, HISS_FOR_BLOCKS, epoch * s->world.steps_per_epoch + step, 0, LANES);
+    for (int64_t l = 0; l < LANES; l++) {
+        order[l] = hiss_permutation_at(&p, l);
+    }
+    for (int64_t b = 0; b < LANES; b += group) {
+        serial_block(r, s, epoch, step, order + b, group);
+    }
+}
+
+/* ---- over ranks ---- */
+
+static hiss_world world_of(hiss_comm *comm) {
+    return (hiss_world){.seed = 4,
+                        .samples = SAMPLES,
+                        .stored_H = 2,
+                        .stored_W = 2,
+                        .C = 1,
+                        .lanes = LANES,
+                        .m = M,
+                        .comm = comm,
+                        .kernels = hiss_kernels_blas()};
+}
+
+static void check_equal(hiss_comm *comm, const stage *s, const serial *r) {
+    const nat *n = s->method;
+    for (int64_t i = 0; i < n->local_samples; i++) {
+        CHECK(n->assign[i] == r->assign[n->first_sample + i]);
+    }
+}
+
+static void run(hiss_comm *comm, const char *text, int64_t group, const int64_t *offsets) {
+    stage s;
+    hiss_error err = {0};
+    CHECK(stage_open(&s, "nat", text, world_of(comm), offsets, &err) == HISS_OK);
+    nat *n = s.method;
+    CHECK(n->block == group * M);
+    serial r;
+    const hiss_permutation first = hiss_permutation_keyed(s.world.seed, HISS_FOR_ASSIGNMENT, 0, 0, n->targets);
+    for (int64_t i = 0; i < SAMPLES; i++) {
+        r.assign[i] = hiss_permutation_at(&first, i);
+    }
+    check_equal(comm, &s, &r);
+    const int64_t lanes = s.world.end_lane - s.world.first_lane;
+    float **z = hiss_new(float *, lanes);
+    for (int64_t l = 0; l < lanes; l++) {
+        z[l] = hiss_new(float, M *D);
+    }
+    for (int64_t epoch = 0; epoch < 4; epoch++) {
+        for (int64_t step = 0; step < s.world.steps_per_epoch; step++) {
+            stage_batches(&s, epoch, step);
+            for (int64_t l = 0; l < lanes; l++) {
+                features_of(s.step, s.world.first_lane + l, z[l]);
+            }
+            if (step == 1) { /* a feature of the last lane is broken: an error for all, and nothing changes */
+                const float good = z[lanes - 1][0];
+                z[lanes - 1][0] = s.world.end_lane == LANES ? NAN : good;
+                hiss_error common = {0};
+                CHECK(stage_exchange(&s, 0, (const float *const *)z, &common) == HISS_EUSER && *common.text);
+                CHECK(hiss_comm_equal(comm, common.text, (int64_t)sizeof common.text));
+                check_equal(comm, &s, &r);
+                z[lanes - 1][0] = good;
+            }
+            hiss_alloc_seal(true);
+            CHECK(stage_exchange(&s, 0, (const float *const *)z, &err) == HISS_OK);
+            hiss_alloc_seal(false);
+            serial_step(&r, &s, epoch, step, group);
+            check_equal(comm, &s, &r);
+            for (int64_t l = 0; l < lanes; l++) {
+                CHECK(n->before[l] == r.before[s.world.first_lane + l]);
+                CHECK(n->changed[l] == r.changed[s.world.first_lane + l]);
+            }
+        }
+        CHECK(s.ops->verify(s.method, &err) == HISS_OK);
+    }
+    /* one target owned twice, by the last sample of the last rank: every rank learns of it */
+    const int64_t old = n->assign[n->local_samples - 1];
+    if (s.world.end_lane == LANES) {
+        n->assign[n->local_samples - 1] = r.assign[0];
+    }
+    CHECK(s.ops->verify(s.method, &err) == HISS_EINTERNAL && strstr(err.text, "two samples"));
+    n->assign[n->local_samples - 1] = old;
+    CHECK(s.ops->verify(s.method, &err) == HISS_OK);
+    for (int64_t l = 0; l < lanes; l++) {
+        hiss_free(z[l]);
+    }
+    hiss_free(z);
+    stage_close(&s);
+}
+
+int main(int argc, char **argv) {
+    hiss_comm *comm;
+    hiss_error err = {0};
+    if (hiss_comm_open(&argc, &argv, &comm, &err) != HISS_OK) {
+        return 1;
+    }
+    hiss_kernels_enter_thread();
+    static const struct {
+        const char *text;
+        int64_t group;
+    } cases[] = {{"nat: {dim: 5}\nassign: {block: lane}\n", 1},
+                 {"nat: {dim: 5}\nassign: {block: 12}\n", 3},
+                 {"nat: {dim: 5, targets: 1000000}\nassign: {block: 16}\n", 4},
+                 {"nat: {dim: 5}\nassign: {block: batch}\n", 12},
+                 {"nat: {dim: 5}\nassign: {block: 24, solver: greedy}\n", 6}};
+    uint64_t key = 1;
+    for (int k = 0; k < HISS_COUNT(cases); k++) {
+        int64_t offsets[LANES + 1];
+        run(comm, cases[k].text, cases[k].group, NULL); /* lanes spread evenly */
+        draw_offsets(&key, LANES, hiss_comm_size(comm), offsets);
+        run(comm, cases[k].text, cases[k].group, offsets);
+    }
+    stage s; /* an error of options is an error on every rank, before anything collective */
+    CHECK(stage_open(&s, "nat", "assign: {block: 20}\n", world_of(comm), NULL, &err) == HISS_EUSER);
+    stage_close(&s);
+    return finish_test(comm);
+}
