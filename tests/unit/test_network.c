@@ -48,7 +48,7 @@ static void check_order(const hiss_graph *g, const char *expected) {
     char found[1024] = "";
     for (int i = 0; i < hiss_graph_nodes(g); i++) {
         const hiss_node_info info = hiss_graph_node(g, i);
-        if (info.bytes > 0.0 || strcmp(info.op, "reshape") == 0) {
+        if (info.forward_bytes > 0.0 || strcmp(info.op, "reshape") == 0) {
             strcat(strcat(found, *found ? " " : ""), info.op);
         }
     }
