@@ -29,6 +29,7 @@ enum { BENCH_LEVELS = 4 }; /* first, second, third level cache, memory */
 typedef struct bench_machine {
     double multiply_add;            /* flop/s of one thread in registers: the median over ranks of each rank's best */
     double gemm;                    /* the same of the matrix product of BLAS */
+    bool bound_by_gemm;             /* which of the two bounds arithmetic */
     double capacity[BENCH_LEVELS];  /* bytes; of memory: infinite */
     double footprint[BENCH_LEVELS]; /* bytes touched when bandwidth was measured */
     double bandwidth[BENCH_LEVELS]; /* bytes/s of one thread, the better of copy and triad; median over ranks */

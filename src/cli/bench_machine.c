@@ -314,11 +314,12 @@ double bench_bandwidth(const bench_machine *m, double bytes) {
 }
 
 double bench_bound(const bench_machine *m, double flops, double bytes, const char **bound) {
-    const double compute = flops / m->gemm, move = bytes / bench_bandwidth(m, bytes);
+    const double compute = flops / (m->bound_by_gemm ? m->gemm : m->multiply_add),
+                 move = bytes / bench_bandwidth(m, bytes);
     int level = 0;
     while (bytes > m->capacity[level]) {
         level++;
     }
-    *bound = compute > move ? "sgemm" : level_names[level];
+    *bound = compute <= move ? level_names[level] : m->bound_by_gemm ? "sgemm" : "fma";
     return fmax(compute, move);
 }

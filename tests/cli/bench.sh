@@ -89,10 +89,11 @@ for part in load augment forward exchange supply backward reduce update idle ste
 done
 
 # The same with its lanes on two ranks.
-mpirun -n 2 "$HISS" bench step tiny.yaml --seconds 0.02 --synthetic --size 12x10x3 --json - >step2.json
+mpirun -n 2 "$HISS" bench step tiny.yaml --seconds 0.02 --bound fma --synthetic --size 12x10x3 --json - >step2.json
 check_json step2.json
 check_shares step2.json 18
 has step2.json '"ranks": 2'
+has step2.json '"bound": "fma"'
 has step2.json '"shape": "8x12x10x8"'
 
 "$HISS" bench kernels tiny.yaml --seconds 0.02 --json kernels.json >kernels.txt
