@@ -56,6 +56,9 @@ hiss_status hiss_config_finish(hiss_config *config, hiss_error *err);
 /* The resolved config: every known key with its value, as YAML that reads back to the same values. Owned by config. */
 const char *hiss_config_resolved(hiss_config *config);
 
+/* Insertions, deletions and substitutions that turn a into b: how near a misspelt word is to a known one. */
+int hiss_edit_distance(const char *a, const char *b);
+
 /* Print rows as help, at most 100 columns wide: key, type with range or choices, default, help.
  *   section  in  NULL: the rows are command line options, printed as --key */
 void hiss_rows_help(FILE *stream, const char *section, const hiss_row *rows, int count);

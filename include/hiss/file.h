@@ -10,6 +10,9 @@
 #include "hiss/status.h"
 
 bool hiss_file_exists(const char *path);
+/* An error "WHAT PATH does not exist (looked in DIRECTORY); ADVICE" unless path exists; the directory is named for
+ * relative paths only. */
+hiss_status hiss_file_expect(const char *path, const char *what, const char *advice, hiss_error *err);
 hiss_status hiss_make_directories(const char *path, hiss_error *err); /* like mkdir -p */
 
 /* Write the temporary name of path ("DIR/.NAME.tmp-PID") into out[size]. */

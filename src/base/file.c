@@ -16,6 +16,16 @@ bool hiss_file_exists(const char *path) {
     return stat(path, &info) == 0;
 }
 
+hiss_status hiss_file_expect(const char *path, const char *what, const char *advice, hiss_error *err) {
+    char here[PATH_MAX] = "";
+    if (hiss_file_exists(path)) {
+        return HISS_OK;
+    }
+    const bool relative = path[0] != '/' && getcwd(here, sizeof here);
+    return hiss_fail(err, HISS_EUSER, "%s %.300s does not exist%s%.300s%s; %s", what, path,
+                     relative ? " (looked in " : "", here, relative ? ")" : "", advice);
+}
+
 static hiss_status make_one(const char *prefix, const char *path, hiss_error *err) {
     struct stat info;
     if (mkdir(prefix, 0777) == 0) {

@@ -16,7 +16,4 @@ void hiss_row_expected(const hiss_row *row, char *out, size_t size);
 /* Write the row's field as YAML. Not for HISS_NODE. */
 void hiss_row_write(FILE *stream, const hiss_row *row, const void *fields);
 
-/* The number of insertions, deletions and substitutions that turn a into b. */
-int hiss_edit_distance(const char *a, const char *b);
-
 #endif

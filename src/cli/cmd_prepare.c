@@ -40,7 +40,7 @@ static void help(void) {
 
 static hiss_status fashion_mnist(const options *o, hiss_error *err) {
     static const char *const parts[][2] = {{"train", "train"}, {"t10k", "test"}};
-    hiss_status s = hiss_make_directories(o->prepare.output, err);
+    hiss_status s = HISS_OK;
     for (int k = 0; k < HISS_COUNT(parts) && s == HISS_OK; k++) {
         char images[CLI_PATH], labels[CLI_PATH], output[CLI_PATH];
         snprintf(images, sizeof images, "%s/%s-images-idx3-ubyte.gz", o->source, parts[k][0]);
@@ -55,7 +55,8 @@ static hiss_status fashion_mnist(const options *o, hiss_error *err) {
         }
         hiss_prepare_options prepare = o->prepare;
         prepare.output = output;
-        s = hiss_prepare_idx(&prepare, images, labels, err);
+        s = hiss_make_directories(o->prepare.output, err);
+        s = s == HISS_OK ? hiss_prepare_idx(&prepare, images, labels, err) : s;
         if (s == HISS_OK) {
             hiss_info("wrote %s", output);
         }
@@ -64,23 +65,32 @@ static hiss_status fashion_mnist(const options *o, hiss_error *err) {
 }
 
 static hiss_status prepare(const options *o, const hiss_arguments *rest, hiss_error *err) {
-    const char *kind = rest->npositional ? rest->positional[0] : "";
-    if (!o->prepare.output) {
-        return hiss_fail(err, HISS_EUSER, "prepare needs --output");
+    static const char *const kinds[] = {"fashion-mnist", "idx", "folder"};
+    int kind = 0;
+    while (kind < HISS_COUNT(kinds) && !(rest->npositional && strcmp(rest->positional[0], kinds[kind]) == 0)) {
+        kind++;
     }
-    if (strcmp(kind, "fashion-mnist") == 0 && rest->npositional == 1) {
+    if (kind == HISS_COUNT(kinds)) {
+        return hiss_fail(err, HISS_EUSER,
+                         "prepare%s%.100s: expected fashion-mnist, idx or folder FOLDER; see hiss prepare --help",
+                         rest->npositional ? " " : "", rest->npositional ? rest->positional[0] : "");
+    }
+    if (rest->npositional != 1 + (kind == 2)) {
+        return kind == 2 ? hiss_fail(err, HISS_EUSER, "prepare folder needs a folder of pictures")
+                         : hiss_fail(err, HISS_EUSER, "prepare %s: unexpected argument '%.200s'", kinds[kind],
+                                     rest->positional[1]);
+    }
+    if (!o->prepare.output) {
+        return hiss_fail(err, HISS_EUSER, "prepare %s needs --output", kinds[kind]);
+    }
+    if (kind == 0) {
         return fashion_mnist(o, err);
     }
-    if (strcmp(kind, "idx") == 0 && rest->npositional == 1) {
-        return o->images ? hiss_prepare_idx(&o->prepare, o->images, o->labels, err)
-                         : hiss_fail(err, HISS_EUSER, "prepare idx needs --images");
+    if (kind == 2) {
+        return hiss_prepare_folder(&o->prepare, rest->positional[1], err);
     }
-    if (strcmp(kind, "folder") == 0) {
-        return rest->npositional == 2 ? hiss_prepare_folder(&o->prepare, rest->positional[1], err)
-                                      : hiss_fail(err, HISS_EUSER, "prepare folder needs one folder");
-    }
-    return hiss_fail(err, HISS_EUSER,
-                     "prepare '%s': expected fashion-mnist, idx or folder FOLDER; see hiss prepare --help", kind);
+    return o->images ? hiss_prepare_idx(&o->prepare, o->images, o->labels, err)
+                     : hiss_fail(err, HISS_EUSER, "prepare idx needs --images");
 }
 
 int cmd_prepare(int argc, char **argv) {

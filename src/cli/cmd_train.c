@@ -80,7 +80,9 @@ static hiss_status train(hiss_comm *comm, const options *o, const char *config, 
     hiss_experiment e = {0};
     hiss_eval_options eval = {0};
     const hiss_extra_section extra = {"eval", hiss_eval_rows, hiss_eval_nrows, &eval};
-    hiss_status s = hiss_comm_agree(comm, hiss_experiment_read(config, sets, nsets, &extra, 1, &e, err), err);
+    hiss_status s = hiss_file_expect(config, "the config", "give the path of a YAML file, or write one", err);
+    s = s == HISS_OK ? hiss_experiment_read(config, sets, nsets, &extra, 1, &e, err) : s;
+    s = hiss_comm_agree(comm, s, err);
     if (s == HISS_OK) {
         const bool bar = o->progress == PROGRESS_BAR || (o->progress == PROGRESS_AUTO && on_terminal());
         const hiss_train_request request = {

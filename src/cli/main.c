@@ -2,6 +2,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "cli/cli.h"
@@ -46,6 +47,9 @@ int cli_launcher_rank(void) {
 
 int cli_fail(const hiss_comm *comm, const hiss_error *err) {
     const int rank = comm ? hiss_comm_rank(comm) : cli_launcher_rank();
+    if (!comm && rank > 0) { /* launchers kill the other ranks when one ends: let rank 0 say why first */
+        nanosleep(&(struct timespec){.tv_nsec = 300000000}, NULL);
+    }
     if (rank == 0) {
         if (err->code == HISS_EREQUEUE) {
             hiss_info("%s", err->text);
@@ -72,10 +76,26 @@ static void choose_core(char **argv) {
     }
 }
 
+static int fail_unknown(const char *word) {
+    hiss_error err = {0};
+    int nearest = 0;
+    for (int i = 1; i < HISS_COUNT(commands); i++) {
+        if (hiss_edit_distance(word, commands[i].name) < hiss_edit_distance(word, commands[nearest].name)) {
+            nearest = i;
+        }
+    }
+    if (hiss_edit_distance(word, commands[nearest].name) <= 2) {
+        hiss_fail(&err, HISS_EUSER, "unknown command '%.100s'; did you mean '%s'?", word, commands[nearest].name);
+    } else {
+        hiss_fail(&err, HISS_EUSER, "unknown command '%.100s'; `hiss --help` lists the commands", word);
+    }
+    return cli_fail(NULL, &err);
+}
+
 int main(int argc, char **argv) {
     choose_core(argv);
     const char *word = argc > 1 ? argv[1] : "--help";
-    if (strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0 || strcmp(word, "help") == 0) {
+    if (strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0 || (strcmp(word, "help") == 0 && argc == 2)) {
         usage(argc > 1 ? stdout : stderr);
         return argc > 1 ? 0 : 2;
     }
@@ -83,12 +103,18 @@ int main(int argc, char **argv) {
         printf("hiss %s (%s)\n", HISS_VERSION, HISS_COMMIT);
         return 0;
     }
+    static char help[] = "--help";
+    if (strcmp(word, "help") == 0) { /* hiss help COMMAND */
+        word = argv[2];
+        argv[2] = help;
+    }
+    if (argc == 3 && strcmp(argv[2], "-h") == 0) {
+        argv[2] = help;
+    }
     for (int i = 0; i < HISS_COUNT(commands); i++) {
         if (strcmp(word, commands[i].name) == 0) {
             return commands[i].run(argc - 2, argv + 2);
         }
     }
-    hiss_error err = {0};
-    hiss_fail(&err, HISS_EUSER, "unknown command '%s'; `hiss --help` lists the commands", word);
-    return cli_fail(NULL, &err);
+    return fail_unknown(word);
 }

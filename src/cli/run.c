@@ -57,17 +57,16 @@ static void add_line(lines *l, const char *text, int64_t steps_per_epoch) {
 /* Steps per epoch, from the summary of the run. */
 static int64_t steps_per_epoch(const char *run) {
     char path[CLI_PATH], line[256];
-    int64_t steps = 0, epochs = 0;
+    int64_t steps = 1;
     snprintf(path, sizeof path, "%s/summary.yaml", run);
     FILE *in = fopen(path, "r");
     while (in && fgets(line, sizeof line, in)) {
-        steps = strncmp(line, "steps: ", 7) == 0 ? strtoll(line + 7, NULL, 10) : steps;
-        epochs = strncmp(line, "epochs: ", 8) == 0 ? strtoll(line + 8, NULL, 10) : epochs;
+        steps = strncmp(line, "steps_per_epoch: ", 17) == 0 ? strtoll(line + 17, NULL, 10) : steps;
     }
     if (in) {
         fclose(in);
     }
-    return epochs > 0 ? steps / epochs : 1;
+    return steps;
 }
 
 hiss_status cli_draw_curves(const char *run, hiss_error *err) {

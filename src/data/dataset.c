@@ -16,6 +16,7 @@
 #include <string.h>
 
 #include "hiss/alloc.h"
+#include "hiss/file.h"
 #include "hiss/hash.h"
 #include "hiss/log.h"
 
@@ -211,7 +212,9 @@ hiss_status hiss_dataset_open(const hiss_data_options *options, uint64_t seed, h
                          "data.file is not set; give the HDF5 file with the samples, as in `data: {file: train.h5}`");
     }
     hiss_h5 *file;
-    hiss_status status = hiss_h5_open(options->file, &file, err);
+    hiss_status status = hiss_file_expect(options->file, "the data file",
+                                          "give the path of an HDF5 file (data.file); `hiss prepare` writes one", err);
+    status = status ? status : hiss_h5_open(options->file, &file, err);
     if (status) {
         return status;
     }

@@ -65,6 +65,19 @@ static const char *reason(char out[REASON_SIZE]) {
     return *out ? out : "HDF5 gives no reason";
 }
 
+/* What the system said, without the rest of HDF5's reason. */
+static const char *system_reason(char out[REASON_SIZE]) {
+    static const char mark[] = "error message = '";
+    const char *whole = reason(out);
+    char *text = strstr(out, mark);
+    if (!text) {
+        return whole;
+    }
+    text += strlen(mark);
+    text[strcspn(text, "'")] = 0;
+    return text;
+}
+
 /* ---- types ---- */
 
 static const struct {
@@ -167,7 +180,7 @@ hiss_status hiss_h5_create(const char *path, hiss_h5 **out, hiss_error *err) {
         return leave(hiss_fail(err, HISS_ESYSTEM,
                                "%s: cannot be created: %s; check that the folder exists and allows "
                                "writing",
-                               path, reason(why)));
+                               path, system_reason(why)));
     }
     leave(HISS_OK);
     *out = hiss_new(hiss_h5, 1);

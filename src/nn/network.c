@@ -1,6 +1,7 @@
 /* Networks from YAML: a list of layers, each a word (`relu`) or a map whose first key is the layer and its value the
  * main argument (`{conv: 32, kernel: 3}`). Presets are such lists as text, so there is one way to build a network. */
 #include <assert.h>
+#include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -155,8 +156,18 @@ static const layer *layer_of(const char *word) {
     return NULL;
 }
 
-static hiss_status wrong(hiss_error *err, const hiss_yaml *at, const char *text, const char *what) {
-    return hiss_fail(err, HISS_EUSER, "%s:%d:%d: %s%s", at->file, at->line, at->column, text, what);
+/* An error at a place of the file; what --set put there has no line. */
+static hiss_status __attribute__((format(printf, 3, 4)))
+wrong(hiss_error *err, const hiss_yaml *at, const char *format, ...) {
+    char text[sizeof err->text], position[32] = "";
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(text, sizeof text, format, arguments);
+    va_end(arguments);
+    if (at->line > 0) {
+        snprintf(position, sizeof position, ":%d:%d", at->line, at->column);
+    }
+    return hiss_fail(err, HISS_EUSER, "%s%s: %s", at->file, position, text);
 }
 
 static hiss_status read_number(const hiss_yaml *value, const argument *a, double *out, hiss_error *err) {
@@ -168,12 +179,12 @@ static hiss_status read_number(const hiss_yaml *value, const argument *a, double
     } else {
         *out = value->kind == HISS_YAML_SCALAR ? strtod(value->text, &end) : 0.0;
         if (!end || end == value->text || *end) {
-            return wrong(err, value, "expected a number for ", a->key);
+            return wrong(err, value, "expected a number for %s", a->key);
         }
     }
     if (!(*out >= a->min && *out <= a->max) || (a->whole && *out != (double)(int64_t)*out)) {
-        return hiss_fail(err, HISS_EUSER, "%s:%d:%d: %s must be %s in %g..%g, found %g", value->file, value->line,
-                         value->column, a->key, a->whole ? "an integer" : "a number", a->min, a->max, *out);
+        return wrong(err, value, "%s must be %s in %g..%g, found %g", a->key, a->whole ? "an integer" : "a number",
+                     a->min, a->max, *out);
     }
     return HISS_OK;
 }
@@ -188,15 +199,14 @@ static hiss_status read_arguments(const hiss_yaml *at, const layer *l, layer_cal
         }
         if (e != at->first && l->named && strcmp(e->key, "name") == 0) {
             if (e->kind != HISS_YAML_SCALAR || !*e->text || strchr(e->text, '/')) {
-                return wrong(err, e, "a layer's name must be a word without '/'", "");
+                return wrong(err, e, "a layer's name must be a word without '/'");
             }
             call->name = e->text;
             continue;
         }
         if (k >= ARGUMENTS || !l->arguments[k].key) {
-            return hiss_fail(err, HISS_EUSER, "%s:%d:%d: layer %s has no argument '%s'; it takes: %s%s", e->file,
-                             e->line, e->column, l->word, e->key, *l->help ? l->help : "none",
-                             l->named ? ", name" : "");
+            return wrong(err, e, "layer %s has no argument '%s'; it takes: %s%s", l->word, e->key,
+                         *l->help ? l->help : "none", l->named ? ", name" : "");
         }
         hiss_status s = read_number(e, &l->arguments[k], &call->a[k], err);
         if (s != HISS_OK) {
@@ -208,8 +218,7 @@ static hiss_status read_arguments(const hiss_yaml *at, const layer *l, layer_cal
         if (!given[k]) {
             call->a[k] = l->arguments[k].standard;
             if (call->a[k] < l->arguments[k].min) {
-                return hiss_fail(err, HISS_EUSER, "%s:%d:%d: layer %s needs %s", at->file, at->line, at->column,
-                                 l->word, l->arguments[k].key);
+                return wrong(err, at, "layer %s needs %s", l->word, l->arguments[k].key);
             }
         }
     }
@@ -229,8 +238,7 @@ static hiss_status build_layer(const hiss_yaml *at, int index, hiss_arena *names
                                                                 : "";
     const layer *l = layer_of(word);
     if (!l) {
-        return hiss_fail(err, HISS_EUSER, "%s:%d:%d: unknown layer '%s'; `hiss train --help` lists the layers",
-                         at->file, at->line, at->column, word);
+        return wrong(err, at, "unknown layer '%s'; `hiss train --help` lists the layers", word);
     }
     layer_call call = {.b = b, .x = *x};
     hiss_status s = read_arguments(at, l, &call, err);
@@ -248,10 +256,10 @@ static hiss_status build_layer(const hiss_yaml *at, int index, hiss_arena *names
             call.name = hiss_arena_format(names, "%s%d", l->word, index + 1);
         }
         if (*ntaps == HISS_MAX_TAPS) {
-            return wrong(err, at, "too many named layers", "");
+            return wrong(err, at, "too many named layers");
         }
         if (strlen(call.name) >= sizeof taps->name) {
-            return wrong(err, at, "a layer's name has at most 47 characters", "");
+            return wrong(err, at, "a layer's name has at most 47 characters");
         }
         taps[*ntaps].value = -1;
         strcpy(taps[(*ntaps)++].name, call.name);
@@ -261,7 +269,7 @@ static hiss_status build_layer(const hiss_yaml *at, int index, hiss_arena *names
     blk->end = l->build == build_flatten ? blk->end : *x;
     hiss_error graph_error = {0};
     if (hiss_graph_status(b->graph, &graph_error) != HISS_OK) {
-        return wrong(err, at, graph_error.text, "");
+        return wrong(err, at, "%s", graph_error.text);
     }
     return HISS_OK;
 }
@@ -288,7 +296,7 @@ hiss_status hiss_network_build(const hiss_network *network, hiss_builder *b, his
                              network->preset);
         list = preset;
     } else if (list->kind != HISS_YAML_LIST) {
-        s = wrong(err, list, "network.layers must be a list of layers", "");
+        s = wrong(err, list, "network.layers must be a list of layers");
     }
     block blk = {.name = "input"};
     int index = 0;

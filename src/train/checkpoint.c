@@ -3,7 +3,8 @@
  *   /model/SLOT            float32   parameters and BatchNorm statistics
  *   /optimizer/SLOT/STATE  float32   optimiser state of parameters, in their shape
  *   /samples/STATE         int64 [n] per-sample integers of the method (NAT: assignment), in sample order
- *   attributes of /: hiss_format, step, epoch, updates of each group, config (resolved), sha256 over all of the above
+ *   attributes of /: hiss_format, sha256 (of the data sets above), config (resolved), data (identity of the training
+ *                    file), step, samples, updates_G (of optimiser group G)
  *
  * The file is written by rank 0 under a temporary name and published when complete, so a checkpoint that has its name
  * is whole; the checksum guards against what happens to it later. */
@@ -166,6 +167,7 @@ static hiss_status write_attributes(trainer *t, hiss_h5 *file, hiss_error *err) 
     s = s == HISS_OK ? hiss_h5_set_text(file, "/", "hiss_format", format_name, err) : s;
     s = s == HISS_OK ? hiss_h5_set_text(file, "/", "sha256", hash, err) : s;
     s = s == HISS_OK ? hiss_h5_set_text(file, "/", "config", hiss_config_resolved(t->experiment->config), err) : s;
+    s = s == HISS_OK ? hiss_h5_set_text(file, "/", "data", hiss_dataset_identity(t->set), err) : s;
     s = s == HISS_OK ? hiss_h5_set_i64(file, "/", "step", t->step, err) : s;
     s = s == HISS_OK ? hiss_h5_set_i64(file, "/", "samples", t->world.samples, err) : s;
     for (int g = 0; g < t->experiment->groups && s == HISS_OK; g++) {
@@ -353,21 +355,21 @@ static hiss_status read_samples(trainer *t, hiss_h5 *file, const char *path, his
     return s;
 }
 
-/* The config lines that decide the bits: all but those that say how and how long to run. */
+/* The config lines that decide the bits: all but those that say how and how long to run. What the data is, the file's
+ * identity says. */
 static bool decides(const char *section, const char *line) {
-    static const char *const free_sections[] = {"dist", "eval"};
-    static const char *const free_keys[] = {"  file:",      "  mode:",
-                                            "  memory:",    "  verify:",
-                                            "  log_every:", "  checkpoint_every:",
-                                            "  keep:",      "  activation_memory:",
-                                            "  steps:"};
-    for (int k = 0; k < HISS_COUNT(free_sections); k++) {
-        if (strcmp(section, free_sections[k]) == 0) {
-            return false;
-        }
-    }
-    for (int k = 0; k < HISS_COUNT(free_keys); k++) {
-        if (strncmp(line, free_keys[k], strlen(free_keys[k])) == 0) {
+    static const struct {
+        const char *section, *line; /* line NULL: all of the section */
+    } free_lines[] = {{"data", "  file:"},       {"data", "  mode:"},
+                      {"data", "  memory:"},     {"data", "  verify:"},
+                      {"train", "  log_every:"}, {"train", "  checkpoint_every:"},
+                      {"train", "  keep:"},      {"train", "  activation_memory:"},
+                      {"train", "  steps:"},     {"dist", "  threads:"},
+                      {"dist", "  bucket:"},     {"dist", "  overlap:"},
+                      {"dist", "dist:"},         {"eval", NULL}};
+    for (int k = 0; k < HISS_COUNT(free_lines); k++) {
+        const char *start = free_lines[k].line;
+        if (strcmp(section, free_lines[k].section) == 0 && (!start || strncmp(line, start, strlen(start)) == 0)) {
             return false;
         }
     }
@@ -398,20 +400,29 @@ static hiss_status compare_configs(const char *path, const char *then, const cha
         more_then = next_line(&then, section_then, sizeof section_then, a, sizeof a);
         more_now = next_line(&now, section_now, sizeof section_now, b, sizeof b);
         if (more_then != more_now || strcmp(a, b) != 0) {
-            return hiss_fail(
-                err, HISS_EUSER,
-                "%s was made by another config: section %s had '%s', now '%s'; resume with the same config, "
-                "or start a new run directory",
-                path, *section_then ? section_then : "top", a + strspn(a, " "), b + strspn(b, " "));
+            const char *section = *section_now ? section_now : section_then;
+            const bool inside = a[0] == ' ' || b[0] == ' ';
+            return hiss_fail(err, HISS_EUSER,
+                             "%s was made by another config: %s%s%sit had '%s', now '%s'; resume with the same "
+                             "config, or start a new run directory",
+                             path, inside ? "in section " : "", inside ? section : "", inside ? ", " : "",
+                             a + strspn(a, " "), b + strspn(b, " "));
         }
     } while (more_then);
     return HISS_OK;
 }
 
 static hiss_status read_counters(trainer *t, hiss_h5 *file, const char *path, hiss_error *err) {
-    char *config = NULL;
+    char *config = NULL, *data = NULL;
     hiss_status s = hiss_h5_get_text(file, "/", "config", &config, err);
     s = s == HISS_OK ? compare_configs(path, config, hiss_config_resolved(t->experiment->config), err) : s;
+    s = s == HISS_OK ? hiss_h5_get_text(file, "/", "data", &data, err) : s;
+    if (s == HISS_OK && strcmp(data, hiss_dataset_identity(t->set)) != 0) {
+        s = hiss_fail(err, HISS_EUSER,
+                      "%s was made from other data: data.file was %s, now %s (%s); resume with the same data, or start "
+                      "a new run directory",
+                      path, data, hiss_dataset_identity(t->set), t->experiment->data.file);
+    }
     s = s == HISS_OK ? hiss_h5_get_i64(file, "/", "step", &t->step, err) : s;
     for (int g = 0; g < t->experiment->groups && s == HISS_OK; g++) {
         char name[NAME_TEXT];
@@ -419,6 +430,7 @@ static hiss_status read_counters(trainer *t, hiss_h5 *file, const char *path, hi
         s = hiss_h5_get_i64(file, "/", name, &t->updates[g], err);
     }
     hiss_free(config);
+    hiss_free(data);
     return s;
 }
 

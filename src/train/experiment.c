@@ -1,6 +1,7 @@
 /* The config file as a whole: which sections there are, and who owns them. */
 #include <string.h>
 
+#include "hiss/log.h"
 #include "hiss/train.h"
 
 typedef hiss_experiment ex;
@@ -14,7 +15,8 @@ static const hiss_row top_rows[] = {
 #define TRAIN(field) offsetof(hiss_train_options, field)
 static const hiss_row train_rows[] = {
     {"epochs", HISS_INT, TRAIN(epochs), "10", 1, 1e9, NULL, "passes over the data"},
-    {"steps", HISS_INT, TRAIN(steps), "0", 0, 1e15, NULL, "stop after so many steps; 0: after the epochs"},
+    {"steps", HISS_INT, TRAIN(steps), "0", 0, 1e15, NULL,
+     "end after so many steps, a schedule still counts all epochs; 0: after the epochs"},
     {"lanes", HISS_INT, TRAIN(lanes), "2", 1, 65536, NULL, "L: logical workers; the batch is lanes * lane_samples"},
     {"lane_samples", HISS_INT, TRAIN(lane_samples), "32", 1, 65536, NULL, "m: samples of a lane per step"},
     {"statistics_momentum", HISS_FLOAT, TRAIN(statistics_momentum), "0.1", 1e-6, 1, NULL,
@@ -86,6 +88,33 @@ static hiss_status read_objective(hiss_experiment *e, hiss_error *err) {
     return s;
 }
 
+static bool has_section(const hiss_objective_ops *ops, const char *name) {
+    for (const hiss_section *c = ops->sections; c < ops->sections + HISS_MAX_SECTIONS && c->name; c++) {
+        if (strcmp(c->name, name) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Sections of other methods may stay in the file when the objective is changed: they are checked, and not used. */
+static hiss_status read_other_objectives(hiss_experiment *e, hiss_error *err) {
+    hiss_status s = HISS_OK;
+    for (const hiss_objective_ops *const *o = hiss_objectives(); *o && s == HISS_OK; o++) {
+        void *unused = hiss_alloc((*o)->options_bytes);
+        for (const hiss_section *c = (*o)->sections; c < (*o)->sections + HISS_MAX_SECTIONS && c->name && s == HISS_OK;
+             c++) {
+            if (!has_section(e->objective, c->name) && hiss_config_has(e->config, c->name)) {
+                hiss_info("section %s is for objective %s; %s does not use it", c->name, (*o)->name,
+                          e->objective->name);
+                s = hiss_config_section(e->config, c->name, c->rows, *c->nrows, (char *)unused + c->offset, err);
+            }
+        }
+        hiss_free(unused);
+    }
+    return s;
+}
+
 static hiss_status read_sections(hiss_experiment *e, const hiss_extra_section *extra, int nextra, hiss_error *err) {
     const hiss_extra_section sections[] = {{"", top_rows, HISS_COUNT(top_rows), e},
                                            {"data", hiss_data_rows, hiss_data_nrows, &e->data},
@@ -99,6 +128,7 @@ static hiss_status read_sections(hiss_experiment *e, const hiss_extra_section *e
                                 err);
     }
     s = s == HISS_OK ? read_objective(e, err) : s;
+    s = s == HISS_OK ? read_other_objectives(e, err) : s;
     for (int i = 0; i < nextra && s == HISS_OK; i++) {
         s = hiss_config_section(e->config, extra[i].name, extra[i].rows, extra[i].nrows, extra[i].fields, err);
     }

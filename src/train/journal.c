@@ -202,8 +202,9 @@ hiss_status journal_log(journal *j, hiss_error *err) {
     if (j->root) {
         const hiss_optim_options *optim = &t->experiment->optim[0];
         fprintf(j->metrics, "{\"step\": %" PRId64 ", \"epoch\": %" PRId64, t->step, t->epoch);
-        print_number(j->metrics, "lr",
-                     hiss_optim_rate(optim, t->step > 0 ? t->step - 1 : 0, t->world.steps_per_epoch, t->total_steps));
+        print_number(
+            j->metrics, "lr",
+            hiss_optim_rate(optim, t->step > 0 ? t->step - 1 : 0, t->world.steps_per_epoch, t->scheduled_steps));
         for (int k = 0; k < j->nnamed; k++) {
             print_number(j->metrics, j->named[k].name, j->named[k].value);
         }
@@ -243,8 +244,10 @@ hiss_status journal_summary(journal *j, double seconds, hiss_error *err) {
     size_t size = 0;
     FILE *out = open_memstream(&text, &size);
     hiss_model_hash(t->model, t->vector, hash);
-    fprintf(out, "result: VALID\nsteps: %" PRId64 "\nepochs: %" PRId64 "\nparameters: %" PRId64 "\n", t->step,
-            t->step / t->world.steps_per_epoch, hiss_model_parameters(t->model));
+    fprintf(out,
+            "result: VALID\nsteps: %" PRId64 "\nepochs: %" PRId64 "\nsteps_per_epoch: %" PRId64 "\nparameters: %" PRId64
+            "\n",
+            t->step, t->step / t->world.steps_per_epoch, t->world.steps_per_epoch, hiss_model_parameters(t->model));
     fprintf(out, "parameters_sha256: %s\n", hash);
     hiss_sample_state states[HISS_MAX_EXPORTS];
     const int n = ops->states ? ops->states(t->method, states, HISS_MAX_EXPORTS) : 0;

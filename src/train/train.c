@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "hiss/clock.h"
@@ -36,43 +37,85 @@ static void catch_signals(void) {
     sigaction(SIGTERM, &action, NULL);
 }
 
-/* ---- the run directory ---- */
+/* ---- the run directory ----
+ *
+ * Nothing of an earlier run is touched before the new one is known to be able to begin, and a run that cannot begin
+ * leaves nothing. */
 
-static hiss_status lock_run(const char *run, int *lock, hiss_error *err) {
+typedef struct run_directory {
+    const char *run;
+    int lock;  /* descriptor, -1: not locked by this process */
+    bool made; /* by us: empty but for the lock until the run begins */
+} run_directory;
+
+static hiss_status lock_run(run_directory *d, hiss_error *err) {
     char path[PATH_TEXT];
-    hiss_status s = hiss_make_directories(run, err);
+    struct stat now, held;
+    d->made = !hiss_file_exists(d->run);
+    hiss_status s = hiss_make_directories(d->run, err);
     if (s != HISS_OK) {
         return s;
     }
-    snprintf(path, sizeof path, "%s/.lock", run);
-    *lock = open(path, O_CREAT | O_RDWR | O_CLOEXEC, 0644);
-    if (*lock < 0) {
-        return hiss_fail(err, HISS_ESYSTEM, "%s: cannot be created: %s", path, strerror(errno));
+    snprintf(path, sizeof path, "%s/.lock", d->run);
+    d->lock = open(path, O_CREAT | O_RDWR | O_CLOEXEC, 0644);
+    if (d->lock < 0) {
+        return hiss_fail(err, HISS_ESYSTEM, "%s: cannot be created: %s; choose another --run directory", path,
+                         strerror(errno));
     }
-    if (flock(*lock, LOCK_EX | LOCK_NB) != 0) {
-        return hiss_fail(err, HISS_EUSER, "%s is in use by another hiss process; choose another --run, or wait", run);
+    const bool alone = flock(d->lock, LOCK_EX | LOCK_NB) == 0;
+    if (!alone || stat(path, &now) != 0 || fstat(d->lock, &held) != 0 || now.st_ino != held.st_ino) {
+        close(d->lock);
+        d->lock = -1;
+        return hiss_fail(err, HISS_EUSER, "%s is in use by another hiss process; choose another --run, or wait",
+                         d->run);
     }
     return HISS_OK;
 }
 
-hiss_status run_directory_open(const hiss_train_request *request, int *lock, hiss_error *err) {
+static bool run_has(const char *run, const char *name) {
+    char path[PATH_TEXT];
+    snprintf(path, sizeof path, "%s/%s", run, name);
+    return hiss_file_exists(path);
+}
+
+static hiss_status run_directory_open(run_directory *d, const hiss_train_request *request, hiss_error *err) {
     hiss_status s = HISS_OK;
-    *lock = -1;
     if (hiss_comm_rank(request->comm) == 0) {
-        char path[PATH_TEXT];
-        s = lock_run(request->run, lock, err);
-        snprintf(path, sizeof path, "%s/summary.yaml", request->run);
-        const bool finished = hiss_file_exists(path);
-        snprintf(path, sizeof path, "%s/metrics.jsonl", request->run);
-        if (s == HISS_OK && strcmp(request->resume, "never") == 0 && (finished || hiss_file_exists(path))) {
+        s = lock_run(d, err);
+        if (s == HISS_OK && strcmp(request->resume, "never") == 0 &&
+            (run_has(d->run, "summary.yaml") || run_has(d->run, "metrics.jsonl") || run_has(d->run, "ckpt"))) {
             s = hiss_fail(err, HISS_EUSER,
                           "%s already holds a run; use --resume auto to continue it, or another --run directory",
-                          request->run);
+                          d->run);
         }
-        snprintf(path, sizeof path, "%s/config.yaml", request->run);
-        s = s == HISS_OK ? hiss_file_write_text(path, hiss_config_resolved(request->experiment->config), err) : s;
     }
     return hiss_comm_agree(request->comm, s, err);
+}
+
+/* The run can begin: its config replaces an earlier one; a summary of fewer steps is no longer true. */
+static hiss_status run_directory_begin(run_directory *d, const hiss_train_request *request, hiss_error *err) {
+    hiss_status s = HISS_OK;
+    if (hiss_comm_rank(request->comm) == 0) {
+        char path[PATH_TEXT];
+        snprintf(path, sizeof path, "%s/summary.yaml", d->run);
+        unlink(path);
+        snprintf(path, sizeof path, "%s/config.yaml", d->run);
+        s = hiss_file_write_text(path, hiss_config_resolved(request->experiment->config), err);
+        d->made = d->made && s != HISS_OK;
+    }
+    return hiss_comm_agree(request->comm, s, err);
+}
+
+static void run_directory_close(run_directory *d) {
+    if (d->lock >= 0) {
+        if (d->made) {
+            char path[PATH_TEXT];
+            snprintf(path, sizeof path, "%s/.lock", d->run);
+            unlink(path);
+            rmdir(d->run);
+        }
+        close(d->lock);
+    }
 }
 
 /* ---- start or resume ---- */
@@ -88,6 +131,8 @@ static hiss_status resume(trainer *t, hiss_error *err) {
         s = hiss_comm_agree(t->comm, s, err);
     } else if (strcmp(t->request->resume, "never") != 0) {
         snprintf(path, sizeof path, "%s", t->request->resume);
+        s = hiss_file_expect(path, "the checkpoint", "--resume takes auto, never, or the path of a checkpoint", err);
+        s = hiss_comm_agree(t->comm, s, err);
     }
     if (s == HISS_OK && *path) {
         s = checkpoint_load(t, path, err);
@@ -97,6 +142,12 @@ static hiss_status resume(trainer *t, hiss_error *err) {
     }
     const hiss_objective_ops *ops = t->experiment->objective;
     return s == HISS_OK && ops->verify ? ops->verify(t->method, err) : s;
+}
+
+/* Whether an earlier process has done it all. Collective. */
+static bool finished(const trainer *t) {
+    const bool summary = hiss_comm_rank(t->comm) == 0 && run_has(t->request->run, "summary.yaml");
+    return hiss_comm_max_i64(t->comm, summary) && t->step >= t->total_steps;
 }
 
 static void introduce(const trainer *t) {
@@ -153,17 +204,21 @@ static hiss_status fetch(trainer *t, hiss_error *err) {
     return s;
 }
 
+/* What the user can do when numbers are no longer finite: `what` says which. */
+static hiss_status diverged(const trainer *t, const char *what, hiss_error *err) {
+    return hiss_fail(err, HISS_EUSER,
+                     "step %" PRId64 ", epoch %" PRId64
+                     ": %s; the learning rate may be too high (optim.lr = %g): lower "
+                     "it or add optim.warmup; the last checkpoint is kept",
+                     t->step, t->epoch, what, t->experiment->optim[0].lr);
+}
+
 static hiss_status check_loss(const trainer *t, hiss_error *err) {
     const int slot = hiss_model_find(t->model, "loss");
     const float loss = t->vector[hiss_model_at(t->model, slot)->offset];
-    if (!isfinite(loss)) {
-        return hiss_fail(err, HISS_EUSER,
-                         "the loss is %g at step %" PRId64 " (epoch %" PRId64
-                         "); the learning rate may be too high (optim.lr = %g): lower it or add optim.warmup; the last "
-                         "checkpoint is kept",
-                         (double)loss, t->step, t->epoch, t->experiment->optim[0].lr);
-    }
-    return HISS_OK;
+    char what[64];
+    snprintf(what, sizeof what, "the loss is %g", (double)loss);
+    return isfinite(loss) ? HISS_OK : diverged(t, what, err);
 }
 
 hiss_status trainer_step(trainer *t, hiss_error *err) {
@@ -175,6 +230,10 @@ hiss_status trainer_step(trainer *t, hiss_error *err) {
     t->stop = asked_to_stop();
     for (int p = 0; p < t->nphases && s == HISS_OK; p++) {
         s = phase_run(t, p, err);
+        if (s == HISS_EUSER) { /* an exchange got numbers it cannot use */
+            const hiss_error why = *err;
+            s = diverged(t, why.text, err);
+        }
     }
     s = s == HISS_OK ? check_loss(t, err) : s;
     t->stop = t->vector[t->stop_offset] > 0.0f;
@@ -234,31 +293,39 @@ static hiss_status loop(trainer *t, journal *j, hiss_error *err) {
     return s;
 }
 
+static hiss_status run(trainer *t, double start, hiss_error *err) {
+    journal *j = NULL;
+    hiss_status s = journal_open(t, &j, err);
+    if (s == HISS_OK) {
+        introduce(t);
+        s = loop(t, j, err);
+        s = s == HISS_OK ? journal_log(j, err) : s;
+        s = s == HISS_OK ? journal_summary(j, hiss_seconds() - start, err) : s;
+    }
+    journal_close(j);
+    return s;
+}
+
 hiss_status hiss_train(const hiss_train_request *request, hiss_error *err) {
     trainer t = {0};
-    journal *j = NULL;
-    int lock = -1;
+    run_directory directory = {.run = request->run, .lock = -1};
     catch_signals();
     hiss_kernels_enter_thread();
     hiss_status s = same_kernels(request->comm, err);
-    s = s == HISS_OK ? run_directory_open(request, &lock, err) : s;
+    s = s == HISS_OK ? run_directory_open(&directory, request, err) : s;
     const double start = hiss_seconds();
     if (s == HISS_OK) {
         s = trainer_create(request, &t, err);
         t.asked_to_stop = asked_to_stop;
         s = s == HISS_OK ? resume(&t, err) : s;
-        s = s == HISS_OK ? journal_open(&t, &j, err) : s;
-        if (s == HISS_OK) {
-            introduce(&t);
-            s = loop(&t, j, err);
-            s = s == HISS_OK ? journal_log(j, err) : s;
-            s = s == HISS_OK ? journal_summary(j, hiss_seconds() - start, err) : s;
+        if (s == HISS_OK && finished(&t)) {
+            hiss_info("%s is finished: nothing is left to do", request->run);
+        } else if (s == HISS_OK) {
+            s = run_directory_begin(&directory, request, err);
+            s = s == HISS_OK ? run(&t, start, err) : s;
         }
-        journal_close(j);
         trainer_destroy(&t);
     }
-    if (lock >= 0) {
-        close(lock);
-    }
+    run_directory_close(&directory);
     return s;
 }

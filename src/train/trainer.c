@@ -111,7 +111,7 @@ static void update_slot(trainer *t, int s, int64_t begin, int64_t end, const flo
         for (int k = 0; k < t->states; k++) {
             state[k] = t->state[k] + at;
         }
-        hiss_optim_update(optim, hiss_optim_rate(optim, t->step, t->world.steps_per_epoch, t->total_steps),
+        hiss_optim_update(optim, hiss_optim_rate(optim, t->step, t->world.steps_per_epoch, t->scheduled_steps),
                           t->updates[slot->group], slot->decay, end - begin, sum, mean, t->vector + begin, state);
         break;
     }
@@ -235,7 +235,7 @@ hiss_status trainer_create(const hiss_train_request *request, trainer *t, hiss_e
         t->batches = hiss_new(hiss_batch, lanes);
         t->thread_times = hiss_new(thread_times, threads);
         s = hiss_comm_agree(t->comm, pool_create((int)threads, &t->pool, err), err);
-        t->total_steps = t->experiment->train.epochs * t->world.steps_per_epoch;
+        t->scheduled_steps = t->total_steps = t->experiment->train.epochs * t->world.steps_per_epoch;
         if (t->experiment->train.steps > 0 && t->experiment->train.steps < t->total_steps) {
             t->total_steps = t->experiment->train.steps;
         }

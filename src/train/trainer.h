@@ -68,6 +68,7 @@ typedef struct trainer {
     float *state[HISS_OPTIM_MAX_STATES]; /* [owned_floats] */
     int64_t updates[HISS_MAX_GROUPS];
     int64_t step, epoch, total_steps;
+    int64_t scheduled_steps;     /* those of all epochs: train.steps ends a run early, on the same schedule */
     int64_t stop_offset;         /* of the metric that carries the wish to stop */
     bool (*asked_to_stop)(void); /* whether this process got a signal */
     bool stop;                   /* this rank was asked to stop; after a step: any rank was */
@@ -106,9 +107,6 @@ hiss_status checkpoint_save(trainer *t, hiss_error *err);
 hiss_status checkpoint_load(trainer *t, const char *path, hiss_error *err);
 /* SHA-256 of a per-sample state over all samples, on rank 0. Collective. */
 void checkpoint_state_hash(trainer *t, const hiss_sample_state *state, char text[HISS_HASH_TEXT]);
-
-/* Lock the run directory, write RUN/config.yaml, or explain why not. Collective. *lock: file descriptor on rank 0. */
-hiss_status run_directory_open(const hiss_train_request *request, int *lock, hiss_error *err);
 
 /* metrics.jsonl and the display of progress; rank 0 writes. */
 typedef struct journal journal;

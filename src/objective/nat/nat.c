@@ -225,7 +225,7 @@ static hiss_status create(const hiss_world *world, const void *options, void **s
                                     &n->coordinator, err);
     }
     if (s == HISS_OK && n->options->async && n->options->scope == NAT_BATCH) {
-        n->thread = nat_thread_create(n);
+        s = nat_thread_create(n, &n->thread, err);
     }
     if (s == HISS_OK) {
         n->chance = chance_level(n);

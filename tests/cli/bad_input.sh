@@ -1,0 +1,82 @@
+# Bad input, on one rank and on two: exit 2, one line of error in total that names the thing, and nothing left behind.
+. "$HISS_ROOT/tests/cli/common"
+small_run
+
+"$odd_h5" negative.h5 /images=u8:600x12x12 /labels=i32:600:-1
+"$odd_h5" few_labels.h5 /images=u8:600x12x12 /labels=i64:599
+"$odd_h5" float_labels.h5 /images=u8:600x12x12 /labels=f32:600
+"$odd_h5" one_class.h5 /images=u8:600x12x12 /labels=u8:600:0
+"$odd_h5" unlabelled.h5 /images=u8:600x12x12
+"$odd_h5" float.h5 /images=f32:600x12x12
+"$odd_h5" flat.h5 /images=u8:600x144
+"$odd_h5" deep.h5 /images=u8:6x2x12x12x1
+"$odd_h5" empty.h5 /images=u8:0x12x12
+"$odd_h5" few.h5 /images=u8:47x12x12
+head -c 60000 data.h5 >truncated.h5
+head -c 100 data.h5 >stub.h5
+echo 'no data' >text.h5
+cp data.h5 damaged.h5
+printf '\1' | dd of=damaged.h5 bs=1 seek=50000 conv=notrunc 2>/dev/null
+sed 's/^optim: {lr: 0.1,/optim: {lr: fast,/' config.yaml >bad_value.yaml
+sed 's/^  layers:/  layer:/' config.yaml >bad_key.yaml
+sed 's/max_pool: 2/max_pol: 2/' config.yaml >bad_layer.yaml
+sed 's/^nat: {dim: 8}/nat: {dim: 8/' config.yaml >bad_yaml.yaml
+mkdir folder
+
+# bad TEXT ARGUMENT...: arguments to train after the config; $config is the config.
+config=config.yaml
+bad() {
+    local text=$1 ranks
+    shift
+    for ranks in 1 2; do
+        refused $ranks "$text" "$HISS" train $config --run run "$@"
+        [ ! -e run ] || fail "left behind: $(find run)" log
+    done
+}
+
+# The data.
+bad "the data file missing.h5 does not exist (looked in $PWD)" --set data.file=missing.h5
+bad 'data.h5: has no data set /pictures; it has: /images, /labels' --set data.images=/pictures
+bad 'data.h5: has no data set /classes; it has: /images, /labels' --set data.labels=/classes
+bad 'folder: is a folder' --set data.file=folder
+bad 'data set /images is float32' --set data.file=float.h5
+bad 'uint8 with 2 dimensions; expected uint8 [n,H,W,C] or [n,H,W]' --set data.file=flat.h5
+bad 'uint8 with 5 dimensions' --set data.file=deep.h5
+bad 'data set /images is empty' --set data.file=empty.h5
+bad 'row 0 of data set /labels is -1; expected labels from 0' --set data.file=negative.h5 --set objective=supervised
+bad '599 rows; expected integers [600]' --set data.file=few_labels.h5
+bad 'data set /labels is float32' --set data.file=float_labels.h5
+bad 'needs labels, but unlabelled.h5 has no data set /labels' --set data.file=unlabelled.h5 --set objective=supervised
+bad 'needs labels of at least 2 classes' --set data.file=one_class.h5 --set objective=supervised
+bad 'truncated.h5: incomplete HDF5 file' --set data.file=truncated.h5
+bad 'stub.h5: ' --set data.file=stub.h5
+bad 'text.h5: not an HDF5 file' --set data.file=text.h5
+bad 'damaged.h5: the pixels and labels have SHA-256' --set data.file=damaged.h5
+bad 'few.h5 has 47 samples: 12 lanes get shards of 3, fewer than train.lane_samples = 4' --set data.file=few.h5
+
+# The config.
+config=bad_value.yaml bad "bad_value.yaml:17:13: optim.lr must be a number in 0..1000000, found 'fast'"
+config=bad_key.yaml bad "bad_key.yaml:5:3: unknown key 'network.layer'; did you mean 'network.layers'?"
+config=bad_layer.yaml bad "bad_layer.yaml:7:7: unknown layer 'max_pol'"
+config=bad_yaml.yaml bad 'bad_yaml.yaml:16:'
+bad "--set train.epochs: train.epochs must be an integer in 1..1000000000, found 'many'" --set train.epochs=many
+bad 'assign.block is 7 samples' --set assign.block=7
+bad 'choose one of 4, 8, 12, 16, 24, 48' --set assign.block=20
+bad "expected lapjv" --set assign.solver=lapvj
+bad "objective is 'natt'; expected one of nat, supervised, autoencoder" --set objective=natt
+bad 'nat.targets is 599, fewer than the 600 samples' --set nat.targets=599
+bad 'needs rows [N,D] as input: add flatten' --set 'network.layers=[{linear: 4}, {conv: 2, kernel: 3}]'
+refused 13 '13 ranks for 12 lanes' "$HISS" train config.yaml --run run
+[ ! -e run ] || fail 'too many ranks leave a run'
+
+# Numbers that run away: after an epoch the earlier checkpoint stays, and there is no summary.
+for objective in nat supervised autoencoder; do
+    for ranks in 1 2; do
+        refused $ranks 'the learning rate may be too high (optim.lr = 1e+06)' "$HISS" train config.yaml --run run \
+            --set objective=$objective --set optim.lr=1e6 --set optim.weight_decay=1000 --set train.checkpoint_every=1
+        [ ! -e run/summary.yaml ] || fail 'a summary of a run that failed'
+        [ -z "$(find run -name '*tmp*')" ] || fail "left behind: $(find run)" log
+        rm -r run
+    done
+done
+echo ok

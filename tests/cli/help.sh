@@ -1,0 +1,44 @@
+# Help: every command explains itself with every option and key it takes; what is misspelt is answered with the nearest
+# name.
+. "$HISS_ROOT/tests/cli/common"
+
+commands=$("$HISS" --help | sed -n 's/^  \([a-z]*\)  .*/\1/p')
+[ "$(wc -w <<<"$commands")" -ge 5 ] || fail "--help lists only '$commands'"
+"$HISS" --version | grep -q '^hiss [0-9]' || fail "no version"
+"$HISS" >log 2>&1 && fail "no command is no error"
+
+for command in $commands; do
+    "$HISS" "$command" --help >help 2>err || fail "$command --help: exit $?" err
+    [ ! -s err ] || fail "$command --help writes to standard error" err
+    "$HISS" help "$command" | cmp -s - help || fail "help $command differs from $command --help"
+    "$HISS" "$command" -h | cmp -s - help || fail "$command -h differs from $command --help"
+    grep -q "^usage: .*hiss $command" help || fail "$command --help has no usage" help
+    awk 'length > 120 { exit 1 }' help || fail "$command --help has lines longer than 120" help
+    options=$(sed -n 's/^ *{"\([a-z-]*\)\**", HISS_[A-Z]*, .*/\1/p' "$HISS_ROOT/src/cli/cmd_$command.c")
+    [ -n "$options" ] || fail "no options found in cmd_$command.c"
+    for option in $options; do
+        grep -qE -- "--(\[no-\])?$option " help || fail "$command --help does not name --$option" help
+    done
+    refused 1 "unknown option '--hepl'; did you mean '--help'?" "$HISS" "$command" --hepl
+done
+
+# Every key of a resolved config is in the help.
+small_run
+for objective in nat supervised autoencoder; do
+    train 1 "run-$objective" --set objective=$objective --set train.epochs=1
+    "$HISS" train --help >help
+    keys=$(awk '/^[a-z_]+:/ { section = $1; sub(":", "", section) }
+        /^[a-z_]+: ./ { print section } /^  [a-z_]+:/ { sub(":", "", $1); print section "." $1 }' "run-$objective/config.yaml")
+    [ "$(wc -w <<<"$keys")" -ge 50 ] || fail "only $(wc -w <<<"$keys") keys in run-$objective/config.yaml"
+    for key in $keys; do
+        grep -qE "^ *$key " help || fail "train --help does not name $key" help
+    done
+done
+
+refused 1 "unknown command 'trian'; did you mean 'train'?" "$HISS" trian config.yaml
+refused 2 "unknown command 'frobnicate'" "$HISS" frobnicate
+refused 2 "unknown option '--thread'; did you mean '--threads'?" "$HISS" train config.yaml --thread 2
+refused 1 "--set train.epoch: unknown key 'train.epoch'; did you mean 'train.epochs'?" \
+    "$HISS" train config.yaml --set train.epoch=2
+refused 1 'at most 1' "$HISS" train config.yaml other.yaml
+echo ok
