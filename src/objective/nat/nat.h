@@ -53,6 +53,46 @@ typedef struct nat {
 void nat_unit(int64_t d, float *v);
 /* Target k: a standard normal vector of the stream (seed, HISS_FOR_TARGETS, 0, k), scaled to unit length. */
 void nat_target(const nat *n, int64_t k, float *out);
+/* ---- scores of rows as they are needed; score.c. Pure; not collective ---- */
+
+/* Targets are packed in panels of columns; NAT_CHUNK is a multiple of what a panel holds, and the panels of columns
+ * first .. begin at panels + first * d where NAT_CHUNK divides first. */
+enum { NAT_CHUNK = 512 };
+int64_t nat_padded(int64_t n); /* n rounded up to whole panels; panels hold nat_padded(n) * d floats, zero at first */
+void nat_pack(int64_t d, int64_t j, const float *vector, float *panels); /* vector[d] becomes column j */
+/* out [count, ld]: the scores of `count` rows, [d] each, with columns 0 .. padded - 1; padded: of nat_padded. */
+void nat_score(int64_t count, int64_t d, const float *const *row, int64_t padded, const float *panels, float *out,
+               int64_t ld);
+float nat_score_at(int64_t d, const float *row, int64_t j, const float *panels); /* the same bits for one column */
+
+/* ---- one block over all ranks; wide.c ---- */
+
+typedef struct nat_wide {
+    hiss_comm *comm;
+    const hiss_epoch *e; /* whose threads, stop and progress are used */
+    int64_t n, d;        /* 1 <= n <= 2^24 */
+    const float *row;    /* [n, d], equal on all ranks */
+    const float *panels; /* of n columns, equal on all ranks */
+    int64_t width;       /* columns that a row keeps in its list; shows in the time only */
+} nat_wide;
+
+typedef struct nat_wide_report {
+    hiss_lap_report lap; /* dual - total is the proven gap; iterations: bids */
+    int64_t phases, rounds;
+    int64_t refreshed;         /* rows of scores that this rank computed */
+    double start, sweep, wait; /* seconds of start prices, of refreshing rows, and of exchanging bids */
+} nat_wide_report;
+
+/* Solve by hiss_auction_solve's rounds (jacobi) from hiss_lap_add_maxima's prices: the same answer for every number of
+ * ranks and threads. Collective.
+ *   options        NULL: all zero; jacobi is understood
+ *   column_of_row  [n] in/out on every rank, as in hiss_lap_solver
+ *   price [n]      out  column duals, or NULL
+ *   stopped        out  e->stop said so: column_of_row is unchanged
+ * Errors as those of hiss_auction_solve. */
+hiss_status nat_wide_solve(const nat_wide *problem, const hiss_auction_options *options, int32_t *column_of_row,
+                           double *price, nat_wide_report *report, bool *stopped, hiss_error *err);
+
 /* The global permutation step; see nat.c. Collective. */
 hiss_status nat_exchange(void *self, int phase, const hiss_exchange *x, hiss_error *err);
 /* Solve this rank's blocks of the step (step 3). Not collective. */
