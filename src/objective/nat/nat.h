@@ -11,7 +11,7 @@ typedef enum nat_scope { NAT_BATCH, NAT_DATASET } nat_scope;
 typedef struct nat_options {
     int64_t dim, targets; /* section nat */
     int scope;            /* section assign: nat_scope */
-    int64_t every, views, rounds;
+    int64_t every, views, rounds, wide, bound_rows;
     double tolerance;
     bool async;
     int statistics; /* nat_statistics */
@@ -45,6 +45,7 @@ typedef struct nat {
     double solved;             /* seconds of the last solve */
     bool pending;              /* gathered, not yet scattered */
     double permuted[4]; /* scope dataset, last time: mean score before and after, seconds of features and rounds */
+    double bound[2];    /* of the mean score over all permutations, and its standard error; NaN: not known */
     double chance;
     hiss_value z, target, before_value, changed_value;
 } nat;
@@ -106,6 +107,37 @@ void nat_thread_start(nat_solver_thread *s);
 void nat_thread_wait(nat_solver_thread *s);
 /* Whether this epoch reassigns. */
 bool nat_reassigns(const nat *n, int64_t epoch);
+/* Columns with their prices, of which every rank holds a part. */
+typedef struct nat_prices {
+    int64_t count;
+    int64_t *number; /* [count] targets */
+    double *price;   /* [count] aligned over blocks: each block's mean is 0 */
+} nat_prices;
+/* price[n] minus its mean. */
+void nat_align(int64_t n, double *price);
+
+/* One round with blocks solved over all ranks.  features [local samples, d]
+ *   mean [3]  out  score before and after; the proven bound when there is one block, else NaN
+ *   prices    out  this rank's part of the block duals; room for n / P + blocks
+ *   stopped   out  e->stop said so: some blocks are not re-matched
+ * Collective. */
+hiss_status nat_wide_round(nat *n, const hiss_epoch *e, int64_t number, const float *features, double mean[3],
+                           nat_prices *prices, bool *stopped, hiss_error *err);
+bool nat_is_wide(const nat *n);
+
+/* Whatever the permutation, the mean score is at most mean(price) + mean over samples of their highest score - price.
+ * Estimate that by min(bound_rows, samples) samples, drawn anew each epoch; see bound.c. Collective.
+ *   features [local samples, d]; prices: all ranks' together name every target that a sample owns, once
+ *   out [2]  the mean and its standard error, which is 0 when all samples were looked at: then it is a bound */
+void nat_bound(const nat *n, const hiss_epoch *e, const float *features, const nat_prices *prices, double out[2]);
+
+/* The rank that owns a sample. */
+int nat_rank_of_sample(const nat *n, int64_t sample);
+/* out [count, size]: the records, of size bytes each, of the samples at places begin .. of a permutation, on all ranks.
+ *   local [local samples, size]
+ * Collective. */
+void nat_gather_places(const nat *n, const hiss_permutation *p, int64_t begin, int64_t count, int64_t size,
+                       const void *local, void *out);
 /* The permutation over the whole data set; see dataset.c. Collective. */
 hiss_status nat_epoch(void *self, const hiss_epoch *e, hiss_error *err);
 /* assign is injective and within 0..K-1 over all ranks. Collective. */

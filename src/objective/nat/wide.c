@@ -440,3 +440,110 @@ hiss_status nat_wide_solve(const nat_wide *problem, const hiss_auction_options *
     release(&w);
     return s;
 }
+
+/* ---- a round over the data set ---- */
+
+bool nat_is_wide(const nat *n) {
+    return n->options->scope == NAT_DATASET && n->dataset_block >= n->options->wide;
+}
+
+void nat_gather_places(const nat *n, const hiss_permutation *p, int64_t begin, int64_t count, int64_t size,
+                       const void *local, void *out) {
+    const int P = hiss_comm_size(n->world->comm), me = hiss_comm_rank(n->world->comm);
+    int64_t *offsets = hiss_new(int64_t, P + 1), *cursor = hiss_new(int64_t, P + 1);
+    for (int64_t t = 0; t < count; t++) {
+        offsets[nat_rank_of_sample(n, hiss_permutation_at(p, begin + t)) + 1] += size;
+    }
+    for (int r = 0; r < P; r++) {
+        offsets[r + 1] += offsets[r];
+        cursor[r] = offsets[r];
+    }
+    char *mine = hiss_alloc((size_t)(offsets[me + 1] - offsets[me])), *all = hiss_alloc((size_t)(count * size));
+    char *at = mine;
+    for (int64_t t = 0; t < count; t++) {
+        const int64_t i = hiss_permutation_at(p, begin + t) - n->first_sample;
+        if (i >= 0 && i < n->local_samples) {
+            memcpy(at, (const char *)local + i * size, (size_t)size);
+            at += size;
+        }
+    }
+    hiss_comm_allgather(n->world->comm, mine, offsets, all);
+    for (int64_t t = 0; t < count; t++) {
+        const int rank = nat_rank_of_sample(n, hiss_permutation_at(p, begin + t));
+        memcpy((char *)out + t * size, all + cursor[rank], (size_t)size);
+        cursor[rank] += size;
+    }
+    hiss_free(mine);
+    hiss_free(all);
+    hiss_free(offsets);
+    hiss_free(cursor);
+}
+
+/* This rank's part of a block's prices. */
+static void keep_prices(const nat *n, int64_t size, const int64_t *number, double *price, nat_prices *out) {
+    const int rank = hiss_comm_rank(n->world->comm), P = hiss_comm_size(n->world->comm);
+    int64_t *part = hiss_new(int64_t, P + 1);
+    hiss_partition(size, P, part);
+    nat_align(size, price);
+    for (int64_t t = part[rank]; t < part[rank + 1]; t++) {
+        out->number[out->count] = number[t];
+        out->price[out->count++] = price[t];
+    }
+    hiss_free(part);
+}
+
+static hiss_status wide_block(nat *n, const hiss_epoch *e, const hiss_permutation *p, int64_t begin, int64_t size,
+                              const float *features, nat_wide_report *report, nat_prices *prices, bool *stopped,
+                              hiss_error *err) {
+    const int64_t d = n->options->dim;
+    float *row = hiss_new(float, size *d), *panels = hiss_new(float, nat_padded(size) * d),
+          *vector = hiss_new(float, d);
+    int64_t *number = hiss_new(int64_t, size);
+    int32_t *column = hiss_new(int32_t, size);
+    double *price = hiss_new(double, size);
+    nat_gather_places(n, p, begin, size, d * (int64_t)sizeof *row, features, row);
+    nat_gather_places(n, p, begin, size, sizeof *number, n->assign, number);
+    for (int64_t t = 0; t < size; t++) {
+        nat_target(n, number[t], vector);
+        nat_pack(d, t, vector, panels);
+        column[t] = (int32_t)t;
+    }
+    const nat_wide problem = {n->world->comm, e, size, d, row, panels, 128};
+    const hiss_status s = nat_wide_solve(&problem, NULL, column, price, report, stopped, err);
+    for (int64_t t = 0; t < size && s == HISS_OK && !*stopped; t++) {
+        const int64_t i = hiss_permutation_at(p, begin + t) - n->first_sample;
+        if (i >= 0 && i < n->local_samples) {
+            n->assign[i] = number[column[t]];
+        }
+    }
+    if (s == HISS_OK && !*stopped) {
+        keep_prices(n, size, number, price, prices);
+    }
+    hiss_free(row);
+    hiss_free(panels);
+    hiss_free(vector);
+    hiss_free(number);
+    hiss_free(column);
+    hiss_free(price);
+    return s;
+}
+
+hiss_status nat_wide_round(nat *n, const hiss_epoch *e, int64_t number, const float *features, double mean[3],
+                           nat_prices *prices, bool *stopped, hiss_error *err) {
+    const int64_t samples = n->world->samples, blocks = (samples + n->dataset_block - 1) / n->dataset_block;
+    const hiss_permutation p = hiss_permutation_keyed(n->world->seed, HISS_FOR_BLOCKS, e->epoch, 1 + number, samples);
+    int64_t *offsets = hiss_new(int64_t, blocks + 1);
+    hiss_partition(samples, blocks, offsets);
+    hiss_status s = HISS_OK;
+    mean[0] = mean[1] = 0.0;
+    prices->count = 0;
+    for (int64_t b = 0; b < blocks && s == HISS_OK && !*stopped; b++) {
+        nat_wide_report report;
+        s = wide_block(n, e, &p, offsets[b], offsets[b + 1] - offsets[b], features, &report, prices, stopped, err);
+        mean[0] += report.lap.before / (double)samples;
+        mean[1] += report.lap.total / (double)samples;
+        mean[2] = blocks == 1 ? report.lap.dual / (double)samples : NAN;
+    }
+    hiss_free(offsets);
+    return s;
+}
