@@ -309,7 +309,8 @@ static void note_bound(nat *n, const hiss_epoch *e, const float *features, const
     n->bound[0] = proven;
     n->bound[1] = 0.0;
     if (isnan(proven) && n->options->bound_rows > 0) {
-        nat_bound(n, e, features, prices, n->bound);
+        nat_slack(n, e, features, prices, n->bound);
+        n->bound[0] += n->permuted[1];
     }
     hiss_debug("nat: epoch %lld: mean score %.5f, no permutation exceeds %.5f +- %.5f", (long long)e->epoch,
                n->permuted[1], n->bound[0], n->bound[1]);

@@ -125,11 +125,13 @@ hiss_status nat_wide_round(nat *n, const hiss_epoch *e, int64_t number, const fl
                            nat_prices *prices, bool *stopped, hiss_error *err);
 bool nat_is_wide(const nat *n);
 
-/* Whatever the permutation, the mean score is at most mean(price) + mean over samples of their highest score - price.
- * Estimate that by min(bound_rows, samples) samples, drawn anew each epoch; see bound.c. Collective.
+/* By how much the mean score of another permutation can exceed the present one: at most by the mean over samples of
+ * what they miss to their highest score - price. Estimated by min(bound_rows, samples) samples, drawn anew each epoch;
+ * see bound.c. Collective.
  *   features [local samples, d]; prices: all ranks' together name every target that a sample owns, once
- *   out [2]  the mean and its standard error, which is 0 when all samples were looked at: then it is a bound */
-void nat_bound(const nat *n, const hiss_epoch *e, const float *features, const nat_prices *prices, double out[2]);
+ *   out [2]  the mean and its standard error, which is 0 when all samples were looked at: then it is a bound;
+ *            NaN when the solver has no prices */
+void nat_slack(const nat *n, const hiss_epoch *e, const float *features, const nat_prices *prices, double out[2]);
 
 /* The rank that owns a sample. */
 int nat_rank_of_sample(const nat *n, int64_t sample);
