@@ -1,14 +1,12 @@
 /* What the tests of assignment solvers share: problems, a checked call, exhaustive optima. */
-#ifndef LAP_SUPPORT_H
-#define LAP_SUPPORT_H
+#ifndef HISS_TESTS_LAP_SUPPORT_H
+#define HISS_TESTS_LAP_SUPPORT_H
 
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
-#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include <cmocka.h>
@@ -72,7 +70,7 @@ static inline void unit_rows(int64_t n, int64_t d, int64_t ncentres, float sprea
 
 /* Cosines of n features with n random targets: features random (0 centres), clustered or collapsed (1 centre). */
 static inline void fill_cosines(int64_t n, int64_t ld, int64_t d, int64_t ncentres, float spread, float *score,
-                         uint64_t *state) {
+                                uint64_t *state) {
     float *z = hiss_new(float, n *d), *c = hiss_new(float, n *d), *transposed = hiss_new(float, n *d);
     unit_rows(n, d, ncentres, spread, z, state);
     unit_rows(n, d, 0, 1, c, state);
@@ -159,7 +157,8 @@ static inline double magnitude(const hiss_lap *lap) {
 }
 
 /* Solve in a dirty workspace of exactly the stated size. */
-static inline hiss_lap_report solve(const char *name, const hiss_lap *lap, int32_t *column_of_row, double *u, double *v) {
+static inline hiss_lap_report solve(const char *name, const hiss_lap *lap, int32_t *column_of_row, double *u,
+                                    double *v) {
     const hiss_lap_solver *solver = hiss_lap_solver_named(name);
     size_t bytes = (size_t)solver->work_bytes(lap->n);
     unsigned char *work = hiss_alloc(bytes + CANARY);
@@ -175,7 +174,7 @@ static inline hiss_lap_report solve(const char *name, const hiss_lap *lap, int32
 }
 
 static inline void assert_certified(const hiss_lap *lap, const int32_t *column_of_row, const double *u, const double *v,
-                             const char *what) {
+                                    const char *what) {
     hiss_lap_certificate c = hiss_lap_certify(lap, column_of_row, u, v);
     double tolerance = 1e-12 * (double)lap->n * magnitude(lap);
     if (!c.is_permutation || !(fabs(c.gap) <= tolerance) || !(c.worst_violation <= tolerance)) {
