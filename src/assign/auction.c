@@ -28,9 +28,9 @@ enum { FREE = -1 };
 
 static const double GAP = 5e-4;
 static const double LEAST_SIZE = 1.0 / 8; /* a total near zero counts as this part of the sum of absolute scores */
-static const double FIRST = 1.0 / 8;    /* first epsilon, relative to what is missing per row */
-static const double FALL = 1.0 / 5;     /* from one phase to the next */
-static const double ROUNDING = 1e-13;   /* least epsilon, relative to the largest score or price */
+static const double FIRST = 1.0 / 8;      /* first epsilon, relative to what is missing per row */
+static const double FALL = 1.0 / 5;       /* from one phase to the next */
+static const double ROUNDING = 1e-13;     /* least epsilon, relative to the largest score or price */
 static const int64_t BIDS_PER_ROW = 2000;
 
 static hiss_bid make_bid(const hiss_lap_rows *rows, int64_t i, const double *price, double epsilon) {
@@ -100,7 +100,8 @@ double hiss_auction_phase(int64_t n, const hiss_auction_options *options, double
     const double gap = report->dual - report->total, least = fmax(ROUNDING * largest, DBL_MIN);
     const double last = fmax(o.epsilon, least);
     const double next = epsilon > 0 ? epsilon * FALL : FIRST * gap / (double)n;
-    const bool done = o.epsilon > 0 ? epsilon > 0 && epsilon <= last : gap <= (o.gap > 0 ? o.gap : GAP) * fmax(fabs(report->total), LEAST_SIZE * size);
+    const bool done = o.epsilon > 0 ? epsilon > 0 && epsilon <= last
+                                    : gap <= (o.gap > 0 ? o.gap : GAP) * fmax(fabs(report->total), LEAST_SIZE * size);
     if (done || gap <= least || (epsilon > 0 && epsilon <= least)) {
         return 0;
     }
@@ -116,11 +117,11 @@ double hiss_auction_phase(int64_t n, const hiss_auction_options *options, double
 
 typedef struct auction {
     const hiss_lap_rows *rows;
-    double *price;            /* [n] not owned */
-    double *profit, *held;    /* [n] */
+    double *price;         /* [n] not owned */
+    double *profit, *held; /* [n] */
     int32_t *row_of, *column_of;
-    int32_t *queue;           /* [n] free rows, a ring */
-    hiss_bid *bids;           /* [n] of a round */
+    int32_t *queue; /* [n] free rows, a ring */
+    hiss_bid *bids; /* [n] of a round */
     int64_t nbids, max_bids;
 } auction;
 
@@ -231,9 +232,9 @@ static hiss_status take_over(auction *a, const int32_t *column_of_row, hiss_erro
 }
 
 /* Scores have been checked. */
-static hiss_status solve_checked(const hiss_lap_rows *rows, const hiss_auction_options *options,
-                                 int32_t *column_of_row, double *price, double *row_dual, void *work,
-                                 hiss_lap_report *report, hiss_error *err) {
+static hiss_status solve_checked(const hiss_lap_rows *rows, const hiss_auction_options *options, int32_t *column_of_row,
+                                 double *price, double *row_dual, void *work, hiss_lap_report *report,
+                                 hiss_error *err) {
     auction a = {.rows = rows, .price = price};
     hiss_lap_report result = {0};
     lay_out(&a, rows->n, work);
@@ -303,5 +304,5 @@ static hiss_status solve(const hiss_lap *lap, int32_t *column_of_row, double *ro
     return status;
 }
 
-const hiss_lap_solver hiss_lap_auction = {
-    "auction", "epsilon scaling until the gap is proved to be at most 0.05 %", work_bytes, solve};
+const hiss_lap_solver hiss_lap_auction = {"auction", "epsilon scaling until the gap is proved to be at most 0.05 %",
+                                          work_bytes, solve};

@@ -12,7 +12,7 @@
 #include "lap_impl.h"
 
 typedef struct search {
-    double *price;       /* [n] scratch of the check */
+    double *price;      /* [n] scratch of the check */
     float *bound;       /* [n] score of best[row]; -inf once the row is assigned */
     int32_t *best;      /* [n] */
     int32_t *column_of; /* [n] the solution */

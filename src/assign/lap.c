@@ -12,8 +12,8 @@
 enum { MAX_N = 32768, ALIGNMENT = 64 };
 
 const hiss_lap_solver *const *hiss_lap_solvers(void) {
-    static const hiss_lap_solver *const solvers[] = {&hiss_lap_lapjv, &hiss_lap_sparse, &hiss_lap_auction,   
-                                                     &hiss_lap_greedy,    NULL};
+    static const hiss_lap_solver *const solvers[] = {&hiss_lap_lapjv,  &hiss_lap_sparse, &hiss_lap_auction,
+                                                     &hiss_lap_greedy, &hiss_lap_auto,   NULL};
     return solvers;
 }
 

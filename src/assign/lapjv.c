@@ -5,8 +5,8 @@
  * a price, row i the profit score[i,j] - price[j]; a matching is optimal when every row sits on a column of its highest
  * profit. Prices and highest profits are the duals.
  *
- *   1. Prices start at the column means. This is column centring without writing the matrix: adding a constant to a
- *      column moves its price and nothing else, so features that have collapsed onto one direction cost no more than
+ *   1. Prices start at means of group maxima (rows.c). Like column centring, but without writing the matrix, this makes
+ *      constants added to columns irrelevant, so features that have collapsed onto one direction cost no more than
  *      random ones.
  *   2. Bidding (the paper's augmenting row reduction): a free row takes its best column and raises the price until
  *      its second best is as good; a row that loses its column bids next. At most BIDS_PER_ROW * n bids: where prices
@@ -23,7 +23,7 @@
  * the column maxima: it takes longer, but prices stay of the size they must have. A gap beyond rounding after that
  * would be a bug, and is reported instead of a wrong result.
  *
- * O(n^3) at worst; 10 to 40 row scans per row at n = 256 to 4096. Memory O(n): scores are read where they are. */
+ * O(n^3) at worst; 10 to 35 row scans per row at n = 256 to 4096. Memory O(n): scores are read where they are. */
 #include <assert.h>
 #include <math.h>
 #include <stdbool.h>

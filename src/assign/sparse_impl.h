@@ -1,6 +1,8 @@
-/* The search of the sparse solver, for those who change lists between solves. Private to src/assign. */
+/* Shortest augmenting paths over lists of columns; see search.c. Private to src/assign. */
 #ifndef HISS_SPARSE_IMPL_H
 #define HISS_SPARSE_IMPL_H
+
+#include <stdbool.h>
 
 #include "lap_impl.h"
 
@@ -12,30 +14,39 @@ typedef struct hiss_sparse_edge {
 
 typedef struct hiss_sparse_search {
     int64_t n, k;
+    const hiss_lap *dense;   /* all scores: lists are renewed when they no longer do; NULL: lists are all there is */
     hiss_sparse_edge *edges; /* [n, k] */
     double *price;           /* [n] not owned; never falls */
-    double *held;            /* [n] score of the row's matched edge */
-    double *distance;        /* [n] of the columns that Dijkstra has reached, else +inf */
-    int64_t *came_from;      /* [n] the edge before the column on its shortest path */
+    double largest;          /* |price| has not been higher */
+    double *limit;           /* [n] no column beyond the row's list has a higher profit, under any prices to come */
+    double *held;            /* [n] score of the row with its column */
     int32_t *row_of;         /* [n] the matching by column, -1 where there is none */
     int32_t *column_of;      /* [n] the matching by row, alike */
     int32_t *waiting;        /* [nwaiting] free rows */
-    int32_t *heap;           /* [nheap] columns, the nearest on top */
-    int32_t *place;          /* [n] of a column in the heap; or where it is else */
-    int32_t *reached;        /* [nreached] columns */
+    /* Dijkstra's nodes: column j is node j, what lies beyond the list of row i is node n + i. */
+    double *distance;     /* [2 n] +inf where not reached */
+    int32_t *came_from;   /* [n] the row before the column on its shortest path */
+    double *came_score;   /* [n] that row's score with the column */
+    int32_t *heap;        /* [nheap] nodes, the nearest on top */
+    int32_t *place;       /* [2 n] of a node in the heap, or where it is else */
+    int32_t *reached;     /* [nreached] nodes */
+    int32_t *list_column; /* [k] of a row that gets a new list */
+    float *list_score;    /* [k] */
+    void *selection;      /* work of hiss_lap_select */
     int64_t nwaiting, nheap, nreached, scans;
 } hiss_sparse_search;
 
 /* Cut work for n rows of k entries; returns the bytes. */
-int64_t hiss_sparse_lay_out(hiss_sparse_search *s, int64_t n, int64_t k, void *work);
-/* No edges, all rows free, none waiting. */
-void hiss_sparse_begin(hiss_sparse_search *s, double *price);
-/* Replace a row's entries [k]; the row must be free. */
-void hiss_sparse_set_row(hiss_sparse_search *s, int64_t row, const int32_t *column, const float *score);
-/* Free a row, if it is matched, and let it wait. */
-void hiss_sparse_release(hiss_sparse_search *s, int32_t row);
-/* Match all waiting rows. There must be a perfect matching within the lists. */
-void hiss_sparse_settle(hiss_sparse_search *s);
+int64_t hiss_sparse_lay_out(hiss_sparse_search *s, int64_t n, int64_t k, bool dense, void *work);
+/* No lists, all rows free, none waiting. */
+void hiss_sparse_begin(hiss_sparse_search *s, double *price, const hiss_lap *dense);
+/* Set a row's list: entries [k], or the best columns of all under the current prices. */
+void hiss_sparse_set_list(hiss_sparse_search *s, int64_t row, const int32_t *column, const float *score);
+void hiss_sparse_renew_list(hiss_sparse_search *s, int64_t row);
+/* Match a free row with a free column. */
+void hiss_sparse_match(hiss_sparse_search *s, int64_t row, int32_t column, double score);
+/* Make a perfect matching, in which no row waits yet, optimal. */
+void hiss_sparse_optimize(hiss_sparse_search *s);
 /* The row's highest profit. */
 double hiss_sparse_profit(hiss_sparse_search *s, int64_t row);
 

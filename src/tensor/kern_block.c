@@ -80,15 +80,21 @@ static const block_function blocks[NEAR][VECS] = {
 
 void hiss_block_multiply(int64_t M, int64_t N, int64_t K, hiss_left A, hiss_right B, float *c, int64_t ldc,
                          bool accumulate) {
+    if (M == 0) {
+        return;
+    }
     /* Rows in blocks of nearly equal height: a short last block would wait for its own sums. */
-    const int64_t nblocks = (M + NEAR - 1) / NEAR;
+    const int64_t nblocks = (M + NEAR - 1) / NEAR, height = M / nblocks, higher = M % nblocks;
     for (int64_t n = 0; n < N; n += WIDTH) {
         const int64_t vecs = N - n < WIDTH ? (N - n) / LANES : VECS;
         const float *b = B.b + n / HISS_PANEL * B.panel + n % HISS_PANEL;
+        hiss_left left = A;
+        float *to = c + n;
         for (int64_t i = 0; i < nblocks; i++) {
-            const int64_t first = i * M / nblocks, near = (i + 1) * M / nblocks - first;
-            const hiss_left left = {A.a + first * A.row, A.row, A.step};
-            blocks[near - 1][vecs - 1](K, left, b, B.ld, c + first * ldc + n, ldc, accumulate);
+            const int64_t near = height + (i < higher);
+            blocks[near - 1][vecs - 1](K, left, b, B.ld, to, ldc, accumulate);
+            left.a += near * A.row;
+            to += near * ldc;
         }
     }
 }

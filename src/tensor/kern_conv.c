@@ -2,16 +2,23 @@
  *
  * The patches of T output positions are copied into a matrix col[T, R*S*C] (im2col; Chellapilla, Puri, Simard, "High
  * Performance Convolutional Neural Networks for Document Processing", 2006). T is such that col stays in the
- * second-level cache, but at least 256, for BLAS packs the weights anew in every product. Then forward          y[T,F]
- * = col w^T backward_data    col      = dy[T,F] w, added back to the positions it came from backward_weight  dw[F,RSC]
- * += dy[T,F]^T col each one product per tile, tiles in order. T depends on the shape alone, and so do the bits. A 1x1
- * convolution of stride 1 without padding has col = x, and is one product without copies. Short patches go to
- * kern_conv_direct.c.
+ * second-level cache, but at least 256, for BLAS packs the weights anew in every product. Then
+ *
+ *   forward: y[T,F] = col w'
+ *
+ *   backward_data: col = dy[T,F] w, added back to the positions it came from
+ *
+ *   backward_weight: dw[F,RSC] += dy[T,F]' col
+ *
+ * each one product per tile, tiles in order; the own product (kern_block.c), with w' and dw' in scratch, where filters
+ * come in sixteens, else BLAS. T depends on the shape alone, and so do the bits. A 1x1 convolution of stride 1 without
+ * padding has col = x, and is one product without copies. Short patches go to kern_conv_direct.c, the usual kernels of
+ * stride 1 to kern_winograd.c, few channels and filters to kern_conv_planar.c.
  *
  * Cost per pass: 2 N P Q F R S C flops and, but for 1x1, one write and one read of N P Q R S C floats in cache. */
-#include <string.h>
-
+#include "tensor/kern_block.h"
 #include "tensor/kern_impl.h"
+#include "tensor/kern_vec.h"
 
 enum { TILE_FLOATS = 64 * 1024, TILE_LEAST = 256 };
 
@@ -34,6 +41,19 @@ static bool is_plain(const hiss_conv *c) {
     return c->R == 1 && c->S == 1 && c->stride == 1 && c->pad == 0;
 }
 
+static bool own(const hiss_conv *c) {
+    return FUSES && c->F % 16 == 0;
+}
+
+static int64_t panels(int64_t columns) {
+    return (columns + HISS_PANEL - 1) / HISS_PANEL * HISS_PANEL;
+}
+
+/* What col takes of scratch, a multiple of a cache line. */
+static int64_t col_floats(const hiss_conv *c) {
+    return (tile_positions(c) * patch(c) + 15) / 16 * 16;
+}
+
 static size_t larger(size_t a, size_t b) {
     return a > b ? a : b;
 }
@@ -42,11 +62,12 @@ size_t hiss_fast_conv2d_scratch(const hiss_conv *c) {
     if (hiss_winograd_applies(c)) {
         return hiss_winograd_conv2d_scratch(c);
     }
+    const size_t planar = hiss_planar_applies(c) ? hiss_planar_conv2d_scratch(c) : 0;
     if (hiss_mirror_applies(c)) {
-        return hiss_mirror_conv2d_scratch(c);
+        return larger(planar, hiss_mirror_conv2d_scratch(c));
     }
-    size_t tiled = is_plain(c) ? 0 : (size_t)(tile_positions(c) * patch(c));
-    return hiss_direct_applies(c) ? larger(tiled, hiss_direct_conv2d_scratch(c)) : tiled;
+    size_t tiled = (size_t)(is_plain(c) ? 0 : col_floats(c)) + (size_t)(own(c) ? patch(c) * panels(c->F) : 0);
+    return larger(planar, hiss_direct_applies(c) ? larger(tiled, hiss_direct_conv2d_scratch(c)) : tiled);
 }
 
 /* Part of the kernel row s0 <= s < s1 that lies inside the image at column w of tap 0. */
@@ -112,6 +133,10 @@ void hiss_fast_conv2d_forward(const hiss_conv *c, const float *x, const float *w
         hiss_winograd_conv2d_forward(c, x, w, bias, y, scratch);
         return;
     }
+    if (hiss_planar_applies(c)) {
+        hiss_planar_conv2d_forward(c, x, w, bias, y, scratch);
+        return;
+    }
     if (hiss_direct_applies(c)) {
         hiss_direct_conv2d_forward(c, x, w, bias, y, scratch);
         return;
@@ -121,6 +146,10 @@ void hiss_fast_conv2d_forward(const hiss_conv *c, const float *x, const float *w
         return;
     }
     int64_t K = patch(c), M = positions(c), step = is_plain(c) ? M : tile_positions(c);
+    float *turned = scratch + (is_plain(c) ? 0 : col_floats(c)); /* w' in panels */
+    for (int64_t f = 0; f < c->F && own(c); f += 4) {
+        transpose(4, K, w + f * K, K, turned + f / HISS_PANEL * HISS_PANEL * K + f % HISS_PANEL, HISS_PANEL);
+    }
     for (int64_t first = 0; first < M; first += step) {
         int64_t T = M - first < step ? M - first : step;
         const float *col = x;
@@ -132,7 +161,12 @@ void hiss_fast_conv2d_forward(const hiss_conv *c, const float *x, const float *w
         for (int64_t t = 0; t < T && bias; t++) {
             copy(out + t * c->F, bias, c->F);
         }
-        hiss_blas_gemm(false, true, T, c->F, K, 1, col, K, w, K, bias ? 1 : 0, out, c->F);
+        if (own(c)) {
+            hiss_block_multiply(T, c->F, K, (hiss_left){col, K, 1}, (hiss_right){turned, HISS_PANEL, K * HISS_PANEL},
+                                out, c->F, bias != NULL);
+        } else {
+            hiss_blas_gemm(false, true, T, c->F, K, 1, col, K, w, K, bias ? 1 : 0, out, c->F);
+        }
     }
 }
 
@@ -180,14 +214,25 @@ void hiss_fast_conv2d_backward_weight(const hiss_conv *c, const float *x, const 
         return;
     }
     int64_t K = patch(c), M = positions(c), step = is_plain(c) ? M : tile_positions(c);
+    float *turned = scratch + (is_plain(c) ? 0 : col_floats(c)); /* dw'[K,F] */
     for (int64_t first = 0; first < M; first += step) {
         int64_t T = M - first < step ? M - first : step;
-        const float *col = x;
+        const float *col = x, *gradient = dy + first * c->F;
         if (!is_plain(c)) {
             gather(c, x, first, T, scratch);
             col = scratch;
         }
-        float beta = accumulate || first > 0 ? 1 : 0;
-        hiss_blas_gemm(true, false, c->F, K, T, 1, dy + first * c->F, c->F, col, K, beta, dw, K);
+        if (own(c)) {
+            hiss_block_multiply(K, c->F, T, (hiss_left){col, 1, K}, (hiss_right){gradient, c->F, HISS_PANEL}, turned,
+                                c->F, first > 0);
+        } else {
+            float beta = accumulate || first > 0 ? 1 : 0;
+            hiss_blas_gemm(true, false, c->F, K, T, 1, gradient, c->F, col, K, beta, dw, K);
+        }
+    }
+    for (int64_t f = 0; f < c->F && own(c); f++) {
+        for (int64_t k = 0; k < K; k++) {
+            dw[f * K + k] = (accumulate ? dw[f * K + k] : 0) + turned[k * c->F + f];
+        }
     }
 }

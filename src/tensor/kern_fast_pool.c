@@ -1,9 +1,8 @@
 /* Pooling, vectorised over channels: an output row of C values is filled from the C values under each window position
  * in turn, a copy of the reference's arithmetic per element, so that results agree to the bit. */
-#include <assert.h>
-#include <string.h>
-
 #include "tensor/kern_impl.h"
+#include "tensor/kern_vec.h"
+#include <assert.h>
 
 /* The part of the window of output (p, q) inside the image: h0 <= h < h1, w0 <= w < w1. */
 typedef struct window {
@@ -32,8 +31,82 @@ static void take_larger(int64_t C, const float *restrict x, int32_t at, float *r
     }
 }
 
+/* ---- windows of 2 x 2 side by side, the common case: everything stays in registers ---- */
+
+typedef int32_t ivec __attribute__((vector_size(4 * LANES)));
+
+static bool is_quarter(const hiss_pool *c) {
+    return c->size == 2 && c->stride == 2 && c->pad == 0 && c->C % LANES == 0;
+}
+
+static ALWAYS_INLINE ivec choose(ivec mask, ivec a, ivec b) {
+    return (mask & a) | (~mask & b);
+}
+
+static ALWAYS_INLINE void take(vec value, int32_t at, vec *best, ivec *index) {
+    const ivec larger = (value > *best) | (value != value); /* NaN wins, so that it is seen */
+    *best = (vec)choose(larger, (ivec)value, (ivec)*best);
+    *index = choose(larger, at - (ivec){0}, *index);
+}
+
+static void quarter_forward(const hiss_pool *c, const float *x, float *y, int32_t *argmax) {
+    const int64_t C = c->C, row = c->W * C;
+    for (int64_t n = 0; n < c->N; n++, x += c->H * row) {
+        for (int64_t p = 0; p < c->P; p++) {
+            const float *from = x + 2 * p * row;
+            int32_t at = (int32_t)(2 * p * c->W);
+            for (int64_t q = 0; q < c->Q; q++, from += 2 * C, at += 2, y += C, argmax += C) {
+                for (int64_t k = 0; k < C; k += LANES) {
+                    vec best = load(from + k);
+                    ivec index = at - (ivec){0};
+                    take(load(from + C + k), at + 1, &best, &index);
+                    take(load(from + row + k), at + (int32_t)c->W, &best, &index);
+                    take(load(from + row + C + k), at + (int32_t)c->W + 1, &best, &index);
+                    store(y + k, best);
+                    memcpy(argmax + k, &index, sizeof index);
+                }
+            }
+        }
+    }
+}
+
+static ALWAYS_INLINE void give(float *to, ivec index, int32_t at, vec gradient, bool accumulate) {
+    const vec mine = (vec)((index == at - (ivec){0}) & (ivec)gradient);
+    store(to, accumulate ? load(to) + mine : mine);
+}
+
+static void quarter_backward(const hiss_pool *c, const float *dy, const int32_t *argmax, float *dx, bool accumulate) {
+    const int64_t C = c->C, row = c->W * C;
+    if (!accumulate && (c->H % 2 || c->W % 2)) {
+        memset(dx, 0, sizeof(float) * (size_t)(c->N * c->H * row));
+    }
+    for (int64_t n = 0; n < c->N; n++, dx += c->H * row) {
+        for (int64_t p = 0; p < c->P; p++) {
+            float *to = dx + 2 * p * row;
+            int32_t at = (int32_t)(2 * p * c->W);
+            for (int64_t q = 0; q < c->Q; q++, to += 2 * C, at += 2, dy += C, argmax += C) {
+                for (int64_t k = 0; k < C; k += LANES) {
+                    const vec gradient = load(dy + k);
+                    ivec index;
+                    memcpy(&index, argmax + k, sizeof index);
+                    give(to + k, index, at, gradient, accumulate);
+                    give(to + C + k, index, at + 1, gradient, accumulate);
+                    give(to + row + k, index, at + (int32_t)c->W, gradient, accumulate);
+                    give(to + row + C + k, index, at + (int32_t)c->W + 1, gradient, accumulate);
+                }
+            }
+        }
+    }
+}
+
+/* ---- any windows ---- */
+
 void hiss_fast_max_pool_forward(const hiss_pool *c, const float *x, float *y, int32_t *argmax) {
     assert(c->pad < c->size && c->H * c->W <= INT32_MAX);
+    if (is_quarter(c)) {
+        quarter_forward(c, x, y, argmax);
+        return;
+    }
     for (int64_t n = 0; n < c->N; n++, x += c->H * c->W * c->C) {
         for (int64_t o = 0; o < c->P * c->Q; o++, y += c->C, argmax += c->C) {
             window v = window_at(c, o / c->Q, o % c->Q);
@@ -58,6 +131,10 @@ static void give_back(int64_t C, const float *restrict dy, const int32_t *restri
 void hiss_fast_max_pool_backward(const hiss_pool *c, const float *dy, const int32_t *argmax, float *dx,
                                  bool accumulate) {
     int64_t image = c->H * c->W * c->C;
+    if (is_quarter(c)) {
+        quarter_backward(c, dy, argmax, dx, accumulate);
+        return;
+    }
     if (!accumulate) {
         memset(dx, 0, sizeof(float) * (size_t)(c->N * image));
     }

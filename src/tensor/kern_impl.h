@@ -118,6 +118,12 @@ void hiss_mirror_conv2d_backward_data(const hiss_conv *c, const float *dy, const
 void hiss_mirror_conv2d_backward_weight(const hiss_conv *c, const float *x, const float *dy, float *dw, bool accumulate,
                                         float *scratch);
 
+/* Few channels to few filters, forward only. */
+bool hiss_planar_applies(const hiss_conv *c);
+size_t hiss_planar_conv2d_scratch(const hiss_conv *c);
+void hiss_planar_conv2d_forward(const hiss_conv *c, const float *x, const float *w, const float *bias, float *y,
+                                float *scratch);
+
 /* Winograd's minimal filtering, for the shapes it applies to. */
 bool hiss_winograd_applies(const hiss_conv *c);
 size_t hiss_winograd_conv2d_scratch(const hiss_conv *c);

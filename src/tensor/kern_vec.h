@@ -46,10 +46,11 @@ static ALWAYS_INLINE vec multiply_add(float a, vec x, vec y) {
 #endif
 }
 
-/* to[j*ldt + i] = from[i*ldf + j] for i < 4, j < columns, a multiple of 4; rows from `rows` on count as zeros. */
+/* to[j*ldt + i] = from[i*ldf + j] for i < 4, j < columns; rows from `rows` on count as zeros. */
 static inline void transpose(int64_t rows, int64_t columns, const float *from, int64_t ldf, float *to, int64_t ldt) {
     typedef float quad __attribute__((vector_size(16)));
-    for (int64_t j = 0; j < columns; j += 4) {
+    int64_t j = 0;
+    for (; j + 4 <= columns; j += 4) {
         quad r[4] = {{0}};
         for (int64_t i = 0; i < rows; i++) {
             memcpy(&r[i], from + i * ldf + j, sizeof(quad));
@@ -64,6 +65,11 @@ static inline void transpose(int64_t rows, int64_t columns, const float *from, i
         r[3] = __builtin_shufflevector(b, d, 2, 3, 6, 7);
         for (int64_t k = 0; k < 4; k++) {
             memcpy(to + (j + k) * ldt, &r[k], sizeof(quad));
+        }
+    }
+    for (; j < columns; j++) {
+        for (int64_t i = 0; i < 4; i++) {
+            to[j * ldt + i] = i < rows ? from[i * ldf + j] : 0;
         }
     }
 }

@@ -1,5 +1,6 @@
-/* A pool of threads with one job at a time. Items are handed out by an atomic counter; the job's end is a count of
- * finished items. Which thread gets which item is left to chance: nothing may depend on it. */
+/* A pool of threads with one job at a time. Items are handed out by an atomic counter; the job ends when the caller has
+ * found none left and all workers have left it. Which thread gets which item is left to chance: nothing may depend on
+ * it. */
 #include "train/pool.h"
 
 #include <pthread.h>
@@ -28,14 +29,13 @@ struct pool {
     pool_task task;
     void *user;
     int64_t count;
-    _Atomic int64_t next, finished;
+    _Atomic int64_t next;
     _Atomic int busy; /* workers that have not yet left the job */
 };
 
 static void work(pool *p, int number) {
     for (int64_t item; (item = atomic_fetch_add(&p->next, 1)) < p->count;) {
         p->task(p->user, number, item);
-        atomic_fetch_add(&p->finished, 1);
     }
 }
 
@@ -105,7 +105,6 @@ void pool_run(pool *p, int64_t count, pool_task task, void (*idle)(void *user), 
     p->user = user;
     p->count = count;
     atomic_store(&p->next, 0);
-    atomic_store(&p->finished, 0);
     if (p->threads > 1) {
         atomic_store(&p->busy, p->threads - 1);
         pthread_mutex_lock(&p->lock);
@@ -114,7 +113,7 @@ void pool_run(pool *p, int64_t count, pool_task task, void (*idle)(void *user), 
         pthread_mutex_unlock(&p->lock);
     }
     work(p, 0);
-    while (atomic_load(&p->finished) < count || atomic_load(&p->busy) > 0) {
+    while (atomic_load(&p->busy) > 0) {
         if (idle) {
             idle(user);
         }

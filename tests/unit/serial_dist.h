@@ -69,17 +69,28 @@ void hiss_comm_gather(hiss_comm *comm, const void *mine, const int64_t *offsets,
 
 void hiss_comm_exchange(hiss_comm *comm, const void *send, const int64_t *send_offsets, void *receive,
                         const int64_t *receive_offsets) {
-    (void)comm;
     (void)receive_offsets;
-    memcpy(receive, send, (size_t)(send_offsets[1] - send_offsets[0]));
+    hiss_comm_allgather(comm, send, send_offsets, receive);
+}
+/* In plain order: exact only where the sums are. */
+void hiss_tree_sum(hiss_comm *comm, int64_t lanes, const int64_t *lane_offsets, int64_t count,
+                   const double *const *values, double *out) {
+    (void)comm;
+    (void)lane_offsets;
+    for (int64_t k = 0; k < count; k++) {
+        out[k] = 0.0;
+        for (int64_t l = 0; l < lanes; l++) {
+            out[k] += values[l][k];
+        }
+    }
 }
 
 struct hiss_coordinator {
     hiss_comm *comm;
     int64_t lanes, samples, group;
-    float *matrix, *scores; /* scores: all blocks, as they were gathered */
-    int32_t *answer;        /* all blocks */
-    const int64_t *lane_order;
+    const int64_t *order;
+    float *matrices, *scores; /* [blocks, n, n]; scores: as gathered */
+    int32_t *answers;         /* [blocks, n] */
     hiss_status status;
     hiss_error error;
 };
@@ -88,55 +99,50 @@ hiss_status hiss_coordinator_create(hiss_comm *comm, int64_t lanes, const int64_
                                     int64_t lanes_per_block, hiss_coordinator **out, hiss_error *err) {
     (void)lane_offsets;
     (void)err;
-    const int64_t n = lanes_per_block * lane_samples;
+    const int64_t floats = lanes * lane_samples * lanes_per_block * lane_samples;
     hiss_coordinator *c = hiss_new(hiss_coordinator, 1);
-    *c = (hiss_coordinator){.comm = comm,
-                            .lanes = lanes,
-                            .samples = lane_samples,
-                            .group = lanes_per_block,
-                            .matrix = hiss_new(float, n *n),
-                            .scores = hiss_new(float, lanes *lane_samples *n),
-                            .answer = hiss_new(int32_t, lanes * lane_samples)};
+    *c = (hiss_coordinator){.comm = comm, .lanes = lanes, .samples = lane_samples, .group = lanes_per_block};
+    c->matrices = hiss_new(float, floats);
+    c->scores = hiss_new(float, floats);
+    c->answers = hiss_new(int32_t, lanes * lane_samples);
     *out = c;
     return HISS_OK;
 }
 
 void hiss_coordinator_destroy(hiss_coordinator *c) {
     if (c) {
-        hiss_free(c->matrix);
+        hiss_free(c->matrices);
         hiss_free(c->scores);
-        hiss_free(c->answer);
+        hiss_free(c->answers);
         hiss_free(c);
     }
 }
 
 void hiss_coordinator_gather(hiss_coordinator *c, const int64_t *lane_order, const float *const *rows) {
     const int64_t m = c->samples, n = c->group * m;
-    c->lane_order = lane_order;
-    for (int64_t place = 0; place < c->lanes; place++) {
-        memcpy(c->scores + place * m * n, rows[lane_order[place]], sizeof(float) * (size_t)(m * n));
+    c->order = lane_order;
+    for (int64_t i = 0; i < c->lanes * m; i++) {
+        memcpy(c->matrices + i * n, rows[lane_order[i / m]] + i % m * n, sizeof(float) * (size_t)n);
+        c->answers[i] = (int32_t)(i % n);
     }
+    memcpy(c->scores, c->matrices, sizeof(float) * (size_t)(c->lanes * m * n));
 }
 
 void hiss_coordinator_solve(hiss_coordinator *c, hiss_block_solve solve, void *user) {
     const int64_t n = c->group * c->samples;
     c->status = HISS_OK;
     for (int64_t b = 0; b < c->lanes / c->group && c->status == HISS_OK; b++) {
-        int32_t *answer = c->answer + b * n;
-        for (int64_t i = 0; i < n; i++) {
-            answer[i] = (int32_t)i;
-        }
-        memcpy(c->matrix, c->scores + b * n * n, sizeof(float) * (size_t)(n * n));
-        c->status = solve(user, b, n, c->matrix, answer, &c->error);
+        c->status = solve(user, b, n, c->matrices + b * n * n, c->answers + b * n, &c->error);
         if (c->comm->observe) {
-            c->comm->observe(c->comm->user, b, n, c->scores + b * n * n, answer);
+            c->comm->observe(c->comm->user, b, n, c->scores + b * n * n, c->answers + b * n);
         }
     }
 }
 
 hiss_status hiss_coordinator_scatter(hiss_coordinator *c, int32_t *const *answer, hiss_error *err) {
-    for (int64_t place = 0; place < c->lanes; place++) {
-        memcpy(answer[c->lane_order[place]], c->answer + place * c->samples, sizeof(int32_t) * (size_t)c->samples);
+    const int64_t m = c->samples;
+    for (int64_t i = 0; i < c->lanes * m; i++) {
+        answer[c->order[i / m]][i % m] = c->answers[i];
     }
     if (c->status != HISS_OK && err) {
         *err = c->error;
@@ -144,16 +150,13 @@ hiss_status hiss_coordinator_scatter(hiss_coordinator *c, int32_t *const *answer
     return c->status;
 }
 
-void hiss_tree_sum(hiss_comm *comm, int64_t lanes, const int64_t *lane_offsets, int64_t count,
-                   const double *const *values, double *out) {
-    (void)comm;
-    (void)lane_offsets;
-    for (int64_t i = 0; i < count; i++) {
-        out[i] = 0.0;
-        for (int64_t l = 0; l < lanes; l++) {
-            out[i] += values[l][i];
-        }
-    }
+hiss_status hiss_coordinator_run(hiss_coordinator *c, const int64_t *lane_order, const float *const *rows,
+                                 hiss_block_solve solve, void *user, int32_t *const *answer, double seconds[3],
+                                 hiss_error *err) {
+    seconds[0] = seconds[1] = seconds[2] = 0.0;
+    hiss_coordinator_gather(c, lane_order, rows);
+    hiss_coordinator_solve(c, solve, user);
+    return hiss_coordinator_scatter(c, answer, err);
 }
 
 #endif

@@ -134,6 +134,7 @@ static inline hiss_lane stage_lane(const stage *s, int64_t local, const hiss_gra
                        .lane = s->world.first_lane + local,
                        .epoch = s->epoch,
                        .step = s->step,
+                       .view = -1,
                        .batch = &s->batches[local],
                        .graph = graph,
                        .exec = exec};

@@ -50,10 +50,12 @@ static void free_case(pool_case *c) {
 }
 
 enum { CASES = 150 };
-static const int64_t common[][7] = {{2, 28, 28, 32, 2, 2, 0}, {1, 27, 27, 16, 3, 2, 0}, {1, 13, 14, 8, 3, 2, 1}};
+static const int64_t common[][7] = {{2, 28, 28, 32, 2, 2, 0}, {1, 27, 27, 16, 3, 2, 0}, {1, 13, 14, 8, 3, 2, 1},
+                                    {3, 7, 9, 32, 2, 2, 0},   {2, 15, 8, 16, 2, 2, 0},  {2, 4, 11, 48, 2, 2, 0}};
+enum { COMMON = sizeof common / sizeof common[0] };
 
 static hiss_pool shape_at(int i, uint64_t *state) {
-    if (i >= 3) {
+    if (i >= COMMON) {
         return random_pool(state);
     }
     const int64_t *s = common[i];

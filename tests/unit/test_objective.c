@@ -21,7 +21,7 @@ typedef struct act { /* a method on stage with all its phases */
     hiss_exec *encode;
 } act;
 
-static const char small_net[] = "network: {width: 4}\naugment: {mean: 0.2, std: 0.3}\n";
+static const char small_net[] = "network: {width: 2}\naugment: {mean: 0.2, std: 0.3}\n";
 
 /* What the training loop puts into a lane's inputs. Lane 0 of the world. */
 static void fill_lane(rig *r) {
@@ -187,6 +187,25 @@ static void check_encoder(act *a) {
     assert_true(sum[0] == sum[1]);
 }
 
+/* The default hook: augmented views and the samples' labels. */
+static void check_inputs(act *a, rig *r) {
+    rig_fill(r);
+    const hiss_value image = hiss_input_named(r->graph, "image"), label = hiss_input_named(r->graph, "label");
+    if (!a->s.ops->sample && image >= 0) {
+        float view[784];
+        for (int64_t i = 0; i < a->s.world.m; i++) {
+            const int64_t sample = a->s.batches[0].sample[i];
+            hiss_rng rng = hiss_rng_keyed(a->s.world.seed, HISS_FOR_AUGMENTATION, a->s.epoch, sample);
+            hiss_augment_sample(&a->s.augment, 28, 28, 1, a->s.pixels + 784 * sample, &rng, view);
+            assert_memory_equal(view, hiss_exec_data(r->exec, image) + 784 * i, sizeof view);
+        }
+    }
+    for (int64_t i = 0; !a->s.ops->sample && label >= 0 && i < a->s.world.m; i++) {
+        assert_int_equal(((int32_t *)hiss_exec_data(r->exec, label))[i], a->s.batches[0].sample[i] % 10);
+    }
+    assert_true(!a->s.ops->labels || label >= 0);
+}
+
 static void test_every_method(void **state) {
     (void)state;
     int methods = 0;
@@ -204,6 +223,7 @@ static void test_every_method(void **state) {
             }
             assert_true(*rig_of(&a.r[p], a.r[p].lane, "loss") == (float)loss || a.phases > 1);
             rig_check_gradients(&a.r[p], (*o)->name, 4e-3, 0.03, 1e-3);
+            check_inputs(&a, &a.r[p]);
             hiss_alloc_seal(true); /* hooks of a lane do not allocate */
             rig_fill(&a.r[p]);
             hiss_alloc_seal(false);
@@ -264,6 +284,24 @@ static void test_methods_learn(void **state) {
     }
 }
 
+/* A mean over pixels: of the order of the images' own mean square, whatever the batch. */
+static void test_autoencoder_scale(void **state) {
+    (void)state;
+    for (int64_t m = 8; m <= 32; m *= 4) {
+        act a;
+        open_act(&a, "autoencoder", small_net, 1, m, 64);
+        const double loss = rig_step(&a.r[0]);
+        double square = 0.0;
+        rig_fill(&a.r[0]);
+        const float *image = hiss_exec_data(a.r[0].exec, hiss_input_named(a.r[0].graph, "image"));
+        for (int64_t i = 0; i < m * 784; i++) {
+            square += (double)image[i] * (double)image[i] / (double)(m * 784);
+        }
+        assert_true(0.5 * square < loss && loss < 4.0 * (square + 1.0));
+        close_act(&a);
+    }
+}
+
 /* Convolutions straight into a head: nat and autoencoder flatten by themselves. Sizes an autoencoder cannot rebuild are
  * the user's error. */
 static void test_odd_networks(void **state) {
@@ -300,6 +338,6 @@ static void test_odd_networks(void **state) {
 int main(void) {
     hiss_kernels_enter_thread();
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_every_method), cmocka_unit_test(test_methods_learn),
-                                       cmocka_unit_test(test_odd_networks)};
+                                       cmocka_unit_test(test_autoencoder_scale), cmocka_unit_test(test_odd_networks)};
     return cmocka_run_group_tests(tests, NULL, nothing_left);
 }

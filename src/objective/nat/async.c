@@ -3,6 +3,7 @@
  * they are ready". No sample is seen twice in between, so the assignment stays injective and a checkpoint needs no
  * memory of what was pending. */
 #include <pthread.h>
+#include <string.h>
 
 #include "objective/nat/nat.h"
 
@@ -33,13 +34,20 @@ static void *solver_main(void *argument) {
     return NULL;
 }
 
-nat_solver_thread *nat_thread_create(nat *n) {
+hiss_status nat_thread_create(nat *n, nat_solver_thread **out, hiss_error *err) {
     nat_solver_thread *s = hiss_new(nat_solver_thread, 1);
     s->n = n;
     pthread_mutex_init(&s->lock, NULL);
     pthread_cond_init(&s->change, NULL);
-    pthread_create(&s->thread, NULL, solver_main, s);
-    return s;
+    const int failure = pthread_create(&s->thread, NULL, solver_main, s);
+    if (failure) {
+        hiss_free(s);
+        return hiss_fail(err, HISS_ESYSTEM,
+                         "cannot start the thread of assign.async: %s; raise the limit of processes, or set it false",
+                         strerror(failure));
+    }
+    *out = s;
+    return HISS_OK;
 }
 
 void nat_thread_destroy(nat_solver_thread *s) {

@@ -50,7 +50,7 @@ static const hiss_row assign_rows[] = {
     {"async", HISS_BOOL, offsetof(nat_options, async), "false", 0, 0, NULL,
      "scope batch: solve beside the step; the answer takes effect at the next step"},
     {"solver", HISS_STRING, offsetof(nat_options, solver), "lapjv", 0, 0, NULL,
-     "lapjv (exact) or greedy (fast, approximate)"},
+     "lapjv (exact), sparse (exact, for large blocks), auction (within 0.05 %), greedy, auto (lapjv or sparse)"},
 };
 static const int assign_nrows = HISS_COUNT(assign_rows);
 
@@ -136,7 +136,8 @@ static hiss_status check_options(nat *n, hiss_error *err) {
     n->targets = o->targets ? o->targets : w->samples;
     n->solver = hiss_lap_solver_named(o->solver);
     if (!n->solver) {
-        return hiss_fail(err, HISS_EUSER, "assign.solver is '%s'; expected lapjv or greedy", o->solver);
+        return hiss_fail(err, HISS_EUSER, "assign.solver is '%s'; expected one of %s", o->solver,
+                         hiss_lap_solver_names());
     }
     if (n->targets < w->samples) {
         return hiss_fail(err, HISS_EUSER,
@@ -225,7 +226,7 @@ static hiss_status create(const hiss_world *world, const void *options, void **s
                                     &n->coordinator, err);
     }
     if (s == HISS_OK && n->options->async && n->options->scope == NAT_BATCH) {
-        n->thread = nat_thread_create(n);
+        s = nat_thread_create(n, &n->thread, err);
     }
     if (s == HISS_OK) {
         n->chance = chance_level(n);

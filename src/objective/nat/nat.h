@@ -60,7 +60,7 @@ void nat_solve(nat *n);
 /* Take over answers that are pending. Collective. */
 hiss_status nat_settle(void *self, hiss_error *err);
 /* The thread of assign.async; not collective. wait returns when it is idle. */
-nat_solver_thread *nat_thread_create(nat *n);
+hiss_status nat_thread_create(nat *n, nat_solver_thread **out, hiss_error *err);
 void nat_thread_destroy(nat_solver_thread *s); /* NULL is allowed */
 void nat_thread_start(nat_solver_thread *s);
 void nat_thread_wait(nat_solver_thread *s);
