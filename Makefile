@@ -174,6 +174,17 @@ valgrind: ## leak check of a short training run
 	+@$(MAKE) BUILD=$(BUILD)/valgrind OPT=-O1 all
 	@HISS='$(BUILD)/valgrind/hiss' tools/leak_check
 
+.PHONY: oracle
+oracle: all ## compare training steps with PyTorch (for developers; not part of check)
+	@. tools/mpi_env && tools/oracle '$(BUILD)/hiss'
+
+# ---- speed -----------------------------------------------------------------------------------------------------------
+
+.PHONY: bench
+bench: all ## measure this machine, and hiss as a share of what it can do: alone, then on two ranks
+	@$(BUILD)/hiss bench all
+	@bash -c '. tools/mpi_env 2 && exec mpirun -n 2 $(BUILD)/hiss bench all'
+
 # ---- the demo ---------------------------------------------------------------------------------------------------
 
 .PHONY: demo

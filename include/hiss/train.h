@@ -85,7 +85,7 @@ typedef struct hiss_step_times { /* seconds of a step on this rank: medians over
     int64_t steps;               /* measured; 0: the config has no such steps */
     double wall, fastest;        /* fastest: of one step */
     /* Parts of it, averaged over threads; what is missing to wall is idle. forward twice counts twice. */
-    double load, augment, forward, exchange, backward, reduce, update;
+    double load, augment, forward, exchange, supply, backward, reduce, update; /* supply: the hook of that name */
     double transfer, wait;              /* of the reduction: first message to last; blocked in it after backward */
     hiss_named parts[HISS_MAX_DERIVED]; /* of exchange, by the objective's own account: means */
     int nparts;
@@ -98,8 +98,8 @@ typedef struct hiss_measurement {
     double exchanging_share;           /* the share of the config's epochs that have the latter */
     int64_t lanes, m, threads;         /* L, samples of a lane, threads of this rank */
     int64_t parameters;
-    int64_t activation_bytes; /* of one lane */
-    hiss_arena *arena;        /* owns nodes and names */
+    int64_t execs, exec_bytes; /* graphs in memory on this rank, bytes of their activations in all */
+    hiss_arena *arena;         /* owns nodes and names */
 } hiss_measurement;
 
 /* Run steps of the training loop, without files, and time them: at least 5 and about `seconds` of each kind, after 2

@@ -27,7 +27,9 @@ void json_close(bench_json *j);                                           /* tex
 
 enum { BENCH_LEVELS = 4 }; /* first, second, third level cache, memory */
 typedef struct bench_machine {
-    double gemm;                    /* flop/s of one thread: the median over ranks of each rank's best */
+    double multiply_add;            /* flop/s of one thread in registers: the median over ranks of each rank's best */
+    double gemm;                    /* the same of the matrix product of BLAS */
+    bool bound_by_gemm;             /* which of the two bounds arithmetic */
     double capacity[BENCH_LEVELS];  /* bytes; of memory: infinite */
     double footprint[BENCH_LEVELS]; /* bytes touched when bandwidth was measured */
     double bandwidth[BENCH_LEVELS]; /* bytes/s of one thread, the better of copy and triad; median over ranks */
@@ -43,7 +45,7 @@ typedef struct bench {
 
 void bench_print(const bench *b, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
-/* Measure b->machine, on all ranks at the same time. Collective. */
+/* Measure b->machine, on all ranks at the same time; the second call does nothing. Collective. */
 void bench_measure_machine(bench *b);
 /* Least seconds for so many flops and bytes, and the name of what bounds them. */
 double bench_bound(const bench_machine *m, double flops, double bytes, const char **bound);

@@ -287,7 +287,7 @@ hiss_status bench_assign(bench *b, const char *sizes, int64_t dim, hiss_error *e
     int count = 0;
     hiss_status s = bench_list(sizes, "sizes", LARGEST, MAX_SIZES, size, &count, err);
     if (s == HISS_OK) {
-        hiss_kernels_enter_thread();
+        bench_measure_machine(b);
         json_begin(&b->json, "assign", '{');
         json_number(&b->json, "dim", (double)dim);
         s = solvers_part(b, count, size, dim, err);

@@ -137,6 +137,7 @@ static bool same_product(const hiss_node_info *a, const hiss_node_info *b) {
 hiss_status bench_kernels(bench *b, bench_source *source, hiss_error *err) {
     const hiss_train_request request = {.comm = b->comm, .experiment = &source->experiment, .set = source->set};
     hiss_measurement m;
+    bench_measure_machine(b);
     hiss_status s = hiss_train_measure(&request, -1.0, &m, err);
     bench_print(b, "\n%-9s %-13s %-30s %-7s %14s %14s %14s\n%62s %9s %4s %9s %4s %9s %4s\n", "products", "op",
                 "input, kernel/stride, outputs", "backend", "forward", "backward data", "and weight", "", "GFLOP/s",

@@ -55,6 +55,7 @@ static void multiply_add_part(bench *b) {
     bench_print(b, "\nmultiply-add in registers, one thread, as this program is compiled: %.1f GFLOP/s\n",
                 1e-9 * spread[1]);
     json_spread(&b->json, "multiply_add_flops_per_second", spread);
+    b->machine.multiply_add = spread[1];
 }
 
 /* ---- sgemm ---- */
@@ -272,6 +273,9 @@ static void core_name(char *out, size_t size) {
 }
 
 void bench_measure_machine(bench *b) {
+    if (b->machine.gemm > 0.0) {
+        return;
+    }
     char name[192];
     core_name(name, sizeof name);
     const long processors = sysconf(_SC_NPROCESSORS_ONLN);
@@ -310,11 +314,12 @@ double bench_bandwidth(const bench_machine *m, double bytes) {
 }
 
 double bench_bound(const bench_machine *m, double flops, double bytes, const char **bound) {
-    const double compute = flops / m->gemm, move = bytes / bench_bandwidth(m, bytes);
+    const double compute = flops / (m->bound_by_gemm ? m->gemm : m->multiply_add),
+                 move = bytes / bench_bandwidth(m, bytes);
     int level = 0;
     while (bytes > m->capacity[level]) {
         level++;
     }
-    *bound = compute > move ? "sgemm" : level_names[level];
+    *bound = compute <= move ? level_names[level] : m->bound_by_gemm ? "sgemm" : "fma";
     return fmax(compute, move);
 }

@@ -141,6 +141,7 @@ hiss_status bench_reduce(bench *b, const char *sizes, int64_t bucket, hiss_error
     if (s != HISS_OK) {
         return s;
     }
+    bench_measure_machine(b);
     const int ranks = hiss_comm_size(b->comm);
     bench_print(b, "\nreduction of gradients to a complete model, %d rank%s, %s, buckets of %.2f MiB, slowest rank\n",
                 ranks, ranks > 1 ? "s of one lane" : " of two lanes", "no overlap", (double)bucket / 0x1p20);

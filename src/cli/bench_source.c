@@ -4,7 +4,7 @@
 #include "cli/bench.h"
 #include "hiss/file.h"
 
-enum { SYNTHETIC_CLASSES = 10, SYNTHETIC_STEPS = 16, SYNTHETIC_BYTES = 1 << 28 };
+enum { SYNTHETIC_CLASSES = 10, SYNTHETIC_STEPS = 4, SYNTHETIC_BYTES = 1 << 28 };
 
 static bool parse_size(const char *text, int64_t size[3]) {
     long long H = 0, W = 0, C = 0;

@@ -5,8 +5,8 @@
  * count each array once. So a share says how far a better kernel could go; above 100 % is possible where an algorithm
  * saves multiplications, or where an operation finds its input in a nearer cache. */
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 
 #include "cli/bench.h"
 
@@ -142,17 +142,17 @@ static totals operations_part(bench *b, const hiss_measurement *m, double elsewh
 
 /* ---- the step ---- */
 
-enum { LOAD, AUGMENT, FORWARD, EXCHANGE, BACKWARD, REDUCE, UPDATE, IDLE, STEP, PARTS };
-static const char *const part_name[PARTS] = {"load",   "augment", "forward", "exchange", "backward",
-                                             "reduce", "update",  "idle",    "step"};
+enum { LOAD, AUGMENT, FORWARD, EXCHANGE, SUPPLY, BACKWARD, REDUCE, UPDATE, IDLE, STEP, PARTS };
+static const char *const part_name[PARTS] = {"load",     "augment", "forward", "exchange", "supply",
+                                             "backward", "reduce",  "update",  "idle",     "step"};
 
 typedef struct step_spread { /* min, median, max over ranks */
     double part[PARTS][3], fastest[3], transfer[3], wait[3];
 } step_spread;
 
 static step_spread spread_step(bench *b, const hiss_step_times *t) {
-    double part[PARTS] = {t->load,   t->augment, t->forward, t->exchange, t->backward,
-                          t->reduce, t->update,  t->wall,    t->wall};
+    double part[PARTS] = {t->load,     t->augment, t->forward, t->exchange, t->supply,
+                          t->backward, t->reduce,  t->update,  t->wall,     t->wall};
     step_spread s;
     for (int k = 0; k < IDLE; k++) {
         part[IDLE] -= part[k];
@@ -220,19 +220,39 @@ static void write_split(bench *b, const char *key, const hiss_step_times *t, con
     json_end(&b->json, '}');
 }
 
+/* Forget the largest resident set so far, where Linux allows it. */
+static void reset_peak(void) {
+    FILE *out = fopen("/proc/self/clear_refs", "w");
+    if (out) {
+        fputs("5", out);
+        fclose(out);
+    }
+}
+
+static double peak_resident(void) {
+    char line[256];
+    double bytes = NAN;
+    FILE *in = fopen("/proc/self/status", "r");
+    while (in && fgets(line, sizeof line, in)) {
+        bytes = strncmp(line, "VmHWM:", 6) == 0 ? 1024.0 * atof(line + 6) : bytes;
+    }
+    if (in) {
+        fclose(in);
+    }
+    return bytes;
+}
+
 static void print_memory(bench *b, const hiss_measurement *m) {
-    struct rusage usage;
+    const double vector = 4.0 * (double)m->parameters;
     double peak[3];
-    getrusage(RUSAGE_SELF, &usage);
-    hiss_comm_spread(b->comm, 1024.0 * (double)usage.ru_maxrss, peak);
+    hiss_comm_spread(b->comm, peak_resident(), peak);
     bench_print(b,
-                "memory of a rank: peak %.1f MiB, the measurement of the machine included; a lane holds %.1f MiB of "
-                "activations, a vector of\n%lld parameters is %.1f MiB\n",
-                peak[2] / 0x1p20, (double)m->activation_bytes / 0x1p20, (long long)m->parameters,
-                4.0 * (double)m->parameters / 0x1p20);
+                "memory of a rank: peak %.1f MiB, of it %.1f MiB activations of %lld lane%s; parameters are %.1f MiB\n",
+                peak[2] / 0x1p20, (double)m->exec_bytes / 0x1p20, (long long)m->execs, m->execs > 1 ? "s" : "",
+                vector / 0x1p20);
     json_number(&b->json, "peak_resident_bytes", peak[2]);
-    json_number(&b->json, "activation_bytes", (double)m->activation_bytes);
-    json_number(&b->json, "parameters", (double)m->parameters);
+    json_number(&b->json, "activation_bytes", (double)m->exec_bytes);
+    json_number(&b->json, "parameter_bytes", vector);
 }
 
 static int digits(double rate) {
@@ -259,9 +279,10 @@ static void print_rates(bench *b, const hiss_measurement *m, const totals *sum, 
     }
     const double fastest = batch / main->fastest[2];
     bench_print(b, "; in the fastest step %.*f\n", digits(fastest), fastest);
-    bench_print(
-        b, "convolution and linear: %.4f GFLOP an image, %.1f GFLOP/s = %.1f %% of the sgemm peak of %.0f core%s",
-        1e-9 * sum->product_flops / (double)m->m, 1e-9 * rate, 100.0 * rate / peak, workers, workers > 1.0 ? "s" : "");
+    bench_print(b, "convolution and linear: %.4f GFLOP an image, %.1f GFLOP/s on %.0f core%s: %.1f %% of sgemm peak, ",
+                1e-9 * sum->product_flops / (double)m->m, 1e-9 * rate, workers, workers > 1.0 ? "s" : "",
+                100.0 * rate / peak);
+    bench_print(b, "%.1f %% of multiply-add", 100.0 * rate / workers / b->machine.multiply_add);
     json_number(&b->json, "images_per_second", images);
     json_number(&b->json, "images_per_second_fastest", fastest);
     bench_print(b, "\nthey take %.1f %% of what a step does, all else %.1f %%", 100.0 * product_share,
@@ -274,6 +295,7 @@ static void print_rates(bench *b, const hiss_measurement *m, const totals *sum, 
     json_number(&b->json, "flops_per_image", sum->product_flops / (double)m->m);
     json_number(&b->json, "flops_per_second", rate);
     json_number(&b->json, "share_of_sgemm_peak", rate / peak);
+    json_number(&b->json, "share_of_multiply_add", rate / workers / b->machine.multiply_add);
     json_number(&b->json, "product_share_of_step", product_share);
 }
 
@@ -307,7 +329,8 @@ static void report(bench *b, const hiss_measurement *m) {
                 (long long)m->plain.steps, (long long)m->exchanging.steps);
     const double workers = (double)(hiss_comm_size(b->comm) * m->threads);
     const double(*part)[3] = listed[0]->part;
-    const double elsewhere = part[LOAD][1] + part[AUGMENT][1] + part[EXCHANGE][1] + part[REDUCE][1] + part[UPDATE][1];
+    const double elsewhere =
+        part[LOAD][1] + part[AUGMENT][1] + part[EXCHANGE][1] + part[SUPPLY][1] + part[REDUCE][1] + part[UPDATE][1];
     const totals sum = operations_part(b, m, elsewhere, workers);
     print_split(b, kinds, title, listed);
     print_rates(b, m, &sum, there[0], there[1]);
@@ -323,6 +346,8 @@ static void report(bench *b, const hiss_measurement *m) {
 hiss_status bench_step(bench *b, bench_source *source, hiss_error *err) {
     const hiss_train_request request = {.comm = b->comm, .experiment = &source->experiment, .set = source->set};
     hiss_measurement m;
+    bench_measure_machine(b);
+    reset_peak();
     hiss_status s = hiss_train_measure(&request, b->seconds, &m, err);
     if (s == HISS_OK) {
         json_begin(&b->json, "step", '{');

@@ -8,7 +8,7 @@ typedef struct options {
     double seconds;
     const char *sizes, *size, *json;
     int64_t dim, bucket;
-    int log;
+    int log, bound;
     bool synthetic, help;
 } options;
 
@@ -22,6 +22,8 @@ static const hiss_row rows[] = {
      "HEIGHTxWIDTHxCHANNELS of synthetic images (default: what the network takes)"},
     {"sizes", HISS_STRING, offsetof(options, sizes), NULL, 0, 0, NULL,
      "assign: samples of a block (64,256,1024,2048); reduce: bytes of a vector (1MiB,16MiB,64MiB)"},
+    {"bound", HISS_CHOICE, offsetof(options, bound), "sgemm", 0, 0, "sgemm|fma",
+     "step: what bounds arithmetic, BLAS's matrix product or multiply-adds in registers"},
     {"dim", HISS_INT, offsetof(options, dim), "32", 1, 65536, NULL, "assign: dimensions of the features"},
     {"bucket", HISS_INT, offsetof(options, bucket), "1MiB", 1024, 1e12, NULL, "reduce: bytes reduced together"},
     {"json", HISS_STRING, offsetof(options, json), NULL, 0, 0, NULL,
@@ -72,7 +74,6 @@ static hiss_status all(bench *b, const options *o, const hiss_arguments *rest, h
 static hiss_status run(bench *b, const options *o, const hiss_arguments *rest, hiss_error *err) {
     const char *part = rest->npositional ? rest->positional[0] : "all";
     const char *config = rest->npositional > 1 ? rest->positional[1] : NULL;
-    bench_measure_machine(b);
     if (strcmp(part, "step") == 0) {
         return with_config(b, o, config, rest, bench_step, err);
     }
@@ -85,6 +86,7 @@ static hiss_status run(bench *b, const options *o, const hiss_arguments *rest, h
     if (strcmp(part, "reduce") == 0) {
         return bench_reduce(b, o->sizes ? o->sizes : "1MiB,16MiB,64MiB", o->bucket, err);
     }
+    bench_measure_machine(b);
     return strcmp(part, "all") == 0 ? all(b, o, rest, err) : HISS_OK;
 }
 
@@ -110,6 +112,7 @@ static hiss_status check(const hiss_arguments *rest, hiss_error *err) {
 static hiss_status measure(hiss_comm *comm, const options *o, const hiss_arguments *rest, hiss_error *err) {
     const bool root = hiss_comm_rank(comm) == 0, to_stdout = o->json && strcmp(o->json, "-") == 0;
     bench b = {.comm = comm, .seconds = o->seconds, .table = root && !to_stdout ? stdout : NULL};
+    b.machine.bound_by_gemm = o->bound == 0;
     if (root && o->json) {
         json_open(&b.json);
     }

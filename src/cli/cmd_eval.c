@@ -59,13 +59,14 @@ static hiss_status judge_pixels(evaluation *ev, hiss_error *err) {
     return judge(ev, "raw", 1, &(hiss_layer_size){"pixels", D}, hiss_embed_pixels, &D, err);
 }
 
-static hiss_status judge_networks(evaluation *ev, hiss_experiment *e, const char *checkpoint, const char *run,
-                                  hiss_error *err) {
+static hiss_status judge_all(evaluation *ev, hiss_experiment *e, const char *checkpoint, const char *run,
+                             hiss_error *err) {
     embedder *m = NULL;
     hiss_layer_size layer[HISS_MAX_TAPS];
     int layers = 0;
     hiss_status s = embedder_create(ev->env.comm, e, ev->train.set, &m, err);
     s = s == HISS_OK ? embedder_choose(m, ev->options->layers, &layers, layer, err) : s;
+    s = s == HISS_OK && ev->options->pixels ? judge_pixels(ev, err) : s;
     if (s == HISS_OK && ev->options->random) {
         s = embedder_randomize(m, &ev->train, err);
         s = s == HISS_OK ? judge(ev, "random", layers, layer, embedder_embed, m, err) : s;
@@ -117,9 +118,7 @@ static hiss_status evaluate(hiss_comm *comm, const options *o, const char *run, 
     if (s == HISS_OK) {
         hiss_info("judging %s on %lld training and %lld test samples", checkpoint, (long long)ev->train.count,
                   (long long)ev->test.count);
-        s = eval.pixels ? judge_pixels(ev, err) : HISS_OK;
-        s = s == HISS_OK ? judge_networks(ev, &e, checkpoint, run, err) : s;
-        s = hiss_comm_agree(comm, s, err);
+        s = hiss_comm_agree(comm, judge_all(ev, &e, checkpoint, run, err), err);
     }
     if (s == HISS_OK && hiss_comm_rank(comm) == 0) {
         s = report(ev, run, hiss_seconds() - start, err);

@@ -83,6 +83,9 @@ static hiss_status train(hiss_comm *comm, const options *o, const char *config, 
     hiss_status s = hiss_file_expect(config, "the config", "give the path of a YAML file, or write one", err);
     s = s == HISS_OK ? hiss_experiment_read(config, sets, nsets, &extra, 1, &e, err) : s;
     s = hiss_comm_agree(comm, s, err);
+    if (s == HISS_OK && eval.test && hiss_comm_rank(comm) == 0 && !hiss_file_exists(eval.test)) {
+        hiss_warn("eval.test: %s is not there; hiss eval will need it", eval.test);
+    }
     if (s == HISS_OK) {
         const bool bar = o->progress == PROGRESS_BAR || (o->progress == PROGRESS_AUTO && on_terminal());
         const hiss_train_request request = {

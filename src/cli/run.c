@@ -20,6 +20,7 @@ hiss_status cli_open_run(hiss_comm *comm, const char *run, const char *const *se
     s = s == HISS_OK ? hiss_experiment_read(config, sets, nsets, &extra, 1, e, err) : s;
     if (s == HISS_OK && checkpoint) {
         snprintf(path, CLI_PATH, "%s", checkpoint);
+        s = hiss_file_expect(path, "the checkpoint", "those of a run are in RUN/ckpt", err);
     } else if (s == HISS_OK && hiss_comm_rank(comm) == 0) {
         s = hiss_checkpoint_newest(run, path, CLI_PATH, err);
         if (s == HISS_OK && !*path) {

@@ -58,7 +58,9 @@ static hiss_status encode(void *self, hiss_builder *b, hiss_value image, hiss_ta
     if (hiss_graph_shape(b->graph, x).ndim != 2) {
         x = hiss_flatten(b->graph, x);
     }
-    x = hiss_layer_linear(b, "code", x, ae->options->code, true);
+    /* No bias: the decoder begins with linear and BatchNorm, which take any shift of the code out again. Its gradient
+     * would be rounding noise, and Adam would walk along it. */
+    x = hiss_layer_linear(b, "code", x, ae->options->code, false);
     taps[(*ntaps)++] = (hiss_tap){"code", x};
     return hiss_graph_status(b->graph, err);
 }

@@ -178,12 +178,12 @@ static ALWAYS_INLINE void kernel_tile_adjoint(int64_t n, const vec *u, vec *g) {
     }
 }
 
-/* V_k[C] of one tile, planes lie `apart` floats apart; at[n*n]: its inputs, or zeros. */
-static ALWAYS_INLINE void input_tile(int64_t n, int64_t C, const float *const *at, float *v, int64_t apart) {
+/* V_k[C] of one tile at x, whose pixel rows lie `row` floats apart; planes lie `apart` floats apart. */
+static ALWAYS_INLINE void input_tile(int64_t n, int64_t C, const float *x, int64_t row, float *v, int64_t apart) {
     for (int64_t c = 0; c < C; c += LANES) {
         vec d[N_MAX * N_MAX], half[N_MAX * N_MAX], out[N_MAX];
         for (int64_t k = 0; k < n * n; k++) {
-            d[k] = load(at[k] + c);
+            d[k] = load(x + k / n * row + k % n * C + c);
         }
         for (int64_t j = 0; j < n; j++) {
             input_line(n, d + j, n, half + j, n);
@@ -246,15 +246,22 @@ static ALWAYS_INLINE void gradient_tile(int64_t n, int64_t F, const float *const
 typedef struct work {
     tiling t;
     int64_t in_apart, out_apart, kernel_apart; /* floats between planes of in, out and kernel */
-    float *zeros, *kernel, *in, *out;
+    float *zeros, *frame, *kernel, *in, *out;
 } work;
 
 static int64_t panels(int64_t columns) {
     return ceiling(columns, HISS_PANEL) * HISS_PANEL;
 }
 
-static int64_t line_up(int64_t count) {
-    return ceiling(count, LINE) * LINE;
+/* The frame holds one image with zeros around it, up to the end of the last tile. */
+static int64_t frame_width(const hiss_conv *c) {
+    const int64_t read = ceiling(c->Q, OUT) * OUT + c->R - 1, framed = c->W + 2 * c->pad;
+    return read > framed ? read : framed;
+}
+
+static int64_t frame_floats(const hiss_conv *c) {
+    const int64_t read = ceiling(c->P, OUT) * OUT + c->R - 1, framed = c->H + 2 * c->pad;
+    return (read > framed ? read : framed) * frame_width(c) * c->C;
 }
 
 static work work_of(const hiss_conv *c, float *scratch) {
@@ -264,7 +271,8 @@ static work work_of(const hiss_conv *c, float *scratch) {
     w.out_apart = plane(w.t.tiles, c->F);
     w.kernel_apart = plane(c->C, panels(c->F));
     w.zeros = scratch;
-    w.kernel = w.zeros + line_up(c->C > c->F ? c->C : c->F);
+    w.frame = w.zeros + c->F;
+    w.kernel = w.frame + frame_floats(c);
     w.in = w.kernel + planes * w.kernel_apart;
     w.out = w.in + planes * w.in_apart;
     memset(w.zeros, 0, sizeof(float) * (size_t)(w.kernel - w.zeros));
@@ -273,7 +281,7 @@ static work work_of(const hiss_conv *c, float *scratch) {
 
 static size_t scratch_of(const hiss_conv *c) {
     const tiling t = tiling_of(c);
-    return (size_t)(line_up(c->C > c->F ? c->C : c->F) +
+    return (size_t)(c->F + frame_floats(c) +
                     t.n * t.n * (plane(t.tiles, c->C) + plane(t.tiles, c->F) + plane(c->C, panels(c->F))));
 }
 
@@ -293,17 +301,17 @@ size_t hiss_winograd_conv2d_scratch(const hiss_conv *c) {
 }
 
 static ALWAYS_INLINE void inputs(int64_t n, const hiss_conv *c, const work *w, int64_t images, const float *x) {
-    const float *at[N_MAX * N_MAX];
+    const int64_t row = frame_width(c) * c->C;
     float *to = w->in;
-    for (int64_t i = 0; i < images * w->t.down * w->t.across; i++, to += c->C) {
-        const int64_t image = i / (w->t.down * w->t.across);
-        const int64_t top = i / w->t.across % w->t.down * OUT - c->pad, left = i % w->t.across * OUT - c->pad;
-        for (int64_t k = 0; k < n * n; k++) {
-            const int64_t h = top + k / n, v = left + k % n;
-            const bool inside = h >= 0 && h < c->H && v >= 0 && v < c->W;
-            at[k] = inside ? x + ((image * c->H + h) * c->W + v) * c->C : w->zeros;
+    for (int64_t i = 0; i < images; i++) {
+        for (int64_t h = 0; h < c->H; h++, x += c->W * c->C) { /* what lies around stays zero */
+            memcpy(w->frame + (h + c->pad) * row + c->pad * c->C, x, sizeof(float) * (size_t)(c->W * c->C));
         }
-        input_tile(n, c->C, at, to, w->in_apart);
+        for (int64_t p = 0; p < w->t.down; p++) {
+            for (int64_t q = 0; q < w->t.across; q++, to += c->C) {
+                input_tile(n, c->C, w->frame + OUT * (p * row + q * c->C), row, to, w->in_apart);
+            }
+        }
     }
 }
 
@@ -365,12 +373,10 @@ static ALWAYS_INLINE void kernels(int64_t n, const hiss_conv *c, const work *w, 
     for (int64_t f = 0; f < c->F; f += LANES) {
         for (int64_t first = 0; first < c->C; first += LINE) {
             float across[LINE][R_MAX * R_MAX][LANES];
-            for (int64_t lane = 0; lane < LANES; lane++) {
+            for (int64_t lane = 0; lane < LANES; lane += 4) {
                 for (int64_t t = 0; t < taps; t++) {
-                    const float *from = weight + ((f + lane) * taps + t) * c->C + first;
-                    for (int64_t k = 0; k < LINE; k++) {
-                        across[k][t][lane] = from[k];
-                    }
+                    transpose(4, LINE, weight + ((f + lane) * taps + t) * c->C + first, taps * c->C,
+                              &across[0][t][lane], R_MAX * R_MAX * LANES);
                 }
             }
             for (int64_t k = 0; k < LINE; k++) {

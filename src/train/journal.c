@@ -188,9 +188,10 @@ hiss_status journal_log(journal *j, hiss_error *err) {
         return HISS_OK;
     }
     const double now = hiss_seconds();
-    const double seconds[] = {t->times.data,     t->times.augment, t->times.forward, t->times.exchange,
-                              t->times.backward, t->times.reduce,  t->times.update,  t->times.epoch};
-    static const char *const names[] = {"data",     "augment", "forward", "exchange",
+    const trainer_times *n = &t->times;
+    const double seconds[] = {n->data,     n->augment, n->forward, n->exchange, n->supply,
+                              n->backward, n->reduce,  n->update,  n->epoch};
+    static const char *const names[] = {"data",     "augment", "forward", "exchange", "supply",
                                         "backward", "reduce",  "update",  "epoch"};
     double spread[HISS_COUNT(names)][3];
     for (int k = 0; k < HISS_COUNT(names); k++) {

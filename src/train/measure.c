@@ -9,7 +9,7 @@
 #include "hiss/clock.h"
 #include "train/trainer.h"
 
-enum { WARM_UP = 2, MIN_STEPS = 5, MAX_STEPS = 500, PARTS = 10 };
+enum { WARM_UP = 2, MIN_STEPS = 5, MAX_STEPS = 500, PARTS = 11 };
 
 typedef struct series { /* what one kind of step gave */
     int64_t steps;
@@ -68,7 +68,7 @@ static hiss_status timed_step(trainer *t, int64_t epoch, double *wall, hiss_erro
 
 static void note(const trainer *t, double wall, int64_t step, series *out) {
     const trainer_times *n = &t->times;
-    const double part[PARTS] = {wall,        n->data,   n->augment, n->forward,  n->exchange,
+    const double part[PARTS] = {wall,        n->data,   n->augment, n->forward,  n->exchange, n->supply,
                                 n->backward, n->reduce, n->update,  n->transfer, n->wait};
     for (int k = 0; k < PARTS; k++) {
         out->part[k * out->steps + step] = part[k];
@@ -104,8 +104,9 @@ static void series_destroy(const trainer *t, series *s) {
 }
 
 static void summarize(series *s, hiss_step_times *out) {
-    double *const to[PARTS] = {&out->wall,     &out->load,   &out->augment, &out->forward,  &out->exchange,
-                               &out->backward, &out->reduce, &out->update,  &out->transfer, &out->wait};
+    double *const to[PARTS] = {&out->wall,     &out->load,     &out->augment,  &out->forward,
+                               &out->exchange, &out->supply,   &out->backward, &out->reduce,
+                               &out->update,   &out->transfer, &out->wait};
     for (int k = 0; k < PARTS; k++) {
         *to[k] = hiss_median(s->part + k * s->steps, s->steps);
     }
@@ -225,7 +226,10 @@ hiss_status hiss_train_measure(const hiss_train_request *request, double seconds
         out->m = t.world.m;
         out->threads = pool_threads(t.pool);
         out->parameters = hiss_model_parameters(t.model);
-        out->activation_bytes = hiss_exec_bytes(t.phases[0].execs[0]);
+        for (int p = 0; p < t.nphases; p++) {
+            out->execs += t.phases[p].nexecs;
+            out->exec_bytes += t.phases[p].nexecs * hiss_exec_bytes(t.phases[p].execs[0]);
+        }
         s = seconds < 0.0 ? HISS_OK : measure(&t, seconds, out, err);
     }
     trainer_destroy(&t);

@@ -190,13 +190,19 @@ static void to_cut(const lane_job *job, const hiss_lane *lane, const hiss_run *r
 static void from_cut(const lane_job *job, const hiss_lane *lane, hiss_run *run, lane_hook *hook) {
     trainer *t = job->t;
     const phase *ph = job->ph;
-    hook->last = hiss_seconds();
+    thread_times *times = &t->thread_times[hook->thread];
+    const double start = hiss_seconds();
     if (t->experiment->objective->supply) {
         t->experiment->objective->supply(t->method, lane);
     }
+    hook->last = hiss_seconds();
+    times->supply += hook->last - start;
     hiss_exec_forward(lane->exec, run, ph->cut, ph->nodes, after_node, hook);
     run->lane_vector = hiss_reducer_lane(t->reducer, lane->lane);
     hiss_exec_record(lane->exec, run);
+    const double recorded = hiss_seconds();
+    times->forward += recorded - hook->last;
+    hook->last = recorded;
     run->lane_vector[t->stop_offset] = t->stop && lane->lane == t->world.first_lane ? 1.0f : 0.0f;
     hand_over(hook, ph->nodes); /* what is final before backward starts */
     hook->backward = true;
@@ -214,7 +220,7 @@ static void run_lane(void *user, int thread, int64_t local) {
                             .view = -1,
                             .batch = &t->batches[local],
                             .graph = ph->graph,
-                            .exec = ph->execs[ph->exec_per_lane ? local : thread]};
+                            .exec = ph->execs[ph->exec_per_lane && job->pass != PASS_WHOLE ? local : thread]};
     hiss_run run = {
         .model = t->vector, .seed = t->world.seed, .step = t->step, .lane = lane.lane, .lanes = t->world.lanes};
     lane_hook hook = {.job = job, .thread = thread, .lane = lane.lane};
@@ -252,6 +258,7 @@ static void run_lanes(trainer *t, lane_job *job) {
     for (int k = 0; k < threads; k++) {
         const thread_times *times = &t->thread_times[k];
         t->times.augment += times->augment / threads;
+        t->times.supply += times->supply / threads;
         t->times.forward += times->forward / threads;
         t->times.backward += times->backward / threads;
         t->times.reduce += times->reduce / threads;

@@ -33,13 +33,13 @@ typedef struct phase {
 /* Seconds of this rank since the last log line, averaged over its threads: while one of them alone loads, exchanges or
  * finishes the reduction the others wait for it; what is missing to the time that passed is idle. */
 typedef struct trainer_times {
-    double data, augment, forward, exchange, backward, reduce, update, epoch;
+    double data, augment, forward, exchange, supply, backward, reduce, update, epoch;
     double transfer, wait; /* of reductions: first message to last; blocked after backward (a part of reduce) */
 } trainer_times;
 
 typedef struct thread_times { /* of one thread in one pass over the lanes */
-    double augment, forward, backward, reduce;
-    double unused[4]; /* keeps threads off each other's cache lines */
+    double augment, forward, supply, backward, reduce;
+    double unused[3]; /* keeps threads off each other's cache lines */
 } thread_times;
 
 typedef struct trainer {

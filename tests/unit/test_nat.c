@@ -412,7 +412,8 @@ static void test_wrong_options(void **state) {
                  "assign.block must be lane, batch or a number of samples, found 'rank'");
     expect_error("assign: {block: -4}\n", 150, "assign.block must be lane, batch or a number of samples, found '-4'");
     expect_error("assign: {block: ''}\n", 150, "assign.block must be lane, batch or a number of samples, found ''");
-    expect_error("assign: {solver: magic}\n", 150, "assign.solver is 'magic'; expected lapjv or greedy");
+    expect_error("assign: {solver: magic}\n", 150,
+                 "assign.solver is 'magic'; expected one of lapjv, sparse, auction, greedy, auto");
     expect_error("nat: {targets: 149}\n", 150,
                  "nat.targets is 149, fewer than the 150 samples, but every sample needs its own target; use 0 for as "
                  "many as samples");

@@ -1,0 +1,66 @@
+# What a tired person does at two in the morning: the answer says what was tried and what to do.
+. "$HISS_ROOT/tests/cli/common"
+small_run
+
+# From another directory, or before prepare.
+mkdir elsewhere
+cd elsewhere
+refused 1 "the data file data.h5 does not exist (looked in $WORK/elsewhere)" "$HISS" train ../config.yaml --run run
+grep -q '`hiss prepare` writes one' log || fail 'no advice to prepare' log
+refused 2 "the config config.yaml does not exist (looked in $WORK/elsewhere)" "$HISS" train config.yaml
+cd ..
+[ -z "$(ls -A elsewhere | grep -v log)" ] || fail "left in elsewhere: $(ls -A elsewhere)"
+
+# Words in the wrong place.
+refused 1 'train needs a config file' "$HISS" train
+refused 1 "did you mean 'train'?" "$HISS" train config.yaml --set trian.epochs=2
+refused 1 "did you mean 'train.epochs'?" "$HISS" train config.yaml --set epochs=2
+refused 1 "unexpected argument '2'" "$HISS" train config.yaml --set train.epochs 2
+refused 1 'expected section.key=value' "$HISS" train config.yaml --set train.epochs
+refused 1 "unexpected argument 'train.epochs=2'" "$HISS" train config.yaml train.epochs=2
+refused 1 '--run needs a value' "$HISS" train config.yaml --run
+refused 1 'data.h5:1:1: not a text file' "$HISS" train data.h5
+: >empty.yaml
+refused 1 'optim.lr is missing' "$HISS" train empty.yaml
+printf 'data:\n\tfile: data.h5\n' >tab.yaml
+refused 1 'indent with spaces, not with tabs' "$HISS" train tab.yaml
+
+# A place that takes no files: not even root may write into /proc.
+refused 2 "cannot make directory '/proc/run'" "$HISS" train config.yaml --run /proc/run
+refused 1 "'config.yaml' exists and is not a directory" "$HISS" train config.yaml --run config.yaml/run
+refused 1 'check that the folder exists and allows writing' \
+    "$HISS" prepare idx --images images.idx --output nowhere/data.h5
+
+# prepare.
+refused 1 'expected fashion-mnist, idx or folder FOLDER' "$HISS" prepare
+refused 1 'prepare idx needs --output' "$HISS" prepare idx --images images.idx
+refused 1 'are images and labels swapped?' "$HISS" prepare idx --images labels.idx --labels images.idx --output x.h5
+refused 1 'not an idx file' "$HISS" prepare idx --images data.h5 --output x.h5
+head -c 5000 images.idx >cut.idx
+refused 1 'cut.idx: truncated' "$HISS" prepare idx --images cut.idx --output x.h5
+refused 1 'elsewhere: holds no pictures' "$HISS" prepare folder elsewhere --output x.h5
+refused 1 '/nowhere/train-images-idx3-ubyte.gz is missing' "$HISS" prepare fashion-mnist --source /nowhere --output fashion
+[ ! -e x.h5 ] && [ ! -e fashion ] || fail "prepare leaves $(ls)"
+
+# Runs that are none, or none yet.
+refused 2 'nowhere is not a run: it has no config.yaml' "$HISS" eval nowhere
+refused 1 'elsewhere is not a run' "$HISS" query elsewhere
+refused 1 'eval needs a run directory' "$HISS" eval
+mkdir early && cp config.yaml early
+refused 2 'early/ckpt holds no complete checkpoint' "$HISS" eval early
+refused 1 'early/ckpt holds no complete checkpoint' "$HISS" query early
+
+# The default run directory; a typo that must be answered before the work, not after it.
+on 1 "$HISS" train config.yaml --set train.epochs=1 --set eval.test=tset.h5
+[ $status -eq 0 ] && [ -s runs/config/summary.yaml ] || fail 'the default run directory is not runs/NAME' log
+[ "$(grep -c 'hiss: warning: eval.test: tset.h5 is not there' log)" -eq 1 ] || fail 'no warning of a missing eval.test' log
+refused 2 'the data file tset.h5 does not exist' "$HISS" eval runs/config
+test=(--set eval.test=data.h5)
+refused 1 "layer 'fc2' is not in this network; it has conv1, fc1, z" "$HISS" eval runs/config "${test[@]}" --set eval.layers=fc2
+grep -q 'pixels' log && fail 'worked before it looked at eval.layers' log
+refused 1 'the checkpoint x.h5 does not exist' "$HISS" eval runs/config "${test[@]}" --checkpoint x.h5
+refused 1 "layer 'fc2' is not in this network" "$HISS" query runs/config "${test[@]}" --layer fc2
+refused 1 "did you mean 'train.epochs'?" "$HISS" eval runs/config --set train.epohs=2
+mv data.h5 moved.h5
+refused 2 'the data file data.h5 does not exist' "$HISS" eval runs/config "${test[@]}"
+echo ok
