@@ -42,6 +42,8 @@ static const hiss_row assign_rows[] = {
     {"views", HISS_INT, offsetof(nat_options, views), "2", 1, 64, NULL,
      "scope dataset: augmented views whose mean feature is matched"},
     {"rounds", HISS_INT, offsetof(nat_options, rounds), "6", 1, 1e6, NULL, "scope dataset: rounds at most"},
+    {"grouping", HISS_CHOICE, offsetof(nat_options, grouping), "tree", 0, 0, "tree|random",
+     "scope dataset: blocks of two in three rounds hold samples with near features; random: blocks are drawn"},
     {"statistics", HISS_CHOICE, offsetof(nat_options, statistics), "running", 0, 0, "running|lane",
      "scope dataset: BatchNorm of the features: running statistics (nothing dropped), or each lane's own as in "
      "training"},
