@@ -54,6 +54,16 @@ bad 'text.h5: not an HDF5 file' --set data.file=text.h5
 bad 'damaged.h5: the pixels and labels have SHA-256' --set data.file=damaged.h5
 bad 'few.h5 has 47 samples: 12 lanes get shards of 3, fewer than train.lane_samples = 4' --set data.file=few.h5
 
+# Damage that only shows while training streams the data: the rank that finds it speaks for all.
+"$HISS" prepare idx --images images.idx --output packed.h5 --deflate 5 --chunk 50 2>log || fail 'no packed.h5' log
+head -c 400 /dev/zero | dd of=packed.h5 bs=1 seek=$(($(stat -c %s packed.h5) * 2 / 3)) conv=notrunc 2>/dev/null
+for ranks in 1 2 4; do
+    refused $ranks 'data set /images: inflate() failed; the file is damaged' "$HISS" train config.yaml --run run \
+        --set data.file=packed.h5 --set data.verify=false --set data.mode=stream --set data.window=50
+    [ ! -e run/summary.yaml ] && [ -z "$(find run -name '*tmp*')" ] || fail "left behind: $(find run)" log
+    rm -r run
+done
+
 # The config.
 config=bad_value.yaml bad "bad_value.yaml:17:13: optim.lr must be a number in 0..1000000, found 'fast'"
 config=bad_key.yaml bad "bad_key.yaml:5:3: unknown key 'network.layer'; did you mean 'network.layers'?"
