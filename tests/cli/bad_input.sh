@@ -23,15 +23,20 @@ sed 's/max_pool: 2/max_pol: 2/' config.yaml >bad_layer.yaml
 sed 's/^nat: {dim: 8}/nat: {dim: 8/' config.yaml >bad_yaml.yaml
 mkdir folder
 
-# bad TEXT ARGUMENT...: arguments to train after the config; $config is the config.
+# bad TEXT ARGUMENT...: arguments to train after the config; $config is the config. One rank and two at the same time.
 config=config.yaml
 bad() {
-    local text=$1 ranks
+    local text=$1 ranks jobs=()
     shift
     for ranks in 1 2; do
-        refused $ranks "$text" "$HISS" train $config --run run "$@"
-        [ ! -e run ] || fail "left behind: $(find run)" log
+        (
+            log=log-$ranks run=run-$ranks
+            refused $ranks "$text" "$HISS" train $config --run $run "$@"
+            [ ! -e $run ] || fail "left behind: $(find $run)" $log
+        ) &
+        jobs+=($!)
     done
+    wait "${jobs[0]}" && wait "${jobs[1]}" || exit 1
 }
 
 # The data.
