@@ -277,6 +277,60 @@ static void rounds_do_not_depend_on_the_partition(void **unused) {
     }
 }
 
+/* Wide rounds of two phases, then lists under their prices: exact where start prices alone are of little use. */
+static void wide_rounds_prepare_lists(void **unused) {
+    (void)unused;
+    enum { N = 1024, K = 128 };
+    uint64_t state = 9;
+    float *score = hiss_new(float, N *N), *listed = hiss_new(float, N *K);
+    int32_t *column = hiss_new(int32_t, N * K), *column_of = hiss_new(int32_t, N), *row_of = hiss_new(int32_t, N);
+    double *price = hiss_new(double, N), *profit = hiss_new(double, N), *held = hiss_new(double, N), epsilon = 0;
+    hiss_bid *bids = hiss_new(hiss_bid, N);
+    fill_cosines(N, N, 3, 1, 0.3f, score, &state);
+    const hiss_lap lap = {N, score, N};
+    const hiss_lap_rows rows = whole(&lap);
+    hiss_lap_report report;
+    start_prices(&lap, price);
+    shuffle(N, column_of, &state);
+    for (int32_t i = 0; i < N; i++) {
+        row_of[column_of[i]] = i;
+    }
+    for (int phase = 0; phase < 2; phase++) {
+        hiss_lap_price_out(&rows, price, profit);
+        for (int i = 0; i < N; i++) {
+            held[i] = (double)score[i * N + column_of[i]];
+        }
+        epsilon = hiss_auction_phase(N, NULL, epsilon, profit, held, price, row_of, column_of, &report);
+        assert_true(epsilon > 0);
+        for (int64_t count = N; count >= N / 64;) {
+            count = hiss_auction_bids(&rows, price, epsilon, column_of, bids);
+            hiss_auction_award(count, bids, price, row_of, column_of);
+        }
+        hiss_auction_fill(N, row_of, column_of);
+        for (int32_t i = 0; i < N; i++) {
+            assert_int_equal(row_of[column_of[i]], i);
+        }
+    }
+    void *work = hiss_alloc((size_t)hiss_lap_select_work_bytes(N, K));
+    void *search = hiss_alloc((size_t)hiss_sparse_work_bytes(N, K));
+    hiss_lap_select(&rows, price, column_of, K, column, listed, work);
+    const hiss_sparse_lap lists = {N, K, column, listed};
+    assert_int_equal(hiss_sparse_solve(&lists, column_of, price, NULL, search, &report, NULL), HISS_OK);
+    hiss_lap_price_out(&rows, price, profit);
+    assert_certified(&lap, column_of, profit, price, "wide rounds, then lists");
+    hiss_free(work);
+    hiss_free(search);
+    hiss_free(score);
+    hiss_free(listed);
+    hiss_free(column);
+    hiss_free(column_of);
+    hiss_free(row_of);
+    hiss_free(price);
+    hiss_free(profit);
+    hiss_free(held);
+    hiss_free(bids);
+}
+
 static void the_best_bid_wins_and_of_equals_the_lower_row(void **unused) {
     (void)unused;
     static const hiss_bid bids[] = {{2, 4, 1}, {3, 5, 1}, {3, 2, 1}, {3, 3, 1}, {1, 0, 0}};
@@ -346,6 +400,7 @@ int main(void) {
         cmocka_unit_test(lists_of_all_columns_bid_like_dense_rows),
         cmocka_unit_test(short_lists_are_solved_to_their_gap),
         cmocka_unit_test(rounds_do_not_depend_on_the_partition),
+        cmocka_unit_test(wide_rounds_prepare_lists),
         cmocka_unit_test(the_best_bid_wins_and_of_equals_the_lower_row),
         cmocka_unit_test(bad_input_and_too_many_bids_are_errors),
     };
