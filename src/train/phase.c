@@ -220,7 +220,7 @@ static void run_lane(void *user, int thread, int64_t local) {
                             .view = -1,
                             .batch = &t->batches[local],
                             .graph = ph->graph,
-                            .exec = ph->execs[ph->exec_per_lane ? local : thread]};
+                            .exec = ph->execs[ph->exec_per_lane && job->pass != PASS_WHOLE ? local : thread]};
     hiss_run run = {
         .model = t->vector, .seed = t->world.seed, .step = t->step, .lane = lane.lane, .lanes = t->world.lanes};
     lane_hook hook = {.job = job, .thread = thread, .lane = lane.lane};

@@ -1,9 +1,10 @@
 /* The permutation over the whole data set (assign.scope: dataset).
  *
- * Before every `every`-th epoch: a feature pass (the mean of `views` augmented views of each sample, lanes' own shape
- * and statistics), then rounds. A round cuts a keyed random permutation of all n samples into blocks of about `block`
- * samples; each block's samples and the targets they own are re-matched so that the block's total score is largest. A
- * sample meets other targets in every round, so rounds approach the optimum over all n; the total never falls.
+ * Before every `every`-th epoch: a feature pass (the mean of `views` augmented views of each sample), then rounds. A
+ * round cuts an order of all n samples into blocks of about `block` samples: every third round a keyed random
+ * permutation, the others an order in which near features stand together (grouping.c). Each block's samples and the
+ * targets they own are re-matched so that the block's total score is largest. A sample meets other targets in every
+ * round, so rounds approach the optimum over all n; the total never falls.
  *
  * Distribution: sample i lives on the rank of its shard; the blocks of a round are dealt to ranks in contiguous ranges.
  * Per round a rank sends each of its samples' features and target number to the rank of its block (one exchange of
@@ -19,6 +20,7 @@
 
 #include "hiss/clock.h"
 #include "hiss/log.h"
+#include "objective/nat/grouping.h"
 #include "objective/nat/nat.h"
 
 typedef struct worker { /* of one thread */
@@ -34,6 +36,9 @@ typedef struct rounds {
     nat *n;
     const hiss_epoch *e;
     int P;
+    hiss_permutation random; /* the order of this round's samples, */
+    grouping *near;          /* or, when grouped, this */
+    bool grouped;
     int64_t samples, blocks, first_block, end_block;
     int64_t *place_offsets; /* [blocks + 1]: places of the round by block */
     int64_t *block_offsets; /* [P + 1]: blocks by rank */
@@ -89,14 +94,22 @@ static int by_place(const void *a, const void *b) {
     return (x > y) - (x < y);
 }
 
+static int64_t place_of(const rounds *r, int64_t sample) {
+    return r->grouped ? grouping_place(r->near, sample) : hiss_permutation_find(&r->random, sample);
+}
+
+static int64_t sample_at(const rounds *r, int64_t place) {
+    return r->grouped ? grouping_sample(r->near, place) : hiss_permutation_at(&r->random, place);
+}
+
 /* Where this round's rows go to and come from: fills offsets, sample_of_row and row_of_place. */
-static void route(rounds *r, const hiss_permutation *p) {
+static void route(rounds *r) {
     nat *n = r->n;
     placed *mine = hiss_new(placed, n->local_samples);
     memset(r->sent_offsets, 0, sizeof(int64_t) * (size_t)(r->P + 1));
     memset(r->received_offsets, 0, sizeof(int64_t) * (size_t)(r->P + 1));
     for (int64_t i = 0; i < n->local_samples; i++) {
-        mine[i] = (placed){hiss_permutation_find(p, n->first_sample + i), i};
+        mine[i] = (placed){place_of(r, n->first_sample + i), i};
         r->sent_offsets[rank_of_place(r, mine[i].place) + 1]++;
     }
     qsort(mine, (size_t)n->local_samples, sizeof *mine, by_place);
@@ -107,7 +120,7 @@ static void route(rounds *r, const hiss_permutation *p) {
     const int64_t begin = r->place_offsets[r->first_block], count = local_places(r);
     int64_t *cursor = hiss_new(int64_t, r->P + 1);
     for (int64_t k = 0; k < count; k++) {
-        r->row_of_place[k] = nat_rank_of_sample(n, hiss_permutation_at(p, begin + k));
+        r->row_of_place[k] = nat_rank_of_sample(n, sample_at(r, begin + k));
         r->received_offsets[r->row_of_place[k] + 1]++;
     }
     for (int q = 0; q < r->P; q++) {
@@ -187,9 +200,13 @@ static void total(const rounds *r, double out[2]) {
 static hiss_status one_round(rounds *r, int64_t number, double out[2], hiss_error *err) {
     nat *n = r->n;
     const int64_t d = n->options->dim;
-    const hiss_permutation p =
-        hiss_permutation_keyed(n->world->seed, HISS_FOR_BLOCKS, r->e->epoch, 1 + number, r->samples);
-    route(r, &p);
+    r->grouped = r->near && number % 3 != 0;
+    if (r->grouped) {
+        grouping_draw(r->near, r->features, r->e->epoch, number, r->blocks, r->place_offsets);
+    } else {
+        r->random = hiss_permutation_keyed(n->world->seed, HISS_FOR_BLOCKS, r->e->epoch, 1 + number, r->samples);
+    }
+    route(r);
     for (int64_t i = 0; i < n->local_samples; i++) {
         memcpy(r->sent + i * d, r->features + r->sample_of_row[i] * d, sizeof(float) * (size_t)d);
         r->sent_number[i] = n->assign[r->sample_of_row[i]];
@@ -252,10 +269,14 @@ static rounds *create_rounds(nat *n, const hiss_epoch *e, float *features) {
                                  .work = hiss_alloc((size_t)n->solver->work_bytes(N)),
                                  .number = hiss_new(int64_t, N)};
     }
+    if (n->options->grouping == NAT_TREE && r->blocks > 1) {
+        r->near = grouping_create(n);
+    }
     return r;
 }
 
 static void destroy_rounds(rounds *r) {
+    grouping_destroy(r->near);
     for (int t = 0; t < r->e->threads; t++) {
         hiss_free(r->workers[t].vectors);
         hiss_free(r->workers[t].score);

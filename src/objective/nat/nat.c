@@ -43,6 +43,8 @@ static const hiss_row assign_rows[] = {
     {"views", HISS_INT, offsetof(nat_options, views), "2", 1, 64, NULL,
      "scope dataset: augmented views whose mean feature is matched"},
     {"rounds", HISS_INT, offsetof(nat_options, rounds), "6", 1, 1e6, NULL, "scope dataset: rounds at most"},
+    {"grouping", HISS_CHOICE, offsetof(nat_options, grouping), "tree", 0, 0, "tree|random",
+     "scope dataset: blocks of two in three rounds hold samples with near features; random: blocks are drawn"},
     {"statistics", HISS_CHOICE, offsetof(nat_options, statistics), "running", 0, 0, "running|lane",
      "scope dataset: BatchNorm of the features: running statistics (nothing dropped), or each lane's own as in "
      "training"},
@@ -54,7 +56,7 @@ static const hiss_row assign_rows[] = {
      "scope dataset: samples that the bound of the score looks at; 0: none"},
     {"async", HISS_BOOL, offsetof(nat_options, async), "false", 0, 0, NULL,
      "scope batch: solve beside the step; the answer takes effect at the next step"},
-    {"solver", HISS_STRING, offsetof(nat_options, solver), "lapjv", 0, 0, NULL,
+    {"solver", HISS_STRING, offsetof(nat_options, solver), "auto", 0, 0, NULL,
      "lapjv (exact), sparse (exact, for large blocks), auction (within 0.05 %), greedy, auto (lapjv or sparse)"},
 };
 static const int assign_nrows = HISS_COUNT(assign_rows);

@@ -5,6 +5,7 @@
 #include "hiss/assign.h"
 #include "hiss/objective.h"
 
+typedef enum nat_grouping { NAT_TREE, NAT_RANDOM } nat_grouping;
 typedef enum nat_statistics { NAT_RUNNING, NAT_LANE } nat_statistics;
 typedef enum nat_scope { NAT_BATCH, NAT_DATASET } nat_scope;
 
@@ -13,6 +14,7 @@ typedef struct nat_options {
     int scope;            /* section assign: nat_scope */
     int64_t every, views, rounds, wide, bound_rows;
     double tolerance;
+    int grouping; /* nat_grouping */
     bool async;
     int statistics; /* nat_statistics */
     const char *block, *solver;
