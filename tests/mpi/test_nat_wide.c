@@ -275,10 +275,11 @@ static void run(hiss_comm *comm, const char *text, int threads, const int64_t *l
     if (n->dataset_block == SAMPLES) {
         CHECK(n->permuted[1] >= best * (1 - 6e-4) && bound[0] <= best * (1 + 6e-4));
     }
-    for (int64_t k = 0; nat_is_wide(n) && k < (n->dataset_block == SAMPLES ? 1 : n->options->rounds); k++) {
+    const bool rendered = nat_is_wide(n) && (n->dataset_block == SAMPLES || n->options->grouping == NAT_RANDOM);
+    for (int64_t k = 0; rendered && k < (n->dataset_block == SAMPLES ? 1 : n->options->rounds); k++) {
         serial_wide_round(n, 0, k, assign);
     }
-    for (int64_t i = 0; nat_is_wide(n) && i < n->local_samples; i++) {
+    for (int64_t i = 0; rendered && i < n->local_samples; i++) {
         CHECK(n->assign[i] == assign[n->first_sample + i]);
     }
     hiss_named named[HISS_MAX_DERIVED];
@@ -302,7 +303,8 @@ int main(int argc, char **argv) {
     check_refusals(comm);
     static const char *const texts[] = {
         "nat: {dim: 6}\nassign: {scope: dataset, block: all, wide: 2, views: 1}\n",
-        "nat: {dim: 6, targets: 5000}\nassign: {scope: dataset, block: 100, wide: 90, views: 1, rounds: 2}\n",
+        "nat: {dim: 6, targets: 5000}\nassign: {scope: dataset, block: 100, wide: 90, views: 1, rounds: 2, "
+        "grouping: random}\n",
         "nat: {dim: 6}\nassign: {scope: dataset, block: 100, wide: 90, views: 1, bound_rows: 70}\n",
         "nat: {dim: 6}\nassign: {scope: dataset, block: 24, views: 1, rounds: 3}\n",
         "nat: {dim: 6}\nassign: {scope: dataset, block: 24, views: 1, bound_rows: 40, solver: sparse}\n",

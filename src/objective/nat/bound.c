@@ -190,13 +190,13 @@ void nat_slack(const nat *n, const hiss_epoch *e, const float *features, const n
     if (!have_prices(comm, prices)) {
         return;
     }
-    const hiss_permutation p = hiss_permutation_keyed(n->world->seed, HISS_FOR_BLOCKS, e->epoch, 0, samples);
+    const nat_order order = {.random = hiss_permutation_keyed(n->world->seed, HISS_FOR_BLOCKS, e->epoch, 0, samples)};
     float *row = hiss_new(float, rows *d);
     int64_t *number = hiss_new(int64_t, rows);
     double *highest = hiss_new(double, (SCALES + 1) * rows), *price = highest + SCALES * rows;
     double *score = hiss_new(double, rows), *slack = hiss_new(double, rows);
-    nat_gather_places(n, &p, 0, rows, d * (int64_t)sizeof *row, features, row);
-    nat_gather_places(n, &p, 0, rows, sizeof *number, n->assign, number);
+    nat_gather_places(n, &order, 0, rows, d * (int64_t)sizeof *row, features, row);
+    nat_gather_places(n, &order, 0, rows, sizeof *number, n->assign, number);
     search h = {.n = n, .prices = prices, .rows = rows, .row = row};
     search_columns(&h, e, highest);
     find_held(&h, number, price);

@@ -36,9 +36,7 @@ typedef struct rounds {
     nat *n;
     const hiss_epoch *e;
     int P;
-    hiss_permutation random; /* the order of this round's samples, */
-    grouping *near;          /* or, when grouped, this */
-    bool grouped;
+    const nat_order *order;
     int64_t samples, blocks, first_block, end_block;
     int64_t *place_offsets; /* [blocks + 1]: places of the round by block */
     int64_t *block_offsets; /* [P + 1]: blocks by rank */
@@ -94,12 +92,12 @@ static int by_place(const void *a, const void *b) {
     return (x > y) - (x < y);
 }
 
-static int64_t place_of(const rounds *r, int64_t sample) {
-    return r->grouped ? grouping_place(r->near, sample) : hiss_permutation_find(&r->random, sample);
+int64_t nat_place_of(const nat_order *order, int64_t sample) {
+    return order->grouped ? grouping_place(order->near, sample) : hiss_permutation_find(&order->random, sample);
 }
 
-static int64_t sample_at(const rounds *r, int64_t place) {
-    return r->grouped ? grouping_sample(r->near, place) : hiss_permutation_at(&r->random, place);
+int64_t nat_sample_at(const nat_order *order, int64_t place) {
+    return order->grouped ? grouping_sample(order->near, place) : hiss_permutation_at(&order->random, place);
 }
 
 /* Where this round's rows go to and come from: fills offsets, sample_of_row and row_of_place. */
@@ -109,7 +107,7 @@ static void route(rounds *r) {
     memset(r->sent_offsets, 0, sizeof(int64_t) * (size_t)(r->P + 1));
     memset(r->received_offsets, 0, sizeof(int64_t) * (size_t)(r->P + 1));
     for (int64_t i = 0; i < n->local_samples; i++) {
-        mine[i] = (placed){place_of(r, n->first_sample + i), i};
+        mine[i] = (placed){nat_place_of(r->order, n->first_sample + i), i};
         r->sent_offsets[rank_of_place(r, mine[i].place) + 1]++;
     }
     qsort(mine, (size_t)n->local_samples, sizeof *mine, by_place);
@@ -120,7 +118,7 @@ static void route(rounds *r) {
     const int64_t begin = r->place_offsets[r->first_block], count = local_places(r);
     int64_t *cursor = hiss_new(int64_t, r->P + 1);
     for (int64_t k = 0; k < count; k++) {
-        r->row_of_place[k] = nat_rank_of_sample(n, sample_at(r, begin + k));
+        r->row_of_place[k] = nat_rank_of_sample(n, nat_sample_at(r->order, begin + k));
         r->received_offsets[r->row_of_place[k] + 1]++;
     }
     for (int q = 0; q < r->P; q++) {
@@ -197,15 +195,9 @@ static void total(const rounds *r, double out[2]) {
     hiss_free(pointer);
 }
 
-static hiss_status one_round(rounds *r, int64_t number, double out[2], hiss_error *err) {
+static hiss_status one_round(rounds *r, double out[2], hiss_error *err) {
     nat *n = r->n;
     const int64_t d = n->options->dim;
-    r->grouped = r->near && number % 3 != 0;
-    if (r->grouped) {
-        grouping_draw(r->near, r->features, r->e->epoch, number, r->blocks, r->place_offsets);
-    } else {
-        r->random = hiss_permutation_keyed(n->world->seed, HISS_FOR_BLOCKS, r->e->epoch, 1 + number, r->samples);
-    }
     route(r);
     for (int64_t i = 0; i < n->local_samples; i++) {
         memcpy(r->sent + i * d, r->features + r->sample_of_row[i] * d, sizeof(float) * (size_t)d);
@@ -269,14 +261,10 @@ static rounds *create_rounds(nat *n, const hiss_epoch *e, float *features) {
                                  .work = hiss_alloc((size_t)n->solver->work_bytes(N)),
                                  .number = hiss_new(int64_t, N)};
     }
-    if (n->options->grouping == NAT_TREE && r->blocks > 1) {
-        r->near = grouping_create(n);
-    }
     return r;
 }
 
 static void destroy_rounds(rounds *r) {
-    grouping_destroy(r->near);
     for (int t = 0; t < r->e->threads; t++) {
         hiss_free(r->workers[t].vectors);
         hiss_free(r->workers[t].score);
@@ -314,14 +302,29 @@ static hiss_status mean_features(nat *n, const hiss_epoch *e, float *features, h
     return s;
 }
 
+static void draw_order(nat *n, const hiss_epoch *e, int64_t number, const float *features, int64_t blocks,
+                       nat_order *order) {
+    const int64_t samples = n->world->samples;
+    order->grouped = order->near && number % 3 != 0;
+    if (order->grouped) {
+        int64_t *offsets = hiss_new(int64_t, blocks + 1);
+        hiss_partition(samples, blocks, offsets);
+        grouping_draw(order->near, features, e->epoch, number, blocks, offsets);
+        hiss_free(offsets);
+    } else {
+        order->random = hiss_permutation_keyed(n->world->seed, HISS_FOR_BLOCKS, e->epoch, 1 + number, samples);
+    }
+}
+
 /* One round, whoever solves its blocks. */
-static hiss_status run_round(nat *n, rounds *r, const hiss_epoch *e, int64_t number, const float *features,
+static hiss_status run_round(nat *n, rounds *r, const hiss_epoch *e, const nat_order *order, const float *features,
                              double mean[3], nat_prices *prices, bool *stopped, hiss_error *err) {
     if (!r) {
-        return nat_wide_round(n, e, number, features, mean, prices, stopped, err);
+        return nat_wide_round(n, e, order, features, mean, prices, stopped, err);
     }
+    r->order = order;
     mean[2] = NAN;
-    const hiss_status s = one_round(r, number, mean, err);
+    const hiss_status s = one_round(r, mean, err);
     *prices = r->prices;
     return s;
 }
@@ -341,6 +344,7 @@ static hiss_status run_rounds(nat *n, const hiss_epoch *e, float *features, bool
     const int64_t blocks = (n->world->samples + n->dataset_block - 1) / n->dataset_block;
     rounds *r = nat_is_wide(n) ? NULL : create_rounds(n, e, features);
     nat_prices prices = {0}, own = {0};
+    nat_order order = {.near = n->options->grouping == NAT_TREE && blocks > 1 ? grouping_create(n) : NULL};
     if (!r) {
         const int64_t room = n->world->samples / hiss_comm_size(n->world->comm) + blocks;
         own = prices = (nat_prices){0, hiss_new(int64_t, room), hiss_new(double, room)};
@@ -349,7 +353,8 @@ static hiss_status run_rounds(nat *n, const hiss_epoch *e, float *features, bool
     hiss_status s = HISS_OK;
     for (int64_t k = 0; k < n->options->rounds && s == HISS_OK && !*stopped; k++) {
         e->progress(e->trainer, "permuting", (double)k / (double)n->options->rounds);
-        s = run_round(n, r, e, k, features, mean, &prices, stopped, err);
+        draw_order(n, e, k, features, blocks, &order);
+        s = run_round(n, r, e, &order, features, mean, &prices, stopped, err);
         if (s == HISS_OK && !*stopped) {
             n->permuted[0] = k ? n->permuted[0] : mean[0];
             n->permuted[1] = mean[1];
@@ -364,6 +369,7 @@ static hiss_status run_rounds(nat *n, const hiss_epoch *e, float *features, bool
     if (s == HISS_OK && !*stopped) {
         note_bound(n, e, features, &prices, mean[2]);
     }
+    grouping_destroy(order.near);
     hiss_free(own.number);
     hiss_free(own.price);
     if (r) {

@@ -118,12 +118,22 @@ typedef struct nat_prices {
 /* price[n] minus its mean. */
 void nat_align(int64_t n, double *price);
 
+/* The order of all samples that a round cuts into blocks. */
+struct grouping;
+typedef struct nat_order {
+    hiss_permutation random;
+    struct grouping *near; /* or, when grouped, this */
+    bool grouped;
+} nat_order;
+int64_t nat_sample_at(const nat_order *order, int64_t place);
+int64_t nat_place_of(const nat_order *order, int64_t sample);
+
 /* One round with blocks solved over all ranks.  features [local samples, d]
  *   mean [3]  out  score before and after; the proven bound when there is one block, else NaN
  *   prices    out  this rank's part of the block duals; room for n / P + blocks
  *   stopped   out  e->stop said so: some blocks are not re-matched
  * Collective. */
-hiss_status nat_wide_round(nat *n, const hiss_epoch *e, int64_t number, const float *features, double mean[3],
+hiss_status nat_wide_round(nat *n, const hiss_epoch *e, const nat_order *order, const float *features, double mean[3],
                            nat_prices *prices, bool *stopped, hiss_error *err);
 bool nat_is_wide(const nat *n);
 
@@ -137,10 +147,10 @@ void nat_slack(const nat *n, const hiss_epoch *e, const float *features, const n
 
 /* The rank that owns a sample. */
 int nat_rank_of_sample(const nat *n, int64_t sample);
-/* out [count, size]: the records, of size bytes each, of the samples at places begin .. of a permutation, on all ranks.
+/* out [count, size]: the records, of size bytes each, of the samples at places begin .. of an order, on all ranks.
  *   local [local samples, size]
  * Collective. */
-void nat_gather_places(const nat *n, const hiss_permutation *p, int64_t begin, int64_t count, int64_t size,
+void nat_gather_places(const nat *n, const nat_order *order, int64_t begin, int64_t count, int64_t size,
                        const void *local, void *out);
 /* The permutation over the whole data set; see dataset.c. Collective. */
 hiss_status nat_epoch(void *self, const hiss_epoch *e, hiss_error *err);

@@ -447,12 +447,12 @@ bool nat_is_wide(const nat *n) {
     return n->options->scope == NAT_DATASET && n->dataset_block >= n->options->wide;
 }
 
-void nat_gather_places(const nat *n, const hiss_permutation *p, int64_t begin, int64_t count, int64_t size,
+void nat_gather_places(const nat *n, const nat_order *order, int64_t begin, int64_t count, int64_t size,
                        const void *local, void *out) {
     const int P = hiss_comm_size(n->world->comm), me = hiss_comm_rank(n->world->comm);
     int64_t *offsets = hiss_new(int64_t, P + 1), *cursor = hiss_new(int64_t, P + 1);
     for (int64_t t = 0; t < count; t++) {
-        offsets[nat_rank_of_sample(n, hiss_permutation_at(p, begin + t)) + 1] += size;
+        offsets[nat_rank_of_sample(n, nat_sample_at(order, begin + t)) + 1] += size;
     }
     for (int r = 0; r < P; r++) {
         offsets[r + 1] += offsets[r];
@@ -461,7 +461,7 @@ void nat_gather_places(const nat *n, const hiss_permutation *p, int64_t begin, i
     char *mine = hiss_alloc((size_t)(offsets[me + 1] - offsets[me])), *all = hiss_alloc((size_t)(count * size));
     char *at = mine;
     for (int64_t t = 0; t < count; t++) {
-        const int64_t i = hiss_permutation_at(p, begin + t) - n->first_sample;
+        const int64_t i = nat_sample_at(order, begin + t) - n->first_sample;
         if (i >= 0 && i < n->local_samples) {
             memcpy(at, (const char *)local + i * size, (size_t)size);
             at += size;
@@ -469,7 +469,7 @@ void nat_gather_places(const nat *n, const hiss_permutation *p, int64_t begin, i
     }
     hiss_comm_allgather(n->world->comm, mine, offsets, all);
     for (int64_t t = 0; t < count; t++) {
-        const int rank = nat_rank_of_sample(n, hiss_permutation_at(p, begin + t));
+        const int rank = nat_rank_of_sample(n, nat_sample_at(order, begin + t));
         memcpy((char *)out + t * size, all + cursor[rank], (size_t)size);
         cursor[rank] += size;
     }
@@ -492,7 +492,7 @@ static void keep_prices(const nat *n, int64_t size, const int64_t *number, doubl
     hiss_free(part);
 }
 
-static hiss_status wide_block(nat *n, const hiss_epoch *e, const hiss_permutation *p, int64_t begin, int64_t size,
+static hiss_status wide_block(nat *n, const hiss_epoch *e, const nat_order *order, int64_t begin, int64_t size,
                               const float *features, nat_wide_report *report, nat_prices *prices, bool *stopped,
                               hiss_error *err) {
     const int64_t d = n->options->dim;
@@ -501,8 +501,8 @@ static hiss_status wide_block(nat *n, const hiss_epoch *e, const hiss_permutatio
     int64_t *number = hiss_new(int64_t, size);
     int32_t *column = hiss_new(int32_t, size);
     double *price = hiss_new(double, size);
-    nat_gather_places(n, p, begin, size, d * (int64_t)sizeof *row, features, row);
-    nat_gather_places(n, p, begin, size, sizeof *number, n->assign, number);
+    nat_gather_places(n, order, begin, size, d * (int64_t)sizeof *row, features, row);
+    nat_gather_places(n, order, begin, size, sizeof *number, n->assign, number);
     for (int64_t t = 0; t < size; t++) {
         nat_target(n, number[t], vector);
         nat_pack(d, t, vector, panels);
@@ -511,7 +511,7 @@ static hiss_status wide_block(nat *n, const hiss_epoch *e, const hiss_permutatio
     const nat_wide problem = {n->world->comm, e, size, d, row, panels, 128};
     const hiss_status s = nat_wide_solve(&problem, NULL, column, price, report, stopped, err);
     for (int64_t t = 0; t < size && s == HISS_OK && !*stopped; t++) {
-        const int64_t i = hiss_permutation_at(p, begin + t) - n->first_sample;
+        const int64_t i = nat_sample_at(order, begin + t) - n->first_sample;
         if (i >= 0 && i < n->local_samples) {
             n->assign[i] = number[column[t]];
         }
@@ -528,10 +528,9 @@ static hiss_status wide_block(nat *n, const hiss_epoch *e, const hiss_permutatio
     return s;
 }
 
-hiss_status nat_wide_round(nat *n, const hiss_epoch *e, int64_t number, const float *features, double mean[3],
+hiss_status nat_wide_round(nat *n, const hiss_epoch *e, const nat_order *order, const float *features, double mean[3],
                            nat_prices *prices, bool *stopped, hiss_error *err) {
     const int64_t samples = n->world->samples, blocks = (samples + n->dataset_block - 1) / n->dataset_block;
-    const hiss_permutation p = hiss_permutation_keyed(n->world->seed, HISS_FOR_BLOCKS, e->epoch, 1 + number, samples);
     int64_t *offsets = hiss_new(int64_t, blocks + 1);
     hiss_partition(samples, blocks, offsets);
     hiss_status s = HISS_OK;
@@ -539,7 +538,7 @@ hiss_status nat_wide_round(nat *n, const hiss_epoch *e, int64_t number, const fl
     prices->count = 0;
     for (int64_t b = 0; b < blocks && s == HISS_OK && !*stopped; b++) {
         nat_wide_report report;
-        s = wide_block(n, e, &p, offsets[b], offsets[b + 1] - offsets[b], features, &report, prices, stopped, err);
+        s = wide_block(n, e, order, offsets[b], offsets[b + 1] - offsets[b], features, &report, prices, stopped, err);
         mean[0] += report.lap.before / (double)samples;
         mean[1] += report.lap.total / (double)samples;
         mean[2] = blocks == 1 ? report.lap.dual / (double)samples : NAN;
