@@ -13,7 +13,7 @@ typedef struct nat_options {
     int64_t dim, targets; /* section nat */
     int scope;            /* section assign: nat_scope */
     int64_t every, views, rounds, wide, bound_rows;
-    double tolerance;
+    double tolerance, gap;
     int grouping; /* nat_grouping */
     bool async;
     int statistics; /* nat_statistics */

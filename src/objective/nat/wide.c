@@ -509,7 +509,8 @@ static hiss_status wide_block(nat *n, const hiss_epoch *e, const nat_order *orde
         column[t] = (int32_t)t;
     }
     const nat_wide problem = {n->world->comm, e, size, d, row, panels, 128};
-    const hiss_status s = nat_wide_solve(&problem, NULL, column, price, report, stopped, err);
+    const hiss_status s =
+        nat_wide_solve(&problem, &(hiss_auction_options){.gap = n->options->gap}, column, price, report, stopped, err);
     for (int64_t t = 0; t < size && s == HISS_OK && !*stopped; t++) {
         const int64_t i = nat_sample_at(order, begin + t) - n->first_sample;
         if (i >= 0 && i < n->local_samples) {
