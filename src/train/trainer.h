@@ -50,10 +50,10 @@ typedef struct trainer {
     hiss_world world;
     void *method; /* the objective's state */
     hiss_model *model;
-    float *vector;           /* the model vector */
-    int *slot_order;         /* slots by offset */
+    float *vector;                /* the model vector */
+    int *slot_order;              /* slots by offset */
     char choices[HISS_HASH_TEXT]; /* hash of which implementations compute the graphs' products */
-    phase *phases, *current; /* current: the one whose sums trainer_update receives */
+    phase *phases, *current;      /* current: the one whose sums trainer_update receives */
     int nphases;
     hiss_graph *encoder; /* in evaluation mode, for methods with an epoch hook */
     hiss_value encoded;
