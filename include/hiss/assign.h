@@ -96,9 +96,10 @@ int64_t hiss_lap_select_work_bytes(int64_t n, int64_t k);
 void hiss_lap_select(const hiss_lap_rows *rows, const double *price, const int32_t *current, int64_t k, int32_t *column,
                      float *score, void *work);
 
-/* profit[m] out: each row's highest score - price. Dense or sparse rows. With dense rows these are feasible row duals
- * for all scores, so sum profit + sum price bounds every total; a solution of the sparse problem is optimal for the
- * whole problem if they do not exceed the row duals of hiss_sparse_solve. */
+/* profit[m] out: each row's highest score - price. Dense or sparse rows.
+ * With dense rows these are feasible row duals for all scores, so sum profit + sum price bounds every total. Where none
+ * exceeds the row dual of hiss_sparse_solve, its answer is optimal among all columns; rows that do need new lists under
+ * the new prices. Scores must then be the very bits the lists were made from: recompute them in the same shapes. */
 void hiss_lap_price_out(const hiss_lap_rows *rows, const double *price, double *profit);
 
 /* ---- sparse problems ---- */
@@ -172,4 +173,9 @@ int64_t hiss_auction_bids(const hiss_lap_rows *rows, const double *price, double
  * been made under the same prices; they may be awarded in any number of calls.
  *   price, row_of, column_of [n]  in/out  row_of[j], column_of[i]: -1 where free */
 void hiss_auction_award(int64_t count, const hiss_bid *bids, double *price, int32_t *row_of, int32_t *column_of);
+
+/* Give the free rows the free columns, both in ascending order: ends a phase whose last rounds, of few bids each, are
+ * not worth their messages. hiss_auction_phase will free these rows again, hiss_sparse_solve will match them. */
+void hiss_auction_fill(int64_t n, int32_t *row_of, int32_t *column_of);
+
 #endif

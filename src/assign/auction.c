@@ -15,7 +15,9 @@
  * more bids, but rows can be anywhere. A bid depends on its row and the prices alone, and of two equal bids the lower
  * row's wins, so the outcome does not depend on who makes and who awards the bids.
  *
- * 15 to 30 bids per row, each O(n), with dense rows: not faster than lapjv, but easily distributed. Memory O(n). */
+ * 15 to 30 bids per row, each O(n) with dense rows: no faster than lapjv where rows want different columns, 20 times
+ * where they rank them alike; and easily distributed. Most bids are made in the first rounds of a phase, most rounds
+ * have a handful of bidders (docs/solvers.md). Memory O(n). */
 #include <assert.h>
 #include <float.h>
 #include <math.h>
@@ -81,6 +83,19 @@ void hiss_auction_award(int64_t count, const hiss_bid *bids, double *price, int3
             price[b->column] = b->price;
             row_of[b->column] = b->row;
             column_of[b->row] = b->column;
+        }
+    }
+}
+
+void hiss_auction_fill(int64_t n, int32_t *row_of, int32_t *column_of) {
+    int32_t column = 0;
+    for (int32_t i = 0; i < n; i++) {
+        if (column_of[i] == FREE) {
+            while (row_of[column] != FREE) {
+                column++;
+            }
+            column_of[i] = column;
+            row_of[column] = i;
         }
     }
 }

@@ -1,9 +1,10 @@
-/* The solver for those who do not want to choose: the exact one that was measured to be faster at this n.
+/* The solver for those who do not want to choose: lapjv, and sparse from the size on at which it was measured to be
+ * clearly faster. Both are exact.
  *
- * The table holds milliseconds of one core (AMD EPYC, 2.6 GHz, 48 KB L1, AVX-512; medians over blocks of Fashion-MNIST
- * features of a trained network, d = 32, at the default flags). docs/solvers.md says how to measure it again. Only the
- * ratio of the two matters, which moves little between machines: lapjv reads whole rows some 20 times, sparse reads
- * them four times and short lists in between. Nothing is measured at run time, so the choice, and with it the answer
+ * The table holds milliseconds of one core (2.6 GHz, AVX-512, 1 MB second-level cache; `make` with its default flags):
+ * medians over blocks of Fashion-MNIST features, d = 32, mean of a network before and after training. docs/solvers.md
+ * says more. Only ratios matter here, and they move little between machines: lapjv reads whole rows 10 to 35 times,
+ * sparse four times and short lists in between. Nothing is measured at run time: the choice, and with it the answer
  * where there are ties, depends on n alone. */
 #include <stddef.h>
 
@@ -13,16 +14,20 @@ static const struct {
     int64_t n;
     double lapjv, sparse;
 } cost[] = {
-    {32, 0.018, 0.019}, {64, 0.05, 0.05}, {128, 0.12, 0.12}, {256, 0.4, 0.4},
-    {512, 1.5, 1.2},    {1024, 6, 3.3},   {2048, 30, 8},     {4096, 280, 38},
+    {1, 0, 0},           {32, 0.017, 0.018}, {64, 0.048, 0.046}, {128, 0.128, 0.122},
+    {256, 0.356, 0.378}, {384, 0.72, 0.68},  {512, 1.26, 1.01},  {768, 3.3, 1.9},
+    {1024, 5.2, 2.9},    {2048, 24.5, 7.6},  {4096, 191, 35},
 };
 
+static const double CLEARLY = 0.9;
+
+/* By the largest size of the table that is not above n. */
 static const hiss_lap_solver *pick(int64_t n) {
     size_t row = 0;
     while (row + 1 < sizeof cost / sizeof *cost && cost[row + 1].n <= n) {
         row++;
     }
-    return cost[row].sparse < cost[row].lapjv ? &hiss_lap_sparse : &hiss_lap_lapjv;
+    return cost[row].sparse < CLEARLY * cost[row].lapjv ? &hiss_lap_sparse : &hiss_lap_lapjv;
 }
 
 static int64_t work_bytes(int64_t n) {
@@ -34,5 +39,5 @@ static hiss_status solve(const hiss_lap *lap, int32_t *column_of_row, double *ro
     return pick(lap->n)->solve(lap, column_of_row, row_dual, column_dual, work, report, err);
 }
 
-const hiss_lap_solver hiss_lap_auto = {"auto", "the faster of lapjv and sparse for the number of rows; exact",
+const hiss_lap_solver hiss_lap_auto = {"auto", "lapjv or sparse, whichever is faster for the number of rows; exact",
                                        work_bytes, solve};

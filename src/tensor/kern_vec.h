@@ -46,28 +46,37 @@ static ALWAYS_INLINE vec multiply_add(float a, vec x, vec y) {
 #endif
 }
 
+typedef int32_t quad_index __attribute__((vector_size(16)));
+
+/* Elements i, j, k, l of a (from 0) and b (from 4). */
+#if defined __clang__ || __GNUC__ >= 12
+#define SHUFFLE(a, b, i, j, k, l) __builtin_shufflevector(a, b, i, j, k, l)
+#else
+#define SHUFFLE(a, b, i, j, k, l) __builtin_shuffle(a, b, (quad_index){i, j, k, l})
+#endif
+
 /* to[j*ldt + i] = from[i*ldf + j] for i < 4, j < columns; rows from `rows` on count as zeros. */
 static inline void transpose(int64_t rows, int64_t columns, const float *from, int64_t ldf, float *to, int64_t ldt) {
     typedef float quad __attribute__((vector_size(16)));
-    int64_t j = 0;
-    for (; j + 4 <= columns; j += 4) {
+    const int64_t whole = columns - columns % 4;
+    for (int64_t j = 0; j < whole; j += 4) {
         quad r[4] = {{0}};
         for (int64_t i = 0; i < rows; i++) {
             memcpy(&r[i], from + i * ldf + j, sizeof(quad));
         }
-        const quad a = __builtin_shufflevector(r[0], r[1], 0, 4, 1, 5);
-        const quad b = __builtin_shufflevector(r[0], r[1], 2, 6, 3, 7);
-        const quad c = __builtin_shufflevector(r[2], r[3], 0, 4, 1, 5);
-        const quad d = __builtin_shufflevector(r[2], r[3], 2, 6, 3, 7);
-        r[0] = __builtin_shufflevector(a, c, 0, 1, 4, 5);
-        r[1] = __builtin_shufflevector(a, c, 2, 3, 6, 7);
-        r[2] = __builtin_shufflevector(b, d, 0, 1, 4, 5);
-        r[3] = __builtin_shufflevector(b, d, 2, 3, 6, 7);
+        const quad a = SHUFFLE(r[0], r[1], 0, 4, 1, 5);
+        const quad b = SHUFFLE(r[0], r[1], 2, 6, 3, 7);
+        const quad c = SHUFFLE(r[2], r[3], 0, 4, 1, 5);
+        const quad d = SHUFFLE(r[2], r[3], 2, 6, 3, 7);
+        r[0] = SHUFFLE(a, c, 0, 1, 4, 5);
+        r[1] = SHUFFLE(a, c, 2, 3, 6, 7);
+        r[2] = SHUFFLE(b, d, 0, 1, 4, 5);
+        r[3] = SHUFFLE(b, d, 2, 3, 6, 7);
         for (int64_t k = 0; k < 4; k++) {
             memcpy(to + (j + k) * ldt, &r[k], sizeof(quad));
         }
     }
-    for (; j < columns; j++) {
+    for (int64_t j = whole; j < columns; j++) {
         for (int64_t i = 0; i < 4; i++) {
             to[j * ldt + i] = i < rows ? from[i * ldf + j] : 0;
         }

@@ -60,8 +60,12 @@ static void run_chunk(void *user, int thread, int64_t item) {
     const int64_t lane = w->first_lane + local, begin = (item - f->first_chunk[local]) * w->m;
     const int64_t left = w->shards[lane + 1] - w->shards[lane] - begin;
     chunk_buffers *b = &f->buffers[thread];
-    if (f->status[thread] != HISS_OK ||
-        (f->status[thread] = read_chunk(f, b, lane, begin, &f->errors[thread])) != HISS_OK) {
+    hiss_alloc_seal(false); /* this is between steps, and reading permuted rows takes room */
+    if (f->status[thread] == HISS_OK) {
+        f->status[thread] = read_chunk(f, b, lane, begin, &f->errors[thread]);
+    }
+    hiss_alloc_seal(thread > 0); /* as pool.c has it */
+    if (f->status[thread] != HISS_OK) {
         return;
     }
     const hiss_batch batch = {

@@ -1,14 +1,12 @@
 /* What the tests of assignment solvers share: problems, a checked call, exhaustive optima. */
-#ifndef LAP_SUPPORT_H
-#define LAP_SUPPORT_H
+#ifndef HISS_TESTS_LAP_SUPPORT_H
+#define HISS_TESTS_LAP_SUPPORT_H
 
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
-#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include <cmocka.h>

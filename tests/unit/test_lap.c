@@ -1,17 +1,22 @@
 /* Assignment solvers: exhaustive optima, dual certificates, invariances, ties, bad input. */
+#include <stdbool.h>
+#include <stdio.h>
+
 #include "lap_support.h"
 
-static void lapjv_finds_the_exhaustive_optimum(void **unused) {
+static const char *const exact[] = {"lapjv", "sparse"};
+
+static void exact_solvers_find_the_exhaustive_optimum(void **unused) {
     (void)unused;
     uint64_t state = 1;
-    for (int trial = 0; trial < 1500; trial++) {
+    for (int trial = 0; trial < 3000; trial++) {
         int64_t n = 1 + trial % 9, ld = n + (int64_t)(next_word(&state) % 4);
         hiss_lap lap = make(trial / 9 % KINDS, n, ld, &state);
         int32_t answer[9], start[9];
         double u[9], v[9];
         shuffle(n, start, &state);
         memcpy(answer, start, sizeof answer);
-        hiss_lap_report report = solve("lapjv", &lap, answer, u, v);
+        hiss_lap_report report = solve(exact[trial % 2], &lap, answer, u, v);
         double optimum = exhaustive(&lap), tolerance = 1e-14 * (double)n * magnitude(&lap);
         if (!(fabs(report.total - optimum) <= tolerance)) {
             fail_msg("%s, n = %d: total %.17g, optimum %.17g", kind_name[trial / 9 % KINDS], (int)n, report.total,
@@ -27,11 +32,13 @@ static void lapjv_finds_the_exhaustive_optimum(void **unused) {
     }
 }
 
-static void lapjv_is_certified_and_repeatable(void **unused) {
+static void exact_solvers_are_certified_and_repeatable(void **unused) {
     (void)unused;
     static const int64_t sizes[] = {31, 32, 33, 64, 100, 257, 500};
     uint64_t state = 2;
-    for (int kind = 0; kind < KINDS; kind++) {
+    for (int run = 0; run < 2 * KINDS; run++) {
+        const int kind = run / 2;
+        const char *name = exact[run % 2];
         for (size_t k = 0; k < sizeof sizes / sizeof *sizes; k++) {
             int64_t n = sizes[k];
             hiss_lap lap = make(kind, n, n + 5, &state);
@@ -40,12 +47,12 @@ static void lapjv_is_certified_and_repeatable(void **unused) {
             shuffle(n, start, &state);
             memcpy(answer, start, (size_t)n * sizeof *answer);
             memcpy(again, start, (size_t)n * sizeof *answer);
-            hiss_lap_report report = solve("lapjv", &lap, answer, u, v);
+            hiss_lap_report report = solve(name, &lap, answer, u, v);
             assert_certified(&lap, answer, u, v, kind_name[kind]);
             assert_true(report.total == hiss_lap_certify(&lap, answer, u, v).total);
             assert_true(report.before == hiss_lap_certify(&lap, start, u, v).total);
             assert_true(report.total >= report.before);
-            hiss_lap_report second = solve("lapjv", &lap, again, NULL, NULL);
+            hiss_lap_report second = solve(name, &lap, again, NULL, NULL);
             assert_memory_equal(answer, again, (size_t)n * sizeof *answer);
             assert_memory_equal(&report, &second, sizeof report);
             hiss_free((void *)(uintptr_t)lap.score);
@@ -60,8 +67,8 @@ static void lapjv_is_certified_and_repeatable(void **unused) {
 static void forbidden_pairs_cost_no_precision(void **unused) {
     (void)unused;
     uint64_t state = 10;
-    for (int trial = 0; trial < 200; trial++) {
-        int64_t n = trial < 190 ? 2 + trial % 8 : 300;
+    for (int trial = 0; trial < 400; trial++) {
+        int64_t n = trial < 380 ? 2 + trial % 8 : 300;
         const float forbidden = trial % 2 ? -1e30f : -3e38f;
         hiss_lap lap = make(0, n, n, &state);
         float *score = (float *)(uintptr_t)lap.score;
@@ -76,7 +83,7 @@ static void forbidden_pairs_cost_no_precision(void **unused) {
             }
         }
         shuffle(n, answer, &state);
-        hiss_lap_report report = solve("lapjv", &lap, answer, u, v);
+        hiss_lap_report report = solve(exact[trial / 2 % 2], &lap, answer, u, v);
         hiss_lap_certificate c = hiss_lap_certify(&lap, answer, u, v);
         if (!(c.total > -1e6 && fabs(c.gap) <= 1e-9 && c.worst_violation <= 1e-9)) {
             fail_msg("trial %d, n = %d: total %g, gap %g, violation %g", trial, (int)n, c.total, c.gap,
@@ -97,13 +104,14 @@ static void large_problems_are_certified(void **unused) {
     (void)unused;
     static const int kinds[] = {0, 1, 2, 4, 5};
     uint64_t state = 3;
-    for (int k = 0; k < 5; k++) {
+    for (int run = 0; run < 10; run++) {
+        const int k = run / 2;
         int64_t n = 2048;
         hiss_lap lap = make(kinds[k], n, n, &state);
         int32_t *answer = hiss_new(int32_t, n);
         double *u = hiss_new(double, n), *v = hiss_new(double, n);
         shuffle(n, answer, &state);
-        hiss_lap_report report = solve("lapjv", &lap, answer, u, v);
+        hiss_lap_report report = solve(exact[run % 2], &lap, answer, u, v);
         assert_certified(&lap, answer, u, v, kind_name[kinds[k]]);
         assert_true(report.iterations < 100 * n);
         hiss_free((void *)(uintptr_t)lap.score);
@@ -326,10 +334,41 @@ static void bad_input_is_named_and_changes_nothing(void **unused) {
 
 static void solvers_are_found_by_name(void **unused) {
     (void)unused;
-    assert_ptr_equal(hiss_lap_solver_named("lapjv"), hiss_lap_solvers()[0]);
-    assert_ptr_equal(hiss_lap_solver_named("greedy"), hiss_lap_solvers()[1]);
+    char names[256] = "";
+    for (int s = 0; hiss_lap_solvers()[s]; s++) {
+        const hiss_lap_solver *solver = hiss_lap_solvers()[s];
+        assert_ptr_equal(hiss_lap_solver_named(solver->name), solver);
+        snprintf(names + strlen(names), sizeof names - strlen(names), "%s%s", s ? ", " : "", solver->name);
+    }
+    assert_string_equal(names, hiss_lap_solver_names());
+    assert_non_null(strstr(names, "lapjv, sparse, auction, greedy, auto"));
     assert_null(hiss_lap_solver_named("simplex"));
-    assert_null(hiss_lap_solvers()[2]);
+}
+
+/* auto answers like one of the exact solvers, for every size, and needs no more than it says. */
+static void auto_answers_like_the_solver_it_picks(void **unused) {
+    (void)unused;
+    static const int64_t sizes[] = {1, 2, 40, 63, 64, 511, 512, 600};
+    uint64_t state = 11;
+    for (size_t k = 0; k < sizeof sizes / sizeof *sizes; k++) {
+        const int64_t n = sizes[k];
+        hiss_lap lap = make(4, n, n, &state);
+        int32_t *answer = hiss_new(int32_t, 3 * n), *dense = answer + n, *lists = answer + 2 * n;
+        shuffle(n, answer, &state);
+        memcpy(dense, answer, (size_t)n * sizeof *answer);
+        memcpy(lists, answer, (size_t)n * sizeof *answer);
+        double *u = hiss_new(double, n), *v = hiss_new(double, n);
+        solve("auto", &lap, answer, u, v);
+        assert_certified(&lap, answer, u, v, "auto");
+        solve("lapjv", &lap, dense, NULL, NULL);
+        solve("sparse", &lap, lists, NULL, NULL);
+        assert_true(memcmp(answer, dense, (size_t)n * sizeof *answer) == 0 ||
+                    memcmp(answer, lists, (size_t)n * sizeof *answer) == 0);
+        hiss_free((void *)(uintptr_t)lap.score);
+        hiss_free(answer);
+        hiss_free(u);
+        hiss_free(v);
+    }
 }
 
 static int no_leaks(void **unused) {
@@ -339,8 +378,8 @@ static int no_leaks(void **unused) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(lapjv_finds_the_exhaustive_optimum),
-        cmocka_unit_test(lapjv_is_certified_and_repeatable),
+        cmocka_unit_test(exact_solvers_find_the_exhaustive_optimum),
+        cmocka_unit_test(exact_solvers_are_certified_and_repeatable),
         cmocka_unit_test(forbidden_pairs_cost_no_precision),
         cmocka_unit_test(large_problems_are_certified),
         cmocka_unit_test(chance_level_is_as_published),
@@ -351,6 +390,7 @@ int main(void) {
         cmocka_unit_test(certificate_refuses_what_is_wrong),
         cmocka_unit_test(bad_input_is_named_and_changes_nothing),
         cmocka_unit_test(solvers_are_found_by_name),
+        cmocka_unit_test(auto_answers_like_the_solver_it_picks),
     };
     return cmocka_run_group_tests(tests, NULL, no_leaks);
 }

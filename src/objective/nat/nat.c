@@ -49,7 +49,7 @@ static const hiss_row assign_rows[] = {
      "scope dataset: stop when a round gains less mean score than this"},
     {"async", HISS_BOOL, offsetof(nat_options, async), "false", 0, 0, NULL,
      "scope batch: solve beside the step; the answer takes effect at the next step"},
-    {"solver", HISS_STRING, offsetof(nat_options, solver), "lapjv", 0, 0, NULL,
+    {"solver", HISS_STRING, offsetof(nat_options, solver), "auto", 0, 0, NULL,
      "lapjv (exact), sparse (exact, for large blocks), auction (within 0.05 %), greedy, auto (lapjv or sparse)"},
 };
 static const int assign_nrows = HISS_COUNT(assign_rows);
