@@ -47,8 +47,8 @@ static void fold(const strip *s, const float *lane, double *out) {
 
 /* Repeat per[columns] over the strip. */
 static void spread(const strip *s, const float *per, float *lane) {
-    for (int64_t i = 0; i < s->width; i++) {
-        lane[i] = per[i % s->columns];
+    for (int64_t i = 0; i < s->width; i += s->columns) {
+        memcpy(lane + i, per, sizeof(float) * (size_t)s->columns);
     }
 }
 
@@ -195,12 +195,16 @@ typedef struct moments {
     double count, mean[WIDTH], squares[WIDTH]; /* squares: sum of squared distances from the mean */
 } moments;
 
-/* Merge what `count` values with sums and squares about centre add to channel k. */
-static void merge(moments *m, int64_t k, double count, double centre, double sum, double squares) {
-    double shift = sum / count, mean = centre + shift, apart = mean - m->mean[k];
-    double total = m->count + count;
-    m->squares[k] += squares - sum * shift + apart * apart * m->count * count / total;
-    m->mean[k] += apart * count / total;
+/* Merge what `count` values of each channel, with sums and squares about centre, add. */
+static void merge(moments *restrict m, int64_t channels, double count, const float *restrict centre,
+                  const double *restrict sum, const double *restrict squares) {
+    const double before = m->count, total = before + count;
+    for (int64_t k = 0; k < channels; k++) {
+        double shift = sum[k] / count, mean = (double)centre[k] + shift, apart = mean - m->mean[k];
+        m->squares[k] += squares[k] - sum[k] * shift + apart * apart * before * count / total;
+        m->mean[k] += apart * count / total;
+    }
+    m->count = total;
 }
 
 static void merge_block(const strip *s, int64_t rows, const float *x, moments *m) {
@@ -217,10 +221,7 @@ static void merge_block(const strip *s, int64_t rows, const float *x, moments *m
     centred_rows(s, rows, x, centres, lane, squares_lane);
     fold(s, lane, sum);
     fold(s, squares_lane, squares);
-    for (int64_t k = 0; k < s->columns; k++) {
-        merge(m, k, count, centre[k], sum[k], squares[k]);
-    }
-    m->count += count;
+    merge(m, s->columns, count, centre, sum, squares);
 }
 
 static void moments_of(const strip *s, const float *x, moments *m) {
@@ -228,11 +229,9 @@ static void moments_of(const strip *s, const float *x, moments *m) {
     for (int64_t row = 0; row < s->rows; row += BLOCK) {
         merge_block(s, block_rows(s, row), x + row * s->stride, m);
     }
+    const double none[WIDTH] = {0};
     for (int64_t i = 0; i < s->tail; i += s->columns) {
-        for (int64_t k = 0; k < s->columns; k++) {
-            merge(m, k, 1, x[s->rows * s->stride + i + k], 0, 0);
-        }
-        m->count += 1;
+        merge(m, s->columns, 1, x + s->rows * s->stride + i, none, none);
     }
 }
 
