@@ -102,6 +102,29 @@ static void choice_computes(void **unused) {
     destroy(&own);
 }
 
+/* What ships chooses implementations that can compute, for any shape. */
+static void built_in_choices_can(void **unused) {
+    (void)unused;
+    uint64_t state = 7;
+    for (int i = 0; i < 2000; i++) {
+        const int64_t rows[] = {1, 32, 64, 96, 128, 256, 512}, width[] = {1, 16, 32, 100, 256};
+        const hiss_conv layer = {.N = next_among(&state, 7, rows),
+                                 .H = 1,
+                                 .W = 1,
+                                 .C = next_among(&state, 5, width),
+                                 .F = next_among(&state, 5, width),
+                                 .R = 1,
+                                 .S = 1,
+                                 .stride = 1,
+                                 .P = 1,
+                                 .Q = 1};
+        for (int p = 0; p < HISS_PRODUCTS; p++) {
+            const int k = hiss_kernels_choice(hiss_kernels_blas(), (hiss_product)p, &layer);
+            assert_true(hiss_implementation_can((hiss_product)p, k, &layer));
+        }
+    }
+}
+
 static void mistakes_are_named(void **unused) {
     (void)unused;
     static const struct {
@@ -133,10 +156,8 @@ static void mistakes_are_named(void **unused) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(first_match_counts),
-        cmocka_unit_test(rows_read_back),
-        cmocka_unit_test(choice_computes),
-        cmocka_unit_test(mistakes_are_named),
+        cmocka_unit_test(first_match_counts),   cmocka_unit_test(rows_read_back),     cmocka_unit_test(choice_computes),
+        cmocka_unit_test(built_in_choices_can), cmocka_unit_test(mistakes_are_named),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
