@@ -170,7 +170,7 @@ asan: ## unit tests under the address and undefined behaviour sanitizers
 	+@$(MAKE) BUILD=$(BUILD)/asan OPT='-O1 -march=$(ARCH) $(SANITIZE)' LDFLAGS='$(SANITIZE)' tests
 	+@BUILD='$(BUILD)/asan' CC='$(CC)' tools/run_tests 'unit/*'
 
-valgrind: ## leak check of a short training run
+valgrind: ## leak check of every command on small data
 	+@$(MAKE) BUILD=$(BUILD)/valgrind OPT=-O1 all
 	@HISS='$(BUILD)/valgrind/hiss' tools/leak_check
 

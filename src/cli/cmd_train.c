@@ -30,10 +30,10 @@ static const hiss_row rows[] = {
 };
 
 static void help(void) {
-    printf("usage: mpirun -n RANKS hiss train CONFIG [OPTIONS]\n\nTrain as CONFIG says. Results do not depend on the "
-           "number "
-           "of ranks or threads.\nSIGUSR1 or SIGTERM: write a checkpoint and exit with 85; the same command "
-           "continues.\n\n");
+    printf("usage: mpirun -n RANKS hiss train CONFIG [OPTIONS]\n\n"
+           "Train as CONFIG says. Results do not depend on the number of ranks or threads.\n"
+           "SIGUSR1 to mpirun or srun, or SIGTERM to a rank: write a checkpoint and exit with 85; the same command\n"
+           "continues. (mpirun kills its ranks a second after a SIGTERM of its own.)\n\n");
     hiss_rows_help(stdout, NULL, rows, HISS_COUNT(rows));
     printf("\nKeys of the config:\n");
     hiss_experiment_help(stdout);

@@ -23,15 +23,20 @@ sed 's/max_pool: 2/max_pol: 2/' config.yaml >bad_layer.yaml
 sed 's/^nat: {dim: 8}/nat: {dim: 8/' config.yaml >bad_yaml.yaml
 mkdir folder
 
-# bad TEXT ARGUMENT...: arguments to train after the config; $config is the config.
+# bad TEXT ARGUMENT...: arguments to train after the config; $config is the config. One rank and two at the same time.
 config=config.yaml
 bad() {
-    local text=$1 ranks
+    local text=$1 ranks jobs=()
     shift
     for ranks in 1 2; do
-        refused $ranks "$text" "$HISS" train $config --run run "$@"
-        [ ! -e run ] || fail "left behind: $(find run)" log
+        (
+            log=log-$ranks run=run-$ranks
+            refused $ranks "$text" "$HISS" train $config --run $run "$@"
+            [ ! -e $run ] || fail "left behind: $(find $run)" $log
+        ) &
+        jobs+=($!)
     done
+    wait "${jobs[0]}" && wait "${jobs[1]}" || exit 1
 }
 
 # The data.
@@ -53,6 +58,16 @@ bad 'stub.h5: ' --set data.file=stub.h5
 bad 'text.h5: not an HDF5 file' --set data.file=text.h5
 bad 'damaged.h5: the pixels and labels have SHA-256' --set data.file=damaged.h5
 bad 'few.h5 has 47 samples: 12 lanes get shards of 3, fewer than train.lane_samples = 4' --set data.file=few.h5
+
+# Damage that only shows while training streams the data: the rank that finds it speaks for all.
+"$HISS" prepare idx --images images.idx --output packed.h5 --deflate 5 --chunk 50 2>log || fail 'no packed.h5' log
+head -c 400 /dev/zero | dd of=packed.h5 bs=1 seek=$(($(stat -c %s packed.h5) * 2 / 3)) conv=notrunc 2>/dev/null
+for ranks in 1 2 4; do
+    refused $ranks 'data set /images: inflate() failed; the file is damaged' "$HISS" train config.yaml --run run \
+        --set data.file=packed.h5 --set data.verify=false --set data.mode=stream --set data.window=50
+    [ ! -e run/summary.yaml ] && [ -z "$(find run -name '*tmp*')" ] || fail "left behind: $(find run)" log
+    rm -r run
+done
 
 # The config.
 config=bad_value.yaml bad "bad_value.yaml:17:13: optim.lr must be a number in 0..1000000, found 'fast'"

@@ -11,6 +11,14 @@ refused 2 "the config config.yaml does not exist (looked in $WORK/elsewhere)" "$
 cd ..
 [ -z "$(ls -A elsewhere | grep -v log)" ] || fail "left in elsewhere: $(ls -A elsewhere)"
 
+# Files that only some nodes have: rank 1 looks elsewhere, and all end with its message.
+printf '#!/bin/bash\n[ "$OMPI_COMM_WORLD_RANK" != 1 ] || cd elsewhere\nexec "$@"\n' >lost
+chmod +x lost
+rm -f elsewhere/log
+refused 3 "the config config.yaml does not exist (looked in $WORK/elsewhere)" ./lost "$HISS" train config.yaml
+refused 2 "the data file data.h5 does not exist (looked in $WORK/elsewhere)" ./lost "$HISS" train "$WORK/config.yaml"
+[ ! -e runs/config ] || fail "left behind: $(find runs)"
+
 # Words in the wrong place.
 refused 1 'train needs a config file' "$HISS" train
 refused 1 "did you mean 'train'?" "$HISS" train config.yaml --set trian.epochs=2

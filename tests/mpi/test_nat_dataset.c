@@ -88,11 +88,46 @@ static hiss_status permute(loop *l, int64_t epoch, hiss_error *err) {
 
 /* ---- the serial rendering ---- */
 
+/* The order of a round by its definition: each level sorts every node's samples by their projection. */
+static void serial_order(const nat *n, int64_t epoch, int64_t round, const float *z, int64_t blocks,
+                         const int64_t *offsets, int64_t *order) {
+    const hiss_permutation p = hiss_permutation_keyed(n->world->seed, HISS_FOR_BLOCKS, epoch, 1 + round, SAMPLES);
+    const bool grouped = n->options->grouping == NAT_TREE && round % 3 != 0;
+    for (int64_t i = 0; i < SAMPLES; i++) {
+        order[i] = grouped ? i : hiss_permutation_at(&p, i);
+    }
+    for (int64_t nodes = 1; grouped && nodes < blocks; nodes *= 2) {
+        for (int64_t k = 0; k < nodes; k++) {
+            const int64_t begin = offsets[k * blocks / nodes], end = offsets[(k + 1) * blocks / nodes];
+            hiss_rng rng = hiss_rng_keyed(n->world->seed, HISS_FOR_BLOCKS, epoch, ((1 + round) << 24) + nodes - 1 + k);
+            float direction[D], key[SAMPLES];
+            hiss_rng_normals(&rng, D, direction);
+            for (int64_t i = 0; i < SAMPLES; i++) {
+                double sum = 0.0;
+                for (int j = 0; j < D; j++) {
+                    sum += (double)z[i * D + j] * (double)direction[j];
+                }
+                key[i] = (float)sum;
+            }
+            for (int64_t a = begin; a < end; a++) { /* insertion */
+                const int64_t sample = order[a];
+                int64_t at = a;
+                for (; at > begin && (key[order[at - 1]] > key[sample] ||
+                                      (key[order[at - 1]] == key[sample] && order[at - 1] > sample));
+                     at--) {
+                    order[at] = order[at - 1];
+                }
+                order[at] = sample;
+            }
+        }
+    }
+}
+
 static void serial_round(const nat *n, int64_t epoch, int64_t number, const float *z, int64_t *assign, double mean[2]) {
     enum { BLOCKS = (SAMPLES + BLOCK - 1) / BLOCK };
-    const hiss_permutation p = hiss_permutation_keyed(n->world->seed, HISS_FOR_BLOCKS, epoch, 1 + number, SAMPLES);
-    int64_t offsets[BLOCKS + 1];
+    int64_t offsets[BLOCKS + 1], order[SAMPLES];
     hiss_partition(SAMPLES, BLOCKS, offsets);
+    serial_order(n, epoch, number, z, BLOCKS, offsets, order);
     mean[0] = mean[1] = 0.0;
     for (int b = 0; b < BLOCKS; b++) {
         const int64_t size = offsets[b + 1] - offsets[b];
@@ -100,7 +135,7 @@ static void serial_round(const nat *n, int64_t epoch, int64_t number, const floa
         int64_t owned[BLOCK];
         int32_t column[BLOCK];
         for (int64_t t = 0; t < size; t++) {
-            const int64_t sample = hiss_permutation_at(&p, offsets[b] + t);
+            const int64_t sample = order[offsets[b] + t];
             memcpy(rows + t * D, z + sample * D, sizeof(float) * D);
             owned[t] = assign[sample];
             nat_target(n, owned[t], target + t * D);
@@ -114,7 +149,7 @@ static void serial_round(const nat *n, int64_t epoch, int64_t number, const floa
         mean[0] += report.before / SAMPLES;
         mean[1] += report.total / SAMPLES;
         for (int64_t t = 0; t < size; t++) {
-            assign[hiss_permutation_at(&p, offsets[b] + t)] = owned[column[t]];
+            assign[order[offsets[b] + t]] = owned[column[t]];
         }
     }
 }
@@ -203,6 +238,7 @@ int main(int argc, char **argv) {
     hiss_kernels_enter_thread();
     static const char *const texts[] = {
         "nat: {dim: 6}\nassign: {scope: dataset, every: 2, block: 24, rounds: 4}\n",
+        "nat: {dim: 6}\nassign: {scope: dataset, every: 2, block: 24, rounds: 3, grouping: random}\n",
         "nat: {dim: 6, targets: 5000}\nassign: {scope: dataset, every: 2, block: 24, views: 1, statistics: lane}\n",
         "nat: {dim: 6}\nassign: {scope: dataset, every: 2, block: 24, views: 3, rounds: 2, solver: greedy}\n"};
     uint64_t key = 1;
@@ -210,7 +246,7 @@ int main(int argc, char **argv) {
         int64_t offsets[LANES + 1];
         run(comm, texts[k], 1, NULL);
         draw_offsets(&key, LANES, hiss_comm_size(comm), offsets);
-        run(comm, texts[k], 1 + k, offsets);
+        run(comm, texts[k], 1 + k % 3, offsets);
     }
     return finish_test(comm);
 }

@@ -1,9 +1,10 @@
 /* The permutation over the whole data set (assign.scope: dataset).
  *
- * Before every `every`-th epoch: a feature pass (the mean of `views` augmented views of each sample, lanes' own shape
- * and statistics), then rounds. A round cuts a keyed random permutation of all n samples into blocks of about `block`
- * samples; each block's samples and the targets they own are re-matched so that the block's total score is largest. A
- * sample meets other targets in every round, so rounds approach the optimum over all n; the total never falls.
+ * Before every `every`-th epoch: a feature pass (the mean of `views` augmented views of each sample), then rounds. A
+ * round cuts an order of all n samples into blocks of about `block` samples: every third round a keyed random
+ * permutation, the others an order in which near features stand together (grouping.c). Each block's samples and the
+ * targets they own are re-matched so that the block's total score is largest. A sample meets other targets in every
+ * round, so rounds approach the optimum over all n; the total never falls.
  *
  * Distribution: sample i lives on the rank of its shard; the blocks of a round are dealt to ranks in contiguous ranges.
  * Per round a rank sends each of its samples' features and target number to the rank of its block (one exchange of
@@ -13,12 +14,13 @@
  *
  * Cost per round: n block d flops of scores and n/block solves of O(block^3) at worst, over all cores; memory per rank
  * n/P (4 d + 8) bytes twice, and per thread one block of scores. */
-#include <assert.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "hiss/clock.h"
 #include "hiss/log.h"
+#include "objective/nat/grouping.h"
 #include "objective/nat/nat.h"
 
 typedef struct worker { /* of one thread */
@@ -34,6 +36,9 @@ typedef struct rounds {
     nat *n;
     const hiss_epoch *e;
     int P;
+    hiss_permutation random; /* the order of this round's samples, */
+    grouping *near;          /* or, when grouped, this */
+    bool grouped;
     int64_t samples, blocks, first_block, end_block;
     int64_t *place_offsets; /* [blocks + 1]: places of the round by block */
     int64_t *block_offsets; /* [P + 1]: blocks by rank */
@@ -45,6 +50,7 @@ typedef struct rounds {
     int64_t *row_of_place;                    /* [local places]: row of received */
     int64_t *sample_of_row;                   /* [local samples]: local sample of each sent row */
     double *before, *after;                   /* [local blocks] totals */
+    nat_prices prices;                        /* of the last round, by local place */
     worker *workers;
 } rounds;
 
@@ -65,9 +71,9 @@ static int rank_of_place(const rounds *r, int64_t place) {
     return low;
 }
 
-static int rank_of_sample(const rounds *r, int64_t sample) {
-    const hiss_world *w = r->n->world;
-    int low = 0, high = r->P - 1;
+int nat_rank_of_sample(const nat *n, int64_t sample) {
+    const hiss_world *w = n->world;
+    int low = 0, high = hiss_comm_size(w->comm) - 1;
     while (low < high) {
         const int middle = (low + high + 1) / 2;
         if (w->shards[w->lane_offsets[middle]] <= sample) {
@@ -88,14 +94,22 @@ static int by_place(const void *a, const void *b) {
     return (x > y) - (x < y);
 }
 
+static int64_t place_of(const rounds *r, int64_t sample) {
+    return r->grouped ? grouping_place(r->near, sample) : hiss_permutation_find(&r->random, sample);
+}
+
+static int64_t sample_at(const rounds *r, int64_t place) {
+    return r->grouped ? grouping_sample(r->near, place) : hiss_permutation_at(&r->random, place);
+}
+
 /* Where this round's rows go to and come from: fills offsets, sample_of_row and row_of_place. */
-static void route(rounds *r, const hiss_permutation *p) {
+static void route(rounds *r) {
     nat *n = r->n;
     placed *mine = hiss_new(placed, n->local_samples);
     memset(r->sent_offsets, 0, sizeof(int64_t) * (size_t)(r->P + 1));
     memset(r->received_offsets, 0, sizeof(int64_t) * (size_t)(r->P + 1));
     for (int64_t i = 0; i < n->local_samples; i++) {
-        mine[i] = (placed){hiss_permutation_find(p, n->first_sample + i), i};
+        mine[i] = (placed){place_of(r, n->first_sample + i), i};
         r->sent_offsets[rank_of_place(r, mine[i].place) + 1]++;
     }
     qsort(mine, (size_t)n->local_samples, sizeof *mine, by_place);
@@ -106,7 +120,7 @@ static void route(rounds *r, const hiss_permutation *p) {
     const int64_t begin = r->place_offsets[r->first_block], count = local_places(r);
     int64_t *cursor = hiss_new(int64_t, r->P + 1);
     for (int64_t k = 0; k < count; k++) {
-        r->row_of_place[k] = rank_of_sample(r, hiss_permutation_at(p, begin + k));
+        r->row_of_place[k] = nat_rank_of_sample(n, sample_at(r, begin + k));
         r->received_offsets[r->row_of_place[k] + 1]++;
     }
     for (int q = 0; q < r->P; q++) {
@@ -154,7 +168,11 @@ static void solve_block(void *user, int thread, int64_t item) {
     const float *rows = k->score + n->dataset_block * n->dataset_block;
     n->world->kernels->gemm(false, true, size, size, d, 1.0f, rows, d, k->vectors, d, 0.0f, k->score, size);
     hiss_lap_report report = {0};
-    k->status = n->solver->solve(&(hiss_lap){size, k->score, size}, k->column, NULL, NULL, k->work, &report, &k->error);
+    double *price = r->prices.price + begin;
+    k->status =
+        n->solver->solve(&(hiss_lap){size, k->score, size}, k->column, NULL, price, k->work, &report, &k->error);
+    nat_align(size, price);
+    memcpy(r->prices.number + begin, k->number, sizeof(int64_t) * (size_t)size);
     r->before[item] = report.before;
     r->after[item] = report.total;
     for (int64_t t = 0; t < size && k->status == HISS_OK; t++) {
@@ -182,9 +200,13 @@ static void total(const rounds *r, double out[2]) {
 static hiss_status one_round(rounds *r, int64_t number, double out[2], hiss_error *err) {
     nat *n = r->n;
     const int64_t d = n->options->dim;
-    const hiss_permutation p =
-        hiss_permutation_keyed(n->world->seed, HISS_FOR_BLOCKS, r->e->epoch, 1 + number, r->samples);
-    route(r, &p);
+    r->grouped = r->near && number % 3 != 0;
+    if (r->grouped) {
+        grouping_draw(r->near, r->features, r->e->epoch, number, r->blocks, r->place_offsets);
+    } else {
+        r->random = hiss_permutation_keyed(n->world->seed, HISS_FOR_BLOCKS, r->e->epoch, 1 + number, r->samples);
+    }
+    route(r);
     for (int64_t i = 0; i < n->local_samples; i++) {
         memcpy(r->sent + i * d, r->features + r->sample_of_row[i] * d, sizeof(float) * (size_t)d);
         r->sent_number[i] = n->assign[r->sample_of_row[i]];
@@ -238,6 +260,7 @@ static rounds *create_rounds(nat *n, const hiss_epoch *e, float *features) {
     r->sample_of_row = hiss_new(int64_t, n->local_samples);
     r->before = hiss_new(double, r->end_block - r->first_block);
     r->after = hiss_new(double, r->end_block - r->first_block);
+    r->prices = (nat_prices){places, hiss_new(int64_t, places), hiss_new(double, places)};
     r->workers = hiss_new(worker, e->threads);
     for (int t = 0; t < e->threads; t++) {
         r->workers[t] = (worker){.vectors = hiss_new(float, N *d),
@@ -246,10 +269,14 @@ static rounds *create_rounds(nat *n, const hiss_epoch *e, float *features) {
                                  .work = hiss_alloc((size_t)n->solver->work_bytes(N)),
                                  .number = hiss_new(int64_t, N)};
     }
+    if (n->options->grouping == NAT_TREE && r->blocks > 1) {
+        r->near = grouping_create(n);
+    }
     return r;
 }
 
 static void destroy_rounds(rounds *r) {
+    grouping_destroy(r->near);
     for (int t = 0; t < r->e->threads; t++) {
         hiss_free(r->workers[t].vectors);
         hiss_free(r->workers[t].score);
@@ -260,7 +287,8 @@ static void destroy_rounds(rounds *r) {
     void *const arrays[] = {r->place_offsets, r->block_offsets,   r->sent,         r->received,
                             r->sent_number,   r->received_number, r->sent_offsets, r->received_offsets,
                             r->byte_sent,     r->byte_received,   r->row_of_place, r->sample_of_row,
-                            r->before,        r->after,           r->workers};
+                            r->before,        r->after,           r->workers,      r->prices.number,
+                            r->prices.price};
     for (int k = 0; k < HISS_COUNT(arrays); k++) {
         hiss_free(arrays[k]);
     }
@@ -286,25 +314,60 @@ static hiss_status mean_features(nat *n, const hiss_epoch *e, float *features, h
     return s;
 }
 
+/* One round, whoever solves its blocks. */
+static hiss_status run_round(nat *n, rounds *r, const hiss_epoch *e, int64_t number, const float *features,
+                             double mean[3], nat_prices *prices, bool *stopped, hiss_error *err) {
+    if (!r) {
+        return nat_wide_round(n, e, number, features, mean, prices, stopped, err);
+    }
+    mean[2] = NAN;
+    const hiss_status s = one_round(r, number, mean, err);
+    *prices = r->prices;
+    return s;
+}
+
+static void note_bound(nat *n, const hiss_epoch *e, const float *features, const nat_prices *prices, double proven) {
+    n->bound[0] = proven;
+    n->bound[1] = 0.0;
+    if (isnan(proven) && n->options->bound_rows > 0) {
+        nat_bound(n, e, features, prices, n->bound);
+    }
+    hiss_debug("nat: epoch %lld: mean score %.5f, no permutation exceeds %.5f +- %.5f", (long long)e->epoch,
+               n->permuted[1], n->bound[0], n->bound[1]);
+}
+
 static hiss_status run_rounds(nat *n, const hiss_epoch *e, float *features, bool *stopped, hiss_error *err) {
-    rounds *r = create_rounds(n, e, features);
-    double mean[2] = {0.0};
+    const int64_t blocks = (n->world->samples + n->dataset_block - 1) / n->dataset_block;
+    rounds *r = nat_is_wide(n) ? NULL : create_rounds(n, e, features);
+    nat_prices prices = {0}, own = {0};
+    if (!r) {
+        const int64_t room = n->world->samples / hiss_comm_size(n->world->comm) + blocks;
+        own = prices = (nat_prices){0, hiss_new(int64_t, room), hiss_new(double, room)};
+    }
+    double mean[3] = {0.0};
     hiss_status s = HISS_OK;
     for (int64_t k = 0; k < n->options->rounds && s == HISS_OK && !*stopped; k++) {
         e->progress(e->trainer, "permuting", (double)k / (double)n->options->rounds);
-        s = one_round(r, k, mean, err);
-        if (s == HISS_OK) {
+        s = run_round(n, r, e, k, features, mean, &prices, stopped, err);
+        if (s == HISS_OK && !*stopped) {
             n->permuted[0] = k ? n->permuted[0] : mean[0];
             n->permuted[1] = mean[1];
             hiss_debug("nat: epoch %lld round %lld: mean score %.5f to %.5f", (long long)e->epoch, (long long)k,
                        mean[0], mean[1]);
-            if (mean[1] - mean[0] < n->options->tolerance) {
+            if (blocks == 1 || mean[1] - mean[0] < n->options->tolerance) {
                 break;
             }
         }
-        *stopped = e->stop(e->trainer);
+        *stopped = *stopped || e->stop(e->trainer);
     }
-    destroy_rounds(r);
+    if (s == HISS_OK && !*stopped) {
+        note_bound(n, e, features, &prices, mean[2]);
+    }
+    hiss_free(own.number);
+    hiss_free(own.price);
+    if (r) {
+        destroy_rounds(r);
+    }
     return s;
 }
 

@@ -19,6 +19,7 @@
 #include "objective/nat/nat.h"
 
 #include <assert.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -37,16 +38,22 @@ static const hiss_row assign_rows[] = {
     {"scope", HISS_CHOICE, offsetof(nat_options, scope), "batch", 0, 0, "batch|dataset",
      "batch: match within each step's batch; dataset: permute all samples before the epoch"},
     {"block", HISS_STRING, offsetof(nat_options, block), "auto", 0, 0, NULL,
-     "samples matched together; batch: lane, batch, or a number (whole lanes, dividing the batch); dataset: a number; "
-     "auto: batch, or 1024"},
+     "samples matched together; batch: lane, batch, or a number (whole lanes, dividing the batch); dataset: a number, "
+     "or all; auto: batch, or 1024"},
     {"views", HISS_INT, offsetof(nat_options, views), "2", 1, 64, NULL,
      "scope dataset: augmented views whose mean feature is matched"},
     {"rounds", HISS_INT, offsetof(nat_options, rounds), "6", 1, 1e6, NULL, "scope dataset: rounds at most"},
+    {"grouping", HISS_CHOICE, offsetof(nat_options, grouping), "tree", 0, 0, "tree|random",
+     "scope dataset: blocks of two in three rounds hold samples with near features; random: blocks are drawn"},
     {"statistics", HISS_CHOICE, offsetof(nat_options, statistics), "running", 0, 0, "running|lane",
      "scope dataset: BatchNorm of the features: running statistics (nothing dropped), or each lane's own as in "
      "training"},
     {"tolerance", HISS_FLOAT, offsetof(nat_options, tolerance), "0", 0, 1, NULL,
      "scope dataset: stop when a round gains less mean score than this"},
+    {"wide", HISS_INT, offsetof(nat_options, wide), "8192", 2, 16777216, NULL,
+     "scope dataset: blocks of at least this many samples are solved by all ranks together, by auction"},
+    {"bound_rows", HISS_INT, offsetof(nat_options, bound_rows), "256", 0, 1e6, NULL,
+     "scope dataset: samples that the bound of the score looks at; 0: none"},
     {"async", HISS_BOOL, offsetof(nat_options, async), "false", 0, 0, NULL,
      "scope batch: solve beside the step; the answer takes effect at the next step"},
     {"solver", HISS_STRING, offsetof(nat_options, solver), "auto", 0, 0, NULL,
@@ -56,15 +63,26 @@ static const int assign_nrows = HISS_COUNT(assign_rows);
 
 /* Scope dataset: any number of samples. */
 static hiss_status dataset_block(nat *n, hiss_error *err) {
-    const char *text = n->options->block;
+    const nat_options *o = n->options;
+    const int64_t narrow = 32768, most = 16777216;
+    const char *text = o->block;
     char *end = NULL;
-    n->dataset_block = strcmp(text, "auto") == 0 ? 1024 : strtoll(text, &end, 10);
-    if ((end && *end) || n->dataset_block < 1 || n->dataset_block > 32768) {
+    n->dataset_block = strcmp(text, "auto") == 0  ? 1024
+                       : strcmp(text, "all") == 0 ? n->world->samples
+                                                  : strtoll(text, &end, 10);
+    if ((end && *end) || n->dataset_block < 1) {
         return hiss_fail(err, HISS_EUSER,
-                         "assign.block must be a number of samples in 1..32768 for scope dataset, found '%s'", text);
+                         "assign.block must be all, auto or a number of samples for scope dataset, found '%s'", text);
     }
     if (n->dataset_block > n->world->samples) {
         n->dataset_block = n->world->samples;
+    }
+    const int64_t limit = nat_is_wide(n) ? most : narrow;
+    if (n->dataset_block > limit) {
+        return hiss_fail(err, HISS_EUSER,
+                         "assign.block is %lld samples, but %s solves at most %lld; choose smaller blocks%s",
+                         (long long)n->dataset_block, nat_is_wide(n) ? "an auction over all ranks" : "one rank",
+                         (long long)limit, nat_is_wide(n) ? "" : ", or a smaller assign.wide");
     }
     n->block_lanes = 1;
     n->block = n->world->m;
@@ -215,6 +233,7 @@ static hiss_status create(const hiss_world *world, const void *options, void **s
     nat *n = hiss_new(nat, 1);
     n->world = world;
     n->options = options;
+    n->bound[0] = n->bound[1] = NAN;
     *self = n;
     if (world->samples == 0) { /* for encode() only */
         return HISS_OK;
@@ -320,9 +339,14 @@ static int derive(void *self, const hiss_named *metrics, int nmetrics, hiss_name
     if (n->options->scope == NAT_DATASET) {
         out[count++] = (hiss_named){"score_before", n->permuted[0]};
         out[count++] = (hiss_named){"score_after", n->permuted[1]};
+        if (isfinite(n->bound[0])) {
+            out[count++] = (hiss_named){"bound", n->bound[0]};
+            out[count++] = (hiss_named){"bound_error", n->bound[1]};
+        }
         out[count++] = (hiss_named){"feature_seconds", n->permuted[2]};
         out[count++] = (hiss_named){"permute_seconds", n->permuted[3]};
         memset(n->permuted, 0, sizeof n->permuted);
+        n->bound[0] = n->bound[1] = NAN;
     } else {
         static const char *const names[] = {"score_seconds", "gather_seconds", "solve_seconds", "scatter_seconds"};
         for (int k = 0; k < HISS_COUNT(names); k++) {
@@ -342,8 +366,9 @@ static void describe(void *self, char *line, size_t size) {
     if (n->options->scope == NAT_DATASET) {
         snprintf(
             line + used, size - (size_t)used,
-            "permutes the whole data set: %lld views, %lld rounds of blocks of %lld; loss is a mean over the batch",
-            (long long)n->options->views, (long long)n->options->rounds, (long long)n->dataset_block);
+            "permutes the whole data set: %lld views, %lld rounds of blocks of %lld%s; loss is a mean over the batch",
+            (long long)n->options->views, (long long)n->options->rounds, (long long)n->dataset_block,
+            nat_is_wide(n) ? ", each solved by all ranks" : "");
     } else {
         snprintf(line + used, size - (size_t)used,
                  "blocks of %lld samples (%lld a step)%s; loss is a mean over the batch", (long long)n->block,

@@ -5,14 +5,16 @@
 #include "hiss/assign.h"
 #include "hiss/objective.h"
 
+typedef enum nat_grouping { NAT_TREE, NAT_RANDOM } nat_grouping;
 typedef enum nat_statistics { NAT_RUNNING, NAT_LANE } nat_statistics;
 typedef enum nat_scope { NAT_BATCH, NAT_DATASET } nat_scope;
 
 typedef struct nat_options {
     int64_t dim, targets; /* section nat */
     int scope;            /* section assign: nat_scope */
-    int64_t every, views, rounds;
+    int64_t every, views, rounds, wide, bound_rows;
     double tolerance;
+    int grouping; /* nat_grouping */
     bool async;
     int statistics; /* nat_statistics */
     const char *block, *solver;
@@ -45,6 +47,7 @@ typedef struct nat {
     double solved;             /* seconds of the last solve */
     bool pending;              /* gathered, not yet scattered */
     double permuted[4]; /* scope dataset, last time: mean score before and after, seconds of features and rounds */
+    double bound[2];    /* of the mean score over all permutations, and its standard error; NaN: not known */
     double chance;
     hiss_value z, target, before_value, changed_value;
 } nat;
@@ -53,6 +56,46 @@ typedef struct nat {
 void nat_unit(int64_t d, float *v);
 /* Target k: a standard normal vector of the stream (seed, HISS_FOR_TARGETS, 0, k), scaled to unit length. */
 void nat_target(const nat *n, int64_t k, float *out);
+/* ---- scores of rows as they are needed; score.c. Pure; not collective ---- */
+
+/* Targets are packed in panels of columns; NAT_CHUNK is a multiple of what a panel holds, and the panels of columns
+ * first .. begin at panels + first * d where NAT_CHUNK divides first. */
+enum { NAT_CHUNK = 512 };
+int64_t nat_padded(int64_t n); /* n rounded up to whole panels; panels hold nat_padded(n) * d floats, zero at first */
+void nat_pack(int64_t d, int64_t j, const float *vector, float *panels); /* vector[d] becomes column j */
+/* out [count, ld]: the scores of `count` rows, [d] each, with columns 0 .. padded - 1; padded: of nat_padded. */
+void nat_score(int64_t count, int64_t d, const float *const *row, int64_t padded, const float *panels, float *out,
+               int64_t ld);
+float nat_score_at(int64_t d, const float *row, int64_t j, const float *panels); /* the same bits for one column */
+
+/* ---- one block over all ranks; wide.c ---- */
+
+typedef struct nat_wide {
+    hiss_comm *comm;
+    const hiss_epoch *e; /* whose threads, stop and progress are used */
+    int64_t n, d;        /* 1 <= n <= 2^24 */
+    const float *row;    /* [n, d], equal on all ranks */
+    const float *panels; /* of n columns, equal on all ranks */
+    int64_t width;       /* columns that a row keeps in its list; shows in the time only */
+} nat_wide;
+
+typedef struct nat_wide_report {
+    hiss_lap_report lap; /* dual - total is the proven gap; iterations: bids */
+    int64_t phases, rounds;
+    int64_t refreshed;         /* rows of scores that this rank computed */
+    double start, sweep, wait; /* seconds of start prices, of refreshing rows, and of exchanging bids */
+} nat_wide_report;
+
+/* Solve by hiss_auction_solve's rounds (jacobi) from hiss_lap_add_maxima's prices: the same answer for every number of
+ * ranks and threads. Collective.
+ *   options        NULL: all zero; jacobi is understood
+ *   column_of_row  [n] in/out on every rank, as in hiss_lap_solver
+ *   price [n]      out  column duals, or NULL
+ *   stopped        out  e->stop said so: column_of_row is unchanged
+ * Errors as those of hiss_auction_solve. */
+hiss_status nat_wide_solve(const nat_wide *problem, const hiss_auction_options *options, int32_t *column_of_row,
+                           double *price, nat_wide_report *report, bool *stopped, hiss_error *err);
+
 /* The global permutation step; see nat.c. Collective. */
 hiss_status nat_exchange(void *self, int phase, const hiss_exchange *x, hiss_error *err);
 /* Solve this rank's blocks of the step (step 3). Not collective. */
@@ -66,6 +109,37 @@ void nat_thread_start(nat_solver_thread *s);
 void nat_thread_wait(nat_solver_thread *s);
 /* Whether this epoch reassigns. */
 bool nat_reassigns(const nat *n, int64_t epoch);
+/* Columns with their prices, of which every rank holds a part. */
+typedef struct nat_prices {
+    int64_t count;
+    int64_t *number; /* [count] targets */
+    double *price;   /* [count] aligned over blocks: each block's mean is 0 */
+} nat_prices;
+/* price[n] minus its mean. */
+void nat_align(int64_t n, double *price);
+
+/* One round with blocks solved over all ranks.  features [local samples, d]
+ *   mean [3]  out  score before and after; the proven bound when there is one block, else NaN
+ *   prices    out  this rank's part of the block duals; room for n / P + blocks
+ *   stopped   out  e->stop said so: some blocks are not re-matched
+ * Collective. */
+hiss_status nat_wide_round(nat *n, const hiss_epoch *e, int64_t number, const float *features, double mean[3],
+                           nat_prices *prices, bool *stopped, hiss_error *err);
+bool nat_is_wide(const nat *n);
+
+/* Whatever the permutation, the mean score is at most mean(price) + mean over samples of their highest score - price.
+ * Estimate that by min(bound_rows, samples) samples, drawn anew each epoch; see bound.c. Collective.
+ *   features [local samples, d]; prices: all ranks' together name every target that a sample owns, once
+ *   out [2]  the mean and its standard error, which is 0 when all samples were looked at: then it is a bound */
+void nat_bound(const nat *n, const hiss_epoch *e, const float *features, const nat_prices *prices, double out[2]);
+
+/* The rank that owns a sample. */
+int nat_rank_of_sample(const nat *n, int64_t sample);
+/* out [count, size]: the records, of size bytes each, of the samples at places begin .. of a permutation, on all ranks.
+ *   local [local samples, size]
+ * Collective. */
+void nat_gather_places(const nat *n, const hiss_permutation *p, int64_t begin, int64_t count, int64_t size,
+                       const void *local, void *out);
 /* The permutation over the whole data set; see dataset.c. Collective. */
 hiss_status nat_epoch(void *self, const hiss_epoch *e, hiss_error *err);
 /* assign is injective and within 0..K-1 over all ranks. Collective. */
