@@ -252,7 +252,7 @@ typedef struct shipped_row {
 #define LINEAR(product, M, D, F, name) {HISS_LINEAR_##product, {M, ANY, ANY, D, F, ANY, ANY, ANY, ANY}, name},
 static const shipped_row shipped[] = {
 #include "tensor/kernel_choices.h"
-    {HISS_PRODUCTS, {0}, NULL}, /* matches nothing: other processors may have no rows */
+    {HISS_PRODUCTS, {0}, ""}, /* matches nothing: other processors may have no rows */
 };
 #undef CONV2D
 #undef LINEAR
