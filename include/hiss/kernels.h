@@ -10,6 +10,7 @@
 #ifndef HISS_KERNELS_H
 #define HISS_KERNELS_H
 
+#include "hiss/status.h"
 #include "hiss/tensor.h"
 
 /* A 2-d convolution x[N,H,W,C] * w[F,R,S,C] -> y[N,P,Q,F], P = (H + 2 pad - R) / stride + 1, Q alike. */
@@ -25,8 +26,11 @@ typedef struct hiss_pool {
 
 typedef enum hiss_activation { HISS_RELU, HISS_LEAKY_RELU, HISS_SIGMOID, HISS_TANH } hiss_activation;
 
+typedef struct hiss_kernel_table hiss_kernel_table;
+
 typedef struct hiss_kernels {
     const char *name;
+    const hiss_kernel_table *table; /* who computes which product; NULL: as built in. Used by hiss_kernels_for */
 
     /* C[M,N] = alpha op(A)[M,K] op(B)[K,N] + beta C, row-major with leading dimensions; beta = 0 ignores old C. */
     void (*gemm)(bool transpose_a, bool transpose_b, int64_t M, int64_t N, int64_t K, float alpha, const float *A,
@@ -108,6 +112,43 @@ typedef struct hiss_kernels {
 const hiss_kernels *hiss_kernels_ref(void);
 const hiss_kernels *hiss_kernels_blas(void);
 const hiss_kernels *hiss_kernels_named(const char *name); /* "ref", "blas"; NULL when unknown */
+
+/* ---- who computes which product ----
+ *
+ * The blas backend has several implementations of a product, which differ in speed by shape, and in the last bits. A
+ * table of measurements says which one computes which shape; the first row that matches and can compute it counts. A
+ * rule on shapes decides where no row does. Shapes of linear layers: x[M,1,1,D], w[F,1,1,D], stride 1, no padding. */
+
+typedef enum hiss_product {
+    HISS_CONV2D_FORWARD,
+    HISS_CONV2D_BACKWARD_DATA,
+    HISS_CONV2D_BACKWARD_WEIGHT,
+    HISS_LINEAR_FORWARD,
+    HISS_LINEAR_BACKWARD_DATA,
+    HISS_LINEAR_BACKWARD_WEIGHT,
+    HISS_PRODUCTS
+} hiss_product;
+enum { HISS_MAX_IMPLEMENTATIONS = 8 };
+
+const char *hiss_product_name(hiss_product product); /* "conv2d_forward" */
+/* Name of implementation i, NULL beyond the last; and whether it can compute a shape. */
+const char *hiss_implementation_name(hiss_product product, int i);
+bool hiss_implementation_can(hiss_product product, int i, const hiss_conv *shape);
+
+/* A text file of rows `product N H W C F R S stride pad implementation`, for linear layers `product M D F
+ * implementation`; * stands for any number, # begins a remark. Errors name file and line. */
+hiss_status hiss_kernel_table_read(const char *path, hiss_kernel_table **out, hiss_error *err);
+void hiss_kernel_table_destroy(hiss_kernel_table *table); /* NULL is allowed */
+enum { HISS_KERNEL_ROW = 256 };
+/* The row that gives this shape to implementation i, with a newline. */
+void hiss_kernel_table_row(hiss_product product, const hiss_conv *shape, int i, char text[HISS_KERNEL_ROW]);
+
+/* Index of the implementation that kernels use for a shape; -1: they have one alone. */
+int hiss_kernels_choice(const hiss_kernels *kernels, hiss_product product, const hiss_conv *shape);
+/* A copy whose convolutions (linear layers) are for this shape alone, without looking it up. */
+hiss_kernels hiss_kernels_for(const hiss_kernels *kernels, bool linear, const hiss_conv *shape);
+/* The same with implementation i for one product, whatever the table says; i must be able to compute the shape. */
+hiss_kernels hiss_kernels_with(const hiss_kernels *kernels, hiss_product product, int i);
 
 /* Make BLAS single-threaded for the calling thread, whatever library and environment; every thread that runs kernels
  * calls it once first. Thread-safe. */

@@ -29,7 +29,8 @@ enum { HISS_MAX_GROUPS = 8 };
 typedef struct hiss_experiment { /* a config, parsed; everything in it is owned by config */
     hiss_config *config;
     int64_t seed;
-    const char *objective_name, *kernels_name;
+    const char *objective_name, *kernels_name, *kernel_table;
+    hiss_kernels kernels; /* the backend of that name, with the table of that file */
     hiss_data_options data;
     hiss_augment_options augment;
     hiss_network network;

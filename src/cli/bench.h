@@ -68,7 +68,8 @@ void bench_source_close(bench_source *s);
 /* ---- the parts; each prints its tables and adds a member to the JSON object. Collective. ---- */
 
 hiss_status bench_step(bench *b, bench_source *source, hiss_error *err);
-hiss_status bench_kernels(bench *b, bench_source *source, hiss_error *err);
+/* save: where a table of the fastest goes (see hiss_kernel_table_read), or NULL. */
+hiss_status bench_kernels(bench *b, bench_source *source, const char *save, hiss_error *err);
 hiss_status bench_assign(bench *b, const char *sizes, int64_t dim, hiss_error *err);
 hiss_status bench_reduce(bench *b, const char *sizes, int64_t bucket, hiss_error *err);
 

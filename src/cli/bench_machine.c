@@ -256,7 +256,7 @@ static void bandwidth_part(bench *b) {
 
 /* ---- all of it ---- */
 
-static void core_name(char *out, size_t size) {
+void cli_processor_name(char *out, size_t size) {
     char line[256];
     FILE *in = fopen("/proc/cpuinfo", "r");
     snprintf(out, size, "unknown processor");
@@ -277,7 +277,7 @@ void bench_measure_machine(bench *b) {
         return;
     }
     char name[192];
-    core_name(name, sizeof name);
+    cli_processor_name(name, sizeof name);
     const long processors = sysconf(_SC_NPROCESSORS_ONLN);
     const double memory = (double)sysconf(_SC_PHYS_PAGES) * (double)sysconf(_SC_PAGESIZE);
     const int ranks = hiss_comm_size(b->comm);

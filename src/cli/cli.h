@@ -10,6 +10,7 @@ int cmd_train(int argc, char **argv);
 int cmd_eval(int argc, char **argv);
 int cmd_query(int argc, char **argv);
 int cmd_bench(int argc, char **argv);
+int cmd_doctor(int argc, char **argv);
 
 enum { CLI_MAX_SETS = 64, CLI_PATH = 4096 };
 
@@ -23,6 +24,9 @@ hiss_status cli_open(int level, hiss_comm **comm, hiss_error *err);
 /* The config a run was made with (RUN/config.yaml) with overrides, and its newest checkpoint. Collective. */
 hiss_status cli_open_run(hiss_comm *comm, const char *run, const char *const *sets, int nsets, const char *checkpoint,
                          hiss_experiment *e, hiss_eval_options *eval, char path[CLI_PATH], hiss_error *err);
+
+/* Model of this processor as the system names it. */
+void cli_processor_name(char *out, size_t size);
 
 /* A network in evaluation mode. */
 typedef struct embedder embedder;

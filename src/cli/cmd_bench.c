@@ -6,7 +6,7 @@
 
 typedef struct options {
     double seconds;
-    const char *sizes, *size, *json;
+    const char *sizes, *size, *json, *save;
     int64_t dim, bucket;
     int log, bound;
     bool synthetic, help;
@@ -26,6 +26,8 @@ static const hiss_row rows[] = {
      "step: what bounds arithmetic, BLAS's matrix product or multiply-adds in registers"},
     {"dim", HISS_INT, offsetof(options, dim), "32", 1, 65536, NULL, "assign: dimensions of the features"},
     {"bucket", HISS_INT, offsetof(options, bucket), "1MiB", 1024, 1e12, NULL, "reduce: bytes reduced together"},
+    {"save", HISS_STRING, offsetof(options, save), NULL, 0, 0, NULL,
+     "kernels: write a table of the fastest implementations to this file, for the config's kernel_table"},
     {"json", HISS_STRING, offsetof(options, json), NULL, 0, 0, NULL,
      "also write the figures as JSON to this file; -: to standard output, in place of the tables"},
     {"log", HISS_CHOICE, offsetof(options, log), "warning", 0, 0, "error|warning|info|debug", "how much to say"},
@@ -38,7 +40,7 @@ static void help(void) {
            "Measure this machine, and hiss as a share of what it can do.\n\n"
            "  machine         rate of the matrix product and bandwidth of memory, on each rank\n"
            "  step CONFIG     roofline of every operation of a training step, and where the time of a step goes\n"
-           "  kernels CONFIG  every convolution and linear layer in every kernel backend\n"
+           "  kernels CONFIG  every implementation of every convolution and linear layer; --save FILE: a table\n"
            "  assign          every assignment solver, and blocks with their coordinators\n"
            "  reduce          the tree reduction beside MPI_Iallreduce\n"
            "  all             machine, a step of %s if it is there, assign, reduce; under a minute\n\n",
@@ -48,13 +50,13 @@ static void help(void) {
 
 /* ---- the parts ---- */
 
-typedef hiss_status (*config_part)(bench *b, bench_source *source, hiss_error *err);
-
-static hiss_status with_config(bench *b, const options *o, const char *config, const hiss_arguments *rest,
-                               config_part part, hiss_error *err) {
+static hiss_status with_config(bench *b, const options *o, const char *config, const hiss_arguments *rest, bool kernels,
+                               hiss_error *err) {
     bench_source source;
     hiss_status s = bench_source_open(b, config, rest, o->synthetic, o->size, &source, err);
-    s = s == HISS_OK ? part(b, &source, err) : s;
+    if (s == HISS_OK) {
+        s = kernels ? bench_kernels(b, &source, o->save, err) : bench_step(b, &source, err);
+    }
     bench_source_close(&source);
     return s;
 }
@@ -65,7 +67,7 @@ static hiss_status all(bench *b, const options *o, const hiss_arguments *rest, h
     if (hiss_comm_max_i64(b->comm, hiss_file_exists(config) ? 0 : 1)) {
         bench_print(b, "\nnote: %s is not there, no step is timed\n", config);
     } else {
-        s = with_config(b, o, config, rest, bench_step, err);
+        s = with_config(b, o, config, rest, false, err);
     }
     s = s == HISS_OK ? bench_assign(b, "256,1024", o->dim, err) : s;
     return s == HISS_OK ? bench_reduce(b, "1MiB,16MiB", o->bucket, err) : s;
@@ -75,10 +77,10 @@ static hiss_status run(bench *b, const options *o, const hiss_arguments *rest, h
     const char *part = rest->npositional ? rest->positional[0] : "all";
     const char *config = rest->npositional > 1 ? rest->positional[1] : NULL;
     if (strcmp(part, "step") == 0) {
-        return with_config(b, o, config, rest, bench_step, err);
+        return with_config(b, o, config, rest, false, err);
     }
     if (strcmp(part, "kernels") == 0) {
-        return with_config(b, o, config, rest, bench_kernels, err);
+        return with_config(b, o, config, rest, true, err);
     }
     if (strcmp(part, "assign") == 0) {
         return bench_assign(b, o->sizes ? o->sizes : "64,256,1024,2048", o->dim, err);

@@ -111,7 +111,7 @@ static hiss_status evaluate(hiss_comm *comm, const options *o, const char *run, 
     hiss_status s = cli_open_run(comm, run, rest->repeated, rest->nrepeated, o->checkpoint, &e, &eval, checkpoint, err);
     evaluation *ev = hiss_new(evaluation, 1);
     if (s == HISS_OK) {
-        ev->env = (hiss_eval_env){comm, hiss_kernels_named(e.kernels_name), (uint64_t)e.seed};
+        ev->env = (hiss_eval_env){comm, &e.kernels, (uint64_t)e.seed};
         ev->options = &eval;
         s = hiss_comm_agree(comm, hiss_eval_open(&eval, &e.data, (uint64_t)e.seed, &ev->train, &ev->test, err), err);
     }

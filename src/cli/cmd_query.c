@@ -77,7 +77,7 @@ static hiss_status query(hiss_comm *comm, const options *o, const char *run, con
         s = hiss_comm_agree(comm, hiss_eval_open(&eval, &e.data, (uint64_t)e.seed, &train, &test, err), err);
         s = s == HISS_OK ? embedder_create(comm, &e, train.set, &m, err) : s;
         s = s == HISS_OK ? embedder_load(m, checkpoint, err) : s;
-        const hiss_eval_env env = {comm, hiss_kernels_named(e.kernels_name), (uint64_t)e.seed};
+        const hiss_eval_env env = {comm, &e.kernels, (uint64_t)e.seed};
         s = s == HISS_OK ? retrieve(&env, o, &train, &test, m, o->output ? o->output : output, err) : s;
         embedder_destroy(m);
         hiss_eval_close(&train, &test);

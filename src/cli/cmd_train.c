@@ -3,7 +3,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "cli/cli.h"
+#include "cli/doctor.h"
 #include "hiss/file.h"
 #include "hiss/log.h"
 
@@ -63,6 +63,13 @@ static void default_run(const char *config, char out[CLI_PATH]) {
     }
 }
 
+static void warn(void *user, finding f, const char *text) {
+    (void)user;
+    if (f != FINDING_OK) {
+        hiss_warn("%s", text);
+    }
+}
+
 static hiss_status train(hiss_comm *comm, const options *o, const char *config, const hiss_arguments *rest,
                          hiss_error *err) {
     char run[CLI_PATH], threads[64];
@@ -87,6 +94,8 @@ static hiss_status train(hiss_comm *comm, const options *o, const char *config, 
         hiss_warn("eval.test: %s is not there; hiss eval will need it", eval.test);
     }
     if (s == HISS_OK) {
+        const doctor d = {.comm = comm, .threads = e.dist.threads, .say = warn};
+        doctor_launch(&d);
         const bool bar = o->progress == PROGRESS_BAR || (o->progress == PROGRESS_AUTO && on_terminal());
         const hiss_train_request request = {
             .comm = comm, .experiment = &e, .run = run, .resume = o->resume, .bar = bar};

@@ -45,7 +45,7 @@ hiss_status embedder_create(hiss_comm *comm, hiss_experiment *e, const hiss_data
     m->world.W = e->augment.width;
     m->world.classes = hiss_dataset_classes(set);
     m->world.comm = comm;
-    m->world.kernels = hiss_kernels_named(e->kernels_name);
+    m->world.kernels = &e->kernels;
     m->world.augment = &e->augment;
     m->world.network = &e->network;
     s = s == HISS_OK ? e->objective->create(&m->world, e->objective_options, &m->method, err) : s;

@@ -7,16 +7,30 @@
 struct hiss_exec {
     const hiss_graph *graph;
     const hiss_kernels *kernels;
+    hiss_kernels *own; /* [nodes]: convolutions and linear layers have their own, chosen by shape */
     const int64_t *slot_offset;
     plan plan;
     float *memory;
 };
+
+static hiss_conv product_of(const node *n) {
+    if (n->kind == OP_LINEAR) {
+        const int64_t M = n->in[0].dim[0], D = n->in[0].dim[1], F = n->shape.dim[1];
+        return (hiss_conv){.N = M, .H = 1, .W = 1, .C = D, .F = F, .R = 1, .S = 1, .stride = 1, .P = 1, .Q = 1};
+    }
+    return n->conv;
+}
 
 hiss_exec *hiss_exec_create(const hiss_graph *graph, const hiss_kernels *kernels, const int64_t *slot_offset) {
     assert(graph->error.code == HISS_OK);
     hiss_exec *exec = hiss_new(hiss_exec, 1);
     exec->graph = graph;
     exec->kernels = kernels;
+    exec->own = hiss_new(hiss_kernels, graph->count);
+    for (int i = 0; i < graph->count; i++) {
+        const hiss_conv product = product_of(&graph->nodes[i]);
+        exec->own[i] = product.N ? hiss_kernels_for(kernels, graph->nodes[i].kind == OP_LINEAR, &product) : *kernels;
+    }
     exec->slot_offset = slot_offset;
     exec->plan = hiss_plan_create(graph, kernels);
     exec->memory = hiss_new(float, exec->plan.total);
@@ -27,6 +41,7 @@ void hiss_exec_destroy(hiss_exec *exec) {
     if (exec) {
         hiss_free(exec->plan.nodes);
         hiss_free(exec->memory);
+        hiss_free(exec->own);
         hiss_free(exec);
     }
 }
@@ -68,7 +83,7 @@ static float *gradient_of(const hiss_exec *exec, const hiss_run *run, int value)
 static op_call make_call(hiss_exec *exec, const hiss_run *run, int i, bool backward) {
     const node *n = &exec->graph->nodes[i];
     const node_plan *np = &exec->plan.nodes[i];
-    op_call call = {.kernels = exec->kernels, .node = n, .run = run, .slot_offset = exec->slot_offset};
+    op_call call = {.kernels = &exec->own[i], .node = n, .run = run, .slot_offset = exec->slot_offset};
     for (int k = 0; k < n->inputs; k++) {
         if (n->input[k] >= 0) {
             call.x[k] = data_of(exec, run, n->input[k]);
@@ -173,14 +188,6 @@ static void count_bytes(const node *n, const bool *active, bool differentiates, 
         }
     }
     info->backward_bytes = differentiates && o->backward ? info->backward_bytes : 0.0;
-}
-
-static hiss_conv product_of(const node *n) {
-    if (n->kind == OP_LINEAR) {
-        const int64_t M = n->in[0].dim[0], D = n->in[0].dim[1], F = n->shape.dim[1];
-        return (hiss_conv){.N = M, .H = 1, .W = 1, .C = D, .F = F, .R = 1, .S = 1, .stride = 1, .P = 1, .Q = 1};
-    }
-    return n->conv;
 }
 
 hiss_node_info hiss_graph_node(const hiss_graph *graph, int i) {

@@ -11,9 +11,9 @@
  *   backward_weight: dw[F,RSC] += dy[T,F]' col
  *
  * each one product per tile, tiles in order; the own product (kern_block.c), with w' and dw' in scratch, where filters
- * come in sixteens, else BLAS. T depends on the shape alone, and so do the bits. A 1x1 convolution of stride 1 without
- * padding has col = x, and is one product without copies. Short patches go to kern_conv_direct.c, the usual kernels of
- * stride 1 to kern_winograd.c, few channels and filters to kern_conv_planar.c.
+ * come in sixteens, or BLAS. T depends on the shape alone, and so do the bits. A 1x1 convolution of stride 1 without
+ * padding has col = x, and is one product without copies. Other ways to convolve are in kern_conv_direct.c,
+ * kern_winograd.c and kern_conv_planar.c; kern_choice.c chooses.
  *
  * Cost per pass: 2 N P Q F R S C flops and, but for 1x1, one write and one read of N P Q R S C floats in cache. */
 #include "tensor/kern_block.h"
@@ -41,7 +41,7 @@ static bool is_plain(const hiss_conv *c) {
     return c->R == 1 && c->S == 1 && c->stride == 1 && c->pad == 0;
 }
 
-static bool own(const hiss_conv *c) {
+bool hiss_tiled_can_own(const hiss_conv *c) {
     return FUSES && c->F % 16 == 0;
 }
 
@@ -54,20 +54,8 @@ static int64_t col_floats(const hiss_conv *c) {
     return (tile_positions(c) * patch(c) + 15) / 16 * 16;
 }
 
-static size_t larger(size_t a, size_t b) {
-    return a > b ? a : b;
-}
-
-size_t hiss_fast_conv2d_scratch(const hiss_conv *c) {
-    if (hiss_winograd_applies(c)) {
-        return hiss_winograd_conv2d_scratch(c);
-    }
-    const size_t planar = hiss_planar_applies(c) ? hiss_planar_conv2d_scratch(c) : 0;
-    if (hiss_mirror_applies(c)) {
-        return larger(planar, hiss_mirror_conv2d_scratch(c));
-    }
-    size_t tiled = (size_t)(is_plain(c) ? 0 : col_floats(c)) + (size_t)(own(c) ? patch(c) * panels(c->F) : 0);
-    return larger(planar, hiss_direct_applies(c) ? larger(tiled, hiss_direct_conv2d_scratch(c)) : tiled);
+size_t hiss_tiled_conv2d_scratch(const hiss_conv *c) {
+    return (size_t)(is_plain(c) ? 0 : col_floats(c)) + (size_t)(hiss_tiled_can_own(c) ? patch(c) * panels(c->F) : 0);
 }
 
 /* Part of the kernel row s0 <= s < s1 that lies inside the image at column w of tap 0. */
@@ -127,27 +115,11 @@ static void scatter(const hiss_conv *c, const float *col, int64_t first, int64_t
     }
 }
 
-void hiss_fast_conv2d_forward(const hiss_conv *c, const float *x, const float *w, const float *bias, float *y,
-                              float *scratch) {
-    if (hiss_winograd_applies(c)) {
-        hiss_winograd_conv2d_forward(c, x, w, bias, y, scratch);
-        return;
-    }
-    if (hiss_planar_applies(c)) {
-        hiss_planar_conv2d_forward(c, x, w, bias, y, scratch);
-        return;
-    }
-    if (hiss_direct_applies(c)) {
-        hiss_direct_conv2d_forward(c, x, w, bias, y, scratch);
-        return;
-    }
-    if (hiss_mirror_applies(c)) {
-        hiss_mirror_conv2d_forward(c, x, w, bias, y, scratch);
-        return;
-    }
+static void forward(const hiss_conv *c, bool own, const float *x, const float *w, const float *bias, float *y,
+                    float *scratch) {
     int64_t K = patch(c), M = positions(c), step = is_plain(c) ? M : tile_positions(c);
     float *turned = scratch + (is_plain(c) ? 0 : col_floats(c)); /* w' in panels */
-    for (int64_t f = 0; f < c->F && own(c); f += 4) {
+    for (int64_t f = 0; f < c->F && own; f += 4) {
         transpose(4, K, w + f * K, K, turned + f / HISS_PANEL * HISS_PANEL * K + f % HISS_PANEL, HISS_PANEL);
     }
     for (int64_t first = 0; first < M; first += step) {
@@ -161,7 +133,7 @@ void hiss_fast_conv2d_forward(const hiss_conv *c, const float *x, const float *w
         for (int64_t t = 0; t < T && bias; t++) {
             copy(out + t * c->F, bias, c->F);
         }
-        if (own(c)) {
+        if (own) {
             hiss_block_multiply(T, c->F, K, (hiss_left){col, K, 1}, (hiss_right){turned, HISS_PANEL, K * HISS_PANEL},
                                 out, c->F, bias != NULL);
         } else {
@@ -170,20 +142,18 @@ void hiss_fast_conv2d_forward(const hiss_conv *c, const float *x, const float *w
     }
 }
 
-void hiss_fast_conv2d_backward_data(const hiss_conv *c, const float *dy, const float *w, float *dx, bool accumulate,
+void hiss_tiled_conv2d_forward(const hiss_conv *c, const float *x, const float *w, const float *bias, float *y,
+                               float *scratch) {
+    forward(c, true, x, w, bias, y, scratch);
+}
+
+void hiss_tiled_conv2d_forward_blas(const hiss_conv *c, const float *x, const float *w, const float *bias, float *y,
                                     float *scratch) {
-    if (hiss_winograd_applies(c)) {
-        hiss_winograd_conv2d_backward_data(c, dy, w, dx, accumulate, scratch);
-        return;
-    }
-    if (hiss_direct_applies_to_data(c)) {
-        hiss_direct_conv2d_backward_data(c, dy, w, dx, accumulate, scratch);
-        return;
-    }
-    if (hiss_mirror_applies(c)) {
-        hiss_mirror_conv2d_backward_data(c, dy, w, dx, accumulate, scratch);
-        return;
-    }
+    forward(c, false, x, w, bias, y, scratch);
+}
+
+void hiss_tiled_conv2d_backward_data_blas(const hiss_conv *c, const float *dy, const float *w, float *dx,
+                                          bool accumulate, float *scratch) {
     int64_t K = patch(c), M = positions(c), step = tile_positions(c);
     if (is_plain(c)) {
         hiss_blas_gemm(false, false, M, K, c->F, 1, dy, c->F, w, K, accumulate ? 1 : 0, dx, K);
@@ -199,20 +169,8 @@ void hiss_fast_conv2d_backward_data(const hiss_conv *c, const float *dy, const f
     }
 }
 
-void hiss_fast_conv2d_backward_weight(const hiss_conv *c, const float *x, const float *dy, float *dw, bool accumulate,
-                                      float *scratch) {
-    if (hiss_winograd_applies(c)) {
-        hiss_winograd_conv2d_backward_weight(c, x, dy, dw, accumulate, scratch);
-        return;
-    }
-    if (hiss_direct_applies(c)) {
-        hiss_direct_conv2d_backward_weight(c, x, dy, dw, accumulate, scratch);
-        return;
-    }
-    if (hiss_mirror_applies(c)) {
-        hiss_mirror_conv2d_backward_weight(c, x, dy, dw, accumulate, scratch);
-        return;
-    }
+static void backward_weight(const hiss_conv *c, bool own, const float *x, const float *dy, float *dw, bool accumulate,
+                            float *scratch) {
     int64_t K = patch(c), M = positions(c), step = is_plain(c) ? M : tile_positions(c);
     float *turned = scratch + (is_plain(c) ? 0 : col_floats(c)); /* dw'[K,F] */
     for (int64_t first = 0; first < M; first += step) {
@@ -222,7 +180,7 @@ void hiss_fast_conv2d_backward_weight(const hiss_conv *c, const float *x, const 
             gather(c, x, first, T, scratch);
             col = scratch;
         }
-        if (own(c)) {
+        if (own) {
             hiss_block_multiply(K, c->F, T, (hiss_left){col, 1, K}, (hiss_right){gradient, c->F, HISS_PANEL}, turned,
                                 c->F, first > 0);
         } else {
@@ -230,9 +188,19 @@ void hiss_fast_conv2d_backward_weight(const hiss_conv *c, const float *x, const 
             hiss_blas_gemm(true, false, c->F, K, T, 1, gradient, c->F, col, K, beta, dw, K);
         }
     }
-    for (int64_t f = 0; f < c->F && own(c); f++) {
+    for (int64_t f = 0; f < c->F && own; f++) {
         for (int64_t k = 0; k < K; k++) {
             dw[f * K + k] = (accumulate ? dw[f * K + k] : 0) + turned[k * c->F + f];
         }
     }
+}
+
+void hiss_tiled_conv2d_backward_weight(const hiss_conv *c, const float *x, const float *dy, float *dw, bool accumulate,
+                                       float *scratch) {
+    backward_weight(c, true, x, dy, dw, accumulate, scratch);
+}
+
+void hiss_tiled_conv2d_backward_weight_blas(const hiss_conv *c, const float *x, const float *dy, float *dw,
+                                            bool accumulate, float *scratch) {
+    backward_weight(c, false, x, dy, dw, accumulate, scratch);
 }

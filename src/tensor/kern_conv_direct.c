@@ -37,6 +37,10 @@ enum {
     TILE_FLOATS = 32 * 1024
 };
 
+bool hiss_direct_can(const hiss_conv *c) {
+    return c->R * c->S * c->C <= LONGEST;
+}
+
 bool hiss_direct_applies(const hiss_conv *c) {
     return c->R * c->S > 1 && c->R * c->S * c->C <= LONGEST && c->F >= FEW_FILTERS;
 }
@@ -54,12 +58,13 @@ static hiss_conv mirrored(const hiss_conv *c) {
     return m;
 }
 
+bool hiss_mirror_can(const hiss_conv *c) {
+    return c->stride == 1 && c->R == c->S && c->pad < c->R && c->R * c->S * c->F <= LONGEST;
+}
+
 bool hiss_mirror_applies(const hiss_conv *c) {
-    if (c->stride != 1 || c->R != c->S || c->pad >= c->R || c->F >= FEW_FILTERS) {
-        return false;
-    }
-    hiss_conv m = mirrored(c);
-    return hiss_direct_applies_to_data(&m);
+    const hiss_conv m = mirrored(c);
+    return hiss_mirror_can(c) && c->F < FEW_FILTERS && hiss_direct_applies_to_data(&m);
 }
 
 static int64_t round_up(int64_t n, int64_t step) {

@@ -6,13 +6,17 @@
  *
  * The variance is taken block by block about the block's own mean while the block is in cache, and blocks are merged by
  * Chan, Golub, LeVeque, "Updating Formulae and a Pairwise Algorithm for Computing Sample Variances", 1979; so x is
- * read twice in all. Association depends on M and C alone. */
+ * read twice in all. Association depends on M and C alone.
+ *
+ * Loops over rows come twice: with sums in registers for strips of WIDTH or half of it, the usual ones, and for any
+ * width; element by element they do the same. */
 #include <math.h>
 #include <string.h>
 
 #include "tensor/kern_impl.h"
+#include "tensor/kern_vec.h"
 
-enum { WIDTH = 64, BLOCK = 128 };
+enum { WIDTH = 64, BLOCK = 128, VECS = WIDTH / LANES };
 
 typedef struct strip {
     int64_t columns; /* channels it covers */
@@ -43,8 +47,8 @@ static void fold(const strip *s, const float *lane, double *out) {
 
 /* Repeat per[columns] over the strip. */
 static void spread(const strip *s, const float *per, float *lane) {
-    for (int64_t i = 0; i < s->width; i++) {
-        lane[i] = per[i % s->columns];
+    for (int64_t i = 0; i < s->width; i += s->columns) {
+        memcpy(lane + i, per, sizeof(float) * (size_t)s->columns);
     }
 }
 
@@ -52,9 +56,53 @@ static int64_t block_rows(const strip *s, int64_t row) {
     return s->rows - row < BLOCK ? s->rows - row : BLOCK;
 }
 
+/* Vectors of a strip that is WIDTH or half of it wide, else 0. */
+static int whole_vecs(const strip *s) {
+    return s->width == WIDTH ? VECS : s->width == WIDTH / 2 ? VECS / 2 : 0;
+}
+
+static ALWAYS_INLINE void load_all(int vecs, const float *from, vec *v) {
+    for (int k = 0; k < vecs; k++) {
+        v[k] = load(from + k * LANES);
+    }
+}
+
+static ALWAYS_INLINE void store_all(int vecs, const vec *v, float *to) {
+    for (int k = 0; k < vecs; k++) {
+        store(to + k * LANES, v[k]);
+    }
+}
+
+static ALWAYS_INLINE void sum_vecs(int vecs, int64_t rows, int64_t step, const float *x, float *lane) {
+    vec sum[VECS] = {{0}};
+    int64_t i = 0;
+    for (; i + 4 <= rows; i += 4, x += 4 * step) {
+        for (int k = 0; k < vecs; k++) {
+            const float *at = x + k * LANES;
+            sum[k] += (load(at) + load(at + step)) + (load(at + 2 * step) + load(at + 3 * step));
+        }
+    }
+    for (; i < rows; i++, x += step) {
+        for (int k = 0; k < vecs; k++) {
+            sum[k] += load(x + k * LANES);
+        }
+    }
+    store_all(vecs, sum, lane);
+}
+
 /* lane[width] = sums of `rows` strip rows. */
 static void sum_rows(const strip *s, int64_t rows, const float *restrict x, float *restrict lane) {
     int64_t i = 0, step = s->stride;
+    switch (whole_vecs(s)) {
+    case VECS:
+        sum_vecs(VECS, rows, step, x, lane);
+        return;
+    case VECS / 2:
+        sum_vecs(VECS / 2, rows, step, x, lane);
+        return;
+    default:
+        break;
+    }
     memset(lane, 0, sizeof(float) * WIDTH);
     for (; i + 4 <= rows; i += 4, x += 4 * step) {
         for (int64_t j = 0; j < s->width; j++) {
@@ -88,12 +136,45 @@ void hiss_fast_column_sum(int64_t M, int64_t N, const float *x, float *out, bool
     }
 }
 
+static ALWAYS_INLINE void centred_vecs(int vecs, int64_t rows, int64_t step, const float *x, const float *centre,
+                                       float *sum, float *squares) {
+    vec plain[VECS] = {{0}}, square[VECS] = {{0}}, middle[VECS];
+    int64_t i = 0;
+    load_all(vecs, centre, middle);
+    for (; i + 2 <= rows; i += 2, x += 2 * step) {
+        for (int k = 0; k < vecs; k++) {
+            const vec a = load(x + k * LANES) - middle[k], b = load(x + step + k * LANES) - middle[k];
+            plain[k] += a + b;
+            square[k] += a * a + b * b;
+        }
+    }
+    for (; i < rows; i++, x += step) {
+        for (int k = 0; k < vecs; k++) {
+            const vec a = load(x + k * LANES) - middle[k];
+            plain[k] += a;
+            square[k] += a * a;
+        }
+    }
+    store_all(vecs, plain, sum);
+    store_all(vecs, square, squares);
+}
+
 /* About centre[width]: lane sums of d = x - centre and of d^2. */
 static void centred_rows(const strip *s, int64_t rows, const float *restrict x, const float *restrict centre,
                          float *restrict sum, float *restrict squares) {
+    int64_t i = 0, step = s->stride;
+    switch (whole_vecs(s)) {
+    case VECS:
+        centred_vecs(VECS, rows, step, x, centre, sum, squares);
+        return;
+    case VECS / 2:
+        centred_vecs(VECS / 2, rows, step, x, centre, sum, squares);
+        return;
+    default:
+        break;
+    }
     memset(sum, 0, sizeof(float) * WIDTH);
     memset(squares, 0, sizeof(float) * WIDTH);
-    int64_t i = 0, step = s->stride;
     for (; i + 2 <= rows; i += 2, x += 2 * step) {
         for (int64_t j = 0; j < s->width; j++) {
             float a = x[j] - centre[j], b = x[step + j] - centre[j];
@@ -114,12 +195,16 @@ typedef struct moments {
     double count, mean[WIDTH], squares[WIDTH]; /* squares: sum of squared distances from the mean */
 } moments;
 
-/* Merge what `count` values with sums and squares about centre add to channel k. */
-static void merge(moments *m, int64_t k, double count, double centre, double sum, double squares) {
-    double shift = sum / count, mean = centre + shift, apart = mean - m->mean[k];
-    double total = m->count + count;
-    m->squares[k] += squares - sum * shift + apart * apart * m->count * count / total;
-    m->mean[k] += apart * count / total;
+/* Merge what `count` values of each channel, with sums and squares about centre, add. */
+static void merge(moments *restrict m, int64_t channels, double count, const float *restrict centre,
+                  const double *restrict sum, const double *restrict squares) {
+    const double before = m->count, total = before + count;
+    for (int64_t k = 0; k < channels; k++) {
+        double shift = sum[k] / count, mean = (double)centre[k] + shift, apart = mean - m->mean[k];
+        m->squares[k] += squares[k] - sum[k] * shift + apart * apart * before * count / total;
+        m->mean[k] += apart * count / total;
+    }
+    m->count = total;
 }
 
 static void merge_block(const strip *s, int64_t rows, const float *x, moments *m) {
@@ -136,10 +221,7 @@ static void merge_block(const strip *s, int64_t rows, const float *x, moments *m
     centred_rows(s, rows, x, centres, lane, squares_lane);
     fold(s, lane, sum);
     fold(s, squares_lane, squares);
-    for (int64_t k = 0; k < s->columns; k++) {
-        merge(m, k, count, centre[k], sum[k], squares[k]);
-    }
-    m->count += count;
+    merge(m, s->columns, count, centre, sum, squares);
 }
 
 static void moments_of(const strip *s, const float *x, moments *m) {
@@ -147,11 +229,22 @@ static void moments_of(const strip *s, const float *x, moments *m) {
     for (int64_t row = 0; row < s->rows; row += BLOCK) {
         merge_block(s, block_rows(s, row), x + row * s->stride, m);
     }
+    const double none[WIDTH] = {0};
     for (int64_t i = 0; i < s->tail; i += s->columns) {
-        for (int64_t k = 0; k < s->columns; k++) {
-            merge(m, k, 1, x[s->rows * s->stride + i + k], 0, 0);
+        merge(m, s->columns, 1, x + s->rows * s->stride + i, none, none);
+    }
+}
+
+static ALWAYS_INLINE void scale_vecs(int vecs, int64_t rows, int64_t step, const float *x, const float *means,
+                                     const float *scales, const float *shifts, float *y) {
+    vec mean[VECS], scale[VECS], shift[VECS];
+    load_all(vecs, means, mean);
+    load_all(vecs, scales, scale);
+    load_all(vecs, shifts, shift);
+    for (int64_t i = 0; i < rows; i++, x += step, y += step) {
+        for (int k = 0; k < vecs; k++) {
+            store(y + k * LANES, (load(x + k * LANES) - mean[k]) * scale[k] + shift[k]);
         }
-        m->count += 1;
     }
 }
 
@@ -159,10 +252,23 @@ static void moments_of(const strip *s, const float *x, moments *m) {
 static void scale_strip(const strip *s, const float *x, const float *mean, const float *scale, const float *shift,
                         float *y) {
     float means[WIDTH], scales[WIDTH], shifts[WIDTH], row[WIDTH];
+    int64_t done = 0;
     spread(s, mean, means);
     spread(s, scale, scales);
     spread(s, shift, shifts);
-    for (int64_t i = 0; i < s->rows + (s->tail > 0); i++) {
+    switch (whole_vecs(s)) {
+    case VECS:
+        scale_vecs(VECS, s->rows, s->stride, x, means, scales, shifts, y);
+        done = s->rows;
+        break;
+    case VECS / 2:
+        scale_vecs(VECS / 2, s->rows, s->stride, x, means, scales, shifts, y);
+        done = s->rows;
+        break;
+    default:
+        break;
+    }
+    for (int64_t i = done; i < s->rows + (s->tail > 0); i++) {
         int64_t width = i < s->rows ? s->width : s->tail;
         for (int64_t j = 0; j < width; j++) {
             row[j] = (x[i * s->stride + j] - means[j]) * scales[j] + shifts[j];
@@ -207,6 +313,44 @@ void hiss_fast_batch_norm_eval(int64_t M, int64_t C, const float *x, const float
     }
 }
 
+static ALWAYS_INLINE void product_vecs(int vecs, int64_t rows, int64_t step, const float *x, const float *dy,
+                                       const float *means, float *plain, float *product) {
+    vec sum[VECS] = {{0}}, products[VECS] = {{0}}, mean[VECS];
+    load_all(vecs, means, mean);
+    for (int64_t i = 0; i < rows; i++, x += step, dy += step) {
+        for (int k = 0; k < vecs; k++) {
+            const vec g = load(dy + k * LANES);
+            sum[k] += g;
+            products[k] += g * (load(x + k * LANES) - mean[k]);
+        }
+    }
+    store_all(vecs, sum, plain);
+    store_all(vecs, products, product);
+}
+
+/* Lane sums of dy, and of dy (x - mean). */
+static void product_rows(const strip *s, int64_t rows, const float *restrict x, const float *restrict dy,
+                         const float *restrict means, float *restrict plain, float *restrict product) {
+    switch (whole_vecs(s)) {
+    case VECS:
+        product_vecs(VECS, rows, s->stride, x, dy, means, plain, product);
+        return;
+    case VECS / 2:
+        product_vecs(VECS / 2, rows, s->stride, x, dy, means, plain, product);
+        return;
+    default:
+        break;
+    }
+    memset(plain, 0, sizeof(float) * WIDTH);
+    memset(product, 0, sizeof(float) * WIDTH);
+    for (int64_t i = 0; i < rows; i++, x += s->stride, dy += s->stride) {
+        for (int64_t j = 0; j < s->width; j++) {
+            plain[j] += dy[j];
+            product[j] += dy[j] * (x[j] - means[j]);
+        }
+    }
+}
+
 /* by_gamma[columns] = sum dy (x - mean) * inverse, by_beta[columns] = sum dy. */
 static void parameter_sums(const strip *s, const float *x, const float *dy, const float *mean, const float *inverse,
                            double *by_gamma, double *by_beta) {
@@ -215,16 +359,7 @@ static void parameter_sums(const strip *s, const float *x, const float *dy, cons
     memset(by_gamma, 0, sizeof(double) * WIDTH);
     memset(by_beta, 0, sizeof(double) * WIDTH);
     for (int64_t row = 0; row < s->rows; row += BLOCK) {
-        int64_t rows = block_rows(s, row);
-        memset(plain, 0, sizeof plain);
-        memset(product, 0, sizeof product);
-        for (int64_t i = row; i < row + rows; i++) {
-            const float *u = x + i * s->stride, *g = dy + i * s->stride;
-            for (int64_t j = 0; j < s->width; j++) {
-                plain[j] += g[j];
-                product[j] += g[j] * (u[j] - means[j]);
-            }
-        }
+        product_rows(s, block_rows(s, row), x + row * s->stride, dy + row * s->stride, means, plain, product);
         fold(s, plain, by_beta);
         fold(s, product, by_gamma);
     }
@@ -238,25 +373,53 @@ static void parameter_sums(const strip *s, const float *x, const float *dy, cons
     }
 }
 
+typedef struct gradient_terms { /* per place of a strip row */
+    float mean[WIDTH], outer[WIDTH], drift[WIDTH], pull[WIDTH];
+} gradient_terms;
+
+static ALWAYS_INLINE void gradient_vecs(int vecs, int64_t rows, int64_t step, const float *x, const float *dy,
+                                        const gradient_terms *t, float *dx, bool accumulate) {
+    vec mean[VECS], outer[VECS], drift[VECS], pull[VECS];
+    load_all(vecs, t->mean, mean);
+    load_all(vecs, t->outer, outer);
+    load_all(vecs, t->drift, drift);
+    load_all(vecs, t->pull, pull);
+    for (int64_t i = 0; i < rows; i++, x += step, dy += step, dx += step) {
+        for (int k = 0; k < vecs; k++) {
+            const vec d = load(x + k * LANES) - mean[k];
+            const vec g = outer[k] * (load(dy + k * LANES) - drift[k] - d * pull[k]);
+            store(dx + k * LANES, accumulate ? load(dx + k * LANES) + g : g);
+        }
+    }
+}
+
 /* dx (+)= outer * (dy - drift - (x - mean) * pull) */
 static void gradient_strip(const strip *s, const float *restrict x, const float *restrict dy, const float *mean,
                            const float *outer, const float *drift, const float *pull, float *restrict dx,
                            bool accumulate) {
-    float means[WIDTH], outers[WIDTH], drifts[WIDTH], pulls[WIDTH];
-    spread(s, mean, means);
-    spread(s, outer, outers);
-    spread(s, drift, drifts);
-    spread(s, pull, pulls);
-    for (int64_t i = 0; i < s->rows + (s->tail > 0); i++, x += s->stride, dy += s->stride, dx += s->stride) {
-        int64_t width = i < s->rows ? s->width : s->tail;
-        if (accumulate) {
-            for (int64_t j = 0; j < width; j++) {
-                dx[j] += outers[j] * (dy[j] - drifts[j] - (x[j] - means[j]) * pulls[j]);
-            }
-        } else {
-            for (int64_t j = 0; j < width; j++) {
-                dx[j] = outers[j] * (dy[j] - drifts[j] - (x[j] - means[j]) * pulls[j]);
-            }
+    gradient_terms t;
+    int64_t done = 0;
+    spread(s, mean, t.mean);
+    spread(s, outer, t.outer);
+    spread(s, drift, t.drift);
+    spread(s, pull, t.pull);
+    switch (whole_vecs(s)) {
+    case VECS:
+        gradient_vecs(VECS, s->rows, s->stride, x, dy, &t, dx, accumulate);
+        done = s->rows;
+        break;
+    case VECS / 2:
+        gradient_vecs(VECS / 2, s->rows, s->stride, x, dy, &t, dx, accumulate);
+        done = s->rows;
+        break;
+    default:
+        break;
+    }
+    for (int64_t i = done; i < s->rows + (s->tail > 0); i++) {
+        int64_t width = i < s->rows ? s->width : s->tail, at = i * s->stride;
+        for (int64_t j = 0; j < width; j++) {
+            float g = t.outer[j] * (dy[at + j] - t.drift[j] - (x[at + j] - t.mean[j]) * t.pull[j]);
+            dx[at + j] = accumulate ? dx[at + j] + g : g;
         }
     }
 }

@@ -99,10 +99,29 @@ void hiss_fast_squared_loss_backward(int64_t count, float scale, const float *a,
 void hiss_fast_axpby(int64_t count, float a, const float *x, float b, float *y);
 void hiss_fast_multiply(int64_t count, const float *a, const float *b, float *y, bool accumulate);
 
-/* Direct convolution, and its mirror, for the shapes they apply to. */
+/* The implementations behind hiss_fast_conv2d_*. `can`: is able to compute a shape; `applies`: does, where no table
+ * says otherwise. */
+
+/* Products over tiles of patches, by the own product or by BLAS. */
+bool hiss_tiled_can_own(const hiss_conv *c);
+size_t hiss_tiled_conv2d_scratch(const hiss_conv *c);
+void hiss_tiled_conv2d_forward(const hiss_conv *c, const float *x, const float *w, const float *bias, float *y,
+                               float *scratch);
+void hiss_tiled_conv2d_forward_blas(const hiss_conv *c, const float *x, const float *w, const float *bias, float *y,
+                                    float *scratch);
+void hiss_tiled_conv2d_backward_data_blas(const hiss_conv *c, const float *dy, const float *w, float *dx,
+                                          bool accumulate, float *scratch);
+void hiss_tiled_conv2d_backward_weight(const hiss_conv *c, const float *x, const float *dy, float *dw, bool accumulate,
+                                       float *scratch);
+void hiss_tiled_conv2d_backward_weight_blas(const hiss_conv *c, const float *x, const float *dy, float *dw,
+                                            bool accumulate, float *scratch);
+
+/* Direct convolution, and its mirror. */
+bool hiss_direct_can(const hiss_conv *c);
 bool hiss_direct_applies(const hiss_conv *c);         /* forward and backward_weight */
 bool hiss_direct_applies_to_data(const hiss_conv *c); /* backward_data */
-bool hiss_mirror_applies(const hiss_conv *c);         /* all three */
+bool hiss_mirror_can(const hiss_conv *c);
+bool hiss_mirror_applies(const hiss_conv *c); /* all three */
 size_t hiss_direct_conv2d_scratch(const hiss_conv *c);
 void hiss_direct_conv2d_forward(const hiss_conv *c, const float *x, const float *w, const float *bias, float *y,
                                 float *scratch);
@@ -133,5 +152,22 @@ void hiss_winograd_conv2d_backward_data(const hiss_conv *c, const float *dy, con
                                         float *scratch);
 void hiss_winograd_conv2d_backward_weight(const hiss_conv *c, const float *x, const float *dy, float *dw,
                                           bool accumulate, float *scratch);
+
+/* Linear layers by the own product or by BLAS. */
+bool hiss_linear_can_own(const hiss_conv *shape);
+bool hiss_linear_own_applies(const hiss_conv *shape);
+size_t hiss_linear_own_scratch(int64_t M, int64_t D, int64_t F);
+void hiss_linear_forward_own(int64_t M, int64_t D, int64_t F, const float *x, const float *w, const float *bias,
+                             float *y, float *scratch);
+void hiss_linear_backward_data_own(int64_t M, int64_t D, int64_t F, const float *dy, const float *w, float *dx,
+                                   bool accumulate, float *scratch);
+void hiss_linear_backward_weight_own(int64_t M, int64_t D, int64_t F, const float *x, const float *dy, float *dw,
+                                     bool accumulate, float *scratch);
+void hiss_linear_forward_blas(int64_t M, int64_t D, int64_t F, const float *x, const float *w, const float *bias,
+                              float *y, float *scratch);
+void hiss_linear_backward_data_blas(int64_t M, int64_t D, int64_t F, const float *dy, const float *w, float *dx,
+                                    bool accumulate, float *scratch);
+void hiss_linear_backward_weight_blas(int64_t M, int64_t D, int64_t F, const float *x, const float *dy, float *dw,
+                                      bool accumulate, float *scratch);
 
 #endif

@@ -24,8 +24,12 @@ enum {
     STREAM = 1024
 };
 
-static bool own(int64_t M, int64_t D, int64_t F) {
-    return FUSES && M <= MOST_ROWS && D % 16 == 0 && F % 16 == 0;
+bool hiss_linear_can_own(const hiss_conv *shape) {
+    return FUSES && shape->C % 16 == 0 && shape->F % 16 == 0;
+}
+
+bool hiss_linear_own_applies(const hiss_conv *shape) {
+    return hiss_linear_can_own(shape) && shape->N <= MOST_ROWS;
 }
 
 static int64_t least(int64_t a, int64_t b) {
@@ -40,24 +44,14 @@ static bool is_small(int64_t D, int64_t F) {
     return D * F <= SMALL;
 }
 
-size_t hiss_fast_linear_scratch(int64_t M, int64_t D, int64_t F) {
-    if (!own(M, D, F)) {
-        return 0;
-    }
+size_t hiss_linear_own_scratch(int64_t M, int64_t D, int64_t F) {
     const int64_t forward = round_up(M, 16) * (D + F);
     const int64_t data = is_small(D, F) ? 0 : least(PIECE_ROWS, F) * round_up(least(PIECE_WIDE, D), HISS_PANEL);
     return (size_t)(forward > data ? forward : data);
 }
 
-void hiss_fast_linear_forward(int64_t M, int64_t D, int64_t F, const float *x, const float *w, const float *bias,
-                              float *y, float *scratch) {
-    if (!own(M, D, F)) {
-        hiss_blas_gemm(false, true, M, F, D, 1, x, D, w, D, 0, y, F);
-        if (bias) {
-            hiss_fast_add_bias(M, F, y, bias, y);
-        }
-        return;
-    }
+void hiss_linear_forward_own(int64_t M, int64_t D, int64_t F, const float *x, const float *w, const float *bias,
+                             float *y, float *scratch) {
     const int64_t wide = round_up(M, 16); /* rows past M are zero */
     float *turned = scratch, *result = turned + wide * D;
     for (int64_t m = 0; m < wide; m += 4) {
@@ -74,12 +68,8 @@ void hiss_fast_linear_forward(int64_t M, int64_t D, int64_t F, const float *x, c
     }
 }
 
-void hiss_fast_linear_backward_data(int64_t M, int64_t D, int64_t F, const float *dy, const float *w, float *dx,
-                                    bool accumulate, float *scratch) {
-    if (!own(M, D, F)) {
-        hiss_blas_gemm(false, false, M, D, F, 1, dy, F, w, D, accumulate ? 1 : 0, dx, D);
-        return;
-    }
+void hiss_linear_backward_data_own(int64_t M, int64_t D, int64_t F, const float *dy, const float *w, float *dx,
+                                   bool accumulate, float *scratch) {
     if (is_small(D, F)) {
         hiss_block_multiply(M, D, F, (hiss_left){dy, F, 1}, (hiss_right){w, D, HISS_PANEL}, dx, D, accumulate);
         return;
@@ -100,17 +90,34 @@ void hiss_fast_linear_backward_data(int64_t M, int64_t D, int64_t F, const float
     }
 }
 
-void hiss_fast_linear_backward_weight(int64_t M, int64_t D, int64_t F, const float *x, const float *dy, float *dw,
-                                      bool accumulate, float *scratch) {
+void hiss_linear_backward_weight_own(int64_t M, int64_t D, int64_t F, const float *x, const float *dy, float *dw,
+                                     bool accumulate, float *scratch) {
     (void)scratch;
-    if (!own(M, D, F)) {
-        hiss_blas_gemm(true, false, F, D, M, 1, dy, F, x, D, accumulate ? 1 : 0, dw, D);
-        return;
-    }
     for (int64_t d = 0; d < D; d += STREAM) {
         for (int64_t f = 0; f < F; f += STREAMS) {
             hiss_block_multiply(least(STREAMS, F - f), least(STREAM, D - d), M, (hiss_left){dy + f, 1, F},
                                 (hiss_right){x + d, D, HISS_PANEL}, dw + f * D + d, D, accumulate);
         }
     }
+}
+
+void hiss_linear_forward_blas(int64_t M, int64_t D, int64_t F, const float *x, const float *w, const float *bias,
+                              float *y, float *scratch) {
+    (void)scratch;
+    hiss_blas_gemm(false, true, M, F, D, 1, x, D, w, D, 0, y, F);
+    if (bias) {
+        hiss_fast_add_bias(M, F, y, bias, y);
+    }
+}
+
+void hiss_linear_backward_data_blas(int64_t M, int64_t D, int64_t F, const float *dy, const float *w, float *dx,
+                                    bool accumulate, float *scratch) {
+    (void)scratch;
+    hiss_blas_gemm(false, false, M, D, F, 1, dy, F, w, D, accumulate ? 1 : 0, dx, D);
+}
+
+void hiss_linear_backward_weight_blas(int64_t M, int64_t D, int64_t F, const float *x, const float *dy, float *dw,
+                                      bool accumulate, float *scratch) {
+    (void)scratch;
+    hiss_blas_gemm(true, false, F, D, M, 1, dy, F, x, D, accumulate ? 1 : 0, dw, D);
 }

@@ -168,6 +168,7 @@ static hiss_status write_attributes(trainer *t, hiss_h5 *file, hiss_error *err) 
     s = s == HISS_OK ? hiss_h5_set_text(file, "/", "sha256", hash, err) : s;
     s = s == HISS_OK ? hiss_h5_set_text(file, "/", "config", hiss_config_resolved(t->experiment->config), err) : s;
     s = s == HISS_OK ? hiss_h5_set_text(file, "/", "data", hiss_dataset_identity(t->set), err) : s;
+    s = s == HISS_OK ? hiss_h5_set_text(file, "/", "choices", t->choices, err) : s;
     s = s == HISS_OK ? hiss_h5_set_i64(file, "/", "step", t->step, err) : s;
     s = s == HISS_OK ? hiss_h5_set_i64(file, "/", "samples", t->world.samples, err) : s;
     for (int g = 0; g < t->experiment->groups && s == HISS_OK; g++) {
@@ -366,7 +367,8 @@ static bool decides(const char *section, const char *line) {
                       {"train", "  keep:"},      {"train", "  activation_memory:"},
                       {"train", "  steps:"},     {"dist", "  threads:"},
                       {"dist", "  bucket:"},     {"dist", "  overlap:"},
-                      {"dist", "dist:"},         {"eval", NULL}};
+                      {"dist", "dist:"},         {"eval", NULL},
+                      {"kernel_table", NULL}};
     for (int k = 0; k < HISS_COUNT(free_lines); k++) {
         const char *start = free_lines[k].line;
         if (strcmp(section, free_lines[k].section) == 0 && (!start || strncmp(line, start, strlen(start)) == 0)) {
@@ -413,7 +415,7 @@ static hiss_status compare_configs(const char *path, const char *then, const cha
 }
 
 static hiss_status read_counters(trainer *t, hiss_h5 *file, const char *path, hiss_error *err) {
-    char *config = NULL, *data = NULL;
+    char *config = NULL, *data = NULL, *choices = NULL;
     hiss_status s = hiss_h5_get_text(file, "/", "config", &config, err);
     s = s == HISS_OK ? compare_configs(path, config, hiss_config_resolved(t->experiment->config), err) : s;
     s = s == HISS_OK ? hiss_h5_get_text(file, "/", "data", &data, err) : s;
@@ -429,8 +431,16 @@ static hiss_status read_counters(trainer *t, hiss_h5 *file, const char *path, hi
         snprintf(name, sizeof name, "updates_%d", g);
         s = hiss_h5_get_i64(file, "/", name, &t->updates[g], err);
     }
+    s = s == HISS_OK ? hiss_h5_get_text(file, "/", "choices", &choices, err) : s;
+    if (s == HISS_OK && strcmp(choices, t->choices) != 0) {
+        s = hiss_fail(err, HISS_EUSER,
+                      "%s was made with another choice of kernels (%.8s..., now %.8s...), which shows in the bits; "
+                      "resume with the kernel_table and the program it was made with, or start a new run directory",
+                      path, choices, t->choices);
+    }
     hiss_free(config);
     hiss_free(data);
+    hiss_free(choices);
     return s;
 }
 

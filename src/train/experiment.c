@@ -10,6 +10,8 @@ static const hiss_row top_rows[] = {
     {"seed", HISS_INT, offsetof(ex, seed), "1", 0, 9007199254740992.0, NULL, "seed of every random stream"},
     {"objective", HISS_STRING, offsetof(ex, objective_name), "nat", 0, 0, NULL, "method: nat, supervised, autoencoder"},
     {"kernels", HISS_STRING, offsetof(ex, kernels_name), "blas", 0, 0, NULL, "kernel backend: blas, ref"},
+    {"kernel_table", HISS_STRING, offsetof(ex, kernel_table), NULL, 0, 0, NULL,
+     "file of hiss bench kernels --save: which implementation computes which shape (default: built in)"},
 };
 
 #define TRAIN(field) offsetof(hiss_train_options, field)
@@ -115,6 +117,18 @@ static hiss_status read_other_objectives(hiss_experiment *e, hiss_error *err) {
     return s;
 }
 
+static hiss_status read_kernels(hiss_experiment *e, hiss_error *err) {
+    const hiss_kernels *kernels = hiss_kernels_named(e->kernels_name);
+    if (!kernels) {
+        return hiss_fail(err, HISS_EUSER, "kernels is '%s'; expected blas or ref", e->kernels_name);
+    }
+    hiss_kernel_table *table = NULL;
+    hiss_status s = e->kernel_table ? hiss_kernel_table_read(e->kernel_table, &table, err) : HISS_OK;
+    e->kernels = *kernels;
+    e->kernels.table = table;
+    return s;
+}
+
 static hiss_status read_sections(hiss_experiment *e, const hiss_extra_section *extra, int nextra, hiss_error *err) {
     const hiss_extra_section sections[] = {{"", top_rows, HISS_COUNT(top_rows), e},
                                            {"data", hiss_data_rows, hiss_data_nrows, &e->data},
@@ -132,9 +146,7 @@ static hiss_status read_sections(hiss_experiment *e, const hiss_extra_section *e
     for (int i = 0; i < nextra && s == HISS_OK; i++) {
         s = hiss_config_section(e->config, extra[i].name, extra[i].rows, extra[i].nrows, extra[i].fields, err);
     }
-    if (s == HISS_OK && !hiss_kernels_named(e->kernels_name)) {
-        s = hiss_fail(err, HISS_EUSER, "kernels is '%s'; expected blas or ref", e->kernels_name);
-    }
+    s = s == HISS_OK ? read_kernels(e, err) : s;
     return s == HISS_OK ? hiss_config_finish(e->config, err) : s;
 }
 
@@ -153,6 +165,7 @@ hiss_status hiss_experiment_read(const char *path, const char *const *overrides,
 }
 
 void hiss_experiment_destroy(hiss_experiment *e) {
+    hiss_kernel_table_destroy((hiss_kernel_table *)(uintptr_t)e->kernels.table);
     hiss_free(e->objective_options);
     hiss_config_destroy(e->config);
     memset(e, 0, sizeof *e);
@@ -212,7 +225,7 @@ hiss_status hiss_world_create(const hiss_experiment *e, const hiss_dataset *set,
                         .first_lane = lane_offsets[rank],
                         .end_lane = lane_offsets[rank + 1],
                         .comm = comm,
-                        .kernels = hiss_kernels_named(e->kernels_name),
+                        .kernels = &e->kernels,
                         .augment = &e->augment,
                         .network = &e->network};
     hiss_dataset_shape(set, &out->stored_H, &out->stored_W, &out->C);

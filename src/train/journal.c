@@ -261,6 +261,7 @@ hiss_status journal_summary(journal *j, double seconds, hiss_error *err) {
     hiss_hash_end(config, hash);
     fprintf(out, "identity:\n  version: \"%s\"\n  kernels: \"%s, %s\"\n  data: \"%s\"\n  config_sha256: %s\n",
             HISS_VERSION, t->world.kernels->name, hiss_kernels_identity(), hiss_dataset_identity(t->set), hash);
+    fprintf(out, "  kernel_choices_sha256: %s\n", t->choices);
     fprintf(out, "  reduce: %s\n",
             t->experiment->dist.reduce == HISS_REDUCE_TREE ? "tree" : "mpi (not bit-stable over ranks)");
     print_machine(out, t);

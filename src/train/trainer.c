@@ -223,6 +223,7 @@ hiss_status trainer_create(const hiss_train_request *request, trainer *t, hiss_e
     if (s == HISS_OK) {
         s = t->experiment->objective->create(&t->world, t->experiment->objective_options, &t->method, err);
         s = hiss_comm_agree(t->comm, s == HISS_OK ? build_graphs(t, err) : s, err);
+        s = s == HISS_OK ? trainer_choices(t, err) : s;
     }
     if (s == HISS_OK) {
         const int64_t lanes = t->world.end_lane - t->world.first_lane;

@@ -50,9 +50,10 @@ typedef struct trainer {
     hiss_world world;
     void *method; /* the objective's state */
     hiss_model *model;
-    float *vector;           /* the model vector */
-    int *slot_order;         /* slots by offset */
-    phase *phases, *current; /* current: the one whose sums trainer_update receives */
+    float *vector;                /* the model vector */
+    int *slot_order;              /* slots by offset */
+    char choices[HISS_HASH_TEXT]; /* hash of which implementations compute the graphs' products */
+    phase *phases, *current;      /* current: the one whose sums trainer_update receives */
     int nphases;
     hiss_graph *encoder; /* in evaluation mode, for methods with an epoch hook */
     hiss_value encoded;
@@ -94,6 +95,8 @@ hiss_status phase_run(trainer *t, int p, hiss_error *err);
 void phase_fill(trainer *t, const hiss_lane *lane);
 /* The encoder in evaluation mode; before the model is laid out. Not collective. */
 hiss_status encoder_build(trainer *t, hiss_error *err);
+/* Note who computes the products of all graphs, and that ranks agree. Collective. */
+hiss_status trainer_choices(trainer *t, hiss_error *err);
 /* Let the method prepare an epoch. Collective. */
 hiss_status trainer_epoch(trainer *t, hiss_error *err);
 

@@ -96,12 +96,16 @@ has step2.json '"ranks": 2'
 has step2.json '"bound": "fma"'
 has step2.json '"shape": "8x12x10x8"'
 
-"$HISS" bench kernels tiny.yaml --seconds 0.02 --json kernels.json >kernels.txt
+"$HISS" bench kernels tiny.yaml --seconds 0.02 --save tiny.table --json kernels.json >kernels.txt
 check_table kernels.txt
 check_json kernels.json
 check_shares kernels.json 18
 has kernels.txt '^conv1 .* ref '
-has kernels.txt '^conv1 .* blas '
+has kernels.txt '^conv1 .* tiled-blas '
+has kernels.txt '^fc1 .* blas .*'
+has tiny.table '^conv2d_backward_weight 8 32 32 3 8 3 3 1 1 [a-z-]+$'
+has tiny.table '^linear_forward 8 2048 16 (own|blas)$'
+[ "$(grep -c '^[^#]' tiny.table)" = 9 ] || fail "tiny.table has not three rows for each of three products"
 
 mpirun -n 2 "$HISS" bench assign --sizes 8,33 --dim 4 --seconds 0.02 --json assign.json >assign.txt
 check_table assign.txt

@@ -131,6 +131,54 @@ static void test_against_reference(void **unused) {
     }
 }
 
+/* Every implementation computes every shape it says it can. */
+static void test_implementations(void **unused) {
+    (void)unused;
+    const hiss_kernels *fast = hiss_kernels_blas(), *ref = hiss_kernels_ref();
+    uint64_t state = 5;
+    int64_t checked = 0;
+    for (int i = 0; i < NAMED + RANDOM / 2; i++) {
+        hiss_conv c = shape_at(i, &state);
+        const bool accumulate = i % 2;
+        const double depth[3] = {sqrt((double)(c.R * c.S * c.C)), sqrt((double)(c.R * c.S * c.F)),
+                                 sqrt((double)(c.N * c.P * c.Q))};
+        const int64_t count[3] = {y_count(&c), x_count(&c), w_count(&c)};
+        for (int d = 0; d < 3; d++) {
+            const hiss_product product = (hiss_product)(HISS_CONV2D_FORWARD + d);
+            for (int k = 0; hiss_implementation_name(product, k); k++) {
+                if (!hiss_implementation_can(product, k, &c)) {
+                    continue;
+                }
+                const hiss_kernels one = hiss_kernels_with(fast, product, k), *by[2] = {&one, ref};
+                arrays a = new_arrays(fast, &c, &state);
+                float *got[3] = {a.y, a.dx, a.dw}, *expected = new_copy(count[d], got[d]),
+                      *bias = i % 3 ? a.bias : NULL;
+                mark_scratch_end(fast, &c, &a);
+                for (int r = 0; r < 2; r++) {
+                    float *to = r ? expected : got[d];
+                    if (d == 0) {
+                        by[r]->conv2d_forward(&c, a.x, a.w, bias, to, a.scratch);
+                    } else if (d == 1) {
+                        by[r]->conv2d_backward_data(&c, a.y, a.w, to, accumulate, a.scratch);
+                    } else {
+                        by[r]->conv2d_backward_weight(&c, a.x, a.y, to, accumulate, a.scratch);
+                    }
+                }
+                char text[160];
+                snprintf(text, sizeof text, "%s %s N%d %dx%d C%d F%d %dx%d s%d p%d", hiss_product_name(product),
+                         hiss_implementation_name(product, k), (int)c.N, (int)c.H, (int)c.W, (int)c.C, (int)c.F,
+                         (int)c.R, (int)c.S, (int)c.stride, (int)c.pad);
+                assert_near(text, count[d], got[d], expected, depth[d], 1e-5);
+                check_scratch_end(fast, &c, &a);
+                hiss_free(expected);
+                free_arrays(&a);
+                checked++;
+            }
+        }
+    }
+    assert_true(checked > 4 * (NAMED + RANDOM / 2));
+}
+
 /* <conv(x, w), dy> = <x, backward_data(dy)> = <w, backward_weight(dy)>, for both tables. */
 static void test_adjoint(void **unused) {
     (void)unused;
@@ -255,9 +303,8 @@ static int check_leaks(void **unused) {
 int main(void) {
     hiss_kernels_enter_thread();
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_against_reference),
-        cmocka_unit_test(test_adjoint),
-        cmocka_unit_test(test_by_hand),
+        cmocka_unit_test(test_against_reference), cmocka_unit_test(test_implementations),
+        cmocka_unit_test(test_adjoint),           cmocka_unit_test(test_by_hand),
         cmocka_unit_test(test_same_bits),
     };
     return cmocka_run_group_tests(tests, NULL, check_leaks);
