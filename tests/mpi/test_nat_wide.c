@@ -303,8 +303,7 @@ int main(int argc, char **argv) {
     check_refusals(comm);
     static const char *const texts[] = {
         "nat: {dim: 6}\nassign: {scope: dataset, block: all, wide: 2, views: 1}\n",
-        "assign: {scope: dataset, block: 100, wide: 90, views: 1, rounds: 2, grouping: random}\nnat: {dim: 6, targets: "
-        "500}\n",
+        "nat: {dim: 6, targets: 999}\nassign: {scope: dataset, block: 99, wide: 90, rounds: 2, grouping: random}\n",
         "nat: {dim: 6}\nassign: {scope: dataset, block: 100, wide: 90, views: 1, bound_rows: 70}\n",
         "nat: {dim: 6}\nassign: {scope: dataset, block: 24, views: 1, rounds: 3}\n",
         "nat: {dim: 6}\nassign: {scope: dataset, block: 24, views: 1, bound_rows: 40, solver: sparse}\n",
