@@ -260,6 +260,9 @@ typedef struct hiss_chart {
     int width, height;        /* pixels; 0: 720 x 360 */
 } hiss_chart;
 
+/* Text with the characters that XML and HTML keep for themselves escaped. */
+void hiss_write_escaped(FILE *stream, const char *text);
+
 /* Charts, one under the other, as one <svg> element; also valid inside an HTML page. */
 void hiss_charts_render(FILE *stream, int count, const hiss_chart *charts);
 /* The same as a file, durably. */

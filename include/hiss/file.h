@@ -6,6 +6,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdio.h>
 
 #include "hiss/status.h"
 
@@ -19,6 +20,9 @@ hiss_status hiss_make_directories(const char *path, hiss_error *err); /* like mk
 void hiss_file_temporary(const char *path, char *out, size_t size);
 /* fsync the finished temporary file, rename it to path, fsync the directory; on failure the temporary is removed. */
 hiss_status hiss_file_publish(const char *temporary, const char *path, hiss_error *err);
+/* Durable write of what `write` puts into the stream. */
+hiss_status hiss_file_write_by(const char *path, void (*write)(FILE *stream, const void *user), const void *user,
+                               hiss_error *err);
 /* Durable write of a whole text. */
 hiss_status hiss_file_write_text(const char *path, const char *text, hiss_error *err);
 

@@ -116,7 +116,8 @@ hiss_status hiss_file_publish(const char *temporary, const char *path, hiss_erro
     return HISS_OK;
 }
 
-hiss_status hiss_file_write_text(const char *path, const char *text, hiss_error *err) {
+hiss_status hiss_file_write_by(const char *path, void (*write)(FILE *stream, const void *user), const void *user,
+                               hiss_error *err) {
     char temporary[PATH_MAX + 32];
     if (strlen(path) >= PATH_MAX) {
         return hiss_fail(err, HISS_ESYSTEM, "cannot write '%s': its name is too long", path);
@@ -126,10 +127,19 @@ hiss_status hiss_file_write_text(const char *path, const char *text, hiss_error 
     if (!file) {
         return hiss_fail(err, HISS_ESYSTEM, "cannot write '%s': open of '%s': %s", path, temporary, strerror(errno));
     }
-    size_t length = strlen(text);
-    int why = fwrite(text, 1, length, file) == length ? 0 : errno;
+    errno = 0;
+    write(file, user);
+    int why = ferror(file) ? (errno ? errno : EIO) : 0;
     if (fclose(file) != 0 && why == 0) {
         why = errno;
     }
     return why == 0 ? hiss_file_publish(temporary, path, err) : give_up(temporary, path, "write", why, err);
+}
+
+static void write_text(FILE *stream, const void *text) {
+    fputs(text, stream);
+}
+
+hiss_status hiss_file_write_text(const char *path, const char *text, hiss_error *err) {
+    return hiss_file_write_by(path, write_text, text, err);
 }

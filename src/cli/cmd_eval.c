@@ -101,8 +101,9 @@ static hiss_status report(const evaluation *ev, const char *run, double seconds,
     return s == HISS_OK ? cli_write_report(run, err) : s;
 }
 
-static hiss_status evaluate(hiss_comm *comm, const options *o, const char *run, const hiss_arguments *rest,
+static hiss_status evaluate(hiss_comm *comm, const void *options_, const char *run, const hiss_arguments *rest,
                             hiss_error *err) {
+    const options *o = options_;
     char checkpoint[CLI_PATH];
     hiss_experiment e = {0};
     hiss_eval_options eval = {0};
@@ -129,32 +130,25 @@ static hiss_status evaluate(hiss_comm *comm, const options *o, const char *run, 
     return hiss_comm_agree(comm, s, err);
 }
 
+static void help(void) {
+    printf("usage: mpirun -n RANKS hiss eval RUN [OPTIONS]\n\nJudge the features of a run by k-NN, linear and "
+           "few-label "
+           "probes, beside raw pixels and the same network at random.\nWrites RUN/eval.json, RUN/filters.png and "
+           "RUN/report.html.\n\n");
+    hiss_rows_help(stdout, NULL, rows, HISS_COUNT(rows));
+    printf("\nKeys of the config:\n");
+    hiss_rows_help(stdout, "eval", hiss_eval_rows, hiss_eval_nrows);
+}
+
 int cmd_eval(int argc, char **argv) {
     options o = {0};
-    hiss_error err = {0};
-    const char *words[1], *sets[CLI_MAX_SETS];
-    hiss_arguments rest = {.positional = words, .max_positional = 1, .repeated = sets, .max_repeated = CLI_MAX_SETS};
-    hiss_status s = hiss_options_parse(rows, HISS_COUNT(rows), argc, argv, &o, &rest, &err);
-    if (s == HISS_OK && o.help) {
-        printf("usage: mpirun -n RANKS hiss eval RUN [OPTIONS]\n\nJudge the features of a run by k-NN, linear and "
-               "few-label "
-               "probes, beside raw pixels and the same network at random.\nWrites RUN/eval.json, RUN/filters.png and "
-               "RUN/report.html.\n\n");
-        hiss_rows_help(stdout, NULL, rows, HISS_COUNT(rows));
-        printf("\nKeys of the config:\n");
-        hiss_rows_help(stdout, "eval", hiss_eval_rows, hiss_eval_nrows);
-        return 0;
-    }
-    if (s == HISS_OK && rest.npositional != 1) {
-        s = hiss_fail(&err, HISS_EUSER, "eval needs a run directory: hiss eval runs/nat-fashion");
-    }
-    if (s != HISS_OK) {
-        return cli_fail(NULL, &err);
-    }
-    hiss_comm *comm = NULL;
-    s = cli_open(o.log, &comm, &err);
-    s = s == HISS_OK ? evaluate(comm, &o, words[0], &rest, &err) : s;
-    const int code = s == HISS_OK ? 0 : cli_fail(comm, &err);
-    hiss_comm_close(comm);
-    return code;
+    const cli_task task = {.rows = rows,
+                           .nrows = HISS_COUNT(rows),
+                           .options = &o,
+                           .help = &o.help,
+                           .log = &o.log,
+                           .print_help = help,
+                           .missing = "eval needs a run directory: hiss eval runs/nat-fashion",
+                           .run = evaluate};
+    return cli_run(&task, argc, argv);
 }

@@ -63,8 +63,9 @@ static hiss_status retrieve(const hiss_eval_env *env, const options *o, const hi
     return s;
 }
 
-static hiss_status query(hiss_comm *comm, const options *o, const char *run, const hiss_arguments *rest,
+static hiss_status query(hiss_comm *comm, const void *options_, const char *run, const hiss_arguments *rest,
                          hiss_error *err) {
+    const options *o = options_;
     char checkpoint[CLI_PATH], output[CLI_PATH];
     hiss_experiment e = {0};
     hiss_eval_options eval = {0};
@@ -88,29 +89,23 @@ static hiss_status query(hiss_comm *comm, const options *o, const char *run, con
     return s;
 }
 
+static void help(void) {
+    printf("usage: hiss query RUN [OPTIONS]\n\nDraw test images with their nearest training images, by cosine of a "
+           "layer's "
+           "features.\nGreen frames: same label.\n\n");
+    hiss_rows_help(stdout, NULL, rows, HISS_COUNT(rows));
+}
+
 int cmd_query(int argc, char **argv) {
     options o = {0};
-    hiss_error err = {0};
-    const char *words[1], *sets[CLI_MAX_SETS];
-    hiss_arguments rest = {.positional = words, .max_positional = 1, .repeated = sets, .max_repeated = CLI_MAX_SETS};
-    hiss_status s = hiss_options_parse(rows, HISS_COUNT(rows), argc, argv, &o, &rest, &err);
-    if (s == HISS_OK && o.help) {
-        printf("usage: hiss query RUN [OPTIONS]\n\nDraw test images with their nearest training images, by cosine of a "
-               "layer's "
-               "features.\nGreen frames: same label.\n\n");
-        hiss_rows_help(stdout, NULL, rows, HISS_COUNT(rows));
-        return 0;
-    }
-    if (s == HISS_OK && rest.npositional != 1) {
-        s = hiss_fail(&err, HISS_EUSER, "query needs a run directory: hiss query runs/nat-fashion");
-    }
-    if (s != HISS_OK) {
-        return cli_fail(NULL, &err);
-    }
-    hiss_comm *comm = NULL;
-    s = cli_open(HISS_LOG_INFO, &comm, &err);
-    s = s == HISS_OK ? query(comm, &o, words[0], &rest, &err) : s;
-    const int code = s == HISS_OK ? 0 : cli_fail(comm, &err);
-    hiss_comm_close(comm);
-    return code;
+    const int log = HISS_LOG_INFO;
+    const cli_task task = {.rows = rows,
+                           .nrows = HISS_COUNT(rows),
+                           .options = &o,
+                           .help = &o.help,
+                           .log = &log,
+                           .print_help = help,
+                           .missing = "query needs a run directory: hiss query runs/nat-fashion",
+                           .run = query};
+    return cli_run(&task, argc, argv);
 }

@@ -70,8 +70,9 @@ static void warn(void *user, finding f, const char *text) {
     }
 }
 
-static hiss_status train(hiss_comm *comm, const options *o, const char *config, const hiss_arguments *rest,
+static hiss_status train(hiss_comm *comm, const void *options_, const char *config, const hiss_arguments *rest,
                          hiss_error *err) {
+    const options *o = options_;
     char run[CLI_PATH], threads[64];
     const char *sets[CLI_MAX_SETS + 1];
     int nsets = rest->nrepeated;
@@ -113,24 +114,13 @@ static hiss_status train(hiss_comm *comm, const options *o, const char *config, 
 
 int cmd_train(int argc, char **argv) {
     options o = {0};
-    hiss_error err = {0};
-    const char *words[1], *sets[CLI_MAX_SETS];
-    hiss_arguments rest = {.positional = words, .max_positional = 1, .repeated = sets, .max_repeated = CLI_MAX_SETS};
-    hiss_status s = hiss_options_parse(rows, HISS_COUNT(rows), argc, argv, &o, &rest, &err);
-    if (s == HISS_OK && o.help) {
-        help();
-        return 0;
-    }
-    if (s == HISS_OK && rest.npositional != 1) {
-        s = hiss_fail(&err, HISS_EUSER, "train needs a config file: hiss train configs/nat-fashion.yaml");
-    }
-    if (s != HISS_OK) {
-        return cli_fail(NULL, &err);
-    }
-    hiss_comm *comm = NULL;
-    s = cli_open(o.log, &comm, &err);
-    s = s == HISS_OK ? train(comm, &o, words[0], &rest, &err) : s;
-    const int code = s == HISS_OK ? 0 : cli_fail(comm, &err);
-    hiss_comm_close(comm);
-    return code;
+    const cli_task task = {.rows = rows,
+                           .nrows = HISS_COUNT(rows),
+                           .options = &o,
+                           .help = &o.help,
+                           .log = &o.log,
+                           .print_help = help,
+                           .missing = "train needs a config file: hiss train configs/nat-fashion.yaml",
+                           .run = train};
+    return cli_run(&task, argc, argv);
 }

@@ -93,6 +93,29 @@ static int fail_unknown(const char *word) {
     return cli_fail(NULL, &err);
 }
 
+int cli_run(const cli_task *task, int argc, char **argv) {
+    hiss_error err = {0};
+    const char *words[1], *sets[CLI_MAX_SETS];
+    hiss_arguments rest = {.positional = words, .max_positional = 1, .repeated = sets, .max_repeated = CLI_MAX_SETS};
+    hiss_status s = hiss_options_parse(task->rows, task->nrows, argc, argv, task->options, &rest, &err);
+    if (s == HISS_OK && *task->help) {
+        task->print_help();
+        return 0;
+    }
+    if (s == HISS_OK && rest.npositional == 0 && task->missing) {
+        s = hiss_fail(&err, HISS_EUSER, "%s", task->missing);
+    }
+    if (s != HISS_OK) {
+        return cli_fail(NULL, &err);
+    }
+    hiss_comm *comm = NULL;
+    s = cli_open(*task->log, &comm, &err);
+    s = s == HISS_OK ? task->run(comm, task->options, rest.npositional ? words[0] : NULL, &rest, &err) : s;
+    const int code = s == HISS_OK ? 0 : cli_fail(comm, &err);
+    hiss_comm_close(comm);
+    return code;
+}
+
 int main(int argc, char **argv) {
     choose_core(argv);
     const char *word = argc > 1 ? argv[1] : "--help";

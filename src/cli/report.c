@@ -1,6 +1,5 @@
 /* RUN/report.html: what a run has left so far on one page that needs no network. Every part is a file of the run; those
  * that are not there yet are left out, and the commands that make them write the page again. */
-#include <stdlib.h>
 #include <string.h>
 
 #include "cli/cli.h"
@@ -40,24 +39,6 @@ static unsigned char *slurp(const char *path, size_t *size) {
     return bytes;
 }
 
-static void escape(FILE *out, const unsigned char *text, size_t size) {
-    for (size_t i = 0; i < size; i++) {
-        switch (text[i]) {
-        case '<':
-            fputs("&lt;", out);
-            break;
-        case '>':
-            fputs("&gt;", out);
-            break;
-        case '&':
-            fputs("&amp;", out);
-            break;
-        default:
-            fputc(text[i], out);
-        }
-    }
-}
-
 static void base64(FILE *out, const unsigned char *b, size_t size) {
     static const char digit[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
     for (size_t i = 0; i < size; i += 3) {
@@ -74,7 +55,7 @@ static void write_part(FILE *out, const part *p, const unsigned char *bytes, siz
     fprintf(out, "<h2>%s</h2>\n", p->title);
     if (p->kind == PART_TEXT) {
         fputs("<pre>", out);
-        escape(out, bytes, size);
+        hiss_write_escaped(out, (const char *)bytes);
         fputs("</pre>\n", out);
     } else if (p->kind == PART_SVG) {
         const char *svg = strstr((const char *)bytes, "<svg");
@@ -86,16 +67,15 @@ static void write_part(FILE *out, const part *p, const unsigned char *bytes, siz
     }
 }
 
-hiss_status cli_write_report(const char *run, hiss_error *err) {
-    char *text = NULL, path[CLI_PATH];
-    size_t length = 0;
-    FILE *out = open_memstream(&text, &length);
+static void write_page(FILE *out, const void *user) {
+    const char *run = user;
     fputs("<!DOCTYPE html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><title>hiss: ", out);
-    escape(out, (const unsigned char *)run, strlen(run));
+    hiss_write_escaped(out, run);
     fprintf(out, "</title><style>%s</style></head><body>\n<h1>", style);
-    escape(out, (const unsigned char *)run, strlen(run));
+    hiss_write_escaped(out, run);
     fputs("</h1>\n", out);
     for (int k = 0; k < HISS_COUNT(parts); k++) {
+        char path[CLI_PATH];
         size_t size = 0;
         snprintf(path, sizeof path, "%s/%s", run, parts[k].file);
         unsigned char *bytes = slurp(path, &size);
@@ -105,9 +85,10 @@ hiss_status cli_write_report(const char *run, hiss_error *err) {
         hiss_free(bytes);
     }
     fputs("</body></html>\n", out);
-    fclose(out);
+}
+
+hiss_status cli_write_report(const char *run, hiss_error *err) {
+    char path[CLI_PATH];
     snprintf(path, sizeof path, "%s/report.html", run);
-    hiss_status s = hiss_file_write_text(path, text, err);
-    free(text);
-    return s;
+    return hiss_file_write_by(path, write_page, run, err);
 }

@@ -7,7 +7,6 @@
  * Ticks: the step is 1, 2 or 5 times a power of ten, the smallest that gives at most the wanted number of ticks
  * (Heckbert, "Nice numbers for graph labels", Graphics Gems 1990). On log axes: powers of ten, thinned when they are
  * many, and 2 and 5 times them when they are few; a range without two such ticks gets linear ones. */
-#include <errno.h>
 #include <math.h>
 #include <string.h>
 
@@ -37,7 +36,7 @@ static double place(const axis *a, double value) {
     return a->from + (scaled(a, value) - a->low) / (a->high - a->low) * (a->to - a->from);
 }
 
-static void text(FILE *out, const char *s) {
+void hiss_write_escaped(FILE *out, const char *s) {
     for (; *s; s++) {
         switch (*s) {
         case '<':
@@ -53,7 +52,7 @@ static void text(FILE *out, const char *s) {
             fputs("&quot;", out);
             break;
         default:
-            fputc((unsigned char)*s < ' ' ? ' ' : *s, out);
+            fputc((unsigned char)*s < ' ' && *s != '\n' ? ' ' : *s, out);
         }
     }
 }
@@ -187,13 +186,13 @@ static void draw_axes(FILE *out, const hiss_chart *chart, const axis *x, const a
     }
     if (chart->x_label) {
         fprintf(out, "<text x=\"%.1f\" y=\"%.1f\" text-anchor=\"middle\">", 0.5 * (x->from + x->to), y->from + 37.0);
-        text(out, chart->x_label);
+        hiss_write_escaped(out, chart->x_label);
         fputs("</text>\n", out);
     }
     if (chart->y_label) {
         double middle = 0.5 * (y->from + y->to);
         fprintf(out, "<text transform=\"translate(16 %.1f) rotate(-90)\" text-anchor=\"middle\">", middle);
-        text(out, chart->y_label);
+        hiss_write_escaped(out, chart->y_label);
         fputs("</text>\n", out);
     }
     fputs("</g>\n", out);
@@ -263,7 +262,7 @@ static int draw_legend(FILE *out, const hiss_chart *chart, double left, double r
             fprintf(out, "<path d=\"M%.1f %.1fh22\" stroke=\"%s\" stroke-width=\"2.4\"%s/>\n", at, y + 8.0,
                     colour_of(i), s->dashed ? " stroke-dasharray=\"6 4\"" : "");
             fprintf(out, "<text x=\"%.1f\" y=\"%.1f\" fill=\"#222\">", at + 28.0, y + 12.0);
-            text(out, s->name);
+            hiss_write_escaped(out, s->name);
             fputs("</text>\n", out);
         }
         at += need;
@@ -286,7 +285,7 @@ static void render(FILE *out, const hiss_chart *chart, int top) {
     if (chart->title) {
         fprintf(out, "<text x=\"%d\" y=\"%d\" font-size=\"15\" font-weight=\"600\" fill=\"#111\">", MARGIN_LEFT,
                 top + 22);
-        text(out, chart->title);
+        hiss_write_escaped(out, chart->title);
         fputs("</text>\n", out);
     }
     y.to = top + head + draw_legend(out, chart, x.from, x.to, top + head);
@@ -319,19 +318,16 @@ void hiss_charts_render(FILE *stream, int count, const hiss_chart *charts) {
     fputs("</svg>\n", stream);
 }
 
-hiss_status hiss_charts_write(const char *path, int count, const hiss_chart *charts, hiss_error *err) {
-    char temporary[4096];
-    hiss_file_temporary(path, temporary, sizeof temporary);
-    FILE *file = fopen(temporary, "w");
-    if (!file) {
-        return hiss_fail(err, HISS_ESYSTEM, "%s: cannot write: %s", path, strerror(errno));
-    }
-    hiss_charts_render(file, count, charts);
-    bool failed = ferror(file) != 0;
-    if (fclose(file) != 0 || failed) {
-        hiss_fail(err, HISS_ESYSTEM, "%s: cannot write: %s", path, strerror(errno));
-        remove(temporary);
-        return HISS_ESYSTEM;
-    }
-    return hiss_file_publish(temporary, path, err);
+typedef struct charts {
+    int count;
+    const hiss_chart *chart;
+} charts;
+
+static void write_charts(FILE *stream, const void *user) {
+    const charts *c = user;
+    hiss_charts_render(stream, c->count, c->chart);
+}
+
+hiss_status hiss_charts_write(const char *path, int count, const hiss_chart *chart, hiss_error *err) {
+    return hiss_file_write_by(path, write_charts, &(charts){count, chart}, err);
 }

@@ -1,5 +1,4 @@
 /* All readings of one feature set, as a table for people and as JSON for programs. */
-#include <errno.h>
 #include <string.h>
 
 #include "hiss/clock.h"
@@ -215,19 +214,16 @@ static void json(FILE *file, int count, const hiss_eval_result *results) {
     fputs("\n]}\n", file);
 }
 
-hiss_status hiss_eval_write(const char *path, int count, const hiss_eval_result *results, hiss_error *err) {
-    char temporary[4096];
-    hiss_file_temporary(path, temporary, sizeof temporary);
-    FILE *file = fopen(temporary, "w");
-    if (!file) {
-        return hiss_fail(err, HISS_ESYSTEM, "%s: cannot write: %s", path, strerror(errno));
-    }
-    json(file, count, results);
-    bool failed = ferror(file) != 0;
-    if (fclose(file) != 0 || failed) {
-        hiss_fail(err, HISS_ESYSTEM, "%s: cannot write: %s", path, strerror(errno));
-        remove(temporary);
-        return HISS_ESYSTEM;
-    }
-    return hiss_file_publish(temporary, path, err);
+typedef struct results {
+    int count;
+    const hiss_eval_result *result;
+} results;
+
+static void write_json(FILE *stream, const void *user) {
+    const results *r = user;
+    json(stream, r->count, r->result);
+}
+
+hiss_status hiss_eval_write(const char *path, int count, const hiss_eval_result *result, hiss_error *err) {
+    return hiss_file_write_by(path, write_json, &(results){count, result}, err);
 }
