@@ -184,6 +184,14 @@ oracle: all ## compare training steps with PyTorch (for developers; not part of 
 bench: all ## measure this machine, and hiss as a share of what it can do: alone, then on two ranks
 	@$(BUILD)/hiss bench all
 	@bash -c '. tools/mpi_env 2 && exec mpirun -n 2 $(BUILD)/hiss bench all'
+	@for ranks in 1 2; do \
+		echo; echo "== lenet-bn of width 32, batch 256, ranks: $$ranks"; \
+		bash -c ". tools/mpi_env $$ranks && exec mpirun -n $$ranks $(BUILD)/hiss bench step configs/nat-fashion.yaml --synthetic \
+			--set network.width=32 --set train.lanes=8 --set assign.scope=batch"; \
+		echo; echo "== alexnet-bn, 32 images per lane, ranks: $$ranks"; \
+		bash -c ". tools/mpi_env $$ranks && exec mpirun -n $$ranks $(BUILD)/hiss bench step configs/nat-alexnet.yaml --synthetic \
+			--set train.lanes=$$ranks --seconds 10"; \
+	done
 
 # ---- the demo ---------------------------------------------------------------------------------------------------
 
