@@ -15,7 +15,8 @@ examine() {
     shift
     "$@" >out 2>err || code=$?
     [ "$code" = "$expected" ] || fail "$* exits with $code: $(cat out err)"
-    [ "$expected" != 0 ] || [ ! -s err ] || fail "$* says $(cat err)" # mpirun talks about failing ranks
+    # mpirun talks about failing ranks, its libraries about machines without /sys: only hiss must be silent
+    [ "$expected" != 0 ] || ! grep -q '^hiss:' err || fail "$* says $(cat err)"
 }
 has() {
     grep -qE -- "$1" out || fail "no line like '$1' in: $(cat out)"
