@@ -7,22 +7,27 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 #include "hiss/log.h"
 #include "hiss/status.h"
 
-enum { ALIGNMENT = 64, FIRST_BLOCK = 1 << 14 };
+enum { ALIGNMENT = 64, FIRST_BLOCK = 1 << 14, HUGE_PAGE = 2 << 20, HUGE_FROM = 16 << 20 };
 
 static _Atomic int64_t live;
 static _Thread_local bool sealed;
 
 void *hiss_alloc(size_t bytes) {
     assert(!sealed && "allocation inside the training loop");
-    size_t rounded = bytes > SIZE_MAX - ALIGNMENT ? SIZE_MAX : (bytes + ALIGNMENT) / ALIGNMENT * ALIGNMENT;
-    void *memory = rounded == SIZE_MAX ? NULL : aligned_alloc(ALIGNMENT, rounded);
+    const size_t alignment = bytes >= HUGE_FROM ? HUGE_PAGE : ALIGNMENT;
+    size_t rounded = bytes > SIZE_MAX - alignment ? SIZE_MAX : (bytes + alignment) / alignment * alignment;
+    void *memory = rounded == SIZE_MAX ? NULL : aligned_alloc(alignment, rounded);
     if (!memory) {
         hiss_error_line("out of memory: could not get %zu bytes; use fewer lanes per rank, or more memory", bytes);
         exit(hiss_exit_code(HISS_EINTERNAL));
+    }
+    if (alignment == HUGE_PAGE) {
+        (void)madvise(memory, rounded, MADV_HUGEPAGE); /* a wish: where the system has none, small pages do */
     }
     memset(memory, 0, rounded);
     atomic_fetch_add(&live, 1);
