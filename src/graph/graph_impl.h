@@ -109,7 +109,6 @@ void hiss_example_conv2d(hiss_graph *g, int variant);
 void hiss_example_conv2d_transposed(hiss_graph *g, int variant);
 void hiss_example_linear(hiss_graph *g, int variant);
 void hiss_example_batch_norm_train(hiss_graph *g, int variant);
-void hiss_example_batch_norm_eval(hiss_graph *g, int variant);
 void hiss_example_activation(hiss_graph *g, int variant);
 void hiss_example_max_pool(hiss_graph *g, int variant);
 void hiss_example_average_pool(hiss_graph *g, int variant);

@@ -99,10 +99,6 @@ void journal_close(journal *j) {
     }
 }
 
-double journal_metric(const journal *j, const char *name) {
-    return hiss_named_value(j->named, j->nnamed, name);
-}
-
 static void duration(double seconds, char out[32]) {
     const int64_t s = seconds > 0 ? (int64_t)(seconds + 0.5) : 0;
     if (s >= 3600) {

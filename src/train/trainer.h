@@ -119,6 +119,5 @@ void journal_step(journal *j);                        /* after every step; Not c
 hiss_status journal_log(journal *j, hiss_error *err); /* a line of averages since the last one. Collective. */
 /* RUN/summary.yaml. Collective. */
 hiss_status journal_summary(journal *j, double seconds, hiss_error *err);
-double journal_metric(const journal *j, const char *name); /* of the last line */
 
 #endif
