@@ -15,6 +15,8 @@ ARCH ?= native
 OPT  ?= -O3 -march=$(ARCH)
 # RELEASE=1 compiles the assertions out; WERROR=-Werror turns warnings into errors; V=1 shows whole commands.
 RELEASE ?=
+# FAULTS=1 compiles the fault points of hiss/fault.h in.
+FAULTS  ?=
 WERROR  ?=
 V       ?=
 
@@ -33,7 +35,7 @@ ifneq ($(RELEASE),)
 WARN += -Wno-unused -Wno-unused-parameter
 endif
 # No -ffast-math, no contraction: the bits must not depend on what the compiler finds worth fusing.
-ALL_CPPFLAGS = -Iinclude -Isrc -I$(BUILD)/gen -D_POSIX_C_SOURCE=200809L -D_DEFAULT_SOURCE $(if $(RELEASE),-DNDEBUG) \
+ALL_CPPFLAGS = -Iinclude -Isrc -I$(BUILD)/gen -D_POSIX_C_SOURCE=200809L -D_DEFAULT_SOURCE $(if $(RELEASE),-DNDEBUG) $(if $(FAULTS),-DHISS_FAULTS) \
                $(CPPFLAGS)
 ALL_CFLAGS   = -std=c11 -g $(OPT) -ffp-contract=off -pthread $(WARN) $(WERROR) $(DEPS_CFLAGS) $(CFLAGS)
 ALL_LDLIBS   = $(DEPS_LIBS) -ldl -lm $(LDLIBS)
@@ -112,7 +114,7 @@ help: ## list the targets
 	@sed -n 's/^\([a-z][a-z-]*\):.* ## \(.*\)/  \1|\2/p' Makefile | awk -F'|' '{printf "%-18s %s\n", $$1, $$2}'
 	@echo 'Settings (make NAME=value):'
 	@echo '  BUILD=$(BUILD)  PREFIX=$(PREFIX)  DESTDIR=$(DESTDIR)  CC=$(CC)  ARCH=$(ARCH)  OPT=$(OPT)'
-	@echo '  RELEASE=1 without assertions   WERROR=-Werror   V=1 whole commands   CFLAGS, CPPFLAGS, LDFLAGS, LDLIBS appended'
+	@echo '  RELEASE=1 without assertions   FAULTS=1 with fault points   WERROR=-Werror   V=1 whole commands   CFLAGS, CPPFLAGS, LDFLAGS, LDLIBS appended'
 
 # ---- packages ---------------------------------------------------------------------------------------------------
 
