@@ -54,11 +54,13 @@ MODULES  := base tensor assign dist graph data nn objective train eval
 LIB_SRC  := $(sort $(wildcard $(MODULES:%=src/%/*.c) src/objective/*/*.c))
 CLI_SRC  := $(sort $(wildcard src/cli/*.c))
 TEST_SRC := $(sort $(wildcard tests/unit/test_*.c tests/mpi/test_*.c tests/cli/*.c))
+FUZZ_SRC := $(sort $(wildcard tests/fuzz/fuzz_*.c))
 HEADERS  := $(sort $(wildcard include/hiss/*.h))
 
 LIB_OBJ := $(LIB_SRC:%.c=$(BUILD)/%.o)
 CLI_OBJ := $(CLI_SRC:%.c=$(BUILD)/%.o)
 TESTS   := $(TEST_SRC:%.c=$(BUILD)/%)
+FUZZERS := $(FUZZ_SRC:%.c=$(BUILD)/%)
 
 # ---- build ------------------------------------------------------------------------------------------------------
 
@@ -88,6 +90,14 @@ $(TESTS): $(BUILD)/tests/%: tests/%.c $(BUILD)/libhiss.a $(BUILD)/flags | $(BUIL
 	$(say) TEST $@
 	$(do)mkdir -p $(@D) && $(CC) $(ALL_CPPFLAGS) $(ALL_CFLAGS) $(LDFLAGS) -MMD -MP -MF $@.d -o $@ $< \
 		$(BUILD)/libhiss.a -lcmocka $(ALL_LDLIBS)
+
+# Fuzz targets run the inputs they are given; with FUZZ_ENGINE=-fsanitize=fuzzer they look for new ones.
+FUZZ_ENGINE ?=
+FUZZ_MAIN    = $(if $(FUZZ_ENGINE),,$(BUILD)/tests/fuzz/replay.o)
+$(FUZZERS:%=%.o) $(BUILD)/tests/fuzz/replay.o: CPPFLAGS += -D_GNU_SOURCE
+$(FUZZERS): %: %.o $(BUILD)/libhiss.a $(BUILD)/tests/fuzz/replay.o
+	$(say) FUZZ $@
+	$(do)$(CC) $(ALL_CFLAGS) $(LDFLAGS) $(FUZZ_ENGINE) -o $@ $< $(FUZZ_MAIN) $(BUILD)/libhiss.a $(ALL_LDLIBS)
 
 # The flags of the last build: rewritten, and so newer than every object, when they change.
 $(BUILD)/flags: FORCE
@@ -143,7 +153,7 @@ check-deps: ## verify who includes whom
 
 check-format: ## verify the layout of the sources with clang-format
 	@if command -v clang-format >/dev/null; then \
-		clang-format --dry-run --Werror $(LIB_SRC) $(CLI_SRC) $(TEST_SRC) $(HEADERS) $$(find src tests -name '*.h'); \
+		clang-format --dry-run --Werror $(LIB_SRC) $(CLI_SRC) $(TEST_SRC) $(wildcard tests/fuzz/*.c) $(HEADERS) $$(find src tests -name '*.h'); \
 	else echo 'clang-format: not found, layout not verified'; fi
 
 check-symbols: lib ## verify that no two modules define the same name
@@ -165,12 +175,26 @@ headers: $(BUILD)/flags
 		$(CC) $(ALL_CPPFLAGS) $(ALL_CFLAGS) -fsyntax-only -x c $$h || exit 1; done
 	@printf '#include "%s"\n' $(HEADERS:include/%=%) | $(CC) $(ALL_CPPFLAGS) $(ALL_CFLAGS) -fsyntax-only -x c -
 
-objects: $(LIB_OBJ) $(CLI_OBJ) $(TEST_SRC:%.c=$(BUILD)/%.o)
+objects: $(LIB_OBJ) $(CLI_OBJ) $(TEST_SRC:%.c=$(BUILD)/%.o) $(FUZZERS:%=%.o) $(BUILD)/tests/fuzz/replay.o
 
 SANITIZE := -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
 asan: ## unit tests under the address and undefined behaviour sanitizers
 	+@$(MAKE) BUILD=$(BUILD)/asan OPT='-O1 -march=$(ARCH) $(SANITIZE)' LDFLAGS='$(SANITIZE)' tests
 	+@BUILD='$(BUILD)/asan' CC='$(CC)' tools/run_tests 'unit/*'
+
+# Sanitizers of clang; recovery is off so that undefined behaviour ends a target, too.
+.PHONY: fuzz fuzz-replay fuzzers
+fuzzers: $(FUZZERS)
+
+fuzz: ## let libFuzzer look for inputs that break the readers: FUZZ_SECONDS=60 each (clang)
+	+@tools/fuzz build '$(BUILD)/fuzz'
+	@tools/fuzz run '$(BUILD)/fuzz' $(FUZZ_SECONDS)
+
+fuzz-replay: ## the kept inputs of tests/fuzz/corpus under the sanitizers
+	+@$(MAKE) BUILD=$(BUILD)/asan OPT='-O1 -march=$(ARCH) $(SANITIZE)' LDFLAGS='$(SANITIZE)' fuzzers
+	@tools/fuzz replay '$(BUILD)/asan'
+
+FUZZ_SECONDS ?= 60
 
 valgrind: ## leak check of every command on small data
 	+@$(MAKE) BUILD=$(BUILD)/valgrind OPT=-O1 all
@@ -236,4 +260,4 @@ uninstall: ## remove what install installed
 clean: ## remove the build directory
 	rm -rf '$(BUILD)'
 
--include $(LIB_OBJ:.o=.d) $(CLI_OBJ:.o=.d) $(TESTS:%=%.d)
+-include $(LIB_OBJ:.o=.d) $(CLI_OBJ:.o=.d) $(TESTS:%=%.d) $(FUZZERS:%=%.d) $(BUILD)/tests/fuzz/replay.d
