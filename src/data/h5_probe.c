@@ -23,7 +23,12 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { CPU_SECONDS = 60, DENSEST = 1100, TEXT_BYTES = 1 << 20 };
+#ifdef FUZZING_BUILD_MODE_UNSAFE_FOR_PRODUCTION
+enum { CPU_SECONDS = 2 };
+#else
+enum { CPU_SECONDS = 20 };
+#endif
+enum { DENSEST = 1100, TEXT_BYTES = 1 << 20 };
 static const uint64_t small_bytes = 1 << 20;    /* no reason to refuse anything */
 static const uint64_t extra_bytes = 4ull << 30; /* address space the child may ask for */
 static const uint64_t most_bytes = 1ull << 62;
