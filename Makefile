@@ -13,7 +13,7 @@ endif
 # Instruction set of the nodes that will run the program: native is that of this machine.
 ARCH ?= native
 OPT  ?= -O3 -march=$(ARCH)
-# RELEASE=1 compiles the assertions out; WERROR=-Werror turns warnings into errors; V=1 shows whole commands.
+# RELEASE=1 compiles the assertions out and hardening in; WERROR=-Werror turns warnings into errors; V=1 shows whole commands.
 RELEASE ?=
 # FAULTS=1 compiles the fault points of hiss/fault.h in.
 FAULTS  ?=
@@ -22,12 +22,18 @@ V       ?=
 
 VERSION := 0.1.0
 
+comma := ,
+
 # ---- flags ------------------------------------------------------------------------------------------------------
 
 # Where the libraries are: pkg-config, or what a module put on the compiler's path (tools/deps knows).
 # Expanded once, and only by goals that compile.
 DEPS_CFLAGS = $(eval DEPS_CFLAGS := $$(shell CC='$(CC)' tools/deps cflags))$(DEPS_CFLAGS)
 DEPS_LIBS   = $(eval DEPS_LIBS := $$(shell CC='$(CC)' tools/deps libs))$(DEPS_LIBS)
+
+# What makes bugs harder to exploit, in programs meant for others.
+HARDEN_CFLAGS  := $(if $(RELEASE),-fPIE -fstack-protector-strong -fstack-clash-protection -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2)
+HARDEN_LDFLAGS := $(if $(RELEASE),-pie -Wl$(comma)-z$(comma)relro -Wl$(comma)-z$(comma)now -Wl$(comma)-z$(comma)noexecstack)
 
 WARN := -Wall -Wextra -Wshadow -Wconversion
 # What only assertions use is unused without them.
@@ -37,8 +43,8 @@ endif
 # No -ffast-math, no contraction: the bits must not depend on what the compiler finds worth fusing.
 ALL_CPPFLAGS = -Iinclude -Isrc -I$(BUILD)/gen -D_POSIX_C_SOURCE=200809L -D_DEFAULT_SOURCE $(if $(RELEASE),-DNDEBUG) $(if $(FAULTS),-DHISS_FAULTS) \
                $(CPPFLAGS)
-ALL_CFLAGS   = -std=c11 -g $(OPT) -ffp-contract=off -pthread $(WARN) $(WERROR) $(DEPS_CFLAGS) $(CFLAGS)
-ALL_LDLIBS   = $(DEPS_LIBS) -ldl -lm $(LDLIBS)
+ALL_CFLAGS   = -std=c11 -g $(OPT) $(HARDEN_CFLAGS) -ffp-contract=off -pthread $(WARN) $(WERROR) $(DEPS_CFLAGS) $(CFLAGS)
+ALL_LDLIBS   = $(HARDEN_LDFLAGS) $(DEPS_LIBS) -ldl -lm $(LDLIBS)
 
 ifeq ($(V),1)
 say := @:
@@ -124,7 +130,7 @@ help: ## list the targets
 	@sed -n 's/^\([a-z][a-z-]*\):.* ## \(.*\)/  \1|\2/p' Makefile | awk -F'|' '{printf "%-18s %s\n", $$1, $$2}'
 	@echo 'Settings (make NAME=value):'
 	@echo '  BUILD=$(BUILD)  PREFIX=$(PREFIX)  DESTDIR=$(DESTDIR)  CC=$(CC)  ARCH=$(ARCH)  OPT=$(OPT)'
-	@echo '  RELEASE=1 without assertions   FAULTS=1 with fault points   WERROR=-Werror   V=1 whole commands   CFLAGS, CPPFLAGS, LDFLAGS, LDLIBS appended'
+	@echo '  RELEASE=1 without assertions, hardened   FAULTS=1 with fault points   WERROR=-Werror   V=1 whole commands   CFLAGS, CPPFLAGS, LDFLAGS, LDLIBS appended'
 
 # ---- packages ---------------------------------------------------------------------------------------------------
 
@@ -167,7 +173,10 @@ check-warnings: ## compile everything with gcc and clang, warnings are errors
 		command -v $$c >/dev/null || { echo "$$c: not found, its warnings not verified"; continue; }; \
 		$(MAKE) BUILD=$(BUILD)/warn-$$c CC=$$c OPT=-O2 WERROR=-Werror RELEASE= headers objects || exit 1; \
 	done
-	+@$(MAKE) BUILD=$(BUILD)/warn-release OPT=-O2 WERROR=-Werror RELEASE=1 objects
+	+@$(MAKE) BUILD=$(BUILD)/warn-release OPT=-O2 WERROR=-Werror RELEASE=1 objects all
+	@readelf -Wdl $(BUILD)/warn-release/hiss | awk '/BIND_NOW|FLAGS.*NOW/ { now = 1 } /GNU_RELRO/ { relro = 1 } / PIE/ { pie = 1 } \
+		END { if (!now || !relro || !pie) { print "a release build is not hardened"; exit 1 } }' >&2
+	@! nm $(BUILD)/warn-release/hiss | grep -w hiss_fault
 
 .PHONY: headers objects
 headers: $(BUILD)/flags

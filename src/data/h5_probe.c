@@ -179,7 +179,7 @@ static herr_t touch_object(hid_t root, const char *name, const H5O_info_t *info,
 
 static void limit(int what, rlim_t most) {
     struct rlimit now;
-    if (getrlimit(what, &now) == 0 && (now.rlim_max == RLIM_INFINITY || most < now.rlim_max)) {
+    if (getrlimit(what, &now) == 0 && (now.rlim_cur == RLIM_INFINITY || most < now.rlim_cur)) {
         now.rlim_cur = most;
         setrlimit(what, &now);
     }
@@ -232,7 +232,7 @@ bool hiss_h5_probe(const char *path, char *why, size_t size) {
         return false;
     }
     if (WIFSIGNALED(status) && WTERMSIG(status) == SIGXCPU) {
-        snprintf(why, size, "HDF5 is still busy with its metadata after %d s of computing", CPU_SECONDS);
+        snprintf(why, size, "HDF5 does not come to an end with its metadata");
         return false;
     }
     if (WIFSIGNALED(status)) {
