@@ -24,9 +24,9 @@
 #include <unistd.h>
 
 #ifdef FUZZING_BUILD_MODE_UNSAFE_FOR_PRODUCTION
-enum { CPU_SECONDS = 2 };
+enum { CPU_SECONDS = 2, WALL_SECONDS = 15 };
 #else
-enum { CPU_SECONDS = 20 };
+enum { CPU_SECONDS = 20, WALL_SECONDS = 600 };
 #endif
 enum { DENSEST = 1100, TEXT_BYTES = 1 << 20 };
 static const uint64_t small_bytes = 1 << 20;    /* no reason to refuse anything */
@@ -200,7 +200,17 @@ static bool may_limit_memory(void) {
     return address_space() > 0 && address_space() < 1ull << 42;
 }
 
+/* The child ends as the system has it, whatever handlers this process has. */
+static void reset_signals(void) {
+    static const int all[] = {SIGSEGV, SIGBUS, SIGABRT, SIGFPE, SIGILL, SIGALRM, SIGXCPU, SIGTERM, SIGINT, SIGUSR1};
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++) {
+        signal(all[i], SIG_DFL);
+    }
+}
+
 static _Noreturn void look_through(const char *path) {
+    reset_signals();
+    alarm(WALL_SECONDS);
     limit(RLIMIT_CPU, CPU_SECONDS);
     limit(RLIMIT_CORE, 0);
     if (may_limit_memory()) {
@@ -233,6 +243,10 @@ bool hiss_h5_probe(const char *path, char *why, size_t size) {
     }
     if (WIFSIGNALED(status) && WTERMSIG(status) == SIGXCPU) {
         snprintf(why, size, "HDF5 does not come to an end with its metadata");
+        return false;
+    }
+    if (WIFSIGNALED(status) && WTERMSIG(status) == SIGALRM) {
+        snprintf(why, size, "no answer within %d s; does the file system hang", WALL_SECONDS);
         return false;
     }
     if (WIFSIGNALED(status)) {
