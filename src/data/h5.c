@@ -152,7 +152,7 @@ hiss_status hiss_h5_open(const char *path, hiss_h5 **out, hiss_error *err) {
     enter();
     char why[REASON_SIZE];
     if (!hiss_h5_probe(path, why, sizeof why)) {
-        return leave(hiss_fail(err, HISS_EUSER, "%s: %s: the file is damaged; copy or write it again", path, why));
+        return leave(hiss_fail(err, HISS_EUSER, "%s: %s", path, why));
     }
     hid_t file = H5Fopen(path, H5F_ACC_RDONLY, H5P_DEFAULT);
     if (file < 0) {

@@ -242,15 +242,17 @@ bool hiss_h5_probe(const char *path, char *why, size_t size) {
         return false;
     }
     if (WIFSIGNALED(status) && WTERMSIG(status) == SIGXCPU) {
-        snprintf(why, size, "HDF5 does not come to an end with its metadata");
+        snprintf(why, size,
+                 "HDF5 does not come to an end with its metadata: the file is damaged; copy or write it again");
         return false;
     }
     if (WIFSIGNALED(status) && WTERMSIG(status) == SIGALRM) {
-        snprintf(why, size, "no answer within %d s; does the file system hang", WALL_SECONDS);
+        snprintf(why, size, "no answer within %d s; look after the file system", WALL_SECONDS);
         return false;
     }
     if (WIFSIGNALED(status)) {
-        snprintf(why, size, "HDF5 crashes on it (%s)", strsignal(WTERMSIG(status)));
+        snprintf(why, size, "HDF5 crashes on it (%s): the file is damaged; copy or write it again",
+                 strsignal(WTERMSIG(status)));
         return false;
     }
     snprintf(why, size, "looking into it failed (exit %d)", WEXITSTATUS(status));
