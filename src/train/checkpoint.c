@@ -361,13 +361,22 @@ static hiss_status read_samples(trainer *t, hiss_h5 *file, const char *path, his
 static bool decides(const char *section, const char *line) {
     static const struct {
         const char *section, *line; /* line NULL: all of the section */
-    } free_lines[] = {{"data", "  file:"},       {"data", "  mode:"},
-                      {"data", "  memory:"},     {"data", "  verify:"},
-                      {"train", "  log_every:"}, {"train", "  checkpoint_every:"},
-                      {"train", "  keep:"},      {"train", "  activation_memory:"},
-                      {"train", "  steps:"},     {"dist", "  threads:"},
-                      {"dist", "  bucket:"},     {"dist", "  overlap:"},
-                      {"dist", "dist:"},         {"eval", NULL},
+    } free_lines[] = {{"data", "  file:"},
+                      {"data", "  mode:"},
+                      {"data", "  memory:"},
+                      {"data", "  verify:"},
+                      {"train", "  log_every:"},
+                      {"train", "  checkpoint_every:"},
+                      {"train", "  keep:"},
+                      {"train", "  activation_memory:"},
+                      {"train", "  steps:"},
+                      {"train", "  nonfinite"},
+                      {"train", "  verify_replicas:"},
+                      {"dist", "  threads:"},
+                      {"dist", "  bucket:"},
+                      {"dist", "  overlap:"},
+                      {"dist", "dist:"},
+                      {"eval", NULL},
                       {"kernel_table", NULL}};
     for (int k = 0; k < HISS_COUNT(free_lines); k++) {
         const char *start = free_lines[k].line;

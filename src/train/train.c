@@ -5,7 +5,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
-#include <math.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -137,6 +136,7 @@ static hiss_status resume(trainer *t, hiss_error *err) {
     if (s == HISS_OK && *path) {
         s = checkpoint_load(t, path, err);
         if (s == HISS_OK) {
+            guard_safe(t, path);
             hiss_info("resumed from %s (step %" PRId64 " of %" PRId64 ")", path, t->step, t->total_steps);
         }
     }
@@ -204,23 +204,6 @@ static hiss_status fetch(trainer *t, hiss_error *err) {
     return s;
 }
 
-/* What the user can do when numbers are no longer finite: `what` says which. */
-static hiss_status diverged(const trainer *t, const char *what, hiss_error *err) {
-    return hiss_fail(err, HISS_EUSER,
-                     "step %" PRId64 ", epoch %" PRId64
-                     ": %s; the learning rate may be too high (optim.lr = %g): lower "
-                     "it or add optim.warmup; the last checkpoint is kept",
-                     t->step, t->epoch, what, t->experiment->optim[0].lr);
-}
-
-static hiss_status check_loss(const trainer *t, hiss_error *err) {
-    const int slot = hiss_model_find(t->model, "loss");
-    const float loss = t->vector[hiss_model_at(t->model, slot)->offset];
-    char what[64];
-    snprintf(what, sizeof what, "the loss is %g", (double)loss);
-    return isfinite(loss) ? HISS_OK : diverged(t, what, err);
-}
-
 hiss_status trainer_step(trainer *t, hiss_error *err) {
     hiss_status s = fetch(t, err);
     if (s != HISS_OK) { /* only this rank knows: the others must not wait for it */
@@ -228,15 +211,18 @@ hiss_status trainer_step(trainer *t, hiss_error *err) {
         hiss_comm_abort(t->comm, hiss_exit_code(s));
     }
     t->stop = asked_to_stop();
-    for (int p = 0; p < t->nphases && s == HISS_OK; p++) {
+    guard_begin(t);
+    bool tripped = false;
+    for (int p = 0; p < t->nphases && s == HISS_OK && !tripped; p++) {
         s = phase_run(t, p, err);
         if (s == HISS_EUSER) { /* an exchange got numbers it cannot use */
             const hiss_error why = *err;
-            s = diverged(t, why.text, err);
+            s = guard_exchange_failed(t, why.text, err);
         }
+        tripped = s == HISS_OK && guard_tripped(t);
     }
-    s = s == HISS_OK ? check_loss(t, err) : s;
     t->stop = t->vector[t->stop_offset] > 0.0f;
+    s = s == HISS_OK ? guard_end(t, err) : s;
     t->step++;
     return s;
 }
@@ -249,10 +235,49 @@ static hiss_status after_epoch(trainer *t, journal *j, hiss_error *err) {
     return s == HISS_OK && ops->verify ? ops->verify(t->method, err) : s;
 }
 
-static hiss_status loop(trainer *t, journal *j, hiss_error *err) {
+static hiss_status save(trainer *t, int64_t *saved, hiss_error *err) {
+    hiss_status s = guard_vouch(t, err);
+    if (s == HISS_OK && t->verdict != VERDICT_BACK) {
+        char path[PATH_TEXT];
+        snprintf(path, sizeof path, "%s/ckpt/step-%" PRId64 ".h5", t->request->run, t->step);
+        s = checkpoint_save(t, err);
+        *saved = t->step;
+        guard_safe(t, path);
+    }
+    return s;
+}
+
+static hiss_status after_step(trainer *t, journal *j, int64_t *saved, hiss_error *err) {
     const hiss_train_options *o = &t->experiment->train;
+    hiss_status s = HISS_OK;
+    if (t->verdict != VERDICT_SKIPPED) {
+        journal_step(j);
+    }
+    const bool epoch_ends = t->step % t->world.steps_per_epoch == 0;
+    if (epoch_ends) {
+        s = after_epoch(t, j, err);
+    } else if (t->step % o->log_every == 0) {
+        s = hiss_comm_agree(t->comm, journal_log(j, err), err);
+    }
+    const int64_t epochs = t->step / t->world.steps_per_epoch;
+    const bool due = epoch_ends && o->checkpoint_every > 0 && epochs % o->checkpoint_every == 0;
+    if (s == HISS_OK && (due || t->stop || t->step == t->total_steps)) {
+        s = save(t, saved, err);
+    }
+    return s;
+}
+
+static hiss_status go_back(trainer *t, journal *j, hiss_error *err) {
+    hiss_status s = guard_go_back(t, err);
+    return s == HISS_OK ? journal_rewind(j, err) : s;
+}
+
+static hiss_status loop(trainer *t, journal *j, hiss_error *err) {
     hiss_loader_seek(t->loader, t->step / t->world.steps_per_epoch, t->step % t->world.steps_per_epoch);
     int64_t saved = t->step;
+    if (t->step == 0) {
+        guard_safe(t, NULL);
+    }
     hiss_status s = HISS_OK;
     for (int64_t begun = t->step; t->step < t->total_steps && s == HISS_OK && !t->stop;) {
         if (t->step % t->world.steps_per_epoch == 0) {
@@ -265,26 +290,17 @@ static hiss_status loop(trainer *t, journal *j, hiss_error *err) {
         hiss_alloc_seal(t->step > begun); /* the first step may allocate */
         s = trainer_step(t, err);
         hiss_alloc_seal(false);
-        if (s != HISS_OK) {
-            break;
+        if (s == HISS_OK && t->verdict != VERDICT_BACK) {
+            s = after_step(t, j, &saved, err);
         }
-        journal_step(j);
-        const bool epoch_ends = t->step % t->world.steps_per_epoch == 0;
-        if (epoch_ends) {
-            s = after_epoch(t, j, err);
-        } else if (t->step % o->log_every == 0) {
-            s = hiss_comm_agree(t->comm, journal_log(j, err), err);
-        }
-        const int64_t epochs = t->step / t->world.steps_per_epoch;
-        const bool due = epoch_ends && o->checkpoint_every > 0 && epochs % o->checkpoint_every == 0;
-        if (s == HISS_OK && (due || t->stop || t->step == t->total_steps)) {
-            s = checkpoint_save(t, err);
-            saved = t->step;
+        if (s == HISS_OK && t->verdict == VERDICT_BACK) {
+            s = go_back(t, j, err);
+            saved = begun = t->step;
         }
     }
     if (s == HISS_OK && saved < t->step) { /* stopped at the start of an epoch that no checkpoint precedes */
-        s = checkpoint_save(t, err);
-        saved = t->step;
+        s = save(t, &saved, err);
+        s = s == HISS_OK && t->verdict == VERDICT_BACK ? go_back(t, j, err) : s;
     }
     if (s == HISS_OK && t->stop && t->step < t->total_steps) {
         return hiss_fail(err, HISS_EREQUEUE,

@@ -1,7 +1,7 @@
 /* Setting up a run on one rank, and the update that follows each reduction.
  *
  * The model vector is cut in buckets at the borders of parameters: each holds about dist.bucket bytes; the last one
- * holds BatchNorm statistics, metrics and the stop flag. Bucket borders do not enter the results: sums and updates are
+ * holds BatchNorm statistics, metrics and flags. Bucket borders do not enter the results: sums and updates are
  * element by element. */
 #include "train/trainer.h"
 
@@ -132,6 +132,7 @@ void trainer_update(void *user, int64_t begin, int64_t end, const float *sum) {
     trainer *t = user;
     const double start = hiss_seconds();
     const int slots = hiss_model_count(t->model);
+    guard_keep(t, begin, end);
     int low = 0, high = slots; /* first slot in order that ends after begin */
     while (low < high) {
         const int middle = (low + high) / 2;
@@ -174,6 +175,10 @@ static hiss_status open_data(trainer *t, hiss_error *err) {
     return s == HISS_OK ? hiss_world_create(e, t->set, t->comm, &t->world, err) : s;
 }
 
+static int add_flag(hiss_model *model, const char *name) {
+    return hiss_model_slot(model, &(hiss_slot){.name = name, .kind = HISS_SLOT_METRIC, .shape = HISS_SHAPE(1)});
+}
+
 static hiss_status build_graphs(trainer *t, hiss_error *err) {
     const hiss_objective_ops *ops = t->experiment->objective;
     t->model = hiss_model_create();
@@ -191,10 +196,10 @@ static hiss_status build_graphs(trainer *t, hiss_error *err) {
             return s;
         }
     }
-    const int stop =
-        hiss_model_slot(t->model, &(hiss_slot){.name = "stop", .kind = HISS_SLOT_METRIC, .shape = HISS_SHAPE(1)});
+    const int stop = add_flag(t->model, "stop"), nonfinite = add_flag(t->model, "nonfinite");
     hiss_model_layout(t->model);
     t->stop_offset = hiss_model_at(t->model, stop)->offset;
+    t->nonfinite_offset = hiss_model_at(t->model, nonfinite)->offset;
     t->vector = hiss_new(float, hiss_model_floats(t->model));
     hiss_model_initialize(t->model, t->world.seed, t->vector);
     order_slots(t);
@@ -248,6 +253,7 @@ hiss_status trainer_create(const hiss_train_request *request, trainer *t, hiss_e
         for (int p = 0; p < t->nphases; p++) {
             phase_prepare(t, p);
         }
+        t->guard = guard_create(t);
         s = open_loader(t, err);
     }
     return hiss_comm_agree(t->comm, s, err);
@@ -256,6 +262,7 @@ hiss_status trainer_create(const hiss_train_request *request, trainer *t, hiss_e
 void trainer_destroy(trainer *t) {
     const int64_t lanes = t->world.end_lane - t->world.first_lane;
     hiss_loader_destroy(t->loader);
+    guard_destroy(t->guard);
     for (int p = 0; t->phases && p < t->nphases; p++) {
         phase_destroy(&t->phases[p], lanes);
     }

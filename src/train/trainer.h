@@ -4,6 +4,7 @@
 
 #include "hiss/alloc.h"
 #include "hiss/train.h"
+#include "train/guard.h"
 #include "train/pool.h"
 
 typedef enum slot_role { ROLE_NONE, ROLE_PARAMETER, ROLE_STATISTIC, ROLE_METRIC } slot_role;
@@ -71,8 +72,11 @@ typedef struct trainer {
     int64_t step, epoch, total_steps;
     int64_t scheduled_steps;     /* those of all epochs: train.steps ends a run early, on the same schedule */
     int64_t stop_offset;         /* of the metric that carries the wish to stop */
+    int64_t nonfinite_offset;    /* of the metric that carries what lanes found: guard.c */
     bool (*asked_to_stop)(void); /* whether this process got a signal */
     bool stop;                   /* this rank was asked to stop; after a step: any rank was */
+    guard *guard;
+    verdict verdict; /* on the last step */
     trainer_times times;
     thread_times *thread_times; /* [threads] */
 } trainer;
@@ -86,7 +90,7 @@ hiss_status phase_build(trainer *t, int p, hiss_error *err);
 /* Memory, roles and buckets; after the model is laid out and buckets are cut. */
 void phase_prepare(trainer *t, int p);
 void phase_destroy(phase *ph, int64_t local_lanes);
-/* Whole steps (src/train/train.c). Collective. */
+/* Whole steps (src/train/train.c); what became of it is in t->verdict. Collective. */
 hiss_status trainer_step(trainer *t, hiss_error *err);
 /* One pass of phase p over all lanes: forward, exchange, backward, reduction, update. Collective. */
 hiss_status phase_run(trainer *t, int p, hiss_error *err);
@@ -115,7 +119,9 @@ void checkpoint_state_hash(trainer *t, const hiss_sample_state *state, char text
 typedef struct journal journal;
 hiss_status journal_open(trainer *t, journal **out, hiss_error *err); /* Collective; drops lines after t->step */
 void journal_close(journal *j);
-void journal_step(journal *j);                        /* after every step; Not collective */
+/* The run went back to t->step: forget the lines and sums after it. Collective. */
+hiss_status journal_rewind(journal *j, hiss_error *err);
+void journal_step(journal *j);                        /* after every step that counted; Not collective */
 hiss_status journal_log(journal *j, hiss_error *err); /* a line of averages since the last one. Collective. */
 /* RUN/summary.yaml. Collective. */
 hiss_status journal_summary(journal *j, double seconds, hiss_error *err);
