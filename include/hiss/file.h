@@ -25,5 +25,11 @@ hiss_status hiss_file_write_by(const char *path, void (*write)(FILE *stream, con
                                hiss_error *err);
 /* Durable write of a whole text. */
 hiss_status hiss_file_write_text(const char *path, const char *text, hiss_error *err);
+/* Durable write of count bytes that are read back from the file and compared before it gets its name. Allocates
+ * nothing. */
+hiss_status hiss_file_write_verified(const char *path, const void *bytes, size_t count, hiss_error *err);
+
+/* The id of the process that writes a file of this name, if it is a temporary name; else 0. */
+long hiss_file_temporary_owner(const char *name);
 
 #endif

@@ -24,7 +24,14 @@
 #include "hiss/alloc.h"
 #include "hiss/data.h"
 
-enum { NAME_SIZE = 256, REASON_SIZE = 256, LIST_SIZE = 400, CACHE_BYTES = 1 << 25, CACHE_SLOTS = 12421 };
+enum {
+    NAME_SIZE = 256,
+    REASON_SIZE = 256,
+    LIST_SIZE = 400,
+    CACHE_BYTES = 1 << 25,
+    CACHE_SLOTS = 12421,
+    IMAGE_STEP = 1 << 20
+};
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 
@@ -34,6 +41,7 @@ struct hiss_h5 {
     hid_t dataset; /* the data set used last, or -1 */
     char name[NAME_SIZE];
     hiss_h5_info info;
+    bool image; /* lives in memory only */
 };
 
 static void enter(void) {
@@ -186,6 +194,30 @@ hiss_status hiss_h5_create(const char *path, hiss_h5 **out, hiss_error *err) {
     *out = hiss_new(hiss_h5, 1);
     **out = (hiss_h5){.path = strcpy(hiss_alloc(strlen(path) + 1), path), .file = file, .dataset = -1};
     return HISS_OK;
+}
+
+hiss_status hiss_h5_create_image(const char *name, hiss_h5 **out, hiss_error *err) {
+    enter();
+    hid_t access = H5Pcreate(H5P_FILE_ACCESS);
+    H5Pset_fapl_core(access, IMAGE_STEP, false);
+    hid_t file = H5Fcreate(name, H5F_ACC_TRUNC, H5P_DEFAULT, access);
+    H5Pclose(access);
+    if (file < 0) {
+        char why[REASON_SIZE];
+        return leave(hiss_fail(err, HISS_ESYSTEM, "%s: cannot be made in memory: %s", name, reason(why)));
+    }
+    leave(HISS_OK);
+    *out = hiss_new(hiss_h5, 1);
+    **out = (hiss_h5){.path = strcpy(hiss_alloc(strlen(name) + 1), name), .file = file, .dataset = -1, .image = true};
+    return HISS_OK;
+}
+
+int64_t hiss_h5_image(hiss_h5 *file, void *bytes, int64_t size) {
+    enter();
+    H5Fflush(file->file, H5F_SCOPE_LOCAL);
+    const int64_t found = H5Fget_file_image(file->file, bytes, bytes ? (size_t)size : 0);
+    leave(HISS_OK);
+    return found;
 }
 
 static void forget_dataset(hiss_h5 *file) {
@@ -417,6 +449,10 @@ hiss_status hiss_h5_define(hiss_h5 *file, const char *dataset, const hiss_h5_inf
     hid_t space = H5Screate_simple(info->ndim, dim, NULL);
     H5Pset_create_intermediate_group(links, 1);
     H5Pset_obj_track_times(create, false); /* equal contents give equal files */
+    if (file->image) {
+        H5Pset_alloc_time(create, H5D_ALLOC_TIME_EARLY);
+        H5Pset_fill_time(create, H5D_FILL_TIME_NEVER);
+    }
     bool fine = true;
     if (chunk_rows > 0 && info->dim[0] > 0) {
         chunk[0] = (hsize_t)(chunk_rows < info->dim[0] ? chunk_rows : info->dim[0]);
@@ -435,6 +471,19 @@ hiss_status hiss_h5_define(hiss_h5 *file, const char *dataset, const hiss_h5_inf
     H5Sclose(space);
     H5Pclose(create);
     H5Pclose(links);
+    return leave(status);
+}
+
+hiss_status hiss_h5_place(hiss_h5 *file, const char *dataset, int64_t *offset, hiss_error *err) {
+    enter();
+    hiss_status status = use(file, dataset, err);
+    if (!status) {
+        const haddr_t at = H5Dget_offset(file->dataset);
+        *offset = (int64_t)at;
+        if (at == HADDR_UNDEF) {
+            status = hiss_fail(err, HISS_EINTERNAL, "%s: data set %s has no place", file->path, dataset);
+        }
+    }
     return leave(status);
 }
 

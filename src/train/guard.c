@@ -8,11 +8,12 @@
  * share the reading), put them back, and send all ranks the old values. Under stop and rollback the step's results are
  * thrown away with the run or by loading a checkpoint.
  *
- * Replicas. All ranks hold the same parameters between the all-gather that ends a step and the one that ends the next.
- * In a checked step each rank hashes its copy when the forward of its last lane is done: a flip since the last
- * all-gather, and damage in that all-gather's transport, are in the hash, whether it struck the owner of the slice or
- * another; and the hash of an owner is taken before its slice feeds the update. After the step the hashes are compared.
- * The state to be checkpointed is hashed and compared once more.
+ * Replicas. All ranks hold the same parameters between the all-gather that ends a step and the one that ends the next,
+ * which overwrites every copy by its owners'. So a copy has to be looked at while it is in use. In a checked step each
+ * rank hashes its copy as it arrived, and again when the forward of its last lane is done, before anything of it is
+ * handed over; after the step all compare. What the owner sent and others did not receive shows in the first hash; what
+ * changed in place, in the owner's copy too, shows in a difference of the two, and names the rank without a vote. The
+ * state to be checkpointed is compared once more.
  *
  * Going back loads the last state that was vouched for (or makes the initial one again) and replays; a failure up to
  * the step of the first is then no accident, and ends the run. */
@@ -26,6 +27,7 @@
 #include "hiss/fault.h"
 #include "hiss/log.h"
 #include "train/guard_impl.h"
+#include "train/snapshot.h"
 
 static int64_t local_lanes(const trainer *t) {
     return t->world.end_lane - t->world.first_lane;
@@ -36,12 +38,11 @@ static int policy(const trainer *t) {
 }
 
 static bool compares(const trainer *t) {
-    return t->experiment->train.verify_replicas > 0 && hiss_comm_size(t->comm) > 1;
+    return t->experiment->train.verify_replicas > 0;
 }
 
-static int sample_states(const trainer *t, hiss_sample_state states[HISS_MAX_EXPORTS]) {
-    const hiss_objective_ops *ops = t->experiment->objective;
-    return ops->states ? ops->states(t->method, states, HISS_MAX_EXPORTS) : 0;
+static int64_t local_samples(const trainer *t) {
+    return t->world.shards[t->world.end_lane] - t->world.shards[t->world.first_lane];
 }
 
 /* ---- life ---- */
@@ -65,7 +66,7 @@ static void list_nodes(const trainer *t, guard *g, int p) {
 
 guard *guard_create(trainer *t) {
     guard *g = hiss_new(guard, 1);
-    const int slots = hiss_model_count(t->model);
+    const int slots = hiss_model_count(t->model), P = hiss_comm_size(t->comm);
     g->limit = FLT_MAX / 2.0f / (float)t->world.lanes;
     g->bucket_slots = hiss_new(int, t->buckets + 1);
     for (int k = 0, b = 0; k < slots; k++) {
@@ -82,7 +83,14 @@ guard *guard_create(trainer *t) {
     }
     g->findings = hiss_new(finding, local_lanes(t));
     g->affected = hiss_new(bool, local_lanes(t) * t->world.m);
-    g->slot_hash = hiss_new(uint64_t, slots);
+    for (int k = 0; k < REPLICA_TIMES; k++) {
+        g->slot_hash[k] = hiss_new(uint64_t, slots);
+    }
+    g->all_hashes = hiss_new(sums, P);
+    g->hash_offsets = hiss_new(int64_t, P + 1);
+    for (int r = 0; r <= P; r++) {
+        g->hash_offsets[r] = r * (int64_t)sizeof(sums);
+    }
     g->kept_by = hiss_new(const phase *, t->buckets);
     if (policy(t) == HISS_NONFINITE_SKIP) {
         g->kept = hiss_new(float, t->owned_floats);
@@ -93,18 +101,13 @@ guard *guard_create(trainer *t) {
     return g;
 }
 
-static void forget_first_states(guard *g) {
-    for (int k = 0; k < HISS_MAX_EXPORTS; k++) {
-        hiss_free(g->first_states[k]);
-        g->first_states[k] = NULL;
-    }
-}
-
 void guard_destroy(guard *g) {
     if (!g) {
         return;
     }
-    forget_first_states(g);
+    for (int k = 0; k < HISS_MAX_EXPORTS; k++) {
+        hiss_free(g->first_states[k]);
+    }
     for (int k = 0; k < HISS_OPTIM_MAX_STATES; k++) {
         hiss_free(g->kept_state[k]);
     }
@@ -115,7 +118,11 @@ void guard_destroy(guard *g) {
     hiss_free(g->fault_node);
     hiss_free(g->kept);
     hiss_free(g->kept_by);
-    hiss_free(g->slot_hash);
+    hiss_free(g->all_hashes);
+    hiss_free(g->hash_offsets);
+    for (int k = 0; k < REPLICA_TIMES; k++) {
+        hiss_free(g->slot_hash[k]);
+    }
     hiss_free(g->affected);
     hiss_free(g->findings);
     hiss_free(g->bucket_slots);
@@ -144,6 +151,12 @@ void guard_begin(trainer *t) {
     g->exchange_failed = false;
     g->checking = compares(t) && (t->step + 1) % t->experiment->train.verify_replicas == 0;
     t->verdict = VERDICT_GO_ON;
+    if (hiss_fault("train.flip_arrived")) {
+        flip(t);
+    }
+    if (g->checking) {
+        replicas_hash(t, REPLICA_ARRIVED);
+    }
     if (hiss_fault("train.flip_parameter")) {
         flip(t);
     }
@@ -195,7 +208,7 @@ void guard_forward(trainer *t, const phase *ph, const hiss_lane *lane, const his
         }
     }
     if (t->guard->checking && whole && ph == t->phases && lane->lane + 1 == t->world.end_lane) {
-        replicas_hash(t);
+        replicas_hash(t, REPLICA_USED);
     }
 }
 
@@ -203,7 +216,7 @@ void guard_bucket(trainer *t, const phase *ph, const hiss_lane *lane, int bucket
     const guard *g = t->guard;
     finding *f = &g->findings[lane->lane - t->world.first_lane];
     if (bucket == t->buckets - 1) {
-        lane_vector[t->nonfinite_offset] = f->kind == FINDING_NONE ? 0.0f : 1.0f;
+        lane_vector[t->control_offset + 2] = f->kind == FINDING_NONE ? 0.0f : 1.0f;
         return;
     }
     if (hiss_fault("train.nan_gradient")) {
@@ -302,32 +315,32 @@ static hiss_status skip(trainer *t, const char *line, hiss_error *err) {
 
 /* ---- going back ---- */
 
-void guard_safe(trainer *t, const char *path) {
-    guard *g = t->guard;
-    if (path) {
-        snprintf(g->safe, sizeof g->safe, "%s", path);
-        forget_first_states(g);
-        return;
-    }
+void guard_resumed(trainer *t, const char *path) {
+    snprintf(t->guard->resumed, sizeof t->guard->resumed, "%s", path);
+}
+
+static bool may_go_back(const trainer *t) {
+    return policy(t) == HISS_NONFINITE_ROLLBACK || compares(t);
+}
+
+void guard_start(trainer *t) {
     hiss_sample_state states[HISS_MAX_EXPORTS];
-    const int n = policy(t) == HISS_NONFINITE_ROLLBACK || compares(t) ? sample_states(t, states) : 0;
-    const int64_t count = t->world.shards[t->world.end_lane] - t->world.shards[t->world.first_lane];
+    const int n = may_go_back(t) && !*t->guard->resumed ? checkpoint_states(t, states) : 0;
     for (int k = 0; k < n; k++) {
-        g->first_states[k] = hiss_new(int64_t, count);
-        memcpy(g->first_states[k], states[k].local, sizeof(int64_t) * (size_t)count);
+        t->guard->first_states[k] = hiss_new(int64_t, local_samples(t));
+        memcpy(t->guard->first_states[k], states[k].local, sizeof(int64_t) * (size_t)local_samples(t));
     }
 }
 
 static void begin_again(trainer *t) {
     hiss_sample_state states[HISS_MAX_EXPORTS];
-    const int n = sample_states(t, states);
-    const int64_t count = t->world.shards[t->world.end_lane] - t->world.shards[t->world.first_lane];
+    const int n = checkpoint_states(t, states);
     hiss_model_initialize(t->model, t->world.seed, t->vector);
     for (int k = 0; k < t->states; k++) {
         memset(t->state[k], 0, sizeof(float) * (size_t)t->owned_floats);
     }
     for (int k = 0; k < n; k++) {
-        memcpy(states[k].local, t->guard->first_states[k], sizeof(int64_t) * (size_t)count);
+        memcpy(states[k].local, t->guard->first_states[k], sizeof(int64_t) * (size_t)local_samples(t));
     }
     memset(t->updates, 0, sizeof t->updates);
     t->step = 0;
@@ -337,18 +350,27 @@ hiss_status guard_go_back(trainer *t, hiss_error *err) {
     guard *g = t->guard;
     const hiss_objective_ops *ops = t->experiment->objective;
     hiss_status s = settle(t, err);
-    if (s == HISS_OK && *g->safe) {
-        s = checkpoint_load(t, g->safe, err);
+    const int64_t good = checkpoint_last_good(t);
+    char path[GUARD_PATH];
+    snprintf(path, sizeof path, "%s", g->resumed);
+    if (good >= 0) {
+        snapshot_path(t->request->run, good, path, sizeof path);
+    }
+    if (s == HISS_OK && *path) {
+        s = checkpoint_load(t, path, err);
     } else if (s == HISS_OK) {
         begin_again(t);
     }
     s = s == HISS_OK && ops->verify ? ops->verify(t->method, err) : s;
     if (s == HISS_OK) {
         hiss_loader_seek(t->loader, t->step / t->world.steps_per_epoch, t->step % t->world.steps_per_epoch);
-        t->stop = false;
+        t->stop = t->save = false;
         t->verdict = VERDICT_GO_ON;
         g->skipped_in_row = 0;
         g->counts.rollbacks++;
+        if (hiss_comm_rank(t->comm) == 0) {
+            hiss_warn("back to %s, for a replay from step %" PRId64 " on", *path ? path : "the beginning", t->step + 1);
+        }
     }
     return s;
 }
@@ -356,17 +378,16 @@ hiss_status guard_go_back(trainer *t, hiss_error *err) {
 /* The step of this number failed: go back, unless that has been tried. `code` is the status of a failure that stays. */
 static hiss_status go_back_once(trainer *t, int64_t number, hiss_status code, const char *line, hiss_error *err) {
     guard *g = t->guard;
-    const char *safe = *g->safe ? g->safe : "the beginning";
     if (number <= g->replay_until) {
         return hiss_fail(err, code,
                          "step %" PRId64 ": %s; so it is no passing fault: step %" PRId64
-                         " failed before, and this is the replay from %s",
-                         number, line, g->replay_until, safe);
+                         " failed before, and this was its replay; the last checkpoint is kept",
+                         number, line, g->replay_until);
     }
     g->replay_until = number;
     t->verdict = VERDICT_BACK;
     if (hiss_comm_rank(t->comm) == 0) {
-        hiss_warn("step %" PRId64 ": %s; going back to %s", number, line, safe);
+        hiss_warn("step %" PRId64 ": %s; going back", number, line);
     }
     return HISS_OK;
 }
@@ -374,7 +395,7 @@ static hiss_status go_back_once(trainer *t, int64_t number, hiss_status code, co
 /* ---- verdicts ---- */
 
 bool guard_tripped(const trainer *t) {
-    return t->guard->exchange_failed || t->vector[t->nonfinite_offset] != 0.0f;
+    return t->guard->exchange_failed || t->vector[t->control_offset + 2] != 0.0f;
 }
 
 /* What the user can do when numbers are no longer finite: `line` says which. */
@@ -399,9 +420,6 @@ hiss_status guard_end(trainer *t, hiss_error *err) {
     guard *g = t->guard;
     const bool tripped = guard_tripped(t);
     char line[GUARD_TEXT];
-    if (tripped || g->checking) {
-        hiss_alloc_seal(false); /* the loop seals the next step again */
-    }
     if (g->checking && !g->exchange_failed) {
         g->counts.checks++;
         if (replicas_differ(t, line)) {
@@ -412,6 +430,7 @@ hiss_status guard_end(trainer *t, hiss_error *err) {
         g->skipped_in_row = 0;
         return HISS_OK;
     }
+    hiss_alloc_seal(false); /* the loop seals the next step again */
     nonfinite_report(t, line);
     switch (policy(t)) {
     case HISS_NONFINITE_SKIP:
@@ -448,8 +467,9 @@ hiss_status guard_vouch(trainer *t, hiss_error *err) {
         return policy(t) == HISS_NONFINITE_ROLLBACK ? go_back_once(t, t->step, HISS_EUSER, line, err)
                                                     : diverged(t, t->step, line, err);
     }
-    if (compares(t)) {
-        replicas_hash(t);
+    if (compares(t) && hiss_comm_size(t->comm) > 1) {
+        replicas_hash(t, REPLICA_ARRIVED);
+        replicas_hash(t, REPLICA_USED);
         t->guard->counts.checks++;
         if (replicas_differ(t, line)) {
             return go_back_once(t, t->step, HISS_EINTERNAL, line, err);

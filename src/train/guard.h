@@ -45,10 +45,11 @@ hiss_status guard_exchange_failed(struct trainer *t, const char *why, hiss_error
 hiss_status guard_end(struct trainer *t, hiss_error *err);
 /* Judge the state between steps, which is about to be saved: sets t->verdict to GO_ON or BACK, or fails. Collective. */
 hiss_status guard_vouch(struct trainer *t, hiss_error *err);
-/* Training begins here (path NULL), or goes on from, or has saved, the checkpoint at path: where guard_go_back goes.
- * Not collective. */
-void guard_safe(struct trainer *t, const char *path);
-/* Load the last safe state and make the step after it the next one. Collective. */
+/* The run goes on from the checkpoint at path. Not collective. */
+void guard_resumed(struct trainer *t, const char *path);
+void guard_start(struct trainer *t); /* after that, if any, and before the first step. Not collective */
+/* Load the last checkpoint of the run, or the one it was resumed from, or make the initial state again; the step after
+ * it is the next one. Collective. */
 hiss_status guard_go_back(struct trainer *t, hiss_error *err);
 
 #endif

@@ -22,6 +22,9 @@ typedef struct node_look { /* what the second forward looks at */
     hiss_node_info info;
 } node_look;
 
+typedef enum replica_time { REPLICA_ARRIVED, REPLICA_USED, REPLICA_TIMES } replica_time;
+typedef uint64_t sums[REPLICA_TIMES]; /* of one rank */
+
 struct guard {
     float limit;       /* magnitudes beyond it count as not finite: sums over all lanes stay finite within */
     int *bucket_slots; /* [buckets + 1]: a bucket's slots are t->slot_order[of it .. of the next) */
@@ -37,11 +40,12 @@ struct guard {
     int64_t kept_updates[HISS_MAX_GROUPS];
     int64_t skipped_in_row;
     /* replicas */
-    bool checking;       /* this step */
-    uint64_t *slot_hash; /* [slots]: of parameters and statistics, as this rank last hashed them */
-    uint64_t hash;       /* of these */
+    bool checking;                      /* this step */
+    uint64_t *slot_hash[REPLICA_TIMES]; /* [slots] of parameters and statistics */
+    sums hash, *all_hashes;             /* of these; [P] */
+    int64_t *hash_offsets;              /* [P+1] */
     /* going back */
-    char safe[GUARD_PATH]; /* checkpoint; empty: the beginning */
+    char resumed[GUARD_PATH]; /* the checkpoint this run began with; empty: none */
     int64_t *first_states[HISS_MAX_EXPORTS];
     int64_t replay_until; /* number of the step that made us go back */
     guard_counts counts;
@@ -55,8 +59,8 @@ void nonfinite_locate(trainer *t, const hiss_lane *lane, const hiss_run *run, fi
 void nonfinite_report(trainer *t, char line[GUARD_TEXT]);
 
 /* Hash this rank's parameters and statistics. Not collective, any thread. */
-void replicas_hash(trainer *t);
-/* Whether the ranks' hashes differ; then who differs where, in line[GUARD_TEXT] on every rank. Collective. */
+void replicas_hash(trainer *t, replica_time when);
+/* Whether any of the two hashes of any rank differ; then who differs where, in line on every rank. Collective. */
 bool replicas_differ(trainer *t, char line[GUARD_TEXT]);
 
 #endif

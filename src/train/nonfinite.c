@@ -79,7 +79,7 @@ static void say(const trainer *t, int64_t lane, const char *host, char line[GUAR
         snprintf(line, GUARD_TEXT, "layer %s (%s, node %d) gives %g in %s", layer_of(look), look->info.op, f->node,
                  (double)f->value, place);
     } else {
-        snprintf(line, GUARD_TEXT, "%s of %s not finite, but finite when computed again: a fault of the machine",
+        snprintf(line, GUARD_TEXT, "%s of %s: not finite, but finite when computed again, so a fault of the machine",
                  seen_in(t, f), place);
     }
 }

@@ -1,8 +1,8 @@
 /* Setting up a run on one rank, and the update that follows each reduction.
  *
  * The model vector is cut in buckets at the borders of parameters: each holds about dist.bucket bytes; the last one
- * holds BatchNorm statistics, metrics and flags. Bucket borders do not enter the results: sums and updates are
- * element by element. */
+ * holds BatchNorm statistics, metrics, the wishes to stop and to save, and whether lanes found numbers that are not
+ * finite. Bucket borders do not enter the results: sums and updates are element by element. */
 #include "train/trainer.h"
 
 #include <assert.h>
@@ -175,10 +175,6 @@ static hiss_status open_data(trainer *t, hiss_error *err) {
     return s == HISS_OK ? hiss_world_create(e, t->set, t->comm, &t->world, err) : s;
 }
 
-static int add_flag(hiss_model *model, const char *name) {
-    return hiss_model_slot(model, &(hiss_slot){.name = name, .kind = HISS_SLOT_METRIC, .shape = HISS_SHAPE(1)});
-}
-
 static hiss_status build_graphs(trainer *t, hiss_error *err) {
     const hiss_objective_ops *ops = t->experiment->objective;
     t->model = hiss_model_create();
@@ -196,10 +192,10 @@ static hiss_status build_graphs(trainer *t, hiss_error *err) {
             return s;
         }
     }
-    const int stop = add_flag(t->model, "stop"), nonfinite = add_flag(t->model, "nonfinite");
+    const int control =
+        hiss_model_slot(t->model, &(hiss_slot){.name = "control", .kind = HISS_SLOT_METRIC, .shape = HISS_SHAPE(3)});
     hiss_model_layout(t->model);
-    t->stop_offset = hiss_model_at(t->model, stop)->offset;
-    t->nonfinite_offset = hiss_model_at(t->model, nonfinite)->offset;
+    t->control_offset = hiss_model_at(t->model, control)->offset;
     t->vector = hiss_new(float, hiss_model_floats(t->model));
     hiss_model_initialize(t->model, t->world.seed, t->vector);
     order_slots(t);
