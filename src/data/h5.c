@@ -140,6 +140,12 @@ static bool dtype_of(hid_t type, hiss_dtype *dtype, char text[32]) {
 
 /* ---- files ---- */
 
+static hiss_h5 *wrap(const char *path, hid_t id, bool image) {
+    hiss_h5 *file = hiss_new(hiss_h5, 1);
+    *file = (hiss_h5){.path = strcpy(hiss_alloc(strlen(path) + 1), path), .file = id, .dataset = -1, .image = image};
+    return file;
+}
+
 hiss_status hiss_h5_open(const char *path, hiss_h5 **out, hiss_error *err) {
     struct stat what;
     if (stat(path, &what) || access(path, R_OK)) {
@@ -175,8 +181,7 @@ hiss_status hiss_h5_open(const char *path, hiss_h5 **out, hiss_error *err) {
         return leave(status);
     }
     leave(HISS_OK);
-    *out = hiss_new(hiss_h5, 1);
-    **out = (hiss_h5){.path = strcpy(hiss_alloc(strlen(path) + 1), path), .file = file, .dataset = -1};
+    *out = wrap(path, file, false);
     return HISS_OK;
 }
 
@@ -191,8 +196,7 @@ hiss_status hiss_h5_create(const char *path, hiss_h5 **out, hiss_error *err) {
                                path, system_reason(why)));
     }
     leave(HISS_OK);
-    *out = hiss_new(hiss_h5, 1);
-    **out = (hiss_h5){.path = strcpy(hiss_alloc(strlen(path) + 1), path), .file = file, .dataset = -1};
+    *out = wrap(path, file, false);
     return HISS_OK;
 }
 
@@ -207,8 +211,7 @@ hiss_status hiss_h5_create_image(const char *name, hiss_h5 **out, hiss_error *er
         return leave(hiss_fail(err, HISS_ESYSTEM, "%s: cannot be made in memory: %s", name, reason(why)));
     }
     leave(HISS_OK);
-    *out = hiss_new(hiss_h5, 1);
-    **out = (hiss_h5){.path = strcpy(hiss_alloc(strlen(name) + 1), name), .file = file, .dataset = -1, .image = true};
+    *out = wrap(name, file, true);
     return HISS_OK;
 }
 

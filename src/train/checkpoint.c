@@ -28,8 +28,8 @@
 
 enum { PATH_TEXT = 4096 };
 
-typedef struct tally { /* of rank 0 */
-    int64_t written, failed, skipped;
+typedef struct tally {                       /* of rank 0 */
+    int64_t saves, written, failed, skipped; /* saves: begun */
     double blocked, writing, waited; /* seconds: training waited for saves; the thread wrote; waited for the last one */
     double longest_block, longest_write;
 } tally;
@@ -248,6 +248,7 @@ hiss_status checkpoint_save(trainer *t, hiss_error *err) {
     if (v->writer) {
         background_start(v->writer);
         v->begun = hiss_seconds();
+        v->tally.saves++;
         v->tally.blocked += v->begun - start;
         v->tally.longest_block = fmax(v->tally.longest_block, v->begun - start);
     }
@@ -291,18 +292,20 @@ int64_t checkpoint_last_good(trainer *t) {
     return hiss_comm_max_i64(t->comm, v->good);
 }
 
-/* Seconds a checkpoint keeps training waiting, and takes to write: measured, or guessed before the first. */
-static void costs(const saver *v, double *blocked, double *written) {
-    const double bytes = (double)snapshot_bytes(v->image);
-    const tally *n = &v->tally;
-    *blocked = n->longest_block > 0.0 ? n->longest_block : 1e-3 + bytes / 1e9;
-    *written = n->longest_write > 0.0 ? n->longest_write : 0.1 + bytes / 1e8;
+/* Seconds before the first is measured: for memory and disks that are not the fastest. */
+static double guess_block(const saver *v) {
+    return 1e-3 + (double)snapshot_bytes(v->image) / 1e9;
+}
+
+static double guess_write(const saver *v) {
+    return 0.1 + (double)snapshot_bytes(v->image) / 1e8;
 }
 
 double checkpoint_seconds(const trainer *t) {
-    double blocked, written;
-    costs(t->saver, &blocked, &written);
-    return blocked + written;
+    const saver *v = t->saver;
+    const tally *n = &v->tally;
+    return (n->saves ? n->longest_block : guess_block(v)) +
+           (n->written ? n->longest_write : fmax(guess_write(v), n->longest_write));
 }
 
 bool checkpoint_due(trainer *t) {
@@ -310,9 +313,12 @@ bool checkpoint_due(trainer *t) {
     if (!v->writer) {
         return false;
     }
-    cadence_state state = {
-        .step = t->step + 1, .steps_per_epoch = t->world.steps_per_epoch, .since = hiss_seconds() - v->begun};
-    costs(v, &state.blocked, &state.written);
+    const int64_t ended = v->tally.written + v->tally.failed;
+    const cadence_state state = {.step = t->step + 1,
+                                 .steps_per_epoch = t->world.steps_per_epoch,
+                                 .since = hiss_seconds() - v->begun,
+                                 .blocked = v->tally.saves ? v->tally.blocked / (double)v->tally.saves : guess_block(v),
+                                 .written = ended ? v->tally.writing / (double)ended : guess_write(v)};
     const cadence_due due = cadence_at(&t->experiment->checkpoint, &state);
     if (due == CADENCE_DUE && background_busy(v->writer)) {
         v->tally.skipped++;

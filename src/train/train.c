@@ -221,30 +221,36 @@ static hiss_status one_step(trainer *t, journal *j, bool may_allocate, int64_t *
     return s;
 }
 
+/* The epoch's beginning, where one is, and a step. */
+static hiss_status advance(trainer *t, journal *j, bool may_allocate, int64_t *saved, hiss_error *err) {
+    if (t->step % t->world.steps_per_epoch == 0) {
+        t->epoch = t->step / t->world.steps_per_epoch;
+        const hiss_status s = trainer_epoch(t, err);
+        if (s != HISS_OK || t->stop) {
+            return s;
+        }
+    }
+    const double start = hiss_seconds();
+    const hiss_status s = one_step(t, j, may_allocate, saved, err);
+    t->longest_step = fmax(t->longest_step, hiss_seconds() - start);
+    return s;
+}
+
 static hiss_status loop(trainer *t, journal *j, hiss_error *err) {
     hiss_loader_seek(t->loader, t->step / t->world.steps_per_epoch, t->step % t->world.steps_per_epoch);
     guard_start(t);
-    int64_t saved = t->step;
+    int64_t begun = t->step, saved = t->step; /* the first step may allocate */
     hiss_status s = HISS_OK;
-    for (int64_t begun = t->step; t->step < t->total_steps && s == HISS_OK && !t->stop;) {
-        if (t->step % t->world.steps_per_epoch == 0) {
-            t->epoch = t->step / t->world.steps_per_epoch;
-            s = trainer_epoch(t, err);
-            if (s != HISS_OK || t->stop) {
-                break;
-            }
+    while (t->step < t->total_steps && s == HISS_OK && !t->stop) {
+        s = advance(t, j, t->step == begun, &saved, err);
+        const bool last = t->stop || t->step == t->total_steps;
+        if (s == HISS_OK && t->verdict != VERDICT_BACK && last && saved < t->step) {
+            s = save(t, &saved, err);
         }
-        const double start = hiss_seconds();
-        s = one_step(t, j, t->step == begun, &saved, err); /* the first step may allocate */
-        t->longest_step = fmax(t->longest_step, hiss_seconds() - start);
         if (s == HISS_OK && t->verdict == VERDICT_BACK) {
             s = go_back(t, j, &saved, err);
             begun = t->step;
         }
-    }
-    if (s == HISS_OK && saved < t->step) {
-        s = save(t, &saved, err);
-        s = s == HISS_OK && t->verdict == VERDICT_BACK ? go_back(t, j, &saved, err) : s;
     }
     s = s == HISS_OK ? checkpoint_wait(t, err) : s;
     return s == HISS_OK && t->step < t->total_steps ? stopped(t, err) : s;
