@@ -1,10 +1,11 @@
 /* A 64-bit hash at the speed of memory, for noticing that two copies of many numbers differ.
  *
- * Word j of 8 bytes goes to accumulator j mod 8 by a <- rotate(a ^ word) * odd. Each such step, and each step that
- * folds the accumulators into the result, can be undone when the other operand is known, so two texts of one length
- * that differ in one word never have the same hash; others have with a chance of about 2^-64. The rotation keeps flips
- * of the highest bit, the signs of floats, from cancelling each other. Eight independent chains hide the latency of the
- * multiplication: one word per cycle. Not for enemies: collisions can be made. */
+ * Word j of 8 bytes goes to accumulator j mod 8 by a <- fold(a ^ word) * odd, fold(x) = x ^ x >> 32. Each such step, and
+ * each step that folds the accumulators into the result, can be undone when the other operand is known, so two texts of
+ * one length that differ in one word never have the same hash; others have with a chance of about 2^-64. Multiplication
+ * carries a difference to higher bits only, and one of the highest bit nowhere: fold brings it down again, or else two
+ * flips of that bit (the sign of a float) would cancel. Eight independent chains hide the latency of the
+ * multiplication. Not for enemies: collisions can be made. */
 #include <string.h>
 
 #include "hiss/hash.h"
@@ -14,7 +15,7 @@ static const uint64_t odd = UINT64_C(0x9E3779B97F4A7C15); /* 2^64 / golden ratio
 
 static uint64_t mix(uint64_t state, uint64_t word) {
     const uint64_t x = state ^ word;
-    return (x << 27 | x >> 37) * odd;
+    return (x ^ x >> 32) * odd;
 }
 
 static void absorb(uint64_t chain[CHAINS], const unsigned char *block) {

@@ -294,9 +294,8 @@ static hiss_status settle(trainer *t, hiss_error *err) {
 }
 
 static hiss_status skip(trainer *t, const char *line, hiss_error *err) {
-    guard *g = t->guard;
     const int64_t limit = t->experiment->train.nonfinite_limit;
-    if (++g->skipped_in_row > limit) {
+    if (++t->skipped[1] > limit) {
         return hiss_fail(err, HISS_EUSER,
                          "step %" PRId64 ": %s; that is more than %" PRId64
                          " steps in a row (train.nonfinite_limit); the learning rate may be too high (optim.lr = %g), "
@@ -304,11 +303,10 @@ static hiss_status skip(trainer *t, const char *line, hiss_error *err) {
                          t->step + 1, line, limit, t->experiment->optim[0].lr);
     }
     undo(t);
-    g->counts.skipped++;
+    t->skipped[0]++;
     t->verdict = VERDICT_SKIPPED;
     if (hiss_comm_rank(t->comm) == 0) {
-        hiss_warn("step %" PRId64 ": %s; the step is left out (%" PRId64 " so far)", t->step + 1, line,
-                  g->counts.skipped);
+        hiss_warn("step %" PRId64 ": %s; the step is left out (%" PRId64 " so far)", t->step + 1, line, t->skipped[0]);
     }
     return settle(t, err);
 }
@@ -343,6 +341,7 @@ static void begin_again(trainer *t) {
         memcpy(states[k].local, t->guard->first_states[k], sizeof(int64_t) * (size_t)local_samples(t));
     }
     memset(t->updates, 0, sizeof t->updates);
+    memset(t->skipped, 0, sizeof t->skipped);
     t->step = 0;
 }
 
@@ -366,7 +365,6 @@ hiss_status guard_go_back(trainer *t, hiss_error *err) {
         hiss_loader_seek(t->loader, t->step / t->world.steps_per_epoch, t->step % t->world.steps_per_epoch);
         t->stop = t->save = false;
         t->verdict = VERDICT_GO_ON;
-        g->skipped_in_row = 0;
         g->counts.rollbacks++;
         if (hiss_comm_rank(t->comm) == 0) {
             hiss_warn("back to %s, for a replay from step %" PRId64 " on", *path ? path : "the beginning", t->step + 1);
@@ -381,8 +379,10 @@ static hiss_status go_back_once(trainer *t, int64_t number, hiss_status code, co
     if (number <= g->replay_until) {
         return hiss_fail(err, code,
                          "step %" PRId64 ": %s; so it is no passing fault: step %" PRId64
-                         " failed before, and this was its replay; the last checkpoint is kept",
-                         number, line, g->replay_until);
+                         " failed before, and this was its replay; %s; the last checkpoint is kept",
+                         number, line, g->replay_until,
+                         code == HISS_EUSER ? "lower optim.lr or add optim.warmup"
+                                            : "leave the host out of the next job (sbatch --exclude)");
     }
     g->replay_until = number;
     t->verdict = VERDICT_BACK;
@@ -427,7 +427,7 @@ hiss_status guard_end(trainer *t, hiss_error *err) {
         }
     }
     if (!tripped) {
-        g->skipped_in_row = 0;
+        t->skipped[1] = 0;
         return HISS_OK;
     }
     hiss_alloc_seal(false); /* the loop seals the next step again */

@@ -13,7 +13,7 @@ typedef struct guard guard;
 typedef enum verdict { VERDICT_GO_ON, VERDICT_SKIPPED, VERDICT_BACK } verdict; /* BACK: call guard_go_back */
 
 typedef struct guard_counts { /* since this process began */
-    int64_t skipped, rollbacks, checks;
+    int64_t rollbacks, checks;
 } guard_counts;
 
 /* After buckets, phases and reducer are there. Not collective. */

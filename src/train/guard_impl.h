@@ -38,7 +38,6 @@ struct guard {
     float *kept, *kept_state[HISS_OPTIM_MAX_STATES]; /* [owned floats] */
     const phase **kept_by;                           /* [buckets] the first phase of the step that updated it */
     int64_t kept_updates[HISS_MAX_GROUPS];
-    int64_t skipped_in_row;
     /* replicas */
     bool checking;                      /* this step */
     uint64_t *slot_hash[REPLICA_TIMES]; /* [slots] of parameters and statistics */

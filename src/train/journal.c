@@ -262,7 +262,7 @@ hiss_status journal_summary(journal *j, double seconds, hiss_error *err) {
             t->step, t->step / t->world.steps_per_epoch, t->world.steps_per_epoch, hiss_model_parameters(t->model));
     fprintf(out, "parameters_sha256: %s\n", hash);
     const guard_counts counts = guard_counted(t->guard);
-    fprintf(out, "skipped_steps: %" PRId64 "\nrollbacks: %" PRId64 "\nreplica_checks: %" PRId64 "\n", counts.skipped,
+    fprintf(out, "skipped_steps: %" PRId64 "\nrollbacks: %" PRId64 "\nreplica_checks: %" PRId64 "\n", t->skipped[0],
             counts.rollbacks, counts.checks);
     hiss_sample_state states[HISS_MAX_EXPORTS];
     const int n = ops->states ? ops->states(t->method, states, HISS_MAX_EXPORTS) : 0;

@@ -72,6 +72,7 @@ struct trainer {
     float *state[HISS_OPTIM_MAX_STATES]; /* [owned_floats] */
     int64_t updates[HISS_MAX_GROUPS];
     int64_t step, epoch, total_steps;
+    int64_t skipped[2];               /* steps left out (train.nonfinite: skip): in all, and in a row until now */
     int64_t scheduled_steps;          /* those of all epochs: train.steps ends a run early, on the same schedule */
     int64_t control_offset;           /* of the metric that carries the two wishes below, and what lanes found */
     bool stop, save;                  /* before a step: this rank wants to; after it: any rank wanted to */
