@@ -1,16 +1,16 @@
 /* A 64-bit hash at the speed of memory, for noticing that two copies of many numbers differ.
  *
- * Word j of 8 bytes goes to accumulator j mod 8 by a <- fold(a ^ word) * odd, fold(x) = x ^ x >> 32. Each such step, and
+ * Word j of 8 bytes goes to accumulator j mod 32 by a <- fold(a ^ word) * odd, fold(x) = x ^ x >> 32. Each such step, and
  * each step that folds the accumulators into the result, can be undone when the other operand is known, so two texts of
  * one length that differ in one word never have the same hash; others have with a chance of about 2^-64. Multiplication
  * carries a difference to higher bits only, and one of the highest bit nowhere: fold brings it down again, or else two
- * flips of that bit (the sign of a float) would cancel. Eight independent chains hide the latency of the
- * multiplication. Not for enemies: collisions can be made. */
+ * flips of that bit (the sign of a float) would cancel. The chains are independent and hide the latency of
+ * multiplication, in vectors where there are any. Not for enemies: collisions can be made. */
 #include <string.h>
 
 #include "hiss/hash.h"
 
-enum { CHAINS = 8, BLOCK = CHAINS * 8 };
+enum { CHAINS = 32, BLOCK = CHAINS * 8 };
 static const uint64_t odd = UINT64_C(0x9E3779B97F4A7C15); /* 2^64 / golden ratio */
 
 static uint64_t mix(uint64_t state, uint64_t word) {

@@ -70,20 +70,20 @@ static uint64_t step(uint64_t state, uint64_t word) {
 
 /* The definition, byte by byte. */
 static uint64_t slow_hash64(const unsigned char *bytes, size_t count, uint64_t seed) {
-    uint64_t chain[8], result = count;
-    for (uint64_t k = 0; k < 8; k++) {
+    uint64_t chain[32], result = count;
+    for (uint64_t k = 0; k < 32; k++) {
         chain[k] = seed + k;
     }
-    for (size_t word = 0; word < (count + 63) / 64 * 8; word++) {
+    for (size_t word = 0; word < (count + 255) / 256 * 32; word++) {
         unsigned char text[8];
         uint64_t value;
         for (size_t i = 0; i < 8; i++) {
             text[i] = word * 8 + i < count ? bytes[word * 8 + i] : 0;
         }
         memcpy(&value, text, sizeof value);
-        chain[word % 8] = step(chain[word % 8], value);
+        chain[word % 32] = step(chain[word % 32], value);
     }
-    for (int k = 0; k < 8; k++) {
+    for (int k = 0; k < 32; k++) {
         result = step(result, chain[k]);
     }
     result = (result ^ result >> 32) * UINT64_C(11400714819323198485);
@@ -102,7 +102,7 @@ static void test_fast_definition(void **state) {
     (void)state;
     unsigned char bytes[1000];
     fill(bytes, sizeof bytes);
-    for (size_t count = 0; count < 300; count++) {
+    for (size_t count = 0; count < 600; count++) {
         for (size_t shift = 0; shift < 9; shift += 4) {
             assert_true(hiss_hash64(bytes + shift, count, count * 7) == slow_hash64(bytes + shift, count, count * 7));
         }
@@ -131,8 +131,8 @@ static void test_fast_notices(void **state) {
     assert_true(hiss_hash64(bytes, sizeof bytes, 0) == hash);
     unsigned char swapped[333];
     memcpy(swapped, bytes, sizeof bytes);
-    memcpy(swapped, bytes + 64, 8); /* words of the same chain */
-    memcpy(swapped + 64, bytes, 8);
+    memcpy(swapped, bytes + 256, 8); /* words of the same chain */
+    memcpy(swapped + 256, bytes, 8);
     assert_true(hiss_hash64(swapped, sizeof swapped, 0) != hash);
     for (size_t a = 0; a < sizeof zeros; a++) {
         for (size_t b = 0; b < a; b++) {
