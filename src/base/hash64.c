@@ -1,11 +1,11 @@
 /* A 64-bit hash at the speed of memory, for noticing that two copies of many numbers differ.
  *
- * Word j of 8 bytes goes to accumulator j mod 32 by a <- fold(a ^ word) * odd, fold(x) = x ^ x >> 32. Each such step, and
- * each step that folds the accumulators into the result, can be undone when the other operand is known, so two texts of
- * one length that differ in one word never have the same hash; others have with a chance of about 2^-64. Multiplication
- * carries a difference to higher bits only, and one of the highest bit nowhere: fold brings it down again, or else two
- * flips of that bit (the sign of a float) would cancel. The chains are independent and hide the latency of
- * multiplication, in vectors where there are any. Not for enemies: collisions can be made. */
+ * Word j of 8 bytes goes to accumulator j mod 32 by a <- fold(a ^ word) * odd, fold(x) = x ^ x >> 32. Each such step,
+ * and each step that folds the accumulators into the result, can be undone when the other operand is known, so two
+ * texts of one length that differ in one word never have the same hash; others have with a chance of about 2^-64.
+ * Multiplication carries a difference to higher bits only, and one of the highest bit nowhere: fold brings it down
+ * again, or else two flips of that bit (the sign of a float) would cancel. The chains are independent and hide the
+ * latency of multiplication, in vectors where there are any. Not for enemies: collisions can be made. */
 #include <string.h>
 
 #include "hiss/hash.h"
