@@ -23,6 +23,7 @@
 
 #include "hiss/alloc.h"
 #include "hiss/data.h"
+#include "hiss/fault.h"
 
 enum { NAME_SIZE = 256, REASON_SIZE = 256, LIST_SIZE = 400, CACHE_BYTES = 1 << 25, CACHE_SLOTS = 12421 };
 
@@ -143,7 +144,7 @@ hiss_status hiss_h5_open(const char *path, hiss_h5 **out, hiss_error *err) {
                          path);
     }
     enter();
-    hid_t file = H5Fopen(path, H5F_ACC_RDONLY, H5P_DEFAULT);
+    hid_t file = hiss_fault("h5.open") ? -1 : H5Fopen(path, H5F_ACC_RDONLY, H5P_DEFAULT);
     if (file < 0) {
         char why[REASON_SIZE];
         reason(why);
@@ -174,7 +175,7 @@ hiss_status hiss_h5_open(const char *path, hiss_h5 **out, hiss_error *err) {
 
 hiss_status hiss_h5_create(const char *path, hiss_h5 **out, hiss_error *err) {
     enter();
-    hid_t file = H5Fcreate(path, H5F_ACC_TRUNC, H5P_DEFAULT, H5P_DEFAULT);
+    hid_t file = hiss_fault("h5.create") ? -1 : H5Fcreate(path, H5F_ACC_TRUNC, H5P_DEFAULT, H5P_DEFAULT);
     if (file < 0) {
         char why[REASON_SIZE];
         return leave(hiss_fail(err, HISS_ESYSTEM,
@@ -202,7 +203,7 @@ hiss_status hiss_h5_close(hiss_h5 *file, hiss_error *err) {
     enter();
     hiss_status status = HISS_OK;
     bool closed = file->dataset < 0 || H5Dclose(file->dataset) >= 0;
-    if (H5Fclose(file->file) < 0 || !closed) {
+    if (H5Fclose(file->file) < 0 || !closed || hiss_fault("h5.close")) {
         char why[REASON_SIZE];
         status = hiss_fail(err, HISS_ESYSTEM, "%s: cannot be finished: %s; check the space on the disk", file->path,
                            reason(why));
@@ -393,7 +394,7 @@ hiss_status hiss_h5_read(hiss_h5 *file, const char *dataset, hiss_dtype dtype, i
     if (status || (status = select_rows(file, dtype, begin, count, &there, &here, err))) {
         return leave(status);
     }
-    if (count && H5Dread(file->dataset, native(dtype), here, there, H5P_DEFAULT, out) < 0) {
+    if (count && (hiss_fault("h5.read") || H5Dread(file->dataset, native(dtype), here, there, H5P_DEFAULT, out) < 0)) {
         char why[REASON_SIZE];
         status = hiss_fail(err, HISS_ESYSTEM,
                            "%s: cannot read rows %lld to %lld of data set %s: %s; the file is damaged or the file "
@@ -423,6 +424,7 @@ hiss_status hiss_h5_define(hiss_h5 *file, const char *dataset, const hiss_h5_inf
         fine = H5Pset_chunk(create, info->ndim, chunk) >= 0 &&
                (!deflate || H5Pset_deflate(create, (unsigned)deflate) >= 0);
     }
+    fine = fine && !hiss_fault("h5.define");
     hid_t id = fine ? H5Dcreate2(file->file, dataset, native(info->dtype), space, links, create, H5P_DEFAULT) : -1;
     char why[REASON_SIZE];
     hiss_status status = HISS_OK;
@@ -446,7 +448,8 @@ hiss_status hiss_h5_write(hiss_h5 *file, const char *dataset, hiss_dtype dtype, 
     if (status || (status = select_rows(file, dtype, begin, count, &there, &here, err))) {
         return leave(status);
     }
-    if (count && H5Dwrite(file->dataset, native(dtype), here, there, H5P_DEFAULT, rows) < 0) {
+    if (count &&
+        (hiss_fault("h5.write") || H5Dwrite(file->dataset, native(dtype), here, there, H5P_DEFAULT, rows) < 0)) {
         char why[REASON_SIZE];
         status = hiss_fail(err, HISS_ESYSTEM, "%s: cannot write rows %lld to %lld of data set %s: %s", file->path,
                            (long long)begin, (long long)(begin + count - 1), dataset, reason(why));
@@ -496,7 +499,7 @@ static hiss_status set_attribute(hiss_h5 *file, const char *dataset, const char 
     hid_t space = H5Screate(H5S_SCALAR);
     hid_t attribute = H5Acreate2(object, name, type, space, H5P_DEFAULT, H5P_DEFAULT);
     hiss_status status = HISS_OK;
-    if (attribute < 0 || H5Awrite(attribute, type, value) < 0) {
+    if (attribute < 0 || hiss_fault("h5.write_attribute") || H5Awrite(attribute, type, value) < 0) {
         char why[REASON_SIZE];
         status = hiss_fail(err, HISS_ESYSTEM, "%s: cannot write attribute %s of %s: %s", file->path, name, dataset,
                            reason(why));

@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "hiss/clock.h"
+#include "hiss/fault.h"
 #include "hiss/file.h"
 #include "hiss/log.h"
 #include "train/trainer.h"
@@ -57,12 +58,20 @@ static hiss_status lock_run(run_directory *d, hiss_error *err) {
         return s;
     }
     snprintf(path, sizeof path, "%s/.lock", d->run);
-    d->lock = open(path, O_CREAT | O_RDWR | O_CLOEXEC, 0644);
+    d->lock = hiss_fault("lock.open") ? -1 : open(path, O_CREAT | O_RDWR | O_CLOEXEC, 0644);
     if (d->lock < 0) {
         return hiss_fail(err, HISS_ESYSTEM, "%s: cannot be created: %s; choose another --run directory", path,
                          strerror(errno));
     }
-    const bool alone = flock(d->lock, LOCK_EX | LOCK_NB) == 0;
+    const bool alone = !hiss_fault("lock.take") && flock(d->lock, LOCK_EX | LOCK_NB) == 0;
+    if (!alone && errno != EWOULDBLOCK) {
+        s = hiss_fail(err, HISS_ESYSTEM,
+                      "%s: cannot be locked: %s; choose a --run directory on a file system that has locks", path,
+                      strerror(errno));
+        close(d->lock);
+        d->lock = -1;
+        return s;
+    }
     if (!alone || stat(path, &now) != 0 || fstat(d->lock, &held) != 0 || now.st_ino != held.st_ino) {
         close(d->lock);
         d->lock = -1;
@@ -98,9 +107,9 @@ static hiss_status run_directory_begin(run_directory *d, const hiss_train_reques
     if (hiss_comm_rank(request->comm) == 0) {
         char path[PATH_TEXT];
         snprintf(path, sizeof path, "%s/summary.yaml", d->run);
-        unlink(path);
+        s = hiss_file_remove(path, err);
         snprintf(path, sizeof path, "%s/config.yaml", d->run);
-        s = hiss_file_write_text(path, hiss_config_resolved(request->experiment->config), err);
+        s = s == HISS_OK ? hiss_file_write_text(path, hiss_config_resolved(request->experiment->config), err) : s;
         d->made = d->made && s != HISS_OK;
     }
     return hiss_comm_agree(request->comm, s, err);
@@ -228,6 +237,7 @@ hiss_status trainer_step(trainer *t, hiss_error *err) {
         hiss_comm_abort(t->comm, hiss_exit_code(s));
     }
     t->stop = asked_to_stop();
+    hiss_mark("step");
     for (int p = 0; p < t->nphases && s == HISS_OK; p++) {
         s = phase_run(t, p, err);
         if (s == HISS_EUSER) { /* an exchange got numbers it cannot use */
@@ -257,6 +267,7 @@ static hiss_status loop(trainer *t, journal *j, hiss_error *err) {
     for (int64_t begun = t->step; t->step < t->total_steps && s == HISS_OK && !t->stop;) {
         if (t->step % t->world.steps_per_epoch == 0) {
             t->epoch = t->step / t->world.steps_per_epoch;
+            hiss_mark("epoch");
             s = trainer_epoch(t, err);
             if (s != HISS_OK || t->stop) {
                 break;
@@ -278,6 +289,7 @@ static hiss_status loop(trainer *t, journal *j, hiss_error *err) {
         const int64_t epochs = t->step / t->world.steps_per_epoch;
         const bool due = epoch_ends && o->checkpoint_every > 0 && epochs % o->checkpoint_every == 0;
         if (s == HISS_OK && (due || t->stop || t->step == t->total_steps)) {
+            hiss_mark("checkpoint");
             s = checkpoint_save(t, err);
             saved = t->step;
         }
@@ -299,6 +311,7 @@ static hiss_status run(trainer *t, double start, hiss_error *err) {
     if (s == HISS_OK) {
         introduce(t);
         s = loop(t, j, err);
+        hiss_mark("end");
         s = s == HISS_OK ? journal_log(j, err) : s;
         s = s == HISS_OK ? journal_summary(j, hiss_seconds() - start, err) : s;
     }
