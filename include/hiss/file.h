@@ -21,6 +21,9 @@ hiss_status hiss_file_remove(const char *path, hiss_error *err);
 
 /* Write the temporary name of path ("DIR/.NAME.tmp-PID") into out[size]. */
 void hiss_file_temporary(const char *path, char *out, size_t size);
+/* Remove the temporaries that killed processes have left in a directory, if it exists; the caller makes sure that no
+ * living process writes there. */
+void hiss_file_sweep(const char *directory);
 /* fsync the finished temporary file, rename it to path, fsync the directory; on failure the temporary is removed. */
 hiss_status hiss_file_publish(const char *temporary, const char *path, hiss_error *err);
 /* Durable write of what `write` puts into the stream. */

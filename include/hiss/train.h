@@ -68,6 +68,7 @@ typedef struct hiss_train_request {
     const char *run;    /* run directory */
     const char *resume; /* "auto", "never", or the path of a checkpoint */
     int bar;            /* 1: progress bar, 0: plain lines */
+    double wait;        /* seconds to wait for a process that still holds the run */
     hiss_dataset *set;  /* train on this set; NULL: the one that data.file names. Not owned */
 } hiss_train_request;
 

@@ -3,6 +3,7 @@
 #include "hiss/file.h"
 
 #include <assert.h>
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -82,6 +83,19 @@ void hiss_file_temporary(const char *path, char *out, size_t size) {
     int length = snprintf(out, size, "%.*s.%s.tmp-%ld", directory, path, path + directory, (long)getpid());
     assert(length >= 0 && (size_t)length < size);
     (void)length;
+}
+
+void hiss_file_sweep(const char *directory) {
+    DIR *stream = opendir(directory);
+    for (struct dirent *e; stream && (e = readdir(stream));) {
+        const char *mark = strstr(e->d_name, ".tmp-");
+        if (e->d_name[0] == '.' && mark && mark[5] && strspn(mark + 5, "0123456789") == strlen(mark + 5)) {
+            unlinkat(dirfd(stream), e->d_name, 0);
+        }
+    }
+    if (stream) {
+        closedir(stream);
+    }
 }
 
 /* Returns 0, or errno of the call that failed, named in *step. */

@@ -9,7 +9,7 @@
 
 typedef struct options {
     const char *run, *resume;
-    int64_t threads;
+    int64_t threads, wait;
     int progress, log;
     bool help;
 } options;
@@ -23,6 +23,8 @@ static const hiss_row rows[] = {
      "auto: newest checkpoint of the run, if any; never; or the path of a checkpoint"},
     {"threads", HISS_INT, offsetof(options, threads), "0", 0, 1024, NULL,
      "lanes in flight on each rank (dist.threads)"},
+    {"wait", HISS_INT, offsetof(options, wait), "10", 0, 86400, NULL,
+     "seconds to wait for a process that still holds the run, e.g. of a killed job"},
     {"progress", HISS_CHOICE, offsetof(options, progress), "auto", 0, 0, "auto|bar|lines",
      "progress bar, or a plain line per epoch; auto: a bar on a terminal"},
     {"log", HISS_CHOICE, offsetof(options, log), "info", 0, 0, "error|warning|info|debug", "how much to say"},
@@ -99,7 +101,7 @@ static hiss_status train(hiss_comm *comm, const void *options_, const char *conf
         doctor_launch(&d);
         const bool bar = o->progress == PROGRESS_BAR || (o->progress == PROGRESS_AUTO && on_terminal());
         const hiss_train_request request = {
-            .comm = comm, .experiment = &e, .run = run, .resume = o->resume, .bar = bar};
+            .comm = comm, .experiment = &e, .run = run, .resume = o->resume, .bar = bar, .wait = (double)o->wait};
         s = hiss_train(&request, err);
         if (s == HISS_OK && hiss_comm_rank(comm) == 0) {
             s = cli_draw_curves(run, err);

@@ -31,6 +31,7 @@ static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 
 struct hiss_h5 {
     char *path;
+    bool written;
     hid_t file;
     hid_t dataset; /* the data set used last, or -1 */
     char name[NAME_SIZE];
@@ -185,7 +186,7 @@ hiss_status hiss_h5_create(const char *path, hiss_h5 **out, hiss_error *err) {
     }
     leave(HISS_OK);
     *out = hiss_new(hiss_h5, 1);
-    **out = (hiss_h5){.path = strcpy(hiss_alloc(strlen(path) + 1), path), .file = file, .dataset = -1};
+    **out = (hiss_h5){.path = strcpy(hiss_alloc(strlen(path) + 1), path), .written = true, .file = file, .dataset = -1};
     return HISS_OK;
 }
 
@@ -203,7 +204,8 @@ hiss_status hiss_h5_close(hiss_h5 *file, hiss_error *err) {
     enter();
     hiss_status status = HISS_OK;
     bool closed = file->dataset < 0 || H5Dclose(file->dataset) >= 0;
-    if (H5Fclose(file->file) < 0 || !closed || hiss_fault("h5.close")) {
+    closed = H5Fclose(file->file) >= 0 && closed;
+    if (!closed || hiss_fault(file->written ? "h5.close" : "h5.close_read")) {
         char why[REASON_SIZE];
         status = hiss_fail(err, HISS_ESYSTEM, "%s: cannot be finished: %s; check the space on the disk", file->path,
                            reason(why));

@@ -11,6 +11,7 @@
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "hiss/clock.h"
@@ -49,7 +50,8 @@ typedef struct run_directory {
     bool made; /* by us: empty but for the lock until the run begins */
 } run_directory;
 
-static hiss_status lock_run(run_directory *d, hiss_error *err) {
+/* One attempt: *busy when another process holds the run, or has just removed it. */
+static hiss_status try_lock(run_directory *d, bool *busy, hiss_error *err) {
     char path[PATH_TEXT];
     struct stat now, held;
     d->made = !hiss_file_exists(d->run);
@@ -64,21 +66,39 @@ static hiss_status lock_run(run_directory *d, hiss_error *err) {
                          strerror(errno));
     }
     const bool alone = !hiss_fault("lock.take") && flock(d->lock, LOCK_EX | LOCK_NB) == 0;
-    if (!alone && errno != EWOULDBLOCK) {
-        s = hiss_fail(err, HISS_ESYSTEM,
-                      "%s: cannot be locked: %s; choose a --run directory on a file system that has locks", path,
-                      strerror(errno));
+    *busy =
+        alone ? stat(path, &now) != 0 || fstat(d->lock, &held) != 0 || now.st_ino != held.st_ino : errno == EWOULDBLOCK;
+    if (!alone && !*busy) {
+        s = hiss_fail(err, HISS_ESYSTEM, "%s: cannot be locked: %s; choose a --run on a file system that has locks",
+                      path, strerror(errno));
+    }
+    if (!alone || *busy) {
         close(d->lock);
         d->lock = -1;
-        return s;
     }
-    if (!alone || stat(path, &now) != 0 || fstat(d->lock, &held) != 0 || now.st_ino != held.st_ino) {
-        close(d->lock);
-        d->lock = -1;
-        return hiss_fail(err, HISS_EUSER, "%s is in use by another hiss process; choose another --run, or wait",
-                         d->run);
+    return s;
+}
+
+/* The system gives the lock back when its holder dies; ranks whose launcher was killed take some seconds to do so. */
+static hiss_status lock_run(run_directory *d, double wait, hiss_error *err) {
+    const struct timespec pause = {.tv_nsec = 50000000};
+    const double start = hiss_seconds();
+    bool busy = false, said = false;
+    hiss_status s = try_lock(d, &busy, err);
+    while (s == HISS_OK && busy) {
+        if (hiss_seconds() - start >= wait) {
+            return hiss_fail(err, HISS_EUSER,
+                             "%s is in use by another hiss process; choose another --run, or wait longer: --wait",
+                             d->run);
+        }
+        if (!said) {
+            hiss_info("%s is in use by another hiss process; waiting up to %g s for its end", d->run, wait);
+            said = true;
+        }
+        nanosleep(&pause, NULL);
+        s = try_lock(d, &busy, err);
     }
-    return HISS_OK;
+    return s;
 }
 
 static bool run_has(const char *run, const char *name) {
@@ -90,7 +110,13 @@ static bool run_has(const char *run, const char *name) {
 static hiss_status run_directory_open(run_directory *d, const hiss_train_request *request, hiss_error *err) {
     hiss_status s = HISS_OK;
     if (hiss_comm_rank(request->comm) == 0) {
-        s = lock_run(d, err);
+        s = lock_run(d, request->wait, err);
+        if (s == HISS_OK) {
+            char folder[PATH_TEXT];
+            snprintf(folder, sizeof folder, "%s/ckpt", d->run);
+            hiss_file_sweep(d->run);
+            hiss_file_sweep(folder);
+        }
         if (s == HISS_OK && strcmp(request->resume, "never") == 0 &&
             (run_has(d->run, "summary.yaml") || run_has(d->run, "metrics.jsonl") || run_has(d->run, "ckpt"))) {
             s = hiss_fail(err, HISS_EUSER,

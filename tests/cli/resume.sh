@@ -91,8 +91,11 @@ damaged empty
 contents straight >before
 exec 9>straight/.lock
 flock -n 9
-refused 2 'straight is in use by another hiss process' "$HISS" train config.yaml --run straight
-exec 9>&-
+refused 2 'straight is in use by another hiss process' "$HISS" train config.yaml --run straight --wait 0
+sleep 1 9>&9 &
+exec 9>&- # another holds it for a second
+train 2 straight
+grep -q 'waiting up to 10 s for its end' log || fail 'not said that it waits' log
 refused 2 '--resume auto to continue it' "$HISS" train config.yaml --run straight --resume never
 refused 2 "'lr: 0.1', now 'lr: 0.2'" "$HISS" train config.yaml --run straight --set optim.lr=0.2
 refused 1 "'seed: 3', now 'seed: 4'" "$HISS" train config.yaml --run straight --set seed=4
