@@ -36,6 +36,13 @@ hiss_status hiss_h5_define(hiss_h5 *file, const char *dataset, const hiss_h5_inf
                            int deflate, hiss_error *err);
 hiss_status hiss_h5_write(hiss_h5 *file, const char *dataset, hiss_dtype dtype, int64_t begin, int64_t count,
                           const void *rows, hiss_error *err);
+/* A file that lives in memory only (name is for messages), whose data sets have a fixed place once they are defined
+ * with chunk_rows 0: offset of their first byte, rows following in memory order. image copies the file's bytes, which
+ * are an HDF5 file when written to disk, into bytes[size] (NULL: nothing) and returns their number, negative on
+ * failure. */
+hiss_status hiss_h5_create_image(const char *name, hiss_h5 **out, hiss_error *err);
+hiss_status hiss_h5_place(hiss_h5 *file, const char *dataset, int64_t *offset, hiss_error *err);
+int64_t hiss_h5_image(hiss_h5 *file, void *bytes, int64_t size);
 /* Attributes of a data set, or of the file when dataset is "/". Text out must be freed with hiss_free. */
 hiss_status hiss_h5_set_text(hiss_h5 *file, const char *dataset, const char *name, const char *text, hiss_error *err);
 hiss_status hiss_h5_get_text(hiss_h5 *file, const char *dataset, const char *name, char **text, hiss_error *err);

@@ -21,9 +21,6 @@ hiss_status hiss_file_remove(const char *path, hiss_error *err);
 
 /* Write the temporary name of path ("DIR/.NAME.tmp-PID") into out[size]. */
 void hiss_file_temporary(const char *path, char *out, size_t size);
-/* Remove the temporaries that killed processes have left in a directory, if it exists; the caller makes sure that no
- * living process writes there. */
-void hiss_file_sweep(const char *directory);
 /* fsync the finished temporary file, rename it to path, fsync the directory; on failure the temporary is removed. */
 hiss_status hiss_file_publish(const char *temporary, const char *path, hiss_error *err);
 /* Durable write of what `write` puts into the stream. */
@@ -31,5 +28,11 @@ hiss_status hiss_file_write_by(const char *path, void (*write)(FILE *stream, con
                                hiss_error *err);
 /* Durable write of a whole text. */
 hiss_status hiss_file_write_text(const char *path, const char *text, hiss_error *err);
+/* Durable write of count bytes that are read back from the file and compared before it gets its name. Allocates
+ * nothing. */
+hiss_status hiss_file_write_verified(const char *path, const void *bytes, size_t count, hiss_error *err);
+
+/* The id of the process that writes a file of this name, if it is a temporary name; else 0. */
+long hiss_file_temporary_owner(const char *name);
 
 #endif

@@ -13,7 +13,6 @@ typedef struct hiss_train_options { /* section "train" */
     int64_t lanes, lane_samples;    /* L, m */
     double statistics_momentum;     /* weight of a step in BatchNorm's running statistics */
     int64_t log_every;              /* steps between lines of metrics.jsonl */
-    int64_t checkpoint_every, keep; /* epochs between checkpoints; how many stay */
     int64_t activation_memory;      /* bytes of activations a rank may hold between forward and backward */
 } hiss_train_options;
 
@@ -23,6 +22,27 @@ typedef struct hiss_dist_options { /* section "dist": how to run, never what com
     int64_t bucket; /* bytes */
     bool overlap;
 } hiss_dist_options;
+
+typedef enum hiss_interval_unit {
+    HISS_EVERY_NEVER,
+    HISS_EVERY_EPOCHS,
+    HISS_EVERY_STEPS,
+    HISS_EVERY_SECONDS,
+    HISS_EVERY_AUTO
+} hiss_interval_unit;
+
+typedef struct hiss_interval {
+    hiss_interval_unit unit;
+    double count; /* in its unit */
+} hiss_interval;
+
+typedef struct hiss_checkpoint_options { /* section "checkpoint": when and how many, never what comes out */
+    const char *every_text, *keep_every_text, *mtbf_text, *margin_text;
+    int64_t keep;                    /* how many stay */
+    hiss_interval every, keep_every; /* between checkpoints; between those that stay for good */
+    double mtbf;                     /* seconds between failures of the job, for every: auto */
+    double margin;                   /* seconds that stay free before the time limit */
+} hiss_checkpoint_options;
 
 enum { HISS_MAX_GROUPS = 8 };
 
@@ -36,6 +56,7 @@ typedef struct hiss_experiment { /* a config, parsed; everything in it is owned 
     hiss_network network;
     hiss_train_options train;
     hiss_dist_options dist;
+    hiss_checkpoint_options checkpoint;
     const hiss_objective_ops *objective;
     void *objective_options;
     int groups;
@@ -67,12 +88,14 @@ typedef struct hiss_train_request {
     hiss_experiment *experiment;
     const char *run;    /* run directory */
     const char *resume; /* "auto", "never", or the path of a checkpoint */
+    double time_limit;  /* seconds from now, before which to checkpoint and end; 0: only SLURM_JOB_END_TIME counts */
     int bar;            /* 1: progress bar, 0: plain lines */
     double wait;        /* seconds to wait for a process that still holds the run */
     hiss_dataset *set;  /* train on this set; NULL: the one that data.file names. Not owned */
 } hiss_train_request;
 
-/* Train. Collective. HISS_EREQUEUE after SIGUSR1 or SIGTERM: checkpointed, start again. */
+/* Train. Collective. HISS_EREQUEUE after SIGUSR1, SIGTERM or SIGINT, or before the time limit: checkpointed, start
+ * again. Handles these signals while it runs. */
 hiss_status hiss_train(const hiss_train_request *request, hiss_error *err);
 
 /* ---- measuring ---- */
@@ -113,8 +136,8 @@ void hiss_measurement_destroy(hiss_measurement *m);
 
 /* ---- checkpoints ---- */
 
-/* Newest complete checkpoint of a run (verified by its checksum; broken ones are skipped with a warning): its path into
- * path[size], empty when there is none. Not collective. */
+/* Newest complete checkpoint of a run (verified by its checksum; a warning for each that is broken): its path into
+ * path[size], empty when there is no file at all; an error when there are some, all of them broken. Not collective. */
 hiss_status hiss_checkpoint_newest(const char *run, char *path, size_t size, hiss_error *err);
 /* Fill the parameters and buffers of a laid-out model. Errors name the slot. Not collective. */
 hiss_status hiss_checkpoint_model(const char *path, const hiss_model *model, float *vector, hiss_error *err);

@@ -3,11 +3,11 @@
 #include "hiss/file.h"
 
 #include <assert.h>
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -85,19 +85,6 @@ void hiss_file_temporary(const char *path, char *out, size_t size) {
     (void)length;
 }
 
-void hiss_file_sweep(const char *directory) {
-    DIR *stream = opendir(directory);
-    for (struct dirent *e; stream && (e = readdir(stream));) {
-        const char *mark = strstr(e->d_name, ".tmp-");
-        if (e->d_name[0] == '.' && mark && mark[5] && strspn(mark + 5, "0123456789") == strlen(mark + 5)) {
-            unlinkat(dirfd(stream), e->d_name, 0);
-        }
-    }
-    if (stream) {
-        closedir(stream);
-    }
-}
-
 /* Returns 0, or errno of the call that failed, named in *step. */
 static int sync_path(const char *path, int flags, const char **step) {
     const bool directory = flags & O_DIRECTORY;
@@ -159,6 +146,88 @@ hiss_status hiss_file_write_by(const char *path, void (*write)(FILE *stream, con
     }
     return why == 0 ? hiss_file_publish(temporary, path, err) : give_up(temporary, path, "write", why, err);
 }
+
+/* ---- bytes, verified ---- */
+
+enum { PIECE = 1 << 22, COMPARED = 1 << 16 };
+
+/* Each returns 0 or errno. */
+static int write_all(int descriptor, const char *bytes, size_t count) {
+    for (size_t at = 0; at < count;) {
+        const size_t piece = count - at < PIECE ? count - at : PIECE;
+        const ssize_t wrote = hiss_fault("file.write") ? (errno = ENOSPC, -1) : write(descriptor, bytes + at, piece);
+        if (wrote < 0 && errno != EINTR) {
+            return errno;
+        }
+        at += wrote > 0 ? (size_t)wrote : 0;
+    }
+    return 0;
+}
+
+/* EILSEQ: it holds other bytes. */
+static int compare_all(int descriptor, const char *bytes, size_t count) {
+    char found[COMPARED];
+    size_t at = 0;
+    posix_fadvise(descriptor, 0, 0, POSIX_FADV_DONTNEED); /* what the disk has, not the system's copy */
+    for (;;) {
+        const ssize_t got = pread(descriptor, found, sizeof found, (off_t)at);
+        if (got < 0 && errno != EINTR) {
+            return errno;
+        }
+        if (got == 0) {
+            return at == count ? 0 : EILSEQ;
+        }
+        if (got > 0 && ((size_t)got > count - at || memcmp(found, bytes + at, (size_t)got) != 0)) {
+            return EILSEQ;
+        }
+        at += got > 0 ? (size_t)got : 0;
+    }
+}
+
+hiss_status hiss_file_write_verified(const char *path, const void *bytes, size_t count, hiss_error *err) {
+    char temporary[PATH_MAX + 32];
+    if (strlen(path) >= PATH_MAX) {
+        return hiss_fail(err, HISS_ESYSTEM, "cannot write '%s': its name is too long", path);
+    }
+    hiss_file_temporary(path, temporary, sizeof temporary);
+    const char *step = "open";
+    const int descriptor =
+        hiss_fault("file.create") ? -1 : open(temporary, O_CREAT | O_TRUNC | O_RDWR | O_CLOEXEC, 0666);
+    int why = descriptor < 0 ? errno : 0;
+    if (why == 0) {
+        step = "write";
+        why = write_all(descriptor, bytes, count);
+    }
+    if (why == 0) {
+        step = "fsync";
+        why = hiss_fault("file.fsync") ? EIO : fsync(descriptor) == 0 ? 0 : errno;
+    }
+    if (why == 0) {
+        step = "reading back";
+        why = hiss_fault("file.compare") ? EILSEQ : compare_all(descriptor, bytes, count);
+    }
+    if (descriptor >= 0 && close(descriptor) != 0 && why == 0) {
+        step = "close";
+        why = errno;
+    }
+    if (why == EILSEQ) {
+        unlink(temporary);
+        return hiss_fail(err, HISS_ESYSTEM, "cannot write '%s': other bytes are read back than were written", path);
+    }
+    return why == 0 ? hiss_file_publish(temporary, path, err) : give_up(temporary, path, step, why, err);
+}
+
+long hiss_file_temporary_owner(const char *name) {
+    const char *mark = NULL;
+    for (const char *at = name; *name == '.' && (at = strstr(at, ".tmp-")); at++) {
+        mark = at;
+    }
+    char *end = NULL;
+    const long owner = mark && mark > name ? strtol(mark + 5, &end, 10) : 0;
+    return end && end > mark + 5 && *end == 0 && owner > 0 ? owner : 0;
+}
+
+/* ---- text ---- */
 
 static void write_text(FILE *stream, const void *text) {
     fputs(text, stream);

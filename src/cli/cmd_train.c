@@ -10,6 +10,7 @@
 typedef struct options {
     const char *run, *resume;
     int64_t threads, wait;
+    double time_limit;
     int progress, log;
     bool help;
 } options;
@@ -25,6 +26,8 @@ static const hiss_row rows[] = {
      "lanes in flight on each rank (dist.threads)"},
     {"wait", HISS_INT, offsetof(options, wait), "10", 0, 86400, NULL,
      "seconds to wait for a process that still holds the run, e.g. of a killed job"},
+    {"time-limit", HISS_FLOAT, offsetof(options, time_limit), "0", 0, 1e9, NULL,
+     "seconds this run may take: it ends before, with a checkpoint and exit code 85; SLURM's own limit is known"},
     {"progress", HISS_CHOICE, offsetof(options, progress), "auto", 0, 0, "auto|bar|lines",
      "progress bar, or a plain line per epoch; auto: a bar on a terminal"},
     {"log", HISS_CHOICE, offsetof(options, log), "info", 0, 0, "error|warning|info|debug", "how much to say"},
@@ -32,10 +35,12 @@ static const hiss_row rows[] = {
 };
 
 static void help(void) {
-    printf("usage: mpirun -n RANKS hiss train CONFIG [OPTIONS]\n\n"
-           "Train as CONFIG says. Results do not depend on the number of ranks or threads.\n"
-           "SIGUSR1 to mpirun or srun, or SIGTERM to a rank: write a checkpoint and exit with 85; the same command\n"
-           "continues. (mpirun kills its ranks a second after a SIGTERM of its own.)\n\n");
+    printf(
+        "usage: mpirun -n RANKS hiss train CONFIG [OPTIONS]\n\n"
+        "Train as CONFIG says. Results do not depend on the number of ranks or threads.\n"
+        "SIGUSR1 to mpirun or srun, or SIGTERM or SIGINT to a rank: write a checkpoint and exit with 85; the same\n"
+        "command continues. A second SIGINT ends at once. (mpirun kills its ranks a second after a SIGTERM or SIGINT\n"
+        "of its own: docs/checkpoints.md.)\n\n");
     hiss_rows_help(stdout, NULL, rows, HISS_COUNT(rows));
     printf("\nKeys of the config:\n");
     hiss_experiment_help(stdout);
@@ -100,8 +105,13 @@ static hiss_status train(hiss_comm *comm, const void *options_, const char *conf
         const doctor d = {.comm = comm, .threads = e.dist.threads, .say = warn};
         doctor_launch(&d);
         const bool bar = o->progress == PROGRESS_BAR || (o->progress == PROGRESS_AUTO && on_terminal());
-        const hiss_train_request request = {
-            .comm = comm, .experiment = &e, .run = run, .resume = o->resume, .bar = bar, .wait = (double)o->wait};
+        const hiss_train_request request = {.comm = comm,
+                                            .experiment = &e,
+                                            .run = run,
+                                            .resume = o->resume,
+                                            .time_limit = o->time_limit,
+                                            .bar = bar,
+                                            .wait = (double)o->wait};
         s = hiss_train(&request, err);
         if (s == HISS_OK && hiss_comm_rank(comm) == 0) {
             s = cli_draw_curves(run, err);

@@ -25,7 +25,14 @@
 #include "hiss/data.h"
 #include "hiss/fault.h"
 
-enum { NAME_SIZE = 256, REASON_SIZE = 256, LIST_SIZE = 400, CACHE_BYTES = 1 << 25, CACHE_SLOTS = 12421 };
+enum {
+    NAME_SIZE = 256,
+    REASON_SIZE = 256,
+    LIST_SIZE = 400,
+    CACHE_BYTES = 1 << 25,
+    CACHE_SLOTS = 12421,
+    IMAGE_STEP = 1 << 20
+};
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 
@@ -36,6 +43,7 @@ struct hiss_h5 {
     hid_t dataset; /* the data set used last, or -1 */
     char name[NAME_SIZE];
     hiss_h5_info info;
+    bool image; /* lives in memory only */
 };
 
 static void enter(void) {
@@ -134,6 +142,12 @@ static bool dtype_of(hid_t type, hiss_dtype *dtype, char text[32]) {
 
 /* ---- files ---- */
 
+static hiss_h5 *wrap(const char *path, hid_t id, bool image) {
+    hiss_h5 *file = hiss_new(hiss_h5, 1);
+    *file = (hiss_h5){.path = strcpy(hiss_alloc(strlen(path) + 1), path), .file = id, .dataset = -1, .image = image};
+    return file;
+}
+
 hiss_status hiss_h5_open(const char *path, hiss_h5 **out, hiss_error *err) {
     struct stat what;
     if (stat(path, &what) || access(path, R_OK)) {
@@ -169,8 +183,7 @@ hiss_status hiss_h5_open(const char *path, hiss_h5 **out, hiss_error *err) {
         return leave(status);
     }
     leave(HISS_OK);
-    *out = hiss_new(hiss_h5, 1);
-    **out = (hiss_h5){.path = strcpy(hiss_alloc(strlen(path) + 1), path), .file = file, .dataset = -1};
+    *out = wrap(path, file, false);
     return HISS_OK;
 }
 
@@ -185,9 +198,33 @@ hiss_status hiss_h5_create(const char *path, hiss_h5 **out, hiss_error *err) {
                                path, system_reason(why)));
     }
     leave(HISS_OK);
-    *out = hiss_new(hiss_h5, 1);
-    **out = (hiss_h5){.path = strcpy(hiss_alloc(strlen(path) + 1), path), .written = true, .file = file, .dataset = -1};
+    *out = wrap(path, file, false);
+    (*out)->written = true;
     return HISS_OK;
+}
+
+hiss_status hiss_h5_create_image(const char *name, hiss_h5 **out, hiss_error *err) {
+    enter();
+    hid_t access = H5Pcreate(H5P_FILE_ACCESS);
+    H5Pset_fapl_core(access, IMAGE_STEP, false);
+    hid_t file = hiss_fault("h5.create") ? -1 : H5Fcreate(name, H5F_ACC_TRUNC, H5P_DEFAULT, access);
+    H5Pclose(access);
+    if (file < 0) {
+        char why[REASON_SIZE];
+        return leave(hiss_fail(err, HISS_ESYSTEM, "%s: cannot be made in memory: %s", name, reason(why)));
+    }
+    leave(HISS_OK);
+    *out = wrap(name, file, true);
+    (*out)->written = true;
+    return HISS_OK;
+}
+
+int64_t hiss_h5_image(hiss_h5 *file, void *bytes, int64_t size) {
+    enter();
+    H5Fflush(file->file, H5F_SCOPE_LOCAL);
+    const int64_t found = hiss_fault("h5.image") ? -1 : H5Fget_file_image(file->file, bytes, bytes ? (size_t)size : 0);
+    leave(HISS_OK);
+    return found;
 }
 
 static void forget_dataset(hiss_h5 *file) {
@@ -420,6 +457,10 @@ hiss_status hiss_h5_define(hiss_h5 *file, const char *dataset, const hiss_h5_inf
     hid_t space = H5Screate_simple(info->ndim, dim, NULL);
     H5Pset_create_intermediate_group(links, 1);
     H5Pset_obj_track_times(create, false); /* equal contents give equal files */
+    if (file->image) {
+        H5Pset_alloc_time(create, H5D_ALLOC_TIME_EARLY);
+        H5Pset_fill_time(create, H5D_FILL_TIME_NEVER);
+    }
     bool fine = true;
     if (chunk_rows > 0 && info->dim[0] > 0) {
         chunk[0] = (hsize_t)(chunk_rows < info->dim[0] ? chunk_rows : info->dim[0]);
@@ -439,6 +480,19 @@ hiss_status hiss_h5_define(hiss_h5 *file, const char *dataset, const hiss_h5_inf
     H5Sclose(space);
     H5Pclose(create);
     H5Pclose(links);
+    return leave(status);
+}
+
+hiss_status hiss_h5_place(hiss_h5 *file, const char *dataset, int64_t *offset, hiss_error *err) {
+    enter();
+    hiss_status status = use(file, dataset, err);
+    if (!status) {
+        const haddr_t at = H5Dget_offset(file->dataset);
+        *offset = (int64_t)at;
+        if (at == HADDR_UNDEF) {
+            status = hiss_fail(err, HISS_EINTERNAL, "%s: data set %s has no place", file->path, dataset);
+        }
+    }
     return leave(status);
 }
 

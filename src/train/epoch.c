@@ -178,7 +178,7 @@ static void parallel(void *trainer_, int64_t count, void (*task)(void *user, int
 
 static bool stop(void *trainer_) {
     trainer *t = trainer_;
-    t->stop = hiss_comm_max_i64(t->comm, t->asked_to_stop()) != 0;
+    t->stop = hiss_comm_max_i64(t->comm, t->asked_to_stop && t->asked_to_stop(t)) != 0;
     return t->stop;
 }
 

@@ -3,6 +3,7 @@
 
 #include "hiss/log.h"
 #include "hiss/train.h"
+#include "train/cadence.h"
 
 typedef hiss_experiment ex;
 
@@ -24,9 +25,6 @@ static const hiss_row train_rows[] = {
     {"statistics_momentum", HISS_FLOAT, TRAIN(statistics_momentum), "0.1", 1e-6, 1, NULL,
      "weight of one step in BatchNorm's running statistics"},
     {"log_every", HISS_INT, TRAIN(log_every), "100", 1, 1e9, NULL, "steps between lines of metrics.jsonl"},
-    {"checkpoint_every", HISS_INT, TRAIN(checkpoint_every), "1", 0, 1e9, NULL,
-     "epochs between checkpoints; 0: only at the end and on request"},
-    {"keep", HISS_INT, TRAIN(keep), "2", 1, 1000, NULL, "how many checkpoints stay"},
     {"activation_memory", HISS_INT, TRAIN(activation_memory), "2GiB", 0, 1e15, NULL,
      "bytes of activations a rank may hold across an exchange; beyond, lanes compute forward twice"},
 };
@@ -38,6 +36,20 @@ static const hiss_row dist_rows[] = {
      "tree: the same bits for any number of ranks; mpi: MPI_Iallreduce, not bit-stable"},
     {"bucket", HISS_INT, DIST(bucket), "1MiB", 1024, 1e12, NULL, "bytes of gradient reduced together"},
     {"overlap", HISS_BOOL, DIST(overlap), "true", 0, 0, NULL, "reduce while backward goes on"},
+};
+
+#define CHECKPOINT(field) offsetof(hiss_checkpoint_options, field)
+static const hiss_row checkpoint_rows[] = {
+    {"every", HISS_STRING, CHECKPOINT(every_text), "1 epoch", 0, 0, NULL,
+     "N epochs, steps, s, min or h between checkpoints; auto: what costs least by mtbf; never: only at the end and on "
+     "request"},
+    {"mtbf", HISS_STRING, CHECKPOINT(mtbf_text), "24 h", 0, 0, NULL,
+     "every auto: mean time between failures of the whole job"},
+    {"keep", HISS_INT, CHECKPOINT(keep), "2", 1, 1000, NULL, "how many of the newest stay"},
+    {"keep_every", HISS_STRING, CHECKPOINT(keep_every_text), "never", 0, 0, NULL,
+     "N epochs or N steps: at their multiples there is a checkpoint, and it stays for good"},
+    {"margin", HISS_STRING, CHECKPOINT(margin_text), "30 s", 0, 0, NULL,
+     "time that stays free before --time-limit or SLURM_JOB_END_TIME"},
 };
 
 static const char *const one_group[] = {"model", NULL};
@@ -135,12 +147,14 @@ static hiss_status read_sections(hiss_experiment *e, const hiss_extra_section *e
                                            {"augment", hiss_augment_rows, hiss_augment_nrows, &e->augment},
                                            {"network", hiss_network_rows, hiss_network_nrows, &e->network},
                                            {"train", train_rows, HISS_COUNT(train_rows), &e->train},
+                                           {"checkpoint", checkpoint_rows, HISS_COUNT(checkpoint_rows), &e->checkpoint},
                                            {"dist", dist_rows, HISS_COUNT(dist_rows), &e->dist}};
     hiss_status s = HISS_OK;
     for (int i = 0; i < HISS_COUNT(sections) && s == HISS_OK; i++) {
         s = hiss_config_section(e->config, sections[i].name, sections[i].rows, sections[i].nrows, sections[i].fields,
                                 err);
     }
+    s = s == HISS_OK ? cadence_parse(&e->checkpoint, err) : s;
     s = s == HISS_OK ? read_objective(e, err) : s;
     s = s == HISS_OK ? read_other_objectives(e, err) : s;
     for (int i = 0; i < nextra && s == HISS_OK; i++) {
@@ -177,6 +191,7 @@ void hiss_experiment_help(FILE *stream) {
     hiss_rows_help(stream, "augment", hiss_augment_rows, hiss_augment_nrows);
     hiss_rows_help(stream, "network", hiss_network_rows, hiss_network_nrows);
     hiss_rows_help(stream, "train", train_rows, HISS_COUNT(train_rows));
+    hiss_rows_help(stream, "checkpoint", checkpoint_rows, HISS_COUNT(checkpoint_rows));
     hiss_rows_help(stream, "optim", hiss_optim_rows, hiss_optim_nrows);
     hiss_rows_help(stream, "dist", dist_rows, HISS_COUNT(dist_rows));
     for (const hiss_objective_ops *const *o = hiss_objectives(); *o; o++) {

@@ -67,7 +67,7 @@ hiss_status journal_open(trainer *t, journal **out, hiss_error *err) {
     j->first_step = t->step;
     for (int s = 0; s < hiss_model_count(t->model); s++) {
         const hiss_slot *slot = hiss_model_at(t->model, s);
-        if (slot->kind == HISS_SLOT_METRIC && slot->offset != t->stop_offset && j->nslots < MAX_METRICS) {
+        if (slot->kind == HISS_SLOT_METRIC && slot->offset != t->control_offset && j->nslots < MAX_METRICS) {
             j->slots[j->nslots++] = s;
         }
     }
@@ -271,6 +271,7 @@ hiss_status journal_summary(journal *j, double seconds, hiss_error *err) {
     for (int k = 0; k < j->nnamed; k++) {
         fprintf(out, "  %s: %.9g\n", j->named[k].name, j->named[k].value);
     }
+    checkpoint_report(t, out);
     fclose(out);
     hiss_status s = HISS_OK;
     if (j->root) {

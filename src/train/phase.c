@@ -74,11 +74,11 @@ void phase_prepare(trainer *t, int p) {
             ph->role[s] = hiss_graph_trains(ph->graph, s) ? ROLE_PARAMETER : ROLE_NONE;
         } else if (hiss_graph_records(ph->graph, s)) {
             ph->role[s] = slot->kind == HISS_SLOT_BUFFER ? ROLE_STATISTIC : ROLE_METRIC;
-        } else if (slot->offset == t->stop_offset) { /* in no graph: from_cut() writes it */
+        } else if (slot->offset == t->control_offset) { /* in no graph: from_cut() writes it */
             ph->role[s] = ROLE_METRIC;
         }
     }
-    ph->bucket_used[t->buckets - 1] = true; /* statistics, metrics, and the wish to stop */
+    ph->bucket_used[t->buckets - 1] = true; /* statistics, metrics, and wishes to stop or save */
     schedule_buckets(t, ph);
 
     hiss_exec *first = hiss_exec_create(ph->graph, t->world.kernels, hiss_model_offsets(t->model));
@@ -204,7 +204,9 @@ static void from_cut(const lane_job *job, const hiss_lane *lane, hiss_run *run, 
     const double recorded = hiss_seconds();
     times->forward += recorded - hook->last;
     hook->last = recorded;
-    run->lane_vector[t->stop_offset] = t->stop && lane->lane == t->world.first_lane ? 1.0f : 0.0f;
+    const bool first = lane->lane == t->world.first_lane;
+    run->lane_vector[t->control_offset] = t->stop && first ? 1.0f : 0.0f;
+    run->lane_vector[t->control_offset + 1] = t->save && first ? 1.0f : 0.0f;
     hand_over(hook, ph->nodes); /* what is final before backward starts */
     hook->backward = true;
     hiss_exec_backward(lane->exec, run, after_node, hook);

@@ -2,156 +2,21 @@
  *
  * Everything that decides something (stop, error, end) is decided alike on all ranks: the loss and the wish to stop
  * come out of the reduction, errors go through hiss_comm_agree at named points. */
-#include <errno.h>
-#include <fcntl.h>
 #include <inttypes.h>
 #include <math.h>
-#include <signal.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/file.h>
-#include <sys/stat.h>
-#include <time.h>
-#include <unistd.h>
 
 #include "hiss/clock.h"
 #include "hiss/fault.h"
 #include "hiss/file.h"
 #include "hiss/log.h"
+#include "train/cadence.h"
+#include "train/ending.h"
+#include "train/run_directory.h"
 #include "train/trainer.h"
 
 enum { PATH_TEXT = 4096 };
-
-static volatile sig_atomic_t stop_signal; /* a signal handler has nowhere else to write */
-
-static void on_signal(int number) {
-    stop_signal = number;
-}
-
-static bool asked_to_stop(void) {
-    return stop_signal != 0;
-}
-
-static void catch_signals(void) {
-    struct sigaction action = {.sa_handler = on_signal};
-    sigemptyset(&action.sa_mask);
-    sigaction(SIGUSR1, &action, NULL);
-    sigaction(SIGTERM, &action, NULL);
-}
-
-/* ---- the run directory ----
- *
- * Nothing of an earlier run is touched before the new one is known to be able to begin, and a run that cannot begin
- * leaves nothing. */
-
-typedef struct run_directory {
-    const char *run;
-    int lock;  /* descriptor, -1: not locked by this process */
-    bool made; /* by us: empty but for the lock until the run begins */
-} run_directory;
-
-/* One attempt: *busy when another process holds the run, or has just removed it. */
-static hiss_status try_lock(run_directory *d, bool *busy, hiss_error *err) {
-    char path[PATH_TEXT];
-    struct stat now, held;
-    d->made = !hiss_file_exists(d->run);
-    hiss_status s = hiss_make_directories(d->run, err);
-    if (s != HISS_OK) {
-        return s;
-    }
-    snprintf(path, sizeof path, "%s/.lock", d->run);
-    d->lock = hiss_fault("lock.open") ? -1 : open(path, O_CREAT | O_RDWR | O_CLOEXEC, 0644);
-    if (d->lock < 0) {
-        return hiss_fail(err, HISS_ESYSTEM, "%s: cannot be created: %s; choose another --run directory", path,
-                         strerror(errno));
-    }
-    const bool alone = !hiss_fault("lock.take") && flock(d->lock, LOCK_EX | LOCK_NB) == 0;
-    *busy =
-        alone ? stat(path, &now) != 0 || fstat(d->lock, &held) != 0 || now.st_ino != held.st_ino : errno == EWOULDBLOCK;
-    if (!alone && !*busy) {
-        s = hiss_fail(err, HISS_ESYSTEM, "%s: cannot be locked: %s; choose a --run on a file system that has locks",
-                      path, strerror(errno));
-    }
-    if (!alone || *busy) {
-        close(d->lock);
-        d->lock = -1;
-    }
-    return s;
-}
-
-/* The system gives the lock back when its holder dies; ranks whose launcher was killed take some seconds to do so. */
-static hiss_status lock_run(run_directory *d, double wait, hiss_error *err) {
-    const struct timespec pause = {.tv_nsec = 50000000};
-    const double start = hiss_seconds();
-    bool busy = false, said = false;
-    hiss_status s = try_lock(d, &busy, err);
-    while (s == HISS_OK && busy) {
-        if (hiss_seconds() - start >= wait) {
-            return hiss_fail(err, HISS_EUSER,
-                             "%s is in use by another hiss process; choose another --run, or wait longer: --wait",
-                             d->run);
-        }
-        if (!said) {
-            hiss_info("%s is in use by another hiss process; waiting up to %g s for its end", d->run, wait);
-            said = true;
-        }
-        nanosleep(&pause, NULL);
-        s = try_lock(d, &busy, err);
-    }
-    return s;
-}
-
-static bool run_has(const char *run, const char *name) {
-    char path[PATH_TEXT];
-    snprintf(path, sizeof path, "%s/%s", run, name);
-    return hiss_file_exists(path);
-}
-
-static hiss_status run_directory_open(run_directory *d, const hiss_train_request *request, hiss_error *err) {
-    hiss_status s = HISS_OK;
-    if (hiss_comm_rank(request->comm) == 0) {
-        s = lock_run(d, request->wait, err);
-        if (s == HISS_OK) {
-            char folder[PATH_TEXT];
-            snprintf(folder, sizeof folder, "%s/ckpt", d->run);
-            hiss_file_sweep(d->run);
-            hiss_file_sweep(folder);
-        }
-        if (s == HISS_OK && strcmp(request->resume, "never") == 0 &&
-            (run_has(d->run, "summary.yaml") || run_has(d->run, "metrics.jsonl") || run_has(d->run, "ckpt"))) {
-            s = hiss_fail(err, HISS_EUSER,
-                          "%s already holds a run; use --resume auto to continue it, or another --run directory",
-                          d->run);
-        }
-    }
-    return hiss_comm_agree(request->comm, s, err);
-}
-
-/* The run can begin: its config replaces an earlier one; a summary of fewer steps is no longer true. */
-static hiss_status run_directory_begin(run_directory *d, const hiss_train_request *request, hiss_error *err) {
-    hiss_status s = HISS_OK;
-    if (hiss_comm_rank(request->comm) == 0) {
-        char path[PATH_TEXT];
-        snprintf(path, sizeof path, "%s/summary.yaml", d->run);
-        s = hiss_file_remove(path, err);
-        snprintf(path, sizeof path, "%s/config.yaml", d->run);
-        s = s == HISS_OK ? hiss_file_write_text(path, hiss_config_resolved(request->experiment->config), err) : s;
-        d->made = d->made && s != HISS_OK;
-    }
-    return hiss_comm_agree(request->comm, s, err);
-}
-
-static void run_directory_close(run_directory *d) {
-    if (d->lock >= 0) {
-        if (d->made) {
-            char path[PATH_TEXT];
-            snprintf(path, sizeof path, "%s/.lock", d->run);
-            unlink(path);
-            rmdir(d->run);
-        }
-        close(d->lock);
-    }
-}
 
 /* ---- start or resume ---- */
 
@@ -159,11 +24,7 @@ static hiss_status resume(trainer *t, hiss_error *err) {
     char path[PATH_TEXT] = "";
     hiss_status s = HISS_OK;
     if (strcmp(t->request->resume, "auto") == 0) {
-        if (hiss_comm_rank(t->comm) == 0) {
-            s = hiss_checkpoint_newest(t->request->run, path, sizeof path, err);
-        }
-        hiss_comm_broadcast(t->comm, path, sizeof path, 0);
-        s = hiss_comm_agree(t->comm, s, err);
+        s = checkpoint_newest(t, path, sizeof path, err);
     } else if (strcmp(t->request->resume, "never") != 0) {
         snprintf(path, sizeof path, "%s", t->request->resume);
         s = hiss_file_expect(path, "the checkpoint", "--resume takes auto, never, or the path of a checkpoint", err);
@@ -181,7 +42,7 @@ static hiss_status resume(trainer *t, hiss_error *err) {
 
 /* Whether an earlier process has done it all. Collective. */
 static bool finished(const trainer *t) {
-    const bool summary = hiss_comm_rank(t->comm) == 0 && run_has(t->request->run, "summary.yaml");
+    const bool summary = hiss_comm_rank(t->comm) == 0 && run_directory_has(t->request->run, "summary.yaml");
     return hiss_comm_max_i64(t->comm, summary) && t->step >= t->total_steps;
 }
 
@@ -262,8 +123,9 @@ hiss_status trainer_step(trainer *t, hiss_error *err) {
         hiss_error_line("%s", err->text);
         hiss_comm_abort(t->comm, hiss_exit_code(s));
     }
-    t->stop = asked_to_stop();
     hiss_mark("step");
+    t->stop = t->asked_to_stop && t->asked_to_stop(t);
+    t->save = t->saver && checkpoint_due(t);
     for (int p = 0; p < t->nphases && s == HISS_OK; p++) {
         s = phase_run(t, p, err);
         if (s == HISS_EUSER) { /* an exchange got numbers it cannot use */
@@ -272,7 +134,8 @@ hiss_status trainer_step(trainer *t, hiss_error *err) {
         }
     }
     s = s == HISS_OK ? check_loss(t, err) : s;
-    t->stop = t->vector[t->stop_offset] > 0.0f;
+    t->stop = t->vector[t->control_offset] > 0.0f;
+    t->save = t->vector[t->control_offset + 1] > 0.0f;
     t->step++;
     return s;
 }
@@ -285,8 +148,79 @@ static hiss_status after_epoch(trainer *t, journal *j, hiss_error *err) {
     return s == HISS_OK && ops->verify ? ops->verify(t->method, err) : s;
 }
 
+/* ---- the end of time ---- */
+
+static bool out_of_time(const trainer *t) {
+    const double left = t->deadline - hiss_seconds();
+    return left < cadence_reserve(t->longest_step, checkpoint_seconds(t), t->experiment->checkpoint.margin);
+}
+
+static bool asked_to_stop(trainer *t) {
+    return ending_asked() || (t->deadline < (double)INFINITY && out_of_time(t));
+}
+
+/* Rank 0 alone minds the clock. */
+static hiss_status set_deadline(trainer *t, hiss_error *err) {
+    const double limit = t->request->time_limit, margin = t->experiment->checkpoint.margin;
+    const char *source;
+    t->deadline = (double)INFINITY;
+    if (limit > 0.0 && limit <= margin) {
+        return hiss_fail(err, HISS_EUSER,
+                         "the time limit of %g s does not exceed the %g s to stay free before it (checkpoint.margin); "
+                         "raise the one or lower the other",
+                         limit, margin);
+    }
+    if (hiss_comm_rank(t->comm) == 0) {
+        const double deadline = ending_deadline(limit, &source);
+        if (deadline < (double)INFINITY) {
+            t->deadline = deadline;
+            hiss_info("time: %.0f s left (%s); the last checkpoint is begun so that %g s stay free, beside two steps "
+                      "and two checkpoints: now about %.1f s earlier",
+                      deadline - hiss_seconds(), source, margin, cadence_reserve(0.0, checkpoint_seconds(t), margin));
+        }
+    }
+    return HISS_OK;
+}
+
+static hiss_status stopped(const trainer *t, hiss_error *err) {
+    if (!ending_asked() && t->deadline < (double)INFINITY && hiss_comm_rank(t->comm) == 0) {
+        return hiss_fail(err, HISS_EREQUEUE,
+                         "stopped before the time limit at step %" PRId64 " with %.0f s left (longest step %.2f s, "
+                         "checkpoint %.2f s), checkpoint written; start again to continue",
+                         t->step, t->deadline - hiss_seconds(), t->longest_step, checkpoint_seconds(t));
+    }
+    return hiss_fail(err, HISS_EREQUEUE,
+                     "stopped on request at step %" PRId64 ", checkpoint written; start again to continue", t->step);
+}
+
+/* ---- the loop ---- */
+
+/* A step, what is said about it, and the checkpoint that is due after it. */
+static hiss_status one_step(trainer *t, journal *j, bool may_allocate, int64_t *saved, hiss_error *err) {
+    hiss_alloc_seal(!may_allocate);
+    hiss_status s = trainer_step(t, err);
+    hiss_alloc_seal(false);
+    if (s != HISS_OK) {
+        return s;
+    }
+    journal_step(j);
+    checkpoint_poll(t);
+    if (t->step % t->world.steps_per_epoch == 0) {
+        s = after_epoch(t, j, err);
+    } else if (t->step % t->experiment->train.log_every == 0) {
+        s = hiss_comm_agree(t->comm, journal_log(j, err), err);
+    }
+    if (s == HISS_OK && t->save) {
+        hiss_mark("checkpoint");
+        hiss_alloc_seal(!may_allocate);
+        s = checkpoint_save(t, err);
+        hiss_alloc_seal(false);
+        *saved = t->step;
+    }
+    return s;
+}
+
 static hiss_status loop(trainer *t, journal *j, hiss_error *err) {
-    const hiss_train_options *o = &t->experiment->train;
     hiss_loader_seek(t->loader, t->step / t->world.steps_per_epoch, t->step % t->world.steps_per_epoch);
     int64_t saved = t->step;
     hiss_status s = HISS_OK;
@@ -299,36 +233,16 @@ static hiss_status loop(trainer *t, journal *j, hiss_error *err) {
                 break;
             }
         }
-        hiss_alloc_seal(t->step > begun); /* the first step may allocate */
-        s = trainer_step(t, err);
-        hiss_alloc_seal(false);
-        if (s != HISS_OK) {
-            break;
-        }
-        journal_step(j);
-        const bool epoch_ends = t->step % t->world.steps_per_epoch == 0;
-        if (epoch_ends) {
-            s = after_epoch(t, j, err);
-        } else if (t->step % o->log_every == 0) {
-            s = hiss_comm_agree(t->comm, journal_log(j, err), err);
-        }
-        const int64_t epochs = t->step / t->world.steps_per_epoch;
-        const bool due = epoch_ends && o->checkpoint_every > 0 && epochs % o->checkpoint_every == 0;
-        if (s == HISS_OK && (due || t->stop || t->step == t->total_steps)) {
-            hiss_mark("checkpoint");
-            s = checkpoint_save(t, err);
-            saved = t->step;
-        }
+        const double start = hiss_seconds();
+        s = one_step(t, j, t->step == begun, &saved, err); /* the first step may allocate */
+        t->longest_step = fmax(t->longest_step, hiss_seconds() - start);
     }
-    if (s == HISS_OK && saved < t->step) { /* stopped at the start of an epoch that no checkpoint precedes */
+    hiss_mark("end");
+    if (s == HISS_OK && saved < t->step) {
         s = checkpoint_save(t, err);
-        saved = t->step;
     }
-    if (s == HISS_OK && t->stop && t->step < t->total_steps) {
-        return hiss_fail(err, HISS_EREQUEUE,
-                         "stopped on request at step %" PRId64 ", checkpoint written; start again to continue", saved);
-    }
-    return s;
+    s = s == HISS_OK ? checkpoint_wait(t, err) : s;
+    return s == HISS_OK && t->step < t->total_steps ? stopped(t, err) : s;
 }
 
 static hiss_status run(trainer *t, double start, hiss_error *err) {
@@ -336,8 +250,8 @@ static hiss_status run(trainer *t, double start, hiss_error *err) {
     hiss_status s = journal_open(t, &j, err);
     if (s == HISS_OK) {
         introduce(t);
+        checkpoint_introduce(t);
         s = loop(t, j, err);
-        hiss_mark("end");
         s = s == HISS_OK ? journal_log(j, err) : s;
         s = s == HISS_OK ? journal_summary(j, hiss_seconds() - start, err) : s;
     }
@@ -345,26 +259,34 @@ static hiss_status run(trainer *t, double start, hiss_error *err) {
     return s;
 }
 
+static hiss_status start_and_run(trainer *t, run_directory *directory, double start, hiss_error *err) {
+    hiss_status s = trainer_create(t->request, t, err);
+    t->asked_to_stop = asked_to_stop;
+    s = s == HISS_OK ? checkpoint_open(t, err) : s;
+    s = s == HISS_OK ? resume(t, err) : s;
+    if (s == HISS_OK && finished(t)) {
+        hiss_info("%s is finished: nothing is left to do", t->request->run);
+        return s;
+    }
+    s = s == HISS_OK ? set_deadline(t, err) : s;
+    s = s == HISS_OK ? run_directory_begin(directory, t->request, err) : s;
+    return s == HISS_OK ? run(t, start, err) : s;
+}
+
 hiss_status hiss_train(const hiss_train_request *request, hiss_error *err) {
-    trainer t = {0};
+    trainer t = {.request = request};
     run_directory directory = {.run = request->run, .lock = -1};
-    catch_signals();
+    const double start = hiss_seconds();
+    ending_catch(hiss_comm_rank(request->comm) == 0);
     hiss_kernels_enter_thread();
     hiss_status s = same_kernels(request->comm, err);
     s = s == HISS_OK ? run_directory_open(&directory, request, err) : s;
-    const double start = hiss_seconds();
     if (s == HISS_OK) {
-        s = trainer_create(request, &t, err);
-        t.asked_to_stop = asked_to_stop;
-        s = s == HISS_OK ? resume(&t, err) : s;
-        if (s == HISS_OK && finished(&t)) {
-            hiss_info("%s is finished: nothing is left to do", request->run);
-        } else if (s == HISS_OK) {
-            s = run_directory_begin(&directory, request, err);
-            s = s == HISS_OK ? run(&t, start, err) : s;
-        }
+        s = start_and_run(&t, &directory, start, err);
+        checkpoint_close(&t);
         trainer_destroy(&t);
     }
     run_directory_close(&directory);
+    ending_release();
     return s;
 }

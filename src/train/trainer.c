@@ -1,8 +1,8 @@
 /* Setting up a run on one rank, and the update that follows each reduction.
  *
  * The model vector is cut in buckets at the borders of parameters: each holds about dist.bucket bytes; the last one
- * holds BatchNorm statistics, metrics and the stop flag. Bucket borders do not enter the results: sums and updates are
- * element by element. */
+ * holds BatchNorm statistics, metrics and the wishes to stop and to save. Bucket borders do not enter the results: sums
+ * and updates are element by element. */
 #include "train/trainer.h"
 
 #include <assert.h>
@@ -191,10 +191,10 @@ static hiss_status build_graphs(trainer *t, hiss_error *err) {
             return s;
         }
     }
-    const int stop =
-        hiss_model_slot(t->model, &(hiss_slot){.name = "stop", .kind = HISS_SLOT_METRIC, .shape = HISS_SHAPE(1)});
+    const int control =
+        hiss_model_slot(t->model, &(hiss_slot){.name = "control", .kind = HISS_SLOT_METRIC, .shape = HISS_SHAPE(2)});
     hiss_model_layout(t->model);
-    t->stop_offset = hiss_model_at(t->model, stop)->offset;
+    t->control_offset = hiss_model_at(t->model, control)->offset;
     t->vector = hiss_new(float, hiss_model_floats(t->model));
     hiss_model_initialize(t->model, t->world.seed, t->vector);
     order_slots(t);

@@ -42,7 +42,9 @@ typedef struct thread_times { /* of one thread in one pass over the lanes */
     double unused[3]; /* keeps threads off each other's cache lines */
 } thread_times;
 
-typedef struct trainer {
+typedef struct saver saver;
+typedef struct trainer trainer;
+struct trainer {
     const hiss_experiment *experiment;
     const hiss_train_request *request;
     hiss_comm *comm;
@@ -69,13 +71,15 @@ typedef struct trainer {
     float *state[HISS_OPTIM_MAX_STATES]; /* [owned_floats] */
     int64_t updates[HISS_MAX_GROUPS];
     int64_t step, epoch, total_steps;
-    int64_t scheduled_steps;     /* those of all epochs: train.steps ends a run early, on the same schedule */
-    int64_t stop_offset;         /* of the metric that carries the wish to stop */
-    bool (*asked_to_stop)(void); /* whether this process got a signal */
-    bool stop;                   /* this rank was asked to stop; after a step: any rank was */
+    int64_t scheduled_steps;          /* those of all epochs: train.steps ends a run early, on the same schedule */
+    int64_t control_offset;           /* of the metric that carries the two wishes below */
+    bool stop, save;                  /* before a step: this rank wants to; after it: any rank wanted to */
+    bool (*asked_to_stop)(trainer *); /* whether this process should end: a signal, or the time; NULL: never */
+    double deadline, longest_step;    /* when the time is over, by hiss_seconds(); rank 0 */
+    struct saver *saver;              /* of checkpoints; NULL: there are none */
     trainer_times times;
     thread_times *thread_times; /* [threads] */
-} trainer;
+};
 
 /* Build everything from the experiment. Collective. */
 hiss_status trainer_create(const hiss_train_request *request, trainer *t, hiss_error *err);
@@ -105,11 +109,32 @@ void trainer_update(void *user, int64_t begin, int64_t end, const float *sum);
 /* Place in the packed owned arrays of element `at` of the model vector, which this rank owns. */
 int64_t trainer_packed(const trainer *t, int64_t at);
 
-/* Checkpoints. Collective. */
+/* ---- checkpoints; checkpoint.c ---- */
+
+/* Memory and the thread of rank 0; allocates all that saving needs. Collective. */
+hiss_status checkpoint_open(trainer *t, hiss_error *err);
+void checkpoint_close(trainer *t); /* waits for a write; Not collective */
+/* Take the present state and begin to write it; waits for the write before. Errors are the method's. Collective. */
 hiss_status checkpoint_save(trainer *t, hiss_error *err);
-hiss_status checkpoint_load(trainer *t, const char *path, hiss_error *err);
+/* Until the last save is written; how it ended. Collective. */
+hiss_status checkpoint_wait(trainer *t, hiss_error *err);
+void checkpoint_poll(trainer *t); /* warn when a write has failed. Not collective */
+/* Whether the state after the coming step is to be saved; true on rank 0 only. Not collective. */
+bool checkpoint_due(trainer *t);
+double checkpoint_seconds(const trainer *t); /* what one takes, taking and writing; rank 0 */
+void checkpoint_introduce(const trainer *t);
+void checkpoint_report(const trainer *t, FILE *out); /* a section of the summary */
 /* SHA-256 of a per-sample state over all samples, on rank 0. Collective. */
 void checkpoint_state_hash(trainer *t, const hiss_sample_state *state, char text[HISS_HASH_TEXT]);
+/* The newest checkpoint of the run that verifies, after a write under way; empty: there is none. path[size] is equal on
+ * all ranks. Broken ones are renamed. The run is locked. Collective. */
+hiss_status checkpoint_newest(trainer *t, char *path, int64_t size, hiss_error *err);
+/* Go back, or on, to the state of a file. Collective. restore.c */
+hiss_status checkpoint_load(trainer *t, const char *path, hiss_error *err);
+/* What is stored, and how. Not collective. */
+bool checkpoint_stores(const hiss_slot *slot);
+hiss_h5_info checkpoint_info(const hiss_slot *slot);
+int checkpoint_states(const trainer *t, hiss_sample_state states[HISS_MAX_EXPORTS]);
 
 /* metrics.jsonl and the display of progress; rank 0 writes. */
 typedef struct journal journal;

@@ -88,7 +88,7 @@ refused 13 '13 ranks for 12 lanes' "$HISS" train config.yaml --run run
 for objective in nat supervised autoencoder; do
     for ranks in 1 2; do
         refused $ranks 'the learning rate may be too high (optim.lr = 1e+06)' "$HISS" train config.yaml --run run \
-            --set objective=$objective --set optim.lr=1e6 --set optim.weight_decay=1000 --set train.checkpoint_every=1
+            --set objective=$objective --set optim.lr=1e6 --set optim.weight_decay=1000 --set "checkpoint.every=1 epoch"
         [ ! -e run/summary.yaml ] || fail 'a summary of a run that failed'
         [ -z "$(find run -name '*tmp*')" ] || fail "left behind: $(find run)" log
         rm -r run

@@ -32,7 +32,7 @@ done
 
 # ---- stopped by a signal ----
 
-long=(--set train.epochs=150 --set train.checkpoint_every=0 --progress lines)
+long=(--set train.epochs=150 --set checkpoint.every=never --progress lines)
 train 2 long "${long[@]}"
 cat >ranks <<'END'
 #!/bin/bash
@@ -73,7 +73,7 @@ damaged() {
     train 2 "$run" --set train.steps=40
     [ -e "$run/ckpt/step-24.h5" ] && [ -e "$run/ckpt/step-40.h5" ] || fail "checkpoints: $(ls "$run/ckpt")"
     case $how in
-    overwritten) dd if=/dev/zero of="$run/ckpt/step-40.h5" bs=1 seek=4000 count=600 conv=notrunc 2>/dev/null ;;
+    overwritten) dd if=/dev/urandom of="$run/ckpt/step-40.h5" bs=1 seek=4000 count=600 conv=notrunc 2>/dev/null ;;
     truncated) head -c 3000 "$run/ckpt/step-40.h5" >cut && mv cut "$run/ckpt/step-40.h5" ;;
     empty) : >"$run/ckpt/step-40.h5" ;;
     esac
@@ -104,8 +104,8 @@ refused 1 "'objective: nat', now 'objective: autoencoder'" "$HISS" train config.
 "$odd_h5" other.h5 /images=u8:600x12x12
 refused 2 'made from other data' "$HISS" train config.yaml --run straight --set data.file=other.h5
 refused 1 'the checkpoint nowhere.h5 does not exist' "$HISS" train config.yaml --run other --resume nowhere.h5
-refused 1 'not an HDF5 file' "$HISS" train config.yaml --run other --resume config.yaml
-refused 1 'data.h5' "$HISS" train config.yaml --run other --resume data.h5
+refused 1 'config.yaml: no checkpoint, or not all of one' "$HISS" train config.yaml --run other --resume config.yaml
+refused 1 'data.h5: no checkpoint' "$HISS" train config.yaml --run other --resume data.h5
 [ ! -e other ] || fail "a run that could not begin leaves $(find other)"
 train 2 straight # finished: nothing to do
 grep -q 'nothing is left to do' log || fail 'a finished run does not say so' log

@@ -191,22 +191,6 @@ static void test_failed_write_keeps_the_old_file(void **state) {
     hiss_free(text);
 }
 
-static void test_sweep_takes_temporaries_only(void **state) {
-    (void)state;
-    char temporary[PATH_MAX];
-    hiss_file_temporary("sub/step-1.h5", temporary, sizeof temporary);
-    assert_int_equal(hiss_make_directories("sub", NULL), HISS_OK);
-    put(temporary, "half");
-    put("sub/step-1.h5", "whole");
-    put("sub/.lock", "");
-    put("sub/.mine.tmp-12a", "");
-    put("sub/mine.tmp-12", "");
-    hiss_file_sweep("sub");
-    hiss_file_sweep("nowhere");
-    assert_false(hiss_file_exists(temporary));
-    assert_int_equal(entries("sub"), 4);
-}
-
 static void test_remove(void **state) {
     (void)state;
     hiss_error err = {0};
@@ -227,7 +211,6 @@ int main(void) {
         cmocka_unit_test(test_write_is_whole_and_replaces),
         cmocka_unit_test(test_failed_publish_removes_the_temporary),
         cmocka_unit_test(test_failed_write_keeps_the_old_file),
-        cmocka_unit_test(test_sweep_takes_temporaries_only),
         cmocka_unit_test(test_remove),
     };
     return cmocka_run_group_tests(tests, enter_scratch, leave_scratch);

@@ -1,0 +1,106 @@
+/* When to checkpoint.
+ *
+ * Young (CACM 17, 1974) and Daly (FGCS 22, 2006): if a checkpoint costs C seconds and failures come every M seconds on
+ * average, an interval T loses C/T of the time to checkpoints and T/(2M) to work that is done again; the sum is
+ * smallest at T = sqrt(2 C M). Here C is what a checkpoint keeps the computation waiting, since it is written aside;
+ * that writing is not for free either, so T stays well above its time. */
+#include "train/cadence.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const struct {
+    const char *name;
+    hiss_interval_unit unit;
+    double factor;
+} units[] = {{"epoch", HISS_EVERY_EPOCHS, 1}, {"epochs", HISS_EVERY_EPOCHS, 1}, {"step", HISS_EVERY_STEPS, 1},
+             {"steps", HISS_EVERY_STEPS, 1},  {"s", HISS_EVERY_SECONDS, 1},     {"min", HISS_EVERY_SECONDS, 60},
+             {"h", HISS_EVERY_SECONDS, 3600}};
+
+/* A number and one of the units of `allowed` (bits), or never. */
+static bool parse(const char *text, unsigned allowed, hiss_interval *out) {
+    char *end = NULL, name[16] = "", rest[2] = "";
+    const double number = strtod(text, &end);
+    *out = (hiss_interval){.unit = HISS_EVERY_NEVER};
+    if (strcmp(text, "never") == 0) {
+        return allowed >> HISS_EVERY_NEVER & 1u;
+    }
+    if (strcmp(text, "auto") == 0) {
+        out->unit = HISS_EVERY_AUTO;
+        return allowed >> HISS_EVERY_AUTO & 1u;
+    }
+    if (end == text || !(number > 0) || number > 1e15 || sscanf(end, " %15s %1s", name, rest) != 1) {
+        return false;
+    }
+    for (int k = 0; k < HISS_COUNT(units); k++) {
+        if (strcmp(name, units[k].name) == 0) {
+            *out = (hiss_interval){units[k].unit, number * units[k].factor};
+            return (allowed >> units[k].unit & 1u) && (units[k].unit == HISS_EVERY_SECONDS || number == floor(number));
+        }
+    }
+    return false;
+}
+
+hiss_status cadence_parse(hiss_checkpoint_options *o, hiss_error *err) {
+    enum {
+        TIME = 1u << HISS_EVERY_SECONDS,
+        COUNT = 1u << HISS_EVERY_EPOCHS | 1u << HISS_EVERY_STEPS | 1u << HISS_EVERY_NEVER
+    };
+    hiss_interval mtbf, margin;
+    const struct {
+        const char *key, *text, *expected;
+        unsigned allowed;
+        hiss_interval *out;
+    } rows[] = {{"every", o->every_text, "for example 1 epoch, 500 steps, 10 min, auto or never",
+                 COUNT | TIME | 1u << HISS_EVERY_AUTO, &o->every},
+                {"keep_every", o->keep_every_text, "for example 10 epochs, 5000 steps or never", COUNT, &o->keep_every},
+                {"mtbf", o->mtbf_text, "a time, for example 24 h", TIME, &mtbf},
+                {"margin", o->margin_text, "a time, for example 30 s", TIME, &margin}};
+    for (int k = 0; k < HISS_COUNT(rows); k++) {
+        if (!parse(rows[k].text, rows[k].allowed, rows[k].out)) {
+            return hiss_fail(err, HISS_EUSER, "checkpoint.%s is '%s'; expected %s", rows[k].key, rows[k].text,
+                             rows[k].expected);
+        }
+    }
+    o->mtbf = mtbf.count;
+    o->margin = margin.count;
+    return HISS_OK;
+}
+
+double cadence_young(double blocked, double written, double mtbf) {
+    const double best = sqrt(2.0 * blocked * mtbf), least = fmax(10.0, 10.0 * written);
+    return fmax(best, least);
+}
+
+/* Whether a count of steps is a multiple of the interval. */
+static bool multiple(const hiss_interval *every, int64_t step, int64_t steps_per_epoch) {
+    const int64_t count = (int64_t)every->count * (every->unit == HISS_EVERY_EPOCHS ? steps_per_epoch : 1);
+    return (every->unit == HISS_EVERY_EPOCHS || every->unit == HISS_EVERY_STEPS) && step % count == 0;
+}
+
+cadence_due cadence_at(const hiss_checkpoint_options *o, const cadence_state *s) {
+    bool due = multiple(&o->every, s->step, s->steps_per_epoch);
+    if (multiple(&o->keep_every, s->step, s->steps_per_epoch)) {
+        return CADENCE_MILESTONE;
+    }
+    if (o->every.unit == HISS_EVERY_SECONDS) {
+        due = s->since >= o->every.count;
+    } else if (o->every.unit == HISS_EVERY_AUTO) {
+        due = s->since >= cadence_young(s->blocked, s->written, o->mtbf);
+    }
+    return due ? CADENCE_DUE : CADENCE_NOT;
+}
+
+bool cadence_keeps(const hiss_checkpoint_options *o, int64_t steps_per_epoch, int64_t newest, const int64_t *steps,
+                   int count, int64_t step) {
+    int64_t newer = 0;
+    for (int k = 0; k < count; k++) {
+        newer += steps[k] > step && steps[k] <= newest;
+    }
+    return step > newest || newer < o->keep || multiple(&o->keep_every, step, steps_per_epoch);
+}
+
+double cadence_reserve(double longest_step, double checkpoint, double margin) {
+    return 2.0 * longest_step + 2.0 * checkpoint + margin;
+}

@@ -1,0 +1,174 @@
+/* Checkpoints, from file to model and trainer, and whether this run may go on from one. */
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "train/snapshot.h"
+#include "train/trainer.h"
+
+static hiss_status read_values(hiss_h5 *file, const char *path, const char *name, const hiss_slot *slot, float *values,
+                               hiss_error *err) {
+    const hiss_h5_info expected = checkpoint_info(slot);
+    hiss_h5_info info;
+    hiss_status s = hiss_h5_look(file, name, &info, err);
+    if (s == HISS_OK && (info.dtype != HISS_F32 || info.ndim != expected.ndim ||
+                         memcmp(info.dim, expected.dim, sizeof(int64_t) * (size_t)info.ndim) != 0)) {
+        char want[HISS_SHAPE_TEXT], have[HISS_SHAPE_TEXT];
+        hiss_shape shape = {.ndim = info.ndim};
+        memcpy(shape.dim, info.dim, sizeof(int64_t) * (size_t)info.ndim);
+        s = hiss_fail(err, HISS_EUSER, "%s: data set %s has shape %s, but this config's network needs float32 %s", path,
+                      name, hiss_shape_text(&shape, have), hiss_shape_text(&slot->shape, want));
+    }
+    return s == HISS_OK ? snapshot_read(file, path, name, HISS_F32, 0, info.dim[0], values, err) : s;
+}
+
+hiss_status hiss_checkpoint_model(const char *path, const hiss_model *model, float *vector, hiss_error *err) {
+    hiss_h5 *file = NULL;
+    hiss_status s = hiss_h5_open(path, &file, err);
+    for (int k = 0; k < hiss_model_count(model) && s == HISS_OK; k++) {
+        const hiss_slot *slot = hiss_model_at(model, k);
+        char name[SNAPSHOT_NAME];
+        snprintf(name, sizeof name, "/model/%s", slot->name);
+        s = checkpoint_stores(slot) ? read_values(file, path, name, slot, vector + slot->offset, err) : s;
+    }
+    hiss_h5_close(file, NULL);
+    return s;
+}
+
+/* Every rank reads each state whole and keeps what it owns: slices of any number of ranks can be cut. */
+static hiss_status read_optimizer(trainer *t, hiss_h5 *file, const char *path, hiss_error *err) {
+    const hiss_range *ranges;
+    const int n = hiss_reducer_owned(t->reducer, &ranges);
+    float *full = hiss_new(float, hiss_model_floats(t->model));
+    hiss_status s = HISS_OK;
+    for (int k = 0; k < t->states && s == HISS_OK; k++) {
+        memset(full, 0, sizeof(float) * (size_t)hiss_model_floats(t->model));
+        for (int i = 0; i < hiss_model_count(t->model) && s == HISS_OK; i++) {
+            const hiss_slot *slot = hiss_model_at(t->model, i);
+            const hiss_optim_options *optim = &t->experiment->optim[slot->group];
+            if (slot->kind == HISS_SLOT_PARAMETER && k < hiss_optim_states(optim)) {
+                char name[SNAPSHOT_NAME];
+                snprintf(name, sizeof name, "/optimizer/%s/%s", slot->name, hiss_optim_state_name(optim, k));
+                s = read_values(file, path, name, slot, full + slot->offset, err);
+            }
+        }
+        for (int r = 0; r < n; r++) {
+            memcpy(t->state[k] + t->owned_start[r], full + ranges[r].begin,
+                   sizeof(float) * (size_t)(ranges[r].end - ranges[r].begin));
+        }
+    }
+    hiss_free(full);
+    return s;
+}
+
+static hiss_status read_samples(trainer *t, hiss_h5 *file, const char *path, hiss_error *err) {
+    hiss_sample_state states[HISS_MAX_EXPORTS];
+    const int n = checkpoint_states(t, states);
+    const int64_t begin = t->world.shards[t->world.first_lane], end = t->world.shards[t->world.end_lane];
+    hiss_status s = HISS_OK;
+    for (int k = 0; k < n && s == HISS_OK; k++) {
+        char name[SNAPSHOT_NAME];
+        hiss_h5_info info;
+        snprintf(name, sizeof name, "/samples/%s", states[k].name);
+        s = hiss_h5_look(file, name, &info, err);
+        if (s == HISS_OK && (info.dtype != HISS_I64 || info.ndim != 1 || info.dim[0] != t->world.samples)) {
+            s = hiss_fail(err, HISS_EUSER, "%s: %s is for %" PRId64 " samples, but the data has %" PRId64, path, name,
+                          info.dim[0], t->world.samples);
+        }
+        s = s == HISS_OK ? snapshot_read(file, path, name, HISS_I64, begin, end - begin, states[k].local, err) : s;
+    }
+    return s;
+}
+
+/* The config lines that decide the bits: all but those that say how and how long to run. What the data is, the file's
+ * identity says. */
+static bool decides(const char *section, const char *line) {
+    static const struct {
+        const char *section, *line; /* line NULL: all of the section */
+    } free_lines[] = {{"data", "  file:"},    {"data", "  mode:"},       {"data", "  memory:"},
+                      {"data", "  verify:"},  {"train", "  log_every:"}, {"train", "  activation_memory:"},
+                      {"train", "  steps:"},  {"dist", "  threads:"},    {"dist", "  bucket:"},
+                      {"dist", "  overlap:"}, {"dist", "dist:"},         {"checkpoint", NULL},
+                      {"eval", NULL},         {"kernel_table", NULL}};
+    for (int k = 0; k < HISS_COUNT(free_lines); k++) {
+        const char *start = free_lines[k].line;
+        if (strcmp(section, free_lines[k].section) == 0 && (!start || strncmp(line, start, strlen(start)) == 0)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* Next deciding line of a resolved config into out; false at its end. */
+static bool next_line(const char **text, char *section, size_t section_size, char *out, size_t size) {
+    while (**text) {
+        const size_t length = strcspn(*text, "\n");
+        snprintf(out, size, "%.*s", (int)length, *text);
+        *text += length + ((*text)[length] == '\n');
+        if (length && out[0] != ' ') {
+            snprintf(section, section_size, "%.*s", (int)strcspn(out, ":"), out);
+        }
+        if (length && out[0] != '#' && decides(section, out)) {
+            return true;
+        }
+    }
+    *out = 0;
+    return false;
+}
+
+static hiss_status compare_configs(const char *path, const char *then, const char *now, hiss_error *err) {
+    char section_then[SNAPSHOT_NAME] = "", section_now[SNAPSHOT_NAME] = "", a[1024], b[1024];
+    bool more_then, more_now;
+    do {
+        more_then = next_line(&then, section_then, sizeof section_then, a, sizeof a);
+        more_now = next_line(&now, section_now, sizeof section_now, b, sizeof b);
+        if (more_then != more_now || strcmp(a, b) != 0) {
+            const char *section = *section_now ? section_now : section_then;
+            const bool inside = a[0] == ' ' || b[0] == ' ';
+            return hiss_fail(err, HISS_EUSER,
+                             "%s was made by another config: %s%s%sit had '%s', now '%s'; resume with the same "
+                             "config, or start a new run directory",
+                             path, inside ? "in section " : "", inside ? section : "", inside ? ", " : "",
+                             a + strspn(a, " "), b + strspn(b, " "));
+        }
+    } while (more_then);
+    return HISS_OK;
+}
+
+static hiss_status read_counters(trainer *t, hiss_h5 *file, const char *path, hiss_error *err) {
+    char *config = NULL, *data = NULL, *choices = NULL;
+    hiss_status s = hiss_h5_get_text(file, "/", "config", &config, err);
+    s = s == HISS_OK ? compare_configs(path, config, hiss_config_resolved(t->experiment->config), err) : s;
+    s = s == HISS_OK ? hiss_h5_get_text(file, "/", "data", &data, err) : s;
+    if (s == HISS_OK && strcmp(data, hiss_dataset_identity(t->set)) != 0) {
+        s = hiss_fail(err, HISS_EUSER,
+                      "%s was made from other data: data.file was %s, now %s (%s); resume with the same data, or start "
+                      "a new run directory",
+                      path, data, hiss_dataset_identity(t->set), t->experiment->data.file);
+    }
+    s = s == HISS_OK ? snapshot_read(file, path, "/step", HISS_I64, 0, 1, &t->step, err) : s;
+    s = s == HISS_OK ? snapshot_read(file, path, "/updates", HISS_I64, 0, t->experiment->groups, t->updates, err) : s;
+    s = s == HISS_OK ? hiss_h5_get_text(file, "/", "choices", &choices, err) : s;
+    if (s == HISS_OK && strcmp(choices, t->choices) != 0) {
+        s = hiss_fail(err, HISS_EUSER,
+                      "%s was made with another choice of kernels (%.8s..., now %.8s...), which shows in the bits; "
+                      "resume with the kernel_table and the program it was made with, or start a new run directory",
+                      path, choices, t->choices);
+    }
+    hiss_free(config);
+    hiss_free(data);
+    hiss_free(choices);
+    return s;
+}
+
+hiss_status checkpoint_load(trainer *t, const char *path, hiss_error *err) {
+    hiss_h5 *file = NULL;
+    hiss_status s = hiss_comm_agree(t->comm, hiss_comm_rank(t->comm) == 0 ? snapshot_verify(path, err) : HISS_OK, err);
+    s = s == HISS_OK ? hiss_h5_open(path, &file, err) : s;
+    s = s == HISS_OK ? read_counters(t, file, path, err) : s;
+    s = s == HISS_OK ? hiss_checkpoint_model(path, t->model, t->vector, err) : s;
+    s = s == HISS_OK ? read_optimizer(t, file, path, err) : s;
+    s = s == HISS_OK ? read_samples(t, file, path, err) : s;
+    hiss_h5_close(file, NULL);
+    return hiss_comm_agree(t->comm, s, err);
+}

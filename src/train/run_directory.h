@@ -1,0 +1,20 @@
+/* Private to train: the directory of a run, and who may use it. */
+#ifndef HISS_TRAIN_RUN_DIRECTORY_H
+#define HISS_TRAIN_RUN_DIRECTORY_H
+
+#include "hiss/train.h"
+
+typedef struct run_directory {
+    const char *run;
+    int lock;  /* descriptor, -1: not locked by this process */
+    bool made; /* by us: empty but for the lock until the run begins */
+} run_directory;
+
+bool run_directory_has(const char *run, const char *name); /* Not collective */
+/* Lock it for this run, and remove what dead processes left unfinished. Collective. */
+hiss_status run_directory_open(run_directory *d, const hiss_train_request *request, hiss_error *err);
+/* The run can begin: its config replaces an earlier one; a summary of fewer steps is no longer true. Collective. */
+hiss_status run_directory_begin(run_directory *d, const hiss_train_request *request, hiss_error *err);
+void run_directory_close(run_directory *d); /* Not collective */
+
+#endif

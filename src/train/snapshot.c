@@ -1,0 +1,329 @@
+/* Checkpoints as images and files.
+ *
+ * The HDF5 file is made once, in memory, when the run starts: every data set gets its place then, and the bytes are
+ * copied out. From then on taking a checkpoint is copying values to their places, and writing it is hashing and writing
+ * bytes: the HDF5 library, which all threads share behind one lock, is not needed, and its failures on a full disk
+ * cannot happen. */
+#include "train/snapshot.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "hiss/alloc.h"
+#include "hiss/file.h"
+#include "hiss/hash.h"
+#include "hiss/log.h"
+
+enum { PATH_TEXT = 4096, PIECE = 1 << 20, HEX = HISS_HASH_TEXT - 1 };
+static const char mark[] = "hiss checkpoint 2 sha256 ";
+
+_Static_assert(sizeof mark - 1 + HEX + 1 == SNAPSHOT_FOOTER, "the footer is mark, checksum, newline");
+
+typedef struct part {
+    char name[SNAPSHOT_NAME];
+    hiss_h5_info info;
+    int64_t bytes, place, sum_place;
+} part;
+
+typedef struct attribute {
+    char name[32];
+    char *text;
+} attribute;
+
+struct snapshot {
+    part *parts;
+    int nparts, room;
+    attribute texts[8];
+    int ntexts;
+    unsigned char *image;
+    int64_t size; /* without the footer */
+};
+
+static int64_t row_bytes(const hiss_h5_info *info) {
+    static const int64_t sizes[] = {[HISS_U8] = 1, [HISS_I16] = 2, [HISS_I32] = 4, [HISS_I64] = 8, [HISS_F32] = 4};
+    int64_t bytes = sizes[info->dtype];
+    for (int k = 1; k < info->ndim; k++) {
+        bytes *= info->dim[k];
+    }
+    return bytes;
+}
+
+static void sum_name(const char *name, char out[SNAPSHOT_NAME + 8]) {
+    snprintf(out, SNAPSHOT_NAME + 8, "/sha256%s", name);
+}
+
+/* ---- in memory ---- */
+
+snapshot *snapshot_create(void) {
+    return hiss_new(snapshot, 1);
+}
+
+void snapshot_destroy(snapshot *s) {
+    if (s) {
+        for (int k = 0; k < s->ntexts; k++) {
+            hiss_free(s->texts[k].text);
+        }
+        hiss_free(s->parts);
+        hiss_free(s->image);
+        hiss_free(s);
+    }
+}
+
+void snapshot_add(snapshot *s, const char *name, const hiss_h5_info *info) {
+    if (s->nparts == s->room) {
+        s->room = s->room ? 2 * s->room : 32;
+        part *more = hiss_new(part, s->room);
+        if (s->nparts) {
+            memcpy(more, s->parts, sizeof(part) * (size_t)s->nparts);
+        }
+        hiss_free(s->parts);
+        s->parts = more;
+    }
+    part *p = &s->parts[s->nparts++];
+    *p = (part){.info = *info, .bytes = row_bytes(info) * info->dim[0]};
+    snprintf(p->name, sizeof p->name, "%s", name);
+}
+
+void snapshot_text(snapshot *s, const char *name, const char *text) {
+    attribute *a = &s->texts[s->ntexts++];
+    snprintf(a->name, sizeof a->name, "%s", name);
+    a->text = strcpy(hiss_alloc(strlen(text) + 1), text);
+}
+
+static hiss_status place(hiss_h5 *file, const char *name, const hiss_h5_info *info, int64_t *out, hiss_error *err) {
+    hiss_status s = hiss_h5_define(file, name, info, 0, 0, err);
+    return s == HISS_OK ? hiss_h5_place(file, name, out, err) : s;
+}
+
+hiss_status snapshot_layout(snapshot *s, hiss_error *err) {
+    const hiss_h5_info sum = {.dtype = HISS_U8, .ndim = 1, .dim = {HEX}};
+    hiss_h5 *file = NULL;
+    hiss_status status = hiss_h5_create_image("checkpoint", &file, err);
+    for (int k = 0; k < s->ntexts && status == HISS_OK; k++) {
+        status = hiss_h5_set_text(file, "/", s->texts[k].name, s->texts[k].text, err);
+    }
+    for (int k = 0; k < s->nparts && status == HISS_OK; k++) {
+        char name[SNAPSHOT_NAME + 8];
+        part *p = &s->parts[k];
+        sum_name(p->name, name);
+        status = place(file, p->name, &p->info, &p->place, err);
+        status = status == HISS_OK ? place(file, name, &sum, &p->sum_place, err) : status;
+    }
+    if (status == HISS_OK) {
+        s->size = hiss_h5_image(file, NULL, 0);
+        s->image = hiss_alloc((size_t)(s->size > 0 ? s->size : 0) + SNAPSHOT_FOOTER + 1);
+        if (s->size <= 0 || hiss_h5_image(file, s->image, s->size) != s->size) {
+            status = hiss_fail(err, HISS_EINTERNAL, "HDF5 gives no image of a checkpoint");
+        }
+    }
+    const hiss_status closed = hiss_h5_close(file, status == HISS_OK ? err : NULL);
+    return status == HISS_OK ? closed : status;
+}
+
+void *snapshot_at(snapshot *s, int index) {
+    return s->image + s->parts[index].place;
+}
+
+int64_t snapshot_bytes(const snapshot *s) {
+    return s->size + SNAPSHOT_FOOTER;
+}
+
+static void sum_of(const void *bytes, int64_t count, char text[HISS_HASH_TEXT]) {
+    hiss_hash *hash = hiss_hash_begin();
+    hiss_hash_add(hash, bytes, (size_t)count);
+    hiss_hash_end(hash, text);
+}
+
+hiss_status snapshot_write(snapshot *s, const char *path, hiss_error *err) {
+    char text[HISS_HASH_TEXT];
+    for (int k = 0; k < s->nparts; k++) {
+        const part *p = &s->parts[k];
+        sum_of(s->image + p->place, p->bytes, text);
+        memcpy(s->image + p->sum_place, text, HEX);
+    }
+    sum_of(s->image, s->size, text);
+    snprintf((char *)s->image + s->size, SNAPSHOT_FOOTER + 1, "%s%s\n", mark, text);
+    return hiss_file_write_verified(path, s->image, (size_t)snapshot_bytes(s), err);
+}
+
+/* ---- one file ---- */
+
+static hiss_status unreadable(const char *path, hiss_error *err) {
+    return hiss_fail(err, HISS_ESYSTEM, "%s: cannot be read: %s", path, strerror(errno));
+}
+
+static hiss_status verify_stream(FILE *in, const char *path, hiss_error *err) {
+    unsigned char *piece = hiss_alloc(PIECE);
+    char footer[SNAPSHOT_FOOTER + 1] = "", text[HISS_HASH_TEXT], expected[SNAPSHOT_FOOTER + 1];
+    const int64_t size = fseeko(in, 0, SEEK_END) == 0 ? (int64_t)ftello(in) - SNAPSHOT_FOOTER : -1;
+    hiss_hash *hash = hiss_hash_begin();
+    rewind(in);
+    int64_t left = size;
+    for (size_t got = 1; left > 0 && got > 0; left -= (int64_t)got) {
+        got = fread(piece, 1, left < PIECE ? (size_t)left : PIECE, in);
+        hiss_hash_add(hash, piece, got);
+    }
+    hiss_hash_end(hash, text);
+    const bool whole = left == 0 && size >= 0 && fread(footer, 1, SNAPSHOT_FOOTER, in) == SNAPSHOT_FOOTER;
+    hiss_free(piece);
+    if (ferror(in)) {
+        return unreadable(path, err);
+    }
+    if (!whole || memcmp(footer, mark, sizeof mark - 1) != 0) {
+        return hiss_fail(err, HISS_EUSER,
+                         "%s: no checkpoint, or not all of one: it does not end with '%s...'; use another checkpoint",
+                         path, mark);
+    }
+    snprintf(expected, sizeof expected, "%s%s\n", mark, text);
+    if (memcmp(footer, expected, SNAPSHOT_FOOTER) != 0) {
+        return hiss_fail(err, HISS_EUSER, "%s: damaged: its bytes do not match their checksum; use another checkpoint",
+                         path);
+    }
+    return HISS_OK;
+}
+
+hiss_status snapshot_verify(const char *path, hiss_error *err) {
+    FILE *in = fopen(path, "re");
+    struct stat what;
+    if (!in || fstat(fileno(in), &what) != 0) {
+        const hiss_status s = unreadable(path, err);
+        if (in) {
+            fclose(in);
+        }
+        return s;
+    }
+    const hiss_status s = S_ISDIR(what.st_mode)
+                              ? hiss_fail(err, HISS_EUSER, "%s: is a folder; expected a checkpoint", path)
+                              : verify_stream(in, path, err);
+    fclose(in);
+    return s;
+}
+
+hiss_status snapshot_read(hiss_h5 *file, const char *path, const char *name, hiss_dtype dtype, int64_t begin,
+                          int64_t count, void *out, hiss_error *err) {
+    char sum[SNAPSHOT_NAME + 8], expected[HISS_HASH_TEXT] = "", found[HISS_HASH_TEXT];
+    hiss_h5_info info;
+    sum_name(name, sum);
+    hiss_status s = hiss_h5_read(file, sum, HISS_U8, 0, HEX, expected, err);
+    s = s == HISS_OK ? hiss_h5_look(file, name, &info, err) : s;
+    if (s != HISS_OK) {
+        return s;
+    }
+    const int64_t row = row_bytes(&info), step = row < PIECE ? PIECE / row : 1;
+    char *rows = hiss_alloc((size_t)(step * row));
+    hiss_hash *hash = hiss_hash_begin();
+    for (int64_t at = 0; at < info.dim[0] && s == HISS_OK; at += step) {
+        const int64_t end = info.dim[0] - at < step ? info.dim[0] : at + step;
+        const int64_t from = begin > at ? begin : at, to = begin + count < end ? begin + count : end;
+        s = hiss_h5_read(file, name, dtype, at, end - at, rows, err);
+        hiss_hash_add(hash, rows, s == HISS_OK ? (size_t)((end - at) * row) : 0);
+        if (s == HISS_OK && from < to) {
+            memcpy((char *)out + (from - begin) * row, rows + (from - at) * row, (size_t)((to - from) * row));
+        }
+    }
+    hiss_hash_end(hash, found);
+    hiss_free(rows);
+    if (s == HISS_OK && strcmp(expected, found) != 0) {
+        s = hiss_fail(err, HISS_EUSER, "%s: damaged: data set %s does not match its checksum; use another checkpoint",
+                      path, name);
+    }
+    return s;
+}
+
+/* ---- RUN/ckpt ---- */
+
+void snapshot_path(const char *run, int64_t step, char *out, size_t size) {
+    snprintf(out, size, "%s/ckpt/step-%" PRId64 ".h5", run, step);
+}
+
+static int newest_first(const void *a, const void *b) {
+    const int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
+    return (x < y) - (x > y);
+}
+
+int snapshot_list(const char *run, int64_t **steps) {
+    char folder[PATH_TEXT];
+    snprintf(folder, sizeof folder, "%s/ckpt", run);
+    DIR *dir = opendir(folder);
+    int n = 0, room = 0;
+    *steps = NULL;
+    for (struct dirent *e; dir && (e = readdir(dir));) {
+        int64_t step = 0;
+        int length = 0;
+        if (sscanf(e->d_name, "step-%" SCNd64 ".h5%n", &step, &length) != 1 || length == 0 || e->d_name[length]) {
+            continue;
+        }
+        if (n == room) {
+            room = room ? 2 * room : 32;
+            int64_t *more = hiss_new(int64_t, room);
+            if (n) {
+                memcpy(more, *steps, sizeof(int64_t) * (size_t)n);
+            }
+            hiss_free(*steps);
+            *steps = more;
+        }
+        (*steps)[n++] = step;
+    }
+    if (dir) {
+        closedir(dir);
+    }
+    if (n) {
+        qsort(*steps, (size_t)n, sizeof **steps, newest_first);
+    }
+    return n;
+}
+
+void snapshot_newest(const char *run, bool set_aside, char *path, size_t size, int *rejected) {
+    int64_t *steps;
+    const int n = snapshot_list(run, &steps);
+    *path = 0;
+    *rejected = 0;
+    for (int k = 0; k < n && !*path; k++) {
+        hiss_error why = {0};
+        snapshot_path(run, steps[k], path, size);
+        const hiss_status s = snapshot_verify(path, &why);
+        if (s != HISS_OK) {
+            char broken[PATH_TEXT + 16];
+            snprintf(broken, sizeof broken, "%s.broken", path);
+            const bool moved = set_aside && s == HISS_EUSER && rename(path, broken) == 0;
+            hiss_warn("passing over a checkpoint: %s%s", why.text, moved ? " (renamed to .broken)" : "");
+            ++*rejected;
+            *path = 0;
+        }
+    }
+    hiss_free(steps);
+}
+
+/* all: whatever process the name names. */
+static void sweep(const char *folder, bool all) {
+    DIR *dir = opendir(folder);
+    for (struct dirent *e; dir && (e = readdir(dir));) {
+        const long owner = hiss_file_temporary_owner(e->d_name);
+        const bool gone = owner > 0 && kill((pid_t)owner, 0) != 0 && errno == ESRCH;
+        if (gone || (all && owner > 0)) {
+            char path[PATH_TEXT + 300];
+            snprintf(path, sizeof path, "%s/%s", folder, e->d_name);
+            if (unlink(path) == 0) {
+                hiss_info("removed %s, which an earlier process left unfinished", path);
+            }
+        }
+    }
+    if (dir) {
+        closedir(dir);
+    }
+}
+
+void snapshot_sweep(const char *run) {
+    char folder[PATH_TEXT];
+    snprintf(folder, sizeof folder, "%s/ckpt", run);
+    sweep(run, false); /* hiss eval writes there without the lock */
+    sweep(folder, true);
+}

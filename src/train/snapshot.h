@@ -1,0 +1,50 @@
+/* Private to train: a checkpoint in memory, and the files of RUN/ckpt. Knows neither ranks nor models; not collective.
+ *
+ * The file is HDF5, followed by one line of SNAPSHOT_FOOTER bytes:
+ *     hiss checkpoint 2 sha256 HEX\n        HEX: SHA-256 of all bytes before the line
+ * so that any change to the file shows, and `head -c -90 FILE | sha256sum` checks it, too. Besides, /sha256/NAME (64
+ * characters) is the checksum of the values of data set /NAME. */
+#ifndef HISS_TRAIN_SNAPSHOT_H
+#define HISS_TRAIN_SNAPSHOT_H
+
+#include <stdint.h>
+
+#include "hiss/data.h"
+
+enum { SNAPSHOT_FOOTER = 90, SNAPSHOT_NAME = 256 };
+
+/* ---- in memory ---- */
+
+typedef struct snapshot snapshot;
+snapshot *snapshot_create(void);
+void snapshot_destroy(snapshot *s); /* NULL is allowed */
+/* Add a data set ("/model/conv1/weight") or a text, an attribute of /; then lay out the file, once. What comes later
+ * allocates nothing that stays. */
+void snapshot_add(snapshot *s, const char *name, const hiss_h5_info *info);
+void snapshot_text(snapshot *s, const char *name, const char *text);
+hiss_status snapshot_layout(snapshot *s, hiss_error *err);
+/* Where the values of the index-th data set added are; not aligned. */
+void *snapshot_at(snapshot *s, int index);
+int64_t snapshot_bytes(const snapshot *s); /* of the file */
+/* Compute the checksums, and write the file: durable, and read back before it gets its name. */
+hiss_status snapshot_write(snapshot *s, const char *path, hiss_error *err);
+
+/* ---- files ---- */
+
+/* Whether every byte is as it was written. Errors say what is wrong; HISS_ESYSTEM: it could not be read. */
+hiss_status snapshot_verify(const char *path, hiss_error *err);
+/* Like hiss_h5_read of the rows [begin, begin + count), and the checksum of the whole data set is right. Allocates. */
+hiss_status snapshot_read(hiss_h5 *file, const char *path, const char *name, hiss_dtype dtype, int64_t begin,
+                          int64_t count, void *out, hiss_error *err);
+
+void snapshot_path(const char *run, int64_t step, char *out, size_t size); /* RUN/ckpt/step-N.h5 */
+/* Steps of the checkpoints in RUN/ckpt, newest first, into *steps (hiss_free); returns their number. */
+int snapshot_list(const char *run, int64_t **steps);
+/* The newest checkpoint that verifies into path[size], empty when there is none; one warning for each that does not.
+ *   set_aside  those are renamed to NAME.broken, unless they only could not be read
+ *   rejected   out  their number */
+void snapshot_newest(const char *run, bool set_aside, char *path, size_t size, int *rejected);
+/* Remove what processes that are no more left unfinished in RUN and RUN/ckpt. The caller holds the run's lock. */
+void snapshot_sweep(const char *run);
+
+#endif
