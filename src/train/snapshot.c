@@ -22,7 +22,7 @@
 #include "hiss/hash.h"
 #include "hiss/log.h"
 
-enum { PATH_TEXT = 4096, PIECE = 1 << 20, HEX = HISS_HASH_TEXT - 1 };
+enum { PATH_TEXT = 4096, PIECE = 1 << 17, HEX = HISS_HASH_TEXT - 1 };
 static const char mark[] = "hiss checkpoint 2 sha256 ";
 
 _Static_assert(sizeof mark - 1 + HEX + 1 == SNAPSHOT_FOOTER, "the footer is mark, checksum, newline");
