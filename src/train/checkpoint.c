@@ -357,6 +357,10 @@ void checkpoint_state_hash(trainer *t, const hiss_sample_state *state, char text
 static hiss_status newest(const char *run, bool set_aside, char *path, size_t size, hiss_error *err) {
     int rejected = 0;
     snapshot_newest(run, set_aside, path, size, &rejected);
+    if (rejected < 0) {
+        return hiss_fail(err, HISS_ESYSTEM, "%s/ckpt: cannot be listed; check its permissions and the file system",
+                         run);
+    }
     return *path || rejected == 0
                ? HISS_OK
                : hiss_fail(err, HISS_EUSER,
