@@ -1,3 +1,4 @@
+# shellcheck shell=bash
 # A few kills of runs of the program as it is built; and that build has no fault points. `make campaign` is the long form.
 set -eu
 cd "$HISS_ROOT"
