@@ -209,6 +209,14 @@ valgrind: ## leak check of every command on small data
 	+@$(MAKE) BUILD=$(BUILD)/valgrind OPT=-O1 all
 	@HISS='$(BUILD)/valgrind/hiss' tools/leak_check
 
+.PHONY: campaign
+kills ?= 200
+seed  ?= 1
+campaign: ## let everything fail once, then kill runs 200 times, and compare the bits (half an hour; docs/campaign.md)
+	+@$(MAKE) FAULTS=1 BUILD=$(BUILD)/faults all
+	@HISS='$(BUILD)/faults/hiss' tests/campaign/faults
+	@HISS='$(BUILD)/faults/hiss' tests/campaign/kill $(kills) $(seed)
+
 .PHONY: oracle
 oracle: all ## compare training steps with PyTorch (for developers; not part of check)
 	@. tools/mpi_env && tools/oracle '$(BUILD)/hiss'

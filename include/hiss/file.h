@@ -16,6 +16,9 @@ bool hiss_file_exists(const char *path);
 hiss_status hiss_file_expect(const char *path, const char *what, const char *advice, hiss_error *err);
 hiss_status hiss_make_directories(const char *path, hiss_error *err); /* like mkdir -p */
 
+/* Remove the file; that it does not exist is no error. */
+hiss_status hiss_file_remove(const char *path, hiss_error *err);
+
 /* Write the temporary name of path ("DIR/.NAME.tmp-PID") into out[size]. */
 void hiss_file_temporary(const char *path, char *out, size_t size);
 /* fsync the finished temporary file, rename it to path, fsync the directory; on failure the temporary is removed. */

@@ -96,6 +96,7 @@ typedef struct hiss_train_request {
     const char *resume; /* "auto", "never", or the path of a checkpoint */
     double time_limit;  /* seconds from now, before which to checkpoint and end; 0: only SLURM_JOB_END_TIME counts */
     int bar;            /* 1: progress bar, 0: plain lines */
+    double wait;        /* seconds to wait for a process that still holds the run */
     hiss_dataset *set;  /* train on this set; NULL: the one that data.file names. Not owned */
 } hiss_train_request;
 

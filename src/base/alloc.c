@@ -8,7 +8,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <unistd.h>
 
+#include "hiss/fault.h"
 #include "hiss/log.h"
 #include "hiss/status.h"
 
@@ -21,10 +23,10 @@ void *hiss_alloc(size_t bytes) {
     assert(!sealed && "allocation inside the training loop");
     const size_t alignment = bytes >= HUGE_FROM ? HUGE_PAGE : ALIGNMENT;
     size_t rounded = bytes > SIZE_MAX - alignment ? SIZE_MAX : (bytes + alignment) / alignment * alignment;
-    void *memory = rounded == SIZE_MAX ? NULL : aligned_alloc(alignment, rounded);
+    void *memory = rounded == SIZE_MAX || hiss_fault("memory.alloc") ? NULL : aligned_alloc(alignment, rounded);
     if (!memory) {
         hiss_error_line("out of memory: could not get %zu bytes; use fewer lanes per rank, or more memory", bytes);
-        exit(hiss_exit_code(HISS_EINTERNAL));
+        _exit(hiss_exit_code(HISS_EINTERNAL)); /* other threads run on until here: no handlers */
     }
     if (alignment == HUGE_PAGE) {
         (void)madvise(memory, rounded, MADV_HUGEPAGE); /* a wish: where the system has none, small pages do */

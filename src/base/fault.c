@@ -5,10 +5,13 @@
 
 #ifdef HISS_FAULTS
 
+#include <errno.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 
 enum { MAX_POINTS = 256 };
 
@@ -16,12 +19,14 @@ static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 static struct {
     const char *point;
+    int length;
     long calls;
 } reached[MAX_POINTS];
 static int points;
 static char wanted[64];
 static long wanted_call;
-static bool wanted_onwards;
+static char how; /* 0: this call fails, '+': all from this one on, '!': the process dies */
+static bool marks;
 
 static const char *launched_rank(void) {
     static const char *const names[] = {"OMPI_COMM_WORLD_RANK", "PMIX_RANK", "SLURM_PROCID"};
@@ -33,21 +38,28 @@ static const char *launched_rank(void) {
     return "0";
 }
 
-static void trace(void) {
-    FILE *stream = fopen(getenv("HISS_FAULT_TRACE"), "a");
-    for (int i = 0; stream && i < points; i++) {
-        fprintf(stream, "%s %ld\n", reached[i].point, reached[i].calls);
+/* Append one line for each of n points. */
+static void trace(int first, int end, const char *word) {
+    FILE *stream = getenv("HISS_FAULT_TRACE") ? fopen(getenv("HISS_FAULT_TRACE"), "ae") : NULL;
+    for (int i = first; stream && i < end; i++) {
+        fprintf(stream, "%s %.*s %s%ld\n", launched_rank(), reached[i].length, reached[i].point, word,
+                reached[i].calls);
     }
     if (stream) {
         fclose(stream);
     }
 }
 
+static void trace_all(void) {
+    pthread_mutex_lock(&lock);
+    trace(0, points, "");
+    pthread_mutex_unlock(&lock);
+}
+
 static void read_environment(void) {
     const char *text = getenv("HISS_FAULT");
-    if (getenv("HISS_FAULT_TRACE")) {
-        atexit(trace);
-    }
+    atexit(trace_all);
+    marks = getenv("HISS_FAULT_MARK") != NULL;
     if (!text) {
         return;
     }
@@ -57,27 +69,53 @@ static void read_environment(void) {
     }
     char *end;
     wanted_call = strtol(rest, &end, 10);
-    wanted_onwards = *end == '+';
+    how = *end == '+' || *end == '!' ? *end : 0;
     const char *rank = strchr(rest, '@');
     if (rank && strcmp(rank + 1, launched_rank()) != 0) {
         wanted_call = 0;
     }
 }
 
+/* Index of the point, entered at its first call. */
+static int find(const char *point, int length) {
+    int i = 0;
+    while (i < points && (reached[i].length != length || strncmp(reached[i].point, point, (size_t)length) != 0)) {
+        i++;
+    }
+    if (i == points) {
+        if (points == MAX_POINTS) {
+            fprintf(stderr, "hiss: too many fault points\n");
+            abort();
+        }
+        reached[points].point = point;
+        reached[points++].length = length;
+    }
+    return i;
+}
+
 bool hiss_fault(const char *point) {
     pthread_once(&once, read_environment);
     pthread_mutex_lock(&lock);
-    int i = 0;
-    while (i < points && strcmp(reached[i].point, point) != 0) {
-        i++;
+    const int length = (int)strcspn(point, "("), i = find(point, length);
+    const long call = ++reached[i].calls;
+    const bool fires = wanted_call > 0 && (call == wanted_call || (how == '+' && call > wanted_call)) &&
+                       strlen(wanted) == (size_t)length && strncmp(point, wanted, (size_t)length) == 0;
+    if (fires && call == wanted_call) {
+        trace(i, i + 1, "fired ");
     }
-    if (i == points && points < MAX_POINTS) {
-        reached[points++].point = point;
+    if (fires && how == '!') {
+        raise(SIGKILL);
     }
-    const long call = i < points ? ++reached[i].calls : 0;
     pthread_mutex_unlock(&lock);
-    return wanted_call > 0 && strcmp(point, wanted) == 0 &&
-           (call == wanted_call || (wanted_onwards && call > wanted_call));
+    errno = fires ? EIO : errno;
+    return fires;
+}
+
+void hiss_mark(const char *phase) {
+    (void)hiss_fault(phase);
+    if (marks) {
+        prctl(PR_SET_NAME, phase);
+    }
 }
 
 #endif

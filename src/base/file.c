@@ -31,7 +31,7 @@ hiss_status hiss_file_expect(const char *path, const char *what, const char *adv
 
 static hiss_status make_one(const char *prefix, const char *path, hiss_error *err) {
     struct stat info;
-    if (mkdir(prefix, 0777) == 0) {
+    if (!hiss_fault("file.mkdir") && mkdir(prefix, 0777) == 0) {
         return HISS_OK;
     }
     int why = errno;
@@ -65,6 +65,13 @@ hiss_status hiss_make_directories(const char *path, hiss_error *err) {
     return HISS_OK;
 }
 
+hiss_status hiss_file_remove(const char *path, hiss_error *err) {
+    if ((!hiss_fault("file.unlink") && unlink(path) == 0) || errno == ENOENT) {
+        return HISS_OK;
+    }
+    return hiss_fail(err, HISS_ESYSTEM, "cannot remove '%s': %s", path, strerror(errno));
+}
+
 /* Length of the directory part of path, its last slash included; 0 if there is none. */
 static int directory_length(const char *path) {
     const char *slash = strrchr(path, '/');
@@ -80,13 +87,14 @@ void hiss_file_temporary(const char *path, char *out, size_t size) {
 
 /* Returns 0, or errno of the call that failed, named in *step. */
 static int sync_path(const char *path, int flags, const char **step) {
-    int descriptor = open(path, flags | O_CLOEXEC);
+    const bool directory = flags & O_DIRECTORY;
+    int descriptor = hiss_fault(directory ? "directory.open" : "file.open") ? -1 : open(path, flags | O_CLOEXEC);
     *step = "open";
     if (descriptor < 0) {
         return errno;
     }
     *step = "fsync";
-    int why = fsync(descriptor) == 0 ? 0 : errno;
+    int why = !hiss_fault(directory ? "directory.fsync" : "file.fsync") && fsync(descriptor) == 0 ? 0 : errno;
     if (close(descriptor) != 0 && why == 0) {
         *step = "close";
         why = errno;
@@ -105,7 +113,7 @@ hiss_status hiss_file_publish(const char *temporary, const char *path, hiss_erro
     if (why != 0) {
         return give_up(temporary, path, step, why, err);
     }
-    if (rename(temporary, path) != 0) {
+    if (hiss_fault("file.rename") || rename(temporary, path) != 0) {
         return give_up(temporary, path, "rename", errno, err);
     }
     char directory[PATH_MAX];
@@ -126,13 +134,13 @@ hiss_status hiss_file_write_by(const char *path, void (*write)(FILE *stream, con
         return hiss_fail(err, HISS_ESYSTEM, "cannot write '%s': its name is too long", path);
     }
     hiss_file_temporary(path, temporary, sizeof temporary);
-    FILE *file = fopen(temporary, "we");
+    FILE *file = hiss_fault("file.create") ? NULL : fopen(temporary, "we");
     if (!file) {
         return hiss_fail(err, HISS_ESYSTEM, "cannot write '%s': open of '%s': %s", path, temporary, strerror(errno));
     }
     errno = 0;
     write(file, user);
-    int why = ferror(file) ? (errno ? errno : EIO) : 0;
+    int why = hiss_fault("file.write") || ferror(file) ? (errno ? errno : EIO) : 0;
     if (fclose(file) != 0 && why == 0) {
         why = errno;
     }
@@ -183,7 +191,8 @@ hiss_status hiss_file_write_verified(const char *path, const void *bytes, size_t
     }
     hiss_file_temporary(path, temporary, sizeof temporary);
     const char *step = "open";
-    const int descriptor = open(temporary, O_CREAT | O_TRUNC | O_RDWR | O_CLOEXEC, 0666);
+    const int descriptor =
+        hiss_fault("file.create") ? -1 : open(temporary, O_CREAT | O_TRUNC | O_RDWR | O_CLOEXEC, 0666);
     int why = descriptor < 0 ? errno : 0;
     if (why == 0) {
         step = "write";

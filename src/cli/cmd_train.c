@@ -9,7 +9,7 @@
 
 typedef struct options {
     const char *run, *resume;
-    int64_t threads;
+    int64_t threads, wait;
     double time_limit;
     int progress, log;
     bool help;
@@ -24,6 +24,8 @@ static const hiss_row rows[] = {
      "auto: newest checkpoint of the run, if any; never; or the path of a checkpoint"},
     {"threads", HISS_INT, offsetof(options, threads), "0", 0, 1024, NULL,
      "lanes in flight on each rank (dist.threads)"},
+    {"wait", HISS_INT, offsetof(options, wait), "10", 0, 86400, NULL,
+     "seconds to wait for a process that still holds the run, e.g. of a killed job"},
     {"time-limit", HISS_FLOAT, offsetof(options, time_limit), "0", 0, 1e9, NULL,
      "seconds this run may take: it ends before, with a checkpoint and exit code 85; SLURM's own limit is known"},
     {"progress", HISS_CHOICE, offsetof(options, progress), "auto", 0, 0, "auto|bar|lines",
@@ -103,8 +105,13 @@ static hiss_status train(hiss_comm *comm, const void *options_, const char *conf
         const doctor d = {.comm = comm, .threads = e.dist.threads, .say = warn};
         doctor_launch(&d);
         const bool bar = o->progress == PROGRESS_BAR || (o->progress == PROGRESS_AUTO && on_terminal());
-        const hiss_train_request request = {
-            .comm = comm, .experiment = &e, .run = run, .resume = o->resume, .time_limit = o->time_limit, .bar = bar};
+        const hiss_train_request request = {.comm = comm,
+                                            .experiment = &e,
+                                            .run = run,
+                                            .resume = o->resume,
+                                            .time_limit = o->time_limit,
+                                            .bar = bar,
+                                            .wait = (double)o->wait};
         s = hiss_train(&request, err);
         if (s == HISS_OK && hiss_comm_rank(comm) == 0) {
             s = cli_draw_curves(run, err);

@@ -51,7 +51,7 @@ int cli_fail(const hiss_comm *comm, const hiss_error *err) {
     if (!comm && rank > 0) { /* launchers kill the other ranks when one ends: let rank 0 say why first */
         nanosleep(&(struct timespec){.tv_nsec = 300000000}, NULL);
     }
-    if (rank == 0) {
+    if (rank == 0 || (!comm && err->code == HISS_ESYSTEM)) { /* all ranks read one command line, but start alone */
         if (err->code == HISS_EREQUEUE) {
             hiss_info("%s", err->text);
         } else {
@@ -62,6 +62,7 @@ int cli_fail(const hiss_comm *comm, const hiss_error *err) {
 }
 
 hiss_status cli_open(int level, hiss_comm **comm, hiss_error *err) {
+    hiss_log_setup((hiss_log_level)level, cli_launcher_rank());
     hiss_status s = hiss_comm_open(NULL, NULL, comm, err);
     if (s == HISS_OK) {
         hiss_log_setup((hiss_log_level)level, hiss_comm_rank(*comm));

@@ -22,6 +22,7 @@
 #include "h5_impl.h"
 #include "hiss/alloc.h"
 #include "hiss/data.h"
+#include "hiss/fault.h"
 
 enum {
     NAME_SIZE = 256,
@@ -162,7 +163,7 @@ hiss_status hiss_h5_open(const char *path, hiss_h5 **out, hiss_error *err) {
     if (!hiss_h5_probe(path, why, sizeof why)) {
         return leave(hiss_fail(err, HISS_EUSER, "%s: %s", path, why));
     }
-    hid_t file = H5Fopen(path, H5F_ACC_RDONLY, H5P_DEFAULT);
+    hid_t file = hiss_fault("h5.open") ? -1 : H5Fopen(path, H5F_ACC_RDONLY, H5P_DEFAULT);
     if (file < 0) {
         reason(why);
         hiss_status status = HISS_EUSER;
@@ -191,7 +192,7 @@ hiss_status hiss_h5_open(const char *path, hiss_h5 **out, hiss_error *err) {
 
 hiss_status hiss_h5_create(const char *path, hiss_h5 **out, hiss_error *err) {
     enter();
-    hid_t file = H5Fcreate(path, H5F_ACC_TRUNC, H5P_DEFAULT, H5P_DEFAULT);
+    hid_t file = hiss_fault("h5.create") ? -1 : H5Fcreate(path, H5F_ACC_TRUNC, H5P_DEFAULT, H5P_DEFAULT);
     if (file < 0) {
         char why[REASON_SIZE];
         return leave(hiss_fail(err, HISS_ESYSTEM,
@@ -209,7 +210,7 @@ hiss_status hiss_h5_create_image(const char *name, hiss_h5 **out, hiss_error *er
     enter();
     hid_t access = H5Pcreate(H5P_FILE_ACCESS);
     H5Pset_fapl_core(access, IMAGE_STEP, false);
-    hid_t file = H5Fcreate(name, H5F_ACC_TRUNC, H5P_DEFAULT, access);
+    hid_t file = hiss_fault("h5.create") ? -1 : H5Fcreate(name, H5F_ACC_TRUNC, H5P_DEFAULT, access);
     H5Pclose(access);
     if (file < 0) {
         char why[REASON_SIZE];
@@ -224,7 +225,7 @@ hiss_status hiss_h5_create_image(const char *name, hiss_h5 **out, hiss_error *er
 int64_t hiss_h5_image(hiss_h5 *file, void *bytes, int64_t size) {
     enter();
     H5Fflush(file->file, H5F_SCOPE_LOCAL);
-    const int64_t found = H5Fget_file_image(file->file, bytes, bytes ? (size_t)size : 0);
+    const int64_t found = hiss_fault("h5.image") ? -1 : H5Fget_file_image(file->file, bytes, bytes ? (size_t)size : 0);
     leave(HISS_OK);
     return found;
 }
@@ -243,7 +244,8 @@ hiss_status hiss_h5_close(hiss_h5 *file, hiss_error *err) {
     enter();
     hiss_status status = HISS_OK;
     bool closed = file->dataset < 0 || H5Dclose(file->dataset) >= 0;
-    if (H5Fclose(file->file) < 0 || !closed) {
+    closed = H5Fclose(file->file) >= 0 && closed;
+    if (!closed || hiss_fault(file->writing ? "h5.close" : "h5.close_read")) {
         char why[REASON_SIZE];
         status = hiss_fail(err, HISS_ESYSTEM, "%s: cannot be finished: %s; check the space on the disk", file->path,
                            reason(why));
@@ -438,7 +440,7 @@ hiss_status hiss_h5_read(hiss_h5 *file, const char *dataset, hiss_dtype dtype, i
     if (status || (status = select_rows(file, dtype, begin, count, &there, &here, err))) {
         return leave(status);
     }
-    if (count && H5Dread(file->dataset, native(dtype), here, there, H5P_DEFAULT, out) < 0) {
+    if (count && (hiss_fault("h5.read") || H5Dread(file->dataset, native(dtype), here, there, H5P_DEFAULT, out) < 0)) {
         char why[REASON_SIZE];
         status = hiss_fail(err, HISS_ESYSTEM,
                            "%s: cannot read rows %lld to %lld of data set %s: %s; the file is damaged or the file "
@@ -472,6 +474,7 @@ hiss_status hiss_h5_define(hiss_h5 *file, const char *dataset, const hiss_h5_inf
         fine = H5Pset_chunk(create, info->ndim, chunk) >= 0 &&
                (!deflate || H5Pset_deflate(create, (unsigned)deflate) >= 0);
     }
+    fine = fine && !hiss_fault("h5.define");
     hid_t id = fine ? H5Dcreate2(file->file, dataset, native(info->dtype), space, links, create, H5P_DEFAULT) : -1;
     char why[REASON_SIZE];
     hiss_status status = HISS_OK;
@@ -508,7 +511,8 @@ hiss_status hiss_h5_write(hiss_h5 *file, const char *dataset, hiss_dtype dtype, 
     if (status || (status = select_rows(file, dtype, begin, count, &there, &here, err))) {
         return leave(status);
     }
-    if (count && H5Dwrite(file->dataset, native(dtype), here, there, H5P_DEFAULT, rows) < 0) {
+    if (count &&
+        (hiss_fault("h5.write") || H5Dwrite(file->dataset, native(dtype), here, there, H5P_DEFAULT, rows) < 0)) {
         char why[REASON_SIZE];
         status = hiss_fail(err, HISS_ESYSTEM, "%s: cannot write rows %lld to %lld of data set %s: %s", file->path,
                            (long long)begin, (long long)(begin + count - 1), dataset, reason(why));
@@ -558,7 +562,7 @@ static hiss_status set_attribute(hiss_h5 *file, const char *dataset, const char 
     hid_t space = H5Screate(H5S_SCALAR);
     hid_t attribute = H5Acreate2(object, name, type, space, H5P_DEFAULT, H5P_DEFAULT);
     hiss_status status = HISS_OK;
-    if (attribute < 0 || H5Awrite(attribute, type, value) < 0) {
+    if (attribute < 0 || hiss_fault("h5.write_attribute") || H5Awrite(attribute, type, value) < 0) {
         char why[REASON_SIZE];
         status = hiss_fail(err, HISS_ESYSTEM, "%s: cannot write attribute %s of %s: %s", file->path, name, dataset,
                            reason(why));

@@ -15,6 +15,7 @@
  *
  * Cost: each byte is read once and, with a window, copied once. */
 #include <assert.h>
+#include <errno.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
@@ -22,6 +23,7 @@
 
 #include "hiss/alloc.h"
 #include "hiss/clock.h"
+#include "hiss/fault.h"
 #include "loader_impl.h"
 
 enum { BURST = 4 };
@@ -164,7 +166,7 @@ static hiss_status start(hiss_prefetch *p, hiss_error *err) {
     sigset_t all, before;
     sigfillset(&all);
     pthread_sigmask(SIG_SETMASK, &all, &before);
-    int failure = pthread_create(&p->thread, NULL, work, p);
+    int failure = hiss_fault("thread.create") ? EAGAIN : pthread_create(&p->thread, NULL, work, p);
     pthread_sigmask(SIG_SETMASK, &before, NULL);
     p->started = !failure;
     return failure ? hiss_fail(err, HISS_ESYSTEM, "cannot start the prefetch thread: %s; check the limit of processes",

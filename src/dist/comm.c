@@ -35,7 +35,8 @@ void hiss_comm_count_ring(hiss_comm *comm, double bytes) {
 hiss_status hiss_comm_open(int *argc, char ***argv, hiss_comm **out, hiss_error *err) {
     int provided = MPI_THREAD_SINGLE;
     *out = NULL;
-    int code = MPI_Init_thread(argc, argv, MPI_THREAD_FUNNELED, &provided);
+    int code =
+        hiss_fault("MPI_Init_thread") ? MPI_ERR_OTHER : MPI_Init_thread(argc, argv, MPI_THREAD_FUNNELED, &provided);
     if (code != MPI_SUCCESS) {
         return hiss_fail(err, HISS_ESYSTEM, "MPI_Init_thread failed with code %d; start with srun or mpirun", code);
     }

@@ -6,6 +6,7 @@
 #include <stdint.h>
 
 #include "hiss/dist.h"
+#include "hiss/fault.h"
 
 struct hiss_comm {
     MPI_Comm mpi;
@@ -23,7 +24,7 @@ enum { HISS_PIECE_BYTES = 1 << 30 }; /* the longest message of the blocking coll
 /* Run an MPI call; when it fails, say where and what MPI says, and end the job. */
 #define HISS_MPI(call)                                                                                                 \
     do {                                                                                                               \
-        int hiss_mpi_code_ = (call);                                                                                   \
+        int hiss_mpi_code_ = hiss_fault(#call) ? MPI_ERR_OTHER : (call);                                               \
         if (hiss_mpi_code_ != MPI_SUCCESS) {                                                                           \
             hiss_mpi_failed(hiss_mpi_code_, #call, __FILE__, __LINE__);                                                \
         }                                                                                                              \

@@ -2,11 +2,13 @@
 #include "train/background.h"
 
 #include <assert.h>
+#include <errno.h>
 #include <pthread.h>
 #include <signal.h>
 #include <string.h>
 
 #include "hiss/alloc.h"
+#include "hiss/fault.h"
 
 struct background {
     background_job job;
@@ -50,7 +52,7 @@ hiss_status background_create(background_job job, void *user, background **out, 
     sigset_t all, old;
     sigfillset(&all);
     pthread_sigmask(SIG_SETMASK, &all, &old); /* inherited by the thread */
-    const int failure = pthread_create(&b->thread, NULL, work, b);
+    const int failure = hiss_fault("thread.create") ? EAGAIN : pthread_create(&b->thread, NULL, work, b);
     pthread_sigmask(SIG_SETMASK, &old, NULL);
     if (failure) {
         hiss_free(b);

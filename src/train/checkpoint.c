@@ -17,9 +17,9 @@
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "hiss/clock.h"
+#include "hiss/fault.h"
 #include "hiss/file.h"
 #include "hiss/log.h"
 #include "train/background.h"
@@ -171,7 +171,7 @@ static void drop_old(const saver *v) {
         if (!cadence_keeps(&t->experiment->checkpoint, t->world.steps_per_epoch, v->step, steps, n, steps[k])) {
             char path[PATH_TEXT];
             snapshot_path(t->request->run, steps[k], path, sizeof path);
-            unlink(path);
+            (void)hiss_file_remove(path, NULL); /* it is tried again after the next one */
         }
     }
     hiss_free(steps);
@@ -181,6 +181,7 @@ static hiss_status write_file(void *user, hiss_error *err) {
     saver *v = user;
     const double start = hiss_seconds();
     char path[PATH_TEXT], folder[PATH_TEXT];
+    hiss_mark("write");
     snprintf(folder, sizeof folder, "%s/ckpt", v->t->request->run);
     snapshot_path(v->t->request->run, v->step, path, sizeof path);
     hiss_status s = hiss_make_directories(folder, err);
@@ -189,6 +190,7 @@ static hiss_status write_file(void *user, hiss_error *err) {
         drop_old(v);
     }
     v->wrote = hiss_seconds() - start;
+    hiss_mark("written");
     return s;
 }
 
@@ -371,6 +373,10 @@ void checkpoint_state_hash(trainer *t, const hiss_sample_state *state, char text
 static hiss_status newest(const char *run, bool set_aside, char *path, size_t size, hiss_error *err) {
     int rejected = 0;
     snapshot_newest(run, set_aside, path, size, &rejected);
+    if (rejected < 0) {
+        return hiss_fail(err, HISS_ESYSTEM, "%s/ckpt: cannot be listed; check its permissions and the file system",
+                         run);
+    }
     return *path || rejected == 0
                ? HISS_OK
                : hiss_fail(err, HISS_EUSER,

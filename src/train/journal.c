@@ -1,4 +1,5 @@
 /* What a run says: RUN/metrics.jsonl, the display of progress, RUN/summary.yaml. */
+#include <errno.h>
 #include <inttypes.h>
 #include <math.h>
 #include <stdarg.h>
@@ -9,6 +10,7 @@
 #include <unistd.h>
 
 #include "hiss/clock.h"
+#include "hiss/fault.h"
 #include "hiss/file.h"
 #include "hiss/log.h"
 #include "hiss_build.h"
@@ -32,9 +34,10 @@ struct journal {
 
 /* Keep the lines up to step: a resumed run writes the others again. */
 static hiss_status drop_later_lines(const char *path, int64_t step, hiss_error *err) {
-    FILE *old = fopen(path, "r");
+    FILE *old = hiss_fault("journal.read") ? NULL : fopen(path, "r");
     if (!old) {
-        return HISS_OK;
+        return errno == ENOENT ? HISS_OK
+                               : hiss_fail(err, HISS_ESYSTEM, "%s: cannot be read: %s", path, strerror(errno));
     }
     char *line = NULL, *text = NULL;
     size_t capacity = 0, size = 0;
@@ -45,10 +48,12 @@ static hiss_status drop_later_lines(const char *path, int64_t step, hiss_error *
             fputs(line, kept);
         }
     }
+    const bool whole = !ferror(old);
     fclose(old);
     fclose(kept);
     free(line);
-    hiss_status s = hiss_file_write_text(path, text, err);
+    hiss_status s = whole ? hiss_file_write_text(path, text, err)
+                          : hiss_fail(err, HISS_ESYSTEM, "%s: cannot be read to its end: is the disk failing?", path);
     free(text);
     return s;
 }
@@ -61,9 +66,9 @@ static hiss_status open_metrics(journal *j, hiss_error *err) {
     char path[PATH_TEXT];
     snprintf(path, sizeof path, "%s/metrics.jsonl", j->t->request->run);
     hiss_status s = drop_later_lines(path, j->t->step, err);
-    j->metrics = s == HISS_OK ? fopen(path, "a") : NULL;
+    j->metrics = s == HISS_OK && !hiss_fault("journal.open") ? fopen(path, "a") : NULL;
     if (s == HISS_OK && !j->metrics) {
-        s = hiss_fail(err, HISS_ESYSTEM, "%s: cannot be written", path);
+        s = hiss_fail(err, HISS_ESYSTEM, "%s: cannot be written: %s", path, strerror(errno));
     } else if (j->metrics) {
         setvbuf(j->metrics, NULL, _IOLBF, LINE);
     }
@@ -233,7 +238,7 @@ hiss_status journal_log(journal *j, hiss_error *err) {
     t->times = (trainer_times){0};
     j->steps = 0;
     j->last = now;
-    if (j->root && ferror(j->metrics)) {
+    if (j->root && (hiss_fault("journal.write") || ferror(j->metrics))) {
         return hiss_fail(err, HISS_ESYSTEM, "%s/metrics.jsonl: writing failed: is the disk full?", t->request->run);
     }
     return HISS_OK;

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "hiss/clock.h"
+#include "hiss/fault.h"
 #include "train/trainer.h"
 
 hiss_status phase_build(trainer *t, int p, hiss_error *err) {
@@ -307,7 +308,9 @@ hiss_status phase_run(trainer *t, int p, hiss_error *err) {
         job.pass = PASS_TO_CUT;
         run_lanes(t, &job);
         const double start = hiss_seconds();
+        hiss_mark("permute");
         hiss_status s = exchange(t, p, err);
+        hiss_mark("step");
         if (s != HISS_OK) {
             return s;
         }

@@ -3,6 +3,7 @@
  * it. */
 #include "train/pool.h"
 
+#include <errno.h>
 #include <pthread.h>
 #include <sched.h>
 #include <stdatomic.h>
@@ -10,6 +11,7 @@
 #include <string.h>
 
 #include "hiss/alloc.h"
+#include "hiss/fault.h"
 #include "hiss/kernels.h"
 
 typedef struct worker {
@@ -69,7 +71,7 @@ hiss_status pool_create(int threads, pool **out, hiss_error *err) {
     for (p->threads = 1; p->threads < threads; p->threads++) {
         worker *w = &p->workers[p->threads];
         *w = (worker){.pool = p, .number = p->threads};
-        const int failure = pthread_create(&w->thread, NULL, worker_main, w);
+        const int failure = hiss_fault("thread.create") ? EAGAIN : pthread_create(&w->thread, NULL, worker_main, w);
         if (failure) {
             return hiss_fail(err, HISS_ESYSTEM,
                              "cannot start thread %d of %d: %s; lower dist.threads, or raise the limit of processes",

@@ -18,6 +18,7 @@
 #include <unistd.h>
 
 #include "hiss/alloc.h"
+#include "hiss/fault.h"
 #include "hiss/file.h"
 #include "hiss/hash.h"
 #include "hiss/log.h"
@@ -174,7 +175,7 @@ static hiss_status verify_stream(FILE *in, const char *path, hiss_error *err) {
     hiss_hash_end(hash, text);
     const bool whole = left == 0 && size >= 0 && fread(footer, 1, SNAPSHOT_FOOTER, in) == SNAPSHOT_FOOTER;
     hiss_free(piece);
-    if (ferror(in)) {
+    if (hiss_fault("checkpoint.read") || ferror(in)) {
         return unreadable(path, err);
     }
     if (!whole || memcmp(footer, mark, sizeof mark - 1) != 0) {
@@ -191,7 +192,7 @@ static hiss_status verify_stream(FILE *in, const char *path, hiss_error *err) {
 }
 
 hiss_status snapshot_verify(const char *path, hiss_error *err) {
-    FILE *in = fopen(path, "re");
+    FILE *in = hiss_fault("checkpoint.open") ? NULL : fopen(path, "re");
     struct stat what;
     if (!in || fstat(fileno(in), &what) != 0) {
         const hiss_status s = unreadable(path, err);
@@ -264,10 +265,14 @@ static int newest_first(const void *a, const void *b) {
 int snapshot_list(const char *run, int64_t **steps) {
     char folder[PATH_TEXT];
     snprintf(folder, sizeof folder, "%s/ckpt", run);
-    DIR *dir = opendir(folder);
+    errno = 0;
+    DIR *dir = hiss_fault("checkpoint.list") ? NULL : opendir(folder);
     int n = 0, room = 0;
     *steps = NULL;
-    for (struct dirent *e; dir && (e = readdir(dir));) {
+    if (!dir) {
+        return errno == ENOENT ? 0 : -1;
+    }
+    for (struct dirent *e; (e = readdir(dir));) {
         int64_t step = 0;
         int length = 0;
         if (sscanf(e->d_name, "step-%" SCNd64 ".h5%n", &step, &length) != 1 || length == 0 || e->d_name[length]) {
@@ -284,9 +289,7 @@ int snapshot_list(const char *run, int64_t **steps) {
         }
         (*steps)[n++] = step;
     }
-    if (dir) {
-        closedir(dir);
-    }
+    closedir(dir);
     if (n) {
         qsort(*steps, (size_t)n, sizeof **steps, newest_first);
     }
@@ -297,7 +300,7 @@ void snapshot_newest(const char *run, bool set_aside, char *path, size_t size, i
     int64_t *steps;
     const int n = snapshot_list(run, &steps);
     *path = 0;
-    *rejected = 0;
+    *rejected = n < 0 ? -1 : 0;
     for (int k = 0; k < n && !*path; k++) {
         hiss_error why = {0};
         snapshot_path(run, steps[k], path, size);

@@ -42,11 +42,12 @@ hiss_status snapshot_read(hiss_h5 *file, const char *path, const char *name, his
                           int64_t count, void *out, hiss_error *err);
 
 void snapshot_path(const char *run, int64_t step, char *out, size_t size); /* RUN/ckpt/step-N.h5 */
-/* Steps of the checkpoints in RUN/ckpt, newest first, into *steps (hiss_free); returns their number. */
+/* Steps of the checkpoints in RUN/ckpt, newest first, into *steps (hiss_free); returns their number, -1
+ * when the folder is there but cannot be listed. */
 int snapshot_list(const char *run, int64_t **steps);
 /* The newest checkpoint that verifies into path[size], empty when there is none; one warning for each that does not.
  *   set_aside  those are renamed to NAME.broken, unless they only could not be read
- *   rejected   out  their number */
+ *   rejected   out  their number; -1: the folder cannot be listed */
 void snapshot_newest(const char *run, bool set_aside, char *path, size_t size, int *rejected);
 /* Remove what processes that are no more left unfinished in RUN and RUN/ckpt. The caller holds the run's lock. */
 void snapshot_sweep(const char *run);

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "hiss/clock.h"
+#include "hiss/fault.h"
 #include "hiss/file.h"
 #include "hiss/log.h"
 #include "train/cadence.h"
@@ -106,6 +107,7 @@ hiss_status trainer_step(trainer *t, hiss_error *err) {
         hiss_error_line("%s", err->text);
         hiss_comm_abort(t->comm, hiss_exit_code(s));
     }
+    hiss_mark("step");
     t->stop = t->asked_to_stop && t->asked_to_stop(t);
     t->save = t->saver && checkpoint_due(t);
     guard_begin(t);
@@ -214,6 +216,7 @@ static hiss_status one_step(trainer *t, journal *j, bool may_allocate, int64_t *
         s = hiss_comm_agree(t->comm, journal_log(j, err), err);
     }
     if (s == HISS_OK && t->save) {
+        hiss_mark("checkpoint");
         hiss_alloc_seal(!may_allocate);
         s = save(t, saved, err);
         hiss_alloc_seal(false);
@@ -225,6 +228,7 @@ static hiss_status one_step(trainer *t, journal *j, bool may_allocate, int64_t *
 static hiss_status advance(trainer *t, journal *j, bool may_allocate, int64_t *saved, hiss_error *err) {
     if (t->step % t->world.steps_per_epoch == 0) {
         t->epoch = t->step / t->world.steps_per_epoch;
+        hiss_mark("epoch");
         const hiss_status s = trainer_epoch(t, err);
         if (s != HISS_OK || t->stop) {
             return s;
@@ -252,6 +256,7 @@ static hiss_status loop(trainer *t, journal *j, hiss_error *err) {
             begun = t->step;
         }
     }
+    hiss_mark("end");
     s = s == HISS_OK ? checkpoint_wait(t, err) : s;
     return s == HISS_OK && t->step < t->total_steps ? stopped(t, err) : s;
 }

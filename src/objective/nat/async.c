@@ -2,9 +2,11 @@
  * answers take effect at the next step, or before a checkpoint or an epoch's end, whichever comes first: never "when
  * they are ready". No sample is seen twice in between, so the assignment stays injective and a checkpoint needs no
  * memory of what was pending. */
+#include <errno.h>
 #include <pthread.h>
 #include <string.h>
 
+#include "hiss/fault.h"
 #include "objective/nat/nat.h"
 
 struct nat_solver_thread {
@@ -39,7 +41,7 @@ hiss_status nat_thread_create(nat *n, nat_solver_thread **out, hiss_error *err) 
     s->n = n;
     pthread_mutex_init(&s->lock, NULL);
     pthread_cond_init(&s->change, NULL);
-    const int failure = pthread_create(&s->thread, NULL, solver_main, s);
+    const int failure = hiss_fault("thread.create") ? EAGAIN : pthread_create(&s->thread, NULL, solver_main, s);
     if (failure) {
         hiss_free(s);
         return hiss_fail(err, HISS_ESYSTEM,
