@@ -18,6 +18,7 @@
 #include "hiss/file.h"
 #include "hiss/hash.h"
 #include "hiss/log.h"
+#include "hiss/watch.h"
 #include "train/trainer.h"
 
 enum { PATH_TEXT = 4096, NAME_TEXT = 256, SCAN_ROWS = 1 << 16 };
@@ -220,6 +221,8 @@ static void drop_old(const trainer *t) {
 }
 
 hiss_status checkpoint_save(trainer *t, hiss_error *err) {
+    hiss_watch_step(t->comm, t->step);
+    hiss_watch_note(t->comm, "write checkpoint", t->step);
     char path[PATH_TEXT], temporary[PATH_TEXT + 64];
     snprintf(path, sizeof path, "%s/ckpt/step-%" PRId64 ".h5", t->request->run, t->step);
     hiss_file_temporary(path, temporary, sizeof temporary);
@@ -240,6 +243,7 @@ hiss_status checkpoint_save(trainer *t, hiss_error *err) {
         s = s == HISS_OK ? samples : s;
     }
     if (file) {
+        hiss_watch_note(t->comm, "publish checkpoint", t->step);
         s = s == HISS_OK ? write_attributes(t, file, err) : s;
         const hiss_status closed = hiss_h5_close(file, s == HISS_OK ? err : NULL);
         s = s == HISS_OK ? closed : s;
@@ -361,13 +365,21 @@ static hiss_status read_samples(trainer *t, hiss_h5 *file, const char *path, his
 static bool decides(const char *section, const char *line) {
     static const struct {
         const char *section, *line; /* line NULL: all of the section */
-    } free_lines[] = {{"data", "  file:"},       {"data", "  mode:"},
-                      {"data", "  memory:"},     {"data", "  verify:"},
-                      {"train", "  log_every:"}, {"train", "  checkpoint_every:"},
-                      {"train", "  keep:"},      {"train", "  activation_memory:"},
-                      {"train", "  steps:"},     {"dist", "  threads:"},
-                      {"dist", "  bucket:"},     {"dist", "  overlap:"},
-                      {"dist", "dist:"},         {"eval", NULL},
+    } free_lines[] = {{"data", "  file:"},
+                      {"data", "  mode:"},
+                      {"data", "  memory:"},
+                      {"data", "  verify:"},
+                      {"train", "  log_every:"},
+                      {"train", "  checkpoint_every:"},
+                      {"train", "  keep:"},
+                      {"train", "  activation_memory:"},
+                      {"train", "  steps:"},
+                      {"dist", "  threads:"},
+                      {"dist", "  bucket:"},
+                      {"dist", "  overlap:"},
+                      {"dist", "  watchdog:"},
+                      {"dist", "dist:"},
+                      {"eval", NULL},
                       {"kernel_table", NULL}};
     for (int k = 0; k < HISS_COUNT(free_lines); k++) {
         const char *start = free_lines[k].line;
@@ -445,6 +457,7 @@ static hiss_status read_counters(trainer *t, hiss_h5 *file, const char *path, hi
 }
 
 hiss_status checkpoint_load(trainer *t, const char *path, hiss_error *err) {
+    hiss_watch_note(t->comm, "read checkpoint", -1);
     hiss_h5 *file = NULL;
     hiss_status s = hiss_comm_agree(t->comm, hiss_comm_rank(t->comm) == 0 ? verify(path, err) : HISS_OK, err);
     s = s == HISS_OK ? hiss_h5_open(path, &file, err) : s;

@@ -16,6 +16,7 @@
 #include "hiss/clock.h"
 #include "hiss/file.h"
 #include "hiss/log.h"
+#include "hiss/watch.h"
 #include "train/trainer.h"
 
 enum { PATH_TEXT = 4096 };
@@ -222,6 +223,8 @@ static hiss_status check_loss(const trainer *t, hiss_error *err) {
 }
 
 hiss_status trainer_step(trainer *t, hiss_error *err) {
+    hiss_watch_step(t->comm, t->step);
+    hiss_watch_note(t->comm, "samples of step", t->step);
     hiss_status s = fetch(t, err);
     if (s != HISS_OK) { /* only this rank knows: the others must not wait for it */
         hiss_error_line("%s", err->text);
@@ -311,6 +314,7 @@ hiss_status hiss_train(const hiss_train_request *request, hiss_error *err) {
     run_directory directory = {.run = request->run, .lock = -1};
     catch_signals();
     hiss_kernels_enter_thread();
+    hiss_watch_start(request->comm, request->experiment->dist.watchdog, asked_to_stop);
     hiss_status s = same_kernels(request->comm, err);
     s = s == HISS_OK ? run_directory_open(&directory, request, err) : s;
     const double start = hiss_seconds();
@@ -327,5 +331,6 @@ hiss_status hiss_train(const hiss_train_request *request, hiss_error *err) {
         trainer_destroy(&t);
     }
     run_directory_close(&directory);
+    hiss_watch_stop(request->comm);
     return s;
 }
