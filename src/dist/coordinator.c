@@ -128,6 +128,7 @@ void hiss_coordinator_gather(hiss_coordinator *c, const int64_t *lane_order, con
     const int64_t row_block = c->samples * c->group * c->samples; /* scores of one lane */
     c->lane_order = lane_order;
     c->status = HISS_OK;
+    hiss_watch_note(c->comm, "send rows", -1);
     for (int64_t place = 0, slot = 0; place < c->lanes; place++) { /* slot: lanes placed in this rank's matrices */
         const int owner = c->owner[lane_order[place]];
         if (coordinator_of(c, place) == rank) {
@@ -174,6 +175,7 @@ void hiss_coordinator_solve(hiss_coordinator *c, hiss_block_solve solve, void *u
 
 hiss_status hiss_coordinator_scatter(hiss_coordinator *c, int32_t *const *answer, hiss_error *err) {
     const int rank = c->comm->rank;
+    hiss_watch_note(c->comm, "send answers", -1);
     for (int64_t place = 0; place < c->lanes; place++) {
         const int64_t lane = c->lane_order[place];
         const int coordinator = coordinator_of(c, place);

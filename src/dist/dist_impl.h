@@ -18,7 +18,7 @@ struct hiss_comm {
 };
 
 /* Every message tag of hiss. Tags from HISS_TAG_SLICE on belong to the reducer: two per slice of an owner. */
-enum hiss_tag { HISS_TAG_GATHER, HISS_TAG_ROWS, HISS_TAG_ANSWER, HISS_TAG_EXCHANGE, HISS_TAG_SLICE };
+enum hiss_tag { HISS_TAG_GATHER, HISS_TAG_ROWS, HISS_TAG_ANSWER, HISS_TAG_EXCHANGE, HISS_TAG_PING, HISS_TAG_SLICE };
 
 enum { HISS_PIECE_BYTES = 1 << 30 }; /* the longest message of the blocking collectives */
 

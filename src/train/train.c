@@ -63,7 +63,8 @@ static hiss_status lock_run(run_directory *d, hiss_error *err) {
         return hiss_fail(err, HISS_ESYSTEM, "%s: cannot be created: %s; choose another --run directory", path,
                          strerror(errno));
     }
-    const bool alone = flock(d->lock, LOCK_EX | LOCK_NB) == 0;
+    /* A file system without locks cannot tell; hiss doctor warns of that. */
+    const bool alone = flock(d->lock, LOCK_EX | LOCK_NB) == 0 || errno != EWOULDBLOCK;
     if (!alone || stat(path, &now) != 0 || fstat(d->lock, &held) != 0 || now.st_ino != held.st_ino) {
         close(d->lock);
         d->lock = -1;
