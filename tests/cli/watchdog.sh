@@ -47,7 +47,6 @@ block='(gather|answer) of block 0' bucket='reduce bucket [0-9]'
 # Dead: at once. Stopped: after the limit.
 start killed 2 ODD_DO=SIGKILL ODD_RANK=1 ODD_CALL=18 "${rows[@]}"
 start crashed 3 ODD_DO=SIGSEGV ODD_RANK=0 ODD_CALL=18 "${answers[@]}"
-wait
 start stopped 3 ODD_DO=SIGSTOP ODD_RANK=1 ODD_CALL=14 "${rows[@]}"
 start guard 2 ODD_DO=SIGSTOP ODD_RANK=0 ODD_CALL=12 "${gradients[@]}"
 wait
@@ -58,17 +57,7 @@ grep -qE "^hiss:   rank 2 \($host\) has waited [0-9]+ s in step [0-9]+ for rank 
     fail 'rank 2 is not shown' stopped.log
 ended guard 70 $((limit + 10)) "$(waits 1 0 "$bucket"); rank 0 has given no sign of life"
 
-# Neither works nor waits; a lost message; and legal: long work. Off: nothing is said.
-start idle 2 ODD_DO=sleep ODD_SECONDS=60 ODD_RANK=1 ODD_CALL=18 "${rows[@]}"
-start lost 2 ODD_DO=lose ODD_RANK=1 ODD_CALL=12 "${gradients[@]}"
-start works 2 ODD_DO=work ODD_SECONDS=$((2 * limit)) ODD_RANK=1 ODD_CALL=18 "${rows[@]}"
-wait
-ended idle 70 $((limit + 10)) "$(waits 0 1 "$block"); rank 1 has done nothing for [3-6] s in step [0-9]+: send rows"
-ended lost 70 $((limit + 10)) "$(waits 0 1 "$bucket"); all ranks wait"
-read -r status seconds <works.end
-[ "$status" -eq 0 ] && [ "$seconds" -ge $((2 * limit)) ] || fail "work is taken for silence: exit $status" works.log
-
-# The whole job is suspended and goes on; then one rank is asked to stop: both are no silence. Beside it: no watchdog.
+# A job that is suspended as a whole, to go on later.
 export NAME=paused
 mpirun -n 2 ./odd "$HISS" train config.yaml --run paused --set dist.watchdog=$limit --set train.epochs=30000 \
     --set train.checkpoint_every=0 --progress lines >paused.log 2>&1 &
@@ -79,10 +68,26 @@ for ((i = 0; i < 1000; i++)); do
 done
 paused=("$(cat paused.pid-0)" "$(cat paused.pid-1)")
 kill -STOP "${paused[@]}"
-NAME=off timeout -s KILL $((limit + 3)) env ODD_DO=SIGSTOP ODD_RANK=1 ODD_CALL=12 "${gradients[@]}" mpirun -n 2 ./odd \
+
+# Neither works nor waits; a lost message; and legal: long work. Off: nothing is said.
+jobs=()
+start idle 2 ODD_DO=sleep ODD_SECONDS=60 ODD_RANK=1 ODD_CALL=18 "${rows[@]}"
+jobs+=($!)
+start lost 2 ODD_DO=lose ODD_RANK=1 ODD_CALL=12 "${gradients[@]}"
+jobs+=($!)
+start works 2 ODD_DO=work ODD_SECONDS=$((2 * limit)) ODD_RANK=1 ODD_CALL=18 "${rows[@]}"
+jobs+=($!)
+NAME=off timeout -s KILL $((limit + 4)) env ODD_DO=SIGSTOP ODD_RANK=1 ODD_CALL=12 "${gradients[@]}" mpirun -n 2 ./odd \
     "$HISS" train config.yaml --run off --set dist.watchdog=0 --progress lines >off.log 2>&1 && fail 'no hang' off.log
 kill -KILL "$(cat off.pid-0)" "$(cat off.pid-1)" 2>/dev/null || :
 grep -q 'has waited' off.log && fail 'dist.watchdog 0 is not off' off.log
+wait "${jobs[@]}"
+ended idle 70 $((limit + 10)) "$(waits 0 1 "$block"); rank 1 has done nothing for [3-6] s in step [0-9]+: send rows"
+ended lost 70 $((limit + 10)) "$(waits 0 1 "$bucket"); all ranks wait"
+read -r status seconds <works.end
+[ "$status" -eq 0 ] && [ "$seconds" -ge $((2 * limit)) ] || fail "work is taken for silence: exit $status" works.log
+
+# It goes on, and then one rank is asked to stop: neither is silence.
 kill -CONT "${paused[@]}"
 sleep $((limit + 1))
 kill -0 $job 2>/dev/null || fail 'a pause of the whole job is taken for silence' paused.log
