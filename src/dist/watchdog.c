@@ -11,11 +11,11 @@
  *
  * Anything else is legal, however long: the others may wait for hours for a rank that computes an assignment.
  *
- * Who judges. Every rank tells one rank, the guard, how it is, once a second (less often beyond 1000 ranks), and the
- * guard answers. The guard is rank 0; when it is silent itself, the next rank judges it. So one rank knows of all, and
- * one line tells it. A rank that misses beats is asked: when it has died, the answer is a refusal, so that death is
- * noticed after about four seconds. A launcher notices first, as a rule, and sends SIGTERM, with SIGKILL a second
- * behind it: therefore all are asked when this process got a signal.
+ * Who judges. Every rank tells one rank, the guard, how it is, once a second (less often beyond 1000 ranks, more often
+ * when the limit is below 4 s), and the guard answers. The guard is rank 0; when it is silent itself, the next rank
+ * judges it. So one rank knows of all, and one line tells it. A rank that misses beats is asked: when it has died, the
+ * answer is a refusal, so that death is noticed after about three seconds. A launcher notices first, as a rule, and
+ * sends SIGTERM, with SIGKILL a second behind it: therefore all are asked when this process got a signal.
  *
  * Time is what this thread has seen pass, at most two seconds per look: when the whole job is suspended and goes on,
  * nothing has been silent.
@@ -39,9 +39,9 @@
 #include "hiss/clock.h"
 #include "hiss/log.h"
 
-enum { LOOK_MILLISECONDS = 100, RANKS_PER_SECOND = 1000, SHOWN_RANKS = 16, NAME = 96, LINE = 1024 };
+enum { LOOK_MILLISECONDS = 100, RANKS_PER_SECOND = 1000, BEATS_OF_LIMIT = 4, SHOWN_RANKS = 16, NAME = 96, LINE = 1024 };
 static const double longest_look = 2.0, answer_seconds = 0.5, end_seconds = 2.0, settle_seconds = 10.0;
-static const double succession_seconds = 2.0, missed_beats = 2.5, least_share = 0.005;
+static const double succession_seconds = 2.0, missed_beats = 1.5, least_share = 0.005;
 
 typedef enum verdict { DEAD, STOPPED, IDLE, CIRCLE, UNHEARD, UNANSWERED } verdict;
 
@@ -541,7 +541,10 @@ void hiss_watch_start(hiss_comm *comm, int64_t seconds, bool (*asked_to_stop)(vo
     hiss_watchdog *d = hiss_new(hiss_watchdog, 1);
     d->comm = comm;
     d->limit = (double)seconds;
-    d->period = comm->size > RANKS_PER_SECOND ? (double)comm->size / RANKS_PER_SECOND : 1.0;
+    d->period = d->limit < BEATS_OF_LIMIT ? d->limit / BEATS_OF_LIMIT : 1.0;
+    if (d->period < (double)comm->size / RANKS_PER_SECOND) {
+        d->period = (double)comm->size / RANKS_PER_SECOND;
+    }
     d->asked_to_stop = asked_to_stop;
     d->peers = hiss_new(peer, comm->size);
     for (int r = 0; r < comm->size; r++) {
