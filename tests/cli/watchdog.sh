@@ -51,7 +51,7 @@ start stopped 3 ODD_DO=SIGSTOP ODD_RANK=1 ODD_CALL=14 "${rows[@]}"
 start guard 2 ODD_DO=SIGSTOP ODD_RANK=0 ODD_CALL=12 "${gradients[@]}"
 wait
 ended killed 137 10 "$(waits 0 1 "$block"); rank 1 is dead, last seen in step [0-9]+: "
-ended crashed 139 10 "$(waits 1 0 "$block"); rank 0 is dead"
+ended crashed 139 10 "\[rank 1\] (rank [12] .* for )?rank 0 \($host\): .*rank 0 is dead, last seen in step [0-9]+: "
 ended stopped 70 $((limit + 10)) "$(waits '[02]' 1 "$block"); rank 1 has given no sign of life for [3-6] s"
 grep -qE "^hiss:   rank 2 \($host\) has waited [0-9]+ s in step [0-9]+ for rank [01] " stopped.log ||
     fail 'rank 2 is not shown' stopped.log
