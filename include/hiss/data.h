@@ -22,6 +22,9 @@ typedef struct hiss_h5_info {
     int64_t dim[HISS_H5_NDIM];
 } hiss_h5_info;
 
+/* Version and build of the HDF5 library, e.g. "1.10.8, serial, thread-safe". */
+enum { HISS_H5_ABOUT = 64 };
+void hiss_h5_about(char out[HISS_H5_ABOUT]);
 hiss_status hiss_h5_open(const char *path, hiss_h5 **out, hiss_error *err);   /* read only */
 hiss_status hiss_h5_create(const char *path, hiss_h5 **out, hiss_error *err); /* truncates */
 hiss_status hiss_h5_close(hiss_h5 *file, hiss_error *err);                    /* flushes; NULL is allowed */

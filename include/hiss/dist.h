@@ -43,6 +43,16 @@ void hiss_comm_allgather(hiss_comm *comm, const void *mine, const int64_t *offse
 void hiss_comm_exchange(hiss_comm *comm, const void *send, const int64_t *send_offsets, void *receive,
                         const int64_t *receive_offsets);
 
+/* ---- what MPI and the network are ---- */
+
+/* "Open MPI v4.1.4", of the library that runs, and of the headers hiss was built with; empty when unknown. Not
+ * collective. */
+enum { HISS_LIBRARY_TEXT = 64 };
+void hiss_comm_library(char running[HISS_LIBRARY_TEXT], char built[HISS_LIBRARY_TEXT]);
+/* Seconds for `count` bytes from rank a to rank b or back, the median of `rounds` there-and-backs, on every rank. The
+ * others wait. a != b. Collective. Allocates. */
+double hiss_comm_ping(hiss_comm *comm, int a, int b, int64_t count, int rounds);
+
 /* ---- partition ---- */
 
 /* offsets[parts+1]: n items over parts, the first n % parts one longer. Not collective. */

@@ -27,6 +27,7 @@ typedef struct hiss_dist_options { /* section "dist": how to run, never what com
     int reduce;     /* hiss_reduce */
     int64_t bucket; /* bytes */
     bool overlap;
+    int64_t watchdog; /* seconds of silence that end the job; 0: never */
 } hiss_dist_options;
 
 typedef enum hiss_interval_unit {

@@ -1,17 +1,16 @@
 /* hiss doctor: what would go wrong, or slowly, if one trained here and now. */
 #include <stdlib.h>
 #include <string.h>
-#include <sys/statvfs.h>
-#include <unistd.h>
 
 #include "cli/doctor.h"
-#include "hiss/clock.h"
 #include "hiss/file.h"
 #include "hiss/log.h"
 
 typedef struct options {
     const char *run;
-    int64_t threads;
+    int64_t threads, write;
+    double rate, latency;
+    int log;
     bool help;
 } options;
 
@@ -20,6 +19,14 @@ static const hiss_row rows[] = {
     {"run", HISS_STRING, offsetof(options, run), "runs/doctor", 0, 0, NULL, "run directory that train would write"},
     {"threads", HISS_INT, offsetof(options, threads), "0", 0, 1024, NULL,
      "lanes in flight on each rank; 0: dist.threads of the config, else 1"},
+    {"write", HISS_INT, offsetof(options, write), "64", 0, 1 << 20, NULL,
+     "MiB to write into the run directory, to see how fast it is; 0: none"},
+    {"rate", HISS_FLOAT, offsetof(options, rate), "0", 0, 1e9, NULL,
+     "MB/s that two ranks should exchange; 0: a fifth of what the median pair does"},
+    {"latency", HISS_FLOAT, offsetof(options, latency), "0", 0, 1e9, NULL,
+     "microseconds that a message may take; 0: 20 times the median pair's"},
+    {"log", HISS_CHOICE, offsetof(options, log), "warning", 0, 0, "error|warning|info|debug",
+     "how much to say besides"},
     {"help", HISS_BOOL, offsetof(options, help), "false", 0, 0, NULL, "this text"},
 };
 
@@ -37,49 +44,7 @@ static void print(void *user, finding f, const char *text) {
     printf("%s  %s\n", name[f], text);
 }
 
-/* ---- files ---- */
-
-/* The directory above path that exists. */
-static void existing_parent(const char *path, char out[CLI_PATH]) {
-    snprintf(out, CLI_PATH, "%s", path);
-    do {
-        char *slash = strrchr(out, '/');
-        if (!slash) {
-            snprintf(out, CLI_PATH, ".");
-            return;
-        }
-        slash[slash == out] = 0;
-    } while (!hiss_file_exists(out));
-}
-
-static void check_writing(const doctor *d, const char *run) {
-    enum { SLOW_SECONDS = 1, LEAST_MIB = 1024 };
-    if (hiss_comm_rank(d->comm) != 0) {
-        return;
-    }
-    char parent[CLI_PATH], path[CLI_PATH + 32];
-    hiss_error err = {0};
-    struct statvfs disk;
-    existing_parent(run, parent);
-    snprintf(path, sizeof path, "%s/.hiss-doctor-%ld", parent, (long)getpid());
-    const double start = hiss_seconds();
-    const hiss_status s = hiss_file_write_text(path, "hiss doctor\n", &err);
-    const double seconds = hiss_seconds() - start;
-    unlink(path);
-    const double free_mib =
-        statvfs(parent, &disk) == 0 ? (double)disk.f_bavail * (double)disk.f_frsize / 0x1p20 : LEAST_MIB;
-    if (s != HISS_OK) {
-        doctor_tell(d, FINDING_FAIL, "%s; choose another --run", err.text);
-    } else if (free_mib < LEAST_MIB) {
-        doctor_tell(d, FINDING_WARN, "%s: %.0f MiB are free; checkpoints may not fit", parent, free_mib);
-    } else if (seconds > SLOW_SECONDS) {
-        doctor_tell(d, FINDING_WARN, "%s: writing a small file durably takes %.1f s; checkpoints will stall training",
-                    parent, seconds);
-    } else {
-        doctor_tell(d, FINDING_OK, "%s: writable, a small file is safe after %.1f ms, %.1f GiB free", parent,
-                    1e3 * seconds, free_mib / 1024.0);
-    }
-}
+/* ---- data ---- */
 
 /* Labels look sorted when neighbours share one far more often than draws at random would. */
 static bool look_sorted(int64_t n, const int32_t *label, int64_t classes) {
@@ -126,7 +91,8 @@ static hiss_status open_set(const doctor *d, const hiss_experiment *e, hiss_data
     return hiss_comm_agree(d->comm, hiss_dataset_open(&data, (uint64_t)e->seed, set, err), err);
 }
 
-static void check_data(const doctor *d, const hiss_experiment *e) {
+/* Whether training can begin with it. Collective. */
+static bool check_data(const doctor *d, const hiss_experiment *e) {
     hiss_dataset *set = NULL;
     hiss_world world = {0};
     hiss_error err = {0};
@@ -151,54 +117,74 @@ static void check_data(const doctor *d, const hiss_experiment *e) {
     }
     hiss_world_destroy(&world);
     hiss_dataset_close(set);
+    return s == HISS_OK;
+}
+
+/* ---- memory ---- */
+
+/* Make what training makes, but take no step. Collective. */
+static void check_memory(const doctor *d, hiss_experiment *e) {
+    hiss_measurement m = {0};
+    hiss_error err = {0};
+    const hiss_train_request request = {.comm = d->comm, .experiment = e, .run = "", .resume = "never"};
+    e->data.verify = false;
+    const int64_t lanes = e->train.lanes / hiss_comm_size(d->comm); /* more threads than lanes: said before */
+    e->dist.threads = d->threads < lanes || lanes < 1 ? d->threads : lanes;
+    const hiss_status s = hiss_train_measure(&request, -1.0, &m, &err);
+    hiss_measurement_destroy(&m);
+    if (s != HISS_OK) {
+        doctor_tell(d, FINDING_FAIL, "%s", err.text);
+    } else {
+        doctor_memory(d);
+    }
 }
 
 /* ---- the command ---- */
 
-static finding examine(hiss_comm *comm, const options *o, const char *config, const hiss_arguments *rest) {
+static hiss_status examine(hiss_comm *comm, const void *options_, const char *config, const hiss_arguments *rest,
+                           hiss_error *err) {
+    const options *o = options_;
     finding worst = FINDING_OK;
     hiss_experiment e = {0};
     hiss_eval_options eval = {0};
-    hiss_error err = {0};
+    hiss_error wrong = {0};
     const hiss_extra_section extra = {"eval", hiss_eval_rows, hiss_eval_nrows, &eval};
     doctor d = {.comm = comm, .threads = o->threads ? o->threads : 1, .say = print, .user = &worst};
     hiss_status s = HISS_OK;
     if (config) {
-        s = hiss_file_expect(config, "the config", "give the path of a YAML file, or write one", &err);
-        s = s == HISS_OK ? hiss_experiment_read(config, rest->repeated, rest->nrepeated, &extra, 1, &e, &err) : s;
-        s = hiss_comm_agree(comm, s, &err);
+        s = hiss_file_expect(config, "the config", "give the path of a YAML file, or write one", &wrong);
+        s = s == HISS_OK ? hiss_experiment_read(config, rest->repeated, rest->nrepeated, &extra, 1, &e, &wrong) : s;
+        s = hiss_comm_agree(comm, s, &wrong);
         d.threads = s == HISS_OK && !o->threads ? e.dist.threads : d.threads;
     }
     doctor_launch(&d);
     doctor_machines(&d);
-    check_writing(&d, o->run);
+    doctor_kernels(&d);
+    doctor_system(&d);
+    doctor_files(&d, o->run, o->write);
+    doctor_network(&d, o->rate, o->latency);
     if (s != HISS_OK) {
-        doctor_tell(&d, FINDING_FAIL, "%s", err.text);
-    } else if (config) {
-        check_data(&d, &e);
+        doctor_tell(&d, FINDING_FAIL, "%s", wrong.text);
+    } else if (config && check_data(&d, &e)) {
+        check_memory(&d, &e);
     }
     if (e.config) {
         hiss_experiment_destroy(&e);
     }
-    return (finding)hiss_comm_max_i64(comm, worst);
+    if (hiss_comm_max_i64(comm, worst) == FINDING_FAIL) {
+        return hiss_fail(err, HISS_EUSER, "training would fail here: see the lines that say FAIL");
+    }
+    return HISS_OK;
 }
 
 int cmd_doctor(int argc, char **argv) {
     options o = {0};
-    hiss_error err = {0};
-    const char *words[1], *sets[CLI_MAX_SETS];
-    hiss_arguments rest = {.positional = words, .max_positional = 1, .repeated = sets, .max_repeated = CLI_MAX_SETS};
-    hiss_status s = hiss_options_parse(rows, HISS_COUNT(rows), argc, argv, &o, &rest, &err);
-    if (s == HISS_OK && o.help) {
-        help();
-        return 0;
-    }
-    hiss_comm *comm = NULL;
-    s = s == HISS_OK ? cli_open(HISS_LOG_WARNING, &comm, &err) : s;
-    if (s != HISS_OK) {
-        return cli_fail(NULL, &err);
-    }
-    const finding worst = examine(comm, &o, rest.npositional ? words[0] : NULL, &rest);
-    hiss_comm_close(comm);
-    return worst == FINDING_FAIL ? hiss_exit_code(HISS_EUSER) : 0;
+    const cli_task task = {.rows = rows,
+                           .nrows = HISS_COUNT(rows),
+                           .options = &o,
+                           .help = &o.help,
+                           .log = &o.log,
+                           .print_help = help,
+                           .run = examine};
+    return cli_run(&task, argc, argv);
 }

@@ -104,6 +104,7 @@ static hiss_status train(hiss_comm *comm, const void *options_, const char *conf
     if (s == HISS_OK) {
         const doctor d = {.comm = comm, .threads = e.dist.threads, .say = warn};
         doctor_launch(&d);
+        doctor_machines(&d);
         const bool bar = o->progress == PROGRESS_BAR || (o->progress == PROGRESS_AUTO && on_terminal());
         const hiss_train_request request = {.comm = comm,
                                             .experiment = &e,

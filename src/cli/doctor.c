@@ -9,10 +9,11 @@
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/statvfs.h>
 #include <time.h>
 #include <unistd.h>
 
-enum { NAME = 64, IDENTITY = 128, TEXT = 1024 };
+enum { IDENTITY = 128, TEXT = 1024 };
 
 void doctor_tell(const doctor *d, finding f, const char *format, ...) {
     char text[TEXT];
@@ -27,33 +28,55 @@ void doctor_tell(const doctor *d, finding f, const char *format, ...) {
 
 /* ---- what every rank tells ---- */
 
+void *doctor_gather(const doctor *d, const void *mine, int64_t count) {
+    const int size = hiss_comm_size(d->comm);
+    char *all = hiss_alloc((size_t)(size * count));
+    int64_t *offsets = hiss_new(int64_t, size + 1);
+    for (int r = 0; r <= size; r++) {
+        offsets[r] = r * count;
+    }
+    hiss_comm_allgather(d->comm, mine, offsets, all);
+    hiss_free(offsets);
+    return all;
+}
+
+doctor_name *doctor_hosts(const doctor *d) {
+    doctor_name mine = "";
+    gethostname(mine, sizeof mine - 1);
+    return doctor_gather(d, mine, sizeof mine);
+}
+
+int doctor_ranks_of(const doctor *d, const doctor_name *host, int rank, bool *lowest) {
+    int ranks = 0;
+    *lowest = true;
+    for (int r = 0; r < hiss_comm_size(d->comm); r++) {
+        const bool here = strcmp(host[r], host[rank]) == 0;
+        ranks += here;
+        *lowest &= !here || r >= rank;
+    }
+    return ranks;
+}
+
 typedef struct place {
-    char host[NAME], processor[NAME], kernels[IDENTITY];
+    char host[DOCTOR_NAME], processor[DOCTOR_NAME], kernels[IDENTITY];
     cpu_set_t cores;
     double clock; /* seconds of the day's clock, after a barrier */
 } place;
 
 /* [size] places of all ranks, the caller frees. Collective. */
-static place *all_places(hiss_comm *comm) {
-    const int size = hiss_comm_size(comm);
-    place mine = {.clock = 0}, *all = hiss_new(place, size);
+static place *all_places(const doctor *d) {
+    place mine = {.clock = 0};
     struct timespec now;
-    gethostname(mine.host, NAME - 1);
+    gethostname(mine.host, sizeof mine.host - 1);
     cli_processor_name(mine.processor, sizeof mine.processor);
     snprintf(mine.kernels, sizeof mine.kernels, "%s", hiss_kernels_identity());
     if (sched_getaffinity(0, sizeof mine.cores, &mine.cores) != 0) {
         CPU_ZERO(&mine.cores);
     }
-    hiss_comm_barrier(comm);
+    hiss_comm_barrier(d->comm);
     clock_gettime(CLOCK_REALTIME, &now);
     mine.clock = (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
-    int64_t *offsets = hiss_new(int64_t, size + 1);
-    for (int r = 0; r <= size; r++) {
-        offsets[r] = r * (int64_t)sizeof mine;
-    }
-    hiss_comm_allgather(comm, &mine, offsets, all);
-    hiss_free(offsets);
-    return all;
+    return doctor_gather(d, &mine, sizeof mine);
 }
 
 /* ---- the launcher ---- */
@@ -84,6 +107,65 @@ static void check_launcher(const doctor *d) {
     }
     doctor_tell(d, FINDING_OK, "%d rank%s%s", size, size > 1 ? "s" : "",
                 size > 1 ? "" : " (no launcher; mpirun or srun start several)");
+}
+
+/* Whether the launcher has set a variable: MPI sets some itself when it starts alone. value [TEXT] out. */
+static bool launcher_says(const char *name, char *value) {
+    char *entry = NULL;
+    size_t capacity = 0;
+    bool found = false;
+    FILE *in = fopen("/proc/self/environ", "r");
+    while (in && !found && getdelim(&entry, &capacity, 0, in) > 0) {
+        const size_t length = strlen(name);
+        found = strncmp(entry, name, length) == 0 && entry[length] == '=';
+        snprintf(value, TEXT, "%s", found ? entry + length + 1 : "");
+    }
+    free(entry);
+    if (in) {
+        fclose(in);
+    }
+    return found;
+}
+
+/* Open MPI wants PMIx from its launcher. With another one, or none, srun starts many jobs of one rank. */
+static void check_pmix(const doctor *d) {
+    char text[TEXT] = "";
+    const char *tasks = getenv("SLURM_NTASKS");
+    if (launcher_says("PMIX_NAMESPACE", text)) {
+        const bool known = launcher_says("PMIX_VERSION", text);
+        doctor_tell(d, FINDING_OK, "PMIx %.64s from the launcher", known ? text : "of unknown version");
+    } else if (launcher_says("PMI_RANK", text)) {
+        doctor_tell(d, FINDING_FAIL,
+                    "the launcher speaks PMI, not PMIx, and Open MPI does not understand it; start with srun "
+                    "--mpi=pmix, or with mpirun");
+    } else if (tasks && atoi(tasks) > 1) {
+        doctor_tell(d, FINDING_FAIL,
+                    "SLURM_NTASKS is %s, but there is no PMIx; start with srun --mpi=pmix, or with mpirun", tasks);
+    } else if (hiss_comm_size(d->comm) == 1) {
+        doctor_tell(d, FINDING_OK, "no PMIx: not needed for one rank");
+    } else {
+        doctor_tell(d, FINDING_OK, "no PMIx, and %d ranks nevertheless", hiss_comm_size(d->comm));
+    }
+}
+
+static void check_library(const doctor *d) {
+    char running[HISS_LIBRARY_TEXT], built[HISS_LIBRARY_TEXT];
+    int now[2] = {0}, then[2] = {0};
+    hiss_comm_library(running, built);
+    sscanf(running, "Open MPI v%d.%d", &now[0], &now[1]);
+    sscanf(built, "Open MPI v%d.%d", &then[0], &then[1]);
+    if (then[0] && now[0] != then[0]) {
+        doctor_tell(
+            d, FINDING_FAIL,
+            "hiss was built for %s, but runs with %s: these do not fit; load the module hiss was built with, or "
+            "build again",
+            built, *running ? running : "an unknown MPI");
+    } else if (then[0] && now[1] != then[1]) {
+        doctor_tell(d, FINDING_WARN, "hiss was built for %s, and runs with %s; build again when in doubt", built,
+                    running);
+    } else {
+        doctor_tell(d, FINDING_OK, "MPI: %s", running);
+    }
 }
 
 /* ---- cores ---- */
@@ -147,8 +229,10 @@ static void check_hosts(const doctor *d, const place *all) {
 }
 
 void doctor_launch(const doctor *d) {
-    place *all = all_places(d->comm);
+    place *all = all_places(d);
     check_launcher(d);
+    check_pmix(d);
+    check_library(d);
     check_hosts(d, all);
     hiss_free(all);
 }
@@ -165,39 +249,94 @@ static int first_other(const doctor *d, const place *all, size_t offset) {
     return 0;
 }
 
-void doctor_machines(const doctor *d) {
-    enum { SKEW_SECONDS = 1 };
-    place *all = all_places(d->comm);
-    const int size = hiss_comm_size(d->comm);
-    int other = first_other(d, all, offsetof(place, processor));
+static void check_processors(const doctor *d, const place *all) {
+    const int other = first_other(d, all, offsetof(place, processor));
     if (other) {
-        doctor_tell(d, FINDING_WARN, "rank 0 has %s, rank %d has %s: every step waits for the slowest",
-                    all[0].processor, other, all[other].processor);
+        doctor_tell(d, FINDING_WARN, "rank 0 has %s, rank %d (%s) has %s: every step waits for the slowest",
+                    all[0].processor, other, all[other].host, all[other].processor);
     } else {
-        doctor_tell(d, FINDING_OK, "processor: %s%s", all[0].processor, size > 1 ? ", on all ranks" : "");
+        doctor_tell(d, FINDING_OK, "processor: %s%s", all[0].processor,
+                    hiss_comm_size(d->comm) > 1 ? ", on all ranks" : "");
     }
-    other = first_other(d, all, offsetof(place, kernels));
+}
+
+static void check_clocks(const doctor *d, const place *all) {
+    enum { SKEW_SECONDS = 1 };
+    int first = 0, last = 0;
+    for (int r = 1; r < hiss_comm_size(d->comm); r++) {
+        first = all[r].clock < all[first].clock ? r : first;
+        last = all[r].clock > all[last].clock ? r : last;
+    }
+    const double skew = all[last].clock - all[first].clock;
+    if (skew > SKEW_SECONDS) {
+        doctor_tell(d, FINDING_WARN,
+                    "clocks differ: that of rank %d (%s) is %.3f s ahead of that of rank %d (%s): logs will not line "
+                    "up, and files may seem to be from the future; ask for NTP",
+                    last, all[last].host, skew, first, all[first].host);
+    } else if (hiss_comm_size(d->comm) > 1) {
+        doctor_tell(d, FINDING_OK, "clocks of the ranks agree to %.3f s", skew);
+    }
+}
+
+/* Each rank of Open MPI makes a segment in shared memory; when the room ends, ranks die of SIGBUS later on. */
+static void check_shared_memory(const doctor *d) {
+    static const char place_of[] = "/dev/shm";
+    static const char *const names[] = {"OMPI_MCA_btl_vader_segment_size", "OMPI_MCA_btl_sm_segment_size"};
+    enum { SEGMENT = 4 << 20 }; /* Open MPI 4.1 */
+    double segment = SEGMENT;
+    for (int k = 0; k < HISS_COUNT(names); k++) {
+        segment = getenv(names[k]) ? atof(getenv(names[k])) : segment;
+    }
+    struct statvfs disk;
+    double mine = statvfs(place_of, &disk) == 0 ? (double)disk.f_bavail * (double)disk.f_frsize : -1.0;
+    double *room = doctor_gather(d, &mine, sizeof mine);
+    doctor_name *host = doctor_hosts(d);
+    for (int r = 0; r < hiss_comm_size(d->comm); r++) {
+        bool lowest;
+        const int ranks = doctor_ranks_of(d, (const doctor_name *)host, r, &lowest);
+        const double need = ranks * segment;
+        if (!lowest || ranks == 1) {
+            continue;
+        }
+        if (room[r] < 0.0) {
+            doctor_tell(d, FINDING_WARN, "%s: no %s: ranks of a host will exchange data slowly", host[r], place_of);
+        } else if (room[r] < 2.0 * need) {
+            doctor_tell(
+                d, room[r] < need ? FINDING_FAIL : FINDING_WARN,
+                "%s: %.1f MiB are free in %s, and MPI may fill %.1f MiB for %d ranks; remove what old jobs left "
+                "there, start the container with a larger one (--shm-size), or use fewer ranks",
+                host[r], room[r] / 0x1p20, place_of, need / 0x1p20, ranks);
+        } else {
+            doctor_tell(d, FINDING_OK, "%s: %.1f MiB are free in %s, MPI needs %.1f MiB for %d ranks", host[r],
+                        room[r] / 0x1p20, place_of, need / 0x1p20, ranks);
+        }
+    }
+    hiss_free(host);
+    hiss_free(room);
+}
+
+void doctor_machines(const doctor *d) {
+    place *all = all_places(d);
+    check_processors(d, all);
+    check_clocks(d, all);
+    check_shared_memory(d);
+    hiss_free(all);
+}
+
+void doctor_kernels(const doctor *d) {
+    place *all = all_places(d);
+    const int other = first_other(d, all, offsetof(place, kernels));
     if (other) {
         doctor_tell(d, FINDING_FAIL,
-                    "rank 0 computes with %s, rank %d with %s, and train refuses that; set OPENBLAS_CORETYPE on all "
-                    "to what the oldest processor has, e.g. Haswell",
-                    all[0].kernels, other, all[other].kernels);
+                    "rank 0 computes with %s, rank %d (%s) with %s, and train refuses that; set OPENBLAS_CORETYPE on "
+                    "all to what the oldest processor has, e.g. Haswell",
+                    all[0].kernels, other, all[other].host, all[other].kernels);
     } else if (hiss_kernels_wider_core()) {
         doctor_tell(d, FINDING_WARN,
                     "OPENBLAS_CORETYPE holds OpenBLAS to a narrow core (%s); unset it to let hiss choose %s",
                     all[0].kernels, hiss_kernels_wider_core());
     } else {
         doctor_tell(d, FINDING_OK, "kernels: %s, one BLAS thread per lane", all[0].kernels);
-    }
-    double first = all[0].clock, last = all[0].clock;
-    for (int r = 1; r < size; r++) {
-        first = all[r].clock < first ? all[r].clock : first;
-        last = all[r].clock > last ? all[r].clock : last;
-    }
-    if (size > 1) {
-        const bool skewed = last - first > SKEW_SECONDS;
-        doctor_tell(d, skewed ? FINDING_WARN : FINDING_OK, "clocks of the ranks agree to %.3f s%s", last - first,
-                    skewed ? ": logs will not line up, and files may seem to be from the future; ask for NTP" : "");
     }
     hiss_free(all);
 }

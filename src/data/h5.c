@@ -142,6 +142,20 @@ static bool dtype_of(hid_t type, hiss_dtype *dtype, char text[32]) {
 
 /* ---- files ---- */
 
+void hiss_h5_about(char out[HISS_H5_ABOUT]) {
+    unsigned major = 0, minor = 0, release = 0;
+    hbool_t safe = false;
+    H5get_libversion(&major, &minor, &release);
+    H5is_library_threadsafe(&safe);
+#ifdef H5_HAVE_PARALLEL
+    const char *kind = "parallel";
+#else
+    const char *kind = "serial";
+#endif
+    snprintf(out, HISS_H5_ABOUT, "%u.%u.%u, %s, %s", major, minor, release, kind,
+             safe ? "thread-safe" : "not thread-safe");
+}
+
 static hiss_h5 *wrap(const char *path, hid_t id) {
     hiss_h5 *file = hiss_new(hiss_h5, 1);
     *file = (hiss_h5){.path = strcpy(hiss_alloc(strlen(path) + 1), path), .file = id, .dataset = -1};

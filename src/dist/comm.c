@@ -7,6 +7,7 @@
 
 #include <assert.h>
 #include <limits.h>
+#include <sched.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -56,6 +57,7 @@ hiss_status hiss_comm_open(int *argc, char ***argv, hiss_comm **out, hiss_error 
     comm->spread = hiss_new(double, comm->size);
     comm->counts = hiss_new(int, comm->size);
     comm->jump = hiss_new(int, comm->size);
+    comm->watch.seen = hiss_new(int, comm->size);
     *out = comm;
     return HISS_OK;
 }
@@ -69,10 +71,12 @@ void hiss_comm_close(hiss_comm *comm) {
     hiss_free(comm->spread);
     hiss_free(comm->counts);
     hiss_free(comm->jump);
+    hiss_free(comm->watch.seen);
     hiss_free(comm);
 }
 
 _Noreturn void hiss_comm_abort(hiss_comm *comm, int exit_code) {
+    hiss_watch_ends(comm, exit_code);
     MPI_Abort(comm->mpi, exit_code);
     abort();
 }
@@ -89,16 +93,47 @@ double hiss_comm_bytes_sent(const hiss_comm *comm) {
     return comm->bytes_sent;
 }
 
-static int64_t all_reduce(hiss_comm *comm, int64_t value, MPI_Op op) {
+/* What a wait is for, as far as it is known: each rank that one of the requests depends on. */
+static void tell_sources(hiss_comm *comm, int n, const MPI_Request *requests, const hiss_source *from,
+                         const char *what) {
+    int64_t number = -1;
+    hiss_wait_forget(comm);
+    for (int i = n - 1; i >= 0; i--) {
+        int done;
+        HISS_MPI(MPI_Request_get_status(requests[i], &done, MPI_STATUS_IGNORE));
+        if (!done) {
+            hiss_wait_add(comm, from[i].rank);
+            number = from[i].number;
+        }
+    }
+    hiss_wait_publish(comm, what, number);
+}
+
+void hiss_wait_all(hiss_comm *comm, int n, MPI_Request *requests, const hiss_source *from, const char *what) {
+    int done = n == 0;
+    hiss_wait_begin(comm, what, -1);
+    for (int64_t look = 1; !done; look++) {
+        HISS_MPI(MPI_Testall(n, requests, &done, MPI_STATUSES_IGNORE));
+        if (!done) {
+            sched_yield();
+        }
+        if (!done && look % HISS_IDLE_LOOKS == 0) {
+            tell_sources(comm, n, requests, from, what);
+        }
+    }
+    hiss_wait_end(comm);
+}
+
+static int64_t all_reduce(hiss_comm *comm, const char *what, int64_t value, MPI_Op op) {
     int64_t result;
-    HISS_MPI(MPI_Allreduce(&value, &result, 1, MPI_INT64_T, op, comm->mpi));
+    HISS_MPI_WAIT(comm, what, MPI_Allreduce(&value, &result, 1, MPI_INT64_T, op, comm->mpi));
     hiss_comm_count_ring(comm, 2.0 * sizeof value);
     return result;
 }
 
 hiss_status hiss_comm_agree_at(hiss_comm *comm, hiss_status mine, int64_t place, hiss_error *err) {
     int64_t key = mine == HISS_OK ? INT64_MAX : place * comm->size + comm->rank;
-    int64_t lowest = all_reduce(comm, key, MPI_MIN);
+    int64_t lowest = all_reduce(comm, "agree", key, MPI_MIN);
     if (lowest == INT64_MAX) {
         return HISS_OK;
     }
@@ -120,19 +155,19 @@ hiss_status hiss_comm_agree(hiss_comm *comm, hiss_status mine, hiss_error *err) 
 
 bool hiss_comm_equal(hiss_comm *comm, const void *bytes, int64_t count) {
     char other[4096];
-    int64_t longest = all_reduce(comm, count, MPI_MAX);
-    bool same = all_reduce(comm, count, MPI_MIN) == longest;
+    int64_t longest = all_reduce(comm, "compare", count, MPI_MAX);
+    bool same = all_reduce(comm, "compare", count, MPI_MIN) == longest;
     for (int64_t at = 0; same && at < longest; at += (int64_t)sizeof other) {
         size_t piece = longest - at < (int64_t)sizeof other ? (size_t)(longest - at) : sizeof other;
         memcpy(other, (const char *)bytes + at, piece);
         hiss_comm_broadcast(comm, other, (int64_t)piece, 0);
-        same = all_reduce(comm, memcmp(other, (const char *)bytes + at, piece) == 0, MPI_MIN);
+        same = all_reduce(comm, "compare", memcmp(other, (const char *)bytes + at, piece) == 0, MPI_MIN);
     }
     return same;
 }
 
 void hiss_comm_barrier(hiss_comm *comm) {
-    HISS_MPI(MPI_Barrier(comm->mpi));
+    HISS_MPI_WAIT(comm, "barrier", MPI_Barrier(comm->mpi));
 }
 
 static int piece_bytes(int64_t left) {
@@ -141,13 +176,14 @@ static int piece_bytes(int64_t left) {
 
 void hiss_comm_broadcast(hiss_comm *comm, void *bytes, int64_t count, int root) {
     for (int64_t at = 0; at < count; at += HISS_PIECE_BYTES) {
-        HISS_MPI(MPI_Bcast((char *)bytes + at, piece_bytes(count - at), MPI_BYTE, root, comm->mpi));
+        HISS_MPI_WAIT(comm, "broadcast",
+                      MPI_Bcast((char *)bytes + at, piece_bytes(count - at), MPI_BYTE, root, comm->mpi));
     }
     hiss_comm_count_ring(comm, (double)count);
 }
 
 int64_t hiss_comm_max_i64(hiss_comm *comm, int64_t value) {
-    return all_reduce(comm, value, MPI_MAX);
+    return all_reduce(comm, "maximum", value, MPI_MAX);
 }
 
 static int by_value(const void *a, const void *b) {
@@ -157,7 +193,7 @@ static int by_value(const void *a, const void *b) {
 
 void hiss_comm_spread(hiss_comm *comm, double value, double out[3]) {
     int size = comm->size;
-    HISS_MPI(MPI_Allgather(&value, 1, MPI_DOUBLE, comm->spread, 1, MPI_DOUBLE, comm->mpi));
+    HISS_MPI_WAIT(comm, "spread", MPI_Allgather(&value, 1, MPI_DOUBLE, comm->spread, 1, MPI_DOUBLE, comm->mpi));
     hiss_comm_count_ring(comm, (double)size * sizeof value);
     qsort(comm->spread, (size_t)size, sizeof value, by_value);
     out[0] = comm->spread[0];
@@ -165,13 +201,19 @@ void hiss_comm_spread(hiss_comm *comm, double value, double out[3]) {
     out[2] = comm->spread[size - 1];
 }
 
+void hiss_wait_one(hiss_comm *comm, MPI_Request request, int from, const char *what) {
+    hiss_wait_all(comm, 1, &request, &(hiss_source){from, -1}, what);
+}
+
 void hiss_comm_gather(hiss_comm *comm, const void *mine, const int64_t *offsets, void *all, int root) {
     int rank = comm->rank;
+    MPI_Request request;
     if (rank != root) {
         int64_t count = offsets[rank + 1] - offsets[rank];
         for (int64_t at = 0; at < count; at += HISS_PIECE_BYTES) {
-            HISS_MPI(
-                MPI_Send((const char *)mine + at, piece_bytes(count - at), MPI_BYTE, root, HISS_TAG_GATHER, comm->mpi));
+            HISS_MPI(MPI_Isend((const char *)mine + at, piece_bytes(count - at), MPI_BYTE, root, HISS_TAG_GATHER,
+                               comm->mpi, &request));
+            hiss_wait_one(comm, request, root, "gather");
         }
         comm->bytes_sent += (double)count;
         return;
@@ -181,8 +223,9 @@ void hiss_comm_gather(hiss_comm *comm, const void *mine, const int64_t *offsets,
             memcpy((char *)all + offsets[rank], mine, (size_t)(offsets[rank + 1] - offsets[rank]));
         }
         for (int64_t at = offsets[from]; from != rank && at < offsets[from + 1]; at += HISS_PIECE_BYTES) {
-            HISS_MPI(MPI_Recv((char *)all + at, piece_bytes(offsets[from + 1] - at), MPI_BYTE, from, HISS_TAG_GATHER,
-                              comm->mpi, MPI_STATUS_IGNORE));
+            HISS_MPI(MPI_Irecv((char *)all + at, piece_bytes(offsets[from + 1] - at), MPI_BYTE, from, HISS_TAG_GATHER,
+                               comm->mpi, &request));
+            hiss_wait_one(comm, request, from, "gather");
         }
     }
 }
@@ -195,7 +238,8 @@ void hiss_comm_allgather(hiss_comm *comm, const void *mine, const int64_t *offse
             comm->jump[r] = (int)offsets[r];
             comm->counts[r] = (int)(offsets[r + 1] - offsets[r]);
         }
-        HISS_MPI(MPI_Allgatherv(mine, (int)count, MPI_BYTE, all, comm->counts, comm->jump, MPI_BYTE, comm->mpi));
+        HISS_MPI_WAIT(comm, "allgather",
+                      MPI_Allgatherv(mine, (int)count, MPI_BYTE, all, comm->counts, comm->jump, MPI_BYTE, comm->mpi));
         hiss_comm_count_ring(comm, (double)total);
         return;
     }

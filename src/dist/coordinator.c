@@ -28,7 +28,8 @@ struct hiss_coordinator {
     int64_t most;              /* blocks this rank coordinates at most */
     float *matrices;           /* [most, g m, g m] */
     int32_t *answers;          /* [most, g m] */
-    MPI_Request *requests;     /* sends and receives under way */
+    MPI_Request *requests;     /* sends and receives under way, and with whom and for which block */
+    hiss_source *sources;
     int request_count;
     bool *seen; /* [L] scratch */
     /* from gather to scatter */
@@ -77,6 +78,7 @@ hiss_status hiss_coordinator_create(hiss_comm *comm, int64_t lanes, const int64_
     c->matrices = hiss_new(float, c->most *n *n);
     c->answers = hiss_new(int32_t, c->most * n);
     c->requests = hiss_new(MPI_Request, own + c->most * lanes_per_block);
+    c->sources = hiss_new(hiss_source, own + c->most * lanes_per_block);
     c->seen = hiss_new(bool, lanes);
     *out = c;
     return HISS_OK;
@@ -87,6 +89,7 @@ void hiss_coordinator_destroy(hiss_coordinator *c) {
         return;
     }
     hiss_free(c->seen);
+    hiss_free(c->sources);
     hiss_free(c->requests);
     hiss_free(c->answers);
     hiss_free(c->matrices);
@@ -109,12 +112,13 @@ static int coordinator_of(const hiss_coordinator *c, int64_t place) {
     return c->owner[c->lane_order[place / c->group * c->group]];
 }
 
-static MPI_Request *next_request(hiss_coordinator *c) {
+static MPI_Request *next_request(hiss_coordinator *c, int rank, int64_t place) {
+    c->sources[c->request_count] = (hiss_source){rank, place / c->group};
     return &c->requests[c->request_count++];
 }
 
-static void wait_all(hiss_coordinator *c) {
-    HISS_MPI(MPI_Waitall(c->request_count, c->requests, MPI_STATUSES_IGNORE));
+static void wait_all(hiss_coordinator *c, const char *what) {
+    hiss_wait_all(c->comm, c->request_count, c->requests, c->sources, what);
     c->request_count = 0;
 }
 
@@ -124,12 +128,13 @@ void hiss_coordinator_gather(hiss_coordinator *c, const int64_t *lane_order, con
     const int64_t row_block = c->samples * c->group * c->samples; /* scores of one lane */
     c->lane_order = lane_order;
     c->status = HISS_OK;
+    hiss_watch_note(c->comm, "send rows", -1);
     for (int64_t place = 0, slot = 0; place < c->lanes; place++) { /* slot: lanes placed in this rank's matrices */
         const int owner = c->owner[lane_order[place]];
         if (coordinator_of(c, place) == rank) {
             if (owner != rank) {
                 HISS_MPI(MPI_Irecv(c->matrices + slot * row_block, (int)row_block, MPI_FLOAT, owner, HISS_TAG_ROWS,
-                                   c->comm->mpi, next_request(c)));
+                                   c->comm->mpi, next_request(c, owner, place)));
             } else {
                 memcpy(c->matrices + slot * row_block, rows[lane_order[place] - c->first],
                        (size_t)row_block * sizeof(float));
@@ -141,11 +146,11 @@ void hiss_coordinator_gather(hiss_coordinator *c, const int64_t *lane_order, con
         const int coordinator = coordinator_of(c, place);
         if (c->owner[lane_order[place]] == rank && coordinator != rank) {
             HISS_MPI(MPI_Isend(rows[lane_order[place] - c->first], (int)row_block, MPI_FLOAT, coordinator,
-                               HISS_TAG_ROWS, c->comm->mpi, next_request(c)));
+                               HISS_TAG_ROWS, c->comm->mpi, next_request(c, coordinator, place)));
             c->comm->bytes_sent += (double)row_block * sizeof(float);
         }
     }
-    wait_all(c);
+    wait_all(c, "gather of block");
 }
 
 void hiss_coordinator_solve(hiss_coordinator *c, hiss_block_solve solve, void *user) {
@@ -160,6 +165,7 @@ void hiss_coordinator_solve(hiss_coordinator *c, hiss_block_solve solve, void *u
             columns[i] = (int32_t)i;
         }
         if (c->status == HISS_OK) {
+            hiss_watch_note(c->comm, "solve block", block);
             c->status = solve(user, block, n, c->matrices + slot * n * n, columns, &c->error);
             c->failed = block;
         }
@@ -169,12 +175,13 @@ void hiss_coordinator_solve(hiss_coordinator *c, hiss_block_solve solve, void *u
 
 hiss_status hiss_coordinator_scatter(hiss_coordinator *c, int32_t *const *answer, hiss_error *err) {
     const int rank = c->comm->rank;
+    hiss_watch_note(c->comm, "send answers", -1);
     for (int64_t place = 0; place < c->lanes; place++) {
         const int64_t lane = c->lane_order[place];
         const int coordinator = coordinator_of(c, place);
         if (c->owner[lane] == rank && coordinator != rank) {
             HISS_MPI(MPI_Irecv(answer[lane - c->first], (int)c->samples, MPI_INT32_T, coordinator, HISS_TAG_ANSWER,
-                               c->comm->mpi, next_request(c)));
+                               c->comm->mpi, next_request(c, coordinator, place)));
         }
     }
     for (int64_t place = 0, slot = 0; place < c->lanes; place++) {
@@ -187,11 +194,11 @@ hiss_status hiss_coordinator_scatter(hiss_coordinator *c, int32_t *const *answer
             memcpy(answer[lane - c->first], from, (size_t)c->samples * sizeof(int32_t));
         } else {
             HISS_MPI(MPI_Isend(from, (int)c->samples, MPI_INT32_T, c->owner[lane], HISS_TAG_ANSWER, c->comm->mpi,
-                               next_request(c)));
+                               next_request(c, c->owner[lane], place)));
             c->comm->bytes_sent += (double)c->samples * sizeof(int32_t);
         }
     }
-    wait_all(c);
+    wait_all(c, "answer of block");
     const hiss_status status = hiss_comm_agree_at(c->comm, c->status, c->failed, &c->error);
     if (status != HISS_OK && err) {
         *err = c->error;

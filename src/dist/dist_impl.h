@@ -5,6 +5,7 @@
 #include <mpi.h>
 #include <stdint.h>
 
+#include "dist/watch_impl.h"
 #include "hiss/dist.h"
 #include "hiss/fault.h"
 
@@ -14,10 +15,11 @@ struct hiss_comm {
     double bytes_sent;
     double *spread;     /* [P] scratch */
     int *counts, *jump; /* [P] scratch */
+    hiss_watch watch;
 };
 
 /* Every message tag of hiss. Tags from HISS_TAG_SLICE on belong to the reducer: two per slice of an owner. */
-enum hiss_tag { HISS_TAG_GATHER, HISS_TAG_ROWS, HISS_TAG_ANSWER, HISS_TAG_EXCHANGE, HISS_TAG_SLICE };
+enum hiss_tag { HISS_TAG_GATHER, HISS_TAG_ROWS, HISS_TAG_ANSWER, HISS_TAG_EXCHANGE, HISS_TAG_PING, HISS_TAG_SLICE };
 
 enum { HISS_PIECE_BYTES = 1 << 30 }; /* the longest message of the blocking collectives */
 
@@ -29,6 +31,24 @@ enum { HISS_PIECE_BYTES = 1 << 30 }; /* the longest message of the blocking coll
             hiss_mpi_failed(hiss_mpi_code_, #call, __FILE__, __LINE__);                                                \
         }                                                                                                              \
     } while (0)
+
+/* The same for a collective call that waits for other ranks, as `what`. */
+#define HISS_MPI_WAIT(comm, what, call)                                                                                \
+    do {                                                                                                               \
+        hiss_wait_begin((comm), (what), -1);                                                                           \
+        HISS_MPI(call);                                                                                                \
+        hiss_wait_end(comm);                                                                                           \
+    } while (0)
+
+/* Wait until all requests [n] are done.
+ *   from  in  [n] the rank each depends on, and the number to say with `what` */
+typedef struct hiss_source {
+    int rank;
+    int64_t number;
+} hiss_source;
+void hiss_wait_all(hiss_comm *comm, int n, MPI_Request *requests, const hiss_source *from, const char *what);
+void hiss_wait_one(hiss_comm *comm, MPI_Request request, int from, const char *what);
+enum { HISS_IDLE_LOOKS = 1000 }; /* looks in vain, each with a yield, after which a wait says for whom it is */
 
 _Noreturn void hiss_mpi_failed(int code, const char *call, const char *file, int line);
 

@@ -19,15 +19,18 @@ void hiss_comm_exchange(hiss_comm *comm, const void *send, const int64_t *send_o
         messages += r == me ? 0 : pieces_of(receive_offsets[r + 1] - receive_offsets[r]);
     }
     MPI_Request *request = hiss_new(MPI_Request, messages);
+    hiss_source *source = hiss_new(hiss_source, messages);
     int n = 0;
     for (int step = 1; step < P; step++) { /* first to the next rank, so that nobody is asked by all at once */
         const int from = (me + P - step) % P, to = (me + step) % P;
         for (int64_t at = receive_offsets[from]; at < receive_offsets[from + 1]; at += HISS_PIECE_BYTES) {
+            source[n] = (hiss_source){from, -1};
             const int64_t left = receive_offsets[from + 1] - at;
             HISS_MPI(MPI_Irecv((char *)receive + at, hiss_int(left < HISS_PIECE_BYTES ? left : HISS_PIECE_BYTES),
                                MPI_BYTE, from, HISS_TAG_EXCHANGE, comm->mpi, &request[n++]));
         }
         for (int64_t at = send_offsets[to]; at < send_offsets[to + 1]; at += HISS_PIECE_BYTES) {
+            source[n] = (hiss_source){to, -1};
             const int64_t left = send_offsets[to + 1] - at;
             const int64_t count = left < HISS_PIECE_BYTES ? left : HISS_PIECE_BYTES;
             HISS_MPI(MPI_Isend((const char *)send + at, hiss_int(count), MPI_BYTE, to, HISS_TAG_EXCHANGE, comm->mpi,
@@ -39,6 +42,7 @@ void hiss_comm_exchange(hiss_comm *comm, const void *send, const int64_t *send_o
     if (own > 0) {
         memcpy((char *)receive + receive_offsets[me], (const char *)send + send_offsets[me], (size_t)own);
     }
-    HISS_MPI(MPI_Waitall(n, request, MPI_STATUSES_IGNORE));
+    hiss_wait_all(comm, n, request, source, "exchange");
+    hiss_free(source);
     hiss_free(request);
 }

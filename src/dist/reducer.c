@@ -124,7 +124,7 @@ hiss_status hiss_reducer_create(const hiss_reducer_options *o, hiss_reducer **ou
     if (!tree) {
         r->bucket_comms = hiss_new(MPI_Comm, o->buckets);
         for (int b = 0; b < o->buckets; b++) {
-            HISS_MPI(MPI_Comm_dup(o->comm->mpi, &r->bucket_comms[b]));
+            HISS_MPI_WAIT(o->comm, "set up reduction", MPI_Comm_dup(o->comm->mpi, &r->bucket_comms[b]));
         }
     }
     *out = r;
@@ -137,7 +137,7 @@ void hiss_reducer_destroy(hiss_reducer *r) {
     }
     assert(!r->running);
     for (int b = 0; r->bucket_comms && b < r->buckets; b++) {
-        HISS_MPI(MPI_Comm_free(&r->bucket_comms[b]));
+        HISS_MPI_WAIT(r->comm, "end reduction", MPI_Comm_free(&r->bucket_comms[b]));
     }
     hiss_free(r->bucket_comms);
     hiss_pool_destroy(r->pool);
@@ -168,6 +168,7 @@ hiss_reducer_times hiss_reducer_last(const hiss_reducer *r) {
 /* Slice by slice: both ends walk the same table, and messages between two ranks keep their order. */
 void hiss_reducer_gather(hiss_reducer *r, const float *packed, float *full) {
     int rank = r->comm->rank;
+    MPI_Request request;
     for (int64_t i = 0; i < r->schedule.slice_offsets[r->buckets]; i++) {
         const hiss_slice *s = &r->schedule.slices[i];
         int64_t count = s->end - s->begin;
@@ -175,11 +176,13 @@ void hiss_reducer_gather(hiss_reducer *r, const float *packed, float *full) {
         if (mine && rank == 0) {
             memcpy(full + s->begin, packed, (size_t)count * sizeof(float));
         } else if (s->owner == rank) {
-            HISS_MPI(MPI_Send(packed, hiss_int(count), MPI_FLOAT, 0, HISS_TAG_GATHER, r->comm->mpi));
+            HISS_MPI(MPI_Isend(packed, hiss_int(count), MPI_FLOAT, 0, HISS_TAG_GATHER, r->comm->mpi, &request));
+            hiss_wait_one(r->comm, request, 0, "gather of the optimizer's state");
             r->comm->bytes_sent += (double)count * sizeof(float);
         } else if (rank == 0) {
-            HISS_MPI(MPI_Recv(full + s->begin, hiss_int(count), MPI_FLOAT, s->owner, HISS_TAG_GATHER, r->comm->mpi,
-                              MPI_STATUS_IGNORE));
+            HISS_MPI(MPI_Irecv(full + s->begin, hiss_int(count), MPI_FLOAT, s->owner, HISS_TAG_GATHER, r->comm->mpi,
+                               &request));
+            hiss_wait_one(r->comm, request, s->owner, "gather of the optimizer's state");
         }
         packed += mine ? count : 0;
     }

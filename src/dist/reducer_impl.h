@@ -11,6 +11,7 @@ typedef enum hiss_event { HISS_GOT_ROOT, HISS_GOT_MODEL, HISS_GOT_SUM, HISS_SENT
 typedef struct hiss_pending { /* what a request is for */
     int64_t slice;
     hiss_event event;
+    int peer; /* rank it depends on; HISS_EVERYONE: all */
 } hiss_pending;
 
 struct hiss_reducer {

@@ -28,9 +28,9 @@
 
 enum { STRIP_FLOATS = 2048 };
 
-static MPI_Request *new_request(hiss_reducer *r, int64_t slice, hiss_event event) {
+static MPI_Request *new_request(hiss_reducer *r, int64_t slice, hiss_event event, int peer) {
     assert(r->active < r->capacity);
-    r->pending[r->active] = (hiss_pending){slice, event};
+    r->pending[r->active] = (hiss_pending){slice, event, peer};
     return &r->requests[r->active++];
 }
 
@@ -48,13 +48,13 @@ static int length(const hiss_slice *s) {
 
 static void send(hiss_reducer *r, const float *from, int64_t slice, int to, int tag) {
     int count = length(&r->schedule.slices[slice]);
-    HISS_MPI(MPI_Isend(from, count, MPI_FLOAT, to, tag, r->comm->mpi, new_request(r, slice, HISS_SENT)));
+    HISS_MPI(MPI_Isend(from, count, MPI_FLOAT, to, tag, r->comm->mpi, new_request(r, slice, HISS_SENT, to)));
     r->comm->bytes_sent += (double)count * sizeof(float);
 }
 
 static void receive(hiss_reducer *r, float *into, int64_t slice, int from, int tag, hiss_event event) {
     int count = length(&r->schedule.slices[slice]);
-    HISS_MPI(MPI_Irecv(into, count, MPI_FLOAT, from, tag, r->comm->mpi, new_request(r, slice, event)));
+    HISS_MPI(MPI_Irecv(into, count, MPI_FLOAT, from, tag, r->comm->mpi, new_request(r, slice, event, from)));
 }
 
 /* Where the roots of an owned slice stand: own ones in the pool, others as received. Fills r->sources. */
@@ -175,7 +175,7 @@ static void open_mpi_slice(hiss_reducer *r, int64_t slice) {
     }
     r->times.sum += hiss_seconds() - before;
     HISS_MPI(MPI_Iallreduce(MPI_IN_PLACE, sum, length(range), MPI_FLOAT, MPI_SUM, r->bucket_comms[range->bucket],
-                            new_request(r, slice, HISS_GOT_SUM)));
+                            new_request(r, slice, HISS_GOT_SUM, HISS_EVERYONE)));
     hiss_comm_count_ring(r->comm, 2.0 * length(range) * sizeof(float));
 }
 
@@ -265,15 +265,41 @@ void hiss_reducer_progress(hiss_reducer *r) {
     }
 }
 
+/* Whom finish waits for: roots come from a rank's own lanes and tell who is late; new values come late from every owner
+ * that lacks a root itself. */
+static void tell_wait(hiss_reducer *r) {
+    static const hiss_event order[] = {HISS_GOT_ROOT, HISS_GOT_SUM, HISS_GOT_MODEL, HISS_SENT};
+    int bucket = -1;
+    hiss_wait_forget(r->comm);
+    for (size_t k = 0; k < sizeof order / sizeof *order && bucket < 0; k++) {
+        for (int i = r->active - 1; i >= 0; i--) {
+            if (r->pending[i].event == order[k]) {
+                bucket = r->schedule.slices[r->pending[i].slice].bucket;
+                if (r->pending[i].peer != HISS_EVERYONE) {
+                    hiss_wait_add(r->comm, r->pending[i].peer);
+                }
+            }
+        }
+    }
+    hiss_wait_publish(r->comm, "reduce bucket", bucket);
+}
+
 void hiss_reducer_finish(hiss_reducer *r) {
     assert(r->running);
     double before = hiss_seconds();
     r->finishing = true;
-    while (r->unopened > 0 || r->active > 0) {
-        if (!advance(r)) {
-            sched_yield();
+    hiss_wait_begin(r->comm, "reduce", -1);
+    for (int64_t idle = 0; r->unopened > 0 || r->active > 0;) {
+        if (advance(r)) {
+            idle = 0;
+            continue;
+        }
+        sched_yield();
+        if (++idle % HISS_IDLE_LOOKS == 0) {
+            tell_wait(r);
         }
     }
+    hiss_wait_end(r->comm);
     r->running = false;
     r->times.wait = hiss_seconds() - before;
     r->times.transfer = r->closed_last - r->opened_first;

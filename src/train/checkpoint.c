@@ -22,6 +22,7 @@
 #include "hiss/fault.h"
 #include "hiss/file.h"
 #include "hiss/log.h"
+#include "hiss/watch.h"
 #include "train/background.h"
 #include "train/cadence.h"
 #include "train/snapshot.h"
@@ -245,6 +246,8 @@ hiss_status checkpoint_save(trainer *t, hiss_error *err) {
     saver *v = t->saver;
     const hiss_objective_ops *ops = t->experiment->objective;
     const double start = hiss_seconds();
+    hiss_watch_step(t->comm, t->step);
+    hiss_watch_note(t->comm, "take checkpoint", t->step);
     if (v->writer) {
         background_wait(v->writer);
         checkpoint_poll(t);

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "hiss/clock.h"
+#include "hiss/watch.h"
 #include "train/trainer.h"
 
 typedef struct chunk_buffers { /* of one thread */
@@ -60,6 +61,7 @@ static void run_chunk(void *user, int thread, int64_t item) {
     const int64_t lane = w->first_lane + local, begin = (item - f->first_chunk[local]) * w->m;
     const int64_t left = w->shards[lane + 1] - w->shards[lane] - begin;
     chunk_buffers *b = &f->buffers[thread];
+    hiss_watch_note(t->comm, "features of lane", lane);
     hiss_alloc_seal(false); /* this is between steps, and reading permuted rows takes room */
     if (f->status[thread] == HISS_OK) {
         f->status[thread] = read_chunk(f, b, lane, begin, &f->errors[thread]);
@@ -173,7 +175,9 @@ static hiss_status embed(void *trainer_, int64_t view, float *out, hiss_error *e
 }
 
 static void parallel(void *trainer_, int64_t count, void (*task)(void *user, int thread, int64_t item), void *user) {
-    pool_run(((trainer *)trainer_)->pool, count, task, NULL, user);
+    trainer *t = trainer_;
+    hiss_watch_note(t->comm, "tasks of the method", count);
+    pool_run(t->pool, count, task, NULL, user);
 }
 
 static bool stop(void *trainer_) {
@@ -196,6 +200,8 @@ hiss_status trainer_epoch(trainer *t, hiss_error *err) {
         return HISS_OK;
     }
     const double start = hiss_seconds();
+    hiss_watch_step(t->comm, t->step);
+    hiss_watch_note(t->comm, "begin epoch", t->epoch);
     const hiss_epoch e = {.world = &t->world,
                           .epoch = t->epoch,
                           .step = t->step,

@@ -13,6 +13,7 @@
 #include "hiss/fault.h"
 #include "hiss/file.h"
 #include "hiss/log.h"
+#include "hiss/watch.h"
 #include "hiss_build.h"
 #include "train/trainer.h"
 
@@ -204,6 +205,7 @@ hiss_status journal_log(journal *j, hiss_error *err) {
     if (j->steps == 0) {
         return HISS_OK;
     }
+    hiss_watch_note(t->comm, "write metrics", -1);
     const double now = hiss_seconds();
     const trainer_times *n = &t->times;
     const double seconds[] = {n->data,     n->augment, n->forward, n->exchange, n->supply,

@@ -8,6 +8,7 @@
 
 #include "hiss/clock.h"
 #include "hiss/fault.h"
+#include "hiss/watch.h"
 #include "train/trainer.h"
 
 hiss_status phase_build(trainer *t, int p, hiss_error *err) {
@@ -187,6 +188,7 @@ void phase_fill(trainer *t, const hiss_lane *lane) {
 
 static void to_cut(const lane_job *job, const hiss_lane *lane, const hiss_run *run, lane_hook *hook) {
     const double start = hiss_seconds();
+    hiss_watch_note(job->t->comm, "forward of lane", lane->lane);
     phase_fill(job->t, lane);
     hook->last = hiss_seconds();
     job->t->thread_times[hook->thread].augment += hook->last - start;
@@ -217,6 +219,7 @@ static void from_cut(const lane_job *job, const hiss_lane *lane, hiss_run *run, 
     hook->lane_vector = run->lane_vector;
     hand_over(hook, ph->nodes); /* what is final before backward starts */
     hook->backward = true;
+    hiss_watch_note(t->comm, "backward of lane", lane->lane);
     hiss_exec_backward(lane->exec, run, after_node, hook);
 }
 
@@ -309,6 +312,7 @@ hiss_status phase_run(trainer *t, int p, hiss_error *err) {
         run_lanes(t, &job);
         const double start = hiss_seconds();
         hiss_mark("permute");
+        hiss_watch_note(t->comm, "exchange of phase", p);
         hiss_status s = exchange(t, p, err);
         hiss_mark("step");
         if (s != HISS_OK) {
@@ -321,6 +325,7 @@ hiss_status phase_run(trainer *t, int p, hiss_error *err) {
         t->updates[g] += (ops->trains ? ops->trains(t->method, p) : ~0u) >> g & 1u;
     }
     t->current = ph;
+    hiss_watch_note(t->comm, "phase", p);
     hiss_reducer_start(t->reducer, ph->bucket_used, t->vector, trainer_update, t);
     run_lanes(t, &job);
     finish(t);

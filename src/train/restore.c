@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "hiss/watch.h"
 #include "train/snapshot.h"
 #include "train/trainer.h"
 
@@ -85,22 +86,12 @@ static hiss_status read_samples(trainer *t, hiss_h5 *file, const char *path, his
 static bool decides(const char *section, const char *line) {
     static const struct {
         const char *section, *line; /* line NULL: all of the section */
-    } free_lines[] = {{"data", "  file:"},
-                      {"data", "  mode:"},
-                      {"data", "  memory:"},
-                      {"data", "  verify:"},
-                      {"train", "  log_every:"},
-                      {"train", "  activation_memory:"},
-                      {"train", "  steps:"},
-                      {"dist", "  threads:"},
-                      {"dist", "  bucket:"},
-                      {"dist", "  overlap:"},
-                      {"dist", "dist:"},
-                      {"checkpoint", NULL},
-                      {"train", "  nonfinite"},
-                      {"train", "  verify_replicas:"},
-                      {"eval", NULL},
-                      {"kernel_table", NULL}};
+    } free_lines[] = {{"data", "  file:"},    {"data", "  mode:"},       {"data", "  memory:"},
+                      {"data", "  verify:"},  {"train", "  log_every:"}, {"train", "  activation_memory:"},
+                      {"train", "  steps:"},  {"dist", "  threads:"},    {"dist", "  bucket:"},
+                      {"dist", "  overlap:"}, {"dist", "  watchdog:"},   {"dist", "dist:"},
+                      {"checkpoint", NULL},   {"train", "  nonfinite"},  {"train", "  verify_replicas:"},
+                      {"eval", NULL},         {"kernel_table", NULL}};
     for (int k = 0; k < HISS_COUNT(free_lines); k++) {
         const char *start = free_lines[k].line;
         if (strcmp(section, free_lines[k].section) == 0 && (!start || strncmp(line, start, strlen(start)) == 0)) {
@@ -177,6 +168,7 @@ static hiss_status read_counters(trainer *t, hiss_h5 *file, const char *path, hi
 
 hiss_status checkpoint_load(trainer *t, const char *path, hiss_error *err) {
     hiss_h5 *file = NULL;
+    hiss_watch_note(t->comm, "read checkpoint", -1);
     hiss_status s = hiss_comm_agree(t->comm, hiss_comm_rank(t->comm) == 0 ? snapshot_verify(path, err) : HISS_OK, err);
     s = s == HISS_OK ? hiss_h5_open(path, &file, err) : s;
     s = s == HISS_OK ? read_counters(t, file, path, err) : s;

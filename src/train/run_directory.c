@@ -34,12 +34,17 @@ static hiss_status try_lock(run_directory *d, bool *busy, hiss_error *err) {
         return hiss_fail(err, HISS_ESYSTEM, "%s: cannot be created: %s; choose another --run directory", path,
                          strerror(errno));
     }
-    const bool alone = !hiss_fault("lock.take") && flock(d->lock, LOCK_EX | LOCK_NB) == 0;
+    bool alone = !hiss_fault("lock.take") && flock(d->lock, LOCK_EX | LOCK_NB) == 0;
+    if (!alone && (errno == ENOSYS || errno == ENOLCK || errno == EOPNOTSUPP)) {
+        hiss_warn("%s: this file system has no locks (%s); make sure that no other process uses the run", path,
+                  strerror(errno));
+        alone = true;
+    }
     *busy =
         alone ? stat(path, &now) != 0 || fstat(d->lock, &held) != 0 || now.st_ino != held.st_ino : errno == EWOULDBLOCK;
     if (!alone && !*busy) {
-        s = hiss_fail(err, HISS_ESYSTEM, "%s: cannot be locked: %s; choose a --run on a file system that has locks",
-                      path, strerror(errno));
+        s = hiss_fail(err, HISS_ESYSTEM, "%s: cannot be locked: %s; choose another --run directory", path,
+                      strerror(errno));
     }
     if (!alone || *busy) {
         close(d->lock);

@@ -11,6 +11,7 @@
 #include "hiss/fault.h"
 #include "hiss/file.h"
 #include "hiss/log.h"
+#include "hiss/watch.h"
 #include "train/cadence.h"
 #include "train/ending.h"
 #include "train/run_directory.h"
@@ -102,6 +103,8 @@ static hiss_status fetch(trainer *t, hiss_error *err) {
 }
 
 hiss_status trainer_step(trainer *t, hiss_error *err) {
+    hiss_watch_step(t->comm, t->step);
+    hiss_watch_note(t->comm, "samples of step", t->step);
     hiss_status s = fetch(t, err);
     if (s != HISS_OK) { /* only this rank knows: the others must not wait for it */
         hiss_error_line("%s", err->text);
@@ -295,6 +298,7 @@ hiss_status hiss_train(const hiss_train_request *request, hiss_error *err) {
     const double start = hiss_seconds();
     ending_catch(hiss_comm_rank(request->comm) == 0);
     hiss_kernels_enter_thread();
+    hiss_watch_start(request->comm, request->experiment->dist.watchdog, ending_asked);
     hiss_status s = same_kernels(request->comm, err);
     s = s == HISS_OK ? run_directory_open(&directory, request, err) : s;
     if (s == HISS_OK) {
@@ -303,6 +307,7 @@ hiss_status hiss_train(const hiss_train_request *request, hiss_error *err) {
         trainer_destroy(&t);
     }
     run_directory_close(&directory);
+    hiss_watch_stop(request->comm);
     ending_release();
     return s;
 }

@@ -77,16 +77,147 @@ has '^WARN  .*1 rank x 1000 threads on [0-9]+ cores?: oversubscribed'
 examine 0 mpirun -n 2 "$HISS" doctor tiny.yaml
 has '^OK    2 ranks'
 has ': 2 ranks x 1 thread'
-has '^(OK  |WARN)  clocks of the ranks agree'
+has '^OK    clocks of the ranks agree'
 examine 0 mpirun -n 2 "$HISS" doctor --threads 700
 has '^WARN  .*2 ranks x 700 threads .*oversubscribed'
 examine 2 mpirun -n 2 "$HISS" doctor tiny.yaml --set train.lanes=1
 has '^FAIL  2 ranks for 1 lanes'
 
-# train says the launcher's part.
+# ---- every other line, provoked: a library loaded before the system's tells of an odd one ----
+
+${CC:-cc} -shared -fPIC -o odd_system.so "$HISS_ROOT/tests/cli/preload/odd_system.c" -ldl
+cat >odd <<'END'
+#!/bin/bash
+rank=${OMPI_COMM_WORLD_RANK:-0}
+for name in ODD_CORES ODD_CLOCK ODD_FILES OPENBLAS_CORETYPE; do # NAME_RANK: on that rank only
+    value=${name}_$rank
+    [ -z "${!value:-}" ] || export "$name=${!value}"
+done
+[ "${ODD_LOST:-}" != "$rank" ] || cd elsewhere
+export LD_PRELOAD=$ODD
+exec "$@"
+END
+chmod +x odd
+export ODD=$PWD/odd_system.so
+mkdir -p files/proc files/sys/kernel/mm/transparent_hugepage bin elsewhere
+cat >bin/srun <<'END'
+#!/bin/sh
+case $ODD_SLURM/$1 in
+/*) exit 1 ;;
+*/--version) echo "slurm $ODD_SLURM" ;;
+*/--mpi=list) echo "MPI plugin types are..." && echo "none pmi2 $ODD_PMI" ;;
+esac
+END
+chmod +x bin/srun
+slurm=(SLURM_JOB_ID=1 "PATH=$PWD/bin:$PATH")
+fake=ODD_FILES=$PWD/files
+
+# odd CODE RANKS [SETTING...] [-- ARGUMENT...]: with these settings doctor exits with CODE.
+odd() {
+    local code=$1 ranks=$2 settings=() launch=()
+    shift 2
+    while [ $# -gt 0 ] && [ "$1" != -- ]; do
+        settings+=("$1")
+        shift
+    done
+    [ $# -eq 0 ] || shift
+    [ "$ranks" = 1 ] || launch=(mpirun -n "$ranks")
+    examine "$code" "${launch[@]}" env "${settings[@]}" "$PWD/odd" "$HISS" doctor --write 1 "$@"
+}
+
+# Two ranks: cores, processors, clocks, shared memory, locks, messages.
+odd 0 2 -u OPENBLAS_CORETYPE ODD_CORES_0=1 ODD_CORES_1=2 ODD_SHM=1000000000 -- --latency 1e6 --rate 0.001
+grep -q '^WARN\|^FAIL' out && fail "all is well, but $(cat out)"
+has '^OK    PMIx [0-9]'
+has '^OK    .*: 2 ranks x 1 thread on 2 cores, each bound to its own'
+has '^OK    kernels: '
+has '^OK    .* are free in /dev/shm, MPI needs 8.0 MiB for 2 ranks'
+has '^OK    .*: all ranks see it, locks work'
+has '^OK    between ranks of one host: [0-9.]* us, [0-9]* MB/s'
+
+echo 'model name : Abacus 9' >files/proc/cpuinfo
+odd 0 2 SLURM_NTASKS=3 ODD_CORES_0=1 ODD_CORES_1=3 "ODD_FILES_1=$PWD/files" ODD_CLOCK_1=7 ODD_SHM=12500000 ODD_FLOCK=blind \
+    -- --rate 1e9
+has '^WARN  SLURM_NTASKS is 3, but there are 2 ranks'
+has '^WARN  .*: rank 1 is bound to cores that another rank uses too'
+has '^WARN  rank 0 has .*, rank 1 \(.*\) has Abacus 9'
+has '^WARN  clocks differ: that of rank 1 \(.*\) is [67].* s ahead of that of rank 0'
+has '^WARN  .*: 11.9 MiB are free in /dev/shm, and MPI may fill 8.0 MiB for 2 ranks'
+has '^WARN  .*: a lock of rank 0 does not keep rank 1 \(.*\) out'
+has '^WARN  between ranks of one host: ranks 0 \(.*\) and 1 \(.*\) exchange'
+rm files/proc/cpuinfo
+
+odd 0 2 ODD_CORES_0=1 ODD_CORES_1=e ODD_SHM=-1 -- --threads 2 --latency 0.001 --rate 0.001
+has '^WARN  .*: 1 rank may use fewer cores than 2 threads'
+has '^WARN  .*: no /dev/shm'
+has '^WARN  between ranks of one host: a message between ranks 0 \(.*\) and 1 .* takes'
+
+odd 2 2 OPENBLAS_CORETYPE_0=Prescott OPENBLAS_CORETYPE_1=Haswell ODD_SHM=2000000 ODD_LOST=1
+has '^FAIL  rank 0 computes with .*, rank 1 \(.*\) with .*, and train refuses that'
+has '^FAIL  .*: 1.9 MiB are free in /dev/shm'
+has '^FAIL  .*: rank 1 \(.*\) does not see what rank 0 writes there'
+
+odd 2 2 SLURM_MEM_PER_NODE=10 ODD_SHM=100000000 OMPI_MCA_btl_vader_segment_size=67108864 -- tiny.yaml
+has '^FAIL  .*: training needs .* GiB for 2 ranks, and 0.010 GiB are there'
+has '^FAIL  .*MPI may fill 128.0 MiB for 2 ranks'
+
+# One rank: MPI, PMIx, srun, kernels, huge pages, memory, the place of the run.
+huge=files/sys/kernel/mm/transparent_hugepage/enabled memory=files/proc/meminfo
+odd 0 1 ODD_CORES=0 "${slurm[@]}" ODD_SLURM=22.05.8 ODD_PMI=pmix ODD_FLOCK=none HDF5_USE_FILE_LOCKING=FALSE -- tiny.yaml
+has '^OK    MPI: Open MPI v'
+has '^OK    no PMIx: not needed for one rank'
+has '^OK    slurm 22.05.8 offers PMIx'
+has '^WARN  .*: the system does not tell which cores may be used'
+has '^OK    .*: training needs .* of .* GiB for 1 rank'
+has '^WARN  .*: this file system has no locks'
+need=$(sed -n 's/.*training needs \([0-9.]*\) of.*/\1/p' out)
+version=$(sed -n 's/^OK    MPI: Open MPI v\([0-9]*\).*/\1/p' out)
+
+echo 'always madvise [never]' >$huge
+awk "BEGIN { printf \"MemAvailable: %d kB\n\", 1.1 * $need * 1048576 }" >$memory
+odd 0 1 "$fake" "ODD_MPI=Open MPI v$version.99.0, package" OPENBLAS_CORETYPE=Prescott ODD_FREE=524288000 ODD_CORES=f \
+    HDF5_USE_FILE_LOCKING=no "${slurm[@]}" ODD_SLURM= -- tiny.yaml --threads 3
+has "^WARN  hiss was built for Open MPI .*, and runs with Open MPI v$version.99.0"
+has '^WARN  in a SLURM job, but srun does not run here'
+has '^WARN  OPENBLAS_CORETYPE holds OpenBLAS to a narrow core'
+has '^WARN  .*: huge pages are off'
+has '^WARN  .*: training needs .* checkpoints and evaluation may not fit'
+has '^WARN  2 lanes on 1 x 3 threads: some threads wait'
+has '^WARN  .*: 500 MiB are free; checkpoints may not fit'
+has '^WARN  HDF5_USE_FILE_LOCKING is .no.'
+
+echo 'always [madvise] never' >$huge
+echo 'MemFree: 1 kB' >$memory
+odd 0 1 "$fake" ODD_FSYNC=300 "${slurm[@]}" ODD_SLURM=22.05.8 ODD_PMI= -- tiny.yaml
+has '^OK    huge pages: always \[madvise\] never'
+has '^WARN  .*: the system does not tell how much memory is free'
+has '^WARN  .*: takes [0-9.]* MiB/s, 20 would be little'
+has '^WARN  slurm 22.05.8 offers no PMIx'
+
+odd 2 1 'ODD_MPI=Open MPI v99.0.1, package' SLURM_NTASKS=2 ODD_WRITE=1000000 ODD_FLOCK=none "${slurm[@]}" \
+    ODD_SLURM=20.11.2 ODD_PMI=pmix -- tiny.yaml
+has '^FAIL  hiss was built for Open MPI v[0-9.]*, but runs with Open MPI v99.0.1'
+has '^FAIL  SLURM_NTASKS is 2, but there is no PMIx'
+has '^FAIL  slurm 20.11.2: '
+has '^FAIL  .*: 1 MiB cannot be written: No space left'
+has '^FAIL  .*: this file system has no locks.*HDF5_USE_FILE_LOCKING=FALSE'
+has '^FAIL  sorted.h5: HDF5 cannot lock it'
+
+odd 2 1 PMI_RANK=0 ODD_FSYNC=600 -- tiny.yaml --set assign.block=7
+has '^FAIL  the launcher speaks PMI, not PMIx'
+has '^WARN  .*: writing a small file durably takes [12]'
+has '^FAIL  .*block'
+
+# ---- train says the cheap part of it ----
+
 SLURM_NTASKS=4 "$HISS" train tiny.yaml --run run >out 2>err || fail "train: $(cat err)"
 grep -q 'warning: SLURM_NTASKS is 4' err || fail "train does not warn: $(cat err)"
+mpirun -n 2 env ODD_CLOCK_1=7 "$PWD/odd" "$HISS" train tiny.yaml --run run2 >out 2>err || fail "train: $(cat err)"
+grep -q 'warning: clocks differ' err || fail "train does not warn of clocks: $(cat err)"
+mpirun -n 2 "$HISS" train tiny.yaml --run run3 --threads 1 >out 2>err || fail "train: $(cat err)"
+grep 'hiss: warning' err | grep -v oversubscribed && fail "train warns without need"
 
 "$HISS" doctor --help >out
 has '--threads'
+has '--write'
 echo ok

@@ -1,0 +1,47 @@
+/* Loaded before the MPI library into a rank that is to go wrong: at the ODD_CALLth MPI_Isend with a tag of at least
+ * ODD_TAG and less than ODD_TAG_END it does ODD_DO to this process:
+ *   SIGKILL, SIGSTOP, SIGSEGV   that signal
+ *   sleep                       nothing, for ODD_SECONDS
+ *   work                        count for ODD_SECONDS
+ *   lose                        no send: the receiver waits for ever */
+#define _GNU_SOURCE
+#include <mpi.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+static long number(const char *name, long otherwise) {
+    const char *text = getenv(name);
+    return text ? atol(text) : otherwise;
+}
+
+static double seconds(void) {
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
+}
+
+int MPI_Isend(const void *buffer, int count, MPI_Datatype type, int to, int tag, MPI_Comm comm, MPI_Request *request) {
+    static long calls;
+    const char *rank = getenv("OMPI_COMM_WORLD_RANK"), *wanted = getenv("ODD_RANK"), *what = getenv("ODD_DO");
+    if (rank && wanted && what && strcmp(rank, wanted) == 0 && tag >= number("ODD_TAG", 0) &&
+        tag < number("ODD_TAG_END", 1 << 30) && ++calls == number("ODD_CALL", 1)) {
+        const double end = seconds() + (double)number("ODD_SECONDS", 0);
+        if (strcmp(what, "SIGKILL") == 0) {
+            raise(SIGKILL);
+        } else if (strcmp(what, "SIGSTOP") == 0) {
+            raise(SIGSTOP);
+        } else if (strcmp(what, "SIGSEGV") == 0) {
+            raise(SIGSEGV);
+        } else if (strcmp(what, "lose") == 0) {
+            to = MPI_PROC_NULL;
+        }
+        while (seconds() < end) {
+            if (strcmp(what, "sleep") == 0) {
+                nanosleep(&(struct timespec){.tv_nsec = 10000000}, NULL);
+            }
+        }
+    }
+    return PMPI_Isend(buffer, count, type, to, tag, comm, request);
+}
