@@ -32,4 +32,8 @@ typedef struct hiss_difference {
 } hiss_difference;
 hiss_difference hiss_compare(int64_t count, const float *a, const float *b, double floor);
 
+/* Whether all |x[i]| <= limit, 0 <= limit finite; false for NaNs and infinities. At the speed of memory. */
+bool hiss_within(int64_t count, const float *x, float limit);
+int64_t hiss_first_beyond(int64_t count, const float *x, float limit); /* the first i of which that is not so; count */
+
 #endif

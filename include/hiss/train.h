@@ -1,6 +1,7 @@
 /* Experiments, training runs, and the files a run leaves.
  *
- * RUN/config.yaml resolved config, RUN/metrics.jsonl one object per log step, RUN/ckpt/step-N.h5, RUN/summary.yaml. */
+ * RUN/config.yaml resolved config, RUN/metrics.jsonl one object per log step, RUN/ckpt/step-N.h5, RUN/summary.yaml;
+ * RUN/nonfinite-step-N.yaml when the numbers of step N were not finite. */
 #ifndef HISS_TRAIN_H
 #define HISS_TRAIN_H
 
@@ -8,12 +9,17 @@
 #include "hiss/objective.h"
 #include "hiss/optim.h"
 
+typedef enum hiss_nonfinite { HISS_NONFINITE_STOP, HISS_NONFINITE_SKIP, HISS_NONFINITE_ROLLBACK } hiss_nonfinite;
+
 typedef struct hiss_train_options { /* section "train" */
     int64_t epochs, steps;          /* steps > 0: stop after so many */
     int64_t lanes, lane_samples;    /* L, m */
     double statistics_momentum;     /* weight of a step in BatchNorm's running statistics */
     int64_t log_every;              /* steps between lines of metrics.jsonl */
     int64_t activation_memory;      /* bytes of activations a rank may hold between forward and backward */
+    int nonfinite;                  /* hiss_nonfinite: what to do when numbers are not finite */
+    int64_t nonfinite_limit;        /* SKIP: end when more steps than this in a row would be skipped */
+    int64_t verify_replicas;        /* steps between comparisons of the ranks' parameters; 0: never */
 } hiss_train_options;
 
 typedef struct hiss_dist_options { /* section "dist": how to run, never what comes out */

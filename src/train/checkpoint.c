@@ -4,6 +4,7 @@
  *   /optimizer/SLOT/STATE  float32   optimiser state of parameters, in their shape
  *   /samples/STATE         int64 [n] per-sample integers of the method (NAT: assignment), in sample order
  *   /step, /updates        int64 [1], [groups]
+ *   /skipped               int64 [2] steps left out: in all, and in a row until now
  *   /sha256/...            of each of these (snapshot.h)
  *   attributes of /: config (resolved), data (identity of the training file), choices (of kernels), samples
  *
@@ -105,6 +106,7 @@ static hiss_status make_image(saver *v, hiss_error *err) {
     }
     add(v->image, (hiss_h5_info){.dtype = HISS_I64, .ndim = 1, .dim = {1}}, "/step", "", "");
     add(v->image, (hiss_h5_info){.dtype = HISS_I64, .ndim = 1, .dim = {t->experiment->groups}}, "/updates", "", "");
+    add(v->image, (hiss_h5_info){.dtype = HISS_I64, .ndim = 1, .dim = {2}}, "/skipped", "", "");
     snprintf(samples, sizeof samples, "%" PRId64, t->world.samples);
     snapshot_text(v->image, "config", hiss_config_resolved(t->experiment->config));
     snapshot_text(v->image, "data", hiss_dataset_identity(t->set));
@@ -154,7 +156,8 @@ static void take(saver *v, trainer *t) {
     if (root) {
         v->step = t->step;
         memcpy(snapshot_at(v->image, part++), &t->step, sizeof t->step);
-        memcpy(snapshot_at(v->image, part), t->updates, sizeof(int64_t) * (size_t)t->experiment->groups);
+        memcpy(snapshot_at(v->image, part++), t->updates, sizeof(int64_t) * (size_t)t->experiment->groups);
+        memcpy(snapshot_at(v->image, part), t->skipped, sizeof t->skipped);
     }
 }
 
@@ -281,6 +284,15 @@ hiss_status checkpoint_wait(trainer *t, hiss_error *err) {
         }
     }
     return hiss_comm_agree(t->comm, s, err);
+}
+
+int64_t checkpoint_last_good(trainer *t) {
+    const saver *v = t->saver;
+    if (v->writer) {
+        background_wait(v->writer);
+        checkpoint_poll(t);
+    }
+    return hiss_comm_max_i64(t->comm, v->good);
 }
 
 /* Seconds before the first is measured: for memory and disks that are not the fastest. */

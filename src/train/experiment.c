@@ -27,6 +27,12 @@ static const hiss_row train_rows[] = {
     {"log_every", HISS_INT, TRAIN(log_every), "100", 1, 1e9, NULL, "steps between lines of metrics.jsonl"},
     {"activation_memory", HISS_INT, TRAIN(activation_memory), "2GiB", 0, 1e15, NULL,
      "bytes of activations a rank may hold across an exchange; beyond, lanes compute forward twice"},
+    {"nonfinite", HISS_CHOICE, TRAIN(nonfinite), "stop", 0, 0, "stop|skip|rollback",
+     "when loss or gradient is NaN or infinite: end; leave the step out; or go back to the last checkpoint, once"},
+    {"nonfinite_limit", HISS_INT, TRAIN(nonfinite_limit), "10", 0, 1e9, NULL,
+     "nonfinite: skip: end when more steps than this in a row are not finite"},
+    {"verify_replicas", HISS_INT, TRAIN(verify_replicas), "100", 0, 1e9, NULL,
+     "steps between comparisons of the ranks' parameters (and before checkpoints); 0: never"},
 };
 
 #define DIST(field) offsetof(hiss_dist_options, field)

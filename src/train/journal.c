@@ -53,6 +53,23 @@ static hiss_status drop_later_lines(const char *path, int64_t step, hiss_error *
     return s;
 }
 
+/* On rank 0; elsewhere nothing. */
+static hiss_status open_metrics(journal *j, hiss_error *err) {
+    if (!j->root) {
+        return HISS_OK;
+    }
+    char path[PATH_TEXT];
+    snprintf(path, sizeof path, "%s/metrics.jsonl", j->t->request->run);
+    hiss_status s = drop_later_lines(path, j->t->step, err);
+    j->metrics = s == HISS_OK ? fopen(path, "a") : NULL;
+    if (s == HISS_OK && !j->metrics) {
+        s = hiss_fail(err, HISS_ESYSTEM, "%s: cannot be written", path);
+    } else if (j->metrics) {
+        setvbuf(j->metrics, NULL, _IOLBF, LINE);
+    }
+    return s;
+}
+
 hiss_status journal_open(trainer *t, journal **out, hiss_error *err) {
     journal *j = hiss_new(journal, 1);
     *out = j;
@@ -66,19 +83,18 @@ hiss_status journal_open(trainer *t, journal **out, hiss_error *err) {
             j->slots[j->nslots++] = s;
         }
     }
-    hiss_status s = HISS_OK;
-    if (j->root) {
-        char path[PATH_TEXT];
-        snprintf(path, sizeof path, "%s/metrics.jsonl", t->request->run);
-        s = drop_later_lines(path, t->step, err);
-        j->metrics = s == HISS_OK ? fopen(path, "a") : NULL;
-        if (s == HISS_OK && !j->metrics) {
-            s = hiss_fail(err, HISS_ESYSTEM, "%s: cannot be written", path);
-        } else if (j->metrics) {
-            setvbuf(j->metrics, NULL, _IOLBF, LINE);
-        }
+    return hiss_comm_agree(t->comm, open_metrics(j, err), err);
+}
+
+hiss_status journal_rewind(journal *j, hiss_error *err) {
+    memset(j->sum, 0, sizeof j->sum);
+    j->steps = 0;
+    j->t->times = (trainer_times){0};
+    if (j->metrics) {
+        fclose(j->metrics);
+        j->metrics = NULL;
     }
-    return hiss_comm_agree(t->comm, s, err);
+    return hiss_comm_agree(j->t->comm, open_metrics(j, err), err);
 }
 
 static void end_bar(journal *j) {
@@ -245,6 +261,9 @@ hiss_status journal_summary(journal *j, double seconds, hiss_error *err) {
             "\n",
             t->step, t->step / t->world.steps_per_epoch, t->world.steps_per_epoch, hiss_model_parameters(t->model));
     fprintf(out, "parameters_sha256: %s\n", hash);
+    const guard_counts counts = guard_counted(t->guard);
+    fprintf(out, "skipped_steps: %" PRId64 "\nrollbacks: %" PRId64 "\nreplica_checks: %" PRId64 "\n", t->skipped[0],
+            counts.rollbacks, counts.checks);
     hiss_sample_state states[HISS_MAX_EXPORTS];
     const int n = ops->states ? ops->states(t->method, states, HISS_MAX_EXPORTS) : 0;
     for (int k = 0; k < n; k++) {

@@ -34,6 +34,7 @@ static void schedule_buckets(const trainer *t, phase *ph) {
     for (int b = 0; b < t->buckets; b++) {
         final[b] = ph->nodes;
     }
+    final[t->buckets - 1] = 0; /* carries what the lane found in all its gradients */
     for (int s = 0; s < slots; s++) {
         const hiss_slot *slot = hiss_model_at(t->model, s);
         int b = 0;
@@ -77,7 +78,7 @@ void phase_prepare(trainer *t, int p) {
             ph->role[s] = ROLE_METRIC;
         }
     }
-    ph->bucket_used[t->buckets - 1] = true; /* statistics, metrics, and wishes to stop or save */
+    ph->bucket_used[t->buckets - 1] = true; /* statistics, metrics, and what ranks must agree on */
     schedule_buckets(t, ph);
 
     hiss_exec *first = hiss_exec_create(ph->graph, t->world.kernels, hiss_model_offsets(t->model));
@@ -129,8 +130,9 @@ typedef struct lane_job {
 
 typedef struct lane_hook {
     const lane_job *job;
+    const hiss_lane *lane;
     int thread;
-    int64_t lane;
+    float *lane_vector;
     bool backward;
     double last; /* when the node that runs began */
 } lane_hook;
@@ -139,7 +141,8 @@ typedef struct lane_hook {
 static void hand_over(const lane_hook *h, int node) {
     const phase *ph = h->job->ph;
     for (int k = ph->node_first[node]; k < ph->node_first[node + 1]; k++) {
-        hiss_reducer_done(h->job->t->reducer, h->lane, ph->node_bucket[k]);
+        guard_bucket(h->job->t, ph, h->lane, ph->node_bucket[k], h->lane_vector);
+        hiss_reducer_done(h->job->t->reducer, h->lane->lane, ph->node_bucket[k]);
     }
 }
 
@@ -150,13 +153,15 @@ static void after_node(void *user, int node) {
     thread_times *times = &t->thread_times[h->thread];
     const double now = hiss_seconds(), spent = now - h->last;
     if (ph->clock) {
-        node_clock *clock = &ph->clock[(h->lane - t->world.first_lane) * ph->nodes + node];
+        node_clock *clock = &ph->clock[(h->lane->lane - t->world.first_lane) * ph->nodes + node];
         *(h->backward ? &clock->backward : &clock->forward) = spent;
     }
     *(h->backward ? &times->backward : &times->forward) += spent;
     h->last = now;
     if (h->backward) {
         hand_over(h, node);
+    } else {
+        guard_node(t, ph, h->lane->exec, node);
     }
     if (h->thread == 0) {
         hiss_reducer_progress(t->reducer);
@@ -200,12 +205,15 @@ static void from_cut(const lane_job *job, const hiss_lane *lane, hiss_run *run, 
     hiss_exec_forward(lane->exec, run, ph->cut, ph->nodes, after_node, hook);
     run->lane_vector = hiss_reducer_lane(t->reducer, lane->lane);
     hiss_exec_record(lane->exec, run);
-    const double recorded = hiss_seconds();
-    times->forward += recorded - hook->last;
-    hook->last = recorded;
     const bool first = lane->lane == t->world.first_lane;
     run->lane_vector[t->control_offset] = t->stop && first ? 1.0f : 0.0f;
     run->lane_vector[t->control_offset + 1] = t->save && first ? 1.0f : 0.0f;
+    run->lane_vector[t->control_offset + 2] = 0.0f; /* guard_bucket says the last word */
+    guard_forward(t, ph, lane, run);
+    const double recorded = hiss_seconds();
+    times->forward += recorded - hook->last;
+    hook->last = recorded;
+    hook->lane_vector = run->lane_vector;
     hand_over(hook, ph->nodes); /* what is final before backward starts */
     hook->backward = true;
     hiss_exec_backward(lane->exec, run, after_node, hook);
@@ -225,11 +233,12 @@ static void run_lane(void *user, int thread, int64_t local) {
                             .exec = ph->execs[ph->exec_per_lane && job->pass != PASS_WHOLE ? local : thread]};
     hiss_run run = {
         .model = t->vector, .seed = t->world.seed, .step = t->step, .lane = lane.lane, .lanes = t->world.lanes};
-    lane_hook hook = {.job = job, .thread = thread, .lane = lane.lane};
+    lane_hook hook = {.job = job, .lane = &lane, .thread = thread};
     if (job->pass != PASS_FROM_CUT || !ph->exec_per_lane) {
         to_cut(job, &lane, &run, &hook);
     }
     if (job->pass == PASS_TO_CUT) {
+        guard_forward(t, ph, &lane, &run);
         for (int k = 0; k < ph->nexports; k++) {
             memcpy(ph->exported[k][local], hiss_exec_data(lane.exec, ph->export_value[k]),
                    sizeof(float) * (size_t)ph->export_floats[k]);

@@ -85,11 +85,22 @@ static hiss_status read_samples(trainer *t, hiss_h5 *file, const char *path, his
 static bool decides(const char *section, const char *line) {
     static const struct {
         const char *section, *line; /* line NULL: all of the section */
-    } free_lines[] = {{"data", "  file:"},    {"data", "  mode:"},       {"data", "  memory:"},
-                      {"data", "  verify:"},  {"train", "  log_every:"}, {"train", "  activation_memory:"},
-                      {"train", "  steps:"},  {"dist", "  threads:"},    {"dist", "  bucket:"},
-                      {"dist", "  overlap:"}, {"dist", "dist:"},         {"checkpoint", NULL},
-                      {"eval", NULL},         {"kernel_table", NULL}};
+    } free_lines[] = {{"data", "  file:"},
+                      {"data", "  mode:"},
+                      {"data", "  memory:"},
+                      {"data", "  verify:"},
+                      {"train", "  log_every:"},
+                      {"train", "  activation_memory:"},
+                      {"train", "  steps:"},
+                      {"dist", "  threads:"},
+                      {"dist", "  bucket:"},
+                      {"dist", "  overlap:"},
+                      {"dist", "dist:"},
+                      {"checkpoint", NULL},
+                      {"train", "  nonfinite"},
+                      {"train", "  verify_replicas:"},
+                      {"eval", NULL},
+                      {"kernel_table", NULL}};
     for (int k = 0; k < HISS_COUNT(free_lines); k++) {
         const char *start = free_lines[k].line;
         if (strcmp(section, free_lines[k].section) == 0 && (!start || strncmp(line, start, strlen(start)) == 0)) {
@@ -148,6 +159,7 @@ static hiss_status read_counters(trainer *t, hiss_h5 *file, const char *path, hi
     }
     s = s == HISS_OK ? snapshot_read(file, path, "/step", HISS_I64, 0, 1, &t->step, err) : s;
     s = s == HISS_OK ? snapshot_read(file, path, "/updates", HISS_I64, 0, t->experiment->groups, t->updates, err) : s;
+    s = s == HISS_OK ? snapshot_read(file, path, "/skipped", HISS_I64, 0, 2, t->skipped, err) : s;
     s = s == HISS_OK ? hiss_h5_get_text(file, "/", "choices", &choices, err) : s;
     if (s == HISS_OK && strcmp(choices, t->choices) != 0) {
         s = hiss_fail(err, HISS_EUSER,

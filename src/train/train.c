@@ -32,6 +32,7 @@ static hiss_status resume(trainer *t, hiss_error *err) {
     if (s == HISS_OK && *path) {
         s = checkpoint_load(t, path, err);
         if (s == HISS_OK) {
+            guard_resumed(t, path);
             hiss_info("resumed from %s (step %" PRId64 " of %" PRId64 ")", path, t->step, t->total_steps);
         }
     }
@@ -99,23 +100,6 @@ static hiss_status fetch(trainer *t, hiss_error *err) {
     return s;
 }
 
-/* What the user can do when numbers are no longer finite: `what` says which. */
-static hiss_status diverged(const trainer *t, const char *what, hiss_error *err) {
-    return hiss_fail(err, HISS_EUSER,
-                     "step %" PRId64 ", epoch %" PRId64
-                     ": %s; the learning rate may be too high (optim.lr = %g): lower "
-                     "it or add optim.warmup; the last checkpoint is kept",
-                     t->step, t->epoch, what, t->experiment->optim[0].lr);
-}
-
-static hiss_status check_loss(const trainer *t, hiss_error *err) {
-    const int slot = hiss_model_find(t->model, "loss");
-    const float loss = t->vector[hiss_model_at(t->model, slot)->offset];
-    char what[64];
-    snprintf(what, sizeof what, "the loss is %g", (double)loss);
-    return isfinite(loss) ? HISS_OK : diverged(t, what, err);
-}
-
 hiss_status trainer_step(trainer *t, hiss_error *err) {
     hiss_status s = fetch(t, err);
     if (s != HISS_OK) { /* only this rank knows: the others must not wait for it */
@@ -124,16 +108,19 @@ hiss_status trainer_step(trainer *t, hiss_error *err) {
     }
     t->stop = t->asked_to_stop && t->asked_to_stop(t);
     t->save = t->saver && checkpoint_due(t);
-    for (int p = 0; p < t->nphases && s == HISS_OK; p++) {
+    guard_begin(t);
+    bool tripped = false;
+    for (int p = 0; p < t->nphases && s == HISS_OK && !tripped; p++) {
         s = phase_run(t, p, err);
         if (s == HISS_EUSER) { /* an exchange got numbers it cannot use */
             const hiss_error why = *err;
-            s = diverged(t, why.text, err);
+            s = guard_exchange_failed(t, why.text, err);
         }
+        tripped = s == HISS_OK && guard_tripped(t);
     }
-    s = s == HISS_OK ? check_loss(t, err) : s;
     t->stop = t->vector[t->control_offset] > 0.0f;
     t->save = t->vector[t->control_offset + 1] > 0.0f;
+    s = s == HISS_OK ? guard_end(t, err) : s;
     t->step++;
     return s;
 }
@@ -193,15 +180,33 @@ static hiss_status stopped(const trainer *t, hiss_error *err) {
 
 /* ---- the loop ---- */
 
+/* A checkpoint, if the state is worth it. Collective. */
+static hiss_status save(trainer *t, int64_t *saved, hiss_error *err) {
+    hiss_status s = guard_vouch(t, err);
+    if (s == HISS_OK && t->verdict != VERDICT_BACK) {
+        s = checkpoint_save(t, err);
+        *saved = t->step;
+    }
+    return s;
+}
+
+static hiss_status go_back(trainer *t, journal *j, int64_t *saved, hiss_error *err) {
+    hiss_status s = guard_go_back(t, err);
+    *saved = t->step;
+    return s == HISS_OK ? journal_rewind(j, err) : s;
+}
+
 /* A step, what is said about it, and the checkpoint that is due after it. */
 static hiss_status one_step(trainer *t, journal *j, bool may_allocate, int64_t *saved, hiss_error *err) {
     hiss_alloc_seal(!may_allocate);
     hiss_status s = trainer_step(t, err);
     hiss_alloc_seal(false);
-    if (s != HISS_OK) {
+    if (s != HISS_OK || t->verdict == VERDICT_BACK) {
         return s;
     }
-    journal_step(j);
+    if (t->verdict == VERDICT_GO_ON) {
+        journal_step(j);
+    }
     checkpoint_poll(t);
     if (t->step % t->world.steps_per_epoch == 0) {
         s = after_epoch(t, j, err);
@@ -210,31 +215,42 @@ static hiss_status one_step(trainer *t, journal *j, bool may_allocate, int64_t *
     }
     if (s == HISS_OK && t->save) {
         hiss_alloc_seal(!may_allocate);
-        s = checkpoint_save(t, err);
+        s = save(t, saved, err);
         hiss_alloc_seal(false);
-        *saved = t->step;
     }
+    return s;
+}
+
+/* The epoch's beginning, where one is, and a step. */
+static hiss_status advance(trainer *t, journal *j, bool may_allocate, int64_t *saved, hiss_error *err) {
+    if (t->step % t->world.steps_per_epoch == 0) {
+        t->epoch = t->step / t->world.steps_per_epoch;
+        const hiss_status s = trainer_epoch(t, err);
+        if (s != HISS_OK || t->stop) {
+            return s;
+        }
+    }
+    const double start = hiss_seconds();
+    const hiss_status s = one_step(t, j, may_allocate, saved, err);
+    t->longest_step = fmax(t->longest_step, hiss_seconds() - start);
     return s;
 }
 
 static hiss_status loop(trainer *t, journal *j, hiss_error *err) {
     hiss_loader_seek(t->loader, t->step / t->world.steps_per_epoch, t->step % t->world.steps_per_epoch);
-    int64_t saved = t->step;
+    guard_start(t);
+    int64_t begun = t->step, saved = t->step; /* the first step may allocate */
     hiss_status s = HISS_OK;
-    for (int64_t begun = t->step; t->step < t->total_steps && s == HISS_OK && !t->stop;) {
-        if (t->step % t->world.steps_per_epoch == 0) {
-            t->epoch = t->step / t->world.steps_per_epoch;
-            s = trainer_epoch(t, err);
-            if (s != HISS_OK || t->stop) {
-                break;
-            }
+    while (t->step < t->total_steps && s == HISS_OK && !t->stop) {
+        s = advance(t, j, t->step == begun, &saved, err);
+        const bool last = t->stop || t->step == t->total_steps;
+        if (s == HISS_OK && t->verdict != VERDICT_BACK && last && saved < t->step) {
+            s = save(t, &saved, err);
         }
-        const double start = hiss_seconds();
-        s = one_step(t, j, t->step == begun, &saved, err); /* the first step may allocate */
-        t->longest_step = fmax(t->longest_step, hiss_seconds() - start);
-    }
-    if (s == HISS_OK && saved < t->step) {
-        s = checkpoint_save(t, err);
+        if (s == HISS_OK && t->verdict == VERDICT_BACK) {
+            s = go_back(t, j, &saved, err);
+            begun = t->step;
+        }
     }
     s = s == HISS_OK ? checkpoint_wait(t, err) : s;
     return s == HISS_OK && t->step < t->total_steps ? stopped(t, err) : s;

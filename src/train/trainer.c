@@ -1,8 +1,8 @@
 /* Setting up a run on one rank, and the update that follows each reduction.
  *
  * The model vector is cut in buckets at the borders of parameters: each holds about dist.bucket bytes; the last one
- * holds BatchNorm statistics, metrics and the wishes to stop and to save. Bucket borders do not enter the results: sums
- * and updates are element by element. */
+ * holds BatchNorm statistics, metrics, the wishes to stop and to save, and whether lanes found numbers that are not
+ * finite. Bucket borders do not enter the results: sums and updates are element by element. */
 #include "train/trainer.h"
 
 #include <assert.h>
@@ -132,6 +132,7 @@ void trainer_update(void *user, int64_t begin, int64_t end, const float *sum) {
     trainer *t = user;
     const double start = hiss_seconds();
     const int slots = hiss_model_count(t->model);
+    guard_keep(t, begin, end);
     int low = 0, high = slots; /* first slot in order that ends after begin */
     while (low < high) {
         const int middle = (low + high) / 2;
@@ -192,7 +193,7 @@ static hiss_status build_graphs(trainer *t, hiss_error *err) {
         }
     }
     const int control =
-        hiss_model_slot(t->model, &(hiss_slot){.name = "control", .kind = HISS_SLOT_METRIC, .shape = HISS_SHAPE(2)});
+        hiss_model_slot(t->model, &(hiss_slot){.name = "control", .kind = HISS_SLOT_METRIC, .shape = HISS_SHAPE(3)});
     hiss_model_layout(t->model);
     t->control_offset = hiss_model_at(t->model, control)->offset;
     t->vector = hiss_new(float, hiss_model_floats(t->model));
@@ -248,6 +249,7 @@ hiss_status trainer_create(const hiss_train_request *request, trainer *t, hiss_e
         for (int p = 0; p < t->nphases; p++) {
             phase_prepare(t, p);
         }
+        t->guard = guard_create(t);
         s = open_loader(t, err);
     }
     return hiss_comm_agree(t->comm, s, err);
@@ -256,6 +258,7 @@ hiss_status trainer_create(const hiss_train_request *request, trainer *t, hiss_e
 void trainer_destroy(trainer *t) {
     const int64_t lanes = t->world.end_lane - t->world.first_lane;
     hiss_loader_destroy(t->loader);
+    guard_destroy(t->guard);
     for (int p = 0; t->phases && p < t->nphases; p++) {
         phase_destroy(&t->phases[p], lanes);
     }

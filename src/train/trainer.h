@@ -4,6 +4,7 @@
 
 #include "hiss/alloc.h"
 #include "hiss/train.h"
+#include "train/guard.h"
 #include "train/pool.h"
 
 typedef enum slot_role { ROLE_NONE, ROLE_PARAMETER, ROLE_STATISTIC, ROLE_METRIC } slot_role;
@@ -71,12 +72,15 @@ struct trainer {
     float *state[HISS_OPTIM_MAX_STATES]; /* [owned_floats] */
     int64_t updates[HISS_MAX_GROUPS];
     int64_t step, epoch, total_steps;
+    int64_t skipped[2];               /* steps left out (train.nonfinite: skip): in all, and in a row until now */
     int64_t scheduled_steps;          /* those of all epochs: train.steps ends a run early, on the same schedule */
-    int64_t control_offset;           /* of the metric that carries the two wishes below */
+    int64_t control_offset;           /* of the metric that carries the two wishes below, and what lanes found */
     bool stop, save;                  /* before a step: this rank wants to; after it: any rank wanted to */
     bool (*asked_to_stop)(trainer *); /* whether this process should end: a signal, or the time; NULL: never */
     double deadline, longest_step;    /* when the time is over, by hiss_seconds(); rank 0 */
     struct saver *saver;              /* of checkpoints; NULL: there are none */
+    guard *guard;
+    verdict verdict; /* on the last step */
     trainer_times times;
     thread_times *thread_times; /* [threads] */
 };
@@ -90,7 +94,7 @@ hiss_status phase_build(trainer *t, int p, hiss_error *err);
 /* Memory, roles and buckets; after the model is laid out and buckets are cut. */
 void phase_prepare(trainer *t, int p);
 void phase_destroy(phase *ph, int64_t local_lanes);
-/* Whole steps (src/train/train.c). Collective. */
+/* Whole steps (src/train/train.c); what became of it is in t->verdict. Collective. */
 hiss_status trainer_step(trainer *t, hiss_error *err);
 /* One pass of phase p over all lanes: forward, exchange, backward, reduction, update. Collective. */
 hiss_status phase_run(trainer *t, int p, hiss_error *err);
@@ -118,6 +122,9 @@ void checkpoint_close(trainer *t); /* waits for a write; Not collective */
 hiss_status checkpoint_save(trainer *t, hiss_error *err);
 /* Until the last save is written; how it ended. Collective. */
 hiss_status checkpoint_wait(trainer *t, hiss_error *err);
+/* The step of the last checkpoint that this run of the program has written, after a write under way; -1: there is
+ * none. Collective. */
+int64_t checkpoint_last_good(trainer *t);
 void checkpoint_poll(trainer *t); /* warn when a write has failed. Not collective */
 /* Whether the state after the coming step is to be saved; true on rank 0 only. Not collective. */
 bool checkpoint_due(trainer *t);
@@ -140,7 +147,9 @@ int checkpoint_states(const trainer *t, hiss_sample_state states[HISS_MAX_EXPORT
 typedef struct journal journal;
 hiss_status journal_open(trainer *t, journal **out, hiss_error *err); /* Collective; drops lines after t->step */
 void journal_close(journal *j);
-void journal_step(journal *j);                        /* after every step; Not collective */
+/* The run went back to t->step: forget the lines and sums after it. Collective. */
+hiss_status journal_rewind(journal *j, hiss_error *err);
+void journal_step(journal *j);                        /* after every step that counted; Not collective */
 hiss_status journal_log(journal *j, hiss_error *err); /* a line of averages since the last one. Collective. */
 /* RUN/summary.yaml. Collective. */
 hiss_status journal_summary(journal *j, double seconds, hiss_error *err);

@@ -1,6 +1,7 @@
-/* Shapes and differences. */
+/* Shapes, differences and limits. */
 #include "kernel_support.h"
 
+#include <float.h>
 #include <math.h>
 
 #include "hiss/tensor.h"
@@ -71,6 +72,33 @@ static void test_difference_of_special_values(void **unused) {
     assert_true(!d.has_nan && isinf(d.max_absolute) && isinf(d.max_relative));
 }
 
+static void test_within(void **unused) {
+    (void)unused;
+    enum { N = 77 };
+    float x[N];
+    const float bad[] = {NAN, -NAN, INFINITY, -INFINITY, nextafterf(2.5f, 3.0f), -3.0f, FLT_MAX};
+    for (int i = 0; i < N; i++) {
+        x[i] = i % 3 == 0 ? -2.5f : i % 3 == 1 ? 2.5f : -0.0f;
+    }
+    for (int count = 0; count <= N; count++) {
+        assert_true(hiss_within(count, x, 2.5f));
+        assert_true(hiss_first_beyond(count, x, 2.5f) == count);
+    }
+    for (int i = 0; i < N; i++) {
+        for (size_t k = 0; k < sizeof bad / sizeof *bad; k++) {
+            const float kept = x[i];
+            x[i] = bad[k];
+            assert_false(hiss_within(N, x, 2.5f));
+            assert_true(hiss_within(i, x, 2.5f));
+            assert_true(hiss_first_beyond(N, x, 2.5f) == i);
+            assert_int_equal(hiss_within(N, x, FLT_MAX), k >= 4);
+            x[i] = kept;
+        }
+    }
+    const float tiny = FLT_MIN / 4;
+    assert_true(hiss_within(1, &tiny, FLT_MIN) && !hiss_within(1, &tiny, 0.0f));
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_count),
@@ -78,6 +106,7 @@ int main(void) {
         cmocka_unit_test(test_text),
         cmocka_unit_test(test_difference),
         cmocka_unit_test(test_difference_of_special_values),
+        cmocka_unit_test(test_within),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,0 +1,135 @@
+# Numbers that go wrong, by faults on demand and by an absurd learning rate: what is not finite is named and never kept;
+# a step left out leaves no trace, a passing fault heals, on any number of ranks to the same bits; a lasting one ends.
+. "$HISS_ROOT/tests/cli/common"
+build=$(dirname "$HISS")
+make -C "$HISS_ROOT" --no-print-directory FAULTS=1 BUILD="$build/faults" all >make.log 2>&1 || fail 'no build with faults' make.log
+HISS=$build/faults/hiss
+small_run
+
+# faulty RANKS FAULT RUN ARGUMENT...: train with a fault; sets status.
+faulty() {
+    local ranks=$1 fault=$2 run=$3
+    shift 3
+    HISS_FAULT=$fault on "$ranks" "$HISS" train config.yaml --run "$run" "$@"
+}
+# healed RANKS FAULT RUN ARGUMENT...: it must end well.
+healed() {
+    faulty "$@"
+    [ $status -eq 0 ] || fail "exit $status: $*" log
+}
+# ended CODE TEXT RANKS FAULT RUN ARGUMENT...: it must end with this code, one line of error that has TEXT, and no summary.
+ended() {
+    local code=$1 text=$2 run=$5
+    shift 2
+    faulty "$@"
+    [ $status -eq "$code" ] || fail "exit $status instead of $code: $*" log
+    [ "$(grep -c 'hiss: error:' log)" -eq 1 ] || fail "not one line of error: $*" log
+    grep 'hiss: error:' log | grep -q -- "$text" || fail "no '$text' in the error: $*" log
+    [ ! -e "$run/summary.yaml" ] || fail "a summary of a run that failed: $*"
+}
+counts() { grep "^$2: $3\$" "$1/summary.yaml" >/dev/null || fail "$1: not $2: $3" "$1/summary.yaml"; }
+said() { grep -q -- "$1" log || fail "not said: $1" log; }
+dumped() { grep -q -- "$2" "$1" || fail "$1 has no '$2'" "$1"; }
+
+# ---- looking changes nothing ----
+
+train 1 straight --set train.verify_replicas=0
+counts straight replica_checks 0
+train 3 checked --set train.verify_replicas=1 --set train.nonfinite=skip
+counts checked replica_checks 63 # 60 steps, 3 checkpoints
+counts checked skipped_steps 0
+same straight checked
+
+# ---- skip: the same on any number of ranks, and as if the step had never been ----
+
+# Step 30, the first lane: after 29 steps of 12, 6, 4 lanes.
+skip=(--set train.nonfinite=skip)
+healed 1 train.nan_gradient:349@0 skip-1 "${skip[@]}"
+said 'warning: step 30: the gradient of conv1/weight is inf in lane 0 on rank 0 (host [^)]*); see skip-1/nonfinite-step-30.yaml; the step is left out (1 so far)'
+dumped skip-1/nonfinite-step-30.yaml '^step: 30$'
+dumped skip-1/nonfinite-step-30.yaml 'parameter: conv1/weight$'
+grep -q '"step": 36' skip-1/metrics.jsonl && ! grep -q null skip-1/metrics.jsonl || fail 'metrics' skip-1/metrics.jsonl
+healed 2 train.nan_gradient:175@1 skip-2 "${skip[@]}" --threads 2
+healed 3 train.nan_gradient:117@2 skip-3 "${skip[@]}"
+for ranks in 1 2 3; do
+    counts skip-$ranks skipped_steps 1
+    same skip-1 skip-$ranks
+done
+hashes straight | cmp -s - <(hashes skip-1) && fail 'a skipped step does not show'
+healed 3 train.nan_gradient:117@0 skip-resumed "${skip[@]}" --set train.steps=31
+train 2 skip-resumed "${skip[@]}"
+same skip-1 skip-resumed
+counts skip-resumed skipped_steps 1
+
+# An exchange gets numbers it cannot use; one is pending beside the step.
+for variant in 'assign.every=1' 'assign.async=true assign.block=24 assign.solver=sparse'; do
+    sets=("${skip[@]}")
+    for setting in $variant; do sets+=(--set "$setting"); done
+    rm -rf lane-*
+    healed 1 train.nan_activation:349@0 lane-1 "${sets[@]}"
+    said 'the features of lane 0 on rank 0 (host [^)]*): not finite, but finite when computed again'
+    healed 3 train.nan_activation:117@0 lane-3 "${sets[@]}"
+    same lane-1 lane-3
+done
+
+# The checkpoint behind a skipped step is that before it, but for counters and checksums.
+adam=(--set objective=supervised --set optim.method=adam --set optim.momentum=0 --set optim.lr=0.002 "${skip[@]}")
+difference() { cmp -l "$1" "$2" | wc -l; }
+healed 2 none before "${adam[@]}" --set train.steps=19
+healed 2 train.nan_gradient:115@1 behind "${adam[@]}" --set train.steps=20
+healed 2 none other "${adam[@]}" --set train.steps=20
+[ "$(difference before/ckpt/step-19.h5 behind/ckpt/step-20.h5)" -lt 210 ] || fail 'a skipped step leaves something behind'
+[ "$(difference before/ckpt/step-19.h5 other/ckpt/step-20.h5)" -gt 4000 ] || fail 'a step leaves nothing behind'
+
+ended 2 'step 4: .* more than 3 steps in a row' 2 train.nan_gradient:1+@1 limit "${skip[@]}" --set train.nonfinite_limit=3
+
+# ---- stop ----
+
+ended 2 'step 40, epoch 3: layer conv1 (conv2d, node [0-9]*) gives nan in lane 8 on rank 2 (host .*see stop/nonfinite-step-40.yaml' \
+    3 train.nan_activation:157+@2 stop
+dumped stop/nonfinite-step-40.yaml 'affected: \[[0-9]*\]$'
+dumped stop/nonfinite-step-40.yaml 'image: {min: [0-9.e-]*, max: [0-9.]*}$'
+[ "$(grep -c 'lane: ' stop/nonfinite-step-40.yaml)" -eq 4 ] || fail 'not all lanes' stop/nonfinite-step-40.yaml
+[ -e stop/ckpt/step-24.h5 ] || fail "checkpoints: $(ls stop/ckpt)"
+train 2 stop
+same straight stop
+for ranks in 1 3; do
+    ended 2 'lower it or add optim.warmup' $ranks none lr-$ranks --set optim.lr=1e6 --set optim.weight_decay=1000
+done
+grep '^step\|layer:\|node:' lr-1/nonfinite-*.yaml | sort -u | cmp - <(grep '^step\|layer:\|node:' lr-3/nonfinite-*.yaml | sort -u) ||
+    fail 'not found in the same place' lr-3/nonfinite-*.yaml
+
+# ---- rollback: a passing fault heals, a lasting one ends ----
+
+back=(--set train.nonfinite=rollback)
+healed 2 train.nan_activation:175@1 back "${back[@]}"
+said 'going back'
+said 'back to back/ckpt/step-24.h5'
+same straight back
+counts back rollbacks 1
+awk -F'[:,]' '$2 + 0 <= last { exit 1 } { last = $2 + 0 } END { exit last != 60 }' back/metrics.jsonl || fail 'metrics' back/metrics.jsonl
+healed 1 train.nan_gradient:349@0 begin "${back[@]}" --set checkpoint.every=never
+said 'back to the beginning'
+same straight begin
+ended 2 'step 25: the gradient of conv1/weight .* no passing fault: step 30 failed before' 2 train.nan_gradient:175+@1 lasting "${back[@]}"
+
+# ---- replicas: a flipped bit ----
+
+check=(--set train.verify_replicas=10)
+flipped() {
+    local text=$1 run=$4
+    shift
+    healed "$@"
+    said "$text"
+    same straight "$run"
+    counts "$run" rollbacks 1
+}
+flipped 'step 30: rank 0 (host [^)]*): parameters changed while the rank computed' 1 train.flip_parameter:30 flip-1 "${check[@]}"
+flipped 'step 30: rank 1 (host [^)]*): parameters changed while the rank computed' 2 train.flip_parameter:30@1 flip-2 "${check[@]}"
+flipped 'step 30: rank 1 (host [^)]*): parameters are not those of the other 2 ranks, first in conv1/weight' \
+    3 train.flip_arrived:30@1 flip-3 "${check[@]}"
+flipped 'step 10: rank 0 .*, rank 1 .*: parameters differ, first in conv1/weight' 2 train.flip_arrived:10@1 flip-4 "${check[@]}"
+flipped 'step 48: rank 2 .* not those of the other 2 ranks' 3 train.flip_checkpoint:2@2 flip-5
+flipped 'step 60: rank 2 .* not those of the other 2 ranks' 3 train.flip_checkpoint:3@2 flip-6
+ended 70 'step 30: rank 1 (host .* no passing fault: step 30 failed before' 2 train.flip_parameter:30+@1 bad-memory "${check[@]}"
+echo ok
