@@ -163,8 +163,8 @@ void guard_begin(trainer *t) {
 }
 
 /* A look at some slots of a lane's vector; the first value beyond the limit is what the lane has found. */
-static void look(const trainer *t, const phase *ph, int bucket, slot_role from, slot_role to, int kind, finding *f,
-                 const float *lane_vector) {
+static void look(const trainer *t, const phase *ph, int bucket, slot_role from, slot_role to, finding_kind kind,
+                 finding *f, const float *lane_vector) {
     const guard *g = t->guard;
     for (int k = g->bucket_slots[bucket]; k < g->bucket_slots[bucket + 1]; k++) {
         const int s = t->slot_order[k];
@@ -254,16 +254,14 @@ void guard_keep(trainer *t, int64_t begin, int64_t end) {
     }
 }
 
-/* Put back [begin, end) of one owned range, which stands at `at` of the packed arrays; afterwards kept holds what the
- * vector holds, whether the step changed it or not. */
+/* For [begin, end) of one owned range, which stands at `at` of the packed arrays: put the states back, and make kept
+ * what the vector has to hold, whether the step changed it or not. */
 static void put_back(trainer *t, int64_t begin, int64_t end, int64_t at) {
     guard *g = t->guard;
     for (int b = bucket_of(t, begin); begin < end; b++) {
         const int64_t to = end < t->bucket_offsets[b + 1] ? end : t->bucket_offsets[b + 1];
         const size_t bytes = sizeof(float) * (size_t)(to - begin);
-        if (g->kept_by[b]) {
-            memcpy(t->vector + begin, g->kept + at, bytes);
-        } else {
+        if (!g->kept_by[b]) {
             memcpy(g->kept + at, t->vector + begin, bytes);
         }
         for (int k = 0; g->kept_by[b] && k < t->states; k++) {

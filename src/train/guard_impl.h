@@ -6,8 +6,10 @@
 
 enum { GUARD_TEXT = 512, GUARD_PATH = 4096 };
 
+typedef enum finding_kind { FINDING_NONE, FINDING_FORWARD, FINDING_GRADIENT } finding_kind;
+
 typedef struct finding { /* what is wrong in one lane of a step */
-    enum { FINDING_NONE, FINDING_FORWARD, FINDING_GRADIENT } kind;
+    finding_kind kind;
     const phase *ph;
     int slot;        /* where it showed: a gradient's parameter, a statistic or metric; -1: in the exports */
     int64_t element; /* of the slot */

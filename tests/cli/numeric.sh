@@ -62,7 +62,7 @@ same skip-1 skip-resumed
 counts skip-resumed skipped_steps 1
 
 # An exchange gets numbers it cannot use; one is pending beside the step.
-for variant in 'assign.every=1' 'assign.async=true assign.block=24'; do
+for variant in 'assign.every=1' 'assign.async=true assign.block=24 assign.solver=sparse'; do
     sets=("${skip[@]}")
     for setting in $variant; do sets+=(--set "$setting"); done
     rm -rf lane-*
@@ -78,7 +78,7 @@ difference() { cmp -l "$1" "$2" | wc -l; }
 healed 2 none before "${adam[@]}" --set train.steps=19
 healed 2 train.nan_gradient:115@1 behind "${adam[@]}" --set train.steps=20
 healed 2 none other "${adam[@]}" --set train.steps=20
-[ "$(difference before/ckpt/step-19.h5 behind/ckpt/step-20.h5)" -lt 400 ] || fail 'a skipped step leaves something behind'
+[ "$(difference before/ckpt/step-19.h5 behind/ckpt/step-20.h5)" -lt 210 ] || fail 'a skipped step leaves something behind'
 [ "$(difference before/ckpt/step-19.h5 other/ckpt/step-20.h5)" -gt 4000 ] || fail 'a step leaves nothing behind'
 
 ended 2 'step 4: .* more than 3 steps in a row' 2 train.nan_gradient:1+@1 limit "${skip[@]}" --set train.nonfinite_limit=3
@@ -108,7 +108,7 @@ said 'back to back/ckpt/step-24.h5'
 same straight back
 counts back rollbacks 1
 awk -F'[:,]' '$2 + 0 <= last { exit 1 } { last = $2 + 0 } END { exit last != 60 }' back/metrics.jsonl || fail 'metrics' back/metrics.jsonl
-healed 1 train.nan_gradient:30@0 begin "${back[@]}"
+healed 1 train.nan_gradient:349@0 begin "${back[@]}" --set checkpoint.every=never
 said 'back to the beginning'
 same straight begin
 ended 2 'step 25: the gradient of conv1/weight .* no passing fault: step 30 failed before' 2 train.nan_gradient:175+@1 lasting "${back[@]}"
