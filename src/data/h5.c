@@ -1,4 +1,5 @@
-/* HDF5 files as named arrays. The only user of the HDF5 library.
+/* HDF5 files as named arrays. With h5_probe.c, which looks into a file before it is opened here, the only user of the
+ * HDF5 library.
  *
  * The library is the serial build and not thread-safe, so one mutex is held around every call into it; visitors run
  * without the mutex and may call back. Its own printing of errors is switched off: the innermost record of its error
@@ -9,9 +10,6 @@
  *
  * Cost: a read or write is one H5Dread or H5Dwrite of one hyperslab, some 10 us plus the transfer. Sizes are 64 bits
  * throughout; the library cuts transfers at the system's limit by itself. */
-#define H5_USE_110_API
-#include <hdf5.h>
-
 #include <assert.h>
 #include <errno.h>
 #include <pthread.h>
@@ -21,6 +19,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "h5_impl.h"
 #include "hiss/alloc.h"
 #include "hiss/data.h"
 #include "hiss/fault.h"
@@ -31,14 +30,15 @@ enum {
     LIST_SIZE = 400,
     CACHE_BYTES = 1 << 25,
     CACHE_SLOTS = 12421,
-    IMAGE_STEP = 1 << 20
+    IMAGE_STEP = 1 << 20,
+    TEXT_BYTES = 1 << 20
 };
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 
 struct hiss_h5 {
     char *path;
-    bool written;
+    bool writing; /* made by hiss_h5_create: no stranger's */
     hid_t file;
     hid_t dataset; /* the data set used last, or -1 */
     char name[NAME_SIZE];
@@ -142,9 +142,9 @@ static bool dtype_of(hid_t type, hiss_dtype *dtype, char text[32]) {
 
 /* ---- files ---- */
 
-static hiss_h5 *wrap(const char *path, hid_t id, bool image) {
+static hiss_h5 *wrap(const char *path, hid_t id) {
     hiss_h5 *file = hiss_new(hiss_h5, 1);
-    *file = (hiss_h5){.path = strcpy(hiss_alloc(strlen(path) + 1), path), .file = id, .dataset = -1, .image = image};
+    *file = (hiss_h5){.path = strcpy(hiss_alloc(strlen(path) + 1), path), .file = id, .dataset = -1};
     return file;
 }
 
@@ -159,9 +159,12 @@ hiss_status hiss_h5_open(const char *path, hiss_h5 **out, hiss_error *err) {
                          path);
     }
     enter();
+    char why[REASON_SIZE];
+    if (!hiss_h5_probe(path, why, sizeof why)) {
+        return leave(hiss_fail(err, HISS_EUSER, "%s: %s", path, why));
+    }
     hid_t file = hiss_fault("h5.open") ? -1 : H5Fopen(path, H5F_ACC_RDONLY, H5P_DEFAULT);
     if (file < 0) {
-        char why[REASON_SIZE];
         reason(why);
         hiss_status status = HISS_EUSER;
         if (strstr(why, "lock file")) {
@@ -183,7 +186,7 @@ hiss_status hiss_h5_open(const char *path, hiss_h5 **out, hiss_error *err) {
         return leave(status);
     }
     leave(HISS_OK);
-    *out = wrap(path, file, false);
+    *out = wrap(path, file);
     return HISS_OK;
 }
 
@@ -198,8 +201,8 @@ hiss_status hiss_h5_create(const char *path, hiss_h5 **out, hiss_error *err) {
                                path, system_reason(why)));
     }
     leave(HISS_OK);
-    *out = wrap(path, file, false);
-    (*out)->written = true;
+    *out = wrap(path, file);
+    (*out)->writing = true;
     return HISS_OK;
 }
 
@@ -214,8 +217,8 @@ hiss_status hiss_h5_create_image(const char *name, hiss_h5 **out, hiss_error *er
         return leave(hiss_fail(err, HISS_ESYSTEM, "%s: cannot be made in memory: %s", name, reason(why)));
     }
     leave(HISS_OK);
-    *out = wrap(name, file, true);
-    (*out)->written = true;
+    *out = wrap(name, file);
+    (*out)->writing = (*out)->image = true;
     return HISS_OK;
 }
 
@@ -242,7 +245,7 @@ hiss_status hiss_h5_close(hiss_h5 *file, hiss_error *err) {
     hiss_status status = HISS_OK;
     bool closed = file->dataset < 0 || H5Dclose(file->dataset) >= 0;
     closed = H5Fclose(file->file) >= 0 && closed;
-    if (!closed || hiss_fault(file->written ? "h5.close" : "h5.close_read")) {
+    if (!closed || hiss_fault(file->writing ? "h5.close" : "h5.close_read")) {
         char why[REASON_SIZE];
         status = hiss_fail(err, HISS_ESYSTEM, "%s: cannot be finished: %s; check the space on the disk", file->path,
                            reason(why));
@@ -333,7 +336,7 @@ static hiss_status fail_missing(hiss_h5 *file, const char *dataset, const char *
 
 static hiss_status describe(hiss_h5 *file, const char *dataset, hid_t id, hiss_h5_info *info, hiss_error *err) {
     hid_t type = H5Dget_type(id), space = H5Dget_space(id);
-    char text[32];
+    char text[32], why[REASON_SIZE];
     hsize_t dim[H5S_MAX_RANK];
     hiss_status status = HISS_OK;
     int ndim = H5Sget_simple_extent_dims(space, dim, NULL);
@@ -344,6 +347,8 @@ static hiss_status describe(hiss_h5 *file, const char *dataset, hid_t id, hiss_h
     } else if (ndim < 1 || ndim > HISS_H5_NDIM) {
         status = hiss_fail(err, HISS_EUSER, "%s: data set %s has %d dimensions; expected 1 to %d", file->path, dataset,
                            ndim, HISS_H5_NDIM);
+    } else if (!file->writing && hiss_h5_refuses(id, why, sizeof why)) {
+        status = hiss_fail(err, HISS_EUSER, "%s: data set %s is not read: %s", file->path, dataset, why);
     } else {
         info->ndim = ndim;
         for (int i = 0; i < HISS_H5_NDIM; i++) {
@@ -365,7 +370,7 @@ static hiss_status use(hiss_h5 *file, const char *dataset, hiss_error *err) {
         return hiss_fail(err, HISS_EUSER, "%s: the name of data set %.60s... has more than %d characters", file->path,
                          dataset, NAME_SIZE - 1);
     }
-    hid_t access = H5Pcreate(H5P_DATASET_ACCESS);
+    hid_t access = hiss_h5_inside_only();
     H5Pset_chunk_cache(access, CACHE_SLOTS, CACHE_BYTES, 0.75);
     hid_t id = H5Dopen2(file->file, dataset, access);
     char why[REASON_SIZE];
@@ -386,10 +391,12 @@ static hiss_status use(hiss_h5 *file, const char *dataset, hiss_error *err) {
 
 bool hiss_h5_has(hiss_h5 *file, const char *dataset) {
     enter();
-    hid_t id = H5Dopen2(file->file, dataset, H5P_DEFAULT);
+    hid_t access = hiss_h5_inside_only();
+    hid_t id = H5Dopen2(file->file, dataset, access);
     if (id >= 0) {
         H5Dclose(id);
     }
+    H5Pclose(access);
     leave(HISS_OK);
     return id >= 0;
 }
@@ -592,7 +599,7 @@ static char *read_text(hid_t attribute, hid_t type) {
             text = strcpy(hiss_alloc(strlen(found) + 1), found);
         }
         H5free_memory(found);
-    } else {
+    } else if (H5Tget_size(type) <= TEXT_BYTES) {
         text = hiss_alloc(H5Tget_size(type) + 1);
         if (H5Aread(attribute, type, text) < 0) {
             hiss_free(text);

@@ -225,6 +225,10 @@ hiss_status checkpoint_open(trainer *t, hiss_error *err) {
 
 void checkpoint_close(trainer *t) {
     if (t->saver) {
+        if (t->saver->writer) {
+            background_wait(t->saver->writer);
+            checkpoint_poll(t);
+        }
         background_destroy(t->saver->writer);
         snapshot_destroy(t->saver->image);
         hiss_free(t->saver->full);
@@ -260,7 +264,7 @@ hiss_status checkpoint_save(trainer *t, hiss_error *err) {
 void checkpoint_poll(trainer *t) {
     saver *v = t->saver;
     if (v->writer && collect(v) && v->status != HISS_OK) {
-        char last[64] = "there is none of this process before it";
+        char last[64] = "earlier ones stay";
         if (v->good >= 0) {
             snprintf(last, sizeof last, "the one of step %" PRId64 " stays", v->good);
         }

@@ -146,7 +146,9 @@ static hiss_status read_counters(trainer *t, hiss_h5 *file, const char *path, hi
                       "a new run directory",
                       path, data, hiss_dataset_identity(t->set), t->experiment->data.file);
     }
+    s = s == HISS_OK ? snapshot_expect(file, path, "/step", HISS_I64, 1, err) : s;
     s = s == HISS_OK ? snapshot_read(file, path, "/step", HISS_I64, 0, 1, &t->step, err) : s;
+    s = s == HISS_OK ? snapshot_expect(file, path, "/updates", HISS_I64, t->experiment->groups, err) : s;
     s = s == HISS_OK ? snapshot_read(file, path, "/updates", HISS_I64, 0, t->experiment->groups, t->updates, err) : s;
     s = s == HISS_OK ? hiss_h5_get_text(file, "/", "choices", &choices, err) : s;
     if (s == HISS_OK && strcmp(choices, t->choices) != 0) {

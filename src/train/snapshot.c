@@ -208,12 +208,24 @@ hiss_status snapshot_verify(const char *path, hiss_error *err) {
     return s;
 }
 
+hiss_status snapshot_expect(hiss_h5 *file, const char *path, const char *name, hiss_dtype dtype, int64_t count,
+                            hiss_error *err) {
+    hiss_h5_info info;
+    const hiss_status s = hiss_h5_look(file, name, &info, err);
+    if (s == HISS_OK && (info.dtype != dtype || info.ndim != 1 || info.dim[0] != count)) {
+        return hiss_fail(err, HISS_EUSER, "%s: data set %s should hold %" PRId64 " values in one dimension", path, name,
+                         count);
+    }
+    return s;
+}
+
 hiss_status snapshot_read(hiss_h5 *file, const char *path, const char *name, hiss_dtype dtype, int64_t begin,
                           int64_t count, void *out, hiss_error *err) {
     char sum[SNAPSHOT_NAME + 8], expected[HISS_HASH_TEXT] = "", found[HISS_HASH_TEXT];
     hiss_h5_info info;
     sum_name(name, sum);
-    hiss_status s = hiss_h5_read(file, sum, HISS_U8, 0, HEX, expected, err);
+    hiss_status s = snapshot_expect(file, path, sum, HISS_U8, HEX, err);
+    s = s == HISS_OK ? hiss_h5_read(file, sum, HISS_U8, 0, HEX, expected, err) : s;
     s = s == HISS_OK ? hiss_h5_look(file, name, &info, err) : s;
     if (s != HISS_OK) {
         return s;

@@ -33,7 +33,11 @@ hiss_status snapshot_write(snapshot *s, const char *path, hiss_error *err);
 
 /* Whether every byte is as it was written. Errors say what is wrong; HISS_ESYSTEM: it could not be read. */
 hiss_status snapshot_verify(const char *path, hiss_error *err);
-/* Like hiss_h5_read of the rows [begin, begin + count), and the checksum of the whole data set is right. Allocates. */
+/* A data set in a file has this type, one dimension, and this many values. */
+hiss_status snapshot_expect(hiss_h5 *file, const char *path, const char *name, hiss_dtype dtype, int64_t count,
+                            hiss_error *err);
+/* Like hiss_h5_read of the rows [begin, begin + count), and the checksum of the whole data set is right. The caller has
+ * checked its shape. Allocates. */
 hiss_status snapshot_read(hiss_h5 *file, const char *path, const char *name, hiss_dtype dtype, int64_t begin,
                           int64_t count, void *out, hiss_error *err);
 

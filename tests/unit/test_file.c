@@ -202,6 +202,52 @@ static void test_remove(void **state) {
     assert_non_null(strstr(err.text, "cannot remove '.'"));
 }
 
+static void test_verified_write(void **state) {
+    (void)state;
+    enum { LONG = 300000 };
+    hiss_error err = {0};
+    char *bytes = hiss_new(char, LONG + 1);
+    memset(bytes, 'x', LONG);
+    mkdir("v", 0777);
+    for (size_t size = 0; size <= LONG; size += LONG / 3) {
+        assert_int_equal(hiss_file_write_verified("v/file", bytes, size, &err), HISS_OK);
+        FILE *in = fopen("v/file", "r");
+        char *found = hiss_new(char, LONG + 1);
+        assert_int_equal(fread(found, 1, LONG + 1, in), size);
+        assert_memory_equal(found, bytes, size);
+        fclose(in);
+        hiss_free(found);
+    }
+    assert_int_equal(entries("v"), 1);
+    pid_t child = fork();
+    if (child == 0) {
+        struct rlimit limit = {10000, 10000};
+        signal(SIGXFSZ, SIG_IGN);
+        bool good = setrlimit(RLIMIT_FSIZE, &limit) == 0;
+        good = good && hiss_file_write_verified("v/file", bytes, LONG, &err) == HISS_ESYSTEM;
+        good = good && strstr(err.text, "cannot write 'v/file': write of") && strstr(err.text, "File too large");
+        _exit(good ? 0 : 1);
+    }
+    int outcome = -1;
+    assert_int_equal(waitpid(child, &outcome, 0), child);
+    assert_int_equal(outcome, 0);
+    assert_int_equal(entries("v"), 1);
+    hiss_free(bytes);
+}
+
+static void test_owner_of_a_temporary(void **state) {
+    (void)state;
+    char temporary[PATH_MAX];
+    hiss_file_temporary("step-1.h5", temporary, sizeof temporary);
+    assert_int_equal(hiss_file_temporary_owner(temporary), getpid());
+    assert_int_equal(hiss_file_temporary_owner(".a.tmp-1.tmp-23"), 23);
+    static const char *const others[] = {"",          "step-1.h5", "a.tmp-1",   ".tmp-1",  ".a.tmp-",
+                                         ".a.tmp-1x", ".lock",     ".a.tmp--1", ".a.tmp-0"};
+    for (size_t k = 0; k < sizeof others / sizeof *others; k++) {
+        assert_int_equal(hiss_file_temporary_owner(others[k]), 0);
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_exists),
@@ -212,6 +258,8 @@ int main(void) {
         cmocka_unit_test(test_failed_publish_removes_the_temporary),
         cmocka_unit_test(test_failed_write_keeps_the_old_file),
         cmocka_unit_test(test_remove),
+        cmocka_unit_test(test_verified_write),
+        cmocka_unit_test(test_owner_of_a_temporary),
     };
     return cmocka_run_group_tests(tests, enter_scratch, leave_scratch);
 }
