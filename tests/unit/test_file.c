@@ -191,6 +191,17 @@ static void test_failed_write_keeps_the_old_file(void **state) {
     hiss_free(text);
 }
 
+static void test_remove(void **state) {
+    (void)state;
+    hiss_error err = {0};
+    put("old", "");
+    assert_int_equal(hiss_file_remove("old", &err), HISS_OK);
+    assert_false(hiss_file_exists("old"));
+    assert_int_equal(hiss_file_remove("old", &err), HISS_OK);
+    assert_int_equal(hiss_file_remove(".", &err), HISS_ESYSTEM);
+    assert_non_null(strstr(err.text, "cannot remove '.'"));
+}
+
 static void test_verified_write(void **state) {
     (void)state;
     enum { LONG = 300000 };
@@ -237,17 +248,6 @@ static void test_owner_of_a_temporary(void **state) {
     }
 }
 
-static void test_remove(void **state) {
-    (void)state;
-    hiss_error err = {0};
-    put("old", "");
-    assert_int_equal(hiss_file_remove("old", &err), HISS_OK);
-    assert_false(hiss_file_exists("old"));
-    assert_int_equal(hiss_file_remove("old", &err), HISS_OK);
-    assert_int_equal(hiss_file_remove(".", &err), HISS_ESYSTEM);
-    assert_non_null(strstr(err.text, "cannot remove '.'"));
-}
-
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_exists),
@@ -257,9 +257,9 @@ int main(void) {
         cmocka_unit_test(test_write_is_whole_and_replaces),
         cmocka_unit_test(test_failed_publish_removes_the_temporary),
         cmocka_unit_test(test_failed_write_keeps_the_old_file),
+        cmocka_unit_test(test_remove),
         cmocka_unit_test(test_verified_write),
         cmocka_unit_test(test_owner_of_a_temporary),
-        cmocka_unit_test(test_remove),
     };
     return cmocka_run_group_tests(tests, enter_scratch, leave_scratch);
 }
