@@ -16,7 +16,7 @@ struct hiss_comm {
 };
 
 /* Every message tag of hiss. Tags from HISS_TAG_SLICE on belong to the reducer: two per slice of an owner. */
-enum hiss_tag { HISS_TAG_GATHER, HISS_TAG_ROWS, HISS_TAG_ANSWER, HISS_TAG_EXCHANGE, HISS_TAG_SLICE };
+enum hiss_tag { HISS_TAG_GATHER, HISS_TAG_EXCHANGE, HISS_TAG_SLICE };
 
 enum { HISS_PIECE_BYTES = 1 << 30 }; /* the longest message of the blocking collectives */
 
@@ -32,10 +32,6 @@ enum { HISS_PIECE_BYTES = 1 << 30 }; /* the longest message of the blocking coll
 _Noreturn void hiss_mpi_failed(int code, const char *call, const char *file, int line);
 
 int hiss_int(int64_t value); /* checked narrowing to MPI's counts */
-
-/* As hiss_comm_agree, but the lowest `place` decides whose code and text hold, whatever its rank. Collective.
- *   place  in  where this rank failed (< 2^31); ignored when mine is HISS_OK */
-hiss_status hiss_comm_agree_at(hiss_comm *comm, hiss_status mine, int64_t place, hiss_error *err);
 
 /* Count payload of a collective as the ring algorithm would send it; MPI does not tell. */
 void hiss_comm_count_ring(hiss_comm *comm, double bytes);

@@ -25,9 +25,9 @@ typedef struct phase {
     int *node_first;    /* [nodes + 2]; entry `nodes`: final before backward starts */
     int nexports;
     hiss_value export_value[HISS_MAX_EXPORTS];
-    int64_t export_floats[HISS_MAX_EXPORTS];
-    float **exported[HISS_MAX_EXPORTS]; /* [local lanes] */
-    node_clock *clock;                  /* [local lanes][nodes]: of the last pass; NULL when nobody wants them */
+    int64_t *order;    /* [local lanes] in a step with exchange: how they go to the cut, */
+    bool *started;     /* [local lanes] and which have passed it */
+    node_clock *clock; /* [local lanes][nodes]: of the last pass; NULL when nobody wants them */
 } phase;
 
 /* Seconds of this rank since the last log line, averaged over its threads: while one of them alone loads, exchanges or
@@ -38,8 +38,8 @@ typedef struct trainer_times {
 } trainer_times;
 
 typedef struct thread_times { /* of one thread in one pass over the lanes */
-    double augment, forward, supply, backward, reduce;
-    double unused[3]; /* keeps threads off each other's cache lines */
+    double augment, forward, exchange, supply, backward, reduce;
+    double unused[2]; /* keeps threads off each other's cache lines */
 } thread_times;
 
 typedef struct trainer {
@@ -62,6 +62,7 @@ typedef struct trainer {
     hiss_batch *batches; /* [local lanes] */
     pool *pool;
     hiss_reducer *reducer;
+    int64_t ahead; /* how many lanes may pass the cut before an earlier one */
     int64_t *bucket_offsets;
     int buckets;
     int states;                          /* optimiser states, the most over groups */
@@ -85,7 +86,7 @@ void trainer_destroy(trainer *t); /* Collective */
 hiss_status phase_build(trainer *t, int p, hiss_error *err);
 /* Memory, roles and buckets; after the model is laid out and buckets are cut. */
 void phase_prepare(trainer *t, int p);
-void phase_destroy(phase *ph, int64_t local_lanes);
+void phase_destroy(phase *ph);
 /* Whole steps (src/train/train.c). Collective. */
 hiss_status trainer_step(trainer *t, hiss_error *err);
 /* One pass of phase p over all lanes: forward, exchange, backward, reduction, update. Collective. */

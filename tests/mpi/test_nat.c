@@ -1,6 +1,6 @@
 /* NAT's permutation step over ranks: the assignment equals, to the last integer, that of a serial rendering of the same
  * steps which every rank computes for itself; hence it is the same for every number of ranks and every cut of the lanes
- * among them. Failures are common to all ranks and leave the assignment alone. */
+ * among them. Failures are common to all ranks, and a failed block keeps its targets. */
 #include "mpi_test.h"
 
 #include "../unit/stage.h"
@@ -57,7 +57,8 @@ static void serial_block(serial *r, const stage *s, int64_t epoch, int64_t step,
     hiss_free(score);
 }
 
-static void serial_step(serial *r, const stage *s, int64_t epoch, int64_t step, int64_t group) {
+/* broken: the lane whose block fails, or -1 */
+static void serial_step(serial *r, const stage *s, int64_t epoch, int64_t step, int64_t group, int64_t broken) {
     int64_t order[LANES];
     const hiss_permutation p =
         hiss_permutation_keyed(s->world.seed, HISS_FOR_BLOCKS, epoch * s->world.steps_per_epoch + step, 0, LANES);
@@ -65,7 +66,13 @@ static void serial_step(serial *r, const stage *s, int64_t epoch, int64_t step, 
         order[l] = hiss_permutation_at(&p, l);
     }
     for (int64_t b = 0; b < LANES; b += group) {
-        serial_block(r, s, epoch, step, order + b, group);
+        bool fails = false;
+        for (int64_t j = b; j < b + group; j++) {
+            fails |= order[j] == broken;
+        }
+        if (!fails) {
+            serial_block(r, s, epoch, step, order + b, group);
+        }
     }
 }
 
@@ -128,19 +135,22 @@ static void run(hiss_comm *comm, const char *text, int64_t group, const int64_t 
             for (int64_t l = 0; l < lanes; l++) {
                 features_of(s.step, s.world.first_lane + l, z[l]);
             }
-            if (step == 1) { /* a feature of the last lane is broken: an error for all, and nothing changes */
+            if (step == 1) { /* a feature of the last lane is broken: an error for all, and its block stays as it is */
                 const float good = z[lanes - 1][0];
                 z[lanes - 1][0] = s.world.end_lane == LANES ? NAN : good;
                 hiss_error common = {0};
                 CHECK(exchange(&s, z, &common) == HISS_EUSER && *common.text);
                 CHECK(hiss_comm_equal(comm, common.text, (int64_t)sizeof common.text));
+                if (!n->options->async) { /* else nothing is taken over */
+                    serial_step(&r, &s, epoch, step, group, LANES - 1);
+                }
                 check_equal(comm, &s, &r);
                 z[lanes - 1][0] = good;
             }
-            hiss_alloc_seal(true);
+            hiss_alloc_seal(s.step > 0);
             CHECK(exchange(&s, z, &err) == HISS_OK);
             hiss_alloc_seal(false);
-            serial_step(&r, &s, epoch, step, group);
+            serial_step(&r, &s, epoch, step, group, -1);
             check_equal(comm, &s, &r);
             for (int64_t l = 0; l < lanes; l++) {
                 CHECK(n->before[l] == r.before[s.world.first_lane + l]);
