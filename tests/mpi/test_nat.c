@@ -8,9 +8,13 @@
 
 enum { LANES = 12, SAMPLES = 153, M = 4, D = 5 };
 
+/* In every fifth step all are equal. */
 static void features_of(int64_t step, int64_t lane, float *z) {
     hiss_rng rng = hiss_rng_keyed(31, HISS_FOR_TESTS, step, lane);
     hiss_rng_normals(&rng, M * D, z);
+    for (int64_t i = 0; step % 5 == 4 && i < M * D; i++) {
+        z[i] = 1.0f;
+    }
     for (int64_t i = 0; i < M; i++) {
         nat_unit(D, z + i * D);
     }
@@ -21,7 +25,41 @@ static void features_of(int64_t step, int64_t lane, float *z) {
 typedef struct serial {
     int64_t assign[SAMPLES];
     float before[LANES], changed[LANES];
+    int lists, tries[5]; /* blocks solved by lists; by how many rounds they took, 0: that did not do */
 } serial;
+
+/* The optimum by lists as ranks find it, in one place; false: lists did not do. */
+static bool serial_lists(serial *r, const hiss_lists *l, const float *score, int32_t *column) {
+    const int64_t words = hiss_lists_words(l), parts = l->n / l->m;
+    float price[LANES * M], *packed = hiss_new(float, words *parts);
+    double dual[LANES * M] = {0.0};
+    void *work = hiss_alloc((size_t)(hiss_lists_pack_bytes(l) + hiss_lists_solve_bytes(l)));
+    hiss_lap_report report = {0};
+    for (int64_t p = 0; p < parts; p++) {
+        const hiss_lap_rows rows = {.m = l->m, .n = l->n, .width = l->n, .ld = l->n, .score = score + p * l->m * l->n};
+        hiss_lap_add_maxima(&rows, dual, NULL);
+    }
+    for (int64_t j = 0; j < l->n; j++) {
+        price[j] = (float)(dual[j] / (double)parts);
+    }
+    bool good = false;
+    int tries = 0;
+    for (; tries < 4 && !good; tries++) {
+        for (int64_t p = 0; p < parts; p++) {
+            hiss_lists_pack(l, score + p * l->m * l->n, price, column + p * l->m, packed + p * words, work);
+        }
+        hiss_lists_solve(l, packed, words, price, column, dual, work, &report, NULL);
+        good = report.dual - report.total <= 1e-4 * fabs(report.total);
+        for (int64_t j = 0; j < l->n; j++) {
+            price[j] = (float)dual[j];
+        }
+    }
+    r->lists++;
+    r->tries[good ? tries : 0]++;
+    hiss_free(packed);
+    hiss_free(work);
+    return good;
+}
 
 static void serial_block(serial *r, const stage *s, int64_t epoch, int64_t step, const int64_t *lane, int64_t group) {
     const nat *n = s->method;
@@ -40,7 +78,9 @@ static void serial_block(serial *r, const stage *s, int64_t epoch, int64_t step,
         s->world.kernels->gemm(false, true, M, N, D, 1.0f, z, D, target, D, 0.0f, score + j * M * N, N);
     }
     void *work = hiss_alloc((size_t)n->solver->work_bytes(N));
-    n->solver->solve(&(hiss_lap){N, score, N}, column, NULL, NULL, work, NULL, NULL);
+    if (n->lists.k == 0 || !serial_lists(r, &n->lists, score, column)) {
+        n->solver->solve(&(hiss_lap){N, score, N}, column, NULL, NULL, work, NULL, NULL);
+    }
     for (int64_t j = 0; j < group; j++) {
         double before = 0.0;
         int changed = 0;
@@ -112,13 +152,13 @@ static hiss_status exchange(stage *s, float **z, hiss_error *err) {
     return s->ops->settle(s->method, err);
 }
 
-static void run(hiss_comm *comm, const char *text, int64_t group, const int64_t *offsets) {
+static void run(hiss_comm *comm, const char *text, int64_t group, bool lists, const int64_t *offsets) {
     stage s;
     hiss_error err = {0};
     CHECK(stage_open(&s, "nat", text, world_of(comm), offsets, &err) == HISS_OK);
     nat *n = s.method;
     CHECK(n->block == group * M);
-    serial r;
+    serial r = {0};
     const hiss_permutation first = hiss_permutation_keyed(s.world.seed, HISS_FOR_ASSIGNMENT, 0, 0, n->targets);
     for (int64_t i = 0; i < SAMPLES; i++) {
         r.assign[i] = hiss_permutation_at(&first, i);
@@ -159,6 +199,7 @@ static void run(hiss_comm *comm, const char *text, int64_t group, const int64_t 
         }
         CHECK(s.ops->verify(s.method, &err) == HISS_OK);
     }
+    CHECK(lists == (r.lists > 0));
     /* one target owned twice, by the last sample of the last rank: every rank learns of it */
     const int64_t old = n->assign[n->local_samples - 1];
     if (s.world.end_lane == LANES) {
@@ -184,18 +225,23 @@ int main(int argc, char **argv) {
     static const struct {
         const char *text;
         int64_t group;
-    } cases[] = {{"nat: {dim: 5}\nassign: {block: lane}\n", 1},
-                 {"nat: {dim: 5}\nassign: {block: 12}\n", 3},
-                 {"nat: {dim: 5, targets: 1000000}\nassign: {block: 16}\n", 4},
-                 {"nat: {dim: 5}\nassign: {block: batch}\n", 12},
-                 {"nat: {dim: 5}\nassign: {block: 24, solver: greedy}\n", 6},
-                 {"nat: {dim: 5}\nassign: {block: 12, async: true}\n", 3}};
+        bool lists;
+    } cases[] = {{"nat: {dim: 5}\nassign: {block: lane}\n", 1, false},
+                 {"nat: {dim: 5}\nassign: {block: 12}\n", 3, false},
+                 {"nat: {dim: 5, targets: 1000000}\nassign: {block: 16}\n", 4, false},
+                 {"nat: {dim: 5}\nassign: {block: batch}\n", 12, false},
+                 {"nat: {dim: 5}\nassign: {block: 24, solver: greedy}\n", 6, false},
+                 {"nat: {dim: 5}\nassign: {block: 12, async: true}\n", 3, false},
+                 {"nat: {dim: 5}\nassign: {block: 12, rows: topk, k: 3}\n", 3, true},
+                 {"nat: {dim: 5}\nassign: {block: 24, rows: topk, k: 6, solver: sparse}\n", 6, true},
+                 {"nat: {dim: 5}\nassign: {block: batch, rows: topk}\n", 12, true},
+                 {"nat: {dim: 5}\nassign: {block: 16, rows: topk, k: 4, async: true}\n", 4, true}};
     uint64_t key = 1;
     for (int k = 0; k < HISS_COUNT(cases); k++) {
         int64_t offsets[LANES + 1];
-        run(comm, cases[k].text, cases[k].group, NULL); /* lanes spread evenly */
+        run(comm, cases[k].text, cases[k].group, cases[k].lists, NULL); /* lanes spread evenly */
         draw_offsets(&key, LANES, hiss_comm_size(comm), offsets);
-        run(comm, cases[k].text, cases[k].group, offsets);
+        run(comm, cases[k].text, cases[k].group, cases[k].lists, offsets);
     }
     stage s; /* an error of options is an error on every rank, before anything collective */
     CHECK(stage_open(&s, "nat", "assign: {block: 20}\n", world_of(comm), NULL, &err) == HISS_EUSER);

@@ -416,6 +416,8 @@ static void test_wrong_options(void **state) {
     expect_error("assign: {block: ''}\n", 150, "assign.block must be lane, batch or a number of samples, found ''");
     expect_error("assign: {solver: magic}\n", 150,
                  "assign.solver is 'magic'; expected one of lapjv, sparse, auction, greedy, auto");
+    expect_error("assign: {rows: topk, solver: greedy}\n", 150,
+                 "assign.rows is topk, which is solved by sparse, but assign.solver is 'greedy'; use auto or sparse");
     expect_error("nat: {targets: 149}\n", 150,
                  "nat.targets is 149, fewer than the 150 samples, but every sample needs its own target; use 0 for as "
                  "many as samples");
