@@ -6,8 +6,9 @@
  * lane to go on with assists the exchange. A lane passes the cut before at most `ahead` earlier ones: each such lane
  * costs the reducer a vector. Results depend on none of this.
  *
- * Where activations of all lanes fit the budget each lane keeps its exec from cut to end; else execs belong to threads
- * and a lane repeats its forward, to the same bits. */
+ * A lane that may go on as soon as it has arrived does so on the spot, while caches hold its activations. Where
+ * activations of all lanes fit the budget a lane keeps its exec from cut to end, and the exec that was freed last, the
+ * warmest, is taken first; else execs belong to threads and a lane repeats its forward, to the same bits. */
 #include <assert.h>
 #include <pthread.h>
 #include <sched.h>
@@ -97,6 +98,8 @@ void phase_prepare(trainer *t, int p) {
         ph->execs[e] = hiss_exec_create(ph->graph, t->world.kernels, hiss_model_offsets(t->model));
     }
     ph->started = hiss_new(bool, lanes);
+    ph->free_execs = hiss_new(int, ph->nexecs);
+    ph->exec_of = hiss_new(int, lanes);
     ph->order = hiss_new(int64_t, lanes);
 }
 
@@ -105,6 +108,8 @@ void phase_destroy(phase *ph) {
         hiss_exec_destroy(ph->execs[e]);
     }
     hiss_free(ph->started);
+    hiss_free(ph->free_execs);
+    hiss_free(ph->exec_of);
     hiss_free(ph->order);
     hiss_free(ph->execs);
     hiss_free(ph->role);
@@ -122,6 +127,7 @@ typedef struct lane_job {
     const hiss_exchange_ops *exchange; /* of this step; NULL: none */
     pthread_mutex_t lock;              /* guards what follows */
     int64_t first;                     /* the lowest lane that has not passed the cut */
+    int free_count;                    /* of ph->free_execs */
 } lane_job;
 
 typedef struct lane_hook {
@@ -232,14 +238,14 @@ static void at_cut(const lane_job *job, const hiss_lane *lane, int thread) {
     job->t->thread_times[thread].exchange += hiss_seconds() - start;
 }
 
-/* A lane that may go on, or -1. */
-static int64_t pick(lane_job *job) {
+/* The lowest of lanes begin .. end-1 that may go on now, or -1. */
+static int64_t pick(lane_job *job, int64_t begin, int64_t end) {
     const trainer *t = job->t;
     const int64_t lanes = t->world.end_lane - t->world.first_lane;
     bool *started = job->ph->started;
     int64_t found = -1;
     pthread_mutex_lock(&job->lock);
-    for (int64_t l = job->first; l < lanes && l <= job->first + t->ahead && found < 0; l++) {
+    for (int64_t l = begin > job->first ? begin : job->first; l < end && l <= job->first + t->ahead && found < 0; l++) {
         found = !started[l] && job->exchange->ready(t->method, l) ? l : -1;
     }
     if (found >= 0) {
@@ -252,13 +258,21 @@ static int64_t pick(lane_job *job) {
     return found;
 }
 
+/* A lane to go on with, or -1 when all have. */
 static int64_t wait_for_lane(lane_job *job, int thread) {
     trainer *t = job->t;
+    const int64_t lanes = t->world.end_lane - t->world.first_lane;
     thread_times *times = &t->thread_times[thread];
     for (;;) {
-        const int64_t lane = pick(job);
+        const int64_t lane = pick(job, 0, lanes);
         if (lane >= 0) {
             return lane;
+        }
+        pthread_mutex_lock(&job->lock);
+        const bool all = job->first == lanes;
+        pthread_mutex_unlock(&job->lock);
+        if (all) {
+            return -1;
         }
         const double start = hiss_seconds();
         if (thread == 0) {
@@ -271,14 +285,33 @@ static int64_t wait_for_lane(lane_job *job, int thread) {
     }
 }
 
-/* Items of a step without exchange: lanes. With one: each lane to the cut, then as many times any lane from it. */
+static void take_exec(lane_job *job, int64_t local) {
+    pthread_mutex_lock(&job->lock);
+    job->ph->exec_of[local] = job->ph->free_execs[--job->free_count];
+    pthread_mutex_unlock(&job->lock);
+}
+
+static void give_exec(lane_job *job, int64_t local) {
+    pthread_mutex_lock(&job->lock);
+    job->ph->free_execs[job->free_count++] = job->ph->exec_of[local];
+    pthread_mutex_unlock(&job->lock);
+}
+
+/* Items of a step without exchange: lanes. With one: each lane to the cut, and on if it may; then as many times any
+ * lane that is left. */
 static void run_item(void *user, int thread, int64_t item) {
     lane_job *job = user;
     trainer *t = job->t;
     phase *ph = job->ph;
     const int64_t lanes = t->world.end_lane - t->world.first_lane;
-    const bool before = !job->exchange || item < lanes, after = !job->exchange || item >= lanes;
-    const int64_t local = !job->exchange ? item : before ? ph->order[item] : wait_for_lane(job, thread);
+    const bool arrives = job->exchange && item < lanes, keeps = job->exchange && ph->exec_per_lane;
+    const int64_t local = !job->exchange ? item : arrives ? ph->order[item] : wait_for_lane(job, thread);
+    if (local < 0) {
+        return;
+    }
+    if (arrives && keeps) {
+        take_exec(job, local);
+    }
     const hiss_lane lane = {.world = &t->world,
                             .lane = t->world.first_lane + local,
                             .epoch = t->epoch,
@@ -286,17 +319,22 @@ static void run_item(void *user, int thread, int64_t item) {
                             .view = -1,
                             .batch = &t->batches[local],
                             .graph = ph->graph,
-                            .exec = ph->execs[ph->exec_per_lane && job->exchange ? local : thread]};
+                            .exec = ph->execs[keeps ? ph->exec_of[local] : thread]};
     hiss_run run = {
         .model = t->vector, .seed = t->world.seed, .step = t->step, .lane = lane.lane, .lanes = t->world.lanes};
     lane_hook hook = {.job = job, .thread = thread, .lane = lane.lane};
-    if (before || !ph->exec_per_lane) {
+    if (!job->exchange || arrives || !keeps) {
         to_cut(job, &lane, &run, &hook);
     }
-    if (after) {
-        from_cut(job, &lane, &run, &hook);
-    } else {
+    if (arrives) {
         at_cut(job, &lane, thread);
+        if (pick(job, local, local + 1) < 0) {
+            return;
+        }
+    }
+    from_cut(job, &lane, &run, &hook);
+    if (keeps) {
+        give_exec(job, local);
     }
 }
 
@@ -381,7 +419,14 @@ hiss_status phase_run(trainer *t, int p, hiss_error *err) {
     phase *ph = &t->phases[p];
     const hiss_objective_ops *ops = t->experiment->objective;
     const bool exchanging = ops->exchanges && ops->exchanges(t->method, p, t->epoch, t->step);
-    lane_job job = {.t = t, .ph = ph, .exchange = exchanging ? ops->exchange : NULL, .lock = PTHREAD_MUTEX_INITIALIZER};
+    lane_job job = {.t = t,
+                    .ph = ph,
+                    .exchange = exchanging ? ops->exchange : NULL,
+                    .lock = PTHREAD_MUTEX_INITIALIZER,
+                    .free_count = ph->nexecs};
+    for (int e = 0; e < ph->nexecs; e++) {
+        ph->free_execs[e] = ph->nexecs - 1 - e;
+    }
     hiss_status s = exchanging ? begin_exchange(t, p, err) : HISS_OK;
     if (s != HISS_OK) {
         return s;

@@ -18,16 +18,17 @@ typedef struct phase {
     int nodes, cut;
     hiss_exec **execs;
     int nexecs;
-    bool exec_per_lane; /* else per thread: lanes compute forward again after an exchange */
+    bool exec_per_lane; /* as many as lanes; else as threads: lanes compute forward again after an exchange */
     slot_role *role;    /* [slots]: what the update does with each slot in this phase */
     bool *bucket_used;  /* [buckets] */
     int *node_bucket;   /* buckets by the node after which they are final: node i's are [first[i], first[i+1]) */
     int *node_first;    /* [nodes + 2]; entry `nodes`: final before backward starts */
     int nexports;
     hiss_value export_value[HISS_MAX_EXPORTS];
-    int64_t *order;    /* [local lanes] in a step with exchange: how they go to the cut, */
-    bool *started;     /* [local lanes] and which have passed it */
-    node_clock *clock; /* [local lanes][nodes]: of the last pass; NULL when nobody wants them */
+    int64_t *order;            /* [local lanes] in a step with exchange: how they go to the cut, */
+    bool *started;             /* [local lanes] and which have passed it */
+    int *exec_of, *free_execs; /* [local lanes] the execs they have; [nexecs] a stack of those nobody has */
+    node_clock *clock;         /* [local lanes][nodes]: of the last pass; NULL when nobody wants them */
 } phase;
 
 /* Seconds of this rank since the last log line, averaged over its threads: while one of them alone loads, exchanges or

@@ -63,7 +63,7 @@ static const hiss_row assign_rows[] = {
     {"rows", HISS_CHOICE, offsetof(nat_options, rows), "auto", 0, 0, "auto|dense|topk",
      "scope batch: what a block's coordinator gets: all scores, or each row's k best columns (within 0.01 % of the "
      "best, proved); auto: what is less to send"},
-    {"k", HISS_INT, offsetof(nat_options, k), "64", 2, 32767, NULL,
+    {"k", HISS_INT, offsetof(nat_options, k), "48", 2, 32767, NULL,
      "rows topk: columns of a row that are sent at first"},
     {"solver", HISS_STRING, offsetof(nat_options, solver), "auto", 0, 0, NULL,
      "lapjv (exact), sparse (exact, for large blocks), auction (within 0.05 %), greedy, auto (lapjv or sparse)"},
