@@ -315,6 +315,24 @@ static void test_targets_travel(void **state) {
     }
 }
 
+/* Blocks of one sample keep their targets. */
+static void test_blocks_of_one(void **state) {
+    (void)state;
+    hiss_comm comm = {0};
+    stage s;
+    open_world(&s, &comm, "nat: {dim: 5}\nassign: {block: lane}\n", 40, 6, 1);
+    nat *n = s.method;
+    assert_int_equal(n->block, 1);
+    float **z = random_features(&s, 5, 0);
+    int64_t old[40];
+    memcpy(old, n->assign, sizeof old);
+    exchange(&s, z);
+    assert_memory_equal(old, n->assign, sizeof old);
+    assert_true(n->changed[5] == 0.0f && fabsf(n->before[5]) <= 1.0f);
+    free_features(&s, z);
+    stage_close(&s);
+}
+
 static void test_verify_sees_damage(void **state) {
     (void)state;
     hiss_comm comm = {0};
@@ -464,6 +482,7 @@ int main(void) {
                                        cmocka_unit_test(test_targets_travel),
                                        cmocka_unit_test(test_verify_sees_damage),
                                        cmocka_unit_test(test_chance_level),
+                                       cmocka_unit_test(test_blocks_of_one),
                                        cmocka_unit_test(test_when_it_exchanges),
                                        cmocka_unit_test(test_wrong_options),
                                        cmocka_unit_test(test_encoder_alone)};
