@@ -12,7 +12,7 @@
  * In steps for which exchanges() is true the lanes exchange something at the cut, and go on one by one:
  *     begin    once, before the lanes run                              (Collective)
  *     arrive   a lane has reached the cut: here are its exported values
- *     ready    whether a lane may go on; asked until it may
+ *     ready    whether a lane has arrived and may go on; asked until it may
  *     progress between operations: move messages, on the main thread
  *     assist   between operations, or instead of waiting: do a piece of what there is to do, on any thread
  *     finish   once, after the step                                    (Collective)

@@ -248,7 +248,7 @@ static void check_independence(hiss_comm *comm, const char *text, int64_t group)
     while (ops->progress(n)) {
         ops->assist(n, 0);
     }
-    CHECK(ops->finish(n, &err) == HISS_OK && s.ops->verify(n, &err) == HISS_OK);
+    CHECK(ops->finish(n, &err) == HISS_OK && s.ops->settle(n, &err) == HISS_OK && s.ops->verify(n, &err) == HISS_OK);
     stage_close(&s);
 }
 
@@ -282,6 +282,7 @@ int main(int argc, char **argv) {
     }
     check_independence(comm, "nat: {dim: 5}\nassign: {block: 12}\n", 3);
     check_independence(comm, "nat: {dim: 5}\nassign: {block: 16, rows: topk, k: 3}\n", 4);
+    check_independence(comm, "nat: {dim: 5}\nassign: {block: 12, async: true}\n", 3);
     stage s; /* an error of options is an error on every rank, before anything collective */
     CHECK(stage_open(&s, "nat", "assign: {block: 20}\n", world_of(comm), NULL, &err) == HISS_EUSER);
     stage_close(&s);

@@ -361,7 +361,8 @@ void nat_blocks_arrive(nat_blocks *b, int thread, int64_t local) {
 }
 
 bool nat_blocks_ready(const nat_blocks *b, int64_t local) {
-    return b->thread || atomic_load(&b->lanes[local].state) == ANSWERED;
+    const int state = atomic_load(&b->lanes[local].state);
+    return state == ANSWERED || (b->thread && state != RUNNING); /* async: as soon as it has arrived */
 }
 
 /* ---- messages ---- */

@@ -127,7 +127,7 @@ void nat_blocks_destroy(nat_blocks *b);            /* Collective; NULL is allowe
 void nat_blocks_start(nat_blocks *b, int threads); /* main thread; the first time it allocates */
 /* The rows of a lane are there. Any thread. */
 void nat_blocks_arrive(nat_blocks *b, int thread, int64_t local);
-bool nat_blocks_ready(const nat_blocks *b, int64_t local); /* answers[local] have been applied. Any thread. */
+bool nat_blocks_ready(const nat_blocks *b, int64_t local); /* arrived, and applied or async. Any thread. */
 bool nat_blocks_progress(nat_blocks *b);                   /* main thread; false: nothing is under way on this rank */
 enum { NAT_OWN_THREAD = -1 };
 bool nat_blocks_assist(nat_blocks *b, int thread); /* any thread; false: there was nothing to do */
