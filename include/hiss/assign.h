@@ -127,6 +127,40 @@ int64_t hiss_sparse_work_bytes(int64_t n, int64_t k);
 hiss_status hiss_sparse_solve(const hiss_sparse_lap *lap, int32_t *column_of_row, double *price, double *row_dual,
                               void *work, hiss_lap_report *report, hiss_error *err);
 
+/* ---- lists that travel ---- */
+
+/* Rows of one block in pieces ("parts") of m rows each, cut to lists where they are and solved elsewhere, with a proof:
+ *   1. prices for all from hiss_lap_add_maxima of the parts;
+ *   2. each part packs, for each row, the k best columns under these prices and how good the best of all others is;
+ *   3. hiss_lists_solve finds the optimum of the lists and bounds what columns outside of them could add;
+ *   4. when that is too much: again from 2, with the prices and the answer of 3. */
+typedef struct hiss_lists {
+    int64_t n, m, k; /* 2 <= k < n <= 65536; m divides n */
+} hiss_lists;
+
+int64_t hiss_lists_words(const hiss_lists *l); /* of four bytes, of one packed part: about m (6 k + 4) bytes */
+/* Pack a part.
+ *   rows       [m, n] scores
+ *   price [n]  equal for all parts
+ *   current[m] columns that the rows must keep: the answer so far
+ *   words      out  hiss_lists_words
+ *   work       hiss_lists_pack_bytes, aligned to 64 */
+int64_t hiss_lists_pack_bytes(const hiss_lists *l);
+void hiss_lists_pack(const hiss_lists *l, const float *rows, const float *price, const int32_t *current, void *words,
+                     void *work);
+/* Solve.
+ *   parts, stride  packed parts, in the order of rows, `stride` words apart
+ *   packed [n]     the prices they were packed under
+ *   column_of_row  [n] in/out as in hiss_sparse_solve; in: the columns they were packed with
+ *   price [n]      out  column duals of the lists
+ *   report         out  total, before; dual: bounds all totals, also those with columns outside of the lists
+ *   work           hiss_lists_solve_bytes, aligned to 64
+ * Errors: as those of hiss_sparse_solve. */
+int64_t hiss_lists_solve_bytes(const hiss_lists *l);
+hiss_status hiss_lists_solve(const hiss_lists *l, const void *parts, int64_t stride, const float *packed,
+                             int32_t *column_of_row, double *price, void *work, hiss_lap_report *report,
+                             hiss_error *err);
+
 /* ---- auction ---- */
 
 typedef struct hiss_auction_options {

@@ -84,6 +84,7 @@ typedef struct hiss_reducer_options {
     int buckets;
     const int64_t *bucket_offsets; /* [buckets+1] ascending, 0 .. count, copied */
     int threads;                   /* how many lanes are in flight on this rank at most */
+    int64_t ahead;                 /* lanes may be started before up to so many earlier ones; 0: in ascending order */
     hiss_reduce reduce;            /* TREE: bit-stable over P. MPI: MPI_Iallreduce, not bit-stable over P */
     bool overlap;                  /* start a bucket when its last local lane is done; else all at finish */
 } hiss_reducer_options;
@@ -116,7 +117,7 @@ int hiss_reducer_owned(const hiss_reducer *r, const hiss_range **ranges);
  * progress outside a step does nothing.
  * model [count] must stay alive from start to finish; a bucket of it changes between the time its gradient is done on
  * every lane and finish. Threads call _lane and _done concurrently; at most `threads` lanes may be between _lane and
- * their last _done. Lanes should be started in ascending order (bounds memory). */
+ * their last _done. Lanes must be started in ascending order but for `ahead` (bounds memory). */
 void hiss_reducer_start(hiss_reducer *r, const bool *used, float *model, hiss_reducer_update update, void *user);
 float *hiss_reducer_lane(hiss_reducer *r, int64_t lane);
 void hiss_reducer_done(hiss_reducer *r, int64_t lane, int bucket);
@@ -139,38 +140,54 @@ void hiss_reducer_print(const hiss_reducer *r, void *stream);
 
 /* ---- blocks and coordinators ---- */
 
-/* Blocks of lanes, each solved by one coordinator. With g lanes per block (g divides L), block b holds lanes
- * lane_order[b*g .. b*g+g-1]; its matrix is [g*m, g*m], rows in that order of lanes. The coordinator of block b is the
- * owner of lane_order[b*g]. */
+/* Messages between lanes and the coordinators of their blocks. With g lanes per block (g divides L), block b holds
+ * lanes lane_order[b*g .. b*g+g-1]; its coordinator is the owner of lane_order[b*g].
+ *
+ * A use begins with start. Then each block goes through rounds of its own: every one of its lanes sends a message up;
+ * when all have arrived the coordinator is told (HISS_BLOCK_COMPLETE) and sends a message down to each of them
+ * before it asks for the next event; the lane is told in turn (HISS_LANE_ANSWERED); `more` says that the lane will send
+ * again. No block and no rank waits for another one that it has no lanes in common with. finish ends the use.
+ *
+ * All calls are for the main thread, none but create, destroy and finish is collective, none but these blocks. Buffers
+ * may be read and written by any thread. Lanes are named by their number on this rank, messages are made of words of
+ * four bytes. */
 typedef struct hiss_coordinator hiss_coordinator;
 
-/* Solve one block on its coordinator: matrix [n, n] row-major (may be changed), answer [n] in: identity, out: the
- * column of each row. Called on the thread that calls hiss_coordinator_solve. */
-typedef hiss_status (*hiss_block_solve)(void *user, int64_t block, int64_t n, float *matrix, int32_t *answer,
-                                        hiss_error *err);
+typedef struct hiss_block_event {
+    enum { HISS_BLOCK_NOTHING, HISS_BLOCK_COMPLETE, HISS_LANE_ANSWERED } kind;
+    int64_t index; /* COMPLETE: slot; ANSWERED: local lane */
+} hiss_block_event;
 
-/* Collective. Allocates everything. */
-hiss_status hiss_coordinator_create(hiss_comm *comm, int64_t lanes, const int64_t *lane_offsets, int64_t lane_samples,
-                                    int64_t lanes_per_block, hiss_coordinator **out, hiss_error *err);
-void hiss_coordinator_destroy(hiss_coordinator *c);
+/* Collective. Allocates everything.
+ *   up, down  words of the longest message to a coordinator and from one */
+hiss_status hiss_coordinator_create(hiss_comm *comm, int64_t lanes, const int64_t *lane_offsets,
+                                    int64_t lanes_per_block, int64_t up, int64_t down, hiss_coordinator **out,
+                                    hiss_error *err);
+void hiss_coordinator_destroy(hiss_coordinator *c); /* Collective; NULL is allowed */
 
-/* One use of a coordinator is gather, solve, scatter, in this order; between them the ranks may do other things.
- *   lane_order [L]  in  a permutation of the lanes, equal on all ranks; must stay until scatter
- *   rows    [local lanes] in   pointers to [m, g*m] scores of that lane's samples
- *   answer  [local lanes] out  pointers to [m] columns (0 .. g*m-1) */
+/* Begin a use.  lane_order [L]: a permutation of the lanes, equal on all ranks; must stay until finish */
+void hiss_coordinator_start(hiss_coordinator *c, const int64_t *lane_order);
+/* The blocks this rank coordinates, in ascending order: how many there are, and which. */
+int64_t hiss_coordinator_slots(const hiss_coordinator *c);
+int64_t hiss_coordinator_block(const hiss_coordinator *c, int64_t slot);
+/* Send words[count], which must stay until the lane is answered. */
+void hiss_coordinator_send_up(hiss_coordinator *c, int64_t lane, const void *words, int64_t count);
+/* Where the message of the block's j-th lane stands, `up` words before that of the next lane. */
+void *hiss_coordinator_up(const hiss_coordinator *c, int64_t slot, int64_t j);
+/* Where to write the message to the block's j-th lane; and send the first `count` words of it. */
+void *hiss_coordinator_down(const hiss_coordinator *c, int64_t slot, int64_t j);
+void hiss_coordinator_send_down(hiss_coordinator *c, int64_t slot, int64_t j, int64_t count, bool more);
+/* What a lane was answered; stays until the lane sends again or the next start. */
+const void *hiss_coordinator_answer(const hiss_coordinator *c, int64_t lane);
+/* The next thing that has happened. */
+hiss_block_event hiss_coordinator_next(hiss_coordinator *c);
+/* Wait until what was sent is on its way. All events must have been taken. */
+void hiss_coordinator_finish(hiss_coordinator *c);
 
-/* Send rows to their coordinators and wait for those of this rank's blocks. Collective. */
-void hiss_coordinator_gather(hiss_coordinator *c, const int64_t *lane_order, const float *const *rows);
-/* Solve this rank's blocks, in ascending order. Not collective, calls no MPI: may run on a thread of its own. */
-void hiss_coordinator_solve(hiss_coordinator *c, hiss_block_solve solve, void *user);
-/* Return answers to the lanes' owners. Collective; no rank hangs when a solve failed: every rank returns the status of
- * the lowest failing block. */
-hiss_status hiss_coordinator_scatter(hiss_coordinator *c, int32_t *const *answer, hiss_error *err);
+double hiss_coordinator_bytes(const hiss_coordinator *c); /* payload this rank has sent so far, in all uses */
 
-/* All three. Collective; blocks.
- *   seconds [3] out  gather, solve, scatter on this rank */
-hiss_status hiss_coordinator_run(hiss_coordinator *c, const int64_t *lane_order, const float *const *rows,
-                                 hiss_block_solve solve, void *user, int32_t *const *answer, double seconds[3],
-                                 hiss_error *err);
+/* As hiss_comm_agree, but the lowest `place` decides whose code and text hold, whatever its rank. Collective.
+ *   place  where this rank failed (< 2^31); ignored when mine is HISS_OK */
+hiss_status hiss_comm_agree_at(hiss_comm *comm, hiss_status mine, int64_t place, hiss_error *err);
 
 #endif

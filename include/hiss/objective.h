@@ -6,11 +6,19 @@
  *                                                                      the label into "label" when there is one)
  *     fill     whole-lane inputs                                       (optional)
  *     forward up to the cut
- * then, only in steps for which exchanges() is true, on the main thread of every rank together:
- *     exchange  with the exported values of all lanes                  (optional, Collective)
- * then for every lane:
- *     supply   inputs that depend on the exchange                      (optional)
+ *     supply   inputs that depend on an exchange                       (optional)
  *     forward past the cut, backward, reduction, optimiser.
+ *
+ * In steps for which exchanges() is true the lanes exchange something at the cut, and go on one by one:
+ *     begin    once, before the lanes run                              (Collective)
+ *     arrive   a lane has reached the cut: here are its exported values
+ *     ready    whether a lane has arrived and may go on; asked until it may
+ *     progress between operations: move messages, on the main thread
+ *     assist   between operations, or instead of waiting: do a piece of what there is to do, on any thread
+ *     finish   once, after the step                                    (Collective)
+ * Nothing between begin and finish is collective: what a lane waits for is the method's affair, and while it waits
+ * others run.
+ *
  * A lane's forward up to the cut may run twice (when memory holds fewer lanes than the rank has), so sample and fill
  * must give the same values each time: draw only from streams keyed by seed, purpose, epoch or step, and sample.
  *
@@ -74,10 +82,22 @@ typedef struct hiss_sample_state { /* one integer per sample that belongs to the
 typedef struct hiss_exchange {
     const hiss_world *world;
     int64_t epoch, step;
-    const hiss_batch *batches;                     /* [local lanes] */
-    const float *const *exports[HISS_MAX_EXPORTS]; /* [export][local lane] */
-    int threads;
+    const hiss_batch *batches; /* [local lanes]; until finish */
+    int threads;               /* that will call; thread 0 is the main thread */
+    int64_t *order; /* [local lanes] out, preset to 0, 1, ...: in which order lanes had best run to the cut */
 } hiss_exchange;
+
+/* How a method exchanges. arrive, ready and assist are called on any thread, for different lanes at the same time. */
+typedef struct hiss_exchange_ops {
+    hiss_status (*begin)(void *self, int phase, const hiss_exchange *x, hiss_error *err); /* Collective */
+    /* exports [exports()]: the lane's exported values, which stay for this call only */
+    void (*arrive)(void *self, int thread, int64_t local, const float *const *exports);
+    bool (*ready)(void *self, int64_t local);
+    bool (*progress)(void *self);           /* main thread, does not wait; false: this rank has nothing left to move */
+    bool (*assist)(void *self, int thread); /* false: there was nothing to do */
+    /* After the step; errors are common. Collective. */
+    hiss_status (*finish)(void *self, hiss_error *err);
+} hiss_exchange_ops;
 
 /* What the training loop offers at the start of an epoch. */
 typedef struct hiss_epoch {
@@ -119,17 +139,18 @@ typedef struct hiss_objective_ops {
     hiss_status (*encode)(void *self, hiss_builder *b, hiss_value image, hiss_tap *taps, int *ntaps, hiss_error *err);
 
     /* All below are optional; NULL means the default named at each. */
-    unsigned (*trains)(void *self, int phase);                               /* bits of groups; all */
-    void (*sample)(void *self, const hiss_lane *lane, int64_t i);            /* see above; thread-safe */
-    void (*fill)(void *self, const hiss_lane *lane);                         /* nothing; thread-safe */
-    int (*exports)(void *self, int phase, hiss_value out[HISS_MAX_EXPORTS]); /* none: kept values, before the cut */
-    bool (*exchanges)(void *self, int phase, int64_t epoch, int64_t step);   /* never; logically collective */
-    hiss_status (*exchange)(void *self, int phase, const hiss_exchange *x, hiss_error *err); /* Collective */
+    unsigned (*trains)(void *self, int phase);                    /* bits of groups; all */
+    void (*sample)(void *self, const hiss_lane *lane, int64_t i); /* see above; thread-safe */
+    void (*fill)(void *self, const hiss_lane *lane);              /* nothing; thread-safe */
+    int (*exports)(void *self, int phase,
+                   hiss_value out[HISS_MAX_EXPORTS]); /* none: what arrive() gets; kept, before the cut */
+    bool (*exchanges)(void *self, int phase, int64_t epoch, int64_t step); /* never; logically collective */
+    const hiss_exchange_ops *exchange;                                     /* needed where exchanges() may be true */
     /* Collective; before the first step of each epoch. When it breaks off because of stop(), it must leave the state as
      * it was: the run then ends before the epoch, and the resumed run calls it again. */
     hiss_status (*epoch)(void *self, const hiss_epoch *e, hiss_error *err); /* nothing */
     void (*supply)(void *self, const hiss_lane *lane);                      /* nothing; thread-safe */
-    /* Finish what exchange left pending; before a checkpoint and at each epoch's end. Collective. */
+    /* Finish what an exchange left pending; before a checkpoint and at each epoch's end. Collective. */
     hiss_status (*settle)(void *self, hiss_error *err);         /* nothing */
     int (*states)(void *self, hiss_sample_state *out, int max); /* none */
     hiss_status (*verify)(void *self, hiss_error *err); /* nothing; Collective: at each epoch's end and after resume */

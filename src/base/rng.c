@@ -8,7 +8,7 @@
  * Logarithm, sine and cosine are evaluated here, in double, from additions, multiplications, divisions and square roots
  * only: IEEE 754 fixes the result of these to the last bit, whereas libm picks other code on other processors. Their
  * relative error is below 1e-12, the rounding to float dominates. The largest possible |normal| is sqrt(64 log 2)
- * = 6.66.
+ * = 6.66. Long draws are made in vectors (rng_normals.c).
  *
  * Permutation.  A balanced Feistel network (Luby and Rackoff, SIAM J. Computing 17, 1988) of ROUNDS rounds on 2h bits,
  * 4^h >= n, restricted to 0..n-1 by walking along the cycle until the walk is back inside (Black and Rogaway, "Ciphers
@@ -17,10 +17,10 @@
  * share n(n-1) / (4^h (4^h - 1)) of that bias through to 0..n-1; so one key bit decides whether images 0 and 1 change
  * places. (2) On 2 and 4 bits the mixing itself is slow; so for n <= SMALL_SET the permutation is dealt outright
  * (Fisher and Yates) at each look-up, which is uniform. */
-#include "hiss/rng.h"
-
 #include <assert.h>
 #include <math.h>
+
+#include "base/rng_impl.h"
 
 #ifdef __clang__
 #pragma STDC FP_CONTRACT OFF /* gcc -std=c11 never contracts */
@@ -130,7 +130,7 @@ static void circle_point(uint32_t word, double *x, double *y) {
 }
 
 void hiss_rng_normals(hiss_rng *rng, int64_t n, float *out) {
-    for (int64_t i = 0; i < n; i += 2) {
+    for (int64_t i = hiss_rng_normals_wide(rng, n, out); i < n; i += 2) {
         double x, y, radius = sqrt(minus_two_log(hiss_rng_word(rng)));
         circle_point(hiss_rng_word(rng), &x, &y);
         out[i] = (float)(radius * x);

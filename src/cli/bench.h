@@ -73,6 +73,10 @@ hiss_status bench_kernels(bench *b, bench_source *source, const char *save, hiss
 hiss_status bench_assign(bench *b, const char *sizes, int64_t dim, hiss_error *err);
 hiss_status bench_reduce(bench *b, const char *sizes, int64_t bucket, hiss_error *err);
 
+/* Parts of bench_assign: blocks and coordinators; features of one direction and noise, and targets, [n, d] each. */
+hiss_status bench_protocol(bench *b, int sizes, const int64_t *size, int64_t dim, hiss_error *err);
+void bench_collapsed_features(int64_t n, int64_t d, float *z, float *c);
+
 /* A list like "64,1MiB": up to max values in 1 .. limit, *count of them. */
 hiss_status bench_list(const char *text, const char *option, int64_t limit, int max, int64_t *values, int *count,
                        hiss_error *err);

@@ -1,4 +1,4 @@
-/* Assignment solvers, and the protocol that brings blocks to their coordinators.
+/* Assignment solvers. bench_protocol.c times what brings blocks to their coordinators.
  *
  * Features z and targets c are unit vectors; the solver sees z c^T. Four kinds of features, from easy to what a fresh
  * network gives:
@@ -44,10 +44,10 @@ static void mix(int64_t d, const float *direction, float weight, float *z) {
     }
 }
 
-/* scores [n,n] of features of a kind. */
-static void make_scores(int kind, int64_t n, int64_t d, float *scores) {
+/* z, c [n,d]: features of a kind, and targets. */
+static void make_features(int kind, int64_t n, int64_t d, float *z, float *c) {
     static const float aligned_noise = 1.73f; /* cosine 1/2 */
-    float *z = hiss_new(float, n *d), *c = hiss_new(float, n *d), *direction = hiss_new(float, d);
+    float *direction = hiss_new(float, d);
     for (int64_t i = 0; i < n; i++) {
         unit_normals(1, i, d, z + i * d);
         unit_normals(2, i, d, c + i * d);
@@ -67,13 +67,22 @@ static void make_scores(int kind, int64_t n, int64_t d, float *scores) {
         for (int64_t i = 0; i < n; i++) {
             memcpy(moved + i * d, z + hiss_permutation_at(&p, i) * d, sizeof(float) * (size_t)d);
         }
-        hiss_free(z);
-        z = moved;
+        memcpy(z, moved, sizeof(float) * (size_t)(n * d));
+        hiss_free(moved);
     }
+    hiss_free(direction);
+}
+
+void bench_collapsed_features(int64_t n, int64_t d, float *z, float *c) {
+    make_features(COLLAPSED, n, d, z, c);
+}
+
+static void make_scores(int kind, int64_t n, int64_t d, float *scores) {
+    float *z = hiss_new(float, n *d), *c = hiss_new(float, n *d);
+    make_features(kind, n, d, z, c);
     hiss_kernels_blas()->gemm(false, true, n, n, d, 1.0f, z, d, c, d, 0.0f, scores, n);
     hiss_free(z);
     hiss_free(c);
-    hiss_free(direction);
 }
 
 /* ---- solvers ---- */
@@ -166,122 +175,6 @@ static hiss_status solvers_part(bench *b, int sizes, const int64_t *size, int64_
     return hiss_comm_agree(b->comm, s, err);
 }
 
-/* ---- the protocol ---- */
-
-typedef struct protocol {
-    hiss_coordinator *coordinator;
-    const hiss_lap_solver *solver;
-    void *work;
-    int64_t *order;
-    float **rows;
-    int32_t **answers;
-    int64_t lanes, local; /* of all ranks, of this one */
-} protocol;
-
-static hiss_status solve_block(void *user, int64_t block, int64_t n, float *matrix, int32_t *answer, hiss_error *err) {
-    (void)block;
-    const protocol *p = user;
-    return p->solver->solve(&(hiss_lap){n, matrix, n}, answer, NULL, NULL, p->work, NULL, err);
-}
-
-/* Blocks of n samples in `size` lanes each, one on every rank when there are `size` blocks. */
-static hiss_status protocol_create(bench *b, int64_t blocks, int64_t n, int64_t dim, protocol *p, hiss_error *err) {
-    const int64_t size = hiss_comm_size(b->comm), m = n / size;
-    p->lanes = size * blocks;
-    p->local = blocks;
-    p->solver = hiss_lap_solver_named("lapjv");
-    p->work = hiss_alloc((size_t)p->solver->work_bytes(n));
-    int64_t *lane_offsets = hiss_new(int64_t, size + 1);
-    hiss_partition(p->lanes, size, lane_offsets);
-    hiss_status s = hiss_coordinator_create(b->comm, p->lanes, lane_offsets, m, size, &p->coordinator, err);
-    hiss_free(lane_offsets);
-    p->order = hiss_new(int64_t, p->lanes);
-    for (int64_t l = 0; l < p->lanes; l++) { /* block k: lane k of rank k, of rank k+1, ..., so that rank k solves it */
-        const int64_t block = l / size, rank = (block + l) % size;
-        p->order[l] = rank * blocks + block;
-    }
-    float *scores = hiss_new(float, n *n);
-    make_scores(COLLAPSED, n, dim, scores);
-    p->rows = hiss_new(float *, p->local);
-    p->answers = hiss_new(int32_t *, p->local);
-    for (int64_t l = 0; l < p->local; l++) {
-        p->rows[l] = hiss_new(float, m *n);
-        memcpy(p->rows[l], scores + hiss_comm_rank(b->comm) * m * n, sizeof(float) * (size_t)(m * n));
-        p->answers[l] = hiss_new(int32_t, m);
-    }
-    hiss_free(scores);
-    return s;
-}
-
-static void protocol_destroy(protocol *p) {
-    hiss_coordinator_destroy(p->coordinator);
-    for (int64_t l = 0; l < p->local; l++) {
-        hiss_free(p->rows[l]);
-        hiss_free(p->answers[l]);
-    }
-    hiss_free(p->rows);
-    hiss_free(p->answers);
-    hiss_free(p->order);
-    hiss_free(p->work);
-}
-
-static hiss_status time_protocol(bench *b, int64_t blocks, int64_t n, int64_t dim, hiss_error *err) {
-    protocol p = {0};
-    double seconds[4][REPEATS] = {{0.0}};
-    hiss_status s = protocol_create(b, blocks, n, dim, &p, err);
-    for (int k = -1; k < REPEATS && s == HISS_OK; k++) { /* -1: warm-up */
-        double part[3] = {0.0};
-        hiss_comm_barrier(b->comm);
-        hiss_alloc_seal(true);
-        const double start = hiss_seconds();
-        s = hiss_coordinator_run(p.coordinator, p.order, (const float *const *)p.rows, solve_block, &p, p.answers, part,
-                                 err);
-        const double wall = hiss_seconds() - start;
-        hiss_alloc_seal(false);
-        for (int i = 0; i < 4; i++) {
-            seconds[i][k < 0 ? 0 : k] = i < 3 ? part[i] : wall;
-        }
-    }
-    if (s == HISS_OK) {
-        static const char *const names[] = {"gather", "solve", "scatter", "all"};
-        bench_print(b, "%6lld  %6lld", (long long)n, (long long)blocks);
-        json_begin(&b->json, NULL, '{');
-        json_number(&b->json, "n", (double)n);
-        json_number(&b->json, "blocks", (double)blocks);
-        for (int i = 0; i < 4; i++) {
-            double spread[3];
-            hiss_comm_spread(b->comm, hiss_median(seconds[i], REPEATS), spread);
-            bench_print(b, "  %10.3f", 1e3 * spread[2]);
-            json_spread(&b->json, names[i], spread);
-        }
-        bench_print(b, "  %12.0f\n", (double)(n * blocks) / hiss_median(seconds[3], REPEATS));
-        json_end(&b->json, '}');
-    }
-    protocol_destroy(&p);
-    return s;
-}
-
-static hiss_status protocol_part(bench *b, int sizes, const int64_t *size, int64_t dim, hiss_error *err) {
-    const int64_t ranks = hiss_comm_size(b->comm);
-    hiss_status s = HISS_OK;
-    bench_print(b, "\nblocks and coordinators, lapjv, collapsed features, %lld rank%s; ms, slowest rank\n",
-                (long long)ranks, ranks > 1 ? "s" : "");
-    bench_print(b, "%6s  %6s  %10s  %10s  %10s  %10s  %12s\n", "n", "blocks", "gather", "solve", "scatter", "all",
-                "samples/s");
-    json_begin(&b->json, "protocol", '[');
-    for (int k = 0; k < sizes && s == HISS_OK; k++) {
-        const int64_t n = size[k] / ranks * ranks; /* equal lanes */
-        for (int64_t blocks = 1; n > 0 && s == HISS_OK; blocks = ranks) {
-            s = time_protocol(b, blocks, n, dim, err);
-            if (blocks == ranks) {
-                break;
-            }
-        }
-    }
-    json_end(&b->json, ']');
-    return s;
-}
-
 hiss_status bench_assign(bench *b, const char *sizes, int64_t dim, hiss_error *err) {
     int64_t size[MAX_SIZES];
     int count = 0;
@@ -291,7 +184,7 @@ hiss_status bench_assign(bench *b, const char *sizes, int64_t dim, hiss_error *e
         json_begin(&b->json, "assign", '{');
         json_number(&b->json, "dim", (double)dim);
         s = solvers_part(b, count, size, dim, err);
-        s = s == HISS_OK ? protocol_part(b, count, size, dim, err) : s;
+        s = s == HISS_OK ? bench_protocol(b, count, size, dim, err) : s;
         json_end(&b->json, '}');
     }
     return s;

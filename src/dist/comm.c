@@ -94,8 +94,7 @@ double hiss_comm_bytes_sent(const hiss_comm *comm) {
 }
 
 /* What a wait is for, as far as it is known: each rank that one of the requests depends on. */
-static void tell_sources(hiss_comm *comm, int n, const MPI_Request *requests, const hiss_source *from,
-                         const char *what) {
+void hiss_wait_tell(hiss_comm *comm, int n, const MPI_Request *requests, const hiss_source *from, const char *what) {
     int64_t number = -1;
     hiss_wait_forget(comm);
     for (int i = n - 1; i >= 0; i--) {
@@ -118,7 +117,7 @@ void hiss_wait_all(hiss_comm *comm, int n, MPI_Request *requests, const hiss_sou
             sched_yield();
         }
         if (!done && look % HISS_IDLE_LOOKS == 0) {
-            tell_sources(comm, n, requests, from, what);
+            hiss_wait_tell(comm, n, requests, from, what);
         }
     }
     hiss_wait_end(comm);

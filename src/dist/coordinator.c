@@ -1,84 +1,109 @@
-/* Blocks of lanes solved by coordinators.
+/* Messages of blocks of lanes to and from their coordinators, as state machines: nothing here waits.
  *
- * Gather: every rank posts all its receives of rows, then all its sends, and waits for both. Receives are posted before
- * anyone waits, so this cannot hang, and when it ends no rank's rows depend on this rank any more.
- * Solve: the rank's own blocks in ascending order, without MPI. Coordinators of several blocks solve at the same time.
- * Scatter: receives of answers, then sends, then a wait for both.
+ * Every lane has two requests, the message up that it sends and the message down that it gets; every place of a block
+ * coordinated here has the two counterparts. Receives from lanes are posted when the use begins and again with every
+ * message down that asks for more; the receive of a lane's answer is posted with its message up. So a message never
+ * arrives unexpected but by those of ranks that are ahead, and MPI keeps these.
  *
- * Matching: rows and answers have one tag each. Both ends post in the order of lane_order, and MPI keeps the order of
- * messages between two ranks. Rows and answers of a rank's own lanes are copied.
+ * Matching: lanes have tags of their own, in a communicator of their own, and a lane's messages alternate, so ranks may
+ * send in any order. Messages between a lane and a coordinator on the same rank are copied (up, because blocks are to
+ * stand as one matrix) or looked at where they are (down).
  *
- * A failed block sends its answers as they are, so that nobody hangs; the ranks then agree on the lowest failing block.
- *
- * Memory: a rank may coordinate min(blocks, own lanes) blocks, so that many matrices are allocated; all together never
- * more than the scores of the global batch. Traffic: every row that is not its coordinator's travels once. */
+ * Memory: a rank may coordinate min(blocks, own lanes) blocks, so that many times g messages up are allocated: together
+ * never more than what all lanes can send. */
 #include <assert.h>
 #include <limits.h>
 #include <string.h>
 
 #include "dist/dist_impl.h"
 #include "hiss/alloc.h"
-#include "hiss/clock.h"
+
+enum { UP, DOWN }; /* of a tag, and of a request */
 
 struct hiss_coordinator {
     hiss_comm *comm;
-    int64_t lanes, first, end; /* L, own lanes */
+    MPI_Comm mpi;
+    int64_t lanes, first, own; /* L, own lanes */
     int *owner;                /* [L] rank */
-    int64_t samples, group;    /* m, g */
-    int64_t most;              /* blocks this rank coordinates at most */
-    float *matrices;           /* [most, g m, g m] */
-    int32_t *answers;          /* [most, g m] */
-    MPI_Request *requests;     /* sends and receives under way, and with whom and for which block */
-    hiss_source *sources;
-    int request_count;
-    bool *seen; /* [L] scratch */
-    /* from gather to scatter */
+    int64_t group, most;       /* g, blocks this rank coordinates at most */
+    int64_t up, down;          /* words */
+    int32_t *arrived;          /* [most, g, up] */
+    int32_t *outgoing;         /* [most, g, down] */
+    int32_t *incoming;         /* [own, down] */
+    MPI_Request *requests;     /* [own][2], [most * g][2] */
+    hiss_source *sources;      /* of each: the other rank, and the block */
+    int *finished;             /* scratch: as many */
+    int request_count, active;
+    hiss_block_event *events; /* [own + most] a ring: each lane and each block has one at most */
+    int64_t event_first, event_count;
+    double bytes; /* sent */
+    int idle;     /* looks in vain since a message arrived; from HISS_IDLE_LOOKS on the watch knows for whom */
+    /* of one use */
     const int64_t *lane_order;
-    hiss_status status; /* of the lowest failing block of this rank, and which that is */
-    int64_t failed;
-    hiss_error error;
+    int64_t slots;
+    int64_t *block;          /* [most] */
+    int64_t *missing;        /* [most] messages up that have not arrived */
+    int64_t *place;          /* [own] of each own lane in lane_order */
+    const int32_t **answers; /* [own] */
+    bool *seen;              /* [L] scratch */
 };
 
-hiss_status hiss_coordinator_create(hiss_comm *comm, int64_t lanes, const int64_t *lane_offsets, int64_t lane_samples,
-                                    int64_t lanes_per_block, hiss_coordinator **out, hiss_error *err) {
-    int64_t shape[3] = {lanes, lane_samples, lanes_per_block};
+static bool equal_on_all(hiss_comm *comm, const int64_t *shape, int64_t count, const int64_t *lane_offsets) {
+    return hiss_comm_equal(comm, shape, count * (int64_t)sizeof *shape) &&
+           hiss_comm_equal(comm, lane_offsets, (comm->size + 1) * (int64_t)sizeof *lane_offsets);
+}
+
+hiss_status hiss_coordinator_create(hiss_comm *comm, int64_t lanes, const int64_t *lane_offsets,
+                                    int64_t lanes_per_block, int64_t up, int64_t down, hiss_coordinator **out,
+                                    hiss_error *err) {
+    const int64_t shape[4] = {lanes, lanes_per_block, up, down};
     *out = NULL;
-    if (!hiss_comm_equal(comm, shape, sizeof shape) ||
-        !hiss_comm_equal(comm, lane_offsets, (comm->size + 1) * (int64_t)sizeof(int64_t))) {
+    if (!equal_on_all(comm, shape, 4, lane_offsets)) {
         return hiss_fail(err, HISS_EINTERNAL,
-                         "coordinator: lanes, lane offsets, samples or lanes per block differ between ranks; "
-                         "please report this with the config");
+                         "coordinator: lanes, lane offsets, lanes per block or lengths of messages differ between "
+                         "ranks; please report this with the config");
     }
-    assert(lanes_per_block > 0 && lanes % lanes_per_block == 0 && lane_samples > 0 &&
-           lane_offsets[comm->size] == lanes);
-    int64_t n = lanes_per_block * lane_samples;
-    if (n > INT_MAX / lane_samples) {
-        return hiss_fail(
-            err, HISS_EUSER,
-            "block of %lld samples with %lld samples per lane: the rows of a lane are %lld scores, at most "
-            "%d can travel in one message; use smaller blocks",
-            (long long)n, (long long)lane_samples, (long long)(n * lane_samples), INT_MAX);
+    assert(lanes_per_block > 0 && lanes % lanes_per_block == 0 && lane_offsets[comm->size] == lanes && down > 0);
+    int *tags, found;
+    HISS_MPI(MPI_Comm_get_attr(comm->mpi, MPI_TAG_UB, &tags, &found));
+    if (up > INT_MAX || down > INT_MAX || (found && lanes > *tags / 2)) {
+        return hiss_fail(err, HISS_EUSER,
+                         "blocks of %lld lanes: the rows of a lane are %lld scores, at most %d can travel in one "
+                         "message; use smaller blocks",
+                         (long long)lanes_per_block, (long long)up, INT_MAX);
     }
     hiss_coordinator *c = hiss_new(hiss_coordinator, 1);
-    int64_t blocks = lanes / lanes_per_block;
     c->comm = comm;
+    HISS_MPI(MPI_Comm_dup(comm->mpi, &c->mpi));
     c->lanes = lanes;
     c->first = lane_offsets[comm->rank];
-    c->end = lane_offsets[comm->rank + 1];
-    c->samples = lane_samples;
-    c->group = lanes_per_block;
+    c->own = lane_offsets[comm->rank + 1] - c->first;
     c->owner = hiss_new(int, lanes);
     for (int r = 0; r < comm->size; r++) {
         for (int64_t lane = lane_offsets[r]; lane < lane_offsets[r + 1]; lane++) {
             c->owner[lane] = r;
         }
     }
-    int64_t own = c->end - c->first;
-    c->most = blocks < own ? blocks : own;
-    c->matrices = hiss_new(float, c->most *n *n);
-    c->answers = hiss_new(int32_t, c->most * n);
-    c->requests = hiss_new(MPI_Request, own + c->most * lanes_per_block);
-    c->sources = hiss_new(hiss_source, own + c->most * lanes_per_block);
+    c->group = lanes_per_block;
+    c->most = lanes / lanes_per_block < c->own ? lanes / lanes_per_block : c->own;
+    c->up = up;
+    c->down = down;
+    const int64_t places = c->most * c->group;
+    c->arrived = hiss_new(int32_t, places * up);
+    c->outgoing = hiss_new(int32_t, places * down);
+    c->incoming = hiss_new(int32_t, c->own * down);
+    c->request_count = hiss_int(2 * (c->own + places));
+    c->requests = hiss_new(MPI_Request, c->request_count);
+    c->sources = hiss_new(hiss_source, c->request_count);
+    for (int i = 0; i < c->request_count; i++) {
+        c->requests[i] = MPI_REQUEST_NULL;
+    }
+    c->finished = hiss_new(int, c->request_count);
+    c->events = hiss_new(hiss_block_event, c->own + c->most);
+    c->block = hiss_new(int64_t, c->most);
+    c->missing = hiss_new(int64_t, c->most);
+    c->place = hiss_new(int64_t, c->own);
+    c->answers = hiss_new(const int32_t *, c->own);
     c->seen = hiss_new(bool, lanes);
     *out = c;
     return HISS_OK;
@@ -88,14 +113,95 @@ void hiss_coordinator_destroy(hiss_coordinator *c) {
     if (!c) {
         return;
     }
+    HISS_MPI(MPI_Comm_free(&c->mpi));
     hiss_free(c->seen);
+    hiss_free(c->answers);
+    hiss_free(c->place);
+    hiss_free(c->missing);
+    hiss_free(c->block);
+    hiss_free(c->events);
+    hiss_free(c->finished);
     hiss_free(c->sources);
     hiss_free(c->requests);
-    hiss_free(c->answers);
-    hiss_free(c->matrices);
+    hiss_free(c->incoming);
+    hiss_free(c->outgoing);
+    hiss_free(c->arrived);
     hiss_free(c->owner);
     hiss_free(c);
 }
+
+/* ---- requests and events ---- */
+
+static int coordinator_of(const hiss_coordinator *c, int64_t place) {
+    return c->owner[c->lane_order[place / c->group * c->group]];
+}
+
+static int tag_of(int64_t lane, int direction) {
+    return (int)(2 * lane + direction);
+}
+
+static int64_t lane_request(int64_t lane, int direction) {
+    return 2 * lane + direction;
+}
+
+static int64_t place_request(const hiss_coordinator *c, int64_t slot, int64_t j, int direction) {
+    return 2 * (c->own + slot * c->group + j) + direction;
+}
+
+/* A request to be used. When its last message was answered, it is complete even if nobody has looked. */
+static MPI_Request *request(hiss_coordinator *c, int64_t at) {
+    if (c->requests[at] != MPI_REQUEST_NULL) {
+        HISS_MPI(MPI_Wait(&c->requests[at], MPI_STATUS_IGNORE));
+        c->active--;
+    }
+    c->active++;
+    return &c->requests[at];
+}
+
+static void set_source(hiss_coordinator *c, int64_t at, int rank, int64_t place) {
+    c->sources[at] = c->sources[at + 1] = (hiss_source){rank, place / c->group};
+}
+
+/* A rank that looks again and again has nothing else to do: let the watch know whom it waits for. */
+static void note_idle(hiss_coordinator *c, bool idle) {
+    if (c->idle >= HISS_IDLE_LOOKS && !idle) {
+        hiss_wait_end(c->comm);
+    }
+    c->idle = idle && c->active > 0 ? c->idle + (c->idle < HISS_IDLE_LOOKS) : 0;
+    if (c->idle == HISS_IDLE_LOOKS - 1) {
+        hiss_wait_begin(c->comm, "block", -1);
+        hiss_wait_tell(c->comm, c->request_count, c->requests, c->sources, "block");
+        c->idle = HISS_IDLE_LOOKS;
+    }
+}
+
+static void count_bytes(hiss_coordinator *c, int64_t words) {
+    c->comm->bytes_sent += 4.0 * (double)words;
+    c->bytes += 4.0 * (double)words;
+}
+
+static void tell(hiss_coordinator *c, hiss_block_event event) {
+    const int64_t capacity = c->own + c->most;
+    assert(c->event_count < capacity);
+    c->events[(c->event_first + c->event_count++) % capacity] = event;
+}
+
+static void note_arrival(hiss_coordinator *c, int64_t slot) {
+    if (--c->missing[slot] == 0) {
+        tell(c, (hiss_block_event){HISS_BLOCK_COMPLETE, slot});
+    }
+}
+
+static void receive_up(hiss_coordinator *c, int64_t slot, int64_t j) {
+    const int64_t lane = c->lane_order[c->block[slot] * c->group + j];
+    c->missing[slot]++;
+    if (c->owner[lane] != c->comm->rank) {
+        HISS_MPI(MPI_Irecv(hiss_coordinator_up(c, slot, j), (int)c->up, MPI_INT32_T, c->owner[lane], tag_of(lane, UP),
+                           c->mpi, request(c, place_request(c, slot, j, UP))));
+    }
+}
+
+/* ---- a use ---- */
 
 static bool is_permutation(hiss_coordinator *c, const int64_t *lane_order) {
     memset(c->seen, 0, (size_t)c->lanes * sizeof(bool));
@@ -108,115 +214,125 @@ static bool is_permutation(hiss_coordinator *c, const int64_t *lane_order) {
     return true;
 }
 
-static int coordinator_of(const hiss_coordinator *c, int64_t place) {
-    return c->owner[c->lane_order[place / c->group * c->group]];
-}
-
-static MPI_Request *next_request(hiss_coordinator *c, int rank, int64_t place) {
-    c->sources[c->request_count] = (hiss_source){rank, place / c->group};
-    return &c->requests[c->request_count++];
-}
-
-static void wait_all(hiss_coordinator *c, const char *what) {
-    hiss_wait_all(c->comm, c->request_count, c->requests, c->sources, what);
-    c->request_count = 0;
-}
-
-void hiss_coordinator_gather(hiss_coordinator *c, const int64_t *lane_order, const float *const *rows) {
-    assert(is_permutation(c, lane_order));
-    const int rank = c->comm->rank;
-    const int64_t row_block = c->samples * c->group * c->samples; /* scores of one lane */
+void hiss_coordinator_start(hiss_coordinator *c, const int64_t *lane_order) {
+    assert(is_permutation(c, lane_order) && c->event_count == 0 && c->active == 0);
     c->lane_order = lane_order;
-    c->status = HISS_OK;
-    hiss_watch_note(c->comm, "send rows", -1);
-    for (int64_t place = 0, slot = 0; place < c->lanes; place++) { /* slot: lanes placed in this rank's matrices */
-        const int owner = c->owner[lane_order[place]];
-        if (coordinator_of(c, place) == rank) {
-            if (owner != rank) {
-                HISS_MPI(MPI_Irecv(c->matrices + slot * row_block, (int)row_block, MPI_FLOAT, owner, HISS_TAG_ROWS,
-                                   c->comm->mpi, next_request(c, owner, place)));
-            } else {
-                memcpy(c->matrices + slot * row_block, rows[lane_order[place] - c->first],
-                       (size_t)row_block * sizeof(float));
-            }
-            slot++;
-        }
-    }
+    c->slots = 0;
     for (int64_t place = 0; place < c->lanes; place++) {
-        const int coordinator = coordinator_of(c, place);
-        if (c->owner[lane_order[place]] == rank && coordinator != rank) {
-            HISS_MPI(MPI_Isend(rows[lane_order[place] - c->first], (int)row_block, MPI_FLOAT, coordinator,
-                               HISS_TAG_ROWS, c->comm->mpi, next_request(c, coordinator, place)));
-            c->comm->bytes_sent += (double)row_block * sizeof(float);
+        const int64_t lane = lane_order[place] - c->first;
+        if (lane >= 0 && lane < c->own) {
+            c->place[lane] = place;
+            set_source(c, lane_request(lane, UP), coordinator_of(c, place), place);
+        }
+        if (place % c->group == 0 && coordinator_of(c, place) == c->comm->rank) {
+            c->block[c->slots] = place / c->group;
+            c->missing[c->slots] = 0;
+            for (int64_t j = 0; j < c->group; j++) {
+                set_source(c, place_request(c, c->slots, j, UP), c->owner[lane_order[place + j]], place);
+                receive_up(c, c->slots, j);
+            }
+            c->slots++;
         }
     }
-    wait_all(c, "gather of block");
 }
 
-void hiss_coordinator_solve(hiss_coordinator *c, hiss_block_solve solve, void *user) {
-    const int64_t n = c->group * c->samples;
+int64_t hiss_coordinator_slots(const hiss_coordinator *c) {
+    return c->slots;
+}
+
+int64_t hiss_coordinator_block(const hiss_coordinator *c, int64_t slot) {
+    return c->block[slot];
+}
+
+void *hiss_coordinator_up(const hiss_coordinator *c, int64_t slot, int64_t j) {
+    return c->arrived + (slot * c->group + j) * c->up;
+}
+
+void *hiss_coordinator_down(const hiss_coordinator *c, int64_t slot, int64_t j) {
+    return c->outgoing + (slot * c->group + j) * c->down;
+}
+
+const void *hiss_coordinator_answer(const hiss_coordinator *c, int64_t lane) {
+    return c->answers[lane];
+}
+
+static int64_t slot_of(const hiss_coordinator *c, int64_t block) {
     int64_t slot = 0;
-    for (int64_t block = 0; block < c->lanes / c->group; block++) {
-        if (coordinator_of(c, block * c->group) != c->comm->rank) {
-            continue;
-        }
-        int32_t *columns = c->answers + slot * n;
-        for (int64_t i = 0; i < n; i++) {
-            columns[i] = (int32_t)i;
-        }
-        if (c->status == HISS_OK) {
-            hiss_watch_note(c->comm, "solve block", block);
-            c->status = solve(user, block, n, c->matrices + slot * n * n, columns, &c->error);
-            c->failed = block;
-        }
+    while (c->block[slot] != block) {
         slot++;
     }
+    return slot;
 }
 
-hiss_status hiss_coordinator_scatter(hiss_coordinator *c, int32_t *const *answer, hiss_error *err) {
-    const int rank = c->comm->rank;
-    hiss_watch_note(c->comm, "send answers", -1);
-    for (int64_t place = 0; place < c->lanes; place++) {
-        const int64_t lane = c->lane_order[place];
-        const int coordinator = coordinator_of(c, place);
-        if (c->owner[lane] == rank && coordinator != rank) {
-            HISS_MPI(MPI_Irecv(answer[lane - c->first], (int)c->samples, MPI_INT32_T, coordinator, HISS_TAG_ANSWER,
-                               c->comm->mpi, next_request(c, coordinator, place)));
-        }
+void hiss_coordinator_send_up(hiss_coordinator *c, int64_t lane, const void *words, int64_t count) {
+    const int64_t place = c->place[lane];
+    const int to = coordinator_of(c, place);
+    assert(count <= c->up);
+    if (to == c->comm->rank) {
+        const int64_t slot = slot_of(c, place / c->group);
+        memcpy(hiss_coordinator_up(c, slot, place % c->group), words, (size_t)count * sizeof(int32_t));
+        note_arrival(c, slot);
+        return;
     }
-    for (int64_t place = 0, slot = 0; place < c->lanes; place++) {
-        const int64_t lane = c->lane_order[place];
-        if (coordinator_of(c, place) != rank) {
-            continue;
-        }
-        const int32_t *from = c->answers + slot++ * c->samples;
-        if (c->owner[lane] == rank) {
-            memcpy(answer[lane - c->first], from, (size_t)c->samples * sizeof(int32_t));
-        } else {
-            HISS_MPI(MPI_Isend(from, (int)c->samples, MPI_INT32_T, c->owner[lane], HISS_TAG_ANSWER, c->comm->mpi,
-                               next_request(c, c->owner[lane], place)));
-            c->comm->bytes_sent += (double)c->samples * sizeof(int32_t);
-        }
-    }
-    wait_all(c, "answer of block");
-    const hiss_status status = hiss_comm_agree_at(c->comm, c->status, c->failed, &c->error);
-    if (status != HISS_OK && err) {
-        *err = c->error;
-    }
-    return status;
+    c->answers[lane] = c->incoming + lane * c->down;
+    HISS_MPI(MPI_Irecv(c->incoming + lane * c->down, (int)c->down, MPI_INT32_T, to, tag_of(c->first + lane, DOWN),
+                       c->mpi, request(c, lane_request(lane, DOWN))));
+    HISS_MPI(MPI_Isend(words, (int)count, MPI_INT32_T, to, tag_of(c->first + lane, UP), c->mpi,
+                       request(c, lane_request(lane, UP))));
+    count_bytes(c, count);
 }
 
-hiss_status hiss_coordinator_run(hiss_coordinator *c, const int64_t *lane_order, const float *const *rows,
-                                 hiss_block_solve solve, void *user, int32_t *const *answer, double seconds[3],
-                                 hiss_error *err) {
-    const double start = hiss_seconds();
-    hiss_coordinator_gather(c, lane_order, rows);
-    const double gathered = hiss_seconds();
-    hiss_coordinator_solve(c, solve, user);
-    const double solved = hiss_seconds();
-    const hiss_status status = hiss_coordinator_scatter(c, answer, err);
-    seconds[0] = gathered - start;
-    seconds[1] = solved - gathered;
-    seconds[2] = hiss_seconds() - solved;
-    return status;
+void hiss_coordinator_send_down(hiss_coordinator *c, int64_t slot, int64_t j, int64_t count, bool more) {
+    const int64_t lane = c->lane_order[c->block[slot] * c->group + j];
+    const int to = c->owner[lane];
+    assert(count <= c->down);
+    if (more) {
+        receive_up(c, slot, j);
+    }
+    if (to == c->comm->rank) {
+        c->answers[lane - c->first] = hiss_coordinator_down(c, slot, j);
+        tell(c, (hiss_block_event){HISS_LANE_ANSWERED, lane - c->first});
+        return;
+    }
+    HISS_MPI(MPI_Isend(hiss_coordinator_down(c, slot, j), (int)count, MPI_INT32_T, to, tag_of(lane, DOWN), c->mpi,
+                       request(c, place_request(c, slot, j, DOWN))));
+    count_bytes(c, count);
+}
+
+static void handle(hiss_coordinator *c, int64_t at) {
+    if (at < 2 * c->own && at % 2 == DOWN) {
+        tell(c, (hiss_block_event){HISS_LANE_ANSWERED, at / 2});
+    } else if (at >= 2 * c->own && at % 2 == UP) {
+        note_arrival(c, (at / 2 - c->own) / c->group);
+    }
+}
+
+hiss_block_event hiss_coordinator_next(hiss_coordinator *c) {
+    if (c->event_count == 0 && c->active > 0) {
+        int n = 0;
+        HISS_MPI(MPI_Testsome(c->request_count, c->requests, &n, c->finished, MPI_STATUSES_IGNORE));
+        c->active -= n > 0 ? n : 0;
+        note_idle(c, n <= 0);
+        for (int i = 0; i < n; i++) {
+            handle(c, c->finished[i]);
+        }
+    }
+    if (c->event_count == 0) {
+        return (hiss_block_event){HISS_BLOCK_NOTHING, 0};
+    }
+    const hiss_block_event event = c->events[c->event_first];
+    c->event_first = (c->event_first + 1) % (c->own + c->most);
+    c->event_count--;
+    return event;
+}
+
+void hiss_coordinator_finish(hiss_coordinator *c) {
+    assert(c->event_count == 0);
+    note_idle(c, false);
+    hiss_wait_all(c->comm, c->request_count, c->requests, c->sources, "block");
+    c->active = 0;
+}
+
+double hiss_coordinator_bytes(const hiss_coordinator *c) {
+    return c->bytes;
 }

@@ -19,7 +19,7 @@ struct hiss_comm {
 };
 
 /* Every message tag of hiss. Tags from HISS_TAG_SLICE on belong to the reducer: two per slice of an owner. */
-enum hiss_tag { HISS_TAG_GATHER, HISS_TAG_ROWS, HISS_TAG_ANSWER, HISS_TAG_EXCHANGE, HISS_TAG_PING, HISS_TAG_SLICE };
+enum hiss_tag { HISS_TAG_GATHER, HISS_TAG_EXCHANGE, HISS_TAG_PING, HISS_TAG_SLICE };
 
 enum { HISS_PIECE_BYTES = 1 << 30 }; /* the longest message of the blocking collectives */
 
@@ -47,16 +47,14 @@ typedef struct hiss_source {
     int64_t number;
 } hiss_source;
 void hiss_wait_all(hiss_comm *comm, int n, MPI_Request *requests, const hiss_source *from, const char *what);
+/* Let the watch know whom the requests that are not done depend on; between hiss_wait_begin and hiss_wait_end. */
+void hiss_wait_tell(hiss_comm *comm, int n, const MPI_Request *requests, const hiss_source *from, const char *what);
 void hiss_wait_one(hiss_comm *comm, MPI_Request request, int from, const char *what);
 enum { HISS_IDLE_LOOKS = 1000 }; /* looks in vain, each with a yield, after which a wait says for whom it is */
 
 _Noreturn void hiss_mpi_failed(int code, const char *call, const char *file, int line);
 
 int hiss_int(int64_t value); /* checked narrowing to MPI's counts */
-
-/* As hiss_comm_agree, but the lowest `place` decides whose code and text hold, whatever its rank. Collective.
- *   place  in  where this rank failed (< 2^31); ignored when mine is HISS_OK */
-hiss_status hiss_comm_agree_at(hiss_comm *comm, hiss_status mine, int64_t place, hiss_error *err);
 
 /* Count payload of a collective as the ring algorithm would send it; MPI does not tell. */
 void hiss_comm_count_ring(hiss_comm *comm, double bytes);

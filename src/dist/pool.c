@@ -9,7 +9,8 @@
  *
  * The sum of a node stands in the slot of its first lane. A slot counts the buckets that have not been added into
  * another slot; at zero it is free for the next lane. With lanes started in ascending order hiss_tree_slots bounds the
- * number of slots: about threads * (1 + log2 lanes) + 2 log2 lanes, and never more than the lanes of the rank. */
+ * number of slots: about threads * (1 + log2 lanes) + 2 log2 lanes, and never more than the lanes of the rank. A lane
+ * that is started ahead of an earlier one holds at most one slot more. */
 #include "dist/pool_impl.h"
 
 #include <assert.h>
@@ -45,7 +46,7 @@ void hiss_add_floats(float *restrict into, const float *restrict from, int64_t c
 }
 
 hiss_pool *hiss_pool_create(int64_t lanes, int64_t first, int64_t end, int buckets, const int64_t *bucket_offsets,
-                            int threads) {
+                            int threads, int64_t ahead) {
     hiss_pool *pool = hiss_new(hiss_pool, 1);
     int64_t local = end - first, count = bucket_offsets[buckets];
     pool->lanes = lanes;
@@ -54,7 +55,8 @@ hiss_pool *hiss_pool_create(int64_t lanes, int64_t first, int64_t end, int bucke
     pool->buckets = buckets;
     pool->bucket_offsets = bucket_offsets;
     pool->roots = hiss_tree_roots(lanes, first, end, NULL);
-    pool->slots = hiss_tree_slots(lanes, first, end, threads);
+    pool->slots = hiss_tree_slots(lanes, first, end, threads) + ahead;
+    pool->slots = pool->slots < local ? pool->slots : local;
     pool->stride = (count + HISS_ALIGN_FLOATS - 1) / HISS_ALIGN_FLOATS * HISS_ALIGN_FLOATS;
     pool->floats = hiss_new(float, pool->slots * pool->stride);
     pool->held = hiss_new(_Atomic int, pool->slots);

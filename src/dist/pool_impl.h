@@ -8,9 +8,10 @@
 
 typedef struct hiss_pool hiss_pool;
 
-/* A pool for lanes [first, end) of `lanes`, at most `threads` of them in flight. bucket_offsets must stay alive. */
+/* A pool for lanes [first, end) of `lanes`, at most `threads` of them in flight, each started before at
+ * most `ahead` earlier ones that are not. bucket_offsets must stay alive. */
 hiss_pool *hiss_pool_create(int64_t lanes, int64_t first, int64_t end, int buckets, const int64_t *bucket_offsets,
-                            int threads);
+                            int threads, int64_t ahead);
 void hiss_pool_destroy(hiss_pool *pool); /* NULL is allowed */
 
 /* One step: start, then lane and done from any thread; it ends when every used bucket is complete and read.

@@ -120,7 +120,7 @@ hiss_status hiss_reducer_create(const hiss_reducer_options *o, hiss_reducer **ou
     find_owned(r);
     allocate_step(r);
     r->pool = hiss_pool_create(o->lanes, o->lane_offsets[rank], o->lane_offsets[rank + 1], o->buckets,
-                               r->bucket_offsets, o->threads);
+                               r->bucket_offsets, o->threads, o->ahead);
     if (!tree) {
         r->bucket_comms = hiss_new(MPI_Comm, o->buckets);
         for (int b = 0; b < o->buckets; b++) {

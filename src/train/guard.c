@@ -188,7 +188,8 @@ void guard_node(trainer *t, const phase *ph, hiss_exec *exec, int node) {
 
 static void look_at_exports(const trainer *t, const phase *ph, const hiss_lane *lane, finding *f) {
     for (int k = 0; k < ph->nexports && f->kind == FINDING_NONE; k++) {
-        if (!hiss_within(ph->export_floats[k], hiss_exec_data(lane->exec, ph->export_value[k]), t->guard->limit)) {
+        const hiss_shape shape = hiss_graph_shape(ph->graph, ph->export_value[k]);
+        if (!hiss_within(hiss_shape_count(&shape), hiss_exec_data(lane->exec, ph->export_value[k]), t->guard->limit)) {
             *f = (finding){.kind = FINDING_FORWARD, .ph = ph, .slot = -1, .node = -1};
         }
     }

@@ -1,9 +1,17 @@
 /* One phase of a step over the lanes of a rank.
  *
- * In a step without exchange each lane runs from samples to gradients in one go. In a step with one, all lanes first
- * run to the cut, the method exchanges, and all lanes run on. Where activations of all lanes fit the budget each lane
- * keeps its exec in between; else execs belong to threads and a lane repeats its forward, to the same bits. */
+ * In a step without exchange each lane runs from samples to gradients in one go. In a step with one, threads first
+ * bring all lanes to the cut, in the order that suits the exchange, and then take the lowest lane that may go on, so
+ * that what some lanes wait for happens while others run. No thread waits for the others in between; one that finds no
+ * lane to go on with assists the exchange. A lane passes the cut before at most `ahead` earlier ones: each such lane
+ * costs the reducer a vector. Results depend on none of this.
+ *
+ * A lane that may go on as soon as it has arrived does so on the spot, while caches hold its activations. Where
+ * activations of all lanes fit the budget a lane keeps its exec from cut to end, and the exec that was freed last, the
+ * warmest, is taken first; else execs belong to threads and a lane repeats its forward, to the same bits. */
 #include <assert.h>
+#include <pthread.h>
+#include <sched.h>
 #include <string.h>
 
 #include "hiss/clock.h"
@@ -92,26 +100,20 @@ void phase_prepare(trainer *t, int p) {
     for (int e = 1; e < ph->nexecs; e++) {
         ph->execs[e] = hiss_exec_create(ph->graph, t->world.kernels, hiss_model_offsets(t->model));
     }
-    for (int k = 0; k < ph->nexports; k++) {
-        const hiss_shape shape = hiss_graph_shape(ph->graph, ph->export_value[k]);
-        ph->export_floats[k] = hiss_shape_count(&shape);
-        ph->exported[k] = hiss_new(float *, lanes);
-        for (int64_t l = 0; l < lanes; l++) {
-            ph->exported[k][l] = hiss_new(float, ph->export_floats[k]);
-        }
-    }
+    ph->started = hiss_new(bool, lanes);
+    ph->free_execs = hiss_new(int, ph->nexecs);
+    ph->exec_of = hiss_new(int, lanes);
+    ph->order = hiss_new(int64_t, lanes);
 }
 
-void phase_destroy(phase *ph, int64_t local_lanes) {
+void phase_destroy(phase *ph) {
     for (int e = 0; e < ph->nexecs; e++) {
         hiss_exec_destroy(ph->execs[e]);
     }
-    for (int k = 0; k < HISS_MAX_EXPORTS; k++) {
-        for (int64_t l = 0; ph->exported[k] && l < local_lanes; l++) {
-            hiss_free(ph->exported[k][l]);
-        }
-        hiss_free(ph->exported[k]);
-    }
+    hiss_free(ph->started);
+    hiss_free(ph->free_execs);
+    hiss_free(ph->exec_of);
+    hiss_free(ph->order);
     hiss_free(ph->execs);
     hiss_free(ph->role);
     hiss_free(ph->bucket_used);
@@ -122,16 +124,17 @@ void phase_destroy(phase *ph, int64_t local_lanes) {
 
 /* ---- one lane ---- */
 
-typedef enum pass { PASS_WHOLE, PASS_TO_CUT, PASS_FROM_CUT } pass;
-
 typedef struct lane_job {
     trainer *t;
     phase *ph;
-    pass pass;
+    const hiss_exchange_ops *exchange; /* of this step; NULL: none */
+    pthread_mutex_t lock;              /* guards what follows */
+    int64_t first;                     /* the lowest lane that has not passed the cut */
+    int free_count;                    /* of ph->free_execs */
 } lane_job;
 
 typedef struct lane_hook {
-    const lane_job *job;
+    lane_job *job;
     const hiss_lane *lane;
     int thread;
     float *lane_vector;
@@ -146,6 +149,14 @@ static void hand_over(const lane_hook *h, int node) {
         guard_bucket(h->job->t, ph, h->lane, ph->node_bucket[k], h->lane_vector);
         hiss_reducer_done(h->job->t->reducer, h->lane->lane, ph->node_bucket[k]);
     }
+}
+
+/* Returns whether there was a piece of work. */
+static bool further_exchange(const lane_job *job, int thread) {
+    if (thread == 0) {
+        job->exchange->progress(job->t->method);
+    }
+    return job->exchange->assist(job->t->method, thread);
 }
 
 static void after_node(void *user, int node) {
@@ -170,6 +181,12 @@ static void after_node(void *user, int node) {
         h->last = hiss_seconds();
         times->reduce += h->last - now;
     }
+    if (h->job->exchange) {
+        const double start = h->last;
+        further_exchange(h->job, h->thread);
+        h->last = hiss_seconds();
+        times->exchange += h->last - start;
+    }
 }
 
 void phase_fill(trainer *t, const hiss_lane *lane) {
@@ -186,7 +203,7 @@ void phase_fill(trainer *t, const hiss_lane *lane) {
     }
 }
 
-static void to_cut(const lane_job *job, const hiss_lane *lane, const hiss_run *run, lane_hook *hook) {
+static void to_cut(lane_job *job, const hiss_lane *lane, const hiss_run *run, lane_hook *hook) {
     const double start = hiss_seconds();
     hiss_watch_note(job->t->comm, "forward of lane", lane->lane);
     phase_fill(job->t, lane);
@@ -195,7 +212,7 @@ static void to_cut(const lane_job *job, const hiss_lane *lane, const hiss_run *r
     hiss_exec_forward(lane->exec, run, 0, job->ph->cut, after_node, hook);
 }
 
-static void from_cut(const lane_job *job, const hiss_lane *lane, hiss_run *run, lane_hook *hook) {
+static void from_cut(lane_job *job, const hiss_lane *lane, hiss_run *run, lane_hook *hook) {
     trainer *t = job->t;
     const phase *ph = job->ph;
     thread_times *times = &t->thread_times[hook->thread];
@@ -223,10 +240,92 @@ static void from_cut(const lane_job *job, const hiss_lane *lane, hiss_run *run, 
     hiss_exec_backward(lane->exec, run, after_node, hook);
 }
 
-static void run_lane(void *user, int thread, int64_t local) {
-    const lane_job *job = user;
+static void at_cut(const lane_job *job, const hiss_lane *lane, int thread) {
+    const phase *ph = job->ph;
+    const double start = hiss_seconds();
+    const float *exports[HISS_MAX_EXPORTS] = {NULL};
+    for (int k = 0; k < ph->nexports; k++) {
+        exports[k] = hiss_exec_data(lane->exec, ph->export_value[k]);
+    }
+    job->exchange->arrive(job->t->method, thread, lane->lane - job->t->world.first_lane, exports);
+    further_exchange(job, thread);
+    job->t->thread_times[thread].exchange += hiss_seconds() - start;
+}
+
+/* The lowest of lanes begin .. end-1 that may go on now, or -1. */
+static int64_t pick(lane_job *job, int64_t begin, int64_t end) {
+    const trainer *t = job->t;
+    const int64_t lanes = t->world.end_lane - t->world.first_lane;
+    bool *started = job->ph->started;
+    int64_t found = -1;
+    pthread_mutex_lock(&job->lock);
+    for (int64_t l = begin > job->first ? begin : job->first; l < end && l <= job->first + t->ahead && found < 0; l++) {
+        found = !started[l] && job->exchange->ready(t->method, l) ? l : -1;
+    }
+    if (found >= 0) {
+        started[found] = true;
+    }
+    while (job->first < lanes && started[job->first]) {
+        job->first++;
+    }
+    pthread_mutex_unlock(&job->lock);
+    return found;
+}
+
+/* A lane to go on with, or -1 when all have. */
+static int64_t wait_for_lane(lane_job *job, int thread) {
+    trainer *t = job->t;
+    const int64_t lanes = t->world.end_lane - t->world.first_lane;
+    thread_times *times = &t->thread_times[thread];
+    for (;;) {
+        const int64_t lane = pick(job, 0, lanes);
+        if (lane >= 0) {
+            return lane;
+        }
+        pthread_mutex_lock(&job->lock);
+        const bool all = job->first == lanes;
+        pthread_mutex_unlock(&job->lock);
+        if (all) {
+            return -1;
+        }
+        const double start = hiss_seconds();
+        if (thread == 0) {
+            hiss_reducer_progress(t->reducer);
+        }
+        if (!further_exchange(job, thread)) {
+            sched_yield();
+        }
+        times->exchange += hiss_seconds() - start;
+    }
+}
+
+static void take_exec(lane_job *job, int64_t local) {
+    pthread_mutex_lock(&job->lock);
+    job->ph->exec_of[local] = job->ph->free_execs[--job->free_count];
+    pthread_mutex_unlock(&job->lock);
+}
+
+static void give_exec(lane_job *job, int64_t local) {
+    pthread_mutex_lock(&job->lock);
+    job->ph->free_execs[job->free_count++] = job->ph->exec_of[local];
+    pthread_mutex_unlock(&job->lock);
+}
+
+/* Items of a step without exchange: lanes. With one: each lane to the cut, and on if it may; then as many times any
+ * lane that is left. */
+static void run_item(void *user, int thread, int64_t item) {
+    lane_job *job = user;
     trainer *t = job->t;
     phase *ph = job->ph;
+    const int64_t lanes = t->world.end_lane - t->world.first_lane;
+    const bool arrives = job->exchange && item < lanes, keeps = job->exchange && ph->exec_per_lane;
+    const int64_t local = !job->exchange ? item : arrives ? ph->order[item] : wait_for_lane(job, thread);
+    if (local < 0) {
+        return;
+    }
+    if (arrives && keeps) {
+        take_exec(job, local);
+    }
     const hiss_lane lane = {.world = &t->world,
                             .lane = t->world.first_lane + local,
                             .epoch = t->epoch,
@@ -234,29 +333,37 @@ static void run_lane(void *user, int thread, int64_t local) {
                             .view = -1,
                             .batch = &t->batches[local],
                             .graph = ph->graph,
-                            .exec = ph->execs[ph->exec_per_lane && job->pass != PASS_WHOLE ? local : thread]};
+                            .exec = ph->execs[keeps ? ph->exec_of[local] : thread]};
     hiss_run run = {
         .model = t->vector, .seed = t->world.seed, .step = t->step, .lane = lane.lane, .lanes = t->world.lanes};
     lane_hook hook = {.job = job, .lane = &lane, .thread = thread};
-    if (job->pass != PASS_FROM_CUT || !ph->exec_per_lane) {
+    if (!job->exchange || arrives || !keeps) {
         to_cut(job, &lane, &run, &hook);
     }
-    if (job->pass == PASS_TO_CUT) {
+    if (arrives) {
         guard_forward(t, ph, &lane, &run);
-        for (int k = 0; k < ph->nexports; k++) {
-            memcpy(ph->exported[k][local], hiss_exec_data(lane.exec, ph->export_value[k]),
-                   sizeof(float) * (size_t)ph->export_floats[k]);
+        at_cut(job, &lane, thread);
+        if (pick(job, local, local + 1) < 0) {
+            return;
         }
-    } else {
-        from_cut(job, &lane, &run, &hook);
+    }
+    from_cut(job, &lane, &run, &hook);
+    if (keeps) {
+        give_exec(job, local);
     }
 }
 
 static void progress(void *user) {
-    trainer *t = ((const lane_job *)user)->t;
+    const lane_job *job = user;
+    trainer *t = job->t;
     const double start = hiss_seconds();
     hiss_reducer_progress(t->reducer);
-    t->thread_times[0].reduce += hiss_seconds() - start;
+    const double reduced = hiss_seconds();
+    t->thread_times[0].reduce += reduced - start;
+    if (job->exchange) {
+        further_exchange(job, 0);
+        t->thread_times[0].exchange += hiss_seconds() - reduced;
+    }
 }
 
 /* ---- the phase ---- */
@@ -264,15 +371,17 @@ static void progress(void *user) {
 /* One pass over all lanes; its times go to t->times. Updates happen inside the reduction. */
 static void run_lanes(trainer *t, lane_job *job) {
     const int threads = pool_threads(t->pool);
+    const int64_t lanes = t->world.end_lane - t->world.first_lane;
     const double updated = t->times.update;
     memset(t->thread_times, 0, sizeof(thread_times) * (size_t)threads);
-    pool_run(t->pool, t->world.end_lane - t->world.first_lane, run_lane, progress, job);
+    pool_run(t->pool, job->exchange ? 2 * lanes : lanes, run_item, progress, job);
     const double update = t->times.update - updated;
     t->times.update = updated + update / threads;
     t->times.reduce -= update / threads;
     for (int k = 0; k < threads; k++) {
         const thread_times *times = &t->thread_times[k];
         t->times.augment += times->augment / threads;
+        t->times.exchange += times->exchange / threads;
         t->times.supply += times->supply / threads;
         t->times.forward += times->forward / threads;
         t->times.backward += times->backward / threads;
@@ -290,36 +399,56 @@ static void finish(trainer *t) {
     t->times.wait += last.wait;
 }
 
-static hiss_status exchange(trainer *t, int p, hiss_error *err) {
+static hiss_status begin_exchange(trainer *t, int p, hiss_error *err) {
     phase *ph = &t->phases[p];
-    hiss_exchange x = {.world = &t->world,
-                       .epoch = t->epoch,
-                       .step = t->step,
-                       .batches = t->batches,
-                       .threads = pool_threads(t->pool)};
-    for (int k = 0; k < ph->nexports; k++) {
-        x.exports[k] = (const float *const *)ph->exported[k];
+    const int64_t lanes = t->world.end_lane - t->world.first_lane;
+    const double start = hiss_seconds();
+    const hiss_exchange x = {.world = &t->world,
+                             .epoch = t->epoch,
+                             .step = t->step,
+                             .batches = t->batches,
+                             .threads = pool_threads(t->pool),
+                             .order = ph->order};
+    for (int64_t l = 0; l < lanes; l++) {
+        ph->order[l] = l;
+        ph->started[l] = false;
     }
-    return t->experiment->objective->exchange(t->method, p, &x, err);
+    const hiss_status s = t->experiment->objective->exchange->begin(t->method, p, &x, err);
+    t->times.exchange += hiss_seconds() - start;
+    return s;
+}
+
+/* Blocks of other ranks may need this one although its own lanes are through. */
+static void drain_exchange(trainer *t, const hiss_exchange_ops *exchange) {
+    const double start = hiss_seconds();
+    while (exchange->progress(t->method)) {
+        hiss_reducer_progress(t->reducer);
+        if (!exchange->assist(t->method, 0)) {
+            sched_yield();
+        }
+    }
+    t->times.exchange += hiss_seconds() - start;
 }
 
 hiss_status phase_run(trainer *t, int p, hiss_error *err) {
     phase *ph = &t->phases[p];
     const hiss_objective_ops *ops = t->experiment->objective;
-    lane_job job = {t, ph, PASS_WHOLE};
-    if (ops->exchanges && ops->exchanges(t->method, p, t->epoch, t->step)) {
-        job.pass = PASS_TO_CUT;
-        run_lanes(t, &job);
-        const double start = hiss_seconds();
+    const bool exchanging = ops->exchanges && ops->exchanges(t->method, p, t->epoch, t->step);
+    lane_job job = {.t = t,
+                    .ph = ph,
+                    .exchange = exchanging ? ops->exchange : NULL,
+                    .lock = PTHREAD_MUTEX_INITIALIZER,
+                    .free_count = ph->nexecs};
+    for (int e = 0; e < ph->nexecs; e++) {
+        ph->free_execs[e] = ph->nexecs - 1 - e;
+    }
+    if (exchanging) {
         hiss_mark("permute");
         hiss_watch_note(t->comm, "exchange of phase", p);
-        hiss_status s = exchange(t, p, err);
-        hiss_mark("step");
-        if (s != HISS_OK) {
-            return s;
-        }
-        t->times.exchange += hiss_seconds() - start;
-        job.pass = PASS_FROM_CUT;
+    }
+    hiss_status s = exchanging ? begin_exchange(t, p, err) : HISS_OK;
+    if (s != HISS_OK) {
+        return s;
     }
     for (int g = 0; g < t->experiment->groups; g++) {
         t->updates[g] += (ops->trains ? ops->trains(t->method, p) : ~0u) >> g & 1u;
@@ -328,6 +457,15 @@ hiss_status phase_run(trainer *t, int p, hiss_error *err) {
     hiss_watch_note(t->comm, "phase", p);
     hiss_reducer_start(t->reducer, ph->bucket_used, t->vector, trainer_update, t);
     run_lanes(t, &job);
+    if (exchanging) {
+        drain_exchange(t, ops->exchange);
+    }
     finish(t);
-    return HISS_OK;
+    if (exchanging) {
+        const double start = hiss_seconds();
+        s = ops->exchange->finish(t->method, err);
+        t->times.exchange += hiss_seconds() - start;
+        hiss_mark("step");
+    }
+    return s;
 }

@@ -48,7 +48,21 @@ static void cut_buckets(trainer *t) {
     }
 }
 
+/* How many lanes may pass the cut before earlier ones, where a method exchanges: as their vectors fit in a quarter of
+ * what activations may take. */
+static int64_t lanes_ahead(const trainer *t) {
+    const hiss_objective_ops *ops = t->experiment->objective;
+    const int64_t lanes = t->world.end_lane - t->world.first_lane;
+    const int64_t vectors = t->experiment->train.activation_memory / 4 / (4 * hiss_model_floats(t->model));
+    bool exchanges = false;
+    for (int p = 0; ops->exchanges && p < t->nphases; p++) {
+        exchanges |= ops->exchanges(t->method, p, 0, 0);
+    }
+    return !exchanges ? 0 : vectors < lanes - 1 ? vectors : lanes - 1;
+}
+
 static hiss_status create_reducer(trainer *t, hiss_error *err) {
+    t->ahead = lanes_ahead(t);
     const hiss_reducer_options options = {.comm = t->comm,
                                           .lanes = t->world.lanes,
                                           .lane_offsets = t->world.lane_offsets,
@@ -56,6 +70,7 @@ static hiss_status create_reducer(trainer *t, hiss_error *err) {
                                           .buckets = t->buckets,
                                           .bucket_offsets = t->bucket_offsets,
                                           .threads = pool_threads(t->pool),
+                                          .ahead = t->ahead,
                                           .reduce = (hiss_reduce)t->experiment->dist.reduce,
                                           .overlap = t->experiment->dist.overlap};
     hiss_status s = hiss_reducer_create(&options, &t->reducer, err);
@@ -256,11 +271,10 @@ hiss_status trainer_create(const hiss_train_request *request, trainer *t, hiss_e
 }
 
 void trainer_destroy(trainer *t) {
-    const int64_t lanes = t->world.end_lane - t->world.first_lane;
     hiss_loader_destroy(t->loader);
     guard_destroy(t->guard);
     for (int p = 0; t->phases && p < t->nphases; p++) {
-        phase_destroy(&t->phases[p], lanes);
+        phase_destroy(&t->phases[p]);
     }
     for (int e = 0; t->encoder_execs && e < pool_threads(t->pool); e++) {
         hiss_exec_destroy(t->encoder_execs[e]);

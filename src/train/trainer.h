@@ -19,16 +19,17 @@ typedef struct phase {
     int nodes, cut;
     hiss_exec **execs;
     int nexecs;
-    bool exec_per_lane; /* else per thread: lanes compute forward again after an exchange */
+    bool exec_per_lane; /* as many as lanes; else as threads: lanes compute forward again after an exchange */
     slot_role *role;    /* [slots]: what the update does with each slot in this phase */
     bool *bucket_used;  /* [buckets] */
     int *node_bucket;   /* buckets by the node after which they are final: node i's are [first[i], first[i+1]) */
     int *node_first;    /* [nodes + 2]; entry `nodes`: final before backward starts */
     int nexports;
     hiss_value export_value[HISS_MAX_EXPORTS];
-    int64_t export_floats[HISS_MAX_EXPORTS];
-    float **exported[HISS_MAX_EXPORTS]; /* [local lanes] */
-    node_clock *clock;                  /* [local lanes][nodes]: of the last pass; NULL when nobody wants them */
+    int64_t *order;            /* [local lanes] in a step with exchange: how they go to the cut, */
+    bool *started;             /* [local lanes] and which have passed it */
+    int *exec_of, *free_execs; /* [local lanes] the execs they have; [nexecs] a stack of those nobody has */
+    node_clock *clock;         /* [local lanes][nodes]: of the last pass; NULL when nobody wants them */
 } phase;
 
 /* Seconds of this rank since the last log line, averaged over its threads: while one of them alone loads, exchanges or
@@ -39,8 +40,8 @@ typedef struct trainer_times {
 } trainer_times;
 
 typedef struct thread_times { /* of one thread in one pass over the lanes */
-    double augment, forward, supply, backward, reduce;
-    double unused[3]; /* keeps threads off each other's cache lines */
+    double augment, forward, exchange, supply, backward, reduce;
+    double unused[2]; /* keeps threads off each other's cache lines */
 } thread_times;
 
 typedef struct saver saver;
@@ -65,6 +66,7 @@ struct trainer {
     hiss_batch *batches; /* [local lanes] */
     pool *pool;
     hiss_reducer *reducer;
+    int64_t ahead; /* how many lanes may pass the cut before an earlier one */
     int64_t *bucket_offsets;
     int buckets;
     int states;                          /* optimiser states, the most over groups */
@@ -93,7 +95,7 @@ void trainer_destroy(trainer *t); /* Collective */
 hiss_status phase_build(trainer *t, int p, hiss_error *err);
 /* Memory, roles and buckets; after the model is laid out and buckets are cut. */
 void phase_prepare(trainer *t, int p);
-void phase_destroy(phase *ph, int64_t local_lanes);
+void phase_destroy(phase *ph);
 /* Whole steps (src/train/train.c); what became of it is in t->verdict. Collective. */
 hiss_status trainer_step(trainer *t, hiss_error *err);
 /* One pass of phase p over all lanes: forward, exchange, backward, reduction, update. Collective. */

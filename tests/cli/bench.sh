@@ -107,12 +107,12 @@ has tiny.table '^conv2d_backward_weight 8 32 32 3 8 3 3 1 1 [a-z-]+$'
 has tiny.table '^linear_forward 8 2048 16 (own|blas)$'
 [ "$(grep -c '^[^#]' tiny.table)" = 9 ] || fail "tiny.table has not three rows for each of three products"
 
-mpirun -n 2 "$HISS" bench assign --sizes 8,33 --dim 4 --seconds 0.02 --json assign.json >assign.txt
+mpirun -n 2 "$HISS" bench assign --sizes 8,80 --dim 4 --seconds 0.02 --json assign.json >assign.txt
 check_table assign.txt
 check_json assign.json
 check_shares assign.json 16
 awk '$3 == "lapjv" { n++; if ($6 > 0 || $7 > 1e-6) exit 1 } END { exit n != 8 }' assign.txt || fail "lapjv is not the best"
-[ "$(grep -c '"blocks": [12]' assign.json)" = 4 ] || fail "one and two blocks of two sizes"
+[ "$(grep -c '"blocks": [12]' assign.json)" = 6 ] || fail "one and two blocks, and one size also by lists"
 
 mpirun -n 2 "$HISS" bench reduce --sizes 4KiB,64KiB --bucket 16KiB --seconds 0.02 --json reduce.json >reduce.txt
 check_table reduce.txt

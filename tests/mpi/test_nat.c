@@ -1,6 +1,6 @@
 /* NAT's permutation step over ranks: the assignment equals, to the last integer, that of a serial rendering of the same
  * steps which every rank computes for itself; hence it is the same for every number of ranks and every cut of the lanes
- * among them. Failures are common to all ranks and leave the assignment alone. */
+ * among them. Failures are common to all ranks, and a failed block keeps its targets. */
 #include "mpi_test.h"
 
 #include "../unit/stage.h"
@@ -8,9 +8,13 @@
 
 enum { LANES = 12, SAMPLES = 153, M = 4, D = 5 };
 
+/* In every fifth step all are equal. */
 static void features_of(int64_t step, int64_t lane, float *z) {
     hiss_rng rng = hiss_rng_keyed(31, HISS_FOR_TESTS, step, lane);
     hiss_rng_normals(&rng, M * D, z);
+    for (int64_t i = 0; step % 5 == 4 && i < M * D; i++) {
+        z[i] = 1.0f;
+    }
     for (int64_t i = 0; i < M; i++) {
         nat_unit(D, z + i * D);
     }
@@ -21,7 +25,41 @@ static void features_of(int64_t step, int64_t lane, float *z) {
 typedef struct serial {
     int64_t assign[SAMPLES];
     float before[LANES], changed[LANES];
+    int lists, tries[5]; /* blocks solved by lists; by how many rounds they took, 0: that did not do */
 } serial;
+
+/* The optimum by lists as ranks find it, in one place; false: lists did not do. */
+static bool serial_lists(serial *r, const hiss_lists *l, const float *score, int32_t *column) {
+    const int64_t words = hiss_lists_words(l), parts = l->n / l->m;
+    float price[LANES * M], *packed = hiss_new(float, words *parts);
+    double dual[LANES * M] = {0.0};
+    void *work = hiss_alloc((size_t)(hiss_lists_pack_bytes(l) + hiss_lists_solve_bytes(l)));
+    hiss_lap_report report = {0};
+    for (int64_t p = 0; p < parts; p++) {
+        const hiss_lap_rows rows = {.m = l->m, .n = l->n, .width = l->n, .ld = l->n, .score = score + p * l->m * l->n};
+        hiss_lap_add_maxima(&rows, dual, NULL);
+    }
+    for (int64_t j = 0; j < l->n; j++) {
+        price[j] = (float)(dual[j] / (double)parts);
+    }
+    bool good = false;
+    int tries = 0;
+    for (; tries < 4 && !good; tries++) {
+        for (int64_t p = 0; p < parts; p++) {
+            hiss_lists_pack(l, score + p * l->m * l->n, price, column + p * l->m, packed + p * words, work);
+        }
+        hiss_lists_solve(l, packed, words, price, column, dual, work, &report, NULL);
+        good = report.dual - report.total <= 1e-4 * fabs(report.total);
+        for (int64_t j = 0; j < l->n; j++) {
+            price[j] = (float)dual[j];
+        }
+    }
+    r->lists++;
+    r->tries[good ? tries : 0]++;
+    hiss_free(packed);
+    hiss_free(work);
+    return good;
+}
 
 static void serial_block(serial *r, const stage *s, int64_t epoch, int64_t step, const int64_t *lane, int64_t group) {
     const nat *n = s->method;
@@ -40,7 +78,9 @@ static void serial_block(serial *r, const stage *s, int64_t epoch, int64_t step,
         s->world.kernels->gemm(false, true, M, N, D, 1.0f, z, D, target, D, 0.0f, score + j * M * N, N);
     }
     void *work = hiss_alloc((size_t)n->solver->work_bytes(N));
-    n->solver->solve(&(hiss_lap){N, score, N}, column, NULL, NULL, work, NULL, NULL);
+    if (n->lists.k == 0 || !serial_lists(r, &n->lists, score, column)) {
+        n->solver->solve(&(hiss_lap){N, score, N}, column, NULL, NULL, work, NULL, NULL);
+    }
     for (int64_t j = 0; j < group; j++) {
         double before = 0.0;
         int changed = 0;
@@ -57,7 +97,8 @@ static void serial_block(serial *r, const stage *s, int64_t epoch, int64_t step,
     hiss_free(score);
 }
 
-static void serial_step(serial *r, const stage *s, int64_t epoch, int64_t step, int64_t group) {
+/* broken: the lane whose block fails, or -1 */
+static void serial_step(serial *r, const stage *s, int64_t epoch, int64_t step, int64_t group, int64_t broken) {
     int64_t order[LANES];
     const hiss_permutation p =
         hiss_permutation_keyed(s->world.seed, HISS_FOR_BLOCKS, epoch * s->world.steps_per_epoch + step, 0, LANES);
@@ -65,7 +106,13 @@ static void serial_step(serial *r, const stage *s, int64_t epoch, int64_t step, 
         order[l] = hiss_permutation_at(&p, l);
     }
     for (int64_t b = 0; b < LANES; b += group) {
-        serial_block(r, s, epoch, step, order + b, group);
+        bool fails = false;
+        for (int64_t j = b; j < b + group; j++) {
+            fails |= order[j] == broken;
+        }
+        if (!fails) {
+            serial_block(r, s, epoch, step, order + b, group);
+        }
     }
 }
 
@@ -105,13 +152,13 @@ static hiss_status exchange(stage *s, float **z, hiss_error *err) {
     return s->ops->settle(s->method, err);
 }
 
-static void run(hiss_comm *comm, const char *text, int64_t group, const int64_t *offsets) {
+static void run(hiss_comm *comm, const char *text, int64_t group, bool lists, const int64_t *offsets) {
     stage s;
     hiss_error err = {0};
     CHECK(stage_open(&s, "nat", text, world_of(comm), offsets, &err) == HISS_OK);
     nat *n = s.method;
     CHECK(n->block == group * M);
-    serial r;
+    serial r = {0};
     const hiss_permutation first = hiss_permutation_keyed(s.world.seed, HISS_FOR_ASSIGNMENT, 0, 0, n->targets);
     for (int64_t i = 0; i < SAMPLES; i++) {
         r.assign[i] = hiss_permutation_at(&first, i);
@@ -128,19 +175,22 @@ static void run(hiss_comm *comm, const char *text, int64_t group, const int64_t 
             for (int64_t l = 0; l < lanes; l++) {
                 features_of(s.step, s.world.first_lane + l, z[l]);
             }
-            if (step == 1) { /* a feature of the last lane is broken: an error for all, and nothing changes */
+            if (step == 1) { /* a feature of the last lane is broken: an error for all, and its block stays as it is */
                 const float good = z[lanes - 1][0];
                 z[lanes - 1][0] = s.world.end_lane == LANES ? NAN : good;
                 hiss_error common = {0};
                 CHECK(exchange(&s, z, &common) == HISS_EUSER && *common.text);
                 CHECK(hiss_comm_equal(comm, common.text, (int64_t)sizeof common.text));
+                if (!n->options->async) { /* else nothing is taken over */
+                    serial_step(&r, &s, epoch, step, group, LANES - 1);
+                }
                 check_equal(comm, &s, &r);
                 z[lanes - 1][0] = good;
             }
-            hiss_alloc_seal(true);
+            hiss_alloc_seal(s.step > 0);
             CHECK(exchange(&s, z, &err) == HISS_OK);
             hiss_alloc_seal(false);
-            serial_step(&r, &s, epoch, step, group);
+            serial_step(&r, &s, epoch, step, group, -1);
             check_equal(comm, &s, &r);
             for (int64_t l = 0; l < lanes; l++) {
                 CHECK(n->before[l] == r.before[s.world.first_lane + l]);
@@ -149,6 +199,7 @@ static void run(hiss_comm *comm, const char *text, int64_t group, const int64_t 
         }
         CHECK(s.ops->verify(s.method, &err) == HISS_OK);
     }
+    CHECK(lists == (r.lists > 0));
     /* one target owned twice, by the last sample of the last rank: every rank learns of it */
     const int64_t old = n->assign[n->local_samples - 1];
     if (s.world.end_lane == LANES) {
@@ -164,6 +215,43 @@ static void run(hiss_comm *comm, const char *text, int64_t group, const int64_t 
     stage_close(&s);
 }
 
+/* A block is answered although lanes of others have not come: nobody waits for them. */
+static void check_independence(hiss_comm *comm, const char *text, int64_t group) {
+    stage s;
+    hiss_error err = {0};
+    CHECK(stage_open(&s, "nat", text, world_of(comm), NULL, &err) == HISS_OK);
+    const hiss_exchange_ops *ops = s.ops->exchange;
+    nat *n = s.method;
+    const int64_t lanes = s.world.end_lane - s.world.first_lane;
+    int64_t order[LANES];
+    float z[M * D];
+    const float *exports[HISS_MAX_EXPORTS] = {z};
+    stage_batches(&s, 0, 0);
+    const hiss_exchange x = {.world = &s.world, .batches = s.batches, .threads = 1, .order = order};
+    CHECK(ops->begin(n, 0, &x, &err) == HISS_OK);
+    for (int64_t block = LANES / group - 1; block >= 0; block--) {
+        for (int64_t l = 0; l < lanes; l++) {
+            CHECK(l == 0 || n->place[order[l]] / group >= n->place[order[l - 1]] / group);
+            if (n->place[l] / group == block) {
+                features_of(0, s.world.first_lane + l, z);
+                ops->arrive(n, 0, l, exports);
+            }
+        }
+        for (int64_t l = 0; l < lanes; l++) {
+            while (n->place[l] / group == block && !ops->ready(n, l)) {
+                ops->progress(n);
+                ops->assist(n, 0);
+            }
+            CHECK(ops->ready(n, l) == (n->place[l] / group >= block));
+        }
+    }
+    while (ops->progress(n)) {
+        ops->assist(n, 0);
+    }
+    CHECK(ops->finish(n, &err) == HISS_OK && s.ops->settle(n, &err) == HISS_OK && s.ops->verify(n, &err) == HISS_OK);
+    stage_close(&s);
+}
+
 int main(int argc, char **argv) {
     hiss_comm *comm;
     hiss_error err = {0};
@@ -174,19 +262,27 @@ int main(int argc, char **argv) {
     static const struct {
         const char *text;
         int64_t group;
-    } cases[] = {{"nat: {dim: 5}\nassign: {block: lane}\n", 1},
-                 {"nat: {dim: 5}\nassign: {block: 12}\n", 3},
-                 {"nat: {dim: 5, targets: 1000000}\nassign: {block: 16}\n", 4},
-                 {"nat: {dim: 5}\nassign: {block: batch}\n", 12},
-                 {"nat: {dim: 5}\nassign: {block: 24, solver: greedy}\n", 6},
-                 {"nat: {dim: 5}\nassign: {block: 12, async: true}\n", 3}};
+        bool lists;
+    } cases[] = {{"nat: {dim: 5}\nassign: {block: lane}\n", 1, false},
+                 {"nat: {dim: 5}\nassign: {block: 12}\n", 3, false},
+                 {"nat: {dim: 5, targets: 1000000}\nassign: {block: 16}\n", 4, false},
+                 {"nat: {dim: 5}\nassign: {block: batch}\n", 12, false},
+                 {"nat: {dim: 5}\nassign: {block: 24, solver: greedy}\n", 6, false},
+                 {"nat: {dim: 5}\nassign: {block: 12, async: true}\n", 3, false},
+                 {"nat: {dim: 5}\nassign: {block: 12, rows: topk, k: 3}\n", 3, true},
+                 {"nat: {dim: 5}\nassign: {block: 24, rows: topk, k: 6, solver: sparse}\n", 6, true},
+                 {"nat: {dim: 5}\nassign: {block: batch, rows: topk}\n", 12, true},
+                 {"nat: {dim: 5}\nassign: {block: 16, rows: topk, k: 4, async: true}\n", 4, true}};
     uint64_t key = 1;
     for (int k = 0; k < HISS_COUNT(cases); k++) {
         int64_t offsets[LANES + 1];
-        run(comm, cases[k].text, cases[k].group, NULL); /* lanes spread evenly */
+        run(comm, cases[k].text, cases[k].group, cases[k].lists, NULL); /* lanes spread evenly */
         draw_offsets(&key, LANES, hiss_comm_size(comm), offsets);
-        run(comm, cases[k].text, cases[k].group, offsets);
+        run(comm, cases[k].text, cases[k].group, cases[k].lists, offsets);
     }
+    check_independence(comm, "nat: {dim: 5}\nassign: {block: 12}\n", 3);
+    check_independence(comm, "nat: {dim: 5}\nassign: {block: 16, rows: topk, k: 3}\n", 4);
+    check_independence(comm, "nat: {dim: 5}\nassign: {block: 12, async: true}\n", 3);
     stage s; /* an error of options is an error on every rank, before anything collective */
     CHECK(stage_open(&s, "nat", "assign: {block: 20}\n", world_of(comm), NULL, &err) == HISS_EUSER);
     stage_close(&s);

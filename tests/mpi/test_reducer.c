@@ -21,7 +21,9 @@ typedef struct trial {
     hiss_reduce reduce;
     int64_t offsets[MOST_BUCKETS + 1];
     bool used[MOST_BUCKETS];
-    uint64_t key; /* of the step's lane vectors */
+    uint64_t key;      /* of the step's lane vectors */
+    int64_t ahead;     /* lanes that may start before an earlier one */
+    int64_t order[32]; /* of local lanes */
     _Atomic int64_t next;
     float *model, *before; /* [count] and as it was at the step's start */
     int *updates;          /* [count] calls of update per element */
@@ -70,10 +72,28 @@ static void run_lane(trial *t, int64_t lane) {
 
 static void *work(void *user) {
     trial *t = user;
-    for (int64_t lane = atomic_fetch_add(&t->next, 1); lane < t->end; lane = atomic_fetch_add(&t->next, 1)) {
-        run_lane(t, lane);
+    for (int64_t i = atomic_fetch_add(&t->next, 1); i < t->end - t->first; i = atomic_fetch_add(&t->next, 1)) {
+        run_lane(t, t->first + t->order[i]);
     }
     return NULL;
+}
+
+/* Any order in which a lane comes before at most `ahead` earlier ones. */
+static void draw_order(trial *t) {
+    uint64_t key = hash2(t->key, (uint64_t)t->first);
+    bool taken[32] = {false};
+    for (int64_t i = 0, first = 0; i < t->end - t->first; i++) {
+        const int64_t left = t->end - t->first - first;
+        int64_t lane;
+        do {
+            lane = first + draw(&key, t->ahead + 1 < left ? t->ahead + 1 : left);
+        } while (taken[lane]);
+        taken[lane] = true;
+        t->order[i] = lane;
+        while (taken[first] && first < 31) {
+            first++;
+        }
+    }
 }
 
 static void check_model(trial *t) {
@@ -118,7 +138,8 @@ static void step(trial *t, uint64_t *key) {
     }
     t->used[0] = t->used[0] || !any;
     t->key = ++*key;
-    t->next = t->first;
+    t->next = 0;
+    draw_order(t);
     memcpy(t->before, t->model, (size_t)t->count * sizeof(float));
     memset(t->updates, 0, (size_t)t->count * sizeof(int));
 
@@ -202,6 +223,7 @@ static void run(trial *t, uint64_t *key, int steps, bool overlap, const int64_t 
                                     .buckets = t->buckets,
                                     .bucket_offsets = t->offsets,
                                     .threads = t->threads,
+                                    .ahead = t->ahead,
                                     .reduce = t->reduce,
                                     .overlap = overlap};
     t->first = lane_offsets[hiss_comm_rank(comm)];
@@ -253,6 +275,7 @@ static void random_trials(hiss_comm *comm, uint64_t *key, int trials) {
         t.lanes = size + draw(key, 18 - size);
         t.count = 1 + draw(key, draw(key, 2) ? 2000 : 60);
         t.threads = 1 + (int)draw(key, MOST_THREADS);
+        t.ahead = draw(key, 2) ? draw(key, 6) : 0;
         t.reduce = draw(key, 4) ? HISS_REDUCE_TREE : HISS_REDUCE_MPI;
         draw_buckets(&t, key);
         if (draw(key, 2)) {

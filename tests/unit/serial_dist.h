@@ -85,78 +85,122 @@ void hiss_tree_sum(hiss_comm *comm, int64_t lanes, const int64_t *lane_offsets, 
     }
 }
 
+hiss_status hiss_comm_agree_at(hiss_comm *comm, hiss_status mine, int64_t place, hiss_error *err) {
+    (void)place;
+    return hiss_comm_agree(comm, mine, err);
+}
+
+/* Everybody is on this rank: messages are copied. */
 struct hiss_coordinator {
     hiss_comm *comm;
-    int64_t lanes, samples, group;
+    int64_t lanes, group, up, down;
     const int64_t *order;
-    float *matrices, *scores; /* [blocks, n, n]; scores: as gathered */
-    int32_t *answers;         /* [blocks, n] */
-    hiss_status status;
-    hiss_error error;
+    int32_t *above, *first, *below; /* [lanes] messages up, the same as they came, messages down */
+    int32_t *columns;               /* [lanes, down] scratch */
+    int64_t *missing;               /* [blocks] */
+    hiss_block_event *events;
+    int64_t taken, told;
 };
 
-hiss_status hiss_coordinator_create(hiss_comm *comm, int64_t lanes, const int64_t *lane_offsets, int64_t lane_samples,
-                                    int64_t lanes_per_block, hiss_coordinator **out, hiss_error *err) {
+hiss_status hiss_coordinator_create(hiss_comm *comm, int64_t lanes, const int64_t *lane_offsets,
+                                    int64_t lanes_per_block, int64_t up, int64_t down, hiss_coordinator **out,
+                                    hiss_error *err) {
     (void)lane_offsets;
     (void)err;
-    const int64_t floats = lanes * lane_samples * lanes_per_block * lane_samples;
     hiss_coordinator *c = hiss_new(hiss_coordinator, 1);
-    *c = (hiss_coordinator){.comm = comm, .lanes = lanes, .samples = lane_samples, .group = lanes_per_block};
-    c->matrices = hiss_new(float, floats);
-    c->scores = hiss_new(float, floats);
-    c->answers = hiss_new(int32_t, lanes * lane_samples);
+    *c = (hiss_coordinator){.comm = comm, .lanes = lanes, .group = lanes_per_block, .up = up, .down = down};
+    c->above = hiss_new(int32_t, lanes * up);
+    c->first = hiss_new(int32_t, lanes * up);
+    c->below = hiss_new(int32_t, lanes * down);
+    c->columns = hiss_new(int32_t, lanes * down);
+    c->missing = hiss_new(int64_t, lanes);
+    c->events = hiss_new(hiss_block_event, 2 * lanes);
     *out = c;
     return HISS_OK;
 }
 
 void hiss_coordinator_destroy(hiss_coordinator *c) {
     if (c) {
-        hiss_free(c->matrices);
-        hiss_free(c->scores);
-        hiss_free(c->answers);
+        hiss_free(c->above);
+        hiss_free(c->first);
+        hiss_free(c->below);
+        hiss_free(c->columns);
+        hiss_free(c->missing);
+        hiss_free(c->events);
         hiss_free(c);
     }
 }
 
-void hiss_coordinator_gather(hiss_coordinator *c, const int64_t *lane_order, const float *const *rows) {
-    const int64_t m = c->samples, n = c->group * m;
+void hiss_coordinator_start(hiss_coordinator *c, const int64_t *lane_order) {
     c->order = lane_order;
-    for (int64_t i = 0; i < c->lanes * m; i++) {
-        memcpy(c->matrices + i * n, rows[lane_order[i / m]] + i % m * n, sizeof(float) * (size_t)n);
-        c->answers[i] = (int32_t)(i % n);
+    c->taken = c->told = 0;
+    for (int64_t b = 0; b < c->lanes / c->group; b++) {
+        c->missing[b] = c->group;
     }
-    memcpy(c->scores, c->matrices, sizeof(float) * (size_t)(c->lanes * m * n));
 }
 
-void hiss_coordinator_solve(hiss_coordinator *c, hiss_block_solve solve, void *user) {
-    const int64_t n = c->group * c->samples;
-    c->status = HISS_OK;
-    for (int64_t b = 0; b < c->lanes / c->group && c->status == HISS_OK; b++) {
-        c->status = solve(user, b, n, c->matrices + b * n * n, c->answers + b * n, &c->error);
-        if (c->comm->observe) {
-            c->comm->observe(c->comm->user, b, n, c->scores + b * n * n, c->answers + b * n);
+int64_t hiss_coordinator_slots(const hiss_coordinator *c) {
+    return c->lanes / c->group;
+}
+int64_t hiss_coordinator_block(const hiss_coordinator *c, int64_t slot) {
+    (void)c;
+    return slot;
+}
+double hiss_coordinator_bytes(const hiss_coordinator *c) {
+    (void)c;
+    return 0.0;
+}
+void *hiss_coordinator_up(const hiss_coordinator *c, int64_t slot, int64_t j) {
+    return c->above + (slot * c->group + j) * c->up;
+}
+void *hiss_coordinator_down(const hiss_coordinator *c, int64_t slot, int64_t j) {
+    return c->below + (slot * c->group + j) * c->down;
+}
+
+static int64_t place_of(const hiss_coordinator *c, int64_t lane) {
+    int64_t place = 0;
+    while (c->order[place] != lane) {
+        place++;
+    }
+    return place;
+}
+
+static void tell(hiss_coordinator *c, hiss_block_event event) {
+    c->events[c->told++ % (2 * c->lanes)] = event;
+}
+
+void hiss_coordinator_send_up(hiss_coordinator *c, int64_t lane, const void *words, int64_t count) {
+    const int64_t place = place_of(c, lane), slot = place / c->group;
+    memcpy(c->above + place * c->up, words, sizeof(int32_t) * (size_t)count);
+    memcpy(c->first + place * c->up, words, sizeof(int32_t) * (size_t)count);
+    if (--c->missing[slot] == 0) {
+        tell(c, (hiss_block_event){HISS_BLOCK_COMPLETE, slot});
+    }
+}
+
+/* The last word of a block's last lane: the observer is shown scores, if those came, and columns. */
+void hiss_coordinator_send_down(hiss_coordinator *c, int64_t slot, int64_t j, int64_t count, bool more) {
+    const int64_t m = count - 1, n = c->group * m;
+    c->missing[slot] += more;
+    tell(c, (hiss_block_event){HISS_LANE_ANSWERED, c->order[slot * c->group + j]});
+    if (!more && j == c->group - 1 && c->comm->observe && c->up == m * n) {
+        for (int64_t i = 0; i < n; i++) {
+            c->columns[i] = ((int32_t *)hiss_coordinator_down(c, slot, i / m))[1 + i % m];
         }
+        c->comm->observe(c->comm->user, slot, n, (float *)c->first + slot * c->group * c->up, c->columns);
     }
 }
 
-hiss_status hiss_coordinator_scatter(hiss_coordinator *c, int32_t *const *answer, hiss_error *err) {
-    const int64_t m = c->samples;
-    for (int64_t i = 0; i < c->lanes * m; i++) {
-        answer[c->order[i / m]][i % m] = c->answers[i];
-    }
-    if (c->status != HISS_OK && err) {
-        *err = c->error;
-    }
-    return c->status;
+const void *hiss_coordinator_answer(const hiss_coordinator *c, int64_t lane) {
+    return c->below + place_of(c, lane) * c->down;
 }
 
-hiss_status hiss_coordinator_run(hiss_coordinator *c, const int64_t *lane_order, const float *const *rows,
-                                 hiss_block_solve solve, void *user, int32_t *const *answer, double seconds[3],
-                                 hiss_error *err) {
-    seconds[0] = seconds[1] = seconds[2] = 0.0;
-    hiss_coordinator_gather(c, lane_order, rows);
-    hiss_coordinator_solve(c, solve, user);
-    return hiss_coordinator_scatter(c, answer, err);
+hiss_block_event hiss_coordinator_next(hiss_coordinator *c) {
+    return c->taken < c->told ? c->events[c->taken++ % (2 * c->lanes)] : (hiss_block_event){HISS_BLOCK_NOTHING, 0};
+}
+
+void hiss_coordinator_finish(hiss_coordinator *c) {
+    (void)c;
 }
 
 #endif

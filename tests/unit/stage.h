@@ -3,6 +3,7 @@
 #ifndef HISS_TESTS_STAGE_H
 #define HISS_TESTS_STAGE_H
 
+#include <assert.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -162,13 +163,36 @@ static inline void stage_supply(const stage *s, const hiss_lane *lane) {
 
 /* Exchange the given features of all local lanes, exports[local lane], as export 0. Collective. */
 static inline hiss_status stage_exchange(stage *s, int phase, const float *const *exports, hiss_error *err) {
-    const hiss_exchange x = {.world = &s->world,
-                             .epoch = s->epoch,
-                             .step = s->step,
-                             .batches = s->batches,
-                             .exports = {exports},
-                             .threads = 1};
-    return s->ops->exchange(s->method, phase, &x, err);
+    enum { MOST = 64 };
+    const hiss_exchange_ops *ops = s->ops->exchange;
+    const int64_t lanes = s->world.end_lane - s->world.first_lane;
+    int64_t order[MOST];
+    assert(lanes <= MOST);
+    for (int64_t l = 0; l < lanes; l++) {
+        order[l] = l;
+    }
+    const hiss_exchange x = {
+        .world = &s->world, .epoch = s->epoch, .step = s->step, .batches = s->batches, .threads = 1, .order = order};
+    const hiss_status status = ops->begin(s->method, phase, &x, err);
+    if (status != HISS_OK) {
+        return status;
+    }
+    for (int64_t l = 0; l < lanes; l++) {
+        const float *lane_exports[HISS_MAX_EXPORTS] = {exports[order[l]]};
+        ops->arrive(s->method, 0, order[l], lane_exports);
+        ops->progress(s->method);
+        ops->assist(s->method, 0);
+    }
+    for (int64_t l = 0; l < lanes; l++) {
+        while (!ops->ready(s->method, l)) {
+            ops->progress(s->method);
+            ops->assist(s->method, 0);
+        }
+    }
+    while (ops->progress(s->method)) {
+        ops->assist(s->method, 0);
+    }
+    return ops->finish(s->method, err);
 }
 
 #endif

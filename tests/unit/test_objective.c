@@ -105,7 +105,7 @@ static void close_act(act *a) {
     stage_close(&a->s);
 }
 
-/* Exchange as the loop does: all lanes to the cut, their exported values, the hook. */
+/* Exchange as the loop does: all lanes to the cut, their exported values, until all may go on. */
 static void exchange(act *a, int phase) {
     const hiss_objective_ops *ops = a->s.ops;
     rig *r = &a->r[phase];
@@ -113,36 +113,43 @@ static void exchange(act *a, int phase) {
         return;
     }
     hiss_value value[HISS_MAX_EXPORTS];
+    hiss_exec *exec = r->exec;
     const int n = ops->exports(a->s.method, phase, value);
     const int64_t lanes = a->s.world.lanes;
-    hiss_exchange x = {
-        .world = &a->s.world, .epoch = a->s.epoch, .step = a->s.step, .batches = a->s.batches, .threads = 1};
-    float **copies[HISS_MAX_EXPORTS] = {NULL};
-    for (int k = 0; k < n; k++) {
-        copies[k] = hiss_new(float *, lanes);
-        x.exports[k] = (const float *const *)copies[k];
-    }
+    int64_t order[16] = {0};
+    const hiss_exchange x = {.world = &a->s.world,
+                             .epoch = a->s.epoch,
+                             .step = a->s.step,
+                             .batches = a->s.batches,
+                             .threads = 1,
+                             .order = order};
     for (int64_t l = 0; l < lanes; l++) {
-        const hiss_lane lane = stage_lane(&a->s, l, r->graph, r->exec);
-        hiss_run run = r->run;
-        run.lane = l;
-        stage_sample(&a->s, &lane);
-        hiss_exec_forward(r->exec, &run, 0, hiss_graph_cut_at(r->graph), NULL, NULL);
-        for (int k = 0; k < n; k++) {
-            const hiss_shape shape = hiss_graph_shape(r->graph, value[k]);
-            copies[k][l] = hiss_new(float, hiss_shape_count(&shape));
-            memcpy(copies[k][l], hiss_exec_data(r->exec, value[k]), sizeof(float) * (size_t)hiss_shape_count(&shape));
-        }
+        order[l] = l;
     }
     hiss_error err = {0};
-    if (ops->exchange(a->s.method, phase, &x, &err) != HISS_OK) {
+    if (ops->exchange->begin(a->s.method, phase, &x, &err) != HISS_OK) {
         fail_msg("%s: %s", ops->name, err.text);
     }
-    for (int k = 0; k < n; k++) {
-        for (int64_t l = 0; l < lanes; l++) {
-            hiss_free(copies[k][l]);
+    for (int64_t k = 0; k < lanes; k++) {
+        const hiss_lane lane = stage_lane(&a->s, order[k], r->graph, exec);
+        const float *exported[HISS_MAX_EXPORTS] = {NULL};
+        hiss_run run = r->run;
+        run.lane = order[k];
+        stage_sample(&a->s, &lane);
+        hiss_exec_forward(exec, &run, 0, hiss_graph_cut_at(r->graph), NULL, NULL);
+        for (int e = 0; e < n; e++) {
+            exported[e] = hiss_exec_data(exec, value[e]);
         }
-        hiss_free(copies[k]);
+        ops->exchange->arrive(a->s.method, 0, order[k], exported);
+    }
+    while (ops->exchange->progress(a->s.method)) {
+        ops->exchange->assist(a->s.method, 0);
+    }
+    for (int64_t l = 0; l < lanes; l++) {
+        assert_true(ops->exchange->ready(a->s.method, l));
+    }
+    if (ops->exchange->finish(a->s.method, &err) != HISS_OK) {
+        fail_msg("%s: %s", ops->name, err.text);
     }
 }
 

@@ -186,6 +186,26 @@ static void test_normals_by_libm(void **state) {
     }
 }
 
+/* Long draws are made in vectors, draws of two are not. */
+static void test_normals_in_vectors(void **state) {
+    (void)state;
+    enum { MOST = 301 };
+    for (int64_t id = 0; id < 2000; id++) {
+        float all[MOST], two[2];
+        const int64_t n = 1 + id % MOST;
+        hiss_rng a = hiss_rng_keyed(1000003u * (uint64_t)id, HISS_FOR_TESTS, 0, id), b = a;
+        for (int64_t skip = id % 5; skip > 0; skip--) {
+            assert_int_equal(hiss_rng_word(&a), hiss_rng_word(&b));
+        }
+        hiss_rng_normals(&a, n, all);
+        for (int64_t i = 0; i < n; i += 2) {
+            hiss_rng_normals(&b, 2, two);
+            assert_memory_equal(two, all + i, sizeof(float) * (size_t)(n - i < 2 ? n - i : 2));
+        }
+        assert_int_equal(hiss_rng_word(&a), hiss_rng_word(&b));
+    }
+}
+
 static void test_normals_any_length(void **state) {
     (void)state;
     float all[11], some[11];
@@ -378,6 +398,7 @@ int main(void) {
         cmocka_unit_test(test_normal_distribution),
         cmocka_unit_test(test_normals_by_libm),
         cmocka_unit_test(test_normals_any_length),
+        cmocka_unit_test(test_normals_in_vectors),
         cmocka_unit_test(test_recorded_bits),
         cmocka_unit_test(test_permutation_is_a_bijection),
         cmocka_unit_test(test_permutation_of_huge_sets),

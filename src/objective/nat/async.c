@@ -3,7 +3,6 @@
  * they are ready". No sample is seen twice in between, so the assignment stays injective and a checkpoint needs no
  * memory of what was pending. */
 #include <errno.h>
-#include <pthread.h>
 #include <string.h>
 
 #include "hiss/fault.h"
@@ -13,32 +12,32 @@ struct nat_solver_thread {
     pthread_t thread;
     pthread_mutex_t lock;
     pthread_cond_t change;
-    enum { IDLE, WORK, QUIT } state;
-    nat *n;
+    bool wanted, quit;
+    nat_blocks *blocks;
 };
 
 static void *solver_main(void *argument) {
     nat_solver_thread *s = argument;
     hiss_kernels_enter_thread();
-    pthread_mutex_lock(&s->lock);
-    while (s->state != QUIT) {
-        if (s->state == WORK) {
-            pthread_mutex_unlock(&s->lock);
-            nat_solve(s->n);
-            pthread_mutex_lock(&s->lock);
-            s->state = s->state == WORK ? IDLE : s->state;
-            pthread_cond_broadcast(&s->change);
-        } else {
+    for (;;) {
+        pthread_mutex_lock(&s->lock);
+        while (!s->wanted && !s->quit) {
             pthread_cond_wait(&s->change, &s->lock);
         }
+        const bool quit = s->quit;
+        s->wanted = false;
+        pthread_mutex_unlock(&s->lock);
+        if (quit) {
+            return NULL;
+        }
+        while (nat_blocks_assist(s->blocks, NAT_OWN_THREAD)) {
+        }
     }
-    pthread_mutex_unlock(&s->lock);
-    return NULL;
 }
 
-hiss_status nat_thread_create(nat *n, nat_solver_thread **out, hiss_error *err) {
+hiss_status nat_thread_create(nat_blocks *b, nat_solver_thread **out, hiss_error *err) {
     nat_solver_thread *s = hiss_new(nat_solver_thread, 1);
-    s->n = n;
+    s->blocks = b;
     pthread_mutex_init(&s->lock, NULL);
     pthread_cond_init(&s->change, NULL);
     const int failure = hiss_fault("thread.create") ? EAGAIN : pthread_create(&s->thread, NULL, solver_main, s);
@@ -52,32 +51,23 @@ hiss_status nat_thread_create(nat *n, nat_solver_thread **out, hiss_error *err) 
     return HISS_OK;
 }
 
+static void tell(nat_solver_thread *s, bool *what) {
+    pthread_mutex_lock(&s->lock);
+    *what = true;
+    pthread_cond_signal(&s->change);
+    pthread_mutex_unlock(&s->lock);
+}
+
+void nat_thread_wake(nat_solver_thread *s) {
+    tell(s, &s->wanted);
+}
+
 void nat_thread_destroy(nat_solver_thread *s) {
-    if (!s) {
-        return;
+    if (s) {
+        tell(s, &s->quit);
+        pthread_join(s->thread, NULL);
+        pthread_mutex_destroy(&s->lock);
+        pthread_cond_destroy(&s->change);
+        hiss_free(s);
     }
-    nat_thread_wait(s);
-    pthread_mutex_lock(&s->lock);
-    s->state = QUIT;
-    pthread_cond_broadcast(&s->change);
-    pthread_mutex_unlock(&s->lock);
-    pthread_join(s->thread, NULL);
-    pthread_mutex_destroy(&s->lock);
-    pthread_cond_destroy(&s->change);
-    hiss_free(s);
-}
-
-void nat_thread_start(nat_solver_thread *s) {
-    pthread_mutex_lock(&s->lock);
-    s->state = WORK;
-    pthread_cond_broadcast(&s->change);
-    pthread_mutex_unlock(&s->lock);
-}
-
-void nat_thread_wait(nat_solver_thread *s) {
-    pthread_mutex_lock(&s->lock);
-    while (s->state == WORK) {
-        pthread_cond_wait(&s->change, &s->lock);
-    }
-    pthread_mutex_unlock(&s->lock);
 }

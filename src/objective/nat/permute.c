@@ -1,6 +1,7 @@
 /* The global permutation step of NAT, and the check of its invariant; the steps are listed in nat.c. */
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "hiss/clock.h"
 #include "objective/nat/nat.h"
@@ -22,94 +23,118 @@ void nat_target(const nat *n, int64_t k, float *out) {
     nat_unit(n->options->dim, out);
 }
 
-static hiss_status solve_block(void *user, int64_t block, int64_t size, float *matrix, int32_t *answer,
-                               hiss_error *err) {
-    (void)block;
-    nat *n = user;
-    return n->solver->solve(&(hiss_lap){size, matrix, size}, answer, NULL, NULL, n->work, NULL, err);
-}
-
-/* Step 1: the target numbers of the step's samples, on every rank, lane by lane. */
+/* Step 1: the target numbers of the step's samples, on every rank, lane by lane; those of others are for blocks of
+ * several lanes. */
 static void share_numbers(nat *n, const hiss_exchange *x) {
-    const int64_t m = n->world->m;
+    const hiss_world *w = n->world;
     for (int64_t l = 0; l < n->local_lanes; l++) {
-        for (int64_t i = 0; i < m; i++) {
-            n->samples[l * m + i] = x->batches[l].sample[i];
-            n->mine[l * m + i] = n->assign[x->batches[l].sample[i] - n->first_sample];
+        for (int64_t i = 0; i < w->m; i++) {
+            n->samples[l * w->m + i] = x->batches[l].sample[i];
+            n->mine[l * w->m + i] = n->assign[x->batches[l].sample[i] - n->first_sample];
         }
     }
-    hiss_comm_allgather(n->world->comm, n->mine, n->byte_offsets, n->numbers);
-}
-
-/* Which lanes stand together this step: lane_order of hiss_coordinator_run. */
-static void draw_blocks(nat *n, int64_t step) {
-    hiss_permutation p = hiss_permutation_keyed(n->world->seed, HISS_FOR_BLOCKS, step, 0, n->world->lanes);
-    for (int64_t l = 0; l < n->world->lanes; l++) {
-        n->order[l] = hiss_permutation_at(&p, l);
+    if (n->block_lanes > 1) {
+        hiss_comm_allgather(w->comm, n->mine, n->byte_offsets, n->numbers);
+    } else {
+        memcpy(n->numbers + w->first_lane * w->m, n->mine, sizeof(int64_t) * (size_t)(n->local_lanes * w->m));
     }
 }
 
-/* Step 2: the rows of scores of this rank's lanes, block by block, so that a block's targets are made once. */
-static void score(nat *n, const hiss_exchange *x) {
+/* Which lanes stand together this step. Lanes of a block run one after another, the same block first on all ranks. */
+static void draw_blocks(nat *n, const hiss_exchange *x) {
+    const hiss_world *w = n->world;
+    const hiss_permutation p = hiss_permutation_keyed(w->seed, HISS_FOR_BLOCKS, x->step, 0, w->lanes);
+    const bool several = n->block_lanes > 1 && n->block_lanes < w->lanes;
+    for (int64_t at = 0, count = 0; at < w->lanes; at++) {
+        n->order[at] = hiss_permutation_at(&p, at);
+        const int64_t local = n->order[at] - w->first_lane;
+        if (local >= 0 && local < n->local_lanes) {
+            n->place[local] = at;
+            if (several) {
+                x->order[count++] = local;
+            }
+        }
+    }
+}
+
+static hiss_status begin(void *self, int phase, const hiss_exchange *x, hiss_error *err) {
+    (void)phase;
+    nat *n = self;
+    hiss_status s = nat_settle(n, err); /* async: of the step before */
+    if (s != HISS_OK) {
+        return s;
+    }
+    const double sent = hiss_comm_bytes_sent(n->world->comm);
+    share_numbers(n, x);
+    draw_blocks(n, x);
+    nat_targets_start(n->vectors, x->threads);
+    nat_blocks_start(n->blocks, x->threads);
+    n->costs.bytes += hiss_comm_bytes_sent(n->world->comm) - sent;
+    n->costs.steps++;
+    n->pending = true;
+    return HISS_OK;
+}
+
+/* Step 2: a lane's rows of scores, and its mean cosine with the targets it comes with. */
+static void arrive(void *self, int thread, int64_t local, const float *const *exports) {
+    nat *n = self;
     const hiss_world *w = n->world;
     const int64_t m = w->m, N = n->block, d = n->options->dim;
-    for (int64_t first = 0; first < w->lanes; first += n->block_lanes) {
-        bool made = false;
-        for (int64_t j = 0; j < n->block_lanes; j++) {
-            const int64_t lane = n->order[first + j], local = lane - w->first_lane;
-            if (lane < w->first_lane || lane >= w->end_lane) {
-                continue;
-            }
-            for (int64_t t = 0; !made && t < N; t++) {
-                nat_target(n, n->numbers[n->order[first + t / m] * m + t % m], n->vectors + t * d);
-            }
-            made = true;
-            w->kernels->gemm(false, true, m, N, d, 1.0f, x->exports[0][local], d, n->vectors, d, 0.0f, n->rows[local],
-                             N);
-        }
+    const int64_t block = n->place[local] / n->block_lanes, own = n->place[local] % n->block_lanes * m;
+    const double start = hiss_seconds();
+    float *rows = n->rows[local];
+    w->kernels->gemm(false, true, m, N, d, 1.0f, exports[0], d, nat_targets_take(n->vectors, block), d, 0.0f, rows, N);
+    nat_targets_release(n->vectors, block);
+    double before = 0.0;
+    for (int64_t i = 0; i < m; i++) {
+        before += (double)rows[i * N + own + i];
     }
+    n->before[local] = (float)(before / (double)m);
+    pthread_mutex_lock(&n->lock);
+    n->costs.score += hiss_seconds() - start;
+    pthread_mutex_unlock(&n->lock);
+    nat_blocks_arrive(n->blocks, thread, local);
 }
 
-/* The mean cosine of each lane's samples with the targets they come with. */
-static void note_before(nat *n) {
-    const hiss_world *w = n->world;
-    for (int64_t at = 0; at < w->lanes; at++) {
-        const int64_t local = n->order[at] - w->first_lane, row = at % n->block_lanes * w->m;
-        double before = 0.0;
-        for (int64_t i = 0; i < w->m && local >= 0 && local < n->local_lanes; i++) {
-            before += (double)n->rows[local][i * n->block + row + i];
-        }
-        if (local >= 0 && local < n->local_lanes) {
-            n->before[local] = (float)(before / (double)w->m);
-        }
-    }
+static bool ready(void *self, int64_t local) {
+    return nat_blocks_ready(((nat *)self)->blocks, local);
+}
+
+/* With async the step need not wait for anything. */
+static bool progress(void *self) {
+    nat *n = self;
+    return nat_blocks_progress(n->blocks) && !n->options->async;
+}
+
+static bool assist(void *self, int thread) {
+    return nat_blocks_assist(((nat *)self)->blocks, thread);
 }
 
 /* Step 4: columns become target numbers. */
-static void apply(nat *n) {
-    const hiss_world *w = n->world;
-    const int64_t m = w->m;
-    for (int64_t at = 0; at < w->lanes; at++) {
-        const int64_t lane = n->order[at], local = lane - w->first_lane;
-        if (lane < w->first_lane || lane >= w->end_lane) {
-            continue;
-        }
-        const int64_t first = at / n->block_lanes * n->block_lanes, row = (at - first) * m;
-        int64_t changed = 0;
-        for (int64_t i = 0; i < m; i++) {
-            const int64_t column = n->answers[local][i];
-            changed += column != row + i;
-            n->assign[n->samples[local * m + i] - n->first_sample] =
-                n->numbers[n->order[first + column / m] * m + column % m];
-        }
-        n->changed[local] = (float)changed / (float)m;
+void nat_apply(nat *n, int64_t local) {
+    const int64_t m = n->world->m, at = n->place[local];
+    const int64_t first = at / n->block_lanes * n->block_lanes, row = (at - first) * m;
+    int64_t changed = 0;
+    for (int64_t i = 0; i < m; i++) {
+        const int64_t column = n->answers[local][i];
+        changed += column != row + i;
+        n->assign[n->samples[local * m + i] - n->first_sample] =
+            n->numbers[n->order[first + column / m] * m + column % m];
     }
+    n->changed[local] = (float)changed / (float)m;
 }
 
-void nat_solve(nat *n) {
-    const double start = hiss_seconds();
-    hiss_coordinator_solve(n->coordinator, solve_block, n);
-    n->solved = hiss_seconds() - start;
+static hiss_status end(nat *n, hiss_error *err) {
+    const double sent = nat_blocks_bytes(n->blocks);
+    const hiss_status s = nat_blocks_finish(n->blocks, err);
+    n->pending = false;
+    n->costs.bytes += nat_blocks_bytes(n->blocks) - sent;
+    return s;
+}
+
+static hiss_status finish(void *self, hiss_error *err) {
+    nat *n = self;
+    return n->options->async ? HISS_OK : end(n, err);
 }
 
 hiss_status nat_settle(void *self, hiss_error *err) {
@@ -117,44 +142,15 @@ hiss_status nat_settle(void *self, hiss_error *err) {
     if (!n->pending) {
         return HISS_OK;
     }
-    n->pending = false;
-    if (n->thread) {
-        nat_thread_wait(n->thread);
-    }
-    n->seconds[2] += n->solved;
-    const double start = hiss_seconds();
-    hiss_status s = hiss_coordinator_scatter(n->coordinator, n->answers, err);
-    n->seconds[3] += hiss_seconds() - start;
-    if (s == HISS_OK) {
-        apply(n);
+    const hiss_status s = end(n, err);
+    for (int64_t l = 0; s == HISS_OK && l < n->local_lanes; l++) {
+        nat_apply(n, l);
     }
     return s;
 }
 
-hiss_status nat_exchange(void *self, int phase, const hiss_exchange *x, hiss_error *err) {
-    (void)phase;
-    nat *n = self;
-    hiss_status s = nat_settle(n, err); /* async: of the step before */
-    if (s != HISS_OK) {
-        return s;
-    }
-    const double start = hiss_seconds();
-    share_numbers(n, x);
-    draw_blocks(n, x->step);
-    score(n, x);
-    note_before(n);
-    const double scored = hiss_seconds();
-    hiss_coordinator_gather(n->coordinator, n->order, (const float *const *)n->rows);
-    n->seconds[0] += scored - start;
-    n->seconds[1] += hiss_seconds() - scored;
-    n->pending = true;
-    if (n->thread) {
-        nat_thread_start(n->thread);
-        return HISS_OK;
-    }
-    nat_solve(n);
-    return nat_settle(n, err);
-}
+const hiss_exchange_ops nat_exchange = {
+    .begin = begin, .arrive = arrive, .ready = ready, .progress = progress, .assist = assist, .finish = finish};
 
 static int ascending(const void *a, const void *b) {
     const int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
