@@ -34,7 +34,8 @@ typedef struct phase {
  * finishes the reduction the others wait for it; what is missing to the time that passed is idle. */
 typedef struct trainer_times {
     double data, augment, forward, exchange, supply, backward, reduce, update, epoch;
-    double transfer, wait; /* of reductions: first message to last; blocked after backward (a part of reduce) */
+    /* Of reductions, parts of reduce: first message to last; blocked after backward; additions. */
+    double transfer, wait, sum;
 } trainer_times;
 
 typedef struct thread_times { /* of one thread in one pass over the lanes */
@@ -111,9 +112,21 @@ hiss_status checkpoint_load(trainer *t, const char *path, hiss_error *err);
 /* SHA-256 of a per-sample state over all samples, on rank 0. Collective. */
 void checkpoint_state_hash(trainer *t, const hiss_sample_state *state, char text[HISS_HASH_TEXT]);
 
+/* Where a rank's time went, for summary.yaml. */
+typedef struct rank_account {
+    char host[64];
+    double compute, exchange, data, wait, transfer, other; /* seconds; they add up to what passed */
+    double sum, span; /* additions of the reduction (in compute); its first message to its last (mostly overlapped) */
+} rank_account;
+/* Add the times of a window of seconds; blocked: the least reduction wait of any rank in it. Not collective. */
+void rank_account_add(rank_account *a, const trainer_times *times, double blocked, double seconds);
+/* The list "ranks:" in rank order, written on rank 0 only; sets a->host. Collective. */
+void rank_account_write(FILE *out, hiss_comm *comm, rank_account *a);
+
 /* metrics.jsonl and the display of progress; rank 0 writes. */
 typedef struct journal journal;
-hiss_status journal_open(trainer *t, journal **out, hiss_error *err); /* Collective; drops lines after t->step */
+/* began: when the run did (hiss_seconds). Collective; drops lines after t->step. */
+hiss_status journal_open(trainer *t, double began, journal **out, hiss_error *err);
 void journal_close(journal *j);
 void journal_step(journal *j);                        /* after every step; Not collective */
 hiss_status journal_log(journal *j, hiss_error *err); /* a line of averages since the last one. Collective. */
