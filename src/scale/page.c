@@ -193,11 +193,20 @@ static void make_curves(plot *p, hiss_arena *arena, const hiss_results *results,
     }
 }
 
+/* Per cent of a step; clocks that disagree may leave a part a little below zero. */
+static double share_of(const hiss_scale_figures *f, int part) {
+    double sum = 0;
+    for (int k = 0; k < HISS_PARTS; k++) {
+        sum += fmax(0, f->part[k]);
+    }
+    return sum > 0 ? 100 * fmax(0, f->part[part]) / sum : 0;
+}
+
 static void make_breakdown(plot *p, hiss_arena *arena, const hiss_results *results) {
     const hiss_study *study = results->study;
     const char **label = hiss_arena_alloc(arena, sizeof(char *) * (size_t)(study->npoints + 1));
     int n = 0;
-    plot_begin(p, arena, "Where a step's time goes", NULL, "ms per step, mean over ranks");
+    plot_begin(p, arena, "Where a step's time goes", NULL, "share of a step, %");
     for (int part = 0; part < HISS_PARTS; part++) {
         hiss_series *s = add_series(p, hiss_part_names[part], 0);
         double *y = numbers(p, study->npoints);
@@ -205,7 +214,7 @@ static void make_breakdown(plot *p, hiss_arena *arena, const hiss_results *resul
         for (int k = 0; k < study->npoints; k++) {
             if (results->figures[k].done > 0) {
                 label[n] = study->points[k].name;
-                y[n++] = 1e3 * fmax(0, results->figures[k].part[part]);
+                y[n++] = share_of(&results->figures[k], part);
             }
         }
         s->y = y;

@@ -4,10 +4,13 @@
 #include <inttypes.h>
 #include <math.h>
 #include <stdarg.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "hiss/eval.h"
 #include "scale/scale_impl.h"
+
+enum { SLOWEST = 8 };
 
 typedef struct maker {
     const hiss_results *results;
@@ -154,6 +157,73 @@ static void make_parts(maker *m, sheet *s) {
     }
 }
 
+/* The rank's part in the middle of the finished runs. */
+static double middle_part(const hiss_results *results, int point, int64_t rank, int part) {
+    double *values = hiss_new(double, results->study->repeats);
+    int64_t n = 0;
+    for (int64_t r = 0; r < results->study->repeats; r++) {
+        const hiss_scale_run *run = run_of(results, point, r);
+        if (run->state == HISS_RUN_DONE) {
+            values[n++] = run->rank[rank].part[part];
+        }
+    }
+    const double middle = hiss_middle(values, n);
+    hiss_free(values);
+    return middle;
+}
+
+typedef struct ranked {
+    double work;
+    int64_t rank;
+} ranked;
+
+static int most_work_first(const void *a, const void *b) {
+    const ranked *x = a, *y = b;
+    return x->work != y->work ? (x->work < y->work) - (x->work > y->work) : (x->rank > y->rank) - (x->rank < y->rank);
+}
+
+static const hiss_scale_run *first_done(const hiss_results *results, int point) {
+    int64_t r = 0;
+    while (run_of(results, point, r)->state != HISS_RUN_DONE) {
+        r++;
+    }
+    return run_of(results, point, r);
+}
+
+static void put_ranks(maker *m, int point, int decimals) {
+    const hiss_results *results = m->results;
+    const int64_t ranks = results->study->points[point].ranks;
+    ranked *order = hiss_new(ranked, ranks);
+    for (int64_t r = 0; r < ranks; r++) {
+        order[r] = (ranked){
+            middle_part(results, point, r, HISS_PART_COMPUTE) + middle_part(results, point, r, HISS_PART_DATA), r};
+    }
+    qsort(order, (size_t)ranks, sizeof *order, most_work_first);
+    for (int64_t k = 0; k < ranks && k < SLOWEST; k++) {
+        put(m, "%s", results->study->points[point].name);
+        put(m, "%s", first_done(results, point)->rank[order[k].rank].host);
+        put(m, "%" PRId64, order[k].rank);
+        for (int part = 0; part < HISS_PARTS; part++) {
+            put_number(m, decimals, 1e3 * middle_part(results, point, order[k].rank, part));
+        }
+    }
+    hiss_free(order);
+}
+
+static void make_ranks(maker *m, sheet *s) {
+    static const char *const head[] = {"point", "host", "rank",     "compute", "exchange",
+                                       "data",  "wait", "transfer", "other"};
+    const hiss_results *results = m->results;
+    begin(m, s, "Ranks (ms per step, medians over runs; of each point the eight with the most compute and data)",
+          "Hosts are those of the first finished run. scaling.json has all ranks of all runs.", 2, HISS_COUNT(head),
+          head, SLOWEST * results->study->npoints);
+    for (int k = 0; k < results->study->npoints; k++) {
+        if (results->figures[k].done > 0) {
+            put_ranks(m, k, least_decimals(results));
+        }
+    }
+}
+
 static double largest(const hiss_results *results, int config) {
     double most = 0;
     for (int k = 0; k < results->study->npoints; k++) {
@@ -240,7 +310,7 @@ static void make_failures(maker *m, sheet *s) {
 }
 
 int sheets_make(const hiss_results *results, hiss_arena *arena, sheet *sheets) {
-    static void (*const make[SHEETS])(maker *, sheet *) = {make_points, make_quality, make_parts,
+    static void (*const make[SHEETS])(maker *, sheet *) = {make_points, make_quality, make_parts,   make_ranks,
                                                            make_laws,   make_runs,    make_failures};
     int used = 0;
     for (int k = 0; k < SHEETS; k++) {
