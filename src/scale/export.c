@@ -91,8 +91,8 @@ void hiss_results_runs_csv(FILE *out, const hiss_results *results) {
         csv_number(out, done ? run->seconds : unknown);
         csv_number(out, done ? (double)run->windows : unknown);
         csv_number(out, done ? hiss_sample_median(&(hiss_sample){1, &run->windows, &window}) : unknown);
-        csv_number(out, run->quality_seconds);
-        csv_number(out, run->quality_steps);
+        csv_number(out, done ? run->quality_seconds : unknown);
+        csv_number(out, done ? run->quality_steps : unknown);
         fprintf(out, ",%s", done ? run->parameters : "");
         csv_text(out, run->why);
         fputc('\n', out);

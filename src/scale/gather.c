@@ -54,17 +54,23 @@ static bool read_tree(reader *r, const char *name, hiss_yaml **out) {
     return hiss_yaml_read(r->scratch, path, out, &err) == HISS_OK || fail_run(r, "%.380s", err.text);
 }
 
-/* The last line that is not empty, without control characters; "" when there is none. */
+/* The last error of hiss, or the last line that is not empty (launchers say more after an error); without control
+ * characters; "" when there is none. */
 static void last_line(const char *path, char out[300]) {
     char *line = NULL;
     size_t capacity = 0;
     FILE *in = fopen(path, "r");
+    bool error = false;
     *out = 0;
     while (in && getline(&line, &capacity, in) > 0) {
         const char *start = line + strspn(line, " \t\r\n");
-        if (*start && strspn(start, "-") < strcspn(start, "\n")) { /* mpirun frames its words by dashes */
+        static const char mark[] = "hiss: error: ";
+        const char *says = strstr(start, mark);
+        start = says ? says + strlen(mark) : start;
+        if (*start && (says || (!error && strspn(start, "-") < strcspn(start, "\n")))) { /* mpirun draws lines */
             snprintf(out, 300, "%s", start);
         }
+        error = error || says;
     }
     for (char *c = out; *c; c++) {
         *c = (unsigned char)*c < ' ' ? (c[1] ? ' ' : 0) : *c;
@@ -88,7 +94,7 @@ static bool read_end(reader *r) {
     if (strcmp(text(root, "end"), "exit 0") != 0) {
         snprintf(path, sizeof path, "%s/log.txt", r->path);
         last_line(path, line);
-        return fail_run(r, "%.60s; last line of its log: %.299s", text(root, "end"), *line ? line : "(empty)");
+        return fail_run(r, "%.60s; the end of its log: %.299s", text(root, "end"), *line ? line : "(empty)");
     }
     return true;
 }

@@ -255,7 +255,10 @@ static hiss_status check(const hiss_study *study, hiss_error *err) {
                          "%s: warmup is %" PRId64 ", but steps only %" PRId64 ": nothing is left to measure", file,
                          study->warmup, study->steps);
     }
-    return study->quality.metric || !hiss_config_has(study->text, "quality.value")
+    if (strchr(study->name, '\n')) {
+        return hiss_fail(err, HISS_EUSER, "%s: name must be one line", file);
+    }
+    return study->quality.metric || study->quality.value == 0
                ? HISS_OK
                : hiss_fail(err, HISS_EUSER, "%s: quality.value is given, but quality.metric is missing", file);
 }
