@@ -197,7 +197,8 @@ typedef struct hiss_results {
 
 /* Read one run (numbered as in hiss_study_order) from DIR/points; its arrays live in arena. */
 void hiss_results_read(const hiss_study *study, const char *dir, int64_t index, hiss_arena *arena, hiss_scale_run *run);
-/* Read all that is in DIR/points, and analyse it. A run that cannot be read counts as failed, with the reason. Destroy after use. */
+/* Read all that is in DIR/points, and analyse it. A run that cannot be read counts as failed, with the reason. Destroy
+ * after use. */
 hiss_results *hiss_results_gather(const hiss_study *study, const char *dir);
 void hiss_results_destroy(hiss_results *results);
 /* Figures, fits and verdict of runs that are filled in. */

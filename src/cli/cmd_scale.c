@@ -89,7 +89,7 @@ static hiss_status act(const options *o, const hiss_arguments *rest, hiss_error 
     if (!o->out) {
         return hiss_fail(err, HISS_EUSER, "scale %s needs --out DIR, where the results go", action);
     }
-    const scale_request r = {rest->positional[1], o->out, rest->repeated, rest->nrepeated, o->nodes, o->dry};
+    const scale_request r = {rest->positional[1], o->out, rest->repeated, rest->nrepeated, o->nodes, o->dry, !runs};
     return runs ? scale_run(&r, err) : scale_submit(&r, err);
 }
 

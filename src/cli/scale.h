@@ -28,6 +28,7 @@ typedef struct scale_request {
     int nsets;
     int64_t nodes; /* only points on so many; 0: all */
     bool dry;
+    bool elsewhere; /* the points will run on other machines: their data need not be seen from here */
 } scale_request;
 /* The study in DIR/study.yaml, which is written when it is not there; another one there is an error. Reads every config
  * with the settings of every point. */

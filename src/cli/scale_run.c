@@ -120,11 +120,12 @@ static hiss_status read_bases(hiss_study *study, hiss_error *err) {
     return s;
 }
 
-static hiss_status check_point(const hiss_study *study, int k, hiss_error *err) {
+static hiss_status check_point(const hiss_study *study, int k, bool here, hiss_error *err) {
     const hiss_scale_point *p = &study->points[k];
     hiss_experiment e = {0};
     hiss_status s = read_experiment(study, k, false, &e, err);
     if (s == HISS_OK) {
+        s = here && e.data.file ? hiss_file_expect(e.data.file, "the data file", "`hiss prepare` writes one", err) : s;
         if (e.train.lanes < p->ranks) {
             s = hiss_fail(err, HISS_EUSER,
                           "point %s: %" PRId64 " ranks, but train.lanes is %" PRId64
@@ -145,7 +146,7 @@ hiss_status scale_open(const scale_request *r, hiss_study *study, hiss_error *er
     s = s == HISS_OK ? hiss_study_read(r->path, r->sets, r->nsets, study, err) : s;
     s = s == HISS_OK ? read_bases(study, err) : s;
     for (int k = 0; k < study->npoints && s == HISS_OK; k++) {
-        s = check_point(study, k, err);
+        s = check_point(study, k, !r->elsewhere, err);
     }
     return s == HISS_OK ? place_study(study, r->out, err) : s;
 }

@@ -26,8 +26,21 @@ static bool same_work(const hiss_results *results, const hiss_scale_run *a, cons
     return same_config(results, a, b) && a->lanes == b->lanes && a->steps == b->steps;
 }
 
+static bool all_agree(const hiss_results *results, const hiss_scale_run *like) {
+    for (int64_t k = 0; k < count_runs(results); k++) {
+        const hiss_scale_run *run = &results->runs[k];
+        if (same_work(results, run, like) && strcmp(run->parameters, like->parameters) != 0) {
+            return false;
+        }
+    }
+    return true;
+}
+
 /* The first of the runs like this one whose parameters most of them have. */
 static const hiss_scale_run *majority(const hiss_results *results, const hiss_scale_run *like) {
+    if (all_agree(results, like)) {
+        return like;
+    }
     const hiss_scale_run *best = like;
     int64_t most = 0;
     for (int64_t i = 0; i < count_runs(results); i++) {

@@ -91,11 +91,11 @@ refused 1 "out holds another study ('steps: 24', now 'steps: 30')" "$HISS" scale
 # ---- points that fail; weak scaling, below an mpirun of one's own ----
 
 on 1 "$HISS" scale run study.yaml --out failing --set repeats=1 --set ranks=2 --set launch='[mpirun, -n, RANKS]' \
-    --set configs.tiny.set='[data.file=absent.h5]'
+    --set configs.tiny.set='[train.lane_samples=99]'
 [ $status -eq 2 ] || fail "a failing point: exit $status" log
-has log 'FAILED: exit 2; the end of its log: the data file absent.h5 does not exist'
+has log 'FAILED: exit 2; the end of its log: data.h5 has 600 samples: 12 lanes get shards of 50'
 refused 1 'INVALID: no run has finished' "$HISS" scale report failing
-has log '^tiny-2x1-r1  exit 2; the end of its log: the data file'
+has log '^tiny-2x1-r1  exit 2; the end of its log: data.h5 has 600'
 
 sed 's/^launch.*//; s/^repeats.*/repeats: 1/' study.yaml >weak.yaml
 on 1 mpirun -n 1 "$HISS" scale run weak.yaml --out weak --set kind=weak-batch --set 'configs.tiny.set=[train.lanes=3]'
@@ -144,5 +144,7 @@ refused 2 'start it once, without mpirun' "$HISS" scale run study.yaml --out oth
 refused 1 'point tiny-13x1: 13 ranks, but train.lanes is 12' "$HISS" scale run study.yaml --out other --set ranks=[13]
 refused 1 "--set configs.tiny.fil: unknown key" "$HISS" scale run study.yaml --out other --set configs.tiny.fil=x
 refused 1 "did you mean 'train.lanes'" "$HISS" scale run study.yaml --out other --set 'configs.tiny.set=[train.lnes=2]'
+refused 1 'the data file absent.h5 does not exist' "$HISS" scale run study.yaml --out other \
+    --set 'configs.tiny.set=[data.file=absent.h5]'
 [ ! -e other ] || fail 'a mistake leaves files'
 echo ok
