@@ -164,6 +164,7 @@ typedef struct hiss_scale_run { /* one repeat of a point */
     double quality_seconds, quality_steps;          /* from the start of the run; NAN: not reached */
     int64_t nranks;
     hiss_rank_time *rank;
+    int64_t crowd, processors; /* most workers on one host; processors of the first rank's; 0: unknown */
 } hiss_scale_run;
 
 typedef struct hiss_figure {

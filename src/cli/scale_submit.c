@@ -71,6 +71,8 @@ static void write_script(FILE *out, const void *user) {
     }
     if (!s->job->report) {
         fputs("export SLURM_CPU_BIND=cores        # srun: a rank's threads on cores of its own\n"
+              "export SRUN_CPUS_PER_TASK=${SLURM_CPUS_PER_TASK:-1} # srun of SLURM 22.05 no longer takes it from the "
+              "job\n"
               "export SLURM_KILL_BAD_EXIT=1       # srun: a rank that dies ends the step, instead of a hang\n"
               "export SLURM_PMIX_FENCE=ring       # srun: some PMIx builds crash at start with 3 and more nodes "
               "without it\n"

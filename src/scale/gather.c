@@ -99,6 +99,17 @@ static bool read_end(reader *r) {
     return true;
 }
 
+/* The most workers that one host has. */
+static void count_crowd(hiss_scale_run *run, int64_t threads) {
+    for (int64_t a = 0; a < run->nranks; a++) {
+        int64_t ranks = 0;
+        for (int64_t b = 0; b < run->nranks; b++) {
+            ranks += strcmp(run->rank[a].host, run->rank[b].host) == 0;
+        }
+        run->crowd = ranks * threads > run->crowd ? ranks * threads : run->crowd;
+    }
+}
+
 static bool read_ranks(reader *r, const hiss_yaml *summary) {
     const hiss_yaml *list = hiss_yaml_get(summary, "ranks");
     const double steps = (double)r->run->steps - number(summary, "ranks_from_step");
@@ -118,6 +129,7 @@ static bool read_ranks(reader *r, const hiss_yaml *summary) {
         }
     }
     const hiss_scale_point *p = &r->study->points[r->run->point];
+    count_crowd(r->run, p->threads);
     return r->run->nranks == p->ranks ||
            fail_run(r,
                     "ran on %" PRId64 " ranks instead of %" PRId64 ": see log.txt, and launch "
@@ -136,6 +148,7 @@ static bool read_summary(reader *r) {
     snprintf(run->identity, sizeof run->identity, "version %s; kernels %s; choices %s; reduce %s",
              text(identity, "version"), text(identity, "kernels"), text(identity, "kernel_choices_sha256"),
              text(identity, "reduce"));
+    run->processors = whole(hiss_yaml_get(summary, "machine"), "processors");
     run->steps = whole(summary, "steps");
     run->lanes = whole(train, "lanes");
     run->images = run->lanes * whole(train, "lane_samples");

@@ -40,7 +40,8 @@ void hiss_results_print(FILE *out, const hiss_results *results) {
     for (int k = 0; k < n; k++) {
         sheet_print(out, &sheets[k]);
     }
-    fprintf(out, "\n%s\n", results->verdict);
+    const char *crowded = crowded_points(results, arena);
+    fprintf(out, "\n%s%s%s\n", crowded ? crowded : "", crowded ? "\n" : "", results->verdict);
     hiss_arena_destroy(arena);
 }
 
@@ -252,6 +253,12 @@ void hiss_results_page(FILE *out, const hiss_results *results) {
     fprintf(out, "</p>\n<p class=\"verdict %s\">", results->valid ? "valid" : "invalid");
     hiss_write_escaped(out, results->verdict);
     fputs("</p>\n", out);
+    const char *crowded = crowded_points(results, arena);
+    if (crowded) {
+        fputs("<p class=\"verdict invalid\">", out);
+        hiss_write_escaped(out, crowded);
+        fputs("</p>\n", out);
+    }
     if (results->study->kind != HISS_SCALE_STRONG) {
         fputs("<p>Weak scaling: more workers train more lanes, which is another computation. Parameters are compared "
               "between repeats of a point only.</p>\n",

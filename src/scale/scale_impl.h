@@ -12,6 +12,8 @@ int64_t study_window(const hiss_study *study);
 const hiss_scale_run *run_of(const hiss_results *results, int point, int64_t repeat);
 /* "POINT-rREPEAT" into out. */
 void name_run(const hiss_results *results, const hiss_scale_run *run, char out[128]);
+/* A sentence about points with more workers than processors, in arena; NULL: there are none. */
+const char *crowded_points(const hiss_results *results, hiss_arena *arena);
 /* Fill counts and verdict. */
 void judge(hiss_results *results);
 /* The point of a config with the fewest workers. */

@@ -112,3 +112,17 @@ void judge(hiss_results *results) {
     }
     results->valid = results->done > 0 && c.count == 0;
 }
+
+const char *crowded_points(const hiss_results *results, hiss_arena *arena) {
+    const char *list = NULL;
+    for (int64_t k = 0; k < count_runs(results); k++) {
+        const hiss_scale_run *run = &results->runs[k];
+        const char *name = hiss_arena_format(arena, "%s (", results->study->points[run->point].name);
+        const bool crowded = run->state == HISS_RUN_DONE && run->processors > 0 && run->crowd > run->processors;
+        if (crowded && (!list || !strstr(list, name))) {
+            list = hiss_arena_format(arena, "%s%s%s%" PRId64 " workers on a host of %" PRId64 " processors)",
+                                     list ? list : "", list ? ", " : "", name, run->crowd, run->processors);
+        }
+    }
+    return list ? hiss_arena_format(arena, "Oversubscribed, so that times say nothing about scaling: %s.", list) : NULL;
+}

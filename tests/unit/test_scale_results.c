@@ -288,6 +288,12 @@ static void test_page(void **state) {
     assert_non_null(strstr(text, "x-2x1-r1  exit 2; \"quoted\", a\\b <tag>"));
     assert_non_null(strstr(text, "not done yet"));
     assert_non_null(strstr(text, "\nVALID: "));
+    assert_null(strstr(text, "Oversubscribed"));
+    hiss_free(text);
+    m->run[2].crowd = 4;
+    m->run[2].processors = 2;
+    text = render(hiss_results_print, &m->results);
+    assert_non_null(strstr(text, "scaling: x-4x1 (4 workers on a host of 2 processors).\nVALID"));
     hiss_free(text);
     destroy(m);
 }
