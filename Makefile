@@ -56,7 +56,7 @@ endif
 
 # ---- files ------------------------------------------------------------------------------------------------------
 
-MODULES  := base tensor assign dist graph data nn objective train eval
+MODULES  := base tensor assign dist graph data nn objective train eval scale
 LIB_SRC  := $(sort $(wildcard $(MODULES:%=src/%/*.c) src/objective/*/*.c))
 CLI_SRC  := $(sort $(wildcard src/cli/*.c))
 TEST_SRC := $(sort $(wildcard tests/unit/test_*.c tests/mpi/test_*.c tests/cli/*.c))

@@ -40,6 +40,7 @@ typedef struct hiss_config hiss_config;
 hiss_status hiss_config_read(const char *path, hiss_config **out, hiss_error *err);
 hiss_status hiss_config_parse(const char *name, const char *text, hiss_config **out, hiss_error *err);
 void hiss_config_destroy(hiss_config *config);
+const char *hiss_config_name(const hiss_config *config); /* the file's, for messages */
 
 /* Apply "section.key=value" over the file, as --set does; messages then say "--set section.key". The value is YAML and
  * replaces what stood there, a whole section or list, too. Before any hiss_config_section. */
@@ -51,6 +52,8 @@ hiss_status hiss_config_section(hiss_config *config, const char *section, const 
                                 hiss_error *err);
 /* Whether the user wrote anything under section (or section.key); null and an empty section are nothing. */
 bool hiss_config_has(const hiss_config *config, const char *section);
+/* What the user wrote at section or section.key, for owners of sections whose names the user chooses; NULL: nothing. */
+const hiss_yaml *hiss_config_node(const hiss_config *config, const char *section);
 /* After all sections: an error for the first key nobody asked for, naming the nearest known key. */
 hiss_status hiss_config_finish(hiss_config *config, hiss_error *err);
 /* The resolved config: every known key with its value, as YAML that reads back to the same values. Owned by config. */

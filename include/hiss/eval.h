@@ -242,13 +242,15 @@ hiss_status hiss_write_sheet(const char *path, const hiss_sample_range *queries,
 hiss_status hiss_write_filters(const char *path, int64_t F, int64_t R, int64_t S, int64_t C, const float *w,
                                hiss_error *err);
 
-/* ---- charts: SVG line charts. Not collective. ---- */
+/* ---- charts: SVG line charts and bars. Not collective. ---- */
 
 typedef struct hiss_series {
     const char *name; /* in the legend; NULL: not listed */
     int64_t count;
-    const double *x, *y; /* [count]; points that are not finite interrupt the line */
-    bool dashed, dots;
+    const double *x, *y;      /* [count]; points that are not finite interrupt the line */
+    const double *low, *high; /* [count] NULL, or ends of a whisker on each point; not drawn where not finite */
+    bool dashed, dots, no_line;
+    int colour; /* 0: by its place among the series; else 1 + a place */
 } hiss_series;
 
 typedef struct hiss_chart {
@@ -257,6 +259,11 @@ typedef struct hiss_chart {
     const hiss_series *serie; /* [series] */
     bool log_x, log_y;        /* points <= 0 are left out */
     bool zero_y;              /* the y axis includes 0 */
+    /* Stacked bars in place of lines: every series has a y >= 0 for each of ticks places 0, 1, ...; x is not used. */
+    bool stacked;
+    int ticks;                /* 0: the x axis chooses its own; else they are */
+    const double *tick;       /* [ticks]; NULL: 0, 1, 2, ... */
+    const char *const *label; /* [ticks] their texts; NULL: the numbers */
     int width, height;        /* pixels; 0: 720 x 360 */
 } hiss_chart;
 

@@ -21,8 +21,9 @@ typedef enum hiss_purpose {
     HISS_FOR_PREPARE = 9,      /* shuffle of hiss prepare */
     HISS_FOR_EVALUATION = 10,
     HISS_FOR_TESTS = 11,
-    HISS_FOR_VIEWS = 13, /* views of a feature pass: when = epoch, id = sample*64 + view */
-    HISS_FOR_NOISE = 12  /* noise of a method (VAE eps, GAN z, corruption): when = step, id = sample */
+    HISS_FOR_VIEWS = 13,   /* views of a feature pass: when = epoch, id = sample*64 + view */
+    HISS_FOR_STUDIES = 20, /* order of a study's runs: when = repeat; bootstrap: id = stream */
+    HISS_FOR_NOISE = 12    /* noise of a method (VAE eps, GAN z, corruption): when = step, id = sample */
 } hiss_purpose;
 
 /* Philox-4x32-10 itself: 4 output words of one counter under one key. */

@@ -109,6 +109,10 @@ void hiss_config_destroy(hiss_config *config) {
     }
 }
 
+const char *hiss_config_name(const hiss_config *config) {
+    return config->name;
+}
+
 /* Length of the first component of a dotted path. */
 static size_t component_length(const char *path) {
     return strcspn(path, ".");
@@ -314,11 +318,16 @@ hiss_status hiss_config_section(hiss_config *config, const char *section, const 
     return status;
 }
 
-bool hiss_config_has(const hiss_config *config, const char *section) {
+const hiss_yaml *hiss_config_node(const hiss_config *config, const char *section) {
     const hiss_yaml *node = config->root;
     for (const char *rest = section; *rest && node;) {
         node = step(node, &rest);
     }
+    return node;
+}
+
+bool hiss_config_has(const hiss_config *config, const char *section) {
+    const hiss_yaml *node = hiss_config_node(config, section);
     return node && !is_null(node) && !is_empty(node) && (node->kind != HISS_YAML_MAP || node->first);
 }
 

@@ -22,6 +22,7 @@ static const command commands[] = {
     {"eval", cmd_eval, "judge a run's features: k-NN, linear and few-label probes, controls"},
     {"query", cmd_query, "draw nearest neighbours of test images"},
     {"bench", cmd_bench, "measure this machine: sgemm, layers, steps, assignment, reduction"},
+    {"scale", cmd_scale, "run scaling studies, here or under SLURM: tables, plots, fitted laws"},
     {"doctor", cmd_doctor, "check ranks, cores, data and disk before training"},
 };
 
@@ -72,7 +73,8 @@ hiss_status cli_open(int level, hiss_comm **comm, hiss_error *err) {
 
 /* Start again with the BLAS core this processor deserves, unless the user has chosen one. */
 static void choose_core(char **argv) {
-    const char *core = getenv("OPENBLAS_CORETYPE") ? NULL : hiss_kernels_wider_core();
+    const bool chosen = getenv("OPENBLAS_CORETYPE"), starts_others = argv[1] && strcmp(argv[1], "scale") == 0;
+    const char *core = chosen || starts_others ? NULL : hiss_kernels_wider_core();
     if (core && setenv("OPENBLAS_CORETYPE", core, 1) == 0) {
         execv("/proc/self/exe", argv); /* returns only when it fails, and then the narrow core serves too */
     }

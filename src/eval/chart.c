@@ -1,4 +1,4 @@
-/* Line charts as SVG text.
+/* Line charts and stacked bars as SVG text.
  *
  * One <svg> holds the charts one under the other; each is a frame with title, legend line, grid, axes and one <path>
  * per unbroken stretch of a series. Nothing but elements and presentation attributes is used, so that browsers, rsvg
@@ -106,28 +106,66 @@ static void log_ticks(axis *a, int wanted) {
     }
 }
 
+static void include(axis *a, double value) {
+    if (isfinite(value)) {
+        a->low = fmin(a->low, value);
+        a->high = fmax(a->high, value);
+    }
+}
+
+/* Height of the bar at a place, up to and without one series. */
+static double stack_height(const hiss_chart *chart, int series, int64_t at) {
+    double sum = 0.0;
+    for (int i = 0; i < series; i++) {
+        const hiss_series *s = &chart->serie[i];
+        sum += at < s->count && s->y[at] > 0.0 ? s->y[at] : 0.0;
+    }
+    return sum;
+}
+
+/* The range of what is drawn along an axis. */
+static void find_range(axis *a, const hiss_chart *chart, bool vertical) {
+    axis other = {.log = vertical ? chart->log_x : chart->log_y};
+    for (int i = 0; i < chart->series; i++) {
+        const hiss_series *s = &chart->serie[i];
+        for (int64_t j = 0; j < s->count && !chart->stacked; j++) {
+            double partner = scaled(&other, vertical ? s->x[j] : s->y[j]);
+            if (isfinite(partner)) {
+                include(a, scaled(a, vertical ? s->y[j] : s->x[j]));
+                include(a, vertical && s->low ? scaled(a, s->low[j]) : (double)NAN);
+                include(a, vertical && s->high ? scaled(a, s->high[j]) : (double)NAN);
+            }
+        }
+    }
+    for (int j = 0; j < chart->ticks && chart->stacked; j++) {
+        include(a, vertical ? stack_height(chart, chart->series, j) : j - 0.5);
+        include(a, vertical ? 0.0 : j + 0.5);
+    }
+}
+
+static void set_ticks(axis *a, const hiss_chart *chart, bool vertical, int wanted) {
+    if (!vertical && chart->ticks > 0) {
+        for (int i = 0; i < chart->ticks; i++) {
+            add_tick(a, chart->tick ? chart->tick[i] : i);
+        }
+    } else if (a->log) {
+        log_ticks(a, wanted);
+    } else {
+        linear_ticks(a, a->low, a->high, wanted);
+    }
+}
+
 /* Range of one coordinate of the points that can be drawn, widened a little, and its ticks. */
 static void set_axis(axis *a, const hiss_chart *chart, bool vertical, int wanted) {
     a->log = vertical ? chart->log_y : chart->log_x;
     a->low = INFINITY;
     a->high = -INFINITY;
-    axis other = {.log = vertical ? chart->log_x : chart->log_y};
-    for (int i = 0; i < chart->series; i++) {
-        const hiss_series *s = &chart->serie[i];
-        for (int64_t j = 0; j < s->count; j++) {
-            double value = scaled(a, vertical ? s->y[j] : s->x[j]),
-                   partner = scaled(&other, vertical ? s->x[j] : s->y[j]);
-            if (isfinite(value) && isfinite(partner)) {
-                a->low = fmin(a->low, value);
-                a->high = fmax(a->high, value);
-            }
-        }
-    }
+    find_range(a, chart, vertical);
     if (a->low > a->high) {
         a->low = 0.0;
         a->high = 1.0;
     }
-    bool zero = vertical && chart->zero_y && !a->log;
+    bool zero = vertical && (chart->zero_y || chart->stacked) && !a->log;
     if (zero) {
         a->low = fmin(a->low, 0.0);
         a->high = fmax(a->high, 0.0);
@@ -141,11 +179,7 @@ static void set_axis(axis *a, const hiss_chart *chart, bool vertical, int wanted
         a->low -= zero && a->low == 0.0 ? 0.0 : 0.05 * range;
         a->high += zero && a->high == 0.0 ? 0.0 : 0.05 * range;
     }
-    if (a->log) {
-        log_ticks(a, wanted);
-    } else {
-        linear_ticks(a, a->low, a->high, wanted);
-    }
+    set_ticks(a, chart, vertical, wanted);
 }
 
 /* As few digits as tell the ticks apart; thousands and millions get a letter. */
@@ -164,7 +198,7 @@ static void tick_text(const axis *a, double value, char out[32]) {
 static void draw_axes(FILE *out, const hiss_chart *chart, const axis *x, const axis *y) {
     char label[32];
     fputs("<g stroke=\"#e3e6ea\" stroke-width=\"1\">\n", out);
-    for (int i = 0; i < x->ticks; i++) {
+    for (int i = 0; i < x->ticks && !chart->stacked; i++) {
         double at = place(x, x->tick[i]);
         fprintf(out, "<path d=\"M%.1f %.1fV%.1f\"/>\n", at, y->from, y->to);
     }
@@ -176,8 +210,9 @@ static void draw_axes(FILE *out, const hiss_chart *chart, const axis *x, const a
             x->from, y->to, y->from, x->to);
     for (int i = 0; i < x->ticks; i++) {
         tick_text(x, x->tick[i], label);
-        fprintf(out, "<text x=\"%.1f\" y=\"%.1f\" text-anchor=\"middle\">%s</text>\n", place(x, x->tick[i]),
-                y->from + 17.0, label);
+        fprintf(out, "<text x=\"%.1f\" y=\"%.1f\" text-anchor=\"middle\">", place(x, x->tick[i]), y->from + 17.0);
+        hiss_write_escaped(out, chart->label && x->ticks == chart->ticks ? chart->label[i] : label);
+        fputs("</text>\n", out);
     }
     for (int i = 0; i < y->ticks; i++) {
         tick_text(y, y->tick[i], label);
@@ -239,8 +274,33 @@ static void draw_dots(FILE *out, const hiss_series *s, const char *colour, const
     }
 }
 
-static const char *colour_of(int series) {
-    return palette[series % HISS_COUNT(palette)];
+static void draw_whiskers(FILE *out, const hiss_series *s, const char *colour, const axis *x, const axis *y) {
+    for (int64_t i = 0; s->low && s->high && i < s->count; i++) {
+        double px = place(x, s->x[i]), low = place(y, s->low[i]), high = place(y, s->high[i]);
+        if (isfinite(px) && isfinite(low) && isfinite(high)) {
+            fprintf(out, "<path fill=\"none\" stroke=\"%s\" d=\"M%.1f %.1fh8m-4 0V%.1fm-4 0h8\"/>\n", colour, px - 4.0,
+                    low, high);
+        }
+    }
+}
+
+static const char *colour_of(const hiss_chart *chart, int series) {
+    const int chosen = chart->serie[series].colour;
+    return palette[(chosen > 0 ? chosen - 1 : series) % HISS_COUNT(palette)];
+}
+
+static void draw_bars(FILE *out, const hiss_chart *chart, const axis *x, const axis *y) {
+    const double width = 0.6 * (x->to - x->from) / chart->ticks;
+    for (int i = 0; i < chart->series; i++) {
+        const hiss_series *s = &chart->serie[i];
+        for (int64_t j = 0; j < s->count && j < chart->ticks; j++) {
+            const double from = place(y, stack_height(chart, i, j)), to = place(y, stack_height(chart, i + 1, j));
+            if (from > to) {
+                fprintf(out, "<rect x=\"%.1f\" y=\"%.1f\" width=\"%.1f\" height=\"%.1f\" fill=\"%s\"/>\n",
+                        place(x, (double)j) - 0.5 * width, to, width, from - to, colour_of(chart, i));
+            }
+        }
+    }
 }
 
 /* The legend, wrapped to the width; out NULL only measures. Returns the height it takes. */
@@ -259,8 +319,8 @@ static int draw_legend(FILE *out, const hiss_chart *chart, double left, double r
         }
         any = true;
         if (out) {
-            fprintf(out, "<path d=\"M%.1f %.1fh22\" stroke=\"%s\" stroke-width=\"2.4\"%s/>\n", at, y + 8.0,
-                    colour_of(i), s->dashed ? " stroke-dasharray=\"6 4\"" : "");
+            fprintf(out, "<path d=\"M%.1f %.1fh22\" stroke=\"%s\" stroke-width=\"%s\"%s/>\n", at, y + 8.0,
+                    colour_of(chart, i), chart->stacked ? "10" : "2.4", s->dashed ? " stroke-dasharray=\"6 4\"" : "");
             fprintf(out, "<text x=\"%.1f\" y=\"%.1f\" fill=\"#222\">", at + 28.0, y + 12.0);
             hiss_write_escaped(out, s->name);
             fputs("</text>\n", out);
@@ -292,11 +352,18 @@ static void render(FILE *out, const hiss_chart *chart, int top) {
     set_axis(&x, chart, false, (int)fmax(4.0, (x.to - x.from) / 80.0));
     set_axis(&y, chart, true, (int)fmax(4.0, (y.from - y.to) / 42.0));
     draw_axes(out, chart, &x, &y);
+    if (chart->stacked) {
+        draw_bars(out, chart, &x, &y);
+        return;
+    }
     for (int i = 0; i < chart->series; i++) {
         const hiss_series *s = &chart->serie[i];
-        draw_line(out, s, colour_of(i), &x, &y);
+        if (!s->no_line) {
+            draw_line(out, s, colour_of(chart, i), &x, &y);
+        }
+        draw_whiskers(out, s, colour_of(chart, i), &x, &y);
         if (s->dots || s->count == 1) {
-            draw_dots(out, s, colour_of(i), &x, &y);
+            draw_dots(out, s, colour_of(chart, i), &x, &y);
         }
     }
 }

@@ -17,7 +17,7 @@
 #include "hiss_build.h"
 #include "train/trainer.h"
 
-enum { MAX_METRICS = 64, LINE = 8192, PATH_TEXT = 4096 };
+enum { MAX_METRICS = 64, MOST_STEPS = 1 << 14, LINE = 8192, PATH_TEXT = 4096 };
 
 struct journal {
     trainer *t;
@@ -25,9 +25,14 @@ struct journal {
     bool root;
     double sum[MAX_METRICS]; /* of metric slots, in slot order, since the last line */
     int slots[MAX_METRICS], nslots;
-    int64_t steps; /* in sum */
-    double start, last, shown;
+    int64_t steps;                    /* in sum */
+    double began, start, last, shown; /* of the run, of its steps, of the window */
     int64_t first_step;
+    double stepped;       /* when the last step ended */
+    double *step_seconds; /* [step_capacity] of the window's steps, the first so many */
+    int64_t step_count, step_capacity;
+    rank_account account; /* of what follows step account_from: the first window warms up, if there is another */
+    int64_t account_from, lines;
     hiss_named named[MAX_METRICS + HISS_MAX_DERIVED]; /* of the last line */
     int nnamed;
     bool bar_open;
@@ -76,13 +81,16 @@ static hiss_status open_metrics(journal *j, hiss_error *err) {
     return s;
 }
 
-hiss_status journal_open(trainer *t, journal **out, hiss_error *err) {
+hiss_status journal_open(trainer *t, double began, journal **out, hiss_error *err) {
     journal *j = hiss_new(journal, 1);
     *out = j;
     j->t = t;
     j->root = hiss_comm_rank(t->comm) == 0;
-    j->start = j->last = hiss_seconds();
-    j->first_step = t->step;
+    j->began = began;
+    j->start = j->last = j->stepped = hiss_seconds();
+    j->first_step = j->account_from = t->step;
+    j->step_capacity = t->experiment->train.log_every < MOST_STEPS ? t->experiment->train.log_every : MOST_STEPS;
+    j->step_seconds = hiss_new(double, j->step_capacity);
     for (int s = 0; s < hiss_model_count(t->model); s++) {
         const hiss_slot *slot = hiss_model_at(t->model, s);
         if (slot->kind == HISS_SLOT_METRIC && slot->offset != t->control_offset && j->nslots < MAX_METRICS) {
@@ -94,7 +102,8 @@ hiss_status journal_open(trainer *t, journal **out, hiss_error *err) {
 
 hiss_status journal_rewind(journal *j, hiss_error *err) {
     memset(j->sum, 0, sizeof j->sum);
-    j->steps = 0;
+    j->steps = j->step_count = 0;
+    j->last = j->stepped = hiss_seconds();
     j->t->times = (trainer_times){0};
     if (j->metrics) {
         fclose(j->metrics);
@@ -117,6 +126,7 @@ void journal_close(journal *j) {
         if (j->metrics) {
             fclose(j->metrics);
         }
+        hiss_free(j->step_seconds);
         hiss_free(j);
     }
 }
@@ -156,6 +166,10 @@ void journal_step(journal *j) {
     }
     j->steps++;
     const double now = hiss_seconds();
+    if (j->step_count < j->step_capacity) {
+        j->step_seconds[j->step_count++] = now - j->stepped;
+    }
+    j->stepped = now;
     if (j->root && j->t->request->bar && now - j->shown > 0.2) {
         j->shown = now;
         draw_bar(j, now);
@@ -200,6 +214,24 @@ static void print_epoch(journal *j, double images) {
     fflush(stdout);
 }
 
+static void print_times(FILE *out, const char *name, const double spread[3]) {
+    fprintf(out, ", \"%s_seconds\": [%.6f, %.6f, %.6f]", name, spread[0], spread[1], spread[2]);
+}
+
+/* Rank 0's steps of the window: the reduction keeps all ranks in step. */
+static void print_steps(journal *j) {
+    const double median = hiss_median(j->step_seconds, j->step_count); /* sorts */
+    print_times(j->metrics, "step", (double[]){j->step_seconds[0], median, j->step_seconds[j->step_count - 1]});
+}
+
+static void account(journal *j, double blocked, double seconds) {
+    if (j->lines++ == 1) {
+        j->account = (rank_account){0};
+        j->account_from = j->t->step - j->steps;
+    }
+    rank_account_add(&j->account, &j->t->times, blocked, seconds);
+}
+
 hiss_status journal_log(journal *j, hiss_error *err) {
     trainer *t = j->t;
     if (j->steps == 0) {
@@ -208,14 +240,16 @@ hiss_status journal_log(journal *j, hiss_error *err) {
     hiss_watch_note(t->comm, "write metrics", -1);
     const double now = hiss_seconds();
     const trainer_times *n = &t->times;
-    const double seconds[] = {n->data,     n->augment, n->forward, n->exchange, n->supply,
-                              n->backward, n->reduce,  n->update,  n->epoch};
-    static const char *const names[] = {"data",     "augment", "forward", "exchange", "supply",
-                                        "backward", "reduce",  "update",  "epoch"};
+    const double seconds[] = {n->data,   n->augment, n->forward, n->exchange, n->supply, n->backward,
+                              n->reduce, n->update,  n->epoch,   n->wait,     n->sum};
+    static const char *const names[] = {"data",   "augment", "forward", "exchange", "supply", "backward",
+                                        "reduce", "update",  "epoch",   "wait",     "sum"};
+    enum { WAIT = HISS_COUNT(names) - 2 };
     double spread[HISS_COUNT(names)][3];
     for (int k = 0; k < HISS_COUNT(names); k++) {
         hiss_comm_spread(t->comm, seconds[k], spread[k]);
     }
+    account(j, spread[WAIT][0], now - j->last);
     const double images = (double)(j->steps * t->world.lanes * t->world.m) / (now - j->last);
     average(j);
     if (j->root) {
@@ -228,9 +262,10 @@ hiss_status journal_log(journal *j, hiss_error *err) {
             print_number(j->metrics, j->named[k].name, j->named[k].value);
         }
         print_number(j->metrics, "images_per_second", images);
+        print_number(j->metrics, "seconds", now - j->began);
+        print_steps(j);
         for (int k = 0; k < HISS_COUNT(names); k++) {
-            fprintf(j->metrics, ", \"%s_seconds\": [%.6f, %.6f, %.6f]", names[k], spread[k][0], spread[k][1],
-                    spread[k][2]);
+            print_times(j->metrics, names[k], spread[k]);
         }
         fprintf(j->metrics, "}\n");
         if (!t->request->bar && t->step % t->world.steps_per_epoch == 0) {
@@ -238,8 +273,9 @@ hiss_status journal_log(journal *j, hiss_error *err) {
         }
     }
     t->times = (trainer_times){0};
-    j->steps = 0;
+    j->steps = j->step_count = 0;
     j->last = now;
+    j->stepped = hiss_seconds();
     if (j->root && (hiss_fault("journal.write") || ferror(j->metrics))) {
         return hiss_fail(err, HISS_ESYSTEM, "%s/metrics.jsonl: writing failed: is the disk full?", t->request->run);
     }
@@ -293,6 +329,8 @@ hiss_status journal_summary(journal *j, double seconds, hiss_error *err) {
         fprintf(out, "  %s: %.9g\n", j->named[k].name, j->named[k].value);
     }
     checkpoint_report(t, out);
+    fprintf(out, "ranks_from_step: %" PRId64 "\n", j->account_from);
+    rank_account_write(out, t->comm, &j->account);
     fclose(out);
     hiss_status s = HISS_OK;
     if (j->root) {

@@ -397,6 +397,7 @@ static void finish(trainer *t) {
     t->times.reduce += hiss_seconds() - start - (t->times.update - updated);
     t->times.transfer += last.transfer;
     t->times.wait += last.wait;
+    t->times.sum += last.sum;
 }
 
 static hiss_status begin_exchange(trainer *t, int p, hiss_error *err) {

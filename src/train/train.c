@@ -266,7 +266,7 @@ static hiss_status loop(trainer *t, journal *j, hiss_error *err) {
 
 static hiss_status run(trainer *t, double start, hiss_error *err) {
     journal *j = NULL;
-    hiss_status s = journal_open(t, &j, err);
+    hiss_status s = journal_open(t, start, &j, err);
     if (s == HISS_OK) {
         introduce(t);
         checkpoint_introduce(t);

@@ -36,7 +36,8 @@ typedef struct phase {
  * finishes the reduction the others wait for it; what is missing to the time that passed is idle. */
 typedef struct trainer_times {
     double data, augment, forward, exchange, supply, backward, reduce, update, epoch;
-    double transfer, wait; /* of reductions: first message to last; blocked after backward (a part of reduce) */
+    /* Of reductions, parts of reduce: first message to last; blocked after backward; additions. */
+    double transfer, wait, sum;
 } trainer_times;
 
 typedef struct thread_times { /* of one thread in one pass over the lanes */
@@ -145,9 +146,21 @@ bool checkpoint_stores(const hiss_slot *slot);
 hiss_h5_info checkpoint_info(const hiss_slot *slot);
 int checkpoint_states(const trainer *t, hiss_sample_state states[HISS_MAX_EXPORTS]);
 
+/* Where a rank's time went, for summary.yaml. */
+typedef struct rank_account {
+    char host[64];
+    double compute, exchange, data, wait, transfer, other; /* seconds; they add up to what passed */
+    double sum, span; /* additions of the reduction (in compute); its first message to its last (mostly overlapped) */
+} rank_account;
+/* Add the times of a window of seconds; blocked: the least reduction wait of any rank in it. Not collective. */
+void rank_account_add(rank_account *a, const trainer_times *times, double blocked, double seconds);
+/* The list "ranks:" in rank order, written on rank 0 only; sets a->host. Collective. */
+void rank_account_write(FILE *out, hiss_comm *comm, rank_account *a);
+
 /* metrics.jsonl and the display of progress; rank 0 writes. */
 typedef struct journal journal;
-hiss_status journal_open(trainer *t, journal **out, hiss_error *err); /* Collective; drops lines after t->step */
+/* began: when the run did (hiss_seconds). Collective; drops lines after t->step. */
+hiss_status journal_open(trainer *t, double began, journal **out, hiss_error *err);
 void journal_close(journal *j);
 /* The run went back to t->step: forget the lines and sums after it. Collective. */
 hiss_status journal_rewind(journal *j, hiss_error *err);

@@ -146,6 +146,37 @@ static void test_long_series_stay_small(void **state) {
     hiss_free(y);
 }
 
+static void test_bars(void **state) {
+    (void)state;
+    const double first[] = {2, 0, 1}, second[] = {1, 3, NAN};
+    const char *const names[] = {"a<b", "c", "d"};
+    hiss_series series[] = {{.name = "first", .count = 3, .y = first}, {.name = "second", .count = 3, .y = second}};
+    hiss_chart chart = {.series = 2, .serie = series, .stacked = true, .ticks = 3, .label = names};
+    char *text = render(1, &chart);
+    assert_well_formed(text);
+    assert_int_equal(occurrences(text, "<rect"), 1 + 4); /* the ground, and what is not 0 and finite */
+    assert_non_null(strstr(text, ">a&lt;b</text>"));
+    assert_non_null(strstr(text, ">3</text>")); /* the tallest bars are 3 high */
+    assert_null(strstr(text, ">4</text>"));
+    hiss_free(text);
+}
+
+static void test_whiskers_and_ticks(void **state) {
+    (void)state;
+    const double x[] = {1, 4, 16}, y[] = {10, 20, 30}, low[] = {9, NAN, 29}, high[] = {11, 22, 90};
+    hiss_series series = {.count = 3, .x = x, .y = y, .low = low, .high = high, .no_line = true, .colour = 3};
+    hiss_chart chart = {.series = 1, .serie = &series, .log_x = true, .ticks = 3, .tick = x};
+    char *text = render(1, &chart);
+    assert_well_formed(text);
+    assert_int_equal(occurrences(text, "h8m-4 0V"), 2);
+    assert_int_equal(occurrences(text, "stroke-linejoin"), 0);
+    assert_non_null(strstr(text, "#009e73"));
+    assert_non_null(strstr(text, ">16</text>"));
+    assert_null(strstr(text, ">2</text>"));
+    assert_non_null(strstr(text, ">80</text>")); /* the axis has room for whiskers */
+    hiss_free(text);
+}
+
 static void test_files(void **state) {
     (void)state;
     const double x[] = {0, 1}, y[] = {1, 2};
@@ -171,6 +202,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_plain),  cmocka_unit_test(test_gaps_and_nothing),
         cmocka_unit_test(test_ranges), cmocka_unit_test(test_long_series_stay_small),
+        cmocka_unit_test(test_bars),   cmocka_unit_test(test_whiskers_and_ticks),
         cmocka_unit_test(test_files),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

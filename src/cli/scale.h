@@ -1,0 +1,39 @@
+/* Private to the scale command. */
+#ifndef HISS_CLI_SCALE_H
+#define HISS_CLI_SCALE_H
+
+#include "cli/cli.h"
+#include "hiss/scale.h"
+
+/* ---- processes ---- */
+
+/* Catch SIGINT, SIGTERM, SIGHUP and SIGUSR1 from here on: scale_child_run passes them on as SIGTERM. */
+void scale_child_setup(void);
+/* Run argv (found in PATH) in its own process group, with the environment cleaned of what makes this process a rank of
+ * some job; standard input empty, output and errors to log. Waits for its end.
+ *   limit  seconds, then it is ended; 0: none
+ *   end    how: "exit N", "signal N", "time limit", or "not started: why"
+ * Returns false when a signal asked this process to stop; the child has ended then, too. */
+bool scale_child_run(const char *const *argv, const char *log, int64_t limit, char end[128]);
+/* The same, but standard output into out[size], and errors where ours go. */
+hiss_status scale_child_read(const char *const *argv, char *out, size_t size, hiss_error *err);
+/* The program that runs. */
+hiss_status scale_program(char out[CLI_PATH], hiss_error *err);
+
+/* ---- actions ---- */
+
+typedef struct scale_request {
+    const char *path, *out;
+    const char *const *sets;
+    int nsets;
+    int64_t nodes; /* only points on so many; 0: all */
+    bool dry;
+    bool elsewhere; /* the points will run on other machines: their data need not be seen from here */
+} scale_request;
+/* The study in DIR/study.yaml, which is written when it is not there; another one there is an error. Reads every config
+ * with the settings of every point. */
+hiss_status scale_open(const scale_request *r, hiss_study *study, hiss_error *err);
+hiss_status scale_run(const scale_request *r, hiss_error *err);
+hiss_status scale_submit(const scale_request *r, hiss_error *err);
+
+#endif

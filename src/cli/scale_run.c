@@ -1,0 +1,339 @@
+/* hiss scale run: the points of a study, one after another.
+ *
+ * A run is finished when its point.yaml says so; all others, whatever is left of them, are begun anew, for a run that
+ * was interrupted has no times worth keeping. */
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "cli/scale.h"
+#include "hiss/clock.h"
+#include "hiss/file.h"
+#include "hiss/log.h"
+
+enum { MOST_WORDS = 512, MOST_SETTINGS = 128 };
+
+/* ---- the study's directory ---- */
+
+/* Keys that may change when a study goes on: they change neither what runs nor what it means. */
+static bool may_change(const char *line) {
+    static const char *const keys[] = {"name:", "repeats:", "limit:", "keep:"};
+    for (int k = 0; k < HISS_COUNT(keys); k++) {
+        if (strncmp(line, keys[k], strlen(keys[k])) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* The first lines that differ and may not; false when there are none. */
+static bool find_difference(const char *a, const char *b, char found[128], char wanted[128]) {
+    while (*a || *b) {
+        const size_t m = strcspn(a, "\n"), n = strcspn(b, "\n");
+        if ((m != n || strncmp(a, b, m) != 0) && !(may_change(a) && may_change(b))) {
+            snprintf(found, 128, "%.*s", (int)m, a);
+            snprintf(wanted, 128, "%.*s", (int)n, b);
+            return true;
+        }
+        a += m + (a[m] == '\n');
+        b += n + (b[n] == '\n');
+    }
+    return false;
+}
+
+static char *read_text(const char *path) {
+    char *text = NULL;
+    size_t size = 0;
+    FILE *in = fopen(path, "r"), *out = open_memstream(&text, &size);
+    for (int c; in && (c = fgetc(in)) != EOF;) {
+        fputc(c, out);
+    }
+    fclose(out);
+    if (in) {
+        fclose(in);
+    }
+    return text;
+}
+
+static hiss_status place_study(const hiss_study *study, const char *dir, hiss_error *err) {
+    char path[CLI_PATH], found[128], wanted[128];
+    snprintf(path, sizeof path, "%s/points", dir);
+    hiss_status s = hiss_make_directories(path, err);
+    snprintf(path, sizeof path, "%s/study.yaml", dir);
+    const char *text = hiss_config_resolved(study->text);
+    if (s == HISS_OK && hiss_file_exists(path)) {
+        char *there = read_text(path);
+        const bool same = strcmp(there, text) == 0;
+        if (find_difference(there, text, found, wanted)) {
+            s = hiss_fail(err, HISS_EUSER, "%s holds another study ('%s', now '%s'): choose another --out", dir, found,
+                          wanted);
+        }
+        free(there);
+        if (same) {
+            return s;
+        }
+    }
+    return s == HISS_OK ? hiss_file_write_text(path, text, err) : s;
+}
+
+/* ---- what the configs say ---- */
+
+static hiss_status read_experiment(const hiss_study *study, int point, bool base, hiss_experiment *e, hiss_error *err) {
+    const hiss_scale_config *c = &study->configs[study->points[point].config];
+    const char *set[MOST_SETTINGS];
+    hiss_arena *arena = hiss_arena_create();
+    hiss_eval_options eval = {0};
+    const hiss_extra_section extra = {"eval", hiss_eval_rows, hiss_eval_nrows, &eval};
+    const int n = base ? c->nset : hiss_study_settings(study, point, arena, set, MOST_SETTINGS);
+    hiss_status s = hiss_file_expect(c->file, "the config", "configs.NAME.file of the study names it", err);
+    s = s == HISS_OK ? hiss_experiment_read(c->file, base ? c->set : set, n, &extra, 1, e, err) : s;
+    hiss_arena_destroy(arena);
+    return s;
+}
+
+/* What weak scaling multiplies. */
+static hiss_status read_bases(hiss_study *study, hiss_error *err) {
+    hiss_status s = HISS_OK;
+    const int each = study->npoints / study->nconfigs;
+    for (int c = 0; c < study->nconfigs && s == HISS_OK; c++) {
+        hiss_experiment e = {0};
+        s = read_experiment(study, c * each, true, &e, err);
+        if (s == HISS_OK) {
+            study->configs[c].lanes = e.train.lanes;
+            study->configs[c].limit = e.data.limit;
+            if (study->kind == HISS_SCALE_WEAK_DATA && e.data.limit == 0) {
+                s = hiss_fail(
+                    err, HISS_EUSER,
+                    "configs.%s: kind weak-data multiplies data.limit, which is 0; set it to the samples of the "
+                    "smallest point, e.g. set: [data.limit=6000]",
+                    study->configs[c].name);
+            }
+            hiss_experiment_destroy(&e);
+        }
+    }
+    return s;
+}
+
+static hiss_status check_point(const hiss_study *study, int k, bool here, hiss_error *err) {
+    const hiss_scale_point *p = &study->points[k];
+    hiss_experiment e = {0};
+    hiss_status s = read_experiment(study, k, false, &e, err);
+    if (s == HISS_OK) {
+        s = here && e.data.file ? hiss_file_expect(e.data.file, "the data file", "`hiss prepare` writes one", err) : s;
+        if (e.train.lanes < p->ranks) {
+            s = hiss_fail(err, HISS_EUSER,
+                          "point %s: %" PRId64 " ranks, but train.lanes is %" PRId64
+                          ": a rank needs at least one lane; set "
+                          "train.lanes to a multiple of the most ranks x threads",
+                          p->name, p->ranks, e.train.lanes);
+        } else if (e.train.lanes % p->workers != 0) {
+            hiss_warn("point %s: %" PRId64 " lanes on %" PRId64 " x %" PRId64 ": some workers have more than others",
+                      p->name, e.train.lanes, p->ranks, p->threads);
+        }
+        hiss_experiment_destroy(&e);
+    }
+    return s;
+}
+
+hiss_status scale_open(const scale_request *r, hiss_study *study, hiss_error *err) {
+    hiss_status s = hiss_file_expect(r->path, "the study", "configs/scale-strong.yaml is an example", err);
+    s = s == HISS_OK ? hiss_study_read(r->path, r->sets, r->nsets, study, err) : s;
+    s = s == HISS_OK ? read_bases(study, err) : s;
+    for (int k = 0; k < study->npoints && s == HISS_OK; k++) {
+        s = check_point(study, k, !r->elsewhere, err);
+    }
+    return s == HISS_OK ? place_study(study, r->out, err) : s;
+}
+
+/* ---- one run ---- */
+
+static void remove_tree(const char *path) {
+    DIR *dir = opendir(path);
+    for (struct dirent *entry; dir && (entry = readdir(dir));) {
+        char inside[CLI_PATH];
+        if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0 &&
+            (size_t)snprintf(inside, sizeof inside, "%s/%s", path, entry->d_name) < sizeof inside) {
+            if (unlink(inside) != 0) {
+                remove_tree(inside);
+            }
+        }
+    }
+    if (dir) {
+        closedir(dir);
+    }
+    rmdir(path);
+}
+
+/* Whether a process still trains there: one that outlived the study that started it. */
+static bool in_use(const char *run) {
+    char path[CLI_PATH];
+    snprintf(path, sizeof path, "%s/.lock", run);
+    const int file = open(path, O_RDWR | O_CLOEXEC);
+    const bool held = file >= 0 && flock(file, LOCK_EX | LOCK_NB) != 0;
+    if (file >= 0) {
+        close(file);
+    }
+    return held;
+}
+
+/* The command of a run into word[MOST_WORDS], NULL at the end; in arena. */
+static void make_command(const hiss_study *study, int64_t run, const char *program, const char *place,
+                         hiss_arena *arena, const char **word) {
+    const int point = (int)(run % study->npoints);
+    const char *set[MOST_SETTINGS];
+    int n = hiss_study_launcher(study, point, arena, word, MOST_WORDS - 2 * MOST_SETTINGS - 16);
+    const char *const fixed[] = {program,    "train",      study->configs[study->points[point].config].file,
+                                 "--run",    place,        "--resume",
+                                 "never",    "--progress", "lines",
+                                 "--threads"};
+    for (int k = 0; k < HISS_COUNT(fixed); k++) {
+        word[n++] = fixed[k];
+    }
+    word[n++] = hiss_arena_format(arena, "%" PRId64, study->points[point].threads);
+    const int settings = hiss_study_settings(study, point, arena, set, MOST_SETTINGS);
+    for (int k = 0; k < settings; k++) {
+        word[n++] = "--set";
+        word[n++] = set[k];
+    }
+    word[n] = NULL;
+}
+
+static hiss_status write_end(const char *place, const char *end, double seconds, int64_t position,
+                             const char *const *word, hiss_error *err) {
+    char path[CLI_PATH], *text = NULL, host[64] = "", when[32] = "";
+    size_t size = 0;
+    const time_t now = time(NULL);
+    struct tm utc;
+    gethostname(host, sizeof host - 1);
+    strftime(when, sizeof when, "%Y-%m-%dT%H:%M:%SZ", gmtime_r(&now, &utc));
+    FILE *out = open_memstream(&text, &size);
+    fputs("end: ", out);
+    hiss_yaml_write_text(out, end);
+    fprintf(out, "\nended: \"%s\"\nseconds: %.3f\nposition: %" PRId64 "\nstarted_on: ", when, seconds, position);
+    hiss_yaml_write_text(out, host);
+    fputs("\ncommand:\n", out);
+    for (; *word; word++) {
+        fputs("  - ", out);
+        hiss_yaml_write_text(out, *word);
+        fputc('\n', out);
+    }
+    fclose(out);
+    snprintf(path, sizeof path, "%s/point.yaml", place);
+    const hiss_status s = hiss_file_write_text(path, text, err);
+    free(text);
+    return s;
+}
+
+/* Run one; false in *going when this process was asked to stop. */
+static hiss_status run_one(const hiss_study *study, const char *dir, int64_t run, int64_t position, const char *program,
+                           bool *going, hiss_error *err) {
+    char place[CLI_PATH - 64], log[CLI_PATH], end[128];
+    const char *word[MOST_WORDS];
+    hiss_study_place(study, dir, run, place, sizeof place);
+    if (in_use(place)) {
+        return hiss_fail(err, HISS_EUSER, "%s is still being trained by another process; wait for it, or end it",
+                         place);
+    }
+    remove_tree(place);
+    hiss_status s = hiss_make_directories(place, err);
+    if (s != HISS_OK) {
+        return s;
+    }
+    hiss_arena *arena = hiss_arena_create();
+    make_command(study, run, program, place, arena, word);
+    snprintf(log, sizeof log, "%s/log.txt", place);
+    const double begin = hiss_seconds();
+    *going = scale_child_run(word, log, study->limit, end);
+    if (*going) {
+        s = write_end(place, end, hiss_seconds() - begin, position, word, err);
+    }
+    if (*going && !study->keep) {
+        snprintf(log, sizeof log, "%s/ckpt", place);
+        remove_tree(log);
+    }
+    hiss_arena_destroy(arena);
+    return s;
+}
+
+static void tell(const hiss_scale_run *run, const char *name, int64_t position, int64_t total) {
+    if (run->state == HISS_RUN_DONE) {
+        printf("[%" PRId64 "/%" PRId64 "] %s: %.0f images/s, %.8s\n", position, total, name, run->throughput,
+               run->parameters);
+    } else {
+        printf("[%" PRId64 "/%" PRId64 "] %s: FAILED: %s\n", position, total, name, run->why);
+    }
+    fflush(stdout);
+}
+
+static hiss_status run_all(const hiss_study *study, const scale_request *r, hiss_error *err) {
+    const int64_t n = study->npoints * study->repeats;
+    int64_t *order = hiss_new(int64_t, n), failed = 0, kept = 0;
+    char program[CLI_PATH];
+    bool going = true;
+    hiss_study_order(study, order);
+    hiss_status s = scale_program(program, err);
+    for (int64_t k = 0; k < n && s == HISS_OK && going; k++) {
+        const hiss_scale_point *p = &study->points[order[k] % study->npoints];
+        if (r->nodes > 0 && p->nodes != r->nodes) {
+            continue;
+        }
+        hiss_arena *arena = hiss_arena_create();
+        hiss_scale_run run;
+        hiss_results_read(study, r->out, order[k], arena, &run);
+        if (run.state == HISS_RUN_DONE) {
+            kept++;
+        } else {
+            char name[128];
+            s = run_one(study, r->out, order[k], k + 1, program, &going, err);
+            if (s == HISS_OK && going) {
+                hiss_results_read(study, r->out, order[k], arena, &run);
+                failed += run.state != HISS_RUN_DONE;
+                snprintf(name, sizeof name, "%s-r%" PRId64, p->name, order[k] / study->npoints + 1);
+                tell(&run, name, k + 1, n);
+            }
+        }
+        hiss_arena_destroy(arena);
+    }
+    hiss_free(order);
+    if (s == HISS_OK && kept > 0) {
+        printf("%" PRId64 " runs were there already\n", kept);
+    }
+    if (s == HISS_OK && !going) {
+        s = hiss_fail(err, HISS_EREQUEUE,
+                      "stopped on request; the same command goes on with the run that was interrupted");
+    } else if (s == HISS_OK && failed > 0) {
+        s = hiss_fail(err, HISS_EUSER,
+                      "%" PRId64 " runs failed; `hiss scale report %s` says why, the same command tries them "
+                      "again",
+                      failed, r->out);
+    }
+    return s;
+}
+
+hiss_status scale_run(const scale_request *r, hiss_error *err) {
+    char path[CLI_PATH];
+    hiss_study study = {0};
+    hiss_status s = scale_open(r, &study, err);
+    int lock = -1;
+    if (s == HISS_OK) {
+        snprintf(path, sizeof path, "%s/.lock-%" PRId64, r->out, r->nodes);
+        lock = open(path, O_CREAT | O_RDWR | O_CLOEXEC, 0644);
+        if (lock < 0 || flock(lock, LOCK_EX | LOCK_NB) != 0) {
+            s = hiss_fail(err, HISS_EUSER, "%s is in use by another hiss scale run (%s); wait for it", r->out,
+                          strerror(errno));
+        }
+    }
+    scale_child_setup();
+    s = s == HISS_OK ? run_all(&study, r, err) : s;
+    if (lock >= 0) {
+        close(lock);
+    }
+    hiss_study_destroy(&study);
+    return s;
+}

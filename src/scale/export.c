@@ -1,0 +1,307 @@
+/* The results as CSV, JSON and in the text format of Extra-P (extra-p.org; its docs/file-formats.md). */
+#include <inttypes.h>
+#include <math.h>
+#include <string.h>
+
+#include "scale/scale_impl.h"
+
+static int64_t count_runs(const hiss_results *results) {
+    return results->study->npoints * results->study->repeats;
+}
+
+static const char *state_name(hiss_run_state state) {
+    static const char *const names[] = {"missing", "failed", "done"};
+    return names[state];
+}
+
+/* ---- CSV ---- */
+
+static void csv_number(FILE *out, double value) {
+    if (isfinite(value)) {
+        fprintf(out, ",%.9g", value);
+    } else {
+        fputc(',', out); /* unknown: empty */
+    }
+}
+
+static void csv_figure(FILE *out, hiss_figure f) {
+    csv_number(out, f.value);
+    csv_number(out, f.low);
+    csv_number(out, f.high);
+}
+
+static void csv_text(FILE *out, const char *text) {
+    fputs(",\"", out);
+    for (; *text; text++) {
+        fputs(*text == '"' ? "\"\"" : (char[]){*text, 0}, out);
+    }
+    fputc('"', out);
+}
+
+void hiss_results_csv(FILE *out, const hiss_results *results) {
+    const hiss_study *study = results->study;
+    fputs("point,config,ranks,threads,nodes,runs,images_per_step,images_per_second,step_seconds,step_low,step_high,"
+          "speedup,"
+          "speedup_low,speedup_high,efficiency,efficiency_low,efficiency_high,overall_efficiency,quality_seconds,"
+          "quality_steps,quality_efficiency",
+          out);
+    for (int k = 0; k < HISS_PARTS; k++) {
+        fprintf(out, ",%s_seconds", hiss_part_names[k]);
+    }
+    fputs(",reduction_span_seconds,slowest_rank,slowest_host,slowest_over_median\n", out);
+    for (int k = 0; k < study->npoints; k++) {
+        const hiss_scale_point *p = &study->points[k];
+        const hiss_scale_figures *f = &results->figures[k];
+        fprintf(out, "%s,%s,%" PRId64 ",%" PRId64 ",%" PRId64 ",%" PRId64 ",%" PRId64, p->name,
+                study->configs[p->config].name, p->ranks, p->threads, p->nodes, f->done, f->images);
+        csv_number(out, f->throughput);
+        csv_figure(out, f->step);
+        csv_figure(out, f->speedup);
+        csv_figure(out, f->efficiency);
+        csv_number(out, f->overall);
+        csv_number(out, f->quality_seconds);
+        csv_number(out, f->quality_steps);
+        csv_number(out, f->quality_efficiency);
+        for (int part = 0; part < HISS_PARTS; part++) {
+            csv_number(out, f->part[part]);
+        }
+        csv_number(out, f->span);
+        csv_number(out, f->slowest < 0 ? (double)NAN : (double)f->slowest);
+        csv_text(out, f->slowest_host);
+        csv_number(out, f->slowest_over_median);
+        fputc('\n', out);
+    }
+}
+
+void hiss_results_runs_csv(FILE *out, const hiss_results *results) {
+    fputs("run,state,lanes,steps,images_per_second,measured_seconds,windows,median_step_seconds,quality_seconds,"
+          "quality_steps,parameters_sha256,why\n",
+          out);
+    for (int64_t k = 0; k < count_runs(results); k++) {
+        const hiss_scale_run *run = &results->runs[k];
+        const bool done = run->state == HISS_RUN_DONE;
+        const double *window = run->window;
+        const double unknown = (double)NAN;
+        char name[128];
+        name_run(results, run, name);
+        fprintf(out, "%s,%s", name, state_name(run->state));
+        csv_number(out, done ? (double)run->lanes : unknown);
+        csv_number(out, done ? (double)run->steps : unknown);
+        csv_number(out, done ? run->throughput : unknown);
+        csv_number(out, done ? run->seconds : unknown);
+        csv_number(out, done ? (double)run->windows : unknown);
+        csv_number(out, done ? hiss_sample_median(&(hiss_sample){1, &run->windows, &window}) : unknown);
+        csv_number(out, done ? run->quality_seconds : unknown);
+        csv_number(out, done ? run->quality_steps : unknown);
+        fprintf(out, ",%s", done ? run->parameters : "");
+        csv_text(out, run->why);
+        fputc('\n', out);
+    }
+}
+
+/* ---- JSON ---- */
+
+static void json_string(FILE *out, const char *text) {
+    fputc('"', out);
+    for (const char *c = text; *c; c++) {
+        if (*c == '"' || *c == '\\') {
+            fputc('\\', out);
+        }
+        fputc((unsigned char)*c < 0x20 ? ' ' : *c, out);
+    }
+    fputc('"', out);
+}
+
+static void json_text(FILE *out, const char *key, const char *text) {
+    fprintf(out, "\"%s\": ", key);
+    json_string(out, text);
+}
+
+static void json_value(FILE *out, double value) {
+    if (isfinite(value)) {
+        fprintf(out, "%.9g", value);
+    } else {
+        fputs("null", out);
+    }
+}
+
+static void json_number(FILE *out, const char *key, double value) {
+    fprintf(out, "\"%s\": ", key);
+    json_value(out, value);
+}
+
+static void json_figure(FILE *out, const char *key, hiss_figure f) {
+    fprintf(out, "\"%s\": [", key);
+    json_value(out, f.value);
+    fputs(", ", out);
+    json_value(out, f.low);
+    fputs(", ", out);
+    json_value(out, f.high);
+    fputs("], ", out);
+}
+
+static void json_point(FILE *out, const hiss_results *results, int k) {
+    const hiss_scale_point *p = &results->study->points[k];
+    const hiss_scale_figures *f = &results->figures[k];
+    fputs("    {", out);
+    json_text(out, "point", p->name);
+    fputs(", ", out);
+    json_text(out, "config", results->study->configs[p->config].name);
+    fprintf(out,
+            ", \"ranks\": %" PRId64 ", \"threads\": %" PRId64 ", \"nodes\": %" PRId64 ", \"runs\": %" PRId64
+            ", \"images_per_step\": %" PRId64 ", ",
+            p->ranks, p->threads, p->nodes, f->done, f->images);
+    json_number(out, "images_per_second", f->throughput);
+    fputs(", ", out);
+    json_figure(out, "step_seconds", f->step);
+    json_figure(out, "speedup", f->speedup);
+    json_figure(out, "efficiency", f->efficiency);
+    json_number(out, "overall_efficiency", f->overall);
+    fputs(", \"quality\": {", out);
+    json_number(out, "seconds", f->quality_seconds);
+    fputs(", ", out);
+    json_number(out, "steps", f->quality_steps);
+    fputs(", ", out);
+    json_number(out, "efficiency", f->quality_efficiency);
+    fputs("}, \"parts\": {", out);
+    for (int part = 0; part < HISS_PARTS; part++) {
+        json_number(out, hiss_part_names[part], f->part[part]);
+        fputs(", ", out);
+    }
+    json_number(out, "reduction_span", f->span);
+    fprintf(out, "}, \"slowest\": {\"rank\": %" PRId64 ", ", f->slowest);
+    json_text(out, "host", f->slowest_host);
+    fputs(", ", out);
+    json_number(out, "over_median", f->slowest_over_median);
+    fputs("}}", out);
+}
+
+static void json_run(FILE *out, const hiss_results *results, const hiss_scale_run *run) {
+    char name[128];
+    name_run(results, run, name);
+    fputs("    {", out);
+    json_text(out, "run", name);
+    fputs(", ", out);
+    json_text(out, "state", state_name(run->state));
+    fputs(", ", out);
+    json_text(out, "parameters_sha256", run->parameters);
+    fputs(", ", out);
+    json_number(out, "images_per_second", run->state == HISS_RUN_DONE ? run->throughput : (double)NAN);
+    fputs(", \"hosts\": [", out);
+    for (int64_t r = 0; r < run->nranks; r++) {
+        fputs(r ? ", " : "", out);
+        json_string(out, run->rank[r].host);
+    }
+    fputs("], \"parts\": [", out); /* a list per rank, in the order of hiss_part_names */
+    for (int64_t r = 0; r < run->nranks; r++) {
+        for (int part = 0; part < HISS_PARTS; part++) {
+            fputs(part ? ", " : r ? ", [" : "[", out);
+            json_value(out, run->rank[r].part[part]);
+        }
+        fputc(']', out);
+    }
+    fputs("], ", out);
+    json_text(out, "why", run->why);
+    fputc('}', out);
+}
+
+static void json_fit(FILE *out, const hiss_results *results, int c, int l) {
+    const hiss_fit *fit = &results->fits[c * HISS_LAWS + l];
+    fputs("    {", out);
+    json_text(out, "config", results->study->configs[c].name);
+    fputs(", ", out);
+    json_text(out, "law", hiss_law_name(fit->law));
+    fprintf(out, ", \"fitted\": %s, ", fit->fitted ? "true" : "false");
+    for (int k = 0; k < fit->parameters && fit->fitted; k++) {
+        json_number(out, hiss_law_parameter(fit->law, k), fit->value[k]);
+        fputs(", ", out);
+    }
+    if (fit->fitted) {
+        json_number(out, "error_mean", fit->error_mean);
+        fputs(", ", out);
+        json_number(out, "error_largest", fit->error_largest);
+    } else {
+        json_text(out, "why", fit->why);
+    }
+    fputc('}', out);
+}
+
+void hiss_results_json(FILE *out, const hiss_results *results) {
+    const hiss_study *study = results->study;
+    fputs("{\n  ", out);
+    json_text(out, "study", study->name);
+    fputs(",\n  ", out);
+    json_text(out, "kind", hiss_scale_kind_name((hiss_scale_kind)study->kind));
+    fprintf(out, ",\n  \"valid\": %s,\n  ", results->valid ? "true" : "false");
+    json_text(out, "verdict", results->verdict);
+    fprintf(out,
+            ",\n  \"done\": %" PRId64 ",\n  \"failed\": %" PRId64 ",\n  \"missing\": %" PRId64 ",\n  \"points\": [\n",
+            results->done, results->failed, results->missing);
+    for (int k = 0; k < study->npoints; k++) {
+        json_point(out, results, k);
+        fputs(k + 1 < study->npoints ? ",\n" : "\n  ],\n  \"runs\": [\n", out);
+    }
+    for (int64_t k = 0; k < count_runs(results); k++) {
+        json_run(out, results, &results->runs[k]);
+        fputs(k + 1 < count_runs(results) ? ",\n" : "\n  ],\n  \"fits\": [\n", out);
+    }
+    for (int k = 0; k < study->nconfigs * HISS_LAWS; k++) {
+        json_fit(out, results, k / HISS_LAWS, k % HISS_LAWS);
+        fputs(k + 1 < study->nconfigs * HISS_LAWS ? ",\n" : "\n  ]\n}\n", out);
+    }
+}
+
+/* ---- Extra-P ---- */
+
+/* A region's line for a point: a value of every finished run. part -1: the step; HISS_PARTS: the reduction's span. */
+static void extrap_data(FILE *out, const hiss_results *results, int point, int part) {
+    fputs("DATA", out);
+    for (int64_t r = 0; r < results->study->repeats; r++) {
+        const hiss_scale_run *run = run_of(results, point, r);
+        const double *window = run->window;
+        double value = 0;
+        if (run->state != HISS_RUN_DONE) {
+            continue;
+        }
+        for (int64_t k = 0; k < run->nranks && part >= 0; k++) {
+            value += (part < HISS_PARTS ? run->rank[k].part[part] : run->rank[k].span) / (double)run->nranks;
+        }
+        value = part < 0 ? hiss_sample_median(&(hiss_sample){1, &run->windows, &window}) : fmax(value, 0);
+        fprintf(out, " %.9f", value); /* its grammar has no exponents */
+    }
+    fputc('\n', out);
+}
+
+bool hiss_results_extrap(FILE *out, const hiss_results *results, int config) {
+    const hiss_study *study = results->study;
+    int *use = hiss_new(int, study->npoints), n = 0;
+    for (int k = 0; k < study->npoints; k++) {
+        bool twice = false; /* a coordinate may stand once */
+        for (int i = 0; i < n; i++) {
+            twice = twice || workers_of(study, &study->points[use[i]]) == workers_of(study, &study->points[k]);
+        }
+        if (study->points[k].config == config && results->figures[k].done > 0 && !twice) {
+            use[n++] = k;
+        }
+    }
+    if (n > 0) {
+        fprintf(out, "# %s, %s scaling, config %s: seconds of a step; %s\nPARAMETER p\nPOINTS", study->name,
+                hiss_scale_kind_name((hiss_scale_kind)study->kind), study->configs[config].name,
+                study->kind == HISS_SCALE_STRONG ? "strong scaling: model the cost, time x p" : "p counts workers");
+        for (int i = 0; i < n; i++) {
+            fprintf(out, " (%g)", workers_of(study, &study->points[use[i]]));
+        }
+        fputs("\nMETRIC time\n", out);
+        for (int part = -1; part <= HISS_PARTS; part++) {
+            fprintf(out, "REGION step%s%s\n", part < 0 ? "" : "->",
+                    part < 0            ? ""
+                    : part < HISS_PARTS ? hiss_part_names[part]
+                                        : "reduction_span");
+            for (int i = 0; i < n; i++) {
+                extrap_data(out, results, use[i], part);
+            }
+        }
+    }
+    hiss_free(use);
+    return n > 0;
+}

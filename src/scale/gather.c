@@ -1,0 +1,258 @@
+/* Reading what runs left: point.yaml (how it ended), summary.yaml, config.yaml, metrics.jsonl, and the end of log.txt.
+ */
+#include <inttypes.h>
+#include <math.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "hiss/file.h"
+#include "scale/scale_impl.h"
+
+const char *const hiss_part_names[HISS_PARTS] = {"compute", "exchange", "data", "wait", "transfer", "other"};
+
+typedef struct reader { /* of one run */
+    const hiss_study *study;
+    hiss_arena *arena;   /* of the results */
+    hiss_arena *scratch; /* trees */
+    char path[SCALE_PATH - 32];
+    hiss_scale_run *run;
+} reader;
+
+static double number(const hiss_yaml *map, const char *key) {
+    const hiss_yaml *node = hiss_yaml_get(map, key);
+    char *end = NULL;
+    const double value = node && node->text ? strtod(node->text, &end) : (double)NAN;
+    return end && end != node->text && *end == '\0' ? value : (double)NAN;
+}
+
+static const char *text(const hiss_yaml *map, const char *key) {
+    const hiss_yaml *node = hiss_yaml_get(map, key);
+    return node && node->text ? node->text : "";
+}
+
+static int64_t whole(const hiss_yaml *map, const char *key) {
+    const double value = number(map, key);
+    return value >= 0 && value < 1e15 ? (int64_t)value : -1;
+}
+
+static bool fail_run(reader *r, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+static bool fail_run(reader *r, const char *format, ...) {
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(r->run->why, sizeof r->run->why, format, arguments);
+    va_end(arguments);
+    r->run->state = HISS_RUN_FAILED;
+    return false;
+}
+
+static bool read_tree(reader *r, const char *name, hiss_yaml **out) {
+    char path[SCALE_PATH];
+    hiss_error err = {0};
+    snprintf(path, sizeof path, "%s/%s", r->path, name);
+    return hiss_yaml_read(r->scratch, path, out, &err) == HISS_OK || fail_run(r, "%.380s", err.text);
+}
+
+/* The last error of hiss, or the last line that is not empty (launchers say more after an error); without control
+ * characters; "" when there is none. */
+static void last_line(const char *path, char out[300]) {
+    char *line = NULL;
+    size_t capacity = 0;
+    FILE *in = fopen(path, "r");
+    bool error = false;
+    *out = 0;
+    while (in && getline(&line, &capacity, in) > 0) {
+        const char *start = line + strspn(line, " \t\r\n");
+        static const char mark[] = "hiss: error: ";
+        const char *says = strstr(start, mark);
+        start = says ? says + strlen(mark) : start;
+        if (*start && (says || (!error && strspn(start, "-") < strcspn(start, "\n")))) { /* mpirun draws lines */
+            snprintf(out, 300, "%s", start);
+        }
+        error = error || says;
+    }
+    for (char *c = out; *c; c++) {
+        *c = (unsigned char)*c < ' ' ? (c[1] ? ' ' : 0) : *c;
+    }
+    free(line);
+    if (in) {
+        fclose(in);
+    }
+}
+
+static bool read_end(reader *r) {
+    char path[SCALE_PATH], line[300];
+    hiss_yaml *root;
+    snprintf(path, sizeof path, "%s/point.yaml", r->path);
+    if (!hiss_file_exists(path)) {
+        return false; /* missing: never begun, or not ended */
+    }
+    if (!read_tree(r, "point.yaml", &root)) {
+        return false;
+    }
+    if (strcmp(text(root, "end"), "exit 0") != 0) {
+        snprintf(path, sizeof path, "%s/log.txt", r->path);
+        last_line(path, line);
+        return fail_run(r, "%.60s; the end of its log: %.299s", text(root, "end"), *line ? line : "(empty)");
+    }
+    return true;
+}
+
+/* The most workers that one host has. */
+static void count_crowd(hiss_scale_run *run, int64_t threads) {
+    for (int64_t a = 0; a < run->nranks; a++) {
+        int64_t ranks = 0;
+        for (int64_t b = 0; b < run->nranks; b++) {
+            ranks += strcmp(run->rank[a].host, run->rank[b].host) == 0;
+        }
+        run->crowd = ranks * threads > run->crowd ? ranks * threads : run->crowd;
+    }
+}
+
+static bool read_ranks(reader *r, const hiss_yaml *summary) {
+    const hiss_yaml *list = hiss_yaml_get(summary, "ranks");
+    const double steps = (double)r->run->steps - number(summary, "ranks_from_step");
+    for (const hiss_yaml *item = list ? list->first : NULL; item; item = item->next) {
+        r->run->nranks++;
+    }
+    r->run->rank = hiss_arena_alloc(r->arena, sizeof(hiss_rank_time) * (size_t)(r->run->nranks + 1));
+    hiss_rank_time *out = r->run->rank;
+    for (const hiss_yaml *item = list ? list->first : NULL; item; item = item->next, out++) {
+        snprintf(out->host, sizeof out->host, "%s", text(item, "host"));
+        out->span = number(item, "span") / steps;
+        for (int k = 0; k < HISS_PARTS; k++) {
+            out->part[k] = number(item, hiss_part_names[k]) / steps;
+            if (!isfinite(out->part[k])) {
+                return fail_run(r, "summary.yaml has no times of ranks");
+            }
+        }
+    }
+    const hiss_scale_point *p = &r->study->points[r->run->point];
+    count_crowd(r->run, p->threads);
+    return r->run->nranks == p->ranks ||
+           fail_run(r,
+                    "ran on %" PRId64 " ranks instead of %" PRId64 ": see log.txt, and launch "
+                    "in the study",
+                    r->run->nranks, p->ranks);
+}
+
+static bool read_summary(reader *r) {
+    hiss_yaml *summary, *config;
+    if (!read_tree(r, "summary.yaml", &summary) || !read_tree(r, "config.yaml", &config)) {
+        return false;
+    }
+    hiss_scale_run *run = r->run;
+    const hiss_yaml *train = hiss_yaml_get(config, "train"), *identity = hiss_yaml_get(summary, "identity");
+    snprintf(run->parameters, sizeof run->parameters, "%s", text(summary, "parameters_sha256"));
+    snprintf(run->identity, sizeof run->identity, "version %s; kernels %s; choices %s; reduce %s",
+             text(identity, "version"), text(identity, "kernels"), text(identity, "kernel_choices_sha256"),
+             text(identity, "reduce"));
+    run->processors = whole(hiss_yaml_get(summary, "machine"), "processors");
+    run->steps = whole(summary, "steps");
+    run->lanes = whole(train, "lanes");
+    run->images = run->lanes * whole(train, "lane_samples");
+    if (strcmp(text(summary, "result"), "VALID") != 0) {
+        return fail_run(r, "its summary.yaml says result: %.100s", text(summary, "result"));
+    }
+    if (strlen(run->parameters) != HISS_HASH_TEXT - 1 || run->steps < 1 || run->images < 1) {
+        return fail_run(r, "its summary.yaml has no parameters_sha256, or no steps");
+    }
+    if (r->study->steps > 0 && run->steps != r->study->steps) {
+        return fail_run(r, "ended at step %" PRId64 " of %" PRId64 ": more epochs are needed", run->steps,
+                        r->study->steps);
+    }
+    return read_ranks(r, summary);
+}
+
+/* One line of metrics.jsonl: a window of steps (after, step]. */
+static void read_line(reader *r, const hiss_yaml *line, int64_t after, double *begun) {
+    hiss_scale_run *run = r->run;
+    const hiss_yaml *spread = hiss_yaml_get(line, "step_seconds");
+    const double step = number(line, "step"), seconds = number(line, "seconds");
+    const hiss_yaml *median = spread && spread->first ? spread->first->next : NULL;
+    if (after >= r->study->warmup && median && median->text) {
+        run->window[run->windows++] = strtod(median->text, NULL);
+        run->seconds = seconds - *begun;
+    } else {
+        *begun = seconds;
+    }
+    const hiss_scale_quality *q = &r->study->quality;
+    const double value = q->metric ? number(line, q->metric) : (double)NAN;
+    if (!isfinite(run->quality_steps) && (q->above ? value >= q->value : value <= q->value)) {
+        run->quality_steps = step;
+        run->quality_seconds = seconds;
+    }
+}
+
+static bool read_metrics(reader *r) {
+    char path[SCALE_PATH], *line = NULL;
+    size_t capacity = 0;
+    int64_t lines = 0, after = 0, first = -1;
+    double begun = 0;
+    snprintf(path, sizeof path, "%s/metrics.jsonl", r->path);
+    FILE *in = fopen(path, "r");
+    if (!in) {
+        return fail_run(r, "metrics.jsonl cannot be read");
+    }
+    while (getline(&line, &capacity, in) > 0) {
+        lines++;
+    }
+    r->run->window = hiss_arena_alloc(r->arena, sizeof(double) * (size_t)(lines + 1));
+    for (rewind(in); getline(&line, &capacity, in) > 0;) {
+        hiss_arena *arena = hiss_arena_create();
+        hiss_yaml *root;
+        hiss_error err = {0};
+        if (hiss_yaml_parse(arena, path, line, &root, &err) != HISS_OK) {
+            fail_run(r, "%.380s", err.text);
+        } else {
+            read_line(r, root, after, &begun);
+            first = first < 0 && r->run->windows == 1 ? after : first;
+            after = whole(root, "step");
+        }
+        hiss_arena_destroy(arena);
+    }
+    fclose(in);
+    free(line);
+    if (r->run->state == HISS_RUN_FAILED) {
+        return false;
+    }
+    if (r->run->windows == 0) {
+        return fail_run(r, "no line of metrics.jsonl after the warm-up: more steps, or a smaller window");
+    }
+    r->run->throughput = (double)((after - first) * r->run->images) / r->run->seconds;
+    return true;
+}
+
+void hiss_results_read(const hiss_study *study, const char *dir, int64_t index, hiss_arena *arena,
+                       hiss_scale_run *run) {
+    reader r = {.study = study, .arena = arena, .scratch = hiss_arena_create(), .run = run};
+    *run = (hiss_scale_run){.point = (int)(index % study->npoints),
+                            .repeat = index / study->npoints,
+                            .quality_seconds = (double)NAN,
+                            .quality_steps = (double)NAN};
+    hiss_study_place(study, dir, index, r.path, sizeof r.path);
+    if (read_end(&r) && read_summary(&r) && read_metrics(&r)) {
+        run->state = HISS_RUN_DONE;
+    }
+    hiss_arena_destroy(r.scratch);
+}
+
+hiss_results *hiss_results_gather(const hiss_study *study, const char *dir) {
+    hiss_arena *arena = hiss_arena_create();
+    hiss_results *results = hiss_arena_alloc(arena, sizeof *results);
+    const int64_t n = study->npoints * study->repeats;
+    *results = (hiss_results){.study = study, .dir = hiss_arena_text(arena, dir), .arena = arena};
+    results->runs = hiss_arena_alloc(arena, sizeof *results->runs * (size_t)n);
+    for (int64_t k = 0; k < n; k++) {
+        hiss_results_read(study, dir, k, arena, &results->runs[k]);
+    }
+    hiss_results_analyse(results);
+    return results;
+}
+
+void hiss_results_destroy(hiss_results *results) {
+    if (results) {
+        hiss_arena_destroy(results->arena);
+    }
+}

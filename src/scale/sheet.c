@@ -1,0 +1,388 @@
+/* What the report says in tables. */
+#include "scale/sheet.h"
+
+#include <inttypes.h>
+#include <math.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "hiss/eval.h"
+#include "scale/scale_impl.h"
+
+enum { SLOWEST = 8 };
+
+typedef struct maker {
+    const hiss_results *results;
+    hiss_arena *arena;
+    sheet *sheet;
+    int capacity, column;
+} maker;
+
+static void begin(maker *m, sheet *s, const char *title, const char *note, int left, int columns,
+                  const char *const *head, int rows) {
+    *s = (sheet){.title = title, .note = note, .columns = columns, .left = left};
+    s->head = hiss_arena_alloc(m->arena, sizeof(char *) * (size_t)columns);
+    memcpy(s->head, head, sizeof(char *) * (size_t)columns);
+    s->cell = hiss_arena_alloc(m->arena, sizeof(char *) * (size_t)(columns * rows + 1));
+    m->sheet = s;
+    m->capacity = rows;
+    m->column = 0;
+}
+
+static void put(maker *m, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+/* The next cell; rows fill up one after another. */
+static void put(maker *m, const char *format, ...) {
+    char text[1024];
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(text, sizeof text, format, arguments);
+    va_end(arguments);
+    sheet *s = m->sheet;
+    if (m->column == 0 && s->rows < m->capacity) {
+        s->rows++;
+    }
+    s->cell[(s->rows - 1) * s->columns + m->column] = hiss_arena_text(m->arena, text);
+    m->column = (m->column + 1) % s->columns;
+}
+
+static void put_number(maker *m, int decimals, double value) {
+    if (isfinite(value)) {
+        put(m, "%.*f", decimals, value);
+    } else {
+        put(m, "-");
+    }
+}
+
+/* value [low, high], times a factor. */
+static void put_figure(maker *m, int decimals, double factor, hiss_figure f) {
+    if (isfinite(f.low) && isfinite(f.value)) {
+        put(m, "%.*f [%.*f, %.*f]", decimals, factor * f.value, decimals, factor * f.low, decimals, factor * f.high);
+    } else {
+        put_number(m, decimals, factor * f.value);
+    }
+}
+
+/* Decimals that show four digits of a number of milliseconds. */
+static int decimals_of(double value) {
+    return value >= 1000 ? 0 : value >= 100 ? 1 : value >= 10 ? 2 : value >= 1 ? 3 : 4;
+}
+
+static int least_decimals(const hiss_results *results) {
+    int most = 0;
+    for (int k = 0; k < results->study->npoints; k++) {
+        const int d = decimals_of(1e3 * results->figures[k].step.value);
+        most = results->figures[k].done > 0 && d > most ? d : most;
+    }
+    return most;
+}
+
+/* ---- the tables ---- */
+
+static void make_points(maker *m, sheet *s) {
+    static const char *const head[] = {
+        "point", "runs", "images/s", "step ms [95 %]", "speed-up [95 %]", "efficiency % [95 %]", "overall %"};
+    const hiss_results *results = m->results;
+    const int decimals = least_decimals(results);
+    begin(m, s, "Points",
+          "A step is the median over runs of each run's median after the warm-up; speed-up and efficiency compare "
+          "images per "
+          "second at that step with the config's smallest point. images/s and the overall efficiency count all that "
+          "follows the warm-up: also work between epochs, and logging. With one run per point the intervals cover the "
+          "noise within it only.",
+          1, HISS_COUNT(head), head, results->study->npoints);
+    for (int k = 0; k < results->study->npoints; k++) {
+        const hiss_scale_figures *f = &results->figures[k];
+        put(m, "%s", results->study->points[k].name);
+        put(m, "%" PRId64, f->done);
+        put_number(m, 0, f->throughput);
+        put_figure(m, decimals, 1e3, f->step);
+        put_figure(m, 2, 1, f->speedup);
+        put_figure(m, 1, 100, f->efficiency);
+        put_number(m, 1, 100 * f->overall);
+    }
+}
+
+static void make_quality(maker *m, sheet *s) {
+    static const char *const head[] = {"point", "seconds to it", "steps to it", "efficiency %", "of the steps alone %"};
+    const hiss_results *results = m->results;
+    const hiss_study *study = results->study;
+    const hiss_scale_quality *q = &study->quality;
+    const char *title = hiss_arena_format(m->arena, "Time to quality: %s %s %g", q->metric ? q->metric : "",
+                                          q->above ? ">=" : "<=", q->value);
+    begin(
+        m, s, title,
+        "From the start of the run, reading the data included, to the first window of metrics.jsonl that reaches the "
+        "target; medians, - where a run did not reach it. This efficiency and that of the steps differ: it counts the "
+        "start, and where the batch grows with the workers it counts that more samples may be needed.",
+        1, HISS_COUNT(head), head, q->metric ? study->npoints : 0);
+    for (int k = 0; k < study->npoints && q->metric; k++) {
+        const hiss_scale_figures *f = &results->figures[k];
+        put(m, "%s", study->points[k].name);
+        put_number(m, 2, f->quality_seconds);
+        put_number(m, 0, f->quality_steps);
+        put_number(m, 1, 100 * f->quality_efficiency);
+        put_number(m, 1, 100 * f->efficiency.value);
+    }
+}
+
+static void make_parts(maker *m, sheet *s) {
+    static const char *const head[] = {"point", "slowest rank", "its work / median", "compute", "exchange",
+                                       "data",  "wait",         "transfer",          "other",   "overlapped %"};
+    const hiss_results *results = m->results;
+    const int decimals = least_decimals(results);
+    begin(
+        m, s, "Where a step's time goes (ms, mean over ranks, median over runs)",
+        "exchange: the method's own work between forward and backward, and before epochs, its messages included. wait: "
+        "blocked for slower ranks. transfer: blocked for messages. other: idle threads, logging, checkpoints. "
+        "overlapped: share of the reduction, first message to last, that blocked nobody. The slowest rank has the most "
+        "compute and data.",
+        2, HISS_COUNT(head), head, results->study->npoints);
+    for (int k = 0; k < results->study->npoints; k++) {
+        const hiss_scale_figures *f = &results->figures[k];
+        if (f->done == 0) {
+            continue;
+        }
+        put(m, "%s", results->study->points[k].name);
+        put(m, "%" PRId64 " on %s", f->slowest, f->slowest_host);
+        put_number(m, 3, f->slowest_over_median);
+        for (int part = 0; part < HISS_PARTS; part++) {
+            put_number(m, decimals, 1e3 * f->part[part]);
+        }
+        const double blocked = f->part[HISS_PART_WAIT] + f->part[HISS_PART_TRANSFER];
+        put_number(m, 0,
+                   f->span > 0 && results->study->points[k].ranks > 1 ? 100 * fmax(0, 1 - blocked / f->span)
+                                                                      : (double)NAN);
+    }
+}
+
+/* The rank's part in the middle of the finished runs. */
+static double middle_part(const hiss_results *results, int point, int64_t rank, int part) {
+    double *values = hiss_new(double, results->study->repeats);
+    int64_t n = 0;
+    for (int64_t r = 0; r < results->study->repeats; r++) {
+        const hiss_scale_run *run = run_of(results, point, r);
+        if (run->state == HISS_RUN_DONE) {
+            values[n++] = run->rank[rank].part[part];
+        }
+    }
+    const double middle = hiss_middle(values, n);
+    hiss_free(values);
+    return middle;
+}
+
+typedef struct ranked {
+    double work;
+    int64_t rank;
+} ranked;
+
+static int most_work_first(const void *a, const void *b) {
+    const ranked *x = a, *y = b;
+    return x->work != y->work ? (x->work < y->work) - (x->work > y->work) : (x->rank > y->rank) - (x->rank < y->rank);
+}
+
+static const hiss_scale_run *first_done(const hiss_results *results, int point) {
+    int64_t r = 0;
+    while (run_of(results, point, r)->state != HISS_RUN_DONE) {
+        r++;
+    }
+    return run_of(results, point, r);
+}
+
+static void put_ranks(maker *m, int point, int decimals) {
+    const hiss_results *results = m->results;
+    const int64_t ranks = results->study->points[point].ranks;
+    ranked *order = hiss_new(ranked, ranks);
+    for (int64_t r = 0; r < ranks; r++) {
+        order[r] = (ranked){
+            middle_part(results, point, r, HISS_PART_COMPUTE) + middle_part(results, point, r, HISS_PART_DATA), r};
+    }
+    qsort(order, (size_t)ranks, sizeof *order, most_work_first);
+    for (int64_t k = 0; k < ranks && k < SLOWEST; k++) {
+        put(m, "%s", results->study->points[point].name);
+        put(m, "%s", first_done(results, point)->rank[order[k].rank].host);
+        put(m, "%" PRId64, order[k].rank);
+        for (int part = 0; part < HISS_PARTS; part++) {
+            put_number(m, decimals, 1e3 * middle_part(results, point, order[k].rank, part));
+        }
+    }
+    hiss_free(order);
+}
+
+static void make_ranks(maker *m, sheet *s) {
+    static const char *const head[] = {"point", "host", "rank",     "compute", "exchange",
+                                       "data",  "wait", "transfer", "other"};
+    const hiss_results *results = m->results;
+    begin(m, s, "Ranks (ms per step, medians over runs; of each point the eight with the most compute and data)",
+          "Hosts are those of the first finished run. scaling.json has all ranks of all runs.", 2, HISS_COUNT(head),
+          head, SLOWEST * results->study->npoints);
+    for (int k = 0; k < results->study->npoints; k++) {
+        if (results->figures[k].done > 0) {
+            put_ranks(m, k, least_decimals(results));
+        }
+    }
+}
+
+static double largest(const hiss_results *results, int config) {
+    double most = 0;
+    for (int k = 0; k < results->study->npoints; k++) {
+        if (results->study->points[k].config == config && results->figures[k].done > 0) {
+            most = fmax(most, workers_of(results->study, &results->study->points[k]));
+        }
+    }
+    return most;
+}
+
+/* Speed-up over the smallest point that a law predicts for p workers. */
+static double predict(const hiss_results *results, int config, const hiss_fit *fit, double p) {
+    const hiss_scale_figures *base = &results->figures[smallest_point(results->study, config)];
+    const double p0 = workers_of(results->study, &results->study->points[smallest_point(results->study, config)]);
+    const double work = results->study->kind == HISS_SCALE_STRONG ? 1 : p / p0;
+    return work * base->step.value / hiss_fit_seconds(fit, p);
+}
+
+static void make_laws(maker *m, sheet *s) {
+    static const char *const head[] = {"config",         "law", "parameters", "error %", "largest %",
+                                       "speed-up at 2x", "4x",  "16x"};
+    const hiss_results *results = m->results;
+    begin(
+        m, s, "Laws fitted to the median steps",
+        hiss_arena_format(m->arena,
+                          "p: %s. error: of each step time predicted from all other points, mean and largest. The last "
+                          "columns extrapolate to 2, 4 and 16 times the largest p: only as good as the law.",
+                          workers_name(results->study)),
+        3, HISS_COUNT(head), head, results->study->nconfigs * HISS_LAWS);
+    for (int k = 0; k < results->study->nconfigs * HISS_LAWS; k++) {
+        const hiss_fit *fit = &results->fits[k];
+        const int config = k / HISS_LAWS;
+        const double p = largest(results, config);
+        char text[256] = "";
+        for (int v = 0; v < fit->parameters; v++) {
+            const size_t used = strlen(text);
+            snprintf(text + used, sizeof text - used, "%s%s = %.4g", v ? ", " : "", hiss_law_parameter(fit->law, v),
+                     fit->value[v]);
+        }
+        put(m, "%s", results->study->configs[config].name);
+        put(m, "%s", hiss_law_name(fit->law));
+        put(m, "%s%s", fit->fitted ? text : "not fitted: ", fit->fitted ? "" : fit->why);
+        put_number(m, 1, fit->fitted ? 100 * fit->error_mean : (double)NAN);
+        put_number(m, 1, fit->fitted ? 100 * fit->error_largest : (double)NAN);
+        put_number(m, 2, predict(results, config, fit, 2 * p));
+        put_number(m, 2, predict(results, config, fit, 4 * p));
+        put_number(m, 2, predict(results, config, fit, 16 * p));
+    }
+}
+
+static void make_runs(maker *m, sheet *s) {
+    static const char *const head[] = {"run", "parameters_sha256", "images/s", "steps", "lanes"};
+    const hiss_results *results = m->results;
+    const int64_t n = results->study->npoints * results->study->repeats;
+    begin(m, s, "Runs that finished", NULL, 2, HISS_COUNT(head), head, (int)n);
+    for (int64_t k = 0; k < n; k++) {
+        const hiss_scale_run *run = &results->runs[k];
+        char name[128];
+        if (run->state == HISS_RUN_DONE) {
+            name_run(results, run, name);
+            put(m, "%s", name);
+            put(m, "%s", run->parameters);
+            put_number(m, 0, run->throughput);
+            put(m, "%" PRId64, run->steps);
+            put(m, "%" PRId64, run->lanes);
+        }
+    }
+}
+
+static void make_failures(maker *m, sheet *s) {
+    static const char *const head[] = {"run", "why"};
+    const hiss_results *results = m->results;
+    const int64_t n = results->study->npoints * results->study->repeats;
+    begin(m, s, "Runs that failed, or are still to be done", NULL, 2, HISS_COUNT(head), head, (int)n);
+    for (int64_t k = 0; k < n; k++) {
+        const hiss_scale_run *run = &results->runs[k];
+        char name[128];
+        if (run->state != HISS_RUN_DONE) {
+            name_run(results, run, name);
+            put(m, "%s", name);
+            put(m, "%s", run->state == HISS_RUN_MISSING ? "not done yet: hiss scale run goes on with it" : run->why);
+        }
+    }
+}
+
+int sheets_make(const hiss_results *results, hiss_arena *arena, sheet *sheets) {
+    static void (*const make[SHEETS])(maker *, sheet *) = {make_points, make_quality, make_parts,   make_ranks,
+                                                           make_laws,   make_runs,    make_failures};
+    int used = 0;
+    for (int k = 0; k < SHEETS; k++) {
+        maker m = {.results = results, .arena = arena};
+        make[k](&m, &sheets[used]);
+        used += sheets[used].rows > 0;
+    }
+    return used;
+}
+
+/* ---- rendering ---- */
+
+static int letters(const char *s) {
+    int n = 0;
+    for (; *s; s++) {
+        n += ((unsigned char)*s & 0xC0) != 0x80;
+    }
+    return n;
+}
+
+static void print_row(FILE *out, const sheet *s, const char *const *cell, const int *width) {
+    for (int c = 0; c < s->columns; c++) {
+        const int blanks = width[c] - letters(cell[c]);
+        if (c < s->left) {
+            fprintf(out, "%s%s%*s", c ? "  " : "", cell[c], c + 1 < s->columns ? blanks : 0, "");
+        } else {
+            fprintf(out, "  %*s%s", blanks, "", cell[c]);
+        }
+    }
+    fputc('\n', out);
+}
+
+void sheet_print(FILE *out, const sheet *s) {
+    int *width = hiss_new(int, s->columns);
+    for (int c = 0; c < s->columns; c++) {
+        width[c] = letters(s->head[c]);
+        for (int r = 0; r < s->rows; r++) {
+            const int w = letters(s->cell[r * s->columns + c]);
+            width[c] = w > width[c] ? w : width[c];
+        }
+    }
+    fprintf(out, "\n%s\n", s->title);
+    print_row(out, s, s->head, width);
+    for (int r = 0; r < s->rows; r++) {
+        print_row(out, s, s->cell + r * s->columns, width);
+    }
+    hiss_free(width);
+}
+
+static void html_row(FILE *out, const sheet *s, const char *const *cell, const char *tag) {
+    fputs("<tr>", out);
+    for (int c = 0; c < s->columns; c++) {
+        fprintf(out, "<%s%s>", tag, c < s->left ? " class=\"text\"" : "");
+        hiss_write_escaped(out, cell[c]);
+        fprintf(out, "</%s>", tag);
+    }
+    fputs("</tr>\n", out);
+}
+
+void sheet_html(FILE *out, const sheet *s) {
+    fputs("<h2>", out);
+    hiss_write_escaped(out, s->title);
+    fputs("</h2>\n", out);
+    if (s->note) {
+        fputs("<p>", out);
+        hiss_write_escaped(out, s->note);
+        fputs("</p>\n", out);
+    }
+    fputs("<div class=\"wide\"><table>\n", out);
+    html_row(out, s, s->head, "th");
+    for (int r = 0; r < s->rows; r++) {
+        html_row(out, s, s->cell + r * s->columns, "td");
+    }
+    fputs("</table></div>\n", out);
+}
