@@ -140,7 +140,7 @@ deps: ## install what is missing (root and apt), or say how to get it
 
 # ---- tests ------------------------------------------------------------------------------------------------------
 
-.PHONY: check check-fast check-bits check-deps check-symbols check-format check-warnings asan valgrind
+.PHONY: check check-fast check-bits check-slurm soak check-deps check-symbols check-format check-warnings asan valgrind
 
 run_tests = BUILD='$(BUILD)' CC='$(CC)' tools/run_tests
 
@@ -153,6 +153,13 @@ check-fast: ## build, module table, names, unit and MPI tests
 
 check-bits: all ## train on several numbers of ranks and threads and compare the bits
 	@HISS='$(BUILD)/hiss' tools/check_bits
+
+check-slurm: all ## run jobs/ on a SLURM cluster inside this machine (root; skipped without SLURM)
+	+@$(run_tests) 'slurm/*'
+
+SECONDS ?= 3600
+soak: all ## train under SLURM for SECONDS=3600 while jobs, daemons and nodes die, and compare the bits (root)
+	@env -u SECONDS HISS='$(BUILD)/hiss' tests/slurm/soak '$(SECONDS)' '$(BUILD)/soak'
 
 check-deps: ## verify who includes whom
 	@tools/check_deps
