@@ -45,6 +45,7 @@ typedef struct hiss_world { /* what every method may know; outlives it; not owne
     const int64_t *shards;        /* [L+1] */
     const int64_t *lane_offsets;  /* [P+1] */
     int64_t first_lane, end_lane; /* this rank's */
+    int threads;                  /* that will run this rank's lanes; 0: not known */
     hiss_comm *comm;
     const hiss_kernels *kernels;
     const hiss_augment_options *augment;

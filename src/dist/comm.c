@@ -51,6 +51,7 @@ hiss_status hiss_comm_open(int *argc, char ***argv, hiss_comm **out, hiss_error 
     hiss_comm *comm = hiss_new(hiss_comm, 1);
     HISS_MPI(MPI_Comm_set_errhandler(MPI_COMM_WORLD, MPI_ERRORS_RETURN));
     HISS_MPI(MPI_Comm_dup(MPI_COMM_WORLD, &comm->mpi));
+    HISS_MPI(MPI_Comm_set_name(comm->mpi, "hiss"));
     HISS_MPI(MPI_Comm_set_errhandler(comm->mpi, MPI_ERRORS_RETURN));
     HISS_MPI(MPI_Comm_rank(comm->mpi, &comm->rank));
     HISS_MPI(MPI_Comm_size(comm->mpi, &comm->size));

@@ -75,6 +75,7 @@ hiss_status hiss_coordinator_create(hiss_comm *comm, int64_t lanes, const int64_
     hiss_coordinator *c = hiss_new(hiss_coordinator, 1);
     c->comm = comm;
     HISS_MPI(MPI_Comm_dup(comm->mpi, &c->mpi));
+    HISS_MPI(MPI_Comm_set_name(c->mpi, "hiss blocks"));
     c->lanes = lanes;
     c->first = lane_offsets[comm->rank];
     c->own = lane_offsets[comm->rank + 1] - c->first;
@@ -268,6 +269,7 @@ void hiss_coordinator_send_up(hiss_coordinator *c, int64_t lane, const void *wor
     const int64_t place = c->place[lane];
     const int to = coordinator_of(c, place);
     assert(count <= c->up);
+    hiss_watch_note(c->comm, "send rows of lane", c->first + lane);
     if (to == c->comm->rank) {
         const int64_t slot = slot_of(c, place / c->group);
         memcpy(hiss_coordinator_up(c, slot, place % c->group), words, (size_t)count * sizeof(int32_t));
@@ -286,6 +288,7 @@ void hiss_coordinator_send_down(hiss_coordinator *c, int64_t slot, int64_t j, in
     const int64_t lane = c->lane_order[c->block[slot] * c->group + j];
     const int to = c->owner[lane];
     assert(count <= c->down);
+    hiss_watch_note(c->comm, "answer lane", lane);
     if (more) {
         receive_up(c, slot, j);
     }

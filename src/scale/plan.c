@@ -46,12 +46,12 @@ static void add(words *w, const char *format, ...) {
     }
 }
 
-/* What the user sets wins over checkpoint_every, and what the study says over what the user sets. */
+/* What the user sets wins over checkpoint.every, and what the study says over what the user sets. */
 int hiss_study_settings(const hiss_study *study, int point, hiss_arena *arena, const char **set, int max) {
     const hiss_scale_point *p = &study->points[point];
     const hiss_scale_config *c = &study->configs[p->config];
     words w = {arena, set, 0, max};
-    add(&w, "train.checkpoint_every=0");
+    add(&w, "checkpoint.every=never");
     for (int k = 0; k < c->nset; k++) {
         add(&w, "%s", c->set[k]);
     }

@@ -247,6 +247,9 @@ hiss_status hiss_world_create(const hiss_experiment *e, const hiss_dataset *set,
                         .lane_offsets = lane_offsets,
                         .first_lane = lane_offsets[rank],
                         .end_lane = lane_offsets[rank + 1],
+                        .threads = (int)(e->dist.threads < lane_offsets[rank + 1] - lane_offsets[rank]
+                                             ? e->dist.threads
+                                             : lane_offsets[rank + 1] - lane_offsets[rank]),
                         .comm = comm,
                         .kernels = &e->kernels,
                         .augment = &e->augment,

@@ -68,8 +68,7 @@ spoilt() { # RUN TEXT: the run in log
     [ -z "$(find "$1" -name '*tmp-*')" ] || fail "left behind: $(find "$1")"
 }
 mkdir file && : >file/ckpt
-on 2 "$HISS" train config.yaml --run file
-spoilt file 'exists and is not a directory'
+refused 2 'file/ckpt: cannot be listed' "$HISS" train config.yaml --run file
 rm file/ckpt
 train 3 file
 same kept file

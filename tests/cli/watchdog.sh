@@ -13,8 +13,9 @@ exec "$@"
 END
 chmod +x odd
 
-# What is sent with these tags (src/dist/dist_impl.h): rows to a coordinator, answers of it, pieces of gradients.
-rows=(ODD_TAG=1 ODD_TAG_END=2) answers=(ODD_TAG=2 ODD_TAG_END=3) gradients=(ODD_TAG=5 ODD_TAG_END=1000000)
+# Messages: rows to a coordinator, its answers (src/dist/coordinator.c), pieces of gradients (src/dist/dist_impl.h).
+rows=(ODD_COMM='hiss blocks' ODD_TAG=0 ODD_PARITY=1) answers=(ODD_COMM='hiss blocks' ODD_TAG=1 ODD_PARITY=1)
+gradients=(ODD_COMM=hiss ODD_TAG=3)
 
 # start NAME RANKS SETTING...: in the background, a short run with a rank that goes wrong in one of the first steps.
 start() {
@@ -42,7 +43,7 @@ ended() {
 waits() { # RANK FOR OPERATION
     echo "rank $1 \($host\) has waited [0-9]+ s in step [0-9]+ for rank $2 \($host\): $3"
 }
-block='(gather|answer) of block 0' bucket='reduce bucket [0-9]'
+block='block 0' bucket='reduce bucket [0-9]'
 
 # Dead: at once. Stopped: after the limit.
 start killed 2 ODD_DO=SIGKILL ODD_RANK=1 ODD_CALL=18 "${rows[@]}"
@@ -60,7 +61,7 @@ ended guard 70 $((limit + 10)) "$(waits 1 0 "$bucket"); rank 0 has given no sign
 # A job that is suspended as a whole, to go on later.
 export NAME=paused
 mpirun -n 2 ./odd "$HISS" train config.yaml --run paused --set dist.watchdog=$limit --set train.epochs=30000 \
-    --set train.checkpoint_every=0 --progress lines >paused.log 2>&1 &
+    --set checkpoint.every=never --progress lines >paused.log 2>&1 &
 job=$!
 for ((i = 0; i < 1000; i++)); do
     grep -q '^epoch' paused.log && break
@@ -82,7 +83,7 @@ NAME=off timeout -s KILL $((limit + 4)) env ODD_DO=SIGSTOP ODD_RANK=1 ODD_CALL=1
 kill -KILL "$(cat off.pid-0)" "$(cat off.pid-1)" 2>/dev/null || :
 grep -q 'has waited' off.log && fail 'dist.watchdog 0 is not off' off.log
 wait "${jobs[@]}"
-ended idle 70 $((limit + 10)) "$(waits 0 1 "$block"); rank 1 has done nothing for [3-6] s in step [0-9]+: send rows"
+ended idle 70 $((limit + 10)) "$(waits 0 1 "$block"); rank 1 has done nothing for [3-6] s in step [0-9]+: send rows of lane [0-9]+"
 ended lost 70 $((limit + 10)) "$(waits 0 1 "$bucket"); all ranks wait"
 read -r status seconds <works.end
 [ "$status" -eq 0 ] && [ "$seconds" -ge $((2 * limit)) ] || fail "work is taken for silence: exit $status" works.log

@@ -98,7 +98,7 @@ static void test_settings(void **state) {
     const char *set[32];
     hiss_study s = parse(plain);
     int n = hiss_study_settings(&s, 1, s.arena, set, 32);
-    assert_string_equal(set[0], "train.checkpoint_every=0"); /* first: what the user says comes later, and wins */
+    assert_string_equal(set[0], "checkpoint.every=never"); /* first: what the user says comes later, and wins */
     assert_string_equal(set[1], "train.lanes=8");
     assert_true(has(set, n, "train.log_every=5"));
     assert_true(has(set, n, "train.steps=120"));

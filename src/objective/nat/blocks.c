@@ -141,9 +141,9 @@ void nat_blocks_destroy(nat_blocks *b) {
     hiss_free(b);
 }
 
-void nat_blocks_start(nat_blocks *b, int threads) {
+void nat_blocks_reserve(nat_blocks *b, int threads) {
     const nat *n = b->n;
-    if (!b->scratch) {
+    if (!b->scratch && threads > 0) {
         int64_t bytes = n->solver->work_bytes(n->block);
         if (n->lists.k > 0) {
             bytes = larger(bytes, larger(hiss_lists_pack_bytes(&n->lists), hiss_lists_solve_bytes(&n->lists)));
@@ -154,6 +154,11 @@ void nat_blocks_start(nat_blocks *b, int threads) {
             b->scratch[k] = hiss_alloc((size_t)bytes);
         }
     }
+}
+
+void nat_blocks_start(nat_blocks *b, int threads) {
+    const nat *n = b->n;
+    nat_blocks_reserve(b, threads);
     b->status = HISS_OK;
     b->unanswered = b->alone ? 0 : n->local_lanes;
     for (int64_t l = 0; l < n->local_lanes; l++) {

@@ -274,6 +274,10 @@ static hiss_status create(const hiss_world *world, const void *options, void **s
         allocate(n);
         s = n->options->scope == NAT_BATCH ? nat_blocks_create(n, &n->blocks, err) : HISS_OK;
     }
+    if (s == HISS_OK && n->blocks) {
+        nat_targets_reserve(n->vectors, world->threads);
+        nat_blocks_reserve(n->blocks, world->threads);
+    }
     if (s == HISS_OK) {
         n->chance = chance_level(n);
     }

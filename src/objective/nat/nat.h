@@ -123,8 +123,9 @@ void nat_apply(nat *n, int64_t local);
 
 /* rows, place and answers of n are used. Collective. */
 hiss_status nat_blocks_create(nat *n, nat_blocks **out, hiss_error *err);
-void nat_blocks_destroy(nat_blocks *b);            /* Collective; NULL is allowed */
-void nat_blocks_start(nat_blocks *b, int threads); /* main thread; the first time it allocates */
+void nat_blocks_destroy(nat_blocks *b);              /* Collective; NULL is allowed */
+void nat_blocks_reserve(nat_blocks *b, int threads); /* memory for so many threads; threads 0: at the first start */
+void nat_blocks_start(nat_blocks *b, int threads);   /* main thread */
 /* The rows of a lane are there. Any thread. */
 void nat_blocks_arrive(nat_blocks *b, int thread, int64_t local);
 bool nat_blocks_ready(const nat_blocks *b, int64_t local); /* arrived, and applied or async. Any thread. */
@@ -146,8 +147,9 @@ void nat_thread_wake(nat_solver_thread *s);    /* there is something to assist w
 /* ---- targets of blocks, shared by threads; targets.c ---- */
 
 nat_targets *nat_targets_create(const nat *n);
-void nat_targets_destroy(nat_targets *t); /* NULL is allowed */
-/* A step begins: numbers and order of n are new. The first time it allocates. */
+void nat_targets_destroy(nat_targets *t);              /* NULL is allowed */
+void nat_targets_reserve(nat_targets *t, int threads); /* as nat_blocks_reserve */
+/* A step begins: numbers and order of n are new. */
 void nat_targets_start(nat_targets *t, int threads);
 /* The targets [block, d] of a block, made once while anyone uses them; release when done. Any thread, which may hold
  * one at a time; threads that want the same make them together. */

@@ -38,13 +38,17 @@ void nat_targets_destroy(nat_targets *t) {
     }
 }
 
-void nat_targets_start(nat_targets *t, int threads) {
-    if (t->count == 0) {
+void nat_targets_reserve(nat_targets *t, int threads) {
+    if (t->count == 0 && threads > 0) {
         t->buffers = hiss_new(buffer, threads);
         for (; t->count < threads; t->count++) {
             t->buffers[t->count].vectors = hiss_new(float, t->n->block * t->n->options->dim);
         }
     }
+}
+
+void nat_targets_start(nat_targets *t, int threads) {
+    nat_targets_reserve(t, threads);
     for (int i = 0; i < t->count; i++) {
         t->buffers[i].block = -1;
     }

@@ -1,5 +1,6 @@
-/* Loaded before the MPI library into a rank that is to go wrong: at the ODD_CALLth MPI_Isend with a tag of at least
- * ODD_TAG and less than ODD_TAG_END it does ODD_DO to this process:
+/* Loaded before the MPI library into a rank that is to go wrong: at the ODD_CALLth MPI_Isend on the communicator
+ * of the name ODD_COMM with a tag of at least ODD_TAG, and of its parity when ODD_PARITY is set, it does ODD_DO to this
+ * process:
  *   SIGKILL, SIGSTOP, SIGSEGV   that signal
  *   sleep                       nothing, for ODD_SECONDS
  *   work                        count for ODD_SECONDS
@@ -22,11 +23,20 @@ static double seconds(void) {
     return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
 }
 
+static int is_meant(MPI_Comm comm, int tag) {
+    char name[MPI_MAX_OBJECT_NAME];
+    int length;
+    const char *wanted = getenv("ODD_COMM");
+    PMPI_Comm_get_name(comm, name, &length);
+    return wanted && strcmp(name, wanted) == 0 && tag >= number("ODD_TAG", 0) &&
+           (!getenv("ODD_PARITY") || tag % 2 == number("ODD_TAG", 0) % 2);
+}
+
 int MPI_Isend(const void *buffer, int count, MPI_Datatype type, int to, int tag, MPI_Comm comm, MPI_Request *request) {
     static long calls;
     const char *rank = getenv("OMPI_COMM_WORLD_RANK"), *wanted = getenv("ODD_RANK"), *what = getenv("ODD_DO");
-    if (rank && wanted && what && strcmp(rank, wanted) == 0 && tag >= number("ODD_TAG", 0) &&
-        tag < number("ODD_TAG_END", 1 << 30) && ++calls == number("ODD_CALL", 1)) {
+    if (rank && wanted && what && strcmp(rank, wanted) == 0 && is_meant(comm, tag) &&
+        ++calls == number("ODD_CALL", 1)) {
         const double end = seconds() + (double)number("ODD_SECONDS", 0);
         if (strcmp(what, "SIGKILL") == 0) {
             raise(SIGKILL);
