@@ -76,6 +76,8 @@ typedef struct hiss_reducer_options {
     int threads;                   /* how many lanes are in flight on this rank at most */
     hiss_reduce reduce;            /* TREE: bit-stable over P. MPI: MPI_Iallreduce, not bit-stable over P */
     bool overlap;                  /* start a bucket when its last local lane is done; else all at finish */
+    int group_size; /* TREE: neighbouring ranks that exchange among themselves first; 0: chosen by P, 1: no groups.
+                       Equal on all ranks; the sums do not depend on it */
 } hiss_reducer_options;
 
 /* Called on the main thread when the sum of floats [begin, end) of the lane vectors is complete and this rank owns
@@ -126,6 +128,10 @@ hiss_reducer_times hiss_reducer_last(const hiss_reducer *r); /* of the last step
 /* The schedule of all ranks, one line per message: bucket, from, to, floats; lines with # are remarks. Not collective.
  * stream is a FILE *. */
 void hiss_reducer_print(const hiss_reducer *r, void *stream);
+
+#ifdef HISS_SIMULATED                          /* only in the library for the simulator (docs/simulation.md) */
+void hiss_simulated_additions(double seconds); /* what adding a float takes. Not collective. */
+#endif
 
 /* ---- blocks and coordinators ---- */
 

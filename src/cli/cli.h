@@ -11,6 +11,7 @@ int cmd_eval(int argc, char **argv);
 int cmd_query(int argc, char **argv);
 int cmd_bench(int argc, char **argv);
 int cmd_doctor(int argc, char **argv);
+int cmd_simulate(int argc, char **argv);
 
 enum { CLI_MAX_SETS = 64, CLI_PATH = 4096 };
 

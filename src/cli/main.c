@@ -22,6 +22,7 @@ static const command commands[] = {
     {"eval", cmd_eval, "judge a run's features: k-NN, linear and few-label probes, controls"},
     {"query", cmd_query, "draw nearest neighbours of test images"},
     {"bench", cmd_bench, "measure this machine: sgemm, layers, steps, assignment, reduction"},
+    {"simulate", cmd_simulate, "project training steps to thousands of ranks by simulation"},
     {"doctor", cmd_doctor, "check ranks, cores, data and disk before training"},
 };
 

@@ -39,7 +39,7 @@ hiss_status hiss_comm_open(int *argc, char ***argv, hiss_comm **out, hiss_error 
     if (code != MPI_SUCCESS) {
         return hiss_fail(err, HISS_ESYSTEM, "MPI_Init_thread failed with code %d; start with srun or mpirun", code);
     }
-    if (provided < MPI_THREAD_FUNNELED) {
+    if (provided < HISS_THREAD_LEVEL) {
         MPI_Finalize();
         return hiss_fail(err, HISS_ESYSTEM,
                          "this MPI library offers thread level %d, expected at least MPI_THREAD_FUNNELED (%d); "

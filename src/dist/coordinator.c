@@ -74,7 +74,7 @@ hiss_status hiss_coordinator_create(hiss_comm *comm, int64_t lanes, const int64_
     }
     int64_t own = c->end - c->first;
     c->most = blocks < own ? blocks : own;
-    c->matrices = hiss_new(float, c->most *n *n);
+    c->matrices = hiss_new_floats(c->most * n * n);
     c->answers = hiss_new(int32_t, c->most * n);
     c->requests = hiss_new(MPI_Request, own + c->most * lanes_per_block);
     c->seen = hiss_new(bool, lanes);
@@ -89,7 +89,7 @@ void hiss_coordinator_destroy(hiss_coordinator *c) {
     hiss_free(c->seen);
     hiss_free(c->requests);
     hiss_free(c->answers);
-    hiss_free(c->matrices);
+    hiss_free_floats(c->matrices);
     hiss_free(c->owner);
     hiss_free(c);
 }
@@ -128,8 +128,8 @@ void hiss_coordinator_gather(hiss_coordinator *c, const int64_t *lane_order, con
         const int owner = c->owner[lane_order[place]];
         if (coordinator_of(c, place) == rank) {
             if (owner != rank) {
-                HISS_MPI(MPI_Irecv(c->matrices + slot * row_block, (int)row_block, MPI_FLOAT, owner, HISS_TAG_ROWS,
-                                   c->comm->mpi, next_request(c)));
+                HISS_MPI(MPI_Irecv(HISS_PAYLOAD(c->matrices + slot * row_block), (int)row_block, MPI_FLOAT, owner,
+                                   HISS_TAG_ROWS, c->comm->mpi, next_request(c)));
             } else {
                 memcpy(c->matrices + slot * row_block, rows[lane_order[place] - c->first],
                        (size_t)row_block * sizeof(float));
@@ -140,7 +140,7 @@ void hiss_coordinator_gather(hiss_coordinator *c, const int64_t *lane_order, con
     for (int64_t place = 0; place < c->lanes; place++) {
         const int coordinator = coordinator_of(c, place);
         if (c->owner[lane_order[place]] == rank && coordinator != rank) {
-            HISS_MPI(MPI_Isend(rows[lane_order[place] - c->first], (int)row_block, MPI_FLOAT, coordinator,
+            HISS_MPI(MPI_Isend(HISS_PAYLOAD(rows[lane_order[place] - c->first]), (int)row_block, MPI_FLOAT, coordinator,
                                HISS_TAG_ROWS, c->comm->mpi, next_request(c)));
             c->comm->bytes_sent += (double)row_block * sizeof(float);
         }

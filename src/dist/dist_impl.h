@@ -5,6 +5,7 @@
 #include <mpi.h>
 #include <stdint.h>
 
+#include "dist/payload_impl.h"
 #include "hiss/dist.h"
 
 struct hiss_comm {
@@ -15,8 +16,10 @@ struct hiss_comm {
     int *counts, *jump; /* [P] scratch */
 };
 
-/* Every message tag of hiss. Tags from HISS_TAG_SLICE on belong to the reducer: two per slice of an owner. */
+/* Every message tag of hiss. Tags from HISS_TAG_SLICE on belong to the reducer: HISS_TAG_KINDS per slice of an owner.
+ */
 enum hiss_tag { HISS_TAG_GATHER, HISS_TAG_ROWS, HISS_TAG_ANSWER, HISS_TAG_EXCHANGE, HISS_TAG_SLICE };
+enum { HISS_TAG_KINDS = 4 };
 
 enum { HISS_PIECE_BYTES = 1 << 30 }; /* the longest message of the blocking collectives */
 

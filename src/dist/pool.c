@@ -16,6 +16,7 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
+#include "dist/payload_impl.h"
 #include "dist/tree_impl.h"
 #include "hiss/alloc.h"
 
@@ -38,11 +39,13 @@ struct hiss_pool {
     int used_count;
 };
 
+#ifndef HISS_SIMULATED
 void hiss_add_floats(float *restrict into, const float *restrict from, int64_t count) {
     for (int64_t i = 0; i < count; i++) {
         into[i] += from[i];
     }
 }
+#endif
 
 hiss_pool *hiss_pool_create(int64_t lanes, int64_t first, int64_t end, int buckets, const int64_t *bucket_offsets,
                             int threads) {
@@ -56,7 +59,7 @@ hiss_pool *hiss_pool_create(int64_t lanes, int64_t first, int64_t end, int bucke
     pool->roots = hiss_tree_roots(lanes, first, end, NULL);
     pool->slots = hiss_tree_slots(lanes, first, end, threads);
     pool->stride = (count + HISS_ALIGN_FLOATS - 1) / HISS_ALIGN_FLOATS * HISS_ALIGN_FLOATS;
-    pool->floats = hiss_new(float, pool->slots * pool->stride);
+    pool->floats = hiss_new_floats(pool->slots * pool->stride);
     pool->held = hiss_new(_Atomic int, pool->slots);
     pool->slot_of = hiss_new(int64_t, local);
     pool->free_slots = hiss_new(int64_t, pool->slots);
@@ -76,7 +79,7 @@ void hiss_pool_destroy(hiss_pool *pool) {
     hiss_free(pool->free_slots);
     hiss_free(pool->slot_of);
     hiss_free(pool->held);
-    hiss_free(pool->floats);
+    hiss_free_floats(pool->floats);
     hiss_free(pool);
 }
 
