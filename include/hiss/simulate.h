@@ -7,7 +7,10 @@
 #ifndef HISS_SIMULATE_H
 #define HISS_SIMULATE_H
 
+#include <stdio.h>
+
 #include "hiss/alloc.h"
+#include "hiss/config.h"
 #include "hiss/dist.h"
 
 /* ---- costs ---- */
@@ -66,7 +69,6 @@ typedef struct hiss_platform {
     int topology;      /* hiss_topology */
     double bandwidth;  /* bytes/s of a link and direction; of a bus: of all together */
     double latency;    /* seconds per link */
-    double overhead;   /* seconds of processor time per message, at either end */
     int64_t taper;     /* fat tree: hosts of a leaf switch per link upwards */
     const char *about; /* one line */
     hiss_arena *arena; /* owns about */
@@ -107,7 +109,7 @@ hiss_status hiss_replay_run(hiss_comm *comm, const hiss_costs *costs, const hiss
 void hiss_replay_link(hiss_comm *comm, double *latency, double *bandwidth);
 
 /* The replay as command line options and its result as YAML on a line, for those who start it in another process. */
-extern const struct hiss_row hiss_replay_rows[];
+extern const hiss_row hiss_replay_rows[];
 extern const int hiss_replay_nrows;
 void hiss_replay_print(FILE *stream, const hiss_replay_times *times);
 hiss_status hiss_replay_parse(const char *text, hiss_replay_times *out, hiss_error *err);

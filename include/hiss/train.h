@@ -21,6 +21,7 @@ typedef struct hiss_dist_options { /* section "dist": how to run, never what com
     int64_t threads;
     int reduce;     /* hiss_reduce */
     int64_t bucket; /* bytes */
+    int64_t group;  /* hiss_reducer_options.group_size */
     bool overlap;
 } hiss_dist_options;
 

@@ -214,8 +214,6 @@ hiss_status simulate_virtual(simulate_place *place, const simulate_run *run, con
     for (int k = 0; k < HISS_COUNT(settings); k++) {
         add(&w, "--cfg=%s", settings[k]);
     }
-    add(&w, "--cfg=smpi/ois:0:%.6g:0", platform->overhead);
-    add(&w, "--cfg=smpi/or:0:%.6g:0", platform->overhead);
     add(&w, "--log=root.t:error");
     add(&w, "%s", program);
     add_replay(&w, run);

@@ -16,6 +16,9 @@
 #define HISS_PAYLOAD(floats)     (floats) /* the buffer of a message that sends or receives these floats */
 #define HISS_THREAD_LEVEL        MPI_THREAD_FUNNELED
 
+/* Longest slice of the tree: long enough to reach full bandwidth, short enough to overlap adding with sending. */
+enum { HISS_SLICE_FLOATS = 1 << 18 };
+
 /* What to ask MPI which requests are done, when there is nothing to do but wait, and else. */
 #define HISS_SOME(waiting)       MPI_Testsome
 /* Sum in place over the ranks of comm. */

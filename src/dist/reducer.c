@@ -12,9 +12,7 @@
 #include "dist/reducer_impl.h"
 #include "hiss/alloc.h"
 
-/* Longest slices. TREE: long enough to reach full bandwidth, short enough to overlap adding with sending. MPI: what an
- * int can count. */
-enum { TREE_SLICE_FLOATS = 1 << 18, MPI_SLICE_FLOATS = 1 << 28 };
+enum { MPI_SLICE_FLOATS = 1 << 28 }; /* what an int can count */
 
 int64_t hiss_row_floats(int64_t floats) {
     return (floats + HISS_ALIGN_FLOATS - 1) / HISS_ALIGN_FLOATS * HISS_ALIGN_FLOATS;
@@ -168,7 +166,7 @@ hiss_status hiss_reducer_create(const hiss_reducer_options *o, hiss_reducer **ou
     r->bucket_offsets = hiss_new(int64_t, o->buckets + 1);
     memcpy(r->bucket_offsets, o->bucket_offsets, (size_t)(o->buckets + 1) * sizeof(int64_t));
     hiss_schedule_make(&r->schedule, size, o->group_size, o->lanes, o->lane_offsets, o->buckets, o->bucket_offsets,
-                       tree, tree ? TREE_SLICE_FLOATS : MPI_SLICE_FLOATS);
+                       tree, tree ? HISS_SLICE_FLOATS : MPI_SLICE_FLOATS);
     if (tree) {
         hiss_group_make(&r->group, &r->schedule, rank / r->schedule.group_size);
     }

@@ -5,6 +5,9 @@
 #include <mpi.h>
 #include <stdint.h>
 
+/* Longer than in reality: what messages at the same time cost the simulator grows faster than their number. */
+enum { HISS_SLICE_FLOATS = 1 << 24 };
+
 float *hiss_new_floats(int64_t count); /* addresses to compute with; reading gives zeros, writing costs memory */
 void hiss_free_floats(float *floats);  /* NULL is allowed */
 void *hiss_simulated_payload(void);    /* spend the time that additions owe, and return the shared buffer */

@@ -18,7 +18,6 @@ static const hiss_row rows[] = {
     {"topology", HISS_CHOICE, FIELD(topology), NULL, 0, 0, "fat-tree|dragonfly|bus", "how hosts are connected"},
     {"bandwidth", HISS_FLOAT, FIELD(bandwidth), NULL, 1, 1e15, NULL, "bytes per second of a link, or of the bus"},
     {"latency", HISS_FLOAT, FIELD(latency), NULL, 0, 1, NULL, "seconds of a link"},
-    {"overhead", HISS_FLOAT, FIELD(overhead), "0", 0, 1, NULL, "seconds of processor time per message"},
     {"taper", HISS_INT, FIELD(taper), "1", 1, 64, NULL, "hosts of a leaf switch per link upwards"},
     {"about", HISS_STRING, FIELD(about), NULL, 0, 0, NULL, "one line"},
 };

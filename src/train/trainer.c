@@ -57,7 +57,8 @@ static hiss_status create_reducer(trainer *t, hiss_error *err) {
                                           .bucket_offsets = t->bucket_offsets,
                                           .threads = pool_threads(t->pool),
                                           .reduce = (hiss_reduce)t->experiment->dist.reduce,
-                                          .overlap = t->experiment->dist.overlap};
+                                          .overlap = t->experiment->dist.overlap,
+                                          .group_size = (int)t->experiment->dist.group};
     hiss_status s = hiss_reducer_create(&options, &t->reducer, err);
     if (s != HISS_OK) {
         return s;
