@@ -1,5 +1,5 @@
-/* The reducer's schedule for many numbers of ranks and group sizes: every float has one owner, every group one keeper of
- * it, the owner keeps its own, and the number of messages falls as it should. */
+/* The reducer's schedule for many numbers of ranks and group sizes: every float has one owner, every group one keeper
+ * of it, the owner keeps its own, and the number of messages falls as it should. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
