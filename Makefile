@@ -13,7 +13,7 @@ endif
 # Instruction set of the nodes that will run the program: native is that of this machine.
 ARCH ?= native
 OPT  ?= -O3 -march=$(ARCH)
-# RELEASE=1 compiles the assertions out; WERROR=-Werror turns warnings into errors; V=1 shows whole commands.
+# RELEASE=1 compiles the assertions out and hardening in; WERROR=-Werror turns warnings into errors; V=1 shows whole commands.
 RELEASE ?=
 # FAULTS=1 compiles the fault points of hiss/fault.h in.
 FAULTS  ?=
@@ -22,12 +22,18 @@ V       ?=
 
 VERSION := 0.1.0
 
+comma := ,
+
 # ---- flags ------------------------------------------------------------------------------------------------------
 
 # Where the libraries are: pkg-config, or what a module put on the compiler's path (tools/deps knows).
 # Expanded once, and only by goals that compile.
 DEPS_CFLAGS = $(eval DEPS_CFLAGS := $$(shell CC='$(CC)' tools/deps cflags))$(DEPS_CFLAGS)
 DEPS_LIBS   = $(eval DEPS_LIBS := $$(shell CC='$(CC)' tools/deps libs))$(DEPS_LIBS)
+
+# What makes bugs harder to exploit, in programs meant for others.
+HARDEN_CFLAGS  := $(if $(RELEASE),-fPIE -fstack-protector-strong -fstack-clash-protection -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2)
+HARDEN_LDFLAGS := $(if $(RELEASE),-pie -Wl$(comma)-z$(comma)relro -Wl$(comma)-z$(comma)now -Wl$(comma)-z$(comma)noexecstack)
 
 WARN := -Wall -Wextra -Wshadow -Wconversion
 # What only assertions use is unused without them.
@@ -37,8 +43,8 @@ endif
 # No -ffast-math, no contraction: the bits must not depend on what the compiler finds worth fusing.
 ALL_CPPFLAGS = -Iinclude -Isrc -I$(BUILD)/gen -D_POSIX_C_SOURCE=200809L -D_DEFAULT_SOURCE $(if $(RELEASE),-DNDEBUG) $(if $(FAULTS),-DHISS_FAULTS) \
                $(CPPFLAGS)
-ALL_CFLAGS   = -std=c11 -g $(OPT) -ffp-contract=off -pthread $(WARN) $(WERROR) $(DEPS_CFLAGS) $(CFLAGS)
-ALL_LDLIBS   = $(DEPS_LIBS) -ldl -lm $(LDLIBS)
+ALL_CFLAGS   = -std=c11 -g $(OPT) $(HARDEN_CFLAGS) -ffp-contract=off -pthread $(WARN) $(WERROR) $(DEPS_CFLAGS) $(CFLAGS)
+ALL_LDLIBS   = $(HARDEN_LDFLAGS) $(DEPS_LIBS) -ldl -lm $(LDLIBS)
 
 ifeq ($(V),1)
 say := @:
@@ -54,6 +60,7 @@ MODULES  := base tensor assign dist simulate graph data nn objective train eval
 LIB_SRC  := $(sort $(filter-out src/dist/simulated.c,$(wildcard $(MODULES:%=src/%/*.c) src/objective/*/*.c)))
 CLI_SRC  := $(sort $(wildcard src/cli/*.c))
 TEST_SRC := $(sort $(wildcard tests/unit/test_*.c tests/mpi/test_*.c tests/cli/*.c))
+FUZZ_SRC := $(sort $(wildcard tests/fuzz/fuzz_*.c))
 HEADERS  := $(sort $(wildcard include/hiss/*.h))
 # What hiss simulate runs in SimGrid: dist as it is, for the simulator's MPI.
 SMPI_SRC := $(sort $(filter-out src/base/hash.c,$(wildcard src/base/*.c src/dist/*.c src/simulate/*.c src/smpi/*.c)))
@@ -63,6 +70,7 @@ LIB_OBJ := $(LIB_SRC:%.c=$(BUILD)/%.o)
 CLI_OBJ := $(CLI_SRC:%.c=$(BUILD)/%.o)
 TESTS   := $(TEST_SRC:%.c=$(BUILD)/%)
 SMPI_OBJ := $(SMPI_SRC:%.c=$(BUILD)/smpi/%.o)
+FUZZERS := $(FUZZ_SRC:%.c=$(BUILD)/%)
 
 # ---- build ------------------------------------------------------------------------------------------------------
 
@@ -107,6 +115,14 @@ $(TESTS): $(BUILD)/tests/%: tests/%.c $(BUILD)/libhiss.a $(BUILD)/flags | $(BUIL
 	$(do)mkdir -p $(@D) && $(CC) $(ALL_CPPFLAGS) $(ALL_CFLAGS) $(LDFLAGS) -MMD -MP -MF $@.d -o $@ $< \
 		$(BUILD)/libhiss.a -lcmocka $(ALL_LDLIBS)
 
+# Fuzz targets run the inputs they are given; with FUZZ_ENGINE=-fsanitize=fuzzer they look for new ones.
+FUZZ_ENGINE ?=
+FUZZ_MAIN    = $(if $(FUZZ_ENGINE),,$(BUILD)/tests/fuzz/replay.o)
+$(FUZZERS:%=%.o) $(BUILD)/tests/fuzz/replay.o: CPPFLAGS += -D_GNU_SOURCE
+$(FUZZERS): %: %.o $(BUILD)/libhiss.a $(BUILD)/tests/fuzz/replay.o
+	$(say) FUZZ $@
+	$(do)$(CC) $(ALL_CFLAGS) $(LDFLAGS) $(FUZZ_ENGINE) -o $@ $< $(FUZZ_MAIN) $(BUILD)/libhiss.a $(ALL_LDLIBS)
+
 # The flags of the last build: rewritten, and so newer than every object, when they change.
 $(BUILD)/flags: FORCE
 	@mkdir -p $(@D)
@@ -132,7 +148,7 @@ help: ## list the targets
 	@sed -n 's/^\([a-z][a-z-]*\):.* ## \(.*\)/  \1|\2/p' Makefile | awk -F'|' '{printf "%-18s %s\n", $$1, $$2}'
 	@echo 'Settings (make NAME=value):'
 	@echo '  BUILD=$(BUILD)  PREFIX=$(PREFIX)  DESTDIR=$(DESTDIR)  CC=$(CC)  ARCH=$(ARCH)  OPT=$(OPT)'
-	@echo '  RELEASE=1 without assertions   FAULTS=1 with fault points   WERROR=-Werror   V=1 whole commands   CFLAGS, CPPFLAGS, LDFLAGS, LDLIBS appended'
+	@echo '  RELEASE=1 without assertions, hardened   FAULTS=1 with fault points   WERROR=-Werror   V=1 whole commands   CFLAGS, CPPFLAGS, LDFLAGS, LDLIBS appended'
 
 # ---- packages ---------------------------------------------------------------------------------------------------
 
@@ -161,7 +177,7 @@ check-deps: ## verify who includes whom
 
 check-format: ## verify the layout of the sources with clang-format
 	@if command -v clang-format >/dev/null; then \
-		clang-format --dry-run --Werror $(LIB_SRC) $(CLI_SRC) $(TEST_SRC) $(HEADERS) $$(find src tests -name '*.h'); \
+		clang-format --dry-run --Werror $(LIB_SRC) $(CLI_SRC) $(TEST_SRC) $(wildcard tests/fuzz/*.c) $(HEADERS) $$(find src tests -name '*.h'); \
 	else echo 'clang-format: not found, layout not verified'; fi
 
 check-symbols: lib ## verify that no two modules define the same name
@@ -175,7 +191,10 @@ check-warnings: ## compile everything with gcc and clang, warnings are errors
 		command -v $$c >/dev/null || { echo "$$c: not found, its warnings not verified"; continue; }; \
 		$(MAKE) BUILD=$(BUILD)/warn-$$c CC=$$c OPT=-O2 WERROR=-Werror RELEASE= headers objects || exit 1; \
 	done
-	+@$(MAKE) BUILD=$(BUILD)/warn-release OPT=-O2 WERROR=-Werror RELEASE=1 objects
+	+@$(MAKE) BUILD=$(BUILD)/warn-release OPT=-O2 WERROR=-Werror RELEASE=1 objects all
+	@readelf -Wdl $(BUILD)/warn-release/hiss | awk '/BIND_NOW|FLAGS.*NOW/ { now = 1 } /GNU_RELRO/ { relro = 1 } / PIE/ { pie = 1 } \
+		END { if (!now || !relro || !pie) { print "a release build is not hardened"; exit 1 } }' >&2
+	@! nm $(BUILD)/warn-release/hiss | grep -w hiss_fault
 
 .PHONY: headers objects
 headers: $(BUILD)/flags
@@ -183,12 +202,26 @@ headers: $(BUILD)/flags
 		$(CC) $(ALL_CPPFLAGS) $(ALL_CFLAGS) -fsyntax-only -x c $$h || exit 1; done
 	@printf '#include "%s"\n' $(HEADERS:include/%=%) | $(CC) $(ALL_CPPFLAGS) $(ALL_CFLAGS) -fsyntax-only -x c -
 
-objects: $(LIB_OBJ) $(CLI_OBJ) $(TEST_SRC:%.c=$(BUILD)/%.o)
+objects: $(LIB_OBJ) $(CLI_OBJ) $(TEST_SRC:%.c=$(BUILD)/%.o) $(FUZZERS:%=%.o) $(BUILD)/tests/fuzz/replay.o
 
 SANITIZE := -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
 asan: ## unit tests under the address and undefined behaviour sanitizers
 	+@$(MAKE) BUILD=$(BUILD)/asan OPT='-O1 -march=$(ARCH) $(SANITIZE)' LDFLAGS='$(SANITIZE)' tests
 	+@BUILD='$(BUILD)/asan' CC='$(CC)' tools/run_tests 'unit/*'
+
+# Sanitizers of clang; recovery is off so that undefined behaviour ends a target, too.
+.PHONY: fuzz fuzz-replay fuzzers
+fuzzers: $(FUZZERS)
+
+fuzz: ## let libFuzzer look for inputs that break the readers: FUZZ_SECONDS=60 each (clang)
+	+@tools/fuzz build '$(BUILD)/fuzz'
+	@tools/fuzz run '$(BUILD)/fuzz' $(FUZZ_SECONDS)
+
+fuzz-replay: ## the kept inputs of tests/fuzz/corpus under the sanitizers
+	+@$(MAKE) BUILD=$(BUILD)/asan OPT='-O1 -march=$(ARCH) $(SANITIZE)' LDFLAGS='$(SANITIZE)' fuzzers
+	@tools/fuzz replay '$(BUILD)/asan'
+
+FUZZ_SECONDS ?= 60
 
 valgrind: ## leak check of every command on small data
 	+@$(MAKE) BUILD=$(BUILD)/valgrind OPT=-O1 all
@@ -254,4 +287,4 @@ uninstall: ## remove what install installed
 clean: ## remove the build directory
 	rm -rf '$(BUILD)'
 
--include $(LIB_OBJ:.o=.d) $(SMPI_OBJ:.o=.d) $(CLI_OBJ:.o=.d) $(TESTS:%=%.d)
+-include $(LIB_OBJ:.o=.d) $(SMPI_OBJ:.o=.d) $(CLI_OBJ:.o=.d) $(TESTS:%=%.d) $(FUZZERS:%=%.d) $(BUILD)/tests/fuzz/replay.d

@@ -1,4 +1,5 @@
-/* HDF5 files as named arrays. The only user of the HDF5 library.
+/* HDF5 files as named arrays. With h5_probe.c, which looks into a file before it is opened here, the only user of the
+ * HDF5 library.
  *
  * The library is the serial build and not thread-safe, so one mutex is held around every call into it; visitors run
  * without the mutex and may call back. Its own printing of errors is switched off: the innermost record of its error
@@ -9,9 +10,6 @@
  *
  * Cost: a read or write is one H5Dread or H5Dwrite of one hyperslab, some 10 us plus the transfer. Sizes are 64 bits
  * throughout; the library cuts transfers at the system's limit by itself. */
-#define H5_USE_110_API
-#include <hdf5.h>
-
 #include <assert.h>
 #include <errno.h>
 #include <pthread.h>
@@ -21,15 +19,24 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "h5_impl.h"
 #include "hiss/alloc.h"
 #include "hiss/data.h"
 
-enum { NAME_SIZE = 256, REASON_SIZE = 256, LIST_SIZE = 400, CACHE_BYTES = 1 << 25, CACHE_SLOTS = 12421 };
+enum {
+    NAME_SIZE = 256,
+    REASON_SIZE = 256,
+    LIST_SIZE = 400,
+    CACHE_BYTES = 1 << 25,
+    CACHE_SLOTS = 12421,
+    TEXT_BYTES = 1 << 20
+};
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 
 struct hiss_h5 {
     char *path;
+    bool writing; /* made by hiss_h5_create: no stranger's */
     hid_t file;
     hid_t dataset; /* the data set used last, or -1 */
     char name[NAME_SIZE];
@@ -143,9 +150,12 @@ hiss_status hiss_h5_open(const char *path, hiss_h5 **out, hiss_error *err) {
                          path);
     }
     enter();
+    char why[REASON_SIZE];
+    if (!hiss_h5_probe(path, why, sizeof why)) {
+        return leave(hiss_fail(err, HISS_EUSER, "%s: %s", path, why));
+    }
     hid_t file = H5Fopen(path, H5F_ACC_RDONLY, H5P_DEFAULT);
     if (file < 0) {
-        char why[REASON_SIZE];
         reason(why);
         hiss_status status = HISS_EUSER;
         if (strstr(why, "lock file")) {
@@ -184,7 +194,7 @@ hiss_status hiss_h5_create(const char *path, hiss_h5 **out, hiss_error *err) {
     }
     leave(HISS_OK);
     *out = hiss_new(hiss_h5, 1);
-    **out = (hiss_h5){.path = strcpy(hiss_alloc(strlen(path) + 1), path), .file = file, .dataset = -1};
+    **out = (hiss_h5){.path = strcpy(hiss_alloc(strlen(path) + 1), path), .writing = true, .file = file, .dataset = -1};
     return HISS_OK;
 }
 
@@ -293,7 +303,7 @@ static hiss_status fail_missing(hiss_h5 *file, const char *dataset, const char *
 
 static hiss_status describe(hiss_h5 *file, const char *dataset, hid_t id, hiss_h5_info *info, hiss_error *err) {
     hid_t type = H5Dget_type(id), space = H5Dget_space(id);
-    char text[32];
+    char text[32], why[REASON_SIZE];
     hsize_t dim[H5S_MAX_RANK];
     hiss_status status = HISS_OK;
     int ndim = H5Sget_simple_extent_dims(space, dim, NULL);
@@ -304,6 +314,8 @@ static hiss_status describe(hiss_h5 *file, const char *dataset, hid_t id, hiss_h
     } else if (ndim < 1 || ndim > HISS_H5_NDIM) {
         status = hiss_fail(err, HISS_EUSER, "%s: data set %s has %d dimensions; expected 1 to %d", file->path, dataset,
                            ndim, HISS_H5_NDIM);
+    } else if (!file->writing && hiss_h5_refuses(id, why, sizeof why)) {
+        status = hiss_fail(err, HISS_EUSER, "%s: data set %s is not read: %s", file->path, dataset, why);
     } else {
         info->ndim = ndim;
         for (int i = 0; i < HISS_H5_NDIM; i++) {
@@ -325,7 +337,7 @@ static hiss_status use(hiss_h5 *file, const char *dataset, hiss_error *err) {
         return hiss_fail(err, HISS_EUSER, "%s: the name of data set %.60s... has more than %d characters", file->path,
                          dataset, NAME_SIZE - 1);
     }
-    hid_t access = H5Pcreate(H5P_DATASET_ACCESS);
+    hid_t access = hiss_h5_inside_only();
     H5Pset_chunk_cache(access, CACHE_SLOTS, CACHE_BYTES, 0.75);
     hid_t id = H5Dopen2(file->file, dataset, access);
     char why[REASON_SIZE];
@@ -346,10 +358,12 @@ static hiss_status use(hiss_h5 *file, const char *dataset, hiss_error *err) {
 
 bool hiss_h5_has(hiss_h5 *file, const char *dataset) {
     enter();
-    hid_t id = H5Dopen2(file->file, dataset, H5P_DEFAULT);
+    hid_t access = hiss_h5_inside_only();
+    hid_t id = H5Dopen2(file->file, dataset, access);
     if (id >= 0) {
         H5Dclose(id);
     }
+    H5Pclose(access);
     leave(HISS_OK);
     return id >= 0;
 }
@@ -533,7 +547,7 @@ static char *read_text(hid_t attribute, hid_t type) {
             text = strcpy(hiss_alloc(strlen(found) + 1), found);
         }
         H5free_memory(found);
-    } else {
+    } else if (H5Tget_size(type) <= TEXT_BYTES) {
         text = hiss_alloc(H5Tget_size(type) + 1);
         if (H5Aread(attribute, type, text) < 0) {
             hiss_free(text);

@@ -5,12 +5,14 @@
 #include <assert.h>
 #include <errno.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <zlib.h>
 
 #include "hiss/alloc.h"
 #include "image_impl.h"
 
-enum { U8 = 8, I8 = 9, I16 = 11, I32 = 12, FIRST_PIECE = 1 << 24 };
+enum { U8 = 8, I8 = 9, I16 = 11, I32 = 12, FIRST_PIECE = 1 << 24, SMALL = 1 << 20 };
+enum { DENSEST = 1100 }; /* deflate gains 1032 : 1 at most (zlib's technical details) */
 
 static int64_t value_bytes(int type) {
     return type == U8 || type == I8 ? 1 : type == I16 ? 2 : type == I32 ? 4 : 0;
@@ -68,6 +70,13 @@ static hiss_status read_header(const char *path, gzFile file, hiss_idx *idx, int
                              i, (long long)idx->dim[i]);
         }
         *total *= idx->dim[i];
+    }
+    struct stat info;
+    if (stat(path, &info) == 0 && (*total - SMALL) / DENSEST > info.st_size) {
+        return hiss_fail(err, HISS_EUSER,
+                         "%s: the idx header announces %lld bytes, more than a file of %lld bytes can hold; the file "
+                         "is damaged",
+                         path, (long long)*total, (long long)info.st_size);
     }
     return HISS_OK;
 }

@@ -25,7 +25,7 @@
 #include "image_impl.h"
 
 enum { REASON_SIZE = JMSG_LENGTH_MAX };
-static const int64_t max_pixels = (int64_t)1 << 28;
+static const int64_t max_pixels = (int64_t)1 << 27;
 
 bool hiss_image_named(const char *name) {
     static const char *const ends[] = {".jpg", ".jpeg", ".png", ".ppm", ".pgm"};
@@ -46,7 +46,7 @@ void hiss_image_free(hiss_image *image) {
 /* Set the size and get room; false with a reason when the size is out of bounds. */
 static bool shape(hiss_image *image, int64_t H, int64_t W, int64_t C, char *why) {
     if (H < 1 || W < 1 || H > max_pixels / W) {
-        snprintf(why, REASON_SIZE, "a size of %lld x %lld; expected 1 to 2^28 pixels", (long long)H, (long long)W);
+        snprintf(why, REASON_SIZE, "a size of %lld x %lld; expected 1 to 2^27 pixels", (long long)H, (long long)W);
         return false;
     }
     *image = (hiss_image){H, W, C, hiss_alloc((size_t)(H * W * C))};

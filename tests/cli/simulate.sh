@@ -27,7 +27,7 @@ END
 # The replay on the real MPI, on few floats.
 sed 's/12500000/1000/' wide.yaml >narrow.yaml
 on 2 "$HISS" simulate --replay narrow.yaml --lanes 4 --block 16
-[ $status -eq 0 ] && grep -q '^{step: 0.0[1-9]' "$log" || fail "replay on two ranks: exit $status" "$log"
+{ [ $status -eq 0 ] && grep -q '^{step: 0.0[1-9]' "$log"; } || fail "replay on two ranks: exit $status" "$log"
 
 if ! command -v smpirun >/dev/null || [ ! -x "$(dirname "$HISS")/hiss-smpi" ]; then
     echo "smpirun or hiss-smpi: not found, simulation not tested"

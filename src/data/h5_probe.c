@@ -1,0 +1,260 @@
+/* HDF5 files are hostile until they were looked into.
+ *
+ * The library trusts what a file says: damaged metadata can crash it, keep it busy for ever or make it ask for absurd
+ * memory. So before a file is opened for reading, a child process goes through all of its metadata, with limits on time
+ * and memory: names, types, extents, indices of chunks, attributes, the first and the last row of every data set. What
+ * breaks, breaks the child, and becomes one line for the user. Chunks in between are inflated and checked when they are
+ * read; the recorded checksum is what vouches for their values.
+ *
+ * A data set is refused when it lies in other files, or when it is larger than what the file can hold for it: deflate,
+ * the densest filter, gains at most 1032 : 1 (zlib's technical details), so more is a bomb or damage.
+ *
+ * The child is a fork, made under the lock of h5.c and thus outside any other call into the library; it calls nothing
+ * but the library and ends by _exit. Cost: some milliseconds a file, and a read of the index of chunks. */
+#include "h5_impl.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#ifdef FUZZING_BUILD_MODE_UNSAFE_FOR_PRODUCTION
+enum { CPU_SECONDS = 2, WALL_SECONDS = 15 };
+#else
+enum { CPU_SECONDS = 20, WALL_SECONDS = 600 };
+#endif
+enum { DENSEST = 1100, TEXT_BYTES = 1 << 20 };
+static const uint64_t small_bytes = 1 << 20;    /* no reason to refuse anything */
+static const uint64_t extra_bytes = 4ull << 30; /* address space the child may ask for */
+static const uint64_t most_bytes = 1ull << 62;
+
+static herr_t stay_inside(const char *parent_file, const char *parent_group, const char *child_file,
+                          const char *child_object, unsigned *flags, hid_t access, void *user) {
+    (void)parent_file, (void)parent_group, (void)child_file, (void)child_object, (void)flags, (void)access, (void)user;
+    return -1;
+}
+
+hid_t hiss_h5_inside_only(void) {
+    const hid_t access = H5Pcreate(H5P_DATASET_ACCESS);
+    H5Pset_elink_cb(access, stay_inside, NULL);
+    return access;
+}
+
+/* a * b, at most most_bytes. */
+static uint64_t product(uint64_t a, uint64_t b) {
+    return b > 0 && a > most_bytes / b ? most_bytes : a * b;
+}
+
+static uint64_t volume(int ndim, const hsize_t *dim, uint64_t value_bytes) {
+    uint64_t bytes = value_bytes;
+    for (int i = 0; i < ndim; i++) {
+        bytes = product(bytes, dim[i]);
+    }
+    return bytes;
+}
+
+static bool elsewhere(hid_t create, char *why, size_t size) {
+    if (H5Pget_layout(create) == H5D_VIRTUAL) {
+        snprintf(why, size, "it is virtual: its values lie in other files; copy them into one file (h5repack)");
+        return true;
+    }
+    if (H5Pget_external_count(create) != 0) {
+        snprintf(why, size, "its values lie outside the HDF5 file; copy them into one file (h5repack)");
+        return true;
+    }
+    return false;
+}
+
+static bool oversized(hid_t dataset, hid_t create, char *why, size_t size) {
+    const hid_t type = H5Dget_type(dataset), space = H5Dget_space(dataset);
+    hsize_t dim[H5S_MAX_RANK] = {0}, chunk[H5S_MAX_RANK] = {0};
+    const int ndim = H5Sget_simple_extent_dims(space, dim, NULL);
+    const uint64_t value_bytes = H5Tget_size(type), stored = H5Dget_storage_size(dataset);
+    const uint64_t room = small_bytes + product(stored, DENSEST);
+    const uint64_t bytes = volume(ndim, dim, value_bytes);
+    uint64_t chunk_bytes = 0;
+    if (H5Pget_layout(create) == H5D_CHUNKED) {
+        const int chunk_ndim = H5Pget_chunk(create, H5S_MAX_RANK, chunk);
+        chunk_bytes = volume(chunk_ndim, chunk, value_bytes);
+    }
+    H5Sclose(space);
+    H5Tclose(type);
+    if (bytes > room || chunk_bytes > room) {
+        snprintf(why, size, "it claims %llu bytes%s, but the file holds %llu for it; the file is damaged or incomplete",
+                 (unsigned long long)(bytes > room ? bytes : chunk_bytes), bytes > room ? "" : " a chunk",
+                 (unsigned long long)stored);
+        return true;
+    }
+    return false;
+}
+
+bool hiss_h5_refuses(hid_t dataset, char *why, size_t size) {
+    const hid_t create = H5Dget_create_plist(dataset);
+    if (create < 0) {
+        snprintf(why, size, "its description cannot be read; the file is damaged");
+        return true;
+    }
+    const bool refused = elsewhere(create, why, size) || oversized(dataset, create, why, size);
+    H5Pclose(create);
+    return refused;
+}
+
+/* ---- in the child ---- */
+
+/* The row at `index` into a buffer of its own; whether it can be read is for later. */
+static void touch_row(hid_t dataset, hid_t type, hid_t space, hsize_t index) {
+    hsize_t dim[H5S_MAX_RANK], start[H5S_MAX_RANK] = {index};
+    const int ndim = H5Sget_simple_extent_dims(space, dim, NULL);
+    if (ndim < 1 || dim[0] <= index) {
+        return;
+    }
+    dim[0] = 1;
+    const uint64_t bytes = volume(ndim, dim, H5Tget_size(type));
+    void *row = bytes > 0 ? malloc(bytes) : NULL;
+    const hid_t here = H5Screate_simple(ndim, dim, NULL);
+    if (row && H5Sselect_hyperslab(space, H5S_SELECT_SET, start, NULL, dim, NULL) >= 0) {
+        H5Dread(dataset, type, here, space, H5P_DEFAULT, row);
+    }
+    H5Sclose(here);
+    free(row);
+}
+
+static void touch_values(hid_t dataset) {
+    const hid_t type = H5Dget_type(dataset), space = H5Dget_space(dataset);
+    const H5T_class_t class = H5Tget_class(type);
+    hsize_t dim[H5S_MAX_RANK] = {0}, chunks;
+    if ((class == H5T_INTEGER || class == H5T_FLOAT) && H5Sget_simple_extent_dims(space, dim, NULL) > 0) {
+        H5Dget_num_chunks(dataset, space, &chunks); /* walks the whole index; fails without one */
+        touch_row(dataset, type, space, 0);
+        touch_row(dataset, type, space, dim[0] > 0 ? dim[0] - 1 : 0);
+    }
+    H5Sclose(space);
+    H5Tclose(type);
+}
+
+static herr_t touch_attribute(hid_t object, const char *name, const H5A_info_t *info, void *user) {
+    (void)info, (void)user;
+    const hid_t attribute = H5Aopen(object, name, H5P_DEFAULT);
+    const hid_t type = H5Aget_type(attribute), space = H5Aget_space(attribute);
+    const bool scalar = H5Sget_simple_extent_npoints(space) == 1;
+    int64_t number;
+    if (scalar && H5Tget_class(type) == H5T_INTEGER) {
+        H5Aread(attribute, H5T_NATIVE_INT64, &number);
+    } else if (scalar && H5Tis_variable_str(type) > 0) {
+        char *text = NULL;
+        H5Aread(attribute, type, &text);
+        volatile size_t length = text ? strlen(text) : 0;
+        (void)length;
+        H5free_memory(text);
+    } else if (scalar && H5Tget_class(type) == H5T_STRING && H5Tget_size(type) <= TEXT_BYTES) {
+        char *text = malloc(H5Tget_size(type));
+        H5Aread(attribute, type, text);
+        free(text);
+    }
+    H5Sclose(space);
+    H5Tclose(type);
+    H5Aclose(attribute);
+    return 0;
+}
+
+static herr_t touch_object(hid_t root, const char *name, const H5O_info_t *info, void *user) {
+    const hid_t inside = *(const hid_t *)user;
+    const hid_t object = H5Oopen(root, name, inside);
+    if (object < 0) {
+        return 0;
+    }
+    char why[256];
+    H5Aiterate2(object, H5_INDEX_NAME, H5_ITER_NATIVE, NULL, touch_attribute, NULL);
+    if (info->type == H5O_TYPE_DATASET && !hiss_h5_refuses(object, why, sizeof why)) {
+        touch_values(object);
+    }
+    H5Oclose(object);
+    return 0;
+}
+
+static void limit(int what, rlim_t most) {
+    struct rlimit now;
+    if (getrlimit(what, &now) == 0 && (now.rlim_cur == RLIM_INFINITY || most < now.rlim_cur)) {
+        now.rlim_cur = most;
+        setrlimit(what, &now);
+    }
+}
+
+static uint64_t address_space(void) {
+    unsigned long long pages = 0;
+    FILE *stream = fopen("/proc/self/statm", "r");
+    const bool known = stream && fscanf(stream, "%llu", &pages) == 1;
+    if (stream) {
+        fclose(stream);
+    }
+    return known ? pages * (uint64_t)sysconf(_SC_PAGESIZE) : 0;
+}
+
+/* Sanitizers reserve address space by the terabyte. */
+static bool may_limit_memory(void) {
+    return address_space() > 0 && address_space() < 1ull << 42;
+}
+
+/* The child ends as the system has it, whatever handlers this process has. */
+static void reset_signals(void) {
+    static const int all[] = {SIGSEGV, SIGBUS, SIGABRT, SIGFPE, SIGILL, SIGALRM, SIGXCPU, SIGTERM, SIGINT, SIGUSR1};
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++) {
+        signal(all[i], SIG_DFL);
+    }
+}
+
+static _Noreturn void look_through(const char *path) {
+    reset_signals();
+    alarm(WALL_SECONDS);
+    limit(RLIMIT_CPU, CPU_SECONDS);
+    limit(RLIMIT_CORE, 0);
+    if (may_limit_memory()) {
+        limit(RLIMIT_AS, address_space() + extra_bytes);
+    }
+    const hid_t file = H5Fopen(path, H5F_ACC_RDONLY, H5P_DEFAULT);
+    if (file >= 0) {
+        hid_t inside = hiss_h5_inside_only();
+        H5Ovisit(file, H5_INDEX_NAME, H5_ITER_NATIVE, touch_object, &inside);
+        H5Pclose(inside);
+        H5Fclose(file);
+    }
+    _exit(0); /* what is merely wrong gets its message where it is read */
+}
+
+/* ---- in the parent ---- */
+
+bool hiss_h5_probe(const char *path, char *why, size_t size) {
+    const pid_t child = fork();
+    if (child == 0) {
+        look_through(path);
+    }
+    int status = 0;
+    pid_t ended = child;
+    while (child > 0 && (ended = waitpid(child, &status, 0)) < 0 && errno == EINTR) {
+    }
+    if (child < 0 || ended < 0) {
+        snprintf(why, size, "no process could be started to look into it: %s", strerror(errno));
+        return false;
+    }
+    if (WIFSIGNALED(status) && WTERMSIG(status) == SIGXCPU) {
+        snprintf(why, size,
+                 "HDF5 does not come to an end with its metadata: the file is damaged; copy or write it again");
+        return false;
+    }
+    if (WIFSIGNALED(status) && WTERMSIG(status) == SIGALRM) {
+        snprintf(why, size, "no answer within %d s; look after the file system", WALL_SECONDS);
+        return false;
+    }
+    if (WIFSIGNALED(status)) {
+        snprintf(why, size, "HDF5 crashes on it (%s): the file is damaged; copy or write it again",
+                 strsignal(WTERMSIG(status)));
+        return false;
+    }
+    snprintf(why, size, "looking into it failed (exit %d)", WEXITSTATUS(status));
+    return WEXITSTATUS(status) == 0;
+}

@@ -1,0 +1,21 @@
+/* An idx file from a stranger, plain or compressed. */
+#include "fuzz.h"
+
+#include "data/image_impl.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
+    char path[32];
+    const int file = fuzz_file(data, size, path);
+    hiss_idx idx;
+    hiss_error err;
+    if (hiss_idx_read(path, &idx, &err) == HISS_OK) {
+        int64_t values = 1;
+        for (int i = 0; i < idx.ndim; i++) {
+            values *= idx.dim[i];
+        }
+        (void)(hiss_idx_at(&idx, 0) + hiss_idx_at(&idx, values - 1));
+        hiss_idx_free(&idx);
+    }
+    close(file);
+    return 0;
+}
