@@ -1,9 +1,9 @@
 /* One step of the reducer: a small state machine per bucket, chunk and slice, all of it on the main thread. In the
  * words of schedule.c, with a group of one rank only the middle remains:
  *
- *   start      post receives for members' roots of the chunks kept here, and for groups' roots of the slices owned here
- *   open       (bucket, when its last local lane is done) send the roots' other chunks to their keepers; post receives
- *              of new values straight into model
+ *   open       (bucket, when its last local lane is done) post receives for members' roots of the chunks kept here, and
+ *              for groups' roots of the slices owned here; send the roots' other chunks to their keepers; post receives
+ *              of new values straight into model. Not earlier, since MPI looks at every request that is posted
  *   keep       (chunk kept here, when open and all members' roots are in) add up what the group can; send the group's
  *              roots, slice by slice, to the owners
  *   complete   (slice owned here, when kept and all groups' roots are in) finish the tree, update, send the new values
@@ -70,7 +70,7 @@ static int64_t begin_of(const hiss_reducer *r, const hiss_chunk *chunk) {
     return r->schedule.slices[chunk->first_slice].begin;
 }
 
-/* ---- start ---- */
+/* ---- receives ---- */
 
 static void receive_member_roots(hiss_reducer *r, int64_t at) {
     const hiss_group *g = &r->group;
@@ -132,9 +132,6 @@ void hiss_reducer_start(hiss_reducer *r, const bool *used, float *model, hiss_re
         r->used[b] = !used || used[b];
         r->opened[b] = false;
         r->unopened += r->used[b];
-        if (r->used[b] && r->reduce == HISS_REDUCE_TREE) {
-            receive_roots(r, b);
-        }
     }
     hiss_pool_start(r->pool, r->used);
 }
@@ -358,6 +355,7 @@ static void open_bucket(hiss_reducer *r, int bucket) {
         r->opened_first = hiss_seconds();
     }
     if (r->reduce == HISS_REDUCE_TREE) {
+        receive_roots(r, bucket);
         open_chunks(r, bucket);
         return;
     }
