@@ -2,8 +2,9 @@
  *
  * SimGrid is told: the network costs what the platform says (its defaults are those of a slow cluster), computing costs
  * nothing unless it is slept, polling costs nothing (the replay does not spin), and broadcasts are trees (others start
- * by gathering who is on which host, P^2 messages per communicator). Flows in opposite directions do not disturb each
- * other, as on switched full-duplex links. */
+ * by gathering who is on which host, P^2 messages per communicator), and short messages wait for their receive like
+ * long ones (those that do not stand in one list of all ranks, which is searched for each of them). Flows in opposite
+ * directions do not disturb each other, as on switched full-duplex links. */
 #include <errno.h>
 #include <math.h>
 #include <signal.h>
@@ -202,6 +203,7 @@ hiss_status simulate_virtual(simulate_place *place, const simulate_run *run, con
         "smpi/coll-selector:ompi",
         "smpi/bcast:binomial_tree",
         "smpi/shared-malloc:local",
+        "smpi/send-is-detached-thresh:0",
     };
     words w = {.arena = hiss_arena_create()};
     add(&w, "smpirun");

@@ -324,13 +324,14 @@ hiss_status hiss_replay_run(hiss_comm *comm, const hiss_costs *costs, const hiss
 
 /* ---- the link ---- */
 
-static double time_exchange(hiss_comm *comm, int64_t bytes) {
-    enum { REPEATS = 21 };
-    double seconds[REPEATS];
+enum { LINK_REPEATS = 21 };
+
+static double time_exchange(hiss_comm *comm, int64_t bytes, int repeats) {
+    double seconds[LINK_REPEATS];
     const int rank = hiss_comm_rank(comm);
     const int64_t out[3] = {0, rank ? bytes : 0, bytes}; /* all to the other one, and from it */
     char *from = hiss_alloc((size_t)bytes), *to = hiss_alloc((size_t)bytes);
-    for (int k = -2; k < REPEATS; k++) {
+    for (int k = -2; k < repeats; k++) {
         hiss_comm_barrier(comm);
         const double start = hiss_seconds();
         hiss_comm_exchange(comm, from, out, to, out);
@@ -338,12 +339,12 @@ static double time_exchange(hiss_comm *comm, int64_t bytes) {
     }
     hiss_free(from);
     hiss_free(to);
-    return hiss_median(seconds, REPEATS);
+    return hiss_median(seconds, repeats);
 }
 
 void hiss_replay_link(hiss_comm *comm, double *latency, double *bandwidth) {
-    enum { SHORT = 8, LONG = 1 << 24 };
+    enum { SHORT = 8, LONG = 1 << 28 }; /* longer than caches */
     assert(hiss_comm_size(comm) == 2);
-    *latency = time_exchange(comm, SHORT);
-    *bandwidth = 2.0 * LONG / time_exchange(comm, LONG);
+    *latency = time_exchange(comm, SHORT, LINK_REPEATS);
+    *bandwidth = 2.0 * LONG / time_exchange(comm, LONG, 5);
 }
