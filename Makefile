@@ -56,25 +56,31 @@ endif
 
 # ---- files ------------------------------------------------------------------------------------------------------
 
-MODULES  := base tensor assign dist graph data nn objective train eval scale
-LIB_SRC  := $(sort $(wildcard $(MODULES:%=src/%/*.c) src/objective/*/*.c))
+MODULES  := base tensor assign dist simulate graph data nn objective train eval scale
+LIB_SRC  := $(sort $(filter-out src/dist/simulated.c,$(wildcard $(MODULES:%=src/%/*.c) src/objective/*/*.c)))
 CLI_SRC  := $(sort $(wildcard src/cli/*.c))
 TEST_SRC := $(sort $(wildcard tests/unit/test_*.c tests/mpi/test_*.c tests/cli/*.c))
 FUZZ_SRC := $(sort $(wildcard tests/fuzz/fuzz_*.c))
 HEADERS  := $(sort $(wildcard include/hiss/*.h))
+# What hiss simulate runs in SimGrid: dist as it is, for the simulator's MPI.
+SMPI_SRC := $(sort $(filter-out src/base/hash.c,$(wildcard src/base/*.c src/dist/*.c src/simulate/*.c src/smpi/*.c)))
+SMPICC   ?= smpicc
 
 LIB_OBJ := $(LIB_SRC:%.c=$(BUILD)/%.o)
 CLI_OBJ := $(CLI_SRC:%.c=$(BUILD)/%.o)
 TESTS   := $(TEST_SRC:%.c=$(BUILD)/%)
+SMPI_OBJ := $(SMPI_SRC:%.c=$(BUILD)/smpi/%.o)
 FUZZERS := $(FUZZ_SRC:%.c=$(BUILD)/%)
 
 # ---- build ------------------------------------------------------------------------------------------------------
 
 .DEFAULT_GOAL := all
 .DELETE_ON_ERROR:
-.PHONY: all lib tests help FORCE
+.PHONY: all lib tests simulate help FORCE
 
-all: $(BUILD)/hiss $(BUILD)/libhiss.a ## build the program and the library (default)
+all: $(BUILD)/hiss $(BUILD)/libhiss.a $(if $(shell command -v $(SMPICC)),simulate) ## build the program and the library (default)
+
+simulate: $(BUILD)/hiss-smpi ## build what hiss simulate runs in SimGrid (part of all where SimGrid is installed)
 
 lib: $(BUILD)/libhiss.a ## build the library only
 
@@ -91,6 +97,18 @@ $(BUILD)/hiss: $(CLI_OBJ) $(BUILD)/libhiss.a
 $(BUILD)/%.o: %.c $(BUILD)/flags | $(BUILD)/deps.ok $(BUILD)/gen/hiss_build.h
 	$(say) CC $<
 	$(do)mkdir -p $(@D) && $(CC) $(ALL_CPPFLAGS) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
+
+# Small, since SMPI loads a copy for every rank. smpicc's headers are its own, so only libyaml's flags are ours.
+SMPI_FLAGS = -Iinclude -Isrc -D_POSIX_C_SOURCE=200809L -D_DEFAULT_SOURCE -DHISS_SIMULATED -std=gnu11 -O2 $(WARN) $(WERROR) \
+             -ffunction-sections -fdata-sections $(shell tools/deps cflags YAML)
+
+$(BUILD)/hiss-smpi: $(SMPI_OBJ)
+	$(say) LINK $@
+	$(do)$(SMPICC) -Wl,--gc-sections -o $@ $(SMPI_OBJ) $$(tools/deps libs YAML) -lm
+
+$(BUILD)/smpi/%.o: %.c $(BUILD)/flags
+	$(say) SMPI $<
+	$(do)mkdir -p $(@D) && $(SMPICC) $(SMPI_FLAGS) -MMD -MP -c -o $@ $<
 
 $(TESTS): $(BUILD)/tests/%: tests/%.c $(BUILD)/libhiss.a $(BUILD)/flags | $(BUILD)/deps-tests.ok
 	$(say) TEST $@
@@ -284,4 +302,4 @@ uninstall: ## remove what install installed
 clean: ## remove the build directory
 	rm -rf '$(BUILD)'
 
--include $(LIB_OBJ:.o=.d) $(CLI_OBJ:.o=.d) $(TESTS:%=%.d) $(FUZZERS:%=%.d) $(BUILD)/tests/fuzz/replay.d
+-include $(LIB_OBJ:.o=.d) $(SMPI_OBJ:.o=.d) $(CLI_OBJ:.o=.d) $(TESTS:%=%.d) $(FUZZERS:%=%.d) $(BUILD)/tests/fuzz/replay.d

@@ -87,6 +87,8 @@ typedef struct hiss_reducer_options {
     int64_t ahead;                 /* lanes may be started before up to so many earlier ones; 0: in ascending order */
     hiss_reduce reduce;            /* TREE: bit-stable over P. MPI: MPI_Iallreduce, not bit-stable over P */
     bool overlap;                  /* start a bucket when its last local lane is done; else all at finish */
+    int group_size; /* TREE: neighbouring ranks that exchange among themselves first; 0: chosen by P, 1: no groups.
+                       Equal on all ranks; the sums do not depend on it */
 } hiss_reducer_options;
 
 /* Called on the main thread when the sum of floats [begin, end) of the lane vectors is complete and this rank owns
@@ -138,6 +140,10 @@ hiss_reducer_times hiss_reducer_last(const hiss_reducer *r); /* of the last step
  * stream is a FILE *. */
 void hiss_reducer_print(const hiss_reducer *r, void *stream);
 
+#ifdef HISS_SIMULATED                          /* only in the library for the simulator (docs/simulation.md) */
+void hiss_simulated_additions(double seconds); /* what adding a float takes. Not collective. */
+#endif
+
 /* ---- blocks and coordinators ---- */
 
 /* Messages between lanes and the coordinators of their blocks. With g lanes per block (g divides L), block b holds
@@ -181,6 +187,8 @@ void hiss_coordinator_send_down(hiss_coordinator *c, int64_t slot, int64_t j, in
 const void *hiss_coordinator_answer(const hiss_coordinator *c, int64_t lane);
 /* The next thing that has happened. */
 hiss_block_event hiss_coordinator_next(hiss_coordinator *c);
+/* The same, waiting until something has happened or nothing is under way. */
+hiss_block_event hiss_coordinator_wait(hiss_coordinator *c);
 /* Wait until what was sent is on its way. All events must have been taken. */
 void hiss_coordinator_finish(hiss_coordinator *c);
 

@@ -26,6 +26,7 @@ typedef struct hiss_dist_options { /* section "dist": how to run, never what com
     int64_t threads;
     int reduce;     /* hiss_reduce */
     int64_t bucket; /* bytes */
+    int64_t group;  /* hiss_reducer_options.group_size */
     bool overlap;
     int64_t watchdog; /* seconds of silence that end the job; 0: never */
 } hiss_dist_options;
@@ -131,7 +132,12 @@ typedef struct hiss_measurement {
     int64_t lanes, m, threads;         /* L, samples of a lane, threads of this rank */
     int64_t parameters;
     int64_t execs, exec_bytes; /* graphs in memory on this rank, bytes of their activations in all */
-    hiss_arena *arena;         /* owns nodes and names */
+    int phases, buckets;
+    int64_t *bucket_offsets; /* [buckets+1] floats of the lane vector */
+    int *cut;                /* [phases] nodes before the cut */
+    int *bucket_final;       /* [phases][buckets] the node after whose backward a bucket is final; the phase's number of
+                                nodes: before backward; -1: not used */
+    hiss_arena *arena;       /* owns nodes, names, and the arrays above */
 } hiss_measurement;
 
 /* Run steps of the training loop, without files, and time them: at least 5 and about `seconds` of each kind, after 2

@@ -52,6 +52,9 @@ double bench_bound(const bench_machine *m, double flops, double bytes, const cha
 /* Bytes per second where so many bytes are at work. */
 double bench_bandwidth(const bench_machine *m, double bytes);
 
+/* scores [n,n] of a fresh network's features, nearly one direction, with random targets of d dimensions. */
+void bench_collapsed_scores(int64_t n, int64_t d, float *scores);
+
 /* ---- what a config asks for ---- */
 
 typedef struct bench_source {

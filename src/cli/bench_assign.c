@@ -85,6 +85,10 @@ static void make_scores(int kind, int64_t n, int64_t d, float *scores) {
     hiss_free(c);
 }
 
+void bench_collapsed_scores(int64_t n, int64_t d, float *scores) {
+    make_scores(COLLAPSED, n, d, scores);
+}
+
 /* ---- solvers ---- */
 
 typedef struct solved {

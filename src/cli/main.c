@@ -23,6 +23,7 @@ static const command commands[] = {
     {"query", cmd_query, "draw nearest neighbours of test images"},
     {"bench", cmd_bench, "measure this machine: sgemm, layers, steps, assignment, reduction"},
     {"scale", cmd_scale, "run scaling studies, here or under SLURM: tables, plots, fitted laws"},
+    {"simulate", cmd_simulate, "project training steps to thousands of ranks by simulation"},
     {"doctor", cmd_doctor, "check ranks, cores, data and disk before training"},
 };
 

@@ -41,7 +41,7 @@ hiss_status hiss_comm_open(int *argc, char ***argv, hiss_comm **out, hiss_error 
     if (code != MPI_SUCCESS) {
         return hiss_fail(err, HISS_ESYSTEM, "MPI_Init_thread failed with code %d; start with srun or mpirun", code);
     }
-    if (provided < MPI_THREAD_FUNNELED) {
+    if (provided < HISS_THREAD_LEVEL) {
         MPI_Finalize();
         return hiss_fail(err, HISS_ESYSTEM,
                          "this MPI library offers thread level %d, expected at least MPI_THREAD_FUNNELED (%d); "
@@ -112,6 +112,10 @@ void hiss_wait_tell(hiss_comm *comm, int n, const MPI_Request *requests, const h
 void hiss_wait_all(hiss_comm *comm, int n, MPI_Request *requests, const hiss_source *from, const char *what) {
     int done = n == 0;
     hiss_wait_begin(comm, what, -1);
+    if (HISS_WAITS_BLOCK && !done) {
+        HISS_MPI(MPI_Waitall(n, requests, MPI_STATUSES_IGNORE));
+        done = true;
+    }
     for (int64_t look = 1; !done; look++) {
         HISS_MPI(MPI_Testall(n, requests, &done, MPI_STATUSES_IGNORE));
         if (!done) {

@@ -13,6 +13,7 @@
  * never more than what all lanes can send. */
 #include <assert.h>
 #include <limits.h>
+#include <sched.h>
 #include <string.h>
 
 #include "dist/dist_impl.h"
@@ -27,9 +28,9 @@ struct hiss_coordinator {
     int *owner;                /* [L] rank */
     int64_t group, most;       /* g, blocks this rank coordinates at most */
     int64_t up, down;          /* words */
-    int32_t *arrived;          /* [most, g, up] */
-    int32_t *outgoing;         /* [most, g, down] */
-    int32_t *incoming;         /* [own, down] */
+    float *arrived;            /* [most, g, up] */
+    float *outgoing;           /* [most, g, down] */
+    float *incoming;           /* [own, down] */
     MPI_Request *requests;     /* [own][2], [most * g][2] */
     hiss_source *sources;      /* of each: the other rank, and the block */
     int *finished;             /* scratch: as many */
@@ -90,9 +91,9 @@ hiss_status hiss_coordinator_create(hiss_comm *comm, int64_t lanes, const int64_
     c->up = up;
     c->down = down;
     const int64_t places = c->most * c->group;
-    c->arrived = hiss_new(int32_t, places * up);
-    c->outgoing = hiss_new(int32_t, places * down);
-    c->incoming = hiss_new(int32_t, c->own * down);
+    c->arrived = hiss_new_floats(places * up);
+    c->outgoing = hiss_new_floats(places * down);
+    c->incoming = hiss_new_floats(c->own * down);
     c->request_count = hiss_int(2 * (c->own + places));
     c->requests = hiss_new(MPI_Request, c->request_count);
     c->sources = hiss_new(hiss_source, c->request_count);
@@ -124,9 +125,9 @@ void hiss_coordinator_destroy(hiss_coordinator *c) {
     hiss_free(c->finished);
     hiss_free(c->sources);
     hiss_free(c->requests);
-    hiss_free(c->incoming);
-    hiss_free(c->outgoing);
-    hiss_free(c->arrived);
+    hiss_free_floats(c->incoming);
+    hiss_free_floats(c->outgoing);
+    hiss_free_floats(c->arrived);
     hiss_free(c->owner);
     hiss_free(c);
 }
@@ -197,8 +198,8 @@ static void receive_up(hiss_coordinator *c, int64_t slot, int64_t j) {
     const int64_t lane = c->lane_order[c->block[slot] * c->group + j];
     c->missing[slot]++;
     if (c->owner[lane] != c->comm->rank) {
-        HISS_MPI(MPI_Irecv(hiss_coordinator_up(c, slot, j), (int)c->up, MPI_INT32_T, c->owner[lane], tag_of(lane, UP),
-                           c->mpi, request(c, place_request(c, slot, j, UP))));
+        HISS_MPI(MPI_Irecv(HISS_PAYLOAD(hiss_coordinator_up(c, slot, j)), (int)c->up, MPI_INT32_T, c->owner[lane],
+                           tag_of(lane, UP), c->mpi, request(c, place_request(c, slot, j, UP))));
     }
 }
 
@@ -276,10 +277,11 @@ void hiss_coordinator_send_up(hiss_coordinator *c, int64_t lane, const void *wor
         note_arrival(c, slot);
         return;
     }
-    c->answers[lane] = c->incoming + lane * c->down;
-    HISS_MPI(MPI_Irecv(c->incoming + lane * c->down, (int)c->down, MPI_INT32_T, to, tag_of(c->first + lane, DOWN),
-                       c->mpi, request(c, lane_request(lane, DOWN))));
-    HISS_MPI(MPI_Isend(words, (int)count, MPI_INT32_T, to, tag_of(c->first + lane, UP), c->mpi,
+    float *answer = c->incoming + lane * c->down;
+    c->answers[lane] = (const int32_t *)(const void *)answer;
+    HISS_MPI(MPI_Irecv(HISS_PAYLOAD(answer), (int)c->down, MPI_INT32_T, to, tag_of(c->first + lane, DOWN), c->mpi,
+                       request(c, lane_request(lane, DOWN))));
+    HISS_MPI(MPI_Isend(HISS_PAYLOAD(words), (int)count, MPI_INT32_T, to, tag_of(c->first + lane, UP), c->mpi,
                        request(c, lane_request(lane, UP))));
     count_bytes(c, count);
 }
@@ -297,8 +299,8 @@ void hiss_coordinator_send_down(hiss_coordinator *c, int64_t slot, int64_t j, in
         tell(c, (hiss_block_event){HISS_LANE_ANSWERED, lane - c->first});
         return;
     }
-    HISS_MPI(MPI_Isend(hiss_coordinator_down(c, slot, j), (int)count, MPI_INT32_T, to, tag_of(lane, DOWN), c->mpi,
-                       request(c, place_request(c, slot, j, DOWN))));
+    HISS_MPI(MPI_Isend(HISS_PAYLOAD(hiss_coordinator_down(c, slot, j)), (int)count, MPI_INT32_T, to, tag_of(lane, DOWN),
+                       c->mpi, request(c, place_request(c, slot, j, DOWN))));
     count_bytes(c, count);
 }
 
@@ -310,15 +312,19 @@ static void handle(hiss_coordinator *c, int64_t at) {
     }
 }
 
+static void look(hiss_coordinator *c, bool waiting) {
+    int n = 0;
+    HISS_MPI(HISS_SOME(waiting)(c->request_count, c->requests, &n, c->finished, MPI_STATUSES_IGNORE));
+    c->active -= n > 0 ? n : 0;
+    note_idle(c, n <= 0);
+    for (int i = 0; i < n; i++) {
+        handle(c, c->finished[i]);
+    }
+}
+
 hiss_block_event hiss_coordinator_next(hiss_coordinator *c) {
     if (c->event_count == 0 && c->active > 0) {
-        int n = 0;
-        HISS_MPI(MPI_Testsome(c->request_count, c->requests, &n, c->finished, MPI_STATUSES_IGNORE));
-        c->active -= n > 0 ? n : 0;
-        note_idle(c, n <= 0);
-        for (int i = 0; i < n; i++) {
-            handle(c, c->finished[i]);
-        }
+        look(c, false);
     }
     if (c->event_count == 0) {
         return (hiss_block_event){HISS_BLOCK_NOTHING, 0};
@@ -327,6 +333,16 @@ hiss_block_event hiss_coordinator_next(hiss_coordinator *c) {
     c->event_first = (c->event_first + 1) % (c->own + c->most);
     c->event_count--;
     return event;
+}
+
+hiss_block_event hiss_coordinator_wait(hiss_coordinator *c) {
+    while (c->event_count == 0 && c->active > 0) {
+        look(c, true);
+        if (c->event_count == 0) {
+            sched_yield();
+        }
+    }
+    return hiss_coordinator_next(c);
 }
 
 void hiss_coordinator_finish(hiss_coordinator *c) {

@@ -5,6 +5,7 @@
 #include <mpi.h>
 #include <stdint.h>
 
+#include "dist/payload_impl.h"
 #include "dist/watch_impl.h"
 #include "hiss/dist.h"
 #include "hiss/fault.h"
@@ -18,8 +19,10 @@ struct hiss_comm {
     hiss_watch watch;
 };
 
-/* Every message tag of hiss. Tags from HISS_TAG_SLICE on belong to the reducer: two per slice of an owner. */
+/* Every message tag of hiss. Tags from HISS_TAG_SLICE on belong to the reducer: HISS_TAG_KINDS per slice of an owner.
+ */
 enum hiss_tag { HISS_TAG_GATHER, HISS_TAG_EXCHANGE, HISS_TAG_PING, HISS_TAG_SLICE };
+enum { HISS_TAG_KINDS = 4 };
 
 enum { HISS_PIECE_BYTES = 1 << 30 }; /* the longest message of the blocking collectives */
 

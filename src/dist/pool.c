@@ -17,6 +17,7 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
+#include "dist/payload_impl.h"
 #include "dist/tree_impl.h"
 #include "hiss/alloc.h"
 
@@ -39,11 +40,13 @@ struct hiss_pool {
     int used_count;
 };
 
+#ifndef HISS_SIMULATED
 void hiss_add_floats(float *restrict into, const float *restrict from, int64_t count) {
     for (int64_t i = 0; i < count; i++) {
         into[i] += from[i];
     }
 }
+#endif
 
 hiss_pool *hiss_pool_create(int64_t lanes, int64_t first, int64_t end, int buckets, const int64_t *bucket_offsets,
                             int threads, int64_t ahead) {
@@ -58,7 +61,7 @@ hiss_pool *hiss_pool_create(int64_t lanes, int64_t first, int64_t end, int bucke
     pool->slots = hiss_tree_slots(lanes, first, end, threads) + ahead;
     pool->slots = pool->slots < local ? pool->slots : local;
     pool->stride = (count + HISS_ALIGN_FLOATS - 1) / HISS_ALIGN_FLOATS * HISS_ALIGN_FLOATS;
-    pool->floats = hiss_new(float, pool->slots * pool->stride);
+    pool->floats = hiss_new_floats(pool->slots * pool->stride);
     pool->held = hiss_new(_Atomic int, pool->slots);
     pool->slot_of = hiss_new(int64_t, local);
     pool->free_slots = hiss_new(int64_t, pool->slots);
@@ -78,7 +81,7 @@ void hiss_pool_destroy(hiss_pool *pool) {
     hiss_free(pool->free_slots);
     hiss_free(pool->slot_of);
     hiss_free(pool->held);
-    hiss_free(pool->floats);
+    hiss_free_floats(pool->floats);
     hiss_free(pool);
 }
 

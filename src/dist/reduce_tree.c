@@ -54,8 +54,8 @@ void hiss_tree_sum(hiss_comm *comm, int64_t lanes, const int64_t *lane_offsets, 
     double *all = hiss_new(double, n *count);
     hiss_comm_allgather(comm, sums, offsets, all);
     int64_t *into = hiss_new(int64_t, n), *from = hiss_new(int64_t, n);
-    hiss_tree_additions(lanes, n, roots, into, from);
-    for (int64_t i = 0; i < n - 1; i++) {
+    const int64_t additions = hiss_tree_additions(lanes, 0, lanes, n, roots, into, from);
+    for (int64_t i = 0; i < additions; i++) {
         add(all + into[i] * count, all + from[i] * count, count);
     }
     memcpy(out, all, row);

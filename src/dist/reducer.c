@@ -1,8 +1,9 @@
 /* The gradient reducer: life and queries. What happens in a step is in reducer_step.c, adding up lanes in pool.c, who
  * sends what to whom in schedule.c.
  *
- * Memory per rank, in vectors: hiss_tree_slots for the lanes, and (roots of other ranks) / P for what arrives, about
- * one when P and L are powers of two. Everything is allocated here. */
+ * Memory per rank, in vectors: hiss_tree_slots for the lanes, and for what arrives (roots of the group's other members)
+ * / g and (roots of other groups) / P; together about one when P and L are powers of two. Everything is allocated here.
+ */
 #include <assert.h>
 #include <limits.h>
 #include <stdio.h>
@@ -11,23 +12,27 @@
 #include "dist/reducer_impl.h"
 #include "hiss/alloc.h"
 
-/* Longest slices. TREE: long enough to reach full bandwidth, short enough to overlap adding with sending. MPI: what an
- * int can count. */
-enum { TREE_SLICE_FLOATS = 1 << 18, MPI_SLICE_FLOATS = 1 << 28 };
+enum { MPI_SLICE_FLOATS = 1 << 28 }; /* what an int can count */
 
-int64_t hiss_received_row(const hiss_slice *slice) {
-    return (slice->end - slice->begin + HISS_ALIGN_FLOATS - 1) / HISS_ALIGN_FLOATS * HISS_ALIGN_FLOATS;
+int64_t hiss_row_floats(int64_t floats) {
+    return (floats + HISS_ALIGN_FLOATS - 1) / HISS_ALIGN_FLOATS * HISS_ALIGN_FLOATS;
+}
+
+int64_t hiss_chunk_floats(const hiss_reducer *r, const hiss_chunk *chunk) {
+    const hiss_slice *slices = r->schedule.slices;
+    return slices[chunk->end_slice - 1].end - slices[chunk->first_slice].begin;
 }
 
 static hiss_status check_collective(const hiss_reducer_options *o, hiss_error *err) {
-    int64_t shape[4] = {o->lanes, o->count, o->buckets, o->reduce};
+    int64_t shape[5] = {o->lanes, o->count, o->buckets, o->reduce, o->group_size};
     int64_t lane_bytes = (o->comm->size + 1) * (int64_t)sizeof(int64_t);
     int64_t bucket_bytes = (o->buckets + 1) * (int64_t)sizeof(int64_t);
     if (!hiss_comm_equal(o->comm, shape, sizeof shape) || !hiss_comm_equal(o->comm, o->lane_offsets, lane_bytes) ||
         !hiss_comm_equal(o->comm, o->bucket_offsets, bucket_bytes)) {
-        return hiss_fail(err, HISS_EINTERNAL,
-                         "reducer: lanes, vector length, lane offsets or bucket offsets differ between ranks; "
-                         "please report this with the config");
+        return hiss_fail(
+            err, HISS_EINTERNAL,
+            "reducer: lanes, vector length, group size, lane offsets or bucket offsets differ between ranks; "
+            "please report this with the config");
     }
     return HISS_OK;
 }
@@ -38,19 +43,31 @@ static hiss_status check_tags(const hiss_reducer *r, hiss_error *err) {
     for (int64_t i = 0; i < r->schedule.slice_offsets[r->buckets]; i++) {
         most = r->schedule.slices[i].number > most ? r->schedule.slices[i].number : most;
     }
-    if (found && (*limit - HISS_TAG_SLICE - 1) / 2 < most) {
-        return hiss_fail(err, HISS_ESYSTEM,
-                         "reducer: %d slices of one rank need more message tags than this MPI has (%d); use more "
-                         "ranks or fewer buckets",
-                         most + 1, *limit);
+    for (int64_t i = 0; r->group.chunks && i < r->group.chunk_offsets[r->buckets]; i++) {
+        most = r->group.chunks[i].number > most ? r->group.chunks[i].number : most;
+    }
+    if (found && (*limit - HISS_TAG_SLICE) / HISS_TAG_KINDS - 1 < most) {
+        return hiss_fail(
+            err, HISS_ESYSTEM,
+            "reducer: %d slices or chunks of one rank need more message tags than this MPI has (%d); use more "
+            "ranks or fewer buckets",
+            most + 1, *limit);
     }
     return HISS_OK;
 }
 
+static int64_t count_owned(const hiss_reducer *r) {
+    int64_t n = 0;
+    for (int64_t i = 0; i < r->schedule.slice_offsets[r->buckets]; i++) {
+        n += r->schedule.slices[i].owner == r->comm->rank || r->schedule.slices[i].owner == HISS_EVERYONE;
+    }
+    return n;
+}
+
 /* Owned ranges: neighbouring owned slices joined. */
 static void find_owned(hiss_reducer *r) {
-    int64_t slices = r->schedule.slice_offsets[r->buckets];
-    r->owned = hiss_new(hiss_range, slices);
+    const int64_t slices = r->schedule.slice_offsets[r->buckets];
+    r->owned = hiss_new(hiss_range, count_owned(r));
     for (int64_t i = 0; i < slices; i++) {
         const hiss_slice *s = &r->schedule.slices[i];
         if (s->owner != r->comm->rank && s->owner != HISS_EVERYONE) {
@@ -64,25 +81,63 @@ static void find_owned(hiss_reducer *r) {
     }
 }
 
+static void allocate_kept(hiss_kept *kept, int64_t count) {
+    kept->received_at = hiss_new(int64_t, count);
+    kept->missing = hiss_new(int64_t, count);
+    kept->missing_values = hiss_new(int64_t, count);
+}
+
+/* Roots of all parts but one. */
+static int64_t roots_of_others(const hiss_roots *roots, int parts, int part) {
+    return roots->offsets[parts] - (roots->offsets[part + 1] - roots->offsets[part]);
+}
+
+/* Places for chunks kept here; adds to the floats and requests that a whole step needs. */
+static void place_chunks(hiss_reducer *r, int64_t *floats, int64_t *requests) {
+    const hiss_group *g = &r->group;
+    const int size = g->end - g->first, self = r->comm->rank - g->first;
+    const int64_t others = roots_of_others(&g->roots, size, self), own = g->roots.offsets[size] - others;
+    const int64_t group = r->schedule.roots.offsets[g->index + 1] - r->schedule.roots.offsets[g->index];
+    allocate_kept(&r->chunks, g->chunk_offsets[r->buckets]);
+    for (int64_t i = 0; i < g->chunk_offsets[r->buckets]; i++) {
+        const hiss_chunk *chunk = &g->chunks[i];
+        if (chunk->keeper != r->comm->rank) {
+            *requests += own + 1;
+            continue;
+        }
+        r->chunks.received_at[r->chunks.count++] = *floats;
+        *floats += others * hiss_row_floats(hiss_chunk_floats(r, chunk));
+        *requests += others + (size - 1) + (chunk->end_slice - chunk->first_slice) * (group + 1);
+    }
+}
+
+static void place_slices(hiss_reducer *r, int64_t *floats, int64_t *requests) {
+    const hiss_schedule *s = &r->schedule;
+    const int64_t others = roots_of_others(&s->roots, s->groups, r->group.index);
+    allocate_kept(&r->slices, count_owned(r));
+    for (int64_t i = 0; i < s->slice_offsets[r->buckets]; i++) {
+        if (s->slices[i].owner == r->comm->rank) {
+            r->slices.received_at[r->slices.count++] = *floats;
+            *floats += others * hiss_row_floats(s->slices[i].end - s->slices[i].begin);
+            *requests += others + (s->groups - 1);
+        }
+    }
+}
+
 /* Requests and receive buffers of a whole step in which all buckets are used. */
 static void allocate_step(hiss_reducer *r) {
     const hiss_schedule *s = &r->schedule;
-    int64_t slices = s->slice_offsets[r->buckets], all = s->root_offsets[s->size];
-    int64_t own = s->root_offsets[r->comm->rank + 1] - s->root_offsets[r->comm->rank];
-    int64_t floats = 0, requests = 0;
-    r->received_at = hiss_new(int64_t, slices);
-    r->missing = hiss_new(int64_t, slices);
-    for (int64_t i = 0; i < slices; i++) {
-        r->received_at[i] = floats;
-        if (s->slices[i].owner == r->comm->rank) {
-            floats += (all - own) * hiss_received_row(&s->slices[i]);
-            requests += (all - own) + (s->size - 1);
-        } else {
-            requests += own + 1;
-        }
+    int64_t floats = 0, requests = 0, sources = s->roots.offsets[s->groups];
+    if (r->reduce == HISS_REDUCE_TREE) {
+        const int64_t members = r->group.roots.offsets[r->group.end - r->group.first];
+        sources = sources > members ? sources : members;
+        place_chunks(r, &floats, &requests);
+        place_slices(r, &floats, &requests);
+    } else {
+        requests = s->slice_offsets[r->buckets];
     }
-    r->received = hiss_new(float, floats);
-    r->sources = hiss_new(float *, all);
+    r->received = hiss_new_floats(floats);
+    r->sources = hiss_new(float *, sources);
     r->capacity = hiss_int(requests);
     r->requests = hiss_new(MPI_Request, requests);
     r->pending = hiss_new(hiss_pending, requests);
@@ -110,8 +165,11 @@ hiss_status hiss_reducer_create(const hiss_reducer_options *o, hiss_reducer **ou
     r->overlap = o->overlap;
     r->bucket_offsets = hiss_new(int64_t, o->buckets + 1);
     memcpy(r->bucket_offsets, o->bucket_offsets, (size_t)(o->buckets + 1) * sizeof(int64_t));
-    hiss_schedule_make(&r->schedule, size, o->lanes, o->lane_offsets, o->buckets, o->bucket_offsets, tree,
-                       tree ? TREE_SLICE_FLOATS : MPI_SLICE_FLOATS);
+    hiss_schedule_make(&r->schedule, size, o->group_size, o->lanes, o->lane_offsets, o->buckets, o->bucket_offsets,
+                       tree, tree ? HISS_SLICE_FLOATS : MPI_SLICE_FLOATS);
+    if (tree) {
+        hiss_group_make(&r->group, &r->schedule, rank / r->schedule.group_size);
+    }
     status = check_tags(r, err);
     if (status != HISS_OK) {
         hiss_reducer_destroy(r);
@@ -131,6 +189,12 @@ hiss_status hiss_reducer_create(const hiss_reducer_options *o, hiss_reducer **ou
     return HISS_OK;
 }
 
+static void free_kept(hiss_kept *kept) {
+    hiss_free(kept->missing_values);
+    hiss_free(kept->missing);
+    hiss_free(kept->received_at);
+}
+
 void hiss_reducer_destroy(hiss_reducer *r) {
     if (!r) {
         return;
@@ -141,6 +205,7 @@ void hiss_reducer_destroy(hiss_reducer *r) {
     }
     hiss_free(r->bucket_comms);
     hiss_pool_destroy(r->pool);
+    hiss_group_free(&r->group);
     hiss_schedule_free(&r->schedule);
     hiss_free(r->opened);
     hiss_free(r->used);
@@ -148,9 +213,9 @@ void hiss_reducer_destroy(hiss_reducer *r) {
     hiss_free(r->pending);
     hiss_free(r->requests);
     hiss_free(r->sources);
-    hiss_free(r->received);
-    hiss_free(r->missing);
-    hiss_free(r->received_at);
+    hiss_free_floats(r->received);
+    free_kept(&r->slices);
+    free_kept(&r->chunks);
     hiss_free(r->owned);
     hiss_free(r->bucket_offsets);
     hiss_free(r);
@@ -188,27 +253,48 @@ void hiss_reducer_gather(hiss_reducer *r, const float *packed, float *full) {
     }
 }
 
+static int64_t roots_of(const hiss_roots *roots, int part) {
+    return roots->offsets[part + 1] - roots->offsets[part];
+}
+
+static void print_messages(FILE *file, int64_t count, int bucket, int from, int to, int64_t floats) {
+    for (int64_t k = 0; k < count && from != to; k++) {
+        fprintf(file, "%d %d %d %lld\n", bucket, from, to, (long long)floats);
+    }
+}
+
+static void print_group(const hiss_reducer *r, int index, FILE *file) {
+    hiss_group g;
+    hiss_group_make(&g, &r->schedule, index);
+    for (int64_t i = 0; i < g.chunk_offsets[r->buckets]; i++) {
+        const hiss_chunk *chunk = &g.chunks[i];
+        const int64_t floats = hiss_chunk_floats(r, chunk);
+        for (int member = g.first; member < g.end; member++) {
+            print_messages(file, roots_of(&g.roots, member - g.first), chunk->bucket, member, chunk->keeper, floats);
+            print_messages(file, 1, chunk->bucket, chunk->keeper, member, floats);
+        }
+    }
+    hiss_group_free(&g);
+}
+
 void hiss_reducer_print(const hiss_reducer *r, void *stream) {
     const hiss_schedule *s = &r->schedule;
     FILE *file = stream;
-    fprintf(file, "# bucket from to floats\n");
+    fprintf(file, "# bucket from to floats; %d groups of %d ranks\n", s->groups, s->group_size);
     for (int64_t i = 0; i < s->slice_offsets[r->buckets]; i++) {
         const hiss_slice *slice = &s->slices[i];
-        long long count = slice->end - slice->begin;
+        const int64_t floats = slice->end - slice->begin;
         if (slice->owner == HISS_EVERYONE) {
-            fprintf(file, "# bucket %d: MPI_Iallreduce of %lld floats\n", slice->bucket, count);
+            fprintf(file, "# bucket %d: MPI_Iallreduce of %lld floats\n", slice->bucket, (long long)floats);
             continue;
         }
-        for (int64_t from = 0; from < s->size; from++) {
-            int64_t roots = s->root_offsets[from + 1] - s->root_offsets[from];
-            for (int64_t k = 0; k < roots && from != slice->owner; k++) {
-                fprintf(file, "%d %d %d %lld\n", slice->bucket, (int)from, slice->owner, count);
-            }
+        for (int group = 0; group < s->groups; group++) {
+            const int keeper = hiss_schedule_keeper(s, group, slice->owner);
+            print_messages(file, roots_of(&s->roots, group), slice->bucket, keeper, slice->owner, floats);
+            print_messages(file, 1, slice->bucket, slice->owner, keeper, floats);
         }
-        for (int to = 0; to < s->size; to++) {
-            if (to != slice->owner) {
-                fprintf(file, "%d %d %d %lld\n", slice->bucket, slice->owner, to, count);
-            }
-        }
+    }
+    for (int group = 0; group < s->groups && r->reduce == HISS_REDUCE_TREE; group++) {
+        print_group(r, group, file);
     }
 }

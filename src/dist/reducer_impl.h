@@ -6,13 +6,28 @@
 #include "dist/pool_impl.h"
 #include "dist/tree_impl.h"
 
-typedef enum hiss_event { HISS_GOT_ROOT, HISS_GOT_MODEL, HISS_GOT_SUM, HISS_SENT } hiss_event;
+typedef enum hiss_event {
+    HISS_GOT_MEMBER, /* a member's root of a chunk kept here */
+    HISS_GOT_GROUP,  /* another group's root of a slice owned here */
+    HISS_GOT_VALUE,  /* new values of a slice in a chunk kept here */
+    HISS_GOT_VALUES, /* new values of a chunk that another member keeps */
+    HISS_GOT_SUM,    /* MPI mode: the sum of a slice */
+    HISS_SENT
+} hiss_event;
 
 typedef struct hiss_pending { /* what a request is for */
-    int64_t slice;
+    int64_t at;               /* the chunk or slice; -1: done with */
     hiss_event event;
     int peer; /* rank it depends on; HISS_EVERYONE: all */
 } hiss_pending;
+
+/* What is added up here, by number: chunks kept, or slices owned. */
+typedef struct hiss_kept {
+    int64_t count;
+    int64_t *received_at;    /* where other ranks' roots stand in received: one row of hiss_row_floats per root */
+    int64_t *missing;        /* roots to come, plus one until the own ones are there */
+    int64_t *missing_values; /* chunks: slices whose new values are to come */
+} hiss_kept;
 
 struct hiss_reducer {
     hiss_comm *comm;
@@ -23,14 +38,14 @@ struct hiss_reducer {
     bool overlap;
     hiss_pool *pool;
     hiss_schedule schedule;
+    hiss_group group;       /* this rank's; not in MPI mode */
     MPI_Comm *bucket_comms; /* [buckets], MPI mode only */
     hiss_range *owned;
     int owned_count;
 
-    float *received;       /* other ranks' roots of owned slices */
-    int64_t *received_at;  /* [slices] of owned slices: where in received; one row of received_row floats per root */
-    float **sources;       /* [all ranks' roots] scratch */
-    int64_t *missing;      /* [slices] of owned slices: roots to come, plus one until the own lanes are done */
+    float *received; /* other ranks' roots */
+    hiss_kept chunks, slices;
+    float **sources;       /* [roots of the group or of all groups] scratch */
     MPI_Request *requests; /* [capacity] */
     hiss_pending *pending; /* [capacity] */
     int *finished;         /* [capacity] scratch */
@@ -46,7 +61,9 @@ struct hiss_reducer {
     hiss_reducer_times times;
 };
 
-/* Floats between two received roots of a slice. */
-int64_t hiss_received_row(const hiss_slice *slice);
+/* Floats between two received roots of `floats` floats. */
+int64_t hiss_row_floats(int64_t floats);
+/* Floats of a chunk of r's group. */
+int64_t hiss_chunk_floats(const hiss_reducer *r, const hiss_chunk *chunk);
 
 #endif

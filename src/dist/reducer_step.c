@@ -1,18 +1,27 @@
-/* One step of the reducer: a small state machine per bucket and slice, all of it on the main thread.
+/* One step of the reducer: a small state machine per bucket, chunk and slice, all of it on the main thread. In the
+ * words of schedule.c, with a group of one rank only the middle remains:
  *
- *   start       post receives for other ranks' roots of the slices owned here
- *   open        (bucket, when its last local lane is done) send the roots' slices to their owners; post receives of the
- *               slices' new values straight into model
- *   complete    (slice owned here, when open and all roots are in) finish the tree, update, send new values to all
- *   finish      when every used bucket is open and no request is left
+ *   open       (bucket, when its last local lane is done) post receives for members' roots of the chunks kept here, and
+ *              for groups' roots of the slices owned here; send the roots' other chunks to their keepers; post receives
+ *              of new values straight into model. Not earlier, since MPI looks at every request that is posted
+ *   keep       (chunk kept here, when open and all members' roots are in) add up what the group can; send the group's
+ *              roots, slice by slice, to the owners
+ *   complete   (slice owned here, when kept and all groups' roots are in) finish the tree, update, send the new values
+ *              to the keepers
+ *   pass on    (chunk kept here, when all its slices have new values) send them to the other members
+ *   finish     when every used bucket is open and no request is left
  *
  * Why model may be written while other lanes still compute: new values of a slice exist only after its owner had every
  * rank's roots, that is after every lane of every rank was done with the bucket; and a rank posts its receive only when
  * its own lanes are done with it, so a message that is early waits inside MPI.
  *
- * Matching: a message is known by its sender, its receiver and a tag of (running number of the slice at its owner,
- * roots or model). The roots of one rank travel in ascending order under one tag, which MPI keeps. Every message sent
- * in a step is received in it, so steps cannot mix, and ranks may open their buckets in different orders.
+ * Matching: a message is known by its sender, its receiver and a tag of (running number of the chunk at its keeper, or
+ * of the slice at its owner; roots or values). The roots of one sender travel in ascending order under one tag, which
+ * MPI keeps. Every message sent in a step is received in it, so steps cannot mix, and ranks may open their buckets in
+ * different orders.
+ *
+ * Sums stand where their first operand stood: in the lanes' slots, or in what was received. The final additions of a
+ * slice change the group's roots in that slice only, which its keeper, the owner, sends to nobody.
  *
  * Additions go through the tree in strips that stay in the first-level cache: each root is read once and the sum
  * written once, whatever the number of roots.
@@ -28,61 +37,83 @@
 
 enum { STRIP_FLOATS = 2048 };
 
-static MPI_Request *new_request(hiss_reducer *r, int64_t slice, hiss_event event, int peer) {
+/* ---- messages ---- */
+
+typedef enum kind { MEMBER_ROOTS, GROUP_ROOTS, SLICE_VALUES, CHUNK_VALUES } kind;
+
+static MPI_Request *new_request(hiss_reducer *r, int64_t at, hiss_event event, int peer) {
     assert(r->active < r->capacity);
-    r->pending[r->active] = (hiss_pending){slice, event, peer};
+    r->pending[r->active] = (hiss_pending){at, event, peer};
     return &r->requests[r->active++];
 }
 
-static int tag_of_root(const hiss_slice *s) {
-    return HISS_TAG_SLICE + 2 * s->number;
+static int tag_of(kind what, int number) {
+    return HISS_TAG_SLICE + HISS_TAG_KINDS * number + (int)what;
 }
 
-static int tag_of_model(const hiss_slice *s) {
-    return HISS_TAG_SLICE + 2 * s->number + 1;
+static void send(hiss_reducer *r, const float *from, int64_t floats, int to, int tag) {
+    HISS_MPI(MPI_Isend(HISS_PAYLOAD(from), hiss_int(floats), MPI_FLOAT, to, tag, r->comm->mpi,
+                       new_request(r, 0, HISS_SENT, to)));
+    r->comm->bytes_sent += (double)floats * sizeof(float);
 }
 
-static int length(const hiss_slice *s) {
-    return (int)(s->end - s->begin);
+static void receive(hiss_reducer *r, float *into, int64_t floats, int from, int tag, int64_t at, hiss_event event) {
+    HISS_MPI(MPI_Irecv(HISS_PAYLOAD(into), hiss_int(floats), MPI_FLOAT, from, tag, r->comm->mpi,
+                       new_request(r, at, event, from)));
 }
 
-static void send(hiss_reducer *r, const float *from, int64_t slice, int to, int tag) {
-    int count = length(&r->schedule.slices[slice]);
-    HISS_MPI(MPI_Isend(from, count, MPI_FLOAT, to, tag, r->comm->mpi, new_request(r, slice, HISS_SENT, to)));
-    r->comm->bytes_sent += (double)count * sizeof(float);
+static int64_t length(const hiss_slice *s) {
+    return s->end - s->begin;
 }
 
-static void receive(hiss_reducer *r, float *into, int64_t slice, int from, int tag, hiss_event event) {
-    int count = length(&r->schedule.slices[slice]);
-    HISS_MPI(MPI_Irecv(into, count, MPI_FLOAT, from, tag, r->comm->mpi, new_request(r, slice, event, from)));
+static int64_t begin_of(const hiss_reducer *r, const hiss_chunk *chunk) {
+    return r->schedule.slices[chunk->first_slice].begin;
 }
 
-/* Where the roots of an owned slice stand: own ones in the pool, others as received. Fills r->sources. */
-static void find_sources(hiss_reducer *r, int64_t slice) {
-    const hiss_schedule *s = &r->schedule;
-    float *next = r->received + r->received_at[slice];
-    for (int rank = 0; rank < s->size; rank++) {
-        for (int64_t i = s->root_offsets[rank]; i < s->root_offsets[rank + 1]; i++) {
-            if (rank == r->comm->rank) {
-                r->sources[i] = hiss_pool_root(r->pool, s->roots[i]) + s->slices[slice].begin;
-            } else {
-                r->sources[i] = next;
-                next += hiss_received_row(&s->slices[slice]);
-            }
+/* ---- receives ---- */
+
+static void receive_member_roots(hiss_reducer *r, int64_t at) {
+    const hiss_group *g = &r->group;
+    const hiss_chunk *chunk = &g->chunks[at];
+    const int64_t floats = hiss_chunk_floats(r, chunk);
+    float *next = r->received + r->chunks.received_at[chunk->number];
+    r->chunks.missing[chunk->number] = 1;
+    r->chunks.missing_values[chunk->number] = chunk->end_slice - chunk->first_slice;
+    for (int member = g->first; member < g->end; member++) {
+        const int64_t n = g->roots.offsets[member - g->first + 1] - g->roots.offsets[member - g->first];
+        for (int64_t i = 0; i < n && member != r->comm->rank; i++) {
+            receive(r, next, floats, member, tag_of(MEMBER_ROOTS, chunk->number), at, HISS_GOT_MEMBER);
+            next += hiss_row_floats(floats);
+            r->chunks.missing[chunk->number]++;
         }
     }
 }
 
-static void receive_roots(hiss_reducer *r, int64_t slice) {
+static void receive_group_roots(hiss_reducer *r, int64_t at) {
     const hiss_schedule *s = &r->schedule;
-    float *next = r->received + r->received_at[slice];
-    r->missing[slice] = 1;
-    for (int rank = 0; rank < s->size; rank++) {
-        int64_t n = s->root_offsets[rank + 1] - s->root_offsets[rank];
-        for (int64_t i = 0; i < n && rank != r->comm->rank; i++) {
-            receive(r, next, slice, rank, tag_of_root(&s->slices[slice]), HISS_GOT_ROOT);
-            next += hiss_received_row(&s->slices[slice]);
-            r->missing[slice]++;
+    const hiss_slice *slice = &s->slices[at];
+    float *next = r->received + r->slices.received_at[slice->number];
+    r->slices.missing[slice->number] = 1;
+    for (int group = 0; group < s->groups; group++) {
+        const int64_t n = s->roots.offsets[group + 1] - s->roots.offsets[group];
+        const int keeper = hiss_schedule_keeper(s, group, slice->owner);
+        for (int64_t i = 0; i < n && group != r->group.index; i++) {
+            receive(r, next, length(slice), keeper, tag_of(GROUP_ROOTS, slice->number), at, HISS_GOT_GROUP);
+            next += hiss_row_floats(length(slice));
+            r->slices.missing[slice->number]++;
+        }
+    }
+}
+
+static void receive_roots(hiss_reducer *r, int bucket) {
+    for (int64_t i = r->group.chunk_offsets[bucket]; i < r->group.chunk_offsets[bucket + 1]; i++) {
+        if (r->group.chunks[i].keeper == r->comm->rank) {
+            receive_member_roots(r, i);
+        }
+    }
+    for (int64_t i = r->schedule.slice_offsets[bucket]; i < r->schedule.slice_offsets[bucket + 1]; i++) {
+        if (r->schedule.slices[i].owner == r->comm->rank) {
+            receive_group_roots(r, i);
         }
     }
 }
@@ -101,11 +132,6 @@ void hiss_reducer_start(hiss_reducer *r, const bool *used, float *model, hiss_re
         r->used[b] = !used || used[b];
         r->opened[b] = false;
         r->unopened += r->used[b];
-        for (int64_t i = r->schedule.slice_offsets[b]; r->used[b] && i < r->schedule.slice_offsets[b + 1]; i++) {
-            if (r->schedule.slices[i].owner == r->comm->rank) {
-                receive_roots(r, i);
-            }
-        }
     }
     hiss_pool_start(r->pool, r->used);
 }
@@ -119,101 +145,246 @@ void hiss_reducer_done(hiss_reducer *r, int64_t lane, int bucket) {
     hiss_pool_done(r->pool, lane, bucket);
 }
 
-/* sources[into[i]] += sources[from[i]] for all i in order, over count floats. */
-static void add_in_strips(hiss_reducer *r, int64_t additions, const int64_t *into, const int64_t *from, int64_t count) {
+/* ---- additions ---- */
+
+/* Element `at` of root i of the group, in a chunk kept here: own ones in the pool, others as received. */
+static float *member_root(const hiss_reducer *r, const hiss_chunk *chunk, int64_t i, int64_t at) {
+    const hiss_roots *roots = &r->group.roots;
+    const int self = r->comm->rank - r->group.first;
+    const int64_t first = roots->offsets[self], end = roots->offsets[self + 1];
+    if (i >= first && i < end) {
+        return hiss_pool_root(r->pool, roots->lane[i]) + at;
+    }
+    const int64_t row = i < first ? i : i - (end - first);
+    return r->received + r->chunks.received_at[chunk->number] + row * hiss_row_floats(hiss_chunk_floats(r, chunk)) +
+           (at - begin_of(r, chunk));
+}
+
+/* The same of root i of this rank's group within the whole. */
+static float *group_root(const hiss_reducer *r, const hiss_chunk *chunk, int64_t i, int64_t at) {
+    const hiss_roots *members = &r->group.roots;
+    int64_t low = 0, high = members->offsets[r->group.end - r->group.first];
+    while (high - low > 1) {
+        const int64_t middle = (low + high) / 2;
+        if (members->lane[middle] <= r->schedule.roots.lane[i]) {
+            low = middle;
+        } else {
+            high = middle;
+        }
+    }
+    assert(members->lane[low] == r->schedule.roots.lane[i]);
+    return member_root(r, chunk, low, at);
+}
+
+static void add_in_strips(hiss_reducer *r, const hiss_roots *roots, int64_t count) {
     double before = hiss_seconds();
     for (int64_t at = 0; at < count; at += STRIP_FLOATS) {
         int64_t strip = count - at < STRIP_FLOATS ? count - at : STRIP_FLOATS;
-        for (int64_t i = 0; i < additions; i++) {
-            hiss_add_floats(r->sources[into[i]] + at, r->sources[from[i]] + at, strip);
+        for (int64_t i = 0; i < roots->additions; i++) {
+            hiss_add_floats(r->sources[roots->into[i]] + at, r->sources[roots->from[i]] + at, strip);
         }
     }
     r->times.sum += hiss_seconds() - before;
 }
 
-static void complete(hiss_reducer *r, int64_t slice) {
-    const hiss_schedule *s = &r->schedule;
-    const hiss_slice *range = &s->slices[slice];
-    int rank = r->comm->rank;
-    find_sources(r, slice);
-    add_in_strips(r, s->root_offsets[s->size] - 1, s->into, s->from, length(range));
-    r->update(r->user, range->begin, range->end, r->sources[0]);
-    for (int k = 1; k < s->size; k++) {
-        send(r, r->model + range->begin, slice, (rank + k) % s->size, tag_of_model(range));
+/* ---- complete, pass on ---- */
+
+static int64_t chunk_of(const hiss_reducer *r, int64_t slice) {
+    const hiss_chunk *chunks = r->group.chunks;
+    int64_t low = 0, high = r->group.chunk_offsets[r->buckets] - 1;
+    while (low < high) {
+        const int64_t middle = (low + high + 1) / 2;
+        if (chunks[middle].first_slice <= slice) {
+            low = middle;
+        } else {
+            high = middle - 1;
+        }
+    }
+    return low;
+}
+
+static void take_value(hiss_reducer *r, int64_t at) {
+    const hiss_group *g = &r->group;
+    const hiss_chunk *chunk = &g->chunks[at];
+    const int size = g->end - g->first;
+    if (--r->chunks.missing_values[chunk->number] > 0) {
+        return;
+    }
+    for (int k = 1; k < size; k++) {
+        const int member = g->first + (r->comm->rank - g->first + k) % size;
+        send(r, r->model + begin_of(r, chunk), hiss_chunk_floats(r, chunk), member,
+             tag_of(CHUNK_VALUES, chunk->number));
     }
 }
 
-static void take_away_one(hiss_reducer *r, int64_t slice) {
-    if (--r->missing[slice] == 0) {
+static void complete(hiss_reducer *r, int64_t at) {
+    const hiss_schedule *s = &r->schedule;
+    const hiss_slice *slice = &s->slices[at];
+    const int64_t chunk = chunk_of(r, at), first = s->roots.offsets[r->group.index],
+                  end = s->roots.offsets[r->group.index + 1];
+    float *next = r->received + r->slices.received_at[slice->number];
+    for (int64_t i = 0; i < s->roots.offsets[s->groups]; i++) {
+        if (i >= first && i < end) {
+            r->sources[i] = group_root(r, &r->group.chunks[chunk], i, slice->begin);
+        } else {
+            r->sources[i] = next;
+            next += hiss_row_floats(length(slice));
+        }
+    }
+    add_in_strips(r, &s->roots, length(slice));
+    r->update(r->user, slice->begin, slice->end, r->sources[0]);
+    for (int k = 1; k < s->groups; k++) {
+        const int keeper = hiss_schedule_keeper(s, (r->group.index + k) % s->groups, slice->owner);
+        send(r, r->model + slice->begin, length(slice), keeper, tag_of(SLICE_VALUES, slice->number));
+    }
+    take_value(r, chunk);
+}
+
+static void take_group_root(hiss_reducer *r, int64_t slice) {
+    if (--r->slices.missing[r->schedule.slices[slice].number] == 0) {
         complete(r, slice);
     }
 }
 
-static void open_tree_slice(hiss_reducer *r, int64_t slice) {
+/* ---- keep ---- */
+
+static void send_group_roots(hiss_reducer *r, const hiss_chunk *chunk, int64_t at) {
     const hiss_schedule *s = &r->schedule;
-    const hiss_slice *range = &s->slices[slice];
-    int rank = r->comm->rank;
-    if (range->owner == rank) {
-        take_away_one(r, slice);
+    const hiss_slice *slice = &s->slices[at];
+    if (slice->owner == r->comm->rank) {
+        take_group_root(r, at);
         return;
     }
-    for (int64_t i = s->root_offsets[rank]; i < s->root_offsets[rank + 1]; i++) {
-        send(r, hiss_pool_root(r->pool, s->roots[i]) + range->begin, slice, range->owner, tag_of_root(range));
+    for (int64_t i = s->roots.offsets[r->group.index]; i < s->roots.offsets[r->group.index + 1]; i++) {
+        send(r, group_root(r, chunk, i, slice->begin), length(slice), slice->owner, tag_of(GROUP_ROOTS, slice->number));
     }
-    receive(r, r->model + range->begin, slice, range->owner, tag_of_model(range), HISS_GOT_MODEL);
 }
 
-static void open_mpi_slice(hiss_reducer *r, int64_t slice) {
-    const hiss_schedule *s = &r->schedule;
-    const hiss_slice *range = &s->slices[slice];
-    int64_t first = s->root_offsets[r->comm->rank], n = s->root_offsets[r->comm->rank + 1] - first;
-    assert(n > 0);
-    float *sum = hiss_pool_root(r->pool, s->roots[first]) + range->begin;
-    double before = hiss_seconds();
-    for (int64_t i = 1; i < n; i++) {
-        hiss_add_floats(sum, hiss_pool_root(r->pool, s->roots[first + i]) + range->begin, length(range));
+/* Slices of others first, beginning after this rank so that not all send to the same owner first; own slices last. */
+static void keep(hiss_reducer *r, int64_t at) {
+    const hiss_chunk *chunk = &r->group.chunks[at];
+    const int64_t n = r->group.roots.offsets[r->group.end - r->group.first];
+    for (int64_t i = 0; i < n; i++) {
+        r->sources[i] = member_root(r, chunk, i, begin_of(r, chunk));
     }
-    r->times.sum += hiss_seconds() - before;
-    HISS_MPI(MPI_Iallreduce(MPI_IN_PLACE, sum, length(range), MPI_FLOAT, MPI_SUM, r->bucket_comms[range->bucket],
-                            new_request(r, slice, HISS_GOT_SUM, HISS_EVERYONE)));
-    hiss_comm_count_ring(r->comm, 2.0 * length(range) * sizeof(float));
-}
-
-/* Slices of others first, beginning after this rank so that not all ranks send to rank 0 first; own slices last. */
-static void open_bucket(hiss_reducer *r, int bucket) {
-    const hiss_slice *slices = r->schedule.slices;
-    int64_t begin = r->schedule.slice_offsets[bucket], end = r->schedule.slice_offsets[bucket + 1];
-    int64_t start = begin;
-    while (start < end && slices[start].owner <= r->comm->rank) {
+    add_in_strips(r, &r->group.roots, hiss_chunk_floats(r, chunk));
+    const int64_t first = chunk->first_slice, count = chunk->end_slice - first;
+    int64_t start = 0;
+    while (start < count && r->schedule.slices[first + start].owner <= r->comm->rank) {
         start++;
     }
+    for (int64_t i = 0; i < count; i++) {
+        send_group_roots(r, chunk, first + (start + i) % count);
+    }
+}
+
+static void take_member_root(hiss_reducer *r, int64_t chunk) {
+    if (--r->chunks.missing[r->group.chunks[chunk].number] == 0) {
+        keep(r, chunk);
+    }
+}
+
+/* ---- open ---- */
+
+static void open_kept_chunk(hiss_reducer *r, int64_t at) {
+    const hiss_chunk *chunk = &r->group.chunks[at];
+    for (int64_t i = chunk->first_slice; i < chunk->end_slice; i++) {
+        const hiss_slice *slice = &r->schedule.slices[i];
+        if (slice->owner != r->comm->rank) {
+            receive(r, r->model + slice->begin, length(slice), slice->owner, tag_of(SLICE_VALUES, slice->number), at,
+                    HISS_GOT_VALUE);
+        }
+    }
+    take_member_root(r, at);
+}
+
+static void open_other_chunk(hiss_reducer *r, int64_t at) {
+    const hiss_group *g = &r->group;
+    const hiss_chunk *chunk = &g->chunks[at];
+    const int self = r->comm->rank - g->first;
+    const int64_t floats = hiss_chunk_floats(r, chunk), begin = begin_of(r, chunk);
+    for (int64_t i = g->roots.offsets[self]; i < g->roots.offsets[self + 1]; i++) {
+        send(r, hiss_pool_root(r->pool, g->roots.lane[i]) + begin, floats, chunk->keeper,
+             tag_of(MEMBER_ROOTS, chunk->number));
+    }
+    receive(r, r->model + begin, floats, chunk->keeper, tag_of(CHUNK_VALUES, chunk->number), at, HISS_GOT_VALUES);
+}
+
+/* In the order of keep(): where every rank is a group, chunks are what decides it. */
+static void open_chunks(hiss_reducer *r, int bucket) {
+    const hiss_group *g = &r->group;
+    const int64_t begin = g->chunk_offsets[bucket], count = g->chunk_offsets[bucket + 1] - begin;
+    const bool alone = g->end - g->first == 1;
+    int64_t start = 0;
+    while (start < count) {
+        const hiss_chunk *chunk = &g->chunks[begin + start];
+        if ((alone ? r->schedule.slices[chunk->end_slice - 1].owner : chunk->keeper) > r->comm->rank) {
+            break;
+        }
+        start++;
+    }
+    for (int64_t i = 0; i < count; i++) {
+        const int64_t at = begin + (start + i) % count;
+        if (g->chunks[at].keeper == r->comm->rank) {
+            open_kept_chunk(r, at);
+        } else {
+            open_other_chunk(r, at);
+        }
+    }
+}
+
+static void open_mpi_slice(hiss_reducer *r, int64_t at) {
+    const hiss_schedule *s = &r->schedule;
+    const hiss_slice *slice = &s->slices[at];
+    int64_t first = s->roots.offsets[r->comm->rank], n = s->roots.offsets[r->comm->rank + 1] - first;
+    assert(n > 0);
+    float *sum = hiss_pool_root(r->pool, s->roots.lane[first]) + slice->begin;
+    double before = hiss_seconds();
+    for (int64_t i = 1; i < n; i++) {
+        hiss_add_floats(sum, hiss_pool_root(r->pool, s->roots.lane[first + i]) + slice->begin, length(slice));
+    }
+    r->times.sum += hiss_seconds() - before;
+    HISS_MPI(hiss_iallreduce(sum, length(slice), r->bucket_comms[slice->bucket],
+                             new_request(r, at, HISS_GOT_SUM, HISS_EVERYONE)));
+    hiss_comm_count_ring(r->comm, 2.0 * (double)length(slice) * sizeof(float));
+}
+
+static void open_bucket(hiss_reducer *r, int bucket) {
     r->opened[bucket] = true;
     r->unopened--;
     if (r->opened_first == 0) {
         r->opened_first = hiss_seconds();
     }
-    for (int64_t i = 0; i < end - begin; i++) {
-        int64_t slice = begin + (start - begin + i) % (end - begin);
-        if (r->reduce == HISS_REDUCE_TREE) {
-            open_tree_slice(r, slice);
-        } else {
-            open_mpi_slice(r, slice);
-        }
+    if (r->reduce == HISS_REDUCE_TREE) {
+        receive_roots(r, bucket);
+        open_chunks(r, bucket);
+        return;
+    }
+    for (int64_t i = r->schedule.slice_offsets[bucket]; i < r->schedule.slice_offsets[bucket + 1]; i++) {
+        open_mpi_slice(r, i);
     }
 }
 
+/* ---- progress ---- */
+
 static void handle(hiss_reducer *r, hiss_pending done) {
-    const hiss_slice *range = &r->schedule.slices[done.slice];
     switch (done.event) {
-    case HISS_GOT_ROOT:
-        take_away_one(r, done.slice);
+    case HISS_GOT_MEMBER:
+        take_member_root(r, done.at);
+        break;
+    case HISS_GOT_GROUP:
+        take_group_root(r, done.at);
+        break;
+    case HISS_GOT_VALUE:
+        take_value(r, done.at);
         break;
     case HISS_GOT_SUM: {
-        int64_t first = r->schedule.roots[r->schedule.root_offsets[r->comm->rank]];
-        r->update(r->user, range->begin, range->end, hiss_pool_root(r->pool, first) + range->begin);
+        const hiss_slice *slice = &r->schedule.slices[done.at];
+        const int64_t first = r->schedule.roots.lane[r->schedule.roots.offsets[r->comm->rank]];
+        r->update(r->user, slice->begin, slice->end, hiss_pool_root(r->pool, first) + slice->begin);
         break;
     }
-    case HISS_GOT_MODEL:
+    case HISS_GOT_VALUES:
     case HISS_SENT:
         break;
     }
@@ -222,11 +393,11 @@ static void handle(hiss_reducer *r, hiss_pending done) {
 /* Forget the requests whose places are listed in r->finished[n], ascending or not. */
 static void drop_finished(hiss_reducer *r, int n) {
     for (int i = 0; i < n; i++) {
-        r->pending[r->finished[i]].slice = -1;
+        r->pending[r->finished[i]].at = -1;
     }
     int kept = 0;
     for (int i = 0; i < r->active; i++) {
-        if (r->pending[i].slice >= 0) {
+        if (r->pending[i].at >= 0) {
             r->pending[kept] = r->pending[i];
             r->requests[kept++] = r->requests[i];
         }
@@ -245,7 +416,7 @@ static bool advance(hiss_reducer *r) {
     }
     int n = 0;
     if (r->active > 0) {
-        HISS_MPI(MPI_Testsome(r->active, r->requests, &n, r->finished, MPI_STATUSES_IGNORE));
+        HISS_MPI(HISS_SOME(r->finishing)(r->active, r->requests, &n, r->finished, MPI_STATUSES_IGNORE));
     }
     for (int i = 0; i < n; i++) {
         handle(r, r->pending[r->finished[i]]);
@@ -265,16 +436,25 @@ void hiss_reducer_progress(hiss_reducer *r) {
     }
 }
 
+static int bucket_of(const hiss_reducer *r, hiss_pending p) {
+    const hiss_slice *slices = r->schedule.slices;
+    const bool of_slice = p.event == HISS_GOT_GROUP || p.event == HISS_GOT_SUM;
+    return p.event == HISS_SENT ? -1 : slices[of_slice ? p.at : r->group.chunks[p.at].first_slice].bucket;
+}
+
 /* Whom finish waits for: roots come from a rank's own lanes and tell who is late; new values come late from every owner
  * that lacks a root itself. */
 static void tell_wait(hiss_reducer *r) {
-    static const hiss_event order[] = {HISS_GOT_ROOT, HISS_GOT_SUM, HISS_GOT_MODEL, HISS_SENT};
+    static const hiss_event order[] = {HISS_GOT_MEMBER, HISS_GOT_GROUP,  HISS_GOT_SUM,
+                                       HISS_GOT_VALUE,  HISS_GOT_VALUES, HISS_SENT};
+    bool found = false;
     int bucket = -1;
     hiss_wait_forget(r->comm);
-    for (size_t k = 0; k < sizeof order / sizeof *order && bucket < 0; k++) {
+    for (size_t k = 0; k < sizeof order / sizeof *order && !found; k++) {
         for (int i = r->active - 1; i >= 0; i--) {
             if (r->pending[i].event == order[k]) {
-                bucket = r->schedule.slices[r->pending[i].slice].bucket;
+                found = true;
+                bucket = bucket_of(r, r->pending[i]);
                 if (r->pending[i].peer != HISS_EVERYONE) {
                     hiss_wait_add(r->comm, r->pending[i].peer);
                 }

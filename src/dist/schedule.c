@@ -1,14 +1,100 @@
 /* The reducer's schedule as data.
  *
- * A bucket is cut into one piece per rank; the owner of a piece receives it from every subtree root of every other
- * rank, finishes the tree and sends the result to every other rank. That is a direct reduce-scatter and a direct
- * all-gather: with one root per rank each rank sends 2 (P-1)/P of the bucket, as a ring does, but in two steps instead
- * of 2 (P-1), and no rank adds anything that is not its own. Pieces are cut into slices so that the owner can add and
- * answer the first slice while the next ones are on their way. */
+ * Direct: a bucket is cut into one piece per rank; the owner of a piece receives it from every subtree root of every
+ * other rank, finishes the tree and sends the result to every other rank. With one root per rank each rank sends
+ * 2 (P-1)/P of the bucket, as a ring does, but in two steps instead of 2 (P-1), and no rank adds anything that is not
+ * its own. It takes 2 (P-1) messages per bucket and rank, which is too many for hundreds of ranks.
+ *
+ * In groups: neighbouring ranks, g of them, do the direct exchange among themselves first. Each member is the keeper of
+ * a part of the bucket and adds it up for the group, along the canonical tree as far as the group's lanes go. Then the
+ * keepers send the group's subtree roots to the owners, who finish the tree, update, and send the result back to the
+ * keepers, and those to their groups. That is four steps, the same volume (when groups hold aligned subtrees, one root
+ * each), and 2 (g-1) + 2 (P/g-1) messages: 124 instead of 2046 for P = 1024 in groups of 32. The sum is the same to the
+ * last bit, for both are the canonical tree. Halving in log2 P steps would take 20 messages, but also 20 steps, each of
+ * which waits for a rank between two operations of backward to notice. The direct schedule is that of groups of one.
+ *
+ * Who keeps what: member i of a group of g stands at i/g. Pieces are in the order of their owners' places, ties by
+ * rank. The keeper of a piece in a group of g' is the member floor(g' i/g), the last that does not stand right of the
+ * owner: in the owner's group it is the owner, keepers ascend, and each has a part of equal length up to rounding, also
+ * when the last group is smaller.
+ *
+ * Pieces are cut into slices, and what is kept into chunks, so that one can be added and sent on while the next is on
+ * its way. */
 #include <assert.h>
+#include <stdlib.h>
+#include <string.h>
 
 #include "dist/tree_impl.h"
 #include "hiss/alloc.h"
+
+enum { DIRECT_RANKS = 32 }; /* up to so many ranks exchange directly */
+
+static int smaller(int a, int b) {
+    return a < b ? a : b;
+}
+
+/* The power of two nearest to the square root from below, where the number of messages is least. */
+static int choose_group_size(int size) {
+    int group = 1;
+    while (size > DIRECT_RANKS && 4 * group * group <= size) {
+        group *= 2;
+    }
+    return group;
+}
+
+/* ---- subtrees ---- */
+
+/* Part p has lanes [lane_offsets[stride p], lane_offsets[stride (p+1)]), the last one up to lane_offsets[size]. */
+static void make_roots(hiss_roots *r, int64_t lanes, int size, int stride, const int64_t *lane_offsets) {
+    const int parts = (size + stride - 1) / stride;
+    r->offsets = hiss_new(int64_t, parts + 1);
+    for (int pass = 0; pass < 2; pass++) {
+        for (int p = 0; p < parts; p++) {
+            r->offsets[p + 1] = r->offsets[p] + hiss_tree_roots(lanes, lane_offsets[p * stride],
+                                                                lane_offsets[smaller(size, (p + 1) * stride)],
+                                                                pass ? r->lane + r->offsets[p] : NULL);
+        }
+        r->lane = pass ? r->lane : hiss_new(int64_t, r->offsets[parts]);
+    }
+    const int64_t n = r->offsets[parts];
+    r->into = hiss_new(int64_t, n);
+    r->from = hiss_new(int64_t, n);
+    r->additions = hiss_tree_additions(lanes, lane_offsets[0], lane_offsets[size], n, r->lane, r->into, r->from);
+}
+
+static void free_roots(hiss_roots *r) {
+    hiss_free(r->from);
+    hiss_free(r->into);
+    hiss_free(r->lane);
+    hiss_free(r->offsets);
+}
+
+/* ---- places ---- */
+
+static int members(const hiss_schedule *s, int group) {
+    return smaller(s->group_size, s->size - group * s->group_size);
+}
+
+typedef struct place { /* member / size */
+    int member, size, rank;
+} place;
+
+static place place_of(const hiss_schedule *s, int rank) {
+    return (place){rank % s->group_size, members(s, rank / s->group_size), rank};
+}
+
+static int by_place(const void *a, const void *b) {
+    const place *x = a, *y = b;
+    const int64_t left = (int64_t)x->member * y->size, right = (int64_t)y->member * x->size;
+    return left != right ? (left > right) - (left < right) : (x->rank > y->rank) - (x->rank < y->rank);
+}
+
+int hiss_schedule_keeper(const hiss_schedule *s, int index, int owner) {
+    const place p = place_of(s, owner);
+    return index * s->group_size + (int)((int64_t)p.member * members(s, index) / p.size);
+}
+
+/* ---- slices ---- */
 
 /* Where piece q of P begins. On a multiple of the alignment counted from the start of the lane vector, or at the ends.
  */
@@ -31,53 +117,93 @@ static int64_t append(hiss_slice *slices, int bucket, int owner, int *number, in
     return n;
 }
 
-/* All slices (NULL: only count), and where each bucket's begin. numbers [P], zero. Returns their number. */
-static int64_t cut_buckets(hiss_schedule *s, int buckets, const int64_t *bucket_offsets, bool owners, int64_t longest,
+/* All slices (NULL: only count), and where each bucket's begin. owner [pieces]; numbers [P], zero. Returns their
+ * number. */
+static int64_t cut_buckets(hiss_schedule *s, const int64_t *bucket_offsets, int pieces, const place *owner,
                            hiss_slice *slices, int *numbers) {
     int64_t n = 0;
-    int pieces = owners ? s->size : 1;
-    for (int b = 0; b < buckets; b++) {
+    for (int b = 0; b < s->buckets; b++) {
         s->slice_offsets[b] = n;
         for (int q = 0; q < pieces; q++) {
             int64_t begin = cut(bucket_offsets[b], bucket_offsets[b + 1], q, pieces);
             int64_t end = cut(bucket_offsets[b], bucket_offsets[b + 1], q + 1, pieces);
-            n += append(slices ? slices + n : NULL, b, owners ? q : HISS_EVERYONE, numbers + q, begin, end, longest);
+            const int rank = owner[q].rank;
+            n += append(slices ? slices + n : NULL, b, rank, numbers + (rank == HISS_EVERYONE ? 0 : rank), begin, end,
+                        s->longest);
         }
     }
-    s->slice_offsets[buckets] = n;
+    s->slice_offsets[s->buckets] = n;
     return n;
 }
 
-void hiss_schedule_make(hiss_schedule *s, int size, int64_t lanes, const int64_t *lane_offsets, int buckets,
-                        const int64_t *bucket_offsets, bool owners, int64_t longest) {
+void hiss_schedule_make(hiss_schedule *s, int size, int group_size, int64_t lanes, const int64_t *lane_offsets,
+                        int buckets, const int64_t *bucket_offsets, bool owners, int64_t longest) {
     assert(longest > 0 && longest % HISS_ALIGN_FLOATS == 0);
-    *s = (hiss_schedule){.size = size};
-    s->root_offsets = hiss_new(int64_t, size + 1);
-    for (int r = 0; r < size; r++) {
-        s->root_offsets[r + 1] =
-            s->root_offsets[r] + hiss_tree_roots(lanes, lane_offsets[r], lane_offsets[r + 1], NULL);
-    }
-    int64_t n = s->root_offsets[size];
-    s->roots = hiss_new(int64_t, n);
-    s->into = hiss_new(int64_t, n);
-    s->from = hiss_new(int64_t, n);
-    for (int r = 0; r < size; r++) {
-        hiss_tree_roots(lanes, lane_offsets[r], lane_offsets[r + 1], s->roots + s->root_offsets[r]);
-    }
-    hiss_tree_additions(lanes, n, s->roots, s->into, s->from);
+    const int group = !owners ? 1 : group_size ? smaller(group_size, size) : choose_group_size(size);
+    *s = (hiss_schedule){.size = size, .group_size = group, .lanes = lanes, .buckets = buckets, .longest = longest};
+    s->groups = (size + group - 1) / group;
+    s->lane_offsets = hiss_new(int64_t, size + 1);
+    memcpy(s->lane_offsets, lane_offsets, (size_t)(size + 1) * sizeof(int64_t));
+    make_roots(&s->roots, lanes, size, group, lane_offsets);
 
+    place *owner = hiss_new(place, size);
+    for (int r = 0; r < size; r++) {
+        owner[r] = place_of(s, r);
+    }
+    qsort(owner, (size_t)size, sizeof *owner, by_place);
+    owner[0].rank = owners ? owner[0].rank : HISS_EVERYONE;
     int *numbers = hiss_new(int, size);
+    const int pieces = owners ? size : 1;
     s->slice_offsets = hiss_new(int64_t, buckets + 1);
-    s->slices = hiss_new(hiss_slice, cut_buckets(s, buckets, bucket_offsets, owners, longest, NULL, numbers));
-    cut_buckets(s, buckets, bucket_offsets, owners, longest, s->slices, numbers);
+    s->slices = hiss_new(hiss_slice, cut_buckets(s, bucket_offsets, pieces, owner, NULL, numbers));
+    cut_buckets(s, bucket_offsets, pieces, owner, s->slices, numbers);
     hiss_free(numbers);
+    hiss_free(owner);
 }
 
 void hiss_schedule_free(hiss_schedule *s) {
     hiss_free(s->slices);
     hiss_free(s->slice_offsets);
-    hiss_free(s->from);
-    hiss_free(s->into);
-    hiss_free(s->roots);
-    hiss_free(s->root_offsets);
+    free_roots(&s->roots);
+    hiss_free(s->lane_offsets);
+}
+
+/* ---- chunks ---- */
+
+/* All chunks of a group (NULL: only count), and where each bucket's begin. numbers [members], zero. */
+static int64_t join_slices(const hiss_schedule *s, hiss_group *g, hiss_chunk *chunks, int *numbers) {
+    int64_t n = 0;
+    for (int b = 0; b < s->buckets; b++) {
+        g->chunk_offsets[b] = n;
+        for (int64_t first = s->slice_offsets[b], end; first < s->slice_offsets[b + 1]; first = end, n++) {
+            const int keeper = hiss_schedule_keeper(s, g->index, s->slices[first].owner);
+            end = first + 1;
+            while (end < s->slice_offsets[b + 1] && s->slices[end].end - s->slices[first].begin <= s->longest &&
+                   hiss_schedule_keeper(s, g->index, s->slices[end].owner) == keeper) {
+                end++;
+            }
+            if (chunks) {
+                chunks[n] = (hiss_chunk){b, keeper, numbers[keeper - g->first]++, first, end};
+            }
+        }
+    }
+    g->chunk_offsets[s->buckets] = n;
+    return n;
+}
+
+void hiss_group_make(hiss_group *g, const hiss_schedule *s, int index) {
+    const int first = index * s->group_size, size = members(s, index);
+    *g = (hiss_group){.index = index, .first = first, .end = first + size};
+    make_roots(&g->roots, s->lanes, size, 1, s->lane_offsets + first);
+    int *numbers = hiss_new(int, size);
+    g->chunk_offsets = hiss_new(int64_t, s->buckets + 1);
+    g->chunks = hiss_new(hiss_chunk, join_slices(s, g, NULL, numbers));
+    join_slices(s, g, g->chunks, numbers);
+    hiss_free(numbers);
+}
+
+void hiss_group_free(hiss_group *g) {
+    hiss_free(g->chunks);
+    hiss_free(g->chunk_offsets);
+    free_roots(&g->roots);
 }

@@ -73,18 +73,19 @@ static int64_t find(int64_t n, const int64_t *ascending, int64_t value) {
     return low;
 }
 
-void hiss_tree_additions(int64_t lanes, int64_t n, const int64_t *roots, int64_t *into, int64_t *from) {
+int64_t hiss_tree_additions(int64_t lanes, int64_t first, int64_t end, int64_t n, const int64_t *roots, int64_t *into,
+                            int64_t *from) {
     int64_t done = 0;
     for (int level = 0; level < hiss_tree_height(lanes); level++) {
-        for (int64_t i = 1; i < n; i++) {
-            if (hiss_tree_level(roots[i]) == level) {
+        for (int64_t i = 0; i < n; i++) {
+            if (roots[i] > 0 && hiss_tree_level(roots[i]) == level && hiss_tree_within(lanes, roots[i], first, end)) {
                 into[done] = find(n, roots, hiss_tree_parent(roots[i]));
                 from[done] = i;
                 done++;
             }
         }
     }
-    assert(done == n - 1);
+    return done;
 }
 
 /* The lanes started so far are [first, f). Those in flight hold a vector each; all others are in maximal subtrees of

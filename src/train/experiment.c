@@ -41,6 +41,8 @@ static const hiss_row dist_rows[] = {
     {"reduce", HISS_CHOICE, DIST(reduce), "tree", 0, 0, "tree|mpi",
      "tree: the same bits for any number of ranks; mpi: MPI_Iallreduce, not bit-stable"},
     {"bucket", HISS_INT, DIST(bucket), "1MiB", 1024, 1e12, NULL, "bytes of gradient reduced together"},
+    {"group", HISS_INT, DIST(group), "0", 0, 65536, NULL,
+     "tree: neighbouring ranks that exchange among themselves first; 0: chosen by the ranks, 1: none"},
     {"overlap", HISS_BOOL, DIST(overlap), "true", 0, 0, NULL, "reduce while backward goes on"},
     {"watchdog", HISS_INT, DIST(watchdog), "600", 0, 1e6, NULL,
      "seconds after which a rank that neither works nor answers ends the job (exit code 70); 0: never"},

@@ -160,6 +160,28 @@ static void describe_nodes(const trainer *t, hiss_measurement *out) {
     }
 }
 
+static void describe_buckets(const trainer *t, hiss_measurement *out) {
+    out->phases = t->nphases;
+    out->buckets = t->buckets;
+    out->bucket_offsets = hiss_arena_alloc(out->arena, sizeof(int64_t) * (size_t)(t->buckets + 1));
+    memcpy(out->bucket_offsets, t->bucket_offsets, sizeof(int64_t) * (size_t)(t->buckets + 1));
+    out->cut = hiss_arena_alloc(out->arena, sizeof(int) * (size_t)t->nphases);
+    out->bucket_final = hiss_arena_alloc(out->arena, sizeof(int) * (size_t)(t->nphases * t->buckets));
+    for (int p = 0; p < t->nphases; p++) {
+        const phase *ph = &t->phases[p];
+        int *final = out->bucket_final + p * t->buckets;
+        out->cut[p] = ph->cut;
+        for (int b = 0; b < t->buckets; b++) {
+            final[b] = -1;
+        }
+        for (int i = 0; i <= ph->nodes; i++) {
+            for (int k = ph->node_first[i]; k < ph->node_first[i + 1]; k++) {
+                final[ph->node_bucket[k]] = i;
+            }
+        }
+    }
+}
+
 static void time_nodes(const trainer *t, const series *s, hiss_measurement *out) {
     const int64_t passes = s->steps * local_lanes(t);
     double *forward = hiss_new(double, passes), *backward = hiss_new(double, passes);
@@ -222,6 +244,7 @@ hiss_status hiss_train_measure(const hiss_train_request *request, double seconds
     hiss_status s = trainer_create(request, &t, err);
     if (s == HISS_OK) {
         describe_nodes(&t, out);
+        describe_buckets(&t, out);
         out->lanes = t.world.lanes;
         out->m = t.world.m;
         out->threads = pool_threads(t.pool);

@@ -72,7 +72,8 @@ static hiss_status create_reducer(trainer *t, hiss_error *err) {
                                           .threads = pool_threads(t->pool),
                                           .ahead = t->ahead,
                                           .reduce = (hiss_reduce)t->experiment->dist.reduce,
-                                          .overlap = t->experiment->dist.overlap};
+                                          .overlap = t->experiment->dist.overlap,
+                                          .group_size = (int)t->experiment->dist.group};
     hiss_status s = hiss_reducer_create(&options, &t->reducer, err);
     if (s != HISS_OK) {
         return s;

@@ -1,6 +1,6 @@
-/* The gradient reducer against the canonical tree written out recursively: random lanes, partitions, buckets, threads,
- * subsets of buckets; many steps in a row. Lanes' vectors are functions of (key, lane, element), so that every rank can
- * compute the whole sum. */
+/* The gradient reducer against the canonical tree written out recursively: random lanes, partitions, groups, buckets,
+ * threads, subsets of buckets; many steps in a row. Lanes' vectors are functions of (key, lane, element), so that every
+ * rank can compute the whole sum. */
 #include <math.h>
 #include <pthread.h>
 #include <sched.h>
@@ -17,7 +17,7 @@ typedef struct trial {
     hiss_comm *comm;
     hiss_reducer *reducer;
     int64_t lanes, first, end, count;
-    int buckets, threads;
+    int buckets, threads, group_size;
     hiss_reduce reduce;
     int64_t offsets[MOST_BUCKETS + 1];
     bool used[MOST_BUCKETS];
@@ -225,7 +225,8 @@ static void run(trial *t, uint64_t *key, int steps, bool overlap, const int64_t 
                                     .threads = t->threads,
                                     .ahead = t->ahead,
                                     .reduce = t->reduce,
-                                    .overlap = overlap};
+                                    .overlap = overlap,
+                                    .group_size = t->group_size};
     t->first = lane_offsets[hiss_comm_rank(comm)];
     t->end = lane_offsets[hiss_comm_rank(comm) + 1];
     CHECK(hiss_reducer_create(&options, &t->reducer, &err) == HISS_OK);
@@ -277,6 +278,7 @@ static void random_trials(hiss_comm *comm, uint64_t *key, int trials) {
         t.threads = 1 + (int)draw(key, MOST_THREADS);
         t.ahead = draw(key, 2) ? draw(key, 6) : 0;
         t.reduce = draw(key, 4) ? HISS_REDUCE_TREE : HISS_REDUCE_MPI;
+        t.group_size = (int)draw(key, size + 2);
         draw_buckets(&t, key);
         if (draw(key, 2)) {
             hiss_partition(t.lanes, size, lane_offsets);
@@ -287,10 +289,10 @@ static void random_trials(hiss_comm *comm, uint64_t *key, int trials) {
     }
 }
 
-/* Buckets of several slices, uneven lanes. */
-static void large_trial(hiss_comm *comm, uint64_t *key) {
+/* Buckets of several slices and chunks, uneven lanes. */
+static void large_trial(hiss_comm *comm, uint64_t *key, int group_size) {
     int size = hiss_comm_size(comm);
-    trial t = {.comm = comm, .lanes = size + 1, .count = 1400003, .buckets = 2, .threads = 2};
+    trial t = {.comm = comm, .lanes = size + 1, .count = 1400003, .buckets = 2, .threads = 2, .group_size = group_size};
     int64_t lane_offsets[65];
     t.offsets[1] = 1300001;
     t.offsets[2] = t.count;
@@ -299,8 +301,8 @@ static void large_trial(hiss_comm *comm, uint64_t *key) {
 }
 
 /* All lanes on the last rank. */
-static void empty_ranks_trial(hiss_comm *comm, uint64_t *key) {
-    trial t = {.comm = comm, .lanes = 5, .count = 500, .threads = 2};
+static void empty_ranks_trial(hiss_comm *comm, uint64_t *key, int group_size) {
+    trial t = {.comm = comm, .lanes = 5, .count = 500, .threads = 2, .group_size = group_size};
     int64_t lane_offsets[65] = {0};
     lane_offsets[hiss_comm_size(comm)] = t.lanes;
     draw_buckets(&t, key);
@@ -334,8 +336,11 @@ int main(int argc, char **argv) {
     }
     uint64_t key = argc > 1 ? strtoull(argv[1], NULL, 10) : 1;
     random_trials(comm, &key, 25);
-    large_trial(comm, &key);
-    empty_ranks_trial(comm, &key);
+    large_trial(comm, &key, 1);
+    large_trial(comm, &key, 2);
+    empty_ranks_trial(comm, &key, 1);
+    empty_ranks_trial(comm, &key, 2);
+    empty_ranks_trial(comm, &key, 3);
     different_arguments_are_refused(comm);
     return finish_test(comm);
 }

@@ -1,0 +1,30 @@
+/* Long vectors: where they live, what a message carries, who adds them.
+ *
+ * The library for the simulator (HISS_SIMULATED; docs/simulation.md) is built from the same sources as the real one,
+ * but for these few names: there vectors are addresses without memory, messages carry one buffer that all ranks share,
+ * and an addition is virtual time. */
+#ifndef HISS_DIST_PAYLOAD_IMPL_H
+#define HISS_DIST_PAYLOAD_IMPL_H
+
+#ifdef HISS_SIMULATED
+#include "dist/simulated_impl.h"
+#else
+#include "hiss/alloc.h"
+
+#define hiss_new_floats(count)   hiss_new(float, count)
+#define hiss_free_floats(floats) hiss_free(floats)
+#define HISS_PAYLOAD(floats)     (floats) /* the buffer of a message that sends or receives these floats */
+#define HISS_THREAD_LEVEL        MPI_THREAD_FUNNELED
+
+/* Longest slice of the tree: long enough to reach full bandwidth, short enough to overlap adding with sending. */
+enum { HISS_SLICE_FLOATS = 1 << 18 };
+
+/* What to ask MPI which requests are done, when there is nothing to do but wait, and else. */
+#define HISS_SOME(waiting)       ((void)(waiting), MPI_Testsome)
+enum { HISS_WAITS_BLOCK = 0 }; /* whether to wait inside MPI */
+                               /* Sum in place over the ranks of comm. */
+#define hiss_iallreduce(sum, count, comm, request)                                                                     \
+    MPI_Iallreduce(MPI_IN_PLACE, sum, hiss_int(count), MPI_FLOAT, MPI_SUM, comm, request)
+#endif
+
+#endif
