@@ -24,47 +24,29 @@
 #include "hiss/data.h"
 #include "hiss/fault.h"
 
-enum {
-    NAME_SIZE = 256,
-    REASON_SIZE = 256,
-    LIST_SIZE = 400,
-    CACHE_BYTES = 1 << 25,
-    CACHE_SLOTS = 12421,
-    IMAGE_STEP = 1 << 20,
-    TEXT_BYTES = 1 << 20
-};
+enum { LIST_SIZE = 400, CACHE_BYTES = 1 << 25, CACHE_SLOTS = 12421, IMAGE_STEP = 1 << 20 };
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 
-struct hiss_h5 {
-    char *path;
-    bool writing; /* made by hiss_h5_create: no stranger's */
-    hid_t file;
-    hid_t dataset; /* the data set used last, or -1 */
-    char name[NAME_SIZE];
-    hiss_h5_info info;
-    bool image; /* lives in memory only */
-};
-
-static void enter(void) {
+void hiss_h5_enter(void) {
     pthread_mutex_lock(&lock);
     H5Eset_auto2(H5E_DEFAULT, NULL, NULL);
 }
 
-static hiss_status leave(hiss_status status) {
+hiss_status hiss_h5_leave(hiss_status status) {
     pthread_mutex_unlock(&lock);
     return status;
 }
 
 static herr_t copy_reason(unsigned n, const H5E_error2_t *record, void *user) {
     if (n == 0 && record->desc) {
-        snprintf(user, REASON_SIZE, "%s", record->desc);
+        snprintf(user, HISS_H5_REASON, "%s", record->desc);
     }
     return 0;
 }
 
 /* What HDF5 says about its last failure. Any other call into HDF5 forgets it. */
-static const char *reason(char out[REASON_SIZE]) {
+const char *hiss_h5_reason(char out[HISS_H5_REASON]) {
     out[0] = 0;
     H5Ewalk2(H5E_DEFAULT, H5E_WALK_UPWARD, copy_reason, out);
     for (char *c = out; *c; c++) {
@@ -76,9 +58,9 @@ static const char *reason(char out[REASON_SIZE]) {
 }
 
 /* What the system said, without the rest of HDF5's reason. */
-static const char *system_reason(char out[REASON_SIZE]) {
+static const char *system_reason(char out[HISS_H5_REASON]) {
     static const char mark[] = "error message = '";
-    const char *whole = reason(out);
+    const char *whole = hiss_h5_reason(out);
     char *text = strstr(out, mark);
     if (!text) {
         return whole;
@@ -172,14 +154,14 @@ hiss_status hiss_h5_open(const char *path, hiss_h5 **out, hiss_error *err) {
         return hiss_fail(err, HISS_EUSER, "%s: is a folder; expected an HDF5 file (hiss prepare makes one of a folder)",
                          path);
     }
-    enter();
-    char why[REASON_SIZE];
+    hiss_h5_enter();
+    char why[HISS_H5_REASON];
     if (!hiss_h5_probe(path, why, sizeof why)) {
-        return leave(hiss_fail(err, HISS_EUSER, "%s: %s", path, why));
+        return hiss_h5_leave(hiss_fail(err, HISS_EUSER, "%s: %s", path, why));
     }
     hid_t file = hiss_fault("h5.open") ? -1 : H5Fopen(path, H5F_ACC_RDONLY, H5P_DEFAULT);
     if (file < 0) {
-        reason(why);
+        hiss_h5_reason(why);
         hiss_status status = HISS_EUSER;
         if (strstr(why, "lock file")) {
             status = hiss_fail(
@@ -197,50 +179,51 @@ hiss_status hiss_h5_open(const char *path, hiss_h5 **out, hiss_error *err) {
         } else {
             hiss_fail(err, HISS_EUSER, "%s: HDF5 cannot open it: %s", path, why);
         }
-        return leave(status);
+        return hiss_h5_leave(status);
     }
-    leave(HISS_OK);
+    hiss_h5_leave(HISS_OK);
     *out = wrap(path, file);
     return HISS_OK;
 }
 
 hiss_status hiss_h5_create(const char *path, hiss_h5 **out, hiss_error *err) {
-    enter();
+    hiss_h5_enter();
     hid_t file = hiss_fault("h5.create") ? -1 : H5Fcreate(path, H5F_ACC_TRUNC, H5P_DEFAULT, H5P_DEFAULT);
     if (file < 0) {
-        char why[REASON_SIZE];
-        return leave(hiss_fail(err, HISS_ESYSTEM,
-                               "%s: cannot be created: %s; check that the folder exists and allows "
-                               "writing",
-                               path, system_reason(why)));
+        char why[HISS_H5_REASON];
+        return hiss_h5_leave(hiss_fail(err, HISS_ESYSTEM,
+                                       "%s: cannot be created: %s; check that the folder exists and allows "
+                                       "writing",
+                                       path, system_reason(why)));
     }
-    leave(HISS_OK);
+    hiss_h5_leave(HISS_OK);
     *out = wrap(path, file);
     (*out)->writing = true;
     return HISS_OK;
 }
 
 hiss_status hiss_h5_create_image(const char *name, hiss_h5 **out, hiss_error *err) {
-    enter();
+    hiss_h5_enter();
     hid_t access = H5Pcreate(H5P_FILE_ACCESS);
     H5Pset_fapl_core(access, IMAGE_STEP, false);
     hid_t file = hiss_fault("h5.create") ? -1 : H5Fcreate(name, H5F_ACC_TRUNC, H5P_DEFAULT, access);
     H5Pclose(access);
     if (file < 0) {
-        char why[REASON_SIZE];
-        return leave(hiss_fail(err, HISS_ESYSTEM, "%s: cannot be made in memory: %s", name, reason(why)));
+        char why[HISS_H5_REASON];
+        return hiss_h5_leave(
+            hiss_fail(err, HISS_ESYSTEM, "%s: cannot be made in memory: %s", name, hiss_h5_reason(why)));
     }
-    leave(HISS_OK);
+    hiss_h5_leave(HISS_OK);
     *out = wrap(name, file);
     (*out)->writing = (*out)->image = true;
     return HISS_OK;
 }
 
 int64_t hiss_h5_image(hiss_h5 *file, void *bytes, int64_t size) {
-    enter();
+    hiss_h5_enter();
     H5Fflush(file->file, H5F_SCOPE_LOCAL);
     const int64_t found = hiss_fault("h5.image") ? -1 : H5Fget_file_image(file->file, bytes, bytes ? (size_t)size : 0);
-    leave(HISS_OK);
+    hiss_h5_leave(HISS_OK);
     return found;
 }
 
@@ -255,16 +238,16 @@ hiss_status hiss_h5_close(hiss_h5 *file, hiss_error *err) {
     if (!file) {
         return HISS_OK;
     }
-    enter();
+    hiss_h5_enter();
     hiss_status status = HISS_OK;
     bool closed = file->dataset < 0 || H5Dclose(file->dataset) >= 0;
     closed = H5Fclose(file->file) >= 0 && closed;
     if (!closed || hiss_fault(file->writing ? "h5.close" : "h5.close_read")) {
-        char why[REASON_SIZE];
+        char why[HISS_H5_REASON];
         status = hiss_fail(err, HISS_ESYSTEM, "%s: cannot be finished: %s; check the space on the disk", file->path,
-                           reason(why));
+                           hiss_h5_reason(why));
     }
-    leave(status);
+    hiss_h5_leave(status);
     hiss_free(file->path);
     hiss_free(file);
     return status;
@@ -320,7 +303,7 @@ static void names_free(names *all) {
     hiss_free(all->name);
 }
 
-static hiss_status fail_missing(hiss_h5 *file, const char *dataset, const char *why, hiss_error *err) {
+hiss_status hiss_h5_missing(hiss_h5 *file, const char *dataset, const char *why, hiss_error *err) {
     char list[LIST_SIZE] = "";
     names all = names_of(file);
     size_t used = 0;
@@ -350,7 +333,7 @@ static hiss_status fail_missing(hiss_h5 *file, const char *dataset, const char *
 
 static hiss_status describe(hiss_h5 *file, const char *dataset, hid_t id, hiss_h5_info *info, hiss_error *err) {
     hid_t type = H5Dget_type(id), space = H5Dget_space(id);
-    char text[32], why[REASON_SIZE];
+    char text[32], why[HISS_H5_REASON];
     hsize_t dim[H5S_MAX_RANK];
     hiss_status status = HISS_OK;
     int ndim = H5Sget_simple_extent_dims(space, dim, NULL);
@@ -380,18 +363,18 @@ static hiss_status use(hiss_h5 *file, const char *dataset, hiss_error *err) {
         return HISS_OK;
     }
     forget_dataset(file);
-    if (strlen(dataset) >= NAME_SIZE) {
+    if (strlen(dataset) >= HISS_H5_NAME) {
         return hiss_fail(err, HISS_EUSER, "%s: the name of data set %.60s... has more than %d characters", file->path,
-                         dataset, NAME_SIZE - 1);
+                         dataset, HISS_H5_NAME - 1);
     }
     hid_t access = hiss_h5_inside_only();
     H5Pset_chunk_cache(access, CACHE_SLOTS, CACHE_BYTES, 0.75);
     hid_t id = H5Dopen2(file->file, dataset, access);
-    char why[REASON_SIZE];
-    reason(why);
+    char why[HISS_H5_REASON];
+    hiss_h5_reason(why);
     H5Pclose(access);
     if (id < 0) {
-        return fail_missing(file, dataset, why, err);
+        return hiss_h5_missing(file, dataset, why, err);
     }
     hiss_status status = describe(file, dataset, id, &file->info, err);
     if (status) {
@@ -404,24 +387,24 @@ static hiss_status use(hiss_h5 *file, const char *dataset, hiss_error *err) {
 }
 
 bool hiss_h5_has(hiss_h5 *file, const char *dataset) {
-    enter();
+    hiss_h5_enter();
     hid_t access = hiss_h5_inside_only();
     hid_t id = H5Dopen2(file->file, dataset, access);
     if (id >= 0) {
         H5Dclose(id);
     }
     H5Pclose(access);
-    leave(HISS_OK);
+    hiss_h5_leave(HISS_OK);
     return id >= 0;
 }
 
 hiss_status hiss_h5_look(hiss_h5 *file, const char *dataset, hiss_h5_info *info, hiss_error *err) {
-    enter();
+    hiss_h5_enter();
     hiss_status status = use(file, dataset, err);
     if (!status) {
         *info = file->info;
     }
-    return leave(status);
+    return hiss_h5_leave(status);
 }
 
 /* Check that rows [begin, begin + count) of dtype exist in the data set in use, and select them. */
@@ -449,21 +432,21 @@ static hiss_status select_rows(hiss_h5 *file, hiss_dtype dtype, int64_t begin, i
 hiss_status hiss_h5_read(hiss_h5 *file, const char *dataset, hiss_dtype dtype, int64_t begin, int64_t count, void *out,
                          hiss_error *err) {
     hid_t there, here;
-    enter();
+    hiss_h5_enter();
     hiss_status status = use(file, dataset, err);
     if (status || (status = select_rows(file, dtype, begin, count, &there, &here, err))) {
-        return leave(status);
+        return hiss_h5_leave(status);
     }
     if (count && (hiss_fault("h5.read") || H5Dread(file->dataset, native(dtype), here, there, H5P_DEFAULT, out) < 0)) {
-        char why[REASON_SIZE];
+        char why[HISS_H5_REASON];
         status = hiss_fail(err, HISS_ESYSTEM,
                            "%s: cannot read rows %lld to %lld of data set %s: %s; the file is damaged or the file "
                            "system fails",
-                           file->path, (long long)begin, (long long)(begin + count - 1), dataset, reason(why));
+                           file->path, (long long)begin, (long long)(begin + count - 1), dataset, hiss_h5_reason(why));
     }
     H5Sclose(here);
     H5Sclose(there);
-    return leave(status);
+    return hiss_h5_leave(status);
 }
 
 hiss_status hiss_h5_define(hiss_h5 *file, const char *dataset, const hiss_h5_info *info, int64_t chunk_rows,
@@ -473,7 +456,7 @@ hiss_status hiss_h5_define(hiss_h5 *file, const char *dataset, const hiss_h5_inf
     for (int i = 0; i < info->ndim; i++) {
         dim[i] = chunk[i] = (hsize_t)info->dim[i];
     }
-    enter();
+    hiss_h5_enter();
     hid_t links = H5Pcreate(H5P_LINK_CREATE), create = H5Pcreate(H5P_DATASET_CREATE);
     hid_t space = H5Screate_simple(info->ndim, dim, NULL);
     H5Pset_create_intermediate_group(links, 1);
@@ -490,22 +473,22 @@ hiss_status hiss_h5_define(hiss_h5 *file, const char *dataset, const hiss_h5_inf
     }
     fine = fine && !hiss_fault("h5.define");
     hid_t id = fine ? H5Dcreate2(file->file, dataset, native(info->dtype), space, links, create, H5P_DEFAULT) : -1;
-    char why[REASON_SIZE];
+    char why[HISS_H5_REASON];
     hiss_status status = HISS_OK;
     if (id < 0) {
         status = hiss_fail(err, HISS_ESYSTEM, "%s: cannot make data set %s in chunks of %lld rows: %s", file->path,
-                           dataset, (long long)chunk_rows, reason(why));
+                           dataset, (long long)chunk_rows, hiss_h5_reason(why));
     } else {
         H5Dclose(id);
     }
     H5Sclose(space);
     H5Pclose(create);
     H5Pclose(links);
-    return leave(status);
+    return hiss_h5_leave(status);
 }
 
 hiss_status hiss_h5_place(hiss_h5 *file, const char *dataset, int64_t *offset, hiss_error *err) {
-    enter();
+    hiss_h5_enter();
     hiss_status status = use(file, dataset, err);
     if (!status) {
         const haddr_t at = H5Dget_offset(file->dataset);
@@ -514,32 +497,32 @@ hiss_status hiss_h5_place(hiss_h5 *file, const char *dataset, int64_t *offset, h
             status = hiss_fail(err, HISS_EINTERNAL, "%s: data set %s has no place", file->path, dataset);
         }
     }
-    return leave(status);
+    return hiss_h5_leave(status);
 }
 
 hiss_status hiss_h5_write(hiss_h5 *file, const char *dataset, hiss_dtype dtype, int64_t begin, int64_t count,
                           const void *rows, hiss_error *err) {
     hid_t there, here;
-    enter();
+    hiss_h5_enter();
     hiss_status status = use(file, dataset, err);
     if (status || (status = select_rows(file, dtype, begin, count, &there, &here, err))) {
-        return leave(status);
+        return hiss_h5_leave(status);
     }
     if (count &&
         (hiss_fault("h5.write") || H5Dwrite(file->dataset, native(dtype), here, there, H5P_DEFAULT, rows) < 0)) {
-        char why[REASON_SIZE];
+        char why[HISS_H5_REASON];
         status = hiss_fail(err, HISS_ESYSTEM, "%s: cannot write rows %lld to %lld of data set %s: %s", file->path,
-                           (long long)begin, (long long)(begin + count - 1), dataset, reason(why));
+                           (long long)begin, (long long)(begin + count - 1), dataset, hiss_h5_reason(why));
     }
     H5Sclose(here);
     H5Sclose(there);
-    return leave(status);
+    return hiss_h5_leave(status);
 }
 
 hiss_status hiss_h5_each(hiss_h5 *file, hiss_h5_visit visit, void *user, hiss_error *err) {
-    enter();
+    hiss_h5_enter();
     names all = names_of(file);
-    leave(HISS_OK);
+    hiss_h5_leave(HISS_OK);
     hiss_status status = HISS_OK;
     for (int64_t i = 0; i < all.count && !status; i++) {
         hiss_h5_info info;
@@ -549,114 +532,4 @@ hiss_status hiss_h5_each(hiss_h5 *file, hiss_h5_visit visit, void *user, hiss_er
     }
     names_free(&all);
     return status;
-}
-
-/* ---- attributes ---- */
-
-static hid_t open_object(hiss_h5 *file, const char *dataset, hiss_error *err) {
-    hid_t object = H5Oopen(file->file, dataset, H5P_DEFAULT);
-    if (object < 0) {
-        char why[REASON_SIZE];
-        reason(why);
-        fail_missing(file, dataset, why, err);
-    }
-    return object;
-}
-
-/* Write one value as a scalar attribute, in place of one that is there. */
-static hiss_status set_attribute(hiss_h5 *file, const char *dataset, const char *name, hid_t type, const void *value,
-                                 hiss_error *err) {
-    hid_t object = open_object(file, dataset, err);
-    if (object < 0) {
-        return HISS_EUSER;
-    }
-    if (H5Aexists(object, name) > 0) {
-        H5Adelete(object, name);
-    }
-    hid_t space = H5Screate(H5S_SCALAR);
-    hid_t attribute = H5Acreate2(object, name, type, space, H5P_DEFAULT, H5P_DEFAULT);
-    hiss_status status = HISS_OK;
-    if (attribute < 0 || hiss_fault("h5.write_attribute") || H5Awrite(attribute, type, value) < 0) {
-        char why[REASON_SIZE];
-        status = hiss_fail(err, HISS_ESYSTEM, "%s: cannot write attribute %s of %s: %s", file->path, name, dataset,
-                           reason(why));
-    }
-    if (attribute >= 0) {
-        H5Aclose(attribute);
-    }
-    H5Sclose(space);
-    H5Oclose(object);
-    return status;
-}
-
-hiss_status hiss_h5_set_text(hiss_h5 *file, const char *dataset, const char *name, const char *text, hiss_error *err) {
-    enter();
-    /* Of variable length: only such text may be longer than an object header of 64 KiB. */
-    hid_t type = H5Tcopy(H5T_C_S1);
-    H5Tset_size(type, H5T_VARIABLE);
-    H5Tset_cset(type, H5T_CSET_UTF8);
-    hiss_status status = set_attribute(file, dataset, name, type, &text, err);
-    H5Tclose(type);
-    return leave(status);
-}
-
-hiss_status hiss_h5_set_i64(hiss_h5 *file, const char *dataset, const char *name, int64_t value, hiss_error *err) {
-    enter();
-    return leave(set_attribute(file, dataset, name, H5T_NATIVE_INT64, &value, err));
-}
-
-static char *read_text(hid_t attribute, hid_t type) {
-    char *text = NULL;
-    if (H5Tis_variable_str(type) > 0) {
-        char *found = NULL;
-        if (H5Aread(attribute, type, &found) >= 0 && found) {
-            text = strcpy(hiss_alloc(strlen(found) + 1), found);
-        }
-        H5free_memory(found);
-    } else if (H5Tget_size(type) <= TEXT_BYTES) {
-        text = hiss_alloc(H5Tget_size(type) + 1);
-        if (H5Aread(attribute, type, text) < 0) {
-            hiss_free(text);
-            text = NULL;
-        }
-    }
-    return text;
-}
-
-/* Read a scalar attribute of the class: into *text, or *value when text is NULL. */
-static hiss_status get_attribute(hiss_h5 *file, const char *dataset, const char *name, char **text, int64_t *value,
-                                 hiss_error *err) {
-    hid_t object = open_object(file, dataset, err);
-    if (object < 0) {
-        return HISS_EUSER;
-    }
-    hid_t attribute = H5Aexists(object, name) > 0 ? H5Aopen(object, name, H5P_DEFAULT) : -1;
-    H5Oclose(object);
-    if (attribute < 0) {
-        return hiss_fail(err, HISS_EUSER, "%s: %s has no attribute %s", file->path, dataset, name);
-    }
-    hid_t type = H5Aget_type(attribute), space = H5Aget_space(attribute);
-    bool fine = H5Tget_class(type) == (text ? H5T_STRING : H5T_INTEGER) && H5Sget_simple_extent_npoints(space) == 1;
-    if (fine && text) {
-        *text = read_text(attribute, type);
-        fine = *text != NULL;
-    } else if (fine) {
-        fine = H5Aread(attribute, H5T_NATIVE_INT64, value) >= 0;
-    }
-    H5Sclose(space);
-    H5Tclose(type);
-    H5Aclose(attribute);
-    return fine ? HISS_OK
-                : hiss_fail(err, HISS_EUSER, "%s: attribute %s of %s is not one %s", file->path, name, dataset,
-                            text ? "text" : "integer");
-}
-
-hiss_status hiss_h5_get_text(hiss_h5 *file, const char *dataset, const char *name, char **text, hiss_error *err) {
-    enter();
-    return leave(get_attribute(file, dataset, name, text, NULL, err));
-}
-
-hiss_status hiss_h5_get_i64(hiss_h5 *file, const char *dataset, const char *name, int64_t *value, hiss_error *err) {
-    enter();
-    return leave(get_attribute(file, dataset, name, NULL, value, err));
 }

@@ -1,0 +1,116 @@
+/* Attributes of HDF5 objects: one text or one integer each. */
+#include <string.h>
+
+#include "h5_impl.h"
+#include "hiss/alloc.h"
+#include "hiss/fault.h"
+
+enum { TEXT_BYTES = 1 << 20 }; /* longest text of fixed length that is read */
+
+static hid_t open_object(hiss_h5 *file, const char *dataset, hiss_error *err) {
+    hid_t object = H5Oopen(file->file, dataset, H5P_DEFAULT);
+    if (object < 0) {
+        char why[HISS_H5_REASON];
+        hiss_h5_reason(why);
+        hiss_h5_missing(file, dataset, why, err);
+    }
+    return object;
+}
+
+/* Write one value as a scalar attribute, in place of one that is there. */
+static hiss_status set_attribute(hiss_h5 *file, const char *dataset, const char *name, hid_t type, const void *value,
+                                 hiss_error *err) {
+    hid_t object = open_object(file, dataset, err);
+    if (object < 0) {
+        return HISS_EUSER;
+    }
+    if (H5Aexists(object, name) > 0) {
+        H5Adelete(object, name);
+    }
+    hid_t space = H5Screate(H5S_SCALAR);
+    hid_t attribute = H5Acreate2(object, name, type, space, H5P_DEFAULT, H5P_DEFAULT);
+    hiss_status status = HISS_OK;
+    if (attribute < 0 || hiss_fault("h5.write_attribute") || H5Awrite(attribute, type, value) < 0) {
+        char why[HISS_H5_REASON];
+        status = hiss_fail(err, HISS_ESYSTEM, "%s: cannot write attribute %s of %s: %s", file->path, name, dataset,
+                           hiss_h5_reason(why));
+    }
+    if (attribute >= 0) {
+        H5Aclose(attribute);
+    }
+    H5Sclose(space);
+    H5Oclose(object);
+    return status;
+}
+
+hiss_status hiss_h5_set_text(hiss_h5 *file, const char *dataset, const char *name, const char *text, hiss_error *err) {
+    hiss_h5_enter();
+    /* Of variable length: only such text may be longer than an object header of 64 KiB. */
+    hid_t type = H5Tcopy(H5T_C_S1);
+    H5Tset_size(type, H5T_VARIABLE);
+    H5Tset_cset(type, H5T_CSET_UTF8);
+    hiss_status status = set_attribute(file, dataset, name, type, &text, err);
+    H5Tclose(type);
+    return hiss_h5_leave(status);
+}
+
+hiss_status hiss_h5_set_i64(hiss_h5 *file, const char *dataset, const char *name, int64_t value, hiss_error *err) {
+    hiss_h5_enter();
+    return hiss_h5_leave(set_attribute(file, dataset, name, H5T_NATIVE_INT64, &value, err));
+}
+
+static char *read_text(hid_t attribute, hid_t type) {
+    char *text = NULL;
+    if (H5Tis_variable_str(type) > 0) {
+        char *found = NULL;
+        if (H5Aread(attribute, type, &found) >= 0 && found) {
+            text = strcpy(hiss_alloc(strlen(found) + 1), found);
+        }
+        H5free_memory(found);
+    } else if (H5Tget_size(type) <= TEXT_BYTES) {
+        text = hiss_alloc(H5Tget_size(type) + 1);
+        if (H5Aread(attribute, type, text) < 0) {
+            hiss_free(text);
+            text = NULL;
+        }
+    }
+    return text;
+}
+
+/* Read a scalar attribute of the class: into *text, or *value when text is NULL. */
+static hiss_status get_attribute(hiss_h5 *file, const char *dataset, const char *name, char **text, int64_t *value,
+                                 hiss_error *err) {
+    hid_t object = open_object(file, dataset, err);
+    if (object < 0) {
+        return HISS_EUSER;
+    }
+    hid_t attribute = H5Aexists(object, name) > 0 ? H5Aopen(object, name, H5P_DEFAULT) : -1;
+    H5Oclose(object);
+    if (attribute < 0) {
+        return hiss_fail(err, HISS_EUSER, "%s: %s has no attribute %s", file->path, dataset, name);
+    }
+    hid_t type = H5Aget_type(attribute), space = H5Aget_space(attribute);
+    bool fine = H5Tget_class(type) == (text ? H5T_STRING : H5T_INTEGER) && H5Sget_simple_extent_npoints(space) == 1;
+    if (fine && text) {
+        *text = read_text(attribute, type);
+        fine = *text != NULL;
+    } else if (fine) {
+        fine = H5Aread(attribute, H5T_NATIVE_INT64, value) >= 0;
+    }
+    H5Sclose(space);
+    H5Tclose(type);
+    H5Aclose(attribute);
+    return fine ? HISS_OK
+                : hiss_fail(err, HISS_EUSER, "%s: attribute %s of %s is not one %s", file->path, name, dataset,
+                            text ? "text" : "integer");
+}
+
+hiss_status hiss_h5_get_text(hiss_h5 *file, const char *dataset, const char *name, char **text, hiss_error *err) {
+    hiss_h5_enter();
+    return hiss_h5_leave(get_attribute(file, dataset, name, text, NULL, err));
+}
+
+hiss_status hiss_h5_get_i64(hiss_h5 *file, const char *dataset, const char *name, int64_t *value, hiss_error *err) {
+    hiss_h5_enter();
+    return hiss_h5_leave(get_attribute(file, dataset, name, NULL, value, err));
+}
