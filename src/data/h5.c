@@ -156,12 +156,16 @@ hiss_status hiss_h5_open(const char *path, hiss_h5 **out, hiss_error *err) {
     }
     hiss_h5_enter();
     char why[HISS_H5_REASON];
-    if (!hiss_h5_probe(path, why, sizeof why)) {
+    const hiss_h5_finding finding = hiss_h5_probe(path, why);
+    if (finding == HISS_H5_DANGEROUS) {
         return hiss_h5_leave(hiss_fail(err, HISS_EUSER, "%s: %s", path, why));
     }
-    hid_t file = hiss_fault("h5.open") ? -1 : H5Fopen(path, H5F_ACC_RDONLY, H5P_DEFAULT);
+    const bool opens = finding == HISS_H5_FINE && !hiss_fault("h5.open");
+    hid_t file = opens ? H5Fopen(path, H5F_ACC_RDONLY, H5P_DEFAULT) : -1;
     if (file < 0) {
-        hiss_h5_reason(why);
+        if (finding == HISS_H5_FINE) {
+            hiss_h5_reason(why);
+        }
         hiss_status status = HISS_EUSER;
         if (strstr(why, "lock file")) {
             status = hiss_fail(

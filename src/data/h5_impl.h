@@ -37,8 +37,12 @@ bool hiss_h5_refuses(hid_t dataset, char *why, size_t size);
 /* Access properties that do not follow links into other files; H5Pclose them. */
 hid_t hiss_h5_inside_only(void);
 
-/* Go through the file in a process of its own: false, with the reason in why[size], when that process does not come to
- * a good end. */
-bool hiss_h5_probe(const char *path, char *why, size_t size);
+/* Go through the file in a process of its own. What follows when it does not come to a good end is in why. */
+typedef enum hiss_h5_finding {
+    HISS_H5_FINE,
+    HISS_H5_UNOPENABLE, /* why: what HDF5 says */
+    HISS_H5_DANGEROUS   /* why: a sentence for the user */
+} hiss_h5_finding;
+hiss_h5_finding hiss_h5_probe(const char *path, char why[HISS_H5_REASON]);
 
 #endif

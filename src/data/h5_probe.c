@@ -28,7 +28,7 @@ enum { CPU_SECONDS = 2, WALL_SECONDS = 15 };
 #else
 enum { CPU_SECONDS = 20, WALL_SECONDS = 600 };
 #endif
-enum { DENSEST = 1100, TEXT_BYTES = 1 << 20 };
+enum { DENSEST = 1100, TEXT_BYTES = 1 << 20, EXIT_UNOPENABLE = 3, EXIT_MEMORY = 4 };
 static const uint64_t small_bytes = 1 << 20;    /* no reason to refuse anything */
 static const uint64_t extra_bytes = 4ull << 30; /* address space the child may ask for */
 static const uint64_t most_bytes = 1ull << 62;
@@ -177,6 +177,24 @@ static herr_t touch_object(hid_t root, const char *name, const H5O_info_t *info,
     return 0;
 }
 
+static herr_t find_lack(unsigned n, const H5E_error2_t *record, void *user) {
+    (void)n;
+    *(bool *)user = *(bool *)user || record->maj_num == H5E_RESOURCE || record->min_num == H5E_NOSPACE ||
+                    record->min_num == H5E_CANTALLOC;
+    return 0;
+}
+
+/* Called when HDF5 fails: the parent, which has more memory, would not fail at the same place. */
+static herr_t end_for_lack(hid_t stack, void *user) {
+    bool lacks = false;
+    (void)user;
+    H5Ewalk2(stack, H5E_WALK_UPWARD, find_lack, &lacks);
+    if (lacks) {
+        _exit(EXIT_MEMORY);
+    }
+    return 0;
+}
+
 static void limit(int what, rlim_t most) {
     struct rlimit now;
     if (getrlimit(what, &now) == 0 && (now.rlim_cur == RLIM_INFINITY || most < now.rlim_cur)) {
@@ -208,7 +226,8 @@ static void reset_signals(void) {
     }
 }
 
-static _Noreturn void look_through(const char *path) {
+/* Ends with EXIT_UNOPENABLE and HDF5's reason in the pipe when the file cannot be opened. */
+static _Noreturn void look_through(const char *path, int out) {
     reset_signals();
     alarm(WALL_SECONDS);
     limit(RLIMIT_CPU, CPU_SECONDS);
@@ -216,45 +235,71 @@ static _Noreturn void look_through(const char *path) {
     if (may_limit_memory()) {
         limit(RLIMIT_AS, address_space() + extra_bytes);
     }
+    H5Eset_auto2(H5E_DEFAULT, end_for_lack, NULL);
     const hid_t file = H5Fopen(path, H5F_ACC_RDONLY, H5P_DEFAULT);
-    if (file >= 0) {
-        hid_t inside = hiss_h5_inside_only();
-        H5Ovisit(file, H5_INDEX_NAME, H5_ITER_NATIVE, touch_object, &inside);
-        H5Pclose(inside);
-        H5Fclose(file);
+    if (file < 0) {
+        char why[HISS_H5_REASON];
+        hiss_h5_reason(why);
+        _exit(write(out, why, strlen(why)) < 0 ? 1 : EXIT_UNOPENABLE);
     }
+    hid_t inside = hiss_h5_inside_only();
+    H5Ovisit(file, H5_INDEX_NAME, H5_ITER_NATIVE, touch_object, &inside);
+    H5Pclose(inside);
+    H5Fclose(file);
     _exit(0); /* what is merely wrong gets its message where it is read */
 }
 
 /* ---- in the parent ---- */
 
-bool hiss_h5_probe(const char *path, char *why, size_t size) {
-    const pid_t child = fork();
-    if (child == 0) {
-        look_through(path);
+static hiss_h5_finding judge(int status, char why[HISS_H5_REASON]) {
+    const char *const advice = "the file is damaged; copy or write it again";
+    const int size = HISS_H5_REASON;
+    if (WIFSIGNALED(status) && WTERMSIG(status) == SIGXCPU) {
+        snprintf(why, size, "HDF5 does not come to an end with its metadata: %s", advice);
+    } else if (WIFSIGNALED(status) && WTERMSIG(status) == SIGALRM) {
+        snprintf(why, size, "no answer within %d s; look after the file system", WALL_SECONDS);
+    } else if (WIFSIGNALED(status)) {
+        snprintf(why, size, "HDF5 crashes on it (%s): %s", strsignal(WTERMSIG(status)), advice);
+    } else if (WEXITSTATUS(status) == EXIT_UNOPENABLE) {
+        return HISS_H5_UNOPENABLE;
+    } else if (WEXITSTATUS(status) == EXIT_MEMORY) {
+        snprintf(why, size, "HDF5 asks for more than 4 GiB to look into it: %s", advice);
+    } else if (WEXITSTATUS(status) != 0) {
+        snprintf(why, size, "looking into it failed (exit %d): %s", WEXITSTATUS(status), advice);
+    } else {
+        return HISS_H5_FINE;
     }
-    int status = 0;
+    return HISS_H5_DANGEROUS;
+}
+
+/* What the child has to say, up to the end of its life. */
+static void listen(int in, char why[HISS_H5_REASON]) {
+    ssize_t length = 0, now;
+    while ((now = read(in, why + length, (size_t)(HISS_H5_REASON - 1 - length))) > 0 || (now < 0 && errno == EINTR)) {
+        length += now > 0 ? now : 0;
+    }
+    why[length] = 0;
+}
+
+hiss_h5_finding hiss_h5_probe(const char *path, char why[HISS_H5_REASON]) {
+    int ends[2], status = 0;
+    const bool piped = pipe(ends) == 0;
+    const pid_t child = piped ? fork() : -1;
+    if (child == 0) {
+        look_through(path, ends[1]);
+    }
+    if (child < 0) {
+        snprintf(why, HISS_H5_REASON, "no process could be started to look into it: %s", strerror(errno));
+    }
+    if (piped) {
+        close(ends[1]);
+        if (child > 0) {
+            listen(ends[0], why);
+        }
+        close(ends[0]);
+    }
     pid_t ended = child;
     while (child > 0 && (ended = waitpid(child, &status, 0)) < 0 && errno == EINTR) {
     }
-    if (child < 0 || ended < 0) {
-        snprintf(why, size, "no process could be started to look into it: %s", strerror(errno));
-        return false;
-    }
-    if (WIFSIGNALED(status) && WTERMSIG(status) == SIGXCPU) {
-        snprintf(why, size,
-                 "HDF5 does not come to an end with its metadata: the file is damaged; copy or write it again");
-        return false;
-    }
-    if (WIFSIGNALED(status) && WTERMSIG(status) == SIGALRM) {
-        snprintf(why, size, "no answer within %d s; look after the file system", WALL_SECONDS);
-        return false;
-    }
-    if (WIFSIGNALED(status)) {
-        snprintf(why, size, "HDF5 crashes on it (%s): the file is damaged; copy or write it again",
-                 strsignal(WTERMSIG(status)));
-        return false;
-    }
-    snprintf(why, size, "looking into it failed (exit %d)", WEXITSTATUS(status));
-    return WEXITSTATUS(status) == 0;
+    return ended > 0 ? judge(status, why) : HISS_H5_DANGEROUS;
 }
