@@ -30,7 +30,7 @@ enum { CPU_SECONDS = 20, WALL_SECONDS = 600 };
 #endif
 enum { DENSEST = 1100, TEXT_BYTES = 1 << 20, EXIT_UNOPENABLE = 3, EXIT_MEMORY = 4 };
 static const uint64_t small_bytes = 1 << 20;    /* no reason to refuse anything */
-static const uint64_t extra_bytes = 4ull << 30; /* address space the child may ask for */
+static const uint64_t extra_bytes = 1ull << 30; /* address space the child may ask for */
 static const uint64_t most_bytes = 1ull << 62;
 
 static herr_t stay_inside(const char *parent_file, const char *parent_group, const char *child_file,
@@ -263,7 +263,7 @@ static hiss_h5_finding judge(int status, char why[HISS_H5_REASON]) {
     } else if (WEXITSTATUS(status) == EXIT_UNOPENABLE) {
         return HISS_H5_UNOPENABLE;
     } else if (WEXITSTATUS(status) == EXIT_MEMORY) {
-        snprintf(why, size, "HDF5 asks for more than 4 GiB to look into it: %s", advice);
+        snprintf(why, size, "HDF5 asks for more than 1 GiB to look into it: %s", advice);
     } else if (WEXITSTATUS(status) != 0) {
         snprintf(why, size, "looking into it failed (exit %d): %s", WEXITSTATUS(status), advice);
     } else {

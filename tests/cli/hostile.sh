@@ -15,7 +15,7 @@ strange 1 'values lie in other files' virtual.h5
 strange 2 'claims 3458764513820540928 bytes, but the file holds 0' huge.h5
 strange 2 'HDF5 crashes on it' crash.h5
 cp "$HISS_ROOT"/tests/cli/files/{endless,hungry}.h5 .
-refused 2 'HDF5 asks for more than 4 GiB' "$HISS" train config.yaml --run strange --set data.file=hungry.h5
+refused 2 'HDF5 asks for more than 1 GiB' "$HISS" train config.yaml --run strange --set data.file=hungry.h5
 (
     ulimit -S -t 4 # of computing, for the process that looks into the file as well: its own limit is 20 s
     refused 1 'HDF5 does not come to an end' "$HISS" train config.yaml --run strange --set data.file=endless.h5
