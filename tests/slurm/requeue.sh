@@ -48,7 +48,7 @@ for ((i = 0; i < ${#stopped[@]}; i += 2)); do
     job=${stopped[i]} run=${stopped[i + 1]}
     ends COMPLETED
     requeued 1
-    says 'exit code 85, checkpoint of step'
+    says ', 0 at the start' # with 85, or 143 when srun has ended the last rank
     says '  requeued'
     says "resumed from $run/ckpt/step-"
     says 'exit code 0, checkpoint of step 720'
