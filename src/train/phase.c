@@ -124,6 +124,9 @@ void phase_destroy(phase *ph) {
 
 /* ---- one lane ---- */
 
+/* Seconds between looks at the exchange: asking MPI takes microseconds, operations of small networks hardly more. */
+static const double exchange_pause = 1e-4;
+
 typedef struct lane_job {
     trainer *t;
     phase *ph;
@@ -181,10 +184,10 @@ static void after_node(void *user, int node) {
         h->last = hiss_seconds();
         times->reduce += h->last - now;
     }
-    if (h->job->exchange) {
+    if (h->job->exchange && h->last - times->exchanged > exchange_pause) {
         const double start = h->last;
         further_exchange(h->job, h->thread);
-        h->last = hiss_seconds();
+        times->exchanged = h->last = hiss_seconds();
         times->exchange += h->last - start;
     }
 }

@@ -42,7 +42,8 @@ typedef struct trainer_times {
 
 typedef struct thread_times { /* of one thread in one pass over the lanes */
     double augment, forward, exchange, supply, backward, reduce;
-    double unused[2]; /* keeps threads off each other's cache lines */
+    double exchanged; /* when it last saw to the exchange between operations */
+    double unused[1]; /* keeps threads off each other's cache lines */
 } thread_times;
 
 typedef struct saver saver;
