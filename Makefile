@@ -234,11 +234,13 @@ valgrind: ## leak check of every command on small data
 	+@$(MAKE) BUILD=$(BUILD)/valgrind OPT=-O1 all
 	@HISS='$(BUILD)/valgrind/hiss' tools/leak_check
 
-.PHONY: campaign
+.PHONY: faults campaign
+faults: ## build the program with fault points, under BUILD/faults
+	+@$(MAKE) FAULTS=1 BUILD=$(BUILD)/faults all
+
 kills ?= 200
 seed  ?= 1
-campaign: ## let everything fail once, then kill runs 200 times, and compare the bits (half an hour; docs/campaign.md)
-	+@$(MAKE) FAULTS=1 BUILD=$(BUILD)/faults all
+campaign: faults ## let everything fail once, then kill runs 200 times, and compare the bits (half an hour; docs/campaign.md)
 	@HISS='$(BUILD)/faults/hiss' tests/campaign/faults
 	@HISS='$(BUILD)/faults/hiss' tests/campaign/kill $(kills) $(seed)
 
