@@ -1,6 +1,6 @@
 # Preemption and every other USR1: checkpoint, exit 85, requeue, and the bits of the run that nothing
 # interrupted. But not for ever.
-NODES=4 EPOCHS=60
+NODES=4 EPOCHS=200
 . "$HISS_ROOT/tests/slurm/common"
 reference
 train_job=$HISS_ROOT/jobs/train.sbatch
@@ -9,7 +9,10 @@ stopped=()
 for launcher in mpirun srun; do
     RUN=usr1-$launcher LAUNCH=$launcher submit --nodes=2 --ntasks-per-node=1 "$train_job"
     epochs 3
+    freeze # or a fast machine is through before the signal comes
     scancel --batch --signal=USR1 "$job"
+    until_ok 20 'the script does not hear USR1' grep -q 'asked to stop' "$job.log"
+    thaw
     stopped+=("$job" "usr1-$launcher")
 done
 
@@ -18,6 +21,17 @@ RUN=early submit --nodes=2 --ntasks-per-node=1 "$train_job"
 until_ok 30 'no start' grep -q '==' "$job.log"
 scancel --batch --signal=USR1 "$job"
 early=$job
+# The launcher falls, or has lost the signal and gets another one 2 s later: if there are ranks, they have to be there then.
+has_ranks() { [ -n "$("$cluster" ranks "$job")" ]; }
+for _ in $(seq 30); do
+    if has_ranks; then
+        freeze || break # they have fallen with it
+        sleep 4
+        thaw || :
+        break
+    fi
+    sleep 0.1
+done
 
 # No more than MAX_RESTARTS, not without a step, and not after an error.
 cat >idle <<'END'
@@ -51,7 +65,7 @@ for ((i = 0; i < ${#stopped[@]}; i += 2)); do
     says ', 0 at the start' # with 85, or 143 when srun has ended the last rank
     says '  requeued'
     says "resumed from $run/ckpt/step-"
-    says 'exit code 0, checkpoint of step 720'
+    says 'exit code 0, checkpoint of step 2400'
     same straight "$run"
     say "USR1, $run"
 done
@@ -69,7 +83,12 @@ say 'early and idle'
 RUN=preempted LAUNCH=srun submit --nodes=3 --ntasks-per-node=1 --exclusive "$train_job"
 preempted=$job
 epochs 2
+freeze
 submit --partition=high --nodes=2 --exclusive --job-name=first --wrap 'sleep 1'
+first=$job job=$preempted
+until_ok 40 'not preempted' grep -q 'asked to stop' "$job.log"
+thaw
+job=$first
 ends COMPLETED
 job=$preempted
 ends COMPLETED
