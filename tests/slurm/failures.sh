@@ -1,6 +1,6 @@
 # scancel, drain, the time limit, dead daemons and dead nodes: as docs/slurm.md says, and the run that goes on afterwards
 # ends with the bits of the one that nothing interrupted.
-NODES=8 EPOCHS=60
+NODES=8 EPOCHS=200
 . "$HISS_ROOT/tests/slurm/common"
 reference
 train_job=$HISS_ROOT/jobs/train.sbatch

@@ -1,5 +1,5 @@
 # The other scripts of jobs/: data, a sweep, a chain, an evaluation; and SLURM takes all of them.
-NODES=3 EPOCHS=40
+NODES=3 EPOCHS=200
 . "$HISS_ROOT/tests/slurm/common"
 reference
 for script in "$HISS_ROOT"/jobs/*.sbatch; do
@@ -66,7 +66,7 @@ until_ok 60 'the sweep does not end' array_done
 alone=('' '--set optim.lr=0.2' '--set seed=4')
 for task in 1 2 3; do
     # shellcheck disable=SC2086
-    train 1 "alone-$task" --set train.epochs=40 --set train.steps=13 ${alone[task - 1]}
+    train 1 "alone-$task" --set "train.epochs=$EPOCHS" --set train.steps=13 ${alone[task - 1]}
     same "sweep/$task" "alone-$task"
 done
 [ ! -e sweep/4 ] && [ ! -e ignored ] || fail 'runs that nobody asked for'
