@@ -2,6 +2,7 @@
 #ifndef HISS_ALLOC_H
 #define HISS_ALLOC_H
 
+#include <stdarg.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -27,6 +28,7 @@ hiss_arena *hiss_arena_create(void);
 void *hiss_arena_alloc(hiss_arena *arena, size_t bytes);
 char *hiss_arena_text(hiss_arena *arena, const char *text); /* copy of a string; NULL gives NULL */
 char *hiss_arena_format(hiss_arena *arena, const char *format, ...) __attribute__((format(printf, 2, 3)));
+char *hiss_arena_vformat(hiss_arena *arena, const char *format, va_list arguments);
 void hiss_arena_destroy(hiss_arena *arena); /* NULL is allowed */
 
 #endif

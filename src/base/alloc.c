@@ -90,15 +90,21 @@ char *hiss_arena_text(hiss_arena *arena, const char *text) {
     return text ? strcpy(hiss_arena_alloc(arena, strlen(text) + 1), text) : NULL;
 }
 
-char *hiss_arena_format(hiss_arena *arena, const char *format, ...) {
+char *hiss_arena_vformat(hiss_arena *arena, const char *format, va_list arguments) {
     assert(format);
-    va_list arguments, again;
-    va_start(arguments, format);
+    va_list again;
     va_copy(again, arguments);
     int length = vsnprintf(NULL, 0, format, arguments);
     char *text = hiss_arena_alloc(arena, (size_t)length + 1);
     vsnprintf(text, (size_t)length + 1, format, again);
     va_end(again);
+    return text;
+}
+
+char *hiss_arena_format(hiss_arena *arena, const char *format, ...) {
+    va_list arguments;
+    va_start(arguments, format);
+    char *text = hiss_arena_vformat(arena, format, arguments);
     va_end(arguments);
     return text;
 }

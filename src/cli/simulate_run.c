@@ -58,14 +58,12 @@ typedef struct words {
 } words;
 
 static void __attribute__((format(printf, 2, 3))) add(words *w, const char *format, ...) {
-    char text[2 * CLI_PATH];
     va_list arguments;
     va_start(arguments, format);
-    vsnprintf(text, sizeof text, format, arguments);
-    va_end(arguments);
     if (w->count < MOST_WORDS) {
-        w->word[w->count++] = hiss_arena_text(w->arena, text);
+        w->word[w->count++] = hiss_arena_vformat(w->arena, format, arguments);
     }
+    va_end(arguments);
 }
 
 static void add_replay(words *w, const simulate_run *run) {

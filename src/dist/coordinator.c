@@ -28,9 +28,9 @@ struct hiss_coordinator {
     int *owner;                /* [L] rank */
     int64_t group, most;       /* g, blocks this rank coordinates at most */
     int64_t up, down;          /* words */
-    float *arrived;            /* [most, g, up] */
-    float *outgoing;           /* [most, g, down] */
-    float *incoming;           /* [own, down] */
+    int32_t *arrived;          /* [most, g, up] */
+    int32_t *outgoing;         /* [most, g, down] */
+    int32_t *incoming;         /* [own, down] */
     MPI_Request *requests;     /* [own][2], [most * g][2] */
     hiss_source *sources;      /* of each: the other rank, and the block */
     int *finished;             /* scratch: as many */
@@ -91,9 +91,9 @@ hiss_status hiss_coordinator_create(hiss_comm *comm, int64_t lanes, const int64_
     c->up = up;
     c->down = down;
     const int64_t places = c->most * c->group;
-    c->arrived = hiss_new_floats(places * up);
-    c->outgoing = hiss_new_floats(places * down);
-    c->incoming = hiss_new_floats(c->own * down);
+    c->arrived = (void *)hiss_new_floats(places * up);
+    c->outgoing = (void *)hiss_new_floats(places * down);
+    c->incoming = (void *)hiss_new_floats(c->own * down);
     c->request_count = hiss_int(2 * (c->own + places));
     c->requests = hiss_new(MPI_Request, c->request_count);
     c->sources = hiss_new(hiss_source, c->request_count);
@@ -125,9 +125,9 @@ void hiss_coordinator_destroy(hiss_coordinator *c) {
     hiss_free(c->finished);
     hiss_free(c->sources);
     hiss_free(c->requests);
-    hiss_free_floats(c->incoming);
-    hiss_free_floats(c->outgoing);
-    hiss_free_floats(c->arrived);
+    hiss_free_floats((void *)c->incoming);
+    hiss_free_floats((void *)c->outgoing);
+    hiss_free_floats((void *)c->arrived);
     hiss_free(c->owner);
     hiss_free(c);
 }
@@ -277,8 +277,8 @@ void hiss_coordinator_send_up(hiss_coordinator *c, int64_t lane, const void *wor
         note_arrival(c, slot);
         return;
     }
-    float *answer = c->incoming + lane * c->down;
-    c->answers[lane] = (const int32_t *)(const void *)answer;
+    int32_t *answer = c->incoming + lane * c->down;
+    c->answers[lane] = answer;
     HISS_MPI(MPI_Irecv(HISS_PAYLOAD(answer), (int)c->down, MPI_INT32_T, to, tag_of(c->first + lane, DOWN), c->mpi,
                        request(c, lane_request(lane, DOWN))));
     HISS_MPI(MPI_Isend(HISS_PAYLOAD(words), (int)count, MPI_INT32_T, to, tag_of(c->first + lane, UP), c->mpi,

@@ -36,14 +36,12 @@ typedef struct words {
 static void add(words *w, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 static void add(words *w, const char *format, ...) {
-    char text[4096];
     va_list arguments;
     va_start(arguments, format);
-    vsnprintf(text, sizeof text, format, arguments);
-    va_end(arguments);
     if (w->count < w->max) {
-        w->word[w->count++] = hiss_arena_text(w->arena, text);
+        w->word[w->count++] = hiss_arena_vformat(w->arena, format, arguments);
     }
+    va_end(arguments);
 }
 
 /* What the user sets wins over checkpoint.every, and what the study says over what the user sets. */

@@ -34,16 +34,14 @@ static void put(maker *m, const char *format, ...) __attribute__((format(printf,
 
 /* The next cell; rows fill up one after another. */
 static void put(maker *m, const char *format, ...) {
-    char text[1024];
+    sheet *s = m->sheet;
     va_list arguments;
     va_start(arguments, format);
-    vsnprintf(text, sizeof text, format, arguments);
-    va_end(arguments);
-    sheet *s = m->sheet;
     if (m->column == 0 && s->rows < m->capacity) {
         s->rows++;
     }
-    s->cell[(s->rows - 1) * s->columns + m->column] = hiss_arena_text(m->arena, text);
+    s->cell[(s->rows - 1) * s->columns + m->column] = hiss_arena_vformat(m->arena, format, arguments);
+    va_end(arguments);
     m->column = (m->column + 1) % s->columns;
 }
 

@@ -23,15 +23,22 @@ static hiss_status read_values(hiss_h5 *file, const char *path, const char *name
     return s == HISS_OK ? snapshot_read(file, path, name, HISS_F32, 0, info.dim[0], values, err) : s;
 }
 
-hiss_status hiss_checkpoint_model(const char *path, const hiss_model *model, float *vector, hiss_error *err) {
-    hiss_h5 *file = NULL;
-    hiss_status s = hiss_h5_open(path, &file, err);
+static hiss_status read_model(hiss_h5 *file, const char *path, const hiss_model *model, float *vector,
+                              hiss_error *err) {
+    hiss_status s = HISS_OK;
     for (int k = 0; k < hiss_model_count(model) && s == HISS_OK; k++) {
         const hiss_slot *slot = hiss_model_at(model, k);
         char name[SNAPSHOT_NAME];
         snprintf(name, sizeof name, "/model/%s", slot->name);
         s = checkpoint_stores(slot) ? read_values(file, path, name, slot, vector + slot->offset, err) : s;
     }
+    return s;
+}
+
+hiss_status hiss_checkpoint_model(const char *path, const hiss_model *model, float *vector, hiss_error *err) {
+    hiss_h5 *file = NULL;
+    hiss_status s = hiss_h5_open(path, &file, err);
+    s = s == HISS_OK ? read_model(file, path, model, vector, err) : s;
     hiss_h5_close(file, NULL);
     return s;
 }
@@ -172,7 +179,7 @@ hiss_status checkpoint_load(trainer *t, const char *path, hiss_error *err) {
     hiss_status s = hiss_comm_agree(t->comm, hiss_comm_rank(t->comm) == 0 ? snapshot_verify(path, err) : HISS_OK, err);
     s = s == HISS_OK ? hiss_h5_open(path, &file, err) : s;
     s = s == HISS_OK ? read_counters(t, file, path, err) : s;
-    s = s == HISS_OK ? hiss_checkpoint_model(path, t->model, t->vector, err) : s;
+    s = s == HISS_OK ? read_model(file, path, t->model, t->vector, err) : s;
     s = s == HISS_OK ? read_optimizer(t, file, path, err) : s;
     s = s == HISS_OK ? read_samples(t, file, path, err) : s;
     hiss_h5_close(file, NULL);
