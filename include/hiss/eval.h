@@ -113,6 +113,8 @@ typedef struct hiss_neighbor {
 } hiss_neighbor;
 
 /* The k nearest samples of the bank for each query, nearest first; equally near ones by lower index. Collective.
+ * Nearness is computed in float64 wherever it decides: near copies are told apart, and the answer does not depend on
+ * env->kernels.
  *   k     1 .. 64
  *   best  out  [HISS_METRICS] pointers to [query->n, k], on every rank; NULL: not wanted. One pass serves both.
  * Cost: 2 n_query n_bank D / P flops, and every query travels to every rank once. */

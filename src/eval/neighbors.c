@@ -1,15 +1,20 @@
 /* Exact nearest neighbours, and k-NN classification.
  *
  * The bank stays where it is; query tiles are broadcast. A rank multiplies each query tile with each of its bank tiles
- * (one gemm, HISS_TILE x HISS_TILE x D), and both metrics are read off the products: with s = q.b a query ranks
- *   cosine by s / |b|,   L2 by s - |b|^2 / 2   (the larger the closer),
- * that is by scale[b] * s + shift[b]. A query's best k so far give a threshold; a first loop over the row, which the
- * compiler vectorises, only counts the scores above it, and nearly always finds none: of n bank rows about
- * k ln(n / k) ever enter the list. Lists of the ranks are merged in rank order at the end of each query tile.
+ * (one gemm, HISS_TILE x HISS_TILE x D). A float32 product p of a query q and a bank row b is off by at most
+ * g |q| |b|, g = D 2^-24 (any order of summation: Higham, Accuracy and Stability, section 3.1), so it bounds the true
+ * closeness from above:
+ *   cosine:   q.b / |b|          <=  p / |b| + g |q|
+ *   L2:       q.b - |b|^2 / 2    <=  p - |b|^2 / 2 + g |q| |b|
+ * that is scale[b] p + shift[b] + |q| slack[b]. Only rows whose bound reaches the query's k-th best so far are looked
+ * at again, in float64 and for L2 as sum (q - b)^2: near copies of a picture would else be told apart by rounding. A
+ * first loop over the row, which the compiler vectorises, counts those, and nearly always finds none: of n bank rows
+ * about k ln(n / k) ever enter the list. Lists of the ranks are merged in rank order at the end of each query tile.
  *
  * Order among equals: bank rows are visited by ascending index and only a strictly larger score enters, before the
- * first smaller one; so equal scores stay in index order, on one rank and across ranks. Cost: 2 n_query n_bank D / P
- * flops; the selection is below a tenth of that for D above 100. */
+ * first smaller one; so equal scores stay in index order, on one rank and across ranks. The answer does not depend on
+ * who computed the product. Cost: 2 n_query n_bank D / P flops; the rest is below a tenth of that for D above 100,
+ * unless most of the bank lies within the bound of the k-th neighbour. */
 #include <assert.h>
 #include <math.h>
 #include <string.h>
@@ -21,85 +26,151 @@ enum { MOST = 64 };
 
 const int64_t hiss_knn_ks[HISS_KNN_KS] = {1, 5, HISS_KNN_MAX};
 
+typedef struct candidate {
+    double score; /* cosine: q.b / |b|; L2: -|q - b|^2; the larger the closer */
+    int64_t index;
+} candidate;
+
 typedef struct search {
     const hiss_eval_env *env;
     const hiss_features *bank;
     int64_t k;
-    float *scale[HISS_METRICS], *shift[HISS_METRICS]; /* [local bank rows] */
-    float *query;                                     /* [HISS_TILE, D] the tile at hand */
-    float *product;                                   /* [HISS_TILE, HISS_TILE] */
-    hiss_neighbor *list[HISS_METRICS];                /* [HISS_TILE, k] of this rank; NULL: metric not wanted */
-    hiss_neighbor *lists;                             /* [P, HISS_TILE, k] of all ranks */
-    int64_t *bytes;                                   /* [P+1] */
+    float *scale[HISS_METRICS], *shift[HISS_METRICS], *slack[HISS_METRICS]; /* [local bank rows] */
+    double *norm;                                                           /* [local bank rows] |b| */
+    float *query;                                                           /* [HISS_TILE, D] the tile at hand */
+    float *product;                                                         /* [HISS_TILE, HISS_TILE] */
+    double *square;                                                         /* [HISS_TILE] |q|^2 */
+    candidate *list[HISS_METRICS]; /* [HISS_TILE, k] of this rank; NULL: metric not wanted */
+    candidate *lists;              /* [P, HISS_TILE, k] of all ranks */
+    candidate *best;               /* [HISS_TILE, k] merged */
+    int64_t *bytes;                /* [P+1] */
 } search;
 
-static double squared_norm(const float *x, int64_t D) {
-    double sum = 0.0;
-    for (int64_t i = 0; i < D; i++) {
-        sum += (double)x[i] * (double)x[i];
-    }
-    return sum;
+enum { SUMS = 8 }; /* side by side, for the compiler's vectors; their number decides the order of summation */
+
+static double total(const double sum[SUMS]) {
+    return ((sum[0] + sum[1]) + (sum[2] + sum[3])) + ((sum[4] + sum[5]) + (sum[6] + sum[7]));
 }
 
-/* Terms of the scores per local bank row; padding rows get a score of minus infinity, which never enters. */
+/* In float64, in an order that D alone decides. */
+static double dot(const float *restrict x, const float *restrict y, int64_t D) {
+    double sum[SUMS] = {0};
+    const int64_t whole = D - D % SUMS;
+    for (int64_t i = 0; i < whole; i += SUMS) {
+        for (int64_t j = 0; j < SUMS; j++) {
+            sum[j] += (double)x[i + j] * (double)y[i + j];
+        }
+    }
+    for (int64_t i = whole; i < D; i++) {
+        sum[i - whole] += (double)x[i] * (double)y[i];
+    }
+    return total(sum);
+}
+
+static double squared_distance(const float *restrict x, const float *restrict y, int64_t D) {
+    double sum[SUMS] = {0};
+    const int64_t whole = D - D % SUMS;
+    for (int64_t i = 0; i < whole; i += SUMS) {
+        for (int64_t j = 0; j < SUMS; j++) {
+            const double difference = (double)x[i + j] - (double)y[i + j];
+            sum[j] += difference * difference;
+        }
+    }
+    for (int64_t i = whole; i < D; i++) {
+        const double difference = (double)x[i] - (double)y[i];
+        sum[i - whole] += difference * difference;
+    }
+    return total(sum);
+}
+
+/* Terms of the bounds per local bank row; padding rows get a bound of minus infinity, which never enters. */
 static void prepare_bank(search *s) {
     const hiss_features *bank = s->bank;
-    int64_t rows = (bank->end - bank->first) * HISS_TILE;
+    const int64_t rows = (bank->end - bank->first) * HISS_TILE;
+    const double unit = 0x1p-24, g = 1.01 * unit * (double)(bank->D + 8); /* 8: roundings of the bound itself */
     for (int m = 0; m < HISS_METRICS; m++) {
         s->scale[m] = hiss_new(float, rows);
         s->shift[m] = hiss_new(float, rows);
+        s->slack[m] = hiss_new(float, rows);
     }
+    s->norm = hiss_new(double, rows);
     for (int64_t i = 0; i < rows; i++) {
-        double square = squared_norm(bank->rows + i * bank->D, bank->D);
-        bool real = bank->first * HISS_TILE + i < bank->n;
-        s->scale[HISS_COSINE][i] = square > 0.0 ? (float)(1.0 / sqrt(square)) : 0.0f;
+        const float *row = bank->rows + i * bank->D;
+        const double square = dot(row, row, bank->D);
+        const bool real = bank->first * HISS_TILE + i < bank->n;
+        s->norm[i] = sqrt(square);
+        s->scale[HISS_COSINE][i] = square > 0.0 ? (float)(1.0 / s->norm[i]) : 0.0f;
         s->shift[HISS_COSINE][i] = real ? 0.0f : -INFINITY;
+        s->slack[HISS_COSINE][i] = (float)g;
         s->scale[HISS_L2][i] = 1.0f;
-        s->shift[HISS_L2][i] = real ? (float)(-0.5 * square) : -INFINITY;
+        s->shift[HISS_L2][i] = real ? (float)(-0.5 * square * (1.0 - 8.0 * unit)) : -INFINITY;
+        s->slack[HISS_L2][i] = (float)(g * s->norm[i]);
     }
 }
 
-static void clear(hiss_neighbor *list, int64_t count) {
+static void clear(candidate *list, int64_t count) {
     for (int64_t i = 0; i < count; i++) {
-        list[i] = (hiss_neighbor){-1, -INFINITY};
+        list[i] = (candidate){-INFINITY, -1};
     }
 }
 
-static void enter(hiss_neighbor *list, int64_t k, hiss_neighbor fresh) {
+static void enter(candidate *list, int64_t k, candidate fresh) {
     int64_t place = k - 1;
-    for (; place > 0 && list[place - 1].value < fresh.value; place--) {
+    for (; place > 0 && list[place - 1].score < fresh.score; place--) {
         list[place] = list[place - 1];
     }
     list[place] = fresh;
 }
 
-/* Enter one row of products into the list of its query. */
-static void select_row(const float *restrict product, const float *restrict scale, const float *restrict shift,
-                       int64_t index, int64_t k, hiss_neighbor *list) {
-    float score[HISS_TILE];
-    float threshold = list[k - 1].value;
-    int above = 0;
-    for (int i = 0; i < HISS_TILE; i++) {
-        score[i] = product[i] * scale[i] + shift[i];
-        above += score[i] > threshold;
+static double score_of(const search *s, hiss_metric metric, const float *query, int64_t local) {
+    const int64_t D = s->bank->D;
+    const float *row = s->bank->rows + local * D;
+    if (metric == HISS_L2) {
+        return -squared_distance(query, row, D);
     }
-    for (int i = 0; above > 0 && i < HISS_TILE; i++) {
-        if (score[i] > threshold) {
-            above--;
+    return s->norm[local] > 0.0 ? dot(query, row, D) / s->norm[local] : 0.0;
+}
+
+/* The k-th best score of a list as a bound must reach it, rounded down. */
+static float threshold_of(const candidate *list, int64_t k, hiss_metric metric, double query_square) {
+    const double score = list[k - 1].score;
+    return nextafterf((float)(metric == HISS_L2 ? 0.5 * (query_square + score) : score), -INFINITY);
+}
+
+/* One row of products, of query q of the tile with the HISS_TILE bank rows from `local` on, into the list of q. */
+static void select_row(search *s, hiss_metric metric, int64_t q, int64_t local) {
+    const int64_t D = s->bank->D, k = s->k;
+    const float *query = s->query + q * D, *product = s->product + q * HISS_TILE;
+    const float *scale = s->scale[metric] + local, *shift = s->shift[metric] + local, *slack = s->slack[metric] + local;
+    candidate *list = s->list[metric] + q * k;
+    const double square = s->square[q];
+    const float norm = (float)sqrt(square);
+    float threshold = threshold_of(list, k, metric, square);
+    float bound[HISS_TILE];
+    int reaching = 0;
+    for (int i = 0; i < HISS_TILE; i++) {
+        bound[i] = product[i] * scale[i] + shift[i] + norm * slack[i];
+        reaching += bound[i] >= threshold;
+    }
+    for (int i = 0; reaching > 0 && i < HISS_TILE; i++) {
+        if (bound[i] < threshold || bound[i] == -INFINITY) {
+            continue;
         }
-        if (score[i] > list[k - 1].value) {
-            enter(list, k, (hiss_neighbor){(int32_t)(index + i), score[i]});
+        const double score = score_of(s, metric, query, local + i);
+        if (score > list[k - 1].score) {
+            enter(list, k, (candidate){score, s->bank->first * HISS_TILE + local + i});
+            threshold = threshold_of(list, k, metric, square);
         }
     }
 }
 
-static void merge(const search *s, int64_t count, hiss_neighbor *best) {
-    int64_t k = s->k;
-    clear(best, count * k);
+static void merge(search *s, int64_t count) {
+    const int64_t k = s->k;
+    clear(s->best, count * k);
     for (int r = 0; r < hiss_comm_size(s->env->comm); r++) {
         for (int64_t i = 0; i < count * k; i++) {
-            hiss_neighbor *list = best + i / k * k, fresh = s->lists[r * HISS_TILE * k + i];
-            if (fresh.value > list[k - 1].value) {
+            candidate *list = s->best + i / k * k, fresh = s->lists[r * HISS_TILE * k + i];
+            if (fresh.score > list[k - 1].score) {
                 enter(list, k, fresh);
             }
         }
@@ -107,32 +178,27 @@ static void merge(const search *s, int64_t count, hiss_neighbor *best) {
 }
 
 /* Scores to cosines or distances. */
-static void finish(const search *s, hiss_metric metric, int64_t count, hiss_neighbor *best) {
-    for (int64_t q = 0; q < count; q++) {
-        double square = squared_norm(s->query + q * s->bank->D, s->bank->D);
-        for (int64_t i = q * s->k; i < (q + 1) * s->k; i++) {
-            double score = (double)best[i].value;
-            if (metric == HISS_COSINE) {
-                best[i].value = square > 0.0 ? (float)(score / sqrt(square)) : 0.0f;
-            } else {
-                best[i].value = (float)sqrt(fmax(square - 2.0 * score, 0.0));
-            }
-        }
+static void finish(const search *s, hiss_metric metric, int64_t count, hiss_neighbor *out) {
+    for (int64_t i = 0; i < count * s->k; i++) {
+        const double score = s->best[i].score, square = s->square[i / s->k];
+        const double cosine = square > 0.0 ? score / sqrt(square) : 0.0;
+        out[i] = (hiss_neighbor){(int32_t)s->best[i].index, (float)(metric == HISS_COSINE ? cosine : sqrt(-score))};
     }
 }
 
 /* One query tile against the local bank: products once, a list per metric. */
 static void scan_bank(search *s, int64_t count) {
     const hiss_features *bank = s->bank;
-    int64_t D = bank->D;
+    const int64_t D = bank->D;
+    for (int64_t q = 0; q < count; q++) {
+        s->square[q] = dot(s->query + q * D, s->query + q * D, D);
+    }
     for (int64_t t = bank->first; t < bank->end; t++) {
-        int64_t local = (t - bank->first) * HISS_TILE;
         s->env->kernels->gemm(false, true, HISS_TILE, HISS_TILE, D, 1.0f, s->query, D, tile_rows(bank, t), D, 0.0f,
                               s->product, HISS_TILE);
         for (int m = 0; m < HISS_METRICS; m++) {
             for (int64_t q = 0; s->list[m] && q < count; q++) {
-                select_row(s->product + q * HISS_TILE, s->scale[m] + local, s->shift[m] + local, t * HISS_TILE, s->k,
-                           s->list[m] + q * s->k);
+                select_row(s, (hiss_metric)m, q, (t - bank->first) * HISS_TILE);
             }
         }
     }
@@ -147,13 +213,15 @@ void hiss_neighbors(const hiss_eval_env *env, const hiss_features *bank, const h
     prepare_bank(&s);
     s.query = hiss_new(float, HISS_TILE *D);
     s.product = hiss_new(float, HISS_TILE *HISS_TILE);
-    s.lists = hiss_new(hiss_neighbor, size * length);
+    s.square = hiss_new(double, HISS_TILE);
+    s.lists = hiss_new(candidate, size * length);
+    s.best = hiss_new(candidate, length);
     s.bytes = hiss_new(int64_t, size + 1);
     for (int r = 0; r <= size; r++) {
-        s.bytes[r] = r * length * (int64_t)sizeof(hiss_neighbor);
+        s.bytes[r] = r * length * (int64_t)sizeof(candidate);
     }
     for (int m = 0; m < HISS_METRICS; m++) {
-        s.list[m] = best[m] ? hiss_new(hiss_neighbor, length) : NULL;
+        s.list[m] = best[m] ? hiss_new(candidate, length) : NULL;
     }
     for (int64_t t = 0; t < query->tiles; t++) {
         int owner = tile_owner(query, t);
@@ -169,7 +237,7 @@ void hiss_neighbors(const hiss_eval_env *env, const hiss_features *bank, const h
         for (int m = 0; m < HISS_METRICS; m++) {
             if (best[m]) {
                 hiss_comm_allgather(env->comm, s.list[m], s.bytes, s.lists);
-                merge(&s, count, best[m] + t * length);
+                merge(&s, count);
                 finish(&s, (hiss_metric)m, count, best[m] + t * length);
             }
         }
@@ -177,11 +245,15 @@ void hiss_neighbors(const hiss_eval_env *env, const hiss_features *bank, const h
     for (int m = 0; m < HISS_METRICS; m++) {
         hiss_free(s.scale[m]);
         hiss_free(s.shift[m]);
+        hiss_free(s.slack[m]);
         hiss_free(s.list[m]);
     }
     hiss_free(s.query);
     hiss_free(s.product);
+    hiss_free(s.norm);
+    hiss_free(s.square);
     hiss_free(s.lists);
+    hiss_free(s.best);
     hiss_free(s.bytes);
 }
 

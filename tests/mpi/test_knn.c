@@ -8,7 +8,7 @@
 enum { BANK = 1130, QUERIES = 260, K = 20 };
 
 /* The contract by sorting: larger score first, then lower index. */
-static void brute_force(const float *score, int64_t n, int64_t k, int32_t *index) {
+static void brute_force(const double *score, int64_t n, int64_t k, int32_t *index) {
     bool *taken = hiss_new(bool, n);
     for (int64_t j = 0; j < k; j++) {
         index[j] = -1;
@@ -24,14 +24,15 @@ static void brute_force(const float *score, int64_t n, int64_t k, int32_t *index
     hiss_free(taken);
 }
 
-/* On coarse rows products and squares are exact, so scores must agree to the bit, and ties abound. */
+/* On coarse rows sums are exact in any order, so scores must agree to the bit, and ties abound. */
 static void check_exact(const hiss_eval_env *env, int64_t n, int64_t D, int owner) {
     hiss_comm *comm = env->comm;
     hiss_features *bank = made_features(env, 1, n, D, true, owner),
                   *query = made_features(env, 2, QUERIES, D, true, -1);
     hiss_neighbor *best[HISS_METRICS] = {hiss_new(hiss_neighbor, QUERIES * K), hiss_new(hiss_neighbor, QUERIES * K)};
     hiss_neighbors(env, bank, query, K, best);
-    float *rows = hiss_new(float, n *D), *q = hiss_new(float, D), *score = hiss_new(float, n);
+    float *rows = hiss_new(float, n *D), *q = hiss_new(float, D);
+    double *score = hiss_new(double, n);
     for (int64_t i = 0; i < n; i++) {
         made_row(1, i, D, true, rows + i * D);
     }
@@ -48,8 +49,7 @@ static void check_exact(const hiss_eval_env *env, int64_t n, int64_t D, int owne
                     square += (double)(rows[j * D + d] * rows[j * D + d]);
                     query_square += (double)(q[d] * q[d]);
                 }
-                float inverse = square > 0.0 ? (float)(1.0 / sqrt(square)) : 0.0f;
-                score[j] = m == HISS_COSINE ? (float)dot * inverse : (float)(dot - 0.5 * square);
+                score[j] = m == HISS_L2 ? dot - 0.5 * square : square > 0.0 ? dot / sqrt(square) : 0.0;
             }
             int32_t index[K];
             brute_force(score, n, K, index);
@@ -57,7 +57,7 @@ static void check_exact(const hiss_eval_env *env, int64_t n, int64_t D, int owne
                 hiss_neighbor found = best[m][i * K + j];
                 CHECK(found.index == index[j]);
                 if (index[j] >= 0) {
-                    double s = (double)score[index[j]];
+                    double s = score[index[j]];
                     double value = m == HISS_COSINE ? s / sqrt(query_square) : sqrt(query_square - 2.0 * s);
                     CHECK(query_square == 0.0 || fabs((double)found.value - value) < 1e-5);
                     ties += j > 0 && score[index[j]] == score[index[j - 1]];
@@ -108,6 +108,42 @@ static void check_layouts(const hiss_eval_env *env) {
     }
 }
 
+/* Pictures of grey levels from 1 to 254, of which the bank has two near copies: one that differs by 1 in four pixels,
+ * and behind all of those one that differs by 1 in a single pixel. */
+static void fill_pictures(hiss_features *f, int64_t copies) {
+    for (int64_t i = f->first * HISS_TILE; i < f->end * HISS_TILE && i < f->n; i++) {
+        float *row = f->rows + (i - f->first * HISS_TILE) * f->D;
+        hiss_rng rng = hiss_rng_keyed(80, HISS_FOR_TESTS, 0, i % QUERIES);
+        for (int64_t d = 0; d < f->D; d++) {
+            const int64_t changed = copies == 0 ? 0 : i < QUERIES ? d < 4 : d == 4;
+            row[d] = (float)(1 + hiss_rng_below(&rng, 254) + changed);
+        }
+    }
+}
+
+/* Squares of norms are near 2^24, where float32 has whole numbers only and sums of them less. */
+static void check_near_copies(const hiss_eval_env *env) {
+    hiss_comm *comm = env->comm;
+    const int64_t D = 784;
+    hiss_features *bank = hiss_features_create(env, 2 * (int64_t)QUERIES, D, CLASSES);
+    hiss_features *query = hiss_features_create(env, QUERIES, D, CLASSES);
+    fill_pictures(bank, 2);
+    fill_pictures(query, 0);
+    hiss_neighbor *best[HISS_METRICS] = {hiss_new(hiss_neighbor, QUERIES * 2), hiss_new(hiss_neighbor, QUERIES * 2)};
+    hiss_neighbors(env, bank, query, 2, best);
+    for (int32_t i = 0; i < QUERIES; i++) {
+        const hiss_neighbor *l2 = best[HISS_L2] + 2 * i, *cosine = best[HISS_COSINE] + 2 * i;
+        CHECK(l2[0].index == QUERIES + i && l2[0].value == 1.0f);
+        CHECK(l2[1].index == i && l2[1].value == 2.0f);
+        CHECK(cosine[0].index == QUERIES + i && cosine[1].index == i);
+    }
+    for (int m = 0; m < HISS_METRICS; m++) {
+        hiss_free(best[m]);
+    }
+    hiss_features_destroy(bank);
+    hiss_features_destroy(query);
+}
+
 static void check_votes(hiss_comm *comm) {
     const int32_t label[] = {0, 1, 2, 3, 2, 1, 1};
     int32_t votes[4] = {0};
@@ -145,6 +181,9 @@ int main(int argc, char **argv) {
     check_exact(&env, BANK, 40, 0);
     check_exact(&env, 13, 6, -1); /* fewer samples than k */
     check_layouts(&env);
+    check_near_copies(&env);
+    hiss_eval_env plain = {comm, hiss_kernels_ref(), 1};
+    check_near_copies(&plain);
     check_votes(comm);
     check_retrieval(&env);
     return finish_test(comm);
