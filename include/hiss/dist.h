@@ -55,7 +55,8 @@ double hiss_comm_ping(hiss_comm *comm, int a, int b, int64_t count, int rounds);
 
 /* ---- partition ---- */
 
-/* offsets[parts+1]: n items over parts, the first n % parts one longer. Not collective. */
+/* offsets[parts+1]: n items over parts, the first n % parts one longer; fewer items than parts lie apart, the first in
+ * part 0. Not collective. */
 void hiss_partition(int64_t n, int64_t parts, int64_t *offsets);
 
 /* ---- canonical tree over lanes ---- */

@@ -90,6 +90,8 @@ void hiss_experiment_help(FILE *stream); /* every key of the config */
 hiss_status hiss_world_create(const hiss_experiment *e, const hiss_dataset *set, hiss_comm *comm, hiss_world *out,
                               hiss_error *err);
 void hiss_world_destroy(hiss_world *world);
+/* Whether ranks have no lane, for there are too few; text [size] says so in any case. Not collective. */
+bool hiss_world_idles(const hiss_world *world, char *text, size_t size);
 
 typedef struct hiss_train_request {
     hiss_comm *comm;

@@ -105,8 +105,11 @@ static bool check_data(const doctor *d, const hiss_experiment *e) {
         check_labels(d, e, set);
         s = hiss_comm_agree(d->comm, hiss_world_create(e, set, d->comm, &world, &err), &err);
     }
+    char idle[256];
     if (s != HISS_OK) {
         doctor_tell(d, FINDING_FAIL, "%s", err.text);
+    } else if (hiss_world_idles(&world, idle, sizeof idle)) {
+        doctor_tell(d, FINDING_WARN, "%s", idle);
     } else if (world.lanes % (hiss_comm_size(d->comm) * d->threads) != 0) {
         doctor_tell(d, FINDING_WARN,
                     "%lld lanes on %d x %lld threads: some threads wait for others; let ranks x threads divide "

@@ -98,7 +98,7 @@ static hiss_status start_memory(hiss_loader *loader, hiss_error *err) {
 
 hiss_status hiss_loader_create(const hiss_loader_options *options, hiss_loader **out, hiss_error *err) {
     int64_t n = hiss_dataset_count(options->set), L = options->lanes, m = options->m;
-    assert(L >= 1 && m >= 1 && 0 <= options->first_lane && options->first_lane < options->end_lane &&
+    assert(L >= 1 && m >= 1 && 0 <= options->first_lane && options->first_lane <= options->end_lane &&
            options->end_lane <= L);
     if (n / L < m) {
         return hiss_fail(err, HISS_EUSER,
@@ -119,8 +119,8 @@ hiss_status hiss_loader_create(const hiss_loader_options *options, hiss_loader *
                             .shards = hiss_new(int64_t, L + 1)};
     hiss_shards(n, L, loader->shards);
     int64_t bytes = (loader->shards[loader->end] - loader->shards[loader->first]) * loader->row;
-    bool stream =
-        options->data->mode == MODE_STREAM || (options->data->mode == MODE_AUTO && bytes > options->data->memory);
+    bool stream = bytes > 0 && (options->data->mode == MODE_STREAM ||
+                                (options->data->mode == MODE_AUTO && bytes > options->data->memory));
     hiss_info("data: %lld samples, %lld lanes, %lld steps per epoch, %.1f MiB of pixels %s", (long long)n, (long long)L,
               (long long)loader->steps, (double)bytes / 1048576, stream ? "streamed" : "in memory");
     hiss_status status = stream ? hiss_prefetch_create(loader, options->data->memory, &loader->prefetch, err)

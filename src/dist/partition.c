@@ -5,8 +5,8 @@
 
 void hiss_partition(int64_t n, int64_t parts, int64_t *offsets) {
     assert(n >= 0 && parts > 0);
-    int64_t each = n / parts, longer = n % parts;
+    const int64_t each = n / parts, longer = n % parts;
     for (int64_t i = 0; i <= parts; i++) {
-        offsets[i] = i * each + (i < longer ? i : longer);
+        offsets[i] = each ? i * each + (i < longer ? i : longer) : (i * n + parts - 1) / parts;
     }
 }

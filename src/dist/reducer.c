@@ -135,6 +135,7 @@ static void allocate_step(hiss_reducer *r) {
         place_slices(r, &floats, &requests);
     } else {
         requests = s->slice_offsets[r->buckets];
+        floats = s->roots.offsets[r->comm->rank + 1] > s->roots.offsets[r->comm->rank] ? 0 : r->count;
     }
     r->received = hiss_new_floats(floats);
     r->sources = hiss_new(float *, sources);

@@ -333,12 +333,21 @@ static void open_chunks(hiss_reducer *r, int bucket) {
     }
 }
 
+/* Where MPI sums up: in the first own root, or, on a rank without lanes, in what is received. */
+static float *first_root(const hiss_reducer *r) {
+    const hiss_roots *roots = &r->schedule.roots;
+    const int64_t first = roots->offsets[r->comm->rank];
+    return first < roots->offsets[r->comm->rank + 1] ? hiss_pool_root(r->pool, roots->lane[first]) : r->received;
+}
+
 static void open_mpi_slice(hiss_reducer *r, int64_t at) {
     const hiss_schedule *s = &r->schedule;
     const hiss_slice *slice = &s->slices[at];
     int64_t first = s->roots.offsets[r->comm->rank], n = s->roots.offsets[r->comm->rank + 1] - first;
-    assert(n > 0);
-    float *sum = hiss_pool_root(r->pool, s->roots.lane[first]) + slice->begin;
+    float *sum = first_root(r) + slice->begin;
+    if (n == 0) {
+        memset(sum, 0, sizeof(float) * (size_t)length(slice));
+    }
     double before = hiss_seconds();
     for (int64_t i = 1; i < n; i++) {
         hiss_add_floats(sum, hiss_pool_root(r->pool, s->roots.lane[first + i]) + slice->begin, length(slice));
@@ -380,8 +389,7 @@ static void handle(hiss_reducer *r, hiss_pending done) {
         break;
     case HISS_GOT_SUM: {
         const hiss_slice *slice = &r->schedule.slices[done.at];
-        const int64_t first = r->schedule.roots.lane[r->schedule.roots.offsets[r->comm->rank]];
-        r->update(r->user, slice->begin, slice->end, hiss_pool_root(r->pool, first) + slice->begin);
+        r->update(r->user, slice->begin, slice->end, first_root(r) + slice->begin);
         break;
     }
     case HISS_GOT_VALUES:

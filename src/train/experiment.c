@@ -220,13 +220,6 @@ hiss_status hiss_world_create(const hiss_experiment *e, const hiss_dataset *set,
                               hiss_error *err) {
     const int64_t L = e->train.lanes, m = e->train.lane_samples, n = hiss_dataset_count(set);
     const int P = hiss_comm_size(comm), rank = hiss_comm_rank(comm);
-    if (P > L) {
-        return hiss_fail(
-            err, HISS_EUSER,
-            "%d ranks for %lld lanes (train.lanes): a rank needs at least one lane; start at most %lld ranks "
-            "or raise train.lanes (another computation)",
-            P, (long long)L, (long long)L);
-    }
     if (n / L < m) {
         return hiss_fail(
             err, HISS_EUSER,
@@ -237,6 +230,7 @@ hiss_status hiss_world_create(const hiss_experiment *e, const hiss_dataset *set,
     int64_t *shards = hiss_new(int64_t, L + 1), *lane_offsets = hiss_new(int64_t, P + 1);
     hiss_shards(n, L, shards);
     hiss_partition(L, P, lane_offsets);
+    const int64_t own = lane_offsets[rank + 1] - lane_offsets[rank], most = own > 1 ? own : 1;
     *out = (hiss_world){.seed = (uint64_t)e->seed,
                         .samples = n,
                         .H = e->augment.height,
@@ -249,15 +243,23 @@ hiss_status hiss_world_create(const hiss_experiment *e, const hiss_dataset *set,
                         .lane_offsets = lane_offsets,
                         .first_lane = lane_offsets[rank],
                         .end_lane = lane_offsets[rank + 1],
-                        .threads = (int)(e->dist.threads < lane_offsets[rank + 1] - lane_offsets[rank]
-                                             ? e->dist.threads
-                                             : lane_offsets[rank + 1] - lane_offsets[rank]),
+                        .threads = (int)(e->dist.threads < most ? e->dist.threads : most),
                         .comm = comm,
                         .kernels = &e->kernels,
                         .augment = &e->augment,
                         .network = &e->network};
     hiss_dataset_shape(set, &out->stored_H, &out->stored_W, &out->C);
     return HISS_OK;
+}
+
+bool hiss_world_idles(const hiss_world *world, char *text, size_t size) {
+    const int P = hiss_comm_size(world->comm);
+    const long long L = world->lanes, idle = P - L;
+    snprintf(text, size,
+             "%d ranks, but train.lanes is %lld: %lld rank%s no lane and only wait%s for the others; start at most "
+             "%lld, or set train.lanes to %d or more (another computation)",
+             P, L, idle, idle > 1 ? "s have" : " has", idle > 1 ? "" : "s", L, P);
+    return idle > 0;
 }
 
 void hiss_world_destroy(hiss_world *world) {

@@ -195,6 +195,12 @@ static void look_at_exports(const trainer *t, const phase *ph, const hiss_lane *
     }
 }
 
+void guard_before_lanes(trainer *t, const phase *ph) {
+    if (t->guard->checking && ph == t->phases && local_lanes(t) == 0) {
+        replicas_hash(t, REPLICA_USED); /* nothing of it is used here, and new values may arrive from now on */
+    }
+}
+
 void guard_forward(trainer *t, const phase *ph, const hiss_lane *lane, const hiss_run *run) {
     finding *f = &t->guard->findings[lane->lane - t->world.first_lane];
     const bool whole = run->lane_vector != NULL;

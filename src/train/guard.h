@@ -23,6 +23,8 @@ guard_counts guard_counted(const guard *g);
 
 /* ---- during a step. Not collective, any thread, one thread per lane ---- */
 
+/* The lanes of a phase are about to run. */
+void guard_before_lanes(struct trainer *t, const struct phase *ph);
 /* A forward node of the lane has run (a place for faults on demand). */
 void guard_node(struct trainer *t, const struct phase *ph, hiss_exec *exec, int node);
 /* The lane ran forward to the cut (run->lane_vector NULL: its exports are looked at), or to its end (statistics and

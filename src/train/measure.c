@@ -223,7 +223,7 @@ static hiss_status measure(trainer *t, double seconds, hiss_measurement *out, hi
             out->exchanging_share = share;
             out->exchanging.nparts = exchange_parts(t, result.steps, out->exchanging.parts);
         }
-        if (s == HISS_OK && !timed) {
+        if (s == HISS_OK && !timed && local_lanes(t) > 0) {
             time_nodes(t, &result, out);
             timed = true;
         }

@@ -76,6 +76,7 @@ void phase_prepare(trainer *t, int p) {
     phase *ph = &t->phases[p];
     const int slots = hiss_model_count(t->model);
     const int64_t lanes = t->world.end_lane - t->world.first_lane;
+    const bool idle = lanes == 0; /* it has one exec nevertheless, to tell its size */
     ph->role = hiss_new(slot_role, slots);
     ph->bucket_used = hiss_new(bool, t->buckets);
     for (int s = 0; s < slots; s++) {
@@ -93,7 +94,7 @@ void phase_prepare(trainer *t, int p) {
 
     hiss_exec *first = hiss_exec_create(ph->graph, t->world.kernels, hiss_model_offsets(t->model));
     const bool exchanges = t->experiment->objective->exchanges != NULL;
-    ph->exec_per_lane = exchanges && hiss_exec_bytes(first) * lanes <= t->experiment->train.activation_memory;
+    ph->exec_per_lane = exchanges && !idle && hiss_exec_bytes(first) * lanes <= t->experiment->train.activation_memory;
     ph->nexecs = ph->exec_per_lane ? (int)lanes : pool_threads(t->pool);
     ph->execs = hiss_new(hiss_exec *, ph->nexecs);
     ph->execs[0] = first;
@@ -459,6 +460,7 @@ hiss_status phase_run(trainer *t, int p, hiss_error *err) {
     }
     t->current = ph;
     hiss_watch_note(t->comm, "phase", p);
+    guard_before_lanes(t, ph);
     hiss_reducer_start(t->reducer, ph->bucket_used, t->vector, trainer_update, t);
     run_lanes(t, &job);
     if (exchanging) {

@@ -51,6 +51,9 @@ static bool finished(const trainer *t) {
 static void introduce(const trainer *t) {
     char line[512] = "";
     const hiss_experiment *e = t->experiment;
+    if (hiss_world_idles(&t->world, line, sizeof line)) {
+        hiss_warn("%s", line);
+    }
     snprintf(line, sizeof line, "%s", e->objective->name);
     if (e->objective->describe) {
         e->objective->describe(t->method, line, sizeof line);
@@ -112,6 +115,9 @@ hiss_status trainer_step(trainer *t, hiss_error *err) {
     }
     hiss_mark("step");
     t->stop = t->asked_to_stop && t->asked_to_stop(t);
+    if (hiss_comm_size(t->comm) > t->world.lanes) { /* ranks without a lane have no vector to write a wish into */
+        t->stop = hiss_comm_max_i64(t->comm, t->stop) > 0;
+    }
     t->save = t->saver && checkpoint_due(t);
     guard_begin(t);
     bool tripped = false;

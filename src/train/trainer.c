@@ -58,7 +58,7 @@ static int64_t lanes_ahead(const trainer *t) {
     for (int p = 0; ops->exchanges && p < t->nphases; p++) {
         exchanges |= ops->exchanges(t->method, p, 0, 0);
     }
-    return !exchanges ? 0 : vectors < lanes - 1 ? vectors : lanes - 1;
+    return !exchanges || lanes == 0 ? 0 : vectors < lanes - 1 ? vectors : lanes - 1;
 }
 
 static hiss_status create_reducer(trainer *t, hiss_error *err) {
@@ -244,15 +244,13 @@ hiss_status trainer_create(const hiss_train_request *request, trainer *t, hiss_e
     }
     if (s == HISS_OK) {
         const int64_t lanes = t->world.end_lane - t->world.first_lane;
-        int64_t threads = t->experiment->dist.threads;
-        if (threads > lanes) {
+        if (t->experiment->dist.threads > t->world.threads && hiss_comm_size(t->comm) <= t->world.lanes) {
             hiss_warn("dist.threads is %lld, but this rank has %lld lanes: the other threads would idle",
-                      (long long)threads, (long long)lanes);
-            threads = lanes;
+                      (long long)t->experiment->dist.threads, (long long)lanes);
         }
         t->batches = hiss_new(hiss_batch, lanes);
-        t->thread_times = hiss_new(thread_times, threads);
-        s = hiss_comm_agree(t->comm, pool_create((int)threads, &t->pool, err), err);
+        t->thread_times = hiss_new(thread_times, t->world.threads);
+        s = hiss_comm_agree(t->comm, pool_create(t->world.threads, &t->pool, err), err);
         t->scheduled_steps = t->total_steps = t->experiment->train.epochs * t->world.steps_per_epoch;
         if (t->experiment->train.steps > 0 && t->experiment->train.steps < t->total_steps) {
             t->total_steps = t->experiment->train.steps;

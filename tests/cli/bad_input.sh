@@ -81,8 +81,6 @@ bad "assign.solver is 'lapvj'; expected one of lapjv" --set assign.solver=lapvj
 bad "objective is 'natt'; expected one of nat, supervised, autoencoder" --set objective=natt
 bad 'nat.targets is 599, fewer than the 600 samples' --set nat.targets=599
 bad 'needs rows [N,D] as input: add flatten' --set 'network.layers=[{linear: 4}, {conv: 2, kernel: 3}]'
-refused 13 '13 ranks for 12 lanes' "$HISS" train config.yaml --run run
-[ ! -e run ] || fail 'too many ranks leave a run'
 
 # Numbers that run away: after an epoch the earlier checkpoint stays, and there is no summary.
 for objective in nat supervised autoencoder; do

@@ -138,4 +138,10 @@ flipped 'step 10: rank 0 .*, rank 1 .*: parameters differ, first in conv1/weight
 flipped 'step 48: rank 2 .* not those of the other 2 ranks' 3 train.flip_checkpoint:2@2 flip-5
 flipped 'step 60: rank 2 .* not those of the other 2 ranks' 3 train.flip_checkpoint:3@2 flip-6
 ended 70 'step 30: rank 1 (host .* no passing fault: step 30 failed before' 2 train.flip_parameter:30+@1 bad-memory "${check[@]}"
+
+# A rank without a lane does not compute with its copy, and watches it nevertheless.
+check+=(--set train.lanes=2 --set train.lane_samples=24)
+train 1 straight-2 "${check[@]}"
+rm -r straight && mv straight-2 straight
+flipped 'step 30: rank 3 (host [^)]*): parameters changed while the rank computed' 4 train.flip_parameter:30@3 flip-7 "${check[@]}"
 echo ok

@@ -43,6 +43,20 @@ static inline void draw_offsets(uint64_t *key, int64_t lanes, int size, int64_t 
     }
 }
 
+/* Random lane offsets, any rank may have none. */
+static inline void draw_any_offsets(uint64_t *key, int64_t lanes, int size, int64_t *offsets) {
+    offsets[0] = 0;
+    offsets[size] = lanes;
+    for (int r = 1; r < size; r++) {
+        int at = r;
+        const int64_t drawn = draw(key, lanes + 1);
+        for (; at > 1 && offsets[at - 1] > drawn; at--) {
+            offsets[at] = offsets[at - 1];
+        }
+        offsets[at] = drawn;
+    }
+}
+
 /* Close, check for leaks, and say ok: the end of every MPI test. */
 static inline int finish_test(hiss_comm *comm) {
     int rank = hiss_comm_rank(comm);

@@ -161,13 +161,13 @@ int main(int argc, char **argv) {
     const int size = hiss_comm_size(comm), rank = hiss_comm_rank(comm);
     uint64_t key = 1, own_key = 1000 + (uint64_t)rank;
     double bytes = 0.0;
-    for (int64_t lanes = size; lanes <= 16; lanes++) {
+    for (int64_t lanes = 1; lanes <= 16; lanes++) {
         for (int64_t group = 1; group <= lanes; group++) {
             if (lanes % group) {
                 continue;
             }
             int64_t offsets[65];
-            draw_offsets(&key, lanes, size, offsets);
+            draw_any_offsets(&key, lanes, size, offsets);
             trial t = {.comm = comm,
                        .lanes = lanes,
                        .group = group,

@@ -273,7 +273,7 @@ static void random_trials(hiss_comm *comm, uint64_t *key, int trials) {
     for (int i = 0; i < trials; i++) {
         trial t = {.comm = comm};
         int64_t lane_offsets[65];
-        t.lanes = size + draw(key, 18 - size);
+        t.lanes = 1 + draw(key, 17);
         t.count = 1 + draw(key, draw(key, 2) ? 2000 : 60);
         t.threads = 1 + (int)draw(key, MOST_THREADS);
         t.ahead = draw(key, 2) ? draw(key, 6) : 0;
@@ -283,7 +283,7 @@ static void random_trials(hiss_comm *comm, uint64_t *key, int trials) {
         if (draw(key, 2)) {
             hiss_partition(t.lanes, size, lane_offsets);
         } else {
-            draw_offsets(key, t.lanes, size, lane_offsets);
+            draw_any_offsets(key, t.lanes, size, lane_offsets);
         }
         run(&t, key, 4, draw(key, 2), lane_offsets);
     }
