@@ -344,6 +344,10 @@ bool checkpoint_due(trainer *t) {
     return due != CADENCE_NOT;
 }
 
+int64_t checkpoint_bytes(const trainer *t) {
+    return t->saver->image ? snapshot_bytes(t->saver->image) : 0;
+}
+
 void checkpoint_introduce(const trainer *t) {
     const saver *v = t->saver;
     if (v->image) {

@@ -1,5 +1,9 @@
 /* The directory of a run. Nothing of an earlier run is touched before the new one is known to be able to begin, and a
- * run that cannot begin leaves nothing. */
+ * run that cannot begin leaves nothing.
+ *
+ * Rank 0 alone writes there, but every rank reads checkpoints. So the holder of the lock writes a number into the lock
+ * file that no other start has, and all look for it: a directory of the same name on a disk of another node, even one
+ * with a lock file, has another number or none. */
 #include "train/run_directory.h"
 
 #include <errno.h>
@@ -8,6 +12,7 @@
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -17,7 +22,8 @@
 #include "hiss/log.h"
 #include "train/snapshot.h"
 
-enum { PATH_TEXT = 4096 };
+enum { PATH_TEXT = 4096, MARK_TEXT = 48, HOST_TEXT = 64 };
+static const double see_seconds = 3.0; /* what a directory cached by a network file system may lag behind */
 
 /* One attempt: *busy when another process holds the run, or has just removed it. */
 static hiss_status try_lock(run_directory *d, bool *busy, hiss_error *err) {
@@ -75,6 +81,86 @@ static hiss_status lock_run(run_directory *d, double wait, hiss_error *err) {
     return s;
 }
 
+/* ---- is it one place? ---- */
+
+static hiss_status write_mark(const run_directory *d, const char mark[MARK_TEXT], hiss_error *err) {
+    const bool written = !hiss_fault("lock.write") && ftruncate(d->lock, 0) == 0 &&
+                         pwrite(d->lock, mark, MARK_TEXT, 0) == MARK_TEXT && fsync(d->lock) == 0;
+    return written ? HISS_OK
+                   : hiss_fail(err, HISS_ESYSTEM, "%s/.lock: cannot be written: %s; make room, or choose another --run",
+                               d->run, strerror(errno));
+}
+
+static bool sees(const run_directory *d, const char mark[MARK_TEXT]) {
+    char path[PATH_TEXT], found[MARK_TEXT] = "";
+    snprintf(path, sizeof path, "%s/.lock", d->run);
+    const int file = open(path, O_RDONLY | O_CLOEXEC);
+    const bool same = file >= 0 && read(file, found, MARK_TEXT) == MARK_TEXT && memcmp(found, mark, MARK_TEXT) == 0;
+    if (file >= 0) {
+        close(file);
+    }
+    return same;
+}
+
+/* Rank 0 has locked it. Collective. */
+static hiss_status seen_by_all(const run_directory *d, hiss_comm *comm, hiss_error *err) {
+    struct {
+        char mark[MARK_TEXT], host[HOST_TEXT];
+    } root = {"", ""};
+    char host[HOST_TEXT] = "";
+    struct timespec now;
+    gethostname(host, sizeof host - 1);
+    hiss_status s = HISS_OK;
+    if (hiss_comm_rank(comm) == 0) {
+        clock_gettime(CLOCK_REALTIME, &now);
+        snprintf(root.mark, sizeof root.mark, "%lld.%09ld %ld", (long long)now.tv_sec, now.tv_nsec, (long)getpid());
+        memcpy(root.host, host, sizeof host);
+        s = write_mark(d, root.mark, err);
+    }
+    s = hiss_comm_agree(comm, s, err);
+    if (s != HISS_OK) {
+        return s;
+    }
+    hiss_comm_broadcast(comm, &root, sizeof root, 0);
+    const double start = hiss_seconds();
+    while (!sees(d, root.mark)) {
+        if (hiss_seconds() - start > see_seconds) {
+            s = hiss_fail(err, HISS_EUSER,
+                          "rank %d (%s) does not see the run directory %s of rank 0 (%s), and could not read a "
+                          "checkpoint; choose a --run directory that all nodes share",
+                          hiss_comm_rank(comm), host, d->run, root.host);
+            break;
+        }
+        nanosleep(&(struct timespec){.tv_nsec = 50000000}, NULL);
+    }
+    return hiss_comm_agree(comm, s, err);
+}
+
+hiss_status run_directory_room(const run_directory *d, int64_t bytes, int64_t keep, hiss_error *err) {
+    char folder[PATH_TEXT];
+    struct statvfs disk;
+    int64_t *steps;
+    snprintf(folder, sizeof folder, "%s%s", d->run, run_directory_has(d->run, "ckpt") ? "/ckpt" : "");
+    if (statvfs(folder, &disk) != 0) {
+        return HISS_OK;
+    }
+    const int there = snapshot_list(d->run, &steps);
+    hiss_free(steps);
+    const double room = (double)disk.f_bavail * (double)disk.f_frsize;
+    const double more = (double)(there > keep ? 1 : keep + 1 - (there > 0 ? there : 0)), each = (double)bytes;
+    if (room < each) {
+        return hiss_fail(err, HISS_EUSER,
+                         "%s: %.1f MB are free, and one checkpoint takes %.1f MB; make room, or choose another --run",
+                         folder, room / 1e6, each / 1e6);
+    }
+    if (room < more * each) {
+        hiss_warn("%s: %.1f MB are free, and checkpoints will take %.1f MB: %lld stay (checkpoint.keep) while one more "
+                  "is written; make room, or lower checkpoint.keep",
+                  folder, room / 1e6, more * each / 1e6, (long long)keep);
+    }
+    return HISS_OK;
+}
+
 bool run_directory_has(const char *run, const char *name) {
     char path[PATH_TEXT];
     snprintf(path, sizeof path, "%s/%s", run, name);
@@ -96,7 +182,8 @@ hiss_status run_directory_open(run_directory *d, const hiss_train_request *reque
             snapshot_sweep(d->run);
         }
     }
-    return hiss_comm_agree(request->comm, s, err);
+    s = hiss_comm_agree(request->comm, s, err);
+    return s == HISS_OK && hiss_comm_size(request->comm) > 1 ? seen_by_all(d, request->comm, err) : s;
 }
 
 hiss_status run_directory_begin(run_directory *d, const hiss_train_request *request, hiss_error *err) {

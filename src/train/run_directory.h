@@ -11,8 +11,11 @@ typedef struct run_directory {
 } run_directory;
 
 bool run_directory_has(const char *run, const char *name); /* Not collective */
-/* Lock it for this run, and remove what dead processes left unfinished. Collective. */
+/* Lock it for this run, remove what dead processes left unfinished, and see that all ranks see it. Collective. */
 hiss_status run_directory_open(run_directory *d, const hiss_train_request *request, hiss_error *err);
+/* Whether there is room for checkpoints of so many bytes: for none of them is an error, for fewer than stay and one
+ * more a warning. On rank 0 only. Not collective. */
+hiss_status run_directory_room(const run_directory *d, int64_t bytes, int64_t keep, hiss_error *err);
 /* The run can begin: its config replaces an earlier one; a summary of fewer steps is no longer true. Collective. */
 hiss_status run_directory_begin(run_directory *d, const hiss_train_request *request, hiss_error *err);
 void run_directory_close(run_directory *d); /* Not collective */

@@ -51,7 +51,7 @@ static bool finished(const trainer *t) {
 static void introduce(const trainer *t) {
     char line[512] = "";
     const hiss_experiment *e = t->experiment;
-    if (hiss_world_idles(&t->world, line, sizeof line)) {
+    if (hiss_world_idles(&t->world, line, sizeof line) && hiss_comm_rank(t->comm) == 0) {
         hiss_warn("%s", line);
     }
     snprintf(line, sizeof line, "%s", e->objective->name);
@@ -294,6 +294,11 @@ static hiss_status start_and_run(trainer *t, run_directory *directory, double st
         return s;
     }
     s = s == HISS_OK ? set_deadline(t, err) : s;
+    if (s == HISS_OK) {
+        const bool root = hiss_comm_rank(t->comm) == 0;
+        s = root ? run_directory_room(directory, checkpoint_bytes(t), t->experiment->checkpoint.keep, err) : HISS_OK;
+        s = hiss_comm_agree(t->comm, s, err);
+    }
     s = s == HISS_OK ? run_directory_begin(directory, t->request, err) : s;
     return s == HISS_OK ? run(t, start, err) : s;
 }

@@ -244,9 +244,10 @@ hiss_status trainer_create(const hiss_train_request *request, trainer *t, hiss_e
     }
     if (s == HISS_OK) {
         const int64_t lanes = t->world.end_lane - t->world.first_lane;
-        if (t->experiment->dist.threads > t->world.threads && hiss_comm_size(t->comm) <= t->world.lanes) {
-            hiss_warn("dist.threads is %lld, but this rank has %lld lanes: the other threads would idle",
-                      (long long)t->experiment->dist.threads, (long long)lanes);
+        if (hiss_comm_rank(t->comm) == 0 && t->experiment->dist.threads > lanes &&
+            hiss_comm_size(t->comm) <= t->world.lanes) { /* rank 0 has the most */
+            hiss_warn("dist.threads is %lld, but a rank has %lld lane%s: the other threads would idle",
+                      (long long)t->experiment->dist.threads, (long long)lanes, lanes > 1 ? "s" : "");
         }
         t->batches = hiss_new(hiss_batch, lanes);
         t->thread_times = hiss_new(thread_times, t->world.threads);

@@ -133,6 +133,7 @@ void checkpoint_poll(trainer *t); /* warn when a write has failed. Not collectiv
 /* Whether the state after the coming step is to be saved; true on rank 0 only. Not collective. */
 bool checkpoint_due(trainer *t);
 double checkpoint_seconds(const trainer *t); /* what one takes, taking and writing; rank 0 */
+int64_t checkpoint_bytes(const trainer *t);  /* of one; 0 on other ranks than 0 */
 void checkpoint_introduce(const trainer *t);
 void checkpoint_report(const trainer *t, FILE *out); /* a section of the summary */
 /* SHA-256 of a per-sample state over all samples, on rank 0. Collective. */

@@ -5,7 +5,8 @@ sed -i 's/lanes: 12, lane_samples: 4/lanes: 2, lane_samples: 16/' config.yaml
 
 # counted RANKS TEXT
 counted() {
-    [ "$(grep -c "hiss: warning: $1 ranks, but train.lanes is 2: $2" log)" -eq 1 ] || fail "$1 ranks are not counted once" log
+    [ "$(grep -c ' ranks, but train.lanes is' log)" -eq 1 ] || fail "$1 ranks are not counted once" log
+    grep -q "^hiss: warning: $1 ranks, but train.lanes is 2: $2" log || fail "not said: $2" log
 }
 train 1 straight
 train 2 two --threads 2

@@ -64,7 +64,7 @@ int statvfs(const char *path, struct statvfs *disk) {
         errno = ENOENT;
         return -1;
     }
-    if (bytes) {
+    if (bytes && got == 0 && disk->f_frsize > 0) {
         disk->f_bavail = (fsblkcnt_t)(atol(bytes) / (long)disk->f_frsize);
     }
     return got;
