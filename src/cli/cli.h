@@ -20,6 +20,15 @@ enum { CLI_MAX_SETS = 64, CLI_PATH = 4096 };
 int cli_fail(const hiss_comm *comm, const hiss_error *err);
 /* Rank by the launcher's environment, before MPI is up: 0 when there is none. */
 int cli_launcher_rank(void);
+/* Whether the launcher has set a variable: MPI sets some itself when it starts alone. Not collective. */
+enum { CLI_VARIABLE = 1024 };
+bool cli_launcher_says(const char *name, char value[CLI_VARIABLE]);
+/* Whether this is the only rank of an mpirun. */
+bool cli_launched_alone(void);
+/* Before MPI is up: whether srun has started several tasks of which MPI cannot know. */
+hiss_status cli_check_launcher(hiss_error *err);
+/* Warn of one process where the job has several tasks. */
+void cli_warn_alone(const hiss_comm *comm);
 /* Open the communicator, set up the log at a level named error, warning, info or debug. */
 hiss_status cli_open(int level, hiss_comm **comm, hiss_error *err);
 

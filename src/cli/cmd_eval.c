@@ -108,6 +108,7 @@ static hiss_status evaluate(hiss_comm *comm, const void *options_, const char *r
     hiss_experiment e = {0};
     hiss_eval_options eval = {0};
     hiss_kernels_enter_thread();
+    cli_warn_alone(comm);
     const double start = hiss_seconds();
     hiss_status s = cli_open_run(comm, run, rest->repeated, rest->nrepeated, o->checkpoint, &e, &eval, checkpoint, err);
     evaluation *ev = hiss_new(evaluation, 1);

@@ -88,7 +88,7 @@ static void check_launcher(const doctor *d) {
     for (int k = 0; k < HISS_COUNT(names); k++) {
         const char *text = getenv(names[k]);
         const int promised = text ? atoi(text) : 0;
-        if (promised > 1 && size == 1) {
+        if (promised > 1 && size == 1 && !cli_launched_alone()) {
             doctor_tell(d, FINDING_FAIL,
                         "%s is %d, but this process is alone: every task trains by itself, or hiss was started without "
                         "srun or mpirun; start it with srun --mpi=pmix or with the mpirun of the MPI it was built with",
@@ -109,32 +109,14 @@ static void check_launcher(const doctor *d) {
                 size > 1 ? "" : " (no launcher; mpirun or srun start several)");
 }
 
-/* Whether the launcher has set a variable: MPI sets some itself when it starts alone. value [TEXT] out. */
-static bool launcher_says(const char *name, char *value) {
-    char *entry = NULL;
-    size_t capacity = 0;
-    bool found = false;
-    FILE *in = fopen("/proc/self/environ", "r");
-    while (in && !found && getdelim(&entry, &capacity, 0, in) > 0) {
-        const size_t length = strlen(name);
-        found = strncmp(entry, name, length) == 0 && entry[length] == '=';
-        snprintf(value, TEXT, "%s", found ? entry + length + 1 : "");
-    }
-    free(entry);
-    if (in) {
-        fclose(in);
-    }
-    return found;
-}
-
 /* Open MPI wants PMIx from its launcher. With another one, or none, srun starts many jobs of one rank. */
 static void check_pmix(const doctor *d) {
-    char text[TEXT] = "";
+    char text[CLI_VARIABLE] = "";
     const char *tasks = getenv("SLURM_NTASKS");
-    if (launcher_says("PMIX_NAMESPACE", text)) {
-        const bool known = launcher_says("PMIX_VERSION", text);
+    if (cli_launcher_says("PMIX_NAMESPACE", text)) {
+        const bool known = cli_launcher_says("PMIX_VERSION", text);
         doctor_tell(d, FINDING_OK, "PMIx %.64s from the launcher", known ? text : "of unknown version");
-    } else if (launcher_says("PMI_RANK", text)) {
+    } else if (cli_launcher_says("PMI_RANK", text)) {
         doctor_tell(d, FINDING_FAIL,
                     "the launcher speaks PMI, not PMIx, and Open MPI does not understand it; start with srun "
                     "--mpi=pmix, or with mpirun");

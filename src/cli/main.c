@@ -65,7 +65,8 @@ int cli_fail(const hiss_comm *comm, const hiss_error *err) {
 
 hiss_status cli_open(int level, hiss_comm **comm, hiss_error *err) {
     hiss_log_setup((hiss_log_level)level, cli_launcher_rank());
-    hiss_status s = hiss_comm_open(NULL, NULL, comm, err);
+    hiss_status s = cli_check_launcher(err);
+    s = s == HISS_OK ? hiss_comm_open(NULL, NULL, comm, err) : s;
     if (s == HISS_OK) {
         hiss_log_setup((hiss_log_level)level, hiss_comm_rank(*comm));
     }
