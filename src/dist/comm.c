@@ -68,7 +68,10 @@ void hiss_comm_close(hiss_comm *comm) {
         return;
     }
     HISS_MPI(MPI_Comm_free(&comm->mpi));
-    HISS_MPI(MPI_Finalize());
+    const int code = hiss_fault("MPI_Finalize") ? MPI_ERR_OTHER : MPI_Finalize();
+    if (code != MPI_SUCCESS) {
+        hiss_finalize_failed(comm, code);
+    }
     hiss_free(comm->spread);
     hiss_free(comm->counts);
     hiss_free(comm->jump);

@@ -57,6 +57,8 @@ enum { HISS_IDLE_LOOKS = 1000 }; /* looks in vain, each with a yield, after whic
 
 _Noreturn void hiss_mpi_failed(int code, const char *call, const char *file, int line);
 
+/* MPI_Finalize has failed: say so, and end this process and its launcher. finalize.c */
+_Noreturn void hiss_finalize_failed(const hiss_comm *comm, int code);
 int hiss_int(int64_t value); /* checked narrowing to MPI's counts */
 
 /* Count payload of a collective as the ring algorithm would send it; MPI does not tell. */
