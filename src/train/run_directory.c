@@ -84,8 +84,9 @@ static hiss_status lock_run(run_directory *d, double wait, hiss_error *err) {
 /* ---- is it one place? ---- */
 
 static hiss_status write_mark(const run_directory *d, const char mark[MARK_TEXT], hiss_error *err) {
+    const ssize_t length = (ssize_t)strlen(mark);
     const bool written = !hiss_fault("lock.write") && ftruncate(d->lock, 0) == 0 &&
-                         pwrite(d->lock, mark, MARK_TEXT, 0) == MARK_TEXT && fsync(d->lock) == 0;
+                         pwrite(d->lock, mark, (size_t)length, 0) == length && fsync(d->lock) == 0;
     return written ? HISS_OK
                    : hiss_fail(err, HISS_ESYSTEM, "%s/.lock: cannot be written: %s; make room, or choose another --run",
                                d->run, strerror(errno));
@@ -95,7 +96,7 @@ static bool sees(const run_directory *d, const char mark[MARK_TEXT]) {
     char path[PATH_TEXT], found[MARK_TEXT] = "";
     snprintf(path, sizeof path, "%s/.lock", d->run);
     const int file = open(path, O_RDONLY | O_CLOEXEC);
-    const bool same = file >= 0 && read(file, found, MARK_TEXT) == MARK_TEXT && memcmp(found, mark, MARK_TEXT) == 0;
+    const bool same = file >= 0 && read(file, found, MARK_TEXT - 1) > 0 && strcmp(found, mark) == 0;
     if (file >= 0) {
         close(file);
     }
@@ -113,7 +114,7 @@ static hiss_status seen_by_all(const run_directory *d, hiss_comm *comm, hiss_err
     hiss_status s = HISS_OK;
     if (hiss_comm_rank(comm) == 0) {
         clock_gettime(CLOCK_REALTIME, &now);
-        snprintf(root.mark, sizeof root.mark, "%lld.%09ld %ld", (long long)now.tv_sec, now.tv_nsec, (long)getpid());
+        snprintf(root.mark, sizeof root.mark, "%lld.%09ld %ld\n", (long long)now.tv_sec, now.tv_nsec, (long)getpid());
         memcpy(root.host, host, sizeof host);
         s = write_mark(d, root.mark, err);
     }
@@ -183,7 +184,7 @@ hiss_status run_directory_open(run_directory *d, const hiss_train_request *reque
         }
     }
     s = hiss_comm_agree(request->comm, s, err);
-    return s == HISS_OK && hiss_comm_size(request->comm) > 1 ? seen_by_all(d, request->comm, err) : s;
+    return s == HISS_OK ? seen_by_all(d, request->comm, err) : s;
 }
 
 hiss_status run_directory_begin(run_directory *d, const hiss_train_request *request, hiss_error *err) {
