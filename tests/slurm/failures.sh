@@ -1,6 +1,6 @@
 # scancel, drain, the time limit, dead daemons and dead nodes: as docs/slurm.md says, and the run that goes on afterwards
 # ends with the bits of the one that nothing interrupted.
-NODES=8 EPOCHS=200
+NODES=12 EPOCHS=200
 . "$HISS_ROOT/tests/slurm/common"
 reference
 train_job=$HISS_ROOT/jobs/train.sbatch
@@ -35,11 +35,15 @@ frozen slurmd-gone srun --nodes=2
 gone=$job gone_ranks=$("$cluster" ranks "$job")
 "$cluster" kill-slurmd "$back_node"
 "$cluster" kill-slurmd "$(field BatchHost)" # and with it the hand of SLURM on rank 0
-crash=
+crashes=()
 if [ "$HISS_CLUSTER_MODE" = nodes ]; then
-    frozen crash mpirun --nodes=2
-    crash=$job
-    "$cluster" kill-node "$(field BatchHost)"
+    for run in crash lost-mpirun lost-srun; do
+        frozen $run "$([ $run = lost-srun ] && echo srun || echo mpirun)" --nodes=2
+        crashes+=("$job" $run)
+        host=$(field BatchHost)
+        [ $run = crash ] || host=$(scontrol show hostnames "$(field NodeList)" | grep -vx "$host")
+        "$cluster" kill-node "$host"
+    done
 fi
 
 # The daemon comes back: the job has not noticed.
@@ -100,12 +104,13 @@ requeued 1
 same straight slurmd-gone
 say 'slurmd gone'
 
-if [ -n "$crash" ]; then
-    job=$crash
+for ((i = 0; i < ${#crashes[@]}; i += 2)); do
+    job=${crashes[i]} run=${crashes[i + 1]}
     ends COMPLETED 90
     requeued 1
-    says 'resumed from crash/ckpt/step-'
-    same straight crash
-    say 'node crashed'
-fi
+    says "resumed from $run/ckpt/step-"
+    same straight "$run"
+    [ $run != lost-mpirun ] || says 'mpirun has lost a node'
+    say "node crashed: $run"
+done
 echo ok
