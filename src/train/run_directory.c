@@ -103,8 +103,7 @@ static bool sees(const run_directory *d, const char mark[MARK_TEXT]) {
     return same;
 }
 
-/* Rank 0 has locked it. Collective. */
-static hiss_status seen_by_all(const run_directory *d, hiss_comm *comm, hiss_error *err) {
+hiss_status run_directory_shared(const run_directory *d, hiss_comm *comm, hiss_error *err) {
     struct {
         char mark[MARK_TEXT], host[HOST_TEXT];
     } root = {"", ""};
@@ -183,8 +182,7 @@ hiss_status run_directory_open(run_directory *d, const hiss_train_request *reque
             snapshot_sweep(d->run);
         }
     }
-    s = hiss_comm_agree(request->comm, s, err);
-    return s == HISS_OK ? seen_by_all(d, request->comm, err) : s;
+    return hiss_comm_agree(request->comm, s, err);
 }
 
 hiss_status run_directory_begin(run_directory *d, const hiss_train_request *request, hiss_error *err) {

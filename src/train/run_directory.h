@@ -11,8 +11,10 @@ typedef struct run_directory {
 } run_directory;
 
 bool run_directory_has(const char *run, const char *name); /* Not collective */
-/* Lock it for this run, remove what dead processes left unfinished, and see that all ranks see it. Collective. */
+/* Lock it for this run, and remove what dead processes left unfinished. Collective. */
 hiss_status run_directory_open(run_directory *d, const hiss_train_request *request, hiss_error *err);
+/* Whether all ranks see what rank 0 has locked. Collective. */
+hiss_status run_directory_shared(const run_directory *d, hiss_comm *comm, hiss_error *err);
 /* Whether there is room for checkpoints of so many bytes: for none of them is an error, for fewer than stay and one
  * more a warning. On rank 0 only. Not collective. */
 hiss_status run_directory_room(const run_directory *d, int64_t bytes, int64_t keep, hiss_error *err);

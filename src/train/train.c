@@ -287,6 +287,7 @@ static hiss_status run(trainer *t, double start, hiss_error *err) {
 static hiss_status start_and_run(trainer *t, run_directory *directory, double start, hiss_error *err) {
     hiss_status s = trainer_create(t->request, t, err);
     t->asked_to_stop = asked_to_stop;
+    s = s == HISS_OK ? run_directory_shared(directory, t->comm, err) : s;
     s = s == HISS_OK ? checkpoint_open(t, err) : s;
     s = s == HISS_OK ? resume(t, err) : s;
     if (s == HISS_OK && finished(t)) {
