@@ -150,14 +150,35 @@ hiss_kernels hiss_kernels_for(const hiss_kernels *kernels, bool linear, const hi
 /* The same with implementation i for one product, whatever the table says; i must be able to compute the shape. */
 hiss_kernels hiss_kernels_with(const hiss_kernels *kernels, hiss_product product, int i);
 
-/* Make BLAS single-threaded for the calling thread, whatever library and environment; every thread that runs kernels
- * calls it once first. Thread-safe. */
+/* Make BLAS single-threaded and subnormal numbers zero (hiss/subnormal.h) for the calling thread, whatever library and
+ * environment; every thread that runs kernels calls it once first. Thread-safe. */
 void hiss_kernels_enter_thread(void);
-/* Library, core type and instructions that show in the bits, for the run's identity, e.g. "OpenBLAS 0.3.21 Zen, own
- * kernels with FMA". Static storage. */
-const char *hiss_kernels_identity(void);
-/* The value of OPENBLAS_CORETYPE that would let the BLAS use the whole width of this processor; NULL when it does
- * already or cannot. It takes effect when the library is loaded, so a program has to start itself again. */
+
+/* ---- who computes: the core of OpenBLAS ---- */
+
+/* Let OpenBLAS run this processor with the whole of its width, unless OPENBLAS_CORETYPE says otherwise; empty, it says
+ * nothing. Call it first in main: it changes the environment for a moment, and no product may be under way. */
+void hiss_kernels_choose_core(void);
+/* The core that runs, e.g. "SkylakeX". Static storage. */
+const char *hiss_kernels_core(void);
+/* Whether this processor has the instructions of a core; true for names that are not known. */
+bool hiss_kernels_can_run(const char *core);
+/* The core that would use the whole width of this processor; NULL when the one that runs does, or none can. */
 const char *hiss_kernels_wider_core(void);
+
+typedef enum hiss_core_verdict {
+    HISS_CORE_GOOD,
+    HISS_CORE_NARROW,    /* a wider one could run */
+    HISS_CORE_UNASKED,   /* another one than OPENBLAS_CORETYPE names */
+    HISS_CORE_IMPOSSIBLE /* the processor cannot run it: the first product would end the process */
+} hiss_core_verdict;
+enum { HISS_CORE_TEXT = 256 };
+/* What to say of the core that runs, and what to do about it: one line without a newline; empty when it is good. */
+hiss_core_verdict hiss_kernels_judge_core(char text[HISS_CORE_TEXT]);
+
+/* Library, core, and what else shows in the bits, for the run's identity, e.g. "OpenBLAS 0.3.21 Zen, own kernels with
+ * FMA, subnormals as zero". The core is to be chosen before. Static storage. */
+const char *hiss_kernels_identity(void);
+enum { HISS_KERNELS_IDENTITY = 160 }; /* at most so many characters, with the 0 */
 
 #endif

@@ -281,7 +281,7 @@ void bench_measure_machine(bench *b) {
     const long processors = sysconf(_SC_NPROCESSORS_ONLN);
     const double memory = (double)sysconf(_SC_PHYS_PAGES) * (double)sysconf(_SC_PAGESIZE);
     const int ranks = hiss_comm_size(b->comm);
-    hiss_kernels_enter_thread();
+    cli_enter_kernels(b->comm);
     bench_print(b, "machine: %s, %ld processors, %.1f GiB; %s; %d rank%s\n", name, processors, memory / 0x1p30,
                 hiss_kernels_identity(), ranks, ranks > 1 ? "s, medians over ranks" : "");
     json_begin(&b->json, "machine", '{');

@@ -32,6 +32,9 @@ void cli_warn_alone(const hiss_comm *comm);
 /* Open the communicator, set up the log at a level named error, warning, info or debug. */
 hiss_status cli_open(int level, hiss_comm **comm, hiss_error *err);
 
+/* Let this thread compute; rank 0 warns when OpenBLAS runs another core than was asked for. Not collective. */
+void cli_enter_kernels(const hiss_comm *comm);
+
 /* A command that takes options, --set, at most one word, and runs on all ranks. */
 typedef struct cli_task {
     const hiss_row *rows;

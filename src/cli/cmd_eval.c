@@ -107,7 +107,7 @@ static hiss_status evaluate(hiss_comm *comm, const void *options_, const char *r
     char checkpoint[CLI_PATH];
     hiss_experiment e = {0};
     hiss_eval_options eval = {0};
-    hiss_kernels_enter_thread();
+    cli_enter_kernels(comm);
     cli_warn_alone(comm);
     const double start = hiss_seconds();
     hiss_status s = cli_open_run(comm, run, rest->repeated, rest->nrepeated, o->checkpoint, &e, &eval, checkpoint, err);

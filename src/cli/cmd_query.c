@@ -71,7 +71,7 @@ static hiss_status query(hiss_comm *comm, const void *options_, const char *run,
     hiss_eval_options eval = {0};
     hiss_sample_range train = {0}, test = {0};
     embedder *m = NULL;
-    hiss_kernels_enter_thread();
+    cli_enter_kernels(comm);
     cli_warn_alone(comm);
     snprintf(output, sizeof output, "%s/query.png", run);
     hiss_status s = cli_open_run(comm, run, rest->repeated, rest->nrepeated, o->checkpoint, &e, &eval, checkpoint, err);

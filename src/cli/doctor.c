@@ -13,7 +13,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { IDENTITY = 128, TEXT = 1024 };
+enum { TEXT = 1024 };
 
 void doctor_tell(const doctor *d, finding f, const char *format, ...) {
     char text[TEXT];
@@ -58,7 +58,7 @@ int doctor_ranks_of(const doctor *d, const doctor_name *host, int rank, bool *lo
 }
 
 typedef struct place {
-    char host[DOCTOR_NAME], processor[DOCTOR_NAME], kernels[IDENTITY];
+    char host[DOCTOR_NAME], processor[DOCTOR_NAME], kernels[HISS_KERNELS_IDENTITY];
     cpu_set_t cores;
     double clock; /* seconds of the day's clock, after a barrier */
 } place;
@@ -308,15 +308,14 @@ void doctor_machines(const doctor *d) {
 void doctor_kernels(const doctor *d) {
     place *all = all_places(d);
     const int other = first_other(d, all, offsetof(place, kernels));
+    char text[HISS_CORE_TEXT];
     if (other) {
         doctor_tell(d, FINDING_FAIL,
                     "rank 0 computes with %s, rank %d (%s) with %s, and train refuses that; set OPENBLAS_CORETYPE on "
                     "all to what the oldest processor has, e.g. Haswell",
                     all[0].kernels, other, all[other].host, all[other].kernels);
-    } else if (hiss_kernels_wider_core()) {
-        doctor_tell(d, FINDING_WARN,
-                    "OPENBLAS_CORETYPE holds OpenBLAS to a narrow core (%s); unset it to let hiss choose %s",
-                    all[0].kernels, hiss_kernels_wider_core());
+    } else if (hiss_kernels_judge_core(text) != HISS_CORE_GOOD) {
+        doctor_tell(d, FINDING_WARN, "%s", text);
     } else {
         doctor_tell(d, FINDING_OK, "kernels: %s, one BLAS thread per lane", all[0].kernels);
     }

@@ -3,7 +3,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
-#include <unistd.h>
 
 #include "cli/cli.h"
 #include "hiss/kernels.h"
@@ -64,7 +63,11 @@ int cli_fail(const hiss_comm *comm, const hiss_error *err) {
 }
 
 hiss_status cli_open(int level, hiss_comm **comm, hiss_error *err) {
+    char text[HISS_CORE_TEXT];
     hiss_log_setup((hiss_log_level)level, cli_launcher_rank());
+    if (hiss_kernels_judge_core(text) == HISS_CORE_IMPOSSIBLE) {
+        return hiss_fail(err, HISS_ESYSTEM, "%s", text); /* of this host alone: each rank that has it says so */
+    }
     hiss_status s = cli_check_launcher(err);
     s = s == HISS_OK ? hiss_comm_open(NULL, NULL, comm, err) : s;
     if (s == HISS_OK) {
@@ -73,12 +76,11 @@ hiss_status cli_open(int level, hiss_comm **comm, hiss_error *err) {
     return s;
 }
 
-/* Start again with the BLAS core this processor deserves, unless the user has chosen one. */
-static void choose_core(char **argv) {
-    const bool chosen = getenv("OPENBLAS_CORETYPE"), starts_others = argv[1] && strcmp(argv[1], "scale") == 0;
-    const char *core = chosen || starts_others ? NULL : hiss_kernels_wider_core();
-    if (core && setenv("OPENBLAS_CORETYPE", core, 1) == 0) {
-        execv("/proc/self/exe", argv); /* returns only when it fails, and then the narrow core serves too */
+void cli_enter_kernels(const hiss_comm *comm) {
+    char text[HISS_CORE_TEXT];
+    hiss_kernels_enter_thread();
+    if (hiss_comm_rank(comm) == 0 && hiss_kernels_judge_core(text) == HISS_CORE_UNASKED) {
+        hiss_warn("%s", text);
     }
 }
 
@@ -122,7 +124,7 @@ int cli_run(const cli_task *task, int argc, char **argv) {
 }
 
 int main(int argc, char **argv) {
-    choose_core(argv);
+    hiss_kernels_choose_core();
     const char *word = argc > 1 ? argv[1] : "--help";
     if (strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0 || (strcmp(word, "help") == 0 && argc == 2)) {
         usage(argc > 1 ? stdout : stderr);

@@ -38,6 +38,7 @@ hiss_status hiss_comm_open(int *argc, char ***argv, hiss_comm **out, hiss_error 
     *out = NULL;
     int code =
         hiss_fault("MPI_Init_thread") ? MPI_ERR_OTHER : MPI_Init_thread(argc, argv, MPI_THREAD_FUNNELED, &provided);
+    hiss_subnormals_to_zero();
     if (code != MPI_SUCCESS) {
         return hiss_fail(err, HISS_ESYSTEM, "MPI_Init_thread failed with code %d; start with srun or mpirun", code);
     }

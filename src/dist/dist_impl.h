@@ -9,6 +9,7 @@
 #include "dist/watch_impl.h"
 #include "hiss/dist.h"
 #include "hiss/fault.h"
+#include "hiss/subnormal.h"
 
 struct hiss_comm {
     MPI_Comm mpi;
@@ -26,10 +27,12 @@ enum { HISS_TAG_KINDS = 4 };
 
 enum { HISS_PIECE_BYTES = 1 << 30 }; /* the longest message of the blocking collectives */
 
-/* Run an MPI call; when it fails, say where and what MPI says, and end the job. */
+/* Run an MPI call; when it fails, say where and what MPI says, and end the job. Whatever it did to the thread's
+ * arithmetic is undone. */
 #define HISS_MPI(call)                                                                                                 \
     do {                                                                                                               \
         int hiss_mpi_code_ = hiss_fault(#call) ? MPI_ERR_OTHER : (call);                                               \
+        hiss_subnormals_to_zero();                                                                                     \
         if (hiss_mpi_code_ != MPI_SUCCESS) {                                                                           \
             hiss_mpi_failed(hiss_mpi_code_, #call, __FILE__, __LINE__);                                                \
         }                                                                                                              \

@@ -1,9 +1,16 @@
-/* The one user of CBLAS: the matrix product, and what makes OpenBLAS repeatable.
+/* The one user of CBLAS: the matrix product, what makes OpenBLAS repeatable, and which of its cores computes.
  *
  * OpenBLAS splits a product over its threads by their number, and the split shows in the bits; so every lane computes
  * with one BLAS thread. The pthread build takes the number from openblas_set_num_threads, for the whole process. The
  * OpenMP build asks omp_get_max_threads in the calling thread at each product, a value of that thread alone; its
- * setter is looked up at run time because only that build brings an OpenMP library along. */
+ * setter is looked up at run time because only that build brings an OpenMP library along.
+ *
+ * A DYNAMIC_ARCH build holds the kernels of many processors, and chooses one of these cores in a constructor, by
+ * OPENBLAS_CORETYPE or the processor. Releases older than a processor take the core of an older one: half the speed on
+ * AVX-512. The constructor runs before main, and (glibc 2.36) before it no setenv lasts; but its choice is made by
+ * gotoblas_dynamic_init alone and unmade by gotoblas_dynamic_quit, which the library exports. So choosing is: unmake,
+ * set the variable, make, restore the variable, so that programs started later see what the user has set. Where a
+ * library does not export the two, its own choice stays. */
 #define _GNU_SOURCE /* RTLD_DEFAULT */
 #include <assert.h>
 #include <cblas.h>
@@ -11,8 +18,11 @@
 #include <limits.h>
 #include <pthread.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
+#include "hiss/subnormal.h"
 #include "tensor/kern_block.h"
 #include "tensor/kern_impl.h"
 
@@ -25,6 +35,7 @@ void hiss_blas_gemm(bool transpose_a, bool transpose_b, int64_t M, int64_t N, in
                     int64_t lda, const float *B, int64_t ldb, float beta, float *C, int64_t ldc) {
     cblas_sgemm(CblasRowMajor, transpose_a ? CblasTrans : CblasNoTrans, transpose_b ? CblasTrans : CblasNoTrans,
                 narrow(M), narrow(N), narrow(K), alpha, A, narrow(lda), B, narrow(ldb), beta, C, narrow(ldc));
+    hiss_subnormals_to_zero();
 }
 
 static void one_thread_for_process(void) {
@@ -32,6 +43,7 @@ static void one_thread_for_process(void) {
 }
 
 void hiss_kernels_enter_thread(void) {
+    hiss_subnormals_to_zero();
     static pthread_once_t once = PTHREAD_ONCE_INIT;
     pthread_once(&once, one_thread_for_process);
     void (*set_for_thread)(int) = (void (*)(int))dlsym(RTLD_DEFAULT, "omp_set_num_threads");
@@ -40,7 +52,140 @@ void hiss_kernels_enter_thread(void) {
     }
 }
 
-static char identity[128];
+/* ---- the core ---- */
+
+extern void gotoblas_dynamic_init(void) __attribute__((weak));
+extern void gotoblas_dynamic_quit(void) __attribute__((weak));
+
+static const char variable[] = "OPENBLAS_CORETYPE";
+
+/* What the user has asked for; NULL: nothing. */
+static const char *asked_core(void) {
+    const char *name = getenv(variable);
+    return name && *name ? name : NULL;
+}
+
+static bool can_change(void) {
+    return strstr(openblas_get_config(), "DYNAMIC_ARCH") && gotoblas_dynamic_init && gotoblas_dynamic_quit;
+}
+
+/* name NULL: the library's own choice. */
+static void change_core(const char *name) {
+    if (name ? setenv(variable, name, 1) : unsetenv(variable)) {
+        return; /* no memory: the core stays */
+    }
+    gotoblas_dynamic_quit();
+    gotoblas_dynamic_init();
+    unsetenv(variable);
+}
+
+#if defined __x86_64__
+typedef enum feature { AVX, AVX2, FMA4, AVX512 } feature;
+
+static const struct {
+    const char *core;
+    feature needs;
+} needs[] = {{"Sandybridge", AVX},   {"Haswell", AVX2},         {"Zen", AVX2},       {"Bulldozer", FMA4},
+             {"Piledriver", FMA4},   {"Steamroller", FMA4},     {"Excavator", FMA4}, {"SkylakeX", AVX512},
+             {"Cooperlake", AVX512}, {"SapphireRapids", AVX512}};
+enum { CORES = sizeof needs / sizeof needs[0] };
+
+static bool processor_has(feature f) {
+    __builtin_cpu_init();
+    switch (f) {
+    case AVX:
+        return __builtin_cpu_supports("avx");
+    case AVX2:
+        return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
+    case FMA4:
+        return __builtin_cpu_supports("fma4");
+    case AVX512:
+        return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
+               __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl");
+    }
+    return false;
+}
+
+bool hiss_kernels_can_run(const char *core) {
+    for (int i = 0; i < CORES; i++) {
+        if (strcasecmp(core, needs[i].core) == 0) {
+            return processor_has(needs[i].needs);
+        }
+    }
+    return true;
+}
+
+const char *hiss_kernels_wider_core(void) {
+    static const char wide[] = "SkylakeX";
+    for (int i = 0; i < CORES; i++) {
+        if (needs[i].needs == AVX512 && strcmp(openblas_get_corename(), needs[i].core) == 0) {
+            return NULL;
+        }
+    }
+    return strstr(openblas_get_config(), "DYNAMIC_ARCH") && processor_has(AVX512) ? wide : NULL;
+}
+#else
+bool hiss_kernels_can_run(const char *core) {
+    (void)core;
+    return true;
+}
+
+const char *hiss_kernels_wider_core(void) {
+    return NULL;
+}
+#endif
+
+void hiss_kernels_choose_core(void) {
+    if (asked_core() || !can_change()) {
+        return;
+    }
+    if (getenv(variable)) { /* empty, which OpenBLAS takes for the name of a core */
+        change_core(NULL);
+    }
+    const char *wider = hiss_kernels_wider_core();
+    if (wider) {
+        change_core(wider);
+    }
+}
+
+const char *hiss_kernels_core(void) {
+    return openblas_get_corename();
+}
+
+hiss_core_verdict hiss_kernels_judge_core(char text[HISS_CORE_TEXT]) {
+    const char *asked = asked_core(), *runs = openblas_get_corename(), *wider = hiss_kernels_wider_core();
+    if (!hiss_kernels_can_run(runs)) {
+        snprintf(
+            text, HISS_CORE_TEXT,
+            "OPENBLAS_CORETYPE is %s, but this processor lacks the instructions of that core; unset it, or take one "
+            "the processor has, e.g. %s",
+            asked ? asked : runs, hiss_kernels_can_run("Haswell") ? "Haswell" : "Prescott");
+        return HISS_CORE_IMPOSSIBLE;
+    }
+    if (asked && strcasecmp(asked, runs) != 0) {
+        snprintf(text, HISS_CORE_TEXT,
+                 "OPENBLAS_CORETYPE is %.40s, which is no core of this OpenBLAS: it runs %s; unset it, or set it to %s",
+                 asked, runs, runs);
+        return HISS_CORE_UNASKED;
+    }
+    if (wider && asked) {
+        snprintf(text, HISS_CORE_TEXT,
+                 "OPENBLAS_CORETYPE holds OpenBLAS to a narrow core (%s); unset it to let hiss choose %s", runs, wider);
+        return HISS_CORE_NARROW;
+    }
+    if (wider) {
+        snprintf(text, HISS_CORE_TEXT,
+                 "OpenBLAS runs its narrow core %s, and this build cannot change it; set OPENBLAS_CORETYPE=%s", runs,
+                 wider);
+        return HISS_CORE_NARROW;
+    }
+    *text = 0;
+    return HISS_CORE_GOOD;
+}
+
+/* ---- identity ---- */
+
+static char identity[HISS_KERNELS_IDENTITY];
 
 /* openblas_get_config reads like "OpenBLAS 0.3.21 NO_LAPACKE DYNAMIC_ARCH Zen MAX_THREADS=64". */
 static void write_identity(void) {
@@ -48,32 +193,13 @@ static void write_identity(void) {
     const char *space = strchr(config, ' ');
     size_t length = space ? (size_t)(space - config) + 1 : 0;
     length += strcspn(config + length, " ");
-    snprintf(identity, sizeof identity, "%.*s %s, own kernels %s", (int)length, config, openblas_get_corename(),
-             hiss_block_fuses() ? "with FMA" : "without FMA");
+    snprintf(identity, sizeof identity, "%.*s %s, own kernels %s, %s", (int)length, config, openblas_get_corename(),
+             hiss_block_fuses() ? "with FMA" : "without FMA",
+             hiss_subnormals_to_zero() ? "subnormals as zero" : "subnormals kept");
 }
 
 const char *hiss_kernels_identity(void) {
     static pthread_once_t once = PTHREAD_ONCE_INIT;
     pthread_once(&once, write_identity);
     return identity;
-}
-
-/* OpenBLAS releases older than a processor run it with the kernels of an older one: half the speed on AVX-512. */
-const char *hiss_kernels_wider_core(void) {
-#if defined __x86_64__
-    static const char *const wide[] = {"SkylakeX", "Cooperlake", "SapphireRapids"};
-    if (!strstr(openblas_get_config(), "DYNAMIC_ARCH") || !__builtin_cpu_supports("avx512f") ||
-        !__builtin_cpu_supports("avx512bw") || !__builtin_cpu_supports("avx512dq") ||
-        !__builtin_cpu_supports("avx512vl")) {
-        return NULL;
-    }
-    for (size_t i = 0; i < sizeof wide / sizeof wide[0]; i++) {
-        if (strcmp(openblas_get_corename(), wide[i]) == 0) {
-            return NULL;
-        }
-    }
-    return wide[0];
-#else
-    return NULL;
-#endif
 }

@@ -13,6 +13,7 @@
 #include "hiss/alloc.h"
 #include "hiss/fault.h"
 #include "hiss/kernels.h"
+#include "hiss/subnormal.h"
 
 typedef struct worker {
     pool *pool;
@@ -37,6 +38,7 @@ struct pool {
 
 static void work(pool *p, int number) {
     for (int64_t item; (item = atomic_fetch_add(&p->next, 1)) < p->count;) {
+        hiss_subnormals_to_zero();
         p->task(p->user, number, item);
     }
 }

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "hiss/fault.h"
+#include "hiss/subnormal.h"
 #include "objective/nat/nat.h"
 
 struct nat_solver_thread {
@@ -30,6 +31,7 @@ static void *solver_main(void *argument) {
         if (quit) {
             return NULL;
         }
+        hiss_subnormals_to_zero();
         while (nat_blocks_assist(s->blocks, NAT_OWN_THREAD)) {
         }
     }
