@@ -98,6 +98,7 @@ typedef struct hiss_train_request {
     hiss_experiment *experiment;
     const char *run;    /* run directory */
     const char *resume; /* "auto", "never", or the path of a checkpoint */
+    bool other_kernels; /* go on from one that was computed otherwise; the result is INVALID then */
     double time_limit;  /* seconds from now, before which to checkpoint and end; 0: only SLURM_JOB_END_TIME counts */
     int bar;            /* 1: progress bar, 0: plain lines */
     double wait;        /* seconds to wait for a process that still holds the run */

@@ -12,7 +12,7 @@ typedef struct options {
     int64_t threads, wait;
     double time_limit;
     int progress, log;
-    bool help;
+    bool other_kernels, help;
 } options;
 
 enum { PROGRESS_AUTO, PROGRESS_BAR, PROGRESS_LINES };
@@ -22,6 +22,8 @@ static const hiss_row rows[] = {
     {"run", HISS_STRING, offsetof(options, run), NULL, 0, 0, NULL, "run directory (default: runs/NAME of the config)"},
     {"resume", HISS_STRING, offsetof(options, resume), "auto", 0, 0, NULL,
      "auto: newest checkpoint of the run, if any; never; or the path of a checkpoint"},
+    {"allow-other-kernels", HISS_BOOL, offsetof(options, other_kernels), "false", 0, 0, NULL,
+     "go on from a checkpoint of another kernel backend or BLAS core; the summary then says INVALID"},
     {"threads", HISS_INT, offsetof(options, threads), "0", 0, 1024, NULL,
      "lanes in flight on each rank (dist.threads)"},
     {"wait", HISS_INT, offsetof(options, wait), "10", 0, 86400, NULL,
@@ -110,6 +112,7 @@ static hiss_status train(hiss_comm *comm, const void *options_, const char *conf
                                             .experiment = &e,
                                             .run = run,
                                             .resume = o->resume,
+                                            .other_kernels = o->other_kernels,
                                             .time_limit = o->time_limit,
                                             .bar = bar,
                                             .wait = (double)o->wait};

@@ -8,10 +8,10 @@
  * A DYNAMIC_ARCH build holds the kernels of many processors, and chooses one of these cores in a constructor, by
  * OPENBLAS_CORETYPE or the processor. Releases older than a processor take the core of an older one: half the speed on
  * AVX-512. The constructor runs before main, and (glibc 2.36) before it no setenv lasts; but its choice is made by
- * gotoblas_dynamic_init alone and unmade by gotoblas_dynamic_quit, which the library exports. So choosing is: unmake,
- * set the variable, make, restore the variable, so that programs started later see what the user has set. Where a
- * library does not export the two, its own choice stays. */
-#define _GNU_SOURCE /* RTLD_DEFAULT */
+ * gotoblas_dynamic_init alone and unmade by gotoblas_dynamic_quit, which the library exports. So it is made again, in
+ * an environment that only the library sees: programs started later find what the user has set. Where a library does
+ * not export the two, its own choice stays. */
+#define _GNU_SOURCE /* RTLD_DEFAULT, environ */
 #include <assert.h>
 #include <cblas.h>
 #include <dlfcn.h>
@@ -21,7 +21,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+#include <unistd.h>
 
+#include "hiss/alloc.h"
 #include "hiss/subnormal.h"
 #include "tensor/kern_block.h"
 #include "tensor/kern_impl.h"
@@ -69,14 +71,30 @@ static bool can_change(void) {
     return strstr(openblas_get_config(), "DYNAMIC_ARCH") && gotoblas_dynamic_init && gotoblas_dynamic_quit;
 }
 
-/* name NULL: the library's own choice. */
+/* Let the library choose anew, by a name or (NULL) by itself. It sees an environment of its own: the process's stays.
+ */
 static void change_core(const char *name) {
-    if (name ? setenv(variable, name, 1) : unsetenv(variable)) {
-        return; /* no memory: the core stays */
+    char setting[64], **const before = environ;
+    const size_t named = sizeof variable - 1;
+    int64_t count = 0, kept = 0;
+    while (before[count]) {
+        count++;
     }
+    char **changed = hiss_new(char *, count + 2);
+    for (int64_t k = 0; k < count; k++) {
+        if (strncmp(before[k], variable, named) != 0 || before[k][named] != '=') {
+            changed[kept++] = before[k];
+        }
+    }
+    if (name) {
+        snprintf(setting, sizeof setting, "%s=%s", variable, name);
+        changed[kept] = setting;
+    }
+    environ = changed;
     gotoblas_dynamic_quit();
     gotoblas_dynamic_init();
-    unsetenv(variable);
+    environ = before;
+    hiss_free(changed);
 }
 
 #if defined __x86_64__

@@ -84,7 +84,8 @@ static hiss_status make_image(saver *v, hiss_error *err) {
     const trainer *t = v->t;
     hiss_sample_state states[HISS_MAX_EXPORTS];
     const int n = checkpoint_states(t, states), slots = hiss_model_count(t->model);
-    char samples[32];
+    char samples[32], kernels[KERNELS_TEXT];
+    trainer_kernels(t, kernels);
     v->image = snapshot_create();
     for (int i = 0; i < slots; i++) {
         const hiss_slot *slot = hiss_model_at(t->model, i);
@@ -112,6 +113,9 @@ static hiss_status make_image(saver *v, hiss_error *err) {
     snapshot_text(v->image, "config", hiss_config_resolved(t->experiment->config));
     snapshot_text(v->image, "data", hiss_dataset_identity(t->set));
     snapshot_text(v->image, "choices", t->choices);
+    snapshot_text(v->image, "kernels", kernels);
+    snapshot_text(v->image, "core", hiss_kernels_core());
+    snapshot_text(v->image, "mixed", t->origin.mixed);
     snapshot_text(v->image, "samples", samples);
     return snapshot_layout(v->image, err);
 }

@@ -1,5 +1,10 @@
-/* Which implementations compute the products of a run's graphs: part of the run's identity, for they differ in the
- * last bits. One row per product and shape, in the order of the graphs; summary and checkpoints hold the rows' hash. */
+/* Who computes a run, which is part of its identity, for they differ in the last bits: the kernels, and among them the
+ * implementations of the products of its graphs, one row per product and shape, in the order of the graphs. Summary and
+ * checkpoints hold the kernels' names and the rows' hash.
+ *
+ * A run that goes on with other kernels than it began with ends in bits that neither of them gives. So that is refused,
+ * or, where the user wants it, kept in all later checkpoints (`mixed`), and the result is called INVALID. */
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -60,4 +65,82 @@ hiss_status trainer_choices(trainer *t, hiss_error *err) {
                      "ranks choose different kernels (this one: %.8s...): they read different files %s, or were built "
                      "for different processors",
                      t->choices, t->experiment->kernel_table ? t->experiment->kernel_table : "");
+}
+
+void trainer_kernels(const trainer *t, char text[KERNELS_TEXT]) {
+    snprintf(text, KERNELS_TEXT, "%.24s, %s", t->world.kernels->name, hiss_kernels_identity());
+}
+
+/* ---- goes on from a checkpoint ---- */
+
+static bool same_kernels(const trainer *t) {
+    char mine[KERNELS_TEXT];
+    trainer_kernels(t, mine);
+    return strcmp(t->origin.kernels, mine) == 0 && strcmp(t->origin.choices, t->choices) == 0;
+}
+
+static hiss_status get(hiss_h5 *file, const char *name, char *out, size_t size, hiss_error *err) {
+    char *text = NULL;
+    const hiss_status s = hiss_h5_get_text(file, "/", name, &text, err);
+    snprintf(out, size, "%s", s == HISS_OK ? text : "");
+    hiss_free(text);
+    return s;
+}
+
+hiss_status trainer_read_origin(trainer *t, hiss_h5 *file, hiss_error *err) {
+    origin *o = &t->origin;
+    *o = (origin){.mixed = ""};
+    hiss_status s = get(file, "kernels", o->kernels, sizeof o->kernels, err);
+    s = s == HISS_OK ? get(file, "core", o->core, sizeof o->core, err) : s;
+    s = s == HISS_OK ? get(file, "choices", o->choices, sizeof o->choices, err) : s;
+    s = s == HISS_OK ? get(file, "mixed", o->mixed, sizeof o->mixed, err) : s;
+    if (s == HISS_OK && !same_kernels(t)) { /* when there is no room for more, the first ones say enough */
+        const size_t used = strlen(o->mixed);
+        snprintf(o->mixed + used, sizeof o->mixed - used, "%suntil step %" PRId64 " with %s (choice %.8s)",
+                 used ? ", " : "", t->step, o->kernels, o->choices);
+    }
+    return s;
+}
+
+/* How to compute as the checkpoint was; later differences count only when earlier ones are none. */
+static void remedy(const trainer *t, char *text, size_t size) {
+    const origin *o = &t->origin;
+    const char *mine = t->world.kernels->name;
+    const size_t backend = strcspn(o->kernels, ",");
+    char kernels[KERNELS_TEXT];
+    trainer_kernels(t, kernels);
+    if (backend != strlen(mine) || strncmp(o->kernels, mine, backend) != 0) {
+        snprintf(text, size, "say --set kernels=%.*s", (int)backend, o->kernels);
+    } else if (strcmp(o->core, hiss_kernels_core()) != 0) {
+        snprintf(text, size, hiss_kernels_can_run(o->core) ? "set OPENBLAS_CORETYPE=%s" : "use a processor that has %s",
+                 o->core);
+    } else if (strcmp(o->kernels, kernels) != 0) {
+        snprintf(text, size, "use the program and the OpenBLAS it was made with");
+    } else {
+        snprintf(text, size, "use the kernel_table and the program it was made with");
+    }
+}
+
+hiss_status trainer_same_origin(const trainer *t, const char *path, hiss_error *err) {
+    if (same_kernels(t)) {
+        return HISS_OK;
+    }
+    const origin *o = &t->origin;
+    char mine[KERNELS_TEXT], what[128];
+    trainer_kernels(t, mine);
+    remedy(t, what, sizeof what);
+    const bool table = strcmp(o->kernels, mine) == 0;
+    if (t->request->other_kernels) {
+        if (hiss_comm_rank(t->comm) == 0) {
+            hiss_warn("%s was computed with %s%s, and goes on with %s%s: the result will be INVALID for comparison",
+                      path, o->kernels, table ? " and another choice of kernels" : "", mine,
+                      table ? " of this choice" : "");
+        }
+        return HISS_OK;
+    }
+    return hiss_fail(
+        err, HISS_EUSER,
+        "%s was computed with %s%s (%.8s...), but this is %s (%.8s...), and the bits would be neither's; %s, or "
+        "go on with --allow-other-kernels (the result is then INVALID for comparison)",
+        path, o->kernels, table ? " and another choice of kernels" : "", o->choices, mine, t->choices, what);
 }

@@ -291,17 +291,29 @@ static void print_machine(FILE *out, const trainer *t) {
     fprintf(out, "  ranks: %d\n  threads: %d\n", hiss_comm_size(t->comm), pool_threads(t->pool));
 }
 
+/* Whether the run may be compared with others. */
+static void print_result(FILE *out, const trainer *t) {
+    char now[KERNELS_TEXT];
+    trainer_kernels(t, now);
+    if (*t->origin.mixed) {
+        fprintf(out, "result: \"INVALID for comparison: computed %s, then with %s (choice %.8s)\"\n", t->origin.mixed,
+                now, t->choices);
+    } else {
+        fprintf(out, "result: VALID\n");
+    }
+}
+
 hiss_status journal_summary(journal *j, double seconds, hiss_error *err) {
     trainer *t = j->t;
     const hiss_objective_ops *ops = t->experiment->objective;
     end_bar(j);
-    char *text = NULL, hash[HISS_HASH_TEXT];
+    char *text = NULL, hash[HISS_HASH_TEXT], kernels[KERNELS_TEXT];
     size_t size = 0;
+    trainer_kernels(t, kernels);
     FILE *out = open_memstream(&text, &size);
     hiss_model_hash(t->model, t->vector, hash);
-    fprintf(out,
-            "result: VALID\nsteps: %" PRId64 "\nepochs: %" PRId64 "\nsteps_per_epoch: %" PRId64 "\nparameters: %" PRId64
-            "\n",
+    print_result(out, t);
+    fprintf(out, "steps: %" PRId64 "\nepochs: %" PRId64 "\nsteps_per_epoch: %" PRId64 "\nparameters: %" PRId64 "\n",
             t->step, t->step / t->world.steps_per_epoch, t->world.steps_per_epoch, hiss_model_parameters(t->model));
     fprintf(out, "parameters_sha256: %s\n", hash);
     const guard_counts counts = guard_counted(t->guard);
@@ -317,8 +329,8 @@ hiss_status journal_summary(journal *j, double seconds, hiss_error *err) {
     const char *resolved = hiss_config_resolved(t->experiment->config);
     hiss_hash_add(config, resolved, strlen(resolved));
     hiss_hash_end(config, hash);
-    fprintf(out, "identity:\n  version: \"%s\"\n  kernels: \"%s, %s\"\n  data: \"%s\"\n  config_sha256: %s\n",
-            HISS_VERSION, t->world.kernels->name, hiss_kernels_identity(), hiss_dataset_identity(t->set), hash);
+    fprintf(out, "identity:\n  version: \"%s\"\n  kernels: \"%s\"\n  data: \"%s\"\n  config_sha256: %s\n", HISS_VERSION,
+            kernels, hiss_dataset_identity(t->set), hash);
     fprintf(out, "  kernel_choices_sha256: %s\n", t->choices);
     fprintf(out, "  reduce: %s\n",
             t->experiment->dist.reduce == HISS_REDUCE_TREE ? "tree" : "mpi (not bit-stable over ranks)");

@@ -89,7 +89,7 @@ static hiss_status read_samples(trainer *t, hiss_h5 *file, const char *path, his
 }
 
 /* The config lines that decide the bits: all but those that say how and how long to run. What the data is, the file's
- * identity says. */
+ * identity says; who computes, its origin. */
 static bool decides(const char *section, const char *line) {
     static const struct {
         const char *section, *line; /* line NULL: all of the section */
@@ -98,7 +98,7 @@ static bool decides(const char *section, const char *line) {
                       {"train", "  steps:"},  {"dist", "  threads:"},    {"dist", "  bucket:"},
                       {"dist", "  overlap:"}, {"dist", "  watchdog:"},   {"dist", "dist:"},
                       {"checkpoint", NULL},   {"train", "  nonfinite"},  {"train", "  verify_replicas:"},
-                      {"eval", NULL},         {"kernel_table", NULL}};
+                      {"eval", NULL},         {"kernel_table", NULL},    {"kernels", NULL}};
     for (int k = 0; k < HISS_COUNT(free_lines); k++) {
         const char *start = free_lines[k].line;
         if (strcmp(section, free_lines[k].section) == 0 && (!start || strncmp(line, start, strlen(start)) == 0)) {
@@ -145,7 +145,7 @@ static hiss_status compare_configs(const char *path, const char *then, const cha
 }
 
 static hiss_status read_counters(trainer *t, hiss_h5 *file, const char *path, hiss_error *err) {
-    char *config = NULL, *data = NULL, *choices = NULL;
+    char *config = NULL, *data = NULL;
     hiss_status s = hiss_h5_get_text(file, "/", "config", &config, err);
     s = s == HISS_OK ? compare_configs(path, config, hiss_config_resolved(t->experiment->config), err) : s;
     s = s == HISS_OK ? hiss_h5_get_text(file, "/", "data", &data, err) : s;
@@ -160,16 +160,9 @@ static hiss_status read_counters(trainer *t, hiss_h5 *file, const char *path, hi
     s = s == HISS_OK ? snapshot_expect(file, path, "/updates", HISS_I64, t->experiment->groups, err) : s;
     s = s == HISS_OK ? snapshot_read(file, path, "/updates", HISS_I64, 0, t->experiment->groups, t->updates, err) : s;
     s = s == HISS_OK ? snapshot_read(file, path, "/skipped", HISS_I64, 0, 2, t->skipped, err) : s;
-    s = s == HISS_OK ? hiss_h5_get_text(file, "/", "choices", &choices, err) : s;
-    if (s == HISS_OK && strcmp(choices, t->choices) != 0) {
-        s = hiss_fail(err, HISS_EUSER,
-                      "%s was made with another choice of kernels (%.8s..., now %.8s...), which shows in the bits; "
-                      "resume with the kernel_table and the program it was made with, or start a new run directory",
-                      path, choices, t->choices);
-    }
+    s = s == HISS_OK ? trainer_read_origin(t, file, err) : s;
     hiss_free(config);
     hiss_free(data);
-    hiss_free(choices);
     return s;
 }
 

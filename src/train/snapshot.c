@@ -24,7 +24,7 @@
 #include "hiss/log.h"
 
 enum { PATH_TEXT = 4096, PIECE = 1 << 17, HEX = HISS_HASH_TEXT - 1 };
-static const char mark[] = "hiss checkpoint 2 sha256 ";
+static const char mark[] = "hiss checkpoint 3 sha256 ", name_of_all[] = "hiss checkpoint ";
 
 _Static_assert(sizeof mark - 1 + HEX + 1 == SNAPSHOT_FOOTER, "the footer is mark, checksum, newline");
 
@@ -177,6 +177,14 @@ static hiss_status verify_stream(FILE *in, const char *path, hiss_error *err) {
     hiss_free(piece);
     if (hiss_fault("checkpoint.read") || ferror(in)) {
         return unreadable(path, err);
+    }
+    const size_t named = sizeof name_of_all - 1;
+    if (whole && memcmp(footer, name_of_all, named) == 0 && footer[named] != mark[named]) {
+        return hiss_fail(
+            err, HISS_ESYSTEM,
+            "%s: a checkpoint of format %.1s, and this hiss knows format %.1s only; go on with the hiss that "
+            "wrote it, or start a new run directory",
+            path, footer + named, mark + named);
     }
     if (!whole || memcmp(footer, mark, sizeof mark - 1) != 0) {
         return hiss_fail(err, HISS_EUSER,

@@ -1,7 +1,7 @@
 /* Private to train: a checkpoint in memory, and the files of RUN/ckpt. Knows neither ranks nor models; not collective.
  *
  * The file is HDF5, followed by one line of SNAPSHOT_FOOTER bytes:
- *     hiss checkpoint 2 sha256 HEX\n        HEX: SHA-256 of all bytes before the line
+ *     hiss checkpoint 3 sha256 HEX\n        HEX: SHA-256 of all bytes before the line
  * so that any change to the file shows, and `head -c -90 FILE | sha256sum` checks it, too. Besides, /sha256/NAME (64
  * characters) is the checksum of the values of data set /NAME. */
 #ifndef HISS_TRAIN_SNAPSHOT_H
@@ -31,7 +31,8 @@ hiss_status snapshot_write(snapshot *s, const char *path, hiss_error *err);
 
 /* ---- files ---- */
 
-/* Whether every byte is as it was written. Errors say what is wrong; HISS_ESYSTEM: it could not be read. */
+/* Whether every byte is as it was written. Errors say what is wrong; HISS_ESYSTEM: it could not be read, or is of
+ * another format, and may be good for others. */
 hiss_status snapshot_verify(const char *path, hiss_error *err);
 /* A data set in a file has this type, one dimension, and this many values. */
 hiss_status snapshot_expect(hiss_h5 *file, const char *path, const char *name, hiss_dtype dtype, int64_t count,

@@ -11,6 +11,7 @@
 #include "hiss/fault.h"
 #include "hiss/file.h"
 #include "hiss/log.h"
+#include "hiss/subnormal.h"
 #include "hiss/watch.h"
 #include "train/cadence.h"
 #include "train/ending.h"
@@ -20,6 +21,12 @@
 enum { PATH_TEXT = 4096 };
 
 /* ---- start or resume ---- */
+
+/* Whether an earlier process has done it all. Collective. */
+static bool finished(const trainer *t) {
+    const bool summary = hiss_comm_rank(t->comm) == 0 && run_directory_has(t->request->run, "summary.yaml");
+    return hiss_comm_max_i64(t->comm, summary) && t->step >= t->total_steps;
+}
 
 static hiss_status resume(trainer *t, hiss_error *err) {
     char path[PATH_TEXT] = "";
@@ -33,6 +40,7 @@ static hiss_status resume(trainer *t, hiss_error *err) {
     }
     if (s == HISS_OK && *path) {
         s = checkpoint_load(t, path, err);
+        s = s == HISS_OK && !finished(t) ? trainer_same_origin(t, path, err) : s;
         if (s == HISS_OK) {
             guard_resumed(t, path);
             hiss_info("resumed from %s (step %" PRId64 " of %" PRId64 ")", path, t->step, t->total_steps);
@@ -40,12 +48,6 @@ static hiss_status resume(trainer *t, hiss_error *err) {
     }
     const hiss_objective_ops *ops = t->experiment->objective;
     return s == HISS_OK && ops->verify ? ops->verify(t->method, err) : s;
-}
-
-/* Whether an earlier process has done it all. Collective. */
-static bool finished(const trainer *t) {
-    const bool summary = hiss_comm_rank(t->comm) == 0 && run_directory_has(t->request->run, "summary.yaml");
-    return hiss_comm_max_i64(t->comm, summary) && t->step >= t->total_steps;
 }
 
 static void introduce(const trainer *t) {
@@ -71,16 +73,16 @@ static void introduce(const trainer *t) {
     hiss_info("reduction: %s, %d buckets, overlap %s; kernels: %s, %s",
               e->dist.reduce == HISS_REDUCE_TREE ? "tree" : "mpi (not bit-stable over ranks)", t->buckets,
               e->dist.overlap ? "on" : "off", t->world.kernels->name, hiss_kernels_identity());
-    if (hiss_kernels_wider_core()) {
-        hiss_info(
-            "OPENBLAS_CORETYPE holds OpenBLAS to a narrow core; %s would be faster here, unset it to let hiss choose",
-            hiss_kernels_wider_core());
+    char text[HISS_CORE_TEXT];
+    const hiss_core_verdict core = hiss_kernels_judge_core(text);
+    if (core != HISS_CORE_GOOD && hiss_comm_rank(t->comm) == 0) {
+        hiss_log(core == HISS_CORE_UNASKED ? HISS_LOG_WARNING : HISS_LOG_INFO, "%s", text);
     }
 }
 
 /* Collective. */
 static hiss_status same_kernels(hiss_comm *comm, hiss_error *err) {
-    char mine[128] = "";
+    char mine[HISS_KERNELS_IDENTITY] = "";
     snprintf(mine, sizeof mine, "%s", hiss_kernels_identity());
     if (hiss_comm_equal(comm, mine, sizeof mine)) {
         return HISS_OK;
@@ -106,6 +108,7 @@ static hiss_status fetch(trainer *t, hiss_error *err) {
 }
 
 hiss_status trainer_step(trainer *t, hiss_error *err) {
+    hiss_subnormals_to_zero();
     hiss_watch_step(t->comm, t->step);
     hiss_watch_note(t->comm, "samples of step", t->step);
     hiss_status s = fetch(t, err);
@@ -288,12 +291,12 @@ static hiss_status start_and_run(trainer *t, run_directory *directory, double st
     hiss_status s = trainer_create(t->request, t, err);
     t->asked_to_stop = asked_to_stop;
     s = s == HISS_OK ? run_directory_shared(directory, t->comm, err) : s;
-    s = s == HISS_OK ? checkpoint_open(t, err) : s;
     s = s == HISS_OK ? resume(t, err) : s;
     if (s == HISS_OK && finished(t)) {
         hiss_info("%s is finished: nothing is left to do", t->request->run);
         return s;
     }
+    s = s == HISS_OK ? checkpoint_open(t, err) : s;
     s = s == HISS_OK ? set_deadline(t, err) : s;
     if (s == HISS_OK) {
         const bool root = hiss_comm_rank(t->comm) == 0;

@@ -46,6 +46,13 @@ typedef struct thread_times { /* of one thread in one pass over the lanes */
     double unused[1]; /* keeps threads off each other's cache lines */
 } thread_times;
 
+enum { KERNELS_TEXT = HISS_KERNELS_IDENTITY + 32, MIXED_TEXT = 1024 };
+
+typedef struct origin { /* of the checkpoint this process goes on from; empty texts: it began at step 0 */
+    char kernels[KERNELS_TEXT], core[64], choices[HISS_HASH_TEXT];
+    char mixed[MIXED_TEXT]; /* the kernels of all steps before, when not all are those that compute now; else empty */
+} origin;
+
 typedef struct saver saver;
 typedef struct trainer trainer;
 struct trainer {
@@ -59,6 +66,7 @@ struct trainer {
     float *vector;                /* the model vector */
     int *slot_order;              /* slots by offset */
     char choices[HISS_HASH_TEXT]; /* hash of which implementations compute the graphs' products */
+    origin origin;                /* who computed the steps before the first of this process */
     phase *phases, *current;      /* current: the one whose sums trainer_update receives */
     int nphases;
     hiss_graph *encoder; /* in evaluation mode, for methods with an epoch hook */
@@ -109,6 +117,12 @@ void phase_fill(trainer *t, const hiss_lane *lane);
 hiss_status encoder_build(trainer *t, hiss_error *err);
 /* Note who computes the products of all graphs, and that ranks agree. Collective. */
 hiss_status trainer_choices(trainer *t, hiss_error *err);
+/* Backend and identity, e.g. "blas, OpenBLAS 0.3.21 Zen, own kernels with FMA, subnormals as zero". */
+void trainer_kernels(const trainer *t, char text[KERNELS_TEXT]);
+/* Note in t->origin who computed the checkpoint `path` of step t->step. Not collective. */
+hiss_status trainer_read_origin(trainer *t, hiss_h5 *file, hiss_error *err);
+/* Whether those kernels are also the ones of this process; an error that says what to do when not. Not collective. */
+hiss_status trainer_same_origin(const trainer *t, const char *path, hiss_error *err);
 /* Let the method prepare an epoch. Collective. */
 hiss_status trainer_epoch(trainer *t, hiss_error *err);
 

@@ -209,6 +209,31 @@ static void broken_ones_are_set_aside(void **unused) {
     assert_string_equal(found, "");
 }
 
+/* Another hiss may still read it, so it keeps its name. */
+static void another_format_is_told_and_kept(void **unused) {
+    (void)unused;
+    char path[PATH_TEXT], found[PATH_TEXT];
+    hiss_error err = {0};
+    int rejected = 0;
+    size_t size;
+    write_step(1);
+    path_of(1, path);
+    char *bytes = read_whole(path, &size);
+    for (const char *digit = "129"; *digit; digit++) {
+        bytes[size - SNAPSHOT_FOOTER + sizeof "hiss checkpoint " - 1] = *digit;
+        write_whole(path, bytes, size);
+        assert_int_equal(snapshot_verify(path, &err), HISS_ESYSTEM);
+        char said[64];
+        snprintf(said, sizeof said, "a checkpoint of format %c, and this hiss knows format 3 only", *digit);
+        assert_non_null(strstr(err.text, said));
+        snapshot_newest(run, true, found, sizeof found, &rejected);
+        assert_int_equal(rejected, 1);
+        assert_true(hiss_file_exists(path));
+    }
+    hiss_free(bytes);
+    unlink(path);
+}
+
 static void damage_names_the_data_set(void **unused) {
     (void)unused;
     char path[PATH_TEXT];
@@ -344,10 +369,11 @@ static void one_job_at_a_time(void **unused) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(what_is_written_reads_back),    cmocka_unit_test(every_truncation_and_bit_flip_is_found),
-        cmocka_unit_test(broken_ones_are_set_aside),     cmocka_unit_test(damage_names_the_data_set),
-        cmocka_unit_test(a_failed_write_leaves_nothing), cmocka_unit_test(only_checkpoints_are_listed),
-        cmocka_unit_test(leftovers_are_swept),           cmocka_unit_test(one_job_at_a_time),
+        cmocka_unit_test(what_is_written_reads_back),  cmocka_unit_test(every_truncation_and_bit_flip_is_found),
+        cmocka_unit_test(broken_ones_are_set_aside),   cmocka_unit_test(another_format_is_told_and_kept),
+        cmocka_unit_test(damage_names_the_data_set),   cmocka_unit_test(a_failed_write_leaves_nothing),
+        cmocka_unit_test(only_checkpoints_are_listed), cmocka_unit_test(leftovers_are_swept),
+        cmocka_unit_test(one_job_at_a_time),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }
