@@ -1,7 +1,8 @@
 /* Ranks, lanes over ranks, the canonical tree reduction, and the block/coordinator protocol.
  *
  * MPI is used in src/dist only. An MPI failure aborts the job there, naming rank, file and line. MPI is called by the
- * main thread only (MPI_THREAD_FUNNELED). All collective calls of hiss are in this header. */
+ * main thread only (MPI_THREAD_FUNNELED), which takes subnormal numbers for zero afterwards (hiss/subnormal.h). All
+ * collective calls of hiss are in this header. */
 #ifndef HISS_DIST_H
 #define HISS_DIST_H
 
