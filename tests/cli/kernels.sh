@@ -10,7 +10,6 @@ valid() { [ "$(result "$1")" = VALID ] || fail "$1 is not VALID" "$1/summary.yam
 invalid() { result "$1" | grep -q "^\"INVALID for comparison: computed $2\"\$" || fail "$1: not '$2'" "$1/summary.yaml"; }
 # begin RUN ARGUMENT...: 24 steps of it.
 begin() { train 2 "$1" "${short[@]}" --set train.steps=24 "${@:2}"; }
-contents() { (cd "$1" && find . -type f -exec sha256sum {} + | sort); }
 # other RANKS RUN THEN NOW REMEDY ARGUMENT...: it is refused, and nothing of it changed.
 other() {
     local ranks=$1 run=$2 then=$3 now=$4 remedy=$5
