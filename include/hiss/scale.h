@@ -57,7 +57,7 @@ typedef struct hiss_study {
     int nconfigs;
     hiss_scale_point *points; /* those of config 0, then of config 1, ... */
     int npoints;
-    const char **launch;  /* [nlaunch] words; RANKS, THREADS, NODES, RANKS_PER_NODE stand for numbers */
+    const char **launch;  /* [nlaunch] words; -1: those of mpirun, see hiss_study_launcher */
     const char **sbatch;  /* [nsbatch] options of every job */
     const char **modules; /* [nmodules] */
     int nlaunch, nsbatch, nmodules;
@@ -78,8 +78,21 @@ void hiss_study_order(const hiss_study *study, int64_t *order);
 void hiss_study_place(const hiss_study *study, const char *dir, int64_t run, char *path, size_t size);
 /* The --set assignments of a point in order, in arena. Returns their number, at most max. */
 int hiss_study_settings(const hiss_study *study, int point, hiss_arena *arena, const char **set, int max);
-/* The launcher's words for a point, in arena. Returns their number, at most max. */
-int hiss_study_launcher(const hiss_study *study, int point, hiss_arena *arena, const char **word, int max);
+/* Where points are run. */
+typedef struct hiss_scale_place {
+    int64_t cores;           /* of this host that may be used; 0: unknown */
+    const char *const *host; /* [hosts] of the allocation; none outside of one */
+    int hosts;
+} hiss_scale_place;
+/* The launcher's words for a point, in arena: those of the study, in which RANKS, THREADS, NODES and RANKS_PER_NODE
+ * stand for numbers and HOSTS for "a:2,b:2", the first nodes of the allocation with the ranks of each ("localhost:4"
+ * outside of one); or mpirun on these nodes, with each thread on a core of its own where there are enough. Returns
+ * their number, at most max. */
+int hiss_study_launcher(const hiss_study *study, int point, const hiss_scale_place *place, hiss_arena *arena,
+                        const char **word, int max);
+/* Whether `now` goes on with the study `before`: it may have more points and curves, another name, and other repeats,
+ * limit, keep and slurm; all else must be the same. HISS_EUSER says what is not. Not collective. */
+hiss_status hiss_study_extends(const hiss_study *before, const hiss_study *now, hiss_error *err);
 
 /* ---- statistics ---- */
 
@@ -150,13 +163,26 @@ typedef struct hiss_rank_time {
     double span;             /* first message of the reduction to its last; per step */
 } hiss_rank_time;
 
+typedef enum hiss_fact { /* what point.yaml says about where and with what a run was made */
+                         HISS_FACT_ENDED,
+                         HISS_FACT_PROCESSOR,
+                         HISS_FACT_MEMORY,
+                         HISS_FACT_MPI,
+                         HISS_FACT_COMPILER,
+                         HISS_FACT_COMMIT,
+                         HISS_FACT_JOB,
+                         HISS_FACT_NODES,
+                         HISS_FACTS
+} hiss_fact;
+extern const char *const hiss_fact_names[HISS_FACTS];
+
 typedef enum hiss_run_state { HISS_RUN_MISSING, HISS_RUN_FAILED, HISS_RUN_DONE } hiss_run_state;
 
 typedef struct hiss_scale_run { /* one repeat of a point */
     int point;
     int64_t repeat; /* from 0 */
     hiss_run_state state;
-    char why[400];                                  /* failed: exit code, and the last line of its log */
+    char why[400];                                  /* failed: exit code, and the error in its log */
     char parameters[HISS_HASH_TEXT], identity[512]; /* identity: version, kernels, data, choices, reduce */
     int64_t lanes, images, steps, windows;          /* images of a step; windows after the warm-up */
     double *window;                                 /* [windows] median seconds of a step */
@@ -164,7 +190,11 @@ typedef struct hiss_scale_run { /* one repeat of a point */
     double quality_seconds, quality_steps;          /* from the start of the run; NAN: not reached */
     int64_t nranks;
     hiss_rank_time *rank;
-    int64_t crowd, processors; /* most workers on one host; processors of the first rank's; 0: unknown */
+    int64_t crowd, processors;    /* most workers on one host; processors of the first rank's; 0: unknown */
+    const char *hosts;            /* of its ranks, each once: "a, b" */
+    const char *fact[HISS_FACTS]; /* "" where unknown */
+    const char **warning;         /* [nwarnings] what hiss warned of in its log, each once */
+    int nwarnings;
 } hiss_scale_run;
 
 typedef struct hiss_figure {
@@ -193,7 +223,8 @@ typedef struct hiss_results {
     hiss_fit *fits;              /* [nconfigs * HISS_LAWS] */
     int64_t done, failed, missing;
     bool valid;
-    char verdict[1024]; /* one line: VALID, or INVALID because ... */
+    char verdict[1024]; /* one line: VALID, INCOMPLETE: runs are still to do, or INVALID because ... */
+    char when[32];      /* the report was made */
 } hiss_results;
 
 /* Read one run (numbered as in hiss_study_order) from DIR/points; its arrays live in arena. */

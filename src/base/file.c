@@ -3,6 +3,7 @@
 #include "hiss/file.h"
 
 #include <assert.h>
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -70,6 +71,24 @@ hiss_status hiss_file_remove(const char *path, hiss_error *err) {
         return HISS_OK;
     }
     return hiss_fail(err, HISS_ESYSTEM, "cannot remove '%s': %s", path, strerror(errno));
+}
+
+void hiss_remove_tree(const char *path) {
+    if (unlink(path) == 0) {
+        return;
+    }
+    DIR *dir = opendir(path);
+    for (struct dirent *entry; dir && (entry = readdir(dir));) {
+        char inside[PATH_MAX];
+        if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0 &&
+            (size_t)snprintf(inside, sizeof inside, "%s/%s", path, entry->d_name) < sizeof inside) {
+            hiss_remove_tree(inside);
+        }
+    }
+    if (dir) {
+        closedir(dir);
+    }
+    rmdir(path);
 }
 
 /* Length of the directory part of path, its last slash included; 0 if there is none. */

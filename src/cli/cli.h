@@ -54,6 +54,11 @@ int cli_run(const cli_task *task, int argc, char **argv);
 hiss_status cli_open_run(hiss_comm *comm, const char *run, const char *const *sets, int nsets, const char *checkpoint,
                          hiss_experiment *e, hiss_eval_options *eval, char path[CLI_PATH], hiss_error *err);
 
+/* The file of the program that runs. Not collective. */
+hiss_status cli_program(char out[CLI_PATH], hiss_error *err);
+/* The file that execvp would run, in arena; NULL: none. Not collective. */
+const char *cli_find_in_path(const char *name, hiss_arena *arena);
+
 /* Model of this processor as the system names it. */
 void cli_processor_name(char *out, size_t size);
 

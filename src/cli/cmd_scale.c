@@ -24,17 +24,19 @@ static const hiss_row rows[] = {
 };
 
 static void help(void) {
-    printf(
-        "usage: hiss scale run STUDY.yaml --out DIR [OPTIONS]\n"
-        "       hiss scale submit STUDY.yaml --out DIR [--dry-run] [OPTIONS]\n"
-        "       hiss scale report DIR\n\n"
-        "Run a scaling study: every point several times, in a random order.\n\n"
-        "  run     run the points here, or inside a job: started once, without mpirun or srun, it starts the ranks\n"
-        "          itself. The same command goes on with a study that was interrupted; finished runs are kept.\n"
-        "  submit  write and submit a SLURM job for each number of nodes, and one for the report\n"
-        "  report  tables, plots and fitted laws of what is there: DIR/report.html, report.txt, scaling.csv,\n"
-        "          runs.csv, scaling.json, extrap-CONFIG.txt (for Extra-P), and the plots. Exit code 2 when the study\n"
-        "          is INVALID: runs of the same computation ended with different parameters.\n\n");
+    printf("usage: hiss scale run STUDY.yaml --out DIR [OPTIONS]\n"
+           "       hiss scale submit STUDY.yaml --out DIR [--dry-run] [OPTIONS]\n"
+           "       hiss scale report DIR\n\n"
+           "Run a scaling study: every point several times, in a random order.\n\n"
+           "  run     run the points here, or inside a job: started once, without mpirun or srun, it starts the ranks\n"
+           "          itself. The same command goes on with a study that was interrupted or has got more points\n"
+           "          or repeats; finished runs are kept.\n"
+           "  submit  write and submit a SLURM job for each number of nodes, and one for the report\n"
+           "  report  tables, plots and fitted laws of what is there: DIR/report.html, report.txt, scaling.csv,\n"
+           "          runs.csv, scaling.json, extrap-CONFIG.txt (for Extra-P), and the plots. Exit code 2 unless the "
+           "study is\n"
+           "          VALID: every run has finished, where it should, and runs of the same computation ended with the\n"
+           "          same parameters.\n\n");
     hiss_rows_help(stdout, NULL, rows, HISS_COUNT(rows));
     printf("\nKeys of the study:\n");
     hiss_study_help(stdout);

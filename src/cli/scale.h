@@ -17,8 +17,13 @@ void scale_child_setup(void);
 bool scale_child_run(const char *const *argv, const char *log, int64_t limit, char end[128]);
 /* The same, but standard output into out[size], and errors where ours go. */
 hiss_status scale_child_read(const char *const *argv, char *out, size_t size, hiss_error *err);
-/* The program that runs. */
-hiss_status scale_program(char out[CLI_PATH], hiss_error *err);
+
+/* ---- where and with what ---- */
+
+/* This host's cores and the hosts of the allocation, in arena. After scale_child_setup. */
+hiss_status scale_place(hiss_arena *arena, hiss_scale_place *out, hiss_error *err);
+/* What a point.yaml says about this machine, program and job: lines of YAML. */
+void scale_write_facts(FILE *out);
 
 /* ---- actions ---- */
 

@@ -39,6 +39,8 @@ static const char *const rank_names[] = {"PMI_*",
                                          "OMPI_COMMAND",
                                          "OMPI_ARGV",
                                          "OMPI_FILE_LOCATION",
+                                         "SLURM_NTASKS",
+                                         "SLURM_NPROCS",
                                          "SLURM_PROCID",
                                          "SLURM_LOCALID",
                                          "SLURM_NODEID",
@@ -192,13 +194,4 @@ hiss_status scale_child_read(const char *const *argv, char *out, size_t size, hi
         wait_for(pid, 0, end);
     }
     return strcmp(end, "exit 0") == 0 ? HISS_OK : hiss_fail(err, HISS_ESYSTEM, "%s: %s", argv[0], end);
-}
-
-hiss_status scale_program(char out[CLI_PATH], hiss_error *err) {
-    const ssize_t length = readlink("/proc/self/exe", out, CLI_PATH - 1);
-    if (length <= 0) {
-        return hiss_fail(err, HISS_ESYSTEM, "/proc/self/exe cannot be read: %s", strerror(errno));
-    }
-    out[length] = 0;
-    return HISS_OK;
 }

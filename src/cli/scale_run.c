@@ -2,13 +2,13 @@
  *
  * A run is finished when its point.yaml says so; all others, whatever is left of them, are begun anew, for a run that
  * was interrupted has no times worth keeping. */
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -21,65 +21,28 @@ enum { MOST_WORDS = 512, MOST_SETTINGS = 128 };
 
 /* ---- the study's directory ---- */
 
-/* Keys that may change when a study goes on: they change neither what runs nor what it means. */
-static bool may_change(const char *line) {
-    static const char *const keys[] = {"name:", "repeats:", "limit:", "keep:"};
-    for (int k = 0; k < HISS_COUNT(keys); k++) {
-        if (strncmp(line, keys[k], strlen(keys[k])) == 0) {
-            return true;
-        }
+/* The study that DIR holds, if it holds one, must be one that this one goes on with. */
+static hiss_status check_study(const hiss_study *study, const char *path, const char *dir, hiss_error *err) {
+    hiss_study before = {0};
+    hiss_error why = {0};
+    hiss_status s = hiss_study_read(path, NULL, 0, &before, err);
+    if (s == HISS_OK && hiss_study_extends(&before, study, &why) != HISS_OK) {
+        s = hiss_fail(err, HISS_EUSER, "%s holds another study (%.700s): choose another --out", dir, why.text);
     }
-    return false;
-}
-
-/* The first lines that differ and may not; false when there are none. */
-static bool find_difference(const char *a, const char *b, char found[128], char wanted[128]) {
-    while (*a || *b) {
-        const size_t m = strcspn(a, "\n"), n = strcspn(b, "\n");
-        if ((m != n || strncmp(a, b, m) != 0) && !(may_change(a) && may_change(b))) {
-            snprintf(found, 128, "%.*s", (int)m, a);
-            snprintf(wanted, 128, "%.*s", (int)n, b);
-            return true;
-        }
-        a += m + (a[m] == '\n');
-        b += n + (b[n] == '\n');
-    }
-    return false;
-}
-
-static char *read_text(const char *path) {
-    char *text = NULL;
-    size_t size = 0;
-    FILE *in = fopen(path, "r"), *out = open_memstream(&text, &size);
-    for (int c; in && (c = fgetc(in)) != EOF;) {
-        fputc(c, out);
-    }
-    fclose(out);
-    if (in) {
-        fclose(in);
-    }
-    return text;
+    hiss_study_destroy(&before);
+    return s;
 }
 
 static hiss_status place_study(const hiss_study *study, const char *dir, hiss_error *err) {
-    char path[CLI_PATH], found[128], wanted[128];
-    snprintf(path, sizeof path, "%s/points", dir);
-    hiss_status s = hiss_make_directories(path, err);
+    char path[CLI_PATH];
     snprintf(path, sizeof path, "%s/study.yaml", dir);
-    const char *text = hiss_config_resolved(study->text);
-    if (s == HISS_OK && hiss_file_exists(path)) {
-        char *there = read_text(path);
-        const bool same = strcmp(there, text) == 0;
-        if (find_difference(there, text, found, wanted)) {
-            s = hiss_fail(err, HISS_EUSER, "%s holds another study ('%s', now '%s'): choose another --out", dir, found,
-                          wanted);
-        }
-        free(there);
-        if (same) {
-            return s;
-        }
+    hiss_status s = hiss_file_exists(path) ? check_study(study, path, dir, err) : HISS_OK;
+    if (s == HISS_OK) {
+        snprintf(path, sizeof path, "%s/points", dir);
+        s = hiss_make_directories(path, err);
+        snprintf(path, sizeof path, "%s/study.yaml", dir);
     }
-    return s == HISS_OK ? hiss_file_write_text(path, text, err) : s;
+    return s == HISS_OK ? hiss_file_write_text(path, hiss_config_resolved(study->text), err) : s;
 }
 
 /* ---- what the configs say ---- */
@@ -126,12 +89,12 @@ static hiss_status check_point(const hiss_study *study, int k, bool here, hiss_e
     hiss_status s = read_experiment(study, k, false, &e, err);
     if (s == HISS_OK) {
         s = here && e.data.file ? hiss_file_expect(e.data.file, "the data file", "`hiss prepare` writes one", err) : s;
-        if (e.train.lanes < p->ranks) {
+        if (s == HISS_OK && e.train.lanes < p->workers) {
             s = hiss_fail(err, HISS_EUSER,
-                          "point %s: %" PRId64 " ranks, but train.lanes is %" PRId64
-                          ": a rank needs at least one lane; set "
-                          "train.lanes to a multiple of the most ranks x threads",
-                          p->name, p->ranks, e.train.lanes);
+                          "point %s: %" PRId64 " ranks x %" PRId64 " threads, but train.lanes is %" PRId64
+                          ": some would have nothing to do; set train.lanes to a multiple of the most ranks x threads, "
+                          "or leave the point out",
+                          p->name, p->ranks, p->threads, e.train.lanes);
         } else if (e.train.lanes % p->workers != 0) {
             hiss_warn("point %s: %" PRId64 " lanes on %" PRId64 " x %" PRId64 ": some workers have more than others",
                       p->name, e.train.lanes, p->ranks, p->threads);
@@ -153,23 +116,6 @@ hiss_status scale_open(const scale_request *r, hiss_study *study, hiss_error *er
 
 /* ---- one run ---- */
 
-static void remove_tree(const char *path) {
-    DIR *dir = opendir(path);
-    for (struct dirent *entry; dir && (entry = readdir(dir));) {
-        char inside[CLI_PATH];
-        if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0 &&
-            (size_t)snprintf(inside, sizeof inside, "%s/%s", path, entry->d_name) < sizeof inside) {
-            if (unlink(inside) != 0) {
-                remove_tree(inside);
-            }
-        }
-    }
-    if (dir) {
-        closedir(dir);
-    }
-    rmdir(path);
-}
-
 /* Whether a process still trains there: one that outlived the study that started it. */
 static bool in_use(const char *run) {
     char path[CLI_PATH];
@@ -182,13 +128,22 @@ static bool in_use(const char *run) {
     return held;
 }
 
+typedef struct runner {
+    const hiss_study *study;
+    const char *dir;
+    char program[CLI_PATH];
+    struct stat built; /* the program, when the study began */
+    hiss_scale_place place;
+    hiss_arena *arena;
+} runner;
+
 /* The command of a run into word[MOST_WORDS], NULL at the end; in arena. */
-static void make_command(const hiss_study *study, int64_t run, const char *program, const char *place,
-                         hiss_arena *arena, const char **word) {
+static void make_command(const runner *r, int64_t run, const char *place, hiss_arena *arena, const char **word) {
+    const hiss_study *study = r->study;
     const int point = (int)(run % study->npoints);
     const char *set[MOST_SETTINGS];
-    int n = hiss_study_launcher(study, point, arena, word, MOST_WORDS - 2 * MOST_SETTINGS - 16);
-    const char *const fixed[] = {program,    "train",      study->configs[study->points[point].config].file,
+    int n = hiss_study_launcher(study, point, &r->place, arena, word, MOST_WORDS - 2 * MOST_SETTINGS - 16);
+    const char *const fixed[] = {r->program, "train",      study->configs[study->points[point].config].file,
                                  "--run",    place,        "--resume",
                                  "never",    "--progress", "lines",
                                  "--threads"};
@@ -217,7 +172,9 @@ static hiss_status write_end(const char *place, const char *end, double seconds,
     hiss_yaml_write_text(out, end);
     fprintf(out, "\nended: \"%s\"\nseconds: %.3f\nposition: %" PRId64 "\nstarted_on: ", when, seconds, position);
     hiss_yaml_write_text(out, host);
-    fputs("\ncommand:\n", out);
+    fputc('\n', out);
+    scale_write_facts(out);
+    fputs("command:\n", out);
     for (; *word; word++) {
         fputs("  - ", out);
         hiss_yaml_write_text(out, *word);
@@ -230,23 +187,47 @@ static hiss_status write_end(const char *place, const char *end, double seconds,
     return s;
 }
 
+/* A launcher that is not there, and a program that is not there any more or is another one, are no fault of a point. */
+static hiss_status check_programs(const runner *r, const char *launcher, hiss_arena *arena, hiss_error *err) {
+    struct stat now;
+    if (!cli_find_in_path(launcher, arena)) {
+        return hiss_fail(err, HISS_EUSER, "%s cannot be started: there is no such program%s; see launch in the study",
+                         launcher, strchr(launcher, '/') ? "" : " in PATH");
+    }
+    if (stat(r->program, &now) != 0) {
+        return hiss_fail(err, HISS_EUSER, "%s is not there any more: build it again, and the same command goes on",
+                         r->program);
+    }
+    if (now.st_ino != r->built.st_ino || now.st_mtime != r->built.st_mtime || now.st_size != r->built.st_size) {
+        return hiss_fail(err, HISS_EUSER,
+                         "%s has been replaced since this command began: the points would be of two programs; choose "
+                         "another --out, or bring back the program they were begun with",
+                         r->program);
+    }
+    return HISS_OK;
+}
+
 /* Run one; false in *going when this process was asked to stop. */
-static hiss_status run_one(const hiss_study *study, const char *dir, int64_t run, int64_t position, const char *program,
-                           bool *going, hiss_error *err) {
+static hiss_status run_one(const runner *r, int64_t run, int64_t position, bool *going, hiss_error *err) {
+    const hiss_study *study = r->study;
     char place[CLI_PATH - 64], log[CLI_PATH], end[128];
     const char *word[MOST_WORDS];
-    hiss_study_place(study, dir, run, place, sizeof place);
+    hiss_study_place(study, r->dir, run, place, sizeof place);
     if (in_use(place)) {
         return hiss_fail(err, HISS_EUSER, "%s is still being trained by another process; wait for it, or end it",
                          place);
     }
-    remove_tree(place);
-    hiss_status s = hiss_make_directories(place, err);
+    hiss_arena *arena = hiss_arena_create();
+    make_command(r, run, place, arena, word);
+    hiss_status s = check_programs(r, word[0], arena, err);
+    if (s == HISS_OK) {
+        hiss_remove_tree(place);
+        s = hiss_make_directories(place, err);
+    }
     if (s != HISS_OK) {
+        hiss_arena_destroy(arena);
         return s;
     }
-    hiss_arena *arena = hiss_arena_create();
-    make_command(study, run, program, place, arena, word);
     snprintf(log, sizeof log, "%s/log.txt", place);
     const double begin = hiss_seconds();
     *going = scale_child_run(word, log, study->limit, end);
@@ -255,7 +236,7 @@ static hiss_status run_one(const hiss_study *study, const char *dir, int64_t run
     }
     if (*going && !study->keep) {
         snprintf(log, sizeof log, "%s/ckpt", place);
-        remove_tree(log);
+        hiss_remove_tree(log);
     }
     hiss_arena_destroy(arena);
     return s;
@@ -271,47 +252,70 @@ static void tell(const hiss_scale_run *run, const char *name, int64_t position, 
     fflush(stdout);
 }
 
+static hiss_status begin_runner(const hiss_study *study, const char *dir, runner *out, hiss_error *err) {
+    *out = (runner){.study = study, .dir = dir, .arena = hiss_arena_create()};
+    hiss_status s = cli_program(out->program, err);
+    if (s == HISS_OK && stat(out->program, &out->built) != 0) {
+        s = hiss_fail(err, HISS_ESYSTEM, "%s: %s", out->program, strerror(errno));
+    }
+    return s == HISS_OK ? scale_place(out->arena, &out->place, err) : s;
+}
+
+typedef struct tally {
+    int64_t kept, failed;
+} tally;
+
+/* One run of the study: kept when it is finished, else run. */
+static hiss_status visit(const runner *r, int64_t index, int64_t position, tally *counts, bool *going,
+                         hiss_error *err) {
+    const hiss_study *study = r->study;
+    hiss_arena *arena = hiss_arena_create();
+    hiss_scale_run run;
+    hiss_status s = HISS_OK;
+    hiss_results_read(study, r->dir, index, arena, &run);
+    if (run.state == HISS_RUN_DONE) {
+        counts->kept++;
+    } else {
+        char name[128];
+        s = run_one(r, index, position, going, err);
+        if (s == HISS_OK && *going) {
+            hiss_results_read(study, r->dir, index, arena, &run);
+            counts->failed += run.state != HISS_RUN_DONE;
+            snprintf(name, sizeof name, "%s-r%" PRId64, study->points[index % study->npoints].name,
+                     index / study->npoints + 1);
+            tell(&run, name, position, study->npoints * study->repeats);
+        }
+    }
+    hiss_arena_destroy(arena);
+    return s;
+}
+
 static hiss_status run_all(const hiss_study *study, const scale_request *r, hiss_error *err) {
     const int64_t n = study->npoints * study->repeats;
-    int64_t *order = hiss_new(int64_t, n), failed = 0, kept = 0;
-    char program[CLI_PATH];
+    int64_t *order = hiss_new(int64_t, n);
+    runner runs;
+    tally counts = {0};
     bool going = true;
     hiss_study_order(study, order);
-    hiss_status s = scale_program(program, err);
+    hiss_status s = begin_runner(study, r->out, &runs, err);
     for (int64_t k = 0; k < n && s == HISS_OK && going; k++) {
-        const hiss_scale_point *p = &study->points[order[k] % study->npoints];
-        if (r->nodes > 0 && p->nodes != r->nodes) {
-            continue;
+        if (r->nodes == 0 || study->points[order[k] % study->npoints].nodes == r->nodes) {
+            s = visit(&runs, order[k], k + 1, &counts, &going, err);
         }
-        hiss_arena *arena = hiss_arena_create();
-        hiss_scale_run run;
-        hiss_results_read(study, r->out, order[k], arena, &run);
-        if (run.state == HISS_RUN_DONE) {
-            kept++;
-        } else {
-            char name[128];
-            s = run_one(study, r->out, order[k], k + 1, program, &going, err);
-            if (s == HISS_OK && going) {
-                hiss_results_read(study, r->out, order[k], arena, &run);
-                failed += run.state != HISS_RUN_DONE;
-                snprintf(name, sizeof name, "%s-r%" PRId64, p->name, order[k] / study->npoints + 1);
-                tell(&run, name, k + 1, n);
-            }
-        }
-        hiss_arena_destroy(arena);
     }
+    hiss_arena_destroy(runs.arena);
     hiss_free(order);
-    if (s == HISS_OK && kept > 0) {
-        printf("%" PRId64 " runs were there already\n", kept);
+    if (s == HISS_OK && counts.kept > 0) {
+        printf("%" PRId64 " runs were there already\n", counts.kept);
     }
     if (s == HISS_OK && !going) {
         s = hiss_fail(err, HISS_EREQUEUE,
                       "stopped on request; the same command goes on with the run that was interrupted");
-    } else if (s == HISS_OK && failed > 0) {
+    } else if (s == HISS_OK && counts.failed > 0) {
         s = hiss_fail(err, HISS_EUSER,
                       "%" PRId64 " runs failed; `hiss scale report %s` says why, the same command tries them "
                       "again",
-                      failed, r->out);
+                      counts.failed, r->out);
     }
     return s;
 }

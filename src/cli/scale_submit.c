@@ -169,7 +169,7 @@ hiss_status scale_submit(const scale_request *r, hiss_error *err) {
     hiss_study study = {0};
     job jobs[MOST_JOBS + 1];
     hiss_status s = scale_open(r, &study, err);
-    s = s == HISS_OK ? scale_program(program, err) : s;
+    s = s == HISS_OK ? cli_program(program, err) : s;
     if (s == HISS_OK && !getcwd(cwd, sizeof cwd)) {
         s = hiss_fail(err, HISS_ESYSTEM, "the current directory has no name");
     }

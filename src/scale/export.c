@@ -186,6 +186,16 @@ static void json_run(FILE *out, const hiss_results *results, const hiss_scale_ru
     fputs(", ", out);
     json_text(out, "parameters_sha256", run->parameters);
     fputs(", ", out);
+    for (int k = 0; k < HISS_FACTS; k++) {
+        json_text(out, hiss_fact_names[k], run->fact[k] ? run->fact[k] : "");
+        fputs(", ", out);
+    }
+    fputs("\"warnings\": [", out);
+    for (int k = 0; k < run->nwarnings; k++) {
+        fputs(k ? ", " : "", out);
+        json_string(out, run->warning[k]);
+    }
+    fputs("], ", out);
     json_number(out, "images_per_second", run->state == HISS_RUN_DONE ? run->throughput : (double)NAN);
     fputs(", \"hosts\": [", out);
     for (int64_t r = 0; r < run->nranks; r++) {
@@ -234,6 +244,8 @@ void hiss_results_json(FILE *out, const hiss_results *results) {
     json_text(out, "kind", hiss_scale_kind_name((hiss_scale_kind)study->kind));
     fprintf(out, ",\n  \"valid\": %s,\n  ", results->valid ? "true" : "false");
     json_text(out, "verdict", results->verdict);
+    fputs(",\n  ", out);
+    json_text(out, "report", results->when);
     fprintf(out,
             ",\n  \"done\": %" PRId64 ",\n  \"failed\": %" PRId64 ",\n  \"missing\": %" PRId64 ",\n  \"points\": [\n",
             results->done, results->failed, results->missing);

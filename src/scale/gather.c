@@ -5,6 +5,7 @@
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "hiss/file.h"
 #include "scale/scale_impl.h"
@@ -54,35 +55,20 @@ static bool read_tree(reader *r, const char *name, hiss_yaml **out) {
     return hiss_yaml_read(r->scratch, path, out, &err) == HISS_OK || fail_run(r, "%.380s", err.text);
 }
 
-/* The last error of hiss, or the last line that is not empty (launchers say more after an error); without control
- * characters; "" when there is none. */
-static void last_line(const char *path, char out[300]) {
-    char *line = NULL;
-    size_t capacity = 0;
-    FILE *in = fopen(path, "r");
-    bool error = false;
-    *out = 0;
-    while (in && getline(&line, &capacity, in) > 0) {
-        const char *start = line + strspn(line, " \t\r\n");
-        static const char mark[] = "hiss: error: ";
-        const char *says = strstr(start, mark);
-        start = says ? says + strlen(mark) : start;
-        if (*start && (says || (!error && strspn(start, "-") < strcspn(start, "\n")))) { /* mpirun draws lines */
-            snprintf(out, 300, "%s", start);
-        }
-        error = error || says;
-    }
-    for (char *c = out; *c; c++) {
-        *c = (unsigned char)*c < ' ' ? (c[1] ? ' ' : 0) : *c;
-    }
-    free(line);
-    if (in) {
-        fclose(in);
-    }
+const char *const hiss_fact_names[HISS_FACTS] = {"ended",    "processor", "memory", "mpi",
+                                                 "compiler", "commit",    "job",    "nodes"};
+
+/* What only the number of the exit code says. */
+static const char *explain(const char *end) {
+    const bool illegal = strcmp(end, "exit 132") == 0 || strcmp(end, "signal 4") == 0;
+    const bool killed = strcmp(end, "exit 137") == 0 || strcmp(end, "signal 9") == 0;
+    return illegal  ? " (an illegal instruction, or no such program)"
+           : killed ? " (killed, often for want of memory)"
+                    : "";
 }
 
 static bool read_end(reader *r) {
-    char path[SCALE_PATH], line[300];
+    char path[SCALE_PATH], reason[REASON];
     hiss_yaml *root;
     snprintf(path, sizeof path, "%s/point.yaml", r->path);
     if (!hiss_file_exists(path)) {
@@ -91,10 +77,18 @@ static bool read_end(reader *r) {
     if (!read_tree(r, "point.yaml", &root)) {
         return false;
     }
+    for (int k = 0; k < HISS_FACTS; k++) {
+        r->run->fact[k] = hiss_arena_text(r->arena, text(root, hiss_fact_names[k]));
+    }
+    snprintf(path, sizeof path, "%s/log.txt", r->path);
+    const char *warning[MOST_WARNINGS];
+    r->run->nwarnings = find_warnings(path, r->arena, warning);
+    r->run->warning = hiss_arena_alloc(r->arena, sizeof warning);
+    memcpy(r->run->warning, warning, sizeof *warning * (size_t)r->run->nwarnings);
     if (strcmp(text(root, "end"), "exit 0") != 0) {
-        snprintf(path, sizeof path, "%s/log.txt", r->path);
-        last_line(path, line);
-        return fail_run(r, "%.60s; the end of its log: %.299s", text(root, "end"), *line ? line : "(empty)");
+        find_reason(path, reason);
+        return fail_run(r, "%.60s%s: %.299s", text(root, "end"), explain(text(root, "end")),
+                        *reason ? reason : "its log is empty");
     }
     return true;
 }
@@ -108,6 +102,23 @@ static void count_crowd(hiss_scale_run *run, int64_t threads) {
         }
         run->crowd = ranks * threads > run->crowd ? ranks * threads : run->crowd;
     }
+}
+
+/* The hosts of the ranks, each once, as "a, b" in arena; returns how many. */
+static int64_t list_hosts(hiss_scale_run *run, hiss_arena *arena) {
+    int64_t hosts = 0;
+    run->hosts = "";
+    for (int64_t a = 0; a < run->nranks; a++) {
+        bool seen = false;
+        for (int64_t b = 0; b < a && !seen; b++) {
+            seen = strcmp(run->rank[a].host, run->rank[b].host) == 0;
+        }
+        if (!seen) {
+            run->hosts = hiss_arena_format(arena, "%s%s%s", run->hosts, hosts ? ", " : "", run->rank[a].host);
+            hosts++;
+        }
+    }
+    return hosts;
 }
 
 static bool read_ranks(reader *r, const hiss_yaml *summary) {
@@ -130,11 +141,14 @@ static bool read_ranks(reader *r, const hiss_yaml *summary) {
     }
     const hiss_scale_point *p = &r->study->points[r->run->point];
     count_crowd(r->run, p->threads);
-    return r->run->nranks == p->ranks ||
-           fail_run(r,
-                    "ran on %" PRId64 " ranks instead of %" PRId64 ": see log.txt, and launch "
-                    "in the study",
-                    r->run->nranks, p->ranks);
+    const int64_t hosts = list_hosts(r->run, r->arena);
+    if (r->run->nranks != p->ranks) {
+        return fail_run(r, "ran on %" PRId64 " ranks instead of %" PRId64 ": see log.txt, and launch in the study",
+                        r->run->nranks, p->ranks);
+    }
+    return p->nodes == 0 || hosts == p->nodes ||
+           fail_run(r, "ran on %" PRId64 " node%s (%.200s) instead of %" PRId64 ": see launch in the study", hosts,
+                    hosts == 1 ? "" : "s", r->run->hosts, p->nodes);
 }
 
 static bool read_summary(reader *r) {
@@ -145,9 +159,9 @@ static bool read_summary(reader *r) {
     hiss_scale_run *run = r->run;
     const hiss_yaml *train = hiss_yaml_get(config, "train"), *identity = hiss_yaml_get(summary, "identity");
     snprintf(run->parameters, sizeof run->parameters, "%s", text(summary, "parameters_sha256"));
-    snprintf(run->identity, sizeof run->identity, "version %s; kernels %s; choices %s; reduce %s",
-             text(identity, "version"), text(identity, "kernels"), text(identity, "kernel_choices_sha256"),
-             text(identity, "reduce"));
+    snprintf(run->identity, sizeof run->identity, "version %s%s%s; kernels %s; choices %s; reduce %s",
+             text(identity, "version"), *run->fact[HISS_FACT_COMMIT] ? ", commit " : "", run->fact[HISS_FACT_COMMIT],
+             text(identity, "kernels"), text(identity, "kernel_choices_sha256"), text(identity, "reduce"));
     run->processors = whole(hiss_yaml_get(summary, "machine"), "processors");
     run->steps = whole(summary, "steps");
     run->lanes = whole(train, "lanes");
@@ -230,7 +244,11 @@ void hiss_results_read(const hiss_study *study, const char *dir, int64_t index, 
     *run = (hiss_scale_run){.point = (int)(index % study->npoints),
                             .repeat = index / study->npoints,
                             .quality_seconds = (double)NAN,
-                            .quality_steps = (double)NAN};
+                            .quality_steps = (double)NAN,
+                            .hosts = ""};
+    for (int k = 0; k < HISS_FACTS; k++) {
+        run->fact[k] = "";
+    }
     hiss_study_place(study, dir, index, r.path, sizeof r.path);
     if (read_end(&r) && read_summary(&r) && read_metrics(&r)) {
         run->state = HISS_RUN_DONE;
@@ -247,6 +265,9 @@ hiss_results *hiss_results_gather(const hiss_study *study, const char *dir) {
     for (int64_t k = 0; k < n; k++) {
         hiss_results_read(study, dir, k, arena, &results->runs[k]);
     }
+    const time_t now = time(NULL);
+    struct tm utc;
+    strftime(results->when, sizeof results->when, "%Y-%m-%dT%H:%M:%SZ", gmtime_r(&now, &utc));
     hiss_results_analyse(results);
     return results;
 }

@@ -67,38 +67,85 @@ int hiss_study_settings(const hiss_study *study, int point, hiss_arena *arena, c
     return w.count;
 }
 
-/* The words of a launcher in which names stand for numbers, at the start of a word or within. */
-static void substitute(const char *word, const hiss_scale_point *p, char *out, size_t size) {
-    const int64_t nodes = p->nodes > 0 ? p->nodes : 1;
-    const struct {
-        const char *name;
-        int64_t value;
-    } names[] = {{"RANKS_PER_NODE", (p->ranks + nodes - 1) / nodes},
-                 {"RANKS", p->ranks},
-                 {"THREADS", p->threads},
-                 {"NODES", nodes}};
-    size_t used = 0;
-    for (const char *c = word; *c && used + 24 < size;) {
-        int k = 0;
-        while (k < HISS_COUNT(names) && strncmp(c, names[k].name, strlen(names[k].name)) != 0) {
-            k++;
-        }
-        if (k < HISS_COUNT(names)) {
-            used += (size_t)snprintf(out + used, size - used, "%" PRId64, names[k].value);
-            c += strlen(names[k].name);
-        } else {
-            out[used++] = *c++;
-        }
+/* ---- the launcher ---- */
+
+/* "a:2,b:1": the first nodes of the allocation, and how many of the point's ranks each gets. */
+static const char *hosts_of(const hiss_scale_point *p, const hiss_scale_place *place, hiss_arena *arena) {
+    const int64_t asked = p->nodes > 0 && p->nodes < place->hosts ? p->nodes : place->hosts;
+    const int64_t nodes = asked < p->ranks ? asked : p->ranks;
+    if (nodes == 0) {
+        return hiss_arena_format(arena, "localhost:%" PRId64, p->ranks);
     }
-    out[used] = 0;
+    size_t size = 1, used = 0;
+    for (int64_t k = 0; k < nodes; k++) {
+        size += strlen(place->host[k]) + 24;
+    }
+    char *list = hiss_arena_alloc(arena, size);
+    for (int64_t k = 0; k < nodes; k++) {
+        used += (size_t)snprintf(list + used, size - used, "%s%s:%" PRId64, k ? "," : "", place->host[k],
+                                 p->ranks / nodes + (k < p->ranks % nodes));
+    }
+    return list;
 }
 
-int hiss_study_launcher(const hiss_study *study, int point, hiss_arena *arena, const char **word, int max) {
+static int64_t ranks_per_node(const hiss_scale_point *p) {
+    const int64_t nodes = p->nodes > 0 ? p->nodes : 1;
+    return (p->ranks + nodes - 1) / nodes;
+}
+
+/* A word in which names stand for numbers and hosts, at its start or within. */
+static const char *substitute(const char *word, const hiss_scale_point *p, const char *hosts, hiss_arena *arena) {
+    const char *const names[] = {"RANKS_PER_NODE", "RANKS", "THREADS", "NODES", "HOSTS"};
+    const int64_t values[] = {ranks_per_node(p), p->ranks, p->threads, p->nodes > 0 ? p->nodes : 1};
+    const char *out = "";
+    while (*word) {
+        size_t length = 1;
+        int k = 0;
+        while (k < HISS_COUNT(names) && strncmp(word, names[k], strlen(names[k])) != 0) {
+            k++;
+        }
+        if (k == HISS_COUNT(names)) {
+            out = hiss_arena_format(arena, "%s%c", out, *word);
+        } else {
+            length = strlen(names[k]);
+            out = k < HISS_COUNT(values) ? hiss_arena_format(arena, "%s%" PRId64, out, values[k])
+                                         : hiss_arena_format(arena, "%s%s", out, hosts);
+        }
+        word += length;
+    }
+    return out;
+}
+
+/* mpirun binds up to two ranks to a core each, with all their threads, and more ranks to larger parts of the host: so
+ * it is told what every point gets. */
+static void add_mpirun(words *w, const hiss_scale_point *p, const hiss_scale_place *place, const char *hosts) {
+    const bool spread = p->nodes == 0 && place->hosts > 1; /* nobody knows over how many */
+    const bool enough = place->cores > 0 && (spread || ranks_per_node(p) * p->threads <= place->cores);
+    add(w, "mpirun");
+    add(w, "-n");
+    add(w, "%" PRId64, p->ranks);
+    if (p->nodes > 0 && place->hosts > 0) {
+        add(w, "--host");
+        add(w, "%s", hosts);
+    }
+    if (enough) {
+        add(w, "--map-by");
+        add(w, "slot:PE=%" PRId64, p->threads);
+    }
+    add(w, "--bind-to");
+    add(w, "%s", enough ? "core" : "none");
+}
+
+int hiss_study_launcher(const hiss_study *study, int point, const hiss_scale_place *place, hiss_arena *arena,
+                        const char **word, int max) {
     words w = {arena, word, 0, max};
+    const hiss_scale_point *p = &study->points[point];
+    const char *hosts = hosts_of(p, place, arena);
+    if (study->nlaunch < 0) {
+        add_mpirun(&w, p, place, hosts);
+    }
     for (int k = 0; k < study->nlaunch; k++) {
-        char text[4096];
-        substitute(study->launch[k], &study->points[point], text, sizeof text);
-        add(&w, "%s", text);
+        add(&w, "%s", substitute(study->launch[k], p, hosts, arena));
     }
     return w.count;
 }

@@ -6,6 +6,13 @@
 
 enum { SCALE_PATH = 4096, SCALE_DRAWS = 1000 };
 
+/* Why a run failed, by its log; "" when that says nothing. */
+enum { REASON = 300 };
+void find_reason(const char *path, char out[REASON]);
+/* What hiss warned of in a log, each text once, in arena; returns how many. */
+enum { MOST_WARNINGS = 16 };
+int find_warnings(const char *path, hiss_arena *arena, const char *out[MOST_WARNINGS]);
+
 /* Steps between lines of metrics.jsonl. */
 int64_t study_window(const hiss_study *study);
 

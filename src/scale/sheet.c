@@ -307,9 +307,117 @@ static void make_failures(maker *m, sheet *s) {
     }
 }
 
+/* The different values of a fact over the runs that have ended, "a, b"; the first few. */
+static const char *values_of(const maker *m, const char *(*get)(const hiss_scale_run *run, int which), int which) {
+    enum { SHOWN = 6 };
+    const hiss_results *results = m->results;
+    const char *list = "";
+    int64_t different = 0;
+    for (int64_t k = 0; k < results->study->npoints * results->study->repeats; k++) {
+        const char *value = get(&results->runs[k], which);
+        bool seen = !*value;
+        for (int64_t j = 0; j < k && !seen; j++) {
+            seen = strcmp(get(&results->runs[j], which), value) == 0;
+        }
+        different += !seen;
+        if (!seen && different <= SHOWN) {
+            list = hiss_arena_format(m->arena, "%s%s%s", list, *list ? "; " : "", value);
+        }
+    }
+    return different > SHOWN ? hiss_arena_format(m->arena, "%s; and %" PRId64 " more", list, different - SHOWN) : list;
+}
+
+static const char *get_fact(const hiss_scale_run *run, int which) {
+    return run->fact[which] ? run->fact[which] : "";
+}
+
+static const char *get_hosts(const hiss_scale_run *run, int which) {
+    (void)which;
+    return run->hosts ? run->hosts : "";
+}
+
+/* "first to last" of the times at which runs have ended; they are written so that they sort as texts. */
+static const char *span_of(const maker *m) {
+    const hiss_results *results = m->results;
+    const char *first = "", *last = "";
+    for (int64_t k = 0; k < results->study->npoints * results->study->repeats; k++) {
+        const char *ended = get_fact(&results->runs[k], HISS_FACT_ENDED);
+        first = *ended && (!*first || strcmp(ended, first) < 0) ? ended : first;
+        last = strcmp(ended, last) > 0 ? ended : last;
+    }
+    return *first ? hiss_arena_format(m->arena, "%s to %s", first, last) : "";
+}
+
+static void put_fact(maker *m, const char *key, const char *value) {
+    if (*value) {
+        put(m, "%s", key);
+        put(m, "%s", value);
+    }
+}
+
+static void make_provenance(maker *m, sheet *s) {
+    static const char *const head[] = {"what", "value"};
+    static const char *const names[HISS_FACTS] = {NULL,       "processor", "memory", "MPI",
+                                                  "compiler", "commit",    "job",    "nodes of the job"};
+    begin(m, s, "Where and with what",
+          "Processor, memory, MPI and compiler are those of the host that started the runs; ranks ran on the hosts.", 2,
+          HISS_COUNT(head), head, HISS_FACTS + 2);
+    put_fact(m, "report", m->results->when);
+    put_fact(m, "runs ended", span_of(m));
+    put_fact(m, "hosts", values_of(m, get_hosts, 0));
+    for (int k = HISS_FACT_ENDED + 1; k < HISS_FACTS; k++) {
+        put_fact(m, names[k], values_of(m, get_fact, k));
+    }
+}
+
+static bool warned(const hiss_scale_run *run, const char *text) {
+    for (int k = 0; k < run->nwarnings; k++) {
+        if (strcmp(run->warning[k], text) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* The runs of a point that were warned so; *first: no run before this one of the same point was. */
+static int64_t count_warned(const hiss_results *results, const hiss_scale_run *run, const char *text, bool *first) {
+    int64_t n = 0;
+    *first = true;
+    for (int64_t r = 0; r < results->study->repeats; r++) {
+        const hiss_scale_run *other = run_of(results, run->point, r);
+        n += warned(other, text);
+        *first = *first && !(r < run->repeat && warned(other, text));
+    }
+    return n;
+}
+
+static void make_warnings(maker *m, sheet *s) {
+    static const char *const head[] = {"point", "runs", "warning"};
+    const hiss_results *results = m->results;
+    const int64_t n = results->study->npoints * results->study->repeats;
+    int64_t rows = 0;
+    for (int64_t k = 0; k < n; k++) {
+        rows += results->runs[k].nwarnings;
+    }
+    begin(m, s, "What runs were warned of", NULL, 3, HISS_COUNT(head), head, (int)rows);
+    for (int64_t k = 0; k < n; k++) {
+        const hiss_scale_run *run = &results->runs[k];
+        for (int w = 0; w < run->nwarnings; w++) {
+            bool first;
+            const int64_t runs = count_warned(results, run, run->warning[w], &first);
+            if (first) {
+                put(m, "%s", results->study->points[run->point].name);
+                put(m, "%" PRId64, runs);
+                put(m, "%s", run->warning[w]);
+            }
+        }
+    }
+}
+
 int sheets_make(const hiss_results *results, hiss_arena *arena, sheet *sheets) {
-    static void (*const make[SHEETS])(maker *, sheet *) = {make_points, make_quality, make_parts,   make_ranks,
-                                                           make_laws,   make_runs,    make_failures};
+    static void (*const make[SHEETS])(maker *, sheet *) = {make_points,   make_quality,  make_parts,
+                                                           make_ranks,    make_laws,     make_runs,
+                                                           make_failures, make_warnings, make_provenance};
     int used = 0;
     for (int k = 0; k < SHEETS; k++) {
         maker m = {.results = results, .arena = arena};

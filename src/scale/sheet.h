@@ -12,7 +12,7 @@ typedef struct sheet {
     int left;          /* so many columns are texts, aligned left */
 } sheet;
 
-enum { SHEETS = 7 };
+enum { SHEETS = 9 };
 /* Fill sheets[SHEETS], all of it in arena. Returns how many have rows. */
 int sheets_make(const hiss_results *results, hiss_arena *arena, sheet *sheets);
 void sheet_print(FILE *out, const sheet *s);

@@ -13,6 +13,7 @@ enum { MOST_POINTS = 256, MOST_CONFIGS = 32, LONGEST_NAME = 40, PLACE = 300 };
 typedef struct form {
     hiss_study study;
     const hiss_yaml *ranks, *threads, *nodes, *launch, *sbatch, *modules;
+    int64_t ranks_per_node;
 } form;
 
 #define TOP(field) offsetof(form, field)
@@ -24,7 +25,9 @@ static const hiss_row top_rows[] = {
     {"threads", HISS_NODE, TOP(threads), NULL, 0, 0, NULL,
      "threads per rank: one number, or one for each point (default 1)"},
     {"nodes", HISS_NODE, TOP(nodes), NULL, 0, 0, NULL,
-     "nodes: one number, or one for each point; for NODES in launch, and for jobs (default: none said)"},
+     "nodes: one number, or one for each point; points run on so many, and jobs ask for them (default: none said)"},
+    {"ranks_per_node", HISS_INT, TOP(ranks_per_node), "0", 0, 1e6, NULL,
+     "without nodes: each point gets as many as its ranks fill; 0: none said"},
     {"repeats", HISS_INT, TOP(study.repeats), "3", 1, 1000, NULL, "runs of each point; 5 and more give fair intervals"},
     {"steps", HISS_INT, TOP(study.steps), "0", 0, 1e12, NULL, "steps of a run; 0: as epochs say"},
     {"epochs", HISS_INT, TOP(study.epochs), "0", 0, 1e9, NULL,
@@ -36,7 +39,8 @@ static const hiss_row top_rows[] = {
     {"limit", HISS_INT, TOP(study.limit), "0", 0, 1e9, NULL, "seconds after which a run counts as failed; 0: none"},
     {"keep", HISS_BOOL, TOP(study.keep), "false", 0, 0, NULL, "keep the checkpoints of finished runs"},
     {"launch", HISS_NODE, TOP(launch), NULL, 0, 0, NULL,
-     "words before hiss train; RANKS, THREADS, NODES, RANKS_PER_NODE stand for numbers (default [mpirun, -n, RANKS])"},
+     "words before hiss train; RANKS, THREADS, NODES, RANKS_PER_NODE stand for numbers, HOSTS for the nodes of the "
+     "point (default: mpirun on these nodes, each thread on a core of its own where there are enough)"},
 };
 
 #define QUALITY(field) offsetof(hiss_scale_quality, field)
@@ -219,6 +223,9 @@ static hiss_status read_points(form *f, hiss_error *err) {
     study->points = hiss_arena_alloc(study->arena, sizeof *study->points * (size_t)(study->npoints + 1));
     for (int k = 0; k < study->npoints; k++) {
         const int i = k % n;
+        if (!f->nodes && f->ranks_per_node > 0) {
+            nodes[i] = (ranks[i] + f->ranks_per_node - 1) / f->ranks_per_node;
+        }
         hiss_scale_point *p = &study->points[k];
         *p = (hiss_scale_point){.config = k / n,
                                 .ranks = ranks[i],
@@ -264,7 +271,6 @@ static hiss_status check(const hiss_study *study, hiss_error *err) {
 }
 
 static hiss_status read_study(hiss_study *out, hiss_error *err) {
-    static const char *standard[] = {"mpirun", "-n", "RANKS", NULL};
     form f = {.study = *out};
     hiss_status s = hiss_config_section(out->text, "", top_rows, HISS_COUNT(top_rows), &f, err);
     s = s == HISS_OK
@@ -283,10 +289,7 @@ static hiss_status read_study(hiss_study *out, hiss_error *err) {
     s = s == HISS_OK ? read_words(out->arena, f.modules, "slurm.modules", "a list of names", &f.study.modules,
                                   &f.study.nmodules, err)
                      : s;
-    if (!f.launch) {
-        f.study.launch = standard;
-        f.study.nlaunch = 3;
-    }
+    f.study.nlaunch = f.launch ? f.study.nlaunch : -1;
     *out = f.study;
     return s == HISS_OK ? check(out, err) : s;
 }

@@ -1,9 +1,10 @@
 /* Whether the curves may be trusted.
  *
- * A study is valid when all runs that computed the same thing ended with the same parameters, to the last bit: the runs
- * of one config with the same number of lanes. Under strong scaling those are all runs of a config; under weak scaling,
- * where more lanes are another computation, the repeats of a point. And all runs of a config must be of one program:
- * version, kernels, reduction. Who differs is told by majority, ties going to the first. */
+ * A study is valid when all its runs have finished, and all that computed the same thing ended with the same
+ * parameters, to the last bit: the runs of one config with the same number of lanes. Under strong scaling those are all
+ * runs of a config; under weak scaling, where more lanes are another computation, the repeats of a point. And all runs
+ * of a config must be of one program: version, kernels, reduction. Who differs is told by majority, ties going to the
+ * first. */
 #include <inttypes.h>
 #include <string.h>
 
@@ -75,42 +76,60 @@ static void complain(complaint *c, const char *format, const char *name, const c
     c->count++;
 }
 
+/* Runs of one computation that end with other parameters or were made by another program. */
+static void compare_run(const hiss_results *results, const hiss_scale_run *run, complaint *c) {
+    char name[128], like[128];
+    const hiss_scale_run *other = majority(results, run), *first = results->runs;
+    name_run(results, run, name);
+    if (strcmp(run->parameters, other->parameters) != 0) {
+        name_run(results, other, like);
+        complain(c, "%s ends with parameters %.12s..., %s with %.12s...", name, run->parameters, like,
+                 other->parameters);
+    }
+    while (!same_config(results, first, run)) {
+        first++;
+    }
+    if (strcmp(run->identity, first->identity) != 0) {
+        name_run(results, first, like);
+        complain(c, "%s was made by another program (%s) than %s (%s)", name, run->identity, like, first->identity);
+    }
+}
+
+static void conclude(hiss_results *results, const complaint *c) {
+    const int64_t all = count_runs(results);
+    if (c->count == 0 && results->missing > 0) {
+        snprintf(results->verdict, sizeof results->verdict,
+                 "INCOMPLETE: %" PRId64 " of %" PRId64 " runs are still to do; the same hiss scale run goes on",
+                 results->missing, all);
+    } else if (c->count == 0) {
+        snprintf(results->verdict, sizeof results->verdict, "VALID: %s",
+                 results->study->kind == HISS_SCALE_STRONG
+                     ? "all runs of a config end with the same parameters, to the last bit"
+                     : "all runs with as many lanes end with the same parameters, to the last bit");
+    }
+    results->valid = c->count == 0 && results->missing == 0;
+}
+
 void judge(hiss_results *results) {
     complaint c = {.text = results->verdict, .size = sizeof results->verdict};
-    const hiss_scale_run *first = NULL;
     for (int64_t k = 0; k < count_runs(results); k++) {
         const hiss_scale_run *run = &results->runs[k];
-        char name[128], like[128];
         results->done += run->state == HISS_RUN_DONE;
         results->failed += run->state == HISS_RUN_FAILED;
         results->missing += run->state == HISS_RUN_MISSING;
-        if (run->state != HISS_RUN_DONE) {
-            continue;
-        }
-        name_run(results, run, name);
-        const hiss_scale_run *other = majority(results, run);
-        if (strcmp(run->parameters, other->parameters) != 0) {
-            name_run(results, other, like);
-            complain(&c, "%s ends with parameters %.12s..., %s with %.12s...", name, run->parameters, like,
-                     other->parameters);
-        }
-        for (first = results->runs; !same_config(results, first, run); first++) {
-        }
-        if (strcmp(run->identity, first->identity) != 0) {
-            name_run(results, first, like);
-            complain(&c, "%s was made by another program (%s) than %s (%s)", name, run->identity, like,
-                     first->identity);
+        if (run->state == HISS_RUN_DONE) {
+            compare_run(results, run, &c);
         }
     }
-    if (results->done == 0) {
-        snprintf(results->verdict, sizeof results->verdict, "INVALID: no run has finished");
-    } else if (c.count == 0) {
-        snprintf(results->verdict, sizeof results->verdict, "VALID: %s",
-                 results->study->kind == HISS_SCALE_STRONG
-                     ? "all finished runs of a config end with the same parameters, to the last bit"
-                     : "all finished runs with as many lanes end with the same parameters, to the last bit");
+    for (int64_t k = 0; k < count_runs(results); k++) {
+        const hiss_scale_run *run = &results->runs[k];
+        char name[128];
+        if (run->state == HISS_RUN_FAILED) {
+            name_run(results, run, name);
+            complain(&c, "%s failed: %s%s%s", name, run->why, "", "");
+        }
     }
-    results->valid = results->done > 0 && c.count == 0;
+    conclude(results, &c);
 }
 
 const char *crowded_points(const hiss_results *results, hiss_arena *arena) {

@@ -156,7 +156,21 @@ static void test_verdict(void **state) {
     }
     hiss_results_analyse(&m->results);
     assert_false(m->results.valid);
-    assert_string_equal(m->results.verdict, "INVALID: no run has finished");
+    assert_true(strncmp(m->results.verdict, "INVALID: x-2x1-r1 failed: ", 26) == 0);
+    destroy(m);
+
+    m = make("strong"); /* VALID needs all its runs */
+    m->run[4].state = HISS_RUN_MISSING;
+    hiss_results_analyse(&m->results);
+    assert_false(m->results.valid);
+    assert_true(strncmp(m->results.verdict, "INCOMPLETE: 1 of 6 runs are still to do", 39) == 0);
+    m->run[4].state = HISS_RUN_FAILED;
+    snprintf(m->run[4].why, sizeof m->run[4].why, "exit 3");
+    m->results.done = m->results.failed = m->results.missing = 0;
+    m->results.verdict[0] = 0;
+    hiss_results_analyse(&m->results);
+    assert_false(m->results.valid);
+    assert_string_equal(m->results.verdict, "INVALID: x-2x1-r2 failed: exit 3");
     destroy(m);
 }
 
@@ -193,7 +207,7 @@ static void test_json(void **state) {
         fail_msg("%s", err.text);
     }
     assert_string_equal(hiss_yaml_get(root, "study")->text, "a \"b\"");
-    assert_string_equal(hiss_yaml_get(root, "valid")->text, "true");
+    assert_string_equal(hiss_yaml_get(root, "valid")->text, "false");
     assert_string_equal(hiss_yaml_get(root, "failed")->text, "1");
     const hiss_yaml *point = hiss_yaml_get(root, "points")->first->next->next;
     assert_string_equal(hiss_yaml_get(point, "point")->text, "x-4x1");
@@ -287,22 +301,59 @@ static void test_page(void **state) {
     text = render(hiss_results_print, &m->results);
     assert_non_null(strstr(text, "x-2x1-r1  exit 2; \"quoted\", a\\b <tag>"));
     assert_non_null(strstr(text, "not done yet"));
-    assert_non_null(strstr(text, "\nVALID: "));
+    assert_non_null(strstr(text, "\nINVALID: x-2x1-r1 failed: exit 2"));
     assert_null(strstr(text, "Oversubscribed"));
+    assert_null(strstr(text, "What runs were warned of"));
     hiss_free(text);
     m->run[2].crowd = 4;
     m->run[2].processors = 2;
     text = render(hiss_results_print, &m->results);
-    assert_non_null(strstr(text, "scaling: x-4x1 (4 workers on a host of 2 processors).\nVALID"));
+    assert_non_null(strstr(text, "scaling: x-4x1 (4 workers on a host of 2 processors).\nINVALID"));
+    hiss_free(text);
+    destroy(m);
+}
+
+/* Where and with what: each value once; and each warning with the runs of the point that had it. */
+static void test_provenance(void **state) {
+    (void)state;
+    static const char *warnings[] = {"too few cores", "huge pages are off"};
+    made *m = make("strong");
+    for (int k = 0; k < POINTS * REPEATS; k++) {
+        m->run[k].fact[HISS_FACT_JOB] = k < 3 ? "17" : "18_2";
+        m->run[k].fact[HISS_FACT_ENDED] = k ? "2026-01-02T00:00:00Z" : "2026-01-03T00:00:00Z";
+        m->run[k].fact[HISS_FACT_COMPILER] = "gcc 12";
+        m->run[k].hosts = "node0, node1";
+        m->run[k].warning = warnings;
+        m->run[k].nwarnings = k == 2 ? 2 : k == 5;
+    }
+    snprintf(m->results.when, sizeof m->results.when, "2026-01-04");
+    hiss_results_analyse(&m->results);
+    char *text = render(hiss_results_print, &m->results);
+    assert_non_null(strstr(text, "\nreport      2026-01-04\n"));
+    assert_non_null(strstr(text, "\nruns ended  2026-01-02T00:00:00Z to 2026-01-03T00:00:00Z\n"));
+    assert_non_null(strstr(text, "\nhosts       node0, node1\n"));
+    assert_non_null(strstr(text, "\ncompiler    gcc 12\n"));
+    assert_non_null(strstr(text, "\njob         17; 18_2\n"));
+    assert_null(strstr(text, "commit")); /* unknown */
+    assert_non_null(strstr(text, "\nx-4x1  2     too few cores\nx-4x1  1     huge pages are off\n"));
+    hiss_free(text);
+    text = render(hiss_results_page, &m->results);
+    assert_non_null(strstr(text, "17; 18_2"));
+    assert_non_null(strstr(text, "huge pages are off"));
+    hiss_free(text);
+    text = render(hiss_results_json, &m->results);
+    assert_non_null(strstr(text, "\"job\": \"18_2\""));
+    assert_non_null(strstr(text, "\"report\": \"2026-01-04\""));
+    assert_non_null(strstr(text, "\"warnings\": [\"too few cores\", \"huge pages are off\"]"));
     hiss_free(text);
     destroy(m);
 }
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_figures), cmocka_unit_test(test_weak), cmocka_unit_test(test_verdict),
-        cmocka_unit_test(test_json),    cmocka_unit_test(test_csv),  cmocka_unit_test(test_extrap),
-        cmocka_unit_test(test_page),
+        cmocka_unit_test(test_figures), cmocka_unit_test(test_weak),       cmocka_unit_test(test_verdict),
+        cmocka_unit_test(test_json),    cmocka_unit_test(test_csv),        cmocka_unit_test(test_extrap),
+        cmocka_unit_test(test_page),    cmocka_unit_test(test_provenance),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -117,25 +117,118 @@ static void test_settings(void **state) {
     hiss_study_destroy(&s);
 }
 
+/* The launcher's words for point 0, joined by blanks. */
+static const char *launched(const hiss_study *s, const hiss_scale_place *place) {
+    const char *word[32], *line = "";
+    const int n = hiss_study_launcher(s, 0, place, s->arena, word, 32);
+    for (int k = 0; k < n; k++) {
+        line = hiss_arena_format(s->arena, "%s%s%s", line, k ? " " : "", word[k]);
+    }
+    return line;
+}
+
 static void test_launcher(void **state) {
     (void)state;
+    static const char *const hosts[] = {"a", "b", "c"};
+    const hiss_scale_place here = {0}, there = {.cores = 8, .host = hosts, .hosts = 3};
     const char *word[16];
-    hiss_study s = parse("configs: {x: {file: a.yaml}}\nranks: [5]\nthreads: 3\nnodes: 2\n"
-                         "launch: [srun, -n, RANKS, -N, NODES, 'ppr:RANKS_PER_NODE:node:PE=THREADS', 'a;b $(c)']\n");
-    assert_int_equal(hiss_study_launcher(&s, 0, s.arena, word, 16), 7);
+    hiss_study s =
+        parse("configs: {x: {file: a.yaml}}\nranks: [5]\nthreads: 3\nnodes: 2\n"
+              "launch: [srun, -n, RANKS, -N, NODES, 'ppr:RANKS_PER_NODE:node:PE=THREADS', 'a;b $(c)', HOSTS]\n");
+    assert_int_equal(hiss_study_launcher(&s, 0, &there, s.arena, word, 16), 8);
     assert_string_equal(word[2], "5");
     assert_string_equal(word[4], "2");
     assert_string_equal(word[5], "ppr:3:node:PE=3");
     assert_string_equal(word[6], "a;b $(c)"); /* a word is a word: there is no shell */
-    hiss_study_destroy(&s);
-    s = parse("configs: {x: {file: a.yaml}}\nranks: [5]\n");
-    assert_int_equal(hiss_study_launcher(&s, 0, s.arena, word, 16), 3);
-    assert_string_equal(word[0], "mpirun");
-    assert_string_equal(word[2], "5");
+    assert_string_equal(word[7], "a:3,b:2");
+    hiss_study_launcher(&s, 0, &here, s.arena, word, 16);
+    assert_string_equal(word[7], "localhost:5");
     hiss_study_destroy(&s);
     s = parse("configs: {x: {file: a.yaml}}\nranks: [1]\nlaunch: []\n");
-    assert_int_equal(hiss_study_launcher(&s, 0, s.arena, word, 16), 0);
+    assert_int_equal(hiss_study_launcher(&s, 0, &here, s.arena, word, 16), 0);
     hiss_study_destroy(&s);
+}
+
+/* Without launch: each thread gets a core of its own where there are enough, on the nodes that the point asks for. */
+static void test_mpirun(void **state) {
+    (void)state;
+    static const char *const hosts[] = {"a", "b", "c"};
+    static const struct {
+        const char *study;
+        hiss_scale_place place;
+        const char *words;
+    } cases[] = {
+        {"ranks: [5]", {8, NULL, 0}, "mpirun -n 5 --map-by slot:PE=1 --bind-to core"},
+        {"ranks: [2]\nthreads: 4", {8, NULL, 0}, "mpirun -n 2 --map-by slot:PE=4 --bind-to core"},
+        {"ranks: [3]\nthreads: 4", {8, NULL, 0}, "mpirun -n 3 --bind-to none"},
+        {"ranks: [3]\nthreads: 4", {0, NULL, 0}, "mpirun -n 3 --bind-to none"},
+        {"ranks: [3]\nthreads: 4", {8, hosts, 3}, "mpirun -n 3 --map-by slot:PE=4 --bind-to core"},
+        {"ranks: [3]\nthreads: 4\nnodes: 1", {8, hosts, 3}, "mpirun -n 3 --host a:3 --bind-to none"},
+        {"ranks: [3]\nthreads: 4\nnodes: 2",
+         {8, hosts, 3},
+         "mpirun -n 3 --host a:2,b:1 --map-by slot:PE=4 --bind-to core"},
+        {"ranks: [3]\nnodes: 2", {8, NULL, 0}, "mpirun -n 3 --map-by slot:PE=1 --bind-to core"},
+        {"ranks: [5]\nranks_per_node: 2",
+         {8, hosts, 3},
+         "mpirun -n 5 --host a:2,b:2,c:1 --map-by slot:PE=1 --bind-to core"},
+        {"ranks: [2]\nranks_per_node: 2", {8, hosts, 3}, "mpirun -n 2 --host a:2 --map-by slot:PE=1 --bind-to core"},
+        {"ranks: [2]\nranks_per_node: 2\nnodes: 2",
+         {8, hosts, 3},
+         "mpirun -n 2 --host a:1,b:1 --map-by slot:PE=1 --bind-to core"},
+    };
+    for (int k = 0; k < HISS_COUNT(cases); k++) {
+        char text[256];
+        snprintf(text, sizeof text, "configs: {x: {file: a.yaml}}\n%s\n", cases[k].study);
+        hiss_study s = parse(text);
+        assert_string_equal(launched(&s, &cases[k].place), cases[k].words);
+        hiss_study_destroy(&s);
+    }
+}
+
+/* What may be added to a study, and what may not be changed. */
+static void test_extends(void **state) {
+    (void)state;
+    static const char base[] =
+        "configs: {x: {file: a.yaml, set: [a=1]}}\nranks: [2, 4]\nsteps: 100\nslurm: {options: [--a]}\n";
+    static const struct {
+        const char *text, *why; /* why NULL: goes on */
+    } cases[] = {
+        {base, NULL},
+        {"name: other\nrepeats: 7\nlimit: 5\nkeep: true\nconfigs: {x: {file: a.yaml, set: [a=1]}}\nranks: [4, "
+         "2]\nsteps: 100\n",
+         NULL},
+        {"configs: {x: {file: a.yaml, set: [a=1]}, y: {file: b.yaml}}\nranks: [1, 2, 4, 8]\nsteps: 100\n", NULL},
+        {"configs: {x: {file: a.yaml, set: [a=1]}}\nranks: [2, 4, 4]\nthreads: [1, 1, 2]\nsteps: 100\n", NULL},
+        {"configs: {x: {file: a.yaml, set: [a=1]}}\nranks: [4]\nsteps: 100\n", "point x-2x1, which is not there now"},
+        {"configs: {x: {file: a.yaml, set: [a=1]}}\nranks: [2, 4]\nthreads: 2\nsteps: 100\n",
+         "point x-2x1, which is not"},
+        {"configs: {x: {file: a.yaml, set: [a=1]}}\nranks: [2, 4]\nsteps: 101\n", "'steps: 100', now 'steps: 101'"},
+        {"configs: {x: {file: a.yaml, set: [a=1]}}\nranks: [2, 4]\nsteps: 100\nseed: 2\n", "'seed: 1', now 'seed: 2'"},
+        {"kind: weak-batch\nconfigs: {x: {file: a.yaml, set: [a=1]}}\nranks: [2, 4]\nsteps: 100\n",
+         "'kind: strong', now"},
+        {"configs: {x: {file: c.yaml, set: [a=1]}}\nranks: [2, 4]\nsteps: 100\n",
+         "configs.x.file 'a.yaml', now 'c.yaml'"},
+        {"configs: {x: {file: a.yaml, set: [a=2]}}\nranks: [2, 4]\nsteps: 100\n", "another configs.x.set"},
+        {"configs: {x: {file: a.yaml, set: [a=1]}}\nranks: [2, 4]\nsteps: 100\nlaunch: [a]\n", "now 'launch"},
+    };
+    hiss_study before = parse(base);
+    for (int k = 0; k < HISS_COUNT(cases); k++) {
+        hiss_error err = {0};
+        hiss_study now = parse(cases[k].text);
+        assert_int_equal(hiss_study_extends(&before, &now, &err), cases[k].why ? HISS_EUSER : HISS_OK);
+        if (cases[k].why && !strstr(err.text, cases[k].why)) {
+            fail_msg("no '%s' in '%s'", cases[k].why, err.text);
+        }
+        hiss_study_destroy(&now);
+    }
+    hiss_study_destroy(&before);
+    /* A smaller point of a weak study would change the lanes of all others. */
+    hiss_error err = {0};
+    before = parse("kind: weak-batch\nconfigs: {x: {file: a.yaml}}\nranks: [2, 4]\n");
+    hiss_study now = parse("kind: weak-batch\nconfigs: {x: {file: a.yaml}}\nranks: [1, 2, 4]\n");
+    assert_int_equal(hiss_study_extends(&before, &now, &err), HISS_EUSER);
+    hiss_study_destroy(&now);
+    hiss_study_destroy(&before);
 }
 
 static void refuse(const char *text, const char *where, const char *what) {
@@ -177,7 +270,8 @@ static void test_mistakes(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_points),   cmocka_unit_test(test_resolved), cmocka_unit_test(test_order),
-        cmocka_unit_test(test_settings), cmocka_unit_test(test_launcher), cmocka_unit_test(test_mistakes),
+        cmocka_unit_test(test_settings), cmocka_unit_test(test_launcher), cmocka_unit_test(test_mpirun),
+        cmocka_unit_test(test_extends),  cmocka_unit_test(test_mistakes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,0 +1,31 @@
+/* Where programs are. */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "cli/cli.h"
+
+hiss_status cli_program(char out[CLI_PATH], hiss_error *err) {
+    const ssize_t length = readlink("/proc/self/exe", out, CLI_PATH - 1);
+    if (length <= 0) {
+        return hiss_fail(err, HISS_ESYSTEM, "/proc/self/exe cannot be read: %s", strerror(errno));
+    }
+    out[length] = 0;
+    return HISS_OK;
+}
+
+const char *cli_find_in_path(const char *name, hiss_arena *arena) {
+    if (strchr(name, '/')) {
+        return access(name, X_OK) == 0 ? name : NULL;
+    }
+    const char *path = getenv("PATH");
+    for (const char *at = path ? path : "/usr/bin:/bin"; at; at = strchr(at, ':') ? strchr(at, ':') + 1 : NULL) {
+        const int length = (int)strcspn(at, ":");
+        const char *file = hiss_arena_format(arena, "%.*s/%s", length ? length : 1, length ? at : ".", name);
+        if (access(file, X_OK) == 0) {
+            return file;
+        }
+    }
+    return NULL;
+}

@@ -1,0 +1,116 @@
+/* Where the points of a study are run, and what is to be said about it in each point.yaml. */
+#define _GNU_SOURCE /* sched_getaffinity */
+#include <ctype.h>
+#include <inttypes.h>
+#include <sched.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "cli/scale.h"
+#include "hiss/log.h"
+#include "hiss_build.h"
+
+enum { MOST_HOSTS = 65536, HOST_NAME = 256 };
+
+/* ---- cores ---- */
+
+/* The lowest processor that shares its core with this one; the processor itself when the system does not tell. */
+static int first_of_core(int processor) {
+    char path[128];
+    int first = processor;
+    snprintf(path, sizeof path, "/sys/devices/system/cpu/cpu%d/topology/thread_siblings_list", processor);
+    FILE *in = fopen(path, "r");
+    if (in) {
+        first = fscanf(in, "%d", &first) == 1 ? first : processor;
+        fclose(in);
+    }
+    return first;
+}
+
+/* Cores that this process may use; 0: unknown. */
+static int64_t count_cores(void) {
+    cpu_set_t may, cores;
+    CPU_ZERO(&cores);
+    if (sched_getaffinity(0, sizeof may, &may) != 0) {
+        return 0;
+    }
+    for (size_t k = 0; k < CPU_SETSIZE; k++) {
+        if (CPU_ISSET(k, &may)) {
+            CPU_SET((size_t)first_of_core((int)k), &cores);
+        }
+    }
+    return CPU_COUNT(&cores);
+}
+
+/* ---- hosts ---- */
+
+static int count_words(const char *text) {
+    int n = 0;
+    for (const char *c = text; *c; c++) {
+        n += !isspace((unsigned char)*c) && (c[1] == 0 || isspace((unsigned char)c[1]));
+    }
+    return n;
+}
+
+static hiss_status find_hosts(hiss_arena *arena, hiss_scale_place *out, hiss_error *err) {
+    const char *nodes = getenv("SLURM_JOB_NODELIST");
+    if (!nodes || !*nodes) {
+        return HISS_OK;
+    }
+    char *answer = hiss_arena_alloc(arena, MOST_HOSTS * 16);
+    const char *const word[] = {"scontrol", "show", "hostnames", nodes, NULL};
+    const hiss_status s = scale_child_read(word, answer, MOST_HOSTS * 16, err);
+    if (s != HISS_OK) {
+        return s;
+    }
+    const char **host = hiss_arena_alloc(arena, sizeof(char *) * (size_t)(count_words(answer) + 1));
+    for (char *name = strtok(answer, " \n"); name; name = strtok(NULL, " \n")) {
+        host[out->hosts++] = name;
+    }
+    out->host = host;
+    return HISS_OK;
+}
+
+hiss_status scale_place(hiss_arena *arena, hiss_scale_place *out, hiss_error *err) {
+    *out = (hiss_scale_place){.cores = count_cores()};
+    return find_hosts(arena, out, err);
+}
+
+/* ---- facts ---- */
+
+#ifdef __clang__
+static const char compiler[] = __VERSION__;
+#else
+static const char compiler[] = "gcc " __VERSION__;
+#endif
+
+static void fact(FILE *out, const char *key, const char *value) {
+    if (value && *value) {
+        fprintf(out, "%s: ", key);
+        hiss_yaml_write_text(out, value);
+        fputc('\n', out);
+    }
+}
+
+void scale_write_facts(FILE *out) {
+    char processor[256] = "", memory[64], running[HISS_LIBRARY_TEXT], built[HISS_LIBRARY_TEXT], job[128] = "";
+    const char *id = getenv("SLURM_JOB_ID"), *array = getenv("SLURM_ARRAY_JOB_ID"),
+               *task = getenv("SLURM_ARRAY_TASK_ID");
+    const double bytes = (double)sysconf(_SC_PHYS_PAGES) * (double)sysconf(_SC_PAGESIZE);
+    cli_processor_name(processor, sizeof processor);
+    snprintf(memory, sizeof memory, "%.1f GiB", bytes / 0x1p30);
+    hiss_comm_library(running, built);
+    if (array && task) {
+        snprintf(job, sizeof job, "%s_%s", array, task);
+    } else if (id) {
+        snprintf(job, sizeof job, "%s", id);
+    }
+    fact(out, "processor", processor);
+    fact(out, "memory", memory);
+    fact(out, "mpi", running);
+    fact(out, "compiler", compiler);
+    fact(out, "commit", HISS_COMMIT);
+    fact(out, "job", job);
+    fact(out, "nodes", getenv("SLURM_JOB_NODELIST"));
+}
