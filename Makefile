@@ -65,6 +65,7 @@ HEADERS  := $(sort $(wildcard include/hiss/*.h))
 # What hiss simulate runs in SimGrid: dist as it is, for the simulator's MPI.
 SMPI_SRC := $(sort $(filter-out src/base/hash.c,$(wildcard src/base/*.c src/dist/*.c src/simulate/*.c src/smpi/*.c)))
 SMPICC   ?= smpicc
+PLATFORMS := $(sort $(wildcard configs/platforms/*.yaml))
 
 LIB_OBJ := $(LIB_SRC:%.c=$(BUILD)/%.o)
 CLI_OBJ := $(CLI_SRC:%.c=$(BUILD)/%.o)
@@ -78,7 +79,7 @@ FUZZERS := $(FUZZ_SRC:%.c=$(BUILD)/%)
 .DELETE_ON_ERROR:
 .PHONY: all lib tests simulate help FORCE
 
-all: $(BUILD)/hiss $(BUILD)/libhiss.a $(if $(shell command -v $(SMPICC)),simulate) ## build the program and the library (default)
+all: $(BUILD)/hiss $(BUILD)/libhiss.a $(PLATFORMS:configs/%=$(BUILD)/%) $(if $(shell command -v $(SMPICC)),simulate) ## build the program and the library (default)
 
 simulate: $(BUILD)/hiss-smpi ## build what hiss simulate runs in SimGrid (part of all where SimGrid is installed)
 
@@ -105,6 +106,10 @@ SMPI_FLAGS = -Iinclude -Isrc -D_POSIX_C_SOURCE=200809L -D_DEFAULT_SOURCE -DHISS_
 $(BUILD)/hiss-smpi: $(SMPI_OBJ)
 	$(say) LINK $@
 	$(do)$(SMPICC) -Wl,--gc-sections -o $@ $(SMPI_OBJ) $$(tools/deps libs YAML) -lm
+
+# Found beside the program, whatever directory it is started in.
+$(BUILD)/platforms/%.yaml: configs/platforms/%.yaml
+	$(do)mkdir -p $(@D) && cp $< $@
 
 $(BUILD)/smpi/%.o: %.c $(BUILD)/flags
 	$(say) SMPI $<
@@ -276,6 +281,8 @@ demo: ## train on Fashion-MNIST with two ranks, evaluate, and draw pictures
 bindir     = $(DESTDIR)$(PREFIX)/bin
 libdir     = $(DESTDIR)$(PREFIX)/lib
 includedir = $(DESTDIR)$(PREFIX)/include/hiss
+libexecdir = $(DESTDIR)$(PREFIX)/libexec/hiss
+datadir    = $(DESTDIR)$(PREFIX)/share/hiss
 
 define hiss_pc
 prefix=$(PREFIX)
@@ -290,16 +297,19 @@ Libs: -L$${libdir} -lhiss $(ALL_LDLIBS) -pthread
 endef
 export hiss_pc
 
-install: all ## install the program, the library, the headers and hiss.pc under PREFIX
-	install -d '$(bindir)' '$(libdir)/pkgconfig' '$(includedir)'
+install: all ## install the program, the library, the headers, hiss.pc and what hiss simulate needs under PREFIX
+	install -d '$(bindir)' '$(libdir)/pkgconfig' '$(includedir)' '$(libexecdir)' '$(datadir)/platforms'
 	install -m 755 $(BUILD)/hiss '$(bindir)/hiss'
 	install -m 644 $(BUILD)/libhiss.a '$(libdir)/libhiss.a'
 	install -m 644 $(HEADERS) '$(includedir)'
 	@printf '%s\n' "$$hiss_pc" >'$(libdir)/pkgconfig/hiss.pc'
+	install -m 644 $(PLATFORMS) '$(datadir)/platforms'
+	[ ! -e $(BUILD)/hiss-smpi ] || install -m 755 $(BUILD)/hiss-smpi '$(libexecdir)/hiss-smpi'
 
 uninstall: ## remove what install installed
 	rm -f '$(bindir)/hiss' '$(libdir)/libhiss.a' '$(libdir)/pkgconfig/hiss.pc' $(HEADERS:include/hiss/%='$(includedir)/%')
-	rmdir '$(includedir)' 2>/dev/null || :
+	rm -f '$(libexecdir)/hiss-smpi' $(PLATFORMS:configs/platforms/%='$(datadir)/platforms/%')
+	for d in '$(includedir)' '$(libexecdir)' '$(datadir)/platforms' '$(datadir)'; do rmdir "$$d" 2>/dev/null || :; done
 
 clean: ## remove the build directory
 	rm -rf '$(BUILD)'

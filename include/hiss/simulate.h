@@ -31,18 +31,31 @@ typedef struct hiss_solve_cost {
     double seconds;
 } hiss_solve_cost;
 
+typedef struct hiss_permutation_cost { /* of all samples, before an epoch; share 0: there is none */
+    double share;                      /* of the epochs, those that begin with it */
+    int64_t samples, block;            /* of the data set; of a block */
+    int64_t wide;                      /* blocks of so many are solved by all ranks together, which is not replayed */
+    int64_t views, rounds, bound_rows;
+    bool grouped;         /* two of three rounds sort the samples by a tree */
+    double feature;       /* seconds for a view of a sample */
+    double project, copy; /* per float of a feature */
+    double sort;          /* n log2 n times */
+    double bound;         /* per target and sample looked at by the bound */
+} hiss_permutation_cost;
+
 enum { HISS_MAX_SOLVES = 16, HISS_MAX_PHASES = 8 };
 
 typedef struct hiss_costs {
-    const char *config, *processor; /* where they come from; for people */
-    int64_t samples, threads;       /* of a lane; of a rank */
-    double load;                    /* seconds per step */
-    double augment, supply;         /* seconds per lane */
-    double add, update;             /* seconds per float: of an addition, of the optimiser */
-    double exchange_share;          /* of the steps, those that exchange; 0: none do */
-    double repeat;                  /* 1: a lane's forward to the cut is computed again after the exchange; else 0 */
-    int64_t dim, block;             /* of targets; samples of a block, 0: the whole batch */
-    double target, score;           /* seconds to make a target; per sample and target */
+    const char *config, *processor, *measured; /* where they come from; for people. measured: when, under which load */
+    int64_t samples, threads;                  /* of a lane; of a rank */
+    double load;                               /* seconds per step */
+    double augment, supply;                    /* seconds per lane */
+    double add, update;                        /* seconds per float: of an addition, of the optimiser */
+    double exchange_share;                     /* of the steps, those that exchange; 0: none do */
+    double repeat;        /* 1: a lane's forward to the cut is computed again after the exchange; else 0 */
+    int64_t dim, block;   /* of targets; samples of a block, 0: the whole batch */
+    double target, score; /* seconds to make a target; per sample and target */
+    hiss_permutation_cost permutation;
     int nsolves;
     hiss_solve_cost solves[HISS_MAX_SOLVES]; /* by block, ascending */
     int nphases;
@@ -74,9 +87,10 @@ typedef struct hiss_platform {
     hiss_arena *arena; /* owns about */
 } hiss_platform;
 
-/* Read a description (configs/platforms/NAME.yaml). name: a path, or a NAME. Not collective. Destroy also after an
- * error. */
-hiss_status hiss_platform_read(const char *name, hiss_platform *out, hiss_error *err);
+/* Read a description. name: a path, or the NAME of DIRECTORY/NAME.yaml in the first of directories[count] that has it.
+ * An unknown name is answered with those that are there. Not collective. Destroy also after an error. */
+hiss_status hiss_platform_read(const char *name, const char *const *directories, int count, hiss_platform *out,
+                               hiss_error *err);
 void hiss_platform_destroy(hiss_platform *p);
 /* Write SimGrid's XML for at least `hosts` hosts, named n0, n1, ... */
 hiss_status hiss_platform_write(const hiss_platform *p, int64_t hosts, const char *path, hiss_error *err);
@@ -84,12 +98,13 @@ hiss_status hiss_platform_write(const hiss_platform *p, int64_t hosts, const cha
 /* ---- replay ---- */
 
 typedef struct hiss_replay {
-    int64_t lanes; /* L, over all ranks */
-    int64_t block; /* samples of a block; 0: the whole batch */
-    int reduce;    /* hiss_reduce */
-    int64_t group; /* hiss_reducer_options.group_size */
-    int64_t steps; /* of each kind, after one that does not count */
-    double jitter; /* each rank's computing takes up to so much longer, anew in each step */
+    int64_t lanes;   /* L, over all ranks */
+    int64_t block;   /* samples of a block; 0: the whole batch, or as the costs say of the permutation */
+    int64_t samples; /* of the data set that is permuted; 0: as the costs say */
+    int reduce;      /* hiss_reduce */
+    int64_t group;   /* hiss_reducer_options.group_size */
+    int64_t steps;   /* of each kind, after one that does not count */
+    double jitter;   /* each rank's computing takes up to so much longer, anew in each step */
     bool overlap;
     bool communication; /* leave the computing out */
 } hiss_replay;
@@ -98,7 +113,9 @@ typedef struct hiss_replay_times { /* seconds, slowest rank, means over steps; t
     double step, exchanging;       /* without and with exchange; the latter NaN when there is none */
     double wait;                   /* blocked in the reduction after backward, in steps without exchange */
     double numbers, score, gather, solve, scatter; /* of the exchange */
-    double sent;                                   /* bytes, of a step without exchange */
+    double permutation;                            /* of all samples, once; NaN when there is none. Its parts: */
+    double features, grouping, move, match, bound;
+    double sent; /* bytes, of a step without exchange */
 } hiss_replay_times;
 
 /* Replay steps. Collective. */

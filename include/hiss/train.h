@@ -133,6 +133,7 @@ typedef struct hiss_measurement {
     hiss_step_times plain, exchanging; /* steps without, and with an exchange of the objective */
     double exchanging_share;           /* the share of the config's epochs that have the latter */
     int64_t lanes, m, threads;         /* L, samples of a lane, threads of this rank */
+    int64_t samples;                   /* of the data set */
     int64_t parameters;
     int64_t execs, exec_bytes; /* graphs in memory on this rank, bytes of their activations in all */
     int phases, buckets;

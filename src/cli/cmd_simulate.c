@@ -15,7 +15,7 @@ enum { TREE, MPI, BOTH };
 typedef struct options {
     const char *ranks, *platform, *costs, *blocks, *size, *json;
     int kind, reduce, log;
-    int64_t lanes, block, group, steps;
+    int64_t lanes, block, samples, group, steps;
     double seconds, jitter;
     bool synthetic, overlap, communication, calibrate, replay, link, help;
 } options;
@@ -27,7 +27,7 @@ static const hiss_row rows[] = {
      "costs file: read when there is no CONFIG, else written (and then used)"},
     {"ranks", HISS_STRING, FIELD(ranks), "1,4,16,64,256", 0, 0, NULL, "numbers of ranks, one per host"},
     {"platform", HISS_STRING, FIELD(platform), "fat-tree-100g", 0, 0, NULL,
-     "name of a file in configs/platforms, or a path"},
+     "fat-tree-10g, -100g, -100g-tapered, -200g, dragonfly-10g, -100g, -200g, or the path of a description"},
     {"kind", HISS_CHOICE, FIELD(kind), "weak", 0, 0, "weak|strong",
      "weak: lanes per rank stay; strong: lanes of all ranks stay"},
     {"lanes", HISS_INT, FIELD(lanes), "0", 0, 1e9, NULL,
@@ -35,8 +35,10 @@ static const hiss_row rows[] = {
     {"reduce", HISS_CHOICE, FIELD(reduce), "tree", 0, 0, "tree|mpi|both", "dist.reduce"},
     {"group", HISS_INT, FIELD(group), "0", 0, 65536, NULL, "dist.group: 0 chosen by the ranks, 1 none"},
     {"blocks", HISS_STRING, FIELD(blocks), NULL, 0, 0, NULL,
-     "samples of assignment blocks to compare (default: that of the config)"},
-    {"block", HISS_INT, FIELD(block), "0", 0, 1e9, NULL, "--replay: samples of a block; 0: the whole batch"},
+     "samples of assignment blocks to compare: batch,2048,256 (default: that of the config)"},
+    {"block", HISS_INT, FIELD(block), "0", 0, 1e9, NULL, "--replay: samples of a block; 0: that of the costs"},
+    {"samples", HISS_INT, FIELD(samples), "0", 0, 1e12, NULL,
+     "assign.scope dataset: samples that are permuted (default: those of the data that was measured)"},
     {"steps", HISS_INT, FIELD(steps), "2", 1, 1000, NULL,
      "steps of each kind; simulated ones differ only with --jitter"},
     {"jitter", HISS_FLOAT, FIELD(jitter), "0", 0, 10, NULL,
@@ -88,6 +90,7 @@ static simulate_run run_of(const task *t, int64_t ranks, int reduce, int64_t blo
                           .ranks = ranks,
                           .replay = {.lanes = o->kind == WEAK ? weak : strong,
                                      .block = block,
+                                     .samples = o->samples,
                                      .reduce = reduce,
                                      .group = o->group,
                                      .steps = o->steps,
@@ -96,9 +99,27 @@ static simulate_run run_of(const task *t, int64_t ranks, int reduce, int64_t blo
                                      .communication = o->communication}};
 }
 
-static double mean_step(const task *t, const hiss_replay_times *times) {
+/* Of the mean step, what it spends on the permutation before epochs. */
+static double permutation_seconds(const task *t, const simulate_run *run, const hiss_replay_times *times) {
+    const hiss_permutation_cost *p = &t->costs.permutation;
+    const int64_t samples = run->replay.samples ? run->replay.samples : p->samples;
+    const int64_t steps = samples / run->replay.lanes / t->costs.samples; /* of an epoch */
+    return p->share > 0.0 ? p->share * times->permutation / (double)(steps > 0 ? steps : 1) : 0.0;
+}
+
+static double mean_step(const task *t, const simulate_run *run, const hiss_replay_times *times) {
     const double share = isnan(times->exchanging) ? 0.0 : t->costs.exchange_share;
-    return share > 0.0 ? (1.0 - share) * times->step + share * times->exchanging : times->step;
+    const double step = share > 0.0 ? (1.0 - share) * times->step + share * times->exchanging : times->step;
+    return step + permutation_seconds(t, run, times);
+}
+
+/* Samples of the blocks that a run asks for. */
+static int64_t block_of(const task *t, const simulate_run *run) {
+    const bool permutes = t->costs.permutation.share > 0.0;
+    const int64_t samples = run->replay.samples ? run->replay.samples : t->costs.permutation.samples;
+    const int64_t most = permutes ? samples : run->replay.lanes * t->costs.samples;
+    const int64_t asked = run->replay.block || !permutes ? run->replay.block : t->costs.permutation.block;
+    return asked > 0 && asked < most ? asked : most;
 }
 
 /* ---- projections ---- */
@@ -111,41 +132,54 @@ typedef struct series { /* of one way to run */
 static void print_head(const task *t) {
     const hiss_costs *c = &t->costs;
     printf("projection by simulation, not a measurement: %s\n", t->platform.about ? t->platform.about : t->o->platform);
-    printf("costs of %s on %s; lanes of %lld samples, %lld a rank at once; %s scaling%s\n\n", c->config, c->processor,
+    printf("costs of %s on %s%s%s%s; lanes of %lld samples, %lld a rank at once; %s scaling%s\n\n", c->config,
+           c->processor, c->measured ? " (" : "", c->measured ? c->measured : "", c->measured ? ")" : "",
            (long long)c->samples, (long long)c->threads, t->o->kind == WEAK ? "weak" : "strong",
            t->o->jitter > 0.0 ? ", with jitter" : "");
     printf("%6s %-4s %7s | %9s %9s %9s %7s", "ranks", "sum", "block", "step ms", "compute", "exposed", "effic.");
     if (c->exchange_share > 0.0) {
         printf(" | %9s %7s %7s %7s %7s %7s", "exch. ms", "score", "gather", "solve", "scatter", "share");
     }
+    if (c->permutation.share > 0.0) {
+        printf(" | %9s %8s %8s %8s %8s %8s %7s", "permut. s", "features", "grouping", "rows", "matching", "bound",
+               "share");
+    }
     printf(" | %6s %8s\n", "wall s", "memory");
 }
 
 static void report(task *t, const simulate_run *run, const simulate_result *r, series *s) {
     const hiss_replay_times *x = &r->times;
-    const double mean = mean_step(t, x), ranks = (double)run->ranks, base = (double)t->ranks[0];
+    const double mean = mean_step(t, run, x), permuting = permutation_seconds(t, run, x), ranks = (double)run->ranks,
+                 base = (double)t->ranks[0];
     const double compute = run->replay.communication
                                ? 0.0
                                : hiss_costs_compute(&t->costs, (run->replay.lanes + run->ranks - 1) / run->ranks);
     s->first = run->ranks == t->ranks[0] ? mean : s->first;
     const double efficiency = s->first / mean * (t->o->kind == STRONG ? base / ranks : 1.0);
-    const double share = isnan(x->exchanging) ? 0.0 : t->costs.exchange_share * (x->exchanging - x->step) / mean;
+    const double exchanging = isnan(x->exchanging) ? 0.0 : t->costs.exchange_share * (x->exchanging - x->step);
+    const double share = (exchanging + permuting) / mean;
     s->knee = s->knee == 0 && efficiency < 0.9 ? run->ranks : s->knee;
     printf("%6lld %-4s %7lld | %9.2f %9.2f %9.2f %7.3f", (long long)run->ranks,
-           run->replay.reduce == HISS_REDUCE_MPI ? "mpi" : "tree", (long long)run->replay.block, 1e3 * x->step,
+           run->replay.reduce == HISS_REDUCE_MPI ? "mpi" : "tree", (long long)block_of(t, run), 1e3 * x->step,
            1e3 * compute, 1e3 * (x->step - compute), efficiency);
     if (t->costs.exchange_share > 0.0) {
         printf(" | %9.2f %7.2f %7.2f %7.2f %7.2f %6.1f%%", 1e3 * x->exchanging, 1e3 * x->score, 1e3 * x->gather,
                1e3 * x->solve, 1e3 * x->scatter, 100.0 * share);
+    }
+    if (t->costs.permutation.share > 0.0) {
+        printf(" | %9.3f %8.3f %8.3f %8.3f %8.3f %8.3f %6.1f%%", x->permutation, x->features, x->grouping, x->move,
+               x->match, x->bound, 100.0 * share);
     }
     printf(" | %6.1f %5.0f MB\n", r->wall, 1e-6 * r->bytes);
     fflush(stdout);
     json_begin(&t->json, NULL, '{');
     json_number(&t->json, "ranks", ranks);
     json_text(&t->json, "reduce", run->replay.reduce == HISS_REDUCE_MPI ? "mpi" : "tree");
-    json_number(&t->json, "block", (double)run->replay.block);
+    json_number(&t->json, "block", (double)block_of(t, run));
     json_number(&t->json, "step", x->step);
     json_number(&t->json, "exchanging", x->exchanging);
+    json_number(&t->json, "permutation", x->permutation);
+    json_number(&t->json, "mean_step", mean);
     json_number(&t->json, "compute", compute);
     json_number(&t->json, "efficiency", efficiency);
     json_number(&t->json, "assignment_share", share);
@@ -162,7 +196,7 @@ static hiss_status project_one(task *t, int reduce, int64_t block, double *last,
         status = simulate_virtual(&t->place, &run, &t->platform, &result, err);
         if (status == HISS_OK) {
             report(t, &run, &result, &s);
-            *last = mean_step(t, &result.times);
+            *last = mean_step(t, &run, &result.times);
         }
     }
     if (status == HISS_OK && s.knee) {
@@ -171,6 +205,17 @@ static hiss_status project_one(task *t, int reduce, int64_t block, double *last,
         printf("       efficiency stays above 0.9 up to %lld ranks\n", (long long)t->ranks[t->nranks - 1]);
     }
     return status;
+}
+
+static hiss_status check_runs(const task *t, hiss_error *err) {
+    simulate_run runs[MOST_COUNTS * MOST_COUNTS];
+    int n = 0;
+    for (int b = 0; b < t->nblocks; b++) {
+        for (int k = 0; k < t->nranks; k++) {
+            runs[n++] = run_of(t, t->ranks[k], HISS_REDUCE_TREE, t->blocks[b]);
+        }
+    }
+    return simulate_check(&t->costs, runs, n, err);
 }
 
 static hiss_status project(task *t, hiss_error *err) {
@@ -195,8 +240,12 @@ static hiss_status project(task *t, hiss_error *err) {
     }
     json_end(&t->json, ']');
     if (s == HISS_OK && modes * t->nblocks > 1) {
-        printf("\nfastest on %lld ranks: reduce %s, blocks of %lld\n", (long long)t->ranks[t->nranks - 1],
-               best_reduce == HISS_REDUCE_MPI ? "mpi" : "tree", (long long)best_block);
+        const simulate_run run = run_of(t, t->ranks[t->nranks - 1], best_reduce, best_block);
+        printf("\nfastest on %lld ranks: reduce %s, blocks of %lld%s\n", (long long)run.ranks,
+               best_reduce == HISS_REDUCE_MPI ? "mpi" : "tree", (long long)block_of(t, &run),
+               t->costs.exchange_share > 0.0 && best_block == 0 ? " (the whole batch)" : "");
+    } else if (s == HISS_OK && t->costs.exchange_share > 0.0 && t->blocks[0] == 0) {
+        printf("\nblocks are the whole batch, which one rank solves: --blocks batch,2048,256 compares smaller ones\n");
     }
     return s;
 }
@@ -256,7 +305,8 @@ static hiss_status replay(hiss_comm *comm, const options *o, const char *file, h
     hiss_replay_times times;
     hiss_status s = hiss_comm_agree(comm, hiss_costs_read(file, &costs, err), err);
     const hiss_replay r = {.lanes = o->lanes ? o->lanes : hiss_comm_size(comm) * costs.threads,
-                           .block = o->block,
+                           .block = o->block ? o->block : costs.block,
+                           .samples = o->samples,
                            .reduce = o->reduce == MPI,
                            .group = o->group,
                            .steps = o->steps,
@@ -289,6 +339,28 @@ static hiss_status measure(task *t, const char *config, const hiss_arguments *se
     return s;
 }
 
+/* Numbers, and the word batch, which is 0. */
+static hiss_status parse_blocks(task *t, const char *text, hiss_error *err) {
+    static const char batch[] = "batch";
+    hiss_status s = HISS_OK;
+    t->nblocks = 0;
+    for (const char *at = text; at && s == HISS_OK;) {
+        const int length = (int)strcspn(at, ",");
+        char word[64];
+        int one = 0;
+        snprintf(word, sizeof word, "%.*s", length, at);
+        at = at[length] ? at + length + 1 : NULL;
+        if (t->nblocks == MOST_COUNTS) {
+            s = hiss_fail(err, HISS_EUSER, "--blocks: expected at most %d, found '%s'", MOST_COUNTS, text);
+        } else if (strcmp(word, batch) == 0) {
+            t->blocks[t->nblocks++] = 0;
+        } else {
+            s = bench_list(word, "blocks", 1 << 30, 1, &t->blocks[t->nblocks++], &one, err);
+        }
+    }
+    return s;
+}
+
 static hiss_status parse_lists(task *t, hiss_error *err) {
     const options *o = t->o;
     const char *ranks = o->calibrate && strcmp(o->ranks, "1,4,16,64,256") == 0 ? "1,2,4" : o->ranks;
@@ -299,9 +371,7 @@ static hiss_status parse_lists(task *t, hiss_error *err) {
         }
     }
     t->nblocks = 1;
-    return s == HISS_OK && o->blocks
-               ? bench_list(o->blocks, "blocks", 1 << 30, MOST_COUNTS, t->blocks, &t->nblocks, err)
-               : s;
+    return s == HISS_OK && o->blocks ? parse_blocks(t, o->blocks, err) : s;
 }
 
 static hiss_status write_json(task *t, hiss_status s, hiss_error *err) {
@@ -315,12 +385,28 @@ static hiss_status write_json(task *t, hiss_status s, hiss_error *err) {
     return s;
 }
 
+/* Platforms: of the directory hiss is started in, beside the program in a build, or installed with it. */
+static hiss_status read_platform(task *t, hiss_error *err) {
+    char self[CLI_PATH];
+    hiss_status s = cli_program(self, err);
+    hiss_arena *arena = hiss_arena_create();
+    char *slash = strrchr(self, '/');
+    if (slash) {
+        *slash = 0;
+    }
+    const char *const directories[] = {"configs/platforms", hiss_arena_format(arena, "%s/platforms", self),
+                                       hiss_arena_format(arena, "%s/../share/hiss/platforms", self)};
+    s = s == HISS_OK ? hiss_platform_read(t->o->platform, directories, HISS_COUNT(directories), &t->platform, err) : s;
+    hiss_arena_destroy(arena);
+    return s;
+}
+
 static hiss_status simulate(const options *o, const hiss_arguments *rest, hiss_error *err) {
     const char *config = rest->npositional ? rest->positional[0] : NULL;
     task t = {.o = o};
     t.place.environment = environ; /* before MPI adds to it */
     hiss_status s = parse_lists(&t, err);
-    s = s == HISS_OK ? hiss_platform_read(o->platform, &t.platform, err) : s;
+    s = s == HISS_OK ? read_platform(&t, err) : s;
     s = s == HISS_OK ? simulate_place_create(&t.place, err) : s;
     if (s != HISS_OK) {
         hiss_platform_destroy(&t.platform);
@@ -334,10 +420,13 @@ static hiss_status simulate(const options *o, const hiss_arguments *rest, hiss_e
     }
     s = s == HISS_OK ? hiss_costs_read(t.costs_path, &t.costs, err) : s;
     if (s == HISS_OK && !o->blocks) {
-        t.blocks[0] = t.costs.block;
+        t.blocks[0] = t.costs.permutation.share > 0.0 ? 0 : t.costs.block;
     }
     if (s == HISS_OK && o->json) {
         json_open(&t.json);
+    }
+    if (s == HISS_OK) {
+        s = check_runs(&t, err);
     }
     if (s == HISS_OK) {
         s = o->calibrate ? calibrate(&t, err) : project(&t, err);

@@ -3,10 +3,13 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
+#include <unistd.h>
 
 #include "cli/simulate.h"
 #include "hiss/assign.h"
 #include "hiss/clock.h"
+#include "hiss/log.h"
 #include "hiss/rng.h"
 
 enum { REPEATS = 5, ADDED_FLOATS = 1 << 24, TARGETS = 101 };
@@ -94,33 +97,80 @@ static const char *text_of(const hiss_yaml *root, const char *section, const cha
     return node ? node->text : NULL;
 }
 
-/* What the method's own options are, by the resolved config: they are private to it. */
-static hiss_status measure_assignment(const bench_source *source, hiss_costs *out, hiss_error *err) {
-    hiss_yaml *root = NULL;
-    hiss_status s = hiss_yaml_parse(out->arena, "config", hiss_config_resolved(source->experiment.config), &root, err);
-    const char *dim = s == HISS_OK ? text_of(root, "nat", "dim") : NULL;
-    if (!dim) {
-        return s == HISS_OK ? hiss_fail(err, HISS_EUSER,
-                                        "objective %s exchanges within steps, but only the costs of nat are known",
-                                        source->experiment.objective_name)
-                            : s;
-    }
-    const char *name = text_of(root, "assign", "solver"), *block = text_of(root, "assign", "block");
+static int64_t number_of(const hiss_yaml *root, const char *section, const char *key) {
+    const char *text = text_of(root, section, key);
+    return text ? strtoll(text, NULL, 10) : 0; /* words give 0 */
+}
+
+static hiss_status measure_solves(bench *b, const hiss_yaml *root, hiss_costs *out, hiss_error *err) {
+    const char *name = text_of(root, "assign", "solver");
     const hiss_lap_solver *solver = hiss_lap_solver_named(name ? name : "auto");
-    out->dim = strtoll(dim, NULL, 10);
-    out->block = block ? strtoll(block, NULL, 10) : 0; /* words give 0 */
-    if (block && strcmp(block, "lane") == 0) {
-        out->block = out->samples;
-    }
-    out->target = time_target(out->dim);
-    out->score = time_score(&source->experiment.kernels, out->samples, out->dim);
+    hiss_status s = HISS_OK;
     for (int k = 0; k < HISS_COUNT(blocks) && s == HISS_OK; k++) {
         if (blocks[k] >= out->samples) {
-            out->solves[out->nsolves].block = blocks[k];
-            s = time_solve(solver, blocks[k], out->dim, &out->solves[out->nsolves++].seconds, err);
+            hiss_solve_cost *solve = &out->solves[out->nsolves++];
+            solve->block = blocks[k];
+            s = time_solve(solver, blocks[k], out->dim, &solve->seconds, err);
+            bench_print(b, "measuring: a block of %lld is solved in %.3g ms\n", (long long)solve->block,
+                        1e3 * solve->seconds);
+            fflush(stdout);
         }
     }
     return s;
+}
+
+/* What the method's own options are, by the resolved config: they are private to it. */
+static hiss_status measure_assignment(bench *b, const bench_source *source, const hiss_measurement *m, hiss_costs *out,
+                                      hiss_error *err) {
+    hiss_yaml *root = NULL;
+    hiss_status s = hiss_yaml_parse(out->arena, "config", hiss_config_resolved(source->experiment.config), &root, err);
+    const char *dim = s == HISS_OK ? text_of(root, "nat", "dim") : NULL;
+    const char *block = s == HISS_OK ? text_of(root, "assign", "block") : NULL;
+    const char *scope = s == HISS_OK ? text_of(root, "assign", "scope") : NULL;
+    if (s != HISS_OK || (!dim && out->exchange_share == 0.0)) {
+        return s;
+    }
+    if (!dim) {
+        return hiss_fail(err, HISS_EUSER, "objective %s exchanges within steps, but only the costs of nat are known",
+                         source->experiment.objective_name);
+    }
+    if (scope && strcmp(scope, "dataset") == 0) {
+        simulate_measure_permutation(source, root, m, out);
+    }
+    if (out->exchange_share == 0.0 && out->permutation.share == 0.0) {
+        return HISS_OK;
+    }
+    out->dim = strtoll(dim, NULL, 10);
+    out->block = block && strcmp(block, "lane") == 0 ? out->samples : number_of(root, "assign", "block");
+    out->target = time_target(out->dim);
+    out->score = time_score(&source->experiment.kernels, out->samples, out->dim);
+    return measure_solves(b, root, out, err);
+}
+
+/* ---- the machine ---- */
+
+static double load_of_machine(void) {
+    double load = 0.0;
+    return getloadavg(&load, 1) == 1 ? load : NAN;
+}
+
+/* When and where, and whether others were busy here: their work lengthens every cost. */
+static void note_load(bench *b, double load, int64_t threads, hiss_costs *out) {
+    const long processors = sysconf(_SC_NPROCESSORS_ONLN);
+    const time_t now = time(NULL);
+    char when[32], host[64] = "";
+    struct tm utc;
+    strftime(when, sizeof when, "%Y-%m-%dT%H:%M:%SZ", gmtime_r(&now, &utc));
+    gethostname(host, sizeof host - 1);
+    out->measured =
+        hiss_arena_format(out->arena, "%s on %s, load %.2f on %ld processors", when, host, load, processors);
+    bench_print(b, "measuring: %s\n", out->measured);
+    if (load + (double)threads > (double)processors + 0.5 || load > 0.25 * (double)processors) {
+        hiss_warn("others are busy on this machine (load %.2f on %ld processors): costs come out too long, and so does "
+                  "every projection; measure again when it is quiet",
+                  load, processors);
+    }
+    fflush(stdout);
 }
 
 /* ---- the step ---- */
@@ -151,6 +201,10 @@ hiss_status simulate_measure(bench *b, bench_source *source, const char *config,
     hiss_measurement m;
     char processor[256];
     *out = (hiss_costs){.arena = hiss_arena_create(), .dim = 1};
+    const double load = load_of_machine();
+    note_load(b, load, source->experiment.dist.threads, out);
+    bench_print(b, "measuring: steps, at least 7 and for %.3g s of each kind\n", b->seconds);
+    fflush(stdout);
     hiss_status s = hiss_train_measure(&request, b->seconds, &m, err);
     if (s == HISS_OK && m.phases > HISS_MAX_PHASES) {
         s = hiss_fail(err, HISS_EUSER, "%d graphs a step; at most %d can be simulated", m.phases, HISS_MAX_PHASES);
@@ -174,7 +228,9 @@ hiss_status simulate_measure(bench *b, bench_source *source, const char *config,
         out->bucket_offsets = hiss_arena_alloc(out->arena, sizeof(int64_t) * (size_t)(m.buckets + 1));
         memcpy(out->bucket_offsets, m.bucket_offsets, sizeof(int64_t) * (size_t)(m.buckets + 1));
         copy_phases(&m, out);
-        s = out->exchange_share > 0.0 ? measure_assignment(source, out, err) : HISS_OK;
+        bench_print(b, "measuring: a step takes %.4g ms; now additions, targets, scores\n", 1e3 * t->wall);
+        fflush(stdout);
+        s = measure_assignment(b, source, &m, out, err);
     }
     hiss_measurement_destroy(&m);
     return s;

@@ -6,12 +6,11 @@
  * long ones (those that do not stand in one list of all ranks, which is searched for each of them). Flows in opposite
  * directions do not disturb each other, as on switched full-duplex links. */
 #include <errno.h>
+#include <fcntl.h>
 #include <math.h>
-#include <signal.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -19,34 +18,10 @@
 #include "hiss/clock.h"
 #include "hiss/file.h"
 
-extern char **environ;
-
 enum { MOST_WORDS = 48, ANSWER = 4096 };
-static const char how_to_get[] = "apt-get install libsimgrid-dev, then make simulate";
-
-/* ---- the place ---- */
-
-hiss_status simulate_place_create(simulate_place *place, hiss_error *err) {
-    const char *base = getenv("TMPDIR");
-    snprintf(place->directory, sizeof place->directory, "%s/hiss-simulate-XXXXXX", base && *base ? base : "/tmp");
-    return mkdtemp(place->directory)
-               ? HISS_OK
-               : hiss_fail(err, HISS_ESYSTEM, "cannot make a directory %s: %s", place->directory, strerror(errno));
-}
 
 static void path_of(const simulate_place *place, const char *name, char out[CLI_PATH + 32]) {
     snprintf(out, CLI_PATH + 32, "%s/%s", place->directory, name);
-}
-
-static const char *const file_names[] = {"platform.xml", "hosts", "errors", "costs"};
-
-void simulate_place_destroy(simulate_place *place) {
-    char path[CLI_PATH + 32];
-    for (int k = 0; k < HISS_COUNT(file_names); k++) {
-        path_of(place, file_names[k], path);
-        unlink(path);
-    }
-    rmdir(place->directory);
 }
 
 /* ---- words of a command ---- */
@@ -54,6 +29,7 @@ void simulate_place_destroy(simulate_place *place) {
 typedef struct words {
     char *word[MOST_WORDS + 1];
     int count;
+    bool simulator;
     hiss_arena *arena;
 } words;
 
@@ -71,6 +47,7 @@ static void add_replay(words *w, const simulate_run *run) {
     add(w, "%s", run->costs);
     add(w, "--lanes=%lld", (long long)r->lanes);
     add(w, "--block=%lld", (long long)r->block);
+    add(w, "--samples=%lld", (long long)r->samples);
     add(w, "--reduce=%s", r->reduce == HISS_REDUCE_MPI ? "mpi" : "tree");
     add(w, "--group=%lld", (long long)r->group);
     add(w, "--steps=%lld", (long long)r->steps);
@@ -80,14 +57,6 @@ static void add_replay(words *w, const simulate_run *run) {
 }
 
 /* ---- a process ---- */
-
-static void become(const words *w, const simulate_place *place, int output, int errors) {
-    dup2(output, STDOUT_FILENO);
-    dup2(errors, STDERR_FILENO);
-    environ = (char **)place->environment;
-    execvp(w->word[0], w->word);
-    _exit(errno == ENOENT ? 127 : 126);
-}
 
 static void read_all(int from, char answer[ANSWER]) {
     size_t length = 0;
@@ -103,52 +72,75 @@ static void read_all(int from, char answer[ANSWER]) {
     answer[length] = 0;
 }
 
+/* The environment of smpirun: TMPDIR is the place, so that what it leaves there goes with it. */
+static char **environment_of(const simulate_place *place, hiss_arena *arena) {
+    int count = 0, kept = 0;
+    while (place->environment[count]) {
+        count++;
+    }
+    char **out = hiss_arena_alloc(arena, sizeof(char *) * (size_t)(count + 2));
+    for (int k = 0; k < count; k++) {
+        if (strncmp(place->environment[k], "TMPDIR=", 7) != 0) {
+            out[kept++] = place->environment[k];
+        }
+    }
+    out[kept] = hiss_arena_format(arena, "TMPDIR=%s", place->directory);
+    return out;
+}
+
 static hiss_status failed(const words *w, const char *errors, int status, hiss_error *err) {
-    char line[512] = "no message";
+    char line[512] = "", last[512] = "no message";
     FILE *in = fopen(errors, "r");
-    while (in && fgets(line, sizeof line, in) && !strstr(line, "error") && !strstr(line, "CRITICAL")) {
+    bool found = false;
+    while (in && !found && fgets(line, sizeof line, in)) {
+        found = strstr(line, "error") || strstr(line, "CRITICAL");
+        if (line[strspn(line, " \n-")]) {
+            memcpy(last, line, sizeof last);
+        }
     }
     if (in) {
         fclose(in);
     }
-    line[strcspn(line, "\n")] = 0;
-    if (WIFEXITED(status) && WEXITSTATUS(status) == 127) {
-        return hiss_fail(err, HISS_EUSER, "%s is not in PATH; %s", w->word[0],
-                         strcmp(w->word[0], "smpirun") == 0 ? how_to_get : "install Open MPI");
-    }
-    return hiss_fail(err, HISS_ESYSTEM, "%s ended with %s %d: %s", w->word[0],
-                     WIFEXITED(status) ? "exit code" : "signal",
-                     WIFEXITED(status) ? WEXITSTATUS(status) : WTERMSIG(status), line);
+    last[strcspn(last, "\n")] = 0;
+    const char *says = strstr(last, "hiss: error: ") ? strstr(last, "hiss: error: ") + strlen("hiss: error: ") : last;
+    const bool ours = says != last && WIFEXITED(status) && WEXITSTATUS(status) == 2;
+    return ours ? hiss_fail(err, HISS_EUSER, "%s", says)
+                : hiss_fail(err, HISS_ESYSTEM, "%s ended with %s %d: %s", w->word[0],
+                            WIFEXITED(status) ? "exit code" : "signal",
+                            WIFEXITED(status) ? WEXITSTATUS(status) : WTERMSIG(status), says);
 }
 
 /* Run a command to its end; its answer is the last line it writes. */
-static hiss_status run_words(const words *w, const simulate_place *place, char answer[ANSWER], simulate_result *out,
+static hiss_status run_words(const words *w, simulate_place *place, char answer[ANSWER], simulate_result *out,
                              hiss_error *err) {
     char errors[CLI_PATH + 32];
-    int ends[2], status = 0;
+    int ends[2];
     path_of(place, "errors", errors);
     FILE *to = fopen(errors, "w");
     if (!to || pipe(ends) != 0) {
         return hiss_fail(err, HISS_ESYSTEM, "cannot write %s or make a pipe: %s", errors, strerror(errno));
     }
+    fcntl(ends[0], F_SETFD, FD_CLOEXEC);
+    fcntl(ends[1], F_SETFD, FD_CLOEXEC);
     const double start = hiss_seconds();
-    const pid_t child = fork();
-    if (child == 0) {
-        become(w, place, ends[1], fileno(to));
-    }
+    char *const *environment = w->simulator ? environment_of(place, w->arena) : place->environment;
+    const pid_t child = simulate_start(place, w->word, environment, ends[1], fileno(to));
+    const int why = errno;
     close(ends[1]);
     fclose(to);
     struct rusage usage = {0};
     read_all(ends[0], answer);
     close(ends[0]);
-    while (child > 0 && wait4(child, &status, 0, &usage) < 0 && errno == EINTR) {
+    if (child < 0) {
+        return hiss_fail(err, HISS_ESYSTEM, "%s cannot be started: %s", w->word[0], strerror(why));
     }
+    const int status = simulate_wait(place, child, &usage);
     out->wall = hiss_seconds() - start;
     out->bytes = 1024.0 * (double)usage.ru_maxrss;
-    return child > 0 && status == 0 ? HISS_OK : failed(w, errors, child > 0 ? status : -1, err);
+    return status == 0 ? HISS_OK : failed(w, errors, status, err);
 }
 
-static hiss_status read_times(const words *w, const simulate_place *place, simulate_result *out, hiss_error *err) {
+static hiss_status read_times(const words *w, simulate_place *place, simulate_result *out, hiss_error *err) {
     char answer[ANSWER];
     hiss_status s = run_words(w, place, answer, out, err);
     const char *map = s == HISS_OK ? strrchr(answer, '{') : NULL;
@@ -160,16 +152,37 @@ static hiss_status read_times(const words *w, const simulate_place *place, simul
 
 /* ---- the simulator ---- */
 
-/* The program beside this one. */
-static hiss_status find_program(char out[CLI_PATH + 32], hiss_error *err) {
-    char self[CLI_PATH];
-    const ssize_t length = readlink("/proc/self/exe", self, sizeof self - 1);
-    self[length > 0 ? length : 0] = 0;
-    char *slash = strrchr(self, '/');
-    snprintf(out, CLI_PATH + 32, "%.*s/hiss-smpi", slash ? (int)(slash - self) : 1, slash ? self : ".");
-    return hiss_file_exists(out)
-               ? HISS_OK
-               : hiss_fail(err, HISS_EUSER, "%s is not there: hiss was built without SimGrid; %s", out, how_to_get);
+/* hiss-smpi: beside this program in a build, in libexec of what is installed. */
+static hiss_status find_program(char out[CLI_PATH], hiss_arena *arena, hiss_error *err) {
+    char self[CLI_PATH], other[CLI_PATH + 32];
+    hiss_status s = cli_program(self, err);
+    char *slash = s == HISS_OK ? strrchr(self, '/') : NULL;
+    if (!slash) {
+        return s;
+    }
+    *slash = 0;
+    snprintf(other, sizeof other, "%.*s/../libexec/hiss/hiss-smpi", CLI_PATH - 64, self);
+    snprintf(out, CLI_PATH, "%.*s/hiss-smpi", CLI_PATH - 64, self);
+    if (hiss_file_exists(out)) {
+        return HISS_OK;
+    }
+    if (realpath(other, out)) {
+        return HISS_OK;
+    }
+    return hiss_fail(err, HISS_EUSER,
+                     "the simulator hiss-smpi is missing: it is neither %.300s/hiss-smpi nor %.300s; %s", self, other,
+                     cli_find_in_path("smpicc", arena)
+                         ? "`make simulate` builds it, and `make install` installs it"
+                         : "it is built where SimGrid is: apt-get install libsimgrid-dev, then make simulate");
+}
+
+static hiss_status find_command(const char *name, const char *how_to_get, words *w, hiss_error *err) {
+    const char *path = cli_find_in_path(name, w->arena);
+    if (!path) {
+        return hiss_fail(err, HISS_EUSER, "%s is not in PATH; %s", name, how_to_get);
+    }
+    add(w, "%s", path);
+    return HISS_OK;
 }
 
 static void write_hosts(FILE *stream, const void *user) {
@@ -180,13 +193,16 @@ static void write_hosts(FILE *stream, const void *user) {
 
 hiss_status simulate_virtual(simulate_place *place, const simulate_run *run, const hiss_platform *platform,
                              simulate_result *out, hiss_error *err) {
-    char program[CLI_PATH + 32], xml[CLI_PATH + 32], hosts[CLI_PATH + 32];
+    char program[CLI_PATH], xml[CLI_PATH + 32], hosts[CLI_PATH + 32];
+    words w = {.simulator = true, .arena = hiss_arena_create()};
     path_of(place, "platform.xml", xml);
     path_of(place, "hosts", hosts);
-    hiss_status s = find_program(program, err);
+    hiss_status s = find_program(program, w.arena, err);
+    s = s == HISS_OK ? find_command("smpirun", "apt-get install libsimgrid-dev", &w, err) : s;
     s = s == HISS_OK ? hiss_platform_write(platform, run->ranks, xml, err) : s;
     s = s == HISS_OK ? hiss_file_write_by(hosts, write_hosts, &run->ranks, err) : s;
     if (s != HISS_OK) {
+        hiss_arena_destroy(w.arena);
         return s;
     }
     static const char *const settings[] = {
@@ -203,8 +219,6 @@ hiss_status simulate_virtual(simulate_place *place, const simulate_run *run, con
         "smpi/shared-malloc:local",
         "smpi/send-is-detached-thresh:0",
     };
-    words w = {.arena = hiss_arena_create()};
-    add(&w, "smpirun");
     add(&w, "-np");
     add(&w, "%lld", (long long)run->ranks);
     add(&w, "-platform");
@@ -224,23 +238,25 @@ hiss_status simulate_virtual(simulate_place *place, const simulate_run *run, con
 
 /* ---- this machine ---- */
 
-static void add_mpirun(words *w, int64_t ranks) {
-    char self[CLI_PATH] = "hiss";
-    const ssize_t length = readlink("/proc/self/exe", self, sizeof self - 1);
-    self[length > 0 ? length : 4] = 0;
-    add(w, "mpirun");
+/* Ranks that sleep share cores without harm. */
+static hiss_status add_mpirun(words *w, int64_t ranks, hiss_error *err) {
+    char self[CLI_PATH];
+    hiss_status s = cli_program(self, err);
+    s = s == HISS_OK ? find_command("mpirun", "install Open MPI, or load its module", w, err) : s;
     add(w, "-n");
     add(w, "%lld", (long long)ranks);
+    add(w, "--oversubscribe");
     add(w, "%s", self);
     add(w, "simulate");
+    return s;
 }
 
 hiss_status simulate_real(simulate_place *place, const simulate_run *run, simulate_result *out, hiss_error *err) {
     words w = {.arena = hiss_arena_create()};
-    add_mpirun(&w, run->ranks);
+    hiss_status s = add_mpirun(&w, run->ranks, err);
     add(&w, "--replay");
     add_replay(&w, run);
-    hiss_status s = read_times(&w, place, out, err);
+    s = s == HISS_OK ? read_times(&w, place, out, err) : s;
     hiss_arena_destroy(w.arena);
     return s;
 }
@@ -249,9 +265,9 @@ hiss_status simulate_link(simulate_place *place, double *latency, double *bandwi
     words w = {.arena = hiss_arena_create()};
     char answer[ANSWER];
     simulate_result ignored;
-    add_mpirun(&w, 2);
+    hiss_status s = add_mpirun(&w, 2, err);
     add(&w, "--link");
-    hiss_status s = run_words(&w, place, answer, &ignored, err);
+    s = s == HISS_OK ? run_words(&w, place, answer, &ignored, err) : s;
     if (s == HISS_OK && sscanf(answer, "link %lg %lg", latency, bandwidth) != 2) {
         s = hiss_fail(err, HISS_ESYSTEM, "mpirun answered '%.200s', expected a latency and a bandwidth", answer);
     }

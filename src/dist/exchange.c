@@ -26,21 +26,22 @@ void hiss_comm_exchange(hiss_comm *comm, const void *send, const int64_t *send_o
         for (int64_t at = receive_offsets[from]; at < receive_offsets[from + 1]; at += HISS_PIECE_BYTES) {
             source[n] = (hiss_source){from, -1};
             const int64_t left = receive_offsets[from + 1] - at;
-            HISS_MPI(MPI_Irecv((char *)receive + at, hiss_int(left < HISS_PIECE_BYTES ? left : HISS_PIECE_BYTES),
-                               MPI_BYTE, from, HISS_TAG_EXCHANGE, comm->mpi, &request[n++]));
+            HISS_MPI(MPI_Irecv(HISS_PAYLOAD((char *)receive + at),
+                               hiss_int(left < HISS_PIECE_BYTES ? left : HISS_PIECE_BYTES), MPI_BYTE, from,
+                               HISS_TAG_EXCHANGE, comm->mpi, &request[n++]));
         }
         for (int64_t at = send_offsets[to]; at < send_offsets[to + 1]; at += HISS_PIECE_BYTES) {
             source[n] = (hiss_source){to, -1};
             const int64_t left = send_offsets[to + 1] - at;
             const int64_t count = left < HISS_PIECE_BYTES ? left : HISS_PIECE_BYTES;
-            HISS_MPI(MPI_Isend((const char *)send + at, hiss_int(count), MPI_BYTE, to, HISS_TAG_EXCHANGE, comm->mpi,
-                               &request[n++]));
+            HISS_MPI(MPI_Isend(HISS_PAYLOAD((const char *)send + at), hiss_int(count), MPI_BYTE, to, HISS_TAG_EXCHANGE,
+                               comm->mpi, &request[n++]));
             comm->bytes_sent += (double)count;
         }
     }
     const int64_t own = send_offsets[me + 1] - send_offsets[me];
     if (own > 0) {
-        memcpy((char *)receive + receive_offsets[me], (const char *)send + send_offsets[me], (size_t)own);
+        HISS_COPY((char *)receive + receive_offsets[me], (const char *)send + send_offsets[me], (size_t)own);
     }
     hiss_wait_all(comm, n, request, source, "exchange");
     hiss_free(source);

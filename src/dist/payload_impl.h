@@ -14,6 +14,7 @@
 #define hiss_new_floats(count)   hiss_new(float, count)
 #define hiss_free_floats(floats) hiss_free(floats)
 #define HISS_PAYLOAD(floats)     (floats) /* the buffer of a message that sends or receives these floats */
+#define HISS_COPY                memcpy   /* of bytes that stay on the rank */
 #define HISS_THREAD_LEVEL        MPI_THREAD_FUNNELED
 
 /* Longest slice of the tree: long enough to reach full bandwidth, short enough to overlap adding with sending. */

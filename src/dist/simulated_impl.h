@@ -11,9 +11,10 @@ enum { HISS_SLICE_FLOATS = 1 << 24 };
 float *hiss_new_floats(int64_t count); /* addresses to compute with; reading gives zeros, writing costs memory */
 void hiss_free_floats(float *floats);  /* NULL is allowed */
 void *hiss_simulated_payload(void);    /* spend the time that additions owe, and return the shared buffer */
-#define HISS_PAYLOAD(floats) ((void)(floats), hiss_simulated_payload())
-#define HISS_THREAD_LEVEL    MPI_THREAD_SINGLE /* all that the simulator reports */
-#define HISS_SOME(waiting)   ((waiting) ? MPI_Waitsome : MPI_Testsome)
+#define HISS_PAYLOAD(floats)         ((void)(floats), hiss_simulated_payload())
+#define HISS_COPY(into, from, bytes) ((void)(into), (void)(from), (void)(bytes))
+#define HISS_THREAD_LEVEL            MPI_THREAD_SINGLE /* all that the simulator reports */
+#define HISS_SOME(waiting)           ((waiting) ? MPI_Waitsome : MPI_Testsome)
 enum { HISS_WAITS_BLOCK = 1 };
 
 /* Rabenseifner's all-reduce of so many floats in place of MPI_Iallreduce, at once; *request is then done. */

@@ -29,6 +29,7 @@ typedef struct fields {
 static const hiss_row top_rows[] = {
     {"config", HISS_STRING, COSTS(config), NULL, 0, 0, NULL, "what was measured"},
     {"processor", HISS_STRING, COSTS(processor), NULL, 0, 0, NULL, "where"},
+    {"measured", HISS_STRING, COSTS(measured), NULL, 0, 0, NULL, "when, and under which load"},
     {"phases", HISS_NODE, LISTS(phases), NULL, 0, 0, NULL, "graphs of a step"},
     {"buckets", HISS_NODE, LISTS(buckets), NULL, 0, 0, NULL, "floats of each"},
     {"solves", HISS_NODE, LISTS(solves), NULL, 0, 0, NULL, "pairs of block and seconds"},
@@ -51,6 +52,24 @@ static const hiss_row exchange_rows[] = {
     {"block", HISS_INT, COSTS(block), NULL, 0, 1e9, NULL, "samples of a block"},
     SECONDS("target", target, "seconds to make a target"),
     SECONDS("score", score, "seconds for a sample and a target"),
+};
+
+#define PERMUTATION(key, type, standard, low, high, help)                                                              \
+    { #key, type, COSTS(permutation.key), standard, low, high, NULL, help }
+static const hiss_row permutation_rows[] = {
+    PERMUTATION(share, HISS_FLOAT, "0", 0, 1, "epochs that begin with one, of all; 0: none do"),
+    PERMUTATION(samples, HISS_INT, "0", 0, 1e12, "of the data set; 0: not known"),
+    PERMUTATION(block, HISS_INT, "1024", 0, 1e9, "samples of a block; 0: all"),
+    PERMUTATION(wide, HISS_INT, "16384", 2, 1e9, "blocks of so many are solved by all ranks together: not replayed"),
+    PERMUTATION(views, HISS_INT, "1", 1, 64, "views whose mean is matched"),
+    PERMUTATION(rounds, HISS_INT, "1", 1, 1e6, "rounds"),
+    PERMUTATION(bound_rows, HISS_INT, "0", 0, 1e6, "samples that the bound looks at"),
+    PERMUTATION(grouped, HISS_BOOL, "true", 0, 0, "two of three rounds sort the samples by a tree"),
+    PERMUTATION(feature, HISS_FLOAT, "0", 0, 1e6, "seconds for a view of a sample"),
+    PERMUTATION(project, HISS_FLOAT, "0", 0, 1e6, "seconds of a float"),
+    PERMUTATION(copy, HISS_FLOAT, "0", 0, 1e6, "seconds of a float"),
+    PERMUTATION(sort, HISS_FLOAT, "0", 0, 1e6, "seconds, n log2 n times"),
+    PERMUTATION(bound, HISS_FLOAT, "0", 0, 1e6, "seconds for a sample and a target"),
 };
 
 /* ---- reading ---- */
@@ -169,7 +188,8 @@ static hiss_status read_phases(const hiss_yaml *list, const char *path, hiss_cos
 
 static hiss_status read_solves(const hiss_yaml *list, const char *path, hiss_costs *out, hiss_error *err) {
     static const char what[] = "[samples of a block, seconds], blocks ascending";
-    hiss_status s = expect_list(list, path, "solves", out->exchange_share > 0.0 ? 1 : 0, HISS_MAX_SOLVES, err);
+    const bool needed = out->exchange_share > 0.0 || out->permutation.share > 0.0;
+    hiss_status s = expect_list(list, path, "solves", needed, HISS_MAX_SOLVES, err);
     for (const hiss_yaml *item = s == HISS_OK ? list->first : NULL; item && s == HISS_OK; item = item->next) {
         hiss_solve_cost *solve = &out->solves[out->nsolves];
         if (item->kind != HISS_YAML_LIST || count_items(item) != 2) {
@@ -194,6 +214,9 @@ hiss_status hiss_costs_read(const char *path, hiss_costs *out, hiss_error *err) 
     s = s == HISS_OK ? hiss_config_section(config, "lane", lane_rows, HISS_COUNT(lane_rows), &f, err) : s;
     s = s == HISS_OK ? hiss_config_section(config, "reduce", reduce_rows, HISS_COUNT(reduce_rows), &f, err) : s;
     s = s == HISS_OK ? hiss_config_section(config, "exchange", exchange_rows, HISS_COUNT(exchange_rows), &f, err) : s;
+    s = s == HISS_OK
+            ? hiss_config_section(config, "permutation", permutation_rows, HISS_COUNT(permutation_rows), &f, err)
+            : s;
     s = s == HISS_OK ? hiss_config_finish(config, err) : s;
     s = s == HISS_OK ? read_buckets(f.lists.buckets, path, &f.costs, err) : s;
     s = s == HISS_OK ? read_phases(f.lists.phases, path, &f.costs, err) : s;
@@ -201,6 +224,7 @@ hiss_status hiss_costs_read(const char *path, hiss_costs *out, hiss_error *err) 
     *out = f.costs;
     out->config = hiss_arena_text(out->arena, out->config);
     out->processor = hiss_arena_text(out->arena, out->processor);
+    out->measured = hiss_arena_text(out->arena, out->measured);
     if (config) {
         hiss_config_destroy(config);
     }
@@ -227,6 +251,19 @@ static void write_phase(FILE *out, const hiss_phase_cost *phase, int buckets) {
     }
 }
 
+static void write_permutation(FILE *out, const hiss_costs *c) {
+    const hiss_permutation_cost *p = &c->permutation;
+    if (p->share > 0.0) {
+        fprintf(
+            out,
+            "permutation: {share: %.4g, samples: %lld, block: %lld, wide: %lld, views: %lld, rounds: %lld, bound_rows: "
+            "%lld, grouped: %s,\n              feature: %.4g, project: %.4g, copy: %.4g, sort: %.4g, bound: %.4g}\n",
+            p->share, (long long)p->samples, (long long)p->block, (long long)p->wide, (long long)p->views,
+            (long long)p->rounds, (long long)p->bound_rows, p->grouped ? "true" : "false", p->feature, p->project,
+            p->copy, p->sort, p->bound);
+    }
+}
+
 static void write_costs(FILE *out, const void *user) {
     const hiss_costs *c = user;
     fprintf(out,
@@ -234,13 +271,17 @@ static void write_costs(FILE *out, const void *user) {
     hiss_yaml_write_text(out, c->config);
     fprintf(out, "\nprocessor: ");
     hiss_yaml_write_text(out, c->processor);
+    if (c->measured) {
+        fprintf(out, "\nmeasured: ");
+        hiss_yaml_write_text(out, c->measured);
+    }
     fprintf(out, "\nlane: {samples: %lld, threads: %lld, load: %.4g, augment: %.4g, supply: %.4g}\n",
             (long long)c->samples, (long long)c->threads, c->load, c->augment, c->supply);
     fprintf(out, "reduce: {add: %.4g, update: %.4g} # of a float\n", c->add, c->update);
-    fprintf(out,
-            "exchange: {share: %.4g, repeat: %.4g, dim: %lld, block: %lld, target: %.4g, score: %.4g}\n"
-            "solves: # samples of a block, seconds\n",
+    fprintf(out, "exchange: {share: %.4g, repeat: %.4g, dim: %lld, block: %lld, target: %.4g, score: %.4g}\n",
             c->exchange_share, c->repeat, (long long)c->dim, (long long)c->block, c->target, c->score);
+    write_permutation(out, c);
+    fprintf(out, "solves: # samples of a block, seconds\n");
     for (int k = 0; k < c->nsolves; k++) {
         fprintf(out, "  - [%lld, %.4g]\n", (long long)c->solves[k].block, c->solves[k].seconds);
     }

@@ -5,6 +5,7 @@
  * dragonfly: four hosts to a router, routers of a chassis, chassis of a group and groups all connected, with about as
  * many parallel links as full bisection takes; routing is minimal, since SimGrid has no adaptive one, which is
  * pessimistic. bus: every message of all hosts crosses one shared medium, as in the memory of one machine. */
+#include <dirent.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -22,15 +23,50 @@ static const hiss_row rows[] = {
     {"about", HISS_STRING, FIELD(about), NULL, 0, 0, NULL, "one line"},
 };
 
-hiss_status hiss_platform_read(const char *name, hiss_platform *out, hiss_error *err) {
+/* The names of a directory's platforms, "a, b", in arena; "" when there are none. */
+static const char *list_platforms(hiss_arena *arena, const char *directory) {
+    static const char ending[] = ".yaml";
+    const char *list = "";
+    struct dirent **entry = NULL;
+    const int n = scandir(directory, &entry, NULL, alphasort);
+    for (int k = 0; k < n; k++) {
+        const size_t length = strlen(entry[k]->d_name), end = strlen(ending);
+        if (length > end && entry[k]->d_name[0] != '.' && strcmp(entry[k]->d_name + length - end, ending) == 0) {
+            list = hiss_arena_format(arena, "%s%s%.*s", list, *list ? ", " : "", (int)(length - end), entry[k]->d_name);
+        }
+        free(entry[k]);
+    }
+    free(entry);
+    return list;
+}
+
+/* The file of a name; NULL, and an error, when no directory has it. */
+static const char *find_platform(hiss_arena *arena, const char *name, const char *const *directories, int count,
+                                 hiss_error *err) {
+    const char *known = "", *looked = "";
+    for (int k = 0; k < count; k++) {
+        const char *path = hiss_arena_format(arena, "%s/%s.yaml", directories[k], name);
+        if (hiss_file_exists(path)) {
+            return path;
+        }
+        known = *known ? known : list_platforms(arena, directories[k]);
+        looked = hiss_arena_format(arena, "%s%s%s", looked, k ? ", " : "", directories[k]);
+    }
+    hiss_fail(err, HISS_EUSER, "platform '%.100s' is not known (looked in %.400s); --platform takes %s%.300s", name,
+              looked, *known ? "a path, or one of " : "a path", known);
+    return NULL;
+}
+
+hiss_status hiss_platform_read(const char *name, const char *const *directories, int count, hiss_platform *out,
+                               hiss_error *err) {
     *out = (hiss_platform){.arena = hiss_arena_create()};
-    const char *path = name;
-    if (!strchr(name, '/') && !hiss_file_exists(name)) {
-        path = hiss_arena_format(out->arena, "configs/platforms/%s.yaml", name);
+    const bool is_path = strchr(name, '/') || hiss_file_exists(name);
+    const char *path = is_path ? name : find_platform(out->arena, name, directories, count, err);
+    if (!path) {
+        return HISS_EUSER;
     }
     hiss_config *config = NULL;
-    hiss_status s = hiss_file_expect(
-        path, "platform", "configs/platforms/ has some; --platform takes one of their names, or a path", err);
+    hiss_status s = hiss_file_expect(path, "platform", "--platform takes a name or a path", err);
     s = s == HISS_OK ? hiss_config_read(path, &config, err) : s;
     s = s == HISS_OK ? hiss_config_section(config, "", rows, HISS_COUNT(rows), out, err) : s;
     s = s == HISS_OK ? hiss_config_finish(config, err) : s;

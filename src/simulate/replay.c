@@ -15,6 +15,7 @@
 #include "hiss/config.h"
 #include "hiss/rng.h"
 #include "hiss/simulate.h"
+#include "simulate/permutation_impl.h"
 
 static const double shortest_sleep = 1e-4; /* shorter ones are collected */
 
@@ -290,6 +291,38 @@ static void destroy(replay *r) {
     hiss_free(r->lane_offsets);
 }
 
+static void spend_for(void *user, double seconds) {
+    spend(user, seconds);
+}
+
+static hiss_status permute(replay *r, hiss_replay_times *out, hiss_error *err) {
+    const hiss_permutation_cost *c = &r->costs->permutation;
+    const int64_t samples = r->options->samples ? r->options->samples : c->samples, lanes = r->options->lanes;
+    const int64_t block = r->options->block ? r->options->block : c->block;
+    const int size = hiss_comm_size(r->comm);
+    if (samples / lanes < r->costs->samples) {
+        return hiss_fail(err, HISS_EUSER, "%lld samples are too few for %lld lanes of %lld", (long long)samples,
+                         (long long)lanes, (long long)r->costs->samples);
+    }
+    int64_t *shards = hiss_new(int64_t, lanes + 1), *offsets = hiss_new(int64_t, size + 1);
+    hiss_partition(samples, lanes, shards);
+    for (int q = 0; q <= size; q++) {
+        offsets[q] = shards[r->lane_offsets[q]];
+    }
+    r->slower = 1.0;
+    const replay_permutation p = {.comm = r->comm,
+                                  .costs = r->costs,
+                                  .samples = samples,
+                                  .block = block > 0 && block < samples ? block : samples,
+                                  .sample_offsets = offsets,
+                                  .spend = spend_for,
+                                  .user = r};
+    const hiss_status s = replay_permute(&p, out, err);
+    hiss_free(shards);
+    hiss_free(offsets);
+    return s;
+}
+
 static hiss_status measure(replay *r, hiss_replay_times *out, hiss_error *err) {
     const double steps = (double)r->options->steps;
     hiss_status s = time_steps(r, false, &out->step, err);
@@ -303,7 +336,8 @@ static hiss_status measure(replay *r, hiss_replay_times *out, hiss_error *err) {
             *parts[k] = slowest(r, r->part[k] / steps);
         }
     }
-    return s;
+    out->permutation = NAN;
+    return s == HISS_OK && r->costs->permutation.share > 0.0 ? permute(r, out, err) : s;
 }
 
 hiss_status hiss_replay_run(hiss_comm *comm, const hiss_costs *costs, const hiss_replay *options,

@@ -10,6 +10,7 @@
 const hiss_row hiss_replay_rows[] = {
     {"lanes", HISS_INT, FIELD(lanes), NULL, 1, 1e9, NULL, "over all ranks"},
     {"block", HISS_INT, FIELD(block), "0", 0, 1e9, NULL, "samples of a block; 0: the whole batch"},
+    {"samples", HISS_INT, FIELD(samples), "0", 0, 1e12, NULL, "of the data set that is permuted; 0: as the costs say"},
     {"reduce", HISS_CHOICE, FIELD(reduce), "tree", 0, 0, "tree|mpi", "how gradients are summed"},
     {"group", HISS_INT, FIELD(group), "0", 0, 1e6, NULL, "ranks that exchange first; 0: chosen, 1: no groups"},
     {"steps", HISS_INT, FIELD(steps), "2", 1, 1e6, NULL, "timed, of each kind"},
@@ -21,8 +22,10 @@ const int hiss_replay_nrows = HISS_COUNT(hiss_replay_rows);
 
 #define TIME(name)                                                                                                     \
     { #name, HISS_FLOAT, offsetof(hiss_replay_times, name), "0", 0, 0, NULL, "seconds" }
-static const hiss_row times_rows[] = {TIME(step),   TIME(exchanging), TIME(wait),    TIME(numbers), TIME(score),
-                                      TIME(gather), TIME(solve),      TIME(scatter), TIME(sent)};
+static const hiss_row times_rows[] = {TIME(step),        TIME(exchanging), TIME(wait),     TIME(numbers),
+                                      TIME(score),       TIME(gather),     TIME(solve),    TIME(scatter),
+                                      TIME(permutation), TIME(features),   TIME(grouping), TIME(move),
+                                      TIME(match),       TIME(bound),      TIME(sent)};
 
 void hiss_replay_print(FILE *stream, const hiss_replay_times *times) {
     for (int k = 0; k < HISS_COUNT(times_rows); k++) {
@@ -42,6 +45,9 @@ hiss_status hiss_replay_parse(const char *text, hiss_replay_times *out, hiss_err
     }
     if (s == HISS_OK && out->exchanging == 0.0) {
         out->exchanging = NAN;
+    }
+    if (s == HISS_OK && out->permutation == 0.0) {
+        out->permutation = NAN;
     }
     return s;
 }

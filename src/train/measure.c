@@ -247,6 +247,7 @@ hiss_status hiss_train_measure(const hiss_train_request *request, double seconds
         describe_buckets(&t, out);
         out->lanes = t.world.lanes;
         out->m = t.world.m;
+        out->samples = t.world.samples;
         out->threads = pool_threads(t.pool);
         out->parameters = hiss_model_parameters(t.model);
         for (int p = 0; p < t.nphases; p++) {
