@@ -79,6 +79,11 @@ static void write_script(FILE *out, const void *user) {
               "export HDF5_USE_FILE_LOCKING=FALSE # parallel file systems without locks; hiss locks the run itself\n",
               out);
     }
+    fputs("[ -x ", out);
+    write_quoted(out, s->program);
+    fputs(
+        " ] || { echo 'hiss: error: the program of this study is not there any more; build it again' >&2; exit 2; }\n",
+        out);
     fputs("echo \"== $(date '+%F %T')  job ${SLURM_JOB_ID:-none}  nodes ${SLURM_JOB_NODELIST:-$(hostname)}\"\nexec ",
           out);
     write_quoted(out, s->program);

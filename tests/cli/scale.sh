@@ -192,6 +192,12 @@ PATH=$PWD/bin:$PATH on 1 "$HISS" scale "${jobs[@]}"
 [ "$(sed -n 3p submitted)" = "--parsable --dependency=afterok:101:102 --kill-on-invalid-dep=yes $PWD/it's here/out/jobs/report.sbatch" ] ||
     fail 'the report does not wait for the points' submitted
 
+# A script whose program is gone.
+mkdir -p there && cp "$HISS" there/hiss
+on 1 there/hiss scale submit study.yaml --out late --dry-run
+rm there/hiss
+refused 1 'the program of this study is not there any more' bash late/jobs/nodes-1.sbatch
+
 # The script for one allocation, without a scheduler: the points of RANKS, then the report.
 STUDY=weak.yaml OUT=job HISS=$HISS RANKS='1 2' MPIRUN_OPTIONS='' on 1 bash "$HISS_ROOT/jobs/scaling-strong.sbatch"
 [ $status -eq 0 ] || fail "scaling-strong.sbatch: exit $status" log

@@ -1,5 +1,6 @@
 /* The costs file of hiss simulate: what is written reads back, mistakes are named with their place, and the platforms
  * that are written hold at least the hosts that were asked for. */
+#include "hiss/file.h"
 #include "hiss/simulate.h"
 
 #include <math.h>
@@ -86,6 +87,62 @@ static void what_is_written_reads_back(void **state) {
     assert_int_equal(hiss_alloc_live(), 0);
 }
 
+/* The permutation of all samples, and when costs were measured; both may be left out. */
+static void permutation_reads_back(void **state) {
+    (void)state;
+    hiss_costs c;
+    assert_string_equal(
+        message("processor: some",
+                "processor: some\nmeasured: 'then: there'\n"
+                "permutation: {share: 0.375, samples: 60000, block: 512, wide: 4096, views: 3, rounds: 7, "
+                "bound_rows: 9, grouped: false, feature: 1, project: 2, copy: 3, sort: 4, bound: 5}"),
+        "");
+    for (int k = 0; k < 2; k++) {
+        hiss_error err = {0};
+        assert_int_equal(hiss_costs_read(file, &c, &err), HISS_OK);
+        const hiss_permutation_cost *p = &c.permutation;
+        check_good(&c);
+        assert_string_equal(c.measured, "then: there");
+        assert_true(p->share == 0.375 && p->samples == 60000 && p->block == 512 && p->wide == 4096 && p->views == 3);
+        assert_true(p->rounds == 7 && p->bound_rows == 9 && !p->grouped);
+        assert_true(p->feature == 1.0 && p->project == 2.0 && p->copy == 3.0 && p->sort == 4.0 && p->bound == 5.0);
+        assert_int_equal(hiss_costs_write(file, &c, &err), HISS_OK);
+        hiss_costs_destroy(&c);
+    }
+    assert_non_null(strstr(message("processor: some", "processor: some\npermutation: {share: 2}"), "share"));
+    assert_int_equal(hiss_alloc_live(), 0);
+}
+
+/* By name from the first directory that has it, by path; an unknown name is answered with those there are. */
+static void platforms_are_found(void **state) {
+    (void)state;
+    static const char *const directories[] = {"none", "first", "second"};
+    hiss_platform p;
+    hiss_error err = {0};
+    assert_int_equal(hiss_make_directories("first", &err), HISS_OK);
+    assert_int_equal(hiss_make_directories("second", &err), HISS_OK);
+    assert_int_equal(hiss_file_write_text("first/a.yaml", "{topology: bus, bandwidth: 1, latency: 0}", &err), HISS_OK);
+    assert_int_equal(hiss_file_write_text("second/a.yaml", "{topology: bus, bandwidth: 2, latency: 0}", &err), HISS_OK);
+    assert_int_equal(hiss_file_write_text("second/b.yaml", "{topology: bus, bandwidth: 3, latency: 0}", &err), HISS_OK);
+    static const struct {
+        const char *name;
+        double bandwidth;
+    } known[] = {{"a", 1}, {"b", 3}, {"second/a.yaml", 2}};
+    for (int k = 0; k < HISS_COUNT(known); k++) {
+        assert_int_equal(hiss_platform_read(known[k].name, directories, 3, &p, &err), HISS_OK);
+        assert_true(p.bandwidth == known[k].bandwidth);
+        hiss_platform_destroy(&p);
+    }
+    assert_int_equal(hiss_platform_read("c", directories, 3, &p, &err), HISS_EUSER);
+    assert_string_equal(
+        err.text, "platform 'c' is not known (looked in none, first, second); --platform takes a path, or one of a");
+    hiss_platform_destroy(&p);
+    assert_int_equal(hiss_platform_read("no/c.yaml", directories, 3, &p, &err), HISS_EUSER);
+    assert_non_null(strstr(err.text, "no/c.yaml does not exist"));
+    hiss_platform_destroy(&p);
+    assert_int_equal(hiss_alloc_live(), 0);
+}
+
 static void questions_are_answered(void **state) {
     (void)state;
     hiss_costs c;
@@ -161,10 +218,9 @@ static void platforms_are_large_enough(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(what_is_written_reads_back),
-        cmocka_unit_test(questions_are_answered),
-        cmocka_unit_test(mistakes_are_named),
-        cmocka_unit_test(platforms_are_large_enough),
+        cmocka_unit_test(what_is_written_reads_back), cmocka_unit_test(questions_are_answered),
+        cmocka_unit_test(mistakes_are_named),         cmocka_unit_test(platforms_are_large_enough),
+        cmocka_unit_test(permutation_reads_back),     cmocka_unit_test(platforms_are_found),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

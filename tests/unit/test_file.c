@@ -94,6 +94,27 @@ static void test_make_directories(void **state) {
     assert_string_equal(err.text, "");
 }
 
+/* All that is inside goes; what links lead to stays. */
+static void test_remove_tree(void **state) {
+    (void)state;
+    hiss_error err = {0};
+    assert_int_equal(hiss_make_directories("tree/a/b/c", &err), HISS_OK);
+    assert_int_equal(hiss_make_directories("kept", &err), HISS_OK);
+    assert_int_equal(hiss_file_write_text("kept/file", "x", &err), HISS_OK);
+    assert_int_equal(hiss_file_write_text("tree/a/.hidden", "x", &err), HISS_OK);
+    assert_int_equal(symlink("../../kept", "tree/a/link"), 0);
+    hiss_remove_tree("tree");
+    assert_false(hiss_file_exists("tree"));
+    assert_true(hiss_file_exists("kept/file"));
+    assert_int_equal(symlink("kept", "link"), 0);
+    hiss_remove_tree("link");
+    assert_true(hiss_file_exists("kept/file"));
+    hiss_remove_tree("kept/file");
+    hiss_remove_tree("kept");
+    hiss_remove_tree("absent");
+    assert_false(hiss_file_exists("kept"));
+}
+
 static void test_make_directories_over_a_file(void **state) {
     (void)state;
     hiss_error err = {0};
@@ -252,6 +273,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_exists),
         cmocka_unit_test(test_make_directories),
+        cmocka_unit_test(test_remove_tree),
         cmocka_unit_test(test_make_directories_over_a_file),
         cmocka_unit_test(test_temporary_name),
         cmocka_unit_test(test_write_is_whole_and_replaces),
