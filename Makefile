@@ -165,20 +165,22 @@ deps: ## install what is missing (root and apt), or say how to get it
 
 .PHONY: check check-fast check-bits check-slurm soak check-deps check-symbols check-format check-warnings asan valgrind
 
+# + hands make's job slots on; but it also runs a line under make -n, so only lines that say $(MAKE) have it always.
+hand_on   := $(if $(findstring n,$(filter-out --%,$(firstword -$(MAKEFLAGS)))),,+)
 run_tests = BUILD='$(BUILD)' CC='$(CC)' tools/run_tests
 
 check: ## everything: packages, build, style, warnings, tests, sanitizers (this is what CI runs)
 	@CC='$(CC)' tools/deps install build tests
-	+@$(run_tests)
+	$(hand_on)@$(run_tests)
 
 check-fast: ## build, module table, names, unit and MPI tests
-	+@$(run_tests) 'make all tests' 'make check-deps' 'make check-symbols' 'unit/*' 'mpi/*'
+	$(hand_on)@$(run_tests) 'make all tests' 'make check-deps' 'make check-symbols' 'unit/*' 'mpi/*'
 
 check-bits: all ## train on several numbers of ranks and threads and compare the bits
 	@HISS='$(BUILD)/hiss' tools/check_bits
 
 check-slurm: all ## run jobs/ on a SLURM cluster inside this machine (root; skipped without SLURM)
-	+@$(run_tests) 'slurm/*'
+	$(hand_on)@$(run_tests) 'slurm/*'
 
 SECONDS ?= 3600
 soak: all ## train under SLURM for SECONDS=3600 while jobs, daemons and nodes die, and compare the bits (root)
@@ -219,14 +221,14 @@ objects: $(LIB_OBJ) $(CLI_OBJ) $(TEST_SRC:%.c=$(BUILD)/%.o) $(FUZZERS:%=%.o) $(B
 SANITIZE := -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
 asan: ## unit tests under the address and undefined behaviour sanitizers
 	+@$(MAKE) BUILD=$(BUILD)/asan OPT='-O1 -march=$(ARCH) $(SANITIZE)' LDFLAGS='$(SANITIZE)' tests
-	+@BUILD='$(BUILD)/asan' CC='$(CC)' tools/run_tests 'unit/*'
+	$(hand_on)@BUILD='$(BUILD)/asan' CC='$(CC)' tools/run_tests 'unit/*'
 
 # Sanitizers of clang; recovery is off so that undefined behaviour ends a target, too.
 .PHONY: fuzz fuzz-replay fuzzers
 fuzzers: $(FUZZERS)
 
 fuzz: ## let libFuzzer look for inputs that break the readers: FUZZ_SECONDS=60 each (clang)
-	+@tools/fuzz build '$(BUILD)/fuzz'
+	$(hand_on)@tools/fuzz build '$(BUILD)/fuzz'
 	@tools/fuzz run '$(BUILD)/fuzz' $(FUZZ_SECONDS)
 
 fuzz-replay: ## the kept inputs of tests/fuzz/corpus under the sanitizers
@@ -272,7 +274,7 @@ bench: all ## measure this machine, and hiss as a share of what it can do: alone
 
 .PHONY: demo
 demo: ## train on Fashion-MNIST with two ranks, evaluate, and draw pictures
-	+@BUILD='$(BUILD)' tools/demo
+	$(hand_on)@BUILD='$(BUILD)' tools/demo
 
 # ---- installation -----------------------------------------------------------------------------------------------
 
