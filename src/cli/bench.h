@@ -3,6 +3,7 @@
 #define HISS_CLI_BENCH_H
 
 #include "cli/cli.h"
+#include "hiss/table.h"
 
 /* ---- the report: tables for people, JSON for machines; both on rank 0 only ---- */
 
@@ -35,9 +36,15 @@ typedef struct bench_machine {
     double bandwidth[BENCH_LEVELS]; /* bytes/s of one thread, the better of copy and triad; median over ranks */
 } bench_machine;
 
+typedef struct bench_page { /* prints whole lines, none wider than the page */
+    FILE *stream;
+    hiss_arena *arena;
+    const char *begun; /* the last line, as far as it has been printed */
+} bench_page;
+
 typedef struct bench {
     hiss_comm *comm;
-    FILE *table; /* NULL where there is nothing to print */
+    bench_page *page; /* NULL where there is nothing to print */
     bench_json json;
     double seconds; /* to spend on one figure */
     bench_machine machine;

@@ -124,12 +124,10 @@ static hiss_status time_solver(const hiss_lap_solver *solver, const hiss_lap *la
 static void report_solver(bench *b, int64_t n, int kind, const char *name, const solved *r, double best) {
     const double bytes = 4.0 * (double)(n * n);
     const double share = bytes / bench_bandwidth(&b->machine, bytes) / r->seconds, below = 1.0 - r->total / best;
-    char gap[32] = "-";
-    if (isfinite(r->gap)) {
-        snprintf(gap, sizeof gap, "%.1e", fmax(r->gap, 0.0));
-    }
-    bench_print(b, "%6lld  %-10s  %-10s %12.3f  %8.4f  %10.4f  %9s  %10.3f\n", (long long)n, kind_name[kind], name,
-                1e3 * r->seconds, r->total / (double)n, 100.0 * fmax(below, 0.0), gap, 100.0 * share);
+    bench_print(b, "%s  %-10s  %s %s  %s  %s  %s  %s\n", HISS_NUMBER(6, 0, (double)n), kind_name[kind],
+                HISS_TEXT(10, name), HISS_NUMBER(12, 3, 1e3 * r->seconds), HISS_NUMBER(8, 4, r->total / (double)n),
+                HISS_NUMBER(10, 4, 100.0 * fmax(below, 0.0)),
+                HISS_POWER(9, 1, isnan(r->gap) ? r->gap : fmax(r->gap, 0.0)), HISS_NUMBER(10, 3, 100.0 * share));
     json_begin(&b->json, NULL, '{');
     json_number(&b->json, "n", (double)n);
     json_text(&b->json, "features", kind_name[kind]);

@@ -140,12 +140,13 @@ static void write_row(bench *b, const cells *m, const char *name, double flops) 
     for (int d = 0; d < DIRECTIONS; d++) {
         const timing *t = find_timing(m, d, name);
         if (!t) {
-            bench_print(b, " %9s %4s ", "-", "");
+            bench_print(b, " %9s %6s ", "-", "");
             continue;
         }
         const double rate = flops / t->spread[1];
         const bool best = m->best[d] != NONE && t == &m->timed[d][m->best[d]];
-        bench_print(b, " %9.1f %4.0f%c", 1e-9 * rate, 100.0 * rate / b->machine.gemm, best ? '*' : ' ');
+        bench_print(b, " %s %s%c", HISS_NUMBER(9, 1, 1e-9 * rate), HISS_NUMBER(6, 0, 100.0 * rate / b->machine.gemm),
+                    best ? '*' : ' ');
         json_begin(&b->json, direction_name[d], '{');
         json_spread(&b->json, "seconds", t->spread);
         json_number(&b->json, "flops_per_second", rate);
@@ -158,7 +159,7 @@ static void write_row(bench *b, const cells *m, const char *name, double flops) 
 /* One line for each implementation of any direction. */
 static void report(bench *b, const hiss_node_info *info, const cells *m) {
     const hiss_conv *c = &info->product;
-    char shape[64];
+    char shape[192];
     if (strcmp(info->op, "linear") == 0) {
         snprintf(shape, sizeof shape, "%lldx%lld by %lld", (long long)c->N, (long long)c->C, (long long)c->F);
     } else {
@@ -174,7 +175,8 @@ static void report(bench *b, const hiss_node_info *info, const cells *m) {
                 shown = shown || find_timing(m, e, name);
             }
             if (!shown) {
-                bench_print(b, "%-9.9s %-13.13s %-30s %-10s", info->scope, info->op, shape, name);
+                bench_print(b, "%s %s %s %s", HISS_TEXT(9, info->scope), HISS_TEXT(7, info->op), HISS_TEXT(36, shape),
+                            HISS_TEXT(10, name));
                 json_begin(&b->json, NULL, '{');
                 json_text(&b->json, "scope", info->scope);
                 json_text(&b->json, "op", info->op);
@@ -218,9 +220,12 @@ static bool same_product(const hiss_node_info *a, const hiss_node_info *b) {
 }
 
 static void measure_all(bench *b, const hiss_kernels *kernels, const hiss_measurement *m, FILE *save) {
-    bench_print(b, "\n%-9s %-13s %-30s %-10s %15s %15s %15s\n%65s %9s %4s  %9s %4s  %9s %4s\n", "products", "op",
-                "input, kernel/stride, outputs", "by", "forward ", "backward data ", "and weight ", "", "GFLOP/s", "%",
-                "GFLOP/s", "%", "GFLOP/s", "%");
+    bench_print(b, "\n%-9s %-7s %-36s %-10s %17s %17s %17s\n%65s", "products", "op", "input, kernel/stride, outputs",
+                "by", "forward ", "backward data ", "and weight ", "");
+    for (int d = 0; d < DIRECTIONS; d++) {
+        bench_print(b, " %9s %6s ", "GFLOP/s", "%");
+    }
+    bench_print(b, "\n");
     json_begin(&b->json, "kernels", '[');
     for (int i = 0; i < m->nnodes; i++) {
         const hiss_node_info *info = &m->nodes[i].info;

@@ -133,7 +133,8 @@ static void gemm_part(bench *b) {
         snprintf(shape, sizeof shape, "%lld x %lld x %lld%s", (long long)s->M, (long long)s->N, (long long)s->K,
                  s->transpose_b ? ", B transposed" : "");
         const gemm_rate rate = measure_gemm(b, s, b->seconds / HISS_COUNT(gemm_shapes), A, B, C);
-        bench_print(b, "%-30s  %12.1f  %6.1f\n", shape, 1e-9 * rate.best[1], 1e-9 * rate.median[1]);
+        bench_print(b, "%-30s  %s  %s\n", shape, HISS_NUMBER(12, 1, 1e-9 * rate.best[1]),
+                    HISS_NUMBER(6, 1, 1e-9 * rate.median[1]));
         json_begin(&b->json, NULL, '{');
         json_text(&b->json, "shape", shape);
         json_spread(&b->json, "best_flops_per_second", rate.best);
@@ -239,8 +240,9 @@ static void bandwidth_part(bench *b) {
         hiss_comm_spread(b->comm, rate[0], copied);
         hiss_comm_spread(b->comm, rate[1], triads);
         m->bandwidth[k] = fmax(copied[1], triads[1]);
-        snprintf(label, sizeof label, "%-6s  %10.0f KiB", level_names[k], m->footprint[k] / 1024);
-        bench_print(b, "%-30s  %10.1f  %6.1f\n", label, 1e-9 * copied[1], 1e-9 * triads[1]);
+        snprintf(label, sizeof label, "%-6s  %s KiB", level_names[k], HISS_NUMBER(10, 0, m->footprint[k] / 1024));
+        bench_print(b, "%-30s  %s  %s\n", label, HISS_NUMBER(10, 1, 1e-9 * copied[1]),
+                    HISS_NUMBER(6, 1, 1e-9 * triads[1]));
         json_begin(&b->json, NULL, '{');
         json_text(&b->json, "level", level_names[k]);
         json_number(&b->json, "bytes", m->footprint[k]);

@@ -239,15 +239,17 @@ static void report_protocol(bench *b, const protocol *p, double (*seconds)[REPEA
     json_number(&b->json, "n", (double)p->n);
     json_number(&b->json, "blocks", (double)p->local);
     json_text(&b->json, "travels", p->lists.k > 0 ? "lists" : "scores");
-    bench_print(b, "%6lld  %6lld  %-6s", (long long)p->n, (long long)p->local, p->lists.k > 0 ? "lists" : "scores");
+    bench_print(b, "%s  %s  %-6s", HISS_NUMBER(6, 0, (double)p->n), HISS_NUMBER(6, 0, (double)p->local),
+                p->lists.k > 0 ? "lists" : "scores");
     for (int k = 0; k < PHASES; k++) {
         hiss_comm_spread(b->comm, hiss_median(seconds[k], REPEATS), spread);
         part[k] = spread[2];
-        bench_print(b, "  %8.3f", 1e3 * part[k]);
+        bench_print(b, "  %s", HISS_NUMBER(8, 3, 1e3 * part[k]));
         json_spread(&b->json, phase_name[k], spread);
     }
     const double sent = sum_over_ranks(b, bytes), gap = largest_over_ranks(b, p->gap);
-    bench_print(b, "  %10.0f  %8.2f  %8.1e\n", (double)(p->n * p->local) / part[ALL], 1e-6 * sent, gap);
+    bench_print(b, "  %s  %s  %s\n", HISS_NUMBER(10, 0, (double)(p->n * p->local) / part[ALL]),
+                HISS_NUMBER(8, 2, 1e-6 * sent), HISS_POWER(8, 1, gap));
     json_number(&b->json, "bytes", sent);
     json_number(&b->json, "certified_gap", gap);
     json_end(&b->json, '}');

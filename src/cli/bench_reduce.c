@@ -81,21 +81,22 @@ static void report(bench *b, const bucketed *v, double seconds[MODES][REPEATS]) 
     const double traffic = bytes * ((double)local_lanes(b, v) + 1.0 + 2.0 * (size - 1.0) / size);
     const double bound = traffic / bench_bandwidth(&b->machine, traffic);
     double spread[MODES][3];
-    bench_print(b, "%10.3f", bytes / 0x1p20);
+    bench_print(b, "%s", HISS_NUMBER(10, 3, bytes / 0x1p20));
     json_begin(&b->json, NULL, '{');
     json_number(&b->json, "bytes", bytes);
     json_number(&b->json, "buckets", v->buckets);
     for (int mode = 0; mode < MODES; mode++) {
         hiss_comm_spread(b->comm, hiss_median(seconds[mode], REPEATS), spread[mode]);
         const double slowest = spread[mode][2];
-        bench_print(b, "  %10.3f %7.2f %7.1f", 1e3 * slowest, 1e-9 * bytes / slowest, 100.0 * bound / slowest);
+        bench_print(b, "  %s %s %s", HISS_NUMBER(10, 3, 1e3 * slowest), HISS_NUMBER(7, 2, 1e-9 * bytes / slowest),
+                    HISS_NUMBER(7, 1, 100.0 * bound / slowest));
         json_begin(&b->json, names[mode], '{');
         json_spread(&b->json, "seconds", spread[mode]);
         json_number(&b->json, "bytes_per_second", bytes / slowest);
         json_number(&b->json, "share", bound / slowest);
         json_end(&b->json, '}');
     }
-    bench_print(b, "  %9.2f\n", spread[1][2] / spread[0][2]);
+    bench_print(b, "  %s\n", HISS_NUMBER(9, 2, spread[1][2] / spread[0][2]));
     json_number(&b->json, "mpi_over_tree", spread[1][2] / spread[0][2]);
     json_end(&b->json, '}');
 }

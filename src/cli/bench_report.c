@@ -92,13 +92,21 @@ void json_close(bench_json *j) {
 }
 
 void bench_print(const bench *b, const char *format, ...) {
-    if (b->table) {
-        va_list arguments;
-        va_start(arguments, format);
-        vfprintf(b->table, format, arguments);
-        va_end(arguments);
-        fflush(b->table);
+    if (!b->page) {
+        return;
     }
+    bench_page *p = b->page;
+    va_list arguments;
+    va_start(arguments, format);
+    char *text = hiss_arena_vformat(p->arena, format, arguments);
+    va_end(arguments);
+    for (char *end; (end = strchr(text, '\n')) != NULL; text = end + 1) {
+        *end = '\0';
+        hiss_print_wrapped(p->stream, HISS_PAGE, hiss_arena_format(p->arena, "%s%s", p->begun, text));
+        p->begun = "";
+    }
+    p->begun = hiss_arena_format(p->arena, "%s%s", p->begun, text);
+    fflush(p->stream);
 }
 
 hiss_status bench_list(const char *text, const char *option, int64_t limit, int max, int64_t *values, int *count,

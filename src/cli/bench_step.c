@@ -46,7 +46,7 @@ static op_row measure_row(bench *b, const hiss_node_time *node) {
 /* A value, or a dash where there is none, right-aligned. */
 static void print_cell(const bench *b, int width, int digits, double value) {
     if (isfinite(value) && value > 0.0) {
-        bench_print(b, " %*.*f", width, digits, value);
+        bench_print(b, " %s", HISS_NUMBER(width, digits, value));
     } else {
         bench_print(b, " %*s", width, "-");
     }
@@ -65,7 +65,8 @@ static void print_row(const bench *b, const op_row *row, double step_share) {
     const hiss_node_info *info = &row->node->info;
     const bool product = info->product.N > 0;
     char shape[HISS_SHAPE_TEXT];
-    bench_print(b, "%-11.11s %-13.13s %-15.15s", info->scope, info->op, short_shape(&info->shape, shape));
+    bench_print(b, "%s %s %s", HISS_TEXT(11, info->scope), HISS_TEXT(12, info->op),
+                HISS_TEXT(14, short_shape(&info->shape, shape)));
     for (int k = 0; k < 2; k++) {
         print_cell(b, 8, 1, 1e6 * row->seconds[k]);
     }
@@ -77,9 +78,9 @@ static void print_row(const bench *b, const op_row *row, double step_share) {
     }
     for (int k = 0; k < 2; k++) {
         bench_print(b, " %-6s", row->bound_name[k] ? row->bound_name[k] : "-");
-        print_cell(b, 3, 0, 100.0 * row->bound[k] / row->seconds[k]);
+        print_cell(b, 6, 0, 100.0 * row->bound[k] / row->seconds[k]);
     }
-    print_cell(b, 5, 1, 100.0 * step_share);
+    print_cell(b, 6, 1, 100.0 * step_share);
     bench_print(b, "\n");
 }
 
@@ -106,10 +107,13 @@ static void write_row(bench *b, const op_row *row, double step_share) {
     json_end(&b->json, '}');
 }
 
-static const char operations_head[] = "\noperations, one lane                           microseconds       GFLOP/s     "
-                                      "       MB   bound, %   bound, %  % of\n"
-                                      "scope       op            output           forward   backwd  forwd backwd  "
-                                      "forwd backwd    forward   backward  step\n";
+static void print_operations_head(const bench *b) {
+    bench_print(b, "\n%-39s %17s %13s %13s %13s %13s %6s\n%-11s %-12s %-14s %8s %8s", "operations, one lane",
+                "microseconds", "GFLOP/s", "MB", "bound, %", "bound, %", "% of", "scope", "op", "output", "forward",
+                "backward");
+    bench_print(b, " %6s %6s %6s %6s %13s %13s %6s\n", "forwd", "backwd", "forwd", "backwd", "forward", "backward",
+                "step");
+}
 
 /* elsewhere: what a step spends outside operations; workers: threads of all ranks. */
 static totals operations_part(bench *b, const hiss_measurement *m, double elsewhere, double workers) {
@@ -126,7 +130,7 @@ static totals operations_part(bench *b, const hiss_measurement *m, double elsewh
         }
     }
     sum.seconds += elsewhere;
-    bench_print(b, "%s", operations_head);
+    print_operations_head(b);
     json_begin(&b->json, "operations", '[');
     for (int i = 0; i < m->nnodes; i++) {
         if (rows[i].bytes[0] > 0.0) {
@@ -175,6 +179,11 @@ static double hidden_share(const step_spread *s) {
     return s->transfer[1] > 0.0 ? fmax(0.0, 1.0 - s->wait[1] / s->transfer[1]) : 0.0;
 }
 
+static void print_spread(const bench *b, const double seconds[3], double percent) {
+    bench_print(b, "   %s %s %s %s", HISS_NUMBER(8, 3, 1e3 * seconds[0]), HISS_NUMBER(8, 3, 1e3 * seconds[1]),
+                HISS_NUMBER(8, 3, 1e3 * seconds[2]), HISS_NUMBER(6, 1, percent));
+}
+
 static void print_split(const bench *b, int kinds, const char *const *title, const step_spread *const *s) {
     bench_print(b, "\n%-16s", "ms per step");
     for (int k = 0; k < kinds; k++) {
@@ -188,18 +197,16 @@ static void print_split(const bench *b, int kinds, const char *const *title, con
         bench_print(b, "\n%-16s", part_name[i]);
         for (int k = 0; k < kinds; k++) {
             const double *part = s[k]->part[i];
-            bench_print(b, "   %8.3f %8.3f %8.3f %6.1f", 1e3 * part[0], 1e3 * part[1], 1e3 * part[2],
-                        100.0 * part[1] / wall_of(s[k])[1]);
+            print_spread(b, part, 100.0 * part[1] / wall_of(s[k])[1]);
         }
     }
     bench_print(b, "\n%-16s", "reduction spans");
     for (int k = 0; k < kinds; k++) {
-        bench_print(b, "   %8.3f %8.3f %8.3f %6.1f", 1e3 * s[k]->transfer[0], 1e3 * s[k]->transfer[1],
-                    1e3 * s[k]->transfer[2], 100.0 * s[k]->transfer[1] / wall_of(s[k])[1]);
+        print_spread(b, s[k]->transfer, 100.0 * s[k]->transfer[1] / wall_of(s[k])[1]);
     }
     bench_print(b, "\n%-16s", "  of it hidden");
     for (int k = 0; k < kinds; k++) {
-        bench_print(b, "   %8s %8s %8s %6.1f", "", "", "", 100.0 * hidden_share(s[k]));
+        bench_print(b, "   %8s %8s %8s %s", "", "", "", HISS_NUMBER(6, 1, 100.0 * hidden_share(s[k])));
     }
     bench_print(b, "\n");
 }

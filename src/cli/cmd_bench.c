@@ -113,7 +113,8 @@ static hiss_status check(const hiss_arguments *rest, hiss_error *err) {
 
 static hiss_status measure(hiss_comm *comm, const options *o, const hiss_arguments *rest, hiss_error *err) {
     const bool root = hiss_comm_rank(comm) == 0, to_stdout = o->json && strcmp(o->json, "-") == 0;
-    bench b = {.comm = comm, .seconds = o->seconds, .table = root && !to_stdout ? stdout : NULL};
+    bench_page page = {.stream = stdout, .arena = hiss_arena_create(), .begun = ""};
+    bench b = {.comm = comm, .seconds = o->seconds, .page = root && !to_stdout ? &page : NULL};
     b.machine.bound_by_gemm = o->bound == 0;
     if (root && o->json) {
         json_open(&b.json);
@@ -130,6 +131,7 @@ static hiss_status measure(hiss_comm *comm, const options *o, const hiss_argumen
         }
     }
     json_close(&b.json);
+    hiss_arena_destroy(page.arena);
     return hiss_comm_agree(comm, s, err);
 }
 

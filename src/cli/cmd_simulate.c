@@ -159,18 +159,21 @@ static void report(task *t, const simulate_run *run, const simulate_result *r, s
     const double exchanging = isnan(x->exchanging) ? 0.0 : t->costs.exchange_share * (x->exchanging - x->step);
     const double share = (exchanging + permuting) / mean;
     s->knee = s->knee == 0 && efficiency < 0.9 ? run->ranks : s->knee;
-    printf("%6lld %-4s %7lld | %9.2f %9.2f %9.2f %7.3f", (long long)run->ranks,
-           run->replay.reduce == HISS_REDUCE_MPI ? "mpi" : "tree", (long long)block_of(t, run), 1e3 * x->step,
-           1e3 * compute, 1e3 * (x->step - compute), efficiency);
+    printf("%6lld %-4s %7lld | %s %s %s %s", (long long)run->ranks,
+           run->replay.reduce == HISS_REDUCE_MPI ? "mpi" : "tree", (long long)block_of(t, run),
+           HISS_NUMBER(9, 2, 1e3 * x->step), HISS_NUMBER(9, 2, 1e3 * compute),
+           HISS_NUMBER(9, 2, 1e3 * (x->step - compute)), HISS_NUMBER(7, 3, efficiency));
     if (t->costs.exchange_share > 0.0) {
-        printf(" | %9.2f %7.2f %7.2f %7.2f %7.2f %6.1f%%", 1e3 * x->exchanging, 1e3 * x->score, 1e3 * x->gather,
-               1e3 * x->solve, 1e3 * x->scatter, 100.0 * share);
+        printf(" | %s %s %s %s %s %s%%", HISS_NUMBER(9, 2, 1e3 * x->exchanging), HISS_NUMBER(7, 2, 1e3 * x->score),
+               HISS_NUMBER(7, 2, 1e3 * x->gather), HISS_NUMBER(7, 2, 1e3 * x->solve),
+               HISS_NUMBER(7, 2, 1e3 * x->scatter), HISS_NUMBER(6, 1, 100.0 * share));
     }
     if (t->costs.permutation.share > 0.0) {
-        printf(" | %9.3f %8.3f %8.3f %8.3f %8.3f %8.3f %6.1f%%", x->permutation, x->features, x->grouping, x->move,
-               x->match, x->bound, 100.0 * share);
+        printf(" | %s %s %s %s %s %s %s%%", HISS_NUMBER(9, 3, x->permutation), HISS_NUMBER(8, 3, x->features),
+               HISS_NUMBER(8, 3, x->grouping), HISS_NUMBER(8, 3, x->move), HISS_NUMBER(8, 3, x->match),
+               HISS_NUMBER(8, 3, x->bound), HISS_NUMBER(6, 1, 100.0 * share));
     }
-    printf(" | %6.1f %5.0f MB\n", r->wall, 1e-6 * r->bytes);
+    printf(" | %s %s MB\n", HISS_NUMBER(6, 1, r->wall), HISS_NUMBER(5, 0, 1e-6 * r->bytes));
     fflush(stdout);
     json_begin(&t->json, NULL, '{');
     json_number(&t->json, "ranks", ranks);
@@ -271,8 +274,8 @@ static hiss_status calibrate(task *t, hiss_error *err) {
         s = s == HISS_OK ? simulate_virtual(&t->place, &run, &t->platform, &simulated, err) : s;
         if (s == HISS_OK) {
             const double error = simulated.times.step / real.times.step - 1.0;
-            printf("%6lld  %10.2f  %12.2f  %+6.1f%%\n", (long long)run.ranks, 1e3 * real.times.step,
-                   1e3 * simulated.times.step, 100.0 * error);
+            printf("%6lld  %s  %s  %s%%\n", (long long)run.ranks, HISS_NUMBER(10, 2, 1e3 * real.times.step),
+                   HISS_NUMBER(12, 2, 1e3 * simulated.times.step), HISS_NUMBER(6, 1, 100.0 * error));
             fflush(stdout);
             json_begin(&t->json, NULL, '{');
             json_number(&t->json, "ranks", (double)run.ranks);
@@ -329,11 +332,13 @@ static hiss_status measure(task *t, const char *config, const hiss_arguments *se
     bench_source source = {0};
     hiss_status s = cli_open(o->log, &comm, err);
     if (s == HISS_OK) {
-        bench b = {.comm = comm, .seconds = o->seconds, .table = stdout};
+        bench_page page = {.stream = stdout, .arena = hiss_arena_create(), .begun = ""};
+        bench b = {.comm = comm, .seconds = o->seconds, .page = &page};
         s = bench_source_open(&b, config, sets, o->synthetic, o->size, &source, err);
         s = s == HISS_OK ? simulate_measure(&b, &source, config, &t->costs, err) : s;
         s = s == HISS_OK ? hiss_costs_write(t->costs_path, &t->costs, err) : s;
         bench_source_close(&source);
+        hiss_arena_destroy(page.arena);
     }
     hiss_comm_close(comm);
     return s;

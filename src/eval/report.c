@@ -5,6 +5,7 @@
 #include "hiss/eval.h"
 #include "hiss/file.h"
 #include "hiss/log.h"
+#include "hiss/table.h"
 
 enum { MANY_LABELS = 1000, DRAWS_OF_MANY = 3 };
 
@@ -96,22 +97,24 @@ static void print_head(FILE *stream, const columns *c) {
 
 static void print_spread(FILE *stream, bool there, double mean, double spread) {
     if (there) {
-        fprintf(stream, " %6.2f ±%5.2f", mean, spread);
+        fprintf(stream, " %s ±%s", HISS_NUMBER(6, 2, mean), HISS_NUMBER(5, 2, spread));
     } else {
         fprintf(stream, " %13s", "-");
     }
 }
 
 static void print_row(FILE *stream, const columns *c, const hiss_eval_result *r) {
-    fprintf(stream, "%-*s %6lld", c->name, r->name, (long long)r->D);
+    fprintf(stream, "%-*s %s", c->name, r->name, HISS_NUMBER(6, 0, (double)r->D));
     if (c->knn && r->has_knn) {
-        fprintf(stream, "  %6.2f %6.2f %6.2f %6.2f", r->knn.percent[HISS_COSINE][0], r->knn.percent[HISS_COSINE][1],
-                r->knn.percent[HISS_COSINE][2], r->knn.percent[HISS_L2][1]);
+        fprintf(stream, "  %s %s %s %s", HISS_NUMBER(6, 2, r->knn.percent[HISS_COSINE][0]),
+                HISS_NUMBER(6, 2, r->knn.percent[HISS_COSINE][1]), HISS_NUMBER(6, 2, r->knn.percent[HISS_COSINE][2]),
+                HISS_NUMBER(6, 2, r->knn.percent[HISS_L2][1]));
     } else if (c->knn) {
         fprintf(stream, "  %6s %6s %6s %6s", "-", "-", "-", "-");
     }
     if (c->linear && r->has_linear) {
-        fprintf(stream, "  %6.2f %6.2f %6.0e", r->linear.percent, r->linear.train_percent, r->linear.lambda);
+        fprintf(stream, "  %s %s %6.0e", HISS_NUMBER(6, 2, r->linear.percent),
+                HISS_NUMBER(6, 2, r->linear.train_percent), r->linear.lambda);
     } else if (c->linear) {
         fprintf(stream, "  %6s %6s %6s", "-", "-", "-");
     }

@@ -8,9 +8,10 @@
 #include <string.h>
 
 #include "hiss/eval.h"
+#include "hiss/table.h"
 #include "scale/scale_impl.h"
 
-enum { SLOWEST = 8 };
+enum { SLOWEST = 8, NUMBER_WIDTH = 10 };
 
 typedef struct maker {
     const hiss_results *results;
@@ -46,17 +47,17 @@ static void put(maker *m, const char *format, ...) {
 }
 
 static void put_number(maker *m, int decimals, double value) {
-    if (isfinite(value)) {
-        put(m, "%.*f", decimals, value);
-    } else {
-        put(m, "-");
-    }
+    const char *cell = HISS_NUMBER(NUMBER_WIDTH, decimals, value);
+    put(m, "%s", cell + strspn(cell, " "));
 }
 
 /* value [low, high], times a factor. */
 static void put_figure(maker *m, int decimals, double factor, hiss_figure f) {
     if (isfinite(f.low) && isfinite(f.value)) {
-        put(m, "%.*f [%.*f, %.*f]", decimals, factor * f.value, decimals, factor * f.low, decimals, factor * f.high);
+        const char *value = HISS_NUMBER(NUMBER_WIDTH, decimals, factor * f.value);
+        const char *low = HISS_NUMBER(NUMBER_WIDTH, decimals, factor * f.low);
+        const char *high = HISS_NUMBER(NUMBER_WIDTH, decimals, factor * f.high);
+        put(m, "%s [%s, %s]", value + strspn(value, " "), low + strspn(low, " "), high + strspn(high, " "));
     } else {
         put_number(m, decimals, factor * f.value);
     }

@@ -63,8 +63,12 @@ check_shares() {
     END { if (n < wanted) { print n + 0 " shares"; exit 1 } }' "$1" || fail "shares of $1"
 }
 
-check_table() {
+check_width() {
     awk 'length > 120 { print; exit 1 }' "$1" || fail "$1 is wider than 120 columns"
+}
+
+check_table() {
+    check_width "$1"
     grep -q '^sgemm peak [1-9]' "$1" || fail "$1 does not name the peak"
 }
 
@@ -119,6 +123,32 @@ check_table reduce.txt
 check_json reduce.json
 check_shares reduce.json 4
 [ "$(grep -c '"mpi_over_tree": [0-9]' reduce.json)" = 2 ] || fail "two sizes reduced"
+
+# Whatever the figures: clocks that go far too fast or too slow, a processor with a long name, long layers and settings.
+# Every line fits the page, and all rows of a table have their columns in the same places.
+check_columns() { # FILE HEAD: in the rows that follow the line that begins with HEAD, up to an empty line
+    awk -v head="$2" '
+    index($0, head) == 1 { inside = 1; width = 0; next }
+    /^$/ { inside = 0 }
+    inside && width && length != width { print "line of " length " columns below one of " width ": " $0; bad = 1 }
+    inside { width = length }
+    END { exit bad }' "$1" || fail "columns of $1 below $2"
+}
+${CC:-cc} -shared -fPIC -o odd_clock.so "$HISS_ROOT/tests/cli/preload/odd_clock.c" -ldl
+sed 's/name: conv1/name: a_layer_whose_name_is_longer_than_its_column/' tiny.yaml >long.yaml
+setting=nat.dim=8
+for ((k = 0; k < 12; k++)); do settings+=(--set "$setting"); done
+for speed in 1e7 0.03; do
+    odd() { LD_PRELOAD=$PWD/odd_clock.so ODD_CLOCK=$speed "$HISS" bench "$@" >odd.txt 2>odd.err || fail "bench $*, clock times $speed: $(cat odd.err)"; check_width odd.txt; }
+    seconds=$(awk -v s=$speed 'BEGIN { print s < 1 ? 0.001 : 1000 }')
+    odd step long.yaml --seconds "$seconds" --synthetic --size 12x10x3 "${settings[@]}"
+    check_columns odd.txt 'scope  '
+    odd kernels long.yaml --seconds "$seconds" --synthetic --size 12x10x3
+    odd assign --sizes 8,80 --dim 4 --seconds "$seconds"
+    check_columns odd.txt '     n  blocks'
+    odd reduce --sizes 1KiB,1MiB --seconds "$seconds"
+    check_columns odd.txt 'vector MiB'
+done
 
 # Mistakes are found before anything is measured.
 refuse() {
