@@ -163,7 +163,7 @@ deps: ## install what is missing (root and apt), or say how to get it
 
 # ---- tests ------------------------------------------------------------------------------------------------------
 
-.PHONY: check check-fast check-bits check-slurm soak check-deps check-symbols check-format check-warnings asan valgrind
+.PHONY: check check-fast check-bits check-slurm check-machines check-fresh soak check-deps check-symbols check-format check-warnings asan valgrind
 
 # + hands make's job slots on; but it also runs a line under make -n, so only lines that say $(MAKE) have it always.
 hand_on   := $(if $(findstring n,$(filter-out --%,$(firstword -$(MAKEFLAGS)))),,+)
@@ -181,6 +181,12 @@ check-bits: all ## train on several numbers of ranks and threads and compare the
 
 check-slurm: all ## run jobs/ on a SLURM cluster inside this machine (root; skipped without SLURM)
 	$(hand_on)@$(run_tests) 'slurm/*'
+
+check-machines: all tests ## the short tests as other processors, systems and users see them
+	$(hand_on)@BUILD='$(BUILD)' CC='$(CC)' tools/check_machines
+
+check-fresh: ## make demo and make check in a new Debian, outside the tree (root and debootstrap; an hour)
+	@tools/check_fresh
 
 SECONDS ?= 3600
 soak: all ## train under SLURM for SECONDS=3600 while jobs, daemons and nodes die, and compare the bits (root)
