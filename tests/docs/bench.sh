@@ -1,0 +1,3 @@
+# Every command line of docs/bench.md runs.
+mine='docs/bench.md:*' least=6
+. "$HISS_ROOT/tests/docs/run"
