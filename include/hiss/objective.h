@@ -158,6 +158,9 @@ typedef struct hiss_objective_ops {
     /* Numbers derived from the averages of the graph's metrics (and of what exchange counted since the last call);
      * Not collective, called on every rank; returns how many were written to out. */
     int (*derive)(void *self, const hiss_named *metrics, int nmetrics, hiss_named out[HISS_MAX_DERIVED]);
+    /* Whether a run that ends with these numbers, derived ones among them, is no better than chance: 1 yes, and why in
+     * line[size]; 0 no; -1 not known (the default). Not collective. */
+    int (*below_chance)(void *self, const hiss_named *metrics, int nmetrics, char *line, size_t size);
     void (*describe)(void *self, char *line, size_t size); /* one line for the log at start: the name */
 } hiss_objective_ops;
 

@@ -1,6 +1,8 @@
 /* Supervised classification: cross-entropy on labels. Not what hiss is for, but what its features are measured against.
  */
+#include <math.h>
 #include <stddef.h>
+#include <stdio.h>
 
 #include "objective/register.h"
 
@@ -55,6 +57,14 @@ static hiss_status build(void *self, int phase, hiss_builder *b, hiss_error *err
     return hiss_graph_status(b->graph, err);
 }
 
+/* Scores that do not look at the image lose ln C. */
+static int below_chance(void *self, const hiss_named *metrics, int nmetrics, char *line, size_t size) {
+    const double loss = hiss_named_value(metrics, nmetrics, "loss");
+    const double chance = log((double)((const supervised *)self)->world->classes);
+    snprintf(line, size, "the mean loss was %.4f, where guessing gives %.4f", loss, chance);
+    return !(loss <= chance);
+}
+
 const hiss_objective_ops hiss_supervised = {
     .name = "supervised",
     .summary = "cross-entropy on labels, for comparison",
@@ -64,4 +74,5 @@ const hiss_objective_ops hiss_supervised = {
     .destroy = destroy,
     .build = build,
     .encode = encode,
+    .below_chance = below_chance,
 };

@@ -162,9 +162,8 @@ void guard_begin(trainer *t) {
     }
 }
 
-/* A look at some slots of a lane's vector; the first value beyond the limit is what the lane has found. */
-static void look(const trainer *t, const phase *ph, int bucket, slot_role from, slot_role to, finding_kind kind,
-                 finding *f, const float *lane_vector) {
+void guard_look(const trainer *t, const phase *ph, int bucket, slot_role from, slot_role to, finding_kind kind,
+                finding *f, const float *lane_vector) {
     const guard *g = t->guard;
     for (int k = g->bucket_slots[bucket]; k < g->bucket_slots[bucket + 1]; k++) {
         const int s = t->slot_order[k];
@@ -206,7 +205,7 @@ void guard_forward(trainer *t, const phase *ph, const hiss_lane *lane, const his
     const bool whole = run->lane_vector != NULL;
     if (f->kind == FINDING_NONE) {
         if (whole) {
-            look(t, ph, t->buckets - 1, ROLE_STATISTIC, ROLE_METRIC, FINDING_FORWARD, f, run->lane_vector);
+            guard_look(t, ph, t->buckets - 1, ROLE_STATISTIC, ROLE_METRIC, FINDING_FORWARD, f, run->lane_vector);
         } else {
             look_at_exports(t, ph, lane, f);
         }
@@ -230,7 +229,7 @@ void guard_bucket(trainer *t, const phase *ph, const hiss_lane *lane, int bucket
         lane_vector[hiss_model_at(t->model, t->slot_order[g->bucket_slots[bucket]])->offset] = INFINITY;
     }
     if (f->kind == FINDING_NONE) {
-        look(t, ph, bucket, ROLE_PARAMETER, ROLE_PARAMETER, FINDING_GRADIENT, f, lane_vector);
+        guard_look(t, ph, bucket, ROLE_PARAMETER, ROLE_PARAMETER, FINDING_GRADIENT, f, lane_vector);
     }
 }
 
@@ -291,6 +290,28 @@ static void undo(trainer *t) {
     memcpy(t->updates, t->guard->kept_updates, sizeof t->updates);
 }
 
+/* What to do about numbers that are not finite: they were found again, or a machine erred. */
+static const char *remedy(const trainer *t, bool again, char out[GUARD_TEXT]) {
+    const hiss_optim_options *o = &t->experiment->optim[0];
+    const double product = o->lr * o->weight_decay;
+    if (!again) {
+        snprintf(out, GUARD_TEXT,
+                 "start again from the last checkpoint without this host (sbatch --exclude), or set "
+                 "train.nonfinite=rollback");
+    } else if (o->method == HISS_SGD && product > 1.0) {
+        snprintf(out, GUARD_TEXT,
+                 "training has diverged; the learning rate may be too high (optim.lr = %g): its product with "
+                 "optim.weight_decay, %g, must stay below 1: lower one of them",
+                 o->lr, product);
+    } else {
+        snprintf(out, GUARD_TEXT,
+                 "training has diverged; the learning rate may be too high (optim.lr = %g): lower it or add "
+                 "optim.warmup",
+                 o->lr);
+    }
+    return out;
+}
+
 /* An exchange may still be pending on features that are not finite: its failure is a part of what is known already. */
 static hiss_status settle(trainer *t, hiss_error *err) {
     const hiss_objective_ops *ops = t->experiment->objective;
@@ -298,14 +319,14 @@ static hiss_status settle(trainer *t, hiss_error *err) {
     return s == HISS_EUSER ? HISS_OK : s;
 }
 
-static hiss_status skip(trainer *t, const char *line, hiss_error *err) {
+static hiss_status skip(trainer *t, const char *line, bool again, hiss_error *err) {
     const int64_t limit = t->experiment->train.nonfinite_limit;
     if (++t->skipped[1] > limit) {
+        char text[GUARD_TEXT];
         return hiss_fail(err, HISS_EUSER,
                          "step %" PRId64 ": %s; that is more than %" PRId64
-                         " steps in a row (train.nonfinite_limit); the learning rate may be too high (optim.lr = %g), "
-                         "or go back to an earlier checkpoint",
-                         t->step + 1, line, limit, t->experiment->optim[0].lr);
+                         " steps in a row (train.nonfinite_limit); %s, or go back to an earlier checkpoint",
+                         t->step + 1, line, limit, remedy(t, again, text));
     }
     undo(t);
     t->skipped[0]++;
@@ -378,16 +399,18 @@ hiss_status guard_go_back(trainer *t, hiss_error *err) {
     return s;
 }
 
-/* The step of this number failed: go back, unless that has been tried. `code` is the status of a failure that stays. */
-static hiss_status go_back_once(trainer *t, int64_t number, hiss_status code, const char *line, hiss_error *err) {
+/* The step of this number failed: go back, unless that has been tried. `code` is the status of a failure that stays;
+ * again: its numbers were found again. */
+static hiss_status go_back_once(trainer *t, int64_t number, hiss_status code, bool again, const char *line,
+                                hiss_error *err) {
     guard *g = t->guard;
     if (number <= g->replay_until) {
+        char text[GUARD_TEXT];
         return hiss_fail(err, code,
                          "step %" PRId64 ": %s; so it is no passing fault: step %" PRId64
                          " failed before, and this was its replay; %s; the last checkpoint is kept",
                          number, line, g->replay_until,
-                         code == HISS_EUSER ? "lower optim.lr or add optim.warmup"
-                                            : "leave the host out of the next job (sbatch --exclude)");
+                         again ? remedy(t, true, text) : "leave the host out of the next job (sbatch --exclude)");
     }
     g->replay_until = number;
     t->verdict = VERDICT_BACK;
@@ -403,13 +426,10 @@ bool guard_tripped(const trainer *t) {
     return t->guard->exchange_failed || t->vector[t->control_offset + 2] != 0.0f;
 }
 
-/* What the user can do when numbers are no longer finite: `line` says which. */
-static hiss_status diverged(const trainer *t, int64_t number, const char *line, hiss_error *err) {
-    return hiss_fail(err, HISS_EUSER,
-                     "step %" PRId64 ", epoch %" PRId64
-                     ": %s; the learning rate may be too high (optim.lr = %g): lower it or add optim.warmup; the last "
-                     "checkpoint is kept",
-                     number, t->epoch, line, t->experiment->optim[0].lr);
+static hiss_status stop(const trainer *t, int64_t number, const char *line, bool again, hiss_error *err) {
+    char text[GUARD_TEXT];
+    return hiss_fail(err, HISS_EUSER, "step %" PRId64 ", epoch %" PRId64 ": %s; %s; the last checkpoint is kept",
+                     number, t->epoch, line, remedy(t, again, text));
 }
 
 hiss_status guard_exchange_failed(trainer *t, const char *why, hiss_error *err) {
@@ -418,7 +438,7 @@ hiss_status guard_exchange_failed(trainer *t, const char *why, hiss_error *err) 
         mine += t->guard->findings[l].kind != FINDING_NONE;
     }
     t->guard->exchange_failed = hiss_comm_max_i64(t->comm, mine) > 0;
-    return t->guard->exchange_failed ? HISS_OK : diverged(t, t->step + 1, why, err);
+    return t->guard->exchange_failed ? HISS_OK : stop(t, t->step + 1, why, true, err);
 }
 
 hiss_status guard_end(trainer *t, hiss_error *err) {
@@ -428,7 +448,7 @@ hiss_status guard_end(trainer *t, hiss_error *err) {
     if (g->checking && !g->exchange_failed) {
         g->counts.checks++;
         if (replicas_differ(t, line)) {
-            return go_back_once(t, t->step + 1, HISS_EINTERNAL, line, err);
+            return go_back_once(t, t->step + 1, HISS_EINTERNAL, false, line, err);
         }
     }
     if (!tripped) {
@@ -436,14 +456,14 @@ hiss_status guard_end(trainer *t, hiss_error *err) {
         return HISS_OK;
     }
     hiss_alloc_seal(false); /* the loop seals the next step again */
-    nonfinite_report(t, line);
+    const bool again = nonfinite_report(t, line);
     switch (policy(t)) {
     case HISS_NONFINITE_SKIP:
-        return skip(t, line, err);
+        return skip(t, line, again, err);
     case HISS_NONFINITE_ROLLBACK:
-        return go_back_once(t, t->step + 1, HISS_EUSER, line, err);
+        return go_back_once(t, t->step + 1, HISS_EUSER, again, line, err);
     default:
-        return diverged(t, t->step + 1, line, err);
+        return stop(t, t->step + 1, line, again, err);
     }
 }
 
@@ -469,15 +489,15 @@ hiss_status guard_vouch(trainer *t, hiss_error *err) {
     }
     if (hiss_comm_max_i64(t->comm, !state_is_finite(t)) > 0) {
         snprintf(line, sizeof line, "a parameter, a statistic or a value of the optimizer is no longer finite");
-        return policy(t) == HISS_NONFINITE_ROLLBACK ? go_back_once(t, t->step, HISS_EUSER, line, err)
-                                                    : diverged(t, t->step, line, err);
+        return policy(t) == HISS_NONFINITE_ROLLBACK ? go_back_once(t, t->step, HISS_EUSER, true, line, err)
+                                                    : stop(t, t->step, line, true, err);
     }
     if (compares(t) && hiss_comm_size(t->comm) > 1) {
         replicas_hash(t, REPLICA_ARRIVED);
         replicas_hash(t, REPLICA_USED);
         t->guard->counts.checks++;
         if (replicas_differ(t, line)) {
-            return go_back_once(t, t->step, HISS_EINTERNAL, line, err);
+            return go_back_once(t, t->step, HISS_EINTERNAL, false, line, err);
         }
     }
     return HISS_OK;

@@ -14,7 +14,10 @@ typedef struct finding { /* what is wrong in one lane of a step */
     int slot;        /* where it showed: a gradient's parameter, a statistic or metric; -1: in the exports */
     int64_t element; /* of the slot */
     float value;
-    int node; /* FORWARD: the first whose output is not finite when the lane runs again; -1: none was */
+    /* FORWARD, by the same look when the lane runs again: whether it found something, and the first node whose output
+     * it was; -1: only a statistic or a metric, or nothing. */
+    bool again;
+    int node;
 } finding;
 
 typedef struct node_look { /* what the second forward looks at */
@@ -52,12 +55,17 @@ struct guard {
     guard_counts counts;
 };
 
+/* Look at the slots of a bucket of a lane's vector that have roles from..to; the first value beyond the limit is what
+ * the lane has found. Not collective. */
+void guard_look(const trainer *t, const phase *ph, int bucket, slot_role from, slot_role to, finding_kind kind,
+                finding *f, const float *lane_vector);
+
 /* The lane's forward found something: run it again, to the cut or to its end, and look at the output of every node.
  * Not collective. */
 void nonfinite_locate(trainer *t, const hiss_lane *lane, const hiss_run *run, finding *f);
 /* Describe the step's findings on all ranks: one line into line[GUARD_TEXT] on every rank, all of it into
- * RUN/nonfinite-step-N.yaml. Collective. */
-void nonfinite_report(trainer *t, char line[GUARD_TEXT]);
+ * RUN/nonfinite-step-N.yaml. False: nothing was found again, so a machine erred. Collective. */
+bool nonfinite_report(trainer *t, char line[GUARD_TEXT]);
 
 /* Hash this rank's parameters and statistics. Not collective, any thread. */
 void replicas_hash(trainer *t, replica_time when);

@@ -303,6 +303,23 @@ static void print_result(FILE *out, const trainer *t) {
     }
 }
 
+/* Whether the run ends below chance, for the summary; if so, a warning. */
+static void judge_end(const journal *j, FILE *out) {
+    const hiss_objective_ops *ops = j->t->experiment->objective;
+    char line[512] = "";
+    const int below = ops->below_chance && j->nnamed > 0
+                          ? ops->below_chance(j->t->method, j->named, j->nnamed, line, sizeof line)
+                          : -1;
+    if (below >= 0) {
+        fprintf(out, "below_chance: %s\n", below ? "true" : "false");
+    }
+    if (below > 0 && j->root) {
+        hiss_warn("the run ends below chance: %s; either it has diverged (lower optim.lr, now %g), or it has hardly "
+                  "begun to learn (more train.epochs)",
+                  line, j->t->experiment->optim[0].lr);
+    }
+}
+
 hiss_status journal_summary(journal *j, double seconds, hiss_error *err) {
     trainer *t = j->t;
     const hiss_objective_ops *ops = t->experiment->objective;
@@ -319,6 +336,7 @@ hiss_status journal_summary(journal *j, double seconds, hiss_error *err) {
     const guard_counts counts = guard_counted(t->guard);
     fprintf(out, "skipped_steps: %" PRId64 "\nrollbacks: %" PRId64 "\nreplica_checks: %" PRId64 "\n", t->skipped[0],
             counts.rollbacks, counts.checks);
+    judge_end(j, out);
     hiss_sample_state states[HISS_MAX_EXPORTS];
     const int n = ops->states ? ops->states(t->method, states, HISS_MAX_EXPORTS) : 0;
     for (int k = 0; k < n; k++) {

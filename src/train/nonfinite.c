@@ -1,7 +1,8 @@
 /* Where numbers stopped being finite: a second forward of the lane that watches every node, and a report on all lanes.
  *
- * The second forward sees the same parameters as the first, because the lane has not handed over anything yet. When it
- * is finite throughout, the first one was not computed as it should have been: the machine is to blame. */
+ * The second forward sees the same parameters as the first, because the lane has not handed over anything yet, and is
+ * looked at as the first was: outputs, statistics and metrics by one limit. When it is within the limit throughout, the
+ * first one was not computed as it should have been: the machine is to blame. */
 #include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
@@ -45,6 +46,21 @@ static void watch_node(void *user, int node) {
     }
 }
 
+/* A variance is the square of what a layer gives: it can be beyond the limit where no output is. */
+static void look_again_at_statistics(const trainer *t, const hiss_lane *lane, const hiss_run *run, finding *f) {
+    finding second = {.kind = FINDING_NONE};
+    hiss_exec_record(lane->exec, run);
+    guard_look(t, f->ph, t->buckets - 1, ROLE_STATISTIC, ROLE_METRIC, FINDING_FORWARD, &second, run->lane_vector);
+    if (second.kind != FINDING_NONE) {
+        f->again = true;
+        if (f->node < 0) {
+            f->slot = second.slot;
+            f->element = second.element;
+            f->value = second.value;
+        }
+    }
+}
+
 void nonfinite_locate(trainer *t, const hiss_lane *lane, const hiss_run *run, finding *f) {
     watcher w = {t, lane, f};
     memset(t->guard->affected + (lane->lane - t->world.first_lane) * t->world.m, 0, (size_t)t->world.m);
@@ -55,7 +71,9 @@ void nonfinite_locate(trainer *t, const hiss_lane *lane, const hiss_run *run, fi
             t->experiment->objective->supply(t->method, lane);
         }
         hiss_exec_forward(lane->exec, run, f->ph->cut, f->ph->nodes, watch_node, &w);
+        look_again_at_statistics(t, lane, run, f);
     }
+    f->again = f->again || f->node >= 0;
 }
 
 /* ---- the report ---- */
@@ -70,14 +88,19 @@ static const char *layer_of(const node_look *look) {
 
 static void say(const trainer *t, int64_t lane, const char *host, char line[GUARD_TEXT]) {
     const finding *f = &t->guard->findings[lane - t->world.first_lane];
-    char place[128];
+    char place[192], beyond[64] = "";
     snprintf(place, sizeof place, "lane %" PRId64 " on rank %d (host %s)", lane, hiss_comm_rank(t->comm), host);
+    if (isfinite(f->value)) {
+        snprintf(beyond, sizeof beyond, ", beyond %g,", (double)t->guard->limit);
+    }
     if (f->kind == FINDING_GRADIENT) {
-        snprintf(line, GUARD_TEXT, "the gradient of %s is %g in %s", seen_in(t, f), (double)f->value, place);
+        snprintf(line, GUARD_TEXT, "the gradient of %s is %g%s in %s", seen_in(t, f), (double)f->value, beyond, place);
     } else if (f->node >= 0) {
         const node_look *look = &t->guard->nodes[f->ph - t->phases][f->node];
-        snprintf(line, GUARD_TEXT, "layer %s (%s, node %d) gives %g in %s", layer_of(look), look->info.op, f->node,
-                 (double)f->value, place);
+        snprintf(line, GUARD_TEXT, "layer %s (%s, node %d) gives %g%s in %s", layer_of(look), look->info.op, f->node,
+                 (double)f->value, beyond, place);
+    } else if (f->again) {
+        snprintf(line, GUARD_TEXT, "%s is %g%s in %s", seen_in(t, f), (double)f->value, beyond, place);
     } else {
         snprintf(line, GUARD_TEXT, "%s of %s: not finite, but finite when computed again, so a fault of the machine",
                  seen_in(t, f), place);
@@ -129,7 +152,10 @@ static void print_lane(FILE *out, trainer *t, int64_t lane, const char *host) {
         fprintf(out, "    found_in: gradient\n    parameter: %s\n    element: %" PRId64 "\n    value: %g\n",
                 seen_in(t, f), f->element, (double)f->value);
     } else {
-        fprintf(out, "    found_in: %s\n    again: %s\n", seen_in(t, f), f->node >= 0 ? "not finite" : "finite");
+        fprintf(out, "    found_in: %s\n    again: %s\n", seen_in(t, f), f->again ? "not finite" : "finite");
+    }
+    if (f->kind == FINDING_FORWARD && f->again && f->node < 0) {
+        fprintf(out, "    element: %" PRId64 "\n    value: %g\n", f->element, (double)f->value);
     }
     if (f->node >= 0) {
         const node_look *look = &t->guard->nodes[f->ph - t->phases][f->node];
@@ -205,12 +231,14 @@ static void gather_and_write(trainer *t, const char *text, int64_t size, char li
     hiss_free(offsets);
 }
 
-void nonfinite_report(trainer *t, char line[GUARD_TEXT]) {
+bool nonfinite_report(trainer *t, char line[GUARD_TEXT]) {
     char host[HOST_TEXT] = "";
-    int64_t first = t->world.end_lane, size = 0;
+    int64_t first = t->world.end_lane, size = 0, again = 0;
     gethostname(host, sizeof host - 1);
     for (int64_t lane = t->world.end_lane - 1; lane >= t->world.first_lane; lane--) {
-        first = t->guard->findings[lane - t->world.first_lane].kind != FINDING_NONE ? lane : first;
+        const finding *f = &t->guard->findings[lane - t->world.first_lane];
+        first = f->kind != FINDING_NONE ? lane : first;
+        again += f->kind == FINDING_GRADIENT || f->again;
     }
     const bool found = first < t->world.end_lane;
     const int P = hiss_comm_size(t->comm), rank = hiss_comm_rank(t->comm);
@@ -224,4 +252,5 @@ void nonfinite_report(trainer *t, char line[GUARD_TEXT]) {
     gather_and_write(t, text, size, line);
     free(text);
     hiss_comm_broadcast(t->comm, line, GUARD_TEXT, 0);
+    return hiss_comm_max_i64(t->comm, again) > 0;
 }

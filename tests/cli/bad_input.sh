@@ -85,7 +85,7 @@ bad 'needs rows [N,D] as input: add flatten' --set 'network.layers=[{linear: 4},
 # Numbers that run away: after an epoch the earlier checkpoint stays, and there is no summary.
 for objective in nat supervised autoencoder; do
     for ranks in 1 2; do
-        refused $ranks 'the learning rate may be too high (optim.lr = 1e+06)' "$HISS" train config.yaml --run run \
+        refused $ranks 'training has diverged; the learning rate may be too high (optim.lr = 1e+06)' "$HISS" train config.yaml --run run \
             --set objective=$objective --set optim.lr=1e6 --set optim.weight_decay=1000 --set "checkpoint.every=1 epoch"
         [ ! -e run/summary.yaml ] || fail 'a summary of a run that failed'
         [ -z "$(find run -name '*tmp*')" ] || fail "left behind: $(find run)" log

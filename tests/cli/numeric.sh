@@ -99,11 +99,48 @@ dumped stop/nonfinite-step-40.yaml 'image: {min: [0-9.e-]*, max: [0-9.]*}$'
 [ -e stop/ckpt/step-24.h5 ] || fail "checkpoints: $(ls stop/ckpt)"
 train 2 stop
 same straight stop
+ended 2 'again, so a fault of the machine; see machine.*without this host' 2 train.nan_activation:235@1 machine
+dumped machine/nonfinite-step-40.yaml 'again: finite$'
 for ranks in 1 3; do
-    ended 2 'lower it or add optim.warmup' $ranks none lr-$ranks --set optim.lr=1e6 --set optim.weight_decay=1000
+    ended 2 'training has diverged; the learning rate may be too high (optim.lr = 1e+06): its product with optim.weight_decay, 1e+09' \
+        $ranks none lr-$ranks --set optim.lr=1e6 --set optim.weight_decay=1000
 done
 grep '^step\|layer:\|node:' lr-1/nonfinite-*.yaml | sort -u | cmp - <(grep '^step\|layer:\|node:' lr-3/nonfinite-*.yaml | sort -u) ||
     fail 'not found in the same place' lr-3/nonfinite-*.yaml
+
+# ---- diverged: statistics run away before what layers give does; whatever shows it first, no machine is to blame ----
+
+kinds=('optim.lr=1e6 optim.weight_decay=0.01' 'optim.lr=1e6 optim.weight_decay=1e-5' 'optim.lr=1e4 optim.weight_decay=1'
+    'optim.lr=1000 objective=supervised' 'optim.lr=1e4 objective=autoencoder' 'optim.lr=1e6 train.lanes=2 optim.weight_decay=1')
+for kind in "${kinds[@]}"; do
+    sets=()
+    for setting in $kind; do sets+=(--set "$setting"); done
+    for ranks in 1 $([[ $kind == optim.lr=1e6*0.01 ]] && echo 2); do
+        rm -rf diverged
+        ended 2 'training has diverged; the learning rate may be too high (optim.lr = ' $ranks none diverged "${sets[@]}"
+        ! grep -q 'fault of the machine' log || fail "a machine is blamed: $kind" log
+        ! grep -q 'again: finite' diverged/nonfinite-*.yaml || fail "not found again: $kind" diverged/nonfinite-*.yaml
+        [[ $kind != optim.lr=1e6*0.01 ]] || said 'fc1/norm/variance is [^ ]*e+37, beyond 1.41784e+37, in lane 0 on rank 0'
+    done
+done
+
+# ---- below chance: finite, and nothing learnt; a short run that learns is not blamed ----
+
+warnings() { grep -c 'warning: the run ends below chance' log || true; }
+for kind in '' 'assign.scope=dataset assign.block=100'; do
+    sets=()
+    for setting in $kind; do sets+=(--set "$setting"); done
+    for ranks in 1 2; do
+        healed $ranks none chance-$ranks "${sets[@]}" --set optim.lr=3000
+        [ "$(warnings)" -eq 1 ] || fail "not one warning of a run below chance: $kind" log
+        said 'lower optim.lr, now 3000'
+        grep -q '^below_chance: true$' chance-$ranks/summary.yaml || fail 'not in the summary' chance-$ranks/summary.yaml
+        healed $ranks none learns-$ranks "${sets[@]}"
+        [ "$(warnings)" -eq 0 ] || fail "a warning of a run that learns: $kind" log
+        grep -q '^below_chance: false$' learns-$ranks/summary.yaml || fail 'not in the summary' learns-$ranks/summary.yaml
+    done
+    rm -r chance-? learns-?
+done
 
 # ---- rollback: a passing fault heals, a lasting one ends ----
 

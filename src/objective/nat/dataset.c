@@ -394,6 +394,8 @@ hiss_status nat_epoch(void *self, const hiss_epoch *e, hiss_error *err) {
     n->permuted[3] = hiss_seconds() - start - n->permuted[2];
     if (stopped || s != HISS_OK) {
         memcpy(n->assign, old, sizeof(int64_t) * (size_t)n->local_samples);
+    } else if (e->epoch > 0) { /* the first one matches features of a network that has learnt nothing yet */
+        n->matched = n->permuted[1];
     }
     hiss_free(old);
     hiss_free(features);

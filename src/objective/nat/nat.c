@@ -263,7 +263,7 @@ static hiss_status create(const hiss_world *world, const void *options, void **s
     nat *n = hiss_new(nat, 1);
     n->world = world;
     n->options = options;
-    n->bound[0] = n->bound[1] = NAN;
+    n->bound[0] = n->bound[1] = n->matched = NAN;
     pthread_mutex_init(&n->lock, NULL);
     *self = n;
     if (world->samples == 0) { /* for encode() only */
@@ -361,12 +361,31 @@ static int states(void *self, hiss_sample_state *out, int max) {
     return 1;
 }
 
+/* Features that are spread like random ones reach chance; trained ones stay somewhat below it, since like images get
+ * like features. Less than half of it is what features give that have collapsed. */
+static int below_chance(void *self, const hiss_named *metrics, int nmetrics, char *line, size_t size) {
+    (void)metrics;
+    (void)nmetrics;
+    const nat *n = self;
+    if (isnan(n->matched)) {
+        return -1;
+    }
+    snprintf(line, size,
+             "right after the last matching the mean cosine of features and targets was %.4f, less than half of the "
+             "%.4f that random features reach",
+             n->matched, n->chance);
+    return n->matched < 0.5 * n->chance;
+}
+
 /* The mean cosine is 1 - loss / 2; `chance` is what it would be right after matching random features. */
 static int derive(void *self, const hiss_named *metrics, int nmetrics, hiss_named out[HISS_MAX_DERIVED]) {
     nat *n = self;
     int count = 0;
     out[count++] = (hiss_named){"cosine", 1.0 - 0.5 * hiss_named_value(metrics, nmetrics, "loss")};
     out[count++] = (hiss_named){"chance", n->chance};
+    if (n->options->scope == NAT_BATCH && !n->options->async && hiss_named_value(metrics, nmetrics, "changed") > 0.0) {
+        n->matched = out[0].value; /* all steps of a window lie in one epoch; async matches too late for its step */
+    }
     if (n->options->scope == NAT_DATASET) {
         out[count++] = (hiss_named){"score_before", n->permuted[0]};
         out[count++] = (hiss_named){"score_after", n->permuted[1]};
@@ -432,5 +451,6 @@ const hiss_objective_ops hiss_nat = {
     .states = states,
     .verify = nat_verify,
     .derive = derive,
+    .below_chance = below_chance,
     .describe = describe,
 };

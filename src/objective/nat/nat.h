@@ -64,6 +64,7 @@ typedef struct nat {
     double permuted[4]; /* scope dataset, last time: mean score before and after, seconds of features and rounds */
     double bound[2];    /* of the mean score over all permutations, and its standard error; NaN: not known */
     double chance;
+    double matched; /* mean cosine right after the last matching, of features that were trained; NaN: not known */
     hiss_value z, target, before_value, changed_value;
 } nat;
 
