@@ -18,6 +18,7 @@ typedef enum hiss_row_type {
     HISS_FLOAT,  /* double */
     HISS_BOOL,   /* bool; true or false */
     HISS_STRING, /* const char *, owned by the config; default NULL gives NULL */
+    HISS_PATH,   /* as STRING: a path; ~ is expanded, $ refused (hiss/number.h) */
     HISS_CHOICE, /* int: index into choices */
     HISS_NODE,   /* const hiss_yaml *: a subtree the owner reads itself; absent gives NULL */
 } hiss_row_type;
@@ -73,7 +74,8 @@ void hiss_rows_help(FILE *stream, const char *section, const hiss_row *rows, int
  *   positional  out  up to max_positional words; npositional their number; more are an error
  *   repeated    out  up to max_repeated, more are an error; may be NULL when no row is repeated
  *   rest        out  NULL: neither positional words nor repeated options
- * Strings point into argv or rows. */
+ * Strings point into argv or rows. A $ in a path or a positional word is an error;
+ * ~ stays, since nothing here could own the longer text: the caller expands the words before (hiss/number.h). */
 typedef struct hiss_arguments {
     const char **positional;
     int npositional, max_positional;

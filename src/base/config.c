@@ -73,6 +73,36 @@ static hiss_status start(const char *name, hiss_config **out) {
     return HISS_OK;
 }
 
+static bool has_number(const hiss_yaml *node) {
+    double value;
+    return node->kind == HISS_YAML_SCALAR && !node->quoted && hiss_parse_real(node->text, &value);
+}
+
+static bool is_fraction(const char *key) { /* what stands behind a decimal comma */
+    const size_t digits = strspn(key, "0123456789");
+    double value;
+    return digits > 0 && (key[digits] == '\0' || strchr("eE", key[digits])) && hiss_parse_real(key, &value);
+}
+
+/* In braces a comma ends a value, so that {lr: 0,05} has a key 05 without a value: nobody means that. */
+static hiss_status find_decimal_comma(const hiss_yaml *node, hiss_error *err) {
+    for (const hiss_yaml *child = node->first; child; child = child->next) {
+        const hiss_yaml *next = child->next;
+        if (node->kind == HISS_YAML_MAP && next && has_number(child) && is_fraction(next->key) &&
+            (is_empty(next) || is_null(next))) {
+            char where[PLACE];
+            return hiss_fail(err, HISS_EUSER, "%s: %s is '%.40s,%.40s'; write a decimal point: %.40s.%.40s",
+                             place(child->file, child->line, child->column, where), child->key, child->text, next->key,
+                             child->text, next->key);
+        }
+        const hiss_status s = find_decimal_comma(child, err);
+        if (s != HISS_OK) {
+            return s;
+        }
+    }
+    return HISS_OK;
+}
+
 static hiss_status check_root(hiss_config **config, hiss_status status, hiss_error *err) {
     const hiss_yaml *root = (*config)->root;
     if (status == HISS_OK && root->kind != HISS_YAML_MAP) {
@@ -81,6 +111,7 @@ static hiss_status check_root(hiss_config **config, hiss_status status, hiss_err
         status = hiss_fail(err, HISS_EUSER, "%s: expected lines of 'key: value', found %s",
                            place(root->file, root->line, root->column, where), found);
     }
+    status = status == HISS_OK ? find_decimal_comma(root, err) : status;
     if (status != HISS_OK) {
         hiss_config_destroy(*config);
         *config = NULL;
@@ -159,6 +190,10 @@ hiss_status hiss_config_set(hiss_config *config, const char *assignment, hiss_er
         *value = (hiss_yaml){.kind = HISS_YAML_SCALAR, .text = ""}; /* the empty document, here an empty value */
     }
     mark_as_set(value, option);
+    status = find_decimal_comma(value, err);
+    if (status != HISS_OK) {
+        return status;
+    }
 
     hiss_yaml *entry = config->root;
     for (const char *rest = path; rest; rest = strchr(rest, '.') ? strchr(rest, '.') + 1 : NULL) {
@@ -228,9 +263,10 @@ static hiss_status find_section(const hiss_config *config, const char *path, con
     return HISS_OK;
 }
 
-static hiss_status read_value(const hiss_row *row, const char *path, const hiss_yaml *node, void *fields,
-                              hiss_error *err) {
-    bool optional = row->type == HISS_NODE || (row->type == HISS_STRING && !row->standard);
+static hiss_status read_value(hiss_config *config, const hiss_row *row, const char *path, const hiss_yaml *node,
+                              void *fields, hiss_error *err) {
+    bool text = row->type == HISS_STRING || row->type == HISS_PATH;
+    bool optional = row->type == HISS_NODE || (text && !row->standard);
     bool wants_plain = row->type == HISS_INT || row->type == HISS_FLOAT || row->type == HISS_BOOL;
     if (optional && is_null(node)) {
         return hiss_row_default(row, fields) ? HISS_OK : HISS_EINTERNAL;
@@ -240,15 +276,22 @@ static hiss_status read_value(const hiss_row *row, const char *path, const hiss_
         return HISS_OK;
     }
     bool scalar = node->kind == HISS_YAML_SCALAR && !is_empty(node) && !(node->quoted && wants_plain);
-    bool null_text = row->type == HISS_STRING && is_null(node);
+    bool null_text = text && is_null(node);
+    char where[PLACE], expected[EXPECTED], found[FOUND], hint[HISS_HINT] = "";
+    place(node->file, node->line, node->column, where);
+    if (scalar && !null_text && row->type == HISS_PATH) {
+        return hiss_path_expand(config->arena, hiss_arena_format(config->arena, "%s: %s", where, path), node->text,
+                                (const char **)(void *)((char *)fields + row->offset), err);
+    }
     if (scalar && !null_text && hiss_row_accept(row, node->text, fields)) {
         return HISS_OK;
     }
-    char where[PLACE], expected[EXPECTED], found[FOUND];
     hiss_row_expected(row, expected, sizeof expected);
     describe(node, wants_plain, found, sizeof found);
-    return hiss_fail(err, HISS_EUSER, "%s: %s must be %s, found %s", place(node->file, node->line, node->column, where),
-                     path, expected, found);
+    if (scalar) {
+        hiss_row_hint(row, node->text, hint);
+    }
+    return hiss_fail(err, HISS_EUSER, "%s: %s must be %s, found %s%s", where, path, expected, found, hint);
 }
 
 /* The key of map that no row has and that is misspelt key, most likely; NULL if there is none. */
@@ -304,7 +347,7 @@ hiss_status hiss_config_section(hiss_config *config, const char *section, const 
         known *entry = note(config, path);
         assert(!entry->first && "a key cannot be a section, too");
         if (node) {
-            status = read_value(&rows[i], path, node, fields, err);
+            status = read_value(config, &rows[i], path, node, fields, err);
         } else if (!hiss_row_default(&rows[i], fields)) {
             status = fail_missing(config, section, map, rows, count, &rows[i], err);
         }

@@ -57,6 +57,12 @@ static hiss_status fail_unknown(const hiss_row *rows, int count, const char *wor
                      near ? "did you mean" : "the nearest option is", best, near ? "?" : "");
 }
 
+/* Words are expanded before they come here: what is left to find is a $. */
+static hiss_status refuse_dollar(const char *where, const char *path, hiss_error *err) {
+    const char *same = path;
+    return strchr(path, '$') ? hiss_path_expand(NULL, where, path, &same, err) : HISS_OK;
+}
+
 static hiss_status take_value(const hiss_row *row, const char *name, const char *value, void *fields,
                               hiss_arguments *rest, hiss_error *err) {
     if (is_repeated(row)) {
@@ -68,11 +74,14 @@ static hiss_status take_value(const hiss_row *row, const char *name, const char 
         return HISS_OK;
     }
     if (!hiss_row_accept(row, value, fields)) {
-        char expected[EXPECTED];
+        char expected[EXPECTED], hint[HISS_HINT];
         hiss_row_expected(row, expected, sizeof expected);
-        return hiss_fail(err, HISS_EUSER, "--%s must be %s, found '%.80s'", name, expected, value);
+        return hiss_fail(err, HISS_EUSER, "--%s must be %s, found '%.80s'%s", name, expected, value,
+                         hiss_row_hint(row, value, hint));
     }
-    return HISS_OK;
+    char option[NAME];
+    snprintf(option, sizeof option, "--%.190s", name);
+    return row->type == HISS_PATH ? refuse_dollar(option, value, err) : HISS_OK;
 }
 
 /* Take the option word, and next (NULL at the end) as its value if it needs one: *used is the number of words taken. */
@@ -109,7 +118,7 @@ static hiss_status take_option(const hiss_row *rows, int count, const char *word
 static hiss_status take_positional(const char *word, hiss_arguments *rest, hiss_error *err) {
     if (rest && rest->npositional < rest->max_positional) {
         rest->positional[rest->npositional++] = word;
-        return HISS_OK;
+        return refuse_dollar("the command line", word, err);
     }
     if (!rest || rest->max_positional == 0) {
         return hiss_fail(err, HISS_EUSER, "unexpected argument '%.200s'; only options are taken here", word);

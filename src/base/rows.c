@@ -1,7 +1,5 @@
-/* Rows: from text to a field and back, and help. Numbers go through strtoll and strtod after their characters have been
- * checked, since both accept more than a config should (hexadecimal, nan, leading blanks). A float is written with the
- * fewest digits that read back to the same value. Edit distance: Wagner and Fischer, J. ACM 21 (1974), one matrix row.
- */
+/* Rows: from text to a field and back, and help. A float is written with the fewest digits that read back to the same
+ * value. Edit distance: Wagner and Fischer, J. ACM 21 (1974), one matrix row. */
 #include "rows_impl.h"
 
 #include <assert.h>
@@ -13,37 +11,10 @@
 #include <string.h>
 
 #include "hiss/alloc.h"
+#include "hiss/number.h"
 
 static bool in_bounds(const hiss_row *row, double value) {
     return (row->min == 0 && row->max == 0) || (row->min <= value && value <= row->max);
-}
-
-static bool parse_int(const char *text, int64_t *out) {
-    static const struct {
-        const char *name;
-        int64_t factor;
-    } unit[] = {{"", 1}, {"KiB", 1 << 10}, {"MiB", 1 << 20}, {"GiB", 1 << 30}};
-    size_t sign = text[0] == '-' || text[0] == '+', digits = strspn(text + sign, "0123456789");
-    errno = 0;
-    long long value = strtoll(text, NULL, 10);
-    if (digits == 0 || errno != 0) {
-        return false;
-    }
-    for (int i = 0; i < HISS_COUNT(unit); i++) {
-        if (strcmp(text + sign + digits, unit[i].name) == 0) {
-            return !__builtin_mul_overflow(value, unit[i].factor, out);
-        }
-    }
-    return false;
-}
-
-static bool parse_float(const char *text, double *out) {
-    char *end;
-    if (text[0] == '\0' || text[strspn(text, "0123456789.eE+-")] != '\0') {
-        return false;
-    }
-    *out = strtod(text, &end);
-    return *end == '\0' && isfinite(*out);
 }
 
 /* Length of the choice that starts at choice. */
@@ -72,13 +43,13 @@ bool hiss_row_accept(const hiss_row *row, const char *text, void *fields) {
     int choice;
     switch (row->type) {
     case HISS_INT:
-        if (!parse_int(text, &integer) || !in_bounds(row, (double)integer)) {
+        if (!hiss_parse_integer(text, &integer) || !in_bounds(row, (double)integer)) {
             return false;
         }
         *(int64_t *)field = integer;
         return true;
     case HISS_FLOAT:
-        if (!parse_float(text, &real) || !in_bounds(row, real)) {
+        if (!hiss_parse_real(text, &real) || !in_bounds(row, real)) {
             return false;
         }
         *(double *)field = real;
@@ -97,6 +68,7 @@ bool hiss_row_accept(const hiss_row *row, const char *text, void *fields) {
         *(int *)field = choice;
         return true;
     case HISS_STRING:
+    case HISS_PATH:
         *(const char **)field = text;
         return true;
     case HISS_NODE:
@@ -118,6 +90,7 @@ bool hiss_row_default(const hiss_row *row, void *fields) {
         *(bool *)field = false;
         return true;
     case HISS_STRING:
+    case HISS_PATH:
         *(const char **)field = NULL;
         return true;
     case HISS_NODE:
@@ -188,6 +161,9 @@ void hiss_row_expected(const hiss_row *row, char *out, size_t size) {
     case HISS_STRING:
         snprintf(out, size, "a text");
         break;
+    case HISS_PATH:
+        snprintf(out, size, "a path");
+        break;
     case HISS_CHOICE:
         snprintf(out, size, "one of ");
         for (const char *choice = row->choices; *choice;) {
@@ -218,6 +194,7 @@ void hiss_row_write(FILE *stream, const hiss_row *row, const void *fields) {
         fputs(*(const bool *)field ? "true" : "false", stream);
         break;
     case HISS_STRING:
+    case HISS_PATH:
         hiss_yaml_write_text(stream, *(const char *const *)field);
         break;
     case HISS_CHOICE:
@@ -249,4 +226,9 @@ int hiss_edit_distance(const char *a, const char *b) {
     int distance = row[width - 1];
     hiss_free(row);
     return distance;
+}
+
+const char *hiss_row_hint(const hiss_row *row, const char *text, char out[HISS_HINT]) {
+    out[0] = '\0';
+    return row->type == HISS_INT || row->type == HISS_FLOAT ? hiss_number_hint(text, row->type == HISS_INT, out) : out;
 }

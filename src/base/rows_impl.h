@@ -5,6 +5,7 @@
 #include <stddef.h>
 
 #include "hiss/config.h"
+#include "hiss/number.h"
 
 /* Set the row's field from text; false, field untouched, when text is not of the row's type or out of its bounds.
  * Not for HISS_NODE. STRING stores text itself. */
@@ -13,6 +14,8 @@ bool hiss_row_accept(const hiss_row *row, const char *text, void *fields);
 bool hiss_row_default(const hiss_row *row, void *fields);
 /* Write what the row accepts, to follow "must be ": "an integer in 1..8". */
 void hiss_row_expected(const hiss_row *row, char *out, size_t size);
+/* What to say about a text the row does not accept, behind the message; may be empty. */
+const char *hiss_row_hint(const hiss_row *row, const char *text, char out[HISS_HINT]);
 /* Write the row's field as YAML. Not for HISS_NODE. */
 void hiss_row_write(FILE *stream, const hiss_row *row, const void *fields);
 

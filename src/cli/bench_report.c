@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "cli/bench.h"
+#include "hiss/number.h"
 
 void json_open(bench_json *j) {
     j->stream = open_memstream(&j->text, &j->size);
@@ -111,24 +112,20 @@ void bench_print(const bench *b, const char *format, ...) {
 
 hiss_status bench_list(const char *text, const char *option, int64_t limit, int max, int64_t *values, int *count,
                        hiss_error *err) {
-    static const char *const units[] = {"", "KiB", "MiB", "GiB"};
     *count = 0;
     for (const char *at = text; *at; at += *at == ',') {
-        char *end = NULL;
-        long long value = strtoll(at, &end, 10);
-        const size_t length = strcspn(end, ",");
-        int unit = 0;
-        while (unit < HISS_COUNT(units) && (strlen(units[unit]) != length || strncmp(end, units[unit], length) != 0)) {
-            unit++;
-        }
-        if (end == at || unit == HISS_COUNT(units) || value < 1 || value > limit >> 10 * unit || *count == max) {
+        char item[40], hint[HISS_HINT];
+        const size_t length = strcspn(at, ",");
+        int64_t value = 0;
+        snprintf(item, sizeof item, "%.*s", (int)length, at);
+        if (!hiss_parse_integer(item, &value) || value < 1 || value > limit || *count == max) {
             return hiss_fail(err, HISS_EUSER,
                              "--%s: expected up to %d numbers from 1 to %lld between commas, as in 256,1024 or 1MiB, "
-                             "found '%s'",
-                             option, max, (long long)limit, text);
+                             "found '%.200s'%s",
+                             option, max, (long long)limit, text, hiss_number_hint(item, true, hint));
         }
-        values[(*count)++] = value << 10 * unit;
-        at = end + length;
+        values[(*count)++] = value;
+        at += length;
     }
     return *count > 0 ? HISS_OK : hiss_fail(err, HISS_EUSER, "--%s is empty", option);
 }

@@ -3,17 +3,23 @@
 
 #include "cli/bench.h"
 #include "hiss/file.h"
+#include "hiss/number.h"
 
 enum { SYNTHETIC_CLASSES = 10, SYNTHETIC_STEPS = 4, SYNTHETIC_BYTES = 1 << 28 };
 
 static bool parse_size(const char *text, int64_t size[3]) {
-    long long H = 0, W = 0, C = 0;
-    char tail = 0;
-    const int n = sscanf(text, "%lldx%lldx%lld%c", &H, &W, &C, &tail);
-    size[0] = H;
-    size[1] = W;
-    size[2] = C;
-    return n == 3 && H >= 1 && W >= 1 && C >= 1 && H <= 65536 && W <= 65536 && C <= 1024;
+    static const int64_t most[3] = {65536, 65536, 1024};
+    for (int k = 0; k < 3; k++) {
+        char digits[16];
+        const size_t length = strcspn(text, "x");
+        snprintf(digits, sizeof digits, "%.*s", (int)length, text);
+        if (!hiss_parse_integer(digits, &size[k]) || size[k] < 1 || size[k] > most[k] ||
+            (text[length] == 'x') != (k < 2)) {
+            return false;
+        }
+        text += length + 1;
+    }
+    return true;
 }
 
 /* H, W, C of stored images: as the option says, else what the preset is made for at the size of the network's input. */
@@ -28,7 +34,9 @@ static hiss_status image_size(const hiss_experiment *e, const char *option, int6
     size[0] = e->augment.height ? e->augment.height : size[0];
     size[1] = e->augment.width ? e->augment.width : size[1];
     if (option && !parse_size(option, size)) {
-        return hiss_fail(err, HISS_EUSER, "--size: expected HEIGHTxWIDTHxCHANNELS as in 224x224x3, found '%s'", option);
+        return hiss_fail(
+            err, HISS_EUSER,
+            "--size: expected HEIGHTxWIDTHxCHANNELS as in 224x224x3 (at most 65536x65536x1024), found '%s'", option);
     }
     return HISS_OK;
 }

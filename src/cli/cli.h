@@ -29,6 +29,8 @@ bool cli_launched_alone(void);
 hiss_status cli_check_launcher(hiss_error *err);
 /* Warn of one process where the job has several tasks. */
 void cli_warn_alone(const hiss_comm *comm);
+/* Expand ~ and ~/ at the beginning of words and of values behind "=", into arena. Not collective. */
+hiss_status cli_expand_words(hiss_arena *arena, int argc, char **argv, hiss_error *err);
 /* Open the communicator, set up the log at a level named error, warning, info or debug. */
 hiss_status cli_open(int level, hiss_comm **comm, hiss_error *err);
 

@@ -16,7 +16,7 @@ typedef struct options {
 
 static const hiss_row rows[] = {
     {"set*", HISS_STRING, 0, NULL, 0, 0, NULL, "change a key of the config: --set train.lanes=8 (repeatable)"},
-    {"run", HISS_STRING, offsetof(options, run), "runs/doctor", 0, 0, NULL, "run directory that train would write"},
+    {"run", HISS_PATH, offsetof(options, run), "runs/doctor", 0, 0, NULL, "run directory that train would write"},
     {"threads", HISS_INT, offsetof(options, threads), "0", 0, 1024, NULL,
      "lanes in flight on each rank; 0: dist.threads of the config, else 1"},
     {"write", HISS_INT, offsetof(options, write), "64", 0, 1 << 20, NULL,

@@ -16,7 +16,7 @@ typedef struct options {
 static const hiss_row rows[] = {
     {"set*", HISS_STRING, 0, NULL, 0, 0, NULL,
      "change a key of the run's config: --set eval.layers=conv3 (repeatable)"},
-    {"checkpoint", HISS_STRING, offsetof(options, checkpoint), NULL, 0, 0, NULL,
+    {"checkpoint", HISS_PATH, offsetof(options, checkpoint), NULL, 0, 0, NULL,
      "checkpoint to judge (default: the newest of the run)"},
     {"log", HISS_CHOICE, offsetof(options, log), "info", 0, 0, "error|warning|info|debug", "how much to say"},
     {"help", HISS_BOOL, offsetof(options, help), "false", 0, 0, NULL, "this text"},

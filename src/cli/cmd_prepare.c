@@ -13,11 +13,11 @@ typedef struct options {
 
 #define PREPARE(field) (offsetof(options, prepare) + offsetof(hiss_prepare_options, field))
 static const hiss_row rows[] = {
-    {"output", HISS_STRING, PREPARE(output), NULL, 0, 0, NULL,
+    {"output", HISS_PATH, PREPARE(output), NULL, 0, 0, NULL,
      "HDF5 file to write; for fashion-mnist the directory of train.h5 and test.h5"},
-    {"images", HISS_STRING, offsetof(options, images), NULL, 0, 0, NULL, "idx: file of images, plain or gzip"},
-    {"labels", HISS_STRING, offsetof(options, labels), NULL, 0, 0, NULL, "idx: file of labels, may be left out"},
-    {"source", HISS_STRING, offsetof(options, source), "/usr/share/datasets/fashion-mnist", 0, 0, NULL,
+    {"images", HISS_PATH, offsetof(options, images), NULL, 0, 0, NULL, "idx: file of images, plain or gzip"},
+    {"labels", HISS_PATH, offsetof(options, labels), NULL, 0, 0, NULL, "idx: file of labels, may be left out"},
+    {"source", HISS_PATH, offsetof(options, source), "/usr/share/datasets/fashion-mnist", 0, 0, NULL,
      "fashion-mnist: where the four idx files are (Debian: dataset-fashion-mnist)"},
     {"shuffle", HISS_BOOL, PREPARE(shuffle), "true", 0, 0, NULL, "shuffle the samples (the seed is recorded)"},
     {"seed", HISS_INT, PREPARE(seed), "1", 0, 9007199254740992.0, NULL, "seed of the shuffle"},

@@ -15,8 +15,8 @@ static const hiss_row rows[] = {
     {"queries", HISS_INT, offsetof(options, queries), "12", 1, 1000, NULL, "number of test images"},
     {"neighbors", HISS_INT, offsetof(options, neighbors), "8", 1, 50, NULL, "training images shown for each"},
     {"layer", HISS_STRING, offsetof(options, layer), NULL, 0, 0, NULL, "named layer (default: the last one)"},
-    {"output", HISS_STRING, offsetof(options, output), NULL, 0, 0, NULL, "PNG to write (default: RUN/query.png)"},
-    {"checkpoint", HISS_STRING, offsetof(options, checkpoint), NULL, 0, 0, NULL, "default: the newest of the run"},
+    {"output", HISS_PATH, offsetof(options, output), NULL, 0, 0, NULL, "PNG to write (default: RUN/query.png)"},
+    {"checkpoint", HISS_PATH, offsetof(options, checkpoint), NULL, 0, 0, NULL, "default: the newest of the run"},
     {"help", HISS_BOOL, offsetof(options, help), "false", 0, 0, NULL, "this text"},
 };
 

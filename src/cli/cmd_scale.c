@@ -15,7 +15,7 @@ typedef struct options {
 
 static const hiss_row rows[] = {
     {"set*", HISS_STRING, 0, NULL, 0, 0, NULL, "change a key of the study: --set repeats=5 (repeatable)"},
-    {"out", HISS_STRING, offsetof(options, out), NULL, 0, 0, NULL, "run, submit: directory of the study's results"},
+    {"out", HISS_PATH, offsetof(options, out), NULL, 0, 0, NULL, "run, submit: directory of the study's results"},
     {"nodes", HISS_INT, offsetof(options, nodes), "0", 0, 1e6, NULL,
      "run: only points on so many nodes; 0: all points"},
     {"dry-run", HISS_BOOL, offsetof(options, dry), "false", 0, 0, NULL, "submit: only write the job scripts"},

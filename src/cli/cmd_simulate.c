@@ -23,10 +23,10 @@ typedef struct options {
 #define FIELD(name) offsetof(options, name)
 static const hiss_row rows[] = {
     {"set*", HISS_STRING, 0, NULL, 0, 0, NULL, "change a key of the config: --set dist.bucket=4MiB (repeatable)"},
-    {"costs", HISS_STRING, FIELD(costs), NULL, 0, 0, NULL,
+    {"costs", HISS_PATH, FIELD(costs), NULL, 0, 0, NULL,
      "costs file: read when there is no CONFIG, else written (and then used)"},
     {"ranks", HISS_STRING, FIELD(ranks), "1,4,16,64,256", 0, 0, NULL, "numbers of ranks, one per host"},
-    {"platform", HISS_STRING, FIELD(platform), "fat-tree-100g", 0, 0, NULL,
+    {"platform", HISS_PATH, FIELD(platform), "fat-tree-100g", 0, 0, NULL,
      "fat-tree-10g, -100g, -100g-tapered, -200g, dragonfly-10g, -100g, -200g, or the path of a description"},
     {"kind", HISS_CHOICE, FIELD(kind), "weak", 0, 0, "weak|strong",
      "weak: lanes per rank stay; strong: lanes of all ranks stay"},
@@ -54,7 +54,7 @@ static const hiss_row rows[] = {
     {"synthetic", HISS_BOOL, FIELD(synthetic), "false", 0, 0, NULL,
      "measure on random images (also when the config's data is missing)"},
     {"size", HISS_STRING, FIELD(size), NULL, 0, 0, NULL, "HEIGHTxWIDTHxCHANNELS of synthetic images"},
-    {"json", HISS_STRING, FIELD(json), NULL, 0, 0, NULL, "also write the figures as JSON to this file"},
+    {"json", HISS_PATH, FIELD(json), NULL, 0, 0, NULL, "also write the figures as JSON to this file"},
     {"log", HISS_CHOICE, FIELD(log), "warning", 0, 0, "error|warning|info|debug", "how much to say"},
     {"help", HISS_BOOL, FIELD(help), "false", 0, 0, NULL, "this text"},
 };

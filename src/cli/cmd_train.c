@@ -19,8 +19,8 @@ enum { PROGRESS_AUTO, PROGRESS_BAR, PROGRESS_LINES };
 
 static const hiss_row rows[] = {
     {"set*", HISS_STRING, 0, NULL, 0, 0, NULL, "change a key of the config: --set train.epochs=3 (repeatable)"},
-    {"run", HISS_STRING, offsetof(options, run), NULL, 0, 0, NULL, "run directory (default: runs/NAME of the config)"},
-    {"resume", HISS_STRING, offsetof(options, resume), "auto", 0, 0, NULL,
+    {"run", HISS_PATH, offsetof(options, run), NULL, 0, 0, NULL, "run directory (default: runs/NAME of the config)"},
+    {"resume", HISS_PATH, offsetof(options, resume), "auto", 0, 0, NULL,
      "auto: newest checkpoint of the run, if any; never; or the path of a checkpoint"},
     {"allow-other-kernels", HISS_BOOL, offsetof(options, other_kernels), "false", 0, 0, NULL,
      "go on from a checkpoint of another kernel backend or BLAS core; the summary then says INVALID"},

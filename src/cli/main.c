@@ -123,6 +123,14 @@ int cli_run(const cli_task *task, int argc, char **argv) {
     return code;
 }
 
+static int run_command(const command *c, int argc, char **argv) {
+    hiss_arena *arena = hiss_arena_create();
+    hiss_error err = {0};
+    const int code = cli_expand_words(arena, argc, argv, &err) == HISS_OK ? c->run(argc, argv) : cli_fail(NULL, &err);
+    hiss_arena_destroy(arena);
+    return code;
+}
+
 int main(int argc, char **argv) {
     hiss_kernels_choose_core();
     const char *word = argc > 1 ? argv[1] : "--help";
@@ -144,7 +152,7 @@ int main(int argc, char **argv) {
     }
     for (int i = 0; i < HISS_COUNT(commands); i++) {
         if (strcmp(word, commands[i].name) == 0) {
-            return commands[i].run(argc - 2, argv + 2);
+            return run_command(&commands[i], argc - 2, argv + 2);
         }
     }
     return fail_unknown(word);

@@ -9,8 +9,8 @@ enum { HELDOUT_SHARE = 6, HELDOUT_MOST = 10000 };
 #define ROW(key_, type_, field_, ...)                                                                                  \
     { key_, type_, offsetof(hiss_eval_options, field_), __VA_ARGS__ }
 const hiss_row hiss_eval_rows[] = {
-    ROW("train", HISS_STRING, train, NULL, 0, 0, NULL, "HDF5 file the probes are fitted on; absent: data.file"),
-    ROW("test", HISS_STRING, test, NULL, 0, 0, NULL,
+    ROW("train", HISS_PATH, train, NULL, 0, 0, NULL, "HDF5 file the probes are fitted on; absent: data.file"),
+    ROW("test", HISS_PATH, test, NULL, 0, 0, NULL,
         "HDF5 file they are judged on; absent: the last sixth of the training samples, at most 10000, held out"),
     ROW("layers", HISS_STRING, layers, NULL, 0, 0, NULL,
         "layers to judge, e.g. conv2,fc1; absent: all that have features"),

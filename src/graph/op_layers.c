@@ -14,7 +14,11 @@ const char *hiss_conv2d_shape(hiss_graph *graph, node *n) {
     const hiss_shape *x = &n->in[0], *w = &n->in[1], *b = &n->in[2];
     char tx[HISS_SHAPE_TEXT], tw[HISS_SHAPE_TEXT];
     const int64_t stride = n->i[0], pad = n->i[1];
-    if (x->ndim != 4 || w->ndim != 4 || x->dim[3] != w->dim[3] || stride < 1 || pad < 0) {
+    if (stride < 1 || pad < 0) {
+        return hiss_arena_format(graph->arena, "needs stride from 1 and pad from 0, got %lld and %lld",
+                                 (long long)stride, (long long)pad);
+    }
+    if (x->ndim != 4 || w->ndim != 4 || x->dim[3] != w->dim[3]) {
         return hiss_arena_format(graph->arena, "needs x [N,H,W,C] and w [F,R,S,C] of equal C, got %s and %s",
                                  hiss_shape_text(x, tx), hiss_shape_text(w, tw));
     }
@@ -73,10 +77,16 @@ const char *hiss_conv2d_transposed_shape(hiss_graph *graph, node *n) {
     const hiss_shape *x = &n->in[0], *w = &n->in[1], *b = &n->in[2];
     char tx[HISS_SHAPE_TEXT], tw[HISS_SHAPE_TEXT];
     const int64_t stride = n->i[0], pad = n->i[1], extra = n->i[2];
-    if (x->ndim != 4 || w->ndim != 4 || x->dim[3] != w->dim[0] || stride < 1 || pad < 0 || extra < 0 ||
-        extra >= stride) {
-        return hiss_arena_format(graph->arena,
-                                 "needs x [N,P,Q,F], w [F,R,S,C] of equal F and 0 <= extra < stride, got %s and %s",
+    if (stride < 1 || pad < 0) {
+        return hiss_arena_format(graph->arena, "needs stride from 1 and pad from 0, got %lld and %lld",
+                                 (long long)stride, (long long)pad);
+    }
+    if (extra < 0 || extra >= stride) {
+        return hiss_arena_format(graph->arena, "extra %lld must be less than stride %lld", (long long)extra,
+                                 (long long)stride);
+    }
+    if (x->ndim != 4 || w->ndim != 4 || x->dim[3] != w->dim[0]) {
+        return hiss_arena_format(graph->arena, "needs x [N,P,Q,F] and w [F,R,S,C] of equal F, got %s and %s",
                                  hiss_shape_text(x, tx), hiss_shape_text(w, tw));
     }
     hiss_conv c = {.N = x->dim[0],
@@ -90,8 +100,14 @@ const char *hiss_conv2d_transposed_shape(hiss_graph *graph, node *n) {
                    .pad = pad};
     c.H = (c.P - 1) * stride - 2 * pad + c.R + extra;
     c.W = (c.Q - 1) * stride - 2 * pad + c.S + extra;
-    if (c.H < 1 || c.W < 1 || (b->ndim && (b->ndim != 1 || b->dim[0] != c.C))) {
-        return "the output would be empty, or bias is not [C]";
+    if (c.H < 1 || c.W < 1) {
+        return hiss_arena_format(graph->arena,
+                                 "pad %lld takes all of the output of %lld x %lld away; use pad 0 to %lld",
+                                 (long long)pad, (long long)(c.H + 2 * pad), (long long)(c.W + 2 * pad),
+                                 (long long)(((c.H < c.W ? c.H : c.W) + 2 * pad - 1) / 2));
+    }
+    if (b->ndim && (b->ndim != 1 || b->dim[0] != c.C)) {
+        return "bias must be [C]";
     }
     n->conv = c;
     n->shape = HISS_SHAPE(c.N, c.H, c.W, c.C);
@@ -232,10 +248,22 @@ const char *hiss_pool_shape(hiss_graph *graph, node *n) {
     const hiss_shape *x = &n->in[0];
     char tx[HISS_SHAPE_TEXT];
     const int64_t stride = n->i[0], pad = n->i[1], size = n->i[2];
-    if (x->ndim != 4 || size < 1 || stride < 1 || pad < 0 || 2 * pad > size || x->dim[1] + 2 * pad < size ||
-        x->dim[2] + 2 * pad < size) {
-        return hiss_arena_format(graph->arena, "needs [N,H,W,C] at least as large as the window of %lld, got %s",
-                                 (long long)size, hiss_shape_text(x, tx));
+    if (x->ndim != 4) {
+        return hiss_arena_format(graph->arena, "needs images [N,H,W,C] as input, got %s", hiss_shape_text(x, tx));
+    }
+    if (size < 1 || stride < 1 || pad < 0) {
+        return hiss_arena_format(graph->arena, "needs size and stride from 1, pad from 0, got %lld, %lld, %lld",
+                                 (long long)size, (long long)stride, (long long)pad);
+    }
+    if (2 * pad > size) {
+        return hiss_arena_format(graph->arena,
+                                 "pad %lld is more than half of the window of %lld x %lld, which could lie in the "
+                                 "padding alone; use pad 0 to %lld",
+                                 (long long)pad, (long long)size, (long long)size, (long long)(size / 2));
+    }
+    if (x->dim[1] + 2 * pad < size || x->dim[2] + 2 * pad < size) {
+        return hiss_arena_format(graph->arena, "a window of %lld x %lld does not fit an input of %s with pad %lld",
+                                 (long long)size, (long long)size, hiss_shape_text(x, tx), (long long)pad);
     }
     hiss_pool p = {
         .N = x->dim[0], .H = x->dim[1], .W = x->dim[2], .C = x->dim[3], .size = size, .stride = stride, .pad = pad};

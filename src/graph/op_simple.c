@@ -81,7 +81,8 @@ const char *hiss_l2_normalize_shape(hiss_graph *graph, node *n) {
     char tx[HISS_SHAPE_TEXT];
     n->shape = n->in[0];
     return n->in[0].ndim == 2 ? NULL
-                              : hiss_arena_format(graph->arena, "needs [M,D], got %s", hiss_shape_text(&n->in[0], tx));
+                              : hiss_arena_format(graph->arena, "needs rows [N,D] as input: add flatten; got %s",
+                                                  hiss_shape_text(&n->in[0], tx));
 }
 
 int64_t hiss_l2_normalize_save(const node *n) {

@@ -92,7 +92,14 @@ hiss_value hiss_layer_batch_norm(hiss_builder *b, const char *name, hiss_value x
         return -1;
     }
     const hiss_shape shape = hiss_graph_shape(b->graph, x);
-    const int64_t C = shape.dim[shape.ndim - 1];
+    const int64_t C = shape.dim[shape.ndim - 1], values = hiss_shape_count(&shape) / C;
+    if (b->training && values < 2) {
+        hiss_graph_fail(b->graph,
+                        "batch_norm has 1 value per channel to normalise (1 sample of 1 position), and makes it 0 "
+                        "whatever it is; set train.lane_samples to 2 or more (8 or more to learn well), or remove this "
+                        "batch_norm");
+        return -1;
+    }
     hiss_value gamma = parameter(b, name, "gamma", (hiss_slot){.shape = HISS_SHAPE(C), .constant = 1.0});
     hiss_value beta = parameter(b, name, "beta", (hiss_slot){.shape = HISS_SHAPE(C)});
     int mean = statistic(b, name, "mean", C, 0.0), variance = statistic(b, name, "variance", C, 1.0);
@@ -119,7 +126,9 @@ hiss_value hiss_layer_sobel(hiss_builder *b, hiss_value x) {
     }
     const int64_t C = hiss_graph_shape(b->graph, x).dim[3];
     if (C > MAX_CHANNELS) {
-        hiss_graph_fail(b->graph, "at most 16 channels");
+        char text[64];
+        snprintf(text, sizeof text, "takes images of at most %d channels, got %lld", MAX_CHANNELS, (long long)C);
+        hiss_graph_fail(b->graph, text);
         return -1;
     }
     for (int64_t i = 0; i < 9 * C; i++) {

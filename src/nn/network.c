@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "hiss/nn.h"
+#include "hiss/number.h"
 
 const hiss_row hiss_network_rows[] = {
     {"preset", HISS_STRING, offsetof(hiss_network, preset), "lenet-bn", 0, 0, NULL,
@@ -171,20 +172,23 @@ wrong(hiss_error *err, const hiss_yaml *at, const char *format, ...) {
 }
 
 static hiss_status read_number(const hiss_yaml *value, const argument *a, double *out, hiss_error *err) {
-    char *end = NULL;
-    if (value->kind == HISS_YAML_SCALAR && !value->quoted && strcmp(value->text, "true") == 0) {
-        *out = 1.0;
-    } else if (value->kind == HISS_YAML_SCALAR && !value->quoted && strcmp(value->text, "false") == 0) {
-        *out = 0.0;
-    } else {
-        *out = value->kind == HISS_YAML_SCALAR ? strtod(value->text, &end) : 0.0;
-        if (!end || end == value->text || *end) {
-            return wrong(err, value, "expected a number for %s", a->key);
-        }
+    const bool scalar = value->kind == HISS_YAML_SCALAR, truth = a->whole && a->min == 0.0 && a->max == 1.0;
+    char hint[HISS_HINT] = "";
+    if (truth && scalar && !value->quoted && (strcmp(value->text, "true") == 0 || strcmp(value->text, "false") == 0)) {
+        *out = value->text[0] == 't';
+    } else if (truth) {
+        return wrong(err, value, "expected true or false for %s%s%.80s%s", a->key, scalar ? ", found '" : "",
+                     scalar ? value->text : "", scalar ? "'" : "");
+    } else if (!scalar || value->quoted || !hiss_parse_real(value->text, out)) {
+        return wrong(err, value, "expected a number for %s%s%.80s%s%s", a->key, scalar ? ", found '" : "",
+                     scalar ? value->text : "", scalar ? "'" : "",
+                     !scalar         ? ""
+                     : value->quoted ? "; remove the quotes"
+                                     : hiss_number_hint(value->text, a->whole, hint));
     }
     if (!(*out >= a->min && *out <= a->max) || (a->whole && *out != (double)(int64_t)*out)) {
-        return wrong(err, value, "%s must be %s in %g..%g, found %g", a->key, a->whole ? "an integer" : "a number",
-                     a->min, a->max, *out);
+        return wrong(err, value, "%s must be %s in %.10g..%.10g, found %.10g", a->key,
+                     a->whole ? "an integer" : "a number", a->min, a->max, *out);
     }
     return HISS_OK;
 }

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "hiss/number.h"
 #include "hiss/rng.h"
 #include "scale/scale_impl.h"
 
@@ -62,7 +63,7 @@ typedef struct config_form {
     const hiss_yaml *set;
 } config_form;
 static const hiss_row config_rows[] = {
-    {"file", HISS_STRING, offsetof(config_form, file), NULL, 0, 0, NULL, "config of hiss train"},
+    {"file", HISS_PATH, offsetof(config_form, file), NULL, 0, 0, NULL, "config of hiss train"},
     {"set", HISS_NODE, offsetof(config_form, set), NULL, 0, 0, NULL,
      "changes to it: [train.lanes=8, dist.overlap=false]"},
 };
@@ -123,8 +124,7 @@ static hiss_status read_words(hiss_arena *arena, const hiss_yaml *node, const ch
 }
 
 static bool parse_number(const char *text, int64_t *out) {
-    *out = strtoll(text, NULL, 10);
-    return text[0] && strspn(text, "0123456789") == strlen(text) && strlen(text) <= 6 && *out >= 1;
+    return hiss_parse_integer(text, out) && *out >= 1 && *out <= 999999;
 }
 
 /* values[wanted] from a list as long, or one number for all; node NULL: standard. wanted 0: as many as there are. */
@@ -142,7 +142,11 @@ static hiss_status read_numbers(hiss_arena *arena, const hiss_yaml *node, const 
         for (int skip = 0; skip < k; skip++) {
             item = item->next;
         }
-        s = parse_number(word[k], &values[k]) ? HISS_OK : refuse(item, key, expected, err);
+        if (!parse_number(word[k], &values[k])) {
+            char where[PLACE], hint[HISS_HINT];
+            s = hiss_fail(err, HISS_EUSER, "%s: %s: expected %s, found '%.80s'%s", place(item, where), key, expected,
+                          word[k], hiss_number_hint(word[k], true, hint));
+        }
     }
     if (s == HISS_OK && n > 1 && wanted > 0 && n != wanted) {
         char where[PLACE];

@@ -1,12 +1,12 @@
 /* The costs file: what a rank spends where, in YAML that people can read and change. */
 #include <assert.h>
-#include <errno.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "hiss/config.h"
 #include "hiss/file.h"
+#include "hiss/number.h"
 #include "hiss/simulate.h"
 
 enum { MOST_NODES = 100000, MOST_BUCKETS = 100000 };
@@ -83,10 +83,8 @@ static hiss_status wrong(const hiss_yaml *at, const char *expected, hiss_error *
 
 static hiss_status read_number(const hiss_yaml *node, double least, double most, const char *what, double *out,
                                hiss_error *err) {
-    char *end = NULL;
-    errno = 0;
-    *out = node->text ? strtod(node->text, &end) : NAN;
-    return node->text && end != node->text && !*end && *out >= least && *out <= most ? HISS_OK : wrong(node, what, err);
+    const bool number = node->text && hiss_parse_real(node->text, out);
+    return number && *out >= least && *out <= most ? HISS_OK : wrong(node, what, err);
 }
 
 static hiss_status read_integer(const hiss_yaml *node, double least, double most, const char *what, int64_t *out,

@@ -7,8 +7,10 @@
 #include "train/cadence.h"
 
 #include <math.h>
-#include <stdlib.h>
+#include <stdio.h>
 #include <string.h>
+
+#include "hiss/number.h"
 
 static const struct {
     const char *name;
@@ -18,10 +20,11 @@ static const struct {
              {"steps", HISS_EVERY_STEPS, 1},  {"s", HISS_EVERY_SECONDS, 1},     {"min", HISS_EVERY_SECONDS, 60},
              {"h", HISS_EVERY_SECONDS, 3600}};
 
-/* A number and one of the units of `allowed` (bits), or never. */
-static bool parse(const char *text, unsigned allowed, hiss_interval *out) {
-    char *end = NULL, name[16] = "", rest[2] = "";
-    const double number = strtod(text, &end);
+/* A number and one of the units of `allowed` (bits), or never. hint: what is wrong with the number. */
+static bool parse(const char *text, unsigned allowed, hiss_interval *out, char hint[HISS_HINT]) {
+    char digits[32] = "", name[16] = "", rest[2] = "";
+    const int length = (int)strspn(text, "0123456789.,'_+-");
+    double number = 0.0;
     *out = (hiss_interval){.unit = HISS_EVERY_NEVER};
     if (strcmp(text, "never") == 0) {
         return allowed >> HISS_EVERY_NEVER & 1u;
@@ -30,7 +33,12 @@ static bool parse(const char *text, unsigned allowed, hiss_interval *out) {
         out->unit = HISS_EVERY_AUTO;
         return allowed >> HISS_EVERY_AUTO & 1u;
     }
-    if (end == text || !(number > 0) || number > 1e15 || sscanf(end, " %15s %1s", name, rest) != 1) {
+    snprintf(digits, sizeof digits, "%.*s", length, text);
+    if (!hiss_parse_real(digits, &number)) {
+        hiss_number_hint(digits, false, hint);
+        return false;
+    }
+    if (!(number > 0) || number > 1e15 || sscanf(text + length, " %15s %1s", name, rest) != 1) {
         return false;
     }
     for (int k = 0; k < HISS_COUNT(units); k++) {
@@ -58,9 +66,10 @@ hiss_status cadence_parse(hiss_checkpoint_options *o, hiss_error *err) {
                 {"mtbf", o->mtbf_text, "a time, for example 24 h", TIME, &mtbf},
                 {"margin", o->margin_text, "a time, for example 30 s", TIME, &margin}};
     for (int k = 0; k < HISS_COUNT(rows); k++) {
-        if (!parse(rows[k].text, rows[k].allowed, rows[k].out)) {
-            return hiss_fail(err, HISS_EUSER, "checkpoint.%s is '%s'; expected %s", rows[k].key, rows[k].text,
-                             rows[k].expected);
+        char hint[HISS_HINT] = "";
+        if (!parse(rows[k].text, rows[k].allowed, rows[k].out, hint)) {
+            return hiss_fail(err, HISS_EUSER, "checkpoint.%s is '%.80s'; expected %s%s", rows[k].key, rows[k].text,
+                             rows[k].expected, hint);
         }
     }
     o->mtbf = mtbf.count;

@@ -11,7 +11,7 @@ static const hiss_row top_rows[] = {
     {"seed", HISS_INT, offsetof(ex, seed), "1", 0, 9007199254740992.0, NULL, "seed of every random stream"},
     {"objective", HISS_STRING, offsetof(ex, objective_name), "nat", 0, 0, NULL, "method: nat, supervised, autoencoder"},
     {"kernels", HISS_STRING, offsetof(ex, kernels_name), "blas", 0, 0, NULL, "kernel backend: blas, ref"},
-    {"kernel_table", HISS_STRING, offsetof(ex, kernel_table), NULL, 0, 0, NULL,
+    {"kernel_table", HISS_PATH, offsetof(ex, kernel_table), NULL, 0, 0, NULL,
      "file of hiss bench kernels --save: which implementation computes which shape (default: built in)"},
 };
 
@@ -72,7 +72,8 @@ static hiss_status read_group(hiss_experiment *e, const char *group, hiss_optim_
     for (int i = 0; i < hiss_optim_nrows && s == HISS_OK; i++) {
         static const size_t sizes[] = {
             [HISS_INT] = sizeof(int64_t),   [HISS_FLOAT] = sizeof(double), [HISS_BOOL] = sizeof(bool),
-            [HISS_STRING] = sizeof(char *), [HISS_CHOICE] = sizeof(int),   [HISS_NODE] = sizeof(void *)};
+            [HISS_STRING] = sizeof(char *), [HISS_PATH] = sizeof(char *),  [HISS_CHOICE] = sizeof(int),
+            [HISS_NODE] = sizeof(void *)};
         const hiss_row *row = &hiss_optim_rows[i];
         char key[192];
         snprintf(key, sizeof key, "%s.%s", section, row->key);

@@ -75,6 +75,10 @@ config=bad_key.yaml bad "bad_key.yaml:5:3: unknown key 'network.layer'; did you 
 config=bad_layer.yaml bad "bad_layer.yaml:7:7: unknown layer 'max_pol'"
 config=bad_yaml.yaml bad 'bad_yaml.yaml:16:'
 bad "--set train.epochs: train.epochs must be an integer in 1..1000000000, found 'many'" --set train.epochs=many
+bad "fc1/norm: batch_norm has 1 value per channel to normalise" --set train.lane_samples=1
+bad "decoder1/norm: batch_norm has 1 value per channel" --set train.lane_samples=1 --set objective=autoencoder \
+    --set 'network.layers=[{conv: 4, kernel: 3}, {max_pool: 2}]'
+bad 'max_pool: pad 2 is more than half of the window of 2 x 2' --set 'network.layers=[{max_pool: 2, pad: 2}]'
 bad 'assign.block is 7 samples' --set assign.block=7
 bad 'choose one of 4, 8, 12, 16, 24, 48' --set assign.block=20
 bad "assign.solver is 'lapvj'; expected one of lapjv" --set assign.solver=lapvj

@@ -168,14 +168,14 @@ static void test_errors_name_the_place(void **state) {
                  "net.yaml:1:32: layer conv has no argument 'width'; it takes: filters; kernel, stride 1, pad 0, bias "
                  "true, name");
     expect_error("- {relu: 1}\n", "net.yaml:1:10: layer relu has no argument 'relu'; it takes: none");
-    expect_error("- {conv: 4, kernel: big}\n", "net.yaml:1:21: expected a number for kernel");
-    expect_error("- {conv: 4, kernel: 2.5}\n", "net.yaml:1:21: kernel must be an integer in 1..1e+06, found 2.5");
-    expect_error("- {conv: 0, kernel: 3}\n", "net.yaml:1:10: filters must be an integer in 1..1e+06, found 0");
+    expect_error("- {conv: 4, kernel: big}\n", "net.yaml:1:21: expected a number for kernel, found 'big'");
+    expect_error("- {conv: 4, kernel: 2.5}\n", "net.yaml:1:21: kernel must be an integer in 1..1000000, found 2.5");
+    expect_error("- {conv: 0, kernel: 3}\n", "net.yaml:1:10: filters must be an integer in 1..1000000, found 0");
     expect_error("- {dropout: 1}\n", "net.yaml:1:13: probability must be a number in 0..0.999, found 1");
     expect_error("- relu\n- {conv: 4, kernel: 11, pad: 1}\n",
                  "net.yaml:2:3: conv2: conv2d: a kernel of 11 x 11 does not fit an input of [2, 8, 8, 3] with pad 1");
     expect_error("- {max_pool: 9}\n",
-                 "net.yaml:1:3: max_pool: needs [N,H,W,C] at least as large as the window of 9, got [2, 8, 8, 3]");
+                 "net.yaml:1:3: max_pool: a window of 9 x 9 does not fit an input of [2, 8, 8, 3] with pad 0");
     expect_error("- {linear: 4}\n", "net.yaml:1:3: linear1: needs rows [N,D] as input: add flatten");
     expect_error("- flatten\n- {conv: 4, kernel: 1}\n", "net.yaml:2:3: conv2: needs images [N,H,W,C] as input");
     expect_error("- {conv: 4, kernel: 3, name: a}\n- relu\n- {conv: 5, kernel: 3, name: a}\n",
@@ -184,6 +184,88 @@ static void test_errors_name_the_place(void **state) {
     expect_error("- {linear: 4, name: 0123456789012345678901234567890123456789012345678}\n",
                  "net.yaml:1:3: a layer's name has at most 47 characters");
     expect_error("{conv: 4}\n", "net.yaml:1:1: network.layers must be a list of layers");
+}
+
+/* Each argument of each layer, wrong alone: the message names it, and not another one. */
+static void test_errors_blame_the_argument(void **state) {
+    (void)state;
+    static const char *const pools[] = {"max_pool", "average_pool"};
+    for (int k = 0; k < HISS_COUNT(pools); k++) {
+        char text[64], message[256];
+        snprintf(text, sizeof text, "- {%s: 2, pad: 2}\n", pools[k]);
+        snprintf(message, sizeof message,
+                 "net.yaml:1:3: %s: pad 2 is more than half of the window of 2 x 2, which could lie in the padding "
+                 "alone; use pad 0 to 1",
+                 pools[k]);
+        expect_error(text, message);
+        snprintf(text, sizeof text, "- {%s: 12, pad: 1}\n", pools[k]);
+        snprintf(message, sizeof message,
+                 "net.yaml:1:3: %s: a window of 12 x 12 does not fit an input of [2, 8, 8, 3] with pad 1", pools[k]);
+        expect_error(text, message);
+        snprintf(text, sizeof text, "- flatten\n- {%s: 2}\n", pools[k]);
+        snprintf(message, sizeof message, "net.yaml:2:3: %s: needs images [N,H,W,C] as input, got [2, 192]", pools[k]);
+        expect_error(text, message);
+    }
+    expect_error("- {conv_transposed: 4, kernel: 3, extra: 1}\n",
+                 "net.yaml:1:3: conv_transposed1: conv2d_transposed: extra 1 must be less than stride 1");
+    expect_error("- {conv_transposed: 4, kernel: 3, pad: 5}\n",
+                 "net.yaml:1:3: conv_transposed1: conv2d_transposed: pad 5 takes all of the output of 10 x 10 away; "
+                 "use pad 0 to 4");
+    expect_error("- {conv: 4, kernel: 3, stride: 0}\n",
+                 "net.yaml:1:32: stride must be an integer in 1..1000000, found 0");
+    expect_error("- {conv: 4, kernel: 3, pad: -1}\n", "net.yaml:1:29: pad must be an integer in 0..1000, found -1");
+    expect_error("- {max_pool: 2, stride: 2.5}\n", "net.yaml:1:25: stride must be an integer in 0..1000000, found 2.5");
+    expect_error("- {conv: 4, kernel: 3, bias: 2}\n", "net.yaml:1:30: expected true or false for bias, found '2'");
+    expect_error("- {conv: 4, kernel: true}\n",
+                 "net.yaml:1:21: expected a number for kernel, found 'true'; a number is needed, not yes or no");
+    expect_error("- {conv: 4, kernel: '3'}\n",
+                 "net.yaml:1:21: expected a number for kernel, found '3'; remove the quotes");
+    expect_error("- dropout: 0,5\n", "net.yaml:1:12: expected a number for probability, found '0,5'; write a decimal "
+                                     "point: 0.5");
+    expect_error("- {leaky_relu: 5%}\n", "net.yaml:1:16: expected a number for slope, found '5%'; write 5 % as 0.05");
+    expect_error("- {leaky_relu: 0x1p-3}\n",
+                 "net.yaml:1:16: expected a number for slope, found '0x1p-3'; write it in decimal digits");
+    expect_error("- {dropout: nan}\n",
+                 "net.yaml:1:13: expected a number for probability, found 'nan'; it must be finite");
+    expect_error("- l2_normalize\n",
+                 "net.yaml:1:3: l2_normalize: needs rows [N,D] as input: add flatten; got [2, 8, 8, 3]");
+    expect_error("- {conv: 17, kernel: 1}\n- sobel\n",
+                 "net.yaml:2:3: sobel: takes images of at most 16 channels, got 17");
+}
+
+/* One value per channel is normalised to 0: refused in training, wherever it arises; evaluation does not mind. */
+static void test_batch_norm_needs_values(void **state) {
+    (void)state;
+    static const char why[] =
+        "batch_norm has 1 value per channel to normalise (1 sample of 1 position), and makes it 0 "
+        "whatever it is; set train.lane_samples to 2 or more (8 or more to learn well), or remove "
+        "this batch_norm";
+    static const struct {
+        const char *text, *place; /* place NULL: there are more positions than one */
+    } rows[] = {{"- flatten\n- {linear: 4}\n- batch_norm\n", "net.yaml:3:3: linear2/norm: "},
+                {"- {conv: 4, kernel: 8}\n- relu\n- batch_norm\n", "net.yaml:3:3: conv1/norm: "},
+                {"- {average_pool: 8}\n- batch_norm\n", "net.yaml:2:3: input/norm: "},
+                {"- {conv: 4, kernel: 7}\n- batch_norm\n", NULL}};
+    for (int k = 0; k < HISS_COUNT(rows); k++) {
+        for (int64_t m = 1; m <= 2; m++) {
+            for (int training = 0; training < 2; training++) {
+                rig r = rig_open();
+                hiss_value out;
+                hiss_tap taps[HISS_MAX_TAPS];
+                int ntaps;
+                char expected[512] = "";
+                hiss_error err = {0};
+                if (m == 1 && training && rows[k].place) {
+                    snprintf(expected, sizeof expected, "%s%s", rows[k].place, why);
+                }
+                const hiss_status s =
+                    build_text(&r, rows[k].text, HISS_SHAPE(m, 8, 8, 3), training, &out, taps, &ntaps, &err);
+                assert_string_equal(err.text, expected);
+                assert_int_equal(s, *expected ? HISS_EUSER : HISS_OK);
+                rig_close(&r);
+            }
+        }
+    }
 }
 
 static void test_unknown_preset(void **state) {
@@ -302,6 +384,8 @@ int main(void) {
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_lenet),
                                        cmocka_unit_test(test_alexnet),
                                        cmocka_unit_test(test_errors_name_the_place),
+                                       cmocka_unit_test(test_errors_blame_the_argument),
+                                       cmocka_unit_test(test_batch_norm_needs_values),
                                        cmocka_unit_test(test_unknown_preset),
                                        cmocka_unit_test(test_names_and_taps),
                                        cmocka_unit_test(test_too_many_named_layers),

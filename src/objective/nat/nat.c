@@ -22,9 +22,9 @@
 
 #include <assert.h>
 #include <math.h>
-#include <stdlib.h>
 #include <string.h>
 
+#include "hiss/number.h"
 #include "objective/register.h"
 
 static const hiss_row nat_rows[] = {
@@ -75,13 +75,12 @@ static hiss_status dataset_block(nat *n, hiss_error *err) {
     const nat_options *o = n->options;
     const int64_t narrow = 32768, most = 16777216;
     const char *text = o->block;
-    char *end = NULL;
-    n->dataset_block = strcmp(text, "auto") == 0  ? 1024
-                       : strcmp(text, "all") == 0 ? n->world->samples
-                                                  : strtoll(text, &end, 10);
-    if ((end && *end) || n->dataset_block < 1) {
+    char hint[HISS_HINT];
+    n->dataset_block = strcmp(text, "auto") == 0 ? 1024 : strcmp(text, "all") == 0 ? n->world->samples : 0;
+    if (n->dataset_block == 0 && (!hiss_parse_integer(text, &n->dataset_block) || n->dataset_block < 1)) {
         return hiss_fail(err, HISS_EUSER,
-                         "assign.block must be all, auto or a number of samples for scope dataset, found '%s'", text);
+                         "assign.block must be all, auto or a number of samples for scope dataset, found '%.80s'%s",
+                         text, hiss_number_hint(text, true, hint));
     }
     if (n->dataset_block > n->world->samples) {
         n->dataset_block = n->world->samples;
@@ -101,11 +100,12 @@ static hiss_status dataset_block(nat *n, hiss_error *err) {
 static hiss_status lanes_per_block(const nat *n, int64_t *lanes, hiss_error *err) {
     const hiss_world *w = n->world;
     const char *text = n->options->block;
-    char *end = NULL;
+    char hint[HISS_HINT];
     const bool batch = strcmp(text, "batch") == 0 || strcmp(text, "auto") == 0;
-    const int64_t block = strcmp(text, "lane") == 0 ? w->m : batch ? w->m * w->lanes : strtoll(text, &end, 10);
-    if ((end && *end) || block < 1) {
-        return hiss_fail(err, HISS_EUSER, "assign.block must be lane, batch or a number of samples, found '%s'", text);
+    int64_t block = strcmp(text, "lane") == 0 ? w->m : batch ? w->m * w->lanes : 0;
+    if (block == 0 && (!hiss_parse_integer(text, &block) || block < 1)) {
+        return hiss_fail(err, HISS_EUSER, "assign.block must be lane, batch or a number of samples, found '%.80s'%s",
+                         text, hiss_number_hint(text, true, hint));
     }
     *lanes = block / w->m;
     if (block % w->m != 0 || w->lanes % *lanes != 0) {
