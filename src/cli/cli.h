@@ -31,6 +31,9 @@ hiss_status cli_check_launcher(hiss_error *err);
 void cli_warn_alone(const hiss_comm *comm);
 /* Expand ~ and ~/ at the beginning of words and of values behind "=", into arena. Not collective. */
 hiss_status cli_expand_words(hiss_arena *arena, int argc, char **argv, hiss_error *err);
+/* Spell HDF5_USE_FILE_LOCKING as HDF5 reads it, before its first use. An error for what it has no word for. Not
+ * collective, while there is one thread. */
+hiss_status cli_settle_locking(hiss_error *err);
 /* Open the communicator, set up the log at a level named error, warning, info or debug. */
 hiss_status cli_open(int level, hiss_comm **comm, hiss_error *err);
 

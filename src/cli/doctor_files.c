@@ -92,12 +92,13 @@ static void check_locks(const doctor *d, const char *parent) {
     const char *hdf5 = getenv("HDF5_USE_FILE_LOCKING");
     char path[CLI_PATH + 32];
     int64_t mine = 0, id = getpid();
-    int held = -1;
+    int held = -1, why = 0;
     hiss_comm_broadcast(d->comm, &id, sizeof id, 0);
     snprintf(path, sizeof path, "%s/.hiss-doctor-lock-%lld", parent, (long long)id);
     if (rank == 0) {
         held = open(path, O_CREAT | O_RDWR | O_CLOEXEC, 0644);
         mine |= held >= 0 && flock(held, LOCK_EX | LOCK_NB) == 0 ? LOCKS : 0;
+        why = mine & LOCKS ? 0 : errno;
     }
     hiss_comm_barrier(d->comm);
     const int second = open(path, O_RDWR | O_CLOEXEC);
@@ -114,7 +115,8 @@ static void check_locks(const doctor *d, const char *parent) {
     for (int r = last; r >= 0; r--) {
         blind = all[r] & SEEN ? blind : r;
     }
-    const bool hdf5_locks = !hdf5 || (strcmp(hdf5, "FALSE") != 0 && strcmp(hdf5, "BEST_EFFORT") != 0);
+    /* without FALSE, HDF5 does without locks where the system has no such call, but not where it refuses */
+    const bool hdf5_locks = (!hdf5 || strcmp(hdf5, "FALSE") != 0) && why != ENOSYS;
     if (blind >= 0) {
         doctor_tell(d, FINDING_FAIL,
                     "%s: rank %d (%s) does not see what rank 0 writes there, and could not resume; choose a --run on a "
@@ -144,14 +146,7 @@ static void check_hdf5(const doctor *d) {
     char about[HISS_H5_ABOUT];
     const char *locking = getenv("HDF5_USE_FILE_LOCKING");
     hiss_h5_about(about);
-    if (!locking || strcmp(locking, "FALSE") == 0 || strcmp(locking, "TRUE") == 0 ||
-        strcmp(locking, "BEST_EFFORT") == 0) {
-        doctor_tell(d, FINDING_OK, "HDF5 %s, HDF5_USE_FILE_LOCKING %s", about, locking ? locking : "unset");
-    } else {
-        doctor_tell(d, FINDING_WARN,
-                    "HDF5_USE_FILE_LOCKING is '%s', which HDF5 %s takes for TRUE; write FALSE in capitals", locking,
-                    about);
-    }
+    doctor_tell(d, FINDING_OK, "HDF5 %s, HDF5_USE_FILE_LOCKING %s", about, locking ? locking : "unset");
 }
 
 void doctor_files(const doctor *d, const char *run, int64_t mib) {

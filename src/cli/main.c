@@ -126,7 +126,9 @@ int cli_run(const cli_task *task, int argc, char **argv) {
 static int run_command(const command *c, int argc, char **argv) {
     hiss_arena *arena = hiss_arena_create();
     hiss_error err = {0};
-    const int code = cli_expand_words(arena, argc, argv, &err) == HISS_OK ? c->run(argc, argv) : cli_fail(NULL, &err);
+    hiss_status s = cli_expand_words(arena, argc, argv, &err);
+    s = s == HISS_OK ? cli_settle_locking(&err) : s;
+    const int code = s == HISS_OK ? c->run(argc, argv) : cli_fail(NULL, &err);
     hiss_arena_destroy(arena);
     return code;
 }

@@ -17,7 +17,7 @@
 #include "hiss_build.h"
 #include "train/trainer.h"
 
-enum { MAX_METRICS = 64, MOST_STEPS = 1 << 14, LINE = 8192, PATH_TEXT = 4096 };
+enum { MAX_METRICS = 64, MOST_STEPS = 1 << 14, LEAST_STEPS = 50, LINE = 8192, PATH_TEXT = 4096 };
 
 struct journal {
     trainer *t;
@@ -303,11 +303,11 @@ static void print_result(FILE *out, const trainer *t) {
     }
 }
 
-/* Whether the run ends below chance, for the summary; if so, a warning. */
+/* Whether the run ends below chance, for the summary; if so, a warning. A few steps only try whether it runs. */
 static void judge_end(const journal *j, FILE *out) {
     const hiss_objective_ops *ops = j->t->experiment->objective;
     char line[512] = "";
-    const int below = ops->below_chance && j->nnamed > 0
+    const int below = ops->below_chance && j->nnamed > 0 && j->t->step >= LEAST_STEPS
                           ? ops->below_chance(j->t->method, j->named, j->nnamed, line, sizeof line)
                           : -1;
     if (below >= 0) {

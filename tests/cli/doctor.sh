@@ -184,7 +184,7 @@ has '^WARN  .*: huge pages are off'
 has '^WARN  .*: training needs .* checkpoints and evaluation may not fit'
 has '^WARN  2 lanes on 1 x 3 threads: some threads wait'
 has '^WARN  .*: 500 MiB are free; checkpoints may not fit'
-has '^WARN  HDF5_USE_FILE_LOCKING is .no.'
+has '^OK    HDF5 .*, HDF5_USE_FILE_LOCKING FALSE'
 
 echo 'always [madvise] never' >$huge
 echo 'MemFree: 1 kB' >$memory
@@ -207,6 +207,26 @@ odd 2 1 PMI_RANK=0 ODD_FSYNC=600 -- tiny.yaml --set assign.block=7
 has '^FAIL  the launcher speaks PMI, not PMIx'
 has '^WARN  .*: writing a small file durably takes [12]'
 has '^FAIL  .*block'
+
+# ---- HDF5_USE_FILE_LOCKING: however it is spelt, on a file system without locks ----
+
+for word in false 0 no ' Off '; do
+    odd 0 1 ODD_FLOCK=none HDF5_USE_FILE_LOCKING="$word" -- tiny.yaml
+    has '^OK    HDF5 .*, HDF5_USE_FILE_LOCKING FALSE'
+    has '^WARN  .*: this file system has no locks'
+    ODD_FLOCK=none HDF5_USE_FILE_LOCKING=$word "$PWD/odd" "$HISS" train tiny.yaml --run "run-$word" >out 2>err ||
+        fail "train with HDF5_USE_FILE_LOCKING='$word': $(cat err)"
+done
+for word in true best_effort ''; do
+    status=0
+    ODD_FLOCK=none HDF5_USE_FILE_LOCKING=$word "$PWD/odd" "$HISS" train tiny.yaml --run run-locks >out 2>err || status=$?
+    [ $status -eq 2 ] && grep -q 'HDF5 cannot lock it .*then set HDF5_USE_FILE_LOCKING=FALSE' err ||
+        fail "exit $status with HDF5_USE_FILE_LOCKING='$word': $(cat err)"
+done
+status=0
+HDF5_USE_FILE_LOCKING=maybe "$HISS" train tiny.yaml --run run-maybe >out 2>err || status=$?
+[ $status -eq 2 ] && grep -q "HDF5_USE_FILE_LOCKING is 'maybe' in the environment; HDF5 knows FALSE" err ||
+    fail "exit $status with HDF5_USE_FILE_LOCKING=maybe: $(cat err)"
 
 # ---- train says the cheap part of it ----
 
