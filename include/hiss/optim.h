@@ -65,6 +65,9 @@ const char *hiss_optim_state_name(const hiss_optim_options *options, int k);
  * all times min(1, (step + 1) / W). */
 double hiss_optim_rate(const hiss_optim_options *options, int64_t step, int64_t steps_per_epoch, int64_t total_steps);
 
+/* Whether the rate before the end depends on total_steps: a run can then not be made longer. */
+bool hiss_optim_needs_total(const hiss_optim_options *options);
+
 /* One update of a range that shares one decay setting, in one pass.
  *   rate            from hiss_optim_rate
  *   update          number of this update, from 1 on (Adam's bias correction)

@@ -25,6 +25,10 @@ static double scheduled(const hiss_optim_options *o, int64_t epoch, double progr
     return 0;
 }
 
+bool hiss_optim_needs_total(const hiss_optim_options *options) {
+    return options->schedule == HISS_SCHEDULE_COSINE || options->schedule == HISS_SCHEDULE_LINEAR;
+}
+
 double hiss_optim_rate(const hiss_optim_options *options, int64_t step, int64_t steps_per_epoch, int64_t total_steps) {
     assert(step >= 0 && steps_per_epoch >= 1 && total_steps >= 1);
     double warm = nearbyint(options->warmup * (double)steps_per_epoch), at = (double)step, end = (double)total_steps;

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "hiss/number.h"
 #include "hiss/watch.h"
 #include "train/snapshot.h"
 #include "train/trainer.h"
@@ -125,13 +126,22 @@ static bool next_line(const char **text, char *section, size_t section_size, cha
     return false;
 }
 
-static hiss_status compare_configs(const char *path, const char *then, const char *now, hiss_error *err) {
+/* The number of epochs may change where the rest of the config, and so every step, does not depend on it. */
+static bool is_epochs(const char *section, const char *line) {
+    return strcmp(section, "train") == 0 && strncmp(line, "  epochs: ", 10) == 0;
+}
+
+/* epochs: in: of this run; out: of the run that made the checkpoint. */
+static hiss_status compare_configs(const char *path, const char *then, const char *now, int64_t *epochs,
+                                   hiss_error *err) {
     char section_then[SNAPSHOT_NAME] = "", section_now[SNAPSHOT_NAME] = "", a[1024], b[1024];
     bool more_then, more_now;
     do {
         more_then = next_line(&then, section_then, sizeof section_then, a, sizeof a);
         more_now = next_line(&now, section_now, sizeof section_now, b, sizeof b);
-        if (more_then != more_now || strcmp(a, b) != 0) {
+        if (is_epochs(section_then, a) && is_epochs(section_now, b)) {
+            (void)hiss_parse_integer(a + 10, epochs);
+        } else if (more_then != more_now || strcmp(a, b) != 0) {
             const char *section = *section_now ? section_now : section_then;
             const bool inside = a[0] == ' ' || b[0] == ' ';
             return hiss_fail(err, HISS_EUSER,
@@ -144,10 +154,35 @@ static hiss_status compare_configs(const char *path, const char *then, const cha
     return HISS_OK;
 }
 
+/* Whether a checkpoint of a run of `then` epochs is one of this run, which may have more or fewer. */
+static hiss_status check_length(const trainer *t, const char *path, int64_t then, hiss_error *err) {
+    const int64_t now = t->experiment->train.epochs;
+    for (int g = 0; g < t->experiment->groups && then != now; g++) {
+        if (hiss_optim_needs_total(&t->experiment->optim[g])) {
+            return hiss_fail(
+                err, HISS_EUSER,
+                "%s was made with train.epochs %" PRId64 ", now %" PRId64
+                ", but the learning rate of this optim.schedule depends on the number of epochs from the "
+                "first step on; start a new run directory with train.epochs=%" PRId64
+                " (schedules constant, step and inverse let a run go on; train.steps ends one early on the "
+                "schedule of all epochs)",
+                path, then, now, now);
+        }
+    }
+    const int64_t done = t->step / t->world.steps_per_epoch;
+    return then == now || t->step <= t->scheduled_steps
+               ? HISS_OK
+               : hiss_fail(err, HISS_EUSER,
+                           "%s is of step %" PRId64 ", behind the %" PRId64
+                           " epochs of train.epochs; give at least %" PRId64 ", or start a new run directory",
+                           path, t->step, now, t->step % t->world.steps_per_epoch ? done + 1 : done);
+}
+
 static hiss_status read_counters(trainer *t, hiss_h5 *file, const char *path, hiss_error *err) {
     char *config = NULL, *data = NULL;
+    int64_t epochs = t->experiment->train.epochs;
     hiss_status s = hiss_h5_get_text(file, "/", "config", &config, err);
-    s = s == HISS_OK ? compare_configs(path, config, hiss_config_resolved(t->experiment->config), err) : s;
+    s = s == HISS_OK ? compare_configs(path, config, hiss_config_resolved(t->experiment->config), &epochs, err) : s;
     s = s == HISS_OK ? hiss_h5_get_text(file, "/", "data", &data, err) : s;
     if (s == HISS_OK && strcmp(data, hiss_dataset_identity(t->set)) != 0) {
         s = hiss_fail(err, HISS_EUSER,
@@ -157,6 +192,7 @@ static hiss_status read_counters(trainer *t, hiss_h5 *file, const char *path, hi
     }
     s = s == HISS_OK ? snapshot_expect(file, path, "/step", HISS_I64, 1, err) : s;
     s = s == HISS_OK ? snapshot_read(file, path, "/step", HISS_I64, 0, 1, &t->step, err) : s;
+    s = s == HISS_OK ? check_length(t, path, epochs, err) : s;
     s = s == HISS_OK ? snapshot_expect(file, path, "/updates", HISS_I64, t->experiment->groups, err) : s;
     s = s == HISS_OK ? snapshot_read(file, path, "/updates", HISS_I64, 0, t->experiment->groups, t->updates, err) : s;
     s = s == HISS_OK ? snapshot_read(file, path, "/skipped", HISS_I64, 0, 2, t->skipped, err) : s;

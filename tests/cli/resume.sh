@@ -111,7 +111,52 @@ grep -q 'nothing is left to do' log || fail 'a finished run does not say so' log
 contents straight | grep -v 'curves.svg\|report.html' | cmp -s - <(grep -v 'curves.svg\|report.html' before) ||
     fail "changed: $(diff before <(contents straight))"
 
+# ---- a finished run goes on, to the bits of one that was planned as long, or is refused with the way that works ----
+
+# longer NAME SETTING...: 2 epochs, then 5, against 5 at once; on other numbers of ranks.
+longer() {
+    local name=$1 sets=()
+    shift
+    for setting in "$@"; do sets+=(--set "$setting"); done
+    train 1 "planned-$name" "${sets[@]}" --set train.epochs=5
+    train 2 "longer-$name" "${sets[@]}" --set train.epochs=2
+    [ -e "longer-$name/summary.yaml" ] || fail "longer-$name is not finished"
+    train 1 "longer-$name" "${sets[@]}" --set train.epochs=5
+    grep -q "resumed from longer-$name/ckpt/step-24.h5 (step 24 of 60)" log || fail 'not continued' log
+    same "planned-$name" "longer-$name"
+    grep -q '^  epochs: 5$' "longer-$name/config.yaml" || fail 'another config' "longer-$name/config.yaml"
+    awk -F'[:,]' '$2 + 0 <= last { exit 1 } { last = $2 + 0 } END { exit last != 60 }' "longer-$name/metrics.jsonl" ||
+        fail 'metrics.jsonl has gaps or repetitions' "longer-$name/metrics.jsonl"
+}
+longer constant optim.schedule=constant
+longer step optim.schedule=step optim.step_every=1 optim.step_factor=0.5 assign.async=true assign.every=1
+longer inverse optim.schedule=inverse optim.inverse_gamma=0.5 optim.warmup=3.5 assign.scope=dataset assign.block=100 \
+    assign.rounds=2 optim.method=adam optim.momentum=0 optim.lr=0.002
+
+train 2 longer-constant --set optim.schedule=constant --set train.epochs=6 # and again
+grep -q 'step 60 of 72' log || fail 'not continued once more' log
+train 1 shorter --set optim.schedule=constant --set train.epochs=40 --set train.steps=31
+train 2 shorter --set optim.schedule=constant --set train.epochs=5
+same planned-constant shorter
+contents longer-step >before
+refused 2 'is of step 60, behind the 4 epochs of train.epochs; give at least 5' "$HISS" train config.yaml --run longer-step \
+    --set optim.schedule=step --set optim.step_every=1 --set optim.step_factor=0.5 --set assign.async=true \
+    --set assign.every=1 --set train.epochs=4
+contents longer-step | cmp -s - before || fail 'a refused run is changed'
+contents straight >before
+for schedule in cosine linear; do
+    [ $schedule = cosine ] || train 1 linear --set optim.schedule=linear --set train.epochs=2
+    run=$([ $schedule = cosine ] && echo straight || echo linear)
+    refused 2 'start a new run directory with train.epochs=9' "$HISS" train config.yaml --run $run \
+        --set optim.schedule=$schedule --set train.epochs=9
+    grep -q "the learning rate of this optim.schedule depends on the number of epochs" log || fail 'not said why' log
+done
+contents straight | cmp -s - before || fail 'a refused run is changed'
+
 # An explicit checkpoint starts another run.
 train 1 branch --resume straight/ckpt/step-48.h5
 same straight branch
+train 2 branch-longer --resume longer-step/ckpt/step-60.h5 --set optim.schedule=step --set optim.step_every=1 \
+    --set optim.step_factor=0.5 --set assign.async=true --set assign.every=1 --set train.epochs=6
+grep -q 'step 60 of 72' log || fail 'no longer run from a checkpoint' log
 echo ok
