@@ -6,11 +6,19 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 
 /* Allocate zeroed memory aligned to 64 bytes. Never returns NULL: when the system refuses, one error line names
- * the size and the process ends with 70. bytes may be 0. Thread-safe. Not collective. */
+ * the size, what it was for and what to lower, and the process ends with 2. bytes may be 0. Thread-safe. Not
+ * collective. */
 void *hiss_alloc(size_t bytes);
 #define hiss_new(type, count) ((type *)hiss_alloc(sizeof(type) * (size_t)(count)))
+
+/* What this thread allocates from now on and what to do when it does not fit, for that line. Texts are kept by
+ * reference; NULL, NULL: nothing in particular. Not collective. */
+void hiss_alloc_for(const char *what, const char *advice);
+/* A stream into memory as open_memstream makes one; text is freed by free(). Never NULL: ends as hiss_alloc does. */
+FILE *hiss_text_open(char **text, size_t *size);
 
 /* Release memory from hiss_alloc; NULL is allowed. */
 void hiss_free(void *memory);

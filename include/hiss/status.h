@@ -9,7 +9,7 @@
 typedef enum hiss_status {
     HISS_OK = 0,
     HISS_EUSER,     /* the user's config, command line or data is wrong: exit 2 */
-    HISS_ESYSTEM,   /* a file or a system call failed: exit 2 (memory: see alloc.h) */
+    HISS_ESYSTEM,   /* a file, a system call or memory failed: exit 2 */
     HISS_EINTERNAL, /* hiss itself is wrong: exit 70 */
     HISS_EREQUEUE   /* checkpointed on request, please start again: exit 85 */
 } hiss_status;

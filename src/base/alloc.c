@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "hiss/fault.h"
@@ -18,6 +19,41 @@ enum { ALIGNMENT = 64, FIRST_BLOCK = 1 << 14, HUGE_PAGE = 2 << 20, HUGE_FROM = 1
 
 static _Atomic int64_t live;
 static _Thread_local bool sealed;
+static _Thread_local struct { const char *what, *advice; } purpose;
+
+void hiss_alloc_for(const char *what, const char *advice) {
+    purpose.what = what;
+    purpose.advice = advice;
+}
+
+/* Ranks mostly run out of memory together: when rank 0 ends, the launcher ends the others, and one line is enough. */
+static void let_rank_0_speak(void) {
+    struct timespec left = {.tv_sec = hiss_log_rank() > 0 ? 3 : 0};
+    while (nanosleep(&left, &left) != 0) {
+    }
+}
+
+static _Noreturn void out_of_memory(size_t bytes) {
+    static const char *const units[] = {"bytes", "KiB", "MiB", "GiB", "TiB"};
+    double size = (double)bytes;
+    int unit = 0;
+    for (; size >= 1024.0 && unit + 1 < (int)(sizeof units / sizeof *units); unit++) {
+        size /= 1024.0;
+    }
+    let_rank_0_speak();
+    hiss_error_line("out of memory: could not get %.*f %s%s%s; %s", unit ? 1 : 0, size, units[unit],
+                    purpose.what ? " for " : "", purpose.what ? purpose.what : "",
+                    purpose.advice ? purpose.advice : "start fewer ranks on a node, or ask for more memory");
+    _exit(hiss_exit_code(HISS_ESYSTEM)); /* other threads run on until here: no handlers */
+}
+
+FILE *hiss_text_open(char **text, size_t *size) {
+    FILE *stream = hiss_fault("memory.text") ? NULL : open_memstream(text, size);
+    if (!stream) {
+        out_of_memory(BUFSIZ);
+    }
+    return stream;
+}
 
 void *hiss_alloc(size_t bytes) {
     assert(!sealed && "allocation inside the training loop");
@@ -25,8 +61,7 @@ void *hiss_alloc(size_t bytes) {
     size_t rounded = bytes > SIZE_MAX - alignment ? SIZE_MAX : (bytes + alignment) / alignment * alignment;
     void *memory = rounded == SIZE_MAX || hiss_fault("memory.alloc") ? NULL : aligned_alloc(alignment, rounded);
     if (!memory) {
-        hiss_error_line("out of memory: could not get %zu bytes; use fewer lanes per rank, or more memory", bytes);
-        _exit(hiss_exit_code(HISS_EINTERNAL)); /* other threads run on until here: no handlers */
+        out_of_memory(bytes);
     }
     if (alignment == HUGE_PAGE) {
         (void)madvise(memory, rounded, MADV_HUGEPAGE); /* a wish: where the system has none, small pages do */

@@ -327,8 +327,7 @@ static hiss_status fail_missing(const hiss_config *config, const char *section, 
 static char *written(hiss_config *config, const hiss_row *row, const void *fields) {
     char *text = NULL;
     size_t size;
-    FILE *stream = open_memstream(&text, &size);
-    assert(stream);
+    FILE *stream = hiss_text_open(&text, &size);
     hiss_row_write(stream, row, fields);
     fclose(stream);
     char *copy = hiss_arena_text(config->arena, text);
@@ -476,8 +475,7 @@ static void write_known(FILE *stream, const known *section, int depth) {
 const char *hiss_config_resolved(hiss_config *config) {
     char *text = NULL;
     size_t size;
-    FILE *stream = open_memstream(&text, &size);
-    assert(stream);
+    FILE *stream = hiss_text_open(&text, &size);
     write_known(stream, config->known, 0);
     fclose(stream);
     const char *copy = hiss_arena_text(config->arena, text);

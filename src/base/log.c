@@ -15,6 +15,10 @@ void hiss_log_setup(hiss_log_level level, int rank) {
     state.rank = rank;
 }
 
+int hiss_log_rank(void) {
+    return state.rank;
+}
+
 void hiss_log(hiss_log_level level, const char *format, ...) {
     static const char *const prefix[] = {"hiss: error: ", "hiss: warning: ", "hiss: ", "hiss: debug: "};
     if (level > state.level || (state.rank != 0 && level > HISS_LOG_WARNING)) {

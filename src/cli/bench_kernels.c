@@ -249,7 +249,7 @@ hiss_status bench_kernels(bench *b, bench_source *source, const char *save, hiss
     bench_measure_machine(b);
     hiss_status s = hiss_train_measure(&request, -1.0, &m, err);
     if (s == HISS_OK) {
-        FILE *table = save ? open_memstream(&text, &size) : NULL;
+        FILE *table = save ? hiss_text_open(&text, &size) : NULL;
         if (table) {
             fprintf(table,
                     "# hiss %s, %s\n# product, N H W C F R S stride pad (linear: M D F), implementation; *: any "

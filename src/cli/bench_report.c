@@ -9,7 +9,7 @@
 #include "hiss/number.h"
 
 void json_open(bench_json *j) {
-    j->stream = open_memstream(&j->text, &j->size);
+    j->stream = hiss_text_open(&j->text, &j->size);
     json_begin(j, NULL, '{');
 }
 

@@ -151,6 +151,7 @@ int cmd_bench(int argc, char **argv) {
     }
     hiss_comm *comm = NULL;
     s = cli_open(o.log, &comm, &err);
+    hiss_alloc_for("what is measured", "choose smaller --sizes, or a config of smaller steps");
     s = s == HISS_OK ? measure(comm, &o, &rest, &err) : s;
     const int code = s == HISS_OK ? 0 : cli_fail(comm, &err);
     hiss_comm_close(comm);

@@ -89,7 +89,7 @@ static hiss_status judge_all(evaluation *ev, hiss_experiment *e, const char *che
 static hiss_status report(const evaluation *ev, const char *run, double seconds, hiss_error *err) {
     char path[CLI_PATH], *text = NULL;
     size_t size = 0;
-    FILE *table = open_memstream(&text, &size);
+    FILE *table = hiss_text_open(&text, &size);
     hiss_eval_print(table, ev->count, ev->results);
     fclose(table);
     printf("%sevaluated in %.0f s\n", text, seconds);
@@ -109,6 +109,7 @@ static hiss_status evaluate(hiss_comm *comm, const void *options_, const char *r
     hiss_eval_options eval = {0};
     cli_enter_kernels(comm);
     cli_warn_alone(comm);
+    hiss_alloc_for("features and what judges them", "name fewer eval.layers, or start more ranks");
     const double start = hiss_seconds();
     hiss_status s = cli_open_run(comm, run, rest->repeated, rest->nrepeated, o->checkpoint, &e, &eval, checkpoint, err);
     evaluation *ev = hiss_new(evaluation, 1);

@@ -66,6 +66,7 @@ static hiss_status fashion_mnist(const options *o, hiss_error *err) {
 
 static hiss_status prepare(const options *o, const hiss_arguments *rest, hiss_error *err) {
     static const char *const kinds[] = {"fashion-mnist", "idx", "folder"};
+    hiss_alloc_for("pictures", "prepare smaller ones, or with a smaller --chunk");
     int kind = 0;
     while (kind < HISS_COUNT(kinds) && !(rest->npositional && strcmp(rest->positional[0], kinds[kind]) == 0)) {
         kind++;

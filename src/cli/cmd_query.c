@@ -73,6 +73,7 @@ static hiss_status query(hiss_comm *comm, const void *options_, const char *run,
     embedder *m = NULL;
     cli_enter_kernels(comm);
     cli_warn_alone(comm);
+    hiss_alloc_for("features", "query a layer of fewer dimensions (--layer), or start more ranks");
     snprintf(output, sizeof output, "%s/query.png", run);
     hiss_status s = cli_open_run(comm, run, rest->repeated, rest->nrepeated, o->checkpoint, &e, &eval, checkpoint, err);
     if (s == HISS_OK) {

@@ -167,7 +167,7 @@ static hiss_status write_end(const char *place, const char *end, double seconds,
     struct tm utc;
     gethostname(host, sizeof host - 1);
     strftime(when, sizeof when, "%Y-%m-%dT%H:%M:%SZ", gmtime_r(&now, &utc));
-    FILE *out = open_memstream(&text, &size);
+    FILE *out = hiss_text_open(&text, &size);
     fputs("end: ", out);
     hiss_yaml_write_text(out, end);
     fprintf(out, "\nended: \"%s\"\nseconds: %.3f\nposition: %" PRId64 "\nstarted_on: ", when, seconds, position);

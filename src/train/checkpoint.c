@@ -216,6 +216,7 @@ static bool collect(saver *v) {
 /* ---- the run's view ---- */
 
 hiss_status checkpoint_open(trainer *t, hiss_error *err) {
+    hiss_alloc_for("the image of a checkpoint", "choose a smaller network, or give rank 0 more memory");
     const int P = hiss_comm_size(t->comm);
     saver *v = t->saver = hiss_new(saver, 1);
     *v = (saver){.t = t, .offsets = hiss_new(int64_t, P + 1), .begun = hiss_seconds(), .good = -1};

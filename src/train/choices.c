@@ -42,7 +42,7 @@ static void add_graph(const hiss_kernels *kernels, const hiss_graph *graph, FILE
 hiss_status trainer_choices(trainer *t, hiss_error *err) {
     char *text = NULL;
     size_t size = 0;
-    FILE *out = open_memstream(&text, &size);
+    FILE *out = hiss_text_open(&text, &size);
     fprintf(out, "%s\n", t->world.kernels->name);
     for (int p = 0; p < t->nphases; p++) {
         add_graph(t->world.kernels, t->phases[p].graph, out, &text);

@@ -47,7 +47,7 @@ static hiss_status drop_later_lines(const char *path, int64_t step, hiss_error *
     }
     char *line = NULL, *text = NULL;
     size_t capacity = 0, size = 0;
-    FILE *kept = open_memstream(&text, &size);
+    FILE *kept = hiss_text_open(&text, &size);
     while (getline(&line, &capacity, old) > 0) {
         const char *at = strstr(line, "\"step\": ");
         if (at && strtoll(at + 8, NULL, 10) <= step && line[strlen(line) - 1] == '\n') {
@@ -327,7 +327,7 @@ hiss_status journal_summary(journal *j, double seconds, hiss_error *err) {
     char *text = NULL, hash[HISS_HASH_TEXT], kernels[KERNELS_TEXT];
     size_t size = 0;
     trainer_kernels(t, kernels);
-    FILE *out = open_memstream(&text, &size);
+    FILE *out = hiss_text_open(&text, &size);
     hiss_model_hash(t->model, t->vector, hash);
     print_result(out, t);
     fprintf(out, "steps: %" PRId64 "\nepochs: %" PRId64 "\nsteps_per_epoch: %" PRId64 "\nparameters: %" PRId64 "\n",

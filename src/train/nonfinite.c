@@ -173,7 +173,7 @@ static void print_lane(FILE *out, trainer *t, int64_t lane, const char *host) {
 static char *describe_lanes(trainer *t, const char *host, int64_t *size) {
     char *text = NULL;
     size_t length = 0;
-    FILE *out = open_memstream(&text, &length);
+    FILE *out = hiss_text_open(&text, &length);
     for (int64_t lane = t->world.first_lane; lane < t->world.end_lane; lane++) {
         if (t->guard->findings[lane - t->world.first_lane].kind != FINDING_NONE) {
             print_lane(out, t, lane, host);

@@ -277,6 +277,7 @@ static hiss_status run(trainer *t, double start, hiss_error *err) {
     journal *j = NULL;
     hiss_status s = journal_open(t, start, &j, err);
     if (s == HISS_OK) {
+        hiss_alloc_for("training", "lower train.lane_samples, assign.block or dist.threads, or start more ranks");
         introduce(t);
         checkpoint_introduce(t);
         s = loop(t, j, err);
@@ -322,6 +323,7 @@ hiss_status hiss_train(const hiss_train_request *request, hiss_error *err) {
         trainer_destroy(&t);
     }
     run_directory_close(&directory);
+    hiss_alloc_for(NULL, NULL);
     hiss_watch_stop(request->comm);
     ending_release();
     return s;

@@ -62,6 +62,8 @@ static int64_t lanes_ahead(const trainer *t) {
 }
 
 static hiss_status create_reducer(trainer *t, hiss_error *err) {
+    hiss_alloc_for("gradients and the optimiser",
+                   "choose a smaller network, lower dist.threads or train.activation_memory, or start more ranks");
     t->ahead = lanes_ahead(t);
     const hiss_reducer_options options = {.comm = t->comm,
                                           .lanes = t->world.lanes,
@@ -174,6 +176,7 @@ void trainer_update(void *user, int64_t begin, int64_t end, const float *sum) {
 /* ---- creation ---- */
 
 static hiss_status open_data(trainer *t, hiss_error *err) {
+    hiss_alloc_for("samples", "lower data.memory, set data.mode=stream, or start more ranks");
     hiss_experiment *e = t->request->experiment;
     hiss_data_options data = e->data;
     data.verify = data.verify && hiss_comm_rank(t->comm) == 0; /* it reads the whole file: once is enough */
@@ -193,6 +196,7 @@ static hiss_status open_data(trainer *t, hiss_error *err) {
 
 static hiss_status build_graphs(trainer *t, hiss_error *err) {
     const hiss_objective_ops *ops = t->experiment->objective;
+    hiss_alloc_for("parameters", "choose a smaller network (network.width, network.layers)");
     t->model = hiss_model_create();
     t->nphases = ops->phases ? ops->phases : 1;
     t->phases = hiss_new(phase, t->nphases);
@@ -220,6 +224,7 @@ static hiss_status build_graphs(trainer *t, hiss_error *err) {
 }
 
 static hiss_status open_loader(trainer *t, hiss_error *err) {
+    hiss_alloc_for("samples", "lower data.memory, set data.mode=stream, or start more ranks");
     const hiss_loader_options options = {.set = t->set,
                                          .data = &t->experiment->data,
                                          .seed = t->world.seed,
@@ -238,6 +243,8 @@ hiss_status trainer_create(const hiss_train_request *request, trainer *t, hiss_e
     }
     s = hiss_comm_agree(t->comm, s == HISS_OK ? open_data(t, err) : s, err);
     if (s == HISS_OK) {
+        hiss_alloc_for("the objective's share of samples and blocks",
+                       "choose a smaller assign.block or nat.dim, or start more ranks");
         s = t->experiment->objective->create(&t->world, t->experiment->objective_options, &t->method, err);
         s = hiss_comm_agree(t->comm, s == HISS_OK ? build_graphs(t, err) : s, err);
         s = s == HISS_OK ? trainer_choices(t, err) : s;
@@ -261,6 +268,8 @@ hiss_status trainer_create(const hiss_train_request *request, trainer *t, hiss_e
         s = create_reducer(t, err);
     }
     if (s == HISS_OK) {
+        hiss_alloc_for("activations of lanes", "lower train.lane_samples, dist.threads or train.activation_memory, or "
+                                               "start more ranks");
         for (int p = 0; p < t->nphases; p++) {
             phase_prepare(t, p);
         }

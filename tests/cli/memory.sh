@@ -1,0 +1,62 @@
+# Memory that runs out, really (a limit on address space) and on demand at any allocation: exit code 2 and one line that
+# says how much was asked for, what for, and what to lower, by every command, on one rank and on two.
+. "$HISS_ROOT/tests/cli/common"
+small_run
+
+# ---- a limit, which what hiss itself asks for breaks: libraries and launcher get what they need ----
+
+# short RANKS TEXT COMMAND...
+short() {
+    local ranks=$1 text=$2
+    shift 2
+    (ulimit -v 1500000 && refused "$ranks" "$text" "$@") || exit 1
+    grep -q 'hiss: error: \(\[rank [0-9]*\] \)\?out of memory: could not get [0-9.]* [KMGT]iB for .*; ' log || fail "not how much, or what for: $*" log
+    [ -z "$(find run -type f ! -name .lock 2>/dev/null)" ] || fail "left behind: $(find run)" log
+    rm -rf run
+}
+for ranks in 1 2; do
+    train=("$HISS" train config.yaml --run run)
+    short $ranks 'GiB for activations of lanes; lower train.lane_samples, dist.threads or train.activation_memory' "${train[@]}" \
+        --set train.lanes=2 --set train.lane_samples=300 \
+        --set 'network.layers=[{conv: 20000, kernel: 3, pad: 1}, {max_pool: 12}]'
+    short $ranks 'GiB for parameters; choose a smaller network' "${train[@]}" --set 'network.layers=[flatten, {linear: 1000000}, {linear: 1000}]'
+    short $ranks 'TiB for parameters; choose a smaller network' "${train[@]}" \
+        --set 'network.layers=[flatten, {linear: 1000000}, {linear: 1000000}]'
+done
+short 1 'GiB for what is measured; choose smaller --sizes' "$HISS" bench assign --sizes 32768 --seconds 0.001
+
+# ---- on demand: some of all allocations of each command ----
+
+build=$(dirname "$HISS")
+make -C "$HISS_ROOT" --no-print-directory FAULTS=1 BUILD="$build/faults" all >make.log 2>&1 || fail 'no build with faults' make.log
+HISS=$build/faults/hiss
+train 1 done --set train.epochs=1
+train=("$HISS" train config.yaml --run run --set train.epochs=1 --threads 2)
+
+# fails RANKS RANK POINT COMMAND...: at some of its calls of POINT on RANK (another than 0 waits for rank 0 to speak).
+fails() {
+    local ranks=$1 rank=$2 point=$3 calls k
+    shift 3
+    rm -rf run trace x.h5
+    HISS_FAULT_TRACE=$WORK/trace on "$ranks" "$@"
+    [ $status -eq 0 ] || fail "exit $status: $*" log
+    calls=$(awk -v rank="$rank" -v point="$point" '$1 == rank && $2 == point { print $3 }' trace | tail -n 1)
+    [ "${calls:-0}" -ge 1 ] || fail "no $point on rank $rank: $*" trace
+    for k in $([ "$rank" = 0 ] && echo 0 1 2 3 4 5 || echo 1 4); do
+        rm -rf run x.h5
+        HISS_FAULT="$point:$((1 + (calls - 1) * k / 5))@$rank" on "$ranks" "$@"
+        [ $status -eq 2 ] || fail "exit $status: $point, $k of 5, rank $rank of $ranks: $*" log
+        [ "$(grep -c 'hiss: error:' log)" -eq 1 ] || fail "not one line of error: $point, $k of 5: $*" log
+        grep -q 'hiss: error: \(\[rank [0-9]*\] \)\?out of memory: could not get [0-9.]* [a-zA-Z]*\( for .*\)\?; ' log || fail "not explained: $*" log
+        [ ! -e x.h5 ] || fail 'half a data set' log
+        [ "$calls" -gt 5 ] || break
+    done
+}
+fails 1 0 memory.alloc "${train[@]}"
+fails 2 1 memory.alloc "${train[@]}"
+fails 1 0 memory.text "${train[@]}"
+fails 1 0 memory.alloc "$HISS" eval done --set eval.test=data.h5 --set eval.layers=z
+fails 1 0 memory.alloc "$HISS" query done --set eval.test=data.h5
+fails 1 0 memory.alloc "$HISS" prepare idx --images images.idx --labels labels.idx --output x.h5
+fails 1 0 memory.alloc "$HISS" bench assign --sizes 32 --seconds 0.001
+echo ok
