@@ -85,7 +85,7 @@ simulate: $(BUILD)/hiss-smpi ## build what hiss simulate runs in SimGrid (part o
 
 lib: $(BUILD)/libhiss.a ## build the library only
 
-tests: $(TESTS) ## build the test programs
+tests: $(TESTS) $(BUILD)/tests/fuzz/outside ## build the test programs
 
 $(BUILD)/libhiss.a: $(LIB_OBJ)
 	$(say) AR $@
@@ -127,6 +127,11 @@ $(FUZZERS:%=%.o) $(BUILD)/tests/fuzz/replay.o: CPPFLAGS += -D_GNU_SOURCE
 $(FUZZERS): %: %.o $(BUILD)/libhiss.a $(BUILD)/tests/fuzz/replay.o
 	$(say) FUZZ $@
 	$(do)$(CC) $(ALL_CFLAGS) $(LDFLAGS) $(FUZZ_ENGINE) -o $@ $< $(FUZZ_MAIN) $(BUILD)/libhiss.a $(ALL_LDLIBS)
+
+# What tools/fuzz keep asks whether an input does harm to others: the libraries alone, without sanitizers.
+$(BUILD)/tests/fuzz/outside: tests/fuzz/outside.c | $(BUILD)/deps.ok
+	$(say) FUZZ $@
+	$(do)mkdir -p $(@D) && $(CC) $(ALL_CPPFLAGS) -D_GNU_SOURCE -std=c11 -O1 -g $(WARN) $(WERROR) $(DEPS_CFLAGS) -o $@ $< $(DEPS_LIBS)
 
 # The flags of the last build: rewritten, and so newer than every object, when they change.
 $(BUILD)/flags: FORCE
@@ -222,7 +227,7 @@ headers: $(BUILD)/flags
 		$(CC) $(ALL_CPPFLAGS) $(ALL_CFLAGS) -fsyntax-only -x c $$h || exit 1; done
 	@printf '#include "%s"\n' $(HEADERS:include/%=%) | $(CC) $(ALL_CPPFLAGS) $(ALL_CFLAGS) -fsyntax-only -x c -
 
-objects: $(LIB_OBJ) $(CLI_OBJ) $(TEST_SRC:%.c=$(BUILD)/%.o) $(FUZZERS:%=%.o) $(BUILD)/tests/fuzz/replay.o
+objects: $(LIB_OBJ) $(CLI_OBJ) $(TEST_SRC:%.c=$(BUILD)/%.o) $(FUZZERS:%=%.o) $(BUILD)/tests/fuzz/replay.o $(BUILD)/tests/fuzz/outside
 
 SANITIZE := -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
 asan: ## unit tests under the address and undefined behaviour sanitizers
@@ -231,7 +236,7 @@ asan: ## unit tests under the address and undefined behaviour sanitizers
 
 # Sanitizers of clang; recovery is off so that undefined behaviour ends a target, too.
 .PHONY: fuzz fuzz-replay fuzzers
-fuzzers: $(FUZZERS)
+fuzzers: $(FUZZERS) $(BUILD)/tests/fuzz/outside
 
 fuzz: ## let libFuzzer look for inputs that break the readers: FUZZ_SECONDS=60 each (clang)
 	$(hand_on)@tools/fuzz build '$(BUILD)/fuzz'

@@ -1,4 +1,4 @@
-/* Data sets in HDF5, shards, batches, augmentation. HDF5 is used in src/data/h5.c only, behind one lock, so any thread
+/* Data sets in HDF5, shards, batches, augmentation. HDF5 is used in src/data/h5*.c only, behind one lock, so any thread
  * may call. Data knows neither MPI nor ranks: it takes lanes as plain numbers. Nothing here is collective. */
 #ifndef HISS_DATA_H
 #define HISS_DATA_H
@@ -28,8 +28,10 @@ void hiss_h5_about(char out[HISS_H5_ABOUT]);
 hiss_status hiss_h5_open(const char *path, hiss_h5 **out, hiss_error *err);   /* read only */
 hiss_status hiss_h5_create(const char *path, hiss_h5 **out, hiss_error *err); /* truncates */
 hiss_status hiss_h5_close(hiss_h5 *file, hiss_error *err);                    /* flushes; NULL is allowed */
+/* Whether the file names a data set so, even one that cannot be opened (newer format, link that leads nowhere). */
 bool hiss_h5_has(hiss_h5 *file, const char *dataset);
-/* Errors name file, data set, expected and found, and list the data sets that exist when it is missing. */
+/* Errors name file, data set, expected and found; where on the way to it a name ends or a format is too new; missing
+ * filters; and list the data sets that exist when it is missing. */
 hiss_status hiss_h5_look(hiss_h5 *file, const char *dataset, hiss_h5_info *info, hiss_error *err);
 /* Rows [begin, begin + count) of the first dimension; dtype must be the file's own, else an error. */
 hiss_status hiss_h5_read(hiss_h5 *file, const char *dataset, hiss_dtype dtype, int64_t begin, int64_t count, void *out,
@@ -46,7 +48,8 @@ hiss_status hiss_h5_write(hiss_h5 *file, const char *dataset, hiss_dtype dtype, 
 hiss_status hiss_h5_create_image(const char *name, hiss_h5 **out, hiss_error *err);
 hiss_status hiss_h5_place(hiss_h5 *file, const char *dataset, int64_t *offset, hiss_error *err);
 int64_t hiss_h5_image(hiss_h5 *file, void *bytes, int64_t size);
-/* Attributes of a data set, or of the file when dataset is "/". Text out must be freed with hiss_free. */
+/* Attributes of a data set, or of the file when dataset is "/". Text out must be freed with hiss_free. HISS_ESYSTEM
+ * when one of the object's attributes cannot be decoded: none is read then. */
 hiss_status hiss_h5_set_text(hiss_h5 *file, const char *dataset, const char *name, const char *text, hiss_error *err);
 hiss_status hiss_h5_get_text(hiss_h5 *file, const char *dataset, const char *name, char **text, hiss_error *err);
 hiss_status hiss_h5_set_i64(hiss_h5 *file, const char *dataset, const char *name, int64_t value, hiss_error *err);

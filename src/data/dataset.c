@@ -168,9 +168,15 @@ static hiss_status verify(hiss_dataset *set, const char *recorded, hiss_error *e
 /* The checksum speaks of the data set /images only, and in files by hiss prepare only. */
 static bool has_checksum(hiss_dataset *set) {
     char *format = NULL;
-    bool ours = !strcmp(set->images + (*set->images == '/'), "images") &&
-                hiss_h5_get_text(set->file, "/", "hiss_format", &format, NULL) == HISS_OK &&
-                !strcmp(format, HISS_IMAGES_FORMAT);
+    hiss_error err;
+    if (strcmp(set->images + (*set->images == '/'), "images") != 0) {
+        return false;
+    }
+    const hiss_status status = hiss_h5_get_text(set->file, "/", "hiss_format", &format, &err);
+    if (status == HISS_ESYSTEM) {
+        hiss_warn("%s; no checksum is verified", err.text);
+    }
+    const bool ours = status == HISS_OK && !strcmp(format, HISS_IMAGES_FORMAT);
     hiss_free(format);
     return ours;
 }

@@ -1,5 +1,5 @@
-/* HDF5 files as named arrays. With h5_probe.c, which looks into a file before it is opened here, the only user of the
- * HDF5 library.
+/* HDF5 files as named arrays. With its neighbours h5_*.c, of which h5_probe.c looks into a file before it is opened
+ * here, the only user of the HDF5 library.
  *
  * The library is the serial build and not thread-safe, so one mutex is held around every call into it; visitors run
  * without the mutex and may call back. Its own printing of errors is switched off: the innermost record of its error
@@ -24,7 +24,7 @@
 #include "hiss/data.h"
 #include "hiss/fault.h"
 
-enum { LIST_SIZE = 400, CACHE_BYTES = 1 << 25, CACHE_SLOTS = 12421, IMAGE_STEP = 1 << 20 };
+enum { EXPLANATION = 480, CACHE_BYTES = 1 << 25, CACHE_SLOTS = 12421, IMAGE_STEP = 1 << 20 };
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 
@@ -114,10 +114,14 @@ static bool dtype_of(hid_t type, hiss_dtype *dtype, char text[32]) {
         snprintf(text, 32, "%s%zu", class == H5T_FLOAT ? "float" : sign == H5T_SGN_NONE ? "uint" : "int", 8 * size);
     } else {
         snprintf(text, 32, "%s",
-                 class == H5T_STRING     ? "strings"
-                 : class == H5T_COMPOUND ? "records"
-                 : class == H5T_ENUM     ? "an enumeration"
-                                         : "values of another kind");
+                 class == H5T_STRING      ? "strings"
+                 : class == H5T_COMPOUND  ? "records"
+                 : class == H5T_ENUM      ? "an enumeration"
+                 : class == H5T_VLEN      ? "values of variable length"
+                 : class == H5T_ARRAY     ? "arrays"
+                 : class == H5T_OPAQUE    ? "opaque values"
+                 : class == H5T_REFERENCE ? "references"
+                                          : "values of another kind");
     }
     return false;
 }
@@ -181,7 +185,9 @@ hiss_status hiss_h5_open(const char *path, hiss_h5 **out, hiss_error *err) {
                       "files or a folder",
                       path, (long long)what.st_size);
         } else {
-            hiss_fail(err, HISS_EUSER, "%s: HDF5 cannot open it: %s", path, why);
+            char remedy[HISS_H5_REASON];
+            hiss_h5_remedy(why, remedy);
+            hiss_fail(err, HISS_EUSER, "%s: HDF5 cannot open it: %s; %s", path, why, remedy);
         }
         return hiss_h5_leave(status);
     }
@@ -257,98 +263,29 @@ hiss_status hiss_h5_close(hiss_h5 *file, hiss_error *err) {
     return status;
 }
 
-/* ---- names ---- */
-
-typedef struct names {
-    char **name;
-    int64_t count, room;
-} names;
-
-static herr_t collect(hid_t root, const char *name, const H5O_info_t *info, void *user) {
-    (void)root;
-    names *all = user;
-    if (info->type != H5O_TYPE_DATASET) {
-        return 0;
-    }
-    if (all->count == all->room) {
-        int64_t room = all->room ? 2 * all->room : 16;
-        char **more = hiss_new(char *, room);
-        if (all->count) {
-            memcpy(more, all->name, sizeof(char *) * (size_t)all->count);
-        }
-        hiss_free(all->name);
-        all->name = more;
-        all->room = room;
-    }
-    char *copy = hiss_alloc(strlen(name) + 2);
-    copy[0] = '/';
-    strcpy(copy + 1, name);
-    all->name[all->count++] = copy;
-    return 0;
-}
-
-static int by_text(const void *a, const void *b) {
-    return strcmp(*(char *const *)a, *(char *const *)b);
-}
-
-static names names_of(hiss_h5 *file) {
-    names all = {0};
-    H5Ovisit(file->file, H5_INDEX_NAME, H5_ITER_INC, collect, &all);
-    if (all.count) {
-        qsort(all.name, (size_t)all.count, sizeof(char *), by_text);
-    }
-    return all;
-}
-
-static void names_free(names *all) {
-    for (int64_t i = 0; i < all->count; i++) {
-        hiss_free(all->name[i]);
-    }
-    hiss_free(all->name);
-}
-
-hiss_status hiss_h5_missing(hiss_h5 *file, const char *dataset, const char *why, hiss_error *err) {
-    char list[LIST_SIZE] = "";
-    names all = names_of(file);
-    size_t used = 0;
-    for (int64_t i = 0; i < all.count; i++) {
-        if (!strcmp(all.name[i] + 1, dataset + (*dataset == '/'))) {
-            names_free(&all);
-            return hiss_fail(err, HISS_EUSER, "%s: data set %s cannot be opened: %s; the file is damaged", file->path,
-                             dataset, why);
-        }
-        int room = (int)(sizeof list - used);
-        int wrote = snprintf(list + used, (size_t)room, "%s%s", i ? ", " : "", all.name[i]);
-        if (wrote >= room) {
-            strcpy(list + sizeof list - 5, " ...");
-            break;
-        }
-        used += (size_t)wrote;
-    }
-    hiss_status status =
-        all.count
-            ? hiss_fail(err, HISS_EUSER, "%s: has no data set %s; it has: %s", file->path, dataset, list)
-            : hiss_fail(err, HISS_EUSER, "%s: has no data set %s; it holds no data set at all", file->path, dataset);
-    names_free(&all);
-    return status;
-}
-
 /* ---- data sets ---- */
 
 static hiss_status describe(hiss_h5 *file, const char *dataset, hid_t id, hiss_h5_info *info, hiss_error *err) {
     hid_t type = H5Dget_type(id), space = H5Dget_space(id);
-    char text[32], why[HISS_H5_REASON];
+    char text[32], why[EXPLANATION];
     hsize_t dim[H5S_MAX_RANK];
     hiss_status status = HISS_OK;
+    const H5S_class_t extent = H5Sget_simple_extent_type(space);
     int ndim = H5Sget_simple_extent_dims(space, dim, NULL);
-    if (!dtype_of(type, &info->dtype, text)) {
+    if (extent == H5S_NULL || extent == H5S_SCALAR) {
+        status = hiss_fail(err, HISS_EUSER, "%s: data set %s %s; expected 1 to %d dimensions", file->path, dataset,
+                           extent == H5S_NULL ? "is empty: it has a type, but no values (H5S_NULL)"
+                                              : "is a single value (H5S_SCALAR)",
+                           HISS_H5_NDIM);
+    } else if (!dtype_of(type, &info->dtype, text)) {
         status = hiss_fail(err, HISS_EUSER,
                            "%s: data set %s holds %s; expected uint8, int16, int32, int64 or float32: convert it",
                            file->path, dataset, text);
     } else if (ndim < 1 || ndim > HISS_H5_NDIM) {
         status = hiss_fail(err, HISS_EUSER, "%s: data set %s has %d dimensions; expected 1 to %d", file->path, dataset,
                            ndim, HISS_H5_NDIM);
-    } else if (!file->writing && hiss_h5_refuses(id, why, sizeof why)) {
+    } else if (!file->writing &&
+               (hiss_h5_refuses(id, why, sizeof why) || hiss_h5_lacks_filter(id, false, why, sizeof why))) {
         status = hiss_fail(err, HISS_EUSER, "%s: data set %s is not read: %s", file->path, dataset, why);
     } else {
         info->ndim = ndim;
@@ -392,14 +329,9 @@ static hiss_status use(hiss_h5 *file, const char *dataset, hiss_error *err) {
 
 bool hiss_h5_has(hiss_h5 *file, const char *dataset) {
     hiss_h5_enter();
-    hid_t access = hiss_h5_inside_only();
-    hid_t id = H5Dopen2(file->file, dataset, access);
-    if (id >= 0) {
-        H5Dclose(id);
-    }
-    H5Pclose(access);
+    const bool has = hiss_h5_named(file->file, dataset);
     hiss_h5_leave(HISS_OK);
-    return id >= 0;
+    return has;
 }
 
 hiss_status hiss_h5_look(hiss_h5 *file, const char *dataset, hiss_h5_info *info, hiss_error *err) {
@@ -433,6 +365,18 @@ static hiss_status select_rows(hiss_h5 *file, hiss_dtype dtype, int64_t begin, i
     return HISS_OK;
 }
 
+static hiss_status cannot_read(hiss_h5 *file, int64_t begin, int64_t count, hiss_error *err) {
+    char reason[HISS_H5_REASON], lack[EXPLANATION];
+    hiss_h5_reason(reason);
+    if (hiss_h5_lacks_filter(file->dataset, true, lack, sizeof lack)) {
+        return hiss_fail(err, HISS_EUSER, "%s: data set %s is not read: %s", file->path, file->name, lack);
+    }
+    return hiss_fail(err, HISS_ESYSTEM,
+                     "%s: cannot read rows %lld to %lld of data set %s: %s; the file is damaged or the file system "
+                     "fails",
+                     file->path, (long long)begin, (long long)(begin + count - 1), file->name, reason);
+}
+
 hiss_status hiss_h5_read(hiss_h5 *file, const char *dataset, hiss_dtype dtype, int64_t begin, int64_t count, void *out,
                          hiss_error *err) {
     hid_t there, here;
@@ -442,11 +386,7 @@ hiss_status hiss_h5_read(hiss_h5 *file, const char *dataset, hiss_dtype dtype, i
         return hiss_h5_leave(status);
     }
     if (count && (hiss_fault("h5.read") || H5Dread(file->dataset, native(dtype), here, there, H5P_DEFAULT, out) < 0)) {
-        char why[HISS_H5_REASON];
-        status = hiss_fail(err, HISS_ESYSTEM,
-                           "%s: cannot read rows %lld to %lld of data set %s: %s; the file is damaged or the file "
-                           "system fails",
-                           file->path, (long long)begin, (long long)(begin + count - 1), dataset, hiss_h5_reason(why));
+        status = cannot_read(file, begin, count, err);
     }
     H5Sclose(here);
     H5Sclose(there);
@@ -521,19 +461,4 @@ hiss_status hiss_h5_write(hiss_h5 *file, const char *dataset, hiss_dtype dtype, 
     H5Sclose(here);
     H5Sclose(there);
     return hiss_h5_leave(status);
-}
-
-hiss_status hiss_h5_each(hiss_h5 *file, hiss_h5_visit visit, void *user, hiss_error *err) {
-    hiss_h5_enter();
-    names all = names_of(file);
-    hiss_h5_leave(HISS_OK);
-    hiss_status status = HISS_OK;
-    for (int64_t i = 0; i < all.count && !status; i++) {
-        hiss_h5_info info;
-        if (hiss_h5_look(file, all.name[i], &info, NULL) == HISS_OK) {
-            status = visit(user, all.name[i], &info, err);
-        }
-    }
-    names_free(&all);
-    return status;
 }

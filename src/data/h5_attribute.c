@@ -77,12 +77,26 @@ static char *read_text(hid_t attribute, hid_t type) {
     return text;
 }
 
+static herr_t pass(hid_t object, const char *name, const H5A_info_t *info, void *user) {
+    (void)object, (void)name, (void)info, (void)user;
+    return 0;
+}
+
 /* Read a scalar attribute of the class: into *text, or *value when text is NULL. */
 static hiss_status get_attribute(hiss_h5 *file, const char *dataset, const char *name, char **text, int64_t *value,
                                  hiss_error *err) {
     hid_t object = open_object(file, dataset, err);
     if (object < 0) {
         return HISS_EUSER;
+    }
+    /* Where one cannot be decoded, the process that looked into the file has seen none. */
+    if (H5Aiterate2(object, H5_INDEX_NAME, H5_ITER_NATIVE, NULL, pass, NULL) < 0) {
+        char why[HISS_H5_REASON], remedy[HISS_H5_REASON];
+        hiss_h5_reason(why);
+        hiss_h5_remedy(why, remedy);
+        H5Oclose(object);
+        return hiss_fail(err, HISS_ESYSTEM, "%s: the attributes of %s cannot be read: %s; %s", file->path, dataset, why,
+                         remedy);
     }
     hid_t attribute = H5Aexists(object, name) > 0 ? H5Aopen(object, name, H5P_DEFAULT) : -1;
     H5Oclose(object);

@@ -10,7 +10,7 @@
 
 #include "hiss/data.h"
 
-enum { HISS_H5_NAME = 256, HISS_H5_REASON = 256 };
+enum { HISS_H5_NAME = 256, HISS_H5_REASON = 400 };
 
 struct hiss_h5 {
     char *path;
@@ -26,8 +26,30 @@ void hiss_h5_enter(void);                      /* take the lock */
 hiss_status hiss_h5_leave(hiss_status status); /* give it back, and return status */
 /* What HDF5 says about its last failure. Any other call into HDF5 forgets it. */
 const char *hiss_h5_reason(char out[HISS_H5_REASON]);
-/* The error that a data set cannot be opened: it is not there, and these are; or `why`. */
+
+/* ---- what is in a file ---- */
+
+/* Call visit for every object by the links of the file, each once; object is negative when it cannot be opened, path
+ * NULL when it has HISS_H5_NAME characters or more. Negative when a group cannot be read to its end: why. */
+typedef void (*hiss_h5_visitor)(hid_t object, const char *path, void *user);
+herr_t hiss_h5_walk(hid_t file, hiss_h5_visitor visit, void *user, char why[HISS_H5_REASON]);
+
+typedef struct hiss_h5_names {
+    char **name; /* sorted */
+    int64_t count, room;
+} hiss_h5_names;
+hiss_h5_names hiss_h5_names_of(hiss_h5 *file); /* of its data sets; hiss_h5_names_free them */
+void hiss_h5_names_free(hiss_h5_names *all);
+
+/* Whether the file names a data set so, even one that cannot be opened. */
+bool hiss_h5_named(hid_t file, const char *dataset);
+/* The error that a data set cannot be had, and where on the way to it that shows; why: HDF5's reason. */
 hiss_status hiss_h5_missing(hiss_h5 *file, const char *dataset, const char *why, hiss_error *err);
+/* What to do about metadata that HDF5 refuses for this reason. */
+void hiss_h5_remedy(const char *why, char out[HISS_H5_REASON]);
+/* Why the values cannot be decoded: filters that are not there, or false. any: also those that the first chunk does
+ * without. */
+bool hiss_h5_lacks_filter(hid_t dataset, bool any, char *why, size_t size);
 
 /* ---- which files hiss lets into its process ---- */
 

@@ -2,15 +2,20 @@
  *
  * The library trusts what a file says: damaged metadata can crash it, keep it busy for ever or make it ask for absurd
  * memory. So before a file is opened for reading, a child process goes through all of its metadata, with limits on time
- * and memory: names, types, extents, indices of chunks, attributes, the first and the last row of every data set. What
- * breaks, breaks the child, and becomes one line for the user. Chunks in between are inflated and checked when they are
- * read; the recorded checksum is what vouches for their values.
+ * and memory: names, types, extents, indices of chunks, attributes, the first and the last row of every data set (of
+ * rows beyond some size one value only). What breaks, breaks the child, and becomes one line for the user. Chunks in
+ * between are inflated and checked when they are read; the recorded checksum is what vouches for their values.
+ *
+ * The limits follow what a sound file of that size may need: metadata grow with the file, and a chunk is inflated as a
+ * whole.
  *
  * A data set is refused when it lies in other files, or when it is larger than what the file can hold for it: deflate,
- * the densest filter, gains at most 1032 : 1 (zlib's technical details), so more is a bomb or damage.
+ * the densest common filter, gains at most 1032 : 1 (zlib's technical details), so more is a bomb or damage. N-Bit,
+ * ScaleOffset and others shrink equal values without such a bound; they are allowed more.
  *
  * The child is a fork, made under the lock of h5.c and thus outside any other call into the library; it calls nothing
- * but the library and ends by _exit. Cost: some milliseconds a file, and a read of the index of chunks. */
+ * but the library and ends by _exit. Cost: some milliseconds a file, 20 us an object, and a read of the index of
+ * chunks (5 million a second). */
 #include "h5_impl.h"
 
 #include <errno.h>
@@ -20,6 +25,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -28,9 +34,12 @@ enum { CPU_SECONDS = 2, WALL_SECONDS = 15 };
 #else
 enum { CPU_SECONDS = 20, WALL_SECONDS = 600 };
 #endif
-enum { DENSEST = 1100, TEXT_BYTES = 1 << 20, EXIT_UNOPENABLE = 3, EXIT_MEMORY = 4 };
-static const uint64_t small_bytes = 1 << 20;    /* no reason to refuse anything */
-static const uint64_t extra_bytes = 1ull << 30; /* address space the child may ask for */
+enum { DENSEST = 1100, DENSER = 1 << 13, TEXT_BYTES = 1 << 20, ROWS_BYTES = 1 << 28 };
+enum { EXIT_UNOPENABLE = 3, EXIT_MEMORY = 4, EXIT_UNREADABLE = 5 };
+static const uint64_t small_bytes = 1 << 20;        /* no reason to refuse anything */
+static const uint64_t small_chunk_bytes = 64 << 20; /* the same, of a chunk that denser filters made */
+static const uint64_t extra_bytes = 1ull << 30;     /* address space the child may ask for */
+static const uint64_t bytes_a_second = 4 << 20;     /* of the file: so much longer the child may compute */
 static const uint64_t most_bytes = 1ull << 62;
 
 static herr_t stay_inside(const char *parent_file, const char *parent_group, const char *child_file,
@@ -59,32 +68,63 @@ static uint64_t volume(int ndim, const hsize_t *dim, uint64_t value_bytes) {
 }
 
 static bool elsewhere(hid_t create, char *why, size_t size) {
+    static const char copy[] = "copy them where they are complete: h5repack -l DATASET:CONTI OLD NEW";
     if (H5Pget_layout(create) == H5D_VIRTUAL) {
-        snprintf(why, size, "it is virtual: its values lie in other files; copy them into one file (h5repack)");
+        snprintf(why, size, "it is virtual: its values lie in other data sets, or in none; %s", copy);
         return true;
     }
     if (H5Pget_external_count(create) != 0) {
-        snprintf(why, size, "its values lie outside the HDF5 file; copy them into one file (h5repack)");
+        snprintf(why, size, "its values lie outside the HDF5 file; %s", copy);
         return true;
     }
     return false;
 }
 
+/* Whether its filters may gain more than one deflate does. */
+static bool is_dense(hid_t create) {
+    int deflates = 0, others = 0;
+    const int count = H5Pget_nfilters(create);
+    for (int i = 0; i < count; i++) {
+        unsigned flags;
+        size_t nvalues = 0;
+        const H5Z_filter_t id = H5Pget_filter2(create, (unsigned)i, &flags, &nvalues, NULL, 0, NULL, NULL);
+        deflates += id == H5Z_FILTER_DEFLATE;
+        others += id != H5Z_FILTER_DEFLATE && id != H5Z_FILTER_SHUFFLE && id != H5Z_FILTER_FLETCHER32;
+    }
+    return others > 0 || deflates > 1;
+}
+
+static uint64_t chunk_bytes_of(hid_t create, uint64_t value_bytes) {
+    hsize_t chunk[H5S_MAX_RANK] = {0};
+    if (H5Pget_layout(create) != H5D_CHUNKED) {
+        return 0;
+    }
+    const int ndim = H5Pget_chunk(create, H5S_MAX_RANK, chunk);
+    return volume(ndim, chunk, value_bytes);
+}
+
+/* What the file holds for the data set: its claim, but no more than the file has. */
+static uint64_t stored_bytes(hid_t dataset) {
+    const uint64_t claimed = H5Dget_storage_size(dataset);
+    hsize_t size = 0;
+    const hid_t file = H5Iget_file_id(dataset);
+    const bool known = H5Fget_filesize(file, &size) >= 0;
+    H5Fclose(file);
+    return known && claimed > size ? size : claimed;
+}
+
 static bool oversized(hid_t dataset, hid_t create, char *why, size_t size) {
     const hid_t type = H5Dget_type(dataset), space = H5Dget_space(dataset);
-    hsize_t dim[H5S_MAX_RANK] = {0}, chunk[H5S_MAX_RANK] = {0};
+    hsize_t dim[H5S_MAX_RANK] = {0};
     const int ndim = H5Sget_simple_extent_dims(space, dim, NULL);
-    const uint64_t value_bytes = H5Tget_size(type), stored = H5Dget_storage_size(dataset);
-    const uint64_t room = small_bytes + product(stored, DENSEST);
-    const uint64_t bytes = volume(ndim, dim, value_bytes);
-    uint64_t chunk_bytes = 0;
-    if (H5Pget_layout(create) == H5D_CHUNKED) {
-        const int chunk_ndim = H5Pget_chunk(create, H5S_MAX_RANK, chunk);
-        chunk_bytes = volume(chunk_ndim, chunk, value_bytes);
-    }
+    const uint64_t value_bytes = H5Tget_size(type), stored = stored_bytes(dataset);
+    const bool dense = is_dense(create);
+    const uint64_t room = small_bytes + product(stored, dense ? DENSER : DENSEST);
+    const uint64_t chunk_room = small_bytes + product(stored, DENSEST) + (dense ? small_chunk_bytes : 0);
+    const uint64_t bytes = volume(ndim, dim, value_bytes), chunk_bytes = chunk_bytes_of(create, value_bytes);
     H5Sclose(space);
     H5Tclose(type);
-    if (bytes > room || chunk_bytes > room) {
+    if (bytes > room || chunk_bytes > chunk_room) {
         snprintf(why, size, "it claims %llu bytes%s, but the file holds %llu for it; the file is damaged or incomplete",
                  (unsigned long long)(bytes > room ? bytes : chunk_bytes), bytes > room ? "" : " a chunk",
                  (unsigned long long)stored);
@@ -106,15 +146,46 @@ bool hiss_h5_refuses(hid_t dataset, char *why, size_t size) {
 
 /* ---- in the child ---- */
 
-/* The row at `index` into a buffer of its own; whether it can be read is for later. */
-static void touch_row(hid_t dataset, hid_t type, hid_t space, hsize_t index) {
+typedef struct look {
+    uint64_t memory;    /* address space the child may have; 0: unlimited */
+    uint64_t inherited; /* the limit it was born with */
+    uint64_t rows_left; /* bytes of rows that are still read whole */
+} look;
+
+/* Have at most `most` of something, or what was allowed anyway if that is less. */
+static void limit(int what, uint64_t most, uint64_t inherited) {
+    struct rlimit now;
+    if (getrlimit(what, &now) == 0) {
+        now.rlim_cur = most < inherited ? most : inherited;
+        setrlimit(what, &now);
+    }
+}
+
+static uint64_t limit_of(int what) {
+    struct rlimit now;
+    return getrlimit(what, &now) == 0 ? now.rlim_cur : RLIM_INFINITY;
+}
+
+static void allow_memory(const look *l, uint64_t more) {
+    if (l->memory) {
+        limit(RLIMIT_AS, l->memory + more, l->inherited);
+    }
+}
+
+/* The row at `index` into a buffer of its own, or its first value; whether it can be read is for later. */
+static void touch_row(hid_t dataset, hid_t type, hid_t space, hsize_t index, look *l) {
     hsize_t dim[H5S_MAX_RANK], start[H5S_MAX_RANK] = {index};
     const int ndim = H5Sget_simple_extent_dims(space, dim, NULL);
     if (ndim < 1 || dim[0] <= index) {
         return;
     }
     dim[0] = 1;
-    const uint64_t bytes = volume(ndim, dim, H5Tget_size(type));
+    uint64_t bytes = volume(ndim, dim, H5Tget_size(type));
+    for (int i = 1; i < ndim && bytes > l->rows_left; i++) {
+        dim[i] = dim[i] < 1 ? dim[i] : 1;
+    }
+    bytes = volume(ndim, dim, H5Tget_size(type));
+    l->rows_left -= bytes < l->rows_left ? bytes : l->rows_left;
     void *row = bytes > 0 ? malloc(bytes) : NULL;
     const hid_t here = H5Screate_simple(ndim, dim, NULL);
     if (row && H5Sselect_hyperslab(space, H5S_SELECT_SET, start, NULL, dim, NULL) >= 0) {
@@ -124,15 +195,19 @@ static void touch_row(hid_t dataset, hid_t type, hid_t space, hsize_t index) {
     free(row);
 }
 
-static void touch_values(hid_t dataset) {
-    const hid_t type = H5Dget_type(dataset), space = H5Dget_space(dataset);
+static void touch_values(hid_t dataset, look *l) {
+    const hid_t type = H5Dget_type(dataset), space = H5Dget_space(dataset), create = H5Dget_create_plist(dataset);
     const H5T_class_t class = H5Tget_class(type);
+    const uint64_t chunk_bytes = chunk_bytes_of(create, H5Tget_size(type));
     hsize_t dim[H5S_MAX_RANK] = {0}, chunks;
     if ((class == H5T_INTEGER || class == H5T_FLOAT) && H5Sget_simple_extent_dims(space, dim, NULL) > 0) {
+        allow_memory(l, 4 * chunk_bytes);           /* as stored, growing while it is inflated, and whole */
         H5Dget_num_chunks(dataset, space, &chunks); /* walks the whole index; fails without one */
-        touch_row(dataset, type, space, 0);
-        touch_row(dataset, type, space, dim[0] > 0 ? dim[0] - 1 : 0);
+        touch_row(dataset, type, space, 0, l);
+        touch_row(dataset, type, space, dim[0] > 0 ? dim[0] - 1 : 0, l);
+        allow_memory(l, 0);
     }
+    H5Pclose(create);
     H5Sclose(space);
     H5Tclose(type);
 }
@@ -162,19 +237,16 @@ static herr_t touch_attribute(hid_t object, const char *name, const H5A_info_t *
     return 0;
 }
 
-static herr_t touch_object(hid_t root, const char *name, const H5O_info_t *info, void *user) {
-    const hid_t inside = *(const hid_t *)user;
-    const hid_t object = H5Oopen(root, name, inside);
-    if (object < 0) {
-        return 0;
-    }
+static void touch_object(hid_t object, const char *path, void *user) {
     char why[256];
-    H5Aiterate2(object, H5_INDEX_NAME, H5_ITER_NATIVE, NULL, touch_attribute, NULL);
-    if (info->type == H5O_TYPE_DATASET && !hiss_h5_refuses(object, why, sizeof why)) {
-        touch_values(object);
+    (void)path;
+    if (object < 0) {
+        return;
     }
-    H5Oclose(object);
-    return 0;
+    H5Aiterate2(object, H5_INDEX_NAME, H5_ITER_NATIVE, NULL, touch_attribute, NULL);
+    if (H5Iget_type(object) == H5I_DATASET && !hiss_h5_refuses(object, why, sizeof why)) {
+        touch_values(object, user);
+    }
 }
 
 static herr_t find_lack(unsigned n, const H5E_error2_t *record, void *user) {
@@ -193,14 +265,6 @@ static herr_t end_for_lack(hid_t stack, void *user) {
         _exit(EXIT_MEMORY);
     }
     return 0;
-}
-
-static void limit(int what, rlim_t most) {
-    struct rlimit now;
-    if (getrlimit(what, &now) == 0 && (now.rlim_cur == RLIM_INFINITY || most < now.rlim_cur)) {
-        now.rlim_cur = most;
-        setrlimit(what, &now);
-    }
 }
 
 static uint64_t address_space(void) {
@@ -226,25 +290,36 @@ static void reset_signals(void) {
     }
 }
 
-/* Ends with EXIT_UNOPENABLE and HDF5's reason in the pipe when the file cannot be opened. */
+static _Noreturn void tell(int out, const char *why, int code) {
+    _exit(write(out, why, strlen(why)) < 0 ? 1 : code);
+}
+
+static look set_limits(const char *path) {
+    struct stat info;
+    const uint64_t size = stat(path, &info) == 0 && info.st_size > 0 ? (uint64_t)info.st_size : 0;
+    look l = {.inherited = limit_of(RLIMIT_AS), .rows_left = ROWS_BYTES};
+    alarm((unsigned)(WALL_SECONDS + size / bytes_a_second));
+    limit(RLIMIT_CPU, CPU_SECONDS + size / bytes_a_second, limit_of(RLIMIT_CPU));
+    limit(RLIMIT_CORE, 0, 0);
+    l.memory = may_limit_memory() ? address_space() + extra_bytes + 8 * size : 0;
+    allow_memory(&l, 0);
+    return l;
+}
+
+/* Ends with EXIT_UNOPENABLE and HDF5's reason in the pipe when the file cannot be opened, with EXIT_UNREADABLE and what
+ * is wrong when a group hides what is in it. */
 static _Noreturn void look_through(const char *path, int out) {
+    char why[HISS_H5_REASON];
     reset_signals();
-    alarm(WALL_SECONDS);
-    limit(RLIMIT_CPU, CPU_SECONDS);
-    limit(RLIMIT_CORE, 0);
-    if (may_limit_memory()) {
-        limit(RLIMIT_AS, address_space() + extra_bytes);
-    }
+    look l = set_limits(path);
     H5Eset_auto2(H5E_DEFAULT, end_for_lack, NULL);
     const hid_t file = H5Fopen(path, H5F_ACC_RDONLY, H5P_DEFAULT);
     if (file < 0) {
-        char why[HISS_H5_REASON];
-        hiss_h5_reason(why);
-        _exit(write(out, why, strlen(why)) < 0 ? 1 : EXIT_UNOPENABLE);
+        tell(out, hiss_h5_reason(why), EXIT_UNOPENABLE);
     }
-    hid_t inside = hiss_h5_inside_only();
-    H5Ovisit(file, H5_INDEX_NAME, H5_ITER_NATIVE, touch_object, &inside);
-    H5Pclose(inside);
+    if (hiss_h5_walk(file, touch_object, &l, why) < 0) {
+        tell(out, why, EXIT_UNREADABLE);
+    }
     H5Fclose(file);
     _exit(0); /* what is merely wrong gets its message where it is read */
 }
@@ -257,13 +332,18 @@ static hiss_h5_finding judge(int status, char why[HISS_H5_REASON]) {
     if (WIFSIGNALED(status) && WTERMSIG(status) == SIGXCPU) {
         snprintf(why, size, "HDF5 does not come to an end with its metadata: %s", advice);
     } else if (WIFSIGNALED(status) && WTERMSIG(status) == SIGALRM) {
-        snprintf(why, size, "no answer within %d s; look after the file system", WALL_SECONDS);
+        snprintf(why, size, "no answer within %d s or more; look after the file system", WALL_SECONDS);
     } else if (WIFSIGNALED(status)) {
         snprintf(why, size, "HDF5 crashes on it (%s): %s", strsignal(WTERMSIG(status)), advice);
     } else if (WEXITSTATUS(status) == EXIT_UNOPENABLE) {
         return HISS_H5_UNOPENABLE;
+    } else if (WEXITSTATUS(status) == EXIT_UNREADABLE) {
+        char reason[HISS_H5_REASON], remedy[HISS_H5_REASON];
+        snprintf(reason, sizeof reason, "%s", why);
+        hiss_h5_remedy(reason, remedy);
+        snprintf(why, size, "%.230s; %.160s", reason, remedy);
     } else if (WEXITSTATUS(status) == EXIT_MEMORY) {
-        snprintf(why, size, "HDF5 asks for more than 1 GiB to look into it: %s", advice);
+        snprintf(why, size, "HDF5 asks for more than 1 GiB, and more than the file has, to look into it: %s", advice);
     } else if (WEXITSTATUS(status) != 0) {
         snprintf(why, size, "looking into it failed (exit %d): %s", WEXITSTATUS(status), advice);
     } else {

@@ -50,6 +50,11 @@ static hiss_status read_header(const char *path, gzFile file, hiss_idx *idx, int
     if (read_some(file, head, 4, &why) < 4) {
         return hiss_fail(err, HISS_EUSER, "%s: too short for an idx file: %s", path, why);
     }
+    if (memcmp(head, "\x89HDF", 4) == 0) {
+        return hiss_fail(err, HISS_EUSER,
+                         "%s: is an HDF5 file; expected an idx file: hiss trains on HDF5 files as they are (data.file)",
+                         path);
+    }
     idx->type = head[2];
     idx->ndim = head[3];
     if (head[0] || head[1] || !value_bytes(idx->type) || idx->ndim < 1 || idx->ndim > HISS_IDX_NDIM) {

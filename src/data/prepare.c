@@ -259,7 +259,9 @@ static hiss_status scan(listing *list, const char *folder, int32_t label, bool d
     struct dirent **entry;
     int count = scandir(folder, &entry, visible, by_name);
     if (count < 0) {
-        return hiss_fail(err, HISS_EUSER, "%s: cannot be read as a folder: %s", folder, strerror(errno));
+        return hiss_fail(err, HISS_EUSER, "%s: cannot be read as a folder: %s%s", folder, strerror(errno),
+                         errno == ENOTDIR ? "; expected a folder of pictures (an HDF5 file is used as it is: data.file)"
+                                          : "");
     }
     list->folder = deep ? hiss_arena_alloc(list->arena, sizeof(char *) * (size_t)count) : list->folder;
     for (int i = 0; i < count; i++) {

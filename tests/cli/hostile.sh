@@ -6,23 +6,48 @@ small_run
 corpus=$HISS_ROOT/tests/fuzz/corpus
 ulimit -v $((16 << 20)) # 16 GiB of address space
 
+strange_h5=$(dirname "$HISS")/tests/cli/strange_h5
+
+# strange RANKS TEXT FILE
 strange() {
-    refused "$1" "$2" timeout 100 "$HISS" train config.yaml --run strange --set "data.file=$corpus/dataset/$3"
+    refused "$1" "$2" timeout 100 "$HISS" train config.yaml --run strange --set "data.file=$3"
     [ ! -e strange ] || fail "$3 left a run directory"
 }
-strange 1 'values lie outside the HDF5 file' external.h5
-strange 1 'values lie in other files' virtual.h5
-strange 2 'claims 3458764513820540928 bytes, but the file holds 0' huge.h5
-strange 2 'HDF5 crashes on it' crash.h5
-cp "$HISS_ROOT"/tests/cli/files/{endless,hungry}.h5 .
-refused 2 'HDF5 asks for more than 1 GiB' "$HISS" train config.yaml --run strange --set data.file=hungry.h5
+strange 1 'values lie outside the HDF5 file' "$corpus/dataset/external.h5"
+strange 1 'it is virtual: its values lie in other data sets' "$corpus/dataset/virtual.h5"
+"$strange_h5" sparse sparse.h5
+strange 2 'claims 68719476736 bytes, but the file holds 0' sparse.h5
+
+# A library that breaks over a file, which is a sound one: only the process that looks into it does so.
+read -ra flags <<<"$("$HISS_ROOT/tools/deps" cflags HDF5) $("$HISS_ROOT/tools/deps" libs HDF5)"
+${CC:-cc} -shared -fPIC -o odd_hdf5.so "$HISS_ROOT/tests/cli/preload/odd_hdf5.c" "${flags[@]}" -ldl >cc.log 2>&1 ||
+    fail 'no odd_hdf5.so' cc.log
 (
-    ulimit -S -t 4 # of computing, for the process that looks into the file as well: its own limit is 20 s
-    refused 1 'HDF5 does not come to an end' "$HISS" train config.yaml --run strange --set data.file=endless.h5
+    export LD_PRELOAD=$PWD/odd_hdf5.so
+    train 1 plain
+    ODD_HDF5=crash strange 2 'HDF5 crashes on it (Segmentation fault)' data.h5
+    ODD_HDF5=crash refused 1 'HDF5 crashes on it' "$HISS" eval plain
+    ODD_HDF5=allocate strange 2 'HDF5 asks for more than 1 GiB' data.h5
+    # An object that cannot be opened does not hide the others from that process.
+    "$strange_h5" new_header new_header.h5
+    ODD_HDF5=crash ODD_CALL=H5Dread strange 1 'HDF5 crashes on it' new_header.h5
+    ulimit -S -t 3 # of computing, for the process that looks into the file as well: its own limit is 20 s
+    ODD_HDF5=loop strange 1 'HDF5 does not come to an end' data.h5
 )
 
+# Large but sound files are not taken for hostile ones.
+"$strange_h5" large_chunk large_chunk.h5
+train 1 large_chunk --set data.file=large_chunk.h5 --set train.epochs=1
+"$strange_h5" large_rows large_rows.h5
+(
+    ulimit -S -t 10
+    train 1 large_rows --set data.file=large_rows.h5 --set train.epochs=1
+)
+rm large_*.h5
+
+# The head of a picture of 15000 x 15000.
 mkdir pictures
-cp "$corpus/image/bomb.png" pictures
+printf '\211PNG\r\n\032\n\0\0\0\rIHDR\0\0:\230\0\0:\230\010\0\0\0\0\373\177\226y\0\0\0\012IDAT' >pictures/huge.png
 refused 1 'a size of 15000 x 15000; expected 1 to 2^27 pixels' "$HISS" prepare folder pictures --height 8 --width 8 --output p.h5
 [ ! -e p.h5 ] || fail "a refused folder left a file"
 

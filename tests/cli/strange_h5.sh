@@ -1,0 +1,84 @@
+# HDF5 files that hiss cannot use: one line says which data set it is, where on the way to it things end, HDF5's own
+# reason, and what to do. Never that a data set is not there when it is.
+# shellcheck source=tests/cli/common
+. "$HISS_ROOT/tests/cli/common"
+small_run
+strange_h5=$(dirname "$HISS")/tests/cli/strange_h5
+
+# kind RANKS KIND TEXT: is refused with all of TEXT's parts, which | separates.
+kind() {
+    local part
+    local -a parts
+    IFS='|' read -ra parts <<<"$3"
+    [ -e "$2.h5" ] || "$strange_h5" "$2" "$2.h5"
+    refused "$1" "$2.h5: " "$HISS" train config.yaml --run strange --set "data.file=$2.h5"
+    for part in "${parts[@]}"; do
+        grep 'hiss: error:' "$log" | grep -qF -- "$part" || fail "no '$part' in the error of $2" "$log"
+    done
+    [ ! -e strange ] || fail "$2 left a run directory"
+}
+
+# What is in order; attributes of the user are none of hiss's affairs, even unreadable ones.
+for sound in plain linked new_attribute; do
+    "$strange_h5" $sound $sound.h5
+    train 1 "$sound" --set data.file=$sound.h5 --set train.epochs=1
+done
+grep -q 'new_attribute.h5: the attributes of / cannot be read: .*; no checksum is verified' log || fail 'no warning' log
+
+# Formats newer than the library, wherever they begin.
+newer='|newer than this HDF5 (|or damaged: write it for HDF5 |libver='
+kind 2 new_layout "data set /images cannot be opened: bad version number for layout message$newer"
+kind 1 new_dataspace "data set /images cannot be opened: |version number$newer"
+kind 1 new_datatype "data set /images cannot be opened: |version number$newer"
+kind 1 new_class "data set /images cannot be opened: unknown datatype class$newer"
+kind 1 new_fill_value "data set /images cannot be opened: |version number$newer"
+kind 1 new_pipeline "data set /images cannot be opened: |version number$newer"
+kind 1 new_header "data set /images cannot be opened: bad object header version number$newer"
+kind 2 new_group "data set /images cannot be opened: group /group: bad object header version number$newer"
+kind 2 new_labels "data set /labels cannot be opened: bad version number for layout message$newer"
+refused 1 'has no data set pixels; it has: /images, /labels' "$HISS" train config.yaml --run strange \
+    --set data.file=new_header.h5 --set data.images=pixels
+
+# Names that lead elsewhere, nowhere, or to something else.
+kind 1 dangling 'data set /images is a soft link to /nowhere/pixels, which does not exist; it has: /labels'
+kind 1 circle 'data set /images cannot be found: its soft links lead nowhere or in a circle'
+kind 1 under_a_set '/images, a link to /pixels/images, cannot be found: /pixels is not a group'
+kind 2 external_link 'data set /images is not read: /images is a link into another file (elsewhere.h5, object /pixels)'
+kind 1 linked_external '/group is a link into another file (elsewhere.h5, object /)'
+kind 1 group '/images is a group; expected a data set; it has: /images/a, /labels'
+kind 1 type '/images is a data type without values; expected a data set; it has: /labels'
+
+# Data sets without values that could be read.
+kind 1 null 'data set /images is empty: it has a type, but no values (H5S_NULL)'
+kind 1 scalar 'data set /images is a single value (H5S_SCALAR); expected 1 to 5 dimensions'
+kind 1 vlen 'data set /images holds values of variable length; expected uint8'
+kind 1 virtual 'data set /images is not read: it is virtual|h5repack -l DATASET:CONTI'
+kind 1 external 'data set /images is not read: its values lie outside the HDF5 file|h5repack -l DATASET:CONTI'
+
+# Filters that are not there are named by what the data set says, for pixels, labels and checkpoints.
+remedy='which this HDF5 lacks; set HDF5_PLUGIN_PATH|h5repack -f NONE'
+for filter in '32015 (Zstandard)' '32001 (Blosc)' '32026 (Blosc2)' '32004 (LZ4)' '32008 (Bitshuffle)' \
+    '32013 (zfp)' '40000 (not a registered one)'; do
+    id=${filter%% *}
+    "$strange_h5" plain "filter$id.h5"
+    "$strange_h5" "filter:$id" "filter$id.h5" /images
+    kind $((1 + (id == 32015))) "filter$id" "data set /images is not read: its values need filter $filter, $remedy"
+done
+"$strange_h5" plain labels.h5
+"$strange_h5" filter:32015 labels.h5 /labels
+kind 2 labels "data set /labels is not read: its values need filter 32015 (Zstandard), $remedy"
+
+# hiss eval and hiss prepare.
+for part in 'new_layout|data set /images cannot be opened: bad version number' 'filter32015|need filter 32015 (Zstandard)' \
+    'new_labels|data set /labels cannot be opened'; do
+    refused 1 "${part#*|}" "$HISS" eval plain --set "eval.test=$PWD/${part%%|*}.h5"
+done
+refused 2 'need filter 32015 (Zstandard)' "$HISS" eval plain --set "eval.test=$PWD/filter32015.h5"
+refused 1 'is an HDF5 file' "$HISS" prepare idx --images new_layout.h5 --output p.h5
+refused 1 'expected a folder of pictures' "$HISS" prepare folder new_layout.h5 --height 8 --width 8 --output p.h5
+[ ! -e p.h5 ] || fail 'prepare left a file'
+newest=$(find plain/ckpt -name 'step-*.h5' | sort | tail -n 1)
+"$strange_h5" filter:32015 "$newest" /model/fc1/weight
+refused 1 'data set /model/fc1/weight is not read: its values need filter 32015 (Zstandard)' \
+    "$HISS" eval plain --checkpoint "$newest"
+echo ok
