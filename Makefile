@@ -238,9 +238,9 @@ asan: ## unit tests under the address and undefined behaviour sanitizers
 .PHONY: fuzz fuzz-replay fuzzers
 fuzzers: $(FUZZERS) $(BUILD)/tests/fuzz/outside
 
-fuzz: ## let libFuzzer look for inputs that break the readers: FUZZ_SECONDS=60 each (clang)
+fuzz: ## let libFuzzer look for inputs that break the readers: FUZZ_SECONDS=60 each, FUZZ_TARGETS="dataset checkpoint" only (clang)
 	$(hand_on)@tools/fuzz build '$(BUILD)/fuzz'
-	@tools/fuzz run '$(BUILD)/fuzz' $(FUZZ_SECONDS)
+	@tools/fuzz run '$(BUILD)/fuzz' $(FUZZ_SECONDS) $(FUZZ_TARGETS)
 
 fuzz-replay: ## the kept inputs of tests/fuzz/corpus under the sanitizers
 	+@$(MAKE) BUILD=$(BUILD)/asan OPT='-O1 -march=$(ARCH) $(SANITIZE)' LDFLAGS='$(SANITIZE)' fuzzers

@@ -186,8 +186,9 @@ hiss_status hiss_h5_open(const char *path, hiss_h5 **out, hiss_error *err) {
                       path, (long long)what.st_size);
         } else {
             char remedy[HISS_H5_REASON];
-            hiss_h5_remedy(why, remedy);
-            hiss_fail(err, HISS_EUSER, "%s: HDF5 cannot open it: %s; %s", path, why, remedy);
+            const bool newer = hiss_h5_remedy(why, remedy);
+            hiss_fail(err, HISS_EUSER, "%s: HDF5 cannot open it: %s%s%s", path, why, newer ? "; " : "",
+                      newer ? remedy : "");
         }
         return hiss_h5_leave(status);
     }

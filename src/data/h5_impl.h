@@ -45,8 +45,8 @@ void hiss_h5_names_free(hiss_h5_names *all);
 bool hiss_h5_named(hid_t file, const char *dataset);
 /* The error that a data set cannot be had, and where on the way to it that shows; why: HDF5's reason. */
 hiss_status hiss_h5_missing(hiss_h5 *file, const char *dataset, const char *why, hiss_error *err);
-/* What to do about metadata that HDF5 refuses for this reason. */
-void hiss_h5_remedy(const char *why, char out[HISS_H5_REASON]);
+/* What to do about metadata that HDF5 refuses for this reason. True when the file may just be newer. */
+bool hiss_h5_remedy(const char *why, char out[HISS_H5_REASON]);
 /* Why the values cannot be decoded: filters that are not there, or false. any: also those that the first chunk does
  * without. */
 bool hiss_h5_lacks_filter(hid_t dataset, bool any, char *why, size_t size);

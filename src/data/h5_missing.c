@@ -137,10 +137,11 @@ static void list_names(hiss_h5 *file, char list[LIST_SIZE]) {
     hiss_h5_names_free(&all);
 }
 
-void hiss_h5_remedy(const char *why, char out[HISS_H5_REASON]) {
+bool hiss_h5_remedy(const char *why, char out[HISS_H5_REASON]) {
     unsigned major = 0, minor = 0, release = 0;
+    const bool newer = strstr(why, "version") || strstr(why, "unknown") || strstr(why, "bad flag");
     H5get_libversion(&major, &minor, &release);
-    if (strstr(why, "version") || strstr(why, "unknown") || strstr(why, "bad flag")) {
+    if (newer) {
         snprintf(out, HISS_H5_REASON,
                  "it is newer than this HDF5 (%u.%u.%u), or damaged: write it for HDF5 %u.%u (h5py: "
                  "libver=('earliest', 'v%u%02u'))",
@@ -148,6 +149,7 @@ void hiss_h5_remedy(const char *why, char out[HISS_H5_REASON]) {
     } else {
         snprintf(out, HISS_H5_REASON, "the file is damaged");
     }
+    return newer;
 }
 
 hiss_status hiss_h5_missing(hiss_h5 *file, const char *dataset, const char *why, hiss_error *err) {

@@ -31,7 +31,7 @@ ${CC:-cc} -shared -fPIC -o odd_hdf5.so "$HISS_ROOT/tests/cli/preload/odd_hdf5.c"
     # An object that cannot be opened does not hide the others from that process.
     "$strange_h5" new_header new_header.h5
     ODD_HDF5=crash ODD_CALL=H5Dread strange 1 'HDF5 crashes on it' new_header.h5
-    ulimit -S -t 3 # of computing, for the process that looks into the file as well: its own limit is 20 s
+    ulimit -S -t 4 # of computing, for the process that looks into the file as well: its own limit is 20 s
     ODD_HDF5=loop strange 1 'HDF5 does not come to an end' data.h5
 )
 

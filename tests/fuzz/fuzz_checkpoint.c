@@ -7,6 +7,7 @@
 #include "hiss/nn.h"
 #include "hiss/train.h"
 
+int fuzz_read;
 static char run[] = "/dev/shm/hiss-fuzz-XXXXXX", folder[64], path[80];
 
 static void leave_nothing(void) {
@@ -41,16 +42,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     if (!*path) {
         make_run();
     }
-    FILE *file = fopen(path, "wb");
-    if (!file || fwrite(data, 1, size, file) != size || fclose(file) != 0) {
-        abort();
-    }
+    fuzz_write(path, data, size);
     char newest[128];
     hiss_error err;
     (void)hiss_checkpoint_newest(run, newest, sizeof newest, &err);
     hiss_model *model = make_model();
     float *vector = hiss_new(float, hiss_model_floats(model));
-    (void)hiss_checkpoint_model(path, model, vector, &err);
+    fuzz_read += hiss_checkpoint_model(path, model, vector, &err) == HISS_OK;
     hiss_free(vector);
     hiss_model_destroy(model);
     return 0;

@@ -3,6 +3,8 @@
 
 #include "hiss/train.h"
 
+int fuzz_read;
+
 static void lay_out(const hiss_experiment *e) {
     hiss_graph *graph = hiss_graph_create();
     hiss_model *model = hiss_model_create();
@@ -25,6 +27,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     hiss_experiment e;
     hiss_error err;
     if (hiss_experiment_read(path, NULL, 0, NULL, 0, &e, &err) == HISS_OK) {
+        fuzz_read++;
         hiss_config_resolved(e.config);
         lay_out(&e);
     }

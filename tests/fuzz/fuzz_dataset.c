@@ -4,9 +4,28 @@
 #include "hiss/alloc.h"
 #include "hiss/data.h"
 
+int fuzz_read;
+static char folder[] = "/dev/shm/hiss-fuzz-XXXXXX", path[64];
+
+static void leave_nothing(void) {
+    unlink(path);
+    rmdir(folder);
+}
+
+static void make_folder(void) {
+    hiss_log_setup(HISS_LOG_ERROR, 0);
+    if (!mkdtemp(folder)) {
+        abort();
+    }
+    snprintf(path, sizeof path, "%s/input.h5", folder);
+    atexit(leave_nothing);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
-    char path[32];
-    const int file = fuzz_file(data, size, path);
+    if (!*path) {
+        make_folder();
+    }
+    fuzz_write(path, data, size);
     hiss_data_options options = {.file = path, .images = "/images", .labels = "/labels", .verify = true};
     hiss_dataset *set = NULL;
     hiss_error err;
@@ -15,10 +34,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
         hiss_dataset_shape(set, &H, &W, &C);
         uint8_t *pixels = hiss_alloc((size_t)(H * W * C));
         (void)hiss_dataset_read(set, 0, 1, pixels, NULL, &err);
-        (void)hiss_dataset_read(set, hiss_dataset_count(set) - 1, 1, pixels, NULL, &err);
+        fuzz_read += hiss_dataset_read(set, hiss_dataset_count(set) - 1, 1, pixels, NULL, &err) == HISS_OK;
         hiss_free(pixels);
         hiss_dataset_close(set);
     }
-    close(file);
     return 0;
 }

@@ -3,12 +3,15 @@
 
 #include "data/image_impl.h"
 
+int fuzz_read;
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     char path[32];
     const int file = fuzz_file(data, size, path);
     hiss_idx idx;
     hiss_error err;
     if (hiss_idx_read(path, &idx, &err) == HISS_OK) {
+        fuzz_read++;
         int64_t values = 1;
         for (int i = 0; i < idx.ndim; i++) {
             values *= idx.dim[i];

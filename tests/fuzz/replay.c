@@ -40,6 +40,6 @@ int main(int argc, char **argv) {
     for (int i = 1; i < argc; i++) {
         replay(argv[i]);
     }
-    printf("%d inputs\n", replayed);
-    return replayed == 0;
+    printf("%d inputs, %d of them read\n", replayed, fuzz_read);
+    return replayed == 0 || fuzz_read == 0;
 }

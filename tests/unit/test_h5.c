@@ -176,6 +176,12 @@ static void visits_in_name_order(void **state) {
     hiss_h5_close(file, NULL);
 }
 
+static hiss_status count_it(void *user, const char *dataset, const hiss_h5_info *info, hiss_error *err) {
+    (void)dataset, (void)info, (void)err;
+    ++*(int64_t *)user;
+    return HISS_OK;
+}
+
 static void wrong_use_is_explained(void **state) {
     (void)state;
     hiss_h5 *file = create_file();
@@ -189,7 +195,42 @@ static void wrong_use_is_explained(void **state) {
     expect_text(&err, "has 3 rows; rows 2 to 3 were asked for");
     assert_int_equal(hiss_h5_read(file, "/y", HISS_F32, 0, 1, f, &err), HISS_EUSER);
     expect_text(&err, "has no data set /y; it has: /x");
+    put(file, "/a/b/c", (hiss_h5_info){HISS_F32, 2, {3, 2}}, 0, 0, f);
+    assert_int_equal(hiss_h5_read(file, "/a/b", HISS_F32, 0, 1, f, &err), HISS_EUSER);
+    expect_text(&err, "/a/b is a group; expected a data set; it has: /a/b/c, /x");
+    assert_int_equal(hiss_h5_read(file, "a/b/c/d", HISS_F32, 0, 1, f, &err), HISS_EUSER);
+    expect_text(&err, "data set a/b/c/d cannot be found: /a/b/c is not a group");
+    assert_int_equal(hiss_h5_read(file, "/./a/.//b/d", HISS_F32, 0, 1, f, &err), HISS_EUSER);
+    expect_text(&err, "has no data set /./a/.//b/d; it has: /a/b/c, /x");
     hiss_h5_close(file, NULL);
+}
+
+/* More objects than the first table of the walk has room for, and names too long to be asked for. */
+static void many_and_deep(void **state) {
+    (void)state;
+    enum { MANY = 1000, DEEP = 140, NAMED = 126 };
+    const int32_t one = 1;
+    char name[8 * DEEP] = "";
+    hiss_h5 *file = create_file();
+    for (int i = 0; i < MANY; i++) {
+        snprintf(name, sizeof name, "/many/%04d", i);
+        put(file, name, (hiss_h5_info){HISS_I32, 1, {1}}, 0, 0, &one);
+    }
+    *name = 0;
+    for (int i = 0; i < DEEP; i++) {
+        strcat(name, "/d");
+        hiss_error err;
+        const hiss_h5_info info = {HISS_I32, 1, {1}};
+        char leaf[sizeof name + 2];
+        snprintf(leaf, sizeof leaf, "%s/x", name);
+        assert_int_equal(hiss_h5_define(file, leaf, &info, 0, 0, &err), HISS_OK);
+    }
+    hiss_h5_close(file, NULL);
+    file = open_file();
+    int64_t seen = 0;
+    assert_int_equal(hiss_h5_each(file, count_it, &seen, NULL), HISS_OK);
+    hiss_h5_close(file, NULL);
+    assert_int_equal(seen, MANY + NAMED); /* 2 characters a group, 2 of the leaf, at most 255 */
 }
 
 static void write_bytes(const void *bytes, size_t count) {
@@ -274,6 +315,7 @@ int main(void) {
         cmocka_unit_test(round_trip),
         cmocka_unit_test(attributes),
         cmocka_unit_test(visits_in_name_order),
+        cmocka_unit_test(many_and_deep),
         cmocka_unit_test(wrong_use_is_explained),
         cmocka_unit_test(bad_files_are_explained),
         cmocka_unit_test(locked_file_is_explained),
