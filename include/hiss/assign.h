@@ -26,7 +26,7 @@ typedef struct hiss_lap_report {
     double total;       /* sum of the chosen scores, accumulated in double */
     double before;      /* the same for the assignment that was passed in */
     double dual;        /* sum of the dual variables: an upper bound of any total; NaN when the solver has no duals */
-    int64_t iterations; /* solver's own unit: augmenting-path steps, bids, sweeps */
+    int64_t iterations; /* solver's own unit: rows read, lists read and made, bids */
 } hiss_lap_report;
 
 typedef struct hiss_lap_solver {
@@ -165,12 +165,17 @@ hiss_status hiss_lists_solve(const hiss_lists *l, const void *parts, int64_t str
 
 typedef struct hiss_auction_options {
     double epsilon;   /* last epsilon: the total is within n epsilon of the optimum. 0: until gap is reached */
-    double gap;       /* stop when dual - total <= gap * |total|. 0: 5e-4. Ignored when epsilon is given */
+    double gap;       /* stop when dual - total <= gap * scale, see below. 0: 5e-4. Ignored when epsilon is given */
     int64_t max_bids; /* 0: 2000 n */
     int jacobi;       /* 1: rounds in which all free rows bid at once; 0: one bid after the other, fewer bids */
 } hiss_auction_options;
 
 /* Solve by an auction with epsilon scaling; rows must be complete (first 0, m = n), dense or sparse.
+ *
+ * scale is the larger of |total| and an eighth of the sum of the absolute chosen scores, so that a total whose parts
+ * cancel does not ask for a gap of zero. Both rules also stop at the least epsilon that prices can represent, 1e-13 of
+ * the largest absolute price or chosen score; then the gap may be larger, and is reported like any other.
+ *
  *   column_of_row, row_dual, report  as above. price [n] in/out as above
  *   options  NULL: all zero
  *   work  hiss_auction_work_bytes(n) bytes, aligned to 64

@@ -8,8 +8,9 @@
  * phase leaves rows alone that are within the new epsilon of their best.
  *
  * What to wait for is not known before: after each phase the duals bound what is missing, and phases go on until that
- * is small enough. The first epsilon is a share of what is missing at the start, per row, so that good prices, from an
- * earlier solve or from hiss_lap_add_maxima, save phases. Epsilon never falls below what prices can represent.
+ * is small enough, beside the total or, where the total's parts cancel, beside an eighth of their absolute sum. The
+ * first epsilon is a share of what is missing at the start, per row, so that good prices, from an earlier solve or from
+ * hiss_lap_add_maxima, save phases. Epsilon never falls below what prices can represent.
  *
  * Gauss-Seidel: free rows bid one after the other, in a queue. Jacobi: in rounds, all under the same prices; it takes
  * more bids, but rows can be anywhere. A bid depends on its row and the prices alone, and of two equal bids the lower

@@ -4,6 +4,7 @@
 
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 #include "hiss/assign.h"
 
@@ -37,6 +38,23 @@ typedef struct hiss_lap_choice {
     double best, second;
 } hiss_lap_choice;
 hiss_lap_choice hiss_lap_best_two(int64_t n, const float *score, const double *price);
+
+/* hiss_lap_select of one row with differences taken in double, relative to best, the row's highest score - price.
+ * A column that is left out exceeds the last one chosen by at most 2^-23 of what that one is below best. */
+void hiss_lap_select_fine(int64_t n, const float *score, const double *price, double best, int64_t k, int32_t *column,
+                          float *chosen, void *work);
+
+/* lapjv from prices [n] on, which may lie in work: all but the check of the problem. */
+hiss_status hiss_lapjv_from_prices(const hiss_lap *lap, const double *price, int32_t *column_of_row, double *row_dual,
+                                   double *column_dual, void *work, hiss_lap_report *report, hiss_error *err);
+
+/* Integers in the order of the floats; both zeros alike. */
+static inline int32_t hiss_lap_order_key(float x) {
+    int32_t bits;
+    x += 0.0f;
+    memcpy(&bits, &x, sizeof bits);
+    return bits ^ (bits >> 31 & INT32_MAX);
+}
 
 /* Sum of the chosen scores, rows in order. */
 double hiss_lap_total(const hiss_lap *lap, const int32_t *column_of_row);

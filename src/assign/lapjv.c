@@ -325,6 +325,35 @@ static double largest_score(const hiss_lap *lap) {
     return largest;
 }
 
+/* From the prices that work begins with. */
+static hiss_status finish(search *s, int32_t *column_of_row, double *row_dual, double *column_dual,
+                          hiss_lap_report *report, hiss_error *err) {
+    match_by_bids(s);
+    proof p = prove(s, row_dual, column_dual);
+    if (p.gap > ROUNDING * p.size) {
+        match_from_maxima(s);
+        p = prove(s, row_dual, column_dual);
+        if (p.gap > ROUNDING * p.size && p.gap > ROUNDING * (double)s->n * largest_score(s->lap)) {
+            return hiss_fail(err, HISS_EINTERNAL, "lapjv: a gap of %g remains in an assignment of %lld rows", p.gap,
+                             (long long)s->n);
+        }
+    }
+    hiss_lap_report result = {.dual = p.dual, .iterations = s->scans};
+    hiss_lap_accept(s->lap, s->column_of, column_of_row, &result);
+    if (report) {
+        *report = result;
+    }
+    return HISS_OK;
+}
+
+hiss_status hiss_lapjv_from_prices(const hiss_lap *lap, const double *price, int32_t *column_of_row, double *row_dual,
+                                   double *column_dual, void *work, hiss_lap_report *report, hiss_error *err) {
+    search s = {.lap = lap};
+    lay_out(&s, lap->n, work);
+    memmove(s.price, price, (size_t)lap->n * sizeof *price);
+    return finish(&s, column_of_row, row_dual, column_dual, report, err);
+}
+
 static hiss_status solve(const hiss_lap *lap, int32_t *column_of_row, double *row_dual, double *column_dual, void *work,
                          hiss_lap_report *report, hiss_error *err) {
     search s = {.lap = lap};
@@ -335,27 +364,7 @@ static hiss_status solve(const hiss_lap *lap, int32_t *column_of_row, double *ro
     assert((uintptr_t)work % 64 == 0);
     lay_out(&s, lap->n, work);
     status = hiss_lap_start_prices(lap, s.price, err);
-    if (status) {
-        return status;
-    }
-
-    match_by_bids(&s);
-    proof p = prove(&s, row_dual, column_dual);
-    if (p.gap > ROUNDING * p.size) {
-        match_from_maxima(&s);
-        p = prove(&s, row_dual, column_dual);
-        if (p.gap > ROUNDING * p.size && p.gap > ROUNDING * (double)s.n * largest_score(lap)) {
-            return hiss_fail(err, HISS_EINTERNAL, "lapjv: a gap of %g remains in an assignment of %lld rows", p.gap,
-                             (long long)s.n);
-        }
-    }
-
-    hiss_lap_report result = {.dual = p.dual, .iterations = s.scans};
-    hiss_lap_accept(lap, s.column_of, column_of_row, &result);
-    if (report) {
-        *report = result;
-    }
-    return HISS_OK;
+    return status ? status : finish(&s, column_of_row, row_dual, column_dual, report, err);
 }
 
 const hiss_lap_solver hiss_lap_lapjv = {"lapjv", "exact: shortest augmenting paths with duals", work_bytes, solve};

@@ -25,19 +25,26 @@
  * more node, at the distance that limit allows, and opens it (a new list, and if that is not enough all columns) when
  * it is the nearest. So the result is exact for all columns although few rows ever look beyond their lists.
  *
+ * New lists are selected by differences taken in float, which cannot tell scores apart that differ by less than prices
+ * can express in float: rows or columns that are nearly equal. The first list that does not answer for this reason
+ * makes all later ones fine, with differences in double. What is left are rows with more equal profits than a list has
+ * entries. When Dijkstra has looked at all columns BEYOND_PER_ROW times per row, lists are given up: lapjv, which reads
+ * whole rows in vectors, goes on from the prices reached, which leaves it little to do.
+ *
  * 15 to 30 scans of lists per row, 0 to 2 new lists per row (12 where all rows rank the columns alike); O(n^3 log n) at
  * worst. Memory O(n k). Bids end by their number where prices cannot represent a rise, Dijkstra after n rows. */
 #include <assert.h>
+#include <float.h>
 #include <math.h>
 #include <stdbool.h>
 
 #include "sparse_impl.h"
 
-enum { COLD = 4, MAX_PHASES = 32, BIDS_PER_ROW = 16, LAST_BIDS_PER_ROW = 64 };
+enum { COLD = 4, MAX_PHASES = 32, BIDS_PER_ROW = 16, LAST_BIDS_PER_ROW = 64, BEYOND_PER_ROW = 1 };
 enum { FREE = -1, UNREACHED = -1, CLOSED = -2 };
 
 static const double FIRST_EPSILON = 1.0 / 128, RISE = 8, FALL = 0.2;
-static const double SELECTION_ERROR = 0x1p-22; /* of reduced scores taken in float, relative to their parts */
+static const double SELECTION_ERROR = 0x1p-22; /* of reduced scores taken in float, relative to their parts, and more */
 
 typedef hiss_sparse_search search;
 typedef hiss_sparse_edge edge;
@@ -70,7 +77,8 @@ void hiss_sparse_begin(search *s, double *price, const hiss_lap *dense) {
     s->price = price;
     s->dense = dense;
     s->largest = 0;
-    s->nwaiting = s->scans = 0;
+    s->nwaiting = s->scans = s->beyond = 0;
+    s->fine = false;
     for (int64_t i = 0; i < s->n; i++) {
         s->row_of[i] = s->column_of[i] = FREE;
         s->largest = fmax(s->largest, fabs(price[i]));
@@ -98,14 +106,33 @@ void hiss_sparse_set_list(search *s, int64_t row, const int32_t *column, const f
     s->limit[row] = -INFINITY;
 }
 
-void hiss_sparse_renew_list(search *s, int64_t row) {
+/* Of the last column of the list just selected. */
+static double last_profit(const search *s) {
+    return (double)s->list_score[s->k - 1] - s->price[s->list_column[s->k - 1]];
+}
+
+/* Returns how far a column left out can be above the last one. */
+static double select_coarse(search *s, int64_t row) {
     const hiss_lap *lap = s->dense;
     const hiss_lap_rows one = {row, 1, s->n, s->n, lap->ld, hiss_lap_row(lap, row), NULL};
     hiss_lap_select(&one, s->price, NULL, s->k, s->list_column, s->list_score, s->selection);
+    return SELECTION_ERROR * (fabs(last_profit(s)) + s->largest);
+}
+
+static double select_fine(search *s, int64_t row) {
+    const float *score = hiss_lap_row(s->dense, row);
+    const double best = hiss_lap_best_two(s->n, score, s->price).best;
+    hiss_lap_select_fine(s->n, score, s->price, best, s->k, s->list_column, s->list_score, s->selection);
+    const double below = best - last_profit(s);
+    return below > 0 ? SELECTION_ERROR * below + (double)FLT_MIN : 0;
+}
+
+void hiss_sparse_renew_list(search *s, int64_t row) {
+    s->scans++;
+    const double error = s->fine ? select_fine(s, row) : select_coarse(s, row);
     hiss_sparse_set_list(s, row, s->list_column, s->list_score);
     if (s->k < s->n) {
-        const double last = (double)s->list_score[s->k - 1] - s->price[s->list_column[s->k - 1]];
-        s->limit[row] = last + SELECTION_ERROR * (fabs(last) + s->largest);
+        s->limit[row] = last_profit(s) + error;
     }
 }
 
@@ -160,9 +187,11 @@ static choice best_two_of_all(search *s, int64_t row) {
 
 static choice best_two(search *s, int64_t row) {
     choice c = best_two_of_list(s, row);
-    if (c.second < s->limit[row]) {
+    for (bool fine = false; c.second < s->limit[row] && !fine;) {
+        fine = s->fine;
         hiss_sparse_renew_list(s, row);
         c = best_two_of_list(s, row);
+        s->fine |= c.second < s->limit[row];
     }
     return c.second < s->limit[row] ? best_two_of_all(s, row) : c;
 }
@@ -314,12 +343,17 @@ static void relax_list(search *s, int64_t row, goal *g) {
 /* What lies beyond the list of a row is nearest: look there. */
 static void look_beyond(search *s, int64_t row, goal *g) {
     const double limit = s->limit[row], base = base_of(s, row);
-    hiss_sparse_renew_list(s, row);
-    if (s->limit[row] < limit) {
-        relax_list(s, row, g);
-        return;
+    for (bool fine = false; !fine;) {
+        fine = s->fine;
+        hiss_sparse_renew_list(s, row);
+        if (s->limit[row] < limit) {
+            relax_list(s, row, g);
+            return;
+        }
+        s->fine = true;
     }
     const float *score = hiss_lap_row(s->dense, row);
+    s->beyond++;
     for (int32_t j = 0; j < s->n; j++) {
         relax_edge(s, row, j, score[j], base, g);
     }
@@ -377,14 +411,18 @@ static void approach(search *s, double missing) {
     release(s, 0);
 }
 
-void hiss_sparse_optimize(search *s) {
+bool hiss_sparse_optimize(search *s) {
     const double missing = release(s, 0);
     if (s->nwaiting > s->n / COLD) {
         approach(s, missing);
     }
     bid(s, 0, LAST_BIDS_PER_ROW);
     for (int64_t w = 0; w < s->nwaiting; w++) {
+        if (s->beyond > BEYOND_PER_ROW * s->n) {
+            return false;
+        }
         augment(s, s->waiting[w]);
     }
     s->nwaiting = 0;
+    return true;
 }

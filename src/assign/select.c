@@ -7,7 +7,10 @@
  *   2. The k-th highest candidate is found by bisection on its value, which ties cannot slow down.
  *   3. What remains is ordered by counting, for each entry, the entries before it.
  *
- * About 4 n + k^2 operations per row, in vectors of 16 where there are such. */
+ * About 4 n + k^2 operations per row, in vectors of 16 where there are such.
+ *
+ * Reduced scores are taken in float. Where prices are so much larger than what scores differ by that this loses the
+ * differences, hiss_lap_select_fine takes them in double, relative to the highest of the row, which it is given. */
 #include <assert.h>
 #include <string.h>
 
@@ -21,6 +24,7 @@ typedef struct selection {
     uint8_t *hit;         /* [as key] */
     int32_t *candidate;   /* [n] columns, ascending */
     int32_t *value;       /* [n] their keys */
+    float *reduced;       /* [n] fine reduced scores */
 } selection;
 
 static int64_t lay_out(selection *s, int64_t n, int64_t k, void *work) {
@@ -35,19 +39,12 @@ static int64_t lay_out(selection *s, int64_t n, int64_t k, void *work) {
     s->hit = hiss_lap_slice(&slicer, padded, sizeof *s->hit);
     s->candidate = hiss_lap_slice(&slicer, n, sizeof *s->candidate);
     s->value = hiss_lap_slice(&slicer, n, sizeof *s->value);
+    s->reduced = hiss_lap_slice(&slicer, n, sizeof *s->reduced);
     return slicer.used;
 }
 
 int64_t hiss_lap_select_work_bytes(int64_t n, int64_t k) {
     return lay_out(&(selection){0}, n, k, NULL);
-}
-
-/* Integers in the order of the floats; both zeros alike. */
-static inline int32_t order_key(float x) {
-    int32_t bits;
-    x += 0.0f;
-    memcpy(&bits, &x, sizeof bits);
-    return bits ^ (bits >> 31 & INT32_MAX);
 }
 
 static void make_keys(selection *s, const float *restrict score) {
@@ -59,14 +56,14 @@ static void make_keys(selection *s, const float *restrict score) {
     }
     for (int64_t j = 0; j < whole; j += s->groups) {
         for (int64_t g = 0; g < s->groups; g++) {
-            const int32_t x = order_key(score[j + g] - price[j + g]);
+            const int32_t x = hiss_lap_order_key(score[j + g] - price[j + g]);
             key[j + g] = x;
             top[g] = x > top[g] ? x : top[g];
         }
     }
     for (int64_t g = 0; whole < s->n && g < s->groups; g++) {
         const int64_t j = whole + g;
-        const int32_t x = j < s->n ? order_key(score[j] - price[j]) : INT32_MIN;
+        const int32_t x = j < s->n ? hiss_lap_order_key(score[j] - price[j]) : INT32_MIN;
         key[j] = x;
         top[g] = x > top[g] ? x : top[g];
     }
@@ -173,4 +170,17 @@ void hiss_lap_select(const hiss_lap_rows *rows, const double *price, const int32
         cut(&s, collect(&s, bar_for(s.top, s.groups, k, k + k / 8)));
         write_in_order(&s, row, current ? current[i] : -1, column + i * k, score + i * k);
     }
+}
+
+void hiss_lap_select_fine(int64_t n, const float *score, const double *price, double best, int64_t k, int32_t *column,
+                          float *chosen, void *work) {
+    selection s = {0};
+    lay_out(&s, n, k, work);
+    memset(s.price, 0, (size_t)n * sizeof *s.price);
+    for (int64_t j = 0; j < n; j++) {
+        s.reduced[j] = (float)((double)score[j] - price[j] - best);
+    }
+    make_keys(&s, s.reduced);
+    cut(&s, collect(&s, bar_for(s.top, s.groups, k, k + k / 8)));
+    write_in_order(&s, score, -1, column, chosen);
 }

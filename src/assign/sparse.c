@@ -143,7 +143,8 @@ static int64_t work_bytes(int64_t n) {
     return own > lapjv ? own : lapjv;
 }
 
-static proof solve_by_lists(parts *p, const hiss_lap *lap, const int32_t *column_of_row) {
+/* Returns false when lists do not help; p->price is what was reached. */
+static bool solve_by_lists(parts *p, const hiss_lap *lap, const int32_t *column_of_row) {
     search *s = &p->search;
     const hiss_lap_rows rows = hiss_lap_all_rows(lap);
     hiss_sparse_begin(s, p->price, lap);
@@ -151,9 +152,11 @@ static proof solve_by_lists(parts *p, const hiss_lap *lap, const int32_t *column
         hiss_sparse_renew_list(s, i);
         hiss_sparse_match(s, i, column_of_row[i], (double)hiss_lap_row(lap, i)[column_of_row[i]]);
     }
-    hiss_sparse_optimize(s);
+    if (!hiss_sparse_optimize(s)) {
+        return false;
+    }
     hiss_lap_price_out(&rows, p->price, p->profit);
-    return prove(s, p->profit);
+    return true;
 }
 
 static hiss_status solve(const hiss_lap *lap, int32_t *column_of_row, double *row_dual, double *column_dual, void *work,
@@ -169,7 +172,14 @@ static hiss_status solve(const hiss_lap *lap, int32_t *column_of_row, double *ro
     if (status) {
         return status;
     }
-    const proof proved = solve_by_lists(&p, lap, column_of_row);
+    if (!solve_by_lists(&p, lap, column_of_row)) {
+        status = hiss_lapjv_from_prices(lap, p.price, column_of_row, row_dual, column_dual, work, report, err);
+        if (report) {
+            report->iterations += p.search.scans;
+        }
+        return status;
+    }
+    const proof proved = prove(&p.search, p.profit);
     if (proved.gap > ROUNDING * proved.size) {
         return hiss_lap_lapjv.solve(lap, column_of_row, row_dual, column_dual, work, report, err);
     }

@@ -18,6 +18,7 @@ typedef struct hiss_sparse_search {
     hiss_sparse_edge *edges; /* [n, k] */
     double *price;           /* [n] not owned; never falls */
     double largest;          /* |price| has not been higher */
+    bool fine;               /* lists are selected by differences taken in double */
     double *limit;           /* [n] no column beyond the row's list has a higher profit, under any prices to come */
     double *held;            /* [n] score of the row with its column */
     int32_t *row_of;         /* [n] the matching by column, -1 where there is none */
@@ -34,6 +35,7 @@ typedef struct hiss_sparse_search {
     float *list_score;    /* [k] */
     void *selection;      /* work of hiss_lap_select */
     int64_t nwaiting, nheap, nreached, scans;
+    int64_t beyond; /* rows of which Dijkstra looked at all columns */
 } hiss_sparse_search;
 
 /* Cut work for n rows of k entries; returns the bytes. */
@@ -45,8 +47,9 @@ void hiss_sparse_set_list(hiss_sparse_search *s, int64_t row, const int32_t *col
 void hiss_sparse_renew_list(hiss_sparse_search *s, int64_t row);
 /* Match a free row with a free column. */
 void hiss_sparse_match(hiss_sparse_search *s, int64_t row, int32_t column, double score);
-/* Make a perfect matching, in which no row waits yet, optimal. */
-void hiss_sparse_optimize(hiss_sparse_search *s);
+/* Make a perfect matching, in which no row waits yet, optimal. Returns false when lists of a dense problem are too
+ * short to be of use: prices are then near the optimal ones, the matching is not complete. */
+bool hiss_sparse_optimize(hiss_sparse_search *s);
 /* The row's highest profit. */
 double hiss_sparse_profit(hiss_sparse_search *s, int64_t row);
 

@@ -81,7 +81,7 @@ static void any_problem_is_solved_to_its_gap(void **unused) {
         assert_memory_equal(answer, again, (size_t)n * sizeof *answer);
         assert_true(c.is_permutation && report.total >= report.before);
         if (!(c.worst_violation <= 1e-12 * magnitude(&lap) &&
-              c.gap <= 5e-4 * size + 1e-12 * (double)n * magnitude(&lap))) {
+              c.gap <= 5e-4 * fmax(fabs(c.total), size / 8) + 1e-12 * (double)n * magnitude(&lap))) {
             fail_msg("%s, n = %d: violation %g, gap %g of %g", kind_name[kind], (int)n, c.worst_violation, c.gap, size);
         }
         hiss_free((void *)(uintptr_t)lap.score);
@@ -89,6 +89,56 @@ static void any_problem_is_solved_to_its_gap(void **unused) {
         hiss_free(u);
         hiss_free(v);
     }
+}
+
+/* The stopping rule to the letter: gap * max(|total|, sum of absolute scores / 8). */
+static void a_total_that_cancels_is_measured_by_its_parts(void **unused) {
+    (void)unused;
+    enum { N = 4 };
+    static const double held[][N] = {
+        {1, 1, 1, 1}, {1, -1, 1, -1}, {1, -1, 1, -1 + 1e-9}, {-3, 1, 1, 0.5}, {2, 1, -1, -1}};
+    static const double scale[] = {4, 0.5, 0.5, 5.5 / 8, 1};
+    const double price[N] = {0};
+    for (size_t k = 0; k < sizeof scale / sizeof *scale; k++) {
+        for (int above = 0; above < 2; above++) {
+            const double gap = 1e-2 * scale[k] * (above ? 1.001 : 0.999);
+            int32_t row_of[N] = {0, 1, 2, 3}, column_of[N] = {0, 1, 2, 3};
+            double profit[N];
+            hiss_lap_report report;
+            memcpy(profit, held[k], sizeof profit);
+            profit[0] += gap;
+            const double next = hiss_auction_phase(N, &(hiss_auction_options){.gap = 1e-2}, 0, profit, held[k], price,
+                                                   row_of, column_of, &report);
+            assert_true(above ? next > 0 : next == 0);
+        }
+    }
+}
+
+/* Constants added to rows move every total alike; where the best one comes to nothing, the auction ends all the same.
+ */
+static void a_best_total_of_zero_is_reached(void **unused) {
+    (void)unused;
+    enum { N = 300 };
+    uint64_t state = 12;
+    hiss_lap lap = make(4, N, N, &state);
+    float *score = (float *)(uintptr_t)lap.score;
+    int32_t answer[N];
+    double u[N], v[N], size = 0;
+    shuffle(N, answer, &state);
+    const double mean = solve("lapjv", &lap, answer, NULL, NULL).total / N;
+    for (int64_t p = 0; p < N * N; p++) {
+        score[p] -= (float)mean;
+    }
+    const double optimum = solve("lapjv", &lap, answer, u, v).total;
+    shuffle(N, answer, &state);
+    const hiss_lap_report report = solve("auction", &lap, answer, u, v);
+    for (int64_t i = 0; i < N; i++) {
+        size += fabs((double)score[i * N + answer[i]]);
+    }
+    assert_true(fabs(optimum) < 1e-3 && size > 1);
+    assert_true(report.iterations < 50 * N && report.dual >= optimum - 1e-9);
+    assert_true(report.dual - report.total <= 5e-4 * size / 8);
+    hiss_free(score);
 }
 
 /* Integer scores and n epsilon < 1: the optimum itself. */
@@ -395,6 +445,8 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_gap_is_proved_and_small),
         cmocka_unit_test(any_problem_is_solved_to_its_gap),
+        cmocka_unit_test(a_total_that_cancels_is_measured_by_its_parts),
+        cmocka_unit_test(a_best_total_of_zero_is_reached),
         cmocka_unit_test(epsilon_bounds_what_is_lost),
         cmocka_unit_test(warm_prices_save_bids),
         cmocka_unit_test(lists_of_all_columns_bid_like_dense_rows),

@@ -55,7 +55,8 @@ static const hiss_row assign_rows[] = {
     {"wide", HISS_INT, offsetof(nat_options, wide), "16384", 2, 16777216, NULL,
      "scope dataset: blocks of at least this many samples are solved by all ranks together, by auction"},
     {"gap", HISS_FLOAT, offsetof(nat_options, gap), "5e-4", 1e-7, 1, NULL,
-     "blocks solved by all ranks: stop when the total is proved to be within this share of the best"},
+     "blocks solved by all ranks: stop when the total is proved to be within this share of the best (of an eighth of "
+     "the sum of absolute scores where scores cancel)"},
     {"bound_rows", HISS_INT, offsetof(nat_options, bound_rows), "256", 0, 1e6, NULL,
      "scope dataset: samples that the bound of the score looks at; 0: none"},
     {"async", HISS_BOOL, offsetof(nat_options, async), "false", 0, 0, NULL,
