@@ -94,6 +94,10 @@ const char *hiss_dataset_identity(const hiss_dataset *set); /* recorded checksum
 hiss_status hiss_dataset_read(hiss_dataset *set, int64_t begin, int64_t count, uint8_t *pixels, int32_t *labels,
                               hiss_error *err);
 
+/* The same for samples position[count], in any order; fastest when ascending. Thread-safe. Allocates. */
+hiss_status hiss_dataset_read_list(hiss_dataset *set, int64_t count, const int64_t *position, uint8_t *pixels,
+                                   int32_t *labels, hiss_error *err);
+
 /* ---- shards and batches ---- */
 
 /* A sample's index is its position after `order` (its row in the file when order is file). Lane l's shard is

@@ -36,18 +36,31 @@ typedef struct hiss_eval_options {
 extern const hiss_row hiss_eval_rows[];
 extern const int hiss_eval_nrows;
 
-/* Samples [begin, begin + count) of a data set. */
+/* Samples of a data set: index[count], ascending, or [begin, begin + count) where index is NULL. */
 typedef struct hiss_sample_range {
     hiss_dataset *set;
     int64_t begin, count;
+    int64_t *index;
 } hiss_sample_range;
+static inline int64_t hiss_sample_at(const hiss_sample_range *range, int64_t i) {
+    return range->index ? range->index[i] : range->begin + i;
+}
+/* Samples i .. i + count - 1 of a range, as hiss_dataset_read. */
+hiss_status hiss_sample_read(const hiss_sample_range *range, int64_t i, int64_t count, uint8_t *pixels, int32_t *labels,
+                             hiss_error *err);
 
-/* Open what is fitted on and what is judged on. train: options->train, else data->file, cut to train_limit. test:
- * options->test, cut to test_limit; without one, the last sixth of the training samples is held out (at most 10,000)
- * and the training range ends before it. The two share one hiss_dataset then.
+/* Open what is fitted on and what is judged on. train: options->train, else data->file. test: options->test; without
+ * one, a sixth of the training samples is held out, at most 10,000, drawn by seed in proportion from each class (of all
+ * samples where there are no labels); a class of one sample stays in training, others have samples in both. The two
+ * share one hiss_dataset then. train_limit and test_limit draw so many in the same way. The order of samples in a file
+ * does not matter therefore, and the draws are the same on every rank.
+ *   samples  out  how they were drawn, as sentences for people
+ * Warns of test samples whose class no training sample has.
  * Errors (HISS_EUSER): those of hiss_dataset_open; shapes differ; labels in one only; nothing left. Not collective. */
+enum { HISS_EVAL_SAMPLES = 256 };
 hiss_status hiss_eval_open(const hiss_eval_options *options, const hiss_data_options *data, uint64_t seed,
-                           hiss_sample_range *train, hiss_sample_range *test, hiss_error *err);
+                           hiss_sample_range *train, hiss_sample_range *test, char samples[HISS_EVAL_SAMPLES],
+                           hiss_error *err);
 void hiss_eval_close(hiss_sample_range *train, hiss_sample_range *test);
 
 /* Take the next name of a comma-separated list: copies it without blanks into name and returns the rest of the list;
@@ -136,18 +149,24 @@ hiss_knn_result hiss_knn(const hiss_eval_env *env, const hiss_features *bank, co
 
 /* ---- minimisation ---- */
 
-/* Minimise a smooth function of count variables by L-BFGS (history of 10 steps).
- *   value   f(x); writes the gradient [count]. Called with equal x on all ranks; collective when the function is.
- *   x       in/out  [count]
- *   report  out     or NULL
- * Stops after `iterations` steps, when max |gradient| <= tolerance, or when no step improves f. Deterministic. */
-typedef double (*hiss_objective_value)(void *user, const double *x, double *gradient);
+/* A smooth function of count variables. Its functions are called with equal arguments on all ranks, and collective when
+ * they say so themselves. */
+typedef struct hiss_smooth {
+    double (*value)(void *user, const double *x, double *gradient); /* f(x); writes the gradient [count] */
+    double (*size)(void *user); /* of the gradient at the point evaluated last; NULL: max |gradient| */
+    void *user;
+    int64_t count;
+} hiss_smooth;
 typedef struct hiss_minimum {
-    double value, gradient; /* f, and max |gradient|, at x */
+    double value, gradient; /* f, and the size of its gradient, at x */
     int64_t iterations, evaluations;
+    bool converged; /* the size is at most the tolerance */
 } hiss_minimum;
-void hiss_minimize(hiss_objective_value value, void *user, int64_t count, double *x, int64_t iterations,
-                   double tolerance, hiss_minimum *report);
+
+/* Minimise by L-BFGS (history of 10 steps). Deterministic.
+ *   x       in/out  [count]
+ * Stops after `iterations` steps, when the gradient's size is at most tolerance, or when no step improves f. */
+void hiss_minimize(const hiss_smooth *f, double *x, int64_t iterations, double tolerance, hiss_minimum *report);
 
 /* ---- linear probe ---- */
 
@@ -160,23 +179,35 @@ typedef struct hiss_probe {
     hiss_minimum minimum;
 } hiss_probe;
 
-/* Fit on the tiles of f that use[T] marks (NULL: all). Collective.
- *   start  in  a probe of the same f to start from, whose statistics are taken over; NULL: zeros
- * Memory per rank: 8 (D + 1) classes bytes for each local tile, and 24 times that once. */
+/* Where a fit stops: max |gradient| of the loss above, over W and b. */
+#define HISS_PROBE_TOLERANCE  2e-6
+#define HISS_CHOICE_TOLERANCE 1e-4 /* of the fits that choose lambda */
+#define HISS_FEW_TOLERANCE    1e-5 /* of few-label probes: few samples leave fewer digits */
+
+/* Fit on the samples of f that use[n] marks (NULL: all) until the gradient is at most HISS_PROBE_TOLERANCE, in at most
+ * `iterations` steps; minimum says whether it got there. Statistics are those of all samples of f. Collective.
+ *   start  in  a probe of the same f to start from; NULL: zeros
+ * Memory per rank: 8 (D + 1) classes bytes for each local tile, and 25 times that once; 16 D^2 bytes where there are
+ * at least D samples and D is at most 2048. */
 hiss_probe *hiss_probe_fit(const hiss_eval_env *env, const hiss_features *f, const bool *use, double lambda,
                            int64_t iterations, const hiss_probe *start);
 void hiss_probe_destroy(hiss_probe *probe);
-/* Share of samples whose largest logit is the label's (ties to the lower class), per cent, over tiles marked.
- * Collective. */
+/* Share of samples whose largest logit is the label's (ties to the lower class), per cent, over the samples of f
+ * that use[n] marks (NULL: all). Collective. */
 double hiss_probe_percent(const hiss_eval_env *env, const hiss_probe *probe, const hiss_features *f, const bool *use);
 
-/* Choose lambda of {1e-4, 1e-3, 1e-2} on held-out training tiles, then fit on all. Collective. Held out: the last 20
- * tiles (a fifth of the tiles if there are fewer than 100); the choice is fitted on the others, 40 iterations at most.
- * With fewer than 2 tiles lambda is 1e-2. Ties go to the larger lambda. */
+/* Choose lambda on held-out training samples, then fit on all. Collective. Candidates are the powers of ten from 1e-4
+ * to 1e-2, and further ones as long as the best is at an end, down to 1e-8 and up to 1e2. Held out: a fifth of each
+ * class, drawn by key, 5000 in all at most. With fewer than HISS_TILE samples lambda is 1e-2. Ties go to the larger
+ * lambda. */
+enum { HISS_LAMBDAS = 11 };
+extern const double hiss_lambdas[HISS_LAMBDAS]; /* ascending: 1e-8 .. 1e2 */
 typedef struct hiss_linear_result {
     double percent, train_percent; /* of the test and of the training samples */
     double lambda;
-    double heldout[3]; /* per cent on the held-out training tiles for 1e-4, 1e-3, 1e-2; 0 when not tried */
+    double heldout[HISS_LAMBDAS]; /* per cent on the held-out training samples; negative where not tried */
+    bool at_edge;                 /* lambda is the first or last of hiss_lambdas, so a better one may lie beyond */
+    int64_t unconverged;          /* fits of the choice that did not converge */
     hiss_minimum minimum;
 } hiss_linear_result;
 hiss_linear_result hiss_linear_probe(const hiss_eval_env *env, const hiss_features *train, const hiss_features *test,
@@ -191,6 +222,7 @@ extern const int64_t hiss_few_sizes[HISS_FEW_SIZES]; /* 10, 100, 1000 labels per
 typedef struct hiss_few_result {
     int64_t draws;                                 /* 0: the training set is too small for this size */
     double linear, linear_spread, knn, knn_spread; /* linear: lambda 1e-2; knn: 5 neighbours, cosine; per cent */
+    int64_t unconverged;                           /* of the fits */
 } hiss_few_result;
 /* Collective. Draw d takes the first `labels` samples of class c in the keyed order (seed, HISS_FOR_EVALUATION, d, c).
  */
@@ -218,10 +250,12 @@ typedef struct hiss_eval_result {
  * Errors (HISS_EUSER): no labels. */
 hiss_status hiss_eval_run(const hiss_eval_env *env, const hiss_eval_options *options, const hiss_eval_set *set,
                           hiss_eval_result *result, hiss_error *err);
-/* One aligned table. Not collective. */
-void hiss_eval_print(FILE *stream, int count, const hiss_eval_result *results);
+/* One aligned table, and remarks: how samples were drawn (`samples` of hiss_eval_open), whether the linear probes
+ * converged, which lambdas are the last of those tried. Not collective. */
+void hiss_eval_print(FILE *stream, int count, const hiss_eval_result *results, const char *samples);
 /* The same as JSON, durably. Not collective: call on one rank. */
-hiss_status hiss_eval_write(const char *path, int count, const hiss_eval_result *results, hiss_error *err);
+hiss_status hiss_eval_write(const char *path, int count, const hiss_eval_result *results, const char *samples,
+                            hiss_error *err);
 
 /* ---- retrieval and pictures ---- */
 

@@ -28,6 +28,7 @@ typedef struct evaluation {
     hiss_eval_env env;
     const hiss_eval_options *options;
     hiss_sample_range train, test;
+    char samples[HISS_EVAL_SAMPLES];
     hiss_eval_result results[MAX_RESULTS];
     int count;
 } evaluation;
@@ -90,14 +91,14 @@ static hiss_status report(const evaluation *ev, const char *run, double seconds,
     char path[CLI_PATH], *text = NULL;
     size_t size = 0;
     FILE *table = hiss_text_open(&text, &size);
-    hiss_eval_print(table, ev->count, ev->results);
+    hiss_eval_print(table, ev->count, ev->results, ev->samples);
     fclose(table);
     printf("%sevaluated in %.0f s\n", text, seconds);
     snprintf(path, sizeof path, "%s/eval.txt", run);
     hiss_status s = hiss_file_write_text(path, text, err);
     free(text);
     snprintf(path, sizeof path, "%s/eval.json", run);
-    s = s == HISS_OK ? hiss_eval_write(path, ev->count, ev->results, err) : s;
+    s = s == HISS_OK ? hiss_eval_write(path, ev->count, ev->results, ev->samples, err) : s;
     return s == HISS_OK ? cli_write_report(run, err) : s;
 }
 
@@ -116,7 +117,8 @@ static hiss_status evaluate(hiss_comm *comm, const void *options_, const char *r
     if (s == HISS_OK) {
         ev->env = (hiss_eval_env){comm, &e.kernels, (uint64_t)e.seed};
         ev->options = &eval;
-        s = hiss_comm_agree(comm, hiss_eval_open(&eval, &e.data, (uint64_t)e.seed, &ev->train, &ev->test, err), err);
+        s = hiss_comm_agree(
+            comm, hiss_eval_open(&eval, &e.data, (uint64_t)e.seed, &ev->train, &ev->test, ev->samples, err), err);
     }
     if (s == HISS_OK) {
         hiss_info("judging %s on %lld training and %lld test samples", checkpoint, (long long)ev->train.count,
@@ -135,7 +137,8 @@ static hiss_status evaluate(hiss_comm *comm, const void *options_, const char *r
 static void help(void) {
     printf("usage: mpirun -n RANKS hiss eval RUN [OPTIONS]\n\nJudge the features of a run by k-NN, linear and "
            "few-label "
-           "probes, beside raw pixels and the same network at random.\nWrites RUN/eval.json, RUN/filters.png and "
+           "probes, beside raw pixels and the same network at random.\nWrites RUN/eval.txt, RUN/eval.json, "
+           "RUN/filters.png and "
            "RUN/report.html.\n\n");
     hiss_rows_help(stdout, NULL, rows, HISS_COUNT(rows));
     printf("\nKeys of the config:\n");

@@ -66,7 +66,7 @@ static hiss_status retrieve(const hiss_eval_env *env, const options *o, const hi
 static hiss_status query(hiss_comm *comm, const void *options_, const char *run, const hiss_arguments *rest,
                          hiss_error *err) {
     const options *o = options_;
-    char checkpoint[CLI_PATH], output[CLI_PATH];
+    char checkpoint[CLI_PATH], output[CLI_PATH], samples[HISS_EVAL_SAMPLES];
     hiss_experiment e = {0};
     hiss_eval_options eval = {0};
     hiss_sample_range train = {0}, test = {0};
@@ -77,7 +77,7 @@ static hiss_status query(hiss_comm *comm, const void *options_, const char *run,
     snprintf(output, sizeof output, "%s/query.png", run);
     hiss_status s = cli_open_run(comm, run, rest->repeated, rest->nrepeated, o->checkpoint, &e, &eval, checkpoint, err);
     if (s == HISS_OK) {
-        s = hiss_comm_agree(comm, hiss_eval_open(&eval, &e.data, (uint64_t)e.seed, &train, &test, err), err);
+        s = hiss_comm_agree(comm, hiss_eval_open(&eval, &e.data, (uint64_t)e.seed, &train, &test, samples, err), err);
         s = s == HISS_OK ? embedder_create(comm, &e, train.set, &m, err) : s;
         s = s == HISS_OK ? embedder_load(m, checkpoint, err) : s;
         const hiss_eval_env env = {comm, &e.kernels, (uint64_t)e.seed};

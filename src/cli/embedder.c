@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-enum { CALIBRATION_BATCHES = 40 };
+enum { CALIBRATION_BATCHES = 40, DRAW_OF_CALIBRATION = 2010 };
 
 struct embedder {
     hiss_experiment *experiment;
@@ -113,7 +113,8 @@ static void place_images(embedder *m, hiss_exec *exec, int64_t count, const uint
     }
 }
 
-/* Statistics are averaged over the first batches of the training samples, on every rank alike. */
+/* Statistics are averaged over batches drawn by key from the training samples, whose order may be that of their
+ * classes; on every rank alike. */
 hiss_status embedder_randomize(embedder *m, const hiss_sample_range *train, hiss_error *err) {
     const int64_t floats = hiss_model_floats(m->model);
     hiss_exec *exec = hiss_exec_create(m->training, m->world.kernels, hiss_model_offsets(m->model));
@@ -126,8 +127,14 @@ hiss_status embedder_randomize(embedder *m, const hiss_sample_range *train, hiss
     hiss_status s =
         batches > 0 ? HISS_OK
                     : hiss_fail(err, HISS_EUSER, "a random network needs at least %d training samples", EMBEDDER_BATCH);
+    const hiss_permutation order =
+        hiss_permutation_keyed(m->world.seed, HISS_FOR_EVALUATION, DRAW_OF_CALIBRATION, 0, train->count);
     for (int64_t b = 0; b < batches && s == HISS_OK; b++) {
-        s = hiss_dataset_read(train->set, train->begin + b * EMBEDDER_BATCH, EMBEDDER_BATCH, pixels, NULL, err);
+        int64_t position[EMBEDDER_BATCH];
+        for (int64_t i = 0; i < EMBEDDER_BATCH; i++) {
+            position[i] = hiss_sample_at(train, hiss_permutation_at(&order, b * EMBEDDER_BATCH + i));
+        }
+        s = hiss_dataset_read_list(train->set, EMBEDDER_BATCH, position, pixels, NULL, err);
         place_images(m, exec, EMBEDDER_BATCH, pixels);
         const hiss_run run = {.model = m->vector, .lane_vector = lane, .seed = m->world.seed, .step = b, .lanes = 1};
         hiss_exec_forward(exec, &run, 0, hiss_graph_nodes(m->training), NULL, NULL);

@@ -379,10 +379,27 @@ hiss_status hiss_dataset_read(hiss_dataset *set, int64_t begin, int64_t count, u
     if (!set->permuted) {
         return read_rows(set, begin, count, pixels, err);
     }
+    int64_t *position = hiss_new(int64_t, count);
+    for (int64_t i = 0; i < count; i++) {
+        position[i] = begin + i;
+    }
+    hiss_status status = hiss_dataset_read_list(set, count, position, pixels, NULL, err);
+    hiss_free(position);
+    return status;
+}
+
+hiss_status hiss_dataset_read_list(hiss_dataset *set, int64_t count, const int64_t *position, uint8_t *pixels,
+                                   int32_t *labels, hiss_error *err) {
+    for (int64_t i = 0; labels && i < count; i++) {
+        labels[i] = hiss_dataset_label(set, position[i]);
+    }
+    if (!pixels) {
+        return HISS_OK;
+    }
     hiss_gather gather;
     hiss_gather_create(set, count, &gather);
     for (int64_t i = 0; i < count; i++) {
-        hiss_gather_add(set, &gather, begin + i, pixels + i * hiss_dataset_row(set));
+        hiss_gather_add(set, &gather, position[i], pixels + i * hiss_dataset_row(set));
     }
     hiss_status status = hiss_gather_run(set, &gather, err);
     hiss_gather_destroy(&gather);

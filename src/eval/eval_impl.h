@@ -40,4 +40,39 @@ double *tile_sum_vector(tile_sum *sum, int64_t local); /* zero at first; [count]
 void tile_sum_run(tile_sum *sum, double *out);         /* Collective */
 void tile_sum_destroy(tile_sum *sum);
 
+/* Rows [count, D] standardised by the statistics of probe into x[HISS_TILE, D]; the rest is zero. */
+void probe_standardise(const hiss_probe *probe, const float *rows, int64_t count, float *x);
+
+/* Coordinates v of the weights w, both [classes, D] and [classes], in which the loss curves about alike in all
+ * directions; see curvature.c. Not collective where it does not say so. */
+typedef struct curvature curvature;
+bool curvature_pays(const hiss_features *f, int64_t samples);
+curvature *curvature_create(const hiss_eval_env *env, const hiss_features *f, const hiss_probe *probe); /* Collective */
+void curvature_destroy(curvature *c);
+/* kappa, lambda > 0. To be called before any of those below. */
+void curvature_factor(curvature *c, double kappa, double lambda);
+void curvature_to_steps(const curvature *c, int64_t classes, const double *w, double *v);
+void curvature_from_steps(const curvature *c, int64_t classes, const double *v, double *w);
+void curvature_gradient(const curvature *c, int64_t classes, const double *of_w, double *of_v);
+
+/* What fits on one feature set share: the statistics of its samples, and its curvature where that pays. */
+typedef struct probe_base {
+    hiss_probe *zero;     /* statistics, weights zero */
+    curvature *curvature; /* or NULL */
+} probe_base;
+probe_base probe_base_create(const hiss_eval_env *env, const hiss_features *f); /* Collective */
+void probe_base_destroy(probe_base *base);
+/* hiss_probe_fit with the statistics of base, to max |gradient| <= tolerance. Collective. */
+hiss_probe *probe_fit(const hiss_eval_env *env, const hiss_features *f, const probe_base *base, const bool *use,
+                      double lambda, int64_t iterations, double tolerance, const hiss_probe *start);
+
+/* Mark `wanted` of n samples, drawn by key within each class in proportion to its size: of class c the first ones in
+ * the keyed order (seed, HISS_FOR_EVALUATION, when, c). A label that is not in 0 .. classes - 1 counts as a class of
+ * its own. keep_both: what is marked and what is not both get a sample of each class that has two, and classes of one
+ * sample are not marked. Returns how many are marked: wanted, but for what keep_both asks. Not collective. label [n]
+ * NULL: all of one class */
+enum { DRAW_FOR_TEST = 2000, DRAW_FOR_LAMBDA, DRAW_OF_TRAIN, DRAW_OF_TEST }; /* when; few-label draws are below */
+int64_t draw_by_class(uint64_t seed, int64_t when, int64_t n, const int32_t *label, int64_t classes, int64_t wanted,
+                      bool keep_both, bool *marked);
+
 #endif

@@ -16,15 +16,16 @@ hiss_status hiss_embed_pixels(void *user, int64_t count, const uint8_t *pixels, 
     return HISS_OK;
 }
 
-static hiss_status check_finite(const float *rows, int64_t count, int64_t D, const char *layer, int64_t sample,
-                                hiss_error *err) {
+/* rows [count, D]: features of the samples first .. of range */
+static hiss_status check_finite(const float *rows, int64_t count, int64_t D, const char *layer,
+                                const hiss_sample_range *range, int64_t first, hiss_error *err) {
     for (int64_t i = 0; i < count * D; i++) {
         if (!isfinite(rows[i])) {
             return hiss_fail(
                 err, HISS_EUSER,
                 "feature %lld of layer %s is %g for sample %lld; the network has diverged: take an earlier "
                 "checkpoint, or train with a lower learning rate",
-                (long long)(i % D), layer, (double)rows[i], (long long)(sample + i / D));
+                (long long)(i % D), layer, (double)rows[i], (long long)hiss_sample_at(range, first + i / D));
         }
     }
     return HISS_OK;
@@ -35,10 +36,9 @@ static hiss_status extract_tile(const hiss_sample_range *range, int64_t t, int l
                                 float **out, hiss_error *err) {
     int64_t H, W, C, local = (t - f[0]->first) * HISS_TILE, count = tile_count(f[0], t);
     hiss_dataset_shape(range->set, &H, &W, &C);
-    int64_t sample = range->begin + t * HISS_TILE;
+    int64_t first = t * HISS_TILE;
     bool labelled = hiss_dataset_labelled(range->set);
-    hiss_status status =
-        hiss_dataset_read(range->set, sample, count, pixels, labelled ? f[0]->label + local : NULL, err);
+    hiss_status status = hiss_sample_read(range, first, count, pixels, labelled ? f[0]->label + local : NULL, err);
     for (int64_t i = 0; i < count && status == HISS_OK; i += batch) {
         for (int l = 0; l < layers; l++) {
             out[l] = f[l]->rows + (local + i) * layer[l].D;
@@ -47,7 +47,7 @@ static hiss_status extract_tile(const hiss_sample_range *range, int64_t t, int l
     }
     for (int l = 0; l < layers && status == HISS_OK; l++) {
         memcpy(f[l]->label + local, f[0]->label + local, sizeof(int32_t) * (size_t)count);
-        status = check_finite(tile_rows(f[l], t), count, layer[l].D, layer[l].name, sample, err);
+        status = check_finite(tile_rows(f[l], t), count, layer[l].D, layer[l].name, range, first, err);
     }
     return status;
 }

@@ -1,9 +1,11 @@
 /* The linear probe with its lambda chosen, and few-label probes.
  *
  * Lambda: candidates from the largest to the smallest, each started at the solution of the one before (the solutions
- * form a path, so a warm start saves iterations). They are fitted on all training tiles but the held-out ones, because
- * the best lambda falls with the number of samples: a choice made on a third of them is too large, which costs raw
- * pixels of Fashion-MNIST half a point. The test set takes no part.
+ * form a path, so a warm start saves iterations), and on beyond the end at which the best one lies. They are fitted on
+ * all training samples but the held-out ones, because the best lambda falls with the number of samples: a choice made
+ * on a third of them is too large, which costs raw pixels of Fashion-MNIST half a point. The held-out ones are drawn by
+ * key from every class, since files may be sorted. The final fit starts where the chosen lambda ended. The test set
+ * takes no part.
  *
  * Few labels: the draw of each class is a keyed permutation of the class's samples in order of index, so draws are
  * nested (the first 10 of a draw are among its first 100) and the same for every network and layer. */
@@ -13,48 +15,93 @@
 #include "hiss/alloc.h"
 #include "hiss/rng.h"
 
-enum { HELDOUT = 20, CHOICE_ITERATIONS = 40 };
+enum { HELDOUT_SHARE = 5, HELDOUT_MOST = 5000, FIRST = 4, LAST = 6 };
 
-static const double lambdas[3] = {1e-4, 1e-3, 1e-2};
+const double hiss_lambdas[HISS_LAMBDAS] = {1e-8, 1e-7, 1e-6, 1e-5, 1e-4, 1e-3, 1e-2, 1e-1, 1, 1e1, 1e2};
 
 const int64_t hiss_few_sizes[HISS_FEW_SIZES] = {10, 100, 1000};
 
-static double choose_lambda(const hiss_eval_env *env, const hiss_features *train, int64_t iterations,
-                            double heldout[3]) {
-    int64_t T = train->tiles, judged = T / 5 < HELDOUT ? (T + 4) / 5 : HELDOUT, others = T - judged;
-    if (others < 1) {
-        return lambdas[2];
-    }
-    bool *judge = hiss_new(bool, T), *use = hiss_new(bool, T);
-    for (int64_t t = 0; t < T; t++) {
-        judge[t] = t >= others;
-        use[t] = t < others;
-    }
-    hiss_probe *probe = NULL;
-    int best = 2;
-    for (int i = 2; i >= 0; i--) {
-        hiss_probe *next = hiss_probe_fit(env, train, use, lambdas[i],
-                                          iterations < CHOICE_ITERATIONS ? iterations : CHOICE_ITERATIONS, probe);
-        hiss_probe_destroy(probe);
-        probe = next;
-        heldout[i] = hiss_probe_percent(env, probe, train, judge);
+typedef struct choice {
+    const hiss_eval_env *env;
+    const hiss_features *train;
+    const probe_base *base;
+    bool *use, *judge; /* [n] */
+    int64_t iterations;
+    hiss_probe *fitted[HISS_LAMBDAS];
+    hiss_linear_result *result;
+} choice;
+
+static void try_lambda(choice *c, int i, const hiss_probe *start) {
+    c->fitted[i] =
+        probe_fit(c->env, c->train, c->base, c->use, hiss_lambdas[i], c->iterations, HISS_CHOICE_TOLERANCE, start);
+    c->result->heldout[i] = hiss_probe_percent(c->env, c->fitted[i], c->train, c->judge);
+    c->result->unconverged += !c->fitted[i]->minimum.converged;
+}
+
+static int best_of(const double heldout[HISS_LAMBDAS]) {
+    int best = HISS_LAMBDAS - 1;
+    for (int i = HISS_LAMBDAS - 1; i >= 0; i--) {
         best = heldout[i] > heldout[best] ? i : best;
     }
-    hiss_probe_destroy(probe);
-    hiss_free(judge);
-    hiss_free(use);
-    return lambdas[best];
+    return best;
+}
+
+/* Returns the place of the best lambda, whose fit is in c->fitted. */
+static int search_lambdas(choice *c) {
+    int low = FIRST, high = LAST, best;
+    for (int i = LAST; i >= FIRST; i--) {
+        try_lambda(c, i, i < LAST ? c->fitted[i + 1] : NULL);
+    }
+    while ((best = best_of(c->result->heldout)) == low && low > 0) {
+        low--;
+        try_lambda(c, low, c->fitted[low + 1]);
+    }
+    while ((best = best_of(c->result->heldout)) == high && high < HISS_LAMBDAS - 1) {
+        high++;
+        try_lambda(c, high, c->fitted[high - 1]);
+    }
+    c->result->at_edge = best == 0 || best == HISS_LAMBDAS - 1;
+    return best;
+}
+
+static int64_t hold_out(choice *c) {
+    const int64_t n = c->train->n, most = n / HELDOUT_SHARE;
+    int32_t *label = hiss_new(int32_t, n);
+    hiss_features_labels(c->env, c->train, label);
+    const int64_t held = draw_by_class(c->env->seed, DRAW_FOR_LAMBDA, n, label, c->train->classes,
+                                       most < HELDOUT_MOST ? most : HELDOUT_MOST, true, c->judge);
+    for (int64_t i = 0; i < n; i++) {
+        c->use[i] = !c->judge[i];
+    }
+    hiss_free(label);
+    return held;
 }
 
 hiss_linear_result hiss_linear_probe(const hiss_eval_env *env, const hiss_features *train, const hiss_features *test,
                                      int64_t iterations) {
-    hiss_linear_result result = {0};
-    result.lambda = choose_lambda(env, train, iterations, result.heldout);
-    hiss_probe *probe = hiss_probe_fit(env, train, NULL, result.lambda, iterations, NULL);
+    hiss_linear_result result = {.lambda = hiss_lambdas[LAST]};
+    probe_base base = probe_base_create(env, train);
+    choice c = {env, train, &base, hiss_new(bool, train->n), hiss_new(bool, train->n), iterations, {NULL}, &result};
+    const hiss_probe *start = NULL;
+    for (int i = 0; i < HISS_LAMBDAS; i++) {
+        result.heldout[i] = -1.0;
+    }
+    if (train->n > HISS_TILE && hold_out(&c) > 0) {
+        const int best = search_lambdas(&c);
+        result.lambda = hiss_lambdas[best];
+        start = c.fitted[best];
+    }
+    hiss_probe *probe = probe_fit(env, train, &base, NULL, result.lambda, iterations, HISS_PROBE_TOLERANCE, start);
     result.minimum = probe->minimum;
     result.train_percent = hiss_probe_percent(env, probe, train, NULL);
     result.percent = hiss_probe_percent(env, probe, test, NULL);
     hiss_probe_destroy(probe);
+    for (int i = 0; i < HISS_LAMBDAS; i++) {
+        hiss_probe_destroy(c.fitted[i]);
+    }
+    hiss_free(c.use);
+    hiss_free(c.judge);
+    probe_base_destroy(&base);
     return result;
 }
 
@@ -115,10 +162,13 @@ hiss_few_result hiss_few_labels(const hiss_eval_env *env, const hiss_features *t
             }
         }
         hiss_features *few = hiss_features_subset(env, train, index, count);
-        hiss_probe *probe = hiss_probe_fit(env, few, NULL, 1e-2, iterations, NULL);
+        probe_base base = probe_base_create(env, few);
+        hiss_probe *probe = probe_fit(env, few, &base, NULL, 1e-2, iterations, HISS_FEW_TOLERANCE, NULL);
         linear[d] = hiss_probe_percent(env, probe, test, NULL);
+        result.unconverged += !probe->minimum.converged;
         knn[d] = hiss_knn(env, few, test).percent[HISS_COSINE][1];
         hiss_probe_destroy(probe);
+        probe_base_destroy(&base);
         hiss_features_destroy(few);
     }
     result.draws = draws;

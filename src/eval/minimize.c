@@ -6,7 +6,7 @@
  * found by bracketing: t grows by a factor of 2 while the second fails and is bisected once the first has failed (Lewis
  * & Overton, "Nonsmooth optimization via quasi-Newton methods", Math. Programming 141 (2013), algorithm 2.6). On a
  * convex function t = 1 is accepted nearly always, so an iteration costs little more than one evaluation. The first
- * direction is scaled to length 1.
+ * direction is at most of length 1.
  *
  * Cost: 4 HISTORY count flops per step beside the function; memory (2 HISTORY + 4) count doubles. */
 #include <math.h>
@@ -17,9 +17,10 @@
 
 enum { HISTORY = 10, TRIALS = 30 };
 
+static const double NOISE = 1e-6; /* rounding of f, a mean of logarithms of floats, and beside 1 when it is small */
+
 typedef struct state {
-    hiss_objective_value value;
-    void *user;
+    const hiss_smooth *f;
     int64_t count, evaluations;
     double *x, *gradient;            /* where we are */
     double *trial, *slope;           /* x + t p and the gradient there */
@@ -59,7 +60,7 @@ static void choose_direction(state *z) {
         p[i] = -z->gradient[i];
     }
     if (z->pairs == 0) {
-        double norm = sqrt(dot(n, p, p));
+        double norm = fmax(sqrt(dot(n, p, p)), 1.0);
         for (int64_t i = 0; i < n; i++) {
             p[i] /= norm;
         }
@@ -88,10 +89,12 @@ static bool search_line(state *z, double *f) {
         for (int64_t i = 0; i < z->count; i++) {
             z->trial[i] = z->x[i] + t * z->direction[i];
         }
-        double value = z->value(z->user, z->trial, z->slope);
+        double value = z->f->value(z->f->user, z->trial, z->slope);
         z->evaluations++;
-        bool decreases = value <= *f + 1e-4 * t * downhill;
-        if (decreases && dot(z->count, z->slope, z->direction) >= 0.9 * downhill) {
+        const double slope = dot(z->count, z->slope, z->direction);
+        const bool equal = fabs(value - *f) <= NOISE * fmax(1.0, fabs(*f));
+        const bool decreases = equal ? slope <= -0.8 * downhill : value <= *f + 1e-4 * t * downhill;
+        if (decreases && slope >= 0.9 * downhill) {
             *f = value;
             return true;
         }
@@ -121,10 +124,15 @@ static void accept(state *z) {
     }
 }
 
-void hiss_minimize(hiss_objective_value value, void *user, int64_t count, double *x, int64_t iterations,
-                   double tolerance, hiss_minimum *report) {
+/* Of x, which is where the function was evaluated last. */
+static double gradient_size(const state *z) {
+    return z->f->size ? z->f->size(z->f->user) : largest(z->count, z->gradient);
+}
+
+void hiss_minimize(const hiss_smooth *function, double *x, int64_t iterations, double tolerance, hiss_minimum *report) {
+    const int64_t count = function->count;
     double *memory = hiss_new(double, (2 * HISTORY + 4) * count);
-    state z = {.value = value, .user = user, .count = count, .x = x, .evaluations = 1};
+    state z = {.f = function, .count = count, .x = x, .evaluations = 1};
     z.gradient = memory;
     z.trial = memory + count;
     z.slope = memory + 2 * count;
@@ -133,17 +141,16 @@ void hiss_minimize(hiss_objective_value value, void *user, int64_t count, double
         z.s[h] = memory + (4 + 2 * h) * count;
         z.y[h] = memory + (5 + 2 * h) * count;
     }
-    double f = value(user, x, z.gradient);
+    double f = function->value(function->user, x, z.gradient), size = gradient_size(&z);
     int64_t step = 0;
-    for (; step < iterations && largest(count, z.gradient) > tolerance; step++) {
+    for (; step < iterations && size > tolerance; step++) {
         choose_direction(&z);
         if (!search_line(&z, &f)) {
             break;
         }
         accept(&z);
+        size = gradient_size(&z);
     }
-    if (report) {
-        *report = (hiss_minimum){f, largest(count, z.gradient), step, z.evaluations};
-    }
+    *report = (hiss_minimum){f, size, step, z.evaluations, size <= tolerance};
     hiss_free(memory);
 }

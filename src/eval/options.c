@@ -1,7 +1,10 @@
+#include <assert.h>
+#include <stdarg.h>
 #include <stddef.h>
 #include <string.h>
 
-#include "hiss/eval.h"
+#include "eval/eval_impl.h"
+#include "hiss/alloc.h"
 #include "hiss/log.h"
 
 enum { HELDOUT_SHARE = 6, HELDOUT_MOST = 10000 };
@@ -11,7 +14,7 @@ enum { HELDOUT_SHARE = 6, HELDOUT_MOST = 10000 };
 const hiss_row hiss_eval_rows[] = {
     ROW("train", HISS_PATH, train, NULL, 0, 0, NULL, "HDF5 file the probes are fitted on; absent: data.file"),
     ROW("test", HISS_PATH, test, NULL, 0, 0, NULL,
-        "HDF5 file they are judged on; absent: the last sixth of the training samples, at most 10000, held out"),
+        "HDF5 file they are judged on; absent: a sixth of each class of the training samples, at most 10000, held out"),
     ROW("layers", HISS_STRING, layers, NULL, 0, 0, NULL,
         "layers to judge, e.g. conv2,fc1; absent: all that have features"),
     ROW("pixels", HISS_BOOL, pixels, "true", 0, 0, NULL, "judge raw pixels too"),
@@ -21,27 +24,124 @@ const hiss_row hiss_eval_rows[] = {
     ROW("few_labels", HISS_BOOL, few_labels, "true", 0, 0, NULL,
         "linear probe and 5-NN from 10, 100, 1000 labels per class"),
     ROW("draws", HISS_INT, draws, "5", 1, 1000, NULL, "random draws of few labels (at most 3 of 1000)"),
-    ROW("iterations", HISS_INT, iterations, "100", 1, 100000, NULL, "L-BFGS steps of a linear probe, at most"),
-    ROW("train_limit", HISS_INT, train_limit, "0", 0, 0x1p31, NULL, "fit on the first so many samples; 0: all"),
-    ROW("test_limit", HISS_INT, test_limit, "0", 0, 0x1p31, NULL, "judge on the first so many samples; 0: all"),
+    ROW("iterations", HISS_INT, iterations, "1000", 1, 100000, NULL,
+        "L-BFGS steps of a linear probe, at most; it stops where its gradient is 2e-6"),
+    ROW("train_limit", HISS_INT, train_limit, "0", 0, 0x1p31, NULL,
+        "fit on so many samples, drawn from each class; 0: all"),
+    ROW("test_limit", HISS_INT, test_limit, "0", 0, 0x1p31, NULL,
+        "judge on so many samples, drawn from each class; 0: all"),
 };
 #undef ROW
 const int hiss_eval_nrows = HISS_COUNT(hiss_eval_rows);
 
-static void cut(hiss_sample_range *range, int64_t limit) {
-    range->count = limit > 0 && limit < range->count ? limit : range->count;
+hiss_status hiss_sample_read(const hiss_sample_range *range, int64_t i, int64_t count, uint8_t *pixels, int32_t *labels,
+                             hiss_error *err) {
+    return range->index ? hiss_dataset_read_list(range->set, count, range->index + i, pixels, labels, err)
+                        : hiss_dataset_read(range->set, range->begin + i, count, pixels, labels, err);
 }
 
-static hiss_status hold_out(hiss_sample_range *train, hiss_sample_range *test, const char *file, hiss_error *err) {
-    int64_t held = train->count / HELDOUT_SHARE;
-    held = held > HELDOUT_MOST ? HELDOUT_MOST : held;
-    if (held < 1) {
-        return hiss_fail(err, HISS_EUSER, "%s: %lld samples are too few to hold some out; name a file in eval.test",
-                         file, (long long)train->count);
+/* Labels of a range; NULL where there are none. */
+static int32_t *labels_of(const hiss_sample_range *range) {
+    if (!hiss_dataset_labelled(range->set)) {
+        return NULL;
     }
-    train->count -= held;
-    *test = (hiss_sample_range){train->set, train->count, held};
+    int32_t *label = hiss_new(int32_t, range->count);
+    hiss_error none;
+    const hiss_status status = hiss_sample_read(range, 0, range->count, NULL, label, &none);
+    assert(status == HISS_OK && "labels are in memory");
+    (void)status;
+    return label;
+}
+
+/* The samples of a range that are marked, or those that are not. */
+static hiss_sample_range part(const hiss_sample_range *range, const bool *marked, bool which) {
+    hiss_sample_range result = {.set = range->set, .index = hiss_new(int64_t, range->count)};
+    for (int64_t i = 0; i < range->count; i++) {
+        if (marked[i] == which) {
+            result.index[result.count++] = hiss_sample_at(range, i);
+        }
+    }
+    return result;
+}
+
+/* Mark `wanted` of a range. */
+static bool *draw(const hiss_sample_range *range, uint64_t seed, int64_t when, int64_t wanted, bool keep_both) {
+    int32_t *label = labels_of(range);
+    bool *marked = hiss_new(bool, range->count);
+    draw_by_class(seed, when, range->count, label, hiss_dataset_classes(range->set), wanted, keep_both, marked);
+    hiss_free(label);
+    return marked;
+}
+
+/* Adds a sentence. */
+static void say(char samples[HISS_EVAL_SAMPLES], const char *format, ...) __attribute__((format(printf, 2, 3)));
+static void say(char samples[HISS_EVAL_SAMPLES], const char *format, ...) {
+    const size_t used = strlen(samples);
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(samples + used, HISS_EVAL_SAMPLES - used, format, arguments);
+    va_end(arguments);
+}
+
+static const char *drawn_from(const hiss_sample_range *range) {
+    return hiss_dataset_labelled(range->set) ? "of each class" : "of all samples";
+}
+
+static void cut(hiss_sample_range *range, const char *key, int64_t limit, uint64_t seed, int64_t when,
+                char samples[HISS_EVAL_SAMPLES]) {
+    if (limit <= 0 || limit >= range->count) {
+        return;
+    }
+    bool *marked = draw(range, seed, when, limit, false);
+    const hiss_sample_range kept = part(range, marked, true);
+    say(samples, "%s: a share %s, drawn by seed %llu\n", key, drawn_from(range), (unsigned long long)seed);
+    hiss_free(range->index);
+    *range = kept;
+    hiss_free(marked);
+}
+
+static hiss_status hold_out(hiss_sample_range *train, hiss_sample_range *test, const char *file, uint64_t seed,
+                            char samples[HISS_EVAL_SAMPLES], hiss_error *err) {
+    const int64_t share = train->count / HELDOUT_SHARE, wanted = share > HELDOUT_MOST ? HELDOUT_MOST : share;
+    bool *marked = draw(train, seed, DRAW_FOR_TEST, wanted, wanted > 0);
+    const hiss_sample_range all = *train;
+    *train = part(&all, marked, false);
+    *test = part(&all, marked, true);
+    hiss_free(marked);
+    if (test->count < 1 || train->count < 1) {
+        return hiss_fail(err, HISS_EUSER, "%s: %lld samples are too few to hold some out; name a file in eval.test",
+                         file, (long long)all.count);
+    }
+    say(samples, "no eval.test: %lld of %lld samples held out for it, a share %s, drawn by seed %llu\n",
+        (long long)test->count, (long long)all.count, drawn_from(&all), (unsigned long long)seed);
     return HISS_OK;
+}
+
+/* Say which classes of the test samples training has none of. */
+static void warn_of_unseen(const hiss_sample_range *train, const hiss_sample_range *test,
+                           char samples[HISS_EVAL_SAMPLES]) {
+    const int64_t classes = hiss_dataset_classes(train->set);
+    int32_t *seen = labels_of(train), *asked = labels_of(test), first = -1;
+    bool *known = hiss_new(bool, classes);
+    int64_t unseen = 0;
+    for (int64_t i = 0; seen && i < train->count; i++) {
+        known[seen[i]] = true;
+    }
+    for (int64_t i = 0; asked && i < test->count; i++) {
+        if (asked[i] >= classes || !known[asked[i]]) {
+            first = unseen == 0 || asked[i] < first ? asked[i] : first;
+            unseen++;
+        }
+    }
+    if (unseen > 0) {
+        hiss_warn("%lld of %lld test samples are of classes that no training sample has (class %d is one) and count as "
+                  "wrong",
+                  (long long)unseen, (long long)test->count, (int)first);
+        say(samples, "%lld test samples are of classes that no training sample has\n", (long long)unseen);
+    }
+    hiss_free(seen);
+    hiss_free(asked);
+    hiss_free(known);
 }
 
 static hiss_status check_alike(const hiss_sample_range *train, const hiss_sample_range *test, const char *train_file,
@@ -64,40 +164,45 @@ static hiss_status check_alike(const hiss_sample_range *train, const hiss_sample
     return HISS_OK;
 }
 
+static hiss_status open_test(const hiss_eval_options *options, hiss_data_options from, uint64_t seed,
+                             const hiss_sample_range *train, hiss_sample_range *test, hiss_error *err) {
+    const char *train_file = from.file;
+    from.file = options->test;
+    from.limit = 0;
+    if (strcmp(options->test, train_file) == 0) {
+        hiss_warn("eval.test is the training file %s: the figures will be those of the training samples", train_file);
+    }
+    hiss_status status = hiss_dataset_open(&from, seed, &test->set, err);
+    if (status == HISS_OK) {
+        test->count = hiss_dataset_count(test->set);
+        status = check_alike(train, test, train_file, options->test, err);
+    }
+    return status;
+}
+
 hiss_status hiss_eval_open(const hiss_eval_options *options, const hiss_data_options *data, uint64_t seed,
-                           hiss_sample_range *train, hiss_sample_range *test, hiss_error *err) {
+                           hiss_sample_range *train, hiss_sample_range *test, char samples[HISS_EVAL_SAMPLES],
+                           hiss_error *err) {
     hiss_data_options from = *data;
-    *train = *test = (hiss_sample_range){NULL, 0, 0};
+    *train = *test = (hiss_sample_range){NULL, 0, 0, NULL};
+    samples[0] = '\0';
     if (options->train) {
         from.file = options->train;
         from.limit = 0;
     }
-    const char *train_file = from.file;
     hiss_status status = hiss_dataset_open(&from, seed, &train->set, err);
     if (status == HISS_OK) {
         train->count = hiss_dataset_count(train->set);
-    }
-    if (status == HISS_OK && !options->test) {
-        status = hold_out(train, test, train_file, err);
-    } else if (status == HISS_OK) {
-        from.file = options->test;
-        from.limit = 0;
-        if (strcmp(options->test, train_file) == 0) {
-            hiss_warn("eval.test is the training file %s: the figures will be those of the training samples",
-                      train_file);
-        }
-        status = hiss_dataset_open(&from, seed, &test->set, err);
-        if (status == HISS_OK) {
-            test->count = hiss_dataset_count(test->set);
-            status = check_alike(train, test, train_file, options->test, err);
-        }
+        status = options->test ? open_test(options, from, seed, train, test, err)
+                               : hold_out(train, test, from.file, seed, samples, err);
     }
     if (status != HISS_OK) {
         hiss_eval_close(train, test);
         return status;
     }
-    cut(train, options->train_limit);
-    cut(test, options->test_limit);
+    cut(train, "eval.train_limit", options->train_limit, seed, DRAW_OF_TRAIN, samples);
+    cut(test, "eval.test_limit", options->test_limit, seed, DRAW_OF_TEST, samples);
+    warn_of_unseen(train, test, samples);
     return HISS_OK;
 }
 
@@ -108,7 +213,9 @@ void hiss_eval_close(hiss_sample_range *train, hiss_sample_range *test) {
     if (train->set) {
         hiss_dataset_close(train->set);
     }
-    *train = *test = (hiss_sample_range){NULL, 0, 0};
+    hiss_free(train->index);
+    hiss_free(test->index);
+    *train = *test = (hiss_sample_range){NULL, 0, 0, NULL};
 }
 
 const char *hiss_next_name(const char *list, char name[64]) {

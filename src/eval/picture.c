@@ -71,15 +71,13 @@ static hiss_status paint_row(sheet *s, const hiss_sample_range *queries, const h
                              int64_t query, int64_t k, const hiss_neighbor *neighbor, hiss_error *err) {
     bool labelled = hiss_dataset_labelled(queries->set) && hiss_dataset_labelled(bank->set);
     int32_t own = 0, label = 0;
-    hiss_status status =
-        hiss_dataset_read(queries->set, queries->begin + query, 1, s->pixels, labelled ? &own : NULL, err);
+    hiss_status status = hiss_sample_read(queries, query, 1, s->pixels, labelled ? &own : NULL, err);
     if (status == HISS_OK) {
         paint_cell(s, row, 0, white);
     }
     for (int64_t j = 0; j < k && status == HISS_OK; j++) {
         if (neighbor[j].index >= 0) {
-            status = hiss_dataset_read(bank->set, bank->begin + neighbor[j].index, 1, s->pixels,
-                                       labelled ? &label : NULL, err);
+            status = hiss_sample_read(bank, neighbor[j].index, 1, s->pixels, labelled ? &label : NULL, err);
             if (status == HISS_OK) {
                 paint_cell(s, row, j + 1, !labelled ? no_label : label == own ? right : wrong);
             }

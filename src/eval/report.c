@@ -129,7 +129,45 @@ static void print_row(FILE *stream, const columns *c, const hiss_eval_result *r)
     fputc('\n', stream);
 }
 
-void hiss_eval_print(FILE *stream, int count, const hiss_eval_result *results) {
+static int64_t unconverged_few(const hiss_eval_result *r) {
+    int64_t count = 0;
+    for (int j = 0; j < HISS_FEW_SIZES; j++) {
+        count += r->few[j].unconverged;
+    }
+    return count;
+}
+
+/* A line for each thing about the fits that a reader of the figures must know; one line if there is none. */
+static void print_fits(FILE *stream, int count, const hiss_eval_result *results) {
+    bool fits = false, all = true;
+    for (int i = 0; i < count; i++) {
+        const hiss_eval_result *r = &results[i];
+        const hiss_minimum *m = &r->linear.minimum;
+        const int64_t others = r->linear.unconverged + unconverged_few(r);
+        fits |= r->has_linear || r->has_few;
+        if (r->has_linear && !m->converged) {
+            fprintf(stream, "linear probe of %s not converged: gradient %.1e after %lld steps, %.0e wanted\n", r->name,
+                    m->gradient, (long long)m->iterations, HISS_PROBE_TOLERANCE);
+        }
+        if (others > 0) {
+            fprintf(stream, "fits of %s not converged: %lld to choose lambda, %lld of few labels\n", r->name,
+                    (long long)r->linear.unconverged, (long long)unconverged_few(r));
+        }
+        if (r->has_linear && r->linear.at_edge) {
+            fprintf(stream, "lambda of %s: %.0e is the last one tried; a better one may lie beyond\n", r->name,
+                    r->linear.lambda);
+        }
+        all &= (!r->has_linear || m->converged) && others == 0;
+    }
+    if (fits && all) {
+        fprintf(stream, "all probes converged: gradients of %.0e or less (few labels: %.0e, choice of lambda: %.0e)\n",
+                HISS_PROBE_TOLERANCE, HISS_FEW_TOLERANCE, HISS_CHOICE_TOLERANCE);
+    } else if (fits) {
+        fprintf(stream, "probes that have not converged go on with a larger eval.iterations\n");
+    }
+}
+
+void hiss_eval_print(FILE *stream, int count, const hiss_eval_result *results, const char *samples) {
     columns c = choose_columns(count, results);
     print_head(stream, &c);
     for (int i = 0; i < count; i++) {
@@ -139,6 +177,8 @@ void hiss_eval_print(FILE *stream, int count, const hiss_eval_result *results) {
         fprintf(stream, "per cent right; fitted on %lld samples, judged on %lld, %lld classes\n",
                 (long long)results[0].train_count, (long long)results[0].test_count, (long long)results[0].classes);
     }
+    fputs(samples, stream);
+    print_fits(stream, count, results);
 }
 
 /* ---- JSON ---- */
@@ -170,12 +210,22 @@ static void json_knn(FILE *file, const hiss_knn_result *knn) {
 }
 
 static void json_linear(FILE *file, const hiss_linear_result *l) {
+    const char *separator = "";
     fprintf(file,
-            ",\n   \"linear\": {\"percent\": %.4f, \"train_percent\": %.4f, \"lambda\": %g, "
-            "\"heldout_percent\": {\"1e-4\": %.4f, \"1e-3\": %.4f, \"1e-2\": %.4f}, "
-            "\"loss\": %.9g, \"gradient\": %.3g, \"iterations\": %lld, \"evaluations\": %lld}",
-            l->percent, l->train_percent, l->lambda, l->heldout[0], l->heldout[1], l->heldout[2], l->minimum.value,
-            l->minimum.gradient, (long long)l->minimum.iterations, (long long)l->minimum.evaluations);
+            ",\n   \"linear\": {\"percent\": %.4f, \"train_percent\": %.4f, \"lambda\": %g, \"heldout_percent\": {",
+            l->percent, l->train_percent, l->lambda);
+    for (int i = 0; i < HISS_LAMBDAS; i++) {
+        if (l->heldout[i] >= 0.0) {
+            fprintf(file, "%s\"%.0e\": %.4f", separator, hiss_lambdas[i], l->heldout[i]);
+            separator = ", ";
+        }
+    }
+    fprintf(file,
+            "}, \"lambda_at_edge\": %s,\n    \"converged\": %s, \"unconverged_choices\": %lld, \"loss\": %.9g, "
+            "\"gradient\": %.3g, \"tolerance\": %g, \"iterations\": %lld, \"evaluations\": %lld}",
+            l->at_edge ? "true" : "false", l->minimum.converged ? "true" : "false", (long long)l->unconverged,
+            l->minimum.value, l->minimum.gradient, HISS_PROBE_TOLERANCE, (long long)l->minimum.iterations,
+            (long long)l->minimum.evaluations);
 }
 
 static void json_few(FILE *file, const hiss_few_result few[HISS_FEW_SIZES]) {
@@ -185,17 +235,19 @@ static void json_few(FILE *file, const hiss_few_result few[HISS_FEW_SIZES]) {
         if (few[j].draws > 0) {
             fprintf(file,
                     "%s\n    {\"labels_per_class\": %lld, \"draws\": %lld, \"linear\": %.4f, \"linear_spread\": %.4f, "
-                    "\"knn5\": %.4f, \"knn5_spread\": %.4f}",
+                    "\"knn5\": %.4f, \"knn5_spread\": %.4f, \"unconverged\": %lld}",
                     separator, (long long)hiss_few_sizes[j], (long long)few[j].draws, few[j].linear,
-                    few[j].linear_spread, few[j].knn, few[j].knn_spread);
+                    few[j].linear_spread, few[j].knn, few[j].knn_spread, (long long)few[j].unconverged);
             separator = ",";
         }
     }
     fputc(']', file);
 }
 
-static void json(FILE *file, int count, const hiss_eval_result *results) {
-    fputs("{\"results\": [", file);
+static void json(FILE *file, int count, const hiss_eval_result *results, const char *samples) {
+    fputs("{\"samples\": ", file);
+    json_text(file, samples);
+    fputs(",\n \"results\": [", file);
     for (int i = 0; i < count; i++) {
         const hiss_eval_result *r = &results[i];
         fprintf(file, "%s\n  {\"name\": ", i ? "," : "");
@@ -220,13 +272,15 @@ static void json(FILE *file, int count, const hiss_eval_result *results) {
 typedef struct results {
     int count;
     const hiss_eval_result *result;
+    const char *samples;
 } results;
 
 static void write_json(FILE *stream, const void *user) {
     const results *r = user;
-    json(stream, r->count, r->result);
+    json(stream, r->count, r->result, r->samples);
 }
 
-hiss_status hiss_eval_write(const char *path, int count, const hiss_eval_result *result, hiss_error *err) {
-    return hiss_file_write_by(path, write_json, &(results){count, result}, err);
+hiss_status hiss_eval_write(const char *path, int count, const hiss_eval_result *result, const char *samples,
+                            hiss_error *err) {
+    return hiss_file_write_by(path, write_json, &(results){count, result, samples}, err);
 }

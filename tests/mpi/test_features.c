@@ -106,52 +106,149 @@ static void check_errors(const hiss_eval_env *env, const hiss_sample_range *rang
     net = (network){0, -1, me ? 0 : -1, 0};
     CHECK(hiss_features_extract(env, range, 2, layers, 100, embed, &net, f, &err) == HISS_EUSER);
     char expected[96];
-    const int64_t sample = range->begin + offsets[odd] * HISS_TILE + 1;
+    const int64_t sample = hiss_sample_at(range, offsets[odd] * HISS_TILE + 1);
     snprintf(expected, sizeof expected, "feature 3 of layer reverse is nan for sample %lld", (long long)sample);
     CHECK(strstr(err.text, expected));
+}
+
+static int32_t label_at(const hiss_sample_range *range, int64_t i) {
+    int32_t label;
+    hiss_error err;
+    return hiss_sample_read(range, i, 1, NULL, &label, &err) == HISS_OK ? label : -1;
+}
+
+/* Both parts together are all samples once, ascending; shares of classes are equal to a sample. */
+static void check_parts(hiss_comm *comm, const hiss_sample_range *train, const hiss_sample_range *test, int64_t n) {
+    int64_t size[CLASSES] = {0}, held[CLASSES] = {0}, a = 0, b = 0;
+    for (int64_t i = 0; i < n; i++) {
+        const bool in_test = b < test->count && hiss_sample_at(test, b) == i;
+        CHECK(in_test || (a < train->count && hiss_sample_at(train, a) == i));
+        const int32_t label = in_test ? label_at(test, b++) : label_at(train, a++);
+        size[label]++;
+        held[label] += in_test;
+    }
+    CHECK(a == train->count && b == test->count);
+    for (int c = 0; c < CLASSES; c++) {
+        CHECK(fabs((double)held[c] - (double)(size[c] * test->count) / (double)n) <= 1.0);
+    }
 }
 
 static void check_open(hiss_comm *comm, const char *path) {
     hiss_data_options data = {.file = path, .images = "/images", .labels = "/labels"};
     hiss_eval_options options = {0};
-    hiss_sample_range train, test;
+    hiss_sample_range train, test, again[2];
+    char samples[HISS_EVAL_SAMPLES];
     hiss_error err = {0};
-    CHECK(hiss_eval_open(&options, &data, 1, &train, &test, &err) == HISS_OK);
-    CHECK(train.set == test.set && test.count == N / 6 && train.count == N - N / 6 && test.begin == train.count);
+    CHECK(hiss_eval_open(&options, &data, 1, &train, &test, samples, &err) == HISS_OK);
+    CHECK(train.set == test.set && test.count == N / 6 && train.count == N - N / 6);
+    CHECK(strstr(samples, "218 of 1310 samples held out") && strstr(samples, "of each class, drawn by seed 1"));
+    CHECK(hiss_comm_equal(comm, test.index, (int64_t)sizeof(int64_t) * test.count));
+    check_parts(comm, &train, &test, N);
+    CHECK(hiss_eval_open(&options, &data, 2, &again[0], &again[1], samples, &err) == HISS_OK);
+    CHECK(memcmp(again[1].index, test.index, sizeof(int64_t) * (size_t)test.count) != 0);
+    hiss_eval_close(&again[0], &again[1]);
     hiss_eval_close(&train, &test);
     options = (hiss_eval_options){.train = path, .test = "/nowhere/test.h5"};
-    CHECK(hiss_eval_open(&options, &data, 1, &train, &test, &err) != HISS_OK);
+    CHECK(hiss_eval_open(&options, &data, 1, &train, &test, samples, &err) != HISS_OK);
     CHECK(strstr(err.text, "/nowhere/test.h5") && !train.set && !test.set);
     options = (hiss_eval_options){.train_limit = 700, .test_limit = 100};
-    CHECK(hiss_eval_open(&options, &data, 1, &train, &test, &err) == HISS_OK);
-    CHECK(train.count == 700 && test.count == 100 && test.begin == N - N / 6);
+    CHECK(hiss_eval_open(&options, &data, 1, &train, &test, samples, &err) == HISS_OK);
+    CHECK(train.count == 700 && test.count == 100 && strstr(samples, "eval.train_limit") &&
+          strstr(samples, "test_limit"));
+    hiss_eval_close(&train, &test);
+    data.labels = "";
+    CHECK(hiss_eval_open(&(hiss_eval_options){0}, &data, 1, &train, &test, samples, &err) == HISS_OK);
+    CHECK(test.count == N / 6 && strstr(samples, "of all samples") && test.index[0] < N / 12);
     hiss_eval_close(&train, &test);
 }
 
-/* All lines of the table but the last (a sentence) and the group heads end in one column. */
+/* labels[n] of a file of 1 x 1 pictures. */
+static void write_labels(hiss_comm *comm, const char *path, int64_t n, const int32_t *labels) {
+    hiss_error err = {0};
+    hiss_h5 *file;
+    const hiss_h5_info images = {HISS_U8, 4, {n, 1, 1, 1}}, info = {HISS_I32, 1, {n}};
+    uint8_t *pixels = hiss_new(uint8_t, n);
+    CHECK(hiss_h5_create(path, &file, &err) == HISS_OK);
+    CHECK(hiss_h5_define(file, "/images", &images, 0, 0, &err) == HISS_OK);
+    CHECK(hiss_h5_define(file, "/labels", &info, 0, 0, &err) == HISS_OK);
+    CHECK(hiss_h5_write(file, "/images", HISS_U8, 0, n, pixels, &err) == HISS_OK);
+    CHECK(hiss_h5_write(file, "/labels", HISS_I32, 0, n, labels, &err) == HISS_OK);
+    CHECK(hiss_h5_close(file, &err) == HISS_OK);
+    hiss_free(pixels);
+}
+
+/* Held out of classes of any size, in a file sorted by class: one sample stays in training, two are shared. */
+static void check_small_classes(hiss_comm *comm, const char *path) {
+    static const int64_t size[5] = {40, 1, 2, 3, 12};
+    enum { ALL = 58 };
+    int32_t label[ALL];
+    int64_t at = 0, held[5] = {0};
+    for (int c = 0; c < 5; c++) {
+        for (int64_t i = 0; i < size[c]; i++) {
+            label[at++] = c;
+        }
+    }
+    const hiss_data_options data = {.file = path, .images = "/images", .labels = "/labels"};
+    hiss_sample_range train, test;
+    char samples[HISS_EVAL_SAMPLES];
+    hiss_error err = {0};
+    for (int alone = 0; alone < 2; alone++) { /* alone: a class for every sample; nothing can be held out */
+        for (int64_t i = 0; alone && i < ALL; i++) {
+            label[i] = (int32_t)i;
+        }
+        hiss_comm_barrier(comm);
+        if (hiss_comm_rank(comm) == 0) {
+            write_labels(comm, path, ALL, label);
+        }
+        hiss_comm_barrier(comm);
+        const hiss_status s = hiss_eval_open(&(hiss_eval_options){0}, &data, 1, &train, &test, samples, &err);
+        if (alone) {
+            CHECK(s == HISS_EUSER && strstr(err.text, "too few to hold some out") && !train.set && !test.set);
+            break;
+        }
+        CHECK(s == HISS_OK);
+        for (int64_t i = 0; i < test.count; i++) {
+            held[label[hiss_sample_at(&test, i)]]++;
+        }
+        CHECK(held[0] >= 6 && held[0] <= 7 && held[1] == 0 && held[2] == 1 && held[3] == 1 && held[4] == 2);
+        CHECK(train.count + test.count == ALL && !strstr(samples, "no training sample"));
+        hiss_eval_close(&train, &test);
+        CHECK(hiss_eval_open(&(hiss_eval_options){.test = path, .train_limit = 3}, &data, 1, &train, &test, samples,
+                             &err) == HISS_OK);
+        CHECK(train.count == 3 && test.count == ALL && strstr(samples, "of classes that no training sample has"));
+        hiss_eval_close(&train, &test);
+    }
+    hiss_comm_barrier(comm);
+}
+
+/* All lines of the table but the last ones (sentences) and the group heads end in one column. */
 static void check_table(hiss_comm *comm, const hiss_eval_result *results) {
     char text[4096] = "";
     FILE *stream = fmemopen(text, sizeof text, "w");
-    hiss_eval_print(stream, 2, results);
+    hiss_eval_print(stream, 2, results, "how they were drawn\n");
     fclose(stream);
     int width[8] = {0}, line = 0;
     for (const char *s = text; *s && line < 8; s++) {
         line += *s == '\n';
         width[line] += *s != '\n' && ((unsigned char)*s & 0xC0) != 0x80;
     }
-    CHECK(line == 5 && width[0] == width[1] && width[1] == width[2] && width[2] == width[3]);
+    CHECK(line == 7 &&
+          strstr(text, "how they were drawn\nall probes converged: gradients of 2e-06 or less (few labels: 1e-05, "
+                       "choice of lambda: 1e-04)\n"));
+    CHECK(width[0] == width[1] && width[1] == width[2] && width[2] == width[3]);
 }
 
 static void check_run(const hiss_eval_env *env, const char *path, const char *json) {
     hiss_comm *comm = env->comm;
     hiss_data_options data = {.file = path, .images = "/images", .labels = "/labels"};
-    hiss_eval_options options = {.knn = true, .linear = true, .few_labels = true, .draws = 2, .iterations = 40};
+    hiss_eval_options options = {.knn = true, .linear = true, .few_labels = true, .draws = 2, .iterations = 1000};
     hiss_sample_range train, test;
+    char samples[HISS_EVAL_SAMPLES];
     hiss_features *f[2];
     hiss_eval_result results[2];
     hiss_error err = {0};
     int64_t D = PIXELS;
-    CHECK(hiss_eval_open(&options, &data, 1, &train, &test, &err) == HISS_OK);
+    CHECK(hiss_eval_open(&options, &data, 1, &train, &test, samples, &err) == HISS_OK);
     const hiss_layer_size layer = {"pixels", PIXELS};
     CHECK(hiss_features_extract(env, &train, 1, &layer, 250, hiss_embed_pixels, &D, &f[0], &err) == HISS_OK);
     CHECK(hiss_features_extract(env, &test, 1, &layer, 250, hiss_embed_pixels, &D, &f[1], &err) == HISS_OK);
@@ -165,9 +262,9 @@ static void check_run(const hiss_eval_env *env, const char *path, const char *js
     CHECK(results[1].knn.percent[HISS_L2][0] == results[0].knn.percent[HISS_L2][0] && !results[1].has_linear);
     if (hiss_comm_rank(comm) == 0) {
         check_table(comm, results);
-        CHECK(hiss_eval_write(json, 2, results, &err) == HISS_OK);
+        CHECK(hiss_eval_write(json, 2, results, samples, &err) == HISS_OK);
         CHECK(hiss_file_exists(json));
-        CHECK(hiss_eval_write("/nowhere/eval.json", 2, results, &err) == HISS_ESYSTEM);
+        CHECK(hiss_eval_write("/nowhere/eval.json", 2, results, samples, &err) == HISS_ESYSTEM);
     }
     f[1]->classes = 0;
     CHECK(hiss_eval_run(env, &options, &set, &results[1], &err) == HISS_EUSER && strstr(err.text, "test"));
@@ -208,7 +305,7 @@ int main(int argc, char **argv) {
     }
     hiss_comm_barrier(comm);
     hiss_data_options data = {.file = path, .images = "/images", .labels = "/labels"};
-    hiss_sample_range range = {NULL, 17, 1200};
+    hiss_sample_range range = {.begin = 17, .count = 1200};
     CHECK(hiss_dataset_open(&data, 1, &range.set, &err) == HISS_OK);
     check_extract(&env, &range, 250);
     check_extract(&env, &range, 64);
@@ -216,6 +313,7 @@ int main(int argc, char **argv) {
     hiss_dataset_close(range.set);
     check_open(comm, path);
     check_run(&env, path, json);
+    check_small_classes(comm, path);
     check_names(comm);
     hiss_comm_barrier(comm);
     if (hiss_comm_rank(comm) == 0) {

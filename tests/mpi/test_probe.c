@@ -1,5 +1,6 @@
 /* The minimiser on a function with a known minimum; the probe at a true optimum; the same bits on any layout of tiles;
- * lambda chosen and few labels drawn alike on all ranks. */
+ * lambda chosen, within and beyond the first candidates, and few labels drawn alike on all ranks; samples sorted by
+ * class; what has not converged says so. */
 #include <math.h>
 #include <string.h>
 
@@ -24,15 +25,16 @@ static void check_minimize(hiss_comm *comm) {
     double x[10] = {-1.2, 1.0, -1.2, 1.0};
     int64_t calls = 0;
     hiss_minimum minimum;
-    hiss_minimize(valley, &calls, 10, x, 500, 1e-9, &minimum);
-    CHECK(minimum.gradient <= 1e-9 && minimum.evaluations == calls && minimum.iterations < 300);
+    const hiss_smooth f = {.value = valley, .user = &calls, .count = 10};
+    hiss_minimize(&f, x, 500, 1e-9, &minimum);
+    CHECK(minimum.converged && minimum.gradient <= 1e-9 && minimum.evaluations == calls && minimum.iterations < 300);
     CHECK(calls < 2 * minimum.iterations);
     for (int i = 0; i < 10; i++) {
         CHECK(fabs(x[i] - 1.0) < 1e-8);
     }
     double start[10] = {0};
-    hiss_minimize(valley, &calls, 10, start, 3, 1e-9, &minimum);
-    CHECK(minimum.iterations == 3 && minimum.value < 9.0);
+    hiss_minimize(&f, start, 3, 1e-9, &minimum);
+    CHECK(!minimum.converged && minimum.iterations == 3 && minimum.value < 9.0);
 }
 
 /* Loss and gradient of the contract, in double, from the rows themselves. */
@@ -93,8 +95,9 @@ static void check_optimum(const hiss_eval_env *env) {
     double worst, right;
     hiss_probe *strong = hiss_probe_fit(env, f, NULL, 1e-2, 200, NULL);
     double loss = reference(strong, 1, n, 1e-2, &worst, &right);
-    CHECK(strong->minimum.gradient <= 1e-5 && strong->minimum.iterations < 100);
-    CHECK(worst < 1.2e-5 && fabs(loss - strong->minimum.value) < 1e-6);
+    CHECK(strong->minimum.converged && strong->minimum.gradient <= HISS_PROBE_TOLERANCE);
+    CHECK(strong->minimum.iterations < 60);
+    CHECK(worst < 1.1 * HISS_PROBE_TOLERANCE && fabs(loss - strong->minimum.value) < 1e-6);
     CHECK(fabs(hiss_probe_percent(env, strong, f, NULL) - right) < 1e-9);
     hiss_probe *from_strong = hiss_probe_fit(env, f, NULL, 1e-3, 200, strong);
     hiss_probe *from_zero = hiss_probe_fit(env, f, NULL, 1e-3, 200, NULL);
@@ -117,7 +120,7 @@ static void check_degenerate(const hiss_eval_env *env) {
         f->rows[i * 12 + 1] *= 1e6f;
     }
     hiss_probe *odd = hiss_probe_fit(env, f, NULL, 1e-2, 200, NULL);
-    CHECK(isfinite(odd->minimum.value) && odd->minimum.gradient <= 1e-5);
+    CHECK(isfinite(odd->minimum.value) && odd->minimum.converged);
     CHECK(odd->minimum.value > plain->minimum.value && odd->minimum.value < log(10.0));
     CHECK(fabs(odd->w[0]) < 1e-3);
     hiss_probe_destroy(plain);
@@ -135,7 +138,10 @@ static void check_layouts(const hiss_eval_env *env) {
     for (int layout = 0; layout < 3; layout++) {
         hiss_features *train = made_features(env, 1, n, D, false, owner[layout]);
         hiss_features *test = made_features(env, 2, 600, D, false, owner[layout]);
-        bool use[7] = {true, false, true, true, false, true, true};
+        bool use[1680];
+        for (int64_t i = 0; i < n; i++) {
+            use[i] = i % 7 != 1 && i % 250 != 4;
+        }
         memset(&linear[layout], 0, sizeof linear[layout]);
         probe[layout] = hiss_probe_fit(env, train, use, 1e-3, 30, NULL);
         linear[layout] = hiss_linear_probe(env, train, test, 30);
@@ -155,6 +161,82 @@ static void check_layouts(const hiss_eval_env *env) {
     for (int layout = 0; layout < 3; layout++) {
         hiss_probe_destroy(probe[layout]);
     }
+}
+
+/* Correlated features, lambda small: slow without the curvature. A few steps do not do, and are not called enough. */
+static void check_convergence(const hiss_eval_env *env) {
+    hiss_comm *comm = env->comm;
+    const int64_t n = 1000, D = 30;
+    hiss_features *f = made_features(env, 1, n, D, false, -1);
+    for (int64_t i = 0; i < (f->end - f->first) * HISS_TILE; i++) {
+        for (int64_t d = 1; d < D; d++) {
+            f->rows[i * D + d] = f->rows[i * D + d - 1] + 0.1f * f->rows[i * D + d];
+        }
+    }
+    hiss_probe *few = hiss_probe_fit(env, f, NULL, 1e-5, 5, NULL),
+               *enough = hiss_probe_fit(env, f, NULL, 1e-5, 500, NULL);
+    CHECK(!few->minimum.converged && few->minimum.iterations == 5 && few->minimum.gradient > HISS_PROBE_TOLERANCE);
+    CHECK(enough->minimum.converged && enough->minimum.gradient <= HISS_PROBE_TOLERANCE);
+    CHECK(enough->minimum.iterations < 300 && enough->minimum.value < few->minimum.value);
+    hiss_probe_destroy(few);
+    hiss_probe_destroy(enough);
+    hiss_linear_result short_of = hiss_linear_probe(env, f, f, 2), linear = hiss_linear_probe(env, f, f, 500);
+    CHECK(!short_of.minimum.converged && short_of.unconverged >= 3);
+    CHECK(linear.minimum.converged && linear.unconverged == 0);
+    CHECK(hiss_few_labels(env, f, f, 10, 2, 1).unconverged == 2 &&
+          hiss_few_labels(env, f, f, 10, 2, 500).unconverged == 0);
+    hiss_features_destroy(f);
+}
+
+/* The grid of lambdas goes on where its best is an end: up for labels that have nothing to do with the features, down
+ * for features so small a part of which tells classes apart that weights must be large. */
+static void check_edges(const hiss_eval_env *env) {
+    hiss_comm *comm = env->comm;
+    const int64_t n = 1250, D = 40;
+    hiss_features *f = made_features(env, 1, n, D, false, -1);
+    for (int64_t i = 0; i < (f->end - f->first) * HISS_TILE; i++) {
+        const int64_t sample = f->first * HISS_TILE + i;
+        f->label[i] =
+            sample < n ? (int32_t)(hash2(5, (uint64_t)sample) % 100 < 30 ? 0 : 1 + hash2(6, (uint64_t)sample) % 9) : -1;
+    }
+    const hiss_linear_result up = hiss_linear_probe(env, f, f, 500);
+    CHECK(up.lambda > 1e-2 && up.heldout[7] >= 0.0);
+    for (int64_t i = 0; i < (f->end - f->first) * HISS_TILE; i++) {
+        const int64_t sample = f->first * HISS_TILE + i;
+        for (int64_t d = 0; d < D && sample < n; d++) { /* all features nearly one; differences of 1e-3 tell all */
+            const float shared = (float)value_of(7, (uint64_t)sample, 0);
+            f->rows[i * D + d] = shared + 1e-3f * (float)(sample % CLASSES == d);
+        }
+        f->label[i] = sample < n ? (int32_t)(sample % CLASSES) : -1;
+    }
+    const hiss_linear_result down = hiss_linear_probe(env, f, f, 3000);
+    CHECK(down.lambda < 1e-4 && down.heldout[3] >= 0.0);
+    CHECK(up.at_edge == (up.lambda == hiss_lambdas[HISS_LAMBDAS - 1]));
+    CHECK(down.at_edge == (down.lambda == hiss_lambdas[0]));
+    hiss_features_destroy(f);
+}
+
+/* Samples sorted by class, and the same ones mixed: held-out training samples come from every class. */
+static void check_sorted(const hiss_eval_env *env) {
+    hiss_comm *comm = env->comm;
+    const int64_t n = 2500, D = 12;
+    double percent[2], heldout[2];
+    for (int sorted = 0; sorted < 2; sorted++) {
+        hiss_features *f = hiss_features_create(env, n, D, CLASSES);
+        for (int64_t i = 0; i < (f->end - f->first) * HISS_TILE; i++) {
+            const int64_t sample = f->first * HISS_TILE + i;
+            const int64_t label = sorted ? sample / HISS_TILE : sample % CLASSES;
+            f->label[i] = (int32_t)label;
+            for (int64_t d = 0; d < D; d++) {
+                f->rows[i * D + d] = (float)value_of(8, (uint64_t)sample, (uint64_t)d) + (d == label ? 1.0f : 0.0f);
+            }
+        }
+        const hiss_linear_result linear = hiss_linear_probe(env, f, f, 500);
+        percent[sorted] = linear.percent;
+        heldout[sorted] = linear.heldout[5];
+        hiss_features_destroy(f);
+    }
+    CHECK(percent[1] > 50.0 && fabs(percent[1] - percent[0]) < 4.0 && fabs(heldout[1] - heldout[0]) < 8.0);
 }
 
 static void check_subset(const hiss_eval_env *env) {
@@ -201,6 +283,9 @@ int main(int argc, char **argv) {
     check_optimum(&env);
     check_degenerate(&env);
     check_layouts(&env);
+    check_convergence(&env);
+    check_edges(&env);
+    check_sorted(&env);
     check_subset(&env);
     return finish_test(comm);
 }

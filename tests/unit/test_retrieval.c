@@ -76,7 +76,7 @@ static void assert_colour(const image *p, int64_t y, int64_t x, int r, int g, in
 static void test_sheet(void **state) {
     (void)state;
     hiss_data_options data = {.file = path, .images = "/images", .labels = "/labels"};
-    hiss_sample_range all = {NULL, 0, N}, tail = {NULL, 1, N - 1};
+    hiss_sample_range all = {.count = N}, tail = {.begin = 1, .count = N - 1};
     hiss_error err = {0};
     assert_int_equal(hiss_dataset_open(&data, 1, &all.set, &err), HISS_OK);
     tail.set = all.set;

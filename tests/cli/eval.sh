@@ -1,0 +1,65 @@
+# hiss eval on a file sorted by class and without eval.test: what is judged on is drawn from every class, so that the
+# order of the file does not matter; the same figures on any number of ranks; eval.txt and eval.json say how samples were
+# drawn and whether the probes converged.
+. "$HISS_ROOT/tests/cli/common"
+
+# 640 pictures of 12 x 12 whose brightness tells their class, of which there are eight, in order; the same ones mixed.
+mkdir sorted
+"$HISS_ROOT/tools/tiny_data" sorted 640 12
+{
+    head -c 16 sorted/images.idx
+    for class in 0 1 2 3 4 5 6 7; do
+        tail -c +$((17 + class * 11520)) sorted/images.idx | head -c 11520 |
+            LC_ALL=C tr '\000-\377' "[\\$(printf %03o $((16 + 28 * class)))*128][\\$(printf %03o $((20 + 28 * class)))*]"
+    done
+} >sorted.idx
+{
+    head -c 8 sorted/labels.idx
+    for class in 0 1 2 3 4 5 6 7; do head -c 80 /dev/zero | LC_ALL=C tr '\000' "\\$class"; done
+} >classes.idx
+"$HISS" prepare idx --images sorted.idx --labels classes.idx --output sorted.h5 --no-shuffle 2>log || fail 'no sorted data' log
+"$HISS" prepare idx --images sorted.idx --labels classes.idx --output mixed.h5 2>log || fail 'no mixed data' log
+small_run
+train 1 run --set data.file=sorted.h5 --set train.epochs=1
+
+pixels=(--set eval.random=false --set eval.layers=fc1 --set eval.draws=2)
+percent() { sed -n '/"raw\/pixels"/,/"linear"/s/.*"linear": {"percent": \([0-9.]*\),.*/\1/p' run/eval.json; }
+without_times() { sed 's/"seconds": [0-9.]*//' run/eval.json; }
+
+for ranks in 1 2 3; do
+    on $ranks "$HISS" eval run "${pixels[@]}"
+    [ $status -eq 0 ] || fail "eval on $ranks ranks: exit $status" log
+    without_times >eval.$ranks
+    cmp eval.1 eval.$ranks || fail "eval differs between 1 and $ranks ranks"
+done
+sorted=$(percent)
+awk -v p="$sorted" 'BEGIN { exit !(p > 90) }' || fail "pixels $sorted % on a sorted file" run/eval.txt
+said='no eval.test: 106 of 640 samples held out for it, a share of each class, drawn by seed 3'
+for file in eval.txt eval.json; do grep -q "$said" run/$file || fail "$file does not say how samples were drawn" run/$file; done
+on 1 "$HISS" eval run "${pixels[@]}" --set data.file=mixed.h5
+[ $status -eq 0 ] || fail "eval of mixed data: exit $status" log
+awk -v a="$sorted" -v b="$(percent)" 'BEGIN { exit !(a - b < 5 && b - a < 5) }' || fail "$sorted sorted, $(percent) mixed" log
+
+# Limits draw from every class too.
+on 1 "$HISS" eval run "${pixels[@]}" --set eval.train_limit=160 --set eval.test_limit=40 --set eval.test=sorted.h5
+[ $status -eq 0 ] || fail "eval with limits: exit $status" log
+grep -q 'fitted on 160 samples, judged on 40' run/eval.txt && grep -q 'eval.train_limit: a share of each class' run/eval.txt ||
+    fail 'limits not said' run/eval.txt
+awk -v p="$(percent)" 'BEGIN { exit !(p > 90) }' || fail "pixels $(percent) % with limits" run/eval.txt
+
+# Classes that training lacks are warned of.
+{ head -c 8 sorted/labels.idx && head -c 640 /dev/zero | LC_ALL=C tr '\000' '\011'; } >nines.idx
+"$HISS" prepare idx --images sorted.idx --labels nines.idx --output nines.h5 2>log || fail 'no data of another class' log
+on 2 "$HISS" eval run "${pixels[@]}" --set eval.test=nines.h5
+[ $status -eq 0 ] || fail "eval of unseen classes: exit $status" log
+[ "$(grep -c 'hiss: warning: 640 of 640 test samples are of classes that no training sample has (class 9 is one)' log)" -eq 1 ] ||
+    fail 'no warning of unseen classes' log
+
+# What has not converged is said, and what has.
+grep -q 'all probes converged: gradients of 2e-06 or less' run/eval.txt || fail 'convergence not said' run/eval.txt
+on 1 "$HISS" eval run "${pixels[@]}" --set eval.iterations=2
+[ $status -eq 0 ] || fail "eval with 2 steps: exit $status" log
+grep -qE '^linear probe of raw/pixels not converged: gradient [0-9.e-]+ after 2 steps, 2e-06 wanted' run/eval.txt ||
+    fail 'silent about a probe that has not converged' run/eval.txt
+grep -q '"converged": false' run/eval.json || fail 'eval.json does not say it' run/eval.json
+echo ok
