@@ -64,6 +64,13 @@ for code in 205 207; do
     rm bin/mpirun
 done
 
+# It fails by itself: a reason to come back where it has been restarted and the run has begun, and not for ever.
+stand_in bin/mpirun 'exit 1'
+RUN=run job 1 'exit code 1' train.sbatch
+SLURM_RESTART_COUNT=1 RUN=none job 1 'exit code 1' train.sbatch
+SLURM_RESTART_COUNT=1 RUN=lost-205 job 85 'the launcher has failed by itself in a job that was restarted' train.sbatch
+rm bin/mpirun
+
 # It does not end after the run, and long before that it takes its time.
 stand_in bin/mpirun 'sleep 3' '"${@:5}" || exit' 'exec sleep 1000'
 RUN=late LINGER=2 job 85 'the launcher has not ended with the run: killed' train.sbatch --set train.steps=30

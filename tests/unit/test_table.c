@@ -126,7 +126,7 @@ static void the_eval_table_keeps_its_columns(void **state) {
     }
     FILE *stream = fmemopen(out, sizeof out, "w");
     assert_non_null(stream);
-    hiss_eval_print(stream, HISS_COUNT(figures), results);
+    hiss_eval_print(stream, HISS_COUNT(figures), results, "samples");
     fclose(stream);
     int64_t width = 0, lines = 0;
     for (char *line = strchr(out, '\n') + 1, *end; (end = strchr(line, '\n')) != NULL && strncmp(line, "per", 3) != 0;
