@@ -28,7 +28,15 @@ enum { EXPLANATION = 480, CACHE_BYTES = 1 << 25, CACHE_SLOTS = 12421, IMAGE_STEP
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 
+/* HDF5 closes at the exit of the process what is still open, and (1.10.8) crashes there when a disk was full. All files
+ * of hiss are closed by then, or given up. */
+static void no_work_at_exit(void) {
+    H5dont_atexit();
+}
+
 void hiss_h5_enter(void) {
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+    pthread_once(&once, no_work_at_exit);
     pthread_mutex_lock(&lock);
     H5Eset_auto2(H5E_DEFAULT, NULL, NULL);
 }
@@ -68,6 +76,12 @@ static const char *system_reason(char out[HISS_H5_REASON]) {
     text += strlen(mark);
     text[strcspn(text, "'")] = 0;
     return text;
+}
+
+static const char *writing_remedy(const char *why) {
+    return strstr(why, strerror(ENOSPC)) || strstr(why, strerror(EDQUOT))
+               ? "make room, or choose another place"
+               : "check that the folder exists, allows writing, and that its disk works";
 }
 
 /* ---- types ---- */
@@ -201,11 +215,10 @@ hiss_status hiss_h5_create(const char *path, hiss_h5 **out, hiss_error *err) {
     hiss_h5_enter();
     hid_t file = hiss_fault("h5.create") ? -1 : H5Fcreate(path, H5F_ACC_TRUNC, H5P_DEFAULT, H5P_DEFAULT);
     if (file < 0) {
-        char why[HISS_H5_REASON];
-        return hiss_h5_leave(hiss_fail(err, HISS_ESYSTEM,
-                                       "%s: cannot be created: %s; check that the folder exists and allows "
-                                       "writing",
-                                       path, system_reason(why)));
+        char text[HISS_H5_REASON];
+        const char *why = system_reason(text);
+        return hiss_h5_leave(
+            hiss_fail(err, HISS_ESYSTEM, "%s: cannot be created: %s; %s", path, why, writing_remedy(why)));
     }
     hiss_h5_leave(HISS_OK);
     *out = wrap(path, file);
@@ -254,9 +267,9 @@ hiss_status hiss_h5_close(hiss_h5 *file, hiss_error *err) {
     bool closed = file->dataset < 0 || H5Dclose(file->dataset) >= 0;
     closed = H5Fclose(file->file) >= 0 && closed;
     if (!closed || hiss_fault(file->writing ? "h5.close" : "h5.close_read")) {
-        char why[HISS_H5_REASON];
-        status = hiss_fail(err, HISS_ESYSTEM, "%s: cannot be finished: %s; check the space on the disk", file->path,
-                           hiss_h5_reason(why));
+        char text[HISS_H5_REASON];
+        const char *why = system_reason(text);
+        status = hiss_fail(err, HISS_ESYSTEM, "%s: cannot be finished: %s; %s", file->path, why, writing_remedy(why));
     }
     hiss_h5_leave(status);
     hiss_free(file->path);
@@ -455,9 +468,10 @@ hiss_status hiss_h5_write(hiss_h5 *file, const char *dataset, hiss_dtype dtype, 
     }
     if (count &&
         (hiss_fault("h5.write") || H5Dwrite(file->dataset, native(dtype), here, there, H5P_DEFAULT, rows) < 0)) {
-        char why[HISS_H5_REASON];
-        status = hiss_fail(err, HISS_ESYSTEM, "%s: cannot write rows %lld to %lld of data set %s: %s", file->path,
-                           (long long)begin, (long long)(begin + count - 1), dataset, hiss_h5_reason(why));
+        char text[HISS_H5_REASON];
+        const char *why = system_reason(text);
+        status = hiss_fail(err, HISS_ESYSTEM, "%s: cannot write rows %lld to %lld of data set %s: %s; %s", file->path,
+                           (long long)begin, (long long)(begin + count - 1), dataset, why, writing_remedy(why));
     }
     H5Sclose(here);
     H5Sclose(there);

@@ -72,6 +72,7 @@ static hiss_status begin(writer *w, const hiss_prepare_options *options, const i
     w->order = hiss_permutation_keyed((uint64_t)options->seed, HISS_FOR_PREPARE, 0, 0, w->n);
     hiss_file_temporary(options->output, w->temporary, sizeof w->temporary);
     if ((status = hiss_h5_create(w->temporary, &w->file, err))) {
+        unlink(w->temporary);
         return status;
     }
     w->hash = hiss_hash_begin();

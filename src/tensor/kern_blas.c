@@ -188,7 +188,8 @@ hiss_core_verdict hiss_kernels_judge_core(char text[HISS_CORE_TEXT]) {
     }
     if (wider && asked) {
         snprintf(text, HISS_CORE_TEXT,
-                 "OPENBLAS_CORETYPE holds OpenBLAS to a narrow core (%s); unset it to let hiss choose %s", runs, wider);
+                 "OPENBLAS_CORETYPE holds OpenBLAS to a narrow core (%s); unset it for one as wide as this processor",
+                 runs);
         return HISS_CORE_NARROW;
     }
     if (wider) {
