@@ -176,13 +176,13 @@ typedef struct hiss_probe {
     int64_t D, classes;
     float *mean, *inverse; /* [D] of the training samples; inverse = 1 / max(standard deviation, 1e-5) */
     double *w;             /* [classes * D] W row-major, then [classes] b */
+    double spread;         /* mean over samples and classes of p (1 - p), p the probability of a class */
     hiss_minimum minimum;
 } hiss_probe;
 
 /* Where a fit stops: max |gradient| of the loss above, over W and b. */
-#define HISS_PROBE_TOLERANCE  2e-6
-#define HISS_CHOICE_TOLERANCE 1e-4 /* of the fits that choose lambda */
-#define HISS_FEW_TOLERANCE    1e-5 /* of few-label probes: few samples leave fewer digits */
+#define HISS_PROBE_TOLERANCE 2e-6
+#define HISS_ROUGH_TOLERANCE 1e-4 /* of the fits that choose lambda, and of few-label probes */
 
 /* Fit on the samples of f that use[n] marks (NULL: all) until the gradient is at most HISS_PROBE_TOLERANCE, in at most
  * `iterations` steps; minimum says whether it got there. Statistics are those of all samples of f. Collective.

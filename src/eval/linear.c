@@ -33,7 +33,7 @@ typedef struct choice {
 
 static void try_lambda(choice *c, int i, const hiss_probe *start) {
     c->fitted[i] =
-        probe_fit(c->env, c->train, c->base, c->use, hiss_lambdas[i], c->iterations, HISS_CHOICE_TOLERANCE, start);
+        probe_fit(c->env, c->train, c->base, c->use, hiss_lambdas[i], c->iterations, HISS_ROUGH_TOLERANCE, start);
     c->result->heldout[i] = hiss_probe_percent(c->env, c->fitted[i], c->train, c->judge);
     c->result->unconverged += !c->fitted[i]->minimum.converged;
 }
@@ -163,7 +163,7 @@ hiss_few_result hiss_few_labels(const hiss_eval_env *env, const hiss_features *t
         }
         hiss_features *few = hiss_features_subset(env, train, index, count);
         probe_base base = probe_base_create(env, few);
-        hiss_probe *probe = probe_fit(env, few, &base, NULL, 1e-2, iterations, HISS_FEW_TOLERANCE, NULL);
+        hiss_probe *probe = probe_fit(env, few, &base, NULL, 1e-2, iterations, HISS_ROUGH_TOLERANCE, NULL);
         linear[d] = hiss_probe_percent(env, probe, test, NULL);
         result.unconverged += !probe->minimum.converged;
         knn[d] = hiss_knn(env, few, test).percent[HISS_COSINE][1];

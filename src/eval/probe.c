@@ -180,14 +180,11 @@ static double largest_gradient(void *user) {
 static void minimize_by_curvature(fit *z, const hiss_smooth *function, int64_t iterations, double tolerance) {
     const int64_t classes = z->f->classes;
     hiss_probe *probe = z->probe;
-    evaluate(z, probe->w, z->slope);
-    const double spread = z->total[function->count + 1] / ((double)z->samples * (double)classes);
     double *v = hiss_new(double, function->count);
-    curvature_factor(z->curvature, fmax(spread, least_curvature), z->lambda);
+    curvature_factor(z->curvature, fmax(probe->spread, least_curvature), z->lambda);
     curvature_to_steps(z->curvature, classes, probe->w, v);
     hiss_minimize(function, v, iterations, tolerance, &probe->minimum);
     curvature_from_steps(z->curvature, classes, v, probe->w);
-    probe->minimum.evaluations++;
     hiss_free(v);
 }
 
@@ -198,6 +195,7 @@ static hiss_probe *new_probe(int64_t D, int64_t classes) {
     probe->mean = hiss_new(float, D);
     probe->inverse = hiss_new(float, D);
     probe->w = hiss_new(double, (D + 1) * classes);
+    probe->spread = (1.0 - 1.0 / (double)classes) / (double)classes;
     return probe;
 }
 
@@ -223,6 +221,7 @@ hiss_probe *probe_fit(const hiss_eval_env *env, const hiss_features *f, const pr
     memcpy(probe->mean, base->zero->mean, sizeof(float) * (size_t)D);
     memcpy(probe->inverse, base->zero->inverse, sizeof(float) * (size_t)D);
     memcpy(probe->w, start ? start->w : base->zero->w, sizeof(double) * (size_t)count);
+    probe->spread = start ? start->spread : base->zero->spread;
     fit z = {.env = env, .f = f, .probe = probe, .lambda = lambda, .samples = count_marked(f, use)};
     z.label = marked_labels(f, use);
     z.curvature = base->curvature;
@@ -240,6 +239,7 @@ hiss_probe *probe_fit(const hiss_eval_env *env, const hiss_features *f, const pr
     } else {
         hiss_minimize(&function, probe->w, iterations, tolerance, &probe->minimum);
     }
+    probe->spread = z.total[count + 1] / ((double)z.samples * (double)classes);
     tile_sum_destroy(z.sum);
     hiss_free(z.label);
     hiss_free(z.total);

@@ -160,8 +160,8 @@ static void print_fits(FILE *stream, int count, const hiss_eval_result *results)
         all &= (!r->has_linear || m->converged) && others == 0;
     }
     if (fits && all) {
-        fprintf(stream, "all probes converged: gradients of %.0e or less (few labels: %.0e, choice of lambda: %.0e)\n",
-                HISS_PROBE_TOLERANCE, HISS_FEW_TOLERANCE, HISS_CHOICE_TOLERANCE);
+        fprintf(stream, "all probes converged: gradients of %.0e or less (of few labels and to choose lambda: %.0e)\n",
+                HISS_PROBE_TOLERANCE, HISS_ROUGH_TOLERANCE);
     } else if (fits) {
         fprintf(stream, "probes that have not converged go on with a larger eval.iterations\n");
     }

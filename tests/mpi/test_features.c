@@ -232,9 +232,8 @@ static void check_table(hiss_comm *comm, const hiss_eval_result *results) {
         line += *s == '\n';
         width[line] += *s != '\n' && ((unsigned char)*s & 0xC0) != 0x80;
     }
-    CHECK(line == 7 &&
-          strstr(text, "how they were drawn\nall probes converged: gradients of 2e-06 or less (few labels: 1e-05, "
-                       "choice of lambda: 1e-04)\n"));
+    CHECK(line == 7 && strstr(text, "how they were drawn\nall probes converged: gradients of 2e-06 or less (of few "
+                                    "labels and to choose lambda: 1e-04)\n"));
     CHECK(width[0] == width[1] && width[1] == width[2] && width[2] == width[3]);
 }
 
