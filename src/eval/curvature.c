@@ -6,8 +6,8 @@
  * Statistical Mathematics 44 (1992), bounds it by the same S). With the Cholesky factor of
  *   kappa S + lambda I = L L^T
  * and W = V L^-1, rows of V being steps of one class, all directions of V curve more nearly alike. Features of
- * Fashion-MNIST, D = 256 to 1568, lambda 1e-2 to 1e-4: 40 to 70 steps of L-BFGS from one lambda to the next at a gradient
- * of 1e-4, 100 to 350 at 2e-6. What is left is that S weighs all samples alike and the loss those in doubt.
+ * Fashion-MNIST, D = 256 to 1568, lambda 1e-2 to 1e-4: 40 to 70 steps of L-BFGS from one lambda to the next at a
+ * gradient of 1e-4, 100 to 350 at 2e-6. What is left is that S weighs all samples alike and the loss those in doubt.
  *
  * S need not be exact: it is taken from at most SAMPLE tiles, evenly spread, in the canonical order of tile sums. It
  * is made once per feature set, the factor once per fit, on every rank alike. Cost: SAMPLE HISS_TILE D^2 / P flops in
