@@ -173,7 +173,7 @@ static hiss_status check_length(const trainer *t, const char *path, int64_t then
     return then == now || t->step <= t->scheduled_steps
                ? HISS_OK
                : hiss_fail(err, HISS_EUSER,
-                           "%s is of step %" PRId64 ", behind the %" PRId64
+                           "%s is of step %" PRId64 ", beyond the %" PRId64
                            " epochs of train.epochs; give at least %" PRId64 ", or start a new run directory",
                            path, t->step, now, t->step % t->world.steps_per_epoch ? done + 1 : done);
 }
