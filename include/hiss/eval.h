@@ -42,9 +42,8 @@ typedef struct hiss_sample_range {
     int64_t begin, count;
     int64_t *index;
 } hiss_sample_range;
-static inline int64_t hiss_sample_at(const hiss_sample_range *range, int64_t i) {
-    return range->index ? range->index[i] : range->begin + i;
-}
+/* The sample of the data set that is sample i of the range. Not collective. */
+int64_t hiss_sample_at(const hiss_sample_range *range, int64_t i);
 /* Samples i .. i + count - 1 of a range, as hiss_dataset_read. */
 hiss_status hiss_sample_read(const hiss_sample_range *range, int64_t i, int64_t count, uint8_t *pixels, int32_t *labels,
                              hiss_error *err);

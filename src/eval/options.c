@@ -34,6 +34,10 @@ const hiss_row hiss_eval_rows[] = {
 #undef ROW
 const int hiss_eval_nrows = HISS_COUNT(hiss_eval_rows);
 
+int64_t hiss_sample_at(const hiss_sample_range *range, int64_t i) {
+    return range->index ? range->index[i] : range->begin + i;
+}
+
 hiss_status hiss_sample_read(const hiss_sample_range *range, int64_t i, int64_t count, uint8_t *pixels, int32_t *labels,
                              hiss_error *err) {
     return range->index ? hiss_dataset_read_list(range->set, count, range->index + i, pixels, labels, err)
