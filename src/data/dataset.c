@@ -367,6 +367,19 @@ hiss_status hiss_gather_run(hiss_dataset *set, hiss_gather *gather, hiss_error *
     return HISS_OK;
 }
 
+/* The samples position[count], or, where that is NULL, those from begin on. */
+static hiss_status gather_list(hiss_dataset *set, int64_t begin, int64_t count, const int64_t *position,
+                               uint8_t *pixels, hiss_error *err) {
+    hiss_gather gather;
+    hiss_gather_create(set, count, &gather);
+    for (int64_t i = 0; i < count; i++) {
+        hiss_gather_add(set, &gather, position ? position[i] : begin + i, pixels + i * hiss_dataset_row(set));
+    }
+    const hiss_status status = hiss_gather_run(set, &gather, err);
+    hiss_gather_destroy(&gather);
+    return status;
+}
+
 hiss_status hiss_dataset_read(hiss_dataset *set, int64_t begin, int64_t count, uint8_t *pixels, int32_t *labels,
                               hiss_error *err) {
     assert(0 <= begin && 0 <= count && count <= set->n - begin && (!labels || set->label));
@@ -379,13 +392,7 @@ hiss_status hiss_dataset_read(hiss_dataset *set, int64_t begin, int64_t count, u
     if (!set->permuted) {
         return read_rows(set, begin, count, pixels, err);
     }
-    int64_t *position = hiss_new(int64_t, count);
-    for (int64_t i = 0; i < count; i++) {
-        position[i] = begin + i;
-    }
-    hiss_status status = hiss_dataset_read_list(set, count, position, pixels, NULL, err);
-    hiss_free(position);
-    return status;
+    return gather_list(set, begin, count, NULL, pixels, err);
 }
 
 hiss_status hiss_dataset_read_list(hiss_dataset *set, int64_t count, const int64_t *position, uint8_t *pixels,
@@ -393,15 +400,5 @@ hiss_status hiss_dataset_read_list(hiss_dataset *set, int64_t count, const int64
     for (int64_t i = 0; labels && i < count; i++) {
         labels[i] = hiss_dataset_label(set, position[i]);
     }
-    if (!pixels) {
-        return HISS_OK;
-    }
-    hiss_gather gather;
-    hiss_gather_create(set, count, &gather);
-    for (int64_t i = 0; i < count; i++) {
-        hiss_gather_add(set, &gather, position[i], pixels + i * hiss_dataset_row(set));
-    }
-    hiss_status status = hiss_gather_run(set, &gather, err);
-    hiss_gather_destroy(&gather);
-    return status;
+    return pixels ? gather_list(set, 0, count, position, pixels, err) : HISS_OK;
 }

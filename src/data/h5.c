@@ -78,10 +78,9 @@ static const char *system_reason(char out[HISS_H5_REASON]) {
     return text;
 }
 
-static const char *writing_remedy(const char *why) {
-    return strstr(why, strerror(ENOSPC)) || strstr(why, strerror(EDQUOT))
-               ? "make room, or choose another place"
-               : "check that the folder exists, allows writing, and that its disk works";
+static const char *writing_remedy(const char *why, const char *otherwise) {
+    return strstr(why, strerror(ENOSPC)) || strstr(why, strerror(EDQUOT)) ? "make room, or choose another place"
+                                                                          : otherwise;
 }
 
 /* ---- types ---- */
@@ -217,8 +216,8 @@ hiss_status hiss_h5_create(const char *path, hiss_h5 **out, hiss_error *err) {
     if (file < 0) {
         char text[HISS_H5_REASON];
         const char *why = system_reason(text);
-        return hiss_h5_leave(
-            hiss_fail(err, HISS_ESYSTEM, "%s: cannot be created: %s; %s", path, why, writing_remedy(why)));
+        return hiss_h5_leave(hiss_fail(err, HISS_ESYSTEM, "%s: cannot be created: %s; %s", path, why,
+                                       writing_remedy(why, "check that the folder exists and allows writing")));
     }
     hiss_h5_leave(HISS_OK);
     *out = wrap(path, file);
@@ -269,7 +268,8 @@ hiss_status hiss_h5_close(hiss_h5 *file, hiss_error *err) {
     if (!closed || hiss_fault(file->writing ? "h5.close" : "h5.close_read")) {
         char text[HISS_H5_REASON];
         const char *why = system_reason(text);
-        status = hiss_fail(err, HISS_ESYSTEM, "%s: cannot be finished: %s; %s", file->path, why, writing_remedy(why));
+        status = hiss_fail(err, HISS_ESYSTEM, "%s: cannot be finished: %s; %s", file->path, why,
+                           writing_remedy(why, "check the disk"));
     }
     hiss_h5_leave(status);
     hiss_free(file->path);
@@ -471,7 +471,8 @@ hiss_status hiss_h5_write(hiss_h5 *file, const char *dataset, hiss_dtype dtype, 
         char text[HISS_H5_REASON];
         const char *why = system_reason(text);
         status = hiss_fail(err, HISS_ESYSTEM, "%s: cannot write rows %lld to %lld of data set %s: %s; %s", file->path,
-                           (long long)begin, (long long)(begin + count - 1), dataset, why, writing_remedy(why));
+                           (long long)begin, (long long)(begin + count - 1), dataset, why,
+                           writing_remedy(why, "check the disk"));
     }
     H5Sclose(here);
     H5Sclose(there);
