@@ -53,6 +53,12 @@ while IFS=$'\t' read -r where command; do
     say "$command"
 done < <("$HISS_ROOT/tests/docs/commands")
 settle
+studies=0
+for report in runs/study-*/report.txt; do
+    studies=$((studies + 1))
+    grep -q '^VALID: ' "$report" || fail "a study of the documentation is not VALID: $report" "$report"
+done
+[ $studies -ge 2 ] || fail "only $studies studies have run"
 [ $ran -ge 15 ] || fail "only $ran commands have run"
 [ $failed -eq 0 ] || exit 1
 echo ok

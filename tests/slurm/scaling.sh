@@ -57,19 +57,4 @@ STUDY=study.yaml OUT=wrong RANKS='' OPTIONS='--set threads=1 --set ranks=2 --set
 ends FAILED 90
 says 'ran on 2 nodes (n1, n2) instead of 1' 4
 grep -q '^INVALID: tiny-2x1-n1-r1 failed: ran on 2 nodes' wrong/report.txt || fail 'the report is not INVALID' wrong/report.txt
-
-# The lines of docs/scaling.md, as they are written.
-. "$HISS_ROOT/tests/cli/study_docs"
-small_docs
-export HISS=$WORK/shim/hiss OPTIONS=
-command_lines scaling.md | grep sbatch >lines
-[ "$(wc -l <lines)" -ge 2 ] || fail 'docs/scaling.md submits nothing' lines
-while read -r line; do
-    bash -c "$line" >submitted 2>&1 </dev/null || fail "$line: exit $?" submitted
-    job=$(sed -n 's/^Submitted batch job //p' submitted)
-    case $line in *weak*) log_name=hiss-weak ;; *) log_name=hiss-strong ;; esac
-    ln -s "$log_name-$job.log" "$job.log"
-    ends COMPLETED 90
-done <lines
-grep -q '^VALID: ' runs/scaling-strong/report.txt runs/scaling-weak/report.txt || fail 'the studies of the docs are not VALID'
 echo ok
