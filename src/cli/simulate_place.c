@@ -15,27 +15,8 @@
 #include <unistd.h>
 
 #include "cli/simulate.h"
+#include "hiss/clock.h"
 #include "hiss/file.h"
-
-/* When a process began, in clock ticks since boot; 0: there is none, or the system does not tell. */
-static unsigned long long began(long pid) {
-    char path[64], line[1024] = "";
-    unsigned long long ticks = 0;
-    snprintf(path, sizeof path, "/proc/%ld/stat", pid);
-    FILE *in = fopen(path, "r");
-    const char *at = in && fgets(line, sizeof line, in) ? strrchr(line, ')') : NULL; /* the name may hold anything */
-    enum { FIELDS = 20 };                                                            /* from the name to the time */
-    for (int k = 0; at && k < FIELDS; k++) {
-        at = strchr(at + 1, ' ');
-    }
-    if (at) {
-        ticks = strtoull(at, NULL, 10);
-    }
-    if (in) {
-        fclose(in);
-    }
-    return ticks;
-}
 
 static void name_of_host(char out[64]) {
     if (gethostname(out, 64) != 0) {
@@ -60,7 +41,7 @@ static void sweep(const char *base, const char *prefix) {
         int end = 0;
         if (strncmp(entry->d_name, prefix, strlen(prefix)) != 0 ||
             sscanf(entry->d_name + strlen(prefix), "%ld-%llu-%n", &pid, &ticks, &end) != 2 || end == 0 || pid < 1 ||
-            ticks == 0 || began(pid) == ticks ||
+            ticks == 0 || hiss_process_began(pid, NULL) == ticks ||
             (size_t)snprintf(path, sizeof path, "%s/%s", base, entry->d_name) >= sizeof path || !is_ours(path)) {
             continue;
         }
@@ -119,7 +100,8 @@ hiss_status simulate_place_create(simulate_place *place, hiss_error *err) {
     snprintf(prefix, sizeof prefix, "hiss-simulate-%s-", host);
     sweep(base, prefix);
     if ((size_t)snprintf(place->directory, sizeof place->directory, "%s/%s%ld-%llu-XXXXXX", base, prefix,
-                         (long)getpid(), began(getpid())) >= sizeof place->directory) {
+                         (long)getpid(),
+                         (unsigned long long)hiss_process_began(getpid(), NULL)) >= sizeof place->directory) {
         return hiss_fail(err, HISS_EUSER, "TMPDIR is too long a path");
     }
     choose_signals(&place->signals);

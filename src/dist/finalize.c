@@ -13,48 +13,33 @@
 #include <unistd.h>
 
 #include "dist/dist_impl.h"
+#include "hiss/clock.h"
 #include "hiss/log.h"
 
-enum { LAUNCHER_SECONDS = 10, STAT_TEXT = 512 };
+enum { LAUNCHER_SECONDS = 10 };
 
-/* Field 22 of /proc/PID/stat, which no other process of that number shares; and whether this is a launcher of Open MPI.
- */
-static bool launcher_start(pid_t pid, unsigned long long *start) {
+/* When a launcher of Open MPI began; 0: this is none. */
+static uint64_t launcher_began(pid_t pid) {
     static const char *const names[] = {"mpirun", "mpiexec", "orterun", "prterun", "orted", "prted"};
-    char path[32], text[STAT_TEXT] = "";
-    snprintf(path, sizeof path, "/proc/%ld/stat", (long)pid);
-    FILE *in = fopen(path, "re");
-    if (!in || !fgets(text, sizeof text, in)) {
-        text[0] = 0;
-    }
-    if (in) {
-        fclose(in);
-    }
-    char *name = strchr(text, '('), *end = strrchr(text, ')');
-    if (!name || !end) {
-        return false;
-    }
-    *end++ = 0;
-    bool found = false;
+    char name[HISS_PROCESS_NAME];
+    const uint64_t began = hiss_process_began((long)pid, name);
     for (size_t k = 0; k < sizeof names / sizeof *names; k++) {
-        found |= strncmp(name + 1, names[k], strlen(names[k])) == 0; /* mpirun.openmpi */
+        if (strncmp(name, names[k], strlen(names[k])) == 0) { /* mpirun.openmpi */
+            return began;
+        }
     }
-    for (int field = 2; field < 22 && end; field++) {
-        end = strchr(end + 1, ' ');
-    }
-    return found && end && sscanf(end, "%llu", start) == 1;
+    return 0;
 }
 
 /* In a process of its own, which holds nothing of this one. */
-static void watch_launcher(pid_t launcher, unsigned long long start) {
-    unsigned long long now = 0;
+static void watch_launcher(pid_t launcher, uint64_t began) {
     setsid();
     for (int file = (int)sysconf(_SC_OPEN_MAX) < 65536 ? (int)sysconf(_SC_OPEN_MAX) : 65536; file >= 0; file--) {
         close(file);
     }
     for (int look = 0; look < LAUNCHER_SECONDS * 10; look++) {
         nanosleep(&(struct timespec){.tv_nsec = 100000000}, NULL);
-        if (!launcher_start(launcher, &now) || now != start) {
+        if (launcher_began(launcher) != began) {
             _exit(0);
         }
     }
@@ -64,13 +49,13 @@ static void watch_launcher(pid_t launcher, unsigned long long start) {
 
 _Noreturn void hiss_finalize_failed(const hiss_comm *comm, int code) {
     const pid_t launcher = getppid();
-    unsigned long long start = 0;
+    const uint64_t began = launcher_began(launcher);
     char text[MPI_MAX_ERROR_STRING] = "no text";
     int length = 0;
     MPI_Error_string(code, text, &length);
     hiss_error_line("MPI failed on rank %d: MPI_Finalize: %s", comm->rank, text);
-    if (launcher_start(launcher, &start) && fork() == 0) {
-        watch_launcher(launcher, start);
+    if (began != 0 && fork() == 0) {
+        watch_launcher(launcher, began);
     }
     fflush(NULL);
     nanosleep(&(struct timespec){.tv_nsec = 300000000}, NULL);
