@@ -58,7 +58,7 @@ fail() {
 export PIDS=$WORK/pids
 mkdir "$PIDS"
 status=0
-"$HISS_ROOT/tools/run_tests" --tests "$fake" --build "$build" --timeout 2 >"$WORK/output" 2>&1 || status=$?
+"$HISS_ROOT/tools/run_tests" --tests "$fake" --build "$build" --timeout 5 >"$WORK/output" 2>&1 || status=$?
 
 [ $status -eq 1 ] || fail "exit $status instead of 1"
 for test in unit/test_good 'mpi/test_good -n 1' 'mpi/test_good -n 3' cli/good.sh cli/orphan.sh; do
@@ -68,7 +68,7 @@ for test in unit/test_{crash,silent,none,liar,noisy,exit,sanitizer,unbuilt} 'mpi
     'mpi/test_exit -n 2' 'mpi/test_hang -n 2' cli/{liar,early,exit,crash,hang,forgotten}.sh 'make no-such-target'; do
     grep -q "^FAIL  $test (" "$WORK/output" || fail "$test did not fail"
 done
-grep -q '^FAIL  cli/hang.sh (no end after 2 s' "$WORK/output" || fail "the hang is not called one"
+grep -q '^FAIL  cli/hang.sh (no end after 5 s' "$WORK/output" || fail "the hang is not called one"
 grep -q '^FAIL  unit/test_crash (exit 139, signal SEGV' "$WORK/output" || fail "the crash is not called one"
 [ "$(tail -n 1 "$WORK/output")" = '5 passed, 19 failed' ] || fail "wrong last line"
 
