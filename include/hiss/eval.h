@@ -48,7 +48,7 @@ int64_t hiss_sample_at(const hiss_sample_range *range, int64_t i);
 hiss_status hiss_sample_read(const hiss_sample_range *range, int64_t i, int64_t count, uint8_t *pixels, int32_t *labels,
                              hiss_error *err);
 
-/* Open what is fitted on and what is judged on. train: options->train, else data->file. test: options->test; without
+/* Open the training and the test set. train: options->train, else data->file. test: options->test; without
  * one, a sixth of the training samples is held out, at most 10,000, drawn by seed in proportion from each class (of all
  * samples where there are no labels); a class of one sample stays in training, others have samples in both. The two
  * share one hiss_dataset then. train_limit and test_limit draw so many in the same way. The order of samples in a file
@@ -223,8 +223,8 @@ typedef struct hiss_few_result {
     double linear, linear_spread, knn, knn_spread; /* linear: lambda 1e-2; knn: 5 neighbours, cosine; per cent */
     int64_t unconverged;                           /* of the fits */
 } hiss_few_result;
-/* Collective. Draw d takes the first `labels` samples of class c in the keyed order (seed, HISS_FOR_EVALUATION, d, c).
- */
+/* Collective. Draw d takes the first `labels` samples of class c in the keyed order (seed, HISS_FOR_EVALUATION, d,
+ * c). */
 hiss_few_result hiss_few_labels(const hiss_eval_env *env, const hiss_features *train, const hiss_features *test,
                                 int64_t labels, int64_t draws, int64_t iterations);
 

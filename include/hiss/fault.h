@@ -6,8 +6,8 @@
  *                                          with + every later one too; with ! the process is killed (SIGKILL) there
  *                                          instead; without @RANK on every rank
  *   HISS_FAULT_TRACE=PATH                  append "RANK POINT CALLS" for every point that was reached when the process
- *                                          exits, and "RANK POINT fired CALL" when it fails: what a campaign counts
- * down HISS_FAULT_MARK=1                      threads bear the names of their phases: /proc/PID/task/TID/comm, top -H
+ *                                          exits, and "RANK POINT fired CALL" when it fails, for campaigns
+ *   HISS_FAULT_MARK=1                      threads bear the names of their phases: /proc/PID/task/TID/comm, top -H
  *
  * Points are named PART.OPERATION, e.g. file.fsync; those of MPI as its functions; phases are words without a dot. */
 #ifndef HISS_FAULT_H

@@ -19,8 +19,8 @@ hiss_status hiss_make_directories(const char *path, hiss_error *err); /* like mk
 /* Remove the file; that it does not exist is no error. */
 hiss_status hiss_file_remove(const char *path, hiss_error *err);
 
-/* Remove a directory with all that is in it, or a file. Links are removed, not followed; what cannot be removed stays.
- */
+/* Remove a directory with all that is in it, or a file. Links are removed, not followed; what cannot be removed
+ * stays. */
 void hiss_remove_tree(const char *path);
 
 /* Write the temporary name of path ("DIR/.NAME.tmp-PID") into out[size]. */

@@ -7,7 +7,7 @@
 
 typedef enum hiss_log_level { HISS_LOG_ERROR, HISS_LOG_WARNING, HISS_LOG_INFO, HISS_LOG_DEBUG } hiss_log_level;
 
-/* Set the most talkative level shown, and whose log this is. Ranks other than 0 show only ERROR, and WARNING
+/* Set the most verbose level shown, and whose log this is. Ranks other than 0 show only ERROR, and WARNING
  * lines, each prefixed by the rank. Not collective; call once at start, before threads exist. */
 void hiss_log_setup(hiss_log_level level, int rank);
 

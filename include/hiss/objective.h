@@ -85,7 +85,7 @@ typedef struct hiss_exchange {
     int64_t epoch, step;
     const hiss_batch *batches; /* [local lanes]; until finish */
     int threads;               /* that will call; thread 0 is the main thread */
-    int64_t *order; /* [local lanes] out, preset to 0, 1, ...: in which order lanes had best run to the cut */
+    int64_t *order;            /* [local lanes] out, preset to 0, 1, ...: suggested order of the lanes */
 } hiss_exchange;
 
 /* How a method exchanges. arrive, ready and assist are called on any thread, for different lanes at the same time. */
@@ -108,8 +108,8 @@ typedef struct hiss_epoch {
     int threads;
     /* A feature pass: export k of phase p for all samples of this rank's shards, by forward up to the cut in the lanes'
      * own shape and training mode, view `view` of each sample; out [local samples, floats of the export per sample].
-     * Statistics of BatchNorm are those of each lane and leave no trace. Not collective. Errors are those of reading.
-     */
+     * Statistics of BatchNorm are those of each lane and leave no trace. Not collective. Errors are those of
+     * reading. */
     hiss_status (*features)(void *trainer, int phase, int k, int64_t view, float *out, hiss_error *err);
     /* The same for the last named place of encode(), in evaluation mode: running statistics, nothing dropped. */
     hiss_status (*embed)(void *trainer, int64_t view, float *out, hiss_error *err);
@@ -144,7 +144,7 @@ typedef struct hiss_objective_ops {
     void (*sample)(void *self, const hiss_lane *lane, int64_t i); /* see above; thread-safe */
     void (*fill)(void *self, const hiss_lane *lane);              /* nothing; thread-safe */
     int (*exports)(void *self, int phase,
-                   hiss_value out[HISS_MAX_EXPORTS]); /* none: what arrive() gets; kept, before the cut */
+                   hiss_value out[HISS_MAX_EXPORTS]); /* values passed to arrive(); must be kept and precede the cut */
     bool (*exchanges)(void *self, int phase, int64_t epoch, int64_t step); /* never; logically collective */
     const hiss_exchange_ops *exchange;                                     /* needed where exchanges() may be true */
     /* Collective; before the first step of each epoch. When it breaks off because of stop(), it must leave the state as

@@ -244,8 +244,8 @@ void hiss_results_json(FILE *stream, const hiss_results *results);
  * without finished runs are left out. False, and nothing written, when there is none. */
 bool hiss_results_extrap(FILE *stream, const hiss_results *results, int config);
 void hiss_results_page(FILE *stream, const hiss_results *results); /* report.html: no network, no scripts */
-/* All of them, durably: DIR/report.{txt,html}, scaling.{csv,json}, runs.csv, extrap-CONFIG.txt, and the plots as SVG.
- */
+/* All of them, durably: DIR/report.{txt,html}, scaling.{csv,json}, runs.csv, extrap-CONFIG.txt, and the plots as
+ * SVG. */
 hiss_status hiss_results_write(const hiss_results *results, hiss_error *err);
 
 #endif

@@ -76,8 +76,8 @@ static int count(const char *text, char c) {
     return n;
 }
 
-/* text without what groups its digits, and with a point where a comma was the decimal one; false: that cannot be told.
- */
+/* text without what groups its digits, and with a point where a comma was the decimal one; false: that cannot be
+ * told. */
 static bool clean(const char *text, char out[CLEAN]) {
     const char *comma = strrchr(text, ','), *dot = strrchr(text, '.');
     const int commas = count(text, ','), dots = count(text, '.');

@@ -1,8 +1,8 @@
 /* How this process was started: alone, by mpirun, or by srun.
  *
  * mpirun sets OMPI_*, and a launcher with PMIx sets PMIX_*. srun sets SLURM_STEP_NUM_TASKS, which mpirun's ranks may
- * inherit from the daemons that it starts by srun; a batch script has only SLURM_NTASKS, the tasks that it may start.
- */
+ * inherit from the daemons that it starts by srun; a batch script has only SLURM_NTASKS, the tasks that it may
+ * start. */
 #include <stdlib.h>
 #include <string.h>
 

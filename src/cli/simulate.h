@@ -29,8 +29,8 @@ typedef struct simulate_place {
     atomic_bool ending;
     _Atomic pid_t child; /* process group that runs; 0: none */
 } simulate_place;
-/* From here on SIGINT, SIGTERM and SIGHUP are blocked in this thread and those it starts, and end the command tidily.
- */
+/* From here on SIGINT, SIGTERM and SIGHUP are blocked in this thread and those it starts, and end the command
+ * tidily. */
 hiss_status simulate_place_create(simulate_place *place, hiss_error *err);
 void simulate_place_destroy(simulate_place *place);
 /* Start words[0], a path, as a group of its own; returns its id, -1 when fork fails. Then wait for it: as wait4. */

@@ -1,6 +1,6 @@
 /* Filters of a data set that the HDF5 library cannot run backwards here. HDF5 itself names the last plugin or folder it
- * could not load, which is any. Names: the HDF Group's list of registered filter plugins; the first six are built in.
- */
+ * could not load, which is any. Names: the HDF Group's list of registered filter plugins; the first six are built
+ * in. */
 #include "h5_impl.h"
 
 #include <stdio.h>

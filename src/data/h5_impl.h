@@ -51,7 +51,7 @@ bool hiss_h5_remedy(const char *why, char out[HISS_H5_REASON]);
  * without. */
 bool hiss_h5_lacks_filter(hid_t dataset, bool any, char *why, size_t size);
 
-/* ---- which files hiss lets into its process ---- */
+/* ---- which files are safe to open in this process ---- */
 
 /* Why hiss does not read this data set, into why[size]; false when it does. */
 bool hiss_h5_refuses(hid_t dataset, char *why, size_t size);
@@ -59,7 +59,7 @@ bool hiss_h5_refuses(hid_t dataset, char *why, size_t size);
 /* Access properties that do not follow links into other files; H5Pclose them. */
 hid_t hiss_h5_inside_only(void);
 
-/* Go through the file in a process of its own. What follows when it does not come to a good end is in why. */
+/* Go through the file in a process of its own. Unless HISS_H5_FINE, why holds the reason. */
 typedef enum hiss_h5_finding {
     HISS_H5_FINE,
     HISS_H5_UNOPENABLE, /* why: what HDF5 says */

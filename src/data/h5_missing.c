@@ -62,8 +62,8 @@ static end kind_of(hid_t object) {
     return type == H5I_GROUP ? END_GROUP : type == H5I_DATATYPE ? END_TYPE : END_DATASET;
 }
 
-/* One step: from the beginning to the first link that leads elsewhere (then *again), to what is wrong, or to the end.
- */
+/* One step: from the beginning to the first link that leads elsewhere (then *again), to what is wrong, or to the
+ * end. */
 static end step(hid_t file, trail *t, bool *again) {
     *again = false;
     strcpy(t->at, "/");

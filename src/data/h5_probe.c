@@ -1,4 +1,4 @@
-/* HDF5 files are hostile until they were looked into.
+/* HDF5 files are untrusted until probed.
  *
  * The library trusts what a file says: damaged metadata can crash it, keep it busy for ever or make it ask for absurd
  * memory. So before a file is opened for reading, a child process goes through all of its metadata, with limits on time

@@ -82,8 +82,8 @@ static hiss_status enter_group(hiss_prefetch *p, group *g, int64_t begin, int64_
     return status;
 }
 
-/* Name the samples of step (epoch, step) in a slot; with a window also bring their pixels, else add them to the list.
- */
+/* Name the samples of step (epoch, step) in a slot; with a window also bring their pixels, else add them to the
+ * list. */
 static hiss_status fill_slot(hiss_prefetch *p, hiss_slot *slot, int64_t epoch, int64_t step, hiss_error *err) {
     const hiss_loader *loader = p->loader;
     order_epoch(p, epoch);

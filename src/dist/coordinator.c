@@ -38,7 +38,7 @@ struct hiss_coordinator {
     hiss_block_event *events; /* [own + most] a ring: each lane and each block has one at most */
     int64_t event_first, event_count;
     double bytes; /* sent */
-    int idle;     /* looks in vain since a message arrived; from HISS_IDLE_LOOKS on the watch knows for whom */
+    int idle;     /* polls without progress since a message arrived; from HISS_IDLE_LOOKS on the watch knows for whom */
     /* of one use */
     const int64_t *lane_order;
     int64_t slots;

@@ -20,8 +20,8 @@ struct hiss_comm {
     hiss_watch watch;
 };
 
-/* Every message tag of hiss. Tags from HISS_TAG_SLICE on belong to the reducer: HISS_TAG_KINDS per slice of an owner.
- */
+/* Every message tag of hiss. Tags from HISS_TAG_SLICE on belong to the reducer: HISS_TAG_KINDS per slice of an
+ * owner. */
 enum hiss_tag { HISS_TAG_GATHER, HISS_TAG_EXCHANGE, HISS_TAG_PING, HISS_TAG_SLICE };
 enum { HISS_TAG_KINDS = 4 };
 
@@ -53,10 +53,10 @@ typedef struct hiss_source {
     int64_t number;
 } hiss_source;
 void hiss_wait_all(hiss_comm *comm, int n, MPI_Request *requests, const hiss_source *from, const char *what);
-/* Let the watch know whom the requests that are not done depend on; between hiss_wait_begin and hiss_wait_end. */
+/* Tell the watchdog which ranks the pending requests wait for; between hiss_wait_begin and hiss_wait_end. */
 void hiss_wait_tell(hiss_comm *comm, int n, const MPI_Request *requests, const hiss_source *from, const char *what);
 void hiss_wait_one(hiss_comm *comm, MPI_Request request, int from, const char *what);
-enum { HISS_IDLE_LOOKS = 1000 }; /* looks in vain, each with a yield, after which a wait says for whom it is */
+enum { HISS_IDLE_LOOKS = 1000 }; /* polls without progress, each with a yield, after which a wait says for whom it is */
 
 _Noreturn void hiss_mpi_failed(int code, const char *call, const char *file, int line);
 

@@ -4,8 +4,8 @@
  * progress thread in PMIx_server_finalize, and that one waits for a mutex that nobody gives back. After MPI_Abort that
  * happened in 21 of 150 jobs of two ranks, after _exit in 1 of 150, after a third of a second and _exit in none. So the
  * rank leaves like that, and a process that it leaves behind kills its launcher when that has not ended ten seconds
- * later. The work of the job was done before MPI_Finalize, and other launchers than those of Open MPI are left alone.
- */
+ * later. The work of the job was done before MPI_Finalize, and other launchers than those of Open MPI are left
+ * alone. */
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>

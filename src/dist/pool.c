@@ -2,7 +2,7 @@
  *
  * A lane works in a slot, a vector of the whole length. When it is done with a bucket, that bucket of the slot is a
  * finished leaf of the canonical tree, and its thread climbs: each addition of the tree has one flag per bucket, named
- * like the addition by the lane that starts its right child (tree.c). The first child to arrive turns the flag and
+ * like the addition by the lane that starts its right child (tree.c). The first child to arrive sets the flag and
  * leaves; the second turns it back, adds right into left and goes on with the sum. So each addition is done once, by
  * the thread for which the operands are warm, without any lock around it, and the flags need no reset between steps.
  * The flag's acquire-release order makes the first child's floats, and its slot number, visible to the second.

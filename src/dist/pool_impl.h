@@ -1,5 +1,5 @@
-/* The lanes' vectors of one rank and their sums up to the rank's maximal subtrees. No MPI. Nothing here is collective.
- */
+/* The lanes' vectors of one rank and their sums up to the rank's maximal subtrees. No MPI. Nothing here is
+ * collective. */
 #ifndef HISS_DIST_POOL_IMPL_H
 #define HISS_DIST_POOL_IMPL_H
 

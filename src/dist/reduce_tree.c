@@ -16,8 +16,8 @@ static void add(double *restrict into, const double *restrict from, int64_t coun
     }
 }
 
-/* sums [local lanes, count] holds the lanes' vectors; afterwards the subtrees' sums stand in their first lanes' rows.
- */
+/* sums [local lanes, count] holds the lanes' vectors; afterwards the subtrees' sums stand in their first lanes'
+ * rows. */
 static void sum_own_lanes(int64_t lanes, int64_t first, int64_t end, int64_t count, double *sums) {
     for (int level = 0; level < hiss_tree_height(lanes); level++) {
         int64_t width = (int64_t)1 << level;

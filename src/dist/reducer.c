@@ -2,8 +2,8 @@
  * sends what to whom in schedule.c.
  *
  * Memory per rank, in vectors: hiss_tree_slots for the lanes, and for what arrives (roots of the group's other members)
- * / g and (roots of other groups) / P; together about one when P and L are powers of two. Everything is allocated here.
- */
+ * / g and (roots of other groups) / P; together about one when P and L are powers of two. Everything is allocated
+ * here. */
 #include <assert.h>
 #include <limits.h>
 #include <stdio.h>

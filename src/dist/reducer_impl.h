@@ -25,7 +25,7 @@ typedef struct hiss_pending { /* what a request is for */
 typedef struct hiss_kept {
     int64_t count;
     int64_t *received_at;    /* where other ranks' roots stand in received: one row of hiss_row_floats per root */
-    int64_t *missing;        /* roots to come, plus one until the own ones are there */
+    int64_t *missing;        /* remote roots outstanding, plus 1 until the local ones are in */
     int64_t *missing_values; /* chunks: slices whose new values are to come */
 } hiss_kept;
 

@@ -96,8 +96,8 @@ int hiss_schedule_keeper(const hiss_schedule *s, int index, int owner) {
 
 /* ---- slices ---- */
 
-/* Where piece q of P begins. On a multiple of the alignment counted from the start of the lane vector, or at the ends.
- */
+/* Where piece q of P begins. On a multiple of the alignment counted from the start of the lane vector, or at the
+ * ends. */
 static int64_t cut(int64_t begin, int64_t end, int64_t q, int64_t size) {
     int64_t at = begin + (end - begin) / size * q + (end - begin) % size * q / size;
     at = (at + HISS_ALIGN_FLOATS - 1) / HISS_ALIGN_FLOATS * HISS_ALIGN_FLOATS;

@@ -14,7 +14,7 @@ enum { HELDOUT_SHARE = 6, HELDOUT_MOST = 10000 };
 const hiss_row hiss_eval_rows[] = {
     ROW("train", HISS_PATH, train, NULL, 0, 0, NULL, "HDF5 file the probes are fitted on; absent: data.file"),
     ROW("test", HISS_PATH, test, NULL, 0, 0, NULL,
-        "HDF5 file they are judged on; absent: a sixth of each class of the training samples, at most 10000, held out"),
+        "HDF5 file they are tested on; absent: a sixth of each class of the training samples, at most 10000, held out"),
     ROW("layers", HISS_STRING, layers, NULL, 0, 0, NULL,
         "layers to judge, e.g. conv2,fc1; absent: all that have features"),
     ROW("pixels", HISS_BOOL, pixels, "true", 0, 0, NULL, "judge raw pixels too"),

@@ -1,4 +1,4 @@
-/* All readings of one feature set, as a table for people and as JSON for programs. */
+/* All results of one feature set, as a table for people and as JSON for programs. */
 #include <string.h>
 
 #include "hiss/clock.h"
@@ -174,7 +174,7 @@ void hiss_eval_print(FILE *stream, int count, const hiss_eval_result *results, c
         print_row(stream, &c, &results[i]);
     }
     if (count > 0) {
-        fprintf(stream, "per cent right; fitted on %lld samples, judged on %lld, %lld classes\n",
+        fprintf(stream, "accuracy in %%; trained on %lld samples, tested on %lld, %lld classes\n",
                 (long long)results[0].train_count, (long long)results[0].test_count, (long long)results[0].classes);
     }
     fputs(samples, stream);

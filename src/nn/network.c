@@ -157,7 +157,7 @@ static const layer *layer_of(const char *word) {
     return NULL;
 }
 
-/* An error at a place of the file; what --set put there has no line. */
+/* Error with file:line:column; values from --set have none. */
 static hiss_status __attribute__((format(printf, 3, 4)))
 wrong(hiss_error *err, const hiss_yaml *at, const char *format, ...) {
     char text[sizeof err->text], position[32] = "";

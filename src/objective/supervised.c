@@ -1,5 +1,5 @@
-/* Supervised classification: cross-entropy on labels. Not what hiss is for, but what its features are measured against.
- */
+/* Supervised classification: cross-entropy on labels. Not what hiss is for, but what its features are measured
+ * against. */
 #include <math.h>
 #include <stddef.h>
 #include <stdio.h>

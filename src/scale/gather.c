@@ -1,5 +1,5 @@
-/* Reading what runs left: point.yaml (how it ended), summary.yaml, config.yaml, metrics.jsonl, and the end of log.txt.
- */
+/* Reading what runs left: point.yaml (how it ended), summary.yaml, config.yaml, metrics.jsonl, and the end of
+ * log.txt. */
 #include <inttypes.h>
 #include <math.h>
 #include <stdarg.h>

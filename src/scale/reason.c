@@ -1,8 +1,8 @@
 /* What a log says: why a run failed, and what it was warned of.
  *
  * The reason is the first error of hiss; else the first line that speaks of one, for what launchers say afterwards is
- * only that something has ended; else the last line. What a launcher says between two lines of dashes is one message.
- */
+ * only that something has ended; else the last line. What a launcher says between two lines of dashes is one
+ * message. */
 #include <ctype.h>
 #include <stdlib.h>
 #include <string.h>

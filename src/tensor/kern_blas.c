@@ -1,6 +1,6 @@
 /* The one user of CBLAS: the matrix product, what makes OpenBLAS repeatable, and which of its cores computes.
  *
- * OpenBLAS splits a product over its threads by their number, and the split shows in the bits; so every lane computes
+ * OpenBLAS splits a product over its threads by their number, and the split affects the bits; so every lane computes
  * with one BLAS thread. The pthread build takes the number from openblas_set_num_threads, for the whole process. The
  * OpenMP build asks omp_get_max_threads in the calling thread at each product, a value of that thread alone; its
  * setter is looked up at run time because only that build brings an OpenMP library along.
@@ -71,8 +71,8 @@ static bool can_change(void) {
     return strstr(openblas_get_config(), "DYNAMIC_ARCH") && gotoblas_dynamic_init && gotoblas_dynamic_quit;
 }
 
-/* Let the library choose anew, by a name or (NULL) by itself. It sees an environment of its own: the process's stays.
- */
+/* Let the library choose anew, by a name or (NULL) by itself. It sees an environment of its own: the process's
+ * stays. */
 static void change_core(const char *name) {
     char setting[64], **const before = environ;
     const size_t named = sizeof variable - 1;

@@ -1,4 +1,4 @@
-/* Private to src/tensor: the matrix product of one's own, for products too small or too oddly laid out for BLAS. */
+/* Private to src/tensor: our own matrix product, for products too small or too oddly laid out for BLAS. */
 #ifndef HISS_TENSOR_KERN_BLOCK_H
 #define HISS_TENSOR_KERN_BLOCK_H
 
@@ -20,10 +20,10 @@ typedef struct hiss_right {
 } hiss_right;
 
 /* C[M,N] (+)= A[M,K] B[K,N], C row-major with rows ldc apart; N a multiple of 16. Every element is one sum in order of
- * k, so nothing about the blocking shows in the bits. */
+ * k, so the blocking does not affect the bits. */
 void hiss_block_multiply(int64_t M, int64_t N, int64_t K, hiss_left A, hiss_right B, float *c, int64_t ldc,
                          bool accumulate);
-/* Whether this build fuses multiplication and addition, which shows in the bits. */
+/* Whether this build fuses multiplication and addition, which affects the bits. */
 bool hiss_block_fuses(void);
 
 #endif

@@ -1,7 +1,7 @@
 /* Who computes which product: the candidates in order of preference, the rule on shapes, the table that ships with the
  * program (kernel_choices.h) and tables that users measure. The first row that names a candidate able to compute the
  * shape counts; without one, the first candidate whose rule applies. The choice is a function of table and shape, so
- * speed at run time never shows in the bits.
+ * speed at run time never affects the bits.
  *
  * Cost: a walk over the rows, once per product of a graph (hiss_kernels_for). */
 #include <assert.h>

@@ -9,7 +9,8 @@
 typedef struct background background;
 typedef hiss_status (*background_job)(void *user, hiss_error *err);
 
-/* The thread takes no signals. Nothing is allocated after creation. All functions are for one other thread. */
+/* The thread takes no signals. Nothing is allocated after creation. All functions must be called by one and the same
+ * thread, the owner. */
 hiss_status background_create(background_job job, void *user, background **out, hiss_error *err);
 void background_destroy(background *b); /* waits for the job; NULL is allowed */
 void background_start(background *b);   /* must not be busy */

@@ -26,7 +26,7 @@ typedef enum cadence_due {
 cadence_due cadence_at(const hiss_checkpoint_options *options, const cadence_state *state);
 
 /* Whether the checkpoint of `step` stays, now that there are those of steps[count], newest first; those beyond
- * `newest`, just written, belong to a past that was given up, and stay. */
+ * `newest`, just written, were written before a rollback, and are kept. */
 bool cadence_keeps(const hiss_checkpoint_options *options, int64_t steps_per_epoch, int64_t newest,
                    const int64_t *steps, int count, int64_t step);
 

@@ -49,7 +49,7 @@ struct saver {
     hiss_status status;
     hiss_error error;
     int64_t good; /* step of the last one written; -1: none by this process */
-    bool noted;   /* that one was left out during the present write */
+    bool noted;   /* whether a save was skipped while this write was running */
     tally tally;
 };
 

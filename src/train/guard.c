@@ -1,9 +1,9 @@
-/* Numbers that go wrong: what is looked at when, and what follows.
+/* Non-finite values and diverging replicas: checks and policies.
  *
  * Not finite. Each lane looks at its own numbers when they are fresh: statistics and metrics after forward, gradients
  * of a bucket when it is handed over. A lane that finds something says so in the metric "nonfinite" of the last bucket,
  * which is handed over last, so that at the end of the reduction every rank knows, without a message of its own. A
- * magnitude beyond FLT_MAX / 2L counts as not finite: then no sum over the L lanes can overflow behind the looking. The
+ * magnitude beyond FLT_MAX / 2L counts as not finite: then no sum over the L lanes can overflow after the check. The
  * owners have updated their slices by then. Under policy skip they kept copies of what they overwrote (update and copy
  * share the reading), put them back, and send all ranks the old values. Under stop and rollback the step's results are
  * thrown away with the run or by loading a checkpoint.

@@ -1,4 +1,4 @@
-/* What a run says: RUN/metrics.jsonl, the display of progress, RUN/summary.yaml. */
+/* Output of a run: RUN/metrics.jsonl, the display of progress, RUN/summary.yaml. */
 #include <errno.h>
 #include <inttypes.h>
 #include <math.h>

@@ -125,7 +125,8 @@ void phase_destroy(phase *ph) {
 
 /* ---- one lane ---- */
 
-/* Seconds between looks at the exchange: asking MPI takes microseconds, operations of small networks hardly more. */
+/* Least time between polls of the exchange, in seconds: a poll costs microseconds, as do operations of small
+ * networks. */
 static const double exchange_pause = 1e-4;
 
 typedef struct lane_job {

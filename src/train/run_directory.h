@@ -7,7 +7,7 @@
 typedef struct run_directory {
     const char *run;
     int lock;  /* descriptor, -1: not locked by this process */
-    bool made; /* by us: empty but for the lock until the run begins */
+    bool made; /* created by this process; holds only the lock until the run begins */
 } run_directory;
 
 bool run_directory_has(const char *run, const char *name); /* Not collective */

@@ -147,7 +147,7 @@ static hiss_status after_epoch(trainer *t, journal *j, hiss_error *err) {
     return s == HISS_OK && ops->verify ? ops->verify(t->method, err) : s;
 }
 
-/* ---- the end of time ---- */
+/* ---- time limit and stop requests ---- */
 
 static bool out_of_time(const trainer *t) {
     const double left = t->deadline - hiss_seconds();
@@ -194,7 +194,7 @@ static hiss_status stopped(const trainer *t, hiss_error *err) {
 
 /* ---- the loop ---- */
 
-/* A checkpoint, if the state is worth it. Collective. */
+/* Save a checkpoint unless the guard rejects the state. Collective. */
 static hiss_status save(trainer *t, int64_t *saved, hiss_error *err) {
     hiss_status s = guard_vouch(t, err);
     if (s == HISS_OK && t->verdict != VERDICT_BACK) {
@@ -210,7 +210,7 @@ static hiss_status go_back(trainer *t, journal *j, int64_t *saved, hiss_error *e
     return s == HISS_OK ? journal_rewind(j, err) : s;
 }
 
-/* A step, what is said about it, and the checkpoint that is due after it. */
+/* One step, its log line, and the checkpoint due after it. */
 static hiss_status one_step(trainer *t, journal *j, bool may_allocate, int64_t *saved, hiss_error *err) {
     hiss_alloc_seal(!may_allocate);
     hiss_status s = trainer_step(t, err);

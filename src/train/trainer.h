@@ -86,7 +86,7 @@ struct trainer {
     int64_t step, epoch, total_steps;
     int64_t skipped[2];               /* steps left out (train.nonfinite: skip): in all, and in a row until now */
     int64_t scheduled_steps;          /* those of all epochs: train.steps ends a run early, on the same schedule */
-    int64_t control_offset;           /* of the metric that carries the two wishes below, and what lanes found */
+    int64_t control_offset;           /* of the metric with the stop and save requests and the non-finite flag */
     bool stop, save;                  /* before a step: this rank wants to; after it: any rank wanted to */
     bool (*asked_to_stop)(trainer *); /* whether this process should end: a signal, or the time; NULL: never */
     double deadline, longest_step;    /* when the time is over, by hiss_seconds(); rank 0 */

@@ -1,4 +1,4 @@
-# hiss eval on a file sorted by class and without eval.test: what is judged on is drawn from every class, so that the
+# hiss eval on a file sorted by class and without eval.test: what is tested on is drawn from every class, so that the
 # order of the file does not matter; the same figures on any number of ranks; eval.txt and eval.json say how samples were
 # drawn and whether the probes converged.
 . "$HISS_ROOT/tests/cli/common"
@@ -43,7 +43,7 @@ awk -v a="$sorted" -v b="$(percent)" 'BEGIN { exit !(a - b < 5 && b - a < 5) }' 
 # Limits draw from every class too.
 on 1 "$HISS" eval run "${pixels[@]}" --set eval.train_limit=160 --set eval.test_limit=40 --set eval.test=sorted.h5
 [ $status -eq 0 ] || fail "eval with limits: exit $status" log
-grep -q 'fitted on 160 samples, judged on 40' run/eval.txt && grep -q 'eval.train_limit: a share of each class' run/eval.txt ||
+grep -q 'trained on 160 samples, tested on 40' run/eval.txt && grep -q 'eval.train_limit: a share of each class' run/eval.txt ||
     fail 'limits not said' run/eval.txt
 awk -v p="$(percent)" 'BEGIN { exit !(p > 90) }' || fail "pixels $(percent) % with limits" run/eval.txt
 

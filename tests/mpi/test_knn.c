@@ -76,8 +76,8 @@ static void check_exact(const hiss_eval_env *env, int64_t n, int64_t D, int owne
     hiss_features_destroy(query);
 }
 
-/* All tiles on one rank is the computation of a single process: equal bits are demanded of it and of any other layout.
- */
+/* All tiles on one rank is the computation of a single process: equal bits are demanded of it and of any other
+ * layout. */
 static void check_layouts(const hiss_eval_env *env) {
     hiss_comm *comm = env->comm;
     const int64_t D = 61;

@@ -123,8 +123,8 @@ static void the_newest_and_the_milestones_stay(void **unused) {
 static void the_reserve_covers_all_that_follows(void **unused) {
     (void)unused;
     assert_true(cadence_reserve(3.0, 10.0, 30.0) == 56.0);
-    /* A run that looks before each step, and whose steps and checkpoints take no longer than those seen, ends in time.
-     */
+    /* A run that looks before each step, and whose steps and checkpoints take no longer than those seen, ends in
+     * time. */
     for (double phase = 0.0; phase < 3.0; phase += 0.1) {
         const double end = 1000.0;
         double now = phase;

@@ -114,8 +114,8 @@ static void a_total_that_cancels_is_measured_by_its_parts(void **unused) {
     }
 }
 
-/* Constants added to rows move every total alike; where the best one comes to nothing, the auction ends all the same.
- */
+/* Constants added to rows move every total alike; where the best one comes to nothing, the auction ends all the
+ * same. */
 static void a_best_total_of_zero_is_reached(void **unused) {
     (void)unused;
     enum { N = 300 };

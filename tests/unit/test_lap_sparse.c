@@ -308,8 +308,8 @@ static void solving_again_changes_nothing(void **unused) {
     hiss_free((void *)(uintptr_t)lap.score);
 }
 
-/* sparse hands over to lapjv where rounding is too coarse; here it must not, and would count lapjv's scans if it did.
- */
+/* sparse hands over to lapjv where rounding is too coarse; here it must not, and would count lapjv's scans if it
+ * did. */
 static int64_t assert_solved_by_lists(const hiss_lap *lap, uint64_t *state) {
     int32_t *answer = hiss_new(int32_t, 2 * lap->n), *dense = answer + lap->n;
     double *u = hiss_new(double, lap->n), *v = hiss_new(double, lap->n);

@@ -1,5 +1,5 @@
-/* NAT's permutation step on one rank: targets, the invariants of the assignment, what matching alone achieves, blocks.
- */
+/* NAT's permutation step on one rank: targets, the invariants of the assignment, what matching alone achieves,
+ * blocks. */
 #include "graph_support.h"
 
 #include "graph/graph_impl.h"

@@ -1,6 +1,6 @@
 /* The generator against published vectors; streams, normals and permutations against their statistics. Every test is
- * deterministic: a bound, once met, stays met. Chi-square bounds are mean + 5 standard deviations (df + 5 sqrt(2 df)).
- */
+ * deterministic: a bound, once met, stays met. Chi-square bounds are mean + 5 standard deviations (df + 5 sqrt(2
+ * df)). */
 #include "hiss/rng.h"
 
 #include <math.h>

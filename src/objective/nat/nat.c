@@ -10,8 +10,8 @@
  * permutation of the lanes, so that targets travel through the whole data set):
  *   1. all ranks learn the target numbers of all B samples of the step (an all-gather of 8 B bytes);
  *   2. each lane computes its rows of scores S = Z C^T, m x N, against the N targets of its block (permute.c);
- *   3. the block's coordinator gets the rows, whole or cut to lists, solves, and sends each lane its columns
- * (blocks.c);
+ *   3. the block's coordinator gets the rows, whole or cut to lists, solves, and sends each lane its
+ *      columns (blocks.c);
  *   4. each lane writes its samples' new target numbers.
  * Rows have a fixed shape, the solver is deterministic, and which rank solves what does not matter to the result.
  * Blocks do not wait for one another: one is gathered and solved while lanes of others run.

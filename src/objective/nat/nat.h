@@ -92,7 +92,7 @@ typedef struct nat_wide {
     int64_t n, d;        /* 1 <= n <= 2^24 */
     const float *row;    /* [n, d], equal on all ranks */
     const float *panels; /* of n columns, equal on all ranks */
-    int64_t width;       /* columns that a row keeps in its list; shows in the time only */
+    int64_t width;       /* columns that a row keeps in its list; affects speed, not the result */
 } nat_wide;
 
 typedef struct nat_wide_report {

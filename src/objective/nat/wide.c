@@ -7,7 +7,7 @@
  * The n x n scores never exist. A row keeps a list of its `width` best columns and a bar, the highest profit outside of
  * the list when the list was made. Prices only rise, so nothing outside of it can ever rise above the bar: as long as
  * the list's two best reach the bar, the bid by the list is the bid by the whole row, bit for bit. Else the row is
- * computed anew from its feature and all targets, and with it its list. What a list holds shows in the time only.
+ * computed anew from its feature and all targets, and with it its list. The lists affect speed, not the result.
  * (Ties between the best and the bar go to the whole row, which knows which column is lower.)
  *
  * Cost: 2 n^2 d flops for the start prices and again for the first lists, over all cores; afterwards 2 n d flops per
