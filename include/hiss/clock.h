@@ -14,5 +14,8 @@ double hiss_median(double *values, int64_t count);
  * thread-safe. */
 enum { HISS_PROCESS_NAME = 64 };
 uint64_t hiss_process_began(long pid, char name[HISS_PROCESS_NAME]);
+/* Bytes that this process has read from and written to disks so far, as the system counts them; 0: it does not tell.
+ * Not collective. */
+uint64_t hiss_process_file_bytes(void);
 
 #endif

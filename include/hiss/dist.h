@@ -12,6 +12,20 @@
 
 #include "hiss/status.h"
 
+/* ---- the launcher ---- */
+
+/* A process beside this one that kills a launcher of Open MPI that hangs after this process has failed. */
+typedef struct hiss_launcher_watch {
+    int process;    /* its id; -1: none, because no such launcher has started this process, or the system refused */
+    int rank_lives; /* descriptor: open until this process ends */
+} hiss_launcher_watch;
+
+/* Call it first, so that nothing can fail before. Needs no MPI. Not collective. */
+hiss_launcher_watch hiss_launcher_watch_start(void);
+/* This process is about to return from main with exit_code: 0 and 85 end the watch, after any other it goes on for ten
+ * seconds. Not collective. */
+void hiss_launcher_watch_stop(hiss_launcher_watch watch, int exit_code);
+
 /* ---- communicator ---- */
 
 typedef struct hiss_comm hiss_comm;

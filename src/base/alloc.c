@@ -41,10 +41,11 @@ static _Noreturn void out_of_memory(size_t bytes) {
         size /= 1024.0;
     }
     let_rank_0_speak();
-    hiss_error_line("out of memory: could not get %.*f %s%s%s; %s", unit ? 1 : 0, size, units[unit],
-                    purpose.what ? " for " : "", purpose.what ? purpose.what : "",
-                    purpose.advice ? purpose.advice : "start fewer ranks on a node, or ask for more memory");
-    _exit(hiss_exit_code(HISS_ESYSTEM)); /* other threads run on until here: no handlers */
+    const int code = hiss_exit_code(HISS_ESYSTEM);
+    hiss_end_line(code, "out of memory: could not get %.*f %s%s%s; %s", unit ? 1 : 0, size, units[unit],
+                  purpose.what ? " for " : "", purpose.what ? purpose.what : "",
+                  purpose.advice ? purpose.advice : "start fewer ranks on a node, or ask for more memory");
+    _exit(code); /* other threads run on until here: no handlers */
 }
 
 FILE *hiss_text_open(char **text, size_t *size) {

@@ -47,3 +47,19 @@ uint64_t hiss_process_began(long pid, char name[HISS_PROCESS_NAME]) {
     }
     return ticks;
 }
+
+uint64_t hiss_process_file_bytes(void) {
+    char line[128];
+    uint64_t sum = 0;
+    unsigned long long value;
+    FILE *in = fopen("/proc/self/io", "re");
+    while (in && fgets(line, sizeof line, in)) {
+        if (sscanf(line, "read_bytes: %llu", &value) == 1 || sscanf(line, "write_bytes: %llu", &value) == 1) {
+            sum += value;
+        }
+    }
+    if (in) {
+        fclose(in);
+    }
+    return sum;
+}

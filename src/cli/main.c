@@ -133,8 +133,7 @@ static int run_command(const command *c, int argc, char **argv) {
     return code;
 }
 
-int main(int argc, char **argv) {
-    hiss_kernels_choose_core();
+static int run(int argc, char **argv) {
     const char *word = argc > 1 ? argv[1] : "--help";
     if (strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0 || (strcmp(word, "help") == 0 && argc == 2)) {
         usage(argc > 1 ? stdout : stderr);
@@ -158,4 +157,12 @@ int main(int argc, char **argv) {
         }
     }
     return fail_unknown(word);
+}
+
+int main(int argc, char **argv) {
+    const hiss_launcher_watch watch = hiss_launcher_watch_start();
+    hiss_kernels_choose_core();
+    const int code = run(argc, argv);
+    hiss_launcher_watch_stop(watch, code);
+    return code;
 }

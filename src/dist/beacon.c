@@ -19,6 +19,7 @@
 #include <unistd.h>
 
 #include "dist/beacon_impl.h"
+#include "hiss/alloc.h"
 
 enum { RECEIVE_BYTES = 1 << 20 };
 
@@ -64,6 +65,9 @@ void hiss_beacon_close(hiss_beacon *b) {
         close(b->socket);
         b->socket = -1;
     }
+    hiss_free(b->address);
+    hiss_free(b->at);
+    hiss_free(b->refused);
 }
 
 static void send_to(const hiss_beacon *b, uint32_t ip, uint16_t port, const hiss_beat *beat) {

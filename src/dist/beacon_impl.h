@@ -47,7 +47,7 @@ typedef struct hiss_beacon {
 
 /* Open this rank's socket and fill its address. A failure leaves socket -1 and port 0. */
 void hiss_beacon_open(hiss_beacon *b, hiss_address *own);
-void hiss_beacon_close(hiss_beacon *b);
+void hiss_beacon_close(hiss_beacon *b); /* frees its arrays too */
 void hiss_beacon_send(hiss_beacon *b, int to, hiss_beat *beat);
 /* Send to the own socket: from another thread, to wake the one that listens. */
 void hiss_beacon_wake(const hiss_beacon *b, hiss_beat *beat);

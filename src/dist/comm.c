@@ -19,7 +19,8 @@ _Noreturn void hiss_mpi_failed(int code, const char *call, const char *file, int
     int length = 0, rank = -1;
     MPI_Error_string(code, text, &length);
     MPI_Comm_rank(MPI_COMM_WORLD, &rank);
-    hiss_error_line("MPI failed on rank %d at %s:%d: %s: %s", rank, file, line, call, text);
+    hiss_end_line(hiss_exit_code(HISS_EINTERNAL), "MPI failed on rank %d at %s:%d: %s: %s", rank, file, line, call,
+                  text);
     MPI_Abort(MPI_COMM_WORLD, hiss_exit_code(HISS_EINTERNAL));
     abort();
 }

@@ -60,7 +60,7 @@ enum { HISS_IDLE_LOOKS = 1000 }; /* polls without progress, each with a yield, a
 
 _Noreturn void hiss_mpi_failed(int code, const char *call, const char *file, int line);
 
-/* MPI_Finalize has failed: say so, and end this process and its launcher. finalize.c */
+/* MPI_Finalize has failed: say so, and end this process. launcher.c */
 _Noreturn void hiss_finalize_failed(const hiss_comm *comm, int code);
 int hiss_int(int64_t value); /* checked narrowing to MPI's counts */
 

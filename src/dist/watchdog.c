@@ -20,9 +20,12 @@
  * Time is what this thread has seen pass, at most two seconds per look: when the whole job is suspended and goes on,
  * nothing has been silent.
  *
- * The end. The guard tells all others, prints, and leaves with _exit(70): MPI_Abort is not ours to call on this thread.
- * mpirun, and srun with -K, end the job when one rank ends like this; the others go by themselves two seconds later,
- * unless they are stopped.
+ * The end of a rank that knows why it ends (no memory, MPI failed) is told to all before it says so, and nobody else
+ * speaks of it: the launcher may take a second to end the others.
+ *
+ * The end by the watchdog. The guard tells all others, prints, and leaves with _exit(70): MPI_Abort is not ours to call
+ * on this thread. mpirun, and srun with -K, end the job when one rank ends like this; the others go by themselves two
+ * seconds later, unless they are stopped.
  *
  * Cost: a look ten times a second at some words of memory; one datagram a second; rank 0 gets at most 1000 a second. */
 #include <pthread.h>
@@ -40,10 +43,14 @@
 #include "hiss/log.h"
 
 enum { LOOK_MILLISECONDS = 100, RANKS_PER_SECOND = 1000, BEATS_OF_LIMIT = 4, SHOWN_RANKS = 16, NAME = 96, LINE = 1024 };
+enum { ENDING_LOOKS = 100, ENDING_MILLISECONDS = 10 };
 static const double longest_look = 2.0, answer_seconds = 0.5, end_seconds = 2.0, settle_seconds = 10.0;
 static const double succession_seconds = 2.0, missed_beats = 1.5, least_share = 0.005;
 
 typedef enum verdict { DEAD, STOPPED, IDLE, CIRCLE, UNHEARD, UNANSWERED } verdict;
+
+/* What became of this rank's wish to end the job. */
+typedef enum told { WAITING, TOLD, OTHERS_TOLD } told;
 
 typedef struct peer {
     hiss_beat last; /* what it said of itself */
@@ -59,7 +66,8 @@ struct hiss_watchdog {
     bool (*asked_to_stop)(void);
     pthread_t thread;
     bool started;
-    atomic_bool quit, told;
+    atomic_bool quit;
+    _Atomic told told;
     int guard;
     double clock, real, next_tick;
     bool warned, quiet;
@@ -99,26 +107,11 @@ static double cpu_seconds(clockid_t clock) {
     return clock_gettime(clock, &t) == 0 ? (double)t.tv_sec + 1e-9 * (double)t.tv_nsec : 0.0;
 }
 
-static uint64_t file_bytes(void) {
-    char line[128];
-    uint64_t sum = 0;
-    unsigned long long value;
-    FILE *in = fopen("/proc/self/io", "r");
-    while (in && fgets(line, sizeof line, in)) {
-        if (sscanf(line, "read_bytes: %llu", &value) == 1 || sscanf(line, "write_bytes: %llu", &value) == 1) {
-            sum += value;
-        }
-    }
-    if (in) {
-        fclose(in);
-    }
-    return sum;
-}
-
 /* Whether this rank has done something since the last tick. */
 static bool has_moved(hiss_watchdog *d) {
     const double cpu = cpu_seconds(CLOCK_PROCESS_CPUTIME_ID) - cpu_seconds(CLOCK_THREAD_CPUTIME_ID);
-    const uint64_t written = atomic_load_explicit(&d->comm->watch.written, memory_order_relaxed), bytes = file_bytes();
+    const uint64_t written = atomic_load_explicit(&d->comm->watch.written, memory_order_relaxed),
+                   bytes = hiss_process_file_bytes();
     const bool moved =
         written != d->written || bytes != d->file_bytes || cpu - d->cpu > least_share * (d->clock - d->ticked);
     d->cpu = cpu;
@@ -443,14 +436,16 @@ static void take(hiss_watchdog *d, const hiss_beat *b) {
         from->left = true;
         break;
     case HISS_BEAT_END:
-        d->quiet = true;
-        if (b->rank == d->comm->rank) { /* the main thread ends the job */
-            send_end(d, (int)b->number);
-            atomic_store(&d->told, true);
-        } else {
+        if (b->rank != d->comm->rank) {
             d->end_at = d->clock + end_seconds;
             d->exit_code = (int)b->number;
+        } else { /* another thread ends the job */
+            if (!d->quiet) {
+                send_end(d, (int)b->number);
+            }
+            atomic_store(&d->told, d->quiet ? OTHERS_TOLD : TOLD);
         }
+        d->quiet = true;
         break;
     }
 }
@@ -534,6 +529,18 @@ static void open_beacon(hiss_watchdog *d) {
     hiss_free(offsets);
 }
 
+/* Let all others know that this rank ends, before they miss it. false: one of them ends the job already, and has said
+ * why. */
+static bool end_quietly(void *watchdog, int exit_code) {
+    hiss_watchdog *d = watchdog;
+    hiss_beat end = {.kind = HISS_BEAT_END, .number = exit_code};
+    hiss_beacon_wake(&d->beacon, &end);
+    for (int look = 0; look < ENDING_LOOKS && atomic_load(&d->told) == WAITING; look++) {
+        nanosleep(&(struct timespec){.tv_nsec = ENDING_MILLISECONDS * 1000000L}, NULL);
+    }
+    return atomic_load(&d->told) != OTHERS_TOLD;
+}
+
 void hiss_watch_start(hiss_comm *comm, int64_t seconds, bool (*asked_to_stop)(void)) {
     if (seconds <= 0 || comm->size == 1) {
         return;
@@ -562,6 +569,9 @@ void hiss_watch_start(hiss_comm *comm, int64_t seconds, bool (*asked_to_stop)(vo
         hiss_warn("watchdog: cannot start a thread: %s; a hang will not be noticed", strerror(failure));
     }
     comm->watch.dog = d;
+    if (d->started) {
+        hiss_log_before_end(end_quietly, d);
+    }
 }
 
 void hiss_watch_stop(hiss_comm *comm) {
@@ -570,6 +580,7 @@ void hiss_watch_stop(hiss_comm *comm) {
         return;
     }
     hiss_comm_barrier(comm); /* until all are here, all are watched */
+    hiss_log_before_end(NULL, NULL);
     if (d->started) {
         hiss_beat wake = {.kind = HISS_BEAT_HEARD};
         atomic_store(&d->quit, true);
@@ -578,20 +589,12 @@ void hiss_watch_stop(hiss_comm *comm) {
     }
     comm->watch.dog = NULL;
     hiss_beacon_close(&d->beacon);
-    hiss_free(d->beacon.address);
-    hiss_free(d->beacon.at);
-    hiss_free(d->beacon.refused);
     hiss_free(d->peers);
     hiss_free(d);
 }
 
 void hiss_watch_ends(hiss_comm *comm, int exit_code) {
-    hiss_watchdog *d = comm->watch.dog;
-    if (d && d->started) {
-        hiss_beat end = {.kind = HISS_BEAT_END, .number = exit_code};
-        hiss_beacon_wake(&d->beacon, &end);
-        for (int look = 0; look < 20 && !atomic_load(&d->told); look++) {
-            nanosleep(&(struct timespec){.tv_nsec = 10000000L}, NULL);
-        }
+    if (comm->watch.dog && comm->watch.dog->started) {
+        (void)end_quietly(comm->watch.dog, exit_code);
     }
 }
