@@ -6,8 +6,6 @@
 #include "hiss/file.h"
 #include "hiss/log.h"
 
-extern char **environ;
-
 enum { MOST_COUNTS = 32, MOST_RANKS = 65536 };
 enum { WEAK, STRONG };
 enum { TREE, MPI, BOTH };
@@ -409,7 +407,6 @@ static hiss_status read_platform(task *t, hiss_error *err) {
 static hiss_status simulate(const options *o, const hiss_arguments *rest, hiss_error *err) {
     const char *config = rest->npositional ? rest->positional[0] : NULL;
     task t = {.o = o};
-    t.place.environment = environ; /* before MPI adds to it */
     hiss_status s = parse_lists(&t, err);
     s = s == HISS_OK ? read_platform(&t, err) : s;
     s = s == HISS_OK ? simulate_place_create(&t.place, err) : s;

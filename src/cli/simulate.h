@@ -22,7 +22,7 @@ void simulate_measure_permutation(const bench_source *source, const hiss_yaml *c
 /* A place for files, which goes with the command however that ends, and the environment of what is started. */
 typedef struct simulate_place {
     char directory[CLI_PATH];
-    char *const *environment; /* set by the caller */
+    char **environment;       /* as it was when the place was made: MPI adds to that of the process */
     sigset_t signals, before; /* that end the command; the mask it began with */
     pthread_t watcher;
     bool watched;

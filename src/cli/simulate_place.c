@@ -15,8 +15,11 @@
 #include <unistd.h>
 
 #include "cli/simulate.h"
+#include "hiss/alloc.h"
 #include "hiss/clock.h"
 #include "hiss/file.h"
+
+extern char **environ;
 
 static void name_of_host(char out[64]) {
     if (gethostname(out, 64) != 0) {
@@ -93,6 +96,17 @@ static void *watch(void *user) {
 
 /* ---- life ---- */
 
+/* A list of its own: setenv, which MPI_Init uses, may move that of the process. */
+static char **copy_environment(void) {
+    int count = 0;
+    while (environ[count]) {
+        count++;
+    }
+    char **out = hiss_new(char *, count + 1);
+    memcpy(out, environ, sizeof *out * (size_t)count);
+    return out;
+}
+
 hiss_status simulate_place_create(simulate_place *place, hiss_error *err) {
     const char *asked = getenv("TMPDIR"), *base = asked && *asked ? asked : "/tmp";
     char host[64], prefix[96];
@@ -115,6 +129,7 @@ hiss_status simulate_place_create(simulate_place *place, hiss_error *err) {
     if (!place->watched) {
         pthread_sigmask(SIG_SETMASK, &place->before, NULL); /* then only the next one tidies up */
     }
+    place->environment = copy_environment();
     return HISS_OK;
 }
 
@@ -124,6 +139,7 @@ void simulate_place_destroy(simulate_place *place) {
         pthread_join(place->watcher, NULL);
     }
     hiss_remove_tree(place->directory);
+    hiss_free(place->environment);
     pthread_sigmask(SIG_SETMASK, &place->before, NULL);
 }
 

@@ -1,4 +1,5 @@
-# MPI_Finalize fails: one line, exit code 70, and the launcher ends too, in bounded time, even one that hangs.
+# A rank dies at its start, or MPI_Finalize fails (one line, exit code 70): the launcher ends too, in bounded time, even
+# one that hangs.
 . "$HISS_ROOT/tests/cli/common"
 build=$(dirname "$HISS")
 make -C "$HISS_ROOT" --no-print-directory FAULTS=1 BUILD="$build/faults" all >make.log 2>&1 || fail 'no build with faults' make.log
@@ -6,21 +7,31 @@ HISS=$build/faults/hiss
 small_run
 args=(config.yaml --run run --set train.steps=2)
 
-# A launcher that hangs when its ranks have gone, and one that is not of Open MPI and is none of our business.
-for name in mpirun other; do
-    cp /bin/bash $name
-    cat >$name.sh <<END
-HISS_FAULT=MPI_Finalize $HISS train config.yaml --run $name-run --set train.steps=2 >$name.log 2>&1
-echo \$? >$name.code
+# Launchers that hang when their ranks have gone, and some that are none of our business: not of Open MPI, or at work
+# after a rank that has ended well.
+hang() { # NAME FAULT CODE: as NAME, after a rank with that fault and exit code
+    local folder=$2
+    mkdir "$folder"
+    cp /bin/bash "$folder/$1"
+    cat >"$folder/script" <<END
+HISS_FAULT=$2 $HISS train config.yaml --run $folder/run --set train.steps=2 >$folder/log 2>&1
+[ \$? -eq $3 ] && : >$folder/done
 trap '' TERM
 read -r _ <>wait
 END
-done
+    "$folder/$1" "$folder/script" &
+    launchers+=($!)
+}
 mkfifo wait
-./other other.sh &
-other=$!
-./mpirun mpirun.sh &
-hanging=$!
+launchers=()
+deadly=('MPI_Finalize 70' 'MPI_Init_thread 2' 'MPI_Init_thread:1! 137' 'memory.alloc:1 2' 'memory.alloc:1! 137')
+for line in "${deadly[@]}"; do
+    # shellcheck disable=SC2086
+    hang mpirun $line
+done
+hanging=("${launchers[@]}") launchers=()
+hang other MPI_Finalize:1 70
+hang mpirun none 0
 
 for rank in 0 1; do
     for _ in 1 2 3; do
@@ -33,13 +44,15 @@ for rank in 0 1; do
     done
 done
 
-status=0
-wait $hanging || status=$?
-[ $status -eq 137 ] || fail "exit $status of a launcher that hangs" mpirun.log
-for name in mpirun other; do
-    [ "$(cat $name.code)" = 70 ] || fail "exit $(cat $name.code) of a rank" $name.log
+for k in "${!hanging[@]}"; do
+    status=0
+    { wait "${hanging[k]}" || status=$?; } 2>/dev/null
+    [ $status -eq 137 ] || fail "exit $status of a launcher that hangs: ${deadly[k]}"
 done
-kill -0 $other || fail 'a process that is no launcher of Open MPI was killed'
-kill -KILL $other
-wait $other 2>/dev/null || :
+[ "$(find . -name done | wc -l)" -eq 7 ] || fail "a rank ended with another code: $(find . -name done)"
+for other in "${launchers[@]}"; do
+    kill -0 "$other" || fail 'a process was killed that is no launcher of Open MPI, or at work'
+    kill -KILL "$other"
+    { wait "$other" || :; } 2>/dev/null
+done
 echo ok

@@ -9,7 +9,9 @@ small_run
 short() {
     local ranks=$1 text=$2
     shift 2
-    (ulimit -v 1500000 && refused "$ranks" "$text" "$@") || exit 1
+    # With the launcher's own second between SIGTERM and SIGKILL, in which another rank may speak.
+    (unset OMPI_MCA_odls_base_sigkill_timeout && ulimit -v 1500000 && refused "$ranks" "$text" "$@") || exit 1
+    ! grep -q 's ago  step' log || fail "the watchdog speaks too: $*" log
     grep -q 'hiss: error: \(\[rank [0-9]*\] \)\?out of memory: could not get [0-9.]* [KMGT]iB for .*; ' log || fail "not how much, or what for: $*" log
     [ -z "$(find run -type f ! -name .lock 2>/dev/null)" ] || fail "left behind: $(find run)" log
     rm -rf run
