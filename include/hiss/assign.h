@@ -27,7 +27,15 @@ typedef struct hiss_lap_report {
     double before;      /* the same for the assignment that was passed in */
     double dual;        /* sum of the dual variables: an upper bound of any total; NaN when the solver has no duals */
     int64_t iterations; /* solver's own unit: rows read, lists read and made, bids */
+    double size;        /* sum of the absolute chosen scores */
 } hiss_lap_report;
+
+/* What a difference of totals is measured against: the larger of |total| and an eighth of size, the sum of the absolute
+ * chosen scores. A total whose parts cancel is no measure of them. */
+double hiss_lap_scale(double total, double size);
+/* A gap, or what a total is below another, as a share of that scale: 0 when it is not above 0, and 1 at most, since a
+ * gap as large as that proves nothing. NaN when an argument is. */
+double hiss_lap_share(double gap, double total, double size);
 
 typedef struct hiss_lap_solver {
     const char *name;    /* as in the config */
@@ -56,6 +64,7 @@ const char *hiss_lap_solver_names(void);
 /* A certificate: what the duals prove about a solution. */
 typedef struct hiss_lap_certificate {
     double total, dual;
+    double size;            /* sum of the absolute chosen scores */
     double gap;             /* dual - total, >= -rounding; 0 proves optimality */
     double worst_violation; /* max over i,j of score[i,j] - u[i] - v[j]: 0 up to rounding when the duals are feasible */
     int32_t is_permutation; /* 1 when column_of_row is a permutation of 0..n-1 */
@@ -165,16 +174,15 @@ hiss_status hiss_lists_solve(const hiss_lists *l, const void *parts, int64_t str
 
 typedef struct hiss_auction_options {
     double epsilon;   /* last epsilon: the total is within n epsilon of the optimum. 0: until gap is reached */
-    double gap;       /* stop when dual - total <= gap * scale, see below. 0: 5e-4. Ignored when epsilon is given */
+    double gap;       /* stop when dual - total <= gap * hiss_lap_scale. 0: 5e-4. Ignored when epsilon is given */
     int64_t max_bids; /* 0: 2000 n */
     int jacobi;       /* 1: rounds in which all free rows bid at once; 0: one bid after the other, fewer bids */
 } hiss_auction_options;
 
 /* Solve by an auction with epsilon scaling; rows must be complete (first 0, m = n), dense or sparse.
  *
- * scale is the larger of |total| and an eighth of the sum of the absolute chosen scores, so that a total whose parts
- * cancel does not ask for a gap of zero. Both rules also stop at the least epsilon that prices can represent, 1e-13 of
- * the largest absolute price or chosen score; then the gap may be larger, and is reported like any other.
+ * Both rules also stop at the least epsilon that prices can represent, 1e-13 of the largest absolute price or chosen
+ * score; then the gap may be larger, and is reported like any other.
  *
  *   column_of_row, row_dual, report  as above. price [n] in/out as above
  *   options  NULL: all zero

@@ -30,10 +30,9 @@
 enum { FREE = -1 };
 
 static const double GAP = 5e-4;
-static const double LEAST_SIZE = 1.0 / 8; /* a total near zero counts as this part of the sum of absolute scores */
-static const double FIRST = 1.0 / 8;      /* first epsilon, relative to what is missing per row */
-static const double FALL = 1.0 / 5;       /* from one phase to the next */
-static const double ROUNDING = 1e-13;     /* least epsilon, relative to the largest score or price */
+static const double FIRST = 1.0 / 8;  /* first epsilon, relative to what is missing per row */
+static const double FALL = 1.0 / 5;   /* from one phase to the next */
+static const double ROUNDING = 1e-13; /* least epsilon, relative to the largest score or price */
 static const int64_t BIDS_PER_ROW = 2000;
 
 static hiss_bid make_bid(const hiss_lap_rows *rows, int64_t i, const double *price, double epsilon) {
@@ -105,19 +104,19 @@ double hiss_auction_phase(int64_t n, const hiss_auction_options *options, double
                           const double *held, const double *price, int32_t *row_of, int32_t *column_of,
                           hiss_lap_report *report) {
     const hiss_auction_options o = options ? *options : (hiss_auction_options){0};
-    double size = 0, largest = 0;
-    report->total = report->dual = 0;
+    double largest = 0;
+    report->total = report->dual = report->size = 0;
     for (int64_t i = 0; i < n; i++) {
         report->total += held[i];
         report->dual += profit[i] + price[i];
-        size += fabs(held[i]);
+        report->size += fabs(held[i]);
         largest = fmax(largest, fmax(fabs(held[i]), fabs(price[i])));
     }
     const double gap = report->dual - report->total, least = fmax(ROUNDING * largest, DBL_MIN);
     const double last = fmax(o.epsilon, least);
     const double next = epsilon > 0 ? epsilon * FALL : FIRST * gap / (double)n;
     const bool done = o.epsilon > 0 ? epsilon > 0 && epsilon <= last
-                                    : gap <= (o.gap > 0 ? o.gap : GAP) * fmax(fabs(report->total), LEAST_SIZE * size);
+                                    : gap <= (o.gap > 0 ? o.gap : GAP) * hiss_lap_scale(report->total, report->size);
     if (done || gap <= least || (epsilon > 0 && epsilon <= least)) {
         return 0;
     }
@@ -253,12 +252,14 @@ static hiss_status solve_checked(const hiss_lap_rows *rows, const hiss_auction_o
                                  hiss_error *err) {
     auction a = {.rows = rows, .price = price};
     hiss_lap_report result = {0};
+    double size = 0;
     lay_out(&a, rows->n, work);
     a.max_bids = options && options->max_bids > 0 ? options->max_bids : BIDS_PER_ROW * rows->n;
     hiss_status status = take_over(&a, column_of_row, err);
     if (status == HISS_OK) {
         for (int64_t i = 0; i < rows->n; i++) {
             result.before += a.held[i];
+            size += fabs(a.held[i]);
         }
         status = run(&a, options, &result, err);
     }
@@ -269,6 +270,7 @@ static hiss_status solve_checked(const hiss_lap_rows *rows, const hiss_auction_o
         memcpy(column_of_row, a.column_of, (size_t)rows->n * sizeof *column_of_row);
     } else {
         result.total = result.before;
+        result.size = size;
     }
     if (row_dual) {
         memcpy(row_dual, a.profit, (size_t)rows->n * sizeof *row_dual);

@@ -54,6 +54,27 @@ double hiss_lap_total(const hiss_lap *lap, const int32_t *column_of_row) {
     return total;
 }
 
+static double size_of(const hiss_lap *lap, const int32_t *column_of_row) {
+    double size = 0;
+    for (int64_t i = 0; i < lap->n; i++) {
+        size += fabs((double)hiss_lap_row(lap, i)[column_of_row[i]]);
+    }
+    return size;
+}
+
+double hiss_lap_scale(double total, double size) {
+    const double least = 1.0 / 8;
+    return fmax(fabs(total), least * size);
+}
+
+double hiss_lap_share(double gap, double total, double size) {
+    const double scale = hiss_lap_scale(total, size);
+    if (isnan(gap) || isnan(total) || isnan(size)) {
+        return NAN;
+    }
+    return gap <= 0 ? 0 : gap >= scale ? 1 : gap / scale;
+}
+
 void hiss_lap_accept(const hiss_lap *lap, const int32_t *candidate, int32_t *column_of_row, hiss_lap_report *report) {
     report->before = hiss_lap_total(lap, column_of_row);
     report->total = hiss_lap_total(lap, candidate);
@@ -62,6 +83,7 @@ void hiss_lap_accept(const hiss_lap *lap, const int32_t *candidate, int32_t *col
     } else {
         report->total = report->before;
     }
+    report->size = size_of(lap, column_of_row);
 }
 
 /* Quadratic, so that it needs no memory; the duals take as long. */
@@ -83,6 +105,7 @@ hiss_lap_certificate hiss_lap_certify(const hiss_lap *lap, const int32_t *column
     hiss_lap_certificate certificate = {.worst_violation = -INFINITY};
     certificate.is_permutation = is_permutation(lap->n, column_of_row);
     certificate.total = certificate.is_permutation ? hiss_lap_total(lap, column_of_row) : NAN;
+    certificate.size = certificate.is_permutation ? size_of(lap, column_of_row) : NAN;
     for (int64_t i = 0; i < lap->n; i++) {
         const float *score = hiss_lap_row(lap, i);
         for (int64_t j = 0; j < lap->n; j++) {

@@ -83,7 +83,7 @@ static hiss_status set_up(search *s, const hiss_sparse_lap *lap, const int32_t *
 hiss_status hiss_sparse_solve(const hiss_sparse_lap *lap, int32_t *column_of_row, double *price, double *row_dual,
                               void *work, hiss_lap_report *report, hiss_error *err) {
     search s = {0};
-    double *profit, before = 0;
+    double *profit, before = 0, size = 0;
     hiss_status status = check(lap, err);
     if (status) {
         return status;
@@ -97,6 +97,7 @@ hiss_status hiss_sparse_solve(const hiss_sparse_lap *lap, int32_t *column_of_row
     }
     for (int64_t i = 0; i < s.n; i++) {
         before += s.held[i];
+        size += fabs(s.held[i]);
     }
 
     hiss_sparse_optimize(&s);
@@ -113,12 +114,13 @@ hiss_status hiss_sparse_solve(const hiss_sparse_lap *lap, int32_t *column_of_row
     }
     if (p.total > before) {
         memcpy(column_of_row, s.column_of, (size_t)s.n * sizeof *column_of_row);
+        size = p.size;
     }
     if (row_dual) {
         memcpy(row_dual, profit, (size_t)s.n * sizeof *row_dual);
     }
     if (report) {
-        *report = (hiss_lap_report){fmax(p.total, before), before, p.dual, s.scans};
+        *report = (hiss_lap_report){fmax(p.total, before), before, p.dual, s.scans, size};
     }
     return HISS_OK;
 }

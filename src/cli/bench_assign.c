@@ -92,7 +92,7 @@ void bench_collapsed_scores(int64_t n, int64_t d, float *scores) {
 /* ---- solvers ---- */
 
 typedef struct solved {
-    double seconds, total, gap; /* gap: what the duals leave open, as a share of the total; NaN without duals */
+    double seconds, total, size, gap; /* gap: hiss_lap_share of what the duals leave open; NaN without duals */
 } solved;
 
 static hiss_status time_solver(const hiss_lap_solver *solver, const hiss_lap *lap, solved *out, hiss_error *err) {
@@ -112,7 +112,8 @@ static hiss_status time_solver(const hiss_lap_solver *solver, const hiss_lap *la
     }
     if (s == HISS_OK) {
         const hiss_lap_certificate proof = hiss_lap_certify(lap, column, u, v);
-        *out = (solved){hiss_median(seconds, REPEATS), proof.total, proof.gap / fabs(proof.total)};
+        *out = (solved){hiss_median(seconds, REPEATS), proof.total, proof.size,
+                        hiss_lap_share(proof.gap, proof.total, proof.size)};
     }
     hiss_free(column);
     hiss_free(u);
@@ -121,20 +122,20 @@ static hiss_status time_solver(const hiss_lap_solver *solver, const hiss_lap *la
     return s;
 }
 
-static void report_solver(bench *b, int64_t n, int kind, const char *name, const solved *r, double best) {
+static void report_solver(bench *b, int64_t n, int kind, const char *name, const solved *r, const solved *best) {
     const double bytes = 4.0 * (double)(n * n);
-    const double share = bytes / bench_bandwidth(&b->machine, bytes) / r->seconds, below = 1.0 - r->total / best;
+    const double share = bytes / bench_bandwidth(&b->machine, bytes) / r->seconds,
+                 below = hiss_lap_share(best->total - r->total, best->total, best->size);
     bench_print(b, "%s  %-10s  %s %s  %s  %s  %s  %s\n", HISS_NUMBER(6, 0, (double)n), kind_name[kind],
                 HISS_TEXT(10, name), HISS_NUMBER(12, 3, 1e3 * r->seconds), HISS_NUMBER(8, 4, r->total / (double)n),
-                HISS_NUMBER(10, 4, 100.0 * fmax(below, 0.0)),
-                HISS_POWER(9, 1, isnan(r->gap) ? r->gap : fmax(r->gap, 0.0)), HISS_NUMBER(10, 3, 100.0 * share));
+                HISS_NUMBER(10, 4, 100.0 * below), HISS_POWER(9, 1, r->gap), HISS_NUMBER(10, 3, 100.0 * share));
     json_begin(&b->json, NULL, '{');
     json_number(&b->json, "n", (double)n);
     json_text(&b->json, "features", kind_name[kind]);
     json_text(&b->json, "solver", name);
     json_number(&b->json, "seconds", r->seconds);
     json_number(&b->json, "mean_score", r->total / (double)n);
-    json_number(&b->json, "below_best", fmax(below, 0.0));
+    json_number(&b->json, "below_best", below);
     json_number(&b->json, "certified_gap", r->gap);
     json_number(&b->json, "share", share);
     json_end(&b->json, '}');
@@ -143,18 +144,17 @@ static void report_solver(bench *b, int64_t n, int kind, const char *name, const
 static hiss_status solve_kind(bench *b, int64_t n, int64_t d, int kind, float *scores, hiss_error *err) {
     const hiss_lap_solver *const *solvers = hiss_lap_solvers();
     solved result[MAX_SOLVERS];
-    double best = -(double)INFINITY;
-    int count = 0;
+    int count = 0, best = 0;
     make_scores(kind, n, d, scores);
     for (; count < MAX_SOLVERS && solvers[count]; count++) {
         hiss_status s = time_solver(solvers[count], &(hiss_lap){n, scores, n}, &result[count], err);
         if (s != HISS_OK) {
             return s;
         }
-        best = fmax(best, result[count].total);
+        best = result[count].total > result[best].total ? count : best;
     }
     for (int k = 0; k < count; k++) {
-        report_solver(b, n, kind, solvers[k]->name, &result[k], best);
+        report_solver(b, n, kind, solvers[k]->name, &result[k], &result[best]);
     }
     return HISS_OK;
 }

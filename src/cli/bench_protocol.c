@@ -138,7 +138,7 @@ static hiss_status answer_block(protocol *p, int64_t slot, int64_t group, int se
     const hiss_status s =
         sent == LISTS ? hiss_lists_solve(&p->lists, up, p->up, price, p->column, p->sum, p->work, &report, err)
                       : p->solver->solve(&(hiss_lap){p->n, up, p->n}, p->column, NULL, NULL, p->work, &report, err);
-    p->gap = fmax(p->gap, (report.dual - report.total) / fabs(report.total));
+    p->gap = fmax(p->gap, hiss_lap_share(report.dual - report.total, report.total, report.size));
     for (int64_t j = 0; j < group; j++) {
         memcpy(hiss_coordinator_down(p->coordinator, slot, j), p->column + j * p->m, sizeof(int32_t) * (size_t)p->m);
         hiss_coordinator_send_down(p->coordinator, slot, j, p->m, false);

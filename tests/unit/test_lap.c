@@ -301,6 +301,55 @@ static void certificate_refuses_what_is_wrong(void **unused) {
     assert_true(isnan(hiss_lap_certify(&lap, twice, u, v).gap));
 }
 
+/* A total near 0, one that is 0, and one without scores: a share stays a number from 0 to 1. */
+static void a_share_is_of_the_scores_where_their_total_cancels(void **unused) {
+    (void)unused;
+    static const struct {
+        double gap, total, size, share;
+    } cases[] = {{1e-2, 4, 4, 2.5e-3},    {1e-2, -4, 4, 2.5e-3}, {1e-2, 0, 8, 1e-2},          {1e-2, 1e-12, 8, 1e-2},
+                 {1e-2, -1e-12, 8, 1e-2}, {0, 0, 0, 0},          {-1e-17, 0, 0, 0},           {-1e-17, 3, 3, 0},
+                 {1e-17, 0, 0, 1},        {5, 1, 1, 1},          {5e-324, 5e-324, 5e-324, 1}, {INFINITY, 1, 1, 1}};
+    for (size_t k = 0; k < sizeof cases / sizeof *cases; k++) {
+        const double share = hiss_lap_share(cases[k].gap, cases[k].total, cases[k].size);
+        if (!(fabs(share - cases[k].share) <= 1e-15)) {
+            fail_msg("case %d: a share of %.17g, expected %.17g", (int)k, share, cases[k].share);
+        }
+    }
+    assert_true(isnan(hiss_lap_share(NAN, 1, 1)) && isnan(hiss_lap_share(1, NAN, NAN)));
+}
+
+/* Every solver, whether it improves on what it was given or not. The best scores of kind 4 are made to cancel. */
+static void every_solver_reports_the_size_of_its_scores(void **unused) {
+    (void)unused;
+    enum { N = 200 };
+    uint64_t state = 31;
+    for (int s = 0; hiss_lap_solvers()[s]; s++) {
+        for (int kind = 0; kind < KINDS; kind++) {
+            hiss_lap lap = make(kind, N, N, &state);
+            float *score = (float *)(uintptr_t)lap.score;
+            int32_t answer[N];
+            double u[N], v[N];
+            shuffle(N, answer, &state);
+            const double mean = solve("lapjv", &lap, answer, NULL, NULL).total / N;
+            for (int64_t p = 0; kind == 4 && p < (int64_t)N * N; p++) {
+                score[p] -= (float)mean;
+            }
+            for (int again = 0; again < 2; again++) {
+                const hiss_lap_report report = solve(hiss_lap_solvers()[s]->name, &lap, answer, u, v);
+                double size = 0;
+                for (int64_t i = 0; i < N; i++) {
+                    size += fabs((double)score[i * N + answer[i]]);
+                }
+                const double share = hiss_lap_share(report.dual - report.total, report.total, report.size);
+                assert_true(fabs(report.size - size) <= 1e-12 * size);
+                assert_true(hiss_lap_certify(&lap, answer, u, v).size == size);
+                assert_true(isnan(report.dual) ? isnan(share) : share >= 0 && share <= 1e-3);
+            }
+            hiss_free(score);
+        }
+    }
+}
+
 static void bad_input_is_named_and_changes_nothing(void **unused) {
     (void)unused;
     enum { N = 40 };
@@ -388,6 +437,8 @@ int main(void) {
         cmocka_unit_test(ties_keep_the_assignment_passed_in),
         cmocka_unit_test(greedy_is_greedy_and_between_input_and_optimum),
         cmocka_unit_test(certificate_refuses_what_is_wrong),
+        cmocka_unit_test(a_share_is_of_the_scores_where_their_total_cancels),
+        cmocka_unit_test(every_solver_reports_the_size_of_its_scores),
         cmocka_unit_test(bad_input_is_named_and_changes_nothing),
         cmocka_unit_test(solvers_are_found_by_name),
         cmocka_unit_test(auto_answers_like_the_solver_it_picks),

@@ -192,7 +192,7 @@ static void note_failure(nat_blocks *b, int64_t block, hiss_status status, const
 }
 
 static void note_solve(nat *n, double seconds, const hiss_lap_report *report) {
-    const double gap = report->dual > report->total ? (report->dual - report->total) / fabs(report->total) : 0.0;
+    const double gap = hiss_lap_share(report->dual - report->total, report->total, report->size);
     pthread_mutex_lock(&n->lock);
     n->costs.solve += seconds;
     n->costs.gap = gap > n->costs.gap ? gap : n->costs.gap;
@@ -232,7 +232,7 @@ static hiss_status solve_lists(nat_blocks *b, int thread, int64_t slot, hiss_lap
     const nat *n = b->n;
     const hiss_status s = hiss_lists_solve(&n->lists, hiss_coordinator_up(b->coordinator, slot, 0), b->up, at->packed,
                                            at->column, at->price, b->scratch[thread], report, err);
-    if (s != HISS_OK || report->dual - report->total <= ENOUGH * fabs(report->total)) {
+    if (s != HISS_OK || report->dual - report->total <= ENOUGH * hiss_lap_scale(report->total, report->size)) {
         at->reply = COLUMNS;
         return s;
     }

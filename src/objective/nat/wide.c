@@ -306,6 +306,7 @@ static hiss_status run(wide *w, const hiss_auction_options *options, int64_t *co
         epsilon =
             hiss_auction_phase(w->n, options, epsilon, w->profit, w->held, w->price, w->row_of, w->column_of, &now);
         report->lap.total = now.total;
+        report->lap.size = now.size;
         report->lap.dual = now.dual;
         report->lap.before = report->phases ? report->lap.before : now.total;
         hiss_debug("nat: wide block of %lld: phase %lld, next epsilon %.3g: mean score %.6f, bound %.6f, %lld bids in "
