@@ -9,7 +9,8 @@
 #include <stdio.h>
 
 /* Allocate zeroed memory aligned to 64 bytes. Never returns NULL: when the system refuses, one error line names
- * the size, what it was for and what to lower, and the process ends with 2. bytes may be 0. Thread-safe. Not
+ * the size, what it was for and what to lower, and the process ends with 2; so it does when too little
+ * would be left for libraries. bytes may be 0. Thread-safe. Not
  * collective. */
 void *hiss_alloc(size_t bytes);
 #define hiss_new(type, count) ((type *)hiss_alloc(sizeof(type) * (size_t)(count)))
@@ -19,6 +20,18 @@ void *hiss_alloc(size_t bytes);
 void hiss_alloc_for(const char *what, const char *advice);
 /* A stream into memory as open_memstream makes one; text is freed by free(). Never NULL: ends as hiss_alloc does. */
 FILE *hiss_text_open(char **text, size_t *size);
+
+/* Whether the system would give so many bytes now. Thread-safe. Not collective. */
+bool hiss_alloc_room(size_t bytes);
+/* End as hiss_alloc does unless it would: before a library takes them that crashes or hangs without. Texts as above;
+ * advice may be NULL. Thread-safe. Not collective. */
+void hiss_alloc_expect(size_t bytes, const char *what, const char *advice);
+/* The same for what a new thread needs. */
+void hiss_alloc_expect_thread(void);
+
+/* Call act(user) before the process ends for want of memory, in whatever thread that shows. One at a time; NULL: none.
+ * Not collective. */
+void hiss_alloc_at_end(void (*act)(void *), void *user);
 
 /* Release memory from hiss_alloc; NULL is allowed. */
 void hiss_free(void *memory);

@@ -75,6 +75,13 @@ typedef struct hiss_data_options { /* section "data" */
 extern const hiss_row hiss_data_rows[];
 extern const int hiss_data_nrows;
 
+/* Labels are class numbers. Classes without samples are allowed up to this many; a data set of more samples may have as
+ * many classes as samples. The largest public sets have some 20,000 (ImageNet-21k) to 2 million (of 42 million faces).
+ * Beyond, labels are something else, such as identifiers, and would ask for absurd networks. */
+enum { HISS_MOST_CLASSES = 1 << 20 };
+/* The number of classes that labels of so many samples may have at most. */
+int64_t hiss_most_classes(int64_t samples);
+
 typedef struct hiss_dataset hiss_dataset;
 /* Open and verify: exists, dtype, shape, n >= 1, labels, checksum when recorded and options->verify (reads the whole
  * file: one rank of a job is enough). Reads no other pixels. Labels stay in memory, 4 bytes a sample; they may be

@@ -32,5 +32,7 @@ void hiss_watch_note(hiss_comm *comm, const char *what, int64_t number);
 void hiss_watch_start(hiss_comm *comm, int64_t seconds, bool (*asked_to_stop)(void));
 /* End it; the rest of the program is not watched. Collective. Does nothing when none was started. */
 void hiss_watch_stop(hiss_comm *comm);
+/* Call act(user) when another rank ends the job, in the watchdog's thread. NULL: nothing. Not collective. */
+void hiss_watch_at_end(hiss_comm *comm, void (*act)(void *user), void *user);
 
 #endif

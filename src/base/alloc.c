@@ -1,7 +1,12 @@
-/* Counted allocation, and arenas as chains of blocks that double in size. */
+/* Counted allocation, and arenas as chains of blocks that double in size.
+ *
+ * Libraries crash, hang or blame something else when memory runs out. So it never runs out in them first: what hiss
+ * takes leaves RESERVE bytes, and what a library is known to take at once is asked for before it does. Asking costs two
+ * system calls; smaller blocks than ASK_FROM do without. */
 #include "hiss/alloc.h"
 
 #include <assert.h>
+#include <pthread.h>
 #include <stdarg.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -16,10 +21,15 @@
 #include "hiss/status.h"
 
 enum { ALIGNMENT = 64, FIRST_BLOCK = 1 << 14, HUGE_PAGE = 2 << 20, HUGE_FROM = 16 << 20 };
+enum { RESERVE = 32 << 20, ASK_FROM = 1 << 16 };
 
 static _Atomic int64_t live;
 static _Thread_local bool sealed;
 static _Thread_local struct { const char *what, *advice; } purpose;
+static struct {
+    void (*act)(void *);
+    void *user;
+} at_end;
 
 void hiss_alloc_for(const char *what, const char *advice) {
     purpose.what = what;
@@ -33,7 +43,12 @@ static void let_rank_0_speak(void) {
     }
 }
 
-static _Noreturn void out_of_memory(size_t bytes) {
+void hiss_alloc_at_end(void (*act)(void *), void *user) {
+    at_end.user = user;
+    at_end.act = act;
+}
+
+static _Noreturn void out_of_memory(size_t bytes, const char *what, const char *advice) {
     static const char *const units[] = {"bytes", "KiB", "MiB", "GiB", "TiB"};
     double size = (double)bytes;
     int unit = 0;
@@ -41,17 +56,40 @@ static _Noreturn void out_of_memory(size_t bytes) {
         size /= 1024.0;
     }
     let_rank_0_speak();
+    if (at_end.act) {
+        at_end.act(at_end.user);
+    }
     const int code = hiss_exit_code(HISS_ESYSTEM);
     hiss_end_line(code, "out of memory: could not get %.*f %s%s%s; %s", unit ? 1 : 0, size, units[unit],
-                  purpose.what ? " for " : "", purpose.what ? purpose.what : "",
-                  purpose.advice ? purpose.advice : "start fewer ranks on a node, or ask for more memory");
+                  what ? " for " : "", what ? what : "",
+                  advice ? advice : "start fewer ranks on a node, or ask for more memory");
     _exit(code); /* other threads run on until here: no handlers */
+}
+
+bool hiss_alloc_room(size_t bytes) {
+    void *memory = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    return memory != MAP_FAILED && munmap(memory, bytes) == 0;
+}
+
+void hiss_alloc_expect(size_t bytes, const char *what, const char *advice) {
+    if (!hiss_alloc_room(bytes + RESERVE)) {
+        out_of_memory(bytes, what, advice);
+    }
+}
+
+void hiss_alloc_expect_thread(void) {
+    pthread_attr_t attributes;
+    size_t stack = 0;
+    pthread_attr_init(&attributes);
+    pthread_attr_getstacksize(&attributes, &stack);
+    pthread_attr_destroy(&attributes);
+    hiss_alloc_expect(stack, "the stack of a thread", "lower dist.threads, or the limit of stacks (ulimit -s)");
 }
 
 FILE *hiss_text_open(char **text, size_t *size) {
     FILE *stream = hiss_fault("memory.text") ? NULL : open_memstream(text, size);
     if (!stream) {
-        out_of_memory(BUFSIZ);
+        out_of_memory(BUFSIZ, purpose.what, purpose.advice);
     }
     return stream;
 }
@@ -61,8 +99,8 @@ void *hiss_alloc(size_t bytes) {
     const size_t alignment = bytes >= HUGE_FROM ? HUGE_PAGE : ALIGNMENT;
     size_t rounded = bytes > SIZE_MAX - alignment ? SIZE_MAX : (bytes + alignment) / alignment * alignment;
     void *memory = rounded == SIZE_MAX || hiss_fault("memory.alloc") ? NULL : aligned_alloc(alignment, rounded);
-    if (!memory) {
-        out_of_memory(bytes);
+    if (!memory || (bytes >= ASK_FROM && !hiss_alloc_room(RESERVE))) {
+        out_of_memory(bytes, purpose.what, purpose.advice);
     }
     if (alignment == HUGE_PAGE) {
         (void)madvise(memory, rounded, MADV_HUGEPAGE); /* a wish: where the system has none, small pages do */

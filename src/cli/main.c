@@ -9,6 +9,10 @@
 #include "hiss/log.h"
 #include "hiss_build.h"
 
+/* Open MPI 4.1 takes 160 MiB of address space for two ranks on a node, and 4 MiB for each more of them that talks to
+ * this one. With less it waits for ever, or crashes. */
+enum { START_BYTES = 16 << 20, MPI_BYTES = 256 << 20, PEER_BYTES = 4 << 20 };
+
 typedef struct command {
     const char *name;
     int (*run)(int argc, char **argv);
@@ -47,6 +51,12 @@ int cli_launcher_rank(void) {
     return 0;
 }
 
+static size_t launcher_local_ranks(void) {
+    const char *text = getenv("OMPI_COMM_WORLD_LOCAL_SIZE");
+    const long ranks = text ? strtol(text, NULL, 10) : 1;
+    return ranks > 0 && ranks < 1 << 16 ? (size_t)ranks : 1;
+}
+
 int cli_fail(const hiss_comm *comm, const hiss_error *err) {
     const int rank = comm ? hiss_comm_rank(comm) : cli_launcher_rank();
     if (!comm && rank > 0) { /* launchers kill the other ranks when one ends: let rank 0 say why first */
@@ -68,6 +78,7 @@ hiss_status cli_open(int level, hiss_comm **comm, hiss_error *err) {
     if (hiss_kernels_judge_core(text) == HISS_CORE_IMPOSSIBLE) {
         return hiss_fail(err, HISS_ESYSTEM, "%s", text); /* of this host alone: each rank that has it says so */
     }
+    hiss_alloc_expect(MPI_BYTES + PEER_BYTES * launcher_local_ranks(), "MPI to start", NULL);
     hiss_status s = cli_check_launcher(err);
     s = s == HISS_OK ? hiss_comm_open(NULL, NULL, comm, err) : s;
     if (s == HISS_OK) {
@@ -124,6 +135,8 @@ int cli_run(const cli_task *task, int argc, char **argv) {
 }
 
 static int run_command(const command *c, int argc, char **argv) {
+    hiss_log_setup(HISS_LOG_INFO, cli_launcher_rank());
+    hiss_alloc_expect(START_BYTES, "libraries to start", NULL);
     hiss_arena *arena = hiss_arena_create();
     hiss_error err = {0};
     hiss_status s = cli_expand_words(arena, argc, argv, &err);

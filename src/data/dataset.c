@@ -98,6 +98,11 @@ static int64_t label_at(const void *piece, hiss_dtype dtype, int64_t i) {
     }
 }
 
+int64_t hiss_most_classes(int64_t samples) {
+    const int64_t most = samples > HISS_MOST_CLASSES ? samples : HISS_MOST_CLASSES;
+    return most < INT32_MAX ? most : INT32_MAX;
+}
+
 static hiss_status read_labels(hiss_dataset *set, const char *labels, hiss_error *err) {
     hiss_h5_info info;
     hiss_status status = hiss_h5_look(set->file, labels, &info, err);
@@ -112,6 +117,7 @@ static hiss_status read_labels(hiss_dataset *set, const char *labels, hiss_error
             set->path, labels, info.dtype == HISS_F32 ? "float32" : "integer", info.ndim, (long long)info.dim[0],
             (long long)set->rows, set->images);
     }
+    const int64_t most = hiss_most_classes(set->rows);
     set->label = hiss_new(int32_t, set->rows);
     int64_t piece[PIECE_LABELS];
     for (int64_t begin = 0; begin < set->rows; begin += PIECE_LABELS) {
@@ -121,10 +127,12 @@ static hiss_status read_labels(hiss_dataset *set, const char *labels, hiss_error
         }
         for (int64_t i = 0; i < count; i++) {
             int64_t value = label_at(piece, info.dtype, i);
-            if (value < 0 || value > INT32_MAX) {
+            if (value < 0 || value >= most) {
                 return hiss_fail(err, HISS_EUSER,
-                                 "%s: row %lld of data set %s is %lld; expected labels from 0 to 2147483647", set->path,
-                                 (long long)(begin + i), labels, (long long)value);
+                                 "%s: row %lld of data set %s is %lld; expected class numbers from 0 to %lld: number "
+                                 "the classes 0, 1, 2, ..., name another data set in data.labels, or set "
+                                 "data.labels: '' to do without",
+                                 set->path, (long long)(begin + i), labels, (long long)value, (long long)(most - 1));
             }
             set->label[begin + i] = (int32_t)value;
             set->classes = value >= set->classes ? value + 1 : set->classes;

@@ -180,11 +180,15 @@ hiss_status hiss_h5_open(const char *path, hiss_h5 **out, hiss_error *err) {
     const bool opens = finding == HISS_H5_FINE && !hiss_fault("h5.open");
     hid_t file = opens ? H5Fopen(path, H5F_ACC_RDONLY, H5P_DEFAULT) : -1;
     if (file < 0) {
+        const bool lacks_memory = finding == HISS_H5_FINE && hiss_h5_lacks_memory();
         if (finding == HISS_H5_FINE) {
             hiss_h5_reason(why);
         }
         hiss_status status = HISS_EUSER;
-        if (strstr(why, "lock file")) {
+        if (lacks_memory) {
+            status = hiss_fail(err, HISS_ESYSTEM, "%s: out of memory: HDF5 could not get what it needs to open it; %s",
+                               path, hiss_h5_memory_remedy);
+        } else if (strstr(why, "lock file")) {
             status = hiss_fail(
                 err, HISS_ESYSTEM,
                 "%s: HDF5 cannot lock it (%s); another process is writing it, or the file system has no locks: "
@@ -382,6 +386,11 @@ static hiss_status select_rows(hiss_h5 *file, hiss_dtype dtype, int64_t begin, i
 static hiss_status cannot_read(hiss_h5 *file, int64_t begin, int64_t count, hiss_error *err) {
     char reason[HISS_H5_REASON], lack[EXPLANATION];
     hiss_h5_reason(reason);
+    if (hiss_h5_lacks_memory()) {
+        return hiss_fail(err, HISS_ESYSTEM,
+                         "%s: out of memory: HDF5 could not get what it needs to read data set %s; %s", file->path,
+                         file->name, hiss_h5_memory_remedy);
+    }
     if (hiss_h5_lacks_filter(file->dataset, true, lack, sizeof lack)) {
         return hiss_fail(err, HISS_EUSER, "%s: data set %s is not read: %s", file->path, file->name, lack);
     }

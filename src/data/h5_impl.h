@@ -27,6 +27,10 @@ hiss_status hiss_h5_leave(hiss_status status); /* give it back, and return statu
 /* What HDF5 says about its last failure. Any other call into HDF5 forgets it. */
 const char *hiss_h5_reason(char out[HISS_H5_REASON]);
 
+/* Whether that was for want of memory, and what to do then. */
+bool hiss_h5_lacks_memory(void);
+extern const char hiss_h5_memory_remedy[];
+
 /* ---- what is in a file ---- */
 
 /* Call visit for every object by the links of the file, each once; object is negative when it cannot be opened, path

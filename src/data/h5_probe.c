@@ -29,18 +29,23 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "hiss/alloc.h"
+
 #ifdef FUZZING_BUILD_MODE_UNSAFE_FOR_PRODUCTION
 enum { CPU_SECONDS = 2, WALL_SECONDS = 15 };
 #else
 enum { CPU_SECONDS = 20, WALL_SECONDS = 600 };
 #endif
 enum { DENSEST = 1100, DENSER = 1 << 13, TEXT_BYTES = 1 << 20, ROWS_BYTES = 1 << 28 };
-enum { EXIT_UNOPENABLE = 3, EXIT_MEMORY = 4, EXIT_UNREADABLE = 5 };
+enum { EXIT_UNOPENABLE = 3, EXIT_MEMORY = 4, EXIT_UNREADABLE = 5, EXIT_SHORT = 6 };
 static const uint64_t small_bytes = 1 << 20;        /* no reason to refuse anything */
 static const uint64_t small_chunk_bytes = 64 << 20; /* the same, of a chunk that denser filters made */
 static const uint64_t extra_bytes = 1ull << 30;     /* address space the child may ask for */
+static const uint64_t look_bytes = 32 << 20;        /* what sound metadata take at most, as a rule */
 static const uint64_t bytes_a_second = 4 << 20;     /* of the file: so much longer the child may compute */
 static const uint64_t most_bytes = 1ull << 62;
+
+const char hiss_h5_memory_remedy[] = "start fewer ranks on a node, or ask for more memory";
 
 static herr_t stay_inside(const char *parent_file, const char *parent_group, const char *child_file,
                           const char *child_object, unsigned *flags, hid_t access, void *user) {
@@ -256,13 +261,23 @@ static herr_t find_lack(unsigned n, const H5E_error2_t *record, void *user) {
     return 0;
 }
 
-/* Called when HDF5 fails: the parent, which has more memory, would not fail at the same place. */
-static herr_t end_for_lack(hid_t stack, void *user) {
+static bool lacks_memory(hid_t stack) {
     bool lacks = false;
-    (void)user;
     H5Ewalk2(stack, H5E_WALK_UPWARD, find_lack, &lacks);
-    if (lacks) {
-        _exit(EXIT_MEMORY);
+    return lacks;
+}
+
+bool hiss_h5_lacks_memory(void) {
+    return lacks_memory(H5E_DEFAULT);
+}
+
+/* Called when HDF5 fails: the parent, which has more memory, would not fail at the same place. Where this process could
+ * have got the extra bytes without its own limit, that limit was what failed it, and the file is to blame. */
+static herr_t end_for_lack(hid_t stack, void *user) {
+    const look *l = user;
+    if (lacks_memory(stack)) {
+        limit(RLIMIT_AS, l->inherited, l->inherited);
+        _exit(l->memory && hiss_alloc_room(extra_bytes) ? EXIT_MEMORY : EXIT_SHORT);
     }
     return 0;
 }
@@ -312,7 +327,7 @@ static _Noreturn void look_through(const char *path, int out) {
     char why[HISS_H5_REASON];
     reset_signals();
     look l = set_limits(path);
-    H5Eset_auto2(H5E_DEFAULT, end_for_lack, NULL);
+    H5Eset_auto2(H5E_DEFAULT, end_for_lack, &l);
     const hid_t file = H5Fopen(path, H5F_ACC_RDONLY, H5P_DEFAULT);
     if (file < 0) {
         tell(out, hiss_h5_reason(why), EXIT_UNOPENABLE);
@@ -327,12 +342,17 @@ static _Noreturn void look_through(const char *path, int out) {
 /* ---- in the parent ---- */
 
 static hiss_h5_finding judge(int status, char why[HISS_H5_REASON]) {
-    const char *const advice = "the file is damaged; copy or write it again";
+    const char *const advice = hiss_alloc_room(extra_bytes)
+                                   ? "the file is damaged; copy or write it again"
+                                   : "the file is damaged, or it is for want of memory: less than 1 GiB is left";
     const int size = HISS_H5_REASON;
     if (WIFSIGNALED(status) && WTERMSIG(status) == SIGXCPU) {
         snprintf(why, size, "HDF5 does not come to an end with its metadata: %s", advice);
     } else if (WIFSIGNALED(status) && WTERMSIG(status) == SIGALRM) {
         snprintf(why, size, "no answer within %d s or more; look after the file system", WALL_SECONDS);
+    } else if (WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL) {
+        snprintf(why, size, "the process that looked into it was killed, as the system does for want of memory; %s",
+                 hiss_h5_memory_remedy);
     } else if (WIFSIGNALED(status)) {
         snprintf(why, size, "HDF5 crashes on it (%s): %s", strsignal(WTERMSIG(status)), advice);
     } else if (WEXITSTATUS(status) == EXIT_UNOPENABLE) {
@@ -342,6 +362,9 @@ static hiss_h5_finding judge(int status, char why[HISS_H5_REASON]) {
         snprintf(reason, sizeof reason, "%s", why);
         hiss_h5_remedy(reason, remedy);
         snprintf(why, size, "%.230s; %.160s", reason, remedy);
+    } else if (WEXITSTATUS(status) == EXIT_SHORT) {
+        snprintf(why, size, "out of memory: HDF5 could not get what it needs to look into it; %s",
+                 hiss_h5_memory_remedy);
     } else if (WEXITSTATUS(status) == EXIT_MEMORY) {
         snprintf(why, size, "HDF5 asks for more than 1 GiB, and more than the file has, to look into it: %s", advice);
     } else if (WEXITSTATUS(status) != 0) {
@@ -363,6 +386,7 @@ static void listen(int in, char why[HISS_H5_REASON]) {
 
 hiss_h5_finding hiss_h5_probe(const char *path, char why[HISS_H5_REASON]) {
     int ends[2], status = 0;
+    hiss_alloc_expect(look_bytes, "looking into an HDF5 file", NULL);
     const bool piped = pipe(ends) == 0;
     const pid_t child = piped ? fork() : -1;
     if (child == 0) {

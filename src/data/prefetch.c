@@ -164,6 +164,7 @@ static hiss_status plan(hiss_prefetch *p, int64_t window, int64_t budget, hiss_e
 
 static hiss_status start(hiss_prefetch *p, hiss_error *err) {
     sigset_t all, before;
+    hiss_alloc_expect_thread();
     sigfillset(&all);
     pthread_sigmask(SIG_SETMASK, &all, &before);
     int failure = hiss_fault("thread.create") ? EAGAIN : pthread_create(&p->thread, NULL, work, p);

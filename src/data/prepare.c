@@ -181,9 +181,12 @@ static hiss_status check_idx(const char *images, const hiss_idx *x, const char *
                          images, (long long)x->dim[0], labels, (long long)y->dim[0]);
     }
     for (int64_t i = 0; i < y->dim[0]; i++) {
-        if (hiss_idx_at(y, i) < 0) {
-            return hiss_fail(err, HISS_EUSER, "%s: label %lld is %lld; expected labels from 0 on", labels, (long long)i,
-                             (long long)hiss_idx_at(y, i));
+        const int64_t label = hiss_idx_at(y, i), most = hiss_most_classes(y->dim[0]);
+        if (label < 0 || label >= most) {
+            return hiss_fail(err, HISS_EUSER,
+                             "%s: label %lld is %lld; expected class numbers from 0 to %lld: number the classes 0, 1, "
+                             "2, ..., or leave out --labels",
+                             labels, (long long)i, (long long)label, (long long)(most - 1));
         }
     }
     return HISS_OK;

@@ -135,3 +135,14 @@ hiss_wait hiss_watch_wait(const hiss_watch *w) {
     } while (before != after || before % 2);
     return copy;
 }
+
+void hiss_watch_at_end(hiss_comm *comm, void (*act)(void *user), void *user) {
+    comm->watch.user = user;
+    comm->watch.at_end = act;
+}
+
+void hiss_watch_act(const hiss_comm *comm) {
+    if (comm->watch.at_end) {
+        comm->watch.at_end(comm->watch.user);
+    }
+}

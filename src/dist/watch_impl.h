@@ -33,8 +33,10 @@ typedef struct hiss_watch {
     _Atomic int64_t number;
     _Atomic int peers; /* ranks waited for, those in peer[] and more; 0: all others */
     _Atomic int peer[HISS_WATCH_PEERS];
-    int *seen;          /* [P] scratch of the main thread */
-    hiss_watchdog *dog; /* NULL: not started */
+    int *seen;                  /* [P] scratch of the main thread */
+    hiss_watchdog *dog;         /* NULL: not started */
+    void (*at_end)(void *user); /* called when another rank ends the job; NULL: nothing */
+    void *user;
 } hiss_watch;
 
 /* A copy of the wait, for other threads. */
@@ -64,5 +66,6 @@ void hiss_wait_publish(hiss_comm *comm, const char *what, int64_t number);
 
 /* Let the watchdogs of all ranks be quiet: this rank ends the job with that code and has said why. */
 void hiss_watch_ends(hiss_comm *comm, int exit_code);
+void hiss_watch_act(const hiss_comm *comm); /* what hiss_watch_at_end asks for */
 
 #endif

@@ -439,6 +439,7 @@ static void take(hiss_watchdog *d, const hiss_beat *b) {
         if (b->rank != d->comm->rank) {
             d->end_at = d->clock + end_seconds;
             d->exit_code = (int)b->number;
+            hiss_watch_act(d->comm);
         } else { /* another thread ends the job */
             if (!d->quiet) {
                 send_end(d, (int)b->number);
@@ -454,8 +455,7 @@ static void tick(hiss_watchdog *d) {
     d->next_tick = d->clock + d->period;
     look_at_self(d, true);
     if (d->guard != d->comm->rank) {
-        hiss_beat state = d->peers[d->comm->rank].last;
-        hiss_beacon_send(&d->beacon, d->guard, &state);
+        hiss_beacon_send(&d->beacon, d->guard, &d->peers[d->comm->rank].last);
         return;
     }
     for (int r = 0; r < d->comm->size; r++) {

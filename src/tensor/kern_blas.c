@@ -17,6 +17,7 @@
 #include <dlfcn.h>
 #include <limits.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -27,6 +28,56 @@
 #include "hiss/subnormal.h"
 #include "tensor/kern_block.h"
 #include "tensor/kern_impl.h"
+
+/* ---- memory ---- */
+
+/* In place of OpenBLAS's reader of OPENBLAS_NUM_THREADS, which its constructor calls through the table of symbols: so
+ * it never starts threads of its own. They would idle; and where memory is short, 0.3.21 ends by SIGINT when one cannot
+ * be started, or leaves a handler of fork that waits for ever for one that was not. */
+int openblas_num_threads_env(void);
+__attribute__((weak)) int openblas_num_threads_env(void) {
+    return 1;
+}
+
+/* Every product that runs takes a buffer (BUFFER_SIZE of the library, 128 MiB on x86-64). The library keeps as many as
+ * were in use together, and tries for ever to get another when there is no memory. So these two stand in front of its
+ * own, which are called through the table of symbols as well. */
+enum { BUFFER_BYTES = 128 << 20 };
+static atomic_int buffers, most_buffers;
+static void *(*library_alloc)(int place);
+static void (*library_free)(void *buffer);
+
+static void find_library(void) {
+    library_alloc = (void *(*)(int))dlsym(RTLD_NEXT, "blas_memory_alloc");
+    library_free = (void (*)(void *))dlsym(RTLD_NEXT, "blas_memory_free");
+}
+
+void *blas_memory_alloc(int place);
+__attribute__((weak)) void *blas_memory_alloc(int place) {
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+    static pthread_mutex_t growing = PTHREAD_MUTEX_INITIALIZER;
+    pthread_once(&once, find_library);
+    if (atomic_fetch_add(&buffers, 1) < atomic_load(&most_buffers)) {
+        return library_alloc(place);
+    }
+    pthread_mutex_lock(&growing);
+    hiss_alloc_expect(BUFFER_BYTES, "OpenBLAS to multiply matrices in one more thread", NULL);
+    void *buffer = library_alloc(place);
+    const int now = atomic_load(&buffers);
+    if (now > atomic_load(&most_buffers)) {
+        atomic_store(&most_buffers, now);
+    }
+    pthread_mutex_unlock(&growing);
+    return buffer;
+}
+
+void blas_memory_free(void *buffer);
+__attribute__((weak)) void blas_memory_free(void *buffer) {
+    atomic_fetch_sub(&buffers, 1);
+    library_free(buffer);
+}
+
+/* ---- products ---- */
 
 static blasint narrow(int64_t value) {
     assert(value >= 0 && value <= INT_MAX);

@@ -52,6 +52,7 @@ hiss_status background_create(background_job job, void *user, background **out, 
     sigset_t all, old;
     sigfillset(&all);
     pthread_sigmask(SIG_SETMASK, &all, &old); /* inherited by the thread */
+    hiss_alloc_expect_thread();
     const int failure = hiss_fault("thread.create") ? EAGAIN : pthread_create(&b->thread, NULL, work, b);
     pthread_sigmask(SIG_SETMASK, &old, NULL);
     if (failure) {

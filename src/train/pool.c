@@ -73,6 +73,7 @@ hiss_status pool_create(int threads, pool **out, hiss_error *err) {
     for (p->threads = 1; p->threads < threads; p->threads++) {
         worker *w = &p->workers[p->threads];
         *w = (worker){.pool = p, .number = p->threads};
+        hiss_alloc_expect_thread();
         const int failure = hiss_fault("thread.create") ? EAGAIN : pthread_create(&w->thread, NULL, worker_main, w);
         if (failure) {
             return hiss_fail(err, HISS_ESYSTEM,

@@ -198,14 +198,19 @@ hiss_status run_directory_begin(run_directory *d, const hiss_train_request *requ
     return hiss_comm_agree(request->comm, s, err);
 }
 
+void run_directory_undo(void *directory) {
+    const run_directory *d = directory;
+    if (d->lock >= 0 && d->made) {
+        char path[PATH_TEXT];
+        snprintf(path, sizeof path, "%s/.lock", d->run);
+        unlink(path);
+        rmdir(d->run);
+    }
+}
+
 void run_directory_close(run_directory *d) {
+    run_directory_undo(d);
     if (d->lock >= 0) {
-        if (d->made) {
-            char path[PATH_TEXT];
-            snprintf(path, sizeof path, "%s/.lock", d->run);
-            unlink(path);
-            rmdir(d->run);
-        }
         close(d->lock);
     }
 }

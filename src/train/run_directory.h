@@ -20,6 +20,8 @@ hiss_status run_directory_shared(const run_directory *d, hiss_comm *comm, hiss_e
 hiss_status run_directory_room(const run_directory *d, int64_t bytes, int64_t keep, hiss_error *err);
 /* The run can begin: its config replaces an earlier one; a summary of fewer steps is no longer true. Collective. */
 hiss_status run_directory_begin(run_directory *d, const hiss_train_request *request, hiss_error *err);
+/* Remove what this process has made, unless the run has begun. Any thread. Not collective. */
+void run_directory_undo(void *directory);
 void run_directory_close(run_directory *d); /* Not collective */
 
 #endif

@@ -314,7 +314,9 @@ hiss_status hiss_train(const hiss_train_request *request, hiss_error *err) {
     const double start = hiss_seconds();
     ending_catch(hiss_comm_rank(request->comm) == 0);
     hiss_kernels_enter_thread();
+    hiss_watch_at_end(request->comm, run_directory_undo, &directory);
     hiss_watch_start(request->comm, request->experiment->dist.watchdog, ending_asked);
+    hiss_alloc_at_end(run_directory_undo, &directory);
     hiss_status s = same_kernels(request->comm, err);
     s = s == HISS_OK ? run_directory_open(&directory, request, err) : s;
     if (s == HISS_OK) {
@@ -322,9 +324,11 @@ hiss_status hiss_train(const hiss_train_request *request, hiss_error *err) {
         checkpoint_close(&t);
         trainer_destroy(&t);
     }
+    hiss_alloc_at_end(NULL, NULL);
     run_directory_close(&directory);
     hiss_alloc_for(NULL, NULL);
     hiss_watch_stop(request->comm);
+    hiss_watch_at_end(request->comm, NULL, NULL);
     ending_release();
     return s;
 }

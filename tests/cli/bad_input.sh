@@ -3,6 +3,7 @@
 small_run
 
 "$odd_h5" negative.h5 /images=u8:600x12x12 /labels=i32:600:-1
+"$odd_h5" dates.h5 /images=u8:600x12x12 /labels=i64:600:1000000000
 "$odd_h5" few_labels.h5 /images=u8:600x12x12 /labels=i64:599
 "$odd_h5" float_labels.h5 /images=u8:600x12x12 /labels=f32:600
 "$odd_h5" one_class.h5 /images=u8:600x12x12 /labels=u8:600:0
@@ -48,7 +49,16 @@ bad 'data set /images is float32' --set data.file=float.h5
 bad 'uint8 with 2 dimensions; expected uint8 [n,H,W,C] or [n,H,W]' --set data.file=flat.h5
 bad 'uint8 with 5 dimensions' --set data.file=deep.h5
 bad 'data set /images is empty' --set data.file=empty.h5
-bad 'row 0 of data set /labels is -1; expected labels from 0' --set data.file=negative.h5 --set objective=supervised
+# Labels that are no class numbers, wherever they are used.
+bad 'row 0 of data set /labels is -1; expected class numbers from 0 to 1048575' --set data.file=negative.h5 --set objective=supervised
+not_classes='row 0 of data set /labels is 1000000000; expected class numbers from 0 to 1048575: number the classes 0, 1, 2, ...'
+bad "dates.h5: $not_classes" --set data.file=dates.h5 --set objective=supervised
+bad "dates.h5: $not_classes" --set data.file=dates.h5
+train 1 unlabelled --set data.file=dates.h5 --set 'data.labels=""' --set train.epochs=1
+for command in eval query; do
+    refused 1 "dates.h5: $not_classes" "$HISS" $command unlabelled --set data.labels=/labels
+    refused 2 "dates.h5: $not_classes" "$HISS" $command unlabelled --set 'data.file=data.h5' --set data.labels=/labels --set eval.test=dates.h5
+done
 bad '599 rows; expected integers [600]' --set data.file=few_labels.h5
 bad 'data set /labels is float32' --set data.file=float_labels.h5
 bad 'needs labels, but unlabelled.h5 has no data set /labels' --set data.file=unlabelled.h5 --set objective=supervised

@@ -28,6 +28,14 @@ ${CC:-cc} -shared -fPIC -o odd_hdf5.so "$HISS_ROOT/tests/cli/preload/odd_hdf5.c"
     ODD_HDF5=crash strange 2 'HDF5 crashes on it (Segmentation fault)' data.h5
     ODD_HDF5=crash refused 1 'HDF5 crashes on it' "$HISS" eval plain
     ODD_HDF5=allocate strange 2 'HDF5 asks for more than 1 GiB' data.h5
+    # Want of memory is not the file's fault.
+    ODD_HDF5=kill strange 2 'was killed, as the system does for want of memory' data.h5
+    (
+        ulimit -S -v 1000000
+        ODD_HDF5=allocate strange 1 'data.h5: out of memory: HDF5 could not get what it needs to look into it' data.h5
+        ODD_HDF5=crash strange 1 'the file is damaged, or it is for want of memory' data.h5
+        ODD_HDF5='' train 1 enough
+    ) || exit 1
     # An object that cannot be opened does not hide the others from that process.
     "$strange_h5" new_header new_header.h5
     ODD_HDF5=crash ODD_CALL=H5Dread strange 1 'HDF5 crashes on it' new_header.h5

@@ -1,5 +1,6 @@
 # Memory that runs out, really (a limit on address space) and on demand at any allocation: exit code 2 and one line that
-# says how much was asked for, what for, and what to lower, by every command, on one rank and on two.
+# says how much was asked for, what for, and what to lower, by every command, on one rank and on two. Whatever the limit
+# is, no command hangs, crashes, or blames something else, and what cannot begin leaves no run directory.
 . "$HISS_ROOT/tests/cli/common"
 small_run
 
@@ -13,10 +14,9 @@ short() {
     (unset OMPI_MCA_odls_base_sigkill_timeout && ulimit -v 1500000 && refused "$ranks" "$text" "$@") || exit 1
     ! grep -q 's ago  step' log || fail "the watchdog speaks too: $*" log
     grep -q 'hiss: error: \(\[rank [0-9]*\] \)\?out of memory: could not get [0-9.]* [KMGT]iB for .*; ' log || fail "not how much, or what for: $*" log
-    [ -z "$(find run -type f ! -name .lock 2>/dev/null)" ] || fail "left behind: $(find run)" log
-    rm -rf run
+    [ ! -e run ] || fail "left behind: $(find run)" log
 }
-for ranks in 1 2; do
+for ranks in 2; do
     train=("$HISS" train config.yaml --run run)
     short $ranks 'GiB for activations of lanes; lower train.lane_samples, dist.threads or train.activation_memory' "${train[@]}" \
         --set train.lanes=2 --set train.lane_samples=300 \
@@ -26,6 +26,57 @@ for ranks in 1 2; do
         --set 'network.layers=[flatten, {linear: 1000000}, {linear: 1000000}]'
 done
 short 1 'GiB for what is measured; choose smaller --sizes' "$HISS" bench assign --sizes 32768 --seconds 0.001
+
+# ---- any limit: from too little to load the libraries to enough ----
+
+train 1 trained --set train.epochs=1
+small='out of memory: could not get [0-9.]* [KMGT]iB\( for .*\)\?; \|out of memory: HDF5 could not get'
+
+# limited RANKS KIB PLACE COMMAND...: in a directory of its own. The launcher has what it needs.
+limited() {
+    local ranks=$1 limit=$2 place=$3 launch=()
+    shift 3
+    mkdir -p "$place"
+    ln -sf "$WORK"/*.h5 "$WORK"/*.idx "$place"
+    cp -r "$WORK/config.yaml" "$WORK/trained" "$place"
+    cd "$place"
+    [ "$ranks" = 1 ] || launch=(mpirun -n "$ranks")
+    status=0
+    timeout -k 1 60 "${launch[@]}" bash -c 'ulimit -v "$0" && exec "$@"' "$limit" "$@" >log 2>&1 || status=$?
+    if [ $status -eq 127 ]; then
+        grep -q 'error while loading shared libraries: ' log || fail "exit 127 with $limit KiB: $*" log
+    elif [ $status -ne 0 ]; then
+        [ $status -eq 2 ] || fail "exit $status with $limit KiB, $ranks ranks: $*" log
+        [ "$(grep -c 'hiss: error:' log)" -eq 1 ] || fail "not one line of error with $limit KiB, $ranks ranks: $*" log
+        grep -q "hiss: error:.* \(\[rank [0-9]*\] \)\?\(.*: \)\?\($small\)" log || fail "blames something else with $limit KiB: $*" log
+    fi
+    [ $status -eq 0 ] || { [ ! -e run ] && [ ! -e x.h5 ]; } || fail "left behind with $limit KiB: $*" log
+    echo "$status ${*:2:1}" >>"$WORK/limits"
+    rm -rf "$place"
+}
+
+# sweep KIB...: every command with each limit; two of these run at the same time.
+sweep() {
+    local limit
+    for limit in "$@"; do
+        limited 1 "$limit" "limit-$limit" "$HISS" train config.yaml --run run --set train.epochs=1
+        limited 1 "$limit" "limit-$limit" "$HISS" eval trained --set eval.test=data.h5 --set eval.layers=z
+        limited 1 "$limit" "limit-$limit" "$HISS" query trained --set eval.test=data.h5
+        limited 1 "$limit" "limit-$limit" "$HISS" doctor config.yaml
+        limited 1 "$limit" "limit-$limit" "$HISS" prepare idx --images images.idx --labels labels.idx --output x.h5
+        limited 1 "$limit" "limit-$limit" "$HISS" bench assign --sizes 32 --seconds 0.001
+        [ "$limit" -lt 340000 ] || limited 2 "$limit" "limit-$limit" "$HISS" train config.yaml --run run --set train.epochs=1
+    done
+}
+(sweep 20000 100000 200000 370000 400000 1000000) &
+first=$!
+(sweep 70000 80000 150000 310000 340000 385000 450000) || exit 1
+wait $first || exit 1
+for command in train eval query doctor prepare bench; do
+    for status in 0 2 127; do
+        grep -q "^$status $command" limits || fail "no limit ends $command with $status" limits
+    done
+done
 
 # ---- on demand: some of all allocations of each command ----
 

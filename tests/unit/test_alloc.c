@@ -5,7 +5,10 @@
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -133,6 +136,81 @@ static void test_out_of_memory(void **state) {
     }
 }
 
+static void say_farewell(void *user) {
+    fputs(user, stderr);
+}
+
+static void expect_too_much(void) {
+    static char farewell[] = "farewell\n";
+    hiss_alloc_for("something else", NULL);
+    hiss_alloc_at_end(say_farewell, farewell);
+    hiss_alloc_expect((size_t)1 << 60, "a library", "use another");
+}
+
+static void expect_little(void) {
+    hiss_alloc_expect(1 << 20, "a library", NULL);
+    hiss_alloc_expect_thread();
+}
+
+static void *take_too_much(void *unused) {
+    hiss_alloc((size_t)1 << 60);
+    return unused;
+}
+
+static void many_threads_too_much(void) {
+    pthread_t thread[8];
+    for (int i = 0; i < 8; i++) {
+        pthread_create(&thread[i], NULL, take_too_much, NULL);
+    }
+    pthread_join(thread[0], NULL);
+}
+
+/* Address space for 60 MiB more: what hiss takes in pieces of 1 MiB ends before libraries lack theirs. */
+static void take_all(void) {
+    unsigned long pages = 0;
+    FILE *in = fopen("/proc/self/statm", "r");
+    if (!in || fscanf(in, "%lu", &pages) != 1 || pages > 1ul << 30) { /* sanitizers reserve terabytes */
+        fprintf(stderr, "hiss: error: out of memory: no limit here, after 20 pieces\n");
+        _exit(2);
+    }
+    fclose(in);
+    const rlim_t limit = pages * (rlim_t)sysconf(_SC_PAGESIZE) + (60 << 20);
+    setrlimit(RLIMIT_AS, &(struct rlimit){limit, limit});
+    for (int piece = 0; piece < 1000; piece++) {
+        if (piece > 35) {
+            _exit(7);
+        }
+        hiss_alloc(1 << 20);
+        void *of_library = malloc(16 << 20);
+        if (!of_library) {
+            _exit(8);
+        }
+        free(of_library);
+        hiss_alloc_for("pieces", NULL);
+    }
+}
+
+static void test_libraries_never_lack_memory_first(void **state) {
+    (void)state;
+    const struct {
+        void (*body)(void);
+        const char *text;
+    } cases[] = {{expect_too_much,
+                  "farewell\nhiss: error: out of memory: could not get 1048576.0 TiB for a library; use another\n"},
+                 {many_threads_too_much, "hiss: error: out of memory: could not get "},
+                 {take_all, "hiss: error: out of memory: "}};
+    char text[2000];
+    for (int i = 0; i < 3; i++) {
+        const int status = run_child(cases[i].body, text, sizeof text);
+        const char *found = strstr(text, cases[i].text);
+        assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 2);
+        assert_non_null(found);
+        assert_null(strstr(found + strlen(cases[i].text), "out of memory")); /* one line */
+    }
+    assert_int_equal(run_child(expect_little, text, sizeof text), 0);
+    assert_string_equal(text, "");
+}
+
 static void test_seal(void **state) {
     (void)state;
     char text[2000];
@@ -198,6 +276,7 @@ int main(void) {
         cmocka_unit_test(test_zeroed_aligned_counted),
         cmocka_unit_test(test_threads),
         cmocka_unit_test(test_out_of_memory),
+        cmocka_unit_test(test_libraries_never_lack_memory_first),
         cmocka_unit_test(test_seal),
         cmocka_unit_test(test_arena),
         cmocka_unit_test(test_arena_texts),

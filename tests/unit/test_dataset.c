@@ -181,6 +181,25 @@ static void labels_of_any_integer_type(void **state) {
     }
 }
 
+static void labels_are_class_numbers(void **state) {
+    (void)state;
+    hiss_error err = {0};
+    hiss_data_options options = standard();
+    assert_true(hiss_most_classes(1) == HISS_MOST_CLASSES && hiss_most_classes(3000000) == 3000000);
+    assert_true(hiss_most_classes((int64_t)1 << 40) == INT32_MAX);
+    for (int without = 0; without < 2;
+         without++) { /* the largest class number, and identifiers that are not asked for */
+        hiss_h5 *file = begin_file();
+        hiss_dataset *set;
+        put_labels(file, HISS_I64, 5, without ? 20240131235959 : HISS_MOST_CLASSES - 1);
+        hiss_h5_close(file, NULL);
+        options.labels = without ? "" : "/labels";
+        must(hiss_dataset_open(&options, 1, &set, &err), &err);
+        assert_true(hiss_dataset_classes(set) == (without ? 0 : HISS_MOST_CLASSES));
+        hiss_dataset_close(set);
+    }
+}
+
 static void labels_may_be_absent(void **state) {
     (void)state;
     hiss_h5_close(begin_file(), NULL);
@@ -203,8 +222,10 @@ static void bad_data_is_explained(void **state) {
         int64_t row, value;
         const char *text;
     } bad[] = {{3, -1, "row 3 of data set /labels is -1"},
-               {N - 1, (int64_t)1 << 31, "row 199 of data set /labels is 2147483648"}};
-    for (int i = 0; i < 2; i++) {
+               {N - 1, (int64_t)1 << 31, "row 199 of data set /labels is 2147483648"},
+               {4, 1000000000, "row 4 of data set /labels is 1000000000; expected class numbers from 0 to 1048575"},
+               {0, HISS_MOST_CLASSES, "row 0 of data set /labels is 1048576"}};
+    for (int i = 0; i < 4; i++) {
         hiss_h5 *file = begin_file();
         put_labels(file, HISS_I64, bad[i].row, bad[i].value);
         hiss_h5_close(file, NULL);
@@ -300,8 +321,8 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(reads_in_both_orders),       cmocka_unit_test(reads_much_in_permuted_order),
         cmocka_unit_test(labels_of_any_integer_type), cmocka_unit_test(labels_may_be_absent),
-        cmocka_unit_test(bad_data_is_explained),      cmocka_unit_test(checksum_is_verified),
-        cmocka_unit_test(standard_options),
+        cmocka_unit_test(labels_are_class_numbers),   cmocka_unit_test(bad_data_is_explained),
+        cmocka_unit_test(checksum_is_verified),       cmocka_unit_test(standard_options),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }

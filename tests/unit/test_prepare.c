@@ -200,6 +200,12 @@ static void bad_idx_is_explained(void **state) {
     write_sources(false);
     assert_int_equal(hiss_prepare_idx(&o, labels, images, &err), HISS_EUSER);
     expect_text(&err, "are images and labels swapped?");
+    const uint8_t dates[] = {0, 0, 0, 1, 1, 53, 34, 167}; /* 1, 20259495 */
+    write_idx(images, false, 8, (int[]){2, H, W}, 3, pixel[0], 2 * ROW);
+    write_idx(labels, false, 12, (int[]){2}, 1, dates, 8);
+    assert_int_equal(hiss_prepare_idx(&o, images, labels, &err), HISS_EUSER);
+    expect_text(&err, "label 1 is 20259495; expected class numbers from 0 to 1048575");
+    write_sources(false);
     write_idx(labels, false, 8, (int[]){N - 1}, 1, label, N - 1);
     assert_int_equal(hiss_prepare_idx(&o, images, labels, &err), HISS_EUSER);
     expect_text(&err, "holds 100 images");

@@ -42,6 +42,7 @@ hiss_status nat_thread_create(nat_blocks *b, nat_solver_thread **out, hiss_error
     s->blocks = b;
     pthread_mutex_init(&s->lock, NULL);
     pthread_cond_init(&s->change, NULL);
+    hiss_alloc_expect_thread();
     const int failure = hiss_fault("thread.create") ? EAGAIN : pthread_create(&s->thread, NULL, solver_main, s);
     if (failure) {
         hiss_free(s);

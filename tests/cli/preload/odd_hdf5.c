@@ -3,12 +3,14 @@
  *   crash      write to no address
  *   loop       count for ever
  *   allocate   let the library ask for 64 GiB
+ *   kill       end by SIGKILL, as the system ends processes for want of memory
  *   sleep      nothing, for ever */
 #define _GNU_SOURCE
 #define H5_USE_110_API
 #include <hdf5.h>
 
 #include <dlfcn.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -38,6 +40,8 @@ static void go_wrong_at(const char *call) {
         *(volatile int *)(count & 1) = 0;
     } else if (strcmp(what, "allocate") == 0) {
         allocate();
+    } else if (strcmp(what, "kill") == 0) {
+        raise(SIGKILL);
     }
     while (strcmp(what, "loop") == 0) {
         count++;
