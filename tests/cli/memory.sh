@@ -16,15 +16,13 @@ short() {
     grep -q 'hiss: error: \(\[rank [0-9]*\] \)\?out of memory: could not get [0-9.]* [KMGT]iB for .*; ' log || fail "not how much, or what for: $*" log
     [ ! -e run ] || fail "left behind: $(find run)" log
 }
-for ranks in 2; do
-    train=("$HISS" train config.yaml --run run)
-    short $ranks 'GiB for activations of lanes; lower train.lane_samples, dist.threads or train.activation_memory' "${train[@]}" \
-        --set train.lanes=2 --set train.lane_samples=300 \
-        --set 'network.layers=[{conv: 20000, kernel: 3, pad: 1}, {max_pool: 12}]'
-    short $ranks 'GiB for parameters; choose a smaller network' "${train[@]}" --set 'network.layers=[flatten, {linear: 1000000}, {linear: 1000}]'
-    short $ranks 'TiB for parameters; choose a smaller network' "${train[@]}" \
-        --set 'network.layers=[flatten, {linear: 1000000}, {linear: 1000000}]'
-done
+train=("$HISS" train config.yaml --run run)
+short 2 'GiB for activations of lanes; lower train.lane_samples, dist.threads or train.activation_memory' "${train[@]}" \
+    --set train.lanes=2 --set train.lane_samples=300 \
+    --set 'network.layers=[{conv: 20000, kernel: 3, pad: 1}, {max_pool: 12}]'
+short 1 'GiB for parameters; choose a smaller network' "${train[@]}" --set 'network.layers=[flatten, {linear: 1000000}, {linear: 1000}]'
+short 2 'TiB for parameters; choose a smaller network' "${train[@]}" \
+    --set 'network.layers=[flatten, {linear: 1000000}, {linear: 1000000}]'
 short 1 'GiB for what is measured; choose smaller --sizes' "$HISS" bench assign --sizes 32768 --seconds 0.001
 
 # ---- any limit: from too little to load the libraries to enough ----
@@ -68,9 +66,9 @@ sweep() {
         [ "$limit" -lt 340000 ] || limited 2 "$limit" "limit-$limit" "$HISS" train config.yaml --run run --set train.epochs=1
     done
 }
-(sweep 20000 100000 200000 370000 400000 1000000) &
+(sweep 20000 200000 340000 400000 1000000) &
 first=$!
-(sweep 70000 80000 150000 310000 340000 385000 450000) || exit 1
+(sweep 95000 150000 310000 370000 450000) || exit 1
 wait $first || exit 1
 for command in train eval query doctor prepare bench; do
     for status in 0 2 127; do
