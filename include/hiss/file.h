@@ -14,6 +14,9 @@ bool hiss_file_exists(const char *path);
 /* An error "WHAT PATH does not exist (looked in DIRECTORY); ADVICE" unless path exists; the directory is named for
  * relative paths only. */
 hiss_status hiss_file_expect(const char *path, const char *what, const char *advice, hiss_error *err);
+/* An error unless a durable file can be written there: an existing one may be replaced, a directory or a device may
+ * not, and the directory must be there and take files. Tried, not asked for; leaves nothing. */
+hiss_status hiss_file_expect_writable(const char *path, hiss_error *err);
 hiss_status hiss_make_directories(const char *path, hiss_error *err); /* like mkdir -p */
 
 /* Remove the file; that it does not exist is no error. */
@@ -23,10 +26,13 @@ hiss_status hiss_file_remove(const char *path, hiss_error *err);
  * stays. */
 void hiss_remove_tree(const char *path);
 
-/* Write the temporary name of path ("DIR/.NAME.tmp-PID") into out[size]. */
+/* Write the temporary name of path ("DIR/.NAME.tmp-PID") into out[size]. A file of that name goes with the process when
+ * a signal ends it (hiss/interrupt.h), until it is published or discarded. */
 void hiss_file_temporary(const char *path, char *out, size_t size);
 /* fsync the finished temporary file, rename it to path, fsync the directory; on failure the temporary is removed. */
 hiss_status hiss_file_publish(const char *temporary, const char *path, hiss_error *err);
+/* Remove a temporary file that is not published. */
+void hiss_file_discard(const char *temporary);
 /* Durable write of what `write` puts into the stream. */
 hiss_status hiss_file_write_by(const char *path, void (*write)(FILE *stream, const void *user), const void *user,
                                hiss_error *err);

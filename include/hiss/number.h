@@ -24,7 +24,9 @@ const char *hiss_number_hint(const char *text, bool whole, char out[HISS_HINT]);
 /* Paths: a leading ~ or ~/ becomes HOME. An error, "WHERE: ..." in one line, for ~USER, for ~ without HOME, and for a
  * $, since no shell looks into configs and quoted words.
  *   where  names the option or the place in a file
- *   out    path itself, or a text in arena */
+ *   out    path itself, or a text in arena
+ * check: only whether it could be done. */
+hiss_status hiss_path_check(const char *where, const char *path, hiss_error *err);
 hiss_status hiss_path_expand(hiss_arena *arena, const char *where, const char *path, const char **out, hiss_error *err);
 
 #endif

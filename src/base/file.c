@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "hiss/fault.h"
+#include "hiss/interrupt.h"
 
 bool hiss_file_exists(const char *path) {
     struct stat info;
@@ -29,6 +30,38 @@ hiss_status hiss_file_expect(const char *path, const char *what, const char *adv
     return hiss_fail(err, HISS_EUSER, "%s %.300s does not exist%s%.300s%s; %s", what, path,
                      relative ? " (looked in " : "", here, relative ? ")" : "", advice);
 }
+
+/* ---- before work begins ---- */
+
+static const char *remedy_of(int why) {
+    return why == ENOSPC || why == EDQUOT ? "make room, or choose another place"
+                                          : "check that the folder exists and allows writing";
+}
+
+hiss_status hiss_file_expect_writable(const char *path, hiss_error *err) {
+    struct stat info;
+    char temporary[PATH_MAX + 32];
+    const size_t length = strlen(path);
+    if (length == 0 || length >= PATH_MAX) {
+        return hiss_fail(err, HISS_ESYSTEM, "cannot write '%.200s': its name is %s", path,
+                         length == 0 ? "empty" : "too long");
+    }
+    if (path[length - 1] == '/' || (stat(path, &info) == 0 && !S_ISREG(info.st_mode))) {
+        return hiss_fail(err, HISS_ESYSTEM, "cannot write '%s': it is %s; give the name of a file", path,
+                         path[length - 1] == '/' || S_ISDIR(info.st_mode) ? "a directory" : "not a regular file");
+    }
+    hiss_file_temporary(path, temporary, sizeof temporary);
+    const int descriptor = open(temporary, O_CREAT | O_TRUNC | O_WRONLY | O_CLOEXEC, 0666), why = errno;
+    if (descriptor >= 0) {
+        close(descriptor);
+    }
+    hiss_file_discard(temporary);
+    return descriptor >= 0
+               ? HISS_OK
+               : hiss_fail(err, HISS_ESYSTEM, "cannot write '%s': %s; %s", path, strerror(why), remedy_of(why));
+}
+
+/* ---- directories ---- */
 
 static hiss_status make_one(const char *prefix, const char *path, hiss_error *err) {
     struct stat info;
@@ -102,6 +135,12 @@ void hiss_file_temporary(const char *path, char *out, size_t size) {
     int length = snprintf(out, size, "%.*s.%s.tmp-%ld", directory, path, path + directory, (long)getpid());
     assert(length >= 0 && (size_t)length < size);
     (void)length;
+    hiss_interrupt_remove(out);
+}
+
+void hiss_file_discard(const char *temporary) {
+    unlink(temporary);
+    hiss_interrupt_forget(temporary);
 }
 
 /* Returns 0, or errno of the call that failed, named in *step. */
@@ -122,7 +161,7 @@ static int sync_path(const char *path, int flags, const char **step) {
 }
 
 static hiss_status give_up(const char *temporary, const char *path, const char *step, int why, hiss_error *err) {
-    unlink(temporary);
+    hiss_file_discard(temporary);
     return hiss_fail(err, HISS_ESYSTEM, "cannot write '%s': %s of '%s': %s", path, step, temporary, strerror(why));
 }
 
@@ -135,6 +174,7 @@ hiss_status hiss_file_publish(const char *temporary, const char *path, hiss_erro
     if (hiss_fault("file.rename") || rename(temporary, path) != 0) {
         return give_up(temporary, path, "rename", errno, err);
     }
+    hiss_interrupt_forget(temporary);
     char directory[PATH_MAX];
     int length = directory_length(path);
     snprintf(directory, sizeof directory, "%.*s", length > 0 ? length : 1, length > 0 ? path : ".");
@@ -155,7 +195,7 @@ hiss_status hiss_file_write_by(const char *path, void (*write)(FILE *stream, con
     hiss_file_temporary(path, temporary, sizeof temporary);
     FILE *file = hiss_fault("file.create") ? NULL : fopen(temporary, "we");
     if (!file) {
-        return hiss_fail(err, HISS_ESYSTEM, "cannot write '%s': open of '%s': %s", path, temporary, strerror(errno));
+        return give_up(temporary, path, "open", errno, err);
     }
     errno = 0;
     write(file, user);
@@ -230,7 +270,7 @@ hiss_status hiss_file_write_verified(const char *path, const void *bytes, size_t
         why = errno;
     }
     if (why == EILSEQ) {
-        unlink(temporary);
+        hiss_file_discard(temporary);
         return hiss_fail(err, HISS_ESYSTEM, "cannot write '%s': other bytes are read back than were written", path);
     }
     return why == 0 ? hiss_file_publish(temporary, path, err) : give_up(temporary, path, step, why, err);

@@ -57,12 +57,6 @@ static hiss_status fail_unknown(const hiss_row *rows, int count, const char *wor
                      near ? "did you mean" : "the nearest option is", best, near ? "?" : "");
 }
 
-/* Words are expanded before they come here: what is left to find is a $. */
-static hiss_status refuse_dollar(const char *where, const char *path, hiss_error *err) {
-    const char *same = path;
-    return strchr(path, '$') ? hiss_path_expand(NULL, where, path, &same, err) : HISS_OK;
-}
-
 static hiss_status take_value(const hiss_row *row, const char *name, const char *value, void *fields,
                               hiss_arguments *rest, hiss_error *err) {
     if (is_repeated(row)) {
@@ -81,7 +75,7 @@ static hiss_status take_value(const hiss_row *row, const char *name, const char 
     }
     char option[NAME];
     snprintf(option, sizeof option, "--%.190s", name);
-    return row->type == HISS_PATH ? refuse_dollar(option, value, err) : HISS_OK;
+    return row->type == HISS_PATH ? hiss_path_check(option, value, err) : HISS_OK;
 }
 
 /* Take the option word, and next (NULL at the end) as its value if it needs one: *used is the number of words taken. */
@@ -118,7 +112,7 @@ static hiss_status take_option(const hiss_row *rows, int count, const char *word
 static hiss_status take_positional(const char *word, hiss_arguments *rest, hiss_error *err) {
     if (rest && rest->npositional < rest->max_positional) {
         rest->positional[rest->npositional++] = word;
-        return refuse_dollar("the command line", word, err);
+        return hiss_path_check("the command line", word, err);
     }
     if (!rest || rest->max_positional == 0) {
         return hiss_fail(err, HISS_EUSER, "unexpected argument '%.200s'; only options are taken here", word);

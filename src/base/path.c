@@ -5,11 +5,9 @@
 
 #include "hiss/number.h"
 
-hiss_status hiss_path_expand(hiss_arena *arena, const char *where, const char *path, const char **out,
-                             hiss_error *err) {
-    const char *dollar = strchr(path, '$'), *home = getenv("HOME");
-    *out = path;
-    if (dollar) {
+hiss_status hiss_path_check(const char *where, const char *path, hiss_error *err) {
+    const char *home = getenv("HOME");
+    if (strchr(path, '$')) {
         return hiss_fail(
             err, HISS_EUSER,
             "%.300s: the path '%.300s' has a '$', but no shell replaces variables in configs and in quoted "
@@ -29,6 +27,15 @@ hiss_status hiss_path_expand(hiss_arena *arena, const char *where, const char *p
         return hiss_fail(err, HISS_EUSER,
                          "%.300s: the path '%.300s' begins with ~, but HOME is not set; write it in full", where, path);
     }
-    *out = hiss_arena_format(arena, "%s%s", home, path + 1);
     return HISS_OK;
+}
+
+hiss_status hiss_path_expand(hiss_arena *arena, const char *where, const char *path, const char **out,
+                             hiss_error *err) {
+    const hiss_status s = hiss_path_check(where, path, err);
+    *out = path;
+    if (s == HISS_OK && path[0] == '~') {
+        *out = hiss_arena_format(arena, "%s%s", getenv("HOME"), path + 1);
+    }
+    return s;
 }

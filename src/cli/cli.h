@@ -29,8 +29,9 @@ bool cli_launched_alone(void);
 hiss_status cli_check_launcher(hiss_error *err);
 /* Warn of one process where the job has several tasks. */
 void cli_warn_alone(const hiss_comm *comm);
-/* Expand ~ and ~/ at the beginning of words and of values behind "=", into arena. Not collective. */
-hiss_status cli_expand_words(hiss_arena *arena, int argc, char **argv, hiss_error *err);
+/* Expand ~ and ~/ at the beginning of words and of values behind "=", into arena. What cannot be expanded stays: the
+ * option that takes a path refuses it by its own name. Not collective. */
+void cli_expand_words(hiss_arena *arena, int argc, char **argv);
 /* Spell HDF5_USE_FILE_LOCKING as HDF5 reads it, before its first use. An error for what it has no word for. Not
  * collective, while there is one thread. */
 hiss_status cli_settle_locking(hiss_error *err);
@@ -86,6 +87,10 @@ enum { EMBEDDER_BATCH = 50 };
 
 /* Write RUN/report.html from what the run has left so far. Not collective. */
 hiss_status cli_write_report(const char *run, hiss_error *err);
+/* Whether these files can be written, which rank 0 will do at the end: before work begins. directory: NULL, or where
+ * they are; a file may be NULL. Collective. */
+hiss_status cli_expect_writable(hiss_comm *comm, const char *directory, const char *const *files, int count,
+                                hiss_error *err);
 /* Draw RUN/curves.svg from RUN/metrics.jsonl. Not collective. */
 hiss_status cli_draw_curves(const char *run, hiss_error *err);
 

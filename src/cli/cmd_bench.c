@@ -119,7 +119,10 @@ static hiss_status measure(hiss_comm *comm, const options *o, const hiss_argumen
     if (root && o->json) {
         json_open(&b.json);
     }
-    hiss_status s = run(&b, o, rest, err);
+    const bool kernels = rest->npositional && strcmp(rest->positional[0], "kernels") == 0;
+    const char *const outputs[] = {to_stdout ? NULL : o->json, kernels ? o->save : NULL};
+    hiss_status s = cli_expect_writable(comm, NULL, outputs, HISS_COUNT(outputs), err);
+    s = s == HISS_OK ? run(&b, o, rest, err) : s;
     if (b.json.stream && s == HISS_OK) {
         json_end(&b.json, '}');
         fputc('\n', b.json.stream);

@@ -104,6 +104,7 @@ static hiss_status report(const evaluation *ev, const char *run, double seconds,
 
 static hiss_status evaluate(hiss_comm *comm, const void *options_, const char *run, const hiss_arguments *rest,
                             hiss_error *err) {
+    static const char *const outputs[] = {"eval.txt", "eval.json", "filters.png", "report.html"};
     const options *o = options_;
     char checkpoint[CLI_PATH];
     hiss_experiment e = {0};
@@ -114,6 +115,7 @@ static hiss_status evaluate(hiss_comm *comm, const void *options_, const char *r
     const double start = hiss_seconds();
     hiss_status s = cli_open_run(comm, run, rest->repeated, rest->nrepeated, o->checkpoint, &e, &eval, checkpoint, err);
     evaluation *ev = hiss_new(evaluation, 1);
+    s = s == HISS_OK ? cli_expect_writable(comm, run, outputs, HISS_COUNT(outputs), err) : s;
     if (s == HISS_OK) {
         ev->env = (hiss_eval_env){comm, &e.kernels, (uint64_t)e.seed};
         ev->options = &eval;

@@ -1,5 +1,6 @@
 /* hiss prepare */
 #include <string.h>
+#include <unistd.h>
 
 #include "cli/cli.h"
 #include "hiss/file.h"
@@ -38,28 +39,55 @@ static void help(void) {
     hiss_rows_help(stdout, NULL, rows, HISS_COUNT(rows));
 }
 
-static hiss_status fashion_mnist(const options *o, hiss_error *err) {
-    static const char *const parts[][2] = {{"train", "train"}, {"t10k", "test"}};
-    hiss_status s = HISS_OK;
-    for (int k = 0; k < HISS_COUNT(parts) && s == HISS_OK; k++) {
-        char images[CLI_PATH], labels[CLI_PATH], output[CLI_PATH];
-        snprintf(images, sizeof images, "%s/%s-images-idx3-ubyte.gz", o->source, parts[k][0]);
-        snprintf(labels, sizeof labels, "%s/%s-labels-idx1-ubyte.gz", o->source, parts[k][0]);
-        snprintf(output, sizeof output, "%s/%s.h5", o->prepare.output, parts[k][1]);
-        if (!hiss_file_exists(images)) {
+static const char *const parts[][2] = {{"train", "train"}, {"t10k", "test"}};
+
+static void path_of_source(const options *o, int part, const char *what, char out[CLI_PATH]) {
+    snprintf(out, CLI_PATH, "%s/%s-%s-ubyte.gz", o->source, parts[part][0], what);
+}
+
+static void path_of_output(const options *o, int part, char out[CLI_PATH]) {
+    snprintf(out, CLI_PATH, "%s/%s.h5", o->prepare.output, parts[part][1]);
+}
+
+/* All four sources are there and both outputs can be written, before any is. */
+static hiss_status check_fashion_mnist(const options *o, hiss_error *err) {
+    static const char *const files[] = {"images-idx3", "labels-idx1"};
+    char path[CLI_PATH];
+    for (int k = 0; k < HISS_COUNT(parts) * HISS_COUNT(files); k++) {
+        path_of_source(o, k / HISS_COUNT(files), files[k % HISS_COUNT(files)], path);
+        if (!hiss_file_exists(path)) {
             return hiss_fail(
                 err, HISS_EUSER,
                 "%s is missing; install it with `apt-get install dataset-fashion-mnist`, or name the folder "
                 "of the four idx files with --source",
-                images);
+                path);
         }
+    }
+    hiss_status s = hiss_make_directories(o->prepare.output, err);
+    for (int k = 0; k < HISS_COUNT(parts) && s == HISS_OK; k++) {
+        path_of_output(o, k, path);
+        s = hiss_file_expect_writable(path, err);
+    }
+    return s;
+}
+
+static hiss_status fashion_mnist(const options *o, hiss_error *err) {
+    const bool there = hiss_file_exists(o->prepare.output);
+    hiss_status s = check_fashion_mnist(o, err);
+    for (int k = 0; k < HISS_COUNT(parts) && s == HISS_OK; k++) {
+        char images[CLI_PATH], labels[CLI_PATH], output[CLI_PATH];
+        path_of_source(o, k, "images-idx3", images);
+        path_of_source(o, k, "labels-idx1", labels);
+        path_of_output(o, k, output);
         hiss_prepare_options prepare = o->prepare;
         prepare.output = output;
-        s = hiss_make_directories(o->prepare.output, err);
-        s = s == HISS_OK ? hiss_prepare_idx(&prepare, images, labels, err) : s;
+        s = hiss_prepare_idx(&prepare, images, labels, err);
         if (s == HISS_OK) {
             hiss_info("wrote %s", output);
         }
+    }
+    if (s != HISS_OK && !there) {
+        rmdir(o->prepare.output); /* when nothing is in it */
     }
     return s;
 }

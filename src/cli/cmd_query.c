@@ -66,7 +66,7 @@ static hiss_status retrieve(const hiss_eval_env *env, const options *o, const hi
 static hiss_status query(hiss_comm *comm, const void *options_, const char *run, const hiss_arguments *rest,
                          hiss_error *err) {
     const options *o = options_;
-    char checkpoint[CLI_PATH], output[CLI_PATH], samples[HISS_EVAL_SAMPLES];
+    char checkpoint[CLI_PATH], output[CLI_PATH], page[CLI_PATH], samples[HISS_EVAL_SAMPLES];
     hiss_experiment e = {0};
     hiss_eval_options eval = {0};
     hiss_sample_range train = {0}, test = {0};
@@ -75,16 +75,20 @@ static hiss_status query(hiss_comm *comm, const void *options_, const char *run,
     cli_warn_alone(comm);
     hiss_alloc_for("features", "query a layer of fewer dimensions (--layer), or start more ranks");
     snprintf(output, sizeof output, "%s/query.png", run);
+    snprintf(page, sizeof page, "%s/report.html", run);
+    const bool shown = !o->output || strcmp(o->output, output) == 0; /* on the run's page */
+    const char *const outputs[] = {o->output ? o->output : output, shown ? page : NULL};
     hiss_status s = cli_open_run(comm, run, rest->repeated, rest->nrepeated, o->checkpoint, &e, &eval, checkpoint, err);
+    s = s == HISS_OK ? cli_expect_writable(comm, NULL, outputs, HISS_COUNT(outputs), err) : s;
     if (s == HISS_OK) {
         s = hiss_comm_agree(comm, hiss_eval_open(&eval, &e.data, (uint64_t)e.seed, &train, &test, samples, err), err);
         s = s == HISS_OK ? embedder_create(comm, &e, train.set, &m, err) : s;
         s = s == HISS_OK ? embedder_load(m, checkpoint, err) : s;
         const hiss_eval_env env = {comm, &e.kernels, (uint64_t)e.seed};
-        s = s == HISS_OK ? retrieve(&env, o, &train, &test, m, o->output ? o->output : output, err) : s;
+        s = s == HISS_OK ? retrieve(&env, o, &train, &test, m, outputs[0], err) : s;
         embedder_destroy(m);
         hiss_eval_close(&train, &test);
-        s = s == HISS_OK && hiss_comm_rank(comm) == 0 ? cli_write_report(run, err) : s;
+        s = s == HISS_OK && shown && hiss_comm_rank(comm) == 0 ? cli_write_report(run, err) : s;
         s = hiss_comm_agree(comm, s, err);
     }
     hiss_experiment_destroy(&e);
@@ -92,7 +96,8 @@ static hiss_status query(hiss_comm *comm, const void *options_, const char *run,
 }
 
 static void help(void) {
-    printf("usage: hiss query RUN [OPTIONS]\n\nDraw test images with their nearest training images, by cosine of a "
+    printf("usage: [mpirun -n RANKS] hiss query RUN [OPTIONS]\n\nDraw test images with their nearest training images, "
+           "by cosine of a "
            "layer's "
            "features.\nGreen frames: same label.\n\n");
     hiss_rows_help(stdout, NULL, rows, HISS_COUNT(rows));

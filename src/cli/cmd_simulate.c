@@ -409,6 +409,8 @@ static hiss_status simulate(const options *o, const hiss_arguments *rest, hiss_e
     task t = {.o = o};
     hiss_status s = parse_lists(&t, err);
     s = s == HISS_OK ? read_platform(&t, err) : s;
+    s = s == HISS_OK && o->json ? hiss_file_expect_writable(o->json, err) : s;
+    s = s == HISS_OK && config && o->costs ? hiss_file_expect_writable(o->costs, err) : s;
     s = s == HISS_OK ? simulate_place_create(&t.place, err) : s;
     if (s != HISS_OK) {
         hiss_platform_destroy(&t.platform);

@@ -10,6 +10,7 @@
 #include "cli/doctor.h"
 #include "hiss/clock.h"
 #include "hiss/file.h"
+#include "hiss/interrupt.h"
 
 /* The directory above path that exists. */
 static void existing_parent(const char *path, char out[CLI_PATH]) {
@@ -54,11 +55,12 @@ static bool check_writing(const doctor *d, const char *parent, int64_t mib) {
     hiss_error err = {0};
     struct statvfs disk;
     snprintf(path, sizeof path, "%s/.hiss-doctor-%ld", parent, (long)getpid());
+    hiss_interrupt_remove(path);
     const double start = hiss_seconds();
     const hiss_status s = hiss_file_write_text(path, "hiss doctor\n", &err);
     const double small = hiss_seconds() - start, large = s == HISS_OK && mib > 0 ? write_for(path, mib) : 0.0;
     const int why = errno;
-    unlink(path);
+    hiss_file_discard(path);
     const double rate = large > 0.0 ? (double)mib / large : 0.0;
     const double room =
         statvfs(parent, &disk) == 0 ? (double)disk.f_bavail * (double)disk.f_frsize / 0x1p20 : LEAST_MIB;
@@ -96,6 +98,7 @@ static void check_locks(const doctor *d, const char *parent) {
     hiss_comm_broadcast(d->comm, &id, sizeof id, 0);
     snprintf(path, sizeof path, "%s/.hiss-doctor-lock-%lld", parent, (long long)id);
     if (rank == 0) {
+        hiss_interrupt_remove(path);
         held = open(path, O_CREAT | O_RDWR | O_CLOEXEC, 0644);
         mine |= held >= 0 && flock(held, LOCK_EX | LOCK_NB) == 0 ? LOCKS : 0;
         why = mine & LOCKS ? 0 : errno;
@@ -136,7 +139,9 @@ static void check_locks(const doctor *d, const char *parent) {
     }
     if (held >= 0) {
         close(held);
-        unlink(path);
+    }
+    if (rank == 0) {
+        hiss_file_discard(path);
     }
     hiss_free(host);
     hiss_free(all);

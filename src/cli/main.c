@@ -5,6 +5,7 @@
 #include <time.h>
 
 #include "cli/cli.h"
+#include "hiss/interrupt.h"
 #include "hiss/kernels.h"
 #include "hiss/log.h"
 #include "hiss_build.h"
@@ -64,7 +65,7 @@ int cli_fail(const hiss_comm *comm, const hiss_error *err) {
     }
     if (rank == 0 || (!comm && err->code == HISS_ESYSTEM)) { /* all ranks read one command line, but start alone */
         if (err->code == HISS_EREQUEUE) {
-            hiss_info("%s", err->text);
+            fprintf(stderr, "hiss: %s\n", err->text); /* whatever --log says: why it ends */
         } else {
             hiss_error_line("%s", err->text);
         }
@@ -139,8 +140,9 @@ static int run_command(const command *c, int argc, char **argv) {
     hiss_alloc_expect(START_BYTES, "libraries to start", NULL);
     hiss_arena *arena = hiss_arena_create();
     hiss_error err = {0};
-    hiss_status s = cli_expand_words(arena, argc, argv, &err);
-    s = s == HISS_OK ? cli_settle_locking(&err) : s;
+    hiss_interrupt_catch(cli_launcher_rank() == 0);
+    cli_expand_words(arena, argc, argv);
+    hiss_status s = cli_settle_locking(&err);
     const int code = s == HISS_OK ? c->run(argc, argv) : cli_fail(NULL, &err);
     hiss_arena_destroy(arena);
     return code;

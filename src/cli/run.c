@@ -32,6 +32,18 @@ hiss_status cli_open_run(hiss_comm *comm, const char *run, const char *const *se
     return s;
 }
 
+hiss_status cli_expect_writable(hiss_comm *comm, const char *directory, const char *const *files, int count,
+                                hiss_error *err) {
+    hiss_status s = HISS_OK;
+    for (int k = 0; k < count && s == HISS_OK && hiss_comm_rank(comm) == 0; k++) {
+        char path[CLI_PATH];
+        snprintf(path, sizeof path, "%s%s%s", directory ? directory : "", directory ? "/" : "",
+                 files[k] ? files[k] : "");
+        s = files[k] ? hiss_file_expect_writable(path, err) : s;
+    }
+    return hiss_comm_agree(comm, s, err);
+}
+
 /* ---- curves ---- */
 
 typedef struct lines {

@@ -7,8 +7,9 @@
 
 /* ---- processes ---- */
 
-/* Catch SIGINT, SIGTERM, SIGHUP and SIGUSR1 from here on: scale_child_run passes them on as SIGTERM. */
-void scale_child_setup(void);
+/* From here on the ends of children are noticed at once. stoppable: SIGINT, SIGTERM, SIGHUP and SIGUSR1 are caught,
+ * too, and scale_child_run passes them on as SIGTERM; else they end this process and with it its child. */
+void scale_child_setup(bool stoppable);
 /* Run argv (found in PATH) in its own process group, with the environment cleaned of what makes this process a rank of
  * some job; standard input empty, output and errors to log. Waits for its end.
  *   limit  seconds, then it is ended; 0: none

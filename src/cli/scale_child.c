@@ -93,9 +93,13 @@ static void watched(sigset_t *set, bool child) {
     }
 }
 
-void scale_child_setup(void) {
+void scale_child_setup(bool stoppable) {
     sigset_t set;
-    watched(&set, true);
+    sigemptyset(&set);
+    sigaddset(&set, SIGCHLD);
+    if (stoppable) {
+        watched(&set, true);
+    }
     sigprocmask(SIG_BLOCK, &set, NULL); /* sigtimedwait takes them */
 }
 

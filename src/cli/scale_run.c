@@ -333,7 +333,7 @@ hiss_status scale_run(const scale_request *r, hiss_error *err) {
                           strerror(errno));
         }
     }
-    scale_child_setup();
+    scale_child_setup(true);
     s = s == HISS_OK ? run_all(&study, r, err) : s;
     if (lock >= 0) {
         close(lock);

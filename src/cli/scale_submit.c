@@ -186,7 +186,7 @@ hiss_status scale_submit(const scale_request *r, hiss_error *err) {
     if (s == HISS_OK && (strchr(dir, '\n') || strchr(cwd, '\n'))) {
         s = hiss_fail(err, HISS_EUSER, "sbatch takes no line breaks in names: choose another --out or directory");
     }
-    scale_child_setup();
+    scale_child_setup(false);
     const int n = s == HISS_OK ? list_jobs(&study, r->out, jobs) : 0;
     for (int k = 0; k < n && s == HISS_OK; k++) {
         const script one = {&study, &jobs[k], dir, cwd, program};

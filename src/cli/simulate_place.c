@@ -86,7 +86,6 @@ static void *watch(void *user) {
     atomic_store(&place->ending, true);
     end_child(atomic_load(&place->child));
     hiss_remove_tree(place->directory);
-    signal(number, SIG_DFL);
     pthread_sigmask(SIG_UNBLOCK, &place->signals, NULL);
     kill(getpid(), number);
     for (;;) {

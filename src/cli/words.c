@@ -40,15 +40,12 @@ hiss_status cli_settle_locking(hiss_error *err) {
                      name, text);
 }
 
-hiss_status cli_expand_words(hiss_arena *arena, int argc, char **argv, hiss_error *err) {
-    hiss_status s = HISS_OK;
-    for (int i = 0; i < argc && s == HISS_OK; i++) {
+void cli_expand_words(hiss_arena *arena, int argc, char **argv) {
+    for (int i = 0; i < argc; i++) {
         const char *equals = strncmp(argv[i], "--", 2) == 0 ? strchr(argv[i], '=') : NULL;
         const char *path = equals ? equals + 1 : argv[i], *full = path;
-        if (path[0] == '~' && !strchr(path, '$')) { /* what takes a path refuses a $ by its own name */
-            s = hiss_path_expand(arena, "the command line", path, &full, err);
+        if (path[0] == '~' && hiss_path_expand(arena, "", path, &full, NULL) == HISS_OK) {
             argv[i] = hiss_arena_format(arena, "%.*s%s", (int)(path - argv[i]), argv[i], full);
         }
     }
-    return s;
 }

@@ -18,7 +18,6 @@
 #include <setjmp.h>
 #include <string.h>
 #include <strings.h>
-#include <unistd.h>
 
 #include "hiss/alloc.h"
 #include "hiss/file.h"
@@ -150,7 +149,7 @@ hiss_status hiss_write_png(const char *path, int64_t H, int64_t W, int64_t C, co
                        .height = (png_uint_32)H,
                        .format = C == 3 ? PNG_FORMAT_RGB : PNG_FORMAT_GRAY};
     if (!png_image_write_to_file(&image, temporary, 0, pixels, 0, NULL)) {
-        unlink(temporary);
+        hiss_file_discard(temporary);
         return hiss_fail(err, HISS_ESYSTEM, "%s: cannot be written: %s", path, image.message);
     }
     return hiss_file_publish(temporary, path, err);

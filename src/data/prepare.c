@@ -16,7 +16,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 #include "dataset_impl.h"
 #include "hiss/alloc.h"
@@ -44,10 +43,13 @@ typedef struct writer {
     double told;    /* when the last line of progress was logged */
 } writer;
 
+/* Before anything is read. */
+static hiss_status check_output(const hiss_prepare_options *o, hiss_error *err) {
+    return o->output && *o->output ? hiss_file_expect_writable(o->output, err)
+                                   : hiss_fail(err, HISS_EUSER, "no output file is given; name the HDF5 file to write");
+}
+
 static hiss_status check_options(const hiss_prepare_options *o, int64_t row, hiss_error *err) {
-    if (!o->output || !*o->output) {
-        return hiss_fail(err, HISS_EUSER, "no output file is given; name the HDF5 file to write");
-    }
     if (o->deflate < 0 || o->deflate > 9 || o->chunk < 0 || (o->deflate > 0 && o->chunk == 0)) {
         return hiss_fail(err, HISS_EUSER,
                          "deflate %lld with chunks of %lld rows; expected deflate 0 to 9, and chunks of at least 1 row "
@@ -72,7 +74,7 @@ static hiss_status begin(writer *w, const hiss_prepare_options *options, const i
     w->order = hiss_permutation_keyed((uint64_t)options->seed, HISS_FOR_PREPARE, 0, 0, w->n);
     hiss_file_temporary(options->output, w->temporary, sizeof w->temporary);
     if ((status = hiss_h5_create(w->temporary, &w->file, err))) {
-        unlink(w->temporary);
+        hiss_file_discard(w->temporary);
         return status;
     }
     w->hash = hiss_hash_begin();
@@ -147,7 +149,7 @@ static hiss_status end(writer *w, hiss_status status, const char *source, const 
     hiss_free(w->buffer);
     hiss_free(w->label);
     if (status) {
-        unlink(w->temporary);
+        hiss_file_discard(w->temporary);
         return status;
     }
     status = hiss_file_publish(w->temporary, w->options->output, err);
@@ -210,7 +212,8 @@ static hiss_status write_idx(const hiss_prepare_options *options, const char *im
 hiss_status hiss_prepare_idx(const hiss_prepare_options *options, const char *images, const char *labels,
                              hiss_error *err) {
     hiss_idx x = {0}, y = {0};
-    hiss_status status = hiss_idx_read(images, &x, err);
+    hiss_status status = check_output(options, err);
+    status = status ? status : hiss_idx_read(images, &x, err);
     if (!status && labels) {
         status = hiss_idx_read(labels, &y, err);
     }
@@ -352,8 +355,12 @@ hiss_status hiss_prepare_folder(const hiss_prepare_options *o, const char *folde
             "stored images of %lld x %lld x %lld; give height and width from 1 to 16384, and 1 or 3 channels",
             (long long)o->height, (long long)o->width, (long long)o->channels);
     }
+    hiss_status status = check_output(o, err);
+    if (status) {
+        return status;
+    }
     listing list = {.arena = hiss_arena_create()};
-    hiss_status status = list_all(&list, folder, err);
+    status = list_all(&list, folder, err);
     if (!status) {
         hiss_info("prepare: %s: %lld pictures in %lld class folders, %lld other entries skipped", folder,
                   (long long)list.count, (long long)list.folders, (long long)list.skipped);

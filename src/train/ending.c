@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "hiss/clock.h"
+#include "hiss/interrupt.h"
 
 static volatile sig_atomic_t asked, speaks; /* a signal handler has nowhere else to read and write */
 
@@ -19,6 +20,7 @@ static struct sigaction before[COUNT];
 static void on_signal(int number) {
     static const char first[] = "\nhiss: stopping after this step with a checkpoint; once more ends it at once\n";
     if (number == SIGINT && asked) {
+        hiss_interrupt_clear();
         _exit(128 + SIGINT);
     }
     if (number == SIGINT && speaks && write(STDERR_FILENO, first, sizeof first - 1) < 0) {

@@ -101,7 +101,7 @@ mkdir -p lost/ckpt && echo nothing >lost/ckpt/step-12.h5
 refused 2 'lost/ckpt: none of its 1 checkpoints can be used' "$HISS" train config.yaml --run lost
 [ -e lost/ckpt/step-12.h5.broken ] || fail "not set aside: $(ls -A lost/ckpt)"
 
-# ---- SIGINT: once for a checkpoint, twice for the end at once; what it leaves is swept ----
+# ---- SIGINT: once for a checkpoint, twice for the end at once; what SIGKILL leaves is swept ----
 
 endless=(--set train.epochs=1000000 --set checkpoint.every=never --progress lines)
 # begin RUN SECONDS: in the background, with slow fsyncs; waits for its first epoch.
@@ -138,6 +138,12 @@ kill -INT $job
 await twice
 kill -INT $job
 ended twice 130
+! compgen -G 'twice/ckpt/.step-*.tmp-*' >/dev/null || fail 'the second SIGINT leaves what was being written' twice.log
+begin twice 20
+kill -INT $job
+await twice
+kill -KILL $job
+ended twice 137
 compgen -G 'twice/ckpt/.step-*.tmp-*' >/dev/null || fail 'nothing was being written' twice.log
 begin twice 0.5
 grep -q 'removed twice/ckpt/.step-.*, which an earlier process left unfinished' twice.log || fail 'not swept' twice.log

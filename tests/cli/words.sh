@@ -97,7 +97,10 @@ dollar "study.yaml:1:21: configs.a.file: the path '" scale run study.yaml --out 
 rm study.yaml
 refused 1 "the path '~you/x' begins with the home directory of another user" "$HISS" train config.yaml --run '~you/x'
 refused 1 "data.file: the path '~you/x' begins with the home directory" "$HISS" train config.yaml --set data.file=~you/x
-refused 1 "the path '~/x' begins with ~, but HOME is not set" env -u HOME "$HISS" train config.yaml --run '~/x'
+refused 1 "--run: the path '~/x' begins with ~, but HOME is not set" env -u HOME "$HISS" train config.yaml --run '~/x'
+refused 1 "--run: the path '~/x' begins with ~, but HOME is not set" env -u HOME "$HISS" train config.yaml --run=~/x
+refused 1 "--output: the path '~you/x' begins with the home directory" "$HISS" prepare idx --images images.idx --output '~you/x'
+refused 1 "the command line: the path '~/x' begins with ~" env -u HOME "$HISS" eval '~/x'
 refused 2 "the path '~/x' begins with ~, but HOME is not set" env -u HOME "$HISS" train config.yaml --set 'data.file=~/x'
 [ "$(ls | grep -vx log)" = "$before" ] || fail "left behind: $(ls)"
 [ -z "$(ls home)" ] || fail "left in home: $(ls home)"
