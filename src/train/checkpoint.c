@@ -300,13 +300,17 @@ hiss_status checkpoint_wait(trainer *t, hiss_error *err) {
     return hiss_comm_agree(t->comm, s, err);
 }
 
-int64_t checkpoint_last_good(trainer *t) {
+int64_t checkpoint_good_here(trainer *t) {
     const saver *v = t->saver;
     if (v->writer) {
         background_wait(v->writer);
         checkpoint_poll(t);
     }
-    return hiss_comm_max_i64(t->comm, v->good);
+    return v->good;
+}
+
+int64_t checkpoint_last_good(trainer *t) {
+    return hiss_comm_max_i64(t->comm, checkpoint_good_here(t));
 }
 
 /* Seconds before the first is measured: for memory and disks that are not the fastest. */

@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "hiss/hash.h"
 #include "hiss/log.h"
@@ -39,6 +40,32 @@ static void add_graph(const hiss_kernels *kernels, const hiss_graph *graph, FILE
     }
 }
 
+bool ranks_differ(hiss_comm *comm, const char *mine, char text[RANKS_DIFFER]) {
+    typedef struct place {
+        char host[64], computes[HISS_KERNELS_IDENTITY];
+    } place;
+    const int size = hiss_comm_size(comm);
+    place here = {.host = ""}, *all = hiss_new(place, size);
+    int64_t *offsets = hiss_new(int64_t, size + 1);
+    gethostname(here.host, sizeof here.host - 1);
+    snprintf(here.computes, sizeof here.computes, "%s", mine);
+    for (int r = 0; r <= size; r++) {
+        offsets[r] = r * (int64_t)sizeof here;
+    }
+    hiss_comm_allgather(comm, &here, offsets, all);
+    int other = 1;
+    while (other < size && strcmp(all[other].computes, all[0].computes) == 0) {
+        other++;
+    }
+    if (other < size) {
+        snprintf(text, RANKS_DIFFER, "rank 0 (%s) has %.200s, rank %d (%s) %.200s", all[0].host, all[0].computes, other,
+                 all[other].host, all[other].computes);
+    }
+    hiss_free(offsets);
+    hiss_free(all);
+    return other < size;
+}
+
 hiss_status trainer_choices(trainer *t, hiss_error *err) {
     char *text = NULL;
     size_t size = 0;
@@ -58,13 +85,15 @@ hiss_status trainer_choices(trainer *t, hiss_error *err) {
         hiss_debug("kernels: %s", row);
     }
     free(text);
-    if (hiss_comm_equal(t->comm, t->choices, sizeof t->choices)) {
+    char which[RANKS_DIFFER], choice[16];
+    snprintf(choice, sizeof choice, "choice %.8s", t->choices);
+    if (!ranks_differ(t->comm, choice, which)) {
         return HISS_OK;
     }
+    const char *table = t->experiment->kernel_table;
     return hiss_fail(err, HISS_EUSER,
-                     "ranks choose different kernels (this one: %.8s...): they read different files %s, or were built "
-                     "for different processors",
-                     t->choices, t->experiment->kernel_table ? t->experiment->kernel_table : "");
+                     "ranks choose different kernels: %s; they %s%s%swere built for different processors", which,
+                     table ? "read different files " : "", table ? table : "", table ? ", or " : "");
 }
 
 void trainer_kernels(const trainer *t, char text[KERNELS_TEXT]) {

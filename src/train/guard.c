@@ -296,7 +296,7 @@ static const char *remedy(const trainer *t, bool again, char out[GUARD_TEXT]) {
     const double product = o->lr * o->weight_decay;
     if (!again) {
         snprintf(out, GUARD_TEXT,
-                 "start again from the last checkpoint without this host (sbatch --exclude), or set "
+                 "start again without this host (sbatch --exclude), or set "
                  "train.nonfinite=rollback");
     } else if (o->method == HISS_SGD && product > 1.0) {
         snprintf(out, GUARD_TEXT,
@@ -399,6 +399,12 @@ hiss_status guard_go_back(trainer *t, hiss_error *err) {
     return s;
 }
 
+/* Rank 0, whose words are shown, writes the checkpoints. Not collective. */
+static const char *what_stays(trainer *t) {
+    const bool saved = *t->guard->resumed || (t->saver && checkpoint_good_here(t) >= 0);
+    return saved ? "the last checkpoint is kept" : "there is no checkpoint yet";
+}
+
 /* The step of this number failed: go back, unless that has been tried. `code` is the status of a failure that stays;
  * again: its numbers were found again. */
 static hiss_status go_back_once(trainer *t, int64_t number, hiss_status code, bool again, const char *line,
@@ -408,9 +414,10 @@ static hiss_status go_back_once(trainer *t, int64_t number, hiss_status code, bo
         char text[GUARD_TEXT];
         return hiss_fail(err, code,
                          "step %" PRId64 ": %s; so it is no passing fault: step %" PRId64
-                         " failed before, and this was its replay; %s; the last checkpoint is kept",
+                         " failed before, and this was its replay; %s; %s",
                          number, line, g->replay_until,
-                         again ? remedy(t, true, text) : "leave the host out of the next job (sbatch --exclude)");
+                         again ? remedy(t, true, text) : "leave the host out of the next job (sbatch --exclude)",
+                         what_stays(t));
     }
     g->replay_until = number;
     t->verdict = VERDICT_BACK;
@@ -426,10 +433,10 @@ bool guard_tripped(const trainer *t) {
     return t->guard->exchange_failed || t->vector[t->control_offset + 2] != 0.0f;
 }
 
-static hiss_status stop(const trainer *t, int64_t number, const char *line, bool again, hiss_error *err) {
+static hiss_status stop(trainer *t, int64_t number, const char *line, bool again, hiss_error *err) {
     char text[GUARD_TEXT];
-    return hiss_fail(err, HISS_EUSER, "step %" PRId64 ", epoch %" PRId64 ": %s; %s; the last checkpoint is kept",
-                     number, t->epoch, line, remedy(t, again, text));
+    return hiss_fail(err, HISS_EUSER, "step %" PRId64 ", epoch %" PRId64 ": %s; %s; %s", number, t->epoch, line,
+                     remedy(t, again, text), what_stays(t));
 }
 
 hiss_status guard_exchange_failed(trainer *t, const char *why, hiss_error *err) {

@@ -82,16 +82,14 @@ static void introduce(const trainer *t) {
 
 /* Collective. */
 static hiss_status same_kernels(hiss_comm *comm, hiss_error *err) {
-    char mine[HISS_KERNELS_IDENTITY] = "";
-    snprintf(mine, sizeof mine, "%s", hiss_kernels_identity());
-    if (hiss_comm_equal(comm, mine, sizeof mine)) {
+    char which[RANKS_DIFFER];
+    if (!ranks_differ(comm, hiss_kernels_identity(), which)) {
         return HISS_OK;
     }
-    return hiss_fail(
-        err, HISS_EUSER,
-        "ranks compute with different kernels (this one: %s), so that results would depend on their places; "
-        "set OPENBLAS_CORETYPE on all to what the oldest processor has, e.g. Haswell",
-        mine);
+    return hiss_fail(err, HISS_EUSER,
+                     "ranks compute with different kernels, so that results would depend on their places: %s; set "
+                     "OPENBLAS_CORETYPE on all to what the oldest processor has, e.g. Haswell",
+                     which);
 }
 
 /* ---- steps ---- */

@@ -115,6 +115,9 @@ hiss_status phase_run(trainer *t, int p, hiss_error *err);
 void phase_fill(trainer *t, const hiss_lane *lane);
 /* The encoder in evaluation mode; before the model is laid out. Not collective. */
 hiss_status encoder_build(trainer *t, hiss_error *err);
+/* Whether ranks compute differently, each by its own words; text: the first two that do. Collective. */
+enum { RANKS_DIFFER = 640 };
+bool ranks_differ(hiss_comm *comm, const char *mine, char text[RANKS_DIFFER]);
 /* Note who computes the products of all graphs, and that ranks agree. Collective. */
 hiss_status trainer_choices(trainer *t, hiss_error *err);
 /* Backend and identity, e.g. "blas, OpenBLAS 0.3.21 Zen, own kernels with FMA, subnormals as zero". */
@@ -143,7 +146,8 @@ hiss_status checkpoint_wait(trainer *t, hiss_error *err);
 /* The step of the last checkpoint that this run of the program has written, after a write under way; -1: there is
  * none. Collective. */
 int64_t checkpoint_last_good(trainer *t);
-void checkpoint_poll(trainer *t); /* warn when a write has failed. Not collective */
+int64_t checkpoint_good_here(trainer *t); /* what this rank knows of it: all on rank 0. Not collective. */
+void checkpoint_poll(trainer *t);         /* warn when a write has failed. Not collective */
 /* Whether the state after the coming step is to be saved; true on rank 0 only. Not collective. */
 bool checkpoint_due(trainer *t);
 double checkpoint_seconds(const trainer *t); /* what one takes, taking and writing; rank 0 */

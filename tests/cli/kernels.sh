@@ -84,7 +84,8 @@ export OPENBLAS_CORETYPE=$1
 exec "${@:3}"
 END
     chmod +x apart
-    refused 2 'ranks compute with different kernels' ./apart "$core" "$first" "$HISS" train config.yaml --run apart.run
+    refused 2 "places: rank 0 ($(hostname)) has " ./apart "$core" "$first" "$HISS" train config.yaml --run apart.run
+    grep -q ", rank 1 ($(hostname)) " log || fail 'no rank is named' log
 else
     echo "OpenBLAS has one core alone: resuming on another not tested"
 fi
