@@ -53,6 +53,10 @@ hiss_status hiss_config_section(hiss_config *config, const char *section, const 
                                 hiss_error *err);
 /* Whether the user wrote anything under section (or section.key); null and an empty section are nothing. */
 bool hiss_config_has(const hiss_config *config, const char *section);
+/* Where the user wrote a key, for messages about its value: "FILE:LINE:COLUMN: data.file" or "--set data.file"; the key
+ * alone when he did not, and when config is NULL. Returns out. */
+enum { HISS_WHERE = 400 };
+const char *hiss_config_where(const hiss_config *config, const char *key, char out[HISS_WHERE]);
 /* What the user wrote at section or section.key, for owners of sections whose names the user chooses; NULL: nothing. */
 const hiss_yaml *hiss_config_node(const hiss_config *config, const char *section);
 /* After all sections: an error for the first key nobody asked for, naming the nearest known key. */
@@ -74,7 +78,7 @@ void hiss_rows_help(FILE *stream, const char *section, const hiss_row *rows, int
  *   positional  out  up to max_positional words; npositional their number; more are an error
  *   repeated    out  up to max_repeated, more are an error; may be NULL when no row is repeated
  *   rest        out  NULL: neither positional words nor repeated options
- * Strings point into argv or rows. A $ in a path or a positional word is an error;
+ * Strings point into argv or rows. A path or a positional word that hiss_path_check refuses is an error;
  * ~ stays, since nothing here could own the longer text: the caller expands the words before (hiss/number.h). */
 typedef struct hiss_arguments {
     const char **positional;

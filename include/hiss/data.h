@@ -12,15 +12,40 @@
 
 /* ---- HDF5 files as named arrays: for data sets and checkpoints ---- */
 
-typedef enum hiss_dtype { HISS_U8, HISS_I16, HISS_I32, HISS_I64, HISS_F32 } hiss_dtype;
+typedef enum hiss_dtype {
+    HISS_U8,
+    HISS_I16,
+    HISS_I32,
+    HISS_I64,
+    HISS_F32, /* those that follow are never written, and integers among them are read as HISS_I64 */
+    HISS_I8,
+    HISS_U16,
+    HISS_U32,
+    HISS_U64,
+    HISS_INTEGER, /* of another size */
+    HISS_ENUMERATION,
+    HISS_F64,
+    HISS_FLOATING,
+    HISS_TEXT,
+    HISS_RECORD,
+    HISS_VARIABLE,
+    HISS_ARRAY,
+    HISS_OPAQUE,
+    HISS_REFERENCE,
+    HISS_OTHER
+} hiss_dtype;
+const char *hiss_dtype_name(hiss_dtype dtype); /* for messages, such as uint16 */
+bool hiss_dtype_is_integer(hiss_dtype dtype);  /* of any size, sign and byte order, enumerations among them */
 
 typedef struct hiss_h5 hiss_h5;
-enum { HISS_H5_NDIM = 5 };
+enum { HISS_H5_NDIM = 5, HISS_H5_INFO_TEXT = 160 };
 typedef struct hiss_h5_info {
     hiss_dtype dtype;
     int ndim;
     int64_t dim[HISS_H5_NDIM];
 } hiss_h5_info;
+/* "uint16 [600,12,12]". Returns out. */
+const char *hiss_h5_info_text(const hiss_h5_info *info, char out[HISS_H5_INFO_TEXT]);
 
 /* Version and build of the HDF5 library, e.g. "1.10.8, serial, thread-safe". */
 enum { HISS_H5_ABOUT = 64 };
@@ -33,7 +58,8 @@ bool hiss_h5_has(hiss_h5 *file, const char *dataset);
 /* Errors name file, data set, expected and found; where on the way to it a name ends or a format is too new; missing
  * filters; and list the data sets that exist when it is missing. */
 hiss_status hiss_h5_look(hiss_h5 *file, const char *dataset, hiss_h5_info *info, hiss_error *err);
-/* Rows [begin, begin + count) of the first dimension; dtype must be the file's own, else an error. */
+/* Rows [begin, begin + count) of the first dimension; dtype must be the file's own, else an error. HISS_I64 takes every
+ * integer; one beyond int64_t becomes its nearest end. */
 hiss_status hiss_h5_read(hiss_h5 *file, const char *dataset, hiss_dtype dtype, int64_t begin, int64_t count, void *out,
                          hiss_error *err);
 /* Create a data set (groups in its path are made). chunk_rows 0: contiguous. deflate 0..9. Then write rows. */
@@ -54,12 +80,18 @@ hiss_status hiss_h5_set_text(hiss_h5 *file, const char *dataset, const char *nam
 hiss_status hiss_h5_get_text(hiss_h5 *file, const char *dataset, const char *name, char **text, hiss_error *err);
 hiss_status hiss_h5_set_i64(hiss_h5 *file, const char *dataset, const char *name, int64_t value, hiss_error *err);
 hiss_status hiss_h5_get_i64(hiss_h5 *file, const char *dataset, const char *name, int64_t *value, hiss_error *err);
-/* Call visit for every data set of the file that hiss can read (of a hiss_dtype, 1 to 5 dimensions), in name order. A
- * status other than HISS_OK stops and is returned. visit may call the functions above. */
+/* Call visit for every data set of the file that hiss can read (HISS_U8 to HISS_F32, 1 to 5 dimensions), in name order.
+ * A status other than HISS_OK stops and is returned. visit may call the functions above. */
 typedef hiss_status (*hiss_h5_visit)(void *user, const char *dataset, const hiss_h5_info *info, hiss_error *err);
 hiss_status hiss_h5_each(hiss_h5 *file, hiss_h5_visit visit, void *user, hiss_error *err);
 
 /* ---- a data set of images ---- */
+
+/* Which keys of which config an error has to name. */
+typedef struct hiss_data_keys {
+    const hiss_config *config;          /* NULL: the keys' names are all that is known */
+    const char *file, *images, *labels; /* NULL: data.file, data.images, data.labels, whose values unset ones take */
+} hiss_data_keys;
 
 typedef struct hiss_data_options { /* section "data" */
     const char *file;              /* HDF5 file with the training samples */
@@ -67,10 +99,11 @@ typedef struct hiss_data_options { /* section "data" */
     const char *labels;            /* data set name, integer [n]; optional in the file */
     int order; /* file: shards are contiguous rows of the file; permuted: rows go to shards by a keyed permutation */
     int mode;  /* auto | memory | stream */
-    int64_t memory; /* bytes of pixels a rank may hold; auto streams beyond it */
-    int64_t window; /* samples shuffled together; 0, or at least the shard: the whole shard */
-    int64_t limit;  /* use only the first so many samples; 0: all */
-    bool verify;    /* check the recorded checksum at start */
+    int64_t memory;      /* bytes of pixels a rank may hold; auto streams beyond it */
+    int64_t window;      /* samples shuffled together; 0, or at least the shard: the whole shard */
+    int64_t limit;       /* use only the first so many samples; 0: all */
+    bool verify;         /* check the recorded checksum at start */
+    hiss_data_keys keys; /* no row: set by who reads the config */
 } hiss_data_options;
 extern const hiss_row hiss_data_rows[];
 extern const int hiss_data_nrows;
@@ -85,7 +118,8 @@ int64_t hiss_most_classes(int64_t samples);
 typedef struct hiss_dataset hiss_dataset;
 /* Open and verify: exists, dtype, shape, n >= 1, labels, checksum when recorded and options->verify (reads the whole
  * file: one rank of a job is enough). Reads no other pixels. Labels stay in memory, 4 bytes a sample; they may be
- * absent when options->labels is the standard "/labels", NULL or "". The error text says what to do. */
+ * absent when options->labels is the standard "/labels", NULL or "". The error text begins with the place of the key
+ * whose value is wrong, and says what to do. */
 hiss_status hiss_dataset_open(const hiss_data_options *options, uint64_t seed, hiss_dataset **out, hiss_error *err);
 /* A set without a file, for measurements: n images of random pixels that depend on seed and position alone; labels
  * 0 .. classes - 1 in turn, none when classes is 0. Reading it is not for timing: pixels are made each time. */

@@ -26,8 +26,9 @@ typedef struct hiss_eval_env {
 /* ---- options: section "eval" ---- */
 
 typedef struct hiss_eval_options {
-    const char *train, *test; /* HDF5 files */
-    const char *layers;       /* comma-separated names; NULL: what the caller finds sensible */
+    const char *train, *test;                                            /* HDF5 files */
+    const char *train_images, *train_labels, *test_images, *test_labels; /* data sets in them; NULL: as data has it */
+    const char *layers; /* comma-separated names; NULL: what the caller finds sensible */
     bool pixels, random, knn, linear, few_labels;
     int64_t train_limit, test_limit; /* samples; 0: all */
     int64_t iterations;              /* of a linear probe, at most */
@@ -48,11 +49,12 @@ int64_t hiss_sample_at(const hiss_sample_range *range, int64_t i);
 hiss_status hiss_sample_read(const hiss_sample_range *range, int64_t i, int64_t count, uint8_t *pixels, int32_t *labels,
                              hiss_error *err);
 
-/* Open the training and the test set. train: options->train, else data->file. test: options->test; without
- * one, a sixth of the training samples is held out, at most 10,000, drawn by seed in proportion from each class (of all
- * samples where there are no labels); a class of one sample stays in training, others have samples in both. The two
- * share one hiss_dataset then. train_limit and test_limit draw so many in the same way. The order of samples in a file
- * does not matter therefore, and the draws are the same on every rank.
+/* Open the training and the test set. train: options->train, else data->file. test: options->test, else, where
+ * options->test_images is set, that data set of the training file; without either, a sixth of the training samples is
+ * held out, at most 10,000, drawn by seed in proportion from each class (of all samples where there are no labels); a
+ * class of one sample stays in training, others have samples in both. The two share one hiss_dataset then. train_limit
+ * and test_limit draw so many in the same way. The order of samples in a file does not matter therefore, and the draws
+ * are the same on every rank.
  *   samples  out  how they were drawn, as sentences for people
  * Warns of test samples whose class no training sample has.
  * Errors (HISS_EUSER): those of hiss_dataset_open; shapes differ; labels in one only; nothing left. Not collective. */

@@ -373,6 +373,20 @@ bool hiss_config_has(const hiss_config *config, const char *section) {
     return node && !is_null(node) && !is_empty(node) && (node->kind != HISS_YAML_MAP || node->first);
 }
 
+const char *hiss_config_where(const hiss_config *config, const char *key, char out[HISS_WHERE]) {
+    const hiss_yaml *node = config && hiss_config_has(config, key) ? hiss_config_node(config, key) : NULL;
+    char where[PLACE];
+    if (!node) {
+        snprintf(out, HISS_WHERE, "%.90s", key);
+    } else if (node->line == 0 && strlen(node->file) > strlen("--set ") &&
+               strcmp(node->file + strlen("--set "), key) == 0) {
+        snprintf(out, HISS_WHERE, "%.300s", node->file);
+    } else {
+        snprintf(out, HISS_WHERE, "%s: %.90s", place(node->file, node->line, node->column, where), key);
+    }
+    return out;
+}
+
 static const char *last_component(const char *path) {
     const char *dot = strrchr(path, '.');
     return dot ? dot + 1 : path;

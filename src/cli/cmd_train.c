@@ -101,7 +101,9 @@ static hiss_status train(hiss_comm *comm, const void *options_, const char *conf
     s = s == HISS_OK ? hiss_experiment_read(config, sets, nsets, &extra, 1, &e, err) : s;
     s = hiss_comm_agree(comm, s, err);
     if (s == HISS_OK && eval.test && hiss_comm_rank(comm) == 0 && !hiss_file_exists(eval.test)) {
-        hiss_warn("eval.test: %s is not there; hiss eval will need it", eval.test);
+        char where[HISS_WHERE];
+        hiss_warn("%s: %s is not there; hiss eval will need it", hiss_config_where(e.config, "eval.test", where),
+                  eval.test);
     }
     if (s == HISS_OK) {
         const doctor d = {.comm = comm, .threads = e.dist.threads, .say = warn};

@@ -59,19 +59,35 @@ struct hiss_dataset {
 
 /* ---- checks at the start ---- */
 
+/* Whether these are images whose channels come first, as other programs have them. Images of up to 4 rows and 8 columns
+ * of 8 channels or more are not, as long as they are far from square: signals. */
+static bool channels_first(const hiss_h5_info *info) {
+    enum { MOST_CHANNELS = 4, LEAST_SIDE = 8, MOST_ASPECT = 4 };
+    const int64_t C = info->dim[1], H = info->dim[2], W = info->dim[3];
+    return info->ndim == 4 && C <= MOST_CHANNELS && H >= LEAST_SIDE && W >= LEAST_SIDE && H / W < MOST_ASPECT &&
+           W / H < MOST_ASPECT;
+}
+
 static hiss_status check_images(hiss_dataset *set, hiss_error *err) {
     hiss_h5_info info;
     hiss_status status = hiss_h5_look(set->file, set->images, &info, err);
     if (status) {
         return status;
     }
+    char found[HISS_H5_INFO_TEXT];
     if (info.dtype != HISS_U8 || info.ndim < 3 || info.ndim > 4) {
-        static const char *const names[] = {"uint8", "int16", "int32", "int64", "float32"};
         return hiss_fail(
             err, HISS_EUSER,
-            "%s: data set %s is %s with %d dimensions; expected uint8 [n,H,W,C] or [n,H,W]: convert it, or "
-            "name another data set in data.images",
-            set->path, set->images, names[info.dtype], info.ndim);
+            "%s: data set %s holds %s; expected uint8 [n,H,W,C] or [n,H,W]: convert it, or name another data set",
+            set->path, set->images, hiss_h5_info_text(&info, found));
+    }
+    if (channels_first(&info)) {
+        return hiss_fail(err, HISS_EUSER,
+                         "%s: data set %s holds %s, which looks like [n,C,H,W]; expected [n,H,W,C], channels last: "
+                         "write it anew as [%lld,%lld,%lld,%lld] (numpy: x.transpose(0, 2, 3, 1)), or name another "
+                         "data set",
+                         set->path, set->images, hiss_h5_info_text(&info, found), (long long)info.dim[0],
+                         (long long)info.dim[2], (long long)info.dim[3], (long long)info.dim[1]);
     }
     set->rows = info.dim[0];
     set->H = info.dim[1];
@@ -85,19 +101,6 @@ static hiss_status check_images(hiss_dataset *set, hiss_error *err) {
     return HISS_OK;
 }
 
-static int64_t label_at(const void *piece, hiss_dtype dtype, int64_t i) {
-    switch (dtype) {
-    case HISS_U8:
-        return ((const uint8_t *)piece)[i];
-    case HISS_I16:
-        return ((const int16_t *)piece)[i];
-    case HISS_I32:
-        return ((const int32_t *)piece)[i];
-    default:
-        return ((const int64_t *)piece)[i];
-    }
-}
-
 int64_t hiss_most_classes(int64_t samples) {
     const int64_t most = samples > HISS_MOST_CLASSES ? samples : HISS_MOST_CLASSES;
     return most < INT32_MAX ? most : INT32_MAX;
@@ -109,29 +112,27 @@ static hiss_status read_labels(hiss_dataset *set, const char *labels, hiss_error
     if (status) {
         return status;
     }
-    if (info.dtype == HISS_F32 || info.ndim != 1 || info.dim[0] != set->rows) {
-        return hiss_fail(
-            err, HISS_EUSER,
-            "%s: data set %s is %s with %d dimensions and %lld rows; expected integers [%lld], one for each "
-            "of %s; or name another data set in data.labels",
-            set->path, labels, info.dtype == HISS_F32 ? "float32" : "integer", info.ndim, (long long)info.dim[0],
-            (long long)set->rows, set->images);
+    if (!hiss_dtype_is_integer(info.dtype) || info.ndim != 1 || info.dim[0] != set->rows) {
+        char found[HISS_H5_INFO_TEXT];
+        return hiss_fail(err, HISS_EUSER,
+                         "%s: data set %s holds %s; expected integers [%lld], one for each row of %s: name another "
+                         "data set",
+                         set->path, labels, hiss_h5_info_text(&info, found), (long long)set->rows, set->images);
     }
     const int64_t most = hiss_most_classes(set->rows);
     set->label = hiss_new(int32_t, set->rows);
     int64_t piece[PIECE_LABELS];
     for (int64_t begin = 0; begin < set->rows; begin += PIECE_LABELS) {
         int64_t count = set->rows - begin < PIECE_LABELS ? set->rows - begin : PIECE_LABELS;
-        if ((status = hiss_h5_read(set->file, labels, info.dtype, begin, count, piece, err))) {
+        if ((status = hiss_h5_read(set->file, labels, HISS_I64, begin, count, piece, err))) {
             return status;
         }
         for (int64_t i = 0; i < count; i++) {
-            int64_t value = label_at(piece, info.dtype, i);
+            const int64_t value = piece[i];
             if (value < 0 || value >= most) {
                 return hiss_fail(err, HISS_EUSER,
                                  "%s: row %lld of data set %s is %lld; expected class numbers from 0 to %lld: number "
-                                 "the classes 0, 1, 2, ..., name another data set in data.labels, or set "
-                                 "data.labels: '' to do without",
+                                 "the classes 0, 1, 2, ..., name another data set, or none ('') to do without labels",
                                  set->path, (long long)(begin + i), labels, (long long)value, (long long)(most - 1));
             }
             set->label[begin + i] = (int32_t)value;
@@ -203,17 +204,39 @@ static hiss_status identify(hiss_dataset *set, bool check, hiss_error *err) {
     return HISS_OK;
 }
 
+/* ---- whose fault it is ---- */
+
+/* Put the place of the key in front of the error. A key that is not set speaks with the value of another, standard. */
+static hiss_status blame(const hiss_config *config, const char *key, const char *standard, hiss_status status,
+                         hiss_error *err) {
+    char where[HISS_WHERE], other[HISS_WHERE];
+    const hiss_error why = status && err ? *err : (hiss_error){0};
+    key = key ? key : standard;
+    if (!status || !err) {
+        return status;
+    }
+    if (strcmp(key, standard) == 0 || (config && hiss_config_has(config, key))) {
+        return hiss_fail(err, status, "%s: %s", hiss_config_where(config, key, where), why.text);
+    }
+    return hiss_fail(err, status, "%s (not set; as %s): %s", key, hiss_config_where(config, standard, other), why.text);
+}
+
+static hiss_status blame_file(const hiss_data_keys *keys, hiss_status status, hiss_error *err) {
+    return blame(keys->config, keys->file, "data.file", status, err);
+}
+
 static hiss_status check_all(hiss_dataset *set, const hiss_data_options *options, hiss_error *err) {
-    hiss_status status = check_images(set, err);
+    const hiss_data_keys *keys = &options->keys;
+    hiss_status status = blame(keys->config, keys->images, "data.images", check_images(set, err), err);
     if (!status && options->labels && *options->labels) {
         bool standard = !strcmp(options->labels, "/labels"); /* any other name was asked for, so it must exist */
         if (standard && !hiss_h5_has(set->file, options->labels)) {
             hiss_info("%s has no labels (no data set %s)", set->path, options->labels);
         } else {
-            status = read_labels(set, options->labels, err);
+            status = blame(keys->config, keys->labels, "data.labels", read_labels(set, options->labels, err), err);
         }
     }
-    return status ? status : identify(set, options->verify, err);
+    return status ? status : blame_file(keys, identify(set, options->verify, err), err);
 }
 
 static char *copy_text(const char *text) {
@@ -227,10 +250,10 @@ hiss_status hiss_dataset_open(const hiss_data_options *options, uint64_t seed, h
     }
     hiss_h5 *file;
     hiss_status status = hiss_file_expect(options->file, "the data file",
-                                          "give the path of an HDF5 file (data.file); `hiss prepare` writes one", err);
+                                          "give the path of an HDF5 file; `hiss prepare` writes one", err);
     status = status ? status : hiss_h5_open(options->file, &file, err);
     if (status) {
-        return status;
+        return blame_file(&options->keys, status, err);
     }
     hiss_dataset *set = hiss_new(hiss_dataset, 1);
     *set = (hiss_dataset){.file = file, .path = copy_text(options->file), .images = copy_text(options->images)};

@@ -85,16 +85,42 @@ static const char *writing_remedy(const char *why, const char *otherwise) {
 
 /* ---- types ---- */
 
+/* Whose class, size (0: any) and sign of integers fit: the first row that does. */
 static const struct {
     const char *text;
     H5T_class_t class;
     size_t size;
     H5T_sign_t sign;
 } types[] = {
-    [HISS_U8] = {"uint8", H5T_INTEGER, 1, H5T_SGN_NONE}, [HISS_I16] = {"int16", H5T_INTEGER, 2, H5T_SGN_2},
-    [HISS_I32] = {"int32", H5T_INTEGER, 4, H5T_SGN_2},   [HISS_I64] = {"int64", H5T_INTEGER, 8, H5T_SGN_2},
-    [HISS_F32] = {"float32", H5T_FLOAT, 4, H5T_SGN_2},
+    [HISS_U8] = {"uint8", H5T_INTEGER, 1, H5T_SGN_NONE},
+    [HISS_I16] = {"int16", H5T_INTEGER, 2, H5T_SGN_2},
+    [HISS_I32] = {"int32", H5T_INTEGER, 4, H5T_SGN_2},
+    [HISS_I64] = {"int64", H5T_INTEGER, 8, H5T_SGN_2},
+    [HISS_F32] = {"float32", H5T_FLOAT, 4, H5T_SGN_ERROR},
+    [HISS_I8] = {"int8", H5T_INTEGER, 1, H5T_SGN_2},
+    [HISS_U16] = {"uint16", H5T_INTEGER, 2, H5T_SGN_NONE},
+    [HISS_U32] = {"uint32", H5T_INTEGER, 4, H5T_SGN_NONE},
+    [HISS_U64] = {"uint64", H5T_INTEGER, 8, H5T_SGN_NONE},
+    [HISS_INTEGER] = {"integers of an unusual size", H5T_INTEGER, 0, H5T_SGN_ERROR},
+    [HISS_ENUMERATION] = {"an enumeration", H5T_ENUM, 0, H5T_SGN_ERROR},
+    [HISS_F64] = {"float64", H5T_FLOAT, 8, H5T_SGN_ERROR},
+    [HISS_FLOATING] = {"floats of an unusual size", H5T_FLOAT, 0, H5T_SGN_ERROR},
+    [HISS_TEXT] = {"strings", H5T_STRING, 0, H5T_SGN_ERROR},
+    [HISS_RECORD] = {"records", H5T_COMPOUND, 0, H5T_SGN_ERROR},
+    [HISS_VARIABLE] = {"values of variable length", H5T_VLEN, 0, H5T_SGN_ERROR},
+    [HISS_ARRAY] = {"arrays", H5T_ARRAY, 0, H5T_SGN_ERROR},
+    [HISS_OPAQUE] = {"opaque values", H5T_OPAQUE, 0, H5T_SGN_ERROR},
+    [HISS_REFERENCE] = {"references", H5T_REFERENCE, 0, H5T_SGN_ERROR},
+    [HISS_OTHER] = {"values of another kind", H5T_NO_CLASS, 0, H5T_SGN_ERROR},
 };
+
+const char *hiss_dtype_name(hiss_dtype dtype) {
+    return types[dtype].text;
+}
+
+bool hiss_dtype_is_integer(hiss_dtype dtype) {
+    return types[dtype].class == H5T_INTEGER || types[dtype].class == H5T_ENUM;
+}
 
 static hid_t native(hiss_dtype dtype) {
     switch (dtype) {
@@ -112,31 +138,26 @@ static hid_t native(hiss_dtype dtype) {
     }
 }
 
-/* The hiss dtype of an HDF5 type, of either byte order; text says what it is when there is none. */
-static bool dtype_of(hid_t type, hiss_dtype *dtype, char text[32]) {
-    H5T_class_t class = H5Tget_class(type);
-    size_t size = H5Tget_size(type);
-    H5T_sign_t sign = class == H5T_INTEGER ? H5Tget_sign(type) : H5T_SGN_2;
-    for (size_t i = 0; i < sizeof types / sizeof types[0]; i++) {
-        if (types[i].class == class && types[i].size == size && types[i].sign == sign) {
-            *dtype = (hiss_dtype)i;
-            return true;
-        }
+static hiss_dtype dtype_of(hid_t type) {
+    const H5T_class_t class = H5Tget_class(type);
+    const size_t size = H5Tget_size(type);
+    const H5T_sign_t sign = class == H5T_INTEGER ? H5Tget_sign(type) : H5T_SGN_ERROR;
+    int i = 0;
+    while (i < HISS_OTHER && (types[i].class != class || (types[i].size && types[i].size != size) ||
+                              (types[i].sign != H5T_SGN_ERROR && types[i].sign != sign))) {
+        i++;
     }
-    if (class == H5T_INTEGER || class == H5T_FLOAT) {
-        snprintf(text, 32, "%s%zu", class == H5T_FLOAT ? "float" : sign == H5T_SGN_NONE ? "uint" : "int", 8 * size);
-    } else {
-        snprintf(text, 32, "%s",
-                 class == H5T_STRING      ? "strings"
-                 : class == H5T_COMPOUND  ? "records"
-                 : class == H5T_ENUM      ? "an enumeration"
-                 : class == H5T_VLEN      ? "values of variable length"
-                 : class == H5T_ARRAY     ? "arrays"
-                 : class == H5T_OPAQUE    ? "opaque values"
-                 : class == H5T_REFERENCE ? "references"
-                                          : "values of another kind");
+    return (hiss_dtype)i;
+}
+
+const char *hiss_h5_info_text(const hiss_h5_info *info, char out[HISS_H5_INFO_TEXT]) {
+    int used = snprintf(out, HISS_H5_INFO_TEXT, "%s [", hiss_dtype_name(info->dtype));
+    for (int i = 0; i < info->ndim; i++) {
+        used +=
+            snprintf(out + used, (size_t)(HISS_H5_INFO_TEXT - used), "%s%lld", i ? "," : "", (long long)info->dim[i]);
     }
-    return false;
+    snprintf(out + used, (size_t)(HISS_H5_INFO_TEXT - used), "]");
+    return out;
 }
 
 /* ---- files ---- */
@@ -285,20 +306,17 @@ hiss_status hiss_h5_close(hiss_h5 *file, hiss_error *err) {
 
 static hiss_status describe(hiss_h5 *file, const char *dataset, hid_t id, hiss_h5_info *info, hiss_error *err) {
     hid_t type = H5Dget_type(id), space = H5Dget_space(id);
-    char text[32], why[EXPLANATION];
+    char why[EXPLANATION];
     hsize_t dim[H5S_MAX_RANK];
     hiss_status status = HISS_OK;
     const H5S_class_t extent = H5Sget_simple_extent_type(space);
     int ndim = H5Sget_simple_extent_dims(space, dim, NULL);
+    info->dtype = dtype_of(type);
     if (extent == H5S_NULL || extent == H5S_SCALAR) {
         status = hiss_fail(err, HISS_EUSER, "%s: data set %s %s; expected 1 to %d dimensions", file->path, dataset,
                            extent == H5S_NULL ? "is empty: it has a type, but no values (H5S_NULL)"
                                               : "is a single value (H5S_SCALAR)",
                            HISS_H5_NDIM);
-    } else if (!dtype_of(type, &info->dtype, text)) {
-        status = hiss_fail(err, HISS_EUSER,
-                           "%s: data set %s holds %s; expected uint8, int16, int32, int64 or float32: convert it",
-                           file->path, dataset, text);
     } else if (ndim < 1 || ndim > HISS_H5_NDIM) {
         status = hiss_fail(err, HISS_EUSER, "%s: data set %s has %d dimensions; expected 1 to %d", file->path, dataset,
                            ndim, HISS_H5_NDIM);
@@ -365,7 +383,8 @@ hiss_status hiss_h5_look(hiss_h5 *file, const char *dataset, hiss_h5_info *info,
 static hiss_status select_rows(hiss_h5 *file, hiss_dtype dtype, int64_t begin, int64_t count, hid_t *there, hid_t *here,
                                hiss_error *err) {
     const hiss_h5_info *info = &file->info;
-    if (info->dtype != dtype) {
+    assert(dtype <= HISS_F32);
+    if (info->dtype != dtype && !(dtype == HISS_I64 && hiss_dtype_is_integer(info->dtype))) {
         return hiss_fail(err, HISS_EUSER, "%s: data set %s holds %s; expected %s", file->path, file->name,
                          types[info->dtype].text, types[dtype].text);
     }

@@ -185,7 +185,7 @@ hiss_status hiss_h5_each(hiss_h5 *file, hiss_h5_visit visit, void *user, hiss_er
     hiss_status status = HISS_OK;
     for (int64_t i = 0; i < all.count && !status; i++) {
         hiss_h5_info info;
-        if (hiss_h5_look(file, all.name[i], &info, NULL) == HISS_OK) {
+        if (hiss_h5_look(file, all.name[i], &info, NULL) == HISS_OK && info.dtype <= HISS_F32) {
             status = visit(user, all.name[i], &info, err);
         }
     }

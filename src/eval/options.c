@@ -12,9 +12,16 @@ enum { HELDOUT_SHARE = 6, HELDOUT_MOST = 10000 };
 #define ROW(key_, type_, field_, ...)                                                                                  \
     { key_, type_, offsetof(hiss_eval_options, field_), __VA_ARGS__ }
 const hiss_row hiss_eval_rows[] = {
-    ROW("train", HISS_PATH, train, NULL, 0, 0, NULL, "HDF5 file the probes are fitted on; absent: data.file"),
+    ROW("train", HISS_PATH, train, NULL, 0, 0, NULL, "HDF5 file the probes are trained on; absent: data.file"),
     ROW("test", HISS_PATH, test, NULL, 0, 0, NULL,
         "HDF5 file they are tested on; absent: a sixth of each class of the training samples, at most 10000, held out"),
+    ROW("train_images", HISS_STRING, train_images, NULL, 0, 0, NULL,
+        "data set of pixels the probes are trained on; absent: data.images"),
+    ROW("train_labels", HISS_STRING, train_labels, NULL, 0, 0, NULL, "data set of their labels; absent: data.labels"),
+    ROW("test_images", HISS_STRING, test_images, NULL, 0, 0, NULL,
+        "data set of pixels they are tested on, in test or, when that is absent, in the training file; absent: "
+        "data.images"),
+    ROW("test_labels", HISS_STRING, test_labels, NULL, 0, 0, NULL, "data set of their labels; absent: data.labels"),
     ROW("layers", HISS_STRING, layers, NULL, 0, 0, NULL,
         "layers to judge, e.g. conv2,fc1; absent: all that have features"),
     ROW("pixels", HISS_BOOL, pixels, "true", 0, 0, NULL, "judge raw pixels too"),
@@ -148,38 +155,68 @@ static void warn_of_unseen(const hiss_sample_range *train, const hiss_sample_ran
     hiss_free(known);
 }
 
+/* from: the test samples'; train_file: that of the training samples. */
 static hiss_status check_alike(const hiss_sample_range *train, const hiss_sample_range *test, const char *train_file,
-                               const char *test_file, hiss_error *err) {
+                               const hiss_data_options *from, const char *key, hiss_error *err) {
     int64_t a[3], b[3];
+    char where[HISS_WHERE];
+    hiss_config_where(from->keys.config, key, where);
     hiss_dataset_shape(train->set, &a[0], &a[1], &a[2]);
     hiss_dataset_shape(test->set, &b[0], &b[1], &b[2]);
     if (memcmp(a, b, sizeof a) != 0) {
         return hiss_fail(
             err, HISS_EUSER,
-            "%s: images are [%lld,%lld,%lld], expected [%lld,%lld,%lld] as in %s; prepare both files alike", test_file,
-            (long long)b[0], (long long)b[1], (long long)b[2], (long long)a[0], (long long)a[1], (long long)a[2],
-            train_file);
+            "%s: images of %s are [%lld,%lld,%lld], expected [%lld,%lld,%lld] as in %s; prepare both alike", where,
+            from->file, (long long)b[0], (long long)b[1], (long long)b[2], (long long)a[0], (long long)a[1],
+            (long long)a[2], train_file);
     }
-    bool labelled = hiss_dataset_labelled(train->set);
+    const bool labelled = hiss_dataset_labelled(train->set);
     if (labelled != hiss_dataset_labelled(test->set)) {
-        return hiss_fail(err, HISS_EUSER, "%s has labels, %s has none; expected labels in both or in neither",
-                         labelled ? train_file : test_file, labelled ? test_file : train_file);
+        return hiss_fail(err, HISS_EUSER,
+                         "%s: the %s samples have labels, the %s samples (%s) have none; expected labels for both or "
+                         "for neither: name them in eval.%s_labels",
+                         where, labelled ? "training" : "test", labelled ? "test" : "training",
+                         labelled ? from->file : train_file, labelled ? "test" : "train");
     }
     return HISS_OK;
 }
 
-static hiss_status open_test(const hiss_eval_options *options, hiss_data_options from, uint64_t seed,
-                             const hiss_sample_range *train, hiss_sample_range *test, hiss_error *err) {
-    const char *train_file = from.file;
-    from.file = options->test;
-    from.limit = 0;
-    if (strcmp(options->test, train_file) == 0) {
-        hiss_warn("eval.test is the training file %s: the figures will be those of the training samples", train_file);
+static bool same_text(const char *a, const char *b) {
+    return a && b && strcmp(a, b) == 0;
+}
+
+/* Samples of other data than section data names. NULL: as in base. */
+static hiss_data_options other_data(const hiss_data_options *base, const char *file, const char *images,
+                                    const char *labels) {
+    hiss_data_options from = *base;
+    from.file = file ? file : base->file;
+    from.images = images ? images : base->images;
+    from.labels = labels ? labels : base->labels;
+    from.limit = file || images ? 0 : base->limit;
+    return from;
+}
+
+/* train: where the training samples are from. */
+static hiss_status open_test(const hiss_eval_options *options, const hiss_data_options *data,
+                             const hiss_data_options *train, uint64_t seed, const hiss_sample_range *train_range,
+                             hiss_sample_range *test, hiss_error *err) {
+    hiss_data_options from = other_data(data, options->test, options->test_images, options->test_labels);
+    const char *key = options->test ? "eval.test" : "eval.test_images";
+    if (options->test) {
+        from.keys.file = "eval.test";
+    } else {
+        from.file = train->file;
+        from.keys.file = train->keys.file;
+    }
+    from.keys.images = "eval.test_images";
+    from.keys.labels = "eval.test_labels";
+    if (same_text(from.file, train->file) && same_text(from.images, train->images)) {
+        hiss_warn("%s is the training file %s: the figures will be those of the training samples", key, from.file);
     }
     hiss_status status = hiss_dataset_open(&from, seed, &test->set, err);
     if (status == HISS_OK) {
         test->count = hiss_dataset_count(test->set);
-        status = check_alike(train, test, train_file, options->test, err);
+        status = check_alike(train_range, test, train->file, &from, key, err);
     }
     return status;
 }
@@ -187,18 +224,17 @@ static hiss_status open_test(const hiss_eval_options *options, hiss_data_options
 hiss_status hiss_eval_open(const hiss_eval_options *options, const hiss_data_options *data, uint64_t seed,
                            hiss_sample_range *train, hiss_sample_range *test, char samples[HISS_EVAL_SAMPLES],
                            hiss_error *err) {
-    hiss_data_options from = *data;
+    hiss_data_options from = other_data(data, options->train, options->train_images, options->train_labels);
     *train = *test = (hiss_sample_range){NULL, 0, 0, NULL};
     samples[0] = '\0';
-    if (options->train) {
-        from.file = options->train;
-        from.limit = 0;
-    }
+    from.keys.file = options->train ? "eval.train" : NULL;
+    from.keys.images = options->train || options->train_images ? "eval.train_images" : NULL;
+    from.keys.labels = options->train || options->train_images || options->train_labels ? "eval.train_labels" : NULL;
     hiss_status status = hiss_dataset_open(&from, seed, &train->set, err);
     if (status == HISS_OK) {
         train->count = hiss_dataset_count(train->set);
-        status = options->test ? open_test(options, from, seed, train, test, err)
-                               : hold_out(train, test, from.file, seed, samples, err);
+        status = options->test || options->test_images ? open_test(options, data, &from, seed, train, test, err)
+                                                       : hold_out(train, test, from.file, seed, samples, err);
     }
     if (status != HISS_OK) {
         hiss_eval_close(train, test);

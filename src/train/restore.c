@@ -15,11 +15,9 @@ static hiss_status read_values(hiss_h5 *file, const char *path, const char *name
     hiss_status s = hiss_h5_look(file, name, &info, err);
     if (s == HISS_OK && (info.dtype != HISS_F32 || info.ndim != expected.ndim ||
                          memcmp(info.dim, expected.dim, sizeof(int64_t) * (size_t)info.ndim) != 0)) {
-        char want[HISS_SHAPE_TEXT], have[HISS_SHAPE_TEXT];
-        hiss_shape shape = {.ndim = info.ndim};
-        memcpy(shape.dim, info.dim, sizeof(int64_t) * (size_t)info.ndim);
-        s = hiss_fail(err, HISS_EUSER, "%s: data set %s has shape %s, but this config's network needs float32 %s", path,
-                      name, hiss_shape_text(&shape, have), hiss_shape_text(&slot->shape, want));
+        char want[HISS_SHAPE_TEXT], have[HISS_H5_INFO_TEXT];
+        s = hiss_fail(err, HISS_EUSER, "%s: data set %s holds %s, but this config's network needs float32 %s", path,
+                      name, hiss_h5_info_text(&info, have), hiss_shape_text(&slot->shape, want));
     }
     return s == HISS_OK ? snapshot_read(file, path, name, HISS_F32, 0, info.dim[0], values, err) : s;
 }
@@ -81,8 +79,9 @@ static hiss_status read_samples(trainer *t, hiss_h5 *file, const char *path, his
         snprintf(name, sizeof name, "/samples/%s", states[k].name);
         s = hiss_h5_look(file, name, &info, err);
         if (s == HISS_OK && (info.dtype != HISS_I64 || info.ndim != 1 || info.dim[0] != t->world.samples)) {
-            s = hiss_fail(err, HISS_EUSER, "%s: %s is for %" PRId64 " samples, but the data has %" PRId64, path, name,
-                          info.dim[0], t->world.samples);
+            char found[HISS_H5_INFO_TEXT];
+            s = hiss_fail(err, HISS_EUSER, "%s: data set %s holds %s, but the data has %" PRId64 " samples", path, name,
+                          hiss_h5_info_text(&info, found), t->world.samples);
         }
         s = s == HISS_OK ? snapshot_read(file, path, name, HISS_I64, begin, end - begin, states[k].local, err) : s;
     }
@@ -173,9 +172,11 @@ static hiss_status check_length(const trainer *t, const char *path, int64_t then
     return then == now || t->step <= t->scheduled_steps
                ? HISS_OK
                : hiss_fail(err, HISS_EUSER,
-                           "%s is of step %" PRId64 ", beyond the %" PRId64
-                           " epochs of train.epochs; give at least %" PRId64 ", or start a new run directory",
-                           path, t->step, now, t->step % t->world.steps_per_epoch ? done + 1 : done);
+                           "%s is of step %" PRId64 ", but train.epochs is now %" PRId64
+                           ", so that this run ends at step %" PRId64 "; set train.epochs to at least %" PRId64
+                           ", or start a new run directory",
+                           path, t->step, now, t->scheduled_steps,
+                           t->step % t->world.steps_per_epoch ? done + 1 : done);
 }
 
 static hiss_status read_counters(trainer *t, hiss_h5 *file, const char *path, hiss_error *err) {

@@ -221,8 +221,9 @@ hiss_status snapshot_expect(hiss_h5 *file, const char *path, const char *name, h
     hiss_h5_info info;
     const hiss_status s = hiss_h5_look(file, name, &info, err);
     if (s == HISS_OK && (info.dtype != dtype || info.ndim != 1 || info.dim[0] != count)) {
-        return hiss_fail(err, HISS_EUSER, "%s: data set %s should hold %" PRId64 " values in one dimension", path, name,
-                         count);
+        char found[HISS_H5_INFO_TEXT];
+        return hiss_fail(err, HISS_EUSER, "%s: data set %s holds %s; expected %s [%" PRId64 "]", path, name,
+                         hiss_h5_info_text(&info, found), hiss_dtype_name(dtype), count);
     }
     return s;
 }
@@ -237,6 +238,10 @@ hiss_status snapshot_read(hiss_h5 *file, const char *path, const char *name, his
     s = s == HISS_OK ? hiss_h5_look(file, name, &info, err) : s;
     if (s != HISS_OK) {
         return s;
+    }
+    if (info.dtype != dtype) {
+        return hiss_fail(err, HISS_EUSER, "%s: data set %s holds %s; expected %s", path, name,
+                         hiss_dtype_name(info.dtype), hiss_dtype_name(dtype));
     }
     const int64_t row = row_bytes(&info), step = row < PIECE ? PIECE / row : 1;
     char *rows = hiss_alloc((size_t)(step * row));

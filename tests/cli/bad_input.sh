@@ -45,9 +45,9 @@ bad "the data file missing.h5 does not exist (looked in $PWD)" --set data.file=m
 bad 'data.h5: has no data set /pictures; it has: /images, /labels' --set data.images=/pictures
 bad 'data.h5: has no data set /classes; it has: /images, /labels' --set data.labels=/classes
 bad 'folder: is a folder' --set data.file=folder
-bad 'data set /images is float32' --set data.file=float.h5
-bad 'uint8 with 2 dimensions; expected uint8 [n,H,W,C] or [n,H,W]' --set data.file=flat.h5
-bad 'uint8 with 5 dimensions' --set data.file=deep.h5
+bad 'data set /images holds float32 [600,12,12]; expected uint8 [n,H,W,C] or [n,H,W]' --set data.file=float.h5
+bad 'uint8 [600,144]; expected uint8 [n,H,W,C] or [n,H,W]' --set data.file=flat.h5
+bad 'uint8 [6,2,12,12,1]; expected uint8 [n,H,W,C]' --set data.file=deep.h5
 bad 'data set /images is empty' --set data.file=empty.h5
 # Labels that are no class numbers, wherever they are used.
 bad 'row 0 of data set /labels is -1; expected class numbers from 0 to 1048575' --set data.file=negative.h5 --set objective=supervised
@@ -59,8 +59,8 @@ for command in eval query; do
     refused 1 "dates.h5: $not_classes" "$HISS" $command unlabelled --set data.labels=/labels
     refused 2 "dates.h5: $not_classes" "$HISS" $command unlabelled --set 'data.file=data.h5' --set data.labels=/labels --set eval.test=dates.h5
 done
-bad '599 rows; expected integers [600]' --set data.file=few_labels.h5
-bad 'data set /labels is float32' --set data.file=float_labels.h5
+bad 'int64 [599]; expected integers [600]' --set data.file=few_labels.h5
+bad 'data set /labels holds float32 [600]; expected integers' --set data.file=float_labels.h5
 bad 'needs labels, but unlabelled.h5 has no data set /labels' --set data.file=unlabelled.h5 --set objective=supervised
 bad 'needs labels of at least 2 classes' --set data.file=one_class.h5 --set objective=supervised
 bad 'truncated.h5: incomplete HDF5 file' --set data.file=truncated.h5
@@ -95,6 +95,11 @@ bad "assign.solver is 'lapvj'; expected one of lapjv" --set assign.solver=lapvj
 bad "objective is 'natt'; expected one of nat, supervised, autoencoder" --set objective=natt
 bad 'nat.targets is 599, fewer than the 600 samples' --set nat.targets=599
 bad 'needs rows [N,D] as input: add flatten' --set 'network.layers=[{linear: 4}, {conv: 2, kernel: 3}]'
+
+# A run without a checkpoint does not speak of one.
+refused 1 'optim.weight_decay, 1e+06, must stay below 1: lower one of them; there is no checkpoint yet' "$HISS" train config.yaml \
+    --run run --set objective=autoencoder --set optim.lr=1e6 --set optim.weight_decay=1 --set checkpoint.every=never
+rm -r run
 
 # Numbers that run away: after an epoch the earlier checkpoint stays, and there is no summary.
 for objective in nat supervised autoencoder; do

@@ -201,7 +201,7 @@ has '^FAIL  SLURM_NTASKS is 2, but there is no PMIx'
 has '^FAIL  slurm 20.11.2: '
 has '^FAIL  .*: 1 MiB cannot be written: No space left'
 has '^FAIL  .*: this file system has no locks.*HDF5_USE_FILE_LOCKING=FALSE'
-has '^FAIL  sorted.h5: HDF5 cannot lock it'
+has '^FAIL  tiny.yaml:2:14: data.file: sorted.h5: HDF5 cannot lock it'
 
 odd 2 1 PMI_RANK=0 ODD_FSYNC=600 -- tiny.yaml --set assign.block=7
 has '^FAIL  the launcher speaks PMI, not PMIx'

@@ -61,7 +61,7 @@ refused 1 'early/ckpt holds no complete checkpoint' "$HISS" query early
 # The default run directory; a typo that must be answered before the work, not after it.
 on 1 "$HISS" train config.yaml --set train.epochs=1 --set eval.test=tset.h5
 [ $status -eq 0 ] && [ -s runs/config/summary.yaml ] || fail 'the default run directory is not runs/NAME' log
-[ "$(grep -c 'hiss: warning: eval.test: tset.h5 is not there' log)" -eq 1 ] || fail 'no warning of a missing eval.test' log
+[ "$(grep -c 'hiss: warning: --set eval.test: tset.h5 is not there' log)" -eq 1 ] || fail 'no warning of a missing eval.test' log
 refused 2 'the data file tset.h5 does not exist' "$HISS" eval runs/config
 test=(--set eval.test=data.h5)
 refused 1 "layer 'fc2' is not in this network; it has conv1, fc1, z" "$HISS" eval runs/config "${test[@]}" --set eval.layers=fc2

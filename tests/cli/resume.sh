@@ -139,7 +139,7 @@ train 1 shorter --set optim.schedule=constant --set train.epochs=40 --set train.
 train 2 shorter --set optim.schedule=constant --set train.epochs=5
 same planned-constant shorter
 contents longer-step >before
-refused 2 'is of step 60, beyond the 4 epochs of train.epochs; give at least 5' "$HISS" train config.yaml --run longer-step \
+refused 2 'is of step 60, but train.epochs is now 4, so that this run ends at step 48; set train.epochs to at least 5' "$HISS" train config.yaml --run longer-step \
     --set optim.schedule=step --set optim.step_every=1 --set optim.step_factor=0.5 --set assign.async=true \
     --set assign.every=1 --set train.epochs=4
 contents longer-step | cmp -s - before || fail 'a refused run is changed'

@@ -108,6 +108,39 @@ static void vlen(hid_t file) {
     H5Tclose(rows);
 }
 
+/* Images beside labels 0 and 1 of every integer type, each in a data set of its type's name; beyond: one that no label
+ * is. */
+static void integers(hid_t file) {
+    static const signed char bits[ROWS] = {0, 1, 0, 1};
+    const hid_t bools = H5Tenum_create(H5T_NATIVE_INT8);
+    for (signed char k = 0; k < 2; k++) {
+        H5Tenum_insert(bools, k ? "TRUE" : "FALSE", &k);
+    }
+    const hid_t types[] = {H5T_STD_I8LE,  H5T_STD_U8LE,  H5T_STD_I16BE, H5T_STD_U16LE, H5T_STD_U16BE, H5T_STD_I32BE,
+                           H5T_STD_U32LE, H5T_STD_I64BE, H5T_STD_U64LE, bools,         H5T_STD_U64LE};
+    static const char *const names[] = {"i8",  "u8",    "i16be", "u16",   "u16be", "i32be",
+                                        "u32", "i64be", "u64",   "bools", "beyond"};
+    const unsigned long long most = ~0ull;
+    add_images(file, "images");
+    for (size_t k = 0; k < sizeof types / sizeof *types; k++) {
+        const hid_t space = H5Screate_simple(1, image_dims, NULL), one = H5Screate(H5S_SCALAR);
+        const hid_t set = H5Dcreate2(file, names[k], types[k], space, H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT);
+        const hid_t from = types[k] == bools ? bools : H5T_NATIVE_INT8;
+        stop_unless(H5Dwrite(set, from, H5S_ALL, H5S_ALL, H5P_DEFAULT, bits) >= 0, names[k]);
+        if (strcmp(names[k], "beyond") == 0) {
+            const hsize_t at = 7;
+            H5Sselect_elements(space, H5S_SELECT_SET, 1, &at);
+            stop_unless(H5Dwrite(set, H5T_NATIVE_ULLONG, one, space, H5P_DEFAULT, &most) >= 0, names[k]);
+        }
+        H5Sclose(one);
+        H5Sclose(space);
+        H5Dclose(set);
+    }
+    add_with(file, "f64", H5T_NATIVE_DOUBLE, 1, image_dims, H5P_DEFAULT);
+    add_with(file, "pixels16", H5T_NATIVE_UINT16, 3, image_dims, H5P_DEFAULT);
+    H5Tclose(bools);
+}
+
 static void virtual(hid_t file) {
     const hid_t create = H5Pcreate(H5P_DATASET_CREATE), space = H5Screate_simple(3, image_dims, NULL);
     H5Pset_virtual(create, space, "elsewhere.h5", "/pixels", space);
@@ -240,6 +273,7 @@ static const struct kind {
     {"null", null, NULL, 0, 0},
     {"scalar", scalar, NULL, 0, 0},
     {"vlen", vlen, NULL, 0, 0},
+    {"integers", integers, NULL, 0, 0},
     {"virtual", virtual, NULL, 0, 0},
     {"external", external, NULL, 0, 0},
     {"sparse", sparse, NULL, 0, 0},

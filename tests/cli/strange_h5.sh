@@ -51,9 +51,23 @@ kind 1 type '/images is a data type without values; expected a data set; it has:
 # Data sets without values that could be read.
 kind 1 null 'data set /images is empty: it has a type, but no values (H5S_NULL)'
 kind 1 scalar 'data set /images is a single value (H5S_SCALAR); expected 1 to 5 dimensions'
-kind 1 vlen 'data set /images holds values of variable length; expected uint8'
+kind 1 vlen 'data set /images holds values of variable length [96]; expected uint8 [n,H,W,C]'
 kind 1 virtual 'data set /images is not read: it is virtual|h5repack -l DATASET:CONTI'
 kind 1 external 'data set /images is not read: its values lie outside the HDF5 file|h5repack -l DATASET:CONTI'
+
+# Labels of every integer type; what is no label, and pixels of other types, in the words of what is wanted.
+"$strange_h5" integers integers.h5
+supervised=(--set data.file=integers.h5 --set objective=supervised --set train.epochs=1)
+train 1 labels-i8 "${supervised[@]}" --set data.labels=i8
+for type in u8 i16be u16 u16be i32be u32 i64be u64 bools; do
+    train 1 "labels-$type" "${supervised[@]}" --set "data.labels=$type"
+    same labels-i8 "labels-$type"
+done
+refused 2 'row 7 of data set beyond is ' "$HISS" train config.yaml --run strange "${supervised[@]}" --set data.labels=beyond
+refused 1 '--set data.labels: integers.h5: data set f64 holds float64 [96]; expected integers [96]' \
+    "$HISS" train config.yaml --run strange "${supervised[@]}" --set data.labels=f64
+refused 1 '--set data.images: integers.h5: data set pixels16 holds uint16 [96,12,12]; expected uint8 [n,H,W,C] or [n,H,W]' \
+    "$HISS" train config.yaml --run strange "${supervised[@]}" --set data.images=pixels16
 
 # Filters that are not there are named by what the data set says, for pixels, labels and checkpoints.
 remedy='which this HDF5 lacks; set HDF5_PLUGIN_PATH|h5repack -f NONE'

@@ -243,14 +243,14 @@ static void bad_data_is_explained(void **state) {
     hiss_h5_close(file, NULL);
     options = standard();
     options.labels = "/short";
-    refused(options, "/short is integer with 1 dimensions and 199 rows; expected integers [200]");
+    refused(options, "/short holds uint8 [199]; expected integers [200]");
     options.labels = "/float";
-    refused(options, "/float is float32");
+    refused(options, "/float holds float32 [200]; expected integers");
     options.labels = NULL;
     options.images = "/flat";
-    refused(options, "/flat is uint8 with 2 dimensions; expected uint8 [n,H,W,C] or [n,H,W]");
+    refused(options, "/flat holds uint8 [200,24]; expected uint8 [n,H,W,C] or [n,H,W]");
     options.images = "/wide";
-    refused(options, "/wide is int16 with 3 dimensions");
+    refused(options, "/wide holds int16 [100,3,4]; expected uint8 [n,H,W,C]");
     options.images = "/none";
     refused(options, "expected at least one image");
     options.images = "/absent";
