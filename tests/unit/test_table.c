@@ -129,7 +129,7 @@ static void the_eval_table_keeps_its_columns(void **state) {
     hiss_eval_print(stream, HISS_COUNT(figures), results, "samples");
     fclose(stream);
     int64_t width = 0, lines = 0;
-    for (char *line = strchr(out, '\n') + 1, *end; (end = strchr(line, '\n')) != NULL && strncmp(line, "per", 3) != 0;
+    for (char *line = strchr(out, '\n') + 1, *end; (end = strchr(line, '\n')) != NULL && strncmp(line, "acc", 3) != 0;
          line = end + 1, lines++) {
         int64_t columns = 0;
         for (const char *c = line; c < end; c++) {
