@@ -28,85 +28,104 @@ typedef enum hiss_activation { HISS_RELU, HISS_LEAKY_RELU, HISS_SIGMOID, HISS_TA
 
 typedef struct hiss_kernel_table hiss_kernel_table;
 
+/* ---- the kernels ---- */
+
+/* C[M,N] = alpha op(A)[M,K] op(B)[K,N] + beta C, row-major with leading dimensions; beta = 0 ignores old C. */
+typedef void hiss_kernel_gemm(bool transpose_a, bool transpose_b, int64_t M, int64_t N, int64_t K, float alpha,
+                              const float *A, int64_t lda, const float *B, int64_t ldb, float beta, float *C,
+                              int64_t ldc);
+
+typedef size_t hiss_kernel_conv2d_scratch(const hiss_conv *c); /* floats, enough for all three */
+/* bias[F] or NULL. */
+typedef void hiss_kernel_conv2d_forward(const hiss_conv *c, const float *x, const float *w, const float *bias, float *y,
+                                        float *scratch);
+typedef void hiss_kernel_conv2d_backward_data(const hiss_conv *c, const float *dy, const float *w, float *dx,
+                                              bool accumulate, float *scratch);
+typedef void hiss_kernel_conv2d_backward_weight(const hiss_conv *c, const float *x, const float *dy, float *dw,
+                                                bool accumulate, float *scratch);
+
+/* y[M,F] = x[M,D] w[F,D]^T + bias[F]; bias may be NULL. */
+typedef size_t hiss_kernel_linear_scratch(int64_t M, int64_t D, int64_t F); /* floats, enough for all three */
+typedef void hiss_kernel_linear_forward(int64_t M, int64_t D, int64_t F, const float *x, const float *w,
+                                        const float *bias, float *y, float *scratch);
+typedef void hiss_kernel_linear_backward_data(int64_t M, int64_t D, int64_t F, const float *dy, const float *w,
+                                              float *dx, bool accumulate, float *scratch);
+typedef void hiss_kernel_linear_backward_weight(int64_t M, int64_t D, int64_t F, const float *x, const float *dy,
+                                                float *dw, bool accumulate, float *scratch);
+
+/* out[N] (+)= sum over rows of x[M,N]: bias gradients. */
+typedef void hiss_kernel_column_sum(int64_t M, int64_t N, const float *x, float *out, bool accumulate);
+/* y[M,N] = x[M,N] + bias[N]; y may be x. */
+typedef void hiss_kernel_add_bias(int64_t M, int64_t N, const float *x, const float *bias, float *y);
+
+/* argmax[N,P,Q,C]: index into x's image (h*W + w) of the maximum, the first one on ties. */
+typedef void hiss_kernel_max_pool_forward(const hiss_pool *p, const float *x, float *y, int32_t *argmax);
+typedef void hiss_kernel_max_pool_backward(const hiss_pool *p, const float *dy, const int32_t *argmax, float *dx,
+                                           bool accumulate);
+typedef void hiss_kernel_average_pool_forward(const hiss_pool *p, const float *x, float *y);
+typedef void hiss_kernel_average_pool_backward(const hiss_pool *p, const float *dy, float *dx, bool accumulate);
+
+/* BatchNorm over rows of x[M,C] (Ioffe & Szegedy 2015, algorithm 1): y = gamma (x - mean) / sqrt(var + eps) + beta,
+ * mean and (biased) var of this lane. gamma, beta [C] or NULL (then 1, 0).
+ *   mean, inverse[C]  out  mean and 1/sqrt(var + eps), kept for backward
+ *   variance[C]       out  unbiased variance (divided by M-1; by 1 when M is 1), for the running statistics
+ * y may be x only in _eval. */
+typedef void hiss_kernel_batch_norm_train(int64_t M, int64_t C, const float *x, const float *gamma, const float *beta,
+                                          float eps, float *y, float *mean, float *inverse, float *variance);
+typedef void hiss_kernel_batch_norm_eval(int64_t M, int64_t C, const float *x, const float *gamma, const float *beta,
+                                         float eps, const float *mean, const float *variance, float *y);
+/* dgamma, dbeta [C], dx [M,C]: each may be NULL when not wanted. scratch: 4*C floats. */
+typedef void hiss_kernel_batch_norm_backward(int64_t M, int64_t C, const float *x, const float *dy, const float *gamma,
+                                             const float *mean, const float *inverse, float *dx, bool accumulate_dx,
+                                             float *dgamma, float *dbeta, bool accumulate_parameters, float *scratch);
+
+/* y may be x. slope is used by HISS_LEAKY_RELU only. Backward uses the output y; dx may be dy when not
+ * accumulating. At a kink the gradient is that of the negative side. */
+typedef void hiss_kernel_activation_forward(hiss_activation kind, int64_t count, float slope, const float *x, float *y);
+typedef void hiss_kernel_activation_backward(hiss_activation kind, int64_t count, float slope, const float *y,
+                                             const float *dy, float *dx, bool accumulate);
+
+/* Rows z = x / max(|x|, eps); norm[M] = max(|x|, eps) out, kept for backward: dx = (dz - z (z . dz)) / norm, and 0
+ * for rows with norm <= eps: there the derivative is about 1/eps, a step no optimiser survives. */
+typedef void hiss_kernel_l2_normalize_forward(int64_t M, int64_t D, float eps, const float *x, float *z, float *norm);
+typedef void hiss_kernel_l2_normalize_backward(int64_t M, int64_t D, float eps, const float *z, const float *norm,
+                                               const float *dz, float *dx, bool accumulate);
+
+/* loss = mean over M rows of -log softmax(x)[label]; probability[M,D] out, kept for backward.
+ * Backward: dx (+)= dloss/M * (probability - onehot(label)). Labels in 0..D-1 (asserted). */
+typedef void hiss_kernel_softmax_cross_entropy_forward(int64_t M, int64_t D, const float *x, const int32_t *label,
+                                                       float *probability, float *loss);
+typedef void hiss_kernel_softmax_cross_entropy_backward(int64_t M, int64_t D, const float *probability,
+                                                        const int32_t *label, float dloss, float *dx, bool accumulate);
+
+/* loss = scale * sum (a - b)^2.  Backward: da (+)= dloss * 2 scale (a - b); db its negative; each may be NULL. */
+typedef void hiss_kernel_squared_loss_forward(int64_t count, float scale, const float *a, const float *b, float *loss);
+typedef void hiss_kernel_squared_loss_backward(int64_t count, float scale, const float *a, const float *b, float dloss,
+                                               float *da, bool accumulate_da, float *db, bool accumulate_db);
+
+/* y = a x + b y; b = 0 ignores old y. */
+typedef void hiss_kernel_axpby(int64_t count, float a, const float *x, float b, float *y);
+/* y = a * b elementwise, or y += a * b. */
+typedef void hiss_kernel_multiply(int64_t count, const float *a, const float *b, float *y, bool accumulate);
+
+/* All of them: a new kernel is a type above, a name here, and hiss_ref_NAME and hiss_fast_NAME in src/tensor. */
+/* clang-format off */
+#define HISS_KERNEL_LIST(X)                                                                             \
+    X(gemm) X(conv2d_scratch) X(conv2d_forward) X(conv2d_backward_data) X(conv2d_backward_weight)       \
+    X(linear_scratch) X(linear_forward) X(linear_backward_data) X(linear_backward_weight) X(column_sum) \
+    X(add_bias) X(max_pool_forward) X(max_pool_backward) X(average_pool_forward)                        \
+    X(average_pool_backward) X(batch_norm_train) X(batch_norm_eval) X(batch_norm_backward)              \
+    X(activation_forward) X(activation_backward) X(l2_normalize_forward) X(l2_normalize_backward)       \
+    X(softmax_cross_entropy_forward) X(softmax_cross_entropy_backward) X(squared_loss_forward)          \
+    X(squared_loss_backward) X(axpby) X(multiply)
+/* clang-format on */
+
 typedef struct hiss_kernels {
     const char *name;
     const hiss_kernel_table *table; /* who computes which product; NULL: as built in. Used by hiss_kernels_for */
-
-    /* C[M,N] = alpha op(A)[M,K] op(B)[K,N] + beta C, row-major with leading dimensions; beta = 0 ignores old C. */
-    void (*gemm)(bool transpose_a, bool transpose_b, int64_t M, int64_t N, int64_t K, float alpha, const float *A,
-                 int64_t lda, const float *B, int64_t ldb, float beta, float *C, int64_t ldc);
-
-    size_t (*conv2d_scratch)(const hiss_conv *c); /* floats, enough for all three */
-    /* bias[F] or NULL. */
-    void (*conv2d_forward)(const hiss_conv *c, const float *x, const float *w, const float *bias, float *y,
-                           float *scratch);
-    void (*conv2d_backward_data)(const hiss_conv *c, const float *dy, const float *w, float *dx, bool accumulate,
-                                 float *scratch);
-    void (*conv2d_backward_weight)(const hiss_conv *c, const float *x, const float *dy, float *dw, bool accumulate,
-                                   float *scratch);
-
-    /* y[M,F] = x[M,D] w[F,D]^T + bias[F]; bias may be NULL. */
-    size_t (*linear_scratch)(int64_t M, int64_t D, int64_t F); /* floats, enough for all three */
-    void (*linear_forward)(int64_t M, int64_t D, int64_t F, const float *x, const float *w, const float *bias, float *y,
-                           float *scratch);
-    void (*linear_backward_data)(int64_t M, int64_t D, int64_t F, const float *dy, const float *w, float *dx,
-                                 bool accumulate, float *scratch);
-    void (*linear_backward_weight)(int64_t M, int64_t D, int64_t F, const float *x, const float *dy, float *dw,
-                                   bool accumulate, float *scratch);
-
-    /* out[N] (+)= sum over rows of x[M,N]: bias gradients. */
-    void (*column_sum)(int64_t M, int64_t N, const float *x, float *out, bool accumulate);
-    /* y[M,N] = x[M,N] + bias[N]; y may be x. */
-    void (*add_bias)(int64_t M, int64_t N, const float *x, const float *bias, float *y);
-
-    /* argmax[N,P,Q,C]: index into x's image (h*W + w) of the maximum, the first one on ties. */
-    void (*max_pool_forward)(const hiss_pool *p, const float *x, float *y, int32_t *argmax);
-    void (*max_pool_backward)(const hiss_pool *p, const float *dy, const int32_t *argmax, float *dx, bool accumulate);
-    void (*average_pool_forward)(const hiss_pool *p, const float *x, float *y);
-    void (*average_pool_backward)(const hiss_pool *p, const float *dy, float *dx, bool accumulate);
-
-    /* BatchNorm over rows of x[M,C] (Ioffe & Szegedy 2015, algorithm 1): y = gamma (x - mean) / sqrt(var + eps) + beta,
-     * mean and (biased) var of this lane. gamma, beta [C] or NULL (then 1, 0).
-     *   mean, inverse[C]  out  mean and 1/sqrt(var + eps), kept for backward
-     *   variance[C]       out  unbiased variance (divided by M-1; by 1 when M is 1), for the running statistics
-     * y may be x only in _eval. */
-    void (*batch_norm_train)(int64_t M, int64_t C, const float *x, const float *gamma, const float *beta, float eps,
-                             float *y, float *mean, float *inverse, float *variance);
-    void (*batch_norm_eval)(int64_t M, int64_t C, const float *x, const float *gamma, const float *beta, float eps,
-                            const float *mean, const float *variance, float *y);
-    /* dgamma, dbeta [C], dx [M,C]: each may be NULL when not wanted. scratch: 4*C floats. */
-    void (*batch_norm_backward)(int64_t M, int64_t C, const float *x, const float *dy, const float *gamma,
-                                const float *mean, const float *inverse, float *dx, bool accumulate_dx, float *dgamma,
-                                float *dbeta, bool accumulate_parameters, float *scratch);
-
-    /* y may be x. slope is used by HISS_LEAKY_RELU only. Backward uses the output y; dx may be dy when not
-     * accumulating. At a kink the gradient is that of the negative side. */
-    void (*activation_forward)(hiss_activation kind, int64_t count, float slope, const float *x, float *y);
-    void (*activation_backward)(hiss_activation kind, int64_t count, float slope, const float *y, const float *dy,
-                                float *dx, bool accumulate);
-
-    /* Rows z = x / max(|x|, eps); norm[M] = max(|x|, eps) out, kept for backward: dx = (dz - z (z . dz)) / norm, and 0
-     * for rows with norm <= eps: there the derivative is about 1/eps, a step no optimiser survives. */
-    void (*l2_normalize_forward)(int64_t M, int64_t D, float eps, const float *x, float *z, float *norm);
-    void (*l2_normalize_backward)(int64_t M, int64_t D, float eps, const float *z, const float *norm, const float *dz,
-                                  float *dx, bool accumulate);
-
-    /* loss = mean over M rows of -log softmax(x)[label]; probability[M,D] out, kept for backward.
-     * Backward: dx (+)= dloss/M * (probability - onehot(label)). Labels in 0..D-1 (asserted). */
-    void (*softmax_cross_entropy_forward)(int64_t M, int64_t D, const float *x, const int32_t *label,
-                                          float *probability, float *loss);
-    void (*softmax_cross_entropy_backward)(int64_t M, int64_t D, const float *probability, const int32_t *label,
-                                           float dloss, float *dx, bool accumulate);
-
-    /* loss = scale * sum (a - b)^2.  Backward: da (+)= dloss * 2 scale (a - b); db its negative; each may be NULL. */
-    void (*squared_loss_forward)(int64_t count, float scale, const float *a, const float *b, float *loss);
-    void (*squared_loss_backward)(int64_t count, float scale, const float *a, const float *b, float dloss, float *da,
-                                  bool accumulate_da, float *db, bool accumulate_db);
-
-    /* y = a x + b y; b = 0 ignores old y. */
-    void (*axpby)(int64_t count, float a, const float *x, float b, float *y);
-    /* y = a * b elementwise, or y += a * b. */
-    void (*multiply)(int64_t count, const float *a, const float *b, float *y, bool accumulate);
+#define HISS_KERNEL_MEMBER(kernel) hiss_kernel_##kernel *kernel;
+    HISS_KERNEL_LIST(HISS_KERNEL_MEMBER)
+#undef HISS_KERNEL_MEMBER
 } hiss_kernels;
 
 const hiss_kernels *hiss_kernels_ref(void);

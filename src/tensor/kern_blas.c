@@ -84,7 +84,7 @@ static blasint narrow(int64_t value) {
     return (blasint)value;
 }
 
-void hiss_blas_gemm(bool transpose_a, bool transpose_b, int64_t M, int64_t N, int64_t K, float alpha, const float *A,
+void hiss_fast_gemm(bool transpose_a, bool transpose_b, int64_t M, int64_t N, int64_t K, float alpha, const float *A,
                     int64_t lda, const float *B, int64_t ldb, float beta, float *C, int64_t ldc) {
     cblas_sgemm(CblasRowMajor, transpose_a ? CblasTrans : CblasNoTrans, transpose_b ? CblasTrans : CblasNoTrans,
                 narrow(M), narrow(N), narrow(K), alpha, A, narrow(lda), B, narrow(ldb), beta, C, narrow(ldc));

@@ -294,7 +294,7 @@ static int choose(const hiss_kernel_table *table, hiss_product product, const hi
 }
 
 static bool has_choice(const hiss_kernels *kernels) {
-    return kernels->gemm == hiss_blas_gemm;
+    return kernels->gemm == hiss_fast_gemm;
 }
 
 int hiss_kernels_choice(const hiss_kernels *kernels, hiss_product product, const hiss_conv *shape) {

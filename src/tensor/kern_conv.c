@@ -137,7 +137,7 @@ static void forward(const hiss_conv *c, bool own, const float *x, const float *w
             hiss_block_multiply(T, c->F, K, (hiss_left){col, K, 1}, (hiss_right){turned, HISS_PANEL, K * HISS_PANEL},
                                 out, c->F, bias != NULL);
         } else {
-            hiss_blas_gemm(false, true, T, c->F, K, 1, col, K, w, K, bias ? 1 : 0, out, c->F);
+            hiss_fast_gemm(false, true, T, c->F, K, 1, col, K, w, K, bias ? 1 : 0, out, c->F);
         }
     }
 }
@@ -156,7 +156,7 @@ void hiss_tiled_conv2d_backward_data_blas(const hiss_conv *c, const float *dy, c
                                           bool accumulate, float *scratch) {
     int64_t K = patch(c), M = positions(c), step = tile_positions(c);
     if (is_plain(c)) {
-        hiss_blas_gemm(false, false, M, K, c->F, 1, dy, c->F, w, K, accumulate ? 1 : 0, dx, K);
+        hiss_fast_gemm(false, false, M, K, c->F, 1, dy, c->F, w, K, accumulate ? 1 : 0, dx, K);
         return;
     }
     if (!accumulate) {
@@ -164,7 +164,7 @@ void hiss_tiled_conv2d_backward_data_blas(const hiss_conv *c, const float *dy, c
     }
     for (int64_t first = 0; first < M; first += step) {
         int64_t T = M - first < step ? M - first : step;
-        hiss_blas_gemm(false, false, T, K, c->F, 1, dy + first * c->F, c->F, w, K, 0, scratch, K);
+        hiss_fast_gemm(false, false, T, K, c->F, 1, dy + first * c->F, c->F, w, K, 0, scratch, K);
         scatter(c, scratch, first, T, dx);
     }
 }
@@ -185,7 +185,7 @@ static void backward_weight(const hiss_conv *c, bool own, const float *x, const 
                                 c->F, first > 0);
         } else {
             float beta = accumulate || first > 0 ? 1 : 0;
-            hiss_blas_gemm(true, false, c->F, K, T, 1, gradient, c->F, col, K, beta, dw, K);
+            hiss_fast_gemm(true, false, c->F, K, T, 1, gradient, c->F, col, K, beta, dw, K);
         }
     }
     for (int64_t f = 0; f < c->F && own; f++) {

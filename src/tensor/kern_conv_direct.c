@@ -289,7 +289,7 @@ void hiss_direct_conv2d_backward_data(const hiss_conv *c, const float *dy, const
         memset(frame, 0, sizeof(float) * (size_t)frame_count(c));
         for (int64_t p = 0; p < c->P; p += step) {
             int64_t rows = c->P - p < step ? c->P - p : step, T = rows * c->Q;
-            hiss_blas_gemm(true, true, K, T, c->F, 1, w, K, dy + (n * c->P + p) * c->Q * c->F, c->F, 0, col, T);
+            hiss_fast_gemm(true, true, K, T, c->F, 1, w, K, dy + (n * c->P + p) * c->Q * c->F, c->F, 0, col, T);
             scatter_rows(c, col, p, rows, frame);
         }
         out_of_frame(c, frame, dx + n * c->H * c->W * c->C, accumulate);

@@ -104,7 +104,7 @@ void hiss_linear_backward_weight_own(int64_t M, int64_t D, int64_t F, const floa
 void hiss_linear_forward_blas(int64_t M, int64_t D, int64_t F, const float *x, const float *w, const float *bias,
                               float *y, float *scratch) {
     (void)scratch;
-    hiss_blas_gemm(false, true, M, F, D, 1, x, D, w, D, 0, y, F);
+    hiss_fast_gemm(false, true, M, F, D, 1, x, D, w, D, 0, y, F);
     if (bias) {
         hiss_fast_add_bias(M, F, y, bias, y);
     }
@@ -113,11 +113,11 @@ void hiss_linear_forward_blas(int64_t M, int64_t D, int64_t F, const float *x, c
 void hiss_linear_backward_data_blas(int64_t M, int64_t D, int64_t F, const float *dy, const float *w, float *dx,
                                     bool accumulate, float *scratch) {
     (void)scratch;
-    hiss_blas_gemm(false, false, M, D, F, 1, dy, F, w, D, accumulate ? 1 : 0, dx, D);
+    hiss_fast_gemm(false, false, M, D, F, 1, dy, F, w, D, accumulate ? 1 : 0, dx, D);
 }
 
 void hiss_linear_backward_weight_blas(int64_t M, int64_t D, int64_t F, const float *x, const float *dy, float *dw,
                                       bool accumulate, float *scratch) {
     (void)scratch;
-    hiss_blas_gemm(true, false, F, D, M, 1, dy, F, x, D, accumulate ? 1 : 0, dw, D);
+    hiss_fast_gemm(true, false, F, D, M, 1, dy, F, x, D, accumulate ? 1 : 0, dw, D);
 }
