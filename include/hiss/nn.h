@@ -44,13 +44,25 @@ void hiss_model_initialize(const hiss_model *model, uint64_t seed, float *vector
 /* SHA-256 over names and values of parameters and buffers in slot order. */
 void hiss_model_hash(const hiss_model *model, const float *vector, char text[HISS_HASH_TEXT]);
 
-/* ---- layers ---- */
+/* ---- named places of a network ---- */
 
-enum { HISS_MAX_TAPS = 64 };
-typedef struct hiss_tap { /* a named place in a network, for evaluation */
-    char name[48];
+enum { HISS_MAX_TAPS = 128, HISS_TAP_NAME = 48 };
+typedef struct hiss_tap {
+    char name[HISS_TAP_NAME];
     hiss_value value;
 } hiss_tap;
+typedef struct hiss_taps { /* in the order of the network; start it with count 0 */
+    int count;
+    hiss_tap tap[HISS_MAX_TAPS];
+} hiss_taps;
+
+/* Append a place (the name is copied). An error, which says so, and nothing added, when there are HISS_MAX_TAPS or the
+ * name has HISS_TAP_NAME characters or more. Not collective, as are the next two. */
+hiss_status hiss_taps_add(hiss_taps *taps, const char *name, hiss_value value, hiss_error *err);
+int hiss_taps_find(const hiss_taps *taps, const char *name); /* index of the last of this name; -1: none has it */
+hiss_value hiss_taps_last(const hiss_taps *taps);            /* value of the last; -1 when there is none */
+
+/* ---- layers ---- */
 
 typedef struct hiss_builder { /* where layers are appended */
     hiss_graph *graph;
@@ -87,10 +99,10 @@ extern const int hiss_network_nrows;
 /* Append the network to x [N,H,W,C]. Layers, as YAML: `relu`, `{conv: 32, kernel: 3, pad: 1, name: conv1}` ...; see
  * hiss_network_help. A tap NAME is the value at the end of the block that starts with the layer named NAME, before the
  * flatten that may end it.
- *   taps  out  up to HISS_MAX_TAPS; *ntaps their number
+ *   taps  out  emptied first
  * Errors name file:line:column of the layer. */
 hiss_status hiss_network_build(const hiss_network *network, hiss_builder *b, hiss_value x, hiss_value *out,
-                               hiss_tap *taps, int *ntaps, hiss_error *err);
+                               hiss_taps *taps, hiss_error *err);
 void hiss_network_help(FILE *stream); /* the layers and presets, for hiss train --help */
 
 #endif

@@ -136,8 +136,9 @@ typedef struct hiss_objective_ops {
 
     /* Not collective. Append phase's graph: inputs (with [m, ...] shapes), loss, metrics, cut. */
     hiss_status (*build)(void *self, int phase, hiss_builder *b, hiss_error *err);
-    /* Not collective. Append the encoder to image [N,H,W,C]; its named places are what evaluation looks at. */
-    hiss_status (*encode)(void *self, hiss_builder *b, hiss_value image, hiss_tap *taps, int *ntaps, hiss_error *err);
+    /* Not collective. Append the encoder to image [N,H,W,C]; its named places are what evaluation looks at,
+     * the last of them the output: add them with hiss_taps_add to what hiss_network_build left. */
+    hiss_status (*encode)(void *self, hiss_builder *b, hiss_value image, hiss_taps *taps, hiss_error *err);
 
     /* All below are optional; NULL means the default named at each. */
     unsigned (*trains)(void *self, int phase);                    /* bits of groups; all */

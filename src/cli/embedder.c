@@ -14,8 +14,7 @@ struct embedder {
     hiss_exec *exec;
     float *vector;
     hiss_value image;
-    hiss_tap taps[HISS_MAX_TAPS + 1];
-    int ntaps;
+    hiss_taps taps;
     int chosen[HISS_MAX_TAPS], nchosen;
     int64_t D[HISS_MAX_TAPS];
 };
@@ -25,9 +24,9 @@ static hiss_status build(embedder *m, bool training, hiss_graph **graph, hiss_er
     *graph = hiss_graph_create();
     hiss_builder b = {.graph = *graph, .model = m->model, .training = training, .trained_groups = ~0u};
     m->image = hiss_input(b.graph, "image", HISS_SHAPE(EMBEDDER_BATCH, w->H, w->W, w->C));
-    hiss_status s = m->experiment->objective->encode(m->method, &b, m->image, m->taps, &m->ntaps, err);
-    for (int k = 0; k < m->ntaps && s == HISS_OK; k++) {
-        hiss_graph_keep(b.graph, m->taps[k].value);
+    hiss_status s = m->experiment->objective->encode(m->method, &b, m->image, &m->taps, err);
+    for (int k = 0; k < m->taps.count && s == HISS_OK; k++) {
+        hiss_graph_keep(b.graph, m->taps.tap[k].value);
     }
     return s;
 }
@@ -72,24 +71,21 @@ void embedder_destroy(embedder *m) {
 }
 
 hiss_status embedder_choose(embedder *m, const char *layers, int *count, hiss_layer_size *chosen, hiss_error *err) {
-    char name[64], known[1024] = "";
+    char name[64], known[HISS_MAX_TAPS * (HISS_TAP_NAME + 2)] = "";
     m->nchosen = 0;
-    for (int k = 0; k < m->ntaps; k++) {
+    for (int k = 0; k < m->taps.count; k++) {
         const size_t used = strlen(known);
-        snprintf(known + used, sizeof known - used, "%s%s", used ? ", " : "", m->taps[k].name);
+        snprintf(known + used, sizeof known - used, "%s%s", used ? ", " : "", m->taps.tap[k].name);
     }
     for (const char *rest = hiss_next_name(layers ? layers : known, name); rest; rest = hiss_next_name(rest, name)) {
-        int k = 0;
-        while (k < m->ntaps && strcmp(m->taps[k].name, name) != 0) {
-            k++;
-        }
-        if (k == m->ntaps || m->nchosen == HISS_MAX_TAPS) {
+        const int k = hiss_taps_find(&m->taps, name);
+        if (k < 0 || m->nchosen == HISS_MAX_TAPS) {
             return hiss_fail(err, HISS_EUSER, "layer '%s' is not in this network; it has %s", name, known);
         }
-        const hiss_shape shape = hiss_graph_shape(m->graph, m->taps[k].value);
+        const hiss_shape shape = hiss_graph_shape(m->graph, m->taps.tap[k].value);
         m->chosen[m->nchosen] = k;
         m->D[m->nchosen] = hiss_shape_count(&shape) / shape.dim[0];
-        chosen[m->nchosen] = (hiss_layer_size){m->taps[k].name, m->D[m->nchosen]};
+        chosen[m->nchosen] = (hiss_layer_size){m->taps.tap[k].name, m->D[m->nchosen]};
         m->nchosen++;
     }
     *count = m->nchosen;
@@ -163,7 +159,8 @@ hiss_status embedder_embed(void *user, int64_t count, const uint8_t *pixels, flo
     const hiss_run run = {.model = m->vector, .lanes = 1};
     hiss_exec_forward(m->exec, &run, 0, hiss_graph_nodes(m->graph), NULL, NULL);
     for (int k = 0; k < m->nchosen; k++) {
-        memcpy(out[k], hiss_exec_data(m->exec, m->taps[m->chosen[k]].value), sizeof(float) * (size_t)(count * m->D[k]));
+        memcpy(out[k], hiss_exec_data(m->exec, m->taps.tap[m->chosen[k]].value),
+               sizeof(float) * (size_t)(count * m->D[k]));
     }
     return HISS_OK;
 }

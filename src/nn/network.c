@@ -235,8 +235,14 @@ typedef struct block { /* the layers since the last named one */
     hiss_value end; /* of its last layer, but for flatten: a tap keeps the shape of a map */
 } block;
 
+static void end_block(hiss_taps *taps, const block *blk) {
+    if (taps->count > 0) {
+        taps->tap[taps->count - 1].value = blk->end;
+    }
+}
+
 static hiss_status build_layer(const hiss_yaml *at, int index, hiss_arena *names, hiss_builder *b, block *blk,
-                               hiss_value *x, hiss_tap *taps, int *ntaps, hiss_error *err) {
+                               hiss_value *x, hiss_taps *taps, hiss_error *err) {
     const char *word = at->kind == HISS_YAML_SCALAR             ? at->text
                        : at->kind == HISS_YAML_MAP && at->first ? at->first->key
                                                                 : "";
@@ -253,20 +259,14 @@ static hiss_status build_layer(const hiss_yaml *at, int index, hiss_arena *names
         call.name = blk->norms++ ? hiss_arena_format(names, "%s/norm%d", blk->name, blk->norms)
                                  : hiss_arena_format(names, "%s/norm", blk->name);
     } else if (l->named) {
-        if (*ntaps > 0) {
-            taps[*ntaps - 1].value = blk->end;
-        }
+        end_block(taps, blk);
         if (!call.name) {
             call.name = hiss_arena_format(names, "%s%d", l->word, index + 1);
         }
-        if (*ntaps == HISS_MAX_TAPS) {
-            return wrong(err, at, "too many named layers");
+        hiss_error full = {0};
+        if (hiss_taps_add(taps, call.name, -1, &full) != HISS_OK) {
+            return wrong(err, at, "%s", full.text);
         }
-        if (strlen(call.name) >= sizeof taps->name) {
-            return wrong(err, at, "a layer's name has at most 47 characters");
-        }
-        taps[*ntaps].value = -1;
-        strcpy(taps[(*ntaps)++].name, call.name);
         *blk = (block){.name = call.name};
     }
     *x = l->build(&call);
@@ -287,12 +287,12 @@ static const char *preset_text(const hiss_network *network, hiss_arena *arena) {
 }
 
 hiss_status hiss_network_build(const hiss_network *network, hiss_builder *b, hiss_value x, hiss_value *out,
-                               hiss_tap *taps, int *ntaps, hiss_error *err) {
+                               hiss_taps *taps, hiss_error *err) {
     hiss_arena *arena = hiss_arena_create();
     hiss_yaml *preset = NULL;
     const hiss_yaml *list = network->layers;
     hiss_status s = HISS_OK;
-    *ntaps = 0;
+    taps->count = 0;
     if (!list) {
         const char *text = preset_text(network, arena);
         s = text ? hiss_yaml_parse(arena, network->preset, text, &preset, err)
@@ -305,10 +305,10 @@ hiss_status hiss_network_build(const hiss_network *network, hiss_builder *b, his
     block blk = {.name = "input"};
     int index = 0;
     for (const hiss_yaml *e = s == HISS_OK ? list->first : NULL; e && s == HISS_OK; e = e->next) {
-        s = build_layer(e, index++, arena, b, &blk, &x, taps, ntaps, err);
+        s = build_layer(e, index++, arena, b, &blk, &x, taps, err);
     }
-    if (s == HISS_OK && *ntaps > 0) {
-        taps[*ntaps - 1].value = blk.end;
+    if (s == HISS_OK) {
+        end_block(taps, &blk);
     }
     *out = x;
     hiss_arena_destroy(arena);

@@ -48,10 +48,10 @@ static void destroy(void *self) {
 /* 5. The encoder: the configured network, then the code. Called by build below and by evaluation, where the builder is
  * not in training: the layers then use running statistics and drop nothing. Layer names are the same both times, so
  * both graphs use the same parameters. */
-static hiss_status encode(void *self, hiss_builder *b, hiss_value image, hiss_tap *taps, int *ntaps, hiss_error *err) {
+static hiss_status encode(void *self, hiss_builder *b, hiss_value image, hiss_taps *taps, hiss_error *err) {
     const autoencoder *ae = self;
     hiss_value x = -1;
-    hiss_status s = hiss_network_build(ae->world->network, b, image, &x, taps, ntaps, err);
+    hiss_status s = hiss_network_build(ae->world->network, b, image, &x, taps, err);
     if (s != HISS_OK) {
         return s;
     }
@@ -61,8 +61,8 @@ static hiss_status encode(void *self, hiss_builder *b, hiss_value image, hiss_ta
     /* No bias: the decoder begins with linear and BatchNorm, which take any shift of the code out again. Its gradient
      * would be rounding noise, and Adam would walk along it. */
     x = hiss_layer_linear(b, "code", x, ae->options->code, false);
-    taps[(*ntaps)++] = (hiss_tap){"code", x};
-    return hiss_graph_status(b->graph, err);
+    s = hiss_graph_status(b->graph, err);
+    return s == HISS_OK ? hiss_taps_add(taps, "code", x, err) : s;
 }
 
 static hiss_value up(hiss_builder *b, const char *name, const char *norm, hiss_value x, int64_t C, int64_t kernel,
@@ -97,14 +97,13 @@ static hiss_status build(void *self, int phase, hiss_builder *b, hiss_error *err
         return hiss_fail(err, HISS_EUSER, "autoencoder: needs square inputs of at least 8 x 8, found %lld x %lld",
                          (long long)w->H, (long long)w->W);
     }
-    hiss_tap taps[HISS_MAX_TAPS + 1];
-    int ntaps = 0;
+    hiss_taps taps = {0};
     hiss_value image = hiss_input(b->graph, "image", HISS_SHAPE(w->m, w->H, w->W, w->C));
-    hiss_status s = encode(self, b, image, taps, &ntaps, err);
+    hiss_status s = encode(self, b, image, &taps, err);
     if (s != HISS_OK) {
         return s;
     }
-    hiss_value rebuilt = decode(ae, b, taps[ntaps - 1].value);
+    hiss_value rebuilt = decode(ae, b, hiss_taps_last(&taps));
     hiss_value loss = hiss_squared_loss(b->graph, rebuilt, image, 1.0 / (double)(w->m * w->H * w->W * w->C));
     hiss_graph_loss(b->graph, loss);
     hiss_layer_metric(b, "loss", loss); /* every method logs its loss under this name */

@@ -28,30 +28,28 @@ static void destroy(void *self) {
     hiss_free(self);
 }
 
-static hiss_status encode(void *self, hiss_builder *b, hiss_value image, hiss_tap *taps, int *ntaps, hiss_error *err) {
+static hiss_status encode(void *self, hiss_builder *b, hiss_value image, hiss_taps *taps, hiss_error *err) {
     const supervised *sup = self;
     hiss_value x = -1;
-    hiss_status s = hiss_network_build(sup->world->network, b, image, &x, taps, ntaps, err);
+    hiss_status s = hiss_network_build(sup->world->network, b, image, &x, taps, err);
     if (s != HISS_OK) {
         return s;
     }
     x = hiss_layer_linear(b, "scores", x, sup->world->classes, true);
-    taps[(*ntaps)++] = (hiss_tap){"scores", x};
-    return hiss_graph_status(b->graph, err);
+    s = hiss_graph_status(b->graph, err);
+    return s == HISS_OK ? hiss_taps_add(taps, "scores", x, err) : s;
 }
 
 static hiss_status build(void *self, int phase, hiss_builder *b, hiss_error *err) {
     (void)phase;
     const hiss_world *w = ((const supervised *)self)->world;
-    hiss_tap taps[HISS_MAX_TAPS + 1];
-    int ntaps = 0;
-    hiss_status s =
-        encode(self, b, hiss_input(b->graph, "image", HISS_SHAPE(w->m, w->H, w->W, w->C)), taps, &ntaps, err);
+    hiss_taps taps = {0};
+    hiss_status s = encode(self, b, hiss_input(b->graph, "image", HISS_SHAPE(w->m, w->H, w->W, w->C)), &taps, err);
     if (s != HISS_OK) {
         return s;
     }
     hiss_value loss =
-        hiss_softmax_cross_entropy(b->graph, taps[ntaps - 1].value, hiss_input_labels(b->graph, "label", w->m));
+        hiss_softmax_cross_entropy(b->graph, hiss_taps_last(&taps), hiss_input_labels(b->graph, "label", w->m));
     hiss_graph_loss(b->graph, loss);
     hiss_layer_metric(b, "loss", loss);
     return hiss_graph_status(b->graph, err);

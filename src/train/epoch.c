@@ -126,14 +126,13 @@ static hiss_status run_pass(feature_pass f, int threads, hiss_error *err) {
 
 hiss_status encoder_build(trainer *t, hiss_error *err) {
     const hiss_world *w = &t->world;
-    hiss_tap taps[HISS_MAX_TAPS + 1];
-    int ntaps = 0;
+    hiss_taps taps = {0};
     t->encoder = hiss_graph_create();
     hiss_builder b = {.graph = t->encoder, .model = t->model};
     const hiss_value image = hiss_input(b.graph, "image", HISS_SHAPE(w->m, w->H, w->W, w->C));
-    hiss_status s = t->experiment->objective->encode(t->method, &b, image, taps, &ntaps, err);
+    hiss_status s = t->experiment->objective->encode(t->method, &b, image, &taps, err);
     if (s == HISS_OK) {
-        t->encoded = taps[ntaps - 1].value;
+        t->encoded = hiss_taps_last(&taps);
         hiss_graph_keep(t->encoder, t->encoded);
     }
     return s;

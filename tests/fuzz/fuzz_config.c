@@ -9,12 +9,11 @@ static void lay_out(const hiss_experiment *e) {
     hiss_graph *graph = hiss_graph_create();
     hiss_model *model = hiss_model_create();
     hiss_builder b = {.graph = graph, .model = model, .training = true, .trained_groups = ~0u};
-    hiss_tap taps[HISS_MAX_TAPS];
-    int ntaps = 0;
+    hiss_taps taps;
     hiss_value out;
     hiss_error err;
     const hiss_value image = hiss_input(graph, "image", HISS_SHAPE(4, 28, 28, 1));
-    if (hiss_network_build(&e->network, &b, image, &out, taps, &ntaps, &err) == HISS_OK) {
+    if (hiss_network_build(&e->network, &b, image, &out, &taps, &err) == HISS_OK) {
         hiss_model_layout(model);
     }
     hiss_graph_destroy(graph);

@@ -25,11 +25,10 @@ static rig nat_rig(const hiss_kernels *kernels) {
     const hiss_network network = {.preset = "lenet-bn", .width = 4};
     rig r = rig_open();
     hiss_value x;
-    hiss_tap taps[HISS_MAX_TAPS];
-    int ntaps;
+    hiss_taps taps;
     const int64_t m = 6, d = 8;
     hiss_value image = hiss_input(r.graph, "image", HISS_SHAPE(m, 12, 12, 1));
-    assert_int_equal(hiss_network_build(&network, &r.b, image, &x, taps, &ntaps, NULL), HISS_OK);
+    assert_int_equal(hiss_network_build(&network, &r.b, image, &x, &taps, NULL), HISS_OK);
     x = hiss_layer_dropout(&r.b, x, 0.5);
     x = hiss_l2_normalize(r.graph, hiss_layer_linear(&r.b, "out", x, d, true));
     hiss_graph_keep(r.graph, x);

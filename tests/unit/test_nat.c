@@ -453,12 +453,11 @@ static void test_encoder_alone(void **state) {
     assert_int_equal(stage_open(&s, "nat", "nat: {dim: 6}\n", world, NULL, &err), HISS_OK);
     rig r = rig_open();
     r.b.training = false;
-    hiss_tap taps[HISS_MAX_TAPS + 1];
-    int ntaps = 0;
+    hiss_taps taps = {0};
     hiss_value image = hiss_input(r.graph, "image", HISS_SHAPE(5, 28, 28, 1));
-    assert_int_equal(s.ops->encode(s.method, &r.b, image, taps, &ntaps, &err), HISS_OK);
-    const hiss_value z = taps[ntaps - 1].value;
-    assert_string_equal(taps[ntaps - 1].name, "z");
+    assert_int_equal(s.ops->encode(s.method, &r.b, image, &taps, &err), HISS_OK);
+    const hiss_value z = hiss_taps_last(&taps);
+    assert_string_equal(taps.tap[taps.count - 1].name, "z");
     hiss_graph_keep(r.graph, z);
     rig_ready(&r, hiss_kernels_ref());
     rig_fill(&r);

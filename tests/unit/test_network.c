@@ -16,14 +16,14 @@ static bool same_per_sample(hiss_shape found, hiss_shape expected) {
     return same;
 }
 
-static void check_taps(rig *r, const hiss_tap *taps, int ntaps, const place *expected, int count) {
+static void check_taps(rig *r, const hiss_taps *taps, const place *expected, int count) {
     char text[HISS_SHAPE_TEXT];
-    assert_int_equal(ntaps, count);
+    assert_int_equal(taps->count, count);
     for (int k = 0; k < count; k++) {
-        assert_string_equal(taps[k].name, expected[k].name);
-        const hiss_shape found = hiss_graph_shape(r->graph, taps[k].value);
+        assert_string_equal(taps->tap[k].name, expected[k].name);
+        const hiss_shape found = hiss_graph_shape(r->graph, taps->tap[k].value);
         if (!same_per_sample(found, expected[k].shape)) {
-            fail_msg("%s: found %s", taps[k].name, hiss_shape_text(&found, text));
+            fail_msg("%s: found %s", taps->tap[k].name, hiss_shape_text(&found, text));
         }
     }
 }
@@ -65,12 +65,11 @@ static void test_lenet(void **state) {
                                   {"fc1", HISS_SHAPE(256)}};
         rig r = rig_open();
         hiss_value out;
-        hiss_tap taps[HISS_MAX_TAPS];
-        int ntaps;
+        hiss_taps taps = {0};
         hiss_value image = hiss_input(r.graph, "image", HISS_SHAPE(3, 28, 28, 1));
-        assert_int_equal(hiss_network_build(&network, &r.b, image, &out, taps, &ntaps, NULL), HISS_OK);
-        check_taps(&r, taps, ntaps, expected, HISS_COUNT(expected));
-        assert_int_equal(taps[3].value, out);
+        assert_int_equal(hiss_network_build(&network, &r.b, image, &out, &taps, NULL), HISS_OK);
+        check_taps(&r, &taps, expected, HISS_COUNT(expected));
+        assert_int_equal(taps.tap[3].value, out);
         const hiss_shape conv[] = {HISS_SHAPE(28, 28, width), HISS_SHAPE(14, 14, 2 * width),
                                    HISS_SHAPE(7, 7, 4 * width)};
         check_outputs(r.graph, "conv2d", conv, 3);
@@ -94,13 +93,12 @@ static void test_alexnet(void **state) {
                               {"fc7", HISS_SHAPE(4096)}};
     rig r = rig_open();
     hiss_value out;
-    hiss_tap taps[HISS_MAX_TAPS];
-    int ntaps;
+    hiss_taps taps = {0};
     hiss_value image = hiss_input(r.graph, "image", HISS_SHAPE(2, 224, 224, 3));
-    assert_int_equal(hiss_network_build(&network, &r.b, image, &out, taps, &ntaps, NULL), HISS_OK);
+    assert_int_equal(hiss_network_build(&network, &r.b, image, &out, &taps, NULL), HISS_OK);
     hiss_l2_normalize(r.graph, hiss_layer_linear(&r.b, "out", out, 2048, true));
     assert_int_equal(hiss_graph_status(r.graph, NULL), HISS_OK);
-    check_taps(&r, taps, ntaps, expected, HISS_COUNT(expected));
+    check_taps(&r, &taps, expected, HISS_COUNT(expected));
     const hiss_shape conv[] = {HISS_SHAPE(224, 224, 2), /* Sobel */
                                HISS_SHAPE(55, 55, 96),  HISS_SHAPE(27, 27, 256), HISS_SHAPE(13, 13, 384),
                                HISS_SHAPE(13, 13, 384), HISS_SHAPE(13, 13, 256)};
@@ -134,13 +132,13 @@ static void test_alexnet(void **state) {
 /* ---- layers from YAML ---- */
 
 static hiss_status build_text(rig *r, const char *text, hiss_shape image, bool training, hiss_value *out,
-                              hiss_tap *taps, int *ntaps, hiss_error *err) {
+                              hiss_taps *taps, hiss_error *err) {
     hiss_arena *arena = hiss_arena_create();
     hiss_yaml *list = NULL;
     assert_int_equal(hiss_yaml_parse(arena, "net.yaml", text, &list, err), HISS_OK);
     const hiss_network network = {.preset = "lenet-bn", .width = 16, .layers = list};
     r->b.training = training;
-    hiss_status s = hiss_network_build(&network, &r->b, hiss_input(r->graph, "image", image), out, taps, ntaps, err);
+    hiss_status s = hiss_network_build(&network, &r->b, hiss_input(r->graph, "image", image), out, taps, err);
     hiss_arena_destroy(arena); /* nothing may point into it */
     return s;
 }
@@ -148,10 +146,9 @@ static hiss_status build_text(rig *r, const char *text, hiss_shape image, bool t
 static void expect_error(const char *text, const char *message) {
     rig r = rig_open();
     hiss_value out;
-    hiss_tap taps[HISS_MAX_TAPS];
-    int ntaps;
+    hiss_taps taps = {0};
     hiss_error err = {0};
-    assert_int_equal(build_text(&r, text, HISS_SHAPE(2, 8, 8, 3), true, &out, taps, &ntaps, &err), HISS_EUSER);
+    assert_int_equal(build_text(&r, text, HISS_SHAPE(2, 8, 8, 3), true, &out, &taps, &err), HISS_EUSER);
     assert_string_equal(err.text, message);
     rig_close(&r);
 }
@@ -182,7 +179,8 @@ static void test_errors_name_the_place(void **state) {
                  "net.yaml:3:3: a: another layer of this name has parameters of another shape; names must be unique");
     expect_error("- {conv: 4, kernel: 3, name: a/b}\n", "net.yaml:1:30: a layer's name must be a word without '/'");
     expect_error("- {linear: 4, name: 0123456789012345678901234567890123456789012345678}\n",
-                 "net.yaml:1:3: a layer's name has at most 47 characters");
+                 "net.yaml:1:3: the name '0123456789012345678901234567890123456789012345678' is too long: at most 47 "
+                 "characters");
     expect_error("{conv: 4}\n", "net.yaml:1:1: network.layers must be a list of layers");
 }
 
@@ -251,15 +249,13 @@ static void test_batch_norm_needs_values(void **state) {
             for (int training = 0; training < 2; training++) {
                 rig r = rig_open();
                 hiss_value out;
-                hiss_tap taps[HISS_MAX_TAPS];
-                int ntaps;
+                hiss_taps taps = {0};
                 char expected[512] = "";
                 hiss_error err = {0};
                 if (m == 1 && training && rows[k].place) {
                     snprintf(expected, sizeof expected, "%s%s", rows[k].place, why);
                 }
-                const hiss_status s =
-                    build_text(&r, rows[k].text, HISS_SHAPE(m, 8, 8, 3), training, &out, taps, &ntaps, &err);
+                const hiss_status s = build_text(&r, rows[k].text, HISS_SHAPE(m, 8, 8, 3), training, &out, &taps, &err);
                 assert_string_equal(err.text, expected);
                 assert_int_equal(s, *expected ? HISS_EUSER : HISS_OK);
                 rig_close(&r);
@@ -273,11 +269,10 @@ static void test_unknown_preset(void **state) {
     const hiss_network network = {.preset = "resnet", .width = 16};
     rig r = rig_open();
     hiss_value out;
-    hiss_tap taps[HISS_MAX_TAPS];
-    int ntaps;
+    hiss_taps taps = {0};
     hiss_error err = {0};
     hiss_value x = hiss_input(r.graph, "image", HISS_SHAPE(2, 28, 28, 1));
-    assert_int_equal(hiss_network_build(&network, &r.b, x, &out, taps, &ntaps, &err), HISS_EUSER);
+    assert_int_equal(hiss_network_build(&network, &r.b, x, &out, &taps, &err), HISS_EUSER);
     assert_string_equal(err.text, "network.preset is 'resnet'; expected lenet-bn or alexnet-bn");
     rig_close(&r);
 }
@@ -287,18 +282,17 @@ static void test_names_and_taps(void **state) {
     (void)state;
     rig r = rig_open();
     hiss_value out;
-    hiss_tap taps[HISS_MAX_TAPS];
-    int ntaps;
+    hiss_taps taps = {0};
     hiss_error err = {0};
     const char *text = "- batch_norm\n- {conv: 4, kernel: 3, pad: 1}\n- batch_norm\n- relu\n- batch_norm\n"
                        "- {conv_transposed: 6, kernel: 4, stride: 2, pad: 1, name: up}\n- batch_norm\n- tanh\n"
                        "- {average_pool: 4}\n- flatten\n- {linear: 5, bias: false}\n- {leaky_relu: 0.1}\n";
-    assert_int_equal(build_text(&r, text, HISS_SHAPE(2, 8, 8, 3), true, &out, taps, &ntaps, &err), HISS_OK);
+    assert_int_equal(build_text(&r, text, HISS_SHAPE(2, 8, 8, 3), true, &out, &taps, &err), HISS_OK);
     const place expected[] = {{"conv2", HISS_SHAPE(8, 8, 4)}, {"up", HISS_SHAPE(4, 4, 6)}, {"linear11", HISS_SHAPE(5)}};
-    check_taps(&r, taps, ntaps, expected, 3);
-    assert_string_equal(hiss_graph_node(r.graph, taps[0].value).op, "batch_norm");
-    assert_string_equal(hiss_graph_node(r.graph, taps[1].value).op, "average_pool");
-    assert_int_equal(taps[2].value, out);
+    check_taps(&r, &taps, expected, 3);
+    assert_string_equal(hiss_graph_node(r.graph, taps.tap[0].value).op, "batch_norm");
+    assert_string_equal(hiss_graph_node(r.graph, taps.tap[1].value).op, "average_pool");
+    assert_int_equal(taps.tap[2].value, out);
     static const char *const names[] = {
         "input/norm/gamma",  "input/norm/beta",  "input/norm/mean",  "input/norm/variance",  "conv2/weight",
         "conv2/bias",        "conv2/norm/gamma", "conv2/norm/beta",  "conv2/norm/mean",      "conv2/norm/variance",
@@ -324,7 +318,38 @@ static void test_too_many_named_layers(void **state) {
     for (int k = 0; k <= HISS_MAX_TAPS; k++) {
         strcat(text, "- {linear: 2}\n");
     }
-    expect_error(text, "net.yaml:66:3: too many named layers");
+    expect_error(text, "net.yaml:130:3: 'linear130' is one named place of the network too many: 128 at most");
+}
+
+/* However many places are added, and by whom: what is beyond the bound is an error, and nothing is written there. */
+static void test_named_places_are_bounded(void **state) {
+    (void)state;
+    struct {
+        hiss_taps taps;
+        char after[256];
+    } s = {0};
+    char name[HISS_TAP_NAME + 1] = "";
+    memset(s.after, 0x5a, sizeof s.after);
+    for (int k = 0; k < HISS_MAX_TAPS + 3; k++) {
+        hiss_error err = {0};
+        snprintf(name, sizeof name, "place%d", k);
+        const bool fits = k < HISS_MAX_TAPS;
+        assert_int_equal(hiss_taps_add(&s.taps, name, k, &err), fits ? HISS_OK : HISS_EUSER);
+        assert_true(fits || strstr(err.text, name));
+        assert_int_equal(s.taps.count, fits ? k + 1 : HISS_MAX_TAPS);
+        assert_int_equal(hiss_taps_last(&s.taps), s.taps.count - 1);
+        assert_int_equal(hiss_taps_find(&s.taps, name), fits ? k : -1);
+    }
+    for (size_t i = 0; i < sizeof s.after; i++) {
+        assert_int_equal(s.after[i], 0x5a);
+    }
+    s.taps.count = 0;
+    memset(name, 'n', HISS_TAP_NAME);
+    assert_int_equal(hiss_taps_add(&s.taps, name, 0, NULL), HISS_EUSER);
+    assert_int_equal(hiss_taps_last(&s.taps), -1);
+    name[HISS_TAP_NAME - 1] = '\0';
+    assert_int_equal(hiss_taps_add(&s.taps, name, 7, NULL), HISS_OK);
+    assert_int_equal(hiss_taps_find(&s.taps, name), 0);
 }
 
 /* An encoder in evaluation uses the training graph's slots, trains nothing, records nothing and drops nothing. */
@@ -333,9 +358,8 @@ static void test_evaluation_shares_slots(void **state) {
     const char *text = "- {conv: 4, kernel: 3}\n- batch_norm\n- relu\n- flatten\n- {dropout: 0.5}\n- {linear: 5}\n";
     rig r = rig_open();
     hiss_value out;
-    hiss_tap taps[HISS_MAX_TAPS];
-    int ntaps;
-    assert_int_equal(build_text(&r, text, HISS_SHAPE(2, 8, 8, 3), true, &out, taps, &ntaps, NULL), HISS_OK);
+    hiss_taps taps = {0};
+    assert_int_equal(build_text(&r, text, HISS_SHAPE(2, 8, 8, 3), true, &out, &taps, NULL), HISS_OK);
     check_order(r.graph, "conv2d batch_norm activation reshape dropout linear");
     hiss_graph_loss(r.graph, hiss_squared_loss(r.graph, out, hiss_input(r.graph, "to", HISS_SHAPE(2, 5)), 1.0));
     const int slots = hiss_model_count(r.model);
@@ -345,7 +369,7 @@ static void test_evaluation_shares_slots(void **state) {
     }
     hiss_graph_destroy(r.graph);
     r.graph = r.b.graph = hiss_graph_create();
-    assert_int_equal(build_text(&r, text, HISS_SHAPE(7, 8, 8, 3), false, &out, taps, &ntaps, NULL), HISS_OK);
+    assert_int_equal(build_text(&r, text, HISS_SHAPE(7, 8, 8, 3), false, &out, &taps, NULL), HISS_OK);
     check_order(r.graph, "conv2d batch_norm_eval activation reshape linear");
     hiss_graph_loss(r.graph, hiss_squared_loss(r.graph, out, hiss_input(r.graph, "to", HISS_SHAPE(7, 5)), 1.0));
     assert_int_equal(hiss_model_count(r.model), slots);
@@ -388,6 +412,7 @@ int main(void) {
                                        cmocka_unit_test(test_batch_norm_needs_values),
                                        cmocka_unit_test(test_unknown_preset),
                                        cmocka_unit_test(test_names_and_taps),
+                                       cmocka_unit_test(test_named_places_are_bounded),
                                        cmocka_unit_test(test_too_many_named_layers),
                                        cmocka_unit_test(test_evaluation_shares_slots),
                                        cmocka_unit_test(test_sobel)};

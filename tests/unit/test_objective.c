@@ -14,9 +14,8 @@ typedef struct act { /* a method on stage with all its phases */
     stage s;
     rig r[PHASES];
     int phases;
-    hiss_value image, taps_value[HISS_MAX_TAPS + 1];
-    hiss_tap taps[HISS_MAX_TAPS + 1];
-    int ntaps;
+    hiss_value image;
+    hiss_taps taps;
     hiss_graph *encoder;
     hiss_exec *encode;
 } act;
@@ -36,11 +35,11 @@ static void build_encoder(act *a, int64_t N) {
     hiss_error err = {0};
     const hiss_world *w = &a->s.world;
     a->image = hiss_input(b.graph, "image", HISS_SHAPE(N, w->H, w->W, w->C));
-    if (a->s.ops->encode(a->s.method, &b, a->image, a->taps, &a->ntaps, &err) != HISS_OK) {
+    if (a->s.ops->encode(a->s.method, &b, a->image, &a->taps, &err) != HISS_OK) {
         fail_msg("%s: %s", a->s.ops->name, err.text);
     }
-    for (int k = 0; k < a->ntaps; k++) {
-        hiss_graph_keep(b.graph, a->taps[k].value);
+    for (int k = 0; k < a->taps.count; k++) {
+        hiss_graph_keep(b.graph, a->taps.tap[k].value);
     }
 }
 
@@ -92,6 +91,53 @@ static void open_act(act *a, const char *name, const char *text, int64_t lanes, 
         a->r[p].exec = hiss_exec_create(a->r[p].graph, world.kernels, hiss_model_offsets(a->r[0].model));
     }
     a->encode = hiss_exec_create(a->encoder, world.kernels, hiss_model_offsets(a->r[0].model));
+}
+
+/* Status of encode() of a method on a network of so many named layers. */
+static hiss_status encode_layers(const char *name, int layers, hiss_taps *taps, hiss_error *err) {
+    char text[HISS_MAX_TAPS * 16 + 128];
+    int used = snprintf(text, sizeof text, "network: {layers: [flatten");
+    for (int k = 0; k < layers; k++) {
+        used += snprintf(text + used, sizeof text - (size_t)used, ", {linear: 2}");
+    }
+    snprintf(text + used, sizeof text - (size_t)used, "]}\naugment: {mean: 0.2, std: 0.3}\n");
+    act a = {0};
+    const hiss_world world = {.seed = 9,
+                              .samples = 8,
+                              .stored_H = 8,
+                              .stored_W = 8,
+                              .C = 1,
+                              .classes = 10,
+                              .lanes = 1,
+                              .m = 4,
+                              .comm = &a.comm,
+                              .kernels = hiss_kernels_ref()};
+    if (stage_open(&a.s, name, text, world, NULL, err) != HISS_OK) {
+        fail_msg("%s: %s", name, err->text);
+    }
+    rig r = rig_open();
+    const hiss_value image = hiss_input(r.graph, "image", HISS_SHAPE(4, 8, 8, 1));
+    const hiss_status s = a.s.ops->encode(a.s.method, &r.b, image, taps, err);
+    rig_close(&r);
+    stage_close(&a.s);
+    return s;
+}
+
+/* Whatever a method adds to the named layers of a network, it does not get past the bound: it fails, and says why. */
+static void test_named_places_of_every_method_are_bounded(void **state) {
+    (void)state;
+    for (const hiss_objective_ops *const *o = hiss_objectives(); *o; o++) {
+        int added = 0;
+        for (int layers = 1; layers <= HISS_MAX_TAPS; layers += layers == 1 ? HISS_MAX_TAPS - 5 : 1) {
+            hiss_taps taps;
+            hiss_error err = {0};
+            const hiss_status s = encode_layers((*o)->name, layers, &taps, &err);
+            added = layers == 1 ? taps.count - 1 : added;
+            assert_int_equal(s, layers + added <= HISS_MAX_TAPS ? HISS_OK : HISS_EUSER);
+            assert_true(s == HISS_OK || strstr(err.text, "one named place of the network too many: 128 at most"));
+            assert_int_equal(taps.count, s == HISS_OK ? layers + added : HISS_MAX_TAPS);
+        }
+    }
 }
 
 static void close_act(act *a) {
@@ -166,11 +212,11 @@ static void check_description(const act *a) {
 /* Features of 3 images, finite, the same twice; names of taps are unique. */
 static void check_encoder(act *a) {
     const hiss_run run = {.model = a->r[0].vector, .lanes = 1};
-    assert_true(a->ntaps >= 1);
-    for (int k = 0; k < a->ntaps; k++) {
-        assert_int_equal(hiss_graph_shape(a->encoder, a->taps[k].value).dim[0], 3);
+    assert_true(a->taps.count >= 1);
+    for (int k = 0; k < a->taps.count; k++) {
+        assert_int_equal(hiss_graph_shape(a->encoder, a->taps.tap[k].value).dim[0], 3);
         for (int j = 0; j < k; j++) {
-            assert_string_not_equal(a->taps[j].name, a->taps[k].name);
+            assert_string_not_equal(a->taps.tap[j].name, a->taps.tap[k].name);
         }
     }
     double sum[2] = {0.0, 0.0};
@@ -180,11 +226,11 @@ static void check_encoder(act *a) {
                                 hiss_exec_data(a->encode, a->image) + 784 * i);
         }
         hiss_exec_forward(a->encode, &run, 0, hiss_graph_nodes(a->encoder), NULL, NULL);
-        for (int k = 0; k < a->ntaps; k++) {
-            const hiss_shape shape = hiss_graph_shape(a->encoder, a->taps[k].value);
+        for (int k = 0; k < a->taps.count; k++) {
+            const hiss_shape shape = hiss_graph_shape(a->encoder, a->taps.tap[k].value);
             double squares = 0.0;
             for (int64_t i = 0; i < hiss_shape_count(&shape); i++) {
-                const double v = (double)hiss_exec_data(a->encode, a->taps[k].value)[i];
+                const double v = (double)hiss_exec_data(a->encode, a->taps.tap[k].value)[i];
                 squares += v * v;
                 sum[pass] += v * (double)(k + 1);
             }
@@ -318,11 +364,11 @@ static void test_odd_networks(void **state) {
     act a;
     open_act(&a, "autoencoder", text, 1, 4, 8);
     assert_true(isfinite(rig_step(&a.r[0])));
-    assert_string_equal(a.taps[a.ntaps - 1].name, "code");
+    assert_string_equal(a.taps.tap[a.taps.count - 1].name, "code");
     close_act(&a);
     open_act(&a, "nat", "network: {layers: [{conv: 3, kernel: 5, stride: 3}]}\nnat: {dim: 5}\n", 1, 4, 8);
     assert_true(isfinite(rig_step(&a.r[0])));
-    assert_string_equal(a.taps[a.ntaps - 1].name, "z");
+    assert_string_equal(a.taps.tap[a.taps.count - 1].name, "z");
     close_act(&a);
 
     hiss_comm comm = {0};
@@ -345,6 +391,7 @@ static void test_odd_networks(void **state) {
 int main(void) {
     hiss_kernels_enter_thread();
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_every_method), cmocka_unit_test(test_methods_learn),
-                                       cmocka_unit_test(test_autoencoder_scale), cmocka_unit_test(test_odd_networks)};
+                                       cmocka_unit_test(test_autoencoder_scale), cmocka_unit_test(test_odd_networks),
+                                       cmocka_unit_test(test_named_places_of_every_method_are_bounded)};
     return cmocka_run_group_tests(tests, NULL, nothing_left);
 }

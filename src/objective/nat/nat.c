@@ -285,10 +285,10 @@ static hiss_status create(const hiss_world *world, const void *options, void **s
     return s;
 }
 
-static hiss_status encode(void *self, hiss_builder *b, hiss_value image, hiss_tap *taps, int *ntaps, hiss_error *err) {
+static hiss_status encode(void *self, hiss_builder *b, hiss_value image, hiss_taps *taps, hiss_error *err) {
     const nat *n = self;
     hiss_value x = -1;
-    hiss_status s = hiss_network_build(n->world->network, b, image, &x, taps, ntaps, err);
+    hiss_status s = hiss_network_build(n->world->network, b, image, &x, taps, err);
     if (s != HISS_OK) {
         return s;
     }
@@ -296,22 +296,21 @@ static hiss_status encode(void *self, hiss_builder *b, hiss_value image, hiss_ta
         x = hiss_flatten(b->graph, x);
     }
     x = hiss_l2_normalize(b->graph, hiss_layer_linear(b, "out", x, n->options->dim, true));
-    taps[(*ntaps)++] = (hiss_tap){"z", x};
-    return hiss_graph_status(b->graph, err);
+    s = hiss_graph_status(b->graph, err);
+    return s == HISS_OK ? hiss_taps_add(taps, "z", x, err) : s;
 }
 
 static hiss_status build(void *self, int phase, hiss_builder *b, hiss_error *err) {
     (void)phase;
     nat *n = self;
     const hiss_world *w = n->world;
-    hiss_tap taps[HISS_MAX_TAPS + 1];
-    int ntaps = 0;
+    hiss_taps taps = {0};
     hiss_value image = hiss_input(b->graph, "image", HISS_SHAPE(w->m, w->H, w->W, w->C));
-    hiss_status s = encode(n, b, image, taps, &ntaps, err);
+    hiss_status s = encode(n, b, image, &taps, err);
     if (s != HISS_OK) {
         return s;
     }
-    n->z = taps[ntaps - 1].value;
+    n->z = hiss_taps_last(&taps);
     hiss_graph_keep(b->graph, n->z);
     hiss_graph_cut(b->graph);
     hiss_graph_scope(b->graph, "loss");
