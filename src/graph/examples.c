@@ -1,17 +1,5 @@
 /* One small graph per operation, with odd shapes that change by variant, for the gradient check. */
-#include "graph/graph_impl.h"
-
-/* Parameters of an example take slots 0, 1, 2 ... in order of use. */
-static hiss_value slot(hiss_graph *g, int number, hiss_shape shape) {
-    return hiss_parameter(g, number, shape, true);
-}
-
-/* A loss that weights every element differently, so that no gradient is lost by symmetry. */
-static void weigh(hiss_graph *g, hiss_value y) {
-    if (y >= 0) {
-        hiss_graph_loss(g, hiss_squared_loss(g, y, hiss_input(g, "weights", hiss_graph_shape(g, y)), 0.5));
-    }
-}
+#include "graph/ops/ops.h"
 
 void hiss_example_conv2d(hiss_graph *g, int variant) {
     static const int64_t v[][9] = {/* N H W C F R S stride pad */ {2, 5, 6, 3, 4, 3, 3, 1, 1},
@@ -20,9 +8,9 @@ void hiss_example_conv2d(hiss_graph *g, int variant) {
                                    {2, 4, 4, 8, 16, 1, 1, 1, 0},
                                    {1, 13, 11, 2, 7, 4, 4, 4, 3}};
     const int64_t *d = v[variant % 5];
-    hiss_value bias = variant % 2 ? -1 : slot(g, 2, HISS_SHAPE(d[4]));
-    weigh(g, hiss_conv2d(g, slot(g, 0, HISS_SHAPE(d[0], d[1], d[2], d[3])),
-                         slot(g, 1, HISS_SHAPE(d[4], d[5], d[6], d[3])), bias, d[7], d[8]));
+    hiss_value bias = variant % 2 ? -1 : graph_example_slot(g, 2, HISS_SHAPE(d[4]));
+    graph_example_weigh(g, hiss_conv2d(g, graph_example_slot(g, 0, HISS_SHAPE(d[0], d[1], d[2], d[3])),
+                                       graph_example_slot(g, 1, HISS_SHAPE(d[4], d[5], d[6], d[3])), bias, d[7], d[8]));
 }
 
 void hiss_example_conv2d_transposed(hiss_graph *g, int variant) {
@@ -31,91 +19,84 @@ void hiss_example_conv2d_transposed(hiss_graph *g, int variant) {
                                     {2, 2, 3, 2, 3, 3, 3, 1, 1, 0},
                                     {1, 2, 2, 4, 3, 3, 2, 3, 0, 2}};
     const int64_t *d = v[variant % 4];
-    hiss_value x = slot(g, 0, HISS_SHAPE(d[0], d[1], d[2], d[3]));
-    hiss_value bias = variant % 2 ? -1 : slot(g, 2, HISS_SHAPE(d[4]));
-    hiss_value y = hiss_conv2d_transposed(g, x, slot(g, 1, HISS_SHAPE(d[3], d[5], d[6], d[4])), bias, d[7], d[8], d[9]);
+    hiss_value x = graph_example_slot(g, 0, HISS_SHAPE(d[0], d[1], d[2], d[3]));
+    hiss_value bias = variant % 2 ? -1 : graph_example_slot(g, 2, HISS_SHAPE(d[4]));
+    hiss_value y = hiss_conv2d_transposed(g, x, graph_example_slot(g, 1, HISS_SHAPE(d[3], d[5], d[6], d[4])), bias,
+                                          d[7], d[8], d[9]);
     if (variant == 2) { /* two readers of x: the accumulating path */
-        hiss_value again =
-            hiss_conv2d_transposed(g, x, slot(g, 3, HISS_SHAPE(d[3], d[5], d[6], d[4])), -1, d[7], d[8], d[9]);
+        hiss_value again = hiss_conv2d_transposed(g, x, graph_example_slot(g, 3, HISS_SHAPE(d[3], d[5], d[6], d[4])),
+                                                  -1, d[7], d[8], d[9]);
         y = hiss_add(g, y, again);
     }
-    weigh(g, y);
+    graph_example_weigh(g, y);
 }
 
 void hiss_example_linear(hiss_graph *g, int variant) {
     const int64_t M = 3 + variant, D = 5 + 2 * variant, F = 1 + 3 * variant;
-    hiss_value bias = variant % 2 ? slot(g, 2, HISS_SHAPE(F)) : -1;
-    weigh(g, hiss_linear(g, slot(g, 0, HISS_SHAPE(M, D)), slot(g, 1, HISS_SHAPE(F, D)), bias));
+    hiss_value bias = variant % 2 ? graph_example_slot(g, 2, HISS_SHAPE(F)) : -1;
+    graph_example_weigh(g, hiss_linear(g, graph_example_slot(g, 0, HISS_SHAPE(M, D)),
+                                       graph_example_slot(g, 1, HISS_SHAPE(F, D)), bias));
 }
 
 void hiss_example_batch_norm_train(hiss_graph *g, int variant) {
     const int64_t C = 3 + 5 * variant;
-    hiss_value x = slot(g, 0, variant % 2 ? HISS_SHAPE(7, C) : HISS_SHAPE(2, 3, 4, C));
-    hiss_value gamma = variant == 2 ? -1 : slot(g, 1, HISS_SHAPE(C)),
-               beta = variant == 2 ? -1 : slot(g, 2, HISS_SHAPE(C));
-    weigh(g, hiss_batch_norm(g, x, gamma, beta, 8, 9, 1e-5, true));
+    hiss_value x = graph_example_slot(g, 0, variant % 2 ? HISS_SHAPE(7, C) : HISS_SHAPE(2, 3, 4, C));
+    hiss_value gamma = variant == 2 ? -1 : graph_example_slot(g, 1, HISS_SHAPE(C)),
+               beta = variant == 2 ? -1 : graph_example_slot(g, 2, HISS_SHAPE(C));
+    graph_example_weigh(g, hiss_batch_norm(g, x, gamma, beta, 8, 9, 1e-5, true));
 }
 
 void hiss_example_activation(hiss_graph *g, int variant) {
     static const hiss_activation kinds[] = {HISS_RELU, HISS_LEAKY_RELU, HISS_SIGMOID, HISS_TANH};
-    hiss_value x = slot(g, 0, HISS_SHAPE(3, 7));
-    weigh(g, hiss_activate(g, variant > 3 ? hiss_scale(g, x, 1.5) : x, kinds[variant % 4], 0.2));
+    hiss_value x = graph_example_slot(g, 0, HISS_SHAPE(3, 7));
+    graph_example_weigh(g, hiss_activate(g, variant > 3 ? hiss_scale(g, x, 1.5) : x, kinds[variant % 4], 0.2));
 }
 
 void hiss_example_max_pool(hiss_graph *g, int variant) {
     static const int64_t v[][3] = {/* size stride pad */ {2, 2, 0}, {3, 2, 0}, {3, 2, 1}, {2, 1, 1}};
-    weigh(g, hiss_max_pool(g, slot(g, 0, HISS_SHAPE(2, 7, 6, 1 + 4 * (variant % 3))), v[variant % 4][0],
-                           v[variant % 4][1], v[variant % 4][2]));
+    graph_example_weigh(g, hiss_max_pool(g, graph_example_slot(g, 0, HISS_SHAPE(2, 7, 6, 1 + 4 * (variant % 3))),
+                                         v[variant % 4][0], v[variant % 4][1], v[variant % 4][2]));
 }
 
 void hiss_example_average_pool(hiss_graph *g, int variant) {
     static const int64_t v[][3] = {{2, 2, 0}, {3, 2, 1}, {3, 1, 0}, {6, 6, 0}};
-    weigh(g, hiss_average_pool(g, slot(g, 0, HISS_SHAPE(2, 7, 6, 1 + 4 * (variant % 3))), v[variant % 4][0],
-                               v[variant % 4][1], v[variant % 4][2]));
+    graph_example_weigh(g, hiss_average_pool(g, graph_example_slot(g, 0, HISS_SHAPE(2, 7, 6, 1 + 4 * (variant % 3))),
+                                             v[variant % 4][0], v[variant % 4][1], v[variant % 4][2]));
 }
 
 void hiss_example_dropout(hiss_graph *g, int variant) {
-    weigh(g, hiss_dropout(g, slot(g, 0, HISS_SHAPE(5, 9)), 0.25 * (1 + variant % 3)));
+    graph_example_weigh(g, hiss_dropout(g, graph_example_slot(g, 0, HISS_SHAPE(5, 9)), 0.25 * (1 + variant % 3)));
 }
 
 void hiss_example_reshape(hiss_graph *g, int variant) {
-    hiss_value x = slot(g, 0, HISS_SHAPE(4, 6));
+    hiss_value x = graph_example_slot(g, 0, HISS_SHAPE(4, 6));
     hiss_value y = hiss_reshape(g, variant ? hiss_scale(g, x, 2.0) : x, HISS_SHAPE(2, 12));
-    weigh(g, hiss_add(g, y, hiss_reshape(g, x, HISS_SHAPE(2, 12))));
+    graph_example_weigh(g, hiss_add(g, y, hiss_reshape(g, x, HISS_SHAPE(2, 12))));
 }
 
 void hiss_example_l2_normalize(hiss_graph *g, int variant) {
-    weigh(g, hiss_l2_normalize(g, slot(g, 0, HISS_SHAPE(2 + variant, 3 + 4 * variant))));
-}
-
-void hiss_example_add(hiss_graph *g, int variant) {
-    hiss_value a = slot(g, 0, HISS_SHAPE(3, 5));
-    weigh(g, hiss_add(g, a, variant ? slot(g, 1, HISS_SHAPE(3, 5)) : a));
+    graph_example_weigh(g, hiss_l2_normalize(g, graph_example_slot(g, 0, HISS_SHAPE(2 + variant, 3 + 4 * variant))));
 }
 
 void hiss_example_multiply(hiss_graph *g, int variant) {
-    hiss_value a = slot(g, 0, HISS_SHAPE(3, 5));
-    weigh(g, hiss_multiply(g, a, variant ? slot(g, 1, HISS_SHAPE(3, 5)) : a));
-}
-
-void hiss_example_scale(hiss_graph *g, int variant) {
-    weigh(g, hiss_scale(g, slot(g, 0, HISS_SHAPE(3, 5)), variant - 1.5));
+    hiss_value a = graph_example_slot(g, 0, HISS_SHAPE(3, 5));
+    graph_example_weigh(g, hiss_multiply(g, a, variant ? graph_example_slot(g, 1, HISS_SHAPE(3, 5)) : a));
 }
 
 void hiss_example_stop_gradient(hiss_graph *g, int variant) {
     /* The stopped branch must be a constant to the check: stop what does not depend on a slot. */
-    hiss_value x = slot(g, 0, HISS_SHAPE(3, 4));
+    hiss_value x = graph_example_slot(g, 0, HISS_SHAPE(3, 4));
     hiss_value still = hiss_stop_gradient(g, hiss_input(g, "still", HISS_SHAPE(3, 4)));
-    weigh(g, variant ? hiss_multiply(g, x, still) : hiss_add(g, still, x));
+    graph_example_weigh(g, variant ? hiss_multiply(g, x, still) : hiss_add(g, still, x));
 }
 
 void hiss_example_softmax_cross_entropy(hiss_graph *g, int variant) {
     const int64_t M = 2 + 3 * variant;
-    hiss_value x = slot(g, 0, HISS_SHAPE(M, 10));
+    hiss_value x = graph_example_slot(g, 0, HISS_SHAPE(M, 10));
     hiss_graph_loss(g, hiss_softmax_cross_entropy(g, x, hiss_input_labels(g, "label", M)));
 }
 
 void hiss_example_squared_loss(hiss_graph *g, int variant) {
-    hiss_value a = slot(g, 0, HISS_SHAPE(3, 5 + variant));
-    hiss_graph_loss(g, hiss_squared_loss(g, a, slot(g, 1, HISS_SHAPE(3, 5 + variant)), 0.3));
+    hiss_value a = graph_example_slot(g, 0, HISS_SHAPE(3, 5 + variant));
+    hiss_graph_loss(g, hiss_squared_loss(g, a, graph_example_slot(g, 1, HISS_SHAPE(3, 5 + variant)), 0.3));
 }

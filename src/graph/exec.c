@@ -7,19 +7,11 @@
 struct hiss_exec {
     const hiss_graph *graph;
     const hiss_kernels *kernels;
-    hiss_kernels *own; /* [nodes]: convolutions and linear layers have their own, chosen by shape */
+    hiss_kernels *own; /* [nodes]: nodes with a product have their own, chosen by its shape */
     const int64_t *slot_offset;
     plan plan;
     float *memory;
 };
-
-static hiss_conv product_of(const node *n) {
-    if (n->kind == OP_LINEAR) {
-        const int64_t M = n->in[0].dim[0], D = n->in[0].dim[1], F = n->shape.dim[1];
-        return (hiss_conv){.N = M, .H = 1, .W = 1, .C = D, .F = F, .R = 1, .S = 1, .stride = 1, .P = 1, .Q = 1};
-    }
-    return n->conv;
-}
 
 hiss_exec *hiss_exec_create(const hiss_graph *graph, const hiss_kernels *kernels, const int64_t *slot_offset) {
     assert(graph->error.code == HISS_OK);
@@ -28,8 +20,9 @@ hiss_exec *hiss_exec_create(const hiss_graph *graph, const hiss_kernels *kernels
     exec->kernels = kernels;
     exec->own = hiss_new(hiss_kernels, graph->count);
     for (int i = 0; i < graph->count; i++) {
-        const hiss_conv product = product_of(&graph->nodes[i]);
-        exec->own[i] = product.N ? hiss_kernels_for(kernels, graph->nodes[i].kind == OP_LINEAR, &product) : *kernels;
+        const op *o = graph->nodes[i].op;
+        const hiss_conv product = o->product ? o->product(&graph->nodes[i]) : (hiss_conv){0};
+        exec->own[i] = o->product ? hiss_kernels_for(kernels, o->product_is_linear, &product) : *kernels;
     }
     exec->slot_offset = slot_offset;
     exec->plan = hiss_plan_create(graph, kernels);
@@ -60,10 +53,10 @@ float *hiss_exec_data(hiss_exec *exec, hiss_value value) {
 static const float *data_of(const hiss_exec *exec, const hiss_run *run, int value) {
     const int root = exec->plan.nodes[value].root;
     const node *n = &exec->graph->nodes[root];
-    switch (n->kind) {
-    case OP_PARAMETER:
+    switch (n->op->home) {
+    case HOME_MODEL:
         return run->model + exec->slot_offset[n->slot];
-    case OP_CONSTANT:
+    case HOME_GRAPH:
         return n->constant;
     default:
         return exec->memory + exec->plan.nodes[root].data;
@@ -76,8 +69,8 @@ static float *gradient_of(const hiss_exec *exec, const hiss_run *run, int value)
     if (!exec->plan.nodes[value].active) {
         return NULL;
     }
-    return n->kind == OP_PARAMETER ? run->lane_vector + exec->slot_offset[n->slot]
-                                   : exec->memory + exec->plan.nodes[root].gradient;
+    return n->op->home == HOME_MODEL ? run->lane_vector + exec->slot_offset[n->slot]
+                                     : exec->memory + exec->plan.nodes[root].gradient;
 }
 
 static op_call make_call(hiss_exec *exec, const hiss_run *run, int i, bool backward) {
@@ -100,7 +93,7 @@ static op_call make_call(hiss_exec *exec, const hiss_run *run, int i, bool backw
 
 void hiss_exec_forward(hiss_exec *exec, const hiss_run *run, int begin, int end, hiss_after_node after, void *user) {
     for (int i = begin; i < end; i++) {
-        const op *o = &hiss_ops[exec->graph->nodes[i].kind];
+        const op *o = exec->graph->nodes[i].op;
         if (o->forward) {
             op_call call = make_call(exec, run, i, false);
             o->forward(&call);
@@ -114,13 +107,10 @@ void hiss_exec_forward(hiss_exec *exec, const hiss_run *run, int begin, int end,
 void hiss_exec_record(hiss_exec *exec, const hiss_run *run) {
     const hiss_graph *graph = exec->graph;
     for (int i = 0; i < graph->count; i++) {
-        const node *n = &graph->nodes[i];
-        if (n->kind == OP_BATCH_NORM_TRAIN && n->slot != HISS_NO_SLOT) {
-            const int64_t C = n->shape.dim[n->shape.ndim - 1];
-            const float *save = exec->memory + exec->plan.nodes[i].save; /* mean, inverse, variance */
-            const float keep = n->first_use ? 0.0f : 1.0f;
-            exec->kernels->axpby(C, n->share, save, keep, run->lane_vector + exec->slot_offset[n->slot]);
-            exec->kernels->axpby(C, n->share, save + 2 * C, keep, run->lane_vector + exec->slot_offset[n->slot2]);
+        const op *o = graph->nodes[i].op;
+        if (o->record) {
+            const op_call call = make_call(exec, run, i, false);
+            o->record(&call);
         }
     }
     for (int i = 0; i < graph->metric_count; i++) {
@@ -134,7 +124,7 @@ void hiss_exec_backward(hiss_exec *exec, const hiss_run *run, hiss_after_node af
         *gradient_of(exec, run, graph->loss) = 1.0f;
     }
     for (int i = graph->count - 1; i >= 0; i--) {
-        const op *o = &hiss_ops[graph->nodes[i].kind];
+        const op *o = graph->nodes[i].op;
         if (exec->plan.nodes[i].active && o->backward) {
             op_call call = make_call(exec, run, i, true);
             o->backward(&call);
@@ -152,10 +142,10 @@ int hiss_graph_final_node(const hiss_graph *graph, int slot) {
     for (int i = graph->count - 1; i >= 0; i--) {
         for (int k = 0; active[i] && k < graph->nodes[i].inputs; k++) {
             int x = graph->nodes[i].input[k];
-            while (x >= 0 && hiss_ops[graph->nodes[x].kind].view) {
+            while (x >= 0 && graph->nodes[x].op->view) {
                 x = graph->nodes[x].input[0];
             }
-            if (x >= 0 && graph->nodes[x].kind == OP_PARAMETER && graph->nodes[x].slot == slot && active[x]) {
+            if (x >= 0 && graph->nodes[x].op->home == HOME_MODEL && graph->nodes[x].slot == slot && active[x]) {
                 final = i;
             }
         }
@@ -164,16 +154,15 @@ int hiss_graph_final_node(const hiss_graph *graph, int slot) {
     return final;
 }
 
-/* State that forward leaves for backward; a transposed convolution keeps working space there instead. */
+/* State that forward leaves for backward. */
 static double saved_bytes(const node *n) {
-    const op *o = &hiss_ops[n->kind];
-    return o->save && n->kind != OP_CONV2D_TRANSPOSED ? 4.0 * (double)o->save(n) : 0.0;
+    return n->op->save ? 4.0 * (double)n->op->save(n) : 0.0;
 }
 
 /* Forward reads every input and writes the output; backward reads the output's gradient and what it needs of the
  * forward pass, and writes the gradients of inputs. */
 static void count_bytes(const node *n, const bool *active, bool differentiates, hiss_node_info *info) {
-    const op *o = &hiss_ops[n->kind];
+    const op *o = n->op;
     if (o->view || !o->forward) {
         return;
     }
@@ -193,7 +182,7 @@ static void count_bytes(const node *n, const bool *active, bool differentiates, 
 hiss_node_info hiss_graph_node(const hiss_graph *graph, int i) {
     assert(i >= 0 && i < graph->count);
     const node *n = &graph->nodes[i];
-    const op *o = &hiss_ops[n->kind];
+    const op *o = n->op;
     bool *active = hiss_new(bool, graph->count + 1);
     hiss_plan_active(graph, active);
     hiss_node_info info = {.op = o->name,
@@ -201,7 +190,7 @@ hiss_node_info hiss_graph_node(const hiss_graph *graph, int i) {
                            .shape = n->shape,
                            .forward_flops = o->flops ? o->flops(n) : 0.0,
                            .differentiates = active[i],
-                           .product = product_of(n)};
+                           .product = o->product ? o->product(n) : (hiss_conv){0}};
     for (int k = 0; k < n->inputs && k < 2; k++) {
         if (active[i] && n->input[k] >= 0 && active[n->input[k]]) {
             info.backward_flops += info.forward_flops;

@@ -4,7 +4,7 @@
 #include <assert.h>
 #include <string.h>
 
-#include "graph/graph_impl.h"
+#include "graph/ops/ops.h"
 
 hiss_graph *hiss_graph_create(void) {
     hiss_graph *graph = hiss_new(hiss_graph, 1);
@@ -54,7 +54,7 @@ static void *grown(void *old, int count, int *capacity, size_t size) {
     return fresh;
 }
 
-hiss_value hiss_graph_append(hiss_graph *graph, node draft) {
+hiss_value graph_append(hiss_graph *graph, node draft) {
     if (graph->error.code != HISS_OK) {
         return -1;
     }
@@ -67,10 +67,11 @@ hiss_value hiss_graph_append(hiss_graph *graph, node draft) {
             draft.wants_gradient |= graph->nodes[v].wants_gradient;
         }
     }
-    if (draft.kind == OP_STOP_GRADIENT) {
-        draft.wants_gradient = false;
+    const op *o = draft.op;
+    draft.wants_gradient = draft.wants_gradient && !o->stops_gradient;
+    if (o->attributes) {
+        draft.attributes = memcpy(hiss_arena_alloc(graph->arena, o->attributes), draft.attributes, o->attributes);
     }
-    const op *o = &hiss_ops[draft.kind];
     const char *problem = o->shape ? o->shape(graph, &draft) : NULL;
     if (problem) {
         hiss_graph_fail(graph, hiss_arena_format(graph->arena, "%s: %s", o->name, problem));
@@ -82,19 +83,19 @@ hiss_value hiss_graph_append(hiss_graph *graph, node draft) {
 }
 
 hiss_value hiss_input(hiss_graph *graph, const char *name, hiss_shape shape) {
-    return hiss_graph_append(graph,
-                             (node){.kind = OP_INPUT, .name = hiss_arena_text(graph->arena, name), .shape = shape});
+    return graph_append(graph,
+                        (node){.op = &graph_op_input, .name = hiss_arena_text(graph->arena, name), .shape = shape});
 }
 
 hiss_value hiss_input_labels(hiss_graph *graph, const char *name, int64_t M) {
-    return hiss_graph_append(
-        graph, (node){.kind = OP_LABELS, .name = hiss_arena_text(graph->arena, name), .shape = HISS_SHAPE(M)});
+    return graph_append(
+        graph, (node){.op = &graph_op_labels, .name = hiss_arena_text(graph->arena, name), .shape = HISS_SHAPE(M)});
 }
 
 hiss_value hiss_input_named(const hiss_graph *graph, const char *name) {
     for (int i = 0; i < graph->count; i++) {
         const node *n = &graph->nodes[i];
-        if ((n->kind == OP_INPUT || n->kind == OP_LABELS) && strcmp(n->name, name) == 0) {
+        if (n->name && strcmp(n->name, name) == 0) {
             return i;
         }
     }
@@ -102,29 +103,30 @@ hiss_value hiss_input_named(const hiss_graph *graph, const char *name) {
 }
 
 hiss_value hiss_parameter(hiss_graph *graph, int slot, hiss_shape shape, bool trainable) {
-    return hiss_graph_append(graph,
-                             (node){.kind = OP_PARAMETER, .slot = slot, .shape = shape, .wants_gradient = trainable});
+    return graph_append(graph,
+                        (node){.op = &graph_op_parameter, .slot = slot, .shape = shape, .wants_gradient = trainable});
 }
 
 hiss_value hiss_constant(hiss_graph *graph, hiss_shape shape, const float *values) {
     size_t bytes = (size_t)hiss_shape_count(&shape) * sizeof(float);
     float *copy = hiss_arena_alloc(graph->arena, bytes);
     memcpy(copy, values, bytes);
-    return hiss_graph_append(graph, (node){.kind = OP_CONSTANT, .shape = shape, .constant = copy});
+    return graph_append(graph, (node){.op = &graph_op_constant, .shape = shape, .constant = copy});
 }
 
 hiss_value hiss_conv2d(hiss_graph *graph, hiss_value x, hiss_value w, hiss_value bias, int64_t stride, int64_t pad) {
-    return hiss_graph_append(graph, (node){.kind = OP_CONV2D, .input = {x, w, bias}, .inputs = 3, .i = {stride, pad}});
+    return graph_append(graph, (node){.op = &graph_op_conv2d, .input = {x, w, bias}, .inputs = 3, .i = {stride, pad}});
 }
 
 hiss_value hiss_conv2d_transposed(hiss_graph *graph, hiss_value x, hiss_value w, hiss_value bias, int64_t stride,
                                   int64_t pad, int64_t extra) {
-    return hiss_graph_append(
-        graph, (node){.kind = OP_CONV2D_TRANSPOSED, .input = {x, w, bias}, .inputs = 3, .i = {stride, pad, extra}});
+    return graph_append(
+        graph,
+        (node){.op = &graph_op_conv2d_transposed, .input = {x, w, bias}, .inputs = 3, .i = {stride, pad, extra}});
 }
 
 hiss_value hiss_linear(hiss_graph *graph, hiss_value x, hiss_value w, hiss_value bias) {
-    return hiss_graph_append(graph, (node){.kind = OP_LINEAR, .input = {x, w, bias}, .inputs = 3});
+    return graph_append(graph, (node){.op = &graph_op_linear, .input = {x, w, bias}, .inputs = 3});
 }
 
 hiss_value hiss_batch_norm(hiss_graph *graph, hiss_value x, hiss_value gamma, hiss_value beta, int mean_slot,
@@ -133,20 +135,20 @@ hiss_value hiss_batch_norm(hiss_graph *graph, hiss_value x, hiss_value gamma, hi
     int uses = 1;
     bool first = true;
     for (int i = 0; i < graph->count; i++) {
-        if (graph->nodes[i].kind == OP_BATCH_NORM_TRAIN && graph->nodes[i].slot == mean_slot) {
+        if (graph->nodes[i].op == &graph_op_batch_norm && graph->nodes[i].slot == mean_slot) {
             first = false;
             uses++;
         }
     }
-    hiss_value v = hiss_graph_append(graph, (node){.kind = training ? OP_BATCH_NORM_TRAIN : OP_BATCH_NORM_EVAL,
-                                                   .input = {x, gamma, beta},
-                                                   .inputs = 3,
-                                                   .slot = mean_slot,
-                                                   .slot2 = variance_slot,
-                                                   .f = {(float)epsilon},
-                                                   .first_use = first});
+    hiss_value v = graph_append(graph, (node){.op = training ? &graph_op_batch_norm : &graph_op_batch_norm_eval,
+                                              .input = {x, gamma, beta},
+                                              .inputs = 3,
+                                              .slot = mean_slot,
+                                              .slot2 = variance_slot,
+                                              .f = {(float)epsilon},
+                                              .first_use = first});
     for (int i = 0; v >= 0 && training && i <= v; i++) {
-        if (graph->nodes[i].kind == OP_BATCH_NORM_TRAIN && graph->nodes[i].slot == mean_slot) {
+        if (graph->nodes[i].op == &graph_op_batch_norm && graph->nodes[i].slot == mean_slot) {
             graph->nodes[i].share = 1.0f / (float)uses;
         }
     }
@@ -154,26 +156,28 @@ hiss_value hiss_batch_norm(hiss_graph *graph, hiss_value x, hiss_value gamma, hi
 }
 
 hiss_value hiss_activate(hiss_graph *graph, hiss_value x, hiss_activation kind, double slope) {
-    return hiss_graph_append(
-        graph, (node){.kind = OP_ACTIVATION, .input = {x}, .inputs = 1, .i = {(int64_t)kind}, .f = {(float)slope}});
+    return graph_append(
+        graph,
+        (node){.op = &graph_op_activation, .input = {x}, .inputs = 1, .i = {(int64_t)kind}, .f = {(float)slope}});
 }
 
 hiss_value hiss_max_pool(hiss_graph *graph, hiss_value x, int64_t size, int64_t stride, int64_t pad) {
-    return hiss_graph_append(graph, (node){.kind = OP_MAX_POOL, .input = {x}, .inputs = 1, .i = {stride, pad, size}});
+    return graph_append(graph, (node){.op = &graph_op_max_pool, .input = {x}, .inputs = 1, .i = {stride, pad, size}});
 }
 
 hiss_value hiss_average_pool(hiss_graph *graph, hiss_value x, int64_t size, int64_t stride, int64_t pad) {
-    return hiss_graph_append(graph,
-                             (node){.kind = OP_AVERAGE_POOL, .input = {x}, .inputs = 1, .i = {stride, pad, size}});
+    return graph_append(graph,
+                        (node){.op = &graph_op_average_pool, .input = {x}, .inputs = 1, .i = {stride, pad, size}});
 }
 
 hiss_value hiss_dropout(hiss_graph *graph, hiss_value x, double probability) {
-    return hiss_graph_append(
-        graph, (node){.kind = OP_DROPOUT, .input = {x}, .inputs = 1, .i = {graph->count}, .f = {(float)probability}});
+    return graph_append(
+        graph,
+        (node){.op = &graph_op_dropout, .input = {x}, .inputs = 1, .i = {graph->count}, .f = {(float)probability}});
 }
 
 hiss_value hiss_reshape(hiss_graph *graph, hiss_value x, hiss_shape shape) {
-    return hiss_graph_append(graph, (node){.kind = OP_RESHAPE, .input = {x}, .inputs = 1, .shape = shape});
+    return graph_append(graph, (node){.op = &graph_op_reshape, .input = {x}, .inputs = 1, .shape = shape});
 }
 
 hiss_value hiss_flatten(hiss_graph *graph, hiss_value x) {
@@ -185,31 +189,23 @@ hiss_value hiss_flatten(hiss_graph *graph, hiss_value x) {
 }
 
 hiss_value hiss_l2_normalize(hiss_graph *graph, hiss_value x) {
-    return hiss_graph_append(graph, (node){.kind = OP_L2_NORMALIZE, .input = {x}, .inputs = 1});
-}
-
-hiss_value hiss_add(hiss_graph *graph, hiss_value a, hiss_value b) {
-    return hiss_graph_append(graph, (node){.kind = OP_ADD, .input = {a, b}, .inputs = 2});
+    return graph_append(graph, (node){.op = &graph_op_l2_normalize, .input = {x}, .inputs = 1});
 }
 
 hiss_value hiss_multiply(hiss_graph *graph, hiss_value a, hiss_value b) {
-    return hiss_graph_append(graph, (node){.kind = OP_MULTIPLY, .input = {a, b}, .inputs = 2});
-}
-
-hiss_value hiss_scale(hiss_graph *graph, hiss_value x, double factor) {
-    return hiss_graph_append(graph, (node){.kind = OP_SCALE, .input = {x}, .inputs = 1, .f = {(float)factor}});
+    return graph_append(graph, (node){.op = &graph_op_multiply, .input = {a, b}, .inputs = 2});
 }
 
 hiss_value hiss_stop_gradient(hiss_graph *graph, hiss_value x) {
-    return hiss_graph_append(graph, (node){.kind = OP_STOP_GRADIENT, .input = {x}, .inputs = 1});
+    return graph_append(graph, (node){.op = &graph_op_stop_gradient, .input = {x}, .inputs = 1});
 }
 
 hiss_value hiss_softmax_cross_entropy(hiss_graph *graph, hiss_value x, hiss_value labels) {
-    return hiss_graph_append(graph, (node){.kind = OP_SOFTMAX_CROSS_ENTROPY, .input = {x, labels}, .inputs = 2});
+    return graph_append(graph, (node){.op = &graph_op_softmax_cross_entropy, .input = {x, labels}, .inputs = 2});
 }
 
 hiss_value hiss_squared_loss(hiss_graph *graph, hiss_value a, hiss_value b, double scale) {
-    return hiss_graph_append(graph, (node){.kind = OP_SQUARED_LOSS, .input = {a, b}, .inputs = 2, .f = {(float)scale}});
+    return graph_append(graph, (node){.op = &graph_op_squared_loss, .input = {a, b}, .inputs = 2, .f = {(float)scale}});
 }
 
 void hiss_graph_loss(hiss_graph *graph, hiss_value loss) {
@@ -265,27 +261,9 @@ bool hiss_graph_records(const hiss_graph *graph, int slot) {
     }
     for (int i = 0; i < graph->count; i++) {
         const node *n = &graph->nodes[i];
-        if (n->kind == OP_BATCH_NORM_TRAIN && (n->slot == slot || n->slot2 == slot)) {
+        if (n->op->records && n->op->records(n, slot)) {
             return true;
         }
     }
     return false;
-}
-
-int hiss_op_count(void) {
-    return OP_KINDS;
-}
-
-const char *hiss_op_name(int kind) {
-    assert(kind >= 0 && kind < OP_KINDS);
-    return hiss_ops[kind].name;
-}
-
-bool hiss_op_example(int kind, int variant, hiss_graph *graph, const char **exempt) {
-    assert(kind >= 0 && kind < OP_KINDS);
-    *exempt = hiss_ops[kind].exempt;
-    if (hiss_ops[kind].example) {
-        hiss_ops[kind].example(graph, variant);
-    }
-    return hiss_ops[kind].example != NULL;
 }

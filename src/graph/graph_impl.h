@@ -21,34 +21,17 @@ typedef struct op_call {
     const int64_t *slot_offset;
 } op_call;
 
-typedef enum op_kind {
-    OP_INPUT,
-    OP_LABELS,
-    OP_PARAMETER,
-    OP_CONSTANT,
-    OP_CONV2D,
-    OP_CONV2D_TRANSPOSED,
-    OP_LINEAR,
-    OP_BATCH_NORM_TRAIN,
-    OP_BATCH_NORM_EVAL,
-    OP_ACTIVATION,
-    OP_MAX_POOL,
-    OP_AVERAGE_POOL,
-    OP_DROPOUT,
-    OP_RESHAPE,
-    OP_L2_NORMALIZE,
-    OP_ADD,
-    OP_MULTIPLY,
-    OP_SCALE,
-    OP_STOP_GRADIENT,
-    OP_SOFTMAX_CROSS_ENTROPY,
-    OP_SQUARED_LOSS,
-    OP_KINDS
-} op_kind;
+/* Where a node's output lies: in the exec's memory, in the model vector at its slot (and its gradient in the lane
+ * vector), or in the graph as a constant. */
+typedef enum op_home { HOME_EXEC, HOME_MODEL, HOME_GRAPH } op_home;
 
+/* A row of the operation table. What is special about an operation is a field here, and never its name in the code
+ * that builds, plans and runs graphs. NULL, 0 and false mean: none, the common case. */
 typedef struct op {
     const char *name;
-    /* Output shape from inputs and attributes; returns a text (static or in the graph's arena) on a mismatch. */
+    size_t attributes; /* bytes of its attributes: a struct of its own, which graph_append copies */
+    /* Output shape from inputs and attributes; returns a text (static or in the graph's arena) on a mismatch. May
+     * write to the attributes what follows from the shapes. */
     const char *(*shape)(hiss_graph *graph, node *n);
     void (*forward)(const op_call *call);
     /* Writes dx[0], dx[1] ... in this order: when two inputs are one value, the second adds to the first. */
@@ -58,14 +41,24 @@ typedef struct op {
     double (*flops)(const node *n);                                 /* of forward; backward costs this per gradient */
     unsigned needs_input;                                           /* bit i: backward reads input i */
     bool needs_output;                                              /* backward reads the output */
-    bool view;     /* output shares the input's memory, and its gradient */
-    bool in_place; /* output may overwrite the input, and dx overwrite dy, when nobody else needs them */
+    bool view;           /* output shares the input's memory, and its gradient */
+    bool in_place;       /* output may overwrite the input, and dx overwrite dy, when nobody else needs them */
+    bool stops_gradient; /* what comes before gets none through it */
+    bool leaf;           /* has no inputs: its output is there before forward, and lives as long as the run */
+    op_home home;
+    /* The convolution or linear layer that it computes: the node gets kernels chosen for that shape. */
+    hiss_conv (*product)(const node *n);
+    bool product_is_linear;
+    /* Statistics: writes to the lane vector what forward left in `save`, and which slots these are. */
+    void (*record)(const op_call *call);
+    bool (*records)(const node *n, int slot);
     void (*example)(hiss_graph *graph, int variant); /* for the gradient check */
     const char *exempt;                              /* why there is no gradient check */
 } op;
 
 struct node {
-    op_kind kind;
+    const op *op;
+    void *attributes; /* in the graph's arena */
     const char *scope, *name;
     hiss_value input[HISS_MAX_INPUTS];
     int inputs;
@@ -75,10 +68,11 @@ struct node {
     float f[2];                     /* slope, probability, factor, epsilon ... */
     hiss_conv conv;
     hiss_pool pool;
-    int slot, slot2;
+    int slot;              /* of HOME_MODEL */
+    const float *constant; /* of HOME_GRAPH */
+    int slot2;
     float share;    /* BatchNorm statistics: 1 / number of nodes writing the same slots */
     bool first_use; /* the first of them */
-    const float *constant;
     bool wants_gradient, keep;
 };
 
@@ -99,10 +93,8 @@ struct hiss_graph {
     hiss_error error;
 };
 
-extern const op hiss_ops[OP_KINDS];
-
-/* Append a node with these inputs (-1: absent) and infer its shape. Attributes must be set in `draft`. */
-hiss_value hiss_graph_append(hiss_graph *graph, node draft);
+/* Append a node: op, inputs (-1: absent) and attributes are set in `draft`; attributes are copied, shapes inferred. */
+hiss_value graph_append(hiss_graph *graph, node draft);
 
 /* Example graphs of the operations, for hiss_op_example. */
 void hiss_example_conv2d(hiss_graph *g, int variant);
@@ -115,9 +107,7 @@ void hiss_example_average_pool(hiss_graph *g, int variant);
 void hiss_example_dropout(hiss_graph *g, int variant);
 void hiss_example_reshape(hiss_graph *g, int variant);
 void hiss_example_l2_normalize(hiss_graph *g, int variant);
-void hiss_example_add(hiss_graph *g, int variant);
 void hiss_example_multiply(hiss_graph *g, int variant);
-void hiss_example_scale(hiss_graph *g, int variant);
 void hiss_example_stop_gradient(hiss_graph *g, int variant);
 void hiss_example_softmax_cross_entropy(hiss_graph *g, int variant);
 void hiss_example_squared_loss(hiss_graph *g, int variant);

@@ -62,6 +62,10 @@ void hiss_conv2d_backward(const op_call *call) {
     }
 }
 
+hiss_conv hiss_conv2d_product(const node *n) {
+    return n->conv;
+}
+
 int64_t hiss_conv2d_scratch_floats(const node *n, const hiss_kernels *kernels) {
     return (int64_t)kernels->conv2d_scratch(&n->conv);
 }
@@ -122,14 +126,24 @@ void hiss_conv2d_transposed_forward(const op_call *call) {
     }
 }
 
+/* Rounded up to whole cache lines. */
+static int64_t kernel_scratch(const node *n, const hiss_kernels *kernels) {
+    return (hiss_conv2d_scratch_floats(n, kernels) + 15) / 16 * 16;
+}
+
+int64_t hiss_conv2d_transposed_scratch(const node *n, const hiss_kernels *kernels) {
+    return kernel_scratch(n, kernels) + hiss_shape_count(&n->in[0]);
+}
+
 void hiss_conv2d_transposed_backward(const op_call *call) {
     const hiss_conv *c = &call->node->conv;
     if (call->dx[0]) {
         if (!call->accumulate[0]) {
             call->kernels->conv2d_forward(c, call->dy, call->x[1], NULL, call->dx[0], call->scratch);
-        } else { /* conv2d_forward overwrites: go through the saved space */
-            call->kernels->conv2d_forward(c, call->dy, call->x[1], NULL, call->save, call->scratch);
-            call->kernels->axpby(hiss_shape_count(&call->node->in[0]), 1.0f, call->save, 1.0f, call->dx[0]);
+        } else { /* conv2d_forward overwrites: go through scratch beyond its own */
+            float *sum = call->scratch + kernel_scratch(call->node, call->kernels);
+            call->kernels->conv2d_forward(c, call->dy, call->x[1], NULL, sum, call->scratch);
+            call->kernels->axpby(hiss_shape_count(&call->node->in[0]), 1.0f, sum, 1.0f, call->dx[0]);
         }
     }
     if (call->dx[1]) {
@@ -138,10 +152,6 @@ void hiss_conv2d_transposed_backward(const op_call *call) {
     if (call->dx[2]) {
         call->kernels->column_sum(c->N * c->H * c->W, c->C, call->dy, call->dx[2], call->accumulate[2]);
     }
-}
-
-int64_t hiss_conv2d_transposed_save(const node *n) {
-    return hiss_shape_count(&n->in[0]);
 }
 
 /* ---- linear ---- */
@@ -156,6 +166,11 @@ const char *hiss_linear_shape(hiss_graph *graph, node *n) {
     }
     n->shape = HISS_SHAPE(x->dim[0], w->dim[0]);
     return NULL;
+}
+
+hiss_conv hiss_linear_product(const node *n) {
+    const int64_t M = n->in[0].dim[0], D = n->in[0].dim[1], F = n->shape.dim[1];
+    return (hiss_conv){.N = M, .H = 1, .W = 1, .C = D, .F = F, .R = 1, .S = 1, .stride = 1, .P = 1, .Q = 1};
 }
 
 int64_t hiss_linear_scratch_floats(const node *n, const hiss_kernels *kernels) {
@@ -233,6 +248,21 @@ void hiss_batch_norm_train_backward(const op_call *call) {
     }
     call->kernels->batch_norm_backward(M, C, call->x[0], call->dy, call->x[1], call->save, call->save + C, call->dx[0],
                                        call->accumulate[0], call->dx[1], call->dx[2], accumulate, call->scratch);
+}
+
+void hiss_batch_norm_record(const op_call *call) {
+    const node *n = call->node;
+    if (n->slot == HISS_NO_SLOT) {
+        return;
+    }
+    const int64_t C = channels(n);
+    const float keep = n->first_use ? 0.0f : 1.0f;
+    call->kernels->axpby(C, n->share, call->save, keep, call->run->lane_vector + call->slot_offset[n->slot]);
+    call->kernels->axpby(C, n->share, call->save + 2 * C, keep, call->run->lane_vector + call->slot_offset[n->slot2]);
+}
+
+bool hiss_batch_norm_records(const node *n, int slot) {
+    return n->slot == slot || n->slot2 == slot;
 }
 
 void hiss_batch_norm_eval_forward(const op_call *call) {

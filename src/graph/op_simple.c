@@ -1,26 +1,11 @@
 /* Element-wise and row-wise operations, views, and losses. */
 #include "graph/op_simple.h"
+#include "graph/ops/ops.h"
 
 #include "hiss/rng.h"
 
 static int64_t count_of(const op_call *call) {
     return hiss_shape_count(&call->node->in[0]);
-}
-
-const char *hiss_same_shape(hiss_graph *graph, node *n) {
-    char ta[HISS_SHAPE_TEXT], tb[HISS_SHAPE_TEXT];
-    for (int k = 1; k < n->inputs; k++) {
-        if (!hiss_shape_equal(&n->in[0], &n->in[k])) {
-            return hiss_arena_format(graph->arena, "needs equal shapes, got %s and %s", hiss_shape_text(&n->in[0], ta),
-                                     hiss_shape_text(&n->in[k], tb));
-        }
-    }
-    n->shape = n->in[0];
-    return NULL;
-}
-
-double hiss_elementwise_flops(const node *n) {
-    return (double)hiss_shape_count(&n->in[0]);
 }
 
 /* ---- activation ---- */
@@ -102,19 +87,6 @@ void hiss_l2_normalize_backward(const op_call *call) {
 
 /* ---- arithmetic ---- */
 
-void hiss_add_forward(const op_call *call) {
-    call->kernels->axpby(count_of(call), 1.0f, call->x[0], 0.0f, call->y);
-    call->kernels->axpby(count_of(call), 1.0f, call->x[1], 1.0f, call->y);
-}
-
-void hiss_add_backward(const op_call *call) {
-    for (int k = 0; k < 2; k++) {
-        if (call->dx[k]) {
-            call->kernels->axpby(count_of(call), 1.0f, call->dy, call->accumulate[k] ? 1.0f : 0.0f, call->dx[k]);
-        }
-    }
-}
-
 void hiss_multiply_forward(const op_call *call) {
     call->kernels->multiply(count_of(call), call->x[0], call->x[1], call->y, false);
 }
@@ -125,14 +97,6 @@ void hiss_multiply_backward(const op_call *call) {
             call->kernels->multiply(count_of(call), call->dy, call->x[1 - k], call->dx[k], call->accumulate[k]);
         }
     }
-}
-
-void hiss_scale_forward(const op_call *call) {
-    call->kernels->axpby(count_of(call), call->node->f[0], call->x[0], 0.0f, call->y);
-}
-
-void hiss_scale_backward(const op_call *call) {
-    call->kernels->axpby(count_of(call), call->node->f[0], call->dy, call->accumulate[0] ? 1.0f : 0.0f, call->dx[0]);
 }
 
 /* ---- losses ---- */
@@ -164,7 +128,7 @@ void hiss_softmax_cross_entropy_backward(const op_call *call) {
 }
 
 const char *hiss_squared_loss_shape(hiss_graph *graph, node *n) {
-    const char *problem = hiss_same_shape(graph, n);
+    const char *problem = graph_same_shape(graph, n);
     n->shape = HISS_SHAPE(1);
     return problem;
 }

@@ -4,8 +4,6 @@
 
 #include "graph/graph_impl.h"
 
-const char *hiss_same_shape(hiss_graph *graph, node *n);
-double hiss_elementwise_flops(const node *n);
 void hiss_activation_forward(const op_call *call);
 void hiss_activation_backward(const op_call *call);
 const char *hiss_dropout_shape(hiss_graph *graph, node *n);
@@ -17,12 +15,8 @@ const char *hiss_l2_normalize_shape(hiss_graph *graph, node *n);
 int64_t hiss_l2_normalize_save(const node *n);
 void hiss_l2_normalize_forward(const op_call *call);
 void hiss_l2_normalize_backward(const op_call *call);
-void hiss_add_forward(const op_call *call);
-void hiss_add_backward(const op_call *call);
 void hiss_multiply_forward(const op_call *call);
 void hiss_multiply_backward(const op_call *call);
-void hiss_scale_forward(const op_call *call);
-void hiss_scale_backward(const op_call *call);
 const char *hiss_softmax_cross_entropy_shape(hiss_graph *graph, node *n);
 int64_t hiss_softmax_cross_entropy_save(const node *n);
 void hiss_softmax_cross_entropy_forward(const op_call *call);

@@ -21,10 +21,6 @@ typedef struct interval {
 
 enum { FLOATS_PER_LINE = 16 };
 
-static bool is_leaf(op_kind kind) {
-    return kind == OP_INPUT || kind == OP_LABELS || kind == OP_PARAMETER || kind == OP_CONSTANT;
-}
-
 void hiss_plan_active(const hiss_graph *graph, bool *active) {
     memset(active, 0, (size_t)graph->count * sizeof *active);
     if (graph->loss < 0) {
@@ -52,15 +48,15 @@ static void choose_roots(const hiss_graph *graph, node_plan *np) {
     }
     for (int i = 0; i < graph->count; i++) {
         const node *n = &graph->nodes[i];
-        const op *o = &hiss_ops[n->kind];
+        const op *o = n->op;
         np[i].root = i;
         if (o->view) {
             np[i].root = np[n->input[0]].root;
         } else if (o->in_place) {
             int x = n->input[0];
-            const op *producer = &hiss_ops[graph->nodes[x].kind];
-            if (consumers[x] == 1 && !is_leaf(graph->nodes[x].kind) && !producer->needs_output &&
-                !graph->nodes[x].keep && np[x].root == x) {
+            const op *producer = graph->nodes[x].op;
+            if (consumers[x] == 1 && !producer->leaf && !producer->needs_output && !graph->nodes[x].keep &&
+                np[x].root == x) {
                 np[i].root = x;
                 np[i].in_place = true;
             }
@@ -75,13 +71,13 @@ static void choose_accumulation(const hiss_graph *graph, node_plan *np) {
         const node *n = &graph->nodes[i];
         for (int k = 0; np[i].active && k < n->inputs; k++) {
             int x = n->input[k];
-            if (x < 0 || !np[x].active || hiss_ops[n->kind].view || (np[i].in_place && k == 0)) {
+            if (x < 0 || !np[x].active || n->op->view || (np[i].in_place && k == 0)) {
                 continue;
             }
             int target = np[x].root;
-            if (graph->nodes[target].kind == OP_PARAMETER) {
+            if (graph->nodes[target].op->home == HOME_MODEL) {
                 int slot = graph->nodes[target].slot;
-                for (target = 0; graph->nodes[target].kind != OP_PARAMETER || graph->nodes[target].slot != slot;) {
+                for (target = 0; graph->nodes[target].op->home != HOME_MODEL || graph->nodes[target].slot != slot;) {
                     target++;
                 }
             }
@@ -108,19 +104,19 @@ static void find_lifetimes(const hiss_graph *graph, const hiss_kernels *kernels,
     v[3 * n] = (interval){.from = -1, .to = end, .offset = scratch};
     for (int i = 0; i < n; i++) {
         const node *m = &graph->nodes[i];
-        const op *o = &hiss_ops[m->kind];
+        const op *o = m->op;
         const int64_t backward = end - 1 - i;
         interval *data = &v[np[i].root], *gradient = &v[n + np[i].root];
         const int64_t count = hiss_shape_count(&m->shape);
-        if (m->kind != OP_PARAMETER && m->kind != OP_CONSTANT && np[i].root == i) {
+        if (o->home == HOME_EXEC && np[i].root == i) {
             data->floats = count;
             data->offset = &np[i].data;
         }
-        extend(data, is_leaf(m->kind) ? -1 : i, m->keep ? end : i);
+        extend(data, o->leaf ? -1 : i, m->keep ? end : i);
         if (o->needs_output && np[i].active) {
             extend(data, i, backward);
         }
-        if (np[i].active && graph->nodes[np[i].root].kind != OP_PARAMETER) {
+        if (np[i].active && graph->nodes[np[i].root].op->home != HOME_MODEL) {
             gradient->floats = count;
             gradient->offset = &np[np[i].root].gradient;
             extend(gradient, backward, backward);
@@ -139,7 +135,7 @@ static void find_lifetimes(const hiss_graph *graph, const hiss_kernels *kernels,
         }
         if (o->save) {
             /* statistics are read by hiss_exec_record, after forward */
-            const int64_t last = m->kind == OP_BATCH_NORM_TRAIN ? n : i;
+            const int64_t last = o->record ? n : i;
             v[2 * n + i] = (interval){o->save(m), i, np[i].active ? backward : last, &np[i].save};
         }
         const int64_t need = o->scratch ? o->scratch(m, kernels) : 0;

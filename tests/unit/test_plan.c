@@ -4,7 +4,7 @@
  * overwritten too early, or a gradient that overwrites where it should add, shows. */
 #include "graph_support.h"
 
-#include "graph/graph_impl.h"
+#include "graph/ops/ops.h"
 
 /* ---- the interpreter ---- */
 
@@ -16,23 +16,23 @@ typedef struct naive {
 
 static const float *naive_data(const naive *n, const rig *r, int value) {
     const node *at = &n->graph->nodes[value];
-    return at->kind == OP_PARAMETER  ? r->vector + hiss_model_at(r->model, at->slot)->offset
-           : at->kind == OP_CONSTANT ? at->constant
-                                     : n->data[value];
+    return at->op->home == HOME_MODEL   ? r->vector + hiss_model_at(r->model, at->slot)->offset
+           : at->op->home == HOME_GRAPH ? at->constant
+                                        : n->data[value];
 }
 
 /* A view has the gradient of what it views, so that sums have one order. */
 static float *naive_gradient(const naive *n, const rig *r, int value) {
     const node *at = &n->graph->nodes[value];
-    return !at->wants_gradient        ? NULL
-           : hiss_ops[at->kind].view  ? naive_gradient(n, r, at->input[0])
-           : at->kind == OP_PARAMETER ? n->lane + hiss_model_at(r->model, at->slot)->offset
-                                      : n->gradient[value];
+    return !at->wants_gradient          ? NULL
+           : at->op->view               ? naive_gradient(n, r, at->input[0])
+           : at->op->home == HOME_MODEL ? n->lane + hiss_model_at(r->model, at->slot)->offset
+                                        : n->gradient[value];
 }
 
 static void naive_node(naive *n, const rig *r, int i, bool backward) {
     const node *at = &n->graph->nodes[i];
-    const op *o = &hiss_ops[at->kind];
+    const op *o = at->op;
     if (o->view && !backward) {
         memcpy(n->data[i], naive_data(n, r, at->input[0]), sizeof(float) * (size_t)hiss_shape_count(&at->shape));
     }
@@ -59,6 +59,22 @@ static void naive_node(naive *n, const rig *r, int i, bool backward) {
     hiss_free(call.scratch);
 }
 
+/* Adds the mean or variance [C] of a BatchNorm, which keeps mean, inverse, variance: the mean over all that write it.
+ */
+static void naive_statistic(const naive *n, const rig *r, int i, int slot) {
+    const node *at = &n->graph->nodes[i];
+    const hiss_slot *to = hiss_model_at(r->model, slot);
+    int uses = 0;
+    for (int k = 0; k < n->graph->count; k++) {
+        const node *other = &n->graph->nodes[k];
+        uses += other->op->records && other->op->records(other, slot);
+    }
+    for (int64_t c = 0; at->op->records(at, slot) && c < to->count; c++) {
+        const float *from = n->save[i] + (strstr(to->name, "/mean") ? 0 : 2 * to->count);
+        n->lane[to->offset + c] += 1.0f / (float)uses * from[c];
+    }
+}
+
 static naive naive_step(const rig *r) {
     const int nodes = hiss_graph_nodes(r->graph);
     naive n = {.graph = r->graph,
@@ -70,19 +86,16 @@ static naive naive_step(const rig *r) {
         const node *at = &n.graph->nodes[i];
         n.data[i] = hiss_new(float, hiss_shape_count(&at->shape));
         n.gradient[i] = hiss_new(float, hiss_shape_count(&at->shape));
-        n.save[i] = hiss_new(float, hiss_ops[at->kind].save ? hiss_ops[at->kind].save(at) : 0);
-        if (at->kind == OP_INPUT || at->kind == OP_LABELS) {
+        n.save[i] = hiss_new(float, at->op->save ? at->op->save(at) : 0);
+        if (at->op->leaf && at->op->home == HOME_EXEC) {
             memcpy(n.data[i], hiss_exec_data(r->exec, i), sizeof(float) * (size_t)hiss_shape_count(&at->shape));
         }
     }
     for (int i = 0; i < nodes; i++) {
         naive_node(&n, r, i, false);
         const node *at = &n.graph->nodes[i];
-        for (int64_t c = 0; at->kind == OP_BATCH_NORM_TRAIN && at->slot >= 0 && c < at->shape.dim[at->shape.ndim - 1];
-             c++) {
-            const int64_t C = at->shape.dim[at->shape.ndim - 1];
-            n.lane[hiss_model_at(r->model, at->slot)->offset + c] += at->share * n.save[i][c];
-            n.lane[hiss_model_at(r->model, at->slot2)->offset + c] += at->share * n.save[i][2 * C + c];
+        for (int slot = 0; at->op->records && slot < hiss_model_count(r->model); slot++) {
+            naive_statistic(&n, r, i, slot);
         }
     }
     for (int k = 0; k < n.graph->metric_count; k++) {
@@ -261,7 +274,7 @@ static void grow_term(growth *g, hiss_value v, hiss_value rows) {
 
 /* Parameters and constants are no values of an exec. */
 static void keep(hiss_graph *graph, hiss_value v) {
-    if (graph->nodes[v].kind != OP_PARAMETER && graph->nodes[v].kind != OP_CONSTANT) {
+    if (graph->nodes[v].op->home == HOME_EXEC) {
         hiss_graph_keep(graph, v);
     }
 }
@@ -349,11 +362,11 @@ static void check_graph(rig *r, int64_t key) {
         for (int i = 0; i < nodes; i++) {
             const node *at = &r->graph->nodes[i];
             int root = i;
-            while (hiss_ops[r->graph->nodes[root].kind].view) {
+            while (r->graph->nodes[root].op->view) {
                 root = r->graph->nodes[root].input[0];
             }
-            if (at->keep && r->graph->nodes[root].kind != OP_PARAMETER) {
-                check_equal(key, "kept value of", hiss_ops[at->kind].name, hiss_exec_data(r->exec, i), n.data[i],
+            if (at->keep && r->graph->nodes[root].op->home != HOME_MODEL) {
+                check_equal(key, "kept value of", at->op->name, hiss_exec_data(r->exec, i), n.data[i],
                             hiss_shape_count(&at->shape));
             }
         }
@@ -362,17 +375,26 @@ static void check_graph(rig *r, int64_t key) {
     naive_free(&n);
 }
 
+static int index_of(const op *o) {
+    int i = 0;
+    while (graph_op_at(i) != o) {
+        i++;
+    }
+    return i;
+}
+
 static void test_random_graphs(void **state) {
     (void)state;
     int64_t shared = 0, alone = 0;
-    int seen[OP_KINDS] = {0};
+    int seen[128] = {0};
+    assert_true(hiss_op_count() <= 128);
     for (int64_t key = 0; key < 400; key++) {
         for (int all = 0; all < 2; all++) { /* then with every value kept */
             rig r = rig_open();
             grow(&r, key);
             for (int i = 0; i < hiss_graph_nodes(r.graph); i++) {
                 const node *at = &r.graph->nodes[i];
-                seen[at->kind] += at->wants_gradient;
+                seen[index_of(at->op)] += at->wants_gradient;
                 if (all) {
                     keep(r.graph, i);
                 }
@@ -384,9 +406,9 @@ static void test_random_graphs(void **state) {
         }
     }
     assert_true(shared < alone);
-    for (int kind = 0; kind < OP_KINDS; kind++) { /* nothing that differentiates was left out */
-        if (hiss_ops[kind].backward && !seen[kind]) {
-            fail_msg("no random graph differentiates %s", hiss_ops[kind].name);
+    for (int kind = 0; kind < hiss_op_count(); kind++) { /* nothing that differentiates was left out */
+        if (graph_op_at(kind)->backward && !seen[kind]) {
+            fail_msg("no random graph differentiates %s", hiss_op_name(kind));
         }
     }
 }

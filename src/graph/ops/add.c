@@ -1,0 +1,33 @@
+/* y = a + b. */
+#include "graph/ops/ops.h"
+
+static void forward(const op_call *call) {
+    const int64_t count = hiss_shape_count(&call->node->shape);
+    call->kernels->axpby(count, 1.0f, call->x[0], 0.0f, call->y);
+    call->kernels->axpby(count, 1.0f, call->x[1], 1.0f, call->y);
+}
+
+static void backward(const op_call *call) {
+    const int64_t count = hiss_shape_count(&call->node->shape);
+    for (int k = 0; k < 2; k++) {
+        if (call->dx[k]) {
+            call->kernels->axpby(count, 1.0f, call->dy, call->accumulate[k] ? 1.0f : 0.0f, call->dx[k]);
+        }
+    }
+}
+
+static void example(hiss_graph *g, int variant) {
+    hiss_value a = graph_example_slot(g, 0, HISS_SHAPE(3, 5));
+    graph_example_weigh(g, hiss_add(g, a, variant ? graph_example_slot(g, 1, HISS_SHAPE(3, 5)) : a));
+}
+
+const op graph_op_add = {.name = "add",
+                         .shape = graph_same_shape,
+                         .forward = forward,
+                         .backward = backward,
+                         .flops = graph_elementwise_flops,
+                         .example = example};
+
+hiss_value hiss_add(hiss_graph *graph, hiss_value a, hiss_value b) {
+    return graph_append(graph, (node){.op = &graph_op_add, .input = {a, b}, .inputs = 2});
+}

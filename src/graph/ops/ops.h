@@ -1,0 +1,25 @@
+/* Private to src/graph: the rows of the operation table, and what several operations share. */
+#ifndef HISS_GRAPH_OPS_H
+#define HISS_GRAPH_OPS_H
+
+#include "graph/graph_impl.h"
+
+#define OP(name) extern const op graph_op_##name;
+#include "graph/ops/list.h"
+#undef OP
+
+const op *graph_op_at(int i); /* row i of hiss_op_count() */
+
+/* ---- rules.c: shapes and costs ---- */
+
+const char *graph_same_shape(hiss_graph *graph, node *n);
+double graph_elementwise_flops(const node *n);
+
+/* ---- example.c: small graphs for the gradient check, with odd shapes that change by variant ---- */
+
+/* Parameters of an example take slots 0, 1, 2 ... in order of use. */
+hiss_value graph_example_slot(hiss_graph *g, int number, hiss_shape shape);
+/* A loss that weights every element of y differently, so that no gradient is lost by symmetry. */
+void graph_example_weigh(hiss_graph *g, hiss_value y);
+
+#endif
