@@ -56,6 +56,9 @@ hiss_value hiss_linear(hiss_graph *graph, hiss_value x, hiss_value w, hiss_value
  * HISS_NO_SLOT), in evaluation the running ones are used. gamma, beta may be -1. */
 hiss_value hiss_batch_norm(hiss_graph *graph, hiss_value x, hiss_value gamma, hiss_value beta, int mean_slot,
                            int variance_slot, double epsilon, bool training);
+hiss_value hiss_relu(hiss_graph *graph, hiss_value x);
+hiss_value hiss_sigmoid(hiss_graph *graph, hiss_value x);
+hiss_value hiss_tanh(hiss_graph *graph, hiss_value x);
 hiss_value hiss_activate(hiss_graph *graph, hiss_value x, hiss_activation kind, double slope);
 hiss_value hiss_max_pool(hiss_graph *graph, hiss_value x, int64_t size, int64_t stride, int64_t pad);
 hiss_value hiss_average_pool(hiss_graph *graph, hiss_value x, int64_t size, int64_t stride, int64_t pad);

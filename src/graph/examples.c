@@ -46,12 +46,6 @@ void hiss_example_batch_norm_train(hiss_graph *g, int variant) {
     graph_example_weigh(g, hiss_batch_norm(g, x, gamma, beta, 8, 9, 1e-5, true));
 }
 
-void hiss_example_activation(hiss_graph *g, int variant) {
-    static const hiss_activation kinds[] = {HISS_RELU, HISS_LEAKY_RELU, HISS_SIGMOID, HISS_TANH};
-    hiss_value x = graph_example_slot(g, 0, HISS_SHAPE(3, 7));
-    graph_example_weigh(g, hiss_activate(g, variant > 3 ? hiss_scale(g, x, 1.5) : x, kinds[variant % 4], 0.2));
-}
-
 void hiss_example_max_pool(hiss_graph *g, int variant) {
     static const int64_t v[][3] = {/* size stride pad */ {2, 2, 0}, {3, 2, 0}, {3, 2, 1}, {2, 1, 1}};
     graph_example_weigh(g, hiss_max_pool(g, graph_example_slot(g, 0, HISS_SHAPE(2, 7, 6, 1 + 4 * (variant % 3))),
@@ -62,41 +56,4 @@ void hiss_example_average_pool(hiss_graph *g, int variant) {
     static const int64_t v[][3] = {{2, 2, 0}, {3, 2, 1}, {3, 1, 0}, {6, 6, 0}};
     graph_example_weigh(g, hiss_average_pool(g, graph_example_slot(g, 0, HISS_SHAPE(2, 7, 6, 1 + 4 * (variant % 3))),
                                              v[variant % 4][0], v[variant % 4][1], v[variant % 4][2]));
-}
-
-void hiss_example_dropout(hiss_graph *g, int variant) {
-    graph_example_weigh(g, hiss_dropout(g, graph_example_slot(g, 0, HISS_SHAPE(5, 9)), 0.25 * (1 + variant % 3)));
-}
-
-void hiss_example_reshape(hiss_graph *g, int variant) {
-    hiss_value x = graph_example_slot(g, 0, HISS_SHAPE(4, 6));
-    hiss_value y = hiss_reshape(g, variant ? hiss_scale(g, x, 2.0) : x, HISS_SHAPE(2, 12));
-    graph_example_weigh(g, hiss_add(g, y, hiss_reshape(g, x, HISS_SHAPE(2, 12))));
-}
-
-void hiss_example_l2_normalize(hiss_graph *g, int variant) {
-    graph_example_weigh(g, hiss_l2_normalize(g, graph_example_slot(g, 0, HISS_SHAPE(2 + variant, 3 + 4 * variant))));
-}
-
-void hiss_example_multiply(hiss_graph *g, int variant) {
-    hiss_value a = graph_example_slot(g, 0, HISS_SHAPE(3, 5));
-    graph_example_weigh(g, hiss_multiply(g, a, variant ? graph_example_slot(g, 1, HISS_SHAPE(3, 5)) : a));
-}
-
-void hiss_example_stop_gradient(hiss_graph *g, int variant) {
-    /* The stopped branch must be a constant to the check: stop what does not depend on a slot. */
-    hiss_value x = graph_example_slot(g, 0, HISS_SHAPE(3, 4));
-    hiss_value still = hiss_stop_gradient(g, hiss_input(g, "still", HISS_SHAPE(3, 4)));
-    graph_example_weigh(g, variant ? hiss_multiply(g, x, still) : hiss_add(g, still, x));
-}
-
-void hiss_example_softmax_cross_entropy(hiss_graph *g, int variant) {
-    const int64_t M = 2 + 3 * variant;
-    hiss_value x = graph_example_slot(g, 0, HISS_SHAPE(M, 10));
-    hiss_graph_loss(g, hiss_softmax_cross_entropy(g, x, hiss_input_labels(g, "label", M)));
-}
-
-void hiss_example_squared_loss(hiss_graph *g, int variant) {
-    hiss_value a = graph_example_slot(g, 0, HISS_SHAPE(3, 5 + variant));
-    hiss_graph_loss(g, hiss_squared_loss(g, a, graph_example_slot(g, 1, HISS_SHAPE(3, 5 + variant)), 0.3));
 }

@@ -82,38 +82,6 @@ hiss_value graph_append(hiss_graph *graph, node draft) {
     return graph->count++;
 }
 
-hiss_value hiss_input(hiss_graph *graph, const char *name, hiss_shape shape) {
-    return graph_append(graph,
-                        (node){.op = &graph_op_input, .name = hiss_arena_text(graph->arena, name), .shape = shape});
-}
-
-hiss_value hiss_input_labels(hiss_graph *graph, const char *name, int64_t M) {
-    return graph_append(
-        graph, (node){.op = &graph_op_labels, .name = hiss_arena_text(graph->arena, name), .shape = HISS_SHAPE(M)});
-}
-
-hiss_value hiss_input_named(const hiss_graph *graph, const char *name) {
-    for (int i = 0; i < graph->count; i++) {
-        const node *n = &graph->nodes[i];
-        if (n->name && strcmp(n->name, name) == 0) {
-            return i;
-        }
-    }
-    return -1;
-}
-
-hiss_value hiss_parameter(hiss_graph *graph, int slot, hiss_shape shape, bool trainable) {
-    return graph_append(graph,
-                        (node){.op = &graph_op_parameter, .slot = slot, .shape = shape, .wants_gradient = trainable});
-}
-
-hiss_value hiss_constant(hiss_graph *graph, hiss_shape shape, const float *values) {
-    size_t bytes = (size_t)hiss_shape_count(&shape) * sizeof(float);
-    float *copy = hiss_arena_alloc(graph->arena, bytes);
-    memcpy(copy, values, bytes);
-    return graph_append(graph, (node){.op = &graph_op_constant, .shape = shape, .constant = copy});
-}
-
 hiss_value hiss_conv2d(hiss_graph *graph, hiss_value x, hiss_value w, hiss_value bias, int64_t stride, int64_t pad) {
     return graph_append(graph, (node){.op = &graph_op_conv2d, .input = {x, w, bias}, .inputs = 3, .i = {stride, pad}});
 }
@@ -155,12 +123,6 @@ hiss_value hiss_batch_norm(hiss_graph *graph, hiss_value x, hiss_value gamma, hi
     return v;
 }
 
-hiss_value hiss_activate(hiss_graph *graph, hiss_value x, hiss_activation kind, double slope) {
-    return graph_append(
-        graph,
-        (node){.op = &graph_op_activation, .input = {x}, .inputs = 1, .i = {(int64_t)kind}, .f = {(float)slope}});
-}
-
 hiss_value hiss_max_pool(hiss_graph *graph, hiss_value x, int64_t size, int64_t stride, int64_t pad) {
     return graph_append(graph, (node){.op = &graph_op_max_pool, .input = {x}, .inputs = 1, .i = {stride, pad, size}});
 }
@@ -168,44 +130,6 @@ hiss_value hiss_max_pool(hiss_graph *graph, hiss_value x, int64_t size, int64_t 
 hiss_value hiss_average_pool(hiss_graph *graph, hiss_value x, int64_t size, int64_t stride, int64_t pad) {
     return graph_append(graph,
                         (node){.op = &graph_op_average_pool, .input = {x}, .inputs = 1, .i = {stride, pad, size}});
-}
-
-hiss_value hiss_dropout(hiss_graph *graph, hiss_value x, double probability) {
-    return graph_append(
-        graph,
-        (node){.op = &graph_op_dropout, .input = {x}, .inputs = 1, .i = {graph->count}, .f = {(float)probability}});
-}
-
-hiss_value hiss_reshape(hiss_graph *graph, hiss_value x, hiss_shape shape) {
-    return graph_append(graph, (node){.op = &graph_op_reshape, .input = {x}, .inputs = 1, .shape = shape});
-}
-
-hiss_value hiss_flatten(hiss_graph *graph, hiss_value x) {
-    if (x < 0) {
-        return -1;
-    }
-    hiss_shape in = graph->nodes[x].shape;
-    return hiss_reshape(graph, x, HISS_SHAPE(in.dim[0], hiss_shape_count(&in) / in.dim[0]));
-}
-
-hiss_value hiss_l2_normalize(hiss_graph *graph, hiss_value x) {
-    return graph_append(graph, (node){.op = &graph_op_l2_normalize, .input = {x}, .inputs = 1});
-}
-
-hiss_value hiss_multiply(hiss_graph *graph, hiss_value a, hiss_value b) {
-    return graph_append(graph, (node){.op = &graph_op_multiply, .input = {a, b}, .inputs = 2});
-}
-
-hiss_value hiss_stop_gradient(hiss_graph *graph, hiss_value x) {
-    return graph_append(graph, (node){.op = &graph_op_stop_gradient, .input = {x}, .inputs = 1});
-}
-
-hiss_value hiss_softmax_cross_entropy(hiss_graph *graph, hiss_value x, hiss_value labels) {
-    return graph_append(graph, (node){.op = &graph_op_softmax_cross_entropy, .input = {x, labels}, .inputs = 2});
-}
-
-hiss_value hiss_squared_loss(hiss_graph *graph, hiss_value a, hiss_value b, double scale) {
-    return graph_append(graph, (node){.op = &graph_op_squared_loss, .input = {a, b}, .inputs = 2, .f = {(float)scale}});
 }
 
 void hiss_graph_loss(hiss_graph *graph, hiss_value loss) {

@@ -101,15 +101,7 @@ void hiss_example_conv2d(hiss_graph *g, int variant);
 void hiss_example_conv2d_transposed(hiss_graph *g, int variant);
 void hiss_example_linear(hiss_graph *g, int variant);
 void hiss_example_batch_norm_train(hiss_graph *g, int variant);
-void hiss_example_activation(hiss_graph *g, int variant);
 void hiss_example_max_pool(hiss_graph *g, int variant);
 void hiss_example_average_pool(hiss_graph *g, int variant);
-void hiss_example_dropout(hiss_graph *g, int variant);
-void hiss_example_reshape(hiss_graph *g, int variant);
-void hiss_example_l2_normalize(hiss_graph *g, int variant);
-void hiss_example_multiply(hiss_graph *g, int variant);
-void hiss_example_stop_gradient(hiss_graph *g, int variant);
-void hiss_example_softmax_cross_entropy(hiss_graph *g, int variant);
-void hiss_example_squared_loss(hiss_graph *g, int variant);
 
 #endif

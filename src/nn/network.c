@@ -74,16 +74,16 @@ static hiss_value build_batch_norm(const layer_call *c) {
     return hiss_layer_batch_norm(c->b, c->name, c->x);
 }
 static hiss_value build_relu(const layer_call *c) {
-    return hiss_activate(c->b->graph, c->x, HISS_RELU, 0.0);
+    return hiss_relu(c->b->graph, c->x);
 }
 static hiss_value build_leaky_relu(const layer_call *c) {
     return hiss_activate(c->b->graph, c->x, HISS_LEAKY_RELU, c->a[0]);
 }
 static hiss_value build_sigmoid(const layer_call *c) {
-    return hiss_activate(c->b->graph, c->x, HISS_SIGMOID, 0.0);
+    return hiss_sigmoid(c->b->graph, c->x);
 }
 static hiss_value build_tanh(const layer_call *c) {
-    return hiss_activate(c->b->graph, c->x, HISS_TANH, 0.0);
+    return hiss_tanh(c->b->graph, c->x);
 }
 static int64_t pool_stride(const layer_call *c) {
     return c->a[1] > 0.0 ? (int64_t)c->a[1] : (int64_t)c->a[0];

@@ -68,7 +68,7 @@ static hiss_status encode(void *self, hiss_builder *b, hiss_value image, hiss_ta
 static hiss_value up(hiss_builder *b, const char *name, const char *norm, hiss_value x, int64_t C, int64_t kernel,
                      int64_t extra) {
     x = hiss_layer_conv_transposed(b, name, x, C, kernel, 2, 1, extra, false);
-    return hiss_activate(b->graph, hiss_layer_batch_norm(b, norm, x), HISS_RELU, 0.0);
+    return hiss_relu(b->graph, hiss_layer_batch_norm(b, norm, x));
 }
 
 /* The decoder: code -> hidden -> a map of an eighth of the image's size -> three doublings by transposed convolution.
@@ -78,9 +78,9 @@ static hiss_value decode(const autoencoder *ae, hiss_builder *b, hiss_value code
     const int64_t width = w->network->width;
     const int64_t H[4] = {w->H / 8, w->H / 4, w->H / 2, w->H}, W[4] = {w->W / 8, w->W / 4, w->W / 2, w->W};
     hiss_value x = hiss_layer_linear(b, "decoder1", code, ae->options->hidden, false);
-    x = hiss_activate(b->graph, hiss_layer_batch_norm(b, "decoder1/norm", x), HISS_RELU, 0.0);
+    x = hiss_relu(b->graph, hiss_layer_batch_norm(b, "decoder1/norm", x));
     x = hiss_layer_linear(b, "decoder2", x, H[0] * W[0] * 4 * width, false);
-    x = hiss_activate(b->graph, hiss_layer_batch_norm(b, "decoder2/norm", x), HISS_RELU, 0.0);
+    x = hiss_relu(b->graph, hiss_layer_batch_norm(b, "decoder2/norm", x));
     x = hiss_reshape(b->graph, x, HISS_SHAPE(w->m, H[0], W[0], 4 * width));
     x = up(b, "decoder3", "decoder3/norm", x, 2 * width, 4 + H[1] % 2, 0);
     x = up(b, "decoder4", "decoder4/norm", x, width, 4 + H[2] % 2, 0);

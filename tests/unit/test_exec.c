@@ -199,7 +199,7 @@ static hiss_value tower(rig *r, const char *name, hiss_value x) {
     snprintf(part, sizeof part, "%s1", name);
     x = hiss_layer_linear(&r->b, part, x, 7, true);
     snprintf(part, sizeof part, "%sn", name);
-    x = hiss_activate(r->graph, hiss_layer_batch_norm(&r->b, part, x), HISS_TANH, 0.0);
+    x = hiss_tanh(r->graph, hiss_layer_batch_norm(&r->b, part, x));
     snprintf(part, sizeof part, "%s2", name);
     return hiss_layer_linear(&r->b, part, x, 4, false);
 }
@@ -286,7 +286,7 @@ static void test_recurrent(void **state) {
         char name[16];
         snprintf(name, sizeof name, "x%d", t);
         hiss_value x = hiss_layer_linear(&r.b, "in", hiss_input(r.graph, name, HISS_SHAPE(4, 3)), 5, true);
-        h = hiss_activate(r.graph, hiss_add(r.graph, hiss_layer_linear(&r.b, "state", h, 5, false), x), HISS_TANH, 0.0);
+        h = hiss_tanh(r.graph, hiss_add(r.graph, hiss_layer_linear(&r.b, "state", h, 5, false), x));
     }
     r.loss = hiss_softmax_cross_entropy(r.graph, hiss_layer_linear(&r.b, "head", h, 10, true),
                                         hiss_input_labels(r.graph, "label", 4));
@@ -373,8 +373,7 @@ static void test_a_value_used_twice(void **state) {
         *(k == 0 ? &gamma : &beta[k - 1]) = v;
     }
     x = hiss_batch_norm(r.graph, x, gamma, beta[0], HISS_NO_SLOT, HISS_NO_SLOT, 1e-5, true);
-    x = hiss_batch_norm(r.graph, hiss_activate(r.graph, x, HISS_SIGMOID, 0.0), gamma, beta[1], HISS_NO_SLOT,
-                        HISS_NO_SLOT, 1e-5, true);
+    x = hiss_batch_norm(r.graph, hiss_sigmoid(r.graph, x), gamma, beta[1], HISS_NO_SLOT, HISS_NO_SLOT, 1e-5, true);
     r.loss = hiss_squared_loss(r.graph, x, hiss_input(r.graph, "to", HISS_SHAPE(6, 3)), 0.1);
     hiss_graph_loss(r.graph, r.loss);
     rig_ready(&r, hiss_kernels_ref());
@@ -387,7 +386,7 @@ static void test_a_value_used_twice(void **state) {
 static hiss_value generator(hiss_builder *b, hiss_value noise) {
     b->group = 0;
     hiss_value x = hiss_layer_batch_norm(b, "g1/norm", hiss_layer_linear(b, "g1", noise, 6, false));
-    return hiss_layer_linear(b, "g2", hiss_activate(b->graph, x, HISS_TANH, 0.0), 5, true);
+    return hiss_layer_linear(b, "g2", hiss_tanh(b->graph, x), 5, true);
 }
 
 static hiss_value critic(hiss_builder *b, hiss_value x) {

@@ -172,7 +172,7 @@ static void test_shape_errors_stick(void **state) {
     hiss_value x = hiss_input(g, "image", HISS_SHAPE(2, 8));
     hiss_value y = hiss_linear(g, x, hiss_parameter(g, 0, HISS_SHAPE(4, 7), true), -1);
     assert_int_equal(y, -1);
-    assert_int_equal(hiss_activate(g, y, HISS_RELU, 0.0), -1);
+    assert_int_equal(hiss_relu(g, y), -1);
     hiss_error err = {0};
     assert_int_equal(hiss_graph_status(g, &err), HISS_EUSER);
     assert_string_equal(err.text, "fc1: linear: needs x [M,D] and w [F,D] of equal D, got [2, 8] and [4, 7]");
@@ -186,8 +186,7 @@ static void test_memory_is_shared(void **state) {
     hiss_value x = hiss_input(g, "image", HISS_SHAPE(8, 64));
     double arrays = 8 * 64;
     for (int layer = 0; layer < 10; layer++) {
-        x = hiss_activate(g, hiss_linear(g, x, hiss_parameter(g, layer % 8, HISS_SHAPE(64, 64), true), -1), HISS_RELU,
-                          0);
+        x = hiss_relu(g, hiss_linear(g, x, hiss_parameter(g, layer % 8, HISS_SHAPE(64, 64), true), -1));
         arrays += 4 * 8 * 64; /* two outputs, two gradients */
     }
     hiss_graph_loss(g, hiss_squared_loss(g, x, hiss_input(g, "weights", HISS_SHAPE(8, 64)), 1.0));

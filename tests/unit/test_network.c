@@ -73,8 +73,8 @@ static void test_lenet(void **state) {
         const hiss_shape conv[] = {HISS_SHAPE(28, 28, width), HISS_SHAPE(14, 14, 2 * width),
                                    HISS_SHAPE(7, 7, 4 * width)};
         check_outputs(r.graph, "conv2d", conv, 3);
-        check_order(r.graph, "conv2d max_pool batch_norm activation conv2d max_pool batch_norm activation conv2d "
-                             "max_pool batch_norm activation reshape linear batch_norm activation");
+        check_order(r.graph, "conv2d max_pool batch_norm relu conv2d max_pool batch_norm relu conv2d "
+                             "max_pool batch_norm relu reshape linear batch_norm relu");
         /* no biases: each convolution and the linear layer stand before a BatchNorm */
         const int64_t convolutions = 9 * width + 9 * width * 2 * width + 9 * 2 * width * 4 * width;
         const int64_t norms = 2 * (width + 2 * width + 4 * width + 256);
@@ -109,9 +109,9 @@ static void test_alexnet(void **state) {
     check_outputs(r.graph, "reshape", flat, 1);
     const hiss_shape linear[] = {HISS_SHAPE(4096), HISS_SHAPE(4096), HISS_SHAPE(2048)};
     check_outputs(r.graph, "linear", linear, 3);
-    check_order(r.graph, "conv2d conv2d batch_norm max_pool activation conv2d batch_norm max_pool activation conv2d "
-                         "batch_norm activation conv2d batch_norm activation conv2d batch_norm max_pool activation "
-                         "reshape linear batch_norm activation dropout linear batch_norm activation linear "
+    check_order(r.graph, "conv2d conv2d batch_norm max_pool relu conv2d batch_norm max_pool relu conv2d "
+                         "batch_norm relu conv2d batch_norm relu conv2d batch_norm max_pool relu "
+                         "reshape linear batch_norm relu dropout linear batch_norm relu linear "
                          "l2_normalize");
     static const int64_t C[] = {2, 96, 256, 384, 384, 256}, kernel[] = {11, 5, 3, 3, 3};
     int64_t count = 9216 * 4096 + 4096 + 4096 * 4096 + 4096 + 4096 * 2048 + 2048 + 4 * 4096;
@@ -360,7 +360,7 @@ static void test_evaluation_shares_slots(void **state) {
     hiss_value out;
     hiss_taps taps = {0};
     assert_int_equal(build_text(&r, text, HISS_SHAPE(2, 8, 8, 3), true, &out, &taps, NULL), HISS_OK);
-    check_order(r.graph, "conv2d batch_norm activation reshape dropout linear");
+    check_order(r.graph, "conv2d batch_norm relu reshape dropout linear");
     hiss_graph_loss(r.graph, hiss_squared_loss(r.graph, out, hiss_input(r.graph, "to", HISS_SHAPE(2, 5)), 1.0));
     const int slots = hiss_model_count(r.model);
     for (int s = 0; s < slots; s++) {
@@ -370,7 +370,7 @@ static void test_evaluation_shares_slots(void **state) {
     hiss_graph_destroy(r.graph);
     r.graph = r.b.graph = hiss_graph_create();
     assert_int_equal(build_text(&r, text, HISS_SHAPE(7, 8, 8, 3), false, &out, &taps, NULL), HISS_OK);
-    check_order(r.graph, "conv2d batch_norm_eval activation reshape linear");
+    check_order(r.graph, "conv2d batch_norm_eval relu reshape linear");
     hiss_graph_loss(r.graph, hiss_squared_loss(r.graph, out, hiss_input(r.graph, "to", HISS_SHAPE(7, 5)), 1.0));
     assert_int_equal(hiss_model_count(r.model), slots);
     for (int s = 0; s < slots; s++) {

@@ -203,6 +203,20 @@ static void grow_parameters(growth *g, hiss_value map, hiss_value rows) {
     }
 }
 
+static hiss_value activated(growth *g, hiss_value x) {
+    hiss_graph *graph = g->r->graph;
+    switch (below(g, 4)) {
+    case 0:
+        return hiss_relu(graph, x);
+    case 1:
+        return hiss_activate(graph, x, HISS_LEAKY_RELU, 0.2);
+    case 2:
+        return hiss_sigmoid(graph, x);
+    default:
+        return hiss_tanh(graph, x);
+    }
+}
+
 static void grow_simple(growth *g, hiss_value v, hiss_value map, hiss_value rows) {
     hiss_graph *graph = g->r->graph;
     const hiss_shape s = hiss_graph_shape(graph, v);
@@ -211,7 +225,7 @@ static void grow_simple(growth *g, hiss_value v, hiss_value map, hiss_value rows
     case 0:
     case 1:
     case 2:
-        y = hiss_activate(graph, v, (hiss_activation)below(g, 4), 0.2);
+        y = activated(g, v);
         break;
     case 3:
         y = hiss_layer_dropout(&g->r->b, v, 0.3);
@@ -223,7 +237,7 @@ static void grow_simple(growth *g, hiss_value v, hiss_value map, hiss_value rows
         y = hiss_add(graph, v, partner(g, v));
         break;
     case 6:
-        y = hiss_activate(graph, hiss_multiply(graph, v, partner(g, v)), HISS_TANH, 0.0);
+        y = hiss_tanh(graph, hiss_multiply(graph, v, partner(g, v)));
         break;
     case 7:
         y = hiss_stop_gradient(graph, v);

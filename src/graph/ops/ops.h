@@ -10,10 +10,13 @@
 
 const op *graph_op_at(int i); /* row i of hiss_op_count() */
 
-/* ---- rules.c: shapes and costs ---- */
+/* ---- rules.c: shapes, costs and more ---- */
 
 const char *graph_same_shape(hiss_graph *graph, node *n);
 double graph_elementwise_flops(const node *n);
+void graph_activation_forward(const op_call *call, hiss_activation kind, float slope);
+void graph_activation_backward(const op_call *call, hiss_activation kind, float slope);
+#define GRAPH_LEAF_EXEMPT "a leaf: it has no inputs"
 
 /* ---- example.c: small graphs for the gradient check, with odd shapes that change by variant ---- */
 

@@ -1,4 +1,4 @@
-/* Shapes and costs that several operations share. */
+/* What several operations share: shapes, costs, activations. */
 #include "graph/ops/ops.h"
 
 const char *graph_same_shape(hiss_graph *graph, node *n) {
@@ -15,4 +15,13 @@ const char *graph_same_shape(hiss_graph *graph, node *n) {
 
 double graph_elementwise_flops(const node *n) {
     return (double)hiss_shape_count(&n->in[0]);
+}
+
+void graph_activation_forward(const op_call *call, hiss_activation kind, float slope) {
+    call->kernels->activation_forward(kind, hiss_shape_count(&call->node->shape), slope, call->x[0], call->y);
+}
+
+void graph_activation_backward(const op_call *call, hiss_activation kind, float slope) {
+    call->kernels->activation_backward(kind, hiss_shape_count(&call->node->shape), slope, call->y, call->dy,
+                                       call->dx[0], call->accumulate[0]);
 }
