@@ -64,15 +64,8 @@ struct node {
     int inputs;
     hiss_shape shape;
     hiss_shape in[HISS_MAX_INPUTS]; /* shapes of the inputs; ndim 0 when absent */
-    int64_t i[4];                   /* stride, pad, size, extra ... by operation */
-    float f[2];                     /* slope, probability, factor, epsilon ... */
-    hiss_conv conv;
-    hiss_pool pool;
-    int slot;              /* of HOME_MODEL */
-    const float *constant; /* of HOME_GRAPH */
-    int slot2;
-    float share;    /* BatchNorm statistics: 1 / number of nodes writing the same slots */
-    bool first_use; /* the first of them */
+    int slot;                       /* of HOME_MODEL */
+    const float *constant;          /* of HOME_GRAPH */
     bool wants_gradient, keep;
 };
 
@@ -95,13 +88,5 @@ struct hiss_graph {
 
 /* Append a node: op, inputs (-1: absent) and attributes are set in `draft`; attributes are copied, shapes inferred. */
 hiss_value graph_append(hiss_graph *graph, node draft);
-
-/* Example graphs of the operations, for hiss_op_example. */
-void hiss_example_conv2d(hiss_graph *g, int variant);
-void hiss_example_conv2d_transposed(hiss_graph *g, int variant);
-void hiss_example_linear(hiss_graph *g, int variant);
-void hiss_example_batch_norm_train(hiss_graph *g, int variant);
-void hiss_example_max_pool(hiss_graph *g, int variant);
-void hiss_example_average_pool(hiss_graph *g, int variant);
 
 #endif

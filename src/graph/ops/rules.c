@@ -25,3 +25,47 @@ void graph_activation_backward(const op_call *call, hiss_activation kind, float 
     call->kernels->activation_backward(kind, hiss_shape_count(&call->node->shape), slope, call->y, call->dy,
                                        call->dx[0], call->accumulate[0]);
 }
+
+hiss_conv graph_conv_product(const node *n) {
+    return *(const hiss_conv *)n->attributes;
+}
+
+int64_t graph_conv_scratch(const node *n, const hiss_kernels *kernels) {
+    return (int64_t)kernels->conv2d_scratch(n->attributes);
+}
+
+double graph_conv_flops(const node *n) {
+    const hiss_conv *c = n->attributes;
+    return 2.0 * (double)(c->N * c->P * c->Q) * (double)(c->F * c->R * c->S * c->C);
+}
+
+const char *graph_pool_shape(hiss_graph *graph, node *n) {
+    const hiss_shape *x = &n->in[0];
+    char tx[HISS_SHAPE_TEXT];
+    hiss_pool *out = n->attributes;
+    const int64_t stride = out->stride, pad = out->pad, size = out->size;
+    if (x->ndim != 4) {
+        return hiss_arena_format(graph->arena, "needs images [N,H,W,C] as input, got %s", hiss_shape_text(x, tx));
+    }
+    if (size < 1 || stride < 1 || pad < 0) {
+        return hiss_arena_format(graph->arena, "needs size and stride from 1, pad from 0, got %lld, %lld, %lld",
+                                 (long long)size, (long long)stride, (long long)pad);
+    }
+    if (2 * pad > size) {
+        return hiss_arena_format(graph->arena,
+                                 "pad %lld is more than half of the window of %lld x %lld, which could lie in the "
+                                 "padding alone; use pad 0 to %lld",
+                                 (long long)pad, (long long)size, (long long)size, (long long)(size / 2));
+    }
+    if (x->dim[1] + 2 * pad < size || x->dim[2] + 2 * pad < size) {
+        return hiss_arena_format(graph->arena, "a window of %lld x %lld does not fit an input of %s with pad %lld",
+                                 (long long)size, (long long)size, hiss_shape_text(x, tx), (long long)pad);
+    }
+    hiss_pool p = {
+        .N = x->dim[0], .H = x->dim[1], .W = x->dim[2], .C = x->dim[3], .size = size, .stride = stride, .pad = pad};
+    p.P = (p.H + 2 * pad - size) / stride + 1;
+    p.Q = (p.W + 2 * pad - size) / stride + 1;
+    *out = p;
+    n->shape = HISS_SHAPE(p.N, p.P, p.Q, p.C);
+    return NULL;
+}

@@ -1,0 +1,37 @@
+/* The maximum over windows; saved: where each was. The attributes are a hiss_pool. */
+#include "graph/ops/ops.h"
+
+static int64_t save(const node *n) {
+    return hiss_shape_count(&n->shape);
+}
+
+static void forward(const op_call *call) {
+    call->kernels->max_pool_forward(call->node->attributes, call->x[0], call->y, (int32_t *)call->save);
+}
+
+static void backward(const op_call *call) {
+    call->kernels->max_pool_backward(call->node->attributes, call->dy, (const int32_t *)call->save, call->dx[0],
+                                     call->accumulate[0]);
+}
+
+static void example(hiss_graph *g, int variant) {
+    static const int64_t v[][3] = {/* size stride pad */ {2, 2, 0}, {3, 2, 0}, {3, 2, 1}, {2, 1, 1}};
+    graph_example_weigh(g, hiss_max_pool(g, graph_example_slot(g, 0, HISS_SHAPE(2, 7, 6, 1 + 4 * (variant % 3))),
+                                         v[variant % 4][0], v[variant % 4][1], v[variant % 4][2]));
+}
+
+const op graph_op_max_pool = {.name = "max_pool",
+                              .attributes = sizeof(hiss_pool),
+                              .shape = graph_pool_shape,
+                              .forward = forward,
+                              .backward = backward,
+                              .save = save,
+                              .flops = graph_elementwise_flops,
+                              .example = example};
+
+hiss_value hiss_max_pool(hiss_graph *graph, hiss_value x, int64_t size, int64_t stride, int64_t pad) {
+    return graph_append(graph, (node){.op = &graph_op_max_pool,
+                                      .attributes = &(hiss_pool){.size = size, .stride = stride, .pad = pad},
+                                      .input = {x},
+                                      .inputs = 1});
+}
