@@ -128,6 +128,24 @@ void hiss_exec_record(hiss_exec *exec, const hiss_run *run);
 /* Gradients of all trainable slots into run->lane_vector (overwritten). */
 void hiss_exec_backward(hiss_exec *exec, const hiss_run *run, hiss_after_node after, void *user);
 
+/* ---- words: how a network of YAML layers calls an operation (see hiss/nn.h) ---- */
+
+enum { HISS_WORD_ARGUMENTS = 5 };
+typedef struct hiss_word_argument {
+    const char *key;
+    double standard, min, max; /* standard below min: required */
+    bool whole;                /* an integer; true or false when min is 0 and max 1 */
+} hiss_word_argument;
+typedef struct hiss_word {
+    const char *word, *help; /* help: its arguments */
+    int places;              /* takes up to so many names of earlier layers, as main argument; 0: none */
+    hiss_word_argument argument[HISS_WORD_ARGUMENTS]; /* numbers; the first is the main argument when places is 0 */
+    /* x[count]: the value before, then those of the places; a: the numbers. */
+    hiss_value (*build)(hiss_graph *graph, int count, const hiss_value *x, const double *a);
+    bool reshapes; /* changes nothing but the shape: what the layer before it named does not include it */
+} hiss_word;
+const hiss_word *hiss_op_word(int op); /* of operation 0 .. hiss_op_count() - 1; NULL when it has none */
+
 /* ---- the operation table ---- */
 
 /* Number of operations, their names, and an example graph of each for gradient checks: variant 0, 1, ... gives

@@ -52,6 +52,7 @@ typedef struct op {
     /* Statistics: writes to the lane vector what forward left in `save`, and which slots these are. */
     void (*record)(const op_call *call);
     bool (*records)(const node *n, int slot);
+    hiss_word word;                                  /* build NULL: none */
     void (*example)(hiss_graph *graph, int variant); /* for the gradient check */
     const char *exempt;                              /* why there is no gradient check */
 } op;

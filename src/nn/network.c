@@ -38,123 +38,89 @@ static const char alexnet_bn[] =
     "- {linear: 4096, name: fc6}\n- batch_norm\n- relu\n- {dropout: 0.5}\n"
     "- {linear: 4096, name: fc7}\n- batch_norm\n- relu\n";
 
-typedef struct argument {
-    const char *key;
-    double standard, min, max; /* standard below min: required */
-    bool whole;
-} argument;
-
-enum { ARGUMENTS = 5 };
 typedef struct layer_call {
     hiss_builder *b;
     const char *name;
-    hiss_value x;
-    double a[ARGUMENTS];
+    hiss_value x[HISS_MAX_INPUTS]; /* the value before, or of `from`; then those of the places named */
+    int count;
+    double a[HISS_WORD_ARGUMENTS];
 } layer_call;
 
 typedef struct layer {
-    const char *word, *help;
-    bool named; /* has parameters: takes a name */
-    argument arguments[ARGUMENTS];
-    hiss_value (*build)(const layer_call *call);
+    hiss_word word;
+    bool named;                                  /* has parameters: takes a name */
+    hiss_value (*build)(const layer_call *call); /* NULL: an operation, built by its word */
 } layer;
 
 static hiss_value build_conv(const layer_call *c) {
-    return hiss_layer_conv(c->b, c->name, c->x, (int64_t)c->a[0], (int64_t)c->a[1], (int64_t)c->a[2], (int64_t)c->a[3],
-                           c->a[4] != 0.0);
+    return hiss_layer_conv(c->b, c->name, c->x[0], (int64_t)c->a[0], (int64_t)c->a[1], (int64_t)c->a[2],
+                           (int64_t)c->a[3], c->a[4] != 0.0);
 }
 static hiss_value build_conv_transposed(const layer_call *c) {
-    return hiss_layer_conv_transposed(c->b, c->name, c->x, (int64_t)c->a[0], (int64_t)c->a[1], (int64_t)c->a[2],
+    return hiss_layer_conv_transposed(c->b, c->name, c->x[0], (int64_t)c->a[0], (int64_t)c->a[1], (int64_t)c->a[2],
                                       (int64_t)c->a[3], (int64_t)c->a[4], true);
 }
 static hiss_value build_linear(const layer_call *c) {
-    return hiss_layer_linear(c->b, c->name, c->x, (int64_t)c->a[0], c->a[1] != 0.0);
+    return hiss_layer_linear(c->b, c->name, c->x[0], (int64_t)c->a[0], c->a[1] != 0.0);
 }
 static hiss_value build_batch_norm(const layer_call *c) {
-    return hiss_layer_batch_norm(c->b, c->name, c->x);
-}
-static hiss_value build_relu(const layer_call *c) {
-    return hiss_relu(c->b->graph, c->x);
-}
-static hiss_value build_leaky_relu(const layer_call *c) {
-    return hiss_activate(c->b->graph, c->x, HISS_LEAKY_RELU, c->a[0]);
-}
-static hiss_value build_sigmoid(const layer_call *c) {
-    return hiss_sigmoid(c->b->graph, c->x);
-}
-static hiss_value build_tanh(const layer_call *c) {
-    return hiss_tanh(c->b->graph, c->x);
-}
-static int64_t pool_stride(const layer_call *c) {
-    return c->a[1] > 0.0 ? (int64_t)c->a[1] : (int64_t)c->a[0];
-}
-static hiss_value build_max_pool(const layer_call *c) {
-    return hiss_max_pool(c->b->graph, c->x, (int64_t)c->a[0], pool_stride(c), (int64_t)c->a[2]);
-}
-static hiss_value build_average_pool(const layer_call *c) {
-    return hiss_average_pool(c->b->graph, c->x, (int64_t)c->a[0], pool_stride(c), (int64_t)c->a[2]);
+    return hiss_layer_batch_norm(c->b, c->name, c->x[0]);
 }
 static hiss_value build_dropout(const layer_call *c) {
-    return hiss_layer_dropout(c->b, c->x, c->a[0]);
-}
-static hiss_value build_flatten(const layer_call *c) {
-    return hiss_flatten(c->b->graph, c->x);
-}
-static hiss_value build_l2_normalize(const layer_call *c) {
-    return hiss_l2_normalize(c->b->graph, c->x);
+    return hiss_layer_dropout(c->b, c->x[0], c->a[0]);
 }
 static hiss_value build_sobel(const layer_call *c) {
-    return hiss_layer_sobel(c->b, c->x);
+    return hiss_layer_sobel(c->b, c->x[0]);
 }
 
 #define SIZES 1, 1e6, true
-#define POOL_ARGUMENTS                                                                                                 \
-    {                                                                                                                  \
-        {"size", 0, SIZES}, {"stride", 0, 0, 1e6, true}, {                                                             \
-            "pad", 0, 0, 1e3, true                                                                                     \
-        }                                                                                                              \
-    }
 
+/* Layers of this module; operations come with words of their own. */
 static const layer layers[] = {
-    {"conv",
-     "filters; kernel, stride 1, pad 0, bias true",
+    {{"conv", "filters; kernel, stride 1, pad 0, bias true",
+      .argument = {{"filters", 0, SIZES},
+                   {"kernel", 0, SIZES},
+                   {"stride", 1, SIZES},
+                   {"pad", 0, 0, 1e3, true},
+                   {"bias", 1, 0, 1, true}}},
      true,
-     {{"filters", 0, SIZES},
-      {"kernel", 0, SIZES},
-      {"stride", 1, SIZES},
-      {"pad", 0, 0, 1e3, true},
-      {"bias", 1, 0, 1, true}},
      build_conv},
-    {"conv_transposed",
-     "filters; kernel, stride 1, pad 0, extra 0 (rows and columns added below and right)",
+    {{"conv_transposed", "filters; kernel, stride 1, pad 0, extra 0 (rows and columns added below and right)",
+      .argument = {{"filters", 0, SIZES},
+                   {"kernel", 0, SIZES},
+                   {"stride", 1, SIZES},
+                   {"pad", 0, 0, 1e3, true},
+                   {"extra", 0, 0, 1e3, true}}},
      true,
-     {{"filters", 0, SIZES},
-      {"kernel", 0, SIZES},
-      {"stride", 1, SIZES},
-      {"pad", 0, 0, 1e3, true},
-      {"extra", 0, 0, 1e3, true}},
      build_conv_transposed},
-    {"linear", "outputs; bias true", true, {{"outputs", 0, SIZES}, {"bias", 1, 0, 1, true}}, build_linear},
-    {"batch_norm", "", true, {{0}}, build_batch_norm},
-    {"relu", "", false, {{0}}, build_relu},
-    {"leaky_relu", "slope", false, {{"slope", -1, 0, 1, false}}, build_leaky_relu},
-    {"sigmoid", "", false, {{0}}, build_sigmoid},
-    {"tanh", "", false, {{0}}, build_tanh},
-    {"max_pool", "size; stride (size), pad 0", false, POOL_ARGUMENTS, build_max_pool},
-    {"average_pool", "size; stride (size), pad 0", false, POOL_ARGUMENTS, build_average_pool},
-    {"dropout", "probability", false, {{"probability", -1, 0, 0.999, false}}, build_dropout},
-    {"flatten", "", false, {{0}}, build_flatten},
-    {"l2_normalize", "", false, {{0}}, build_l2_normalize},
-    {"sobel", "", false, {{0}}, build_sobel},
+    {{"linear", "outputs; bias true", .argument = {{"outputs", 0, SIZES}, {"bias", 1, 0, 1, true}}},
+     true,
+     build_linear},
+    {{.word = "batch_norm", .help = ""}, true, build_batch_norm},
+    {{"dropout", "probability", .argument = {{"probability", -1, 0, 0.999, false}}}, false, build_dropout},
+    {{.word = "sobel", .help = ""}, false, build_sobel},
 };
 
-static const layer *layer_of(const char *word) {
-    for (int i = 0; i < HISS_COUNT(layers); i++) {
-        if (strcmp(layers[i].word, word) == 0) {
-            return &layers[i];
+/* Layer i of all, those of the table first; word.word is NULL where there is none, beyond the last too. */
+static layer layer_at(int i) {
+    const int op = i - HISS_COUNT(layers);
+    const hiss_word *word = op >= 0 && op < hiss_op_count() ? hiss_op_word(op) : NULL;
+    return op < 0 ? layers[i] : word ? (layer){.word = *word} : (layer){0};
+}
+
+static int layer_places(void) {
+    return HISS_COUNT(layers) + hiss_op_count();
+}
+
+static layer layer_of(const char *word) {
+    layer found = {0};
+    for (int i = 0; i < layer_places() && !found.word.word; i++) {
+        const layer l = layer_at(i);
+        if (l.word.word && strcmp(l.word.word, word) == 0) {
+            found = l;
         }
     }
-    return NULL;
+    return found;
 }
 
 /* Error with file:line:column; values from --set have none. */
@@ -171,7 +137,7 @@ wrong(hiss_error *err, const hiss_yaml *at, const char *format, ...) {
     return hiss_fail(err, HISS_EUSER, "%s%s: %s", at->file, position, text);
 }
 
-static hiss_status read_number(const hiss_yaml *value, const argument *a, double *out, hiss_error *err) {
+static hiss_status read_number(const hiss_yaml *value, const hiss_word_argument *a, double *out, hiss_error *err) {
     const bool scalar = value->kind == HISS_YAML_SCALAR, truth = a->whole && a->min == 0.0 && a->max == 1.0;
     char hint[HISS_HINT] = "";
     if (truth && scalar && !value->quoted && (strcmp(value->text, "true") == 0 || strcmp(value->text, "false") == 0)) {
@@ -193,36 +159,92 @@ static hiss_status read_number(const hiss_yaml *value, const argument *a, double
     return HISS_OK;
 }
 
-/* Fill call->a from the layer's map; the first key's value is argument 0. */
-static hiss_status read_arguments(const hiss_yaml *at, const layer *l, layer_call *call, hiss_error *err) {
-    bool given[ARGUMENTS] = {false};
+/* The value of a place named in the file: an earlier layer's. */
+static hiss_status read_place(const hiss_yaml *at, const hiss_taps *taps, hiss_value *out, hiss_error *err) {
+    if (at->kind != HISS_YAML_SCALAR) {
+        return wrong(err, at, "expected the name of an earlier layer");
+    }
+    const int k = hiss_taps_find(taps, at->text);
+    if (k < 0) {
+        return wrong(err, at, "no earlier layer is named '%.48s'; give that layer a name: NAME", at->text);
+    }
+    if (taps->tap[k].value < 0) {
+        return wrong(err, at, "'%.48s' ends after this layer; name one whose block has ended, that is, one before it",
+                     at->text);
+    }
+    *out = taps->tap[k].value;
+    return HISS_OK;
+}
+
+/* The main argument of a layer with further inputs: one name, or a list of them. */
+static hiss_status read_places(const hiss_yaml *at, const hiss_word *word, const hiss_taps *taps, layer_call *call,
+                               hiss_error *err) {
+    const hiss_yaml *e = at->kind == HISS_YAML_LIST ? at->first : at;
+    hiss_status s = HISS_OK;
+    for (; e && s == HISS_OK; e = at->kind == HISS_YAML_LIST ? e->next : NULL) {
+        if (call->count > word->places) {
+            return wrong(err, e, "layer %s takes at most %d name%s", word->word, word->places,
+                         word->places == 1 ? "" : "s");
+        }
+        s = read_place(e, taps, &call->x[call->count++], err);
+    }
+    return s;
+}
+
+/* Place of a key among the numbers of a layer; -1: not there. */
+static int argument_of(const hiss_word *word, const char *key) {
+    for (int k = 0; k < HISS_WORD_ARGUMENTS && word->argument[k].key; k++) {
+        if (strcmp(word->argument[k].key, key) == 0) {
+            return k;
+        }
+    }
+    return -1;
+}
+
+/* One key of a layer's map; the first key is the layer itself, and its value the main argument. */
+static hiss_status read_argument(const hiss_yaml *e, bool main, const layer *l, const hiss_taps *taps, layer_call *call,
+                                 bool *given, hiss_error *err) {
+    if (!main && strcmp(e->key, "from") == 0) {
+        return read_place(e, taps, &call->x[0], err);
+    }
+    if (!main && l->named && strcmp(e->key, "name") == 0) {
+        if (e->kind != HISS_YAML_SCALAR || !*e->text || strchr(e->text, '/')) {
+            return wrong(err, e, "a layer's name must be a word without '/'");
+        }
+        call->name = e->text;
+        return HISS_OK;
+    }
+    if (main && l->word.places) {
+        return read_places(e, &l->word, taps, call, err);
+    }
+    const int k = main ? (l->word.argument[0].key ? 0 : -1) : argument_of(&l->word, e->key);
+    if (k < 0) {
+        return wrong(err, e, "layer %s has no argument '%s'; it takes: %s%s%s", l->word.word, e->key,
+                     *l->word.help ? l->word.help : "none", l->named ? ", name" : "",
+                     l->word.argument[0].key || l->word.places ? ", from" : "");
+    }
+    given[k] = true;
+    return read_number(e, &l->word.argument[k], &call->a[k], err);
+}
+
+/* Fill the call from the layer's map. */
+static hiss_status read_arguments(const hiss_yaml *at, const layer *l, const hiss_taps *taps, layer_call *call,
+                                  hiss_error *err) {
+    bool given[HISS_WORD_ARGUMENTS] = {false};
     for (const hiss_yaml *e = at->kind == HISS_YAML_MAP ? at->first : NULL; e; e = e->next) {
-        int k = e == at->first ? 0 : 1;
-        while (e != at->first && k < ARGUMENTS && !(l->arguments[k].key && strcmp(l->arguments[k].key, e->key) == 0)) {
-            k++;
-        }
-        if (e != at->first && l->named && strcmp(e->key, "name") == 0) {
-            if (e->kind != HISS_YAML_SCALAR || !*e->text || strchr(e->text, '/')) {
-                return wrong(err, e, "a layer's name must be a word without '/'");
-            }
-            call->name = e->text;
-            continue;
-        }
-        if (k >= ARGUMENTS || !l->arguments[k].key) {
-            return wrong(err, e, "layer %s has no argument '%s'; it takes: %s%s", l->word, e->key,
-                         *l->help ? l->help : "none", l->named ? ", name" : "");
-        }
-        hiss_status s = read_number(e, &l->arguments[k], &call->a[k], err);
+        hiss_status s = read_argument(e, e == at->first, l, taps, call, given, err);
         if (s != HISS_OK) {
             return s;
         }
-        given[k] = true;
     }
-    for (int k = 0; k < ARGUMENTS && l->arguments[k].key; k++) {
+    if (l->word.places && call->count < 2) {
+        return wrong(err, at, "layer %s needs the name of an earlier layer", l->word.word);
+    }
+    for (int k = 0; k < HISS_WORD_ARGUMENTS && l->word.argument[k].key; k++) {
         if (!given[k]) {
-            call->a[k] = l->arguments[k].standard;
-            if (call->a[k] < l->arguments[k].min) {
-                return wrong(err, at, "layer %s needs %s", l->word, l->arguments[k].key);
+            call->a[k] = l->word.argument[k].standard;
+            if (call->a[k] < l->word.argument[k].min) {
+                return wrong(err, at, "layer %s needs %s", l->word.word, l->word.argument[k].key);
             }
         }
     }
@@ -246,22 +268,22 @@ static hiss_status build_layer(const hiss_yaml *at, int index, hiss_arena *names
     const char *word = at->kind == HISS_YAML_SCALAR             ? at->text
                        : at->kind == HISS_YAML_MAP && at->first ? at->first->key
                                                                 : "";
-    const layer *l = layer_of(word);
-    if (!l) {
+    const layer l = layer_of(word);
+    if (!l.word.word) {
         return wrong(err, at, "unknown layer '%s'; `hiss train --help` lists the layers", word);
     }
-    layer_call call = {.b = b, .x = *x};
-    hiss_status s = read_arguments(at, l, &call, err);
+    layer_call call = {.b = b, .x = {*x}, .count = 1};
+    hiss_status s = read_arguments(at, &l, taps, &call, err);
     if (s != HISS_OK) {
         return s;
     }
-    if (l->build == build_batch_norm && !call.name) {
+    if (l.build == build_batch_norm && !call.name) {
         call.name = blk->norms++ ? hiss_arena_format(names, "%s/norm%d", blk->name, blk->norms)
                                  : hiss_arena_format(names, "%s/norm", blk->name);
-    } else if (l->named) {
+    } else if (l.named) {
         end_block(taps, blk);
         if (!call.name) {
-            call.name = hiss_arena_format(names, "%s%d", l->word, index + 1);
+            call.name = hiss_arena_format(names, "%s%d", l.word.word, index + 1);
         }
         hiss_error full = {0};
         if (hiss_taps_add(taps, call.name, -1, &full) != HISS_OK) {
@@ -269,8 +291,8 @@ static hiss_status build_layer(const hiss_yaml *at, int index, hiss_arena *names
         }
         *blk = (block){.name = call.name};
     }
-    *x = l->build(&call);
-    blk->end = l->build == build_flatten ? blk->end : *x;
+    *x = l.build ? l.build(&call) : l.word.build(b->graph, call.count, call.x, call.a);
+    blk->end = l.word.reshapes ? blk->end : *x;
     hiss_error graph_error = {0};
     if (hiss_graph_status(b->graph, &graph_error) != HISS_OK) {
         return wrong(err, at, "%s", graph_error.text);
@@ -317,9 +339,14 @@ hiss_status hiss_network_build(const hiss_network *network, hiss_builder *b, his
 
 void hiss_network_help(FILE *stream) {
     fprintf(stream, "Layers of network.layers, each `word` or `{word: argument, key: value, name: NAME}`:\n");
-    for (int i = 0; i < HISS_COUNT(layers); i++) {
-        fprintf(stream, "  %-16s %s\n", layers[i].word, layers[i].help);
+    for (int i = 0; i < layer_places(); i++) {
+        const layer l = layer_at(i);
+        if (l.word.word) {
+            fprintf(stream, "  %-20s %s\n", l.word.word, l.word.help);
+        }
     }
+    fprintf(stream, "The name of a layer stands for the value before the next layer that has one. Any layer may start\n"
+                    "from such a value instead of the one before it: `{conv: 32, kernel: 1, from: NAME}`.\n");
     fprintf(stream, "Presets: lenet-bn is\n");
     fprintf(stream, lenet_bn, 16LL, 32LL, 64LL);
     fprintf(stream, "alexnet-bn is\n%s", alexnet_bn);

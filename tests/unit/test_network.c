@@ -1,6 +1,7 @@
 /* Networks: the shapes of the presets, layers from YAML and the errors that name their place, names, taps, sharing. */
 #include <stdlib.h>
 
+#include "graph/ops/ops.h"
 #include "graph_support.h"
 
 typedef struct place { /* a tap and its shape per sample */
@@ -29,14 +30,14 @@ static void check_taps(rig *r, const hiss_taps *taps, const place *expected, int
 }
 
 /* Shapes of the outputs of one operation, in order. */
-static void check_outputs(const hiss_graph *g, const char *op, const hiss_shape *expected, int count) {
+static void check_outputs(const hiss_graph *g, const char *named, const hiss_shape *expected, int count) {
     char text[HISS_SHAPE_TEXT];
     int found = 0;
     for (int i = 0; i < hiss_graph_nodes(g); i++) {
         const hiss_node_info info = hiss_graph_node(g, i);
-        if (strcmp(info.op, op) == 0) {
+        if (strcmp(info.op, named) == 0) {
             if (found == count || !same_per_sample(info.shape, expected[found])) {
-                fail_msg("%s %d: found %s", op, found + 1, hiss_shape_text(&info.shape, text));
+                fail_msg("%s %d: found %s", named, found + 1, hiss_shape_text(&info.shape, text));
             }
             found++;
         }
@@ -163,7 +164,7 @@ static void test_errors_name_the_place(void **state) {
     expect_error("- dropout\n", "net.yaml:1:3: layer dropout needs probability");
     expect_error("-  {conv: 4, kernel: 3, width: 2}\n",
                  "net.yaml:1:32: layer conv has no argument 'width'; it takes: filters; kernel, stride 1, pad 0, bias "
-                 "true, name");
+                 "true, name, from");
     expect_error("- {relu: 1}\n", "net.yaml:1:10: layer relu has no argument 'relu'; it takes: none");
     expect_error("- {conv: 4, kernel: big}\n", "net.yaml:1:21: expected a number for kernel, found 'big'");
     expect_error("- {conv: 4, kernel: 2.5}\n", "net.yaml:1:21: kernel must be an integer in 1..1000000, found 2.5");
@@ -321,6 +322,44 @@ static void test_too_many_named_layers(void **state) {
     expect_error(text, "net.yaml:130:3: 'linear130' is one named place of the network too many: 128 at most");
 }
 
+/* A shortcut starts from the end of an earlier block, and joins the end of another. */
+static void test_branches(void **state) {
+    (void)state;
+    rig r = rig_open();
+    hiss_value out = -1;
+    hiss_taps taps;
+    hiss_error err = {0};
+    const char *text = "- {conv: 4, kernel: 3, pad: 1, name: a}\n- relu\n"
+                       "- {conv: 6, kernel: 3, pad: 1, stride: 2, name: b}\n- batch_norm\n"
+                       "- {conv: 6, kernel: 1, stride: 2, from: a, name: c}\n- {add: b}\n- relu\n";
+    assert_int_equal(build_text(&r, text, HISS_SHAPE(2, 8, 8, 3), true, &out, &taps, &err), HISS_OK);
+    const place expected[] = {{"a", HISS_SHAPE(8, 8, 4)}, {"b", HISS_SHAPE(4, 4, 6)}, {"c", HISS_SHAPE(4, 4, 6)}};
+    check_taps(&r, &taps, expected, 3);
+    check_order(r.graph, "conv2d relu conv2d batch_norm conv2d add relu");
+    const node *n = r.graph->nodes;
+    const int add = r.graph->count - 2, shortcut = add - 1;
+    assert_true(n[shortcut].op == &graph_op_conv2d && n[shortcut].input[0] == taps.tap[0].value);
+    assert_true(n[add].op == &graph_op_add && n[add].input[0] == shortcut && n[add].input[1] == taps.tap[1].value);
+    rig_close(&r);
+}
+
+/* Names of other layers, wrong in every way: the message stands at the name. */
+static void test_wrong_branches(void **state) {
+    (void)state;
+    expect_error("- {conv: 3, kernel: 1, name: a}\n- {linear: 4, from: b}\n",
+                 "net.yaml:2:21: no earlier layer is named 'b'; give that layer a name: NAME");
+    expect_error("- {conv: 3, kernel: 1, name: a}\n- relu\n- {add: a}\n",
+                 "net.yaml:3:9: 'a' ends after this layer; name one whose block has ended, that is, one before it");
+    expect_error("- {conv: 3, kernel: 1, name: a}\n- {conv: 3, kernel: 1, name: b}\n- {add: [a, a]}\n",
+                 "net.yaml:3:13: layer add takes at most 1 name");
+    expect_error("- {conv: 3, kernel: 1, name: a}\n- {conv: 3, kernel: 1, name: b}\n- {add: [[a]]}\n",
+                 "net.yaml:3:10: expected the name of an earlier layer");
+    expect_error("- {add: []}\n", "net.yaml:1:3: layer add needs the name of an earlier layer");
+    expect_error("- add\n", "net.yaml:1:3: layer add needs the name of an earlier layer");
+    expect_error("- {conv: 3, kernel: 1, name: a}\n- {conv: 4, kernel: 1, name: b}\n- {add: a}\n",
+                 "net.yaml:3:3: b: add: needs equal shapes, got [2, 8, 8, 4] and [2, 8, 8, 3]");
+}
+
 /* However many places are added, and by whom: what is beyond the bound is an error, and nothing is written there. */
 static void test_named_places_are_bounded(void **state) {
     (void)state;
@@ -412,6 +451,8 @@ int main(void) {
                                        cmocka_unit_test(test_batch_norm_needs_values),
                                        cmocka_unit_test(test_unknown_preset),
                                        cmocka_unit_test(test_names_and_taps),
+                                       cmocka_unit_test(test_branches),
+                                       cmocka_unit_test(test_wrong_branches),
                                        cmocka_unit_test(test_named_places_are_bounded),
                                        cmocka_unit_test(test_too_many_named_layers),
                                        cmocka_unit_test(test_evaluation_shares_slots),

@@ -203,18 +203,28 @@ static void grow_parameters(growth *g, hiss_value map, hiss_value rows) {
     }
 }
 
-static hiss_value activated(growth *g, hiss_value x) {
-    hiss_graph *graph = g->r->graph;
-    switch (below(g, 4)) {
-    case 0:
-        return hiss_relu(graph, x);
-    case 1:
-        return hiss_activate(graph, x, HISS_LEAKY_RELU, 0.2);
-    case 2:
-        return hiss_sigmoid(graph, x);
-    default:
-        return hiss_tanh(graph, x);
+/* Some operation that a network may call by a word, on x and others of its shape; x where that does not fit. */
+static hiss_value grow_word(growth *g, hiss_value x) {
+    hiss_graph *graph = g->r->graph, *trial = hiss_graph_create();
+    const hiss_shape shape = hiss_graph_shape(graph, x);
+    const hiss_word *word = NULL;
+    while (!word) {
+        word = hiss_op_word(below(g, hiss_op_count()));
     }
+    hiss_value in[HISS_MAX_INPUTS] = {x}, tried[HISS_MAX_INPUTS];
+    double a[HISS_WORD_ARGUMENTS] = {0};
+    const int count = 1 + (word->places ? 1 + below(g, word->places) : 0);
+    for (int k = 0; k < count; k++) {
+        in[k] = k ? partner(g, x) : x;
+        tried[k] = hiss_input(trial, "x", shape);
+    }
+    for (int k = 0; k < HISS_WORD_ARGUMENTS && word->argument[k].key; k++) {
+        const hiss_word_argument *w = &word->argument[k];
+        a[k] = w->whole ? fmax(w->min, 1 + below(g, 2)) : w->min + 0.2 * (w->max - w->min);
+    }
+    const bool fits = word->build(trial, count, tried, a) >= 0;
+    hiss_graph_destroy(trial);
+    return fits ? word->build(graph, count, in, a) : -1;
 }
 
 static void grow_simple(growth *g, hiss_value v, hiss_value map, hiss_value rows) {
@@ -225,7 +235,7 @@ static void grow_simple(growth *g, hiss_value v, hiss_value map, hiss_value rows
     case 0:
     case 1:
     case 2:
-        y = activated(g, v);
+        y = grow_word(g, v);
         break;
     case 3:
         y = hiss_layer_dropout(&g->r->b, v, 0.3);

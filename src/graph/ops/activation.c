@@ -22,15 +22,22 @@ static void example(hiss_graph *g, int variant) {
     graph_example_weigh(g, hiss_activate(g, variant > 3 ? hiss_scale(g, x, 1.5) : x, kinds[variant % 4], 0.2));
 }
 
-const op graph_op_activation = {.name = "activation",
-                                .attributes = sizeof(attributes),
-                                .shape = graph_same_shape,
-                                .forward = forward,
-                                .backward = backward,
-                                .flops = graph_elementwise_flops,
-                                .needs_output = true,
-                                .in_place = true,
-                                .example = example};
+static hiss_value build(hiss_graph *graph, int count, const hiss_value *x, const double *a) {
+    (void)count;
+    return hiss_activate(graph, x[0], HISS_LEAKY_RELU, a[0]);
+}
+
+const op graph_op_activation = {
+    .name = "activation",
+    .attributes = sizeof(attributes),
+    .shape = graph_same_shape,
+    .forward = forward,
+    .backward = backward,
+    .flops = graph_elementwise_flops,
+    .needs_output = true,
+    .in_place = true,
+    .word = {"leaky_relu", "slope", .argument = {{"slope", -1, 0, 1, false}}, .build = build},
+    .example = example};
 
 hiss_value hiss_activate(hiss_graph *graph, hiss_value x, hiss_activation kind, double slope) {
     return graph_append(

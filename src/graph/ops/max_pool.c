@@ -20,14 +20,24 @@ static void example(hiss_graph *g, int variant) {
                                          v[variant % 4][0], v[variant % 4][1], v[variant % 4][2]));
 }
 
-const op graph_op_max_pool = {.name = "max_pool",
-                              .attributes = sizeof(hiss_pool),
-                              .shape = graph_pool_shape,
-                              .forward = forward,
-                              .backward = backward,
-                              .save = save,
-                              .flops = graph_elementwise_flops,
-                              .example = example};
+static hiss_value build(hiss_graph *graph, int count, const hiss_value *x, const double *a) {
+    (void)count;
+    const double stride = a[1] > 0.0 ? a[1] : a[0];
+    return hiss_max_pool(graph, x[0], (int64_t)a[0], (int64_t)stride, (int64_t)a[2]);
+}
+
+const op graph_op_max_pool = {
+    .name = "max_pool",
+    .attributes = sizeof(hiss_pool),
+    .shape = graph_pool_shape,
+    .forward = forward,
+    .backward = backward,
+    .save = save,
+    .flops = graph_elementwise_flops,
+    .word = {"max_pool", "size; stride (size), pad 0",
+             .argument = {{"size", 0, 1, 1e6, true}, {"stride", 0, 0, 1e6, true}, {"pad", 0, 0, 1e3, true}},
+             .build = build},
+    .example = example};
 
 hiss_value hiss_max_pool(hiss_graph *graph, hiss_value x, int64_t size, int64_t stride, int64_t pad) {
     return graph_append(graph, (node){.op = &graph_op_max_pool,

@@ -22,8 +22,18 @@ static void example(hiss_graph *g, int variant) {
     graph_example_weigh(g, hiss_add(g, y, hiss_reshape(g, x, HISS_SHAPE(2, 12))));
 }
 
-const op graph_op_reshape = {
-    .name = "reshape", .attributes = sizeof(attributes), .shape = shape, .view = true, .example = example};
+static hiss_value build(hiss_graph *graph, int count, const hiss_value *x, const double *a) {
+    (void)count;
+    (void)a;
+    return hiss_flatten(graph, x[0]);
+}
+
+const op graph_op_reshape = {.name = "reshape",
+                             .attributes = sizeof(attributes),
+                             .shape = shape,
+                             .view = true,
+                             .word = {"flatten", "", .build = build, .reshapes = true},
+                             .example = example};
 
 hiss_value hiss_reshape(hiss_graph *graph, hiss_value x, hiss_shape to) {
     return graph_append(graph,

@@ -23,6 +23,10 @@ const char *hiss_op_name(int i) {
     return graph_op_at(i)->name;
 }
 
+const hiss_word *hiss_op_word(int i) {
+    return graph_op_at(i)->word.build ? &graph_op_at(i)->word : NULL;
+}
+
 bool hiss_op_example(int i, int variant, hiss_graph *graph, const char **exempt) {
     const op *o = graph_op_at(i);
     *exempt = o->exempt;

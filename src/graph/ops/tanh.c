@@ -14,6 +14,12 @@ static void example(hiss_graph *g, int variant) {
     graph_example_weigh(g, hiss_tanh(g, variant % 2 ? hiss_scale(g, x, 0.5 * variant) : x));
 }
 
+static hiss_value build(hiss_graph *graph, int count, const hiss_value *x, const double *a) {
+    (void)count;
+    (void)a;
+    return hiss_tanh(graph, x[0]);
+}
+
 const op graph_op_tanh = {.name = "tanh",
                           .shape = graph_same_shape,
                           .forward = forward,
@@ -21,6 +27,7 @@ const op graph_op_tanh = {.name = "tanh",
                           .flops = graph_elementwise_flops,
                           .needs_output = true,
                           .in_place = true,
+                          .word = {"tanh", "", .build = build},
                           .example = example};
 
 hiss_value hiss_tanh(hiss_graph *graph, hiss_value x) {
