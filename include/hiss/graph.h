@@ -62,6 +62,7 @@ hiss_value hiss_tanh(hiss_graph *graph, hiss_value x);
 hiss_value hiss_activate(hiss_graph *graph, hiss_value x, hiss_activation kind, double slope);
 hiss_value hiss_max_pool(hiss_graph *graph, hiss_value x, int64_t size, int64_t stride, int64_t pad);
 hiss_value hiss_average_pool(hiss_graph *graph, hiss_value x, int64_t size, int64_t stride, int64_t pad);
+hiss_value hiss_global_average_pool(hiss_graph *graph, hiss_value x); /* [N,H,W,C] -> [N,C] */
 hiss_value hiss_dropout(hiss_graph *graph, hiss_value x, double probability);
 hiss_value hiss_reshape(hiss_graph *graph, hiss_value x, hiss_shape shape); /* a view */
 hiss_value hiss_flatten(hiss_graph *graph, hiss_value x);                   /* [N, ...] -> [N, D], a view */

@@ -140,6 +140,57 @@ static void test_every_operation(void **state) {
     assert_int_equal(hiss_alloc_live(), 0);
 }
 
+typedef struct by_hand { /* a word on the image below, with one argument, and a second input of so many channels */
+    const char *word;
+    double argument;
+    int64_t channels;
+    float second[8];
+    int count;
+    float expected[16];
+} by_hand;
+
+static const by_hand rows[] = {
+    {"relu", 0, 0, {0}, 8, {1, 0, 3, 0, 5, 0, 7, 0}},
+    {"add", 0, 2, {1, 2, 3, 4, 5, 6, 7, 8}, 8, {2, 0, 6, 0, 10, 0, 14, 0}},
+    {"global_average_pool", 0, 0, {0}, 2, {4, -5}},
+};
+
+static void test_values_by_hand(void **state) {
+    (void)state;
+    static const float image[8] = {1, -2, 3, -4, 5, -6, 7, -8}; /* [1,2,2,2] */
+    for (size_t r = 0; r < sizeof rows / sizeof *rows; r++) {
+        const by_hand *row = &rows[r];
+        hiss_graph *g = hiss_graph_create();
+        const hiss_value x[2] = {hiss_input(g, "image", HISS_SHAPE(1, 2, 2, 2)),
+                                 row->channels ? hiss_input(g, "second", HISS_SHAPE(1, 2, 2, row->channels)) : -1};
+        hiss_value y = -1;
+        for (int op = 0; op < hiss_op_count(); op++) {
+            const hiss_word *word = hiss_op_word(op);
+            if (word && strcmp(word->word, row->word) == 0) {
+                y = word->build(g, row->channels ? 2 : 1, x, &row->argument);
+            }
+        }
+        assert_true(y >= 0);
+        hiss_graph_keep(g, y);
+        const hiss_shape shape = hiss_graph_shape(g, y);
+        assert_int_equal(hiss_shape_count(&shape), row->count);
+        hiss_exec *exec = hiss_exec_create(g, hiss_kernels_ref(), offsets);
+        memcpy(hiss_exec_data(exec, x[0]), image, sizeof image);
+        if (row->channels) {
+            memcpy(hiss_exec_data(exec, x[1]), row->second, sizeof(float) * (size_t)(4 * row->channels));
+        }
+        hiss_exec_forward(exec, &(hiss_run){0}, 0, hiss_graph_nodes(g), NULL, NULL);
+        for (int i = 0; i < row->count; i++) {
+            if (hiss_exec_data(exec, y)[i] != row->expected[i]) {
+                fail_msg("%s: value %d is %g, by hand %g", row->word, i, (double)hiss_exec_data(exec, y)[i],
+                         (double)row->expected[i]);
+            }
+        }
+        hiss_exec_destroy(exec);
+        hiss_graph_destroy(g);
+    }
+}
+
 /* A deliberately wrong gradient must be seen, or the check above proves nothing. */
 static void test_check_can_fail(void **state) {
     (void)state;
@@ -198,7 +249,7 @@ static void test_memory_is_shared(void **state) {
 
 int main(void) {
     hiss_kernels_enter_thread();
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_every_operation), cmocka_unit_test(test_check_can_fail),
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_every_operation), cmocka_unit_test(test_values_by_hand),cmocka_unit_test(test_check_can_fail),
                                        cmocka_unit_test(test_shape_errors_stick),
                                        cmocka_unit_test(test_memory_is_shared)};
     return cmocka_run_group_tests(tests, NULL, NULL);
