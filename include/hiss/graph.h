@@ -19,7 +19,7 @@
 
 typedef struct hiss_graph hiss_graph;
 typedef int hiss_value; /* a node's output; -1 after an error */
-enum { HISS_MAX_INPUTS = 4, HISS_NO_SLOT = -1 };
+enum { HISS_MAX_INPUTS = 16, HISS_NO_SLOT = -1 };
 
 hiss_graph *hiss_graph_create(void);
 void hiss_graph_destroy(hiss_graph *graph);
@@ -68,6 +68,8 @@ hiss_value hiss_reshape(hiss_graph *graph, hiss_value x, hiss_shape shape); /* a
 hiss_value hiss_flatten(hiss_graph *graph, hiss_value x);                   /* [N, ...] -> [N, D], a view */
 hiss_value hiss_l2_normalize(hiss_graph *graph, hiss_value x);              /* rows of [M,D] */
 hiss_value hiss_add(hiss_graph *graph, hiss_value a, hiss_value b);
+/* x_k[..., C_k] -> [..., sum of C_k], for 1 <= count <= HISS_MAX_INPUTS. */
+hiss_value hiss_concat(hiss_graph *graph, int count, const hiss_value *x);
 hiss_value hiss_multiply(hiss_graph *graph, hiss_value a, hiss_value b); /* elementwise */
 hiss_value hiss_scale(hiss_graph *graph, hiss_value x, double factor);
 hiss_value hiss_stop_gradient(hiss_graph *graph, hiss_value x); /* a view */

@@ -152,6 +152,7 @@ typedef struct by_hand { /* a word on the image below, with one argument, and a 
 static const by_hand rows[] = {
     {"relu", 0, 0, {0}, 8, {1, 0, 3, 0, 5, 0, 7, 0}},
     {"add", 0, 2, {1, 2, 3, 4, 5, 6, 7, 8}, 8, {2, 0, 6, 0, 10, 0, 14, 0}},
+    {"concat", 0, 1, {10, 20, 30, 40}, 12, {1, -2, 10, 3, -4, 20, 5, -6, 30, 7, -8, 40}},
     {"global_average_pool", 0, 0, {0}, 2, {4, -5}},
 };
 
@@ -249,8 +250,8 @@ static void test_memory_is_shared(void **state) {
 
 int main(void) {
     hiss_kernels_enter_thread();
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_every_operation), cmocka_unit_test(test_values_by_hand),cmocka_unit_test(test_check_can_fail),
-                                       cmocka_unit_test(test_shape_errors_stick),
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_every_operation), cmocka_unit_test(test_values_by_hand),
+                                       cmocka_unit_test(test_check_can_fail), cmocka_unit_test(test_shape_errors_stick),
                                        cmocka_unit_test(test_memory_is_shared)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
