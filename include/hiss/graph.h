@@ -59,7 +59,7 @@ hiss_value hiss_batch_norm(hiss_graph *graph, hiss_value x, hiss_value gamma, hi
 hiss_value hiss_relu(hiss_graph *graph, hiss_value x);
 hiss_value hiss_sigmoid(hiss_graph *graph, hiss_value x);
 hiss_value hiss_tanh(hiss_graph *graph, hiss_value x);
-hiss_value hiss_activate(hiss_graph *graph, hiss_value x, hiss_activation kind, double slope);
+hiss_value hiss_leaky_relu(hiss_graph *graph, hiss_value x, double slope);
 hiss_value hiss_max_pool(hiss_graph *graph, hiss_value x, int64_t size, int64_t stride, int64_t pad);
 hiss_value hiss_average_pool(hiss_graph *graph, hiss_value x, int64_t size, int64_t stride, int64_t pad);
 hiss_value hiss_global_average_pool(hiss_graph *graph, hiss_value x); /* [N,H,W,C] -> [N,C] */

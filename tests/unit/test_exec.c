@@ -391,7 +391,7 @@ static hiss_value generator(hiss_builder *b, hiss_value noise) {
 
 static hiss_value critic(hiss_builder *b, hiss_value x) {
     x = hiss_layer_batch_norm(b, "d1/norm", hiss_layer_linear(b, "d1", x, 6, false));
-    return hiss_layer_linear(b, "d2", hiss_activate(b->graph, x, HISS_LEAKY_RELU, 0.2), 2, true);
+    return hiss_layer_linear(b, "d2", hiss_leaky_relu(b->graph, x, 0.2), 2, true);
 }
 
 static void test_groups(void **state) {

@@ -151,6 +151,7 @@ typedef struct by_hand { /* a word on the image below, with one argument, and a 
 
 static const by_hand rows[] = {
     {"relu", 0, 0, {0}, 8, {1, 0, 3, 0, 5, 0, 7, 0}},
+    {"leaky_relu", 0.5, 0, {0}, 8, {1, -1, 3, -2, 5, -3, 7, -4}},
     {"add", 0, 2, {1, 2, 3, 4, 5, 6, 7, 8}, 8, {2, 0, 6, 0, 10, 0, 14, 0}},
     {"concat", 0, 1, {10, 20, 30, 40}, 12, {1, -2, 10, 3, -4, 20, 5, -6, 30, 7, -8, 40}},
     {"global_average_pool", 0, 0, {0}, 2, {4, -5}},
