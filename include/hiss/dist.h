@@ -196,11 +196,14 @@ int64_t hiss_coordinator_block(const hiss_coordinator *c, int64_t slot);
 void hiss_coordinator_send_up(hiss_coordinator *c, int64_t lane, const void *words, int64_t count);
 /* Where the message of the block's j-th lane stands, `up` words before that of the next lane. */
 void *hiss_coordinator_up(const hiss_coordinator *c, int64_t slot, int64_t j);
-/* Where to write the message to the block's j-th lane; and send the first `count` words of it. */
+/* Write words[count] into the message to the block's j-th lane, from its word `at` on, by copy or where it stands; and
+ * send the first `count` words of it. */
+void hiss_coordinator_write(hiss_coordinator *c, int64_t slot, int64_t j, int64_t at, const void *words, int64_t count);
 void *hiss_coordinator_down(const hiss_coordinator *c, int64_t slot, int64_t j);
 void hiss_coordinator_send_down(hiss_coordinator *c, int64_t slot, int64_t j, int64_t count, bool more);
-/* What a lane was answered; stays until the lane sends again or the next start. */
+/* What a lane was answered, and how many words of it; stays until the lane sends again or the next start. */
 const void *hiss_coordinator_answer(const hiss_coordinator *c, int64_t lane);
+int64_t hiss_coordinator_answer_words(const hiss_coordinator *c, int64_t lane);
 /* The next thing that has happened. */
 hiss_block_event hiss_coordinator_next(hiss_coordinator *c);
 /* The same, waiting until something has happened or nothing is under way. */
@@ -208,7 +211,9 @@ hiss_block_event hiss_coordinator_wait(hiss_coordinator *c);
 /* Wait until what was sent is on its way. All events must have been taken. */
 void hiss_coordinator_finish(hiss_coordinator *c);
 
-double hiss_coordinator_bytes(const hiss_coordinator *c); /* payload this rank has sent so far, in all uses */
+/* Messages that this rank has sent to others so far, in all uses, and the bytes in them. */
+int64_t hiss_coordinator_messages(const hiss_coordinator *c);
+double hiss_coordinator_bytes(const hiss_coordinator *c);
 
 /* As hiss_comm_agree, but the lowest `place` decides whose code and text hold, whatever its rank. Collective.
  *   place  where this rank failed (< 2^31); ignored when mine is HISS_OK */

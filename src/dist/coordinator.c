@@ -34,11 +34,13 @@ struct hiss_coordinator {
     MPI_Request *requests;     /* [own][2], [most * g][2] */
     hiss_source *sources;      /* of each: the other rank, and the block */
     int *finished;             /* scratch: as many */
+    MPI_Status *statuses;      /* and of each */
     int request_count, active;
     hiss_block_event *events; /* [own + most] a ring: each lane and each block has one at most */
     int64_t event_first, event_count;
-    double bytes; /* sent */
-    int idle;     /* polls without progress since a message arrived; from HISS_IDLE_LOOKS on the watch knows for whom */
+    int64_t messages; /* sent, and their payload */
+    double bytes;
+    int idle; /* polls without progress since a message arrived; from HISS_IDLE_LOOKS on the watch knows for whom */
     /* of one use */
     const int64_t *lane_order;
     int64_t slots;
@@ -46,6 +48,7 @@ struct hiss_coordinator {
     int64_t *missing;        /* [most] messages up that have not arrived */
     int64_t *place;          /* [own] of each own lane in lane_order */
     const int32_t **answers; /* [own] */
+    int64_t *answer_words;   /* [own] */
     bool *seen;              /* [L] scratch */
 };
 
@@ -101,11 +104,13 @@ hiss_status hiss_coordinator_create(hiss_comm *comm, int64_t lanes, const int64_
         c->requests[i] = MPI_REQUEST_NULL;
     }
     c->finished = hiss_new(int, c->request_count);
+    c->statuses = hiss_new(MPI_Status, c->request_count);
     c->events = hiss_new(hiss_block_event, c->own + c->most);
     c->block = hiss_new(int64_t, c->most);
     c->missing = hiss_new(int64_t, c->most);
     c->place = hiss_new(int64_t, c->own);
     c->answers = hiss_new(const int32_t *, c->own);
+    c->answer_words = hiss_new(int64_t, c->own);
     c->seen = hiss_new(bool, lanes);
     *out = c;
     return HISS_OK;
@@ -117,11 +122,13 @@ void hiss_coordinator_destroy(hiss_coordinator *c) {
     }
     HISS_MPI(MPI_Comm_free(&c->mpi));
     hiss_free(c->seen);
+    hiss_free(c->answer_words);
     hiss_free(c->answers);
     hiss_free(c->place);
     hiss_free(c->missing);
     hiss_free(c->block);
     hiss_free(c->events);
+    hiss_free(c->statuses);
     hiss_free(c->finished);
     hiss_free(c->sources);
     hiss_free(c->requests);
@@ -177,9 +184,10 @@ static void note_idle(hiss_coordinator *c, bool idle) {
     }
 }
 
-static void count_bytes(hiss_coordinator *c, int64_t words) {
+static void count_message(hiss_coordinator *c, int64_t words) {
     c->comm->bytes_sent += 4.0 * (double)words;
     c->bytes += 4.0 * (double)words;
+    c->messages++;
 }
 
 static void tell(hiss_coordinator *c, hiss_block_event event) {
@@ -254,8 +262,18 @@ void *hiss_coordinator_down(const hiss_coordinator *c, int64_t slot, int64_t j) 
     return c->outgoing + (slot * c->group + j) * c->down;
 }
 
+void hiss_coordinator_write(hiss_coordinator *c, int64_t slot, int64_t j, int64_t at, const void *words,
+                            int64_t count) {
+    assert(at + count <= c->down);
+    HISS_COPY((int32_t *)hiss_coordinator_down(c, slot, j) + at, words, (size_t)count * sizeof(int32_t));
+}
+
 const void *hiss_coordinator_answer(const hiss_coordinator *c, int64_t lane) {
     return c->answers[lane];
+}
+
+int64_t hiss_coordinator_answer_words(const hiss_coordinator *c, int64_t lane) {
+    return c->answer_words[lane];
 }
 
 static int64_t slot_of(const hiss_coordinator *c, int64_t block) {
@@ -273,7 +291,7 @@ void hiss_coordinator_send_up(hiss_coordinator *c, int64_t lane, const void *wor
     hiss_watch_note(c->comm, "send rows of lane", c->first + lane);
     if (to == c->comm->rank) {
         const int64_t slot = slot_of(c, place / c->group);
-        memcpy(hiss_coordinator_up(c, slot, place % c->group), words, (size_t)count * sizeof(int32_t));
+        HISS_COPY(hiss_coordinator_up(c, slot, place % c->group), words, (size_t)count * sizeof(int32_t));
         note_arrival(c, slot);
         return;
     }
@@ -283,7 +301,7 @@ void hiss_coordinator_send_up(hiss_coordinator *c, int64_t lane, const void *wor
                        request(c, lane_request(lane, DOWN))));
     HISS_MPI(MPI_Isend(HISS_PAYLOAD(words), (int)count, MPI_INT32_T, to, tag_of(c->first + lane, UP), c->mpi,
                        request(c, lane_request(lane, UP))));
-    count_bytes(c, count);
+    count_message(c, count);
 }
 
 void hiss_coordinator_send_down(hiss_coordinator *c, int64_t slot, int64_t j, int64_t count, bool more) {
@@ -296,16 +314,20 @@ void hiss_coordinator_send_down(hiss_coordinator *c, int64_t slot, int64_t j, in
     }
     if (to == c->comm->rank) {
         c->answers[lane - c->first] = hiss_coordinator_down(c, slot, j);
+        c->answer_words[lane - c->first] = count;
         tell(c, (hiss_block_event){HISS_LANE_ANSWERED, lane - c->first});
         return;
     }
     HISS_MPI(MPI_Isend(HISS_PAYLOAD(hiss_coordinator_down(c, slot, j)), (int)count, MPI_INT32_T, to, tag_of(lane, DOWN),
                        c->mpi, request(c, place_request(c, slot, j, DOWN))));
-    count_bytes(c, count);
+    count_message(c, count);
 }
 
-static void handle(hiss_coordinator *c, int64_t at) {
+static void handle(hiss_coordinator *c, int64_t at, const MPI_Status *status) {
     if (at < 2 * c->own && at % 2 == DOWN) {
+        int words;
+        HISS_MPI(MPI_Get_count(status, MPI_INT32_T, &words));
+        c->answer_words[at / 2] = words;
         tell(c, (hiss_block_event){HISS_LANE_ANSWERED, at / 2});
     } else if (at >= 2 * c->own && at % 2 == UP) {
         note_arrival(c, (at / 2 - c->own) / c->group);
@@ -314,11 +336,11 @@ static void handle(hiss_coordinator *c, int64_t at) {
 
 static void look(hiss_coordinator *c, bool waiting) {
     int n = 0;
-    HISS_MPI(HISS_SOME(waiting)(c->request_count, c->requests, &n, c->finished, MPI_STATUSES_IGNORE));
+    HISS_MPI(HISS_SOME(waiting)(c->request_count, c->requests, &n, c->finished, c->statuses));
     c->active -= n > 0 ? n : 0;
     note_idle(c, n <= 0);
     for (int i = 0; i < n; i++) {
-        handle(c, c->finished[i]);
+        handle(c, c->finished[i], &c->statuses[i]);
     }
 }
 
@@ -350,6 +372,10 @@ void hiss_coordinator_finish(hiss_coordinator *c) {
     note_idle(c, false);
     hiss_wait_all(c->comm, c->request_count, c->requests, c->sources, "block");
     c->active = 0;
+}
+
+int64_t hiss_coordinator_messages(const hiss_coordinator *c) {
+    return c->messages;
 }
 
 double hiss_coordinator_bytes(const hiss_coordinator *c) {

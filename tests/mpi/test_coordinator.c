@@ -54,10 +54,13 @@ static void answer_block(trial *t, int64_t slot) {
             CHECK(up[i] == word(t->key, 0, lane, round, i));
         }
         CHECK(up == (int32_t *)hiss_coordinator_up(t->c, slot, 0) + j * UP);
-        int32_t *down = hiss_coordinator_down(t->c, slot, j);
-        for (int64_t i = 0; i < length(t->key, 1, lane, round); i++) {
+        int32_t down[DOWN];
+        const int64_t count = length(t->key, 1, lane, round), half = count / 2;
+        for (int64_t i = 0; i < count; i++) {
             down[i] = word(t->key, 1, lane, round, i);
         }
+        hiss_coordinator_write(t->c, slot, j, half, down + half, count - half);
+        memcpy(hiss_coordinator_down(t->c, slot, j), down, sizeof(int32_t) * (size_t)half);
     }
     for (int64_t j = 0; j < t->group; j++) {
         const int64_t lane = t->order[block * t->group + j];
@@ -79,6 +82,7 @@ static bool take_answer(trial *t, int64_t local) {
     const int64_t lane = t->first + local;
     const int round = t->sent[local] - 1;
     const int32_t *down = hiss_coordinator_answer(t->c, local);
+    CHECK(hiss_coordinator_answer_words(t->c, local) == length(t->key, 1, lane, round));
     for (int64_t i = 0; i < length(t->key, 1, lane, round); i++) {
         CHECK(down[i] == word(t->key, 1, lane, round, i));
     }

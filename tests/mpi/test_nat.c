@@ -240,18 +240,19 @@ static void check_independence(hiss_comm *comm, const char *text, int64_t group)
     CHECK(ops->begin(n, 0, &x, &err) == HISS_OK);
     for (int64_t block = LANES / group - 1; block >= 0; block--) {
         for (int64_t l = 0; l < lanes; l++) {
-            CHECK(l == 0 || n->place[order[l]] / group >= n->place[order[l - 1]] / group);
-            if (n->place[l] / group == block) {
+            CHECK(l == 0 ||
+                  hiss_match_place(n->match, order[l]) / group >= hiss_match_place(n->match, order[l - 1]) / group);
+            if (hiss_match_place(n->match, l) / group == block) {
                 features_of(0, s.world.first_lane + l, z);
                 ops->arrive(n, 0, l, exports);
             }
         }
         for (int64_t l = 0; l < lanes; l++) {
-            while (n->place[l] / group == block && !ops->ready(n, l)) {
+            while (hiss_match_place(n->match, l) / group == block && !ops->ready(n, l)) {
                 ops->progress(n);
                 ops->assist(n, 0);
             }
-            CHECK(ops->ready(n, l) == (n->place[l] / group >= block));
+            CHECK(ops->ready(n, l) == (hiss_match_place(n->match, l) / group >= block));
         }
     }
     while (ops->progress(n)) {

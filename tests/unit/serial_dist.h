@@ -97,7 +97,7 @@ struct hiss_coordinator {
     const int64_t *order;
     int32_t *above, *first, *below; /* [lanes] messages up, the same as they came, messages down */
     int32_t *columns;               /* [lanes, down] scratch */
-    int64_t *missing;               /* [blocks] */
+    int64_t *missing, *words;       /* [blocks]; [lanes] of the answer */
     hiss_block_event *events;
     int64_t taken, told;
 };
@@ -114,6 +114,7 @@ hiss_status hiss_coordinator_create(hiss_comm *comm, int64_t lanes, const int64_
     c->below = hiss_new(int32_t, lanes * down);
     c->columns = hiss_new(int32_t, lanes * down);
     c->missing = hiss_new(int64_t, lanes);
+    c->words = hiss_new(int64_t, lanes);
     c->events = hiss_new(hiss_block_event, 2 * lanes);
     *out = c;
     return HISS_OK;
@@ -126,6 +127,7 @@ void hiss_coordinator_destroy(hiss_coordinator *c) {
         hiss_free(c->below);
         hiss_free(c->columns);
         hiss_free(c->missing);
+        hiss_free(c->words);
         hiss_free(c->events);
         hiss_free(c);
     }
@@ -145,6 +147,10 @@ int64_t hiss_coordinator_slots(const hiss_coordinator *c) {
 int64_t hiss_coordinator_block(const hiss_coordinator *c, int64_t slot) {
     (void)c;
     return slot;
+}
+int64_t hiss_coordinator_messages(const hiss_coordinator *c) {
+    (void)c;
+    return 0;
 }
 double hiss_coordinator_bytes(const hiss_coordinator *c) {
     (void)c;
@@ -178,17 +184,27 @@ void hiss_coordinator_send_up(hiss_coordinator *c, int64_t lane, const void *wor
     }
 }
 
-/* The last word of a block's last lane: the observer is shown scores, if those came, and columns. */
+/* The last answer of a block's last lane: the observer is shown scores, if those came, and columns. */
 void hiss_coordinator_send_down(hiss_coordinator *c, int64_t slot, int64_t j, int64_t count, bool more) {
-    const int64_t m = count - 1, n = c->group * m;
+    const int64_t m = count, n = c->group * m;
     c->missing[slot] += more;
+    c->words[c->order[slot * c->group + j]] = count;
     tell(c, (hiss_block_event){HISS_LANE_ANSWERED, c->order[slot * c->group + j]});
     if (!more && j == c->group - 1 && c->comm->observe && c->up == m * n) {
         for (int64_t i = 0; i < n; i++) {
-            c->columns[i] = ((int32_t *)hiss_coordinator_down(c, slot, i / m))[1 + i % m];
+            c->columns[i] = ((int32_t *)hiss_coordinator_down(c, slot, i / m))[i % m];
         }
         c->comm->observe(c->comm->user, slot, n, (float *)c->first + slot * c->group * c->up, c->columns);
     }
+}
+
+void hiss_coordinator_write(hiss_coordinator *c, int64_t slot, int64_t j, int64_t at, const void *words,
+                            int64_t count) {
+    memcpy((int32_t *)hiss_coordinator_down(c, slot, j) + at, words, sizeof(int32_t) * (size_t)count);
+}
+
+int64_t hiss_coordinator_answer_words(const hiss_coordinator *c, int64_t lane) {
+    return c->words[lane];
 }
 
 const void *hiss_coordinator_answer(const hiss_coordinator *c, int64_t lane) {
@@ -197,6 +213,10 @@ const void *hiss_coordinator_answer(const hiss_coordinator *c, int64_t lane) {
 
 hiss_block_event hiss_coordinator_next(hiss_coordinator *c) {
     return c->taken < c->told ? c->events[c->taken++ % (2 * c->lanes)] : (hiss_block_event){HISS_BLOCK_NOTHING, 0};
+}
+
+hiss_block_event hiss_coordinator_wait(hiss_coordinator *c) {
+    return hiss_coordinator_next(c);
 }
 
 void hiss_coordinator_finish(hiss_coordinator *c) {

@@ -6,15 +6,11 @@
  * first re-matches the samples of a block with the targets these samples own, so that the sum of scores z.c is largest:
  * a linear assignment problem. assign stays injective, so the features cannot collapse.
  *
- * The global permutation step, for the blocks of one step (blocks are sets of whole lanes, redrawn each time by a keyed
- * permutation of the lanes, so that targets travel through the whole data set):
- *   1. all ranks learn the target numbers of all B samples of the step (an all-gather of 8 B bytes);
- *   2. each lane computes its rows of scores S = Z C^T, m x N, against the N targets of its block (permute.c);
- *   3. the block's coordinator gets the rows, whole or cut to lists, solves, and sends each lane its
- *      columns (blocks.c);
- *   4. each lane writes its samples' new target numbers.
- * Rows have a fixed shape, the solver is deterministic, and which rank solves what does not matter to the result.
- * Blocks do not wait for one another: one is gathered and solved while lanes of others run.
+ * The global permutation step matches the blocks of one step (hiss/match.h): blocks are sets of whole lanes, redrawn
+ * each time, so that targets travel through the whole data set. A lane's rows of scores S = Z C^T, m x N, against the N
+ * targets of its block go to the block's coordinator, whole or cut to lists; the columns that come back are the
+ * samples' new target numbers. Rows have a fixed shape, the solver is deterministic, and which rank solves what does
+ * not matter to the result. Blocks do not wait for one another: one is gathered and solved while lanes of others run.
  *
  * Cost per reassigning step: 2 B N d flops for scores, N d normals per block and rank, and the solver's O(N^3) worst
  * case per block; integers and scores are all that travels. */
@@ -158,24 +154,16 @@ static double chance_level(const nat *n) {
     return total;
 }
 
-/* By lists or whole: auto takes lists where they halve what is sent and a solver is asked for that is exact. */
+/* By lists or whole: lists need a solver that is exact. */
 static hiss_status choose_rows(nat *n, hiss_error *err) {
     const nat_options *o = n->options;
-    const int64_t m = n->world->m, N = n->block;
     const bool exact = strcmp(o->solver, "auto") == 0 || strcmp(o->solver, "sparse") == 0;
-    const hiss_lists lists = {.n = N, .m = m, .k = o->k < N ? o->k : N - 1};
-    if (o->rows == NAT_TOPK && !exact) {
+    if (o->rows == HISS_MATCH_TOPK && !exact) {
         return hiss_fail(
             err, HISS_EUSER,
             "assign.rows is topk, which is solved by sparse, but assign.solver is '%s'; use auto or sparse", o->solver);
     }
-    if (n->block_lanes == 1 || lists.k < 2 || o->rows == NAT_DENSE || !exact) {
-        return HISS_OK;
-    }
-    const int64_t sent = 2 * N + m + hiss_lists_words(&lists); /* maxima and prices, too */
-    if (o->rows == NAT_TOPK || 2 * sent < m * N) {
-        n->lists = lists;
-    }
+    n->lists = hiss_match_lists(exact ? (hiss_match_rows)o->rows : HISS_MATCH_DENSE, n->block, n->world->m, o->k);
     return HISS_OK;
 }
 
@@ -207,22 +195,16 @@ static hiss_status check_options(nat *n, hiss_error *err) {
 static void destroy(void *self) {
     nat *n = self;
     if (n) {
-        nat_blocks_destroy(n->blocks);
+        hiss_match_destroy(n->match);
+        hiss_match_solver_destroy(n->matcher);
         nat_targets_destroy(n->vectors);
-        pthread_mutex_destroy(&n->lock);
         for (int64_t l = 0; l < n->local_lanes; l++) {
             hiss_free(n->rows[l]);
-            hiss_free(n->answers[l]);
         }
         hiss_free(n->rows);
-        hiss_free(n->answers);
         hiss_free(n->assign);
         hiss_free(n->numbers);
-        hiss_free(n->mine);
         hiss_free(n->samples);
-        hiss_free(n->byte_offsets);
-        hiss_free(n->order);
-        hiss_free(n->place);
         hiss_free(n->before);
         hiss_free(n->changed);
         hiss_free(n);
@@ -231,26 +213,16 @@ static void destroy(void *self) {
 
 static void allocate(nat *n) {
     const hiss_world *w = n->world;
-    const int P = hiss_comm_size(w->comm);
     n->local_lanes = w->end_lane - w->first_lane;
     n->first_sample = w->shards[w->first_lane];
     n->local_samples = w->shards[w->end_lane] - n->first_sample;
     n->assign = hiss_new(int64_t, n->local_samples);
-    n->numbers = hiss_new(int64_t, w->lanes * w->m);
-    n->mine = hiss_new(int64_t, n->local_lanes * w->m);
+    n->numbers = hiss_new(int64_t, n->local_lanes * w->m);
     n->samples = hiss_new(int64_t, n->local_lanes * w->m);
-    n->byte_offsets = hiss_new(int64_t, P + 1);
-    for (int r = 0; r <= P; r++) {
-        n->byte_offsets[r] = w->lane_offsets[r] * w->m * (int64_t)sizeof(int64_t);
-    }
-    n->order = hiss_new(int64_t, w->lanes);
-    n->place = hiss_new(int64_t, n->local_lanes);
     n->vectors = nat_targets_create(n);
     n->rows = hiss_new(float *, n->local_lanes);
-    n->answers = hiss_new(int32_t *, n->local_lanes);
     for (int64_t l = 0; l < n->local_lanes; l++) {
         n->rows[l] = hiss_new(float, w->m * n->block);
-        n->answers[l] = hiss_new(int32_t, w->m);
     }
     n->before = hiss_new(float, n->local_lanes);
     n->changed = hiss_new(float, n->local_lanes);
@@ -265,7 +237,6 @@ static hiss_status create(const hiss_world *world, const void *options, void **s
     n->world = world;
     n->options = options;
     n->bound[0] = n->bound[1] = n->matched = NAN;
-    pthread_mutex_init(&n->lock, NULL);
     *self = n;
     if (world->samples == 0) { /* for encode() only */
         return HISS_OK;
@@ -273,11 +244,7 @@ static hiss_status create(const hiss_world *world, const void *options, void **s
     hiss_status s = check_options(n, err);
     if (s == HISS_OK) {
         allocate(n);
-        s = n->options->scope == NAT_BATCH ? nat_blocks_create(n, &n->blocks, err) : HISS_OK;
-    }
-    if (s == HISS_OK && n->blocks) {
-        nat_targets_reserve(n->vectors, world->threads);
-        nat_blocks_reserve(n->blocks, world->threads);
+        s = n->options->scope == NAT_BATCH ? nat_match_create(n, err) : HISS_OK;
     }
     if (s == HISS_OK) {
         n->chance = chance_level(n);
@@ -398,14 +365,14 @@ static int derive(void *self, const hiss_named *metrics, int nmetrics, hiss_name
         memset(n->permuted, 0, sizeof n->permuted);
         n->bound[0] = n->bound[1] = NAN;
     } else {
-        const nat_costs *c = &n->costs;
-        const double steps = c->steps > 0 ? (double)c->steps : 1.0;
-        out[count++] = (hiss_named){"score_seconds", c->score};
-        out[count++] = (hiss_named){"list_seconds", c->list};
-        out[count++] = (hiss_named){"solve_seconds", c->solve};
-        out[count++] = (hiss_named){"sent_bytes", c->bytes / steps};
-        out[count++] = (hiss_named){"gap", c->gap};
-        n->costs = (nat_costs){0};
+        const hiss_match_costs c = hiss_match_take_costs(n->match);
+        const double steps = c.steps > 0 ? (double)c.steps : 1.0;
+        out[count++] = (hiss_named){"score_seconds", c.score};
+        out[count++] = (hiss_named){"list_seconds", c.list};
+        out[count++] = (hiss_named){"solve_seconds", c.solve};
+        out[count++] = (hiss_named){"sent_messages", (double)c.messages / steps};
+        out[count++] = (hiss_named){"sent_bytes", (c.bytes + c.shared) / steps};
+        out[count++] = (hiss_named){"gap", c.gap};
     }
     return count;
 }

@@ -2,16 +2,12 @@
 #ifndef HISS_OBJECTIVE_NAT_H
 #define HISS_OBJECTIVE_NAT_H
 
-#include <pthread.h>
-#include <stdatomic.h>
-
-#include "hiss/assign.h"
+#include "hiss/match.h"
 #include "hiss/objective.h"
 
 typedef enum nat_grouping { NAT_TREE, NAT_RANDOM } nat_grouping;
 typedef enum nat_statistics { NAT_RUNNING, NAT_LANE } nat_statistics;
 typedef enum nat_scope { NAT_BATCH, NAT_DATASET } nat_scope;
-typedef enum nat_send { NAT_AUTO, NAT_DENSE, NAT_TOPK } nat_send;
 
 typedef struct nat_options {
     int64_t dim, targets; /* section nat */
@@ -21,21 +17,12 @@ typedef struct nat_options {
     int grouping; /* nat_grouping */
     bool async;
     int statistics; /* nat_statistics */
-    int rows;       /* nat_send */
+    int rows;       /* hiss_match_rows */
     int64_t k;
     const char *block, *solver;
 } nat_options;
 
-typedef struct nat_solver_thread nat_solver_thread;
-typedef struct nat_blocks nat_blocks;
 typedef struct nat_targets nat_targets;
-
-/* What an exchange took since the last log line. */
-typedef struct nat_costs {
-    double score, list, solve, bytes; /* seconds of work, all threads of this rank; bytes of payload this rank sent */
-    double gap;                       /* the largest share of its total that a block may be below the best */
-    int64_t steps;
-} nat_costs;
 
 typedef struct nat {
     const hiss_world *world;
@@ -48,18 +35,13 @@ typedef struct nat {
     int64_t *assign; /* [local_samples]: the owned part of the assignment */
     /* scope batch: of this step */
     hiss_lists lists;        /* how rows are cut; k 0: not */
-    int64_t *numbers;        /* [L*m]: target numbers of this step's samples, lane by lane */
-    int64_t *mine;           /* [local lanes * m]: this rank's part of numbers */
-    int64_t *samples;        /* [local lanes * m]: the samples they belong to */
-    int64_t *byte_offsets;   /* [P+1]: of the all-gather */
-    int64_t *order, *place;  /* [L]: lanes, block by block; [local lanes]: where they stand there */
+    int64_t *numbers;        /* [local lanes * m] target numbers of this rank's samples of the step */
+    int64_t *samples;        /* [local lanes * m] these samples */
     float **rows;            /* [local lanes] -> [m, block] */
-    int32_t **answers;       /* [local lanes] -> [m] */
     float *before, *changed; /* [local lanes]: mean cosine before matching, share of samples with a new target */
-    nat_blocks *blocks;
+    hiss_match *match;
+    hiss_match_solver *matcher;
     nat_targets *vectors;
-    pthread_mutex_t lock; /* guards costs */
-    nat_costs costs;
     bool pending;       /* begun, answers not yet agreed on */
     double permuted[4]; /* scope dataset, last time: mean score before and after, seconds of features and rounds */
     double bound[2];    /* of the mean score over all permutations, and its standard error; NaN: not known */
@@ -115,42 +97,16 @@ hiss_status nat_wide_solve(const nat_wide *problem, const hiss_auction_options *
 /* ---- the global permutation step; permute.c ---- */
 
 extern const hiss_exchange_ops nat_exchange;
+hiss_status nat_match_create(nat *n, hiss_error *err); /* match and matcher of n. Collective. */
 /* Take over answers that are pending. Collective. */
 hiss_status nat_settle(void *self, hiss_error *err);
-/* Columns become target numbers. */
-void nat_apply(nat *n, int64_t local);
-
-/* ---- the blocks of one step; blocks.c ---- */
-
-/* rows, place and answers of n are used. Collective. */
-hiss_status nat_blocks_create(nat *n, nat_blocks **out, hiss_error *err);
-void nat_blocks_destroy(nat_blocks *b);              /* Collective; NULL is allowed */
-void nat_blocks_reserve(nat_blocks *b, int threads); /* memory for so many threads; threads 0: at the first start */
-void nat_blocks_start(nat_blocks *b, int threads);   /* main thread */
-/* The rows of a lane are there. Any thread. */
-void nat_blocks_arrive(nat_blocks *b, int thread, int64_t local);
-bool nat_blocks_ready(const nat_blocks *b, int64_t local); /* arrived, and applied or async. Any thread. */
-bool nat_blocks_progress(nat_blocks *b);                   /* main thread; false: nothing is under way on this rank */
-enum { NAT_OWN_THREAD = -1 };
-bool nat_blocks_assist(nat_blocks *b, int thread); /* any thread; false: there was nothing to do */
-/* Wait for all of this rank's, and agree on errors. Collective. */
-hiss_status nat_blocks_finish(nat_blocks *b, hiss_error *err);
-
-/* Payload that this rank has sent so far. */
-double nat_blocks_bytes(const nat_blocks *b);
-
-/* ---- the thread of assign.async; async.c. Not collective ---- */
-
-hiss_status nat_thread_create(nat_blocks *b, nat_solver_thread **out, hiss_error *err);
-void nat_thread_destroy(nat_solver_thread *s); /* NULL is allowed */
-void nat_thread_wake(nat_solver_thread *s);    /* there is something to assist with */
 
 /* ---- targets of blocks, shared by threads; targets.c ---- */
 
 nat_targets *nat_targets_create(const nat *n);
 void nat_targets_destroy(nat_targets *t);              /* NULL is allowed */
-void nat_targets_reserve(nat_targets *t, int threads); /* as nat_blocks_reserve */
-/* A step begins: numbers and order of n are new. */
+void nat_targets_reserve(nat_targets *t, int threads); /* memory for so many, once; 0: not yet */
+/* A step begins: blocks are new. */
 void nat_targets_start(nat_targets *t, int threads);
 /* The targets [block, d] of a block, made once while anyone uses them; release when done. Any thread, which may hold
  * one at a time; threads that want the same make them together. */

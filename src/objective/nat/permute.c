@@ -1,4 +1,4 @@
-/* The global permutation step of NAT, and the check of its invariant; the steps are listed in nat.c. */
+/* The global permutation step of NAT, by hiss/match.h, and the check of its invariant. */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -23,113 +23,110 @@ void nat_target(const nat *n, int64_t k, float *out) {
     nat_unit(n->options->dim, out);
 }
 
-/* Step 1: the target numbers of the step's samples, on every rank, lane by lane; those of others are for blocks of
- * several lanes. */
-static void share_numbers(nat *n, const hiss_exchange *x) {
-    const hiss_world *w = n->world;
-    for (int64_t l = 0; l < n->local_lanes; l++) {
-        for (int64_t i = 0; i < w->m; i++) {
-            n->samples[l * w->m + i] = x->batches[l].sample[i];
-            n->mine[l * w->m + i] = n->assign[x->batches[l].sample[i] - n->first_sample];
-        }
-    }
-    if (n->block_lanes > 1) {
-        hiss_comm_allgather(w->comm, n->mine, n->byte_offsets, n->numbers);
-    } else {
-        memcpy(n->numbers + w->first_lane * w->m, n->mine, sizeof(int64_t) * (size_t)(n->local_lanes * w->m));
-    }
-}
+/* ---- what hiss/match.h asks for ---- */
 
-/* Which lanes stand together this step. Lanes of a block run one after another, the same block first on all ranks. */
-static void draw_blocks(nat *n, const hiss_exchange *x) {
-    const hiss_world *w = n->world;
-    const hiss_permutation p = hiss_permutation_keyed(w->seed, HISS_FOR_BLOCKS, x->step, 0, w->lanes);
-    const bool several = n->block_lanes > 1 && n->block_lanes < w->lanes;
-    for (int64_t at = 0, count = 0; at < w->lanes; at++) {
-        n->order[at] = hiss_permutation_at(&p, at);
-        const int64_t local = n->order[at] - w->first_lane;
-        if (local >= 0 && local < n->local_lanes) {
-            n->place[local] = at;
-            if (several) {
-                x->order[count++] = local;
-            }
-        }
-    }
-}
-
-static hiss_status begin(void *self, int phase, const hiss_exchange *x, hiss_error *err) {
-    (void)phase;
-    nat *n = self;
-    hiss_status s = nat_settle(n, err); /* async: of the step before */
-    if (s != HISS_OK) {
-        return s;
-    }
-    const double sent = hiss_comm_bytes_sent(n->world->comm);
-    share_numbers(n, x);
-    draw_blocks(n, x);
-    nat_targets_start(n->vectors, x->threads);
-    nat_blocks_start(n->blocks, x->threads);
-    n->costs.bytes += hiss_comm_bytes_sent(n->world->comm) - sent;
-    n->costs.steps++;
-    n->pending = true;
-    return HISS_OK;
-}
-
-/* Step 2: a lane's rows of scores, and its mean cosine with the targets it comes with. */
-static void arrive(void *self, int thread, int64_t local, const float *const *exports) {
-    nat *n = self;
+/* A lane's rows of scores, and its mean cosine with the targets it comes with. */
+static void make_rows(nat *n, const hiss_match_lane *lane) {
     const hiss_world *w = n->world;
     const int64_t m = w->m, N = n->block, d = n->options->dim;
-    const int64_t block = n->place[local] / n->block_lanes, own = n->place[local] % n->block_lanes * m;
-    const double start = hiss_seconds();
-    float *rows = n->rows[local];
-    w->kernels->gemm(false, true, m, N, d, 1.0f, exports[0], d, nat_targets_take(n->vectors, block), d, 0.0f, rows, N);
-    nat_targets_release(n->vectors, block);
+    const int64_t own = hiss_match_place(n->match, lane->local) % n->block_lanes * m;
+    float *rows = n->rows[lane->local];
+    const float *targets = nat_targets_take(n->vectors, lane->block);
+    w->kernels->gemm(false, true, m, N, d, 1.0f, lane->features, d, targets, d, 0.0f, rows, N);
+    nat_targets_release(n->vectors, lane->block);
     double before = 0.0;
     for (int64_t i = 0; i < m; i++) {
         before += (double)rows[i * N + own + i];
     }
-    n->before[local] = (float)(before / (double)m);
-    pthread_mutex_lock(&n->lock);
-    n->costs.score += hiss_seconds() - start;
-    pthread_mutex_unlock(&n->lock);
-    nat_blocks_arrive(n->blocks, thread, local);
+    n->before[lane->local] = (float)(before / (double)m);
+}
+
+static void *score(void *user, int thread, const hiss_match_lane *lane) {
+    nat *n = user;
+    if (lane->features) {
+        make_rows(n, lane);
+    }
+    return hiss_match_pack(n->matcher, thread, lane, n->rows[lane->local]);
+}
+
+static hiss_status solve(void *user, int thread, const hiss_match_block *block, hiss_match_reply *reply, double *gap,
+                         hiss_error *err) {
+    return hiss_match_solve(((nat *)user)->matcher, thread, block, reply, gap, err);
+}
+
+/* Columns become target numbers. */
+static void apply(void *user, int64_t local, const int32_t *columns) {
+    nat *n = user;
+    const int64_t m = n->world->m, at = hiss_match_place(n->match, local);
+    const int64_t block = at / n->block_lanes, row = at % n->block_lanes * m;
+    int64_t changed = 0;
+    for (int64_t i = 0; i < m; i++) {
+        changed += columns[i] != row + i;
+        n->assign[n->samples[local * m + i] - n->first_sample] = hiss_match_number(n->match, block, columns[i]);
+    }
+    n->changed[local] = (float)changed / (float)m;
+}
+
+hiss_status nat_match_create(nat *n, hiss_error *err) {
+    const hiss_world *w = n->world;
+    n->matcher = hiss_match_solver_create(n->solver, &n->lists, n->block, w->m, n->local_lanes);
+    const hiss_match_options options = {.comm = w->comm,
+                                        .seed = w->seed,
+                                        .lanes = w->lanes,
+                                        .m = w->m,
+                                        .block_lanes = n->block_lanes,
+                                        .lane_offsets = w->lane_offsets,
+                                        .lists = n->lists,
+                                        .beside = n->options->async,
+                                        .work = {.user = n, .score = score, .solve = solve, .answered = apply}};
+    const hiss_status s = hiss_match_create(&options, &n->match, err);
+    nat_targets_reserve(n->vectors, w->threads);
+    hiss_match_solver_reserve(n->matcher, w->threads, n->options->async);
+    return s;
+}
+
+/* ---- what the training loop asks for ---- */
+
+static hiss_status begin(void *self, int phase, const hiss_exchange *x, hiss_error *err) {
+    (void)phase;
+    nat *n = self;
+    const int64_t m = n->world->m;
+    const hiss_status s = nat_settle(n, err); /* async: of the step before */
+    if (s != HISS_OK) {
+        return s;
+    }
+    for (int64_t i = 0; i < n->local_lanes * m; i++) {
+        n->samples[i] = x->batches[i / m].sample[i % m];
+        n->numbers[i] = n->assign[n->samples[i] - n->first_sample];
+    }
+    hiss_match_solver_reserve(n->matcher, x->threads, n->options->async);
+    nat_targets_start(n->vectors, x->threads);
+    hiss_match_start(n->match, x->step, x->threads, n->numbers, x->order);
+    n->pending = true;
+    return HISS_OK;
+}
+
+static void arrive(void *self, int thread, int64_t local, const float *const *exports) {
+    hiss_match_arrive(((nat *)self)->match, thread, local, exports[0]);
 }
 
 static bool ready(void *self, int64_t local) {
-    return nat_blocks_ready(((nat *)self)->blocks, local);
+    return hiss_match_ready(((nat *)self)->match, local);
 }
 
 /* With async the step need not wait for anything. */
 static bool progress(void *self) {
     nat *n = self;
-    return nat_blocks_progress(n->blocks) && !n->options->async;
+    return hiss_match_progress(n->match) && !n->options->async;
 }
 
 static bool assist(void *self, int thread) {
-    return nat_blocks_assist(((nat *)self)->blocks, thread);
-}
-
-/* Step 4: columns become target numbers. */
-void nat_apply(nat *n, int64_t local) {
-    const int64_t m = n->world->m, at = n->place[local];
-    const int64_t first = at / n->block_lanes * n->block_lanes, row = (at - first) * m;
-    int64_t changed = 0;
-    for (int64_t i = 0; i < m; i++) {
-        const int64_t column = n->answers[local][i];
-        changed += column != row + i;
-        n->assign[n->samples[local * m + i] - n->first_sample] =
-            n->numbers[n->order[first + column / m] * m + column % m];
-    }
-    n->changed[local] = (float)changed / (float)m;
+    return hiss_match_assist(((nat *)self)->match, thread);
 }
 
 static hiss_status end(nat *n, hiss_error *err) {
-    const double sent = nat_blocks_bytes(n->blocks);
-    const hiss_status s = nat_blocks_finish(n->blocks, err);
     n->pending = false;
-    n->costs.bytes += nat_blocks_bytes(n->blocks) - sent;
-    return s;
+    return hiss_match_finish(n->match, err);
 }
 
 static hiss_status finish(void *self, hiss_error *err) {
@@ -137,6 +134,9 @@ static hiss_status finish(void *self, hiss_error *err) {
     return n->options->async ? HISS_OK : end(n, err);
 }
 
+/* assign.async: answers take effect at the next step, or before a checkpoint or an epoch's end, whichever comes first:
+ * never "when they are ready". No sample is seen twice in between, so the assignment stays injective and a checkpoint
+ * needs no memory of what was pending. */
 hiss_status nat_settle(void *self, hiss_error *err) {
     nat *n = self;
     if (!n->pending) {
@@ -144,7 +144,7 @@ hiss_status nat_settle(void *self, hiss_error *err) {
     }
     const hiss_status s = end(n, err);
     for (int64_t l = 0; s == HISS_OK && l < n->local_lanes; l++) {
-        nat_apply(n, l);
+        apply(n, l, hiss_match_columns(n->match, l));
     }
     return s;
 }

@@ -1,6 +1,8 @@
 /* Targets of blocks in buffers that threads share: as many buffers as threads, since each uses one block at a time. A
  * block's targets are made in chunks by all threads that want them, and stay until their buffer is needed. */
+#include <pthread.h>
 #include <sched.h>
+#include <stdatomic.h>
 
 #include "hiss/alloc.h"
 #include "objective/nat/nat.h"
@@ -70,7 +72,7 @@ static buffer *find(nat_targets *t, int64_t block) {
 
 const float *nat_targets_take(nat_targets *t, int64_t block) {
     const nat *n = t->n;
-    const int64_t m = n->world->m, d = n->options->dim, *lane = n->order + block * n->block_lanes;
+    const int64_t d = n->options->dim;
     pthread_mutex_lock(&t->lock);
     buffer *b = find(t, block);
     b->users++;
@@ -78,7 +80,7 @@ const float *nat_targets_take(nat_targets *t, int64_t block) {
     for (int64_t first; (first = atomic_fetch_add(&b->next, CHUNK)) < n->block;) {
         const int64_t end = first + CHUNK < n->block ? first + CHUNK : n->block;
         for (int64_t i = first; i < end; i++) {
-            nat_target(n, n->numbers[lane[i / m] * m + i % m], b->vectors + i * d);
+            nat_target(n, hiss_match_number(n->match, block, i), b->vectors + i * d);
         }
         atomic_fetch_add(&b->made, end - first);
     }
