@@ -62,8 +62,9 @@ CLI_SRC  := $(sort $(wildcard src/cli/*.c))
 TEST_SRC := $(sort $(wildcard tests/unit/test_*.c tests/mpi/test_*.c tests/cli/*.c))
 FUZZ_SRC := $(sort $(wildcard tests/fuzz/fuzz_*.c))
 HEADERS  := $(sort $(wildcard include/hiss/*.h))
-# What hiss simulate runs in SimGrid: dist as it is, for the simulator's MPI.
-SMPI_SRC := $(sort $(filter-out src/base/hash.c,$(wildcard src/base/*.c src/dist/*.c src/simulate/*.c src/smpi/*.c)))
+# What hiss simulate runs in SimGrid: dist and match as they are, for the simulator's MPI.
+SMPI_SRC := $(sort $(filter-out src/base/hash.c,$(wildcard src/base/*.c src/assign/*.c src/dist/*.c src/match/*.c src/simulate/*.c \
+                                                           src/smpi/*.c)))
 SMPICC   ?= smpicc
 PLATFORMS := $(sort $(wildcard configs/platforms/*.yaml))
 

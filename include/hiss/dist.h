@@ -46,6 +46,7 @@ bool hiss_comm_equal(hiss_comm *comm, const void *bytes, int64_t count);
 void hiss_comm_barrier(hiss_comm *comm);                                         /* Collective */
 void hiss_comm_broadcast(hiss_comm *comm, void *bytes, int64_t count, int root); /* Collective */
 int64_t hiss_comm_max_i64(hiss_comm *comm, int64_t value);                       /* Collective */
+double hiss_comm_sum(hiss_comm *comm, double value); /* over ranks, in their order. Collective */
 /* out[0..2] = min, median, max over ranks of value. Collective. */
 void hiss_comm_spread(hiss_comm *comm, double value, double out[3]);
 /* Concatenate in rank order: rank r contributes offsets[r+1] - offsets[r] bytes (offsets [P+1], equal on all ranks).

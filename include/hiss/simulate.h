@@ -1,9 +1,10 @@
 /* Projections: what a training step would take on machines that are not here.
  *
- * Costs of one rank are measured once and kept in a file. A replay runs the trainer's own communication - reducer,
- * coordinators, collectives of src/dist - and sleeps where the trainer would compute. Built against the simulator's MPI
- * (build/hiss-smpi), sleep and messages are virtual time on a platform that may have thousands of hosts; built against
- * the real MPI, the same replay shows how far the simulator is off. docs/simulation.md */
+ * Costs of one rank are measured once and kept in a file. A replay runs the trainer's own communication - the exchange
+ * of src/match, reducer, coordinators and collectives of src/dist - and sleeps where the trainer would compute. Built
+ * against the simulator's MPI (build/hiss-smpi), sleep and messages are virtual time on a platform that may have
+ * thousands of hosts; built against the real MPI, the same replay shows how far the simulator is off.
+ * docs/simulation.md */
 #ifndef HISS_SIMULATE_H
 #define HISS_SIMULATE_H
 
@@ -54,10 +55,16 @@ typedef struct hiss_costs {
     double exchange_share;                     /* of the steps, those that exchange; 0: none do */
     double repeat;        /* 1: a lane's forward to the cut is computed again after the exchange; else 0 */
     int64_t dim, block;   /* of targets; samples of a block, 0: the whole batch */
+    int rows;             /* hiss_match_rows: how rows travel */
+    int64_t k;            /* columns of a row in lists */
+    int64_t ahead;        /* lanes that may pass the cut before earlier ones */
     double target, score; /* seconds to make a target; per sample and target */
+    double maxima, list;  /* seconds per sample and target: of columns' highest scores, of cutting lists */
     hiss_permutation_cost permutation;
     int nsolves;
     hiss_solve_cost solves[HISS_MAX_SOLVES]; /* by block, ascending */
+    int nlists;
+    hiss_solve_cost lists[HISS_MAX_SOLVES]; /* the same by lists; none: those of all scores count */
     int nphases;
     hiss_phase_cost phases[HISS_MAX_PHASES];
     int buckets;
@@ -71,6 +78,7 @@ hiss_status hiss_costs_write(const char *path, const hiss_costs *costs, hiss_err
 void hiss_costs_destroy(hiss_costs *costs);
 /* Seconds to solve a block: between the measured ones by a power law; beyond them the cube of the size. */
 double hiss_costs_solve(const hiss_costs *costs, int64_t block);
+double hiss_costs_solve_lists(const hiss_costs *costs, int64_t block);
 /* Seconds that a rank with so many lanes computes in a step, without what the number of ranks decides. */
 double hiss_costs_compute(const hiss_costs *costs, int64_t lanes);
 
@@ -112,8 +120,11 @@ typedef struct hiss_replay {
 typedef struct hiss_replay_times { /* seconds, slowest rank, means over steps; the same on all ranks */
     double step, exchanging;       /* without and with exchange; the latter NaN when there is none */
     double wait;                   /* blocked in the reduction after backward, in steps without exchange */
-    double numbers, score, gather, solve, scatter; /* of the exchange */
-    double permutation;                            /* of all samples, once; NaN when there is none. Its parts: */
+    /* Of the exchange: sharing target numbers; work on scores, lists and blocks; waiting for messages with nothing else
+     * to do; agreeing on errors. */
+    double numbers, score, list, solve, blocked, agree;
+    double messages, bytes; /* that all ranks send in a step for it */
+    double permutation;     /* of all samples, once; NaN when there is none. Its parts: */
     double features, grouping, move, match, bound;
     double sent; /* bytes, of a step without exchange */
 } hiss_replay_times;

@@ -125,6 +125,7 @@ typedef struct hiss_step_times { /* seconds of a step on this rank: medians over
     double transfer, wait;              /* of the reduction: first message to last; blocked in it after backward */
     hiss_named parts[HISS_MAX_DERIVED]; /* of exchange, by the objective's own account: means */
     int nparts;
+    double messages, bytes; /* that this rank sends for it in a step, where the objective counts them */
 } hiss_step_times;
 
 typedef struct hiss_measurement {
@@ -135,6 +136,8 @@ typedef struct hiss_measurement {
     int64_t lanes, m, threads;         /* L, samples of a lane, threads of this rank */
     int64_t samples;                   /* of the data set */
     int64_t parameters;
+    int64_t ahead;             /* lanes whose gradients a quarter of the activation memory holds: so many may pass the
+                                  cut before earlier ones */
     int64_t execs, exec_bytes; /* graphs in memory on this rank, bytes of their activations in all */
     int phases, buckets;
     int64_t *bucket_offsets; /* [buckets+1] floats of the lane vector */

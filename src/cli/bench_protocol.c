@@ -1,180 +1,91 @@
-/* The protocol that brings blocks to their coordinators, phase by phase: rows of scores, gathering, solving, answers.
- * Either all scores travel, or lists of each row's best columns, in which case the cutting counts as making rows, and
- * the exchange of maxima for prices as gathering. Phases of different blocks overlap, so a rank's waiting is counted as
- * gathering until its own block is solved and as scattering from then on. */
+/* The exchange that brings blocks to their coordinators (hiss/match.h), in parts: rows of scores, lists, solving, and
+ * what a rank waits for messages. Either all scores travel, or lists of each row's best columns; finding columns'
+ * maxima counts as making rows, and their mean, the prices, as solving. The slowest rank's parts need not add up to
+ * all: that is another one for each. */
 #include <math.h>
+#include <sched.h>
 #include <string.h>
 
 #include "cli/bench.h"
-#include "hiss/assign.h"
 #include "hiss/clock.h"
+#include "hiss/match.h"
 
 enum { REPEATS = 5 };
-enum { ROWS, GATHER, SOLVE, SCATTER, ALL, PHASES, LISTED = 48 };
-static const char *const phase_name[PHASES] = {"rows", "gather", "solve", "scatter", "all"};
-enum { WHOLE, MAXIMA, LISTS }; /* what a lane sends: all scores, or the other two one after the other */
+enum { ROWS, CUT, SOLVE, WAIT, ALL, PHASES, LISTED = 48 };
+static const char *const phase_name[PHASES] = {"rows", "lists", "solve", "wait", "all"};
 
 typedef struct protocol {
-    hiss_coordinator *coordinator;
-    const hiss_lap_solver *solver;
+    hiss_match *match;
+    hiss_match_solver *solver;
     hiss_lists lists; /* k 0: all scores travel */
-    int64_t n, m, d, up;
-    int64_t *order;
-    int64_t lanes, local; /* of all ranks, of this one */
-    float *z, *c;         /* [m, d] the features of a lane; [n, d] targets */
-    float **rows;         /* [local] -> [m, n] */
-    void **packed;        /* [local] maxima or lists */
-    float *price;         /* [n] */
-    double *sum;          /* [n] */
-    int32_t *column;      /* [n] */
-    int32_t *current;     /* [m] */
-    bool *listed;         /* [local] whether a lane has sent its list */
-    void *list_work;
-    void *work;
+    int64_t n, m, d;
+    int64_t local;           /* lanes of this rank, each of another block unless all are of one */
+    int64_t *number, *order; /* [local * m], [local] */
+    float *z, *c;            /* [m, d] the features of a lane; [n, d] targets */
+    float **rows;            /* [local] -> [m, n] */
     double gap;
 } protocol;
 
-static int64_t larger(int64_t a, int64_t b) {
-    return a > b ? a : b;
+static void *score(void *user, int thread, const hiss_match_lane *lane) {
+    protocol *p = user;
+    float *rows = p->rows[lane->local];
+    if (lane->features) {
+        hiss_kernels_blas()->gemm(false, true, p->m, p->n, p->d, 1.0f, lane->features, p->d, p->c, p->d, 0.0f, rows,
+                                  p->n);
+    }
+    return hiss_match_pack(p->solver, thread, lane, rows);
 }
 
-/* Blocks of n samples in `size` lanes each, one on every rank when there are `size` blocks. */
+static hiss_status solve(void *user, int thread, const hiss_match_block *block, hiss_match_reply *reply, double *gap,
+                         hiss_error *err) {
+    return hiss_match_solve(((protocol *)user)->solver, thread, block, reply, gap, err);
+}
+
+/* Blocks of n samples in `size` lanes each, as many lanes on every rank as there are blocks. */
 static hiss_status protocol_create(bench *b, int64_t blocks, int64_t n, int64_t dim, bool lists, protocol *p,
                                    hiss_error *err) {
     const int64_t size = hiss_comm_size(b->comm), m = n / size, rank = hiss_comm_rank(b->comm);
-    *p = (protocol){.n = n, .m = m, .d = dim, .up = m * n, .lanes = size * blocks, .local = blocks};
-    p->solver = hiss_lap_solver_named("auto");
-    int64_t work = p->solver->work_bytes(n);
-    if (lists) {
-        p->lists = (hiss_lists){.n = n, .m = m, .k = LISTED};
-        p->up = larger(p->up, larger(n, hiss_lists_words(&p->lists)));
-        work = larger(work, hiss_lists_solve_bytes(&p->lists));
-    }
-    p->work = hiss_alloc((size_t)work);
-    int64_t *lane_offsets = hiss_new(int64_t, size + 1);
-    hiss_partition(p->lanes, size, lane_offsets);
-    hiss_status s = hiss_coordinator_create(b->comm, p->lanes, lane_offsets, size, p->up, m + n, &p->coordinator, err);
-    hiss_free(lane_offsets);
-    p->order = hiss_new(int64_t, p->lanes);
-    for (int64_t l = 0; l < p->lanes; l++) { /* block k: lane k of rank k, of rank k+1, ..., so that rank k solves it */
-        const int64_t block = l / size, owner = (block + l) % size;
-        p->order[l] = owner * blocks + block;
-    }
+    *p = (protocol){.n = n, .m = m, .d = dim, .local = blocks};
+    p->lists = hiss_match_lists(lists ? HISS_MATCH_TOPK : HISS_MATCH_DENSE, n, m, LISTED);
+    p->solver = hiss_match_solver_create(hiss_lap_solver_named("auto"), &p->lists, n, m, blocks);
+    hiss_match_solver_reserve(p->solver, 1, false);
+    p->number = hiss_new(int64_t, blocks * m);
+    p->order = hiss_new(int64_t, blocks);
     float *z = hiss_new(float, n *dim);
     p->c = hiss_new(float, n *dim);
     bench_collapsed_features(n, dim, z, p->c);
     p->z = hiss_new(float, m *dim);
     memcpy(p->z, z + rank * m * dim, sizeof(float) * (size_t)(m * dim));
     hiss_free(z);
-    p->rows = hiss_new(float *, p->local);
-    p->packed = hiss_new(void *, p->local);
-    for (int64_t l = 0; l < p->local; l++) {
+    p->rows = hiss_new(float *, blocks);
+    for (int64_t l = 0; l < blocks; l++) {
         p->rows[l] = hiss_new(float, m *n);
-        p->packed[l] = lists ? hiss_new(int32_t, p->up) : NULL;
     }
-    p->price = hiss_new(float, n);
-    p->sum = hiss_new(double, n);
-    p->column = hiss_new(int32_t, n);
-    p->current = hiss_new(int32_t, m);
-    p->listed = hiss_new(bool, p->local);
-    p->list_work = lists ? hiss_alloc((size_t)hiss_lists_pack_bytes(&p->lists)) : NULL;
+    int64_t *lane_offsets = hiss_new(int64_t, size + 1);
+    hiss_partition(size * blocks, size, lane_offsets);
+    const hiss_match_options options = {.comm = b->comm,
+                                        .lanes = size * blocks,
+                                        .m = m,
+                                        .block_lanes = size,
+                                        .lane_offsets = lane_offsets,
+                                        .lists = p->lists,
+                                        .work = {.user = p, .score = score, .solve = solve}};
+    const hiss_status s = hiss_match_create(&options, &p->match, err);
+    hiss_free(lane_offsets);
     return s;
 }
 
 static void protocol_destroy(protocol *p) {
-    hiss_coordinator_destroy(p->coordinator);
+    hiss_match_destroy(p->match);
+    hiss_match_solver_destroy(p->solver);
     for (int64_t l = 0; l < p->local; l++) {
         hiss_free(p->rows[l]);
-        hiss_free(p->packed[l]);
     }
     hiss_free(p->rows);
-    hiss_free(p->packed);
-    hiss_free(p->price);
-    hiss_free(p->sum);
-    hiss_free(p->column);
-    hiss_free(p->current);
-    hiss_free(p->listed);
-    hiss_free(p->list_work);
+    hiss_free(p->number);
     hiss_free(p->order);
-    hiss_free(p->work);
     hiss_free(p->z);
     hiss_free(p->c);
-}
-
-/* The columns' maxima become prices: words m .. m+n-1 of every message down. */
-static void send_prices(protocol *p, int64_t slot, int64_t group) {
-    const double groups = (double)(group * hiss_lap_groups(p->m));
-    memset(p->sum, 0, sizeof(double) * (size_t)p->n);
-    for (int64_t j = 0; j < group; j++) {
-        const float *maxima = hiss_coordinator_up(p->coordinator, slot, j);
-        for (int64_t i = 0; i < p->n; i++) {
-            p->sum[i] += (double)maxima[i];
-        }
-    }
-    for (int64_t j = 0; j < group; j++) {
-        int32_t *down = hiss_coordinator_down(p->coordinator, slot, j);
-        float *price = (float *)(down + p->m);
-        for (int64_t i = 0; i < p->n; i++) {
-            price[i] = (float)(p->sum[i] / groups);
-        }
-    }
-    for (int64_t j = 0; j < group; j++) {
-        hiss_coordinator_send_down(p->coordinator, slot, j, p->m + p->n, true);
-    }
-}
-
-/* The block of a slot from what its lanes sent. */
-static hiss_status answer_block(protocol *p, int64_t slot, int64_t group, int sent, hiss_error *err) {
-    if (sent == MAXIMA) {
-        send_prices(p, slot, group);
-        return HISS_OK;
-    }
-    hiss_lap_report report = {0};
-    const void *up = hiss_coordinator_up(p->coordinator, slot, 0);
-    const float *price = (const float *)((const int32_t *)hiss_coordinator_down(p->coordinator, slot, 0) + p->m);
-    for (int64_t i = 0; i < p->n; i++) {
-        p->column[i] = (int32_t)i;
-    }
-    const hiss_status s =
-        sent == LISTS ? hiss_lists_solve(&p->lists, up, p->up, price, p->column, p->sum, p->work, &report, err)
-                      : p->solver->solve(&(hiss_lap){p->n, up, p->n}, p->column, NULL, NULL, p->work, &report, err);
-    p->gap = fmax(p->gap, hiss_lap_share(report.dual - report.total, report.total, report.size));
-    for (int64_t j = 0; j < group; j++) {
-        memcpy(hiss_coordinator_down(p->coordinator, slot, j), p->column + j * p->m, sizeof(int32_t) * (size_t)p->m);
-        hiss_coordinator_send_down(p->coordinator, slot, j, p->m, false);
-    }
-    return s;
-}
-
-static void make_rows(protocol *p, hiss_error *err) {
-    const hiss_kernels *k = hiss_kernels_blas();
-    for (int64_t l = 0; l < p->local; l++) {
-        k->gemm(false, true, p->m, p->n, p->d, 1.0f, p->z, p->d, p->c, p->d, 0.0f, p->rows[l], p->n);
-        if (p->lists.k > 0) {
-            const hiss_lap_rows rows = {.m = p->m, .n = p->n, .width = p->n, .ld = p->n, .score = p->rows[l]};
-            memset(p->sum, 0, sizeof(double) * (size_t)p->n);
-            (void)hiss_lap_add_maxima(&rows, p->sum, err);
-            for (int64_t i = 0; i < p->n; i++) {
-                ((float *)p->packed[l])[i] = (float)p->sum[i];
-            }
-        }
-    }
-}
-
-static double sum_over_ranks(bench *b, double value) {
-    const int64_t size = hiss_comm_size(b->comm);
-    int64_t *offsets = hiss_new(int64_t, size + 1);
-    double *all = hiss_new(double, size), sum = 0.0;
-    for (int64_t r = 0; r <= size; r++) {
-        offsets[r] = r * (int64_t)sizeof(double);
-    }
-    hiss_comm_allgather(b->comm, &value, offsets, all);
-    for (int64_t r = 0; r < size; r++) {
-        sum += all[r];
-    }
-    hiss_free(offsets);
-    hiss_free(all);
-    return sum;
 }
 
 static double largest_over_ranks(bench *b, double value) {
@@ -183,53 +94,32 @@ static double largest_over_ranks(bench *b, double value) {
     return spread[2];
 }
 
-/* One use. A rank coordinates one block at most, and local lane k is of block k. */
-static hiss_status run(bench *b, protocol *p, double seconds[PHASES], hiss_error *err) {
-    const int64_t group = hiss_comm_size(b->comm), rank = hiss_comm_rank(b->comm), m = p->m;
-    const bool lists = p->lists.k > 0;
-    int asked = lists ? MAXIMA : WHOLE; /* of the block that this rank coordinates, if any */
-    hiss_status s = HISS_OK;
+/* One step. */
+static hiss_status run(protocol *p, int64_t step, double seconds[PHASES], double *bytes, hiss_error *err) {
     const double start = hiss_seconds();
-    make_rows(p, err);
-    double now = hiss_seconds();
-    seconds[ROWS] = now - start;
-    hiss_coordinator_start(p->coordinator, p->order);
     for (int64_t l = 0; l < p->local; l++) {
-        hiss_coordinator_send_up(p->coordinator, l, lists ? p->packed[l] : p->rows[l], lists ? p->n : m * p->n);
+        p->order[l] = l;
     }
-    int64_t lanes = p->local, slots = hiss_coordinator_slots(p->coordinator);
-    while (lanes > 0 || slots > 0) {
-        const int wait = slots > 0 ? GATHER : SCATTER;
-        const hiss_block_event e = hiss_coordinator_next(p->coordinator);
-        const double event = hiss_seconds();
-        seconds[wait] += event - now;
-        now = event;
-        if (e.kind == HISS_BLOCK_COMPLETE) {
-            const hiss_status mine = answer_block(p, e.index, group, asked, err);
-            s = mine == HISS_OK ? s : mine;
-            slots -= asked != MAXIMA;
-            now = hiss_seconds();
-            seconds[asked == MAXIMA ? GATHER : SOLVE] += now - event;
-            asked = LISTS;
-        } else if (e.kind == HISS_LANE_ANSWERED && lists && !p->listed[e.index]) {
-            const int32_t *answer = hiss_coordinator_answer(p->coordinator, e.index);
-            const int64_t block = e.index, first = (rank - block + group) % group * m; /* as in protocol_create */
-            for (int64_t i = 0; i < m; i++) {
-                p->current[i] = (int32_t)(first + i);
-            }
-            hiss_lists_pack(&p->lists, p->rows[e.index], (const float *)(answer + m), p->current, p->packed[e.index],
-                            p->list_work);
-            p->listed[e.index] = true;
-            hiss_coordinator_send_up(p->coordinator, e.index, p->packed[e.index], hiss_lists_words(&p->lists));
-            now = hiss_seconds();
-            seconds[ROWS] += now - event;
-        } else if (e.kind == HISS_LANE_ANSWERED) {
-            p->listed[e.index] = false;
-            lanes--;
+    hiss_match_start(p->match, step, 1, p->number, p->order);
+    for (int64_t l = 0; l < p->local; l++) {
+        hiss_match_arrive(p->match, 0, p->order[l], p->z);
+        hiss_match_progress(p->match);
+        hiss_match_assist(p->match, 0);
+    }
+    while (hiss_match_progress(p->match)) {
+        if (!hiss_match_assist(p->match, 0)) {
+            sched_yield();
         }
     }
-    hiss_coordinator_finish(p->coordinator);
+    const hiss_status s = hiss_match_finish(p->match, err);
     seconds[ALL] = hiss_seconds() - start;
+    const hiss_match_costs costs = hiss_match_take_costs(p->match);
+    seconds[ROWS] = costs.score;
+    seconds[CUT] = costs.list;
+    seconds[SOLVE] = costs.solve;
+    seconds[WAIT] = seconds[ALL] - costs.score - costs.list - costs.solve;
+    *bytes = costs.bytes;
+    p->gap = fmax(p->gap, costs.gap);
     return s;
 }
 
@@ -247,7 +137,7 @@ static void report_protocol(bench *b, const protocol *p, double (*seconds)[REPEA
         bench_print(b, "  %s", HISS_NUMBER(8, 3, 1e3 * part[k]));
         json_spread(&b->json, phase_name[k], spread);
     }
-    const double sent = sum_over_ranks(b, bytes), gap = largest_over_ranks(b, p->gap);
+    const double sent = hiss_comm_sum(b->comm, bytes), gap = largest_over_ranks(b, p->gap);
     bench_print(b, "  %s  %s  %s\n", HISS_NUMBER(10, 0, (double)(p->n * p->local) / part[ALL]),
                 HISS_NUMBER(8, 2, 1e-6 * sent), HISS_POWER(8, 1, gap));
     json_number(&b->json, "bytes", sent);
@@ -261,16 +151,13 @@ static hiss_status time_protocol(bench *b, int64_t blocks, int64_t n, int64_t di
     hiss_status s = protocol_create(b, blocks, n, dim, lists, &p, err);
     for (int k = -1; k < REPEATS && s == HISS_OK; k++) { /* -1: warm-up */
         double part[PHASES] = {0.0};
-        const double sent = hiss_coordinator_bytes(p.coordinator);
         hiss_comm_barrier(b->comm);
         hiss_alloc_seal(true);
-        s = run(b, &p, part, err);
+        s = run(&p, k + 1, part, &bytes, err);
         hiss_alloc_seal(false);
-        bytes = hiss_coordinator_bytes(p.coordinator) - sent;
         for (int i = 0; i < PHASES; i++) {
             seconds[i][k < 0 ? 0 : k] = part[i];
         }
-        s = hiss_comm_agree(b->comm, s, err);
     }
     if (s == HISS_OK) {
         report_protocol(b, &p, seconds, bytes);

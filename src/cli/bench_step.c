@@ -224,6 +224,10 @@ static void write_split(bench *b, const char *key, const hiss_step_times *t, con
     for (int i = 0; i < t->nparts; i++) {
         json_number(&b->json, t->parts[i].name, t->parts[i].value);
     }
+    if (t->nparts > 0) {
+        json_number(&b->json, "exchange_messages", hiss_comm_sum(b->comm, t->messages));
+        json_number(&b->json, "exchange_bytes", hiss_comm_sum(b->comm, t->bytes));
+    }
     json_end(&b->json, '}');
 }
 

@@ -136,7 +136,7 @@ static void print_head(const task *t) {
            t->o->jitter > 0.0 ? ", with jitter" : "");
     printf("%6s %-4s %7s | %9s %9s %9s %7s", "ranks", "sum", "block", "step ms", "compute", "exposed", "effic.");
     if (c->exchange_share > 0.0) {
-        printf(" | %9s %7s %7s %7s %7s %7s", "exch. ms", "score", "gather", "solve", "scatter", "share");
+        printf(" | %9s %7s %7s %7s %7s %7s", "exch. ms", "score", "lists", "solve", "waits", "share");
     }
     if (c->permutation.share > 0.0) {
         printf(" | %9s %8s %8s %8s %8s %8s %7s", "permut. s", "features", "grouping", "rows", "matching", "bound",
@@ -163,8 +163,8 @@ static void report(task *t, const simulate_run *run, const simulate_result *r, s
            HISS_NUMBER(9, 2, 1e3 * (x->step - compute)), HISS_NUMBER(7, 3, efficiency));
     if (t->costs.exchange_share > 0.0) {
         printf(" | %s %s %s %s %s %s%%", HISS_NUMBER(9, 2, 1e3 * x->exchanging), HISS_NUMBER(7, 2, 1e3 * x->score),
-               HISS_NUMBER(7, 2, 1e3 * x->gather), HISS_NUMBER(7, 2, 1e3 * x->solve),
-               HISS_NUMBER(7, 2, 1e3 * x->scatter), HISS_NUMBER(6, 1, 100.0 * share));
+               HISS_NUMBER(7, 2, 1e3 * x->list), HISS_NUMBER(7, 2, 1e3 * x->solve), HISS_NUMBER(7, 2, 1e3 * x->blocked),
+               HISS_NUMBER(6, 1, 100.0 * share));
     }
     if (t->costs.permutation.share > 0.0) {
         printf(" | %s %s %s %s %s %s %s%%", HISS_NUMBER(9, 3, x->permutation), HISS_NUMBER(8, 3, x->features),
@@ -179,6 +179,8 @@ static void report(task *t, const simulate_run *run, const simulate_result *r, s
     json_number(&t->json, "block", (double)block_of(t, run));
     json_number(&t->json, "step", x->step);
     json_number(&t->json, "exchanging", x->exchanging);
+    json_number(&t->json, "exchange_messages", x->messages);
+    json_number(&t->json, "exchange_bytes", x->bytes);
     json_number(&t->json, "permutation", x->permutation);
     json_number(&t->json, "mean_step", mean);
     json_number(&t->json, "compute", compute);

@@ -7,9 +7,9 @@
 #include <unistd.h>
 
 #include "cli/simulate.h"
-#include "hiss/assign.h"
 #include "hiss/clock.h"
 #include "hiss/log.h"
+#include "hiss/match.h"
 #include "hiss/rng.h"
 
 enum { REPEATS = 5, ADDED_FLOATS = 1 << 24, TARGETS = 101 };
@@ -90,6 +90,70 @@ static hiss_status time_solve(const hiss_lap_solver *solver, int64_t n, int64_t 
     return s;
 }
 
+/* A block by lists as its lanes and its coordinator make them: how long maxima, lists and the solution take. */
+static hiss_status time_lists(hiss_match_solver *solver, const hiss_lists *l, float *score, double seconds[3],
+                              hiss_error *err) {
+    const int64_t parts = l->n / l->m, words = hiss_lists_words(l), stride = words > l->n ? words : l->n;
+    int32_t *sent = hiss_new(int32_t, parts * stride), *column = hiss_new(int32_t, l->n);
+    float *price = hiss_new(float, l->n);
+    hiss_match_block block = {.lanes = parts, .words = sent, .stride = stride, .columns = column, .price = price};
+    hiss_status s = HISS_OK;
+    for (int64_t i = 0; i < l->n; i++) {
+        column[i] = (int32_t)i;
+    }
+    for (int kind = HISS_MATCH_MAXIMA; kind <= HISS_MATCH_LISTS && s == HISS_OK; kind++) {
+        const bool lists = kind == HISS_MATCH_LISTS;
+        const double start = hiss_seconds();
+        for (int64_t j = 0; j < parts; j++) {
+            const hiss_match_lane lane = {
+                .local = 0, .sends = (hiss_match_sent)kind, .columns = column + j * l->m, .price = price};
+            memcpy(sent + j * stride, hiss_match_pack(solver, 0, &lane, score + j * l->m * l->n),
+                   sizeof(int32_t) * (size_t)(lists ? words : l->n));
+        }
+        const double packed = hiss_seconds();
+        hiss_match_reply reply;
+        double gap = 0.0;
+        block.sent = (hiss_match_sent)kind;
+        block.lists = lists;
+        s = hiss_match_solve(solver, 0, &block, &reply, &gap, err);
+        seconds[lists] = (packed - start) / (double)(l->n * l->n);
+        seconds[2] = hiss_seconds() - packed;
+    }
+    hiss_free(sent);
+    hiss_free(column);
+    hiss_free(price);
+    return s;
+}
+
+/* Where blocks of about n samples travel as lists. */
+static hiss_status measure_lists(const hiss_lap_solver *solver, int64_t n, hiss_costs *out, hiss_error *err) {
+    const int64_t m = out->samples, whole = n / m * m;
+    const hiss_lists lists = hiss_match_lists((hiss_match_rows)out->rows, whole, m, out->k);
+    if (lists.k == 0) {
+        return HISS_OK;
+    }
+    float *score = hiss_new(float, whole *whole);
+    hiss_match_solver *s = hiss_match_solver_create(solver, &lists, whole, m, 1);
+    double seconds[3][REPEATS], part[3] = {0.0};
+    hiss_status status = HISS_OK;
+    hiss_match_solver_reserve(s, 1, false);
+    bench_collapsed_scores(whole, out->dim, score);
+    for (int k = 0; k < REPEATS && status == HISS_OK; k++) {
+        status = time_lists(s, &lists, score, part, err);
+        for (int i = 0; i < 3; i++) {
+            seconds[i][k] = part[i];
+        }
+    }
+    if (status == HISS_OK) {
+        out->maxima = hiss_median(seconds[0], REPEATS);
+        out->list = hiss_median(seconds[1], REPEATS);
+        out->lists[out->nlists++] = (hiss_solve_cost){whole, hiss_median(seconds[2], REPEATS)};
+    }
+    hiss_match_solver_destroy(s);
+    hiss_free(score);
+    return status;
+}
+
 /* ---- the assignment ---- */
 
 static const char *text_of(const hiss_yaml *root, const char *section, const char *key) {
@@ -103,8 +167,13 @@ static int64_t number_of(const hiss_yaml *root, const char *section, const char 
 }
 
 static hiss_status measure_solves(bench *b, const hiss_yaml *root, hiss_costs *out, hiss_error *err) {
-    const char *name = text_of(root, "assign", "solver");
+    const char *name = text_of(root, "assign", "solver"), *rows = text_of(root, "assign", "rows");
     const hiss_lap_solver *solver = hiss_lap_solver_named(name ? name : "auto");
+    const bool exact = !name || strcmp(name, "auto") == 0 || strcmp(name, "sparse") == 0; /* lists need it */
+    out->rows = !exact || (rows && strcmp(rows, "dense") == 0) ? HISS_MATCH_DENSE
+                : rows && strcmp(rows, "topk") == 0            ? HISS_MATCH_TOPK
+                                                               : HISS_MATCH_AUTO;
+    out->k = text_of(root, "assign", "k") ? number_of(root, "assign", "k") : out->k;
     hiss_status s = HISS_OK;
     for (int k = 0; k < HISS_COUNT(blocks) && s == HISS_OK; k++) {
         if (blocks[k] >= out->samples) {
@@ -114,6 +183,7 @@ static hiss_status measure_solves(bench *b, const hiss_yaml *root, hiss_costs *o
             bench_print(b, "measuring: a block of %lld is solved in %.3g ms\n", (long long)solve->block,
                         1e3 * solve->seconds);
             fflush(stdout);
+            s = s == HISS_OK && out->exchange_share > 0.0 ? measure_lists(solver, blocks[k], out, err) : s;
         }
     }
     return s;
@@ -200,7 +270,7 @@ hiss_status simulate_measure(bench *b, bench_source *source, const char *config,
     const hiss_train_request request = {.comm = b->comm, .experiment = &source->experiment, .set = source->set};
     hiss_measurement m;
     char processor[256];
-    *out = (hiss_costs){.arena = hiss_arena_create(), .dim = 1};
+    *out = (hiss_costs){.arena = hiss_arena_create(), .dim = 1, .k = 2};
     const double load = load_of_machine();
     note_load(b, load, source->experiment.dist.threads, out);
     bench_print(b, "measuring: steps, at least 7 and for %.3g s of each kind\n", b->seconds);
@@ -223,6 +293,7 @@ hiss_status simulate_measure(bench *b, bench_source *source, const char *config,
         out->add = time_addition();
         out->update = t->update * (double)m.threads / (double)m.bucket_offsets[m.buckets];
         out->exchange_share = m.exchanging.steps > 0 ? m.exchanging_share : 0.0;
+        out->ahead = m.ahead;
         out->repeat = m.exchanging.steps > 0 && m.execs < m.lanes ? 1.0 : 0.0;
         out->buckets = m.buckets;
         out->bucket_offsets = hiss_arena_alloc(out->arena, sizeof(int64_t) * (size_t)(m.buckets + 1));

@@ -200,10 +200,23 @@ static int by_value(const void *a, const void *b) {
     return (x > y) - (x < y);
 }
 
+static void gather_value(hiss_comm *comm, const char *what, double value) {
+    HISS_MPI_WAIT(comm, what, MPI_Allgather(&value, 1, MPI_DOUBLE, comm->spread, 1, MPI_DOUBLE, comm->mpi));
+    hiss_comm_count_ring(comm, (double)comm->size * sizeof value);
+}
+
+double hiss_comm_sum(hiss_comm *comm, double value) {
+    double sum = 0.0;
+    gather_value(comm, "sum", value);
+    for (int r = 0; r < comm->size; r++) {
+        sum += comm->spread[r];
+    }
+    return sum;
+}
+
 void hiss_comm_spread(hiss_comm *comm, double value, double out[3]) {
     int size = comm->size;
-    HISS_MPI_WAIT(comm, "spread", MPI_Allgather(&value, 1, MPI_DOUBLE, comm->spread, 1, MPI_DOUBLE, comm->mpi));
-    hiss_comm_count_ring(comm, (double)size * sizeof value);
+    gather_value(comm, "spread", value);
     qsort(comm->spread, (size_t)size, sizeof value, by_value);
     out[0] = comm->spread[0];
     out[1] = (comm->spread[(size - 1) / 2] + comm->spread[size / 2]) / 2;

@@ -13,7 +13,7 @@ enum { MOST_NODES = 100000, MOST_BUCKETS = 100000 };
 static const double most_seconds = 1e6, most_floats = 1e12;
 
 typedef struct file_lists {
-    const hiss_yaml *solves, *phases, *buckets;
+    const hiss_yaml *solves, *lists, *phases, *buckets;
 } file_lists;
 
 typedef struct fields {
@@ -32,7 +32,8 @@ static const hiss_row top_rows[] = {
     {"measured", HISS_STRING, COSTS(measured), NULL, 0, 0, NULL, "when, and under which load"},
     {"phases", HISS_NODE, LISTS(phases), NULL, 0, 0, NULL, "graphs of a step"},
     {"buckets", HISS_NODE, LISTS(buckets), NULL, 0, 0, NULL, "floats of each"},
-    {"solves", HISS_NODE, LISTS(solves), NULL, 0, 0, NULL, "pairs of block and seconds"},
+    {"solves", HISS_NODE, LISTS(solves), NULL, 0, 0, NULL, "pairs of block and seconds, by all scores"},
+    {"lists", HISS_NODE, LISTS(lists), NULL, 0, 0, NULL, "the same by lists"},
 };
 static const hiss_row lane_rows[] = {
     {"samples", HISS_INT, COSTS(samples), NULL, 1, 65536, NULL, "samples of a lane"},
@@ -52,6 +53,11 @@ static const hiss_row exchange_rows[] = {
     {"block", HISS_INT, COSTS(block), NULL, 0, 1e9, NULL, "samples of a block"},
     SECONDS("target", target, "seconds to make a target"),
     SECONDS("score", score, "seconds for a sample and a target"),
+    {"rows", HISS_CHOICE, COSTS(rows), "auto", 0, 0, "auto|dense|topk", "how rows of scores travel"},
+    {"k", HISS_INT, COSTS(k), "48", 2, 32767, NULL, "columns of a row in lists"},
+    {"ahead", HISS_INT, COSTS(ahead), "0", 0, 1e9, NULL, "lanes that may pass the cut before earlier ones"},
+    {"maxima", HISS_FLOAT, COSTS(maxima), "0", 0, 1e6, NULL, "seconds for a sample and a target"},
+    {"list", HISS_FLOAT, COSTS(list), "0", 0, 1e6, NULL, "seconds for a sample and a target"},
 };
 
 #define PERMUTATION(key, type, standard, low, high, help)                                                              \
@@ -184,23 +190,30 @@ static hiss_status read_phases(const hiss_yaml *list, const char *path, hiss_cos
     return s;
 }
 
-static hiss_status read_solves(const hiss_yaml *list, const char *path, hiss_costs *out, hiss_error *err) {
+static hiss_status read_solves(const hiss_yaml *list, const char *path, const char *key, int least, int *count,
+                               hiss_solve_cost *solves, hiss_error *err) {
     static const char what[] = "[samples of a block, seconds], blocks ascending";
-    const bool needed = out->exchange_share > 0.0 || out->permutation.share > 0.0;
-    hiss_status s = expect_list(list, path, "solves", needed, HISS_MAX_SOLVES, err);
+    hiss_status s = expect_list(list, path, key, least, HISS_MAX_SOLVES, err);
     for (const hiss_yaml *item = s == HISS_OK ? list->first : NULL; item && s == HISS_OK; item = item->next) {
-        hiss_solve_cost *solve = &out->solves[out->nsolves];
+        hiss_solve_cost *solve = &solves[*count];
         if (item->kind != HISS_YAML_LIST || count_items(item) != 2) {
             return wrong(item, what, err);
         }
         s = read_integer(item->first, 1, 1e9, what, &solve->block, err);
         s = s == HISS_OK ? read_number(item->first->next, 0, most_seconds, what, &solve->seconds, err) : s;
-        if (s == HISS_OK && out->nsolves && solve[-1].block >= solve->block) {
+        if (s == HISS_OK && *count && solve[-1].block >= solve->block) {
             s = wrong(item, what, err);
         }
-        out->nsolves++;
+        ++*count;
     }
     return s;
+}
+
+static hiss_status read_all_solves(const file_lists *lists, const char *path, hiss_costs *out, hiss_error *err) {
+    const bool needed = out->exchange_share > 0.0 || out->permutation.share > 0.0;
+    const hiss_status s = read_solves(lists->solves, path, "solves", needed, &out->nsolves, out->solves, err);
+    return s == HISS_OK && lists->lists ? read_solves(lists->lists, path, "lists", 0, &out->nlists, out->lists, err)
+                                        : s;
 }
 
 hiss_status hiss_costs_read(const char *path, hiss_costs *out, hiss_error *err) {
@@ -218,7 +231,7 @@ hiss_status hiss_costs_read(const char *path, hiss_costs *out, hiss_error *err) 
     s = s == HISS_OK ? hiss_config_finish(config, err) : s;
     s = s == HISS_OK ? read_buckets(f.lists.buckets, path, &f.costs, err) : s;
     s = s == HISS_OK ? read_phases(f.lists.phases, path, &f.costs, err) : s;
-    s = s == HISS_OK ? read_solves(f.lists.solves, path, &f.costs, err) : s;
+    s = s == HISS_OK ? read_all_solves(&f.lists, path, &f.costs, err) : s;
     *out = f.costs;
     out->config = hiss_arena_text(out->arena, out->config);
     out->processor = hiss_arena_text(out->arena, out->processor);
@@ -262,6 +275,16 @@ static void write_permutation(FILE *out, const hiss_costs *c) {
     }
 }
 
+static void write_solves(FILE *out, const char *key, int count, const hiss_solve_cost *solves) {
+    fprintf(out, "%s\n", key);
+    for (int k = 0; k < count; k++) {
+        fprintf(out, "  - [%lld, %.4g]\n", (long long)solves[k].block, solves[k].seconds);
+    }
+    if (count == 0) {
+        fprintf(out, "  []\n");
+    }
+}
+
 static void write_costs(FILE *out, const void *user) {
     const hiss_costs *c = user;
     fprintf(out,
@@ -276,15 +299,16 @@ static void write_costs(FILE *out, const void *user) {
     fprintf(out, "\nlane: {samples: %lld, threads: %lld, load: %.4g, augment: %.4g, supply: %.4g}\n",
             (long long)c->samples, (long long)c->threads, c->load, c->augment, c->supply);
     fprintf(out, "reduce: {add: %.4g, update: %.4g} # of a float\n", c->add, c->update);
-    fprintf(out, "exchange: {share: %.4g, repeat: %.4g, dim: %lld, block: %lld, target: %.4g, score: %.4g}\n",
-            c->exchange_share, c->repeat, (long long)c->dim, (long long)c->block, c->target, c->score);
+    static const char *const rows[] = {"auto", "dense", "topk"};
+    fprintf(out,
+            "exchange: {share: %.4g, repeat: %.4g, dim: %lld, block: %lld, rows: %s, k: %lld, ahead: %lld,\n"
+            "           target: %.4g, score: %.4g, maxima: %.4g, list: %.4g}\n",
+            c->exchange_share, c->repeat, (long long)c->dim, (long long)c->block, rows[c->rows], (long long)c->k,
+            (long long)c->ahead, c->target, c->score, c->maxima, c->list);
     write_permutation(out, c);
-    fprintf(out, "solves: # samples of a block, seconds\n");
-    for (int k = 0; k < c->nsolves; k++) {
-        fprintf(out, "  - [%lld, %.4g]\n", (long long)c->solves[k].block, c->solves[k].seconds);
-    }
-    if (c->nsolves == 0) {
-        fprintf(out, "  []\n");
+    write_solves(out, "solves: # by all scores: samples of a block, seconds", c->nsolves, c->solves);
+    if (c->nlists > 0) {
+        write_solves(out, "lists: # the same by lists", c->nlists, c->lists);
     }
     fprintf(out, "buckets: [");
     for (int b = 0; b < c->buckets; b++) {
@@ -302,24 +326,31 @@ hiss_status hiss_costs_write(const char *path, const hiss_costs *costs, hiss_err
 
 /* ---- questions ---- */
 
-double hiss_costs_solve(const hiss_costs *c, int64_t block) {
-    const hiss_solve_cost *s = c->solves;
+static double solve_seconds(int count, const hiss_solve_cost *s, int64_t block) {
     int k = 0;
-    if (c->nsolves == 0) {
+    if (count == 0) {
         return 0.0;
     }
-    while (k < c->nsolves && s[k].block < block) {
+    while (k < count && s[k].block < block) {
         k++;
     }
-    if (k < c->nsolves && s[k].block == block) {
+    if (k < count && s[k].block == block) {
         return s[k].seconds;
     }
     double power = 3.0;
-    if (k > 0 && k < c->nsolves && s[k].seconds > 0.0 && s[k - 1].seconds > 0.0) {
+    if (k > 0 && k < count && s[k].seconds > 0.0 && s[k - 1].seconds > 0.0) {
         power = log(s[k].seconds / s[k - 1].seconds) / log((double)s[k].block / (double)s[k - 1].block);
     }
     const hiss_solve_cost *from = k > 0 ? &s[k - 1] : &s[0];
     return from->seconds * pow((double)block / (double)from->block, power);
+}
+
+double hiss_costs_solve(const hiss_costs *c, int64_t block) {
+    return solve_seconds(c->nsolves, c->solves, block);
+}
+
+double hiss_costs_solve_lists(const hiss_costs *c, int64_t block) {
+    return c->nlists > 0 ? solve_seconds(c->nlists, c->lists, block) : hiss_costs_solve(c, block);
 }
 
 double hiss_costs_compute(const hiss_costs *c, int64_t lanes) {

@@ -1,8 +1,11 @@
 /* The training loop's order of things without its arithmetic: phase.c of train with sleeps for graphs, the real
- * reducer, coordinators and collectives. What takes the processor's time in a real rank is slept: operations after
- * which the reducer gets its turn, the optimiser, targets, scores and solves. Additions are done by the reducer itself.
+ * reducer, the real exchange (hiss/match.h) and collectives. What takes the processor's time in a real rank is slept:
+ * operations after which the reducer and the exchange get their turn, the optimiser, targets, scores, lists and solves.
+ * Additions are done by the reducer itself.
  *
- * Lanes are computed `threads` at once, in waves; thread 0 progresses the reduction after each of its operations.
+ * Lanes are computed `threads` at once, in waves; between operations messages are moved and one piece of the exchange's
+ * work is done. A rank with nothing else to do waits for a message of the exchange. A block is solved in the time that
+ * one thread takes; lists are cut by as many as have lanes.
  * Sleeps are as exact as the clock allows: what one oversleeps the next ones sleep less, which matters on a real
  * machine only. */
 #include <assert.h>
@@ -13,6 +16,7 @@
 
 #include "hiss/clock.h"
 #include "hiss/config.h"
+#include "hiss/match.h"
 #include "hiss/rng.h"
 #include "hiss/simulate.h"
 #include "simulate/permutation_impl.h"
@@ -31,12 +35,16 @@ typedef struct replay {
     double credit; /* seconds to sleep, less what was overslept */
     double slower; /* factor on computing in this step */
     int64_t step;
-    double sent, wait, part[5]; /* sums over steps; part: numbers, score, gather, solve, scatter */
+    double sent, wait;      /* sums over steps */
+    hiss_replay_times part; /* sums over steps of what concerns the exchange */
     /* of the exchange */
-    int64_t block, block_lanes;
-    hiss_coordinator *coordinator;
-    int64_t *order, *mine, *numbers, *byte_offsets;
-    float *row; /* [m, block] scores, of every lane */
+    int64_t block, block_lanes, ahead;
+    hiss_match *match;
+    int64_t *numbers, *order, *wave; /* [own * m]; [own]; [threads] lanes computed at once */
+    bool *started;                   /* [own] */
+    int64_t made;                    /* the block whose targets were made last */
+    double at_once;                  /* threads that compute what is slept next */
+    float *words;                    /* what every lane sends */
 } replay;
 
 /* ---- time ---- */
@@ -64,140 +72,208 @@ static double slowest(replay *r, double seconds) {
 
 /* ---- lanes ---- */
 
-static int64_t wave_end(const replay *r, int64_t lane) {
-    return lane + r->costs->threads < r->end ? lane + r->costs->threads : r->end;
+static void further_exchange(replay *r) {
+    hiss_match_progress(r->match);
+    hiss_match_assist(r->match, 0);
 }
 
-static void compute(replay *r, double seconds) {
+static void compute(replay *r, double seconds, bool exchanging) {
     spend(r, seconds);
     hiss_reducer_progress(r->reducer);
+    if (exchanging) {
+        further_exchange(r);
+    }
 }
 
-static void hand_over(replay *r, const hiss_phase_cost *phase, int node, int64_t lane, int64_t end) {
+static void hand_over(replay *r, const hiss_phase_cost *phase, int node, int64_t count) {
     for (int b = 0; b < r->costs->buckets; b++) {
-        for (int64_t l = lane; l < end && phase->final[b] == node; l++) {
-            hiss_reducer_done(r->reducer, l, b);
+        for (int64_t k = 0; k < count && phase->final[b] == node; k++) {
+            hiss_reducer_done(r->reducer, r->first + r->wave[k], b);
         }
     }
 }
 
-static void to_cut(replay *r, const hiss_phase_cost *phase) {
+static void to_cut(replay *r, const hiss_phase_cost *phase, bool exchanging) {
     spend(r, r->costs->augment);
     for (int k = 0; k < phase->cut; k++) {
-        compute(r, phase->nodes[k].forward);
+        compute(r, phase->nodes[k].forward, exchanging);
     }
 }
 
-static void from_cut(replay *r, const hiss_phase_cost *phase, int64_t lane, int64_t end) {
+/* The lanes wave[0 .. count-1]. */
+static void from_cut(replay *r, const hiss_phase_cost *phase, int64_t count, bool exchanging) {
     spend(r, r->costs->supply);
     for (int k = phase->cut; k < phase->nnodes; k++) {
-        compute(r, phase->nodes[k].forward);
+        compute(r, phase->nodes[k].forward, exchanging);
     }
-    for (int64_t l = lane; l < end; l++) {
-        hiss_reducer_lane(r->reducer, l);
+    for (int64_t k = 0; k < count; k++) {
+        hiss_reducer_lane(r->reducer, r->first + r->wave[k]);
     }
-    hand_over(r, phase, phase->nnodes, lane, end);
+    hand_over(r, phase, phase->nnodes, count);
     for (int k = phase->nnodes - 1; k >= 0; k--) {
         spend(r, phase->nodes[k].backward);
-        hand_over(r, phase, k, lane, end);
-        hiss_reducer_progress(r->reducer);
+        hand_over(r, phase, k, count);
+        compute(r, 0.0, exchanging);
+    }
+}
+
+static int64_t smaller(int64_t a, int64_t b) {
+    return a < b ? a : b;
+}
+
+static void run_lanes(replay *r, const hiss_phase_cost *phase) {
+    const int64_t own = r->end - r->first;
+    for (int64_t l = 0; l < own; l += r->costs->threads) {
+        const int64_t count = smaller(r->costs->threads, own - l);
+        for (int64_t k = 0; k < count; k++) {
+            r->wave[k] = l + k;
+        }
+        to_cut(r, phase, false);
+        from_cut(r, phase, count, false);
     }
 }
 
 /* ---- the exchange ---- */
 
-static void draw_blocks(replay *r) {
-    const int64_t lanes = r->options->lanes;
-    const hiss_permutation p = hiss_permutation_keyed(1, HISS_FOR_BLOCKS, r->step, 0, lanes);
-    for (int64_t l = 0; l < lanes; l++) {
-        r->order[l] = hiss_permutation_at(&p, l);
-    }
-}
-
-/* A block's targets are made once on each rank that has a lane in it. */
-static double score_seconds(const replay *r) {
+/* What hiss/match.h asks of a lane. A block's targets are made once on each rank that has a lane in it, by all threads
+ * that bring lanes. */
+static void *score(void *user, int thread, const hiss_match_lane *lane) {
+    replay *r = user;
     const hiss_costs *c = r->costs;
-    double seconds = 0.0;
-    for (int64_t first = 0; first < r->options->lanes; first += r->block_lanes) {
-        bool made = false;
-        for (int64_t at = first; at < first + r->block_lanes; at++) {
-            if (r->order[at] >= r->first && r->order[at] < r->end) {
-                seconds += (double)r->block * ((made ? 0.0 : c->target) + (double)c->samples * c->score);
-                made = true;
-            }
-        }
-    }
-    return seconds;
+    const double targets = lane->features && lane->block != r->made ? (double)r->block * c->target : 0.0;
+    const double each = (lane->features ? c->score : 0.0) + (lane->sends == HISS_MATCH_MAXIMA ? c->maxima : 0.0) +
+                        (lane->sends == HISS_MATCH_LISTS ? c->list : 0.0);
+    (void)thread;
+    r->made = lane->features ? lane->block : r->made;
+    spend(r, (targets + (double)(c->samples * r->block) * each) / r->at_once);
+    return r->words;
 }
 
-/* Whole rows to the coordinators, and their answers. Returns the seconds this rank spent on solving. */
-static double match(replay *r) {
-    const int64_t m = r->costs->samples, own = r->end - r->first;
-    hiss_coordinator *c = r->coordinator;
-    double solving = 0.0;
-    hiss_coordinator_start(c, r->order);
-    const int64_t slots = hiss_coordinator_slots(c);
-    for (int64_t l = 0; l < own; l++) {
-        hiss_coordinator_send_up(c, l, r->row, m * r->block);
+/* The first lists are taken to do. */
+static hiss_status solve(void *user, int thread, const hiss_match_block *block, hiss_match_reply *reply, double *gap,
+                         hiss_error *err) {
+    replay *r = user;
+    (void)thread;
+    (void)gap;
+    (void)err;
+    if (block->sent == HISS_MATCH_MAXIMA) {
+        *reply = HISS_MATCH_PRICES;
+    } else {
+        spend(r, block->sent == HISS_MATCH_LISTS ? hiss_costs_solve_lists(r->costs, r->block)
+                                                 : hiss_costs_solve(r->costs, r->block));
+        *reply = HISS_MATCH_COLUMNS;
     }
-    for (int64_t answered = 0, solved = 0; answered < own || solved < slots;) {
-        const hiss_block_event e = hiss_coordinator_wait(c);
-        answered += e.kind == HISS_LANE_ANSWERED;
-        if (e.kind == HISS_BLOCK_COMPLETE) {
-            const double start = hiss_seconds();
-            spend(r, hiss_costs_solve(r->costs, r->block));
-            solving += hiss_seconds() - start;
-            solved++;
-            for (int64_t j = 0; j < r->block_lanes; j++) {
-                hiss_coordinator_send_down(c, e.index, j, m, false);
-            }
-        }
-    }
-    hiss_coordinator_finish(c);
-    return solving;
+    return HISS_OK;
 }
 
-static hiss_status exchange(replay *r, double part[5], hiss_error *err) {
-    double at[5] = {hiss_seconds()};
-    hiss_comm_allgather(r->comm, r->mine, r->byte_offsets, r->numbers);
-    at[1] = hiss_seconds();
-    draw_blocks(r);
-    spend(r, score_seconds(r));
-    at[2] = hiss_seconds();
-    const double solved = match(r);
-    at[3] = hiss_seconds();
-    const hiss_status s = hiss_comm_agree(r->comm, HISS_OK, err);
-    at[4] = hiss_seconds();
-    const double spent[5] = {at[1] - at[0], at[2] - at[1], at[3] - at[2] - solved, solved, at[4] - at[3]};
-    for (int k = 0; k < 5; k++) {
-        part[k] += spent[k];
+/* Lanes that may go on become the wave; returns how many. As in training, the lowest first, and so few before earlier
+ * ones that the reducer has vectors for them. */
+static int64_t pick(replay *r) {
+    const int64_t own = r->end - r->first;
+    int64_t lowest = 0, count = 0;
+    while (lowest < own && r->started[lowest]) {
+        lowest++;
     }
+    for (int64_t l = lowest; l < own && l <= lowest + r->ahead && count < r->costs->threads; l++) {
+        if (!r->started[l] && hiss_match_ready(r->match, l)) {
+            r->wave[count++] = l;
+        }
+    }
+    for (int64_t k = 0; k < count; k++) {
+        r->started[r->wave[k]] = true;
+    }
+    return count;
+}
+
+static bool all_started(const replay *r) {
+    bool all = true;
+    for (int64_t l = 0; l < r->end - r->first; l++) {
+        all = all && r->started[l];
+    }
+    return all;
+}
+
+/* Returns whether something of this rank is under way. */
+static bool wait_for_exchange(replay *r) {
+    bool more = hiss_match_progress(r->match);
+    if (more && !hiss_match_assist(r->match, 0)) {
+        const double idle = hiss_seconds();
+        more = hiss_match_wait(r->match);
+        r->part.blocked += hiss_seconds() - idle;
+    }
+    hiss_reducer_progress(r->reducer);
+    return more;
+}
+
+/* All lanes to the cut, in the order that suits the exchange; then those that may go on. */
+static void run_exchanging_lanes(replay *r, const hiss_phase_cost *phase) {
+    const int64_t own = r->end - r->first;
+    const bool again = r->costs->repeat > 0.0;
+    for (int64_t at = 0; at < own; at += r->costs->threads) {
+        const int64_t count = smaller(r->costs->threads, own - at);
+        to_cut(r, phase, true);
+        r->at_once = (double)count;
+        for (int64_t k = 0; k < count; k++) {
+            hiss_match_arrive(r->match, 0, r->order[at + k], r->words);
+        }
+        r->at_once = (double)smaller(r->costs->threads, own);
+        further_exchange(r);
+        const int64_t ready = r->block_lanes == 1 ? pick(r) : 0; /* of one lane: no need to wait for others */
+        if (ready > 0) {
+            from_cut(r, phase, ready, true);
+        }
+    }
+    while (!all_started(r)) {
+        const int64_t count = pick(r);
+        if (count > 0 && again) {
+            to_cut(r, phase, true);
+        }
+        if (count > 0) {
+            from_cut(r, phase, count, true);
+        } else {
+            wait_for_exchange(r);
+        }
+    }
+    while (wait_for_exchange(r)) {
+    }
+}
+
+static void start_exchange(replay *r) {
+    const double start = hiss_seconds();
+    for (int64_t l = 0; l < r->end - r->first; l++) {
+        r->order[l] = l;
+        r->started[l] = false;
+    }
+    r->made = -1;
+    hiss_match_start(r->match, r->step, (int)r->costs->threads, r->numbers, r->order);
+    r->part.numbers += hiss_seconds() - start;
+}
+
+static hiss_status finish_exchange(replay *r, hiss_error *err) {
+    const double start = hiss_seconds();
+    const hiss_status s = hiss_match_finish(r->match, err);
+    r->part.agree += hiss_seconds() - start;
     return s;
 }
 
 /* ---- steps ---- */
 
 static hiss_status run_phase(replay *r, const hiss_phase_cost *phase, bool exchanging, hiss_error *err) {
-    for (int64_t lane = r->first; lane < r->end && exchanging; lane = wave_end(r, lane)) {
-        to_cut(r, phase);
-    }
-    hiss_status s = exchanging ? exchange(r, r->part, err) : HISS_OK;
-    if (s != HISS_OK) {
-        return s;
+    if (exchanging) {
+        start_exchange(r);
     }
     for (int b = 0; b < r->costs->buckets; b++) {
         r->used[b] = phase->final[b] >= 0;
     }
     hiss_reducer_start(r->reducer, r->used, r->model, update, r);
-    for (int64_t lane = r->first; lane < r->end; lane = wave_end(r, lane)) {
-        if (!exchanging || r->costs->repeat > 0.0) {
-            to_cut(r, phase);
-        }
-        from_cut(r, phase, lane, wave_end(r, lane));
+    if (exchanging) {
+        run_exchanging_lanes(r, phase);
+    } else {
+        run_lanes(r, phase);
     }
     hiss_reducer_finish(r->reducer);
     r->wait += hiss_reducer_last(r->reducer).wait;
-    return HISS_OK;
+    return exchanging ? finish_exchange(r, err) : HISS_OK;
 }
 
 static hiss_status run_step(replay *r, bool exchanging, hiss_error *err) {
@@ -220,7 +296,10 @@ static hiss_status time_steps(replay *r, bool exchanging, double *seconds, hiss_
     hiss_status s = run_step(r, exchanging, err);
 #endif
     r->wait = 0.0;
-    memset(r->part, 0, sizeof r->part);
+    r->part = (hiss_replay_times){0};
+    if (exchanging) {
+        hiss_match_take_costs(r->match);
+    }
     hiss_comm_barrier(r->comm);
     r->sent = -hiss_comm_bytes_sent(r->comm);
     const double start = hiss_seconds();
@@ -237,6 +316,8 @@ static hiss_status time_steps(replay *r, bool exchanging, double *seconds, hiss_
 
 static hiss_status create_reducer(replay *r, hiss_error *err) {
     const hiss_costs *c = r->costs;
+    const int64_t own = r->end - r->first;
+    r->ahead = c->exchange_share > 0.0 ? smaller(c->ahead, own - 1) : 0;
     const int64_t count = c->bucket_offsets[c->buckets];
     const hiss_reducer_options options = {.comm = r->comm,
                                           .lanes = r->options->lanes,
@@ -245,10 +326,12 @@ static hiss_status create_reducer(replay *r, hiss_error *err) {
                                           .buckets = c->buckets,
                                           .bucket_offsets = c->bucket_offsets,
                                           .threads = (int)c->threads,
+                                          .ahead = r->ahead,
                                           .reduce = (hiss_reduce)r->options->reduce,
                                           .overlap = r->options->overlap,
                                           .group_size = (int)r->options->group};
     r->used = hiss_new(bool, c->buckets);
+    r->wave = hiss_new(int64_t, c->threads);
     r->model = calloc((size_t)count, sizeof(float)); /* not hiss_alloc: in the simulator no rank may touch it */
     return r->model ? hiss_reducer_create(&options, &r->reducer, err)
                     : hiss_fail(err, HISS_ESYSTEM, "no memory for %lld floats", (long long)count);
@@ -262,31 +345,34 @@ static hiss_status create_exchange(replay *r, hiss_error *err) {
         return hiss_fail(err, HISS_EUSER, "blocks of %lld samples: expected lanes of %lld that divide the %lld lanes",
                          (long long)block, (long long)m, (long long)lanes);
     }
-    const int size = hiss_comm_size(r->comm);
     r->block = block;
     r->block_lanes = block / m;
-    r->order = hiss_new(int64_t, lanes);
-    r->mine = hiss_new(int64_t, own * m);
-    r->numbers = hiss_new(int64_t, lanes * m);
-    r->byte_offsets = hiss_new(int64_t, size + 1);
-    for (int p = 0; p <= size; p++) {
-        r->byte_offsets[p] = r->lane_offsets[p] * m * (int64_t)sizeof(int64_t);
-    }
-    r->row = calloc((size_t)(m * block), sizeof(float));
-    return r->row ? hiss_coordinator_create(r->comm, lanes, r->lane_offsets, r->block_lanes, m * block, m,
-                                            &r->coordinator, err)
-                  : hiss_fail(err, HISS_ESYSTEM, "no memory for the scores of a lane");
+    r->order = hiss_new(int64_t, own);
+    r->started = hiss_new(bool, own);
+    r->numbers = hiss_new(int64_t, own * m);
+    const hiss_match_options options = {.comm = r->comm,
+                                        .seed = 1,
+                                        .lanes = lanes,
+                                        .m = m,
+                                        .block_lanes = r->block_lanes,
+                                        .lane_offsets = r->lane_offsets,
+                                        .lists = hiss_match_lists((hiss_match_rows)c->rows, block, m, c->k),
+                                        .work = {.user = r, .score = score, .solve = solve}};
+    const int64_t lists = options.lists.k > 0 ? hiss_lists_words(&options.lists) : 0;
+    r->words = calloc((size_t)(lists > m * block ? lists : m * block), sizeof(float)); /* as the model */
+    return r->words ? hiss_match_create(&options, &r->match, err)
+                    : hiss_fail(err, HISS_ESYSTEM, "no memory for the scores of a lane");
 }
 
 static void destroy(replay *r) {
     hiss_reducer_destroy(r->reducer);
-    hiss_coordinator_destroy(r->coordinator);
-    free(r->row);
+    hiss_match_destroy(r->match);
+    free(r->words);
     free(r->model);
-    hiss_free(r->byte_offsets);
     hiss_free(r->numbers);
-    hiss_free(r->mine);
+    hiss_free(r->started);
     hiss_free(r->order);
+    hiss_free(r->wave);
     hiss_free(r->used);
     hiss_free(r->lane_offsets);
 }
@@ -323,18 +409,29 @@ static hiss_status permute(replay *r, hiss_replay_times *out, hiss_error *err) {
     return s;
 }
 
+static hiss_status measure_exchange(replay *r, hiss_replay_times *out, hiss_error *err) {
+    const double steps = (double)r->options->steps;
+    const hiss_status s = time_steps(r, true, &out->exchanging, err);
+    const hiss_match_costs c = hiss_match_take_costs(r->match);
+    out->numbers = slowest(r, r->part.numbers / steps);
+    out->score = slowest(r, c.score / steps);
+    out->list = slowest(r, c.list / steps);
+    out->solve = slowest(r, c.solve / steps);
+    out->blocked = slowest(r, r->part.blocked / steps);
+    out->agree = slowest(r, r->part.agree / steps);
+    out->messages = hiss_comm_sum(r->comm, (double)c.messages / steps);
+    out->bytes = hiss_comm_sum(r->comm, (c.bytes + c.shared) / steps);
+    return s;
+}
+
 static hiss_status measure(replay *r, hiss_replay_times *out, hiss_error *err) {
     const double steps = (double)r->options->steps;
     hiss_status s = time_steps(r, false, &out->step, err);
     out->wait = slowest(r, r->wait / steps);
     out->sent = r->sent / steps;
     out->exchanging = NAN;
-    if (s == HISS_OK && r->coordinator) {
-        s = time_steps(r, true, &out->exchanging, err);
-        double *const parts[5] = {&out->numbers, &out->score, &out->gather, &out->solve, &out->scatter};
-        for (int k = 0; k < 5; k++) {
-            *parts[k] = slowest(r, r->part[k] / steps);
-        }
+    if (s == HISS_OK && r->match) {
+        s = measure_exchange(r, out, err);
     }
     out->permutation = NAN;
     return s == HISS_OK && r->costs->permutation.share > 0.0 ? permute(r, out, err) : s;

@@ -22,10 +22,10 @@ const int hiss_replay_nrows = HISS_COUNT(hiss_replay_rows);
 
 #define TIME(name)                                                                                                     \
     { #name, HISS_FLOAT, offsetof(hiss_replay_times, name), "0", 0, 0, NULL, "seconds" }
-static const hiss_row times_rows[] = {TIME(step),        TIME(exchanging), TIME(wait),     TIME(numbers),
-                                      TIME(score),       TIME(gather),     TIME(solve),    TIME(scatter),
-                                      TIME(permutation), TIME(features),   TIME(grouping), TIME(move),
-                                      TIME(match),       TIME(bound),      TIME(sent)};
+static const hiss_row times_rows[] = {TIME(step),  TIME(exchanging),  TIME(wait),     TIME(numbers),  TIME(score),
+                                      TIME(list),  TIME(solve),       TIME(blocked),  TIME(agree),    TIME(messages),
+                                      TIME(bytes), TIME(permutation), TIME(features), TIME(grouping), TIME(move),
+                                      TIME(match), TIME(bound),       TIME(sent)};
 
 void hiss_replay_print(FILE *stream, const hiss_replay_times *times) {
     for (int k = 0; k < HISS_COUNT(times_rows); k++) {

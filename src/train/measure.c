@@ -79,20 +79,21 @@ static void note(const trainer *t, double wall, int64_t step, series *out) {
     }
 }
 
-static int exchange_parts(const trainer *t, int64_t steps, hiss_named out[HISS_MAX_DERIVED]) {
+static void take_exchange(const trainer *t, int64_t steps, hiss_step_times *out) {
     const hiss_objective_ops *ops = t->experiment->objective;
     hiss_named all[HISS_MAX_DERIVED];
     const int n = ops->derive ? ops->derive(t->method, NULL, 0, all) : 0;
-    int kept = 0;
+    out->nparts = 0;
     for (int k = 0; k < n; k++) {
         char *unit = strstr(all[k].name, "_seconds");
         if (unit) {
             *unit = 0;
-            out[kept] = all[k];
-            out[kept++].value = all[k].value / (double)steps;
+            out->parts[out->nparts] = all[k];
+            out->parts[out->nparts++].value = all[k].value / (double)steps;
         }
     }
-    return kept;
+    out->messages = hiss_named_value(all, n, "sent_messages");
+    out->bytes = hiss_named_value(all, n, "sent_bytes");
 }
 
 static void series_destroy(const trainer *t, series *s) {
@@ -132,8 +133,8 @@ static hiss_status run_kind(trainer *t, int64_t epoch, double seconds, series *o
     for (int p = 0; p < t->nphases; p++) {
         out->node[p] = hiss_new(node_clock, out->steps * local_lanes(t) * t->phases[p].nodes);
     }
-    hiss_named before[HISS_MAX_DERIVED];
-    exchange_parts(t, 1, before); /* what the warm-up left */
+    hiss_step_times before;
+    take_exchange(t, 1, &before); /* what the warm-up left */
     hiss_alloc_seal(true);
     for (int64_t k = 0; k < out->steps && s == HISS_OK; k++) {
         s = timed_step(t, epoch, &wall, err);
@@ -221,7 +222,7 @@ static hiss_status measure(trainer *t, double seconds, hiss_measurement *out, hi
         }
         if (s == HISS_OK && kind == 1) {
             out->exchanging_share = share;
-            out->exchanging.nparts = exchange_parts(t, result.steps, out->exchanging.parts);
+            take_exchange(t, result.steps, &out->exchanging);
         }
         if (s == HISS_OK && !timed && local_lanes(t) > 0) {
             time_nodes(t, &result, out);
@@ -248,6 +249,7 @@ hiss_status hiss_train_measure(const hiss_train_request *request, double seconds
         out->lanes = t.world.lanes;
         out->m = t.world.m;
         out->samples = t.world.samples;
+        out->ahead = request->experiment->train.activation_memory / 4 / (4 * hiss_model_floats(t.model));
         out->threads = pool_threads(t.pool);
         out->parameters = hiss_model_parameters(t.model);
         for (int p = 0; p < t.nphases; p++) {

@@ -54,6 +54,10 @@ int64_t hiss_comm_max_i64(hiss_comm *comm, int64_t value) {
     (void)comm;
     return value;
 }
+double hiss_comm_sum(hiss_comm *comm, double value) {
+    (void)comm;
+    return value;
+}
 void hiss_comm_spread(hiss_comm *comm, double value, double out[3]) {
     (void)comm;
     out[0] = out[1] = out[2] = value;
