@@ -50,6 +50,8 @@ typedef struct hiss_match_work {
     void (*answered)(void *user, int64_t local, const int32_t *columns);
 } hiss_match_work;
 
+enum { HISS_MATCH_TRIES = 4 }; /* lists of a block at most; then all scores are asked for */
+
 typedef enum hiss_match_rows { HISS_MATCH_AUTO, HISS_MATCH_DENSE, HISS_MATCH_TOPK } hiss_match_rows;
 /* How rows of blocks of N travel: k columns of each, or whole (k 0 in the result). AUTO: as lists where these at least
  * halve what is sent. */

@@ -30,6 +30,7 @@ typedef struct hiss_phase_cost {
 typedef struct hiss_solve_cost {
     int64_t block; /* samples */
     double seconds;
+    int64_t times; /* by lists: how often lanes send some until they do */
 } hiss_solve_cost;
 
 typedef struct hiss_permutation_cost { /* of all samples, before an epoch; share 0: there is none */
@@ -79,6 +80,8 @@ void hiss_costs_destroy(hiss_costs *costs);
 /* Seconds to solve a block: between the measured ones by a power law; beyond them the cube of the size. */
 double hiss_costs_solve(const hiss_costs *costs, int64_t block);
 double hiss_costs_solve_lists(const hiss_costs *costs, int64_t block);
+/* How often lists are sent: as of the largest measured block that is not larger, or the smallest; 1 if none is. */
+int64_t hiss_costs_list_times(const hiss_costs *costs, int64_t block);
 /* Seconds that a rank with so many lanes computes in a step, without what the number of ranks decides. */
 double hiss_costs_compute(const hiss_costs *costs, int64_t lanes);
 

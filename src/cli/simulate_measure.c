@@ -90,35 +90,47 @@ static hiss_status time_solve(const hiss_lap_solver *solver, int64_t n, int64_t 
     return s;
 }
 
-/* A block by lists as its lanes and its coordinator make them: how long maxima, lists and the solution take. */
-static hiss_status time_lists(hiss_match_solver *solver, const hiss_lists *l, float *score, double seconds[3],
+typedef struct list_times {
+    double maxima, list, solve; /* seconds: of each score; of the first lists */
+    int64_t times;              /* how often lists were sent until they did */
+} list_times;
+
+/* What all lanes of a block send, one after the other; returns the seconds for each score. */
+static double pack(hiss_match_solver *solver, const hiss_lists *l, float *score, const hiss_match_block *b) {
+    const int64_t words = b->sent == HISS_MATCH_LISTS ? hiss_lists_words(l) : l->n;
+    const double start = hiss_seconds();
+    for (int64_t j = 0; j < b->lanes; j++) {
+        const hiss_match_lane lane = {.sends = b->sent, .columns = b->columns + j * l->m, .price = b->price};
+        memcpy((int32_t *)b->words + j * b->stride, hiss_match_pack(solver, 0, &lane, score + j * l->m * l->n),
+               sizeof(int32_t) * (size_t)words);
+    }
+    return (hiss_seconds() - start) / (double)(l->n * l->n);
+}
+
+/* A block by lists as its lanes and its coordinator make them. */
+static hiss_status time_lists(hiss_match_solver *solver, const hiss_lists *l, float *score, list_times *out,
                               hiss_error *err) {
     const int64_t parts = l->n / l->m, words = hiss_lists_words(l), stride = words > l->n ? words : l->n;
     int32_t *sent = hiss_new(int32_t, parts * stride), *column = hiss_new(int32_t, l->n);
     float *price = hiss_new(float, l->n);
-    hiss_match_block block = {.lanes = parts, .words = sent, .stride = stride, .columns = column, .price = price};
-    hiss_status s = HISS_OK;
+    hiss_match_block block = {
+        .sent = HISS_MATCH_MAXIMA, .lanes = parts, .words = sent, .stride = stride, .columns = column, .price = price};
+    hiss_match_reply reply;
+    double gap;
     for (int64_t i = 0; i < l->n; i++) {
         column[i] = (int32_t)i;
     }
-    for (int kind = HISS_MATCH_MAXIMA; kind <= HISS_MATCH_LISTS && s == HISS_OK; kind++) {
-        const bool lists = kind == HISS_MATCH_LISTS;
-        const double start = hiss_seconds();
-        for (int64_t j = 0; j < parts; j++) {
-            const hiss_match_lane lane = {
-                .local = 0, .sends = (hiss_match_sent)kind, .columns = column + j * l->m, .price = price};
-            memcpy(sent + j * stride, hiss_match_pack(solver, 0, &lane, score + j * l->m * l->n),
-                   sizeof(int32_t) * (size_t)(lists ? words : l->n));
-        }
-        const double packed = hiss_seconds();
-        hiss_match_reply reply;
-        double gap = 0.0;
-        block.sent = (hiss_match_sent)kind;
-        block.lists = lists;
+    out->maxima = pack(solver, l, score, &block);
+    hiss_status s = hiss_match_solve(solver, 0, &block, &reply, &gap, err);
+    block.sent = HISS_MATCH_LISTS;
+    for (reply = HISS_MATCH_PRICES; s == HISS_OK && reply == HISS_MATCH_PRICES;) {
+        const double list = pack(solver, l, score, &block), start = hiss_seconds();
+        block.lists++;
         s = hiss_match_solve(solver, 0, &block, &reply, &gap, err);
-        seconds[lists] = (packed - start) / (double)(l->n * l->n);
-        seconds[2] = hiss_seconds() - packed;
+        out->list = block.lists == 1 ? list : out->list;
+        out->solve = block.lists == 1 ? hiss_seconds() - start : out->solve;
     }
+    out->times = block.lists + (reply == HISS_MATCH_MORE);
     hiss_free(sent);
     hiss_free(column);
     hiss_free(price);
@@ -134,20 +146,21 @@ static hiss_status measure_lists(const hiss_lap_solver *solver, int64_t n, hiss_
     }
     float *score = hiss_new(float, whole *whole);
     hiss_match_solver *s = hiss_match_solver_create(solver, &lists, whole, m, 1);
-    double seconds[3][REPEATS], part[3] = {0.0};
+    double maxima[REPEATS], list[REPEATS], solve[REPEATS];
+    list_times t = {0};
     hiss_status status = HISS_OK;
     hiss_match_solver_reserve(s, 1, false);
     bench_collapsed_scores(whole, out->dim, score);
     for (int k = 0; k < REPEATS && status == HISS_OK; k++) {
-        status = time_lists(s, &lists, score, part, err);
-        for (int i = 0; i < 3; i++) {
-            seconds[i][k] = part[i];
-        }
+        status = time_lists(s, &lists, score, &t, err);
+        maxima[k] = t.maxima;
+        list[k] = t.list;
+        solve[k] = t.solve;
     }
     if (status == HISS_OK) {
-        out->maxima = hiss_median(seconds[0], REPEATS);
-        out->list = hiss_median(seconds[1], REPEATS);
-        out->lists[out->nlists++] = (hiss_solve_cost){whole, hiss_median(seconds[2], REPEATS)};
+        out->maxima = hiss_median(maxima, REPEATS);
+        out->list = hiss_median(list, REPEATS);
+        out->lists[out->nlists++] = (hiss_solve_cost){whole, hiss_median(solve, REPEATS), t.times};
     }
     hiss_match_solver_destroy(s);
     hiss_free(score);

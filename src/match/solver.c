@@ -6,7 +6,6 @@
 #include "hiss/alloc.h"
 #include "hiss/match.h"
 
-enum { TRIES = 4 };
 static const double ENOUGH = 1e-4; /* of hiss_lap_scale may be missed by lists */
 
 struct hiss_match_solver {
@@ -126,7 +125,7 @@ static hiss_status solve_lists(hiss_match_solver *s, int thread, const hiss_matc
     if (status != HISS_OK || report.dual - report.total <= ENOUGH * hiss_lap_scale(report.total, report.size)) {
         return status;
     }
-    *reply = b->lists < TRIES ? HISS_MATCH_PRICES : HISS_MATCH_MORE;
+    *reply = b->lists < HISS_MATCH_TRIES ? HISS_MATCH_PRICES : HISS_MATCH_MORE;
     for (int64_t i = 0; i < s->N; i++) {
         b->price[i] = (float)price[i];
     }

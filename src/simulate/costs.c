@@ -33,7 +33,7 @@ static const hiss_row top_rows[] = {
     {"phases", HISS_NODE, LISTS(phases), NULL, 0, 0, NULL, "graphs of a step"},
     {"buckets", HISS_NODE, LISTS(buckets), NULL, 0, 0, NULL, "floats of each"},
     {"solves", HISS_NODE, LISTS(solves), NULL, 0, 0, NULL, "pairs of block and seconds, by all scores"},
-    {"lists", HISS_NODE, LISTS(lists), NULL, 0, 0, NULL, "the same by lists"},
+    {"lists", HISS_NODE, LISTS(lists), NULL, 0, 0, NULL, "the same by lists, and how often lanes send some"},
 };
 static const hiss_row lane_rows[] = {
     {"samples", HISS_INT, COSTS(samples), NULL, 1, 65536, NULL, "samples of a lane"},
@@ -190,17 +190,25 @@ static hiss_status read_phases(const hiss_yaml *list, const char *path, hiss_cos
     return s;
 }
 
-static hiss_status read_solves(const hiss_yaml *list, const char *path, const char *key, int least, int *count,
-                               hiss_solve_cost *solves, hiss_error *err) {
-    static const char what[] = "[samples of a block, seconds], blocks ascending";
+static hiss_status read_solve(const hiss_yaml *item, bool times, const char *what, hiss_solve_cost *out,
+                              hiss_error *err) {
+    if (item->kind != HISS_YAML_LIST || count_items(item) != 2 + times) {
+        return wrong(item, what, err);
+    }
+    hiss_status s = read_integer(item->first, 1, 1e9, what, &out->block, err);
+    s = s == HISS_OK ? read_number(item->first->next, 0, most_seconds, what, &out->seconds, err) : s;
+    return s == HISS_OK && times ? read_integer(item->first->next->next, 1, 1e6, what, &out->times, err) : s;
+}
+
+/* times: each also says how often. */
+static hiss_status read_solves(const hiss_yaml *list, const char *path, const char *key, int least, bool times,
+                               int *count, hiss_solve_cost *solves, hiss_error *err) {
+    const char *what = times ? "[samples of a block, seconds, how often lists are sent], blocks ascending"
+                             : "[samples of a block, seconds], blocks ascending";
     hiss_status s = expect_list(list, path, key, least, HISS_MAX_SOLVES, err);
     for (const hiss_yaml *item = s == HISS_OK ? list->first : NULL; item && s == HISS_OK; item = item->next) {
         hiss_solve_cost *solve = &solves[*count];
-        if (item->kind != HISS_YAML_LIST || count_items(item) != 2) {
-            return wrong(item, what, err);
-        }
-        s = read_integer(item->first, 1, 1e9, what, &solve->block, err);
-        s = s == HISS_OK ? read_number(item->first->next, 0, most_seconds, what, &solve->seconds, err) : s;
+        s = read_solve(item, times, what, solve, err);
         if (s == HISS_OK && *count && solve[-1].block >= solve->block) {
             s = wrong(item, what, err);
         }
@@ -211,9 +219,10 @@ static hiss_status read_solves(const hiss_yaml *list, const char *path, const ch
 
 static hiss_status read_all_solves(const file_lists *lists, const char *path, hiss_costs *out, hiss_error *err) {
     const bool needed = out->exchange_share > 0.0 || out->permutation.share > 0.0;
-    const hiss_status s = read_solves(lists->solves, path, "solves", needed, &out->nsolves, out->solves, err);
-    return s == HISS_OK && lists->lists ? read_solves(lists->lists, path, "lists", 0, &out->nlists, out->lists, err)
-                                        : s;
+    const hiss_status s = read_solves(lists->solves, path, "solves", needed, false, &out->nsolves, out->solves, err);
+    return s == HISS_OK && lists->lists
+               ? read_solves(lists->lists, path, "lists", 0, true, &out->nlists, out->lists, err)
+               : s;
 }
 
 hiss_status hiss_costs_read(const char *path, hiss_costs *out, hiss_error *err) {
@@ -278,7 +287,11 @@ static void write_permutation(FILE *out, const hiss_costs *c) {
 static void write_solves(FILE *out, const char *key, int count, const hiss_solve_cost *solves) {
     fprintf(out, "%s\n", key);
     for (int k = 0; k < count; k++) {
-        fprintf(out, "  - [%lld, %.4g]\n", (long long)solves[k].block, solves[k].seconds);
+        fprintf(out, "  - [%lld, %.4g", (long long)solves[k].block, solves[k].seconds);
+        if (solves[k].times > 0) {
+            fprintf(out, ", %lld", (long long)solves[k].times);
+        }
+        fprintf(out, "]\n");
     }
     if (count == 0) {
         fprintf(out, "  []\n");
@@ -308,7 +321,7 @@ static void write_costs(FILE *out, const void *user) {
     write_permutation(out, c);
     write_solves(out, "solves: # by all scores: samples of a block, seconds", c->nsolves, c->solves);
     if (c->nlists > 0) {
-        write_solves(out, "lists: # the same by lists", c->nlists, c->lists);
+        write_solves(out, "lists: # the same by lists, and how often lanes send some", c->nlists, c->lists);
     }
     fprintf(out, "buckets: [");
     for (int b = 0; b < c->buckets; b++) {
@@ -351,6 +364,14 @@ double hiss_costs_solve(const hiss_costs *c, int64_t block) {
 
 double hiss_costs_solve_lists(const hiss_costs *c, int64_t block) {
     return c->nlists > 0 ? solve_seconds(c->nlists, c->lists, block) : hiss_costs_solve(c, block);
+}
+
+int64_t hiss_costs_list_times(const hiss_costs *c, int64_t block) {
+    int64_t times = c->nlists > 0 ? c->lists[0].times : 1;
+    for (int k = 0; k < c->nlists && c->lists[k].block <= block; k++) {
+        times = c->lists[k].times;
+    }
+    return times;
 }
 
 double hiss_costs_compute(const hiss_costs *c, int64_t lanes) {

@@ -149,19 +149,23 @@ static void *score(void *user, int thread, const hiss_match_lane *lane) {
     return r->words;
 }
 
-/* The first lists are taken to do. */
+/* How often lists are sent is as the costs say. */
 static hiss_status solve(void *user, int thread, const hiss_match_block *block, hiss_match_reply *reply, double *gap,
                          hiss_error *err) {
     replay *r = user;
     (void)thread;
     (void)gap;
     (void)err;
+    *reply = HISS_MATCH_COLUMNS;
     if (block->sent == HISS_MATCH_MAXIMA) {
         *reply = HISS_MATCH_PRICES;
+    } else if (block->sent == HISS_MATCH_SCORES) {
+        spend(r, hiss_costs_solve(r->costs, r->block));
     } else {
-        spend(r, block->sent == HISS_MATCH_LISTS ? hiss_costs_solve_lists(r->costs, r->block)
-                                                 : hiss_costs_solve(r->costs, r->block));
-        *reply = HISS_MATCH_COLUMNS;
+        spend(r, hiss_costs_solve_lists(r->costs, r->block));
+        *reply = block->lists >= hiss_costs_list_times(r->costs, r->block) ? HISS_MATCH_COLUMNS
+                 : block->lists < HISS_MATCH_TRIES                         ? HISS_MATCH_PRICES
+                                                                           : HISS_MATCH_MORE;
     }
     return HISS_OK;
 }
