@@ -281,6 +281,7 @@ int main(int argc, char **argv) {
                  {"nat: {dim: 5}\nassign: {block: 12, async: true}\n", 3, false},
                  {"nat: {dim: 5}\nassign: {block: 12, rows: topk, k: 3}\n", 3, true},
                  {"nat: {dim: 5}\nassign: {block: 24, rows: topk, k: 6, solver: sparse}\n", 6, true},
+                 {"nat: {dim: 5}\nassign: {block: 12, rows: topk, k: 8}\n", 3, true}, /* longer than rows */
                  {"nat: {dim: 5}\nassign: {block: batch, rows: topk}\n", 12, true},
                  {"nat: {dim: 5}\nassign: {block: 16, rows: topk, k: 4, async: true}\n", 4, true}};
     uint64_t key = 1;

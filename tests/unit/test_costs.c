@@ -155,7 +155,17 @@ static void questions_are_answered(void **state) {
     assert_true(fabs(hiss_costs_solve(&c, 8) - 0.001 / 8.0) < 1e-9);
     assert_true(fabs(hiss_costs_compute(&c, 2) - (1 + 2 + 3 + 4.875)) < 1e-9);
     assert_true(fabs(hiss_costs_compute(&c, 3) - (1 + 2 * (2 + 3 + 4.875))) < 1e-9);
+    assert_true(hiss_costs_solve_lists(&c, 64) == 0.016 && hiss_costs_list_times(&c, 64) == 1);
     hiss_costs_destroy(&c);
+    assert_string_equal(message("buckets:", "lists: [[32, 0.5, 2], [64, 0.25, 1]]\nbuckets:"), "");
+    for (int again = 0; again < 2; again++) {
+        assert_int_equal(hiss_costs_read(file, &c, &err), HISS_OK);
+        assert_true(hiss_costs_solve_lists(&c, 64) == 0.25 && hiss_costs_solve(&c, 64) == 0.016);
+        assert_true(hiss_costs_list_times(&c, 16) == 2 && hiss_costs_list_times(&c, 63) == 2);
+        assert_true(hiss_costs_list_times(&c, 64) == 1 && hiss_costs_list_times(&c, 4096) == 1);
+        assert_int_equal(hiss_costs_write(file, &c, &err), HISS_OK);
+        hiss_costs_destroy(&c);
+    }
 }
 
 static void mistakes_are_named(void **state) {
@@ -172,6 +182,9 @@ static void mistakes_are_named(void **state) {
     assert_non_null(strstr(message("0.125, 4]", "0.125]"), "[name, seconds forward, seconds backward]"));
     assert_non_null(strstr(message("[64, 0.016]", "[8, 0.016]"), "ascending"));
     assert_non_null(strstr(message("solves: [[16, 0.001], [64, 0.016]]", "solves: []"), "solves"));
+    assert_non_null(strstr(message("buckets:", "lists: [[16, 0.001]]\nbuckets:"), "how often lists are sent"));
+    assert_non_null(strstr(message("buckets:", "lists: [[16, 0.001, 0]]\nbuckets:"), "how often lists are sent"));
+    assert_non_null(strstr(message("score: 1e-8", "score: 1e-8, rows: some"), "auto, dense"));
     hiss_costs costs;
     hiss_error err = {0};
     assert_int_equal(hiss_costs_read("absent.yaml", &costs, &err), HISS_EUSER);
