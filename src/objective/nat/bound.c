@@ -28,16 +28,6 @@ typedef struct search {
     double **highest; /* [threads] -> [SCALES, rows] */
 } search;
 
-void nat_align(int64_t n, double *price) {
-    double mean = 0.0;
-    for (int64_t j = 0; j < n; j++) {
-        mean += price[j] / (double)n;
-    }
-    for (int64_t j = 0; j < n; j++) {
-        price[j] -= mean;
-    }
-}
-
 /* All rows with one chunk of columns. */
 static void search_chunk(void *user, int thread, int64_t item) {
     const search *h = user;

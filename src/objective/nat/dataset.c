@@ -69,20 +69,6 @@ static int rank_of_place(const rounds *r, int64_t place) {
     return low;
 }
 
-int nat_rank_of_sample(const nat *n, int64_t sample) {
-    const hiss_world *w = n->world;
-    int low = 0, high = hiss_comm_size(w->comm) - 1;
-    while (low < high) {
-        const int middle = (low + high + 1) / 2;
-        if (w->shards[w->lane_offsets[middle]] <= sample) {
-            low = middle;
-        } else {
-            high = middle - 1;
-        }
-    }
-    return low;
-}
-
 typedef struct placed {
     int64_t place, sample;
 } placed;
@@ -90,14 +76,6 @@ typedef struct placed {
 static int by_place(const void *a, const void *b) {
     const int64_t x = ((const placed *)a)->place, y = ((const placed *)b)->place;
     return (x > y) - (x < y);
-}
-
-int64_t nat_place_of(const nat_order *order, int64_t sample) {
-    return order->grouped ? grouping_place(order->near, sample) : hiss_permutation_find(&order->random, sample);
-}
-
-int64_t nat_sample_at(const nat_order *order, int64_t place) {
-    return order->grouped ? grouping_sample(order->near, place) : hiss_permutation_at(&order->random, place);
 }
 
 /* Where this round's rows go to and come from: fills offsets, sample_of_row and row_of_place. */

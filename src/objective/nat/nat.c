@@ -67,6 +67,8 @@ static const hiss_row assign_rows[] = {
 };
 static const int assign_nrows = HISS_COUNT(assign_rows);
 
+/* ---- a round over the data set ---- */
+
 /* Scope dataset: any number of samples. */
 static hiss_status dataset_block(nat *n, hiss_error *err) {
     const nat_options *o = n->options;
@@ -296,10 +298,6 @@ static int exports(void *self, int phase, hiss_value out[HISS_MAX_EXPORTS]) {
     (void)phase;
     out[0] = ((nat *)self)->z;
     return 1;
-}
-
-bool nat_reassigns(const nat *n, int64_t epoch) {
-    return n->options->every > 0 && epoch % n->options->every == 0;
 }
 
 static bool exchanges(void *self, int phase, int64_t epoch, int64_t step) {

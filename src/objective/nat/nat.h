@@ -114,7 +114,10 @@ const float *nat_targets_take(nat_targets *t, int64_t block);
 void nat_targets_release(nat_targets *t, int64_t block);
 
 /* Whether this epoch reassigns. */
-bool nat_reassigns(const nat *n, int64_t epoch);
+static inline bool nat_reassigns(const nat *n, int64_t epoch) {
+    return n->options->every > 0 && epoch % n->options->every == 0;
+}
+
 /* Columns with their prices, of which every rank holds a part. */
 typedef struct nat_prices {
     int64_t count;
@@ -141,7 +144,10 @@ int64_t nat_place_of(const nat_order *order, int64_t sample);
  * Collective. */
 hiss_status nat_wide_round(nat *n, const hiss_epoch *e, const nat_order *order, const float *features, double mean[3],
                            nat_prices *prices, bool *stopped, hiss_error *err);
-bool nat_is_wide(const nat *n);
+/* Whether its blocks are. */
+static inline bool nat_is_wide(const nat *n) {
+    return n->options->scope == NAT_DATASET && n->dataset_block >= n->options->wide;
+}
 
 /* By how much the mean score of another permutation can exceed the present one: at most by the mean over samples of
  * what they miss to their highest score - price. Estimated by min(bound_rows, samples) samples, drawn anew each epoch;

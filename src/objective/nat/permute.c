@@ -1,27 +1,8 @@
 /* The global permutation step of NAT, by hiss/match.h, and the check of its invariant. */
-#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "hiss/clock.h"
 #include "objective/nat/nat.h"
-
-void nat_unit(int64_t d, float *v) {
-    double sum = 0.0;
-    for (int64_t j = 0; j < d; j++) {
-        sum += (double)v[j] * (double)v[j];
-    }
-    const float scale = (float)(1.0 / sqrt(sum > 0.0 ? sum : 1.0));
-    for (int64_t j = 0; j < d; j++) {
-        v[j] *= scale;
-    }
-}
-
-void nat_target(const nat *n, int64_t k, float *out) {
-    hiss_rng rng = hiss_rng_keyed(n->world->seed, HISS_FOR_TARGETS, 0, k);
-    hiss_rng_normals(&rng, n->options->dim, out);
-    nat_unit(n->options->dim, out);
-}
 
 /* ---- what hiss/match.h asks for ---- */
 

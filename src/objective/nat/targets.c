@@ -1,5 +1,6 @@
 /* Targets of blocks in buffers that threads share: as many buffers as threads, since each uses one block at a time. A
  * block's targets are made in chunks by all threads that want them, and stay until their buffer is needed. */
+#include <math.h>
 #include <pthread.h>
 #include <sched.h>
 #include <stdatomic.h>
@@ -21,6 +22,23 @@ struct nat_targets {
     buffer *buffers;
     int count;
 };
+
+void nat_unit(int64_t d, float *v) {
+    double sum = 0.0;
+    for (int64_t j = 0; j < d; j++) {
+        sum += (double)v[j] * (double)v[j];
+    }
+    const float scale = (float)(1.0 / sqrt(sum > 0.0 ? sum : 1.0));
+    for (int64_t j = 0; j < d; j++) {
+        v[j] *= scale;
+    }
+}
+
+void nat_target(const nat *n, int64_t k, float *out) {
+    hiss_rng rng = hiss_rng_keyed(n->world->seed, HISS_FOR_TARGETS, 0, k);
+    hiss_rng_normals(&rng, n->options->dim, out);
+    nat_unit(n->options->dim, out);
+}
 
 nat_targets *nat_targets_create(const nat *n) {
     nat_targets *t = hiss_new(nat_targets, 1);

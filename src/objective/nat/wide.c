@@ -442,44 +442,6 @@ hiss_status nat_wide_solve(const nat_wide *problem, const hiss_auction_options *
     return s;
 }
 
-/* ---- a round over the data set ---- */
-
-bool nat_is_wide(const nat *n) {
-    return n->options->scope == NAT_DATASET && n->dataset_block >= n->options->wide;
-}
-
-void nat_gather_places(const nat *n, const nat_order *order, int64_t begin, int64_t count, int64_t size,
-                       const void *local, void *out) {
-    const int P = hiss_comm_size(n->world->comm), me = hiss_comm_rank(n->world->comm);
-    int64_t *offsets = hiss_new(int64_t, P + 1), *cursor = hiss_new(int64_t, P + 1);
-    for (int64_t t = 0; t < count; t++) {
-        offsets[nat_rank_of_sample(n, nat_sample_at(order, begin + t)) + 1] += size;
-    }
-    for (int r = 0; r < P; r++) {
-        offsets[r + 1] += offsets[r];
-        cursor[r] = offsets[r];
-    }
-    char *mine = hiss_alloc((size_t)(offsets[me + 1] - offsets[me])), *all = hiss_alloc((size_t)(count * size));
-    char *at = mine;
-    for (int64_t t = 0; t < count; t++) {
-        const int64_t i = nat_sample_at(order, begin + t) - n->first_sample;
-        if (i >= 0 && i < n->local_samples) {
-            memcpy(at, (const char *)local + i * size, (size_t)size);
-            at += size;
-        }
-    }
-    hiss_comm_allgather(n->world->comm, mine, offsets, all);
-    for (int64_t t = 0; t < count; t++) {
-        const int rank = nat_rank_of_sample(n, nat_sample_at(order, begin + t));
-        memcpy((char *)out + t * size, all + cursor[rank], (size_t)size);
-        cursor[rank] += size;
-    }
-    hiss_free(mine);
-    hiss_free(all);
-    hiss_free(offsets);
-    hiss_free(cursor);
-}
-
 /* This rank's part of a block's prices. */
 static void keep_prices(const nat *n, int64_t size, const int64_t *number, double *price, nat_prices *out) {
     const int rank = hiss_comm_rank(n->world->comm), P = hiss_comm_size(n->world->comm);
