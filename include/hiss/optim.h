@@ -12,7 +12,15 @@
 #include "hiss/config.h"
 #include "hiss/status.h"
 
-typedef enum hiss_optim_method { HISS_SGD, HISS_ADAM } hiss_optim_method;
+/* The optimisers: X(CONSTANT, name). NAME has the file src/nn/optim/NAME.c; a new one is a line here. */
+#define HISS_OPTIMISERS(X)                                                                                             \
+    X(SGD, sgd)                                                                                                        \
+    X(ADAM, adam)
+
+#define HISS_OPTIM_CONSTANT(constant, name) HISS_##constant,
+typedef enum hiss_optim_method { HISS_OPTIMISERS(HISS_OPTIM_CONSTANT) } hiss_optim_method;
+#undef HISS_OPTIM_CONSTANT
+
 typedef enum hiss_schedule {
     HISS_SCHEDULE_CONSTANT,
     HISS_SCHEDULE_STEP,
@@ -68,16 +76,24 @@ double hiss_optim_rate(const hiss_optim_options *options, int64_t step, int64_t 
 /* Whether the rate before the end depends on total_steps: a run can then not be made longer. */
 bool hiss_optim_needs_total(const hiss_optim_options *options);
 
-/* One update of a range that shares one decay setting, in one pass.
- *   rate            from hiss_optim_rate
- *   update          number of this update, from 1 on (Adam's bias correction)
- *   decay           whether weight_decay applies (usually not to biases and BatchNorm)
- *   gradient_sum    [count]  in
- *   gradient_scale  the gradient is gradient_scale * gradient_sum
- *   parameter       [count]  in/out
- *   state           hiss_optim_states arrays [count]  in/out; NULL when there are none
+/* rate * weight_decay at the highest rate where the method multiplies parameters by 1 minus that in each update: beyond
+ * 1 they grow. Else 0. */
+double hiss_optim_shrinkage(const hiss_optim_options *options);
+
+/* What all elements of an updated range share. */
+typedef struct hiss_optim_step {
+    double rate;          /* from hiss_optim_rate */
+    int64_t update;       /* number of this update, from 1 on (bias correction of moments) */
+    bool decay;           /* whether weight_decay applies (usually not to biases and BatchNorm) */
+    float gradient_scale; /* the gradient is gradient_scale * gradient_sum */
+} hiss_optim_step;
+
+/* One update of a range, in one pass.
+ *   gradient_sum  [count]  in
+ *   parameter     [count]  in/out
+ *   state         hiss_optim_states arrays [count]  in/out; NULL when there are none
  * No aliasing between arrays. The arithmetic is that of PyTorch's SGD (without dampening) and Adam, in float. */
-void hiss_optim_update(const hiss_optim_options *options, double rate, int64_t update, bool decay, int64_t count,
-                       const float *gradient_sum, float gradient_scale, float *parameter, float *const state[]);
+void hiss_optim_update(const hiss_optim_options *options, const hiss_optim_step *step, int64_t count,
+                       const float *gradient_sum, float *parameter, float *const state[]);
 
 #endif

@@ -293,12 +293,12 @@ static void undo(trainer *t) {
 /* What to do about numbers that are not finite: they were found again, or a machine erred. */
 static const char *remedy(const trainer *t, bool again, char out[GUARD_TEXT]) {
     const hiss_optim_options *o = &t->experiment->optim[0];
-    const double product = o->lr * o->weight_decay;
+    const double product = hiss_optim_shrinkage(o);
     if (!again) {
         snprintf(out, GUARD_TEXT,
                  "start again without this host (sbatch --exclude), or set "
                  "train.nonfinite=rollback");
-    } else if (o->method == HISS_SGD && product > 1.0) {
+    } else if (product > 1.0) {
         snprintf(out, GUARD_TEXT,
                  "training has diverged; the learning rate may be too high (optim.lr = %g): its product with "
                  "optim.weight_decay, %g, must stay below 1: lower one of them",

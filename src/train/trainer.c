@@ -129,8 +129,12 @@ static void update_slot(trainer *t, int s, int64_t begin, int64_t end, const flo
         for (int k = 0; k < t->states; k++) {
             state[k] = t->state[k] + at;
         }
-        hiss_optim_update(optim, hiss_optim_rate(optim, t->step, t->world.steps_per_epoch, t->scheduled_steps),
-                          t->updates[slot->group], slot->decay, end - begin, sum, mean, t->vector + begin, state);
+        const hiss_optim_step step = {.rate =
+                                          hiss_optim_rate(optim, t->step, t->world.steps_per_epoch, t->scheduled_steps),
+                                      .update = t->updates[slot->group],
+                                      .decay = slot->decay,
+                                      .gradient_scale = mean};
+        hiss_optim_update(optim, &step, end - begin, sum, t->vector + begin, state);
         break;
     }
     case ROLE_STATISTIC:

@@ -313,8 +313,9 @@ static double train(act *a, int steps) {
             const hiss_slot *slot = hiss_model_at(r->model, s);
             if (hiss_graph_trains(r->graph, s)) {
                 float *part[2] = {state[0] + slot->offset, state[1] + slot->offset};
-                hiss_optim_update(&adam, adam.lr, step, slot->decay, slot->count, r->lane + slot->offset, 1.0f,
-                                  r->vector + slot->offset, part);
+                const hiss_optim_step now = {
+                    .rate = adam.lr, .update = step, .decay = slot->decay, .gradient_scale = 1.0f};
+                hiss_optim_update(&adam, &now, slot->count, r->lane + slot->offset, r->vector + slot->offset, part);
             }
         }
     }

@@ -33,6 +33,12 @@ static const hiss_optim_options kinds[] = {
 enum { KINDS = sizeof kinds / sizeof *kinds };
 static const double kind_rate[KINDS] = {0.1, 0.1, 0.1, 0.1, 0.01, 0.01};
 
+static void run(const hiss_optim_options *o, double rate, int t, bool decay, int64_t count, const float *sum,
+                float scale, float *p, float *const state[]) {
+    const hiss_optim_step step = {.rate = rate, .update = t, .decay = decay, .gradient_scale = scale};
+    hiss_optim_update(o, &step, count, sum, p, state);
+}
+
 /* One element, one update, in double and from the textbook. */
 static void reference(const hiss_optim_options *o, double rate, int t, bool decay, double g, double *p, double *a,
                       double *b) {
@@ -65,7 +71,7 @@ static void updates_follow_the_double_reference(void **unused) {
             for (int t = 1; t <= STEPS; t++) {
                 double rate = kind_rate[kind] / t;
                 fill(g, 100 + (unsigned)t, 8);
-                hiss_optim_update(&kinds[kind], rate, t, decay, N, g, 0.125f, p, (float *const[]){a, b});
+                run(&kinds[kind], rate, t, decay, N, g, 0.125f, p, (float *const[]){a, b});
                 for (int k = 0; k < N; k++) {
                     reference(&kinds[kind], rate, t, decay, 0.125 * (double)g[k], &q[k], &qa[k], &qb[k]);
                 }
@@ -110,8 +116,7 @@ static void updates_give_the_values_of_pytorch(void **unused) {
         float p[4], s[2][4] = {{0}};
         memcpy(p, start, sizeof p);
         for (int t = 0; t < 4; t++) {
-            hiss_optim_update(&kinds[kind], kind_rate[kind], t + 1, true, 4, gradient[t], 1, p,
-                              (float *const[]){s[0], s[1]});
+            run(&kinds[kind], kind_rate[kind], t + 1, true, 4, gradient[t], 1, p, (float *const[]){s[0], s[1]});
         }
         for (int k = 0; k < 4; k++) {
             assert_true(fabsf(p[k] - parameter[kind][k]) <= 2.5e-7f * fmaxf(1, fabsf(p[k])));
@@ -133,11 +138,11 @@ static void cutting_a_range_keeps_the_bits(void **unused) {
         memcpy(cut, whole, sizeof cut);
         for (int t = 1; t <= STEPS; t++) {
             fill(g, 50 + (unsigned)t, 1);
-            hiss_optim_update(&kinds[kind], 0.03, t, true, N, g, 0.37f, whole[0], (float *const[]){whole[1], whole[2]});
+            run(&kinds[kind], 0.03, t, true, N, g, 0.37f, whole[0], (float *const[]){whole[1], whole[2]});
             for (size_t c = 0; c + 1 < sizeof cuts / sizeof *cuts; c++) {
                 int64_t at = cuts[c];
-                hiss_optim_update(&kinds[kind], 0.03, t, true, cuts[c + 1] - at, g + at, 0.37f, cut[0] + at,
-                                  (float *const[]){cut[1] + at, cut[2] + at});
+                run(&kinds[kind], 0.03, t, true, cuts[c + 1] - at, g + at, 0.37f, cut[0] + at,
+                    (float *const[]){cut[1] + at, cut[2] + at});
             }
         }
         assert_memory_equal(whole, cut, sizeof whole);
@@ -155,7 +160,7 @@ static void states_are_counted_and_named(void **unused) {
     assert_string_equal(hiss_optim_state_name(&kinds[4], 1), "second_moment");
     /* Plain SGD is given no state at all. */
     float p = 1, g = 2;
-    hiss_optim_update(&kinds[0], 0.25, 1, true, 1, &g, 1, &p, NULL);
+    run(&kinds[0], 0.25, 1, true, 1, &g, 1, &p, NULL);
     assert_true(p == 0.5f);
 }
 

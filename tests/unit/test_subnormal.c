@@ -153,8 +153,8 @@ static void decay_leaves_none(void **unused) {
             gradient[i] = k == HISS_COUNT(kinds) - 1 ? w[i] : 0.0f; /* its square would be subnormal */
         }
         for (int64_t update = 1; update <= 3000; update++) {
-            hiss_optim_update(&kinds[k], 0.1, update, true, COUNT, gradient, 1.0f, w,
-                              (float *const[]){state[0], state[1]});
+            const hiss_optim_step step = {.rate = 0.1, .update = update, .decay = true, .gradient_scale = 1.0f};
+            hiss_optim_update(&kinds[k], &step, COUNT, gradient, w, (float *const[]){state[0], state[1]});
         }
         if (can) {
             assert_int_equal(subnormals(w, COUNT), 0);

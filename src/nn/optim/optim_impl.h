@@ -1,0 +1,26 @@
+/* Private to src/nn/optim: an optimiser as a row of the table, one per file, listed in hiss/optim.h. */
+#ifndef HISS_OPTIM_IMPL_H
+#define HISS_OPTIM_IMPL_H
+
+#include "hiss/optim.h"
+
+typedef struct hiss_optim_ops {
+    const char *name, *summary;
+    const char *const *keys;                          /* of hiss_optim_rows that only some methods read; ends in NULL */
+    const char *state_name[HISS_OPTIM_MAX_STATES];    /* for checkpoints */
+    int (*states)(const hiss_optim_options *options); /* floats per parameter */
+    bool shrinks_by_rate;                             /* an update multiplies parameters by 1 - rate * weight_decay */
+    hiss_status (*check)(const hiss_optim_options *options, const char *section, hiss_error *err);
+    /* As hiss_optim_update; weight_decay: 0 where it does not apply. */
+    void (*update)(const hiss_optim_options *options, const hiss_optim_step *step, float weight_decay, int64_t count,
+                   const float *restrict gradient_sum, float *restrict parameter, float *const state[]);
+} hiss_optim_ops;
+
+#define HISS_OPTIM_DECLARE(constant, name) extern const hiss_optim_ops hiss_optim_##name;
+HISS_OPTIMISERS(HISS_OPTIM_DECLARE)
+#undef HISS_OPTIM_DECLARE
+
+/* For methods that have moments instead: an error when momentum or nesterov is set. */
+hiss_status hiss_optim_no_momentum(const hiss_optim_options *options, const char *section, hiss_error *err);
+
+#endif
