@@ -93,6 +93,46 @@ typedef struct hiss_reducer hiss_reducer;
 
 typedef enum hiss_reduce { HISS_REDUCE_TREE, HISS_REDUCE_MPI } hiss_reduce;
 
+typedef struct hiss_range {
+    int64_t begin, end;
+} hiss_range;
+
+/* Norms that updates need: sums of squares over segments of the vector, or over all of them, which are known before
+ * anything that depends on them is updated.
+ *
+ * Segments have terms, each a vector of the segment's length that `measure` makes from the sum and the model, such as
+ * the gradient. A bucket goes through the rounds of its set. When a rank has the sum of a slice, it holds and measures
+ * it; when the squares of all ranks are in, the round is over. The next round's terms may depend on them. After the
+ * last round the slices are updated. A round that is `whole` ends in all used buckets of the set together, others end
+ * bucket by bucket, while backward goes on.
+ *
+ * Squares are added in double: within blocks of HISS_NORM_BLOCK floats, then along the canonical tree (hiss_tree_sum)
+ * over the blocks of a segment, then over the segments of a set in ascending order. They are bitwise equal on all
+ * ranks, for every P, partition, number of threads and bucket size. */
+enum { HISS_NORM_BLOCK = 16, HISS_NORM_STRIP = 1024, HISS_NORM_ROUNDS = 2, HISS_NORM_TERMS = 2 };
+
+typedef struct hiss_norm_rounds {
+    int count; /* 0: updates do not wait */
+    struct {
+        int terms; /* at most HISS_NORM_TERMS */
+        bool whole;
+    } round[HISS_NORM_ROUNDS];
+} hiss_norm_rounds;
+
+/* Called on the main thread for floats [begin, end), at most HISS_NORM_STRIP, of a segment: writes the terms of the
+ * round, end - begin floats each. sum points at element begin, as in hiss_reducer_update; user as given there. */
+typedef void (*hiss_reducer_measure)(void *user, int segment, int round, int64_t begin, int64_t end, const float *sum,
+                                     float *const term[HISS_NORM_TERMS]);
+
+typedef struct hiss_reducer_norms {
+    int segments;
+    const hiss_range *segment; /* [segments] ascending, none across buckets, from multiples of HISS_NORM_BLOCK */
+    int sets;
+    const hiss_norm_rounds *rounds; /* [sets] */
+    const int *set;                 /* [buckets] the set of a bucket and all its segments; -1: none */
+    hiss_reducer_measure measure;
+} hiss_reducer_norms;
+
 typedef struct hiss_reducer_options {
     hiss_comm *comm;
     int64_t lanes;               /* L */
@@ -106,6 +146,7 @@ typedef struct hiss_reducer_options {
     bool overlap;                  /* start a bucket when its last local lane is done; else all at finish */
     int group_size; /* TREE: neighbouring ranks that exchange among themselves first; 0: chosen by P, 1: no groups.
                        Equal on all ranks; the sums do not depend on it */
+    const hiss_reducer_norms *norms; /* NULL: updates need none; copied. Equal on all ranks */
 } hiss_reducer_options;
 
 /* Called on the main thread when the sum of floats [begin, end) of the lane vectors is complete and this rank owns
@@ -118,9 +159,6 @@ void hiss_reducer_destroy(hiss_reducer *r); /* Collective */
 
 /* The ranges of the vector this rank owns, ascending, disjoint; over ranks they cover [0, count) once (TREE), or every
  * rank owns everything (MPI). Not collective. Returns their number. */
-typedef struct hiss_range {
-    int64_t begin, end;
-} hiss_range;
 int hiss_reducer_owned(const hiss_reducer *r, const hiss_range **ranges);
 
 /* One step:
@@ -142,6 +180,11 @@ float *hiss_reducer_lane(hiss_reducer *r, int64_t lane);
 void hiss_reducer_done(hiss_reducer *r, int64_t lane, int bucket);
 void hiss_reducer_progress(hiss_reducer *r);
 void hiss_reducer_finish(hiss_reducer *r);
+
+/* Sums of squares of this step, for `measure` and `update`: of a segment, or of a set in a round that is whole. Valid
+ * once that round is over; 0 where buckets are not used. Not collective. */
+double hiss_reducer_squares(const hiss_reducer *r, int segment, int round, int term);
+double hiss_reducer_set_squares(const hiss_reducer *r, int set, int round, int term);
 
 /* Gather a vector cut like the owned ranges: packed holds this rank's ranges one after another; full[count] is written
  * on rank 0 only (NULL elsewhere). Collective. */

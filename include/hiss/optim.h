@@ -1,8 +1,10 @@
 /* Optimisers and learning rate schedules, as pure loops over flat ranges.
  *
- * An update reads and writes element k of its arrays for element k alone, so a range may be cut anywhere (slices of
- * ranks, borders of parameters) without a change in the bits. No state is kept here: the caller owns parameters,
- * gradients, optimiser state and the counters. Not collective, thread-safe, no allocation. */
+ * An update reads and writes element k of its arrays for element k alone, given a few numbers that all elements share,
+ * so a range may be cut anywhere (slices of ranks, borders of parameters) without a change in the bits. Some of those
+ * numbers come from norms over whole parameters: hiss_optim_wanted says which, and the caller has them ready. No state
+ * is kept here: the caller owns parameters, gradients, optimiser state and the counters. Not collective, thread-safe,
+ * no allocation. */
 #ifndef HISS_OPTIM_H
 #define HISS_OPTIM_H
 
@@ -35,7 +37,9 @@ typedef struct hiss_optim_options {
     double lr;             /* for gradients as the caller scales them, in hiss of the mean over the global batch */
     double momentum;       /* SGD; 0 is plain SGD */
     bool nesterov;         /* SGD with momentum */
-    double weight_decay;   /* added to the gradient as weight_decay * parameter (L2, coupled) */
+    double weight_decay;   /* SGD, Adam: added to the gradient as weight_decay * parameter (L2) */
+    double clip_norm;      /* largest norm of the gradient over all parameters of this optimiser; 0: any */
+    bool include_biases;   /* weight decay also for biases and gains, the slots without `decay` */
     double beta1, beta2;   /* Adam */
     double epsilon;        /* Adam, added to the root */
     int schedule;          /* hiss_schedule */
@@ -80,12 +84,34 @@ bool hiss_optim_needs_total(const hiss_optim_options *options);
  * 1 they grow. Else 0. */
 double hiss_optim_shrinkage(const hiss_optim_options *options);
 
+/* ---- norms ---- */
+
+/* What an update depends on besides element k: norms of terms over a parameter slot, or over all slots of this
+ * optimiser (whole). A later round's terms depend on the norms of the earlier ones. */
+typedef enum hiss_optim_term { HISS_TERM_GRADIENT, HISS_TERM_PARAMETER } hiss_optim_term;
+typedef struct hiss_optim_round {
+    int terms;
+    hiss_optim_term term[2];
+    bool whole; /* term 0 is the gradient, and its norm over all slots clips it */
+} hiss_optim_round;
+typedef struct hiss_optim_norms {
+    int rounds; /* 0: updates are element by element */
+    hiss_optim_round round[2];
+} hiss_optim_norms;
+hiss_optim_norms hiss_optim_wanted(const hiss_optim_options *options);
+
+/* Factor for a gradient of this norm over all slots: clip_norm / (norm + 1e-6), at most 1 (Pascanu, Mikolov & Bengio,
+ * "On the difficulty of training recurrent neural networks", ICML 2013; the small number is PyTorch's). */
+double hiss_optim_clip(const hiss_optim_options *options, double norm);
+
+/* ---- updates ---- */
+
 /* What all elements of an updated range share. */
 typedef struct hiss_optim_step {
     double rate;          /* from hiss_optim_rate */
     int64_t update;       /* number of this update, from 1 on (bias correction of moments) */
-    bool decay;           /* whether weight_decay applies (usually not to biases and BatchNorm) */
-    float gradient_scale; /* the gradient is gradient_scale * gradient_sum */
+    bool decay;           /* false: a bias or a gain, see include_biases */
+    float gradient_scale; /* the gradient is gradient_scale * gradient_sum; clipping is a part of it */
 } hiss_optim_step;
 
 /* One update of a range, in one pass.

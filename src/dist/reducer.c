@@ -56,10 +56,14 @@ static hiss_status check_tags(const hiss_reducer *r, hiss_error *err) {
     return HISS_OK;
 }
 
+bool hiss_reducer_owns(const hiss_reducer *r, const hiss_slice *slice) {
+    return slice->owner == r->comm->rank || slice->owner == HISS_EVERYONE;
+}
+
 static int64_t count_owned(const hiss_reducer *r) {
     int64_t n = 0;
     for (int64_t i = 0; i < r->schedule.slice_offsets[r->buckets]; i++) {
-        n += r->schedule.slices[i].owner == r->comm->rank || r->schedule.slices[i].owner == HISS_EVERYONE;
+        n += hiss_reducer_owns(r, &r->schedule.slices[i]);
     }
     return n;
 }
@@ -70,7 +74,7 @@ static void find_owned(hiss_reducer *r) {
     r->owned = hiss_new(hiss_range, count_owned(r));
     for (int64_t i = 0; i < slices; i++) {
         const hiss_slice *s = &r->schedule.slices[i];
-        if (s->owner != r->comm->rank && s->owner != HISS_EVERYONE) {
+        if (!hiss_reducer_owns(r, s)) {
             continue;
         }
         if (r->owned_count && r->owned[r->owned_count - 1].end == s->begin) {
@@ -137,6 +141,7 @@ static void allocate_step(hiss_reducer *r) {
         requests = s->slice_offsets[r->buckets];
         floats = s->roots.offsets[r->comm->rank + 1] > s->roots.offsets[r->comm->rank] ? 0 : r->count;
     }
+    requests += hiss_norms_requests(r);
     r->received = hiss_new_floats(floats);
     r->sources = hiss_new(float *, sources);
     r->capacity = hiss_int(requests);
@@ -177,6 +182,7 @@ hiss_status hiss_reducer_create(const hiss_reducer_options *o, hiss_reducer **ou
         return status;
     }
     find_owned(r);
+    r->norms = o->norms ? hiss_norms_create(r, o->norms) : NULL;
     allocate_step(r);
     r->pool = hiss_pool_create(o->lanes, o->lane_offsets[rank], o->lane_offsets[rank + 1], o->buckets,
                                r->bucket_offsets, o->threads, o->ahead);
@@ -205,6 +211,7 @@ void hiss_reducer_destroy(hiss_reducer *r) {
         HISS_MPI_WAIT(r->comm, "end reduction", MPI_Comm_free(&r->bucket_comms[b]));
     }
     hiss_free(r->bucket_comms);
+    hiss_norms_destroy(r);
     hiss_pool_destroy(r->pool);
     hiss_group_free(&r->group);
     hiss_schedule_free(&r->schedule);
@@ -238,7 +245,7 @@ void hiss_reducer_gather(hiss_reducer *r, const float *packed, float *full) {
     for (int64_t i = 0; i < r->schedule.slice_offsets[r->buckets]; i++) {
         const hiss_slice *s = &r->schedule.slices[i];
         int64_t count = s->end - s->begin;
-        bool mine = s->owner == rank || s->owner == HISS_EVERYONE;
+        bool mine = hiss_reducer_owns(r, s);
         if (mine && rank == 0) {
             memcpy(full + s->begin, packed, (size_t)count * sizeof(float));
         } else if (s->owner == rank) {

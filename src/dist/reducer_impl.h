@@ -12,11 +12,12 @@ typedef enum hiss_event {
     HISS_GOT_VALUE,  /* new values of a slice in a chunk kept here */
     HISS_GOT_VALUES, /* new values of a chunk that another member keeps */
     HISS_GOT_SUM,    /* MPI mode: the sum of a slice */
+    HISS_GOT_NORMS,  /* all ranks' squares of a bucket */
     HISS_SENT
 } hiss_event;
 
 typedef struct hiss_pending { /* what a request is for */
-    int64_t at;               /* the chunk or slice; -1: done with */
+    int64_t at;               /* the chunk, slice or bucket; -1: done with */
     hiss_event event;
     int peer; /* rank it depends on; HISS_EVERYONE: all */
 } hiss_pending;
@@ -29,6 +30,8 @@ typedef struct hiss_kept {
     int64_t *missing_values; /* chunks: slices whose new values are to come */
 } hiss_kept;
 
+typedef struct hiss_norms hiss_norms;
+
 struct hiss_reducer {
     hiss_comm *comm;
     int64_t count;
@@ -37,6 +40,7 @@ struct hiss_reducer {
     hiss_reduce reduce;
     bool overlap;
     hiss_pool *pool;
+    hiss_norms *norms; /* NULL: none */
     hiss_schedule schedule;
     hiss_group group;       /* this rank's; not in MPI mode */
     MPI_Comm *bucket_comms; /* [buckets], MPI mode only */
@@ -65,5 +69,24 @@ struct hiss_reducer {
 int64_t hiss_row_floats(int64_t floats);
 /* Floats of a chunk of r's group. */
 int64_t hiss_chunk_floats(const hiss_reducer *r, const hiss_chunk *chunk);
+/* Whether this rank updates the slice. */
+bool hiss_reducer_owns(const hiss_reducer *r, const hiss_slice *slice);
+/* A request for event `at`, which depends on rank peer. */
+MPI_Request *hiss_reducer_request(hiss_reducer *r, int64_t at, hiss_event event, int peer);
+/* The sum of an owned slice, and the norms it needs, are there: update it and send it on. */
+void hiss_reducer_release(hiss_reducer *r, int64_t slice, const float *sum);
+
+/* ---- norms; reducer_norms.c ---- */
+
+/* After the schedule is there. Collective. */
+hiss_norms *hiss_norms_create(hiss_reducer *r, const hiss_reducer_norms *norms);
+void hiss_norms_destroy(hiss_reducer *r);           /* Collective */
+int64_t hiss_norms_requests(const hiss_reducer *r); /* at most, in a step */
+void hiss_norms_start(hiss_reducer *r);             /* of a step */
+/* The sum of an owned slice is complete, and stays until the step's end: it is released now or later. */
+void hiss_norms_slice(hiss_reducer *r, int64_t slice, const float *sum);
+/* Begin the exchanges whose turn has come. Returns whether there were any. */
+bool hiss_norms_advance(hiss_reducer *r);
+void hiss_norms_arrived(hiss_reducer *r, int bucket); /* HISS_GOT_NORMS */
 
 #endif

@@ -6,8 +6,9 @@
  *              of new values straight into model. Not earlier, since MPI looks at every request that is posted
  *   keep       (chunk kept here, when open and all members' roots are in) add up what the group can; send the group's
  *              roots, slice by slice, to the owners
- *   complete   (slice owned here, when kept and all groups' roots are in) finish the tree, update, send the new values
- *              to the keepers
+ *   complete   (slice owned here, when kept and all groups' roots are in) finish the tree
+ *   release    (slice owned here, when complete; with norms, when they are known: reducer_norms.c) update, send the new
+ *              values to the keepers
  *   pass on    (chunk kept here, when all its slices have new values) send them to the other members
  *   finish     when every used bucket is open and no request is left
  *
@@ -41,7 +42,7 @@ enum { STRIP_FLOATS = 2048 };
 
 typedef enum kind { MEMBER_ROOTS, GROUP_ROOTS, SLICE_VALUES, CHUNK_VALUES } kind;
 
-static MPI_Request *new_request(hiss_reducer *r, int64_t at, hiss_event event, int peer) {
+MPI_Request *hiss_reducer_request(hiss_reducer *r, int64_t at, hiss_event event, int peer) {
     assert(r->active < r->capacity);
     r->pending[r->active] = (hiss_pending){at, event, peer};
     return &r->requests[r->active++];
@@ -53,13 +54,13 @@ static int tag_of(kind what, int number) {
 
 static void send(hiss_reducer *r, const float *from, int64_t floats, int to, int tag) {
     HISS_MPI(MPI_Isend(HISS_PAYLOAD(from), hiss_int(floats), MPI_FLOAT, to, tag, r->comm->mpi,
-                       new_request(r, 0, HISS_SENT, to)));
+                       hiss_reducer_request(r, 0, HISS_SENT, to)));
     r->comm->bytes_sent += (double)floats * sizeof(float);
 }
 
 static void receive(hiss_reducer *r, float *into, int64_t floats, int from, int tag, int64_t at, hiss_event event) {
     HISS_MPI(MPI_Irecv(HISS_PAYLOAD(into), hiss_int(floats), MPI_FLOAT, from, tag, r->comm->mpi,
-                       new_request(r, at, event, from)));
+                       hiss_reducer_request(r, at, event, from)));
 }
 
 static int64_t length(const hiss_slice *s) {
@@ -132,6 +133,9 @@ void hiss_reducer_start(hiss_reducer *r, const bool *used, float *model, hiss_re
         r->used[b] = !used || used[b];
         r->opened[b] = false;
         r->unopened += r->used[b];
+    }
+    if (r->norms) {
+        hiss_norms_start(r);
     }
     hiss_pool_start(r->pool, r->used);
 }
@@ -217,6 +221,28 @@ static void take_value(hiss_reducer *r, int64_t at) {
     }
 }
 
+void hiss_reducer_release(hiss_reducer *r, int64_t at, const float *sum) {
+    const hiss_schedule *s = &r->schedule;
+    const hiss_slice *slice = &s->slices[at];
+    r->update(r->user, slice->begin, slice->end, sum);
+    if (r->reduce != HISS_REDUCE_TREE) {
+        return;
+    }
+    for (int k = 1; k < s->groups; k++) {
+        const int keeper = hiss_schedule_keeper(s, (r->group.index + k) % s->groups, slice->owner);
+        send(r, r->model + slice->begin, length(slice), keeper, tag_of(SLICE_VALUES, slice->number));
+    }
+    take_value(r, chunk_of(r, at));
+}
+
+static void have_sum(hiss_reducer *r, int64_t slice, const float *sum) {
+    if (r->norms) {
+        hiss_norms_slice(r, slice, sum);
+    } else {
+        hiss_reducer_release(r, slice, sum);
+    }
+}
+
 static void complete(hiss_reducer *r, int64_t at) {
     const hiss_schedule *s = &r->schedule;
     const hiss_slice *slice = &s->slices[at];
@@ -232,12 +258,7 @@ static void complete(hiss_reducer *r, int64_t at) {
         }
     }
     add_in_strips(r, &s->roots, length(slice));
-    r->update(r->user, slice->begin, slice->end, r->sources[0]);
-    for (int k = 1; k < s->groups; k++) {
-        const int keeper = hiss_schedule_keeper(s, (r->group.index + k) % s->groups, slice->owner);
-        send(r, r->model + slice->begin, length(slice), keeper, tag_of(SLICE_VALUES, slice->number));
-    }
-    take_value(r, chunk);
+    have_sum(r, at, r->sources[0]);
 }
 
 static void take_group_root(hiss_reducer *r, int64_t slice) {
@@ -354,7 +375,7 @@ static void open_mpi_slice(hiss_reducer *r, int64_t at) {
     }
     r->times.sum += hiss_seconds() - before;
     HISS_MPI(hiss_iallreduce(sum, length(slice), r->bucket_comms[slice->bucket],
-                             new_request(r, at, HISS_GOT_SUM, HISS_EVERYONE)));
+                             hiss_reducer_request(r, at, HISS_GOT_SUM, HISS_EVERYONE)));
     hiss_comm_count_ring(r->comm, 2.0 * (double)length(slice) * sizeof(float));
 }
 
@@ -387,11 +408,12 @@ static void handle(hiss_reducer *r, hiss_pending done) {
     case HISS_GOT_VALUE:
         take_value(r, done.at);
         break;
-    case HISS_GOT_SUM: {
-        const hiss_slice *slice = &r->schedule.slices[done.at];
-        r->update(r->user, slice->begin, slice->end, first_root(r) + slice->begin);
+    case HISS_GOT_SUM:
+        have_sum(r, done.at, first_root(r) + r->schedule.slices[done.at].begin);
         break;
-    }
+    case HISS_GOT_NORMS:
+        hiss_norms_arrived(r, (int)done.at);
+        break;
     case HISS_GOT_VALUES:
     case HISS_SENT:
         break;
@@ -432,6 +454,9 @@ static bool advance(hiss_reducer *r) {
     if (n > 0) {
         drop_finished(r, n);
     }
+    if (r->norms && (r->overlap || r->finishing)) {
+        moved |= hiss_norms_advance(r);
+    }
     if (moved || n > 0) {
         r->closed_last = hiss_seconds();
     }
@@ -447,13 +472,16 @@ void hiss_reducer_progress(hiss_reducer *r) {
 static int bucket_of(const hiss_reducer *r, hiss_pending p) {
     const hiss_slice *slices = r->schedule.slices;
     const bool of_slice = p.event == HISS_GOT_GROUP || p.event == HISS_GOT_SUM;
+    if (p.event == HISS_GOT_NORMS) {
+        return (int)p.at;
+    }
     return p.event == HISS_SENT ? -1 : slices[of_slice ? p.at : r->group.chunks[p.at].first_slice].bucket;
 }
 
 /* Whom finish waits for: roots come from a rank's own lanes and tell who is late; new values come late from every owner
  * that lacks a root itself. */
 static void tell_wait(hiss_reducer *r) {
-    static const hiss_event order[] = {HISS_GOT_MEMBER, HISS_GOT_GROUP,  HISS_GOT_SUM,
+    static const hiss_event order[] = {HISS_GOT_MEMBER, HISS_GOT_GROUP,  HISS_GOT_SUM, HISS_GOT_NORMS,
                                        HISS_GOT_VALUE,  HISS_GOT_VALUES, HISS_SENT};
     bool found = false;
     int bucket = -1;

@@ -65,6 +65,8 @@ static hiss_status create_reducer(trainer *t, hiss_error *err) {
     hiss_alloc_for("gradients and the optimiser",
                    "choose a smaller network, lower dist.threads or train.activation_memory, or start more ranks");
     t->ahead = lanes_ahead(t);
+    hiss_reducer_norms plan;
+    const bool wanted = norms_plan(t, &plan);
     const hiss_reducer_options options = {.comm = t->comm,
                                           .lanes = t->world.lanes,
                                           .lane_offsets = t->world.lane_offsets,
@@ -75,7 +77,8 @@ static hiss_status create_reducer(trainer *t, hiss_error *err) {
                                           .ahead = t->ahead,
                                           .reduce = (hiss_reduce)t->experiment->dist.reduce,
                                           .overlap = t->experiment->dist.overlap,
-                                          .group_size = (int)t->experiment->dist.group};
+                                          .group_size = (int)t->experiment->dist.group,
+                                          .norms = wanted ? &plan : NULL};
     hiss_status s = hiss_reducer_create(&options, &t->reducer, err);
     if (s != HISS_OK) {
         return s;
@@ -129,11 +132,7 @@ static void update_slot(trainer *t, int s, int64_t begin, int64_t end, const flo
         for (int k = 0; k < t->states; k++) {
             state[k] = t->state[k] + at;
         }
-        const hiss_optim_step step = {.rate =
-                                          hiss_optim_rate(optim, t->step, t->world.steps_per_epoch, t->scheduled_steps),
-                                      .update = t->updates[slot->group],
-                                      .decay = slot->decay,
-                                      .gradient_scale = mean};
+        const hiss_optim_step step = norms_step(t, s, t->norms.wanted[slot->group].rounds);
         hiss_optim_update(optim, &step, end - begin, sum, t->vector + begin, state);
         break;
     }
@@ -304,6 +303,7 @@ void trainer_destroy(trainer *t) {
     for (int k = 0; k < HISS_OPTIM_MAX_STATES; k++) {
         hiss_free(t->state[k]);
     }
+    norms_free(t);
     hiss_free(t->owned_start);
     hiss_free(t->bucket_offsets);
     hiss_free(t->slot_order);

@@ -53,6 +53,14 @@ typedef struct origin { /* of the checkpoint this process goes on from; empty te
     char mixed[MIXED_TEXT]; /* the kernels of all steps before, when not all are those that compute now; else empty */
 } origin;
 
+typedef struct norms {                        /* that updates need; pointers NULL: none */
+    hiss_optim_norms wanted[HISS_MAX_GROUPS]; /* by groups */
+    hiss_norm_rounds rounds[HISS_MAX_GROUPS];
+    int *segment_of, *slot_of; /* [slots] the reducer's segments, or -1; [segments] */
+    hiss_range *segment;       /* [segments] */
+    int *set;                  /* [buckets] */
+} norms;
+
 typedef struct saver saver;
 typedef struct trainer trainer;
 struct trainer {
@@ -79,6 +87,7 @@ struct trainer {
     int64_t ahead; /* how many lanes may pass the cut before an earlier one */
     int64_t *bucket_offsets;
     int buckets;
+    norms norms;
     int states;                          /* optimiser states, the most over groups */
     int64_t owned_floats, *owned_start;  /* owned ranges, one after another: where each starts */
     float *state[HISS_OPTIM_MAX_STATES]; /* [owned_floats] */
@@ -131,6 +140,11 @@ hiss_status trainer_epoch(trainer *t, hiss_error *err);
 
 /* The sum of lane vectors over [begin, end) becomes new values of the model vector (a hiss_reducer_update). */
 void trainer_update(void *user, int64_t begin, int64_t end, const float *sum);
+/* Find out which norms updates need, for the reducer; false: none. Release with norms_free. Not collective. norms.c */
+bool norms_plan(trainer *t, hiss_reducer_norms *out);
+void norms_free(trainer *t);
+/* The numbers of an update of slot s, as far as the norms of `rounds` rounds say. */
+hiss_optim_step norms_step(const trainer *t, int s, int rounds);
 /* Place in the packed owned arrays of element `at` of the model vector, which this rank owns. */
 int64_t trainer_packed(const trainer *t, int64_t at);
 

@@ -164,6 +164,32 @@ static void states_are_counted_and_named(void **unused) {
     assert_true(p == 0.5f);
 }
 
+static void biases_decay_when_they_are_included(void **unused) {
+    (void)unused;
+    for (int kind = 0; kind < KINDS; kind++) {
+        hiss_optim_options all = kinds[kind];
+        all.include_biases = true;
+        float p[2] = {2, 2}, g = 0.5f, s[2][2] = {{0}};
+        run(&kinds[kind], 0.1, 1, true, 1, &g, 1, &p[0], (float *const[]){&s[0][0], &s[0][1]});
+        run(&all, 0.1, 1, false, 1, &g, 1, &p[1], (float *const[]){&s[1][0], &s[1][1]});
+        assert_true(p[0] == p[1]);
+    }
+}
+
+/* Only above clip_norm, and never up; a norm of zero or one that is not finite is left to the guard. */
+static void clipping_scales_down_only(void **unused) {
+    (void)unused;
+    const hiss_optim_options none = {.method = HISS_SGD}, one = {.method = HISS_ADAM, .clip_norm = 1};
+    assert_int_equal(hiss_optim_wanted(&none).rounds, 0);
+    assert_int_equal(hiss_optim_wanted(&one).rounds, 1);
+    assert_true(hiss_optim_wanted(&one).round[0].whole && hiss_optim_wanted(&one).round[0].terms == 1);
+    assert_true(hiss_optim_clip(&none, 1e30) == 1);
+    assert_true(hiss_optim_clip(&one, 0) == 1 && hiss_optim_clip(&one, 0.99) == 1);
+    assert_true(hiss_optim_clip(&one, 4) == 1 / (4 + 1e-6));
+    assert_true(hiss_optim_clip(&one, (double)NAN) == 1);
+    assert_true(hiss_optim_clip(&one, (double)INFINITY) == 0);
+}
+
 static void assert_rate(const hiss_optim_options *o, int64_t step, double expected) {
     double rate = hiss_optim_rate(o, step, 10, 100);
     if (!(fabs(rate - expected) <= 1e-15)) {
@@ -248,7 +274,7 @@ static void settings_that_contradict_are_refused(void **unused) {
 /* Every field has one row, inside the struct; numbers have bounds and choices match the enums. */
 static void rows_describe_the_struct(void **unused) {
     (void)unused;
-    assert_int_equal(hiss_optim_nrows, 15);
+    assert_int_equal(hiss_optim_nrows, 17);
     for (int k = 0; k < hiss_optim_nrows; k++) {
         const hiss_row *row = &hiss_optim_rows[k];
         assert_true(row->offset < sizeof(hiss_optim_options));
@@ -264,6 +290,7 @@ static void rows_describe_the_struct(void **unused) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(biases_decay_when_they_are_included),  cmocka_unit_test(clipping_scales_down_only),
         cmocka_unit_test(updates_follow_the_double_reference),  cmocka_unit_test(updates_give_the_values_of_pytorch),
         cmocka_unit_test(cutting_a_range_keeps_the_bits),       cmocka_unit_test(states_are_counted_and_named),
         cmocka_unit_test(schedules_follow_their_formulas),      cmocka_unit_test(warm_up_rises_linearly_and_joins),

@@ -57,9 +57,22 @@ double hiss_optim_shrinkage(const hiss_optim_options *options) {
     return ops_of(options)->shrinks_by_rate ? options->lr * options->weight_decay : 0;
 }
 
+hiss_optim_norms hiss_optim_wanted(const hiss_optim_options *options) {
+    hiss_optim_norms wanted = {0};
+    if (options->clip_norm > 0) {
+        wanted.round[wanted.rounds++] = (hiss_optim_round){.terms = 1, .term = {HISS_TERM_GRADIENT}, .whole = true};
+    }
+    return wanted;
+}
+
+double hiss_optim_clip(const hiss_optim_options *options, double norm) {
+    const double factor = options->clip_norm / (norm + 1e-6);
+    return options->clip_norm > 0 && factor < 1 ? factor : 1;
+}
+
 void hiss_optim_update(const hiss_optim_options *options, const hiss_optim_step *step, int64_t count,
                        const float *gradient_sum, float *parameter, float *const state[]) {
     assert(step->update >= 1);
-    const float weight_decay = step->decay ? (float)options->weight_decay : 0;
+    const float weight_decay = step->decay || options->include_biases ? (float)options->weight_decay : 0;
     ops_of(options)->update(options, step, weight_decay, count, gradient_sum, parameter, state);
 }
