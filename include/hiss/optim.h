@@ -10,6 +10,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <stdio.h>
 
 #include "hiss/config.h"
 #include "hiss/status.h"
@@ -17,7 +18,10 @@
 /* The optimisers: X(CONSTANT, name). NAME has the file src/nn/optim/NAME.c; a new one is a line here. */
 #define HISS_OPTIMISERS(X)                                                                                             \
     X(SGD, sgd)                                                                                                        \
-    X(ADAM, adam)
+    X(ADAM, adam)                                                                                                      \
+    X(ADAMW, adamw)                                                                                                    \
+    X(LARS, lars)                                                                                                      \
+    X(LAMB, lamb)
 
 #define HISS_OPTIM_CONSTANT(constant, name) HISS_##constant,
 typedef enum hiss_optim_method { HISS_OPTIMISERS(HISS_OPTIM_CONSTANT) } hiss_optim_method;
@@ -35,13 +39,15 @@ typedef enum hiss_schedule {
 typedef struct hiss_optim_options {
     int method;            /* hiss_optim_method */
     double lr;             /* for gradients as the caller scales them, in hiss of the mean over the global batch */
-    double momentum;       /* SGD; 0 is plain SGD */
+    double momentum;       /* SGD, LARS; 0 is none */
     bool nesterov;         /* SGD with momentum */
-    double weight_decay;   /* SGD, Adam: added to the gradient as weight_decay * parameter (L2) */
+    double weight_decay;   /* SGD, Adam, LARS: added to the gradient as weight_decay * parameter (L2); AdamW, LAMB: to
+                              the direction (decoupled) */
+    double trust;          /* LARS: norm of an update by that of its parameters, at rate 1 */
     double clip_norm;      /* largest norm of the gradient over all parameters of this optimiser; 0: any */
-    bool include_biases;   /* weight decay also for biases and gains, the slots without `decay` */
-    double beta1, beta2;   /* Adam */
-    double epsilon;        /* Adam, added to the root */
+    bool include_biases;   /* weight decay and trust ratios also for biases and gains, the slots without `decay` */
+    double beta1, beta2;   /* Adam, AdamW, LAMB */
+    double epsilon;        /* the same, added to the root */
     int schedule;          /* hiss_schedule */
     double warmup;         /* epochs of linear warm-up */
     double lr_end;         /* COSINE, LINEAR */
@@ -60,8 +66,11 @@ enum { HISS_OPTIM_MAX_STATES = 2 };
  *   section  as given to hiss_config_section, e.g. "optim" */
 hiss_status hiss_optim_check(const hiss_optim_options *options, const char *section, hiss_error *err);
 
-/* State floats per parameter: 0 plain SGD, 1 SGD with momentum (the velocity), 2 Adam (first and second moment).
- * All start at zero. */
+/* What the methods are and which keys only some of them read, for --help. */
+void hiss_optim_help(FILE *stream);
+
+/* State floats per parameter: 0 plain SGD, 1 with momentum (the velocity), 2 Adam and its kin (first and second
+ * moment). All start at zero. */
 int hiss_optim_states(const hiss_optim_options *options);
 /* Name of state k, 0 <= k < hiss_optim_states, for checkpoints. Static storage. */
 const char *hiss_optim_state_name(const hiss_optim_options *options, int k);
@@ -88,11 +97,12 @@ double hiss_optim_shrinkage(const hiss_optim_options *options);
 
 /* What an update depends on besides element k: norms of terms over a parameter slot, or over all slots of this
  * optimiser (whole). A later round's terms depend on the norms of the earlier ones. */
-typedef enum hiss_optim_term { HISS_TERM_GRADIENT, HISS_TERM_PARAMETER } hiss_optim_term;
+typedef enum hiss_optim_term { HISS_TERM_GRADIENT, HISS_TERM_DIRECTION, HISS_TERM_PARAMETER } hiss_optim_term;
 typedef struct hiss_optim_round {
     int terms;
     hiss_optim_term term[2];
     bool whole; /* term 0 is the gradient, and its norm over all slots clips it */
+    bool trust; /* the norms of a slot, of both terms, give its trust ratio */
 } hiss_optim_round;
 typedef struct hiss_optim_norms {
     int rounds; /* 0: updates are element by element */
@@ -112,13 +122,27 @@ typedef struct hiss_optim_step {
     int64_t update;       /* number of this update, from 1 on (bias correction of moments) */
     bool decay;           /* false: a bias or a gain, see include_biases */
     float gradient_scale; /* the gradient is gradient_scale * gradient_sum; clipping is a part of it */
+    double trust;         /* from hiss_optim_trust, for methods that want it */
 } hiss_optim_step;
+
+/* The trust ratio of a slot: the factor of its rate.
+ *   term_norm       of the term beside the parameters in hiss_optim_wanted: the gradient, clipped, or the direction
+ *   parameter_norm
+ * 1 where a norm is 0 or the slot is a bias or a gain. */
+double hiss_optim_trust(const hiss_optim_options *options, const hiss_optim_step *step, double term_norm,
+                        double parameter_norm);
+
+/* HISS_TERM_DIRECTION of a range: what the update will take from the parameters, but for rate and trust. Arguments as
+ * below; nothing but direction [count] is written. */
+void hiss_optim_direction(const hiss_optim_options *options, const hiss_optim_step *step, int64_t count,
+                          const float *gradient_sum, const float *parameter, float *const state[], float *direction);
 
 /* One update of a range, in one pass.
  *   gradient_sum  [count]  in
  *   parameter     [count]  in/out
  *   state         hiss_optim_states arrays [count]  in/out; NULL when there are none
- * No aliasing between arrays. The arithmetic is that of PyTorch's SGD (without dampening) and Adam, in float. */
+ * No aliasing between arrays. The arithmetic is that of PyTorch's SGD (without dampening) and Adam, in float; that of
+ * the others is in src/nn/optim/NAME.c. */
 void hiss_optim_update(const hiss_optim_options *options, const hiss_optim_step *step, int64_t count,
                        const float *gradient_sum, float *parameter, float *const state[]);
 

@@ -205,6 +205,7 @@ void hiss_experiment_help(FILE *stream) {
     hiss_rows_help(stream, "train", train_rows, HISS_COUNT(train_rows));
     hiss_rows_help(stream, "checkpoint", checkpoint_rows, HISS_COUNT(checkpoint_rows));
     hiss_rows_help(stream, "optim", hiss_optim_rows, hiss_optim_nrows);
+    hiss_optim_help(stream);
     hiss_rows_help(stream, "dist", dist_rows, HISS_COUNT(dist_rows));
     for (const hiss_objective_ops *const *o = hiss_objectives(); *o; o++) {
         fprintf(stream, "\nobjective: %s -- %s\n", (*o)->name, (*o)->summary);

@@ -8,24 +8,51 @@
 
 #include "train/trainer.h"
 
-static float mean_of(const trainer *t) {
-    return 1.0f / (float)t->world.lanes;
-}
-
 hiss_optim_step norms_step(const trainer *t, int s, int rounds) {
     const hiss_slot *slot = hiss_model_at(t->model, s);
     const int group = slot->group;
     const hiss_optim_options *optim = &t->experiment->optim[group];
-    const hiss_optim_norms *wanted = &t->norms.wanted[group];
     hiss_optim_step step = {.rate = hiss_optim_rate(optim, t->step, t->world.steps_per_epoch, t->scheduled_steps),
                             .update = t->updates[group],
                             .decay = slot->decay,
-                            .gradient_scale = mean_of(t)};
-    if (rounds > 0 && wanted->round[0].whole) {
-        const double clip = hiss_optim_clip(optim, sqrt(hiss_reducer_set_squares(t->reducer, group, 0, 0)));
-        step.gradient_scale = (float)((double)step.gradient_scale * clip);
+                            .gradient_scale = 1.0f / (float)t->world.lanes,
+                            .trust = 1};
+    double clip = 1;
+    for (int k = 0; k < rounds; k++) {
+        const hiss_optim_round *round = &t->norms.wanted[group].round[k];
+        if (round->whole) {
+            clip = hiss_optim_clip(optim, sqrt(hiss_reducer_set_squares(t->reducer, group, k, 0)));
+            step.gradient_scale = (float)((double)step.gradient_scale * clip);
+        }
+        if (round->trust) {
+            const int segment = t->norms.segment_of[s];
+            const double norm = sqrt(hiss_reducer_squares(t->reducer, segment, k, 0));
+            step.trust = hiss_optim_trust(optim, &step, round->whole ? clip * norm : norm,
+                                          sqrt(hiss_reducer_squares(t->reducer, segment, k, 1)));
+        }
     }
     return step;
+}
+
+static void write_term(const trainer *t, int s, int round, hiss_optim_term term, int64_t begin, int64_t count,
+                       const float *sum, float *out) {
+    const hiss_optim_step step = norms_step(t, s, round);
+    float *state[HISS_OPTIM_MAX_STATES];
+    switch (term) {
+    case HISS_TERM_GRADIENT:
+        for (int64_t i = 0; i < count; i++) {
+            out[i] = step.gradient_scale * sum[i];
+        }
+        break;
+    case HISS_TERM_DIRECTION:
+        trainer_state(t, begin, state);
+        hiss_optim_direction(&t->experiment->optim[hiss_model_at(t->model, s)->group], &step, count, sum,
+                             t->vector + begin, state, out);
+        break;
+    case HISS_TERM_PARAMETER:
+        memcpy(out, t->vector + begin, sizeof(float) * (size_t)count);
+        break;
+    }
 }
 
 /* A hiss_reducer_measure. */
@@ -34,17 +61,11 @@ static void measure(void *user, int segment, int round, int64_t begin, int64_t e
     const trainer *t = user;
     const int s = t->norms.slot_of[segment];
     const hiss_optim_round *r = &t->norms.wanted[hiss_model_at(t->model, s)->group].round[round];
-    const int64_t count = end - begin;
     for (int k = 0; k < r->terms; k++) {
-        if (t->current->role[s] != ROLE_PARAMETER) {
-            memset(term[k], 0, sizeof(float) * (size_t)count);
-        } else if (r->term[k] == HISS_TERM_PARAMETER) {
-            memcpy(term[k], t->vector + begin, sizeof(float) * (size_t)count);
+        if (t->current->role[s] == ROLE_PARAMETER) {
+            write_term(t, s, round, r->term[k], begin, end - begin, sum, term[k]);
         } else {
-            const float mean = mean_of(t);
-            for (int64_t i = 0; i < count; i++) {
-                term[k][i] = mean * sum[i];
-            }
+            memset(term[k], 0, sizeof(float) * (size_t)(end - begin));
         }
     }
 }

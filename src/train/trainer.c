@@ -116,6 +116,13 @@ int64_t trainer_packed(const trainer *t, int64_t at) {
     return t->owned_start[low] + at - ranges[low].begin;
 }
 
+void trainer_state(const trainer *t, int64_t at, float *state[HISS_OPTIM_MAX_STATES]) {
+    const int64_t packed = t->states ? trainer_packed(t, at) : 0;
+    for (int k = 0; k < HISS_OPTIM_MAX_STATES; k++) {
+        state[k] = k < t->states ? t->state[k] + packed : NULL;
+    }
+}
+
 /* ---- the update ---- */
 
 static void update_slot(trainer *t, int s, int64_t begin, int64_t end, const float *sum) {
@@ -127,11 +134,8 @@ static void update_slot(trainer *t, int s, int64_t begin, int64_t end, const flo
         break;
     case ROLE_PARAMETER: {
         const hiss_optim_options *optim = &t->experiment->optim[slot->group];
-        float *state[HISS_OPTIM_MAX_STATES] = {NULL};
-        const int64_t at = t->states ? trainer_packed(t, begin) : 0;
-        for (int k = 0; k < t->states; k++) {
-            state[k] = t->state[k] + at;
-        }
+        float *state[HISS_OPTIM_MAX_STATES];
+        trainer_state(t, begin, state);
         const hiss_optim_step step = norms_step(t, s, t->norms.wanted[slot->group].rounds);
         hiss_optim_update(optim, &step, end - begin, sum, t->vector + begin, state);
         break;

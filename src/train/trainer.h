@@ -147,6 +147,8 @@ void norms_free(trainer *t);
 hiss_optim_step norms_step(const trainer *t, int s, int rounds);
 /* Place in the packed owned arrays of element `at` of the model vector, which this rank owns. */
 int64_t trainer_packed(const trainer *t, int64_t at);
+/* The optimiser states of that element and its neighbours; NULL beyond t->states. */
+void trainer_state(const trainer *t, int64_t at, float *state[HISS_OPTIM_MAX_STATES]);
 
 /* ---- checkpoints; checkpoint.c ---- */
 

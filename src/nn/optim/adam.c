@@ -10,11 +10,6 @@
 
 #include "nn/optim/optim_impl.h"
 
-static int states(const hiss_optim_options *options) {
-    (void)options;
-    return 2;
-}
-
 static void adam(const hiss_optim_options *o, double rate, int64_t update, float decay, int64_t count,
                  const float *restrict sum, float scale, float *restrict p, float *restrict first,
                  float *restrict second) {
@@ -44,6 +39,6 @@ const hiss_optim_ops hiss_optim_adam = {.name = "adam",
                                         .summary = "moments of the gradient; weight_decay is L2, a part of it",
                                         .keys = keys,
                                         .state_name = {"first_moment", "second_moment"},
-                                        .states = states,
+                                        .states = hiss_optim_two_states,
                                         .check = hiss_optim_no_momentum,
                                         .update = update};

@@ -44,6 +44,16 @@ hiss_status hiss_optim_check(const hiss_optim_options *options, const char *sect
     return HISS_OK;
 }
 
+void hiss_optim_help(FILE *stream) {
+    for (int m = 0; m < HISS_COUNT(table); m++) {
+        fprintf(stream, "  method %-5s %s; reads", table[m]->name, table[m]->summary);
+        for (const char *const *key = table[m]->keys; *key; key++) {
+            fprintf(stream, "%s %s", key == table[m]->keys ? "" : ",", *key);
+        }
+        fprintf(stream, "\n");
+    }
+}
+
 int hiss_optim_states(const hiss_optim_options *options) {
     return ops_of(options)->states(options);
 }
@@ -59,8 +69,17 @@ double hiss_optim_shrinkage(const hiss_optim_options *options) {
 
 hiss_optim_norms hiss_optim_wanted(const hiss_optim_options *options) {
     hiss_optim_norms wanted = {0};
-    if (options->clip_norm > 0) {
+    const hiss_optim_ops *ops = ops_of(options);
+    const bool clips = options->clip_norm > 0;
+    if (clips && !(ops->trust && ops->trust_term == HISS_TERM_GRADIENT)) {
         wanted.round[wanted.rounds++] = (hiss_optim_round){.terms = 1, .term = {HISS_TERM_GRADIENT}, .whole = true};
+    }
+    if (ops->trust) {
+        wanted.round[wanted.rounds] = (hiss_optim_round){.terms = 2,
+                                                         .term = {ops->trust_term, HISS_TERM_PARAMETER},
+                                                         .whole = clips && wanted.rounds == 0,
+                                                         .trust = true};
+        wanted.rounds++;
     }
     return wanted;
 }
@@ -70,9 +89,26 @@ double hiss_optim_clip(const hiss_optim_options *options, double norm) {
     return options->clip_norm > 0 && factor < 1 ? factor : 1;
 }
 
+static double decay_of(const hiss_optim_options *options, const hiss_optim_step *step) {
+    return step->decay || options->include_biases ? options->weight_decay : 0;
+}
+
+double hiss_optim_trust(const hiss_optim_options *options, const hiss_optim_step *step, double term_norm,
+                        double parameter_norm) {
+    const bool has = step->decay || options->include_biases;
+    return has && term_norm > 0 && parameter_norm > 0
+               ? ops_of(options)->trust(options, decay_of(options, step), term_norm, parameter_norm)
+               : 1;
+}
+
+void hiss_optim_direction(const hiss_optim_options *options, const hiss_optim_step *step, int64_t count,
+                          const float *gradient_sum, const float *parameter, float *const state[], float *direction) {
+    ops_of(options)->direction(options, step, (float)decay_of(options, step), count, gradient_sum, parameter, state,
+                               direction);
+}
+
 void hiss_optim_update(const hiss_optim_options *options, const hiss_optim_step *step, int64_t count,
                        const float *gradient_sum, float *parameter, float *const state[]) {
     assert(step->update >= 1);
-    const float weight_decay = step->decay || options->include_biases ? (float)options->weight_decay : 0;
-    ops_of(options)->update(options, step, weight_decay, count, gradient_sum, parameter, state);
+    ops_of(options)->update(options, step, (float)decay_of(options, step), count, gradient_sum, parameter, state);
 }

@@ -11,6 +11,13 @@ typedef struct hiss_optim_ops {
     int (*states)(const hiss_optim_options *options); /* floats per parameter */
     bool shrinks_by_rate;                             /* an update multiplies parameters by 1 - rate * weight_decay */
     hiss_status (*check)(const hiss_optim_options *options, const char *section, hiss_error *err);
+    /* What its trust ratio is made of, beside the parameters; NULL: it has none. */
+    double (*trust)(const hiss_optim_options *options, double weight_decay, double term_norm, double parameter_norm);
+    hiss_optim_term trust_term;
+    /* As hiss_optim_direction, where that is the trust_term. */
+    void (*direction)(const hiss_optim_options *options, const hiss_optim_step *step, float weight_decay, int64_t count,
+                      const float *restrict gradient_sum, const float *restrict parameter, float *const state[],
+                      float *restrict direction);
     /* As hiss_optim_update; weight_decay: 0 where it does not apply. */
     void (*update)(const hiss_optim_options *options, const hiss_optim_step *step, float weight_decay, int64_t count,
                    const float *restrict gradient_sum, float *restrict parameter, float *const state[]);
@@ -19,6 +26,13 @@ typedef struct hiss_optim_ops {
 #define HISS_OPTIM_DECLARE(constant, name) extern const hiss_optim_ops hiss_optim_##name;
 HISS_OPTIMISERS(HISS_OPTIM_DECLARE)
 #undef HISS_OPTIM_DECLARE
+
+/* Numbers that all elements of an update by moments share, rounded once. */
+typedef struct hiss_optim_moments {
+    float scale, beta1, rest1, beta2, rest2, correction1, root2, epsilon;
+} hiss_optim_moments;
+hiss_optim_moments hiss_optim_moments_of(const hiss_optim_options *options, const hiss_optim_step *step);
+int hiss_optim_two_states(const hiss_optim_options *options);
 
 /* For methods that have moments instead: an error when momentum or nesterov is set. */
 hiss_status hiss_optim_no_momentum(const hiss_optim_options *options, const char *section, hiss_error *err);
