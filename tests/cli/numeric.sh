@@ -87,6 +87,21 @@ healed 2 none other "${adam[@]}" --set train.steps=20
 [ "$(difference before/ckpt/step-19.h5 behind/ckpt/step-20.h5)" -lt 210 ] || fail 'a skipped step leaves something behind'
 [ "$(difference before/ckpt/step-19.h5 other/ckpt/step-20.h5)" -gt 4000 ] || fail 'a step leaves nothing behind'
 
+
+# Norms that are not finite reach every parameter: all of it is put back, and the steps after go on from there.
+for norms in 'optim.method=lamb optim.lr=0.01 optim.clip_norm=0.5' 'optim.method=lars optim.lr=5'; do
+    sets=("${skip[@]}" --set objective=supervised --set optim.momentum=0 --set train.epochs=2)
+    for setting in $norms; do sets+=(--set "$setting"); done
+    rm -rf norms-*
+    healed 2 none norms-before "${sets[@]}" --set train.steps=19
+    healed 2 train.nan_gradient:115@1 norms-behind "${sets[@]}" --set train.steps=20
+    [ "$(difference norms-before/ckpt/step-19.h5 norms-behind/ckpt/step-20.h5)" -lt 210 ] || fail 'norms leave something behind'
+    healed 1 train.nan_gradient:229@0 norms-1 "${sets[@]}"
+    healed 3 none norms-behind "${sets[@]}"
+    counts norms-behind skipped_steps 1
+    same norms-1 norms-behind
+done
+
 ended 2 'step 4: .* more than 3 steps in a row' 2 train.nan_gradient:1+@1 limit "${skip[@]}" --set train.nonfinite_limit=3
 
 # ---- stop ----

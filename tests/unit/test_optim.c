@@ -10,7 +10,7 @@
 
 #include <cmocka.h>
 
-#include "hiss/optim.h"
+#include "nn/optim/optim_impl.h"
 
 enum { N = 1003, STEPS = 6 };
 
@@ -29,20 +29,32 @@ static const hiss_optim_options kinds[] = {
     {.method = HISS_SGD, .weight_decay = 0.01, .momentum = 0.9, .nesterov = true},
     {.method = HISS_ADAM, .beta1 = 0.9, .beta2 = 0.999, .epsilon = 1e-8},
     {.method = HISS_ADAM, .beta1 = 0.5, .beta2 = 0.99, .epsilon = 1e-3, .weight_decay = 0.05},
+    {.method = HISS_ADAMW, .beta1 = 0.5, .beta2 = 0.99, .epsilon = 1e-3, .weight_decay = 0.05},
+    {.method = HISS_LARS, .weight_decay = 0.01},
+    {.method = HISS_LARS, .weight_decay = 0.01, .momentum = 0.9, .trust = 0.02},
+    {.method = HISS_LAMB, .beta1 = 0.9, .beta2 = 0.999, .epsilon = 1e-6, .weight_decay = 0.05},
 };
 enum { KINDS = sizeof kinds / sizeof *kinds };
-static const double kind_rate[KINDS] = {0.1, 0.1, 0.1, 0.1, 0.01, 0.01};
+static const double kind_rate[KINDS] = {0.1, 0.1, 0.1, 0.1, 0.01, 0.01, 0.01, 0.1, 0.1, 0.01};
+static const double TRUST = 0.75; /* a ratio as good as any */
 
 static void run(const hiss_optim_options *o, double rate, int t, bool decay, int64_t count, const float *sum,
                 float scale, float *p, float *const state[]) {
-    const hiss_optim_step step = {.rate = rate, .update = t, .decay = decay, .gradient_scale = scale};
+    const hiss_optim_step step = {.rate = rate, .update = t, .decay = decay, .gradient_scale = scale, .trust = TRUST};
     hiss_optim_update(o, &step, count, sum, p, state);
 }
 
 /* One element, one update, in double and from the textbook. */
 static void reference(const hiss_optim_options *o, double rate, int t, bool decay, double g, double *p, double *a,
                       double *b) {
-    g += decay ? o->weight_decay * *p : 0;
+    const double shrink = decay ? o->weight_decay * *p : 0;
+    const bool coupled = o->method != HISS_ADAMW && o->method != HISS_LAMB;
+    g += coupled ? shrink : 0;
+    if (o->method == HISS_LARS) {
+        *a = o->momentum * *a + rate * TRUST * g;
+        *p -= *a;
+        return;
+    }
     if (o->method == HISS_SGD) {
         *a = o->momentum * *a + g;
         *p -= rate * (o->nesterov ? g + o->momentum * *a : *a);
@@ -51,7 +63,8 @@ static void reference(const hiss_optim_options *o, double rate, int t, bool deca
     *a = o->beta1 * *a + (1 - o->beta1) * g;
     *b = o->beta2 * *b + (1 - o->beta2) * g * g;
     double first = *a / (1 - pow(o->beta1, t)), second = *b / (1 - pow(o->beta2, t));
-    *p -= rate * first / (sqrt(second) + o->epsilon);
+    const double direction = first / (sqrt(second) + o->epsilon) + (coupled ? 0 : shrink);
+    *p -= rate * (o->method == HISS_LAMB ? TRUST : 1) * direction;
 }
 
 static void updates_follow_the_double_reference(void **unused) {
@@ -86,23 +99,26 @@ static void updates_follow_the_double_reference(void **unused) {
     }
 }
 
-/* Made with PyTorch 1.13: p = tensor(start); per step p.grad = tensor(gradient[t]); optimiser.step(), printed with
+enum { PYTORCH = 7 }; /* the first kinds */
+
+/* Made with PyTorch: p = tensor(start); per step p.grad = tensor(gradient[t]); optimiser.step(), printed with
  * %.9g. SGD(lr=0.1), SGD(lr=0.1, weight_decay=0.01), the same with momentum=0.9, the same with nesterov=True,
- * Adam(lr=0.01), Adam(lr=0.01, betas=(0.5, 0.99), eps=1e-3, weight_decay=0.05). */
+ * Adam(lr=0.01), Adam(lr=0.01, betas=(0.5, 0.99), eps=1e-3, weight_decay=0.05), AdamW of the same. */
 static void updates_give_the_values_of_pytorch(void **unused) {
     (void)unused;
     static const float start[4] = {0.5f, -1.25f, 3.0f, 0.001f};
     static const float gradient[4][4] = {
         {1.0f, -0.5f, 0.25f, 2.0f}, {-0.3f, 0.7f, 0.1f, -1.0f}, {0.05f, 0.9f, -2.0f, 0.4f}, {0.6f, -0.1f, 0.0f, 1e-3f}};
-    static const float parameter[KINDS][4] = {
+    static const float parameter[PYTORCH][4] = {
         {0.36500001f, -1.35000014f, 3.16499996f, -0.1391f},
         {0.363247752f, -1.34492755f, 3.15291262f, -0.138664499f},
         {0.164175898f, -1.4175514f, 3.23988295f, -0.490444094f},
         {0.0618027188f, -1.49571157f, 3.36879349f, -0.579530239f},
         {0.476652682f, -1.2521863f, 2.99084711f, -0.0174006503f},
         {0.479859918f, -1.25542128f, 2.99311757f, -0.0116830245f},
+        {0.479811311f, -1.25530815f, 2.99038744f, -0.0116781387f},
     };
-    static const float state[KINDS][2][4] = {
+    static const float state[PYTORCH][2][4] = {
         {{0}},
         {{0}},
         {{1.14371419f, 0.869378567f, -1.43343699f, 1.00098276f}},
@@ -111,8 +127,10 @@ static void updates_give_the_values_of_pytorch(void **unused) {
          {0.00144932081f, 0.00155746122f, 0.00406829314f, 0.00514585385f}},
         {{0.360376447f, 0.172734961f, -0.331813335f, 0.100066036f},
          {0.0148904631f, 0.0142728873f, 0.0363034755f, 0.0502041727f}},
+        {{0.337500006f, 0.231250018f, -0.471875012f, 0.100500003f},
+         {0.0142098311f, 0.0153472368f, 0.0403044485f, 0.0501969717f}},
     };
-    for (int kind = 0; kind < KINDS; kind++) {
+    for (int kind = 0; kind < PYTORCH; kind++) {
         float p[4], s[2][4] = {{0}};
         memcpy(p, start, sizeof p);
         for (int t = 0; t < 4; t++) {
@@ -123,6 +141,140 @@ static void updates_give_the_values_of_pytorch(void **unused) {
             for (int j = 0; j < 2; j++) {
                 assert_true(fabsf(s[j][k] - state[kind][j][k]) <= 2.5e-7f * fabsf(s[j][k]));
             }
+        }
+    }
+}
+
+/* LARS and LAMB with the ratio of the whole range, as lars() and lamb() of tools/oracle give it in PyTorch, in single
+ * precision, without clipping and clipped to 1.5 (clip_grad_norm_). */
+static double norm_of(const float *x, int n) {
+    double s = 0;
+    for (int k = 0; k < n; k++) {
+        s += (double)x[k] * (double)x[k];
+    }
+    return sqrt(s);
+}
+
+static void ratios_give_the_values_of_pytorch(void **unused) {
+    (void)unused;
+    static const float gradient[4][4] = {
+        {1.0f, -0.5f, 0.25f, 2.0f}, {-0.3f, 0.7f, 0.1f, -1.0f}, {0.05f, 0.9f, -2.0f, 0.4f}, {0.6f, -0.1f, 0.0f, 1e-3f}};
+    static const struct {
+        int kind;
+        double clip;
+        float parameter[4], state[4];
+    } cases[] = {{8,
+                  0,
+                  {0.487824678f, -1.25824928f, 3.00606441f, -0.0067971535f},
+                  {0.00720178429f, 0.00294241915f, -0.00373211503f, 0.00104141119f}},
+                 {8,
+                  1.5,
+                  {0.487860918f, -1.25815415f, 3.00577378f, -0.00663678255f},
+                  {0.00719674025f, 0.00290455623f, -0.00362959481f, 0.00100334326f}},
+                 {9,
+                  0,
+                  {0.432614833f, -1.27337229f, 2.98112178f, -0.045019336f},
+                  {0.113099992f, 0.0912499949f, -0.153675005f, 0.100899987f}},
+                 {9,
+                  1.5,
+                  {0.439121991f, -1.28389692f, 2.98064876f, -0.0292283203f},
+                  {0.0861696973f, 0.0774651319f, -0.10112039f, 0.0382015593f}}};
+    for (size_t c = 0; c < sizeof cases / sizeof *cases; c++) {
+        hiss_optim_options o = kinds[cases[c].kind];
+        o.clip_norm = cases[c].clip;
+        const hiss_optim_norms wanted = hiss_optim_wanted(&o);
+        float p[4] = {0.5f, -1.25f, 3.0f, 0.001f}, s[2][4] = {{0}}, direction[4];
+        for (int t = 0; t < 4; t++) {
+            const float *g = gradient[t];
+            const double clip = hiss_optim_clip(&o, norm_of(g, 4));
+            hiss_optim_step step = {.rate = kind_rate[cases[c].kind],
+                                    .update = t + 1,
+                                    .decay = true,
+                                    .gradient_scale = (float)clip,
+                                    .trust = 1};
+            double norm = clip * norm_of(g, 4);
+            if (wanted.round[wanted.rounds - 1].term[0] == HISS_TERM_DIRECTION) {
+                hiss_optim_direction(&o, &step, 4, g, p, (float *const[]){s[0], s[1]}, direction);
+                norm = norm_of(direction, 4);
+            }
+            step.trust = hiss_optim_trust(&o, &step, norm, norm_of(p, 4));
+            hiss_optim_update(&o, &step, 4, g, p, (float *const[]){s[0], s[1]});
+        }
+        for (int k = 0; k < 4; k++) {
+            assert_true(fabsf(p[k] - cases[c].parameter[k]) <= 1e-6f * fmaxf(1, fabsf(p[k])));
+            assert_true(fabsf(s[0][k] - cases[c].state[k]) <= 1e-6f * fmaxf(1, fabsf(s[0][k])));
+        }
+    }
+}
+
+/* What the direction promises is what the update takes. */
+static void the_direction_is_what_the_update_takes(void **unused) {
+    (void)unused;
+    const hiss_optim_options *o = &kinds[9];
+    static float p[N], before[N], g[N], s[2][N], direction[N];
+    fill(p, 3, 1);
+    for (int t = 1; t <= STEPS; t++) {
+        const hiss_optim_step step = {.rate = 1, .update = t, .decay = true, .gradient_scale = 0.5f, .trust = 0.125};
+        fill(g, 70 + (unsigned)t, 1);
+        memcpy(before, p, sizeof p);
+        hiss_optim_direction(o, &step, N, g, p, (float *const[]){s[0], s[1]}, direction);
+        hiss_optim_update(o, &step, N, g, p, (float *const[]){s[0], s[1]});
+        for (int k = 0; k < N; k++) {
+            assert_true(p[k] == before[k] - 0.125f * direction[k]);
+        }
+    }
+}
+
+/* A ratio of 1 where there is nothing to compare: gradients or parameters all zero, biases and gains. */
+static void a_norm_of_zero_has_ratio_one(void **unused) {
+    (void)unused;
+    for (int kind = 7; kind < KINDS; kind++) {
+        hiss_optim_options o = kinds[kind];
+        o.trust = 0.02;
+        hiss_optim_step weight = {.decay = true}, bias = {.decay = false};
+        assert_true(hiss_optim_trust(&o, &weight, 0, 3) == 1 && hiss_optim_trust(&o, &weight, 3, 0) == 1);
+        assert_true(hiss_optim_trust(&o, &weight, 0, 0) == 1 && hiss_optim_trust(&o, &bias, 2, 3) == 1);
+        const double ratio = o.method == HISS_LARS ? 0.02 * 3 / (2 + 0.01 * 3) : 3.0 / 2.0;
+        assert_true(fabs(hiss_optim_trust(&o, &weight, 2, 3) - ratio) < 1e-15);
+        assert_true(hiss_optim_trust(&o, &weight, (double)INFINITY, 3) == 0);
+        o.include_biases = true;
+        assert_true(hiss_optim_trust(&o, &bias, 2, 3) == hiss_optim_trust(&o, &weight, 2, 3));
+    }
+}
+
+/* One round where one will do: LARS clips with the norms it needs anyway; LAMB's direction needs the clipped gradient.
+ */
+static void every_method_wants_its_norms(void **unused) {
+    (void)unused;
+    static const struct {
+        int method, rounds[2]; /* without clipping and with it */
+    } cases[] = {
+        {HISS_SGD, {0, 1}}, {HISS_ADAM, {0, 1}}, {HISS_ADAMW, {0, 1}}, {HISS_LARS, {1, 1}}, {HISS_LAMB, {1, 2}}};
+    for (size_t c = 0; c < sizeof cases / sizeof *cases; c++) {
+        for (int clips = 0; clips < 2; clips++) {
+            const hiss_optim_options o = {.method = cases[c].method, .clip_norm = clips};
+            const hiss_optim_norms wanted = hiss_optim_wanted(&o);
+            assert_int_equal(wanted.rounds, cases[c].rounds[clips]);
+            assert_true(wanted.rounds == 0 || wanted.round[0].whole == clips);
+            assert_true(!clips || wanted.round[0].term[0] == HISS_TERM_GRADIENT);
+            assert_true(wanted.rounds < 2 || !wanted.round[1].whole);
+        }
+    }
+}
+
+/* The keys that a method says it reads are rows. */
+static void keys_are_rows(void **unused) {
+    (void)unused;
+#define OPTIMISER(constant, name) &hiss_optim_##name,
+    static const hiss_optim_ops *const table[] = {HISS_OPTIMISERS(OPTIMISER)};
+    for (size_t m = 0; m < sizeof table / sizeof *table; m++) {
+        assert_non_null(strstr(hiss_optim_rows[0].choices, table[m]->name));
+        for (const char *const *key = table[m]->keys; *key; key++) {
+            int found = 0;
+            for (int k = 0; k < hiss_optim_nrows; k++) {
+                found += strcmp(*key, hiss_optim_rows[k].key) == 0;
+            }
+            assert_int_equal(found, 1);
         }
     }
 }
@@ -151,7 +303,7 @@ static void cutting_a_range_keeps_the_bits(void **unused) {
 
 static void states_are_counted_and_named(void **unused) {
     (void)unused;
-    static const int expected[KINDS] = {0, 0, 1, 1, 2, 2};
+    static const int expected[KINDS] = {0, 0, 1, 1, 2, 2, 2, 0, 1, 2};
     for (int kind = 0; kind < KINDS; kind++) {
         assert_int_equal(hiss_optim_states(&kinds[kind]), expected[kind]);
     }
@@ -259,6 +411,11 @@ static void settings_that_contradict_are_refused(void **unused) {
         {{.method = HISS_SGD, .lr = 1, .nesterov = true}, "gan.optim.nesterov"},
         {{.method = HISS_ADAM, .lr = 1, .nesterov = true}, "gan.optim.nesterov"},
         {{.method = HISS_ADAM, .lr = 1, .momentum = 0.9}, "gan.optim.momentum"},
+        {{.method = HISS_ADAMW, .lr = 1, .momentum = 0.9}, "gan.optim.momentum"},
+        {{.method = HISS_LAMB, .lr = 1, .momentum = 0.9}, "gan.optim.momentum"},
+        {{.method = HISS_LAMB, .lr = 1, .nesterov = true}, "gan.optim.nesterov"},
+        {{.method = HISS_LARS, .lr = 1, .momentum = 0.9}, NULL},
+        {{.method = HISS_LARS, .lr = 1, .momentum = 0.9, .nesterov = true}, "gan.optim.nesterov"},
         {{.lr = 1, .schedule = HISS_SCHEDULE_COSINE, .lr_end = 2}, "gan.optim.lr_end"},
         {{.lr = 1, .schedule = HISS_SCHEDULE_CONSTANT, .lr_end = 2}, NULL},
         {{.lr = 1, .schedule = HISS_SCHEDULE_INVERSE}, "gan.optim.inverse_gamma"},
@@ -290,11 +447,21 @@ static void rows_describe_the_struct(void **unused) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(biases_decay_when_they_are_included),  cmocka_unit_test(clipping_scales_down_only),
-        cmocka_unit_test(updates_follow_the_double_reference),  cmocka_unit_test(updates_give_the_values_of_pytorch),
-        cmocka_unit_test(cutting_a_range_keeps_the_bits),       cmocka_unit_test(states_are_counted_and_named),
-        cmocka_unit_test(schedules_follow_their_formulas),      cmocka_unit_test(warm_up_rises_linearly_and_joins),
-        cmocka_unit_test(settings_that_contradict_are_refused), cmocka_unit_test(rows_describe_the_struct),
+        cmocka_unit_test(biases_decay_when_they_are_included),
+        cmocka_unit_test(clipping_scales_down_only),
+        cmocka_unit_test(ratios_give_the_values_of_pytorch),
+        cmocka_unit_test(a_norm_of_zero_has_ratio_one),
+        cmocka_unit_test(the_direction_is_what_the_update_takes),
+        cmocka_unit_test(every_method_wants_its_norms),
+        cmocka_unit_test(keys_are_rows),
+        cmocka_unit_test(updates_follow_the_double_reference),
+        cmocka_unit_test(updates_give_the_values_of_pytorch),
+        cmocka_unit_test(cutting_a_range_keeps_the_bits),
+        cmocka_unit_test(states_are_counted_and_named),
+        cmocka_unit_test(schedules_follow_their_formulas),
+        cmocka_unit_test(warm_up_rises_linearly_and_joins),
+        cmocka_unit_test(settings_that_contradict_are_refused),
+        cmocka_unit_test(rows_describe_the_struct),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
