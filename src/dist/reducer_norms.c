@@ -5,8 +5,7 @@
  * lanes (tree.c), and a slice of it is a range of leaves: its owner adds up the maximal nodes inside. Slices begin on
  * multiples of HISS_ALIGN_FLOATS, which is a block, so no block is cut. All ranks know all nodes, since the schedule is
  * known; each gets the squares of all nodes of a bucket by one MPI_Iallgatherv, and finishes the tree by itself. A rank
- * has few nodes, 2 log2 of its blocks at most: for a bucket of 1 MiB 8 to 28 of 16 bytes, 3 % of the floats on 64
- * ranks.
+ * has few nodes, at most 2 log2 of its blocks, of 16 bytes each: for a bucket of 1 MiB 16 kB in all on 64 ranks.
  *
  * Why a collective operation and not messages: a bucket has P squares and everyone wants all of them, which is what
  * all-gather has good algorithms for. Non-blocking ones must begin in one order on all ranks. That is by rounds, and
