@@ -56,14 +56,14 @@ endif
 
 # ---- files ------------------------------------------------------------------------------------------------------
 
-MODULES  := base tensor assign dist match simulate graph data nn objective train eval scale
-LIB_SRC  := $(sort $(filter-out src/dist/simulated.c,$(wildcard $(MODULES:%=src/%/*.c) $(MODULES:%=src/%/*/*.c))))
+MODULES  := base tensor assign comm match simulate graph data nn objective train eval scale
+LIB_SRC  := $(sort $(filter-out src/comm/simulated.c,$(wildcard $(MODULES:%=src/%/*.c) $(MODULES:%=src/%/*/*.c))))
 CLI_SRC  := $(sort $(wildcard src/cli/*.c))
 TEST_SRC := $(sort $(wildcard tests/unit/test_*.c tests/mpi/test_*.c tests/cli/*.c))
 FUZZ_SRC := $(sort $(wildcard tests/fuzz/fuzz_*.c))
 HEADERS  := $(sort $(wildcard include/hiss/*.h))
-# What hiss simulate runs in SimGrid: dist and match as they are, for the simulator's MPI.
-SMPI_SRC := $(sort $(filter-out src/base/hash.c,$(wildcard src/base/*.c src/assign/*.c src/dist/*.c src/match/*.c src/simulate/*.c \
+# What hiss simulate runs in SimGrid: comm and match as they are, for the simulator's MPI.
+SMPI_SRC := $(sort $(filter-out src/base/hash.c,$(wildcard src/base/*.c src/assign/*.c src/comm/*.c src/match/*.c src/simulate/*.c \
                                                            src/smpi/*.c)))
 SMPICC   ?= smpicc
 PLATFORMS := $(sort $(wildcard configs/platforms/*.yaml))

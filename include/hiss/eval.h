@@ -10,9 +10,9 @@
 #include <stdint.h>
 #include <stdio.h>
 
+#include "hiss/comm.h"
 #include "hiss/config.h"
 #include "hiss/data.h"
-#include "hiss/dist.h"
 #include "hiss/kernels.h"
 #include "hiss/status.h"
 

@@ -10,7 +10,7 @@
 #define HISS_MATCH_H
 
 #include "hiss/assign.h"
-#include "hiss/dist.h"
+#include "hiss/comm.h"
 
 /* What a lane sends: its scores [m, N]; the highest scores [N] of its columns (hiss_lap_add_maxima); lists. */
 typedef enum hiss_match_sent { HISS_MATCH_SCORES, HISS_MATCH_MAXIMA, HISS_MATCH_LISTS } hiss_match_sent;

@@ -31,8 +31,8 @@
 #ifndef HISS_OBJECTIVE_H
 #define HISS_OBJECTIVE_H
 
+#include "hiss/comm.h"
 #include "hiss/data.h"
-#include "hiss/dist.h"
 #include "hiss/nn.h"
 
 typedef struct hiss_world { /* what every method may know; outlives it; not owned */

@@ -1,7 +1,7 @@
 /* Projections: what a training step would take on machines that are not here.
  *
  * Costs of one rank are measured once and kept in a file. A replay runs the trainer's own communication - the exchange
- * of src/match, reducer, coordinators and collectives of src/dist - and sleeps where the trainer would compute. Built
+ * of src/match, reducer, coordinators and collectives of src/comm - and sleeps where the trainer would compute. Built
  * against the simulator's MPI (build/hiss-smpi), sleep and messages are virtual time on a platform that may have
  * thousands of hosts; built against the real MPI, the same replay shows how far the simulator is off.
  * docs/simulation.md */
@@ -11,8 +11,9 @@
 #include <stdio.h>
 
 #include "hiss/alloc.h"
+#include "hiss/comm.h"
 #include "hiss/config.h"
-#include "hiss/dist.h"
+#include "hiss/reducer.h"
 
 /* ---- costs ---- */
 

@@ -2,20 +2,20 @@
  *
  * Every communicator has a ring of the last operations of this process and the wait of its main thread. Both are
  * written all the time by plain stores, and read by a thread beside the main one, the watchdog, on ranks that have
- * started it. src/dist notes its own waits; others note what they compute.
+ * started it. src/comm notes its own waits; others note what they compute.
  *
  * When the watchdog ends a job it says why in one line on one rank, and shows that rank's ring:
  *
  *   hiss: error: rank 0 (n1) has waited 61 s in step 120 for rank 2 (n3): reduce bucket 4; rank 2 gives no sign of life
  *
- * What counts as silence is at the top of src/dist/watchdog.c and in docs/failures.md. */
+ * What counts as silence is at the top of src/comm/watchdog.c and in docs/failures.md. */
 #ifndef HISS_WATCH_H
 #define HISS_WATCH_H
 
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "hiss/dist.h"
+#include "hiss/comm.h"
 
 /* The step that operations noted from now on belong to. Main thread. Not collective. */
 void hiss_watch_step(hiss_comm *comm, int64_t step);

@@ -9,6 +9,7 @@
 
 #include "cli/bench.h"
 #include "hiss/clock.h"
+#include "hiss/reducer.h"
 
 enum { REPEATS = 11, MAX_SIZES = 16, MODES = 2 };
 static const int64_t largest = (int64_t)1 << 34;

@@ -2,7 +2,7 @@
  *
  *   1. all ranks learn the numbers of all columns of the step (an all-gather of 8 L m bytes), and cut the lanes into
  *      blocks by a keyed permutation;
- *   2. a lane that arrives gets its rows of scores and sends them to its block's coordinator (hiss/dist.h), whole, or
+ *   2. a lane that arrives gets its rows of scores and sends them to its block's coordinator (hiss/coordinator.h), whole, or
  *         lane                                  coordinator
  *         maxima of its columns        ->       prices
  *         lists under these prices     ->       optimum of the lists, and what it may miss
@@ -25,6 +25,7 @@
 
 #include "hiss/alloc.h"
 #include "hiss/clock.h"
+#include "hiss/coordinator.h"
 #include "hiss/rng.h"
 #include "match/match_impl.h"
 

@@ -10,6 +10,7 @@
 
 #include "hiss/clock.h"
 #include "hiss/log.h"
+#include "hiss/reducer.h"
 
 /* ---- buckets ---- */
 

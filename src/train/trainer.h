@@ -3,6 +3,7 @@
 #define HISS_TRAIN_TRAINER_H
 
 #include "hiss/alloc.h"
+#include "hiss/reducer.h"
 #include "hiss/train.h"
 #include "train/guard.h"
 #include "train/pool.h"

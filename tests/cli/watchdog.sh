@@ -13,7 +13,7 @@ exec "$@"
 END
 chmod +x odd
 
-# Messages: rows to a coordinator, its answers (src/dist/coordinator.c), pieces of gradients (src/dist/dist_impl.h).
+# Messages: rows to a coordinator, its answers (src/comm/coordinator.c), pieces of gradients (src/comm/comm_impl.h).
 rows=(ODD_COMM='hiss blocks' ODD_TAG=0 ODD_PARITY=1) answers=(ODD_COMM='hiss blocks' ODD_TAG=1 ODD_PARITY=1)
 gradients=(ODD_COMM=hiss ODD_TAG=3)
 

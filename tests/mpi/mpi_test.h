@@ -6,7 +6,7 @@
 #include <stdio.h>
 
 #include "hiss/alloc.h"
-#include "hiss/dist.h"
+#include "hiss/comm.h"
 
 #define CHECK(condition)                                                                                               \
     do {                                                                                                               \

@@ -4,6 +4,7 @@
 #include <stdbool.h>
 #include <string.h>
 
+#include "hiss/coordinator.h"
 #include "mpi_test.h"
 
 enum { UP = 37, DOWN = 11, MOST_ROUNDS = 4 };

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "hiss/reducer.h"
 #include "mpi_test.h"
 
 enum { MOST_BUCKETS = 6, MOST_SEGMENTS = 12, SETS = 2, LONGEST = 9000 };

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "hiss/reducer.h"
 #include "mpi_test.h"
 
 enum { MOST_BUCKETS = 7, MOST_THREADS = 4 };

@@ -4,7 +4,7 @@
 #include <string.h>
 #include <time.h>
 
-#include "dist/dist_impl.h"
+#include "comm/comm_impl.h"
 #include "mpi_test.h"
 
 static void sleep_ms(long ms) {

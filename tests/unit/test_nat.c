@@ -4,7 +4,7 @@
 
 #include "graph/graph_impl.h"
 #include "objective/nat/nat.h"
-#include "serial_dist.h"
+#include "serial_comm.h"
 #include "stage.h"
 
 static void open_world(stage *s, hiss_comm *comm, const char *text, int64_t samples, int64_t lanes, int64_t m) {

@@ -4,7 +4,7 @@
 
 #include "graph/graph_impl.h"
 #include "hiss/optim.h"
-#include "serial_dist.h"
+#include "serial_comm.h"
 #include "stage.h"
 
 enum { PHASES = 4 };

@@ -6,7 +6,7 @@
 
 #include <cmocka.h>
 
-#include "hiss/dist.h"
+#include "hiss/comm.h"
 
 static void covers_evenly(void **state) {
     (void)state;

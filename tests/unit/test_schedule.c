@@ -8,9 +8,9 @@
 
 #include <cmocka.h>
 
-#include "dist/tree_impl.h"
+#include "comm/tree_impl.h"
 #include "hiss/alloc.h"
-#include "hiss/dist.h"
+#include "hiss/comm.h"
 
 enum { BUCKETS = 3 };
 static const int64_t bucket_offsets[BUCKETS + 1] = {0, 7, 100000, 300001};

@@ -9,7 +9,7 @@
 
 #include <cmocka.h>
 
-#include "dist/tree_impl.h"
+#include "comm/tree_impl.h"
 
 enum { MOST_LANES = 21, TEXT = 4096 };
 

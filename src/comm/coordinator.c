@@ -16,8 +16,9 @@
 #include <sched.h>
 #include <string.h>
 
-#include "dist/dist_impl.h"
+#include "comm/comm_impl.h"
 #include "hiss/alloc.h"
+#include "hiss/coordinator.h"
 
 enum { UP, DOWN }; /* of a tag, and of a request */
 

@@ -3,11 +3,11 @@
  * The library for the simulator (HISS_SIMULATED; docs/simulation.md) is built from the same sources as the real one,
  * but for these few names: there vectors are addresses without memory, messages carry one buffer that all ranks share,
  * and an addition is virtual time. */
-#ifndef HISS_DIST_PAYLOAD_IMPL_H
-#define HISS_DIST_PAYLOAD_IMPL_H
+#ifndef HISS_COMM_PAYLOAD_IMPL_H
+#define HISS_COMM_PAYLOAD_IMPL_H
 
 #ifdef HISS_SIMULATED
-#include "dist/simulated_impl.h"
+#include "comm/simulated_impl.h"
 #else
 #include "hiss/alloc.h"
 

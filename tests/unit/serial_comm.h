@@ -1,4 +1,4 @@
-/* hiss/dist.h for one rank without MPI, for unit tests of what uses it: linked before the library, whose own objects
+/* hiss/comm.h and hiss/coordinator.h for one rank without MPI, for unit tests of what uses it: linked before the library, whose own objects
  * are then left out. The coordinator tells an observer what it solved. */
 #ifndef HISS_TESTS_SERIAL_DIST_H
 #define HISS_TESTS_SERIAL_DIST_H
@@ -7,7 +7,8 @@
 #include <string.h>
 
 #include "hiss/alloc.h"
-#include "hiss/dist.h"
+#include "hiss/comm.h"
+#include "hiss/coordinator.h"
 
 struct hiss_comm {
     /* called after each block: scores as they were, and the answer; NULL: nobody looks */

@@ -1,12 +1,12 @@
 /* Datagrams between the ranks' watchdogs (beacon.c). Nothing here is collective. */
-#ifndef HISS_DIST_BEACON_IMPL_H
-#define HISS_DIST_BEACON_IMPL_H
+#ifndef HISS_COMM_BEACON_IMPL_H
+#define HISS_COMM_BEACON_IMPL_H
 
 #include <netinet/in.h>
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "dist/watch_impl.h"
+#include "comm/watch_impl.h"
 
 typedef enum hiss_beat_kind {
     HISS_BEAT_STATE, /* to the guard: how the sender is */

@@ -1,10 +1,11 @@
 /* The reducer's inside, shared by reducer.c (life, queries) and reducer_step.c (one step). */
-#ifndef HISS_DIST_REDUCER_IMPL_H
-#define HISS_DIST_REDUCER_IMPL_H
+#ifndef HISS_COMM_REDUCER_IMPL_H
+#define HISS_COMM_REDUCER_IMPL_H
 
-#include "dist/dist_impl.h"
-#include "dist/pool_impl.h"
-#include "dist/tree_impl.h"
+#include "comm/comm_impl.h"
+#include "comm/pool_impl.h"
+#include "comm/tree_impl.h"
+#include "hiss/reducer.h"
 
 typedef enum hiss_event {
     HISS_GOT_MEMBER, /* a member's root of a chunk kept here */

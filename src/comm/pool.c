@@ -11,14 +11,14 @@
  * another slot; at zero it is free for the next lane. With lanes started in ascending order hiss_tree_slots bounds the
  * number of slots: about threads * (1 + log2 lanes) + 2 log2 lanes, and never more than the lanes of the rank. A lane
  * that is started ahead of an earlier one holds at most one slot more. */
-#include "dist/pool_impl.h"
+#include "comm/pool_impl.h"
 
 #include <assert.h>
 #include <pthread.h>
 #include <stdatomic.h>
 
-#include "dist/payload_impl.h"
-#include "dist/tree_impl.h"
+#include "comm/payload_impl.h"
+#include "comm/tree_impl.h"
 #include "hiss/alloc.h"
 
 struct hiss_pool {

@@ -2,7 +2,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "dist/dist_impl.h"
+#include "comm/comm_impl.h"
 #include "hiss/alloc.h"
 #include "hiss/clock.h"
 

@@ -1,6 +1,6 @@
 /* The watchdog: one thread per rank that sees when the job no longer moves, says who waits for whom, and ends it.
  *
- * The rule. A rank waits while its main thread is in one of the waits of src/dist; else it works. What is silent:
+ * The rule. A rank waits while its main thread is in one of the waits of src/comm; else it works. What is silent:
  *
  *   dead     the system of a rank's host says that nobody holds its port any more: at once
  *   stopped  nothing has been heard of a rank for `limit` seconds
@@ -36,8 +36,8 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "dist/beacon_impl.h"
-#include "dist/dist_impl.h"
+#include "comm/beacon_impl.h"
+#include "comm/comm_impl.h"
 #include "hiss/alloc.h"
 #include "hiss/clock.h"
 #include "hiss/log.h"

@@ -1,6 +1,6 @@
 /* What payload_impl.h names, for the simulator: see simulated.c. */
-#ifndef HISS_DIST_SIMULATED_IMPL_H
-#define HISS_DIST_SIMULATED_IMPL_H
+#ifndef HISS_COMM_SIMULATED_IMPL_H
+#define HISS_COMM_SIMULATED_IMPL_H
 
 #include <mpi.h>
 #include <stdint.h>

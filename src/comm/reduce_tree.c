@@ -6,8 +6,8 @@
 #include <assert.h>
 #include <string.h>
 
-#include "dist/dist_impl.h"
-#include "dist/tree_impl.h"
+#include "comm/comm_impl.h"
+#include "comm/tree_impl.h"
 #include "hiss/alloc.h"
 
 static void add(double *restrict into, const double *restrict from, int64_t count) {

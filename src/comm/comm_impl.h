@@ -1,13 +1,13 @@
-/* Private to src/dist: the communicator's inside, message tags, and the check around every MPI call. */
-#ifndef HISS_DIST_IMPL_H
-#define HISS_DIST_IMPL_H
+/* Private to src/comm: the communicator's inside, message tags, and the check around every MPI call. */
+#ifndef HISS_COMM_IMPL_H
+#define HISS_COMM_IMPL_H
 
 #include <mpi.h>
 #include <stdint.h>
 
-#include "dist/payload_impl.h"
-#include "dist/watch_impl.h"
-#include "hiss/dist.h"
+#include "comm/payload_impl.h"
+#include "comm/watch_impl.h"
+#include "hiss/comm.h"
 #include "hiss/fault.h"
 #include "hiss/subnormal.h"
 

@@ -6,12 +6,12 @@
  *
  * Wait: one writer, the main thread, and a version number that is odd while it writes; a reader takes another copy when
  * the version was odd or has changed. */
-#include "dist/watch_impl.h"
+#include "comm/watch_impl.h"
 
 #include <stdio.h>
 #include <string.h>
 
-#include "dist/dist_impl.h"
+#include "comm/comm_impl.h"
 #include "hiss/clock.h"
 
 #define PUT(place, value) atomic_store_explicit(&(place), (value), memory_order_relaxed)

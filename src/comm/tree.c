@@ -13,7 +13,7 @@
 #include <assert.h>
 #include <stddef.h>
 
-#include "dist/tree_impl.h"
+#include "comm/tree_impl.h"
 
 static int64_t smaller(int64_t a, int64_t b) {
     return a < b ? a : b;

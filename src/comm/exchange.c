@@ -3,7 +3,7 @@
  * Cost (P - 1) a + b (bytes to others), as in the linear all-to-all of MPI libraries for large messages. */
 #include <string.h>
 
-#include "dist/dist_impl.h"
+#include "comm/comm_impl.h"
 #include "hiss/alloc.h"
 
 static int64_t pieces_of(int64_t bytes) {

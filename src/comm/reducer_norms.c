@@ -17,7 +17,7 @@
 #include <assert.h>
 #include <string.h>
 
-#include "dist/reducer_impl.h"
+#include "comm/reducer_impl.h"
 #include "hiss/alloc.h"
 #include "hiss/clock.h"
 

@@ -24,7 +24,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "dist/tree_impl.h"
+#include "comm/tree_impl.h"
 #include "hiss/alloc.h"
 
 enum { DIRECT_RANKS = 32 }; /* up to so many ranks exchange directly */

@@ -21,7 +21,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "dist/dist_impl.h"
+#include "comm/comm_impl.h"
 #include "hiss/clock.h"
 #include "hiss/log.h"
 

@@ -10,8 +10,8 @@
 #include <sys/mman.h>
 #include <time.h>
 
-#include "dist/dist_impl.h"
-#include "dist/pool_impl.h"
+#include "comm/comm_impl.h"
+#include "comm/pool_impl.h"
 #include "hiss/alloc.h"
 
 enum { TAG_ALLREDUCE = 1, TAG_DONE }; /* nothing else of hiss is under way on a bucket's communicator */

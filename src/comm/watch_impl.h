@@ -1,7 +1,7 @@
 /* The watch's inside: the ring and the wait of a rank (watch.c), datagrams between ranks (beacon.c), and the thread
  * that judges (watchdog.c). */
-#ifndef HISS_DIST_WATCH_IMPL_H
-#define HISS_DIST_WATCH_IMPL_H
+#ifndef HISS_COMM_WATCH_IMPL_H
+#define HISS_COMM_WATCH_IMPL_H
 
 #include <stdatomic.h>
 #include <stdbool.h>

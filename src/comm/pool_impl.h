@@ -1,7 +1,7 @@
 /* The lanes' vectors of one rank and their sums up to the rank's maximal subtrees. No MPI. Nothing here is
  * collective. */
-#ifndef HISS_DIST_POOL_IMPL_H
-#define HISS_DIST_POOL_IMPL_H
+#ifndef HISS_COMM_POOL_IMPL_H
+#define HISS_COMM_POOL_IMPL_H
 
 #include <stdbool.h>
 #include <stdint.h>

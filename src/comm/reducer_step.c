@@ -33,7 +33,7 @@
 #include <sched.h>
 #include <string.h>
 
-#include "dist/reducer_impl.h"
+#include "comm/reducer_impl.h"
 #include "hiss/clock.h"
 
 enum { STRIP_FLOATS = 2048 };

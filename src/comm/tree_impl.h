@@ -1,6 +1,6 @@
 /* The canonical tree and the reduction schedule as plain arithmetic: no MPI, no floats. Nothing here is collective. */
-#ifndef HISS_DIST_TREE_IMPL_H
-#define HISS_DIST_TREE_IMPL_H
+#ifndef HISS_COMM_TREE_IMPL_H
+#define HISS_COMM_TREE_IMPL_H
 
 #include <stdbool.h>
 #include <stdint.h>

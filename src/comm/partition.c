@@ -1,7 +1,7 @@
 /* Even partition: the one rule by which things are spread over parts. */
 #include <assert.h>
 
-#include "hiss/dist.h"
+#include "hiss/comm.h"
 
 void hiss_partition(int64_t n, int64_t parts, int64_t *offsets) {
     assert(n >= 0 && parts > 0);

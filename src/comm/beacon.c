@@ -18,7 +18,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "dist/beacon_impl.h"
+#include "comm/beacon_impl.h"
 #include "hiss/alloc.h"
 
 enum { RECEIVE_BYTES = 1 << 20 };

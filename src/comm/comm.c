@@ -3,7 +3,7 @@
  * Every MPI call is checked; a failure ends the job with rank, file, line and MPI's own text, because after a failed
  * call MPI promises nothing. Payload of point-to-point messages is counted exactly. Payload of MPI's collectives is
  * counted as a ring would send it: (P-1)/P of the result for a gather or broadcast, twice that for an all-reduce. */
-#include "dist/dist_impl.h"
+#include "comm/comm_impl.h"
 
 #include <assert.h>
 #include <limits.h>

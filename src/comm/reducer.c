@@ -9,8 +9,9 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "dist/reducer_impl.h"
+#include "comm/reducer_impl.h"
 #include "hiss/alloc.h"
+#include "hiss/reducer.h"
 
 enum { MPI_SLICE_FLOATS = 1 << 28 }; /* what an int can count */
 
