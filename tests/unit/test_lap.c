@@ -350,6 +350,40 @@ static void every_solver_reports_the_size_of_its_scores(void **unused) {
     }
 }
 
+/* A power of two changes no digit of a score, so it may change no decision either: tolerances are relative. */
+static void the_unit_of_scores_does_not_matter(void **unused) {
+    (void)unused;
+    enum { N = 120, EXPONENT = 60 };
+    uint64_t state = 32;
+    for (int s = 0; hiss_lap_solvers()[s]; s++) {
+        for (int kind = 0; kind < KINDS; kind++) {
+            hiss_lap lap = make(kind, N, N, &state);
+            float *score = (float *)(uintptr_t)lap.score;
+            if (magnitude(&lap) > 1e9) { /* no room for a unit that is larger or smaller */
+                hiss_free(score);
+                continue;
+            }
+            int32_t start[N], answer[N], scaled[N];
+            shuffle(N, start, &state);
+            memcpy(answer, start, sizeof start);
+            const double total = solve(hiss_lap_solvers()[s]->name, &lap, answer, NULL, NULL).total;
+            for (int exponent = -EXPONENT; exponent <= EXPONENT; exponent += 2 * EXPONENT) {
+                for (int64_t p = 0; p < (int64_t)N * N; p++) {
+                    score[p] = ldexpf(score[p], exponent);
+                }
+                memcpy(scaled, start, sizeof start);
+                assert_true(solve(hiss_lap_solvers()[s]->name, &lap, scaled, NULL, NULL).total ==
+                            ldexp(total, exponent));
+                assert_memory_equal(scaled, answer, sizeof answer);
+                for (int64_t p = 0; p < (int64_t)N * N; p++) {
+                    score[p] = ldexpf(score[p], -exponent);
+                }
+            }
+            hiss_free(score);
+        }
+    }
+}
+
 static void bad_input_is_named_and_changes_nothing(void **unused) {
     (void)unused;
     enum { N = 40 };
@@ -439,6 +473,7 @@ int main(void) {
         cmocka_unit_test(certificate_refuses_what_is_wrong),
         cmocka_unit_test(a_share_is_of_the_scores_where_their_total_cancels),
         cmocka_unit_test(every_solver_reports_the_size_of_its_scores),
+        cmocka_unit_test(the_unit_of_scores_does_not_matter),
         cmocka_unit_test(bad_input_is_named_and_changes_nothing),
         cmocka_unit_test(solvers_are_found_by_name),
         cmocka_unit_test(auto_answers_like_the_solver_it_picks),
