@@ -56,10 +56,10 @@ typedef struct hiss_taps { /* in the order of the network; start it with count 0
     hiss_tap tap[HISS_MAX_TAPS];
 } hiss_taps;
 
-/* Append a place (the name is copied). An error, which says so, and nothing added, when there are HISS_MAX_TAPS or the
- * name has HISS_TAP_NAME characters or more. Not collective, as are the next two. */
+/* Append a place (the name is copied). An error, which says so, and nothing added, when there are HISS_MAX_TAPS, when one
+ * has this name, or when it has HISS_TAP_NAME characters or more. Not collective, as are the next two. */
 hiss_status hiss_taps_add(hiss_taps *taps, const char *name, hiss_value value, hiss_error *err);
-int hiss_taps_find(const hiss_taps *taps, const char *name); /* index of the last of this name; -1: none has it */
+int hiss_taps_find(const hiss_taps *taps, const char *name); /* index of the one of this name; -1: none has it */
 hiss_value hiss_taps_last(const hiss_taps *taps);            /* value of the last; -1 when there is none */
 
 /* ---- layers ---- */

@@ -12,6 +12,10 @@ hiss_status hiss_taps_add(hiss_taps *taps, const char *name, hiss_value value, h
         return hiss_fail(err, HISS_EUSER, "the name '%.64s' is too long: at most %d characters", name,
                          HISS_TAP_NAME - 1);
     }
+    if (hiss_taps_find(taps, name) >= 0) {
+        return hiss_fail(err, HISS_EUSER, "two places of the network have the name '%s': give the layer another one",
+                         name);
+    }
     hiss_tap *tap = &taps->tap[taps->count++];
     strcpy(tap->name, name);
     tap->value = value;

@@ -177,7 +177,7 @@ static void test_errors_name_the_place(void **state) {
     expect_error("- {linear: 4}\n", "net.yaml:1:3: linear1: needs rows [N,D] as input: add flatten");
     expect_error("- flatten\n- {conv: 4, kernel: 1}\n", "net.yaml:2:3: conv2: needs images [N,H,W,C] as input");
     expect_error("- {conv: 4, kernel: 3, name: a}\n- relu\n- {conv: 5, kernel: 3, name: a}\n",
-                 "net.yaml:3:3: a: another layer of this name has parameters of another shape; names must be unique");
+                 "net.yaml:3:3: two places of the network have the name 'a': give the layer another one");
     expect_error("- {conv: 4, kernel: 3, name: a/b}\n", "net.yaml:1:30: a layer's name must be a word without '/'");
     expect_error("- {linear: 4, name: 0123456789012345678901234567890123456789012345678}\n",
                  "net.yaml:1:3: the name '0123456789012345678901234567890123456789012345678' is too long: at most 47 "
@@ -389,6 +389,8 @@ static void test_named_places_are_bounded(void **state) {
     name[HISS_TAP_NAME - 1] = '\0';
     assert_int_equal(hiss_taps_add(&s.taps, name, 7, NULL), HISS_OK);
     assert_int_equal(hiss_taps_find(&s.taps, name), 0);
+    assert_int_equal(hiss_taps_add(&s.taps, name, 8, NULL), HISS_EUSER); /* a method may name places like layers */
+    assert_int_equal(s.taps.count, 1);
 }
 
 /* An encoder in evaluation uses the training graph's slots, trains nothing, records nothing and drops nothing. */
