@@ -87,7 +87,7 @@ for signal in INT TERM; do
     [ "$(grep -c "^hiss: interrupted (SIG$signal)\$" log)" -eq 1 ] || fail "SIG$signal: not one line" log
 done
 waiting 'judging run/ckpt' mpirun -n 2 "$HISS" eval run "${busy[@]}"
-kill -TERM "$(pgrep -P $job -x hiss | head -n 1)"
+kill -TERM "$(awk -v parent=$job '$2 == "(hiss)" && $4 == parent { print $1; exit }' /proc/[0-9]*/stat 2>/dev/null)"
 wait $job && fail 'a run whose rank was ended ends well' log
 [ "$(grep -c "^hiss: interrupted (SIGTERM)\$" log)" -le 1 ] || fail 'said more than once' log
 
