@@ -9,9 +9,8 @@
 #include <stdio.h>
 
 /* Allocate zeroed memory aligned to 64 bytes. Never returns NULL: when the system refuses, one error line names
- * the size, what it was for and what to lower, and the process ends with 2; so it does when too little
- * would be left for libraries. bytes may be 0. Thread-safe. Not
- * collective. */
+ * the size, what it was for and what to lower, and the process ends with 2; so it does when too little would be left
+ * for libraries. bytes may be 0. Thread-safe. Not collective. */
 void *hiss_alloc(size_t bytes);
 #define hiss_new(type, count) ((type *)hiss_alloc(sizeof(type) * (size_t)(count)))
 

@@ -11,7 +11,6 @@
 
 #include "comm/reducer_impl.h"
 #include "hiss/alloc.h"
-#include "hiss/reducer.h"
 
 enum { MPI_SLICE_FLOATS = 1 << 28 }; /* what an int can count */
 

@@ -49,6 +49,7 @@ typedef struct op {
     /* The convolution or linear layer that it computes: the node gets kernels chosen for that shape. */
     hiss_conv (*product)(const node *n);
     bool product_is_linear;
+    hiss_activation activation; /* of those computed by graph_activation_forward and _backward */
     /* Statistics: writes to the lane vector what forward left in `save`, and which slots these are. */
     void (*record)(const op_call *call);
     bool (*records)(const node *n, int slot);

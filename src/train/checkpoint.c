@@ -22,7 +22,6 @@
 #include "hiss/fault.h"
 #include "hiss/file.h"
 #include "hiss/log.h"
-#include "hiss/reducer.h"
 #include "hiss/watch.h"
 #include "train/background.h"
 #include "train/cadence.h"

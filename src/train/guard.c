@@ -26,7 +26,6 @@
 
 #include "hiss/fault.h"
 #include "hiss/log.h"
-#include "hiss/reducer.h"
 #include "train/guard_impl.h"
 #include "train/snapshot.h"
 

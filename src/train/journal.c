@@ -13,7 +13,6 @@
 #include "hiss/fault.h"
 #include "hiss/file.h"
 #include "hiss/log.h"
-#include "hiss/reducer.h"
 #include "hiss/watch.h"
 #include "hiss_build.h"
 #include "train/trainer.h"

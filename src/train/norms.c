@@ -6,7 +6,6 @@
 #include <math.h>
 #include <string.h>
 
-#include "hiss/reducer.h"
 #include "train/trainer.h"
 
 hiss_optim_step norms_step(const trainer *t, int s, int rounds) {

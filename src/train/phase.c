@@ -16,7 +16,6 @@
 
 #include "hiss/clock.h"
 #include "hiss/fault.h"
-#include "hiss/reducer.h"
 #include "hiss/watch.h"
 #include "train/trainer.h"
 

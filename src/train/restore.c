@@ -4,7 +4,6 @@
 #include <string.h>
 
 #include "hiss/number.h"
-#include "hiss/reducer.h"
 #include "hiss/watch.h"
 #include "train/snapshot.h"
 #include "train/trainer.h"

@@ -11,7 +11,6 @@
 #include "hiss/fault.h"
 #include "hiss/file.h"
 #include "hiss/log.h"
-#include "hiss/reducer.h"
 #include "hiss/subnormal.h"
 #include "hiss/watch.h"
 #include "train/cadence.h"

@@ -10,7 +10,6 @@
 
 #include "hiss/clock.h"
 #include "hiss/log.h"
-#include "hiss/reducer.h"
 
 /* ---- buckets ---- */
 

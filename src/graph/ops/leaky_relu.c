@@ -1,20 +1,6 @@
 /* y = x where x is positive, slope x elsewhere. */
 #include "graph/ops/ops.h"
 
-typedef struct attributes {
-    float slope;
-} attributes;
-
-static void forward(const op_call *call) {
-    const attributes *a = call->node->attributes;
-    graph_activation_forward(call, HISS_LEAKY_RELU, a->slope);
-}
-
-static void backward(const op_call *call) {
-    const attributes *a = call->node->attributes;
-    graph_activation_backward(call, HISS_LEAKY_RELU, a->slope);
-}
-
 static void example(hiss_graph *g, int variant) {
     hiss_value x = graph_example_slot(g, 0, HISS_SHAPE(3, 7));
     graph_example_weigh(g, hiss_leaky_relu(g, variant % 2 ? hiss_scale(g, x, 0.5 * variant) : x, 0.1 * (1 + variant)));
@@ -27,18 +13,20 @@ static hiss_value build(hiss_graph *graph, int count, const hiss_value *x, const
 
 const op graph_op_leaky_relu = {
     .name = "leaky_relu",
-    .attributes = sizeof(attributes),
+    .attributes = sizeof(activation_attributes),
     .shape = graph_same_shape,
-    .forward = forward,
-    .backward = backward,
+    .forward = graph_activation_forward,
+    .backward = graph_activation_backward,
     .flops = graph_elementwise_flops,
     .needs_output = true,
     .in_place = true,
+    .activation = HISS_LEAKY_RELU,
     .word = {"leaky_relu", "slope", .argument = {{"slope", -1, 0, 1, false}}, .build = build},
     .example = example};
 
 hiss_value hiss_leaky_relu(hiss_graph *graph, hiss_value x, double slope) {
-    return graph_append(
-        graph,
-        (node){.op = &graph_op_leaky_relu, .attributes = &(attributes){(float)slope}, .input = {x}, .inputs = 1});
+    return graph_append(graph, (node){.op = &graph_op_leaky_relu,
+                                      .attributes = &(activation_attributes){(float)slope},
+                                      .input = {x},
+                                      .inputs = 1});
 }

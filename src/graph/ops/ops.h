@@ -14,8 +14,12 @@ const op *graph_op_at(int i); /* row i of hiss_op_count() */
 
 const char *graph_same_shape(hiss_graph *graph, node *n);
 double graph_elementwise_flops(const node *n);
-void graph_activation_forward(const op_call *call, hiss_activation kind, float slope);
-void graph_activation_backward(const op_call *call, hiss_activation kind, float slope);
+/* Of the row's activation. */
+typedef struct activation_attributes {
+    float slope;
+} activation_attributes; /* absent: the activation has none */
+void graph_activation_forward(const op_call *call);
+void graph_activation_backward(const op_call *call);
 /* Of operations whose attributes begin with a hiss_conv. */
 hiss_conv graph_conv_product(const node *n);
 int64_t graph_conv_scratch(const node *n, const hiss_kernels *kernels);

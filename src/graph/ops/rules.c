@@ -17,12 +17,19 @@ double graph_elementwise_flops(const node *n) {
     return (double)hiss_shape_count(&n->in[0]);
 }
 
-void graph_activation_forward(const op_call *call, hiss_activation kind, float slope) {
-    call->kernels->activation_forward(kind, hiss_shape_count(&call->node->shape), slope, call->x[0], call->y);
+static float slope_of(const node *n) {
+    const activation_attributes *a = n->attributes;
+    return a ? a->slope : 0.0f;
 }
 
-void graph_activation_backward(const op_call *call, hiss_activation kind, float slope) {
-    call->kernels->activation_backward(kind, hiss_shape_count(&call->node->shape), slope, call->y, call->dy,
+void graph_activation_forward(const op_call *call) {
+    const node *n = call->node;
+    call->kernels->activation_forward(n->op->activation, hiss_shape_count(&n->shape), slope_of(n), call->x[0], call->y);
+}
+
+void graph_activation_backward(const op_call *call) {
+    const node *n = call->node;
+    call->kernels->activation_backward(n->op->activation, hiss_shape_count(&n->shape), slope_of(n), call->y, call->dy,
                                        call->dx[0], call->accumulate[0]);
 }
 

@@ -1,14 +1,6 @@
 /* y = 1 / (1 + exp(-x)). */
 #include "graph/ops/ops.h"
 
-static void forward(const op_call *call) {
-    graph_activation_forward(call, HISS_SIGMOID, 0.0f);
-}
-
-static void backward(const op_call *call) {
-    graph_activation_backward(call, HISS_SIGMOID, 0.0f);
-}
-
 static void example(hiss_graph *g, int variant) {
     hiss_value x = graph_example_slot(g, 0, HISS_SHAPE(3, 7));
     graph_example_weigh(g, hiss_sigmoid(g, variant % 2 ? hiss_scale(g, x, 0.5 * variant) : x));
@@ -22,11 +14,12 @@ static hiss_value build(hiss_graph *graph, int count, const hiss_value *x, const
 
 const op graph_op_sigmoid = {.name = "sigmoid",
                              .shape = graph_same_shape,
-                             .forward = forward,
-                             .backward = backward,
+                             .forward = graph_activation_forward,
+                             .backward = graph_activation_backward,
                              .flops = graph_elementwise_flops,
                              .needs_output = true,
                              .in_place = true,
+                             .activation = HISS_SIGMOID,
                              .word = {"sigmoid", "", .build = build},
                              .example = example};
 
