@@ -41,7 +41,7 @@ ifneq ($(RELEASE),)
 WARN += -Wno-unused -Wno-unused-parameter
 endif
 # No -ffast-math, no contraction: the bits must not depend on what the compiler finds worth fusing.
-ALL_CPPFLAGS = -Iinclude -Isrc -I$(BUILD)/gen -D_POSIX_C_SOURCE=200809L -D_DEFAULT_SOURCE $(if $(RELEASE),-DNDEBUG) $(if $(FAULTS),-DHISS_FAULTS) \
+ALL_CPPFLAGS = -Iinclude -Isrc/include -Isrc -I$(BUILD)/gen -D_POSIX_C_SOURCE=200809L -D_DEFAULT_SOURCE $(if $(RELEASE),-DNDEBUG) $(if $(FAULTS),-DHISS_FAULTS) \
                $(CPPFLAGS)
 ALL_CFLAGS   = -std=c11 -g $(OPT) $(HARDEN_CFLAGS) -ffp-contract=off -pthread $(WARN) $(WERROR) $(DEPS_CFLAGS) $(CFLAGS)
 ALL_LDLIBS   = $(HARDEN_LDFLAGS) $(DEPS_LIBS) -ldl -lm $(LDLIBS)
@@ -61,7 +61,9 @@ LIB_SRC  := $(sort $(filter-out src/comm/simulated.c,$(wildcard $(MODULES:%=src/
 CLI_SRC  := $(sort $(wildcard src/cli/*.c))
 TEST_SRC := $(sort $(wildcard tests/unit/test_*.c tests/mpi/test_*.c tests/cli/*.c))
 FUZZ_SRC := $(sort $(wildcard tests/fuzz/fuzz_*.c))
-HEADERS  := $(sort $(wildcard include/hiss/*.h))
+# What programs of others may use, which is installed, and what modules offer one another.
+INSTALLED := $(sort $(wildcard include/hiss/*.h))
+HEADERS   := $(INSTALLED) $(sort $(wildcard src/include/hiss/*.h))
 # What hiss simulate runs in SimGrid: comm and match as they are, for the simulator's MPI.
 SMPI_SRC := $(sort $(filter-out src/base/hash.c,$(wildcard src/base/*.c src/assign/*.c src/comm/*.c src/match/*.c src/simulate/*.c \
                                                            src/smpi/*.c)))
@@ -101,7 +103,7 @@ $(BUILD)/%.o: %.c $(BUILD)/flags | $(BUILD)/deps.ok $(BUILD)/gen/hiss_build.h
 	$(do)mkdir -p $(@D) && $(CC) $(ALL_CPPFLAGS) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
 
 # Small, since SMPI loads a copy for every rank. smpicc's headers are its own, so only libyaml's flags are ours.
-SMPI_FLAGS = -Iinclude -Isrc -D_POSIX_C_SOURCE=200809L -D_DEFAULT_SOURCE -DHISS_SIMULATED -std=gnu11 -O2 $(WARN) $(WERROR) \
+SMPI_FLAGS = -Iinclude -Isrc/include -Isrc -D_POSIX_C_SOURCE=200809L -D_DEFAULT_SOURCE -DHISS_SIMULATED -std=gnu11 -O2 $(WARN) $(WERROR) \
              -ffunction-sections -fdata-sections $(shell tools/deps cflags YAML)
 
 $(BUILD)/hiss-smpi: $(SMPI_OBJ)
@@ -203,7 +205,7 @@ check-deps: ## verify who includes whom
 
 check-format: ## verify the layout of the sources with clang-format
 	@if command -v clang-format >/dev/null; then \
-		clang-format --dry-run --Werror $(LIB_SRC) $(CLI_SRC) $(TEST_SRC) $(wildcard tests/fuzz/*.c) $(HEADERS) $$(find src tests -name '*.h'); \
+		clang-format --dry-run --Werror $(LIB_SRC) $(CLI_SRC) $(TEST_SRC) $(wildcard tests/fuzz/*.c) $(INSTALLED) $$(find src tests -name '*.h'); \
 	else echo 'clang-format: not found, layout not verified'; fi
 
 check-symbols: lib ## verify that no two modules define the same name
@@ -226,7 +228,7 @@ check-warnings: ## compile everything with gcc and clang, warnings are errors
 headers: $(BUILD)/flags
 	@for h in $(HEADERS); do \
 		$(CC) $(ALL_CPPFLAGS) $(ALL_CFLAGS) -fsyntax-only -x c $$h || exit 1; done
-	@printf '#include "%s"\n' $(HEADERS:include/%=%) | $(CC) $(ALL_CPPFLAGS) $(ALL_CFLAGS) -fsyntax-only -x c -
+	@printf '#include "%s"\n' $(patsubst %,hiss/%,$(notdir $(HEADERS))) | $(CC) $(ALL_CPPFLAGS) $(ALL_CFLAGS) -fsyntax-only -x c -
 
 objects: $(LIB_OBJ) $(CLI_OBJ) $(TEST_SRC:%.c=$(BUILD)/%.o) $(FUZZERS:%=%.o) $(BUILD)/tests/fuzz/replay.o $(BUILD)/tests/fuzz/outside
 
@@ -297,9 +299,13 @@ libdir     = $(DESTDIR)$(PREFIX)/lib
 includedir = $(DESTDIR)$(PREFIX)/include/hiss
 libexecdir = $(DESTDIR)$(PREFIX)/libexec/hiss
 datadir    = $(DESTDIR)$(PREFIX)/share/hiss
+docdir     = $(DESTDIR)$(PREFIX)/share/doc/hiss
+# Where they come to lie below datadir and docdir; platforms are looked for beside configs.
+SHARED    := $(filter-out configs/platforms/%,$(wildcard configs/*.yaml configs/*/*.yaml)) $(wildcard jobs/*)
+DOCUMENTS := README.md CHANGES.md $(wildcard docs/*.md docs/*/*)
 
 define hiss_pc
-prefix=$(PREFIX)
+prefix=$${pcfiledir}/../..
 libdir=$${prefix}/lib
 includedir=$${prefix}/include
 
@@ -311,19 +317,25 @@ Libs: -L$${libdir} -lhiss $(ALL_LDLIBS) -pthread
 endef
 export hiss_pc
 
-install: all ## install the program, the library, the headers, hiss.pc and what hiss simulate needs under PREFIX
+install: all ## install the program, the library, its headers, hiss.pc, configs, jobs, docs and what hiss simulate needs under PREFIX
 	install -d '$(bindir)' '$(libdir)/pkgconfig' '$(includedir)' '$(libexecdir)' '$(datadir)/platforms'
 	install -m 755 $(BUILD)/hiss '$(bindir)/hiss'
 	install -m 644 $(BUILD)/libhiss.a '$(libdir)/libhiss.a'
-	install -m 644 $(HEADERS) '$(includedir)'
+	install -m 644 $(INSTALLED) '$(includedir)'
 	@printf '%s\n' "$$hiss_pc" >'$(libdir)/pkgconfig/hiss.pc'
 	install -m 644 $(PLATFORMS) '$(datadir)/platforms'
 	[ ! -e $(BUILD)/hiss-smpi ] || install -m 755 $(BUILD)/hiss-smpi '$(libexecdir)/hiss-smpi'
+	for f in $(SHARED); do install -D "$$f" "$(datadir)/$$f" && sed -i -e 's,build/hiss,$(PREFIX)/bin/hiss,g' \
+		-e 's,\(^\|[^/[:alnum:]]\)\(\(configs\|jobs\)/[a-z]\),\1$(PREFIX)/share/hiss/\2,g' "$(datadir)/$$f" || exit 1; done
+	for f in $(filter-out %.sh %.sbatch,$(SHARED)); do chmod 644 "$(datadir)/$$f" || exit 1; done
+	for f in $(DOCUMENTS); do install -D -m 644 "$$f" "$(docdir)/$$f" || exit 1; done
 
 uninstall: ## remove what install installed
-	rm -f '$(bindir)/hiss' '$(libdir)/libhiss.a' '$(libdir)/pkgconfig/hiss.pc' $(HEADERS:include/hiss/%='$(includedir)/%')
+	rm -f '$(bindir)/hiss' '$(libdir)/libhiss.a' '$(libdir)/pkgconfig/hiss.pc' $(INSTALLED:include/hiss/%='$(includedir)/%')
 	rm -f '$(libexecdir)/hiss-smpi' $(PLATFORMS:configs/platforms/%='$(datadir)/platforms/%')
-	for d in '$(includedir)' '$(libexecdir)' '$(datadir)/platforms' '$(datadir)'; do rmdir "$$d" 2>/dev/null || :; done
+	rm -f $(SHARED:%='$(datadir)/%') $(DOCUMENTS:%='$(docdir)/%')
+	for d in '$(includedir)' '$(libexecdir)' '$(datadir)' '$(docdir)'; do \
+		[ ! -d "$$d" ] || find "$$d" -depth -type d -exec rmdir --ignore-fail-on-non-empty {} ';'; done
 
 clean: ## remove the build directory
 	rm -rf '$(BUILD)'

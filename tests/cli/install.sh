@@ -1,5 +1,6 @@
 # make install and uninstall: what is installed works from any directory, under DESTDIR and when it is moved, simulation
-# included; uninstall leaves nothing, and takes nothing of others.
+# included; programs of others build with the installed headers alone; configs and jobs name what is installed; uninstall
+# leaves nothing, and takes nothing of others.
 . "$HISS_ROOT/tests/cli/common"
 
 # make TARGET VARIABLE=VALUE...: without building again what is being tested
@@ -13,6 +14,72 @@ for file in bin/hiss lib/libhiss.a lib/pkgconfig/hiss.pc include/hiss/assign.h s
     [ -s "$prefix/$file" ] || fail "$file is not installed" "$log"
 done
 [ "$(ls "$prefix/share/hiss/platforms")" = "$(ls "$HISS_ROOT/configs/platforms")" ] || fail 'not all platforms'
+
+# Configs and jobs are all there, and every path in them leads to something installed.
+[ "$(ls "$prefix/share/hiss/jobs")" = "$(ls "$HISS_ROOT/jobs")" ] || fail 'not all jobs'
+[ "$(cd "$HISS_ROOT" && ls configs/*.yaml docs/*.md)" = "$(cd "$prefix/share/hiss" && ls configs/*.yaml && cd ../doc/hiss && ls docs/*.md)" ] ||
+    fail 'not all configs and docs'
+[ -x "$prefix/share/hiss/jobs/train.sbatch" ] && [ ! -x "$prefix/share/hiss/configs/nat-fashion.yaml" ] || fail 'modes of jobs and configs'
+if grep -rnE '(^|[^/[:alnum:]])(build/hiss|(configs|jobs)/[a-z])' "$prefix/share/hiss/jobs" "$prefix/share/hiss/configs" >left; then
+    fail 'paths of the source tree are left' left
+fi
+grep -rhoE '/opt/hiss/[[:alnum:]/._-]+' "$prefix/share/hiss" | sort -u >paths
+[ "$(wc -l <paths)" -ge 6 ] || fail 'no paths found' paths
+while read -r path; do
+    [ -e "$stage$path" ] || fail "$path: named in share/hiss, but not installed"
+done <paths
+
+# A program of others: every installed header on its own, a solver, and a sum that no number of ranks changes.
+cat >program.c <<'END'
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include "hiss/assign.h"
+#include "hiss/comm.h"
+
+int main(int argc, char **argv) {
+    hiss_error err;
+    hiss_comm *comm;
+    if (hiss_comm_open(&argc, &argv, &comm, &err) != HISS_OK) return 2;
+    const float score[9] = {1, 2, 3, 2, 4, 6, 3, 6, 9};
+    int32_t column[3] = {2, 1, 0};
+    const hiss_lap lap = {.n = 3, .score = score, .ld = 3};
+    const hiss_lap_solver *solver = hiss_lap_solver_named("lapjv");
+    hiss_lap_report report;
+    void *work = aligned_alloc(64, (size_t)(solver->work_bytes(3) + 63) / 64 * 64);
+    if (solver->solve(&lap, column, NULL, NULL, work, &report, &err) != HISS_OK) return 2;
+    enum { LANES = 12 };
+    int64_t offsets[64];
+    double lane[LANES], sum;
+    const double *values[LANES];
+    hiss_partition(LANES, hiss_comm_size(comm), offsets);
+    const int64_t first = offsets[hiss_comm_rank(comm)], end = offsets[hiss_comm_rank(comm) + 1];
+    for (int64_t l = first; l < end; l++) {
+        lane[l - first] = 1.0 / (double)(l + 3);
+        values[l - first] = &lane[l - first];
+    }
+    hiss_tree_sum(comm, LANES, offsets, 1, values, &sum);
+    if (hiss_comm_rank(comm) == 0) printf("total %g column %d sum %a\n", report.total, column[0], sum);
+    free(work);
+    hiss_comm_close(comm);
+    return 0;
+}
+END
+for header in "$prefix"/include/hiss/*.h; do
+    printf '#include "hiss/%s"\n' "$(basename "$header")"
+    printf '#include "hiss/%s"\nint main(void) { return 0; }\n' "$(basename "$header")" >one.c
+    "${CC:-cc}" -std=c11 -fsyntax-only -I"$prefix/include" one.c 2>"$log" || fail "$header needs what is not installed" "$log"
+done >all.h
+[ "$(wc -l <all.h)" -ge 8 ] || fail 'few headers are installed' all.h
+read -ra flags <<<"$(PKG_CONFIG_PATH=$prefix/lib/pkgconfig pkg-config --cflags --libs hiss)"
+"${CC:-cc}" -std=c11 -o program program.c "${flags[@]}" >"$log" 2>&1 || fail 'a program of others does not build' "$log"
+for ranks in 1 3; do
+    on $ranks ./program
+    [ $status -eq 0 ] || fail "a program of others on $ranks ranks: exit $status" "$log"
+    grep '^total' "$log" >"sum.$ranks" || fail 'a program of others says nothing' "$log"
+done
+cmp sum.1 sum.3 || fail "sums differ: $(cat sum.1 sum.3)"
+grep -q '^total 14 column 0 ' sum.1 || fail "wrong solution: $(cat sum.1)"
 
 cat >costs.yaml <<'END'
 config: none
