@@ -184,6 +184,7 @@ hiss_status hiss_experiment_read(const char *path, const char *const *overrides,
     }
     s = s == HISS_OK ? read_sections(out, extra, nextra, err) : s;
     out->data.keys = (hiss_data_keys){.config = out->config};
+    out->network.config = out->config;
     if (s != HISS_OK) {
         hiss_experiment_destroy(out);
     }

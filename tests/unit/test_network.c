@@ -3,6 +3,7 @@
 
 #include "graph/ops/ops.h"
 #include "graph_support.h"
+#include "nn/network_impl.h"
 
 typedef struct place { /* a tap and its shape per sample */
     const char *name;
@@ -156,33 +157,49 @@ static void expect_error(const char *text, const char *message) {
 
 static void test_errors_name_the_place(void **state) {
     (void)state;
-    expect_error("- {conv: 4, kernel: 3}\n- rellu\n",
-                 "net.yaml:2:3: unknown layer 'rellu'; `hiss train --help` lists the layers");
-    expect_error("- {conv: 4, kernel: 3}\n- [relu]\n",
-                 "net.yaml:2:3: unknown layer ''; `hiss train --help` lists the layers");
-    expect_error("- relu\n- {conv: 4}\n", "net.yaml:2:3: layer conv needs kernel");
-    expect_error("- dropout\n", "net.yaml:1:3: layer dropout needs probability");
+    expect_error("- {conv: 4, kernel: 3}\n- rellu\n", "net.yaml:2:3: unknown layer 'rellu'; did you mean 'relu'?");
+    expect_error("- relu\n- {conv: 4}\n", "net.yaml:2:3: layer conv needs kernel: {conv: ..., kernel: NUMBER}");
+    expect_error("- dropout\n", "net.yaml:1:3: layer dropout needs probability: {dropout: NUMBER}");
     expect_error("-  {conv: 4, kernel: 3, width: 2}\n",
-                 "net.yaml:1:32: layer conv has no argument 'width'; it takes: filters; kernel, stride 1, pad 0, bias "
-                 "true, name, from");
-    expect_error("- {relu: 1}\n", "net.yaml:1:10: layer relu has no argument 'relu'; it takes: none");
+                 "net.yaml:1:25: layer conv has no argument 'width'; it takes: filters; kernel, stride 1, pad 0, bias "
+                 "true; name, from");
+    expect_error("- {conv: 4, kernel_size: 3}\n",
+                 "net.yaml:1:13: layer conv has no argument 'kernel_size'; did you mean 'kernel'? it takes: filters; "
+                 "kernel, stride 1, pad 0, bias true; name, from");
+    expect_error("- {relu: 1}\n",
+                 "net.yaml:1:10: layer relu takes no value, found '1'; write relu alone, or {relu, from: "
+                 "NAME, name: NAME}");
     expect_error("- {conv: 4, kernel: big}\n", "net.yaml:1:21: expected a number for kernel, found 'big'");
     expect_error("- {conv: 4, kernel: 2.5}\n", "net.yaml:1:21: kernel must be an integer in 1..1000000, found 2.5");
     expect_error("- {conv: 0, kernel: 3}\n", "net.yaml:1:10: filters must be an integer in 1..1000000, found 0");
     expect_error("- {dropout: 1}\n", "net.yaml:1:13: probability must be a number in 0..0.999, found 1");
-    expect_error("- relu\n- {conv: 4, kernel: 11, pad: 1}\n",
-                 "net.yaml:2:3: conv2: conv2d: a kernel of 11 x 11 does not fit an input of [2, 8, 8, 3] with pad 1");
-    expect_error("- {max_pool: 9}\n",
-                 "net.yaml:1:3: max_pool: a window of 9 x 9 does not fit an input of [2, 8, 8, 3] with pad 0");
+    expect_error(
+        "- relu\n- {conv: 4, kernel: 11, pad: 1}\n",
+        "net.yaml:2:3: conv2: conv2d: a kernel of 11 x 11 does not fit an input of [2, 8, 8, 3] with pad 1; "
+        "the layers need images of at least 9 x 9, found 8 x 8: set augment.height and augment.width, or choose "
+        "another network");
+    expect_error(
+        "- {max_pool: 9}\n",
+        "net.yaml:1:3: max_pool: a window of 9 x 9 does not fit an input of [2, 8, 8, 3] with pad 0; the layers "
+        "need images of at least 9 x 9, found 8 x 8: set augment.height and augment.width, or choose another "
+        "network");
     expect_error("- {linear: 4}\n", "net.yaml:1:3: linear1: needs rows [N,D] as input: add flatten");
     expect_error("- flatten\n- {conv: 4, kernel: 1}\n", "net.yaml:2:3: conv2: needs images [N,H,W,C] as input");
     expect_error("- {conv: 4, kernel: 3, name: a}\n- relu\n- {conv: 5, kernel: 3, name: a}\n",
                  "net.yaml:3:3: two places of the network have the name 'a': give the layer another one");
-    expect_error("- {conv: 4, kernel: 3, name: a/b}\n", "net.yaml:1:30: a layer's name must be a word without '/'");
+    expect_error("- {conv: 4, kernel: 3, name: a/b}\n",
+                 "net.yaml:1:30: a layer's name must be a word without '/', ',' and blanks, found 'a/b'");
     expect_error("- {linear: 4, name: 0123456789012345678901234567890123456789012345678}\n",
                  "net.yaml:1:3: the name '0123456789012345678901234567890123456789012345678' is too long: at most 47 "
                  "characters");
-    expect_error("{conv: 4}\n", "net.yaml:1:1: network.layers must be a list of layers");
+    expect_error("{conv: 4}\n",
+                 "net.yaml:1:1: network.layers must be a list of layers, found a section; begin each layer with '- '");
+    expect_error(
+        "lenet-bn\n",
+        "net.yaml:1:1: network.layers must be a list of layers, found 'lenet-bn'; did you mean network.preset?");
+    expect_error("[]\n",
+                 "net.yaml:1:1: network.layers has no layers; expected one or more (flatten alone leaves the pixels "
+                 "as they are), or remove network.layers to use network.preset");
 }
 
 /* Each argument of each layer, wrong alone: the message names it, and not another one. */
@@ -190,7 +207,7 @@ static void test_errors_blame_the_argument(void **state) {
     (void)state;
     static const char *const pools[] = {"max_pool", "average_pool"};
     for (int k = 0; k < HISS_COUNT(pools); k++) {
-        char text[64], message[256];
+        char text[64], message[320];
         snprintf(text, sizeof text, "- {%s: 2, pad: 2}\n", pools[k]);
         snprintf(message, sizeof message,
                  "net.yaml:1:3: %s: pad 2 is more than half of the window of 2 x 2, which could lie in the padding "
@@ -198,8 +215,11 @@ static void test_errors_blame_the_argument(void **state) {
                  pools[k]);
         expect_error(text, message);
         snprintf(text, sizeof text, "- {%s: 12, pad: 1}\n", pools[k]);
-        snprintf(message, sizeof message,
-                 "net.yaml:1:3: %s: a window of 12 x 12 does not fit an input of [2, 8, 8, 3] with pad 1", pools[k]);
+        snprintf(
+            message, sizeof message,
+            "net.yaml:1:3: %s: a window of 12 x 12 does not fit an input of [2, 8, 8, 3] with pad 1; the layers need "
+            "images of at least 10 x 10, found 8 x 8: set augment.height and augment.width, or choose another network",
+            pools[k]);
         expect_error(text, message);
         snprintf(text, sizeof text, "- flatten\n- {%s: 2}\n", pools[k]);
         snprintf(message, sizeof message, "net.yaml:2:3: %s: needs images [N,H,W,C] as input, got [2, 192]", pools[k]);
@@ -209,7 +229,8 @@ static void test_errors_blame_the_argument(void **state) {
                  "net.yaml:1:3: conv_transposed1: conv2d_transposed: extra 1 must be less than stride 1");
     expect_error("- {conv_transposed: 4, kernel: 3, pad: 5}\n",
                  "net.yaml:1:3: conv_transposed1: conv2d_transposed: pad 5 takes all of the output of 10 x 10 away; "
-                 "use pad 0 to 4");
+                 "use pad 0 to 4; the layers need images of at least 9 x 9, found 8 x 8: set augment.height and "
+                 "augment.width, or choose another network");
     expect_error("- {conv: 4, kernel: 3, stride: 0}\n",
                  "net.yaml:1:32: stride must be an integer in 1..1000000, found 0");
     expect_error("- {conv: 4, kernel: 3, pad: -1}\n", "net.yaml:1:29: pad must be an integer in 0..1000, found -1");
@@ -274,8 +295,48 @@ static void test_unknown_preset(void **state) {
     hiss_error err = {0};
     hiss_value x = hiss_input(r.graph, "image", HISS_SHAPE(2, 28, 28, 1));
     assert_int_equal(hiss_network_build(&network, &r.b, x, &out, &taps, &err), HISS_EUSER);
-    assert_string_equal(err.text, "network.preset is 'resnet'; expected lenet-bn or alexnet-bn");
+    assert_string_equal(err.text,
+                        "network.preset is 'resnet'; expected lenet-bn or alexnet-bn; did you mean 'lenet-bn'?");
     rig_close(&r);
+}
+
+/* A preset that does not fit: the key that names it is blamed, and the least size, which is computed, does fit. */
+static void test_presets_on_small_images(void **state) {
+    (void)state;
+    static const struct {
+        const char *text, *where;
+        int64_t least;
+    } rows[] = {{"network:\n  preset: alexnet-bn\n", "net.yaml:2:11: network.preset alexnet-bn: conv", 63},
+                {"network: {preset: lenet-bn}\n", "net.yaml:1:19: network.preset lenet-bn: conv3: max_pool: ", 8},
+                {"", "network.preset (not set) lenet-bn: conv3: max_pool: ", 8}};
+    for (int k = 0; k < HISS_COUNT(rows); k++) {
+        hiss_config *config;
+        hiss_network network = {0};
+        assert_int_equal(hiss_config_parse("net.yaml", rows[k].text, &config, NULL), HISS_OK);
+        assert_int_equal(hiss_config_section(config, "network", hiss_network_rows, hiss_network_nrows, &network, NULL),
+                         HISS_OK);
+        network.config = config;
+        for (int64_t side = rows[k].least - 2; side <= rows[k].least; side++) {
+            rig r = rig_open();
+            hiss_value out;
+            hiss_taps taps = {0};
+            hiss_error err = {0};
+            char expected[160];
+            snprintf(
+                expected, sizeof expected,
+                "; the layers need images of at least %d x %d, found %d x 300: set augment.height and augment.width",
+                (int)rows[k].least, (int)rows[k].least, (int)side);
+            const hiss_value x = hiss_input(r.graph, "image", HISS_SHAPE(2, side, 300, 1));
+            const hiss_status s = hiss_network_build(&network, &r.b, x, &out, &taps, &err);
+            assert_int_equal(s, side < rows[k].least ? HISS_EUSER : HISS_OK);
+            if (s != HISS_OK &&
+                (strncmp(err.text, rows[k].where, strlen(rows[k].where)) != 0 || !strstr(err.text, expected))) {
+                fail_msg("%s", err.text);
+            }
+            rig_close(&r);
+        }
+        hiss_config_destroy(config);
+    }
 }
 
 /* Names count layers from 1; BatchNorm is named after the block it stands in; a tap is the end of its block. */
@@ -343,19 +404,188 @@ static void test_branches(void **state) {
     rig_close(&r);
 }
 
+/* Every layer without required argument: as a word, and as a map of each form, with name and from in any order. All forms
+ * are one network. */
+static void test_every_layer_takes_name_and_from(void **state) {
+    (void)state;
+    static const char *const forms[] = {"{%s, from: a, name: r}", "{%s: , name: r, from: a}",
+                                        "{from: a, name: r, %s: null}", "{name: r, %s: ~, from: a}",
+                                        "\n  from: a\n  %s:\n  name: r"};
+    int words = 0;
+    for (int i = 0; i < layer_places(); i++) {
+        const layer l = layer_at(i);
+        if (!l.word.word || l.word.places || l.word.argument[0].key) {
+            continue;
+        }
+        words++;
+        for (int k = 0; k < HISS_COUNT(forms); k++) {
+            char text[256] = "- {conv: 4, kernel: 1, name: a}\n- {conv: 5, kernel: 1, name: b}\n- ";
+            const bool rows = strcmp(l.word.word, "l2_normalize") == 0;
+            if (rows) {
+                strcpy(text, "- flatten\n- {linear: 4, name: a}\n- {linear: 5, name: b}\n- ");
+            }
+            snprintf(text + strlen(text), 100, forms[k], l.word.word);
+            rig r = rig_open();
+            hiss_value out;
+            hiss_taps taps = {0};
+            hiss_error err = {0};
+            if (build_text(&r, text, HISS_SHAPE(2, 8, 8, 3), true, &out, &taps, &err) != HISS_OK) {
+                fail_msg("%s: %s", text, err.text);
+            }
+            assert_int_equal(taps.count, 3);
+            assert_string_equal(taps.tap[2].name, "r");
+            assert_int_equal(taps.tap[2].value, out);
+            if (strcmp(l.word.word, "sobel") != 0) { /* a convolution with a constant */
+                assert_int_equal(r.graph->nodes[out].input[0], taps.tap[0].value);
+            }
+            rig_close(&r);
+        }
+    }
+    assert_true(words >= 7);
+}
+
+/* A map has no order: every order of the keys of a layer is the same network. */
+static void test_keys_in_any_order(void **state) {
+    (void)state;
+    static const char *const keys[] = {"conv: 6", "kernel: 3", "from: a", "name: c"};
+    for (int first = 0; first < 24; first++) {
+        int left[4] = {0, 1, 2, 3}, rest = first;
+        char text[256] = "- {conv: 4, kernel: 1, name: a}\n- {conv: 5, kernel: 1, name: b}\n- {";
+        for (int n = 4; n > 0; n--) {
+            const int k = rest % n;
+            strcat(strcat(text, keys[left[k]]), n > 1 ? ", " : "}\n");
+            left[k] = left[n - 1];
+            rest /= n;
+        }
+        rig r = rig_open();
+        hiss_value out;
+        hiss_taps taps = {0};
+        hiss_error err = {0};
+        if (build_text(&r, text, HISS_SHAPE(2, 8, 8, 3), true, &out, &taps, &err) != HISS_OK) {
+            fail_msg("%s: %s", text, err.text);
+        }
+        const place expected[] = {{"a", HISS_SHAPE(8, 8, 4)}, {"b", HISS_SHAPE(8, 8, 5)}, {"c", HISS_SHAPE(6, 6, 6)}};
+        check_taps(&r, &taps, expected, 3);
+        assert_int_equal(r.graph->nodes[out].input[0], taps.tap[0].value);
+        rig_close(&r);
+    }
+}
+
+/* The layer's word is found because no argument of any layer has the name of a layer, or of another key. */
+static void test_no_argument_is_a_layer(void **state) {
+    (void)state;
+    assert_null(layer_of("name").word.word);
+    assert_null(layer_of("from").word.word);
+    for (int i = 0; i < layer_places(); i++) {
+        const layer l = layer_at(i);
+        assert_int_equal(layer_argument(&l, "name"), -1);
+        assert_int_equal(layer_argument(&l, "from"), -1);
+        for (int k = 0; k < HISS_WORD_ARGUMENTS && l.word.word && l.word.argument[k].key; k++) {
+            assert_null(layer_of(l.word.argument[k].key).word.word);
+        }
+    }
+}
+
+#define LAYERS                                                                                                         \
+    "conv, conv_transposed, linear, batch_norm, dropout, sobel, relu, sigmoid, tanh, leaky_relu, max_pool, "           \
+    "average_pool, global_average_pool, flatten, l2_normalize, add, concat"
+
+/* One entry, one layer: what people write instead, and what they are told. */
+static void test_entries_that_are_no_layer(void **state) {
+    (void)state;
+    expect_error("- [conv, 4]\n", "net.yaml:1:3: expected a layer, found a list; write {conv: 4}");
+    expect_error("- [relu]\n", "net.yaml:1:3: expected a layer, found a list; write relu");
+    expect_error("- [[relu]]\n", "net.yaml:1:3: expected a layer, found a list; write {conv: 32, kernel: 3}");
+    expect_error("- conv 4\n", "net.yaml:1:3: unknown layer 'conv 4'; write {conv: 4}");
+    expect_error("- conv:4\n", "net.yaml:1:3: unknown layer 'conv:4'; write {conv: 4}");
+    expect_error("- MaxPool2d(2)\n", "net.yaml:1:3: unknown layer 'MaxPool2d(2)'; write {max_pool: 2}");
+    expect_error("- relu()\n", "net.yaml:1:3: unknown layer 'relu()'; write relu");
+    expect_error("- {conv 4, kernel: 3}\n", "net.yaml:1:4: unknown layer 'conv 4'; write conv: 4");
+    expect_error("- conv\n", "net.yaml:1:3: layer conv needs filters: {conv: NUMBER}");
+    expect_error("- {conv, kernel: 3}\n", "net.yaml:1:3: layer conv needs filters: {conv: NUMBER}");
+    expect_error("-\n", "net.yaml:1:2: expected a layer, found nothing; write one behind the '-', or remove the '-'");
+    expect_error(
+        "- {}\n",
+        "net.yaml:1:3: no layer here, only an empty section; name one layer in each entry of the list: " LAYERS);
+    expect_error("- relu\n- {from: a, kernel: 3}\n",
+                 "net.yaml:2:3: no layer here, only from, kernel; name one layer in each entry of the list: " LAYERS);
+    expect_error("- {from: a, cnv: 4}\n", "net.yaml:1:13: unknown layer 'cnv'; did you mean 'conv'?");
+    expect_error("- {conv: 4, kernel: 1, relu}\n",
+                 "net.yaml:1:24: conv and relu in one entry of the list; begin each layer with a '-' of its own");
+    expect_error("- relu:\n  conv: 4\n",
+                 "net.yaml:2:3: relu and conv in one entry of the list; begin each layer with a '-' of its own");
+    expect_error("- conv:\n    kernel: 3\n",
+                 "net.yaml:2:5: layer conv: found a section; write its keys beside its word, not "
+                 "below: {conv: VALUE, name: NAME}");
+    expect_error("- {conv: 4, filters: 5, kernel: 3}\n",
+                 "net.yaml:1:13: layer conv has its filters already, as conv: VALUE; remove one of them");
+    expect_error("- transformer\n", "net.yaml:1:3: unknown layer 'transformer'; expected one of " LAYERS);
+    static const char *const other[][2] = {{"ReLU", "relu"},        {"BatchNorm2d", "batch_norm"},
+                                           {"dense", "linear"},     {"Conv2D", "conv"},
+                                           {"maxpool", "max_pool"}, {"avg_pool", "average_pool"},
+                                           {"Flatten", "flatten"},  {"globalAvgPool", "global_average_pool"}};
+    for (int k = 0; k < HISS_COUNT(other); k++) {
+        char text[64], message[128];
+        snprintf(text, sizeof text, "- %s\n", other[k][0]);
+        snprintf(message, sizeof message, "net.yaml:1:3: unknown layer '%s'; did you mean '%s'?", other[k][0],
+                 other[k][1]);
+        expect_error(text, message);
+    }
+}
+
+/* A layer with a name of its own may start from the block that ends before it: the map before flatten. */
+static void test_from_the_block_before(void **state) {
+    (void)state;
+    rig r = rig_open();
+    hiss_value out = -1;
+    hiss_taps taps;
+    hiss_error err = {0};
+    const char *text = "- {conv: 4, kernel: 1, name: a}\n- relu\n- flatten\n- {conv: 6, kernel: 3, from: a}\n"
+                       "- {flatten, name: f}\n- {flatten, from: a}\n- {linear: 3, name: l}\n";
+    assert_int_equal(build_text(&r, text, HISS_SHAPE(2, 8, 8, 3), true, &out, &taps, &err), HISS_OK);
+    const place expected[] = {
+        {"a", HISS_SHAPE(8, 8, 4)}, {"conv4", HISS_SHAPE(6, 6, 6)}, {"f", HISS_SHAPE(256)}, {"l", HISS_SHAPE(3)}};
+    check_taps(&r, &taps, expected, 4);
+    assert_int_equal(r.graph->nodes[taps.tap[1].value].input[0], taps.tap[0].value);
+    rig_close(&r);
+}
+
 /* Names of other layers, wrong in every way: the message stands at the name. */
 static void test_wrong_branches(void **state) {
     (void)state;
     expect_error("- {conv: 3, kernel: 1, name: a}\n- {linear: 4, from: b}\n",
-                 "net.yaml:2:21: no earlier layer is named 'b'; give that layer a name: NAME");
-    expect_error("- {conv: 3, kernel: 1, name: a}\n- relu\n- {add: a}\n",
-                 "net.yaml:3:9: 'a' ends after this layer; name one whose block has ended, that is, one before it");
+                 "net.yaml:2:21: no layer is named 'b'; did you mean 'a'?; names that can be used here: a");
+    expect_error(
+        "- {conv: 3, kernel: 1, name: a}\n- relu\n- {add: a}\n",
+        "net.yaml:3:9: 'a' stands for the value after its last layer, and this layer is one of them; give this "
+        "layer a name, which ends 'a' before it; no name can be used here, for no layer before has one");
+    static const char before[] = "- {conv: 3, kernel: 1, name: a}\n- {conv: 3, kernel: 1, name: b}\n";
+    static const struct {
+        const char *layer, *why;
+    } rows[] = {
+        {"{relu, from: b}\n",
+         "16: 'b' stands for the value after its last layer, and this layer is one of them; give this layer a name, "
+         "which ends 'b' before it; names that can be used here: a"},
+        {"{linear: 4, from: c, name: c}\n", "21: 'c' is this layer itself; names that can be used here: a, b"},
+        {"{linear: 4, from: d, name: c}\n- {relu, name: d}\n",
+         "21: 'd' comes later (line 4); only earlier layers can be used; names that can be used here: a, b"},
+        {"{linear: 4, from: linear4, name: c}\n- {linear: 4}\n",
+         "21: 'linear4' comes later (line 4); only earlier layers can be used; names that can be used here: a, b"},
+        {"{linear: 4, from: }\n", "21: expected the name of an earlier layer, found nothing"},
+        {"{linear: 4, from: [a]}\n", "21: expected the name of an earlier layer, found a list"},
+        {"{linear: 4, from: stem}\n", "21: no layer is named 'stem'; names that can be used here: a, b"}};
+    for (int k = 0; k < HISS_COUNT(rows); k++) {
+        char text[256], message[512];
+        snprintf(text, sizeof text, "%s- %s", before, rows[k].layer);
+        snprintf(message, sizeof message, "net.yaml:3:%s", rows[k].why);
+        expect_error(text, message);
+    }
     expect_error("- {conv: 3, kernel: 1, name: a}\n- {conv: 3, kernel: 1, name: b}\n- {add: [a, a]}\n",
                  "net.yaml:3:13: layer add takes at most 1 name");
     expect_error("- {conv: 3, kernel: 1, name: a}\n- {conv: 3, kernel: 1, name: b}\n- {add: [[a]]}\n",
-                 "net.yaml:3:10: expected the name of an earlier layer");
-    expect_error("- {add: []}\n", "net.yaml:1:3: layer add needs the name of an earlier layer");
-    expect_error("- add\n", "net.yaml:1:3: layer add needs the name of an earlier layer");
+                 "net.yaml:3:10: expected the name of an earlier layer, found a list");
+    expect_error("- {add: []}\n", "net.yaml:1:3: layer add needs the name of an earlier layer: {add: NAME}");
+    expect_error("- add\n", "net.yaml:1:3: layer add needs the name of an earlier layer: {add: NAME}");
     expect_error("- {conv: 3, kernel: 1, name: a}\n- {conv: 4, kernel: 1, name: b}\n- {add: a}\n",
                  "net.yaml:3:3: b: add: needs equal shapes, got [2, 8, 8, 4] and [2, 8, 8, 3]");
 }
@@ -455,6 +685,12 @@ int main(void) {
                                        cmocka_unit_test(test_names_and_taps),
                                        cmocka_unit_test(test_branches),
                                        cmocka_unit_test(test_wrong_branches),
+                                       cmocka_unit_test(test_every_layer_takes_name_and_from),
+                                       cmocka_unit_test(test_keys_in_any_order),
+                                       cmocka_unit_test(test_no_argument_is_a_layer),
+                                       cmocka_unit_test(test_entries_that_are_no_layer),
+                                       cmocka_unit_test(test_from_the_block_before),
+                                       cmocka_unit_test(test_presets_on_small_images),
                                        cmocka_unit_test(test_named_places_are_bounded),
                                        cmocka_unit_test(test_too_many_named_layers),
                                        cmocka_unit_test(test_evaluation_shares_slots),

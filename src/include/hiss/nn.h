@@ -88,19 +88,20 @@ void hiss_layer_metric(hiss_builder *b, const char *name, hiss_value value);
 
 /* ---- networks ---- */
 
-typedef struct hiss_network { /* section "network" */
-    const char *preset;       /* used when layers is absent */
-    int64_t width;            /* lenet-bn: filters of the first layer */
-    const hiss_yaml *layers;  /* a list of layers */
+typedef struct hiss_network {  /* section "network" */
+    const char *preset;        /* used when layers is absent */
+    int64_t width;             /* lenet-bn: filters of the first layer */
+    const hiss_yaml *layers;   /* a list of layers */
+    const hiss_config *config; /* where it was written, for messages; NULL: not known */
 } hiss_network;
 extern const hiss_row hiss_network_rows[];
 extern const int hiss_network_nrows;
 
-/* Append the network to x [N,H,W,C]. Layers, as YAML: `relu`, `{conv: 32, kernel: 3, pad: 1, name: conv1}` ...; see
+/* Append the network to x [N,H,W,C]. Layers, as YAML: `relu`, `{relu, from: a}`, `{conv: 32, kernel: 3, name: b}` ...; see
  * hiss_network_help. A tap NAME is the value at the end of the block that starts with the layer named NAME, before the
  * flatten that may end it.
  *   taps  out  emptied first
- * Errors name file:line:column of the layer. */
+ * Errors name file:line:column of the layer, or of network.preset, and the least size of images that fits. */
 hiss_status hiss_network_build(const hiss_network *network, hiss_builder *b, hiss_value x, hiss_value *out,
                                hiss_taps *taps, hiss_error *err);
 void hiss_network_help(FILE *stream); /* the layers and presets, for hiss train --help */
