@@ -244,8 +244,27 @@ static const hiss_yaml *step(const hiss_yaml *map, const char **path) {
     return hiss_yaml_get(map, name);
 }
 
+/* What to write in place of what is no section: `lr 0.1` is the key lr; else the keys there are. */
+static const char *section_hint(const hiss_yaml *node, const hiss_row *rows, int count, char out[EXPECTED]) {
+    const char *text = node->kind == HISS_YAML_SCALAR ? node->text : "";
+    const size_t length = strcspn(text, " :=");
+    const char *value = text + length + strspn(text + length, " :=");
+    for (int i = 0; i < count; i++) {
+        if (*value && length == strlen(rows[i].key) && strncmp(text, rows[i].key, length) == 0) {
+            snprintf(out, EXPECTED, "; write '%s: %.80s', with a blank behind the ':'", rows[i].key, value);
+            return out;
+        }
+    }
+    int used = snprintf(out, EXPECTED, "; its keys are ");
+    for (int i = 0; i < count && used < EXPECTED - 100; i++) {
+        used += snprintf(out + used, EXPECTED - (size_t)used, "%s%.60s", i > 0 ? ", " : "", rows[i].key);
+    }
+    return out;
+}
+
 /* The section at path as the user wrote it; NULL if he did not. An empty value is an empty section. */
-static hiss_status find_section(const hiss_config *config, const char *path, const hiss_yaml **out, hiss_error *err) {
+static hiss_status find_section(const hiss_config *config, const char *path, const hiss_row *rows, int count,
+                                const hiss_yaml **out, hiss_error *err) {
     const char *rest = path;
     *out = config->root;
     while (*rest && *out) {
@@ -253,11 +272,12 @@ static hiss_status find_section(const hiss_config *config, const char *path, con
         if (*out && (is_null(*out) || is_empty(*out))) {
             *out = NULL;
         } else if (*out && (*out)->kind != HISS_YAML_MAP) {
-            char where[PLACE], found[FOUND];
+            char where[PLACE], found[FOUND], hint[EXPECTED];
             describe(*out, false, found, sizeof found);
-            return hiss_fail(err, HISS_EUSER, "%s: '%.*s' must be a section of 'key: value' lines, found %s",
+            return hiss_fail(err, HISS_EUSER, "%s: '%.*s' must be a section of 'key: value' lines, found %s%s",
                              place((*out)->file, (*out)->line, (*out)->column, where),
-                             (int)(rest - path) - (*rest != '\0'), path, found);
+                             (int)(rest - path) - (*rest != '\0'), path, found,
+                             *rest ? "" : section_hint(*out, rows, count, hint));
         }
     }
     return HISS_OK;
@@ -288,6 +308,9 @@ static hiss_status read_value(hiss_config *config, const hiss_row *row, const ch
     }
     hiss_row_expected(row, expected, sizeof expected);
     describe(node, wants_plain, found, sizeof found);
+    if (row->type == HISS_NODE) {
+        snprintf(hint, sizeof hint, "; indent the lines that belong to it, or write it behind the ':'");
+    }
     if (scalar) {
         hiss_row_hint(row, node->text, hint);
     }
@@ -338,7 +361,7 @@ static char *written(hiss_config *config, const hiss_row *row, const void *field
 hiss_status hiss_config_section(hiss_config *config, const char *section, const hiss_row *rows, int count, void *fields,
                                 hiss_error *err) {
     const hiss_yaml *map;
-    hiss_status status = find_section(config, section, &map, err);
+    hiss_status status = find_section(config, section, rows, count, &map, err);
     note(config, section);
     for (int i = 0; i < count && status == HISS_OK; i++) {
         const char *path = hiss_arena_format(config->arena, "%s%s%s", section, section[0] ? "." : "", rows[i].key);
@@ -387,6 +410,20 @@ const char *hiss_config_where(const hiss_config *config, const char *key, char o
     return out;
 }
 
+void hiss_config_locate(const hiss_config *config, hiss_error *err) {
+    char key[LONGEST_PATH], where[HISS_WHERE];
+    const size_t length = err ? strcspn(err->text, " :") : 0;
+    if (!config || length == 0 || length >= sizeof key) {
+        return;
+    }
+    memcpy(key, err->text, length);
+    key[length] = '\0';
+    if (hiss_config_has(config, key)) {
+        const hiss_error found = *err;
+        hiss_fail(err, found.code, "%s%s", hiss_config_where(config, key, where), found.text + length);
+    }
+}
+
 static const char *last_component(const char *path) {
     const char *dot = strrchr(path, '.');
     return dot ? dot + 1 : path;
@@ -395,8 +432,12 @@ static const char *last_component(const char *path) {
 /* A key of the same name in another section is nearer than any misspelling but one letter's. */
 static void find_nearest(const known *parent, const char *path, const known **best, int *least) {
     for (const known *k = parent->first; k; k = k->next) {
-        int distance =
-            strcmp(last_component(k->path), last_component(path)) == 0 ? 1 : hiss_edit_distance(k->path, path);
+        const bool same = strcmp(last_component(k->path), last_component(path)) == 0;
+        int distance = same ? 1 : hiss_edit_distance(k->path, path);
+        if (distance > 2 && strlen(k->path) > 2 && strncmp(k->path, path, strlen(k->path)) == 0 &&
+            path[strlen(k->path)] != '.') { /* optimizer: optim */
+            distance = 2;
+        }
         if (distance < *least) {
             *least = distance;
             *best = k;
@@ -405,7 +446,8 @@ static void find_nearest(const known *parent, const char *path, const known **be
     }
 }
 
-static hiss_status fail_unknown(const hiss_config *config, const hiss_yaml *node, const char *path, hiss_error *err) {
+static hiss_status fail_unknown(const hiss_config *config, const known *section, const hiss_yaml *node,
+                                const char *path, hiss_error *err) {
     const known *best = NULL;
     int least = 1 << 20;
     char where[PLACE];
@@ -418,9 +460,15 @@ static hiss_status fail_unknown(const hiss_config *config, const hiss_yaml *node
     if (!best) {
         return hiss_fail(err, HISS_EUSER, "%s: unknown key '%.200s'", where, path);
     }
-    bool near = least <= 2 || least <= (int)strlen(path) / 3;
-    return hiss_fail(err, HISS_EUSER, "%s: unknown key '%.200s'; %s '%s'%s", where, path,
-                     near ? "did you mean" : "the nearest known key is", best->path, near ? "?" : "");
+    if (least <= 2 || least <= (int)strlen(path) / 3) {
+        return hiss_fail(err, HISS_EUSER, "%s: unknown key '%.200s'; did you mean '%s'?", where, path, best->path);
+    }
+    char keys[EXPECTED] = "";
+    size_t used = 0;
+    for (const known *k = section->first; k && used < sizeof keys - 100; k = k->next) {
+        used += (size_t)snprintf(keys + used, sizeof keys - used, "%s%.60s", used ? ", " : "", k->name);
+    }
+    return hiss_fail(err, HISS_EUSER, "%s: unknown key '%.200s'; expected one of %s", where, path, keys);
 }
 
 static hiss_status check_known(hiss_config *config, const known *section, const hiss_yaml *map, hiss_error *err) {
@@ -431,8 +479,8 @@ static hiss_status check_known(hiss_config *config, const known *section, const 
         }
         if (!k) {
             const char *dot = section->path[0] ? "." : "";
-            return fail_unknown(config, node, hiss_arena_format(config->arena, "%s%s%s", section->path, dot, node->key),
-                                err);
+            return fail_unknown(config, section, node,
+                                hiss_arena_format(config->arena, "%s%s%s", section->path, dot, node->key), err);
         }
         hiss_status status = k->text || k->node ? HISS_OK : check_known(config, k, node, err);
         if (status != HISS_OK) {

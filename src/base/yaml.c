@@ -10,7 +10,7 @@
 
 #include "hiss/fault.h"
 
-enum { DEEPEST = 64 };
+enum { DEEPEST = 64, HINT = 96 };
 
 typedef struct reader {
     yaml_parser_t parser;
@@ -51,6 +51,34 @@ static bool indented_by_tab(const reader *r, size_t line) {
     return at && at < end && *at == '\t';
 }
 
+/* What to do when libyaml says this. */
+static const char *hint_of(const reader *r, size_t line, char out[HINT]) {
+    static const struct {
+        const char *says, *hint, *behind; /* behind: what follows the line where the problem began; NULL: no line */
+    } hints[] = {
+        {"mapping values are not allowed", "; indent it like the lines before it, or quote a text with ': '", NULL},
+        {"parsing a flow", "; close the bracket of line ", ", and put commas between its entries"},
+        {"scanning a quoted", "; close the quotes of line ", ""},
+        {"parsing a block", "; indent it like the lines before it, and close only brackets that are open", NULL}};
+    const char *problem = r->parser.problem ? r->parser.problem : "";
+    const char *context = r->parser.context ? r->parser.context : "";
+    out[0] = '\0';
+    if (indented_by_tab(r, line)) {
+        snprintf(out, HINT, "; indent with spaces, not with tabs");
+        return out;
+    }
+    for (size_t k = 0; k < sizeof hints / sizeof *hints && !out[0]; k++) {
+        char number[24] = "";
+        if (strstr(problem, hints[k].says) || strstr(context, hints[k].says)) {
+            if (hints[k].behind) {
+                snprintf(number, sizeof number, "%d", (int)r->parser.context_mark.line + 1);
+            }
+            snprintf(out, HINT, "%s%s%s", hints[k].hint, number, hints[k].behind ? hints[k].behind : "");
+        }
+    }
+    return out;
+}
+
 static hiss_status next_event(reader *r, yaml_event_t *event) {
     if (yaml_parser_parse(&r->parser, event)) {
         return HISS_OK;
@@ -61,8 +89,9 @@ static hiss_status next_event(reader *r, yaml_event_t *event) {
     }
     yaml_mark_t mark = r->parser.problem_mark;
     const char *context = r->parser.context;
+    char hint[HINT];
     return fail_at(r, mark, "not valid YAML: %s%s%s%s", problem, context ? " " : "", context ? context : "",
-                   indented_by_tab(r, mark.line) ? "; indent with spaces, not with tabs" : "");
+                   hint_of(r, mark.line, hint));
 }
 
 static hiss_yaml *new_node(reader *r, hiss_yaml_kind kind, yaml_mark_t mark) {
@@ -126,7 +155,8 @@ static hiss_status read_entry(reader *r, const hiss_yaml *map, yaml_event_t *eve
     }
     const hiss_yaml *twin = hiss_yaml_get(map, key->text);
     if (twin) {
-        return fail_at(r, mark, "key '%s' is given twice, first in line %d", key->text, twin->key_line);
+        return fail_at(r, mark, "key '%s' is given twice, first in line %d; remove one of them", key->text,
+                       twin->key_line);
     }
     yaml_event_t value;
     status = next_event(r, &value);

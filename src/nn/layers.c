@@ -13,7 +13,7 @@ static int slot_of(hiss_builder *b, const char *name, const char *part, hiss_slo
     slot.name = full;
     const int number = hiss_model_slot(b->model, &slot);
     if (number < 0) {
-        hiss_graph_fail(b->graph, "another layer of this name has parameters of another shape; names must be unique");
+        hiss_graph_fail(b->graph, "another layer of this name has parameters of another shape; give it another name");
     }
     return number;
 }

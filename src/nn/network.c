@@ -17,8 +17,8 @@ const hiss_row hiss_network_rows[] = {
 };
 const int hiss_network_nrows = HISS_COUNT(hiss_network_rows);
 
-typedef struct block { /* the layers since the last named one */
-    const char *name;
+typedef struct block {        /* the layers since the last named one */
+    const char *name, *scope; /* scope: for messages */
     int norms;
     hiss_value end; /* of its last layer, but for flatten: a tap keeps the shape of a map; -1: it has none yet */
 } block;
@@ -34,7 +34,7 @@ static hiss_status begin_block(const hiss_yaml *at, const char *name, block *blk
     if (hiss_taps_add(taps, name, -1, &full) != HISS_OK) {
         return network_wrong(err, at, "%s", full.text);
     }
-    *blk = (block){.name = name, .end = -1};
+    *blk = (block){.name = name, .scope = name, .end = -1};
     return HISS_OK;
 }
 
@@ -58,6 +58,9 @@ static hiss_status build_layer(const hiss_yaml *at, int index, hiss_arena *names
         call.name = blk->norms++ ? hiss_arena_format(names, "%s/norm%d", blk->name, blk->norms)
                                  : hiss_arena_format(names, "%s/norm", blk->name);
     }
+    if (!l.named) {
+        hiss_graph_scope(b->graph, blk->scope);
+    }
     const bool same_values = l.word.reshapes && blk->end >= 0 && call.x[0] == *x;
     *x = l.build ? l.build(&call) : l.word.build(b->graph, call.count, call.x, call.a);
     blk->end = same_values ? blk->end : *x;
@@ -67,7 +70,7 @@ static hiss_status build_layer(const hiss_yaml *at, int index, hiss_arena *names
 /* failed: the layer at which the graph could not go on. */
 static hiss_status build_list(const hiss_yaml *list, hiss_arena *arena, hiss_builder *b, hiss_value *x, hiss_taps *taps,
                               const hiss_yaml **failed, hiss_error *err) {
-    block blk = {.name = "input", .end = -1};
+    block blk = {.name = "input", .scope = "", .end = -1};
     hiss_status s = HISS_OK;
     int index = 0;
     taps->count = 0;
@@ -173,6 +176,16 @@ hiss_status hiss_network_build(const hiss_network *network, hiss_builder *b, his
     }
     hiss_arena_destroy(arena);
     return s;
+}
+
+hiss_status hiss_network_end(const hiss_network *network, hiss_builder *b, const char *name, hiss_value x,
+                             hiss_taps *taps, hiss_error *err) {
+    hiss_error why = {0};
+    char where[HISS_WHERE];
+    hiss_status s = hiss_graph_status(b->graph, &why);
+    s = s == HISS_OK ? hiss_taps_add(taps, name, x, &why) : s;
+    hiss_config_where(network->config, network->layers ? "network.layers" : "network.preset", where);
+    return s == HISS_OK ? s : hiss_fail(err, s, "%s: %s", where, why.text);
 }
 
 void hiss_network_help(FILE *stream) {

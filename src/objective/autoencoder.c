@@ -61,8 +61,7 @@ static hiss_status encode(void *self, hiss_builder *b, hiss_value image, hiss_ta
     /* No bias: the decoder begins with linear and BatchNorm, which take any shift of the code out again. Its gradient
      * would be rounding noise, and Adam would walk along it. */
     x = hiss_layer_linear(b, "code", x, ae->options->code, false);
-    s = hiss_graph_status(b->graph, err);
-    return s == HISS_OK ? hiss_taps_add(taps, "code", x, err) : s;
+    return hiss_network_end(ae->world->network, b, "code", x, taps, err);
 }
 
 static hiss_value up(hiss_builder *b, const char *name, const char *norm, hiss_value x, int64_t C, int64_t kernel,
@@ -94,7 +93,9 @@ static hiss_status build(void *self, int phase, hiss_builder *b, hiss_error *err
     const autoencoder *ae = self;
     const hiss_world *w = ae->world;
     if (w->H != w->W || w->H < 8) {
-        return hiss_fail(err, HISS_EUSER, "autoencoder: needs square inputs of at least 8 x 8, found %lld x %lld",
+        return hiss_fail(err, HISS_EUSER,
+                         "objective autoencoder needs square inputs of at least 8 x 8, found %lld x %lld; set "
+                         "augment.height and augment.width to the same number",
                          (long long)w->H, (long long)w->W);
     }
     hiss_taps taps = {0};

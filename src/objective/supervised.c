@@ -13,10 +13,11 @@ typedef struct supervised {
 static hiss_status create(const hiss_world *world, const void *options, void **self, hiss_error *err) {
     (void)options;
     if (world->samples > 0 && world->classes < 2) {
-        return hiss_fail(err, HISS_EUSER,
-                         "supervised: needs labels of at least 2 classes, found %lld; set data.labels, or choose "
-                         "another objective",
-                         (long long)world->classes);
+        return hiss_fail(
+            err, HISS_EUSER,
+            "objective supervised needs labels of at least 2 classes, found %lld; set data.labels, or choose "
+            "another objective",
+            (long long)world->classes);
     }
     supervised *sup = hiss_new(supervised, 1);
     sup->world = world;
@@ -35,9 +36,11 @@ static hiss_status encode(void *self, hiss_builder *b, hiss_value image, hiss_ta
     if (s != HISS_OK) {
         return s;
     }
+    if (hiss_graph_shape(b->graph, x).ndim != 2) {
+        x = hiss_flatten(b->graph, x);
+    }
     x = hiss_layer_linear(b, "scores", x, sup->world->classes, true);
-    s = hiss_graph_status(b->graph, err);
-    return s == HISS_OK ? hiss_taps_add(taps, "scores", x, err) : s;
+    return hiss_network_end(sup->world->network, b, "scores", x, taps, err);
 }
 
 static hiss_status build(void *self, int phase, hiss_builder *b, hiss_error *err) {

@@ -283,6 +283,9 @@ hiss_status trainer_create(const hiss_train_request *request, trainer *t, hiss_e
         t->guard = guard_create(t);
         s = open_loader(t, err);
     }
+    if (s != HISS_OK) {
+        hiss_config_locate(t->experiment->config, err);
+    }
     return hiss_comm_agree(t->comm, s, err);
 }
 

@@ -82,7 +82,7 @@ done
 # The config.
 config=bad_value.yaml bad "bad_value.yaml:17:13: optim.lr must be a number in 0..1000000, found 'fast'"
 config=bad_key.yaml bad "bad_key.yaml:5:3: unknown key 'network.layer'; did you mean 'network.layers'?"
-config=bad_layer.yaml bad "bad_layer.yaml:7:7: unknown layer 'max_pol'"
+config=bad_layer.yaml bad "bad_layer.yaml:7:8: unknown layer 'max_pol'; did you mean 'max_pool'?"
 config=bad_yaml.yaml bad 'bad_yaml.yaml:16:'
 bad "--set train.epochs: train.epochs must be an integer in 1..1000000000, found 'many'" --set train.epochs=many
 bad "fc1/norm: batch_norm has 1 value per channel to normalise" --set train.lane_samples=1

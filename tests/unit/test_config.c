@@ -273,13 +273,21 @@ static void test_value_messages(void **state) {
         {"train:\n  name: [a]\n", "x.yaml:2:9: train.name must be a text, found a list"},
         {"train:\n  name:\n", "x.yaml:2:8: train.name must be a text, found nothing"},
         {"train:\n  name: null\n", "x.yaml:2:9: train.name must be a text, found null"},
-        {"train:\n  model:\n", "x.yaml:2:9: train.model must be a value, a list or a section, found nothing"},
-        {"train: 3\n", "x.yaml:1:8: 'train' must be a section of 'key: value' lines, found '3'"},
-        {"train: [lanes]\n", "x.yaml:1:8: 'train' must be a section of 'key: value' lines, found a list"},
+        {"train:\n  model:\n", "x.yaml:2:9: train.model must be a value, a list or a section, found nothing; indent "
+                               "the lines that belong to it, or write it behind the ':'"},
+        {"train: 3\n", "x.yaml:1:8: 'train' must be a section of 'key: value' lines, found '3'; its keys are lanes, "
+                       "cache, rate, overlap, check, name, note, kind, model"},
+        {"train: [lanes]\n", "x.yaml:1:8: 'train' must be a section of 'key: value' lines, found a list; its keys are "
+                             "lanes, cache, rate, overlap, check, name, note, kind, model"},
+        {"train: rate 3\n",
+         "x.yaml:1:8: 'train' must be a section of 'key: value' lines, found 'rate 3'; write 'rate: 3', "
+         "with a blank behind the ':'"},
+        {"train:\n  rate:3\n", "x.yaml:2:3: 'train' must be a section of 'key: value' lines, found 'rate:3'; write "
+                               "'rate: 3', with a blank behind the ':'"},
         {"- train\n", "x.yaml:1:1: expected lines of 'key: value', found a list"},
         {"train\n", "x.yaml:1:1: expected lines of 'key: value', found 'train'"},
-        {"train:\n  lanes: 4\n   rate: 1\n",
-         "x.yaml:3:8: not valid YAML: mapping values are not allowed in this context"},
+        {"train:\n  lanes: 4\n   rate: 1\n", "x.yaml:3:8: not valid YAML: mapping values are not allowed in this "
+                                             "context; indent it like the lines before it, or quote a text with ': '"},
     };
     for (int i = 0; i < HISS_COUNT(c); i++) {
         assert_string_equal(message(c[i].text, NULL), c[i].expected);
@@ -316,9 +324,10 @@ static void test_unknown_keys(void **state) {
         {"trian:\n  lanes: 4\n", NULL, "x.yaml:1:1: unknown key 'trian'; did you mean 'train'?"},
         {"train.lanes: 4\n", NULL, "x.yaml:1:1: unknown key 'train.lanes'; in a file, sections are nested, not dotted"},
         {"lanes: 4\n", NULL, "x.yaml:1:1: unknown key 'lanes'; did you mean 'train.lanes'?"},
-        {"optim: {rate: 4}\n", NULL, "x.yaml:1:1: unknown key 'optim'; the nearest known key is 'train'"},
+        {"optim: {rate: 4}\n", NULL, "x.yaml:1:1: unknown key 'optim'; expected one of train"},
         {"train:\n  something-else: 4\n", NULL,
-         "x.yaml:2:3: unknown key 'train.something-else'; the nearest known key is 'train.lanes'"},
+         "x.yaml:2:3: unknown key 'train.something-else'; expected one of lanes, cache, rate, overlap, check, name, "
+         "note, kind, model"},
         {"", "train.ratee=4", "--set train.ratee: unknown key 'train.ratee'; did you mean 'train.rate'?"},
         {"train: {lanse: 3}", "train.ratee=4", "x.yaml:1:9: unknown key 'train.lanse'; did you mean 'train.lanes'?"},
         {"", "train={ratee: 4}", "--set train: unknown key 'train.ratee'; did you mean 'train.rate'?"},
@@ -344,9 +353,10 @@ static void test_set_messages(void **state) {
         {".lanes=4", "--set .lanes=4: expected section.key=value"},
         {"train.=4", "--set train.=4: expected section.key=value"},
         {"train.rate.x=4", "--set train.rate.x: 'train.rate' is not a section but '1' (x.yaml:1:15)"},
-        {"train=5", "--set train: 'train' must be a section of 'key: value' lines, found '5'"},
+        {"train=5", "--set train: 'train' must be a section of 'key: value' lines, found '5'; its keys are lanes, "
+                    "cache, rate, overlap, check, name, note, kind, model"},
         {"train.model=[1", "--set train.model: not valid YAML: did not find expected ',' or ']' while parsing a "
-                           "flow sequence"},
+                           "flow sequence; close the bracket of line 1, and put commas between its entries"},
     };
     for (int i = 0; i < HISS_COUNT(c); i++) {
         assert_string_equal(message("train: {rate: 1}", c[i].set), c[i].expected);
@@ -668,23 +678,41 @@ static int no_leak(void **state) {
     return hiss_alloc_live() == 0 ? 0 : -1;
 }
 
+/* Checks after parsing know a key's name only: the place is where the user wrote it, and nowhere when he did not. */
+static void test_locate(void **state) {
+    (void)state;
+    static const struct {
+        const char *found, *expected;
+    } c[] = {{"train.rate is 3", "x.yaml:1:15: train.rate is 3"},
+             {"train.kind: sgd and rate", "--set train.kind: sgd and rate"},
+             {"train.name is x", "train.name is x"}, /* not written */
+             {"training fails", "training fails"},
+             {"x.yaml:1:1: train.rate", "x.yaml:1:1: train.rate"},
+             {"", ""}};
+    hiss_config *config;
+    assert_int_equal(hiss_config_parse("x.yaml", "train: {rate: 3}", &config, NULL), HISS_OK);
+    assert_int_equal(hiss_config_set(config, "train.kind=sgd", NULL), HISS_OK);
+    for (int i = 0; i < HISS_COUNT(c); i++) {
+        hiss_error err = {.code = HISS_EUSER};
+        snprintf(err.text, sizeof err.text, "%s", c[i].found);
+        hiss_config_locate(config, &err);
+        assert_string_equal(err.text, c[i].expected);
+        assert_int_equal(err.code, HISS_EUSER);
+    }
+    hiss_config_locate(config, NULL);
+    hiss_config_destroy(config);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_defaults),
-        cmocka_unit_test(test_values),
-        cmocka_unit_test(test_integers),
-        cmocka_unit_test(test_numbers),
-        cmocka_unit_test(test_value_messages),
-        cmocka_unit_test(test_missing_values),
-        cmocka_unit_test(test_unknown_keys),
-        cmocka_unit_test(test_set_messages),
-        cmocka_unit_test(test_set_values),
-        cmocka_unit_test(test_has),
-        cmocka_unit_test(test_resolved_reads_back),
-        cmocka_unit_test(test_resolved_text),
-        cmocka_unit_test(test_help),
-        cmocka_unit_test(test_options),
-        cmocka_unit_test(test_option_messages),
+        cmocka_unit_test(test_defaults),       cmocka_unit_test(test_values),
+        cmocka_unit_test(test_integers),       cmocka_unit_test(test_numbers),
+        cmocka_unit_test(test_value_messages), cmocka_unit_test(test_missing_values),
+        cmocka_unit_test(test_unknown_keys),   cmocka_unit_test(test_set_messages),
+        cmocka_unit_test(test_set_values),     cmocka_unit_test(test_has),
+        cmocka_unit_test(test_locate),         cmocka_unit_test(test_resolved_reads_back),
+        cmocka_unit_test(test_resolved_text),  cmocka_unit_test(test_help),
+        cmocka_unit_test(test_options),        cmocka_unit_test(test_option_messages),
         cmocka_unit_test(test_read_file),
     };
     return cmocka_run_group_tests(tests, NULL, no_leak);

@@ -117,7 +117,8 @@ static void test_empty_documents(void **state) {
 
 static void test_refusals(void **state) {
     (void)state;
-    refuse("a: 1\nb:\n  c: 2\n  d: 3\n  c: 4\n", "t.yaml:5:3: key 'c' is given twice, first in line 3");
+    refuse("a: 1\nb:\n  c: 2\n  d: 3\n  c: 4\n",
+           "t.yaml:5:3: key 'c' is given twice, first in line 3; remove one of them");
     refuse("a: &x 1\n", "t.yaml:1:4: anchors (&) and tags (!) are not supported");
     refuse("a: &x [1]\n", "t.yaml:1:4: anchors (&) and tags (!) are not supported");
     refuse("a: !!str 1\n", "t.yaml:1:4: anchors (&) and tags (!) are not supported");

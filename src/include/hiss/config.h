@@ -57,6 +57,8 @@ bool hiss_config_has(const hiss_config *config, const char *section);
  * alone when he did not, and when config is NULL. Returns out. */
 enum { HISS_WHERE = 400 };
 const char *hiss_config_where(const hiss_config *config, const char *key, char out[HISS_WHERE]);
+/* Put hiss_config_where in front of an error that begins with a key the user wrote: of checks that come after parsing. */
+void hiss_config_locate(const hiss_config *config, hiss_error *err);
 /* What the user wrote at section or section.key, for owners of sections whose names the user chooses; NULL: nothing. */
 const hiss_yaml *hiss_config_node(const hiss_config *config, const char *section);
 /* After all sections: an error for the first key nobody asked for, naming the nearest known key. */

@@ -104,6 +104,10 @@ extern const int hiss_network_nrows;
  * Errors name file:line:column of the layer, or of network.preset, and the least size of images that fits. */
 hiss_status hiss_network_build(const hiss_network *network, hiss_builder *b, hiss_value x, hiss_value *out,
                                hiss_taps *taps, hiss_error *err);
+/* After the layers a method appends to its network: the graph's status, and x as last tap NAME. Errors name the place of
+ * the network in the config, for its names and shapes are what the user can change. */
+hiss_status hiss_network_end(const hiss_network *network, hiss_builder *b, const char *name, hiss_value x,
+                             hiss_taps *taps, hiss_error *err);
 void hiss_network_help(FILE *stream); /* the layers and presets, for hiss train --help */
 
 #endif

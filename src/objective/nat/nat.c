@@ -265,8 +265,7 @@ static hiss_status encode(void *self, hiss_builder *b, hiss_value image, hiss_ta
         x = hiss_flatten(b->graph, x);
     }
     x = hiss_l2_normalize(b->graph, hiss_layer_linear(b, "out", x, n->options->dim, true));
-    s = hiss_graph_status(b->graph, err);
-    return s == HISS_OK ? hiss_taps_add(taps, "z", x, err) : s;
+    return hiss_network_end(n->world->network, b, "z", x, taps, err);
 }
 
 static hiss_status build(void *self, int phase, hiss_builder *b, hiss_error *err) {
