@@ -1,5 +1,6 @@
-/* Networks from YAML: a list of layers, each a word (`relu`) or a map with the layer's word among its keys, in any order
- * (`{conv: 32, kernel: 3}`, `{relu, from: a}`). Presets are such lists as text, so there is one way to build a network.
+/* Networks from YAML: a list of layers, each a word (`relu`) or a map with the layer's word among its keys, in any
+ * order (`{conv: 32, kernel: 3}`, `{relu, from: a}`).
+ * Presets are such lists as text, so there is one way to build a network.
  *
  * A layer that fails at the size of the images is told apart by building the same layers, without data, at other sizes:
  * outputs grow with inputs, so the least side at which all fit is found by doubling and bisection. */

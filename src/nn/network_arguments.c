@@ -1,7 +1,7 @@
 /* What stands beside a layer's word: its numbers, its name, and the names of earlier layers.
  *
- * A name stands for the value at the end of its block, the layers up to the next one that has a name. So a layer can use
- * every block that has ended before it: not the one it stands in, unless it has a name and begins the next one. */
+ * A name stands for the value at the end of its block, the layers up to the next one that has a name. So a layer can
+ * use every block that has ended before it: not the one it stands in, unless it has a name and begins the next one. */
 #include <string.h>
 
 #include "hiss/number.h"

@@ -1,5 +1,5 @@
-/* Presets: lists of layers as text, so that there is one way to build a network. Messages about them stand where the user
- * named the preset, for he never wrote its lines. */
+/* Presets: lists of layers as text, so that there is one way to build a network. Messages about them stand where the
+ * user named the preset, for he never wrote its lines. */
 #include <string.h>
 
 #include "nn/network_impl.h"

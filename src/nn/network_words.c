@@ -183,7 +183,7 @@ static const char *nearest_layer(const char *word) {
     return best;
 }
 
-/* A layer and its argument in one word, "conv 4", "conv:4" or "conv(4)": how to write it. False: text is no such thing. */
+/* A layer and its argument in one word, "conv 4", "conv:4" or "conv(4)": how to write it. False: text is none. */
 static bool rewrite(const char *text, bool braces, char out[NETWORK_FOUND]) {
     const size_t length = strcspn(text, " \t:=(,");
     char head[PLAIN] = "";
