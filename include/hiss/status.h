@@ -14,14 +14,21 @@ typedef enum hiss_status {
     HISS_EREQUEUE   /* checkpointed on request, please start again: exit 85 */
 } hiss_status;
 
+enum { HISS_ERROR_KEY = 96 };
 typedef struct hiss_error {
     hiss_status code;
-    char text[1024]; /* one line: what, where, expected, found, what to do; empty when code is HISS_OK */
+    char key[HISS_ERROR_KEY]; /* of the config, whose value is wrong: the text begins with it; else empty */
+    char text[1024];          /* one line: what, where, expected, found, what to do; empty when code is HISS_OK */
 } hiss_error;
 
 /* Write a formatted text into err and return code. Not collective.
  *   err  out  NULL: only the code is returned */
 hiss_status hiss_fail(hiss_error *err, hiss_status code, const char *format, ...) __attribute__((format(printf, 3, 4)));
+
+/* The same for the value of a key of the config: the text becomes "KEY: ...", and whoever has the config puts the key's
+ * place in front of it (hiss_config_blame). Not collective. */
+hiss_status hiss_fail_key(hiss_error *err, hiss_status code, const char *key, const char *format, ...)
+    __attribute__((format(printf, 4, 5)));
 
 /* Process exit code of a status: 0, 2, 2, 70, 85. Not collective. */
 int hiss_exit_code(hiss_status status);

@@ -310,6 +310,10 @@ static hiss_status read_value(hiss_config *config, const hiss_row *row, const ch
     describe(node, wants_plain, found, sizeof found);
     if (row->type == HISS_NODE) {
         snprintf(hint, sizeof hint, "; indent the lines that belong to it, or write it behind the ':'");
+    } else if (text && is_empty(node)) {
+        snprintf(hint, sizeof hint,
+                 node->line > 0 ? "; an empty one is written %s: \"\"" : "; an empty one is --set '%s=\"\"'",
+                 node->line > 0 ? row->key : path);
     }
     if (scalar) {
         hiss_row_hint(row, node->text, hint);
@@ -410,18 +414,15 @@ const char *hiss_config_where(const hiss_config *config, const char *key, char o
     return out;
 }
 
-void hiss_config_locate(const hiss_config *config, hiss_error *err) {
-    char key[LONGEST_PATH], where[HISS_WHERE];
-    const size_t length = err ? strcspn(err->text, " :") : 0;
-    if (!config || length == 0 || length >= sizeof key) {
-        return;
+hiss_status hiss_config_blame(const hiss_config *config, hiss_status status, hiss_error *err) {
+    if (status != HISS_OK && err && err->key[0]) {
+        char where[HISS_WHERE];
+        const hiss_error why = *err;
+        const bool written = strcmp(hiss_config_where(config, why.key, where), why.key) != 0;
+        hiss_fail(err, status, "%.260s%s%s%s", written || !config ? "" : config->name, written || !config ? "" : ": ",
+                  where, why.text + strlen(why.key));
     }
-    memcpy(key, err->text, length);
-    key[length] = '\0';
-    if (hiss_config_has(config, key)) {
-        const hiss_error found = *err;
-        hiss_fail(err, found.code, "%s%s", hiss_config_where(config, key, where), found.text + length);
-    }
+    return status;
 }
 
 static const char *last_component(const char *path) {

@@ -31,11 +31,22 @@ hiss_status hiss_file_expect(const char *path, const char *what, const char *adv
                      relative ? " (looked in " : "", here, relative ? ")" : "", advice);
 }
 
+hiss_status hiss_file_expect_text(const char *path, const char *what, const char *advice, hiss_error *err) {
+    struct stat info;
+    const hiss_status status = hiss_file_expect(path, what, advice, err);
+    if (status == HISS_OK && stat(path, &info) == 0 && S_ISDIR(info.st_mode)) {
+        return hiss_fail(err, HISS_EUSER, "%s %.300s is a directory; %s", what, path, advice);
+    }
+    return status;
+}
+
 /* ---- before work begins ---- */
 
-static const char *remedy_of(int why) {
-    return why == ENOSPC || why == EDQUOT ? "make room, or choose another place"
-                                          : "check that the folder exists and allows writing";
+const char *hiss_file_remedy(int why) {
+    return why == ENOSPC || why == EDQUOT                 ? "make room, or choose another place"
+           : why == EIO || why == EILSEQ || why == EMFILE ? "try again, or choose another place"
+           : why == ENAMETOOLONG                          ? "choose a shorter name"
+                                                          : "check that the folder exists and allows writing";
 }
 
 hiss_status hiss_file_expect_writable(const char *path, hiss_error *err) {
@@ -58,7 +69,7 @@ hiss_status hiss_file_expect_writable(const char *path, hiss_error *err) {
     hiss_file_discard(temporary);
     return descriptor >= 0
                ? HISS_OK
-               : hiss_fail(err, HISS_ESYSTEM, "cannot write '%s': %s; %s", path, strerror(why), remedy_of(why));
+               : hiss_fail(err, HISS_ESYSTEM, "cannot write '%s': %s; %s", path, strerror(why), hiss_file_remedy(why));
 }
 
 /* ---- directories ---- */
@@ -72,10 +83,12 @@ static hiss_status make_one(const char *prefix, const char *path, hiss_error *er
     if (stat(prefix, &info) == 0) {
         return S_ISDIR(info.st_mode)
                    ? HISS_OK
-                   : hiss_fail(err, HISS_ESYSTEM, "cannot make directory '%s': '%s' exists and is not a directory",
+                   : hiss_fail(err, HISS_ESYSTEM,
+                               "cannot make directory '%s': '%s' exists and is not a directory; choose another name",
                                path, prefix);
     }
-    return hiss_fail(err, HISS_ESYSTEM, "cannot make directory '%s': mkdir '%s': %s", path, prefix, strerror(why));
+    return hiss_fail(err, HISS_ESYSTEM, "cannot make directory '%s': mkdir '%s': %s; %s", path, prefix, strerror(why),
+                     why == ENOSPC || why == EDQUOT ? hiss_file_remedy(why) : "choose a place that can be written");
 }
 
 hiss_status hiss_make_directories(const char *path, hiss_error *err) {
@@ -103,7 +116,8 @@ hiss_status hiss_file_remove(const char *path, hiss_error *err) {
     if ((!hiss_fault("file.unlink") && unlink(path) == 0) || errno == ENOENT) {
         return HISS_OK;
     }
-    return hiss_fail(err, HISS_ESYSTEM, "cannot remove '%s': %s", path, strerror(errno));
+    return hiss_fail(err, HISS_ESYSTEM, "cannot remove '%s': %s; check that its folder allows writing", path,
+                     strerror(errno));
 }
 
 void hiss_remove_tree(const char *path) {
@@ -162,7 +176,8 @@ static int sync_path(const char *path, int flags, const char **step) {
 
 static hiss_status give_up(const char *temporary, const char *path, const char *step, int why, hiss_error *err) {
     hiss_file_discard(temporary);
-    return hiss_fail(err, HISS_ESYSTEM, "cannot write '%s': %s of '%s': %s", path, step, temporary, strerror(why));
+    return hiss_fail(err, HISS_ESYSTEM, "cannot write '%s': %s of '%s': %s; %s", path, step, temporary, strerror(why),
+                     hiss_file_remedy(why));
 }
 
 hiss_status hiss_file_publish(const char *temporary, const char *path, hiss_error *err) {
@@ -180,8 +195,8 @@ hiss_status hiss_file_publish(const char *temporary, const char *path, hiss_erro
     snprintf(directory, sizeof directory, "%.*s", length > 0 ? length : 1, length > 0 ? path : ".");
     why = sync_path(directory, O_RDONLY | O_DIRECTORY, &step);
     if (why != 0 && why != EINVAL) { /* EINVAL: this file system does not sync directories */
-        return hiss_fail(err, HISS_ESYSTEM, "'%s' is written, but %s of its directory '%s' failed: %s", path, step,
-                         directory, strerror(why));
+        return hiss_fail(err, HISS_ESYSTEM, "'%s' is written, but %s of its directory '%s' failed: %s; %s", path, step,
+                         directory, strerror(why), hiss_file_remedy(why));
     }
     return HISS_OK;
 }
@@ -190,7 +205,7 @@ hiss_status hiss_file_write_by(const char *path, void (*write)(FILE *stream, con
                                hiss_error *err) {
     char temporary[PATH_MAX + 32];
     if (strlen(path) >= PATH_MAX) {
-        return hiss_fail(err, HISS_ESYSTEM, "cannot write '%s': its name is too long", path);
+        return hiss_fail(err, HISS_ESYSTEM, "cannot write '%s': its name is too long; choose a shorter one", path);
     }
     hiss_file_temporary(path, temporary, sizeof temporary);
     FILE *file = hiss_fault("file.create") ? NULL : fopen(temporary, "we");
@@ -246,7 +261,7 @@ static int compare_all(int descriptor, const char *bytes, size_t count) {
 hiss_status hiss_file_write_verified(const char *path, const void *bytes, size_t count, hiss_error *err) {
     char temporary[PATH_MAX + 32];
     if (strlen(path) >= PATH_MAX) {
-        return hiss_fail(err, HISS_ESYSTEM, "cannot write '%s': its name is too long", path);
+        return hiss_fail(err, HISS_ESYSTEM, "cannot write '%s': its name is too long; choose a shorter one", path);
     }
     hiss_file_temporary(path, temporary, sizeof temporary);
     const char *step = "open";
@@ -271,7 +286,10 @@ hiss_status hiss_file_write_verified(const char *path, const void *bytes, size_t
     }
     if (why == EILSEQ) {
         hiss_file_discard(temporary);
-        return hiss_fail(err, HISS_ESYSTEM, "cannot write '%s': other bytes are read back than were written", path);
+        return hiss_fail(err, HISS_ESYSTEM,
+                         "cannot write '%s': other bytes are read back than were written; the disk or the "
+                         "network to it is failing: choose another place",
+                         path);
     }
     return why == 0 ? hiss_file_publish(temporary, path, err) : give_up(temporary, path, step, why, err);
 }

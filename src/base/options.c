@@ -91,6 +91,9 @@ static hiss_status take_option(const hiss_row *rows, int count, const char *word
         return fail_unknown(rows, count, word, name, err);
     }
     given[row - rows] = true;
+    if (rest) {
+        rest->given[row - rows] = true;
+    }
     if (row->type == HISS_BOOL && (negated || !equals)) {
         return negated && equals ? hiss_fail(err, HISS_EUSER, "--%s takes no value, found '%.80s'", name, equals + 1)
                                  : take_value(row, name, negated ? "false" : "true", fields, rest, err);
@@ -159,7 +162,9 @@ hiss_status hiss_options_parse(const hiss_row *rows, int count, int argc, char *
         given[i] = is_repeated(&rows[i]) || hiss_row_default(&rows[i], fields);
     }
     if (rest) {
+        assert(count <= HISS_MAX_OPTIONS);
         rest->npositional = rest->nrepeated = 0;
+        memset(rest->given, 0, sizeof rest->given);
     }
     hiss_status status = take_all(rows, count, argc, argv, fields, rest, given, err);
     for (int i = 0; i < count && status == HISS_OK && !asks_for_help(rows, count, fields); i++) {
@@ -171,4 +176,25 @@ hiss_status hiss_options_parse(const hiss_row *rows, int count, int argc, char *
     }
     hiss_free(given);
     return status;
+}
+
+static bool has_word(const char *words, const char *word, size_t length) {
+    for (const char *at = words; *at; at += strcspn(at, " "), at += strspn(at, " ")) {
+        if (strcspn(at, " ") == length && strncmp(at, word, length) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+hiss_status hiss_options_expect(const hiss_row *rows, int count, const hiss_arguments *rest, const char *used,
+                                const char *form, hiss_error *err) {
+    for (int i = 0; i < count; i++) {
+        const int length = (int)strcspn(rows[i].key, "*");
+        if (rest->given[i] && !has_word(used, rows[i].key, (size_t)length) &&
+            !has_word("log help", rows[i].key, (size_t)length)) {
+            return hiss_fail(err, HISS_EUSER, "--%.*s has no effect %s; leave it out", length, rows[i].key, form);
+        }
+    }
+    return HISS_OK;
 }

@@ -3,16 +3,32 @@
 #include <stdarg.h>
 #include <stdio.h>
 
+static void write_line(hiss_error *err, hiss_status code, const char *key, const char *format, va_list arguments) {
+    err->code = code;
+    snprintf(err->key, sizeof err->key, "%s", key);
+    const int used = key[0] ? snprintf(err->text, sizeof err->text, "%s: ", err->key) : 0;
+    vsnprintf(err->text + used, sizeof err->text - (size_t)used, format, arguments);
+    for (char *c = err->text; *c; c++) { /* one line, whatever names and values were quoted in it */
+        *c = (unsigned char)*c < ' ' ? ' ' : *c;
+    }
+}
+
 hiss_status hiss_fail(hiss_error *err, hiss_status code, const char *format, ...) {
     if (err) {
         va_list arguments;
         va_start(arguments, format);
-        err->code = code;
-        vsnprintf(err->text, sizeof err->text, format, arguments);
+        write_line(err, code, "", format, arguments);
         va_end(arguments);
-        for (char *c = err->text; *c; c++) { /* one line, whatever names and values were quoted in it */
-            *c = (unsigned char)*c < ' ' ? ' ' : *c;
-        }
+    }
+    return code;
+}
+
+hiss_status hiss_fail_key(hiss_error *err, hiss_status code, const char *key, const char *format, ...) {
+    if (err) {
+        va_list arguments;
+        va_start(arguments, format);
+        write_line(err, code, key, format, arguments);
+        va_end(arguments);
     }
     return code;
 }

@@ -22,8 +22,21 @@ static bool parse_size(const char *text, int64_t size[3]) {
     return true;
 }
 
+hiss_status bench_check_size(const char *text, bool synthetic, hiss_error *err) {
+    int64_t size[3];
+    if (text && !parse_size(text, size)) {
+        return hiss_fail(
+            err, HISS_EUSER,
+            "--size: expected HEIGHTxWIDTHxCHANNELS as in 224x224x3 (at most 65536x65536x1024), found '%s'", text);
+    }
+    return !text || synthetic ? HISS_OK
+                              : hiss_fail(err, HISS_EUSER,
+                                          "--size has no effect on the config's own data; add --synthetic, or leave it "
+                                          "out");
+}
+
 /* H, W, C of stored images: as the option says, else what the preset is made for at the size of the network's input. */
-static hiss_status image_size(const hiss_experiment *e, const char *option, int64_t size[3], hiss_error *err) {
+static void image_size(const hiss_experiment *e, const char *option, int64_t size[3]) {
     static const struct { const char *preset, *size; } known[] = {{"lenet-bn", "28x28x1"}, {"alexnet-bn", "224x224x3"}};
     parse_size("32x32x3", size);
     for (int k = 0; k < HISS_COUNT(known) && !e->network.layers; k++) {
@@ -33,28 +46,21 @@ static hiss_status image_size(const hiss_experiment *e, const char *option, int6
     }
     size[0] = e->augment.height ? e->augment.height : size[0];
     size[1] = e->augment.width ? e->augment.width : size[1];
-    if (option && !parse_size(option, size)) {
-        return hiss_fail(
-            err, HISS_EUSER,
-            "--size: expected HEIGHTxWIDTHxCHANNELS as in 224x224x3 (at most 65536x65536x1024), found '%s'", option);
+    if (option) {
+        parse_size(option, size);
     }
-    return HISS_OK;
 }
 
-static hiss_status make_images(bench *b, const char *size_option, bench_source *out, hiss_error *err) {
+static void make_images(bench *b, const char *size_option, bench_source *out) {
     const hiss_experiment *e = &out->experiment;
     int64_t size[3];
-    hiss_status s = image_size(e, size_option, size, err);
-    if (s == HISS_OK) {
-        const int64_t batch = e->train.lanes * e->train.lane_samples;
-        int64_t steps = SYNTHETIC_BYTES / (batch * size[0] * size[1] * size[2]);
-        steps = steps < 1 ? 1 : steps > SYNTHETIC_STEPS ? SYNTHETIC_STEPS : steps;
-        out->set =
-            hiss_dataset_synthetic(batch * steps, size[0], size[1], size[2], SYNTHETIC_CLASSES, (uint64_t)e->seed);
-        bench_print(b, "data: synthetic images of %lld x %lld x %lld\n", (long long)size[0], (long long)size[1],
-                    (long long)size[2]);
-    }
-    return s;
+    image_size(e, size_option, size);
+    const int64_t batch = e->train.lanes * e->train.lane_samples;
+    int64_t steps = SYNTHETIC_BYTES / (batch * size[0] * size[1] * size[2]);
+    steps = steps < 1 ? 1 : steps > SYNTHETIC_STEPS ? SYNTHETIC_STEPS : steps;
+    out->set = hiss_dataset_synthetic(batch * steps, size[0], size[1], size[2], SYNTHETIC_CLASSES, (uint64_t)e->seed);
+    bench_print(b, "data: synthetic images of %lld x %lld x %lld\n", (long long)size[0], (long long)size[1],
+                (long long)size[2]);
 }
 
 hiss_status bench_source_open(bench *b, const char *config, const hiss_arguments *sets, bool synthetic,
@@ -77,7 +83,8 @@ hiss_status bench_source_open(bench *b, const char *config, const hiss_arguments
         bench_print(b, "note: %s is not there\n", file ? file : "data.file");
     }
     if (missing || synthetic) {
-        return hiss_comm_agree(b->comm, make_images(b, size, out, err), err);
+        make_images(b, size, out);
+        return HISS_OK;
     }
     bench_print(b, "data: %s\n", file);
     return HISS_OK;

@@ -49,13 +49,15 @@ typedef struct cli_task {
     const bool *help; /* of options */
     const int *log;   /* hiss_log_level of options */
     void (*print_help)(void);
-    const char *missing; /* what to say when the word is not there; NULL: it may be left out */
+    const char *missing; /* what to say when the word is not there; NULL: it may be left out, and --set with it */
     hiss_status (*run)(hiss_comm *comm, const void *options, const char *word, const hiss_arguments *rest,
                        hiss_error *err);
 } cli_task;
 /* The whole command: parse, help, open the communicator, run, close; returns the exit code. */
 int cli_run(const cli_task *task, int argc, char **argv);
 
+/* Whether a config can be read there: an error says what to give instead. Not collective. */
+hiss_status cli_expect_config(const char *path, hiss_error *err);
 /* The config a run was made with (RUN/config.yaml) with overrides, and its newest checkpoint. Collective. */
 hiss_status cli_open_run(hiss_comm *comm, const char *run, const char *const *sets, int nsets, const char *checkpoint,
                          hiss_experiment *e, hiss_eval_options *eval, char path[CLI_PATH], hiss_error *err);

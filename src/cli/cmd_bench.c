@@ -93,22 +93,37 @@ static hiss_status run(bench *b, const options *o, const hiss_arguments *rest, h
 }
 
 /* Errors of the command line, before anything is measured. */
-static hiss_status check(const hiss_arguments *rest, hiss_error *err) {
-    static const char *const names[] = {"all", "machine", "assign", "reduce", "step", "kernels"};
+static hiss_status check(const options *o, const hiss_arguments *rest, hiss_error *err) {
+    static const struct {
+        const char *name, *used;
+        bool config;
+    } parts[] = {{"all", "set seconds synthetic size bound dim bucket json", false},
+                 {"machine", "seconds json", false},
+                 {"assign", "sizes dim seconds json", false},
+                 {"reduce", "sizes bucket seconds json", false},
+                 {"step", "set seconds synthetic size bound json", true},
+                 {"kernels", "set seconds synthetic size save json", true}};
     const char *part = rest->npositional ? rest->positional[0] : "all";
-    for (int k = 0; k < HISS_COUNT(names); k++) {
-        if (strcmp(names[k], part) == 0) {
-            const bool config = k >= 4;
-            return rest->npositional <= 1 + config && (!config || rest->npositional == 2)
-                       ? HISS_OK
-                       : hiss_fail(err, HISS_EUSER,
-                                   config ? "bench %s needs a config file: hiss bench %s configs/nat-fashion.yaml"
-                                          : "bench %s takes no further words; see hiss bench --help",
-                                   part, part);
-        }
+    int k = 0;
+    while (k < HISS_COUNT(parts) && strcmp(parts[k].name, part) != 0) {
+        k++;
     }
-    return hiss_fail(err, HISS_EUSER,
-                     "bench '%s': expected machine, step CONFIG, kernels CONFIG, assign, reduce or all", part);
+    if (k == HISS_COUNT(parts)) {
+        return hiss_fail(err, HISS_EUSER,
+                         "bench '%s': expected machine, step CONFIG, kernels CONFIG, assign, reduce or all", part);
+    }
+    const bool config = parts[k].config;
+    if (rest->npositional > 1 + config || (config && rest->npositional != 2)) {
+        return hiss_fail(err, HISS_EUSER,
+                         config ? "bench %s needs a config file: hiss bench %s configs/nat-fashion.yaml"
+                                : "bench %s takes no further words; see hiss bench --help",
+                         part, part);
+    }
+    char form[64];
+    snprintf(form, sizeof form, "on hiss bench %s", part);
+    hiss_status s = hiss_options_expect(rows, HISS_COUNT(rows), rest, parts[k].used, form, err);
+    s = s == HISS_OK && config ? cli_expect_config(rest->positional[1], err) : s;
+    return s == HISS_OK ? bench_check_size(o->size, o->synthetic, err) : s;
 }
 
 static hiss_status measure(hiss_comm *comm, const options *o, const hiss_arguments *rest, hiss_error *err) {
@@ -119,8 +134,7 @@ static hiss_status measure(hiss_comm *comm, const options *o, const hiss_argumen
     if (root && o->json) {
         json_open(&b.json);
     }
-    const bool kernels = rest->npositional && strcmp(rest->positional[0], "kernels") == 0;
-    const char *const outputs[] = {to_stdout ? NULL : o->json, kernels ? o->save : NULL};
+    const char *const outputs[] = {to_stdout ? NULL : o->json, o->save};
     hiss_status s = cli_expect_writable(comm, NULL, outputs, HISS_COUNT(outputs), err);
     s = s == HISS_OK ? run(&b, o, rest, err) : s;
     if (b.json.stream && s == HISS_OK) {
@@ -148,7 +162,7 @@ int cmd_bench(int argc, char **argv) {
         help();
         return 0;
     }
-    s = s == HISS_OK ? check(&rest, &err) : s;
+    s = s == HISS_OK ? check(&o, &rest, &err) : s;
     if (s != HISS_OK) {
         return cli_fail(NULL, &err);
     }

@@ -104,6 +104,7 @@ static bool check_data(const doctor *d, const hiss_experiment *e) {
                     (long long)hiss_dataset_count(set), (long long)H, (long long)W, (long long)C);
         check_labels(d, e, set);
         s = hiss_comm_agree(d->comm, hiss_world_create(e, set, d->comm, &world, &err), &err);
+        hiss_config_blame(e->config, s, &err);
     }
     char idle[256];
     if (s != HISS_OK) {
@@ -155,7 +156,7 @@ static hiss_status examine(hiss_comm *comm, const void *options_, const char *co
     doctor d = {.comm = comm, .threads = o->threads ? o->threads : 1, .say = print, .user = &worst};
     hiss_status s = HISS_OK;
     if (config) {
-        s = hiss_file_expect(config, "the config", "give the path of a YAML file, or write one", &wrong);
+        s = cli_expect_config(config, &wrong);
         s = s == HISS_OK ? hiss_experiment_read(config, rest->repeated, rest->nrepeated, &extra, 1, &e, &wrong) : s;
         s = hiss_comm_agree(comm, s, &wrong);
         d.threads = s == HISS_OK && !o->threads ? e.dist.threads : d.threads;

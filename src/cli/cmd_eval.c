@@ -125,7 +125,7 @@ static hiss_status evaluate(hiss_comm *comm, const void *options_, const char *r
     if (s == HISS_OK) {
         hiss_info("judging %s on %lld training and %lld test samples", checkpoint, (long long)ev->train.count,
                   (long long)ev->test.count);
-        s = hiss_comm_agree(comm, judge_all(ev, &e, checkpoint, run, err), err);
+        s = hiss_comm_agree(comm, hiss_config_blame(e.config, judge_all(ev, &e, checkpoint, run, err), err), err);
     }
     if (s == HISS_OK && hiss_comm_rank(comm) == 0) {
         s = report(ev, run, hiss_seconds() - start, err);

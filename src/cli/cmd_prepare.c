@@ -109,6 +109,20 @@ static hiss_status prepare(const options *o, const hiss_arguments *rest, hiss_er
                          : hiss_fail(err, HISS_EUSER, "prepare %s: unexpected argument '%.200s'", kinds[kind],
                                      rest->positional[1]);
     }
+    static const char *const used[] = {"output source shuffle seed chunk deflate",
+                                       "output images labels shuffle seed chunk deflate",
+                                       "output shuffle seed chunk deflate height width channels"};
+    char form[64];
+    snprintf(form, sizeof form, "on hiss prepare %s", kinds[kind]);
+    hiss_status s = hiss_options_expect(rows, HISS_COUNT(rows), rest, used[kind], form, err);
+    if (s == HISS_OK && !o->prepare.shuffle) {
+        s = hiss_options_expect(rows, HISS_COUNT(rows), rest,
+                                "output source images labels shuffle chunk deflate height width channels",
+                                "with --no-shuffle", err);
+    }
+    if (s != HISS_OK) {
+        return s;
+    }
     if (!o->prepare.output) {
         return hiss_fail(err, HISS_EUSER, "prepare %s needs --output", kinds[kind]);
     }

@@ -34,6 +34,10 @@ static hiss_status retrieve(const hiss_eval_env *env, const options *o, const hi
     hiss_features *bank[1] = {NULL}, *query[1] = {NULL};
     int count = 0;
     hiss_status s = embedder_choose(m, o->layer, &count, layers, err);
+    if (s != HISS_OK) {
+        const hiss_error why = *err;
+        return hiss_fail(err, s, "--layer%s", why.text + strlen(why.key));
+    }
     if (s == HISS_OK && !o->layer) {
         s = embedder_choose(m, layers[count - 1].name, &count, layers, err);
     }
@@ -42,6 +46,14 @@ static hiss_status retrieve(const hiss_eval_env *env, const options *o, const hi
     }
     s = s == HISS_OK ? hiss_features_extract(env, train, 1, layers, EMBEDDER_BATCH, embedder_embed, m, bank, err) : s;
     s = s == HISS_OK ? hiss_features_extract(env, test, 1, layers, EMBEDDER_BATCH, embedder_embed, m, query, err) : s;
+    if (s == HISS_OK && hiss_comm_rank(env->comm) == 0 && o->queries > test->count) {
+        hiss_warn("--queries is %lld, but there are only %lld test samples: all of them are drawn",
+                  (long long)o->queries, (long long)test->count);
+    }
+    if (s == HISS_OK && hiss_comm_rank(env->comm) == 0 && o->neighbors > train->count) {
+        hiss_warn("--neighbors is %lld, but there are only %lld training samples", (long long)o->neighbors,
+                  (long long)train->count);
+    }
     if (s == HISS_OK) {
         const int64_t n = o->queries < test->count ? o->queries : test->count;
         int64_t *index = hiss_new(int64_t, n);
@@ -89,6 +101,7 @@ static hiss_status query(hiss_comm *comm, const void *options_, const char *run,
         embedder_destroy(m);
         hiss_eval_close(&train, &test);
         s = s == HISS_OK && shown && hiss_comm_rank(comm) == 0 ? cli_write_report(run, err) : s;
+        hiss_config_blame(e.config, s, err);
         s = hiss_comm_agree(comm, s, err);
     }
     hiss_experiment_destroy(&e);

@@ -85,6 +85,13 @@ static hiss_status act(const options *o, const hiss_arguments *rest, hiss_error 
                                  : "scale %s needs a study: hiss scale %s configs/scale-strong.yaml --out DIR",
                          action, action);
     }
+    char form[64];
+    snprintf(form, sizeof form, "on hiss scale %s", action);
+    const char *used = reports ? "" : runs ? "set out nodes" : "set out dry-run";
+    const hiss_status s = hiss_options_expect(rows, HISS_COUNT(rows), rest, used, form, err);
+    if (s != HISS_OK) {
+        return s;
+    }
     if (reports) {
         return report(rest->positional[1], err);
     }

@@ -444,6 +444,35 @@ static hiss_status simulate(const options *o, const hiss_arguments *rest, hiss_e
     return s;
 }
 
+/* Errors of the command line, before anything is measured. */
+static hiss_status check(const options *o, const hiss_arguments *rest, hiss_error *err) {
+    static const char projecting[] = "costs ranks platform kind lanes reduce group blocks samples steps jitter overlap "
+                                     "communication calibrate json";
+    const bool word = rest->npositional > 0;
+    hiss_status s = HISS_OK;
+    if (!word && !o->costs && !o->link) {
+        s = hiss_fail(err, HISS_EUSER,
+                      "simulate needs a config to measure or the costs of one: hiss simulate configs/nat-fashion.yaml, "
+                      "or --costs FILE");
+    } else if (o->link) {
+        s = hiss_options_expect(rows, HISS_COUNT(rows), rest, "link", "with --link", err);
+    } else if (o->replay) {
+        s = hiss_options_expect(rows, HISS_COUNT(rows), rest,
+                                word ? "replay lanes block samples reduce group steps jitter overlap communication"
+                                     : "replay costs lanes block samples reduce group steps jitter overlap "
+                                       "communication",
+                                word ? "with --replay FILE" : "with --replay", err);
+    } else if (!word) {
+        s = hiss_options_expect(rows, HISS_COUNT(rows), rest, projecting, "without a config to measure", err);
+    } else {
+        char used[256];
+        snprintf(used, sizeof used, "set seconds synthetic size %s", projecting);
+        s = hiss_options_expect(rows, HISS_COUNT(rows), rest, used, "without --replay", err);
+        s = s == HISS_OK ? cli_expect_config(rest->positional[0], err) : s;
+    }
+    return s == HISS_OK ? bench_check_size(o->size, o->synthetic, err) : s;
+}
+
 int cmd_simulate(int argc, char **argv) {
     options o = {0};
     hiss_error err = {0};
@@ -455,11 +484,7 @@ int cmd_simulate(int argc, char **argv) {
         help();
         return 0;
     }
-    if (s == HISS_OK && rest.npositional == 0 && !o.costs && !o.link) {
-        s = hiss_fail(&err, HISS_EUSER,
-                      "simulate needs a config to measure or the costs of one: hiss simulate configs/nat-fashion.yaml, "
-                      "or --costs FILE");
-    }
+    s = s == HISS_OK ? check(&o, &rest, &err) : s;
     if (s == HISS_OK && (o.replay || o.link)) {
         s = cli_open(o.log, &comm, &err);
         s = s == HISS_OK ? replay(comm, &o, rest.npositional ? words[0] : o.costs, &err) : s;

@@ -97,7 +97,7 @@ static hiss_status train(hiss_comm *comm, const void *options_, const char *conf
     hiss_experiment e = {0};
     hiss_eval_options eval = {0};
     const hiss_extra_section extra = {"eval", hiss_eval_rows, hiss_eval_nrows, &eval};
-    hiss_status s = hiss_file_expect(config, "the config", "give the path of a YAML file, or write one", err);
+    hiss_status s = cli_expect_config(config, err);
     s = s == HISS_OK ? hiss_experiment_read(config, sets, nsets, &extra, 1, &e, err) : s;
     s = hiss_comm_agree(comm, s, err);
     if (s == HISS_OK && eval.test && hiss_comm_rank(comm) == 0 && !hiss_file_exists(eval.test)) {

@@ -82,7 +82,8 @@ hiss_status embedder_choose(embedder *m, const char *layers, int *count, hiss_la
     for (const char *rest = hiss_next_name(layers ? layers : known, name); rest; rest = hiss_next_name(rest, name)) {
         const int k = hiss_taps_find(&m->taps, name);
         if (k < 0 || m->nchosen == HISS_MAX_TAPS) {
-            return hiss_fail(err, HISS_EUSER, "layer '%s' is not in this network; it has %s", name, known);
+            return hiss_fail_key(err, HISS_EUSER, "eval.layers", "layer '%s' is not in this network; it has %s", name,
+                                 known);
         }
         const hiss_shape shape = hiss_graph_shape(m->graph, m->taps.tap[k].value);
         m->chosen[m->nchosen] = k;
@@ -122,9 +123,11 @@ hiss_status embedder_randomize(embedder *m, const hiss_sample_range *train, hiss
     hiss_model_initialize(m->model, m->world.seed, m->vector);
     int64_t batches = train->count / EMBEDDER_BATCH;
     batches = batches > CALIBRATION_BATCHES ? CALIBRATION_BATCHES : batches;
-    hiss_status s =
-        batches > 0 ? HISS_OK
-                    : hiss_fail(err, HISS_EUSER, "a random network needs at least %d training samples", EMBEDDER_BATCH);
+    hiss_status s = batches > 0
+                        ? HISS_OK
+                        : hiss_fail_key(err, HISS_EUSER, "eval.random",
+                                        "a random network needs at least %d training samples, found %lld; set it false",
+                                        EMBEDDER_BATCH, (long long)train->count);
     const hiss_permutation order =
         hiss_permutation_keyed(m->world.seed, HISS_FOR_EVALUATION, DRAW_OF_CALIBRATION, 0, train->count);
     for (int64_t b = 0; b < batches && s == HISS_OK; b++) {

@@ -124,6 +124,9 @@ int cli_run(const cli_task *task, int argc, char **argv) {
     if (s == HISS_OK && rest.npositional == 0 && task->missing) {
         s = hiss_fail(&err, HISS_EUSER, "%s", task->missing);
     }
+    if (s == HISS_OK && rest.npositional == 0 && rest.nrepeated > 0) {
+        s = hiss_fail(&err, HISS_EUSER, "--set has no effect without a config; name one, or leave it out");
+    }
     if (s != HISS_OK) {
         return cli_fail(NULL, &err);
     }

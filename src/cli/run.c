@@ -6,6 +6,17 @@
 #include "cli/cli.h"
 #include "hiss/file.h"
 
+hiss_status cli_expect_config(const char *path, hiss_error *err) {
+    char config[CLI_PATH];
+    snprintf(config, sizeof config, "%s/config.yaml", path);
+    return hiss_file_exists(config)
+               ? hiss_fail(err, HISS_EUSER,
+                           "the config %.300s is the directory of a run; give %.300s, or the file it "
+                           "was made from",
+                           path, config)
+               : hiss_file_expect_text(path, "the config", "give the path of a YAML file, or write one", err);
+}
+
 hiss_status cli_open_run(hiss_comm *comm, const char *run, const char *const *sets, int nsets, const char *checkpoint,
                          hiss_experiment *e, hiss_eval_options *eval, char path[CLI_PATH], hiss_error *err) {
     char config[CLI_PATH];

@@ -54,8 +54,16 @@ static hiss_status read_experiment(const hiss_study *study, int point, bool base
     hiss_eval_options eval = {0};
     const hiss_extra_section extra = {"eval", hiss_eval_rows, hiss_eval_nrows, &eval};
     const int n = base ? c->nset : hiss_study_settings(study, point, arena, set, MOST_SETTINGS);
-    hiss_status s = hiss_file_expect(c->file, "the config", "configs.NAME.file of the study names it", err);
-    s = s == HISS_OK ? hiss_experiment_read(c->file, base ? c->set : set, n, &extra, 1, e, err) : s;
+    char key[128], where[HISS_WHERE];
+    snprintf(key, sizeof key, "configs.%.60s.file", c->name);
+    hiss_status s = hiss_file_expect_text(c->file, "the config", "give the path of a config of hiss train", err);
+    if (s != HISS_OK) {
+        const hiss_error why = *err;
+        hiss_fail(err, s, "%s: %s", hiss_config_where(study->text, key, where), why.text);
+    } else if ((s = hiss_experiment_read(c->file, base ? c->set : set, n, &extra, 1, e, err)) != HISS_OK) {
+        const hiss_error why = *err;
+        hiss_fail(err, s, "%s", hiss_study_blame(study, point, arena, why.text));
+    }
     hiss_arena_destroy(arena);
     return s;
 }
@@ -71,11 +79,12 @@ static hiss_status read_bases(hiss_study *study, hiss_error *err) {
             study->configs[c].lanes = e.train.lanes;
             study->configs[c].limit = e.data.limit;
             if (study->kind == HISS_SCALE_WEAK_DATA && e.data.limit == 0) {
+                char where[HISS_WHERE];
                 s = hiss_fail(
                     err, HISS_EUSER,
-                    "configs.%s: kind weak-data multiplies data.limit, which is 0; set it to the samples of the "
+                    "%s: weak-data multiplies data.limit, which config %s leaves at 0; set it to the samples of the "
                     "smallest point, e.g. set: [data.limit=6000]",
-                    study->configs[c].name);
+                    hiss_config_where(study->text, "kind", where), study->configs[c].name);
             }
             hiss_experiment_destroy(&e);
         }
@@ -88,13 +97,22 @@ static hiss_status check_point(const hiss_study *study, int k, bool here, hiss_e
     hiss_experiment e = {0};
     hiss_status s = read_experiment(study, k, false, &e, err);
     if (s == HISS_OK) {
+        char where[HISS_WHERE];
         s = here && e.data.file ? hiss_file_expect(e.data.file, "the data file", "`hiss prepare` writes one", err) : s;
+        if (s != HISS_OK) {
+            hiss_arena *arena = hiss_arena_create();
+            const hiss_error why = *err;
+            hiss_fail(err, s, "%s: %s", hiss_config_where(e.config, "data.file", where), why.text);
+            const hiss_error keyed = *err;
+            hiss_fail(err, s, "%s", hiss_study_blame(study, k, arena, keyed.text));
+            hiss_arena_destroy(arena);
+        }
         if (s == HISS_OK && e.train.lanes < p->workers) {
             s = hiss_fail(err, HISS_EUSER,
-                          "point %s: %" PRId64 " ranks x %" PRId64 " threads, but train.lanes is %" PRId64
+                          "%s: point %s: %" PRId64 " ranks x %" PRId64 " threads, but train.lanes is %" PRId64
                           ": some would have nothing to do; set train.lanes to a multiple of the most ranks x threads, "
                           "or leave the point out",
-                          p->name, p->ranks, p->threads, e.train.lanes);
+                          hiss_config_where(study->text, "ranks", where), p->name, p->ranks, p->threads, e.train.lanes);
         } else if (e.train.lanes % p->workers != 0) {
             hiss_warn("point %s: %" PRId64 " lanes on %" PRId64 " x %" PRId64 ": some workers have more than others",
                       p->name, e.train.lanes, p->ranks, p->threads);
@@ -105,7 +123,7 @@ static hiss_status check_point(const hiss_study *study, int k, bool here, hiss_e
 }
 
 hiss_status scale_open(const scale_request *r, hiss_study *study, hiss_error *err) {
-    hiss_status s = hiss_file_expect(r->path, "the study", "configs/scale-strong.yaml is an example", err);
+    hiss_status s = hiss_file_expect_text(r->path, "the study", "configs/scale-strong.yaml is an example", err);
     s = s == HISS_OK ? hiss_study_read(r->path, r->sets, r->nsets, study, err) : s;
     s = s == HISS_OK ? read_bases(study, err) : s;
     for (int k = 0; k < study->npoints && s == HISS_OK; k++) {

@@ -149,6 +149,7 @@ hiss_status hiss_comm_agree_at(hiss_comm *comm, hiss_status mine, int64_t place,
     int root = (int)(lowest % comm->size);
     hiss_error common = {.code = mine};
     if (root == comm->rank && err) {
+        memcpy(common.key, err->key, sizeof common.key);
         memcpy(common.text, err->text, sizeof common.text);
     }
     hiss_comm_broadcast(comm, &common, sizeof common, root);

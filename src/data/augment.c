@@ -62,19 +62,19 @@ hiss_status hiss_augment_check(hiss_augment_options *options, int64_t H, int64_t
     options->height = options->height ? options->height : H;
     options->width = options->width ? options->width : W;
     if (H > INT32_MAX / W) {
-        return hiss_fail(err, HISS_EUSER, "images of %lld x %lld pixels are too large; expected fewer than 2^31 pixels",
-                         (long long)H, (long long)W);
+        return hiss_fail_key(err, HISS_EUSER, "data.images",
+                             "images of %lld x %lld pixels are too large; expected fewer than 2^31 pixels",
+                             (long long)H, (long long)W);
     }
     if (options->scale_min > options->scale_max) {
-        return hiss_fail(err, HISS_EUSER, "augment.scale_min %g is above augment.scale_max %g; swap them",
-                         options->scale_min, options->scale_max);
+        return hiss_fail_key(err, HISS_EUSER, "augment.scale_min", "%g is above augment.scale_max %g; swap them",
+                             options->scale_min, options->scale_max);
     }
     if (options->crop == CROP_RANDOM && (options->height > H || options->width > W)) {
-        return hiss_fail(
-            err, HISS_EUSER,
-            "augment.crop random cuts %lld x %lld (augment.height x width) from images of %lld x %lld; use "
-            "a smaller input or augment.crop: window",
-            (long long)options->height, (long long)options->width, (long long)H, (long long)W);
+        return hiss_fail_key(err, HISS_EUSER, "augment.crop",
+                             "random cuts %lld x %lld (augment.height x width) from images of %lld x %lld; use "
+                             "a smaller input or crop: window",
+                             (long long)options->height, (long long)options->width, (long long)H, (long long)W);
     }
     return HISS_OK;
 }

@@ -106,7 +106,53 @@ int64_t hiss_most_classes(int64_t samples) {
     return most < INT32_MAX ? most : INT32_MAX;
 }
 
-static hiss_status read_labels(hiss_dataset *set, const char *labels, hiss_error *err) {
+/* The value as it is in the file: what is read is cut to the range of int64. */
+static const char *label_text(hiss_dataset *set, const char *labels, int64_t row, hiss_dtype dtype, int64_t value,
+                              char text[32]) {
+    uint64_t whole = 0;
+    const bool wide = dtype == HISS_U64 && value == INT64_MAX &&
+                      hiss_h5_read(set->file, labels, HISS_U64, row, 1, &whole, NULL) == HISS_OK;
+    if (wide) {
+        snprintf(text, 32, "%llu", (unsigned long long)whole);
+    } else {
+        snprintf(text, 32, "%lld", (long long)value);
+    }
+    return text;
+}
+
+static hiss_status fail_label(hiss_dataset *set, const hiss_data_options *from, int64_t row, const char *value,
+                              int64_t most, hiss_error *err) {
+    const char *key = from->keys.labels ? from->keys.labels : "data.labels";
+    const bool ours = strcmp(key, "data.labels") == 0;
+    return hiss_fail(err, HISS_EUSER,
+                     "%s: row %lld of data set %s is %s; expected class numbers from 0 to %lld: number the classes 0, "
+                     "1, 2, ..., or name another data set%s",
+                     set->path, (long long)row, from->labels, value, (long long)(most - 1),
+                     ours ? "; to do without labels: --set 'data.labels=\"\"'" : "");
+}
+
+/* One wrong label makes as many classes as it is large; a file whose classes are numbered with gaps is in order. */
+static void warn_of_gaps(const hiss_dataset *set, const hiss_data_options *from) {
+    bool *seen = hiss_new(bool, set->classes);
+    int64_t used = 0, largest = 0;
+    for (int64_t i = 0; i < set->rows; i++) {
+        used += !seen[set->label[i]];
+        seen[set->label[i]] = true;
+        largest = set->label[i] > set->label[largest] ? i : largest;
+    }
+    if (2 * used < set->classes && 2 * used < set->rows && hiss_log_rank() == 0) {
+        char where[HISS_WHERE];
+        const char *key = from->keys.labels ? from->keys.labels : "data.labels";
+        hiss_warn("%s: %s: %lld classes by the largest label of data set %s, %lld in row %lld, but only %lld of them "
+                  "have samples; is that label right?",
+                  hiss_config_where(from->keys.config, key, where), set->path, (long long)set->classes, from->labels,
+                  (long long)set->label[largest], (long long)largest, (long long)used);
+    }
+    hiss_free(seen);
+}
+
+static hiss_status read_labels(hiss_dataset *set, const hiss_data_options *from, hiss_error *err) {
+    const char *labels = from->labels;
     hiss_h5_info info;
     hiss_status status = hiss_h5_look(set->file, labels, &info, err);
     if (status) {
@@ -130,15 +176,15 @@ static hiss_status read_labels(hiss_dataset *set, const char *labels, hiss_error
         for (int64_t i = 0; i < count; i++) {
             const int64_t value = piece[i];
             if (value < 0 || value >= most) {
-                return hiss_fail(err, HISS_EUSER,
-                                 "%s: row %lld of data set %s is %lld; expected class numbers from 0 to %lld: number "
-                                 "the classes 0, 1, 2, ..., name another data set, or none ('') to do without labels",
-                                 set->path, (long long)(begin + i), labels, (long long)value, (long long)(most - 1));
+                char text[32];
+                label_text(set, labels, begin + i, info.dtype, value, text);
+                return fail_label(set, from, begin + i, text, most, err);
             }
             set->label[begin + i] = (int32_t)value;
             set->classes = value >= set->classes ? value + 1 : set->classes;
         }
     }
+    warn_of_gaps(set, from);
     return HISS_OK;
 }
 
@@ -233,7 +279,7 @@ static hiss_status check_all(hiss_dataset *set, const hiss_data_options *options
         if (standard && !hiss_h5_has(set->file, options->labels)) {
             hiss_info("%s has no labels (no data set %s)", set->path, options->labels);
         } else {
-            status = blame(keys->config, keys->labels, "data.labels", read_labels(set, options->labels, err), err);
+            status = blame(keys->config, keys->labels, "data.labels", read_labels(set, options, err), err);
         }
     }
     return status ? status : blame_file(keys, identify(set, options->verify, err), err);

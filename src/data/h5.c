@@ -132,6 +132,8 @@ static hid_t native(hiss_dtype dtype) {
         return H5T_NATIVE_INT32;
     case HISS_I64:
         return H5T_NATIVE_INT64;
+    case HISS_U64:
+        return H5T_NATIVE_UINT64;
     default:
         assert(dtype == HISS_F32);
         return H5T_NATIVE_FLOAT;
@@ -383,7 +385,7 @@ hiss_status hiss_h5_look(hiss_h5 *file, const char *dataset, hiss_h5_info *info,
 static hiss_status select_rows(hiss_h5 *file, hiss_dtype dtype, int64_t begin, int64_t count, hid_t *there, hid_t *here,
                                hiss_error *err) {
     const hiss_h5_info *info = &file->info;
-    assert(dtype <= HISS_F32);
+    assert(dtype <= HISS_F32 || dtype == HISS_U64);
     if (info->dtype != dtype && !(dtype == HISS_I64 && hiss_dtype_is_integer(info->dtype))) {
         return hiss_fail(err, HISS_EUSER, "%s: data set %s holds %s; expected %s", file->path, file->name,
                          types[info->dtype].text, types[dtype].text);

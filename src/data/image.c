@@ -148,9 +148,16 @@ hiss_status hiss_write_png(const char *path, int64_t H, int64_t W, int64_t C, co
                        .width = (png_uint_32)W,
                        .height = (png_uint_32)H,
                        .format = C == 3 ? PNG_FORMAT_RGB : PNG_FORMAT_GRAY};
-    if (!png_image_write_to_file(&image, temporary, 0, pixels, 0, NULL)) {
+    FILE *out = fopen(temporary, "we");
+    bool fine = out && png_image_write_to_stdio(&image, out, 0, pixels, 0, NULL);
+    int why = errno;
+    if (out && fclose(out) != 0) {
+        why = fine ? errno : why;
+        fine = false;
+    }
+    if (!fine) {
         hiss_file_discard(temporary);
-        return hiss_fail(err, HISS_ESYSTEM, "%s: cannot be written: %s", path, image.message);
+        return hiss_fail(err, HISS_ESYSTEM, "cannot write '%s': %s; %s", path, strerror(why), hiss_file_remedy(why));
     }
     return hiss_file_publish(temporary, path, err);
 }

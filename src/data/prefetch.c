@@ -152,10 +152,10 @@ static hiss_status plan(hiss_prefetch *p, int64_t window, int64_t budget, hiss_e
     int64_t wanted = window > 0 ? window / loader->m + 3 : 2 * BURST + 1;
     int64_t depth = (budget - group_bytes) / step_bytes;
     if (depth < 2) {
-        return hiss_fail(err, HISS_EUSER,
-                         "data.memory is %lld bytes; streaming %lld lanes needs %lld for groups of data.window samples "
-                         "and %lld for each of at least 2 steps: raise data.memory, or lower data.window",
-                         (long long)budget, (long long)p->local, (long long)group_bytes, (long long)step_bytes);
+        return hiss_fail_key(err, HISS_EUSER, "data.memory",
+                             "%lld bytes; streaming %lld lanes needs %lld for groups of data.window samples "
+                             "and %lld for each of at least 2 steps: raise data.memory, or lower data.window",
+                             (long long)budget, (long long)p->local, (long long)group_bytes, (long long)step_bytes);
     }
     p->depth = depth < wanted ? depth : wanted;
     p->burst = window > 0 ? 1 : p->depth / 2;

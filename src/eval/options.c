@@ -111,8 +111,8 @@ static void cut(hiss_sample_range *range, const char *key, int64_t limit, uint64
     hiss_free(marked);
 }
 
-static hiss_status hold_out(hiss_sample_range *train, hiss_sample_range *test, const char *file, uint64_t seed,
-                            char samples[HISS_EVAL_SAMPLES], hiss_error *err) {
+static hiss_status hold_out(hiss_sample_range *train, hiss_sample_range *test, const hiss_data_options *from,
+                            uint64_t seed, char samples[HISS_EVAL_SAMPLES], hiss_error *err) {
     const int64_t share = train->count / HELDOUT_SHARE, wanted = share > HELDOUT_MOST ? HELDOUT_MOST : share;
     bool *marked = draw(train, seed, DRAW_FOR_TEST, wanted, wanted > 0);
     const hiss_sample_range all = *train;
@@ -120,8 +120,10 @@ static hiss_status hold_out(hiss_sample_range *train, hiss_sample_range *test, c
     *test = part(&all, marked, true);
     hiss_free(marked);
     if (test->count < 1 || train->count < 1) {
-        return hiss_fail(err, HISS_EUSER, "%s: %lld samples are too few to hold some out; name a file in eval.test",
-                         file, (long long)all.count);
+        hiss_fail_key(err, HISS_EUSER, from->keys.file ? from->keys.file : "data.file",
+                      "%s: %lld samples are too few to hold some out; name a file in eval.test", from->file,
+                      (long long)all.count);
+        return hiss_config_blame(from->keys.config, HISS_EUSER, err);
     }
     say(samples, "no eval.test: %lld of %lld samples held out for it, a share %s, drawn by seed %llu\n",
         (long long)test->count, (long long)all.count, drawn_from(&all), (unsigned long long)seed);
@@ -234,7 +236,7 @@ hiss_status hiss_eval_open(const hiss_eval_options *options, const hiss_data_opt
     if (status == HISS_OK) {
         train->count = hiss_dataset_count(train->set);
         status = options->test || options->test_images ? open_test(options, data, &from, seed, train, test, err)
-                                                       : hold_out(train, test, from.file, seed, samples, err);
+                                                       : hold_out(train, test, &from, seed, samples, err);
     }
     if (status != HISS_OK) {
         hiss_eval_close(train, test);

@@ -93,10 +93,11 @@ static hiss_status build(void *self, int phase, hiss_builder *b, hiss_error *err
     const autoencoder *ae = self;
     const hiss_world *w = ae->world;
     if (w->H != w->W || w->H < 8) {
-        return hiss_fail(err, HISS_EUSER,
-                         "objective autoencoder needs square inputs of at least 8 x 8, found %lld x %lld; set "
-                         "augment.height and augment.width to the same number",
-                         (long long)w->H, (long long)w->W);
+        return hiss_fail_key(
+            err, HISS_EUSER, "objective",
+            "autoencoder needs square inputs of at least 8 x 8, found %lld x %lld; set augment.height and "
+            "augment.width alike, or choose another objective",
+            (long long)w->H, (long long)w->W);
     }
     hiss_taps taps = {0};
     hiss_value image = hiss_input(b->graph, "image", HISS_SHAPE(w->m, w->H, w->W, w->C));

@@ -13,11 +13,10 @@ typedef struct supervised {
 static hiss_status create(const hiss_world *world, const void *options, void **self, hiss_error *err) {
     (void)options;
     if (world->samples > 0 && world->classes < 2) {
-        return hiss_fail(
-            err, HISS_EUSER,
-            "objective supervised needs labels of at least 2 classes, found %lld; set data.labels, or choose "
-            "another objective",
-            (long long)world->classes);
+        return hiss_fail_key(err, HISS_EUSER, "objective",
+                             "supervised needs labels of at least 2 classes, found %lld; set data.labels, or choose "
+                             "another objective",
+                             (long long)world->classes);
     }
     supervised *sup = hiss_new(supervised, 1);
     sup->world = world;

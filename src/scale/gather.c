@@ -88,7 +88,7 @@ static bool read_end(reader *r) {
     if (strcmp(text(root, "end"), "exit 0") != 0) {
         find_reason(path, reason);
         return fail_run(r, "%.60s%s: %.299s", text(root, "end"), explain(text(root, "end")),
-                        *reason ? reason : "its log is empty");
+                        *reason ? hiss_study_blame(r->study, r->run->point, r->scratch, reason) : "its log is empty");
     }
     return true;
 }

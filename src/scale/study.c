@@ -260,18 +260,18 @@ static hiss_status read_points(form *f, hiss_error *err) {
 }
 
 static hiss_status check(const hiss_study *study, hiss_error *err) {
-    const char *file = hiss_config_name(study->text);
+    char where[HISS_WHERE];
     if (study->steps > 0 && study->warmup >= study->steps) {
-        return hiss_fail(err, HISS_EUSER,
-                         "%s: warmup is %" PRId64 ", but steps only %" PRId64 ": nothing is left to measure", file,
-                         study->warmup, study->steps);
+        return hiss_fail(err, HISS_EUSER, "%s is %" PRId64 ", but steps only %" PRId64 ": nothing is left to measure",
+                         hiss_config_where(study->text, "warmup", where), study->warmup, study->steps);
     }
     if (strchr(study->name, '\n')) {
-        return hiss_fail(err, HISS_EUSER, "%s: name must be one line", file);
+        return hiss_fail(err, HISS_EUSER, "%s must be one line", hiss_config_where(study->text, "name", where));
     }
     return study->quality.metric || study->quality.value == 0
                ? HISS_OK
-               : hiss_fail(err, HISS_EUSER, "%s: quality.value is given, but quality.metric is missing", file);
+               : hiss_fail(err, HISS_EUSER, "%s is given, but quality.metric is missing",
+                           hiss_config_where(study->text, "quality.value", where));
 }
 
 static hiss_status read_study(hiss_study *out, hiss_error *err) {

@@ -207,8 +207,7 @@ hiss_status hiss_kernel_table_read(const char *path, hiss_kernel_table **out, hi
     *out = NULL;
     FILE *in = fopen(path, "r");
     if (!in) {
-        return hiss_fail(err, HISS_EUSER,
-                         "kernel_table: %s cannot be read: %s; hiss bench kernels CONFIG --save writes such a file",
+        return hiss_fail(err, HISS_EUSER, "%s cannot be read: %s; hiss bench kernels CONFIG --save writes such a file",
                          path, strerror(errno));
     }
     hiss_kernel_table *t = hiss_new(hiss_kernel_table, 1);

@@ -68,8 +68,9 @@ hiss_status cadence_parse(hiss_checkpoint_options *o, hiss_error *err) {
     for (int k = 0; k < HISS_COUNT(rows); k++) {
         char hint[HISS_HINT] = "";
         if (!parse(rows[k].text, rows[k].allowed, rows[k].out, hint)) {
-            return hiss_fail(err, HISS_EUSER, "checkpoint.%s is '%.80s'; expected %s%s", rows[k].key, rows[k].text,
-                             rows[k].expected, hint);
+            char key[HISS_ERROR_KEY];
+            snprintf(key, sizeof key, "checkpoint.%s", rows[k].key);
+            return hiss_fail_key(err, HISS_EUSER, key, "'%.80s'; expected %s%s", rows[k].text, rows[k].expected, hint);
         }
     }
     o->mtbf = mtbf.count;
@@ -108,6 +109,34 @@ bool cadence_keeps(const hiss_checkpoint_options *o, int64_t steps_per_epoch, in
         newer += steps[k] > step && steps[k] <= newest;
     }
     return step > newest || newer < o->keep || multiple(&o->keep_every, step, steps_per_epoch);
+}
+
+/* The last step before `step` at which the interval is due by the number of steps; 0: none. */
+static int64_t last_before(const hiss_interval *every, int64_t step, int64_t steps_per_epoch) {
+    const int64_t count = (int64_t)every->count * (every->unit == HISS_EVERY_EPOCHS ? steps_per_epoch : 1);
+    const bool counts = every->unit == HISS_EVERY_EPOCHS || every->unit == HISS_EVERY_STEPS;
+    return counts ? (step - 1) / count * count : 0;
+}
+
+/* They are most while the last one is written. Of those before it the newest stay; older ones when they are
+ * milestones. Where time decides, none of the newest need be one. */
+int64_t cadence_most(const hiss_checkpoint_options *o, int64_t steps_per_epoch, int64_t steps, int64_t *milestones) {
+    const bool timed = o->every.unit == HISS_EVERY_SECONDS || o->every.unit == HISS_EVERY_AUTO;
+    int64_t newest = timed ? o->keep : 0, at = steps;
+    for (int64_t k = 0; k < o->keep && !timed; k++) {
+        const int64_t a = last_before(&o->every, at, steps_per_epoch);
+        const int64_t b = last_before(&o->keep_every, at, steps_per_epoch);
+        at = a > b ? a : b;
+        newest += at > 0;
+        if (at <= 1) {
+            break;
+        }
+    }
+    const int64_t last = at > 0 ? last_before(&o->keep_every, at, steps_per_epoch) : 0;
+    const int64_t between =
+        (int64_t)o->keep_every.count * (o->keep_every.unit == HISS_EVERY_EPOCHS ? steps_per_epoch : 1);
+    *milestones = last > 0 ? last / between : 0;
+    return newest + *milestones + 1;
 }
 
 double cadence_reserve(double longest_step, double checkpoint, double margin) {

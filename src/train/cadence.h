@@ -30,6 +30,11 @@ cadence_due cadence_at(const hiss_checkpoint_options *options, const cadence_sta
 bool cadence_keeps(const hiss_checkpoint_options *options, int64_t steps_per_epoch, int64_t newest,
                    const int64_t *steps, int count, int64_t step);
 
+/* The most checkpoints that lie there at once in a run of so many steps: those that stay, and the one being written.
+ *   milestones  out  how many of them keep_every keeps */
+int64_t cadence_most(const hiss_checkpoint_options *options, int64_t steps_per_epoch, int64_t steps,
+                     int64_t *milestones);
+
 /* Seconds that must be left when a step begins that is not the last: that step and one more, the longest seen; twice
  * the time of a checkpoint, for the one before may still be under way; and the margin. */
 double cadence_reserve(double longest_step, double checkpoint, double margin);

@@ -357,6 +357,25 @@ int64_t checkpoint_bytes(const trainer *t) {
     return t->saver->image ? snapshot_bytes(t->saver->image) : 0;
 }
 
+int64_t checkpoint_most(const trainer *t, char *advice, size_t size) {
+    const hiss_checkpoint_options *o = &t->experiment->checkpoint;
+    const hiss_config *config = t->experiment->config;
+    char where[HISS_WHERE];
+    int64_t milestones;
+    const int64_t most = cadence_most(o, t->world.steps_per_epoch, t->total_steps, &milestones);
+    if (most == 1) {
+        snprintf(advice, size, "make room, or choose another --run");
+    } else if (milestones == 0) {
+        snprintf(advice, size, "make room, choose another --run, or lower %s, now %" PRId64,
+                 hiss_config_where(config, "checkpoint.keep", where), o->keep);
+    } else {
+        snprintf(advice, size,
+                 "make room, choose another --run, or keep fewer than the %" PRId64 " milestones of %s, now %.40s",
+                 milestones, hiss_config_where(config, "checkpoint.keep_every", where), o->keep_every_text);
+    }
+    return most;
+}
+
 void checkpoint_introduce(const trainer *t) {
     const saver *v = t->saver;
     if (v->image) {

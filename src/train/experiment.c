@@ -92,7 +92,7 @@ static hiss_status read_objective(hiss_experiment *e, hiss_error *err) {
             const size_t used = strlen(names);
             snprintf(names + used, sizeof names - used, "%s%s", used ? ", " : "", (*o)->name);
         }
-        return hiss_fail(err, HISS_EUSER, "objective is '%s'; expected one of %s", e->objective_name, names);
+        return hiss_fail_key(err, HISS_EUSER, "objective", "'%s'; expected one of %s", e->objective_name, names);
     }
     e->objective_options = hiss_alloc(e->objective->options_bytes);
     hiss_status s = HISS_OK;
@@ -143,10 +143,14 @@ static hiss_status read_other_objectives(hiss_experiment *e, hiss_error *err) {
 static hiss_status read_kernels(hiss_experiment *e, hiss_error *err) {
     const hiss_kernels *kernels = hiss_kernels_named(e->kernels_name);
     if (!kernels) {
-        return hiss_fail(err, HISS_EUSER, "kernels is '%s'; expected blas or ref", e->kernels_name);
+        return hiss_fail_key(err, HISS_EUSER, "kernels", "'%s'; expected blas or ref", e->kernels_name);
     }
     hiss_kernel_table *table = NULL;
     hiss_status s = e->kernel_table ? hiss_kernel_table_read(e->kernel_table, &table, err) : HISS_OK;
+    if (s != HISS_OK && err) {
+        const hiss_error why = *err;
+        s = hiss_fail_key(err, s, "kernel_table", "%s", why.text);
+    }
     e->kernels = *kernels;
     e->kernels.table = table;
     return s;
@@ -172,7 +176,7 @@ static hiss_status read_sections(hiss_experiment *e, const hiss_extra_section *e
         s = hiss_config_section(e->config, extra[i].name, extra[i].rows, extra[i].nrows, extra[i].fields, err);
     }
     s = s == HISS_OK ? read_kernels(e, err) : s;
-    return s == HISS_OK ? hiss_config_finish(e->config, err) : s;
+    return hiss_config_blame(e->config, s == HISS_OK ? hiss_config_finish(e->config, err) : s, err);
 }
 
 hiss_status hiss_experiment_read(const char *path, const char *const *overrides, int noverrides,
@@ -228,11 +232,14 @@ hiss_status hiss_world_create(const hiss_experiment *e, const hiss_dataset *set,
     const int64_t L = e->train.lanes, m = e->train.lane_samples, n = hiss_dataset_count(set);
     const int P = hiss_comm_size(comm), rank = hiss_comm_rank(comm);
     if (n / L < m) {
-        return hiss_fail(
-            err, HISS_EUSER,
-            "%s has %lld samples: %lld lanes get shards of %lld, fewer than train.lane_samples = %lld; use "
-            "fewer lanes or smaller ones",
-            e->data.file, (long long)n, (long long)L, (long long)(n / L), (long long)m);
+        char where[HISS_WHERE];
+        const char *samples = hiss_config_where(e->config, "train.lane_samples", where);
+        return hiss_fail_key(
+            err, HISS_EUSER, "train.lanes",
+            "%s has %lld samples: %lld lanes get shards of %lld, fewer than train.lane_samples = %lld%s%s; "
+            "use fewer lanes or smaller ones",
+            e->data.file, (long long)n, (long long)L, (long long)(n / L), (long long)m,
+            strchr(samples, ' ') ? ", set by " : "", strchr(samples, ' ') ? samples : "");
     }
     int64_t *shards = hiss_new(int64_t, L + 1), *lane_offsets = hiss_new(int64_t, P + 1);
     hiss_shards(n, L, shards);

@@ -136,7 +136,8 @@ hiss_status run_directory_shared(const run_directory *d, hiss_comm *comm, hiss_e
     return hiss_comm_agree(comm, s, err);
 }
 
-hiss_status run_directory_room(const run_directory *d, int64_t bytes, int64_t keep, hiss_error *err) {
+hiss_status run_directory_room(const run_directory *d, int64_t bytes, int64_t most, const char *advice,
+                               hiss_error *err) {
     char folder[PATH_TEXT];
     struct statvfs disk;
     int64_t *steps;
@@ -147,18 +148,14 @@ hiss_status run_directory_room(const run_directory *d, int64_t bytes, int64_t ke
     const int there = snapshot_list(d->run, &steps);
     hiss_free(steps);
     const double room = (double)disk.f_bavail * (double)disk.f_frsize;
-    const double more = (double)(there > keep ? 1 : keep + 1 - (there > 0 ? there : 0)), each = (double)bytes;
-    if (room < each) {
-        return hiss_fail(err, HISS_EUSER,
-                         "%s: %.1f MB are free, and one checkpoint takes %.1f MB; make room, or choose another --run",
-                         folder, room / 1e6, each / 1e6);
-    }
-    if (room < more * each) {
-        hiss_warn("%s: %.1f MB are free, and checkpoints will take %.1f MB: %lld stay (checkpoint.keep) while one more "
-                  "is written; make room, or lower checkpoint.keep",
-                  folder, room / 1e6, more * each / 1e6, (long long)keep);
-    }
-    return HISS_OK;
+    const int64_t more = most > there ? most - (there > 0 ? there : 0) : 1; /* written before an old one goes */
+    const double needed = (double)more * (double)bytes;
+    return room >= needed ? HISS_OK
+                          : hiss_fail(err, HISS_EUSER,
+                                      "%s: %.1f MB (%.0f bytes) are free, but checkpoints need %.1f MB (%.0f bytes): "
+                                      "%lld of %.1f MB at once%s; %s",
+                                      folder, room / 1e6, room, needed / 1e6, needed, (long long)more,
+                                      (double)bytes / 1e6, there > 0 ? " beside those that are there" : "", advice);
 }
 
 bool run_directory_has(const char *run, const char *name) {

@@ -162,10 +162,11 @@ static hiss_status set_deadline(trainer *t, hiss_error *err) {
     const char *source;
     t->deadline = (double)INFINITY;
     if (limit > 0.0 && limit <= margin) {
+        char where[HISS_WHERE];
         return hiss_fail(err, HISS_EUSER,
-                         "the time limit of %g s does not exceed the %g s to stay free before it (checkpoint.margin); "
-                         "raise the one or lower the other",
-                         limit, margin);
+                         "--time-limit of %g s does not exceed the %g s to stay free before it (%s); raise the one or "
+                         "lower the other",
+                         limit, margin, hiss_config_where(t->experiment->config, "checkpoint.margin", where));
     }
     if (hiss_comm_rank(t->comm) == 0) {
         const double deadline = ending_deadline(limit, &source);
@@ -299,7 +300,9 @@ static hiss_status start_and_run(trainer *t, run_directory *directory, double st
     s = s == HISS_OK ? set_deadline(t, err) : s;
     if (s == HISS_OK) {
         const bool root = hiss_comm_rank(t->comm) == 0;
-        s = root ? run_directory_room(directory, checkpoint_bytes(t), t->experiment->checkpoint.keep, err) : HISS_OK;
+        char advice[2 * HISS_WHERE];
+        const int64_t most = checkpoint_most(t, advice, sizeof advice);
+        s = root ? run_directory_room(directory, checkpoint_bytes(t), most, advice, err) : HISS_OK;
         s = hiss_comm_agree(t->comm, s, err);
     }
     s = s == HISS_OK ? run_directory_begin(directory, t->request, err) : s;

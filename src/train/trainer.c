@@ -195,8 +195,11 @@ static hiss_status open_data(trainer *t, hiss_error *err) {
         s = hiss_augment_check(&e->augment, H, W, err);
     }
     if (s == HISS_OK && e->objective->labels && !hiss_dataset_labelled(t->set)) {
-        s = hiss_fail(err, HISS_EUSER, "objective %s needs labels, but %s has no data set %s", e->objective->name,
-                      e->data.file, e->data.labels);
+        s = hiss_fail_key(err, HISS_EUSER, "objective",
+                          "%s needs labels, but %s%s%s; name a data set of %s in data.labels, or choose another "
+                          "objective",
+                          e->objective->name, *e->data.labels ? e->data.file : "data.labels is ''",
+                          *e->data.labels ? " has no data set " : "", e->data.labels, e->data.file);
     }
     return s == HISS_OK ? hiss_world_create(e, t->set, t->comm, &t->world, err) : s;
 }
@@ -242,7 +245,7 @@ static hiss_status open_loader(trainer *t, hiss_error *err) {
     return hiss_loader_create(&options, &t->loader, err);
 }
 
-hiss_status trainer_create(const hiss_train_request *request, trainer *t, hiss_error *err) {
+static hiss_status create(const hiss_train_request *request, trainer *t, hiss_error *err) {
     *t = (trainer){.experiment = request->experiment, .request = request, .comm = request->comm};
     hiss_status s = HISS_OK;
     for (int g = 0; g < t->experiment->groups && s == HISS_OK; g++) {
@@ -287,6 +290,10 @@ hiss_status trainer_create(const hiss_train_request *request, trainer *t, hiss_e
         hiss_config_locate(t->experiment->config, err);
     }
     return hiss_comm_agree(t->comm, s, err);
+}
+
+hiss_status trainer_create(const hiss_train_request *request, trainer *t, hiss_error *err) {
+    return hiss_config_blame(request->experiment->config, create(request, t, err), err);
 }
 
 void trainer_destroy(trainer *t) {

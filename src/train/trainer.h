@@ -169,6 +169,8 @@ void checkpoint_poll(trainer *t);         /* warn when a write has failed. Not c
 bool checkpoint_due(trainer *t);
 double checkpoint_seconds(const trainer *t); /* what one takes, taking and writing; rank 0 */
 int64_t checkpoint_bytes(const trainer *t);  /* of one; 0 on other ranks than 0 */
+/* How many of this run lie there at once, at most; advice: what to do where there is no room for them. Not collective. */
+int64_t checkpoint_most(const trainer *t, char *advice, size_t size);
 void checkpoint_introduce(const trainer *t);
 void checkpoint_report(const trainer *t, FILE *out); /* a section of the summary */
 /* SHA-256 of a per-sample state over all samples, on rank 0. Collective. */

@@ -89,11 +89,11 @@ bad "fc1/norm: batch_norm has 1 value per channel to normalise" --set train.lane
 bad "decoder1/norm: batch_norm has 1 value per channel" --set train.lane_samples=1 --set objective=autoencoder \
     --set 'network.layers=[{conv: 4, kernel: 3}, {max_pool: 2}]'
 bad 'max_pool: pad 2 is more than half of the window of 2 x 2' --set 'network.layers=[{max_pool: 2, pad: 2}]'
-bad 'assign.block is 7 samples' --set assign.block=7
+bad '--set assign.block: 7 samples, but a block is whole lanes' --set assign.block=7
 bad 'choose one of 4, 8, 12, 16, 24, 48' --set assign.block=20
-bad "assign.solver is 'lapvj'; expected one of lapjv" --set assign.solver=lapvj
-bad "objective is 'natt'; expected one of nat, supervised, autoencoder" --set objective=natt
-bad 'nat.targets is 599, fewer than the 600 samples' --set nat.targets=599
+bad "--set assign.solver: 'lapvj'; expected one of lapjv" --set assign.solver=lapvj
+bad "--set objective: 'natt'; expected one of nat, supervised, autoencoder" --set objective=natt
+bad '--set nat.targets: 599, fewer than the 600 samples' --set nat.targets=599
 bad "two places of the network have the name 'z': give the layer another one" --set 'network.layers=[{conv: 4, kernel: 3, name: z}, flatten]'
 bad 'needs rows [N,D] as input: add flatten' --set 'network.layers=[{linear: 4}, {conv: 2, kernel: 3}]'
 

@@ -1,5 +1,6 @@
 /* Write an HDF5 file to order, for tests of bad input: odd_h5 FILE NAME=TYPE:SIZExSIZE...[:VALUE] ...
- * TYPE is u8, i16, i32, i64 or f32. VALUE fills the data set; without it values count from 0 to 9 and again. */
+ * TYPE is u8, i16, i32, i64 or f32. VALUE fills the data set, and VALUE@ROW is that of one row; other values count from 0
+ * to 9 and again. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -46,8 +47,11 @@ static hiss_status add(hiss_h5 *file, const char *order, hiss_error *err) {
     }
     const size_t size = types[info.dtype].size;
     char *values = hiss_alloc((size_t)count * size + 1);
+    char *at = rest;
+    const int64_t value = *rest == ':' ? strtoll(rest + 1, &at, 10) : 0,
+                  one = *at == '@' ? strtoll(at + 1, NULL, 10) : -1;
     for (int64_t i = 0; i < count; i++) {
-        put(values + (size_t)i * size, info.dtype, *rest == ':' ? strtoll(rest + 1, NULL, 10) : i % 10);
+        put(values + (size_t)i * size, info.dtype, *rest == ':' && (one < 0 || one == i) ? value : i % 10);
     }
     hiss_status status = hiss_h5_define(file, name, &info, 0, 0, err);
     status = status ? status : hiss_h5_write(file, name, info.dtype, 0, info.dim[0], values, err);

@@ -25,20 +25,38 @@ bytes=$(stat -c %s whole/ckpt/step-60.h5) one=$(sed -n 's/.* \([0-9.]* MB\) each
 free() { # BYTES RANKS RUN ARGUMENT...
     on "$2" env ODD_FREE="$1" ./odd "$HISS" train config.yaml --run "${@:3}"
 }
+# All that will be there at once: the two that stay (checkpoint.keep) and the one being written.
+room='but checkpoints need'
 for ranks in 1 2; do
-    refused $ranks "none: 0.0 MB are free, and one checkpoint takes $one; make room" \
-        env ODD_FREE=8192 ./odd "$HISS" train config.yaml --run none
-    [ ! -e none ] || fail "left behind: $(find none)"
-    free $((bytes * 5 / 2)) $ranks few-$ranks
-    [ $status -eq 0 ] || fail "exit $status with room for two and a half" log
-    grep -q "hiss: warning: few-$ranks: .* MB are free, and checkpoints will take .* MB: 2 stay (checkpoint.keep)" log ||
-        fail 'no warning when two fit, but not three' log
-    same whole few-$ranks
+    for fits in 0.1 1.5 2.5; do
+        refused $ranks "$room" env ODD_FREE="$(awk -v b="$bytes" -v f=$fits 'BEGIN { printf "%d", b * f }')" ./odd \
+            "$HISS" train config.yaml --run none
+        grep -qF "$((bytes * 3)) bytes): 3 of $one at once; make room, choose another --run, or lower checkpoint.keep, now 2" log ||
+            fail 'needed bytes and the key are not said' log
+        [ ! -e none ] || fail "left behind: $(find none)"
+    done
     free $((bytes * 7 / 2)) $ranks enough-$ranks
-    ! grep -q 'MB are free' log || fail 'a warning though three fit' log
+    [ $status -eq 0 ] && ! grep -q 'MB are free' log || fail "exit $status with room for three and a half" log
+    same whole enough-$ranks
 done
+# needs N TEXT ARGUMENT...: so many at once, and not one fewer.
+needs() {
+    refused 1 "$room" env ODD_FREE=$((bytes * $1 - 1)) ./odd "$HISS" train config.yaml --run none "${@:3}"
+    grep -qF -- "$2" log || fail "no '$2'" log
+    free $((bytes * $1 + 4096)) 1 fits "${@:3}" # whole pages are free
+    [ $status -eq 0 ] || fail "exit $status with room for $1" log
+    rm -r fits
+}
+needs 1 'at once; make room, or choose another --run' --set checkpoint.every=never
+needs 2 'or lower --set checkpoint.keep, now 1' --set checkpoint.keep=1 --set 'checkpoint.every=1 epoch'
+needs 3 'or lower checkpoint.keep, now 2'
+needs 5 'or lower --set checkpoint.keep, now 9' --set checkpoint.keep=9 --set 'checkpoint.every=1 epoch'
+needs 5 'or keep fewer than the 3 milestones of --set checkpoint.keep_every, now 1 epoch' --set checkpoint.keep=1 \
+    --set 'checkpoint.keep_every=1 epoch'
 # What is there already takes no room.
 train 2 parts --set train.steps=40
+refused 2 "$room" env ODD_FREE=$((bytes / 2)) ./odd "$HISS" train config.yaml --run parts
+grep -qF "($bytes bytes): 1 of $one at once beside those that are there" log || fail 'not what is there' log
 free $((bytes * 3 / 2)) 2 parts
 [ $status -eq 0 ] && ! grep -q 'MB are free' log || fail 'room for one more is enough when two are there' log
 same whole parts
@@ -63,6 +81,6 @@ if unshare -m sh -c 'mount -t tmpfs none local' 2>/dev/null; then # each node ha
     [ ! -e local/run ] || fail "left behind: $(find local)"
     unshare -m sh -c "mount -t tmpfs -o size=64k none local && exec '$HISS' train config.yaml --run local/run" >log 2>&1 &&
         fail 'a disk that holds no checkpoint' log
-    grep -q '^hiss: error: local/run: 0.1 MB are free, and one checkpoint takes 0.1 MB' log || fail 'not said' log
+    grep -q '^hiss: error: local/run: 0.1 MB ([0-9]* bytes) are free, but checkpoints need' log || fail 'not said' log
 fi
 echo ok

@@ -63,7 +63,7 @@ for type in u8 i16be u16 u16be i32be u32 i64be u64 bools; do
     train 1 "labels-$type" "${supervised[@]}" --set "data.labels=$type"
     same labels-i8 "labels-$type"
 done
-refused 2 'row 7 of data set beyond is ' "$HISS" train config.yaml --run strange "${supervised[@]}" --set data.labels=beyond
+refused 2 'row 7 of data set beyond is 18446744073709551615; expected class numbers' "$HISS" train config.yaml --run strange "${supervised[@]}" --set data.labels=beyond
 refused 1 '--set data.labels: integers.h5: data set f64 holds float64 [96]; expected integers [96]' \
     "$HISS" train config.yaml --run strange "${supervised[@]}" --set data.labels=f64
 refused 1 '--set data.images: integers.h5: data set pixels16 holds uint16 [96,12,12]; expected uint8 [n,H,W,C] or [n,H,W]' \

@@ -249,7 +249,7 @@ static void bad_options_are_explained(void **state) {
     hiss_augment_options o = plain;
     o.scale_min = 2;
     assert_int_equal(hiss_augment_check(&o, 8, 8, &err), HISS_EUSER);
-    assert_non_null(strstr(err.text, "augment.scale_min 2 is above augment.scale_max 1"));
+    assert_non_null(strstr(err.text, "augment.scale_min: 2 is above augment.scale_max 1"));
     o = plain;
     o.crop = RANDOM;
     o.height = 9;

@@ -56,20 +56,74 @@ static void wrong_intervals_are_refused(void **unused) {
         hiss_checkpoint_options o = options("never", "never");
         char start[64];
         o.every_text = wrong[k];
-        snprintf(start, sizeof start, "checkpoint.every is '%s'; expected", wrong[k]);
+        snprintf(start, sizeof start, "checkpoint.every: '%s'; expected", wrong[k]);
         expect_refused(&o, start);
     }
     hiss_checkpoint_options o = options("never", "never");
     o.keep_every_text = "10 min";
-    expect_refused(&o, "checkpoint.keep_every is '10 min'");
+    expect_refused(&o, "checkpoint.keep_every: '10 min'");
     o.keep_every_text = "auto";
-    expect_refused(&o, "checkpoint.keep_every is 'auto'");
+    expect_refused(&o, "checkpoint.keep_every: 'auto'");
     o = options("never", "never");
     o.mtbf_text = "never";
-    expect_refused(&o, "checkpoint.mtbf is 'never'");
+    expect_refused(&o, "checkpoint.mtbf: 'never'");
     o.mtbf_text = "24 h";
     o.margin_text = "30 steps";
-    expect_refused(&o, "checkpoint.margin is '30 steps'");
+    expect_refused(&o, "checkpoint.margin: '30 steps'");
+}
+
+/* A simple account of every step: what lies there while one is written. */
+static int64_t count_most(const hiss_checkpoint_options *o, int64_t steps_per_epoch, int64_t steps) {
+    int64_t there[64], count = 0, most = 0;
+    for (int64_t step = 1; step <= steps; step++) {
+        const cadence_state state = {.step = step, .steps_per_epoch = steps_per_epoch};
+        if (step < steps && cadence_at(o, &state) == CADENCE_NOT) {
+            continue;
+        }
+        memmove(there + 1, there, sizeof *there * (size_t)count);
+        there[0] = step;
+        count++;
+        most = count > most ? count : most;
+        int64_t kept[64], n = 0;
+        for (int64_t k = 0; k < count; k++) {
+            if (cadence_keeps(o, steps_per_epoch, step, there, (int)count, there[k])) {
+                kept[n++] = there[k];
+            }
+        }
+        memcpy(there, kept, sizeof kept);
+        count = n;
+    }
+    return most;
+}
+
+static void room_is_counted_for_all_at_once(void **unused) {
+    (void)unused;
+    static const char *const every[] = {"never", "1 epoch", "2 epochs", "3 steps", "4 steps", "7 steps"};
+    for (int a = 0; a < HISS_COUNT(every); a++) {
+        for (int b = 0; b < HISS_COUNT(every); b++) {
+            for (int64_t keep = 1; keep < 5; keep++) {
+                for (int64_t steps = 1; steps < 40; steps++) {
+                    hiss_checkpoint_options o = options(every[a], every[b]);
+                    hiss_error err = {0};
+                    int64_t milestones;
+                    o.keep = keep;
+                    assert_int_equal(cadence_parse(&o, &err), HISS_OK);
+                    const int64_t most = cadence_most(&o, 5, steps, &milestones);
+                    if (most != count_most(&o, 5, steps)) {
+                        fail_msg("every %s, keep_every %s, keep %d, %d steps: %d, not %d", every[a], every[b],
+                                 (int)keep, (int)steps, (int)most, (int)count_most(&o, 5, steps));
+                    }
+                }
+            }
+        }
+    }
+    hiss_checkpoint_options timed = options("10 min", "2 epochs");
+    hiss_error err = {0};
+    int64_t milestones;
+    timed.keep = 2;
+    assert_int_equal(cadence_parse(&timed, &err), HISS_OK);
+    assert_int_equal(cadence_most(&timed, 5, 41, &milestones), 2 + 4 + 1);
+    assert_int_equal(milestones, 4);
 }
 
 static void young_balances_cost_and_loss(void **unused) {
@@ -142,6 +196,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(intervals_are_read),
         cmocka_unit_test(wrong_intervals_are_refused),
+        cmocka_unit_test(room_is_counted_for_all_at_once),
         cmocka_unit_test(young_balances_cost_and_loss),
         cmocka_unit_test(due_by_steps_epochs_and_time),
         cmocka_unit_test(the_newest_and_the_milestones_stay),

@@ -271,7 +271,8 @@ static void test_value_messages(void **state) {
         {"train:\n  kind: sgd|adam\n", "x.yaml:2:9: train.kind must be one of sgd, adam, lars, found 'sgd|adam'"},
         {"train:\n  kind:\n", "x.yaml:2:8: train.kind must be one of sgd, adam, lars, found nothing"},
         {"train:\n  name: [a]\n", "x.yaml:2:9: train.name must be a text, found a list"},
-        {"train:\n  name:\n", "x.yaml:2:8: train.name must be a text, found nothing"},
+        {"train:\n  name:\n",
+         "x.yaml:2:8: train.name must be a text, found nothing; an empty one is written name: \"\""},
         {"train:\n  name: null\n", "x.yaml:2:9: train.name must be a text, found null"},
         {"train:\n  model:\n", "x.yaml:2:9: train.model must be a value, a list or a section, found nothing; indent "
                                "the lines that belong to it, or write it behind the ':'"},

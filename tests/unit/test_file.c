@@ -120,10 +120,12 @@ static void test_make_directories_over_a_file(void **state) {
     hiss_error err = {0};
     put("plain", "text");
     assert_int_equal(hiss_make_directories("plain", &err), HISS_ESYSTEM);
-    assert_string_equal(err.text, "cannot make directory 'plain': 'plain' exists and is not a directory");
+    assert_string_equal(err.text,
+                        "cannot make directory 'plain': 'plain' exists and is not a directory; choose another name");
     assert_int_equal(hiss_make_directories("plain/below/it", &err), HISS_ESYSTEM);
     assert_int_equal(err.code, HISS_ESYSTEM);
-    assert_string_equal(err.text, "cannot make directory 'plain/below/it': 'plain' exists and is not a directory");
+    assert_string_equal(
+        err.text, "cannot make directory 'plain/below/it': 'plain' exists and is not a directory; choose another name");
     assert_int_equal(hiss_make_directories("", &err), HISS_ESYSTEM);
     assert_mentions(&err, "empty");
     assert_int_equal(hiss_make_directories("/proc/nothing/here", &err), HISS_ESYSTEM);

@@ -420,24 +420,24 @@ static void test_when_it_exchanges(void **state) {
 static void test_wrong_options(void **state) {
     (void)state;
     expect_error("assign: {block: 7}\n", 150,
-                 "assign.block is 7 samples, but a block is whole lanes of 4 samples that divide the 6 lanes; choose "
+                 "assign.block: 7 samples, but a block is whole lanes of 4 samples that divide the 6 lanes; choose "
                  "one of 4, 8, 12, 24");
     expect_error("assign: {block: 16}\n", 150,
-                 "assign.block is 16 samples, but a block is whole lanes of 4 samples that divide the 6 lanes; choose "
+                 "assign.block: 16 samples, but a block is whole lanes of 4 samples that divide the 6 lanes; choose "
                  "one of 4, 8, 12, 24");
     expect_error("assign: {block: 2}\n", 150,
-                 "assign.block is 2 samples, but a block is whole lanes of 4 samples that divide the 6 lanes; choose "
+                 "assign.block: 2 samples, but a block is whole lanes of 4 samples that divide the 6 lanes; choose "
                  "one of 4, 8, 12, 24");
     expect_error("assign: {block: rank}\n", 150,
-                 "assign.block must be lane, batch or a number of samples, found 'rank'");
-    expect_error("assign: {block: -4}\n", 150, "assign.block must be lane, batch or a number of samples, found '-4'");
-    expect_error("assign: {block: ''}\n", 150, "assign.block must be lane, batch or a number of samples, found ''");
+                 "assign.block: must be lane, batch or a number of samples, found 'rank'");
+    expect_error("assign: {block: -4}\n", 150, "assign.block: must be lane, batch or a number of samples, found '-4'");
+    expect_error("assign: {block: ''}\n", 150, "assign.block: must be lane, batch or a number of samples, found ''");
     expect_error("assign: {solver: magic}\n", 150,
-                 "assign.solver is 'magic'; expected one of lapjv, sparse, auction, greedy, auto");
+                 "assign.solver: 'magic'; expected one of lapjv, sparse, auction, greedy, auto");
     expect_error("assign: {rows: topk, solver: greedy}\n", 150,
-                 "assign.rows is topk, which is solved by sparse, but assign.solver is 'greedy'; use auto or sparse");
+                 "assign.rows: topk, which is solved by sparse, but assign.solver is 'greedy'; use auto or sparse");
     expect_error("nat: {targets: 149}\n", 150,
-                 "nat.targets is 149, fewer than the 150 samples, but every sample needs its own target; use 0 for as "
+                 "nat.targets: 149, fewer than the 150 samples, but every sample needs its own target; use 0 for as "
                  "many as samples");
     expect_error("nat: {targets: 281474976710657}\n", 150,
                  "stage.yaml:1:16: nat.targets must be an integer in 0..281474976710656, found '281474976710657'");

@@ -380,13 +380,13 @@ static void test_odd_networks(void **state) {
     assert_int_equal(stage_open(&s, "autoencoder", small_net, world, NULL, &err), HISS_OK);
     rig r = rig_open();
     assert_int_equal(s.ops->build(s.method, 0, &r.b, &err), HISS_EUSER);
-    assert_string_equal(err.text, "objective autoencoder needs square inputs of at least 8 x 8, found 20 x 24; set "
-                                  "augment.height and augment.width to the same number");
+    assert_string_equal(err.text, "objective: autoencoder needs square inputs of at least 8 x 8, found 20 x 24; set "
+                                  "augment.height and augment.width alike, or choose another objective");
     rig_close(&r);
     stage_close(&s);
     assert_int_equal(stage_open(&s, "supervised", small_net, world, NULL, &err), HISS_EUSER);
     assert_string_equal(err.text,
-                        "objective supervised needs labels of at least 2 classes, found 0; set data.labels, or choose "
+                        "objective: supervised needs labels of at least 2 classes, found 0; set data.labels, or choose "
                         "another objective");
     stage_close(&s);
 }

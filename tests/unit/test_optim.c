@@ -418,13 +418,14 @@ static void settings_that_contradict_are_refused(void **unused) {
         {{.method = HISS_LARS, .lr = 1, .momentum = 0.9, .nesterov = true}, "gan.optim.nesterov"},
         {{.lr = 1, .schedule = HISS_SCHEDULE_COSINE, .lr_end = 2}, "gan.optim.lr_end"},
         {{.lr = 1, .schedule = HISS_SCHEDULE_CONSTANT, .lr_end = 2}, NULL},
-        {{.lr = 1, .schedule = HISS_SCHEDULE_INVERSE}, "gan.optim.inverse_gamma"},
+        {{.lr = 1, .schedule = HISS_SCHEDULE_INVERSE}, "gan.optim.schedule"},
     };
     for (size_t k = 0; k < sizeof cases / sizeof *cases; k++) {
         hiss_error err = {0};
         hiss_status status = hiss_optim_check(&cases[k].options, "gan.optim", &err);
         assert_int_equal(status, cases[k].key ? HISS_EUSER : HISS_OK);
         assert_true(!cases[k].key || strstr(err.text, cases[k].key) == err.text);
+        assert_true(!cases[k].key || strcmp(err.key, cases[k].key) == 0);
     }
 }
 

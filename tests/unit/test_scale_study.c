@@ -258,13 +258,15 @@ static void test_mistakes(void **state) {
     refuse("configs: {x y: {file: a}}\nranks: [1]\n", "s.yaml:1:", "letters, digits");
     refuse("configs: {x: {file: a, set: [{a: 1}]}}\nranks: [1]\n", "s.yaml:1:30: set", "found a section");
     refuse("configs: {x: {file: a}}\nranks: [1]\nkind: weak\n", "s.yaml:3:7: kind must be", "weak-batch");
-    refuse("configs: {x: {file: a}}\nranks: [1]\nsteps: 10\nwarmup: 10\n", "s.yaml: warmup is 10", "nothing is left");
+    refuse("configs: {x: {file: a}}\nranks: [1]\nsteps: 10\nwarmup: 10\n", "s.yaml:4:9: warmup is 10",
+           "nothing is left");
     refuse("configs: {x: {file: a}}\nranks: [2, 3]\nkind: weak-batch\n", "s.yaml:2:8: kind weak-batch",
            "not a multiple");
-    refuse("configs: {x: {file: a}}\nranks: [1]\nquality: {value: 1}\n", "s.yaml: quality.value", "metric is missing");
+    refuse("configs: {x: {file: a}}\nranks: [1]\nquality: {value: 1}\n", "s.yaml:3:18: quality.value",
+           "metric is missing");
     refuse("configs: {x: {file: a}}\nranks: [1]\nslurm: {options: [\"a\\nb\"]}\n", "s.yaml:3:19: slurm.options",
            "one line");
-    refuse("configs: {x: {file: a}}\nranks: [1]\nname: \"a\\nb\"\n", "s.yaml: name", "one line");
+    refuse("configs: {x: {file: a}}\nranks: [1]\nname: \"a\\nb\"\n", "s.yaml:3:7: name", "one line");
 }
 
 int main(void) {

@@ -57,8 +57,9 @@ bool hiss_config_has(const hiss_config *config, const char *section);
  * alone when he did not, and when config is NULL. Returns out. */
 enum { HISS_WHERE = 400 };
 const char *hiss_config_where(const hiss_config *config, const char *key, char out[HISS_WHERE]);
-/* Put hiss_config_where in front of an error that begins with a key the user wrote: of checks that come after parsing. */
-void hiss_config_locate(const hiss_config *config, hiss_error *err);
+/* Put the place of err->key, as hiss_config_where says it, in front of the text of an error by hiss_fail_key, once; for
+ * a key that is not written, the name of the config. Other errors stay as they are. Returns status. err may be NULL. */
+hiss_status hiss_config_blame(const hiss_config *config, hiss_status status, hiss_error *err);
 /* What the user wrote at section or section.key, for owners of sections whose names the user chooses; NULL: nothing. */
 const hiss_yaml *hiss_config_node(const hiss_config *config, const char *section);
 /* After all sections: an error for the first key nobody asked for, naming the nearest known key. */
@@ -82,13 +83,20 @@ void hiss_rows_help(FILE *stream, const char *section, const hiss_row *rows, int
  *   rest        out  NULL: neither positional words nor repeated options
  * Strings point into argv or rows. A path or a positional word that hiss_path_check refuses is an error;
  * ~ stays, since nothing here could own the longer text: the caller expands the words before (hiss/number.h). */
+enum { HISS_MAX_OPTIONS = 64 }; /* rows of a command */
 typedef struct hiss_arguments {
     const char **positional;
     int npositional, max_positional;
     const char **repeated;
     int nrepeated, max_repeated;
+    bool given[HISS_MAX_OPTIONS]; /* out: whether the option of a row was there */
 } hiss_arguments;
 hiss_status hiss_options_parse(const hiss_row *rows, int count, int argc, char **argv, void *fields,
                                hiss_arguments *rest, hiss_error *err);
+/* An error for the first option that was given and is not among `used`, words without dashes ("set out nodes") beside log
+ * and help, which always are: "--KEY has no effect FORM; leave it out".
+ *   form  e.g. "on hiss scale report" */
+hiss_status hiss_options_expect(const hiss_row *rows, int count, const hiss_arguments *rest, const char *used,
+                                const char *form, hiss_error *err);
 
 #endif

@@ -14,6 +14,10 @@ bool hiss_file_exists(const char *path);
 /* An error "WHAT PATH does not exist (looked in DIRECTORY); ADVICE" unless path exists; the directory is named for
  * relative paths only. */
 hiss_status hiss_file_expect(const char *path, const char *what, const char *advice, hiss_error *err);
+/* The same, and that it is no directory. */
+hiss_status hiss_file_expect_text(const char *path, const char *what, const char *advice, hiss_error *err);
+/* What to do when a file cannot be written for this errno, as the end of an error. */
+const char *hiss_file_remedy(int why);
 /* An error unless a durable file can be written there: an existing one may be replaced, a directory or a device may
  * not, and the directory must be there and take files. Tried, not asked for; leaves nothing. */
 hiss_status hiss_file_expect_writable(const char *path, hiss_error *err);

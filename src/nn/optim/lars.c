@@ -14,7 +14,7 @@ static int states(const hiss_optim_options *options) {
 static hiss_status check(const hiss_optim_options *options, const char *section, hiss_error *err) {
     return !options->nesterov
                ? HISS_OK
-               : hiss_fail(err, HISS_EUSER, "%s.nesterov: expected false with method lars, found true", section);
+               : hiss_optim_fail(err, section, "nesterov", "expected false with method lars, found true");
 }
 
 static double trust(const hiss_optim_options *o, double weight_decay, double gradient, double parameter) {

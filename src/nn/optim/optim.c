@@ -1,5 +1,6 @@
 /* The table of optimisers: what is asked of all of them is answered by the row of options->method. */
 #include <assert.h>
+#include <stdarg.h>
 
 #include "nn/optim/optim_impl.h"
 
@@ -12,15 +13,25 @@ static const hiss_optim_ops *ops_of(const hiss_optim_options *options) {
     return table[options->method];
 }
 
+hiss_status hiss_optim_fail(hiss_error *err, const char *section, const char *key, const char *format, ...) {
+    char path[HISS_ERROR_KEY], text[256];
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(text, sizeof text, format, arguments);
+    va_end(arguments);
+    snprintf(path, sizeof path, "%s.%s", section, key);
+    return hiss_fail_key(err, HISS_EUSER, path, "%s", text);
+}
+
 hiss_status hiss_optim_no_momentum(const hiss_optim_options *options, const char *section, hiss_error *err) {
     const char *name = ops_of(options)->name;
     if (options->nesterov) {
-        return hiss_fail(err, HISS_EUSER, "%s.nesterov: expected false with method %s, which has none, found true",
-                         section, name);
+        return hiss_optim_fail(err, section, "nesterov", "expected false with method %s, which has none, found true",
+                               name);
     }
     if (options->momentum != 0) {
-        return hiss_fail(err, HISS_EUSER, "%s.momentum: expected 0 with method %s, found %g; use %s.beta1 instead",
-                         section, name, options->momentum, section);
+        return hiss_optim_fail(err, section, "momentum", "expected 0 with method %s, found %g; use %s.beta1 instead",
+                               name, options->momentum, section);
     }
     return HISS_OK;
 }
@@ -32,14 +43,12 @@ hiss_status hiss_optim_check(const hiss_optim_options *options, const char *sect
     }
     bool has_end = options->schedule == HISS_SCHEDULE_COSINE || options->schedule == HISS_SCHEDULE_LINEAR;
     if (has_end && options->lr_end > options->lr) {
-        return hiss_fail(err, HISS_EUSER, "%s.lr_end: expected at most %s.lr = %g, found %g", section, section,
-                         options->lr, options->lr_end);
+        return hiss_optim_fail(err, section, "lr_end", "expected at most %s.lr = %g, found %g", section, options->lr,
+                               options->lr_end);
     }
     if (options->schedule == HISS_SCHEDULE_INVERSE && options->inverse_gamma == 0) {
-        return hiss_fail(err, HISS_EUSER,
-                         "%s.inverse_gamma: schedule inverse needs a value above 0, found 0; set it or use "
-                         "schedule: constant",
-                         section);
+        return hiss_optim_fail(err, section, "schedule",
+                               "inverse needs %s.inverse_gamma above 0, found 0; set it or use constant", section);
     }
     return HISS_OK;
 }

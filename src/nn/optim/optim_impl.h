@@ -34,6 +34,10 @@ typedef struct hiss_optim_moments {
 hiss_optim_moments hiss_optim_moments_of(const hiss_optim_options *options, const hiss_optim_step *step);
 int hiss_optim_two_states(const hiss_optim_options *options);
 
+/* An error (HISS_EUSER) about a key of section. */
+hiss_status hiss_optim_fail(hiss_error *err, const char *section, const char *key, const char *format, ...)
+    __attribute__((format(printf, 4, 5)));
+
 /* For methods that have moments instead: an error when momentum or nesterov is set. */
 hiss_status hiss_optim_no_momentum(const hiss_optim_options *options, const char *section, hiss_error *err);
 

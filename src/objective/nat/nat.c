@@ -77,19 +77,19 @@ static hiss_status dataset_block(nat *n, hiss_error *err) {
     char hint[HISS_HINT];
     n->dataset_block = strcmp(text, "auto") == 0 ? 1024 : strcmp(text, "all") == 0 ? n->world->samples : 0;
     if (n->dataset_block == 0 && (!hiss_parse_integer(text, &n->dataset_block) || n->dataset_block < 1)) {
-        return hiss_fail(err, HISS_EUSER,
-                         "assign.block must be all, auto or a number of samples for scope dataset, found '%.80s'%s",
-                         text, hiss_number_hint(text, true, hint));
+        return hiss_fail_key(err, HISS_EUSER, "assign.block",
+                             "must be all, auto or a number of samples for scope dataset, found '%.80s'%s", text,
+                             hiss_number_hint(text, true, hint));
     }
     if (n->dataset_block > n->world->samples) {
         n->dataset_block = n->world->samples;
     }
     const int64_t limit = nat_is_wide(n) ? most : narrow;
     if (n->dataset_block > limit) {
-        return hiss_fail(err, HISS_EUSER,
-                         "assign.block is %lld samples, but %s solves at most %lld; choose smaller blocks%s",
-                         (long long)n->dataset_block, nat_is_wide(n) ? "an auction over all ranks" : "one rank",
-                         (long long)limit, nat_is_wide(n) ? "" : ", or a smaller assign.wide");
+        return hiss_fail_key(err, HISS_EUSER, "assign.block",
+                             "%lld samples, but %s solves at most %lld; choose smaller blocks%s",
+                             (long long)n->dataset_block, nat_is_wide(n) ? "an auction over all ranks" : "one rank",
+                             (long long)limit, nat_is_wide(n) ? "" : ", or a smaller assign.wide");
     }
     n->block_lanes = 1;
     n->block = n->world->m;
@@ -103,8 +103,9 @@ static hiss_status lanes_per_block(const nat *n, int64_t *lanes, hiss_error *err
     const bool batch = strcmp(text, "batch") == 0 || strcmp(text, "auto") == 0;
     int64_t block = strcmp(text, "lane") == 0 ? w->m : batch ? w->m * w->lanes : 0;
     if (block == 0 && (!hiss_parse_integer(text, &block) || block < 1)) {
-        return hiss_fail(err, HISS_EUSER, "assign.block must be lane, batch or a number of samples, found '%.80s'%s",
-                         text, hiss_number_hint(text, true, hint));
+        return hiss_fail_key(err, HISS_EUSER, "assign.block",
+                             "must be lane, batch or a number of samples, found '%.80s'%s", text,
+                             hiss_number_hint(text, true, hint));
     }
     *lanes = block / w->m;
     if (block % w->m != 0 || w->lanes % *lanes != 0) {
@@ -115,11 +116,10 @@ static hiss_status lanes_per_block(const nat *n, int64_t *lanes, hiss_error *err
                 snprintf(sizes + used, sizeof sizes - used, "%s%lld", used ? ", " : "", (long long)(l * w->m));
             }
         }
-        return hiss_fail(
-            err, HISS_EUSER,
-            "assign.block is %lld samples, but a block is whole lanes of %lld samples that divide the %lld "
-            "lanes; choose one of %s",
-            (long long)block, (long long)w->m, (long long)w->lanes, sizes);
+        return hiss_fail_key(err, HISS_EUSER, "assign.block",
+                             "%lld samples, but a block is whole lanes of %lld samples that divide the %lld "
+                             "lanes; choose one of %s",
+                             (long long)block, (long long)w->m, (long long)w->lanes, sizes);
     }
     return HISS_OK;
 }
@@ -161,9 +161,9 @@ static hiss_status choose_rows(nat *n, hiss_error *err) {
     const nat_options *o = n->options;
     const bool exact = strcmp(o->solver, "auto") == 0 || strcmp(o->solver, "sparse") == 0;
     if (o->rows == HISS_MATCH_TOPK && !exact) {
-        return hiss_fail(
-            err, HISS_EUSER,
-            "assign.rows is topk, which is solved by sparse, but assign.solver is '%s'; use auto or sparse", o->solver);
+        return hiss_fail_key(err, HISS_EUSER, "assign.rows",
+                             "topk, which is solved by sparse, but assign.solver is '%s'; use auto or sparse",
+                             o->solver);
     }
     n->lists = hiss_match_lists(exact ? (hiss_match_rows)o->rows : HISS_MATCH_DENSE, n->block, n->world->m, o->k);
     return HISS_OK;
@@ -175,14 +175,14 @@ static hiss_status check_options(nat *n, hiss_error *err) {
     n->targets = o->targets ? o->targets : w->samples;
     n->solver = hiss_lap_solver_named(o->solver);
     if (!n->solver) {
-        return hiss_fail(err, HISS_EUSER, "assign.solver is '%s'; expected one of %s", o->solver,
-                         hiss_lap_solver_names());
+        return hiss_fail_key(err, HISS_EUSER, "assign.solver", "'%s'; expected one of %s", o->solver,
+                             hiss_lap_solver_names());
     }
     if (n->targets < w->samples) {
-        return hiss_fail(err, HISS_EUSER,
-                         "nat.targets is %lld, fewer than the %lld samples, but every sample needs its own target; use "
-                         "0 for as many as samples",
-                         (long long)n->targets, (long long)w->samples);
+        return hiss_fail_key(err, HISS_EUSER, "nat.targets",
+                             "%lld, fewer than the %lld samples, but every sample needs its own target; use "
+                             "0 for as many as samples",
+                             (long long)n->targets, (long long)w->samples);
     }
     if (o->scope == NAT_DATASET) {
         return dataset_block(n, err);

@@ -60,7 +60,11 @@ hiss_status nat_match_create(nat *n, hiss_error *err) {
                                         .lists = n->lists,
                                         .beside = n->options->async,
                                         .work = {.user = n, .score = score, .solve = solve, .answered = apply}};
-    const hiss_status s = hiss_match_create(&options, &n->match, err);
+    hiss_status s = hiss_match_create(&options, &n->match, err);
+    if (s == HISS_EUSER) {
+        const hiss_error why = *err;
+        s = hiss_fail_key(err, s, "assign.block", "%s", why.text);
+    }
     nat_targets_reserve(n->vectors, w->threads);
     hiss_match_solver_reserve(n->matcher, w->threads, n->options->async);
     return s;
