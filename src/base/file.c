@@ -54,7 +54,7 @@ hiss_status hiss_file_expect_writable(const char *path, hiss_error *err) {
     char temporary[PATH_MAX + 32];
     const size_t length = strlen(path);
     if (length == 0 || length >= PATH_MAX) {
-        return hiss_fail(err, HISS_ESYSTEM, "cannot write '%.200s': its name is %s", path,
+        return hiss_fail(err, HISS_ESYSTEM, "cannot write '%.200s': its name is %s; choose another", path,
                          length == 0 ? "empty" : "too long");
     }
     if (path[length - 1] == '/' || (stat(path, &info) == 0 && !S_ISREG(info.st_mode))) {
@@ -95,7 +95,7 @@ hiss_status hiss_make_directories(const char *path, hiss_error *err) {
     char prefix[PATH_MAX];
     size_t length = strlen(path);
     if (length == 0 || length >= sizeof prefix) {
-        return hiss_fail(err, HISS_ESYSTEM, "cannot make directory '%s': its name is %s", path,
+        return hiss_fail(err, HISS_ESYSTEM, "cannot make directory '%s': its name is %s; choose another", path,
                          length == 0 ? "empty" : "too long");
     }
     memcpy(prefix, path, length + 1);

@@ -52,6 +52,12 @@ static hiss_status fail_unknown(const hiss_row *rows, int count, const char *wor
     if (!best[0]) {
         return hiss_fail(err, HISS_EUSER, "unknown option '%.200s'; there are none", word);
     }
+    if (word[1] != '-' && strlen(word) <= strlen("-np")) {
+        return hiss_fail(err, HISS_EUSER,
+                         "unknown option '%.200s'; options have two dashes, as --%s (the number of ranks is mpirun's: "
+                         "mpirun -n RANKS hiss)",
+                         word, best);
+    }
     bool near = least <= 2 || least <= (int)strlen(name) / 3;
     return hiss_fail(err, HISS_EUSER, "unknown option '%.200s'; %s '--%s'%s", word,
                      near ? "did you mean" : "the nearest option is", best, near ? "?" : "");

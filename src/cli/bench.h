@@ -74,8 +74,8 @@ typedef struct bench_source {
 hiss_status bench_source_open(bench *b, const char *config, const hiss_arguments *sets, bool synthetic,
                               const char *size, bench_source *out, hiss_error *err);
 void bench_source_close(bench_source *s);
-/* Whether size (NULL: not given) is one, and images of a size are made at all. Not collective. */
-hiss_status bench_check_size(const char *size, bool synthetic, hiss_error *err);
+/* Whether size is one, or NULL. Not collective. */
+hiss_status bench_check_size(const char *size, hiss_error *err);
 
 /* ---- the parts; each prints its tables and adds a member to the JSON object. Collective. ---- */
 

@@ -22,17 +22,14 @@ static bool parse_size(const char *text, int64_t size[3]) {
     return true;
 }
 
-hiss_status bench_check_size(const char *text, bool synthetic, hiss_error *err) {
+hiss_status bench_check_size(const char *text, hiss_error *err) {
     int64_t size[3];
-    if (text && !parse_size(text, size)) {
-        return hiss_fail(
-            err, HISS_EUSER,
-            "--size: expected HEIGHTxWIDTHxCHANNELS as in 224x224x3 (at most 65536x65536x1024), found '%s'", text);
-    }
-    return !text || synthetic ? HISS_OK
-                              : hiss_fail(err, HISS_EUSER,
-                                          "--size has no effect on the config's own data; add --synthetic, or leave it "
-                                          "out");
+    return !text || parse_size(text, size)
+               ? HISS_OK
+               : hiss_fail(
+                     err, HISS_EUSER,
+                     "--size: expected HEIGHTxWIDTHxCHANNELS as in 224x224x3 (at most 65536x65536x1024), found '%s'",
+                     text);
 }
 
 /* H, W, C of stored images: as the option says, else what the preset is made for at the size of the network's input. */
@@ -72,13 +69,17 @@ hiss_status bench_source_open(bench *b, const char *config, const hiss_arguments
     if (s != HISS_OK) {
         return s;
     }
+    const char *file = out->experiment.data.file;
+    const int64_t missing = hiss_comm_max_i64(b->comm, !file || !hiss_file_exists(file));
+    if (size && !missing && !synthetic) {
+        return hiss_fail(err, HISS_EUSER, "--size has no effect on images of %.300s; add --synthetic, or leave it out",
+                         file);
+    }
     bench_print(b, "\nconfig: %s", config);
     for (int k = 0; k < sets->nrepeated; k++) {
         bench_print(b, " --set %s", sets->repeated[k]);
     }
     bench_print(b, "\n");
-    const char *file = out->experiment.data.file;
-    const int64_t missing = hiss_comm_max_i64(b->comm, !file || !hiss_file_exists(file));
     if (missing && !synthetic) {
         bench_print(b, "note: %s is not there\n", file ? file : "data.file");
     }

@@ -123,7 +123,7 @@ static hiss_status check(const options *o, const hiss_arguments *rest, hiss_erro
     snprintf(form, sizeof form, "on hiss bench %s", part);
     hiss_status s = hiss_options_expect(rows, HISS_COUNT(rows), rest, parts[k].used, form, err);
     s = s == HISS_OK && config ? cli_expect_config(rest->positional[1], err) : s;
-    return s == HISS_OK ? bench_check_size(o->size, o->synthetic, err) : s;
+    return s == HISS_OK ? bench_check_size(o->size, err) : s;
 }
 
 static hiss_status measure(hiss_comm *comm, const options *o, const hiss_arguments *rest, hiss_error *err) {

@@ -105,9 +105,10 @@ static hiss_status prepare(const options *o, const hiss_arguments *rest, hiss_er
                          rest->npositional ? " " : "", rest->npositional ? rest->positional[0] : "");
     }
     if (rest->npositional != 1 + (kind == 2)) {
-        return kind == 2 ? hiss_fail(err, HISS_EUSER, "prepare folder needs a folder of pictures")
-                         : hiss_fail(err, HISS_EUSER, "prepare %s: unexpected argument '%.200s'", kinds[kind],
-                                     rest->positional[1]);
+        return kind == 2
+                   ? hiss_fail(err, HISS_EUSER, "prepare folder needs a folder of pictures")
+                   : hiss_fail(err, HISS_EUSER, "prepare %s: unexpected argument '%.200s'%s", kinds[kind],
+                               rest->positional[1], kind == 1 ? "; files are given by --images and --labels" : "");
     }
     static const char *const used[] = {"output source shuffle seed chunk deflate",
                                        "output images labels shuffle seed chunk deflate",

@@ -49,8 +49,10 @@ static hiss_status report(const char *dir, hiss_error *err) {
     hiss_status s =
         hiss_file_exists(path)
             ? hiss_study_read(path, NULL, 0, &study, err)
-            : hiss_fail(err, HISS_EUSER, "%s holds no study: it has no study.yaml; hiss scale run STUDY.yaml --out %s",
-                        dir, dir);
+            : hiss_fail(err, HISS_EUSER,
+                        "%s holds no study: it has no study.yaml; give the --out of hiss scale run STUDY.yaml --out "
+                        "DIR",
+                        dir);
     if (s == HISS_OK) {
         hiss_results *results = hiss_results_gather(&study, dir);
         s = hiss_results_write(results, err);

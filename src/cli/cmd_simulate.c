@@ -470,7 +470,7 @@ static hiss_status check(const options *o, const hiss_arguments *rest, hiss_erro
         s = hiss_options_expect(rows, HISS_COUNT(rows), rest, used, "without --replay", err);
         s = s == HISS_OK ? cli_expect_config(rest->positional[0], err) : s;
     }
-    return s == HISS_OK ? bench_check_size(o->size, o->synthetic, err) : s;
+    return s == HISS_OK ? bench_check_size(o->size, err) : s;
 }
 
 int cmd_simulate(int argc, char **argv) {

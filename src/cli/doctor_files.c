@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <unistd.h>
 
@@ -156,6 +157,11 @@ static void check_hdf5(const doctor *d) {
 
 void doctor_files(const doctor *d, const char *run, int64_t mib) {
     char parent[CLI_PATH];
+    struct stat info;
+    if (!*run || (stat(run, &info) == 0 && !S_ISDIR(info.st_mode))) {
+        doctor_tell(d, FINDING_FAIL, "--run '%s' is %s; give the path of a directory", run, *run ? "a file" : "empty");
+        return;
+    }
     existing_parent(run, parent);
     const bool writable = hiss_comm_rank(d->comm) == 0 && check_writing(d, parent, mib);
     check_hdf5(d);

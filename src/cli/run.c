@@ -24,14 +24,23 @@ hiss_status cli_open_run(hiss_comm *comm, const char *run, const char *const *se
     snprintf(config, sizeof config, "%s/config.yaml", run);
     hiss_status s = HISS_OK;
     *path = 0;
-    if (!hiss_file_exists(config)) {
+    char above[CLI_PATH], there[CLI_PATH];
+    snprintf(above, sizeof above, "%s", run);
+    char *slash = strrchr(above, '/');
+    if (slash) {
+        *slash = 0;
+    }
+    snprintf(there, sizeof there, "%.*s/config.yaml", CLI_PATH - 16, above);
+    if (!hiss_file_exists(config) && slash && hiss_file_exists(there)) {
+        s = hiss_fail(err, HISS_EUSER, "%s is not a run, but %s is; give that", run, above);
+    } else if (!hiss_file_exists(config)) {
         s = hiss_fail(err, HISS_EUSER,
                       "%s is not a run: it has no config.yaml; train first: hiss train CONFIG --run %s", run, run);
     }
     s = s == HISS_OK ? hiss_experiment_read(config, sets, nsets, &extra, 1, e, err) : s;
     if (s == HISS_OK && checkpoint) {
         snprintf(path, CLI_PATH, "%s", checkpoint);
-        s = hiss_file_expect(path, "the checkpoint", "those of a run are in RUN/ckpt", err);
+        s = hiss_file_expect_text(path, "the checkpoint", "those of a run are in RUN/ckpt", err);
     } else if (s == HISS_OK && hiss_comm_rank(comm) == 0) {
         s = hiss_checkpoint_newest(run, path, CLI_PATH, err);
         if (s == HISS_OK && !*path) {

@@ -37,12 +37,23 @@ static hiss_status place_study(const hiss_study *study, const char *dir, hiss_er
     char path[CLI_PATH];
     snprintf(path, sizeof path, "%s/study.yaml", dir);
     hiss_status s = hiss_file_exists(path) ? check_study(study, path, dir, err) : HISS_OK;
+    char config[CLI_PATH];
+    snprintf(config, sizeof config, "%s/config.yaml", dir);
+    if (s == HISS_OK && !hiss_file_exists(path) && hiss_file_exists(config)) {
+        s = hiss_fail(err, HISS_EUSER, "%s is the directory of a run of hiss train; choose another --out", dir);
+    }
     if (s == HISS_OK) {
         snprintf(path, sizeof path, "%s/points", dir);
         s = hiss_make_directories(path, err);
         snprintf(path, sizeof path, "%s/study.yaml", dir);
     }
-    return s == HISS_OK ? hiss_file_write_text(path, hiss_config_resolved(study->text), err) : s;
+    s = s == HISS_OK ? hiss_file_write_text(path, hiss_config_resolved(study->text), err) : s;
+    if (s != HISS_OK) { /* what is empty is of no use */
+        snprintf(path, sizeof path, "%s/points", dir);
+        rmdir(path);
+        rmdir(dir);
+    }
+    return s;
 }
 
 /* ---- what the configs say ---- */
@@ -128,6 +139,15 @@ hiss_status scale_open(const scale_request *r, hiss_study *study, hiss_error *er
     s = s == HISS_OK ? read_bases(study, err) : s;
     for (int k = 0; k < study->npoints && s == HISS_OK; k++) {
         s = check_point(study, k, !r->elsewhere, err);
+    }
+    bool any = r->nodes == 0;
+    for (int k = 0; k < study->npoints; k++) {
+        any = any || study->points[k].nodes == r->nodes;
+    }
+    if (s == HISS_OK && !any) {
+        s = hiss_fail(err, HISS_EUSER,
+                      "--nodes %lld: no point of %s is on so many nodes; see nodes and ranks_per_node there",
+                      (long long)r->nodes, r->path);
     }
     return s == HISS_OK ? place_study(study, r->out, err) : s;
 }

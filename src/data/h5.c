@@ -464,8 +464,9 @@ hiss_status hiss_h5_define(hiss_h5 *file, const char *dataset, const hiss_h5_inf
     char why[HISS_H5_REASON];
     hiss_status status = HISS_OK;
     if (id < 0) {
-        status = hiss_fail(err, HISS_ESYSTEM, "%s: cannot make data set %s in chunks of %lld rows: %s", file->path,
-                           dataset, (long long)chunk_rows, hiss_h5_reason(why));
+        system_reason(why);
+        status = hiss_fail(err, HISS_ESYSTEM, "%s: cannot make data set %s in chunks of %lld rows: %s; %s", file->path,
+                           dataset, (long long)chunk_rows, why, writing_remedy(why, "choose other chunks"));
     } else {
         H5Dclose(id);
     }

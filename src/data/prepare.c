@@ -209,10 +209,21 @@ static hiss_status write_idx(const hiss_prepare_options *options, const char *im
     return end(&w, status, source, NULL, err);
 }
 
+/* Writing replaces what is there: never what is read. */
+static hiss_status expect_other(const char *output, const char *input, hiss_error *err) {
+    struct stat a, b;
+    const bool same =
+        input && stat(output, &a) == 0 && stat(input, &b) == 0 && a.st_dev == b.st_dev && a.st_ino == b.st_ino;
+    return same ? hiss_fail(err, HISS_EUSER, "--output %s is the file that is read; choose another name", output)
+                : HISS_OK;
+}
+
 hiss_status hiss_prepare_idx(const hiss_prepare_options *options, const char *images, const char *labels,
                              hiss_error *err) {
     hiss_idx x = {0}, y = {0};
     hiss_status status = check_output(options, err);
+    status = status ? status : expect_other(options->output, images, err);
+    status = status ? status : expect_other(options->output, labels, err);
     status = status ? status : hiss_idx_read(images, &x, err);
     if (!status && labels) {
         status = hiss_idx_read(labels, &y, err);
@@ -268,7 +279,7 @@ static hiss_status scan(listing *list, const char *folder, int32_t label, bool d
     if (count < 0) {
         return hiss_fail(err, HISS_EUSER, "%s: cannot be read as a folder: %s%s", folder, strerror(errno),
                          errno == ENOTDIR ? "; expected a folder of pictures (an HDF5 file is used as it is: data.file)"
-                                          : "");
+                                          : "; give the path of a folder of pictures");
     }
     list->folder = deep ? hiss_arena_alloc(list->arena, sizeof(char *) * (size_t)count) : list->folder;
     for (int i = 0; i < count; i++) {

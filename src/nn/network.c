@@ -14,7 +14,7 @@ const hiss_row hiss_network_rows[] = {
     {"width", HISS_INT, offsetof(hiss_network, width), "16", 1, 4096, NULL,
      "lenet-bn: filters of the first convolution (then twice, four times as many)"},
     {"layers", HISS_NODE, offsetof(hiss_network, layers), NULL, 0, 0, NULL,
-     "list of layers instead of a preset; the layers are at the end of this help"},
+     "list of layers instead of a preset; their words are below"},
 };
 const int hiss_network_nrows = HISS_COUNT(hiss_network_rows);
 

@@ -190,8 +190,8 @@ static hiss_status read_config(hiss_study *study, const hiss_yaml *node, hiss_sc
 static hiss_status read_configs(hiss_study *study, hiss_error *err) {
     const hiss_yaml *node = hiss_config_node(study->text, "configs");
     if (!node || node->kind != HISS_YAML_MAP || !node->first) {
-        return hiss_fail(err, HISS_EUSER, "%s: configs must be a section of NAME: {file: CONFIG, set: [key=value]}",
-                         hiss_config_name(study->text));
+        hiss_fail_key(err, HISS_EUSER, "configs", "must be a section of NAME: {file: CONFIG, set: [key=value]}");
+        return hiss_config_blame(study->text, HISS_EUSER, err);
     }
     study->configs = hiss_arena_alloc(study->arena, sizeof *study->configs * MOST_CONFIGS);
     hiss_status s = HISS_OK;

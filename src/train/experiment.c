@@ -232,14 +232,15 @@ hiss_status hiss_world_create(const hiss_experiment *e, const hiss_dataset *set,
     const int64_t L = e->train.lanes, m = e->train.lane_samples, n = hiss_dataset_count(set);
     const int P = hiss_comm_size(comm), rank = hiss_comm_rank(comm);
     if (n / L < m) {
-        char where[HISS_WHERE];
-        const char *samples = hiss_config_where(e->config, "train.lane_samples", where);
+        char lanes[HISS_WHERE], samples[HISS_WHERE];
+        hiss_config_where(e->config, "train.lanes", lanes);
+        hiss_config_where(e->config, "train.lane_samples", samples);
+        const bool other = strncmp(samples, "--set", 5) == 0 && strncmp(lanes, "--set", 5) != 0; /* what was changed */
         return hiss_fail_key(
-            err, HISS_EUSER, "train.lanes",
-            "%s has %lld samples: %lld lanes get shards of %lld, fewer than train.lane_samples = %lld%s%s; "
+            err, HISS_EUSER, other ? "train.lane_samples" : "train.lanes",
+            "%s has %lld samples: %lld lanes get shards of %lld, fewer than train.lane_samples = %lld; "
             "use fewer lanes or smaller ones",
-            e->data.file, (long long)n, (long long)L, (long long)(n / L), (long long)m,
-            strchr(samples, ' ') ? ", set by " : "", strchr(samples, ' ') ? samples : "");
+            e->data.file, (long long)n, (long long)L, (long long)(n / L), (long long)m);
     }
     int64_t *shards = hiss_new(int64_t, L + 1), *lane_offsets = hiss_new(int64_t, P + 1);
     hiss_shards(n, L, shards);

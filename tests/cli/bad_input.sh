@@ -59,6 +59,14 @@ for command in eval query; do
     refused 1 "dates.h5: $not_classes" "$HISS" $command unlabelled --set data.labels=/labels
     refused 2 "dates.h5: $not_classes" "$HISS" $command unlabelled --set 'data.file=data.h5' --set data.labels=/labels --set eval.test=dates.h5
 done
+# One wrong label among others makes a million classes; labels with gaps are used as they are, with a word.
+"$odd_h5" outlier.h5 /images=u8:600x12x12 /labels=i64:600:1048575@17
+"$odd_h5" gaps.h5 /images=u8:600x12x12 /labels=i64:600:19@17
+train 2 outlier --set data.file=outlier.h5 --set train.epochs=1
+said='1048576 classes by the largest label of data set /labels, 1048575 in row 17, but only 11 of them have samples'
+[ "$(grep -c "hiss: warning: data.labels: outlier.h5: $said" log)" -eq 1 ] || fail 'no warning of an outlier' log
+train 1 gaps --set data.file=gaps.h5 --set train.epochs=1 --set objective=supervised
+! grep -q 'by the largest label' log || fail 'a warning of labels of which most are used' log
 bad 'int64 [599]; expected integers [600]' --set data.file=few_labels.h5
 bad 'data set /labels holds float32 [600]; expected integers' --set data.file=float_labels.h5
 bad 'needs labels, but unlabelled.h5 has no data set /labels' --set data.file=unlabelled.h5 --set objective=supervised

@@ -78,8 +78,11 @@ mkdir -p full/ckpt
 if [ "$(id -u)" = 0 ] && mount -t tmpfs -o size=$((size * 3 / 2)) none full/ckpt 2>/dev/null; then
     mounted=full/ckpt
     full=(--set 'checkpoint.every=1 epoch' --set checkpoint.keep=1)
-    on 2 "$HISS" train config.yaml --run full "${full[@]}"
-    spoilt full 'No space left on device; the one of step 12 stays'
+    refused 2 'but checkpoints need' "$HISS" train config.yaml --run full "${full[@]}"
+    # At the start there is room, which others take.
+    "${CC:-cc}" -shared -fPIC -o odd_system.so "$HISS_ROOT/tests/cli/preload/odd_system.c" -ldl
+    on 2 env ODD_FREE=1000000000 LD_PRELOAD="$PWD/odd_system.so" "$HISS" train config.yaml --run full "${full[@]}"
+    spoilt full 'No space left on device; make room, or choose another place; the one of step 12 stays'
     [ "$(ls -A full/ckpt)" = step-12.h5 ] || fail "on a full disk: $(ls -A full/ckpt)"
     mount -o remount,size=$((size * 4)),ro full/ckpt
     on 2 "$HISS" train config.yaml --run full "${full[@]}"
@@ -168,10 +171,10 @@ limited() { # RUN SOURCE ARGUMENT...: ends before the limit of 2 to 3 seconds
 }
 limited limit --time-limit --time-limit 2
 SLURM_JOB_END_TIME=$(($(date +%s) + 3)) limited slurm SLURM_JOB_END_TIME --time-limit 1000
-refused 2 'the time limit of 20 s does not exceed the 30 s' "$HISS" train config.yaml --run short --time-limit 20
+refused 2 '--time-limit of 20 s does not exceed the 30 s' "$HISS" train config.yaml --run short --time-limit 20
 [ ! -e short ] || fail "a run that could not begin leaves $(find short)"
 
 # ---- the config ----
 
-refused 1 "checkpoint.every is '5'; expected for example 1 epoch" "$HISS" train config.yaml --run wrong --set checkpoint.every=5
+refused 1 "checkpoint.every: '5'; expected for example 1 epoch" "$HISS" train config.yaml --run wrong --set checkpoint.every=5
 echo ok

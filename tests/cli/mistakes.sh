@@ -33,8 +33,21 @@ refused 1 'optim.lr is missing' "$HISS" train empty.yaml
 printf 'data:\n\tfile: data.h5\n' >tab.yaml
 refused 1 'indent with spaces, not with tabs' "$HISS" train tab.yaml
 
+# A directory in the place of a config; a config that is not there.
+for command in train doctor 'bench step' 'bench kernels' simulate; do
+    for there in nowhere.yaml elsewhere; do
+        # shellcheck disable=SC2086
+        on 1 "$HISS" $command $there
+        [ $status -eq 2 ] || fail "exit $status: $command $there" log
+        what='does not exist (looked in '
+        [ $there != elsewhere ] || what='is a directory'
+        grep -q "the config $there $what.*; give the path of a YAML file" log || fail "no advice: $command $there" log
+    done
+done
+[ ! -e runs/nowhere ] && [ ! -e runs/elsewhere ] || fail "left behind: $(find runs)"
+
 # A place that takes no files: not even root may write into /proc.
-refused 2 "cannot make directory '/proc/run'" "$HISS" train config.yaml --run /proc/run
+refused 2 "cannot make directory '/proc/run': mkdir '/proc/run': No such file or directory; choose a place that can be written" "$HISS" train config.yaml --run /proc/run
 refused 1 "'config.yaml' exists and is not a directory" "$HISS" train config.yaml --run config.yaml/run
 refused 1 'check that the folder exists and allows writing' \
     "$HISS" prepare idx --images images.idx --output nowhere/data.h5
@@ -71,4 +84,32 @@ refused 1 "layer 'fc2' is not in this network" "$HISS" query runs/config "${test
 refused 1 "did you mean 'train.epochs'?" "$HISS" eval runs/config --set train.epohs=2
 mv data.h5 moved.h5
 refused 2 'the data file data.h5 does not exist' "$HISS" eval runs/config "${test[@]}"
+mv moved.h5 data.h5
+
+# What would be lost or written in the wrong place.
+cksum images.idx labels.idx >before
+refused 1 '--output images.idx is the file that is read' "$HISS" prepare idx --images images.idx --output images.idx
+refused 1 '--output ./labels.idx is the file that is read' "$HISS" prepare idx --images images.idx --labels labels.idx --output ./labels.idx
+cksum images.idx labels.idx | cmp -s - before || fail 'prepare has overwritten what it reads'
+printf 'configs: {a: {file: config.yaml}}\nranks: [1]\nrepeats: 1\n' >study.yaml
+refused 1 'runs/config is the directory of a run of hiss train; choose another --out' "$HISS" scale run study.yaml --out runs/config
+[ ! -e runs/config/study.yaml ] && [ ! -e runs/config/points ] || fail 'a study in a run'
+refused 1 '--nodes 3: no point of study.yaml is on so many nodes' "$HISS" scale run study.yaml --out new --nodes 3
+[ ! -e new ] || fail 'a study of no points'
+
+# A word or a path that is nearly right.
+for word in config.yaml ckpt; do
+    refused 1 "runs/config/$word is not a run, but runs/config is; give that" "$HISS" eval "runs/config/$word"
+done
+refused 1 'the checkpoint runs/config is a directory; those of a run are in RUN/ckpt' "$HISS" eval runs/config --checkpoint runs/config
+refused 1 "unexpected argument 'images.idx'; files are given by --images" "$HISS" prepare idx images.idx --output x.h5
+refused 1 'nowhere: cannot be read as a folder: No such file or directory; give the path of a folder' "$HISS" prepare folder nowhere --output x.h5
+refused 1 'study.yaml holds no study: it has no study.yaml; give the --out of' "$HISS" scale report study.yaml
+refused 1 '--set configs: must be a section of NAME' "$HISS" scale run study.yaml --out new --set configs=config.yaml
+refused 1 "options have two dashes" "$HISS" train config.yaml -n 4
+refused 1 "its name is empty; choose another" "$HISS" train config.yaml --run ''
+for run in data.h5 ''; do
+    on 1 "$HISS" doctor config.yaml --write 0 --run "$run"
+    [ $status -eq 2 ] && grep -q "^FAIL  --run '$run' is " log || fail "doctor takes '$run' for a run directory" log
+done
 echo ok

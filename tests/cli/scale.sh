@@ -156,9 +156,9 @@ has log 'FAILED: exit [0-9]+.*: .*(could not|not|unable).*/no/such'
 on 1 "$HISS" scale run study.yaml --out failing --set repeats=1 --set ranks=2 --set launch='[mpirun, -n, RANKS]' \
     --set configs.tiny.set='[train.lane_samples=99]'
 [ $status -eq 2 ] || fail "a failing point: exit $status" log
-has log 'FAILED: exit 2: data.h5 has 600 samples: 12 lanes get shards of 50'
-refused 1 'INVALID: tiny-2x1-r1 failed: exit 2: data.h5 has 600 samples' "$HISS" scale report failing
-has log '^tiny-2x1-r1  exit 2: data.h5 has 600'
+has log 'FAILED: exit 2: --set configs.tiny.set: train.lane_samples: data.h5 has 600 samples: 12 lanes get shards of 50'
+refused 1 'INVALID: tiny-2x1-r1 failed: exit 2: failing/study.yaml:' "$HISS" scale report failing
+has log '^tiny-2x1-r1  exit 2: failing/study.yaml:[0-9]+:[0-9]+: configs.tiny.set: train.lane_samples: data.h5 has 600'
 
 sed 's/^launch.*//; s/^repeats.*/repeats: 1/' study.yaml >weak.yaml
 on 1 mpirun -n 1 "$HISS" scale run weak.yaml --out weak --set kind=weak-batch --set 'configs.tiny.set=[train.lanes=3]'

@@ -36,9 +36,9 @@ whole "found '99999999999999999999'; it is too large" assign.block=9999999999999
 refused 1 "found '99999999999999999999'; it is too large" "$HISS" train config.yaml --run run \
     --set assign.block=99999999999999999999 --set assign.scope=dataset
 whole "found '2e1'; write 20" assign.block=2e1
-whole "checkpoint.every is '1,5 h'; expected for example 1 epoch, 500 steps, 10 min, auto or never; write a decimal point: 1.5" 'checkpoint.every=1,5 h'
-whole "checkpoint.every is '0x2 h'" 'checkpoint.every=0x2 h'
-whole "checkpoint.mtbf is 'inf h'" 'checkpoint.mtbf=inf h'
+whole "checkpoint.every: '1,5 h'; expected for example 1 epoch, 500 steps, 10 min, auto or never; write a decimal point: 1.5" 'checkpoint.every=1,5 h'
+whole "checkpoint.every: '0x2 h'" 'checkpoint.every=0x2 h'
+whole "checkpoint.mtbf: 'inf h'" 'checkpoint.mtbf=inf h'
 whole "expected a number for kernel, found '3%'; write 3 % as 0.03" 'network.layers=[{conv: 4, kernel: 3%}]'
 whole "expected true or false for bias, found '2'" 'network.layers=[{conv: 4, kernel: 3, bias: 2}]'
 

@@ -243,7 +243,7 @@ static void refuse(const char *text, const char *where, const char *what) {
 
 static void test_mistakes(void **state) {
     (void)state;
-    refuse("ranks: [1]\n", "s.yaml: ", "configs must be a section");
+    refuse("ranks: [1]\n", "s.yaml: ", "configs: must be a section");
     refuse("configs: {x: {file: a}}\n", "s.yaml: ", "ranks is missing");
     refuse("configs: {x: {file: a}}\nranks: [1, 0]\n", "s.yaml:2:12: ranks", "found '0'");
     refuse("configs: {x: {file: a}}\nranks: [1, two]\n", "s.yaml:2:12: ranks", "found 'two'");

@@ -1,0 +1,71 @@
+# An option that would have no effect is refused at once, by its name: for every form of every command, each option of its
+# help is either used there or refused, and nothing else happens before.
+. "$HISS_ROOT/tests/cli/common"
+small_run
+train 1 run --set train.epochs=1
+printf 'configs: {a: {file: config.yaml}}\nranks: [1]\nrepeats: 1\n' >study.yaml
+
+# A value that --OPTION takes.
+value() {
+    case $1 in
+    set) echo seed=2 ;;
+    out | output | json | save | costs | images | labels | source | platform) echo "new-$1" ;;
+    size) echo 12x12x1 ;;
+    sizes | ranks | blocks) echo 4,8 ;;
+    bucket) echo 4096 ;;
+    bound) echo fma ;;
+    kind) echo strong ;;
+    reduce) echo mpi ;;
+    jitter) echo 0.5 ;;
+    seconds | rate | latency) echo 1 ;;
+    *) echo 1 ;;
+    esac
+}
+# form TEXT "USED" COMMAND...: options that are not among USED are refused with "has no effect TEXT".
+form() {
+    local text=$1 used=" $2 log help " option flag words
+    shift 2
+    "$HISS" "$1" --help | sed -n 's/^  --\(\[no-\]\)\{0,1\}\([a-z-]*\)  *\([a-z]*\).*/\2 \3 \1/p' >options
+    [ -s options ] || fail "no options in the help of $1"
+    while read -r option flag negated; do
+        [[ $used != *" $option "* ]] || continue
+        words=("--$option")
+        [ "$flag" = flag ] || words+=("$(value "$option")")
+        [ -z "$negated" ] || words=("--no-$option")
+        refused 1 "hiss: error: --$option has no effect $text" "$HISS" "$@" "${words[@]}"
+        [ "$(wc -l <log)" -eq 1 ] || fail "worked before it looked at --$option: $*" log
+    done <options
+}
+form 'on hiss bench machine' 'seconds json' bench machine
+form 'on hiss bench assign' 'sizes dim seconds json' bench assign
+form 'on hiss bench reduce' 'sizes bucket seconds json' bench reduce
+form 'on hiss bench all' 'set seconds synthetic size bound dim bucket json' bench
+form 'on hiss bench step' 'set seconds synthetic size bound json' bench step config.yaml
+form 'on hiss bench kernels' 'set seconds synthetic size save json' bench kernels config.yaml
+form 'on hiss prepare fashion-mnist' 'output source shuffle seed chunk deflate' prepare fashion-mnist --output x
+form 'on hiss prepare idx' 'output images labels shuffle seed chunk deflate' prepare idx --images images.idx --output x.h5
+form 'on hiss prepare folder' 'output shuffle seed chunk deflate height width channels' prepare folder . --output x.h5
+form 'on hiss scale run' 'set out nodes' scale run study.yaml --out out
+form 'on hiss scale submit' 'set out dry-run' scale submit study.yaml --out out
+form 'on hiss scale report' '' scale report out
+model='lanes samples reduce group steps jitter overlap communication'
+form 'with --link' link simulate --link
+form 'with --replay FILE' "replay link block $model" simulate --replay costs.yaml
+form 'without a config to measure' "costs ranks platform kind blocks calibrate json replay link $model" simulate --costs costs.yaml
+form 'without --replay' "set seconds synthetic size costs ranks platform kind blocks calibrate json replay link $model" simulate config.yaml
+form 'without a config' 'run threads write rate latency' doctor
+refused 1 '--seed has no effect with --no-shuffle' "$HISS" prepare idx --images images.idx --output x.h5 --no-shuffle --seed 3
+for command in 'bench step' 'bench kernels' simulate; do
+    # shellcheck disable=SC2086
+    refused 1 '--size has no effect on images of data.h5; add --synthetic' "$HISS" $command config.yaml --size 12x12x1
+    # shellcheck disable=SC2086
+    refused 1 'expected HEIGHTxWIDTHxCHANNELS' "$HISS" $command config.yaml --synthetic --size 12x12
+    [ "$(wc -l <log)" -eq 1 ] || fail "$command worked before it looked at --size" log
+done
+[ -z "$(compgen -G 'x*' || :)$(compgen -G 'new-*' || :)$(compgen -G 'out*' || :)" ] || fail "left behind: $(ls)"
+
+# More is asked for than is there: said, and what is there is shown.
+on 2 "$HISS" query run --queries 900 --neighbors 2 --output q.png
+[ $status -eq 0 ] && [ -s q.png ] || fail "exit $status" log
+[ "$(grep -c 'hiss: warning: --queries is 900, but there are only 100 test samples' log)" -eq 1 ] || fail 'no warning' log
+echo ok
