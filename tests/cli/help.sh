@@ -13,7 +13,7 @@ for command in $commands; do
     "$HISS" help "$command" | cmp -s - help || fail "help $command differs from $command --help"
     "$HISS" "$command" -h | cmp -s - help || fail "$command -h differs from $command --help"
     grep -q "^usage: .*hiss $command" help || fail "$command --help has no usage" help
-    ! grep -q "see.*hiss $command --help" help || fail "$command --help refers to itself" help
+    ! tr -s ' \n' ' ' <help | grep -q "see .hiss $command --help" || fail "$command --help refers to itself" help
     awk 'length > 120 { exit 1 }' help || fail "$command --help has lines longer than 120" help
     options=$(sed -n 's/^ *{"\([a-z-]*\)\**", HISS_[A-Z]*, .*/\1/p' "$HISS_ROOT/src/cli/cmd_$command.c")
     [ -n "$options" ] || fail "no options found in cmd_$command.c"

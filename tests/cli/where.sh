@@ -87,7 +87,7 @@ mistake 1 'must be an integer in' train.epochs=many
 mistake 1 'must be one of' assign.scope=all
 # Where the user has set nothing, the file is named.
 refused 1 'hiss: error: config.yaml: train.lanes: few.h5' "$HISS" train config.yaml --run new --set data.file=few.h5 \
-    --set 'train={lane_samples: 30}'
+    --set train=null
 refused 1 'hiss: error: --set train: train.lanes: few.h5' "$HISS" train config.yaml --run new --set data.file=few.h5 \
     --set 'train={lane_samples: 3, lanes: 40}'
 
