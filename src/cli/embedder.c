@@ -54,10 +54,8 @@ hiss_status embedder_create(hiss_comm *comm, hiss_experiment *e, const hiss_data
         hiss_model_layout(m->model);
         m->vector = hiss_new(float, hiss_model_floats(m->model));
         m->exec = hiss_exec_create(m->graph, m->world.kernels, hiss_model_offsets(m->model));
-    } else {
-        hiss_config_locate(e->config, err);
     }
-    return s;
+    return hiss_config_blame(e->config, s, err);
 }
 
 void embedder_destroy(embedder *m) {

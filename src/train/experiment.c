@@ -187,9 +187,6 @@ hiss_status hiss_experiment_read(const char *path, const char *const *overrides,
         s = hiss_config_set(out->config, overrides[i], err);
     }
     s = s == HISS_OK ? read_sections(out, extra, nextra, err) : s;
-    if (s != HISS_OK) {
-        hiss_config_locate(out->config, err);
-    }
     out->data.keys = (hiss_data_keys){.config = out->config};
     out->network.config = out->config;
     if (s != HISS_OK) {

@@ -286,9 +286,6 @@ static hiss_status create(const hiss_train_request *request, trainer *t, hiss_er
         t->guard = guard_create(t);
         s = open_loader(t, err);
     }
-    if (s != HISS_OK) {
-        hiss_config_locate(t->experiment->config, err);
-    }
     return hiss_comm_agree(t->comm, s, err);
 }
 

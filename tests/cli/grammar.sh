@@ -77,15 +77,15 @@ wrong "${layers}flatten\n    - {linear: 4, name: out}\n" 'FILE:6:5: network.laye
 wrong "$lr\n" "--set network.layers: unknown layer 'conv 4'; write {conv: 4}" --set 'network.layers=[conv 4]'
 
 # Values that do not exist, and values that cannot go together: checked after parsing, said where they stand.
-wrong "$lr\nobjective: natt\n" "FILE:4:12: objective is 'natt'; expected one of nat, supervised, autoencoder"
-wrong "$lr\n" "--set objective is 'natt'; expected one of nat" --set objective=natt
-wrong "$lr\nkernels: mkl\n" "FILE:4:10: kernels is 'mkl'; expected blas or ref"
-wrong "$lr\ncheckpoint: {every: often}\n" "FILE:4:21: checkpoint.every is 'often'; expected for example 1 epoch"
-wrong "$lr\nassign: {block: 7}\n" 'FILE:4:17: assign.block is 7 samples, but a block is whole lanes'
-wrong "$lr\nassign: {solver: lapvj}\n" "FILE:4:18: assign.solver is 'lapvj'; expected one of lapjv"
-wrong "$lr\nnat: {targets: 3}\n" 'FILE:4:16: nat.targets is 3, fewer than the 600 samples'
-wrong "$lr\naugment: {scale_min: 2}\n" 'FILE:4:22: augment.scale_min 2 is above augment.scale_max 1'
-wrong "$lr\nobjective: autoencoder\naugment: {height: 10}\n" 'FILE:4:12: objective autoencoder needs square inputs of at least 8 x 8, found 10 x 12; set augment.height'
+wrong "$lr\nobjective: natt\n" "FILE:4:12: objective: 'natt'; expected one of nat, supervised, autoencoder"
+wrong "$lr\n" "--set objective: 'natt'; expected one of nat" --set objective=natt
+wrong "$lr\nkernels: mkl\n" "FILE:4:10: kernels: 'mkl'; expected blas or ref"
+wrong "$lr\ncheckpoint: {every: often}\n" "FILE:4:21: checkpoint.every: 'often'; expected for example 1 epoch"
+wrong "$lr\nassign: {block: 7}\n" 'FILE:4:17: assign.block: 7 samples, but a block is whole lanes'
+wrong "$lr\nassign: {solver: lapvj}\n" "FILE:4:18: assign.solver: 'lapvj'; expected one of lapjv"
+wrong "$lr\nnat: {targets: 3}\n" 'FILE:4:16: nat.targets: 3, fewer than the 600 samples'
+wrong "$lr\naugment: {scale_min: 2}\n" 'FILE:4:22: augment.scale_min: 2 is above augment.scale_max 1'
+wrong "$lr\nobjective: autoencoder\naugment: {height: 10}\n" 'FILE:4:12: objective: autoencoder needs square inputs of at least 8 x 8, found 10 x 12; set augment.height'
 wrong 'optim: {lr: 0.1, nesterov: true}\n' 'FILE:3:28: optim.nesterov: true needs optim.momentum above 0, found 0'
 wrong 'optim: {lr: 0.1, method: adamw, momentum: 0.9}\n' 'FILE:3:43: optim.momentum: expected 0 with method adamw, found 0.9'
 settle

@@ -65,7 +65,7 @@ mistake 1 "'often'; expected a time" checkpoint.mtbf=often
 mistake 1 "'often'; expected a time" checkpoint.margin=often
 mistake 1 'expected false with method adam' 'optim.nesterov=true optim.method=adam'
 mistake 1 'expected 0 with method adamw' 'optim.momentum=0.8 optim.method=adamw'
-mistake 1 'true needs a optim.momentum above 0' 'optim.nesterov=true optim.momentum=0'
+mistake 1 'true needs optim.momentum above 0' 'optim.nesterov=true optim.momentum=0'
 mistake 1 'expected false with method lars' 'optim.nesterov=true optim.method=lars'
 mistake 1 'expected at most optim.lr' optim.lr_end=2
 mistake 1 'inverse needs optim.inverse_gamma above 0' optim.schedule=inverse

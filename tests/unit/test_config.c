@@ -679,28 +679,33 @@ static int no_leak(void **state) {
     return hiss_alloc_live() == 0 ? 0 : -1;
 }
 
-/* Checks after parsing know a key's name only: the place is where the user wrote it, and nowhere when he did not. */
-static void test_locate(void **state) {
+/* Checks after parsing know a key's name only: the place is where the user wrote it, and the file's name when he did
+ * not. It is put there once, and to no other error. */
+static void test_blame(void **state) {
     (void)state;
     static const struct {
-        const char *found, *expected;
-    } c[] = {{"train.rate is 3", "x.yaml:1:15: train.rate is 3"},
-             {"train.kind: sgd and rate", "--set train.kind: sgd and rate"},
-             {"train.name is x", "train.name is x"}, /* not written */
-             {"training fails", "training fails"},
-             {"x.yaml:1:1: train.rate", "x.yaml:1:1: train.rate"},
-             {"", ""}};
+        const char *key, *expected;
+    } c[] = {{"train.rate", "x.yaml:1:15: train.rate: too high"},
+             {"train.kind", "--set train.kind: too high"},
+             {"train.name", "x.yaml: train.name: too high"}}; /* not written */
     hiss_config *config;
     assert_int_equal(hiss_config_parse("x.yaml", "train: {rate: 3}", &config, NULL), HISS_OK);
     assert_int_equal(hiss_config_set(config, "train.kind=sgd", NULL), HISS_OK);
     for (int i = 0; i < HISS_COUNT(c); i++) {
-        hiss_error err = {.code = HISS_EUSER};
-        snprintf(err.text, sizeof err.text, "%s", c[i].found);
-        hiss_config_locate(config, &err);
-        assert_string_equal(err.text, c[i].expected);
-        assert_int_equal(err.code, HISS_EUSER);
+        hiss_error err = {0};
+        assert_int_equal(hiss_fail_key(&err, HISS_EUSER, c[i].key, "too %s", "high"), HISS_EUSER);
+        for (int again = 0; again < 2; again++) {
+            assert_int_equal(hiss_config_blame(config, HISS_EUSER, &err), HISS_EUSER);
+            assert_string_equal(err.text, c[i].expected);
+            assert_int_equal(err.code, HISS_EUSER);
+        }
     }
-    hiss_config_locate(config, NULL);
+    hiss_error err = {0};
+    hiss_fail(&err, HISS_ESYSTEM, "train.rate is read");
+    assert_int_equal(hiss_config_blame(config, HISS_ESYSTEM, &err), HISS_ESYSTEM);
+    assert_string_equal(err.text, "train.rate is read");
+    assert_int_equal(hiss_config_blame(config, HISS_EUSER, NULL), HISS_EUSER);
+    assert_int_equal(hiss_config_blame(config, HISS_OK, &err), HISS_OK);
     hiss_config_destroy(config);
 }
 
@@ -711,7 +716,7 @@ int main(void) {
         cmocka_unit_test(test_value_messages), cmocka_unit_test(test_missing_values),
         cmocka_unit_test(test_unknown_keys),   cmocka_unit_test(test_set_messages),
         cmocka_unit_test(test_set_values),     cmocka_unit_test(test_has),
-        cmocka_unit_test(test_locate),         cmocka_unit_test(test_resolved_reads_back),
+        cmocka_unit_test(test_blame),          cmocka_unit_test(test_resolved_reads_back),
         cmocka_unit_test(test_resolved_text),  cmocka_unit_test(test_help),
         cmocka_unit_test(test_options),        cmocka_unit_test(test_option_messages),
         cmocka_unit_test(test_read_file),

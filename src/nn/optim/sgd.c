@@ -14,7 +14,7 @@ static int states(const hiss_optim_options *options) {
 static hiss_status check(const hiss_optim_options *options, const char *section, hiss_error *err) {
     if (options->nesterov && options->momentum == 0) {
         return hiss_optim_fail(err, section, "nesterov",
-                               "true needs a %s.momentum above 0, found 0; set it false or give a momentum such as 0.9",
+                               "true needs %s.momentum above 0, found 0; set it false or give a momentum such as 0.9",
                                section);
     }
     return HISS_OK;
