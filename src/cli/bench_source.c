@@ -63,9 +63,8 @@ static void make_images(bench *b, const char *size_option, bench_source *out) {
 hiss_status bench_source_open(bench *b, const char *config, const hiss_arguments *sets, bool synthetic,
                               const char *size, bench_source *out, hiss_error *err) {
     *out = (bench_source){0};
-    const hiss_extra_section extra = {"eval", hiss_eval_rows, hiss_eval_nrows, &out->eval};
-    hiss_status s = hiss_experiment_read(config, sets->repeated, sets->nrepeated, &extra, 1, &out->experiment, err);
-    s = hiss_comm_agree(b->comm, s, err);
+    hiss_status s =
+        cli_read_experiment(b->comm, config, sets->repeated, sets->nrepeated, &out->experiment, &out->eval, err);
     if (s != HISS_OK) {
         return s;
     }

@@ -2,6 +2,7 @@
 #ifndef HISS_CLI_H
 #define HISS_CLI_H
 
+#include "hiss/encoder.h"
 #include "hiss/eval.h"
 #include "hiss/train.h"
 
@@ -58,6 +59,9 @@ int cli_run(const cli_task *task, int argc, char **argv);
 
 /* Whether a config can be read there: an error says what to give instead. Not collective. */
 hiss_status cli_expect_config(const char *path, hiss_error *err);
+/* A config file with overrides, and its section "eval". Collective. */
+hiss_status cli_read_experiment(hiss_comm *comm, const char *config, const char *const *sets, int nsets,
+                                hiss_experiment *e, hiss_eval_options *eval, hiss_error *err);
 /* The config a run was made with (RUN/config.yaml) with overrides, and its newest checkpoint. Collective. */
 hiss_status cli_open_run(hiss_comm *comm, const char *run, const char *const *sets, int nsets, const char *checkpoint,
                          hiss_experiment *e, hiss_eval_options *eval, char path[CLI_PATH], hiss_error *err);
@@ -70,22 +74,9 @@ const char *cli_find_in_path(const char *name, hiss_arena *arena);
 /* Model of this processor as the system names it. */
 void cli_processor_name(char *out, size_t size);
 
-/* A network in evaluation mode. */
-typedef struct embedder embedder;
-/* The network of e's objective, with named places. Not collective, except that the method's create is. */
-hiss_status embedder_create(hiss_comm *comm, hiss_experiment *e, const hiss_dataset *set, embedder **out,
-                            hiss_error *err);
-void embedder_destroy(embedder *m);
-/* The named places; layers: comma-separated choice of them, NULL all. Places chosen: *count, at most HISS_MAX_TAPS. */
-hiss_status embedder_choose(embedder *m, const char *layers, int *count, hiss_layer_size *chosen, hiss_error *err);
-hiss_status embedder_load(embedder *m, const char *checkpoint, hiss_error *err);
-/* Initial values of the same seed, with BatchNorm statistics estimated on training samples. */
-hiss_status embedder_randomize(embedder *m, const hiss_sample_range *train, hiss_error *err);
-/* A hiss_embed of the chosen places. */
-hiss_status embedder_embed(void *m, int64_t count, const uint8_t *pixels, float *const *out, hiss_error *err);
-const hiss_model *embedder_model(const embedder *m);
-const float *embedder_vector(const embedder *m);
-enum { EMBEDDER_BATCH = 50 };
+/* Select places of the network for hiss_frozen_embed; layers: comma-separated choice of them, NULL all. *count of them,
+ * at most HISS_MAX_TAPS, in chosen. Not collective. */
+hiss_status cli_choose_layers(hiss_frozen *f, const char *layers, int *count, hiss_layer_size *chosen, hiss_error *err);
 
 /* Write RUN/report.html from what the run has left so far. Not collective. */
 hiss_status cli_write_report(const char *run, hiss_error *err);

@@ -94,7 +94,7 @@ static hiss_status open_set(const doctor *d, const hiss_experiment *e, hiss_data
 /* Whether training can begin with it. Collective. */
 static bool check_data(const doctor *d, const hiss_experiment *e) {
     hiss_dataset *set = NULL;
-    hiss_world world = {0};
+    hiss_placement placement = {0};
     hiss_error err = {0};
     hiss_status s = open_set(d, e, &set, &err);
     if (s == HISS_OK) {
@@ -103,23 +103,23 @@ static bool check_data(const doctor *d, const hiss_experiment *e) {
         doctor_tell(d, FINDING_OK, "%s: readable by all ranks, %lld images of %lld x %lld x %lld", e->data.file,
                     (long long)hiss_dataset_count(set), (long long)H, (long long)W, (long long)C);
         check_labels(d, e, set);
-        s = hiss_comm_agree(d->comm, hiss_world_create(e, set, d->comm, &world, &err), &err);
+        s = hiss_comm_agree(d->comm, hiss_experiment_place(e, set, d->comm, &placement, &err), &err);
         hiss_config_blame(e->config, s, &err);
     }
     char idle[256];
     if (s != HISS_OK) {
         doctor_tell(d, FINDING_FAIL, "%s", err.text);
-    } else if (hiss_world_idles(&world, idle, sizeof idle)) {
+    } else if (hiss_placement_idles(&placement, idle, sizeof idle)) {
         doctor_tell(d, FINDING_WARN, "%s", idle);
-    } else if (world.lanes % (hiss_comm_size(d->comm) * d->threads) != 0) {
+    } else if (placement.lanes % (hiss_comm_size(d->comm) * d->threads) != 0) {
         doctor_tell(d, FINDING_WARN,
                     "%lld lanes on %d x %lld threads: some threads wait for others; let ranks x threads divide "
                     "train.lanes",
-                    (long long)world.lanes, hiss_comm_size(d->comm), (long long)d->threads);
+                    (long long)placement.lanes, hiss_comm_size(d->comm), (long long)d->threads);
     } else {
-        doctor_tell(d, FINDING_OK, "%lld lanes, as many on every thread", (long long)world.lanes);
+        doctor_tell(d, FINDING_OK, "%lld lanes, as many on every thread", (long long)placement.lanes);
     }
-    hiss_world_destroy(&world);
+    hiss_placement_destroy(&placement);
     hiss_dataset_close(set);
     return s == HISS_OK;
 }
@@ -132,8 +132,7 @@ static void check_memory(const doctor *d, hiss_experiment *e) {
     hiss_error err = {0};
     const hiss_train_request request = {.comm = d->comm, .experiment = e, .run = "", .resume = "never"};
     e->data.verify = false;
-    const int64_t lanes = e->train.lanes / hiss_comm_size(d->comm); /* more threads than lanes: said before */
-    e->dist.threads = d->threads < lanes || lanes < 1 ? d->threads : lanes;
+    e->dist.threads = d->threads;
     const hiss_status s = hiss_train_measure(&request, -1.0, &m, &err);
     hiss_measurement_destroy(&m);
     if (s != HISS_OK) {
@@ -152,13 +151,10 @@ static hiss_status examine(hiss_comm *comm, const void *options_, const char *co
     hiss_experiment e = {0};
     hiss_eval_options eval = {0};
     hiss_error wrong = {0};
-    const hiss_extra_section extra = {"eval", hiss_eval_rows, hiss_eval_nrows, &eval};
     doctor d = {.comm = comm, .threads = o->threads ? o->threads : 1, .say = print, .user = &worst};
     hiss_status s = HISS_OK;
     if (config) {
-        s = cli_expect_config(config, &wrong);
-        s = s == HISS_OK ? hiss_experiment_read(config, rest->repeated, rest->nrepeated, &extra, 1, &e, &wrong) : s;
-        s = hiss_comm_agree(comm, s, &wrong);
+        s = cli_read_experiment(comm, config, rest->repeated, rest->nrepeated, &e, &eval, &wrong);
         d.threads = s == HISS_OK && !o->threads ? e.dist.threads : d.threads;
     }
     doctor_launch(&d);

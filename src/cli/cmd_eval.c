@@ -37,9 +37,11 @@ typedef struct evaluation {
 static hiss_status judge(evaluation *ev, const char *who, int layers, const hiss_layer_size *layer, hiss_embed embed,
                          void *user, hiss_error *err) {
     hiss_features *train[HISS_MAX_TAPS] = {NULL}, *test[HISS_MAX_TAPS] = {NULL};
-    hiss_status s = hiss_features_extract(&ev->env, &ev->train, layers, layer, EMBEDDER_BATCH, embed, user, train, err);
-    s = s == HISS_OK ? hiss_features_extract(&ev->env, &ev->test, layers, layer, EMBEDDER_BATCH, embed, user, test, err)
-                     : s;
+    hiss_status s =
+        hiss_features_extract(&ev->env, &ev->train, layers, layer, HISS_FROZEN_BATCH, embed, user, train, err);
+    s = s == HISS_OK
+            ? hiss_features_extract(&ev->env, &ev->test, layers, layer, HISS_FROZEN_BATCH, embed, user, test, err)
+            : s;
     for (int k = 0; k < layers; k++) {
         if (s == HISS_OK) {
             char name[96];
@@ -62,27 +64,27 @@ static hiss_status judge_pixels(evaluation *ev, hiss_error *err) {
 
 static hiss_status judge_all(evaluation *ev, hiss_experiment *e, const char *checkpoint, const char *run,
                              hiss_error *err) {
-    embedder *m = NULL;
+    hiss_frozen *m = NULL;
     hiss_layer_size layer[HISS_MAX_TAPS];
     int layers = 0;
-    hiss_status s = embedder_create(ev->env.comm, e, ev->train.set, &m, err);
-    s = s == HISS_OK ? embedder_choose(m, ev->options->layers, &layers, layer, err) : s;
+    hiss_status s = hiss_frozen_create(e, ev->train.set, &m, err);
+    s = s == HISS_OK ? cli_choose_layers(m, ev->options->layers, &layers, layer, err) : s;
     s = s == HISS_OK && ev->options->pixels ? judge_pixels(ev, err) : s;
     if (s == HISS_OK && ev->options->random) {
-        s = embedder_randomize(m, &ev->train, err);
-        s = s == HISS_OK ? judge(ev, "random", layers, layer, embedder_embed, m, err) : s;
+        s = hiss_frozen_randomize(m, &ev->train, err);
+        s = s == HISS_OK ? judge(ev, "random", layers, layer, hiss_frozen_embed, m, err) : s;
     }
-    s = s == HISS_OK ? embedder_load(m, checkpoint, err) : s;
-    s = s == HISS_OK ? judge(ev, "trained", layers, layer, embedder_embed, m, err) : s;
-    const int first = s == HISS_OK ? hiss_model_find(embedder_model(m), "conv1/weight") : -1;
+    s = s == HISS_OK ? hiss_frozen_load(m, checkpoint, err) : s;
+    s = s == HISS_OK ? judge(ev, "trained", layers, layer, hiss_frozen_embed, m, err) : s;
+    const int first = s == HISS_OK ? hiss_model_find(hiss_frozen_model(m), "conv1/weight") : -1;
     if (first >= 0 && hiss_comm_rank(ev->env.comm) == 0) {
         char path[CLI_PATH];
-        const hiss_slot *slot = hiss_model_at(embedder_model(m), first);
+        const hiss_slot *slot = hiss_model_at(hiss_frozen_model(m), first);
         const int64_t *d = slot->shape.dim;
         snprintf(path, sizeof path, "%s/filters.png", run);
-        s = hiss_write_filters(path, d[0], d[1], d[2], d[3], embedder_vector(m) + slot->offset, err);
+        s = hiss_write_filters(path, d[0], d[1], d[2], d[3], hiss_frozen_vector(m) + slot->offset, err);
     }
-    embedder_destroy(m);
+    hiss_frozen_destroy(m);
     return s;
 }
 

@@ -29,23 +29,25 @@ static void draw_queries(uint64_t seed, int64_t n, int64_t count, int64_t *index
 }
 
 static hiss_status retrieve(const hiss_eval_env *env, const options *o, const hiss_sample_range *train,
-                            const hiss_sample_range *test, embedder *m, const char *output, hiss_error *err) {
+                            const hiss_sample_range *test, hiss_frozen *m, const char *output, hiss_error *err) {
     hiss_layer_size layers[HISS_MAX_TAPS];
     hiss_features *bank[1] = {NULL}, *query[1] = {NULL};
     int count = 0;
-    hiss_status s = embedder_choose(m, o->layer, &count, layers, err);
+    hiss_status s = cli_choose_layers(m, o->layer, &count, layers, err);
     if (s != HISS_OK) {
         const hiss_error why = *err;
         return hiss_fail(err, s, "--layer%s", why.text + strlen(why.key));
     }
     if (s == HISS_OK && !o->layer) {
-        s = embedder_choose(m, layers[count - 1].name, &count, layers, err);
+        s = cli_choose_layers(m, layers[count - 1].name, &count, layers, err);
     }
     if (s == HISS_OK && count != 1) {
         s = hiss_fail(err, HISS_EUSER, "--layer takes one layer, got '%s'", o->layer);
     }
-    s = s == HISS_OK ? hiss_features_extract(env, train, 1, layers, EMBEDDER_BATCH, embedder_embed, m, bank, err) : s;
-    s = s == HISS_OK ? hiss_features_extract(env, test, 1, layers, EMBEDDER_BATCH, embedder_embed, m, query, err) : s;
+    s = s == HISS_OK ? hiss_features_extract(env, train, 1, layers, HISS_FROZEN_BATCH, hiss_frozen_embed, m, bank, err)
+                     : s;
+    s = s == HISS_OK ? hiss_features_extract(env, test, 1, layers, HISS_FROZEN_BATCH, hiss_frozen_embed, m, query, err)
+                     : s;
     if (s == HISS_OK && hiss_comm_rank(env->comm) == 0 && o->queries > test->count) {
         hiss_warn("--queries is %lld, but there are only %lld test samples: all of them are drawn",
                   (long long)o->queries, (long long)test->count);
@@ -82,7 +84,7 @@ static hiss_status query(hiss_comm *comm, const void *options_, const char *run,
     hiss_experiment e = {0};
     hiss_eval_options eval = {0};
     hiss_sample_range train = {0}, test = {0};
-    embedder *m = NULL;
+    hiss_frozen *m = NULL;
     cli_enter_kernels(comm);
     cli_warn_alone(comm);
     hiss_alloc_for("features", "query a layer of fewer dimensions (--layer), or start more ranks");
@@ -94,11 +96,11 @@ static hiss_status query(hiss_comm *comm, const void *options_, const char *run,
     s = s == HISS_OK ? cli_expect_writable(comm, NULL, outputs, HISS_COUNT(outputs), err) : s;
     if (s == HISS_OK) {
         s = hiss_comm_agree(comm, hiss_eval_open(&eval, &e.data, (uint64_t)e.seed, &train, &test, samples, err), err);
-        s = s == HISS_OK ? embedder_create(comm, &e, train.set, &m, err) : s;
-        s = s == HISS_OK ? embedder_load(m, checkpoint, err) : s;
+        s = s == HISS_OK ? hiss_frozen_create(&e, train.set, &m, err) : s;
+        s = s == HISS_OK ? hiss_frozen_load(m, checkpoint, err) : s;
         const hiss_eval_env env = {comm, &e.kernels, (uint64_t)e.seed};
         s = s == HISS_OK ? retrieve(&env, o, &train, &test, m, outputs[0], err) : s;
-        embedder_destroy(m);
+        hiss_frozen_destroy(m);
         hiss_eval_close(&train, &test);
         s = s == HISS_OK && shown && hiss_comm_rank(comm) == 0 ? cli_write_report(run, err) : s;
         hiss_config_blame(e.config, s, err);

@@ -96,10 +96,7 @@ static hiss_status train(hiss_comm *comm, const void *options_, const char *conf
     }
     hiss_experiment e = {0};
     hiss_eval_options eval = {0};
-    const hiss_extra_section extra = {"eval", hiss_eval_rows, hiss_eval_nrows, &eval};
-    hiss_status s = cli_expect_config(config, err);
-    s = s == HISS_OK ? hiss_experiment_read(config, sets, nsets, &extra, 1, &e, err) : s;
-    s = hiss_comm_agree(comm, s, err);
+    hiss_status s = cli_read_experiment(comm, config, sets, nsets, &e, &eval, err);
     if (s == HISS_OK && eval.test && hiss_comm_rank(comm) == 0 && !hiss_file_exists(eval.test)) {
         char where[HISS_WHERE];
         hiss_warn("%s: %s is not there; hiss eval will need it", hiss_config_where(e.config, "eval.test", where),

@@ -1,4 +1,4 @@
-/* What commands that look at a finished run share: its config, its checkpoint, its curves. */
+/* What commands share that open a config or a finished run: its config, its checkpoint, its curves. */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -7,7 +7,7 @@
 #include "hiss/file.h"
 
 hiss_status cli_expect_config(const char *path, hiss_error *err) {
-    char config[CLI_PATH];
+    char config[CLI_PATH + 16];
     snprintf(config, sizeof config, "%s/config.yaml", path);
     return hiss_file_exists(config)
                ? hiss_fail(err, HISS_EUSER,
@@ -17,10 +17,17 @@ hiss_status cli_expect_config(const char *path, hiss_error *err) {
                : hiss_file_expect_text(path, "the config", "give the path of a YAML file, or write one", err);
 }
 
+hiss_status cli_read_experiment(hiss_comm *comm, const char *config, const char *const *sets, int nsets,
+                                hiss_experiment *e, hiss_eval_options *eval, hiss_error *err) {
+    const hiss_extra_section extra = {"eval", hiss_eval_rows, hiss_eval_nrows, eval};
+    hiss_status s = cli_expect_config(config, err);
+    s = s == HISS_OK ? hiss_experiment_read(config, sets, nsets, &extra, 1, e, err) : s;
+    return hiss_comm_agree(comm, s, err);
+}
+
 hiss_status cli_open_run(hiss_comm *comm, const char *run, const char *const *sets, int nsets, const char *checkpoint,
                          hiss_experiment *e, hiss_eval_options *eval, char path[CLI_PATH], hiss_error *err) {
     char config[CLI_PATH];
-    const hiss_extra_section extra = {"eval", hiss_eval_rows, hiss_eval_nrows, eval};
     snprintf(config, sizeof config, "%s/config.yaml", run);
     hiss_status s = HISS_OK;
     *path = 0;
@@ -37,12 +44,13 @@ hiss_status cli_open_run(hiss_comm *comm, const char *run, const char *const *se
         s = hiss_fail(err, HISS_EUSER,
                       "%s is not a run: it has no config.yaml; train first: hiss train CONFIG --run %s", run, run);
     }
-    s = s == HISS_OK ? hiss_experiment_read(config, sets, nsets, &extra, 1, e, err) : s;
+    s = hiss_comm_agree(comm, s, err);
+    s = s == HISS_OK ? cli_read_experiment(comm, config, sets, nsets, e, eval, err) : s;
     if (s == HISS_OK && checkpoint) {
         snprintf(path, CLI_PATH, "%s", checkpoint);
         s = hiss_file_expect_text(path, "the checkpoint", "those of a run are in RUN/ckpt", err);
     } else if (s == HISS_OK && hiss_comm_rank(comm) == 0) {
-        s = hiss_checkpoint_newest(run, path, CLI_PATH, err);
+        s = hiss_checkpoint_newest(run, false, path, CLI_PATH, err);
         if (s == HISS_OK && !*path) {
             s = hiss_fail(err, HISS_EUSER, "%s/ckpt holds no complete checkpoint; train first", run);
         }

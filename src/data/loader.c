@@ -96,15 +96,23 @@ static hiss_status start_memory(hiss_loader *loader, hiss_error *err) {
     return hiss_dataset_read(loader->set, begin, count, loader->pixels, NULL, err);
 }
 
+hiss_status hiss_epoch_steps(const char *file, int64_t n, int64_t lanes, int64_t m, int64_t *steps, hiss_error *err) {
+    *steps = n / lanes / m;
+    return *steps > 0 ? HISS_OK
+                      : hiss_fail(err, HISS_EUSER,
+                                  "%s has %lld samples: %lld lanes get shards of %lld, fewer than train.lane_samples = "
+                                  "%lld; use fewer lanes or smaller ones",
+                                  file, (long long)n, (long long)lanes, (long long)(n / lanes), (long long)m);
+}
+
 hiss_status hiss_loader_create(const hiss_loader_options *options, hiss_loader **out, hiss_error *err) {
     int64_t n = hiss_dataset_count(options->set), L = options->lanes, m = options->m;
     assert(L >= 1 && m >= 1 && 0 <= options->first_lane && options->first_lane <= options->end_lane &&
            options->end_lane <= L);
-    if (n / L < m) {
-        return hiss_fail(err, HISS_EUSER,
-                         "%s: %lld samples over %lld lanes give shards of %lld, less than one batch of %lld; use fewer "
-                         "lanes, a smaller batch, or more data",
-                         options->data->file, (long long)n, (long long)L, (long long)(n / L), (long long)m);
+    int64_t steps;
+    const hiss_status enough = hiss_epoch_steps(options->data->file, n, L, m, &steps, err);
+    if (enough != HISS_OK) {
+        return enough;
     }
     hiss_loader *loader = hiss_new(hiss_loader, 1);
     *loader = (hiss_loader){.set = options->set,
@@ -114,7 +122,7 @@ hiss_status hiss_loader_create(const hiss_loader_options *options, hiss_loader *
                             .end = options->end_lane,
                             .m = m,
                             .window = options->data->window,
-                            .steps = n / L / m,
+                            .steps = steps,
                             .row = hiss_dataset_row(options->set),
                             .shards = hiss_new(int64_t, L + 1)};
     hiss_shards(n, L, loader->shards);

@@ -7,11 +7,11 @@
 #include "eval/eval_impl.h"
 #include "hiss/alloc.h"
 
-hiss_status hiss_embed_pixels(void *user, int64_t count, const uint8_t *pixels, float *const *out, hiss_error *err) {
+hiss_status hiss_embed_pixels(void *user, int64_t count, const hiss_batch *batch, float *const *out, hiss_error *err) {
     (void)err;
     const int64_t *D = user;
     for (int64_t i = 0; i < count * *D; i++) {
-        out[0][i] = (float)pixels[i] / 255.0f;
+        out[0][i] = (float)batch->pixels[i / *D][i % *D] / 255.0f;
     }
     return HISS_OK;
 }
@@ -31,22 +31,28 @@ static hiss_status check_finite(const float *rows, int64_t count, int64_t D, con
     return HISS_OK;
 }
 
+/* So many samples in whole batches. */
+static int64_t filled(int64_t count, int64_t batch) {
+    return (count + batch - 1) / batch * batch;
+}
+
 static hiss_status extract_tile(const hiss_sample_range *range, int64_t t, int layers, const hiss_layer_size *layer,
-                                int64_t batch, hiss_embed embed, void *user, uint8_t *pixels, hiss_features **f,
+                                int64_t batch, hiss_embed embed, void *user, hiss_samples *samples, hiss_features **f,
                                 float **out, hiss_error *err) {
-    int64_t H, W, C, local = (t - f[0]->first) * HISS_TILE, count = tile_count(f[0], t);
-    hiss_dataset_shape(range->set, &H, &W, &C);
-    int64_t first = t * HISS_TILE;
-    bool labelled = hiss_dataset_labelled(range->set);
-    hiss_status status = hiss_sample_read(range, first, count, pixels, labelled ? f[0]->label + local : NULL, err);
+    int64_t local = (t - f[0]->first) * HISS_TILE, count = tile_count(f[0], t), first = t * HISS_TILE;
+    hiss_status status = hiss_samples_read(samples, range, first, filled(count, batch), err);
     for (int64_t i = 0; i < count && status == HISS_OK; i += batch) {
         for (int l = 0; l < layers; l++) {
             out[l] = f[l]->rows + (local + i) * layer[l].D;
         }
-        status = embed(user, count - i < batch ? count - i : batch, pixels + i * H * W * C, out, err);
+        const hiss_batch piece = hiss_samples_batch(samples, i, batch);
+        status = embed(user, count - i < batch ? count - i : batch, &piece, out, err);
     }
     for (int l = 0; l < layers && status == HISS_OK; l++) {
-        memcpy(f[l]->label + local, f[0]->label + local, sizeof(int32_t) * (size_t)count);
+        const hiss_batch tile = hiss_samples_batch(samples, 0, count);
+        if (tile.label) {
+            memcpy(f[l]->label + local, tile.label, sizeof(int32_t) * (size_t)count);
+        }
         status = check_finite(tile_rows(f[l], t), count, layer[l].D, layer[l].name, range, first, err);
     }
     return status;
@@ -56,18 +62,17 @@ hiss_status hiss_features_extract(const hiss_eval_env *env, const hiss_sample_ra
                                   const hiss_layer_size *layer, int64_t batch, hiss_embed embed, void *user,
                                   hiss_features **out, hiss_error *err) {
     assert(layers >= 1 && batch >= 1 && batch <= HISS_TILE);
-    int64_t H, W, C, classes = hiss_dataset_classes(range->set);
-    hiss_dataset_shape(range->set, &H, &W, &C);
-    uint8_t *pixels = hiss_alloc((size_t)(HISS_TILE * H * W * C));
+    int64_t classes = hiss_dataset_classes(range->set);
+    hiss_samples *samples = hiss_samples_create(range->set, filled(HISS_TILE, batch));
     float **pointers = hiss_new(float *, layers);
     for (int l = 0; l < layers; l++) {
         out[l] = hiss_features_create(env, range->count, layer[l].D, classes);
     }
     hiss_status status = HISS_OK;
     for (int64_t t = out[0]->first; t < out[0]->end && status == HISS_OK; t++) {
-        status = extract_tile(range, t, layers, layer, batch, embed, user, pixels, out, pointers, err);
+        status = extract_tile(range, t, layers, layer, batch, embed, user, samples, out, pointers, err);
     }
-    hiss_free(pixels);
+    hiss_samples_destroy(samples);
     hiss_free(pointers);
     status = hiss_comm_agree(env->comm, status, err);
     for (int l = 0; l < layers && status != HISS_OK; l++) {

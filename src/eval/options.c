@@ -41,16 +41,6 @@ const hiss_row hiss_eval_rows[] = {
 #undef ROW
 const int hiss_eval_nrows = HISS_COUNT(hiss_eval_rows);
 
-int64_t hiss_sample_at(const hiss_sample_range *range, int64_t i) {
-    return range->index ? range->index[i] : range->begin + i;
-}
-
-hiss_status hiss_sample_read(const hiss_sample_range *range, int64_t i, int64_t count, uint8_t *pixels, int32_t *labels,
-                             hiss_error *err) {
-    return range->index ? hiss_dataset_read_list(range->set, count, range->index + i, pixels, labels, err)
-                        : hiss_dataset_read(range->set, range->begin + i, count, pixels, labels, err);
-}
-
 /* Labels of a range; NULL where there are none. */
 static int32_t *labels_of(const hiss_sample_range *range) {
     if (!hiss_dataset_labelled(range->set)) {

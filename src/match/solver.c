@@ -1,5 +1,6 @@
 /* What lanes and coordinators compute: maxima, prices, lists, and the optimum of a block by lists or by the solver that
  * gets all scores. What it decides depends on the block alone, so all ranks do the same for every number of them. */
+#include <assert.h>
 #include <math.h>
 #include <string.h>
 
@@ -50,9 +51,7 @@ void hiss_match_solver_destroy(hiss_match_solver *s) {
 }
 
 void hiss_match_solver_reserve(hiss_match_solver *s, int threads, bool beside) {
-    if (s->threads > 0 || threads == 0) {
-        return;
-    }
+    assert(s->threads == 0 && threads > 0);
     int64_t bytes = s->solver->work_bytes(s->N);
     if (s->lists.k > 0) {
         bytes = larger(bytes, larger(hiss_lists_pack_bytes(&s->lists), hiss_lists_solve_bytes(&s->lists)));

@@ -27,15 +27,18 @@ static const int nrows = HISS_COUNT(rows);
 
 /* 2. State. Values of the graph are not kept here: inputs are found by name when they are filled. */
 typedef struct autoencoder {
-    const hiss_world *world;
+    const hiss_task *task;
+    const hiss_placement *placement; /* NULL: only encode() will be called */
     const options *options;
 } autoencoder;
 
 /* 3. Create may communicate (it is Collective); this method has nothing to agree on. */
-static hiss_status create(const hiss_world *world, const void *opts, void **self, hiss_error *err) {
+static hiss_status create(const hiss_task *task, const hiss_placement *placement, const void *opts, void **self,
+                          hiss_error *err) {
     (void)err;
     autoencoder *ae = hiss_new(autoencoder, 1);
-    ae->world = world;
+    ae->task = task;
+    ae->placement = placement;
     ae->options = opts;
     *self = ae;
     return HISS_OK;
@@ -51,7 +54,7 @@ static void destroy(void *self) {
 static hiss_status encode(void *self, hiss_builder *b, hiss_value image, hiss_taps *taps, hiss_error *err) {
     const autoencoder *ae = self;
     hiss_value x = -1;
-    hiss_status s = hiss_network_build(ae->world->network, b, image, &x, taps, err);
+    hiss_status s = hiss_network_build(ae->task->network, b, image, &x, taps, err);
     if (s != HISS_OK) {
         return s;
     }
@@ -61,7 +64,7 @@ static hiss_status encode(void *self, hiss_builder *b, hiss_value image, hiss_ta
     /* No bias: the decoder begins with linear and BatchNorm, which take any shift of the code out again. Its gradient
      * would be rounding noise, and Adam would walk along it. */
     x = hiss_layer_linear(b, "code", x, ae->options->code, false);
-    return hiss_network_end(ae->world->network, b, "code", x, taps, err);
+    return hiss_network_end(ae->task->network, b, "code", x, taps, err);
 }
 
 static hiss_value up(hiss_builder *b, const char *name, const char *norm, hiss_value x, int64_t C, int64_t kernel,
@@ -73,17 +76,17 @@ static hiss_value up(hiss_builder *b, const char *name, const char *norm, hiss_v
 /* The decoder: code -> hidden -> a map of an eighth of the image's size -> three doublings by transposed convolution.
  * Each doubling has a kernel of 4 (2P rows) or 5 (2P + 1 rows): the sizes H/8 -> H/4 -> H/2 -> H are hit exactly. */
 static hiss_value decode(const autoencoder *ae, hiss_builder *b, hiss_value code) {
-    const hiss_world *w = ae->world;
-    const int64_t width = w->network->width;
-    const int64_t H[4] = {w->H / 8, w->H / 4, w->H / 2, w->H}, W[4] = {w->W / 8, w->W / 4, w->W / 2, w->W};
+    const hiss_task *t = ae->task;
+    const int64_t width = t->network->width;
+    const int64_t H[4] = {t->H / 8, t->H / 4, t->H / 2, t->H}, W[4] = {t->W / 8, t->W / 4, t->W / 2, t->W};
     hiss_value x = hiss_layer_linear(b, "decoder1", code, ae->options->hidden, false);
     x = hiss_relu(b->graph, hiss_layer_batch_norm(b, "decoder1/norm", x));
     x = hiss_layer_linear(b, "decoder2", x, H[0] * W[0] * 4 * width, false);
     x = hiss_relu(b->graph, hiss_layer_batch_norm(b, "decoder2/norm", x));
-    x = hiss_reshape(b->graph, x, HISS_SHAPE(w->m, H[0], W[0], 4 * width));
+    x = hiss_reshape(b->graph, x, HISS_SHAPE(ae->placement->m, H[0], W[0], 4 * width));
     x = up(b, "decoder3", "decoder3/norm", x, 2 * width, 4 + H[1] % 2, 0);
     x = up(b, "decoder4", "decoder4/norm", x, width, 4 + H[2] % 2, 0);
-    return hiss_layer_conv_transposed(b, "decoder5", x, w->C, 4 + H[3] % 2, 2, 1, 0, true);
+    return hiss_layer_conv_transposed(b, "decoder5", x, t->C, 4 + H[3] % 2, 2, 1, 0, true);
 }
 
 /* 4. The training graph of the only phase. Inputs have a lane's shape, m samples; "image" is what the default sample
@@ -91,22 +94,23 @@ static hiss_value decode(const autoencoder *ae, hiss_builder *b, hiss_value code
 static hiss_status build(void *self, int phase, hiss_builder *b, hiss_error *err) {
     (void)phase;
     const autoencoder *ae = self;
-    const hiss_world *w = ae->world;
-    if (w->H != w->W || w->H < 8) {
+    const hiss_task *t = ae->task;
+    const int64_t m = ae->placement->m;
+    if (t->H != t->W || t->H < 8) {
         return hiss_fail_key(
             err, HISS_EUSER, "objective",
             "autoencoder needs square inputs of at least 8 x 8, found %lld x %lld; set augment.height and "
             "augment.width alike, or choose another objective",
-            (long long)w->H, (long long)w->W);
+            (long long)t->H, (long long)t->W);
     }
     hiss_taps taps = {0};
-    hiss_value image = hiss_input(b->graph, "image", HISS_SHAPE(w->m, w->H, w->W, w->C));
+    hiss_value image = hiss_input(b->graph, "image", HISS_SHAPE(m, t->H, t->W, t->C));
     hiss_status s = encode(self, b, image, &taps, err);
     if (s != HISS_OK) {
         return s;
     }
     hiss_value rebuilt = decode(ae, b, hiss_taps_last(&taps));
-    hiss_value loss = hiss_squared_loss(b->graph, rebuilt, image, 1.0 / (double)(w->m * w->H * w->W * w->C));
+    hiss_value loss = hiss_squared_loss(b->graph, rebuilt, image, 1.0 / (double)(m * t->H * t->W * t->C));
     hiss_graph_loss(b->graph, loss);
     hiss_layer_metric(b, "loss", loss); /* every method logs its loss under this name */
     return hiss_graph_status(b->graph, err);

@@ -18,21 +18,23 @@ const hiss_objective_ops *hiss_objective_named(const char *name) {
 }
 
 void hiss_sample_view(const hiss_lane *lane, int64_t i, int64_t view, int64_t views, float *out) {
-    const hiss_world *w = lane->world;
-    const bool training = lane->view < 0;
+    const hiss_task *t = lane->task;
+    if (lane->view == HISS_VIEW_CENTER) {
+        hiss_augment_center(t->augment, t->stored_H, t->stored_W, t->C, lane->batch->pixels[i], out);
+        return;
+    }
+    const bool training = lane->view == HISS_VIEW_TRAINING;
     const int64_t sample = lane->batch->sample[i];
-    hiss_rng rng = hiss_rng_keyed(w->seed, training ? HISS_FOR_AUGMENTATION : HISS_FOR_VIEWS, lane->epoch,
+    hiss_rng rng = hiss_rng_keyed(t->seed, training ? HISS_FOR_AUGMENTATION : HISS_FOR_VIEWS, lane->epoch,
                                   (training ? sample : sample * 64 + lane->view) * views + view);
-    hiss_augment_sample(w->augment, w->stored_H, w->stored_W, w->C, lane->batch->pixels[i], &rng, out);
+    hiss_augment_sample(t->augment, t->stored_H, t->stored_W, t->C, lane->batch->pixels[i], &rng, out);
 }
 
 void hiss_default_sample(const hiss_lane *lane, int64_t i) {
-    const hiss_world *w = lane->world;
-    float *image = hiss_exec_data(lane->exec, hiss_input_named(lane->graph, "image"));
-    hiss_sample_view(lane, i, 0, 1, image + i * w->H * w->W * w->C);
-    const hiss_value label = hiss_input_named(lane->graph, "label");
-    if (label >= 0) {
-        ((int32_t *)hiss_exec_data(lane->exec, label))[i] = lane->batch->label[i];
+    const hiss_task *t = lane->task;
+    hiss_sample_view(lane, i, 0, 1, hiss_exec_data(lane->exec, lane->image) + i * t->H * t->W * t->C);
+    if (lane->label >= 0) {
+        ((int32_t *)hiss_exec_data(lane->exec, lane->label))[i] = lane->batch->label[i];
     }
 }
 

@@ -3,10 +3,7 @@
 #ifndef HISS_TRAIN_CADENCE_H
 #define HISS_TRAIN_CADENCE_H
 
-#include "hiss/train.h"
-
-/* Fill the parsed fields of the options from their texts. */
-hiss_status cadence_parse(hiss_checkpoint_options *options, hiss_error *err);
+#include "hiss/experiment.h"
 
 /* Seconds between checkpoints by Young and Daly: sqrt(2 * blocked * mtbf), where blocked is what one checkpoint costs
  * the computation; but at least 10 times what writing it takes in the background, and 10 s. */

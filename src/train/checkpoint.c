@@ -22,10 +22,10 @@
 #include "hiss/fault.h"
 #include "hiss/file.h"
 #include "hiss/log.h"
+#include "hiss/snapshot.h"
 #include "hiss/watch.h"
 #include "train/background.h"
 #include "train/cadence.h"
-#include "train/snapshot.h"
 #include "train/trainer.h"
 
 enum { PATH_TEXT = 4096 };
@@ -40,7 +40,7 @@ struct saver {
     const trainer *t;
     int64_t *offsets; /* [P+1] bytes of a per-sample state before each rank's */
     /* rank 0 only */
-    snapshot *image;
+    hiss_snapshot *image;
     background *writer;
     float *full; /* a whole optimiser state */
     int64_t step;
@@ -53,16 +53,6 @@ struct saver {
     tally tally;
 };
 
-hiss_h5_info checkpoint_info(const hiss_slot *slot) {
-    hiss_h5_info info = {.dtype = HISS_F32, .ndim = slot->shape.ndim};
-    memcpy(info.dim, slot->shape.dim, sizeof(int64_t) * (size_t)slot->shape.ndim);
-    return info;
-}
-
-bool checkpoint_stores(const hiss_slot *slot) {
-    return slot->kind != HISS_SLOT_METRIC;
-}
-
 int checkpoint_states(const trainer *t, hiss_sample_state states[HISS_MAX_EXPORTS]) {
     const hiss_objective_ops *ops = t->experiment->objective;
     return ops->states ? ops->states(t->method, states, HISS_MAX_EXPORTS) : 0;
@@ -74,10 +64,10 @@ static bool has_state(const trainer *t, const hiss_slot *slot, int k) {
 
 /* ---- the image: what is added here in order is filled by fill_model, fill_optimizer, take in the same order ---- */
 
-static void add(snapshot *image, hiss_h5_info info, const char *format, const char *a, const char *b) {
-    char name[SNAPSHOT_NAME];
+static void add(hiss_snapshot *image, hiss_h5_info info, const char *format, const char *a, const char *b) {
+    char name[HISS_SNAPSHOT_NAME];
     snprintf(name, sizeof name, format, a, b);
-    snapshot_add(image, name, &info);
+    hiss_snapshot_add(image, name, &info);
 }
 
 static hiss_status make_image(saver *v, hiss_error *err) {
@@ -86,46 +76,47 @@ static hiss_status make_image(saver *v, hiss_error *err) {
     const int n = checkpoint_states(t, states), slots = hiss_model_count(t->model);
     char samples[32], kernels[KERNELS_TEXT];
     trainer_kernels(t, kernels);
-    v->image = snapshot_create();
+    v->image = hiss_snapshot_create();
     for (int i = 0; i < slots; i++) {
         const hiss_slot *slot = hiss_model_at(t->model, i);
-        if (checkpoint_stores(slot)) {
-            add(v->image, checkpoint_info(slot), "/model/%s", slot->name, "");
+        if (hiss_checkpoint_stores(slot)) {
+            add(v->image, hiss_checkpoint_info(slot), "/model/%s", slot->name, "");
         }
     }
     for (int k = 0; k < t->states; k++) {
         for (int i = 0; i < slots; i++) {
             const hiss_slot *slot = hiss_model_at(t->model, i);
             if (has_state(t, slot, k)) {
-                add(v->image, checkpoint_info(slot), "/optimizer/%s/%s", slot->name,
+                add(v->image, hiss_checkpoint_info(slot), "/optimizer/%s/%s", slot->name,
                     hiss_optim_state_name(&t->experiment->optim[slot->group], k));
             }
         }
     }
     for (int k = 0; k < n; k++) {
-        add(v->image, (hiss_h5_info){.dtype = HISS_I64, .ndim = 1, .dim = {t->world.samples}}, "/samples/%s",
+        add(v->image, (hiss_h5_info){.dtype = HISS_I64, .ndim = 1, .dim = {t->placement.samples}}, "/samples/%s",
             states[k].name, "");
     }
     add(v->image, (hiss_h5_info){.dtype = HISS_I64, .ndim = 1, .dim = {1}}, "/step", "", "");
     add(v->image, (hiss_h5_info){.dtype = HISS_I64, .ndim = 1, .dim = {t->experiment->groups}}, "/updates", "", "");
     add(v->image, (hiss_h5_info){.dtype = HISS_I64, .ndim = 1, .dim = {2}}, "/skipped", "", "");
-    snprintf(samples, sizeof samples, "%" PRId64, t->world.samples);
-    snapshot_text(v->image, "config", hiss_config_resolved(t->experiment->config));
-    snapshot_text(v->image, "data", hiss_dataset_identity(t->set));
-    snapshot_text(v->image, "choices", t->choices);
-    snapshot_text(v->image, "kernels", kernels);
-    snapshot_text(v->image, "core", hiss_kernels_core());
-    snapshot_text(v->image, "mixed", t->origin.mixed);
-    snapshot_text(v->image, "samples", samples);
-    return snapshot_layout(v->image, err);
+    snprintf(samples, sizeof samples, "%" PRId64, t->placement.samples);
+    hiss_snapshot_text(v->image, "config", hiss_config_resolved(t->experiment->config));
+    hiss_snapshot_text(v->image, "data", hiss_dataset_identity(t->set));
+    hiss_snapshot_text(v->image, "choices", t->choices);
+    hiss_snapshot_text(v->image, "kernels", kernels);
+    hiss_snapshot_text(v->image, "core", hiss_kernels_core());
+    hiss_snapshot_text(v->image, "mixed", t->origin.mixed);
+    hiss_snapshot_text(v->image, "samples", samples);
+    return hiss_snapshot_layout(v->image, err);
 }
 
 static void fill_model(saver *v, int *part) {
     const trainer *t = v->t;
     for (int i = 0; i < hiss_model_count(t->model); i++) {
         const hiss_slot *slot = hiss_model_at(t->model, i);
-        if (checkpoint_stores(slot)) {
-            memcpy(snapshot_at(v->image, (*part)++), t->vector + slot->offset, sizeof(float) * (size_t)slot->count);
+        if (hiss_checkpoint_stores(slot)) {
+            memcpy(hiss_snapshot_at(v->image, (*part)++), t->vector + slot->offset,
+                   sizeof(float) * (size_t)slot->count);
         }
     }
 }
@@ -135,7 +126,7 @@ static void fill_optimizer(saver *v, int k, int *part) {
     for (int i = 0; i < hiss_model_count(t->model); i++) {
         const hiss_slot *slot = hiss_model_at(t->model, i);
         if (has_state(t, slot, k)) {
-            memcpy(snapshot_at(v->image, (*part)++), v->full + slot->offset, sizeof(float) * (size_t)slot->count);
+            memcpy(hiss_snapshot_at(v->image, (*part)++), v->full + slot->offset, sizeof(float) * (size_t)slot->count);
         }
     }
 }
@@ -156,13 +147,13 @@ static void take(saver *v, trainer *t) {
         }
     }
     for (int k = 0; k < n; k++) {
-        hiss_comm_gather(t->comm, states[k].local, v->offsets, root ? snapshot_at(v->image, part++) : NULL, 0);
+        hiss_comm_gather(t->comm, states[k].local, v->offsets, root ? hiss_snapshot_at(v->image, part++) : NULL, 0);
     }
     if (root) {
         v->step = t->step;
-        memcpy(snapshot_at(v->image, part++), &t->step, sizeof t->step);
-        memcpy(snapshot_at(v->image, part++), t->updates, sizeof(int64_t) * (size_t)t->experiment->groups);
-        memcpy(snapshot_at(v->image, part), t->skipped, sizeof t->skipped);
+        memcpy(hiss_snapshot_at(v->image, part++), &t->step, sizeof t->step);
+        memcpy(hiss_snapshot_at(v->image, part++), t->updates, sizeof(int64_t) * (size_t)t->experiment->groups);
+        memcpy(hiss_snapshot_at(v->image, part), t->skipped, sizeof t->skipped);
     }
 }
 
@@ -171,11 +162,11 @@ static void take(saver *v, trainer *t) {
 static void drop_old(const saver *v) {
     int64_t *steps;
     const trainer *t = v->t;
-    const int n = snapshot_list(t->request->run, &steps);
+    const int n = hiss_snapshot_list(t->request->run, &steps);
     for (int k = 0; k < n; k++) {
-        if (!cadence_keeps(&t->experiment->checkpoint, t->world.steps_per_epoch, v->step, steps, n, steps[k])) {
+        if (!cadence_keeps(&t->experiment->checkpoint, t->placement.steps_per_epoch, v->step, steps, n, steps[k])) {
             char path[PATH_TEXT];
-            snapshot_path(t->request->run, steps[k], path, sizeof path);
+            hiss_snapshot_path(t->request->run, steps[k], path, sizeof path);
             (void)hiss_file_remove(path, NULL); /* it is tried again after the next one */
         }
     }
@@ -188,9 +179,9 @@ static hiss_status write_file(void *user, hiss_error *err) {
     char path[PATH_TEXT], folder[PATH_TEXT];
     hiss_mark("write");
     snprintf(folder, sizeof folder, "%s/ckpt", v->t->request->run);
-    snapshot_path(v->t->request->run, v->step, path, sizeof path);
+    hiss_snapshot_path(v->t->request->run, v->step, path, sizeof path);
     hiss_status s = hiss_make_directories(folder, err);
-    s = s == HISS_OK ? snapshot_write(v->image, path, err) : s;
+    s = s == HISS_OK ? hiss_snapshot_write(v->image, path, err) : s;
     if (s == HISS_OK) {
         drop_old(v);
     }
@@ -221,7 +212,7 @@ hiss_status checkpoint_open(trainer *t, hiss_error *err) {
     saver *v = t->saver = hiss_new(saver, 1);
     *v = (saver){.t = t, .offsets = hiss_new(int64_t, P + 1), .begun = hiss_seconds(), .good = -1};
     for (int r = 0; r <= P; r++) {
-        v->offsets[r] = t->world.shards[t->world.lane_offsets[r]] * (int64_t)sizeof(int64_t);
+        v->offsets[r] = t->placement.shards[t->placement.lane_offsets[r]] * (int64_t)sizeof(int64_t);
     }
     hiss_status s = HISS_OK;
     if (hiss_comm_rank(t->comm) == 0) {
@@ -239,7 +230,7 @@ void checkpoint_close(trainer *t) {
             checkpoint_poll(t);
         }
         background_destroy(t->saver->writer);
-        snapshot_destroy(t->saver->image);
+        hiss_snapshot_destroy(t->saver->image);
         hiss_free(t->saver->full);
         hiss_free(t->saver->offsets);
         hiss_free(t->saver);
@@ -315,11 +306,11 @@ int64_t checkpoint_last_good(trainer *t) {
 
 /* Seconds before the first is measured: for memory and disks that are not the fastest. */
 static double guess_block(const saver *v) {
-    return 1e-3 + (double)snapshot_bytes(v->image) / 1e9;
+    return 1e-3 + (double)hiss_snapshot_bytes(v->image) / 1e9;
 }
 
 static double guess_write(const saver *v) {
-    return 0.1 + (double)snapshot_bytes(v->image) / 1e8;
+    return 0.1 + (double)hiss_snapshot_bytes(v->image) / 1e8;
 }
 
 double checkpoint_seconds(const trainer *t) {
@@ -336,7 +327,7 @@ bool checkpoint_due(trainer *t) {
     }
     const int64_t ended = v->tally.written + v->tally.failed;
     const cadence_state state = {.step = t->step + 1,
-                                 .steps_per_epoch = t->world.steps_per_epoch,
+                                 .steps_per_epoch = t->placement.steps_per_epoch,
                                  .since = hiss_seconds() - v->begun,
                                  .blocked = v->tally.saves ? v->tally.blocked / (double)v->tally.saves : guess_block(v),
                                  .written = ended ? v->tally.writing / (double)ended : guess_write(v)};
@@ -354,7 +345,7 @@ bool checkpoint_due(trainer *t) {
 }
 
 int64_t checkpoint_bytes(const trainer *t) {
-    return t->saver->image ? snapshot_bytes(t->saver->image) : 0;
+    return t->saver->image ? hiss_snapshot_bytes(t->saver->image) : 0;
 }
 
 int64_t checkpoint_most(const trainer *t, char *advice, size_t size) {
@@ -362,7 +353,7 @@ int64_t checkpoint_most(const trainer *t, char *advice, size_t size) {
     const hiss_config *config = t->experiment->config;
     char where[HISS_WHERE];
     int64_t milestones;
-    const int64_t most = cadence_most(o, t->world.steps_per_epoch, t->total_steps, &milestones);
+    const int64_t most = cadence_most(o, t->placement.steps_per_epoch, t->total_steps, &milestones);
     if (most == 1) {
         snprintf(advice, size, "make room, or choose another --run");
     } else if (milestones == 0) {
@@ -379,10 +370,11 @@ int64_t checkpoint_most(const trainer *t, char *advice, size_t size) {
 void checkpoint_introduce(const trainer *t) {
     const saver *v = t->saver;
     if (v->image) {
-        hiss_info("checkpoints: every %s, %.1f MB each, %.1f MB of memory on rank 0 to take them",
-                  t->experiment->checkpoint.every_text, (double)snapshot_bytes(v->image) / 1e6,
-                  ((double)snapshot_bytes(v->image) + (t->states ? 4.0 * (double)hiss_model_floats(t->model) : 0.0)) /
-                      1e6);
+        hiss_info(
+            "checkpoints: every %s, %.1f MB each, %.1f MB of memory on rank 0 to take them",
+            t->experiment->checkpoint.every_text, (double)hiss_snapshot_bytes(v->image) / 1e6,
+            ((double)hiss_snapshot_bytes(v->image) + (t->states ? 4.0 * (double)hiss_model_floats(t->model) : 0.0)) /
+                1e6);
     }
 }
 
@@ -395,34 +387,15 @@ void checkpoint_report(const trainer *t, FILE *out) {
 }
 
 void checkpoint_state_hash(trainer *t, const hiss_sample_state *state, char text[HISS_HASH_TEXT]) {
-    int64_t *all = t->saver->image ? hiss_new(int64_t, t->world.samples) : NULL;
+    int64_t *all = t->saver->image ? hiss_new(int64_t, t->placement.samples) : NULL;
     hiss_comm_gather(t->comm, state->local, t->saver->offsets, all, 0);
     hiss_hash *hash = hiss_hash_begin();
-    hiss_hash_add(hash, all, all ? sizeof(int64_t) * (size_t)t->world.samples : 0);
+    hiss_hash_add(hash, all, all ? sizeof(int64_t) * (size_t)t->placement.samples : 0);
     hiss_hash_end(hash, text);
     hiss_free(all);
 }
 
 /* ---- which one to start from ---- */
-
-static hiss_status newest(const char *run, bool set_aside, char *path, size_t size, hiss_error *err) {
-    int rejected = 0;
-    snapshot_newest(run, set_aside, path, size, &rejected);
-    if (rejected < 0) {
-        return hiss_fail(err, HISS_ESYSTEM, "%s/ckpt: cannot be listed; check its permissions and the file system",
-                         run);
-    }
-    return *path || rejected == 0
-               ? HISS_OK
-               : hiss_fail(err, HISS_EUSER,
-                           "%s/ckpt: none of its %d checkpoints can be used (see the warnings); to start anew, use "
-                           "another run directory",
-                           run, rejected);
-}
-
-hiss_status hiss_checkpoint_newest(const char *run, char *path, size_t size, hiss_error *err) {
-    return newest(run, false, path, size, err);
-}
 
 hiss_status checkpoint_newest(trainer *t, char *path, int64_t size, hiss_error *err) {
     hiss_status s = HISS_OK;
@@ -430,7 +403,7 @@ hiss_status checkpoint_newest(trainer *t, char *path, int64_t size, hiss_error *
         if (t->saver && t->saver->writer) {
             background_wait(t->saver->writer);
         }
-        s = newest(t->request->run, true, path, (size_t)size, err);
+        s = hiss_checkpoint_newest(t->request->run, true, path, (size_t)size, err);
     }
     hiss_comm_broadcast(t->comm, path, size, 0);
     return hiss_comm_agree(t->comm, s, err);

@@ -70,12 +70,12 @@ hiss_status trainer_choices(trainer *t, hiss_error *err) {
     char *text = NULL;
     size_t size = 0;
     FILE *out = hiss_text_open(&text, &size);
-    fprintf(out, "%s\n", t->world.kernels->name);
+    fprintf(out, "%s\n", t->task.kernels->name);
     for (int p = 0; p < t->nphases; p++) {
-        add_graph(t->world.kernels, t->phases[p].graph, out, &text);
+        add_graph(t->task.kernels, t->phases[p].graph, out, &text);
     }
     if (t->encoder) {
-        add_graph(t->world.kernels, t->encoder, out, &text);
+        add_graph(t->task.kernels, hiss_encoder_graph(t->encoder), out, &text);
     }
     fclose(out);
     hiss_hash *hash = hiss_hash_begin();
@@ -97,7 +97,7 @@ hiss_status trainer_choices(trainer *t, hiss_error *err) {
 }
 
 void trainer_kernels(const trainer *t, char text[KERNELS_TEXT]) {
-    snprintf(text, KERNELS_TEXT, "%.24s, %s", t->world.kernels->name, hiss_kernels_identity());
+    snprintf(text, KERNELS_TEXT, "%.24s, %s", t->task.kernels->name, hiss_kernels_identity());
 }
 
 /* ---- goes on from a checkpoint ---- */
@@ -134,7 +134,7 @@ hiss_status trainer_read_origin(trainer *t, hiss_h5 *file, hiss_error *err) {
 /* How to compute as the checkpoint was; later differences count only when earlier ones are none. */
 static void remedy(const trainer *t, char *text, size_t size) {
     const origin *o = &t->origin;
-    const char *mine = t->world.kernels->name;
+    const char *mine = t->task.kernels->name;
     const size_t backend = strcspn(o->kernels, ",");
     char kernels[KERNELS_TEXT];
     trainer_kernels(t, kernels);

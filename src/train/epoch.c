@@ -1,7 +1,7 @@
 /* The start of an epoch: what the loop offers to a method that looks at all samples before it goes on.
  *
  * A feature pass cuts each lane's shard into chunks of m samples, the lane's own shape, so that features do not depend
- * on ranks or threads; the last chunk of a shard is filled up with samples from its beginning. */
+ * on ranks or threads; the last chunk of a shard is filled up as hiss_samples_read does. */
 #include <stdio.h>
 #include <string.h>
 
@@ -9,132 +9,102 @@
 #include "hiss/watch.h"
 #include "train/trainer.h"
 
-typedef struct chunk_buffers { /* of one thread */
-    uint8_t *pixels;
-    int32_t *label;
-    int64_t *sample;
-    const uint8_t **pointer;
-} chunk_buffers;
-
 typedef struct feature_pass {
     trainer *t;
-    const hiss_graph *graph;
-    hiss_exec *const *execs; /* [threads] */
-    int nodes;               /* run this many */
-    hiss_value value;        /* what is wanted */
-    int64_t view, row;       /* row: floats of it per sample */
-    int64_t *first_chunk;    /* [local lanes + 1] */
+    const phase *ph; /* whose graph runs to the cut, for this value; NULL: the encoder runs */
+    hiss_value value;
+    int threads;
+    int64_t view, row;    /* row: floats of it per sample */
+    int64_t *first_chunk; /* [local lanes + 1] */
     float *out;
-    chunk_buffers *buffers; /* [threads] */
+    hiss_samples **samples; /* [threads] */
     hiss_status *status;    /* [threads] */
     hiss_error *errors;     /* [threads] */
 } feature_pass;
 
-/* Samples begin .. begin+m-1 of the lane's shard, wrapping around at its end. */
-static hiss_status read_chunk(const feature_pass *f, chunk_buffers *b, int64_t lane, int64_t begin, hiss_error *err) {
-    const hiss_world *w = &f->t->world;
-    const int64_t shard = w->shards[lane], size = w->shards[lane + 1] - shard;
-    const int64_t bytes = w->stored_H * w->stored_W * w->C;
-    hiss_status s = HISS_OK;
-    for (int64_t i = 0; i < w->m && s == HISS_OK;) {
-        const int64_t at = (begin + i) % size;
-        const int64_t count = size - at < w->m - i ? size - at : w->m - i;
-        s = hiss_dataset_read(f->t->set, shard + at, count, b->pixels + i * bytes,
-                              hiss_dataset_labelled(f->t->set) ? b->label + i : NULL, err);
-        for (int64_t j = 0; j < count; j++) {
-            b->sample[i + j] = shard + at + j;
-            b->pointer[i + j] = b->pixels + (i + j) * bytes;
-        }
-        i += count;
-    }
-    return s;
+/* The chunk's rows, [m, row]. */
+static const float *encode(const feature_pass *f, int thread, const hiss_batch *batch) {
+    const trainer *t = f->t;
+    const hiss_run run = {.model = t->vector, .lanes = t->placement.lanes};
+    hiss_encoder_run(t->encoder, thread, &run, batch, t->epoch, f->view);
+    return hiss_encoder_value(t->encoder, thread, hiss_encoder_taps(t->encoder)->count - 1);
+}
+
+static const float *run_to_cut(const feature_pass *f, int thread, int64_t lane, const hiss_batch *batch) {
+    trainer *t = f->t;
+    const phase *ph = f->ph;
+    const hiss_lane place = {.task = &t->task,
+                             .lane = lane,
+                             .epoch = t->epoch,
+                             .step = t->step,
+                             .view = f->view,
+                             .batch = batch,
+                             .graph = ph->graph,
+                             .exec = ph->execs[thread],
+                             .image = ph->image,
+                             .label = ph->label};
+    const hiss_run run = {
+        .model = t->vector, .seed = t->task.seed, .step = t->step, .lane = lane, .lanes = t->placement.lanes};
+    phase_fill(t, &place);
+    hiss_exec_forward(place.exec, &run, 0, ph->cut, NULL, NULL);
+    return hiss_exec_data(place.exec, f->value);
 }
 
 static void run_chunk(void *user, int thread, int64_t item) {
     feature_pass *f = user;
     trainer *t = f->t;
-    const hiss_world *w = &t->world;
+    const hiss_placement *p = &t->placement;
     int64_t local = 0;
     while (item >= f->first_chunk[local + 1]) {
         local++;
     }
-    const int64_t lane = w->first_lane + local, begin = (item - f->first_chunk[local]) * w->m;
-    const int64_t left = w->shards[lane + 1] - w->shards[lane] - begin;
-    chunk_buffers *b = &f->buffers[thread];
+    const int64_t lane = p->first_lane + local, begin = (item - f->first_chunk[local]) * p->m;
+    const hiss_sample_range shard = {
+        .set = t->set, .begin = p->shards[lane], .count = p->shards[lane + 1] - p->shards[lane]};
+    const int64_t left = shard.count - begin;
     hiss_watch_note(t->comm, "features of lane", lane);
     hiss_alloc_seal(false); /* this is between steps, and reading permuted rows takes room */
     if (f->status[thread] == HISS_OK) {
-        f->status[thread] = read_chunk(f, b, lane, begin, &f->errors[thread]);
+        f->status[thread] = hiss_samples_read(f->samples[thread], &shard, begin, p->m, &f->errors[thread]);
     }
     hiss_alloc_seal(thread > 0); /* as pool.c has it */
     if (f->status[thread] != HISS_OK) {
         return;
     }
-    const hiss_batch batch = {
-        .m = w->m, .sample = b->sample, .pixels = b->pointer, .label = hiss_dataset_labelled(t->set) ? b->label : NULL};
-    const hiss_lane place = {.world = w,
-                             .lane = lane,
-                             .epoch = t->epoch,
-                             .step = t->step,
-                             .view = f->view,
-                             .batch = &batch,
-                             .graph = f->graph,
-                             .exec = f->execs[thread]};
-    const hiss_run run = {.model = t->vector, .seed = w->seed, .step = t->step, .lane = lane, .lanes = w->lanes};
-    phase_fill(t, &place);
-    hiss_exec_forward(place.exec, &run, 0, f->nodes, NULL, NULL);
-    float *out = f->out + (w->shards[lane] + begin - w->shards[w->first_lane]) * f->row;
-    memcpy(out, hiss_exec_data(place.exec, f->value), sizeof(float) * (size_t)((left < w->m ? left : w->m) * f->row));
+    const hiss_batch batch = hiss_samples_batch(f->samples[thread], 0, p->m);
+    const float *rows = f->ph ? run_to_cut(f, thread, lane, &batch) : encode(f, thread, &batch);
+    float *out = f->out + (shard.begin + begin - p->shards[p->first_lane]) * f->row;
+    memcpy(out, rows, sizeof(float) * (size_t)((left < p->m ? left : p->m) * f->row));
 }
 
-static hiss_status run_pass(feature_pass f, int threads, hiss_error *err) {
+static hiss_status run_pass(feature_pass f, hiss_error *err) {
     trainer *t = f.t;
-    const hiss_world *w = &t->world;
-    const int64_t lanes = w->end_lane - w->first_lane, bytes = w->stored_H * w->stored_W * w->C;
-    const hiss_shape shape = hiss_graph_shape(f.graph, f.value);
-    f.row = hiss_shape_count(&shape) / w->m;
+    const hiss_placement *p = &t->placement;
+    const int64_t lanes = p->end_lane - p->first_lane;
     f.first_chunk = hiss_new(int64_t, lanes + 1);
     for (int64_t l = 0; l < lanes; l++) {
-        const int64_t size = w->shards[w->first_lane + l + 1] - w->shards[w->first_lane + l];
-        f.first_chunk[l + 1] = f.first_chunk[l] + (size + w->m - 1) / w->m;
+        const int64_t size = p->shards[p->first_lane + l + 1] - p->shards[p->first_lane + l];
+        f.first_chunk[l + 1] = f.first_chunk[l] + (size + p->m - 1) / p->m;
     }
-    f.buffers = hiss_new(chunk_buffers, threads);
-    f.status = hiss_new(hiss_status, threads);
-    f.errors = hiss_new(hiss_error, threads);
-    for (int i = 0; i < threads; i++) {
-        f.buffers[i] = (chunk_buffers){hiss_alloc((size_t)(w->m * bytes)), hiss_new(int32_t, w->m),
-                                       hiss_new(int64_t, w->m), hiss_new(const uint8_t *, w->m)};
+    f.samples = hiss_new(hiss_samples *, f.threads);
+    f.status = hiss_new(hiss_status, f.threads);
+    f.errors = hiss_new(hiss_error, f.threads);
+    for (int i = 0; i < f.threads; i++) {
+        f.samples[i] = hiss_samples_create(t->set, p->m);
     }
     pool_run(t->pool, f.first_chunk[lanes], run_chunk, NULL, &f);
     hiss_status s = HISS_OK;
-    for (int i = 0; i < threads; i++) {
+    for (int i = 0; i < f.threads; i++) {
         if (s == HISS_OK && f.status[i] != HISS_OK) {
             s = f.status[i];
             *err = f.errors[i];
         }
-        hiss_free(f.buffers[i].pixels);
-        hiss_free(f.buffers[i].label);
-        hiss_free(f.buffers[i].sample);
-        hiss_free(f.buffers[i].pointer);
+        hiss_samples_destroy(f.samples[i]);
     }
-    hiss_free(f.buffers);
+    hiss_free(f.samples);
     hiss_free(f.status);
     hiss_free(f.errors);
     hiss_free(f.first_chunk);
-    return s;
-}
-
-hiss_status encoder_build(trainer *t, hiss_error *err) {
-    const hiss_world *w = &t->world;
-    hiss_taps taps = {0};
-    t->encoder = hiss_graph_create();
-    hiss_builder b = {.graph = t->encoder, .model = t->model};
-    const hiss_value image = hiss_input(b.graph, "image", HISS_SHAPE(w->m, w->H, w->W, w->C));
-    hiss_status s = t->experiment->objective->encode(t->method, &b, image, &taps, err);
-    if (s == HISS_OK) {
-        t->encoded = hiss_taps_last(&taps);
-        hiss_graph_keep(t->encoder, t->encoded);
-    }
     return s;
 }
 
@@ -143,34 +113,25 @@ hiss_status encoder_build(trainer *t, hiss_error *err) {
 static hiss_status features(void *trainer_, int p, int k, int64_t view, float *out, hiss_error *err) {
     trainer *t = trainer_;
     const phase *ph = &t->phases[p];
-    const int threads = pool_threads(t->pool) < ph->nexecs ? pool_threads(t->pool) : ph->nexecs;
+    const hiss_shape shape = hiss_graph_shape(ph->graph, ph->export_value[k]);
     return run_pass((feature_pass){.t = t,
-                                   .graph = ph->graph,
-                                   .execs = ph->execs,
-                                   .nodes = ph->cut,
+                                   .ph = ph,
                                    .value = ph->export_value[k],
+                                   .threads = pool_threads(t->pool) < ph->nexecs ? pool_threads(t->pool) : ph->nexecs,
                                    .view = view,
+                                   .row = hiss_shape_count(&shape) / t->placement.m,
                                    .out = out},
-                    threads, err);
+                    err);
 }
 
 static hiss_status embed(void *trainer_, int64_t view, float *out, hiss_error *err) {
     trainer *t = trainer_;
-    const int threads = pool_threads(t->pool);
-    if (!t->encoder_execs) {
-        t->encoder_execs = hiss_new(hiss_exec *, threads);
-        for (int i = 0; i < threads; i++) {
-            t->encoder_execs[i] = hiss_exec_create(t->encoder, t->world.kernels, hiss_model_offsets(t->model));
-        }
-    }
-    return run_pass((feature_pass){.t = t,
-                                   .graph = t->encoder,
-                                   .execs = t->encoder_execs,
-                                   .nodes = hiss_graph_nodes(t->encoder),
-                                   .value = t->encoded,
-                                   .view = view,
-                                   .out = out},
-                    threads, err);
+    const int threads = pool_threads(t->pool), output = hiss_encoder_taps(t->encoder)->count - 1;
+    hiss_encoder_prepare(t->encoder, threads);
+    return run_pass(
+        (feature_pass){
+            .t = t, .threads = threads, .view = view, .row = hiss_encoder_width(t->encoder, output), .out = out},
+        err);
 }
 
 static void parallel(void *trainer_, int64_t count, void (*task)(void *user, int thread, int64_t item), void *user) {
@@ -201,8 +162,7 @@ hiss_status trainer_epoch(trainer *t, hiss_error *err) {
     const double start = hiss_seconds();
     hiss_watch_step(t->comm, t->step);
     hiss_watch_note(t->comm, "begin epoch", t->epoch);
-    const hiss_epoch e = {.world = &t->world,
-                          .epoch = t->epoch,
+    const hiss_epoch e = {.epoch = t->epoch,
                           .step = t->step,
                           .trainer = t,
                           .threads = pool_threads(t->pool),

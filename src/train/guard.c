@@ -26,11 +26,11 @@
 
 #include "hiss/fault.h"
 #include "hiss/log.h"
+#include "hiss/snapshot.h"
 #include "train/guard_impl.h"
-#include "train/snapshot.h"
 
 static int64_t local_lanes(const trainer *t) {
-    return t->world.end_lane - t->world.first_lane;
+    return t->placement.end_lane - t->placement.first_lane;
 }
 
 static int policy(const trainer *t) {
@@ -42,7 +42,7 @@ static bool compares(const trainer *t) {
 }
 
 static int64_t local_samples(const trainer *t) {
-    return t->world.shards[t->world.end_lane] - t->world.shards[t->world.first_lane];
+    return t->placement.shards[t->placement.end_lane] - t->placement.shards[t->placement.first_lane];
 }
 
 /* ---- life ---- */
@@ -57,7 +57,7 @@ static void list_nodes(const trainer *t, guard *g, int p) {
         const char *op = look->info.op;
         look->computed = strcmp(op, "parameter") != 0 && strcmp(op, "constant") != 0 && strcmp(op, "labels") != 0;
         look->floats = hiss_shape_count(&look->info.shape);
-        look->rows = look->info.shape.ndim > 1 && look->info.shape.dim[0] == t->world.m;
+        look->rows = look->info.shape.ndim > 1 && look->info.shape.dim[0] == t->placement.m;
         if (g->fault_node[p] < 0 && look->info.product.N) {
             g->fault_node[p] = i;
         }
@@ -67,7 +67,7 @@ static void list_nodes(const trainer *t, guard *g, int p) {
 guard *guard_create(trainer *t) {
     guard *g = hiss_new(guard, 1);
     const int slots = hiss_model_count(t->model), P = hiss_comm_size(t->comm);
-    g->limit = FLT_MAX / 2.0f / (float)t->world.lanes;
+    g->limit = FLT_MAX / 2.0f / (float)t->placement.lanes;
     g->bucket_slots = hiss_new(int, t->buckets + 1);
     for (int k = 0, b = 0; k < slots; k++) {
         while (hiss_model_at(t->model, t->slot_order[k])->offset >= t->bucket_offsets[b + 1]) {
@@ -82,7 +82,7 @@ guard *guard_create(trainer *t) {
         list_nodes(t, g, p);
     }
     g->findings = hiss_new(finding, local_lanes(t));
-    g->affected = hiss_new(bool, local_lanes(t) * t->world.m);
+    g->affected = hiss_new(bool, local_lanes(t) * t->placement.m);
     for (int k = 0; k < REPLICA_TIMES; k++) {
         g->slot_hash[k] = hiss_new(uint64_t, slots);
     }
@@ -201,7 +201,7 @@ void guard_before_lanes(trainer *t, const phase *ph) {
 }
 
 void guard_forward(trainer *t, const phase *ph, const hiss_lane *lane, const hiss_run *run) {
-    finding *f = &t->guard->findings[lane->lane - t->world.first_lane];
+    finding *f = &t->guard->findings[lane->lane - t->placement.first_lane];
     const bool whole = run->lane_vector != NULL;
     if (f->kind == FINDING_NONE) {
         if (whole) {
@@ -213,14 +213,14 @@ void guard_forward(trainer *t, const phase *ph, const hiss_lane *lane, const his
             nonfinite_locate(t, lane, run, f);
         }
     }
-    if (t->guard->checking && whole && ph == t->phases && lane->lane + 1 == t->world.end_lane) {
+    if (t->guard->checking && whole && ph == t->phases && lane->lane + 1 == t->placement.end_lane) {
         replicas_hash(t, REPLICA_USED);
     }
 }
 
 void guard_bucket(trainer *t, const phase *ph, const hiss_lane *lane, int bucket, float *lane_vector) {
     const guard *g = t->guard;
-    finding *f = &g->findings[lane->lane - t->world.first_lane];
+    finding *f = &g->findings[lane->lane - t->placement.first_lane];
     if (bucket == t->buckets - 1) {
         lane_vector[t->control_offset + 2] = f->kind == FINDING_NONE ? 0.0f : 1.0f;
         return;
@@ -359,7 +359,7 @@ void guard_start(trainer *t) {
 static void begin_again(trainer *t) {
     hiss_sample_state states[HISS_MAX_EXPORTS];
     const int n = checkpoint_states(t, states);
-    hiss_model_initialize(t->model, t->world.seed, t->vector);
+    hiss_model_initialize(t->model, t->task.seed, t->vector);
     for (int k = 0; k < t->states; k++) {
         memset(t->state[k], 0, sizeof(float) * (size_t)t->owned_floats);
     }
@@ -379,7 +379,7 @@ hiss_status guard_go_back(trainer *t, hiss_error *err) {
     char path[GUARD_PATH];
     snprintf(path, sizeof path, "%s", g->resumed);
     if (good >= 0) {
-        snapshot_path(t->request->run, good, path, sizeof path);
+        hiss_snapshot_path(t->request->run, good, path, sizeof path);
     }
     if (s == HISS_OK && *path) {
         s = checkpoint_load(t, path, err);
@@ -388,7 +388,7 @@ hiss_status guard_go_back(trainer *t, hiss_error *err) {
     }
     s = s == HISS_OK && ops->verify ? ops->verify(t->method, err) : s;
     if (s == HISS_OK) {
-        hiss_loader_seek(t->loader, t->step / t->world.steps_per_epoch, t->step % t->world.steps_per_epoch);
+        hiss_loader_seek(t->loader, t->step / t->placement.steps_per_epoch, t->step % t->placement.steps_per_epoch);
         t->stop = t->save = false;
         t->verdict = VERDICT_GO_ON;
         g->counts.rollbacks++;

@@ -145,7 +145,7 @@ static void draw_bar(journal *j, double now) {
     const trainer *t = j->t;
     const double done = (double)t->step / (double)t->total_steps;
     const double rate = (double)(t->step - j->first_step) / (now - j->start);
-    const double images = rate * (double)(t->world.lanes * t->world.m);
+    const double images = rate * (double)(t->placement.lanes * t->placement.m);
     char left[32], bar[WIDTH + 1];
     for (int k = 0; k < WIDTH; k++) {
         bar[k] = k < (int)(done * WIDTH) ? '#' : '.';
@@ -250,14 +250,14 @@ hiss_status journal_log(journal *j, hiss_error *err) {
         hiss_comm_spread(t->comm, seconds[k], spread[k]);
     }
     account(j, spread[WAIT][0], now - j->last);
-    const double images = (double)(j->steps * t->world.lanes * t->world.m) / (now - j->last);
+    const double images = (double)(j->steps * t->placement.lanes * t->placement.m) / (now - j->last);
     average(j);
     if (j->root) {
         const hiss_optim_options *optim = &t->experiment->optim[0];
         fprintf(j->metrics, "{\"step\": %" PRId64 ", \"epoch\": %" PRId64, t->step, t->epoch);
         print_number(
             j->metrics, "lr",
-            hiss_optim_rate(optim, t->step > 0 ? t->step - 1 : 0, t->world.steps_per_epoch, t->scheduled_steps));
+            hiss_optim_rate(optim, t->step > 0 ? t->step - 1 : 0, t->placement.steps_per_epoch, t->scheduled_steps));
         for (int k = 0; k < j->nnamed; k++) {
             print_number(j->metrics, j->named[k].name, j->named[k].value);
         }
@@ -268,7 +268,7 @@ hiss_status journal_log(journal *j, hiss_error *err) {
             print_times(j->metrics, names[k], spread[k]);
         }
         fprintf(j->metrics, "}\n");
-        if (!t->request->bar && t->step % t->world.steps_per_epoch == 0) {
+        if (!t->request->bar && t->step % t->placement.steps_per_epoch == 0) {
             print_epoch(j, images);
         }
     }
@@ -331,7 +331,8 @@ hiss_status journal_summary(journal *j, double seconds, hiss_error *err) {
     hiss_model_hash(t->model, t->vector, hash);
     print_result(out, t);
     fprintf(out, "steps: %" PRId64 "\nepochs: %" PRId64 "\nsteps_per_epoch: %" PRId64 "\nparameters: %" PRId64 "\n",
-            t->step, t->step / t->world.steps_per_epoch, t->world.steps_per_epoch, hiss_model_parameters(t->model));
+            t->step, t->step / t->placement.steps_per_epoch, t->placement.steps_per_epoch,
+            hiss_model_parameters(t->model));
     fprintf(out, "parameters_sha256: %s\n", hash);
     const guard_counts counts = guard_counted(t->guard);
     fprintf(out, "skipped_steps: %" PRId64 "\nrollbacks: %" PRId64 "\nreplica_checks: %" PRId64 "\n", t->skipped[0],
@@ -353,7 +354,7 @@ hiss_status journal_summary(journal *j, double seconds, hiss_error *err) {
     fprintf(out, "  reduce: %s\n",
             t->experiment->dist.reduce == HISS_REDUCE_TREE ? "tree" : "mpi (not bit-stable over ranks)");
     print_machine(out, t);
-    const int64_t images = (t->step - j->first_step) * t->world.lanes * t->world.m;
+    const int64_t images = (t->step - j->first_step) * t->placement.lanes * t->placement.m;
     fprintf(out, "seconds: %.3f\nimages_per_second: %.1f\nmetrics:\n", seconds, (double)images / seconds);
     for (int k = 0; k < j->nnamed; k++) {
         fprintf(out, "  %s: %.9g\n", j->named[k].name, j->named[k].value);

@@ -18,7 +18,7 @@ typedef struct series { /* what one kind of step gave */
 } series;
 
 static int64_t local_lanes(const trainer *t) {
-    return t->world.end_lane - t->world.first_lane;
+    return t->placement.end_lane - t->placement.first_lane;
 }
 
 /* ---- kinds of steps ---- */
@@ -26,7 +26,7 @@ static int64_t local_lanes(const trainer *t) {
 static bool exchanging(const trainer *t, int64_t epoch) {
     const hiss_objective_ops *ops = t->experiment->objective;
     for (int p = 0; ops->exchanges && p < t->nphases; p++) {
-        if (ops->exchanges(t->method, p, epoch, epoch * t->world.steps_per_epoch)) {
+        if (ops->exchanges(t->method, p, epoch, epoch * t->placement.steps_per_epoch)) {
             return true;
         }
     }
@@ -51,12 +51,12 @@ static int64_t first_epoch(const trainer *t, bool kind, double *share) {
 /* ---- steps ---- */
 
 static void enter_epoch(trainer *t, int64_t epoch) {
-    t->step = epoch * t->world.steps_per_epoch;
+    t->step = epoch * t->placement.steps_per_epoch;
     hiss_loader_seek(t->loader, epoch, 0);
 }
 
 static hiss_status timed_step(trainer *t, int64_t epoch, double *wall, hiss_error *err) {
-    if (t->step == (epoch + 1) * t->world.steps_per_epoch) {
+    if (t->step == (epoch + 1) * t->placement.steps_per_epoch) {
         enter_epoch(t, epoch);
     }
     t->times = (trainer_times){0};
@@ -246,9 +246,9 @@ hiss_status hiss_train_measure(const hiss_train_request *request, double seconds
     if (s == HISS_OK) {
         describe_nodes(&t, out);
         describe_buckets(&t, out);
-        out->lanes = t.world.lanes;
-        out->m = t.world.m;
-        out->samples = t.world.samples;
+        out->lanes = t.placement.lanes;
+        out->m = t.placement.m;
+        out->samples = t.placement.samples;
         out->ahead = request->experiment->train.activation_memory / 4 / (4 * hiss_model_floats(t.model));
         out->threads = pool_threads(t.pool);
         out->parameters = hiss_model_parameters(t.model);

@@ -37,8 +37,8 @@ static void watch_node(void *user, int node) {
     if (hiss_within(look->floats, values, g->limit)) {
         return;
     }
-    const int64_t m = w->t->world.m, row = look->floats / m;
-    bool *affected = g->affected + (w->lane->lane - w->t->world.first_lane) * m;
+    const int64_t m = w->t->placement.m, row = look->floats / m;
+    bool *affected = g->affected + (w->lane->lane - w->t->placement.first_lane) * m;
     w->f->node = node;
     w->f->value = values[hiss_first_beyond(look->floats, values, g->limit)];
     for (int64_t i = 0; i < m; i++) {
@@ -63,7 +63,7 @@ static void look_again_at_statistics(const trainer *t, const hiss_lane *lane, co
 
 void nonfinite_locate(trainer *t, const hiss_lane *lane, const hiss_run *run, finding *f) {
     watcher w = {t, lane, f};
-    memset(t->guard->affected + (lane->lane - t->world.first_lane) * t->world.m, 0, (size_t)t->world.m);
+    memset(t->guard->affected + (lane->lane - t->placement.first_lane) * t->placement.m, 0, (size_t)t->placement.m);
     phase_fill(t, lane);
     hiss_exec_forward(lane->exec, run, 0, f->ph->cut, watch_node, &w);
     if (run->lane_vector) {
@@ -87,7 +87,7 @@ static const char *layer_of(const node_look *look) {
 }
 
 static void say(const trainer *t, int64_t lane, const char *host, char line[GUARD_TEXT]) {
-    const finding *f = &t->guard->findings[lane - t->world.first_lane];
+    const finding *f = &t->guard->findings[lane - t->placement.first_lane];
     char place[192], beyond[64] = "";
     snprintf(place, sizeof place, "lane %" PRId64 " on rank %d (host %s)", lane, hiss_comm_rank(t->comm), host);
     if (isfinite(f->value)) {
@@ -122,15 +122,17 @@ static void list_samples(FILE *out, const char *name, const hiss_batch *batch, c
 /* The range of what the samples put into the graph, filled in again. */
 static void print_inputs(FILE *out, trainer *t, const finding *f, int64_t lane) {
     hiss_exec *exec = f->ph->execs[0];
-    const hiss_lane place = {.world = &t->world,
+    const hiss_lane place = {.task = &t->task,
                              .lane = lane,
                              .epoch = t->epoch,
                              .step = t->step,
-                             .view = -1,
-                             .batch = &t->batches[lane - t->world.first_lane],
+                             .view = HISS_VIEW_TRAINING,
+                             .batch = &t->batches[lane - t->placement.first_lane],
                              .graph = f->ph->graph,
-                             .exec = exec};
-    const hiss_value image = hiss_input_named(f->ph->graph, "image");
+                             .exec = exec,
+                             .image = f->ph->image,
+                             .label = f->ph->label};
+    const hiss_value image = f->ph->image;
     if (image < 0) {
         return;
     }
@@ -145,7 +147,7 @@ static void print_inputs(FILE *out, trainer *t, const finding *f, int64_t lane) 
 }
 
 static void print_lane(FILE *out, trainer *t, int64_t lane, const char *host) {
-    const int64_t local = lane - t->world.first_lane;
+    const int64_t local = lane - t->placement.first_lane;
     const finding *f = &t->guard->findings[local];
     fprintf(out, "  - lane: %" PRId64 "\n    rank: %d\n    host: %s\n", lane, hiss_comm_rank(t->comm), host);
     if (f->kind == FINDING_GRADIENT) {
@@ -166,7 +168,7 @@ static void print_lane(FILE *out, trainer *t, int64_t lane, const char *host) {
     print_inputs(out, t, f, lane);
     list_samples(out, "samples", &t->batches[local], NULL);
     if (f->node >= 0) {
-        list_samples(out, "affected", &t->batches[local], t->guard->affected + local * t->world.m);
+        list_samples(out, "affected", &t->batches[local], t->guard->affected + local * t->placement.m);
     }
 }
 
@@ -174,8 +176,8 @@ static char *describe_lanes(trainer *t, const char *host, int64_t *size) {
     char *text = NULL;
     size_t length = 0;
     FILE *out = hiss_text_open(&text, &length);
-    for (int64_t lane = t->world.first_lane; lane < t->world.end_lane; lane++) {
-        if (t->guard->findings[lane - t->world.first_lane].kind != FINDING_NONE) {
+    for (int64_t lane = t->placement.first_lane; lane < t->placement.end_lane; lane++) {
+        if (t->guard->findings[lane - t->placement.first_lane].kind != FINDING_NONE) {
             print_lane(out, t, lane, host);
         }
     }
@@ -233,14 +235,14 @@ static void gather_and_write(trainer *t, const char *text, int64_t size, char li
 
 bool nonfinite_report(trainer *t, char line[GUARD_TEXT]) {
     char host[HOST_TEXT] = "";
-    int64_t first = t->world.end_lane, size = 0, again = 0;
+    int64_t first = t->placement.end_lane, size = 0, again = 0;
     gethostname(host, sizeof host - 1);
-    for (int64_t lane = t->world.end_lane - 1; lane >= t->world.first_lane; lane--) {
-        const finding *f = &t->guard->findings[lane - t->world.first_lane];
+    for (int64_t lane = t->placement.end_lane - 1; lane >= t->placement.first_lane; lane--) {
+        const finding *f = &t->guard->findings[lane - t->placement.first_lane];
         first = f->kind != FINDING_NONE ? lane : first;
         again += f->kind == FINDING_GRADIENT || f->again;
     }
-    const bool found = first < t->world.end_lane;
+    const bool found = first < t->placement.end_lane;
     const int P = hiss_comm_size(t->comm), rank = hiss_comm_rank(t->comm);
     const int64_t speaker = P - hiss_comm_max_i64(t->comm, found ? P - rank : 0); /* the lowest rank that found any */
     *line = 0;

@@ -12,10 +12,10 @@ hiss_optim_step norms_step(const trainer *t, int s, int rounds) {
     const hiss_slot *slot = hiss_model_at(t->model, s);
     const int group = slot->group;
     const hiss_optim_options *optim = &t->experiment->optim[group];
-    hiss_optim_step step = {.rate = hiss_optim_rate(optim, t->step, t->world.steps_per_epoch, t->scheduled_steps),
+    hiss_optim_step step = {.rate = hiss_optim_rate(optim, t->step, t->placement.steps_per_epoch, t->scheduled_steps),
                             .update = t->updates[group],
                             .decay = slot->decay,
-                            .gradient_scale = 1.0f / (float)t->world.lanes,
+                            .gradient_scale = 1.0f / (float)t->placement.lanes,
                             .trust = 1};
     double clip = 1;
     for (int k = 0; k < rounds; k++) {

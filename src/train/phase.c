@@ -30,6 +30,8 @@ hiss_status phase_build(trainer *t, int p, hiss_error *err) {
     hiss_status s = ops->build(t->method, p, &b, err);
     s = s == HISS_OK ? hiss_graph_status(ph->graph, err) : s;
     if (s == HISS_OK) {
+        ph->image = hiss_input_named(ph->graph, "image");
+        ph->label = hiss_input_named(ph->graph, "label");
         ph->nodes = hiss_graph_nodes(ph->graph);
         ph->cut = hiss_graph_cut_at(ph->graph);
         ph->nexports = ops->exports ? ops->exports(t->method, p, ph->export_value) : 0;
@@ -75,7 +77,7 @@ static void schedule_buckets(const trainer *t, phase *ph) {
 void phase_prepare(trainer *t, int p) {
     phase *ph = &t->phases[p];
     const int slots = hiss_model_count(t->model);
-    const int64_t lanes = t->world.end_lane - t->world.first_lane;
+    const int64_t lanes = t->placement.end_lane - t->placement.first_lane;
     const bool idle = lanes == 0; /* it has one exec nevertheless, to tell its size */
     ph->role = hiss_new(slot_role, slots);
     ph->bucket_used = hiss_new(bool, t->buckets);
@@ -92,14 +94,14 @@ void phase_prepare(trainer *t, int p) {
     ph->bucket_used[t->buckets - 1] = true; /* statistics, metrics, and what ranks must agree on */
     schedule_buckets(t, ph);
 
-    hiss_exec *first = hiss_exec_create(ph->graph, t->world.kernels, hiss_model_offsets(t->model));
+    hiss_exec *first = hiss_exec_create(ph->graph, t->task.kernels, hiss_model_offsets(t->model));
     const bool exchanges = t->experiment->objective->exchanges != NULL;
     ph->exec_per_lane = exchanges && !idle && hiss_exec_bytes(first) * lanes <= t->experiment->train.activation_memory;
     ph->nexecs = ph->exec_per_lane ? (int)lanes : pool_threads(t->pool);
     ph->execs = hiss_new(hiss_exec *, ph->nexecs);
     ph->execs[0] = first;
     for (int e = 1; e < ph->nexecs; e++) {
-        ph->execs[e] = hiss_exec_create(ph->graph, t->world.kernels, hiss_model_offsets(t->model));
+        ph->execs[e] = hiss_exec_create(ph->graph, t->task.kernels, hiss_model_offsets(t->model));
     }
     ph->started = hiss_new(bool, lanes);
     ph->free_execs = hiss_new(int, ph->nexecs);
@@ -171,7 +173,7 @@ static void after_node(void *user, int node) {
     thread_times *times = &t->thread_times[h->thread];
     const double now = hiss_seconds(), spent = now - h->last;
     if (ph->clock) {
-        node_clock *clock = &ph->clock[(h->lane->lane - t->world.first_lane) * ph->nodes + node];
+        node_clock *clock = &ph->clock[(h->lane->lane - t->placement.first_lane) * ph->nodes + node];
         *(h->backward ? &clock->backward : &clock->forward) = spent;
     }
     *(h->backward ? &times->backward : &times->forward) += spent;
@@ -230,7 +232,7 @@ static void from_cut(lane_job *job, const hiss_lane *lane, hiss_run *run, lane_h
     hiss_exec_forward(lane->exec, run, ph->cut, ph->nodes, after_node, hook);
     run->lane_vector = hiss_reducer_lane(t->reducer, lane->lane);
     hiss_exec_record(lane->exec, run);
-    const bool first = lane->lane == t->world.first_lane;
+    const bool first = lane->lane == t->placement.first_lane;
     run->lane_vector[t->control_offset] = t->stop && first ? 1.0f : 0.0f;
     run->lane_vector[t->control_offset + 1] = t->save && first ? 1.0f : 0.0f;
     run->lane_vector[t->control_offset + 2] = 0.0f; /* guard_bucket says the last word */
@@ -252,7 +254,7 @@ static void at_cut(const lane_job *job, const hiss_lane *lane, int thread) {
     for (int k = 0; k < ph->nexports; k++) {
         exports[k] = hiss_exec_data(lane->exec, ph->export_value[k]);
     }
-    job->exchange->arrive(job->t->method, thread, lane->lane - job->t->world.first_lane, exports);
+    job->exchange->arrive(job->t->method, thread, lane->lane - job->t->placement.first_lane, exports);
     further_exchange(job, thread);
     job->t->thread_times[thread].exchange += hiss_seconds() - start;
 }
@@ -260,7 +262,7 @@ static void at_cut(const lane_job *job, const hiss_lane *lane, int thread) {
 /* The lowest of lanes begin .. end-1 that may go on now, or -1. */
 static int64_t pick(lane_job *job, int64_t begin, int64_t end) {
     const trainer *t = job->t;
-    const int64_t lanes = t->world.end_lane - t->world.first_lane;
+    const int64_t lanes = t->placement.end_lane - t->placement.first_lane;
     bool *started = job->ph->started;
     int64_t found = -1;
     pthread_mutex_lock(&job->lock);
@@ -280,7 +282,7 @@ static int64_t pick(lane_job *job, int64_t begin, int64_t end) {
 /* A lane to go on with, or -1 when all have. */
 static int64_t wait_for_lane(lane_job *job, int thread) {
     trainer *t = job->t;
-    const int64_t lanes = t->world.end_lane - t->world.first_lane;
+    const int64_t lanes = t->placement.end_lane - t->placement.first_lane;
     thread_times *times = &t->thread_times[thread];
     for (;;) {
         const int64_t lane = pick(job, 0, lanes);
@@ -322,7 +324,7 @@ static void run_item(void *user, int thread, int64_t item) {
     lane_job *job = user;
     trainer *t = job->t;
     phase *ph = job->ph;
-    const int64_t lanes = t->world.end_lane - t->world.first_lane;
+    const int64_t lanes = t->placement.end_lane - t->placement.first_lane;
     const bool arrives = job->exchange && item < lanes, keeps = job->exchange && ph->exec_per_lane;
     const int64_t local = !job->exchange ? item : arrives ? ph->order[item] : wait_for_lane(job, thread);
     if (local < 0) {
@@ -331,16 +333,18 @@ static void run_item(void *user, int thread, int64_t item) {
     if (arrives && keeps) {
         take_exec(job, local);
     }
-    const hiss_lane lane = {.world = &t->world,
-                            .lane = t->world.first_lane + local,
+    const hiss_lane lane = {.task = &t->task,
+                            .lane = t->placement.first_lane + local,
                             .epoch = t->epoch,
                             .step = t->step,
-                            .view = -1,
+                            .view = HISS_VIEW_TRAINING,
                             .batch = &t->batches[local],
                             .graph = ph->graph,
-                            .exec = ph->execs[keeps ? ph->exec_of[local] : thread]};
+                            .exec = ph->execs[keeps ? ph->exec_of[local] : thread],
+                            .image = ph->image,
+                            .label = ph->label};
     hiss_run run = {
-        .model = t->vector, .seed = t->world.seed, .step = t->step, .lane = lane.lane, .lanes = t->world.lanes};
+        .model = t->vector, .seed = t->task.seed, .step = t->step, .lane = lane.lane, .lanes = t->placement.lanes};
     lane_hook hook = {.job = job, .lane = &lane, .thread = thread};
     if (!job->exchange || arrives || !keeps) {
         to_cut(job, &lane, &run, &hook);
@@ -376,7 +380,7 @@ static void progress(void *user) {
 /* One pass over all lanes; its times go to t->times. Updates happen inside the reduction. */
 static void run_lanes(trainer *t, lane_job *job) {
     const int threads = pool_threads(t->pool);
-    const int64_t lanes = t->world.end_lane - t->world.first_lane;
+    const int64_t lanes = t->placement.end_lane - t->placement.first_lane;
     const double updated = t->times.update;
     memset(t->thread_times, 0, sizeof(thread_times) * (size_t)threads);
     pool_run(t->pool, job->exchange ? 2 * lanes : lanes, run_item, progress, job);
@@ -407,14 +411,9 @@ static void finish(trainer *t) {
 
 static hiss_status begin_exchange(trainer *t, int p, hiss_error *err) {
     phase *ph = &t->phases[p];
-    const int64_t lanes = t->world.end_lane - t->world.first_lane;
+    const int64_t lanes = t->placement.end_lane - t->placement.first_lane;
     const double start = hiss_seconds();
-    const hiss_exchange x = {.world = &t->world,
-                             .epoch = t->epoch,
-                             .step = t->step,
-                             .batches = t->batches,
-                             .threads = pool_threads(t->pool),
-                             .order = ph->order};
+    const hiss_exchange x = {.epoch = t->epoch, .step = t->step, .batches = t->batches, .order = ph->order};
     for (int64_t l = 0; l < lanes; l++) {
         ph->order[l] = l;
         ph->started[l] = false;

@@ -4,43 +4,9 @@
 #include <string.h>
 
 #include "hiss/number.h"
+#include "hiss/snapshot.h"
 #include "hiss/watch.h"
-#include "train/snapshot.h"
 #include "train/trainer.h"
-
-static hiss_status read_values(hiss_h5 *file, const char *path, const char *name, const hiss_slot *slot, float *values,
-                               hiss_error *err) {
-    const hiss_h5_info expected = checkpoint_info(slot);
-    hiss_h5_info info;
-    hiss_status s = hiss_h5_look(file, name, &info, err);
-    if (s == HISS_OK && (info.dtype != HISS_F32 || info.ndim != expected.ndim ||
-                         memcmp(info.dim, expected.dim, sizeof(int64_t) * (size_t)info.ndim) != 0)) {
-        char want[HISS_SHAPE_TEXT], have[HISS_H5_INFO_TEXT];
-        s = hiss_fail(err, HISS_EUSER, "%s: data set %s holds %s, but this config's network needs float32 %s", path,
-                      name, hiss_h5_info_text(&info, have), hiss_shape_text(&slot->shape, want));
-    }
-    return s == HISS_OK ? snapshot_read(file, path, name, HISS_F32, 0, info.dim[0], values, err) : s;
-}
-
-static hiss_status read_model(hiss_h5 *file, const char *path, const hiss_model *model, float *vector,
-                              hiss_error *err) {
-    hiss_status s = HISS_OK;
-    for (int k = 0; k < hiss_model_count(model) && s == HISS_OK; k++) {
-        const hiss_slot *slot = hiss_model_at(model, k);
-        char name[SNAPSHOT_NAME];
-        snprintf(name, sizeof name, "/model/%s", slot->name);
-        s = checkpoint_stores(slot) ? read_values(file, path, name, slot, vector + slot->offset, err) : s;
-    }
-    return s;
-}
-
-hiss_status hiss_checkpoint_model(const char *path, const hiss_model *model, float *vector, hiss_error *err) {
-    hiss_h5 *file = NULL;
-    hiss_status s = hiss_h5_open(path, &file, err);
-    s = s == HISS_OK ? read_model(file, path, model, vector, err) : s;
-    hiss_h5_close(file, NULL);
-    return s;
-}
 
 /* Every rank reads each state whole and keeps what it owns: slices of any number of ranks can be cut. */
 static hiss_status read_optimizer(trainer *t, hiss_h5 *file, const char *path, hiss_error *err) {
@@ -54,9 +20,9 @@ static hiss_status read_optimizer(trainer *t, hiss_h5 *file, const char *path, h
             const hiss_slot *slot = hiss_model_at(t->model, i);
             const hiss_optim_options *optim = &t->experiment->optim[slot->group];
             if (slot->kind == HISS_SLOT_PARAMETER && k < hiss_optim_states(optim)) {
-                char name[SNAPSHOT_NAME];
+                char name[HISS_SNAPSHOT_NAME];
                 snprintf(name, sizeof name, "/optimizer/%s/%s", slot->name, hiss_optim_state_name(optim, k));
-                s = read_values(file, path, name, slot, full + slot->offset, err);
+                s = hiss_checkpoint_slot(file, path, name, slot, full + slot->offset, err);
             }
         }
         for (int r = 0; r < n; r++) {
@@ -71,19 +37,20 @@ static hiss_status read_optimizer(trainer *t, hiss_h5 *file, const char *path, h
 static hiss_status read_samples(trainer *t, hiss_h5 *file, const char *path, hiss_error *err) {
     hiss_sample_state states[HISS_MAX_EXPORTS];
     const int n = checkpoint_states(t, states);
-    const int64_t begin = t->world.shards[t->world.first_lane], end = t->world.shards[t->world.end_lane];
+    const int64_t begin = t->placement.shards[t->placement.first_lane],
+                  end = t->placement.shards[t->placement.end_lane];
     hiss_status s = HISS_OK;
     for (int k = 0; k < n && s == HISS_OK; k++) {
-        char name[SNAPSHOT_NAME];
+        char name[HISS_SNAPSHOT_NAME];
         hiss_h5_info info;
         snprintf(name, sizeof name, "/samples/%s", states[k].name);
         s = hiss_h5_look(file, name, &info, err);
-        if (s == HISS_OK && (info.dtype != HISS_I64 || info.ndim != 1 || info.dim[0] != t->world.samples)) {
+        if (s == HISS_OK && (info.dtype != HISS_I64 || info.ndim != 1 || info.dim[0] != t->placement.samples)) {
             char found[HISS_H5_INFO_TEXT];
             s = hiss_fail(err, HISS_EUSER, "%s: data set %s holds %s, but the data has %" PRId64 " samples", path, name,
-                          hiss_h5_info_text(&info, found), t->world.samples);
+                          hiss_h5_info_text(&info, found), t->placement.samples);
         }
-        s = s == HISS_OK ? snapshot_read(file, path, name, HISS_I64, begin, end - begin, states[k].local, err) : s;
+        s = s == HISS_OK ? hiss_snapshot_read(file, path, name, HISS_I64, begin, end - begin, states[k].local, err) : s;
     }
     return s;
 }
@@ -133,7 +100,7 @@ static bool is_epochs(const char *section, const char *line) {
 /* epochs: in: of this run; out: of the run that made the checkpoint. */
 static hiss_status compare_configs(const char *path, const char *then, const char *now, int64_t *epochs,
                                    hiss_error *err) {
-    char section_then[SNAPSHOT_NAME] = "", section_now[SNAPSHOT_NAME] = "", a[1024], b[1024];
+    char section_then[HISS_SNAPSHOT_NAME] = "", section_now[HISS_SNAPSHOT_NAME] = "", a[1024], b[1024];
     bool more_then, more_now;
     do {
         more_then = next_line(&then, section_then, sizeof section_then, a, sizeof a);
@@ -168,7 +135,7 @@ static hiss_status check_length(const trainer *t, const char *path, int64_t then
                 path, then, now, now);
         }
     }
-    const int64_t done = t->step / t->world.steps_per_epoch;
+    const int64_t done = t->step / t->placement.steps_per_epoch;
     return then == now || t->step <= t->scheduled_steps
                ? HISS_OK
                : hiss_fail(err, HISS_EUSER,
@@ -176,7 +143,7 @@ static hiss_status check_length(const trainer *t, const char *path, int64_t then
                            ", so that this run ends at step %" PRId64 "; set train.epochs to at least %" PRId64
                            ", or start a new run directory",
                            path, t->step, now, t->scheduled_steps,
-                           t->step % t->world.steps_per_epoch ? done + 1 : done);
+                           t->step % t->placement.steps_per_epoch ? done + 1 : done);
 }
 
 static hiss_status read_counters(trainer *t, hiss_h5 *file, const char *path, hiss_error *err) {
@@ -191,12 +158,13 @@ static hiss_status read_counters(trainer *t, hiss_h5 *file, const char *path, hi
                       "a new run directory",
                       path, data, hiss_dataset_identity(t->set), t->experiment->data.file);
     }
-    s = s == HISS_OK ? snapshot_expect(file, path, "/step", HISS_I64, 1, err) : s;
-    s = s == HISS_OK ? snapshot_read(file, path, "/step", HISS_I64, 0, 1, &t->step, err) : s;
+    s = s == HISS_OK ? hiss_snapshot_expect(file, path, "/step", HISS_I64, 1, err) : s;
+    s = s == HISS_OK ? hiss_snapshot_read(file, path, "/step", HISS_I64, 0, 1, &t->step, err) : s;
     s = s == HISS_OK ? check_length(t, path, epochs, err) : s;
-    s = s == HISS_OK ? snapshot_expect(file, path, "/updates", HISS_I64, t->experiment->groups, err) : s;
-    s = s == HISS_OK ? snapshot_read(file, path, "/updates", HISS_I64, 0, t->experiment->groups, t->updates, err) : s;
-    s = s == HISS_OK ? snapshot_read(file, path, "/skipped", HISS_I64, 0, 2, t->skipped, err) : s;
+    s = s == HISS_OK ? hiss_snapshot_expect(file, path, "/updates", HISS_I64, t->experiment->groups, err) : s;
+    s = s == HISS_OK ? hiss_snapshot_read(file, path, "/updates", HISS_I64, 0, t->experiment->groups, t->updates, err)
+                     : s;
+    s = s == HISS_OK ? hiss_snapshot_read(file, path, "/skipped", HISS_I64, 0, 2, t->skipped, err) : s;
     s = s == HISS_OK ? trainer_read_origin(t, file, err) : s;
     hiss_free(config);
     hiss_free(data);
@@ -206,10 +174,11 @@ static hiss_status read_counters(trainer *t, hiss_h5 *file, const char *path, hi
 hiss_status checkpoint_load(trainer *t, const char *path, hiss_error *err) {
     hiss_h5 *file = NULL;
     hiss_watch_note(t->comm, "read checkpoint", -1);
-    hiss_status s = hiss_comm_agree(t->comm, hiss_comm_rank(t->comm) == 0 ? snapshot_verify(path, err) : HISS_OK, err);
+    hiss_status s =
+        hiss_comm_agree(t->comm, hiss_comm_rank(t->comm) == 0 ? hiss_snapshot_verify(path, err) : HISS_OK, err);
     s = s == HISS_OK ? hiss_h5_open(path, &file, err) : s;
     s = s == HISS_OK ? read_counters(t, file, path, err) : s;
-    s = s == HISS_OK ? read_model(file, path, t->model, t->vector, err) : s;
+    s = s == HISS_OK ? hiss_checkpoint_read(file, path, t->model, t->vector, err) : s;
     s = s == HISS_OK ? read_optimizer(t, file, path, err) : s;
     s = s == HISS_OK ? read_samples(t, file, path, err) : s;
     hiss_h5_close(file, NULL);

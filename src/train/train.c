@@ -11,11 +11,11 @@
 #include "hiss/fault.h"
 #include "hiss/file.h"
 #include "hiss/log.h"
+#include "hiss/run_directory.h"
 #include "hiss/subnormal.h"
 #include "hiss/watch.h"
 #include "train/cadence.h"
 #include "train/ending.h"
-#include "train/run_directory.h"
 #include "train/trainer.h"
 
 enum { PATH_TEXT = 4096 };
@@ -24,7 +24,7 @@ enum { PATH_TEXT = 4096 };
 
 /* Whether an earlier process has done it all. Collective. */
 static bool finished(const trainer *t) {
-    const bool summary = hiss_comm_rank(t->comm) == 0 && run_directory_has(t->request->run, "summary.yaml");
+    const bool summary = hiss_comm_rank(t->comm) == 0 && hiss_run_directory_has(t->request->run, "summary.yaml");
     return hiss_comm_max_i64(t->comm, summary) && t->step >= t->total_steps;
 }
 
@@ -53,26 +53,32 @@ static hiss_status resume(trainer *t, hiss_error *err) {
 static void introduce(const trainer *t) {
     char line[512] = "";
     const hiss_experiment *e = t->experiment;
-    if (hiss_world_idles(&t->world, line, sizeof line) && hiss_comm_rank(t->comm) == 0) {
-        hiss_warn("%s", line);
+    const bool root = hiss_comm_rank(t->comm) == 0; /* which has the most lanes */
+    if (hiss_placement_idles(&t->placement, line, sizeof line)) {
+        if (root) {
+            hiss_warn("%s", line);
+        }
+    } else if (root && e->dist.threads > t->placement.threads) {
+        hiss_warn("dist.threads is %" PRId64 ", but a rank has %d lane%s: the other threads would idle",
+                  e->dist.threads, t->placement.threads, t->placement.threads > 1 ? "s" : "");
     }
     snprintf(line, sizeof line, "%s", e->objective->name);
     if (e->objective->describe) {
         e->objective->describe(t->method, line, sizeof line);
     }
     hiss_info("data: %s, %" PRId64 " samples of %" PRId64 " x %" PRId64 " x %" PRId64 ", %s", e->data.file,
-              t->world.samples, t->world.stored_H, t->world.stored_W, t->world.C,
+              t->placement.samples, t->task.stored_H, t->task.stored_W, t->task.C,
               hiss_loader_streams(t->loader) ? "streamed" : "in memory");
     hiss_info("objective: %s", line);
     hiss_info("model: %" PRId64 " parameters, %.1f MB of activations per lane", hiss_model_parameters(t->model),
               (double)hiss_exec_bytes(t->phases[0].execs[0]) / 1e6);
     hiss_info("ranks %d, threads %d, lanes %" PRId64 " of %" PRId64 " samples, batch %" PRId64 ", %" PRId64
               " steps per epoch, %" PRId64 " steps",
-              hiss_comm_size(t->comm), pool_threads(t->pool), t->world.lanes, t->world.m, t->world.lanes * t->world.m,
-              t->world.steps_per_epoch, t->total_steps);
+              hiss_comm_size(t->comm), pool_threads(t->pool), t->placement.lanes, t->placement.m,
+              t->placement.lanes * t->placement.m, t->placement.steps_per_epoch, t->total_steps);
     hiss_info("reduction: %s, %d buckets, overlap %s; kernels: %s, %s",
               e->dist.reduce == HISS_REDUCE_TREE ? "tree" : "mpi (not bit-stable over ranks)", t->buckets,
-              e->dist.overlap ? "on" : "off", t->world.kernels->name, hiss_kernels_identity());
+              e->dist.overlap ? "on" : "off", t->task.kernels->name, hiss_kernels_identity());
     char text[HISS_CORE_TEXT];
     const hiss_core_verdict core = hiss_kernels_judge_core(text);
     if (core != HISS_CORE_GOOD && hiss_comm_rank(t->comm) == 0) {
@@ -98,8 +104,8 @@ static hiss_status fetch(trainer *t, hiss_error *err) {
     const double start = hiss_seconds();
     int64_t step_in_epoch = 0;
     hiss_status s = hiss_loader_next(t->loader, &t->epoch, &step_in_epoch, err);
-    for (int64_t lane = t->world.first_lane; lane < t->world.end_lane && s == HISS_OK; lane++) {
-        t->batches[lane - t->world.first_lane] = hiss_loader_batch(t->loader, lane);
+    for (int64_t lane = t->placement.first_lane; lane < t->placement.end_lane && s == HISS_OK; lane++) {
+        t->batches[lane - t->placement.first_lane] = hiss_loader_batch(t->loader, lane);
     }
     t->times.data += hiss_seconds() - start;
     return s;
@@ -116,7 +122,7 @@ hiss_status trainer_step(trainer *t, hiss_error *err) {
     }
     hiss_mark("step");
     t->stop = t->asked_to_stop && t->asked_to_stop(t);
-    if (hiss_comm_size(t->comm) > t->world.lanes) { /* ranks without a lane have no vector to write a wish into */
+    if (hiss_comm_size(t->comm) > t->placement.lanes) { /* ranks without a lane have no vector to write a wish into */
         t->stop = hiss_comm_max_i64(t->comm, t->stop) > 0;
     }
     t->save = t->saver && checkpoint_due(t);
@@ -221,7 +227,7 @@ static hiss_status one_step(trainer *t, journal *j, bool may_allocate, int64_t *
         journal_step(j);
     }
     checkpoint_poll(t);
-    if (t->step % t->world.steps_per_epoch == 0) {
+    if (t->step % t->placement.steps_per_epoch == 0) {
         s = after_epoch(t, j, err);
     } else if (t->step % t->experiment->train.log_every == 0) {
         s = hiss_comm_agree(t->comm, journal_log(j, err), err);
@@ -237,8 +243,8 @@ static hiss_status one_step(trainer *t, journal *j, bool may_allocate, int64_t *
 
 /* The epoch's beginning, where one is, and a step. */
 static hiss_status advance(trainer *t, journal *j, bool may_allocate, int64_t *saved, hiss_error *err) {
-    if (t->step % t->world.steps_per_epoch == 0) {
-        t->epoch = t->step / t->world.steps_per_epoch;
+    if (t->step % t->placement.steps_per_epoch == 0) {
+        t->epoch = t->step / t->placement.steps_per_epoch;
         hiss_mark("epoch");
         const hiss_status s = trainer_epoch(t, err);
         if (s != HISS_OK || t->stop) {
@@ -252,7 +258,7 @@ static hiss_status advance(trainer *t, journal *j, bool may_allocate, int64_t *s
 }
 
 static hiss_status loop(trainer *t, journal *j, hiss_error *err) {
-    hiss_loader_seek(t->loader, t->step / t->world.steps_per_epoch, t->step % t->world.steps_per_epoch);
+    hiss_loader_seek(t->loader, t->step / t->placement.steps_per_epoch, t->step % t->placement.steps_per_epoch);
     guard_start(t);
     int64_t begun = t->step, saved = t->step; /* the first step may allocate */
     hiss_status s = HISS_OK;
@@ -287,10 +293,10 @@ static hiss_status run(trainer *t, double start, hiss_error *err) {
     return s;
 }
 
-static hiss_status start_and_run(trainer *t, run_directory *directory, double start, hiss_error *err) {
+static hiss_status start_and_run(trainer *t, hiss_run_directory *directory, double start, hiss_error *err) {
     hiss_status s = trainer_create(t->request, t, err);
     t->asked_to_stop = asked_to_stop;
-    s = s == HISS_OK ? run_directory_shared(directory, t->comm, err) : s;
+    s = s == HISS_OK ? hiss_run_directory_shared(directory, t->comm, err) : s;
     s = s == HISS_OK ? resume(t, err) : s;
     if (s == HISS_OK && finished(t)) {
         hiss_info("%s is finished: nothing is left to do", t->request->run);
@@ -302,31 +308,34 @@ static hiss_status start_and_run(trainer *t, run_directory *directory, double st
         const bool root = hiss_comm_rank(t->comm) == 0;
         char advice[2 * HISS_WHERE];
         const int64_t most = checkpoint_most(t, advice, sizeof advice);
-        s = root ? run_directory_room(directory, checkpoint_bytes(t), most, advice, err) : HISS_OK;
+        s = root ? hiss_run_directory_room(directory, checkpoint_bytes(t), most, advice, err) : HISS_OK;
         s = hiss_comm_agree(t->comm, s, err);
     }
-    s = s == HISS_OK ? run_directory_begin(directory, t->request, err) : s;
+    s = s == HISS_OK ? hiss_run_directory_begin(directory, t->comm, hiss_config_resolved(t->experiment->config), err)
+                     : s;
     return s == HISS_OK ? run(t, start, err) : s;
 }
 
 hiss_status hiss_train(const hiss_train_request *request, hiss_error *err) {
     trainer t = {.request = request};
-    run_directory directory = {.run = request->run, .lock = -1};
+    hiss_run_directory directory = {.run = request->run, .lock = -1};
     const double start = hiss_seconds();
     ending_catch(hiss_comm_rank(request->comm) == 0);
     hiss_kernels_enter_thread();
-    hiss_watch_at_end(request->comm, run_directory_undo, &directory);
+    hiss_watch_at_end(request->comm, hiss_run_directory_undo, &directory);
     hiss_watch_start(request->comm, request->experiment->dist.watchdog, ending_asked);
-    hiss_alloc_at_end(run_directory_undo, &directory);
+    hiss_alloc_at_end(hiss_run_directory_undo, &directory);
     hiss_status s = same_kernels(request->comm, err);
-    s = s == HISS_OK ? run_directory_open(&directory, request, err) : s;
+    s = s == HISS_OK ? hiss_run_directory_open(&directory, request->comm, request->wait,
+                                               strcmp(request->resume, "never") == 0, err)
+                     : s;
     if (s == HISS_OK) {
         s = start_and_run(&t, &directory, start, err);
         checkpoint_close(&t);
         trainer_destroy(&t);
     }
     hiss_alloc_at_end(NULL, NULL);
-    run_directory_close(&directory);
+    hiss_run_directory_close(&directory);
     hiss_alloc_for(NULL, NULL);
     hiss_watch_stop(request->comm);
     hiss_watch_at_end(request->comm, NULL, NULL);

@@ -52,7 +52,7 @@ static void cut_buckets(trainer *t) {
  * what activations may take. */
 static int64_t lanes_ahead(const trainer *t) {
     const hiss_objective_ops *ops = t->experiment->objective;
-    const int64_t lanes = t->world.end_lane - t->world.first_lane;
+    const int64_t lanes = t->placement.end_lane - t->placement.first_lane;
     const int64_t vectors = t->experiment->train.activation_memory / 4 / (4 * hiss_model_floats(t->model));
     bool exchanges = false;
     for (int p = 0; ops->exchanges && p < t->nphases; p++) {
@@ -68,8 +68,8 @@ static hiss_status create_reducer(trainer *t, hiss_error *err) {
     hiss_reducer_norms plan;
     const bool wanted = norms_plan(t, &plan);
     const hiss_reducer_options options = {.comm = t->comm,
-                                          .lanes = t->world.lanes,
-                                          .lane_offsets = t->world.lane_offsets,
+                                          .lanes = t->placement.lanes,
+                                          .lane_offsets = t->placement.lane_offsets,
                                           .count = hiss_model_floats(t->model),
                                           .buckets = t->buckets,
                                           .bucket_offsets = t->bucket_offsets,
@@ -127,7 +127,7 @@ void trainer_state(const trainer *t, int64_t at, float *state[HISS_OPTIM_MAX_STA
 
 static void update_slot(trainer *t, int s, int64_t begin, int64_t end, const float *sum) {
     const hiss_slot *slot = hiss_model_at(t->model, s);
-    const float mean = 1.0f / (float)t->world.lanes;
+    const float mean = 1.0f / (float)t->placement.lanes;
     const float weight = (float)t->experiment->train.statistics_momentum;
     switch (t->current->role[s]) {
     case ROLE_NONE:
@@ -189,11 +189,7 @@ static hiss_status open_data(trainer *t, hiss_error *err) {
     data.verify = data.verify && hiss_comm_rank(t->comm) == 0; /* it reads the whole file: once is enough */
     t->set = t->request->set;
     hiss_status s = t->set ? HISS_OK : hiss_dataset_open(&data, (uint64_t)e->seed, &t->set, err);
-    if (s == HISS_OK) {
-        int64_t H, W, C;
-        hiss_dataset_shape(t->set, &H, &W, &C);
-        s = hiss_augment_check(&e->augment, H, W, err);
-    }
+    s = s == HISS_OK ? hiss_experiment_task(e, t->set, &t->task, err) : s;
     if (s == HISS_OK && e->objective->labels && !hiss_dataset_labelled(t->set)) {
         s = hiss_fail_key(err, HISS_EUSER, "objective",
                           "%s needs labels, but %s%s%s; name a data set of %s in data.labels, or choose another "
@@ -201,7 +197,7 @@ static hiss_status open_data(trainer *t, hiss_error *err) {
                           e->objective->name, *e->data.labels ? e->data.file : "data.labels is ''",
                           *e->data.labels ? " has no data set " : "", e->data.labels, e->data.file);
     }
-    return s == HISS_OK ? hiss_world_create(e, t->set, t->comm, &t->world, err) : s;
+    return s == HISS_OK ? hiss_experiment_place(e, t->set, t->comm, &t->placement, err) : s;
 }
 
 static hiss_status build_graphs(trainer *t, hiss_error *err) {
@@ -217,7 +213,13 @@ static hiss_status build_graphs(trainer *t, hiss_error *err) {
         }
     }
     if (ops->epoch) {
-        hiss_status s = encoder_build(t, err);
+        const hiss_encoder_options options = {.task = &t->task,
+                                              .objective = ops,
+                                              .method = t->method,
+                                              .model = t->model,
+                                              .m = t->placement.m,
+                                              .output_only = true};
+        hiss_status s = hiss_encoder_create(&options, &t->encoder, err);
         if (s != HISS_OK) {
             return s;
         }
@@ -227,7 +229,7 @@ static hiss_status build_graphs(trainer *t, hiss_error *err) {
     hiss_model_layout(t->model);
     t->control_offset = hiss_model_at(t->model, control)->offset;
     t->vector = hiss_new(float, hiss_model_floats(t->model));
-    hiss_model_initialize(t->model, t->world.seed, t->vector);
+    hiss_model_initialize(t->model, t->task.seed, t->vector);
     order_slots(t);
     cut_buckets(t);
     return HISS_OK;
@@ -237,11 +239,11 @@ static hiss_status open_loader(trainer *t, hiss_error *err) {
     hiss_alloc_for("samples", "lower data.memory, set data.mode=stream, or start more ranks");
     const hiss_loader_options options = {.set = t->set,
                                          .data = &t->experiment->data,
-                                         .seed = t->world.seed,
-                                         .lanes = t->world.lanes,
-                                         .first_lane = t->world.first_lane,
-                                         .end_lane = t->world.end_lane,
-                                         .m = t->world.m};
+                                         .seed = t->task.seed,
+                                         .lanes = t->placement.lanes,
+                                         .first_lane = t->placement.first_lane,
+                                         .end_lane = t->placement.end_lane,
+                                         .m = t->placement.m};
     return hiss_loader_create(&options, &t->loader, err);
 }
 
@@ -255,21 +257,17 @@ static hiss_status create(const hiss_train_request *request, trainer *t, hiss_er
     if (s == HISS_OK) {
         hiss_alloc_for("the objective's share of samples and blocks",
                        "choose a smaller assign.block or nat.dim, or start more ranks");
-        s = t->experiment->objective->create(&t->world, t->experiment->objective_options, &t->method, err);
+        s = t->experiment->objective->create(&t->task, &t->placement, t->experiment->objective_options, &t->method,
+                                             err);
         s = hiss_comm_agree(t->comm, s == HISS_OK ? build_graphs(t, err) : s, err);
         s = s == HISS_OK ? trainer_choices(t, err) : s;
     }
     if (s == HISS_OK) {
-        const int64_t lanes = t->world.end_lane - t->world.first_lane;
-        if (hiss_comm_rank(t->comm) == 0 && t->experiment->dist.threads > lanes &&
-            hiss_comm_size(t->comm) <= t->world.lanes) { /* rank 0 has the most */
-            hiss_warn("dist.threads is %lld, but a rank has %lld lane%s: the other threads would idle",
-                      (long long)t->experiment->dist.threads, (long long)lanes, lanes > 1 ? "s" : "");
-        }
+        const int64_t lanes = t->placement.end_lane - t->placement.first_lane;
         t->batches = hiss_new(hiss_batch, lanes);
-        t->thread_times = hiss_new(thread_times, t->world.threads);
-        s = hiss_comm_agree(t->comm, pool_create(t->world.threads, &t->pool, err), err);
-        t->scheduled_steps = t->total_steps = t->experiment->train.epochs * t->world.steps_per_epoch;
+        t->thread_times = hiss_new(thread_times, t->placement.threads);
+        s = hiss_comm_agree(t->comm, pool_create(t->placement.threads, &t->pool, err), err);
+        t->scheduled_steps = t->total_steps = t->experiment->train.epochs * t->placement.steps_per_epoch;
         if (t->experiment->train.steps > 0 && t->experiment->train.steps < t->total_steps) {
             t->total_steps = t->experiment->train.steps;
         }
@@ -299,13 +297,7 @@ void trainer_destroy(trainer *t) {
     for (int p = 0; t->phases && p < t->nphases; p++) {
         phase_destroy(&t->phases[p]);
     }
-    for (int e = 0; t->encoder_execs && e < pool_threads(t->pool); e++) {
-        hiss_exec_destroy(t->encoder_execs[e]);
-    }
-    hiss_free(t->encoder_execs);
-    if (t->encoder) {
-        hiss_graph_destroy(t->encoder);
-    }
+    hiss_encoder_destroy(t->encoder);
     hiss_free(t->phases);
     if (t->reducer) {
         hiss_reducer_destroy(t->reducer);
@@ -323,7 +315,7 @@ void trainer_destroy(trainer *t) {
     hiss_free(t->vector);
     hiss_model_destroy(t->model);
     t->experiment->objective->destroy(t->method);
-    hiss_world_destroy(&t->world);
+    hiss_placement_destroy(&t->placement);
     if (!t->request->set) {
         hiss_dataset_close(t->set);
     }

@@ -3,6 +3,7 @@
 #define HISS_TRAIN_TRAINER_H
 
 #include "hiss/alloc.h"
+#include "hiss/encoder.h"
 #include "hiss/reducer.h"
 #include "hiss/train.h"
 #include "train/guard.h"
@@ -17,6 +18,7 @@ typedef struct node_clock {
 /* One graph per step (a GAN has two), with everything needed to run it over the rank's lanes. */
 typedef struct phase {
     hiss_graph *graph;
+    hiss_value image, label; /* inputs of these names; negative: none */
     int nodes, cut;
     hiss_exec **execs;
     int nexecs;
@@ -69,7 +71,8 @@ struct trainer {
     const hiss_train_request *request;
     hiss_comm *comm;
     hiss_dataset *set;
-    hiss_world world;
+    hiss_task task;
+    hiss_placement placement;
     void *method; /* the objective's state */
     hiss_model *model;
     float *vector;                /* the model vector */
@@ -78,9 +81,7 @@ struct trainer {
     origin origin;                /* who computed the steps before the first of this process */
     phase *phases, *current;      /* current: the one whose sums trainer_update receives */
     int nphases;
-    hiss_graph *encoder; /* in evaluation mode, for methods with an epoch hook */
-    hiss_value encoded;
-    hiss_exec **encoder_execs; /* [threads] */
+    hiss_encoder *encoder; /* for methods with an epoch hook; else NULL */
     hiss_loader *loader;
     hiss_batch *batches; /* [local lanes] */
     pool *pool;
@@ -123,8 +124,6 @@ hiss_status phase_run(trainer *t, int p, hiss_error *err);
 
 /* Sample and fill the inputs of one lane. Not collective. */
 void phase_fill(trainer *t, const hiss_lane *lane);
-/* The encoder in evaluation mode; before the model is laid out. Not collective. */
-hiss_status encoder_build(trainer *t, hiss_error *err);
 /* Whether ranks compute differently, each by its own words; text: the first two that do. Collective. */
 enum { RANKS_DIFFER = 640 };
 bool ranks_differ(hiss_comm *comm, const char *mine, char text[RANKS_DIFFER]);
@@ -180,9 +179,6 @@ void checkpoint_state_hash(trainer *t, const hiss_sample_state *state, char text
 hiss_status checkpoint_newest(trainer *t, char *path, int64_t size, hiss_error *err);
 /* Go back, or on, to the state of a file. Collective. restore.c */
 hiss_status checkpoint_load(trainer *t, const char *path, hiss_error *err);
-/* What is stored, and how. Not collective. */
-bool checkpoint_stores(const hiss_slot *slot);
-hiss_h5_info checkpoint_info(const hiss_slot *slot);
 int checkpoint_states(const trainer *t, hiss_sample_state states[HISS_MAX_EXPORTS]);
 
 /* Where a rank's time went, for summary.yaml. */

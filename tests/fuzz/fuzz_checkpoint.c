@@ -4,8 +4,8 @@
 #include <sys/stat.h>
 
 #include "hiss/alloc.h"
+#include "hiss/experiment.h"
 #include "hiss/nn.h"
-#include "hiss/train.h"
 
 int fuzz_read;
 static char run[] = "/dev/shm/hiss-fuzz-XXXXXX", folder[64], path[80];
@@ -45,7 +45,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     fuzz_write(path, data, size);
     char newest[128];
     hiss_error err;
-    (void)hiss_checkpoint_newest(run, newest, sizeof newest, &err);
+    (void)hiss_checkpoint_newest(run, false, newest, sizeof newest, &err);
     hiss_model *model = make_model();
     float *vector = hiss_new(float, hiss_model_floats(model));
     fuzz_read += hiss_checkpoint_model(path, model, vector, &err) == HISS_OK;

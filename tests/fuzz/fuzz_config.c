@@ -1,7 +1,7 @@
 /* A config file from a stranger: read, validated, resolved, and its network laid out. */
 #include "fuzz.h"
 
-#include "hiss/train.h"
+#include "hiss/experiment.h"
 
 int fuzz_read;
 

@@ -39,16 +39,26 @@ typedef struct network {
     int64_t largest;         /* count seen */
     int64_t fail_at, nan_at; /* which call; -1: none */
     int64_t calls;
+    const hiss_sample_range *range;
+    bool broken; /* a batch was not that range's samples in a row, its first after its last */
 } network;
 
-static hiss_status embed(void *user, int64_t count, const uint8_t *pixels, float *const *out, hiss_error *err) {
+static hiss_status embed(void *user, int64_t count, const hiss_batch *batch, float *const *out, hiss_error *err) {
     network *net = user;
     net->largest = count > net->largest ? count : net->largest;
+    for (int64_t i = 0; i < batch->m; i++) {
+        const int64_t at = (batch->sample[0] - net->range->begin + i) % net->range->count;
+        net->broken |= batch->sample[i] != net->range->begin + at;
+        net->broken |= batch->label[i] != made_label(1, batch->sample[i]);
+        for (int64_t j = 0; j < PIXELS; j++) {
+            net->broken |= batch->pixels[i][j] != pixel(batch->sample[i], j);
+        }
+    }
     for (int64_t i = 0; i < count; i++) {
         out[0][i] = 0.0f;
         for (int64_t j = 0; j < PIXELS; j++) {
-            out[0][i] += (float)pixels[i * PIXELS + j];
-            out[1][i * PIXELS + PIXELS - 1 - j] = (float)pixels[i * PIXELS + j];
+            out[0][i] += (float)batch->pixels[i][j];
+            out[1][i * PIXELS + PIXELS - 1 - j] = (float)batch->pixels[i][j];
         }
     }
     if (net->calls == net->nan_at) {
@@ -63,12 +73,12 @@ static void check_extract(const hiss_eval_env *env, const hiss_sample_range *ran
     hiss_comm *comm = env->comm;
     hiss_features *f[2], *raw;
     hiss_error err = {0};
-    network net = {0, -1, -1, 0};
+    network net = {0, -1, -1, 0, range, false};
     int64_t D = PIXELS;
     CHECK(hiss_features_extract(env, range, 2, layers, batch, embed, &net, f, &err) == HISS_OK);
     CHECK(hiss_features_extract(env, range, 1, &(hiss_layer_size){"pixels", D}, batch, hiss_embed_pixels, &D, &raw,
                                 &err) == HISS_OK);
-    CHECK(net.largest <= batch && f[0]->n == range->count && f[1]->classes == CLASSES);
+    CHECK(net.largest <= batch && !net.broken && f[0]->n == range->count && f[1]->classes == CLASSES);
     for (int64_t i = 0; i < (raw->end - raw->first) * HISS_TILE; i++) {
         int64_t position = raw->first * HISS_TILE + i, sample = range->begin + position;
         bool real = position < range->count;
@@ -100,10 +110,10 @@ static void check_errors(const hiss_eval_env *env, const hiss_sample_range *rang
     const bool me = hiss_comm_rank(comm) == odd;
     hiss_features *f[2];
     hiss_error err = {0};
-    network net = {0, me ? 0 : -1, -1, 0};
+    network net = {0, me ? 0 : -1, -1, 0, range, false};
     CHECK(hiss_features_extract(env, range, 2, layers, 100, embed, &net, f, &err) == HISS_EUSER);
     CHECK(strcmp(err.text, "made to fail") == 0 && !f[0] && !f[1]);
-    net = (network){0, -1, me ? 0 : -1, 0};
+    net = (network){0, -1, me ? 0 : -1, 0, range, false};
     CHECK(hiss_features_extract(env, range, 2, layers, 100, embed, &net, f, &err) == HISS_EUSER);
     char expected[96];
     const int64_t sample = hiss_sample_at(range, offsets[odd] * HISS_TILE + 1);

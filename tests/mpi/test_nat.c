@@ -74,8 +74,8 @@ static void serial_block(serial *r, const stage *s, int64_t epoch, int64_t step,
         nat_target(n, number[i], target + i * D);
     }
     for (int64_t j = 0; j < group; j++) {
-        features_of(epoch * s->world.steps_per_epoch + step, lane[j], z);
-        s->world.kernels->gemm(false, true, M, N, D, 1.0f, z, D, target, D, 0.0f, score + j * M * N, N);
+        features_of(epoch * s->placement.steps_per_epoch + step, lane[j], z);
+        s->task.kernels->gemm(false, true, M, N, D, 1.0f, z, D, target, D, 0.0f, score + j * M * N, N);
     }
     void *work = hiss_alloc((size_t)n->solver->work_bytes(N));
     if (n->lists.k == 0 || !serial_lists(r, &n->lists, score, column)) {
@@ -101,7 +101,7 @@ static void serial_block(serial *r, const stage *s, int64_t epoch, int64_t step,
 static void serial_step(serial *r, const stage *s, int64_t epoch, int64_t step, int64_t group, int64_t broken) {
     int64_t order[LANES];
     const hiss_permutation p =
-        hiss_permutation_keyed(s->world.seed, HISS_FOR_BLOCKS, epoch * s->world.steps_per_epoch + step, 0, LANES);
+        hiss_permutation_keyed(s->task.seed, HISS_FOR_BLOCKS, epoch * s->placement.steps_per_epoch + step, 0, LANES);
     for (int64_t l = 0; l < LANES; l++) {
         order[l] = hiss_permutation_at(&p, l);
     }
@@ -118,16 +118,16 @@ static void serial_step(serial *r, const stage *s, int64_t epoch, int64_t step, 
 
 /* ---- over ranks ---- */
 
-static hiss_world world_of(hiss_comm *comm) {
-    return (hiss_world){.seed = 4,
-                        .samples = SAMPLES,
-                        .stored_H = 2,
-                        .stored_W = 2,
-                        .C = 1,
-                        .lanes = LANES,
-                        .m = M,
-                        .comm = comm,
-                        .kernels = hiss_kernels_blas()};
+static stage_given given_to(hiss_comm *comm) {
+    return (stage_given){.seed = 4,
+                         .samples = SAMPLES,
+                         .stored_H = 2,
+                         .stored_W = 2,
+                         .C = 1,
+                         .lanes = LANES,
+                         .m = M,
+                         .comm = comm,
+                         .kernels = hiss_kernels_blas()};
 }
 
 static void check_equal(hiss_comm *comm, const stage *s, const serial *r) {
@@ -139,7 +139,7 @@ static void check_equal(hiss_comm *comm, const stage *s, const serial *r) {
 
 /* Exchange and settle. When the solver works beside the step, nothing changes before it is asked for. */
 static hiss_status exchange(stage *s, float **z, hiss_error *err) {
-    hiss_comm *comm = s->world.comm;
+    hiss_comm *comm = s->placement.comm;
     const nat *n = s->method;
     int64_t old[SAMPLES];
     memcpy(old, n->assign, sizeof(int64_t) * (size_t)n->local_samples);
@@ -155,26 +155,26 @@ static hiss_status exchange(stage *s, float **z, hiss_error *err) {
 static void run(hiss_comm *comm, const char *text, int64_t group, bool lists, const int64_t *offsets) {
     stage s;
     hiss_error err = {0};
-    CHECK(stage_open(&s, "nat", text, world_of(comm), offsets, &err) == HISS_OK);
+    CHECK(stage_open(&s, "nat", text, given_to(comm), offsets, &err) == HISS_OK);
     nat *n = s.method;
     CHECK(n->block == group * M);
     serial r = {0};
-    const hiss_permutation first = hiss_permutation_keyed(s.world.seed, HISS_FOR_ASSIGNMENT, 0, 0, n->targets);
+    const hiss_permutation first = hiss_permutation_keyed(s.task.seed, HISS_FOR_ASSIGNMENT, 0, 0, n->targets);
     for (int64_t i = 0; i < SAMPLES; i++) {
         r.assign[i] = hiss_permutation_at(&first, i);
     }
     check_equal(comm, &s, &r);
-    const int64_t lanes = s.world.end_lane - s.world.first_lane;
-    const bool has_last = lanes > 0 && s.world.end_lane == LANES;
+    const int64_t lanes = s.placement.end_lane - s.placement.first_lane;
+    const bool has_last = lanes > 0 && s.placement.end_lane == LANES;
     float **z = hiss_new(float *, lanes);
     for (int64_t l = 0; l < lanes; l++) {
         z[l] = hiss_new(float, M *D);
     }
     for (int64_t epoch = 0; epoch < 4; epoch++) {
-        for (int64_t step = 0; step < s.world.steps_per_epoch; step++) {
+        for (int64_t step = 0; step < s.placement.steps_per_epoch; step++) {
             stage_batches(&s, epoch, step);
             for (int64_t l = 0; l < lanes; l++) {
-                features_of(s.step, s.world.first_lane + l, z[l]);
+                features_of(s.step, s.placement.first_lane + l, z[l]);
             }
             if (step == 1) { /* a feature of the last lane is broken: an error for all, and its block stays as it is */
                 float *last = has_last ? &z[lanes - 1][0] : NULL;
@@ -199,8 +199,8 @@ static void run(hiss_comm *comm, const char *text, int64_t group, bool lists, co
             serial_step(&r, &s, epoch, step, group, -1);
             check_equal(comm, &s, &r);
             for (int64_t l = 0; l < lanes; l++) {
-                CHECK(n->before[l] == r.before[s.world.first_lane + l]);
-                CHECK(n->changed[l] == r.changed[s.world.first_lane + l]);
+                CHECK(n->before[l] == r.before[s.placement.first_lane + l]);
+                CHECK(n->changed[l] == r.changed[s.placement.first_lane + l]);
             }
         }
         CHECK(s.ops->verify(s.method, &err) == HISS_OK);
@@ -228,22 +228,22 @@ static void run(hiss_comm *comm, const char *text, int64_t group, bool lists, co
 static void check_independence(hiss_comm *comm, const char *text, int64_t group) {
     stage s;
     hiss_error err = {0};
-    CHECK(stage_open(&s, "nat", text, world_of(comm), NULL, &err) == HISS_OK);
+    CHECK(stage_open(&s, "nat", text, given_to(comm), NULL, &err) == HISS_OK);
     const hiss_exchange_ops *ops = s.ops->exchange;
     nat *n = s.method;
-    const int64_t lanes = s.world.end_lane - s.world.first_lane;
+    const int64_t lanes = s.placement.end_lane - s.placement.first_lane;
     int64_t order[LANES];
     float z[M * D];
     const float *exports[HISS_MAX_EXPORTS] = {z};
     stage_batches(&s, 0, 0);
-    const hiss_exchange x = {.world = &s.world, .batches = s.batches, .threads = 1, .order = order};
+    const hiss_exchange x = {.batches = s.batches, .order = order};
     CHECK(ops->begin(n, 0, &x, &err) == HISS_OK);
     for (int64_t block = LANES / group - 1; block >= 0; block--) {
         for (int64_t l = 0; l < lanes; l++) {
             CHECK(l == 0 ||
                   hiss_match_place(n->match, order[l]) / group >= hiss_match_place(n->match, order[l - 1]) / group);
             if (hiss_match_place(n->match, l) / group == block) {
-                features_of(0, s.world.first_lane + l, z);
+                features_of(0, s.placement.first_lane + l, z);
                 ops->arrive(n, 0, l, exports);
             }
         }
@@ -297,7 +297,7 @@ int main(int argc, char **argv) {
     check_independence(comm, "nat: {dim: 5}\nassign: {block: 16, rows: topk, k: 3}\n", 4);
     check_independence(comm, "nat: {dim: 5}\nassign: {block: 12, async: true}\n", 3);
     stage s; /* an error of options is an error on every rank, before anything collective */
-    CHECK(stage_open(&s, "nat", "assign: {block: 20}\n", world_of(comm), NULL, &err) == HISS_EUSER);
+    CHECK(stage_open(&s, "nat", "assign: {block: 20}\n", given_to(comm), NULL, &err) == HISS_EUSER);
     stage_close(&s);
     return finish_test(comm);
 }

@@ -32,7 +32,7 @@ typedef struct loop { /* what the training loop offers, played */
 static hiss_status features(void *trainer, int64_t view, float *out, hiss_error *err) {
     loop *l = trainer;
     const nat *n = l->s->method;
-    if (l->passes++ == 1 && l->failure != HISS_OK && l->s->world.end_lane == LANES) {
+    if (l->passes++ == 1 && l->failure != HISS_OK && l->s->placement.end_lane == LANES) {
         return hiss_fail(err, l->failure, "cannot read");
     }
     for (int64_t i = 0; i < n->local_samples; i++) {
@@ -42,13 +42,13 @@ static hiss_status features(void *trainer, int64_t view, float *out, hiss_error 
 }
 
 static hiss_status embed(void *trainer, int64_t view, float *out, hiss_error *err) {
-    hiss_comm *comm = ((loop *)trainer)->s->world.comm;
+    hiss_comm *comm = ((loop *)trainer)->s->placement.comm;
     CHECK(!((loop *)trainer)->lane_statistics);
     return features(trainer, view, out, err);
 }
 
 static hiss_status export(void *trainer, int phase, int k, int64_t view, float *out, hiss_error *err) {
-    hiss_comm *comm = ((loop *)trainer)->s->world.comm;
+    hiss_comm *comm = ((loop *)trainer)->s->placement.comm;
     CHECK(((loop *)trainer)->lane_statistics && phase == 0 && k == 0);
     return features(trainer, view, out, err);
 }
@@ -66,15 +66,14 @@ static bool stop(void *trainer) {
 }
 
 static void progress(void *trainer, const char *what, double done) {
-    hiss_comm *comm = ((const loop *)trainer)->s->world.comm;
+    hiss_comm *comm = ((const loop *)trainer)->s->placement.comm;
     CHECK(*what && 0.0 <= done && done <= 1.0);
 }
 
 static hiss_status permute(loop *l, int64_t epoch, hiss_error *err) {
     const stage *s = l->s;
-    const hiss_epoch e = {.world = &s->world,
-                          .epoch = epoch,
-                          .step = epoch * s->world.steps_per_epoch,
+    const hiss_epoch e = {.epoch = epoch,
+                          .step = epoch * s->placement.steps_per_epoch,
                           .trainer = l,
                           .threads = l->threads,
                           .features = export,
@@ -91,7 +90,7 @@ static hiss_status permute(loop *l, int64_t epoch, hiss_error *err) {
 /* The order of a round by its definition: each level sorts every node's samples by their projection. */
 static void serial_order(const nat *n, int64_t epoch, int64_t round, const float *z, int64_t blocks,
                          const int64_t *offsets, int64_t *order) {
-    const hiss_permutation p = hiss_permutation_keyed(n->world->seed, HISS_FOR_BLOCKS, epoch, 1 + round, SAMPLES);
+    const hiss_permutation p = hiss_permutation_keyed(n->task->seed, HISS_FOR_BLOCKS, epoch, 1 + round, SAMPLES);
     const bool grouped = n->options->grouping == NAT_TREE && round % 3 != 0;
     for (int64_t i = 0; i < SAMPLES; i++) {
         order[i] = grouped ? i : hiss_permutation_at(&p, i);
@@ -99,7 +98,7 @@ static void serial_order(const nat *n, int64_t epoch, int64_t round, const float
     for (int64_t nodes = 1; grouped && nodes < blocks; nodes *= 2) {
         for (int64_t k = 0; k < nodes; k++) {
             const int64_t begin = offsets[k * blocks / nodes], end = offsets[(k + 1) * blocks / nodes];
-            hiss_rng rng = hiss_rng_keyed(n->world->seed, HISS_FOR_BLOCKS, epoch, ((1 + round) << 24) + nodes - 1 + k);
+            hiss_rng rng = hiss_rng_keyed(n->task->seed, HISS_FOR_BLOCKS, epoch, ((1 + round) << 24) + nodes - 1 + k);
             float direction[D], key[SAMPLES];
             hiss_rng_normals(&rng, D, direction);
             for (int64_t i = 0; i < SAMPLES; i++) {
@@ -141,7 +140,7 @@ static void serial_round(const nat *n, int64_t epoch, int64_t number, const floa
             nat_target(n, owned[t], target + t * D);
             column[t] = (int32_t)t;
         }
-        n->world->kernels->gemm(false, true, size, size, D, 1.0f, rows, D, target, D, 0.0f, score, size);
+        n->task->kernels->gemm(false, true, size, size, D, 1.0f, rows, D, target, D, 0.0f, score, size);
         void *work = hiss_alloc((size_t)n->solver->work_bytes(size));
         hiss_lap_report report;
         n->solver->solve(&(hiss_lap){size, score, size}, column, NULL, NULL, work, &report, NULL);
@@ -187,20 +186,20 @@ static void check_equal(hiss_comm *comm, const nat *n, const int64_t *assign) {
 static void run(hiss_comm *comm, const char *text, int threads, const int64_t *offsets) {
     stage s;
     hiss_error err = {0};
-    const hiss_world world = {.seed = 6,
-                              .samples = SAMPLES,
-                              .stored_H = 2,
-                              .stored_W = 2,
-                              .C = 1,
-                              .lanes = LANES,
-                              .m = M,
-                              .comm = comm,
-                              .kernels = hiss_kernels_blas()};
-    CHECK(stage_open(&s, "nat", text, world, offsets, &err) == HISS_OK);
+    const stage_given given = {.seed = 6,
+                               .samples = SAMPLES,
+                               .stored_H = 2,
+                               .stored_W = 2,
+                               .C = 1,
+                               .lanes = LANES,
+                               .m = M,
+                               .comm = comm,
+                               .kernels = hiss_kernels_blas()};
+    CHECK(stage_open(&s, "nat", text, given, offsets, &err) == HISS_OK);
     nat *n = s.method;
     loop l = {.s = &s, .threads = threads, .stop_after = -1, .lane_statistics = n->options->statistics == NAT_LANE};
     int64_t assign[SAMPLES];
-    const hiss_permutation first = hiss_permutation_keyed(world.seed, HISS_FOR_ASSIGNMENT, 0, 0, n->targets);
+    const hiss_permutation first = hiss_permutation_keyed(s.task.seed, HISS_FOR_ASSIGNMENT, 0, 0, n->targets);
     for (int64_t i = 0; i < SAMPLES; i++) {
         assign[i] = hiss_permutation_at(&first, i);
     }

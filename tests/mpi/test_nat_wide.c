@@ -207,7 +207,7 @@ static double best_mean(const nat *n, const int64_t *assign) {
 
 static void serial_wide_round(const nat *n, int64_t epoch, int64_t number, int64_t *assign) {
     const int64_t blocks = (SAMPLES + n->dataset_block - 1) / n->dataset_block;
-    const hiss_permutation p = hiss_permutation_keyed(n->world->seed, HISS_FOR_BLOCKS, epoch, 1 + number, SAMPLES);
+    const hiss_permutation p = hiss_permutation_keyed(n->task->seed, HISS_FOR_BLOCKS, epoch, 1 + number, SAMPLES);
     int64_t offsets[SAMPLES + 1], owned[SAMPLES];
     int32_t column[SAMPLES];
     float *row = hiss_new(float, SAMPLES *D), *target = hiss_new(float, SAMPLES *D);
@@ -238,23 +238,22 @@ static void serial_wide_round(const nat *n, int64_t epoch, int64_t number, int64
 static void run(hiss_comm *comm, const char *text, int threads, const int64_t *lane_offsets, double bound[2]) {
     stage s;
     hiss_error err = {0};
-    const hiss_world world = {.seed = 6,
-                              .samples = SAMPLES,
-                              .stored_H = 2,
-                              .stored_W = 2,
-                              .C = 1,
-                              .lanes = LANES,
-                              .m = M,
-                              .comm = comm,
-                              .kernels = hiss_kernels_blas()};
-    CHECK(stage_open(&s, "nat", text, world, lane_offsets, &err) == HISS_OK);
+    const stage_given given = {.seed = 6,
+                               .samples = SAMPLES,
+                               .stored_H = 2,
+                               .stored_W = 2,
+                               .C = 1,
+                               .lanes = LANES,
+                               .m = M,
+                               .comm = comm,
+                               .kernels = hiss_kernels_blas()};
+    CHECK(stage_open(&s, "nat", text, given, lane_offsets, &err) == HISS_OK);
     nat *n = s.method;
     loop l = {.s = &s, .threads = threads, .stop_after = 1};
     hiss_epoch e = epoch_of(&l);
-    e.world = &s.world;
     e.embed = embed;
     int64_t assign[SAMPLES];
-    const hiss_permutation first = hiss_permutation_keyed(world.seed, HISS_FOR_ASSIGNMENT, 0, 0, n->targets);
+    const hiss_permutation first = hiss_permutation_keyed(s.task.seed, HISS_FOR_ASSIGNMENT, 0, 0, n->targets);
     for (int64_t i = 0; i < SAMPLES; i++) {
         assign[i] = hiss_permutation_at(&first, i);
     }

@@ -1,4 +1,4 @@
-/* A stage for one method: options from YAML, made-up images, a hand-built world of one or more ranks, batches in the
+/* A stage for one method: options from YAML, made-up images, a hand-built placement on one or more ranks, batches in the
  * loader's order, and steps as the training loop does them. Shared by unit and MPI tests. */
 #ifndef HISS_TESTS_STAGE_H
 #define HISS_TESTS_STAGE_H
@@ -12,13 +12,23 @@
 #include "hiss/alloc.h"
 #include "hiss/objective.h"
 
+typedef struct stage_given { /* of task and placement, what a test chooses */
+    uint64_t seed;
+    int64_t samples, stored_H, stored_W, C, classes;
+    int64_t lanes, m; /* lanes 0: no placement, only encode() */
+    int threads;      /* 0: one */
+    hiss_comm *comm;
+    const hiss_kernels *kernels;
+} stage_given;
+
 typedef struct stage {
     const hiss_objective_ops *ops;
     hiss_config *config;
     void *options, *method;
     hiss_augment_options augment;
     hiss_network network;
-    hiss_world world;
+    hiss_task task;
+    hiss_placement placement;
     int64_t *shards, *lane_offsets;
     uint8_t *pixels; /* [samples, H, W, C] */
     int64_t *sample; /* [local lanes * m] */
@@ -41,13 +51,34 @@ static inline void draw_blob(int64_t H, int64_t W, int64_t C, int64_t sample, in
     }
 }
 
-/* Read options and build the world; *s must stay where it is; s->world needs: seed, samples, stored_H, stored_W, C,
- * classes, lanes, m, comm, kernels. lane_offsets NULL: as even as may be. Then create the method. */
-static inline hiss_status stage_open(stage *s, const char *objective, const char *text, hiss_world given,
+static inline void stage_place(stage *s, const stage_given *given, const int64_t *lane_offsets) {
+    const int rank = hiss_comm_rank(given->comm), size = hiss_comm_size(given->comm);
+    s->shards = hiss_new(int64_t, given->lanes + 1);
+    s->lane_offsets = hiss_new(int64_t, size + 1);
+    hiss_shards(given->samples, given->lanes, s->shards);
+    hiss_partition(given->lanes, size, s->lane_offsets);
+    if (lane_offsets) {
+        memcpy(s->lane_offsets, lane_offsets, sizeof(int64_t) * (size_t)(size + 1));
+    }
+    s->placement = (hiss_placement){.samples = given->samples,
+                                    .lanes = given->lanes,
+                                    .m = given->m,
+                                    .steps_per_epoch = given->samples / given->lanes / given->m,
+                                    .shards = s->shards,
+                                    .lane_offsets = s->lane_offsets,
+                                    .first_lane = s->lane_offsets[rank],
+                                    .end_lane = s->lane_offsets[rank + 1],
+                                    .threads = given->threads ? given->threads : 1,
+                                    .comm = given->comm};
+}
+
+/* Read options, build task and placement, create the method; *s must stay where it is. lane_offsets NULL: as even as
+ * may be. */
+static inline hiss_status stage_open(stage *s, const char *objective, const char *text, stage_given given,
                                      const int64_t *lane_offsets, hiss_error *err) {
-    *s = (stage){.ops = hiss_objective_named(objective), .world = given};
-    hiss_world *w = &s->world;
-    const int rank = hiss_comm_rank(w->comm), size = hiss_comm_size(w->comm);
+    *s = (stage){
+        .ops = hiss_objective_named(objective),
+    };
     s->options = hiss_alloc(s->ops->options_bytes);
     hiss_status status = hiss_config_parse("stage.yaml", text, &s->config, err);
     for (const hiss_section *c = s->ops->sections; c < s->ops->sections + HISS_MAX_SECTIONS && c->name; c++) {
@@ -61,24 +92,22 @@ static inline hiss_status stage_open(stage *s, const char *objective, const char
         status = hiss_config_section(s->config, "network", hiss_network_rows, hiss_network_nrows, &s->network, err);
     }
     status = status == HISS_OK ? hiss_config_finish(s->config, err) : status;
-    status = status == HISS_OK ? hiss_augment_check(&s->augment, w->stored_H, w->stored_W, err) : status;
-    s->shards = hiss_new(int64_t, w->lanes + 1);
-    s->lane_offsets = hiss_new(int64_t, size + 1);
-    hiss_shards(w->samples, w->lanes, s->shards);
-    hiss_partition(w->lanes, size, s->lane_offsets);
-    if (lane_offsets) {
-        memcpy(s->lane_offsets, lane_offsets, sizeof(int64_t) * (size_t)(size + 1));
+    status = status == HISS_OK ? hiss_augment_check(&s->augment, given.stored_H, given.stored_W, err) : status;
+    s->task = (hiss_task){.seed = given.seed,
+                          .stored_H = given.stored_H,
+                          .stored_W = given.stored_W,
+                          .H = s->augment.height,
+                          .W = s->augment.width,
+                          .C = given.C,
+                          .classes = given.classes,
+                          .kernels = given.kernels,
+                          .augment = &s->augment,
+                          .network = &s->network};
+    if (given.lanes) {
+        stage_place(s, &given, lane_offsets);
     }
-    w->H = s->augment.height;
-    w->W = s->augment.width;
-    w->steps_per_epoch = w->samples / w->lanes / w->m;
-    w->shards = s->shards;
-    w->lane_offsets = s->lane_offsets;
-    w->first_lane = s->lane_offsets[rank];
-    w->end_lane = s->lane_offsets[rank + 1];
-    w->augment = &s->augment;
-    w->network = &s->network;
-    return status == HISS_OK ? s->ops->create(w, s->options, &s->method, err) : status;
+    const hiss_placement *placement = given.lanes ? &s->placement : NULL;
+    return status == HISS_OK ? s->ops->create(&s->task, placement, s->options, &s->method, err) : status;
 }
 
 static inline void stage_close(stage *s) {
@@ -97,48 +126,51 @@ static inline void stage_close(stage *s) {
 /* Sample i of a lane's batch: the loader's permutation of its shard. step counts within the epoch. */
 static inline int64_t stage_sample_at(const stage *s, int64_t epoch, int64_t step, int64_t lane, int64_t i) {
     const int64_t begin = s->shards[lane], count = s->shards[lane + 1] - begin;
-    const hiss_permutation p = hiss_permutation_keyed(s->world.seed, HISS_FOR_SHUFFLE, epoch, lane, count);
-    return begin + hiss_permutation_at(&p, step * s->world.m + i);
+    const hiss_permutation p = hiss_permutation_keyed(s->task.seed, HISS_FOR_SHUFFLE, epoch, lane, count);
+    return begin + hiss_permutation_at(&p, step * s->placement.m + i);
 }
 
 /* Enter a step: the batches of all local lanes. */
 static inline void stage_batches(stage *s, int64_t epoch, int64_t step) {
-    const hiss_world *w = &s->world;
-    const int64_t lanes = w->end_lane - w->first_lane, size = w->stored_H * w->stored_W * w->C;
+    const hiss_task *t = &s->task;
+    const hiss_placement *p = &s->placement;
+    const int64_t lanes = p->end_lane - p->first_lane, size = t->stored_H * t->stored_W * t->C;
     if (!s->batches) {
         s->batches = hiss_new(hiss_batch, lanes);
-        s->sample = hiss_new(int64_t, lanes * w->m);
-        s->pixel = hiss_new(const uint8_t *, lanes * w->m);
-        s->label = hiss_new(int32_t, lanes * w->m);
-        s->pixels = hiss_new(uint8_t, w->samples * size);
-        for (int64_t i = 0; i < w->samples; i++) {
-            draw_blob(w->stored_H, w->stored_W, w->C, i, w->classes ? i % w->classes : i, s->pixels + i * size);
+        s->sample = hiss_new(int64_t, lanes * p->m);
+        s->pixel = hiss_new(const uint8_t *, lanes * p->m);
+        s->label = hiss_new(int32_t, lanes * p->m);
+        s->pixels = hiss_new(uint8_t, p->samples * size);
+        for (int64_t i = 0; i < p->samples; i++) {
+            draw_blob(t->stored_H, t->stored_W, t->C, i, t->classes ? i % t->classes : i, s->pixels + i * size);
         }
     }
     s->epoch = epoch;
-    s->step = epoch * w->steps_per_epoch + step;
-    for (int64_t k = 0; k < lanes * w->m; k++) {
-        s->sample[k] = stage_sample_at(s, epoch, step, w->first_lane + k / w->m, k % w->m);
+    s->step = epoch * p->steps_per_epoch + step;
+    for (int64_t k = 0; k < lanes * p->m; k++) {
+        s->sample[k] = stage_sample_at(s, epoch, step, p->first_lane + k / p->m, k % p->m);
         s->pixel[k] = s->pixels + s->sample[k] * size;
-        s->label[k] = w->classes ? (int32_t)(s->sample[k] % w->classes) : 0;
+        s->label[k] = t->classes ? (int32_t)(s->sample[k] % t->classes) : 0;
     }
     for (int64_t l = 0; l < lanes; l++) {
-        s->batches[l] = (hiss_batch){.m = w->m,
-                                     .sample = s->sample + l * w->m,
-                                     .pixels = s->pixel + l * w->m,
-                                     .label = w->classes ? s->label + l * w->m : NULL};
+        s->batches[l] = (hiss_batch){.m = p->m,
+                                     .sample = s->sample + l * p->m,
+                                     .pixels = s->pixel + l * p->m,
+                                     .label = t->classes ? s->label + l * p->m : NULL};
     }
 }
 
 static inline hiss_lane stage_lane(const stage *s, int64_t local, const hiss_graph *graph, hiss_exec *exec) {
-    return (hiss_lane){.world = &s->world,
-                       .lane = s->world.first_lane + local,
+    return (hiss_lane){.task = &s->task,
+                       .lane = s->placement.first_lane + local,
                        .epoch = s->epoch,
                        .step = s->step,
-                       .view = -1,
+                       .view = HISS_VIEW_TRAINING,
                        .batch = &s->batches[local],
                        .graph = graph,
-                       .exec = exec};
+                       .exec = exec,
+                       .image = hiss_input_named(graph, "image"),
+                       .label = hiss_input_named(graph, "label")};
 }
 
 /* Inputs of a lane that do not depend on an exchange. */
@@ -165,14 +197,13 @@ static inline void stage_supply(const stage *s, const hiss_lane *lane) {
 static inline hiss_status stage_exchange(stage *s, int phase, const float *const *exports, hiss_error *err) {
     enum { MOST = 64 };
     const hiss_exchange_ops *ops = s->ops->exchange;
-    const int64_t lanes = s->world.end_lane - s->world.first_lane;
+    const int64_t lanes = s->placement.end_lane - s->placement.first_lane;
     int64_t order[MOST];
     assert(lanes <= MOST);
     for (int64_t l = 0; l < lanes; l++) {
         order[l] = l;
     }
-    const hiss_exchange x = {
-        .world = &s->world, .epoch = s->epoch, .step = s->step, .batches = s->batches, .threads = 1, .order = order};
+    const hiss_exchange x = {.epoch = s->epoch, .step = s->step, .batches = s->batches, .order = order};
     const hiss_status status = ops->begin(s->method, phase, &x, err);
     if (status != HISS_OK) {
         return status;

@@ -9,13 +9,14 @@
 #include <math.h>
 #include <string.h>
 
+#include "experiment/interval.h"
 #include "train/cadence.h"
 
 static hiss_checkpoint_options options(const char *every, const char *keep_every) {
     hiss_checkpoint_options o = {
         .every_text = every, .keep_every_text = keep_every, .mtbf_text = "24 h", .margin_text = "30 s", .keep = 2};
     hiss_error err = {0};
-    if (cadence_parse(&o, &err) != HISS_OK) {
+    if (interval_parse(&o, &err) != HISS_OK) {
         fail_msg("%s", err.text);
     }
     return o;
@@ -42,7 +43,7 @@ static void intervals_are_read(void **unused) {
 static void expect_refused(const hiss_checkpoint_options *o, const char *start) {
     hiss_checkpoint_options copy = *o;
     hiss_error err = {0};
-    assert_int_equal(cadence_parse(&copy, &err), HISS_EUSER);
+    assert_int_equal(interval_parse(&copy, &err), HISS_EUSER);
     if (strncmp(err.text, start, strlen(start)) != 0) {
         fail_msg("expected \"%s...\", found \"%s\"", start, err.text);
     }
@@ -107,7 +108,7 @@ static void room_is_counted_for_all_at_once(void **unused) {
                     hiss_error err = {0};
                     int64_t milestones;
                     o.keep = keep;
-                    assert_int_equal(cadence_parse(&o, &err), HISS_OK);
+                    assert_int_equal(interval_parse(&o, &err), HISS_OK);
                     const int64_t most = cadence_most(&o, 5, steps, &milestones);
                     if (most != count_most(&o, 5, steps)) {
                         fail_msg("every %s, keep_every %s, keep %d, %d steps: %d, not %d", every[a], every[b],
@@ -121,7 +122,7 @@ static void room_is_counted_for_all_at_once(void **unused) {
     hiss_error err = {0};
     int64_t milestones;
     timed.keep = 2;
-    assert_int_equal(cadence_parse(&timed, &err), HISS_OK);
+    assert_int_equal(interval_parse(&timed, &err), HISS_OK);
     assert_int_equal(cadence_most(&timed, 5, 41, &milestones), 2 + 4 + 1);
     assert_int_equal(milestones, 4);
 }

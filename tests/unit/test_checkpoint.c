@@ -15,13 +15,13 @@
 #include <unistd.h>
 
 #include "hiss/alloc.h"
+#include "hiss/experiment.h"
 #include "hiss/file.h"
 #include "hiss/hash.h"
 #include "hiss/log.h"
 #include "hiss/rng.h"
-#include "hiss/train.h"
+#include "hiss/snapshot.h"
 #include "train/background.h"
-#include "train/snapshot.h"
 
 enum { ROWS = 5, COLUMNS = 3, SAMPLES = 11, PATH_TEXT = 256 };
 
@@ -30,7 +30,7 @@ static float weight[ROWS][COLUMNS];
 static int64_t assignment[SAMPLES];
 
 static void path_of(int64_t step, char out[PATH_TEXT]) {
-    snapshot_path(run, step, out, PATH_TEXT);
+    hiss_snapshot_path(run, step, out, PATH_TEXT);
 }
 
 static int setup(void **state) {
@@ -63,25 +63,25 @@ static void expect_ok(hiss_status s, const hiss_error *err) {
     }
 }
 
-static snapshot *make(void) {
+static hiss_snapshot *make(void) {
     hiss_error err = {0};
-    snapshot *s = snapshot_create();
-    snapshot_add(s, "/model/fc/weight", &(hiss_h5_info){.dtype = HISS_F32, .ndim = 2, .dim = {ROWS, COLUMNS}});
-    snapshot_add(s, "/samples/assign", &(hiss_h5_info){.dtype = HISS_I64, .ndim = 1, .dim = {SAMPLES}});
-    snapshot_text(s, "config", "seed: 1\n");
-    expect_ok(snapshot_layout(s, &err), &err);
-    memcpy(snapshot_at(s, 0), weight, sizeof weight);
-    memcpy(snapshot_at(s, 1), assignment, sizeof assignment);
+    hiss_snapshot *s = hiss_snapshot_create();
+    hiss_snapshot_add(s, "/model/fc/weight", &(hiss_h5_info){.dtype = HISS_F32, .ndim = 2, .dim = {ROWS, COLUMNS}});
+    hiss_snapshot_add(s, "/samples/assign", &(hiss_h5_info){.dtype = HISS_I64, .ndim = 1, .dim = {SAMPLES}});
+    hiss_snapshot_text(s, "config", "seed: 1\n");
+    expect_ok(hiss_snapshot_layout(s, &err), &err);
+    memcpy(hiss_snapshot_at(s, 0), weight, sizeof weight);
+    memcpy(hiss_snapshot_at(s, 1), assignment, sizeof assignment);
     return s;
 }
 
 static void write_step(int64_t step) {
     char path[PATH_TEXT];
     hiss_error err = {0};
-    snapshot *s = make();
+    hiss_snapshot *s = make();
     path_of(step, path);
-    expect_ok(snapshot_write(s, path, &err), &err);
-    snapshot_destroy(s);
+    expect_ok(hiss_snapshot_write(s, path, &err), &err);
+    hiss_snapshot_destroy(s);
 }
 
 static char *read_whole(const char *path, size_t *size) {
@@ -107,14 +107,14 @@ static void what_is_written_reads_back(void **unused) {
     hiss_error err = {0};
     write_step(1);
     path_of(1, path);
-    expect_ok(snapshot_verify(path, &err), &err);
+    expect_ok(hiss_snapshot_verify(path, &err), &err);
     hiss_h5 *file = NULL;
     expect_ok(hiss_h5_open(path, &file, &err), &err);
     float w[2][COLUMNS];
     int64_t a[SAMPLES];
-    expect_ok(snapshot_read(file, path, "/model/fc/weight", HISS_F32, 2, 2, w, &err), &err);
+    expect_ok(hiss_snapshot_read(file, path, "/model/fc/weight", HISS_F32, 2, 2, w, &err), &err);
     assert_memory_equal(w, weight[2], sizeof w);
-    expect_ok(snapshot_read(file, path, "/samples/assign", HISS_I64, 0, SAMPLES, a, &err), &err);
+    expect_ok(hiss_snapshot_read(file, path, "/samples/assign", HISS_I64, 0, SAMPLES, a, &err), &err);
     assert_memory_equal(a, assignment, sizeof a);
     expect_ok(hiss_h5_get_text(file, "/", "config", &config, &err), &err);
     assert_string_equal(config, "seed: 1\n");
@@ -124,7 +124,7 @@ static void what_is_written_reads_back(void **unused) {
     size_t size;
     char *bytes = read_whole(path, &size);
     hiss_hash *sum = hiss_hash_begin(); /* the line at the end is what sha256sum says of the rest */
-    hiss_hash_add(sum, bytes, size - SNAPSHOT_FOOTER);
+    hiss_hash_add(sum, bytes, size - HISS_SNAPSHOT_FOOTER);
     hiss_hash_end(sum, hash);
     assert_memory_equal(bytes + size - HISS_HASH_TEXT, hash, HISS_HASH_TEXT - 1);
     assert_int_equal(bytes[size - 1], '\n');
@@ -145,7 +145,7 @@ static void expect_previous(const char *newer, const char *bytes, size_t size) {
     int rejected = 0;
     path_of(1, older);
     write_whole(newer, bytes, size);
-    snapshot_newest(run, false, found, sizeof found, &rejected);
+    hiss_snapshot_newest(run, false, found, sizeof found, &rejected);
     assert_int_equal(rejected, 1);
     assert_string_equal(found, older);
 }
@@ -171,13 +171,13 @@ static void every_truncation_and_bit_flip_is_found(void **unused) {
         expect_previous(path, bytes, size);
         bytes[bit / 8] = (char)(bytes[bit / 8] ^ (1 << bit % 8));
     }
-    for (size_t k = 1; k <= SNAPSHOT_FOOTER; k++) {
+    for (size_t k = 1; k <= HISS_SNAPSHOT_FOOTER; k++) {
         bytes[size - k] = (char)(bytes[size - k] ^ 0x20);
         expect_previous(path, bytes, size);
         bytes[size - k] = (char)(bytes[size - k] ^ 0x20);
     }
     write_whole(path, bytes, size);
-    snapshot_newest(run, false, found, sizeof found, &rejected);
+    hiss_snapshot_newest(run, false, found, sizeof found, &rejected);
     assert_int_equal(rejected, 0);
     assert_string_equal(found, path);
     hiss_free(bytes);
@@ -192,10 +192,10 @@ static void broken_ones_are_set_aside(void **unused) {
         path_of(step, path);
         write_whole(path, "nothing", 7);
     }
-    assert_int_equal(hiss_checkpoint_newest(run, found, sizeof found, &err), HISS_EUSER);
+    assert_int_equal(hiss_checkpoint_newest(run, false, found, sizeof found, &err), HISS_EUSER);
     assert_non_null(strstr(err.text, "none of its 2 checkpoints can be used"));
     assert_true(hiss_file_exists(path));
-    snapshot_newest(run, true, found, sizeof found, &rejected);
+    hiss_snapshot_newest(run, true, found, sizeof found, &rejected);
     assert_int_equal(rejected, 2);
     assert_string_equal(found, "");
     for (int64_t step = 1; step <= 2; step++) {
@@ -204,7 +204,7 @@ static void broken_ones_are_set_aside(void **unused) {
         snprintf(broken, sizeof broken, "%s.broken", path);
         assert_int_equal(unlink(broken), 0);
     }
-    snapshot_newest(run, true, found, sizeof found, &rejected);
+    hiss_snapshot_newest(run, true, found, sizeof found, &rejected);
     assert_int_equal(rejected, 0);
     assert_string_equal(found, "");
 }
@@ -220,13 +220,13 @@ static void another_format_is_told_and_kept(void **unused) {
     path_of(1, path);
     char *bytes = read_whole(path, &size);
     for (const char *digit = "129"; *digit; digit++) {
-        bytes[size - SNAPSHOT_FOOTER + sizeof "hiss checkpoint " - 1] = *digit;
+        bytes[size - HISS_SNAPSHOT_FOOTER + sizeof "hiss checkpoint " - 1] = *digit;
         write_whole(path, bytes, size);
-        assert_int_equal(snapshot_verify(path, &err), HISS_ESYSTEM);
+        assert_int_equal(hiss_snapshot_verify(path, &err), HISS_ESYSTEM);
         char said[64];
         snprintf(said, sizeof said, "a checkpoint of format %c, and this hiss knows format 3 only", *digit);
         assert_non_null(strstr(err.text, said));
-        snapshot_newest(run, true, found, sizeof found, &rejected);
+        hiss_snapshot_newest(run, true, found, sizeof found, &rejected);
         assert_int_equal(rejected, 1);
         assert_true(hiss_file_exists(path));
     }
@@ -251,7 +251,7 @@ static void damage_names_the_data_set(void **unused) {
     hiss_free(bytes);
     hiss_h5 *file = NULL;
     expect_ok(hiss_h5_open(path, &file, &err), &err);
-    assert_int_equal(snapshot_read(file, path, "/model/fc/weight", HISS_F32, 0, 1, w, &err), HISS_EUSER);
+    assert_int_equal(hiss_snapshot_read(file, path, "/model/fc/weight", HISS_F32, 0, 1, w, &err), HISS_EUSER);
     assert_non_null(strstr(err.text, "data set /model/fc/weight does not match its checksum"));
     hiss_h5_close(file, NULL);
     unlink(path);
@@ -262,19 +262,19 @@ static void a_failed_write_leaves_nothing(void **unused) {
     char path[PATH_TEXT];
     hiss_error err = {0};
     int64_t *steps;
-    snapshot *s = make();
+    hiss_snapshot *s = make();
     snprintf(path, sizeof path, "%s/nowhere/step-1.h5", run);
-    assert_int_equal(snapshot_write(s, path, &err), HISS_ESYSTEM);
+    assert_int_equal(hiss_snapshot_write(s, path, &err), HISS_ESYSTEM);
     assert_non_null(strstr(err.text, "No such file or directory"));
     path_of(3, path);
     assert_int_equal(mkdir(path, 0777), 0); /* the rename fails: a folder has the name */
-    assert_int_equal(snapshot_write(s, path, &err), HISS_ESYSTEM);
+    assert_int_equal(hiss_snapshot_write(s, path, &err), HISS_ESYSTEM);
     assert_int_equal(rmdir(path), 0);
-    assert_int_equal(snapshot_list(run, &steps), 0);
+    assert_int_equal(hiss_snapshot_list(run, &steps), 0);
     snprintf(path, sizeof path, "%s/ckpt", run);
     assert_int_equal(rmdir(path), 0); /* empty */
     assert_int_equal(mkdir(path, 0777), 0);
-    snapshot_destroy(s);
+    hiss_snapshot_destroy(s);
 }
 
 static void only_checkpoints_are_listed(void **unused) {
@@ -287,7 +287,7 @@ static void only_checkpoints_are_listed(void **unused) {
         snprintf(path, sizeof path, "%s/ckpt/%s", run, names[k]);
         write_whole(path, "", 0);
     }
-    assert_int_equal(snapshot_list(run, &steps), 3);
+    assert_int_equal(hiss_snapshot_list(run, &steps), 3);
     assert_true(steps[0] == 70 && steps[1] == 9 && steps[2] == 7);
     hiss_free(steps);
     for (int k = 0; k < HISS_COUNT(names); k++) {
@@ -316,7 +316,7 @@ static void leftovers_are_swept(void **unused) {
         snprintf(path, sizeof path, "%s/%s", run, cases[k].name);
         write_whole(path, "x", 1);
     }
-    snapshot_sweep(run);
+    hiss_snapshot_sweep(run);
     for (int k = 0; k < HISS_COUNT(cases); k++) {
         snprintf(path, sizeof path, "%s/%s", run, cases[k].name);
         assert_int_equal(hiss_file_exists(path), cases[k].stays);

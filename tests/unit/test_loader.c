@@ -379,7 +379,8 @@ static void refusals_are_explained(void **state) {
     must(hiss_dataset_open(&data, 0, &set, &err), &err);
     hiss_loader_options options = {set, &data, 0, 10, 0, 10, 101};
     assert_int_equal(hiss_loader_create(&options, &loader, &err), HISS_EUSER);
-    assert_non_null(strstr(err.text, "1003 samples over 10 lanes give shards of 100, less than one batch of 101"));
+    assert_non_null(
+        strstr(err.text, "has 1003 samples: 10 lanes get shards of 100, fewer than train.lane_samples = 101"));
     options.m = 5;
     assert_int_equal(hiss_loader_create(&options, &loader, &err), HISS_EUSER);
     assert_non_null(strstr(err.text, "raise data.memory"));

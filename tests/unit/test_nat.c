@@ -7,18 +7,18 @@
 #include "serial_comm.h"
 #include "stage.h"
 
-static void open_world(stage *s, hiss_comm *comm, const char *text, int64_t samples, int64_t lanes, int64_t m) {
+static void open_stage(stage *s, hiss_comm *comm, const char *text, int64_t samples, int64_t lanes, int64_t m) {
     hiss_error err = {0};
-    const hiss_world world = {.seed = 21,
-                              .samples = samples,
-                              .stored_H = 2,
-                              .stored_W = 2,
-                              .C = 1,
-                              .lanes = lanes,
-                              .m = m,
-                              .comm = comm,
-                              .kernels = hiss_kernels_blas()};
-    if (stage_open(s, "nat", text, world, NULL, &err) != HISS_OK) {
+    const stage_given given = {.seed = 21,
+                               .samples = samples,
+                               .stored_H = 2,
+                               .stored_W = 2,
+                               .C = 1,
+                               .lanes = lanes,
+                               .m = m,
+                               .comm = comm,
+                               .kernels = hiss_kernels_blas()};
+    if (stage_open(s, "nat", text, given, NULL, &err) != HISS_OK) {
         fail_msg("%s", err.text);
     }
     stage_batches(s, 0, 0);
@@ -28,20 +28,20 @@ static void expect_error(const char *text, int64_t samples, const char *message)
     hiss_comm comm = {0};
     hiss_error err = {0};
     stage s;
-    const hiss_world world = {
+    const stage_given given = {
         .samples = samples, .stored_H = 2, .stored_W = 2, .C = 1, .lanes = 6, .m = 4, .comm = &comm};
-    assert_int_equal(stage_open(&s, "nat", text, world, NULL, &err), HISS_EUSER);
+    assert_int_equal(stage_open(&s, "nat", text, given, NULL, &err), HISS_EUSER);
     assert_string_equal(err.text, message);
     stage_close(&s);
 }
 
 /* Features for every local lane: unit rows, independent of everything. */
 static float **random_features(const stage *s, int64_t d, int64_t key) {
-    const int64_t lanes = s->world.end_lane - s->world.first_lane, m = s->world.m;
+    const int64_t lanes = s->placement.end_lane - s->placement.first_lane, m = s->placement.m;
     float **z = hiss_new(float *, lanes);
     for (int64_t l = 0; l < lanes; l++) {
         z[l] = hiss_new(float, m *d);
-        fill_normals(3000 + key, s->world.first_lane + l, m * d, z[l]);
+        fill_normals(3000 + key, s->placement.first_lane + l, m * d, z[l]);
         for (int64_t i = 0; i < m; i++) {
             nat_unit(d, z[l] + i * d);
         }
@@ -50,7 +50,7 @@ static float **random_features(const stage *s, int64_t d, int64_t key) {
 }
 
 static void free_features(const stage *s, float **z) {
-    for (int64_t l = 0; l < s->world.end_lane - s->world.first_lane; l++) {
+    for (int64_t l = 0; l < s->placement.end_lane - s->placement.first_lane; l++) {
         hiss_free(z[l]);
     }
     hiss_free(z);
@@ -69,7 +69,7 @@ static void exchange(stage *s, float **z) {
 /* Mean cosine of a lane's features with their samples' targets. */
 static double lane_cosine(const stage *s, int64_t l, const float *z) {
     const nat *n = s->method;
-    const int64_t d = n->options->dim, m = s->world.m;
+    const int64_t d = n->options->dim, m = s->placement.m;
     float *c = hiss_new(float, d);
     double sum = 0.0;
     for (int64_t i = 0; i < m; i++) {
@@ -101,7 +101,7 @@ static void test_targets(void **state) {
     enum { K = 4000, D = 24 };
     hiss_comm comm = {0};
     stage s;
-    open_world(&s, &comm, "nat: {dim: 24}\n", K, 2, 4);
+    open_stage(&s, &comm, "nat: {dim: 24}\n", K, 2, 4);
     const nat *n = s.method;
     float *c = hiss_new(float, K *D), again[D];
     double mean[D] = {0.0}, second[D] = {0.0}, products = 0.0;
@@ -129,7 +129,7 @@ static void test_targets(void **state) {
         }
     }
     assert_true(fabs(products - 1.0) < 5.0 * sqrt(2.0 / K)); /* neighbours: squared cosine 1/D on average */
-    s.world.seed++;
+    s.task.seed++;
     nat_target(n, 0, again);
     assert_memory_not_equal(again, c, sizeof again);
     hiss_free(c);
@@ -143,7 +143,7 @@ static void test_loss_and_first_assignment(void **state) {
     const int64_t samples = 400, m = 200, d = 8;
     hiss_comm comm = {0};
     stage s;
-    open_world(&s, &comm, "nat: {dim: 8}\nnetwork: {layers: [flatten]}\n", samples, 2, m);
+    open_stage(&s, &comm, "nat: {dim: 8}\nnetwork: {layers: [flatten]}\n", samples, 2, m);
     const nat *n = s.method;
     int64_t *all = sorted_targets(n), moved = 0;
     for (int64_t i = 0; i < samples; i++) { /* a permutation, and not the identity */
@@ -218,12 +218,12 @@ static void check_exchanges(const char *text, int64_t samples, int64_t targets, 
     hiss_comm comm = {observe, &seen};
     hiss_error err = {0};
     stage s;
-    open_world(&s, &comm, text, samples, lanes, m);
+    open_stage(&s, &comm, text, samples, lanes, m);
     nat *n = s.method;
     int64_t *start = sorted_targets(n);
     float *first = hiss_new(float, samples);
     for (int64_t epoch = 0; epoch < 6; epoch++) {
-        for (int64_t step = 0; step < s.world.steps_per_epoch; step++) {
+        for (int64_t step = 0; step < s.placement.steps_per_epoch; step++) {
             stage_batches(&s, epoch, step);
             float **z = random_features(&s, d, s.step);
             double before[6], mean = 0.0;
@@ -289,7 +289,7 @@ static void test_targets_travel(void **state) {
         const int64_t lanes = 6, m = 8, samples = 48, d = 5;
         hiss_comm comm = {0};
         stage s;
-        open_world(&s, &comm,
+        open_stage(&s, &comm,
                    group == 1 ? "nat: {dim: 5}\nassign: {block: 8}\n" : "nat: {dim: 5}\nassign: {block: 16}\n", samples,
                    lanes, m);
         nat *n = s.method;
@@ -320,7 +320,7 @@ static void test_blocks_of_one(void **state) {
     (void)state;
     hiss_comm comm = {0};
     stage s;
-    open_world(&s, &comm, "nat: {dim: 5}\nassign: {block: lane}\n", 40, 6, 1);
+    open_stage(&s, &comm, "nat: {dim: 5}\nassign: {block: lane}\n", 40, 6, 1);
     nat *n = s.method;
     assert_int_equal(n->block, 1);
     float **z = random_features(&s, 5, 0);
@@ -337,7 +337,7 @@ static void test_verify_sees_damage(void **state) {
     (void)state;
     hiss_comm comm = {0};
     stage s;
-    open_world(&s, &comm, "nat: {dim: 5, targets: 200}\n", 150, 6, 8);
+    open_stage(&s, &comm, "nat: {dim: 5, targets: 200}\n", 150, 6, 8);
     nat *n = s.method;
     hiss_error err = {0};
     assert_int_equal(s.ops->verify(n, &err), HISS_OK);
@@ -363,7 +363,7 @@ static double matched(int64_t n, int64_t d, int64_t lanes, double *chance) {
     char text[128];
     snprintf(text, sizeof text, "nat: {dim: %d}\nassign: {block: lane}\n", (int)d);
     stage s;
-    open_world(&s, &comm, text, n * lanes, lanes, n);
+    open_stage(&s, &comm, text, n * lanes, lanes, n);
     float **z = random_features(&s, d, 7);
     exchange(&s, z);
     double mean = 0.0;
@@ -408,7 +408,7 @@ static void test_when_it_exchanges(void **state) {
     for (int k = 0; k < 3; k++) {
         hiss_comm comm = {0};
         stage s;
-        open_world(&s, &comm, texts[k], 150, 6, 8);
+        open_stage(&s, &comm, texts[k], 150, 6, 8);
         for (int64_t epoch = 0; epoch < 10; epoch++) {
             const bool expected = k == 0 ? epoch % 3 == 0 : k == 1;
             assert_true(s.ops->exchanges(s.method, 0, epoch, epoch * 3 + 1) == expected);
@@ -446,11 +446,10 @@ static void test_wrong_options(void **state) {
 /* For evaluation there are no samples: the encoder alone, no assignment. */
 static void test_encoder_alone(void **state) {
     (void)state;
-    hiss_comm comm = {0};
     hiss_error err = {0};
     stage s;
-    const hiss_world world = {.stored_H = 28, .stored_W = 28, .C = 1, .lanes = 1, .m = 1, .comm = &comm};
-    assert_int_equal(stage_open(&s, "nat", "nat: {dim: 6}\n", world, NULL, &err), HISS_OK);
+    const stage_given given = {.stored_H = 28, .stored_W = 28, .C = 1};
+    assert_int_equal(stage_open(&s, "nat", "nat: {dim: 6}\n", given, NULL, &err), HISS_OK);
     rig r = rig_open();
     r.b.training = false;
     hiss_taps taps = {0};

@@ -22,7 +22,7 @@ typedef struct act { /* a method on stage with all its phases */
 
 static const char small_net[] = "network: {width: 2}\naugment: {mean: 0.2, std: 0.3}\n";
 
-/* What the training loop puts into a lane's inputs. Lane 0 of the world. */
+/* What the training loop puts into a lane's inputs. Lane 0. */
 static void fill_lane(rig *r) {
     const stage *s = r->user;
     const hiss_lane lane = stage_lane(s, 0, r->graph, r->exec);
@@ -33,8 +33,8 @@ static void fill_lane(rig *r) {
 static void build_encoder(act *a, int64_t N) {
     hiss_builder b = {.graph = a->encoder = hiss_graph_create(), .model = a->r[0].model};
     hiss_error err = {0};
-    const hiss_world *w = &a->s.world;
-    a->image = hiss_input(b.graph, "image", HISS_SHAPE(N, w->H, w->W, w->C));
+    const hiss_task *t = &a->s.task;
+    a->image = hiss_input(b.graph, "image", HISS_SHAPE(N, t->H, t->W, t->C));
     if (a->s.ops->encode(a->s.method, &b, a->image, &a->taps, &err) != HISS_OK) {
         fail_msg("%s: %s", a->s.ops->name, err.text);
     }
@@ -46,17 +46,17 @@ static void build_encoder(act *a, int64_t N) {
 static void open_act(act *a, const char *name, const char *text, int64_t lanes, int64_t m, int64_t samples) {
     memset(a, 0, sizeof *a);
     hiss_error err = {0};
-    const hiss_world world = {.seed = 9,
-                              .samples = samples,
-                              .stored_H = 28,
-                              .stored_W = 28,
-                              .C = 1,
-                              .classes = 10,
-                              .lanes = lanes,
-                              .m = m,
-                              .comm = &a->comm,
-                              .kernels = hiss_kernels_blas()};
-    if (stage_open(&a->s, name, text, world, NULL, &err) != HISS_OK) {
+    const stage_given given = {.seed = 9,
+                               .samples = samples,
+                               .stored_H = 28,
+                               .stored_W = 28,
+                               .C = 1,
+                               .classes = 10,
+                               .lanes = lanes,
+                               .m = m,
+                               .comm = &a->comm,
+                               .kernels = hiss_kernels_blas()};
+    if (stage_open(&a->s, name, text, given, NULL, &err) != HISS_OK) {
         fail_msg("%s: %s", name, err.text);
     }
     stage_batches(&a->s, 0, 0);
@@ -77,20 +77,20 @@ static void open_act(act *a, const char *name, const char *text, int64_t lanes, 
         a->r[p].loss = a->r[p].graph->loss;
         a->r[p].fill = fill_lane;
         a->r[p].user = &a->s;
-        a->r[p].run = (hiss_run){.seed = world.seed, .step = 0, .lane = 0, .lanes = lanes};
+        a->r[p].run = (hiss_run){.seed = given.seed, .step = 0, .lane = 0, .lanes = lanes};
         assert_true(a->r[p].loss >= 0);
     }
     const int slots = hiss_model_count(a->r[0].model);
     build_encoder(a, 3);
     assert_int_equal(hiss_model_count(a->r[0].model), slots); /* evaluation needs nothing that training lacks */
-    rig_ready(&a->r[0], world.kernels);
+    rig_ready(&a->r[0], given.kernels);
     for (int p = 1; p < a->phases; p++) {
         a->r[p].vector = a->r[0].vector;
         a->r[p].lane = a->r[0].lane;
         a->r[p].run = a->r[0].run;
-        a->r[p].exec = hiss_exec_create(a->r[p].graph, world.kernels, hiss_model_offsets(a->r[0].model));
+        a->r[p].exec = hiss_exec_create(a->r[p].graph, given.kernels, hiss_model_offsets(a->r[0].model));
     }
-    a->encode = hiss_exec_create(a->encoder, world.kernels, hiss_model_offsets(a->r[0].model));
+    a->encode = hiss_exec_create(a->encoder, given.kernels, hiss_model_offsets(a->r[0].model));
 }
 
 /* Status of encode() of a method on a network of so many named layers. */
@@ -102,17 +102,17 @@ static hiss_status encode_layers(const char *name, int layers, hiss_taps *taps, 
     }
     snprintf(text + used, sizeof text - (size_t)used, "]}\naugment: {mean: 0.2, std: 0.3}\n");
     act a = {0};
-    const hiss_world world = {.seed = 9,
-                              .samples = 8,
-                              .stored_H = 8,
-                              .stored_W = 8,
-                              .C = 1,
-                              .classes = 10,
-                              .lanes = 1,
-                              .m = 4,
-                              .comm = &a.comm,
-                              .kernels = hiss_kernels_ref()};
-    if (stage_open(&a.s, name, text, world, NULL, err) != HISS_OK) {
+    const stage_given given = {.seed = 9,
+                               .samples = 8,
+                               .stored_H = 8,
+                               .stored_W = 8,
+                               .C = 1,
+                               .classes = 10,
+                               .lanes = 1,
+                               .m = 4,
+                               .comm = &a.comm,
+                               .kernels = hiss_kernels_ref()};
+    if (stage_open(&a.s, name, text, given, NULL, err) != HISS_OK) {
         fail_msg("%s: %s", name, err->text);
     }
     rig r = rig_open();
@@ -151,6 +151,41 @@ static void close_act(act *a) {
     stage_close(&a->s);
 }
 
+/* A method that is created without a placement encodes with the same parameters to the same bits. */
+static void test_every_method_encodes_without_a_placement(void **state) {
+    (void)state;
+    for (const hiss_objective_ops *const *o = hiss_objectives(); *o; o++) {
+        act a;
+        stage alone;
+        hiss_error err = {0};
+        open_act(&a, (*o)->name, small_net, 2, 4, 16);
+        const stage_given given = {
+            .seed = 9, .stored_H = 28, .stored_W = 28, .C = 1, .classes = 10, .kernels = hiss_kernels_blas()};
+        assert_int_equal(stage_open(&alone, (*o)->name, small_net, given, NULL, &err), HISS_OK);
+        hiss_builder b = {.graph = hiss_graph_create(), .model = a.r[0].model};
+        hiss_taps taps = {0};
+        const hiss_value image = hiss_input(b.graph, "image", HISS_SHAPE(3, alone.task.H, alone.task.W, 1));
+        assert_int_equal(alone.ops->encode(alone.method, &b, image, &taps, &err), HISS_OK);
+        assert_int_equal(taps.count, a.taps.count);
+        const hiss_value last = hiss_taps_last(&taps);
+        hiss_graph_keep(b.graph, last);
+        hiss_exec *exec = hiss_exec_create(b.graph, given.kernels, hiss_model_offsets(a.r[0].model));
+        const int64_t pixels = 3 * alone.task.H * alone.task.W;
+        fill_normals(77, 0, pixels, hiss_exec_data(exec, image));
+        memcpy(hiss_exec_data(a.encode, a.image), hiss_exec_data(exec, image), sizeof(float) * (size_t)pixels);
+        const hiss_run run = {.model = a.r[0].vector, .lanes = 1};
+        hiss_exec_forward(exec, &run, 0, hiss_graph_nodes(b.graph), NULL, NULL);
+        hiss_exec_forward(a.encode, &run, 0, hiss_graph_nodes(a.encoder), NULL, NULL);
+        const hiss_shape shape = hiss_graph_shape(b.graph, last);
+        assert_memory_equal(hiss_exec_data(exec, last), hiss_exec_data(a.encode, hiss_taps_last(&a.taps)),
+                            sizeof(float) * (size_t)hiss_shape_count(&shape));
+        hiss_exec_destroy(exec);
+        hiss_graph_destroy(b.graph);
+        stage_close(&alone);
+        close_act(&a);
+    }
+}
+
 /* Exchange as the loop does: all lanes to the cut, their exported values, until all may go on. */
 static void exchange(act *a, int phase) {
     const hiss_objective_ops *ops = a->s.ops;
@@ -161,14 +196,9 @@ static void exchange(act *a, int phase) {
     hiss_value value[HISS_MAX_EXPORTS];
     hiss_exec *exec = r->exec;
     const int n = ops->exports(a->s.method, phase, value);
-    const int64_t lanes = a->s.world.lanes;
+    const int64_t lanes = a->s.placement.lanes;
     int64_t order[16] = {0};
-    const hiss_exchange x = {.world = &a->s.world,
-                             .epoch = a->s.epoch,
-                             .step = a->s.step,
-                             .batches = a->s.batches,
-                             .threads = 1,
-                             .order = order};
+    const hiss_exchange x = {.epoch = a->s.epoch, .step = a->s.step, .batches = a->s.batches, .order = order};
     for (int64_t l = 0; l < lanes; l++) {
         order[l] = l;
     }
@@ -246,14 +276,14 @@ static void check_inputs(act *a, rig *r) {
     const hiss_value image = hiss_input_named(r->graph, "image"), label = hiss_input_named(r->graph, "label");
     if (!a->s.ops->sample && image >= 0) {
         float view[784];
-        for (int64_t i = 0; i < a->s.world.m; i++) {
+        for (int64_t i = 0; i < a->s.placement.m; i++) {
             const int64_t sample = a->s.batches[0].sample[i];
-            hiss_rng rng = hiss_rng_keyed(a->s.world.seed, HISS_FOR_AUGMENTATION, a->s.epoch, sample);
+            hiss_rng rng = hiss_rng_keyed(a->s.task.seed, HISS_FOR_AUGMENTATION, a->s.epoch, sample);
             hiss_augment_sample(&a->s.augment, 28, 28, 1, a->s.pixels + 784 * sample, &rng, view);
             assert_memory_equal(view, hiss_exec_data(r->exec, image) + 784 * i, sizeof view);
         }
     }
-    for (int64_t i = 0; !a->s.ops->sample && label >= 0 && i < a->s.world.m; i++) {
+    for (int64_t i = 0; !a->s.ops->sample && label >= 0 && i < a->s.placement.m; i++) {
         assert_int_equal(((int32_t *)hiss_exec_data(r->exec, label))[i], a->s.batches[0].sample[i] % 10);
     }
     assert_true(!a->s.ops->labels || label >= 0);
@@ -375,16 +405,16 @@ static void test_odd_networks(void **state) {
     hiss_comm comm = {0};
     stage s;
     hiss_error err = {0};
-    hiss_world world = {.samples = 8, .stored_H = 20, .stored_W = 24, .C = 1, .lanes = 1, .m = 4, .comm = &comm};
-    world.kernels = hiss_kernels_ref();
-    assert_int_equal(stage_open(&s, "autoencoder", small_net, world, NULL, &err), HISS_OK);
+    stage_given given = {.samples = 8, .stored_H = 20, .stored_W = 24, .C = 1, .lanes = 1, .m = 4, .comm = &comm};
+    given.kernels = hiss_kernels_ref();
+    assert_int_equal(stage_open(&s, "autoencoder", small_net, given, NULL, &err), HISS_OK);
     rig r = rig_open();
     assert_int_equal(s.ops->build(s.method, 0, &r.b, &err), HISS_EUSER);
     assert_string_equal(err.text, "objective: autoencoder needs square inputs of at least 8 x 8, found 20 x 24; set "
                                   "augment.height and augment.width alike, or choose another objective");
     rig_close(&r);
     stage_close(&s);
-    assert_int_equal(stage_open(&s, "supervised", small_net, world, NULL, &err), HISS_EUSER);
+    assert_int_equal(stage_open(&s, "supervised", small_net, given, NULL, &err), HISS_EUSER);
     assert_string_equal(err.text,
                         "objective: supervised needs labels of at least 2 classes, found 0; set data.labels, or choose "
                         "another objective");
@@ -393,8 +423,11 @@ static void test_odd_networks(void **state) {
 
 int main(void) {
     hiss_kernels_enter_thread();
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_every_method), cmocka_unit_test(test_methods_learn),
-                                       cmocka_unit_test(test_autoencoder_scale), cmocka_unit_test(test_odd_networks),
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_every_method),
+                                       cmocka_unit_test(test_methods_learn),
+                                       cmocka_unit_test(test_autoencoder_scale),
+                                       cmocka_unit_test(test_odd_networks),
+                                       cmocka_unit_test(test_every_method_encodes_without_a_placement),
                                        cmocka_unit_test(test_named_places_of_every_method_are_bounded)};
     return cmocka_run_group_tests(tests, NULL, nothing_left);
 }

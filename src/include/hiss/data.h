@@ -142,15 +142,40 @@ hiss_status hiss_dataset_read_list(hiss_dataset *set, int64_t count, const int64
 /* ---- shards and batches ---- */
 
 /* A sample's index is its position after `order` (its row in the file when order is file). Lane l's shard is
- * [shards[l], shards[l+1]) of hiss_shards. Steps per epoch = floor(smallest shard / m). */
+ * [shards[l], shards[l+1]) of hiss_shards. */
 void hiss_shards(int64_t n, int64_t lanes, int64_t *shards /*[L+1]*/);
+/* Steps of an epoch, floor(smallest shard / m), of the n samples of a file. Errors (HISS_EUSER): none. Not collective. */
+hiss_status hiss_epoch_steps(const char *file, int64_t n, int64_t lanes, int64_t m, int64_t *steps, hiss_error *err);
 
-typedef struct hiss_batch { /* m samples of one lane at one step; pointers are valid until the next hiss_loader_next */
+typedef struct hiss_batch { /* m samples; pointers are valid until the next hiss_loader_next or hiss_samples_read */
     int64_t m;
     const int64_t *sample;        /* [m] sample indices */
     const uint8_t *const *pixels; /* [m] -> [H,W,C] */
     const int32_t *label;         /* [m], or NULL without labels */
 } hiss_batch;
+
+/* Samples of a data set: index[count], ascending, or [begin, begin + count) where index is NULL. */
+typedef struct hiss_sample_range {
+    hiss_dataset *set;
+    int64_t begin, count;
+    int64_t *index;
+} hiss_sample_range;
+/* The sample of the data set that is sample i of the range. Not collective. */
+int64_t hiss_sample_at(const hiss_sample_range *range, int64_t i);
+/* Samples i .. i + count - 1 of a range, as hiss_dataset_read. */
+hiss_status hiss_sample_read(const hiss_sample_range *range, int64_t i, int64_t count, uint8_t *pixels, int32_t *labels,
+                             hiss_error *err);
+
+/* Samples of a range in memory, of which any m in a row are a batch. Not collective; one thread at a time. */
+typedef struct hiss_samples hiss_samples;
+hiss_samples *hiss_samples_create(const hiss_dataset *set, int64_t most); /* at most so many */
+void hiss_samples_destroy(hiss_samples *s);                               /* NULL is allowed */
+/* Read `count` samples from sample `first` of the range on; after its last one comes its first again, which is how the
+ * last, shorter piece of a range is filled up everywhere. Allocates. Errors: those of hiss_dataset_read. */
+hiss_status hiss_samples_read(hiss_samples *s, const hiss_sample_range *range, int64_t first, int64_t count,
+                              hiss_error *err);
+/* Samples at .. at + m - 1 of those read; valid until the next read. */
+hiss_batch hiss_samples_batch(const hiss_samples *s, int64_t at, int64_t m);
 
 /* Loader of the lanes [first_lane, end_lane) of L. In memory mode the shards are read now; in stream mode a prefetch
  * thread reads ahead into a ring of steps, within data->memory bytes. Both give the same batches. The loader keeps set,

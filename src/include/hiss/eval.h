@@ -37,18 +37,6 @@ typedef struct hiss_eval_options {
 extern const hiss_row hiss_eval_rows[];
 extern const int hiss_eval_nrows;
 
-/* Samples of a data set: index[count], ascending, or [begin, begin + count) where index is NULL. */
-typedef struct hiss_sample_range {
-    hiss_dataset *set;
-    int64_t begin, count;
-    int64_t *index;
-} hiss_sample_range;
-/* The sample of the data set that is sample i of the range. Not collective. */
-int64_t hiss_sample_at(const hiss_sample_range *range, int64_t i);
-/* Samples i .. i + count - 1 of a range, as hiss_dataset_read. */
-hiss_status hiss_sample_read(const hiss_sample_range *range, int64_t i, int64_t count, uint8_t *pixels, int32_t *labels,
-                             hiss_error *err);
-
 /* Open the training and the test set. train: options->train, else data->file. test: options->test, else, where
  * options->test_images is set, that data set of the training file; without either, a sixth of the training samples is
  * held out, at most 10,000, drawn by seed in proportion from each class (of all samples where there are no labels); a
@@ -88,18 +76,18 @@ typedef struct hiss_features {
 hiss_features *hiss_features_create(const hiss_eval_env *env, int64_t n, int64_t D, int64_t classes);
 void hiss_features_destroy(hiss_features *f);
 
-/* Compute several layers of some samples.
- *   count   1 .. batch
- *   pixels  in   [count, H, W, C]
- *   out     out  [layers] pointers to [count, D of the layer] */
-typedef hiss_status (*hiss_embed)(void *user, int64_t count, const uint8_t *pixels, float *const *out, hiss_error *err);
+/* Compute several layers of the first `count` samples of a batch, whose others only fill it up.
+ *   out  out  [layers] pointers to [count, D of the layer] */
+typedef hiss_status (*hiss_embed)(void *user, int64_t count, const hiss_batch *batch, float *const *out,
+                                  hiss_error *err);
 
 typedef struct hiss_layer_size {
     const char *name; /* for messages */
     int64_t D;
 } hiss_layer_size;
 
-/* Features of range by embed, each tile of HISS_TILE samples in pieces of `batch` (the last one shorter). Collective.
+/* Features of range by embed, each tile of HISS_TILE samples in pieces of `batch` (the last one filled up by hiss_samples_read).
+ * Collective.
  *   batch  in   1 .. HISS_TILE
  *   out    out  [layers]; destroy with hiss_features_destroy; all NULL on failure
  * Errors, common to all ranks: those of reading and of embed; a feature that is not finite (layer and sample named). */
@@ -108,7 +96,7 @@ hiss_status hiss_features_extract(const hiss_eval_env *env, const hiss_sample_ra
                                   hiss_features **out, hiss_error *err);
 
 /* The trivial embedding: one layer, pixels / 255. user: const int64_t *, its D = H*W*C. */
-hiss_status hiss_embed_pixels(void *user, int64_t count, const uint8_t *pixels, float *const *out, hiss_error *err);
+hiss_status hiss_embed_pixels(void *user, int64_t count, const hiss_batch *batch, float *const *out, hiss_error *err);
 
 /* Labels of all samples on every rank: all[n]. Collective. */
 void hiss_features_labels(const hiss_eval_env *env, const hiss_features *f, int32_t *all);

@@ -111,7 +111,7 @@ typedef struct hiss_match_solver hiss_match_solver;
 hiss_match_solver *hiss_match_solver_create(const hiss_lap_solver *solver, const hiss_lists *lists, int64_t N,
                                             int64_t m, int64_t local_lanes);
 void hiss_match_solver_destroy(hiss_match_solver *s); /* NULL is allowed */
-/* Memory for so many threads, once; 0: not yet. beside: as in the options. */
+/* Memory for so many threads, at least 1; once. beside: as in the options. */
 void hiss_match_solver_reserve(hiss_match_solver *s, int threads, bool beside);
 /* What a lane sends, from its rows [m, N], which are returned where they travel whole. */
 void *hiss_match_pack(hiss_match_solver *s, int thread, const hiss_match_lane *lane, float *rows);

@@ -35,30 +35,37 @@
 #include "hiss/data.h"
 #include "hiss/nn.h"
 
-typedef struct hiss_world { /* what every method may know; outlives it; not owned */
+typedef struct hiss_task { /* what is computed: all that encode() needs; outlives the method; not owned */
     uint64_t seed;
-    int64_t samples;            /* n of the training set; 0 when only encode() is wanted */
     int64_t stored_H, stored_W; /* of the data */
     int64_t H, W, C;            /* of the network's input */
     int64_t classes;            /* 0 without labels */
-    int64_t lanes, m, steps_per_epoch;
-    const int64_t *shards;        /* [L+1] */
-    const int64_t *lane_offsets;  /* [P+1] */
-    int64_t first_lane, end_lane; /* this rank's */
-    int threads;                  /* that will run this rank's lanes; 0: not known */
-    hiss_comm *comm;
     const hiss_kernels *kernels;
     const hiss_augment_options *augment;
     const hiss_network *network;
-} hiss_world;
+} hiss_task;
+
+typedef struct hiss_placement { /* the training set in lanes, the lanes on ranks; outlives the method; not owned */
+    int64_t samples;            /* n of the training set */
+    int64_t lanes, m;           /* L, samples of a lane at a step */
+    int64_t steps_per_epoch;
+    const int64_t *shards;        /* [L+1] a lane's samples */
+    const int64_t *lane_offsets;  /* [P+1] a rank's lanes */
+    int64_t first_lane, end_lane; /* this rank's */
+    int threads;                  /* that run this rank's lanes, at least 1; thread 0 is the main thread */
+    hiss_comm *comm;
+} hiss_placement;
+
+enum { HISS_VIEW_TRAINING = -1, HISS_VIEW_CENTER = -2 }; /* augmented by epoch; not augmented, for evaluation */
 
 typedef struct hiss_lane { /* one lane at one step */
-    const hiss_world *world;
+    const hiss_task *task;
     int64_t lane, epoch, step; /* step counts from the start of the run */
-    int64_t view;              /* -1 in training; in a feature pass the number of the view, below 64 */
+    int64_t view;              /* in a feature pass the number of the augmented view, below 64; or one of those above */
     const hiss_batch *batch;
     const hiss_graph *graph;
-    hiss_exec *exec; /* inputs by hiss_exec_data */
+    hiss_exec *exec;         /* inputs by hiss_exec_data */
+    hiss_value image, label; /* the graph's inputs of these names, that the default sample hook fills; negative: none */
 } hiss_lane;
 
 enum { HISS_MAX_EXPORTS = 4, HISS_MAX_SECTIONS = 3, HISS_MAX_DERIVED = 16 };
@@ -81,10 +88,8 @@ typedef struct hiss_sample_state { /* one integer per sample that belongs to the
 } hiss_sample_state;
 
 typedef struct hiss_exchange {
-    const hiss_world *world;
     int64_t epoch, step;
     const hiss_batch *batches; /* [local lanes]; until finish */
-    int threads;               /* that will call; thread 0 is the main thread */
     int64_t *order;            /* [local lanes] out, preset to 0, 1, ...: suggested order of the lanes */
 } hiss_exchange;
 
@@ -102,7 +107,6 @@ typedef struct hiss_exchange_ops {
 
 /* What the training loop offers at the start of an epoch. */
 typedef struct hiss_epoch {
-    const hiss_world *world;
     int64_t epoch, step;
     void *trainer; /* for the calls below */
     int threads;
@@ -130,8 +134,11 @@ typedef struct hiss_objective_ops {
     int phases;                /* graphs per step; 0 means 1 */
     const char *const *groups; /* parameter groups, ended by NULL, each with its optimiser; NULL: one, "model" */
 
-    /* Collective. *self is owned by the caller, who destroys it. options outlive self. */
-    hiss_status (*create)(const hiss_world *world, const void *options, void **self, hiss_error *err);
+    /* *self is owned by the caller, who destroys it, also after an error. options outlive self.
+     *   placement  NULL: for encode() and destroy() alone; needs nothing of the training set. Not collective then;
+     *              else Collective on placement->comm */
+    hiss_status (*create)(const hiss_task *task, const hiss_placement *placement, const void *options, void **self,
+                          hiss_error *err);
     void (*destroy)(void *self); /* NULL is allowed as self */
 
     /* Not collective. Append phase's graph: inputs (with [m, ...] shapes), loss, metrics, cut. */

@@ -173,14 +173,14 @@ static bool have_prices(hiss_comm *comm, const nat_prices *prices) {
 }
 
 void nat_slack(const nat *n, const hiss_epoch *e, const float *features, const nat_prices *prices, double out[2]) {
-    hiss_comm *comm = n->world->comm;
-    const int64_t d = n->options->dim, samples = n->world->samples;
+    hiss_comm *comm = n->placement->comm;
+    const int64_t d = n->options->dim, samples = n->placement->samples;
     const int64_t rows = n->options->bound_rows < samples ? n->options->bound_rows : samples;
     out[0] = out[1] = NAN;
     if (!have_prices(comm, prices)) {
         return;
     }
-    const nat_order order = {.random = hiss_permutation_keyed(n->world->seed, HISS_FOR_BLOCKS, e->epoch, 0, samples)};
+    const nat_order order = {.random = hiss_permutation_keyed(n->task->seed, HISS_FOR_BLOCKS, e->epoch, 0, samples)};
     float *row = hiss_new(float, rows *d);
     int64_t *number = hiss_new(int64_t, rows);
     double *highest = hiss_new(double, (SCALES + 1) * rows), *price = highest + SCALES * rows;

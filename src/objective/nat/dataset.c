@@ -118,7 +118,7 @@ static void exchange_rows(rounds *r, bool back, int64_t size, const void *send, 
         r->byte_sent[q] = from[q] * size;
         r->byte_received[q] = to[q] * size;
     }
-    hiss_comm_exchange(r->n->world->comm, send, r->byte_sent, receive, r->byte_received);
+    hiss_comm_exchange(r->n->placement->comm, send, r->byte_sent, receive, r->byte_received);
 }
 
 static void solve_block(void *user, int thread, int64_t item) {
@@ -142,7 +142,7 @@ static void solve_block(void *user, int thread, int64_t item) {
                sizeof(float) * (size_t)d);
     }
     const float *rows = k->score + n->dataset_block * n->dataset_block;
-    n->world->kernels->gemm(false, true, size, size, d, 1.0f, rows, d, k->vectors, d, 0.0f, k->score, size);
+    n->task->kernels->gemm(false, true, size, size, d, 1.0f, rows, d, k->vectors, d, 0.0f, k->score, size);
     hiss_lap_report report = {0};
     double *price = r->prices.price + begin;
     k->status =
@@ -166,7 +166,7 @@ static void total(const rounds *r, double out[2]) {
         pair[2 * b + 1] = r->after[b];
         pointer[b] = pair + 2 * b;
     }
-    hiss_tree_sum(r->n->world->comm, r->blocks, r->block_offsets, 2, pointer, out);
+    hiss_tree_sum(r->n->placement->comm, r->blocks, r->block_offsets, 2, pointer, out);
     out[0] /= (double)r->samples;
     out[1] /= (double)r->samples;
     hiss_free(pair);
@@ -191,7 +191,7 @@ static hiss_status one_round(rounds *r, double out[2], hiss_error *err) {
             *err = r->workers[t].error;
         }
     }
-    s = hiss_comm_agree(n->world->comm, s, err);
+    s = hiss_comm_agree(n->placement->comm, s, err);
     if (s != HISS_OK) {
         return s;
     }
@@ -206,17 +206,17 @@ static hiss_status one_round(rounds *r, double out[2], hiss_error *err) {
 /* ---- set-up ---- */
 
 static rounds *create_rounds(nat *n, const hiss_epoch *e, float *features) {
-    const hiss_world *w = n->world;
+    const hiss_placement *p = n->placement;
     const int64_t d = n->options->dim, N = n->dataset_block;
     rounds *r = hiss_new(rounds, 1);
-    *r = (rounds){.n = n, .e = e, .P = hiss_comm_size(w->comm), .samples = w->samples, .features = features};
+    *r = (rounds){.n = n, .e = e, .P = hiss_comm_size(p->comm), .samples = p->samples, .features = features};
     r->blocks = (r->samples + N - 1) / N;
     r->place_offsets = hiss_new(int64_t, r->blocks + 1);
     r->block_offsets = hiss_new(int64_t, r->P + 1);
     hiss_partition(r->samples, r->blocks, r->place_offsets);
     hiss_partition(r->blocks, r->P, r->block_offsets);
-    r->first_block = r->block_offsets[hiss_comm_rank(w->comm)];
-    r->end_block = r->block_offsets[hiss_comm_rank(w->comm) + 1];
+    r->first_block = r->block_offsets[hiss_comm_rank(p->comm)];
+    r->end_block = r->block_offsets[hiss_comm_rank(p->comm) + 1];
     const int64_t places = local_places(r);
     r->sent = hiss_new(float, n->local_samples *d);
     r->received = hiss_new(float, places *d);
@@ -272,17 +272,17 @@ static hiss_status mean_features(nat *n, const hiss_epoch *e, float *features, h
         s = n->options->statistics == NAT_RUNNING ? e->embed(e->trainer, v, out, err)
                                                   : e->features(e->trainer, 0, 0, v, out, err);
         if (v && s == HISS_OK) {
-            n->world->kernels->axpby(count, 1.0f, view, 1.0f, features);
+            n->task->kernels->axpby(count, 1.0f, view, 1.0f, features);
         }
     }
-    n->world->kernels->axpby(count, 1.0f / (float)views, features, 0.0f, features);
+    n->task->kernels->axpby(count, 1.0f / (float)views, features, 0.0f, features);
     hiss_free(view);
     return s;
 }
 
 static void draw_order(nat *n, const hiss_epoch *e, int64_t number, const float *features, int64_t blocks,
                        nat_order *order) {
-    const int64_t samples = n->world->samples;
+    const int64_t samples = n->placement->samples;
     order->grouped = order->near && number % 3 != 0;
     if (order->grouped) {
         int64_t *offsets = hiss_new(int64_t, blocks + 1);
@@ -290,7 +290,7 @@ static void draw_order(nat *n, const hiss_epoch *e, int64_t number, const float 
         grouping_draw(order->near, features, e->epoch, number, blocks, offsets);
         hiss_free(offsets);
     } else {
-        order->random = hiss_permutation_keyed(n->world->seed, HISS_FOR_BLOCKS, e->epoch, 1 + number, samples);
+        order->random = hiss_permutation_keyed(n->task->seed, HISS_FOR_BLOCKS, e->epoch, 1 + number, samples);
     }
 }
 
@@ -319,12 +319,12 @@ static void note_bound(nat *n, const hiss_epoch *e, const float *features, const
 }
 
 static hiss_status run_rounds(nat *n, const hiss_epoch *e, float *features, bool *stopped, hiss_error *err) {
-    const int64_t blocks = (n->world->samples + n->dataset_block - 1) / n->dataset_block;
+    const int64_t blocks = (n->placement->samples + n->dataset_block - 1) / n->dataset_block;
     rounds *r = nat_is_wide(n) ? NULL : create_rounds(n, e, features);
     nat_prices prices = {0}, own = {0};
     nat_order order = {.near = n->options->grouping == NAT_TREE && blocks > 1 ? grouping_create(n) : NULL};
     if (!r) {
-        const int64_t room = n->world->samples / hiss_comm_size(n->world->comm) + blocks;
+        const int64_t room = n->placement->samples / hiss_comm_size(n->placement->comm) + blocks;
         own = prices = (nat_prices){0, hiss_new(int64_t, room), hiss_new(double, room)};
     }
     double mean[3] = {0.0};
@@ -366,7 +366,7 @@ hiss_status nat_epoch(void *self, const hiss_epoch *e, hiss_error *err) {
     int64_t *old = hiss_new(int64_t, n->local_samples);
     memcpy(old, n->assign, sizeof(int64_t) * (size_t)n->local_samples);
     bool stopped = false;
-    hiss_status s = hiss_comm_agree(n->world->comm, mean_features(n, e, features, err), err);
+    hiss_status s = hiss_comm_agree(n->placement->comm, mean_features(n, e, features, err), err);
     n->permuted[2] = hiss_seconds() - start;
     s = s == HISS_OK ? run_rounds(n, e, features, &stopped, err) : s;
     n->permuted[3] = hiss_seconds() - start - n->permuted[2];

@@ -31,19 +31,19 @@ struct grouping {
 };
 
 grouping *grouping_create(nat *n) {
-    const hiss_world *w = n->world;
-    const int P = hiss_comm_size(w->comm);
+    const hiss_placement *p = n->placement;
+    const int P = hiss_comm_size(p->comm);
     grouping *g = hiss_new(grouping, 1);
     *g = (grouping){.n = n,
-                    .samples = w->samples,
-                    .order = hiss_new(keyed, w->samples),
-                    .projection = hiss_new(float, w->samples),
+                    .samples = p->samples,
+                    .order = hiss_new(keyed, p->samples),
+                    .projection = hiss_new(float, p->samples),
                     .mine = hiss_new(float, n->local_samples),
-                    .place = hiss_new(int64_t, w->samples),
+                    .place = hiss_new(int64_t, p->samples),
                     .byte_offsets = hiss_new(int64_t, P + 1),
                     .direction = hiss_new(float, n->options->dim)};
     for (int r = 0; r <= P; r++) {
-        g->byte_offsets[r] = w->shards[w->lane_offsets[r]] * (int64_t)sizeof(float);
+        g->byte_offsets[r] = p->shards[p->lane_offsets[r]] * (int64_t)sizeof(float);
     }
     return g;
 }
@@ -87,7 +87,7 @@ static void project(grouping *g, const float *features, hiss_rng rng, int64_t be
 
 void grouping_draw(grouping *g, const float *features, int64_t epoch, int64_t round, int64_t blocks,
                    const int64_t *place_offsets) {
-    const hiss_world *w = g->n->world;
+    const nat *n = g->n;
     for (int64_t i = 0; i < g->samples; i++) {
         g->order[i].sample = i;
     }
@@ -95,10 +95,10 @@ void grouping_draw(grouping *g, const float *features, int64_t epoch, int64_t ro
     for (int64_t nodes = 1; nodes < blocks; nodes *= 2) {
         const int64_t first = node;
         for (int64_t k = 0; k < nodes; k++, node++) { /* node k covers blocks [k B / nodes, (k+1) B / nodes) */
-            project(g, features, hiss_rng_keyed(w->seed, HISS_FOR_BLOCKS, epoch, ((1 + round) << 24) + first + k),
+            project(g, features, hiss_rng_keyed(n->task->seed, HISS_FOR_BLOCKS, epoch, ((1 + round) << 24) + first + k),
                     place_offsets[k * blocks / nodes], place_offsets[(k + 1) * blocks / nodes]);
         }
-        hiss_comm_allgather(w->comm, g->mine, g->byte_offsets, g->projection);
+        hiss_comm_allgather(n->placement->comm, g->mine, g->byte_offsets, g->projection);
         for (int64_t i = 0; i < g->samples; i++) {
             g->order[i].key = g->projection[g->order[i].sample];
         }

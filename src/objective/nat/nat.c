@@ -75,14 +75,14 @@ static hiss_status dataset_block(nat *n, hiss_error *err) {
     const int64_t narrow = 32768, most = 16777216;
     const char *text = o->block;
     char hint[HISS_HINT];
-    n->dataset_block = strcmp(text, "auto") == 0 ? 1024 : strcmp(text, "all") == 0 ? n->world->samples : 0;
+    n->dataset_block = strcmp(text, "auto") == 0 ? 1024 : strcmp(text, "all") == 0 ? n->placement->samples : 0;
     if (n->dataset_block == 0 && (!hiss_parse_integer(text, &n->dataset_block) || n->dataset_block < 1)) {
         return hiss_fail_key(err, HISS_EUSER, "assign.block",
                              "must be all, auto or a number of samples for scope dataset, found '%.80s'%s", text,
                              hiss_number_hint(text, true, hint));
     }
-    if (n->dataset_block > n->world->samples) {
-        n->dataset_block = n->world->samples;
+    if (n->dataset_block > n->placement->samples) {
+        n->dataset_block = n->placement->samples;
     }
     const int64_t limit = nat_is_wide(n) ? most : narrow;
     if (n->dataset_block > limit) {
@@ -92,41 +92,41 @@ static hiss_status dataset_block(nat *n, hiss_error *err) {
                              (long long)limit, nat_is_wide(n) ? "" : ", or a smaller assign.wide");
     }
     n->block_lanes = 1;
-    n->block = n->world->m;
+    n->block = n->placement->m;
     return HISS_OK;
 }
 
 static hiss_status lanes_per_block(const nat *n, int64_t *lanes, hiss_error *err) {
-    const hiss_world *w = n->world;
+    const hiss_placement *p = n->placement;
     const char *text = n->options->block;
     char hint[HISS_HINT];
     const bool batch = strcmp(text, "batch") == 0 || strcmp(text, "auto") == 0;
-    int64_t block = strcmp(text, "lane") == 0 ? w->m : batch ? w->m * w->lanes : 0;
+    int64_t block = strcmp(text, "lane") == 0 ? p->m : batch ? p->m * p->lanes : 0;
     if (block == 0 && (!hiss_parse_integer(text, &block) || block < 1)) {
         return hiss_fail_key(err, HISS_EUSER, "assign.block",
                              "must be lane, batch or a number of samples, found '%.80s'%s", text,
                              hiss_number_hint(text, true, hint));
     }
-    *lanes = block / w->m;
-    if (block % w->m != 0 || w->lanes % *lanes != 0) {
+    *lanes = block / p->m;
+    if (block % p->m != 0 || p->lanes % *lanes != 0) {
         char sizes[256] = "";
-        for (int64_t l = 1; l <= w->lanes; l++) {
+        for (int64_t l = 1; l <= p->lanes; l++) {
             const size_t used = strlen(sizes);
-            if (w->lanes % l == 0 && used < sizeof sizes - 24) {
-                snprintf(sizes + used, sizeof sizes - used, "%s%lld", used ? ", " : "", (long long)(l * w->m));
+            if (p->lanes % l == 0 && used < sizeof sizes - 24) {
+                snprintf(sizes + used, sizeof sizes - used, "%s%lld", used ? ", " : "", (long long)(l * p->m));
             }
         }
         return hiss_fail_key(err, HISS_EUSER, "assign.block",
                              "%lld samples, but a block is whole lanes of %lld samples that divide the %lld "
                              "lanes; choose one of %s",
-                             (long long)block, (long long)w->m, (long long)w->lanes, sizes);
+                             (long long)block, (long long)p->m, (long long)p->lanes, sizes);
     }
     return HISS_OK;
 }
 
 /* Mean cosine that one solve gives on random features of the same N and d: what matching alone achieves. */
 static double chance_level(const nat *n) {
-    const hiss_kernels *k = n->world->kernels;
+    const hiss_kernels *k = n->task->kernels;
     const int64_t matched = n->options->scope == NAT_DATASET ? n->dataset_block : n->block;
     const int64_t N = matched < 1024 ? matched : 1024, d = n->options->dim;
     const int repeats = N <= 256 ? 4 : 1;
@@ -135,7 +135,7 @@ static double chance_level(const nat *n) {
     void *work = hiss_alloc((size_t)n->solver->work_bytes(N));
     double total = 0.0;
     for (int r = 0; r < repeats; r++) {
-        hiss_rng rng = hiss_rng_keyed(n->world->seed, HISS_FOR_EVALUATION, 0, r);
+        hiss_rng rng = hiss_rng_keyed(n->task->seed, HISS_FOR_EVALUATION, 0, r);
         hiss_rng_normals(&rng, N * d, z);
         for (int64_t i = 0; i < N; i++) {
             nat_unit(d, z + i * d);
@@ -165,24 +165,24 @@ static hiss_status choose_rows(nat *n, hiss_error *err) {
                              "topk, which is solved by sparse, but assign.solver is '%s'; use auto or sparse",
                              o->solver);
     }
-    n->lists = hiss_match_lists(exact ? (hiss_match_rows)o->rows : HISS_MATCH_DENSE, n->block, n->world->m, o->k);
+    n->lists = hiss_match_lists(exact ? (hiss_match_rows)o->rows : HISS_MATCH_DENSE, n->block, n->placement->m, o->k);
     return HISS_OK;
 }
 
 static hiss_status check_options(nat *n, hiss_error *err) {
-    const hiss_world *w = n->world;
+    const hiss_placement *p = n->placement;
     const nat_options *o = n->options;
-    n->targets = o->targets ? o->targets : w->samples;
+    n->targets = o->targets ? o->targets : p->samples;
     n->solver = hiss_lap_solver_named(o->solver);
     if (!n->solver) {
         return hiss_fail_key(err, HISS_EUSER, "assign.solver", "'%s'; expected one of %s", o->solver,
                              hiss_lap_solver_names());
     }
-    if (n->targets < w->samples) {
+    if (n->targets < p->samples) {
         return hiss_fail_key(err, HISS_EUSER, "nat.targets",
                              "%lld, fewer than the %lld samples, but every sample needs its own target; use "
                              "0 for as many as samples",
-                             (long long)n->targets, (long long)w->samples);
+                             (long long)n->targets, (long long)p->samples);
     }
     if (o->scope == NAT_DATASET) {
         return dataset_block(n, err);
@@ -190,7 +190,7 @@ static hiss_status check_options(nat *n, hiss_error *err) {
     int64_t lanes = 0;
     hiss_status s = lanes_per_block(n, &lanes, err);
     n->block_lanes = lanes;
-    n->block = lanes * w->m;
+    n->block = lanes * p->m;
     return s == HISS_OK ? choose_rows(n, err) : s;
 }
 
@@ -214,33 +214,34 @@ static void destroy(void *self) {
 }
 
 static void allocate(nat *n) {
-    const hiss_world *w = n->world;
-    n->local_lanes = w->end_lane - w->first_lane;
-    n->first_sample = w->shards[w->first_lane];
-    n->local_samples = w->shards[w->end_lane] - n->first_sample;
+    const hiss_placement *p = n->placement;
+    n->local_lanes = p->end_lane - p->first_lane;
+    n->first_sample = p->shards[p->first_lane];
+    n->local_samples = p->shards[p->end_lane] - n->first_sample;
     n->assign = hiss_new(int64_t, n->local_samples);
-    n->numbers = hiss_new(int64_t, n->local_lanes * w->m);
-    n->samples = hiss_new(int64_t, n->local_lanes * w->m);
-    n->vectors = nat_targets_create(n);
+    n->numbers = hiss_new(int64_t, n->local_lanes * p->m);
+    n->samples = hiss_new(int64_t, n->local_lanes * p->m);
     n->rows = hiss_new(float *, n->local_lanes);
     for (int64_t l = 0; l < n->local_lanes; l++) {
-        n->rows[l] = hiss_new(float, w->m * n->block);
+        n->rows[l] = hiss_new(float, p->m * n->block);
     }
     n->before = hiss_new(float, n->local_lanes);
     n->changed = hiss_new(float, n->local_lanes);
-    hiss_permutation first = hiss_permutation_keyed(w->seed, HISS_FOR_ASSIGNMENT, 0, 0, n->targets);
+    hiss_permutation first = hiss_permutation_keyed(n->task->seed, HISS_FOR_ASSIGNMENT, 0, 0, n->targets);
     for (int64_t i = 0; i < n->local_samples; i++) {
         n->assign[i] = hiss_permutation_at(&first, n->first_sample + i);
     }
 }
 
-static hiss_status create(const hiss_world *world, const void *options, void **self, hiss_error *err) {
+static hiss_status create(const hiss_task *task, const hiss_placement *placement, const void *options, void **self,
+                          hiss_error *err) {
     nat *n = hiss_new(nat, 1);
-    n->world = world;
+    n->task = task;
+    n->placement = placement;
     n->options = options;
     n->bound[0] = n->bound[1] = n->matched = NAN;
     *self = n;
-    if (world->samples == 0) { /* for encode() only */
+    if (!placement) {
         return HISS_OK;
     }
     hiss_status s = check_options(n, err);
@@ -257,7 +258,7 @@ static hiss_status create(const hiss_world *world, const void *options, void **s
 static hiss_status encode(void *self, hiss_builder *b, hiss_value image, hiss_taps *taps, hiss_error *err) {
     const nat *n = self;
     hiss_value x = -1;
-    hiss_status s = hiss_network_build(n->world->network, b, image, &x, taps, err);
+    hiss_status s = hiss_network_build(n->task->network, b, image, &x, taps, err);
     if (s != HISS_OK) {
         return s;
     }
@@ -265,15 +266,15 @@ static hiss_status encode(void *self, hiss_builder *b, hiss_value image, hiss_ta
         x = hiss_flatten(b->graph, x);
     }
     x = hiss_l2_normalize(b->graph, hiss_layer_linear(b, "out", x, n->options->dim, true));
-    return hiss_network_end(n->world->network, b, "z", x, taps, err);
+    return hiss_network_end(n->task->network, b, "z", x, taps, err);
 }
 
 static hiss_status build(void *self, int phase, hiss_builder *b, hiss_error *err) {
     (void)phase;
     nat *n = self;
-    const hiss_world *w = n->world;
+    const hiss_placement *p = n->placement;
     hiss_taps taps = {0};
-    hiss_value image = hiss_input(b->graph, "image", HISS_SHAPE(w->m, w->H, w->W, w->C));
+    hiss_value image = hiss_input(b->graph, "image", HISS_SHAPE(p->m, n->task->H, n->task->W, n->task->C));
     hiss_status s = encode(n, b, image, &taps, err);
     if (s != HISS_OK) {
         return s;
@@ -282,8 +283,8 @@ static hiss_status build(void *self, int phase, hiss_builder *b, hiss_error *err
     hiss_graph_keep(b->graph, n->z);
     hiss_graph_cut(b->graph);
     hiss_graph_scope(b->graph, "loss");
-    n->target = hiss_input(b->graph, "target", HISS_SHAPE(w->m, n->options->dim));
-    hiss_value loss = hiss_squared_loss(b->graph, n->z, n->target, 1.0 / (double)w->m);
+    n->target = hiss_input(b->graph, "target", HISS_SHAPE(p->m, n->options->dim));
+    hiss_value loss = hiss_squared_loss(b->graph, n->z, n->target, 1.0 / (double)p->m);
     hiss_graph_loss(b->graph, loss);
     hiss_layer_metric(b, "loss", loss);
     n->before_value = hiss_input(b->graph, "cosine_before", HISS_SHAPE(1));
@@ -309,7 +310,7 @@ static bool exchanges(void *self, int phase, int64_t epoch, int64_t step) {
 /* Targets of the lane's samples, and what the last exchange did to this lane. */
 static void supply(void *self, const hiss_lane *lane) {
     nat *n = self;
-    const int64_t local = lane->lane - n->world->first_lane, d = n->options->dim;
+    const int64_t local = lane->lane - n->placement->first_lane, d = n->options->dim;
     float *target = hiss_exec_data(lane->exec, n->target);
     for (int64_t i = 0; i < lane->batch->m; i++) {
         nat_target(n, n->assign[lane->batch->sample[i] - n->first_sample], target + i * d);
@@ -392,7 +393,7 @@ static void describe(void *self, char *line, size_t size) {
         }
         snprintf(line + used, size - (size_t)used,
                  "blocks of %lld samples (%lld a step%s)%s; loss is a mean over the batch", (long long)n->block,
-                 (long long)(n->world->lanes / n->block_lanes), lists,
+                 (long long)(n->placement->lanes / n->block_lanes), lists,
                  n->options->async ? ", solved beside the step" : "");
     }
 }

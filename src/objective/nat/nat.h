@@ -25,7 +25,8 @@ typedef struct nat_options {
 typedef struct nat_targets nat_targets;
 
 typedef struct nat {
-    const hiss_world *world;
+    const hiss_task *task;
+    const hiss_placement *placement; /* NULL: only encode() will be called */
     const nat_options *options;
     const hiss_lap_solver *solver;
     int64_t targets;            /* K */
@@ -97,17 +98,16 @@ hiss_status nat_wide_solve(const nat_wide *problem, const hiss_auction_options *
 /* ---- the global permutation step; permute.c ---- */
 
 extern const hiss_exchange_ops nat_exchange;
-hiss_status nat_match_create(nat *n, hiss_error *err); /* match and matcher of n. Collective. */
+hiss_status nat_match_create(nat *n, hiss_error *err); /* match, matcher and vectors of n. Collective. */
 /* Take over answers that are pending. Collective. */
 hiss_status nat_settle(void *self, hiss_error *err);
 
 /* ---- targets of blocks, shared by threads; targets.c ---- */
 
 nat_targets *nat_targets_create(const nat *n);
-void nat_targets_destroy(nat_targets *t);              /* NULL is allowed */
-void nat_targets_reserve(nat_targets *t, int threads); /* memory for so many, once; 0: not yet */
+void nat_targets_destroy(nat_targets *t); /* NULL is allowed */
 /* A step begins: blocks are new. */
-void nat_targets_start(nat_targets *t, int threads);
+void nat_targets_start(nat_targets *t);
 /* The targets [block, d] of a block, made once while anyone uses them; release when done. Any thread, which may hold
  * one at a time; threads that want the same make them together. */
 const float *nat_targets_take(nat_targets *t, int64_t block);

@@ -6,11 +6,11 @@
 #include "objective/nat/nat.h"
 
 int nat_rank_of_sample(const nat *n, int64_t sample) {
-    const hiss_world *w = n->world;
-    int low = 0, high = hiss_comm_size(w->comm) - 1;
+    const hiss_placement *p = n->placement;
+    int low = 0, high = hiss_comm_size(p->comm) - 1;
     while (low < high) {
         const int middle = (low + high + 1) / 2;
-        if (w->shards[w->lane_offsets[middle]] <= sample) {
+        if (p->shards[p->lane_offsets[middle]] <= sample) {
             low = middle;
         } else {
             high = middle - 1;
@@ -39,7 +39,7 @@ void nat_align(int64_t n, double *price) {
 
 void nat_gather_places(const nat *n, const nat_order *order, int64_t begin, int64_t count, int64_t size,
                        const void *local, void *out) {
-    const int P = hiss_comm_size(n->world->comm), me = hiss_comm_rank(n->world->comm);
+    const int P = hiss_comm_size(n->placement->comm), me = hiss_comm_rank(n->placement->comm);
     int64_t *offsets = hiss_new(int64_t, P + 1), *cursor = hiss_new(int64_t, P + 1);
     for (int64_t t = 0; t < count; t++) {
         offsets[nat_rank_of_sample(n, nat_sample_at(order, begin + t)) + 1] += size;
@@ -57,7 +57,7 @@ void nat_gather_places(const nat *n, const nat_order *order, int64_t begin, int6
             at += size;
         }
     }
-    hiss_comm_allgather(n->world->comm, mine, offsets, all);
+    hiss_comm_allgather(n->placement->comm, mine, offsets, all);
     for (int64_t t = 0; t < count; t++) {
         const int rank = nat_rank_of_sample(n, nat_sample_at(order, begin + t));
         memcpy((char *)out + t * size, all + cursor[rank], (size_t)size);

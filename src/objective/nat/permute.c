@@ -8,12 +8,12 @@
 
 /* A lane's rows of scores, and its mean cosine with the targets it comes with. */
 static void make_rows(nat *n, const hiss_match_lane *lane) {
-    const hiss_world *w = n->world;
-    const int64_t m = w->m, N = n->block, d = n->options->dim;
+    const hiss_placement *p = n->placement;
+    const int64_t m = p->m, N = n->block, d = n->options->dim;
     const int64_t own = hiss_match_place(n->match, lane->local) % n->block_lanes * m;
     float *rows = n->rows[lane->local];
     const float *targets = nat_targets_take(n->vectors, lane->block);
-    w->kernels->gemm(false, true, m, N, d, 1.0f, lane->features, d, targets, d, 0.0f, rows, N);
+    n->task->kernels->gemm(false, true, m, N, d, 1.0f, lane->features, d, targets, d, 0.0f, rows, N);
     nat_targets_release(n->vectors, lane->block);
     double before = 0.0;
     for (int64_t i = 0; i < m; i++) {
@@ -38,7 +38,7 @@ static hiss_status solve(void *user, int thread, const hiss_match_block *block, 
 /* Columns become target numbers. */
 static void apply(void *user, int64_t local, const int32_t *columns) {
     nat *n = user;
-    const int64_t m = n->world->m, at = hiss_match_place(n->match, local);
+    const int64_t m = n->placement->m, at = hiss_match_place(n->match, local);
     const int64_t block = at / n->block_lanes, row = at % n->block_lanes * m;
     int64_t changed = 0;
     for (int64_t i = 0; i < m; i++) {
@@ -49,14 +49,15 @@ static void apply(void *user, int64_t local, const int32_t *columns) {
 }
 
 hiss_status nat_match_create(nat *n, hiss_error *err) {
-    const hiss_world *w = n->world;
-    n->matcher = hiss_match_solver_create(n->solver, &n->lists, n->block, w->m, n->local_lanes);
-    const hiss_match_options options = {.comm = w->comm,
-                                        .seed = w->seed,
-                                        .lanes = w->lanes,
-                                        .m = w->m,
+    const hiss_placement *p = n->placement;
+    n->vectors = nat_targets_create(n);
+    n->matcher = hiss_match_solver_create(n->solver, &n->lists, n->block, p->m, n->local_lanes);
+    const hiss_match_options options = {.comm = p->comm,
+                                        .seed = n->task->seed,
+                                        .lanes = p->lanes,
+                                        .m = p->m,
                                         .block_lanes = n->block_lanes,
-                                        .lane_offsets = w->lane_offsets,
+                                        .lane_offsets = p->lane_offsets,
                                         .lists = n->lists,
                                         .beside = n->options->async,
                                         .work = {.user = n, .score = score, .solve = solve, .answered = apply}};
@@ -65,8 +66,7 @@ hiss_status nat_match_create(nat *n, hiss_error *err) {
         const hiss_error why = *err;
         s = hiss_fail_key(err, s, "assign.block", "%s", why.text);
     }
-    nat_targets_reserve(n->vectors, w->threads);
-    hiss_match_solver_reserve(n->matcher, w->threads, n->options->async);
+    hiss_match_solver_reserve(n->matcher, p->threads, n->options->async);
     return s;
 }
 
@@ -75,7 +75,7 @@ hiss_status nat_match_create(nat *n, hiss_error *err) {
 static hiss_status begin(void *self, int phase, const hiss_exchange *x, hiss_error *err) {
     (void)phase;
     nat *n = self;
-    const int64_t m = n->world->m;
+    const int64_t m = n->placement->m;
     const hiss_status s = nat_settle(n, err); /* async: of the step before */
     if (s != HISS_OK) {
         return s;
@@ -84,9 +84,8 @@ static hiss_status begin(void *self, int phase, const hiss_exchange *x, hiss_err
         n->samples[i] = x->batches[i / m].sample[i % m];
         n->numbers[i] = n->assign[n->samples[i] - n->first_sample];
     }
-    hiss_match_solver_reserve(n->matcher, x->threads, n->options->async);
-    nat_targets_start(n->vectors, x->threads);
-    hiss_match_start(n->match, x->step, x->threads, n->numbers, x->order);
+    nat_targets_start(n->vectors);
+    hiss_match_start(n->match, x->step, n->placement->threads, n->numbers, x->order);
     n->pending = true;
     return HISS_OK;
 }
@@ -145,15 +144,15 @@ static int ascending(const void *a, const void *b) {
 /* By sorting: K may be far larger than memory. */
 hiss_status nat_verify(void *self, hiss_error *err) {
     nat *n = self;
-    const hiss_world *w = n->world;
-    const int P = hiss_comm_size(w->comm);
+    const hiss_placement *p = n->placement;
+    const int P = hiss_comm_size(p->comm);
     int64_t *offsets = hiss_new(int64_t, P + 1);
     for (int r = 0; r <= P; r++) {
-        offsets[r] = w->shards[w->lane_offsets[r]] * (int64_t)sizeof(int64_t);
+        offsets[r] = p->shards[p->lane_offsets[r]] * (int64_t)sizeof(int64_t);
     }
-    const int64_t count = hiss_comm_rank(w->comm) == 0 ? w->samples : 0;
+    const int64_t count = hiss_comm_rank(p->comm) == 0 ? p->samples : 0;
     int64_t *all = hiss_new(int64_t, count);
-    hiss_comm_gather(w->comm, n->assign, offsets, all, 0);
+    hiss_comm_gather(p->comm, n->assign, offsets, all, 0);
     qsort(all, (size_t)count, sizeof *all, ascending);
     hiss_status s = HISS_OK;
     for (int64_t i = 0; i < count && s == HISS_OK; i++) {
@@ -165,5 +164,5 @@ hiss_status nat_verify(void *self, hiss_error *err) {
     }
     hiss_free(all);
     hiss_free(offsets);
-    return hiss_comm_agree(w->comm, s, err);
+    return hiss_comm_agree(p->comm, s, err);
 }

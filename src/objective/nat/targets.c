@@ -35,7 +35,7 @@ void nat_unit(int64_t d, float *v) {
 }
 
 void nat_target(const nat *n, int64_t k, float *out) {
-    hiss_rng rng = hiss_rng_keyed(n->world->seed, HISS_FOR_TARGETS, 0, k);
+    hiss_rng rng = hiss_rng_keyed(n->task->seed, HISS_FOR_TARGETS, 0, k);
     hiss_rng_normals(&rng, n->options->dim, out);
     nat_unit(n->options->dim, out);
 }
@@ -43,6 +43,11 @@ void nat_target(const nat *n, int64_t k, float *out) {
 nat_targets *nat_targets_create(const nat *n) {
     nat_targets *t = hiss_new(nat_targets, 1);
     t->n = n;
+    t->count = n->placement->threads;
+    t->buffers = hiss_new(buffer, t->count);
+    for (int i = 0; i < t->count; i++) {
+        t->buffers[i].vectors = hiss_new(float, n->block * n->options->dim);
+    }
     pthread_mutex_init(&t->lock, NULL);
     return t;
 }
@@ -58,17 +63,7 @@ void nat_targets_destroy(nat_targets *t) {
     }
 }
 
-void nat_targets_reserve(nat_targets *t, int threads) {
-    if (t->count == 0 && threads > 0) {
-        t->buffers = hiss_new(buffer, threads);
-        for (; t->count < threads; t->count++) {
-            t->buffers[t->count].vectors = hiss_new(float, t->n->block * t->n->options->dim);
-        }
-    }
-}
-
-void nat_targets_start(nat_targets *t, int threads) {
-    nat_targets_reserve(t, threads);
+void nat_targets_start(nat_targets *t) {
     for (int i = 0; i < t->count; i++) {
         t->buffers[i].block = -1;
     }

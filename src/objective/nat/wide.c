@@ -444,7 +444,7 @@ hiss_status nat_wide_solve(const nat_wide *problem, const hiss_auction_options *
 
 /* This rank's part of a block's prices. */
 static void keep_prices(const nat *n, int64_t size, const int64_t *number, double *price, nat_prices *out) {
-    const int rank = hiss_comm_rank(n->world->comm), P = hiss_comm_size(n->world->comm);
+    const int rank = hiss_comm_rank(n->placement->comm), P = hiss_comm_size(n->placement->comm);
     int64_t *part = hiss_new(int64_t, P + 1);
     hiss_partition(size, P, part);
     nat_align(size, price);
@@ -471,7 +471,7 @@ static hiss_status wide_block(nat *n, const hiss_epoch *e, const nat_order *orde
         nat_pack(d, t, vector, panels);
         column[t] = (int32_t)t;
     }
-    const nat_wide problem = {n->world->comm, e, size, d, row, panels, 128};
+    const nat_wide problem = {n->placement->comm, e, size, d, row, panels, 128};
     const hiss_status s =
         nat_wide_solve(&problem, &(hiss_auction_options){.gap = n->options->gap}, column, price, report, stopped, err);
     for (int64_t t = 0; t < size && s == HISS_OK && !*stopped; t++) {
@@ -494,7 +494,7 @@ static hiss_status wide_block(nat *n, const hiss_epoch *e, const nat_order *orde
 
 hiss_status nat_wide_round(nat *n, const hiss_epoch *e, const nat_order *order, const float *features, double mean[3],
                            nat_prices *prices, bool *stopped, hiss_error *err) {
-    const int64_t samples = n->world->samples, blocks = (samples + n->dataset_block - 1) / n->dataset_block;
+    const int64_t samples = n->placement->samples, blocks = (samples + n->dataset_block - 1) / n->dataset_block;
     int64_t *offsets = hiss_new(int64_t, blocks + 1);
     hiss_partition(samples, blocks, offsets);
     hiss_status s = HISS_OK;

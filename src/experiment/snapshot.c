@@ -4,7 +4,7 @@
  * copied out. From then on taking a checkpoint is copying values to their places, and writing it is hashing and writing
  * bytes: the HDF5 library, which all threads share behind one lock, is not needed, and its failures on a full disk
  * cannot happen. */
-#include "train/snapshot.h"
+#include "hiss/snapshot.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -26,10 +26,10 @@
 enum { PATH_TEXT = 4096, PIECE = 1 << 17, HEX = HISS_HASH_TEXT - 1 };
 static const char mark[] = "hiss checkpoint 3 sha256 ", name_of_all[] = "hiss checkpoint ";
 
-_Static_assert(sizeof mark - 1 + HEX + 1 == SNAPSHOT_FOOTER, "the footer is mark, checksum, newline");
+_Static_assert(sizeof mark - 1 + HEX + 1 == HISS_SNAPSHOT_FOOTER, "the footer is mark, checksum, newline");
 
 typedef struct part {
-    char name[SNAPSHOT_NAME];
+    char name[HISS_SNAPSHOT_NAME];
     hiss_h5_info info;
     int64_t bytes, place, sum_place;
 } part;
@@ -39,7 +39,7 @@ typedef struct attribute {
     char *text;
 } attribute;
 
-struct snapshot {
+struct hiss_snapshot {
     part *parts;
     int nparts, room;
     attribute texts[8];
@@ -57,17 +57,17 @@ static int64_t row_bytes(const hiss_h5_info *info) {
     return bytes;
 }
 
-static void sum_name(const char *name, char out[SNAPSHOT_NAME + 8]) {
-    snprintf(out, SNAPSHOT_NAME + 8, "/sha256%s", name);
+static void sum_name(const char *name, char out[HISS_SNAPSHOT_NAME + 8]) {
+    snprintf(out, HISS_SNAPSHOT_NAME + 8, "/sha256%s", name);
 }
 
 /* ---- in memory ---- */
 
-snapshot *snapshot_create(void) {
-    return hiss_new(snapshot, 1);
+hiss_snapshot *hiss_snapshot_create(void) {
+    return hiss_new(hiss_snapshot, 1);
 }
 
-void snapshot_destroy(snapshot *s) {
+void hiss_snapshot_destroy(hiss_snapshot *s) {
     if (s) {
         for (int k = 0; k < s->ntexts; k++) {
             hiss_free(s->texts[k].text);
@@ -78,7 +78,7 @@ void snapshot_destroy(snapshot *s) {
     }
 }
 
-void snapshot_add(snapshot *s, const char *name, const hiss_h5_info *info) {
+void hiss_snapshot_add(hiss_snapshot *s, const char *name, const hiss_h5_info *info) {
     if (s->nparts == s->room) {
         s->room = s->room ? 2 * s->room : 32;
         part *more = hiss_new(part, s->room);
@@ -93,7 +93,7 @@ void snapshot_add(snapshot *s, const char *name, const hiss_h5_info *info) {
     snprintf(p->name, sizeof p->name, "%s", name);
 }
 
-void snapshot_text(snapshot *s, const char *name, const char *text) {
+void hiss_snapshot_text(hiss_snapshot *s, const char *name, const char *text) {
     attribute *a = &s->texts[s->ntexts++];
     snprintf(a->name, sizeof a->name, "%s", name);
     a->text = strcpy(hiss_alloc(strlen(text) + 1), text);
@@ -104,7 +104,7 @@ static hiss_status place(hiss_h5 *file, const char *name, const hiss_h5_info *in
     return s == HISS_OK ? hiss_h5_place(file, name, out, err) : s;
 }
 
-hiss_status snapshot_layout(snapshot *s, hiss_error *err) {
+hiss_status hiss_snapshot_layout(hiss_snapshot *s, hiss_error *err) {
     const hiss_h5_info sum = {.dtype = HISS_U8, .ndim = 1, .dim = {HEX}};
     hiss_h5 *file = NULL;
     hiss_status status = hiss_h5_create_image("checkpoint", &file, err);
@@ -112,7 +112,7 @@ hiss_status snapshot_layout(snapshot *s, hiss_error *err) {
         status = hiss_h5_set_text(file, "/", s->texts[k].name, s->texts[k].text, err);
     }
     for (int k = 0; k < s->nparts && status == HISS_OK; k++) {
-        char name[SNAPSHOT_NAME + 8];
+        char name[HISS_SNAPSHOT_NAME + 8];
         part *p = &s->parts[k];
         sum_name(p->name, name);
         status = place(file, p->name, &p->info, &p->place, err);
@@ -120,7 +120,7 @@ hiss_status snapshot_layout(snapshot *s, hiss_error *err) {
     }
     if (status == HISS_OK) {
         s->size = hiss_h5_image(file, NULL, 0);
-        s->image = hiss_alloc((size_t)(s->size > 0 ? s->size : 0) + SNAPSHOT_FOOTER + 1);
+        s->image = hiss_alloc((size_t)(s->size > 0 ? s->size : 0) + HISS_SNAPSHOT_FOOTER + 1);
         if (s->size <= 0 || hiss_h5_image(file, s->image, s->size) != s->size) {
             status = hiss_fail(err, HISS_EINTERNAL, "HDF5 gives no image of a checkpoint");
         }
@@ -129,12 +129,12 @@ hiss_status snapshot_layout(snapshot *s, hiss_error *err) {
     return status == HISS_OK ? closed : status;
 }
 
-void *snapshot_at(snapshot *s, int index) {
+void *hiss_snapshot_at(hiss_snapshot *s, int index) {
     return s->image + s->parts[index].place;
 }
 
-int64_t snapshot_bytes(const snapshot *s) {
-    return s->size + SNAPSHOT_FOOTER;
+int64_t hiss_snapshot_bytes(const hiss_snapshot *s) {
+    return s->size + HISS_SNAPSHOT_FOOTER;
 }
 
 static void sum_of(const void *bytes, int64_t count, char text[HISS_HASH_TEXT]) {
@@ -143,7 +143,7 @@ static void sum_of(const void *bytes, int64_t count, char text[HISS_HASH_TEXT]) 
     hiss_hash_end(hash, text);
 }
 
-hiss_status snapshot_write(snapshot *s, const char *path, hiss_error *err) {
+hiss_status hiss_snapshot_write(hiss_snapshot *s, const char *path, hiss_error *err) {
     char text[HISS_HASH_TEXT];
     for (int k = 0; k < s->nparts; k++) {
         const part *p = &s->parts[k];
@@ -151,8 +151,8 @@ hiss_status snapshot_write(snapshot *s, const char *path, hiss_error *err) {
         memcpy(s->image + p->sum_place, text, HEX);
     }
     sum_of(s->image, s->size, text);
-    snprintf((char *)s->image + s->size, SNAPSHOT_FOOTER + 1, "%s%s\n", mark, text);
-    return hiss_file_write_verified(path, s->image, (size_t)snapshot_bytes(s), err);
+    snprintf((char *)s->image + s->size, HISS_SNAPSHOT_FOOTER + 1, "%s%s\n", mark, text);
+    return hiss_file_write_verified(path, s->image, (size_t)hiss_snapshot_bytes(s), err);
 }
 
 /* ---- one file ---- */
@@ -163,8 +163,8 @@ static hiss_status unreadable(const char *path, hiss_error *err) {
 
 static hiss_status verify_stream(FILE *in, const char *path, hiss_error *err) {
     unsigned char *piece = hiss_alloc(PIECE);
-    char footer[SNAPSHOT_FOOTER + 1] = "", text[HISS_HASH_TEXT], expected[SNAPSHOT_FOOTER + 1];
-    const int64_t size = fseeko(in, 0, SEEK_END) == 0 ? (int64_t)ftello(in) - SNAPSHOT_FOOTER : -1;
+    char footer[HISS_SNAPSHOT_FOOTER + 1] = "", text[HISS_HASH_TEXT], expected[HISS_SNAPSHOT_FOOTER + 1];
+    const int64_t size = fseeko(in, 0, SEEK_END) == 0 ? (int64_t)ftello(in) - HISS_SNAPSHOT_FOOTER : -1;
     hiss_hash *hash = hiss_hash_begin();
     rewind(in);
     int64_t left = size;
@@ -173,7 +173,7 @@ static hiss_status verify_stream(FILE *in, const char *path, hiss_error *err) {
         hiss_hash_add(hash, piece, got);
     }
     hiss_hash_end(hash, text);
-    const bool whole = left == 0 && size >= 0 && fread(footer, 1, SNAPSHOT_FOOTER, in) == SNAPSHOT_FOOTER;
+    const bool whole = left == 0 && size >= 0 && fread(footer, 1, HISS_SNAPSHOT_FOOTER, in) == HISS_SNAPSHOT_FOOTER;
     hiss_free(piece);
     if (hiss_fault("checkpoint.read") || ferror(in)) {
         return unreadable(path, err);
@@ -192,14 +192,14 @@ static hiss_status verify_stream(FILE *in, const char *path, hiss_error *err) {
                          path, mark);
     }
     snprintf(expected, sizeof expected, "%s%s\n", mark, text);
-    if (memcmp(footer, expected, SNAPSHOT_FOOTER) != 0) {
+    if (memcmp(footer, expected, HISS_SNAPSHOT_FOOTER) != 0) {
         return hiss_fail(err, HISS_EUSER, "%s: damaged: its bytes do not match their checksum; use another checkpoint",
                          path);
     }
     return HISS_OK;
 }
 
-hiss_status snapshot_verify(const char *path, hiss_error *err) {
+hiss_status hiss_snapshot_verify(const char *path, hiss_error *err) {
     FILE *in = hiss_fault("checkpoint.open") ? NULL : fopen(path, "re");
     struct stat what;
     if (!in || fstat(fileno(in), &what) != 0) {
@@ -216,8 +216,8 @@ hiss_status snapshot_verify(const char *path, hiss_error *err) {
     return s;
 }
 
-hiss_status snapshot_expect(hiss_h5 *file, const char *path, const char *name, hiss_dtype dtype, int64_t count,
-                            hiss_error *err) {
+hiss_status hiss_snapshot_expect(hiss_h5 *file, const char *path, const char *name, hiss_dtype dtype, int64_t count,
+                                 hiss_error *err) {
     hiss_h5_info info;
     const hiss_status s = hiss_h5_look(file, name, &info, err);
     if (s == HISS_OK && (info.dtype != dtype || info.ndim != 1 || info.dim[0] != count)) {
@@ -228,12 +228,12 @@ hiss_status snapshot_expect(hiss_h5 *file, const char *path, const char *name, h
     return s;
 }
 
-hiss_status snapshot_read(hiss_h5 *file, const char *path, const char *name, hiss_dtype dtype, int64_t begin,
-                          int64_t count, void *out, hiss_error *err) {
-    char sum[SNAPSHOT_NAME + 8], expected[HISS_HASH_TEXT] = "", found[HISS_HASH_TEXT];
+hiss_status hiss_snapshot_read(hiss_h5 *file, const char *path, const char *name, hiss_dtype dtype, int64_t begin,
+                               int64_t count, void *out, hiss_error *err) {
+    char sum[HISS_SNAPSHOT_NAME + 8], expected[HISS_HASH_TEXT] = "", found[HISS_HASH_TEXT];
     hiss_h5_info info;
     sum_name(name, sum);
-    hiss_status s = snapshot_expect(file, path, sum, HISS_U8, HEX, err);
+    hiss_status s = hiss_snapshot_expect(file, path, sum, HISS_U8, HEX, err);
     s = s == HISS_OK ? hiss_h5_read(file, sum, HISS_U8, 0, HEX, expected, err) : s;
     s = s == HISS_OK ? hiss_h5_look(file, name, &info, err) : s;
     if (s != HISS_OK) {
@@ -266,7 +266,7 @@ hiss_status snapshot_read(hiss_h5 *file, const char *path, const char *name, his
 
 /* ---- RUN/ckpt ---- */
 
-void snapshot_path(const char *run, int64_t step, char *out, size_t size) {
+void hiss_snapshot_path(const char *run, int64_t step, char *out, size_t size) {
     snprintf(out, size, "%s/ckpt/step-%" PRId64 ".h5", run, step);
 }
 
@@ -275,7 +275,7 @@ static int newest_first(const void *a, const void *b) {
     return (x < y) - (x > y);
 }
 
-int snapshot_list(const char *run, int64_t **steps) {
+int hiss_snapshot_list(const char *run, int64_t **steps) {
     char folder[PATH_TEXT];
     snprintf(folder, sizeof folder, "%s/ckpt", run);
     errno = 0;
@@ -309,15 +309,15 @@ int snapshot_list(const char *run, int64_t **steps) {
     return n;
 }
 
-void snapshot_newest(const char *run, bool set_aside, char *path, size_t size, int *rejected) {
+void hiss_snapshot_newest(const char *run, bool set_aside, char *path, size_t size, int *rejected) {
     int64_t *steps;
-    const int n = snapshot_list(run, &steps);
+    const int n = hiss_snapshot_list(run, &steps);
     *path = 0;
     *rejected = n < 0 ? -1 : 0;
     for (int k = 0; k < n && !*path; k++) {
         hiss_error why = {0};
-        snapshot_path(run, steps[k], path, size);
-        const hiss_status s = snapshot_verify(path, &why);
+        hiss_snapshot_path(run, steps[k], path, size);
+        const hiss_status s = hiss_snapshot_verify(path, &why);
         if (s != HISS_OK) {
             char broken[PATH_TEXT + 16];
             snprintf(broken, sizeof broken, "%s.broken", path);
@@ -349,7 +349,7 @@ static void sweep(const char *folder, bool all) {
     }
 }
 
-void snapshot_sweep(const char *run) {
+void hiss_snapshot_sweep(const char *run) {
     char folder[PATH_TEXT];
     snprintf(folder, sizeof folder, "%s/ckpt", run);
     sweep(run, false); /* hiss eval writes there without the lock */

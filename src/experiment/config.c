@@ -1,9 +1,8 @@
 /* The config file as a whole: which sections there are, and who owns them. */
 #include <string.h>
 
+#include "experiment/interval.h"
 #include "hiss/log.h"
-#include "hiss/train.h"
-#include "train/cadence.h"
 
 typedef hiss_experiment ex;
 
@@ -169,7 +168,7 @@ static hiss_status read_sections(hiss_experiment *e, const hiss_extra_section *e
         s = hiss_config_section(e->config, sections[i].name, sections[i].rows, sections[i].nrows, sections[i].fields,
                                 err);
     }
-    s = s == HISS_OK ? cadence_parse(&e->checkpoint, err) : s;
+    s = s == HISS_OK ? interval_parse(&e->checkpoint, err) : s;
     s = s == HISS_OK ? read_objective(e, err) : s;
     s = s == HISS_OK ? read_other_objectives(e, err) : s;
     for (int i = 0; i < nextra && s == HISS_OK; i++) {
@@ -220,62 +219,4 @@ void hiss_experiment_help(FILE *stream) {
     }
     fprintf(stream, "\n");
     hiss_network_help(stream);
-}
-
-/* ---- the world ---- */
-
-hiss_status hiss_world_create(const hiss_experiment *e, const hiss_dataset *set, hiss_comm *comm, hiss_world *out,
-                              hiss_error *err) {
-    const int64_t L = e->train.lanes, m = e->train.lane_samples, n = hiss_dataset_count(set);
-    const int P = hiss_comm_size(comm), rank = hiss_comm_rank(comm);
-    if (n / L < m) {
-        char lanes[HISS_WHERE], samples[HISS_WHERE];
-        hiss_config_where(e->config, "train.lanes", lanes);
-        hiss_config_where(e->config, "train.lane_samples", samples);
-        const bool other = strncmp(samples, "--set", 5) == 0 && strncmp(lanes, "--set", 5) != 0; /* what was changed */
-        return hiss_fail_key(
-            err, HISS_EUSER, other ? "train.lane_samples" : "train.lanes",
-            "%s has %lld samples: %lld lanes get shards of %lld, fewer than train.lane_samples = %lld; "
-            "use fewer lanes or smaller ones",
-            e->data.file, (long long)n, (long long)L, (long long)(n / L), (long long)m);
-    }
-    int64_t *shards = hiss_new(int64_t, L + 1), *lane_offsets = hiss_new(int64_t, P + 1);
-    hiss_shards(n, L, shards);
-    hiss_partition(L, P, lane_offsets);
-    const int64_t own = lane_offsets[rank + 1] - lane_offsets[rank], most = own > 1 ? own : 1;
-    *out = (hiss_world){.seed = (uint64_t)e->seed,
-                        .samples = n,
-                        .H = e->augment.height,
-                        .W = e->augment.width,
-                        .classes = hiss_dataset_classes(set),
-                        .lanes = L,
-                        .m = m,
-                        .steps_per_epoch = n / L / m,
-                        .shards = shards,
-                        .lane_offsets = lane_offsets,
-                        .first_lane = lane_offsets[rank],
-                        .end_lane = lane_offsets[rank + 1],
-                        .threads = (int)(e->dist.threads < most ? e->dist.threads : most),
-                        .comm = comm,
-                        .kernels = &e->kernels,
-                        .augment = &e->augment,
-                        .network = &e->network};
-    hiss_dataset_shape(set, &out->stored_H, &out->stored_W, &out->C);
-    return HISS_OK;
-}
-
-bool hiss_world_idles(const hiss_world *world, char *text, size_t size) {
-    const int P = hiss_comm_size(world->comm);
-    const long long L = world->lanes, idle = P - L;
-    snprintf(text, size,
-             "%d ranks, but train.lanes is %lld: %lld rank%s no lane and only wait%s for the others; start at most "
-             "%lld, or set train.lanes to %d or more (another computation)",
-             P, L, idle, idle > 1 ? "s have" : " has", idle > 1 ? "" : "s", L, P);
-    return idle > 0;
-}
-
-void hiss_world_destroy(hiss_world *world) {
-    hiss_free((int64_t *)(uintptr_t)world->shards);
-    hiss_free((int64_t *)(uintptr_t)world->lane_offsets);
-    memset(world, 0, sizeof *world);
 }

@@ -4,7 +4,7 @@
  * Rank 0 alone writes there, but every rank reads checkpoints. So the holder of the lock writes a number into the lock
  * file that no other start has, and all look for it: a directory of the same name on a disk of another node, even one
  * with a lock file, has another number or none. */
-#include "train/run_directory.h"
+#include "hiss/run_directory.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -20,13 +20,13 @@
 #include "hiss/fault.h"
 #include "hiss/file.h"
 #include "hiss/log.h"
-#include "train/snapshot.h"
+#include "hiss/snapshot.h"
 
 enum { PATH_TEXT = 4096, MARK_TEXT = 48, HOST_TEXT = 64 };
 static const double see_seconds = 3.0; /* what a directory cached by a network file system may lag behind */
 
 /* One attempt: *busy when another process holds the run, or has just removed it. */
-static hiss_status try_lock(run_directory *d, bool *busy, hiss_error *err) {
+static hiss_status try_lock(hiss_run_directory *d, bool *busy, hiss_error *err) {
     char path[PATH_TEXT];
     struct stat now, held;
     d->made = !hiss_file_exists(d->run);
@@ -60,7 +60,7 @@ static hiss_status try_lock(run_directory *d, bool *busy, hiss_error *err) {
 }
 
 /* The system gives the lock back when its holder dies; ranks whose launcher was killed take some seconds to do so. */
-static hiss_status lock_run(run_directory *d, double wait, hiss_error *err) {
+static hiss_status lock_run(hiss_run_directory *d, double wait, hiss_error *err) {
     const struct timespec pause = {.tv_nsec = 50000000};
     const double start = hiss_seconds();
     bool busy = false, said = false;
@@ -83,7 +83,7 @@ static hiss_status lock_run(run_directory *d, double wait, hiss_error *err) {
 
 /* ---- is it one place? ---- */
 
-static hiss_status write_mark(const run_directory *d, const char mark[MARK_TEXT], hiss_error *err) {
+static hiss_status write_mark(const hiss_run_directory *d, const char mark[MARK_TEXT], hiss_error *err) {
     const ssize_t length = (ssize_t)strlen(mark);
     const bool written = !hiss_fault("lock.write") && ftruncate(d->lock, 0) == 0 &&
                          pwrite(d->lock, mark, (size_t)length, 0) == length && fsync(d->lock) == 0;
@@ -92,7 +92,7 @@ static hiss_status write_mark(const run_directory *d, const char mark[MARK_TEXT]
                                d->run, strerror(errno));
 }
 
-static bool sees(const run_directory *d, const char mark[MARK_TEXT]) {
+static bool sees(const hiss_run_directory *d, const char mark[MARK_TEXT]) {
     char path[PATH_TEXT], found[MARK_TEXT] = "";
     snprintf(path, sizeof path, "%s/.lock", d->run);
     const int file = open(path, O_RDONLY | O_CLOEXEC);
@@ -103,7 +103,7 @@ static bool sees(const run_directory *d, const char mark[MARK_TEXT]) {
     return same;
 }
 
-hiss_status run_directory_shared(const run_directory *d, hiss_comm *comm, hiss_error *err) {
+hiss_status hiss_run_directory_shared(const hiss_run_directory *d, hiss_comm *comm, hiss_error *err) {
     struct {
         char mark[MARK_TEXT], host[HOST_TEXT];
     } root = {"", ""};
@@ -136,16 +136,16 @@ hiss_status run_directory_shared(const run_directory *d, hiss_comm *comm, hiss_e
     return hiss_comm_agree(comm, s, err);
 }
 
-hiss_status run_directory_room(const run_directory *d, int64_t bytes, int64_t most, const char *advice,
-                               hiss_error *err) {
+hiss_status hiss_run_directory_room(const hiss_run_directory *d, int64_t bytes, int64_t most, const char *advice,
+                                    hiss_error *err) {
     char folder[PATH_TEXT];
     struct statvfs disk;
     int64_t *steps;
-    snprintf(folder, sizeof folder, "%s%s", d->run, run_directory_has(d->run, "ckpt") ? "/ckpt" : "");
+    snprintf(folder, sizeof folder, "%s%s", d->run, hiss_run_directory_has(d->run, "ckpt") ? "/ckpt" : "");
     if (statvfs(folder, &disk) != 0) {
         return HISS_OK;
     }
-    const int there = snapshot_list(d->run, &steps);
+    const int there = hiss_snapshot_list(d->run, &steps);
     hiss_free(steps);
     const double room = (double)disk.f_bavail * (double)disk.f_frsize;
     const int64_t more = most > there ? most - (there > 0 ? there : 0) : 1; /* written before an old one goes */
@@ -158,45 +158,45 @@ hiss_status run_directory_room(const run_directory *d, int64_t bytes, int64_t mo
                                       (double)bytes / 1e6, there > 0 ? " beside those that are there" : "", advice);
 }
 
-bool run_directory_has(const char *run, const char *name) {
+bool hiss_run_directory_has(const char *run, const char *name) {
     char path[PATH_TEXT];
     snprintf(path, sizeof path, "%s/%s", run, name);
     return hiss_file_exists(path);
 }
 
-hiss_status run_directory_open(run_directory *d, const hiss_train_request *request, hiss_error *err) {
+hiss_status hiss_run_directory_open(hiss_run_directory *d, hiss_comm *comm, double wait, bool fresh, hiss_error *err) {
     hiss_status s = HISS_OK;
-    if (hiss_comm_rank(request->comm) == 0) {
-        s = lock_run(d, request->wait, err);
-        if (s == HISS_OK && strcmp(request->resume, "never") == 0 &&
-            (run_directory_has(d->run, "summary.yaml") || run_directory_has(d->run, "metrics.jsonl") ||
-             run_directory_has(d->run, "ckpt"))) {
+    if (hiss_comm_rank(comm) == 0) {
+        s = lock_run(d, wait, err);
+        if (s == HISS_OK && fresh &&
+            (hiss_run_directory_has(d->run, "summary.yaml") || hiss_run_directory_has(d->run, "metrics.jsonl") ||
+             hiss_run_directory_has(d->run, "ckpt"))) {
             s = hiss_fail(err, HISS_EUSER,
                           "%s already holds a run; use --resume auto to continue it, or another --run directory",
                           d->run);
         }
         if (s == HISS_OK) {
-            snapshot_sweep(d->run);
+            hiss_snapshot_sweep(d->run);
         }
     }
-    return hiss_comm_agree(request->comm, s, err);
+    return hiss_comm_agree(comm, s, err);
 }
 
-hiss_status run_directory_begin(run_directory *d, const hiss_train_request *request, hiss_error *err) {
+hiss_status hiss_run_directory_begin(hiss_run_directory *d, hiss_comm *comm, const char *config, hiss_error *err) {
     hiss_status s = HISS_OK;
-    if (hiss_comm_rank(request->comm) == 0) {
+    if (hiss_comm_rank(comm) == 0) {
         char path[PATH_TEXT];
         snprintf(path, sizeof path, "%s/summary.yaml", d->run);
         s = hiss_file_remove(path, err);
         snprintf(path, sizeof path, "%s/config.yaml", d->run);
-        s = s == HISS_OK ? hiss_file_write_text(path, hiss_config_resolved(request->experiment->config), err) : s;
+        s = s == HISS_OK ? hiss_file_write_text(path, config, err) : s;
         d->made = d->made && s != HISS_OK;
     }
-    return hiss_comm_agree(request->comm, s, err);
+    return hiss_comm_agree(comm, s, err);
 }
 
-void run_directory_undo(void *directory) {
-    const run_directory *d = directory;
+void hiss_run_directory_undo(void *directory) {
+    const hiss_run_directory *d = directory;
     if (d->lock >= 0 && d->made) {
         char path[PATH_TEXT];
         snprintf(path, sizeof path, "%s/.lock", d->run);
@@ -205,8 +205,8 @@ void run_directory_undo(void *directory) {
     }
 }
 
-void run_directory_close(run_directory *d) {
-    run_directory_undo(d);
+void hiss_run_directory_close(hiss_run_directory *d) {
+    hiss_run_directory_undo(d);
     if (d->lock >= 0) {
         close(d->lock);
     }

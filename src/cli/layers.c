@@ -1,0 +1,28 @@
+/* The named places of a network that the user chooses. */
+#include <string.h>
+
+#include "cli/cli.h"
+
+hiss_status cli_choose_layers(hiss_frozen *f, const char *layers, int *count, hiss_layer_size *chosen,
+                              hiss_error *err) {
+    const hiss_encoder *e = hiss_frozen_encoder(f);
+    const hiss_taps *taps = hiss_encoder_taps(e);
+    char name[64], known[HISS_MAX_TAPS * (HISS_TAP_NAME + 2)] = "";
+    int selected[HISS_MAX_TAPS], n = 0;
+    for (int k = 0; k < taps->count; k++) {
+        const size_t used = strlen(known);
+        snprintf(known + used, sizeof known - used, "%s%s", used ? ", " : "", taps->tap[k].name);
+    }
+    for (const char *rest = hiss_next_name(layers ? layers : known, name); rest; rest = hiss_next_name(rest, name)) {
+        const int k = hiss_taps_find(taps, name);
+        if (k < 0 || n == HISS_MAX_TAPS) {
+            return hiss_fail_key(err, HISS_EUSER, "eval.layers", "layer '%s' is not in this network; it has %s", name,
+                                 known);
+        }
+        chosen[n] = (hiss_layer_size){taps->tap[k].name, hiss_encoder_width(e, k)};
+        selected[n++] = k;
+    }
+    hiss_frozen_select(f, n, selected);
+    *count = n;
+    return HISS_OK;
+}

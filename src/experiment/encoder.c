@@ -1,0 +1,87 @@
+/* The graph of a method's encode(), and the memory to run it on several threads. Samples get to its input as they do in
+ * training: by hiss_default_sample. */
+#include "hiss/encoder.h"
+
+#include "hiss/alloc.h"
+
+struct hiss_encoder {
+    hiss_encoder_options options;
+    hiss_graph *graph;
+    hiss_value image;
+    hiss_taps taps;
+    hiss_exec **execs; /* [threads] */
+    int threads;
+};
+
+hiss_status hiss_encoder_create(const hiss_encoder_options *options, hiss_encoder **out, hiss_error *err) {
+    const hiss_task *t = options->task;
+    hiss_encoder *e = *out = hiss_new(hiss_encoder, 1);
+    e->options = *options;
+    e->graph = hiss_graph_create();
+    hiss_builder b = {.graph = e->graph, .model = options->model, .training = options->training, .trained_groups = ~0u};
+    e->image = hiss_input(e->graph, "image", HISS_SHAPE(options->m, t->H, t->W, t->C));
+    const hiss_status s = options->objective->encode(options->method, &b, e->image, &e->taps, err);
+    for (int k = options->output_only ? e->taps.count - 1 : 0; k < e->taps.count && s == HISS_OK; k++) {
+        hiss_graph_keep(e->graph, e->taps.tap[k].value);
+    }
+    return s;
+}
+
+void hiss_encoder_destroy(hiss_encoder *e) {
+    if (e) {
+        for (int i = 0; i < e->threads; i++) {
+            hiss_exec_destroy(e->execs[i]);
+        }
+        hiss_free(e->execs);
+        hiss_graph_destroy(e->graph);
+        hiss_free(e);
+    }
+}
+
+void hiss_encoder_prepare(hiss_encoder *e, int threads) {
+    if (e->threads == 0) {
+        e->execs = hiss_new(hiss_exec *, threads);
+        for (; e->threads < threads; e->threads++) {
+            e->execs[e->threads] =
+                hiss_exec_create(e->graph, e->options.task->kernels, hiss_model_offsets(e->options.model));
+        }
+    }
+}
+
+const hiss_graph *hiss_encoder_graph(const hiss_encoder *e) {
+    return e->graph;
+}
+
+const hiss_taps *hiss_encoder_taps(const hiss_encoder *e) {
+    return &e->taps;
+}
+
+int64_t hiss_encoder_width(const hiss_encoder *e, int tap) {
+    const hiss_shape shape = hiss_graph_shape(e->graph, e->taps.tap[tap].value);
+    return hiss_shape_count(&shape) / e->options.m;
+}
+
+void hiss_encoder_run(hiss_encoder *e, int thread, const hiss_run *run, const hiss_batch *batch, int64_t epoch,
+                      int64_t view) {
+    const hiss_lane lane = {.task = e->options.task,
+                            .lane = run->lane,
+                            .epoch = epoch,
+                            .step = run->step,
+                            .view = view,
+                            .batch = batch,
+                            .graph = e->graph,
+                            .exec = e->execs[thread],
+                            .image = e->image,
+                            .label = -1};
+    for (int64_t i = 0; i < batch->m; i++) {
+        hiss_default_sample(&lane, i);
+    }
+    hiss_exec_forward(lane.exec, run, 0, hiss_graph_nodes(e->graph), NULL, NULL);
+    if (run->lane_vector) {
+        hiss_exec_record(lane.exec, run);
+    }
+}
+
+const float *hiss_encoder_value(const hiss_encoder *e, int thread, int tap) {
+    return hiss_exec_data(e->execs[thread], e->taps.tap[tap].value);
+}

@@ -1,0 +1,10 @@
+/* Private to experiment: intervals of section "checkpoint". */
+#ifndef HISS_EXPERIMENT_INTERVAL_H
+#define HISS_EXPERIMENT_INTERVAL_H
+
+#include "hiss/experiment.h"
+
+/* Fill the parsed fields of the options from their texts. Not collective. */
+hiss_status interval_parse(hiss_checkpoint_options *options, hiss_error *err);
+
+#endif
