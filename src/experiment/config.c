@@ -32,6 +32,10 @@ static const hiss_row train_rows[] = {
      "nonfinite: skip: end when more steps than this in a row are not finite"},
     {"verify_replicas", HISS_INT, TRAIN(verify_replicas), "100", 0, 1e9, NULL,
      "steps between comparisons of the ranks' parameters (and before checkpoints); 0: never"},
+    {"init", HISS_PATH, TRAIN(init), NULL, 0, 0, NULL,
+     "run directory or checkpoint: its arrays of the same name and shape replace initial values"},
+    {"freeze", HISS_NODE, TRAIN(freeze), NULL, 0, 0, NULL,
+     "layers left as they are, as in [conv1, conv2]: no gradient, no decay, running statistics"},
 };
 
 #define DIST(field) offsetof(hiss_dist_options, field)

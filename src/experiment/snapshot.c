@@ -6,6 +6,7 @@
  * cannot happen. */
 #include "hiss/snapshot.h"
 
+#include <assert.h>
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -94,6 +95,7 @@ void hiss_snapshot_add(hiss_snapshot *s, const char *name, const hiss_h5_info *i
 }
 
 void hiss_snapshot_text(hiss_snapshot *s, const char *name, const char *text) {
+    assert(s->ntexts < HISS_COUNT(s->texts));
     attribute *a = &s->texts[s->ntexts++];
     snprintf(a->name, sizeof a->name, "%s", name);
     a->text = strcpy(hiss_alloc(strlen(text) + 1), text);
@@ -213,6 +215,19 @@ hiss_status hiss_snapshot_verify(const char *path, hiss_error *err) {
                               ? hiss_fail(err, HISS_EUSER, "%s: is a folder; expected a checkpoint", path)
                               : verify_stream(in, path, err);
     fclose(in);
+    return s;
+}
+
+hiss_status hiss_snapshot_sum(const char *path, char text[HISS_HASH_TEXT], hiss_error *err) {
+    char footer[HISS_SNAPSHOT_FOOTER];
+    FILE *in = fopen(path, "re");
+    const bool whole =
+        in && fseeko(in, -HISS_SNAPSHOT_FOOTER, SEEK_END) == 0 && fread(footer, sizeof footer, 1, in) == 1;
+    const hiss_status s = whole ? HISS_OK : unreadable(path, err);
+    snprintf(text, HISS_HASH_TEXT, "%.*s", whole ? (int)HEX : 0, footer + sizeof mark - 1);
+    if (in) {
+        fclose(in);
+    }
     return s;
 }
 

@@ -18,9 +18,10 @@ static int slot_of(hiss_builder *b, const char *name, const char *part, hiss_slo
     return number;
 }
 
-/* Whether this graph may change the slot: its group is trained. */
+/* Whether this graph may change the slot: its group is trained, and it is not frozen. */
 static bool trains(const hiss_builder *b, int slot) {
-    return b->training && (b->trained_groups >> hiss_model_at(b->model, slot)->group & 1u);
+    const hiss_slot *at = hiss_model_at(b->model, slot);
+    return b->training && !at->frozen && (b->trained_groups >> at->group & 1u);
 }
 
 static hiss_value parameter(hiss_builder *b, const char *name, const char *part, hiss_slot slot) {
@@ -93,23 +94,24 @@ hiss_value hiss_layer_batch_norm(hiss_builder *b, const char *name, hiss_value x
     }
     const hiss_shape shape = hiss_graph_shape(b->graph, x);
     const int64_t C = shape.dim[shape.ndim - 1], values = hiss_shape_count(&shape) / C;
-    if (b->training && values < 2) {
-        hiss_graph_fail(b->graph,
-                        "batch_norm has 1 value per channel to normalise (1 sample of 1 position), and makes it 0 "
-                        "whatever it is; set train.lane_samples to 2 or more (8 or more to learn well), or remove this "
-                        "batch_norm");
-        return -1;
-    }
     hiss_value gamma = parameter(b, name, "gamma", (hiss_slot){.shape = HISS_SHAPE(C), .constant = 1.0});
     hiss_value beta = parameter(b, name, "beta", (hiss_slot){.shape = HISS_SHAPE(C)});
     int mean = statistic(b, name, "mean", C, 0.0), variance = statistic(b, name, "variance", C, 1.0);
     if (gamma < 0 || beta < 0 || mean < 0 || variance < 0) {
         return -1;
     }
-    if (b->training && !trains(b, mean)) { /* another phase of the step records them */
+    const bool training = b->training && !hiss_model_at(b->model, mean)->frozen;
+    if (training && values < 2) {
+        hiss_graph_fail(b->graph,
+                        "batch_norm has 1 value per channel to normalise (1 sample of 1 position), and makes it 0 "
+                        "whatever it is; set train.lane_samples to 2 or more (8 or more to learn well), or remove this "
+                        "batch_norm");
+        return -1;
+    }
+    if (training && !trains(b, mean)) { /* another phase of the step records them */
         mean = variance = HISS_NO_SLOT;
     }
-    return hiss_batch_norm(b->graph, x, gamma, beta, mean, variance, 1e-5, b->training);
+    return hiss_batch_norm(b->graph, x, gamma, beta, mean, variance, 1e-5, training);
 }
 
 hiss_value hiss_layer_dropout(hiss_builder *b, hiss_value x, double probability) {

@@ -15,6 +15,8 @@ struct hiss_model {
     int count, capacity;
     int64_t floats;
     bool fixed;
+    const char *const *frozen; /* [frozen_count] names; not owned */
+    int frozen_count;
 };
 
 hiss_model *hiss_model_create(void) {
@@ -41,6 +43,24 @@ int hiss_model_find(const hiss_model *model, const char *name) {
     return -1;
 }
 
+bool hiss_slot_within(const hiss_slot *slot, const char *name) {
+    const size_t length = strlen(name);
+    return strncmp(slot->name, name, length) == 0 && (slot->name[length] == 0 || slot->name[length] == '/');
+}
+
+void hiss_model_freeze(hiss_model *model, int count, const char *const *names) {
+    model->frozen = names;
+    model->frozen_count = count;
+}
+
+static bool is_frozen(const hiss_model *model, const hiss_slot *slot) {
+    bool frozen = false;
+    for (int k = 0; k < model->frozen_count && slot->kind != HISS_SLOT_METRIC; k++) {
+        frozen |= hiss_slot_within(slot, model->frozen[k]);
+    }
+    return frozen;
+}
+
 int hiss_model_slot(hiss_model *model, const hiss_slot *slot) {
     const int known = hiss_model_find(model, slot->name);
     if (known >= 0) {
@@ -61,6 +81,7 @@ int hiss_model_slot(hiss_model *model, const hiss_slot *slot) {
     *fresh = *slot;
     fresh->name = hiss_arena_text(model->arena, slot->name);
     fresh->count = hiss_shape_count(&slot->shape);
+    fresh->frozen = is_frozen(model, fresh);
     return model->count++;
 }
 

@@ -6,7 +6,8 @@
  *   /step, /updates        int64 [1], [groups]
  *   /skipped               int64 [2] steps left out: in all, and in a row until now
  *   /sha256/...            of each of these (snapshot.h)
- *   attributes of /: config (resolved), data (identity of the training file), choices (of kernels), samples
+ *   attributes of /: config (resolved), data (identity of the training file), choices (of kernels), samples, and init
+ *                    (checksum of the checkpoint that train.init named) where there is one
  *
  * At a step's end all ranks hand their parts to rank 0, which copies them into an image of the file; that is all the
  * training waits for. A thread of rank 0 then makes the checksums, writes, fsyncs, reads back, renames, and removes
@@ -107,6 +108,9 @@ static hiss_status make_image(saver *v, hiss_error *err) {
     hiss_snapshot_text(v->image, "core", hiss_kernels_core());
     hiss_snapshot_text(v->image, "mixed", t->origin.mixed);
     hiss_snapshot_text(v->image, "samples", samples);
+    if (*t->init) {
+        hiss_snapshot_text(v->image, "init", t->init);
+    }
     return hiss_snapshot_layout(v->image, err);
 }
 

@@ -105,6 +105,7 @@ void guard_destroy(guard *g) {
     if (!g) {
         return;
     }
+    hiss_free(g->first_vector);
     for (int k = 0; k < HISS_MAX_EXPORTS; k++) {
         hiss_free(g->first_states[k]);
     }
@@ -349,7 +350,13 @@ static bool may_go_back(const trainer *t) {
 
 void guard_start(trainer *t) {
     hiss_sample_state states[HISS_MAX_EXPORTS];
-    const int n = may_go_back(t) && !*t->guard->resumed ? checkpoint_states(t, states) : 0;
+    const bool begins = may_go_back(t) && !*t->guard->resumed;
+    const int n = begins ? checkpoint_states(t, states) : 0;
+    if (begins && *t->init) {
+        const int64_t floats = hiss_model_floats(t->model);
+        t->guard->first_vector = hiss_new(float, floats);
+        memcpy(t->guard->first_vector, t->vector, sizeof(float) * (size_t)floats);
+    }
     for (int k = 0; k < n; k++) {
         t->guard->first_states[k] = hiss_new(int64_t, local_samples(t));
         memcpy(t->guard->first_states[k], states[k].local, sizeof(int64_t) * (size_t)local_samples(t));
@@ -359,7 +366,11 @@ void guard_start(trainer *t) {
 static void begin_again(trainer *t) {
     hiss_sample_state states[HISS_MAX_EXPORTS];
     const int n = checkpoint_states(t, states);
-    hiss_model_initialize(t->model, t->task.seed, t->vector);
+    if (t->guard->first_vector) {
+        memcpy(t->vector, t->guard->first_vector, sizeof(float) * (size_t)hiss_model_floats(t->model));
+    } else {
+        hiss_model_initialize(t->model, t->task.seed, t->vector);
+    }
     for (int k = 0; k < t->states; k++) {
         memset(t->state[k], 0, sizeof(float) * (size_t)t->owned_floats);
     }

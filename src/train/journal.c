@@ -351,6 +351,9 @@ hiss_status journal_summary(journal *j, double seconds, hiss_error *err) {
     fprintf(out, "identity:\n  version: \"%s\"\n  kernels: \"%s\"\n  data: \"%s\"\n  config_sha256: %s\n", HISS_VERSION,
             kernels, hiss_dataset_identity(t->set), hash);
     fprintf(out, "  kernel_choices_sha256: %s\n", t->choices);
+    if (*t->init) {
+        fprintf(out, "  init_sha256: %s\n", t->init);
+    }
     fprintf(out, "  reduce: %s\n",
             t->experiment->dist.reduce == HISS_REDUCE_TREE ? "tree" : "mpi (not bit-stable over ranks)");
     print_machine(out, t);

@@ -1,8 +1,9 @@
 /* Norms that optimisers want before they update, for the reducer (hiss_reducer_norms).
  *
  * Each parameter slot of a group whose optimiser wants norms is a segment; a group is a set, so that the norm that
- * clips is over all parameters that the group's optimiser updates in the phase. Buckets hold slots of one group only.
- * Slots that the phase does not train have terms of zeros. */
+ * clips is over all parameters that the group's optimiser updates in the phase. Buckets hold slots of one group only,
+ * and frozen slots, which are no segments, have buckets of their own. Slots that the phase does not train have terms of
+ * zeros. */
 #include <math.h>
 #include <string.h>
 
@@ -70,6 +71,10 @@ static void measure(void *user, int segment, int round, int64_t begin, int64_t e
     }
 }
 
+static bool wants_norm(const trainer *t, const hiss_slot *slot) {
+    return slot->kind == HISS_SLOT_PARAMETER && !slot->frozen && t->norms.wanted[slot->group].rounds > 0;
+}
+
 static int list_segments(const trainer *t) {
     const int slots = hiss_model_count(t->model);
     int n = 0;
@@ -77,7 +82,7 @@ static int list_segments(const trainer *t) {
         const int s = t->slot_order[k];
         const hiss_slot *slot = hiss_model_at(t->model, s);
         t->norms.segment_of[s] = -1;
-        if (slot->kind == HISS_SLOT_PARAMETER && t->norms.wanted[slot->group].rounds > 0) {
+        if (wants_norm(t, slot)) {
             t->norms.segment_of[s] = n;
             t->norms.slot_of[n] = s;
             t->norms.segment[n++] = (hiss_range){slot->offset, slot->offset + slot->count};
@@ -93,8 +98,7 @@ static void list_sets(const trainer *t) {
             k++;
         }
         const hiss_slot *slot = hiss_model_at(t->model, t->slot_order[k]);
-        t->norms.set[b] =
-            slot->kind == HISS_SLOT_PARAMETER && t->norms.wanted[slot->group].rounds > 0 ? slot->group : -1;
+        t->norms.set[b] = wants_norm(t, slot) ? slot->group : -1;
     }
 }
 

@@ -147,7 +147,7 @@ static hiss_status check_length(const trainer *t, const char *path, int64_t then
 }
 
 static hiss_status read_counters(trainer *t, hiss_h5 *file, const char *path, hiss_error *err) {
-    char *config = NULL, *data = NULL;
+    char *config = NULL, *data = NULL, *init = NULL;
     int64_t epochs = t->experiment->train.epochs;
     hiss_status s = hiss_h5_get_text(file, "/", "config", &config, err);
     s = s == HISS_OK ? compare_configs(path, config, hiss_config_resolved(t->experiment->config), &epochs, err) : s;
@@ -165,7 +165,10 @@ static hiss_status read_counters(trainer *t, hiss_h5 *file, const char *path, hi
     s = s == HISS_OK ? hiss_snapshot_read(file, path, "/updates", HISS_I64, 0, t->experiment->groups, t->updates, err)
                      : s;
     s = s == HISS_OK ? hiss_snapshot_read(file, path, "/skipped", HISS_I64, 0, 2, t->skipped, err) : s;
+    s = s == HISS_OK && t->experiment->train.init ? hiss_h5_get_text(file, "/", "init", &init, err) : s;
+    snprintf(t->init, sizeof t->init, "%s", init ? init : "");
     s = s == HISS_OK ? trainer_read_origin(t, file, err) : s;
+    hiss_free(init);
     hiss_free(config);
     hiss_free(data);
     return s;

@@ -46,6 +46,7 @@ static hiss_status resume(trainer *t, hiss_error *err) {
             hiss_info("resumed from %s (step %" PRId64 " of %" PRId64 ")", path, t->step, t->total_steps);
         }
     }
+    s = s == HISS_OK && !*path ? transfer_init(t, err) : s;
     const hiss_objective_ops *ops = t->experiment->objective;
     return s == HISS_OK && ops->verify ? ops->verify(t->method, err) : s;
 }
@@ -70,7 +71,12 @@ static void introduce(const trainer *t) {
               t->placement.samples, t->task.stored_H, t->task.stored_W, t->task.C,
               hiss_loader_streams(t->loader) ? "streamed" : "in memory");
     hiss_info("objective: %s", line);
-    hiss_info("model: %" PRId64 " parameters, %.1f MB of activations per lane", hiss_model_parameters(t->model),
+    const int64_t frozen = transfer_frozen(t);
+    char some[64] = "";
+    if (frozen > 0) {
+        snprintf(some, sizeof some, ", %" PRId64 " of them frozen", frozen);
+    }
+    hiss_info("model: %" PRId64 " parameters%s, %.1f MB of activations per lane", hiss_model_parameters(t->model), some,
               (double)hiss_exec_bytes(t->phases[0].execs[0]) / 1e6);
     hiss_info("ranks %d, threads %d, lanes %" PRId64 " of %" PRId64 " samples, batch %" PRId64 ", %" PRId64
               " steps per epoch, %" PRId64 " steps",

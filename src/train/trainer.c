@@ -36,8 +36,9 @@ static void cut_buckets(trainer *t) {
         const hiss_slot *slot = hiss_model_at(t->model, t->slot_order[k]);
         const hiss_slot *next = k + 1 < slots ? hiss_model_at(t->model, t->slot_order[k + 1]) : NULL;
         const int64_t end = next ? next->offset : hiss_model_floats(t->model);
-        const bool border = next && slot->kind == HISS_SLOT_PARAMETER &&
-                            (next->kind != HISS_SLOT_PARAMETER || next->group != slot->group);
+        const bool border =
+            next && slot->kind == HISS_SLOT_PARAMETER &&
+            (next->kind != HISS_SLOT_PARAMETER || next->group != slot->group || next->frozen != slot->frozen);
         if (end - begin >= floats && slot->kind == HISS_SLOT_PARAMETER) {
             t->bucket_offsets[++t->buckets] = end;
             begin = end;
@@ -204,25 +205,24 @@ static hiss_status build_graphs(trainer *t, hiss_error *err) {
     const hiss_objective_ops *ops = t->experiment->objective;
     hiss_alloc_for("parameters", "choose a smaller network (network.width, network.layers)");
     t->model = hiss_model_create();
+    hiss_status s = transfer_freeze(t, err);
     t->nphases = ops->phases ? ops->phases : 1;
     t->phases = hiss_new(phase, t->nphases);
-    for (int p = 0; p < t->nphases; p++) {
-        hiss_status s = phase_build(t, p, err);
-        if (s != HISS_OK) {
-            return s;
-        }
+    for (int p = 0; p < t->nphases && s == HISS_OK; p++) {
+        s = phase_build(t, p, err);
     }
-    if (ops->epoch) {
+    if (ops->epoch && s == HISS_OK) {
         const hiss_encoder_options options = {.task = &t->task,
                                               .objective = ops,
                                               .method = t->method,
                                               .model = t->model,
                                               .m = t->placement.m,
                                               .output_only = true};
-        hiss_status s = hiss_encoder_create(&options, &t->encoder, err);
-        if (s != HISS_OK) {
-            return s;
-        }
+        s = hiss_encoder_create(&options, &t->encoder, err);
+    }
+    s = s == HISS_OK ? transfer_check(t, err) : s;
+    if (s != HISS_OK) {
+        return s;
     }
     const int control =
         hiss_model_slot(t->model, &(hiss_slot){.name = "control", .kind = HISS_SLOT_METRIC, .shape = HISS_SHAPE(3)});
@@ -313,6 +313,7 @@ void trainer_destroy(trainer *t) {
     hiss_free(t->batches);
     hiss_free(t->thread_times);
     hiss_free(t->vector);
+    hiss_free(t->frozen);
     hiss_model_destroy(t->model);
     t->experiment->objective->destroy(t->method);
     hiss_placement_destroy(&t->placement);

@@ -78,8 +78,11 @@ struct trainer {
     float *vector;                /* the model vector */
     int *slot_order;              /* slots by offset */
     char choices[HISS_HASH_TEXT]; /* hash of which implementations compute the graphs' products */
-    origin origin;                /* who computed the steps before the first of this process */
-    phase *phases, *current;      /* current: the one whose sums trainer_update receives */
+    char init[HISS_HASH_TEXT];    /* checksum of the checkpoint that train.init named; empty: none */
+    const char **frozen;          /* [nfrozen] the names of train.freeze */
+    int nfrozen;
+    origin origin;           /* who computed the steps before the first of this process */
+    phase *phases, *current; /* current: the one whose sums trainer_update receives */
     int nphases;
     hiss_encoder *encoder; /* for methods with an epoch hook; else NULL */
     hiss_loader *loader;
@@ -180,6 +183,16 @@ hiss_status checkpoint_newest(trainer *t, char *path, int64_t size, hiss_error *
 /* Go back, or on, to the state of a file. Collective. restore.c */
 hiss_status checkpoint_load(trainer *t, const char *path, hiss_error *err);
 int checkpoint_states(const trainer *t, hiss_sample_state states[HISS_MAX_EXPORTS]);
+
+/* ---- what is taken from another run, and what is left as it is; transfer.c ---- */
+
+/* Tell the model what train.freeze names; before its first slot. Not collective. */
+hiss_status transfer_freeze(trainer *t, hiss_error *err);
+/* Each of these names is that of some slot, and each phase trains something; phases are built. Not collective. */
+hiss_status transfer_check(const trainer *t, hiss_error *err);
+int64_t transfer_frozen(const trainer *t); /* parameters that are frozen */
+/* Replace initial values by those of train.init, if it is given. Collective. */
+hiss_status transfer_init(trainer *t, hiss_error *err);
 
 /* Where a rank's time went, for summary.yaml. */
 typedef struct rank_account {

@@ -160,6 +160,12 @@ done
 # ---- rollback: a passing fault heals, a lasting one ends ----
 
 back=(--set train.nonfinite=rollback)
+init=(--set train.init=straight --set train.epochs=1 --set checkpoint.every=never) # back to the beginning, not to a random one
+healed 1 '' init-plain "${init[@]}"
+healed 2 train.nan_gradient:61@0 init-back "${back[@]}" "${init[@]}"
+said 'back to the beginning'
+counts init-back rollbacks 1
+same init-plain init-back
 healed 2 train.nan_activation:175@1 back "${back[@]}"
 said 'going back'
 said 'back to back/ckpt/step-24.h5'

@@ -381,6 +381,40 @@ static void test_a_value_used_twice(void **state) {
     rig_close(&r);
 }
 
+/* A frozen layer in the middle: gradients pass through its running statistics to what is before it; itself, it takes
+ * neither gradients nor statistics. Frozen layers at the bottom cost no backward. */
+static void test_frozen_layers(void **state) {
+    (void)state;
+    static const char *const names[] = {"fc1", "fc2"};
+    for (int count = 0; count <= 2; count++) {
+        rig r = rig_open();
+        hiss_model_freeze(r.model, count, count == 2 ? names : names + 1);
+        hiss_value x = hiss_input(r.graph, "x", HISS_SHAPE(6, 5));
+        x = hiss_tanh(r.graph, hiss_layer_batch_norm(&r.b, "fc1/norm", hiss_layer_linear(&r.b, "fc1", x, 4, false)));
+        x = hiss_tanh(r.graph, hiss_layer_batch_norm(&r.b, "fc2/norm", hiss_layer_linear(&r.b, "fc2", x, 3, true)));
+        x = hiss_layer_linear(&r.b, "fc3", x, 2, true);
+        r.loss = hiss_squared_loss(r.graph, x, hiss_input(r.graph, "to", HISS_SHAPE(6, 2)), 0.1);
+        hiss_graph_loss(r.graph, r.loss);
+        rig_ready(&r, count % 2 ? hiss_kernels_ref() : hiss_kernels_blas());
+        for (int s = 0; s < hiss_model_count(r.model); s++) {
+            const hiss_slot *slot = hiss_model_at(r.model, s);
+            const bool frozen = (count > 0 && strncmp(slot->name, "fc2/", 4) == 0) ||
+                                (count > 1 && strncmp(slot->name, "fc1/", 4) == 0);
+            assert_int_equal(slot->frozen, frozen);
+            assert_int_equal(slot->kind == HISS_SLOT_PARAMETER ? hiss_graph_trains(r.graph, s)
+                                                               : hiss_graph_records(r.graph, s),
+                             !frozen);
+        }
+        int evaluated = 0;
+        for (int i = 0; i < hiss_graph_nodes(r.graph); i++) {
+            evaluated += strcmp(hiss_graph_node(r.graph, i).op, "batch_norm_eval") == 0;
+        }
+        assert_int_equal(evaluated, count);
+        rig_check_gradients(&r, "frozen", 1e-3, 0.01, 4e-4);
+        rig_close(&r);
+    }
+}
+
 /* ---- two groups, as in a GAN ---- */
 
 static hiss_value generator(hiss_builder *b, hiss_value noise) {
@@ -454,6 +488,6 @@ int main(void) {
         cmocka_unit_test(test_dropout_streams), cmocka_unit_test(test_dropout_places),
         cmocka_unit_test(test_siamese),         cmocka_unit_test(test_recurrent),
         cmocka_unit_test(test_stop_gradient),   cmocka_unit_test(test_a_value_used_twice),
-        cmocka_unit_test(test_groups)};
+        cmocka_unit_test(test_frozen_layers),   cmocka_unit_test(test_groups)};
     return cmocka_run_group_tests(tests, NULL, nothing_left);
 }

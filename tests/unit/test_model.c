@@ -59,6 +59,30 @@ static void test_sharing(void **state) {
     hiss_model_destroy(m);
 }
 
+/* A name stands for the slot, and for all within it; nothing that only begins alike, and no metric. */
+static void names_freeze_what_lies_within_them(void **state) {
+    (void)state;
+    static const char *const names[] = {"conv1", "fc/weight", "loss"};
+    static const struct {
+        const char *name;
+        hiss_slot_kind kind;
+        bool frozen;
+    } slots[] = {{"conv1/weight", HISS_SLOT_PARAMETER, true},      {"conv1/norm/mean", HISS_SLOT_BUFFER, true},
+                 {"conv10/weight", HISS_SLOT_PARAMETER, false},    {"part/conv1/weight", HISS_SLOT_PARAMETER, false},
+                 {"fc/weight", HISS_SLOT_PARAMETER, true},         {"fc/bias", HISS_SLOT_PARAMETER, false},
+                 {"fc/weights/other", HISS_SLOT_PARAMETER, false}, {"loss", HISS_SLOT_METRIC, false}};
+    hiss_model *m = hiss_model_create();
+    hiss_slot before = parameter_slot("conv1/bias", HISS_SHAPE(2), 0);
+    hiss_model_slot(m, &before);
+    hiss_model_freeze(m, HISS_COUNT(names), names);
+    for (int k = 0; k < HISS_COUNT(slots); k++) {
+        const hiss_slot slot = {.name = slots[k].name, .kind = slots[k].kind, .shape = HISS_SHAPE(2)};
+        assert_int_equal(hiss_model_at(m, hiss_model_slot(m, &slot))->frozen, slots[k].frozen);
+    }
+    assert_false(hiss_model_at(m, 0)->frozen); /* it was there before */
+    hiss_model_destroy(m);
+}
+
 /* Slots in scrambled order of kinds and groups, more than the first capacity. */
 static hiss_model *mixed_model(void) {
     hiss_model *m = hiss_model_create();
@@ -280,6 +304,7 @@ static void test_hash_sees_names_and_slot_order_only(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_slots_are_found_by_name),
                                        cmocka_unit_test(test_sharing),
+                                       cmocka_unit_test(names_freeze_what_lies_within_them),
                                        cmocka_unit_test(test_layout),
                                        cmocka_unit_test(test_initial_values),
                                        cmocka_unit_test(test_initial_values_stand_alone),

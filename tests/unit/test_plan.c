@@ -194,7 +194,7 @@ static void grow_parameters(growth *g, hiss_value map, hiss_value rows) {
     default:
         if (any >= 0) {
             const hiss_shape s = hiss_graph_shape(graph, any);
-            snprintf(name, sizeof name, "norm%d", (int)s.dim[s.ndim - 1]);
+            snprintf(name, sizeof name, "%s/norm%d", below(g, 3) ? "moving" : "frozen", (int)s.dim[s.ndim - 1]);
             y = hiss_layer_batch_norm(b, name, any);
         }
     }
@@ -305,6 +305,8 @@ static void keep(hiss_graph *graph, hiss_value v) {
 
 static void grow(rig *r, int64_t key) {
     growth g = {.r = r, .rng = hiss_rng_keyed(1, HISS_FOR_TESTS, 9, key)};
+    static const char *const frozen[] = {"frozen"};
+    hiss_model_freeze(r->model, 1, frozen);
     r->b.trained_groups = below(&g, 3) ? ~0u : 1u + (unsigned)below(&g, 2);
     r->classes = 2;
     g.value[g.values++] = hiss_input(r->graph, "map", HISS_SHAPE(2, 3, 4, 2));

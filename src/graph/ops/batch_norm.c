@@ -2,10 +2,12 @@
  *
  * In training, forward saves mean, inverse and variance, [C] each, and record() takes mean and variance to their slots
  * of the lane vector. When several nodes write the same slots, these get the mean over the nodes: each adds its share,
- * and the first overwrites. */
+ * and the first overwrites. With running statistics, in evaluation and in frozen layers, gradients pass as through any
+ * scaling. */
 #include "graph/ops/ops.h"
 
 #include <assert.h>
+#include <math.h>
 #include <string.h>
 
 typedef struct attributes {
@@ -89,12 +91,63 @@ static void forward_eval(const op_call *call) {
                                    call->run->model + call->slot_offset[a->variance_slot], call->y);
 }
 
-static void example(hiss_graph *g, int variant) {
+static int64_t scratch_eval(const node *n, const hiss_kernels *kernels) {
+    (void)kernels;
+    return channels(n);
+}
+
+/* y = gamma s (x - mean) + beta with constant mean and s = 1 / sqrt(variance + epsilon): the gradient of x. */
+static void backward_eval_x(const op_call *call, const float *scale) {
+    const int64_t C = channels(call->node), M = hiss_shape_count(&call->node->shape) / C;
+    if (!call->accumulate[0]) {
+        memset(call->dx[0], 0, sizeof(float) * (size_t)(M * C));
+    }
+    for (int64_t i = 0; i < M; i++) {
+        for (int64_t k = 0; k < C; k++) {
+            call->dx[0][i * C + k] += scale[k] * call->dy[i * C + k];
+        }
+    }
+}
+
+static void backward_eval(const op_call *call) {
+    const attributes *a = call->node->attributes;
+    const int64_t C = channels(call->node), M = hiss_shape_count(&call->node->shape) / C;
+    const float *mean = call->run->model + call->slot_offset[a->mean_slot];
+    const float *variance = call->run->model + call->slot_offset[a->variance_slot];
+    for (int64_t k = 0; k < C; k++) {
+        const float inverse = 1.0f / sqrtf(variance[k] + a->epsilon);
+        call->scratch[k] = call->x[1] ? call->x[1][k] * inverse : inverse;
+        double by_gamma = 0.0, by_beta = 0.0;
+        for (int64_t i = k; i < M * C && (call->dx[1] || call->dx[2]); i += C) {
+            by_gamma += (double)call->dy[i] * (double)((call->x[0][i] - mean[k]) * inverse);
+            by_beta += (double)call->dy[i];
+        }
+        if (call->dx[1]) {
+            call->dx[1][k] = (call->accumulate[1] ? call->dx[1][k] : 0.0f) + (float)by_gamma;
+        }
+        if (call->dx[2]) {
+            call->dx[2][k] = (call->accumulate[2] ? call->dx[2][k] : 0.0f) + (float)by_beta;
+        }
+    }
+    if (call->dx[0]) {
+        backward_eval_x(call, call->scratch);
+    }
+}
+
+static void example_of(hiss_graph *g, int variant, bool training) {
     const int64_t C = 3 + 5 * variant;
     hiss_value x = graph_example_slot(g, 0, variant % 2 ? HISS_SHAPE(7, C) : HISS_SHAPE(2, 3, 4, C));
     hiss_value gamma = variant == 2 ? -1 : graph_example_slot(g, 1, HISS_SHAPE(C)),
                beta = variant == 2 ? -1 : graph_example_slot(g, 2, HISS_SHAPE(C));
-    graph_example_weigh(g, hiss_batch_norm(g, x, gamma, beta, 8, 9, 1e-5, true));
+    graph_example_weigh(g, hiss_batch_norm(g, x, gamma, beta, 8, 9, 1e-5, training));
+}
+
+static void example(hiss_graph *g, int variant) {
+    example_of(g, variant, true);
+}
+
+static void example_eval(hiss_graph *g, int variant) {
+    example_of(g, variant, false);
 }
 
 const op graph_op_batch_norm = {.name = "batch_norm",
@@ -114,8 +167,11 @@ const op graph_op_batch_norm_eval = {.name = "batch_norm_eval",
                                      .attributes = sizeof(attributes),
                                      .shape = shape,
                                      .forward = forward_eval,
+                                     .backward = backward_eval,
+                                     .scratch = scratch_eval,
                                      .flops = graph_elementwise_flops,
-                                     .exempt = "evaluation only: nothing is trained through running statistics"};
+                                     .needs_input = 3,
+                                     .example = example_eval};
 
 /* Tell all that write this slot how many they are. */
 static void share(hiss_graph *graph, int mean_slot) {

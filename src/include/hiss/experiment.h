@@ -19,6 +19,8 @@ typedef struct hiss_train_options { /* section "train" */
     int nonfinite;                  /* hiss_nonfinite: what to do when numbers are not finite */
     int64_t nonfinite_limit;        /* SKIP: end when more steps than this in a row would be skipped */
     int64_t verify_replicas;        /* steps between comparisons of the ranks' parameters; 0: never */
+    const char *init;               /* run directory or checkpoint whose arrays replace initial values; NULL: none */
+    const hiss_yaml *freeze;        /* names of slots or the layers they belong to, which are left as they are */
 } hiss_train_options;
 
 typedef struct hiss_dist_options { /* section "dist": how to run, never what comes out */

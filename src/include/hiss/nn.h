@@ -22,6 +22,7 @@ typedef struct hiss_slot {
     bool decay;       /* parameters: weight decay applies */
     double deviation; /* initial values: normal with this standard deviation; 0: all equal to `constant` */
     double constant;
+    bool frozen;           /* takes neither gradients nor statistics: set by hiss_model_slot, see hiss_model_freeze */
     int64_t offset, count; /* set by hiss_model_layout */
 } hiss_slot;
 
@@ -34,6 +35,12 @@ int hiss_model_slot(hiss_model *model, const hiss_slot *slot);
 int hiss_model_count(const hiss_model *model);
 const hiss_slot *hiss_model_at(const hiss_model *model, int slot);
 int hiss_model_find(const hiss_model *model, const char *name); /* -1 when unknown */
+/* Slots that are added from here on are frozen when they lie within one of names[count], which stay the caller's and
+ * outlive the model. */
+void hiss_model_freeze(hiss_model *model, int count, const char *const *names);
+/* Whether the slot has this name, or one that begins with it and '/': the slots of a layer, and of all layers of a
+ * part. */
+bool hiss_slot_within(const hiss_slot *slot, const char *name);
 /* Fix the offsets: no slot may be added afterwards. Slots start at multiples of 16 floats. */
 void hiss_model_layout(hiss_model *model);
 const int64_t *hiss_model_offsets(const hiss_model *model); /* [count], for hiss_exec_create */

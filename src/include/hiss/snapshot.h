@@ -11,6 +11,7 @@
 #include <stdint.h>
 
 #include "hiss/data.h"
+#include "hiss/hash.h"
 
 enum { HISS_SNAPSHOT_FOOTER = 90, HISS_SNAPSHOT_NAME = 256 };
 
@@ -35,6 +36,8 @@ hiss_status hiss_snapshot_write(hiss_snapshot *s, const char *path, hiss_error *
 /* Whether every byte is as it was written. Errors say what is wrong; HISS_ESYSTEM: it could not be read, or is of
  * another format, and may be good for others. */
 hiss_status hiss_snapshot_verify(const char *path, hiss_error *err);
+/* The checksum of a file that verifies, as its last line has it. */
+hiss_status hiss_snapshot_sum(const char *path, char text[HISS_HASH_TEXT], hiss_error *err);
 /* A data set in a file has this type, one dimension, and this many values. */
 hiss_status hiss_snapshot_expect(hiss_h5 *file, const char *path, const char *name, hiss_dtype dtype, int64_t count,
                                  hiss_error *err);

@@ -1,0 +1,243 @@
+/* What a run takes over from another one (train.init), and what it leaves as it is (train.freeze).
+ *
+ * The source is a checkpoint. Arrays of its model that have the name and shape of one of this network replace the
+ * initial values, statistics of BatchNorm among them; the optimiser and all else begin anew. Rank 0 reads, and sends
+ * the model to the others. The checksum of the source goes into each checkpoint of this run, so that a resumed run
+ * knows where it came from without reading the source again, which may be gone, or have gone on.
+ *
+ * Frozen slots are known to the model before the first of them is made (hiss_model_freeze); the layers do the rest. */
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "hiss/file.h"
+#include "hiss/log.h"
+#include "hiss/snapshot.h"
+#include "hiss/watch.h"
+#include "train/trainer.h"
+
+enum { PATH_TEXT = 4096, LIST_TEXT = 600, MODEL_PREFIX = sizeof "/model/" - 1 };
+
+/* ---- train.freeze ---- */
+
+/* "FILE:LINE:COLUMN: train.freeze"; what --set put there has no line, and names the key by itself. */
+static hiss_status refuse(const hiss_yaml *at, const char *what, hiss_error *err) {
+    char position[64] = "";
+    if (at->line > 0) {
+        snprintf(position, sizeof position, ":%d:%d: train.freeze", at->line, at->column);
+    }
+    return hiss_fail(err, HISS_EUSER, "%s%s: %s", at->file, position, what);
+}
+
+/* The entries of the list, or the one name that stands for a list of one. */
+static const hiss_yaml *first_name(const trainer *t) {
+    const hiss_yaml *node = t->experiment->train.freeze;
+    return node && node->kind == HISS_YAML_LIST ? node->first : node;
+}
+
+static const hiss_yaml *next_name(const trainer *t, const hiss_yaml *name) {
+    return name == t->experiment->train.freeze ? NULL : name->next;
+}
+
+hiss_status transfer_freeze(trainer *t, hiss_error *err) {
+    int count = 0;
+    for (const hiss_yaml *e = first_name(t); e; e = next_name(t, e)) {
+        if (e->kind != HISS_YAML_SCALAR || !*e->text) {
+            return refuse(e, "expected names of layers, as in [conv1, conv2]", err);
+        }
+        count++;
+    }
+    t->frozen = hiss_new(const char *, count);
+    for (const hiss_yaml *e = first_name(t); e; e = next_name(t, e)) {
+        t->frozen[t->nfrozen++] = e->text;
+    }
+    hiss_model_freeze(t->model, t->nfrozen, t->frozen);
+    return HISS_OK;
+}
+
+/* The layers of the model: its slots' names up to the last '/', each once. */
+static void list_layers(const hiss_model *model, char out[LIST_TEXT]) {
+    char last[LIST_TEXT] = "";
+    int used = 0;
+    out[0] = 0;
+    for (int s = 0; s < hiss_model_count(model) && used < LIST_TEXT - 64; s++) {
+        const hiss_slot *slot = hiss_model_at(model, s);
+        const char *end = strrchr(slot->name, '/');
+        const int length = end ? (int)(end - slot->name) : (int)strlen(slot->name);
+        if (slot->kind == HISS_SLOT_METRIC ||
+            ((int)strlen(last) == length && strncmp(last, slot->name, (size_t)length) == 0)) {
+            continue;
+        }
+        snprintf(last, sizeof last, "%.*s", length, slot->name);
+        used += snprintf(out + used, (size_t)(LIST_TEXT - used), "%s%.60s", used ? ", " : "", last);
+    }
+    snprintf(out + used, (size_t)(LIST_TEXT - used), "%s", used >= LIST_TEXT - 64 ? ", ..." : "");
+}
+
+static int64_t frozen_slots(const hiss_model *model, const char *name) {
+    int64_t n = 0;
+    for (int s = 0; s < hiss_model_count(model); s++) {
+        const hiss_slot *slot = hiss_model_at(model, s);
+        n += slot->frozen && hiss_slot_within(slot, name);
+    }
+    return n;
+}
+
+hiss_status transfer_check(const trainer *t, hiss_error *err) {
+    for (const hiss_yaml *e = first_name(t); e; e = next_name(t, e)) {
+        if (frozen_slots(t->model, e->text) == 0) {
+            char what[LIST_TEXT + 256], layers[LIST_TEXT];
+            list_layers(t->model, layers);
+            snprintf(what, sizeof what, "no layer is called '%.80s', nor begins with it and '/'; there are %s", e->text,
+                     layers);
+            return refuse(e, what, err);
+        }
+    }
+    for (int p = 0; p < t->nphases && t->nfrozen; p++) {
+        bool any = false;
+        for (int s = 0; s < hiss_model_count(t->model); s++) {
+            any |= hiss_model_at(t->model, s)->kind == HISS_SLOT_PARAMETER && hiss_graph_trains(t->phases[p].graph, s);
+        }
+        if (!any) {
+            return refuse(t->experiment->train.freeze, "leaves nothing to train; name fewer layers", err);
+        }
+    }
+    return HISS_OK;
+}
+
+int64_t transfer_frozen(const trainer *t) {
+    int64_t n = 0;
+    for (int s = 0; s < hiss_model_count(t->model); s++) {
+        const hiss_slot *slot = hiss_model_at(t->model, s);
+        n += slot->frozen && slot->kind == HISS_SLOT_PARAMETER ? slot->count : 0;
+    }
+    return n;
+}
+
+/* ---- train.init ---- */
+
+typedef struct source {
+    const trainer *t;
+    hiss_h5 *file;
+    char path[PATH_TEXT];
+    int copied, kept, unused;
+    FILE *list[3]; /* names of the arrays above */
+    char *text[3];
+    size_t size[3];
+} source;
+
+/* The file that train.init means, sound. */
+static hiss_status find_source(source *s, hiss_error *err) {
+    const char *init = s->t->experiment->train.init;
+    struct stat what;
+    hiss_status status = hiss_file_expect(init, "the source", "train.init takes a run directory or a checkpoint", err);
+    if (status != HISS_OK) {
+        return status;
+    }
+    if (stat(init, &what) == 0 && S_ISDIR(what.st_mode)) {
+        status = hiss_checkpoint_newest(init, false, s->path, sizeof s->path, err);
+        return status == HISS_OK && !*s->path ? hiss_fail(err, HISS_EUSER, "%s has no checkpoint", init) : status;
+    }
+    snprintf(s->path, sizeof s->path, "%s", init);
+    return hiss_snapshot_verify(s->path, err);
+}
+
+static void note(source *s, int list, const char *name, const char *why) {
+    int *count[] = {&s->copied, &s->kept, &s->unused};
+    fprintf(s->list[list], "%s%s%s", (*count[list])++ ? ", " : "", name, why);
+}
+
+static hiss_status copy_slot(source *s, const hiss_slot *slot, float *vector, hiss_error *err) {
+    const hiss_h5_info here = hiss_checkpoint_info(slot);
+    hiss_h5_info there;
+    char name[HISS_SNAPSHOT_NAME], why[HISS_H5_INFO_TEXT + 16], text[HISS_H5_INFO_TEXT];
+    snprintf(name, sizeof name, "/model/%s", slot->name);
+    if (!hiss_h5_has(s->file, name)) {
+        note(s, 1, slot->name, "");
+        return HISS_OK;
+    }
+    hiss_status status = hiss_h5_look(s->file, name, &there, err);
+    if (status != HISS_OK) {
+        return status;
+    }
+    if (there.dtype != here.dtype || there.ndim != here.ndim ||
+        memcmp(there.dim, here.dim, sizeof(int64_t) * (size_t)here.ndim) != 0) {
+        snprintf(why, sizeof why, " (there %s)", hiss_h5_info_text(&there, text));
+        note(s, 1, slot->name, why);
+        return HISS_OK;
+    }
+    note(s, 0, slot->name, "");
+    return hiss_checkpoint_slot(s->file, s->path, name, slot, vector + slot->offset, err);
+}
+
+/* A hiss_h5_visit: count what the source has and this network has not. */
+static hiss_status visit(void *user, const char *dataset, const hiss_h5_info *info, hiss_error *err) {
+    source *s = user;
+    (void)info;
+    (void)err;
+    if (strncmp(dataset, "/model/", MODEL_PREFIX) == 0 && hiss_model_find(s->t->model, dataset + MODEL_PREFIX) < 0) {
+        note(s, 2, dataset + MODEL_PREFIX, "");
+    }
+    return HISS_OK;
+}
+
+static hiss_status copy_model(source *s, float *vector, hiss_error *err) {
+    hiss_status status = hiss_h5_open(s->path, &s->file, err);
+    for (int k = 0; k < hiss_model_count(s->t->model) && status == HISS_OK; k++) {
+        const hiss_slot *slot = hiss_model_at(s->t->model, k);
+        status = hiss_checkpoint_stores(slot) ? copy_slot(s, slot, vector, err) : HISS_OK;
+    }
+    status = status == HISS_OK ? hiss_h5_each(s->file, visit, s, err) : status;
+    hiss_h5_close(s->file, NULL);
+    for (int k = 0; k < 3; k++) {
+        fflush(s->list[k]);
+    }
+    if (status == HISS_OK && s->copied == 0) {
+        return hiss_fail(err, HISS_EUSER,
+                         "nothing in %s has the name and shape of an array of this network, which has %.250s; the "
+                         "source has more: %.250s; use the source's network section",
+                         s->path, s->text[1], s->unused ? s->text[2] : "none");
+    }
+    if (status == HISS_OK) {
+        hiss_info("init: %d arrays from %s: %s", s->copied, s->path, s->text[0]);
+        hiss_info("init: %d arrays keep their own initial values%s%s", s->kept, s->kept ? ": " : "", s->text[1]);
+        hiss_info("init: %d arrays of the source are not used%s%s", s->unused, s->unused ? ": " : "", s->text[2]);
+    }
+    return status;
+}
+
+static hiss_status read_source(trainer *t, hiss_error *err) {
+    source s = {.t = t};
+    char where[HISS_WHERE];
+    for (int k = 0; k < 3; k++) {
+        s.list[k] = hiss_text_open(&s.text[k], &s.size[k]);
+    }
+    hiss_status status = find_source(&s, err);
+    status = status == HISS_OK ? hiss_snapshot_sum(s.path, t->init, err) : status;
+    status = status == HISS_OK ? copy_model(&s, t->vector, err) : status;
+    for (int k = 0; k < 3; k++) {
+        fclose(s.list[k]);
+        free(s.text[k]);
+    }
+    if (status != HISS_OK) {
+        const hiss_error why = *err;
+        return hiss_fail(err, status, "%s: %.900s", hiss_config_where(t->experiment->config, "train.init", where),
+                         why.text);
+    }
+    return HISS_OK;
+}
+
+hiss_status transfer_init(trainer *t, hiss_error *err) {
+    if (!t->experiment->train.init) {
+        return HISS_OK;
+    }
+    hiss_watch_note(t->comm, "read train.init", -1);
+    const hiss_status s = hiss_comm_agree(t->comm, hiss_comm_rank(t->comm) == 0 ? read_source(t, err) : HISS_OK, err);
+    if (s == HISS_OK) {
+        hiss_comm_broadcast(t->comm, t->vector, hiss_model_floats(t->model) * (int64_t)sizeof(float), 0);
+        hiss_comm_broadcast(t->comm, t->init, sizeof t->init, 0);
+    }
+    return s;
+}

@@ -1,0 +1,87 @@
+# Starting from another run, and leaving parts of a network as they are: what is copied and what is not is said; frozen
+# arrays are those of the source to the last bit; ranks, threads, stops and a lost source show in no bit.
+. "$HISS_ROOT/tests/cli/common"
+small_run
+
+# common RUN RUN: how many arrays of the model are the same in both after 24 steps.
+common() { comm -12 <(model "$1") <(model "$2") | grep -c . || :; }
+model() { "$(dirname "$HISS")/tests/cli/array_sums" "$1/ckpt/step-24.h5" | grep ^/model/ | sort; }
+said() { grep -qF -- "$1" log || fail "not said: $1" log; }
+
+train 2 source --set objective=autoencoder --set train.epochs=2
+fine=(--set objective=supervised --set train.init=source --set train.epochs=2 --set optim.weight_decay=1e-2)
+frozen=("${fine[@]}" --set 'train.freeze=[conv1]')
+
+# ---- what is copied, and what is not ----
+
+train 1 fine "${fine[@]}"
+said 'init: 11 arrays from source/ckpt/step-24.h5: conv1/weight, conv1/bias, conv1/norm/gamma'
+said 'init: 2 arrays keep their own initial values: scores/weight, scores/bias'
+said 'arrays of the source are not used: code/weight, decoder1/'
+sum=$(tail -c 65 source/ckpt/step-24.h5)
+grep -q "^  init_sha256: $sum\$" fine/summary.yaml || fail 'no identity of the source' fine/summary.yaml
+train 1 other "${fine[@]}" --set 'network.layers=[{conv: 4, kernel: 5, pad: 2, name: conv1}, {max_pool: 2}, batch_norm, relu, flatten, {linear: 16, bias: false, name: fc1}]'
+said 'init: 6 arrays from'
+said 'keep their own initial values: conv1/weight (there float32 [4,3,3,1]), '
+train 1 anew --set objective=supervised --set train.epochs=2 --set optim.weight_decay=1e-2
+cmp -s <(hashes fine) <(hashes anew) && fail 'train.init does nothing'
+! grep -q init_sha256 anew/summary.yaml || fail 'a source of a run without one'
+train 1 by-file "${fine[@]}" --set train.init=source/ckpt/step-24.h5
+same fine by-file
+
+# ---- frozen: equal to the source; on any number of ranks; with norms, of which they are no part ----
+
+[ "$(common source fine)" -eq 0 ] || fail 'training leaves arrays as they are'
+variants=("optim.momentum=0.9" "optim.method=lamb optim.momentum=0 optim.lr=0.01 optim.clip_norm=0.5" "objective=nat train.freeze=[conv1,fc1]")
+counts=(6 6 11)
+for k in "${!variants[@]}"; do
+    sets=("${frozen[@]}")
+    for setting in ${variants[k]}; do sets+=(--set "$setting"); done
+    train 1 "frozen-$k" "${sets[@]}"
+    grep -q 'model: .* frozen' log || fail 'not said how many are frozen' log
+    [ "$(common source "frozen-$k")" -eq "${counts[k]}" ] ||
+        fail "not ${counts[k]} arrays as in the source: ${variants[k]}" log
+    train 2 "ranks-$k" "${sets[@]}" --threads 2 --set dist.bucket=1KiB
+    same "frozen-$k" "ranks-$k"
+    train 3 "parts-$k" "${sets[@]}" --set train.steps=7
+    mv source lost
+    train 2 "parts-$k" "${sets[@]}" --set train.steps=17
+    mv lost source
+    train 1 "parts-$k" "${sets[@]}"
+    said 'resumed from'
+    same "frozen-$k" "parts-$k"
+    cmp -s <(grep init_sha256 "frozen-$k/summary.yaml") <(grep init_sha256 "parts-$k/summary.yaml") ||
+        fail 'the source is forgotten' "parts-$k/summary.yaml"
+done
+train 1 random --set objective=supervised --set 'train.freeze=[conv1, fc1/norm]' # a control: frozen at random
+on 1 "$HISS" eval fine
+[ $status -eq 0 ] || fail 'no evaluation' log
+
+# ---- refused ----
+
+mistake() {
+    local text=$1
+    shift
+    refused $((RANDOM % 2 + 1)) "$text" "$HISS" train config.yaml --run mistake --set objective=supervised "$@"
+    [ ! -e mistake ] || fail "a run that could not begin leaves $(find mistake)"
+}
+cp config.yaml other.yaml
+sed -i 's/^train: {/&freeze: [conv1, con], /' config.yaml
+mistake "config.yaml:18:25: train.freeze: no layer is called 'con', nor begins with it and '/'; there are conv1, conv1/norm, fc1, fc1/norm, scores"
+mv other.yaml config.yaml
+mistake "error: --set train.freeze: no layer is called 'weight'" --set train.freeze=weight
+mistake 'error: --set train.freeze: expected names of layers, as in [conv1, conv2]' --set 'train.freeze=[[conv1]]'
+mistake 'expected names of layers, as in [conv1, conv2]' --set 'train.freeze={conv1: 2}'
+mistake 'leaves nothing to train; name fewer layers' --set 'train.freeze=[conv1, fc1, scores]'
+mistake '--set train.init: the source nowhere does not exist' --set train.init=nowhere
+mistake '--set train.init: config.yaml: no checkpoint, or not all of one' --set train.init=config.yaml
+mkdir empty
+mistake '--set train.init: empty has no checkpoint' --set train.init=empty
+mistake 'nothing in source/ckpt/step-24.h5 has the name and shape of an array of this network, which has first/weight, first/bias' \
+    --set train.init=source --set 'network.layers=[flatten, {linear: 3, name: first}]'
+head -c 3000 source/ckpt/step-24.h5 >cut.h5
+mistake '--set train.init: cut.h5: no checkpoint, or not all of one' --set train.init=cut.h5
+contents fine >before
+refused 2 "it had 'init: source', now 'init: other'" "$HISS" train config.yaml --run fine "${fine[@]}" --set train.init=other
+contents fine | cmp -s - before || fail 'a refused run is changed'
+echo ok
