@@ -7,7 +7,7 @@
  *   3. create and destroy;
  *   4. build: the training graph, from inputs to loss and metrics;
  *   5. encode: the part that evaluation looks at;
- *   6. the optional hooks (none needed here: see nat.c for exchange and per-sample state);
+ *   6. the optional hooks (none needed here: see nat.c for exchange and states);
  *   7. the ops at the end, and one line in register.c. */
 #include <stddef.h>
 

@@ -2,7 +2,8 @@
  *
  *   /model/SLOT            float32   parameters and BatchNorm statistics
  *   /optimizer/SLOT/STATE  float32   optimiser state of parameters, in their shape
- *   /samples/STATE         int64 [n] per-sample integers of the method (NAT: assignment), in sample order
+ *   /samples/STATE         states of the method, one row per sample (NAT: assignment, int64 [n]), in sample order
+ *   /lanes/STATE           one row per lane;  /run/STATE  of the run
  *   /step, /updates        int64 [1], [groups]
  *   /skipped               int64 [2] steps left out: in all, and in a row until now
  *   /sha256/...            of each of these (snapshot.h)
@@ -23,11 +24,10 @@
 #include "hiss/fault.h"
 #include "hiss/file.h"
 #include "hiss/log.h"
-#include "hiss/snapshot.h"
 #include "hiss/watch.h"
 #include "train/background.h"
 #include "train/cadence.h"
-#include "train/trainer.h"
+#include "train/states.h"
 
 enum { PATH_TEXT = 4096 };
 
@@ -39,7 +39,6 @@ typedef struct tally {                       /* of rank 0 */
 
 struct saver {
     const trainer *t;
-    int64_t *offsets; /* [P+1] bytes of a per-sample state before each rank's */
     /* rank 0 only */
     hiss_snapshot *image;
     background *writer;
@@ -53,11 +52,6 @@ struct saver {
     bool noted;   /* whether a save was skipped while this write was running */
     tally tally;
 };
-
-int checkpoint_states(const trainer *t, hiss_sample_state states[HISS_MAX_EXPORTS]) {
-    const hiss_objective_ops *ops = t->experiment->objective;
-    return ops->states ? ops->states(t->method, states, HISS_MAX_EXPORTS) : 0;
-}
 
 static bool has_state(const trainer *t, const hiss_slot *slot, int k) {
     return slot->kind == HISS_SLOT_PARAMETER && k < hiss_optim_states(&t->experiment->optim[slot->group]);
@@ -73,8 +67,8 @@ static void add(hiss_snapshot *image, hiss_h5_info info, const char *format, con
 
 static hiss_status make_image(saver *v, hiss_error *err) {
     const trainer *t = v->t;
-    hiss_sample_state states[HISS_MAX_EXPORTS];
-    const int n = checkpoint_states(t, states), slots = hiss_model_count(t->model);
+    hiss_state states[HISS_MAX_STATES];
+    const int n = states_of(t, states), slots = hiss_model_count(t->model);
     char samples[32], kernels[KERNELS_TEXT];
     trainer_kernels(t, kernels);
     v->image = hiss_snapshot_create();
@@ -94,8 +88,9 @@ static hiss_status make_image(saver *v, hiss_error *err) {
         }
     }
     for (int k = 0; k < n; k++) {
-        add(v->image, (hiss_h5_info){.dtype = HISS_I64, .ndim = 1, .dim = {t->placement.samples}}, "/samples/%s",
-            states[k].name, "");
+        char name[HISS_SNAPSHOT_NAME];
+        states_name(&states[k], name);
+        add(v->image, states_info(t, &states[k]), "%s%s", name, "");
     }
     add(v->image, (hiss_h5_info){.dtype = HISS_I64, .ndim = 1, .dim = {1}}, "/step", "", "");
     add(v->image, (hiss_h5_info){.dtype = HISS_I64, .ndim = 1, .dim = {t->experiment->groups}}, "/updates", "", "");
@@ -138,8 +133,8 @@ static void fill_optimizer(saver *v, int k, int *part) {
 /* All ranks' parts into the image. Collective. */
 static void take(saver *v, trainer *t) {
     const bool root = v->image != NULL;
-    hiss_sample_state states[HISS_MAX_EXPORTS];
-    const int n = checkpoint_states(t, states);
+    hiss_state states[HISS_MAX_STATES];
+    const int n = states_of(t, states);
     int part = 0;
     if (root) {
         fill_model(v, &part);
@@ -151,7 +146,7 @@ static void take(saver *v, trainer *t) {
         }
     }
     for (int k = 0; k < n; k++) {
-        hiss_comm_gather(t->comm, states[k].local, v->offsets, root ? hiss_snapshot_at(v->image, part++) : NULL, 0);
+        states_gather(t, &states[k], root ? hiss_snapshot_at(v->image, part++) : NULL);
     }
     if (root) {
         v->step = t->step;
@@ -212,12 +207,8 @@ static bool collect(saver *v) {
 
 hiss_status checkpoint_open(trainer *t, hiss_error *err) {
     hiss_alloc_for("the image of a checkpoint", "choose a smaller network, or give rank 0 more memory");
-    const int P = hiss_comm_size(t->comm);
     saver *v = t->saver = hiss_new(saver, 1);
-    *v = (saver){.t = t, .offsets = hiss_new(int64_t, P + 1), .begun = hiss_seconds(), .good = -1};
-    for (int r = 0; r <= P; r++) {
-        v->offsets[r] = t->placement.shards[t->placement.lane_offsets[r]] * (int64_t)sizeof(int64_t);
-    }
+    *v = (saver){.t = t, .begun = hiss_seconds(), .good = -1};
     hiss_status s = HISS_OK;
     if (hiss_comm_rank(t->comm) == 0) {
         v->full = hiss_new(float, t->states ? hiss_model_floats(t->model) : 0);
@@ -236,7 +227,6 @@ void checkpoint_close(trainer *t) {
         background_destroy(t->saver->writer);
         hiss_snapshot_destroy(t->saver->image);
         hiss_free(t->saver->full);
-        hiss_free(t->saver->offsets);
         hiss_free(t->saver);
         t->saver = NULL;
     }
@@ -388,15 +378,6 @@ void checkpoint_report(const trainer *t, FILE *out) {
             "checkpoints:\n  written: %" PRId64 "\n  failed: %" PRId64 "\n  skipped: %" PRId64
             "\n  seconds_blocked: %.6f\n  seconds_writing: %.6f\n  seconds_at_end: %.6f\n",
             n->written, n->failed, n->skipped, n->blocked, n->writing, n->waited);
-}
-
-void checkpoint_state_hash(trainer *t, const hiss_sample_state *state, char text[HISS_HASH_TEXT]) {
-    int64_t *all = t->saver->image ? hiss_new(int64_t, t->placement.samples) : NULL;
-    hiss_comm_gather(t->comm, state->local, t->saver->offsets, all, 0);
-    hiss_hash *hash = hiss_hash_begin();
-    hiss_hash_add(hash, all, all ? sizeof(int64_t) * (size_t)t->placement.samples : 0);
-    hiss_hash_end(hash, text);
-    hiss_free(all);
 }
 
 /* ---- which one to start from ---- */

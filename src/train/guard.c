@@ -26,8 +26,8 @@
 
 #include "hiss/fault.h"
 #include "hiss/log.h"
-#include "hiss/snapshot.h"
 #include "train/guard_impl.h"
+#include "train/states.h"
 
 static int64_t local_lanes(const trainer *t) {
     return t->placement.end_lane - t->placement.first_lane;
@@ -39,10 +39,6 @@ static int policy(const trainer *t) {
 
 static bool compares(const trainer *t) {
     return t->experiment->train.verify_replicas > 0;
-}
-
-static int64_t local_samples(const trainer *t) {
-    return t->placement.shards[t->placement.end_lane] - t->placement.shards[t->placement.first_lane];
 }
 
 /* ---- life ---- */
@@ -106,7 +102,7 @@ void guard_destroy(guard *g) {
         return;
     }
     hiss_free(g->first_vector);
-    for (int k = 0; k < HISS_MAX_EXPORTS; k++) {
+    for (int k = 0; k < HISS_MAX_STATES; k++) {
         hiss_free(g->first_states[k]);
     }
     for (int k = 0; k < HISS_OPTIM_MAX_STATES; k++) {
@@ -349,23 +345,23 @@ static bool may_go_back(const trainer *t) {
 }
 
 void guard_start(trainer *t) {
-    hiss_sample_state states[HISS_MAX_EXPORTS];
+    hiss_state states[HISS_MAX_STATES];
     const bool begins = may_go_back(t) && !*t->guard->resumed;
-    const int n = begins ? checkpoint_states(t, states) : 0;
+    const int n = begins ? states_of(t, states) : 0;
     if (begins && *t->init) {
         const int64_t floats = hiss_model_floats(t->model);
         t->guard->first_vector = hiss_new(float, floats);
         memcpy(t->guard->first_vector, t->vector, sizeof(float) * (size_t)floats);
     }
     for (int k = 0; k < n; k++) {
-        t->guard->first_states[k] = hiss_new(int64_t, local_samples(t));
-        memcpy(t->guard->first_states[k], states[k].local, sizeof(int64_t) * (size_t)local_samples(t));
+        t->guard->first_states[k] = hiss_alloc((size_t)states_bytes(t, &states[k]));
+        memcpy(t->guard->first_states[k], states[k].local, (size_t)states_bytes(t, &states[k]));
     }
 }
 
 static void begin_again(trainer *t) {
-    hiss_sample_state states[HISS_MAX_EXPORTS];
-    const int n = checkpoint_states(t, states);
+    hiss_state states[HISS_MAX_STATES];
+    const int n = states_of(t, states);
     if (t->guard->first_vector) {
         memcpy(t->vector, t->guard->first_vector, sizeof(float) * (size_t)hiss_model_floats(t->model));
     } else {
@@ -375,7 +371,7 @@ static void begin_again(trainer *t) {
         memset(t->state[k], 0, sizeof(float) * (size_t)t->owned_floats);
     }
     for (int k = 0; k < n; k++) {
-        memcpy(states[k].local, t->guard->first_states[k], sizeof(int64_t) * (size_t)local_samples(t));
+        memcpy(states[k].local, t->guard->first_states[k], (size_t)states_bytes(t, &states[k]));
     }
     memset(t->updates, 0, sizeof t->updates);
     memset(t->skipped, 0, sizeof t->skipped);
@@ -496,7 +492,7 @@ static bool state_is_finite(const trainer *t) {
     for (int k = 0; k < t->states; k++) {
         finite = finite && hiss_within(t->owned_floats, t->state[k], FLT_MAX);
     }
-    return finite;
+    return finite && states_are_finite(t);
 }
 
 hiss_status guard_vouch(trainer *t, hiss_error *err) {
@@ -506,7 +502,8 @@ hiss_status guard_vouch(trainer *t, hiss_error *err) {
         flip(t);
     }
     if (hiss_comm_max_i64(t->comm, !state_is_finite(t)) > 0) {
-        snprintf(line, sizeof line, "a parameter, a statistic or a value of the optimizer is no longer finite");
+        snprintf(line, sizeof line,
+                 "a parameter, a statistic, a value of the optimizer or a state of the objective is no longer finite");
         return policy(t) == HISS_NONFINITE_ROLLBACK ? go_back_once(t, t->step, HISS_EUSER, true, line, err)
                                                     : stop(t, t->step, line, true, err);
     }
@@ -514,7 +511,13 @@ hiss_status guard_vouch(trainer *t, hiss_error *err) {
         replicas_hash(t, REPLICA_ARRIVED);
         replicas_hash(t, REPLICA_USED);
         t->guard->counts.checks++;
-        if (replicas_differ(t, line)) {
+        char name[HISS_SNAPSHOT_NAME];
+        bool differ = replicas_differ(t, line);
+        if (!differ && states_differ(t, name)) {
+            snprintf(line, sizeof line, "the objective's state %.100s differs between ranks: a machine fails", name);
+            differ = true;
+        }
+        if (differ) {
             return go_back_once(t, t->step, HISS_EINTERNAL, false, line, err);
         }
     }

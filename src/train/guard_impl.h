@@ -52,7 +52,7 @@ struct guard {
     char resumed[GUARD_PATH]; /* the checkpoint this run began with; empty: none */
     float
         *first_vector; /* the model at the beginning, where train.init gave a part of it; NULL: it can be made again */
-    int64_t *first_states[HISS_MAX_EXPORTS];
+    void *first_states[HISS_MAX_STATES];
     int64_t replay_until; /* number of the step that made us go back */
     guard_counts counts;
 };

@@ -15,7 +15,7 @@
 #include "hiss/log.h"
 #include "hiss/watch.h"
 #include "hiss_build.h"
-#include "train/trainer.h"
+#include "train/states.h"
 
 enum { MAX_METRICS = 64, MOST_STEPS = 1 << 14, LEAST_STEPS = 50, LINE = 8192, PATH_TEXT = 4096 };
 
@@ -322,7 +322,6 @@ static void judge_end(const journal *j, FILE *out) {
 
 hiss_status journal_summary(journal *j, double seconds, hiss_error *err) {
     trainer *t = j->t;
-    const hiss_objective_ops *ops = t->experiment->objective;
     end_bar(j);
     char *text = NULL, hash[HISS_HASH_TEXT], kernels[KERNELS_TEXT];
     size_t size = 0;
@@ -338,10 +337,10 @@ hiss_status journal_summary(journal *j, double seconds, hiss_error *err) {
     fprintf(out, "skipped_steps: %" PRId64 "\nrollbacks: %" PRId64 "\nreplica_checks: %" PRId64 "\n", t->skipped[0],
             counts.rollbacks, counts.checks);
     judge_end(j, out);
-    hiss_sample_state states[HISS_MAX_EXPORTS];
-    const int n = ops->states ? ops->states(t->method, states, HISS_MAX_EXPORTS) : 0;
+    hiss_state states[HISS_MAX_STATES];
+    const int n = states_of(t, states);
     for (int k = 0; k < n; k++) {
-        checkpoint_state_hash(t, &states[k], hash);
+        states_hash(t, &states[k], hash);
         fprintf(out, "%s_sha256: %s\n", states[k].name, hash);
     }
     hiss_hash *config = hiss_hash_begin();

@@ -4,9 +4,8 @@
 #include <string.h>
 
 #include "hiss/number.h"
-#include "hiss/snapshot.h"
 #include "hiss/watch.h"
-#include "train/trainer.h"
+#include "train/states.h"
 
 /* Every rank reads each state whole and keeps what it owns: slices of any number of ranks can be cut. */
 static hiss_status read_optimizer(trainer *t, hiss_h5 *file, const char *path, hiss_error *err) {
@@ -34,23 +33,27 @@ static hiss_status read_optimizer(trainer *t, hiss_h5 *file, const char *path, h
     return s;
 }
 
-static hiss_status read_samples(trainer *t, hiss_h5 *file, const char *path, hiss_error *err) {
-    hiss_sample_state states[HISS_MAX_EXPORTS];
-    const int n = checkpoint_states(t, states);
-    const int64_t begin = t->placement.shards[t->placement.first_lane],
-                  end = t->placement.shards[t->placement.end_lane];
+static hiss_status read_states(trainer *t, hiss_h5 *file, const char *path, hiss_error *err) {
+    hiss_state states[HISS_MAX_STATES];
+    const int n = states_of(t, states);
     hiss_status s = HISS_OK;
     for (int k = 0; k < n && s == HISS_OK; k++) {
         char name[HISS_SNAPSHOT_NAME];
+        const hiss_h5_info expected = states_info(t, &states[k]);
+        const states_range own = states_own(t, &states[k]);
+        const int64_t rows = states[k].per == HISS_PER_RUN ? states[k].count : own.end - own.begin;
         hiss_h5_info info;
-        snprintf(name, sizeof name, "/samples/%s", states[k].name);
+        states_name(&states[k], name);
         s = hiss_h5_look(file, name, &info, err);
-        if (s == HISS_OK && (info.dtype != HISS_I64 || info.ndim != 1 || info.dim[0] != t->placement.samples)) {
-            char found[HISS_H5_INFO_TEXT];
-            s = hiss_fail(err, HISS_EUSER, "%s: data set %s holds %s, but the data has %" PRId64 " samples", path, name,
-                          hiss_h5_info_text(&info, found), t->placement.samples);
+        if (s == HISS_OK && (info.dtype != expected.dtype || info.ndim != expected.ndim ||
+                             memcmp(info.dim, expected.dim, sizeof(int64_t) * (size_t)info.ndim) != 0)) {
+            char found[HISS_H5_INFO_TEXT], wanted[HISS_H5_INFO_TEXT];
+            s = hiss_fail(err, HISS_EUSER,
+                          "%s: data set %s holds %s, but this run (%" PRId64 " samples, %" PRId64 " lanes) has %s",
+                          path, name, hiss_h5_info_text(&info, found), t->placement.samples, t->placement.lanes,
+                          hiss_h5_info_text(&expected, wanted));
         }
-        s = s == HISS_OK ? hiss_snapshot_read(file, path, name, HISS_I64, begin, end - begin, states[k].local, err) : s;
+        s = s == HISS_OK ? hiss_snapshot_read(file, path, name, info.dtype, own.begin, rows, states[k].local, err) : s;
     }
     return s;
 }
@@ -183,7 +186,7 @@ hiss_status checkpoint_load(trainer *t, const char *path, hiss_error *err) {
     s = s == HISS_OK ? read_counters(t, file, path, err) : s;
     s = s == HISS_OK ? hiss_checkpoint_read(file, path, t->model, t->vector, err) : s;
     s = s == HISS_OK ? read_optimizer(t, file, path, err) : s;
-    s = s == HISS_OK ? read_samples(t, file, path, err) : s;
+    s = s == HISS_OK ? read_states(t, file, path, err) : s;
     hiss_h5_close(file, NULL);
     return hiss_comm_agree(t->comm, s, err);
 }

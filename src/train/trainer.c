@@ -265,6 +265,7 @@ static hiss_status create(const hiss_train_request *request, trainer *t, hiss_er
     if (s == HISS_OK) {
         const int64_t lanes = t->placement.end_lane - t->placement.first_lane;
         t->batches = hiss_new(hiss_batch, lanes);
+        t->state_offsets = hiss_new(int64_t, hiss_comm_size(t->comm) + 1);
         t->thread_times = hiss_new(thread_times, t->placement.threads);
         s = hiss_comm_agree(t->comm, pool_create(t->placement.threads, &t->pool, err), err);
         t->scheduled_steps = t->total_steps = t->experiment->train.epochs * t->placement.steps_per_epoch;
@@ -310,6 +311,7 @@ void trainer_destroy(trainer *t) {
     hiss_free(t->owned_start);
     hiss_free(t->bucket_offsets);
     hiss_free(t->slot_order);
+    hiss_free(t->state_offsets);
     hiss_free(t->batches);
     hiss_free(t->thread_times);
     hiss_free(t->vector);

@@ -92,6 +92,7 @@ struct trainer {
     int64_t ahead; /* how many lanes may pass the cut before an earlier one */
     int64_t *bucket_offsets;
     int buckets;
+    int64_t *state_offsets; /* [P+1] room for states_gather */
     norms norms;
     int states;                          /* optimiser states, the most over groups */
     int64_t owned_floats, *owned_start;  /* owned ranges, one after another: where each starts */
@@ -175,14 +176,11 @@ int64_t checkpoint_bytes(const trainer *t);  /* of one; 0 on other ranks than 0 
 int64_t checkpoint_most(const trainer *t, char *advice, size_t size);
 void checkpoint_introduce(const trainer *t);
 void checkpoint_report(const trainer *t, FILE *out); /* a section of the summary */
-/* SHA-256 of a per-sample state over all samples, on rank 0. Collective. */
-void checkpoint_state_hash(trainer *t, const hiss_sample_state *state, char text[HISS_HASH_TEXT]);
 /* The newest checkpoint of the run that verifies, after a write under way; empty: there is none. path[size] is equal on
  * all ranks. Broken ones are renamed. The run is locked. Collective. */
 hiss_status checkpoint_newest(trainer *t, char *path, int64_t size, hiss_error *err);
 /* Go back, or on, to the state of a file. Collective. restore.c */
 hiss_status checkpoint_load(trainer *t, const char *path, hiss_error *err);
-int checkpoint_states(const trainer *t, hiss_sample_state states[HISS_MAX_EXPORTS]);
 
 /* ---- what is taken from another run, and what is left as it is; transfer.c ---- */
 

@@ -261,10 +261,10 @@ static void check_exchanges(const char *text, int64_t samples, int64_t targets, 
         assert_true(end[i] >= 0 && end[i] < targets && (i == 0 || end[i] > end[i - 1]));
     }
     assert_int_equal(s.ops->verify(s.method, &err), HISS_OK);
-    hiss_sample_state own;
-    assert_int_equal(s.ops->states(s.method, &own, 1), 1);
-    assert_string_equal(own.name, "assignment");
-    assert_ptr_equal(own.local, n->assign);
+    hiss_state own[HISS_MAX_STATES];
+    assert_int_equal(s.ops->states(s.method, own), 1);
+    assert_string_equal(own[0].name, "assignment");
+    assert_ptr_equal(own[0].local, n->assign);
     hiss_free(first);
     hiss_free(start);
     hiss_free(end);

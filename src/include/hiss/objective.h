@@ -68,7 +68,7 @@ typedef struct hiss_lane { /* one lane at one step */
     hiss_value image, label; /* the graph's inputs of these names, that the default sample hook fills; negative: none */
 } hiss_lane;
 
-enum { HISS_MAX_EXPORTS = 4, HISS_MAX_SECTIONS = 3, HISS_MAX_DERIVED = 16 };
+enum { HISS_MAX_EXPORTS = 4, HISS_MAX_STATES = 8, HISS_MAX_SECTIONS = 3, HISS_MAX_DERIVED = 16 };
 
 typedef struct hiss_section { /* a part of the config that belongs to the method */
     const char *name;
@@ -82,10 +82,19 @@ typedef struct hiss_named { /* a logged number */
     double value;
 } hiss_named;
 
-typedef struct hiss_sample_state { /* one integer per sample that belongs to the method and to the checkpoint */
-    const char *name;
-    int64_t *local; /* of the samples [shards[first_lane], shards[end_lane]); owned by the method */
-} hiss_sample_state;
+typedef enum hiss_state_per { HISS_PER_SAMPLE, HISS_PER_LANE, HISS_PER_RUN } hiss_state_per;
+
+/* An array that belongs to the method: in checkpoints, in the hashes of the summary, and put back when a run goes back.
+ * What a step that is left out (train.nonfinite: skip) has changed in it stays. */
+typedef struct hiss_state {
+    const char *name; /* unique among the method's */
+    hiss_state_per per;
+    hiss_dtype dtype; /* HISS_I64 or HISS_F32 */
+    int64_t count;    /* values of each sample, of each lane, or of the run */
+    /* [count] each of the samples [shards[first_lane], shards[end_lane]), of the lanes [first_lane, end_lane), or of
+     * the run, where it is equal on all ranks. Owned by the method; stays where it is. */
+    void *local;
+} hiss_state;
 
 typedef struct hiss_exchange {
     int64_t epoch, step;
@@ -161,7 +170,7 @@ typedef struct hiss_objective_ops {
     void (*supply)(void *self, const hiss_lane *lane);                      /* nothing; thread-safe */
     /* Finish what an exchange left pending; before a checkpoint and at each epoch's end. Collective. */
     hiss_status (*settle)(void *self, hiss_error *err);         /* nothing */
-    int (*states)(void *self, hiss_sample_state *out, int max); /* none */
+    int (*states)(void *self, hiss_state out[HISS_MAX_STATES]); /* none; how many; between steps. Not collective */
     hiss_status (*verify)(void *self, hiss_error *err); /* nothing; Collective: at each epoch's end and after resume */
     /* Numbers derived from the averages of the graph's metrics (and of what exchange counted since the last call);
      * Not collective, called on every rank; returns how many were written to out. */

@@ -320,9 +320,8 @@ static void supply(void *self, const hiss_lane *lane) {
     *hiss_exec_data(lane->exec, n->changed_value) = now ? n->changed[local] : 0.0f;
 }
 
-static int states(void *self, hiss_sample_state *out, int max) {
-    assert(max >= 1);
-    out[0] = (hiss_sample_state){"assignment", ((nat *)self)->assign};
+static int states(void *self, hiss_state out[HISS_MAX_STATES]) {
+    out[0] = (hiss_state){"assignment", HISS_PER_SAMPLE, HISS_I64, 1, ((nat *)self)->assign};
     return 1;
 }
 
