@@ -64,6 +64,7 @@ int64_t hiss_encoder_width(const hiss_encoder *e, int tap) {
 void hiss_encoder_run(hiss_encoder *e, int thread, const hiss_run *run, const hiss_batch *batch, int64_t epoch,
                       int64_t view) {
     const hiss_lane lane = {.task = e->options.task,
+                            .phase = -1,
                             .lane = run->lane,
                             .epoch = epoch,
                             .step = run->step,

@@ -34,6 +34,7 @@ static const float *run_to_cut(const feature_pass *f, int thread, int64_t lane, 
     trainer *t = f->t;
     const phase *ph = f->ph;
     const hiss_lane place = {.task = &t->task,
+                             .phase = (int)(ph - t->phases),
                              .lane = lane,
                              .epoch = t->epoch,
                              .step = t->step,

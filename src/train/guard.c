@@ -192,7 +192,7 @@ static void look_at_exports(const trainer *t, const phase *ph, const hiss_lane *
 }
 
 void guard_before_lanes(trainer *t, const phase *ph) {
-    if (t->guard->checking && ph == t->phases && local_lanes(t) == 0) {
+    if (t->guard->checking && ph == t->first && local_lanes(t) == 0) {
         replicas_hash(t, REPLICA_USED); /* nothing of it is used here, and new values may arrive from now on */
     }
 }
@@ -210,7 +210,7 @@ void guard_forward(trainer *t, const phase *ph, const hiss_lane *lane, const his
             nonfinite_locate(t, lane, run, f);
         }
     }
-    if (t->guard->checking && whole && ph == t->phases && lane->lane + 1 == t->placement.end_lane) {
+    if (t->guard->checking && whole && ph == t->first && lane->lane + 1 == t->placement.end_lane) {
         replicas_hash(t, REPLICA_USED);
     }
 }

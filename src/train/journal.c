@@ -25,7 +25,8 @@ struct journal {
     bool root;
     double sum[MAX_METRICS]; /* of metric slots, in slot order, since the last line */
     int slots[MAX_METRICS], nslots;
-    int64_t steps;                    /* in sum */
+    int64_t counted[MAX_METRICS];     /* steps in each sum: those in which a phase that has the metric ran */
+    int64_t steps;                    /* since the last line */
     double began, start, last, shown; /* of the run, of its steps, of the window */
     int64_t first_step;
     double stepped;       /* when the last step ended */
@@ -102,6 +103,7 @@ hiss_status journal_open(trainer *t, double began, journal **out, hiss_error *er
 
 hiss_status journal_rewind(journal *j, hiss_error *err) {
     memset(j->sum, 0, sizeof j->sum);
+    memset(j->counted, 0, sizeof j->counted);
     j->steps = j->step_count = 0;
     j->last = j->stepped = hiss_seconds();
     j->t->times = (trainer_times){0};
@@ -153,8 +155,8 @@ static void draw_bar(journal *j, double now) {
     bar[WIDTH] = 0;
     duration((double)(t->total_steps - t->step) / rate, left);
     printf("\r[%s] %3.0f %%  epoch %" PRId64 "/%" PRId64 "  loss %.4f  %.0f images/s  %s left ", bar, 100.0 * done,
-           t->epoch + 1, t->experiment->train.epochs, (double)j->sum[0] / (double)(j->steps ? j->steps : 1), images,
-           left);
+           t->epoch + 1, t->experiment->train.epochs, (double)j->sum[0] / (double)(j->counted[0] ? j->counted[0] : 1),
+           images, left);
     fflush(stdout);
     j->bar_open = true;
 }
@@ -162,7 +164,13 @@ static void draw_bar(journal *j, double now) {
 void journal_step(journal *j) {
     const trainer *t = j->t;
     for (int k = 0; k < j->nslots; k++) {
-        j->sum[k] += (double)t->vector[hiss_model_at(t->model, j->slots[k])->offset];
+        for (int p = 0; p < t->nphases; p++) {
+            if (phase_runs(t, p, t->epoch) && t->phases[p].role[j->slots[k]] == ROLE_METRIC) {
+                j->sum[k] += (double)t->vector[hiss_model_at(t->model, j->slots[k])->offset];
+                j->counted[k]++;
+                break;
+            }
+        }
     }
     j->steps++;
     const double now = hiss_seconds();
@@ -178,15 +186,17 @@ void journal_step(journal *j) {
 
 static void average(journal *j) {
     const trainer *t = j->t;
-    j->nnamed = j->nslots;
+    int n = 0;
     for (int k = 0; k < j->nslots; k++) {
-        snprintf(j->named[k].name, sizeof j->named[k].name, "%s", hiss_model_at(t->model, j->slots[k])->name);
-        j->named[k].value = j->sum[k] / (double)j->steps;
+        if (j->counted[k] > 0) {
+            snprintf(j->named[n].name, sizeof j->named[n].name, "%s", hiss_model_at(t->model, j->slots[k])->name);
+            j->named[n++].value = j->sum[k] / (double)j->counted[k];
+        }
         j->sum[k] = 0.0;
+        j->counted[k] = 0;
     }
-    if (t->experiment->objective->derive) {
-        j->nnamed += t->experiment->objective->derive(t->method, j->named, j->nslots, j->named + j->nslots);
-    }
+    const hiss_objective_ops *ops = t->experiment->objective;
+    j->nnamed = n + (ops->derive ? ops->derive(t->method, j->named, n, j->named + n) : 0);
 }
 
 static void print_number(FILE *out, const char *name, double value) {
@@ -253,11 +263,8 @@ hiss_status journal_log(journal *j, hiss_error *err) {
     const double images = (double)(j->steps * t->placement.lanes * t->placement.m) / (now - j->last);
     average(j);
     if (j->root) {
-        const hiss_optim_options *optim = &t->experiment->optim[0];
         fprintf(j->metrics, "{\"step\": %" PRId64 ", \"epoch\": %" PRId64, t->step, t->epoch);
-        print_number(
-            j->metrics, "lr",
-            hiss_optim_rate(optim, t->step > 0 ? t->step - 1 : 0, t->placement.steps_per_epoch, t->scheduled_steps));
+        print_number(j->metrics, "lr", phase_rate(t, t->current, 0, t->step > 0 ? t->step - 1 : 0));
         for (int k = 0; k < j->nnamed; k++) {
             print_number(j->metrics, j->named[k].name, j->named[k].value);
         }

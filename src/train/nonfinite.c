@@ -123,6 +123,7 @@ static void list_samples(FILE *out, const char *name, const hiss_batch *batch, c
 static void print_inputs(FILE *out, trainer *t, const finding *f, int64_t lane) {
     hiss_exec *exec = f->ph->execs[0];
     const hiss_lane place = {.task = &t->task,
+                             .phase = (int)(f->ph - t->phases),
                              .lane = lane,
                              .epoch = t->epoch,
                              .step = t->step,

@@ -13,7 +13,7 @@ hiss_optim_step norms_step(const trainer *t, int s, int rounds) {
     const hiss_slot *slot = hiss_model_at(t->model, s);
     const int group = slot->group;
     const hiss_optim_options *optim = &t->experiment->optim[group];
-    hiss_optim_step step = {.rate = hiss_optim_rate(optim, t->step, t->placement.steps_per_epoch, t->scheduled_steps),
+    hiss_optim_step step = {.rate = phase_rate(t, t->current, group, t->step),
                             .update = t->updates[group],
                             .decay = slot->decay,
                             .gradient_scale = 1.0f / (float)t->placement.lanes,

@@ -71,6 +71,10 @@ static void introduce(const trainer *t) {
               t->placement.samples, t->task.stored_H, t->task.stored_W, t->task.C,
               hiss_loader_streams(t->loader) ? "streamed" : "in memory");
     hiss_info("objective: %s", line);
+    for (int p = 0; e->objective->span && p < t->nphases; p++) {
+        hiss_info("phase %d: epochs %" PRId64 " to %" PRId64, p + 1, t->phases[p].span.first + 1,
+                  t->phases[p].span.end);
+    }
     const int64_t frozen = transfer_frozen(t);
     char some[64] = "";
     if (frozen > 0) {
@@ -134,7 +138,12 @@ hiss_status trainer_step(trainer *t, hiss_error *err) {
     t->save = t->saver && checkpoint_due(t);
     guard_begin(t);
     bool tripped = false;
+    t->first = NULL;
     for (int p = 0; p < t->nphases && s == HISS_OK && !tripped; p++) {
+        if (!phase_runs(t, p, t->epoch)) {
+            continue;
+        }
+        t->first = t->first ? t->first : &t->phases[p];
         s = phase_run(t, p, err);
         if (s == HISS_EUSER) { /* an exchange got numbers it cannot use */
             const hiss_error why = *err;

@@ -220,6 +220,7 @@ static hiss_status build_graphs(trainer *t, hiss_error *err) {
                                               .output_only = true};
         s = hiss_encoder_create(&options, &t->encoder, err);
     }
+    s = s == HISS_OK ? phase_spans(t, err) : s;
     s = s == HISS_OK ? transfer_check(t, err) : s;
     if (s != HISS_OK) {
         return s;

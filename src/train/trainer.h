@@ -25,6 +25,7 @@ typedef struct phase {
     bool exec_per_lane; /* as many as lanes; else as threads: lanes compute forward again after an exchange */
     slot_role *role;    /* [slots]: what the update does with each slot in this phase */
     bool *bucket_used;  /* [buckets] */
+    hiss_span span;     /* epochs in which it runs, within those of the run */
     int *node_bucket;   /* buckets by the node after which they are final: node i's are [first[i], first[i+1]) */
     int *node_first;    /* [nodes + 2]; entry `nodes`: final before backward starts */
     int nexports;
@@ -83,6 +84,7 @@ struct trainer {
     int nfrozen;
     origin origin;           /* who computed the steps before the first of this process */
     phase *phases, *current; /* current: the one whose sums trainer_update receives */
+    const phase *first;      /* that runs in this step */
     int nphases;
     hiss_encoder *encoder; /* for methods with an epoch hook; else NULL */
     hiss_loader *loader;
@@ -125,6 +127,12 @@ void phase_destroy(phase *ph);
 hiss_status trainer_step(trainer *t, hiss_error *err);
 /* One pass of phase p over all lanes: forward, exchange, backward, reduction, update. Collective. */
 hiss_status phase_run(trainer *t, int p, hiss_error *err);
+
+/* The epochs of all phases; an error when there are some without any. Not collective. */
+hiss_status phase_spans(trainer *t, hiss_error *err);
+bool phase_runs(const trainer *t, int p, int64_t epoch);
+/* The learning rate of a group in phase ph after `step` steps of the run. */
+double phase_rate(const trainer *t, const phase *ph, int group, int64_t step);
 
 /* Sample and fill the inputs of one lane. Not collective. */
 void phase_fill(trainer *t, const hiss_lane *lane);

@@ -9,6 +9,9 @@
  *     supply   inputs that depend on an exchange                       (optional)
  *     forward past the cut, backward, reduction, optimiser.
  *
+ * A method with several phases runs them one after another in each step, each with a graph and groups of its own; with
+ * span() a phase is a stage of the run, as in training layer by layer, then all of them.
+ *
  * In steps for which exchanges() is true the lanes exchange something at the cut, and go on one by one:
  *     begin    once, before the lanes run                              (Collective)
  *     arrive   a lane has reached the cut: here are its exported values
@@ -60,6 +63,7 @@ enum { HISS_VIEW_TRAINING = -1, HISS_VIEW_CENTER = -2 }; /* augmented by epoch; 
 
 typedef struct hiss_lane { /* one lane at one step */
     const hiss_task *task;
+    int phase;                 /* whose graph this is; -1: that of encode() */
     int64_t lane, epoch, step; /* step counts from the start of the run */
     int64_t view;              /* in a feature pass the number of the augmented view, below 64; or one of those above */
     const hiss_batch *batch;
@@ -81,6 +85,10 @@ typedef struct hiss_named { /* a logged number */
     char name[32];
     double value;
 } hiss_named;
+
+typedef struct hiss_span { /* epochs [first, end) */
+    int64_t first, end;
+} hiss_span;
 
 typedef enum hiss_state_per { HISS_PER_SAMPLE, HISS_PER_LANE, HISS_PER_RUN } hiss_state_per;
 
@@ -157,7 +165,10 @@ typedef struct hiss_objective_ops {
     hiss_status (*encode)(void *self, hiss_builder *b, hiss_value image, hiss_taps *taps, hiss_error *err);
 
     /* All below are optional; NULL means the default named at each. */
-    unsigned (*trains)(void *self, int phase);                    /* bits of groups; all */
+    unsigned (*trains)(void *self, int phase); /* bits of groups; all */
+    /* Epochs in which a phase runs; all. INT64_MAX as end means to the end of the run. The learning rate's schedule is
+     * over the span, or what of it the run has. In every epoch of the run some phase must run. */
+    hiss_span (*span)(void *self, int phase);
     void (*sample)(void *self, const hiss_lane *lane, int64_t i); /* see above; thread-safe */
     void (*fill)(void *self, const hiss_lane *lane);              /* nothing; thread-safe */
     int (*exports)(void *self, int phase,
