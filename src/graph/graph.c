@@ -19,6 +19,7 @@ void hiss_graph_destroy(hiss_graph *graph) {
     if (graph) {
         hiss_free(graph->nodes);
         hiss_free(graph->metrics);
+        hiss_free(graph->own);
         hiss_arena_destroy(graph->arena);
         hiss_free(graph);
     }
@@ -97,6 +98,11 @@ void hiss_graph_metric(hiss_graph *graph, int slot, hiss_value value) {
         graph->metrics[graph->metric_count++] = (metric){slot, value};
         hiss_graph_keep(graph, value);
     }
+}
+
+void hiss_graph_own_gradient(hiss_graph *graph, int slot) {
+    graph->own = grown(graph->own, graph->own_count, &graph->own_capacity, sizeof(int));
+    graph->own[graph->own_count++] = slot;
 }
 
 void hiss_graph_keep(hiss_graph *graph, hiss_value value) {

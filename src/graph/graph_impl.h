@@ -82,6 +82,7 @@ struct hiss_graph {
     int count, capacity;
     metric *metrics;
     int metric_count, metric_capacity;
+    int *own, own_count, own_capacity; /* slots of hiss_graph_own_gradient */
     const char *scope;
     hiss_value loss;
     int cut;

@@ -31,7 +31,15 @@ int hiss_graph_final_node(const hiss_graph *graph, int slot) {
 }
 
 bool hiss_graph_trains(const hiss_graph *graph, int slot) {
-    return hiss_graph_final_node(graph, slot) >= 0;
+    return hiss_graph_owns(graph, slot) || hiss_graph_final_node(graph, slot) >= 0;
+}
+
+bool hiss_graph_owns(const hiss_graph *graph, int slot) {
+    bool found = false;
+    for (int k = 0; k < graph->own_count; k++) {
+        found |= graph->own[k] == slot;
+    }
+    return found;
 }
 
 bool hiss_graph_records(const hiss_graph *graph, int slot) {

@@ -1,4 +1,5 @@
 /* Layers: operations together with their parameters. */
+#include <assert.h>
 #include <math.h>
 #include <stdio.h>
 
@@ -138,6 +139,14 @@ hiss_value hiss_layer_sobel(hiss_builder *b, hiss_value x) {
         w[9 * C + i] = dy[i / C] / (float)C;
     }
     return hiss_conv2d(b->graph, x, hiss_constant(b->graph, HISS_SHAPE(2, 3, 3, C), w), -1, 1, 1);
+}
+
+void hiss_layer_own_gradient(hiss_builder *b, const char *slot) {
+    const int number = hiss_model_find(b->model, slot);
+    assert(number >= 0);
+    if (trains(b, number)) {
+        hiss_graph_own_gradient(b->graph, number);
+    }
 }
 
 void hiss_layer_metric(hiss_builder *b, const char *name, hiss_value value) {

@@ -180,6 +180,9 @@ static void describe_buckets(const trainer *t, hiss_measurement *out) {
                 final[ph->node_bucket[k]] = i;
             }
         }
+        for (int k = ph->node_first[ph->nodes + 1]; k < ph->node_first[ph->nodes + 2]; k++) {
+            final[ph->node_bucket[k]] = 0;
+        }
     }
 }
 

@@ -85,7 +85,8 @@ static void schedule_buckets(const trainer *t, phase *ph) {
     for (int b = 0; b < t->buckets; b++) {
         final[b] = ph->nodes;
     }
-    final[t->buckets - 1] = 0; /* carries what the lane found in all its gradients */
+    const int after_all = ph->nown ? ph->nodes + 1 : 0; /* the last bucket carries what the lane found in the others */
+    final[t->buckets - 1] = after_all;
     for (int s = 0; s < slots; s++) {
         const hiss_slot *slot = hiss_model_at(t->model, s);
         int b = 0;
@@ -93,15 +94,17 @@ static void schedule_buckets(const trainer *t, phase *ph) {
             b++;
         }
         ph->bucket_used[b] |= ph->role[s] != ROLE_NONE;
-        if (ph->role[s] == ROLE_PARAMETER) {
+        if (hiss_graph_owns(ph->graph, s)) {
+            final[b] = after_all;
+        } else if (ph->role[s] == ROLE_PARAMETER && final[b] <= ph->nodes) {
             const int node = hiss_graph_final_node(ph->graph, s);
             final[b] = node < final[b] ? node : final[b];
         }
     }
-    ph->node_first = hiss_new(int, ph->nodes + 2);
+    ph->node_first = hiss_new(int, ph->nodes + 3);
     ph->node_bucket = hiss_new(int, t->buckets);
     int used = 0;
-    for (int i = 0; i <= ph->nodes; i++) {
+    for (int i = 0; i <= ph->nodes + 1; i++) {
         ph->node_first[i] = used;
         for (int b = 0; b < t->buckets; b++) {
             if (ph->bucket_used[b] && final[b] == i) {
@@ -109,8 +112,21 @@ static void schedule_buckets(const trainer *t, phase *ph) {
             }
         }
     }
-    ph->node_first[ph->nodes + 1] = used;
+    ph->node_first[ph->nodes + 2] = used;
     hiss_free(final);
+}
+
+/* Those that backward does not write come first. */
+static void list_own(phase *ph, int slots) {
+    ph->own = hiss_new(int, slots);
+    for (int written = 0; written <= 1; written++) {
+        for (int s = 0; s < slots; s++) {
+            if (hiss_graph_owns(ph->graph, s) && (hiss_graph_final_node(ph->graph, s) >= 0) == (written == 1)) {
+                ph->own[ph->nown++] = s;
+            }
+        }
+        ph->nzero = written ? ph->nzero : ph->nown;
+    }
 }
 
 void phase_prepare(trainer *t, int p) {
@@ -130,6 +146,7 @@ void phase_prepare(trainer *t, int p) {
             ph->role[s] = ROLE_METRIC;
         }
     }
+    list_own(ph, slots);
     ph->bucket_used[t->buckets - 1] = true; /* statistics, metrics, and what ranks must agree on */
     schedule_buckets(t, ph);
 
@@ -158,6 +175,7 @@ void phase_destroy(phase *ph) {
     hiss_free(ph->order);
     hiss_free(ph->execs);
     hiss_free(ph->role);
+    hiss_free(ph->own);
     hiss_free(ph->bucket_used);
     hiss_free(ph->node_first);
     hiss_free(ph->node_bucket);
@@ -258,6 +276,14 @@ static void to_cut(lane_job *job, const hiss_lane *lane, const hiss_run *run, la
     hiss_exec_forward(lane->exec, run, 0, job->ph->cut, after_node, hook);
 }
 
+static void own_gradients(trainer *t, const phase *ph, const hiss_lane *lane, const hiss_run *run) {
+    for (int k = 0; k < ph->nzero; k++) {
+        const hiss_slot *slot = hiss_model_at(t->model, ph->own[k]);
+        memset(run->lane_vector + slot->offset, 0, sizeof(float) * (size_t)slot->count);
+    }
+    t->experiment->objective->gradient(t->method, lane, run);
+}
+
 static void from_cut(lane_job *job, const hiss_lane *lane, hiss_run *run, lane_hook *hook) {
     trainer *t = job->t;
     const phase *ph = job->ph;
@@ -284,6 +310,11 @@ static void from_cut(lane_job *job, const hiss_lane *lane, hiss_run *run, lane_h
     hook->backward = true;
     hiss_watch_note(t->comm, "backward of lane", lane->lane);
     hiss_exec_backward(lane->exec, run, after_node, hook);
+    if (ph->nown) {
+        own_gradients(t, ph, lane, run);
+        times->backward += hiss_seconds() - hook->last;
+        hand_over(hook, ph->nodes + 1);
+    }
 }
 
 static void at_cut(const lane_job *job, const hiss_lane *lane, int thread) {

@@ -27,7 +27,9 @@ typedef struct phase {
     bool *bucket_used;  /* [buckets] */
     hiss_span span;     /* epochs in which it runs, within those of the run */
     int *node_bucket;   /* buckets by the node after which they are final: node i's are [first[i], first[i+1]) */
-    int *node_first;    /* [nodes + 2]; entry `nodes`: final before backward starts */
+    int *node_first;    /* [nodes + 3]; entry `nodes`: final before backward starts; nodes + 1: after hook gradient */
+    int *own, nown;     /* slots whose gradient the method makes; the first nzero of them backward does not write */
+    int nzero;
     int nexports;
     hiss_value export_value[HISS_MAX_EXPORTS];
     int64_t *order;            /* [local lanes] in a step with exchange: how they go to the cut, */

@@ -415,6 +415,28 @@ static void test_frozen_layers(void **state) {
     }
 }
 
+/* A gradient that the method makes: the slot is trained although backward does not reach it, unless it is frozen or the
+ * graph is not in training. */
+static void test_own_gradient(void **state) {
+    (void)state;
+    static const char *const names[] = {"own"};
+    for (int variant = 0; variant < 3; variant++) {
+        rig r = rig_open();
+        hiss_model_freeze(r.model, variant == 1, names);
+        r.b.training = variant != 2;
+        hiss_value x = hiss_layer_linear(&r.b, "own", hiss_input(r.graph, "x", HISS_SHAPE(4, 5)), 3, true);
+        hiss_layer_own_gradient(&r.b, "own/weight");
+        x = hiss_layer_linear(&r.b, "fc", hiss_stop_gradient(r.graph, x), 2, true);
+        hiss_graph_loss(r.graph, hiss_squared_loss(r.graph, x, hiss_input(r.graph, "to", HISS_SHAPE(4, 2)), 1.0));
+        const int weight = hiss_model_find(r.model, "own/weight"), bias = hiss_model_find(r.model, "own/bias");
+        assert_int_equal(hiss_graph_trains(r.graph, weight), variant == 0);
+        assert_int_equal(hiss_graph_owns(r.graph, weight), variant == 0);
+        assert_int_equal(hiss_graph_final_node(r.graph, weight), -1);
+        assert_false(hiss_graph_trains(r.graph, bias) || hiss_graph_owns(r.graph, bias));
+        rig_close(&r);
+    }
+}
+
 /* ---- two groups, as in a GAN ---- */
 
 static hiss_value generator(hiss_builder *b, hiss_value noise) {
@@ -488,6 +510,7 @@ int main(void) {
         cmocka_unit_test(test_dropout_streams), cmocka_unit_test(test_dropout_places),
         cmocka_unit_test(test_siamese),         cmocka_unit_test(test_recurrent),
         cmocka_unit_test(test_stop_gradient),   cmocka_unit_test(test_a_value_used_twice),
-        cmocka_unit_test(test_frozen_layers),   cmocka_unit_test(test_groups)};
+        cmocka_unit_test(test_frozen_layers),   cmocka_unit_test(test_own_gradient),
+        cmocka_unit_test(test_groups)};
     return cmocka_run_group_tests(tests, NULL, nothing_left);
 }

@@ -81,6 +81,8 @@ hiss_value hiss_squared_loss(hiss_graph *graph, hiss_value a, hiss_value b, doub
 
 void hiss_graph_loss(hiss_graph *graph, hiss_value loss); /* what backward differentiates; shape [1]; at most one */
 void hiss_graph_metric(hiss_graph *graph, int slot, hiss_value value); /* shape [1]: copied to the lane vector's slot */
+/* The slot's gradient, or a part of it, is added to the lane vector after backward by whoever runs the graph. */
+void hiss_graph_own_gradient(hiss_graph *graph, int slot);
 void hiss_graph_keep(hiss_graph *graph, hiss_value value); /* stays readable until the exec's next forward */
 /* Nodes appended so far can run before what follows: the place where an objective exchanges (see hiss/objective.h). */
 void hiss_graph_cut(hiss_graph *graph);
@@ -90,7 +92,8 @@ void hiss_graph_cut(hiss_graph *graph);
 int hiss_graph_nodes(const hiss_graph *graph);
 int hiss_graph_cut_at(const hiss_graph *graph); /* number of nodes before the cut; all when there is none */
 hiss_shape hiss_graph_shape(const hiss_graph *graph, hiss_value value);
-bool hiss_graph_trains(const hiss_graph *graph, int slot);  /* its gradient is computed in this graph */
+bool hiss_graph_trains(const hiss_graph *graph, int slot);  /* its gradient is computed in this graph, or added to it */
+bool hiss_graph_owns(const hiss_graph *graph, int slot);    /* see hiss_graph_own_gradient */
 bool hiss_graph_records(const hiss_graph *graph, int slot); /* a statistic or metric this graph writes */
 /* Index of the last node, in the order of backward, that adds to the slot's gradient; -1: none does. */
 int hiss_graph_final_node(const hiss_graph *graph, int slot);

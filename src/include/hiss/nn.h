@@ -90,6 +90,9 @@ hiss_value hiss_layer_batch_norm(hiss_builder *b, const char *name, hiss_value x
 hiss_value hiss_layer_dropout(hiss_builder *b, hiss_value x, double probability);
 /* x and y derivatives (Sobel) of the mean over channels: [N,H,W,C] -> [N,H,W,2], pad 1; fixed. */
 hiss_value hiss_layer_sobel(hiss_builder *b, hiss_value x);
+/* The method adds to the gradient of this parameter in its hook of that name; no effect where this graph does not train
+ * it. The slot must be there. */
+void hiss_layer_own_gradient(hiss_builder *b, const char *slot);
 /* A scalar of the step, averaged over lanes: logged as NAME. */
 void hiss_layer_metric(hiss_builder *b, const char *name, hiss_value value);
 

@@ -7,7 +7,9 @@
  *     fill     whole-lane inputs                                       (optional)
  *     forward up to the cut
  *     supply   inputs that depend on an exchange                       (optional)
- *     forward past the cut, backward, reduction, optimiser.
+ *     forward past the cut, backward
+ *     gradient of what does not come from backward                     (optional)
+ *     reduction, optimiser.
  *
  * A method with several phases runs them one after another in each step, each with a graph and groups of its own; with
  * span() a phase is a stage of the run, as in training layer by layer, then all of them.
@@ -179,6 +181,10 @@ typedef struct hiss_objective_ops {
      * it was: the run then ends before the epoch, and the resumed run calls it again. */
     hiss_status (*epoch)(void *self, const hiss_epoch *e, hiss_error *err); /* nothing */
     void (*supply)(void *self, const hiss_lane *lane);                      /* nothing; thread-safe */
+    /* After a lane's backward, in phases with slots of hiss_layer_own_gradient: add to their gradients in
+     * run->lane_vector, at the offsets of the model that build() got; they hold what backward gave, or zeros. Kept values
+     * of the graph are readable. Nothing; thread-safe. */
+    void (*gradient)(void *self, const hiss_lane *lane, const hiss_run *run);
     /* Finish what an exchange left pending; before a checkpoint and at each epoch's end. Collective. */
     hiss_status (*settle)(void *self, hiss_error *err);         /* nothing */
     int (*states)(void *self, hiss_state out[HISS_MAX_STATES]); /* none; how many; between steps. Not collective */
