@@ -7,7 +7,7 @@
  *   3. create and destroy;
  *   4. build: the training graph, from inputs to loss and metrics;
  *   5. encode: the part that evaluation looks at;
- *   6. the optional hooks (none needed here: see nat.c for exchange and states);
+ *   6. hooks of the optional tables (only one here: see nat.c for exchange, epoch and states);
  *   7. the ops at the end, and one line in register.c. */
 #include <stddef.h>
 
@@ -122,7 +122,10 @@ static void describe(void *self, char *line, size_t size) {
              (long long)ae->options->code);
 }
 
-/* 7. The ops. What is left out takes the default written in hiss/objective.h. */
+/* 7. The ops: what every method has, and tables of what this one can beyond it. What is left out takes the default
+ * written in hiss/objective.h. */
+static const hiss_report_ops report = {.describe = describe};
+
 const hiss_objective_ops hiss_autoencoder = {
     .name = "autoencoder",
     .summary = "rebuild the image from a code (transposed convolutions)",
@@ -132,5 +135,5 @@ const hiss_objective_ops hiss_autoencoder = {
     .destroy = destroy,
     .build = build,
     .encode = encode,
-    .describe = describe,
+    .report = &report,
 };

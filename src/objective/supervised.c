@@ -70,14 +70,17 @@ static int below_chance(void *self, const hiss_named *metrics, int nmetrics, cha
     return !(loss <= chance);
 }
 
+static const hiss_input_ops input = {.labels = true};
+static const hiss_report_ops report = {.below_chance = below_chance};
+
 const hiss_objective_ops hiss_supervised = {
     .name = "supervised",
     .summary = "cross-entropy on labels, for comparison",
     .options_bytes = 1,
-    .labels = true,
     .create = create,
     .destroy = destroy,
     .build = build,
     .encode = encode,
-    .below_chance = below_chance,
+    .input = &input,
+    .report = &report,
 };

@@ -234,7 +234,6 @@ void checkpoint_close(trainer *t) {
 
 hiss_status checkpoint_save(trainer *t, hiss_error *err) {
     saver *v = t->saver;
-    const hiss_objective_ops *ops = t->experiment->objective;
     const double start = hiss_seconds();
     hiss_watch_step(t->comm, t->step);
     hiss_watch_note(t->comm, "take checkpoint", t->step);
@@ -242,7 +241,7 @@ hiss_status checkpoint_save(trainer *t, hiss_error *err) {
         background_wait(v->writer);
         checkpoint_poll(t);
     }
-    const hiss_status s = ops->settle ? ops->settle(t->method, err) : HISS_OK;
+    const hiss_status s = trainer_settle(t, err);
     if (s != HISS_OK) {
         return s;
     }

@@ -156,8 +156,8 @@ static void progress(void *trainer_, const char *what, double done) {
 }
 
 hiss_status trainer_epoch(trainer *t, hiss_error *err) {
-    const hiss_objective_ops *ops = t->experiment->objective;
-    if (!ops->epoch) {
+    const hiss_epoch_ops *ops = t->experiment->objective->epoch;
+    if (!ops) {
         return HISS_OK;
     }
     const double start = hiss_seconds();
@@ -172,7 +172,7 @@ hiss_status trainer_epoch(trainer *t, hiss_error *err) {
                           .parallel = parallel,
                           .stop = stop,
                           .progress = progress};
-    hiss_status s = ops->epoch(t->method, &e, err);
+    hiss_status s = ops->begin(t->method, &e, err);
     t->times.epoch += hiss_seconds() - start;
     return s;
 }

@@ -311,8 +311,7 @@ static const char *remedy(const trainer *t, bool again, char out[GUARD_TEXT]) {
 
 /* An exchange may still be pending on features that are not finite: its failure is a part of what is known already. */
 static hiss_status settle(trainer *t, hiss_error *err) {
-    const hiss_objective_ops *ops = t->experiment->objective;
-    const hiss_status s = ops->settle ? ops->settle(t->method, err) : HISS_OK;
+    const hiss_status s = trainer_settle(t, err);
     return s == HISS_EUSER ? HISS_OK : s;
 }
 
@@ -380,7 +379,6 @@ static void begin_again(trainer *t) {
 
 hiss_status guard_go_back(trainer *t, hiss_error *err) {
     guard *g = t->guard;
-    const hiss_objective_ops *ops = t->experiment->objective;
     hiss_status s = settle(t, err);
     const int64_t good = checkpoint_last_good(t);
     char path[GUARD_PATH];
@@ -393,7 +391,7 @@ hiss_status guard_go_back(trainer *t, hiss_error *err) {
     } else if (s == HISS_OK) {
         begin_again(t);
     }
-    s = s == HISS_OK && ops->verify ? ops->verify(t->method, err) : s;
+    s = s == HISS_OK ? trainer_verify(t, err) : s;
     if (s == HISS_OK) {
         hiss_loader_seek(t->loader, t->step / t->placement.steps_per_epoch, t->step % t->placement.steps_per_epoch);
         t->stop = t->save = false;

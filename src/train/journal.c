@@ -195,8 +195,8 @@ static void average(journal *j) {
         j->sum[k] = 0.0;
         j->counted[k] = 0;
     }
-    const hiss_objective_ops *ops = t->experiment->objective;
-    j->nnamed = n + (ops->derive ? ops->derive(t->method, j->named, n, j->named + n) : 0);
+    const hiss_report_ops *ops = t->experiment->objective->report;
+    j->nnamed = n + (ops && ops->derive ? ops->derive(t->method, j->named, n, j->named + n) : 0);
 }
 
 static void print_number(FILE *out, const char *name, double value) {
@@ -312,9 +312,9 @@ static void print_result(FILE *out, const trainer *t) {
 
 /* Whether the run ends below chance, for the summary; if so, a warning. A few steps only try whether it runs. */
 static void judge_end(const journal *j, FILE *out) {
-    const hiss_objective_ops *ops = j->t->experiment->objective;
+    const hiss_report_ops *ops = j->t->experiment->objective->report;
     char line[512] = "";
-    const int below = ops->below_chance && j->nnamed > 0 && j->t->step >= LEAST_STEPS
+    const int below = ops && ops->below_chance && j->nnamed > 0 && j->t->step >= LEAST_STEPS
                           ? ops->below_chance(j->t->method, j->named, j->nnamed, line, sizeof line)
                           : -1;
     if (below >= 0) {

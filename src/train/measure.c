@@ -24,8 +24,8 @@ static int64_t local_lanes(const trainer *t) {
 /* ---- kinds of steps ---- */
 
 static bool exchanging(const trainer *t, int64_t epoch) {
-    const hiss_objective_ops *ops = t->experiment->objective;
-    for (int p = 0; ops->exchanges && p < t->nphases; p++) {
+    const hiss_exchange_ops *ops = t->experiment->objective->exchange;
+    for (int p = 0; ops && p < t->nphases; p++) {
         if (ops->exchanges(t->method, p, epoch, epoch * t->placement.steps_per_epoch)) {
             return true;
         }
@@ -80,9 +80,9 @@ static void note(const trainer *t, double wall, int64_t step, series *out) {
 }
 
 static void take_exchange(const trainer *t, int64_t steps, hiss_step_times *out) {
-    const hiss_objective_ops *ops = t->experiment->objective;
+    const hiss_report_ops *ops = t->experiment->objective->report;
     hiss_named all[HISS_MAX_DERIVED];
-    const int n = ops->derive ? ops->derive(t->method, NULL, 0, all) : 0;
+    const int n = ops && ops->derive ? ops->derive(t->method, NULL, 0, all) : 0;
     out->nparts = 0;
     for (int k = 0; k < n; k++) {
         char *unit = strstr(all[k].name, "_seconds");

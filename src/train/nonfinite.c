@@ -67,9 +67,7 @@ void nonfinite_locate(trainer *t, const hiss_lane *lane, const hiss_run *run, fi
     phase_fill(t, lane);
     hiss_exec_forward(lane->exec, run, 0, f->ph->cut, watch_node, &w);
     if (run->lane_vector) {
-        if (t->experiment->objective->supply) {
-            t->experiment->objective->supply(t->method, lane);
-        }
+        phase_supply(t, lane);
         hiss_exec_forward(lane->exec, run, f->ph->cut, f->ph->nodes, watch_node, &w);
         look_again_at_statistics(t, lane, run, f);
     }

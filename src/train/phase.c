@@ -19,14 +19,16 @@
 #include "hiss/watch.h"
 #include "train/trainer.h"
 
+unsigned phase_groups(const trainer *t, int p) {
+    const hiss_phase_ops *ops = t->experiment->objective->phase;
+    return ops && ops->trains ? ops->trains(t->method, p) : ~0u;
+}
+
 hiss_status phase_build(trainer *t, int p, hiss_error *err) {
     const hiss_objective_ops *ops = t->experiment->objective;
     phase *ph = &t->phases[p];
     ph->graph = hiss_graph_create();
-    hiss_builder b = {.graph = ph->graph,
-                      .model = t->model,
-                      .training = true,
-                      .trained_groups = ops->trains ? ops->trains(t->method, p) : ~0u};
+    hiss_builder b = {.graph = ph->graph, .model = t->model, .training = true, .trained_groups = phase_groups(t, p)};
     hiss_status s = ops->build(t->method, p, &b, err);
     s = s == HISS_OK ? hiss_graph_status(ph->graph, err) : s;
     if (s == HISS_OK) {
@@ -34,7 +36,7 @@ hiss_status phase_build(trainer *t, int p, hiss_error *err) {
         ph->label = hiss_input_named(ph->graph, "label");
         ph->nodes = hiss_graph_nodes(ph->graph);
         ph->cut = hiss_graph_cut_at(ph->graph);
-        ph->nexports = ops->exports ? ops->exports(t->method, p, ph->export_value) : 0;
+        ph->nexports = ops->exchange ? ops->exchange->exports(t->method, p, ph->export_value) : 0;
     }
     return s;
 }
@@ -52,10 +54,10 @@ double phase_rate(const trainer *t, const phase *ph, int group, int64_t step) {
 }
 
 hiss_status phase_spans(trainer *t, hiss_error *err) {
-    const hiss_objective_ops *ops = t->experiment->objective;
+    const hiss_phase_ops *ops = t->experiment->objective->phase;
     const int64_t epochs = t->experiment->train.epochs;
     for (int p = 0; p < t->nphases; p++) {
-        hiss_span span = ops->span ? ops->span(t->method, p) : (hiss_span){0, epochs};
+        hiss_span span = ops && ops->span ? ops->span(t->method, p) : (hiss_span){0, epochs};
         assert(0 <= span.first && span.first < span.end);
         span.end = span.end < epochs ? span.end : epochs;
         t->phases[p].span = span.first < span.end ? span : (hiss_span){epochs, epochs};
@@ -70,7 +72,7 @@ hiss_status phase_spans(trainer *t, hiss_error *err) {
             return hiss_fail(err, HISS_EUSER,
                              "objective %s: no phase runs in epoch %lld of %lld (train.epochs); the epochs of its "
                              "phases must leave no gap",
-                             ops->name, (long long)epoch + 1, (long long)epochs);
+                             t->experiment->objective->name, (long long)epoch + 1, (long long)epochs);
         }
     }
     return HISS_OK;
@@ -151,7 +153,7 @@ void phase_prepare(trainer *t, int p) {
     schedule_buckets(t, ph);
 
     hiss_exec *first = hiss_exec_create(ph->graph, t->task.kernels, hiss_model_offsets(t->model));
-    const bool exchanges = t->experiment->objective->exchanges != NULL;
+    const bool exchanges = t->experiment->objective->exchange != NULL;
     ph->exec_per_lane = exchanges && !idle && hiss_exec_bytes(first) * lanes <= t->experiment->train.activation_memory;
     ph->nexecs = ph->exec_per_lane ? (int)lanes : pool_threads(t->pool);
     ph->execs = hiss_new(hiss_exec *, ph->nexecs);
@@ -253,16 +255,23 @@ static void after_node(void *user, int node) {
     }
 }
 
+void phase_supply(trainer *t, const hiss_lane *lane) {
+    const hiss_exchange_ops *exchange = t->experiment->objective->exchange;
+    if (exchange && exchange->supply) {
+        exchange->supply(t->method, lane);
+    }
+}
+
 void phase_fill(trainer *t, const hiss_lane *lane) {
-    const hiss_objective_ops *ops = t->experiment->objective;
+    const hiss_input_ops *ops = t->experiment->objective->input;
     for (int64_t i = 0; i < lane->batch->m; i++) {
-        if (ops->sample) {
+        if (ops && ops->sample) {
             ops->sample(t->method, lane, i);
         } else {
             hiss_default_sample(lane, i);
         }
     }
-    if (ops->fill) {
+    if (ops && ops->fill) {
         ops->fill(t->method, lane);
     }
 }
@@ -281,7 +290,7 @@ static void own_gradients(trainer *t, const phase *ph, const hiss_lane *lane, co
         const hiss_slot *slot = hiss_model_at(t->model, ph->own[k]);
         memset(run->lane_vector + slot->offset, 0, sizeof(float) * (size_t)slot->count);
     }
-    t->experiment->objective->gradient(t->method, lane, run);
+    t->experiment->objective->phase->gradient(t->method, lane, run);
 }
 
 static void from_cut(lane_job *job, const hiss_lane *lane, hiss_run *run, lane_hook *hook) {
@@ -289,9 +298,7 @@ static void from_cut(lane_job *job, const hiss_lane *lane, hiss_run *run, lane_h
     const phase *ph = job->ph;
     thread_times *times = &t->thread_times[hook->thread];
     const double start = hiss_seconds();
-    if (t->experiment->objective->supply) {
-        t->experiment->objective->supply(t->method, lane);
-    }
+    phase_supply(t, lane);
     hook->last = hiss_seconds();
     times->supply += hook->last - start;
     hiss_exec_forward(lane->exec, run, ph->cut, ph->nodes, after_node, hook);
@@ -508,11 +515,11 @@ static void drain_exchange(trainer *t, const hiss_exchange_ops *exchange) {
 
 hiss_status phase_run(trainer *t, int p, hiss_error *err) {
     phase *ph = &t->phases[p];
-    const hiss_objective_ops *ops = t->experiment->objective;
-    const bool exchanging = ops->exchanges && ops->exchanges(t->method, p, t->epoch, t->step);
+    const hiss_exchange_ops *exchange = t->experiment->objective->exchange;
+    const bool exchanging = exchange && exchange->exchanges(t->method, p, t->epoch, t->step);
     lane_job job = {.t = t,
                     .ph = ph,
-                    .exchange = exchanging ? ops->exchange : NULL,
+                    .exchange = exchanging ? exchange : NULL,
                     .lock = PTHREAD_MUTEX_INITIALIZER,
                     .free_count = ph->nexecs};
     for (int e = 0; e < ph->nexecs; e++) {
@@ -527,7 +534,7 @@ hiss_status phase_run(trainer *t, int p, hiss_error *err) {
         return s;
     }
     for (int g = 0; g < t->experiment->groups; g++) {
-        t->updates[g] += (ops->trains ? ops->trains(t->method, p) : ~0u) >> g & 1u;
+        t->updates[g] += phase_groups(t, p) >> g & 1u;
     }
     t->current = ph;
     hiss_watch_note(t->comm, "phase", p);
@@ -535,12 +542,12 @@ hiss_status phase_run(trainer *t, int p, hiss_error *err) {
     hiss_reducer_start(t->reducer, ph->bucket_used, t->vector, trainer_update, t);
     run_lanes(t, &job);
     if (exchanging) {
-        drain_exchange(t, ops->exchange);
+        drain_exchange(t, exchange);
     }
     finish(t);
     if (exchanging) {
         const double start = hiss_seconds();
-        s = ops->exchange->finish(t->method, err);
+        s = exchange->finish(t->method, err);
         t->times.exchange += hiss_seconds() - start;
         hiss_mark("step");
     }

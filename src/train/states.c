@@ -10,8 +10,18 @@
 #include "train/states.h"
 
 int states_of(const trainer *t, hiss_state out[HISS_MAX_STATES]) {
-    const hiss_objective_ops *ops = t->experiment->objective;
-    return ops->states ? ops->states(t->method, out) : 0;
+    const hiss_state_ops *ops = t->experiment->objective->state;
+    return ops ? ops->list(t->method, out) : 0;
+}
+
+hiss_status trainer_verify(trainer *t, hiss_error *err) {
+    const hiss_state_ops *ops = t->experiment->objective->state;
+    return ops && ops->verify ? ops->verify(t->method, err) : HISS_OK;
+}
+
+hiss_status trainer_settle(trainer *t, hiss_error *err) {
+    const hiss_exchange_ops *ops = t->experiment->objective->exchange;
+    return ops && ops->settle ? ops->settle(t->method, err) : HISS_OK;
 }
 
 static int64_t row_bytes(const hiss_state *state) {

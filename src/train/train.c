@@ -47,8 +47,7 @@ static hiss_status resume(trainer *t, hiss_error *err) {
         }
     }
     s = s == HISS_OK && !*path ? transfer_init(t, err) : s;
-    const hiss_objective_ops *ops = t->experiment->objective;
-    return s == HISS_OK && ops->verify ? ops->verify(t->method, err) : s;
+    return s == HISS_OK ? trainer_verify(t, err) : s;
 }
 
 static void introduce(const trainer *t) {
@@ -64,14 +63,14 @@ static void introduce(const trainer *t) {
                   e->dist.threads, t->placement.threads, t->placement.threads > 1 ? "s" : "");
     }
     snprintf(line, sizeof line, "%s", e->objective->name);
-    if (e->objective->describe) {
-        e->objective->describe(t->method, line, sizeof line);
+    if (e->objective->report && e->objective->report->describe) {
+        e->objective->report->describe(t->method, line, sizeof line);
     }
     hiss_info("data: %s, %" PRId64 " samples of %" PRId64 " x %" PRId64 " x %" PRId64 ", %s", e->data.file,
               t->placement.samples, t->task.stored_H, t->task.stored_W, t->task.C,
               hiss_loader_streams(t->loader) ? "streamed" : "in memory");
     hiss_info("objective: %s", line);
-    for (int p = 0; e->objective->span && p < t->nphases; p++) {
+    for (int p = 0; e->objective->phase && e->objective->phase->span && p < t->nphases; p++) {
         hiss_info("phase %d: epochs %" PRId64 " to %" PRId64, p + 1, t->phases[p].span.first + 1,
                   t->phases[p].span.end);
     }
@@ -159,11 +158,10 @@ hiss_status trainer_step(trainer *t, hiss_error *err) {
 }
 
 static hiss_status after_epoch(trainer *t, journal *j, hiss_error *err) {
-    const hiss_objective_ops *ops = t->experiment->objective;
-    hiss_status s = ops->settle ? ops->settle(t->method, err) : HISS_OK;
+    hiss_status s = trainer_settle(t, err);
     s = s == HISS_OK ? journal_log(j, err) : s;
     s = hiss_comm_agree(t->comm, s, err);
-    return s == HISS_OK && ops->verify ? ops->verify(t->method, err) : s;
+    return s == HISS_OK ? trainer_verify(t, err) : s;
 }
 
 /* ---- time limit and stop requests ---- */

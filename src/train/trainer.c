@@ -52,11 +52,11 @@ static void cut_buckets(trainer *t) {
 /* How many lanes may pass the cut before earlier ones, where a method exchanges: as their vectors fit in a quarter of
  * what activations may take. */
 static int64_t lanes_ahead(const trainer *t) {
-    const hiss_objective_ops *ops = t->experiment->objective;
+    const hiss_exchange_ops *ops = t->experiment->objective->exchange;
     const int64_t lanes = t->placement.end_lane - t->placement.first_lane;
     const int64_t vectors = t->experiment->train.activation_memory / 4 / (4 * hiss_model_floats(t->model));
     bool exchanges = false;
-    for (int p = 0; ops->exchanges && p < t->nphases; p++) {
+    for (int p = 0; ops && p < t->nphases; p++) {
         exchanges |= ops->exchanges(t->method, p, 0, 0);
     }
     return !exchanges || lanes == 0 ? 0 : vectors < lanes - 1 ? vectors : lanes - 1;
@@ -191,7 +191,7 @@ static hiss_status open_data(trainer *t, hiss_error *err) {
     t->set = t->request->set;
     hiss_status s = t->set ? HISS_OK : hiss_dataset_open(&data, (uint64_t)e->seed, &t->set, err);
     s = s == HISS_OK ? hiss_experiment_task(e, t->set, &t->task, err) : s;
-    if (s == HISS_OK && e->objective->labels && !hiss_dataset_labelled(t->set)) {
+    if (s == HISS_OK && e->objective->input && e->objective->input->labels && !hiss_dataset_labelled(t->set)) {
         s = hiss_fail_key(err, HISS_EUSER, "objective",
                           "%s needs labels, but %s%s%s; name a data set of %s in data.labels, or choose another "
                           "objective",

@@ -136,8 +136,15 @@ bool phase_runs(const trainer *t, int p, int64_t epoch);
 /* The learning rate of a group in phase ph after `step` steps of the run. */
 double phase_rate(const trainer *t, const phase *ph, int group, int64_t step);
 
+/* Bits of the parameter groups that the phase trains. Not collective. */
+unsigned phase_groups(const trainer *t, int p);
+/* Let the method finish what is pending; let it check its state. Collective. */
+hiss_status trainer_settle(trainer *t, hiss_error *err);
+hiss_status trainer_verify(trainer *t, hiss_error *err);
+
 /* Sample and fill the inputs of one lane. Not collective. */
 void phase_fill(trainer *t, const hiss_lane *lane);
+void phase_supply(trainer *t, const hiss_lane *lane); /* the inputs that depend on an exchange. Not collective */
 /* Whether ranks compute differently, each by its own words; text: the first two that do. Collective. */
 enum { RANKS_DIFFER = 640 };
 bool ranks_differ(hiss_comm *comm, const char *mine, char text[RANKS_DIFFER]);

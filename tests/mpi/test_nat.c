@@ -145,11 +145,11 @@ static hiss_status exchange(stage *s, float **z, hiss_error *err) {
     memcpy(old, n->assign, sizeof(int64_t) * (size_t)n->local_samples);
     const hiss_status status = stage_exchange(s, 0, (const float *const *)z, err);
     if (!n->options->async) {
-        CHECK(s->ops->settle(s->method, err) == HISS_OK);
+        CHECK(s->ops->exchange->settle(s->method, err) == HISS_OK);
         return status;
     }
     CHECK(status == HISS_OK && memcmp(old, n->assign, sizeof(int64_t) * (size_t)n->local_samples) == 0);
-    return s->ops->settle(s->method, err);
+    return s->ops->exchange->settle(s->method, err);
 }
 
 static void run(hiss_comm *comm, const char *text, int64_t group, bool lists, const int64_t *offsets) {
@@ -203,7 +203,7 @@ static void run(hiss_comm *comm, const char *text, int64_t group, bool lists, co
                 CHECK(n->changed[l] == r.changed[s.placement.first_lane + l]);
             }
         }
-        CHECK(s.ops->verify(s.method, &err) == HISS_OK);
+        CHECK(s.ops->state->verify(s.method, &err) == HISS_OK);
     }
     CHECK(lists == (r.lists > 0));
     /* one target owned twice, by the last sample of the last rank: every rank learns of it */
@@ -212,11 +212,11 @@ static void run(hiss_comm *comm, const char *text, int64_t group, bool lists, co
     if (last_target) {
         *last_target = r.assign[0];
     }
-    CHECK(s.ops->verify(s.method, &err) == HISS_EINTERNAL && strstr(err.text, "two samples"));
+    CHECK(s.ops->state->verify(s.method, &err) == HISS_EINTERNAL && strstr(err.text, "two samples"));
     if (last_target) {
         *last_target = old;
     }
-    CHECK(s.ops->verify(s.method, &err) == HISS_OK);
+    CHECK(s.ops->state->verify(s.method, &err) == HISS_OK);
     for (int64_t l = 0; l < lanes; l++) {
         hiss_free(z[l]);
     }
@@ -258,7 +258,8 @@ static void check_independence(hiss_comm *comm, const char *text, int64_t group)
     while (ops->progress(n)) {
         ops->assist(n, 0);
     }
-    CHECK(ops->finish(n, &err) == HISS_OK && s.ops->settle(n, &err) == HISS_OK && s.ops->verify(n, &err) == HISS_OK);
+    CHECK(ops->finish(n, &err) == HISS_OK && s.ops->exchange->settle(n, &err) == HISS_OK &&
+          s.ops->state->verify(n, &err) == HISS_OK);
     stage_close(&s);
 }
 

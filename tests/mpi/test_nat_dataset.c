@@ -82,7 +82,7 @@ static hiss_status permute(loop *l, int64_t epoch, hiss_error *err) {
                           .stop = stop,
                           .progress = progress};
     l->passes = l->asked = 0;
-    return s->ops->epoch(s->method, &e, err);
+    return s->ops->epoch->begin(s->method, &e, err);
 }
 
 /* ---- the serial rendering ---- */
@@ -203,7 +203,7 @@ static void run(hiss_comm *comm, const char *text, int threads, const int64_t *o
     for (int64_t i = 0; i < SAMPLES; i++) {
         assign[i] = hiss_permutation_at(&first, i);
     }
-    CHECK(!s.ops->exchanges(n, 0, 0, 0)); /* matching is for the start of epochs */
+    CHECK(!s.ops->exchange->exchanges(n, 0, 0, 0)); /* matching is for the start of epochs */
     for (int64_t epoch = 0; epoch < 5; epoch++) {
         l.stop_after = 1; /* stopped after the second round: as it was */
         CHECK(permute(&l, epoch, &err) == HISS_OK);
@@ -223,7 +223,7 @@ static void run(hiss_comm *comm, const char *text, int threads, const int64_t *o
             CHECK(mean[1] >= mean[0]);
         }
         check_equal(comm, n, assign);
-        CHECK(s.ops->verify(n, &err) == HISS_OK);
+        CHECK(s.ops->state->verify(n, &err) == HISS_OK);
     }
     stage_close(&s);
 }

@@ -258,12 +258,12 @@ static void run(hiss_comm *comm, const char *text, int threads, const int64_t *l
         assign[i] = hiss_permutation_at(&first, i);
     }
     if (nat_is_wide(n)) {
-        CHECK(s.ops->epoch(n, &e, &err) == HISS_OK); /* stopped: as it was, nothing said */
+        CHECK(s.ops->epoch->begin(n, &e, &err) == HISS_OK); /* stopped: as it was, nothing said */
         CHECK(n->assign[0] == assign[n->first_sample] && isnan(n->bound[0]));
     }
     l.stop_after = -1;
-    CHECK(s.ops->epoch(n, &e, &err) == HISS_OK);
-    CHECK(s.ops->verify(n, &err) == HISS_OK);
+    CHECK(s.ops->epoch->begin(n, &e, &err) == HISS_OK);
+    CHECK(s.ops->state->verify(n, &err) == HISS_OK);
     memcpy(bound, n->bound, sizeof n->bound);
     const double best = best_mean(n, assign);
     CHECK(n->permuted[1] >= n->permuted[0] && n->permuted[1] <= best + 1e-6);
@@ -282,7 +282,7 @@ static void run(hiss_comm *comm, const char *text, int threads, const int64_t *l
         CHECK(n->assign[i] == assign[n->first_sample + i]);
     }
     hiss_named named[HISS_MAX_DERIVED];
-    const int count = s.ops->derive(n, NULL, 0, named);
+    const int count = s.ops->report->derive(n, NULL, 0, named);
     CHECK(isnan(bound[0]) || hiss_named_value(named, count, "bound") == bound[0]);
     CHECK(isnan(n->bound[0]));
     stage_close(&s);

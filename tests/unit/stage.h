@@ -176,20 +176,20 @@ static inline hiss_lane stage_lane(const stage *s, int64_t local, const hiss_gra
 /* Inputs of a lane that do not depend on an exchange. */
 static inline void stage_sample(const stage *s, const hiss_lane *lane) {
     for (int64_t i = 0; i < lane->batch->m; i++) {
-        if (s->ops->sample) {
-            s->ops->sample(s->method, lane, i);
+        if (s->ops->input && s->ops->input->sample) {
+            s->ops->input->sample(s->method, lane, i);
         } else {
             hiss_default_sample(lane, i);
         }
     }
-    if (s->ops->fill) {
-        s->ops->fill(s->method, lane);
+    if (s->ops->input && s->ops->input->fill) {
+        s->ops->input->fill(s->method, lane);
     }
 }
 
 static inline void stage_supply(const stage *s, const hiss_lane *lane) {
-    if (s->ops->supply) {
-        s->ops->supply(s->method, lane);
+    if (s->ops->exchange && s->ops->exchange->supply) {
+        s->ops->exchange->supply(s->method, lane);
     }
 }
 

@@ -157,7 +157,7 @@ static void test_loss_and_first_assignment(void **state) {
     hiss_error err = {0};
     assert_int_equal(s.ops->build(s.method, 0, &r.b, &err), HISS_OK);
     hiss_value z;
-    assert_int_equal(s.ops->exports(s.method, 0, &z), 1);
+    assert_int_equal(s.ops->exchange->exports(s.method, 0, &z), 1);
     r.loss = r.graph->loss;
     rig_ready(&r, hiss_kernels_blas());
     double cosine = 0.0, loss = 0.0;
@@ -184,7 +184,7 @@ static void test_loss_and_first_assignment(void **state) {
     assert_true(fabs(loss - 2.0) < 5.0 * 2.0 / sqrt((double)(samples * d)));
     hiss_named out[HISS_MAX_DERIVED];
     const hiss_named known = {"loss", loss};
-    const int count = s.ops->derive(s.method, &known, 1, out);
+    const int count = s.ops->report->derive(s.method, &known, 1, out);
     assert_true(fabs(hiss_named_value(out, count, "cosine") - cosine) < 1e-5);
     rig_close(&r);
     stage_close(&s);
@@ -260,9 +260,9 @@ static void check_exchanges(const char *text, int64_t samples, int64_t targets, 
     for (int64_t i = 0; i < samples; i++) {
         assert_true(end[i] >= 0 && end[i] < targets && (i == 0 || end[i] > end[i - 1]));
     }
-    assert_int_equal(s.ops->verify(s.method, &err), HISS_OK);
+    assert_int_equal(s.ops->state->verify(s.method, &err), HISS_OK);
     hiss_state own[HISS_MAX_STATES];
-    assert_int_equal(s.ops->states(s.method, own), 1);
+    assert_int_equal(s.ops->state->list(s.method, own), 1);
     assert_string_equal(own[0].name, "assignment");
     assert_ptr_equal(own[0].local, n->assign);
     hiss_free(first);
@@ -340,18 +340,18 @@ static void test_verify_sees_damage(void **state) {
     open_stage(&s, &comm, "nat: {dim: 5, targets: 200}\n", 150, 6, 8);
     nat *n = s.method;
     hiss_error err = {0};
-    assert_int_equal(s.ops->verify(n, &err), HISS_OK);
+    assert_int_equal(s.ops->state->verify(n, &err), HISS_OK);
     const int64_t old = n->assign[149];
     n->assign[149] = n->assign[3];
-    assert_int_equal(s.ops->verify(n, &err), HISS_EINTERNAL);
+    assert_int_equal(s.ops->state->verify(n, &err), HISS_EINTERNAL);
     assert_non_null(strstr(err.text, "belongs to two samples"));
     n->assign[149] = 200;
-    assert_int_equal(s.ops->verify(n, &err), HISS_EINTERNAL);
+    assert_int_equal(s.ops->state->verify(n, &err), HISS_EINTERNAL);
     assert_string_equal(err.text, "nat: the assignment is broken: target 200 of 200 does not exist");
     n->assign[149] = -1;
-    assert_int_equal(s.ops->verify(n, &err), HISS_EINTERNAL);
+    assert_int_equal(s.ops->state->verify(n, &err), HISS_EINTERNAL);
     n->assign[149] = old;
-    assert_int_equal(s.ops->verify(n, &err), HISS_OK);
+    assert_int_equal(s.ops->state->verify(n, &err), HISS_OK);
     stage_close(&s);
 }
 
@@ -371,7 +371,7 @@ static double matched(int64_t n, int64_t d, int64_t lanes, double *chance) {
         mean += lane_cosine(&s, l, z[l]) / (double)lanes;
     }
     hiss_named out[HISS_MAX_DERIVED];
-    *chance = hiss_named_value(out, s.ops->derive(s.method, NULL, 0, out), "chance");
+    *chance = hiss_named_value(out, s.ops->report->derive(s.method, NULL, 0, out), "chance");
     free_features(&s, z);
     stage_close(&s);
     return mean;
@@ -411,7 +411,7 @@ static void test_when_it_exchanges(void **state) {
         open_stage(&s, &comm, texts[k], 150, 6, 8);
         for (int64_t epoch = 0; epoch < 10; epoch++) {
             const bool expected = k == 0 ? epoch % 3 == 0 : k == 1;
-            assert_true(s.ops->exchanges(s.method, 0, epoch, epoch * 3 + 1) == expected);
+            assert_true(s.ops->exchange->exchanges(s.method, 0, epoch, epoch * 3 + 1) == expected);
         }
         stage_close(&s);
     }

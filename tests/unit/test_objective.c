@@ -69,7 +69,7 @@ static void open_act(act *a, const char *name, const char *text, int64_t lanes, 
             hiss_model_destroy(a->r[p].model);
             a->r[p].model = a->r[p].b.model = a->r[0].model;
         }
-        a->r[p].b.trained_groups = ops->trains ? ops->trains(a->s.method, p) : ~0u;
+        a->r[p].b.trained_groups = ops->phase && ops->phase->trains ? ops->phase->trains(a->s.method, p) : ~0u;
         if (ops->build(a->s.method, p, &a->r[p].b, &err) != HISS_OK ||
             hiss_graph_status(a->r[p].graph, &err) != HISS_OK) {
             fail_msg("%s: %s", name, err.text);
@@ -91,6 +91,22 @@ static void open_act(act *a, const char *name, const char *text, int64_t lanes, 
         a->r[p].exec = hiss_exec_create(a->r[p].graph, given.kernels, hiss_model_offsets(a->r[0].model));
     }
     a->encode = hiss_exec_create(a->encoder, given.kernels, hiss_model_offsets(a->r[0].model));
+}
+
+/* Every method has the core, and a table that is there can do what it is for. */
+static void test_tables_are_whole(void **state) {
+    (void)state;
+    for (const hiss_objective_ops *const *o = hiss_objectives(); *o; o++) {
+        assert_true((*o)->name && (*o)->summary && (*o)->options_bytes > 0);
+        assert_true((*o)->create && (*o)->destroy && (*o)->build && (*o)->encode);
+        const hiss_exchange_ops *x = (*o)->exchange;
+        assert_true(!x || (x->exports && x->exchanges && x->begin && x->arrive && x->ready));
+        assert_true(!x || (x->progress && x->assist && x->finish));
+        assert_true(!(*o)->epoch || (*o)->epoch->begin);
+        assert_true(!(*o)->state || (*o)->state->list);
+        assert_ptr_equal(hiss_objective_named((*o)->name), *o);
+    }
+    assert_null(hiss_objective_named("nobody"));
 }
 
 /* Status of encode() of a method on a network of so many named layers. */
@@ -190,12 +206,12 @@ static void test_every_method_encodes_without_a_placement(void **state) {
 static void exchange(act *a, int phase) {
     const hiss_objective_ops *ops = a->s.ops;
     rig *r = &a->r[phase];
-    if (!ops->exchanges || !ops->exchanges(a->s.method, phase, a->s.epoch, a->s.step)) {
+    if (!ops->exchange || !ops->exchange->exchanges(a->s.method, phase, a->s.epoch, a->s.step)) {
         return;
     }
     hiss_value value[HISS_MAX_EXPORTS];
     hiss_exec *exec = r->exec;
-    const int n = ops->exports(a->s.method, phase, value);
+    const int n = ops->exchange->exports(a->s.method, phase, value);
     const int64_t lanes = a->s.placement.lanes;
     int64_t order[16] = {0};
     const hiss_exchange x = {.epoch = a->s.epoch, .step = a->s.step, .batches = a->s.batches, .order = order};
@@ -231,8 +247,8 @@ static void exchange(act *a, int phase) {
 
 static void check_description(const act *a) {
     char line[512] = "";
-    if (a->s.ops->describe) {
-        a->s.ops->describe(a->s.method, line, sizeof line);
+    if (a->s.ops->report && a->s.ops->report->describe) {
+        a->s.ops->report->describe(a->s.method, line, sizeof line);
         assert_true(strncmp(line, a->s.ops->name, strlen(a->s.ops->name)) == 0);
         assert_true(strlen(line) < sizeof line - 1 && !strchr(line, '\n'));
     }
@@ -274,7 +290,9 @@ static void check_encoder(act *a) {
 static void check_inputs(act *a, rig *r) {
     rig_fill(r);
     const hiss_value image = hiss_input_named(r->graph, "image"), label = hiss_input_named(r->graph, "label");
-    if (!a->s.ops->sample && image >= 0) {
+    const hiss_input_ops *input = a->s.ops->input;
+    const bool usual = !input || !input->sample;
+    if (usual && image >= 0) {
         float view[784];
         for (int64_t i = 0; i < a->s.placement.m; i++) {
             const int64_t sample = a->s.batches[0].sample[i];
@@ -283,10 +301,10 @@ static void check_inputs(act *a, rig *r) {
             assert_memory_equal(view, hiss_exec_data(r->exec, image) + 784 * i, sizeof view);
         }
     }
-    for (int64_t i = 0; !a->s.ops->sample && label >= 0 && i < a->s.placement.m; i++) {
+    for (int64_t i = 0; usual && label >= 0 && i < a->s.placement.m; i++) {
         assert_int_equal(((int32_t *)hiss_exec_data(r->exec, label))[i], a->s.batches[0].sample[i] % 10);
     }
-    assert_true(!a->s.ops->labels || label >= 0);
+    assert_true(!input || !input->labels || label >= 0);
 }
 
 static void test_every_method(void **state) {
@@ -311,14 +329,14 @@ static void test_every_method(void **state) {
             rig_fill(&a.r[p]);
             hiss_alloc_seal(false);
         }
-        if ((*o)->verify) {
+        if ((*o)->state && (*o)->state->verify) {
             hiss_error err = {0};
-            assert_int_equal((*o)->verify(a.s.method, &err), HISS_OK);
+            assert_int_equal((*o)->state->verify(a.s.method, &err), HISS_OK);
         }
-        if ((*o)->derive) {
+        if ((*o)->report && (*o)->report->derive) {
             hiss_named out[HISS_MAX_DERIVED];
             const hiss_named loss = {"loss", 0.5};
-            const int n = (*o)->derive(a.s.method, &loss, 1, out);
+            const int n = (*o)->report->derive(a.s.method, &loss, 1, out);
             for (int k = 0; k < n; k++) {
                 assert_true(isfinite(out[k].value) && *out[k].name);
             }
@@ -428,6 +446,7 @@ int main(void) {
                                        cmocka_unit_test(test_autoencoder_scale),
                                        cmocka_unit_test(test_odd_networks),
                                        cmocka_unit_test(test_every_method_encodes_without_a_placement),
+                                       cmocka_unit_test(test_tables_are_whole),
                                        cmocka_unit_test(test_named_places_of_every_method_are_bounded)};
     return cmocka_run_group_tests(tests, NULL, nothing_left);
 }

@@ -1,6 +1,6 @@
 /* Objectives: the methods as plug-ins.
  *
- * A method is one const hiss_objective_ops and the private state behind it. Per step and phase, the training loop does,
+ * A method is one const hiss_objective_ops, with tables of what it can beyond the core, and the private state behind it. Per step and phase, the training loop does,
  * for every lane (on any thread, lanes in any order):
  *     sample   each of the m samples into the graph's inputs          (default: one augmented view into "image",
  *                                                                      the label into "label" when there is one)
@@ -29,7 +29,7 @@
  *
  * A GAN has phases 2 (discriminator, generator), groups {"generator", "discriminator"} and trains() = one bit each;
  * a siamese or recurrent method calls the same layers several times on one builder, which shares their slots; methods
- * with their own views of the data (tiles, clips, colour channels, audio) bring a sample hook.
+ * with their own views of the data (tiles, clips, colour channels, audio) bring a table `input` with a sample hook.
  *
  * The simplest method, src/objective/autoencoder.c, is the annotated template: copy that one, and add a line to
  * src/objective/register.c. */
@@ -112,8 +112,12 @@ typedef struct hiss_exchange {
     int64_t *order;            /* [local lanes] out, preset to 0, 1, ...: suggested order of the lanes */
 } hiss_exchange;
 
-/* How a method exchanges. arrive, ready and assist are called on any thread, for different lanes at the same time. */
+/* How a method exchanges at the cut. arrive, ready and assist are called on any thread, for different lanes at the same
+ * time. */
 typedef struct hiss_exchange_ops {
+    /* Values passed to arrive(), and to be had from hiss_epoch.features; must be kept and precede the cut. How many. */
+    int (*exports)(void *self, int phase, hiss_value out[HISS_MAX_EXPORTS]);
+    bool (*exchanges)(void *self, int phase, int64_t epoch, int64_t step);                /* logically collective */
     hiss_status (*begin)(void *self, int phase, const hiss_exchange *x, hiss_error *err); /* Collective */
     /* exports [exports()]: the lane's exported values, which stay for this call only */
     void (*arrive)(void *self, int thread, int64_t local, const float *const *exports);
@@ -122,6 +126,9 @@ typedef struct hiss_exchange_ops {
     bool (*assist)(void *self, int thread); /* false: there was nothing to do */
     /* After the step; errors are common. Collective. */
     hiss_status (*finish)(void *self, hiss_error *err);
+    void (*supply)(void *self, const hiss_lane *lane); /* in every step. NULL: nothing; thread-safe */
+    /* Finish what is pending; before a checkpoint and at each epoch's end. NULL: nothing. Collective. */
+    hiss_status (*settle)(void *self, hiss_error *err);
 } hiss_exchange_ops;
 
 /* What the training loop offers at the start of an epoch. */
@@ -144,12 +151,54 @@ typedef struct hiss_epoch {
     void (*progress)(void *trainer, const char *what, double done);
 } hiss_epoch;
 
+/* What goes into a lane's graph. */
+typedef struct hiss_input_ops {
+    bool labels;                                                  /* needs labels */
+    void (*sample)(void *self, const hiss_lane *lane, int64_t i); /* NULL: hiss_default_sample; thread-safe */
+    void (*fill)(void *self, const hiss_lane *lane);              /* NULL: nothing; thread-safe */
+} hiss_input_ops;
+
+/* How phases differ, and what they do beside backward. */
+typedef struct hiss_phase_ops {
+    unsigned (*trains)(void *self, int phase); /* bits of groups. NULL: all */
+    /* Epochs in which a phase runs; INT64_MAX as end means to the end of the run. The learning rate's schedule is over
+     * the span, or what of it the run has. In every epoch of the run some phase must run. NULL: all. */
+    hiss_span (*span)(void *self, int phase);
+    /* After a lane's backward, in phases with slots of hiss_layer_own_gradient: add to their gradients in
+     * run->lane_vector, at the offsets of the model that build() got; they hold what backward gave, or zeros. Kept values
+     * of the graph are readable. NULL: there are no such slots; thread-safe. */
+    void (*gradient)(void *self, const hiss_lane *lane, const hiss_run *run);
+} hiss_phase_ops;
+
+typedef struct hiss_epoch_ops {
+    /* Collective; before the first step of each epoch. When it breaks off because of stop(), it must leave the state as
+     * it was: the run then ends before the epoch, and the resumed run calls it again. */
+    hiss_status (*begin)(void *self, const hiss_epoch *e, hiss_error *err);
+} hiss_epoch_ops;
+
+typedef struct hiss_state_ops {
+    int (*list)(void *self, hiss_state out[HISS_MAX_STATES]); /* how many; between steps. Not collective */
+    /* At each epoch's end and after resume. NULL: nothing. Collective. */
+    hiss_status (*verify)(void *self, hiss_error *err);
+} hiss_state_ops;
+
+/* What a method says of a run; each may be NULL. Not collective. */
+typedef struct hiss_report_ops {
+    /* Numbers derived from the averages of the graph's metrics (and of what exchange counted since the last call);
+     * called on every rank; returns how many were written to out. NULL: none. */
+    int (*derive)(void *self, const hiss_named *metrics, int nmetrics, hiss_named out[HISS_MAX_DERIVED]);
+    /* Whether a run that ends with these numbers, derived ones among them, is no better than chance: 1 yes, and why in
+     * line[size]; 0 no; -1 not known. NULL: not known. */
+    int (*below_chance)(void *self, const hiss_named *metrics, int nmetrics, char *line, size_t size);
+    void (*describe)(void *self, char *line, size_t size); /* one line for the log at start. NULL: the name */
+} hiss_report_ops;
+
+/* A method: what every one has, and tables of what some can. A table that is NULL: it cannot, or the default will do. */
 typedef struct hiss_objective_ops {
     const char *name;                         /* in the config: objective: NAME */
     const char *summary;                      /* one line for --help */
     hiss_section sections[HISS_MAX_SECTIONS]; /* ended by name NULL */
     size_t options_bytes;
-    bool labels;               /* needs labels; default no */
     int phases;                /* graphs per step; 0 means 1 */
     const char *const *groups; /* parameter groups, ended by NULL, each with its optimiser; NULL: one, "model" */
 
@@ -166,36 +215,12 @@ typedef struct hiss_objective_ops {
      * the last of them the output: add them with hiss_taps_add to what hiss_network_build left. */
     hiss_status (*encode)(void *self, hiss_builder *b, hiss_value image, hiss_taps *taps, hiss_error *err);
 
-    /* All below are optional; NULL means the default named at each. */
-    unsigned (*trains)(void *self, int phase); /* bits of groups; all */
-    /* Epochs in which a phase runs; all. INT64_MAX as end means to the end of the run. The learning rate's schedule is
-     * over the span, or what of it the run has. In every epoch of the run some phase must run. */
-    hiss_span (*span)(void *self, int phase);
-    void (*sample)(void *self, const hiss_lane *lane, int64_t i); /* see above; thread-safe */
-    void (*fill)(void *self, const hiss_lane *lane);              /* nothing; thread-safe */
-    int (*exports)(void *self, int phase,
-                   hiss_value out[HISS_MAX_EXPORTS]); /* values passed to arrive(); must be kept and precede the cut */
-    bool (*exchanges)(void *self, int phase, int64_t epoch, int64_t step); /* never; logically collective */
-    const hiss_exchange_ops *exchange;                                     /* needed where exchanges() may be true */
-    /* Collective; before the first step of each epoch. When it breaks off because of stop(), it must leave the state as
-     * it was: the run then ends before the epoch, and the resumed run calls it again. */
-    hiss_status (*epoch)(void *self, const hiss_epoch *e, hiss_error *err); /* nothing */
-    void (*supply)(void *self, const hiss_lane *lane);                      /* nothing; thread-safe */
-    /* After a lane's backward, in phases with slots of hiss_layer_own_gradient: add to their gradients in
-     * run->lane_vector, at the offsets of the model that build() got; they hold what backward gave, or zeros. Kept values
-     * of the graph are readable. Nothing; thread-safe. */
-    void (*gradient)(void *self, const hiss_lane *lane, const hiss_run *run);
-    /* Finish what an exchange left pending; before a checkpoint and at each epoch's end. Collective. */
-    hiss_status (*settle)(void *self, hiss_error *err);         /* nothing */
-    int (*states)(void *self, hiss_state out[HISS_MAX_STATES]); /* none; how many; between steps. Not collective */
-    hiss_status (*verify)(void *self, hiss_error *err); /* nothing; Collective: at each epoch's end and after resume */
-    /* Numbers derived from the averages of the graph's metrics (and of what exchange counted since the last call);
-     * Not collective, called on every rank; returns how many were written to out. */
-    int (*derive)(void *self, const hiss_named *metrics, int nmetrics, hiss_named out[HISS_MAX_DERIVED]);
-    /* Whether a run that ends with these numbers, derived ones among them, is no better than chance: 1 yes, and why in
-     * line[size]; 0 no; -1 not known (the default). Not collective. */
-    int (*below_chance)(void *self, const hiss_named *metrics, int nmetrics, char *line, size_t size);
-    void (*describe)(void *self, char *line, size_t size); /* one line for the log at start: the name */
+    const hiss_input_ops *input;
+    const hiss_phase_ops *phase;
+    const hiss_exchange_ops *exchange;
+    const hiss_epoch_ops *epoch;
+    const hiss_state_ops *state;
+    const hiss_report_ops *report;
 } hiss_objective_ops;
 
 /* The registered methods, ended by NULL (src/objective/register.c). Not collective. */

@@ -397,6 +397,20 @@ static void describe(void *self, char *line, size_t size) {
     }
 }
 
+static const hiss_exchange_ops exchange = {.exports = exports,
+                                           .exchanges = exchanges,
+                                           .begin = nat_begin,
+                                           .arrive = nat_arrive,
+                                           .ready = nat_ready,
+                                           .progress = nat_progress,
+                                           .assist = nat_assist,
+                                           .finish = nat_finish,
+                                           .supply = supply,
+                                           .settle = nat_settle};
+static const hiss_epoch_ops epoch = {.begin = nat_epoch};
+static const hiss_state_ops state = {.list = states, .verify = nat_verify};
+static const hiss_report_ops report = {.derive = derive, .below_chance = below_chance, .describe = describe};
+
 const hiss_objective_ops hiss_nat = {
     .name = "nat",
     .summary = "noise as targets: hit a random unit vector that an assignment keeps re-matching",
@@ -406,15 +420,8 @@ const hiss_objective_ops hiss_nat = {
     .destroy = destroy,
     .build = build,
     .encode = encode,
-    .exports = exports,
-    .exchanges = exchanges,
-    .exchange = &nat_exchange,
-    .settle = nat_settle,
-    .epoch = nat_epoch,
-    .supply = supply,
-    .states = states,
-    .verify = nat_verify,
-    .derive = derive,
-    .below_chance = below_chance,
-    .describe = describe,
+    .exchange = &exchange,
+    .epoch = &epoch,
+    .state = &state,
+    .report = &report,
 };

@@ -97,7 +97,13 @@ hiss_status nat_wide_solve(const nat_wide *problem, const hiss_auction_options *
 
 /* ---- the global permutation step; permute.c ---- */
 
-extern const hiss_exchange_ops nat_exchange;
+/* The hooks of hiss_exchange_ops. */
+hiss_status nat_begin(void *self, int phase, const hiss_exchange *x, hiss_error *err);
+void nat_arrive(void *self, int thread, int64_t local, const float *const *exports);
+bool nat_ready(void *self, int64_t local);
+bool nat_progress(void *self);
+bool nat_assist(void *self, int thread);
+hiss_status nat_finish(void *self, hiss_error *err);
 hiss_status nat_match_create(nat *n, hiss_error *err); /* match, matcher and vectors of n. Collective. */
 /* Take over answers that are pending. Collective. */
 hiss_status nat_settle(void *self, hiss_error *err);

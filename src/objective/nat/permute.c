@@ -72,7 +72,7 @@ hiss_status nat_match_create(nat *n, hiss_error *err) {
 
 /* ---- what the training loop asks for ---- */
 
-static hiss_status begin(void *self, int phase, const hiss_exchange *x, hiss_error *err) {
+hiss_status nat_begin(void *self, int phase, const hiss_exchange *x, hiss_error *err) {
     (void)phase;
     nat *n = self;
     const int64_t m = n->placement->m;
@@ -90,21 +90,21 @@ static hiss_status begin(void *self, int phase, const hiss_exchange *x, hiss_err
     return HISS_OK;
 }
 
-static void arrive(void *self, int thread, int64_t local, const float *const *exports) {
+void nat_arrive(void *self, int thread, int64_t local, const float *const *exports) {
     hiss_match_arrive(((nat *)self)->match, thread, local, exports[0]);
 }
 
-static bool ready(void *self, int64_t local) {
+bool nat_ready(void *self, int64_t local) {
     return hiss_match_ready(((nat *)self)->match, local);
 }
 
 /* With async the step need not wait for anything. */
-static bool progress(void *self) {
+bool nat_progress(void *self) {
     nat *n = self;
     return hiss_match_progress(n->match) && !n->options->async;
 }
 
-static bool assist(void *self, int thread) {
+bool nat_assist(void *self, int thread) {
     return hiss_match_assist(((nat *)self)->match, thread);
 }
 
@@ -113,7 +113,7 @@ static hiss_status end(nat *n, hiss_error *err) {
     return hiss_match_finish(n->match, err);
 }
 
-static hiss_status finish(void *self, hiss_error *err) {
+hiss_status nat_finish(void *self, hiss_error *err) {
     nat *n = self;
     return n->options->async ? HISS_OK : end(n, err);
 }
@@ -132,9 +132,6 @@ hiss_status nat_settle(void *self, hiss_error *err) {
     }
     return s;
 }
-
-const hiss_exchange_ops nat_exchange = {
-    .begin = begin, .arrive = arrive, .ready = ready, .progress = progress, .assist = assist, .finish = finish};
 
 static int ascending(const void *a, const void *b) {
     const int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;

@@ -126,6 +126,7 @@ static void contrast_gradient(void *self, const hiss_lane *lane, const hiss_run 
     }
 }
 
+static const hiss_phase_ops contrast_phase = {.gradient = contrast_gradient};
 static const hiss_objective_ops method_contrast = {.name = "contrast",
                                                    .summary = "contrastive divergence by its own sums",
                                                    .options_bytes = 1,
@@ -133,7 +134,7 @@ static const hiss_objective_ops method_contrast = {.name = "contrast",
                                                    .destroy = hiss_free,
                                                    .build = contrast_build,
                                                    .encode = contrast_encode,
-                                                   .gradient = contrast_gradient};
+                                                   .phase = &contrast_phase};
 static const hiss_objective_ops method_backward = {.name = "backward",
                                                    .summary = "contrastive divergence by losses",
                                                    .options_bytes = 1,

@@ -62,10 +62,15 @@ static unsigned stages_trains(void *self, int phase) {
 
 static const char *const stages_groups[] = {"first", "second", NULL};
 
-#define STAGES(name_, span_)                                                                                           \
+static const hiss_input_ops stages_input = {.fill = stages_fill};
+static const hiss_phase_ops stages_phase = {.trains = stages_trains, .span = stages_span},
+                            gap_phase = {.trains = stages_trains, .span = gap_span};
+
+#define STAGES(name_, phase_)                                                                                          \
     {                                                                                                                  \
         .name = (name_), .summary = "two phases with spans", .options_bytes = 1, .phases = 2, .groups = stages_groups, \
         .create = stages_create, .destroy = hiss_free, .build = stages_build, .encode = stages_encode,                 \
-        .trains = stages_trains, .span = (span_), .fill = stages_fill                                                  \
+        .input = &stages_input, .phase = (phase_)                                                                      \
     }
-static const hiss_objective_ops method_stages = STAGES("stages", stages_span), method_gap = STAGES("gap", gap_span);
+static const hiss_objective_ops method_stages = STAGES("stages", &stages_phase);
+static const hiss_objective_ops method_gap = STAGES("gap", &gap_phase);

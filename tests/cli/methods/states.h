@@ -175,12 +175,16 @@ static int means_states(void *self, hiss_state out[HISS_MAX_STATES]) {
     return 6;
 }
 
-static const hiss_exchange_ops means_exchange = {.begin = means_begin,
+static const hiss_exchange_ops means_exchange = {.exports = means_exports,
+                                                 .exchanges = means_exchanges,
+                                                 .begin = means_begin,
                                                  .arrive = means_arrive,
                                                  .ready = means_ready,
                                                  .progress = means_progress,
                                                  .assist = means_assist,
-                                                 .finish = means_finish};
+                                                 .finish = means_finish,
+                                                 .supply = means_supply};
+static const hiss_state_ops means_state = {.list = means_states};
 
 static const hiss_objective_ops method_states = {.name = "states",
                                                  .summary = "states of every kind",
@@ -189,8 +193,5 @@ static const hiss_objective_ops method_states = {.name = "states",
                                                  .destroy = means_destroy,
                                                  .build = means_build,
                                                  .encode = means_encode,
-                                                 .exports = means_exports,
-                                                 .exchanges = means_exchanges,
                                                  .exchange = &means_exchange,
-                                                 .supply = means_supply,
-                                                 .states = means_states};
+                                                 .state = &means_state};
