@@ -8,7 +8,7 @@ typedef hiss_experiment ex;
 
 static const hiss_row top_rows[] = {
     {"seed", HISS_INT, offsetof(ex, seed), "1", 0, 9007199254740992.0, NULL, "seed of every random stream"},
-    {"objective", HISS_STRING, offsetof(ex, objective_name), "nat", 0, 0, NULL, "method: nat, supervised, autoencoder"},
+    {"objective", HISS_STRING, offsetof(ex, objective_name), "nat", 0, 0, NULL, "method, one of those below"},
     {"kernels", HISS_STRING, offsetof(ex, kernels_name), "blas", 0, 0, NULL, "kernel backend: blas, ref"},
     {"kernel_table", HISS_PATH, offsetof(ex, kernel_table), NULL, 0, 0, NULL,
      "file of hiss bench kernels --save: which implementation computes which shape (default: built in)"},

@@ -31,8 +31,8 @@
  * a siamese or recurrent method calls the same layers several times on one builder, which shares their slots; methods
  * with their own views of the data (tiles, clips, colour channels, audio) bring a table `input` with a sample hook.
  *
- * The simplest method, src/objective/autoencoder.c, is the annotated template: copy that one, and add a line to
- * src/objective/register.c. */
+ * The simplest method, src/objective/reconstruct/autoencoder.c, is the annotated template: copy that one into the folder
+ * of its family, and add a line to src/objective/list.h. */
 #ifndef HISS_OBJECTIVE_H
 #define HISS_OBJECTIVE_H
 
@@ -223,7 +223,7 @@ typedef struct hiss_objective_ops {
     const hiss_report_ops *report;
 } hiss_objective_ops;
 
-/* The registered methods, ended by NULL (src/objective/register.c). Not collective. */
+/* The registered methods, ended by NULL (src/objective/list.h). Not collective. */
 const hiss_objective_ops *const *hiss_objectives(void);
 const hiss_objective_ops *hiss_objective_named(const char *name); /* NULL when unknown */
 

@@ -21,7 +21,7 @@
 #include <string.h>
 
 #include "hiss/number.h"
-#include "objective/register.h"
+#include "objective/parts/encoder.h"
 
 static const hiss_row nat_rows[] = {
     {"dim", HISS_INT, offsetof(nat_options, dim), "32", 1, 65536, NULL, "d: dimensions of the targets"},
@@ -258,28 +258,19 @@ static hiss_status create(const hiss_task *task, const hiss_placement *placement
 static hiss_status encode(void *self, hiss_builder *b, hiss_value image, hiss_taps *taps, hiss_error *err) {
     const nat *n = self;
     hiss_value x = -1;
-    hiss_status s = hiss_network_build(n->task->network, b, image, &x, taps, err);
-    if (s != HISS_OK) {
-        return s;
-    }
-    if (hiss_graph_shape(b->graph, x).ndim != 2) {
-        x = hiss_flatten(b->graph, x);
-    }
-    x = hiss_l2_normalize(b->graph, hiss_layer_linear(b, "out", x, n->options->dim, true));
-    return hiss_network_end(n->task->network, b, "z", x, taps, err);
+    const hiss_status s = encoder_head(n->task, b, image, "out", n->options->dim, true, taps, &x, err);
+    return s == HISS_OK ? hiss_network_end(n->task->network, b, "z", hiss_l2_normalize(b->graph, x), taps, err) : s;
 }
 
 static hiss_status build(void *self, int phase, hiss_builder *b, hiss_error *err) {
     (void)phase;
     nat *n = self;
     const hiss_placement *p = n->placement;
-    hiss_taps taps = {0};
-    hiss_value image = hiss_input(b->graph, "image", HISS_SHAPE(p->m, n->task->H, n->task->W, n->task->C));
-    hiss_status s = encode(n, b, image, &taps, err);
+    hiss_value image = -1;
+    hiss_status s = encoder_on_samples(encode, n, n->task, p->m, b, &image, &n->z, err);
     if (s != HISS_OK) {
         return s;
     }
-    n->z = hiss_taps_last(&taps);
     hiss_graph_keep(b->graph, n->z);
     hiss_graph_cut(b->graph);
     hiss_graph_scope(b->graph, "loss");

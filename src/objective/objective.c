@@ -1,10 +1,18 @@
-/* The register of methods, and what they share. */
+/* The registered methods, and the default views of samples. */
+#include "hiss/objective.h"
+
 #include <string.h>
 
-#include "objective/register.h"
+#define METHOD(name) extern const hiss_objective_ops hiss_##name;
+#include "objective/list.h"
+#undef METHOD
 
 const hiss_objective_ops *const *hiss_objectives(void) {
-    static const hiss_objective_ops *const all[] = {&hiss_nat, &hiss_supervised, &hiss_autoencoder, NULL};
+    static const hiss_objective_ops *const all[] = {
+#define METHOD(name) &hiss_##name,
+#include "objective/list.h"
+#undef METHOD
+        NULL};
     return all;
 }
 

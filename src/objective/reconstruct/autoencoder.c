@@ -8,10 +8,11 @@
  *   4. build: the training graph, from inputs to loss and metrics;
  *   5. encode: the part that evaluation looks at;
  *   6. hooks of the optional tables (only one here: see nat.c for exchange, epoch and states);
- *   7. the ops at the end, and one line in register.c. */
+ *   7. the ops at the end, and one line in src/objective/list.h.
+ * It lies in the folder of its family, and may use what is in that folder and in src/objective/parts. */
 #include <stddef.h>
 
-#include "objective/register.h"
+#include "objective/parts/encoder.h"
 
 /* 1. Options. Every row has a default, a range and a help line; parsing and --help follow from them. */
 typedef struct options {
@@ -54,17 +55,10 @@ static void destroy(void *self) {
 static hiss_status encode(void *self, hiss_builder *b, hiss_value image, hiss_taps *taps, hiss_error *err) {
     const autoencoder *ae = self;
     hiss_value x = -1;
-    hiss_status s = hiss_network_build(ae->task->network, b, image, &x, taps, err);
-    if (s != HISS_OK) {
-        return s;
-    }
-    if (hiss_graph_shape(b->graph, x).ndim != 2) {
-        x = hiss_flatten(b->graph, x);
-    }
     /* No bias: the decoder begins with linear and BatchNorm, which take any shift of the code out again. Its gradient
      * would be rounding noise, and Adam would walk along it. */
-    x = hiss_layer_linear(b, "code", x, ae->options->code, false);
-    return hiss_network_end(ae->task->network, b, "code", x, taps, err);
+    const hiss_status s = encoder_head(ae->task, b, image, "code", ae->options->code, false, taps, &x, err);
+    return s == HISS_OK ? hiss_network_end(ae->task->network, b, "code", x, taps, err) : s;
 }
 
 static hiss_value up(hiss_builder *b, const char *name, const char *norm, hiss_value x, int64_t C, int64_t kernel,
@@ -103,13 +97,12 @@ static hiss_status build(void *self, int phase, hiss_builder *b, hiss_error *err
             "augment.width alike, or choose another objective",
             (long long)t->H, (long long)t->W);
     }
-    hiss_taps taps = {0};
-    hiss_value image = hiss_input(b->graph, "image", HISS_SHAPE(m, t->H, t->W, t->C));
-    hiss_status s = encode(self, b, image, &taps, err);
+    hiss_value image = -1, code = -1;
+    hiss_status s = encoder_on_samples(encode, self, t, m, b, &image, &code, err);
     if (s != HISS_OK) {
         return s;
     }
-    hiss_value rebuilt = decode(ae, b, hiss_taps_last(&taps));
+    hiss_value rebuilt = decode(ae, b, code);
     hiss_value loss = hiss_squared_loss(b->graph, rebuilt, image, 1.0 / (double)(m * t->H * t->W * t->C));
     hiss_graph_loss(b->graph, loss);
     hiss_layer_metric(b, "loss", loss); /* every method logs its loss under this name */

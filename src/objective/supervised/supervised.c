@@ -4,7 +4,7 @@
 #include <stddef.h>
 #include <stdio.h>
 
-#include "objective/register.h"
+#include "objective/parts/encoder.h"
 
 typedef struct supervised {
     const hiss_task *task;
@@ -34,29 +34,20 @@ static void destroy(void *self) {
 static hiss_status encode(void *self, hiss_builder *b, hiss_value image, hiss_taps *taps, hiss_error *err) {
     const supervised *sup = self;
     hiss_value x = -1;
-    hiss_status s = hiss_network_build(sup->task->network, b, image, &x, taps, err);
-    if (s != HISS_OK) {
-        return s;
-    }
-    if (hiss_graph_shape(b->graph, x).ndim != 2) {
-        x = hiss_flatten(b->graph, x);
-    }
-    x = hiss_layer_linear(b, "scores", x, sup->task->classes, true);
-    return hiss_network_end(sup->task->network, b, "scores", x, taps, err);
+    const hiss_status s = encoder_head(sup->task, b, image, "scores", sup->task->classes, true, taps, &x, err);
+    return s == HISS_OK ? hiss_network_end(sup->task->network, b, "scores", x, taps, err) : s;
 }
 
 static hiss_status build(void *self, int phase, hiss_builder *b, hiss_error *err) {
     (void)phase;
     const supervised *sup = self;
-    const hiss_task *t = sup->task;
     const int64_t m = sup->placement->m;
-    hiss_taps taps = {0};
-    hiss_status s = encode(self, b, hiss_input(b->graph, "image", HISS_SHAPE(m, t->H, t->W, t->C)), &taps, err);
+    hiss_value image = -1, scores = -1;
+    hiss_status s = encoder_on_samples(encode, self, sup->task, m, b, &image, &scores, err);
     if (s != HISS_OK) {
         return s;
     }
-    hiss_value loss =
-        hiss_softmax_cross_entropy(b->graph, hiss_taps_last(&taps), hiss_input_labels(b->graph, "label", m));
+    hiss_value loss = hiss_softmax_cross_entropy(b->graph, scores, hiss_input_labels(b->graph, "label", m));
     hiss_graph_loss(b->graph, loss);
     hiss_layer_metric(b, "loss", loss);
     return hiss_graph_status(b->graph, err);

@@ -1,0 +1,19 @@
+/* Private to src/objective: the encoder that most methods have, a network with one linear layer on top. */
+#ifndef HISS_OBJECTIVE_PARTS_ENCODER_H
+#define HISS_OBJECTIVE_PARTS_ENCODER_H
+
+#include "hiss/objective.h"
+
+/* Append the configured network to image [N,H,W,C], and linear layer `name` of D outputs to what it gives, as rows;
+ * hiss_network_end comes after what the method adds.
+ *   taps  out  those of the network
+ *   out   out  [N,D]
+ * Not collective, as are the others. */
+hiss_status encoder_head(const hiss_task *task, hiss_builder *b, hiss_value image, const char *name, int64_t D,
+                         bool bias, hiss_taps *taps, hiss_value *out, hiss_error *err);
+typedef hiss_status encoder_hook(void *self, hiss_builder *b, hiss_value image, hiss_taps *taps, hiss_error *err);
+/* For build(): the input "image" of m samples, and encode() on it; out is its last place. */
+hiss_status encoder_on_samples(encoder_hook *encode, void *self, const hiss_task *task, int64_t m, hiss_builder *b,
+                               hiss_value *image, hiss_value *out, hiss_error *err);
+
+#endif
