@@ -8,6 +8,7 @@
 #include <time.h>
 
 #include "hiss/file.h"
+#include "hiss/metrics.h"
 #include "scale/scale_impl.h"
 
 const char *const hiss_part_names[HISS_PARTS] = {"compute", "exchange", "data", "wait", "transfer", "other"};
@@ -179,62 +180,48 @@ static bool read_summary(reader *r) {
     return read_ranks(r, summary);
 }
 
-/* One line of metrics.jsonl: a window of steps (after, step]. */
-static void read_line(reader *r, const hiss_yaml *line, int64_t after, double *begun) {
-    hiss_scale_run *run = r->run;
-    const hiss_yaml *spread = hiss_yaml_get(line, "step_seconds");
-    const double step = number(line, "step"), seconds = number(line, "seconds");
-    const hiss_yaml *median = spread && spread->first ? spread->first->next : NULL;
-    if (after >= r->study->warmup && median && median->text) {
-        run->window[run->windows++] = strtod(median->text, NULL);
-        run->seconds = seconds - *begun;
-    } else {
-        *begun = seconds;
-    }
+/* The steps to quality and their time: the first window that reaches it. */
+static void find_quality(reader *r, const hiss_metrics *m, const double *step, const double *seconds) {
     const hiss_scale_quality *q = &r->study->quality;
-    const double value = q->metric ? number(line, q->metric) : (double)NAN;
-    if (!isfinite(run->quality_steps) && (q->above ? value >= q->value : value <= q->value)) {
-        run->quality_steps = step;
-        run->quality_seconds = seconds;
+    const double *value = q->metric ? hiss_metrics_column(m, q->metric) : NULL;
+    for (int64_t i = 0; value && i < m->lines; i++) {
+        if (q->above ? value[i] >= q->value : value[i] <= q->value) {
+            r->run->quality_steps = step[i];
+            r->run->quality_seconds = seconds[i];
+            return;
+        }
     }
 }
 
+/* A line of metrics.jsonl is a window of steps (the last line's, its own]; those after the warm-up count. */
 static bool read_metrics(reader *r) {
-    char path[SCALE_PATH], *line = NULL;
-    size_t capacity = 0;
-    int64_t lines = 0, after = 0, first = -1;
-    double begun = 0;
+    char path[SCALE_PATH];
+    hiss_metrics m;
+    hiss_error err = {0};
+    hiss_scale_run *run = r->run;
     snprintf(path, sizeof path, "%s/metrics.jsonl", r->path);
-    FILE *in = fopen(path, "r");
-    if (!in) {
-        return fail_run(r, "metrics.jsonl cannot be read");
+    if (hiss_metrics_read(r->scratch, path, &m, &err) != HISS_OK) {
+        return fail_run(r, "%.380s", err.text);
     }
-    while (getline(&line, &capacity, in) > 0) {
-        lines++;
-    }
-    r->run->window = hiss_arena_alloc(r->arena, sizeof(double) * (size_t)(lines + 1));
-    for (rewind(in); getline(&line, &capacity, in) > 0;) {
-        hiss_arena *arena = hiss_arena_create();
-        hiss_yaml *root;
-        hiss_error err = {0};
-        if (hiss_yaml_parse(arena, path, line, &root, &err) != HISS_OK) {
-            fail_run(r, "%.380s", err.text);
+    const double *step = hiss_metrics_column(&m, "step"), *seconds = hiss_metrics_column(&m, "seconds");
+    const double *median = hiss_metrics_column(&m, "step_seconds.1");
+    run->window = hiss_arena_alloc(r->arena, sizeof(double) * (size_t)(m.lines + 1));
+    double begun = 0, first = -1;
+    for (int64_t i = 0; step && seconds && i < m.lines; i++) {
+        const double after = i > 0 ? step[i - 1] : 0;
+        if (after >= (double)r->study->warmup && median && isfinite(median[i])) {
+            run->window[run->windows++] = median[i];
+            run->seconds = seconds[i] - begun;
+            first = first < 0 ? after : first;
         } else {
-            read_line(r, root, after, &begun);
-            first = first < 0 && r->run->windows == 1 ? after : first;
-            after = whole(root, "step");
+            begun = seconds[i];
         }
-        hiss_arena_destroy(arena);
     }
-    fclose(in);
-    free(line);
-    if (r->run->state == HISS_RUN_FAILED) {
-        return false;
-    }
-    if (r->run->windows == 0) {
+    if (run->windows == 0) {
         return fail_run(r, "no line of metrics.jsonl after the warm-up: more steps, or a smaller window");
     }
-    r->run->throughput = (double)((after - first) * r->run->images) / r->run->seconds;
+    find_quality(r, &m, step, seconds);
+    run->throughput = (step[m.lines - 1] - first) * (double)run->images / run->seconds;
     return true;
 }
 

@@ -13,6 +13,7 @@
 #include "hiss/fault.h"
 #include "hiss/file.h"
 #include "hiss/log.h"
+#include "hiss/metrics.h"
 #include "hiss/watch.h"
 #include "hiss_build.h"
 #include "train/states.h"
@@ -50,8 +51,8 @@ static hiss_status drop_later_lines(const char *path, int64_t step, hiss_error *
     size_t capacity = 0, size = 0;
     FILE *kept = hiss_text_open(&text, &size);
     while (getline(&line, &capacity, old) > 0) {
-        const char *at = strstr(line, "\"step\": ");
-        if (at && strtoll(at + 8, NULL, 10) <= step && line[strlen(line) - 1] == '\n') {
+        const int64_t at = hiss_metrics_step(line);
+        if (at >= 0 && at <= step && line[strlen(line) - 1] == '\n') {
             fputs(line, kept);
         }
     }
