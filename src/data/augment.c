@@ -175,7 +175,7 @@ static void copy(int64_t top, int64_t left, bool mirrored, int64_t height, int64
 /* ---- values ---- */
 
 /* From pixels in 0..255 times contrast to the network's values. A view's own std is at least one grey level. */
-static void normalize(const hiss_augment_options *options, float contrast, int64_t count, float *out) {
+static hiss_pixel_scale normalize(const hiss_augment_options *options, float contrast, int64_t count, float *out) {
     double unit = contrast / 255.0, mean = options->mean, std = options->std;
     if (options->normalize == NORMALIZE_IMAGE) {
         double sum = 0, squares = 0;
@@ -194,6 +194,7 @@ static void normalize(const hiss_augment_options *options, float contrast, int64
     for (int64_t i = 0; i < count; i++) {
         out[i] = out[i] * factor + offset;
     }
+    return (hiss_pixel_scale){mean, std};
 }
 
 /* ---- views ---- */
@@ -231,13 +232,13 @@ void hiss_augment_sample(const hiss_augment_options *o, int64_t H, int64_t W, in
     normalize(o, contrast, o->height * o->width * C, out);
 }
 
-void hiss_augment_center(const hiss_augment_options *o, int64_t H, int64_t W, int64_t C, const uint8_t *pixels,
-                         float *out) {
+hiss_pixel_scale hiss_augment_center(const hiss_augment_options *o, int64_t H, int64_t W, int64_t C,
+                                     const uint8_t *pixels, float *out) {
     if (o->crop == CROP_RANDOM || (o->height == H && o->width == W)) {
         copy((H - o->height) / 2, (W - o->width) / 2, false, o->height, o->width, W, C, pixels, out);
     } else {
         map at = {0, (float)W / (float)o->width, 0, 0, 0, (float)H / (float)o->height};
         resample(&at, o->height, o->width, H, W, C, pixels, out);
     }
-    normalize(o, 1, o->height * o->width * C, out);
+    return normalize(o, 1, o->height * o->width * C, out);
 }

@@ -28,7 +28,11 @@ const hiss_objective_ops *hiss_objective_named(const char *name) {
 void hiss_sample_view(const hiss_lane *lane, int64_t i, int64_t view, int64_t views, float *out) {
     const hiss_task *t = lane->task;
     if (lane->view == HISS_VIEW_CENTER) {
-        hiss_augment_center(t->augment, t->stored_H, t->stored_W, t->C, lane->batch->pixels[i], out);
+        const hiss_pixel_scale scale =
+            hiss_augment_center(t->augment, t->stored_H, t->stored_W, t->C, lane->batch->pixels[i], out);
+        if (lane->scale) {
+            lane->scale[i] = scale;
+        }
         return;
     }
     const bool training = lane->view == HISS_VIEW_TRAINING;

@@ -233,6 +233,14 @@ static void normalizes(void **state) {
     for (int k = 0; k < 1200; k++) {
         assert_true(fabsf(view[k]) < 1e-4f);
     }
+    noise(pixels, sizeof pixels, 1);
+    for (int kind = 0; kind < 2; kind++) { /* and can be undone */
+        o.normalize = kind ? IMAGE : plain.normalize;
+        const hiss_pixel_scale scale = hiss_augment_center(&o, 20, 20, 3, pixels, view);
+        for (int k = 0; k < 1200; k++) {
+            assert_true(fabs(scale.mean + scale.std * (double)view[k] - pixels[k] / 255.0) < 1e-5);
+        }
+    }
     o = plain; /* what lies outside is zero before normalisation */
     o.scale_min = o.scale_max = 3;
     o.mean = 0.5;

@@ -226,10 +226,14 @@ hiss_status hiss_augment_check(hiss_augment_options *options, int64_t H, int64_t
  * rng whatever the options. Thread-safe. */
 void hiss_augment_sample(const hiss_augment_options *options, int64_t H, int64_t W, int64_t C, const uint8_t *pixels,
                          hiss_rng *rng, float *out);
+/* How a view's values stand for pixels: value v for the pixel mean + std v, in 0..1. */
+typedef struct hiss_pixel_scale {
+    double mean, std;
+} hiss_pixel_scale;
 /* The evaluation view: with crop random the centre height x width, with crop window the whole image; normalised alike.
  * Thread-safe. */
-void hiss_augment_center(const hiss_augment_options *options, int64_t H, int64_t W, int64_t C, const uint8_t *pixels,
-                         float *out);
+hiss_pixel_scale hiss_augment_center(const hiss_augment_options *options, int64_t H, int64_t W, int64_t C,
+                                     const uint8_t *pixels, float *out);
 
 /* ---- hiss prepare ---- */
 

@@ -72,6 +72,7 @@ typedef struct hiss_lane { /* one lane at one step */
     const hiss_graph *graph;
     hiss_exec *exec;         /* inputs by hiss_exec_data */
     hiss_value image, label; /* the graph's inputs of these names, that the default sample hook fills; negative: none */
+    hiss_pixel_scale *scale; /* [m] gets those of centre views; NULL: nobody asks */
 } hiss_lane;
 
 enum { HISS_MAX_EXPORTS = 4, HISS_MAX_STATES = 8, HISS_MAX_SECTIONS = 3, HISS_MAX_DERIVED = 16 };
@@ -221,6 +222,9 @@ typedef struct hiss_objective_ops {
     const hiss_epoch_ops *epoch;
     const hiss_state_ops *state;
     const hiss_report_ops *report;
+    /* Append what rebuilds image [N,H,W,C] to *rebuilt, of the same shape, N of any size. NULL: it cannot. Not
+     * collective. */
+    hiss_status (*reconstruct)(void *self, hiss_builder *b, hiss_value image, hiss_value *rebuilt, hiss_error *err);
 } hiss_objective_ops;
 
 /* The registered methods, ended by NULL (src/objective/list.h). Not collective. */

@@ -7,7 +7,7 @@
  *   3. create and destroy;
  *   4. build: the training graph, from inputs to loss and metrics;
  *   5. encode: the part that evaluation looks at;
- *   6. hooks of the optional tables (only one here: see nat.c for exchange, epoch and states);
+ *   6. hooks of the optional tables (here: report and reconstruct; see nat.c for exchange, epoch and states);
  *   7. the ops at the end, and one line in src/objective/list.h.
  * It lies in the folder of its family, and may use what is in that folder and in src/objective/parts. */
 #include <stddef.h>
@@ -71,13 +71,13 @@ static hiss_value up(hiss_builder *b, const char *name, const char *norm, hiss_v
  * Each doubling has a kernel of 4 (2P rows) or 5 (2P + 1 rows): the sizes H/8 -> H/4 -> H/2 -> H are hit exactly. */
 static hiss_value decode(const autoencoder *ae, hiss_builder *b, hiss_value code) {
     const hiss_task *t = ae->task;
-    const int64_t width = t->network->width;
+    const int64_t width = t->network->width, samples = hiss_graph_shape(b->graph, code).dim[0];
     const int64_t H[4] = {t->H / 8, t->H / 4, t->H / 2, t->H}, W[4] = {t->W / 8, t->W / 4, t->W / 2, t->W};
     hiss_value x = hiss_layer_linear(b, "decoder1", code, ae->options->hidden, false);
     x = hiss_relu(b->graph, hiss_layer_batch_norm(b, "decoder1/norm", x));
     x = hiss_layer_linear(b, "decoder2", x, H[0] * W[0] * 4 * width, false);
     x = hiss_relu(b->graph, hiss_layer_batch_norm(b, "decoder2/norm", x));
-    x = hiss_reshape(b->graph, x, HISS_SHAPE(ae->placement->m, H[0], W[0], 4 * width));
+    x = hiss_reshape(b->graph, x, HISS_SHAPE(samples, H[0], W[0], 4 * width));
     x = up(b, "decoder3", "decoder3/norm", x, 2 * width, 4 + H[1] % 2, 0);
     x = up(b, "decoder4", "decoder4/norm", x, width, 4 + H[2] % 2, 0);
     return hiss_layer_conv_transposed(b, "decoder5", x, t->C, 4 + H[3] % 2, 2, 1, 0, true);
@@ -109,6 +109,17 @@ static hiss_status build(void *self, int phase, hiss_builder *b, hiss_error *err
     return hiss_graph_status(b->graph, err);
 }
 
+/* What evaluation compares with the image: the same layers, wherever the builder is not in training. */
+static hiss_status reconstruct(void *self, hiss_builder *b, hiss_value image, hiss_value *rebuilt, hiss_error *err) {
+    hiss_taps taps = {0};
+    hiss_status s = encode(self, b, image, &taps, err);
+    if (s == HISS_OK) {
+        *rebuilt = decode(self, b, hiss_taps_last(&taps));
+        s = hiss_graph_status(b->graph, err);
+    }
+    return s;
+}
+
 static void describe(void *self, char *line, size_t size) {
     const autoencoder *ae = self;
     snprintf(line, size, "autoencoder: code of %lld dimensions, mean squared error per pixel",
@@ -129,4 +140,5 @@ const hiss_objective_ops hiss_autoencoder = {
     .build = build,
     .encode = encode,
     .report = &report,
+    .reconstruct = reconstruct,
 };
