@@ -3,7 +3,7 @@
 #define HISS_CLI_H
 
 #include "hiss/encoder.h"
-#include "hiss/eval.h"
+#include "hiss/judge.h"
 #include "hiss/train.h"
 
 int cmd_prepare(int argc, char **argv);
@@ -66,6 +66,12 @@ hiss_status cli_read_experiment(hiss_comm *comm, const char *config, const char 
 hiss_status cli_open_run(hiss_comm *comm, const char *run, const char *const *sets, int nsets, const char *checkpoint,
                          hiss_experiment *e, hiss_eval_options *eval, char path[CLI_PATH], hiss_error *err);
 
+/* The keys of section eval: the general ones, then those of each judgement. Returns how many sections. Not
+ * collective. */
+enum { CLI_EVAL_SECTIONS = 32 };
+int cli_eval_sections(hiss_eval_options *eval, hiss_extra_section out[CLI_EVAL_SECTIONS]);
+void cli_eval_help(FILE *stream);
+
 /* The file of the program that runs. Not collective. */
 hiss_status cli_program(char out[CLI_PATH], hiss_error *err);
 /* The file that execvp would run, in arena; NULL: none. Not collective. */
@@ -78,12 +84,22 @@ void cli_processor_name(char *out, size_t size);
  * at most HISS_MAX_TAPS, in chosen. Not collective. */
 hiss_status cli_choose_layers(hiss_frozen *f, const char *layers, int *count, hiss_layer_size *chosen, hiss_error *err);
 
+/* The encoder and decoder of a method that can rebuild images. */
+typedef struct reconstructor reconstructor;
+/* *out NULL: the method of m cannot. It needs m as long as it lives. Not collective. */
+hiss_status reconstructor_create(const hiss_objective_ops *objective, const hiss_frozen *m, const char *checkpoint,
+                                 reconstructor **out, hiss_error *err);
+void reconstructor_destroy(reconstructor *r);
+const hiss_rebuilder *reconstructor_rebuilder(const reconstructor *r); /* NULL of NULL */
+
 /* Write RUN/report.html from what the run has left so far. Not collective. */
 hiss_status cli_write_report(const char *run, hiss_error *err);
 /* Whether these files can be written, which rank 0 will do at the end: before work begins. directory: NULL, or where
  * they are; a file may be NULL. Collective. */
 hiss_status cli_expect_writable(hiss_comm *comm, const char *directory, const char *const *files, int count,
                                 hiss_error *err);
+/* Every metric that a run has logged, over its epochs, in arena. Not collective. */
+hiss_status cli_read_curves(const char *run, hiss_arena *arena, hiss_curves *out, hiss_error *err);
 /* Draw RUN/curves.svg from RUN/metrics.jsonl. Not collective. */
 hiss_status cli_draw_curves(const char *run, hiss_error *err);
 

@@ -22,32 +22,37 @@ static const hiss_row rows[] = {
     {"help", HISS_BOOL, offsetof(options, help), "false", 0, 0, NULL, "this text"},
 };
 
-enum { MAX_RESULTS = 2 * HISS_MAX_TAPS + 1 };
-
-typedef struct evaluation {
+typedef struct judging {
     hiss_eval_env env;
     const hiss_eval_options *options;
+    const char *run;
     hiss_sample_range train, test;
     char samples[HISS_EVAL_SAMPLES];
-    hiss_eval_result results[MAX_RESULTS];
-    int count;
-} evaluation;
+    hiss_evaluation *evaluation;
+} judging;
 
-/* Extract the layers of one network from both ranges and judge them one by one. Collective. */
-static hiss_status judge(evaluation *ev, const char *who, int layers, const hiss_layer_size *layer, hiss_embed embed,
-                         void *user, hiss_error *err) {
+/* Extract the layers of one network from both ranges and judge them one by one. Collective.
+ *   output  the last layer is the output of the trained network */
+static hiss_status judge(judging *g, const char *who, bool output, int layers, const hiss_layer_size *layer,
+                         hiss_embed embed, void *user, hiss_error *err) {
     hiss_features *train[HISS_MAX_TAPS] = {NULL}, *test[HISS_MAX_TAPS] = {NULL};
     hiss_status s =
-        hiss_features_extract(&ev->env, &ev->train, layers, layer, HISS_FROZEN_BATCH, embed, user, train, err);
+        hiss_features_extract(&g->env, &g->train, layers, layer, HISS_FROZEN_BATCH, embed, user, train, err);
     s = s == HISS_OK
-            ? hiss_features_extract(&ev->env, &ev->test, layers, layer, HISS_FROZEN_BATCH, embed, user, test, err)
+            ? hiss_features_extract(&g->env, &g->test, layers, layer, HISS_FROZEN_BATCH, embed, user, test, err)
             : s;
     for (int k = 0; k < layers; k++) {
         if (s == HISS_OK) {
             char name[96];
             snprintf(name, sizeof name, "%s/%s", who, layer[k].name);
-            const hiss_eval_set set = {name, train[k], test[k]};
-            s = hiss_eval_run(&ev->env, ev->options, &set, &ev->results[ev->count++], err);
+            const hiss_subject subject = {.name = name,
+                                          .train = train[k],
+                                          .test = test[k],
+                                          .output = output && k == layers - 1,
+                                          .bank = &g->train,
+                                          .queries = &g->test,
+                                          .directory = g->run};
+            s = hiss_evaluation_judge(g->evaluation, &g->env, g->options, &subject, err);
         }
         hiss_features_destroy(train[k]);
         hiss_features_destroy(test[k]);
@@ -55,58 +60,71 @@ static hiss_status judge(evaluation *ev, const char *who, int layers, const hiss
     return s;
 }
 
-static hiss_status judge_pixels(evaluation *ev, hiss_error *err) {
+static hiss_status judge_pixels(judging *g, hiss_error *err) {
     int64_t H, W, C;
-    hiss_dataset_shape(ev->train.set, &H, &W, &C);
+    hiss_dataset_shape(g->train.set, &H, &W, &C);
     int64_t D = H * W * C;
-    return judge(ev, "raw", 1, &(hiss_layer_size){"pixels", D}, hiss_embed_pixels, &D, err);
+    return judge(g, "raw", false, 1, &(hiss_layer_size){"pixels", D}, hiss_embed_pixels, &D, err);
 }
 
-static hiss_status judge_all(evaluation *ev, hiss_experiment *e, const char *checkpoint, const char *run,
-                             hiss_error *err) {
+/* The trained network as a whole. */
+static hiss_status judge_network(judging *g, const hiss_experiment *e, const hiss_frozen *m, const char *checkpoint,
+                                 hiss_error *err) {
+    reconstructor *r = NULL;
+    hiss_status s = reconstructor_create(e->objective, m, checkpoint, &r, err);
+    s = hiss_comm_agree(g->env.comm, s, err);
+    if (s == HISS_OK) {
+        const hiss_subject subject = {.name = "trained",
+                                      .bank = &g->train,
+                                      .queries = &g->test,
+                                      .model = hiss_frozen_model(m),
+                                      .vector = hiss_frozen_vector(m),
+                                      .rebuilder = reconstructor_rebuilder(r),
+                                      .directory = g->run};
+        s = hiss_evaluation_judge(g->evaluation, &g->env, g->options, &subject, err);
+    }
+    reconstructor_destroy(r);
+    return s;
+}
+
+static hiss_status judge_all(judging *g, hiss_experiment *e, const char *checkpoint, hiss_error *err) {
     hiss_frozen *m = NULL;
     hiss_layer_size layer[HISS_MAX_TAPS];
     int layers = 0;
-    hiss_status s = hiss_frozen_create(e, ev->train.set, &m, err);
-    s = s == HISS_OK ? cli_choose_layers(m, ev->options->layers, &layers, layer, err) : s;
-    s = s == HISS_OK && ev->options->pixels ? judge_pixels(ev, err) : s;
-    if (s == HISS_OK && ev->options->random) {
-        s = hiss_frozen_randomize(m, &ev->train, err);
-        s = s == HISS_OK ? judge(ev, "random", layers, layer, hiss_frozen_embed, m, err) : s;
+    hiss_status s = hiss_frozen_create(e, g->train.set, &m, err);
+    s = s == HISS_OK ? cli_choose_layers(m, g->options->layers, &layers, layer, err) : s;
+    s = s == HISS_OK && g->options->pixels ? judge_pixels(g, err) : s;
+    if (s == HISS_OK && g->options->random) {
+        s = hiss_frozen_randomize(m, &g->train, err);
+        s = s == HISS_OK ? judge(g, "random", false, layers, layer, hiss_frozen_embed, m, err) : s;
     }
     s = s == HISS_OK ? hiss_frozen_load(m, checkpoint, err) : s;
-    s = s == HISS_OK ? judge(ev, "trained", layers, layer, hiss_frozen_embed, m, err) : s;
-    const int first = s == HISS_OK ? hiss_model_find(hiss_frozen_model(m), "conv1/weight") : -1;
-    if (first >= 0 && hiss_comm_rank(ev->env.comm) == 0) {
-        char path[CLI_PATH];
-        const hiss_slot *slot = hiss_model_at(hiss_frozen_model(m), first);
-        const int64_t *d = slot->shape.dim;
-        snprintf(path, sizeof path, "%s/filters.png", run);
-        s = hiss_write_filters(path, d[0], d[1], d[2], d[3], hiss_frozen_vector(m) + slot->offset, err);
-    }
+    s = s == HISS_OK ? judge(g, "trained", true, layers, layer, hiss_frozen_embed, m, err) : s;
+    s = s == HISS_OK ? judge_network(g, e, m, checkpoint, err) : s;
     hiss_frozen_destroy(m);
     return s;
 }
 
-/* The table on stdout and in RUN/eval.txt, RUN/eval.json, RUN/report.html. */
-static hiss_status report(const evaluation *ev, const char *run, double seconds, hiss_error *err) {
+/* The tables on stdout and in RUN/eval.txt, RUN/eval.json, RUN/report.html. */
+static hiss_status report(const judging *g, double seconds, hiss_error *err) {
     char path[CLI_PATH], *text = NULL;
     size_t size = 0;
     FILE *table = hiss_text_open(&text, &size);
-    hiss_eval_print(table, ev->count, ev->results, ev->samples);
+    hiss_evaluation_print(table, g->evaluation);
     fclose(table);
     printf("%sevaluated in %.0f s\n", text, seconds);
-    snprintf(path, sizeof path, "%s/eval.txt", run);
+    snprintf(path, sizeof path, "%s/eval.txt", g->run);
     hiss_status s = hiss_file_write_text(path, text, err);
     free(text);
-    snprintf(path, sizeof path, "%s/eval.json", run);
-    s = s == HISS_OK ? hiss_eval_write(path, ev->count, ev->results, ev->samples, err) : s;
-    return s == HISS_OK ? cli_write_report(run, err) : s;
+    snprintf(path, sizeof path, "%s/eval.json", g->run);
+    s = s == HISS_OK ? hiss_evaluation_write(path, g->evaluation, err) : s;
+    return s == HISS_OK ? cli_write_report(g->run, err) : s;
 }
 
 static hiss_status evaluate(hiss_comm *comm, const void *options_, const char *run, const hiss_arguments *rest,
                             hiss_error *err) {
-    static const char *const outputs[] = {"eval.txt", "eval.json", "filters.png", "report.html"};
+    static const char *const outputs[] = {"eval.txt",      "eval.json",          "filters.png",
+                                          "neighbors.png", "reconstruction.png", "report.html"};
     const options *o = options_;
     char checkpoint[CLI_PATH];
     hiss_experiment e = {0};
@@ -116,37 +134,57 @@ static hiss_status evaluate(hiss_comm *comm, const void *options_, const char *r
     hiss_alloc_for("features and what judges them", "name fewer eval.layers, or start more ranks");
     const double start = hiss_seconds();
     hiss_status s = cli_open_run(comm, run, rest->repeated, rest->nrepeated, o->checkpoint, &e, &eval, checkpoint, err);
-    evaluation *ev = hiss_new(evaluation, 1);
+    judging *g = hiss_new(judging, 1);
     s = s == HISS_OK ? cli_expect_writable(comm, run, outputs, HISS_COUNT(outputs), err) : s;
     if (s == HISS_OK) {
-        ev->env = (hiss_eval_env){comm, &e.kernels, (uint64_t)e.seed};
-        ev->options = &eval;
+        *g = (judging){.env = {comm, &e.kernels, (uint64_t)e.seed}, .options = &eval, .run = run};
         s = hiss_comm_agree(
-            comm, hiss_eval_open(&eval, &e.data, (uint64_t)e.seed, &ev->train, &ev->test, ev->samples, err), err);
+            comm, hiss_eval_open(&eval, &e.data, (uint64_t)e.seed, &g->train, &g->test, g->samples, err), err);
     }
     if (s == HISS_OK) {
-        hiss_info("judging %s on %lld training and %lld test samples", checkpoint, (long long)ev->train.count,
-                  (long long)ev->test.count);
-        s = hiss_comm_agree(comm, hiss_config_blame(e.config, judge_all(ev, &e, checkpoint, run, err), err), err);
+        hiss_info("judging %s on %lld training and %lld test samples", checkpoint, (long long)g->train.count,
+                  (long long)g->test.count);
+        g->evaluation = hiss_evaluation_create(g->samples);
+        s = hiss_comm_agree(comm, hiss_config_blame(e.config, judge_all(g, &e, checkpoint, err), err), err);
     }
     if (s == HISS_OK && hiss_comm_rank(comm) == 0) {
-        s = report(ev, run, hiss_seconds() - start, err);
+        s = report(g, hiss_seconds() - start, err);
     }
-    hiss_eval_close(&ev->train, &ev->test);
-    hiss_free(ev);
+    hiss_evaluation_destroy(g->evaluation);
+    hiss_eval_close(&g->train, &g->test);
+    hiss_free(g);
     hiss_experiment_destroy(&e);
     return hiss_comm_agree(comm, s, err);
 }
 
 static void help(void) {
-    printf("usage: mpirun -n RANKS hiss eval RUN [OPTIONS]\n\nJudge the features of a run by k-NN, linear and "
-           "few-label "
-           "probes, beside raw pixels and the same network at random.\nWrites RUN/eval.txt, RUN/eval.json, "
-           "RUN/filters.png and "
-           "RUN/report.html.\n\n");
+    static const struct {
+        unsigned need;
+        const char *text;
+    } needs[] = {{HISS_NEEDS_LAYER, "each layer"},
+                 {HISS_NEEDS_OUTPUT, "the network's output"},
+                 {HISS_NEEDS_NETWORK, "the network"},
+                 {HISS_NEEDS_LABELS, "labels"},
+                 {HISS_NEEDS_REBUILDER, "a method that rebuilds images"}};
+    printf(
+        "usage: mpirun -n RANKS hiss eval RUN [OPTIONS]\n\nJudge the features of a run beside raw pixels and the same "
+        "network at random. What needs labels is left out\nwhere there are none.\nWrites RUN/eval.txt, "
+        "RUN/eval.json, RUN/report.html, and the pictures it shows.\n\nJudgements, and what each needs:\n");
+    for (const hiss_judgement *const *j = hiss_judgements(); *j; j++) {
+        const char *separator = "";
+        printf("  %-16s %s (", (*j)->name, (*j)->title);
+        for (int k = 0; k < HISS_COUNT(needs); k++) {
+            if ((*j)->needs & needs[k].need) {
+                printf("%s%s", separator, needs[k].text);
+                separator = ", ";
+            }
+        }
+        printf(")\n");
+    }
+    printf("\n");
     hiss_rows_help(stdout, NULL, rows, HISS_COUNT(rows));
     printf("\nKeys of the config:\n");
-    hiss_rows_help(stdout, "eval", hiss_eval_rows, hiss_eval_nrows);
+    cli_eval_help(stdout);
 }
 
 int cmd_eval(int argc, char **argv) {

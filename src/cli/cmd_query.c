@@ -20,14 +20,6 @@ static const hiss_row rows[] = {
     {"help", HISS_BOOL, offsetof(options, help), "false", 0, 0, NULL, "this text"},
 };
 
-/* A keyed draw of test samples, the same for every run of one seed. */
-static void draw_queries(uint64_t seed, int64_t n, int64_t count, int64_t *index) {
-    const hiss_permutation p = hiss_permutation_keyed(seed, HISS_FOR_EVALUATION, 1, 0, n);
-    for (int64_t q = 0; q < count; q++) {
-        index[q] = hiss_permutation_at(&p, q);
-    }
-}
-
 static hiss_status retrieve(const hiss_eval_env *env, const options *o, const hiss_sample_range *train,
                             const hiss_sample_range *test, hiss_frozen *m, const char *output, hiss_error *err) {
     hiss_layer_size layers[HISS_MAX_TAPS];
@@ -60,7 +52,7 @@ static hiss_status retrieve(const hiss_eval_env *env, const options *o, const hi
         const int64_t n = o->queries < test->count ? o->queries : test->count;
         int64_t *index = hiss_new(int64_t, n);
         hiss_neighbor *nearest = hiss_new(hiss_neighbor, n * o->neighbors);
-        draw_queries(env->seed, test->count, n, index);
+        hiss_draw_shown(env->seed, test->count, n, index);
         hiss_retrieve(env, bank[0], query[0], false, n, index, o->neighbors, HISS_COSINE, nearest);
         if (hiss_comm_rank(env->comm) == 0) {
             s = hiss_write_sheet(output, test, train, n, index, o->neighbors, nearest, err);

@@ -46,7 +46,7 @@ static void help(void) {
     hiss_rows_help(stdout, NULL, rows, HISS_COUNT(rows));
     printf("\nKeys of the config:\n");
     hiss_experiment_help(stdout);
-    hiss_rows_help(stdout, "eval", hiss_eval_rows, hiss_eval_nrows);
+    cli_eval_help(stdout);
 }
 
 /* Whether what the user sees is a terminal: a launcher may give its ranks pseudo-terminals, so ask for its stdout. */

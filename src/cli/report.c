@@ -1,27 +1,10 @@
-/* RUN/report.html: what a run has left so far on one page that needs no network. Every part is a file of the run; those
- * that are not there yet are left out, and the commands that make them write the page again. */
+/* RUN/report.html: what a run has left so far on one page that needs no network and no scripts. Every part comes from
+ * files of the run; those that are not there yet are left out, and the commands that make them write the page again. */
+#include <stdlib.h>
 #include <string.h>
 
 #include "cli/cli.h"
 #include "hiss/file.h"
-
-typedef struct part {
-    const char *title, *file;
-    enum { PART_TEXT, PART_SVG, PART_PNG } kind;
-} part;
-
-static const part parts[] = {{"Training", "curves.svg", PART_SVG},
-                             {"Features", "eval.txt", PART_TEXT},
-                             {"First-layer filters", "filters.png", PART_PNG},
-                             {"Nearest neighbours", "query.png", PART_PNG},
-                             {"Summary", "summary.yaml", PART_TEXT},
-                             {"Config", "config.yaml", PART_TEXT}};
-
-static const char style[] =
-    "body{font:16px/1.5 system-ui,sans-serif;max-width:72rem;margin:2rem auto;padding:0 1rem;color:#222}"
-    "h1{font-size:1.5rem}h2{font-size:1.15rem;margin-top:2rem;border-bottom:1px solid #ddd}"
-    "pre{background:#f6f7f8;padding:.8rem;overflow-x:auto;font-size:.82rem;line-height:1.35}"
-    "svg,img{max-width:100%;height:auto}";
 
 /* The whole file in memory of its own, or NULL. */
 static unsigned char *slurp(const char *path, size_t *size) {
@@ -51,39 +34,149 @@ static void base64(FILE *out, const unsigned char *b, size_t size) {
     }
 }
 
-static void write_part(FILE *out, const part *p, const unsigned char *bytes, size_t size) {
-    fprintf(out, "<h2>%s</h2>\n", p->title);
-    if (p->kind == PART_TEXT) {
-        fputs("<pre>", out);
-        hiss_write_escaped(out, (const char *)bytes);
-        fputs("</pre>\n", out);
-    } else if (p->kind == PART_SVG) {
-        const char *svg = strstr((const char *)bytes, "<svg");
-        fputs(svg ? svg : "", out);
-    } else {
-        fprintf(out, "<img alt=\"%s\" src=\"data:image/png;base64,", p->title);
+static void heading(FILE *out, const char *title) {
+    fputs("<h2>", out);
+    hiss_write_escaped(out, title);
+    fputs("</h2>\n", out);
+}
+
+/* Only a PNG in the run's directory itself: names come from files. */
+static void write_picture(FILE *out, const char *run, const hiss_picture *p) {
+    static const unsigned char png[] = {0x89, 'P', 'N', 'G'};
+    char path[CLI_PATH];
+    size_t size = 0;
+    snprintf(path, sizeof path, "%s/%s", run, p->file);
+    unsigned char *bytes = strchr(p->file, '/') ? NULL : slurp(path, &size);
+    if (bytes && size > sizeof png && memcmp(bytes, png, sizeof png) == 0) {
+        fputs("<figure><h3>", out);
+        hiss_write_escaped(out, p->title);
+        fputs("</h3><img alt=\"", out);
+        hiss_write_escaped(out, p->title);
+        fputs("\" src=\"data:image/png;base64,", out);
         base64(out, bytes, size);
-        fputs("\">\n", out);
+        fputs("\"><figcaption>", out);
+        hiss_write_escaped(out, p->caption);
+        fputs("</figcaption></figure>\n", out);
     }
+    hiss_free(bytes);
+}
+
+static void write_training(FILE *out, const char *run) {
+    hiss_arena *arena = hiss_arena_create();
+    hiss_curves curves;
+    hiss_error err;
+    if (cli_read_curves(run, arena, &curves, &err) == HISS_OK && curves.curves > 0) {
+        heading(out, "Training");
+        hiss_curves_html(out, &curves);
+    }
+    hiss_arena_destroy(arena);
+}
+
+static void write_evaluation(FILE *out, const char *run) {
+    static const hiss_picture query = {"query.png", "Nearest neighbours asked for",
+                                       "Of hiss query: test images at the left of their nearest training images. Green "
+                                       "frames: the same label."};
+    char path[CLI_PATH];
+    hiss_evaluation *e = NULL;
+    hiss_picture picture;
+    hiss_error err = {0};
+    snprintf(path, sizeof path, "%s/eval.json", run);
+    if (hiss_file_exists(path) && hiss_evaluation_read(path, &e, &err) != HISS_OK) {
+        heading(out, "Evaluation");
+        fputs("<p>", out);
+        hiss_write_escaped(out, err.text);
+        fputs("</p>\n", out);
+    }
+    if (e) {
+        heading(out, "Evaluation");
+        hiss_evaluation_html(out, e);
+    }
+    if (e) {
+        heading(out, "Pictures");
+    }
+    fputs("<div class=\"pictures\">\n", out);
+    for (int k = 0; e && hiss_evaluation_picture(e, k, &picture); k++) {
+        write_picture(out, run, &picture);
+    }
+    write_picture(out, run, &query);
+    fputs("</div>\n", out);
+    if (e) {
+        heading(out, "Details");
+        hiss_evaluation_details_html(out, e);
+    }
+    hiss_evaluation_destroy(e);
+}
+
+/* A row for each scalar and list, named by its path. */
+static void write_rows(FILE *out, hiss_arena *arena, const hiss_yaml *map, const char *prefix) {
+    for (const hiss_yaml *node = map->first; node; node = node->next) {
+        const char *name = hiss_arena_format(arena, "%s%s%s", prefix, *prefix ? "." : "", node->key);
+        if (node->kind == HISS_YAML_MAP) {
+            write_rows(out, arena, node, name);
+            continue;
+        }
+        fputs("<tr><th scope=\"row\">", out);
+        hiss_write_escaped(out, name);
+        fputs("</th><td>", out);
+        if (node->kind == HISS_YAML_SCALAR) {
+            hiss_write_escaped(out, node->text);
+        }
+        for (const hiss_yaml *item = node->kind == HISS_YAML_LIST ? node->first : NULL; item; item = item->next) {
+            char *text = NULL;
+            size_t size = 0;
+            FILE *stream = hiss_text_open(&text, &size);
+            hiss_yaml_write(stream, item);
+            fclose(stream);
+            fputs(item == node->first ? "" : "<br>", out);
+            hiss_write_escaped(out, text);
+            free(text);
+        }
+        fputs("</td></tr>\n", out);
+    }
+}
+
+static void write_summary(FILE *out, const char *run) {
+    char path[CLI_PATH];
+    hiss_arena *arena = hiss_arena_create();
+    hiss_yaml *root = NULL;
+    hiss_error err;
+    snprintf(path, sizeof path, "%s/summary.yaml", run);
+    if (hiss_file_exists(path) && hiss_yaml_read(arena, path, &root, &err) == HISS_OK && root->kind == HISS_YAML_MAP) {
+        heading(out, "Summary");
+        fputs("<table class=\"text\"><tbody>\n", out);
+        write_rows(out, arena, root, "");
+        fputs("</tbody></table>\n", out);
+    }
+    hiss_arena_destroy(arena);
+}
+
+static void write_config(FILE *out, const char *run) {
+    char path[CLI_PATH];
+    size_t size = 0;
+    snprintf(path, sizeof path, "%s/config.yaml", run);
+    unsigned char *text = slurp(path, &size);
+    if (text) {
+        heading(out, "Config");
+        fputs("<pre>", out);
+        hiss_write_escaped(out, (const char *)text);
+        fputs("</pre>\n", out);
+    }
+    hiss_free(text);
 }
 
 static void write_page(FILE *out, const void *user) {
     const char *run = user;
-    fputs("<!DOCTYPE html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><title>hiss: ", out);
+    fputs("<!DOCTYPE html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">"
+          "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\"><title>hiss: ",
+          out);
     hiss_write_escaped(out, run);
-    fprintf(out, "</title><style>%s</style></head><body>\n<h1>", style);
+    fprintf(out, "</title><style>%s</style></head><body>\n<h1>", hiss_page_style);
     hiss_write_escaped(out, run);
     fputs("</h1>\n", out);
-    for (int k = 0; k < HISS_COUNT(parts); k++) {
-        char path[CLI_PATH];
-        size_t size = 0;
-        snprintf(path, sizeof path, "%s/%s", run, parts[k].file);
-        unsigned char *bytes = slurp(path, &size);
-        if (bytes) {
-            write_part(out, &parts[k], bytes, size);
-        }
-        hiss_free(bytes);
-    }
+    write_training(out, run);
+    write_evaluation(out, run);
+    write_summary(out, run);
+    write_config(out, run);
     fputs("</body></html>\n", out);
 }
 

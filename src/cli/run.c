@@ -1,10 +1,37 @@
 /* What commands share that open a config or a finished run: its config, its checkpoint, its curves. */
-#include <math.h>
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "cli/cli.h"
 #include "hiss/file.h"
+#include "hiss/metrics.h"
+
+int cli_eval_sections(hiss_eval_options *eval, hiss_extra_section out[CLI_EVAL_SECTIONS]) {
+    int count = 0;
+    out[count++] = (hiss_extra_section){"eval", hiss_eval_rows, hiss_eval_nrows, eval};
+    for (const hiss_judgement *const *j = hiss_judgements(); *j; j++) {
+        assert(count < CLI_EVAL_SECTIONS);
+        out[count++] = (hiss_extra_section){"eval", (*j)->rows, (*j)->nrows, eval};
+    }
+    return count;
+}
+
+void cli_eval_help(FILE *stream) {
+    hiss_eval_options none;
+    hiss_extra_section section[CLI_EVAL_SECTIONS];
+    const int sections = cli_eval_sections(&none, section);
+    int count = 0;
+    for (int k = 0; k < sections; k++) {
+        count += section[k].nrows;
+    }
+    hiss_row *rows = hiss_new(hiss_row, count), *at = rows;
+    for (int k = 0; k < sections; at += section[k++].nrows) {
+        memcpy(at, section[k].rows, sizeof *rows * (size_t)section[k].nrows);
+    }
+    hiss_rows_help(stream, "eval", rows, count);
+    hiss_free(rows);
+}
 
 hiss_status cli_expect_config(const char *path, hiss_error *err) {
     char config[CLI_PATH + 16];
@@ -19,9 +46,10 @@ hiss_status cli_expect_config(const char *path, hiss_error *err) {
 
 hiss_status cli_read_experiment(hiss_comm *comm, const char *config, const char *const *sets, int nsets,
                                 hiss_experiment *e, hiss_eval_options *eval, hiss_error *err) {
-    const hiss_extra_section extra = {"eval", hiss_eval_rows, hiss_eval_nrows, eval};
+    hiss_extra_section extra[CLI_EVAL_SECTIONS];
+    const int nextra = cli_eval_sections(eval, extra);
     hiss_status s = cli_expect_config(config, err);
-    s = s == HISS_OK ? hiss_experiment_read(config, sets, nsets, &extra, 1, e, err) : s;
+    s = s == HISS_OK ? hiss_experiment_read(config, sets, nsets, extra, nextra, e, err) : s;
     return hiss_comm_agree(comm, s, err);
 }
 
@@ -74,27 +102,6 @@ hiss_status cli_expect_writable(hiss_comm *comm, const char *directory, const ch
 
 /* ---- curves ---- */
 
-typedef struct lines {
-    int64_t count, capacity;
-    double *column[5]; /* epoch, loss, cosine, chance, images per second */
-} lines;
-
-static double number_after(const char *line, const char *key) {
-    const char *at = strstr(line, key);
-    return at ? strtod(at + strlen(key), NULL) : (double)NAN;
-}
-
-static void add_line(lines *l, const char *text, int64_t steps_per_epoch) {
-    static const char *const keys[] = {
-        "\"step\": ", "\"loss\": ", "\"cosine\": ", "\"chance\": ", "\"images_per_second\": "};
-    for (int k = 0; k < HISS_COUNT(keys) && l->count < l->capacity; k++) {
-        l->column[k][l->count] = number_after(text, keys[k]);
-    }
-    if (l->count < l->capacity) {
-        l->column[0][l->count++] /= (double)(steps_per_epoch > 0 ? steps_per_epoch : 1);
-    }
-}
-
 /* Steps per epoch, from the summary of the run. */
 static int64_t steps_per_epoch(const char *run) {
     char path[CLI_PATH], line[256];
@@ -107,42 +114,53 @@ static int64_t steps_per_epoch(const char *run) {
     if (in) {
         fclose(in);
     }
-    return steps;
+    return steps > 0 ? steps : 1;
+}
+
+/* Counters of the run, which are its x axis, and lists of times are no curves. */
+static bool is_curve(const char *name) {
+    static const char *const counters[] = {"step", "epoch", "seconds"};
+    bool counts = strchr(name, '.') != NULL;
+    for (int k = 0; k < HISS_COUNT(counters); k++) {
+        counts = counts || strcmp(name, counters[k]) == 0;
+    }
+    return !counts;
+}
+
+hiss_status cli_read_curves(const char *run, hiss_arena *arena, hiss_curves *out, hiss_error *err) {
+    char path[CLI_PATH];
+    hiss_metrics metrics;
+    *out = (hiss_curves){.title = hiss_arena_text(arena, run), .x_label = "epoch"};
+    snprintf(path, sizeof path, "%s/metrics.jsonl", run);
+    const hiss_status s = hiss_metrics_read(arena, path, &metrics, err);
+    const double *step = s == HISS_OK ? hiss_metrics_column(&metrics, "step") : NULL;
+    if (!step) {
+        return s;
+    }
+    double *x = hiss_arena_alloc(arena, sizeof *x * (size_t)metrics.lines);
+    hiss_curve *curve = hiss_arena_alloc(arena, sizeof *curve * (size_t)metrics.columns);
+    const double per_epoch = (double)steps_per_epoch(run);
+    for (int64_t i = 0; i < metrics.lines; i++) {
+        x[i] = step[i] / per_epoch;
+    }
+    for (int k = 0; k < metrics.columns; k++) {
+        if (is_curve(metrics.column[k].name)) {
+            curve[out->curves++] = (hiss_curve){metrics.column[k].name, metrics.column[k].value};
+        }
+    }
+    out->count = metrics.lines;
+    out->x = x;
+    out->curve = curve;
+    return s;
 }
 
 hiss_status cli_draw_curves(const char *run, hiss_error *err) {
-    char path[CLI_PATH], *line = NULL;
-    size_t capacity = 0;
-    lines l = {0};
-    snprintf(path, sizeof path, "%s/metrics.jsonl", run);
-    FILE *in = fopen(path, "r");
-    if (!in) {
-        return hiss_fail(err, HISS_ESYSTEM, "%s: cannot be read", path);
-    }
-    while (getline(&line, &capacity, in) > 0) {
-        l.capacity++;
-    }
-    for (int k = 0; k < HISS_COUNT(l.column); k++) {
-        l.column[k] = hiss_new(double, l.capacity);
-    }
-    rewind(in);
-    for (const int64_t per_epoch = steps_per_epoch(run); getline(&line, &capacity, in) > 0;) {
-        add_line(&l, line, per_epoch);
-    }
-    fclose(in);
-    free(line);
-    const hiss_curves curves = {.title = run,
-                                .count = l.count,
-                                .x = l.column[0],
-                                .x_label = "epoch",
-                                .loss = l.column[1],
-                                .cosine = l.column[2],
-                                .rate = l.column[4],
-                                .rate_label = "images per second"};
+    char path[CLI_PATH];
+    hiss_arena *arena = hiss_arena_create();
+    hiss_curves curves;
+    hiss_status s = cli_read_curves(run, arena, &curves, err);
     snprintf(path, sizeof path, "%s/curves.svg", run);
-    hiss_status s = hiss_curves_write(path, &curves, err);
-    for (int k = 0; k < HISS_COUNT(l.column); k++) {
-        hiss_free(l.column[k]);
-    }
+    s = s == HISS_OK ? hiss_curves_write(path, &curves, err) : s;
+    hiss_arena_destroy(arena);
     return s;
 }

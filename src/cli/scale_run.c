@@ -63,7 +63,8 @@ static hiss_status read_experiment(const hiss_study *study, int point, bool base
     const char *set[MOST_SETTINGS];
     hiss_arena *arena = hiss_arena_create();
     hiss_eval_options eval = {0};
-    const hiss_extra_section extra = {"eval", hiss_eval_rows, hiss_eval_nrows, &eval};
+    hiss_extra_section extra[CLI_EVAL_SECTIONS];
+    const int nextra = cli_eval_sections(&eval, extra);
     const int n = base ? c->nset : hiss_study_settings(study, point, arena, set, MOST_SETTINGS);
     char key[128], where[HISS_WHERE];
     snprintf(key, sizeof key, "configs.%.60s.file", c->name);
@@ -71,7 +72,7 @@ static hiss_status read_experiment(const hiss_study *study, int point, bool base
     if (s != HISS_OK) {
         const hiss_error why = *err;
         hiss_fail(err, s, "%s: %s", hiss_config_where(study->text, key, where), why.text);
-    } else if ((s = hiss_experiment_read(c->file, base ? c->set : set, n, &extra, 1, e, err)) != HISS_OK) {
+    } else if ((s = hiss_experiment_read(c->file, base ? c->set : set, n, extra, nextra, e, err)) != HISS_OK) {
         const hiss_error why = *err;
         hiss_fail(err, s, "%s", hiss_study_blame(study, point, arena, why.text));
     }

@@ -1,52 +1,80 @@
-/* The curves of a training run: one chart per quantity that there is, over a common x. */
+/* The curves of a training run: one chart per quantity that was logged, over a common x. */
+#include <math.h>
+#include <string.h>
+
+#include "hiss/alloc.h"
 #include "hiss/eval.h"
 
-enum { PANELS = 3, HEAD = 34, HEIGHT = 260 };
+enum { HEAD = 34, HEIGHT = 260, CARD_WIDTH = 360, CARD_HEIGHT = 230, SPARSE = 12 };
 
-typedef struct panels {
-    int count;
-    hiss_chart chart[PANELS];
-    hiss_series series[PANELS][2];
-} panels;
-
-static void add_panel(panels *p, const hiss_curves *c, const char *label, bool zero, const double *first,
-                      const char *first_name, const double *second, const char *second_name) {
-    hiss_series *series = p->series[p->count];
-    int used = 0;
-    if (first) {
-        series[used++] = (hiss_series){.name = first_name, .count = c->count, .x = c->x, .y = first};
+/* Whether the axis begins at 0: values that are not negative and come near it. */
+static bool near_zero(int64_t count, const double *y) {
+    double least = INFINITY, most = -INFINITY;
+    for (int64_t i = 0; i < count; i++) {
+        if (isfinite(y[i])) {
+            least = fmin(least, y[i]);
+            most = fmax(most, y[i]);
+        }
     }
-    if (second) {
-        series[used++] = (hiss_series){.name = second_name, .count = c->count, .x = c->x, .y = second};
-    }
-    if (used > 0) {
-        bool titled = p->count == 0 && c->title;
-        p->chart[p->count++] = (hiss_chart){.title = titled ? c->title : NULL,
-                                            .x_label = c->x_label,
-                                            .y_label = label,
-                                            .series = used,
-                                            .serie = series,
-                                            .zero_y = zero,
-                                            .height = HEIGHT + (titled ? HEAD : 0)};
-    }
+    return least >= 0.0 && least <= 0.5 * most;
 }
 
-static void make_panels(panels *p, const hiss_curves *c) {
-    p->count = 0;
-    add_panel(p, c, "loss", false, c->loss, NULL, NULL, NULL);
-    add_panel(p, c, "cosine", true, c->cosine, "mean cosine to the target", c->alignment,
-              "alignment, chance-corrected");
-    add_panel(p, c, c->rate_label ? c->rate_label : "rate", true, c->rate, NULL, NULL, NULL);
+/* Few points show as dots: a line through one is a speck. */
+static bool is_sparse(int64_t count, const double *y) {
+    int64_t finite = 0;
+    for (int64_t i = 0; i < count; i++) {
+        finite += isfinite(y[i]) != 0;
+    }
+    return finite <= SPARSE;
 }
 
-void hiss_curves_render(FILE *stream, const hiss_curves *curves) {
-    panels p;
-    make_panels(&p, curves);
-    hiss_charts_render(stream, p.count, p.chart);
+typedef struct panel {
+    char label[64];
+    hiss_series series;
+    hiss_chart chart;
+} panel;
+
+/* "images_per_second" is shown as "images per second": as the title of a card, else beside the axis. */
+static void make_panel(panel *p, const hiss_curves *c, int k, bool card) {
+    snprintf(p->label, sizeof p->label, "%s", c->curve[k].name);
+    for (char *at = p->label; (at = strchr(at, '_')) != NULL;) {
+        *at = ' ';
+    }
+    p->series =
+        (hiss_series){.count = c->count, .x = c->x, .y = c->curve[k].y, .dots = is_sparse(c->count, c->curve[k].y)};
+    p->chart = (hiss_chart){.title = card ? p->label : NULL,
+                            .x_label = c->x_label,
+                            .y_label = card ? NULL : p->label,
+                            .series = 1,
+                            .serie = &p->series,
+                            .zero_y = near_zero(c->count, c->curve[k].y),
+                            .width = card ? CARD_WIDTH : 0,
+                            .height = card ? CARD_HEIGHT : HEIGHT};
 }
 
 hiss_status hiss_curves_write(const char *path, const hiss_curves *curves, hiss_error *err) {
-    panels p;
-    make_panels(&p, curves);
-    return hiss_charts_write(path, p.count, p.chart, err);
+    panel *panels = hiss_new(panel, curves->curves);
+    hiss_chart *charts = hiss_new(hiss_chart, curves->curves);
+    for (int k = 0; k < curves->curves; k++) {
+        make_panel(&panels[k], curves, k, false);
+        charts[k] = panels[k].chart;
+        charts[k].title = k == 0 ? curves->title : NULL;
+        charts[k].height += charts[k].title ? HEAD : 0;
+    }
+    const hiss_status s = hiss_charts_write(path, curves->curves, charts, err);
+    hiss_free(panels);
+    hiss_free(charts);
+    return s;
+}
+
+void hiss_curves_html(FILE *stream, const hiss_curves *curves) {
+    fputs("<div class=\"cards\">\n", stream);
+    for (int k = 0; k < curves->curves; k++) {
+        panel p;
+        make_panel(&p, curves, k, true);
+        fputs("<figure class=\"card\">", stream);
+        hiss_charts_render(stream, 1, &p.chart);
+        fputs("</figure>\n", stream);
+    }
+    fputs("</div>\n", stream);
 }

@@ -7,6 +7,7 @@
 #include "hiss/eval.h"
 
 enum { LEAST_IMAGE = 56, FRAME = 3, GAP = 4, LINE = 1 };
+enum { PAIR_COLUMNS = 6, PAIR_GAP = 1 };
 enum { LEAST_FILTER = 40, FILTER_GAP = 3 };
 
 typedef struct colour {
@@ -112,6 +113,22 @@ hiss_status hiss_write_sheet(const char *path, const hiss_sample_range *queries,
     }
     hiss_free(s.canvas.pixels);
     hiss_free(s.pixels);
+    return status;
+}
+
+hiss_status hiss_write_pairs(const char *path, int64_t count, int64_t H, int64_t W, int64_t C, const uint8_t *pixels,
+                             hiss_error *err) {
+    const int64_t factor = enlarge(H, W, LEAST_IMAGE), columns = count < PAIR_COLUMNS ? count : PAIR_COLUMNS;
+    const int64_t height = H * factor, pair_height = 2 * height + PAIR_GAP + 2 * GAP, width = W * factor + GAP;
+    canvas c = make_canvas(2 * GAP + (count + columns - 1) / columns * pair_height, GAP + columns * width);
+    for (int64_t i = 0; i < count; i++) {
+        for (int64_t k = 0; k < 2; k++) {
+            paint_image(&c, 2 * GAP + i / columns * pair_height + k * (height + PAIR_GAP), GAP + i % columns * width,
+                        factor, H, W, C, pixels + (2 * i + k) * H * W * C);
+        }
+    }
+    const hiss_status status = hiss_write_png(path, c.H, c.W, 3, c.pixels, err);
+    hiss_free(c.pixels);
     return status;
 }
 

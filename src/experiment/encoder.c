@@ -1,4 +1,4 @@
-/* The graph of a method's encode(), and the memory to run it on several threads. Samples get to its input as they do in
+/* The graph of a method's encode() or reconstruct(), and the memory to run it on several threads. Samples get to its input as they do in
  * training: by hiss_default_sample. */
 #include "hiss/encoder.h"
 
@@ -9,9 +9,22 @@ struct hiss_encoder {
     hiss_graph *graph;
     hiss_value image;
     hiss_taps taps;
-    hiss_exec **execs; /* [threads] */
+    hiss_exec **execs;       /* [threads] */
+    hiss_pixel_scale *scale; /* [threads][m] */
     int threads;
 };
+
+/* Append what the options ask for. */
+static hiss_status append(hiss_encoder *e, hiss_builder *b, hiss_error *err) {
+    const hiss_encoder_options *o = &e->options;
+    if (!o->rebuilds) {
+        return o->objective->encode(o->method, b, e->image, &e->taps, err);
+    }
+    hiss_value rebuilt = -1;
+    hiss_status s = o->objective->reconstruct(o->method, b, e->image, &rebuilt, err);
+    s = s == HISS_OK ? hiss_taps_add(&e->taps, "image", e->image, err) : s;
+    return s == HISS_OK ? hiss_taps_add(&e->taps, "rebuilt", rebuilt, err) : s;
+}
 
 hiss_status hiss_encoder_create(const hiss_encoder_options *options, hiss_encoder **out, hiss_error *err) {
     const hiss_task *t = options->task;
@@ -20,7 +33,7 @@ hiss_status hiss_encoder_create(const hiss_encoder_options *options, hiss_encode
     e->graph = hiss_graph_create();
     hiss_builder b = {.graph = e->graph, .model = options->model, .training = options->training, .trained_groups = ~0u};
     e->image = hiss_input(e->graph, "image", HISS_SHAPE(options->m, t->H, t->W, t->C));
-    const hiss_status s = options->objective->encode(options->method, &b, e->image, &e->taps, err);
+    const hiss_status s = append(e, &b, err);
     for (int k = options->output_only ? e->taps.count - 1 : 0; k < e->taps.count && s == HISS_OK; k++) {
         hiss_graph_keep(e->graph, e->taps.tap[k].value);
     }
@@ -33,6 +46,7 @@ void hiss_encoder_destroy(hiss_encoder *e) {
             hiss_exec_destroy(e->execs[i]);
         }
         hiss_free(e->execs);
+        hiss_free(e->scale);
         hiss_graph_destroy(e->graph);
         hiss_free(e);
     }
@@ -41,6 +55,7 @@ void hiss_encoder_destroy(hiss_encoder *e) {
 void hiss_encoder_prepare(hiss_encoder *e, int threads) {
     if (e->threads == 0) {
         e->execs = hiss_new(hiss_exec *, threads);
+        e->scale = hiss_new(hiss_pixel_scale, threads * e->options.m);
         for (; e->threads < threads; e->threads++) {
             e->execs[e->threads] =
                 hiss_exec_create(e->graph, e->options.task->kernels, hiss_model_offsets(e->options.model));
@@ -72,6 +87,7 @@ void hiss_encoder_run(hiss_encoder *e, int thread, const hiss_run *run, const hi
                             .batch = batch,
                             .graph = e->graph,
                             .exec = e->execs[thread],
+                            .scale = e->scale + thread * e->options.m,
                             .image = e->image,
                             .label = -1};
     for (int64_t i = 0; i < batch->m; i++) {
@@ -85,4 +101,8 @@ void hiss_encoder_run(hiss_encoder *e, int thread, const hiss_run *run, const hi
 
 const float *hiss_encoder_value(const hiss_encoder *e, int thread, int tap) {
     return hiss_exec_data(e->execs[thread], e->taps.tap[tap].value);
+}
+
+const hiss_pixel_scale *hiss_encoder_scales(const hiss_encoder *e, int thread) {
+    return e->scale + thread * e->options.m;
 }

@@ -116,6 +116,14 @@ const hiss_encoder *hiss_frozen_encoder(const hiss_frozen *f) {
     return f->encoder;
 }
 
+const hiss_task *hiss_frozen_task(const hiss_frozen *f) {
+    return &f->task;
+}
+
+void *hiss_frozen_method(const hiss_frozen *f) {
+    return f->method;
+}
+
 const hiss_model *hiss_frozen_model(const hiss_frozen *f) {
     return f->model;
 }

@@ -65,7 +65,7 @@ small=(--set eval.iterations=20 --set eval.draws=2)
 on 2 "$HISS" eval run "${small[@]}"
 [ $status -eq 0 ] || fail "eval: exit $status" log
 grep -q 'trained/fc1' log && grep -q 'random/conv1' log && grep -q 'raw/pixels' log || fail 'rows missing in the table' log
-for file in eval.json eval.txt filters.png report.html; do [ -s run/$file ] || fail "no run/$file"; done
+for file in eval.json eval.txt filters.png neighbors.png report.html; do [ -s run/$file ] || fail "no run/$file"; done
 is_png run/filters.png
 without_times() { sed 's/"seconds": [0-9.]*//' run/eval.json; }
 without_times >two.json
@@ -78,15 +78,53 @@ is_png run/query.png
 mkdir pictures && cp run/query.png run/filters.png pictures
 "$HISS" prepare folder pictures --output pictures.h5 --height 32 --width 32 2>log || fail 'our PNG cannot be read' log
 
-# Without labels: trains and draws; eval says what it needs.
+# What needs labels is left out where there are none, and said so; the rest is judged, the same on any number of ranks.
 "$HISS" prepare idx --images images.idx --output unlabelled.h5 2>log || fail 'unlabelled' log
 train 2 plain --set data.file=unlabelled.h5 --set train.epochs=1
 on 1 "$HISS" query plain
 [ $status -eq 0 ] || fail "query without labels: exit $status" log
-refused 2 'name the data set of labels in data.labels' "$HISS" eval plain "${small[@]}"
+for ranks in 1 3; do
+    rm -f plain/neighbors.png
+    on $ranks "$HISS" eval plain "${small[@]}"
+    [ $status -eq 0 ] || fail "eval without labels: exit $status" log
+    is_png plain/neighbors.png
+    sed 's/"seconds": [0-9.]*//' plain/eval.json >plain.$ranks
+    cmp plain.1 plain.$ranks || fail "eval without labels differs between 1 and $ranks ranks"
+done
+for judgement in knn linear few_labels; do
+    for file in plain/eval.txt plain/report.html; do
+        grep -q "left out: $judgement: needs labels, .* data.labels" $file || fail "$file: $judgement is silent" $file
+    done
+    grep -q "{\"name\": \"$judgement\", .*\"left_out\": \"needs labels" plain/eval.json || fail "$judgement" plain/eval.json
+done
+grep -q '^trained/z  .* [0-9]*\.[0-9][0-9] ' plain/eval.txt || fail 'nothing judged without labels' plain/eval.txt
+grep -q 'tested on 100, no labels' plain/eval.txt || fail 'not said that there are no labels' plain/eval.txt
+
+# What a method can is judged: the auto-encoder rebuilds pictures of two halves better than by their mean colour.
+{
+    head -c 16 images.idx
+    for i in $(seq 60); do
+        for level in 000 034 070 124 160 214 250 304 340 374; do
+            head -c 72 /dev/zero | LC_ALL=C tr '\000' "\\$level"
+            head -c 72 /dev/zero | LC_ALL=C tr '\000' "\\$((3 - ${level:0:1}))${level:1}"
+        done
+    done
+} >halves.idx
+"$HISS" prepare idx --images halves.idx --labels labels.idx --output halves.h5 2>log || fail 'no pictures of halves' log
+rebuild=("${small[@]}" --set eval.random=false --set eval.pixels=false --set eval.few_labels=false)
 for objective in supervised autoencoder; do
-    train 2 $objective --set objective=$objective --set train.epochs=2 --set data.mode=stream
-    on 1 "$HISS" eval $objective "${small[@]}" --set eval.random=false --set eval.pixels=false --set eval.few_labels=false
+    train 2 $objective --set objective=$objective --set train.epochs=12 --set data.mode=stream --set data.file=halves.h5 \
+        --set optim.method=adam --set optim.momentum=0 --set optim.lr=0.01
+    on 1 "$HISS" eval $objective "${rebuild[@]}"
     [ $status -eq 0 ] || fail "eval of $objective: exit $status" log
 done
+grep -q 'left out: reconstruction: the method cannot' supervised/eval.txt || fail 'supervised' supervised/eval.txt
+is_png autoencoder/reconstruction.png
+sed 's/"seconds": [0-9.]*//' autoencoder/eval.json >auto.1
+on 3 "$HISS" eval autoencoder "${rebuild[@]}"
+sed 's/"seconds": [0-9.]*//' autoencoder/eval.json | cmp - auto.1 || fail 'reconstruction differs between 1 and 3 ranks'
+awk '/"name": "mse"/ { sub(/.*"baseline": /, ""); mean = $0 + 0 }
+    /"reconstruction": {/ { sub(/.*"mse": /, ""); mse = $0 + 0 }
+    END { exit !(mse > 0 && mean > 0 && mse < mean / 2) }' autoencoder/eval.json ||
+    fail 'rebuilds no better than the mean colour' autoencoder/eval.json
 echo ok

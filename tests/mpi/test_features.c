@@ -6,6 +6,7 @@
 
 #include "features.h"
 #include "hiss/file.h"
+#include "hiss/judge.h"
 #include "hiss/log.h"
 #include "mpi_test.h"
 
@@ -231,55 +232,197 @@ static void check_small_classes(hiss_comm *comm, const char *path) {
     hiss_comm_barrier(comm);
 }
 
-/* All lines of the table but the last ones (sentences) and the group heads end in one column. */
-static void check_table(hiss_comm *comm, const hiss_eval_result *results) {
-    char text[4096] = "";
-    FILE *stream = fmemopen(text, sizeof text, "w");
-    hiss_eval_print(stream, 2, results, "how they were drawn\n");
-    fclose(stream);
-    int width[8] = {0}, line = 0;
-    for (const char *s = text; *s && line < 8; s++) {
-        line += *s == '\n';
-        width[line] += *s != '\n' && ((unsigned char)*s & 0xC0) != 0x80;
+static hiss_eval_options all_judgements(hiss_comm *comm) {
+    hiss_eval_options options = {.draws = 2, .iterations = 1000};
+    for (const hiss_judgement *const *j = hiss_judgements(); *j; j++) {
+        CHECK((*j)->nrows >= 1 && (*j)->rows[0].type == HISS_BOOL && strcmp((*j)->rows[0].key, (*j)->name) == 0);
+        *(bool *)((char *)&options + (*j)->rows[0].offset) = true;
     }
-    CHECK(line == 7 && strstr(text, "how they were drawn\nall probes converged: gradients of 2e-06 or less (of few "
-                                    "labels and to choose lambda: 1e-04)\n"));
-    CHECK(width[0] == width[1] && width[1] == width[2] && width[2] == width[3]);
+    return options;
+}
+
+static char *written(hiss_comm *comm, const char *path) {
+    static char text[1 << 16];
+    FILE *file = fopen(path, "r");
+    CHECK(file);
+    text[fread(text, 1, sizeof text - 1, file)] = '\0';
+    fclose(file);
+    return text;
+}
+
+static void print(const hiss_evaluation *e, char *text, size_t size) {
+    FILE *stream = fmemopen(text, size, "w");
+    hiss_evaluation_print(stream, e);
+    hiss_evaluation_html(stream, e);
+    hiss_evaluation_details_html(stream, e);
+    fclose(stream);
+}
+
+/* What is read back from eval.json is written as what was read. */
+static void check_round_trip(hiss_comm *comm, const char *json, const hiss_evaluation *e) {
+    static char shown[1 << 16], text[1 << 16];
+    hiss_evaluation *back = NULL;
+    hiss_error err = {0};
+    CHECK(hiss_evaluation_write(json, e, &err) == HISS_OK);
+    CHECK(hiss_evaluation_write("/nowhere/eval.json", e, &err) == HISS_ESYSTEM);
+    CHECK(hiss_evaluation_read(json, &back, &err) == HISS_OK);
+    snprintf(text, sizeof text, "%s", written(comm, json));
+    print(back, shown, sizeof shown);
+    CHECK(hiss_evaluation_write(json, back, &err) == HISS_OK && strcmp(text, written(comm, json)) == 0);
+    hiss_evaluation_destroy(back);
+    for (const char *cut = text;
+         (cut = strchr(cut + 1, ',')) != NULL;) { /* cut anywhere it is an error that says where */
+        FILE *file = fopen(json, "w");
+        CHECK(file && fwrite(text, 1, (size_t)(cut - text), file) > 0 && fclose(file) == 0);
+        CHECK(hiss_evaluation_read(json, &back, &err) == HISS_EUSER && strstr(err.text, "eval.json:"));
+    }
+    CHECK(strstr(shown, "how they were drawn\n"));
+}
+
+/* judgements that have something to say of a layer, for bits of needs that are there */
+static void check_said(hiss_comm *comm, const hiss_evaluation *e, const char *subject, bool labels) {
+    CHECK(isnan(hiss_evaluation_value(e, subject, "knn", "cosine.5")) == !labels);
+    CHECK(isnan(hiss_evaluation_value(e, subject, "linear", "percent")) == !labels);
+    CHECK(isnan(hiss_evaluation_value(e, subject, "few_labels", "10.knn5")) == !labels);
+    CHECK(isnan(hiss_evaluation_value(e, subject, "few_labels", "1000.knn5"))); /* the samples are too few for it */
+    CHECK(!isnan(hiss_evaluation_value(e, subject, "statistics", "effective_rank")));
+    CHECK(isnan(hiss_evaluation_value(e, subject, "knn", "no such number")));
+    CHECK(isnan(hiss_evaluation_value(e, "nobody", "knn", "cosine.5")));
 }
 
 static void check_run(const hiss_eval_env *env, const char *path, const char *json) {
     hiss_comm *comm = env->comm;
     hiss_data_options data = {.file = path, .images = "/images", .labels = "/labels"};
-    hiss_eval_options options = {.knn = true, .linear = true, .few_labels = true, .draws = 2, .iterations = 1000};
+    hiss_eval_options options = all_judgements(comm);
     hiss_sample_range train, test;
     char samples[HISS_EVAL_SAMPLES];
     hiss_features *f[2];
-    hiss_eval_result results[2];
     hiss_error err = {0};
     int64_t D = PIXELS;
     CHECK(hiss_eval_open(&options, &data, 1, &train, &test, samples, &err) == HISS_OK);
     const hiss_layer_size layer = {"pixels", PIXELS};
     CHECK(hiss_features_extract(env, &train, 1, &layer, 250, hiss_embed_pixels, &D, &f[0], &err) == HISS_OK);
     CHECK(hiss_features_extract(env, &test, 1, &layer, 250, hiss_embed_pixels, &D, &f[1], &err) == HISS_OK);
-    hiss_eval_set set = {"pixels", f[0], f[1]};
-    CHECK(hiss_eval_run(env, &options, &set, &results[0], &err) == HISS_OK);
+    hiss_evaluation *e = hiss_evaluation_create("how they were drawn\n");
+    CHECK(hiss_evaluation_judge(e, env, &options, &(hiss_subject){.name = "a/pixels", .train = f[0], .test = f[1]},
+                                &err) == HISS_OK);
     options.linear = options.few_labels = false;
-    set.name = "a \"quoted\" name";
-    CHECK(hiss_eval_run(env, &options, &set, &results[1], &err) == HISS_OK);
-    CHECK(results[0].linear.percent > 80.0 && results[0].knn.percent[HISS_COSINE][2] > 80.0);
-    CHECK(results[0].few[0].draws == 2 && results[0].few[1].draws == 2 && results[0].few[2].draws == 0);
-    CHECK(results[1].knn.percent[HISS_L2][0] == results[0].knn.percent[HISS_L2][0] && !results[1].has_linear);
+    CHECK(hiss_evaluation_judge(e, env, &options,
+                                &(hiss_subject){.name = "a \"quoted\" <name>", .train = f[0], .test = f[1]},
+                                &err) == HISS_OK);
+    check_said(comm, e, "a/pixels", true);
+    CHECK(hiss_evaluation_value(e, "a/pixels", "linear", "percent") > 80.0);
+    CHECK(hiss_evaluation_value(e, "a/pixels", "knn", "cosine.20") > 80.0);
+    CHECK(hiss_evaluation_value(e, "a/pixels", "few_labels", "100.draws") == 2.0);
+    CHECK(hiss_evaluation_value(e, "a/pixels", "knn", "l2.1") ==
+          hiss_evaluation_value(e, "a \"quoted\" <name>", "knn", "l2.1"));
+    CHECK(isnan(hiss_evaluation_value(e, "a \"quoted\" <name>", "linear", "percent")));
     if (hiss_comm_rank(comm) == 0) {
-        check_table(comm, results);
-        CHECK(hiss_eval_write(json, 2, results, samples, &err) == HISS_OK);
-        CHECK(hiss_file_exists(json));
-        CHECK(hiss_eval_write("/nowhere/eval.json", 2, results, samples, &err) == HISS_ESYSTEM);
+        check_round_trip(comm, json, e);
     }
-    f[1]->classes = 0;
-    CHECK(hiss_eval_run(env, &options, &set, &results[1], &err) == HISS_EUSER && strstr(err.text, "test"));
+    hiss_evaluation_destroy(e);
+    f[0]->classes = f[1]->classes = 0; /* as where there are no labels */
+    options = all_judgements(comm);
+    e = hiss_evaluation_create("how they were drawn\n");
+    CHECK(hiss_evaluation_judge(e, env, &options, &(hiss_subject){.name = "a/pixels", .train = f[0], .test = f[1]},
+                                &err) == HISS_OK);
+    check_said(comm, e, "a/pixels", false);
+    if (hiss_comm_rank(comm) == 0) {
+        static char text[1 << 16];
+        print(e, text, sizeof text);
+        CHECK(strstr(text, "left out: knn: needs labels") && strstr(text, "left out: linear: needs labels"));
+        check_round_trip(comm, json, e);
+    }
+    hiss_evaluation_destroy(e);
     hiss_features_destroy(f[0]);
     hiss_features_destroy(f[1]);
     hiss_eval_close(&train, &test);
+}
+
+/* Features of known statistics, on n samples. */
+static void check_statistics(const hiss_eval_env *env, int64_t n) {
+    enum { D = 6 };
+    hiss_comm *comm = env->comm;
+    hiss_eval_options options = {.statistics = true};
+    hiss_error err = {0};
+    for (int kind = 0; kind < 3; kind++) { /* 0: all alike; 1: one direction, dead ones beside it; 2: +- unit vectors */
+        hiss_features *f = hiss_features_create(env, n, D, 0);
+        for (int64_t i = f->first * HISS_TILE; i < f->end * HISS_TILE && i < n; i++) {
+            float *row = f->rows + (i - f->first * HISS_TILE) * D;
+            for (int64_t d = 0; d < D; d++) {
+                row[d] = kind == 0 ? 1.5f : kind == 1 ? 3.0f : 0.0f;
+            }
+            if (kind == 1) {
+                row[2] += i % 2 ? 1.0f : -1.0f;
+            } else if (kind == 2) {
+                row[i / 2 % D] = i % 2 ? 1.0f : -1.0f;
+            }
+        }
+        hiss_evaluation *e = hiss_evaluation_create("");
+        CHECK(hiss_evaluation_judge(e, env, &options, &(hiss_subject){.name = "x", .train = f, .test = f}, &err) ==
+              HISS_OK);
+        const double rank = hiss_evaluation_value(e, "x", "statistics", "effective_rank");
+        const double dead = hiss_evaluation_value(e, "x", "statistics", "dead_percent");
+        const double cosine = hiss_evaluation_value(e, "x", "statistics", "mean_cosine");
+        const double expected_rank[] = {0.0, 1.0, D}, expected_dead[] = {100.0, 100.0 * (D - 1) / D, 0.0};
+        CHECK(fabs(rank - expected_rank[kind]) < (kind == 2 && n > 2000 ? 0.05 : 1e-5));
+        CHECK(fabs(dead - expected_dead[kind]) < 1e-9);
+        CHECK(kind == 0   ? fabs(cosine - 1.0) < 1e-6
+              : kind == 1 ? cosine > 0.9
+                          : fabs(cosine + 1.0 / (double)(n - 1)) < 1e-9);
+        hiss_evaluation_destroy(e);
+        hiss_features_destroy(f);
+    }
+}
+
+/* A hiss_embed of a rebuilder: pixels that are off by a tenth, or by nothing. user: how much. */
+static hiss_status rebuild_off(void *user, int64_t count, const hiss_batch *batch, float *const *out, hiss_error *err) {
+    (void)err;
+    for (int64_t i = 0; i < count * PIXELS; i++) {
+        out[0][i] = 0.25f + (float)batch->pixels[i / PIXELS][i % PIXELS] / 510.0f;
+        out[1][i] = out[0][i] + *(const float *)user;
+    }
+    return HISS_OK;
+}
+
+/* Errors of known size, the same on any number of ranks, and a picture of them; without a rebuilder the judgement is
+ * left out. */
+static void check_reconstruction(const hiss_eval_env *env, const char *path, const char *folder) {
+    hiss_comm *comm = env->comm;
+    const hiss_data_options data = {.file = path, .images = "/images", .labels = "/labels"};
+    const hiss_eval_options options = {.reconstruction = true};
+    hiss_model *model = hiss_model_create();
+    hiss_error err = {0};
+    hiss_sample_range range = {.begin = 17, .count = 1200};
+    char picture[96];
+    CHECK(hiss_dataset_open(&data, 1, &range.set, &err) == HISS_OK);
+    int64_t H, W, C;
+    hiss_dataset_shape(range.set, &H, &W, &C);
+    for (int off = 0; off < 3; off++) {
+        float amount = off == 0 ? 0.0f : 0.1f;
+        const hiss_rebuilder rebuilder = {rebuild_off, &amount, H, W, C, 64};
+        const hiss_subject subject = {.name = "trained",
+                                      .queries = &range,
+                                      .model = model,
+                                      .rebuilder = off < 2 ? &rebuilder : NULL,
+                                      .directory = folder};
+        hiss_evaluation *e = hiss_evaluation_create("");
+        CHECK(hiss_evaluation_judge(e, env, &options, &subject, &err) == HISS_OK);
+        const double mse = hiss_evaluation_value(e, "trained", "reconstruction", "mse");
+        const double psnr = hiss_evaluation_value(e, "trained", "reconstruction", "psnr");
+        CHECK(off == 0   ? mse == 0.0 && psnr == 100.0
+              : off == 1 ? fabs(mse - 0.01) < 1e-6 && fabs(psnr - 20.0) < 1e-3
+                         : isnan(mse));
+        hiss_evaluation_destroy(e);
+    }
+    snprintf(picture, sizeof picture, "%s/reconstruction.png", folder);
+    CHECK(hiss_file_exists(picture));
+    hiss_comm_barrier(comm);
+    if (hiss_comm_rank(comm) == 0) {
+        remove(picture);
+    }
+    hiss_dataset_close(range.set);
+    hiss_model_destroy(model);
 }
 
 static void check_names(hiss_comm *comm) {
@@ -322,6 +465,9 @@ int main(int argc, char **argv) {
     hiss_dataset_close(range.set);
     check_open(comm, path);
     check_run(&env, path, json);
+    check_statistics(&env, 12 * 50);
+    check_statistics(&env, 12 * 250);
+    check_reconstruction(&env, path, folder);
     check_small_classes(comm, path);
     check_names(comm);
     hiss_comm_barrier(comm);

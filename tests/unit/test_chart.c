@@ -133,12 +133,14 @@ static void test_long_series_stay_small(void **state) {
         x[i] = i;
         y[i] = sin(i * 1e-4);
     }
-    hiss_curves curves = {.title = "run", .count = N, .x = x, .x_label = "step", .loss = y, .rate = y};
+    const hiss_curve curve[] = {{"loss", y}, {"some_rate", y}};
+    hiss_curves curves = {.title = "run", .count = N, .x = x, .x_label = "step", .curves = 2, .curve = curve};
     char *text = hiss_alloc(ROOM);
     FILE *stream = fmemopen(text, ROOM, "w");
-    hiss_curves_render(stream, &curves);
+    hiss_curves_html(stream, &curves);
     fclose(stream);
-    assert_well_formed(text);
+    assert_int_equal(occurrences(text, "<svg"), 2); /* every curve there is */
+    assert_non_null(strstr(text, ">some rate</text>"));
     assert_true(strlen(text) < 100000);
     assert_non_null(strstr(text, "150k"));
     hiss_free(text);
@@ -183,7 +185,8 @@ static void test_files(void **state) {
     char folder[] = "/tmp/hiss-chart-XXXXXX", path[64];
     assert_non_null(mkdtemp(folder));
     snprintf(path, sizeof path, "%s/c.svg", folder);
-    hiss_curves curves = {.count = 2, .x = x, .cosine = y};
+    const hiss_curve curve = {"anything", y};
+    hiss_curves curves = {.count = 2, .x = x, .curves = 1, .curve = &curve};
     hiss_error err = {0};
     assert_int_equal(hiss_curves_write(path, &curves, &err), HISS_OK);
     FILE *file = fopen(path, "r");

@@ -1,8 +1,6 @@
 /* Cells keep their width with every kind of number and text, and still say as much as fits. */
 #include "hiss/table.h"
 
-#include "hiss/eval.h"
-
 #include <float.h>
 #include <math.h>
 #include <setjmp.h>
@@ -104,43 +102,6 @@ static void lines_are_broken_at_blanks(void **state) {
     assert_string_equal(wrapped(8, "  a/path/that/is/longer"), "  a/path/that/is/longer\n");
 }
 
-/* All lines of the eval table are as long as its head, whatever was measured. */
-static void the_eval_table_keeps_its_columns(void **state) {
-    (void)state;
-    static const double figures[] = {0.0, 99.994, 100.0, 1e-300, 12345.678, 1e300, (double)NAN, (double)INFINITY};
-    static hiss_eval_result results[HISS_COUNT(figures)];
-    static char out[16384];
-    for (int k = 0; k < HISS_COUNT(figures); k++) {
-        hiss_eval_result *r = &results[k];
-        const double f = figures[k];
-        *r = (hiss_eval_result){.D = k % 2 ? INT64_C(1) << 40 : 1, .has_knn = true, .has_linear = true};
-        snprintf(r->name, sizeof r->name, "trained/%.*s", 1 + 5 * k, "a_layer_with_a_name_longer_than_most");
-        for (int m = 0; m < HISS_METRICS; m++) {
-            r->knn.percent[m][0] = r->knn.percent[m][1] = r->knn.percent[m][2] = f;
-        }
-        r->linear.percent = r->linear.train_percent = r->linear.lambda = f;
-        for (int j = 0; j < HISS_FEW_SIZES; j++) {
-            r->few[j].draws = 1;
-            r->few[j].linear = r->few[j].linear_spread = r->few[j].knn = r->few[j].knn_spread = f;
-        }
-    }
-    FILE *stream = fmemopen(out, sizeof out, "w");
-    assert_non_null(stream);
-    hiss_eval_print(stream, HISS_COUNT(figures), results, "samples");
-    fclose(stream);
-    int64_t width = 0, lines = 0;
-    for (char *line = strchr(out, '\n') + 1, *end; (end = strchr(line, '\n')) != NULL && strncmp(line, "acc", 3) != 0;
-         line = end + 1, lines++) {
-        int64_t columns = 0;
-        for (const char *c = line; c < end; c++) {
-            columns += ((unsigned char)*c & 0xC0) != 0x80;
-        }
-        width = lines == 0 ? columns : width;
-        assert_int_equal(columns, width);
-    }
-    assert_int_equal(lines, HISS_COUNT(figures) + 1);
-}
-
 int main(void) {
     const struct CMUnitTest tests[] = {cmocka_unit_test(numbers_that_fit_are_as_printf_writes_them),
                                        cmocka_unit_test(longer_numbers_lose_decimals_then_become_powers),
@@ -148,7 +109,6 @@ int main(void) {
                                        cmocka_unit_test(powers),
                                        cmocka_unit_test(every_number_in_every_width),
                                        cmocka_unit_test(texts_are_cut_and_say_so),
-                                       cmocka_unit_test(lines_are_broken_at_blanks),
-                                       cmocka_unit_test(the_eval_table_keeps_its_columns)};
+                                       cmocka_unit_test(lines_are_broken_at_blanks)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -17,10 +17,11 @@ typedef struct hiss_encoder_options {
     hiss_model *model;                   /* not laid out yet; gets the slots that it lacks */
     int64_t m;                           /* samples of a batch */
     bool output_only;                    /* keep the values of the last place alone; default: of all */
+    bool rebuilds; /* append reconstruct(), which there must be, in place of encode(); the places are image, rebuilt */
     bool training; /* BatchNorm uses, and records, the batch's statistics; default: running ones, nothing dropped */
 } hiss_encoder_options;
 
-/* Not collective. *out must be destroyed also after an error. Errors: those of encode(). */
+/* Not collective. *out must be destroyed also after an error. Errors: those of encode() or reconstruct(). */
 hiss_status hiss_encoder_create(const hiss_encoder_options *options, hiss_encoder **out, hiss_error *err);
 void hiss_encoder_destroy(hiss_encoder *e); /* NULL is allowed */
 /* Memory for so many threads, once the model is laid out; later calls do nothing. Not collective. */
@@ -39,6 +40,8 @@ void hiss_encoder_run(hiss_encoder *e, int thread, const hiss_run *run, const hi
                       int64_t view);
 /* [m, width] of the batch that thread has encoded last; of a place that is kept. */
 const float *hiss_encoder_value(const hiss_encoder *e, int thread, int tap);
+/* [m] of the centre views that thread has encoded last: how their values stand for pixels. */
+const hiss_pixel_scale *hiss_encoder_scales(const hiss_encoder *e, int thread);
 
 /* ---- the network of a run ---- */
 
@@ -56,6 +59,8 @@ hiss_status hiss_frozen_load(hiss_frozen *f, const char *checkpoint, hiss_error 
 hiss_status hiss_frozen_randomize(hiss_frozen *f, const hiss_sample_range *range, hiss_error *err);
 
 const hiss_encoder *hiss_frozen_encoder(const hiss_frozen *f);
+const hiss_task *hiss_frozen_task(const hiss_frozen *f);
+void *hiss_frozen_method(const hiss_frozen *f); /* the state of the objective */
 const hiss_model *hiss_frozen_model(const hiss_frozen *f);
 const float *hiss_frozen_vector(const hiss_frozen *f); /* its values */
 

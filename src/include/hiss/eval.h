@@ -29,11 +29,13 @@ typedef struct hiss_eval_options {
     const char *train, *test;                                            /* HDF5 files */
     const char *train_images, *train_labels, *test_images, *test_labels; /* data sets in them; NULL: as data has it */
     const char *layers; /* comma-separated names; NULL: what the caller finds sensible */
-    bool pixels, random, knn, linear, few_labels;
-    int64_t train_limit, test_limit; /* samples; 0: all */
-    int64_t iterations;              /* of a linear probe, at most */
-    int64_t draws;                   /* of a few-label probe */
+    bool pixels, random;
+    bool knn, linear, few_labels, statistics, neighbors, filters, reconstruction; /* judgements: hiss/judge.h */
+    int64_t train_limit, test_limit;                                              /* samples; 0: all */
+    int64_t iterations;                                                           /* of a linear probe, at most */
+    int64_t draws;                                                                /* of a few-label probe */
 } hiss_eval_options;
+/* The keys that are of no judgement; those of judgements are in their register. */
 extern const hiss_row hiss_eval_rows[];
 extern const int hiss_eval_nrows;
 
@@ -218,34 +220,6 @@ typedef struct hiss_few_result {
 hiss_few_result hiss_few_labels(const hiss_eval_env *env, const hiss_features *train, const hiss_features *test,
                                 int64_t labels, int64_t draws, int64_t iterations);
 
-/* ---- all of it ---- */
-
-typedef struct hiss_eval_set {
-    const char *name; /* e.g. "trained/conv2" */
-    const hiss_features *train, *test;
-} hiss_eval_set;
-
-typedef struct hiss_eval_result {
-    char name[96];
-    int64_t D, train_count, test_count, classes;
-    bool has_knn, has_linear, has_few;
-    hiss_knn_result knn;
-    hiss_linear_result linear;
-    hiss_few_result few[HISS_FEW_SIZES];
-    double seconds;
-} hiss_eval_result;
-
-/* What options ask for, on one feature set. Collective; logs its progress. Draws of 1000 labels are at most 3.
- * Errors (HISS_EUSER): no labels. */
-hiss_status hiss_eval_run(const hiss_eval_env *env, const hiss_eval_options *options, const hiss_eval_set *set,
-                          hiss_eval_result *result, hiss_error *err);
-/* One aligned table, and remarks: how samples were drawn (`samples` of hiss_eval_open), whether the linear probes
- * converged, which lambdas are the last of those tried. Not collective. */
-void hiss_eval_print(FILE *stream, int count, const hiss_eval_result *results, const char *samples);
-/* The same as JSON, durably. Not collective: call on one rank. */
-hiss_status hiss_eval_write(const char *path, int count, const hiss_eval_result *results, const char *samples,
-                            hiss_error *err);
-
 /* ---- retrieval and pictures ---- */
 
 /* The k nearest samples of bank for the samples index[count] of query (any order). Collective.
@@ -255,11 +229,19 @@ hiss_status hiss_eval_write(const char *path, int count, const hiss_eval_result 
 void hiss_retrieve(const hiss_eval_env *env, const hiss_features *bank, const hiss_features *query, bool same,
                    int64_t count, const int64_t *index, int64_t k, hiss_metric metric, hiss_neighbor *out);
 
+/* index[count] of n samples to show, drawn by key: the same for every run of one seed. Not collective. */
+void hiss_draw_shown(uint64_t seed, int64_t n, int64_t count, int64_t *index);
+
 /* A contact sheet: a row per query, the query at the left, its k neighbours at the right, images enlarged to at least
  * 56 pixels. With labels, neighbours have a green frame (same label) or a red one. Not collective.
  *   queries, bank  where the pixels come from, of one shape; index counts from the begin of its range */
 hiss_status hiss_write_sheet(const char *path, const hiss_sample_range *queries, const hiss_sample_range *bank,
                              int64_t count, const int64_t *index, int64_t k, const hiss_neighbor *neighbor,
+                             hiss_error *err);
+
+/* Pairs of images in a grid, the first of each pair above the second, enlarged to at least 56 pixels. Not collective.
+ *   pixels  [count, 2, H, W, C] */
+hiss_status hiss_write_pairs(const char *path, int64_t count, int64_t H, int64_t W, int64_t C, const uint8_t *pixels,
                              hiss_error *err);
 
 /* First-layer filters w[F,R,S,C] as a grid, each stretched from its own minimum to its own maximum and enlarged; in
@@ -300,16 +282,25 @@ void hiss_charts_render(FILE *stream, int count, const hiss_chart *charts);
 /* The same as a file, durably. */
 hiss_status hiss_charts_write(const char *path, int count, const hiss_chart *charts, hiss_error *err);
 
-/* The curves of a training run: a panel for each quantity that has points. All arrays [count]; NULL: not there. */
+/* The curves of a training run, a panel each. */
+typedef struct hiss_curve {
+    const char *name;
+    const double *y; /* [count] */
+} hiss_curve;
 typedef struct hiss_curves {
-    const char *title;
+    const char *title; /* NULL: none */
     int64_t count;
-    const double *x; /* epochs or steps */
+    const double *x; /* [count] epochs or steps */
     const char *x_label;
-    const double *loss, *cosine, *alignment, *rate;
-    const char *rate_label; /* e.g. "images per second" */
+    int curves;
+    const hiss_curve *curve; /* [curves] */
 } hiss_curves;
+/* One under the other, as an SVG file, durably. */
 hiss_status hiss_curves_write(const char *path, const hiss_curves *curves, hiss_error *err);
-void hiss_curves_render(FILE *stream, const hiss_curves *curves);
+/* As part of an HTML page that has hiss_page_style: side by side, as many as there is room for. */
+void hiss_curves_html(FILE *stream, const hiss_curves *curves);
+
+/* The style of pages that hiss_curves_html and hiss/judge.h write into: readable from 360 pixels on, and on paper. */
+extern const char hiss_page_style[];
 
 #endif

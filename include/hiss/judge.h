@@ -1,0 +1,131 @@
+/* Judgements: what is said of a run's features and networks, as named numbers and pictures.
+ *
+ * A judgement is one file of src/eval/judgements and one line in src/eval/judgements.c. It says what it needs and which
+ * keys of section eval are its own, and records numbers, remarks and pictures. The tables on the terminal, eval.json,
+ * report.html and --help come out of that. What a judgement needs and is not there (labels, say) leaves it out, and
+ * the evaluation says why. */
+#ifndef HISS_JUDGE_H
+#define HISS_JUDGE_H
+
+#include "hiss/alloc.h"
+#include "hiss/eval.h"
+#include "hiss/nn.h"
+
+/* ---- what is judged ---- */
+
+/* A method that can rebuild images. */
+typedef struct hiss_rebuilder {
+    /* out[0], out[1] [count, H, W, C]: the image as the network sees it and as it rebuilds it, in pixels of 0..1, of the
+     * first count of `batch` samples. Not collective. */
+    hiss_embed rebuild;
+    void *user;
+    int64_t H, W, C, batch;
+} hiss_rebuilder;
+
+/* One layer's features, or a trained network as a whole. Open struct, filled by the caller; owns nothing. */
+typedef struct hiss_subject {
+    const char *name;                  /* e.g. "trained/conv2", or "trained" for the network */
+    const hiss_features *train, *test; /* of the layer; NULL: this is a network */
+    bool output;                       /* this layer is the output of the trained network */
+    const hiss_sample_range *bank;     /* where the training samples' pixels come from; NULL: no pictures of them */
+    const hiss_sample_range *queries;  /* the same of the test samples */
+    const hiss_model *model;           /* of the network */
+    const float *vector;               /* its parameters */
+    const hiss_rebuilder *rebuilder;   /* NULL: the method cannot rebuild */
+    const char *directory;             /* where pictures go; NULL: nowhere */
+} hiss_subject;
+
+/* ---- what is said ---- */
+
+typedef enum hiss_form {                    /* how a number is written */
+                         HISS_FORM_FIXED,   /* two decimals in tables, four in eval.json */
+                         HISS_FORM_GENERAL, /* significant digits */
+                         HISS_FORM_POWER,   /* a power of ten */
+                         HISS_FORM_COUNT,   /* an integer */
+                         HISS_FORM_TRUTH,   /* 0: false, 1: true */
+                         HISS_FORMS
+} hiss_form;
+
+typedef struct hiss_number {
+    const char *name;    /* below its judgement in eval.json; a dot opens an object: "cosine.5" */
+    const char *group;   /* the table of it; NULL: it is a detail, for eval.json and the page's end */
+    const char *heading; /* of its column */
+    const char *unit;    /* "%", "dB"; "" without */
+    hiss_form form;
+    bool main; /* the page draws it as bars */
+    double value;
+    double spread;   /* standard deviation; NAN: none */
+    double baseline; /* what the judgement's baseline reaches; NAN: none */
+    int64_t samples; /* that it is taken over; 0: of none */
+} hiss_number;
+
+typedef struct hiss_evaluation hiss_evaluation;
+typedef struct hiss_record hiss_record; /* one judgement's words on one subject */
+
+/* Texts are copied. Names differ within a judgement; group, heading, unit, form, samples and baseline of a name are the
+ * same for every subject. At most HISS_MAX_NUMBERS names. Not collective, but equal on all ranks. */
+enum { HISS_MAX_NUMBERS = 48 };
+void hiss_record_number(hiss_record *record, const hiss_number *number);
+/* A sentence that a reader of the numbers must know; said twice, it stays one. Not collective. */
+void hiss_record_remark(hiss_record *record, const char *format, ...) __attribute__((format(printf, 2, 3)));
+/* This judgement says nothing here, and why. Not collective. */
+void hiss_record_leave_out(hiss_record *record, const char *why);
+/* A PNG in the subject's directory, by its name there. Not collective. */
+void hiss_record_picture(hiss_record *record, const char *file, const char *title, const char *caption);
+
+/* ---- the register ---- */
+
+enum {                         /* what a judgement needs */
+       HISS_NEEDS_LAYER = 1,   /* judges each layer of each network */
+       HISS_NEEDS_OUTPUT = 2,  /* judges the output of the trained network */
+       HISS_NEEDS_NETWORK = 4, /* judges the trained network as a whole */
+       HISS_NEEDS_LABELS = 8,
+       HISS_NEEDS_REBUILDER = 16
+};
+
+typedef struct hiss_judgement {
+    const char *name;     /* in eval.json, and of the key that turns it on: the first of its rows, a HISS_BOOL */
+    const char *title;    /* of its tables */
+    const char *baseline; /* what the baseline of its numbers is; NULL: they have none */
+    unsigned needs;       /* one of the first three, and others */
+    const hiss_row *rows; /* its keys of section eval: fields of hiss_eval_options */
+    int nrows;
+    /* Judge and record. Errors are common to all ranks. Collective. */
+    hiss_status (*run)(const hiss_eval_env *env, const hiss_eval_options *options, const hiss_subject *subject,
+                       hiss_record *record, hiss_error *err);
+} hiss_judgement;
+
+/* All judgements, ended by NULL. Not collective. */
+const hiss_judgement *const *hiss_judgements(void);
+
+/* ---- an evaluation ---- */
+
+/* samples: how they were drawn (hiss_eval_open). */
+hiss_evaluation *hiss_evaluation_create(const char *samples);
+void hiss_evaluation_destroy(hiss_evaluation *evaluation); /* NULL is allowed */
+/* All judgements that options ask for and that judge such a subject. Collective; logs its progress. Errors, common to
+ * all ranks: those of reading samples and writing pictures. */
+hiss_status hiss_evaluation_judge(hiss_evaluation *evaluation, const hiss_eval_env *env,
+                                  const hiss_eval_options *options, const hiss_subject *subject, hiss_error *err);
+
+/* A number that was recorded; NAN when there is none. Not collective. */
+double hiss_evaluation_value(const hiss_evaluation *evaluation, const char *subject, const char *judgement,
+                             const char *number);
+
+/* Tables, one per judgement, and remarks. Not collective. */
+void hiss_evaluation_print(FILE *stream, const hiss_evaluation *evaluation);
+/* As JSON, durably. Not collective: call on one rank. */
+hiss_status hiss_evaluation_write(const char *path, const hiss_evaluation *evaluation, hiss_error *err);
+/* What hiss_evaluation_write wrote. Errors (HISS_EUSER, file:line:column): it is no such file. Not collective. */
+hiss_status hiss_evaluation_read(const char *path, hiss_evaluation **out, hiss_error *err);
+
+/* As parts of an HTML page, which has hiss_page_style: bars and tables; fits and other details. Not collective. */
+void hiss_evaluation_html(FILE *stream, const hiss_evaluation *evaluation);
+void hiss_evaluation_details_html(FILE *stream, const hiss_evaluation *evaluation);
+/* Its pictures, k = 0, 1, ...; false: there is none. Texts live as long as the evaluation. Not collective. */
+typedef struct hiss_picture {
+    const char *file, *title, *caption;
+} hiss_picture;
+bool hiss_evaluation_picture(const hiss_evaluation *evaluation, int k, hiss_picture *out);
+
+#endif

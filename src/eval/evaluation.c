@@ -1,0 +1,194 @@
+/* What an evaluation holds: numbers by judgement, name and subject. And what its texts and pages share. */
+#include "eval/evaluation.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "hiss/table.h"
+
+hiss_evaluation *hiss_evaluation_create(const char *samples) {
+    hiss_evaluation *e = hiss_new(hiss_evaluation, 1);
+    e->arena = hiss_arena_create();
+    e->samples = hiss_arena_text(e->arena, samples);
+    return e;
+}
+
+void hiss_evaluation_destroy(hiss_evaluation *e) {
+    if (e) {
+        hiss_arena_destroy(e->arena);
+        hiss_free(e);
+    }
+}
+
+judged *evaluation_judged(hiss_evaluation *e, const char *name) {
+    for (int k = 0; k < e->judgements; k++) {
+        if (strcmp(e->judged[k].name, name) == 0) {
+            return &e->judged[k];
+        }
+    }
+    if (e->judgements == MAX_JUDGED) {
+        return NULL;
+    }
+    e->judged[e->judgements].name = hiss_arena_text(e->arena, name);
+    return &e->judged[e->judgements++];
+}
+
+column *judged_column(hiss_evaluation *e, judged *j, const char *name) {
+    for (int k = 0; k < j->columns; k++) {
+        if (strcmp(j->column[k].name, name) == 0) {
+            return &j->column[k];
+        }
+    }
+    if (j->columns == HISS_MAX_NUMBERS) {
+        return NULL;
+    }
+    j->column[j->columns].name = hiss_arena_text(e->arena, name);
+    return &j->column[j->columns++];
+}
+
+judged_subject *evaluation_subject(hiss_evaluation *e, const char *name) {
+    for (judged_subject *s = e->subjects; s; s = s->next) {
+        if (strcmp(s->name, name) == 0) {
+            return s;
+        }
+    }
+    judged_subject *s = hiss_arena_alloc(e->arena, sizeof *s);
+    s->name = hiss_arena_text(e->arena, name);
+    for (int j = 0; j < MAX_JUDGED; j++) {
+        for (int k = 0; k < HISS_MAX_NUMBERS; k++) {
+            s->value[j][k] = s->spread[j][k] = (double)NAN;
+        }
+    }
+    *(e->last ? &e->last->next : &e->subjects) = s;
+    e->last = s;
+    return s;
+}
+
+void judged_remark(hiss_evaluation *e, judged *j, const char *text) {
+    text_list **link = &j->remarks;
+    while (*link && strcmp((*link)->text, text) != 0) {
+        link = &(*link)->next;
+    }
+    if (!*link) {
+        *link = hiss_arena_alloc(e->arena, sizeof **link);
+        (*link)->text = hiss_arena_text(e->arena, text);
+    }
+}
+
+double hiss_evaluation_value(const hiss_evaluation *e, const char *subject, const char *judgement, const char *number) {
+    for (const judged_subject *s = e->subjects; s; s = s->next) {
+        for (int j = 0; strcmp(s->name, subject) == 0 && j < e->judgements; j++) {
+            for (int k = 0; strcmp(e->judged[j].name, judgement) == 0 && k < e->judged[j].columns; k++) {
+                if (strcmp(e->judged[j].column[k].name, number) == 0) {
+                    return s->value[j][k];
+                }
+            }
+        }
+    }
+    return (double)NAN;
+}
+
+bool hiss_evaluation_picture(const hiss_evaluation *e, int k, hiss_picture *out) {
+    if (k >= e->pictures) {
+        return false;
+    }
+    *out = e->picture[k];
+    return true;
+}
+
+/* ---- texts ---- */
+
+int judged_table(const judged *j, int first) {
+    int count = 0;
+    while (first + count < j->columns && j->column[first].group && j->column[first + count].group &&
+           strcmp(j->column[first].group, j->column[first + count].group) == 0) {
+        count++;
+    }
+    return count;
+}
+
+static void value_text(hiss_form form, double value, char out[NUMBER_TEXT]) {
+    if (form == HISS_FORM_TRUTH) {
+        snprintf(out, NUMBER_TEXT, "%s", isnan(value) ? "-" : value != 0.0 ? "yes" : "no");
+    } else if (form == HISS_FORM_FIXED || form == HISS_FORM_COUNT) {
+        const char *cell = HISS_NUMBER(10, form == HISS_FORM_FIXED ? 2 : 0, value);
+        snprintf(out, NUMBER_TEXT, "%s", cell + strspn(cell, " "));
+    } else {
+        snprintf(out, NUMBER_TEXT, isnan(value) ? "-" : form == HISS_FORM_POWER ? "%.0e" : "%.4g", value);
+    }
+}
+
+void number_text(const column *c, double value, double spread, char out[NUMBER_TEXT]) {
+    value_text(c->form, value, out);
+    if (!isnan(value) && !isnan(spread)) {
+        char deviation[NUMBER_TEXT];
+        value_text(c->form, spread, deviation);
+        const size_t used = strlen(out);
+        snprintf(out + used, NUMBER_TEXT - used, " ± %.40s", deviation);
+    }
+}
+
+void heading_text(const column *c, char out[NUMBER_TEXT]) {
+    snprintf(out, NUMBER_TEXT, *c->unit ? "%.60s (%.30s)" : "%.60s", c->heading, c->unit);
+}
+
+/* Whether the columns have one value of a property that is that of the first. */
+static bool same_samples(const column *c, int count) {
+    for (int k = 1; k < count; k++) {
+        if (c[k].samples != c[0].samples && c[k].samples != 0) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool same_baseline(const column *c, int count) {
+    for (int k = 1; k < count; k++) {
+        if (c[k].baseline != c[0].baseline) { /* NAN differs from all */
+            return false;
+        }
+    }
+    return true;
+}
+
+/* "A, B" of parts that were added one by one. */
+static void add(char *out, size_t size, const char *separator, const char *text) {
+    const size_t used = strlen(out);
+    snprintf(out + used, size - used, "%s%s", used ? separator : "", text);
+}
+
+static void note_samples(const column *c, int count, char *out, size_t size) {
+    const bool same = same_samples(c, count);
+    for (int k = 0; k < (same ? 1 : count); k++) {
+        char text[2 * NUMBER_TEXT];
+        if (c[k].samples > 0) {
+            snprintf(text, sizeof text, "%s%s%lld samples", same ? "" : c[k].heading, same ? "" : ": ",
+                     (long long)c[k].samples);
+            add(out, size, ", ", text);
+        }
+    }
+}
+
+static void note_baseline(const column *c, int count, char *out, size_t size) {
+    const bool same = same_baseline(c, count);
+    for (int k = 0; k < (same ? 1 : count); k++) {
+        char text[3 * NUMBER_TEXT], value[NUMBER_TEXT];
+        if (!isnan(c[k].baseline)) {
+            value_text(c[k].form, c[k].baseline, value);
+            snprintf(text, sizeof text, "%s%s%s%s%s", same ? "" : c[k].heading, same ? "" : " ", value,
+                     *c[k].unit ? " " : "", c[k].unit);
+            add(out, size, ", ", text);
+        }
+    }
+}
+
+void table_note(const judged *j, int first, int count, char *out, size_t size) {
+    char baseline[512] = "";
+    *out = '\0';
+    note_samples(j->column + first, count, out, size);
+    note_baseline(j->column + first, count, baseline, sizeof baseline);
+    if (j->baseline && *baseline) {
+        add(out, size, "; ", j->baseline);
+        add(out, size, ": ", baseline);
+    }
+}
