@@ -37,13 +37,14 @@ typedef struct hiss_subject {
 
 /* ---- what is said ---- */
 
-typedef enum hiss_form {                    /* how a number is written */
-                         HISS_FORM_FIXED,   /* two decimals in tables, four in eval.json */
-                         HISS_FORM_GENERAL, /* significant digits */
-                         HISS_FORM_POWER,   /* a power of ten */
-                         HISS_FORM_COUNT,   /* an integer */
-                         HISS_FORM_TRUTH,   /* 0: false, 1: true */
-                         HISS_FORMS
+/* How a number is written. */
+typedef enum hiss_form {
+    HISS_FORM_FIXED,   /* two decimals in tables, four in eval.json */
+    HISS_FORM_GENERAL, /* significant digits */
+    HISS_FORM_POWER,   /* a power of ten */
+    HISS_FORM_COUNT,   /* an integer */
+    HISS_FORM_TRUTH,   /* 0: false, 1: true */
+    HISS_FORMS
 } hiss_form;
 
 typedef struct hiss_number {

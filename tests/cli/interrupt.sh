@@ -48,7 +48,8 @@ done
 mkdir pictures && cp run/../data.h5 pictures/not.txt
 printf 'P5 4 4 255\n0123456789abcdef' >pictures/one.pgm
 caught INT x.h5 "$HISS" prepare folder pictures --height 8 --width 8 --output x.h5
-few=(--set eval.random=false --set eval.pixels=false --set eval.few_labels=false --set eval.linear=false)
+few=(--set eval.random=false --set eval.pixels=false --set eval.few_labels=false --set eval.linear=false
+    --set eval.statistics=false)
 caught TERM filters.png "$HISS" eval run "${few[@]}"
 caught INT query.png "$HISS" query run --queries 2
 caught INT x.json "$HISS" bench reduce --sizes 4KiB --seconds 0.001 --json x.json
