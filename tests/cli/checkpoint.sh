@@ -77,14 +77,14 @@ size=$(stat -c %s kept/ckpt/step-60.h5)
 mkdir -p full/ckpt
 if [ "$(id -u)" = 0 ] && mount -t tmpfs -o size=$((size * 3 / 2)) none full/ckpt 2>/dev/null; then
     mounted=full/ckpt
-    full=(--set 'checkpoint.every=1 epoch' --set checkpoint.keep=1)
+    full=(--set 'checkpoint.every=1 epoch' --set 'checkpoint.keep_every=2 epochs' --set checkpoint.keep=1) # step 24 is not left out
     refused 2 'but checkpoints need' "$HISS" train config.yaml --run full "${full[@]}"
     # At the start there is room, which others take.
     "${CC:-cc}" -shared -fPIC -o odd_system.so "$HISS_ROOT/tests/cli/preload/odd_system.c" -ldl
     on 2 env ODD_FREE=1000000000 LD_PRELOAD="$PWD/odd_system.so" "$HISS" train config.yaml --run full "${full[@]}"
     spoilt full 'No space left on device; make room, or choose another place; the one of step 12 stays'
     [ "$(ls -A full/ckpt)" = step-12.h5 ] || fail "on a full disk: $(ls -A full/ckpt)"
-    mount -o remount,size=$((size * 4)),ro full/ckpt
+    mount -o remount,size=$((size * 6)),ro full/ckpt
     on 2 "$HISS" train config.yaml --run full "${full[@]}"
     grep -q 'resumed from full/ckpt/step-12.h5' log || fail 'not resumed after the disk was full' log
     spoilt full 'Read-only file system'
@@ -110,6 +110,7 @@ endless=(--set train.epochs=1000000 --set checkpoint.every=never --progress line
 # begin RUN SECONDS: in the background, with slow fsyncs; waits for its first epoch.
 begin() {
     local i
+    : >"$1.log" # what an earlier one has said is not waited for
     SLOW_FSYNC=$2 "${slow[@]}" "$HISS" train config.yaml --run "$1" "${endless[@]}" >"$1.log" 2>&1 &
     job=$!
     for ((i = 0; i < 2000; i++)); do

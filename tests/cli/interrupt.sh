@@ -25,6 +25,7 @@ unfinished() { find . -name '.*.tmp-*' -o -name '.hiss-doctor*'; }
 caught() {
     local signal=$1 name=$2 k
     shift 2
+    : >"$log"
     env --default-signal=INT,TERM,HUP LD_PRELOAD="$PWD/stuck.so" "$@" >"$log" 2>&1 &
     job=$!
     for ((k = 0; k < 3000; k++)); do
@@ -71,6 +72,7 @@ busy=(--set eval.iterations=100000 --set eval.draws=1000)
 waiting() { # TEXT COMMAND...
     local text=$1 k
     shift
+    : >"$log"
     env --default-signal=INT,TERM "$@" >"$log" 2>&1 &
     job=$!
     for ((k = 0; k < 3000; k++)); do
@@ -96,6 +98,7 @@ wait $job && fail 'a run whose rank was ended ends well' log
 mkdir bin
 printf '#!/bin/bash\necho $$ >%q/sbatch.pid\nexec sleep 100\n' "$PWD" >bin/sbatch
 chmod +x bin/sbatch
+: >log
 PATH=$PWD/bin:$PATH env --default-signal=INT "$HISS" scale submit study.yaml --out study >log 2>&1 &
 job=$!
 for ((k = 0; k < 1000; k++)); do [ ! -s sbatch.pid ] || break && sleep 0.02; done
@@ -106,6 +109,7 @@ wait $job || status=$?
 for ((k = 0; k < 250; k++)); do kill -0 "$(cat sbatch.pid)" 2>/dev/null || break && sleep 0.02; done
 ! kill -0 "$(cat sbatch.pid)" 2>/dev/null || fail 'sbatch outlives hiss'
 
+: >log
 env --default-signal=INT "$HISS" scale run study.yaml --out endless --set "configs.a.set=[train.epochs=1000000]" >log 2>&1 &
 job=$!
 for ((k = 0; k < 1000; k++)); do ! compgen -G 'endless/points/*/metrics.jsonl' >/dev/null || break && sleep 0.02; done

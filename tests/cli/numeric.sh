@@ -35,7 +35,7 @@ dumped() { grep -q -- "$2" "$1" || fail "$1 has no '$2'" "$1"; }
 
 train 1 straight --set train.verify_replicas=0
 counts straight replica_checks 0
-train 3 checked --set train.verify_replicas=1 --set train.nonfinite=skip
+train 3 checked --set 'checkpoint.keep_every=2 epochs' --set train.verify_replicas=1 --set train.nonfinite=skip
 counts checked replica_checks 63 # 60 steps, 3 checkpoints
 counts checked skipped_steps 0
 same straight checked
@@ -193,8 +193,8 @@ flipped 'step 30: rank 1 (host [^)]*): parameters changed while the rank compute
 flipped 'step 30: rank 1 (host [^)]*): parameters are not those of the other 2 ranks, first in conv1/weight' \
     3 train.flip_arrived:30@1 flip-3 "${check[@]}"
 flipped 'step 10: rank 0 .*, rank 1 .*: parameters differ, first in conv1/weight' 2 train.flip_arrived:10@1 flip-4 "${check[@]}"
-flipped 'step 48: rank 2 .* not those of the other 2 ranks' 3 train.flip_checkpoint:2@2 flip-5
-flipped 'step 60: rank 2 .* not those of the other 2 ranks' 3 train.flip_checkpoint:3@2 flip-6
+flipped 'step 48: rank 2 .* not those of the other 2 ranks' 3 train.flip_checkpoint:2@2 flip-5 --set 'checkpoint.keep_every=2 epochs'
+flipped 'step 60: rank 2 .* not those of the other 2 ranks' 3 train.flip_checkpoint:3@2 flip-6 --set 'checkpoint.keep_every=2 epochs'
 ended 70 'step 30: rank 1 (host .* no passing fault: step 30 failed before' 2 train.flip_parameter:30+@1 bad-memory "${check[@]}"
 
 # A rank without a lane does not compute with its copy, and watches it nevertheless.

@@ -29,6 +29,7 @@ window: 2
 quality: {metric: loss, value: 5}
 launch: [./launcher, mpirun, -n, RANKS]
 END
+: >log
 "$HISS" scale run study.yaml --out out >log 2>&1 &
 study=$!
 for ((k = 0; k < 300; k++)); do

@@ -158,6 +158,7 @@ refused 1 "smpirun is not in PATH" env PATH="$root/bin" "$HISS" simulate --costs
 mkdir tmp
 export TMPDIR=$root/tmp
 slow() { # until it simulates
+    : >"$log"
     env --default-signal=INT,TERM,HUP "$@" >"$log" 2>&1 &
     simulation=$!
     for ((k = 0; k < 600; k++)); do
@@ -176,6 +177,7 @@ for signal in INT TERM HUP; do
     [ -z "$(ls tmp)" ] || fail "SIG$signal leaves $(ls tmp)"
 done
 # While it measures, too.
+: >"$log"
 env --default-signal=TERM "$HISS" simulate config.yaml --seconds 60 >"$log" 2>&1 &
 simulation=$!
 for ((k = 0; k < 600; k++)); do
