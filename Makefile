@@ -208,9 +208,8 @@ check-format: ## verify the layout of the sources with clang-format
 		clang-format --dry-run --Werror $(LIB_SRC) $(CLI_SRC) $(TEST_SRC) $(wildcard tests/fuzz/*.c) $(INSTALLED) $$(find src tests -name '*.h'); \
 	else echo 'clang-format: not found, layout not verified'; fi
 
-check-symbols: lib ## verify that no two modules define the same name
-	@twice=$$(nm -g --defined-only $(BUILD)/libhiss.a 2>/dev/null | awk 'NF == 3 { print $$3 }' | sort | uniq -d); \
-		[ -z "$$twice" ] || { echo "defined twice in libhiss.a:" $$twice >&2; exit 1; }
+check-symbols: lib ## verify the names of the library: public hiss_..., private MODULE_..., none and no type twice
+	@tools/check_symbols '$(BUILD)'
 
 # Every source, every header on its own and all headers together, without warnings: gcc with and without assertions,
 # and clang.

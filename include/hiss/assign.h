@@ -197,7 +197,8 @@ hiss_status hiss_auction_solve(const hiss_lap_rows *rows, const hiss_auction_opt
  * and row_of [n] say who holds what, -1 where free; at first a permutation. A phase:
  *   1. every rank makes the highest profits of its rows (hiss_lap_price_out) and the scores of the columns they hold;
  *      with those of all rows every rank calls hiss_auction_phase, which frees some rows, or says that all is done;
- *   2. until no row is free: every rank makes the bids of its rows, all bids travel to all ranks, every rank awards all.
+ *   2. until no row is free: every rank makes the bids of its rows, all bids travel to all ranks, every rank awards
+ *   all.
  * The outcome depends neither on the partition of rows nor on the order of bids: it is hiss_auction_solve with
  * jacobi. */
 /* options  NULL: all zero.   epsilon  0 at first, then what the last call returned

@@ -51,7 +51,7 @@ void hiss_comm_broadcast(hiss_comm *comm, void *bytes, int64_t count, int root);
 int64_t hiss_comm_max_i64(hiss_comm *comm, int64_t value);                       /* Collective */
 double hiss_comm_sum(hiss_comm *comm, double value); /* over ranks, in their order. Collective */
 /* out[0..2] = min, median, max over ranks of value. Collective. */
-void hiss_comm_spread(hiss_comm *comm, double value, double out[3]);
+void hiss_comm_min_median_max(hiss_comm *comm, double value, double out[3]);
 /* Concatenate in rank order: rank r contributes offsets[r+1] - offsets[r] bytes (offsets [P+1], equal on all ranks).
  * gather: all[] is written on root only, may be NULL elsewhere. Collective. Handles > 2^31 bytes in pieces. */
 void hiss_comm_gather(hiss_comm *comm, const void *mine, const int64_t *offsets, void *all, int root);
@@ -59,8 +59,8 @@ void hiss_comm_allgather(hiss_comm *comm, const void *mine, const int64_t *offse
 
 /* Send bytes [send_offsets[r], send_offsets[r+1]) to rank r, for all r, and receive likewise; offsets [P+1], and what r
  * sends to q is what q expects of r. Allocates. Collective; blocks. */
-void hiss_comm_exchange(hiss_comm *comm, const void *send, const int64_t *send_offsets, void *receive,
-                        const int64_t *receive_offsets);
+void hiss_comm_alltoallv(hiss_comm *comm, const void *send, const int64_t *send_offsets, void *receive,
+                         const int64_t *receive_offsets);
 
 /* ---- what MPI and the network are ---- */
 

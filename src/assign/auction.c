@@ -38,7 +38,7 @@ static const int64_t BIDS_PER_ROW = 2000;
 static hiss_bid make_bid(const hiss_lap_rows *rows, int64_t i, const double *price, double epsilon) {
     const float *score = rows->score + i * rows->ld;
     const int32_t *column = rows->column ? rows->column + i * rows->ld : NULL;
-    hiss_lap_choice c = {-INFINITY, -INFINITY};
+    assign_choice c = {-INFINITY, -INFINITY};
     int32_t at = 0;
     if (column) {
         for (int64_t e = 0; e < rows->width; e++) {
@@ -51,7 +51,7 @@ static hiss_bid make_bid(const hiss_lap_rows *rows, int64_t i, const double *pri
             c.second = loser > c.second ? loser : c.second;
         }
     } else {
-        c = hiss_lap_best_two(rows->n, score, price);
+        c = assign_best_two(rows->n, score, price);
         while ((double)score[at] - price[at] != c.best) {
             at++;
         }
@@ -141,13 +141,13 @@ typedef struct auction {
 } auction;
 
 static int64_t lay_out(auction *a, int64_t n, void *work) {
-    hiss_lap_slicer slicer = {work, 0};
-    a->profit = hiss_lap_slice(&slicer, n, sizeof *a->profit);
-    a->held = hiss_lap_slice(&slicer, n, sizeof *a->held);
-    a->row_of = hiss_lap_slice(&slicer, n, sizeof *a->row_of);
-    a->column_of = hiss_lap_slice(&slicer, n, sizeof *a->column_of);
-    a->queue = hiss_lap_slice(&slicer, n, sizeof *a->queue);
-    a->bids = hiss_lap_slice(&slicer, n, sizeof *a->bids);
+    assign_slicer slicer = {work, 0};
+    a->profit = assign_slice(&slicer, n, sizeof *a->profit);
+    a->held = assign_slice(&slicer, n, sizeof *a->held);
+    a->row_of = assign_slice(&slicer, n, sizeof *a->row_of);
+    a->column_of = assign_slice(&slicer, n, sizeof *a->column_of);
+    a->queue = assign_slice(&slicer, n, sizeof *a->queue);
+    a->bids = assign_slice(&slicer, n, sizeof *a->bids);
     return slicer.used;
 }
 
@@ -288,7 +288,7 @@ hiss_status hiss_auction_solve(const hiss_lap_rows *rows, const hiss_auction_opt
     lay_out(&a, rows->n, work);
     hiss_status status = HISS_OK;
     if (rows->column) {
-        status = hiss_lap_check_lists(rows, err);
+        status = assign_check_lists(rows, err);
     } else {
         memset(a.profit, 0, (size_t)rows->n * sizeof *a.profit);
         status = hiss_lap_add_maxima(rows, a.profit, err); /* for its check */
@@ -297,22 +297,22 @@ hiss_status hiss_auction_solve(const hiss_lap_rows *rows, const hiss_auction_opt
 }
 
 static int64_t work_bytes(int64_t n) {
-    hiss_lap_slicer slicer = {NULL, 0};
-    hiss_lap_slice(&slicer, n, sizeof(double));
+    assign_slicer slicer = {NULL, 0};
+    assign_slice(&slicer, n, sizeof(double));
     return slicer.used + hiss_auction_work_bytes(n);
 }
 
 static hiss_status solve(const hiss_lap *lap, int32_t *column_of_row, double *row_dual, double *column_dual, void *work,
                          hiss_lap_report *report, hiss_error *err) {
-    hiss_status status = hiss_lap_check_shape(lap, err);
+    hiss_status status = assign_check_shape(lap, err);
     if (status) {
         return status;
     }
-    hiss_lap_slicer slicer = {work, 0};
+    assign_slicer slicer = {work, 0};
     const hiss_lap_rows rows = hiss_lap_all_rows(lap);
-    double *price = hiss_lap_slice(&slicer, lap->n, sizeof *price);
-    void *rest = hiss_lap_slice(&slicer, 0, 1);
-    status = hiss_lap_start_prices(lap, price, err);
+    double *price = assign_slice(&slicer, lap->n, sizeof *price);
+    void *rest = assign_slice(&slicer, 0, 1);
+    status = assign_start_prices(lap, price, err);
     if (status == HISS_OK) {
         status = solve_checked(&rows, NULL, column_of_row, price, row_dual, rest, report, err);
     }
@@ -322,5 +322,5 @@ static hiss_status solve(const hiss_lap *lap, int32_t *column_of_row, double *ro
     return status;
 }
 
-const hiss_lap_solver hiss_lap_auction = {"auction", "epsilon scaling until the gap is proved to be at most 0.05 %",
-                                          work_bytes, solve};
+const hiss_lap_solver assign_auction = {"auction", "epsilon scaling until the gap is proved to be at most 0.05 %",
+                                        work_bytes, solve};

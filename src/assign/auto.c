@@ -27,7 +27,7 @@ static const hiss_lap_solver *pick(int64_t n) {
     while (row + 1 < sizeof cost / sizeof *cost && cost[row + 1].n <= n) {
         row++;
     }
-    return cost[row].sparse < CLEARLY * cost[row].lapjv ? &hiss_lap_sparse : &hiss_lap_lapjv;
+    return cost[row].sparse < CLEARLY * cost[row].lapjv ? &assign_sparse : &assign_lapjv;
 }
 
 static int64_t work_bytes(int64_t n) {
@@ -39,5 +39,5 @@ static hiss_status solve(const hiss_lap *lap, int32_t *column_of_row, double *ro
     return pick(lap->n)->solve(lap, column_of_row, row_dual, column_dual, work, report, err);
 }
 
-const hiss_lap_solver hiss_lap_auto = {"auto", "lapjv or sparse, whichever is faster for the number of rows; exact",
-                                       work_bytes, solve};
+const hiss_lap_solver assign_auto = {"auto", "lapjv or sparse, whichever is faster for the number of rows; exact",
+                                     work_bytes, solve};

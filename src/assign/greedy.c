@@ -38,20 +38,20 @@ typedef struct search {
 } search;
 
 static int64_t lay_out(search *s, int64_t n, void *work) {
-    hiss_lap_slicer slicer = {work, 0};
+    assign_slicer slicer = {work, 0};
     s->length = (n + LISTS - 1) / LISTS;
     s->length = s->length < SHORTEST ? SHORTEST : s->length;
-    s->price = hiss_lap_slice(&slicer, n, sizeof *s->price);
-    s->list = hiss_lap_slice(&slicer, n * s->length, sizeof *s->list);
-    s->count = hiss_lap_slice(&slicer, n, sizeof *s->count);
-    s->at = hiss_lap_slice(&slicer, n, sizeof *s->at);
-    s->bound = hiss_lap_slice(&slicer, n, sizeof *s->bound);
-    s->heap = hiss_lap_slice(&slicer, n, sizeof *s->heap);
-    s->column_of = hiss_lap_slice(&slicer, n, sizeof *s->column_of);
-    s->open = hiss_lap_slice(&slicer, n, sizeof *s->open);
-    s->items = hiss_lap_slice(&slicer, n, sizeof *s->items);
-    s->spare = hiss_lap_slice(&slicer, n, sizeof *s->spare);
-    s->taken = hiss_lap_slice(&slicer, n, sizeof *s->taken);
+    s->price = assign_slice(&slicer, n, sizeof *s->price);
+    s->list = assign_slice(&slicer, n * s->length, sizeof *s->list);
+    s->count = assign_slice(&slicer, n, sizeof *s->count);
+    s->at = assign_slice(&slicer, n, sizeof *s->at);
+    s->bound = assign_slice(&slicer, n, sizeof *s->bound);
+    s->heap = assign_slice(&slicer, n, sizeof *s->heap);
+    s->column_of = assign_slice(&slicer, n, sizeof *s->column_of);
+    s->open = assign_slice(&slicer, n, sizeof *s->open);
+    s->items = assign_slice(&slicer, n, sizeof *s->items);
+    s->spare = assign_slice(&slicer, n, sizeof *s->spare);
+    s->taken = assign_slice(&slicer, n, sizeof *s->taken);
     return slicer.used;
 }
 
@@ -159,18 +159,18 @@ static void assign(search *s) {
 static hiss_status solve(const hiss_lap *lap, int32_t *column_of_row, double *row_dual, double *column_dual, void *work,
                          hiss_lap_report *report, hiss_error *err) {
     search s = {.lap = lap};
-    hiss_status status = hiss_lap_check_shape(lap, err);
+    hiss_status status = assign_check_shape(lap, err);
     if (status) {
         return status;
     }
     lay_out(&s, lap->n, work);
-    status = hiss_lap_start_prices(lap, s.price, err);
+    status = assign_start_prices(lap, s.price, err);
     if (status) {
         return status;
     }
     assign(&s);
     hiss_lap_report result = {.dual = NAN, .iterations = s.lists};
-    hiss_lap_accept(lap, s.column_of, column_of_row, &result);
+    assign_accept(lap, s.column_of, column_of_row, &result);
     for (int64_t i = 0; i < lap->n; i++) {
         if (row_dual) {
             row_dual[i] = NAN;
@@ -185,4 +185,4 @@ static hiss_status solve(const hiss_lap *lap, int32_t *column_of_row, double *ro
     return HISS_OK;
 }
 
-const hiss_lap_solver hiss_lap_greedy = {"greedy", "best remaining score first; fast, not optimal", work_bytes, solve};
+const hiss_lap_solver assign_greedy = {"greedy", "best remaining score first; fast, not optimal", work_bytes, solve};

@@ -12,8 +12,8 @@
 enum { MAX_N = 32768, ALIGNMENT = 64 };
 
 const hiss_lap_solver *const *hiss_lap_solvers(void) {
-    static const hiss_lap_solver *const solvers[] = {&hiss_lap_lapjv,  &hiss_lap_sparse, &hiss_lap_auction,
-                                                     &hiss_lap_greedy, &hiss_lap_auto,   NULL};
+    static const hiss_lap_solver *const solvers[] = {&assign_lapjv,  &assign_sparse, &assign_auction,
+                                                     &assign_greedy, &assign_auto,   NULL};
     return solvers;
 }
 
@@ -30,13 +30,13 @@ const hiss_lap_solver *hiss_lap_solver_named(const char *name) {
     return NULL;
 }
 
-void *hiss_lap_slice(hiss_lap_slicer *slicer, int64_t count, size_t size) {
+void *assign_slice(assign_slicer *slicer, int64_t count, size_t size) {
     char *slice = slicer->base ? slicer->base + slicer->used : NULL;
     slicer->used += (count * (int64_t)size + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
     return slice;
 }
 
-hiss_status hiss_lap_check_shape(const hiss_lap *lap, hiss_error *err) {
+hiss_status assign_check_shape(const hiss_lap *lap, hiss_error *err) {
     if (lap->n < 1 || lap->n > MAX_N) {
         return hiss_fail(err, HISS_EUSER,
                          "assignment of %lld rows: expected 1 to %d; choose a smaller assignment block",
@@ -46,7 +46,7 @@ hiss_status hiss_lap_check_shape(const hiss_lap *lap, hiss_error *err) {
     return HISS_OK;
 }
 
-double hiss_lap_total(const hiss_lap *lap, const int32_t *column_of_row) {
+double assign_total(const hiss_lap *lap, const int32_t *column_of_row) {
     double total = 0;
     for (int64_t i = 0; i < lap->n; i++) {
         total += (double)hiss_lap_row(lap, i)[column_of_row[i]];
@@ -75,9 +75,9 @@ double hiss_lap_share(double gap, double total, double size) {
     return gap <= 0 ? 0 : gap >= scale ? 1 : gap / scale;
 }
 
-void hiss_lap_accept(const hiss_lap *lap, const int32_t *candidate, int32_t *column_of_row, hiss_lap_report *report) {
-    report->before = hiss_lap_total(lap, column_of_row);
-    report->total = hiss_lap_total(lap, candidate);
+void assign_accept(const hiss_lap *lap, const int32_t *candidate, int32_t *column_of_row, hiss_lap_report *report) {
+    report->before = assign_total(lap, column_of_row);
+    report->total = assign_total(lap, candidate);
     if (report->total > report->before) {
         memcpy(column_of_row, candidate, (size_t)lap->n * sizeof *column_of_row);
     } else {
@@ -104,7 +104,7 @@ hiss_lap_certificate hiss_lap_certify(const hiss_lap *lap, const int32_t *column
                                       const double *column_dual) {
     hiss_lap_certificate certificate = {.worst_violation = -INFINITY};
     certificate.is_permutation = is_permutation(lap->n, column_of_row);
-    certificate.total = certificate.is_permutation ? hiss_lap_total(lap, column_of_row) : NAN;
+    certificate.total = certificate.is_permutation ? assign_total(lap, column_of_row) : NAN;
     certificate.size = certificate.is_permutation ? size_of(lap, column_of_row) : NAN;
     for (int64_t i = 0; i < lap->n; i++) {
         const float *score = hiss_lap_row(lap, i);

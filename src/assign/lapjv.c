@@ -53,18 +53,18 @@ typedef struct search {
 } search;
 
 static int64_t lay_out(search *s, int64_t n, void *work) {
-    hiss_lap_slicer slicer = {work, 0};
+    assign_slicer slicer = {work, 0};
     s->n = n;
     s->padded = padded_to_groups(n);
-    s->price = hiss_lap_slice(&slicer, s->padded, sizeof *s->price);
-    s->open_price = hiss_lap_slice(&slicer, s->padded, sizeof *s->open_price);
-    s->distance = hiss_lap_slice(&slicer, s->padded, sizeof *s->distance);
-    s->came_from = hiss_lap_slice(&slicer, s->padded, sizeof *s->came_from);
-    s->closed = hiss_lap_slice(&slicer, n, sizeof *s->closed);
-    s->closed_distance = hiss_lap_slice(&slicer, n, sizeof *s->closed_distance);
-    s->row_of = hiss_lap_slice(&slicer, n, sizeof *s->row_of);
-    s->column_of = hiss_lap_slice(&slicer, n, sizeof *s->column_of);
-    s->waiting = hiss_lap_slice(&slicer, n, sizeof *s->waiting);
+    s->price = assign_slice(&slicer, s->padded, sizeof *s->price);
+    s->open_price = assign_slice(&slicer, s->padded, sizeof *s->open_price);
+    s->distance = assign_slice(&slicer, s->padded, sizeof *s->distance);
+    s->came_from = assign_slice(&slicer, s->padded, sizeof *s->came_from);
+    s->closed = assign_slice(&slicer, n, sizeof *s->closed);
+    s->closed_distance = assign_slice(&slicer, n, sizeof *s->closed_distance);
+    s->row_of = assign_slice(&slicer, n, sizeof *s->row_of);
+    s->column_of = assign_slice(&slicer, n, sizeof *s->column_of);
+    s->waiting = assign_slice(&slicer, n, sizeof *s->waiting);
     return slicer.used;
 }
 
@@ -77,9 +77,9 @@ static void match(search *s, int32_t row, int64_t column) {
     s->column_of[row] = (int32_t)column;
 }
 
-static hiss_lap_choice best_two(search *s, int64_t row) {
+static assign_choice best_two(search *s, int64_t row) {
     s->scans++;
-    return hiss_lap_best_two(s->n, hiss_lap_row(s->lap, row), s->price);
+    return assign_best_two(s->n, hiss_lap_row(s->lap, row), s->price);
 }
 
 /* The first free column with this profit, else the first one; profit is the row's best. */
@@ -111,7 +111,7 @@ static void bid(search *s) {
     while (at < s->nwaiting && s->scans < last_scan) {
         int32_t row = s->waiting[at++];
         for (bool outbid = true; outbid;) {
-            hiss_lap_choice c = best_two(s, row);
+            assign_choice c = best_two(s, row);
             int64_t column = column_with_profit(s, row, c.best);
             double raised = s->n > 1 ? s->price[column] + (c.best - c.second) : s->price[column];
             bool rises = raised > s->price[column];
@@ -339,15 +339,15 @@ static hiss_status finish(search *s, int32_t *column_of_row, double *row_dual, d
         }
     }
     hiss_lap_report result = {.dual = p.dual, .iterations = s->scans};
-    hiss_lap_accept(s->lap, s->column_of, column_of_row, &result);
+    assign_accept(s->lap, s->column_of, column_of_row, &result);
     if (report) {
         *report = result;
     }
     return HISS_OK;
 }
 
-hiss_status hiss_lapjv_from_prices(const hiss_lap *lap, const double *price, int32_t *column_of_row, double *row_dual,
-                                   double *column_dual, void *work, hiss_lap_report *report, hiss_error *err) {
+hiss_status assign_lapjv_from_prices(const hiss_lap *lap, const double *price, int32_t *column_of_row, double *row_dual,
+                                     double *column_dual, void *work, hiss_lap_report *report, hiss_error *err) {
     search s = {.lap = lap};
     lay_out(&s, lap->n, work);
     memmove(s.price, price, (size_t)lap->n * sizeof *price);
@@ -357,14 +357,14 @@ hiss_status hiss_lapjv_from_prices(const hiss_lap *lap, const double *price, int
 static hiss_status solve(const hiss_lap *lap, int32_t *column_of_row, double *row_dual, double *column_dual, void *work,
                          hiss_lap_report *report, hiss_error *err) {
     search s = {.lap = lap};
-    hiss_status status = hiss_lap_check_shape(lap, err);
+    hiss_status status = assign_check_shape(lap, err);
     if (status) {
         return status;
     }
     assert((uintptr_t)work % 64 == 0);
     lay_out(&s, lap->n, work);
-    status = hiss_lap_start_prices(lap, s.price, err);
+    status = assign_start_prices(lap, s.price, err);
     return status ? status : finish(&s, column_of_row, row_dual, column_dual, report, err);
 }
 
-const hiss_lap_solver hiss_lap_lapjv = {"lapjv", "exact: shortest augmenting paths with duals", work_bytes, solve};
+const hiss_lap_solver assign_lapjv = {"lapjv", "exact: shortest augmenting paths with duals", work_bytes, solve};

@@ -28,10 +28,10 @@ typedef struct packing {
 } packing;
 
 static int64_t lay_out_packing(packing *p, const hiss_lists *l, void *work) {
-    hiss_lap_slicer slicer = {work, 0};
-    p->price = hiss_lap_slice(&slicer, l->n, sizeof *p->price);
-    p->column = hiss_lap_slice(&slicer, l->m * l->k, sizeof *p->column);
-    p->select = hiss_lap_slice(&slicer, hiss_lap_select_work_bytes(l->n, l->k), 1);
+    assign_slicer slicer = {work, 0};
+    p->price = assign_slice(&slicer, l->n, sizeof *p->price);
+    p->column = assign_slice(&slicer, l->m * l->k, sizeof *p->column);
+    p->select = assign_slice(&slicer, hiss_lap_select_work_bytes(l->n, l->k), 1);
     return slicer.used;
 }
 
@@ -82,14 +82,14 @@ typedef struct solving {
 } solving;
 
 static int64_t lay_out_solving(solving *s, const hiss_lists *l, void *work) {
-    hiss_lap_slicer slicer = {work, 0};
-    s->column = hiss_lap_slice(&slicer, l->n * l->k, sizeof *s->column);
-    s->score = hiss_lap_slice(&slicer, l->n * l->k, sizeof *s->score);
-    s->limit = hiss_lap_slice(&slicer, l->n, sizeof *s->limit);
-    s->profit = hiss_lap_slice(&slicer, l->n, sizeof *s->profit);
-    s->falls = hiss_lap_slice(&slicer, l->n, sizeof *s->falls);
-    s->listed = hiss_lap_slice(&slicer, l->n, sizeof *s->listed);
-    s->sparse = hiss_lap_slice(&slicer, hiss_sparse_work_bytes(l->n, l->k), 1);
+    assign_slicer slicer = {work, 0};
+    s->column = assign_slice(&slicer, l->n * l->k, sizeof *s->column);
+    s->score = assign_slice(&slicer, l->n * l->k, sizeof *s->score);
+    s->limit = assign_slice(&slicer, l->n, sizeof *s->limit);
+    s->profit = assign_slice(&slicer, l->n, sizeof *s->profit);
+    s->falls = assign_slice(&slicer, l->n, sizeof *s->falls);
+    s->listed = assign_slice(&slicer, l->n, sizeof *s->listed);
+    s->sparse = assign_slice(&slicer, hiss_sparse_work_bytes(l->n, l->k), 1);
     return slicer.used;
 }
 

@@ -27,7 +27,7 @@ static hiss_status fail_at(int64_t row, int64_t column, double score, hiss_error
                      (long long)row, (long long)column, score);
 }
 
-hiss_status hiss_lap_check_lists(const hiss_lap_rows *rows, hiss_error *err) {
+hiss_status assign_check_lists(const hiss_lap_rows *rows, hiss_error *err) {
     for (int64_t i = 0; i < rows->m; i++) {
         for (int64_t e = 0; e < rows->width; e++) {
             const int64_t column = rows->column[i * rows->ld + e];
@@ -94,7 +94,7 @@ hiss_status hiss_lap_add_maxima(const hiss_lap_rows *rows, double *sum, hiss_err
     return HISS_OK;
 }
 
-hiss_status hiss_lap_start_prices(const hiss_lap *lap, double *price, hiss_error *err) {
+hiss_status assign_start_prices(const hiss_lap *lap, double *price, hiss_error *err) {
     const hiss_lap_rows rows = hiss_lap_all_rows(lap);
     memset(price, 0, (size_t)lap->n * sizeof *price);
     hiss_status status = hiss_lap_add_maxima(&rows, price, err);
@@ -119,14 +119,14 @@ static inline void offer_group(two *t, const float *score, const double *price) 
     }
 }
 
-static hiss_lap_choice offer(hiss_lap_choice c, double profit) {
+static assign_choice offer(assign_choice c, double profit) {
     const double loser = profit > c.best ? c.best : profit;
-    return (hiss_lap_choice){profit > c.best ? profit : c.best, loser > c.second ? loser : c.second};
+    return (assign_choice){profit > c.best ? profit : c.best, loser > c.second ? loser : c.second};
 }
 
-hiss_lap_choice hiss_lap_best_two(int64_t n, const float *score, const double *price) {
+assign_choice assign_best_two(int64_t n, const float *score, const double *price) {
     two t;
-    hiss_lap_choice c = {-INFINITY, -INFINITY};
+    assign_choice c = {-INFINITY, -INFINITY};
     int64_t j = 0;
     if (n >= GROUP) {
         for (int w = 0; w < WAYS; w++) {
@@ -151,7 +151,7 @@ void hiss_lap_price_out(const hiss_lap_rows *rows, const double *price, double *
         const float *score = rows->score + i * rows->ld;
         const int32_t *column = rows->column ? rows->column + i * rows->ld : NULL;
         if (!column) {
-            profit[i] = hiss_lap_best_two(rows->n, score, price).best;
+            profit[i] = assign_best_two(rows->n, score, price).best;
             continue;
         }
         profit[i] = -INFINITY;

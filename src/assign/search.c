@@ -46,34 +46,34 @@ enum { FREE = -1, UNREACHED = -1, CLOSED = -2 };
 static const double FIRST_EPSILON = 1.0 / 128, RISE = 8, FALL = 0.2;
 static const double SELECTION_ERROR = 0x1p-22; /* of reduced scores taken in float, relative to their parts, and more */
 
-typedef hiss_sparse_search search;
-typedef hiss_sparse_edge edge;
+typedef assign_sparse_search search;
+typedef assign_sparse_edge edge;
 
-int64_t hiss_sparse_lay_out(search *s, int64_t n, int64_t k, bool dense, void *work) {
-    hiss_lap_slicer slicer = {work, 0};
+int64_t assign_sparse_lay_out(search *s, int64_t n, int64_t k, bool dense, void *work) {
+    assign_slicer slicer = {work, 0};
     s->n = n;
     s->k = k;
-    s->edges = hiss_lap_slice(&slicer, n * k, sizeof *s->edges);
-    s->limit = hiss_lap_slice(&slicer, n, sizeof *s->limit);
-    s->held = hiss_lap_slice(&slicer, n, sizeof *s->held);
-    s->row_of = hiss_lap_slice(&slicer, n, sizeof *s->row_of);
-    s->column_of = hiss_lap_slice(&slicer, n, sizeof *s->column_of);
-    s->waiting = hiss_lap_slice(&slicer, n, sizeof *s->waiting);
-    s->distance = hiss_lap_slice(&slicer, 2 * n, sizeof *s->distance);
-    s->came_from = hiss_lap_slice(&slicer, n, sizeof *s->came_from);
-    s->came_score = hiss_lap_slice(&slicer, n, sizeof *s->came_score);
-    s->heap = hiss_lap_slice(&slicer, 2 * n, sizeof *s->heap);
-    s->place = hiss_lap_slice(&slicer, 2 * n, sizeof *s->place);
-    s->reached = hiss_lap_slice(&slicer, 2 * n, sizeof *s->reached);
+    s->edges = assign_slice(&slicer, n * k, sizeof *s->edges);
+    s->limit = assign_slice(&slicer, n, sizeof *s->limit);
+    s->held = assign_slice(&slicer, n, sizeof *s->held);
+    s->row_of = assign_slice(&slicer, n, sizeof *s->row_of);
+    s->column_of = assign_slice(&slicer, n, sizeof *s->column_of);
+    s->waiting = assign_slice(&slicer, n, sizeof *s->waiting);
+    s->distance = assign_slice(&slicer, 2 * n, sizeof *s->distance);
+    s->came_from = assign_slice(&slicer, n, sizeof *s->came_from);
+    s->came_score = assign_slice(&slicer, n, sizeof *s->came_score);
+    s->heap = assign_slice(&slicer, 2 * n, sizeof *s->heap);
+    s->place = assign_slice(&slicer, 2 * n, sizeof *s->place);
+    s->reached = assign_slice(&slicer, 2 * n, sizeof *s->reached);
     if (dense) {
-        s->list_column = hiss_lap_slice(&slicer, k, sizeof *s->list_column);
-        s->list_score = hiss_lap_slice(&slicer, k, sizeof *s->list_score);
-        s->selection = hiss_lap_slice(&slicer, hiss_lap_select_work_bytes(n, k), 1);
+        s->list_column = assign_slice(&slicer, k, sizeof *s->list_column);
+        s->list_score = assign_slice(&slicer, k, sizeof *s->list_score);
+        s->selection = assign_slice(&slicer, hiss_lap_select_work_bytes(n, k), 1);
     }
     return slicer.used;
 }
 
-void hiss_sparse_begin(search *s, double *price, const hiss_lap *dense) {
+void assign_sparse_begin(search *s, double *price, const hiss_lap *dense) {
     s->price = price;
     s->dense = dense;
     s->largest = 0;
@@ -96,7 +96,7 @@ static float rounded_up(double x) {
     return (double)f < x ? nextafterf(f, INFINITY) : f;
 }
 
-void hiss_sparse_set_list(search *s, int64_t row, const int32_t *column, const float *score) {
+void assign_sparse_set_list(search *s, int64_t row, const int32_t *column, const float *score) {
     float bound = -INFINITY;
     for (int64_t e = s->k - 1; e >= 0; e--) {
         const float promise = rounded_up((double)score[e] - s->price[column[e]]);
@@ -121,22 +121,22 @@ static double select_coarse(search *s, int64_t row) {
 
 static double select_fine(search *s, int64_t row) {
     const float *score = hiss_lap_row(s->dense, row);
-    const double best = hiss_lap_best_two(s->n, score, s->price).best;
-    hiss_lap_select_fine(s->n, score, s->price, best, s->k, s->list_column, s->list_score, s->selection);
+    const double best = assign_best_two(s->n, score, s->price).best;
+    assign_select_fine(s->n, score, s->price, best, s->k, s->list_column, s->list_score, s->selection);
     const double below = best - last_profit(s);
     return below > 0 ? SELECTION_ERROR * below + (double)FLT_MIN : 0;
 }
 
-void hiss_sparse_renew_list(search *s, int64_t row) {
+void assign_sparse_renew_list(search *s, int64_t row) {
     s->scans++;
     const double error = s->fine ? select_fine(s, row) : select_coarse(s, row);
-    hiss_sparse_set_list(s, row, s->list_column, s->list_score);
+    assign_sparse_set_list(s, row, s->list_column, s->list_score);
     if (s->k < s->n) {
         s->limit[row] = last_profit(s) + error;
     }
 }
 
-void hiss_sparse_match(search *s, int64_t row, int32_t column, double score) {
+void assign_sparse_match(search *s, int64_t row, int32_t column, double score) {
     s->row_of[column] = (int32_t)row;
     s->column_of[row] = column;
     s->held[row] = score;
@@ -176,7 +176,7 @@ static choice best_two_of_list(search *s, int64_t row) {
 
 static choice best_two_of_all(search *s, int64_t row) {
     const float *score = hiss_lap_row(s->dense, row);
-    const hiss_lap_choice two = hiss_lap_best_two(s->n, score, s->price);
+    const assign_choice two = assign_best_two(s->n, score, s->price);
     int32_t column = 0;
     while ((double)score[column] - s->price[column] != two.best) {
         column++;
@@ -189,14 +189,14 @@ static choice best_two(search *s, int64_t row) {
     choice c = best_two_of_list(s, row);
     for (bool fine = false; c.second < s->limit[row] && !fine;) {
         fine = s->fine;
-        hiss_sparse_renew_list(s, row);
+        assign_sparse_renew_list(s, row);
         c = best_two_of_list(s, row);
         s->fine |= c.second < s->limit[row];
     }
     return c.second < s->limit[row] ? best_two_of_all(s, row) : c;
 }
 
-double hiss_sparse_profit(search *s, int64_t row) {
+double assign_sparse_profit(search *s, int64_t row) {
     return best_two(s, row).best;
 }
 
@@ -215,7 +215,7 @@ static void bid(search *s, double epsilon, int64_t bids_per_row) {
             if (rises) {
                 raise_price(s, c.column, raised);
             }
-            hiss_sparse_match(s, row, c.column, c.score);
+            assign_sparse_match(s, row, c.column, c.score);
             outbid = loser != FREE && rises && s->scans < last_scan;
             if (loser != FREE) {
                 s->column_of[loser] = FREE;
@@ -345,7 +345,7 @@ static void look_beyond(search *s, int64_t row, goal *g) {
     const double limit = s->limit[row], base = base_of(s, row);
     for (bool fine = false; !fine;) {
         fine = s->fine;
-        hiss_sparse_renew_list(s, row);
+        assign_sparse_renew_list(s, row);
         if (s->limit[row] < limit) {
             relax_list(s, row, g);
             return;
@@ -386,7 +386,7 @@ static void augment(search *s, int32_t free_row) {
     for (int32_t row = FREE; row != free_row;) {
         row = s->came_from[column];
         const int32_t previous = s->column_of[row];
-        hiss_sparse_match(s, row, column, s->came_score[column]);
+        assign_sparse_match(s, row, column, s->came_score[column]);
         column = previous;
     }
 }
@@ -411,7 +411,7 @@ static void approach(search *s, double missing) {
     release(s, 0);
 }
 
-bool hiss_sparse_optimize(search *s) {
+bool assign_sparse_optimize(search *s) {
     const double missing = release(s, 0);
     if (s->nwaiting > s->n / COLD) {
         approach(s, missing);

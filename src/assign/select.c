@@ -10,7 +10,7 @@
  * About 4 n + k^2 operations per row, in vectors of 16 where there are such.
  *
  * Reduced scores are taken in float. Where prices are so much larger than what scores differ by that this loses the
- * differences, hiss_lap_select_fine takes them in double, relative to the highest of the row, which it is given. */
+ * differences, assign_select_fine takes them in double, relative to the highest of the row, which it is given. */
 #include <assert.h>
 #include <string.h>
 
@@ -28,18 +28,18 @@ typedef struct selection {
 } selection;
 
 static int64_t lay_out(selection *s, int64_t n, int64_t k, void *work) {
-    hiss_lap_slicer slicer = {work, 0};
+    assign_slicer slicer = {work, 0};
     s->n = n;
     s->k = k;
     s->groups = (2 * k + 15) / 16 * 16;
     const int64_t padded = (n + s->groups - 1) / s->groups * s->groups;
-    s->price = hiss_lap_slice(&slicer, n, sizeof *s->price);
-    s->key = hiss_lap_slice(&slicer, padded, sizeof *s->key);
-    s->top = hiss_lap_slice(&slicer, s->groups, sizeof *s->top);
-    s->hit = hiss_lap_slice(&slicer, padded, sizeof *s->hit);
-    s->candidate = hiss_lap_slice(&slicer, n, sizeof *s->candidate);
-    s->value = hiss_lap_slice(&slicer, n, sizeof *s->value);
-    s->reduced = hiss_lap_slice(&slicer, n, sizeof *s->reduced);
+    s->price = assign_slice(&slicer, n, sizeof *s->price);
+    s->key = assign_slice(&slicer, padded, sizeof *s->key);
+    s->top = assign_slice(&slicer, s->groups, sizeof *s->top);
+    s->hit = assign_slice(&slicer, padded, sizeof *s->hit);
+    s->candidate = assign_slice(&slicer, n, sizeof *s->candidate);
+    s->value = assign_slice(&slicer, n, sizeof *s->value);
+    s->reduced = assign_slice(&slicer, n, sizeof *s->reduced);
     return slicer.used;
 }
 
@@ -172,8 +172,8 @@ void hiss_lap_select(const hiss_lap_rows *rows, const double *price, const int32
     }
 }
 
-void hiss_lap_select_fine(int64_t n, const float *score, const double *price, double best, int64_t k, int32_t *column,
-                          float *chosen, void *work) {
+void assign_select_fine(int64_t n, const float *score, const double *price, double best, int64_t k, int32_t *column,
+                        float *chosen, void *work) {
     selection s = {0};
     lay_out(&s, n, k, work);
     memset(s.price, 0, (size_t)n * sizeof *s.price);

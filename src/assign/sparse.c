@@ -15,7 +15,7 @@ enum { LIST = 40, MAX_SPARSE_N = 1 << 24 };
 
 static const double ROUNDING = 1e-12; /* as in lapjv.c */
 
-typedef hiss_sparse_search search;
+typedef assign_sparse_search search;
 
 typedef struct proof {
     double total, dual;
@@ -38,10 +38,10 @@ static proof prove(const search *s, const double *profit) {
 /* ---- problems given as lists ---- */
 
 static int64_t lay_out_lists(search *s, double **profit, int64_t n, int64_t k, void *work) {
-    hiss_lap_slicer slicer = {work, 0};
-    *profit = hiss_lap_slice(&slicer, n, sizeof **profit);
-    void *rest = hiss_lap_slice(&slicer, 0, 1);
-    return slicer.used + hiss_sparse_lay_out(s, n, k, false, rest);
+    assign_slicer slicer = {work, 0};
+    *profit = assign_slice(&slicer, n, sizeof **profit);
+    void *rest = assign_slice(&slicer, 0, 1);
+    return slicer.used + assign_sparse_lay_out(s, n, k, false, rest);
 }
 
 int64_t hiss_sparse_work_bytes(int64_t n, int64_t k) {
@@ -56,7 +56,7 @@ static hiss_status check(const hiss_sparse_lap *lap, hiss_error *err) {
                          (long long)n, (long long)k, MAX_SPARSE_N);
     }
     const hiss_lap_rows rows = {.m = n, .n = n, .width = k, .ld = k, .score = lap->score, .column = lap->column};
-    return hiss_lap_check_lists(&rows, err);
+    return assign_check_lists(&rows, err);
 }
 
 /* Lists of all rows, and the matching column_of_row, which must be a permutation within them. */
@@ -74,8 +74,8 @@ static hiss_status set_up(search *s, const hiss_sparse_lap *lap, const int32_t *
                                        : "row %lld is assigned to column %d like an earlier row",
                              (long long)i, (int)current);
         }
-        hiss_sparse_set_list(s, i, column, score);
-        hiss_sparse_match(s, i, current, (double)score[e]);
+        assign_sparse_set_list(s, i, column, score);
+        assign_sparse_match(s, i, current, (double)score[e]);
     }
     return HISS_OK;
 }
@@ -90,7 +90,7 @@ hiss_status hiss_sparse_solve(const hiss_sparse_lap *lap, int32_t *column_of_row
     }
     assert((uintptr_t)work % 64 == 0);
     lay_out_lists(&s, &profit, lap->n, lap->k, work);
-    hiss_sparse_begin(&s, price, NULL);
+    assign_sparse_begin(&s, price, NULL);
     status = set_up(&s, lap, column_of_row, err);
     if (status) {
         return status;
@@ -100,9 +100,9 @@ hiss_status hiss_sparse_solve(const hiss_sparse_lap *lap, int32_t *column_of_row
         size += fabs(s.held[i]);
     }
 
-    hiss_sparse_optimize(&s);
+    assign_sparse_optimize(&s);
     for (int64_t i = 0; i < s.n; i++) {
-        profit[i] = hiss_sparse_profit(&s, i);
+        profit[i] = assign_sparse_profit(&s, i);
     }
     proof p = prove(&s, profit);
     for (int64_t e = 0; p.gap > ROUNDING * (double)s.n * p.largest && e < s.n * s.k; e++) {
@@ -133,15 +133,15 @@ typedef struct parts {
 } parts;
 
 static int64_t lay_out(parts *p, int64_t n, void *work) {
-    hiss_lap_slicer slicer = {work, 0};
-    p->price = hiss_lap_slice(&slicer, n, sizeof *p->price);
-    p->profit = hiss_lap_slice(&slicer, n, sizeof *p->profit);
-    void *rest = hiss_lap_slice(&slicer, 0, 1);
-    return slicer.used + hiss_sparse_lay_out(&p->search, n, n < LIST ? n : LIST, true, rest);
+    assign_slicer slicer = {work, 0};
+    p->price = assign_slice(&slicer, n, sizeof *p->price);
+    p->profit = assign_slice(&slicer, n, sizeof *p->profit);
+    void *rest = assign_slice(&slicer, 0, 1);
+    return slicer.used + assign_sparse_lay_out(&p->search, n, n < LIST ? n : LIST, true, rest);
 }
 
 static int64_t work_bytes(int64_t n) {
-    const int64_t own = lay_out(&(parts){0}, n, NULL), lapjv = hiss_lap_lapjv.work_bytes(n);
+    const int64_t own = lay_out(&(parts){0}, n, NULL), lapjv = assign_lapjv.work_bytes(n);
     return own > lapjv ? own : lapjv;
 }
 
@@ -149,12 +149,12 @@ static int64_t work_bytes(int64_t n) {
 static bool solve_by_lists(parts *p, const hiss_lap *lap, const int32_t *column_of_row) {
     search *s = &p->search;
     const hiss_lap_rows rows = hiss_lap_all_rows(lap);
-    hiss_sparse_begin(s, p->price, lap);
+    assign_sparse_begin(s, p->price, lap);
     for (int64_t i = 0; i < s->n; i++) {
-        hiss_sparse_renew_list(s, i);
-        hiss_sparse_match(s, i, column_of_row[i], (double)hiss_lap_row(lap, i)[column_of_row[i]]);
+        assign_sparse_renew_list(s, i);
+        assign_sparse_match(s, i, column_of_row[i], (double)hiss_lap_row(lap, i)[column_of_row[i]]);
     }
-    if (!hiss_sparse_optimize(s)) {
+    if (!assign_sparse_optimize(s)) {
         return false;
     }
     hiss_lap_price_out(&rows, p->price, p->profit);
@@ -164,18 +164,18 @@ static bool solve_by_lists(parts *p, const hiss_lap *lap, const int32_t *column_
 static hiss_status solve(const hiss_lap *lap, int32_t *column_of_row, double *row_dual, double *column_dual, void *work,
                          hiss_lap_report *report, hiss_error *err) {
     parts p = {0};
-    hiss_status status = hiss_lap_check_shape(lap, err);
+    hiss_status status = assign_check_shape(lap, err);
     if (status) {
         return status;
     }
     assert((uintptr_t)work % 64 == 0);
     lay_out(&p, lap->n, work);
-    status = hiss_lap_start_prices(lap, p.price, err);
+    status = assign_start_prices(lap, p.price, err);
     if (status) {
         return status;
     }
     if (!solve_by_lists(&p, lap, column_of_row)) {
-        status = hiss_lapjv_from_prices(lap, p.price, column_of_row, row_dual, column_dual, work, report, err);
+        status = assign_lapjv_from_prices(lap, p.price, column_of_row, row_dual, column_dual, work, report, err);
         if (report) {
             report->iterations += p.search.scans;
         }
@@ -183,10 +183,10 @@ static hiss_status solve(const hiss_lap *lap, int32_t *column_of_row, double *ro
     }
     const proof proved = prove(&p.search, p.profit);
     if (proved.gap > ROUNDING * proved.size) {
-        return hiss_lap_lapjv.solve(lap, column_of_row, row_dual, column_dual, work, report, err);
+        return assign_lapjv.solve(lap, column_of_row, row_dual, column_dual, work, report, err);
     }
     hiss_lap_report result = {.dual = proved.dual, .iterations = p.search.scans};
-    hiss_lap_accept(lap, p.search.column_of, column_of_row, &result);
+    assign_accept(lap, p.search.column_of, column_of_row, &result);
     if (row_dual) {
         memcpy(row_dual, p.profit, (size_t)lap->n * sizeof *row_dual);
     }
@@ -199,6 +199,6 @@ static hiss_status solve(const hiss_lap *lap, int32_t *column_of_row, double *ro
     return HISS_OK;
 }
 
-const hiss_lap_solver hiss_lap_sparse = {
+const hiss_lap_solver assign_sparse = {
     "sparse", "exact: shortest augmenting paths in lists of each row's best columns, proved on all scores", work_bytes,
     solve};

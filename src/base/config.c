@@ -75,13 +75,13 @@ static hiss_status start(const char *name, hiss_config **out) {
 
 static bool has_number(const hiss_yaml *node) {
     double value;
-    return node->kind == HISS_YAML_SCALAR && !node->quoted && hiss_parse_real(node->text, &value);
+    return node->kind == HISS_YAML_SCALAR && !node->quoted && hiss_real_parse(node->text, &value);
 }
 
 static bool is_fraction(const char *key) { /* what stands behind a decimal comma */
     const size_t digits = strspn(key, "0123456789");
     double value;
-    return digits > 0 && (key[digits] == '\0' || strchr("eE", key[digits])) && hiss_parse_real(key, &value);
+    return digits > 0 && (key[digits] == '\0' || strchr("eE", key[digits])) && hiss_real_parse(key, &value);
 }
 
 /* In braces a comma ends a value, so that {lr: 0,05} has a key 05 without a value: nobody means that. */
@@ -289,7 +289,7 @@ static hiss_status read_value(hiss_config *config, const hiss_row *row, const ch
     bool optional = row->type == HISS_NODE || (text && !row->standard);
     bool wants_plain = row->type == HISS_INT || row->type == HISS_FLOAT || row->type == HISS_BOOL;
     if (optional && is_null(node)) {
-        return hiss_row_default(row, fields) ? HISS_OK : HISS_EINTERNAL;
+        return base_row_default(row, fields) ? HISS_OK : HISS_EINTERNAL;
     }
     if (row->type == HISS_NODE && !is_empty(node)) {
         *(const hiss_yaml **)(void *)((char *)fields + row->offset) = node;
@@ -303,10 +303,10 @@ static hiss_status read_value(hiss_config *config, const hiss_row *row, const ch
         return hiss_path_expand(config->arena, hiss_arena_format(config->arena, "%s: %s", where, path), node->text,
                                 (const char **)(void *)((char *)fields + row->offset), err);
     }
-    if (scalar && !null_text && hiss_row_accept(row, node->text, fields)) {
+    if (scalar && !null_text && base_row_accept(row, node->text, fields)) {
         return HISS_OK;
     }
-    hiss_row_expected(row, expected, sizeof expected);
+    base_row_expected(row, expected, sizeof expected);
     describe(node, wants_plain, found, sizeof found);
     if (row->type == HISS_NODE) {
         snprintf(hint, sizeof hint, "; indent the lines that belong to it, or write it behind the ':'");
@@ -316,7 +316,7 @@ static hiss_status read_value(hiss_config *config, const hiss_row *row, const ch
                  node->line > 0 ? row->key : path);
     }
     if (scalar) {
-        hiss_row_hint(row, node->text, hint);
+        base_row_hint(row, node->text, hint);
     }
     return hiss_fail(err, HISS_EUSER, "%s: %s must be %s, found %s%s", where, path, expected, found, hint);
 }
@@ -346,7 +346,7 @@ static hiss_status fail_missing(const hiss_config *config, const char *section, 
                          dot, row->key);
     }
     char expected[EXPECTED];
-    hiss_row_expected(row, expected, sizeof expected);
+    base_row_expected(row, expected, sizeof expected);
     return hiss_fail(err, HISS_EUSER, "%s: %s%s%s is missing; it must be %s", config->name, section, dot, row->key,
                      expected);
 }
@@ -355,7 +355,7 @@ static char *written(hiss_config *config, const hiss_row *row, const void *field
     char *text = NULL;
     size_t size;
     FILE *stream = hiss_text_open(&text, &size);
-    hiss_row_write(stream, row, fields);
+    base_row_write(stream, row, fields);
     fclose(stream);
     char *copy = hiss_arena_text(config->arena, text);
     free(text);
@@ -374,7 +374,7 @@ hiss_status hiss_config_section(hiss_config *config, const char *section, const 
         assert(!entry->first && "a key cannot be a section, too");
         if (node) {
             status = read_value(config, &rows[i], path, node, fields, err);
-        } else if (!hiss_row_default(&rows[i], fields)) {
+        } else if (!base_row_default(&rows[i], fields)) {
             status = fail_missing(config, section, map, rows, count, &rows[i], err);
         }
         if (status == HISS_OK && rows[i].type == HISS_NODE) {

@@ -91,7 +91,7 @@ static hiss_status make_one(const char *prefix, const char *path, hiss_error *er
                      why == ENOSPC || why == EDQUOT ? hiss_file_remedy(why) : "choose a place that can be written");
 }
 
-hiss_status hiss_make_directories(const char *path, hiss_error *err) {
+hiss_status hiss_directories_make(const char *path, hiss_error *err) {
     char prefix[PATH_MAX];
     size_t length = strlen(path);
     if (length == 0 || length >= sizeof prefix) {
@@ -120,7 +120,7 @@ hiss_status hiss_file_remove(const char *path, hiss_error *err) {
                      strerror(errno));
 }
 
-void hiss_remove_tree(const char *path) {
+void hiss_directory_remove(const char *path) {
     if (unlink(path) == 0) {
         return;
     }
@@ -129,7 +129,7 @@ void hiss_remove_tree(const char *path) {
         char inside[PATH_MAX];
         if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0 &&
             (size_t)snprintf(inside, sizeof inside, "%s/%s", path, entry->d_name) < sizeof inside) {
-            hiss_remove_tree(inside);
+            hiss_directory_remove(inside);
         }
     }
     if (dir) {

@@ -17,7 +17,7 @@
 
 enum { CLEAN = 64, COUNT_UNITS = 4 };
 
-bool hiss_parse_integer(const char *text, int64_t *out) {
+bool hiss_integer_parse(const char *text, int64_t *out) {
     static const struct {
         const char *name;
         int64_t factor;
@@ -44,7 +44,7 @@ static bool is_zero(const char *text) {
     return strcspn(text, "123456789") >= strcspn(text, "eE");
 }
 
-bool hiss_parse_real(const char *text, double *out) {
+bool hiss_real_parse(const char *text, double *out) {
     char *end = NULL;
     if (text[0] == '\0' || text[strspn(text, "0123456789.eE+-")] != '\0') {
         return false;
@@ -137,10 +137,10 @@ static void hint_digits(const char *text, const char *plain, bool percent, bool 
     int64_t integer = 0;
     if (!clean(plain, cleaned)) {
         snprintf(out, HISS_HINT, "; a comma is no decimal point, and digits are not grouped");
-    } else if (percent && hiss_parse_real(cleaned, &value)) {
+    } else if (percent && hiss_real_parse(cleaned, &value)) {
         snprintf(out, HISS_HINT, "; write %s %% as %.10g", cleaned, value / 100.0);
-    } else if (strcmp(cleaned, text) != 0 && hiss_parse_real(cleaned, &value) &&
-               (!whole || hiss_parse_integer(cleaned, &integer))) {
+    } else if (strcmp(cleaned, text) != 0 && hiss_real_parse(cleaned, &value) &&
+               (!whole || hiss_integer_parse(cleaned, &integer))) {
         snprintf(out, HISS_HINT, "; write %s%s", strchr(text, ',') && strchr(cleaned, '.') ? "a decimal point: " : "",
                  cleaned);
     } else if (strspn(text, "0123456789+-.eE") == strlen(text)) {
@@ -158,13 +158,13 @@ const char *hiss_number_hint(const char *text, bool whole, char out[HISS_HINT]) 
     double value = 0.0;
     int64_t integer = 0;
     out[0] = '\0';
-    if (strlen(text) >= CLEAN || text[0] == '\0' || (whole && hiss_parse_integer(text, &integer))) {
+    if (strlen(text) >= CLEAN || text[0] == '\0' || (whole && hiss_integer_parse(text, &integer))) {
         return out;
     }
     const bool percent = strip_percent(text, plain);
     const bool digits =
         isdigit((unsigned char)plain[strspn(plain, "+-.,")]) && strspn(plain, "0123456789.,_' eE+-") == strlen(plain);
-    if (hiss_parse_real(text, &value)) {
+    if (hiss_real_parse(text, &value)) {
         if (whole && fabs(value) >= 0x1p63) {
             snprintf(out, HISS_HINT, "; it is too large");
         } else if (whole && value == trunc(value)) {

@@ -73,11 +73,11 @@ static hiss_status take_value(const hiss_row *row, const char *name, const char 
         rest->repeated[rest->nrepeated++] = value;
         return HISS_OK;
     }
-    if (!hiss_row_accept(row, value, fields)) {
+    if (!base_row_accept(row, value, fields)) {
         char expected[EXPECTED], hint[HISS_HINT];
-        hiss_row_expected(row, expected, sizeof expected);
+        base_row_expected(row, expected, sizeof expected);
         return hiss_fail(err, HISS_EUSER, "--%s must be %s, found '%.80s'%s", name, expected, value,
-                         hiss_row_hint(row, value, hint));
+                         base_row_hint(row, value, hint));
     }
     char option[NAME];
     snprintf(option, sizeof option, "--%.190s", name);
@@ -109,7 +109,7 @@ static hiss_status take_option(const hiss_row *rows, int count, const char *word
     }
     if (!next || strncmp(next, "--", 2) == 0) {
         char expected[EXPECTED];
-        hiss_row_expected(row, expected, sizeof expected);
+        base_row_expected(row, expected, sizeof expected);
         return hiss_fail(err, HISS_EUSER, "--%s needs a value: %s%s%s%s", name, expected,
                          next ? "; one that starts with dashes is written --" : "", next ? name : "",
                          next ? "=VALUE" : "");
@@ -165,7 +165,7 @@ hiss_status hiss_options_parse(const hiss_row *rows, int count, int argc, char *
     bool *given = hiss_new(bool, count); /* or has a default */
     for (int i = 0; i < count; i++) {
         assert(rows[i].type != HISS_NODE && (rows[i].type == HISS_STRING || !is_repeated(&rows[i])));
-        given[i] = is_repeated(&rows[i]) || hiss_row_default(&rows[i], fields);
+        given[i] = is_repeated(&rows[i]) || base_row_default(&rows[i], fields);
     }
     if (rest) {
         assert(count <= HISS_MAX_OPTIONS);
@@ -176,7 +176,7 @@ hiss_status hiss_options_parse(const hiss_row *rows, int count, int argc, char *
     for (int i = 0; i < count && status == HISS_OK && !asks_for_help(rows, count, fields); i++) {
         if (!given[i]) {
             char expected[EXPECTED];
-            hiss_row_expected(&rows[i], expected, sizeof expected);
+            base_row_expected(&rows[i], expected, sizeof expected);
             status = hiss_fail(err, HISS_EUSER, "--%s is missing; it must be %s", rows[i].key, expected);
         }
     }

@@ -130,7 +130,7 @@ static void circle_point(uint32_t word, double *x, double *y) {
 }
 
 void hiss_rng_normals(hiss_rng *rng, int64_t n, float *out) {
-    for (int64_t i = hiss_rng_normals_wide(rng, n, out); i < n; i += 2) {
+    for (int64_t i = base_rng_normals_wide(rng, n, out); i < n; i += 2) {
         double x, y, radius = sqrt(minus_two_log(hiss_rng_word(rng)));
         circle_point(hiss_rng_word(rng), &x, &y);
         out[i] = (float)(radius * x);

@@ -108,7 +108,7 @@ static inline void circle_point(words word, reals *x, reals *y) {
     *y = (reals)((words)choose(quarter, cosine, sine) ^ half);
 }
 
-int64_t hiss_rng_normals_wide(hiss_rng *rng, int64_t n, float *out) {
+int64_t base_rng_normals_wide(hiss_rng *rng, int64_t n, float *out) {
     int64_t made = 0;
     while (rng->left == 0 && n - made >= 4 * LANES && rng->counter[0] < UINT32_MAX - LANES) {
         words c[4];
@@ -132,7 +132,7 @@ int64_t hiss_rng_normals_wide(hiss_rng *rng, int64_t n, float *out) {
 
 #else
 
-int64_t hiss_rng_normals_wide(hiss_rng *rng, int64_t n, float *out) {
+int64_t base_rng_normals_wide(hiss_rng *rng, int64_t n, float *out) {
     (void)rng;
     (void)n;
     (void)out;

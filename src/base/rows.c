@@ -36,20 +36,20 @@ static int find_choice(const char *choices, const char *text) {
     }
 }
 
-bool hiss_row_accept(const hiss_row *row, const char *text, void *fields) {
+bool base_row_accept(const hiss_row *row, const char *text, void *fields) {
     void *field = (char *)fields + row->offset;
     int64_t integer;
     double real;
     int choice;
     switch (row->type) {
     case HISS_INT:
-        if (!hiss_parse_integer(text, &integer) || !in_bounds(row, (double)integer)) {
+        if (!hiss_integer_parse(text, &integer) || !in_bounds(row, (double)integer)) {
             return false;
         }
         *(int64_t *)field = integer;
         return true;
     case HISS_FLOAT:
-        if (!hiss_parse_real(text, &real) || !in_bounds(row, real)) {
+        if (!hiss_real_parse(text, &real) || !in_bounds(row, real)) {
             return false;
         }
         *(double *)field = real;
@@ -78,10 +78,10 @@ bool hiss_row_accept(const hiss_row *row, const char *text, void *fields) {
     return false;
 }
 
-bool hiss_row_default(const hiss_row *row, void *fields) {
+bool base_row_default(const hiss_row *row, void *fields) {
     void *field = (char *)fields + row->offset;
     if (row->standard && row->type != HISS_NODE) {
-        bool good = hiss_row_accept(row, row->standard, fields);
+        bool good = base_row_accept(row, row->standard, fields);
         assert(good && "the default of a row must be a value it accepts");
         return good;
     }
@@ -147,7 +147,7 @@ static void format_range(const hiss_row *row, const char *type, char *out, size_
     }
 }
 
-void hiss_row_expected(const hiss_row *row, char *out, size_t size) {
+void base_row_expected(const hiss_row *row, char *out, size_t size) {
     switch (row->type) {
     case HISS_INT:
         format_range(row, "an integer", out, size);
@@ -178,7 +178,7 @@ void hiss_row_expected(const hiss_row *row, char *out, size_t size) {
     }
 }
 
-void hiss_row_write(FILE *stream, const hiss_row *row, const void *fields) {
+void base_row_write(FILE *stream, const hiss_row *row, const void *fields) {
     const void *field = (const char *)fields + row->offset;
     const char *choice = row->choices;
     char text[40];
@@ -228,7 +228,7 @@ int hiss_edit_distance(const char *a, const char *b) {
     return distance;
 }
 
-const char *hiss_row_hint(const hiss_row *row, const char *text, char out[HISS_HINT]) {
+const char *base_row_hint(const hiss_row *row, const char *text, char out[HISS_HINT]) {
     out[0] = '\0';
     return row->type == HISS_INT || row->type == HISS_FLOAT ? hiss_number_hint(text, row->type == HISS_INT, out) : out;
 }

@@ -38,7 +38,7 @@ static const char *type_cell(hiss_arena *arena, bool option, const hiss_row *row
     case HISS_FLOAT:
         break;
     }
-    hiss_row_expected(row, text, sizeof text);
+    base_row_expected(row, text, sizeof text);
     return hiss_arena_text(arena, strchr(text, ' ') + 1); /* without its article */
 }
 

@@ -9,14 +9,14 @@
 
 /* Set the row's field from text; false, field untouched, when text is not of the row's type or out of its bounds.
  * Not for HISS_NODE. STRING stores text itself. */
-bool hiss_row_accept(const hiss_row *row, const char *text, void *fields);
+bool base_row_accept(const hiss_row *row, const char *text, void *fields);
 /* Set the row's field to its default; false when there is none and the user must give one. */
-bool hiss_row_default(const hiss_row *row, void *fields);
+bool base_row_default(const hiss_row *row, void *fields);
 /* Write what the row accepts, to follow "must be ": "an integer in 1..8". */
-void hiss_row_expected(const hiss_row *row, char *out, size_t size);
+void base_row_expected(const hiss_row *row, char *out, size_t size);
 /* What to say about a text the row does not accept, behind the message; may be empty. */
-const char *hiss_row_hint(const hiss_row *row, const char *text, char out[HISS_HINT]);
+const char *base_row_hint(const hiss_row *row, const char *text, char out[HISS_HINT]);
 /* Write the row's field as YAML. Not for HISS_NODE. */
-void hiss_row_write(FILE *stream, const hiss_row *row, const void *fields);
+void base_row_write(FILE *stream, const hiss_row *row, const void *fields);
 
 #endif

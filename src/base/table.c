@@ -89,7 +89,7 @@ const char *hiss_text_cell(char out[HISS_CELL], int width, const char *text) {
     return out;
 }
 
-void hiss_print_wrapped(FILE *stream, int page, const char *text) {
+void hiss_text_print_wrapped(FILE *stream, int page, const char *text) {
     enum { INDENT = 4 };
     assert(page > INDENT);
     for (int indent = 0;; indent = INDENT) {

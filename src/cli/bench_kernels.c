@@ -106,7 +106,7 @@ static void time_candidates(bench *b, const product *p, hiss_product which, timi
     }
     hiss_alloc_seal(false);
     for (int k = 0; k < n; k++) {
-        hiss_comm_spread(b->comm, hiss_median(t[k].samples, rounds), t[k].spread);
+        hiss_comm_min_median_max(b->comm, hiss_median(t[k].samples, rounds), t[k].spread);
     }
 }
 

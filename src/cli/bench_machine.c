@@ -51,7 +51,7 @@ static void multiply_add_part(bench *b) {
         multiply_add(INNER, chains);
         best = fmax(best, 2.0 * CHAINS * INNER / (hiss_seconds() - start));
     }
-    hiss_comm_spread(b->comm, best, spread);
+    hiss_comm_min_median_max(b->comm, best, spread);
     bench_print(b, "\nmultiply-add in registers, one thread, as this program is compiled: %.1f GFLOP/s\n",
                 1e-9 * spread[1]);
     json_spread(&b->json, "multiply_add_flops_per_second", spread);
@@ -94,8 +94,8 @@ static gemm_rate measure_gemm(bench *b, const gemm_shape *s, double budget, cons
         seconds[n] = gemm_seconds(s, A, B, C);
     }
     gemm_rate rate;
-    hiss_comm_spread(b->comm, flops / hiss_median(seconds, n), rate.median);
-    hiss_comm_spread(b->comm, flops / seconds[0], rate.best); /* sorted: the first is the fastest */
+    hiss_comm_min_median_max(b->comm, flops / hiss_median(seconds, n), rate.median);
+    hiss_comm_min_median_max(b->comm, flops / seconds[0], rate.best); /* sorted: the first is the fastest */
     hiss_free(seconds);
     return rate;
 }
@@ -109,7 +109,7 @@ static double cpu_seconds(void) {
 /* A rank that only computes has its core to itself when it uses as much of it as time passes. */
 static void report_company(bench *b, double wall, double cpu) {
     double spread[3];
-    hiss_comm_spread(b->comm, cpu / wall, spread);
+    hiss_comm_min_median_max(b->comm, cpu / wall, spread);
     json_spread(&b->json, "share_of_core", spread);
     if (spread[0] < 0.9) {
         bench_print(b, "note: others use this machine: a rank had %.0f %% of a core, so what follows is too low\n",
@@ -237,8 +237,8 @@ static void bandwidth_part(bench *b) {
         char label[64];
         measure_bandwidth(m->footprint[k], b->seconds * (k == BENCH_LEVELS - 1 ? 0.5 : 0.5 / (BENCH_LEVELS - 1)), array,
                           rate);
-        hiss_comm_spread(b->comm, rate[0], copied);
-        hiss_comm_spread(b->comm, rate[1], triads);
+        hiss_comm_min_median_max(b->comm, rate[0], copied);
+        hiss_comm_min_median_max(b->comm, rate[1], triads);
         m->bandwidth[k] = fmax(copied[1], triads[1]);
         snprintf(label, sizeof label, "%-6s  %s KiB", level_names[k], HISS_NUMBER(10, 0, m->footprint[k] / 1024));
         bench_print(b, "%-30s  %s  %s\n", label, HISS_NUMBER(10, 1, 1e-9 * copied[1]),

@@ -90,7 +90,7 @@ static void protocol_destroy(protocol *p) {
 
 static double largest_over_ranks(bench *b, double value) {
     double spread[3];
-    hiss_comm_spread(b->comm, value, spread);
+    hiss_comm_min_median_max(b->comm, value, spread);
     return spread[2];
 }
 
@@ -132,7 +132,7 @@ static void report_protocol(bench *b, const protocol *p, double (*seconds)[REPEA
     bench_print(b, "%s  %s  %-6s", HISS_NUMBER(6, 0, (double)p->n), HISS_NUMBER(6, 0, (double)p->local),
                 p->lists.k > 0 ? "lists" : "scores");
     for (int k = 0; k < PHASES; k++) {
-        hiss_comm_spread(b->comm, hiss_median(seconds[k], REPEATS), spread);
+        hiss_comm_min_median_max(b->comm, hiss_median(seconds[k], REPEATS), spread);
         part[k] = spread[2];
         bench_print(b, "  %s", HISS_NUMBER(8, 3, 1e3 * part[k]));
         json_spread(&b->json, phase_name[k], spread);

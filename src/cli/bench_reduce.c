@@ -87,7 +87,7 @@ static void report(bench *b, const bucketed *v, double seconds[MODES][REPEATS]) 
     json_number(&b->json, "bytes", bytes);
     json_number(&b->json, "buckets", v->buckets);
     for (int mode = 0; mode < MODES; mode++) {
-        hiss_comm_spread(b->comm, hiss_median(seconds[mode], REPEATS), spread[mode]);
+        hiss_comm_min_median_max(b->comm, hiss_median(seconds[mode], REPEATS), spread[mode]);
         const double slowest = spread[mode][2];
         bench_print(b, "  %s %s %s", HISS_NUMBER(10, 3, 1e3 * slowest), HISS_NUMBER(7, 2, 1e-9 * bytes / slowest),
                     HISS_NUMBER(7, 1, 100.0 * bound / slowest));

@@ -103,7 +103,7 @@ void bench_print(const bench *b, const char *format, ...) {
     va_end(arguments);
     for (char *end; (end = strchr(text, '\n')) != NULL; text = end + 1) {
         *end = '\0';
-        hiss_print_wrapped(p->stream, HISS_PAGE, hiss_arena_format(p->arena, "%s%s", p->begun, text));
+        hiss_text_print_wrapped(p->stream, HISS_PAGE, hiss_arena_format(p->arena, "%s%s", p->begun, text));
         p->begun = "";
     }
     p->begun = hiss_arena_format(p->arena, "%s%s", p->begun, text);
@@ -118,7 +118,7 @@ hiss_status bench_list(const char *text, const char *option, int64_t limit, int 
         const size_t length = strcspn(at, ",");
         int64_t value = 0;
         snprintf(item, sizeof item, "%.*s", (int)length, at);
-        if (!hiss_parse_integer(item, &value) || value < 1 || value > limit || *count == max) {
+        if (!hiss_integer_parse(item, &value) || value < 1 || value > limit || *count == max) {
             return hiss_fail(err, HISS_EUSER,
                              "--%s: expected up to %d numbers from 1 to %lld between commas, as in 256,1024 or 1MiB, "
                              "found '%.200s'%s",

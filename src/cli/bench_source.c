@@ -13,7 +13,7 @@ static bool parse_size(const char *text, int64_t size[3]) {
         char digits[16];
         const size_t length = strcspn(text, "x");
         snprintf(digits, sizeof digits, "%.*s", (int)length, text);
-        if (!hiss_parse_integer(digits, &size[k]) || size[k] < 1 || size[k] > most[k] ||
+        if (!hiss_integer_parse(digits, &size[k]) || size[k] < 1 || size[k] > most[k] ||
             (text[length] == 'x') != (k < 2)) {
             return false;
         }

@@ -34,7 +34,7 @@ static op_row measure_row(bench *b, const hiss_node_time *node) {
     const double seconds[2] = {node->forward, node->backward};
     for (int k = 0; k < 2; k++) {
         double spread[3];
-        hiss_comm_spread(b->comm, seconds[k], spread);
+        hiss_comm_min_median_max(b->comm, seconds[k], spread);
         if (row.bytes[k] > 0.0) {
             row.seconds[k] = spread[1];
             row.bound[k] = bench_bound(&b->machine, row.flops[k], row.bytes[k], &row.bound_name[k]);
@@ -163,11 +163,11 @@ static step_spread spread_step(bench *b, const hiss_step_times *t) {
     }
     part[IDLE] = fmax(0.0, part[IDLE]);
     for (int k = 0; k < PARTS; k++) {
-        hiss_comm_spread(b->comm, part[k], s.part[k]);
+        hiss_comm_min_median_max(b->comm, part[k], s.part[k]);
     }
-    hiss_comm_spread(b->comm, t->fastest, s.fastest);
-    hiss_comm_spread(b->comm, t->transfer, s.transfer);
-    hiss_comm_spread(b->comm, t->wait, s.wait);
+    hiss_comm_min_median_max(b->comm, t->fastest, s.fastest);
+    hiss_comm_min_median_max(b->comm, t->transfer, s.transfer);
+    hiss_comm_min_median_max(b->comm, t->wait, s.wait);
     return s;
 }
 
@@ -256,7 +256,7 @@ static double peak_resident(void) {
 static void print_memory(bench *b, const hiss_measurement *m) {
     const double vector = 4.0 * (double)m->parameters;
     double peak[3];
-    hiss_comm_spread(b->comm, peak_resident(), peak);
+    hiss_comm_min_median_max(b->comm, peak_resident(), peak);
     bench_print(b,
                 "memory of a rank: peak %.1f MiB, of it %.1f MiB activations of %lld lane%s; parameters are %.1f MiB\n",
                 peak[2] / 0x1p20, (double)m->exec_bytes / 0x1p20, (long long)m->execs, m->execs > 1 ? "s" : "",

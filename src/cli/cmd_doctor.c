@@ -38,9 +38,9 @@ static void help(void) {
     hiss_rows_help(stdout, NULL, rows, HISS_COUNT(rows));
 }
 
-static void print(void *user, finding f, const char *text) {
+static void print(void *user, doctor_finding f, const char *text) {
     static const char *const name[] = {"OK  ", "WARN", "FAIL"};
-    *(finding *)user = f > *(finding *)user ? f : *(finding *)user;
+    *(doctor_finding *)user = f > *(doctor_finding *)user ? f : *(doctor_finding *)user;
     printf("%s  %s\n", name[f], text);
 }
 
@@ -147,7 +147,7 @@ static void check_memory(const doctor *d, hiss_experiment *e) {
 static hiss_status examine(hiss_comm *comm, const void *options_, const char *config, const hiss_arguments *rest,
                            hiss_error *err) {
     const options *o = options_;
-    finding worst = FINDING_OK;
+    doctor_finding worst = FINDING_OK;
     hiss_experiment e = {0};
     hiss_eval_options eval = {0};
     hiss_error wrong = {0};

@@ -63,7 +63,7 @@ static hiss_status check_fashion_mnist(const options *o, hiss_error *err) {
                 path);
         }
     }
-    hiss_status s = hiss_make_directories(o->prepare.output, err);
+    hiss_status s = hiss_directories_make(o->prepare.output, err);
     for (int k = 0; k < HISS_COUNT(parts) && s == HISS_OK; k++) {
         path_of_output(o, k, path);
         s = hiss_file_expect_writable(path, err);

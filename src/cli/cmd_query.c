@@ -53,9 +53,9 @@ static hiss_status retrieve(const hiss_eval_env *env, const options *o, const hi
         int64_t *index = hiss_new(int64_t, n);
         hiss_neighbor *nearest = hiss_new(hiss_neighbor, n * o->neighbors);
         hiss_draw_shown(env->seed, test->count, n, index);
-        hiss_retrieve(env, bank[0], query[0], false, n, index, o->neighbors, HISS_COSINE, nearest);
+        hiss_features_retrieve(env, bank[0], query[0], false, n, index, o->neighbors, HISS_COSINE, nearest);
         if (hiss_comm_rank(env->comm) == 0) {
-            s = hiss_write_sheet(output, test, train, n, index, o->neighbors, nearest, err);
+            s = hiss_sheet_write(output, test, train, n, index, o->neighbors, nearest, err);
         }
         if (s == HISS_OK && hiss_comm_rank(env->comm) == 0) {
             printf("%s: %lld test images and their %lld nearest training images by %s\n", output, (long long)n,

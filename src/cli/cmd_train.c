@@ -72,7 +72,7 @@ static void default_run(const char *config, char out[CLI_PATH]) {
     }
 }
 
-static void warn(void *user, finding f, const char *text) {
+static void warn(void *user, doctor_finding f, const char *text) {
     (void)user;
     if (f != FINDING_OK) {
         hiss_warn("%s", text);

@@ -15,7 +15,7 @@
 
 enum { TEXT = 1024 };
 
-void doctor_tell(const doctor *d, finding f, const char *format, ...) {
+void doctor_tell(const doctor *d, doctor_finding f, const char *format, ...) {
     char text[TEXT];
     va_list arguments;
     va_start(arguments, format);

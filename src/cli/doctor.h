@@ -4,10 +4,10 @@
 
 #include "cli/cli.h"
 
-typedef enum finding { FINDING_OK, FINDING_WARN, FINDING_FAIL } finding;
+typedef enum doctor_finding { FINDING_OK, FINDING_WARN, FINDING_FAIL } doctor_finding;
 
 /* What a check found, on rank 0; the text says what to do. */
-typedef void (*doctor_say)(void *user, finding f, const char *text);
+typedef void (*doctor_say)(void *user, doctor_finding f, const char *text);
 typedef struct doctor {
     hiss_comm *comm;
     int64_t threads; /* of each rank */
@@ -15,7 +15,7 @@ typedef struct doctor {
     void *user;
 } doctor;
 
-void doctor_tell(const doctor *d, finding f, const char *format, ...) __attribute__((format(printf, 3, 4)));
+void doctor_tell(const doctor *d, doctor_finding f, const char *format, ...) __attribute__((format(printf, 3, 4)));
 
 /* One value per rank: bytes [size * count], equal on all ranks, the caller frees. Collective. */
 void *doctor_gather(const doctor *d, const void *mine, int64_t count);

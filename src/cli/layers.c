@@ -13,7 +13,7 @@ hiss_status cli_choose_layers(hiss_frozen *f, const char *layers, int *count, hi
         const size_t used = strlen(known);
         snprintf(known + used, sizeof known - used, "%s%s", used ? ", " : "", taps->tap[k].name);
     }
-    for (const char *rest = hiss_next_name(layers ? layers : known, name); rest; rest = hiss_next_name(rest, name)) {
+    for (const char *rest = hiss_names_next(layers ? layers : known, name); rest; rest = hiss_names_next(rest, name)) {
         const int k = hiss_taps_find(taps, name);
         if (k < 0 || n == HISS_MAX_TAPS) {
             return hiss_fail_key(err, HISS_EUSER, "eval.layers", "layer '%s' is not in this network; it has %s", name,

@@ -14,7 +14,7 @@ struct reconstructor {
 static hiss_status rebuild(void *user, int64_t count, const hiss_batch *batch, float *const *out, hiss_error *err) {
     (void)err;
     reconstructor *r = user;
-    const hiss_run run = {.model = r->vector, .lanes = 1};
+    const hiss_exec_context run = {.model = r->vector, .lanes = 1};
     hiss_encoder_run(r->encoder, 0, &run, batch, 0, HISS_VIEW_CENTER);
     const hiss_pixel_scale *scale = hiss_encoder_scales(r->encoder, 0);
     const int64_t size = hiss_encoder_width(r->encoder, IMAGE);

@@ -36,7 +36,7 @@ static void base64(FILE *out, const unsigned char *b, size_t size) {
 
 static void heading(FILE *out, const char *title) {
     fputs("<h2>", out);
-    hiss_write_escaped(out, title);
+    hiss_text_write_escaped(out, title);
     fputs("</h2>\n", out);
 }
 
@@ -49,13 +49,13 @@ static void write_picture(FILE *out, const char *run, const hiss_picture *p) {
     unsigned char *bytes = strchr(p->file, '/') ? NULL : slurp(path, &size);
     if (bytes && size > sizeof png && memcmp(bytes, png, sizeof png) == 0) {
         fputs("<figure><h3>", out);
-        hiss_write_escaped(out, p->title);
+        hiss_text_write_escaped(out, p->title);
         fputs("</h3><img alt=\"", out);
-        hiss_write_escaped(out, p->title);
+        hiss_text_write_escaped(out, p->title);
         fputs("\" src=\"data:image/png;base64,", out);
         base64(out, bytes, size);
         fputs("\"><figcaption>", out);
-        hiss_write_escaped(out, p->caption);
+        hiss_text_write_escaped(out, p->caption);
         fputs("</figcaption></figure>\n", out);
     }
     hiss_free(bytes);
@@ -84,7 +84,7 @@ static void write_evaluation(FILE *out, const char *run) {
     if (hiss_file_exists(path) && hiss_evaluation_read(path, &e, &err) != HISS_OK) {
         heading(out, "Evaluation");
         fputs("<p>", out);
-        hiss_write_escaped(out, err.text);
+        hiss_text_write_escaped(out, err.text);
         fputs("</p>\n", out);
     }
     if (e) {
@@ -116,10 +116,10 @@ static void write_rows(FILE *out, hiss_arena *arena, const hiss_yaml *map, const
             continue;
         }
         fputs("<tr><th scope=\"row\">", out);
-        hiss_write_escaped(out, name);
+        hiss_text_write_escaped(out, name);
         fputs("</th><td>", out);
         if (node->kind == HISS_YAML_SCALAR) {
-            hiss_write_escaped(out, node->text);
+            hiss_text_write_escaped(out, node->text);
         }
         for (const hiss_yaml *item = node->kind == HISS_YAML_LIST ? node->first : NULL; item; item = item->next) {
             char *text = NULL;
@@ -128,7 +128,7 @@ static void write_rows(FILE *out, hiss_arena *arena, const hiss_yaml *map, const
             hiss_yaml_write(stream, item);
             fclose(stream);
             fputs(item == node->first ? "" : "<br>", out);
-            hiss_write_escaped(out, text);
+            hiss_text_write_escaped(out, text);
             free(text);
         }
         fputs("</td></tr>\n", out);
@@ -158,7 +158,7 @@ static void write_config(FILE *out, const char *run) {
     if (text) {
         heading(out, "Config");
         fputs("<pre>", out);
-        hiss_write_escaped(out, (const char *)text);
+        hiss_text_write_escaped(out, (const char *)text);
         fputs("</pre>\n", out);
     }
     hiss_free(text);
@@ -169,9 +169,9 @@ static void write_page(FILE *out, const void *user) {
     fputs("<!DOCTYPE html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">"
           "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\"><title>hiss: ",
           out);
-    hiss_write_escaped(out, run);
+    hiss_text_write_escaped(out, run);
     fprintf(out, "</title><style>%s</style></head><body>\n<h1>", hiss_page_style);
-    hiss_write_escaped(out, run);
+    hiss_text_write_escaped(out, run);
     fputs("</h1>\n", out);
     write_training(out, run);
     write_evaluation(out, run);

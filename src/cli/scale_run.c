@@ -44,7 +44,7 @@ static hiss_status place_study(const hiss_study *study, const char *dir, hiss_er
     }
     if (s == HISS_OK) {
         snprintf(path, sizeof path, "%s/points", dir);
-        s = hiss_make_directories(path, err);
+        s = hiss_directories_make(path, err);
         snprintf(path, sizeof path, "%s/study.yaml", dir);
     }
     s = s == HISS_OK ? hiss_file_write_text(path, hiss_config_resolved(study->text), err) : s;
@@ -260,8 +260,8 @@ static hiss_status run_one(const runner *r, int64_t run, int64_t position, bool 
     make_command(r, run, place, arena, word);
     hiss_status s = check_programs(r, word[0], arena, err);
     if (s == HISS_OK) {
-        hiss_remove_tree(place);
-        s = hiss_make_directories(place, err);
+        hiss_directory_remove(place);
+        s = hiss_directories_make(place, err);
     }
     if (s != HISS_OK) {
         hiss_arena_destroy(arena);
@@ -275,7 +275,7 @@ static hiss_status run_one(const runner *r, int64_t run, int64_t position, bool 
     }
     if (*going && !study->keep) {
         snprintf(log, sizeof log, "%s/ckpt", place);
-        hiss_remove_tree(log);
+        hiss_directory_remove(log);
     }
     hiss_arena_destroy(arena);
     return s;

@@ -181,7 +181,7 @@ hiss_status scale_submit(const scale_request *r, hiss_error *err) {
     if (s == HISS_OK) {
         snprintf(dir, sizeof dir, "%s%s%s", r->out[0] == '/' ? "" : cwd, r->out[0] == '/' ? "" : "/", r->out);
         snprintf(path, sizeof path, "%s/jobs", dir);
-        s = hiss_make_directories(path, err);
+        s = hiss_directories_make(path, err);
     }
     if (s == HISS_OK && (strchr(dir, '\n') || strchr(cwd, '\n'))) {
         s = hiss_fail(err, HISS_EUSER, "sbatch takes no line breaks in names: choose another --out or directory");

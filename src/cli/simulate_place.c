@@ -48,7 +48,7 @@ static void sweep(const char *base, const char *prefix) {
             (size_t)snprintf(path, sizeof path, "%s/%s", base, entry->d_name) >= sizeof path || !is_ours(path)) {
             continue;
         }
-        hiss_remove_tree(path);
+        hiss_directory_remove(path);
     }
     if (dir) {
         closedir(dir);
@@ -85,7 +85,7 @@ static void *watch(void *user) {
     }
     atomic_store(&place->ending, true);
     end_child(atomic_load(&place->child));
-    hiss_remove_tree(place->directory);
+    hiss_directory_remove(place->directory);
     pthread_sigmask(SIG_UNBLOCK, &place->signals, NULL);
     kill(getpid(), number);
     for (;;) {
@@ -137,7 +137,7 @@ void simulate_place_destroy(simulate_place *place) {
         pthread_cancel(place->watcher);
         pthread_join(place->watcher, NULL);
     }
-    hiss_remove_tree(place->directory);
+    hiss_directory_remove(place->directory);
     hiss_free(place->environment);
     pthread_sigmask(SIG_SETMASK, &place->before, NULL);
 }

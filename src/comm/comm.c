@@ -14,7 +14,7 @@
 #include "hiss/alloc.h"
 #include "hiss/log.h"
 
-_Noreturn void hiss_mpi_failed(int code, const char *call, const char *file, int line) {
+_Noreturn void comm_mpi_failed(int code, const char *call, const char *file, int line) {
     char text[MPI_MAX_ERROR_STRING] = "no text";
     int length = 0, rank = -1;
     MPI_Error_string(code, text, &length);
@@ -25,12 +25,12 @@ _Noreturn void hiss_mpi_failed(int code, const char *call, const char *file, int
     abort();
 }
 
-int hiss_int(int64_t value) {
+int comm_int(int64_t value) {
     assert(value >= 0 && value <= INT_MAX);
     return (int)value;
 }
 
-void hiss_comm_count_ring(hiss_comm *comm, double bytes) {
+void comm_count_ring(hiss_comm *comm, double bytes) {
     comm->bytes_sent += bytes * (comm->size - 1) / comm->size;
 }
 
@@ -72,7 +72,7 @@ void hiss_comm_close(hiss_comm *comm) {
     HISS_MPI(MPI_Comm_free(&comm->mpi));
     const int code = hiss_fault("MPI_Finalize") ? MPI_ERR_OTHER : MPI_Finalize();
     if (code != MPI_SUCCESS) {
-        hiss_finalize_failed(comm, code);
+        comm_finalize_failed(comm, code);
     }
     hiss_free(comm->spread);
     hiss_free(comm->counts);
@@ -82,7 +82,7 @@ void hiss_comm_close(hiss_comm *comm) {
 }
 
 _Noreturn void hiss_comm_abort(hiss_comm *comm, int exit_code) {
-    hiss_watch_ends(comm, exit_code);
+    comm_watch_ends(comm, exit_code);
     MPI_Abort(comm->mpi, exit_code);
     abort();
 }
@@ -100,23 +100,23 @@ double hiss_comm_bytes_sent(const hiss_comm *comm) {
 }
 
 /* What a wait is for, as far as it is known: each rank that one of the requests depends on. */
-void hiss_wait_tell(hiss_comm *comm, int n, const MPI_Request *requests, const hiss_source *from, const char *what) {
+void comm_wait_tell(hiss_comm *comm, int n, const MPI_Request *requests, const comm_source *from, const char *what) {
     int64_t number = -1;
-    hiss_wait_forget(comm);
+    comm_wait_forget(comm);
     for (int i = n - 1; i >= 0; i--) {
         int done;
         HISS_MPI(MPI_Request_get_status(requests[i], &done, MPI_STATUS_IGNORE));
         if (!done) {
-            hiss_wait_add(comm, from[i].rank);
+            comm_wait_add(comm, from[i].rank);
             number = from[i].number;
         }
     }
-    hiss_wait_publish(comm, what, number);
+    comm_wait_publish(comm, what, number);
 }
 
-void hiss_wait_all(hiss_comm *comm, int n, MPI_Request *requests, const hiss_source *from, const char *what) {
+void comm_wait_all(hiss_comm *comm, int n, MPI_Request *requests, const comm_source *from, const char *what) {
     int done = n == 0;
-    hiss_wait_begin(comm, what, -1);
+    comm_wait_begin(comm, what, -1);
     if (HISS_WAITS_BLOCK && !done) {
         HISS_MPI(MPI_Waitall(n, requests, MPI_STATUSES_IGNORE));
         done = true;
@@ -127,16 +127,16 @@ void hiss_wait_all(hiss_comm *comm, int n, MPI_Request *requests, const hiss_sou
             sched_yield();
         }
         if (!done && look % HISS_IDLE_LOOKS == 0) {
-            hiss_wait_tell(comm, n, requests, from, what);
+            comm_wait_tell(comm, n, requests, from, what);
         }
     }
-    hiss_wait_end(comm);
+    comm_wait_end(comm);
 }
 
 static int64_t all_reduce(hiss_comm *comm, const char *what, int64_t value, MPI_Op op) {
     int64_t result;
     HISS_MPI_WAIT(comm, what, MPI_Allreduce(&value, &result, 1, MPI_INT64_T, op, comm->mpi));
-    hiss_comm_count_ring(comm, 2.0 * sizeof value);
+    comm_count_ring(comm, 2.0 * sizeof value);
     return result;
 }
 
@@ -189,7 +189,7 @@ void hiss_comm_broadcast(hiss_comm *comm, void *bytes, int64_t count, int root) 
         HISS_MPI_WAIT(comm, "broadcast",
                       MPI_Bcast((char *)bytes + at, piece_bytes(count - at), MPI_BYTE, root, comm->mpi));
     }
-    hiss_comm_count_ring(comm, (double)count);
+    comm_count_ring(comm, (double)count);
 }
 
 int64_t hiss_comm_max_i64(hiss_comm *comm, int64_t value) {
@@ -203,7 +203,7 @@ static int by_value(const void *a, const void *b) {
 
 static void gather_value(hiss_comm *comm, const char *what, double value) {
     HISS_MPI_WAIT(comm, what, MPI_Allgather(&value, 1, MPI_DOUBLE, comm->spread, 1, MPI_DOUBLE, comm->mpi));
-    hiss_comm_count_ring(comm, (double)comm->size * sizeof value);
+    comm_count_ring(comm, (double)comm->size * sizeof value);
 }
 
 double hiss_comm_sum(hiss_comm *comm, double value) {
@@ -215,7 +215,7 @@ double hiss_comm_sum(hiss_comm *comm, double value) {
     return sum;
 }
 
-void hiss_comm_spread(hiss_comm *comm, double value, double out[3]) {
+void hiss_comm_min_median_max(hiss_comm *comm, double value, double out[3]) {
     int size = comm->size;
     gather_value(comm, "spread", value);
     qsort(comm->spread, (size_t)size, sizeof value, by_value);
@@ -224,8 +224,8 @@ void hiss_comm_spread(hiss_comm *comm, double value, double out[3]) {
     out[2] = comm->spread[size - 1];
 }
 
-void hiss_wait_one(hiss_comm *comm, MPI_Request request, int from, const char *what) {
-    hiss_wait_all(comm, 1, &request, &(hiss_source){from, -1}, what);
+void comm_wait_one(hiss_comm *comm, MPI_Request request, int from, const char *what) {
+    comm_wait_all(comm, 1, &request, &(comm_source){from, -1}, what);
 }
 
 void hiss_comm_gather(hiss_comm *comm, const void *mine, const int64_t *offsets, void *all, int root) {
@@ -236,7 +236,7 @@ void hiss_comm_gather(hiss_comm *comm, const void *mine, const int64_t *offsets,
         for (int64_t at = 0; at < count; at += HISS_PIECE_BYTES) {
             HISS_MPI(MPI_Isend((const char *)mine + at, piece_bytes(count - at), MPI_BYTE, root, HISS_TAG_GATHER,
                                comm->mpi, &request));
-            hiss_wait_one(comm, request, root, "gather");
+            comm_wait_one(comm, request, root, "gather");
         }
         comm->bytes_sent += (double)count;
         return;
@@ -248,7 +248,7 @@ void hiss_comm_gather(hiss_comm *comm, const void *mine, const int64_t *offsets,
         for (int64_t at = offsets[from]; from != rank && at < offsets[from + 1]; at += HISS_PIECE_BYTES) {
             HISS_MPI(MPI_Irecv((char *)all + at, piece_bytes(offsets[from + 1] - at), MPI_BYTE, from, HISS_TAG_GATHER,
                                comm->mpi, &request));
-            hiss_wait_one(comm, request, from, "gather");
+            comm_wait_one(comm, request, from, "gather");
         }
     }
 }
@@ -263,7 +263,7 @@ void hiss_comm_allgather(hiss_comm *comm, const void *mine, const int64_t *offse
         }
         HISS_MPI_WAIT(comm, "allgather",
                       MPI_Allgatherv(mine, (int)count, MPI_BYTE, all, comm->counts, comm->jump, MPI_BYTE, comm->mpi));
-        hiss_comm_count_ring(comm, (double)total);
+        comm_count_ring(comm, (double)total);
         return;
     }
     memcpy((char *)all + offsets[comm->rank], mine, (size_t)count);

@@ -17,12 +17,12 @@ struct hiss_comm {
     double bytes_sent;
     double *spread;     /* [P] scratch */
     int *counts, *jump; /* [P] scratch */
-    hiss_watch watch;
+    comm_watch watch;
 };
 
 /* Every message tag of hiss. Tags from HISS_TAG_SLICE on belong to the reducer: HISS_TAG_KINDS per slice of an
  * owner. */
-enum hiss_tag { HISS_TAG_GATHER, HISS_TAG_EXCHANGE, HISS_TAG_PING, HISS_TAG_SLICE };
+enum comm_tag { HISS_TAG_GATHER, HISS_TAG_EXCHANGE, HISS_TAG_PING, HISS_TAG_SLICE };
 enum { HISS_TAG_KINDS = 4 };
 
 enum { HISS_PIECE_BYTES = 1 << 30 }; /* the longest message of the blocking collectives */
@@ -34,37 +34,37 @@ enum { HISS_PIECE_BYTES = 1 << 30 }; /* the longest message of the blocking coll
         int hiss_mpi_code_ = hiss_fault(#call) ? MPI_ERR_OTHER : (call);                                               \
         hiss_subnormals_to_zero();                                                                                     \
         if (hiss_mpi_code_ != MPI_SUCCESS) {                                                                           \
-            hiss_mpi_failed(hiss_mpi_code_, #call, __FILE__, __LINE__);                                                \
+            comm_mpi_failed(hiss_mpi_code_, #call, __FILE__, __LINE__);                                                \
         }                                                                                                              \
     } while (0)
 
 /* The same for a collective call that waits for other ranks, as `what`. */
 #define HISS_MPI_WAIT(comm, what, call)                                                                                \
     do {                                                                                                               \
-        hiss_wait_begin((comm), (what), -1);                                                                           \
+        comm_wait_begin((comm), (what), -1);                                                                           \
         HISS_MPI(call);                                                                                                \
-        hiss_wait_end(comm);                                                                                           \
+        comm_wait_end(comm);                                                                                           \
     } while (0)
 
 /* Wait until all requests [n] are done.
  *   from  in  [n] the rank each depends on, and the number to say with `what` */
-typedef struct hiss_source {
+typedef struct comm_source {
     int rank;
     int64_t number;
-} hiss_source;
-void hiss_wait_all(hiss_comm *comm, int n, MPI_Request *requests, const hiss_source *from, const char *what);
-/* Tell the watchdog which ranks the pending requests wait for; between hiss_wait_begin and hiss_wait_end. */
-void hiss_wait_tell(hiss_comm *comm, int n, const MPI_Request *requests, const hiss_source *from, const char *what);
-void hiss_wait_one(hiss_comm *comm, MPI_Request request, int from, const char *what);
+} comm_source;
+void comm_wait_all(hiss_comm *comm, int n, MPI_Request *requests, const comm_source *from, const char *what);
+/* Tell the watchdog which ranks the pending requests wait for; between comm_wait_begin and comm_wait_end. */
+void comm_wait_tell(hiss_comm *comm, int n, const MPI_Request *requests, const comm_source *from, const char *what);
+void comm_wait_one(hiss_comm *comm, MPI_Request request, int from, const char *what);
 enum { HISS_IDLE_LOOKS = 1000 }; /* polls without progress, each with a yield, after which a wait says for whom it is */
 
-_Noreturn void hiss_mpi_failed(int code, const char *call, const char *file, int line);
+_Noreturn void comm_mpi_failed(int code, const char *call, const char *file, int line);
 
 /* MPI_Finalize has failed: say so, and end this process. launcher.c */
-_Noreturn void hiss_finalize_failed(const hiss_comm *comm, int code);
-int hiss_int(int64_t value); /* checked narrowing to MPI's counts */
+_Noreturn void comm_finalize_failed(const hiss_comm *comm, int code);
+int comm_int(int64_t value); /* checked narrowing to MPI's counts */
 
 /* Count payload of a collective as the ring algorithm would send it; MPI does not tell. */
-void hiss_comm_count_ring(hiss_comm *comm, double bytes);
+void comm_count_ring(hiss_comm *comm, double bytes);
 
 #endif

@@ -33,7 +33,7 @@ struct hiss_coordinator {
     int32_t *outgoing;         /* [most, g, down] */
     int32_t *incoming;         /* [own, down] */
     MPI_Request *requests;     /* [own][2], [most * g][2] */
-    hiss_source *sources;      /* of each: the other rank, and the block */
+    comm_source *sources;      /* of each: the other rank, and the block */
     int *finished;             /* scratch: as many */
     MPI_Status *statuses;      /* and of each */
     int request_count, active;
@@ -98,9 +98,9 @@ hiss_status hiss_coordinator_create(hiss_comm *comm, int64_t lanes, const int64_
     c->arrived = (void *)hiss_new_floats(places * up);
     c->outgoing = (void *)hiss_new_floats(places * down);
     c->incoming = (void *)hiss_new_floats(c->own * down);
-    c->request_count = hiss_int(2 * (c->own + places));
+    c->request_count = comm_int(2 * (c->own + places));
     c->requests = hiss_new(MPI_Request, c->request_count);
-    c->sources = hiss_new(hiss_source, c->request_count);
+    c->sources = hiss_new(comm_source, c->request_count);
     for (int i = 0; i < c->request_count; i++) {
         c->requests[i] = MPI_REQUEST_NULL;
     }
@@ -169,18 +169,18 @@ static MPI_Request *request(hiss_coordinator *c, int64_t at) {
 }
 
 static void set_source(hiss_coordinator *c, int64_t at, int rank, int64_t place) {
-    c->sources[at] = c->sources[at + 1] = (hiss_source){rank, place / c->group};
+    c->sources[at] = c->sources[at + 1] = (comm_source){rank, place / c->group};
 }
 
 /* A rank that looks again and again has nothing else to do: let the watch know whom it waits for. */
 static void note_idle(hiss_coordinator *c, bool idle) {
     if (c->idle >= HISS_IDLE_LOOKS && !idle) {
-        hiss_wait_end(c->comm);
+        comm_wait_end(c->comm);
     }
     c->idle = idle && c->active > 0 ? c->idle + (c->idle < HISS_IDLE_LOOKS) : 0;
     if (c->idle == HISS_IDLE_LOOKS - 1) {
-        hiss_wait_begin(c->comm, "block", -1);
-        hiss_wait_tell(c->comm, c->request_count, c->requests, c->sources, "block");
+        comm_wait_begin(c->comm, "block", -1);
+        comm_wait_tell(c->comm, c->request_count, c->requests, c->sources, "block");
         c->idle = HISS_IDLE_LOOKS;
     }
 }
@@ -371,7 +371,7 @@ hiss_block_event hiss_coordinator_wait(hiss_coordinator *c) {
 void hiss_coordinator_finish(hiss_coordinator *c) {
     assert(c->event_count == 0);
     note_idle(c, false);
-    hiss_wait_all(c->comm, c->request_count, c->requests, c->sources, "block");
+    comm_wait_all(c->comm, c->request_count, c->requests, c->sources, "block");
     c->active = 0;
 }
 

@@ -104,7 +104,7 @@ void hiss_launcher_watch_stop(hiss_launcher_watch w, int exit_code) {
 }
 
 /* Without MPI_Abort, and not at once: see above. */
-_Noreturn void hiss_finalize_failed(const hiss_comm *comm, int code) {
+_Noreturn void comm_finalize_failed(const hiss_comm *comm, int code) {
     char text[MPI_MAX_ERROR_STRING] = "no text";
     int length = 0;
     MPI_Error_string(code, text, &length);

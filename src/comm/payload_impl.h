@@ -25,7 +25,7 @@ enum { HISS_SLICE_FLOATS = 1 << 18 };
 enum { HISS_WAITS_BLOCK = 0 }; /* whether to wait inside MPI */
                                /* Sum in place over the ranks of comm. */
 #define hiss_iallreduce(sum, count, comm, request)                                                                     \
-    MPI_Iallreduce(MPI_IN_PLACE, sum, hiss_int(count), MPI_FLOAT, MPI_SUM, comm, request)
+    MPI_Iallreduce(MPI_IN_PLACE, sum, comm_int(count), MPI_FLOAT, MPI_SUM, comm, request)
 #endif
 
 #endif

@@ -27,7 +27,7 @@ static void one_way(hiss_comm *comm, char *bytes, int count, int other, bool sen
     } else {
         HISS_MPI(MPI_Irecv(bytes, count, MPI_BYTE, other, HISS_TAG_PING, comm->mpi, &request));
     }
-    hiss_wait_one(comm, request, other, "ping");
+    comm_wait_one(comm, request, other, "ping");
 }
 
 double hiss_comm_ping(hiss_comm *comm, int a, int b, int64_t count, int rounds) {
@@ -38,8 +38,8 @@ double hiss_comm_ping(hiss_comm *comm, int a, int b, int64_t count, int rounds) 
         double *times = hiss_new(double, rounds);
         for (int k = -1; k < rounds; k++) { /* -1: connect */
             const double start = hiss_seconds();
-            one_way(comm, bytes, hiss_int(count), other, comm->rank == a);
-            one_way(comm, bytes, hiss_int(count), other, comm->rank == b);
+            one_way(comm, bytes, comm_int(count), other, comm->rank == a);
+            one_way(comm, bytes, comm_int(count), other, comm->rank == b);
             times[k < 0 ? 0 : k] = (hiss_seconds() - start) / 2.0;
         }
         seconds = hiss_median(times, rounds);

@@ -19,11 +19,11 @@ static void add(double *restrict into, const double *restrict from, int64_t coun
 /* sums [local lanes, count] holds the lanes' vectors; afterwards the subtrees' sums stand in their first lanes'
  * rows. */
 static void sum_own_lanes(int64_t lanes, int64_t first, int64_t end, int64_t count, double *sums) {
-    for (int level = 0; level < hiss_tree_height(lanes); level++) {
+    for (int level = 0; level < comm_tree_height(lanes); level++) {
         int64_t width = (int64_t)1 << level;
         int64_t right = (first / (2 * width)) * 2 * width + width;
         for (; right < end; right += 2 * width) {
-            if (hiss_tree_within(lanes, right, first, end)) {
+            if (comm_tree_within(lanes, right, first, end)) {
                 add(sums + (right - width - first) * count, sums + (right - first) * count, count);
             }
         }
@@ -39,7 +39,7 @@ void hiss_tree_sum(hiss_comm *comm, int64_t lanes, const int64_t *lane_offsets, 
     int64_t n = 0, own = 0;
     for (int r = 0; r < comm->size; r++) {
         own = r == comm->rank ? n : own;
-        n += hiss_tree_roots(lanes, lane_offsets[r], lane_offsets[r + 1], roots + n);
+        n += comm_tree_roots(lanes, lane_offsets[r], lane_offsets[r + 1], roots + n);
         offsets[r + 1] = n * count * (int64_t)sizeof(double);
     }
     size_t row = (size_t)count * sizeof(double);
@@ -48,13 +48,13 @@ void hiss_tree_sum(hiss_comm *comm, int64_t lanes, const int64_t *lane_offsets, 
         memcpy(sums + (lane - first) * count, values[lane - first], row);
     }
     sum_own_lanes(lanes, first, end, count, sums);
-    for (int64_t i = 0; i < hiss_tree_roots(lanes, first, end, NULL); i++) {
+    for (int64_t i = 0; i < comm_tree_roots(lanes, first, end, NULL); i++) {
         memmove(sums + i * count, sums + (roots[own + i] - first) * count, row);
     }
     double *all = hiss_new(double, n *count);
     hiss_comm_allgather(comm, sums, offsets, all);
     int64_t *into = hiss_new(int64_t, n), *from = hiss_new(int64_t, n);
-    const int64_t additions = hiss_tree_additions(lanes, 0, lanes, n, roots, into, from);
+    const int64_t additions = comm_tree_additions(lanes, 0, lanes, n, roots, into, from);
     for (int64_t i = 0; i < additions; i++) {
         add(all + into[i] * count, all + from[i] * count, count);
     }

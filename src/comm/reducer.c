@@ -1,7 +1,7 @@
-/* The gradient reducer: life and queries. What happens in a step is in reducer_step.c, adding up lanes in pool.c, who
- * sends what to whom in schedule.c.
+/* The gradient reducer: life and queries. What happens in a step is in reducer_step.c, adding up lanes in lane_sums.c,
+ * who sends what to whom in schedule.c.
  *
- * Memory per rank, in vectors: hiss_tree_slots for the lanes, and for what arrives (roots of the group's other members)
+ * Memory per rank, in vectors: comm_tree_slots for the lanes, and for what arrives (roots of the group's other members)
  * / g and (roots of other groups) / P; together about one when P and L are powers of two. Everything is allocated
  * here. */
 #include <assert.h>
@@ -14,12 +14,12 @@
 
 enum { MPI_SLICE_FLOATS = 1 << 28 }; /* what an int can count */
 
-int64_t hiss_row_floats(int64_t floats) {
+int64_t comm_row_floats(int64_t floats) {
     return (floats + HISS_ALIGN_FLOATS - 1) / HISS_ALIGN_FLOATS * HISS_ALIGN_FLOATS;
 }
 
-int64_t hiss_chunk_floats(const hiss_reducer *r, const hiss_chunk *chunk) {
-    const hiss_slice *slices = r->schedule.slices;
+int64_t comm_chunk_floats(const hiss_reducer *r, const comm_chunk *chunk) {
+    const comm_slice *slices = r->schedule.slices;
     return slices[chunk->end_slice - 1].end - slices[chunk->first_slice].begin;
 }
 
@@ -56,14 +56,14 @@ static hiss_status check_tags(const hiss_reducer *r, hiss_error *err) {
     return HISS_OK;
 }
 
-bool hiss_reducer_owns(const hiss_reducer *r, const hiss_slice *slice) {
+bool comm_reducer_owns(const hiss_reducer *r, const comm_slice *slice) {
     return slice->owner == r->comm->rank || slice->owner == HISS_EVERYONE;
 }
 
 static int64_t count_owned(const hiss_reducer *r) {
     int64_t n = 0;
     for (int64_t i = 0; i < r->schedule.slice_offsets[r->buckets]; i++) {
-        n += hiss_reducer_owns(r, &r->schedule.slices[i]);
+        n += comm_reducer_owns(r, &r->schedule.slices[i]);
     }
     return n;
 }
@@ -73,8 +73,8 @@ static void find_owned(hiss_reducer *r) {
     const int64_t slices = r->schedule.slice_offsets[r->buckets];
     r->owned = hiss_new(hiss_range, count_owned(r));
     for (int64_t i = 0; i < slices; i++) {
-        const hiss_slice *s = &r->schedule.slices[i];
-        if (!hiss_reducer_owns(r, s)) {
+        const comm_slice *s = &r->schedule.slices[i];
+        if (!comm_reducer_owns(r, s)) {
             continue;
         }
         if (r->owned_count && r->owned[r->owned_count - 1].end == s->begin) {
@@ -85,44 +85,44 @@ static void find_owned(hiss_reducer *r) {
     }
 }
 
-static void allocate_kept(hiss_kept *kept, int64_t count) {
+static void allocate_kept(comm_kept *kept, int64_t count) {
     kept->received_at = hiss_new(int64_t, count);
     kept->missing = hiss_new(int64_t, count);
     kept->missing_values = hiss_new(int64_t, count);
 }
 
 /* Roots of all parts but one. */
-static int64_t roots_of_others(const hiss_roots *roots, int parts, int part) {
+static int64_t roots_of_others(const comm_roots *roots, int parts, int part) {
     return roots->offsets[parts] - (roots->offsets[part + 1] - roots->offsets[part]);
 }
 
 /* Places for chunks kept here; adds to the floats and requests that a whole step needs. */
 static void place_chunks(hiss_reducer *r, int64_t *floats, int64_t *requests) {
-    const hiss_group *g = &r->group;
+    const comm_group *g = &r->group;
     const int size = g->end - g->first, self = r->comm->rank - g->first;
     const int64_t others = roots_of_others(&g->roots, size, self), own = g->roots.offsets[size] - others;
     const int64_t group = r->schedule.roots.offsets[g->index + 1] - r->schedule.roots.offsets[g->index];
     allocate_kept(&r->chunks, g->chunk_offsets[r->buckets]);
     for (int64_t i = 0; i < g->chunk_offsets[r->buckets]; i++) {
-        const hiss_chunk *chunk = &g->chunks[i];
+        const comm_chunk *chunk = &g->chunks[i];
         if (chunk->keeper != r->comm->rank) {
             *requests += own + 1;
             continue;
         }
         r->chunks.received_at[r->chunks.count++] = *floats;
-        *floats += others * hiss_row_floats(hiss_chunk_floats(r, chunk));
+        *floats += others * comm_row_floats(comm_chunk_floats(r, chunk));
         *requests += others + (size - 1) + (chunk->end_slice - chunk->first_slice) * (group + 1);
     }
 }
 
 static void place_slices(hiss_reducer *r, int64_t *floats, int64_t *requests) {
-    const hiss_schedule *s = &r->schedule;
+    const comm_plan *s = &r->schedule;
     const int64_t others = roots_of_others(&s->roots, s->groups, r->group.index);
     allocate_kept(&r->slices, count_owned(r));
     for (int64_t i = 0; i < s->slice_offsets[r->buckets]; i++) {
         if (s->slices[i].owner == r->comm->rank) {
             r->slices.received_at[r->slices.count++] = *floats;
-            *floats += others * hiss_row_floats(s->slices[i].end - s->slices[i].begin);
+            *floats += others * comm_row_floats(s->slices[i].end - s->slices[i].begin);
             *requests += others + (s->groups - 1);
         }
     }
@@ -130,7 +130,7 @@ static void place_slices(hiss_reducer *r, int64_t *floats, int64_t *requests) {
 
 /* Requests and receive buffers of a whole step in which all buckets are used. */
 static void allocate_step(hiss_reducer *r) {
-    const hiss_schedule *s = &r->schedule;
+    const comm_plan *s = &r->schedule;
     int64_t floats = 0, requests = 0, sources = s->roots.offsets[s->groups];
     if (r->reduce == HISS_REDUCE_TREE) {
         const int64_t members = r->group.roots.offsets[r->group.end - r->group.first];
@@ -141,12 +141,12 @@ static void allocate_step(hiss_reducer *r) {
         requests = s->slice_offsets[r->buckets];
         floats = s->roots.offsets[r->comm->rank + 1] > s->roots.offsets[r->comm->rank] ? 0 : r->count;
     }
-    requests += hiss_norms_requests(r);
+    requests += comm_norms_requests(r);
     r->received = hiss_new_floats(floats);
     r->sources = hiss_new(float *, sources);
-    r->capacity = hiss_int(requests);
+    r->capacity = comm_int(requests);
     r->requests = hiss_new(MPI_Request, requests);
-    r->pending = hiss_new(hiss_pending, requests);
+    r->pending = hiss_new(comm_pending, requests);
     r->finished = hiss_new(int, requests);
     r->used = hiss_new(bool, r->buckets);
     r->opened = hiss_new(bool, r->buckets);
@@ -171,10 +171,10 @@ hiss_status hiss_reducer_create(const hiss_reducer_options *o, hiss_reducer **ou
     r->overlap = o->overlap;
     r->bucket_offsets = hiss_new(int64_t, o->buckets + 1);
     memcpy(r->bucket_offsets, o->bucket_offsets, (size_t)(o->buckets + 1) * sizeof(int64_t));
-    hiss_schedule_make(&r->schedule, size, o->group_size, o->lanes, o->lane_offsets, o->buckets, o->bucket_offsets,
-                       tree, tree ? HISS_SLICE_FLOATS : MPI_SLICE_FLOATS);
+    comm_plan_make(&r->schedule, size, o->group_size, o->lanes, o->lane_offsets, o->buckets, o->bucket_offsets, tree,
+                   tree ? HISS_SLICE_FLOATS : MPI_SLICE_FLOATS);
     if (tree) {
-        hiss_group_make(&r->group, &r->schedule, rank / r->schedule.group_size);
+        comm_group_make(&r->group, &r->schedule, rank / r->schedule.group_size);
     }
     status = check_tags(r, err);
     if (status != HISS_OK) {
@@ -182,10 +182,10 @@ hiss_status hiss_reducer_create(const hiss_reducer_options *o, hiss_reducer **ou
         return status;
     }
     find_owned(r);
-    r->norms = o->norms ? hiss_norms_create(r, o->norms) : NULL;
+    r->norms = o->norms ? comm_norms_create(r, o->norms) : NULL;
     allocate_step(r);
-    r->pool = hiss_pool_create(o->lanes, o->lane_offsets[rank], o->lane_offsets[rank + 1], o->buckets,
-                               r->bucket_offsets, o->threads, o->ahead);
+    r->sums = comm_lane_sums_create(o->lanes, o->lane_offsets[rank], o->lane_offsets[rank + 1], o->buckets,
+                                    r->bucket_offsets, o->threads, o->ahead);
     if (!tree) {
         r->bucket_comms = hiss_new(MPI_Comm, o->buckets);
         for (int b = 0; b < o->buckets; b++) {
@@ -196,7 +196,7 @@ hiss_status hiss_reducer_create(const hiss_reducer_options *o, hiss_reducer **ou
     return HISS_OK;
 }
 
-static void free_kept(hiss_kept *kept) {
+static void free_kept(comm_kept *kept) {
     hiss_free(kept->missing_values);
     hiss_free(kept->missing);
     hiss_free(kept->received_at);
@@ -211,10 +211,10 @@ void hiss_reducer_destroy(hiss_reducer *r) {
         HISS_MPI_WAIT(r->comm, "end reduction", MPI_Comm_free(&r->bucket_comms[b]));
     }
     hiss_free(r->bucket_comms);
-    hiss_norms_destroy(r);
-    hiss_pool_destroy(r->pool);
-    hiss_group_free(&r->group);
-    hiss_schedule_free(&r->schedule);
+    comm_norms_destroy(r);
+    comm_lane_sums_destroy(r->sums);
+    comm_group_free(&r->group);
+    comm_plan_free(&r->schedule);
     hiss_free(r->opened);
     hiss_free(r->used);
     hiss_free(r->finished);
@@ -243,25 +243,25 @@ void hiss_reducer_gather(hiss_reducer *r, const float *packed, float *full) {
     int rank = r->comm->rank;
     MPI_Request request;
     for (int64_t i = 0; i < r->schedule.slice_offsets[r->buckets]; i++) {
-        const hiss_slice *s = &r->schedule.slices[i];
+        const comm_slice *s = &r->schedule.slices[i];
         int64_t count = s->end - s->begin;
-        bool mine = hiss_reducer_owns(r, s);
+        bool mine = comm_reducer_owns(r, s);
         if (mine && rank == 0) {
             memcpy(full + s->begin, packed, (size_t)count * sizeof(float));
         } else if (s->owner == rank) {
-            HISS_MPI(MPI_Isend(packed, hiss_int(count), MPI_FLOAT, 0, HISS_TAG_GATHER, r->comm->mpi, &request));
-            hiss_wait_one(r->comm, request, 0, "gather of the optimizer's state");
+            HISS_MPI(MPI_Isend(packed, comm_int(count), MPI_FLOAT, 0, HISS_TAG_GATHER, r->comm->mpi, &request));
+            comm_wait_one(r->comm, request, 0, "gather of the optimizer's state");
             r->comm->bytes_sent += (double)count * sizeof(float);
         } else if (rank == 0) {
-            HISS_MPI(MPI_Irecv(full + s->begin, hiss_int(count), MPI_FLOAT, s->owner, HISS_TAG_GATHER, r->comm->mpi,
+            HISS_MPI(MPI_Irecv(full + s->begin, comm_int(count), MPI_FLOAT, s->owner, HISS_TAG_GATHER, r->comm->mpi,
                                &request));
-            hiss_wait_one(r->comm, request, s->owner, "gather of the optimizer's state");
+            comm_wait_one(r->comm, request, s->owner, "gather of the optimizer's state");
         }
         packed += mine ? count : 0;
     }
 }
 
-static int64_t roots_of(const hiss_roots *roots, int part) {
+static int64_t roots_of(const comm_roots *roots, int part) {
     return roots->offsets[part + 1] - roots->offsets[part];
 }
 
@@ -272,32 +272,32 @@ static void print_messages(FILE *file, int64_t count, int bucket, int from, int 
 }
 
 static void print_group(const hiss_reducer *r, int index, FILE *file) {
-    hiss_group g;
-    hiss_group_make(&g, &r->schedule, index);
+    comm_group g;
+    comm_group_make(&g, &r->schedule, index);
     for (int64_t i = 0; i < g.chunk_offsets[r->buckets]; i++) {
-        const hiss_chunk *chunk = &g.chunks[i];
-        const int64_t floats = hiss_chunk_floats(r, chunk);
+        const comm_chunk *chunk = &g.chunks[i];
+        const int64_t floats = comm_chunk_floats(r, chunk);
         for (int member = g.first; member < g.end; member++) {
             print_messages(file, roots_of(&g.roots, member - g.first), chunk->bucket, member, chunk->keeper, floats);
             print_messages(file, 1, chunk->bucket, chunk->keeper, member, floats);
         }
     }
-    hiss_group_free(&g);
+    comm_group_free(&g);
 }
 
 void hiss_reducer_print(const hiss_reducer *r, void *stream) {
-    const hiss_schedule *s = &r->schedule;
+    const comm_plan *s = &r->schedule;
     FILE *file = stream;
     fprintf(file, "# bucket from to floats; %d groups of %d ranks\n", s->groups, s->group_size);
     for (int64_t i = 0; i < s->slice_offsets[r->buckets]; i++) {
-        const hiss_slice *slice = &s->slices[i];
+        const comm_slice *slice = &s->slices[i];
         const int64_t floats = slice->end - slice->begin;
         if (slice->owner == HISS_EVERYONE) {
             fprintf(file, "# bucket %d: MPI_Iallreduce of %lld floats\n", slice->bucket, (long long)floats);
             continue;
         }
         for (int group = 0; group < s->groups; group++) {
-            const int keeper = hiss_schedule_keeper(s, group, slice->owner);
+            const int keeper = comm_plan_keeper(s, group, slice->owner);
             print_messages(file, roots_of(&s->roots, group), slice->bucket, keeper, slice->owner, floats);
             print_messages(file, 1, slice->bucket, slice->owner, keeper, floats);
         }

@@ -3,11 +3,11 @@
 #define HISS_COMM_REDUCER_IMPL_H
 
 #include "comm/comm_impl.h"
-#include "comm/pool_impl.h"
+#include "comm/lane_sums_impl.h"
 #include "comm/tree_impl.h"
 #include "hiss/reducer.h"
 
-typedef enum hiss_event {
+typedef enum comm_event {
     HISS_GOT_MEMBER, /* a member's root of a chunk kept here */
     HISS_GOT_GROUP,  /* another group's root of a slice owned here */
     HISS_GOT_VALUE,  /* new values of a slice in a chunk kept here */
@@ -15,23 +15,23 @@ typedef enum hiss_event {
     HISS_GOT_SUM,    /* MPI mode: the sum of a slice */
     HISS_GOT_NORMS,  /* all ranks' squares of a bucket */
     HISS_SENT
-} hiss_event;
+} comm_event;
 
-typedef struct hiss_pending { /* what a request is for */
+typedef struct comm_pending { /* what a request is for */
     int64_t at;               /* the chunk, slice or bucket; -1: done with */
-    hiss_event event;
+    comm_event event;
     int peer; /* rank it depends on; HISS_EVERYONE: all */
-} hiss_pending;
+} comm_pending;
 
 /* What is added up here, by number: chunks kept, or slices owned. */
-typedef struct hiss_kept {
+typedef struct comm_kept {
     int64_t count;
-    int64_t *received_at;    /* where other ranks' roots stand in received: one row of hiss_row_floats per root */
+    int64_t *received_at;    /* where other ranks' roots stand in received: one row of comm_row_floats per root */
     int64_t *missing;        /* remote roots outstanding, plus 1 until the local ones are in */
     int64_t *missing_values; /* chunks: slices whose new values are to come */
-} hiss_kept;
+} comm_kept;
 
-typedef struct hiss_norms hiss_norms;
+typedef struct comm_norms comm_norms;
 
 struct hiss_reducer {
     hiss_comm *comm;
@@ -40,19 +40,19 @@ struct hiss_reducer {
     int64_t *bucket_offsets; /* [buckets+1] */
     hiss_reduce reduce;
     bool overlap;
-    hiss_pool *pool;
-    hiss_norms *norms; /* NULL: none */
-    hiss_schedule schedule;
-    hiss_group group;       /* this rank's; not in MPI mode */
+    comm_lane_sums *sums;
+    comm_norms *norms; /* NULL: none */
+    comm_plan schedule;
+    comm_group group;       /* this rank's; not in MPI mode */
     MPI_Comm *bucket_comms; /* [buckets], MPI mode only */
     hiss_range *owned;
     int owned_count;
 
     float *received; /* other ranks' roots */
-    hiss_kept chunks, slices;
+    comm_kept chunks, slices;
     float **sources;       /* [roots of the group or of all groups] scratch */
     MPI_Request *requests; /* [capacity] */
-    hiss_pending *pending; /* [capacity] */
+    comm_pending *pending; /* [capacity] */
     int *finished;         /* [capacity] scratch */
     int active, capacity;  /* requests in use */
 
@@ -67,27 +67,27 @@ struct hiss_reducer {
 };
 
 /* Floats between two received roots of `floats` floats. */
-int64_t hiss_row_floats(int64_t floats);
+int64_t comm_row_floats(int64_t floats);
 /* Floats of a chunk of r's group. */
-int64_t hiss_chunk_floats(const hiss_reducer *r, const hiss_chunk *chunk);
+int64_t comm_chunk_floats(const hiss_reducer *r, const comm_chunk *chunk);
 /* Whether this rank updates the slice. */
-bool hiss_reducer_owns(const hiss_reducer *r, const hiss_slice *slice);
+bool comm_reducer_owns(const hiss_reducer *r, const comm_slice *slice);
 /* A request for event `at`, which depends on rank peer. */
-MPI_Request *hiss_reducer_request(hiss_reducer *r, int64_t at, hiss_event event, int peer);
+MPI_Request *comm_reducer_request(hiss_reducer *r, int64_t at, comm_event event, int peer);
 /* The sum of an owned slice, and the norms it needs, are there: update it and send it on. */
-void hiss_reducer_release(hiss_reducer *r, int64_t slice, const float *sum);
+void comm_reducer_release(hiss_reducer *r, int64_t slice, const float *sum);
 
 /* ---- norms; reducer_norms.c ---- */
 
 /* After the schedule is there. Collective. */
-hiss_norms *hiss_norms_create(hiss_reducer *r, const hiss_reducer_norms *norms);
-void hiss_norms_destroy(hiss_reducer *r);           /* Collective */
-int64_t hiss_norms_requests(const hiss_reducer *r); /* at most, in a step */
-void hiss_norms_start(hiss_reducer *r);             /* of a step */
+comm_norms *comm_norms_create(hiss_reducer *r, const hiss_reducer_norms *norms);
+void comm_norms_destroy(hiss_reducer *r);           /* Collective */
+int64_t comm_norms_requests(const hiss_reducer *r); /* at most, in a step */
+void comm_norms_start(hiss_reducer *r);             /* of a step */
 /* The sum of an owned slice is complete, and stays until the step's end: it is released now or later. */
-void hiss_norms_slice(hiss_reducer *r, int64_t slice, const float *sum);
+void comm_norms_slice(hiss_reducer *r, int64_t slice, const float *sum);
 /* Begin the exchanges whose turn has come. Returns whether there were any. */
-bool hiss_norms_advance(hiss_reducer *r);
-void hiss_norms_arrived(hiss_reducer *r, int bucket); /* HISS_GOT_NORMS */
+bool comm_norms_advance(hiss_reducer *r);
+void comm_norms_arrived(hiss_reducer *r, int bucket); /* HISS_GOT_NORMS */
 
 #endif

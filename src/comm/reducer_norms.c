@@ -25,7 +25,7 @@ _Static_assert((int)HISS_NORM_BLOCK == (int)HISS_ALIGN_FLOATS, "slices begin on 
 
 enum { STRIP_BLOCKS = HISS_NORM_STRIP / HISS_NORM_BLOCK, TERMS = HISS_NORM_TERMS };
 
-struct hiss_norms {
+struct comm_norms {
     int segments, sets;
     hiss_range *segment;      /* [segments] */
     hiss_norm_rounds *rounds; /* [sets] */
@@ -56,7 +56,7 @@ static int64_t blocks_of(const hiss_range *segment) {
 }
 
 /* The nodes of a slice in a segment; blocks NULL: only their number. */
-static int64_t nodes_of(const hiss_slice *slice, const hiss_range *segment, int64_t *blocks) {
+static int64_t nodes_of(const comm_slice *slice, const hiss_range *segment, int64_t *blocks) {
     const int64_t begin = slice->begin > segment->begin ? slice->begin : segment->begin;
     const int64_t end = slice->end < segment->end ? slice->end : segment->end;
     if (begin >= end) {
@@ -65,12 +65,12 @@ static int64_t nodes_of(const hiss_slice *slice, const hiss_range *segment, int6
     assert((begin - segment->begin) % HISS_NORM_BLOCK == 0);
     const int64_t first = (begin - segment->begin) / HISS_NORM_BLOCK;
     const int64_t last = (end - segment->begin + HISS_NORM_BLOCK - 1) / HISS_NORM_BLOCK;
-    return hiss_tree_roots(blocks_of(segment), first, last, blocks);
+    return comm_tree_roots(blocks_of(segment), first, last, blocks);
 }
 
 /* Walk slices and segments of all buckets by position. node_block NULL: only count. */
-static int64_t list_nodes(hiss_reducer *r, hiss_norms *n, int64_t *node_block) {
-    const hiss_schedule *s = &r->schedule;
+static int64_t list_nodes(hiss_reducer *r, comm_norms *n, int64_t *node_block) {
+    const comm_plan *s = &r->schedule;
     int64_t nodes = 0;
     for (int b = 0; b < r->buckets; b++) {
         int segment = n->first_segment[b];
@@ -93,28 +93,28 @@ static int64_t list_nodes(hiss_reducer *r, hiss_norms *n, int64_t *node_block) {
 }
 
 /* Who contributes what. A rank has one piece of a bucket, so that its nodes are neighbours. */
-static void place_ranks(const hiss_reducer *r, hiss_norms *n) {
-    const hiss_schedule *s = &r->schedule;
+static void place_ranks(const hiss_reducer *r, comm_norms *n) {
+    const comm_plan *s = &r->schedule;
     n->owned = hiss_new(int64_t, r->buckets);
     n->counts = hiss_new(int, n->travels ? (int64_t)r->buckets * s->size : 0);
     n->places = hiss_new(int, n->travels ? (int64_t)r->buckets * s->size : 0);
     for (int b = 0; b < r->buckets; b++) {
         const int64_t bucket_node = n->slice_node[s->slice_offsets[b]];
         for (int64_t i = s->slice_offsets[b]; i < s->slice_offsets[b + 1]; i++) {
-            n->owned[b] += hiss_reducer_owns(r, &s->slices[i]);
+            n->owned[b] += comm_reducer_owns(r, &s->slices[i]);
             if (n->travels) {
                 const int64_t at = (int64_t)b * s->size + s->slices[i].owner;
-                const int begin = hiss_int(TERMS * (n->slice_node[i] - bucket_node));
+                const int begin = comm_int(TERMS * (n->slice_node[i] - bucket_node));
                 n->places[at] = n->counts[at] ? n->places[at] : begin;
-                n->counts[at] += hiss_int(TERMS * (n->slice_node[i + 1] - n->slice_node[i]));
+                n->counts[at] += comm_int(TERMS * (n->slice_node[i + 1] - n->slice_node[i]));
                 assert(n->counts[at] == 0 ||
-                       n->places[at] + n->counts[at] == hiss_int(TERMS * (n->slice_node[i + 1] - bucket_node)));
+                       n->places[at] + n->counts[at] == comm_int(TERMS * (n->slice_node[i + 1] - bucket_node)));
             }
         }
     }
 }
 
-static void copy_options(const hiss_reducer *r, hiss_norms *n, const hiss_reducer_norms *o) {
+static void copy_options(const hiss_reducer *r, comm_norms *n, const hiss_reducer_norms *o) {
     n->segments = o->segments;
     n->sets = o->sets;
     n->measure = o->measure;
@@ -138,8 +138,8 @@ static void copy_options(const hiss_reducer *r, hiss_norms *n, const hiss_reduce
     assert(segment == o->segments);
 }
 
-hiss_norms *hiss_norms_create(hiss_reducer *r, const hiss_reducer_norms *o) {
-    hiss_norms *n = hiss_new(hiss_norms, 1);
+comm_norms *comm_norms_create(hiss_reducer *r, const hiss_reducer_norms *o) {
+    comm_norms *n = hiss_new(comm_norms, 1);
     const int64_t slices = r->schedule.slice_offsets[r->buckets];
     int64_t owned = 0;
     copy_options(r, n, o);
@@ -166,8 +166,8 @@ hiss_norms *hiss_norms_create(hiss_reducer *r, const hiss_reducer_norms *o) {
     return n;
 }
 
-void hiss_norms_destroy(hiss_reducer *r) {
-    hiss_norms *n = r->norms;
+void comm_norms_destroy(hiss_reducer *r) {
+    comm_norms *n = r->norms;
     if (!n) {
         return;
     }
@@ -194,16 +194,16 @@ void hiss_norms_destroy(hiss_reducer *r) {
     hiss_free(n);
 }
 
-int64_t hiss_norms_requests(const hiss_reducer *r) {
+int64_t comm_norms_requests(const hiss_reducer *r) {
     return r->norms && r->norms->travels ? (int64_t)r->buckets * HISS_NORM_ROUNDS : 0;
 }
 
-static int rounds_of(const hiss_norms *n, int bucket) {
+static int rounds_of(const comm_norms *n, int bucket) {
     return n->set[bucket] < 0 ? 0 : n->rounds[n->set[bucket]].count;
 }
 
-void hiss_norms_start(hiss_reducer *r) {
-    hiss_norms *n = r->norms;
+void comm_norms_start(hiss_reducer *r) {
+    comm_norms *n = r->norms;
     memset(n->segment_squares, 0, sizeof(double) * HISS_NORM_ROUNDS * (size_t)n->segments * TERMS);
     memset(n->set_squares, 0, sizeof(double) * HISS_NORM_ROUNDS * (size_t)n->sets * TERMS);
     memset(n->open, 0, sizeof(int) * HISS_NORM_ROUNDS * (size_t)n->sets);
@@ -247,12 +247,12 @@ typedef struct part { /* of a held sum: a segment as far as it is in a slice */
 
 /* Where a node of more than one block splits: its left child is full. */
 static int64_t middle_of(int64_t first, int64_t end) {
-    return first + ((int64_t)1 << (hiss_tree_height(end - first) - 1));
+    return first + ((int64_t)1 << (comm_tree_height(end - first) - 1));
 }
 
 /* Squares of the node of blocks [first, end). */
 static void measure(const part *p, int64_t first, int64_t end, double squares[TERMS]) {
-    const hiss_norms *n = p->r->norms;
+    const comm_norms *n = p->r->norms;
     if (end - first > STRIP_BLOCKS) {
         double right[TERMS] = {0};
         measure(p, first, middle_of(first, end), squares);
@@ -278,12 +278,12 @@ static void measure(const part *p, int64_t first, int64_t end, double squares[TE
     }
 }
 
-static int64_t end_of_node(const hiss_norms *n, int segment, int64_t node) {
+static int64_t end_of_node(const comm_norms *n, int segment, int64_t node) {
     return node + 1 < n->segment_node[segment + 1] ? n->node_block[node + 1] : blocks_of(&n->segment[segment]);
 }
 
 /* Squares of blocks [first, end) of a segment from those of its nodes from *node on. */
-static double fold(const hiss_norms *n, int segment, int term, int64_t first, int64_t end, int64_t *node) {
+static double fold(const comm_norms *n, int segment, int term, int64_t first, int64_t end, int64_t *node) {
     if (end_of_node(n, segment, *node) >= end) {
         return n->squares[(*node)++ * TERMS + term];
     }
@@ -294,8 +294,8 @@ static double fold(const hiss_norms *n, int segment, int term, int64_t first, in
 /* ---- rounds ---- */
 
 static void measure_slice(hiss_reducer *r, int64_t at) {
-    hiss_norms *n = r->norms;
-    const hiss_slice *slice = &r->schedule.slices[at];
+    comm_norms *n = r->norms;
+    const comm_slice *slice = &r->schedule.slices[at];
     const int b = slice->bucket, round = n->round[b];
     const double before = hiss_seconds();
     int segment = n->first_segment[b];
@@ -313,19 +313,19 @@ static void measure_slice(hiss_reducer *r, int64_t at) {
     }
     r->times.sum += hiss_seconds() - before;
     if (--n->missing[b] == 0 && !n->travels) {
-        hiss_norms_arrived(r, b);
+        comm_norms_arrived(r, b);
     }
 }
 
 static void next_round(hiss_reducer *r, int bucket) {
-    hiss_norms *n = r->norms;
-    const hiss_schedule *s = &r->schedule;
+    comm_norms *n = r->norms;
+    const comm_plan *s = &r->schedule;
     const bool last = ++n->round[bucket] == rounds_of(n, bucket);
     n->missing[bucket] = n->owned[bucket];
     for (int64_t i = s->slice_offsets[bucket]; i < s->slice_offsets[bucket + 1]; i++) {
-        if (hiss_reducer_owns(r, &s->slices[i])) {
+        if (comm_reducer_owns(r, &s->slices[i])) {
             if (last) {
-                hiss_reducer_release(r, i, n->sum[s->slices[i].number]);
+                comm_reducer_release(r, i, n->sum[s->slices[i].number]);
             } else {
                 measure_slice(r, i);
             }
@@ -334,7 +334,7 @@ static void next_round(hiss_reducer *r, int bucket) {
 }
 
 static void add_set(hiss_reducer *r, int set, int round) {
-    hiss_norms *n = r->norms;
+    comm_norms *n = r->norms;
     for (int b = 0; b < r->buckets; b++) {
         for (int k = n->first_segment[b]; n->set[b] == set && k < n->first_segment[b + 1]; k++) {
             for (int term = 0; term < TERMS; term++) {
@@ -345,8 +345,8 @@ static void add_set(hiss_reducer *r, int set, int round) {
     }
 }
 
-void hiss_norms_arrived(hiss_reducer *r, int bucket) {
-    hiss_norms *n = r->norms;
+void comm_norms_arrived(hiss_reducer *r, int bucket) {
+    comm_norms *n = r->norms;
     const int round = n->round[bucket], set = n->set[bucket];
     for (int k = n->first_segment[bucket]; k < n->first_segment[bucket + 1]; k++) {
         for (int term = 0; term < n->rounds[set].round[round].terms; term++) {
@@ -367,10 +367,10 @@ void hiss_norms_arrived(hiss_reducer *r, int bucket) {
     }
 }
 
-void hiss_norms_slice(hiss_reducer *r, int64_t slice, const float *sum) {
-    hiss_norms *n = r->norms;
+void comm_norms_slice(hiss_reducer *r, int64_t slice, const float *sum) {
+    comm_norms *n = r->norms;
     if (rounds_of(n, r->schedule.slices[slice].bucket) == 0) {
-        hiss_reducer_release(r, slice, sum);
+        comm_reducer_release(r, slice, sum);
         return;
     }
     n->sum[r->schedule.slices[slice].number] = sum;
@@ -378,18 +378,18 @@ void hiss_norms_slice(hiss_reducer *r, int64_t slice, const float *sum) {
 }
 
 static void exchange(hiss_reducer *r, int bucket) {
-    hiss_norms *n = r->norms;
+    comm_norms *n = r->norms;
     const int64_t first = n->slice_node[r->schedule.slice_offsets[bucket]];
     const int64_t end = n->slice_node[r->schedule.slice_offsets[bucket + 1]];
     const int64_t at = (int64_t)bucket * r->comm->size;
     HISS_MPI(MPI_Iallgatherv(MPI_IN_PLACE, 0, MPI_DATATYPE_NULL, n->squares + first * TERMS, n->counts + at,
                              n->places + at, MPI_DOUBLE, n->comm,
-                             hiss_reducer_request(r, bucket, HISS_GOT_NORMS, HISS_EVERYONE)));
-    hiss_comm_count_ring(r->comm, (double)(end - first) * TERMS * sizeof(double));
+                             comm_reducer_request(r, bucket, HISS_GOT_NORMS, HISS_EVERYONE)));
+    comm_count_ring(r->comm, (double)(end - first) * TERMS * sizeof(double));
 }
 
-bool hiss_norms_advance(hiss_reducer *r) {
-    hiss_norms *n = r->norms;
+bool comm_norms_advance(hiss_reducer *r) {
+    comm_norms *n = r->norms;
     bool moved = false;
     while (n->travels && n->turn_round < HISS_NORM_ROUNDS) {
         const int b = n->turn_bucket;

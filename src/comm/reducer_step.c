@@ -42,9 +42,9 @@ enum { STRIP_FLOATS = 2048 };
 
 typedef enum kind { MEMBER_ROOTS, GROUP_ROOTS, SLICE_VALUES, CHUNK_VALUES } kind;
 
-MPI_Request *hiss_reducer_request(hiss_reducer *r, int64_t at, hiss_event event, int peer) {
+MPI_Request *comm_reducer_request(hiss_reducer *r, int64_t at, comm_event event, int peer) {
     assert(r->active < r->capacity);
-    r->pending[r->active] = (hiss_pending){at, event, peer};
+    r->pending[r->active] = (comm_pending){at, event, peer};
     return &r->requests[r->active++];
 }
 
@@ -53,30 +53,30 @@ static int tag_of(kind what, int number) {
 }
 
 static void send(hiss_reducer *r, const float *from, int64_t floats, int to, int tag) {
-    HISS_MPI(MPI_Isend(HISS_PAYLOAD(from), hiss_int(floats), MPI_FLOAT, to, tag, r->comm->mpi,
-                       hiss_reducer_request(r, 0, HISS_SENT, to)));
+    HISS_MPI(MPI_Isend(HISS_PAYLOAD(from), comm_int(floats), MPI_FLOAT, to, tag, r->comm->mpi,
+                       comm_reducer_request(r, 0, HISS_SENT, to)));
     r->comm->bytes_sent += (double)floats * sizeof(float);
 }
 
-static void receive(hiss_reducer *r, float *into, int64_t floats, int from, int tag, int64_t at, hiss_event event) {
-    HISS_MPI(MPI_Irecv(HISS_PAYLOAD(into), hiss_int(floats), MPI_FLOAT, from, tag, r->comm->mpi,
-                       hiss_reducer_request(r, at, event, from)));
+static void receive(hiss_reducer *r, float *into, int64_t floats, int from, int tag, int64_t at, comm_event event) {
+    HISS_MPI(MPI_Irecv(HISS_PAYLOAD(into), comm_int(floats), MPI_FLOAT, from, tag, r->comm->mpi,
+                       comm_reducer_request(r, at, event, from)));
 }
 
-static int64_t length(const hiss_slice *s) {
+static int64_t length(const comm_slice *s) {
     return s->end - s->begin;
 }
 
-static int64_t begin_of(const hiss_reducer *r, const hiss_chunk *chunk) {
+static int64_t begin_of(const hiss_reducer *r, const comm_chunk *chunk) {
     return r->schedule.slices[chunk->first_slice].begin;
 }
 
 /* ---- receives ---- */
 
 static void receive_member_roots(hiss_reducer *r, int64_t at) {
-    const hiss_group *g = &r->group;
-    const hiss_chunk *chunk = &g->chunks[at];
-    const int64_t floats = hiss_chunk_floats(r, chunk);
+    const comm_group *g = &r->group;
+    const comm_chunk *chunk = &g->chunks[at];
+    const int64_t floats = comm_chunk_floats(r, chunk);
     float *next = r->received + r->chunks.received_at[chunk->number];
     r->chunks.missing[chunk->number] = 1;
     r->chunks.missing_values[chunk->number] = chunk->end_slice - chunk->first_slice;
@@ -84,23 +84,23 @@ static void receive_member_roots(hiss_reducer *r, int64_t at) {
         const int64_t n = g->roots.offsets[member - g->first + 1] - g->roots.offsets[member - g->first];
         for (int64_t i = 0; i < n && member != r->comm->rank; i++) {
             receive(r, next, floats, member, tag_of(MEMBER_ROOTS, chunk->number), at, HISS_GOT_MEMBER);
-            next += hiss_row_floats(floats);
+            next += comm_row_floats(floats);
             r->chunks.missing[chunk->number]++;
         }
     }
 }
 
 static void receive_group_roots(hiss_reducer *r, int64_t at) {
-    const hiss_schedule *s = &r->schedule;
-    const hiss_slice *slice = &s->slices[at];
+    const comm_plan *s = &r->schedule;
+    const comm_slice *slice = &s->slices[at];
     float *next = r->received + r->slices.received_at[slice->number];
     r->slices.missing[slice->number] = 1;
     for (int group = 0; group < s->groups; group++) {
         const int64_t n = s->roots.offsets[group + 1] - s->roots.offsets[group];
-        const int keeper = hiss_schedule_keeper(s, group, slice->owner);
+        const int keeper = comm_plan_keeper(s, group, slice->owner);
         for (int64_t i = 0; i < n && group != r->group.index; i++) {
             receive(r, next, length(slice), keeper, tag_of(GROUP_ROOTS, slice->number), at, HISS_GOT_GROUP);
-            next += hiss_row_floats(length(slice));
+            next += comm_row_floats(length(slice));
             r->slices.missing[slice->number]++;
         }
     }
@@ -135,38 +135,38 @@ void hiss_reducer_start(hiss_reducer *r, const bool *used, float *model, hiss_re
         r->unopened += r->used[b];
     }
     if (r->norms) {
-        hiss_norms_start(r);
+        comm_norms_start(r);
     }
-    hiss_pool_start(r->pool, r->used);
+    comm_lane_sums_start(r->sums, r->used);
 }
 
 float *hiss_reducer_lane(hiss_reducer *r, int64_t lane) {
-    return hiss_pool_lane(r->pool, lane);
+    return comm_lane_sums_lane(r->sums, lane);
 }
 
 void hiss_reducer_done(hiss_reducer *r, int64_t lane, int bucket) {
     assert(r->used[bucket]);
-    hiss_pool_done(r->pool, lane, bucket);
+    comm_lane_sums_done(r->sums, lane, bucket);
 }
 
 /* ---- additions ---- */
 
-/* Element `at` of root i of the group, in a chunk kept here: own ones in the pool, others as received. */
-static float *member_root(const hiss_reducer *r, const hiss_chunk *chunk, int64_t i, int64_t at) {
-    const hiss_roots *roots = &r->group.roots;
+/* Element `at` of root i of the group, in a chunk kept here: own ones in the sums, others as received. */
+static float *member_root(const hiss_reducer *r, const comm_chunk *chunk, int64_t i, int64_t at) {
+    const comm_roots *roots = &r->group.roots;
     const int self = r->comm->rank - r->group.first;
     const int64_t first = roots->offsets[self], end = roots->offsets[self + 1];
     if (i >= first && i < end) {
-        return hiss_pool_root(r->pool, roots->lane[i]) + at;
+        return comm_lane_sums_root(r->sums, roots->lane[i]) + at;
     }
     const int64_t row = i < first ? i : i - (end - first);
-    return r->received + r->chunks.received_at[chunk->number] + row * hiss_row_floats(hiss_chunk_floats(r, chunk)) +
+    return r->received + r->chunks.received_at[chunk->number] + row * comm_row_floats(comm_chunk_floats(r, chunk)) +
            (at - begin_of(r, chunk));
 }
 
 /* The same of root i of this rank's group within the whole. */
-static float *group_root(const hiss_reducer *r, const hiss_chunk *chunk, int64_t i, int64_t at) {
-    const hiss_roots *members = &r->group.roots;
+static float *group_root(const hiss_reducer *r, const comm_chunk *chunk, int64_t i, int64_t at) {
+    const comm_roots *members = &r->group.roots;
     int64_t low = 0, high = members->offsets[r->group.end - r->group.first];
     while (high - low > 1) {
         const int64_t middle = (low + high) / 2;
@@ -180,12 +180,12 @@ static float *group_root(const hiss_reducer *r, const hiss_chunk *chunk, int64_t
     return member_root(r, chunk, low, at);
 }
 
-static void add_in_strips(hiss_reducer *r, const hiss_roots *roots, int64_t count) {
+static void add_in_strips(hiss_reducer *r, const comm_roots *roots, int64_t count) {
     double before = hiss_seconds();
     for (int64_t at = 0; at < count; at += STRIP_FLOATS) {
         int64_t strip = count - at < STRIP_FLOATS ? count - at : STRIP_FLOATS;
         for (int64_t i = 0; i < roots->additions; i++) {
-            hiss_add_floats(r->sources[roots->into[i]] + at, r->sources[roots->from[i]] + at, strip);
+            comm_add_floats(r->sources[roots->into[i]] + at, r->sources[roots->from[i]] + at, strip);
         }
     }
     r->times.sum += hiss_seconds() - before;
@@ -194,7 +194,7 @@ static void add_in_strips(hiss_reducer *r, const hiss_roots *roots, int64_t coun
 /* ---- complete, pass on ---- */
 
 static int64_t chunk_of(const hiss_reducer *r, int64_t slice) {
-    const hiss_chunk *chunks = r->group.chunks;
+    const comm_chunk *chunks = r->group.chunks;
     int64_t low = 0, high = r->group.chunk_offsets[r->buckets] - 1;
     while (low < high) {
         const int64_t middle = (low + high + 1) / 2;
@@ -208,28 +208,28 @@ static int64_t chunk_of(const hiss_reducer *r, int64_t slice) {
 }
 
 static void take_value(hiss_reducer *r, int64_t at) {
-    const hiss_group *g = &r->group;
-    const hiss_chunk *chunk = &g->chunks[at];
+    const comm_group *g = &r->group;
+    const comm_chunk *chunk = &g->chunks[at];
     const int size = g->end - g->first;
     if (--r->chunks.missing_values[chunk->number] > 0) {
         return;
     }
     for (int k = 1; k < size; k++) {
         const int member = g->first + (r->comm->rank - g->first + k) % size;
-        send(r, r->model + begin_of(r, chunk), hiss_chunk_floats(r, chunk), member,
+        send(r, r->model + begin_of(r, chunk), comm_chunk_floats(r, chunk), member,
              tag_of(CHUNK_VALUES, chunk->number));
     }
 }
 
-void hiss_reducer_release(hiss_reducer *r, int64_t at, const float *sum) {
-    const hiss_schedule *s = &r->schedule;
-    const hiss_slice *slice = &s->slices[at];
+void comm_reducer_release(hiss_reducer *r, int64_t at, const float *sum) {
+    const comm_plan *s = &r->schedule;
+    const comm_slice *slice = &s->slices[at];
     r->update(r->user, slice->begin, slice->end, sum);
     if (r->reduce != HISS_REDUCE_TREE) {
         return;
     }
     for (int k = 1; k < s->groups; k++) {
-        const int keeper = hiss_schedule_keeper(s, (r->group.index + k) % s->groups, slice->owner);
+        const int keeper = comm_plan_keeper(s, (r->group.index + k) % s->groups, slice->owner);
         send(r, r->model + slice->begin, length(slice), keeper, tag_of(SLICE_VALUES, slice->number));
     }
     take_value(r, chunk_of(r, at));
@@ -237,15 +237,15 @@ void hiss_reducer_release(hiss_reducer *r, int64_t at, const float *sum) {
 
 static void have_sum(hiss_reducer *r, int64_t slice, const float *sum) {
     if (r->norms) {
-        hiss_norms_slice(r, slice, sum);
+        comm_norms_slice(r, slice, sum);
     } else {
-        hiss_reducer_release(r, slice, sum);
+        comm_reducer_release(r, slice, sum);
     }
 }
 
 static void complete(hiss_reducer *r, int64_t at) {
-    const hiss_schedule *s = &r->schedule;
-    const hiss_slice *slice = &s->slices[at];
+    const comm_plan *s = &r->schedule;
+    const comm_slice *slice = &s->slices[at];
     const int64_t chunk = chunk_of(r, at), first = s->roots.offsets[r->group.index],
                   end = s->roots.offsets[r->group.index + 1];
     float *next = r->received + r->slices.received_at[slice->number];
@@ -254,7 +254,7 @@ static void complete(hiss_reducer *r, int64_t at) {
             r->sources[i] = group_root(r, &r->group.chunks[chunk], i, slice->begin);
         } else {
             r->sources[i] = next;
-            next += hiss_row_floats(length(slice));
+            next += comm_row_floats(length(slice));
         }
     }
     add_in_strips(r, &s->roots, length(slice));
@@ -269,9 +269,9 @@ static void take_group_root(hiss_reducer *r, int64_t slice) {
 
 /* ---- keep ---- */
 
-static void send_group_roots(hiss_reducer *r, const hiss_chunk *chunk, int64_t at) {
-    const hiss_schedule *s = &r->schedule;
-    const hiss_slice *slice = &s->slices[at];
+static void send_group_roots(hiss_reducer *r, const comm_chunk *chunk, int64_t at) {
+    const comm_plan *s = &r->schedule;
+    const comm_slice *slice = &s->slices[at];
     if (slice->owner == r->comm->rank) {
         take_group_root(r, at);
         return;
@@ -283,12 +283,12 @@ static void send_group_roots(hiss_reducer *r, const hiss_chunk *chunk, int64_t a
 
 /* Slices of others first, beginning after this rank so that not all send to the same owner first; own slices last. */
 static void keep(hiss_reducer *r, int64_t at) {
-    const hiss_chunk *chunk = &r->group.chunks[at];
+    const comm_chunk *chunk = &r->group.chunks[at];
     const int64_t n = r->group.roots.offsets[r->group.end - r->group.first];
     for (int64_t i = 0; i < n; i++) {
         r->sources[i] = member_root(r, chunk, i, begin_of(r, chunk));
     }
-    add_in_strips(r, &r->group.roots, hiss_chunk_floats(r, chunk));
+    add_in_strips(r, &r->group.roots, comm_chunk_floats(r, chunk));
     const int64_t first = chunk->first_slice, count = chunk->end_slice - first;
     int64_t start = 0;
     while (start < count && r->schedule.slices[first + start].owner <= r->comm->rank) {
@@ -308,9 +308,9 @@ static void take_member_root(hiss_reducer *r, int64_t chunk) {
 /* ---- open ---- */
 
 static void open_kept_chunk(hiss_reducer *r, int64_t at) {
-    const hiss_chunk *chunk = &r->group.chunks[at];
+    const comm_chunk *chunk = &r->group.chunks[at];
     for (int64_t i = chunk->first_slice; i < chunk->end_slice; i++) {
-        const hiss_slice *slice = &r->schedule.slices[i];
+        const comm_slice *slice = &r->schedule.slices[i];
         if (slice->owner != r->comm->rank) {
             receive(r, r->model + slice->begin, length(slice), slice->owner, tag_of(SLICE_VALUES, slice->number), at,
                     HISS_GOT_VALUE);
@@ -320,12 +320,12 @@ static void open_kept_chunk(hiss_reducer *r, int64_t at) {
 }
 
 static void open_other_chunk(hiss_reducer *r, int64_t at) {
-    const hiss_group *g = &r->group;
-    const hiss_chunk *chunk = &g->chunks[at];
+    const comm_group *g = &r->group;
+    const comm_chunk *chunk = &g->chunks[at];
     const int self = r->comm->rank - g->first;
-    const int64_t floats = hiss_chunk_floats(r, chunk), begin = begin_of(r, chunk);
+    const int64_t floats = comm_chunk_floats(r, chunk), begin = begin_of(r, chunk);
     for (int64_t i = g->roots.offsets[self]; i < g->roots.offsets[self + 1]; i++) {
-        send(r, hiss_pool_root(r->pool, g->roots.lane[i]) + begin, floats, chunk->keeper,
+        send(r, comm_lane_sums_root(r->sums, g->roots.lane[i]) + begin, floats, chunk->keeper,
              tag_of(MEMBER_ROOTS, chunk->number));
     }
     receive(r, r->model + begin, floats, chunk->keeper, tag_of(CHUNK_VALUES, chunk->number), at, HISS_GOT_VALUES);
@@ -333,12 +333,12 @@ static void open_other_chunk(hiss_reducer *r, int64_t at) {
 
 /* In the order of keep(): where every rank is a group, chunks are what decides it. */
 static void open_chunks(hiss_reducer *r, int bucket) {
-    const hiss_group *g = &r->group;
+    const comm_group *g = &r->group;
     const int64_t begin = g->chunk_offsets[bucket], count = g->chunk_offsets[bucket + 1] - begin;
     const bool alone = g->end - g->first == 1;
     int64_t start = 0;
     while (start < count) {
-        const hiss_chunk *chunk = &g->chunks[begin + start];
+        const comm_chunk *chunk = &g->chunks[begin + start];
         if ((alone ? r->schedule.slices[chunk->end_slice - 1].owner : chunk->keeper) > r->comm->rank) {
             break;
         }
@@ -356,14 +356,14 @@ static void open_chunks(hiss_reducer *r, int bucket) {
 
 /* Where MPI sums up: in the first own root, or, on a rank without lanes, in what is received. */
 static float *first_root(const hiss_reducer *r) {
-    const hiss_roots *roots = &r->schedule.roots;
+    const comm_roots *roots = &r->schedule.roots;
     const int64_t first = roots->offsets[r->comm->rank];
-    return first < roots->offsets[r->comm->rank + 1] ? hiss_pool_root(r->pool, roots->lane[first]) : r->received;
+    return first < roots->offsets[r->comm->rank + 1] ? comm_lane_sums_root(r->sums, roots->lane[first]) : r->received;
 }
 
 static void open_mpi_slice(hiss_reducer *r, int64_t at) {
-    const hiss_schedule *s = &r->schedule;
-    const hiss_slice *slice = &s->slices[at];
+    const comm_plan *s = &r->schedule;
+    const comm_slice *slice = &s->slices[at];
     int64_t first = s->roots.offsets[r->comm->rank], n = s->roots.offsets[r->comm->rank + 1] - first;
     float *sum = first_root(r) + slice->begin;
     if (n == 0) {
@@ -371,12 +371,12 @@ static void open_mpi_slice(hiss_reducer *r, int64_t at) {
     }
     double before = hiss_seconds();
     for (int64_t i = 1; i < n; i++) {
-        hiss_add_floats(sum, hiss_pool_root(r->pool, s->roots.lane[first + i]) + slice->begin, length(slice));
+        comm_add_floats(sum, comm_lane_sums_root(r->sums, s->roots.lane[first + i]) + slice->begin, length(slice));
     }
     r->times.sum += hiss_seconds() - before;
     HISS_MPI(hiss_iallreduce(sum, length(slice), r->bucket_comms[slice->bucket],
-                             hiss_reducer_request(r, at, HISS_GOT_SUM, HISS_EVERYONE)));
-    hiss_comm_count_ring(r->comm, 2.0 * (double)length(slice) * sizeof(float));
+                             comm_reducer_request(r, at, HISS_GOT_SUM, HISS_EVERYONE)));
+    comm_count_ring(r->comm, 2.0 * (double)length(slice) * sizeof(float));
 }
 
 static void open_bucket(hiss_reducer *r, int bucket) {
@@ -397,7 +397,7 @@ static void open_bucket(hiss_reducer *r, int bucket) {
 
 /* ---- progress ---- */
 
-static void handle(hiss_reducer *r, hiss_pending done) {
+static void handle(hiss_reducer *r, comm_pending done) {
     switch (done.event) {
     case HISS_GOT_MEMBER:
         take_member_root(r, done.at);
@@ -412,7 +412,7 @@ static void handle(hiss_reducer *r, hiss_pending done) {
         have_sum(r, done.at, first_root(r) + r->schedule.slices[done.at].begin);
         break;
     case HISS_GOT_NORMS:
-        hiss_norms_arrived(r, (int)done.at);
+        comm_norms_arrived(r, (int)done.at);
         break;
     case HISS_GOT_VALUES:
     case HISS_SENT:
@@ -439,7 +439,7 @@ static void drop_finished(hiss_reducer *r, int n) {
 static bool advance(hiss_reducer *r) {
     bool moved = false;
     for (int b = 0; b < r->buckets && (r->overlap || r->finishing); b++) {
-        if (r->used[b] && !r->opened[b] && hiss_pool_complete(r->pool, b)) {
+        if (r->used[b] && !r->opened[b] && comm_lane_sums_complete(r->sums, b)) {
             open_bucket(r, b);
             moved = true;
         }
@@ -455,7 +455,7 @@ static bool advance(hiss_reducer *r) {
         drop_finished(r, n);
     }
     if (r->norms && (r->overlap || r->finishing)) {
-        moved |= hiss_norms_advance(r);
+        moved |= comm_norms_advance(r);
     }
     if (moved || n > 0) {
         r->closed_last = hiss_seconds();
@@ -469,8 +469,8 @@ void hiss_reducer_progress(hiss_reducer *r) {
     }
 }
 
-static int bucket_of(const hiss_reducer *r, hiss_pending p) {
-    const hiss_slice *slices = r->schedule.slices;
+static int bucket_of(const hiss_reducer *r, comm_pending p) {
+    const comm_slice *slices = r->schedule.slices;
     const bool of_slice = p.event == HISS_GOT_GROUP || p.event == HISS_GOT_SUM;
     if (p.event == HISS_GOT_NORMS) {
         return (int)p.at;
@@ -481,30 +481,30 @@ static int bucket_of(const hiss_reducer *r, hiss_pending p) {
 /* Whom finish waits for: roots come from a rank's own lanes and tell who is late; new values come late from every owner
  * that lacks a root itself. */
 static void tell_wait(hiss_reducer *r) {
-    static const hiss_event order[] = {HISS_GOT_MEMBER, HISS_GOT_GROUP,  HISS_GOT_SUM, HISS_GOT_NORMS,
+    static const comm_event order[] = {HISS_GOT_MEMBER, HISS_GOT_GROUP,  HISS_GOT_SUM, HISS_GOT_NORMS,
                                        HISS_GOT_VALUE,  HISS_GOT_VALUES, HISS_SENT};
     bool found = false;
     int bucket = -1;
-    hiss_wait_forget(r->comm);
+    comm_wait_forget(r->comm);
     for (size_t k = 0; k < sizeof order / sizeof *order && !found; k++) {
         for (int i = r->active - 1; i >= 0; i--) {
             if (r->pending[i].event == order[k]) {
                 found = true;
                 bucket = bucket_of(r, r->pending[i]);
                 if (r->pending[i].peer != HISS_EVERYONE) {
-                    hiss_wait_add(r->comm, r->pending[i].peer);
+                    comm_wait_add(r->comm, r->pending[i].peer);
                 }
             }
         }
     }
-    hiss_wait_publish(r->comm, "reduce bucket", bucket);
+    comm_wait_publish(r->comm, "reduce bucket", bucket);
 }
 
 void hiss_reducer_finish(hiss_reducer *r) {
     assert(r->running);
     double before = hiss_seconds();
     r->finishing = true;
-    hiss_wait_begin(r->comm, "reduce", -1);
+    comm_wait_begin(r->comm, "reduce", -1);
     for (int64_t idle = 0; r->unopened > 0 || r->active > 0;) {
         if (advance(r)) {
             idle = 0;
@@ -515,7 +515,7 @@ void hiss_reducer_finish(hiss_reducer *r) {
             tell_wait(r);
         }
     }
-    hiss_wait_end(r->comm);
+    comm_wait_end(r->comm);
     r->running = false;
     r->times.wait = hiss_seconds() - before;
     r->times.transfer = r->closed_last - r->opened_first;

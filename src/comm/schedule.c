@@ -45,12 +45,12 @@ static int choose_group_size(int size) {
 /* ---- subtrees ---- */
 
 /* Part p has lanes [lane_offsets[stride p], lane_offsets[stride (p+1)]), the last one up to lane_offsets[size]. */
-static void make_roots(hiss_roots *r, int64_t lanes, int size, int stride, const int64_t *lane_offsets) {
+static void make_roots(comm_roots *r, int64_t lanes, int size, int stride, const int64_t *lane_offsets) {
     const int parts = (size + stride - 1) / stride;
     r->offsets = hiss_new(int64_t, parts + 1);
     for (int pass = 0; pass < 2; pass++) {
         for (int p = 0; p < parts; p++) {
-            r->offsets[p + 1] = r->offsets[p] + hiss_tree_roots(lanes, lane_offsets[p * stride],
+            r->offsets[p + 1] = r->offsets[p] + comm_tree_roots(lanes, lane_offsets[p * stride],
                                                                 lane_offsets[smaller(size, (p + 1) * stride)],
                                                                 pass ? r->lane + r->offsets[p] : NULL);
         }
@@ -59,10 +59,10 @@ static void make_roots(hiss_roots *r, int64_t lanes, int size, int stride, const
     const int64_t n = r->offsets[parts];
     r->into = hiss_new(int64_t, n);
     r->from = hiss_new(int64_t, n);
-    r->additions = hiss_tree_additions(lanes, lane_offsets[0], lane_offsets[size], n, r->lane, r->into, r->from);
+    r->additions = comm_tree_additions(lanes, lane_offsets[0], lane_offsets[size], n, r->lane, r->into, r->from);
 }
 
-static void free_roots(hiss_roots *r) {
+static void free_roots(comm_roots *r) {
     hiss_free(r->from);
     hiss_free(r->into);
     hiss_free(r->lane);
@@ -71,7 +71,7 @@ static void free_roots(hiss_roots *r) {
 
 /* ---- places ---- */
 
-static int members(const hiss_schedule *s, int group) {
+static int members(const comm_plan *s, int group) {
     return smaller(s->group_size, s->size - group * s->group_size);
 }
 
@@ -79,7 +79,7 @@ typedef struct place { /* member / size */
     int member, size, rank;
 } place;
 
-static place place_of(const hiss_schedule *s, int rank) {
+static place place_of(const comm_plan *s, int rank) {
     return (place){rank % s->group_size, members(s, rank / s->group_size), rank};
 }
 
@@ -89,7 +89,7 @@ static int by_place(const void *a, const void *b) {
     return left != right ? (left > right) - (left < right) : (x->rank > y->rank) - (x->rank < y->rank);
 }
 
-int hiss_schedule_keeper(const hiss_schedule *s, int index, int owner) {
+int comm_plan_keeper(const comm_plan *s, int index, int owner) {
     const place p = place_of(s, owner);
     return index * s->group_size + (int)((int64_t)p.member * members(s, index) / p.size);
 }
@@ -105,13 +105,13 @@ static int64_t cut(int64_t begin, int64_t end, int64_t q, int64_t size) {
 }
 
 /* Append the slices of piece [begin, end) to slices (NULL: only count). Returns their number. */
-static int64_t append(hiss_slice *slices, int bucket, int owner, int *number, int64_t begin, int64_t end,
+static int64_t append(comm_slice *slices, int bucket, int owner, int *number, int64_t begin, int64_t end,
                       int64_t longest) {
     int64_t n = 0;
     for (int64_t at = begin; at < end; at += longest, n++) {
         if (slices) {
             int64_t stop = end - at > longest ? at + longest : end;
-            slices[n] = (hiss_slice){bucket, owner, (*number)++, at, stop};
+            slices[n] = (comm_slice){bucket, owner, (*number)++, at, stop};
         }
     }
     return n;
@@ -119,8 +119,8 @@ static int64_t append(hiss_slice *slices, int bucket, int owner, int *number, in
 
 /* All slices (NULL: only count), and where each bucket's begin. owner [pieces]; numbers [P], zero. Returns their
  * number. */
-static int64_t cut_buckets(hiss_schedule *s, const int64_t *bucket_offsets, int pieces, const place *owner,
-                           hiss_slice *slices, int *numbers) {
+static int64_t cut_buckets(comm_plan *s, const int64_t *bucket_offsets, int pieces, const place *owner,
+                           comm_slice *slices, int *numbers) {
     int64_t n = 0;
     for (int b = 0; b < s->buckets; b++) {
         s->slice_offsets[b] = n;
@@ -136,11 +136,11 @@ static int64_t cut_buckets(hiss_schedule *s, const int64_t *bucket_offsets, int 
     return n;
 }
 
-void hiss_schedule_make(hiss_schedule *s, int size, int group_size, int64_t lanes, const int64_t *lane_offsets,
-                        int buckets, const int64_t *bucket_offsets, bool owners, int64_t longest) {
+void comm_plan_make(comm_plan *s, int size, int group_size, int64_t lanes, const int64_t *lane_offsets, int buckets,
+                    const int64_t *bucket_offsets, bool owners, int64_t longest) {
     assert(longest > 0 && longest % HISS_ALIGN_FLOATS == 0);
     const int group = !owners ? 1 : group_size ? smaller(group_size, size) : choose_group_size(size);
-    *s = (hiss_schedule){.size = size, .group_size = group, .lanes = lanes, .buckets = buckets, .longest = longest};
+    *s = (comm_plan){.size = size, .group_size = group, .lanes = lanes, .buckets = buckets, .longest = longest};
     s->groups = (size + group - 1) / group;
     s->lane_offsets = hiss_new(int64_t, size + 1);
     memcpy(s->lane_offsets, lane_offsets, (size_t)(size + 1) * sizeof(int64_t));
@@ -155,13 +155,13 @@ void hiss_schedule_make(hiss_schedule *s, int size, int group_size, int64_t lane
     int *numbers = hiss_new(int, size);
     const int pieces = owners ? size : 1;
     s->slice_offsets = hiss_new(int64_t, buckets + 1);
-    s->slices = hiss_new(hiss_slice, cut_buckets(s, bucket_offsets, pieces, owner, NULL, numbers));
+    s->slices = hiss_new(comm_slice, cut_buckets(s, bucket_offsets, pieces, owner, NULL, numbers));
     cut_buckets(s, bucket_offsets, pieces, owner, s->slices, numbers);
     hiss_free(numbers);
     hiss_free(owner);
 }
 
-void hiss_schedule_free(hiss_schedule *s) {
+void comm_plan_free(comm_plan *s) {
     hiss_free(s->slices);
     hiss_free(s->slice_offsets);
     free_roots(&s->roots);
@@ -171,19 +171,19 @@ void hiss_schedule_free(hiss_schedule *s) {
 /* ---- chunks ---- */
 
 /* All chunks of a group (NULL: only count), and where each bucket's begin. numbers [members], zero. */
-static int64_t join_slices(const hiss_schedule *s, hiss_group *g, hiss_chunk *chunks, int *numbers) {
+static int64_t join_slices(const comm_plan *s, comm_group *g, comm_chunk *chunks, int *numbers) {
     int64_t n = 0;
     for (int b = 0; b < s->buckets; b++) {
         g->chunk_offsets[b] = n;
         for (int64_t first = s->slice_offsets[b], end; first < s->slice_offsets[b + 1]; first = end, n++) {
-            const int keeper = hiss_schedule_keeper(s, g->index, s->slices[first].owner);
+            const int keeper = comm_plan_keeper(s, g->index, s->slices[first].owner);
             end = first + 1;
             while (end < s->slice_offsets[b + 1] && s->slices[end].end - s->slices[first].begin <= s->longest &&
-                   hiss_schedule_keeper(s, g->index, s->slices[end].owner) == keeper) {
+                   comm_plan_keeper(s, g->index, s->slices[end].owner) == keeper) {
                 end++;
             }
             if (chunks) {
-                chunks[n] = (hiss_chunk){b, keeper, numbers[keeper - g->first]++, first, end};
+                chunks[n] = (comm_chunk){b, keeper, numbers[keeper - g->first]++, first, end};
             }
         }
     }
@@ -191,18 +191,18 @@ static int64_t join_slices(const hiss_schedule *s, hiss_group *g, hiss_chunk *ch
     return n;
 }
 
-void hiss_group_make(hiss_group *g, const hiss_schedule *s, int index) {
+void comm_group_make(comm_group *g, const comm_plan *s, int index) {
     const int first = index * s->group_size, size = members(s, index);
-    *g = (hiss_group){.index = index, .first = first, .end = first + size};
+    *g = (comm_group){.index = index, .first = first, .end = first + size};
     make_roots(&g->roots, s->lanes, size, 1, s->lane_offsets + first);
     int *numbers = hiss_new(int, size);
     g->chunk_offsets = hiss_new(int64_t, s->buckets + 1);
-    g->chunks = hiss_new(hiss_chunk, join_slices(s, g, NULL, numbers));
+    g->chunks = hiss_new(comm_chunk, join_slices(s, g, NULL, numbers));
     join_slices(s, g, g->chunks, numbers);
     hiss_free(numbers);
 }
 
-void hiss_group_free(hiss_group *g) {
+void comm_group_free(comm_group *g) {
     hiss_free(g->chunks);
     hiss_free(g->chunk_offsets);
     free_roots(&g->roots);

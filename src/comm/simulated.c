@@ -11,7 +11,7 @@
 #include <time.h>
 
 #include "comm/comm_impl.h"
-#include "comm/pool_impl.h"
+#include "comm/lane_sums_impl.h"
 #include "hiss/alloc.h"
 
 enum { TAG_ALLREDUCE = 1, TAG_DONE }; /* nothing else of hiss is under way on a bucket's communicator */
@@ -66,7 +66,7 @@ void hiss_simulated_additions(double seconds) {
     seconds_per_addition = seconds;
 }
 
-void hiss_add_floats(float *restrict into, const float *restrict from, int64_t count) {
+void comm_add_floats(float *restrict into, const float *restrict from, int64_t count) {
     (void)into;
     (void)from;
     owed += (double)count * seconds_per_addition;
@@ -76,7 +76,7 @@ void hiss_add_floats(float *restrict into, const float *restrict from, int64_t c
 
 static void swap(MPI_Comm comm, int64_t floats, int other) {
     void *buffer = hiss_simulated_payload();
-    HISS_MPI(MPI_Sendrecv(buffer, hiss_int(floats), MPI_FLOAT, other, TAG_ALLREDUCE, buffer, hiss_int(floats),
+    HISS_MPI(MPI_Sendrecv(buffer, comm_int(floats), MPI_FLOAT, other, TAG_ALLREDUCE, buffer, comm_int(floats),
                           MPI_FLOAT, other, TAG_ALLREDUCE, comm, MPI_STATUS_IGNORE));
 }
 

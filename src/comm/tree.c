@@ -19,17 +19,17 @@ static int64_t smaller(int64_t a, int64_t b) {
     return a < b ? a : b;
 }
 
-int hiss_tree_level(int64_t lane) {
+int comm_tree_level(int64_t lane) {
     assert(lane > 0);
     return __builtin_ctzll((unsigned long long)lane);
 }
 
-int64_t hiss_tree_parent(int64_t lane) {
+int64_t comm_tree_parent(int64_t lane) {
     assert(lane > 0);
     return lane & (lane - 1);
 }
 
-int hiss_tree_height(int64_t lanes) {
+int comm_tree_height(int64_t lanes) {
     int height = 0;
     while (((int64_t)1 << height) < lanes) {
         height++;
@@ -37,16 +37,16 @@ int hiss_tree_height(int64_t lanes) {
     return height;
 }
 
-bool hiss_tree_within(int64_t lanes, int64_t lane, int64_t first, int64_t end) {
-    int64_t width = (int64_t)1 << hiss_tree_level(lane);
+bool comm_tree_within(int64_t lanes, int64_t lane, int64_t first, int64_t end) {
+    int64_t width = (int64_t)1 << comm_tree_level(lane);
     return lane - width >= first && smaller(lanes, lane + width) <= end;
 }
 
-int64_t hiss_tree_roots(int64_t lanes, int64_t first, int64_t end, int64_t *roots) {
+int64_t comm_tree_roots(int64_t lanes, int64_t first, int64_t end, int64_t *roots) {
     assert(0 <= first && first <= end && end <= lanes);
     int64_t n = 0;
     for (int64_t lane = first, width; lane < end; lane += width) {
-        int highest = lane ? hiss_tree_level(lane) : hiss_tree_height(lanes);
+        int highest = lane ? comm_tree_level(lane) : comm_tree_height(lanes);
         width = (int64_t)1 << highest;
         while (smaller(lanes, lane + width) > end) {
             width /= 2;
@@ -73,13 +73,13 @@ static int64_t find(int64_t n, const int64_t *ascending, int64_t value) {
     return low;
 }
 
-int64_t hiss_tree_additions(int64_t lanes, int64_t first, int64_t end, int64_t n, const int64_t *roots, int64_t *into,
+int64_t comm_tree_additions(int64_t lanes, int64_t first, int64_t end, int64_t n, const int64_t *roots, int64_t *into,
                             int64_t *from) {
     int64_t done = 0;
-    for (int level = 0; level < hiss_tree_height(lanes); level++) {
+    for (int level = 0; level < comm_tree_height(lanes); level++) {
         for (int64_t i = 0; i < n; i++) {
-            if (roots[i] > 0 && hiss_tree_level(roots[i]) == level && hiss_tree_within(lanes, roots[i], first, end)) {
-                into[done] = find(n, roots, hiss_tree_parent(roots[i]));
+            if (roots[i] > 0 && comm_tree_level(roots[i]) == level && comm_tree_within(lanes, roots[i], first, end)) {
+                into[done] = find(n, roots, comm_tree_parent(roots[i]));
                 from[done] = i;
                 done++;
             }
@@ -90,11 +90,11 @@ int64_t hiss_tree_additions(int64_t lanes, int64_t first, int64_t end, int64_t n
 
 /* The lanes started so far are [first, f). Those in flight hold a vector each; all others are in maximal subtrees of
  * [first, f) less the lanes in flight, and a missing lane breaks a subtree of level j into at most j. */
-int64_t hiss_tree_slots(int64_t lanes, int64_t first, int64_t end, int64_t threads) {
+int64_t comm_tree_slots(int64_t lanes, int64_t first, int64_t end, int64_t threads) {
     int64_t most = 0;
-    int highest = hiss_tree_height(end - first);
+    int highest = comm_tree_height(end - first);
     for (int64_t started = first; started <= end; started++) {
-        int64_t n = hiss_tree_roots(lanes, first, started, NULL);
+        int64_t n = comm_tree_roots(lanes, first, started, NULL);
         most = n > most ? n : most;
     }
     most += threads * (highest > 1 ? highest : 1);

@@ -7,78 +7,78 @@
 
 /* ---- the canonical tree over lanes 0..L-1: see tree.c ---- */
 
-int hiss_tree_level(int64_t lane);      /* lane > 0: the level on which lane's node is a right child */
-int64_t hiss_tree_parent(int64_t lane); /* lane > 0: the lane whose vector it is added to */
-int hiss_tree_height(int64_t lanes);    /* level of the root: the smallest j with 2^j >= lanes */
+int comm_tree_level(int64_t lane);      /* lane > 0: the level on which lane's node is a right child */
+int64_t comm_tree_parent(int64_t lane); /* lane > 0: the lane whose vector it is added to */
+int comm_tree_height(int64_t lanes);    /* level of the root: the smallest j with 2^j >= lanes */
 /* Whether both children of the addition of `lane` into its parent lie within lanes [first, end). lane > 0. */
-bool hiss_tree_within(int64_t lanes, int64_t lane, int64_t first, int64_t end);
+bool comm_tree_within(int64_t lanes, int64_t lane, int64_t first, int64_t end);
 /* First lanes of the maximal aligned subtrees of [first, end), ascending. Returns their number, at most 2 * height + 1.
  *   roots  out  NULL: only the number is returned */
-int64_t hiss_tree_roots(int64_t lanes, int64_t first, int64_t end, int64_t *roots);
+int64_t comm_tree_roots(int64_t lanes, int64_t first, int64_t end, int64_t *roots);
 /* The additions roots[into[i]] += roots[from[i]], in order, that can be done within lanes [first, end). Returns their
  * number: n - 1 when [first, end) is one subtree, all lanes for example.
  *   roots  in  [n] first lanes of subtrees that together cover [first, end), ascending */
-int64_t hiss_tree_additions(int64_t lanes, int64_t first, int64_t end, int64_t n, const int64_t *roots, int64_t *into,
+int64_t comm_tree_additions(int64_t lanes, int64_t first, int64_t end, int64_t n, const int64_t *roots, int64_t *into,
                             int64_t *from);
 /* How many lane vectors are alive at most on a rank that owns [first, end), starts its lanes in ascending order and has
  * at most `threads` of them in flight. */
-int64_t hiss_tree_slots(int64_t lanes, int64_t first, int64_t end, int64_t threads);
+int64_t comm_tree_slots(int64_t lanes, int64_t first, int64_t end, int64_t threads);
 
 /* ---- the schedule: who sends what to whom; see schedule.c ---- */
 
 enum { HISS_EVERYONE = -1, HISS_ALIGN_FLOATS = 16 };
 
 /* Subtrees held by neighbouring parts: lanes by rank, or by group of ranks. */
-typedef struct hiss_roots {
+typedef struct comm_roots {
     int64_t *offsets;     /* [parts+1] part p holds roots [offsets[p], offsets[p+1]) */
     int64_t *lane;        /* [offsets[parts]] first lanes of the parts' maximal aligned subtrees, ascending */
     int64_t additions;    /* those that can be done within all parts together */
     int64_t *into, *from; /* [additions] indices into lane */
-} hiss_roots;
+} comm_roots;
 
 /* A slice is finished, updated and sent out by its owner at once: floats [begin, end) of one bucket. */
-typedef struct hiss_slice {
+typedef struct comm_slice {
     int bucket;
     int owner;          /* rank, or HISS_EVERYONE */
     int number;         /* running index among the slices of this owner */
     int64_t begin, end; /* never empty */
-} hiss_slice;
+} comm_slice;
 
 /* A chunk is what a member of a group, its keeper there, adds up for the group at once: neighbouring slices. */
-typedef struct hiss_chunk {
+typedef struct comm_chunk {
     int bucket;
     int keeper;                     /* rank */
     int number;                     /* running index among the chunks of this keeper */
     int64_t first_slice, end_slice; /* never empty */
-} hiss_chunk;
+} comm_chunk;
 
-typedef struct hiss_group { /* ranks that reduce among themselves first */
+typedef struct comm_group { /* ranks that reduce among themselves first */
     int index, first, end;  /* ranks [first, end) */
-    hiss_roots roots;       /* by member */
+    comm_roots roots;       /* by member */
     int64_t *chunk_offsets; /* [buckets+1] */
-    hiss_chunk *chunks;     /* [chunk_offsets[buckets]] by position */
-} hiss_group;
+    comm_chunk *chunks;     /* [chunk_offsets[buckets]] by position */
+} comm_group;
 
-typedef struct hiss_schedule {
+typedef struct comm_plan {
     int size, group_size, groups; /* P, ranks of a group (the last one may have fewer) */
     int64_t lanes, *lane_offsets; /* [P+1] */
     int buckets;
     int64_t longest;        /* floats of a slice, and of a chunk unless one slice is longer */
-    hiss_roots roots;       /* by group */
+    comm_roots roots;       /* by group */
     int64_t *slice_offsets; /* [buckets+1] */
-    hiss_slice *slices;     /* [slice_offsets[buckets]] by position */
-} hiss_schedule;
+    comm_slice *slices;     /* [slice_offsets[buckets]] by position */
+} comm_plan;
 
 /* group_size: 0 lets the number of ranks decide. owners: every bucket is cut into P pieces on multiples of
  * HISS_ALIGN_FLOATS, each for one rank, and pieces into slices of at most `longest` floats. Not owners: every slice
  * belongs to everyone, and there are no groups. Release with _free. */
-void hiss_schedule_make(hiss_schedule *s, int size, int group_size, int64_t lanes, const int64_t *lane_offsets,
-                        int buckets, const int64_t *bucket_offsets, bool owners, int64_t longest);
-void hiss_schedule_free(hiss_schedule *s);
+void comm_plan_make(comm_plan *s, int size, int group_size, int64_t lanes, const int64_t *lane_offsets, int buckets,
+                    const int64_t *bucket_offsets, bool owners, int64_t longest);
+void comm_plan_free(comm_plan *s);
 /* The group of that index as its members see it; only of a schedule with owners. Release with _free. */
-void hiss_group_make(hiss_group *g, const hiss_schedule *s, int index);
-void hiss_group_free(hiss_group *g);
+void comm_group_make(comm_group *g, const comm_plan *s, int index);
+void comm_group_free(comm_group *g);
 /* The member of group `index` that keeps a slice of that owner. */
-int hiss_schedule_keeper(const hiss_schedule *s, int index, int owner);
+int comm_plan_keeper(const comm_plan *s, int index, int owner);
 
 #endif

@@ -24,9 +24,9 @@ void hiss_watch_step(hiss_comm *comm, int64_t step) {
 }
 
 void hiss_watch_note(hiss_comm *comm, const char *what, int64_t number) {
-    hiss_watch *w = &comm->watch;
+    comm_watch *w = &comm->watch;
     const uint64_t n = atomic_fetch_add_explicit(&w->written, 1, memory_order_relaxed);
-    hiss_watch_entry *e = &w->ring[n % HISS_WATCH_RING];
+    comm_watch_entry *e = &w->ring[n % HISS_WATCH_RING];
     PUT(e->what, what);
     PUT(e->number, number);
     PUT(e->step, GET(w->step));
@@ -41,19 +41,19 @@ static void text_of(const char *what, int64_t number, char out[HISS_WATCH_TEXT])
     }
 }
 
-void hiss_watch_last(const hiss_watch *w, char out[HISS_WATCH_TEXT]) {
+void comm_watch_last(const comm_watch *w, char out[HISS_WATCH_TEXT]) {
     const uint64_t written = GET(w->written);
-    const hiss_watch_entry *e = &w->ring[(written - 1) % HISS_WATCH_RING];
+    const comm_watch_entry *e = &w->ring[(written - 1) % HISS_WATCH_RING];
     const char *what = written > 0 ? GET(e->what) : NULL;
     text_of(what ? what : "start", what ? GET(e->number) : -1, out);
 }
 
-void hiss_watch_show(const hiss_watch *w, const char *own) {
+void comm_watch_show(const comm_watch *w, const char *own) {
     const uint64_t written = GET(w->written);
     const double now = hiss_seconds();
     fprintf(stderr, "hiss: %s, its last operations:\n", own);
     for (uint64_t n = written > HISS_WATCH_SHOWN ? written - HISS_WATCH_SHOWN : 0; n < written; n++) {
-        const hiss_watch_entry *e = &w->ring[n % HISS_WATCH_RING];
+        const comm_watch_entry *e = &w->ring[n % HISS_WATCH_RING];
         const char *what = GET(e->what);
         char text[HISS_WATCH_TEXT];
         text_of(what ? what : "?", GET(e->number), text);
@@ -63,17 +63,17 @@ void hiss_watch_show(const hiss_watch *w, const char *own) {
 
 /* ---- the wait ---- */
 
-static void change(hiss_watch *w) {
+static void change(comm_watch *w) {
     PUT(w->version, GET(w->version) + 1);
     atomic_thread_fence(memory_order_release);
 }
 
-static void changed(hiss_watch *w) {
+static void changed(comm_watch *w) {
     atomic_store_explicit(&w->version, GET(w->version) + 1, memory_order_release);
 }
 
-void hiss_wait_begin(hiss_comm *comm, const char *what, int64_t number) {
-    hiss_watch *w = &comm->watch;
+void comm_wait_begin(hiss_comm *comm, const char *what, int64_t number) {
+    comm_watch *w = &comm->watch;
     hiss_watch_note(comm, what, number);
     change(w);
     PUT(w->waiting, true);
@@ -84,23 +84,23 @@ void hiss_wait_begin(hiss_comm *comm, const char *what, int64_t number) {
     changed(w);
 }
 
-void hiss_wait_end(hiss_comm *comm) {
-    hiss_watch *w = &comm->watch;
+void comm_wait_end(hiss_comm *comm) {
+    comm_watch *w = &comm->watch;
     change(w);
     PUT(w->waiting, false);
     changed(w);
 }
 
-void hiss_wait_forget(hiss_comm *comm) {
+void comm_wait_forget(hiss_comm *comm) {
     memset(comm->watch.seen, 0, sizeof(int) * (size_t)comm->size);
 }
 
-void hiss_wait_add(hiss_comm *comm, int rank) {
+void comm_wait_add(hiss_comm *comm, int rank) {
     comm->watch.seen[rank] = 1;
 }
 
-void hiss_wait_publish(hiss_comm *comm, const char *what, int64_t number) {
-    hiss_watch *w = &comm->watch;
+void comm_wait_publish(hiss_comm *comm, const char *what, int64_t number) {
+    comm_watch *w = &comm->watch;
     int peers = 0;
     change(w);
     for (int r = 0; r < comm->size; r++) {
@@ -117,12 +117,12 @@ void hiss_wait_publish(hiss_comm *comm, const char *what, int64_t number) {
     changed(w);
 }
 
-hiss_wait hiss_watch_wait(const hiss_watch *w) {
-    hiss_wait copy;
+comm_wait comm_watch_wait(const comm_watch *w) {
+    comm_wait copy;
     uint64_t before, after;
     do {
         before = atomic_load_explicit(&w->version, memory_order_acquire);
-        copy = (hiss_wait){.waiting = GET(w->waiting),
+        copy = (comm_wait){.waiting = GET(w->waiting),
                            .number_of_wait = GET(w->waits),
                            .what = GET(w->what),
                            .number = GET(w->number),
@@ -141,7 +141,7 @@ void hiss_watch_at_end(hiss_comm *comm, void (*act)(void *user), void *user) {
     comm->watch.at_end = act;
 }
 
-void hiss_watch_act(const hiss_comm *comm) {
+void comm_watch_act(const hiss_comm *comm) {
     if (comm->watch.at_end) {
         comm->watch.at_end(comm->watch.user);
     }

@@ -36,8 +36,8 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "comm/beacon_impl.h"
 #include "comm/comm_impl.h"
+#include "comm/heartbeat_impl.h"
 #include "hiss/alloc.h"
 #include "hiss/clock.h"
 #include "hiss/log.h"
@@ -53,14 +53,14 @@ typedef enum verdict { DEAD, STOPPED, IDLE, CIRCLE, UNHEARD, UNANSWERED } verdic
 typedef enum told { WAITING, TOLD, OTHERS_TOLD } told;
 
 typedef struct peer {
-    hiss_beat last; /* what it said of itself */
+    comm_beat last; /* what it said of itself */
     double heard;   /* when */
     bool left, answered;
 } peer;
 
-struct hiss_watchdog {
+struct comm_watchdog {
     hiss_comm *comm;
-    hiss_beacon beacon;
+    comm_heartbeat heartbeat;
     peer *peers; /* [P], this rank too */
     double limit, period;
     bool (*asked_to_stop)(void);
@@ -84,15 +84,15 @@ struct hiss_watchdog {
     uint64_t asked_wait;
 };
 
-static void name_of(const hiss_watchdog *d, int rank, char out[NAME]) {
-    snprintf(out, NAME, "rank %d (%s)", rank, d->beacon.address[rank].host);
+static void name_of(const comm_watchdog *d, int rank, char out[NAME]) {
+    snprintf(out, NAME, "rank %d (%s)", rank, d->heartbeat.address[rank].host);
 }
 
-static bool is_known(const hiss_watchdog *d, int rank) {
-    return rank == d->comm->rank || d->beacon.at[rank].sin_port != 0;
+static bool is_known(const comm_watchdog *d, int rank) {
+    return rank == d->comm->rank || d->heartbeat.at[rank].sin_port != 0;
 }
 
-static bool waits_for(const hiss_beat *b, int rank) {
+static bool waits_for(const comm_beat *b, int rank) {
     bool found = b->peers == 0 || b->peers > HISS_WATCH_PEERS;
     for (int k = 0; k < b->peers && k < HISS_WATCH_PEERS; k++) {
         found |= b->peer[k] == rank;
@@ -108,7 +108,7 @@ static double cpu_seconds(clockid_t clock) {
 }
 
 /* Whether this rank has done something since the last tick. */
-static bool has_moved(hiss_watchdog *d) {
+static bool has_moved(comm_watchdog *d) {
     const double cpu = cpu_seconds(CLOCK_PROCESS_CPUTIME_ID) - cpu_seconds(CLOCK_THREAD_CPUTIME_ID);
     const uint64_t written = atomic_load_explicit(&d->comm->watch.written, memory_order_relaxed),
                    bytes = hiss_process_file_bytes();
@@ -121,11 +121,11 @@ static bool has_moved(hiss_watchdog *d) {
     return moved;
 }
 
-static void look_at_self(hiss_watchdog *d, bool tick) {
-    const hiss_watch *w = &d->comm->watch;
-    const hiss_wait wait = hiss_watch_wait(w);
+static void look_at_self(comm_watchdog *d, bool tick) {
+    const comm_watch *w = &d->comm->watch;
+    const comm_wait wait = comm_watch_wait(w);
     peer *self = &d->peers[d->comm->rank];
-    hiss_beat *b = &self->last;
+    comm_beat *b = &self->last;
     if (wait.waiting && wait.number_of_wait != d->wait) {
         d->wait = wait.number_of_wait;
         d->begun = d->clock;
@@ -144,7 +144,7 @@ static void look_at_self(hiss_watchdog *d, bool tick) {
         b->peer[k] = wait.peer[k];
     }
     if (!wait.waiting) {
-        hiss_watch_last(w, b->what);
+        comm_watch_last(w, b->what);
     } else if (wait.number < 0) {
         snprintf(b->what, sizeof b->what, "%s", wait.what);
     } else {
@@ -154,16 +154,16 @@ static void look_at_self(hiss_watchdog *d, bool tick) {
 
 /* ---- the verdict ---- */
 
-static void describe_wait(const hiss_watchdog *d, int rank, const char *whom, char *out, size_t size) {
+static void describe_wait(const comm_watchdog *d, int rank, const char *whom, char *out, size_t size) {
     char own[NAME];
-    const hiss_beat *b = &d->peers[rank].last;
+    const comm_beat *b = &d->peers[rank].last;
     name_of(d, rank, own);
     snprintf(out, size, "%s has waited %d s in step %lld for %s: %s", own, b->seconds, (long long)b->step, whom,
              b->what);
 }
 
 /* Who a rank waits for, by its own account. */
-static void describe_peers(const hiss_watchdog *d, const hiss_beat *b, char *out, size_t size) {
+static void describe_peers(const comm_watchdog *d, const comm_beat *b, char *out, size_t size) {
     size_t used = (size_t)snprintf(out, size, "%s", b->peers == 0 ? "all others" : "");
     for (int k = 0; k < b->peers && k < HISS_WATCH_PEERS && used < size; k++) {
         char name[NAME];
@@ -175,7 +175,7 @@ static void describe_peers(const hiss_watchdog *d, const hiss_beat *b, char *out
     }
 }
 
-static void describe_reason(const hiss_watchdog *d, verdict v, int rank, char *out, size_t size) {
+static void describe_reason(const comm_watchdog *d, verdict v, int rank, char *out, size_t size) {
     const peer *p = &d->peers[rank];
     const int silence = (int)(d->clock - p->heard);
     switch (v) {
@@ -207,7 +207,7 @@ static void describe_reason(const hiss_watchdog *d, verdict v, int rank, char *o
 }
 
 /* The one line. culprit: the lowest of `count` ranks. */
-static void tell(const hiss_watchdog *d, verdict v, int culprit, int count) {
+static void tell(const comm_watchdog *d, verdict v, int culprit, int count) {
     char whom[NAME + 32], reason[LINE / 2], wait[LINE / 2];
     int witness = -1;
     for (int k = 0; k < d->comm->size && witness < 0; k++) { /* this rank is the best witness */
@@ -227,10 +227,10 @@ static void tell(const hiss_watchdog *d, verdict v, int culprit, int count) {
     }
 }
 
-static void show(const hiss_watchdog *d) {
+static void show(const comm_watchdog *d) {
     char name[NAME], whom[LINE / 2], text[LINE];
     for (int r = 0, shown = 0; r < d->comm->size && shown < SHOWN_RANKS; r++) {
-        const hiss_beat *b = &d->peers[r].last;
+        const comm_beat *b = &d->peers[r].last;
         if (!is_known(d, r)) {
             continue;
         }
@@ -245,17 +245,17 @@ static void show(const hiss_watchdog *d) {
         fprintf(stderr, "hiss:   %s\n", text);
     }
     name_of(d, d->comm->rank, name);
-    hiss_watch_show(&d->comm->watch, name);
+    comm_watch_show(&d->comm->watch, name);
 }
 
-static void send_end(hiss_watchdog *d, int exit_code) {
-    hiss_beat end = {.kind = HISS_BEAT_END, .number = exit_code};
+static void send_end(comm_watchdog *d, int exit_code) {
+    comm_beat end = {.kind = HISS_BEAT_END, .number = exit_code};
     for (int r = 0; r < d->comm->size; r++) {
-        hiss_beacon_send(&d->beacon, r, &end);
+        comm_heartbeat_send(&d->heartbeat, r, &end);
     }
 }
 
-_Noreturn static void end_job(hiss_watchdog *d, verdict v, int culprit, int count) {
+_Noreturn static void end_job(comm_watchdog *d, verdict v, int culprit, int count) {
     const int code = hiss_exit_code(HISS_EINTERNAL);
     send_end(d, code);
     tell(d, v, culprit, count);
@@ -274,7 +274,7 @@ static void suspect(suspects *s, int rank) {
     s->first = s->count++ == 0 ? rank : s->first;
 }
 
-static void warn_unheard(hiss_watchdog *d) {
+static void warn_unheard(comm_watchdog *d) {
     suspects unheard = {0};
     for (int r = 0; r < d->comm->size; r++) {
         if (!is_known(d, r) && !d->peers[r].left) {
@@ -291,8 +291,8 @@ static void warn_unheard(hiss_watchdog *d) {
 }
 
 /* What a rank without an ear for the others can say: it has waited too long for some of which it never heard. */
-static void judge_own_wait(hiss_watchdog *d) {
-    const hiss_beat *self = &d->peers[d->comm->rank].last;
+static void judge_own_wait(comm_watchdog *d) {
+    const comm_beat *self = &d->peers[d->comm->rank].last;
     suspects unheard = {0};
     for (int r = 0; r < d->comm->size; r++) {
         if (!is_known(d, r) && waits_for(self, r)) {
@@ -304,14 +304,14 @@ static void judge_own_wait(hiss_watchdog *d) {
     }
 }
 
-static void judge_all(hiss_watchdog *d) {
+static void judge_all(comm_watchdog *d) {
     suspects found[IDLE + 1] = {{0}};
     bool circle = true;
     for (int r = 0; r < d->comm->size; r++) {
         const peer *p = &d->peers[r];
         if (p->left) {
             circle = false;
-        } else if (d->beacon.refused[r]) {
+        } else if (d->heartbeat.refused[r]) {
             suspect(&found[DEAD], r);
         } else if (is_known(d, r)) {
             const bool stopped = d->clock - p->heard > d->limit;
@@ -332,7 +332,7 @@ static void judge_all(hiss_watchdog *d) {
         }
     }
     if (circle) {
-        const hiss_beat *self = &d->peers[d->comm->rank].last;
+        const comm_beat *self = &d->peers[d->comm->rank].last;
         const int other = d->comm->rank == 0 ? 1 : 0;
         end_job(d, CIRCLE, self->peers ? self->peer[0] : other, self->peers ? self->peers : d->comm->size - 1);
     }
@@ -340,9 +340,9 @@ static void judge_all(hiss_watchdog *d) {
 }
 
 /* A rank other than the guard judges the guard alone; its successor tells. */
-static void judge_guard(hiss_watchdog *d) {
+static void judge_guard(comm_watchdog *d) {
     const int guard = d->guard;
-    const bool dead = d->beacon.refused[guard];
+    const bool dead = d->heartbeat.refused[guard];
     if (d->peers[guard].left) {
         return;
     }
@@ -357,7 +357,7 @@ static void judge_guard(hiss_watchdog *d) {
     }
 }
 
-static void judge(hiss_watchdog *d) {
+static void judge(comm_watchdog *d) {
     if (d->guard == d->comm->rank) {
         judge_all(d);
     } else {
@@ -367,12 +367,12 @@ static void judge(hiss_watchdog *d) {
 
 /* ---- a signal ---- */
 
-static void ask(hiss_watchdog *d, int rank) {
-    hiss_beat question = {.kind = HISS_BEAT_ASK};
-    hiss_beacon_send(&d->beacon, rank, &question);
+static void ask(comm_watchdog *d, int rank) {
+    comm_beat question = {.kind = HISS_BEAT_ASK};
+    comm_heartbeat_send(&d->heartbeat, rank, &question);
 }
 
-static void ask_all(hiss_watchdog *d) {
+static void ask_all(comm_watchdog *d) {
     d->asking = true;
     d->asked = d->clock;
     d->asked_wait = d->wait;
@@ -385,8 +385,8 @@ static void ask_all(hiss_watchdog *d) {
 }
 
 /* Whoever has not answered by now, and is waited for, is probably what the launcher ends the job for. */
-static void end_asking(hiss_watchdog *d) {
-    const hiss_beat *self = &d->peers[d->comm->rank].last;
+static void end_asking(comm_watchdog *d) {
+    const comm_beat *self = &d->peers[d->comm->rank].last;
     suspects mute = {0};
     d->asking = false;
     for (int r = 0; r < d->comm->size; r++) {
@@ -400,7 +400,7 @@ static void end_asking(hiss_watchdog *d) {
     }
 }
 
-static void mind_signals(hiss_watchdog *d) {
+static void mind_signals(comm_watchdog *d) {
     if (d->asked_to_stop && !d->signalled && d->asked_to_stop()) {
         d->signalled = true;
         ask_all(d);
@@ -411,26 +411,26 @@ static void mind_signals(hiss_watchdog *d) {
 
 /* ---- the thread ---- */
 
-static void take(hiss_watchdog *d, const hiss_beat *b) {
+static void take(comm_watchdog *d, const comm_beat *b) {
     peer *from = &d->peers[b->rank];
-    hiss_beat answer = d->peers[d->comm->rank].last;
+    comm_beat answer = d->peers[d->comm->rank].last;
     if (b->rank == d->comm->rank && b->kind != HISS_BEAT_END) {
         return; /* the main thread wakes this one */
     }
     from->heard = d->clock;
-    switch ((hiss_beat_kind)b->kind) {
+    switch ((comm_beat_kind)b->kind) {
     case HISS_BEAT_STATE:
     case HISS_BEAT_HEARD:
         from->last = *b;
         from->answered = true;
         if (b->kind == HISS_BEAT_STATE) {
             answer.kind = HISS_BEAT_HEARD;
-            hiss_beacon_send(&d->beacon, b->rank, &answer);
+            comm_heartbeat_send(&d->heartbeat, b->rank, &answer);
         }
         break;
     case HISS_BEAT_ASK:
         answer.kind = HISS_BEAT_STATE;
-        hiss_beacon_send(&d->beacon, b->rank, &answer);
+        comm_heartbeat_send(&d->heartbeat, b->rank, &answer);
         break;
     case HISS_BEAT_LEAVE:
         from->left = true;
@@ -439,7 +439,7 @@ static void take(hiss_watchdog *d, const hiss_beat *b) {
         if (b->rank != d->comm->rank) {
             d->end_at = d->clock + end_seconds;
             d->exit_code = (int)b->number;
-            hiss_watch_act(d->comm);
+            comm_watch_act(d->comm);
         } else { /* another thread ends the job */
             if (!d->quiet) {
                 send_end(d, (int)b->number);
@@ -451,11 +451,11 @@ static void take(hiss_watchdog *d, const hiss_beat *b) {
     }
 }
 
-static void tick(hiss_watchdog *d) {
+static void tick(comm_watchdog *d) {
     d->next_tick = d->clock + d->period;
     look_at_self(d, true);
     if (d->guard != d->comm->rank) {
-        hiss_beacon_send(&d->beacon, d->guard, &d->peers[d->comm->rank].last);
+        comm_heartbeat_send(&d->heartbeat, d->guard, &d->peers[d->comm->rank].last);
         return;
     }
     for (int r = 0; r < d->comm->size; r++) {
@@ -471,14 +471,14 @@ static void tick(hiss_watchdog *d) {
 }
 
 static void *watch(void *argument) {
-    hiss_watchdog *d = argument;
+    comm_watchdog *d = argument;
     d->real = hiss_seconds();
     while (!atomic_load(&d->quit)) {
         const double now = hiss_seconds(), passed = now - d->real;
-        hiss_beat b;
+        comm_beat b;
         d->real = now;
         d->clock += passed < longest_look ? passed : longest_look;
-        while (hiss_beacon_next(&d->beacon, &b)) {
+        while (comm_heartbeat_next(&d->heartbeat, &b)) {
             take(d, &b);
         }
         if (d->end_at > 0.0 && d->clock > d->end_at) {
@@ -491,17 +491,17 @@ static void *watch(void *argument) {
             if (due) {
                 tick(d);
             }
-            if (due || d->beacon.news) {
-                d->beacon.news = false;
+            if (due || d->heartbeat.news) {
+                d->heartbeat.news = false;
                 judge(d);
             }
         }
-        hiss_beacon_sleep(&d->beacon, LOOK_MILLISECONDS);
+        comm_heartbeat_sleep(&d->heartbeat, LOOK_MILLISECONDS);
     }
-    hiss_beat leave = {.kind = HISS_BEAT_LEAVE};
+    comm_beat leave = {.kind = HISS_BEAT_LEAVE};
     for (int r = 0; r < d->comm->size; r++) {
         if (d->guard == d->comm->rank || r == d->guard) {
-            hiss_beacon_send(&d->beacon, r, &leave);
+            comm_heartbeat_send(&d->heartbeat, r, &leave);
         }
     }
     return NULL;
@@ -509,22 +509,22 @@ static void *watch(void *argument) {
 
 /* ---- start and end ---- */
 
-static void open_beacon(hiss_watchdog *d) {
+static void open_heartbeat(comm_watchdog *d) {
     const int size = d->comm->size;
-    hiss_beacon *b = &d->beacon;
+    comm_heartbeat *b = &d->heartbeat;
     int64_t *offsets = hiss_new(int64_t, size + 1);
-    hiss_address own = {.port = 0};
+    comm_address own = {.port = 0};
     for (int r = 0; r <= size; r++) {
         offsets[r] = r * (int64_t)sizeof own;
     }
     b->rank = d->comm->rank;
     b->size = size;
-    b->address = hiss_new(hiss_address, size);
+    b->address = hiss_new(comm_address, size);
     b->at = hiss_new(struct sockaddr_in, size);
     b->refused = hiss_new(bool, size);
     b->key = (uint64_t)getpid() << 40 ^ (uint64_t)(hiss_seconds() * 1e9);
     hiss_comm_broadcast(d->comm, &b->key, sizeof b->key, 0);
-    hiss_beacon_open(b, &own);
+    comm_heartbeat_open(b, &own);
     hiss_comm_allgather(d->comm, &own, offsets, b->address);
     hiss_free(offsets);
 }
@@ -532,9 +532,9 @@ static void open_beacon(hiss_watchdog *d) {
 /* Let all others know that this rank ends, before they miss it. false: one of them ends the job already, and has said
  * why. */
 static bool end_quietly(void *watchdog, int exit_code) {
-    hiss_watchdog *d = watchdog;
-    hiss_beat end = {.kind = HISS_BEAT_END, .number = exit_code};
-    hiss_beacon_wake(&d->beacon, &end);
+    comm_watchdog *d = watchdog;
+    comm_beat end = {.kind = HISS_BEAT_END, .number = exit_code};
+    comm_heartbeat_wake(&d->heartbeat, &end);
     for (int look = 0; look < ENDING_LOOKS && atomic_load(&d->told) == WAITING; look++) {
         nanosleep(&(struct timespec){.tv_nsec = ENDING_MILLISECONDS * 1000000L}, NULL);
     }
@@ -545,7 +545,7 @@ void hiss_watch_start(hiss_comm *comm, int64_t seconds, bool (*asked_to_stop)(vo
     if (seconds <= 0 || comm->size == 1) {
         return;
     }
-    hiss_watchdog *d = hiss_new(hiss_watchdog, 1);
+    comm_watchdog *d = hiss_new(comm_watchdog, 1);
     d->comm = comm;
     d->limit = (double)seconds;
     d->period = d->limit < BEATS_OF_LIMIT ? d->limit / BEATS_OF_LIMIT : 1.0;
@@ -558,7 +558,7 @@ void hiss_watch_start(hiss_comm *comm, int64_t seconds, bool (*asked_to_stop)(vo
         d->peers[r].last.rank = r;
         snprintf(d->peers[r].last.what, HISS_WATCH_TEXT, "start");
     }
-    open_beacon(d);
+    open_heartbeat(d);
     sigset_t all, before;
     sigfillset(&all);
     pthread_sigmask(SIG_SETMASK, &all, &before);
@@ -575,25 +575,25 @@ void hiss_watch_start(hiss_comm *comm, int64_t seconds, bool (*asked_to_stop)(vo
 }
 
 void hiss_watch_stop(hiss_comm *comm) {
-    hiss_watchdog *d = comm->watch.dog;
+    comm_watchdog *d = comm->watch.dog;
     if (!d) {
         return;
     }
     hiss_comm_barrier(comm); /* until all are here, all are watched */
     hiss_log_before_end(NULL, NULL);
     if (d->started) {
-        hiss_beat wake = {.kind = HISS_BEAT_HEARD};
+        comm_beat wake = {.kind = HISS_BEAT_HEARD};
         atomic_store(&d->quit, true);
-        hiss_beacon_wake(&d->beacon, &wake);
+        comm_heartbeat_wake(&d->heartbeat, &wake);
         pthread_join(d->thread, NULL);
     }
     comm->watch.dog = NULL;
-    hiss_beacon_close(&d->beacon);
+    comm_heartbeat_close(&d->heartbeat);
     hiss_free(d->peers);
     hiss_free(d);
 }
 
-void hiss_watch_ends(hiss_comm *comm, int exit_code) {
+void comm_watch_ends(hiss_comm *comm, int exit_code) {
     if (comm->watch.dog && comm->watch.dog->started) {
         (void)end_quietly(comm->watch.dog, exit_code);
     }

@@ -101,7 +101,7 @@ static hiss_status check_images(hiss_dataset *set, hiss_error *err) {
     return HISS_OK;
 }
 
-int64_t hiss_most_classes(int64_t samples) {
+int64_t hiss_dataset_most_classes(int64_t samples) {
     const int64_t most = samples > HISS_MOST_CLASSES ? samples : HISS_MOST_CLASSES;
     return most < INT32_MAX ? most : INT32_MAX;
 }
@@ -165,7 +165,7 @@ static hiss_status read_labels(hiss_dataset *set, const hiss_data_options *from,
                          "data set",
                          set->path, labels, hiss_h5_info_text(&info, found), (long long)set->rows, set->images);
     }
-    const int64_t most = hiss_most_classes(set->rows);
+    const int64_t most = hiss_dataset_most_classes(set->rows);
     set->label = hiss_new(int32_t, set->rows);
     int64_t piece[PIECE_LABELS];
     for (int64_t begin = 0; begin < set->rows; begin += PIECE_LABELS) {
@@ -191,7 +191,7 @@ static hiss_status read_labels(hiss_dataset *set, const hiss_data_options *from,
 /* Recompute the checksum that hiss prepare recorded over /images and /labels. */
 static hiss_status verify(hiss_dataset *set, const char *recorded, hiss_error *err) {
     char found[HISS_HASH_TEXT];
-    int64_t row = hiss_dataset_row(set), at_once = PIECE_BYTES / row + 1;
+    int64_t row = data_set_row(set), at_once = PIECE_BYTES / row + 1;
     uint8_t *piece = hiss_alloc((size_t)(at_once * row));
     hiss_hash *hash = hiss_hash_begin();
     hiss_status status = HISS_OK;
@@ -245,7 +245,7 @@ static hiss_status identify(hiss_dataset *set, bool check, hiss_error *err) {
         return status;
     }
     snprintf(set->identity, sizeof set->identity, "%lld bytes uint8 [%lld,%lld,%lld,%lld]",
-             (long long)(set->rows * hiss_dataset_row(set)), (long long)set->rows, (long long)set->H, (long long)set->W,
+             (long long)(set->rows * data_set_row(set)), (long long)set->rows, (long long)set->H, (long long)set->W,
              (long long)set->C);
     return HISS_OK;
 }
@@ -349,7 +349,7 @@ void hiss_dataset_shape(const hiss_dataset *set, int64_t *H, int64_t *W, int64_t
     *C = set->C;
 }
 
-int64_t hiss_dataset_row(const hiss_dataset *set) {
+int64_t data_set_row(const hiss_dataset *set) {
     return set->H * set->W * set->C;
 }
 
@@ -365,7 +365,7 @@ const char *hiss_dataset_identity(const hiss_dataset *set) {
     return set->identity;
 }
 
-bool hiss_dataset_in_file_order(const hiss_dataset *set) {
+bool data_set_in_file_order(const hiss_dataset *set) {
     return !set->permuted;
 }
 
@@ -373,14 +373,14 @@ static int64_t row_of(const hiss_dataset *set, int64_t position) {
     return set->permuted ? hiss_permutation_at(&set->order, position) : position;
 }
 
-int32_t hiss_dataset_label(const hiss_dataset *set, int64_t position) {
+int32_t data_set_label(const hiss_dataset *set, int64_t position) {
     return set->label[row_of(set, position)];
 }
 
 /* ---- rows ---- */
 
 static void make_pixels(const hiss_dataset *set, int64_t row, uint8_t *out) {
-    const int64_t bytes = hiss_dataset_row(set);
+    const int64_t bytes = data_set_row(set);
     hiss_rng rng = hiss_rng_keyed(set->seed, HISS_FOR_TESTS, 0, row);
     for (int64_t i = 0; i < bytes; i += 4) {
         const uint32_t word = hiss_rng_word(&rng);
@@ -393,37 +393,37 @@ static hiss_status read_rows(hiss_dataset *set, int64_t begin, int64_t count, ui
         return hiss_h5_read(set->file, set->images, HISS_U8, begin, count, out, err);
     }
     for (int64_t i = 0; i < count; i++) {
-        make_pixels(set, begin + i, out + i * hiss_dataset_row(set));
+        make_pixels(set, begin + i, out + i * data_set_row(set));
     }
     return HISS_OK;
 }
 
-void hiss_gather_create(const hiss_dataset *set, int64_t capacity, hiss_gather *out) {
-    int64_t row = hiss_dataset_row(set);
-    *out = (hiss_gather){.pick = hiss_new(struct hiss_pick, capacity),
+void data_gather_create(const hiss_dataset *set, int64_t capacity, data_gather *out) {
+    int64_t row = data_set_row(set);
+    *out = (data_gather){.pick = hiss_new(struct data_pick, capacity),
                          .capacity = capacity,
                          .staging_rows = STAGING_BYTES / row + 1,
                          .staging = hiss_alloc((size_t)((STAGING_BYTES / row + 1) * row))};
 }
 
-void hiss_gather_destroy(hiss_gather *gather) {
+void data_gather_destroy(data_gather *gather) {
     hiss_free(gather->pick);
     hiss_free(gather->staging);
 }
 
-void hiss_gather_add(const hiss_dataset *set, hiss_gather *gather, int64_t position, uint8_t *to) {
+void data_gather_add(const hiss_dataset *set, data_gather *gather, int64_t position, uint8_t *to) {
     assert(gather->count < gather->capacity && 0 <= position && position < set->n);
-    gather->pick[gather->count++] = (struct hiss_pick){row_of(set, position), to};
+    gather->pick[gather->count++] = (struct data_pick){row_of(set, position), to};
 }
 
 static int by_row(const void *a, const void *b) {
-    int64_t left = ((const struct hiss_pick *)a)->row, right = ((const struct hiss_pick *)b)->row;
+    int64_t left = ((const struct data_pick *)a)->row, right = ((const struct data_pick *)b)->row;
     return (left > right) - (left < right);
 }
 
-hiss_status hiss_gather_run(hiss_dataset *set, hiss_gather *gather, hiss_error *err) {
-    int64_t row = hiss_dataset_row(set), count = gather->count;
-    struct hiss_pick *pick = gather->pick;
+hiss_status data_gather_run(hiss_dataset *set, data_gather *gather, hiss_error *err) {
+    int64_t row = data_set_row(set), count = gather->count;
+    struct data_pick *pick = gather->pick;
     gather->count = 0;
     qsort(pick, (size_t)count, sizeof *pick, by_row);
     for (int64_t i = 0, next; i < count; i = next) {
@@ -447,13 +447,13 @@ hiss_status hiss_gather_run(hiss_dataset *set, hiss_gather *gather, hiss_error *
 /* The samples position[count], or, where that is NULL, those from begin on. */
 static hiss_status gather_list(hiss_dataset *set, int64_t begin, int64_t count, const int64_t *position,
                                uint8_t *pixels, hiss_error *err) {
-    hiss_gather gather;
-    hiss_gather_create(set, count, &gather);
+    data_gather gather;
+    data_gather_create(set, count, &gather);
     for (int64_t i = 0; i < count; i++) {
-        hiss_gather_add(set, &gather, position ? position[i] : begin + i, pixels + i * hiss_dataset_row(set));
+        data_gather_add(set, &gather, position ? position[i] : begin + i, pixels + i * data_set_row(set));
     }
-    const hiss_status status = hiss_gather_run(set, &gather, err);
-    hiss_gather_destroy(&gather);
+    const hiss_status status = data_gather_run(set, &gather, err);
+    data_gather_destroy(&gather);
     return status;
 }
 
@@ -461,7 +461,7 @@ hiss_status hiss_dataset_read(hiss_dataset *set, int64_t begin, int64_t count, u
                               hiss_error *err) {
     assert(0 <= begin && 0 <= count && count <= set->n - begin && (!labels || set->label));
     for (int64_t i = 0; labels && i < count; i++) {
-        labels[i] = hiss_dataset_label(set, begin + i);
+        labels[i] = data_set_label(set, begin + i);
     }
     if (!pixels) {
         return HISS_OK;
@@ -475,7 +475,7 @@ hiss_status hiss_dataset_read(hiss_dataset *set, int64_t begin, int64_t count, u
 hiss_status hiss_dataset_read_list(hiss_dataset *set, int64_t count, const int64_t *position, uint8_t *pixels,
                                    int32_t *labels, hiss_error *err) {
     for (int64_t i = 0; labels && i < count; i++) {
-        labels[i] = hiss_dataset_label(set, position[i]);
+        labels[i] = data_set_label(set, position[i]);
     }
     return pixels ? gather_list(set, 0, count, position, pixels, err) : HISS_OK;
 }

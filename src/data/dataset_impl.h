@@ -5,27 +5,27 @@
 #include "hiss/data.h"
 
 /* Bytes of one sample's pixels. */
-int64_t hiss_dataset_row(const hiss_dataset *set);
+int64_t data_set_row(const hiss_dataset *set);
 /* Whether position i is row i of the file. */
-bool hiss_dataset_in_file_order(const hiss_dataset *set);
+bool data_set_in_file_order(const hiss_dataset *set);
 /* Label of a sample; the set must be labelled. */
-int32_t hiss_dataset_label(const hiss_dataset *set, int64_t position);
+int32_t data_set_label(const hiss_dataset *set, int64_t position);
 
 /* A list of samples to fetch, and room to fetch neighbours in one read. */
-typedef struct hiss_gather {
-    struct hiss_pick {
+typedef struct data_gather {
+    struct data_pick {
         int64_t row; /* of the file */
         uint8_t *to;
     } * pick;
     int64_t count, capacity;
     uint8_t *staging;
     int64_t staging_rows;
-} hiss_gather;
-void hiss_gather_create(const hiss_dataset *set, int64_t capacity, hiss_gather *out);
-void hiss_gather_destroy(hiss_gather *gather);
-void hiss_gather_add(const hiss_dataset *set, hiss_gather *gather, int64_t position, uint8_t *to);
+} data_gather;
+void data_gather_create(const hiss_dataset *set, int64_t capacity, data_gather *out);
+void data_gather_destroy(data_gather *gather);
+void data_gather_add(const hiss_dataset *set, data_gather *gather, int64_t position, uint8_t *to);
 /* Read what was added, in file order, and empty the list. Allocates nothing. */
-hiss_status hiss_gather_run(hiss_dataset *set, hiss_gather *gather, hiss_error *err);
+hiss_status data_gather_run(hiss_dataset *set, data_gather *gather, hiss_error *err);
 
 /* Value of the attribute hiss_format of / in files by hiss prepare. */
 #define HISS_IMAGES_FORMAT "hiss images 1"

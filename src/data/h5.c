@@ -34,14 +34,14 @@ static void no_work_at_exit(void) {
     H5dont_atexit();
 }
 
-void hiss_h5_enter(void) {
+void data_h5_enter(void) {
     static pthread_once_t once = PTHREAD_ONCE_INIT;
     pthread_once(&once, no_work_at_exit);
     pthread_mutex_lock(&lock);
     H5Eset_auto2(H5E_DEFAULT, NULL, NULL);
 }
 
-hiss_status hiss_h5_leave(hiss_status status) {
+hiss_status data_h5_leave(hiss_status status) {
     pthread_mutex_unlock(&lock);
     return status;
 }
@@ -54,7 +54,7 @@ static herr_t copy_reason(unsigned n, const H5E_error2_t *record, void *user) {
 }
 
 /* What HDF5 says about its last failure. Any other call into HDF5 forgets it. */
-const char *hiss_h5_reason(char out[HISS_H5_REASON]) {
+const char *data_h5_reason(char out[HISS_H5_REASON]) {
     out[0] = 0;
     H5Ewalk2(H5E_DEFAULT, H5E_WALK_UPWARD, copy_reason, out);
     for (char *c = out; *c; c++) {
@@ -68,7 +68,7 @@ const char *hiss_h5_reason(char out[HISS_H5_REASON]) {
 /* What the system said, without the rest of HDF5's reason. */
 static const char *system_reason(char out[HISS_H5_REASON]) {
     static const char mark[] = "error message = '";
-    const char *whole = hiss_h5_reason(out);
+    const char *whole = data_h5_reason(out);
     char *text = strstr(out, mark);
     if (!text) {
         return whole;
@@ -194,23 +194,23 @@ hiss_status hiss_h5_open(const char *path, hiss_h5 **out, hiss_error *err) {
         return hiss_fail(err, HISS_EUSER, "%s: is a folder; expected an HDF5 file (hiss prepare makes one of a folder)",
                          path);
     }
-    hiss_h5_enter();
+    data_h5_enter();
     char why[HISS_H5_REASON];
-    const hiss_h5_finding finding = hiss_h5_probe(path, why);
+    const data_h5_finding finding = data_h5_probe(path, why);
     if (finding == HISS_H5_DANGEROUS) {
-        return hiss_h5_leave(hiss_fail(err, HISS_EUSER, "%s: %s", path, why));
+        return data_h5_leave(hiss_fail(err, HISS_EUSER, "%s: %s", path, why));
     }
     const bool opens = finding == HISS_H5_FINE && !hiss_fault("h5.open");
     hid_t file = opens ? H5Fopen(path, H5F_ACC_RDONLY, H5P_DEFAULT) : -1;
     if (file < 0) {
-        const bool lacks_memory = finding == HISS_H5_FINE && hiss_h5_lacks_memory();
+        const bool lacks_memory = finding == HISS_H5_FINE && data_h5_lacks_memory();
         if (finding == HISS_H5_FINE) {
-            hiss_h5_reason(why);
+            data_h5_reason(why);
         }
         hiss_status status = HISS_EUSER;
         if (lacks_memory) {
             status = hiss_fail(err, HISS_ESYSTEM, "%s: out of memory: HDF5 could not get what it needs to open it; %s",
-                               path, hiss_h5_memory_remedy);
+                               path, data_h5_memory_remedy);
         } else if (strstr(why, "lock file")) {
             status = hiss_fail(
                 err, HISS_ESYSTEM,
@@ -226,54 +226,54 @@ hiss_status hiss_h5_open(const char *path, hiss_h5 **out, hiss_error *err) {
                       path, (long long)what.st_size);
         } else {
             char remedy[HISS_H5_REASON];
-            const bool newer = hiss_h5_remedy(why, remedy);
+            const bool newer = data_h5_remedy(why, remedy);
             hiss_fail(err, HISS_EUSER, "%s: HDF5 cannot open it: %s%s%s", path, why, newer ? "; " : "",
                       newer ? remedy : "");
         }
-        return hiss_h5_leave(status);
+        return data_h5_leave(status);
     }
-    hiss_h5_leave(HISS_OK);
+    data_h5_leave(HISS_OK);
     *out = wrap(path, file);
     return HISS_OK;
 }
 
 hiss_status hiss_h5_create(const char *path, hiss_h5 **out, hiss_error *err) {
-    hiss_h5_enter();
+    data_h5_enter();
     hid_t file = hiss_fault("h5.create") ? -1 : H5Fcreate(path, H5F_ACC_TRUNC, H5P_DEFAULT, H5P_DEFAULT);
     if (file < 0) {
         char text[HISS_H5_REASON];
         const char *why = system_reason(text);
-        return hiss_h5_leave(hiss_fail(err, HISS_ESYSTEM, "%s: cannot be created: %s; %s", path, why,
+        return data_h5_leave(hiss_fail(err, HISS_ESYSTEM, "%s: cannot be created: %s; %s", path, why,
                                        writing_remedy(why, "check that the folder exists and allows writing")));
     }
-    hiss_h5_leave(HISS_OK);
+    data_h5_leave(HISS_OK);
     *out = wrap(path, file);
     (*out)->writing = true;
     return HISS_OK;
 }
 
 hiss_status hiss_h5_create_image(const char *name, hiss_h5 **out, hiss_error *err) {
-    hiss_h5_enter();
+    data_h5_enter();
     hid_t access = H5Pcreate(H5P_FILE_ACCESS);
     H5Pset_fapl_core(access, IMAGE_STEP, false);
     hid_t file = hiss_fault("h5.create") ? -1 : H5Fcreate(name, H5F_ACC_TRUNC, H5P_DEFAULT, access);
     H5Pclose(access);
     if (file < 0) {
         char why[HISS_H5_REASON];
-        return hiss_h5_leave(
-            hiss_fail(err, HISS_ESYSTEM, "%s: cannot be made in memory: %s", name, hiss_h5_reason(why)));
+        return data_h5_leave(
+            hiss_fail(err, HISS_ESYSTEM, "%s: cannot be made in memory: %s", name, data_h5_reason(why)));
     }
-    hiss_h5_leave(HISS_OK);
+    data_h5_leave(HISS_OK);
     *out = wrap(name, file);
     (*out)->writing = (*out)->image = true;
     return HISS_OK;
 }
 
 int64_t hiss_h5_image(hiss_h5 *file, void *bytes, int64_t size) {
-    hiss_h5_enter();
+    data_h5_enter();
     H5Fflush(file->file, H5F_SCOPE_LOCAL);
     const int64_t found = hiss_fault("h5.image") ? -1 : H5Fget_file_image(file->file, bytes, bytes ? (size_t)size : 0);
-    hiss_h5_leave(HISS_OK);
+    data_h5_leave(HISS_OK);
     return found;
 }
 
@@ -288,7 +288,7 @@ hiss_status hiss_h5_close(hiss_h5 *file, hiss_error *err) {
     if (!file) {
         return HISS_OK;
     }
-    hiss_h5_enter();
+    data_h5_enter();
     hiss_status status = HISS_OK;
     bool closed = file->dataset < 0 || H5Dclose(file->dataset) >= 0;
     closed = H5Fclose(file->file) >= 0 && closed;
@@ -298,7 +298,7 @@ hiss_status hiss_h5_close(hiss_h5 *file, hiss_error *err) {
         status = hiss_fail(err, HISS_ESYSTEM, "%s: cannot be finished: %s; %s", file->path, why,
                            writing_remedy(why, "check the disk"));
     }
-    hiss_h5_leave(status);
+    data_h5_leave(status);
     hiss_free(file->path);
     hiss_free(file);
     return status;
@@ -323,7 +323,7 @@ static hiss_status describe(hiss_h5 *file, const char *dataset, hid_t id, hiss_h
         status = hiss_fail(err, HISS_EUSER, "%s: data set %s has %d dimensions; expected 1 to %d", file->path, dataset,
                            ndim, HISS_H5_NDIM);
     } else if (!file->writing &&
-               (hiss_h5_refuses(id, why, sizeof why) || hiss_h5_lacks_filter(id, false, why, sizeof why))) {
+               (data_h5_refuses(id, why, sizeof why) || data_h5_lacks_filter(id, false, why, sizeof why))) {
         status = hiss_fail(err, HISS_EUSER, "%s: data set %s is not read: %s", file->path, dataset, why);
     } else {
         info->ndim = ndim;
@@ -346,14 +346,14 @@ static hiss_status use(hiss_h5 *file, const char *dataset, hiss_error *err) {
         return hiss_fail(err, HISS_EUSER, "%s: the name of data set %.60s... has more than %d characters", file->path,
                          dataset, HISS_H5_NAME - 1);
     }
-    hid_t access = hiss_h5_inside_only();
+    hid_t access = data_h5_inside_only();
     H5Pset_chunk_cache(access, CACHE_SLOTS, CACHE_BYTES, 0.75);
     hid_t id = H5Dopen2(file->file, dataset, access);
     char why[HISS_H5_REASON];
-    hiss_h5_reason(why);
+    data_h5_reason(why);
     H5Pclose(access);
     if (id < 0) {
-        return hiss_h5_missing(file, dataset, why, err);
+        return data_h5_missing(file, dataset, why, err);
     }
     hiss_status status = describe(file, dataset, id, &file->info, err);
     if (status) {
@@ -366,19 +366,19 @@ static hiss_status use(hiss_h5 *file, const char *dataset, hiss_error *err) {
 }
 
 bool hiss_h5_has(hiss_h5 *file, const char *dataset) {
-    hiss_h5_enter();
-    const bool has = hiss_h5_named(file->file, dataset);
-    hiss_h5_leave(HISS_OK);
+    data_h5_enter();
+    const bool has = data_h5_named(file->file, dataset);
+    data_h5_leave(HISS_OK);
     return has;
 }
 
 hiss_status hiss_h5_look(hiss_h5 *file, const char *dataset, hiss_h5_info *info, hiss_error *err) {
-    hiss_h5_enter();
+    data_h5_enter();
     hiss_status status = use(file, dataset, err);
     if (!status) {
         *info = file->info;
     }
-    return hiss_h5_leave(status);
+    return data_h5_leave(status);
 }
 
 /* Check that rows [begin, begin + count) of dtype exist in the data set in use, and select them. */
@@ -406,13 +406,13 @@ static hiss_status select_rows(hiss_h5 *file, hiss_dtype dtype, int64_t begin, i
 
 static hiss_status cannot_read(hiss_h5 *file, int64_t begin, int64_t count, hiss_error *err) {
     char reason[HISS_H5_REASON], lack[EXPLANATION];
-    hiss_h5_reason(reason);
-    if (hiss_h5_lacks_memory()) {
+    data_h5_reason(reason);
+    if (data_h5_lacks_memory()) {
         return hiss_fail(err, HISS_ESYSTEM,
                          "%s: out of memory: HDF5 could not get what it needs to read data set %s; %s", file->path,
-                         file->name, hiss_h5_memory_remedy);
+                         file->name, data_h5_memory_remedy);
     }
-    if (hiss_h5_lacks_filter(file->dataset, true, lack, sizeof lack)) {
+    if (data_h5_lacks_filter(file->dataset, true, lack, sizeof lack)) {
         return hiss_fail(err, HISS_EUSER, "%s: data set %s is not read: %s", file->path, file->name, lack);
     }
     return hiss_fail(err, HISS_ESYSTEM,
@@ -424,17 +424,17 @@ static hiss_status cannot_read(hiss_h5 *file, int64_t begin, int64_t count, hiss
 hiss_status hiss_h5_read(hiss_h5 *file, const char *dataset, hiss_dtype dtype, int64_t begin, int64_t count, void *out,
                          hiss_error *err) {
     hid_t there, here;
-    hiss_h5_enter();
+    data_h5_enter();
     hiss_status status = use(file, dataset, err);
     if (status || (status = select_rows(file, dtype, begin, count, &there, &here, err))) {
-        return hiss_h5_leave(status);
+        return data_h5_leave(status);
     }
     if (count && (hiss_fault("h5.read") || H5Dread(file->dataset, native(dtype), here, there, H5P_DEFAULT, out) < 0)) {
         status = cannot_read(file, begin, count, err);
     }
     H5Sclose(here);
     H5Sclose(there);
-    return hiss_h5_leave(status);
+    return data_h5_leave(status);
 }
 
 hiss_status hiss_h5_define(hiss_h5 *file, const char *dataset, const hiss_h5_info *info, int64_t chunk_rows,
@@ -444,7 +444,7 @@ hiss_status hiss_h5_define(hiss_h5 *file, const char *dataset, const hiss_h5_inf
     for (int i = 0; i < info->ndim; i++) {
         dim[i] = chunk[i] = (hsize_t)info->dim[i];
     }
-    hiss_h5_enter();
+    data_h5_enter();
     hid_t links = H5Pcreate(H5P_LINK_CREATE), create = H5Pcreate(H5P_DATASET_CREATE);
     hid_t space = H5Screate_simple(info->ndim, dim, NULL);
     H5Pset_create_intermediate_group(links, 1);
@@ -473,11 +473,11 @@ hiss_status hiss_h5_define(hiss_h5 *file, const char *dataset, const hiss_h5_inf
     H5Sclose(space);
     H5Pclose(create);
     H5Pclose(links);
-    return hiss_h5_leave(status);
+    return data_h5_leave(status);
 }
 
 hiss_status hiss_h5_place(hiss_h5 *file, const char *dataset, int64_t *offset, hiss_error *err) {
-    hiss_h5_enter();
+    data_h5_enter();
     hiss_status status = use(file, dataset, err);
     if (!status) {
         const haddr_t at = H5Dget_offset(file->dataset);
@@ -486,16 +486,16 @@ hiss_status hiss_h5_place(hiss_h5 *file, const char *dataset, int64_t *offset, h
             status = hiss_fail(err, HISS_EINTERNAL, "%s: data set %s has no place", file->path, dataset);
         }
     }
-    return hiss_h5_leave(status);
+    return data_h5_leave(status);
 }
 
 hiss_status hiss_h5_write(hiss_h5 *file, const char *dataset, hiss_dtype dtype, int64_t begin, int64_t count,
                           const void *rows, hiss_error *err) {
     hid_t there, here;
-    hiss_h5_enter();
+    data_h5_enter();
     hiss_status status = use(file, dataset, err);
     if (status || (status = select_rows(file, dtype, begin, count, &there, &here, err))) {
-        return hiss_h5_leave(status);
+        return data_h5_leave(status);
     }
     if (count &&
         (hiss_fault("h5.write") || H5Dwrite(file->dataset, native(dtype), here, there, H5P_DEFAULT, rows) < 0)) {
@@ -507,5 +507,5 @@ hiss_status hiss_h5_write(hiss_h5 *file, const char *dataset, hiss_dtype dtype, 
     }
     H5Sclose(here);
     H5Sclose(there);
-    return hiss_h5_leave(status);
+    return data_h5_leave(status);
 }

@@ -11,8 +11,8 @@ static hid_t open_object(hiss_h5 *file, const char *dataset, hiss_error *err) {
     hid_t object = H5Oopen(file->file, dataset, H5P_DEFAULT);
     if (object < 0) {
         char why[HISS_H5_REASON];
-        hiss_h5_reason(why);
-        hiss_h5_missing(file, dataset, why, err);
+        data_h5_reason(why);
+        data_h5_missing(file, dataset, why, err);
     }
     return object;
 }
@@ -33,7 +33,7 @@ static hiss_status set_attribute(hiss_h5 *file, const char *dataset, const char 
     if (attribute < 0 || hiss_fault("h5.write_attribute") || H5Awrite(attribute, type, value) < 0) {
         char why[HISS_H5_REASON];
         status = hiss_fail(err, HISS_ESYSTEM, "%s: cannot write attribute %s of %s: %s", file->path, name, dataset,
-                           hiss_h5_reason(why));
+                           data_h5_reason(why));
     }
     if (attribute >= 0) {
         H5Aclose(attribute);
@@ -44,19 +44,19 @@ static hiss_status set_attribute(hiss_h5 *file, const char *dataset, const char 
 }
 
 hiss_status hiss_h5_set_text(hiss_h5 *file, const char *dataset, const char *name, const char *text, hiss_error *err) {
-    hiss_h5_enter();
+    data_h5_enter();
     /* Of variable length: only such text may be longer than an object header of 64 KiB. */
     hid_t type = H5Tcopy(H5T_C_S1);
     H5Tset_size(type, H5T_VARIABLE);
     H5Tset_cset(type, H5T_CSET_UTF8);
     hiss_status status = set_attribute(file, dataset, name, type, &text, err);
     H5Tclose(type);
-    return hiss_h5_leave(status);
+    return data_h5_leave(status);
 }
 
 hiss_status hiss_h5_set_i64(hiss_h5 *file, const char *dataset, const char *name, int64_t value, hiss_error *err) {
-    hiss_h5_enter();
-    return hiss_h5_leave(set_attribute(file, dataset, name, H5T_NATIVE_INT64, &value, err));
+    data_h5_enter();
+    return data_h5_leave(set_attribute(file, dataset, name, H5T_NATIVE_INT64, &value, err));
 }
 
 static char *read_text(hid_t attribute, hid_t type) {
@@ -92,8 +92,8 @@ static hiss_status get_attribute(hiss_h5 *file, const char *dataset, const char 
     /* Where one cannot be decoded, the process that looked into the file has seen none. */
     if (H5Aiterate2(object, H5_INDEX_NAME, H5_ITER_NATIVE, NULL, pass, NULL) < 0) {
         char why[HISS_H5_REASON], remedy[HISS_H5_REASON];
-        hiss_h5_reason(why);
-        hiss_h5_remedy(why, remedy);
+        data_h5_reason(why);
+        data_h5_remedy(why, remedy);
         H5Oclose(object);
         return hiss_fail(err, HISS_ESYSTEM, "%s: the attributes of %s cannot be read: %s; %s", file->path, dataset, why,
                          remedy);
@@ -120,11 +120,11 @@ static hiss_status get_attribute(hiss_h5 *file, const char *dataset, const char 
 }
 
 hiss_status hiss_h5_get_text(hiss_h5 *file, const char *dataset, const char *name, char **text, hiss_error *err) {
-    hiss_h5_enter();
-    return hiss_h5_leave(get_attribute(file, dataset, name, text, NULL, err));
+    data_h5_enter();
+    return data_h5_leave(get_attribute(file, dataset, name, text, NULL, err));
 }
 
 hiss_status hiss_h5_get_i64(hiss_h5 *file, const char *dataset, const char *name, int64_t *value, hiss_error *err) {
-    hiss_h5_enter();
-    return hiss_h5_leave(get_attribute(file, dataset, name, NULL, value, err));
+    data_h5_enter();
+    return data_h5_leave(get_attribute(file, dataset, name, NULL, value, err));
 }

@@ -67,7 +67,7 @@ static unsigned skipped(hid_t dataset) {
     return mask;
 }
 
-bool hiss_h5_lacks_filter(hid_t dataset, bool any, char *why, size_t size) {
+bool data_h5_lacks_filter(hid_t dataset, bool any, char *why, size_t size) {
     const hid_t create = H5Dget_create_plist(dataset);
     const int count = H5Pget_nfilters(create);
     int used = 0;

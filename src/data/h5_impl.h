@@ -22,53 +22,53 @@ struct hiss_h5 {
     bool image; /* lives in memory only */
 };
 
-void hiss_h5_enter(void);                      /* take the lock */
-hiss_status hiss_h5_leave(hiss_status status); /* give it back, and return status */
+void data_h5_enter(void);                      /* take the lock */
+hiss_status data_h5_leave(hiss_status status); /* give it back, and return status */
 /* What HDF5 says about its last failure. Any other call into HDF5 forgets it. */
-const char *hiss_h5_reason(char out[HISS_H5_REASON]);
+const char *data_h5_reason(char out[HISS_H5_REASON]);
 
 /* Whether that was for want of memory, and what to do then. */
-bool hiss_h5_lacks_memory(void);
-extern const char hiss_h5_memory_remedy[];
+bool data_h5_lacks_memory(void);
+extern const char data_h5_memory_remedy[];
 
 /* ---- what is in a file ---- */
 
 /* Call visit for every object by the links of the file, each once; object is negative when it cannot be opened, path
  * NULL when it has HISS_H5_NAME characters or more. Negative when a group cannot be read to its end: why. */
-typedef void (*hiss_h5_visitor)(hid_t object, const char *path, void *user);
-herr_t hiss_h5_walk(hid_t file, hiss_h5_visitor visit, void *user, char why[HISS_H5_REASON]);
+typedef void (*data_h5_visitor)(hid_t object, const char *path, void *user);
+herr_t data_h5_walk(hid_t file, data_h5_visitor visit, void *user, char why[HISS_H5_REASON]);
 
-typedef struct hiss_h5_names {
+typedef struct data_h5_names {
     char **name; /* sorted */
     int64_t count, room;
-} hiss_h5_names;
-hiss_h5_names hiss_h5_names_of(hiss_h5 *file); /* of its data sets; hiss_h5_names_free them */
-void hiss_h5_names_free(hiss_h5_names *all);
+} data_h5_names;
+data_h5_names data_h5_names_of(hiss_h5 *file); /* of its data sets; data_h5_names_free them */
+void data_h5_names_free(data_h5_names *all);
 
 /* Whether the file names a data set so, even one that cannot be opened. */
-bool hiss_h5_named(hid_t file, const char *dataset);
+bool data_h5_named(hid_t file, const char *dataset);
 /* The error that a data set cannot be had, and where on the way to it that shows; why: HDF5's reason. */
-hiss_status hiss_h5_missing(hiss_h5 *file, const char *dataset, const char *why, hiss_error *err);
+hiss_status data_h5_missing(hiss_h5 *file, const char *dataset, const char *why, hiss_error *err);
 /* What to do about metadata that HDF5 refuses for this reason. True when the file may just be newer. */
-bool hiss_h5_remedy(const char *why, char out[HISS_H5_REASON]);
+bool data_h5_remedy(const char *why, char out[HISS_H5_REASON]);
 /* Why the values cannot be decoded: filters that are not there, or false. any: also those that the first chunk does
  * without. */
-bool hiss_h5_lacks_filter(hid_t dataset, bool any, char *why, size_t size);
+bool data_h5_lacks_filter(hid_t dataset, bool any, char *why, size_t size);
 
 /* ---- which files are safe to open in this process ---- */
 
 /* Why hiss does not read this data set, into why[size]; false when it does. */
-bool hiss_h5_refuses(hid_t dataset, char *why, size_t size);
+bool data_h5_refuses(hid_t dataset, char *why, size_t size);
 
 /* Access properties that do not follow links into other files; H5Pclose them. */
-hid_t hiss_h5_inside_only(void);
+hid_t data_h5_inside_only(void);
 
 /* Go through the file in a process of its own. Unless HISS_H5_FINE, why holds the reason. */
-typedef enum hiss_h5_finding {
+typedef enum data_h5_finding {
     HISS_H5_FINE,
     HISS_H5_UNOPENABLE, /* why: what HDF5 says */
     HISS_H5_DANGEROUS   /* why: a sentence for the user */
-} hiss_h5_finding;
-hiss_h5_finding hiss_h5_probe(const char *path, char why[HISS_H5_REASON]);
+} data_h5_finding;
+data_h5_finding data_h5_probe(const char *path, char why[HISS_H5_REASON]);
 
 #endif

@@ -87,7 +87,7 @@ static end step(hid_t file, trail *t, bool *again) {
             return END_NOTHING;
         }
         if (there < 0 || H5Lget_info(file, t->at, &info, H5P_DEFAULT) < 0) {
-            hiss_h5_reason(t->why);
+            data_h5_reason(t->why);
             strcpy(t->at, parent);
             return END_CLOSED;
         }
@@ -96,7 +96,7 @@ static end step(hid_t file, trail *t, bool *again) {
         }
         const hid_t object = H5Oopen(file, t->at, H5P_DEFAULT);
         if (object < 0) {
-            hiss_h5_reason(t->why);
+            data_h5_reason(t->why);
             return t->path[length + strspn(t->path + length, "/")] ? END_CLOSED : END_DATASET;
         }
         kind = kind_of(object);
@@ -115,7 +115,7 @@ static end look_for(hid_t file, const char *dataset, trail *t) {
     return found;
 }
 
-bool hiss_h5_named(hid_t file, const char *dataset) {
+bool data_h5_named(hid_t file, const char *dataset) {
     trail t;
     const end found = look_for(file, dataset, &t);
     return found != END_GROUP && found != END_TYPE && (found != END_NOTHING || t.links > 0);
@@ -123,7 +123,7 @@ bool hiss_h5_named(hid_t file, const char *dataset) {
 
 /* The names of the data sets there are, as far as they fit. */
 static void list_names(hiss_h5 *file, char list[LIST_SIZE]) {
-    hiss_h5_names all = hiss_h5_names_of(file);
+    data_h5_names all = data_h5_names_of(file);
     size_t used = (size_t)snprintf(list, LIST_SIZE, all.count ? "it has: " : "it holds no data set at all");
     for (int64_t i = 0; i < all.count; i++) {
         const int room = (int)(LIST_SIZE - used);
@@ -134,10 +134,10 @@ static void list_names(hiss_h5 *file, char list[LIST_SIZE]) {
         }
         used += (size_t)wrote;
     }
-    hiss_h5_names_free(&all);
+    data_h5_names_free(&all);
 }
 
-bool hiss_h5_remedy(const char *why, char out[HISS_H5_REASON]) {
+bool data_h5_remedy(const char *why, char out[HISS_H5_REASON]) {
     unsigned major = 0, minor = 0, release = 0;
     const bool newer = strstr(why, "version") || strstr(why, "unknown") || strstr(why, "bad flag");
     H5get_libversion(&major, &minor, &release);
@@ -152,7 +152,7 @@ bool hiss_h5_remedy(const char *why, char out[HISS_H5_REASON]) {
     return newer;
 }
 
-hiss_status hiss_h5_missing(hiss_h5 *file, const char *dataset, const char *why, hiss_error *err) {
+hiss_status data_h5_missing(hiss_h5 *file, const char *dataset, const char *why, hiss_error *err) {
     trail t;
     char name[SHOWN + PATH_SIZE], list[LIST_SIZE] = "", remedy[HISS_H5_REASON];
     const end found = look_for(file->file, dataset, &t);
@@ -161,7 +161,7 @@ hiss_status hiss_h5_missing(hiss_h5 *file, const char *dataset, const char *why,
     if (found == END_NOTHING || found == END_GROUP || found == END_TYPE) {
         list_names(file, list);
     }
-    hiss_h5_remedy(found == END_CLOSED ? t.why : why, remedy);
+    data_h5_remedy(found == END_CLOSED ? t.why : why, remedy);
     switch (found) {
     case END_GROUP:
         return hiss_fail(err, HISS_EUSER, "%s: %s is a group; expected a data set; %s", path, name, list);

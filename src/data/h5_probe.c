@@ -45,7 +45,7 @@ static const uint64_t look_bytes = 32 << 20;        /* what sound metadata take 
 static const uint64_t bytes_a_second = 4 << 20;     /* of the file: so much longer the child may compute */
 static const uint64_t most_bytes = 1ull << 62;
 
-const char hiss_h5_memory_remedy[] = "start fewer ranks on a node, or ask for more memory";
+const char data_h5_memory_remedy[] = "start fewer ranks on a node, or ask for more memory";
 
 static herr_t stay_inside(const char *parent_file, const char *parent_group, const char *child_file,
                           const char *child_object, unsigned *flags, hid_t access, void *user) {
@@ -53,7 +53,7 @@ static herr_t stay_inside(const char *parent_file, const char *parent_group, con
     return -1;
 }
 
-hid_t hiss_h5_inside_only(void) {
+hid_t data_h5_inside_only(void) {
     const hid_t access = H5Pcreate(H5P_DATASET_ACCESS);
     H5Pset_elink_cb(access, stay_inside, NULL);
     return access;
@@ -138,7 +138,7 @@ static bool oversized(hid_t dataset, hid_t create, char *why, size_t size) {
     return false;
 }
 
-bool hiss_h5_refuses(hid_t dataset, char *why, size_t size) {
+bool data_h5_refuses(hid_t dataset, char *why, size_t size) {
     const hid_t create = H5Dget_create_plist(dataset);
     if (create < 0) {
         snprintf(why, size, "its description cannot be read; the file is damaged");
@@ -249,7 +249,7 @@ static void touch_object(hid_t object, const char *path, void *user) {
         return;
     }
     H5Aiterate2(object, H5_INDEX_NAME, H5_ITER_NATIVE, NULL, touch_attribute, NULL);
-    if (H5Iget_type(object) == H5I_DATASET && !hiss_h5_refuses(object, why, sizeof why)) {
+    if (H5Iget_type(object) == H5I_DATASET && !data_h5_refuses(object, why, sizeof why)) {
         touch_values(object, user);
     }
 }
@@ -267,7 +267,7 @@ static bool lacks_memory(hid_t stack) {
     return lacks;
 }
 
-bool hiss_h5_lacks_memory(void) {
+bool data_h5_lacks_memory(void) {
     return lacks_memory(H5E_DEFAULT);
 }
 
@@ -330,9 +330,9 @@ static _Noreturn void look_through(const char *path, int out) {
     H5Eset_auto2(H5E_DEFAULT, end_for_lack, &l);
     const hid_t file = H5Fopen(path, H5F_ACC_RDONLY, H5P_DEFAULT);
     if (file < 0) {
-        tell(out, hiss_h5_reason(why), EXIT_UNOPENABLE);
+        tell(out, data_h5_reason(why), EXIT_UNOPENABLE);
     }
-    if (hiss_h5_walk(file, touch_object, &l, why) < 0) {
+    if (data_h5_walk(file, touch_object, &l, why) < 0) {
         tell(out, why, EXIT_UNREADABLE);
     }
     H5Fclose(file);
@@ -341,7 +341,7 @@ static _Noreturn void look_through(const char *path, int out) {
 
 /* ---- in the parent ---- */
 
-static hiss_h5_finding judge(int status, char why[HISS_H5_REASON]) {
+static data_h5_finding judge(int status, char why[HISS_H5_REASON]) {
     const char *const advice = hiss_alloc_room(extra_bytes)
                                    ? "the file is damaged; copy or write it again"
                                    : "the file is damaged, or it is for want of memory: less than 1 GiB is left";
@@ -352,7 +352,7 @@ static hiss_h5_finding judge(int status, char why[HISS_H5_REASON]) {
         snprintf(why, size, "no answer within %d s or more; look after the file system", WALL_SECONDS);
     } else if (WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL) {
         snprintf(why, size, "the process that looked into it was killed, as the system does for want of memory; %s",
-                 hiss_h5_memory_remedy);
+                 data_h5_memory_remedy);
     } else if (WIFSIGNALED(status)) {
         snprintf(why, size, "HDF5 crashes on it (%s): %s", strsignal(WTERMSIG(status)), advice);
     } else if (WEXITSTATUS(status) == EXIT_UNOPENABLE) {
@@ -360,11 +360,11 @@ static hiss_h5_finding judge(int status, char why[HISS_H5_REASON]) {
     } else if (WEXITSTATUS(status) == EXIT_UNREADABLE) {
         char reason[HISS_H5_REASON], remedy[HISS_H5_REASON];
         snprintf(reason, sizeof reason, "%s", why);
-        hiss_h5_remedy(reason, remedy);
+        data_h5_remedy(reason, remedy);
         snprintf(why, size, "%.230s; %.160s", reason, remedy);
     } else if (WEXITSTATUS(status) == EXIT_SHORT) {
         snprintf(why, size, "out of memory: HDF5 could not get what it needs to look into it; %s",
-                 hiss_h5_memory_remedy);
+                 data_h5_memory_remedy);
     } else if (WEXITSTATUS(status) == EXIT_MEMORY) {
         snprintf(why, size, "HDF5 asks for more than 1 GiB, and more than the file has, to look into it: %s", advice);
     } else if (WEXITSTATUS(status) != 0) {
@@ -384,7 +384,7 @@ static void listen(int in, char why[HISS_H5_REASON]) {
     why[length] = 0;
 }
 
-hiss_h5_finding hiss_h5_probe(const char *path, char why[HISS_H5_REASON]) {
+data_h5_finding data_h5_probe(const char *path, char why[HISS_H5_REASON]) {
     int ends[2], status = 0;
     hiss_alloc_expect(look_bytes, "looking into an HDF5 file", NULL);
     const bool piped = pipe(ends) == 0;

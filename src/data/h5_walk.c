@@ -95,7 +95,7 @@ static herr_t add_link(hid_t group, const char *name, const H5L_info_t *info, vo
     return list->full ? 1 : 0;
 }
 
-static herr_t walk(hid_t file, worklist *list, hiss_h5_visitor visit, void *user, char why[HISS_H5_REASON]) {
+static herr_t walk(hid_t file, worklist *list, data_h5_visitor visit, void *user, char why[HISS_H5_REASON]) {
     char *root = malloc(2);
     H5O_info_t info;
     if (!root || H5Oget_info2(file, &info, H5O_INFO_BASIC) < 0 || !add(list, info.addr, strcpy(root, "/"))) {
@@ -117,7 +117,7 @@ static herr_t walk(hid_t file, worklist *list, hiss_h5_visitor visit, void *user
         if (status != 0) {
             char reason[HISS_H5_REASON];
             snprintf(why, HISS_H5_REASON, "group %.80s cannot be read: %.120s", path ? path : "of a very long name",
-                     list->full ? "no memory" : hiss_h5_reason(reason));
+                     list->full ? "no memory" : data_h5_reason(reason));
         }
         H5Oclose(object);
         if (status != 0) {
@@ -127,7 +127,7 @@ static herr_t walk(hid_t file, worklist *list, hiss_h5_visitor visit, void *user
     return 0;
 }
 
-herr_t hiss_h5_walk(hid_t file, hiss_h5_visitor visit, void *user, char why[HISS_H5_REASON]) {
+herr_t data_h5_walk(hid_t file, data_h5_visitor visit, void *user, char why[HISS_H5_REASON]) {
     worklist list = {0};
     const herr_t status = walk(file, &list, visit, user, why);
     for (size_t i = 0; i < list.count; i++) {
@@ -141,7 +141,7 @@ herr_t hiss_h5_walk(hid_t file, hiss_h5_visitor visit, void *user, char why[HISS
 /* ---- names ---- */
 
 static void collect(hid_t object, const char *path, void *user) {
-    hiss_h5_names *all = user;
+    data_h5_names *all = user;
     if (!path || (object >= 0 && H5Iget_type(object) != H5I_DATASET)) {
         return;
     }
@@ -161,17 +161,17 @@ static int by_text(const void *a, const void *b) {
     return strcmp(*(char *const *)a, *(char *const *)b);
 }
 
-hiss_h5_names hiss_h5_names_of(hiss_h5 *file) {
-    hiss_h5_names all = {0};
+data_h5_names data_h5_names_of(hiss_h5 *file) {
+    data_h5_names all = {0};
     char why[HISS_H5_REASON];
-    hiss_h5_walk(file->file, collect, &all, why);
+    data_h5_walk(file->file, collect, &all, why);
     if (all.count) {
         qsort(all.name, (size_t)all.count, sizeof(char *), by_text);
     }
     return all;
 }
 
-void hiss_h5_names_free(hiss_h5_names *all) {
+void data_h5_names_free(data_h5_names *all) {
     for (int64_t i = 0; i < all->count; i++) {
         hiss_free(all->name[i]);
     }
@@ -179,9 +179,9 @@ void hiss_h5_names_free(hiss_h5_names *all) {
 }
 
 hiss_status hiss_h5_each(hiss_h5 *file, hiss_h5_visit visit, void *user, hiss_error *err) {
-    hiss_h5_enter();
-    hiss_h5_names all = hiss_h5_names_of(file);
-    hiss_h5_leave(HISS_OK);
+    data_h5_enter();
+    data_h5_names all = data_h5_names_of(file);
+    data_h5_leave(HISS_OK);
     hiss_status status = HISS_OK;
     for (int64_t i = 0; i < all.count && !status; i++) {
         hiss_h5_info info;
@@ -189,6 +189,6 @@ hiss_status hiss_h5_each(hiss_h5 *file, hiss_h5_visit visit, void *user, hiss_er
             status = visit(user, all.name[i], &info, err);
         }
     }
-    hiss_h5_names_free(&all);
+    data_h5_names_free(&all);
     return status;
 }

@@ -26,7 +26,7 @@
 enum { REASON_SIZE = JMSG_LENGTH_MAX };
 static const int64_t max_pixels = (int64_t)1 << 27;
 
-bool hiss_image_named(const char *name) {
+bool data_image_named(const char *name) {
     static const char *const ends[] = {".jpg", ".jpeg", ".png", ".ppm", ".pgm"};
     const char *dot = strrchr(name, '.');
     for (size_t i = 0; dot && i < sizeof ends / sizeof ends[0]; i++) {
@@ -37,18 +37,18 @@ bool hiss_image_named(const char *name) {
     return false;
 }
 
-void hiss_image_free(hiss_image *image) {
+void data_image_free(data_image *image) {
     hiss_free(image->pixels);
     image->pixels = NULL;
 }
 
 /* Set the size and get room; false with a reason when the size is out of bounds. */
-static bool shape(hiss_image *image, int64_t H, int64_t W, int64_t C, char *why) {
+static bool shape(data_image *image, int64_t H, int64_t W, int64_t C, char *why) {
     if (H < 1 || W < 1 || H > max_pixels / W) {
         snprintf(why, REASON_SIZE, "a size of %lld x %lld; expected 1 to 2^27 pixels", (long long)H, (long long)W);
         return false;
     }
-    *image = (hiss_image){H, W, C, hiss_alloc((size_t)(H * W * C))};
+    *image = (data_image){H, W, C, hiss_alloc((size_t)(H * W * C))};
     return true;
 }
 
@@ -81,7 +81,7 @@ static void rgb_of_cmyk(const uint8_t *cmyk, int64_t count, bool inverted, uint8
     }
 }
 
-static bool read_jpeg(const uint8_t *bytes, size_t size, hiss_image *out, char *why) {
+static bool read_jpeg(const uint8_t *bytes, size_t size, data_image *out, char *why) {
     struct jpeg_decompress_struct info;
     trouble t = {.why = why};
     info.err = jpeg_std_error(&t.manager);
@@ -117,7 +117,7 @@ static bool read_jpeg(const uint8_t *bytes, size_t size, hiss_image *out, char *
 
 /* ---- PNG ---- */
 
-static bool read_png(const uint8_t *bytes, size_t size, hiss_image *out, char *why) {
+static bool read_png(const uint8_t *bytes, size_t size, data_image *out, char *why) {
     png_image image = {.version = PNG_IMAGE_VERSION};
     bool fine = png_image_begin_read_from_memory(&image, bytes, size) != 0;
     if (fine) {
@@ -137,7 +137,7 @@ static bool read_png(const uint8_t *bytes, size_t size, hiss_image *out, char *w
     return fine;
 }
 
-hiss_status hiss_write_png(const char *path, int64_t H, int64_t W, int64_t C, const uint8_t *pixels, hiss_error *err) {
+hiss_status hiss_png_write(const char *path, int64_t H, int64_t W, int64_t C, const uint8_t *pixels, hiss_error *err) {
     if ((C != 1 && C != 3) || H < 1 || W < 1 || H > max_pixels / W) {
         return hiss_fail(err, HISS_EUSER, "%s: cannot write a PNG of %lld x %lld x %lld; expected 1 or 3 channels",
                          path, (long long)H, (long long)W, (long long)C);
@@ -182,7 +182,7 @@ static int64_t header_number(const uint8_t *bytes, size_t size, size_t *at) {
     return value;
 }
 
-static bool read_pnm(const uint8_t *bytes, size_t size, hiss_image *out, char *why) {
+static bool read_pnm(const uint8_t *bytes, size_t size, data_image *out, char *why) {
     size_t at = 2;
     int64_t W = header_number(bytes, size, &at), H = header_number(bytes, size, &at);
     int64_t top = header_number(bytes, size, &at), C = bytes[1] == '6' ? 3 : 1;
@@ -230,9 +230,9 @@ static uint8_t *read_whole(const char *path, size_t *size, hiss_error *err) {
     return bytes;
 }
 
-hiss_status hiss_image_read(const char *path, hiss_image *out, hiss_error *err) {
+hiss_status data_image_read(const char *path, data_image *out, hiss_error *err) {
     size_t size = 0;
-    *out = (hiss_image){0};
+    *out = (data_image){0};
     uint8_t *bytes = read_whole(path, &size, err);
     if (!bytes) {
         return HISS_EUSER;
@@ -248,7 +248,7 @@ hiss_status hiss_image_read(const char *path, hiss_image *out, hiss_error *err) 
     }
     hiss_free(bytes);
     if (!fine) {
-        hiss_image_free(out);
+        data_image_free(out);
         return hiss_fail(err, HISS_EUSER, "%s: unreadable picture: %s; repair or remove it", path, why);
     }
     return HISS_OK;
@@ -289,7 +289,7 @@ static void free_taps(taps *t) {
     hiss_free(t->weight);
 }
 
-static void scale_rows(const hiss_image *image, const taps *t, int64_t width, float *out) {
+static void scale_rows(const data_image *image, const taps *t, int64_t width, float *out) {
     int64_t C = image->C;
     for (int64_t i = 0; i < image->H; i++) {
         for (int64_t x = 0; x < width; x++) {
@@ -319,7 +319,7 @@ static void convert(const float *from, int64_t C, int64_t channels, int64_t coun
     }
 }
 
-void hiss_image_fit(const hiss_image *image, int64_t height, int64_t width, int64_t channels, uint8_t *out) {
+void data_image_fit(const data_image *image, int64_t height, int64_t width, int64_t channels, uint8_t *out) {
     double across = (double)image->W / (double)width, down = (double)image->H / (double)height;
     double ratio = across < down ? across : down;
     taps horizontal = make_taps(image->W, width, ratio), vertical = make_taps(image->H, height, ratio);

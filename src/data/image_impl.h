@@ -4,28 +4,28 @@
 
 #include "hiss/data.h"
 
-typedef struct hiss_image {
+typedef struct data_image {
     int64_t H, W, C; /* C is 1 (grey) or 3 (red, green, blue) */
     uint8_t *pixels; /* [H,W,C] */
-} hiss_image;
+} data_image;
 
-bool hiss_image_named(const char *name); /* whether the name ends like a picture's */
+bool data_image_named(const char *name); /* whether the name ends like a picture's */
 /* Decode a file by its first bytes. Errors name the file. */
-hiss_status hiss_image_read(const char *path, hiss_image *out, hiss_error *err);
-void hiss_image_free(hiss_image *image);
+hiss_status data_image_read(const char *path, data_image *out, hiss_error *err);
+void data_image_free(data_image *image);
 /* Scale until the picture just covers height x width, cut the centre, convert to 1 or 3 channels. */
-void hiss_image_fit(const hiss_image *image, int64_t height, int64_t width, int64_t channels, uint8_t *out);
+void data_image_fit(const data_image *image, int64_t height, int64_t width, int64_t channels, uint8_t *out);
 
 enum { HISS_IDX_NDIM = 4 };
-typedef struct hiss_idx {
+typedef struct data_idx {
     int type; /* 8 uint8, 9 int8, 11 int16, 12 int32: as in the file */
     int ndim;
     int64_t dim[HISS_IDX_NDIM];
     uint8_t *bytes; /* big-endian, as in the file */
-} hiss_idx;
+} data_idx;
 /* Read a whole idx file, plain or gzip. */
-hiss_status hiss_idx_read(const char *path, hiss_idx *out, hiss_error *err);
-void hiss_idx_free(hiss_idx *idx);
-int64_t hiss_idx_at(const hiss_idx *idx, int64_t i); /* i-th value */
+hiss_status data_idx_read(const char *path, data_idx *out, hiss_error *err);
+void data_idx_free(data_idx *idx);
+int64_t data_idx_at(const data_idx *idx, int64_t i); /* i-th value */
 
 #endif

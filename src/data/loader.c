@@ -9,7 +9,7 @@
  *
  * In memory mode the local lanes' pixels are one piece, as their shards are neighbours, and a batch is m look-ups done
  * by the thread that asks for it. In stream mode the prefetch thread (prefetch.c) fills a ring of such batches; both
- * use hiss_order_at, so their batches are the same.
+ * use data_order_at, so their batches are the same.
  *
  * Cost: about 0.3 us per sample for the permutation; nothing is copied in memory mode. */
 #include <assert.h>
@@ -21,7 +21,7 @@
 
 enum { MODE_AUTO, MODE_MEMORY, MODE_STREAM };
 
-void hiss_shards(int64_t n, int64_t lanes, int64_t *shards) {
+void hiss_shards_partition(int64_t n, int64_t lanes, int64_t *shards) {
     int64_t base = n / lanes, longer = n % lanes;
     shards[0] = 0;
     for (int64_t l = 0; l < lanes; l++) {
@@ -31,9 +31,9 @@ void hiss_shards(int64_t n, int64_t lanes, int64_t *shards) {
 
 /* ---- order ---- */
 
-hiss_order hiss_order_of(uint64_t seed, int64_t epoch, int64_t lane, int64_t lanes, const int64_t *shards,
+data_order data_order_of(uint64_t seed, int64_t epoch, int64_t lane, int64_t lanes, const int64_t *shards,
                          int64_t window) {
-    hiss_order o = {.seed = seed,
+    data_order o = {.seed = seed,
                     .epoch = epoch,
                     .lane = lane,
                     .lanes = lanes,
@@ -47,7 +47,7 @@ hiss_order hiss_order_of(uint64_t seed, int64_t epoch, int64_t lane, int64_t lan
     return o;
 }
 
-int64_t hiss_order_at(hiss_order *o, int64_t position, int64_t *group_begin, int64_t *group_count) {
+int64_t data_order_at(data_order *o, int64_t position, int64_t *group_begin, int64_t *group_count) {
     assert(0 <= position && position < o->count);
     int64_t rest = o->count % o->window, place = position / o->window, offset = position % o->window;
     if (place >= o->short_at) {
@@ -71,14 +71,14 @@ int64_t hiss_order_at(hiss_order *o, int64_t position, int64_t *group_begin, int
 
 /* ---- slots ---- */
 
-void hiss_slot_create(hiss_slot *slot, int64_t samples, bool labelled) {
-    *slot = (hiss_slot){.epoch = -1,
-                        .sample = hiss_new(int64_t, samples),
-                        .pixels = hiss_new(const uint8_t *, samples),
-                        .label = labelled ? hiss_new(int32_t, samples) : NULL};
+void data_ring_entry_create(data_ring_entry *slot, int64_t samples, bool labelled) {
+    *slot = (data_ring_entry){.epoch = -1,
+                              .sample = hiss_new(int64_t, samples),
+                              .pixels = hiss_new(const uint8_t *, samples),
+                              .label = labelled ? hiss_new(int32_t, samples) : NULL};
 }
 
-void hiss_slot_destroy(hiss_slot *slot) {
+void data_ring_entry_destroy(data_ring_entry *slot) {
     hiss_free(slot->sample);
     hiss_free(slot->pixels);
     hiss_free(slot->label);
@@ -90,9 +90,9 @@ static hiss_status start_memory(hiss_loader *loader, hiss_error *err) {
     int64_t begin = loader->shards[loader->first], count = loader->shards[loader->end] - begin;
     int64_t local = loader->end - loader->first;
     loader->pixels = hiss_alloc((size_t)(count * loader->row));
-    loader->order = hiss_new(hiss_order, local);
+    loader->order = hiss_new(data_order, local);
     loader->filled = hiss_new(bool, local);
-    hiss_slot_create(&loader->slot, local * loader->m, hiss_dataset_labelled(loader->set));
+    data_ring_entry_create(&loader->slot, local * loader->m, hiss_dataset_labelled(loader->set));
     return hiss_dataset_read(loader->set, begin, count, loader->pixels, NULL, err);
 }
 
@@ -123,15 +123,15 @@ hiss_status hiss_loader_create(const hiss_loader_options *options, hiss_loader *
                             .m = m,
                             .window = options->data->window,
                             .steps = steps,
-                            .row = hiss_dataset_row(options->set),
+                            .row = data_set_row(options->set),
                             .shards = hiss_new(int64_t, L + 1)};
-    hiss_shards(n, L, loader->shards);
+    hiss_shards_partition(n, L, loader->shards);
     int64_t bytes = (loader->shards[loader->end] - loader->shards[loader->first]) * loader->row;
     bool stream = bytes > 0 && (options->data->mode == MODE_STREAM ||
                                 (options->data->mode == MODE_AUTO && bytes > options->data->memory));
     hiss_info("data: %lld samples, %lld lanes, %lld steps per epoch, %.1f MiB of pixels %s", (long long)n, (long long)L,
               (long long)loader->steps, (double)bytes / 1048576, stream ? "streamed" : "in memory");
-    hiss_status status = stream ? hiss_prefetch_create(loader, options->data->memory, &loader->prefetch, err)
+    hiss_status status = stream ? data_prefetch_create(loader, options->data->memory, &loader->prefetch, err)
                                 : start_memory(loader, err);
     if (status) {
         hiss_loader_destroy(loader);
@@ -143,8 +143,8 @@ hiss_status hiss_loader_create(const hiss_loader_options *options, hiss_loader *
 
 void hiss_loader_destroy(hiss_loader *loader) {
     if (loader) {
-        hiss_prefetch_destroy(loader->prefetch);
-        hiss_slot_destroy(&loader->slot);
+        data_prefetch_destroy(loader->prefetch);
+        data_ring_entry_destroy(&loader->slot);
         hiss_free(loader->pixels);
         hiss_free(loader->order);
         hiss_free(loader->filled);
@@ -170,14 +170,14 @@ void hiss_loader_seek(hiss_loader *loader, int64_t epoch, int64_t step) {
     loader->epoch = epoch;
     loader->step = step;
     if (loader->prefetch) {
-        hiss_prefetch_seek(loader->prefetch, epoch, step);
+        data_prefetch_seek(loader->prefetch, epoch, step);
     }
 }
 
 static void enter_memory(hiss_loader *loader) {
     int64_t local = loader->end - loader->first;
     for (int64_t i = 0; i < local && loader->slot.epoch != loader->epoch; i++) {
-        loader->order[i] = hiss_order_of(loader->seed, loader->epoch, loader->first + i, loader->lanes, loader->shards,
+        loader->order[i] = data_order_of(loader->seed, loader->epoch, loader->first + i, loader->lanes, loader->shards,
                                          loader->window);
     }
     loader->slot.epoch = loader->epoch;
@@ -188,7 +188,7 @@ static void enter_memory(hiss_loader *loader) {
 
 hiss_status hiss_loader_next(hiss_loader *loader, int64_t *epoch, int64_t *step, hiss_error *err) {
     if (loader->prefetch) {
-        hiss_status status = hiss_prefetch_next(loader->prefetch, &loader->entered, &loader->waited, err);
+        hiss_status status = data_prefetch_next(loader->prefetch, &loader->entered, &loader->waited, err);
         if (status) {
             return status;
         }
@@ -204,14 +204,14 @@ hiss_status hiss_loader_next(hiss_loader *loader, int64_t *epoch, int64_t *step,
 }
 
 static void fill_lane(hiss_loader *loader, int64_t i) {
-    const hiss_slot *slot = &loader->slot;
+    const data_ring_entry *slot = &loader->slot;
     for (int64_t j = 0; j < loader->m; j++) {
         int64_t k = i * loader->m + j;
-        int64_t sample = hiss_order_at(&loader->order[i], slot->step * loader->m + j, NULL, NULL);
+        int64_t sample = data_order_at(&loader->order[i], slot->step * loader->m + j, NULL, NULL);
         slot->sample[k] = sample;
         slot->pixels[k] = loader->pixels + (sample - loader->shards[loader->first]) * loader->row;
         if (slot->label) {
-            slot->label[k] = hiss_dataset_label(loader->set, sample);
+            slot->label[k] = data_set_label(loader->set, sample);
         }
     }
     loader->filled[i] = true;
@@ -223,7 +223,7 @@ hiss_batch hiss_loader_batch(hiss_loader *loader, int64_t lane) {
     if (!loader->prefetch && !loader->filled[i]) {
         fill_lane(loader, i);
     }
-    const hiss_slot *slot = loader->entered;
+    const data_ring_entry *slot = loader->entered;
     return (hiss_batch){.m = loader->m,
                         .sample = slot->sample + i * loader->m,
                         .pixels = slot->pixels + i * loader->m,

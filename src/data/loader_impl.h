@@ -5,7 +5,7 @@
 #include "dataset_impl.h"
 
 /* The order of one lane's shard in one epoch. */
-typedef struct hiss_order {
+typedef struct data_order {
     uint64_t seed;
     int64_t epoch, lanes;
     int64_t begin, count;             /* the shard */
@@ -14,24 +14,24 @@ typedef struct hiss_order {
     hiss_permutation inside;          /* the samples of the group looked at last */
     int64_t inside_of;                /* that group, or -1 */
     int64_t lane;
-} hiss_order;
+} data_order;
 
-hiss_order hiss_order_of(uint64_t seed, int64_t epoch, int64_t lane, int64_t lanes, const int64_t *shards,
+data_order data_order_of(uint64_t seed, int64_t epoch, int64_t lane, int64_t lanes, const int64_t *shards,
                          int64_t window);
 /* Sample at a position of the epoch; group_begin and group_count (may be NULL) tell the samples of its group. */
-int64_t hiss_order_at(hiss_order *order, int64_t position, int64_t *group_begin, int64_t *group_count);
+int64_t data_order_at(data_order *order, int64_t position, int64_t *group_begin, int64_t *group_count);
 
 /* One step of all local lanes; lane l's part starts at (l - first_lane) * m. */
-typedef struct hiss_slot {
+typedef struct data_ring_entry {
     int64_t epoch, step;
     int64_t *sample;
     const uint8_t **pixels;
     int32_t *label; /* NULL without labels */
-} hiss_slot;
-void hiss_slot_create(hiss_slot *slot, int64_t samples, bool labelled);
-void hiss_slot_destroy(hiss_slot *slot);
+} data_ring_entry;
+void data_ring_entry_create(data_ring_entry *slot, int64_t samples, bool labelled);
+void data_ring_entry_destroy(data_ring_entry *slot);
 
-typedef struct hiss_prefetch hiss_prefetch;
+typedef struct data_prefetch data_prefetch;
 
 struct hiss_loader {
     hiss_dataset *set;
@@ -42,19 +42,19 @@ struct hiss_loader {
     double waited;
     /* memory mode */
     uint8_t *pixels;   /* of samples [shards[first], shards[end]) */
-    hiss_order *order; /* [local lanes] */
+    data_order *order; /* [local lanes] */
     bool *filled;      /* [local lanes]: the slot holds the lane's batch of the step entered */
-    hiss_slot slot;
+    data_ring_entry slot;
     /* stream mode */
-    hiss_prefetch *prefetch;
-    const hiss_slot *entered;
+    data_prefetch *prefetch;
+    const data_ring_entry *entered;
 };
 
 /* The prefetch thread and its ring. The budget is data.memory. */
-hiss_status hiss_prefetch_create(const hiss_loader *loader, int64_t budget, hiss_prefetch **out, hiss_error *err);
-void hiss_prefetch_destroy(hiss_prefetch *prefetch);
-void hiss_prefetch_seek(hiss_prefetch *prefetch, int64_t epoch, int64_t step);
+hiss_status data_prefetch_create(const hiss_loader *loader, int64_t budget, data_prefetch **out, hiss_error *err);
+void data_prefetch_destroy(data_prefetch *prefetch);
+void data_prefetch_seek(data_prefetch *prefetch, int64_t epoch, int64_t step);
 /* Wait for the next step; it stays valid until the next call. */
-hiss_status hiss_prefetch_next(hiss_prefetch *prefetch, const hiss_slot **out, double *waited, hiss_error *err);
+hiss_status data_prefetch_next(data_prefetch *prefetch, const data_ring_entry **out, double *waited, hiss_error *err);
 
 #endif

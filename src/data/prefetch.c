@@ -33,15 +33,15 @@ typedef struct group { /* of the lane whose place it has */
     uint8_t *pixels;
 } group;
 
-struct hiss_prefetch {
+struct data_prefetch {
     const hiss_loader *loader;
     int64_t local, burst, depth;
-    hiss_slot *ring;   /* [depth] */
-    uint8_t *pixels;   /* [depth][local * m][row] */
-    hiss_order *order; /* [local], of epoch order_epoch */
+    data_ring_entry *ring; /* [depth] */
+    uint8_t *pixels;       /* [depth][local * m][row] */
+    data_order *order;     /* [local], of epoch order_epoch */
     int64_t order_epoch;
     group *groups;      /* [local] with a window */
-    hiss_gather gather; /* without one */
+    data_gather gather; /* without one */
     pthread_t thread;
     bool started;
     atomic_bool stop;
@@ -53,28 +53,28 @@ struct hiss_prefetch {
     hiss_error error;
 };
 
-static void order_epoch(hiss_prefetch *p, int64_t epoch) {
+static void order_epoch(data_prefetch *p, int64_t epoch) {
     const hiss_loader *loader = p->loader;
     for (int64_t i = 0; i < p->local && p->order_epoch != epoch; i++) {
         p->order[i] =
-            hiss_order_of(loader->seed, epoch, loader->first + i, loader->lanes, loader->shards, loader->window);
+            data_order_of(loader->seed, epoch, loader->first + i, loader->lanes, loader->shards, loader->window);
     }
     p->order_epoch = epoch;
 }
 
-static hiss_status enter_group(hiss_prefetch *p, group *g, int64_t begin, int64_t count, hiss_error *err) {
+static hiss_status enter_group(data_prefetch *p, group *g, int64_t begin, int64_t count, hiss_error *err) {
     if (g->begin == begin) {
         return HISS_OK;
     }
     g->begin = -1;
     hiss_status status = HISS_OK;
-    if (hiss_dataset_in_file_order(p->loader->set)) {
+    if (data_set_in_file_order(p->loader->set)) {
         status = hiss_dataset_read(p->loader->set, begin, count, g->pixels, NULL, err);
     } else {
         for (int64_t k = 0; k < count; k++) {
-            hiss_gather_add(p->loader->set, &p->gather, begin + k, g->pixels + k * p->loader->row);
+            data_gather_add(p->loader->set, &p->gather, begin + k, g->pixels + k * p->loader->row);
         }
-        status = hiss_gather_run(p->loader->set, &p->gather, err);
+        status = data_gather_run(p->loader->set, &p->gather, err);
     }
     if (!status) {
         g->begin = begin;
@@ -84,21 +84,21 @@ static hiss_status enter_group(hiss_prefetch *p, group *g, int64_t begin, int64_
 
 /* Name the samples of step (epoch, step) in a slot; with a window also bring their pixels, else add them to the
  * list. */
-static hiss_status fill_slot(hiss_prefetch *p, hiss_slot *slot, int64_t epoch, int64_t step, hiss_error *err) {
+static hiss_status fill_slot(data_prefetch *p, data_ring_entry *slot, int64_t epoch, int64_t step, hiss_error *err) {
     const hiss_loader *loader = p->loader;
     order_epoch(p, epoch);
     slot->epoch = epoch;
     slot->step = step;
     for (int64_t i = 0; i < p->local * loader->m && !atomic_load(&p->stop); i++) {
         int64_t lane = i / loader->m, begin, count;
-        int64_t sample = hiss_order_at(&p->order[lane], step * loader->m + i % loader->m, &begin, &count);
+        int64_t sample = data_order_at(&p->order[lane], step * loader->m + i % loader->m, &begin, &count);
         uint8_t *to = p->pixels + ((slot - p->ring) * p->local * loader->m + i) * loader->row;
         slot->sample[i] = sample;
         if (slot->label) {
-            slot->label[i] = hiss_dataset_label(loader->set, sample);
+            slot->label[i] = data_set_label(loader->set, sample);
         }
         if (!p->groups) {
-            hiss_gather_add(loader->set, &p->gather, sample, to);
+            data_gather_add(loader->set, &p->gather, sample, to);
             continue;
         }
         hiss_status status = enter_group(p, &p->groups[lane], begin, count, err);
@@ -111,7 +111,7 @@ static hiss_status fill_slot(hiss_prefetch *p, hiss_slot *slot, int64_t epoch, i
 }
 
 static void *work(void *user) {
-    hiss_prefetch *p = user;
+    data_prefetch *p = user;
     pthread_mutex_lock(&p->mutex);
     while (!atomic_load(&p->stop)) {
         if (!p->running || p->failed || p->held + p->depth - p->made < p->burst) {
@@ -129,7 +129,7 @@ static void *work(void *user) {
             step = last ? 0 : step + 1;
         }
         if (!p->groups && !status && !atomic_load(&p->stop)) {
-            status = hiss_gather_run(p->loader->set, &p->gather, &error);
+            status = data_gather_run(p->loader->set, &p->gather, &error);
         }
         pthread_mutex_lock(&p->mutex);
         if (p->generation == generation) {
@@ -146,7 +146,7 @@ static void *work(void *user) {
 }
 
 /* Choose burst and depth within the budget. */
-static hiss_status plan(hiss_prefetch *p, int64_t window, int64_t budget, hiss_error *err) {
+static hiss_status plan(data_prefetch *p, int64_t window, int64_t budget, hiss_error *err) {
     const hiss_loader *loader = p->loader;
     int64_t step_bytes = p->local * loader->m * loader->row, group_bytes = p->local * window * loader->row;
     int64_t wanted = window > 0 ? window / loader->m + 3 : 2 * BURST + 1;
@@ -162,7 +162,7 @@ static hiss_status plan(hiss_prefetch *p, int64_t window, int64_t budget, hiss_e
     return HISS_OK;
 }
 
-static hiss_status start(hiss_prefetch *p, hiss_error *err) {
+static hiss_status start(data_prefetch *p, hiss_error *err) {
     sigset_t all, before;
     hiss_alloc_expect_thread();
     sigfillset(&all);
@@ -175,8 +175,8 @@ static hiss_status start(hiss_prefetch *p, hiss_error *err) {
                    : HISS_OK;
 }
 
-hiss_status hiss_prefetch_create(const hiss_loader *loader, int64_t budget, hiss_prefetch **out, hiss_error *err) {
-    hiss_prefetch *p = hiss_new(hiss_prefetch, 1);
+hiss_status data_prefetch_create(const hiss_loader *loader, int64_t budget, data_prefetch **out, hiss_error *err) {
+    data_prefetch *p = hiss_new(data_prefetch, 1);
     p->loader = loader;
     p->local = loader->end - loader->first;
     p->held = p->order_epoch = -1;
@@ -186,14 +186,14 @@ hiss_status hiss_prefetch_create(const hiss_loader *loader, int64_t budget, hiss
     int64_t window = loader->window < longest ? loader->window : longest;
     hiss_status status = plan(p, window, budget, err);
     if (status) {
-        hiss_prefetch_destroy(p);
+        data_prefetch_destroy(p);
         return status;
     }
-    p->ring = hiss_new(hiss_slot, p->depth);
+    p->ring = hiss_new(data_ring_entry, p->depth);
     p->pixels = hiss_alloc((size_t)(p->depth * samples * loader->row));
-    p->order = hiss_new(hiss_order, p->local);
+    p->order = hiss_new(data_order, p->local);
     for (int64_t d = 0; d < p->depth; d++) {
-        hiss_slot_create(&p->ring[d], samples, hiss_dataset_labelled(loader->set));
+        data_ring_entry_create(&p->ring[d], samples, hiss_dataset_labelled(loader->set));
         for (int64_t i = 0; i < samples; i++) {
             p->ring[d].pixels[i] = p->pixels + (d * samples + i) * loader->row;
         }
@@ -202,17 +202,17 @@ hiss_status hiss_prefetch_create(const hiss_loader *loader, int64_t budget, hiss
     for (int64_t i = 0; p->groups && i < p->local; i++) {
         p->groups[i] = (group){-1, hiss_alloc((size_t)(window * loader->row))};
     }
-    hiss_gather_create(loader->set, window > 0 ? window : p->burst * samples, &p->gather);
+    data_gather_create(loader->set, window > 0 ? window : p->burst * samples, &p->gather);
     status = start(p, err);
     if (status) {
-        hiss_prefetch_destroy(p);
+        data_prefetch_destroy(p);
         return status;
     }
     *out = p;
     return HISS_OK;
 }
 
-void hiss_prefetch_destroy(hiss_prefetch *p) {
+void data_prefetch_destroy(data_prefetch *p) {
     if (!p) {
         return;
     }
@@ -224,12 +224,12 @@ void hiss_prefetch_destroy(hiss_prefetch *p) {
         pthread_join(p->thread, NULL);
     }
     for (int64_t d = 0; p->ring && d < p->depth; d++) {
-        hiss_slot_destroy(&p->ring[d]);
+        data_ring_entry_destroy(&p->ring[d]);
     }
     for (int64_t i = 0; p->groups && i < p->local; i++) {
         hiss_free(p->groups[i].pixels);
     }
-    hiss_gather_destroy(&p->gather);
+    data_gather_destroy(&p->gather);
     hiss_free(p->groups);
     hiss_free(p->order);
     hiss_free(p->pixels);
@@ -239,7 +239,7 @@ void hiss_prefetch_destroy(hiss_prefetch *p) {
     hiss_free(p);
 }
 
-void hiss_prefetch_seek(hiss_prefetch *p, int64_t epoch, int64_t step) {
+void data_prefetch_seek(data_prefetch *p, int64_t epoch, int64_t step) {
     pthread_mutex_lock(&p->mutex);
     p->running = true;
     p->failed = false;
@@ -251,7 +251,7 @@ void hiss_prefetch_seek(hiss_prefetch *p, int64_t epoch, int64_t step) {
     pthread_mutex_unlock(&p->mutex);
 }
 
-hiss_status hiss_prefetch_next(hiss_prefetch *p, const hiss_slot **out, double *waited, hiss_error *err) {
+hiss_status data_prefetch_next(data_prefetch *p, const data_ring_entry **out, double *waited, hiss_error *err) {
     double start_time = hiss_seconds();
     pthread_mutex_lock(&p->mutex);
     p->running = true;

@@ -162,7 +162,7 @@ static hiss_status end(writer *w, hiss_status status, const char *source, const 
 
 /* ---- idx ---- */
 
-static hiss_status check_idx(const char *images, const hiss_idx *x, const char *labels, const hiss_idx *y,
+static hiss_status check_idx(const char *images, const data_idx *x, const char *labels, const data_idx *y,
                              hiss_error *err) {
     if (x->type != 8 || x->ndim < 3) {
         return hiss_fail(err, HISS_EUSER,
@@ -183,7 +183,7 @@ static hiss_status check_idx(const char *images, const hiss_idx *x, const char *
                          images, (long long)x->dim[0], labels, (long long)y->dim[0]);
     }
     for (int64_t i = 0; i < y->dim[0]; i++) {
-        const int64_t label = hiss_idx_at(y, i), most = hiss_most_classes(y->dim[0]);
+        const int64_t label = data_idx_at(y, i), most = hiss_dataset_most_classes(y->dim[0]);
         if (label < 0 || label >= most) {
             return hiss_fail(err, HISS_EUSER,
                              "%s: label %lld is %lld; expected class numbers from 0 to %lld: number the classes 0, 1, "
@@ -194,8 +194,8 @@ static hiss_status check_idx(const char *images, const hiss_idx *x, const char *
     return HISS_OK;
 }
 
-static hiss_status write_idx(const hiss_prepare_options *options, const char *images, const hiss_idx *x,
-                             const char *labels, const hiss_idx *y, hiss_error *err) {
+static hiss_status write_idx(const hiss_prepare_options *options, const char *images, const data_idx *x,
+                             const char *labels, const data_idx *y, hiss_error *err) {
     int64_t shape[4] = {x->dim[0], x->dim[1], x->dim[2], x->ndim == 4 ? x->dim[3] : 1};
     char source[2 * PATH_SIZE];
     snprintf(source, sizeof source, "%s%s%s", images, labels ? ", " : "", labels ? labels : "");
@@ -204,7 +204,7 @@ static hiss_status write_idx(const hiss_prepare_options *options, const char *im
     for (int64_t i = 0; i < shape[0] && !status; i++) {
         int64_t from = next_source(&w);
         memcpy(next_pixels(&w), x->bytes + from * w.row, (size_t)w.row);
-        status = add(&w, labels ? (int32_t)hiss_idx_at(y, from) : 0, err);
+        status = add(&w, labels ? (int32_t)data_idx_at(y, from) : 0, err);
     }
     return end(&w, status, source, NULL, err);
 }
@@ -220,18 +220,18 @@ static hiss_status expect_other(const char *output, const char *input, hiss_erro
 
 hiss_status hiss_prepare_idx(const hiss_prepare_options *options, const char *images, const char *labels,
                              hiss_error *err) {
-    hiss_idx x = {0}, y = {0};
+    data_idx x = {0}, y = {0};
     hiss_status status = check_output(options, err);
     status = status ? status : expect_other(options->output, images, err);
     status = status ? status : expect_other(options->output, labels, err);
-    status = status ? status : hiss_idx_read(images, &x, err);
+    status = status ? status : data_idx_read(images, &x, err);
     if (!status && labels) {
-        status = hiss_idx_read(labels, &y, err);
+        status = data_idx_read(labels, &y, err);
     }
     status = status ? status : check_idx(images, &x, labels, &y, err);
     status = status ? status : write_idx(options, images, &x, labels, &y, err);
-    hiss_idx_free(&y);
-    hiss_idx_free(&x);
+    data_idx_free(&y);
+    data_idx_free(&x);
     return status;
 }
 
@@ -288,7 +288,7 @@ static hiss_status scan(listing *list, const char *folder, int32_t label, bool d
         bool there = stat(path, &what) == 0;
         if (there && S_ISDIR(what.st_mode) && deep) {
             list->folder[list->folders++] = hiss_arena_text(list->arena, entry[i]->d_name);
-        } else if (there && S_ISREG(what.st_mode) && hiss_image_named(path)) {
+        } else if (there && S_ISREG(what.st_mode) && data_image_named(path)) {
             add_picture(list, path, label);
         } else {
             list->skipped++;
@@ -348,10 +348,10 @@ static hiss_status write_folder(const hiss_prepare_options *o, const char *folde
     hiss_status status = begin(&w, o, shape, list->folders > 0, err);
     for (int64_t i = 0; i < list->count && !status; i++) {
         const picture *p = &list->all[next_source(&w)];
-        hiss_image image;
-        if (!(status = hiss_image_read(p->path, &image, err))) {
-            hiss_image_fit(&image, o->height, o->width, o->channels, next_pixels(&w));
-            hiss_image_free(&image);
+        data_image image;
+        if (!(status = data_image_read(p->path, &image, err))) {
+            data_image_fit(&image, o->height, o->width, o->channels, next_pixels(&w));
+            data_image_free(&image);
             status = add(&w, p->label, err);
         }
     }

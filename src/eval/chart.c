@@ -36,7 +36,7 @@ static double place(const axis *a, double value) {
     return a->from + (scaled(a, value) - a->low) / (a->high - a->low) * (a->to - a->from);
 }
 
-void hiss_write_escaped(FILE *out, const char *s) {
+void hiss_text_write_escaped(FILE *out, const char *s) {
     for (; *s; s++) {
         switch (*s) {
         case '<':
@@ -211,7 +211,7 @@ static void draw_axes(FILE *out, const hiss_chart *chart, const axis *x, const a
     for (int i = 0; i < x->ticks; i++) {
         tick_text(x, x->tick[i], label);
         fprintf(out, "<text x=\"%.1f\" y=\"%.1f\" text-anchor=\"middle\">", place(x, x->tick[i]), y->from + 17.0);
-        hiss_write_escaped(out, chart->label && x->ticks == chart->ticks ? chart->label[i] : label);
+        hiss_text_write_escaped(out, chart->label && x->ticks == chart->ticks ? chart->label[i] : label);
         fputs("</text>\n", out);
     }
     for (int i = 0; i < y->ticks; i++) {
@@ -221,13 +221,13 @@ static void draw_axes(FILE *out, const hiss_chart *chart, const axis *x, const a
     }
     if (chart->x_label) {
         fprintf(out, "<text x=\"%.1f\" y=\"%.1f\" text-anchor=\"middle\">", 0.5 * (x->from + x->to), y->from + 37.0);
-        hiss_write_escaped(out, chart->x_label);
+        hiss_text_write_escaped(out, chart->x_label);
         fputs("</text>\n", out);
     }
     if (chart->y_label) {
         double middle = 0.5 * (y->from + y->to);
         fprintf(out, "<text transform=\"translate(16 %.1f) rotate(-90)\" text-anchor=\"middle\">", middle);
-        hiss_write_escaped(out, chart->y_label);
+        hiss_text_write_escaped(out, chart->y_label);
         fputs("</text>\n", out);
     }
     fputs("</g>\n", out);
@@ -322,7 +322,7 @@ static int draw_legend(FILE *out, const hiss_chart *chart, double left, double r
             fprintf(out, "<path d=\"M%.1f %.1fh22\" stroke=\"%s\" stroke-width=\"%s\"%s/>\n", at, y + 8.0,
                     colour_of(chart, i), chart->stacked ? "10" : "2.4", s->dashed ? " stroke-dasharray=\"6 4\"" : "");
             fprintf(out, "<text x=\"%.1f\" y=\"%.1f\" fill=\"#222\">", at + 28.0, y + 12.0);
-            hiss_write_escaped(out, s->name);
+            hiss_text_write_escaped(out, s->name);
             fputs("</text>\n", out);
         }
         at += need;
@@ -345,7 +345,7 @@ static void render(FILE *out, const hiss_chart *chart, int top) {
     if (chart->title) {
         fprintf(out, "<text x=\"%d\" y=\"%d\" font-size=\"15\" font-weight=\"600\" fill=\"#111\">", MARGIN_LEFT,
                 top + 22);
-        hiss_write_escaped(out, chart->title);
+        hiss_text_write_escaped(out, chart->title);
         fputs("</text>\n", out);
     }
     y.to = top + head + draw_legend(out, chart, x.from, x.to, top + head);

@@ -29,7 +29,7 @@ struct curvature {
     double bias;        /* square root of the curvature of a bias */
 };
 
-bool curvature_pays(const hiss_features *f, int64_t samples) {
+bool eval_curvature_pays(const hiss_features *f, int64_t samples) {
     return f->D <= MOST_FEATURES && samples >= f->D;
 }
 
@@ -41,7 +41,7 @@ static void add_rows(const hiss_eval_env *env, int64_t D, int64_t row, int64_t r
     }
 }
 
-curvature *curvature_create(const hiss_eval_env *env, const hiss_features *f, const hiss_probe *probe) {
+curvature *eval_curvature_create(const hiss_eval_env *env, const hiss_features *f, const hiss_probe *probe) {
     const int64_t D = f->D, stride = (f->tiles + SAMPLE - 1) / SAMPLE;
     curvature *c = hiss_new(curvature, 1);
     bool *use = hiss_new(bool, f->tiles);
@@ -54,25 +54,25 @@ curvature *curvature_create(const hiss_eval_env *env, const hiss_features *f, co
         use[t] = true;
         samples += (double)tile_count(f, t);
     }
-    tile_sum *sum = tile_sum_create(env, f, use, ROWS * D);
+    tile_sum *sum = eval_tile_sum_create(env, f, use, ROWS * D);
     float *x = hiss_new(float, sum->local *HISS_TILE *D), *product = hiss_new(float, ROWS *D);
     double *total = hiss_new(double, ROWS *D);
     for (int64_t i = 0; i < sum->local; i++) {
-        probe_standardise(probe, tile_rows(f, sum->tile[i]), tile_count(f, sum->tile[i]), x + i * HISS_TILE * D);
+        eval_probe_standardise(probe, tile_rows(f, sum->tile[i]), tile_count(f, sum->tile[i]), x + i * HISS_TILE * D);
     }
     for (int64_t row = 0; row < D; row += ROWS) {
         const int64_t rows = D - row < ROWS ? D - row : ROWS;
         for (int64_t i = 0; i < sum->local; i++) {
-            add_rows(env, D, row, rows, x + i * HISS_TILE * D, product, tile_sum_vector(sum, i));
+            add_rows(env, D, row, rows, x + i * HISS_TILE * D, product, eval_tile_sum_vector(sum, i));
         }
-        tile_sum_run(sum, total);
+        eval_tile_sum_run(sum, total);
         for (int64_t r = 0; r < rows; r++) {
             for (int64_t d = row + r; d < D; d++) {
                 c->covariance[(row + r) * D + d] = total[r * (D - row) + d - row] / samples;
             }
         }
     }
-    tile_sum_destroy(sum);
+    eval_tile_sum_destroy(sum);
     hiss_free(x);
     hiss_free(product);
     hiss_free(total);
@@ -80,7 +80,7 @@ curvature *curvature_create(const hiss_eval_env *env, const hiss_features *f, co
     return c;
 }
 
-void curvature_destroy(curvature *c) {
+void eval_curvature_destroy(curvature *c) {
     if (c) {
         hiss_free(c->covariance);
         hiss_free(c->factor);
@@ -126,7 +126,7 @@ static void reduce_rest(curvature *c, int64_t k, int64_t end) {
     }
 }
 
-void curvature_factor(curvature *c, double kappa, double lambda) {
+void eval_curvature_factor(curvature *c, double kappa, double lambda) {
     const int64_t D = c->D;
     for (int64_t i = 0; i < D; i++) {
         for (int64_t j = i; j < D; j++) {
@@ -144,7 +144,7 @@ void curvature_factor(curvature *c, double kappa, double lambda) {
     }
 }
 
-void curvature_to_steps(const curvature *c, int64_t classes, const double *w, double *v) {
+void eval_curvature_to_steps(const curvature *c, int64_t classes, const double *w, double *v) {
     const int64_t D = c->D;
     for (int64_t k = 0; k < classes; k++) {
         double *to = v + k * D;
@@ -159,7 +159,7 @@ void curvature_to_steps(const curvature *c, int64_t classes, const double *w, do
     }
 }
 
-void curvature_from_steps(const curvature *c, int64_t classes, const double *v, double *w) {
+void eval_curvature_from_steps(const curvature *c, int64_t classes, const double *v, double *w) {
     const int64_t D = c->D;
     memcpy(w, v, sizeof(double) * (size_t)(D * classes));
     for (int64_t i = D - 1; i >= 0; i--) {
@@ -178,7 +178,7 @@ void curvature_from_steps(const curvature *c, int64_t classes, const double *v, 
     }
 }
 
-void curvature_gradient(const curvature *c, int64_t classes, const double *of_w, double *of_v) {
+void eval_curvature_gradient(const curvature *c, int64_t classes, const double *of_w, double *of_v) {
     const int64_t D = c->D;
     memcpy(of_v, of_w, sizeof(double) * (size_t)(D * classes));
     for (int64_t i = 0; i < D; i++) {

@@ -44,8 +44,8 @@ static void apportion(int64_t n, int64_t wanted, int64_t classes, bool keep_both
     }
 }
 
-int64_t draw_by_class(uint64_t seed, int64_t when, int64_t n, const int32_t *label, int64_t classes, int64_t wanted,
-                      bool keep_both, bool *marked) {
+int64_t eval_draw_by_class(uint64_t seed, int64_t when, int64_t n, const int32_t *label, int64_t classes,
+                           int64_t wanted, bool keep_both, bool *marked) {
     quota *q = hiss_new(quota, classes + 1);
     int64_t *member = hiss_new(int64_t, n), *start = hiss_new(int64_t, classes + 2), count = 0;
     for (int64_t i = 0; i < n; i++) {

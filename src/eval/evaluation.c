@@ -20,7 +20,7 @@ void hiss_evaluation_destroy(hiss_evaluation *e) {
     }
 }
 
-judged *evaluation_judged(hiss_evaluation *e, const char *name) {
+judged *eval_evaluation_judged(hiss_evaluation *e, const char *name) {
     for (int k = 0; k < e->judgements; k++) {
         if (strcmp(e->judged[k].name, name) == 0) {
             return &e->judged[k];
@@ -33,7 +33,7 @@ judged *evaluation_judged(hiss_evaluation *e, const char *name) {
     return &e->judged[e->judgements++];
 }
 
-column *judged_column(hiss_evaluation *e, judged *j, const char *name) {
+column *eval_judged_column(hiss_evaluation *e, judged *j, const char *name) {
     for (int k = 0; k < j->columns; k++) {
         if (strcmp(j->column[k].name, name) == 0) {
             return &j->column[k];
@@ -46,7 +46,7 @@ column *judged_column(hiss_evaluation *e, judged *j, const char *name) {
     return &j->column[j->columns++];
 }
 
-judged_subject *evaluation_subject(hiss_evaluation *e, const char *name) {
+judged_subject *eval_evaluation_subject(hiss_evaluation *e, const char *name) {
     for (judged_subject *s = e->subjects; s; s = s->next) {
         if (strcmp(s->name, name) == 0) {
             return s;
@@ -64,7 +64,7 @@ judged_subject *evaluation_subject(hiss_evaluation *e, const char *name) {
     return s;
 }
 
-void judged_remark(hiss_evaluation *e, judged *j, const char *text) {
+void eval_judged_remark(hiss_evaluation *e, judged *j, const char *text) {
     text_list **link = &j->remarks;
     while (*link && strcmp((*link)->text, text) != 0) {
         link = &(*link)->next;
@@ -98,7 +98,7 @@ bool hiss_evaluation_picture(const hiss_evaluation *e, int k, hiss_picture *out)
 
 /* ---- texts ---- */
 
-int judged_table(const judged *j, int first) {
+int eval_judged_table(const judged *j, int first) {
     int count = 0;
     while (first + count < j->columns && j->column[first].group && j->column[first + count].group &&
            strcmp(j->column[first].group, j->column[first + count].group) == 0) {
@@ -118,7 +118,7 @@ static void value_text(hiss_form form, double value, char out[NUMBER_TEXT]) {
     }
 }
 
-void number_text(const column *c, double value, double spread, char out[NUMBER_TEXT]) {
+void eval_number_text(const column *c, double value, double spread, char out[NUMBER_TEXT]) {
     value_text(c->form, value, out);
     if (!isnan(value) && !isnan(spread)) {
         char deviation[NUMBER_TEXT];
@@ -128,7 +128,7 @@ void number_text(const column *c, double value, double spread, char out[NUMBER_T
     }
 }
 
-void heading_text(const column *c, char out[NUMBER_TEXT]) {
+void eval_heading_text(const column *c, char out[NUMBER_TEXT]) {
     snprintf(out, NUMBER_TEXT, *c->unit ? "%.60s (%.30s)" : "%.60s", c->heading, c->unit);
 }
 
@@ -182,7 +182,7 @@ static void note_baseline(const column *c, int count, char *out, size_t size) {
     }
 }
 
-void table_note(const judged *j, int first, int count, char *out, size_t size) {
+void eval_table_note(const judged *j, int first, int count, char *out, size_t size) {
     char baseline[512] = "";
     *out = '\0';
     note_samples(j->column + first, count, out, size);

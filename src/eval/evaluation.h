@@ -47,21 +47,21 @@ struct hiss_evaluation {
 };
 
 /* The one of a name, made when it is new; NULL when there is no room. */
-judged *evaluation_judged(hiss_evaluation *e, const char *name);
-column *judged_column(hiss_evaluation *e, judged *j, const char *name);
-judged_subject *evaluation_subject(hiss_evaluation *e, const char *name);
-void judged_remark(hiss_evaluation *e, judged *j, const char *text);
+judged *eval_evaluation_judged(hiss_evaluation *e, const char *name);
+column *eval_judged_column(hiss_evaluation *e, judged *j, const char *name);
+judged_subject *eval_evaluation_subject(hiss_evaluation *e, const char *name);
+void eval_judged_remark(hiss_evaluation *e, judged *j, const char *text);
 
 /* The columns of table `first` on: how many have its group; 0 when first is a detail or past the end. */
-int judged_table(const judged *j, int first);
+int eval_judged_table(const judged *j, int first);
 /* A value as tables have it, with its spread if there is one ("68.82 ± 0.61"); "-" when it is none. */
 enum { NUMBER_TEXT = 96 };
-void number_text(const column *c, double value, double spread, char out[NUMBER_TEXT]);
+void eval_number_text(const column *c, double value, double spread, char out[NUMBER_TEXT]);
 /* The value as eval.json has it. */
-void evaluation_number(FILE *file, hiss_form form, double value);
+void eval_evaluation_number(FILE *file, hiss_form form, double value);
 /* "heading (unit)" */
-void heading_text(const column *c, char out[NUMBER_TEXT]);
+void eval_heading_text(const column *c, char out[NUMBER_TEXT]);
 /* What the numbers of a table are taken over, and their baseline: "10000 samples; baseline (...) 10.00 %". */
-void table_note(const judged *j, int first, int count, char *out, size_t size);
+void eval_table_note(const judged *j, int first, int count, char *out, size_t size);
 
 #endif

@@ -38,7 +38,7 @@ static void write_text(FILE *file, const char *s) {
     fputc('"', file);
 }
 
-void evaluation_number(FILE *file, hiss_form form, double value) {
+void eval_evaluation_number(FILE *file, hiss_form form, double value) {
     if (!isfinite(value)) {
         fputs("null", file);
     } else if (form == HISS_FORM_TRUTH) {
@@ -61,7 +61,7 @@ static void write_column(FILE *file, const column *c) {
     write_text(file, c->unit);
     fprintf(file, ", \"form\": \"%s\", \"main\": %s, \"samples\": %lld, \"baseline\": ", form_names[c->form],
             c->main ? "true" : "false", (long long)c->samples);
-    evaluation_number(file, c->form, c->baseline);
+    eval_evaluation_number(file, c->form, c->baseline);
     fputc('}', file);
 }
 
@@ -103,10 +103,10 @@ static void write_value(FILE *file, const column *c, double value, double spread
     const char *name = c->name + (object ? object + 1 : 0);
     write_text(file, name);
     fputs(": ", file);
-    evaluation_number(file, c->form, value);
+    eval_evaluation_number(file, c->form, value);
     if (!isnan(spread)) {
         fprintf(file, ", \"%s_spread\": ", name);
-        evaluation_number(file, c->form, spread);
+        eval_evaluation_number(file, c->form, spread);
     }
 }
 
@@ -245,7 +245,7 @@ static const hiss_yaml *list(reader *r, const hiss_yaml *map, const char *key) {
 }
 
 static void read_column(reader *r, judged *j, const hiss_yaml *from) {
-    column *c = judged_column(r->e, j, text(r, from, "name", false));
+    column *c = eval_judged_column(r->e, j, text(r, from, "name", false));
     if (!c) {
         fail(r, from, "fewer numbers");
         return;
@@ -267,7 +267,7 @@ static void read_column(reader *r, judged *j, const hiss_yaml *from) {
 }
 
 static void read_judged(reader *r, const hiss_yaml *from) {
-    judged *j = evaluation_judged(r->e, text(r, from, "name", false));
+    judged *j = eval_evaluation_judged(r->e, text(r, from, "name", false));
     if (!j) {
         fail(r, from, "fewer judgements");
         return;
@@ -276,7 +276,7 @@ static void read_judged(reader *r, const hiss_yaml *from) {
     j->baseline = text(r, from, "baseline", true);
     j->left_out = text(r, from, "left_out", true);
     for (const hiss_yaml *at = list(r, from, "remarks"); at; at = at->next) {
-        judged_remark(r->e, j, at->text ? at->text : "");
+        eval_judged_remark(r->e, j, at->text ? at->text : "");
     }
     for (const hiss_yaml *at = list(r, from, "numbers"); at && r->status == HISS_OK; at = at->next) {
         read_column(r, j, at);
@@ -296,7 +296,7 @@ static const hiss_yaml *find(const hiss_yaml *map, const char *name, const char 
 }
 
 static void read_subject(reader *r, const hiss_yaml *from) {
-    judged_subject *s = evaluation_subject(r->e, text(r, from, "name", false));
+    judged_subject *s = eval_evaluation_subject(r->e, text(r, from, "name", false));
     s->D = whole(from, "D");
     s->train = whole(from, "train");
     s->test = whole(from, "test");

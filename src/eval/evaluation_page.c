@@ -54,9 +54,9 @@ static void write_number(FILE *out, const column *c, double value) {
         fputs("-", out);
         return;
     }
-    number_text(c, value, (double)NAN, text);
+    eval_number_text(c, value, (double)NAN, text);
     fputs("<data value=\"", out);
-    evaluation_number(out, c->form, value);
+    eval_evaluation_number(out, c->form, value);
     fprintf(out, "\">%s</data>", text);
 }
 
@@ -79,10 +79,10 @@ static void write_name(FILE *out, const char *name) {
     char who[64];
     if (slash) {
         snprintf(who, sizeof who, "%.*s/", (int)(slash - name), name);
-        hiss_write_escaped(out, who);
+        hiss_text_write_escaped(out, who);
         fputs("<wbr>", out);
     }
-    hiss_write_escaped(out, slash ? slash + 1 : name);
+    hiss_text_write_escaped(out, slash ? slash + 1 : name);
 }
 
 /* ---- bars ---- */
@@ -116,7 +116,7 @@ static void write_bar(FILE *out, const column *c, const judged_subject *s, doubl
     char who[64];
     snprintf(who, sizeof who, "%.*s", slash ? (int)(slash - s->name) : 0, s->name);
     fputs("<div class=\"bar\"><span>", out);
-    hiss_write_escaped(out, who);
+    hiss_text_write_escaped(out, who);
     fprintf(out, "</span><span class=\"track\"><i class=\"%s\" style=\"width:%.2f%%\"></i>", colour,
             share(value, full));
     if (!isnan(c->baseline)) {
@@ -136,7 +136,7 @@ static void write_layer(FILE *out, const hiss_evaluation *e, int judgement, int 
         }
     }
     fputs("<p class=\"layer\">", out);
-    hiss_write_escaped(out, layer_of(first));
+    hiss_text_write_escaped(out, layer_of(first));
     fputs("</p>\n", out);
     for (int trained = 1; trained >= 0; trained--) {
         for (const judged_subject *s = first; s; s = s->next) {
@@ -151,18 +151,18 @@ static void write_layer(FILE *out, const hiss_evaluation *e, int judgement, int 
 static void write_head(FILE *out, const judged *j, int first, int count, const char *more) {
     char note[NOTE];
     fputs("<h3>", out);
-    hiss_write_escaped(out, j->column[first].group);
-    hiss_write_escaped(out, more);
+    hiss_text_write_escaped(out, j->column[first].group);
+    hiss_text_write_escaped(out, more);
     fputs("</h3>\n<p class=\"note\">", out);
-    table_note(j, first, count, note, sizeof note);
-    hiss_write_escaped(out, note);
+    eval_table_note(j, first, count, note, sizeof note);
+    hiss_text_write_escaped(out, note);
     fputs("</p>\n", out);
 }
 
 static void write_bars(FILE *out, const hiss_evaluation *e, int judgement, int k) {
     const judged *j = &e->judged[judgement];
     char heading[NUMBER_TEXT], more[NUMBER_TEXT + 8];
-    heading_text(&j->column[k], heading);
+    eval_heading_text(&j->column[k], heading);
     snprintf(more, sizeof more, ", %s", heading);
     fputs("<div class=\"card\">\n", out);
     write_head(out, j, k, 1, more);
@@ -203,8 +203,8 @@ static void write_table(FILE *out, const hiss_evaluation *e, int judgement, int 
     fputs("<table><thead><tr><th scope=\"col\">features</th>", out);
     for (int k = first; k < first + count; k++) {
         fputs("<th scope=\"col\">", out);
-        heading_text(&j->column[k], heading);
-        hiss_write_escaped(out, heading);
+        eval_heading_text(&j->column[k], heading);
+        hiss_text_write_escaped(out, heading);
         fputs("</th>", out);
     }
     fputs("</tr></thead><tbody>\n", out);
@@ -252,7 +252,7 @@ static void write_tables(FILE *out, const hiss_evaluation *e) {
     fputs("<div class=\"cards\">\n", out);
     for (int j = 0; j < e->judgements; j++) {
         for (int k = 0, count; k<e->judged[j].columns; k += count> 0 ? count : 1) {
-            count = judged_table(&e->judged[j], k);
+            count = eval_judged_table(&e->judged[j], k);
             if (count > 0) {
                 write_table(out, e, j, k, count);
             }
@@ -264,8 +264,8 @@ static void write_tables(FILE *out, const hiss_evaluation *e) {
 
 static void write_item(FILE *out, const char *before, const char *text) {
     fputs("<li>", out);
-    hiss_write_escaped(out, before);
-    hiss_write_escaped(out, text);
+    hiss_text_write_escaped(out, before);
+    hiss_text_write_escaped(out, text);
     fputs("</li>\n", out);
 }
 
@@ -317,18 +317,18 @@ void hiss_evaluation_html(FILE *out, const hiss_evaluation *e) {
 
 static void write_detail_card(FILE *out, const judged *j, int judgement, const judged_subject *s) {
     fputs("<div class=\"card\">\n<h3>", out);
-    hiss_write_escaped(out, s->name);
+    hiss_text_write_escaped(out, s->name);
     fputs("</h3>\n<table><tbody>\n", out);
     for (int k = 0; k < j->columns; k++) {
         const column *c = &j->column[k];
         char heading[NUMBER_TEXT];
         if (!c->group && !isnan(s->value[judgement][k])) {
             fputs("<tr><th scope=\"row\">", out);
-            heading_text(c, heading);
+            eval_heading_text(c, heading);
             for (char *at = heading; (at = strchr(at, '_')) != NULL;) {
                 *at = ' ';
             }
-            hiss_write_escaped(out, heading);
+            hiss_text_write_escaped(out, heading);
             if (c->samples > 0) {
                 fprintf(out, ", %lld samples", (long long)c->samples);
             }
@@ -351,7 +351,7 @@ void hiss_evaluation_details_html(FILE *out, const hiss_evaluation *e) {
             }
             if (has && !any) {
                 fputs("<details><summary>", out);
-                hiss_write_escaped(out, j->title);
+                hiss_text_write_escaped(out, j->title);
                 fputs(": details</summary>\n<div class=\"cards\">\n", out);
                 any = true;
             }

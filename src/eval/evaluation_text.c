@@ -36,7 +36,7 @@ static void lay_out(const hiss_evaluation *e, int judgement, layout *l) {
     char text[NUMBER_TEXT];
     *l = (layout){.name = (int)strlen("features"), .D = LEAST_WIDTH};
     for (int k = 0; k < j->columns; k++) {
-        heading_text(&j->column[k], text);
+        eval_heading_text(&j->column[k], text);
         l->column[k] = width_of(text) > LEAST_WIDTH ? width_of(text) : LEAST_WIDTH;
     }
     for (const judged_subject *s = e->subjects; s; s = s->next) {
@@ -47,12 +47,12 @@ static void lay_out(const hiss_evaluation *e, int judgement, layout *l) {
         snprintf(text, sizeof text, "%lld", (long long)s->D);
         l->D = width_of(text) > l->D ? width_of(text) : l->D;
         for (int k = 0; k < j->columns; k++) {
-            number_text(&j->column[k], s->value[judgement][k], s->spread[judgement][k], text);
+            eval_number_text(&j->column[k], s->value[judgement][k], s->spread[judgement][k], text);
             l->column[k] = width_of(text) > l->column[k] ? width_of(text) : l->column[k];
         }
     }
     for (int k = 0; k < j->columns; k++) {
-        const int count = judged_table(j, k);
+        const int count = eval_judged_table(j, k);
         int width = -2;
         for (int i = k; i < k + count; i++) {
             width += l->column[i] + 2;
@@ -68,7 +68,7 @@ static void lay_out(const hiss_evaluation *e, int judgement, layout *l) {
 static void print_heads(FILE *stream, const judged *j, const layout *l) {
     fprintf(stream, "%*s %*s", l->name, "", l->D, "");
     for (int k = 0; k < j->columns; k++) {
-        const int count = judged_table(j, k);
+        const int count = eval_judged_table(j, k);
         int width = -2;
         for (int i = k; i < k + count; i++) {
             width += l->column[i] + 2;
@@ -82,7 +82,7 @@ static void print_heads(FILE *stream, const judged *j, const layout *l) {
     fprintf(stream, "\n%-*s %*s", l->name, "features", l->D, "D");
     for (int k = 0; k < j->columns; k++) {
         char text[NUMBER_TEXT];
-        heading_text(&j->column[k], text);
+        eval_heading_text(&j->column[k], text);
         if (in_table(j, k)) {
             fputs("  ", stream);
             print_right(stream, l->column[k], text);
@@ -98,7 +98,7 @@ static void print_row(FILE *stream, const judged *j, int judgement, const layout
     print_right(stream, l->D, text);
     for (int k = 0; k < j->columns; k++) {
         if (in_table(j, k)) {
-            number_text(&j->column[k], s->value[judgement][k], s->spread[judgement][k], text);
+            eval_number_text(&j->column[k], s->value[judgement][k], s->spread[judgement][k], text);
             fputs("  ", stream);
             print_right(stream, l->column[k], text);
         }
@@ -110,11 +110,11 @@ static void print_row(FILE *stream, const judged *j, int judgement, const layout
 static void print_notes(FILE *stream, const judged *j) {
     char note[NOTE], last[NOTE] = "";
     for (int k = 0; k < j->columns; k++) {
-        const int count = judged_table(j, k);
+        const int count = eval_judged_table(j, k);
         if (count > 0) {
-            table_note(j, k, count, note, sizeof note);
+            eval_table_note(j, k, count, note, sizeof note);
             if (*note && strcmp(note, last) != 0) {
-                hiss_print_wrapped(stream, HISS_PAGE, note);
+                hiss_text_print_wrapped(stream, HISS_PAGE, note);
                 snprintf(last, sizeof last, "%s", note);
             }
             k += count - 1;
@@ -140,7 +140,7 @@ static void print_judged(FILE *stream, const hiss_evaluation *e, int judgement) 
     }
     print_notes(stream, j);
     for (const text_list *r = j->remarks; r; r = r->next) {
-        hiss_print_wrapped(stream, HISS_PAGE, r->text);
+        hiss_text_print_wrapped(stream, HISS_PAGE, r->text);
     }
     if (any || j->remarks) {
         fputc('\n', stream);

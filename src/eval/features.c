@@ -13,7 +13,7 @@
 #include "eval/eval_impl.h"
 #include "hiss/alloc.h"
 
-int tile_owner(const hiss_features *f, int64_t t) {
+int eval_tile_owner(const hiss_features *f, int64_t t) {
     int rank = 0;
     while (f->tile_offsets[rank + 1] <= t) {
         rank++;
@@ -100,7 +100,7 @@ hiss_features *hiss_features_subset(const hiss_eval_env *env, const hiss_feature
     int64_t width = (int64_t)sizeof(float) * f->D;
     mover m = {hiss_new(int64_t, size + 1), hiss_new(int64_t, size + 1), hiss_alloc((size_t)(HISS_TILE * width))};
     for (int64_t t = 0; t < subset->tiles; t++) {
-        int owner = tile_owner(subset, t);
+        int owner = eval_tile_owner(subset, t);
         int64_t local = (t - subset->first) * HISS_TILE;
         const int64_t *samples = index + t * HISS_TILE;
         split_by_owner(f, size, samples, tile_count(subset, t), m.samples);
@@ -113,7 +113,7 @@ hiss_features *hiss_features_subset(const hiss_eval_env *env, const hiss_feature
     return subset;
 }
 
-tile_sum *tile_sum_create(const hiss_eval_env *env, const hiss_features *f, const bool *use, int64_t count) {
+tile_sum *eval_tile_sum_create(const hiss_eval_env *env, const hiss_features *f, const bool *use, int64_t count) {
     tile_sum *sum = hiss_new(tile_sum, 1);
     int size = hiss_comm_size(env->comm);
     sum->comm = env->comm;
@@ -139,15 +139,15 @@ tile_sum *tile_sum_create(const hiss_eval_env *env, const hiss_features *f, cons
     return sum;
 }
 
-double *tile_sum_vector(tile_sum *sum, int64_t local) {
+double *eval_tile_sum_vector(tile_sum *sum, int64_t local) {
     return sum->storage + local * sum->count;
 }
 
-void tile_sum_run(tile_sum *sum, double *out) {
+void eval_tile_sum_run(tile_sum *sum, double *out) {
     hiss_tree_sum(sum->comm, sum->tiles, sum->offsets, sum->count, sum->values, out);
 }
 
-void tile_sum_destroy(tile_sum *sum) {
+void eval_tile_sum_destroy(tile_sum *sum) {
     if (sum) {
         hiss_free(sum->offsets);
         hiss_free(sum->tile);

@@ -11,8 +11,8 @@
 
 const hiss_judgement *const *hiss_judgements(void) {
     static const hiss_judgement *const all[] = {
-        &judgement_knn,       &judgement_linear,  &judgement_few_labels,     &judgement_statistics,
-        &judgement_neighbors, &judgement_filters, &judgement_reconstruction, NULL};
+        &eval_judgement_knn,       &eval_judgement_linear,  &eval_judgement_few_labels,     &eval_judgement_statistics,
+        &eval_judgement_neighbors, &eval_judgement_filters, &eval_judgement_reconstruction, NULL};
     return all;
 }
 
@@ -26,7 +26,7 @@ struct hiss_record {
 void hiss_record_number(hiss_record *record, const hiss_number *number) {
     hiss_evaluation *e = record->evaluation;
     const int judgement = (int)(record->judged - e->judged);
-    column *c = judged_column(e, record->judged, number->name);
+    column *c = eval_judged_column(e, record->judged, number->name);
     assert(c && "HISS_MAX_NUMBERS");
     c->group = hiss_arena_text(e->arena, number->group);
     c->heading = hiss_arena_text(e->arena, number->heading ? number->heading : number->name);
@@ -40,8 +40,8 @@ void hiss_record_number(hiss_record *record, const hiss_number *number) {
     record->subject->spread[judgement][c - record->judged->column] = number->spread;
     if (c->main && !record->main) {
         char heading[NUMBER_TEXT], text[NUMBER_TEXT];
-        heading_text(c, heading);
-        number_text(c, number->value, number->spread, text);
+        eval_heading_text(c, heading);
+        eval_number_text(c, number->value, number->spread, text);
         record->main = hiss_arena_format(e->arena, "%s, %s: %s", c->group, heading, text);
     }
 }
@@ -49,7 +49,8 @@ void hiss_record_number(hiss_record *record, const hiss_number *number) {
 void hiss_record_remark(hiss_record *record, const char *format, ...) {
     va_list arguments;
     va_start(arguments, format);
-    judged_remark(record->evaluation, record->judged, hiss_arena_vformat(record->evaluation->arena, format, arguments));
+    eval_judged_remark(record->evaluation, record->judged,
+                       hiss_arena_vformat(record->evaluation->arena, format, arguments));
     va_end(arguments);
 }
 
@@ -86,7 +87,7 @@ static const char *missing(const hiss_judgement *j, const hiss_subject *subject)
 static hiss_status run(const hiss_judgement *j, hiss_evaluation *e, const hiss_eval_env *env,
                        const hiss_eval_options *options, const hiss_subject *subject, judged_subject *out,
                        hiss_error *err) {
-    hiss_record record = {e, evaluation_judged(e, j->name), out, NULL};
+    hiss_record record = {e, eval_evaluation_judged(e, j->name), out, NULL};
     assert(record.judged && "MAX_JUDGED");
     record.judged->title = j->title;
     record.judged->baseline = j->baseline;
@@ -106,7 +107,7 @@ static hiss_status run(const hiss_judgement *j, hiss_evaluation *e, const hiss_e
 hiss_status hiss_evaluation_judge(hiss_evaluation *e, const hiss_eval_env *env, const hiss_eval_options *options,
                                   const hiss_subject *subject, hiss_error *err) {
     const double start = hiss_seconds();
-    judged_subject *out = evaluation_subject(e, subject->name);
+    judged_subject *out = eval_evaluation_subject(e, subject->name);
     out->D = subject->test ? subject->test->D : 0;
     out->train = subject->test ? subject->train->n : 0;
     out->test = subject->test ? subject->test->n : 0;
@@ -124,7 +125,7 @@ hiss_status hiss_evaluation_judge(hiss_evaluation *e, const hiss_eval_env *env, 
 
 /* ---- what judgements share ---- */
 
-double majority_percent(const hiss_eval_env *env, const hiss_features *train, const hiss_features *test) {
+double eval_majority_percent(const hiss_eval_env *env, const hiss_features *train, const hiss_features *test) {
     int32_t *label = hiss_new(int32_t, train->n > test->n ? train->n : test->n);
     int64_t *size = hiss_new(int64_t, train->classes), best = 0, right = 0;
     hiss_features_labels(env, train, label);

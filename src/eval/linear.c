@@ -33,7 +33,7 @@ typedef struct choice {
 
 static void try_lambda(choice *c, int i, const hiss_probe *start) {
     c->fitted[i] =
-        probe_fit(c->env, c->train, c->base, c->use, hiss_lambdas[i], c->iterations, HISS_ROUGH_TOLERANCE, start);
+        eval_probe_fit(c->env, c->train, c->base, c->use, hiss_lambdas[i], c->iterations, HISS_ROUGH_TOLERANCE, start);
     c->result->heldout[i] = hiss_probe_percent(c->env, c->fitted[i], c->train, c->judge);
     c->result->unconverged += !c->fitted[i]->minimum.converged;
 }
@@ -68,8 +68,8 @@ static int64_t hold_out(choice *c) {
     const int64_t n = c->train->n, most = n / HELDOUT_SHARE;
     int32_t *label = hiss_new(int32_t, n);
     hiss_features_labels(c->env, c->train, label);
-    const int64_t held = draw_by_class(c->env->seed, DRAW_FOR_LAMBDA, n, label, c->train->classes,
-                                       most < HELDOUT_MOST ? most : HELDOUT_MOST, true, c->judge);
+    const int64_t held = eval_draw_by_class(c->env->seed, DRAW_FOR_LAMBDA, n, label, c->train->classes,
+                                            most < HELDOUT_MOST ? most : HELDOUT_MOST, true, c->judge);
     for (int64_t i = 0; i < n; i++) {
         c->use[i] = !c->judge[i];
     }
@@ -80,7 +80,7 @@ static int64_t hold_out(choice *c) {
 hiss_linear_result hiss_linear_probe(const hiss_eval_env *env, const hiss_features *train, const hiss_features *test,
                                      int64_t iterations) {
     hiss_linear_result result = {.lambda = hiss_lambdas[LAST]};
-    probe_base base = probe_base_create(env, train);
+    probe_base base = eval_probe_base_create(env, train);
     choice c = {env, train, &base, hiss_new(bool, train->n), hiss_new(bool, train->n), iterations, {NULL}, &result};
     const hiss_probe *start = NULL;
     for (int i = 0; i < HISS_LAMBDAS; i++) {
@@ -91,7 +91,7 @@ hiss_linear_result hiss_linear_probe(const hiss_eval_env *env, const hiss_featur
         result.lambda = hiss_lambdas[best];
         start = c.fitted[best];
     }
-    hiss_probe *probe = probe_fit(env, train, &base, NULL, result.lambda, iterations, HISS_PROBE_TOLERANCE, start);
+    hiss_probe *probe = eval_probe_fit(env, train, &base, NULL, result.lambda, iterations, HISS_PROBE_TOLERANCE, start);
     result.minimum = probe->minimum;
     result.train_percent = hiss_probe_percent(env, probe, train, NULL);
     result.percent = hiss_probe_percent(env, probe, test, NULL);
@@ -101,7 +101,7 @@ hiss_linear_result hiss_linear_probe(const hiss_eval_env *env, const hiss_featur
     }
     hiss_free(c.use);
     hiss_free(c.judge);
-    probe_base_destroy(&base);
+    eval_probe_base_destroy(&base);
     return result;
 }
 
@@ -162,13 +162,13 @@ hiss_few_result hiss_few_labels(const hiss_eval_env *env, const hiss_features *t
             }
         }
         hiss_features *few = hiss_features_subset(env, train, index, count);
-        probe_base base = probe_base_create(env, few);
-        hiss_probe *probe = probe_fit(env, few, &base, NULL, 1e-2, iterations, HISS_ROUGH_TOLERANCE, NULL);
+        probe_base base = eval_probe_base_create(env, few);
+        hiss_probe *probe = eval_probe_fit(env, few, &base, NULL, 1e-2, iterations, HISS_ROUGH_TOLERANCE, NULL);
         linear[d] = hiss_probe_percent(env, probe, test, NULL);
         result.unconverged += !probe->minimum.converged;
         knn[d] = hiss_knn(env, few, test).percent[HISS_COSINE][1];
         hiss_probe_destroy(probe);
-        probe_base_destroy(&base);
+        eval_probe_base_destroy(&base);
         hiss_features_destroy(few);
     }
     result.draws = draws;

@@ -122,7 +122,7 @@ static void enter(candidate *list, int64_t k, candidate fresh) {
     list[place] = fresh;
 }
 
-static double score_of(const search *s, hiss_metric metric, const float *query, int64_t local) {
+static double score_of(const search *s, hiss_distance metric, const float *query, int64_t local) {
     const int64_t D = s->bank->D;
     const float *row = s->bank->rows + local * D;
     if (metric == HISS_L2) {
@@ -132,13 +132,13 @@ static double score_of(const search *s, hiss_metric metric, const float *query, 
 }
 
 /* The k-th best score of a list as a bound must reach it, rounded down. */
-static float threshold_of(const candidate *list, int64_t k, hiss_metric metric, double query_square) {
+static float threshold_of(const candidate *list, int64_t k, hiss_distance metric, double query_square) {
     const double score = list[k - 1].score;
     return nextafterf((float)(metric == HISS_L2 ? 0.5 * (query_square + score) : score), -INFINITY);
 }
 
 /* One row of products, of query q of the tile with the HISS_TILE bank rows from `local` on, into the list of q. */
-static void select_row(search *s, hiss_metric metric, int64_t q, int64_t local) {
+static void select_row(search *s, hiss_distance metric, int64_t q, int64_t local) {
     const int64_t D = s->bank->D, k = s->k;
     const float *query = s->query + q * D, *product = s->product + q * HISS_TILE;
     const float *scale = s->scale[metric] + local, *shift = s->shift[metric] + local, *slack = s->slack[metric] + local;
@@ -178,7 +178,7 @@ static void merge(search *s, int64_t count) {
 }
 
 /* Scores to cosines or distances. */
-static void finish(const search *s, hiss_metric metric, int64_t count, hiss_neighbor *out) {
+static void finish(const search *s, hiss_distance metric, int64_t count, hiss_neighbor *out) {
     for (int64_t i = 0; i < count * s->k; i++) {
         const double score = s->best[i].score, square = s->square[i / s->k];
         const double cosine = square > 0.0 ? score / sqrt(square) : 0.0;
@@ -198,7 +198,7 @@ static void scan_bank(search *s, int64_t count) {
                               s->product, HISS_TILE);
         for (int m = 0; m < HISS_METRICS; m++) {
             for (int64_t q = 0; s->list[m] && q < count; q++) {
-                select_row(s, (hiss_metric)m, q, (t - bank->first) * HISS_TILE);
+                select_row(s, (hiss_distance)m, q, (t - bank->first) * HISS_TILE);
             }
         }
     }
@@ -224,7 +224,7 @@ void hiss_neighbors(const hiss_eval_env *env, const hiss_features *bank, const h
         s.list[m] = best[m] ? hiss_new(candidate, length) : NULL;
     }
     for (int64_t t = 0; t < query->tiles; t++) {
-        int owner = tile_owner(query, t);
+        int owner = eval_tile_owner(query, t);
         if (rank == owner) {
             memcpy(s.query, tile_rows(query, t), sizeof(float) * (size_t)(HISS_TILE * D));
         }
@@ -238,7 +238,7 @@ void hiss_neighbors(const hiss_eval_env *env, const hiss_features *bank, const h
             if (best[m]) {
                 hiss_comm_allgather(env->comm, s.list[m], s.bytes, s.lists);
                 merge(&s, count);
-                finish(&s, (hiss_metric)m, count, best[m] + t * length);
+                finish(&s, (hiss_distance)m, count, best[m] + t * length);
             }
         }
     }
@@ -257,7 +257,7 @@ void hiss_neighbors(const hiss_eval_env *env, const hiss_features *bank, const h
     hiss_free(s.bytes);
 }
 
-int32_t hiss_vote(const hiss_neighbor *nearest, int64_t k, const int32_t *label, int32_t *votes) {
+int32_t hiss_neighbors_vote(const hiss_neighbor *nearest, int64_t k, const int32_t *label, int32_t *votes) {
     int32_t most = 0, winner = -1;
     for (int64_t i = 0; i < k && nearest[i].index >= 0; i++) {
         int32_t count = ++votes[label[nearest[i].index]];
@@ -290,7 +290,8 @@ hiss_knn_result hiss_knn(const hiss_eval_env *env, const hiss_features *bank, co
         for (int j = 0; j < HISS_KNN_KS; j++) {
             int64_t right = 0;
             for (int64_t q = 0; q < query->n; q++) {
-                right += hiss_vote(best[m] + q * HISS_KNN_MAX, hiss_knn_ks[j], bank_label, votes) == query_label[q];
+                right += hiss_neighbors_vote(best[m] + q * HISS_KNN_MAX, hiss_knn_ks[j], bank_label, votes) ==
+                         query_label[q];
             }
             result.percent[m][j] = 100.0 * (double)right / (double)query->n;
         }

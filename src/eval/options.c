@@ -62,7 +62,7 @@ static hiss_sample_range part(const hiss_sample_range *range, const bool *marked
 static bool *draw(const hiss_sample_range *range, uint64_t seed, int64_t when, int64_t wanted, bool keep_both) {
     int32_t *label = labels_of(range);
     bool *marked = hiss_new(bool, range->count);
-    draw_by_class(seed, when, range->count, label, hiss_dataset_classes(range->set), wanted, keep_both, marked);
+    eval_draw_by_class(seed, when, range->count, label, hiss_dataset_classes(range->set), wanted, keep_both, marked);
     hiss_free(label);
     return marked;
 }
@@ -243,7 +243,7 @@ void hiss_eval_close(hiss_sample_range *train, hiss_sample_range *test) {
     *train = *test = (hiss_sample_range){NULL, 0, 0, NULL};
 }
 
-const char *hiss_next_name(const char *list, char name[64]) {
+const char *hiss_names_next(const char *list, char name[64]) {
     if (!list) {
         return NULL;
     }

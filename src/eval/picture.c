@@ -87,7 +87,7 @@ static hiss_status paint_row(sheet *s, const hiss_sample_range *queries, const h
     return status;
 }
 
-hiss_status hiss_write_sheet(const char *path, const hiss_sample_range *queries, const hiss_sample_range *bank,
+hiss_status hiss_sheet_write(const char *path, const hiss_sample_range *queries, const hiss_sample_range *bank,
                              int64_t count, const int64_t *index, int64_t k, const hiss_neighbor *neighbor,
                              hiss_error *err) {
     sheet s = {0};
@@ -109,7 +109,7 @@ hiss_status hiss_write_sheet(const char *path, const hiss_sample_range *queries,
         status = paint_row(&s, queries, bank, row, index[row], k, neighbor + row * k, err);
     }
     if (status == HISS_OK) {
-        status = hiss_write_png(path, s.canvas.H, s.canvas.W, 3, s.canvas.pixels, err);
+        status = hiss_png_write(path, s.canvas.H, s.canvas.W, 3, s.canvas.pixels, err);
     }
     hiss_free(s.canvas.pixels);
     hiss_free(s.pixels);
@@ -127,7 +127,7 @@ hiss_status hiss_write_pairs(const char *path, int64_t count, int64_t H, int64_t
                         factor, H, W, C, pixels + (2 * i + k) * H * W * C);
         }
     }
-    const hiss_status status = hiss_write_png(path, c.H, c.W, 3, c.pixels, err);
+    const hiss_status status = hiss_png_write(path, c.H, c.W, 3, c.pixels, err);
     hiss_free(c.pixels);
     return status;
 }
@@ -146,7 +146,7 @@ static void stretch(int64_t R, int64_t S, int64_t C, const float *w, uint8_t *pi
     }
 }
 
-hiss_status hiss_write_filters(const char *path, int64_t F, int64_t R, int64_t S, int64_t C, const float *w,
+hiss_status hiss_filters_write(const char *path, int64_t F, int64_t R, int64_t S, int64_t C, const float *w,
                                hiss_error *err) {
     int64_t width = C == 3 ? S : C * S, factor = enlarge(R, S, LEAST_FILTER);
     int64_t cell_height = R * factor + FILTER_GAP, cell_width = width * factor + FILTER_GAP;
@@ -160,7 +160,7 @@ hiss_status hiss_write_filters(const char *path, int64_t F, int64_t R, int64_t S
         paint_image(&c, FILTER_GAP + f / columns * cell_height, FILTER_GAP + f % columns * cell_width, factor, R, width,
                     C == 3 ? 3 : 1, pixels);
     }
-    hiss_status status = hiss_write_png(path, c.H, c.W, 3, c.pixels, err);
+    hiss_status status = hiss_png_write(path, c.H, c.W, 3, c.pixels, err);
     hiss_free(c.pixels);
     hiss_free(pixels);
     return status;

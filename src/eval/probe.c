@@ -56,10 +56,10 @@ static void measure(const hiss_eval_env *env, const hiss_features *f, hiss_probe
     int64_t D = f->D, samples = f->n;
     double *total = hiss_new(double, D);
     for (int pass = 0; pass < 2; pass++) {
-        tile_sum *sum = tile_sum_create(env, f, NULL, D);
+        tile_sum *sum = eval_tile_sum_create(env, f, NULL, D);
         for (int64_t i = 0; i < sum->local; i++) {
             const float *rows = tile_rows(f, sum->tile[i]);
-            double *vector = tile_sum_vector(sum, i);
+            double *vector = eval_tile_sum_vector(sum, i);
             for (int64_t row = 0; row < tile_count(f, sum->tile[i]); row++) {
                 for (int64_t d = 0; d < D; d++) {
                     double x = (double)rows[row * D + d] - (double)probe->mean[d];
@@ -67,8 +67,8 @@ static void measure(const hiss_eval_env *env, const hiss_features *f, hiss_probe
                 }
             }
         }
-        tile_sum_run(sum, total);
-        tile_sum_destroy(sum);
+        eval_tile_sum_run(sum, total);
+        eval_tile_sum_destroy(sum);
         for (int64_t d = 0; d < D; d++) {
             if (pass) {
                 double variance = total[d] / (double)(samples > 1 ? samples - 1 : 1);
@@ -81,7 +81,7 @@ static void measure(const hiss_eval_env *env, const hiss_features *f, hiss_probe
     hiss_free(total);
 }
 
-void probe_standardise(const hiss_probe *probe, const float *rows, int64_t count, float *restrict x) {
+void eval_probe_standardise(const hiss_probe *probe, const float *rows, int64_t count, float *restrict x) {
     const float *mean = probe->mean, *inverse = probe->inverse;
     for (int64_t row = 0; row < count; row++) {
         for (int64_t d = 0; d < probe->D; d++) {
@@ -100,7 +100,7 @@ static void narrow(int64_t count, const double *from, float *to) {
 /* logit = X W^T, without b. x: scratch [HISS_TILE, D], left standardised. */
 static void multiply(const hiss_eval_env *env, const hiss_probe *probe, const float *weight, const float *rows,
                      float *x, float *logit) {
-    probe_standardise(probe, rows, HISS_TILE, x);
+    eval_probe_standardise(probe, rows, HISS_TILE, x);
     env->kernels->gemm(false, true, HISS_TILE, probe->classes, probe->D, 1.0f, x, probe->D, weight, probe->D, 0.0f,
                        logit, probe->classes);
 }
@@ -139,7 +139,7 @@ static double evaluate(fit *z, const double *w, double *gradient) {
     narrow(count, w, z->weight);
     for (int64_t i = 0; i < z->sum->local; i++) {
         int64_t t = z->sum->tile[i];
-        double *vector = tile_sum_vector(z->sum, i);
+        double *vector = eval_tile_sum_vector(z->sum, i);
         memset(vector + count, 0, sizeof(double) * (size_t)(classes + 2));
         multiply(z->env, z->probe, z->weight, tile_rows(z->f, t), z->x, z->logit);
         residuals(classes, w + count, z->label + (t - z->f->first) * HISS_TILE, z->logit, vector + count);
@@ -149,7 +149,7 @@ static double evaluate(fit *z, const double *w, double *gradient) {
             vector[j] = (double)z->gradient[j];
         }
     }
-    tile_sum_run(z->sum, z->total);
+    eval_tile_sum_run(z->sum, z->total);
     double samples = (double)z->samples, square = 0.0;
     z->largest = 0.0;
     for (int64_t j = 0; j < count + classes; j++) {
@@ -166,9 +166,9 @@ static double value_of_weights(void *user, const double *w, double *gradient) {
 
 static double value_of_steps(void *user, const double *v, double *gradient) {
     fit *z = user;
-    curvature_from_steps(z->curvature, z->f->classes, v, z->w);
+    eval_curvature_from_steps(z->curvature, z->f->classes, v, z->w);
     const double loss = evaluate(z, z->w, z->slope);
-    curvature_gradient(z->curvature, z->f->classes, z->slope, gradient);
+    eval_curvature_gradient(z->curvature, z->f->classes, z->slope, gradient);
     return loss;
 }
 
@@ -181,10 +181,10 @@ static void minimize_by_curvature(fit *z, const hiss_smooth *function, int64_t i
     const int64_t classes = z->f->classes;
     hiss_probe *probe = z->probe;
     double *v = hiss_new(double, function->count);
-    curvature_factor(z->curvature, fmax(probe->spread, least_curvature), z->lambda);
-    curvature_to_steps(z->curvature, classes, probe->w, v);
+    eval_curvature_factor(z->curvature, fmax(probe->spread, least_curvature), z->lambda);
+    eval_curvature_to_steps(z->curvature, classes, probe->w, v);
     hiss_minimize(function, v, iterations, tolerance, &probe->minimum);
-    curvature_from_steps(z->curvature, classes, v, probe->w);
+    eval_curvature_from_steps(z->curvature, classes, v, probe->w);
     hiss_free(v);
 }
 
@@ -199,22 +199,22 @@ static hiss_probe *new_probe(int64_t D, int64_t classes) {
     return probe;
 }
 
-probe_base probe_base_create(const hiss_eval_env *env, const hiss_features *f) {
+probe_base eval_probe_base_create(const hiss_eval_env *env, const hiss_features *f) {
     probe_base base = {.zero = new_probe(f->D, f->classes)};
     measure(env, f, base.zero);
-    if (curvature_pays(f, f->n)) {
-        base.curvature = curvature_create(env, f, base.zero);
+    if (eval_curvature_pays(f, f->n)) {
+        base.curvature = eval_curvature_create(env, f, base.zero);
     }
     return base;
 }
 
-void probe_base_destroy(probe_base *base) {
+void eval_probe_base_destroy(probe_base *base) {
     hiss_probe_destroy(base->zero);
-    curvature_destroy(base->curvature);
+    eval_curvature_destroy(base->curvature);
 }
 
-hiss_probe *probe_fit(const hiss_eval_env *env, const hiss_features *f, const probe_base *base, const bool *use,
-                      double lambda, int64_t iterations, double tolerance, const hiss_probe *start) {
+hiss_probe *eval_probe_fit(const hiss_eval_env *env, const hiss_features *f, const probe_base *base, const bool *use,
+                           double lambda, int64_t iterations, double tolerance, const hiss_probe *start) {
     assert(f->classes >= 1 && (!start || (start->D == f->D && start->classes == f->classes)));
     int64_t D = f->D, classes = f->classes, count = (D + 1) * classes;
     hiss_probe *probe = new_probe(D, classes);
@@ -225,7 +225,7 @@ hiss_probe *probe_fit(const hiss_eval_env *env, const hiss_features *f, const pr
     fit z = {.env = env, .f = f, .probe = probe, .lambda = lambda, .samples = count_marked(f, use)};
     z.label = marked_labels(f, use);
     z.curvature = base->curvature;
-    z.sum = tile_sum_create(env, f, NULL, count + 2);
+    z.sum = eval_tile_sum_create(env, f, NULL, count + 2);
     z.total = hiss_new(double, count + 2);
     z.w = hiss_new(double, count);
     z.slope = hiss_new(double, count);
@@ -240,7 +240,7 @@ hiss_probe *probe_fit(const hiss_eval_env *env, const hiss_features *f, const pr
         hiss_minimize(&function, probe->w, iterations, tolerance, &probe->minimum);
     }
     probe->spread = z.total[count + 1] / ((double)z.samples * (double)classes);
-    tile_sum_destroy(z.sum);
+    eval_tile_sum_destroy(z.sum);
     hiss_free(z.label);
     hiss_free(z.total);
     hiss_free(z.w);
@@ -254,9 +254,9 @@ hiss_probe *probe_fit(const hiss_eval_env *env, const hiss_features *f, const pr
 
 hiss_probe *hiss_probe_fit(const hiss_eval_env *env, const hiss_features *f, const bool *use, double lambda,
                            int64_t iterations, const hiss_probe *start) {
-    probe_base base = probe_base_create(env, f);
-    hiss_probe *probe = probe_fit(env, f, &base, use, lambda, iterations, HISS_PROBE_TOLERANCE, start);
-    probe_base_destroy(&base);
+    probe_base base = eval_probe_base_create(env, f);
+    hiss_probe *probe = eval_probe_fit(env, f, &base, use, lambda, iterations, HISS_PROBE_TOLERANCE, start);
+    eval_probe_base_destroy(&base);
     return probe;
 }
 
@@ -289,16 +289,16 @@ double hiss_probe_percent(const hiss_eval_env *env, const hiss_probe *probe, con
     float *weight = hiss_new(float, classes *D), *x = hiss_new(float, HISS_TILE *D);
     float *logit = hiss_new(float, HISS_TILE *classes);
     int32_t *label = marked_labels(f, use);
-    tile_sum *sum = tile_sum_create(env, f, NULL, 1);
+    tile_sum *sum = eval_tile_sum_create(env, f, NULL, 1);
     double right = 0.0;
     narrow(classes * D, probe->w, weight);
     for (int64_t i = 0; i < sum->local; i++) {
         multiply(env, probe, weight, tile_rows(f, sum->tile[i]), x, logit);
-        *tile_sum_vector(sum, i) =
+        *eval_tile_sum_vector(sum, i) =
             (double)count_right(classes, probe->w + classes * D, label + (sum->tile[i] - f->first) * HISS_TILE, logit);
     }
-    tile_sum_run(sum, &right);
-    tile_sum_destroy(sum);
+    eval_tile_sum_run(sum, &right);
+    eval_tile_sum_destroy(sum);
     hiss_free(label);
     hiss_free(weight);
     hiss_free(x);

@@ -22,8 +22,8 @@ static void copy_without(const hiss_neighbor *list, int64_t k, int64_t self, his
     }
 }
 
-void hiss_retrieve(const hiss_eval_env *env, const hiss_features *bank, const hiss_features *query, bool same,
-                   int64_t count, const int64_t *index, int64_t k, hiss_metric metric, hiss_neighbor *out) {
+void hiss_features_retrieve(const hiss_eval_env *env, const hiss_features *bank, const hiss_features *query, bool same,
+                            int64_t count, const int64_t *index, int64_t k, hiss_distance metric, hiss_neighbor *out) {
     int64_t *sorted = hiss_new(int64_t, count), distinct = 0;
     memcpy(sorted, index, sizeof(int64_t) * (size_t)count);
     qsort(sorted, (size_t)count, sizeof(int64_t), ascending);

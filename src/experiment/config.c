@@ -172,7 +172,7 @@ static hiss_status read_sections(hiss_experiment *e, const hiss_extra_section *e
         s = hiss_config_section(e->config, sections[i].name, sections[i].rows, sections[i].nrows, sections[i].fields,
                                 err);
     }
-    s = s == HISS_OK ? interval_parse(&e->checkpoint, err) : s;
+    s = s == HISS_OK ? experiment_interval_parse(&e->checkpoint, err) : s;
     s = s == HISS_OK ? read_objective(e, err) : s;
     s = s == HISS_OK ? read_other_objectives(e, err) : s;
     for (int i = 0; i < nextra && s == HISS_OK; i++) {

@@ -1,5 +1,5 @@
-/* The graph of a method's encode() or reconstruct(), and the memory to run it on several threads. Samples get to its input as they do in
- * training: by hiss_default_sample. */
+/* The graph of a method's encode() or reconstruct(), and the memory to run it on several threads. Samples get to its
+ * input as they do in training: by hiss_lane_default_sample. */
 #include "hiss/encoder.h"
 
 #include "hiss/alloc.h"
@@ -32,7 +32,7 @@ hiss_status hiss_encoder_create(const hiss_encoder_options *options, hiss_encode
     e->options = *options;
     e->graph = hiss_graph_create();
     hiss_builder b = {.graph = e->graph, .model = options->model, .training = options->training, .trained_groups = ~0u};
-    e->image = hiss_input(e->graph, "image", HISS_SHAPE(options->m, t->H, t->W, t->C));
+    e->image = hiss_graph_input(e->graph, "image", HISS_SHAPE(options->m, t->H, t->W, t->C));
     const hiss_status s = append(e, &b, err);
     for (int k = options->output_only ? e->taps.count - 1 : 0; k < e->taps.count && s == HISS_OK; k++) {
         hiss_graph_keep(e->graph, e->taps.tap[k].value);
@@ -76,7 +76,7 @@ int64_t hiss_encoder_width(const hiss_encoder *e, int tap) {
     return hiss_shape_count(&shape) / e->options.m;
 }
 
-void hiss_encoder_run(hiss_encoder *e, int thread, const hiss_run *run, const hiss_batch *batch, int64_t epoch,
+void hiss_encoder_run(hiss_encoder *e, int thread, const hiss_exec_context *run, const hiss_batch *batch, int64_t epoch,
                       int64_t view) {
     const hiss_lane lane = {.task = e->options.task,
                             .phase = -1,
@@ -91,7 +91,7 @@ void hiss_encoder_run(hiss_encoder *e, int thread, const hiss_run *run, const hi
                             .image = e->image,
                             .label = -1};
     for (int64_t i = 0; i < batch->m; i++) {
-        hiss_default_sample(&lane, i);
+        hiss_lane_default_sample(&lane, i);
     }
     hiss_exec_forward(lane.exec, run, 0, hiss_graph_nodes(e->graph), NULL, NULL);
     if (run->lane_vector) {

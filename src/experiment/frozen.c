@@ -68,7 +68,8 @@ static hiss_status mean_statistics(hiss_frozen *f, const hiss_sample_range *rang
     for (int64_t b = 0; b < batches && s == HISS_OK; b++) {
         s = hiss_samples_read(samples, range, b * HISS_FROZEN_BATCH, HISS_FROZEN_BATCH, err);
         const hiss_batch batch = hiss_samples_batch(samples, 0, HISS_FROZEN_BATCH);
-        const hiss_run run = {.model = f->vector, .lane_vector = lane, .seed = f->task.seed, .step = b, .lanes = 1};
+        const hiss_exec_context run = {
+            .model = f->vector, .lane_vector = lane, .seed = f->task.seed, .step = b, .lanes = 1};
         if (s == HISS_OK) {
             hiss_encoder_run(f->training, 0, &run, &batch, 0, HISS_VIEW_CENTER);
         }
@@ -141,7 +142,7 @@ hiss_status hiss_frozen_embed(void *frozen, int64_t count, const hiss_batch *bat
                               hiss_error *err) {
     (void)err;
     hiss_frozen *f = frozen;
-    const hiss_run run = {.model = f->vector, .lanes = 1};
+    const hiss_exec_context run = {.model = f->vector, .lanes = 1};
     hiss_encoder_run(f->encoder, 0, &run, batch, 0, HISS_VIEW_CENTER);
     for (int k = 0; k < f->count; k++) {
         const int tap = f->selected[k];

@@ -29,7 +29,7 @@ static bool parse(const char *text, unsigned allowed, hiss_interval *out, char h
         return allowed >> HISS_EVERY_AUTO & 1u;
     }
     snprintf(digits, sizeof digits, "%.*s", length, text);
-    if (!hiss_parse_real(digits, &number)) {
+    if (!hiss_real_parse(digits, &number)) {
         hiss_number_hint(digits, false, hint);
         return false;
     }
@@ -45,7 +45,7 @@ static bool parse(const char *text, unsigned allowed, hiss_interval *out, char h
     return false;
 }
 
-hiss_status interval_parse(hiss_checkpoint_options *o, hiss_error *err) {
+hiss_status experiment_interval_parse(hiss_checkpoint_options *o, hiss_error *err) {
     enum {
         TIME = 1u << HISS_EVERY_SECONDS,
         COUNT = 1u << HISS_EVERY_EPOCHS | 1u << HISS_EVERY_STEPS | 1u << HISS_EVERY_NEVER

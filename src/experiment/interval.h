@@ -5,6 +5,6 @@
 #include "hiss/experiment.h"
 
 /* Fill the parsed fields of the options from their texts. Not collective. */
-hiss_status interval_parse(hiss_checkpoint_options *options, hiss_error *err);
+hiss_status experiment_interval_parse(hiss_checkpoint_options *options, hiss_error *err);
 
 #endif

@@ -37,7 +37,7 @@ hiss_status hiss_experiment_place(const hiss_experiment *e, const hiss_dataset *
         return hiss_fail_key(err, s, other ? "train.lane_samples" : "train.lanes", "%s", why.text);
     }
     int64_t *shards = hiss_new(int64_t, L + 1), *lane_offsets = hiss_new(int64_t, P + 1);
-    hiss_shards(n, L, shards);
+    hiss_shards_partition(n, L, shards);
     hiss_partition(L, P, lane_offsets);
     const int64_t own = lane_offsets[rank + 1] - lane_offsets[rank], most = own > 1 ? own : 1;
     *out = (hiss_placement){.samples = n,

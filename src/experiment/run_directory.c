@@ -30,7 +30,7 @@ static hiss_status try_lock(hiss_run_directory *d, bool *busy, hiss_error *err) 
     char path[PATH_TEXT];
     struct stat now, held;
     d->made = !hiss_file_exists(d->run);
-    hiss_status s = hiss_make_directories(d->run, err);
+    hiss_status s = hiss_directories_make(d->run, err);
     if (s != HISS_OK) {
         return s;
     }

@@ -25,7 +25,7 @@ hiss_exec *hiss_exec_create(const hiss_graph *graph, const hiss_kernels *kernels
         exec->own[i] = o->product ? hiss_kernels_for(kernels, o->product_is_linear, &product) : *kernels;
     }
     exec->slot_offset = slot_offset;
-    exec->plan = hiss_plan_create(graph, kernels);
+    exec->plan = graph_plan_create(graph, kernels);
     exec->memory = hiss_new(float, exec->plan.total);
     return exec;
 }
@@ -50,7 +50,7 @@ float *hiss_exec_data(hiss_exec *exec, hiss_value value) {
     return exec->memory + offset;
 }
 
-static const float *data_of(const hiss_exec *exec, const hiss_run *run, int value) {
+static const float *data_of(const hiss_exec *exec, const hiss_exec_context *run, int value) {
     const int root = exec->plan.nodes[value].root;
     const node *n = &exec->graph->nodes[root];
     switch (n->op->home) {
@@ -63,7 +63,7 @@ static const float *data_of(const hiss_exec *exec, const hiss_run *run, int valu
     }
 }
 
-static float *gradient_of(const hiss_exec *exec, const hiss_run *run, int value) {
+static float *gradient_of(const hiss_exec *exec, const hiss_exec_context *run, int value) {
     const int root = exec->plan.nodes[value].root;
     const node *n = &exec->graph->nodes[root];
     if (!exec->plan.nodes[value].active) {
@@ -73,7 +73,7 @@ static float *gradient_of(const hiss_exec *exec, const hiss_run *run, int value)
                                      : exec->memory + exec->plan.nodes[root].gradient;
 }
 
-static op_call make_call(hiss_exec *exec, const hiss_run *run, int i, bool backward) {
+static op_call make_call(hiss_exec *exec, const hiss_exec_context *run, int i, bool backward) {
     const node *n = &exec->graph->nodes[i];
     const node_plan *np = &exec->plan.nodes[i];
     op_call call = {.kernels = &exec->own[i], .node = n, .run = run, .slot_offset = exec->slot_offset};
@@ -91,7 +91,8 @@ static op_call make_call(hiss_exec *exec, const hiss_run *run, int i, bool backw
     return call;
 }
 
-void hiss_exec_forward(hiss_exec *exec, const hiss_run *run, int begin, int end, hiss_after_node after, void *user) {
+void hiss_exec_forward(hiss_exec *exec, const hiss_exec_context *run, int begin, int end, hiss_after_node after,
+                       void *user) {
     for (int i = begin; i < end; i++) {
         const op *o = exec->graph->nodes[i].op;
         if (o->forward) {
@@ -104,7 +105,7 @@ void hiss_exec_forward(hiss_exec *exec, const hiss_run *run, int begin, int end,
     }
 }
 
-void hiss_exec_record(hiss_exec *exec, const hiss_run *run) {
+void hiss_exec_record(hiss_exec *exec, const hiss_exec_context *run) {
     const hiss_graph *graph = exec->graph;
     for (int i = 0; i < graph->count; i++) {
         const op *o = graph->nodes[i].op;
@@ -118,7 +119,7 @@ void hiss_exec_record(hiss_exec *exec, const hiss_run *run) {
     }
 }
 
-void hiss_exec_backward(hiss_exec *exec, const hiss_run *run, hiss_after_node after, void *user) {
+void hiss_exec_backward(hiss_exec *exec, const hiss_exec_context *run, hiss_after_node after, void *user) {
     const hiss_graph *graph = exec->graph;
     if (graph->loss >= 0 && exec->plan.nodes[graph->loss].active) {
         *gradient_of(exec, run, graph->loss) = 1.0f;

@@ -11,7 +11,7 @@ typedef struct node node;
 typedef struct op_call {
     const hiss_kernels *kernels;
     const node *node;
-    const hiss_run *run;
+    const hiss_exec_context *run;
     const float *x[HISS_MAX_INPUTS]; /* NULL for an absent optional input */
     float *y;
     const float *dy;

@@ -13,7 +13,7 @@ int hiss_graph_cut_at(const hiss_graph *graph) {
 
 int hiss_graph_final_node(const hiss_graph *graph, int slot) {
     bool *active = hiss_new(bool, graph->count + 1);
-    hiss_plan_active(graph, active);
+    graph_plan_active(graph, active);
     int final = -1;
     for (int i = graph->count - 1; i >= 0; i--) {
         for (int k = 0; active[i] && k < graph->nodes[i].inputs; k++) {
@@ -87,7 +87,7 @@ hiss_node_info hiss_graph_node(const hiss_graph *graph, int i) {
     const node *n = &graph->nodes[i];
     const op *o = n->op;
     bool *active = hiss_new(bool, graph->count + 1);
-    hiss_plan_active(graph, active);
+    graph_plan_active(graph, active);
     hiss_node_info info = {.op = o->name,
                            .scope = n->scope,
                            .shape = n->shape,

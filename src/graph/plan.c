@@ -21,7 +21,7 @@ typedef struct interval {
 
 enum { FLOATS_PER_LINE = 16 };
 
-void hiss_plan_active(const hiss_graph *graph, bool *active) {
+void graph_plan_active(const hiss_graph *graph, bool *active) {
     memset(active, 0, (size_t)graph->count * sizeof *active);
     if (graph->loss < 0) {
         return;
@@ -183,10 +183,10 @@ static int64_t place(interval *v, int count) {
     return total;
 }
 
-plan hiss_plan_create(const hiss_graph *graph, const hiss_kernels *kernels) {
+plan graph_plan_create(const hiss_graph *graph, const hiss_kernels *kernels) {
     plan p = {.nodes = hiss_new(node_plan, graph->count + 1), .scratch = -1};
     bool *active = hiss_new(bool, graph->count + 1);
-    hiss_plan_active(graph, active);
+    graph_plan_active(graph, active);
     for (int i = 0; i < graph->count; i++) {
         p.nodes[i] = (node_plan){.active = active[i], .data = -1, .gradient = -1, .save = -1};
     }

@@ -18,8 +18,8 @@ typedef struct plan {
     int64_t total;    /* floats in all */
 } plan;
 
-plan hiss_plan_create(const hiss_graph *graph, const hiss_kernels *kernels);
+plan graph_plan_create(const hiss_graph *graph, const hiss_kernels *kernels);
 /* Which nodes backward visits: they want a gradient and lead to the loss. active[count]. */
-void hiss_plan_active(const hiss_graph *graph, bool *active);
+void graph_plan_active(const hiss_graph *graph, bool *active);
 
 #endif

@@ -2,7 +2,8 @@
  *
  *   1. all ranks learn the numbers of all columns of the step (an all-gather of 8 L m bytes), and cut the lanes into
  *      blocks by a keyed permutation;
- *   2. a lane that arrives gets its rows of scores and sends them to its block's coordinator (hiss/coordinator.h), whole, or
+ *   2. a lane that arrives gets its rows of scores and sends them to its block's coordinator (hiss/coordinator.h),
+ *   whole, or
  *         lane                                  coordinator
  *         maxima of its columns        ->       prices
  *         lists under these prices     ->       optimum of the lists, and what it may miss
@@ -60,7 +61,7 @@ struct hiss_match {
     int64_t *order;        /* [L] lanes, block by block */
     int64_t *place;        /* [own] where they stand there */
     hiss_coordinator *coordinator;
-    hiss_match_thread *thread;    /* beside only */
+    match_thread *thread;         /* beside only */
     bool alone;                   /* blocks of one lane, solved at once */
     lane_at *lanes;               /* [own] */
     block_at *blocks;             /* [most] */
@@ -140,14 +141,14 @@ hiss_status hiss_match_create(const hiss_match_options *options, hiss_match **ou
     }
     const hiss_status s = hiss_coordinator_create(o->comm, o->lanes, o->lane_offsets, o->block_lanes, x->up,
                                                   o->m + (lists ? x->N : 0), &x->coordinator, err);
-    return s == HISS_OK && o->beside ? hiss_match_thread_create(x, &x->thread, err) : s;
+    return s == HISS_OK && o->beside ? match_thread_create(x, &x->thread, err) : s;
 }
 
 void hiss_match_destroy(hiss_match *x) {
     if (!x) {
         return;
     }
-    hiss_match_thread_destroy(x->thread);
+    match_thread_destroy(x->thread);
     hiss_coordinator_destroy(x->coordinator);
     for (int64_t l = 0; l < x->own; l++) {
         hiss_free(x->lanes[l].columns);
@@ -303,7 +304,7 @@ static void put_work(hiss_match *x, work_item item) {
     atomic_fetch_add(&x->waiting, 1);
     pthread_mutex_unlock(&x->lock);
     if (x->thread) {
-        hiss_match_thread_wake(x->thread);
+        match_thread_wake(x->thread);
     }
 }
 

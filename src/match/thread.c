@@ -8,7 +8,7 @@
 #include "hiss/subnormal.h"
 #include "match/match_impl.h"
 
-struct hiss_match_thread {
+struct match_thread {
     pthread_t thread;
     pthread_mutex_t lock;
     pthread_cond_t change;
@@ -17,7 +17,7 @@ struct hiss_match_thread {
 };
 
 static void *solver_main(void *argument) {
-    hiss_match_thread *t = argument;
+    match_thread *t = argument;
     for (;;) {
         pthread_mutex_lock(&t->lock);
         while (!t->wanted && !t->quit) {
@@ -35,8 +35,8 @@ static void *solver_main(void *argument) {
     }
 }
 
-hiss_status hiss_match_thread_create(hiss_match *x, hiss_match_thread **out, hiss_error *err) {
-    hiss_match_thread *t = hiss_new(hiss_match_thread, 1);
+hiss_status match_thread_create(hiss_match *x, match_thread **out, hiss_error *err) {
+    match_thread *t = hiss_new(match_thread, 1);
     t->match = x;
     pthread_mutex_init(&t->lock, NULL);
     pthread_cond_init(&t->change, NULL);
@@ -52,18 +52,18 @@ hiss_status hiss_match_thread_create(hiss_match *x, hiss_match_thread **out, his
     return HISS_OK;
 }
 
-static void tell(hiss_match_thread *t, bool *what) {
+static void tell(match_thread *t, bool *what) {
     pthread_mutex_lock(&t->lock);
     *what = true;
     pthread_cond_signal(&t->change);
     pthread_mutex_unlock(&t->lock);
 }
 
-void hiss_match_thread_wake(hiss_match_thread *t) {
+void match_thread_wake(match_thread *t) {
     tell(t, &t->wanted);
 }
 
-void hiss_match_thread_destroy(hiss_match_thread *t) {
+void match_thread_destroy(match_thread *t) {
     if (t) {
         tell(t, &t->quit);
         pthread_join(t->thread, NULL);

@@ -29,7 +29,7 @@ static hiss_value parameter(hiss_builder *b, const char *name, const char *part,
     slot.kind = HISS_SLOT_PARAMETER;
     slot.group = b->group;
     const int number = slot_of(b, name, part, slot);
-    return number < 0 ? -1 : hiss_parameter(b->graph, number, slot.shape, trains(b, number));
+    return number < 0 ? -1 : hiss_graph_parameter(b->graph, number, slot.shape, trains(b, number));
 }
 
 static hiss_value weight(hiss_builder *b, const char *name, hiss_shape shape, int64_t fan_in) {
@@ -57,7 +57,7 @@ hiss_value hiss_layer_conv(hiss_builder *b, const char *name, hiss_value x, int6
     }
     const int64_t C = hiss_graph_shape(b->graph, x).dim[3];
     hiss_value w = weight(b, name, HISS_SHAPE(F, kernel, kernel, C), kernel * kernel * C);
-    return hiss_conv2d(b->graph, x, w, bias_of(b, name, bias, F), stride, pad);
+    return hiss_graph_conv2d(b->graph, x, w, bias_of(b, name, bias, F), stride, pad);
 }
 
 hiss_value hiss_layer_conv_transposed(hiss_builder *b, const char *name, hiss_value x, int64_t C, int64_t kernel,
@@ -70,7 +70,7 @@ hiss_value hiss_layer_conv_transposed(hiss_builder *b, const char *name, hiss_va
     /* each output pixel sees about kernel^2 / stride^2 inputs */
     const int64_t taps = (kernel * kernel + stride * stride - 1) / (stride * stride);
     hiss_value w = weight(b, name, HISS_SHAPE(F, kernel, kernel, C), taps * F);
-    return hiss_conv2d_transposed(b->graph, x, w, bias_of(b, name, bias, C), stride, pad, extra);
+    return hiss_graph_conv2d_transposed(b->graph, x, w, bias_of(b, name, bias, C), stride, pad, extra);
 }
 
 hiss_value hiss_layer_linear(hiss_builder *b, const char *name, hiss_value x, int64_t F, bool bias) {
@@ -80,7 +80,7 @@ hiss_value hiss_layer_linear(hiss_builder *b, const char *name, hiss_value x, in
     }
     const int64_t D = hiss_graph_shape(b->graph, x).dim[1];
     hiss_value w = weight(b, name, HISS_SHAPE(F, D), D);
-    return hiss_linear(b->graph, x, w, bias_of(b, name, bias, F));
+    return hiss_graph_linear(b->graph, x, w, bias_of(b, name, bias, F));
 }
 
 static int statistic(hiss_builder *b, const char *name, const char *part, int64_t C, double start) {
@@ -112,11 +112,11 @@ hiss_value hiss_layer_batch_norm(hiss_builder *b, const char *name, hiss_value x
     if (training && !trains(b, mean)) { /* another phase of the step records them */
         mean = variance = HISS_NO_SLOT;
     }
-    return hiss_batch_norm(b->graph, x, gamma, beta, mean, variance, 1e-5, training);
+    return hiss_graph_batch_norm(b->graph, x, gamma, beta, mean, variance, 1e-5, training);
 }
 
 hiss_value hiss_layer_dropout(hiss_builder *b, hiss_value x, double probability) {
-    return b->training ? hiss_dropout(b->graph, x, probability) : x;
+    return b->training ? hiss_graph_dropout(b->graph, x, probability) : x;
 }
 
 hiss_value hiss_layer_sobel(hiss_builder *b, hiss_value x) {
@@ -138,7 +138,7 @@ hiss_value hiss_layer_sobel(hiss_builder *b, hiss_value x) {
         w[i] = dx[i / C] / (float)C;
         w[9 * C + i] = dy[i / C] / (float)C;
     }
-    return hiss_conv2d(b->graph, x, hiss_constant(b->graph, HISS_SHAPE(2, 3, 3, C), w), -1, 1, 1);
+    return hiss_graph_conv2d(b->graph, x, hiss_graph_constant(b->graph, HISS_SHAPE(2, 3, 3, C), w), -1, 1, 1);
 }
 
 void hiss_layer_own_gradient(hiss_builder *b, const char *slot) {

@@ -33,7 +33,7 @@ static void end_block(hiss_taps *taps, const block *blk) {
 static hiss_status begin_block(const hiss_yaml *at, const char *name, block *blk, hiss_taps *taps, hiss_error *err) {
     hiss_error full = {0};
     if (hiss_taps_add(taps, name, -1, &full) != HISS_OK) {
-        return network_wrong(err, at, "%s", full.text);
+        return nn_network_wrong(err, at, "%s", full.text);
     }
     *blk = (block){.name = name, .scope = name, .end = -1};
     return HISS_OK;
@@ -45,17 +45,17 @@ static hiss_status build_layer(const hiss_yaml *at, int index, hiss_arena *names
     const hiss_yaml *word;
     layer l;
     layer_call call = {.b = b, .x = {*x}, .count = 1};
-    hiss_status s = layer_choose(at, &l, &word, err);
-    s = s == HISS_OK ? layer_name(&scope, &l, &call.name, err) : s;
+    hiss_status s = nn_layer_choose(at, &l, &word, err);
+    s = s == HISS_OK ? nn_layer_name(&scope, &l, &call.name, err) : s;
     if (s == HISS_OK && call.name) {
         end_block(taps, blk);
     }
-    s = s == HISS_OK ? layer_arguments(&scope, &l, word, &call, err) : s;
+    s = s == HISS_OK ? nn_layer_arguments(&scope, &l, word, &call, err) : s;
     s = s == HISS_OK && call.name ? begin_block(at, call.name, blk, taps, err) : s;
     if (s != HISS_OK) {
         return s;
     }
-    if (layer_is_batch_norm(&l) && !call.name) {
+    if (nn_layer_is_batch_norm(&l) && !call.name) {
         call.name = blk->norms++ ? hiss_arena_format(names, "%s/norm%d", blk->name, blk->norms)
                                  : hiss_arena_format(names, "%s/norm", blk->name);
     }
@@ -97,7 +97,7 @@ static bool fits(const hiss_yaml *list, hiss_shape image, int64_t H, int64_t W) 
     const hiss_yaml *failed;
     image.dim[1] = H;
     image.dim[2] = W;
-    hiss_value x = hiss_input(b.graph, "image", image);
+    hiss_value x = hiss_graph_input(b.graph, "image", image);
     const bool good = build_list(list, arena, &b, &x, taps, &failed, NULL) == HISS_OK;
     hiss_free(taps);
     hiss_arena_destroy(arena);
@@ -130,9 +130,9 @@ static hiss_status fail_layer(const hiss_yaml *list, const hiss_yaml *at, hiss_s
                               hiss_error *err) {
     const int64_t side = image.ndim == 4 ? least_side(list, image) : 0;
     if (side == 0) {
-        return network_wrong(err, at, "%s", why);
+        return nn_network_wrong(err, at, "%s", why);
     }
-    return network_wrong(
+    return nn_network_wrong(
         err, at,
         "%s; the layers need images of at least %lld x %lld, found %lld x %lld: set augment.height and "
         "augment.width, or choose another network",
@@ -141,18 +141,19 @@ static hiss_status fail_layer(const hiss_yaml *list, const hiss_yaml *at, hiss_s
 
 static hiss_status check_list(const hiss_yaml *list, hiss_error *err) {
     char found[NETWORK_FOUND];
-    if (list->kind == HISS_YAML_SCALAR && network_is_preset(list->text)) {
-        return network_wrong(
+    if (list->kind == HISS_YAML_SCALAR && nn_network_is_preset(list->text)) {
+        return nn_network_wrong(
             err, list, "network.layers must be a list of layers, found '%s'; did you mean network.preset?", list->text);
     }
     if (list->kind != HISS_YAML_LIST) {
-        return network_wrong(err, list, "network.layers must be a list of layers, found %s; begin each layer with '- '",
-                             network_found(list, found));
+        return nn_network_wrong(err, list,
+                                "network.layers must be a list of layers, found %s; begin each layer with '- '",
+                                nn_network_found(list, found));
     }
     if (!list->first) {
-        return network_wrong(err, list,
-                             "network.layers has no layers; expected one or more (flatten alone leaves the "
-                             "pixels as they are), or remove network.layers to use network.preset");
+        return nn_network_wrong(err, list,
+                                "network.layers has no layers; expected one or more (flatten alone leaves the "
+                                "pixels as they are), or remove network.layers to use network.preset");
     }
     return HISS_OK;
 }
@@ -164,7 +165,7 @@ hiss_status hiss_network_build(const hiss_network *network, hiss_builder *b, his
     const hiss_yaml *list = network->layers, *failed = NULL;
     hiss_error why = {0};
     taps->count = 0;
-    hiss_status s = list ? check_list(list, err) : network_preset(network, arena, &preset, err);
+    hiss_status s = list ? check_list(list, err) : nn_network_preset(network, arena, &preset, err);
     list = list ? list : preset;
     *out = x;
     if (s == HISS_OK) {
@@ -191,8 +192,8 @@ hiss_status hiss_network_end(const hiss_network *network, hiss_builder *b, const
 
 void hiss_network_help(FILE *stream) {
     fprintf(stream, "Layers of network.layers, each `word` or `{word: argument, key: value}`, keys in any order:\n");
-    for (int i = 0; i < layer_places(); i++) {
-        const layer l = layer_at(i);
+    for (int i = 0; i < nn_layer_places(); i++) {
+        const layer l = nn_layer_at(i);
         if (l.word.word) {
             fprintf(stream, "  %-20s %s\n", l.word.word, l.word.help);
         }
@@ -211,5 +212,5 @@ void hiss_network_help(FILE *stream) {
             "    - {relu, name: joined}\n"
             "    - {max_pool: 2, from: joined, name: half}\n"
             "    - flatten\n");
-    network_presets_help(stream);
+    nn_network_presets_help(stream);
 }

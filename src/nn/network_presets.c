@@ -26,7 +26,7 @@ static const char alexnet_bn[] =
 
 static const char *const names[] = {"lenet-bn", "alexnet-bn"};
 
-bool network_is_preset(const char *name) {
+bool nn_network_is_preset(const char *name) {
     return strcmp(name, names[0]) == 0 || strcmp(name, names[1]) == 0;
 }
 
@@ -37,11 +37,11 @@ static void remove_places(hiss_yaml *node) {
     }
 }
 
-hiss_status network_preset(const hiss_network *network, hiss_arena *arena, hiss_yaml **out, hiss_error *err) {
+hiss_status nn_network_preset(const hiss_network *network, hiss_arena *arena, hiss_yaml **out, hiss_error *err) {
     const long long w = network->width;
     char where[HISS_WHERE];
     hiss_config_where(network->config, "network.preset", where);
-    if (!network_is_preset(network->preset)) {
+    if (!nn_network_is_preset(network->preset)) {
         const bool near = hiss_edit_distance(network->preset, names[0]) < hiss_edit_distance(network->preset, names[1]);
         return hiss_fail(err, HISS_EUSER, "%s is '%.80s'; expected %s or %s; did you mean '%s'?", where,
                          network->preset, names[0], names[1], names[near ? 0 : 1]);
@@ -57,7 +57,7 @@ hiss_status network_preset(const hiss_network *network, hiss_arena *arena, hiss_
     return s;
 }
 
-void network_presets_help(FILE *stream) {
+void nn_network_presets_help(FILE *stream) {
     fprintf(stream, "Presets: lenet-bn is\n");
     fprintf(stream, lenet_bn, 16LL, 32LL, 64LL);
     fprintf(stream, "alexnet-bn is\n%s", alexnet_bn);

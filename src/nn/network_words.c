@@ -55,20 +55,20 @@ static const layer layers[] = {
     {{.word = "sobel", .help = ""}, false, build_sobel},
 };
 
-layer layer_at(int i) {
+layer nn_layer_at(int i) {
     const int op = i - HISS_COUNT(layers);
     const hiss_word *word = op >= 0 && op < hiss_op_count() ? hiss_op_word(op) : NULL;
     return op < 0 ? layers[i] : word ? (layer){.word = *word} : (layer){0};
 }
 
-int layer_places(void) {
+int nn_layer_places(void) {
     return HISS_COUNT(layers) + hiss_op_count();
 }
 
-layer layer_of(const char *word) {
+layer nn_layer_of(const char *word) {
     layer found = {0};
-    for (int i = 0; i < layer_places() && !found.word.word; i++) {
-        const layer l = layer_at(i);
+    for (int i = 0; i < nn_layer_places() && !found.word.word; i++) {
+        const layer l = nn_layer_at(i);
         if (l.word.word && strcmp(l.word.word, word) == 0) {
             found = l;
         }
@@ -76,11 +76,11 @@ layer layer_of(const char *word) {
     return found;
 }
 
-bool layer_is_batch_norm(const layer *l) {
+bool nn_layer_is_batch_norm(const layer *l) {
     return l->build == build_batch_norm;
 }
 
-int layer_argument(const layer *l, const char *key) {
+int nn_layer_argument(const layer *l, const char *key) {
     for (int k = 0; k < HISS_WORD_ARGUMENTS && l->word.argument[k].key; k++) {
         if (strcmp(l->word.argument[k].key, key) == 0) {
             return k;
@@ -91,7 +91,7 @@ int layer_argument(const layer *l, const char *key) {
 
 /* ---- messages ---- */
 
-hiss_status network_wrong(hiss_error *err, const hiss_yaml *at, const char *format, ...) {
+hiss_status nn_network_wrong(hiss_error *err, const hiss_yaml *at, const char *format, ...) {
     char text[sizeof err->text], position[32] = "";
     va_list arguments;
     va_start(arguments, format);
@@ -103,22 +103,22 @@ hiss_status network_wrong(hiss_error *err, const hiss_yaml *at, const char *form
     return hiss_fail(err, HISS_EUSER, "%s%s: %s", at->file, position, text);
 }
 
-hiss_yaml network_key_of(const hiss_yaml *entry) {
+hiss_yaml nn_network_key_of(const hiss_yaml *entry) {
     hiss_yaml key = *entry;
     key.line = entry->key_line;
     key.column = entry->key_column;
     return key;
 }
 
-bool network_is_nothing(const hiss_yaml *value) {
+bool nn_network_is_nothing(const hiss_yaml *value) {
     return value->kind == HISS_YAML_SCALAR && !value->quoted &&
            (!*value->text || strcmp(value->text, "null") == 0 || strcmp(value->text, "~") == 0);
 }
 
-const char *network_found(const hiss_yaml *value, char out[NETWORK_FOUND]) {
+const char *nn_network_found(const hiss_yaml *value, char out[NETWORK_FOUND]) {
     if (value->kind != HISS_YAML_SCALAR) {
         snprintf(out, NETWORK_FOUND, "%s", value->kind == HISS_YAML_LIST ? "a list" : "a section");
-    } else if (network_is_nothing(value)) {
+    } else if (nn_network_is_nothing(value)) {
         snprintf(out, NETWORK_FOUND, "nothing");
     } else {
         snprintf(out, NETWORK_FOUND, "'%.80s'", value->text);
@@ -126,7 +126,7 @@ const char *network_found(const hiss_yaml *value, char out[NETWORK_FOUND]) {
     return out;
 }
 
-void network_add_name(char names[NETWORK_NAMES], const char *name) {
+void nn_network_add_name(char names[NETWORK_NAMES], const char *name) {
     const size_t used = strlen(names), rest = NETWORK_NAMES - used;
     if (strlen(name) + strlen(", , ...") < rest) {
         snprintf(names + used, rest, "%s%s", used ? ", " : "", name);
@@ -172,8 +172,8 @@ static const char *nearest_layer(const char *word) {
     }
     const char *best = NULL;
     int least = strlen(mine) < 4 ? 2 : 3; /* at most one letter of three, else two */
-    for (int i = 0; i < layer_places(); i++) {
-        const char *known = layer_at(i).word.word;
+    for (int i = 0; i < nn_layer_places(); i++) {
+        const char *known = nn_layer_at(i).word.word;
         const int distance = known ? hiss_edit_distance(mine, plain(known, other)) : least;
         if (distance < least) {
             least = distance;
@@ -191,13 +191,13 @@ static bool rewrite(const char *text, bool braces, char out[NETWORK_FOUND]) {
         return false;
     }
     memcpy(head, text, length);
-    const char *word = layer_of(head).word.word ? head : nearest_layer(head);
+    const char *word = nn_layer_of(head).word.word ? head : nearest_layer(head);
     const char *value = text + length + strspn(text + length, " \t:=(,");
     const int width = (int)strcspn(value, " \t,)");
     if (!word) {
         return false;
     }
-    const layer l = layer_of(word);
+    const layer l = nn_layer_of(word);
     if (width > 0 && (l.word.argument[0].key || l.word.places)) {
         snprintf(out, NETWORK_FOUND, "%s%s: %.*s%s", braces ? "{" : "", word, width > 40 ? 40 : width, value,
                  braces ? "}" : "");
@@ -209,10 +209,10 @@ static bool rewrite(const char *text, bool braces, char out[NETWORK_FOUND]) {
 
 static const char *all_layers(char names[NETWORK_NAMES]) {
     names[0] = '\0';
-    for (int i = 0; i < layer_places(); i++) {
-        const char *word = layer_at(i).word.word;
+    for (int i = 0; i < nn_layer_places(); i++) {
+        const char *word = nn_layer_at(i).word.word;
         if (word) {
-            network_add_name(names, word);
+            nn_network_add_name(names, word);
         }
     }
     return names;
@@ -222,20 +222,20 @@ static hiss_status fail_unknown(const hiss_yaml *at, const char *word, bool brac
     char text[NETWORK_FOUND], names[NETWORK_NAMES];
     const char *near = nearest_layer(word);
     if (rewrite(word, braces, text)) {
-        return network_wrong(err, at, "unknown layer '%.80s'; write %s", word, text);
+        return nn_network_wrong(err, at, "unknown layer '%.80s'; write %s", word, text);
     }
     if (near) {
-        return network_wrong(err, at, "unknown layer '%.80s'; did you mean '%s'?", word, near);
+        return nn_network_wrong(err, at, "unknown layer '%.80s'; did you mean '%s'?", word, near);
     }
-    return network_wrong(err, at, "unknown layer '%.80s'; expected one of %s", word, all_layers(names));
+    return nn_network_wrong(err, at, "unknown layer '%.80s'; expected one of %s", word, all_layers(names));
 }
 
 /* Whether some layer has an argument of this name. */
 static bool is_argument(const char *key) {
     bool found = strcmp(key, "from") == 0 || strcmp(key, "name") == 0;
-    for (int i = 0; i < layer_places() && !found; i++) {
-        const layer l = layer_at(i);
-        found = layer_argument(&l, key) >= 0;
+    for (int i = 0; i < nn_layer_places() && !found; i++) {
+        const layer l = nn_layer_at(i);
+        found = nn_layer_argument(&l, key) >= 0;
     }
     return found;
 }
@@ -244,46 +244,47 @@ static hiss_status fail_wordless(const hiss_yaml *map, hiss_error *err) {
     char keys[NETWORK_NAMES] = "", names[NETWORK_NAMES];
     for (const hiss_yaml *e = map->first; e; e = e->next) {
         if (!is_argument(e->key)) {
-            const hiss_yaml key = network_key_of(e);
+            const hiss_yaml key = nn_network_key_of(e);
             return fail_unknown(&key, e->key, false, err);
         }
-        network_add_name(keys, e->key);
+        nn_network_add_name(keys, e->key);
     }
-    return network_wrong(err, map, "no layer here, only %s; name one layer in each entry of the list: %s",
-                         *keys ? keys : "an empty section", all_layers(names));
+    return nn_network_wrong(err, map, "no layer here, only %s; name one layer in each entry of the list: %s",
+                            *keys ? keys : "an empty section", all_layers(names));
 }
 
 /* Neither a word nor a map. */
 static hiss_status fail_shape(const hiss_yaml *entry, hiss_error *err) {
     char found[NETWORK_FOUND], text[NETWORK_FOUND] = "{conv: 32, kernel: 3}";
     const hiss_yaml *first = entry->first;
-    if (entry->kind == HISS_YAML_LIST && first && first->kind == HISS_YAML_SCALAR && layer_of(first->text).word.word) {
+    if (entry->kind == HISS_YAML_LIST && first && first->kind == HISS_YAML_SCALAR &&
+        nn_layer_of(first->text).word.word) {
         const hiss_yaml *value = first->next;
         char both[NETWORK_FOUND];
         snprintf(both, sizeof both, "%.30s %.40s", first->text,
                  value && value->kind == HISS_YAML_SCALAR ? value->text : "");
         rewrite(both, true, text);
     }
-    return network_wrong(err, entry, "expected a layer, found %s; write %s", network_found(entry, found),
-                         entry->kind == HISS_YAML_LIST ? text : "one behind the '-', or remove the '-'");
+    return nn_network_wrong(err, entry, "expected a layer, found %s; write %s", nn_network_found(entry, found),
+                            entry->kind == HISS_YAML_LIST ? text : "one behind the '-', or remove the '-'");
 }
 
-hiss_status layer_choose(const hiss_yaml *entry, layer *out, const hiss_yaml **word, hiss_error *err) {
+hiss_status nn_layer_choose(const hiss_yaml *entry, layer *out, const hiss_yaml **word, hiss_error *err) {
     *word = NULL;
-    if (entry->kind == HISS_YAML_LIST || network_is_nothing(entry)) {
+    if (entry->kind == HISS_YAML_LIST || nn_network_is_nothing(entry)) {
         return fail_shape(entry, err);
     }
     if (entry->kind == HISS_YAML_SCALAR) {
-        *out = layer_of(entry->text);
+        *out = nn_layer_of(entry->text);
         return out->word.word ? HISS_OK : fail_unknown(entry, entry->text, true, err);
     }
     for (const hiss_yaml *e = entry->first; e; e = e->next) {
-        const layer l = layer_of(e->key);
+        const layer l = nn_layer_of(e->key);
         if (l.word.word && *word) {
-            const hiss_yaml key = network_key_of(e);
-            return network_wrong(err, &key,
-                                 "%s and %s in one entry of the list; begin each layer with a '-' of its own",
-                                 (*word)->key, e->key);
+            const hiss_yaml key = nn_network_key_of(e);
+            return nn_network_wrong(err, &key,
+                                    "%s and %s in one entry of the list; begin each layer with a '-' of its own",
+                                    (*word)->key, e->key);
         }
         if (l.word.word) {
             *out = l;

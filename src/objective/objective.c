@@ -3,13 +3,13 @@
 
 #include <string.h>
 
-#define METHOD(name) extern const hiss_objective_ops hiss_##name;
+#define METHOD(name) extern const hiss_objective_ops objective_##name;
 #include "objective/list.h"
 #undef METHOD
 
 const hiss_objective_ops *const *hiss_objectives(void) {
     static const hiss_objective_ops *const all[] = {
-#define METHOD(name) &hiss_##name,
+#define METHOD(name) &objective_##name,
 #include "objective/list.h"
 #undef METHOD
         NULL};
@@ -25,7 +25,7 @@ const hiss_objective_ops *hiss_objective_named(const char *name) {
     return NULL;
 }
 
-void hiss_sample_view(const hiss_lane *lane, int64_t i, int64_t view, int64_t views, float *out) {
+void hiss_lane_sample_view(const hiss_lane *lane, int64_t i, int64_t view, int64_t views, float *out) {
     const hiss_task *t = lane->task;
     if (lane->view == HISS_VIEW_CENTER) {
         const hiss_pixel_scale scale =
@@ -42,9 +42,9 @@ void hiss_sample_view(const hiss_lane *lane, int64_t i, int64_t view, int64_t vi
     hiss_augment_sample(t->augment, t->stored_H, t->stored_W, t->C, lane->batch->pixels[i], &rng, out);
 }
 
-void hiss_default_sample(const hiss_lane *lane, int64_t i) {
+void hiss_lane_default_sample(const hiss_lane *lane, int64_t i) {
     const hiss_task *t = lane->task;
-    hiss_sample_view(lane, i, 0, 1, hiss_exec_data(lane->exec, lane->image) + i * t->H * t->W * t->C);
+    hiss_lane_sample_view(lane, i, 0, 1, hiss_exec_data(lane->exec, lane->image) + i * t->H * t->W * t->C);
     if (lane->label >= 0) {
         ((int32_t *)hiss_exec_data(lane->exec, lane->label))[i] = lane->batch->label[i];
     }

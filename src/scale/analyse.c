@@ -8,7 +8,7 @@
 
 #include "scale/scale_impl.h"
 
-int smallest_point(const hiss_study *study, int config) {
+int scale_smallest_point(const hiss_study *study, int config) {
     int best = -1;
     for (int k = 0; k < study->npoints; k++) {
         if (study->points[k].config == config && (best < 0 || study->points[k].workers < study->points[best].workers)) {
@@ -27,15 +27,15 @@ static bool same_threads(const hiss_study *study) {
     return true;
 }
 
-const char *workers_name(const hiss_study *study) {
+const char *scale_workers_name(const hiss_study *study) {
     return same_threads(study) ? "ranks" : "ranks x threads";
 }
 
-double workers_of(const hiss_study *study, const hiss_scale_point *p) {
+double scale_workers_of(const hiss_study *study, const hiss_scale_point *p) {
     return (double)(same_threads(study) ? p->ranks : p->workers);
 }
 
-const hiss_scale_run *run_of(const hiss_results *results, int point, int64_t repeat) {
+const hiss_scale_run *scale_run_of(const hiss_results *results, int point, int64_t repeat) {
     return &results->runs[repeat * results->study->npoints + point];
 }
 
@@ -46,7 +46,7 @@ static double middle_of(const hiss_results *results, int point, double (*get)(co
     double *values = hiss_new(double, results->study->repeats);
     int64_t count = 0;
     for (int64_t r = 0; r < results->study->repeats; r++) {
-        const hiss_scale_run *run = run_of(results, point, r);
+        const hiss_scale_run *run = scale_run_of(results, point, r);
         if (run->state == HISS_RUN_DONE) {
             values[count++] = get(run, which);
         }
@@ -97,7 +97,7 @@ static void find_slowest(const hiss_results *results, int point, hiss_scale_figu
     /* Its host in the run where it was slowest: launchers may place repeats on different nodes. */
     most = -1;
     for (int64_t k = 0; k < results->study->repeats && f->slowest >= 0; k++) {
-        const hiss_scale_run *run = run_of(results, point, k);
+        const hiss_scale_run *run = scale_run_of(results, point, k);
         if (run->state == HISS_RUN_DONE && get_work(run, (int)f->slowest) > most) {
             most = get_work(run, (int)f->slowest);
             snprintf(f->slowest_host, sizeof f->slowest_host, "%s", run->rank[f->slowest].host);
@@ -111,7 +111,7 @@ static double sample_steps(const hiss_results *results, int point, double *repli
     int64_t *count = hiss_new(int64_t, repeats);
     const double **values = hiss_new(const double *, repeats);
     for (int64_t r = 0; r < repeats; r++) {
-        const hiss_scale_run *run = run_of(results, point, r);
+        const hiss_scale_run *run = scale_run_of(results, point, r);
         count[r] = run->state == HISS_RUN_DONE ? run->windows : 0;
         values[r] = run->window;
     }
@@ -131,10 +131,10 @@ static hiss_figure figure(double value, double *replicates) {
 
 static void compare(const hiss_results *results, int point, double *(*replicates), double *ratio) {
     const hiss_study *study = results->study;
-    const int base = smallest_point(study, study->points[point].config);
+    const int base = scale_smallest_point(study, study->points[point].config);
     const hiss_scale_figures *b = &results->figures[base];
     hiss_scale_figures *f = &results->figures[point];
-    const double more = workers_of(study, &study->points[point]) / workers_of(study, &study->points[base]);
+    const double more = scale_workers_of(study, &study->points[point]) / scale_workers_of(study, &study->points[base]);
     const double work = (double)f->images / (double)b->images;
     for (int d = 0; d < SCALE_DRAWS; d++) {
         ratio[d] = point == base ? 1.0 : work * replicates[base][d] / replicates[point][d];
@@ -151,7 +151,7 @@ static void make_figures(hiss_results *results) {
     for (int k = 0; k < study->npoints; k++) {
         hiss_scale_figures *f = &results->figures[k];
         for (int64_t r = 0; r < study->repeats; r++) {
-            const hiss_scale_run *run = run_of(results, k, r);
+            const hiss_scale_run *run = scale_run_of(results, k, r);
             f->done += run->state == HISS_RUN_DONE;
             f->images = run->state == HISS_RUN_DONE ? run->images : f->images;
         }
@@ -186,7 +186,7 @@ static void make_fits(hiss_results *results) {
         int n = 0;
         for (int k = 0; k < study->npoints; k++) {
             if (study->points[k].config == c && results->figures[k].done > 0) {
-                p[n] = workers_of(study, &study->points[k]);
+                p[n] = scale_workers_of(study, &study->points[k]);
                 seconds[n] = results->figures[k].step.value;
                 images[n++] = (double)results->figures[k].images;
             }
@@ -207,5 +207,5 @@ void hiss_results_analyse(hiss_results *results) {
     results->fits = hiss_arena_alloc(results->arena, sizeof *results->fits * (size_t)study->nconfigs * HISS_LAWS);
     make_figures(results);
     make_fits(results);
-    judge(results);
+    scale_judge(results);
 }

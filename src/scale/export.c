@@ -83,7 +83,7 @@ void hiss_results_runs_csv(FILE *out, const hiss_results *results) {
         const double *window = run->window;
         const double unknown = (double)NAN;
         char name[128];
-        name_run(results, run, name);
+        scale_name_run(results, run, name);
         fprintf(out, "%s,%s", name, state_name(run->state));
         csv_number(out, done ? (double)run->lanes : unknown);
         csv_number(out, done ? (double)run->steps : unknown);
@@ -178,7 +178,7 @@ static void json_point(FILE *out, const hiss_results *results, int k) {
 
 static void json_run(FILE *out, const hiss_results *results, const hiss_scale_run *run) {
     char name[128];
-    name_run(results, run, name);
+    scale_name_run(results, run, name);
     fputs("    {", out);
     json_text(out, "run", name);
     fputs(", ", out);
@@ -269,7 +269,7 @@ void hiss_results_json(FILE *out, const hiss_results *results) {
 static void extrap_data(FILE *out, const hiss_results *results, int point, int part) {
     fputs("DATA", out);
     for (int64_t r = 0; r < results->study->repeats; r++) {
-        const hiss_scale_run *run = run_of(results, point, r);
+        const hiss_scale_run *run = scale_run_of(results, point, r);
         const double *window = run->window;
         double value = 0;
         if (run->state != HISS_RUN_DONE) {
@@ -290,7 +290,8 @@ bool hiss_results_extrap(FILE *out, const hiss_results *results, int config) {
     for (int k = 0; k < study->npoints; k++) {
         bool twice = false; /* a coordinate may stand once */
         for (int i = 0; i < n; i++) {
-            twice = twice || workers_of(study, &study->points[use[i]]) == workers_of(study, &study->points[k]);
+            twice =
+                twice || scale_workers_of(study, &study->points[use[i]]) == scale_workers_of(study, &study->points[k]);
         }
         if (study->points[k].config == config && results->figures[k].done > 0 && !twice) {
             use[n++] = k;
@@ -301,7 +302,7 @@ bool hiss_results_extrap(FILE *out, const hiss_results *results, int config) {
                 hiss_scale_kind_name((hiss_scale_kind)study->kind), study->configs[config].name,
                 study->kind == HISS_SCALE_STRONG ? "strong scaling: model the cost, time x p" : "p counts workers");
         for (int i = 0; i < n; i++) {
-            fprintf(out, " (%g)", workers_of(study, &study->points[use[i]]));
+            fprintf(out, " (%g)", scale_workers_of(study, &study->points[use[i]]));
         }
         fputs("\nMETRIC time\n", out);
         for (int part = -1; part <= HISS_PARTS; part++) {

@@ -83,11 +83,11 @@ static bool read_end(reader *r) {
     }
     snprintf(path, sizeof path, "%s/log.txt", r->path);
     const char *warning[MOST_WARNINGS];
-    r->run->nwarnings = find_warnings(path, r->arena, warning);
+    r->run->nwarnings = scale_find_warnings(path, r->arena, warning);
     r->run->warning = hiss_arena_alloc(r->arena, sizeof warning);
     memcpy(r->run->warning, warning, sizeof *warning * (size_t)r->run->nwarnings);
     if (strcmp(text(root, "end"), "exit 0") != 0) {
-        find_reason(path, reason);
+        scale_find_reason(path, reason);
         return fail_run(r, "%.60s%s: %.299s", text(root, "end"), explain(text(root, "end")),
                         *reason ? hiss_study_blame(r->study, r->run->point, r->scratch, reason) : "its log is empty");
     }

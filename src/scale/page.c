@@ -33,14 +33,14 @@ static void introduce(FILE *out, const hiss_results *results) {
 void hiss_results_print(FILE *out, const hiss_results *results) {
     hiss_arena *arena = hiss_arena_create();
     sheet sheets[SHEETS];
-    const int n = sheets_make(results, arena, sheets);
+    const int n = scale_sheets_make(results, arena, sheets);
     fprintf(out, "%s: ", results->study->name);
     introduce(out, results);
     fputc('\n', out);
     for (int k = 0; k < n; k++) {
-        sheet_print(out, &sheets[k]);
+        scale_sheet_print(out, &sheets[k]);
     }
-    const char *crowded = crowded_points(results, arena);
+    const char *crowded = scale_crowded_points(results, arena);
     fprintf(out, "\n%s%s%s\n", crowded ? crowded : "", crowded ? "\n" : "", results->verdict);
     hiss_arena_destroy(arena);
 }
@@ -74,7 +74,7 @@ static void set_ticks(plot *p, const hiss_results *results) {
     double *tick = numbers(p, study->npoints);
     int n = 0;
     for (int k = 0; k < study->npoints; k++) {
-        const double value = workers_of(study, &study->points[k]);
+        const double value = scale_workers_of(study, &study->points[k]);
         int at = n;
         while (at > 0 && tick[at - 1] >= value) {
             at--;
@@ -104,7 +104,7 @@ static void add_measured(plot *p, const hiss_results *results, int config, bool 
         if (study->points[k].config == config && isfinite(f->speedup.value)) {
             const hiss_figure *g = efficiency ? &f->efficiency : &f->speedup;
             const double factor = efficiency ? 100 : 1;
-            row[n][0] = workers_of(study, &study->points[k]);
+            row[n][0] = scale_workers_of(study, &study->points[k]);
             row[n][1] = factor * g->value;
             row[n][2] = factor * g->low;
             row[n++][3] = factor * g->high;
@@ -131,7 +131,7 @@ static void range_of(const hiss_results *results, double *low, double *high) {
     *low = INFINITY;
     *high = 0;
     for (int k = 0; k < results->study->npoints; k++) {
-        const double p = workers_of(results->study, &results->study->points[k]);
+        const double p = scale_workers_of(results->study, &results->study->points[k]);
         *low = fmin(*low, p);
         *high = fmax(*high, p);
     }
@@ -141,8 +141,8 @@ static void range_of(const hiss_results *results, double *low, double *high) {
 static void add_law(plot *p, const hiss_results *results, int config, const hiss_fit *fit, bool efficiency,
                     int colour) {
     const hiss_study *study = results->study;
-    const int base = smallest_point(study, config);
-    const double p0 = workers_of(study, &study->points[base]), step = results->figures[base].step.value;
+    const int base = scale_smallest_point(study, config);
+    const double p0 = scale_workers_of(study, &study->points[base]), step = results->figures[base].step.value;
     double low, high, *x = numbers(p, CURVE), *y = numbers(p, CURVE);
     range_of(results, &low, &high);
     for (int k = 0; k < CURVE; k++) {
@@ -176,7 +176,7 @@ static const hiss_fit *best_fit(const hiss_results *results, int config) {
 }
 
 static void make_curves(plot *p, hiss_arena *arena, const hiss_results *results, bool efficiency) {
-    plot_begin(p, arena, efficiency ? "Parallel efficiency" : "Speed-up", workers_name(results->study),
+    plot_begin(p, arena, efficiency ? "Parallel efficiency" : "Speed-up", scale_workers_name(results->study),
                efficiency ? "efficiency, %" : "speed-up over the smallest point");
     set_ticks(p, results);
     p->chart.log_x = true;
@@ -242,21 +242,21 @@ void hiss_results_page(FILE *out, const hiss_results *results) {
     hiss_arena *arena = hiss_arena_create();
     sheet sheets[SHEETS];
     plot *plots = hiss_arena_alloc(arena, sizeof *plots * PLOTS);
-    const int n = sheets_make(results, arena, sheets);
+    const int n = scale_sheets_make(results, arena, sheets);
     make_plots(plots, arena, results);
     fputs("<!DOCTYPE html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><title>hiss scale: ", out);
-    hiss_write_escaped(out, results->study->name);
+    hiss_text_write_escaped(out, results->study->name);
     fprintf(out, "</title><style>%s</style></head><body>\n<h1>", style);
-    hiss_write_escaped(out, results->study->name);
+    hiss_text_write_escaped(out, results->study->name);
     fputs("</h1>\n<p>", out);
     introduce(out, results);
     fprintf(out, "</p>\n<p class=\"verdict %s\">", results->valid ? "valid" : "invalid");
-    hiss_write_escaped(out, results->verdict);
+    hiss_text_write_escaped(out, results->verdict);
     fputs("</p>\n", out);
-    const char *crowded = crowded_points(results, arena);
+    const char *crowded = scale_crowded_points(results, arena);
     if (crowded) {
         fputs("<p class=\"verdict invalid\">", out);
-        hiss_write_escaped(out, crowded);
+        hiss_text_write_escaped(out, crowded);
         fputs("</p>\n", out);
     }
     if (results->study->kind != HISS_SCALE_STRONG) {
@@ -268,10 +268,10 @@ void hiss_results_page(FILE *out, const hiss_results *results) {
         hiss_charts_render(out, 1, &plots[k].chart);
     }
     for (int k = 0; k < n; k++) {
-        sheet_html(out, &sheets[k]);
+        scale_sheet_html(out, &sheets[k]);
     }
     fputs("<h2>Study</h2>\n<pre>", out);
-    hiss_write_escaped(out, hiss_config_resolved(results->study->text));
+    hiss_text_write_escaped(out, hiss_config_resolved(results->study->text));
     fputs("</pre>\n</body></html>\n", out);
     hiss_arena_destroy(arena);
 }

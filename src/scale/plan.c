@@ -22,7 +22,7 @@ void hiss_study_place(const hiss_study *study, const char *dir, int64_t run, cha
              run / study->npoints + 1);
 }
 
-int64_t study_window(const hiss_study *study) {
+int64_t scale_study_window(const hiss_study *study) {
     const int64_t twentieth = (study->steps - study->warmup) / 20;
     return study->window > 0 ? study->window : study->steps == 0 ? 10 : twentieth > 0 ? twentieth : 1;
 }
@@ -53,7 +53,7 @@ int hiss_study_settings(const hiss_study *study, int point, hiss_arena *arena, c
     for (int k = 0; k < c->nset; k++) {
         add(&w, "%s", c->set[k]);
     }
-    add(&w, "train.log_every=%" PRId64, study_window(study));
+    add(&w, "train.log_every=%" PRId64, scale_study_window(study));
     if (study->epochs > 0 || study->steps > 0) {
         add(&w, "train.epochs=%" PRId64, study->epochs > 0 ? study->epochs : study->steps);
         add(&w, "train.steps=%" PRId64, study->steps);

@@ -96,7 +96,7 @@ static void take_line(search *s, const char *line) {
     }
 }
 
-void find_reason(const char *path, char out[REASON]) {
+void scale_find_reason(const char *path, char out[REASON]) {
     char *line = NULL;
     size_t capacity = 0;
     search s = {.inside = false};
@@ -121,7 +121,7 @@ void find_reason(const char *path, char out[REASON]) {
     }
 }
 
-int find_warnings(const char *path, hiss_arena *arena, const char *out[MOST_WARNINGS]) {
+int scale_find_warnings(const char *path, hiss_arena *arena, const char *out[MOST_WARNINGS]) {
     char *line = NULL;
     size_t capacity = 0;
     int n = 0;

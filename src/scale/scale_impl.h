@@ -8,26 +8,26 @@ enum { SCALE_PATH = 4096, SCALE_DRAWS = 1000 };
 
 /* Why a run failed, by its log; "" when that says nothing. */
 enum { REASON = 300 };
-void find_reason(const char *path, char out[REASON]);
+void scale_find_reason(const char *path, char out[REASON]);
 /* What hiss warned of in a log, each text once, in arena; returns how many. */
 enum { MOST_WARNINGS = 16 };
-int find_warnings(const char *path, hiss_arena *arena, const char *out[MOST_WARNINGS]);
+int scale_find_warnings(const char *path, hiss_arena *arena, const char *out[MOST_WARNINGS]);
 
 /* Steps between lines of metrics.jsonl. */
-int64_t study_window(const hiss_study *study);
+int64_t scale_study_window(const hiss_study *study);
 
-const hiss_scale_run *run_of(const hiss_results *results, int point, int64_t repeat);
+const hiss_scale_run *scale_run_of(const hiss_results *results, int point, int64_t repeat);
 /* "POINT-rREPEAT" into out. */
-void name_run(const hiss_results *results, const hiss_scale_run *run, char out[128]);
+void scale_name_run(const hiss_results *results, const hiss_scale_run *run, char out[128]);
 /* A sentence about points with more workers than processors, in arena; NULL: there are none. */
-const char *crowded_points(const hiss_results *results, hiss_arena *arena);
+const char *scale_crowded_points(const hiss_results *results, hiss_arena *arena);
 /* Fill counts and verdict. */
-void judge(hiss_results *results);
+void scale_judge(hiss_results *results);
 /* The point of a config with the fewest workers. */
-int smallest_point(const hiss_study *study, int config);
+int scale_smallest_point(const hiss_study *study, int config);
 /* "p" of plots and laws: what grows, "ranks" or "ranks x threads". */
-const char *workers_name(const hiss_study *study);
+const char *scale_workers_name(const hiss_study *study);
 /* The number on the axis: ranks when all points have as many threads, else ranks x threads. */
-double workers_of(const hiss_study *study, const hiss_scale_point *p);
+double scale_workers_of(const hiss_study *study, const hiss_scale_point *p);
 
 #endif

@@ -161,7 +161,7 @@ static double middle_part(const hiss_results *results, int point, int64_t rank, 
     double *values = hiss_new(double, results->study->repeats);
     int64_t n = 0;
     for (int64_t r = 0; r < results->study->repeats; r++) {
-        const hiss_scale_run *run = run_of(results, point, r);
+        const hiss_scale_run *run = scale_run_of(results, point, r);
         if (run->state == HISS_RUN_DONE) {
             values[n++] = run->rank[rank].part[part];
         }
@@ -183,10 +183,10 @@ static int most_work_first(const void *a, const void *b) {
 
 static const hiss_scale_run *first_done(const hiss_results *results, int point) {
     int64_t r = 0;
-    while (run_of(results, point, r)->state != HISS_RUN_DONE) {
+    while (scale_run_of(results, point, r)->state != HISS_RUN_DONE) {
         r++;
     }
-    return run_of(results, point, r);
+    return scale_run_of(results, point, r);
 }
 
 static void put_ranks(maker *m, int point, int decimals) {
@@ -227,7 +227,7 @@ static double largest(const hiss_results *results, int config) {
     double most = 0;
     for (int k = 0; k < results->study->npoints; k++) {
         if (results->study->points[k].config == config && results->figures[k].done > 0) {
-            most = fmax(most, workers_of(results->study, &results->study->points[k]));
+            most = fmax(most, scale_workers_of(results->study, &results->study->points[k]));
         }
     }
     return most;
@@ -235,8 +235,9 @@ static double largest(const hiss_results *results, int config) {
 
 /* Speed-up over the smallest point that a law predicts for p workers. */
 static double predict(const hiss_results *results, int config, const hiss_fit *fit, double p) {
-    const hiss_scale_figures *base = &results->figures[smallest_point(results->study, config)];
-    const double p0 = workers_of(results->study, &results->study->points[smallest_point(results->study, config)]);
+    const hiss_scale_figures *base = &results->figures[scale_smallest_point(results->study, config)];
+    const double p0 =
+        scale_workers_of(results->study, &results->study->points[scale_smallest_point(results->study, config)]);
     const double work = results->study->kind == HISS_SCALE_STRONG ? 1 : p / p0;
     return work * base->step.value / hiss_fit_seconds(fit, p);
 }
@@ -250,7 +251,7 @@ static void make_laws(maker *m, sheet *s) {
         hiss_arena_format(m->arena,
                           "p: %s. error: of each step time predicted from all other points, mean and largest. The last "
                           "columns extrapolate to 2, 4 and 16 times the largest p: only as good as the law.",
-                          workers_name(results->study)),
+                          scale_workers_name(results->study)),
         3, HISS_COUNT(head), head, results->study->nconfigs * HISS_LAWS);
     for (int k = 0; k < results->study->nconfigs * HISS_LAWS; k++) {
         const hiss_fit *fit = &results->fits[k];
@@ -282,7 +283,7 @@ static void make_runs(maker *m, sheet *s) {
         const hiss_scale_run *run = &results->runs[k];
         char name[128];
         if (run->state == HISS_RUN_DONE) {
-            name_run(results, run, name);
+            scale_name_run(results, run, name);
             put(m, "%s", name);
             put(m, "%s", run->parameters);
             put_number(m, 0, run->throughput);
@@ -301,7 +302,7 @@ static void make_failures(maker *m, sheet *s) {
         const hiss_scale_run *run = &results->runs[k];
         char name[128];
         if (run->state != HISS_RUN_DONE) {
-            name_run(results, run, name);
+            scale_name_run(results, run, name);
             put(m, "%s", name);
             put(m, "%s", run->state == HISS_RUN_MISSING ? "not done yet: hiss scale run goes on with it" : run->why);
         }
@@ -385,7 +386,7 @@ static int64_t count_warned(const hiss_results *results, const hiss_scale_run *r
     int64_t n = 0;
     *first = true;
     for (int64_t r = 0; r < results->study->repeats; r++) {
-        const hiss_scale_run *other = run_of(results, run->point, r);
+        const hiss_scale_run *other = scale_run_of(results, run->point, r);
         n += warned(other, text);
         *first = *first && !(r < run->repeat && warned(other, text));
     }
@@ -415,7 +416,7 @@ static void make_warnings(maker *m, sheet *s) {
     }
 }
 
-int sheets_make(const hiss_results *results, hiss_arena *arena, sheet *sheets) {
+int scale_sheets_make(const hiss_results *results, hiss_arena *arena, sheet *sheets) {
     static void (*const make[SHEETS])(maker *, sheet *) = {make_points,   make_quality,  make_parts,
                                                            make_ranks,    make_laws,     make_runs,
                                                            make_failures, make_warnings, make_provenance};
@@ -450,7 +451,7 @@ static void print_row(FILE *out, const sheet *s, const char *const *cell, const 
     fputc('\n', out);
 }
 
-void sheet_print(FILE *out, const sheet *s) {
+void scale_sheet_print(FILE *out, const sheet *s) {
     int *width = hiss_new(int, s->columns);
     for (int c = 0; c < s->columns; c++) {
         width[c] = letters(s->head[c]);
@@ -471,19 +472,19 @@ static void html_row(FILE *out, const sheet *s, const char *const *cell, const c
     fputs("<tr>", out);
     for (int c = 0; c < s->columns; c++) {
         fprintf(out, "<%s%s>", tag, c < s->left ? " class=\"text\"" : "");
-        hiss_write_escaped(out, cell[c]);
+        hiss_text_write_escaped(out, cell[c]);
         fprintf(out, "</%s>", tag);
     }
     fputs("</tr>\n", out);
 }
 
-void sheet_html(FILE *out, const sheet *s) {
+void scale_sheet_html(FILE *out, const sheet *s) {
     fputs("<h2>", out);
-    hiss_write_escaped(out, s->title);
+    hiss_text_write_escaped(out, s->title);
     fputs("</h2>\n", out);
     if (s->note) {
         fputs("<p>", out);
-        hiss_write_escaped(out, s->note);
+        hiss_text_write_escaped(out, s->note);
         fputs("</p>\n", out);
     }
     fputs("<div class=\"wide\"><table>\n", out);

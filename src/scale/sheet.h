@@ -14,8 +14,8 @@ typedef struct sheet {
 
 enum { SHEETS = 9 };
 /* Fill sheets[SHEETS], all of it in arena. Returns how many have rows. */
-int sheets_make(const hiss_results *results, hiss_arena *arena, sheet *sheets);
-void sheet_print(FILE *out, const sheet *s);
-void sheet_html(FILE *out, const sheet *s);
+int scale_sheets_make(const hiss_results *results, hiss_arena *arena, sheet *sheets);
+void scale_sheet_print(FILE *out, const sheet *s);
+void scale_sheet_html(FILE *out, const sheet *s);
 
 #endif

@@ -124,7 +124,7 @@ static hiss_status read_words(hiss_arena *arena, const hiss_yaml *node, const ch
 }
 
 static bool parse_number(const char *text, int64_t *out) {
-    return hiss_parse_integer(text, out) && *out >= 1 && *out <= 999999;
+    return hiss_integer_parse(text, out) && *out >= 1 && *out <= 999999;
 }
 
 /* values[wanted] from a list as long, or one number for all; node NULL: standard. wanted 0: as many as there are. */

@@ -10,7 +10,7 @@
 
 #include "scale/scale_impl.h"
 
-void name_run(const hiss_results *results, const hiss_scale_run *run, char out[128]) {
+void scale_name_run(const hiss_results *results, const hiss_scale_run *run, char out[128]) {
     snprintf(out, 128, "%s-r%" PRId64, results->study->points[run->point].name, run->repeat + 1);
 }
 
@@ -80,9 +80,9 @@ static void complain(complaint *c, const char *format, const char *name, const c
 static void compare_run(const hiss_results *results, const hiss_scale_run *run, complaint *c) {
     char name[128], like[128];
     const hiss_scale_run *other = majority(results, run), *first = results->runs;
-    name_run(results, run, name);
+    scale_name_run(results, run, name);
     if (strcmp(run->parameters, other->parameters) != 0) {
-        name_run(results, other, like);
+        scale_name_run(results, other, like);
         complain(c, "%s ends with parameters %.12s..., %s with %.12s...", name, run->parameters, like,
                  other->parameters);
     }
@@ -90,7 +90,7 @@ static void compare_run(const hiss_results *results, const hiss_scale_run *run, 
         first++;
     }
     if (strcmp(run->identity, first->identity) != 0) {
-        name_run(results, first, like);
+        scale_name_run(results, first, like);
         complain(c, "%s was made by another program (%s) than %s (%s)", name, run->identity, like, first->identity);
     }
 }
@@ -110,7 +110,7 @@ static void conclude(hiss_results *results, const complaint *c) {
     results->valid = c->count == 0 && results->missing == 0;
 }
 
-void judge(hiss_results *results) {
+void scale_judge(hiss_results *results) {
     complaint c = {.text = results->verdict, .size = sizeof results->verdict};
     for (int64_t k = 0; k < count_runs(results); k++) {
         const hiss_scale_run *run = &results->runs[k];
@@ -125,14 +125,14 @@ void judge(hiss_results *results) {
         const hiss_scale_run *run = &results->runs[k];
         char name[128];
         if (run->state == HISS_RUN_FAILED) {
-            name_run(results, run, name);
+            scale_name_run(results, run, name);
             complain(&c, "%s failed: %s%s%s", name, run->why, "", "");
         }
     }
     conclude(results, &c);
 }
 
-const char *crowded_points(const hiss_results *results, hiss_arena *arena) {
+const char *scale_crowded_points(const hiss_results *results, hiss_arena *arena) {
     const char *list = NULL;
     for (int64_t k = 0; k < count_runs(results); k++) {
         const hiss_scale_run *run = &results->runs[k];

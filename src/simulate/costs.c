@@ -89,7 +89,7 @@ static hiss_status wrong(const hiss_yaml *at, const char *expected, hiss_error *
 
 static hiss_status read_number(const hiss_yaml *node, double least, double most, const char *what, double *out,
                                hiss_error *err) {
-    const bool number = node->text && hiss_parse_real(node->text, out);
+    const bool number = node->text && hiss_real_parse(node->text, out);
     return number && *out >= least && *out <= most ? HISS_OK : wrong(node, what, err);
 }
 

@@ -120,9 +120,9 @@ static void exchange_rows(const replay_permutation *p, exchange *r, bool back, i
         r->scaled_received[q] = r->received[q] * bytes;
     }
     if (back) {
-        hiss_comm_exchange(p->comm, r->in, r->scaled_received, r->out, r->scaled_sent);
+        hiss_comm_alltoallv(p->comm, r->in, r->scaled_received, r->out, r->scaled_sent);
     } else {
-        hiss_comm_exchange(p->comm, r->out, r->scaled_sent, r->in, r->scaled_received);
+        hiss_comm_alltoallv(p->comm, r->out, r->scaled_sent, r->in, r->scaled_received);
     }
 }
 
@@ -222,7 +222,7 @@ static double lap(const replay_permutation *p, double *last) {
     return seconds;
 }
 
-hiss_status replay_permute(const replay_permutation *p, hiss_replay_times *out, hiss_error *err) {
+hiss_status simulate_permute(const replay_permutation *p, hiss_replay_times *out, hiss_error *err) {
     const hiss_permutation_cost *c = &p->costs->permutation;
     exchange r;
     hiss_status s = hiss_comm_agree(p->comm, create_round(p, &r, err), err);

@@ -14,6 +14,6 @@ typedef struct replay_permutation {
 } replay_permutation;
 
 /* Fill permutation and its parts in out. Collective. */
-hiss_status replay_permute(const replay_permutation *p, hiss_replay_times *out, hiss_error *err);
+hiss_status simulate_permute(const replay_permutation *p, hiss_replay_times *out, hiss_error *err);
 
 #endif

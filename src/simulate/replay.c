@@ -407,7 +407,7 @@ static hiss_status permute(replay *r, hiss_replay_times *out, hiss_error *err) {
                                   .sample_offsets = offsets,
                                   .spend = spend_for,
                                   .user = r};
-    const hiss_status s = replay_permute(&p, out, err);
+    const hiss_status s = simulate_permute(&p, out, err);
     hiss_free(shards);
     hiss_free(offsets);
     return s;
@@ -473,7 +473,7 @@ static double time_exchange(hiss_comm *comm, int64_t bytes, int repeats) {
     for (int k = -2; k < repeats; k++) {
         hiss_comm_barrier(comm);
         const double start = hiss_seconds();
-        hiss_comm_exchange(comm, from, out, to, out);
+        hiss_comm_alltoallv(comm, from, out, to, out);
         seconds[k < 0 ? 0 : k] = hiss_seconds() - start;
     }
     hiss_free(from);

@@ -2,7 +2,7 @@
 
 #include "hiss/tensor.h"
 
-hiss_difference hiss_compare(int64_t count, const float *a, const float *b, double floor) {
+hiss_difference hiss_floats_compare(int64_t count, const float *a, const float *b, double floor) {
     hiss_difference difference = {0};
     double squares = 0;
     for (int64_t i = 0; i < count; i++) {

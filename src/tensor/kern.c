@@ -4,14 +4,14 @@
 #include "tensor/kern_impl.h"
 
 const hiss_kernels *hiss_kernels_ref(void) {
-#define MEMBER(kernel) .kernel = hiss_ref_##kernel,
+#define MEMBER(kernel) .kernel = tensor_ref_##kernel,
     static const hiss_kernels table = {.name = "ref", HISS_KERNEL_LIST(MEMBER)};
 #undef MEMBER
     return &table;
 }
 
 const hiss_kernels *hiss_kernels_blas(void) {
-#define MEMBER(kernel) .kernel = hiss_fast_##kernel,
+#define MEMBER(kernel) .kernel = tensor_fast_##kernel,
     static const hiss_kernels table = {.name = "blas", HISS_KERNEL_LIST(MEMBER)};
 #undef MEMBER
     return &table;

@@ -84,8 +84,8 @@ static blasint narrow(int64_t value) {
     return (blasint)value;
 }
 
-void hiss_fast_gemm(bool transpose_a, bool transpose_b, int64_t M, int64_t N, int64_t K, float alpha, const float *A,
-                    int64_t lda, const float *B, int64_t ldb, float beta, float *C, int64_t ldc) {
+void tensor_fast_gemm(bool transpose_a, bool transpose_b, int64_t M, int64_t N, int64_t K, float alpha, const float *A,
+                      int64_t lda, const float *B, int64_t ldb, float beta, float *C, int64_t ldc) {
     cblas_sgemm(CblasRowMajor, transpose_a ? CblasTrans : CblasNoTrans, transpose_b ? CblasTrans : CblasNoTrans,
                 narrow(M), narrow(N), narrow(K), alpha, A, narrow(lda), B, narrow(ldb), beta, C, narrow(ldc));
     hiss_subnormals_to_zero();
@@ -264,7 +264,7 @@ static void write_identity(void) {
     size_t length = space ? (size_t)(space - config) + 1 : 0;
     length += strcspn(config + length, " ");
     snprintf(identity, sizeof identity, "%.*s %s, own kernels %s, %s", (int)length, config, openblas_get_corename(),
-             hiss_block_fuses() ? "with FMA" : "without FMA",
+             tensor_block_fuses() ? "with FMA" : "without FMA",
              hiss_subnormals_to_zero() ? "subnormals as zero" : "subnormals kept");
 }
 

@@ -15,7 +15,7 @@ enum { NEAR = 6 };
 #endif
 enum { VECS = 2, WIDTH = VECS * LANES };
 
-static ALWAYS_INLINE void block(int near, int vecs, int64_t K, hiss_left A, const float *b, int64_t ldb, float *c,
+static ALWAYS_INLINE void block(int near, int vecs, int64_t K, tensor_left A, const float *b, int64_t ldb, float *c,
                                 int64_t ldc, bool accumulate) {
     vec sum[NEAR][VECS];
     for (int j = 0; j < near; j++) {
@@ -42,11 +42,11 @@ static ALWAYS_INLINE void block(int near, int vecs, int64_t K, hiss_left A, cons
     }
 }
 
-typedef void (*block_function)(int64_t K, hiss_left A, const float *b, int64_t ldb, float *c, int64_t ldc,
+typedef void (*block_function)(int64_t K, tensor_left A, const float *b, int64_t ldb, float *c, int64_t ldc,
                                bool accumulate);
 
 #define BLOCK(near, vecs)                                                                                              \
-    static void block_##near##_##vecs(int64_t K, hiss_left A, const float *b, int64_t ldb, float *c, int64_t ldc,      \
+    static void block_##near##_##vecs(int64_t K, tensor_left A, const float *b, int64_t ldb, float *c, int64_t ldc,    \
                                       bool accumulate) {                                                               \
         block(near, vecs, K, A, b, ldb, c, ldc, accumulate);                                                           \
     }
@@ -78,8 +78,8 @@ static const block_function blocks[NEAR][VECS] = {
 #endif
 };
 
-void hiss_block_multiply(int64_t M, int64_t N, int64_t K, hiss_left A, hiss_right B, float *c, int64_t ldc,
-                         bool accumulate) {
+void tensor_block_multiply(int64_t M, int64_t N, int64_t K, tensor_left A, tensor_right B, float *c, int64_t ldc,
+                           bool accumulate) {
     if (M == 0) {
         return;
     }
@@ -88,7 +88,7 @@ void hiss_block_multiply(int64_t M, int64_t N, int64_t K, hiss_left A, hiss_righ
     for (int64_t n = 0; n < N; n += WIDTH) {
         const int64_t vecs = N - n < WIDTH ? (N - n) / LANES : VECS;
         const float *b = B.b + n / HISS_PANEL * B.panel + n % HISS_PANEL;
-        hiss_left left = A;
+        tensor_left left = A;
         float *to = c + n;
         for (int64_t i = 0; i < nblocks; i++) {
             const int64_t near = height + (i < higher);
@@ -99,6 +99,6 @@ void hiss_block_multiply(int64_t M, int64_t N, int64_t K, hiss_left A, hiss_righ
     }
 }
 
-bool hiss_block_fuses(void) {
+bool tensor_block_fuses(void) {
     return FUSES;
 }

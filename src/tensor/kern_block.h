@@ -8,22 +8,22 @@
 enum { HISS_PANEL = 32 }; /* columns of B side by side in memory */
 
 /* A[i,k] = a[i*row + k*step] */
-typedef struct hiss_left {
+typedef struct tensor_left {
     const float *a;
     int64_t row, step;
-} hiss_left;
+} tensor_left;
 
 /* B[k, p*HISS_PANEL + j] = b[p*panel + k*ld + j] */
-typedef struct hiss_right {
+typedef struct tensor_right {
     const float *b;
     int64_t ld, panel;
-} hiss_right;
+} tensor_right;
 
 /* C[M,N] (+)= A[M,K] B[K,N], C row-major with rows ldc apart; N a multiple of 16. Every element is one sum in order of
  * k, so the blocking does not affect the bits. */
-void hiss_block_multiply(int64_t M, int64_t N, int64_t K, hiss_left A, hiss_right B, float *c, int64_t ldc,
-                         bool accumulate);
+void tensor_block_multiply(int64_t M, int64_t N, int64_t K, tensor_left A, tensor_right B, float *c, int64_t ldc,
+                           bool accumulate);
 /* Whether this build fuses multiplication and addition, which affects the bits. */
-bool hiss_block_fuses(void);
+bool tensor_block_fuses(void);
 
 #endif

@@ -35,42 +35,44 @@ static bool always(const hiss_conv *shape) {
 static const candidate candidates[HISS_PRODUCTS][HISS_MAX_IMPLEMENTATIONS + 1] = {
     [HISS_CONV2D_FORWARD] =
         {
-            {"winograd", hiss_winograd_applies, hiss_winograd_applies, FUNCTION(hiss_winograd_conv2d_forward)},
-            {"planar", hiss_planar_applies, hiss_planar_applies, FUNCTION(hiss_planar_conv2d_forward)},
-            {"direct", hiss_direct_can, hiss_direct_applies, FUNCTION(hiss_direct_conv2d_forward)},
-            {"mirror", hiss_mirror_can, hiss_mirror_applies, FUNCTION(hiss_mirror_conv2d_forward)},
-            {"tiled", hiss_tiled_can_own, hiss_tiled_can_own, FUNCTION(hiss_tiled_conv2d_forward)},
-            {"tiled-blas", always, always, FUNCTION(hiss_tiled_conv2d_forward_blas)},
+            {"winograd", tensor_winograd_applies, tensor_winograd_applies, FUNCTION(tensor_winograd_conv2d_forward)},
+            {"planar", tensor_planar_applies, tensor_planar_applies, FUNCTION(tensor_planar_conv2d_forward)},
+            {"direct", tensor_direct_can, tensor_direct_applies, FUNCTION(tensor_direct_conv2d_forward)},
+            {"mirror", tensor_mirror_can, tensor_mirror_applies, FUNCTION(tensor_mirror_conv2d_forward)},
+            {"tiled", tensor_tiled_can_own, tensor_tiled_can_own, FUNCTION(tensor_tiled_conv2d_forward)},
+            {"tiled-blas", always, always, FUNCTION(tensor_tiled_conv2d_forward_blas)},
         },
     [HISS_CONV2D_BACKWARD_DATA] =
         {
-            {"winograd", hiss_winograd_applies, hiss_winograd_applies, FUNCTION(hiss_winograd_conv2d_backward_data)},
-            {"direct", hiss_direct_can, hiss_direct_applies_to_data, FUNCTION(hiss_direct_conv2d_backward_data)},
-            {"mirror", hiss_mirror_can, hiss_mirror_applies, FUNCTION(hiss_mirror_conv2d_backward_data)},
-            {"tiled-blas", always, always, FUNCTION(hiss_tiled_conv2d_backward_data_blas)},
+            {"winograd", tensor_winograd_applies, tensor_winograd_applies,
+             FUNCTION(tensor_winograd_conv2d_backward_data)},
+            {"direct", tensor_direct_can, tensor_direct_applies_to_data, FUNCTION(tensor_direct_conv2d_backward_data)},
+            {"mirror", tensor_mirror_can, tensor_mirror_applies, FUNCTION(tensor_mirror_conv2d_backward_data)},
+            {"tiled-blas", always, always, FUNCTION(tensor_tiled_conv2d_backward_data_blas)},
         },
     [HISS_CONV2D_BACKWARD_WEIGHT] =
         {
-            {"winograd", hiss_winograd_applies, hiss_winograd_applies, FUNCTION(hiss_winograd_conv2d_backward_weight)},
-            {"direct", hiss_direct_can, hiss_direct_applies, FUNCTION(hiss_direct_conv2d_backward_weight)},
-            {"mirror", hiss_mirror_can, hiss_mirror_applies, FUNCTION(hiss_mirror_conv2d_backward_weight)},
-            {"tiled", hiss_tiled_can_own, hiss_tiled_can_own, FUNCTION(hiss_tiled_conv2d_backward_weight)},
-            {"tiled-blas", always, always, FUNCTION(hiss_tiled_conv2d_backward_weight_blas)},
+            {"winograd", tensor_winograd_applies, tensor_winograd_applies,
+             FUNCTION(tensor_winograd_conv2d_backward_weight)},
+            {"direct", tensor_direct_can, tensor_direct_applies, FUNCTION(tensor_direct_conv2d_backward_weight)},
+            {"mirror", tensor_mirror_can, tensor_mirror_applies, FUNCTION(tensor_mirror_conv2d_backward_weight)},
+            {"tiled", tensor_tiled_can_own, tensor_tiled_can_own, FUNCTION(tensor_tiled_conv2d_backward_weight)},
+            {"tiled-blas", always, always, FUNCTION(tensor_tiled_conv2d_backward_weight_blas)},
         },
     [HISS_LINEAR_FORWARD] =
         {
-            {"own", hiss_linear_can_own, hiss_linear_own_applies, FUNCTION(hiss_linear_forward_own)},
-            {"blas", always, always, FUNCTION(hiss_linear_forward_blas)},
+            {"own", tensor_linear_can_own, tensor_linear_own_applies, FUNCTION(tensor_linear_forward_own)},
+            {"blas", always, always, FUNCTION(tensor_linear_forward_blas)},
         },
     [HISS_LINEAR_BACKWARD_DATA] =
         {
-            {"own", hiss_linear_can_own, hiss_linear_own_applies, FUNCTION(hiss_linear_backward_data_own)},
-            {"blas", always, always, FUNCTION(hiss_linear_backward_data_blas)},
+            {"own", tensor_linear_can_own, tensor_linear_own_applies, FUNCTION(tensor_linear_backward_data_own)},
+            {"blas", always, always, FUNCTION(tensor_linear_backward_data_blas)},
         },
     [HISS_LINEAR_BACKWARD_WEIGHT] =
         {
-            {"own", hiss_linear_can_own, hiss_linear_own_applies, FUNCTION(hiss_linear_backward_weight_own)},
-            {"blas", always, always, FUNCTION(hiss_linear_backward_weight_blas)},
+            {"own", tensor_linear_can_own, tensor_linear_own_applies, FUNCTION(tensor_linear_backward_weight_own)},
+            {"blas", always, always, FUNCTION(tensor_linear_backward_weight_blas)},
         },
 };
 #undef FUNCTION
@@ -293,7 +295,7 @@ static int choose(const hiss_kernel_table *table, hiss_product product, const hi
 }
 
 static bool has_choice(const hiss_kernels *kernels) {
-    return kernels->gemm == hiss_fast_gemm;
+    return kernels->gemm == tensor_fast_gemm;
 }
 
 int hiss_kernels_choice(const hiss_kernels *kernels, hiss_product product, const hiss_conv *shape) {
@@ -353,28 +355,28 @@ static size_t larger(size_t a, size_t b) {
     return a > b ? a : b;
 }
 
-size_t hiss_fast_conv2d_scratch(const hiss_conv *c) {
-    size_t most = hiss_tiled_conv2d_scratch(c);
-    most = larger(most, hiss_winograd_applies(c) ? hiss_winograd_conv2d_scratch(c) : 0);
-    most = larger(most, hiss_planar_applies(c) ? hiss_planar_conv2d_scratch(c) : 0);
-    most = larger(most, hiss_direct_can(c) ? hiss_direct_conv2d_scratch(c) : 0);
-    return larger(most, hiss_mirror_can(c) ? hiss_mirror_conv2d_scratch(c) : 0);
+size_t tensor_fast_conv2d_scratch(const hiss_conv *c) {
+    size_t most = tensor_tiled_conv2d_scratch(c);
+    most = larger(most, tensor_winograd_applies(c) ? tensor_winograd_conv2d_scratch(c) : 0);
+    most = larger(most, tensor_planar_applies(c) ? tensor_planar_conv2d_scratch(c) : 0);
+    most = larger(most, tensor_direct_can(c) ? tensor_direct_conv2d_scratch(c) : 0);
+    return larger(most, tensor_mirror_can(c) ? tensor_mirror_conv2d_scratch(c) : 0);
 }
 
-void hiss_fast_conv2d_forward(const hiss_conv *c, const float *x, const float *w, const float *bias, float *y,
-                              float *scratch) {
+void tensor_fast_conv2d_forward(const hiss_conv *c, const float *x, const float *w, const float *bias, float *y,
+                                float *scratch) {
     const int i = choose(NULL, HISS_CONV2D_FORWARD, c);
     ((conv2d_forward)candidates[HISS_CONV2D_FORWARD][i].function)(c, x, w, bias, y, scratch);
 }
 
-void hiss_fast_conv2d_backward_data(const hiss_conv *c, const float *dy, const float *w, float *dx, bool accumulate,
-                                    float *scratch) {
+void tensor_fast_conv2d_backward_data(const hiss_conv *c, const float *dy, const float *w, float *dx, bool accumulate,
+                                      float *scratch) {
     const int i = choose(NULL, HISS_CONV2D_BACKWARD_DATA, c);
     ((conv2d_backward)candidates[HISS_CONV2D_BACKWARD_DATA][i].function)(c, dy, w, dx, accumulate, scratch);
 }
 
-void hiss_fast_conv2d_backward_weight(const hiss_conv *c, const float *x, const float *dy, float *dw, bool accumulate,
-                                      float *scratch) {
+void tensor_fast_conv2d_backward_weight(const hiss_conv *c, const float *x, const float *dy, float *dw, bool accumulate,
+                                        float *scratch) {
     const int i = choose(NULL, HISS_CONV2D_BACKWARD_WEIGHT, c);
     ((conv2d_backward)candidates[HISS_CONV2D_BACKWARD_WEIGHT][i].function)(c, x, dy, dw, accumulate, scratch);
 }
@@ -383,27 +385,27 @@ static hiss_conv linear_shape(int64_t M, int64_t D, int64_t F) {
     return (hiss_conv){.N = M, .H = 1, .W = 1, .C = D, .F = F, .R = 1, .S = 1, .stride = 1, .P = 1, .Q = 1};
 }
 
-size_t hiss_fast_linear_scratch(int64_t M, int64_t D, int64_t F) {
+size_t tensor_fast_linear_scratch(int64_t M, int64_t D, int64_t F) {
     const hiss_conv shape = linear_shape(M, D, F);
-    return hiss_linear_can_own(&shape) ? hiss_linear_own_scratch(M, D, F) : 0;
+    return tensor_linear_can_own(&shape) ? tensor_linear_own_scratch(M, D, F) : 0;
 }
 
-void hiss_fast_linear_forward(int64_t M, int64_t D, int64_t F, const float *x, const float *w, const float *bias,
-                              float *y, float *scratch) {
+void tensor_fast_linear_forward(int64_t M, int64_t D, int64_t F, const float *x, const float *w, const float *bias,
+                                float *y, float *scratch) {
     const hiss_conv shape = linear_shape(M, D, F);
     const int i = choose(NULL, HISS_LINEAR_FORWARD, &shape);
     ((linear_forward)candidates[HISS_LINEAR_FORWARD][i].function)(M, D, F, x, w, bias, y, scratch);
 }
 
-void hiss_fast_linear_backward_data(int64_t M, int64_t D, int64_t F, const float *dy, const float *w, float *dx,
-                                    bool accumulate, float *scratch) {
+void tensor_fast_linear_backward_data(int64_t M, int64_t D, int64_t F, const float *dy, const float *w, float *dx,
+                                      bool accumulate, float *scratch) {
     const hiss_conv shape = linear_shape(M, D, F);
     const int i = choose(NULL, HISS_LINEAR_BACKWARD_DATA, &shape);
     ((linear_backward)candidates[HISS_LINEAR_BACKWARD_DATA][i].function)(M, D, F, dy, w, dx, accumulate, scratch);
 }
 
-void hiss_fast_linear_backward_weight(int64_t M, int64_t D, int64_t F, const float *x, const float *dy, float *dw,
-                                      bool accumulate, float *scratch) {
+void tensor_fast_linear_backward_weight(int64_t M, int64_t D, int64_t F, const float *x, const float *dy, float *dw,
+                                        bool accumulate, float *scratch) {
     const hiss_conv shape = linear_shape(M, D, F);
     const int i = choose(NULL, HISS_LINEAR_BACKWARD_WEIGHT, &shape);
     ((linear_backward)candidates[HISS_LINEAR_BACKWARD_WEIGHT][i].function)(M, D, F, x, dy, dw, accumulate, scratch);

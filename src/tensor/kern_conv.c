@@ -41,7 +41,7 @@ static bool is_plain(const hiss_conv *c) {
     return c->R == 1 && c->S == 1 && c->stride == 1 && c->pad == 0;
 }
 
-bool hiss_tiled_can_own(const hiss_conv *c) {
+bool tensor_tiled_can_own(const hiss_conv *c) {
     return FUSES && c->F % 16 == 0;
 }
 
@@ -54,8 +54,8 @@ static int64_t col_floats(const hiss_conv *c) {
     return (tile_positions(c) * patch(c) + 15) / 16 * 16;
 }
 
-size_t hiss_tiled_conv2d_scratch(const hiss_conv *c) {
-    return (size_t)(is_plain(c) ? 0 : col_floats(c)) + (size_t)(hiss_tiled_can_own(c) ? patch(c) * panels(c->F) : 0);
+size_t tensor_tiled_conv2d_scratch(const hiss_conv *c) {
+    return (size_t)(is_plain(c) ? 0 : col_floats(c)) + (size_t)(tensor_tiled_can_own(c) ? patch(c) * panels(c->F) : 0);
 }
 
 /* Part of the kernel row s0 <= s < s1 that lies inside the image at column w of tap 0. */
@@ -134,29 +134,29 @@ static void forward(const hiss_conv *c, bool own, const float *x, const float *w
             copy(out + t * c->F, bias, c->F);
         }
         if (own) {
-            hiss_block_multiply(T, c->F, K, (hiss_left){col, K, 1}, (hiss_right){turned, HISS_PANEL, K * HISS_PANEL},
-                                out, c->F, bias != NULL);
+            tensor_block_multiply(T, c->F, K, (tensor_left){col, K, 1},
+                                  (tensor_right){turned, HISS_PANEL, K * HISS_PANEL}, out, c->F, bias != NULL);
         } else {
-            hiss_fast_gemm(false, true, T, c->F, K, 1, col, K, w, K, bias ? 1 : 0, out, c->F);
+            tensor_fast_gemm(false, true, T, c->F, K, 1, col, K, w, K, bias ? 1 : 0, out, c->F);
         }
     }
 }
 
-void hiss_tiled_conv2d_forward(const hiss_conv *c, const float *x, const float *w, const float *bias, float *y,
-                               float *scratch) {
+void tensor_tiled_conv2d_forward(const hiss_conv *c, const float *x, const float *w, const float *bias, float *y,
+                                 float *scratch) {
     forward(c, true, x, w, bias, y, scratch);
 }
 
-void hiss_tiled_conv2d_forward_blas(const hiss_conv *c, const float *x, const float *w, const float *bias, float *y,
-                                    float *scratch) {
+void tensor_tiled_conv2d_forward_blas(const hiss_conv *c, const float *x, const float *w, const float *bias, float *y,
+                                      float *scratch) {
     forward(c, false, x, w, bias, y, scratch);
 }
 
-void hiss_tiled_conv2d_backward_data_blas(const hiss_conv *c, const float *dy, const float *w, float *dx,
-                                          bool accumulate, float *scratch) {
+void tensor_tiled_conv2d_backward_data_blas(const hiss_conv *c, const float *dy, const float *w, float *dx,
+                                            bool accumulate, float *scratch) {
     int64_t K = patch(c), M = positions(c), step = tile_positions(c);
     if (is_plain(c)) {
-        hiss_fast_gemm(false, false, M, K, c->F, 1, dy, c->F, w, K, accumulate ? 1 : 0, dx, K);
+        tensor_fast_gemm(false, false, M, K, c->F, 1, dy, c->F, w, K, accumulate ? 1 : 0, dx, K);
         return;
     }
     if (!accumulate) {
@@ -164,7 +164,7 @@ void hiss_tiled_conv2d_backward_data_blas(const hiss_conv *c, const float *dy, c
     }
     for (int64_t first = 0; first < M; first += step) {
         int64_t T = M - first < step ? M - first : step;
-        hiss_fast_gemm(false, false, T, K, c->F, 1, dy + first * c->F, c->F, w, K, 0, scratch, K);
+        tensor_fast_gemm(false, false, T, K, c->F, 1, dy + first * c->F, c->F, w, K, 0, scratch, K);
         scatter(c, scratch, first, T, dx);
     }
 }
@@ -181,11 +181,11 @@ static void backward_weight(const hiss_conv *c, bool own, const float *x, const 
             col = scratch;
         }
         if (own) {
-            hiss_block_multiply(K, c->F, T, (hiss_left){col, 1, K}, (hiss_right){gradient, c->F, HISS_PANEL}, turned,
-                                c->F, first > 0);
+            tensor_block_multiply(K, c->F, T, (tensor_left){col, 1, K}, (tensor_right){gradient, c->F, HISS_PANEL},
+                                  turned, c->F, first > 0);
         } else {
             float beta = accumulate || first > 0 ? 1 : 0;
-            hiss_fast_gemm(true, false, c->F, K, T, 1, gradient, c->F, col, K, beta, dw, K);
+            tensor_fast_gemm(true, false, c->F, K, T, 1, gradient, c->F, col, K, beta, dw, K);
         }
     }
     for (int64_t f = 0; f < c->F && own; f++) {
@@ -195,12 +195,12 @@ static void backward_weight(const hiss_conv *c, bool own, const float *x, const 
     }
 }
 
-void hiss_tiled_conv2d_backward_weight(const hiss_conv *c, const float *x, const float *dy, float *dw, bool accumulate,
-                                       float *scratch) {
+void tensor_tiled_conv2d_backward_weight(const hiss_conv *c, const float *x, const float *dy, float *dw,
+                                         bool accumulate, float *scratch) {
     backward_weight(c, true, x, dy, dw, accumulate, scratch);
 }
 
-void hiss_tiled_conv2d_backward_weight_blas(const hiss_conv *c, const float *x, const float *dy, float *dw,
-                                            bool accumulate, float *scratch) {
+void tensor_tiled_conv2d_backward_weight_blas(const hiss_conv *c, const float *x, const float *dy, float *dw,
+                                              bool accumulate, float *scratch) {
     backward_weight(c, false, x, dy, dw, accumulate, scratch);
 }

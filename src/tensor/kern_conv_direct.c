@@ -37,16 +37,16 @@ enum {
     TILE_FLOATS = 32 * 1024
 };
 
-bool hiss_direct_can(const hiss_conv *c) {
+bool tensor_direct_can(const hiss_conv *c) {
     return c->R * c->S * c->C <= LONGEST;
 }
 
-bool hiss_direct_applies(const hiss_conv *c) {
+bool tensor_direct_applies(const hiss_conv *c) {
     return c->R * c->S > 1 && c->R * c->S * c->C <= LONGEST && c->F >= FEW_FILTERS;
 }
 
-bool hiss_direct_applies_to_data(const hiss_conv *c) {
-    return hiss_direct_applies(c) && c->R * c->S * c->C <= LONGEST_DATA;
+bool tensor_direct_applies_to_data(const hiss_conv *c) {
+    return tensor_direct_applies(c) && c->R * c->S * c->C <= LONGEST_DATA;
 }
 
 /* The convolution from y to x whose forward pass is the backward_data of c, and the other way round. */
@@ -58,13 +58,13 @@ static hiss_conv mirrored(const hiss_conv *c) {
     return m;
 }
 
-bool hiss_mirror_can(const hiss_conv *c) {
+bool tensor_mirror_can(const hiss_conv *c) {
     return c->stride == 1 && c->R == c->S && c->pad < c->R && c->R * c->S * c->F <= LONGEST;
 }
 
-bool hiss_mirror_applies(const hiss_conv *c) {
+bool tensor_mirror_applies(const hiss_conv *c) {
     const hiss_conv m = mirrored(c);
-    return hiss_mirror_can(c) && c->F < FEW_FILTERS && hiss_direct_applies_to_data(&m);
+    return tensor_mirror_can(c) && c->F < FEW_FILTERS && tensor_direct_applies_to_data(&m);
 }
 
 static int64_t round_up(int64_t n, int64_t step) {
@@ -89,7 +89,7 @@ static int64_t tile_rows(const hiss_conv *c) {
     return rows < 1 ? 1 : rows < c->P ? rows : c->P;
 }
 
-size_t hiss_direct_conv2d_scratch(const hiss_conv *c) {
+size_t tensor_direct_conv2d_scratch(const hiss_conv *c) {
     int64_t weights = round_up(patch(c), TAPS) * round_up(c->F, WIDE) + c->Q * round_up(c->F, WIDE);
     int64_t col = tile_rows(c) * c->Q * patch(c);
     return (size_t)(frame_count(c) + (weights > col ? weights : col));
@@ -185,8 +185,8 @@ static void forward(const hiss_conv *c, const float *x, const float *w, const fl
     }
 }
 
-void hiss_direct_conv2d_forward(const hiss_conv *c, const float *x, const float *w, const float *bias, float *y,
-                                float *scratch) {
+void tensor_direct_conv2d_forward(const hiss_conv *c, const float *x, const float *w, const float *bias, float *y,
+                                  float *scratch) {
     forward(c, x, w, bias, y, false, scratch);
 }
 
@@ -219,8 +219,8 @@ static void copy_tail(const hiss_conv *c, const float *dy, int64_t filters, floa
     }
 }
 
-void hiss_direct_conv2d_backward_weight(const hiss_conv *c, const float *x, const float *dy, float *dw, bool accumulate,
-                                        float *scratch) {
+void tensor_direct_conv2d_backward_weight(const hiss_conv *c, const float *x, const float *dy, float *dw,
+                                          bool accumulate, float *scratch) {
     int64_t K = patch(c), Fp = round_up(c->F, WIDE), offset[LONGEST];
     float *frame = scratch, *dwt = frame + frame_count(c), *tail = dwt + round_up(K, TAPS) * Fp;
     offsets(c, offset);
@@ -281,15 +281,15 @@ static void out_of_frame(const hiss_conv *c, const float *frame, float *image, b
     }
 }
 
-void hiss_direct_conv2d_backward_data(const hiss_conv *c, const float *dy, const float *w, float *dx, bool accumulate,
-                                      float *scratch) {
+void tensor_direct_conv2d_backward_data(const hiss_conv *c, const float *dy, const float *w, float *dx, bool accumulate,
+                                        float *scratch) {
     int64_t K = patch(c), step = tile_rows(c);
     float *frame = scratch, *col = scratch + frame_count(c);
     for (int64_t n = 0; n < c->N; n++) {
         memset(frame, 0, sizeof(float) * (size_t)frame_count(c));
         for (int64_t p = 0; p < c->P; p += step) {
             int64_t rows = c->P - p < step ? c->P - p : step, T = rows * c->Q;
-            hiss_fast_gemm(true, true, K, T, c->F, 1, w, K, dy + (n * c->P + p) * c->Q * c->F, c->F, 0, col, T);
+            tensor_fast_gemm(true, true, K, T, c->F, 1, w, K, dy + (n * c->P + p) * c->Q * c->F, c->F, 0, col, T);
             scatter_rows(c, col, p, rows, frame);
         }
         out_of_frame(c, frame, dx + n * c->H * c->W * c->C, accumulate);
@@ -307,35 +307,35 @@ static void turn(int64_t F, int64_t taps, int64_t C, const float *w, float *m) {
     }
 }
 
-size_t hiss_mirror_conv2d_scratch(const hiss_conv *c) {
+size_t tensor_mirror_conv2d_scratch(const hiss_conv *c) {
     hiss_conv m = mirrored(c);
-    return (size_t)round_up(c->F * patch(c), WIDE) + hiss_direct_conv2d_scratch(&m);
+    return (size_t)round_up(c->F * patch(c), WIDE) + tensor_direct_conv2d_scratch(&m);
 }
 
-void hiss_mirror_conv2d_forward(const hiss_conv *c, const float *x, const float *w, const float *bias, float *y,
-                                float *scratch) {
+void tensor_mirror_conv2d_forward(const hiss_conv *c, const float *x, const float *w, const float *bias, float *y,
+                                  float *scratch) {
     hiss_conv m = mirrored(c);
     for (int64_t i = 0; i < c->N * c->P * c->Q && bias; i++) {
         memcpy(y + i * c->F, bias, sizeof(float) * (size_t)c->F);
     }
     turn(c->F, c->R * c->S, c->C, w, scratch);
-    hiss_direct_conv2d_backward_data(&m, x, scratch, y, bias != NULL, scratch + round_up(c->F * patch(c), WIDE));
+    tensor_direct_conv2d_backward_data(&m, x, scratch, y, bias != NULL, scratch + round_up(c->F * patch(c), WIDE));
 }
 
-void hiss_mirror_conv2d_backward_data(const hiss_conv *c, const float *dy, const float *w, float *dx, bool accumulate,
-                                      float *scratch) {
+void tensor_mirror_conv2d_backward_data(const hiss_conv *c, const float *dy, const float *w, float *dx, bool accumulate,
+                                        float *scratch) {
     hiss_conv m = mirrored(c);
     turn(c->F, c->R * c->S, c->C, w, scratch);
     forward(&m, dy, scratch, NULL, dx, accumulate, scratch + round_up(c->F * patch(c), WIDE));
 }
 
-void hiss_mirror_conv2d_backward_weight(const hiss_conv *c, const float *x, const float *dy, float *dw, bool accumulate,
-                                        float *scratch) {
+void tensor_mirror_conv2d_backward_weight(const hiss_conv *c, const float *x, const float *dy, float *dw,
+                                          bool accumulate, float *scratch) {
     hiss_conv m = mirrored(c);
     float *turned = scratch;
     if (accumulate) {
         turn(c->F, c->R * c->S, c->C, dw, turned);
     }
-    hiss_direct_conv2d_backward_weight(&m, dy, x, turned, accumulate, scratch + round_up(c->F * patch(c), WIDE));
+    tensor_direct_conv2d_backward_weight(&m, dy, x, turned, accumulate, scratch + round_up(c->F * patch(c), WIDE));
     turn(c->C, c->R * c->S, c->F, turned, dw);
 }

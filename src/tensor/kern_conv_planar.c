@@ -9,7 +9,7 @@
 
 enum { FEW = 4 };
 
-bool hiss_planar_applies(const hiss_conv *c) {
+bool tensor_planar_applies(const hiss_conv *c) {
     return FUSES && c->stride == 1 && c->C <= FEW && c->F <= FEW && c->R * c->S > 1;
 }
 
@@ -27,7 +27,7 @@ static int64_t plane_floats(const hiss_conv *c) {
     return (c->H + 2 * c->pad) * plane_width(c);
 }
 
-size_t hiss_planar_conv2d_scratch(const hiss_conv *c) {
+size_t tensor_planar_conv2d_scratch(const hiss_conv *c) {
     return (size_t)(c->C * plane_floats(c) + FEW * output_width(c));
 }
 
@@ -66,8 +66,8 @@ static ALWAYS_INLINE void output_row(int filters, const hiss_conv *c, const floa
     }
 }
 
-void hiss_planar_conv2d_forward(const hiss_conv *c, const float *x, const float *w, const float *bias, float *y,
-                                float *scratch) {
+void tensor_planar_conv2d_forward(const hiss_conv *c, const float *x, const float *w, const float *bias, float *y,
+                                  float *scratch) {
     float *planes = scratch, *rows = planes + c->C * plane_floats(c);
     memset(planes, 0, sizeof(float) * (size_t)(c->C * plane_floats(c)));
     for (int64_t n = 0; n < c->N; n++) {

@@ -83,7 +83,7 @@ static void relu_backward(int64_t count, const float *y, const float *dy, float 
     }
 }
 
-void hiss_fast_activation_forward(hiss_activation kind, int64_t count, float slope, const float *x, float *y) {
+void tensor_fast_activation_forward(hiss_activation kind, int64_t count, float slope, const float *x, float *y) {
     float v[CHUNK];
     if (kind == HISS_RELU) {
         relu_forward(count, x, y);
@@ -115,8 +115,8 @@ void hiss_fast_activation_forward(hiss_activation kind, int64_t count, float slo
     }
 }
 
-void hiss_fast_activation_backward(hiss_activation kind, int64_t count, float slope, const float *y, const float *dy,
-                                   float *dx, bool accumulate) {
+void tensor_fast_activation_backward(hiss_activation kind, int64_t count, float slope, const float *y, const float *dy,
+                                     float *dx, bool accumulate) {
     float v[CHUNK], g[CHUNK], old[CHUNK];
     if (kind == HISS_RELU) {
         relu_backward(count, y, dy, dx, accumulate);
@@ -155,7 +155,7 @@ void hiss_fast_activation_backward(hiss_activation kind, int64_t count, float sl
     }
 }
 
-void hiss_fast_add_bias(int64_t M, int64_t N, const float *x, const float *bias, float *y) {
+void tensor_fast_add_bias(int64_t M, int64_t N, const float *x, const float *bias, float *y) {
     float v[CHUNK];
     for (int64_t i = 0; i < M; i++) {
         for (int64_t j = 0; j < N; j += CHUNK) {
@@ -191,7 +191,7 @@ static double dot(int64_t count, const float *restrict a, const float *restrict 
     return sum_of(lane);
 }
 
-void hiss_fast_l2_normalize_forward(int64_t M, int64_t D, float eps, const float *x, float *z, float *norm) {
+void tensor_fast_l2_normalize_forward(int64_t M, int64_t D, float eps, const float *x, float *z, float *norm) {
     for (int64_t i = 0; i < M; i++, x += D, z += D) {
         norm[i] = (float)fmax(sqrt(dot(D, x, x)), eps);
         float length = norm[i];
@@ -201,8 +201,8 @@ void hiss_fast_l2_normalize_forward(int64_t M, int64_t D, float eps, const float
     }
 }
 
-void hiss_fast_l2_normalize_backward(int64_t M, int64_t D, float eps, const float *z, const float *norm,
-                                     const float *dz, float *dx, bool accumulate) {
+void tensor_fast_l2_normalize_backward(int64_t M, int64_t D, float eps, const float *z, const float *norm,
+                                       const float *dz, float *dx, bool accumulate) {
     for (int64_t i = 0; i < M; i++, z += D, dz += D, dx += D) {
         float along = (float)dot(D, z, dz), scale = norm[i] > eps ? 1 / norm[i] : 0;
         if (accumulate) {
@@ -251,8 +251,9 @@ static double sum_lanes(int64_t count, const float *x) {
     return sum_of(lane);
 }
 
-void hiss_fast_softmax_cross_entropy_forward(int64_t M, int64_t D, const float *restrict x,
-                                             const int32_t *restrict label, float *restrict probability, float *loss) {
+void tensor_fast_softmax_cross_entropy_forward(int64_t M, int64_t D, const float *restrict x,
+                                               const int32_t *restrict label, float *restrict probability,
+                                               float *loss) {
     double total = 0;
     for (int64_t i = 0; i < M; i++, x += D, probability += D) {
         assert(label[i] >= 0 && label[i] < D);
@@ -270,9 +271,9 @@ void hiss_fast_softmax_cross_entropy_forward(int64_t M, int64_t D, const float *
     *loss = (float)(total / (double)M);
 }
 
-void hiss_fast_softmax_cross_entropy_backward(int64_t M, int64_t D, const float *restrict probability,
-                                              const int32_t *restrict label, float dloss, float *restrict dx,
-                                              bool accumulate) {
+void tensor_fast_softmax_cross_entropy_backward(int64_t M, int64_t D, const float *restrict probability,
+                                                const int32_t *restrict label, float dloss, float *restrict dx,
+                                                bool accumulate) {
     float scale = dloss / (float)M;
     for (int64_t i = 0; i < M; i++, probability += D, dx += D) {
         assert(label[i] >= 0 && label[i] < D);
@@ -290,8 +291,8 @@ void hiss_fast_softmax_cross_entropy_backward(int64_t M, int64_t D, const float 
     }
 }
 
-void hiss_fast_squared_loss_forward(int64_t count, float scale, const float *restrict a, const float *restrict b,
-                                    float *loss) {
+void tensor_fast_squared_loss_forward(int64_t count, float scale, const float *restrict a, const float *restrict b,
+                                      float *loss) {
     double lane[SIDES] = {0};
     int64_t i = 0;
     for (; i + SIDES <= count; i += SIDES) {
@@ -321,8 +322,8 @@ static void scaled_difference(int64_t count, float factor, const float *restrict
     }
 }
 
-void hiss_fast_squared_loss_backward(int64_t count, float scale, const float *a, const float *b, float dloss, float *da,
-                                     bool accumulate_da, float *db, bool accumulate_db) {
+void tensor_fast_squared_loss_backward(int64_t count, float scale, const float *a, const float *b, float dloss,
+                                       float *da, bool accumulate_da, float *db, bool accumulate_db) {
     float factor = 2 * dloss * scale;
     if (da) {
         scaled_difference(count, factor, a, b, da, accumulate_da);
@@ -332,7 +333,7 @@ void hiss_fast_squared_loss_backward(int64_t count, float scale, const float *a,
     }
 }
 
-void hiss_fast_axpby(int64_t count, float a, const float *restrict x, float b, float *restrict y) {
+void tensor_fast_axpby(int64_t count, float a, const float *restrict x, float b, float *restrict y) {
     if (b == 0) {
         for (int64_t i = 0; i < count; i++) {
             y[i] = a * x[i];
@@ -344,8 +345,8 @@ void hiss_fast_axpby(int64_t count, float a, const float *restrict x, float b, f
     }
 }
 
-void hiss_fast_multiply(int64_t count, const float *restrict a, const float *restrict b, float *restrict y,
-                        bool accumulate) {
+void tensor_fast_multiply(int64_t count, const float *restrict a, const float *restrict b, float *restrict y,
+                          bool accumulate) {
     if (accumulate) {
         for (int64_t i = 0; i < count; i++) {
             y[i] += a[i] * b[i];

@@ -116,7 +116,7 @@ static void sum_rows(const strip *s, int64_t rows, const float *restrict x, floa
     }
 }
 
-void hiss_fast_column_sum(int64_t M, int64_t N, const float *x, float *out, bool accumulate) {
+void tensor_fast_column_sum(int64_t M, int64_t N, const float *x, float *out, bool accumulate) {
     for (int64_t first = 0; first < N;) {
         strip s = strip_at(M, N, first);
         const float *at = x + first;
@@ -277,8 +277,8 @@ static void scale_strip(const strip *s, const float *x, const float *mean, const
     }
 }
 
-void hiss_fast_batch_norm_train(int64_t M, int64_t C, const float *x, const float *gamma, const float *beta, float eps,
-                                float *y, float *mean, float *inverse, float *variance) {
+void tensor_fast_batch_norm_train(int64_t M, int64_t C, const float *x, const float *gamma, const float *beta,
+                                  float eps, float *y, float *mean, float *inverse, float *variance) {
     for (int64_t first = 0; first < C;) {
         strip s = strip_at(M, C, first);
         moments m;
@@ -298,8 +298,8 @@ void hiss_fast_batch_norm_train(int64_t M, int64_t C, const float *x, const floa
     }
 }
 
-void hiss_fast_batch_norm_eval(int64_t M, int64_t C, const float *x, const float *gamma, const float *beta, float eps,
-                               const float *mean, const float *variance, float *y) {
+void tensor_fast_batch_norm_eval(int64_t M, int64_t C, const float *x, const float *gamma, const float *beta, float eps,
+                                 const float *mean, const float *variance, float *y) {
     for (int64_t first = 0; first < C;) {
         strip s = strip_at(M, C, first);
         float scale[WIDTH], shift[WIDTH];
@@ -424,9 +424,9 @@ static void gradient_strip(const strip *s, const float *restrict x, const float 
     }
 }
 
-void hiss_fast_batch_norm_backward(int64_t M, int64_t C, const float *x, const float *dy, const float *gamma,
-                                   const float *mean, const float *inverse, float *dx, bool accumulate_dx,
-                                   float *dgamma, float *dbeta, bool accumulate_parameters, float *scratch) {
+void tensor_fast_batch_norm_backward(int64_t M, int64_t C, const float *x, const float *dy, const float *gamma,
+                                     const float *mean, const float *inverse, float *dx, bool accumulate_dx,
+                                     float *dgamma, float *dbeta, bool accumulate_parameters, float *scratch) {
     (void)scratch; /* strips need none */
     for (int64_t first = 0; first < C;) {
         strip s = strip_at(M, C, first);

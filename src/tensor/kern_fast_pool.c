@@ -9,7 +9,7 @@ typedef struct window {
     int64_t h0, h1, w0, w1;
 } window;
 
-static window window_at(const hiss_pool *c, int64_t p, int64_t q) {
+static window window_at(const hiss_pooling *c, int64_t p, int64_t q) {
     int64_t h = p * c->stride - c->pad, w = q * c->stride - c->pad;
     return (window){h < 0 ? 0 : h, h + c->size < c->H ? h + c->size : c->H, w < 0 ? 0 : w,
                     w + c->size < c->W ? w + c->size : c->W};
@@ -35,7 +35,7 @@ static void take_larger(int64_t C, const float *restrict x, int32_t at, float *r
 
 typedef int32_t ivec __attribute__((vector_size(4 * LANES)));
 
-static bool is_quarter(const hiss_pool *c) {
+static bool is_quarter(const hiss_pooling *c) {
     return c->size == 2 && c->stride == 2 && c->pad == 0 && c->C % LANES == 0;
 }
 
@@ -49,7 +49,7 @@ static ALWAYS_INLINE void take(vec value, int32_t at, vec *best, ivec *index) {
     *index = choose(larger, at - (ivec){0}, *index);
 }
 
-static void quarter_forward(const hiss_pool *c, const float *x, float *y, int32_t *argmax) {
+static void quarter_forward(const hiss_pooling *c, const float *x, float *y, int32_t *argmax) {
     const int64_t C = c->C, row = c->W * C;
     for (int64_t n = 0; n < c->N; n++, x += c->H * row) {
         for (int64_t p = 0; p < c->P; p++) {
@@ -75,7 +75,8 @@ static ALWAYS_INLINE void give(float *to, ivec index, int32_t at, vec gradient, 
     store(to, accumulate ? load(to) + mine : mine);
 }
 
-static void quarter_backward(const hiss_pool *c, const float *dy, const int32_t *argmax, float *dx, bool accumulate) {
+static void quarter_backward(const hiss_pooling *c, const float *dy, const int32_t *argmax, float *dx,
+                             bool accumulate) {
     const int64_t C = c->C, row = c->W * C;
     if (!accumulate && (c->H % 2 || c->W % 2)) {
         memset(dx, 0, sizeof(float) * (size_t)(c->N * c->H * row));
@@ -101,7 +102,7 @@ static void quarter_backward(const hiss_pool *c, const float *dy, const int32_t 
 
 /* ---- any windows ---- */
 
-void hiss_fast_max_pool_forward(const hiss_pool *c, const float *x, float *y, int32_t *argmax) {
+void tensor_fast_max_pool_forward(const hiss_pooling *c, const float *x, float *y, int32_t *argmax) {
     assert(c->pad < c->size && c->H * c->W <= INT32_MAX);
     if (is_quarter(c)) {
         quarter_forward(c, x, y, argmax);
@@ -128,8 +129,8 @@ static void give_back(int64_t C, const float *restrict dy, const int32_t *restri
     }
 }
 
-void hiss_fast_max_pool_backward(const hiss_pool *c, const float *dy, const int32_t *argmax, float *dx,
-                                 bool accumulate) {
+void tensor_fast_max_pool_backward(const hiss_pooling *c, const float *dy, const int32_t *argmax, float *dx,
+                                   bool accumulate) {
     int64_t image = c->H * c->W * c->C;
     if (is_quarter(c)) {
         quarter_backward(c, dy, argmax, dx, accumulate);
@@ -156,7 +157,7 @@ static void add(int64_t C, const float *restrict x, float *restrict y) {
     }
 }
 
-void hiss_fast_average_pool_forward(const hiss_pool *c, const float *x, float *y) {
+void tensor_fast_average_pool_forward(const hiss_pooling *c, const float *x, float *y) {
     float area = (float)(c->size * c->size);
     for (int64_t n = 0; n < c->N; n++, x += c->H * c->W * c->C) {
         for (int64_t o = 0; o < c->P * c->Q; o++, y += c->C) {
@@ -180,7 +181,7 @@ static void add_share(int64_t C, const float *restrict dy, float area, float *re
     }
 }
 
-void hiss_fast_average_pool_backward(const hiss_pool *c, const float *dy, float *dx, bool accumulate) {
+void tensor_fast_average_pool_backward(const hiss_pooling *c, const float *dy, float *dx, bool accumulate) {
     int64_t image = c->H * c->W * c->C;
     float area = (float)(c->size * c->size);
     if (!accumulate) {

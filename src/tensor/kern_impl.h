@@ -8,7 +8,7 @@
 
 #include "hiss/kernels.h"
 
-#define HISS_DECLARE_KERNEL(kernel) hiss_kernel_##kernel hiss_ref_##kernel, hiss_fast_##kernel;
+#define HISS_DECLARE_KERNEL(kernel) hiss_kernel_##kernel tensor_ref_##kernel, tensor_fast_##kernel;
 HISS_KERNEL_LIST(HISS_DECLARE_KERNEL)
 #undef HISS_DECLARE_KERNEL
 
@@ -16,50 +16,50 @@ HISS_KERNEL_LIST(HISS_DECLARE_KERNEL)
  * says otherwise. */
 
 /* Products over tiles of patches, by the own product or by BLAS. */
-bool hiss_tiled_can_own(const hiss_conv *c);
-hiss_kernel_conv2d_scratch hiss_tiled_conv2d_scratch;
-hiss_kernel_conv2d_forward hiss_tiled_conv2d_forward;
-hiss_kernel_conv2d_forward hiss_tiled_conv2d_forward_blas;
-hiss_kernel_conv2d_backward_data hiss_tiled_conv2d_backward_data_blas;
-hiss_kernel_conv2d_backward_weight hiss_tiled_conv2d_backward_weight;
-hiss_kernel_conv2d_backward_weight hiss_tiled_conv2d_backward_weight_blas;
+bool tensor_tiled_can_own(const hiss_conv *c);
+hiss_kernel_conv2d_scratch tensor_tiled_conv2d_scratch;
+hiss_kernel_conv2d_forward tensor_tiled_conv2d_forward;
+hiss_kernel_conv2d_forward tensor_tiled_conv2d_forward_blas;
+hiss_kernel_conv2d_backward_data tensor_tiled_conv2d_backward_data_blas;
+hiss_kernel_conv2d_backward_weight tensor_tiled_conv2d_backward_weight;
+hiss_kernel_conv2d_backward_weight tensor_tiled_conv2d_backward_weight_blas;
 
 /* Direct convolution, and its mirror. */
-bool hiss_direct_can(const hiss_conv *c);
-bool hiss_direct_applies(const hiss_conv *c);         /* forward and backward_weight */
-bool hiss_direct_applies_to_data(const hiss_conv *c); /* backward_data */
-bool hiss_mirror_can(const hiss_conv *c);
-bool hiss_mirror_applies(const hiss_conv *c); /* all three */
-hiss_kernel_conv2d_scratch hiss_direct_conv2d_scratch;
-hiss_kernel_conv2d_forward hiss_direct_conv2d_forward;
-hiss_kernel_conv2d_backward_data hiss_direct_conv2d_backward_data;
-hiss_kernel_conv2d_backward_weight hiss_direct_conv2d_backward_weight;
-hiss_kernel_conv2d_scratch hiss_mirror_conv2d_scratch;
-hiss_kernel_conv2d_forward hiss_mirror_conv2d_forward;
-hiss_kernel_conv2d_backward_data hiss_mirror_conv2d_backward_data;
-hiss_kernel_conv2d_backward_weight hiss_mirror_conv2d_backward_weight;
+bool tensor_direct_can(const hiss_conv *c);
+bool tensor_direct_applies(const hiss_conv *c);         /* forward and backward_weight */
+bool tensor_direct_applies_to_data(const hiss_conv *c); /* backward_data */
+bool tensor_mirror_can(const hiss_conv *c);
+bool tensor_mirror_applies(const hiss_conv *c); /* all three */
+hiss_kernel_conv2d_scratch tensor_direct_conv2d_scratch;
+hiss_kernel_conv2d_forward tensor_direct_conv2d_forward;
+hiss_kernel_conv2d_backward_data tensor_direct_conv2d_backward_data;
+hiss_kernel_conv2d_backward_weight tensor_direct_conv2d_backward_weight;
+hiss_kernel_conv2d_scratch tensor_mirror_conv2d_scratch;
+hiss_kernel_conv2d_forward tensor_mirror_conv2d_forward;
+hiss_kernel_conv2d_backward_data tensor_mirror_conv2d_backward_data;
+hiss_kernel_conv2d_backward_weight tensor_mirror_conv2d_backward_weight;
 
 /* Few channels to few filters, forward only. */
-bool hiss_planar_applies(const hiss_conv *c);
-hiss_kernel_conv2d_scratch hiss_planar_conv2d_scratch;
-hiss_kernel_conv2d_forward hiss_planar_conv2d_forward;
+bool tensor_planar_applies(const hiss_conv *c);
+hiss_kernel_conv2d_scratch tensor_planar_conv2d_scratch;
+hiss_kernel_conv2d_forward tensor_planar_conv2d_forward;
 
 /* Winograd's minimal filtering, for the shapes it applies to. */
-bool hiss_winograd_applies(const hiss_conv *c);
-hiss_kernel_conv2d_scratch hiss_winograd_conv2d_scratch;
-hiss_kernel_conv2d_forward hiss_winograd_conv2d_forward;
-hiss_kernel_conv2d_backward_data hiss_winograd_conv2d_backward_data;
-hiss_kernel_conv2d_backward_weight hiss_winograd_conv2d_backward_weight;
+bool tensor_winograd_applies(const hiss_conv *c);
+hiss_kernel_conv2d_scratch tensor_winograd_conv2d_scratch;
+hiss_kernel_conv2d_forward tensor_winograd_conv2d_forward;
+hiss_kernel_conv2d_backward_data tensor_winograd_conv2d_backward_data;
+hiss_kernel_conv2d_backward_weight tensor_winograd_conv2d_backward_weight;
 
 /* Linear layers by the own product or by BLAS. */
-bool hiss_linear_can_own(const hiss_conv *shape);
-bool hiss_linear_own_applies(const hiss_conv *shape);
-hiss_kernel_linear_scratch hiss_linear_own_scratch;
-hiss_kernel_linear_forward hiss_linear_forward_own;
-hiss_kernel_linear_backward_data hiss_linear_backward_data_own;
-hiss_kernel_linear_backward_weight hiss_linear_backward_weight_own;
-hiss_kernel_linear_forward hiss_linear_forward_blas;
-hiss_kernel_linear_backward_data hiss_linear_backward_data_blas;
-hiss_kernel_linear_backward_weight hiss_linear_backward_weight_blas;
+bool tensor_linear_can_own(const hiss_conv *shape);
+bool tensor_linear_own_applies(const hiss_conv *shape);
+hiss_kernel_linear_scratch tensor_linear_own_scratch;
+hiss_kernel_linear_forward tensor_linear_forward_own;
+hiss_kernel_linear_backward_data tensor_linear_backward_data_own;
+hiss_kernel_linear_backward_weight tensor_linear_backward_weight_own;
+hiss_kernel_linear_forward tensor_linear_forward_blas;
+hiss_kernel_linear_backward_data tensor_linear_backward_data_blas;
+hiss_kernel_linear_backward_weight tensor_linear_backward_weight_blas;
 
 #endif

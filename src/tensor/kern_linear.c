@@ -24,12 +24,12 @@ enum {
     STREAM = 1024
 };
 
-bool hiss_linear_can_own(const hiss_conv *shape) {
+bool tensor_linear_can_own(const hiss_conv *shape) {
     return FUSES && shape->C % 16 == 0 && shape->F % 16 == 0;
 }
 
-bool hiss_linear_own_applies(const hiss_conv *shape) {
-    return hiss_linear_can_own(shape) && shape->N <= MOST_ROWS;
+bool tensor_linear_own_applies(const hiss_conv *shape) {
+    return tensor_linear_can_own(shape) && shape->N <= MOST_ROWS;
 }
 
 static int64_t least(int64_t a, int64_t b) {
@@ -44,22 +44,22 @@ static bool is_small(int64_t D, int64_t F) {
     return D * F <= SMALL;
 }
 
-size_t hiss_linear_own_scratch(int64_t M, int64_t D, int64_t F) {
+size_t tensor_linear_own_scratch(int64_t M, int64_t D, int64_t F) {
     const int64_t forward = round_up(M, 16) * (D + F);
     const int64_t data = is_small(D, F) ? 0 : least(PIECE_ROWS, F) * round_up(least(PIECE_WIDE, D), HISS_PANEL);
     return (size_t)(forward > data ? forward : data);
 }
 
-void hiss_linear_forward_own(int64_t M, int64_t D, int64_t F, const float *x, const float *w, const float *bias,
-                             float *y, float *scratch) {
+void tensor_linear_forward_own(int64_t M, int64_t D, int64_t F, const float *x, const float *w, const float *bias,
+                               float *y, float *scratch) {
     const int64_t wide = round_up(M, 16); /* rows past M are zero */
     float *turned = scratch, *result = turned + wide * D;
     for (int64_t m = 0; m < wide; m += 4) {
         transpose(m < M ? least(4, M - m) : 0, D, x + m * D, D, turned + m, wide);
     }
     for (int64_t d = 0; d < D; d += DEEP) {
-        hiss_block_multiply(F, wide, least(DEEP, D - d), (hiss_left){w + d, D, 1},
-                            (hiss_right){turned + d * wide, wide, HISS_PANEL}, result, wide, d > 0);
+        tensor_block_multiply(F, wide, least(DEEP, D - d), (tensor_left){w + d, D, 1},
+                              (tensor_right){turned + d * wide, wide, HISS_PANEL}, result, wide, d > 0);
     }
     for (int64_t f = 0; f < F; f++) {
         for (int64_t m = 0; m < M; m++) {
@@ -68,10 +68,10 @@ void hiss_linear_forward_own(int64_t M, int64_t D, int64_t F, const float *x, co
     }
 }
 
-void hiss_linear_backward_data_own(int64_t M, int64_t D, int64_t F, const float *dy, const float *w, float *dx,
-                                   bool accumulate, float *scratch) {
+void tensor_linear_backward_data_own(int64_t M, int64_t D, int64_t F, const float *dy, const float *w, float *dx,
+                                     bool accumulate, float *scratch) {
     if (is_small(D, F)) {
-        hiss_block_multiply(M, D, F, (hiss_left){dy, F, 1}, (hiss_right){w, D, HISS_PANEL}, dx, D, accumulate);
+        tensor_block_multiply(M, D, F, (tensor_left){dy, F, 1}, (tensor_right){w, D, HISS_PANEL}, dx, D, accumulate);
         return;
     }
     for (int64_t d = 0; d < D; d += PIECE_WIDE) {
@@ -84,40 +84,41 @@ void hiss_linear_backward_data_own(int64_t M, int64_t D, int64_t F, const float 
                           load(w + (f + k) * D + d + j));
                 }
             }
-            hiss_block_multiply(M, columns, rows, (hiss_left){dy + f, F, 1},
-                                (hiss_right){scratch, HISS_PANEL, rows * HISS_PANEL}, dx + d, D, accumulate || f > 0);
+            tensor_block_multiply(M, columns, rows, (tensor_left){dy + f, F, 1},
+                                  (tensor_right){scratch, HISS_PANEL, rows * HISS_PANEL}, dx + d, D,
+                                  accumulate || f > 0);
         }
     }
 }
 
-void hiss_linear_backward_weight_own(int64_t M, int64_t D, int64_t F, const float *x, const float *dy, float *dw,
-                                     bool accumulate, float *scratch) {
+void tensor_linear_backward_weight_own(int64_t M, int64_t D, int64_t F, const float *x, const float *dy, float *dw,
+                                       bool accumulate, float *scratch) {
     (void)scratch;
     for (int64_t d = 0; d < D; d += STREAM) {
         for (int64_t f = 0; f < F; f += STREAMS) {
-            hiss_block_multiply(least(STREAMS, F - f), least(STREAM, D - d), M, (hiss_left){dy + f, 1, F},
-                                (hiss_right){x + d, D, HISS_PANEL}, dw + f * D + d, D, accumulate);
+            tensor_block_multiply(least(STREAMS, F - f), least(STREAM, D - d), M, (tensor_left){dy + f, 1, F},
+                                  (tensor_right){x + d, D, HISS_PANEL}, dw + f * D + d, D, accumulate);
         }
     }
 }
 
-void hiss_linear_forward_blas(int64_t M, int64_t D, int64_t F, const float *x, const float *w, const float *bias,
-                              float *y, float *scratch) {
+void tensor_linear_forward_blas(int64_t M, int64_t D, int64_t F, const float *x, const float *w, const float *bias,
+                                float *y, float *scratch) {
     (void)scratch;
-    hiss_fast_gemm(false, true, M, F, D, 1, x, D, w, D, 0, y, F);
+    tensor_fast_gemm(false, true, M, F, D, 1, x, D, w, D, 0, y, F);
     if (bias) {
-        hiss_fast_add_bias(M, F, y, bias, y);
+        tensor_fast_add_bias(M, F, y, bias, y);
     }
 }
 
-void hiss_linear_backward_data_blas(int64_t M, int64_t D, int64_t F, const float *dy, const float *w, float *dx,
-                                    bool accumulate, float *scratch) {
-    (void)scratch;
-    hiss_fast_gemm(false, false, M, D, F, 1, dy, F, w, D, accumulate ? 1 : 0, dx, D);
-}
-
-void hiss_linear_backward_weight_blas(int64_t M, int64_t D, int64_t F, const float *x, const float *dy, float *dw,
+void tensor_linear_backward_data_blas(int64_t M, int64_t D, int64_t F, const float *dy, const float *w, float *dx,
                                       bool accumulate, float *scratch) {
     (void)scratch;
-    hiss_fast_gemm(true, false, F, D, M, 1, dy, F, x, D, accumulate ? 1 : 0, dw, D);
+    tensor_fast_gemm(false, false, M, D, F, 1, dy, F, w, D, accumulate ? 1 : 0, dx, D);
+}
+
+void tensor_linear_backward_weight_blas(int64_t M, int64_t D, int64_t F, const float *x, const float *dy, float *dw,
+                                        bool accumulate, float *scratch) {
+    (void)scratch;
+    tensor_fast_gemm(true, false, F, D, M, 1, dy, F, x, D, accumulate ? 1 : 0, dw, D);
 }

@@ -4,8 +4,8 @@
 
 #include "tensor/kern_impl.h"
 
-void hiss_ref_gemm(bool transpose_a, bool transpose_b, int64_t M, int64_t N, int64_t K, float alpha, const float *A,
-                   int64_t lda, const float *B, int64_t ldb, float beta, float *C, int64_t ldc) {
+void tensor_ref_gemm(bool transpose_a, bool transpose_b, int64_t M, int64_t N, int64_t K, float alpha, const float *A,
+                     int64_t lda, const float *B, int64_t ldb, float beta, float *C, int64_t ldc) {
     for (int64_t i = 0; i < M; i++) {
         for (int64_t j = 0; j < N; j++) {
             double sum = 0;
@@ -20,7 +20,7 @@ void hiss_ref_gemm(bool transpose_a, bool transpose_b, int64_t M, int64_t N, int
     }
 }
 
-void hiss_ref_column_sum(int64_t M, int64_t N, const float *x, float *out, bool accumulate) {
+void tensor_ref_column_sum(int64_t M, int64_t N, const float *x, float *out, bool accumulate) {
     for (int64_t j = 0; j < N; j++) {
         double sum = accumulate ? out[j] : 0;
         for (int64_t i = 0; i < M; i++) {
@@ -30,7 +30,7 @@ void hiss_ref_column_sum(int64_t M, int64_t N, const float *x, float *out, bool 
     }
 }
 
-void hiss_ref_add_bias(int64_t M, int64_t N, const float *x, const float *bias, float *y) {
+void tensor_ref_add_bias(int64_t M, int64_t N, const float *x, const float *bias, float *y) {
     for (int64_t i = 0; i < M; i++) {
         for (int64_t j = 0; j < N; j++) {
             y[i * N + j] = x[i * N + j] + bias[j];
@@ -66,53 +66,53 @@ static float activation_slope(hiss_activation kind, float slope, float y) {
     return 1;
 }
 
-void hiss_ref_activation_forward(hiss_activation kind, int64_t count, float slope, const float *x, float *y) {
+void tensor_ref_activation_forward(hiss_activation kind, int64_t count, float slope, const float *x, float *y) {
     for (int64_t i = 0; i < count; i++) {
         y[i] = activate(kind, slope, x[i]);
     }
 }
 
-void hiss_ref_activation_backward(hiss_activation kind, int64_t count, float slope, const float *y, const float *dy,
-                                  float *dx, bool accumulate) {
+void tensor_ref_activation_backward(hiss_activation kind, int64_t count, float slope, const float *y, const float *dy,
+                                    float *dx, bool accumulate) {
     for (int64_t i = 0; i < count; i++) {
         dx[i] = (accumulate ? dx[i] : 0) + activation_slope(kind, slope, y[i]) * dy[i];
     }
 }
 
-void hiss_ref_axpby(int64_t count, float a, const float *x, float b, float *y) {
+void tensor_ref_axpby(int64_t count, float a, const float *x, float b, float *y) {
     for (int64_t i = 0; i < count; i++) {
         y[i] = a * x[i] + (b == 0 ? 0 : b * y[i]);
     }
 }
 
-void hiss_ref_multiply(int64_t count, const float *a, const float *b, float *y, bool accumulate) {
+void tensor_ref_multiply(int64_t count, const float *a, const float *b, float *y, bool accumulate) {
     for (int64_t i = 0; i < count; i++) {
         y[i] = (accumulate ? y[i] : 0) + a[i] * b[i];
     }
 }
 
-size_t hiss_ref_linear_scratch(int64_t M, int64_t D, int64_t F) {
+size_t tensor_ref_linear_scratch(int64_t M, int64_t D, int64_t F) {
     (void)M, (void)D, (void)F;
     return 0;
 }
 
-void hiss_ref_linear_forward(int64_t M, int64_t D, int64_t F, const float *x, const float *w, const float *bias,
-                             float *y, float *scratch) {
+void tensor_ref_linear_forward(int64_t M, int64_t D, int64_t F, const float *x, const float *w, const float *bias,
+                               float *y, float *scratch) {
     (void)scratch;
-    hiss_ref_gemm(false, true, M, F, D, 1, x, D, w, D, 0, y, F);
+    tensor_ref_gemm(false, true, M, F, D, 1, x, D, w, D, 0, y, F);
     if (bias) {
-        hiss_ref_add_bias(M, F, y, bias, y);
+        tensor_ref_add_bias(M, F, y, bias, y);
     }
 }
 
-void hiss_ref_linear_backward_data(int64_t M, int64_t D, int64_t F, const float *dy, const float *w, float *dx,
-                                   bool accumulate, float *scratch) {
-    (void)scratch;
-    hiss_ref_gemm(false, false, M, D, F, 1, dy, F, w, D, accumulate ? 1 : 0, dx, D);
-}
-
-void hiss_ref_linear_backward_weight(int64_t M, int64_t D, int64_t F, const float *x, const float *dy, float *dw,
+void tensor_ref_linear_backward_data(int64_t M, int64_t D, int64_t F, const float *dy, const float *w, float *dx,
                                      bool accumulate, float *scratch) {
     (void)scratch;
-    hiss_ref_gemm(true, false, F, D, M, 1, dy, F, x, D, accumulate ? 1 : 0, dw, D);
+    tensor_ref_gemm(false, false, M, D, F, 1, dy, F, w, D, accumulate ? 1 : 0, dx, D);
+}
+
+void tensor_ref_linear_backward_weight(int64_t M, int64_t D, int64_t F, const float *x, const float *dy, float *dw,
+                                       bool accumulate, float *scratch) {
+    (void)scratch;
+    tensor_ref_gemm(true, false, F, D, M, 1, dy, F, x, D, accumulate ? 1 : 0, dw, D);
 }

@@ -4,7 +4,7 @@
 
 #include "tensor/kern_impl.h"
 
-size_t hiss_ref_conv2d_scratch(const hiss_conv *c) {
+size_t tensor_ref_conv2d_scratch(const hiss_conv *c) {
     (void)c;
     return 0;
 }
@@ -30,8 +30,8 @@ static double conv_at(const hiss_conv *c, const float *x, const float *w, int64_
     return sum;
 }
 
-void hiss_ref_conv2d_forward(const hiss_conv *c, const float *x, const float *w, const float *bias, float *y,
-                             float *scratch) {
+void tensor_ref_conv2d_forward(const hiss_conv *c, const float *x, const float *w, const float *bias, float *y,
+                               float *scratch) {
     (void)scratch;
     for (int64_t n = 0; n < c->N; n++) {
         for (int64_t p = 0; p < c->P; p++) {
@@ -45,8 +45,8 @@ void hiss_ref_conv2d_forward(const hiss_conv *c, const float *x, const float *w,
     }
 }
 
-void hiss_ref_conv2d_backward_data(const hiss_conv *c, const float *dy, const float *w, float *dx, bool accumulate,
-                                   float *scratch) {
+void tensor_ref_conv2d_backward_data(const hiss_conv *c, const float *dy, const float *w, float *dx, bool accumulate,
+                                     float *scratch) {
     (void)scratch;
     for (int64_t i = 0; i < c->N * c->H * c->W * c->C && !accumulate; i++) {
         dx[i] = 0;
@@ -72,8 +72,8 @@ void hiss_ref_conv2d_backward_data(const hiss_conv *c, const float *dy, const fl
     }
 }
 
-void hiss_ref_conv2d_backward_weight(const hiss_conv *c, const float *x, const float *dy, float *dw, bool accumulate,
-                                     float *scratch) {
+void tensor_ref_conv2d_backward_weight(const hiss_conv *c, const float *x, const float *dy, float *dw, bool accumulate,
+                                       float *scratch) {
     (void)scratch;
     int64_t RSC = c->R * c->S * c->C;
     for (int64_t i = 0; i < c->F * RSC; i++) {
@@ -93,7 +93,7 @@ void hiss_ref_conv2d_backward_weight(const hiss_conv *c, const float *x, const f
     }
 }
 
-void hiss_ref_max_pool_forward(const hiss_pool *p, const float *x, float *y, int32_t *argmax) {
+void tensor_ref_max_pool_forward(const hiss_pooling *p, const float *x, float *y, int32_t *argmax) {
     assert(p->pad < p->size && p->H * p->W <= INT32_MAX); /* so no window lies wholly in the padding */
     for (int64_t i = 0; i < p->N * p->P * p->Q * p->C; i++) {
         int64_t k = i % p->C, q = i / p->C % p->Q, row = i / p->C / p->Q % p->P, n = i / p->C / p->Q / p->P;
@@ -115,8 +115,8 @@ void hiss_ref_max_pool_forward(const hiss_pool *p, const float *x, float *y, int
     }
 }
 
-void hiss_ref_max_pool_backward(const hiss_pool *p, const float *dy, const int32_t *argmax, float *dx,
-                                bool accumulate) {
+void tensor_ref_max_pool_backward(const hiss_pooling *p, const float *dy, const int32_t *argmax, float *dx,
+                                  bool accumulate) {
     for (int64_t i = 0; i < p->N * p->H * p->W * p->C && !accumulate; i++) {
         dx[i] = 0;
     }
@@ -126,7 +126,7 @@ void hiss_ref_max_pool_backward(const hiss_pool *p, const float *dy, const int32
     }
 }
 
-void hiss_ref_average_pool_forward(const hiss_pool *p, const float *x, float *y) {
+void tensor_ref_average_pool_forward(const hiss_pooling *p, const float *x, float *y) {
     for (int64_t i = 0; i < p->N * p->P * p->Q * p->C; i++) {
         int64_t k = i % p->C, q = i / p->C % p->Q, row = i / p->C / p->Q % p->P, n = i / p->C / p->Q / p->P;
         double sum = 0;
@@ -141,7 +141,7 @@ void hiss_ref_average_pool_forward(const hiss_pool *p, const float *x, float *y)
     }
 }
 
-void hiss_ref_average_pool_backward(const hiss_pool *p, const float *dy, float *dx, bool accumulate) {
+void tensor_ref_average_pool_backward(const hiss_pooling *p, const float *dy, float *dx, bool accumulate) {
     for (int64_t i = 0; i < p->N * p->H * p->W * p->C && !accumulate; i++) {
         dx[i] = 0;
     }

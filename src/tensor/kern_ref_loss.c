@@ -4,8 +4,8 @@
 
 #include "tensor/kern_impl.h"
 
-void hiss_ref_softmax_cross_entropy_forward(int64_t M, int64_t D, const float *x, const int32_t *label,
-                                            float *probability, float *loss) {
+void tensor_ref_softmax_cross_entropy_forward(int64_t M, int64_t D, const float *x, const int32_t *label,
+                                              float *probability, float *loss) {
     double total = 0;
     for (int64_t i = 0; i < M; i++) {
         assert(label[i] >= 0 && label[i] < D);
@@ -24,8 +24,8 @@ void hiss_ref_softmax_cross_entropy_forward(int64_t M, int64_t D, const float *x
     *loss = (float)(total / (double)M);
 }
 
-void hiss_ref_softmax_cross_entropy_backward(int64_t M, int64_t D, const float *probability, const int32_t *label,
-                                             float dloss, float *dx, bool accumulate) {
+void tensor_ref_softmax_cross_entropy_backward(int64_t M, int64_t D, const float *probability, const int32_t *label,
+                                               float dloss, float *dx, bool accumulate) {
     float scale = dloss / (float)M;
     for (int64_t i = 0; i < M; i++) {
         assert(label[i] >= 0 && label[i] < D);
@@ -36,7 +36,7 @@ void hiss_ref_softmax_cross_entropy_backward(int64_t M, int64_t D, const float *
     }
 }
 
-void hiss_ref_squared_loss_forward(int64_t count, float scale, const float *a, const float *b, float *loss) {
+void tensor_ref_squared_loss_forward(int64_t count, float scale, const float *a, const float *b, float *loss) {
     double sum = 0;
     for (int64_t i = 0; i < count; i++) {
         double difference = (double)a[i] - b[i];
@@ -45,8 +45,8 @@ void hiss_ref_squared_loss_forward(int64_t count, float scale, const float *a, c
     *loss = (float)(scale * sum);
 }
 
-void hiss_ref_squared_loss_backward(int64_t count, float scale, const float *a, const float *b, float dloss, float *da,
-                                    bool accumulate_da, float *db, bool accumulate_db) {
+void tensor_ref_squared_loss_backward(int64_t count, float scale, const float *a, const float *b, float dloss,
+                                      float *da, bool accumulate_da, float *db, bool accumulate_db) {
     float factor = 2 * dloss * scale;
     for (int64_t i = 0; i < count; i++) {
         float value = factor * (a[i] - b[i]);

@@ -3,8 +3,8 @@
 
 #include "tensor/kern_impl.h"
 
-void hiss_ref_batch_norm_train(int64_t M, int64_t C, const float *x, const float *gamma, const float *beta, float eps,
-                               float *y, float *mean, float *inverse, float *variance) {
+void tensor_ref_batch_norm_train(int64_t M, int64_t C, const float *x, const float *gamma, const float *beta, float eps,
+                                 float *y, float *mean, float *inverse, float *variance) {
     for (int64_t k = 0; k < C; k++) {
         double sum = 0, squares = 0;
         for (int64_t i = 0; i < M; i++) {
@@ -25,8 +25,8 @@ void hiss_ref_batch_norm_train(int64_t M, int64_t C, const float *x, const float
     }
 }
 
-void hiss_ref_batch_norm_eval(int64_t M, int64_t C, const float *x, const float *gamma, const float *beta, float eps,
-                              const float *mean, const float *variance, float *y) {
+void tensor_ref_batch_norm_eval(int64_t M, int64_t C, const float *x, const float *gamma, const float *beta, float eps,
+                                const float *mean, const float *variance, float *y) {
     for (int64_t k = 0; k < C; k++) {
         double scale = (gamma ? gamma[k] : 1) / sqrt((double)variance[k] + eps);
         for (int64_t i = 0; i < M; i++) {
@@ -37,9 +37,9 @@ void hiss_ref_batch_norm_eval(int64_t M, int64_t C, const float *x, const float 
 
 /* With u = (x - mean) * inverse:  dgamma = sum dy u,  dbeta = sum dy,
  * dx = gamma * inverse * (dy - dbeta / M - u * dgamma / M). */
-void hiss_ref_batch_norm_backward(int64_t M, int64_t C, const float *x, const float *dy, const float *gamma,
-                                  const float *mean, const float *inverse, float *dx, bool accumulate_dx, float *dgamma,
-                                  float *dbeta, bool accumulate_parameters, float *scratch) {
+void tensor_ref_batch_norm_backward(int64_t M, int64_t C, const float *x, const float *dy, const float *gamma,
+                                    const float *mean, const float *inverse, float *dx, bool accumulate_dx,
+                                    float *dgamma, float *dbeta, bool accumulate_parameters, float *scratch) {
     (void)scratch;
     for (int64_t k = 0; k < C; k++) {
         double by_gamma = 0, by_beta = 0;
@@ -63,7 +63,7 @@ void hiss_ref_batch_norm_backward(int64_t M, int64_t C, const float *x, const fl
     }
 }
 
-void hiss_ref_l2_normalize_forward(int64_t M, int64_t D, float eps, const float *x, float *z, float *norm) {
+void tensor_ref_l2_normalize_forward(int64_t M, int64_t D, float eps, const float *x, float *z, float *norm) {
     for (int64_t i = 0; i < M; i++) {
         double squares = 0;
         for (int64_t j = 0; j < D; j++) {
@@ -77,8 +77,8 @@ void hiss_ref_l2_normalize_forward(int64_t M, int64_t D, float eps, const float 
     }
 }
 
-void hiss_ref_l2_normalize_backward(int64_t M, int64_t D, float eps, const float *z, const float *norm, const float *dz,
-                                    float *dx, bool accumulate) {
+void tensor_ref_l2_normalize_backward(int64_t M, int64_t D, float eps, const float *z, const float *norm,
+                                      const float *dz, float *dx, bool accumulate) {
     for (int64_t i = 0; i < M; i++) {
         double dot = 0;
         for (int64_t j = 0; j < D; j++) {

@@ -27,7 +27,7 @@ enum {
 };
 
 /* Without fused multiply-add, BLAS is the faster: it chooses its kernels at run time. */
-bool hiss_winograd_applies(const hiss_conv *c) {
+bool tensor_winograd_applies(const hiss_conv *c) {
     return FUSES && (c->R == 3 || c->R == 5) && c->S == c->R && c->stride == 1 && c->pad < c->R && c->C % LINE == 0 &&
            c->F % LINE == 0;
 }
@@ -294,7 +294,7 @@ static hiss_conv turned(const hiss_conv *c) {
     return m;
 }
 
-size_t hiss_winograd_conv2d_scratch(const hiss_conv *c) {
+size_t tensor_winograd_conv2d_scratch(const hiss_conv *c) {
     const hiss_conv m = turned(c);
     const size_t a = scratch_of(c), b = scratch_of(&m);
     return a > b ? a : b;
@@ -349,9 +349,9 @@ static ALWAYS_INLINE void convolve(int64_t n, const hiss_conv *c, const work *w,
         const int64_t T = images * w->t.down * w->t.across;
         inputs(n, c, w, images, x + first * c->H * c->W * c->C);
         for (int64_t k = 0; k < n * n; k++) {
-            hiss_block_multiply(T, c->F, c->C, (hiss_left){w->in + k * w->in_apart, c->C, 1},
-                                (hiss_right){w->kernel + k * w->kernel_apart, HISS_PANEL, c->C * HISS_PANEL},
-                                w->out + k * w->out_apart, c->F, false);
+            tensor_block_multiply(T, c->F, c->C, (tensor_left){w->in + k * w->in_apart, c->C, 1},
+                                  (tensor_right){w->kernel + k * w->kernel_apart, HISS_PANEL, c->C * HISS_PANEL},
+                                  w->out + k * w->out_apart, c->F, false);
         }
         outputs(n, c, w, images, bias, accumulate, y + first * c->P * c->Q * c->F);
     }
@@ -426,8 +426,8 @@ static ALWAYS_INLINE void weight_gradients(int64_t n, const hiss_conv *c, const 
 
 /* ---- the passes ---- */
 
-void hiss_winograd_conv2d_forward(const hiss_conv *c, const float *x, const float *w, const float *bias, float *y,
-                                  float *scratch) {
+void tensor_winograd_conv2d_forward(const hiss_conv *c, const float *x, const float *w, const float *bias, float *y,
+                                    float *scratch) {
     const work own = work_of(c, scratch);
     if (own.t.n == 4) {
         kernels(4, c, &own, w);
@@ -438,8 +438,8 @@ void hiss_winograd_conv2d_forward(const hiss_conv *c, const float *x, const floa
     }
 }
 
-void hiss_winograd_conv2d_backward_data(const hiss_conv *c, const float *dy, const float *w, float *dx, bool accumulate,
-                                        float *scratch) {
+void tensor_winograd_conv2d_backward_data(const hiss_conv *c, const float *dy, const float *w, float *dx,
+                                          bool accumulate, float *scratch) {
     const hiss_conv m = turned(c);
     const work own = work_of(&m, scratch);
     if (own.t.n == 4) {
@@ -459,16 +459,16 @@ static ALWAYS_INLINE void gather_weights(int64_t n, const hiss_conv *c, const wo
         inputs(n, c, w, images, x + first * c->H * c->W * c->C);
         gradients(n, c, w, images, dy + first * c->P * c->Q * c->F);
         for (int64_t k = 0; k < n * n; k++) {
-            hiss_block_multiply(c->F, c->C, T, (hiss_left){w->out + k * w->out_apart, 1, c->F},
-                                (hiss_right){w->in + k * w->in_apart, c->C, HISS_PANEL},
-                                w->kernel + k * w->kernel_apart, c->C, first > 0);
+            tensor_block_multiply(c->F, c->C, T, (tensor_left){w->out + k * w->out_apart, 1, c->F},
+                                  (tensor_right){w->in + k * w->in_apart, c->C, HISS_PANEL},
+                                  w->kernel + k * w->kernel_apart, c->C, first > 0);
         }
     }
     weight_gradients(n, c, w, accumulate, dw);
 }
 
-void hiss_winograd_conv2d_backward_weight(const hiss_conv *c, const float *x, const float *dy, float *dw,
-                                          bool accumulate, float *scratch) {
+void tensor_winograd_conv2d_backward_weight(const hiss_conv *c, const float *x, const float *dy, float *dw,
+                                            bool accumulate, float *scratch) {
     const work own = work_of(c, scratch);
     if (own.t.n == 4) {
         gather_weights(4, c, &own, x, dy, accumulate, dw);

@@ -10,7 +10,7 @@ static int32_t magnitude(const float *x) {
     return bits & INT32_MAX;
 }
 
-bool hiss_within(int64_t count, const float *x, float limit) {
+bool hiss_floats_within(int64_t count, const float *x, float limit) {
     int32_t most = 0;
     for (int64_t i = 0; i < count; i++) {
         const int32_t m = magnitude(x + i);
@@ -19,7 +19,7 @@ bool hiss_within(int64_t count, const float *x, float limit) {
     return most <= magnitude(&limit);
 }
 
-int64_t hiss_first_beyond(int64_t count, const float *x, float limit) {
+int64_t hiss_floats_first_beyond(int64_t count, const float *x, float limit) {
     int64_t i = 0;
     while (i < count && magnitude(x + i) <= magnitude(&limit)) {
         i++;

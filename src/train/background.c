@@ -43,7 +43,7 @@ static void *work(void *argument) {
     return NULL;
 }
 
-hiss_status background_create(background_job job, void *user, background **out, hiss_error *err) {
+hiss_status train_background_create(background_job job, void *user, background **out, hiss_error *err) {
     background *b = hiss_new(background, 1);
     b->job = job;
     b->user = user;
@@ -65,7 +65,7 @@ hiss_status background_create(background_job job, void *user, background **out, 
     return HISS_OK;
 }
 
-void background_destroy(background *b) {
+void train_background_destroy(background *b) {
     if (!b) {
         return;
     }
@@ -79,7 +79,7 @@ void background_destroy(background *b) {
     hiss_free(b);
 }
 
-void background_start(background *b) {
+void train_background_start(background *b) {
     pthread_mutex_lock(&b->lock);
     assert(!b->busy);
     b->busy = true;
@@ -87,14 +87,14 @@ void background_start(background *b) {
     pthread_mutex_unlock(&b->lock);
 }
 
-bool background_busy(background *b) {
+bool train_background_busy(background *b) {
     pthread_mutex_lock(&b->lock);
     const bool busy = b->busy;
     pthread_mutex_unlock(&b->lock);
     return busy;
 }
 
-bool background_ended(background *b, hiss_status *status, hiss_error *err) {
+bool train_background_ended(background *b, hiss_status *status, hiss_error *err) {
     pthread_mutex_lock(&b->lock);
     const bool ended = b->ended && !b->busy;
     if (ended) {
@@ -106,7 +106,7 @@ bool background_ended(background *b, hiss_status *status, hiss_error *err) {
     return ended;
 }
 
-void background_wait(background *b) {
+void train_background_wait(background *b) {
     pthread_mutex_lock(&b->lock);
     while (b->busy) {
         pthread_cond_wait(&b->change, &b->lock);

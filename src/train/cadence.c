@@ -8,7 +8,7 @@
 
 #include <math.h>
 
-double cadence_young(double blocked, double written, double mtbf) {
+double train_cadence_young(double blocked, double written, double mtbf) {
     const double best = sqrt(2.0 * blocked * mtbf), least = fmax(10.0, 10.0 * written);
     return fmax(best, least);
 }
@@ -19,7 +19,7 @@ static bool multiple(const hiss_interval *every, int64_t step, int64_t steps_per
     return (every->unit == HISS_EVERY_EPOCHS || every->unit == HISS_EVERY_STEPS) && step % count == 0;
 }
 
-cadence_due cadence_at(const hiss_checkpoint_options *o, const cadence_state *s) {
+cadence_due train_cadence_at(const hiss_checkpoint_options *o, const cadence_state *s) {
     bool due = multiple(&o->every, s->step, s->steps_per_epoch);
     if (multiple(&o->keep_every, s->step, s->steps_per_epoch)) {
         return CADENCE_MILESTONE;
@@ -27,13 +27,13 @@ cadence_due cadence_at(const hiss_checkpoint_options *o, const cadence_state *s)
     if (o->every.unit == HISS_EVERY_SECONDS) {
         due = s->since >= o->every.count;
     } else if (o->every.unit == HISS_EVERY_AUTO) {
-        due = s->since >= cadence_young(s->blocked, s->written, o->mtbf);
+        due = s->since >= train_cadence_young(s->blocked, s->written, o->mtbf);
     }
     return due ? CADENCE_DUE : CADENCE_NOT;
 }
 
-bool cadence_keeps(const hiss_checkpoint_options *o, int64_t steps_per_epoch, int64_t newest, const int64_t *steps,
-                   int count, int64_t step) {
+bool train_cadence_keeps(const hiss_checkpoint_options *o, int64_t steps_per_epoch, int64_t newest,
+                         const int64_t *steps, int count, int64_t step) {
     int64_t newer = 0;
     for (int k = 0; k < count; k++) {
         newer += steps[k] > step && steps[k] <= newest;
@@ -50,7 +50,8 @@ static int64_t last_before(const hiss_interval *every, int64_t step, int64_t ste
 
 /* They are most while the last one is written. Of those before it the newest stay; older ones when they are
  * milestones. Where time decides, none of the newest need be one. */
-int64_t cadence_most(const hiss_checkpoint_options *o, int64_t steps_per_epoch, int64_t steps, int64_t *milestones) {
+int64_t train_cadence_most(const hiss_checkpoint_options *o, int64_t steps_per_epoch, int64_t steps,
+                           int64_t *milestones) {
     const bool timed = o->every.unit == HISS_EVERY_SECONDS || o->every.unit == HISS_EVERY_AUTO;
     int64_t newest = timed ? o->keep : 0, at = steps;
     for (int64_t k = 0; k < o->keep && !timed; k++) {
@@ -69,6 +70,6 @@ int64_t cadence_most(const hiss_checkpoint_options *o, int64_t steps_per_epoch, 
     return newest + *milestones + 1;
 }
 
-double cadence_reserve(double longest_step, double checkpoint, double margin) {
+double train_cadence_reserve(double longest_step, double checkpoint, double margin) {
     return 2.0 * longest_step + 2.0 * checkpoint + margin;
 }

@@ -14,7 +14,7 @@
  * training waits for. A thread of rank 0 then makes the checksums, writes, fsyncs, reads back, renames, and removes
  * checkpoints that need not stay. A save waits for the one before; the loop leaves out those it can do without.
  *
- * A write that fails leaves no file; its reason is kept for checkpoint_poll and checkpoint_wait. */
+ * A write that fails leaves no file; its reason is kept for train_checkpoint_poll and train_checkpoint_wait. */
 #include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
@@ -68,9 +68,9 @@ static void add(hiss_snapshot *image, hiss_h5_info info, const char *format, con
 static hiss_status make_image(saver *v, hiss_error *err) {
     const trainer *t = v->t;
     hiss_state states[HISS_MAX_STATES];
-    const int n = states_of(t, states), slots = hiss_model_count(t->model);
+    const int n = train_states_of(t, states), slots = hiss_model_count(t->model);
     char samples[32], kernels[KERNELS_TEXT];
-    trainer_kernels(t, kernels);
+    train_kernels(t, kernels);
     v->image = hiss_snapshot_create();
     for (int i = 0; i < slots; i++) {
         const hiss_slot *slot = hiss_model_at(t->model, i);
@@ -89,8 +89,8 @@ static hiss_status make_image(saver *v, hiss_error *err) {
     }
     for (int k = 0; k < n; k++) {
         char name[HISS_SNAPSHOT_NAME];
-        states_name(&states[k], name);
-        add(v->image, states_info(t, &states[k]), "%s%s", name, "");
+        train_states_name(&states[k], name);
+        add(v->image, train_states_info(t, &states[k]), "%s%s", name, "");
     }
     add(v->image, (hiss_h5_info){.dtype = HISS_I64, .ndim = 1, .dim = {1}}, "/step", "", "");
     add(v->image, (hiss_h5_info){.dtype = HISS_I64, .ndim = 1, .dim = {t->experiment->groups}}, "/updates", "", "");
@@ -134,7 +134,7 @@ static void fill_optimizer(saver *v, int k, int *part) {
 static void take(saver *v, trainer *t) {
     const bool root = v->image != NULL;
     hiss_state states[HISS_MAX_STATES];
-    const int n = states_of(t, states);
+    const int n = train_states_of(t, states);
     int part = 0;
     if (root) {
         fill_model(v, &part);
@@ -146,7 +146,7 @@ static void take(saver *v, trainer *t) {
         }
     }
     for (int k = 0; k < n; k++) {
-        states_gather(t, &states[k], root ? hiss_snapshot_at(v->image, part++) : NULL);
+        train_states_gather(t, &states[k], root ? hiss_snapshot_at(v->image, part++) : NULL);
     }
     if (root) {
         v->step = t->step;
@@ -163,7 +163,8 @@ static void drop_old(const saver *v) {
     const trainer *t = v->t;
     const int n = hiss_snapshot_list(t->request->run, &steps);
     for (int k = 0; k < n; k++) {
-        if (!cadence_keeps(&t->experiment->checkpoint, t->placement.steps_per_epoch, v->step, steps, n, steps[k])) {
+        if (!train_cadence_keeps(&t->experiment->checkpoint, t->placement.steps_per_epoch, v->step, steps, n,
+                                 steps[k])) {
             char path[PATH_TEXT];
             hiss_snapshot_path(t->request->run, steps[k], path, sizeof path);
             (void)hiss_file_remove(path, NULL); /* it is tried again after the next one */
@@ -179,7 +180,7 @@ static hiss_status write_file(void *user, hiss_error *err) {
     hiss_mark("write");
     snprintf(folder, sizeof folder, "%s/ckpt", v->t->request->run);
     hiss_snapshot_path(v->t->request->run, v->step, path, sizeof path);
-    hiss_status s = hiss_make_directories(folder, err);
+    hiss_status s = hiss_directories_make(folder, err);
     s = s == HISS_OK ? hiss_snapshot_write(v->image, path, err) : s;
     if (s == HISS_OK) {
         drop_old(v);
@@ -191,7 +192,7 @@ static hiss_status write_file(void *user, hiss_error *err) {
 
 /* Note how the last write ended, if it has since the last call. Rank 0. */
 static bool collect(saver *v) {
-    if (!background_ended(v->writer, &v->status, &v->error)) {
+    if (!train_background_ended(v->writer, &v->status, &v->error)) {
         return false;
     }
     v->tally.writing += v->wrote;
@@ -205,7 +206,7 @@ static bool collect(saver *v) {
 
 /* ---- the run's view ---- */
 
-hiss_status checkpoint_open(trainer *t, hiss_error *err) {
+hiss_status train_checkpoint_open(trainer *t, hiss_error *err) {
     hiss_alloc_for("the image of a checkpoint", "choose a smaller network, or give rank 0 more memory");
     saver *v = t->saver = hiss_new(saver, 1);
     *v = (saver){.t = t, .begun = hiss_seconds(), .good = -1};
@@ -213,18 +214,18 @@ hiss_status checkpoint_open(trainer *t, hiss_error *err) {
     if (hiss_comm_rank(t->comm) == 0) {
         v->full = hiss_new(float, t->states ? hiss_model_floats(t->model) : 0);
         s = make_image(v, err);
-        s = s == HISS_OK ? background_create(write_file, v, &v->writer, err) : s;
+        s = s == HISS_OK ? train_background_create(write_file, v, &v->writer, err) : s;
     }
     return hiss_comm_agree(t->comm, s, err);
 }
 
-void checkpoint_close(trainer *t) {
+void train_checkpoint_close(trainer *t) {
     if (t->saver) {
         if (t->saver->writer) {
-            background_wait(t->saver->writer);
-            checkpoint_poll(t);
+            train_background_wait(t->saver->writer);
+            train_checkpoint_poll(t);
         }
-        background_destroy(t->saver->writer);
+        train_background_destroy(t->saver->writer);
         hiss_snapshot_destroy(t->saver->image);
         hiss_free(t->saver->full);
         hiss_free(t->saver);
@@ -232,22 +233,22 @@ void checkpoint_close(trainer *t) {
     }
 }
 
-hiss_status checkpoint_save(trainer *t, hiss_error *err) {
+hiss_status train_checkpoint_save(trainer *t, hiss_error *err) {
     saver *v = t->saver;
     const double start = hiss_seconds();
     hiss_watch_step(t->comm, t->step);
     hiss_watch_note(t->comm, "take checkpoint", t->step);
     if (v->writer) {
-        background_wait(v->writer);
-        checkpoint_poll(t);
+        train_background_wait(v->writer);
+        train_checkpoint_poll(t);
     }
-    const hiss_status s = trainer_settle(t, err);
+    const hiss_status s = train_settle(t, err);
     if (s != HISS_OK) {
         return s;
     }
     take(v, t);
     if (v->writer) {
-        background_start(v->writer);
+        train_background_start(v->writer);
         v->begun = hiss_seconds();
         v->tally.saves++;
         v->tally.blocked += v->begun - start;
@@ -256,7 +257,7 @@ hiss_status checkpoint_save(trainer *t, hiss_error *err) {
     return HISS_OK;
 }
 
-void checkpoint_poll(trainer *t) {
+void train_checkpoint_poll(trainer *t) {
     saver *v = t->saver;
     if (v->writer && collect(v) && v->status != HISS_OK) {
         char last[64] = "earlier ones stay";
@@ -268,12 +269,12 @@ void checkpoint_poll(trainer *t) {
     }
 }
 
-hiss_status checkpoint_wait(trainer *t, hiss_error *err) {
+hiss_status train_checkpoint_wait(trainer *t, hiss_error *err) {
     saver *v = t->saver;
     hiss_status s = HISS_OK;
     if (v->writer) {
         const double start = hiss_seconds();
-        background_wait(v->writer);
+        train_background_wait(v->writer);
         v->tally.waited += hiss_seconds() - start;
         collect(v);
         s = v->status;
@@ -284,17 +285,17 @@ hiss_status checkpoint_wait(trainer *t, hiss_error *err) {
     return hiss_comm_agree(t->comm, s, err);
 }
 
-int64_t checkpoint_good_here(trainer *t) {
+int64_t train_checkpoint_good_here(trainer *t) {
     const saver *v = t->saver;
     if (v->writer) {
-        background_wait(v->writer);
-        checkpoint_poll(t);
+        train_background_wait(v->writer);
+        train_checkpoint_poll(t);
     }
     return v->good;
 }
 
-int64_t checkpoint_last_good(trainer *t) {
-    return hiss_comm_max_i64(t->comm, checkpoint_good_here(t));
+int64_t train_checkpoint_last_good(trainer *t) {
+    return hiss_comm_max_i64(t->comm, train_checkpoint_good_here(t));
 }
 
 /* Seconds before the first is measured: for memory and disks that are not the fastest. */
@@ -306,14 +307,14 @@ static double guess_write(const saver *v) {
     return 0.1 + (double)hiss_snapshot_bytes(v->image) / 1e8;
 }
 
-double checkpoint_seconds(const trainer *t) {
+double train_checkpoint_seconds(const trainer *t) {
     const saver *v = t->saver;
     const tally *n = &v->tally;
     return (n->saves ? n->longest_block : guess_block(v)) +
            (n->written ? n->longest_write : fmax(guess_write(v), n->longest_write));
 }
 
-bool checkpoint_due(trainer *t) {
+bool train_checkpoint_due(trainer *t) {
     saver *v = t->saver;
     if (!v->writer) {
         return false;
@@ -324,8 +325,8 @@ bool checkpoint_due(trainer *t) {
                                  .since = hiss_seconds() - v->begun,
                                  .blocked = v->tally.saves ? v->tally.blocked / (double)v->tally.saves : guess_block(v),
                                  .written = ended ? v->tally.writing / (double)ended : guess_write(v)};
-    const cadence_due due = cadence_at(&t->experiment->checkpoint, &state);
-    if (due == CADENCE_DUE && background_busy(v->writer)) {
+    const cadence_due due = train_cadence_at(&t->experiment->checkpoint, &state);
+    if (due == CADENCE_DUE && train_background_busy(v->writer)) {
         v->tally.skipped++;
         if (!v->noted) {
             hiss_info("no checkpoint of step %" PRId64 ": that of step %" PRId64 " is still being written", t->step + 1,
@@ -337,16 +338,16 @@ bool checkpoint_due(trainer *t) {
     return due != CADENCE_NOT;
 }
 
-int64_t checkpoint_bytes(const trainer *t) {
+int64_t train_checkpoint_bytes(const trainer *t) {
     return t->saver->image ? hiss_snapshot_bytes(t->saver->image) : 0;
 }
 
-int64_t checkpoint_most(const trainer *t, char *advice, size_t size) {
+int64_t train_checkpoint_most(const trainer *t, char *advice, size_t size) {
     const hiss_checkpoint_options *o = &t->experiment->checkpoint;
     const hiss_config *config = t->experiment->config;
     char where[HISS_WHERE];
     int64_t milestones;
-    const int64_t most = cadence_most(o, t->placement.steps_per_epoch, t->total_steps, &milestones);
+    const int64_t most = train_cadence_most(o, t->placement.steps_per_epoch, t->total_steps, &milestones);
     if (most == 1) {
         snprintf(advice, size, "make room, or choose another --run");
     } else if (milestones == 0) {
@@ -360,7 +361,7 @@ int64_t checkpoint_most(const trainer *t, char *advice, size_t size) {
     return most;
 }
 
-void checkpoint_introduce(const trainer *t) {
+void train_checkpoint_introduce(const trainer *t) {
     const saver *v = t->saver;
     if (v->image) {
         hiss_info(
@@ -371,7 +372,7 @@ void checkpoint_introduce(const trainer *t) {
     }
 }
 
-void checkpoint_report(const trainer *t, FILE *out) {
+void train_checkpoint_report(const trainer *t, FILE *out) {
     const tally *n = &t->saver->tally;
     fprintf(out,
             "checkpoints:\n  written: %" PRId64 "\n  failed: %" PRId64 "\n  skipped: %" PRId64
@@ -381,11 +382,11 @@ void checkpoint_report(const trainer *t, FILE *out) {
 
 /* ---- which one to start from ---- */
 
-hiss_status checkpoint_newest(trainer *t, char *path, int64_t size, hiss_error *err) {
+hiss_status train_checkpoint_newest(trainer *t, char *path, int64_t size, hiss_error *err) {
     hiss_status s = HISS_OK;
     if (hiss_comm_rank(t->comm) == 0) {
         if (t->saver && t->saver->writer) {
-            background_wait(t->saver->writer);
+            train_background_wait(t->saver->writer);
         }
         s = hiss_checkpoint_newest(t->request->run, true, path, (size_t)size, err);
     }

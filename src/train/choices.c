@@ -40,7 +40,7 @@ static void add_graph(const hiss_kernels *kernels, const hiss_graph *graph, FILE
     }
 }
 
-bool ranks_differ(hiss_comm *comm, const char *mine, char text[RANKS_DIFFER]) {
+bool train_ranks_differ(hiss_comm *comm, const char *mine, char text[RANKS_DIFFER]) {
     typedef struct place {
         char host[64], computes[HISS_KERNELS_IDENTITY];
     } place;
@@ -66,7 +66,7 @@ bool ranks_differ(hiss_comm *comm, const char *mine, char text[RANKS_DIFFER]) {
     return other < size;
 }
 
-hiss_status trainer_choices(trainer *t, hiss_error *err) {
+hiss_status train_choices(trainer *t, hiss_error *err) {
     char *text = NULL;
     size_t size = 0;
     FILE *out = hiss_text_open(&text, &size);
@@ -87,7 +87,7 @@ hiss_status trainer_choices(trainer *t, hiss_error *err) {
     free(text);
     char which[RANKS_DIFFER], choice[16];
     snprintf(choice, sizeof choice, "choice %.8s", t->choices);
-    if (!ranks_differ(t->comm, choice, which)) {
+    if (!train_ranks_differ(t->comm, choice, which)) {
         return HISS_OK;
     }
     const char *table = t->experiment->kernel_table;
@@ -96,7 +96,7 @@ hiss_status trainer_choices(trainer *t, hiss_error *err) {
                      table ? "read different files " : "", table ? table : "", table ? ", or " : "");
 }
 
-void trainer_kernels(const trainer *t, char text[KERNELS_TEXT]) {
+void train_kernels(const trainer *t, char text[KERNELS_TEXT]) {
     snprintf(text, KERNELS_TEXT, "%.24s, %s", t->task.kernels->name, hiss_kernels_identity());
 }
 
@@ -104,7 +104,7 @@ void trainer_kernels(const trainer *t, char text[KERNELS_TEXT]) {
 
 static bool same_kernels(const trainer *t) {
     char mine[KERNELS_TEXT];
-    trainer_kernels(t, mine);
+    train_kernels(t, mine);
     return strcmp(t->origin.kernels, mine) == 0 && strcmp(t->origin.choices, t->choices) == 0;
 }
 
@@ -116,7 +116,7 @@ static hiss_status get(hiss_h5 *file, const char *name, char *out, size_t size, 
     return s;
 }
 
-hiss_status trainer_read_origin(trainer *t, hiss_h5 *file, hiss_error *err) {
+hiss_status train_read_origin(trainer *t, hiss_h5 *file, hiss_error *err) {
     origin *o = &t->origin;
     *o = (origin){.mixed = ""};
     hiss_status s = get(file, "kernels", o->kernels, sizeof o->kernels, err);
@@ -137,7 +137,7 @@ static void remedy(const trainer *t, char *text, size_t size) {
     const char *mine = t->task.kernels->name;
     const size_t backend = strcspn(o->kernels, ",");
     char kernels[KERNELS_TEXT];
-    trainer_kernels(t, kernels);
+    train_kernels(t, kernels);
     if (backend != strlen(mine) || strncmp(o->kernels, mine, backend) != 0) {
         snprintf(text, size, "say --set kernels=%.*s", (int)backend, o->kernels);
     } else if (strcmp(o->core, hiss_kernels_core()) != 0) {
@@ -150,13 +150,13 @@ static void remedy(const trainer *t, char *text, size_t size) {
     }
 }
 
-hiss_status trainer_same_origin(const trainer *t, const char *path, hiss_error *err) {
+hiss_status train_same_origin(const trainer *t, const char *path, hiss_error *err) {
     if (same_kernels(t)) {
         return HISS_OK;
     }
     const origin *o = &t->origin;
     char mine[KERNELS_TEXT], what[128];
-    trainer_kernels(t, mine);
+    train_kernels(t, mine);
     remedy(t, what, sizeof what);
     const bool table = strcmp(o->kernels, mine) == 0;
     if (t->request->other_kernels) {

@@ -29,7 +29,7 @@ static void on_signal(int number) {
     asked = 1;
 }
 
-void ending_catch(bool speak) {
+void train_ending_catch(bool speak) {
     struct sigaction action = {.sa_handler = on_signal, .sa_flags = SA_RESTART};
     sigemptyset(&action.sa_mask);
     asked = 0;
@@ -39,17 +39,17 @@ void ending_catch(bool speak) {
     }
 }
 
-void ending_release(void) {
+void train_ending_release(void) {
     for (int k = 0; k < COUNT; k++) {
         sigaction(numbers[k], &before[k], NULL);
     }
 }
 
-bool ending_asked(void) {
+bool train_ending_asked(void) {
     return asked != 0;
 }
 
-double ending_deadline(double limit, const char **source) {
+double train_ending_deadline(double limit, const char **source) {
     const double now = hiss_seconds();
     const char *text = getenv("SLURM_JOB_END_TIME");
     char *end = NULL;

@@ -25,7 +25,7 @@ typedef struct feature_pass {
 /* The chunk's rows, [m, row]. */
 static const float *encode(const feature_pass *f, int thread, const hiss_batch *batch) {
     const trainer *t = f->t;
-    const hiss_run run = {.model = t->vector, .lanes = t->placement.lanes};
+    const hiss_exec_context run = {.model = t->vector, .lanes = t->placement.lanes};
     hiss_encoder_run(t->encoder, thread, &run, batch, t->epoch, f->view);
     return hiss_encoder_value(t->encoder, thread, hiss_encoder_taps(t->encoder)->count - 1);
 }
@@ -44,9 +44,9 @@ static const float *run_to_cut(const feature_pass *f, int thread, int64_t lane, 
                              .exec = ph->execs[thread],
                              .image = ph->image,
                              .label = ph->label};
-    const hiss_run run = {
+    const hiss_exec_context run = {
         .model = t->vector, .seed = t->task.seed, .step = t->step, .lane = lane, .lanes = t->placement.lanes};
-    phase_fill(t, &place);
+    train_phase_fill(t, &place);
     hiss_exec_forward(place.exec, &run, 0, ph->cut, NULL, NULL);
     return hiss_exec_data(place.exec, f->value);
 }
@@ -93,7 +93,7 @@ static hiss_status run_pass(feature_pass f, hiss_error *err) {
     for (int i = 0; i < f.threads; i++) {
         f.samples[i] = hiss_samples_create(t->set, p->m);
     }
-    pool_run(t->pool, f.first_chunk[lanes], run_chunk, NULL, &f);
+    train_pool_run(t->pool, f.first_chunk[lanes], run_chunk, NULL, &f);
     hiss_status s = HISS_OK;
     for (int i = 0; i < f.threads; i++) {
         if (s == HISS_OK && f.status[i] != HISS_OK) {
@@ -115,19 +115,20 @@ static hiss_status features(void *trainer_, int p, int k, int64_t view, float *o
     trainer *t = trainer_;
     const phase *ph = &t->phases[p];
     const hiss_shape shape = hiss_graph_shape(ph->graph, ph->export_value[k]);
-    return run_pass((feature_pass){.t = t,
-                                   .ph = ph,
-                                   .value = ph->export_value[k],
-                                   .threads = pool_threads(t->pool) < ph->nexecs ? pool_threads(t->pool) : ph->nexecs,
-                                   .view = view,
-                                   .row = hiss_shape_count(&shape) / t->placement.m,
-                                   .out = out},
-                    err);
+    return run_pass(
+        (feature_pass){.t = t,
+                       .ph = ph,
+                       .value = ph->export_value[k],
+                       .threads = train_pool_threads(t->pool) < ph->nexecs ? train_pool_threads(t->pool) : ph->nexecs,
+                       .view = view,
+                       .row = hiss_shape_count(&shape) / t->placement.m,
+                       .out = out},
+        err);
 }
 
 static hiss_status embed(void *trainer_, int64_t view, float *out, hiss_error *err) {
     trainer *t = trainer_;
-    const int threads = pool_threads(t->pool), output = hiss_encoder_taps(t->encoder)->count - 1;
+    const int threads = train_pool_threads(t->pool), output = hiss_encoder_taps(t->encoder)->count - 1;
     hiss_encoder_prepare(t->encoder, threads);
     return run_pass(
         (feature_pass){
@@ -138,7 +139,7 @@ static hiss_status embed(void *trainer_, int64_t view, float *out, hiss_error *e
 static void parallel(void *trainer_, int64_t count, void (*task)(void *user, int thread, int64_t item), void *user) {
     trainer *t = trainer_;
     hiss_watch_note(t->comm, "tasks of the method", count);
-    pool_run(t->pool, count, task, NULL, user);
+    train_pool_run(t->pool, count, task, NULL, user);
 }
 
 static bool stop(void *trainer_) {
@@ -155,7 +156,7 @@ static void progress(void *trainer_, const char *what, double done) {
     }
 }
 
-hiss_status trainer_epoch(trainer *t, hiss_error *err) {
+hiss_status train_epoch(trainer *t, hiss_error *err) {
     const hiss_epoch_ops *ops = t->experiment->objective->epoch;
     if (!ops) {
         return HISS_OK;
@@ -166,7 +167,7 @@ hiss_status trainer_epoch(trainer *t, hiss_error *err) {
     const hiss_epoch e = {.epoch = t->epoch,
                           .step = t->step,
                           .trainer = t,
-                          .threads = pool_threads(t->pool),
+                          .threads = train_pool_threads(t->pool),
                           .features = features,
                           .embed = embed,
                           .parallel = parallel,

@@ -60,7 +60,7 @@ static void list_nodes(const trainer *t, guard *g, int p) {
     }
 }
 
-guard *guard_create(trainer *t) {
+guard *train_guard_create(trainer *t) {
     guard *g = hiss_new(guard, 1);
     const int slots = hiss_model_count(t->model), P = hiss_comm_size(t->comm);
     g->limit = FLT_MAX / 2.0f / (float)t->placement.lanes;
@@ -97,7 +97,7 @@ guard *guard_create(trainer *t) {
     return g;
 }
 
-void guard_destroy(guard *g) {
+void train_guard_destroy(guard *g) {
     if (!g) {
         return;
     }
@@ -126,7 +126,7 @@ void guard_destroy(guard *g) {
     hiss_free(g);
 }
 
-guard_counts guard_counted(const guard *g) {
+guard_counts train_guard_counted(const guard *g) {
     return g->counts;
 }
 
@@ -140,7 +140,7 @@ static void flip(trainer *t) {
     memcpy(t->vector, &bits, sizeof bits);
 }
 
-void guard_begin(trainer *t) {
+void train_guard_begin(trainer *t) {
     guard *g = t->guard;
     memset(g->findings, 0, sizeof(finding) * (size_t)local_lanes(t));
     memset(g->kept_by, 0, sizeof(phase *) * (size_t)t->buckets);
@@ -152,30 +152,30 @@ void guard_begin(trainer *t) {
         flip(t);
     }
     if (g->checking) {
-        replicas_hash(t, REPLICA_ARRIVED);
+        train_replicas_hash(t, REPLICA_ARRIVED);
     }
     if (hiss_fault("train.flip_parameter")) {
         flip(t);
     }
 }
 
-void guard_look(const trainer *t, const phase *ph, int bucket, slot_role from, slot_role to, finding_kind kind,
-                finding *f, const float *lane_vector) {
+void train_guard_look(const trainer *t, const phase *ph, int bucket, slot_role from, slot_role to, finding_kind kind,
+                      finding *f, const float *lane_vector) {
     const guard *g = t->guard;
     for (int k = g->bucket_slots[bucket]; k < g->bucket_slots[bucket + 1]; k++) {
         const int s = t->slot_order[k];
         const hiss_slot *slot = hiss_model_at(t->model, s);
         const float *values = lane_vector + slot->offset;
-        if (ph->role[s] < from || ph->role[s] > to || hiss_within(slot->count, values, g->limit)) {
+        if (ph->role[s] < from || ph->role[s] > to || hiss_floats_within(slot->count, values, g->limit)) {
             continue;
         }
-        const int64_t element = hiss_first_beyond(slot->count, values, g->limit);
+        const int64_t element = hiss_floats_first_beyond(slot->count, values, g->limit);
         *f = (finding){.kind = kind, .ph = ph, .slot = s, .element = element, .value = values[element], .node = -1};
         return;
     }
 }
 
-void guard_node(trainer *t, const phase *ph, hiss_exec *exec, int node) {
+void train_guard_node(trainer *t, const phase *ph, hiss_exec *exec, int node) {
     const guard *g = t->guard;
     if (node == g->fault_node[ph - t->phases] && hiss_fault("train.nan_activation")) {
         *hiss_exec_data(exec, node) = NAN;
@@ -185,37 +185,38 @@ void guard_node(trainer *t, const phase *ph, hiss_exec *exec, int node) {
 static void look_at_exports(const trainer *t, const phase *ph, const hiss_lane *lane, finding *f) {
     for (int k = 0; k < ph->nexports && f->kind == FINDING_NONE; k++) {
         const hiss_shape shape = hiss_graph_shape(ph->graph, ph->export_value[k]);
-        if (!hiss_within(hiss_shape_count(&shape), hiss_exec_data(lane->exec, ph->export_value[k]), t->guard->limit)) {
+        if (!hiss_floats_within(hiss_shape_count(&shape), hiss_exec_data(lane->exec, ph->export_value[k]),
+                                t->guard->limit)) {
             *f = (finding){.kind = FINDING_FORWARD, .ph = ph, .slot = -1, .node = -1};
         }
     }
 }
 
-void guard_before_lanes(trainer *t, const phase *ph) {
+void train_guard_before_lanes(trainer *t, const phase *ph) {
     if (t->guard->checking && ph == t->first && local_lanes(t) == 0) {
-        replicas_hash(t, REPLICA_USED); /* nothing of it is used here, and new values may arrive from now on */
+        train_replicas_hash(t, REPLICA_USED); /* nothing of it is used here, and new values may arrive from now on */
     }
 }
 
-void guard_forward(trainer *t, const phase *ph, const hiss_lane *lane, const hiss_run *run) {
+void train_guard_forward(trainer *t, const phase *ph, const hiss_lane *lane, const hiss_exec_context *run) {
     finding *f = &t->guard->findings[lane->lane - t->placement.first_lane];
     const bool whole = run->lane_vector != NULL;
     if (f->kind == FINDING_NONE) {
         if (whole) {
-            guard_look(t, ph, t->buckets - 1, ROLE_STATISTIC, ROLE_METRIC, FINDING_FORWARD, f, run->lane_vector);
+            train_guard_look(t, ph, t->buckets - 1, ROLE_STATISTIC, ROLE_METRIC, FINDING_FORWARD, f, run->lane_vector);
         } else {
             look_at_exports(t, ph, lane, f);
         }
         if (f->kind != FINDING_NONE) {
-            nonfinite_locate(t, lane, run, f);
+            train_nonfinite_locate(t, lane, run, f);
         }
     }
     if (t->guard->checking && whole && ph == t->first && lane->lane + 1 == t->placement.end_lane) {
-        replicas_hash(t, REPLICA_USED);
+        train_replicas_hash(t, REPLICA_USED);
     }
 }
 
-void guard_bucket(trainer *t, const phase *ph, const hiss_lane *lane, int bucket, float *lane_vector) {
+void train_guard_bucket(trainer *t, const phase *ph, const hiss_lane *lane, int bucket, float *lane_vector) {
     const guard *g = t->guard;
     finding *f = &g->findings[lane->lane - t->placement.first_lane];
     if (bucket == t->buckets - 1) {
@@ -226,7 +227,7 @@ void guard_bucket(trainer *t, const phase *ph, const hiss_lane *lane, int bucket
         lane_vector[hiss_model_at(t->model, t->slot_order[g->bucket_slots[bucket]])->offset] = INFINITY;
     }
     if (f->kind == FINDING_NONE) {
-        guard_look(t, ph, bucket, ROLE_PARAMETER, ROLE_PARAMETER, FINDING_GRADIENT, f, lane_vector);
+        train_guard_look(t, ph, bucket, ROLE_PARAMETER, ROLE_PARAMETER, FINDING_GRADIENT, f, lane_vector);
     }
 }
 
@@ -240,7 +241,7 @@ static int bucket_of(const trainer *t, int64_t at) {
     return b;
 }
 
-void guard_keep(trainer *t, int64_t begin, int64_t end) {
+void train_guard_keep(trainer *t, int64_t begin, int64_t end) {
     guard *g = t->guard;
     if (!g->kept) {
         return;
@@ -248,7 +249,7 @@ void guard_keep(trainer *t, int64_t begin, int64_t end) {
     const int b = bucket_of(t, begin);
     g->kept_by[b] = g->kept_by[b] ? g->kept_by[b] : t->current;
     if (g->kept_by[b] == t->current) { /* else an earlier phase of this step has overwritten it */
-        const int64_t at = trainer_packed(t, begin);
+        const int64_t at = train_packed(t, begin);
         const size_t bytes = sizeof(float) * (size_t)(end - begin);
         memcpy(g->kept + at, t->vector + begin, bytes);
         for (int k = 0; k < t->states; k++) {
@@ -311,7 +312,7 @@ static const char *remedy(const trainer *t, bool again, char out[GUARD_TEXT]) {
 
 /* An exchange may still be pending on features that are not finite: its failure is a part of what is known already. */
 static hiss_status settle(trainer *t, hiss_error *err) {
-    const hiss_status s = trainer_settle(t, err);
+    const hiss_status s = train_settle(t, err);
     return s == HISS_EUSER ? HISS_OK : s;
 }
 
@@ -335,7 +336,7 @@ static hiss_status skip(trainer *t, const char *line, bool again, hiss_error *er
 
 /* ---- going back ---- */
 
-void guard_resumed(trainer *t, const char *path) {
+void train_guard_resumed(trainer *t, const char *path) {
     snprintf(t->guard->resumed, sizeof t->guard->resumed, "%s", path);
 }
 
@@ -343,24 +344,24 @@ static bool may_go_back(const trainer *t) {
     return policy(t) == HISS_NONFINITE_ROLLBACK || compares(t);
 }
 
-void guard_start(trainer *t) {
+void train_guard_start(trainer *t) {
     hiss_state states[HISS_MAX_STATES];
     const bool begins = may_go_back(t) && !*t->guard->resumed;
-    const int n = begins ? states_of(t, states) : 0;
+    const int n = begins ? train_states_of(t, states) : 0;
     if (begins && *t->init) {
         const int64_t floats = hiss_model_floats(t->model);
         t->guard->first_vector = hiss_new(float, floats);
         memcpy(t->guard->first_vector, t->vector, sizeof(float) * (size_t)floats);
     }
     for (int k = 0; k < n; k++) {
-        t->guard->first_states[k] = hiss_alloc((size_t)states_bytes(t, &states[k]));
-        memcpy(t->guard->first_states[k], states[k].local, (size_t)states_bytes(t, &states[k]));
+        t->guard->first_states[k] = hiss_alloc((size_t)train_states_bytes(t, &states[k]));
+        memcpy(t->guard->first_states[k], states[k].local, (size_t)train_states_bytes(t, &states[k]));
     }
 }
 
 static void begin_again(trainer *t) {
     hiss_state states[HISS_MAX_STATES];
-    const int n = states_of(t, states);
+    const int n = train_states_of(t, states);
     if (t->guard->first_vector) {
         memcpy(t->vector, t->guard->first_vector, sizeof(float) * (size_t)hiss_model_floats(t->model));
     } else {
@@ -370,28 +371,28 @@ static void begin_again(trainer *t) {
         memset(t->state[k], 0, sizeof(float) * (size_t)t->owned_floats);
     }
     for (int k = 0; k < n; k++) {
-        memcpy(states[k].local, t->guard->first_states[k], (size_t)states_bytes(t, &states[k]));
+        memcpy(states[k].local, t->guard->first_states[k], (size_t)train_states_bytes(t, &states[k]));
     }
     memset(t->updates, 0, sizeof t->updates);
     memset(t->skipped, 0, sizeof t->skipped);
     t->step = 0;
 }
 
-hiss_status guard_go_back(trainer *t, hiss_error *err) {
+hiss_status train_guard_go_back(trainer *t, hiss_error *err) {
     guard *g = t->guard;
     hiss_status s = settle(t, err);
-    const int64_t good = checkpoint_last_good(t);
+    const int64_t good = train_checkpoint_last_good(t);
     char path[GUARD_PATH];
     snprintf(path, sizeof path, "%s", g->resumed);
     if (good >= 0) {
         hiss_snapshot_path(t->request->run, good, path, sizeof path);
     }
     if (s == HISS_OK && *path) {
-        s = checkpoint_load(t, path, err);
+        s = train_checkpoint_load(t, path, err);
     } else if (s == HISS_OK) {
         begin_again(t);
     }
-    s = s == HISS_OK ? trainer_verify(t, err) : s;
+    s = s == HISS_OK ? train_verify(t, err) : s;
     if (s == HISS_OK) {
         hiss_loader_seek(t->loader, t->step / t->placement.steps_per_epoch, t->step % t->placement.steps_per_epoch);
         t->stop = t->save = false;
@@ -406,7 +407,7 @@ hiss_status guard_go_back(trainer *t, hiss_error *err) {
 
 /* Rank 0, whose words are shown, writes the checkpoints. Not collective. */
 static const char *what_stays(trainer *t) {
-    const bool saved = *t->guard->resumed || (t->saver && checkpoint_good_here(t) >= 0);
+    const bool saved = *t->guard->resumed || (t->saver && train_checkpoint_good_here(t) >= 0);
     return saved ? "the last checkpoint is kept" : "there is no checkpoint yet";
 }
 
@@ -434,7 +435,7 @@ static hiss_status go_back_once(trainer *t, int64_t number, hiss_status code, bo
 
 /* ---- verdicts ---- */
 
-bool guard_tripped(const trainer *t) {
+bool train_guard_tripped(const trainer *t) {
     return t->guard->exchange_failed || t->vector[t->control_offset + 2] != 0.0f;
 }
 
@@ -444,7 +445,7 @@ static hiss_status stop(trainer *t, int64_t number, const char *line, bool again
                      remedy(t, again, text), what_stays(t));
 }
 
-hiss_status guard_exchange_failed(trainer *t, const char *why, hiss_error *err) {
+hiss_status train_guard_exchange_failed(trainer *t, const char *why, hiss_error *err) {
     int64_t mine = 0;
     for (int64_t l = 0; l < local_lanes(t); l++) {
         mine += t->guard->findings[l].kind != FINDING_NONE;
@@ -453,13 +454,13 @@ hiss_status guard_exchange_failed(trainer *t, const char *why, hiss_error *err) 
     return t->guard->exchange_failed ? HISS_OK : stop(t, t->step + 1, why, true, err);
 }
 
-hiss_status guard_end(trainer *t, hiss_error *err) {
+hiss_status train_guard_end(trainer *t, hiss_error *err) {
     guard *g = t->guard;
-    const bool tripped = guard_tripped(t);
+    const bool tripped = train_guard_tripped(t);
     char line[GUARD_TEXT];
     if (g->checking && !g->exchange_failed) {
         g->counts.checks++;
-        if (replicas_differ(t, line)) {
+        if (train_replicas_differ(t, line)) {
             return go_back_once(t, t->step + 1, HISS_EINTERNAL, false, line, err);
         }
     }
@@ -468,7 +469,7 @@ hiss_status guard_end(trainer *t, hiss_error *err) {
         return HISS_OK;
     }
     hiss_alloc_seal(false); /* the loop seals the next step again */
-    const bool again = nonfinite_report(t, line);
+    const bool again = train_nonfinite_report(t, line);
     switch (policy(t)) {
     case HISS_NONFINITE_SKIP:
         return skip(t, line, again, err);
@@ -481,19 +482,19 @@ hiss_status guard_end(trainer *t, hiss_error *err) {
 
 static bool state_is_finite(const trainer *t) {
     const int64_t metrics = t->bucket_offsets[t->buckets - 1];
-    bool finite = hiss_within(metrics, t->vector, FLT_MAX);
+    bool finite = hiss_floats_within(metrics, t->vector, FLT_MAX);
     for (int s = t->guard->bucket_slots[t->buckets - 1]; s < hiss_model_count(t->model); s++) {
         const hiss_slot *slot = hiss_model_at(t->model, t->slot_order[s]);
-        finite =
-            finite && (slot->kind == HISS_SLOT_METRIC || hiss_within(slot->count, t->vector + slot->offset, FLT_MAX));
+        finite = finite &&
+                 (slot->kind == HISS_SLOT_METRIC || hiss_floats_within(slot->count, t->vector + slot->offset, FLT_MAX));
     }
     for (int k = 0; k < t->states; k++) {
-        finite = finite && hiss_within(t->owned_floats, t->state[k], FLT_MAX);
+        finite = finite && hiss_floats_within(t->owned_floats, t->state[k], FLT_MAX);
     }
-    return finite && states_are_finite(t);
+    return finite && train_states_are_finite(t);
 }
 
-hiss_status guard_vouch(trainer *t, hiss_error *err) {
+hiss_status train_guard_vouch(trainer *t, hiss_error *err) {
     char line[GUARD_TEXT];
     t->verdict = VERDICT_GO_ON;
     if (hiss_fault("train.flip_checkpoint")) {
@@ -506,12 +507,12 @@ hiss_status guard_vouch(trainer *t, hiss_error *err) {
                                                     : stop(t, t->step, line, true, err);
     }
     if (compares(t) && hiss_comm_size(t->comm) > 1) {
-        replicas_hash(t, REPLICA_ARRIVED);
-        replicas_hash(t, REPLICA_USED);
+        train_replicas_hash(t, REPLICA_ARRIVED);
+        train_replicas_hash(t, REPLICA_USED);
         t->guard->counts.checks++;
         char name[HISS_SNAPSHOT_NAME];
-        bool differ = replicas_differ(t, line);
-        if (!differ && states_differ(t, name)) {
+        bool differ = train_replicas_differ(t, line);
+        if (!differ && train_states_differ(t, name)) {
             snprintf(line, sizeof line, "the objective's state %.100s differs between ranks: a machine fails", name);
             differ = true;
         }

@@ -59,19 +59,19 @@ struct guard {
 
 /* Look at the slots of a bucket of a lane's vector that have roles from..to; the first value beyond the limit is what
  * the lane has found. Not collective. */
-void guard_look(const trainer *t, const phase *ph, int bucket, slot_role from, slot_role to, finding_kind kind,
-                finding *f, const float *lane_vector);
+void train_guard_look(const trainer *t, const phase *ph, int bucket, slot_role from, slot_role to, finding_kind kind,
+                      finding *f, const float *lane_vector);
 
 /* The lane's forward found something: run it again, to the cut or to its end, and look at the output of every node.
  * Not collective. */
-void nonfinite_locate(trainer *t, const hiss_lane *lane, const hiss_run *run, finding *f);
+void train_nonfinite_locate(trainer *t, const hiss_lane *lane, const hiss_exec_context *run, finding *f);
 /* Describe the step's findings on all ranks: one line into line[GUARD_TEXT] on every rank, all of it into
  * RUN/nonfinite-step-N.yaml. False: nothing was found again, so a machine erred. Collective. */
-bool nonfinite_report(trainer *t, char line[GUARD_TEXT]);
+bool train_nonfinite_report(trainer *t, char line[GUARD_TEXT]);
 
 /* Hash this rank's parameters and statistics. Not collective, any thread. */
-void replicas_hash(trainer *t, replica_time when);
+void train_replicas_hash(trainer *t, replica_time when);
 /* Whether any of the two hashes of any rank differ; then who differs where, in line on every rank. Collective. */
-bool replicas_differ(trainer *t, char line[GUARD_TEXT]);
+bool train_replicas_differ(trainer *t, char line[GUARD_TEXT]);
 
 #endif

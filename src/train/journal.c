@@ -83,7 +83,7 @@ static hiss_status open_metrics(journal *j, hiss_error *err) {
     return s;
 }
 
-hiss_status journal_open(trainer *t, double began, journal **out, hiss_error *err) {
+hiss_status train_journal_open(trainer *t, double began, journal **out, hiss_error *err) {
     journal *j = hiss_new(journal, 1);
     *out = j;
     j->t = t;
@@ -102,7 +102,7 @@ hiss_status journal_open(trainer *t, double began, journal **out, hiss_error *er
     return hiss_comm_agree(t->comm, open_metrics(j, err), err);
 }
 
-hiss_status journal_rewind(journal *j, hiss_error *err) {
+hiss_status train_journal_rewind(journal *j, hiss_error *err) {
     memset(j->sum, 0, sizeof j->sum);
     memset(j->counted, 0, sizeof j->counted);
     j->steps = j->step_count = 0;
@@ -123,7 +123,7 @@ static void end_bar(journal *j) {
     }
 }
 
-void journal_close(journal *j) {
+void train_journal_close(journal *j) {
     if (j) {
         end_bar(j);
         if (j->metrics) {
@@ -162,11 +162,11 @@ static void draw_bar(journal *j, double now) {
     j->bar_open = true;
 }
 
-void journal_step(journal *j) {
+void train_journal_step(journal *j) {
     const trainer *t = j->t;
     for (int k = 0; k < j->nslots; k++) {
         for (int p = 0; p < t->nphases; p++) {
-            if (phase_runs(t, p, t->epoch) && t->phases[p].role[j->slots[k]] == ROLE_METRIC) {
+            if (train_phase_runs(t, p, t->epoch) && t->phases[p].role[j->slots[k]] == ROLE_METRIC) {
                 j->sum[k] += (double)t->vector[hiss_model_at(t->model, j->slots[k])->offset];
                 j->counted[k]++;
                 break;
@@ -240,10 +240,10 @@ static void account(journal *j, double blocked, double seconds) {
         j->account = (rank_account){0};
         j->account_from = j->t->step - j->steps;
     }
-    rank_account_add(&j->account, &j->t->times, blocked, seconds);
+    train_rank_account_add(&j->account, &j->t->times, blocked, seconds);
 }
 
-hiss_status journal_log(journal *j, hiss_error *err) {
+hiss_status train_journal_log(journal *j, hiss_error *err) {
     trainer *t = j->t;
     if (j->steps == 0) {
         return HISS_OK;
@@ -258,14 +258,14 @@ hiss_status journal_log(journal *j, hiss_error *err) {
     enum { WAIT = HISS_COUNT(names) - 2 };
     double spread[HISS_COUNT(names)][3];
     for (int k = 0; k < HISS_COUNT(names); k++) {
-        hiss_comm_spread(t->comm, seconds[k], spread[k]);
+        hiss_comm_min_median_max(t->comm, seconds[k], spread[k]);
     }
     account(j, spread[WAIT][0], now - j->last);
     const double images = (double)(j->steps * t->placement.lanes * t->placement.m) / (now - j->last);
     average(j);
     if (j->root) {
         fprintf(j->metrics, "{\"step\": %" PRId64 ", \"epoch\": %" PRId64, t->step, t->epoch);
-        print_number(j->metrics, "lr", phase_rate(t, t->current, 0, t->step > 0 ? t->step - 1 : 0));
+        print_number(j->metrics, "lr", train_phase_rate(t, t->current, 0, t->step > 0 ? t->step - 1 : 0));
         for (int k = 0; k < j->nnamed; k++) {
             print_number(j->metrics, j->named[k].name, j->named[k].value);
         }
@@ -296,13 +296,13 @@ static void print_machine(FILE *out, const trainer *t) {
         fprintf(out, "machine:\n  host: %s\n  system: %s %s\n  processors: %ld\n", u.nodename, u.sysname, u.machine,
                 sysconf(_SC_NPROCESSORS_ONLN));
     }
-    fprintf(out, "  ranks: %d\n  threads: %d\n", hiss_comm_size(t->comm), pool_threads(t->pool));
+    fprintf(out, "  ranks: %d\n  threads: %d\n", hiss_comm_size(t->comm), train_pool_threads(t->pool));
 }
 
 /* Whether the run may be compared with others. */
 static void print_result(FILE *out, const trainer *t) {
     char now[KERNELS_TEXT];
-    trainer_kernels(t, now);
+    train_kernels(t, now);
     if (*t->origin.mixed) {
         fprintf(out, "result: \"INVALID for comparison: computed %s, then with %s (choice %.8s)\"\n", t->origin.mixed,
                 now, t->choices);
@@ -328,12 +328,12 @@ static void judge_end(const journal *j, FILE *out) {
     }
 }
 
-hiss_status journal_summary(journal *j, double seconds, hiss_error *err) {
+hiss_status train_journal_summary(journal *j, double seconds, hiss_error *err) {
     trainer *t = j->t;
     end_bar(j);
     char *text = NULL, hash[HISS_HASH_TEXT], kernels[KERNELS_TEXT];
     size_t size = 0;
-    trainer_kernels(t, kernels);
+    train_kernels(t, kernels);
     FILE *out = hiss_text_open(&text, &size);
     hiss_model_hash(t->model, t->vector, hash);
     print_result(out, t);
@@ -341,14 +341,14 @@ hiss_status journal_summary(journal *j, double seconds, hiss_error *err) {
             t->step, t->step / t->placement.steps_per_epoch, t->placement.steps_per_epoch,
             hiss_model_parameters(t->model));
     fprintf(out, "parameters_sha256: %s\n", hash);
-    const guard_counts counts = guard_counted(t->guard);
+    const guard_counts counts = train_guard_counted(t->guard);
     fprintf(out, "skipped_steps: %" PRId64 "\nrollbacks: %" PRId64 "\nreplica_checks: %" PRId64 "\n", t->skipped[0],
             counts.rollbacks, counts.checks);
     judge_end(j, out);
     hiss_state states[HISS_MAX_STATES];
-    const int n = states_of(t, states);
+    const int n = train_states_of(t, states);
     for (int k = 0; k < n; k++) {
-        states_hash(t, &states[k], hash);
+        train_states_hash(t, &states[k], hash);
         fprintf(out, "%s_sha256: %s\n", states[k].name, hash);
     }
     hiss_hash *config = hiss_hash_begin();
@@ -369,9 +369,9 @@ hiss_status journal_summary(journal *j, double seconds, hiss_error *err) {
     for (int k = 0; k < j->nnamed; k++) {
         fprintf(out, "  %s: %.9g\n", j->named[k].name, j->named[k].value);
     }
-    checkpoint_report(t, out);
+    train_checkpoint_report(t, out);
     fprintf(out, "ranks_from_step: %" PRId64 "\n", j->account_from);
-    rank_account_write(out, t->comm, &j->account);
+    train_rank_account_write(out, t->comm, &j->account);
     fclose(out);
     hiss_status s = HISS_OK;
     if (j->root) {

@@ -61,7 +61,7 @@ static hiss_status timed_step(trainer *t, int64_t epoch, double *wall, hiss_erro
     }
     t->times = (trainer_times){0};
     const double start = hiss_seconds();
-    hiss_status s = trainer_step(t, err);
+    hiss_status s = train_step(t, err);
     *wall = hiss_seconds() - start;
     return s;
 }
@@ -245,7 +245,7 @@ hiss_status hiss_train_measure(const hiss_train_request *request, double seconds
     trainer t = {0};
     hiss_kernels_enter_thread();
     *out = (hiss_measurement){.arena = hiss_arena_create()};
-    hiss_status s = trainer_create(request, &t, err);
+    hiss_status s = train_create(request, &t, err);
     if (s == HISS_OK) {
         describe_nodes(&t, out);
         describe_buckets(&t, out);
@@ -253,7 +253,7 @@ hiss_status hiss_train_measure(const hiss_train_request *request, double seconds
         out->m = t.placement.m;
         out->samples = t.placement.samples;
         out->ahead = request->experiment->train.activation_memory / 4 / (4 * hiss_model_floats(t.model));
-        out->threads = pool_threads(t.pool);
+        out->threads = train_pool_threads(t.pool);
         out->parameters = hiss_model_parameters(t.model);
         for (int p = 0; p < t.nphases; p++) {
             out->execs += t.phases[p].nexecs;
@@ -261,7 +261,7 @@ hiss_status hiss_train_measure(const hiss_train_request *request, double seconds
         }
         s = seconds < 0.0 ? HISS_OK : measure(&t, seconds, out, err);
     }
-    trainer_destroy(&t);
+    train_destroy(&t);
     return s;
 }
 

@@ -29,28 +29,29 @@ static void watch_node(void *user, int node) {
     watcher *w = user;
     const guard *g = w->t->guard;
     const node_look *look = &g->nodes[w->f->ph - w->t->phases][node];
-    guard_node(w->t, w->f->ph, w->lane->exec, node);
+    train_guard_node(w->t, w->f->ph, w->lane->exec, node);
     if (w->f->node >= 0 || !look->computed) {
         return;
     }
     const float *values = hiss_exec_data(w->lane->exec, node);
-    if (hiss_within(look->floats, values, g->limit)) {
+    if (hiss_floats_within(look->floats, values, g->limit)) {
         return;
     }
     const int64_t m = w->t->placement.m, row = look->floats / m;
     bool *affected = g->affected + (w->lane->lane - w->t->placement.first_lane) * m;
     w->f->node = node;
-    w->f->value = values[hiss_first_beyond(look->floats, values, g->limit)];
+    w->f->value = values[hiss_floats_first_beyond(look->floats, values, g->limit)];
     for (int64_t i = 0; i < m; i++) {
-        affected[i] = !look->rows || !hiss_within(row, values + i * row, g->limit);
+        affected[i] = !look->rows || !hiss_floats_within(row, values + i * row, g->limit);
     }
 }
 
 /* A variance is the square of what a layer gives: it can be beyond the limit where no output is. */
-static void look_again_at_statistics(const trainer *t, const hiss_lane *lane, const hiss_run *run, finding *f) {
+static void look_again_at_statistics(const trainer *t, const hiss_lane *lane, const hiss_exec_context *run,
+                                     finding *f) {
     finding second = {.kind = FINDING_NONE};
     hiss_exec_record(lane->exec, run);
-    guard_look(t, f->ph, t->buckets - 1, ROLE_STATISTIC, ROLE_METRIC, FINDING_FORWARD, &second, run->lane_vector);
+    train_guard_look(t, f->ph, t->buckets - 1, ROLE_STATISTIC, ROLE_METRIC, FINDING_FORWARD, &second, run->lane_vector);
     if (second.kind != FINDING_NONE) {
         f->again = true;
         if (f->node < 0) {
@@ -61,13 +62,13 @@ static void look_again_at_statistics(const trainer *t, const hiss_lane *lane, co
     }
 }
 
-void nonfinite_locate(trainer *t, const hiss_lane *lane, const hiss_run *run, finding *f) {
+void train_nonfinite_locate(trainer *t, const hiss_lane *lane, const hiss_exec_context *run, finding *f) {
     watcher w = {t, lane, f};
     memset(t->guard->affected + (lane->lane - t->placement.first_lane) * t->placement.m, 0, (size_t)t->placement.m);
-    phase_fill(t, lane);
+    train_phase_fill(t, lane);
     hiss_exec_forward(lane->exec, run, 0, f->ph->cut, watch_node, &w);
     if (run->lane_vector) {
-        phase_supply(t, lane);
+        train_phase_supply(t, lane);
         hiss_exec_forward(lane->exec, run, f->ph->cut, f->ph->nodes, watch_node, &w);
         look_again_at_statistics(t, lane, run, f);
     }
@@ -135,7 +136,7 @@ static void print_inputs(FILE *out, trainer *t, const finding *f, int64_t lane) 
     if (image < 0) {
         return;
     }
-    phase_fill(t, &place);
+    train_phase_fill(t, &place);
     const float *x = hiss_exec_data(exec, image);
     float low = x[0], high = x[0];
     for (int64_t i = 1; i < t->guard->nodes[f->ph - t->phases][image].floats; i++) {
@@ -232,7 +233,7 @@ static void gather_and_write(trainer *t, const char *text, int64_t size, char li
     hiss_free(offsets);
 }
 
-bool nonfinite_report(trainer *t, char line[GUARD_TEXT]) {
+bool train_nonfinite_report(trainer *t, char line[GUARD_TEXT]) {
     char host[HOST_TEXT] = "";
     int64_t first = t->placement.end_lane, size = 0, again = 0;
     gethostname(host, sizeof host - 1);

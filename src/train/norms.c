@@ -9,11 +9,11 @@
 
 #include "train/trainer.h"
 
-hiss_optim_step norms_step(const trainer *t, int s, int rounds) {
+hiss_optim_step train_norms_step(const trainer *t, int s, int rounds) {
     const hiss_slot *slot = hiss_model_at(t->model, s);
     const int group = slot->group;
     const hiss_optim_options *optim = &t->experiment->optim[group];
-    hiss_optim_step step = {.rate = phase_rate(t, t->current, group, t->step),
+    hiss_optim_step step = {.rate = train_phase_rate(t, t->current, group, t->step),
                             .update = t->updates[group],
                             .decay = slot->decay,
                             .gradient_scale = 1.0f / (float)t->placement.lanes,
@@ -37,7 +37,7 @@ hiss_optim_step norms_step(const trainer *t, int s, int rounds) {
 
 static void write_term(const trainer *t, int s, int round, hiss_optim_term term, int64_t begin, int64_t count,
                        const float *sum, float *out) {
-    const hiss_optim_step step = norms_step(t, s, round);
+    const hiss_optim_step step = train_norms_step(t, s, round);
     float *state[HISS_OPTIM_MAX_STATES];
     switch (term) {
     case HISS_TERM_GRADIENT:
@@ -46,7 +46,7 @@ static void write_term(const trainer *t, int s, int round, hiss_optim_term term,
         }
         break;
     case HISS_TERM_DIRECTION:
-        trainer_state(t, begin, state);
+        train_state(t, begin, state);
         hiss_optim_direction(&t->experiment->optim[hiss_model_at(t->model, s)->group], &step, count, sum,
                              t->vector + begin, state, out);
         break;
@@ -102,7 +102,7 @@ static void list_sets(const trainer *t) {
     }
 }
 
-bool norms_plan(trainer *t, hiss_reducer_norms *out) {
+bool train_norms_plan(trainer *t, hiss_reducer_norms *out) {
     const int slots = hiss_model_count(t->model);
     norms *n = &t->norms;
     bool any = false;
@@ -133,7 +133,7 @@ bool norms_plan(trainer *t, hiss_reducer_norms *out) {
     return true;
 }
 
-void norms_free(trainer *t) {
+void train_norms_free(trainer *t) {
     hiss_free(t->norms.set);
     hiss_free(t->norms.segment);
     hiss_free(t->norms.slot_of);

@@ -19,21 +19,22 @@
 #include "hiss/watch.h"
 #include "train/trainer.h"
 
-unsigned phase_groups(const trainer *t, int p) {
+unsigned train_phase_groups(const trainer *t, int p) {
     const hiss_phase_ops *ops = t->experiment->objective->phase;
     return ops && ops->trains ? ops->trains(t->method, p) : ~0u;
 }
 
-hiss_status phase_build(trainer *t, int p, hiss_error *err) {
+hiss_status train_phase_build(trainer *t, int p, hiss_error *err) {
     const hiss_objective_ops *ops = t->experiment->objective;
     phase *ph = &t->phases[p];
     ph->graph = hiss_graph_create();
-    hiss_builder b = {.graph = ph->graph, .model = t->model, .training = true, .trained_groups = phase_groups(t, p)};
+    hiss_builder b = {
+        .graph = ph->graph, .model = t->model, .training = true, .trained_groups = train_phase_groups(t, p)};
     hiss_status s = ops->build(t->method, p, &b, err);
     s = s == HISS_OK ? hiss_graph_status(ph->graph, err) : s;
     if (s == HISS_OK) {
-        ph->image = hiss_input_named(ph->graph, "image");
-        ph->label = hiss_input_named(ph->graph, "label");
+        ph->image = hiss_graph_input_named(ph->graph, "image");
+        ph->label = hiss_graph_input_named(ph->graph, "label");
         ph->nodes = hiss_graph_nodes(ph->graph);
         ph->cut = hiss_graph_cut_at(ph->graph);
         ph->nexports = ops->exchange ? ops->exchange->exports(t->method, p, ph->export_value) : 0;
@@ -43,17 +44,17 @@ hiss_status phase_build(trainer *t, int p, hiss_error *err) {
 
 /* ---- stages: a pure function of the epoch ---- */
 
-bool phase_runs(const trainer *t, int p, int64_t epoch) {
+bool train_phase_runs(const trainer *t, int p, int64_t epoch) {
     const hiss_span span = t->phases[p].span;
     return span.first <= epoch && epoch < span.end;
 }
 
-double phase_rate(const trainer *t, const phase *ph, int group, int64_t step) {
+double train_phase_rate(const trainer *t, const phase *ph, int group, int64_t step) {
     const int64_t per_epoch = t->placement.steps_per_epoch, begin = ph->span.first * per_epoch;
     return hiss_optim_rate(&t->experiment->optim[group], step - begin, per_epoch, ph->span.end * per_epoch - begin);
 }
 
-hiss_status phase_spans(trainer *t, hiss_error *err) {
+hiss_status train_phase_spans(trainer *t, hiss_error *err) {
     const hiss_phase_ops *ops = t->experiment->objective->phase;
     const int64_t epochs = t->experiment->train.epochs;
     for (int p = 0; p < t->nphases; p++) {
@@ -66,7 +67,7 @@ hiss_status phase_spans(trainer *t, hiss_error *err) {
         const int64_t epoch = at < 0 ? 0 : t->phases[at].span.end;
         bool any = epoch == epochs;
         for (int p = 0; p < t->nphases; p++) {
-            any |= phase_runs(t, p, epoch);
+            any |= train_phase_runs(t, p, epoch);
         }
         if (!any) {
             return hiss_fail(err, HISS_EUSER,
@@ -131,7 +132,7 @@ static void list_own(phase *ph, int slots) {
     }
 }
 
-void phase_prepare(trainer *t, int p) {
+void train_phase_prepare(trainer *t, int p) {
     phase *ph = &t->phases[p];
     const int slots = hiss_model_count(t->model);
     const int64_t lanes = t->placement.end_lane - t->placement.first_lane;
@@ -155,7 +156,7 @@ void phase_prepare(trainer *t, int p) {
     hiss_exec *first = hiss_exec_create(ph->graph, t->task.kernels, hiss_model_offsets(t->model));
     const bool exchanges = t->experiment->objective->exchange != NULL;
     ph->exec_per_lane = exchanges && !idle && hiss_exec_bytes(first) * lanes <= t->experiment->train.activation_memory;
-    ph->nexecs = ph->exec_per_lane ? (int)lanes : pool_threads(t->pool);
+    ph->nexecs = ph->exec_per_lane ? (int)lanes : train_pool_threads(t->pool);
     ph->execs = hiss_new(hiss_exec *, ph->nexecs);
     ph->execs[0] = first;
     for (int e = 1; e < ph->nexecs; e++) {
@@ -167,7 +168,7 @@ void phase_prepare(trainer *t, int p) {
     ph->order = hiss_new(int64_t, lanes);
 }
 
-void phase_destroy(phase *ph) {
+void train_phase_destroy(phase *ph) {
     for (int e = 0; e < ph->nexecs; e++) {
         hiss_exec_destroy(ph->execs[e]);
     }
@@ -212,7 +213,7 @@ typedef struct lane_hook {
 static void hand_over(const lane_hook *h, int node) {
     const phase *ph = h->job->ph;
     for (int k = ph->node_first[node]; k < ph->node_first[node + 1]; k++) {
-        guard_bucket(h->job->t, ph, h->lane, ph->node_bucket[k], h->lane_vector);
+        train_guard_bucket(h->job->t, ph, h->lane, ph->node_bucket[k], h->lane_vector);
         hiss_reducer_done(h->job->t->reducer, h->lane->lane, ph->node_bucket[k]);
     }
 }
@@ -240,7 +241,7 @@ static void after_node(void *user, int node) {
     if (h->backward) {
         hand_over(h, node);
     } else {
-        guard_node(t, ph, h->lane->exec, node);
+        train_guard_node(t, ph, h->lane->exec, node);
     }
     if (h->thread == 0) {
         hiss_reducer_progress(t->reducer);
@@ -255,20 +256,20 @@ static void after_node(void *user, int node) {
     }
 }
 
-void phase_supply(trainer *t, const hiss_lane *lane) {
+void train_phase_supply(trainer *t, const hiss_lane *lane) {
     const hiss_exchange_ops *exchange = t->experiment->objective->exchange;
     if (exchange && exchange->supply) {
         exchange->supply(t->method, lane);
     }
 }
 
-void phase_fill(trainer *t, const hiss_lane *lane) {
+void train_phase_fill(trainer *t, const hiss_lane *lane) {
     const hiss_input_ops *ops = t->experiment->objective->input;
     for (int64_t i = 0; i < lane->batch->m; i++) {
         if (ops && ops->sample) {
             ops->sample(t->method, lane, i);
         } else {
-            hiss_default_sample(lane, i);
+            hiss_lane_default_sample(lane, i);
         }
     }
     if (ops && ops->fill) {
@@ -276,16 +277,16 @@ void phase_fill(trainer *t, const hiss_lane *lane) {
     }
 }
 
-static void to_cut(lane_job *job, const hiss_lane *lane, const hiss_run *run, lane_hook *hook) {
+static void to_cut(lane_job *job, const hiss_lane *lane, const hiss_exec_context *run, lane_hook *hook) {
     const double start = hiss_seconds();
     hiss_watch_note(job->t->comm, "forward of lane", lane->lane);
-    phase_fill(job->t, lane);
+    train_phase_fill(job->t, lane);
     hook->last = hiss_seconds();
     job->t->thread_times[hook->thread].augment += hook->last - start;
     hiss_exec_forward(lane->exec, run, 0, job->ph->cut, after_node, hook);
 }
 
-static void own_gradients(trainer *t, const phase *ph, const hiss_lane *lane, const hiss_run *run) {
+static void own_gradients(trainer *t, const phase *ph, const hiss_lane *lane, const hiss_exec_context *run) {
     for (int k = 0; k < ph->nzero; k++) {
         const hiss_slot *slot = hiss_model_at(t->model, ph->own[k]);
         memset(run->lane_vector + slot->offset, 0, sizeof(float) * (size_t)slot->count);
@@ -293,12 +294,12 @@ static void own_gradients(trainer *t, const phase *ph, const hiss_lane *lane, co
     t->experiment->objective->phase->gradient(t->method, lane, run);
 }
 
-static void from_cut(lane_job *job, const hiss_lane *lane, hiss_run *run, lane_hook *hook) {
+static void from_cut(lane_job *job, const hiss_lane *lane, hiss_exec_context *run, lane_hook *hook) {
     trainer *t = job->t;
     const phase *ph = job->ph;
     thread_times *times = &t->thread_times[hook->thread];
     const double start = hiss_seconds();
-    phase_supply(t, lane);
+    train_phase_supply(t, lane);
     hook->last = hiss_seconds();
     times->supply += hook->last - start;
     hiss_exec_forward(lane->exec, run, ph->cut, ph->nodes, after_node, hook);
@@ -307,8 +308,8 @@ static void from_cut(lane_job *job, const hiss_lane *lane, hiss_run *run, lane_h
     const bool first = lane->lane == t->placement.first_lane;
     run->lane_vector[t->control_offset] = t->stop && first ? 1.0f : 0.0f;
     run->lane_vector[t->control_offset + 1] = t->save && first ? 1.0f : 0.0f;
-    run->lane_vector[t->control_offset + 2] = 0.0f; /* guard_bucket says the last word */
-    guard_forward(t, ph, lane, run);
+    run->lane_vector[t->control_offset + 2] = 0.0f; /* train_guard_bucket says the last word */
+    train_guard_forward(t, ph, lane, run);
     const double recorded = hiss_seconds();
     times->forward += recorded - hook->last;
     hook->last = recorded;
@@ -421,14 +422,14 @@ static void run_item(void *user, int thread, int64_t item) {
                             .exec = ph->execs[keeps ? ph->exec_of[local] : thread],
                             .image = ph->image,
                             .label = ph->label};
-    hiss_run run = {
+    hiss_exec_context run = {
         .model = t->vector, .seed = t->task.seed, .step = t->step, .lane = lane.lane, .lanes = t->placement.lanes};
     lane_hook hook = {.job = job, .lane = &lane, .thread = thread};
     if (!job->exchange || arrives || !keeps) {
         to_cut(job, &lane, &run, &hook);
     }
     if (arrives) {
-        guard_forward(t, ph, &lane, &run);
+        train_guard_forward(t, ph, &lane, &run);
         at_cut(job, &lane, thread);
         if (pick(job, local, local + 1) < 0) {
             return;
@@ -457,11 +458,11 @@ static void progress(void *user) {
 
 /* One pass over all lanes; its times go to t->times. Updates happen inside the reduction. */
 static void run_lanes(trainer *t, lane_job *job) {
-    const int threads = pool_threads(t->pool);
+    const int threads = train_pool_threads(t->pool);
     const int64_t lanes = t->placement.end_lane - t->placement.first_lane;
     const double updated = t->times.update;
     memset(t->thread_times, 0, sizeof(thread_times) * (size_t)threads);
-    pool_run(t->pool, job->exchange ? 2 * lanes : lanes, run_item, progress, job);
+    train_pool_run(t->pool, job->exchange ? 2 * lanes : lanes, run_item, progress, job);
     const double update = t->times.update - updated;
     t->times.update = updated + update / threads;
     t->times.reduce -= update / threads;
@@ -513,7 +514,7 @@ static void drain_exchange(trainer *t, const hiss_exchange_ops *exchange) {
     t->times.exchange += hiss_seconds() - start;
 }
 
-hiss_status phase_run(trainer *t, int p, hiss_error *err) {
+hiss_status train_phase_run(trainer *t, int p, hiss_error *err) {
     phase *ph = &t->phases[p];
     const hiss_exchange_ops *exchange = t->experiment->objective->exchange;
     const bool exchanging = exchange && exchange->exchanges(t->method, p, t->epoch, t->step);
@@ -534,12 +535,12 @@ hiss_status phase_run(trainer *t, int p, hiss_error *err) {
         return s;
     }
     for (int g = 0; g < t->experiment->groups; g++) {
-        t->updates[g] += phase_groups(t, p) >> g & 1u;
+        t->updates[g] += train_phase_groups(t, p) >> g & 1u;
     }
     t->current = ph;
     hiss_watch_note(t->comm, "phase", p);
-    guard_before_lanes(t, ph);
-    hiss_reducer_start(t->reducer, ph->bucket_used, t->vector, trainer_update, t);
+    train_guard_before_lanes(t, ph);
+    hiss_reducer_start(t->reducer, ph->bucket_used, t->vector, train_update, t);
     run_lanes(t, &job);
     if (exchanging) {
         drain_exchange(t, exchange);

@@ -64,7 +64,7 @@ static void *worker_main(void *argument) {
     }
 }
 
-hiss_status pool_create(int threads, pool **out, hiss_error *err) {
+hiss_status train_pool_create(int threads, pool **out, hiss_error *err) {
     pool *p = hiss_new(pool, 1);
     p->workers = hiss_new(worker, threads);
     pthread_mutex_init(&p->lock, NULL);
@@ -84,7 +84,7 @@ hiss_status pool_create(int threads, pool **out, hiss_error *err) {
     return HISS_OK;
 }
 
-void pool_destroy(pool *p) {
+void train_pool_destroy(pool *p) {
     if (!p) {
         return;
     }
@@ -101,11 +101,11 @@ void pool_destroy(pool *p) {
     hiss_free(p);
 }
 
-int pool_threads(const pool *p) {
+int train_pool_threads(const pool *p) {
     return p->threads;
 }
 
-void pool_run(pool *p, int64_t count, pool_task task, void (*idle)(void *user), void *user) {
+void train_pool_run(pool *p, int64_t count, pool_task task, void (*idle)(void *user), void *user) {
     p->task = task;
     p->user = user;
     p->count = count;

@@ -10,7 +10,7 @@
 #include "hiss/yaml.h"
 #include "train/trainer.h"
 
-void rank_account_add(rank_account *a, const trainer_times *t, double blocked, double seconds) {
+void train_rank_account_add(rank_account *a, const trainer_times *t, double blocked, double seconds) {
     const double compute = t->augment + t->forward + t->supply + t->backward + t->update + t->reduce - t->wait;
     a->compute += compute;
     a->exchange += t->exchange + t->epoch;
@@ -22,7 +22,7 @@ void rank_account_add(rank_account *a, const trainer_times *t, double blocked, d
     a->span += t->transfer;
 }
 
-void rank_account_write(FILE *out, hiss_comm *comm, rank_account *a) {
+void train_rank_account_write(FILE *out, hiss_comm *comm, rank_account *a) {
     const int size = hiss_comm_size(comm);
     const bool root = hiss_comm_rank(comm) == 0;
     gethostname(a->host, sizeof a->host - 1);

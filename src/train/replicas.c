@@ -13,7 +13,7 @@
 
 enum { HOST_TEXT = 64, NAMED = 4 };
 
-void replicas_hash(trainer *t, replica_time when) {
+void train_replicas_hash(trainer *t, replica_time when) {
     guard *g = t->guard;
     const int slots = hiss_model_count(t->model);
     uint64_t *hash = g->slot_hash[when];
@@ -126,7 +126,7 @@ static void describe(trainer *t, const sums *sum, char line[GUARD_TEXT]) {
     hiss_free(hosts);
 }
 
-bool replicas_differ(trainer *t, char line[GUARD_TEXT]) {
+bool train_replicas_differ(trainer *t, char line[GUARD_TEXT]) {
     const int P = hiss_comm_size(t->comm);
     sums *sum = t->guard->all_hashes;
     bool differ = false;

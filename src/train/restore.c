@@ -35,15 +35,15 @@ static hiss_status read_optimizer(trainer *t, hiss_h5 *file, const char *path, h
 
 static hiss_status read_states(trainer *t, hiss_h5 *file, const char *path, hiss_error *err) {
     hiss_state states[HISS_MAX_STATES];
-    const int n = states_of(t, states);
+    const int n = train_states_of(t, states);
     hiss_status s = HISS_OK;
     for (int k = 0; k < n && s == HISS_OK; k++) {
         char name[HISS_SNAPSHOT_NAME];
-        const hiss_h5_info expected = states_info(t, &states[k]);
-        const states_range own = states_own(t, &states[k]);
+        const hiss_h5_info expected = train_states_info(t, &states[k]);
+        const states_range own = train_states_own(t, &states[k]);
         const int64_t rows = states[k].per == HISS_PER_RUN ? states[k].count : own.end - own.begin;
         hiss_h5_info info;
-        states_name(&states[k], name);
+        train_states_name(&states[k], name);
         s = hiss_h5_look(file, name, &info, err);
         if (s == HISS_OK && (info.dtype != expected.dtype || info.ndim != expected.ndim ||
                              memcmp(info.dim, expected.dim, sizeof(int64_t) * (size_t)info.ndim) != 0)) {
@@ -109,7 +109,7 @@ static hiss_status compare_configs(const char *path, const char *then, const cha
         more_then = next_line(&then, section_then, sizeof section_then, a, sizeof a);
         more_now = next_line(&now, section_now, sizeof section_now, b, sizeof b);
         if (is_epochs(section_then, a) && is_epochs(section_now, b)) {
-            (void)hiss_parse_integer(a + 10, epochs);
+            (void)hiss_integer_parse(a + 10, epochs);
         } else if (more_then != more_now || strcmp(a, b) != 0) {
             const char *section = *section_now ? section_now : section_then;
             const bool inside = a[0] == ' ' || b[0] == ' ';
@@ -170,14 +170,14 @@ static hiss_status read_counters(trainer *t, hiss_h5 *file, const char *path, hi
     s = s == HISS_OK ? hiss_snapshot_read(file, path, "/skipped", HISS_I64, 0, 2, t->skipped, err) : s;
     s = s == HISS_OK && t->experiment->train.init ? hiss_h5_get_text(file, "/", "init", &init, err) : s;
     snprintf(t->init, sizeof t->init, "%s", init ? init : "");
-    s = s == HISS_OK ? trainer_read_origin(t, file, err) : s;
+    s = s == HISS_OK ? train_read_origin(t, file, err) : s;
     hiss_free(init);
     hiss_free(config);
     hiss_free(data);
     return s;
 }
 
-hiss_status checkpoint_load(trainer *t, const char *path, hiss_error *err) {
+hiss_status train_checkpoint_load(trainer *t, const char *path, hiss_error *err) {
     hiss_h5 *file = NULL;
     hiss_watch_note(t->comm, "read checkpoint", -1);
     hiss_status s =

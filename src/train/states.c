@@ -9,17 +9,17 @@
 #include "hiss/hash.h"
 #include "train/states.h"
 
-int states_of(const trainer *t, hiss_state out[HISS_MAX_STATES]) {
+int train_states_of(const trainer *t, hiss_state out[HISS_MAX_STATES]) {
     const hiss_state_ops *ops = t->experiment->objective->state;
     return ops ? ops->list(t->method, out) : 0;
 }
 
-hiss_status trainer_verify(trainer *t, hiss_error *err) {
+hiss_status train_verify(trainer *t, hiss_error *err) {
     const hiss_state_ops *ops = t->experiment->objective->state;
     return ops && ops->verify ? ops->verify(t->method, err) : HISS_OK;
 }
 
-hiss_status trainer_settle(trainer *t, hiss_error *err) {
+hiss_status train_settle(trainer *t, hiss_error *err) {
     const hiss_exchange_ops *ops = t->experiment->objective->exchange;
     return ops && ops->settle ? ops->settle(t->method, err) : HISS_OK;
 }
@@ -28,7 +28,7 @@ static int64_t row_bytes(const hiss_state *state) {
     return state->count * (int64_t)(state->dtype == HISS_I64 ? sizeof(int64_t) : sizeof(float));
 }
 
-states_range states_own(const trainer *t, const hiss_state *state) {
+states_range train_states_own(const trainer *t, const hiss_state *state) {
     const hiss_placement *w = &t->placement;
     switch (state->per) {
     case HISS_PER_SAMPLE:
@@ -40,13 +40,13 @@ states_range states_own(const trainer *t, const hiss_state *state) {
     }
 }
 
-int64_t states_bytes(const trainer *t, const hiss_state *state) {
-    const states_range own = states_own(t, state);
+int64_t train_states_bytes(const trainer *t, const hiss_state *state) {
+    const states_range own = train_states_own(t, state);
     return (own.end - own.begin) * row_bytes(state);
 }
 
-hiss_h5_info states_info(const trainer *t, const hiss_state *state) {
-    hiss_h5_info info = {.dtype = state->dtype, .ndim = 1, .dim = {states_own(t, state).rows}};
+hiss_h5_info train_states_info(const trainer *t, const hiss_state *state) {
+    hiss_h5_info info = {.dtype = state->dtype, .ndim = 1, .dim = {train_states_own(t, state).rows}};
     if (state->per == HISS_PER_RUN) {
         info.dim[0] = state->count;
     } else if (state->count > 1) {
@@ -55,13 +55,13 @@ hiss_h5_info states_info(const trainer *t, const hiss_state *state) {
     return info;
 }
 
-void states_name(const hiss_state *state, char out[HISS_SNAPSHOT_NAME]) {
+void train_states_name(const hiss_state *state, char out[HISS_SNAPSHOT_NAME]) {
     static const char *const folder[] = {
         [HISS_PER_SAMPLE] = "samples", [HISS_PER_LANE] = "lanes", [HISS_PER_RUN] = "run"};
     snprintf(out, HISS_SNAPSHOT_NAME, "/%s/%s", folder[state->per], state->name);
 }
 
-void states_gather(trainer *t, const hiss_state *state, void *all) {
+void train_states_gather(trainer *t, const hiss_state *state, void *all) {
     const hiss_placement *w = &t->placement;
     if (state->per == HISS_PER_RUN) {
         if (all) {
@@ -76,32 +76,32 @@ void states_gather(trainer *t, const hiss_state *state, void *all) {
     hiss_comm_gather(t->comm, state->local, t->state_offsets, all, 0);
 }
 
-void states_hash(trainer *t, const hiss_state *state, char text[HISS_HASH_TEXT]) {
+void train_states_hash(trainer *t, const hiss_state *state, char text[HISS_HASH_TEXT]) {
     const bool root = hiss_comm_rank(t->comm) == 0;
-    const int64_t bytes = states_own(t, state).rows * row_bytes(state);
+    const int64_t bytes = train_states_own(t, state).rows * row_bytes(state);
     char *all = root ? hiss_alloc((size_t)bytes) : NULL;
-    states_gather(t, state, all);
+    train_states_gather(t, state, all);
     hiss_hash *hash = hiss_hash_begin();
     hiss_hash_add(hash, all, root ? (size_t)bytes : 0);
     hiss_hash_end(hash, text);
     hiss_free(all);
 }
 
-bool states_are_finite(const trainer *t) {
+bool train_states_are_finite(const trainer *t) {
     hiss_state states[HISS_MAX_STATES];
-    const int n = states_of(t, states);
+    const int n = train_states_of(t, states);
     bool finite = true;
     for (int k = 0; k < n; k++) {
-        finite =
-            finite && (states[k].dtype != HISS_F32 ||
-                       hiss_within(states_bytes(t, &states[k]) / (int64_t)sizeof(float), states[k].local, FLT_MAX));
+        finite = finite && (states[k].dtype != HISS_F32 ||
+                            hiss_floats_within(train_states_bytes(t, &states[k]) / (int64_t)sizeof(float),
+                                               states[k].local, FLT_MAX));
     }
     return finite;
 }
 
-const char *states_differ(trainer *t, char name[HISS_SNAPSHOT_NAME]) {
+const char *train_states_differ(trainer *t, char name[HISS_SNAPSHOT_NAME]) {
     hiss_state states[HISS_MAX_STATES];
-    const int n = states_of(t, states);
+    const int n = train_states_of(t, states);
     for (int k = 0; k < n; k++) {
         if (states[k].per != HISS_PER_RUN) {
             continue;

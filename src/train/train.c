@@ -32,22 +32,22 @@ static hiss_status resume(trainer *t, hiss_error *err) {
     char path[PATH_TEXT] = "";
     hiss_status s = HISS_OK;
     if (strcmp(t->request->resume, "auto") == 0) {
-        s = checkpoint_newest(t, path, sizeof path, err);
+        s = train_checkpoint_newest(t, path, sizeof path, err);
     } else if (strcmp(t->request->resume, "never") != 0) {
         snprintf(path, sizeof path, "%s", t->request->resume);
         s = hiss_file_expect(path, "the checkpoint", "--resume takes auto, never, or the path of a checkpoint", err);
         s = hiss_comm_agree(t->comm, s, err);
     }
     if (s == HISS_OK && *path) {
-        s = checkpoint_load(t, path, err);
-        s = s == HISS_OK && !finished(t) ? trainer_same_origin(t, path, err) : s;
+        s = train_checkpoint_load(t, path, err);
+        s = s == HISS_OK && !finished(t) ? train_same_origin(t, path, err) : s;
         if (s == HISS_OK) {
-            guard_resumed(t, path);
+            train_guard_resumed(t, path);
             hiss_info("resumed from %s (step %" PRId64 " of %" PRId64 ")", path, t->step, t->total_steps);
         }
     }
-    s = s == HISS_OK && !*path ? transfer_init(t, err) : s;
-    return s == HISS_OK ? trainer_verify(t, err) : s;
+    s = s == HISS_OK && !*path ? train_transfer_init(t, err) : s;
+    return s == HISS_OK ? train_verify(t, err) : s;
 }
 
 static void introduce(const trainer *t) {
@@ -74,7 +74,7 @@ static void introduce(const trainer *t) {
         hiss_info("phase %d: epochs %" PRId64 " to %" PRId64, p + 1, t->phases[p].span.first + 1,
                   t->phases[p].span.end);
     }
-    const int64_t frozen = transfer_frozen(t);
+    const int64_t frozen = train_transfer_frozen(t);
     char some[64] = "";
     if (frozen > 0) {
         snprintf(some, sizeof some, ", %" PRId64 " of them frozen", frozen);
@@ -83,7 +83,7 @@ static void introduce(const trainer *t) {
               (double)hiss_exec_bytes(t->phases[0].execs[0]) / 1e6);
     hiss_info("ranks %d, threads %d, lanes %" PRId64 " of %" PRId64 " samples, batch %" PRId64 ", %" PRId64
               " steps per epoch, %" PRId64 " steps",
-              hiss_comm_size(t->comm), pool_threads(t->pool), t->placement.lanes, t->placement.m,
+              hiss_comm_size(t->comm), train_pool_threads(t->pool), t->placement.lanes, t->placement.m,
               t->placement.lanes * t->placement.m, t->placement.steps_per_epoch, t->total_steps);
     hiss_info("reduction: %s, %d buckets, overlap %s; kernels: %s, %s",
               e->dist.reduce == HISS_REDUCE_TREE ? "tree" : "mpi (not bit-stable over ranks)", t->buckets,
@@ -98,7 +98,7 @@ static void introduce(const trainer *t) {
 /* Collective. */
 static hiss_status same_kernels(hiss_comm *comm, hiss_error *err) {
     char which[RANKS_DIFFER];
-    if (!ranks_differ(comm, hiss_kernels_identity(), which)) {
+    if (!train_ranks_differ(comm, hiss_kernels_identity(), which)) {
         return HISS_OK;
     }
     return hiss_fail(err, HISS_EUSER,
@@ -120,7 +120,7 @@ static hiss_status fetch(trainer *t, hiss_error *err) {
     return s;
 }
 
-hiss_status trainer_step(trainer *t, hiss_error *err) {
+hiss_status train_step(trainer *t, hiss_error *err) {
     hiss_subnormals_to_zero();
     hiss_watch_step(t->comm, t->step);
     hiss_watch_note(t->comm, "samples of step", t->step);
@@ -134,45 +134,45 @@ hiss_status trainer_step(trainer *t, hiss_error *err) {
     if (hiss_comm_size(t->comm) > t->placement.lanes) { /* ranks without a lane have no vector to write a wish into */
         t->stop = hiss_comm_max_i64(t->comm, t->stop) > 0;
     }
-    t->save = t->saver && checkpoint_due(t);
-    guard_begin(t);
+    t->save = t->saver && train_checkpoint_due(t);
+    train_guard_begin(t);
     bool tripped = false;
     t->first = NULL;
     for (int p = 0; p < t->nphases && s == HISS_OK && !tripped; p++) {
-        if (!phase_runs(t, p, t->epoch)) {
+        if (!train_phase_runs(t, p, t->epoch)) {
             continue;
         }
         t->first = t->first ? t->first : &t->phases[p];
-        s = phase_run(t, p, err);
+        s = train_phase_run(t, p, err);
         if (s == HISS_EUSER) { /* an exchange got numbers it cannot use */
             const hiss_error why = *err;
-            s = guard_exchange_failed(t, why.text, err);
+            s = train_guard_exchange_failed(t, why.text, err);
         }
-        tripped = s == HISS_OK && guard_tripped(t);
+        tripped = s == HISS_OK && train_guard_tripped(t);
     }
     t->stop = t->vector[t->control_offset] > 0.0f;
     t->save = t->vector[t->control_offset + 1] > 0.0f;
-    s = s == HISS_OK ? guard_end(t, err) : s;
+    s = s == HISS_OK ? train_guard_end(t, err) : s;
     t->step++;
     return s;
 }
 
 static hiss_status after_epoch(trainer *t, journal *j, hiss_error *err) {
-    hiss_status s = trainer_settle(t, err);
-    s = s == HISS_OK ? journal_log(j, err) : s;
+    hiss_status s = train_settle(t, err);
+    s = s == HISS_OK ? train_journal_log(j, err) : s;
     s = hiss_comm_agree(t->comm, s, err);
-    return s == HISS_OK ? trainer_verify(t, err) : s;
+    return s == HISS_OK ? train_verify(t, err) : s;
 }
 
 /* ---- time limit and stop requests ---- */
 
 static bool out_of_time(const trainer *t) {
     const double left = t->deadline - hiss_seconds();
-    return left < cadence_reserve(t->longest_step, checkpoint_seconds(t), t->experiment->checkpoint.margin);
+    return left < train_cadence_reserve(t->longest_step, train_checkpoint_seconds(t), t->experiment->checkpoint.margin);
 }
 
 static bool asked_to_stop(trainer *t) {
-    return ending_asked() || (t->deadline < (double)INFINITY && out_of_time(t));
+    return train_ending_asked() || (t->deadline < (double)INFINITY && out_of_time(t));
 }
 
 /* Rank 0 alone minds the clock. */
@@ -188,23 +188,24 @@ static hiss_status set_deadline(trainer *t, hiss_error *err) {
                          limit, margin, hiss_config_where(t->experiment->config, "checkpoint.margin", where));
     }
     if (hiss_comm_rank(t->comm) == 0) {
-        const double deadline = ending_deadline(limit, &source);
+        const double deadline = train_ending_deadline(limit, &source);
         if (deadline < (double)INFINITY) {
             t->deadline = deadline;
             hiss_info("time: %.0f s left (%s); the last checkpoint is begun so that %g s stay free, beside two steps "
                       "and two checkpoints: now about %.1f s earlier",
-                      deadline - hiss_seconds(), source, margin, cadence_reserve(0.0, checkpoint_seconds(t), margin));
+                      deadline - hiss_seconds(), source, margin,
+                      train_cadence_reserve(0.0, train_checkpoint_seconds(t), margin));
         }
     }
     return HISS_OK;
 }
 
 static hiss_status stopped(const trainer *t, hiss_error *err) {
-    if (!ending_asked() && t->deadline < (double)INFINITY && hiss_comm_rank(t->comm) == 0) {
+    if (!train_ending_asked() && t->deadline < (double)INFINITY && hiss_comm_rank(t->comm) == 0) {
         return hiss_fail(err, HISS_EREQUEUE,
                          "stopped before the time limit at step %" PRId64 " with %.0f s left (longest step %.2f s, "
                          "checkpoint %.2f s), checkpoint written; start again to continue",
-                         t->step, t->deadline - hiss_seconds(), t->longest_step, checkpoint_seconds(t));
+                         t->step, t->deadline - hiss_seconds(), t->longest_step, train_checkpoint_seconds(t));
     }
     return hiss_fail(err, HISS_EREQUEUE,
                      "stopped on request at step %" PRId64 ", checkpoint written; start again to continue", t->step);
@@ -214,36 +215,36 @@ static hiss_status stopped(const trainer *t, hiss_error *err) {
 
 /* Save a checkpoint unless the guard rejects the state. Collective. */
 static hiss_status save(trainer *t, int64_t *saved, hiss_error *err) {
-    hiss_status s = guard_vouch(t, err);
+    hiss_status s = train_guard_vouch(t, err);
     if (s == HISS_OK && t->verdict != VERDICT_BACK) {
-        s = checkpoint_save(t, err);
+        s = train_checkpoint_save(t, err);
         *saved = t->step;
     }
     return s;
 }
 
 static hiss_status go_back(trainer *t, journal *j, int64_t *saved, hiss_error *err) {
-    hiss_status s = guard_go_back(t, err);
+    hiss_status s = train_guard_go_back(t, err);
     *saved = t->step;
-    return s == HISS_OK ? journal_rewind(j, err) : s;
+    return s == HISS_OK ? train_journal_rewind(j, err) : s;
 }
 
 /* One step, its log line, and the checkpoint due after it. */
 static hiss_status one_step(trainer *t, journal *j, bool may_allocate, int64_t *saved, hiss_error *err) {
     hiss_alloc_seal(!may_allocate);
-    hiss_status s = trainer_step(t, err);
+    hiss_status s = train_step(t, err);
     hiss_alloc_seal(false);
     if (s != HISS_OK || t->verdict == VERDICT_BACK) {
         return s;
     }
     if (t->verdict == VERDICT_GO_ON) {
-        journal_step(j);
+        train_journal_step(j);
     }
-    checkpoint_poll(t);
+    train_checkpoint_poll(t);
     if (t->step % t->placement.steps_per_epoch == 0) {
         s = after_epoch(t, j, err);
     } else if (t->step % t->experiment->train.log_every == 0) {
-        s = hiss_comm_agree(t->comm, journal_log(j, err), err);
+        s = hiss_comm_agree(t->comm, train_journal_log(j, err), err);
     }
     if (s == HISS_OK && t->save) {
         hiss_mark("checkpoint");
@@ -259,7 +260,7 @@ static hiss_status advance(trainer *t, journal *j, bool may_allocate, int64_t *s
     if (t->step % t->placement.steps_per_epoch == 0) {
         t->epoch = t->step / t->placement.steps_per_epoch;
         hiss_mark("epoch");
-        const hiss_status s = trainer_epoch(t, err);
+        const hiss_status s = train_epoch(t, err);
         if (s != HISS_OK || t->stop) {
             return s;
         }
@@ -272,7 +273,7 @@ static hiss_status advance(trainer *t, journal *j, bool may_allocate, int64_t *s
 
 static hiss_status loop(trainer *t, journal *j, hiss_error *err) {
     hiss_loader_seek(t->loader, t->step / t->placement.steps_per_epoch, t->step % t->placement.steps_per_epoch);
-    guard_start(t);
+    train_guard_start(t);
     int64_t begun = t->step, saved = t->step; /* the first step may allocate */
     hiss_status s = HISS_OK;
     while (t->step < t->total_steps && s == HISS_OK && !t->stop) {
@@ -287,27 +288,27 @@ static hiss_status loop(trainer *t, journal *j, hiss_error *err) {
         }
     }
     hiss_mark("end");
-    s = s == HISS_OK ? checkpoint_wait(t, err) : s;
+    s = s == HISS_OK ? train_checkpoint_wait(t, err) : s;
     return s == HISS_OK && t->step < t->total_steps ? stopped(t, err) : s;
 }
 
 static hiss_status run(trainer *t, double start, hiss_error *err) {
     journal *j = NULL;
-    hiss_status s = journal_open(t, start, &j, err);
+    hiss_status s = train_journal_open(t, start, &j, err);
     if (s == HISS_OK) {
         hiss_alloc_for("training", "lower train.lane_samples, assign.block or dist.threads, or start more ranks");
         introduce(t);
-        checkpoint_introduce(t);
+        train_checkpoint_introduce(t);
         s = loop(t, j, err);
-        s = s == HISS_OK ? journal_log(j, err) : s;
-        s = s == HISS_OK ? journal_summary(j, hiss_seconds() - start, err) : s;
+        s = s == HISS_OK ? train_journal_log(j, err) : s;
+        s = s == HISS_OK ? train_journal_summary(j, hiss_seconds() - start, err) : s;
     }
-    journal_close(j);
+    train_journal_close(j);
     return s;
 }
 
 static hiss_status start_and_run(trainer *t, hiss_run_directory *directory, double start, hiss_error *err) {
-    hiss_status s = trainer_create(t->request, t, err);
+    hiss_status s = train_create(t->request, t, err);
     t->asked_to_stop = asked_to_stop;
     s = s == HISS_OK ? hiss_run_directory_shared(directory, t->comm, err) : s;
     s = s == HISS_OK ? resume(t, err) : s;
@@ -315,13 +316,13 @@ static hiss_status start_and_run(trainer *t, hiss_run_directory *directory, doub
         hiss_info("%s is finished: nothing is left to do", t->request->run);
         return s;
     }
-    s = s == HISS_OK ? checkpoint_open(t, err) : s;
+    s = s == HISS_OK ? train_checkpoint_open(t, err) : s;
     s = s == HISS_OK ? set_deadline(t, err) : s;
     if (s == HISS_OK) {
         const bool root = hiss_comm_rank(t->comm) == 0;
         char advice[2 * HISS_WHERE];
-        const int64_t most = checkpoint_most(t, advice, sizeof advice);
-        s = root ? hiss_run_directory_room(directory, checkpoint_bytes(t), most, advice, err) : HISS_OK;
+        const int64_t most = train_checkpoint_most(t, advice, sizeof advice);
+        s = root ? hiss_run_directory_room(directory, train_checkpoint_bytes(t), most, advice, err) : HISS_OK;
         s = hiss_comm_agree(t->comm, s, err);
     }
     s = s == HISS_OK ? hiss_run_directory_begin(directory, t->comm, hiss_config_resolved(t->experiment->config), err)
@@ -333,10 +334,10 @@ hiss_status hiss_train(const hiss_train_request *request, hiss_error *err) {
     trainer t = {.request = request};
     hiss_run_directory directory = {.run = request->run, .lock = -1};
     const double start = hiss_seconds();
-    ending_catch(hiss_comm_rank(request->comm) == 0);
+    train_ending_catch(hiss_comm_rank(request->comm) == 0);
     hiss_kernels_enter_thread();
     hiss_watch_at_end(request->comm, hiss_run_directory_undo, &directory);
-    hiss_watch_start(request->comm, request->experiment->dist.watchdog, ending_asked);
+    hiss_watch_start(request->comm, request->experiment->dist.watchdog, train_ending_asked);
     hiss_alloc_at_end(hiss_run_directory_undo, &directory);
     hiss_status s = same_kernels(request->comm, err);
     s = s == HISS_OK ? hiss_run_directory_open(&directory, request->comm, request->wait,
@@ -344,14 +345,14 @@ hiss_status hiss_train(const hiss_train_request *request, hiss_error *err) {
                      : s;
     if (s == HISS_OK) {
         s = start_and_run(&t, &directory, start, err);
-        checkpoint_close(&t);
-        trainer_destroy(&t);
+        train_checkpoint_close(&t);
+        train_destroy(&t);
     }
     hiss_alloc_at_end(NULL, NULL);
     hiss_run_directory_close(&directory);
     hiss_alloc_for(NULL, NULL);
     hiss_watch_stop(request->comm);
     hiss_watch_at_end(request->comm, NULL, NULL);
-    ending_release();
+    train_ending_release();
     return s;
 }

@@ -67,14 +67,14 @@ static hiss_status create_reducer(trainer *t, hiss_error *err) {
                    "choose a smaller network, lower dist.threads or train.activation_memory, or start more ranks");
     t->ahead = lanes_ahead(t);
     hiss_reducer_norms plan;
-    const bool wanted = norms_plan(t, &plan);
+    const bool wanted = train_norms_plan(t, &plan);
     const hiss_reducer_options options = {.comm = t->comm,
                                           .lanes = t->placement.lanes,
                                           .lane_offsets = t->placement.lane_offsets,
                                           .count = hiss_model_floats(t->model),
                                           .buckets = t->buckets,
                                           .bucket_offsets = t->bucket_offsets,
-                                          .threads = pool_threads(t->pool),
+                                          .threads = train_pool_threads(t->pool),
                                           .ahead = t->ahead,
                                           .reduce = (hiss_reduce)t->experiment->dist.reduce,
                                           .overlap = t->experiment->dist.overlap,
@@ -101,7 +101,7 @@ static hiss_status create_reducer(trainer *t, hiss_error *err) {
     return HISS_OK;
 }
 
-int64_t trainer_packed(const trainer *t, int64_t at) {
+int64_t train_packed(const trainer *t, int64_t at) {
     const hiss_range *ranges;
     const int n = hiss_reducer_owned(t->reducer, &ranges);
     int low = 0, high = n - 1; /* the last range that begins at or before `at` */
@@ -117,8 +117,8 @@ int64_t trainer_packed(const trainer *t, int64_t at) {
     return t->owned_start[low] + at - ranges[low].begin;
 }
 
-void trainer_state(const trainer *t, int64_t at, float *state[HISS_OPTIM_MAX_STATES]) {
-    const int64_t packed = t->states ? trainer_packed(t, at) : 0;
+void train_state(const trainer *t, int64_t at, float *state[HISS_OPTIM_MAX_STATES]) {
+    const int64_t packed = t->states ? train_packed(t, at) : 0;
     for (int k = 0; k < HISS_OPTIM_MAX_STATES; k++) {
         state[k] = k < t->states ? t->state[k] + packed : NULL;
     }
@@ -136,8 +136,8 @@ static void update_slot(trainer *t, int s, int64_t begin, int64_t end, const flo
     case ROLE_PARAMETER: {
         const hiss_optim_options *optim = &t->experiment->optim[slot->group];
         float *state[HISS_OPTIM_MAX_STATES];
-        trainer_state(t, begin, state);
-        const hiss_optim_step step = norms_step(t, s, t->norms.wanted[slot->group].rounds);
+        train_state(t, begin, state);
+        const hiss_optim_step step = train_norms_step(t, s, t->norms.wanted[slot->group].rounds);
         hiss_optim_update(optim, &step, end - begin, sum, t->vector + begin, state);
         break;
     }
@@ -154,11 +154,11 @@ static void update_slot(trainer *t, int s, int64_t begin, int64_t end, const flo
     }
 }
 
-void trainer_update(void *user, int64_t begin, int64_t end, const float *sum) {
+void train_update(void *user, int64_t begin, int64_t end, const float *sum) {
     trainer *t = user;
     const double start = hiss_seconds();
     const int slots = hiss_model_count(t->model);
-    guard_keep(t, begin, end);
+    train_guard_keep(t, begin, end);
     int low = 0, high = slots; /* first slot in order that ends after begin */
     while (low < high) {
         const int middle = (low + high) / 2;
@@ -205,11 +205,11 @@ static hiss_status build_graphs(trainer *t, hiss_error *err) {
     const hiss_objective_ops *ops = t->experiment->objective;
     hiss_alloc_for("parameters", "choose a smaller network (network.width, network.layers)");
     t->model = hiss_model_create();
-    hiss_status s = transfer_freeze(t, err);
+    hiss_status s = train_transfer_freeze(t, err);
     t->nphases = ops->phases ? ops->phases : 1;
     t->phases = hiss_new(phase, t->nphases);
     for (int p = 0; p < t->nphases && s == HISS_OK; p++) {
-        s = phase_build(t, p, err);
+        s = train_phase_build(t, p, err);
     }
     if (ops->epoch && s == HISS_OK) {
         const hiss_encoder_options options = {.task = &t->task,
@@ -220,8 +220,8 @@ static hiss_status build_graphs(trainer *t, hiss_error *err) {
                                               .output_only = true};
         s = hiss_encoder_create(&options, &t->encoder, err);
     }
-    s = s == HISS_OK ? phase_spans(t, err) : s;
-    s = s == HISS_OK ? transfer_check(t, err) : s;
+    s = s == HISS_OK ? train_phase_spans(t, err) : s;
+    s = s == HISS_OK ? train_transfer_check(t, err) : s;
     if (s != HISS_OK) {
         return s;
     }
@@ -261,14 +261,14 @@ static hiss_status create(const hiss_train_request *request, trainer *t, hiss_er
         s = t->experiment->objective->create(&t->task, &t->placement, t->experiment->objective_options, &t->method,
                                              err);
         s = hiss_comm_agree(t->comm, s == HISS_OK ? build_graphs(t, err) : s, err);
-        s = s == HISS_OK ? trainer_choices(t, err) : s;
+        s = s == HISS_OK ? train_choices(t, err) : s;
     }
     if (s == HISS_OK) {
         const int64_t lanes = t->placement.end_lane - t->placement.first_lane;
         t->batches = hiss_new(hiss_batch, lanes);
         t->state_offsets = hiss_new(int64_t, hiss_comm_size(t->comm) + 1);
         t->thread_times = hiss_new(thread_times, t->placement.threads);
-        s = hiss_comm_agree(t->comm, pool_create(t->placement.threads, &t->pool, err), err);
+        s = hiss_comm_agree(t->comm, train_pool_create(t->placement.threads, &t->pool, err), err);
         t->scheduled_steps = t->total_steps = t->experiment->train.epochs * t->placement.steps_per_epoch;
         if (t->experiment->train.steps > 0 && t->experiment->train.steps < t->total_steps) {
             t->total_steps = t->experiment->train.steps;
@@ -281,34 +281,34 @@ static hiss_status create(const hiss_train_request *request, trainer *t, hiss_er
         hiss_alloc_for("activations of lanes", "lower train.lane_samples, dist.threads or train.activation_memory, or "
                                                "start more ranks");
         for (int p = 0; p < t->nphases; p++) {
-            phase_prepare(t, p);
+            train_phase_prepare(t, p);
         }
-        t->guard = guard_create(t);
+        t->guard = train_guard_create(t);
         s = open_loader(t, err);
     }
     return hiss_comm_agree(t->comm, s, err);
 }
 
-hiss_status trainer_create(const hiss_train_request *request, trainer *t, hiss_error *err) {
+hiss_status train_create(const hiss_train_request *request, trainer *t, hiss_error *err) {
     return hiss_config_blame(request->experiment->config, create(request, t, err), err);
 }
 
-void trainer_destroy(trainer *t) {
+void train_destroy(trainer *t) {
     hiss_loader_destroy(t->loader);
-    guard_destroy(t->guard);
+    train_guard_destroy(t->guard);
     for (int p = 0; t->phases && p < t->nphases; p++) {
-        phase_destroy(&t->phases[p]);
+        train_phase_destroy(&t->phases[p]);
     }
     hiss_encoder_destroy(t->encoder);
     hiss_free(t->phases);
     if (t->reducer) {
         hiss_reducer_destroy(t->reducer);
     }
-    pool_destroy(t->pool);
+    train_pool_destroy(t->pool);
     for (int k = 0; k < HISS_OPTIM_MAX_STATES; k++) {
         hiss_free(t->state[k]);
     }
-    norms_free(t);
+    train_norms_free(t);
     hiss_free(t->owned_start);
     hiss_free(t->bucket_offsets);
     hiss_free(t->slot_order);

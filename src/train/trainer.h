@@ -85,7 +85,7 @@ struct trainer {
     const char **frozen;          /* [nfrozen] the names of train.freeze */
     int nfrozen;
     origin origin;           /* who computed the steps before the first of this process */
-    phase *phases, *current; /* current: the one whose sums trainer_update receives */
+    phase *phases, *current; /* current: the one whose sums train_update receives */
     const phase *first;      /* that runs in this step */
     int nphases;
     hiss_encoder *encoder; /* for methods with an epoch hook; else NULL */
@@ -96,7 +96,7 @@ struct trainer {
     int64_t ahead; /* how many lanes may pass the cut before an earlier one */
     int64_t *bucket_offsets;
     int buckets;
-    int64_t *state_offsets; /* [P+1] room for states_gather */
+    int64_t *state_offsets; /* [P+1] room for train_states_gather */
     norms norms;
     int states;                          /* optimiser states, the most over groups */
     int64_t owned_floats, *owned_start;  /* owned ranges, one after another: where each starts */
@@ -117,97 +117,99 @@ struct trainer {
 };
 
 /* Build everything from the experiment. Collective. */
-hiss_status trainer_create(const hiss_train_request *request, trainer *t, hiss_error *err);
-void trainer_destroy(trainer *t); /* Collective */
+hiss_status train_create(const hiss_train_request *request, trainer *t, hiss_error *err);
+void train_destroy(trainer *t); /* Collective */
 
 /* Graph and roles of phase p; before the model is laid out. Not collective. */
-hiss_status phase_build(trainer *t, int p, hiss_error *err);
+hiss_status train_phase_build(trainer *t, int p, hiss_error *err);
 /* Memory, roles and buckets; after the model is laid out and buckets are cut. */
-void phase_prepare(trainer *t, int p);
-void phase_destroy(phase *ph);
+void train_phase_prepare(trainer *t, int p);
+void train_phase_destroy(phase *ph);
 /* Whole steps (src/train/train.c); what became of it is in t->verdict. Collective. */
-hiss_status trainer_step(trainer *t, hiss_error *err);
+hiss_status train_step(trainer *t, hiss_error *err);
 /* One pass of phase p over all lanes: forward, exchange, backward, reduction, update. Collective. */
-hiss_status phase_run(trainer *t, int p, hiss_error *err);
+hiss_status train_phase_run(trainer *t, int p, hiss_error *err);
 
 /* The epochs of all phases; an error when there are some without any. Not collective. */
-hiss_status phase_spans(trainer *t, hiss_error *err);
-bool phase_runs(const trainer *t, int p, int64_t epoch);
+hiss_status train_phase_spans(trainer *t, hiss_error *err);
+bool train_phase_runs(const trainer *t, int p, int64_t epoch);
 /* The learning rate of a group in phase ph after `step` steps of the run. */
-double phase_rate(const trainer *t, const phase *ph, int group, int64_t step);
+double train_phase_rate(const trainer *t, const phase *ph, int group, int64_t step);
 
 /* Bits of the parameter groups that the phase trains. Not collective. */
-unsigned phase_groups(const trainer *t, int p);
+unsigned train_phase_groups(const trainer *t, int p);
 /* Let the method finish what is pending; let it check its state. Collective. */
-hiss_status trainer_settle(trainer *t, hiss_error *err);
-hiss_status trainer_verify(trainer *t, hiss_error *err);
+hiss_status train_settle(trainer *t, hiss_error *err);
+hiss_status train_verify(trainer *t, hiss_error *err);
 
 /* Sample and fill the inputs of one lane. Not collective. */
-void phase_fill(trainer *t, const hiss_lane *lane);
-void phase_supply(trainer *t, const hiss_lane *lane); /* the inputs that depend on an exchange. Not collective */
+void train_phase_fill(trainer *t, const hiss_lane *lane);
+void train_phase_supply(trainer *t, const hiss_lane *lane); /* the inputs that depend on an exchange. Not collective */
 /* Whether ranks compute differently, each by its own words; text: the first two that do. Collective. */
 enum { RANKS_DIFFER = 640 };
-bool ranks_differ(hiss_comm *comm, const char *mine, char text[RANKS_DIFFER]);
+bool train_ranks_differ(hiss_comm *comm, const char *mine, char text[RANKS_DIFFER]);
 /* Note who computes the products of all graphs, and that ranks agree. Collective. */
-hiss_status trainer_choices(trainer *t, hiss_error *err);
+hiss_status train_choices(trainer *t, hiss_error *err);
 /* Backend and identity, e.g. "blas, OpenBLAS 0.3.21 Zen, own kernels with FMA, subnormals as zero". */
-void trainer_kernels(const trainer *t, char text[KERNELS_TEXT]);
+void train_kernels(const trainer *t, char text[KERNELS_TEXT]);
 /* Note in t->origin who computed the checkpoint `path` of step t->step. Not collective. */
-hiss_status trainer_read_origin(trainer *t, hiss_h5 *file, hiss_error *err);
+hiss_status train_read_origin(trainer *t, hiss_h5 *file, hiss_error *err);
 /* Whether those kernels are also the ones of this process; an error that says what to do when not. Not collective. */
-hiss_status trainer_same_origin(const trainer *t, const char *path, hiss_error *err);
+hiss_status train_same_origin(const trainer *t, const char *path, hiss_error *err);
 /* Let the method prepare an epoch. Collective. */
-hiss_status trainer_epoch(trainer *t, hiss_error *err);
+hiss_status train_epoch(trainer *t, hiss_error *err);
 
 /* The sum of lane vectors over [begin, end) becomes new values of the model vector (a hiss_reducer_update). */
-void trainer_update(void *user, int64_t begin, int64_t end, const float *sum);
-/* Find out which norms updates need, for the reducer; false: none. Release with norms_free. Not collective. norms.c */
-bool norms_plan(trainer *t, hiss_reducer_norms *out);
-void norms_free(trainer *t);
+void train_update(void *user, int64_t begin, int64_t end, const float *sum);
+/* Find out which norms updates need, for the reducer; false: none. Release with train_norms_free. Not collective.
+ * norms.c */
+bool train_norms_plan(trainer *t, hiss_reducer_norms *out);
+void train_norms_free(trainer *t);
 /* The numbers of an update of slot s, as far as the norms of `rounds` rounds say. */
-hiss_optim_step norms_step(const trainer *t, int s, int rounds);
+hiss_optim_step train_norms_step(const trainer *t, int s, int rounds);
 /* Place in the packed owned arrays of element `at` of the model vector, which this rank owns. */
-int64_t trainer_packed(const trainer *t, int64_t at);
+int64_t train_packed(const trainer *t, int64_t at);
 /* The optimiser states of that element and its neighbours; NULL beyond t->states. */
-void trainer_state(const trainer *t, int64_t at, float *state[HISS_OPTIM_MAX_STATES]);
+void train_state(const trainer *t, int64_t at, float *state[HISS_OPTIM_MAX_STATES]);
 
 /* ---- checkpoints; checkpoint.c ---- */
 
 /* Memory and the thread of rank 0; allocates all that saving needs. Collective. */
-hiss_status checkpoint_open(trainer *t, hiss_error *err);
-void checkpoint_close(trainer *t); /* waits for a write; Not collective */
+hiss_status train_checkpoint_open(trainer *t, hiss_error *err);
+void train_checkpoint_close(trainer *t); /* waits for a write; Not collective */
 /* Take the present state and begin to write it; waits for the write before. Errors are the method's. Collective. */
-hiss_status checkpoint_save(trainer *t, hiss_error *err);
+hiss_status train_checkpoint_save(trainer *t, hiss_error *err);
 /* Until the last save is written; how it ended. Collective. */
-hiss_status checkpoint_wait(trainer *t, hiss_error *err);
+hiss_status train_checkpoint_wait(trainer *t, hiss_error *err);
 /* The step of the last checkpoint that this run of the program has written, after a write under way; -1: there is
  * none. Collective. */
-int64_t checkpoint_last_good(trainer *t);
-int64_t checkpoint_good_here(trainer *t); /* what this rank knows of it: all on rank 0. Not collective. */
-void checkpoint_poll(trainer *t);         /* warn when a write has failed. Not collective */
+int64_t train_checkpoint_last_good(trainer *t);
+int64_t train_checkpoint_good_here(trainer *t); /* what this rank knows of it: all on rank 0. Not collective. */
+void train_checkpoint_poll(trainer *t);         /* warn when a write has failed. Not collective */
 /* Whether the state after the coming step is to be saved; true on rank 0 only. Not collective. */
-bool checkpoint_due(trainer *t);
-double checkpoint_seconds(const trainer *t); /* what one takes, taking and writing; rank 0 */
-int64_t checkpoint_bytes(const trainer *t);  /* of one; 0 on other ranks than 0 */
-/* How many of this run lie there at once, at most; advice: what to do where there is no room for them. Not collective. */
-int64_t checkpoint_most(const trainer *t, char *advice, size_t size);
-void checkpoint_introduce(const trainer *t);
-void checkpoint_report(const trainer *t, FILE *out); /* a section of the summary */
+bool train_checkpoint_due(trainer *t);
+double train_checkpoint_seconds(const trainer *t); /* what one takes, taking and writing; rank 0 */
+int64_t train_checkpoint_bytes(const trainer *t);  /* of one; 0 on other ranks than 0 */
+/* How many of this run lie there at once, at most; advice: what to do where there is no room for them. Not
+ * collective. */
+int64_t train_checkpoint_most(const trainer *t, char *advice, size_t size);
+void train_checkpoint_introduce(const trainer *t);
+void train_checkpoint_report(const trainer *t, FILE *out); /* a section of the summary */
 /* The newest checkpoint of the run that verifies, after a write under way; empty: there is none. path[size] is equal on
  * all ranks. Broken ones are renamed. The run is locked. Collective. */
-hiss_status checkpoint_newest(trainer *t, char *path, int64_t size, hiss_error *err);
+hiss_status train_checkpoint_newest(trainer *t, char *path, int64_t size, hiss_error *err);
 /* Go back, or on, to the state of a file. Collective. restore.c */
-hiss_status checkpoint_load(trainer *t, const char *path, hiss_error *err);
+hiss_status train_checkpoint_load(trainer *t, const char *path, hiss_error *err);
 
 /* ---- what is taken from another run, and what is left as it is; transfer.c ---- */
 
 /* Tell the model what train.freeze names; before its first slot. Not collective. */
-hiss_status transfer_freeze(trainer *t, hiss_error *err);
+hiss_status train_transfer_freeze(trainer *t, hiss_error *err);
 /* Each of these names is that of some slot, and each phase trains something; phases are built. Not collective. */
-hiss_status transfer_check(const trainer *t, hiss_error *err);
-int64_t transfer_frozen(const trainer *t); /* parameters that are frozen */
+hiss_status train_transfer_check(const trainer *t, hiss_error *err);
+int64_t train_transfer_frozen(const trainer *t); /* parameters that are frozen */
 /* Replace initial values by those of train.init, if it is given. Collective. */
-hiss_status transfer_init(trainer *t, hiss_error *err);
+hiss_status train_transfer_init(trainer *t, hiss_error *err);
 
 /* Where a rank's time went, for summary.yaml. */
 typedef struct rank_account {
@@ -216,20 +218,20 @@ typedef struct rank_account {
     double sum, span; /* additions of the reduction (in compute); its first message to its last (mostly overlapped) */
 } rank_account;
 /* Add the times of a window of seconds; blocked: the least reduction wait of any rank in it. Not collective. */
-void rank_account_add(rank_account *a, const trainer_times *times, double blocked, double seconds);
+void train_rank_account_add(rank_account *a, const trainer_times *times, double blocked, double seconds);
 /* The list "ranks:" in rank order, written on rank 0 only; sets a->host. Collective. */
-void rank_account_write(FILE *out, hiss_comm *comm, rank_account *a);
+void train_rank_account_write(FILE *out, hiss_comm *comm, rank_account *a);
 
 /* metrics.jsonl and the display of progress; rank 0 writes. */
 typedef struct journal journal;
 /* began: when the run did (hiss_seconds). Collective; drops lines after t->step. */
-hiss_status journal_open(trainer *t, double began, journal **out, hiss_error *err);
-void journal_close(journal *j);
+hiss_status train_journal_open(trainer *t, double began, journal **out, hiss_error *err);
+void train_journal_close(journal *j);
 /* The run went back to t->step: forget the lines and sums after it. Collective. */
-hiss_status journal_rewind(journal *j, hiss_error *err);
-void journal_step(journal *j);                        /* after every step that counted; Not collective */
-hiss_status journal_log(journal *j, hiss_error *err); /* a line of averages since the last one. Collective. */
+hiss_status train_journal_rewind(journal *j, hiss_error *err);
+void train_journal_step(journal *j);                        /* after every step that counted; Not collective */
+hiss_status train_journal_log(journal *j, hiss_error *err); /* a line of averages since the last one. Collective. */
 /* RUN/summary.yaml. Collective. */
-hiss_status journal_summary(journal *j, double seconds, hiss_error *err);
+hiss_status train_journal_summary(journal *j, double seconds, hiss_error *err);
 
 #endif

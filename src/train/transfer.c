@@ -41,7 +41,7 @@ static const hiss_yaml *next_name(const trainer *t, const hiss_yaml *name) {
     return name == t->experiment->train.freeze ? NULL : name->next;
 }
 
-hiss_status transfer_freeze(trainer *t, hiss_error *err) {
+hiss_status train_transfer_freeze(trainer *t, hiss_error *err) {
     int count = 0;
     for (const hiss_yaml *e = first_name(t); e; e = next_name(t, e)) {
         if (e->kind != HISS_YAML_SCALAR || !*e->text) {
@@ -85,7 +85,7 @@ static int64_t frozen_slots(const hiss_model *model, const char *name) {
     return n;
 }
 
-hiss_status transfer_check(const trainer *t, hiss_error *err) {
+hiss_status train_transfer_check(const trainer *t, hiss_error *err) {
     for (const hiss_yaml *e = first_name(t); e; e = next_name(t, e)) {
         if (frozen_slots(t->model, e->text) == 0) {
             char what[LIST_TEXT + 256], layers[LIST_TEXT];
@@ -107,7 +107,7 @@ hiss_status transfer_check(const trainer *t, hiss_error *err) {
     return HISS_OK;
 }
 
-int64_t transfer_frozen(const trainer *t) {
+int64_t train_transfer_frozen(const trainer *t) {
     int64_t n = 0;
     for (int s = 0; s < hiss_model_count(t->model); s++) {
         const hiss_slot *slot = hiss_model_at(t->model, s);
@@ -229,7 +229,7 @@ static hiss_status read_source(trainer *t, hiss_error *err) {
     return HISS_OK;
 }
 
-hiss_status transfer_init(trainer *t, hiss_error *err) {
+hiss_status train_transfer_init(trainer *t, hiss_error *err) {
     if (!t->experiment->train.init) {
         return HISS_OK;
     }

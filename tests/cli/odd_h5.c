@@ -1,6 +1,6 @@
 /* Write an HDF5 file to order, for tests of bad input: odd_h5 FILE NAME=TYPE:SIZExSIZE...[:VALUE] ...
- * TYPE is u8, i16, i32, i64 or f32. VALUE fills the data set, and VALUE@ROW is that of one row; other values count from 0
- * to 9 and again. */
+ * TYPE is u8, i16, i32, i64 or f32. VALUE fills the data set, and VALUE@ROW is that of one row; other values count from
+ * 0 to 9 and again. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

@@ -1,5 +1,5 @@
-/* hiss train with a method that only tests have, in place of the config's: train_method METHOD CONFIG RUN [KEY=VALUE]...
- * Exit codes and lines are those of hiss train. */
+/* hiss train with a method that only tests have, in place of the config's: train_method METHOD CONFIG RUN
+ * [KEY=VALUE]... Exit codes and lines are those of hiss train. */
 #include <stdio.h>
 
 #include "hiss/kernels.h"

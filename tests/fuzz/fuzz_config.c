@@ -12,7 +12,7 @@ static void lay_out(const hiss_experiment *e) {
     hiss_taps taps;
     hiss_value out;
     hiss_error err;
-    const hiss_value image = hiss_input(graph, "image", HISS_SHAPE(4, 28, 28, 1));
+    const hiss_value image = hiss_graph_input(graph, "image", HISS_SHAPE(4, 28, 28, 1));
     if (hiss_network_build(&e->network, &b, image, &out, &taps, &err) == HISS_OK) {
         hiss_model_layout(model);
     }

@@ -8,16 +8,16 @@ int fuzz_read;
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     char path[32];
     const int file = fuzz_file(data, size, path);
-    hiss_idx idx;
+    data_idx idx;
     hiss_error err;
-    if (hiss_idx_read(path, &idx, &err) == HISS_OK) {
+    if (data_idx_read(path, &idx, &err) == HISS_OK) {
         fuzz_read++;
         int64_t values = 1;
         for (int i = 0; i < idx.ndim; i++) {
             values *= idx.dim[i];
         }
-        (void)(hiss_idx_at(&idx, 0) + hiss_idx_at(&idx, values - 1));
-        hiss_idx_free(&idx);
+        (void)(data_idx_at(&idx, 0) + data_idx_at(&idx, values - 1));
+        data_idx_free(&idx);
     }
     close(file);
     return 0;

@@ -8,13 +8,13 @@ int fuzz_read;
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     char path[32];
     const int file = fuzz_file(data, size, path);
-    hiss_image image;
+    data_image image;
     hiss_error err;
-    if (hiss_image_read(path, &image, &err) == HISS_OK) {
+    if (data_image_read(path, &image, &err) == HISS_OK) {
         fuzz_read++;
         uint8_t small[8 * 8 * 3];
-        hiss_image_fit(&image, 8, 8, 3, small);
-        hiss_image_free(&image);
+        data_image_fit(&image, 8, 8, 3, small);
+        data_image_free(&image);
     }
     close(file);
     return 0;

@@ -70,7 +70,7 @@ static void check_numbers(hiss_comm *comm) {
     CHECK(size == 1 ? hiss_comm_bytes_sent(comm) == before : hiss_comm_bytes_sent(comm) > before);
     CHECK(hiss_comm_max_i64(comm, (int64_t)3000000000 * (rank - size)) == -(int64_t)3000000000);
     double spread[3];
-    hiss_comm_spread(comm, size - rank, spread);
+    hiss_comm_min_median_max(comm, size - rank, spread);
     CHECK(spread[0] == 1 && spread[1] == (1 + size) / 2.0 && spread[2] == size);
 }
 

@@ -1,4 +1,4 @@
-/* hiss_comm_exchange: every byte arrives where its sender, receiver and place say, for empty and uneven parts. */
+/* hiss_comm_alltoallv: every byte arrives where its sender, receiver and place say, for empty and uneven parts. */
 #include <stdint.h>
 
 #include "mpi_test.h"
@@ -29,7 +29,7 @@ int main(int argc, char **argv) {
                 send[send_offsets[r] + i] = content(me, r, i);
             }
         }
-        hiss_comm_exchange(comm, send, send_offsets, receive, receive_offsets);
+        hiss_comm_alltoallv(comm, send, send_offsets, receive, receive_offsets);
         for (int r = 0; r < P; r++) {
             for (int64_t i = 0; i < receive_offsets[r + 1] - receive_offsets[r]; i++) {
                 CHECK(receive[receive_offsets[r] + i] == content(r, me, i));

@@ -430,10 +430,10 @@ static void check_names(hiss_comm *comm) {
     const char *rest = " conv2, fc1,,z ";
     const char *expected[] = {"conv2", "fc1", "z"};
     for (int i = 0; i < 3; i++) {
-        rest = hiss_next_name(rest, name);
+        rest = hiss_names_next(rest, name);
         CHECK(rest && strcmp(name, expected[i]) == 0);
     }
-    CHECK(!hiss_next_name(rest, name) && !hiss_next_name(NULL, name));
+    CHECK(!hiss_names_next(rest, name) && !hiss_names_next(NULL, name));
 }
 
 int main(int argc, char **argv) {

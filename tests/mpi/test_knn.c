@@ -150,7 +150,7 @@ static void check_votes(hiss_comm *comm) {
     const hiss_neighbor list[] = {{0, 7}, {1, 6}, {2, 5}, {4, 4}, {5, 3}, {6, 2}, {-1, 1}};
     const int32_t expected[] = {0, 0, 0, 2, 1, 1, 1}; /* k = 5 has two 1s and two 2s: 1 is nearer */
     for (int64_t k = 1; k <= 7; k++) {
-        CHECK(hiss_vote(list, k, label, votes) == expected[k - 1]);
+        CHECK(hiss_neighbors_vote(list, k, label, votes) == expected[k - 1]);
         CHECK(votes[0] == 0 && votes[1] == 0 && votes[2] == 0 && votes[3] == 0);
     }
 }
@@ -160,8 +160,8 @@ static void check_retrieval(const hiss_eval_env *env) {
     hiss_features *f = made_features(env, 5, BANK, 16, false, -1);
     const int64_t index[] = {700, 3, 700, 1129};
     hiss_neighbor found[4 * 7], with_self[4 * 8];
-    hiss_retrieve(env, f, f, true, 4, index, 7, HISS_COSINE, found);
-    hiss_retrieve(env, f, f, false, 4, index, 8, HISS_COSINE, with_self);
+    hiss_features_retrieve(env, f, f, true, 4, index, 7, HISS_COSINE, found);
+    hiss_features_retrieve(env, f, f, false, 4, index, 8, HISS_COSINE, with_self);
     for (int64_t i = 0; i < 4; i++) {
         CHECK(with_self[i * 8].index == index[i]);
         CHECK(memcmp(found + i * 7, with_self + i * 8 + 1, sizeof(hiss_neighbor) * 7) == 0);

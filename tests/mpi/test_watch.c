@@ -12,15 +12,15 @@ static void sleep_ms(long ms) {
 }
 
 typedef struct looker {
-    const hiss_watch *watch;
-    hiss_wait seen; /* the last wait with known peers */
+    const comm_watch *watch;
+    comm_wait seen; /* the last wait with known peers */
     _Atomic bool stop;
 } looker;
 
 static void *look(void *user) {
     looker *l = user;
     while (!l->stop) {
-        const hiss_wait wait = hiss_watch_wait(l->watch);
+        const comm_wait wait = comm_watch_wait(l->watch);
         if (wait.waiting && wait.peers > 0) {
             l->seen = wait;
         }
@@ -44,7 +44,7 @@ static void test_wait(hiss_comm *comm) {
     if (rank == late) {
         sleep_ms(300);
     }
-    hiss_comm_exchange(comm, out, offsets, in, offsets);
+    hiss_comm_alltoallv(comm, out, offsets, in, offsets);
     l.stop = true;
     pthread_join(thread, NULL);
     if (size > 1 && rank != late) {
@@ -55,7 +55,7 @@ static void test_wait(hiss_comm *comm) {
         CHECK(found || l.seen.peers > HISS_WATCH_PEERS);
         CHECK(strcmp(l.seen.what, "exchange") == 0);
     }
-    CHECK(!hiss_watch_wait(&comm->watch).waiting);
+    CHECK(!comm_watch_wait(&comm->watch).waiting);
     hiss_free(offsets);
     hiss_free(out);
     hiss_free(in);
@@ -67,11 +67,11 @@ static void test_ring(hiss_comm *comm) {
     for (int k = 0; k < 1000; k++) {
         hiss_watch_note(comm, "forward of lane", k);
     }
-    hiss_watch_last(&comm->watch, text);
+    comm_watch_last(&comm->watch, text);
     CHECK(strcmp(text, "forward of lane 999") == 0);
     CHECK(comm->watch.ring[(comm->watch.written - 1) % HISS_WATCH_RING].step == 120);
     hiss_watch_note(comm, "barrier", -1);
-    hiss_watch_last(&comm->watch, text);
+    comm_watch_last(&comm->watch, text);
     CHECK(strcmp(text, "barrier") == 0);
 }
 

@@ -26,7 +26,7 @@ struct rig {
     hiss_value loss;
     hiss_exec *exec;
     float *vector, *lane;
-    hiss_run run;
+    hiss_exec_context run;
     int64_t key;          /* of the inputs' values */
     int classes;          /* labels are below */
     void (*fill)(rig *r); /* fills the inputs; NULL: fill_inputs */
@@ -57,7 +57,7 @@ static inline void fill_inputs(const hiss_graph *graph, hiss_exec *exec, int64_t
 static inline rig rig_open(void) {
     rig r = {.model = hiss_model_create(), .graph = hiss_graph_create(), .loss = -1, .key = 1, .classes = 10};
     r.b = (hiss_builder){.graph = r.graph, .model = r.model, .training = true, .trained_groups = ~0u};
-    r.run = (hiss_run){.seed = 5, .step = 3, .lane = 1, .lanes = 2};
+    r.run = (hiss_exec_context){.seed = 5, .step = 3, .lane = 1, .lanes = 2};
     return r;
 }
 

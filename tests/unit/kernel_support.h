@@ -64,7 +64,7 @@ static inline double dot(int64_t count, const float *a, const float *b) {
 /* a and b agree to tolerance times max(|a|, |b|, floor). */
 static inline void assert_near(const char *what, int64_t count, const float *a, const float *b, double floor,
                                double tolerance) {
-    hiss_difference d = hiss_compare(count, a, b, floor);
+    hiss_difference d = hiss_floats_compare(count, a, b, floor);
     if (d.has_nan || d.max_relative > tolerance) {
         fail_msg("%s: relative difference %g (allowed %g), at %lld: %g and %g", what, d.max_relative, tolerance,
                  (long long)d.worst, (double)a[d.worst], (double)b[d.worst]);

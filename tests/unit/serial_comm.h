@@ -1,5 +1,5 @@
-/* hiss/comm.h and hiss/coordinator.h for one rank without MPI, for unit tests of what uses it: linked before the library, whose own objects
- * are then left out. The coordinator tells an observer what it solved. */
+/* hiss/comm.h and hiss/coordinator.h for one rank without MPI, for unit tests of what uses it: linked before the
+ * library, whose own objects are then left out. The coordinator tells an observer what it solved. */
 #ifndef HISS_TESTS_SERIAL_DIST_H
 #define HISS_TESTS_SERIAL_DIST_H
 
@@ -59,7 +59,7 @@ double hiss_comm_sum(hiss_comm *comm, double value) {
     (void)comm;
     return value;
 }
-void hiss_comm_spread(hiss_comm *comm, double value, double out[3]) {
+void hiss_comm_min_median_max(hiss_comm *comm, double value, double out[3]) {
     (void)comm;
     out[0] = out[1] = out[2] = value;
 }
@@ -72,8 +72,8 @@ void hiss_comm_gather(hiss_comm *comm, const void *mine, const int64_t *offsets,
     hiss_comm_allgather(comm, mine, offsets, all);
 }
 
-void hiss_comm_exchange(hiss_comm *comm, const void *send, const int64_t *send_offsets, void *receive,
-                        const int64_t *receive_offsets) {
+void hiss_comm_alltoallv(hiss_comm *comm, const void *send, const int64_t *send_offsets, void *receive,
+                         const int64_t *receive_offsets) {
     (void)receive_offsets;
     hiss_comm_allgather(comm, send, send_offsets, receive);
 }

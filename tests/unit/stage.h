@@ -1,5 +1,5 @@
-/* A stage for one method: options from YAML, made-up images, a hand-built placement on one or more ranks, batches in the
- * loader's order, and steps as the training loop does them. Shared by unit and MPI tests. */
+/* A stage for one method: options from YAML, made-up images, a hand-built placement on one or more ranks, batches in
+ * the loader's order, and steps as the training loop does them. Shared by unit and MPI tests. */
 #ifndef HISS_TESTS_STAGE_H
 #define HISS_TESTS_STAGE_H
 
@@ -55,7 +55,7 @@ static inline void stage_place(stage *s, const stage_given *given, const int64_t
     const int rank = hiss_comm_rank(given->comm), size = hiss_comm_size(given->comm);
     s->shards = hiss_new(int64_t, given->lanes + 1);
     s->lane_offsets = hiss_new(int64_t, size + 1);
-    hiss_shards(given->samples, given->lanes, s->shards);
+    hiss_shards_partition(given->samples, given->lanes, s->shards);
     hiss_partition(given->lanes, size, s->lane_offsets);
     if (lane_offsets) {
         memcpy(s->lane_offsets, lane_offsets, sizeof(int64_t) * (size_t)(size + 1));
@@ -169,8 +169,8 @@ static inline hiss_lane stage_lane(const stage *s, int64_t local, const hiss_gra
                        .batch = &s->batches[local],
                        .graph = graph,
                        .exec = exec,
-                       .image = hiss_input_named(graph, "image"),
-                       .label = hiss_input_named(graph, "label")};
+                       .image = hiss_graph_input_named(graph, "image"),
+                       .label = hiss_graph_input_named(graph, "label")};
 }
 
 /* Inputs of a lane that do not depend on an exchange. */
@@ -179,7 +179,7 @@ static inline void stage_sample(const stage *s, const hiss_lane *lane) {
         if (s->ops->input && s->ops->input->sample) {
             s->ops->input->sample(s->method, lane, i);
         } else {
-            hiss_default_sample(lane, i);
+            hiss_lane_default_sample(lane, i);
         }
     }
     if (s->ops->input && s->ops->input->fill) {

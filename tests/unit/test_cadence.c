@@ -16,7 +16,7 @@ static hiss_checkpoint_options options(const char *every, const char *keep_every
     hiss_checkpoint_options o = {
         .every_text = every, .keep_every_text = keep_every, .mtbf_text = "24 h", .margin_text = "30 s", .keep = 2};
     hiss_error err = {0};
-    if (interval_parse(&o, &err) != HISS_OK) {
+    if (experiment_interval_parse(&o, &err) != HISS_OK) {
         fail_msg("%s", err.text);
     }
     return o;
@@ -43,7 +43,7 @@ static void intervals_are_read(void **unused) {
 static void expect_refused(const hiss_checkpoint_options *o, const char *start) {
     hiss_checkpoint_options copy = *o;
     hiss_error err = {0};
-    assert_int_equal(interval_parse(&copy, &err), HISS_EUSER);
+    assert_int_equal(experiment_interval_parse(&copy, &err), HISS_EUSER);
     if (strncmp(err.text, start, strlen(start)) != 0) {
         fail_msg("expected \"%s...\", found \"%s\"", start, err.text);
     }
@@ -78,7 +78,7 @@ static int64_t count_most(const hiss_checkpoint_options *o, int64_t steps_per_ep
     int64_t there[64], count = 0, most = 0;
     for (int64_t step = 1; step <= steps; step++) {
         const cadence_state state = {.step = step, .steps_per_epoch = steps_per_epoch};
-        if (step < steps && cadence_at(o, &state) == CADENCE_NOT) {
+        if (step < steps && train_cadence_at(o, &state) == CADENCE_NOT) {
             continue;
         }
         memmove(there + 1, there, sizeof *there * (size_t)count);
@@ -87,7 +87,7 @@ static int64_t count_most(const hiss_checkpoint_options *o, int64_t steps_per_ep
         most = count > most ? count : most;
         int64_t kept[64], n = 0;
         for (int64_t k = 0; k < count; k++) {
-            if (cadence_keeps(o, steps_per_epoch, step, there, (int)count, there[k])) {
+            if (train_cadence_keeps(o, steps_per_epoch, step, there, (int)count, there[k])) {
                 kept[n++] = there[k];
             }
         }
@@ -108,8 +108,8 @@ static void room_is_counted_for_all_at_once(void **unused) {
                     hiss_error err = {0};
                     int64_t milestones;
                     o.keep = keep;
-                    assert_int_equal(interval_parse(&o, &err), HISS_OK);
-                    const int64_t most = cadence_most(&o, 5, steps, &milestones);
+                    assert_int_equal(experiment_interval_parse(&o, &err), HISS_OK);
+                    const int64_t most = train_cadence_most(&o, 5, steps, &milestones);
                     if (most != count_most(&o, 5, steps)) {
                         fail_msg("every %s, keep_every %s, keep %d, %d steps: %d, not %d", every[a], every[b],
                                  (int)keep, (int)steps, (int)most, (int)count_most(&o, 5, steps));
@@ -122,24 +122,24 @@ static void room_is_counted_for_all_at_once(void **unused) {
     hiss_error err = {0};
     int64_t milestones;
     timed.keep = 2;
-    assert_int_equal(interval_parse(&timed, &err), HISS_OK);
-    assert_int_equal(cadence_most(&timed, 5, 41, &milestones), 2 + 4 + 1);
+    assert_int_equal(experiment_interval_parse(&timed, &err), HISS_OK);
+    assert_int_equal(train_cadence_most(&timed, 5, 41, &milestones), 2 + 4 + 1);
     assert_int_equal(milestones, 4);
 }
 
 static void young_balances_cost_and_loss(void **unused) {
     (void)unused;
-    const double C = 2.0, M = 50000.0, T = cadence_young(C, 0.0, M);
+    const double C = 2.0, M = 50000.0, T = train_cadence_young(C, 0.0, M);
     assert_true(fabs(T - sqrt(2.0 * C * M)) < 1e-9);
     for (double other = T / 4; other < 4 * T; other *= 1.1) { /* no interval loses less */
         assert_true(C / other + other / (2.0 * M) >= C / T + T / (2.0 * M) - 1e-12);
     }
-    assert_true(cadence_young(1e-6, 0.1, M) == 10.0);
-    assert_true(cadence_young(1e-6, 40.0, M) == 400.0);
+    assert_true(train_cadence_young(1e-6, 0.1, M) == 10.0);
+    assert_true(train_cadence_young(1e-6, 40.0, M) == 400.0);
 }
 
 static cadence_due at(const hiss_checkpoint_options *o, int64_t step, double since) {
-    return cadence_at(o, &(cadence_state){.step = step, .steps_per_epoch = 12, .since = since, .blocked = 0.5});
+    return train_cadence_at(o, &(cadence_state){.step = step, .steps_per_epoch = 12, .since = since, .blocked = 0.5});
 }
 
 static void due_by_steps_epochs_and_time(void **unused) {
@@ -171,13 +171,13 @@ static void the_newest_and_the_milestones_stay(void **unused) {
     static const int64_t steps[] = {99, 84, 72, 60, 48, 36, 24, 12};
     static const bool stays[] = {true, true, true, true, false, false, false, false};
     for (int k = 0; k < HISS_COUNT(steps); k++) { /* 99: of a past that was given up */
-        assert_int_equal(cadence_keeps(&o, 12, 84, steps, HISS_COUNT(steps), steps[k]), stays[k]);
+        assert_int_equal(train_cadence_keeps(&o, 12, 84, steps, HISS_COUNT(steps), steps[k]), stays[k]);
     }
 }
 
 static void the_reserve_covers_all_that_follows(void **unused) {
     (void)unused;
-    assert_true(cadence_reserve(3.0, 10.0, 30.0) == 56.0);
+    assert_true(train_cadence_reserve(3.0, 10.0, 30.0) == 56.0);
     /* A run that looks before each step, and whose steps and checkpoints take no longer than those seen, ends in
      * time. */
     for (double phase = 0.0; phase < 3.0; phase += 0.1) {
@@ -185,7 +185,7 @@ static void the_reserve_covers_all_that_follows(void **unused) {
         double now = phase;
         bool last = false;
         while (!last) {
-            last = end - now < cadence_reserve(3.0, 10.0, 30.0);
+            last = end - now < train_cadence_reserve(3.0, 10.0, 30.0);
             now += 3.0;
         }
         assert_true(now + 10.0 + 10.0 + 30.0 <= end);

@@ -345,25 +345,25 @@ static void one_job_at_a_time(void **unused) {
     background *b = NULL;
     hiss_error err = {0};
     hiss_status status = HISS_EINTERNAL;
-    expect_ok(background_create(pass, &g, &b, &err), &err);
-    assert_false(background_busy(b));
-    assert_false(background_ended(b, &status, &err));
+    expect_ok(train_background_create(pass, &g, &b, &err), &err);
+    assert_false(train_background_busy(b));
+    assert_false(train_background_ended(b, &status, &err));
     for (int k = 1; k <= 3; k++) {
         pthread_mutex_lock(&g.lock); /* the job cannot go on */
-        background_start(b);
+        train_background_start(b);
         usleep(1000);
-        assert_true(background_busy(b));
-        assert_false(background_ended(b, &status, &err));
+        assert_true(train_background_busy(b));
+        assert_false(train_background_ended(b, &status, &err));
         pthread_mutex_unlock(&g.lock);
-        background_wait(b);
-        assert_false(background_busy(b));
-        assert_true(background_ended(b, &status, &err));
+        train_background_wait(b);
+        assert_false(train_background_busy(b));
+        assert_true(train_background_ended(b, &status, &err));
         assert_int_equal(status, k == 2 ? HISS_ESYSTEM : HISS_OK);
         assert_string_equal(err.text, k == 2 ? "run 2" : "");
-        assert_false(background_ended(b, &status, &err));
+        assert_false(train_background_ended(b, &status, &err));
     }
-    background_start(b);
-    background_destroy(b); /* waits */
+    train_background_start(b);
+    train_background_destroy(b); /* waits */
     assert_int_equal(g.runs, 4);
 }
 

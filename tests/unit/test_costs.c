@@ -119,8 +119,8 @@ static void platforms_are_found(void **state) {
     static const char *const directories[] = {"none", "first", "second"};
     hiss_platform p;
     hiss_error err = {0};
-    assert_int_equal(hiss_make_directories("first", &err), HISS_OK);
-    assert_int_equal(hiss_make_directories("second", &err), HISS_OK);
+    assert_int_equal(hiss_directories_make("first", &err), HISS_OK);
+    assert_int_equal(hiss_directories_make("second", &err), HISS_OK);
     assert_int_equal(hiss_file_write_text("first/a.yaml", "{topology: bus, bandwidth: 1, latency: 0}", &err), HISS_OK);
     assert_int_equal(hiss_file_write_text("second/a.yaml", "{topology: bus, bandwidth: 2, latency: 0}", &err), HISS_OK);
     assert_int_equal(hiss_file_write_text("second/b.yaml", "{topology: bus, bandwidth: 3, latency: 0}", &err), HISS_OK);

@@ -185,8 +185,8 @@ static void labels_are_class_numbers(void **state) {
     (void)state;
     hiss_error err = {0};
     hiss_data_options options = standard();
-    assert_true(hiss_most_classes(1) == HISS_MOST_CLASSES && hiss_most_classes(3000000) == 3000000);
-    assert_true(hiss_most_classes((int64_t)1 << 40) == INT32_MAX);
+    assert_true(hiss_dataset_most_classes(1) == HISS_MOST_CLASSES && hiss_dataset_most_classes(3000000) == 3000000);
+    assert_true(hiss_dataset_most_classes((int64_t)1 << 40) == INT32_MAX);
     for (int without = 0; without < 2;
          without++) { /* the largest class number, and identifiers that are not asked for */
         hiss_h5 *file = begin_file();

@@ -6,7 +6,7 @@
 
 static void fill_units(rig *r) {
     fill_inputs(r->graph, r->exec, r->key, r->classes);
-    hiss_value v = hiss_input_named(r->graph, "target");
+    hiss_value v = hiss_graph_input_named(r->graph, "target");
     const hiss_shape s = hiss_graph_shape(r->graph, v);
     float *target = hiss_exec_data(r->exec, v);
     for (int64_t i = 0; i < s.dim[0]; i++) {
@@ -27,13 +27,14 @@ static rig nat_rig(const hiss_kernels *kernels) {
     hiss_value x;
     hiss_taps taps;
     const int64_t m = 6, d = 8;
-    hiss_value image = hiss_input(r.graph, "image", HISS_SHAPE(m, 12, 12, 1));
+    hiss_value image = hiss_graph_input(r.graph, "image", HISS_SHAPE(m, 12, 12, 1));
     assert_int_equal(hiss_network_build(&network, &r.b, image, &x, &taps, NULL), HISS_OK);
     x = hiss_layer_dropout(&r.b, x, 0.5);
-    x = hiss_l2_normalize(r.graph, hiss_layer_linear(&r.b, "out", x, d, true));
+    x = hiss_graph_l2_normalize(r.graph, hiss_layer_linear(&r.b, "out", x, d, true));
     hiss_graph_keep(r.graph, x);
     hiss_graph_cut(r.graph);
-    r.loss = hiss_squared_loss(r.graph, x, hiss_input(r.graph, "target", HISS_SHAPE(m, d)), 1.0 / (double)m);
+    r.loss =
+        hiss_graph_squared_loss(r.graph, x, hiss_graph_input(r.graph, "target", HISS_SHAPE(m, d)), 1.0 / (double)m);
     hiss_graph_loss(r.graph, r.loss);
     hiss_layer_metric(&r.b, "loss", r.loss);
     r.fill = fill_units;
@@ -67,11 +68,12 @@ static void test_nat_loss(void **state) {
 static void test_check_can_fail(void **state) {
     (void)state;
     rig r = rig_open();
-    hiss_value x = hiss_input(r.graph, "x", HISS_SHAPE(6, 5)), good = hiss_layer_linear(&r.b, "fc", x, 4, true);
-    hiss_value target = hiss_input(r.graph, "target", HISS_SHAPE(6, 4));
+    hiss_value x = hiss_graph_input(r.graph, "x", HISS_SHAPE(6, 5)), good = hiss_layer_linear(&r.b, "fc", x, 4, true);
+    hiss_value target = hiss_graph_input(r.graph, "target", HISS_SHAPE(6, 4));
     /* the stopped half is missing from the gradient, though the loss depends on it */
-    hiss_value stopped = hiss_scale(r.graph, hiss_stop_gradient(r.graph, good), 0.05);
-    r.loss = hiss_squared_loss(r.graph, hiss_add(r.graph, hiss_scale(r.graph, good, 0.95), stopped), target, 0.1);
+    hiss_value stopped = hiss_graph_scale(r.graph, hiss_graph_stop_gradient(r.graph, good), 0.05);
+    r.loss = hiss_graph_squared_loss(r.graph, hiss_graph_add(r.graph, hiss_graph_scale(r.graph, good, 0.95), stopped),
+                                     target, 0.1);
     hiss_graph_loss(r.graph, r.loss);
     rig_ready(&r, hiss_kernels_ref());
     const rig_worst w = rig_gradients(&r, 2e-3, 0.02, 4e-4);
@@ -93,7 +95,7 @@ static void test_backends_agree(void **state) {
             for (int64_t i = 0; i < slot->count; i++) {
                 largest = fmax(largest, fabs((double)x[i]));
             }
-            const hiss_difference d = hiss_compare(slot->count, x, y, largest);
+            const hiss_difference d = hiss_floats_compare(slot->count, x, y, largest);
             if (d.has_nan || d.max_relative > 1e-4) {
                 fail_msg("%s: ref %g and blas %g", slot->name, (double)x[d.worst], (double)y[d.worst]);
             }
@@ -133,7 +135,7 @@ static void test_cut_and_recomputation(void **state) {
     memset(r.lane, 0, bytes); /* to the cut; another lane at another step evicts it; again from the start */
     rig_fill(&r);
     hiss_exec_forward(r.exec, &r.run, 0, cut, NULL, NULL);
-    const hiss_run mine = r.run;
+    const hiss_exec_context mine = r.run;
     r.run.lane = 0;
     r.run.step = 8;
     r.key = 2;
@@ -171,7 +173,7 @@ static void test_dropout_streams(void **state) {
 static void test_dropout_places(void **state) {
     (void)state;
     rig r = rig_open();
-    hiss_value x = hiss_input(r.graph, "x", HISS_SHAPE(10, 100));
+    hiss_value x = hiss_graph_input(r.graph, "x", HISS_SHAPE(10, 100));
     hiss_value a = hiss_layer_dropout(&r.b, x, 0.25), b = hiss_layer_dropout(&r.b, x, 0.25);
     hiss_graph_keep(r.graph, x);
     hiss_graph_keep(r.graph, a);
@@ -199,17 +201,17 @@ static hiss_value tower(rig *r, const char *name, hiss_value x) {
     snprintf(part, sizeof part, "%s1", name);
     x = hiss_layer_linear(&r->b, part, x, 7, true);
     snprintf(part, sizeof part, "%sn", name);
-    x = hiss_tanh(r->graph, hiss_layer_batch_norm(&r->b, part, x));
+    x = hiss_graph_tanh(r->graph, hiss_layer_batch_norm(&r->b, part, x));
     snprintf(part, sizeof part, "%s2", name);
     return hiss_layer_linear(&r->b, part, x, 4, false);
 }
 
 static rig siamese(const char *left, const char *right) {
     rig r = rig_open();
-    hiss_value a = tower(&r, left, hiss_input(r.graph, "left", HISS_SHAPE(9, 5)));
-    hiss_value b = tower(&r, right, hiss_input(r.graph, "right", HISS_SHAPE(9, 5)));
-    hiss_value product = hiss_multiply(r.graph, a, b);
-    r.loss = hiss_squared_loss(r.graph, product, hiss_input(r.graph, "to", HISS_SHAPE(9, 4)), 0.05);
+    hiss_value a = tower(&r, left, hiss_graph_input(r.graph, "left", HISS_SHAPE(9, 5)));
+    hiss_value b = tower(&r, right, hiss_graph_input(r.graph, "right", HISS_SHAPE(9, 5)));
+    hiss_value product = hiss_graph_multiply(r.graph, a, b);
+    r.loss = hiss_graph_squared_loss(r.graph, product, hiss_graph_input(r.graph, "to", HISS_SHAPE(9, 4)), 0.05);
     hiss_graph_loss(r.graph, r.loss);
     rig_ready(&r, hiss_kernels_ref());
     return r;
@@ -234,7 +236,8 @@ static void test_siamese(void **state) {
     rig_fill(&both);
     static const char *const inputs[] = {"left", "right", "to"};
     for (int k = 0; k < 3; k++) {
-        const hiss_value from = hiss_input_named(both.graph, inputs[k]), to = hiss_input_named(apart.graph, inputs[k]);
+        const hiss_value from = hiss_graph_input_named(both.graph, inputs[k]),
+                         to = hiss_graph_input_named(apart.graph, inputs[k]);
         const hiss_shape s = hiss_graph_shape(both.graph, from);
         memcpy(hiss_exec_data(apart.exec, to), hiss_exec_data(both.exec, from),
                sizeof(float) * (size_t)hiss_shape_count(&s));
@@ -281,15 +284,15 @@ static void test_recurrent(void **state) {
     (void)state;
     enum { T = 6 };
     rig r = rig_open();
-    hiss_value h = hiss_input(r.graph, "start", HISS_SHAPE(4, 5));
+    hiss_value h = hiss_graph_input(r.graph, "start", HISS_SHAPE(4, 5));
     for (int t = 0; t < T; t++) {
         char name[16];
         snprintf(name, sizeof name, "x%d", t);
-        hiss_value x = hiss_layer_linear(&r.b, "in", hiss_input(r.graph, name, HISS_SHAPE(4, 3)), 5, true);
-        h = hiss_tanh(r.graph, hiss_add(r.graph, hiss_layer_linear(&r.b, "state", h, 5, false), x));
+        hiss_value x = hiss_layer_linear(&r.b, "in", hiss_graph_input(r.graph, name, HISS_SHAPE(4, 3)), 5, true);
+        h = hiss_graph_tanh(r.graph, hiss_graph_add(r.graph, hiss_layer_linear(&r.b, "state", h, 5, false), x));
     }
-    r.loss = hiss_softmax_cross_entropy(r.graph, hiss_layer_linear(&r.b, "head", h, 10, true),
-                                        hiss_input_labels(r.graph, "label", 4));
+    r.loss = hiss_graph_softmax_cross_entropy(r.graph, hiss_layer_linear(&r.b, "head", h, 10, true),
+                                              hiss_graph_input_labels(r.graph, "label", 4));
     hiss_graph_loss(r.graph, r.loss);
     assert_int_equal(hiss_model_count(r.model), 5);
     rig_ready(&r, hiss_kernels_blas());
@@ -302,11 +305,11 @@ static void test_recurrent(void **state) {
 static void test_stop_gradient(void **state) {
     (void)state;
     rig r = rig_open();
-    hiss_value x = hiss_input(r.graph, "x", HISS_SHAPE(6, 5));
+    hiss_value x = hiss_graph_input(r.graph, "x", HISS_SHAPE(6, 5));
     hiss_value behind = hiss_layer_linear(&r.b, "behind", x, 4, true);
     hiss_value both = hiss_layer_linear(&r.b, "both", x, 4, true);
-    hiss_value stopped = hiss_stop_gradient(r.graph, hiss_add(r.graph, behind, both));
-    r.loss = hiss_squared_loss(r.graph, stopped, hiss_scale(r.graph, both, 2.0), 0.1);
+    hiss_value stopped = hiss_graph_stop_gradient(r.graph, hiss_graph_add(r.graph, behind, both));
+    r.loss = hiss_graph_squared_loss(r.graph, stopped, hiss_graph_scale(r.graph, both, 2.0), 0.1);
     hiss_graph_loss(r.graph, r.loss);
     rig_ready(&r, hiss_kernels_ref());
     memset(r.lane, 0x5a, sizeof(float) * (size_t)hiss_model_floats(r.model));
@@ -349,32 +352,33 @@ static void test_a_value_used_twice(void **state) {
     (void)state;
     for (int variant = 0; variant < 4; variant++) {
         rig r = rig_open();
-        hiss_value z = hiss_layer_linear(&r.b, "fc", hiss_input(r.graph, "x", HISS_SHAPE(4, 5)), 4, true);
-        hiss_value again = variant % 2 ? hiss_reshape(r.graph, z, HISS_SHAPE(4, 4)) : z;
+        hiss_value z = hiss_layer_linear(&r.b, "fc", hiss_graph_input(r.graph, "x", HISS_SHAPE(4, 5)), 4, true);
+        hiss_value again = variant % 2 ? hiss_graph_reshape(r.graph, z, HISS_SHAPE(4, 4)) : z;
         hiss_value y = -1;
         if (variant < 2) { /* similarities of rows: z z^T */
-            y = hiss_linear(r.graph, z, again, -1);
+            y = hiss_graph_linear(r.graph, z, again, -1);
         } else {
-            y = hiss_reshape(r.graph, hiss_multiply(r.graph, z, again), HISS_SHAPE(4, 4));
+            y = hiss_graph_reshape(r.graph, hiss_graph_multiply(r.graph, z, again), HISS_SHAPE(4, 4));
         }
-        r.loss = hiss_squared_loss(r.graph, y, hiss_input(r.graph, "to", HISS_SHAPE(4, 4)), 0.05);
+        r.loss = hiss_graph_squared_loss(r.graph, y, hiss_graph_input(r.graph, "to", HISS_SHAPE(4, 4)), 0.05);
         hiss_graph_loss(r.graph, r.loss);
         rig_ready(&r, variant % 2 ? hiss_kernels_ref() : hiss_kernels_blas());
         rig_check_gradients(&r, "twice", 1e-3, 0.01, 4e-4);
         rig_close(&r);
     }
     rig r = rig_open();
-    hiss_value x = hiss_layer_linear(&r.b, "fc", hiss_input(r.graph, "x", HISS_SHAPE(6, 5)), 3, true);
+    hiss_value x = hiss_layer_linear(&r.b, "fc", hiss_graph_input(r.graph, "x", HISS_SHAPE(6, 5)), 3, true);
     hiss_value gamma = -1, beta[2];
     static const char *const names[] = {"gamma", "beta0", "beta1"};
     for (int k = 0; k < 3; k++) {
         const hiss_slot slot = {.name = names[k], .kind = HISS_SLOT_PARAMETER, .shape = HISS_SHAPE(3), .constant = 1.0};
-        const hiss_value v = hiss_parameter(r.graph, hiss_model_slot(r.model, &slot), slot.shape, true);
+        const hiss_value v = hiss_graph_parameter(r.graph, hiss_model_slot(r.model, &slot), slot.shape, true);
         *(k == 0 ? &gamma : &beta[k - 1]) = v;
     }
-    x = hiss_batch_norm(r.graph, x, gamma, beta[0], HISS_NO_SLOT, HISS_NO_SLOT, 1e-5, true);
-    x = hiss_batch_norm(r.graph, hiss_sigmoid(r.graph, x), gamma, beta[1], HISS_NO_SLOT, HISS_NO_SLOT, 1e-5, true);
-    r.loss = hiss_squared_loss(r.graph, x, hiss_input(r.graph, "to", HISS_SHAPE(6, 3)), 0.1);
+    x = hiss_graph_batch_norm(r.graph, x, gamma, beta[0], HISS_NO_SLOT, HISS_NO_SLOT, 1e-5, true);
+    x = hiss_graph_batch_norm(r.graph, hiss_graph_sigmoid(r.graph, x), gamma, beta[1], HISS_NO_SLOT, HISS_NO_SLOT, 1e-5,
+                              true);
+    r.loss = hiss_graph_squared_loss(r.graph, x, hiss_graph_input(r.graph, "to", HISS_SHAPE(6, 3)), 0.1);
     hiss_graph_loss(r.graph, r.loss);
     rig_ready(&r, hiss_kernels_ref());
     rig_check_gradients(&r, "shared gamma", 1e-3, 0.01, 4e-4);
@@ -389,11 +393,13 @@ static void test_frozen_layers(void **state) {
     for (int count = 0; count <= 2; count++) {
         rig r = rig_open();
         hiss_model_freeze(r.model, count, count == 2 ? names : names + 1);
-        hiss_value x = hiss_input(r.graph, "x", HISS_SHAPE(6, 5));
-        x = hiss_tanh(r.graph, hiss_layer_batch_norm(&r.b, "fc1/norm", hiss_layer_linear(&r.b, "fc1", x, 4, false)));
-        x = hiss_tanh(r.graph, hiss_layer_batch_norm(&r.b, "fc2/norm", hiss_layer_linear(&r.b, "fc2", x, 3, true)));
+        hiss_value x = hiss_graph_input(r.graph, "x", HISS_SHAPE(6, 5));
+        x = hiss_graph_tanh(r.graph,
+                            hiss_layer_batch_norm(&r.b, "fc1/norm", hiss_layer_linear(&r.b, "fc1", x, 4, false)));
+        x = hiss_graph_tanh(r.graph,
+                            hiss_layer_batch_norm(&r.b, "fc2/norm", hiss_layer_linear(&r.b, "fc2", x, 3, true)));
         x = hiss_layer_linear(&r.b, "fc3", x, 2, true);
-        r.loss = hiss_squared_loss(r.graph, x, hiss_input(r.graph, "to", HISS_SHAPE(6, 2)), 0.1);
+        r.loss = hiss_graph_squared_loss(r.graph, x, hiss_graph_input(r.graph, "to", HISS_SHAPE(6, 2)), 0.1);
         hiss_graph_loss(r.graph, r.loss);
         rig_ready(&r, count % 2 ? hiss_kernels_ref() : hiss_kernels_blas());
         for (int s = 0; s < hiss_model_count(r.model); s++) {
@@ -424,10 +430,11 @@ static void test_own_gradient(void **state) {
         rig r = rig_open();
         hiss_model_freeze(r.model, variant == 1, names);
         r.b.training = variant != 2;
-        hiss_value x = hiss_layer_linear(&r.b, "own", hiss_input(r.graph, "x", HISS_SHAPE(4, 5)), 3, true);
+        hiss_value x = hiss_layer_linear(&r.b, "own", hiss_graph_input(r.graph, "x", HISS_SHAPE(4, 5)), 3, true);
         hiss_layer_own_gradient(&r.b, "own/weight");
-        x = hiss_layer_linear(&r.b, "fc", hiss_stop_gradient(r.graph, x), 2, true);
-        hiss_graph_loss(r.graph, hiss_squared_loss(r.graph, x, hiss_input(r.graph, "to", HISS_SHAPE(4, 2)), 1.0));
+        x = hiss_layer_linear(&r.b, "fc", hiss_graph_stop_gradient(r.graph, x), 2, true);
+        hiss_graph_loss(r.graph,
+                        hiss_graph_squared_loss(r.graph, x, hiss_graph_input(r.graph, "to", HISS_SHAPE(4, 2)), 1.0));
         const int weight = hiss_model_find(r.model, "own/weight"), bias = hiss_model_find(r.model, "own/bias");
         assert_int_equal(hiss_graph_trains(r.graph, weight), variant == 0);
         assert_int_equal(hiss_graph_owns(r.graph, weight), variant == 0);
@@ -442,12 +449,12 @@ static void test_own_gradient(void **state) {
 static hiss_value generator(hiss_builder *b, hiss_value noise) {
     b->group = 0;
     hiss_value x = hiss_layer_batch_norm(b, "g1/norm", hiss_layer_linear(b, "g1", noise, 6, false));
-    return hiss_layer_linear(b, "g2", hiss_tanh(b->graph, x), 5, true);
+    return hiss_layer_linear(b, "g2", hiss_graph_tanh(b->graph, x), 5, true);
 }
 
 static hiss_value critic(hiss_builder *b, hiss_value x) {
     x = hiss_layer_batch_norm(b, "d1/norm", hiss_layer_linear(b, "d1", x, 6, false));
-    return hiss_layer_linear(b, "d2", hiss_leaky_relu(b->graph, x, 0.2), 2, true);
+    return hiss_layer_linear(b, "d2", hiss_graph_leaky_relu(b->graph, x, 0.2), 2, true);
 }
 
 static void test_groups(void **state) {
@@ -458,13 +465,15 @@ static void test_groups(void **state) {
     for (int phase = 0; phase < 2; phase++) {
         hiss_builder *b = &r[phase].b;
         b->trained_groups = phase == 0 ? 2u : 1u;
-        hiss_value fake = generator(b, hiss_input(b->graph, "noise", HISS_SHAPE(8, 3)));
+        hiss_value fake = generator(b, hiss_graph_input(b->graph, "noise", HISS_SHAPE(8, 3)));
         b->group = 1 - phase; /* counts for new parameters only: the critic stays in group 1 */
-        hiss_value loss = hiss_softmax_cross_entropy(b->graph, critic(b, fake), hiss_input_labels(b->graph, "fake", 8));
+        hiss_value loss =
+            hiss_graph_softmax_cross_entropy(b->graph, critic(b, fake), hiss_graph_input_labels(b->graph, "fake", 8));
         if (phase == 0) {
-            hiss_value real = critic(b, hiss_input(b->graph, "real", HISS_SHAPE(8, 5)));
-            loss = hiss_add(b->graph, loss,
-                            hiss_softmax_cross_entropy(b->graph, real, hiss_input_labels(b->graph, "real_label", 8)));
+            hiss_value real = critic(b, hiss_graph_input(b->graph, "real", HISS_SHAPE(8, 5)));
+            loss = hiss_graph_add(
+                b->graph, loss,
+                hiss_graph_softmax_cross_entropy(b->graph, real, hiss_graph_input_labels(b->graph, "real_label", 8)));
         }
         hiss_layer_metric(b, phase == 0 ? "critic" : "generator", loss);
         hiss_graph_loss(b->graph, loss);

@@ -88,7 +88,7 @@ static void test_make_directories(void **state) {
     snprintf(absolute, sizeof absolute, "%s/x/y", scratch);
     const char *good[] = {"a", "a", "a/b/c", "a/b/c/", "d//e///f", "./g/../h", ".", "/", absolute};
     for (size_t i = 0; i < sizeof good / sizeof good[0]; i++) {
-        assert_int_equal(hiss_make_directories(good[i], &err), HISS_OK);
+        assert_int_equal(hiss_directories_make(good[i], &err), HISS_OK);
         assert_true(hiss_file_exists(good[i]));
     }
     assert_string_equal(err.text, "");
@@ -98,20 +98,20 @@ static void test_make_directories(void **state) {
 static void test_remove_tree(void **state) {
     (void)state;
     hiss_error err = {0};
-    assert_int_equal(hiss_make_directories("tree/a/b/c", &err), HISS_OK);
-    assert_int_equal(hiss_make_directories("kept", &err), HISS_OK);
+    assert_int_equal(hiss_directories_make("tree/a/b/c", &err), HISS_OK);
+    assert_int_equal(hiss_directories_make("kept", &err), HISS_OK);
     assert_int_equal(hiss_file_write_text("kept/file", "x", &err), HISS_OK);
     assert_int_equal(hiss_file_write_text("tree/a/.hidden", "x", &err), HISS_OK);
     assert_int_equal(symlink("../../kept", "tree/a/link"), 0);
-    hiss_remove_tree("tree");
+    hiss_directory_remove("tree");
     assert_false(hiss_file_exists("tree"));
     assert_true(hiss_file_exists("kept/file"));
     assert_int_equal(symlink("kept", "link"), 0);
-    hiss_remove_tree("link");
+    hiss_directory_remove("link");
     assert_true(hiss_file_exists("kept/file"));
-    hiss_remove_tree("kept/file");
-    hiss_remove_tree("kept");
-    hiss_remove_tree("absent");
+    hiss_directory_remove("kept/file");
+    hiss_directory_remove("kept");
+    hiss_directory_remove("absent");
     assert_false(hiss_file_exists("kept"));
 }
 
@@ -119,16 +119,16 @@ static void test_make_directories_over_a_file(void **state) {
     (void)state;
     hiss_error err = {0};
     put("plain", "text");
-    assert_int_equal(hiss_make_directories("plain", &err), HISS_ESYSTEM);
+    assert_int_equal(hiss_directories_make("plain", &err), HISS_ESYSTEM);
     assert_string_equal(err.text,
                         "cannot make directory 'plain': 'plain' exists and is not a directory; choose another name");
-    assert_int_equal(hiss_make_directories("plain/below/it", &err), HISS_ESYSTEM);
+    assert_int_equal(hiss_directories_make("plain/below/it", &err), HISS_ESYSTEM);
     assert_int_equal(err.code, HISS_ESYSTEM);
     assert_string_equal(
         err.text, "cannot make directory 'plain/below/it': 'plain' exists and is not a directory; choose another name");
-    assert_int_equal(hiss_make_directories("", &err), HISS_ESYSTEM);
+    assert_int_equal(hiss_directories_make("", &err), HISS_ESYSTEM);
     assert_mentions(&err, "empty");
-    assert_int_equal(hiss_make_directories("/proc/nothing/here", &err), HISS_ESYSTEM);
+    assert_int_equal(hiss_directories_make("/proc/nothing/here", &err), HISS_ESYSTEM);
     assert_mentions(&err, "mkdir '/proc/nothing'");
     assert_content("plain", "text");
 }

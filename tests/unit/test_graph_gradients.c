@@ -23,14 +23,14 @@ static const int64_t offsets[SLOTS] = {0 * SLOT_FLOATS, 1 * SLOT_FLOATS, 2 * SLO
 static void fill_inputs(const hiss_graph *g, hiss_exec *exec, int variant) {
     static const char *const names[] = {"weights", "still"};
     for (int k = 0; k < 2; k++) {
-        hiss_value v = hiss_input_named(g, names[k]);
+        hiss_value v = hiss_graph_input_named(g, names[k]);
         if (v >= 0) {
             hiss_shape s = hiss_graph_shape(g, v);
             hiss_rng rng = hiss_rng_keyed(7, HISS_FOR_TESTS, variant, 100 + k);
             hiss_rng_normals(&rng, hiss_shape_count(&s), hiss_exec_data(exec, v));
         }
     }
-    hiss_value v = hiss_input_named(g, "label");
+    hiss_value v = hiss_graph_input_named(g, "label");
     if (v >= 0) {
         int32_t *label = (int32_t *)hiss_exec_data(exec, v);
         for (int64_t i = 0; i < hiss_graph_shape(g, v).dim[0]; i++) {
@@ -40,14 +40,14 @@ static void fill_inputs(const hiss_graph *g, hiss_exec *exec, int variant) {
 }
 
 static double loss_of(const hiss_graph *g, hiss_exec *exec, hiss_value loss, const float *model, int variant) {
-    hiss_run run = {.model = model, .seed = 5, .step = 3, .lane = 1, .lanes = 2};
+    hiss_exec_context run = {.model = model, .seed = 5, .step = 3, .lane = 1, .lanes = 2};
     fill_inputs(g, exec, variant);
     hiss_exec_forward(exec, &run, 0, hiss_graph_nodes(g), NULL, NULL);
     return *hiss_exec_data(exec, loss);
 }
 
 static void gradients(const hiss_graph *g, hiss_exec *exec, const float *model, float *lane, int variant) {
-    hiss_run run = {.model = model, .lane_vector = lane, .seed = 5, .step = 3, .lane = 1, .lanes = 2};
+    hiss_exec_context run = {.model = model, .lane_vector = lane, .seed = 5, .step = 3, .lane = 1, .lanes = 2};
     fill_inputs(g, exec, variant);
     hiss_exec_forward(exec, &run, 0, hiss_graph_nodes(g), NULL, NULL);
     hiss_exec_record(exec, &run);
@@ -124,7 +124,7 @@ static void test_every_operation(void **state) {
             gradients(g, ref, model, lane, variant);
             check_against_differences(g, ref, model, lane, variant, hiss_op_name(op));
             gradients(g, fast, model, other, variant);
-            hiss_difference d = hiss_compare(SLOTS * SLOT_FLOATS, lane, other, 1.0);
+            hiss_difference d = hiss_floats_compare(SLOTS * SLOT_FLOATS, lane, other, 1.0);
             if (d.max_relative > 1e-4 || d.has_nan) {
                 fail_msg("%s variant %d: ref and blas differ by %g", hiss_op_name(op), variant, d.max_relative);
             }
@@ -166,8 +166,9 @@ static void test_values_by_hand(void **state) {
     for (size_t r = 0; r < sizeof rows / sizeof *rows; r++) {
         const by_hand *row = &rows[r];
         hiss_graph *g = hiss_graph_create();
-        const hiss_value x[2] = {hiss_input(g, "image", HISS_SHAPE(1, 2, 2, 2)),
-                                 row->channels ? hiss_input(g, "second", HISS_SHAPE(1, 2, 2, row->channels)) : -1};
+        const hiss_value x[2] = {hiss_graph_input(g, "image", HISS_SHAPE(1, 2, 2, 2)),
+                                 row->channels ? hiss_graph_input(g, "second", HISS_SHAPE(1, 2, 2, row->channels))
+                                               : -1};
         hiss_value y = -1;
         for (int op = 0; op < hiss_op_count(); op++) {
             const hiss_word *word = hiss_op_word(op);
@@ -184,7 +185,7 @@ static void test_values_by_hand(void **state) {
         if (row->channels) {
             memcpy(hiss_exec_data(exec, x[1]), row->second, sizeof(float) * (size_t)(4 * row->channels));
         }
-        hiss_exec_forward(exec, &(hiss_run){0}, 0, hiss_graph_nodes(g), NULL, NULL);
+        hiss_exec_forward(exec, &(hiss_exec_context){0}, 0, hiss_graph_nodes(g), NULL, NULL);
         for (int i = 0; i < row->count; i++) {
             if (hiss_exec_data(exec, y)[i] != row->expected[i]) {
                 fail_msg("%s: value %d is %g, by hand %g", row->word, i, (double)hiss_exec_data(exec, y)[i],
@@ -203,8 +204,8 @@ static void test_check_can_fail(void **state) {
     hiss_rng rng = hiss_rng_keyed(11, HISS_FOR_TESTS, 0, 0);
     hiss_rng_normals(&rng, SLOTS * SLOT_FLOATS, model);
     hiss_graph *g = hiss_graph_create();
-    hiss_value x = hiss_parameter(g, 0, HISS_SHAPE(4, 4), true);
-    hiss_graph_loss(g, hiss_squared_loss(g, x, hiss_input(g, "weights", HISS_SHAPE(4, 4)), 0.5));
+    hiss_value x = hiss_graph_parameter(g, 0, HISS_SHAPE(4, 4), true);
+    hiss_graph_loss(g, hiss_graph_squared_loss(g, x, hiss_graph_input(g, "weights", HISS_SHAPE(4, 4)), 0.5));
     hiss_exec *exec = hiss_exec_create(g, hiss_kernels_ref(), offsets);
     gradients(g, exec, model, lane, 0);
     double expected = 0.0, loss = loss_of(g, exec, hiss_graph_nodes(g) - 1, model, 0);
@@ -225,10 +226,10 @@ static void test_shape_errors_stick(void **state) {
     (void)state;
     hiss_graph *g = hiss_graph_create();
     hiss_graph_scope(g, "fc1");
-    hiss_value x = hiss_input(g, "image", HISS_SHAPE(2, 8));
-    hiss_value y = hiss_linear(g, x, hiss_parameter(g, 0, HISS_SHAPE(4, 7), true), -1);
+    hiss_value x = hiss_graph_input(g, "image", HISS_SHAPE(2, 8));
+    hiss_value y = hiss_graph_linear(g, x, hiss_graph_parameter(g, 0, HISS_SHAPE(4, 7), true), -1);
     assert_int_equal(y, -1);
-    assert_int_equal(hiss_relu(g, y), -1);
+    assert_int_equal(hiss_graph_relu(g, y), -1);
     hiss_error err = {0};
     assert_int_equal(hiss_graph_status(g, &err), HISS_EUSER);
     assert_string_equal(err.text, "fc1: linear: needs x [M,D] and w [F,D] of equal D, got [2, 8] and [4, 7]");
@@ -239,13 +240,14 @@ static void test_shape_errors_stick(void **state) {
 static void test_memory_is_shared(void **state) {
     (void)state;
     hiss_graph *g = hiss_graph_create();
-    hiss_value x = hiss_input(g, "image", HISS_SHAPE(8, 64));
+    hiss_value x = hiss_graph_input(g, "image", HISS_SHAPE(8, 64));
     double arrays = 8 * 64;
     for (int layer = 0; layer < 10; layer++) {
-        x = hiss_relu(g, hiss_linear(g, x, hiss_parameter(g, layer % 8, HISS_SHAPE(64, 64), true), -1));
+        x = hiss_graph_relu(g,
+                            hiss_graph_linear(g, x, hiss_graph_parameter(g, layer % 8, HISS_SHAPE(64, 64), true), -1));
         arrays += 4 * 8 * 64; /* two outputs, two gradients */
     }
-    hiss_graph_loss(g, hiss_squared_loss(g, x, hiss_input(g, "weights", HISS_SHAPE(8, 64)), 1.0));
+    hiss_graph_loss(g, hiss_graph_squared_loss(g, x, hiss_graph_input(g, "weights", HISS_SHAPE(8, 64)), 1.0));
     hiss_exec *exec = hiss_exec_create(g, hiss_kernels_blas(), offsets);
     assert_true((double)hiss_exec_bytes(exec) < 4.0 * arrays * 0.5);
     hiss_exec_destroy(exec);

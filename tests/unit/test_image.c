@@ -42,19 +42,19 @@ static void write_bytes(const void *bytes, size_t count) {
     fclose(f);
 }
 
-static hiss_image read_back(void) {
-    hiss_image image;
+static data_image read_back(void) {
+    data_image image;
     hiss_error err = {0};
-    if (hiss_image_read(path, &image, &err)) {
+    if (data_image_read(path, &image, &err)) {
         fail_msg("%s", err.text);
     }
     return image;
 }
 
 static void refused(const char *part) {
-    hiss_image image;
+    data_image image;
     hiss_error err = {0};
-    assert_int_equal(hiss_image_read(path, &image, &err), HISS_EUSER);
+    assert_int_equal(data_image_read(path, &image, &err), HISS_EUSER);
     if (!strstr(err.text, part) || !strstr(err.text, path) || strchr(err.text, '\n')) {
         fail_msg("expected \"%s\" in \"%s\"", part, err.text);
     }
@@ -100,14 +100,14 @@ static void reads_jpeg(void **state) {
     for (int C = 1; C <= 3; C += 2) {
         gradient(pixels, H, W, C);
         write_jpeg(pixels, H, W, C, C == 1 ? JCS_GRAYSCALE : JCS_RGB);
-        hiss_image image = read_back();
+        data_image image = read_back();
         assert_true(image.H == H && image.W == W && image.C == C);
         double sum = 0;
         for (int k = 0; k < H * W * C; k++) {
             sum += abs(image.pixels[k] - pixels[k]);
         }
         assert_true(sum / (H * W * C) < 3);
-        hiss_image_free(&image);
+        data_image_free(&image);
     }
     for (int k = 0; k < H * W; k++) { /* the same colours as ink without black */
         for (int c = 0; c < 3; c++) {
@@ -116,14 +116,14 @@ static void reads_jpeg(void **state) {
         ink[4 * k + 3] = 0;
     }
     write_jpeg(ink, H, W, 4, JCS_CMYK);
-    hiss_image image = read_back();
+    data_image image = read_back();
     assert_int_equal(image.C, 3);
     double sum = 0;
     for (int k = 0; k < H * W * 3; k++) {
         sum += abs(image.pixels[k] - pixels[k]);
     }
     assert_true(sum / (H * W * 3) < 3);
-    hiss_image_free(&image);
+    data_image_free(&image);
 }
 
 static void png_round_trip(void **state) {
@@ -132,31 +132,31 @@ static void png_round_trip(void **state) {
     hiss_error err = {0};
     for (int64_t C = 1; C <= 3; C += 2) {
         gradient(pixels, 9, 17, C);
-        assert_int_equal(hiss_write_png(path, 9, 17, C, pixels, &err), HISS_OK);
-        hiss_image image = read_back();
+        assert_int_equal(hiss_png_write(path, 9, 17, C, pixels, &err), HISS_OK);
+        data_image image = read_back();
         assert_true(image.H == 9 && image.W == 17 && image.C == C);
         assert_memory_equal(image.pixels, pixels, 9 * 17 * (size_t)C);
-        hiss_image_free(&image);
+        data_image_free(&image);
     }
-    assert_int_equal(hiss_write_png("/nonexistent/a.png", 9, 17, 1, pixels, &err), HISS_ESYSTEM);
+    assert_int_equal(hiss_png_write("/nonexistent/a.png", 9, 17, 1, pixels, &err), HISS_ESYSTEM);
     assert_non_null(strstr(err.text, "/nonexistent/a.png"));
-    assert_int_equal(hiss_write_png(path, 9, 17, 2, pixels, &err), HISS_EUSER);
+    assert_int_equal(hiss_png_write(path, 9, 17, 2, pixels, &err), HISS_EUSER);
 }
 
 static void reads_pnm(void **state) {
     (void)state;
     const char grey[] = "P5 # comment 7 7\n3 2\n255\nabcdef", rgb[] = "P6\n1\n2\n#x\n51 \x00\x01\x33\x10\x20\x33";
     write_bytes(grey, sizeof grey - 1);
-    hiss_image image = read_back();
+    data_image image = read_back();
     assert_true(image.H == 2 && image.W == 3 && image.C == 1);
     assert_memory_equal(image.pixels, "abcdef", 6);
-    hiss_image_free(&image);
+    data_image_free(&image);
     write_bytes(rgb, sizeof rgb - 1);
     image = read_back();
     assert_true(image.H == 2 && image.W == 1 && image.C == 3);
     const uint8_t scaled[] = {0, 5, 255, 80, 160, 255};
     assert_memory_equal(image.pixels, scaled, 6);
-    hiss_image_free(&image);
+    data_image_free(&image);
 }
 
 static void damage_is_named(void **state) {
@@ -181,7 +181,7 @@ static void damage_is_named(void **state) {
     gradient(pixels, H, W, 3);
     for (int png = 0; png < 2; png++) {
         if (png) {
-            assert_int_equal(hiss_write_png(path, H, W, 3, pixels, NULL), HISS_OK);
+            assert_int_equal(hiss_png_write(path, H, W, 3, pixels, NULL), HISS_OK);
         } else {
             write_jpeg(pixels, H, W, 3, JCS_RGB);
         }
@@ -199,8 +199,8 @@ static void damage_is_named(void **state) {
 
 static void tells_names(void **state) {
     (void)state;
-    assert_true(hiss_image_named("a.JPEG") && hiss_image_named("x/y.jpg") && hiss_image_named("b.c.png"));
-    assert_false(hiss_image_named("png") || hiss_image_named("a.png.txt") || hiss_image_named("a.gif"));
+    assert_true(data_image_named("a.JPEG") && data_image_named("x/y.jpg") && data_image_named("b.c.png"));
+    assert_false(data_image_named("png") || data_image_named("a.png.txt") || data_image_named("a.gif"));
 }
 
 /* Same size: the picture itself. Any size: a constant stays; grey to rgb triples; a shrunk half keeps the mean. */
@@ -208,31 +208,31 @@ static void fits(void **state) {
     (void)state;
     uint8_t pixels[24 * 30 * 3], out[64 * 64 * 3];
     gradient(pixels, 24, 30, 3);
-    hiss_image image = {24, 30, 3, pixels};
-    hiss_image_fit(&image, 24, 30, 3, out);
+    data_image image = {24, 30, 3, pixels};
+    data_image_fit(&image, 24, 30, 3, out);
     assert_memory_equal(out, pixels, sizeof pixels);
 
     image.W = 20; /* 24 x 20 to 20 x 20: the middle rows, uncut otherwise */
-    hiss_image_fit(&image, 20, 20, 3, out);
+    data_image_fit(&image, 20, 20, 3, out);
     assert_memory_equal(out, pixels + 2 * 20 * 3, 20 * 20 * 3);
 
-    image = (hiss_image){24, 30, 1, pixels};
-    hiss_image_fit(&image, 24, 30, 3, out);
+    image = (data_image){24, 30, 1, pixels};
+    data_image_fit(&image, 24, 30, 3, out);
     for (int k = 0; k < 24 * 30 * 3; k++) {
         assert_int_equal(out[k], pixels[k / 3]);
     }
     const uint8_t colours[] = {255, 0, 0, 0, 255, 0, 0, 0, 255, 255, 255, 255};
     memcpy(pixels, colours, sizeof colours);
-    image = (hiss_image){1, 4, 3, pixels};
-    hiss_image_fit(&image, 1, 4, 1, out);
+    image = (data_image){1, 4, 3, pixels};
+    data_image_fit(&image, 1, 4, 1, out);
     assert_true(out[0] == 76 && out[1] == 150 && out[2] == 29 && out[3] == 255);
 
     memset(pixels, 201, sizeof pixels);
     for (int64_t H = 1; H <= 24; H += 5) {
         for (int64_t W = 1; W <= 30; W += 7) {
             for (int64_t size = 1; size <= 64; size += 9) {
-                image = (hiss_image){H, W, 3, pixels};
-                hiss_image_fit(&image, size, 65 - size, 3, out);
+                image = (data_image){H, W, 3, pixels};
+                data_image_fit(&image, size, 65 - size, 3, out);
                 for (int64_t k = 0; k < size * (65 - size) * 3; k++) {
                     assert_int_equal(out[k], 201);
                 }
@@ -246,11 +246,11 @@ static void shrinks_without_aliasing(void **state) {
     (void)state;
     static uint8_t pixels[128 * 128];
     uint8_t out[16 * 16];
-    hiss_image image = {128, 128, 1, pixels};
+    data_image image = {128, 128, 1, pixels};
     for (int k = 0; k < 128 * 128; k++) {
         pixels[k] = k % 2 ? 255 : 0;
     }
-    hiss_image_fit(&image, 16, 16, 1, out);
+    data_image_fit(&image, 16, 16, 1, out);
     for (int k = 0; k < 256; k++) {
         if (k % 16 > 0 && k % 16 < 15) {
             assert_in_range(out[k], 127, 128);
@@ -259,14 +259,14 @@ static void shrinks_without_aliasing(void **state) {
     for (int k = 0; k < 128 * 128; k++) {
         pixels[k] = (uint8_t)((uint32_t)k * 2654435761u >> 24);
     }
-    hiss_image_fit(&image, 16, 16, 1, out);
+    data_image_fit(&image, 16, 16, 1, out);
     for (int k = 0; k < 256; k++) {
         assert_in_range(out[k], 100, 155); /* noise of deviation 74 keeps about 7 */
     }
     for (int k = 0; k < 128 * 128; k++) {
         pixels[k] = (uint8_t)(2 * (k % 128));
     }
-    hiss_image_fit(&image, 16, 16, 1, out);
+    data_image_fit(&image, 16, 16, 1, out);
     for (int k = 0; k < 256; k++) {
         if (k % 16 > 0 && k % 16 < 15) { /* the mean of its eight columns */
             assert_int_equal(out[k], 16 * (k % 16) + 7);

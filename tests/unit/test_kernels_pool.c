@@ -4,26 +4,27 @@
 #include <math.h>
 
 typedef struct pool_case {
-    hiss_pool p;
+    hiss_pooling p;
     float *x, *y, *dx;
     int32_t *argmax;
 } pool_case;
 
-static int64_t x_count(const hiss_pool *p) {
+static int64_t x_count(const hiss_pooling *p) {
     return p->N * p->H * p->W * p->C;
 }
 
-static int64_t y_count(const hiss_pool *p) {
+static int64_t y_count(const hiss_pooling *p) {
     return p->N * p->P * p->Q * p->C;
 }
 
-static hiss_pool pool(int64_t N, int64_t H, int64_t W, int64_t C, int64_t size, int64_t stride, int64_t pad) {
-    hiss_pool p = {N, H, W, C, size, stride, pad, (H + 2 * pad - size) / stride + 1, (W + 2 * pad - size) / stride + 1};
+static hiss_pooling pool(int64_t N, int64_t H, int64_t W, int64_t C, int64_t size, int64_t stride, int64_t pad) {
+    hiss_pooling p = {
+        N, H, W, C, size, stride, pad, (H + 2 * pad - size) / stride + 1, (W + 2 * pad - size) / stride + 1};
     return p;
 }
 
-static hiss_pool random_pool(uint64_t *state) {
-    hiss_pool p;
+static hiss_pooling random_pool(uint64_t *state) {
+    hiss_pooling p;
     do {
         int64_t size = 1 + next_below(state, 4);
         p = pool(1 + next_below(state, 3), 1 + next_below(state, 12), 1 + next_below(state, 12),
@@ -33,7 +34,7 @@ static hiss_pool random_pool(uint64_t *state) {
     return p;
 }
 
-static pool_case new_case(hiss_pool p, uint64_t *state) {
+static pool_case new_case(hiss_pooling p, uint64_t *state) {
     pool_case c = {p, new_filled(state, x_count(&p)), new_filled(state, y_count(&p)), new_filled(state, x_count(&p)),
                    hiss_new(int32_t, y_count(&p))};
     for (int64_t i = 0; i < x_count(&p); i++) { /* many ties */
@@ -54,7 +55,7 @@ static const int64_t common[][7] = {{2, 28, 28, 32, 2, 2, 0}, {1, 27, 27, 16, 3,
                                     {3, 7, 9, 32, 2, 2, 0},   {2, 15, 8, 16, 2, 2, 0},  {2, 4, 11, 48, 2, 2, 0}};
 enum { COMMON = sizeof common / sizeof common[0] };
 
-static hiss_pool shape_at(int i, uint64_t *state) {
+static hiss_pooling shape_at(int i, uint64_t *state) {
     if (i >= COMMON) {
         return random_pool(state);
     }
@@ -92,7 +93,7 @@ static void test_max_is_the_first_maximum(void **unused) {
     uint64_t state = 2;
     for (int t = 0; t < 60; t++) {
         pool_case c = new_case(random_pool(&state), &state);
-        const hiss_pool *p = &c.p;
+        const hiss_pooling *p = &c.p;
         tables[t % 2]->max_pool_forward(p, c.x, c.y, c.argmax);
         for (int64_t i = 0; i < y_count(p); i++) {
             int64_t k = i % p->C, q = i / p->C % p->Q, row = i / p->C / p->Q % p->P, n = i / p->C / p->Q / p->P;
@@ -112,7 +113,7 @@ static void test_max_is_the_first_maximum(void **unused) {
 static void test_max_special_values(void **unused) {
     (void)unused;
     const hiss_kernels *tables[] = {hiss_kernels_ref(), hiss_kernels_blas()};
-    hiss_pool p = pool(1, 2, 2, 2, 2, 2, 0);
+    hiss_pooling p = pool(1, 2, 2, 2, 2, 2, 0);
     const float x[8] = {-INFINITY, 1, -INFINITY, NAN, -INFINITY, 2, -INFINITY, 3};
     for (int i = 0; i < 2; i++) {
         float y[2];
@@ -169,7 +170,7 @@ static void test_adjoint(void **unused) {
 static void test_average_counts_padding_as_zeros(void **unused) {
     (void)unused;
     const hiss_kernels *tables[] = {hiss_kernels_ref(), hiss_kernels_blas()};
-    hiss_pool p = pool(1, 2, 2, 1, 2, 2, 1);
+    hiss_pooling p = pool(1, 2, 2, 1, 2, 2, 1);
     for (int i = 0; i < 2; i++) {
         float y[4];
         tables[i]->average_pool_forward(&p, (const float[]){1, 2, 3, 4}, y);

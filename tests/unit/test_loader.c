@@ -133,7 +133,7 @@ static void shards_differ_by_at_most_one(void **state) {
     int64_t shards[32];
     for (int64_t n = 0; n < 40; n++) {
         for (int64_t lanes = 1; lanes < 31; lanes++) {
-            hiss_shards(n, lanes, shards);
+            hiss_shards_partition(n, lanes, shards);
             assert_true(shards[0] == 0 && shards[lanes] == n);
             for (int64_t l = 0; l < lanes; l++) {
                 assert_in_range(shards[l + 1] - shards[l], n / lanes, n / lanes + 1);
@@ -148,7 +148,7 @@ static void order_is_the_keyed_permutation(void **state) {
     write_file(32, 0);
     loading l = load(MEMORY, 0, 0, 1 << 20, 7, 2, 5, 10);
     int64_t shards[8];
-    hiss_shards(N, 7, shards);
+    hiss_shards_partition(N, 7, shards);
     assert_int_equal(hiss_loader_steps(l.loader), N / 7 / 10);
     for (int64_t epoch = 0; epoch < 2; epoch++) {
         for (int64_t step = 0; step < N / 7 / 10; step++) {
@@ -175,7 +175,7 @@ static void windowed_order_is_groups_end_to_end(void **state) {
     for (int w = 0; w < 6; w++) {
         loading l = load(MEMORY, 0, windows[w], 1 << 20, 7, 0, 7, 10);
         int64_t shards[8], steps = hiss_loader_steps(l.loader), expected[7][N];
-        hiss_shards(N, 7, shards);
+        hiss_shards_partition(N, 7, shards);
         for (int64_t epoch = 0; epoch < 3; epoch++) {
             for (int64_t lane = 0; lane < 7; lane++) {
                 int64_t count = shards[lane + 1] - shards[lane], groups = (count + windows[w] - 1) / windows[w], n = 0;
@@ -212,7 +212,7 @@ static void each_sample_at_most_once(void **state) {
     for (int w = 0; w < 7; w++) {
         loading l = load(MEMORY, 0, windows[w], 1 << 20, 7, 0, 7, 10);
         int64_t shards[8], steps = hiss_loader_steps(l.loader), before[N] = {0}, moved = 0;
-        hiss_shards(N, 7, shards);
+        hiss_shards_partition(N, 7, shards);
         for (int64_t epoch = 0; epoch < 3; epoch++) {
             int8_t used[N] = {0};
             int64_t last_group[7], changes[7] = {0};

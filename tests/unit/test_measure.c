@@ -67,12 +67,12 @@ static hiss_node_info find(const hiss_graph *graph, const char *op, int skip) {
 static void test_node_work(void **state) {
     (void)state;
     hiss_graph *g = hiss_graph_create();
-    const hiss_value x = hiss_input(g, "x", HISS_SHAPE(2, 4, 4, 3));
-    const hiss_value w = hiss_parameter(g, 0, HISS_SHAPE(5, 3, 3, 3), true);
-    hiss_value y = hiss_conv2d(g, x, w, -1, 1, 1); /* [2,4,4,5] */
-    y = hiss_flatten(g, hiss_relu(g, y));
-    y = hiss_linear(g, y, hiss_parameter(g, 1, HISS_SHAPE(7, 80), true), -1);
-    hiss_graph_loss(g, hiss_squared_loss(g, y, hiss_input(g, "target", HISS_SHAPE(2, 7)), 1.0));
+    const hiss_value x = hiss_graph_input(g, "x", HISS_SHAPE(2, 4, 4, 3));
+    const hiss_value w = hiss_graph_parameter(g, 0, HISS_SHAPE(5, 3, 3, 3), true);
+    hiss_value y = hiss_graph_conv2d(g, x, w, -1, 1, 1); /* [2,4,4,5] */
+    y = hiss_graph_flatten(g, hiss_graph_relu(g, y));
+    y = hiss_graph_linear(g, y, hiss_graph_parameter(g, 1, HISS_SHAPE(7, 80), true), -1);
+    hiss_graph_loss(g, hiss_graph_squared_loss(g, y, hiss_graph_input(g, "target", HISS_SHAPE(2, 7)), 1.0));
 
     const hiss_node_info conv = find(g, "conv2d", 0), relu = find(g, "relu", 0), view = find(g, "reshape", 0);
     const hiss_node_info linear = find(g, "linear", 0), leaf = find(g, "input", 0);

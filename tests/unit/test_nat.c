@@ -124,7 +124,8 @@ static void test_targets(void **state) {
         nat_target(n, k, again);
         assert_memory_equal(again, c + k * D, sizeof again);
         if (k > 0) {
-            const double dot = 1.0 - 0.5 * pow((double)hiss_compare(D, c + k * D, c + (k - 1) * D, 1.0).rms, 2) * D;
+            const double dot =
+                1.0 - 0.5 * pow((double)hiss_floats_compare(D, c + k * D, c + (k - 1) * D, 1.0).rms, 2) * D;
             products += dot * dot * D / (K - 1);
         }
     }
@@ -453,7 +454,7 @@ static void test_encoder_alone(void **state) {
     rig r = rig_open();
     r.b.training = false;
     hiss_taps taps = {0};
-    hiss_value image = hiss_input(r.graph, "image", HISS_SHAPE(5, 28, 28, 1));
+    hiss_value image = hiss_graph_input(r.graph, "image", HISS_SHAPE(5, 28, 28, 1));
     assert_int_equal(s.ops->encode(s.method, &r.b, image, &taps, &err), HISS_OK);
     const hiss_value z = hiss_taps_last(&taps);
     assert_string_equal(taps.tap[taps.count - 1].name, "z");

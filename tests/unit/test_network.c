@@ -68,7 +68,7 @@ static void test_lenet(void **state) {
         rig r = rig_open();
         hiss_value out;
         hiss_taps taps = {0};
-        hiss_value image = hiss_input(r.graph, "image", HISS_SHAPE(3, 28, 28, 1));
+        hiss_value image = hiss_graph_input(r.graph, "image", HISS_SHAPE(3, 28, 28, 1));
         assert_int_equal(hiss_network_build(&network, &r.b, image, &out, &taps, NULL), HISS_OK);
         check_taps(&r, &taps, expected, HISS_COUNT(expected));
         assert_int_equal(taps.tap[3].value, out);
@@ -96,9 +96,9 @@ static void test_alexnet(void **state) {
     rig r = rig_open();
     hiss_value out;
     hiss_taps taps = {0};
-    hiss_value image = hiss_input(r.graph, "image", HISS_SHAPE(2, 224, 224, 3));
+    hiss_value image = hiss_graph_input(r.graph, "image", HISS_SHAPE(2, 224, 224, 3));
     assert_int_equal(hiss_network_build(&network, &r.b, image, &out, &taps, NULL), HISS_OK);
-    hiss_l2_normalize(r.graph, hiss_layer_linear(&r.b, "out", out, 2048, true));
+    hiss_graph_l2_normalize(r.graph, hiss_layer_linear(&r.b, "out", out, 2048, true));
     assert_int_equal(hiss_graph_status(r.graph, NULL), HISS_OK);
     check_taps(&r, &taps, expected, HISS_COUNT(expected));
     const hiss_shape conv[] = {HISS_SHAPE(224, 224, 2), /* Sobel */
@@ -140,7 +140,7 @@ static hiss_status build_text(rig *r, const char *text, hiss_shape image, bool t
     assert_int_equal(hiss_yaml_parse(arena, "net.yaml", text, &list, err), HISS_OK);
     const hiss_network network = {.preset = "lenet-bn", .width = 16, .layers = list};
     r->b.training = training;
-    hiss_status s = hiss_network_build(&network, &r->b, hiss_input(r->graph, "image", image), out, taps, err);
+    hiss_status s = hiss_network_build(&network, &r->b, hiss_graph_input(r->graph, "image", image), out, taps, err);
     hiss_arena_destroy(arena); /* nothing may point into it */
     return s;
 }
@@ -293,7 +293,7 @@ static void test_unknown_preset(void **state) {
     hiss_value out;
     hiss_taps taps = {0};
     hiss_error err = {0};
-    hiss_value x = hiss_input(r.graph, "image", HISS_SHAPE(2, 28, 28, 1));
+    hiss_value x = hiss_graph_input(r.graph, "image", HISS_SHAPE(2, 28, 28, 1));
     assert_int_equal(hiss_network_build(&network, &r.b, x, &out, &taps, &err), HISS_EUSER);
     assert_string_equal(err.text,
                         "network.preset is 'resnet'; expected lenet-bn or alexnet-bn; did you mean 'lenet-bn'?");
@@ -326,7 +326,7 @@ static void test_presets_on_small_images(void **state) {
                 expected, sizeof expected,
                 "; the layers need images of at least %d x %d, found %d x 300: set augment.height and augment.width",
                 (int)rows[k].least, (int)rows[k].least, (int)side);
-            const hiss_value x = hiss_input(r.graph, "image", HISS_SHAPE(2, side, 300, 1));
+            const hiss_value x = hiss_graph_input(r.graph, "image", HISS_SHAPE(2, side, 300, 1));
             const hiss_status s = hiss_network_build(&network, &r.b, x, &out, &taps, &err);
             assert_int_equal(s, side < rows[k].least ? HISS_EUSER : HISS_OK);
             if (s != HISS_OK &&
@@ -404,16 +404,16 @@ static void test_branches(void **state) {
     rig_close(&r);
 }
 
-/* Every layer without required argument: as a word, and as a map of each form, with name and from in any order. All forms
- * are one network. */
+/* Every layer without required argument: as a word, and as a map of each form, with name and from in any order. All
+ * forms are one network. */
 static void test_every_layer_takes_name_and_from(void **state) {
     (void)state;
     static const char *const forms[] = {"{%s, from: a, name: r}", "{%s: , name: r, from: a}",
                                         "{from: a, name: r, %s: null}", "{name: r, %s: ~, from: a}",
                                         "\n  from: a\n  %s:\n  name: r"};
     int words = 0;
-    for (int i = 0; i < layer_places(); i++) {
-        const layer l = layer_at(i);
+    for (int i = 0; i < nn_layer_places(); i++) {
+        const layer l = nn_layer_at(i);
         if (!l.word.word || l.word.places || l.word.argument[0].key) {
             continue;
         }
@@ -474,14 +474,14 @@ static void test_keys_in_any_order(void **state) {
 /* The layer's word is found because no argument of any layer has the name of a layer, or of another key. */
 static void test_no_argument_is_a_layer(void **state) {
     (void)state;
-    assert_null(layer_of("name").word.word);
-    assert_null(layer_of("from").word.word);
-    for (int i = 0; i < layer_places(); i++) {
-        const layer l = layer_at(i);
-        assert_int_equal(layer_argument(&l, "name"), -1);
-        assert_int_equal(layer_argument(&l, "from"), -1);
+    assert_null(nn_layer_of("name").word.word);
+    assert_null(nn_layer_of("from").word.word);
+    for (int i = 0; i < nn_layer_places(); i++) {
+        const layer l = nn_layer_at(i);
+        assert_int_equal(nn_layer_argument(&l, "name"), -1);
+        assert_int_equal(nn_layer_argument(&l, "from"), -1);
         for (int k = 0; k < HISS_WORD_ARGUMENTS && l.word.word && l.word.argument[k].key; k++) {
-            assert_null(layer_of(l.word.argument[k].key).word.word);
+            assert_null(nn_layer_of(l.word.argument[k].key).word.word);
         }
     }
 }
@@ -632,7 +632,8 @@ static void test_evaluation_shares_slots(void **state) {
     hiss_taps taps = {0};
     assert_int_equal(build_text(&r, text, HISS_SHAPE(2, 8, 8, 3), true, &out, &taps, NULL), HISS_OK);
     check_order(r.graph, "conv2d batch_norm relu reshape dropout linear");
-    hiss_graph_loss(r.graph, hiss_squared_loss(r.graph, out, hiss_input(r.graph, "to", HISS_SHAPE(2, 5)), 1.0));
+    hiss_graph_loss(r.graph,
+                    hiss_graph_squared_loss(r.graph, out, hiss_graph_input(r.graph, "to", HISS_SHAPE(2, 5)), 1.0));
     const int slots = hiss_model_count(r.model);
     for (int s = 0; s < slots; s++) {
         const bool buffer = hiss_model_at(r.model, s)->kind == HISS_SLOT_BUFFER;
@@ -642,7 +643,8 @@ static void test_evaluation_shares_slots(void **state) {
     r.graph = r.b.graph = hiss_graph_create();
     assert_int_equal(build_text(&r, text, HISS_SHAPE(7, 8, 8, 3), false, &out, &taps, NULL), HISS_OK);
     check_order(r.graph, "conv2d batch_norm_eval relu reshape linear");
-    hiss_graph_loss(r.graph, hiss_squared_loss(r.graph, out, hiss_input(r.graph, "to", HISS_SHAPE(7, 5)), 1.0));
+    hiss_graph_loss(r.graph,
+                    hiss_graph_squared_loss(r.graph, out, hiss_graph_input(r.graph, "to", HISS_SHAPE(7, 5)), 1.0));
     assert_int_equal(hiss_model_count(r.model), slots);
     for (int s = 0; s < slots; s++) {
         assert_false(hiss_graph_trains(r.graph, s) || hiss_graph_records(r.graph, s));
@@ -654,7 +656,7 @@ static void test_evaluation_shares_slots(void **state) {
 static void test_sobel(void **state) {
     (void)state;
     rig r = rig_open();
-    hiss_value x = hiss_input(r.graph, "image", HISS_SHAPE(1, 5, 6, 3));
+    hiss_value x = hiss_graph_input(r.graph, "image", HISS_SHAPE(1, 5, 6, 3));
     hiss_value y = hiss_layer_sobel(&r.b, x);
     hiss_graph_keep(r.graph, y);
     rig_ready(&r, hiss_kernels_ref());

@@ -47,12 +47,12 @@ static void test_integers(void **state) {
                                       "true"};
     for (int k = 0; k < COUNT(good); k++) {
         int64_t value = 1;
-        assert_true(hiss_parse_integer(good[k].text, &value));
+        assert_true(hiss_integer_parse(good[k].text, &value));
         assert_int_equal(value, good[k].value);
     }
     for (int k = 0; k < COUNT(bad); k++) {
         int64_t value = 17;
-        if (hiss_parse_integer(bad[k], &value) || value != 17) {
+        if (hiss_integer_parse(bad[k], &value) || value != 17) {
             fail_msg("'%s' is read as %lld", bad[k], (long long)value);
         }
     }
@@ -71,12 +71,12 @@ static void test_reals(void **state) {
                                       "-inf", "true",  "1e999", "-1e999", "1e-999", "0.00001e-400"};
     for (int k = 0; k < COUNT(good); k++) {
         double value = 17.0;
-        assert_true(hiss_parse_real(good[k].text, &value));
+        assert_true(hiss_real_parse(good[k].text, &value));
         assert_true(value == good[k].value);
     }
     for (int k = 0; k < COUNT(bad); k++) {
         double value = 17.0;
-        if (hiss_parse_real(bad[k], &value) || value != 17.0) {
+        if (hiss_real_parse(bad[k], &value) || value != 17.0) {
             fail_msg("'%s' is read as %g", bad[k], value);
         }
     }

@@ -34,7 +34,7 @@ static void build_encoder(act *a, int64_t N) {
     hiss_builder b = {.graph = a->encoder = hiss_graph_create(), .model = a->r[0].model};
     hiss_error err = {0};
     const hiss_task *t = &a->s.task;
-    a->image = hiss_input(b.graph, "image", HISS_SHAPE(N, t->H, t->W, t->C));
+    a->image = hiss_graph_input(b.graph, "image", HISS_SHAPE(N, t->H, t->W, t->C));
     if (a->s.ops->encode(a->s.method, &b, a->image, &a->taps, &err) != HISS_OK) {
         fail_msg("%s: %s", a->s.ops->name, err.text);
     }
@@ -77,7 +77,7 @@ static void open_act(act *a, const char *name, const char *text, int64_t lanes, 
         a->r[p].loss = a->r[p].graph->loss;
         a->r[p].fill = fill_lane;
         a->r[p].user = &a->s;
-        a->r[p].run = (hiss_run){.seed = given.seed, .step = 0, .lane = 0, .lanes = lanes};
+        a->r[p].run = (hiss_exec_context){.seed = given.seed, .step = 0, .lane = 0, .lanes = lanes};
         assert_true(a->r[p].loss >= 0);
     }
     const int slots = hiss_model_count(a->r[0].model);
@@ -132,7 +132,7 @@ static hiss_status encode_layers(const char *name, int layers, hiss_taps *taps, 
         fail_msg("%s: %s", name, err->text);
     }
     rig r = rig_open();
-    const hiss_value image = hiss_input(r.graph, "image", HISS_SHAPE(4, 8, 8, 1));
+    const hiss_value image = hiss_graph_input(r.graph, "image", HISS_SHAPE(4, 8, 8, 1));
     const hiss_status s = a.s.ops->encode(a.s.method, &r.b, image, taps, err);
     rig_close(&r);
     stage_close(&a.s);
@@ -180,7 +180,7 @@ static void test_every_method_encodes_without_a_placement(void **state) {
         assert_int_equal(stage_open(&alone, (*o)->name, small_net, given, NULL, &err), HISS_OK);
         hiss_builder b = {.graph = hiss_graph_create(), .model = a.r[0].model};
         hiss_taps taps = {0};
-        const hiss_value image = hiss_input(b.graph, "image", HISS_SHAPE(3, alone.task.H, alone.task.W, 1));
+        const hiss_value image = hiss_graph_input(b.graph, "image", HISS_SHAPE(3, alone.task.H, alone.task.W, 1));
         assert_int_equal(alone.ops->encode(alone.method, &b, image, &taps, &err), HISS_OK);
         assert_int_equal(taps.count, a.taps.count);
         const hiss_value last = hiss_taps_last(&taps);
@@ -189,7 +189,7 @@ static void test_every_method_encodes_without_a_placement(void **state) {
         const int64_t pixels = 3 * alone.task.H * alone.task.W;
         fill_normals(77, 0, pixels, hiss_exec_data(exec, image));
         memcpy(hiss_exec_data(a.encode, a.image), hiss_exec_data(exec, image), sizeof(float) * (size_t)pixels);
-        const hiss_run run = {.model = a.r[0].vector, .lanes = 1};
+        const hiss_exec_context run = {.model = a.r[0].vector, .lanes = 1};
         hiss_exec_forward(exec, &run, 0, hiss_graph_nodes(b.graph), NULL, NULL);
         hiss_exec_forward(a.encode, &run, 0, hiss_graph_nodes(a.encoder), NULL, NULL);
         const hiss_shape shape = hiss_graph_shape(b.graph, last);
@@ -225,7 +225,7 @@ static void exchange(act *a, int phase) {
     for (int64_t k = 0; k < lanes; k++) {
         const hiss_lane lane = stage_lane(&a->s, order[k], r->graph, exec);
         const float *exported[HISS_MAX_EXPORTS] = {NULL};
-        hiss_run run = r->run;
+        hiss_exec_context run = r->run;
         run.lane = order[k];
         stage_sample(&a->s, &lane);
         hiss_exec_forward(exec, &run, 0, hiss_graph_cut_at(r->graph), NULL, NULL);
@@ -257,7 +257,7 @@ static void check_description(const act *a) {
 
 /* Features of 3 images, finite, the same twice; names of taps are unique. */
 static void check_encoder(act *a) {
-    const hiss_run run = {.model = a->r[0].vector, .lanes = 1};
+    const hiss_exec_context run = {.model = a->r[0].vector, .lanes = 1};
     assert_true(a->taps.count >= 1);
     for (int k = 0; k < a->taps.count; k++) {
         assert_int_equal(hiss_graph_shape(a->encoder, a->taps.tap[k].value).dim[0], 3);
@@ -289,7 +289,8 @@ static void check_encoder(act *a) {
 /* The default hook: augmented views and the samples' labels. */
 static void check_inputs(act *a, rig *r) {
     rig_fill(r);
-    const hiss_value image = hiss_input_named(r->graph, "image"), label = hiss_input_named(r->graph, "label");
+    const hiss_value image = hiss_graph_input_named(r->graph, "image"),
+                     label = hiss_graph_input_named(r->graph, "label");
     const hiss_input_ops *input = a->s.ops->input;
     const bool usual = !input || !input->sample;
     if (usual && image >= 0) {
@@ -395,7 +396,7 @@ static void test_autoencoder_scale(void **state) {
         const double loss = rig_step(&a.r[0]);
         double square = 0.0;
         rig_fill(&a.r[0]);
-        const float *image = hiss_exec_data(a.r[0].exec, hiss_input_named(a.r[0].graph, "image"));
+        const float *image = hiss_exec_data(a.r[0].exec, hiss_graph_input_named(a.r[0].graph, "image"));
         for (int64_t i = 0; i < m * 784; i++) {
             square += (double)image[i] * (double)image[i] / (double)(m * 784);
         }

@@ -265,8 +265,8 @@ static void every_method_wants_its_norms(void **unused) {
 /* The keys that a method says it reads are rows. */
 static void keys_are_rows(void **unused) {
     (void)unused;
-#define OPTIMISER(constant, name) &hiss_optim_##name,
-    static const hiss_optim_ops *const table[] = {HISS_OPTIMISERS(OPTIMISER)};
+#define OPTIMISER(constant, name) &nn_optim_##name,
+    static const nn_optim_ops *const table[] = {HISS_OPTIMISERS(OPTIMISER)};
     for (size_t m = 0; m < sizeof table / sizeof *table; m++) {
         assert_non_null(strstr(hiss_optim_rows[0].choices, table[m]->name));
         for (const char *const *key = table[m]->keys; *key; key++) {

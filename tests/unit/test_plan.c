@@ -216,7 +216,7 @@ static hiss_value grow_word(growth *g, hiss_value x) {
     const int count = 1 + (word->places ? 1 + below(g, word->places) : 0);
     for (int k = 0; k < count; k++) {
         in[k] = k ? partner(g, x) : x;
-        tried[k] = hiss_input(trial, "x", shape);
+        tried[k] = hiss_graph_input(trial, "x", shape);
     }
     for (int k = 0; k < HISS_WORD_ARGUMENTS && word->argument[k].key; k++) {
         const hiss_word_argument *w = &word->argument[k];
@@ -241,31 +241,32 @@ static void grow_simple(growth *g, hiss_value v, hiss_value map, hiss_value rows
         y = hiss_layer_dropout(&g->r->b, v, 0.3);
         break;
     case 4:
-        y = hiss_scale(graph, v, 0.7);
+        y = hiss_graph_scale(graph, v, 0.7);
         break;
     case 5:
-        y = hiss_add(graph, v, partner(g, v));
+        y = hiss_graph_add(graph, v, partner(g, v));
         break;
     case 6:
-        y = hiss_tanh(graph, hiss_multiply(graph, v, partner(g, v)));
+        y = hiss_graph_tanh(graph, hiss_graph_multiply(graph, v, partner(g, v)));
         break;
     case 7:
-        y = hiss_stop_gradient(graph, v);
+        y = hiss_graph_stop_gradient(graph, v);
         break;
     case 8:
         if (map >= 0 && hiss_graph_shape(graph, map).dim[1] >= 2) {
-            y = below(g, 2) ? hiss_max_pool(graph, map, 2, 1 + below(g, 2), below(g, 2))
-                            : hiss_average_pool(graph, map, 2, 1 + below(g, 2), below(g, 2));
+            y = below(g, 2) ? hiss_graph_max_pool(graph, map, 2, 1 + below(g, 2), below(g, 2))
+                            : hiss_graph_average_pool(graph, map, 2, 1 + below(g, 2), below(g, 2));
         }
         break;
     case 9:
-        y = s.ndim == 4 ? hiss_flatten(graph, v) : hiss_reshape(graph, v, HISS_SHAPE(s.dim[0], 1, s.dim[1], 1));
+        y = s.ndim == 4 ? hiss_graph_flatten(graph, v)
+                        : hiss_graph_reshape(graph, v, HISS_SHAPE(s.dim[0], 1, s.dim[1], 1));
         break;
     case 10:
-        y = rows >= 0 ? hiss_l2_normalize(graph, rows) : -1;
+        y = rows >= 0 ? hiss_graph_l2_normalize(graph, rows) : -1;
         break;
     case 11:
-        y = rows >= 0 ? hiss_linear(graph, rows, rows, -1) : -1;
+        y = rows >= 0 ? hiss_graph_linear(graph, rows, rows, -1) : -1;
         break;
     default: { /* a weight as a value, as it is or seen through a view */
         const bool view = below(g, 2);
@@ -274,8 +275,9 @@ static void grow_simple(growth *g, hiss_value v, hiss_value map, hiss_value rows
                                 .shape = view ? HISS_SHAPE(2, 6) : HISS_SHAPE(4, 3),
                                 .group = 1,
                                 .deviation = 1.0};
-        y = hiss_parameter(graph, hiss_model_slot(g->r->model, &slot), slot.shape, g->r->b.trained_groups >> 1 & 1u);
-        y = view ? hiss_reshape(graph, y, HISS_SHAPE(4, 3)) : y;
+        y = hiss_graph_parameter(graph, hiss_model_slot(g->r->model, &slot), slot.shape,
+                                 g->r->b.trained_groups >> 1 & 1u);
+        y = view ? hiss_graph_reshape(graph, y, HISS_SHAPE(4, 3)) : y;
     }
     }
     if (y >= 0) {
@@ -288,11 +290,12 @@ static void grow_term(growth *g, hiss_value v, hiss_value rows) {
     char name[32];
     snprintf(name, sizeof name, "given%d", ++g->labels);
     if (rows >= 0 && below(g, 2) && hiss_graph_shape(graph, rows).dim[1] > 1) {
-        hiss_value label = hiss_input_labels(graph, name, hiss_graph_shape(graph, rows).dim[0]);
-        g->term[g->terms++] = hiss_softmax_cross_entropy(graph, rows, label);
+        hiss_value label = hiss_graph_input_labels(graph, name, hiss_graph_shape(graph, rows).dim[0]);
+        g->term[g->terms++] = hiss_graph_softmax_cross_entropy(graph, rows, label);
     } else {
-        const hiss_value other = below(g, 2) ? partner(g, v) : hiss_input(graph, name, hiss_graph_shape(graph, v));
-        g->term[g->terms++] = hiss_squared_loss(graph, v, other, 0.1);
+        const hiss_value other =
+            below(g, 2) ? partner(g, v) : hiss_graph_input(graph, name, hiss_graph_shape(graph, v));
+        g->term[g->terms++] = hiss_graph_squared_loss(graph, v, other, 0.1);
     }
 }
 
@@ -309,8 +312,8 @@ static void grow(rig *r, int64_t key) {
     hiss_model_freeze(r->model, 1, frozen);
     r->b.trained_groups = below(&g, 3) ? ~0u : 1u + (unsigned)below(&g, 2);
     r->classes = 2;
-    g.value[g.values++] = hiss_input(r->graph, "map", HISS_SHAPE(2, 3, 4, 2));
-    g.value[g.values++] = hiss_input(r->graph, "rows", HISS_SHAPE(4, 3));
+    g.value[g.values++] = hiss_graph_input(r->graph, "map", HISS_SHAPE(2, 3, 4, 2));
+    g.value[g.values++] = hiss_graph_input(r->graph, "rows", HISS_SHAPE(4, 3));
     const int operations = 4 + below(&g, 30);
     for (int k = 0; k < operations; k++) {
         const hiss_value map = pick(&g, 4), rows = pick(&g, 2), v = pick(&g, 0);
@@ -329,7 +332,7 @@ static void grow(rig *r, int64_t key) {
     grow_term(&g, g.value[g.values - 1], pick(&g, 2));
     r->loss = g.term[0];
     for (int k = 1; k < g.terms; k++) {
-        r->loss = below(&g, 4) ? hiss_add(r->graph, r->loss, g.term[k]) : r->loss;
+        r->loss = below(&g, 4) ? hiss_graph_add(r->graph, r->loss, g.term[k]) : r->loss;
     }
     hiss_layer_metric(&r->b, "first", g.term[0]);
     hiss_layer_metric(&r->b, "last", g.term[g.terms - 1]);

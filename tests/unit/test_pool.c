@@ -19,7 +19,7 @@ enum { MOST = 100, THREADS = 4 };
 static pool *new_pool(int threads) {
     pool *p = NULL;
     hiss_error err = {0};
-    if (pool_create(threads, &p, &err) != HISS_OK) {
+    if (train_pool_create(threads, &p, &err) != HISS_OK) {
         fail_msg("%s", err.text);
     }
     return p;
@@ -37,7 +37,7 @@ typedef struct round_of_items {
 static void mark(void *user, int thread, int64_t item) {
     round_of_items *r = user;
     const bool caller = pthread_equal(pthread_self(), r->caller) != 0;
-    if (thread < 0 || thread >= pool_threads(r->p) || caller != (thread == 0) ||
+    if (thread < 0 || thread >= train_pool_threads(r->p) || caller != (thread == 0) ||
         item <= atomic_load(&r->last[thread])) {
         atomic_store(&r->wrong, true);
         return;
@@ -59,7 +59,7 @@ static void test_every_item_once(void **state) {
     static const int64_t counts[] = {1, 2, 3, 4, 5, 7, 16, MOST, 0};
     for (int threads = 1; threads <= THREADS; threads++) {
         pool *p = new_pool(threads);
-        assert_int_equal(pool_threads(p), threads);
+        assert_int_equal(train_pool_threads(p), threads);
         const int64_t blocks = hiss_alloc_live();
         hiss_alloc_seal(true);
         for (int round = 0; round < 900; round++) {
@@ -68,7 +68,7 @@ static void test_every_item_once(void **state) {
             for (int t = 0; t < THREADS; t++) {
                 atomic_store(&r.last[t], -1);
             }
-            pool_run(p, count, mark, round % 2 ? count_idle : NULL, &r);
+            train_pool_run(p, count, mark, round % 2 ? count_idle : NULL, &r);
             assert_false(atomic_load(&r.wrong));
             for (int64_t i = 0; i < MOST; i++) { /* all done when it returns: r may go out of scope */
                 assert_int_equal(atomic_load(&r.done[i]), i < count);
@@ -76,9 +76,9 @@ static void test_every_item_once(void **state) {
         }
         hiss_alloc_seal(false);
         assert_int_equal(hiss_alloc_live(), blocks);
-        pool_destroy(p);
+        train_pool_destroy(p);
     }
-    pool_destroy(NULL);
+    train_pool_destroy(NULL);
     assert_int_equal(hiss_alloc_live(), 0);
 }
 
@@ -114,12 +114,12 @@ static void test_idle_while_others_work(void **state) {
     pool *p = new_pool(THREADS);
     for (int round = 0; round < 50; round++) {
         wait_for_idle w = {0};
-        pool_run(p, THREADS, hold, release, &w);
+        train_pool_run(p, THREADS, hold, release, &w);
         assert_true(atomic_load(&w.together)); /* all threads worked at once */
         assert_true(atomic_load(&w.idled) >= 1);
         assert_int_equal(atomic_load(&w.others), THREADS - 1);
     }
-    pool_destroy(p);
+    train_pool_destroy(p);
 }
 
 /* Results written by items are seen by the caller: plain memory, no atomics. */
@@ -133,18 +133,18 @@ static void test_results_are_visible(void **state) {
     pool *p = new_pool(3);
     int64_t squares[MOST] = {0};
     for (int64_t round = 1; round <= 200; round++) {
-        pool_run(p, MOST, write_square, NULL, squares);
+        train_pool_run(p, MOST, write_square, NULL, squares);
         for (int64_t i = 0; i < MOST; i++) {
             assert_int_equal(squares[i], round * i * i);
         }
     }
-    pool_destroy(p);
+    train_pool_destroy(p);
 }
 
 static void test_unused_pool(void **state) {
     (void)state;
     for (int k = 0; k < 20; k++) {
-        pool_destroy(new_pool(1 + k % THREADS));
+        train_pool_destroy(new_pool(1 + k % THREADS));
     }
     assert_int_equal(hiss_alloc_live(), 0);
 }

@@ -33,8 +33,8 @@ static void test_account(void **state) {
     fast.wait = 3;
     rank_account a = {0}, b = {0};
     for (int window = 0; window < 2; window++) {
-        rank_account_add(&a, &slow, 1, 12);
-        rank_account_add(&b, &fast, 1, 12);
+        train_rank_account_add(&a, &slow, 1, 12);
+        train_rank_account_add(&b, &fast, 1, 12);
     }
     assert_true(fabs(total(&a) - 24) < 1e-12 && fabs(total(&b) - 24) < 1e-12);
     assert_true(a.wait == 0 && b.wait == 4);

@@ -83,7 +83,7 @@ static void test_sheet(void **state) {
     /* queries 1 and 2 of `all`; neighbours count from sample 1 on */
     const int64_t index[] = {1, 2};
     const hiss_neighbor neighbor[] = {{2, 0.9f}, {3, 0.8f}, {3, 0.9f}, {-1, 0.0f}};
-    assert_int_equal(hiss_write_sheet(picture, &all, &tail, 2, index, 2, neighbor, &err), HISS_OK);
+    assert_int_equal(hiss_sheet_write(picture, &all, &tail, 2, index, 2, neighbor, &err), HISS_OK);
     image p = read_picture();
     /* factor 6: cells of 48 x 60 in frames of 3, gaps of 4, a line of 1 after the query */
     assert_int_equal(p.width, 4 + 3 * 70 + 4 + 1);
@@ -101,7 +101,7 @@ static void test_sheet(void **state) {
     assert_colour(&p, middle[1], column[1] + 33, 160, 160, 160);
     assert_colour(&p, middle[1], column[2] + 33, 255, 255, 255); /* no neighbour */
     hiss_free(p.rgb);
-    assert_int_not_equal(hiss_write_sheet("/nowhere/sheet.png", &all, &tail, 2, index, 2, neighbor, &err), HISS_OK);
+    assert_int_not_equal(hiss_sheet_write("/nowhere/sheet.png", &all, &tail, 2, index, 2, neighbor, &err), HISS_OK);
     hiss_dataset_close(all.set);
 }
 
@@ -110,7 +110,7 @@ static void test_filters(void **state) {
     hiss_error err = {0};
     /* [F=3, R=2, S=2, C=1]: rising, falling, constant */
     const float w[] = {-1, 0, 0, 1, 6, 4, 4, 2, 5, 5, 5, 5};
-    assert_int_equal(hiss_write_filters(picture, 3, 2, 2, 1, w, &err), HISS_OK);
+    assert_int_equal(hiss_filters_write(picture, 3, 2, 2, 1, w, &err), HISS_OK);
     image p = read_picture();
     /* factor 20: cells of 40, gaps of 3, two columns */
     assert_int_equal(p.width, 3 + 2 * 43);
@@ -125,13 +125,13 @@ static void test_filters(void **state) {
     hiss_free(p.rgb);
     /* colour: [1, 1, 2, 3] */
     const float colour[] = {0, 1, 2, 4, 3, 2};
-    assert_int_equal(hiss_write_filters(picture, 1, 1, 2, 3, colour, &err), HISS_OK);
+    assert_int_equal(hiss_filters_write(picture, 1, 1, 2, 3, colour, &err), HISS_OK);
     p = read_picture();
     assert_colour(&p, 5, 5, 0, 64, 128);
     assert_colour(&p, 5, p.width - 5, 255, 191, 128);
     hiss_free(p.rgb);
     /* two planes side by side: [1, 1, 1, 2] */
-    assert_int_equal(hiss_write_filters(picture, 1, 1, 1, 2, colour, &err), HISS_OK);
+    assert_int_equal(hiss_filters_write(picture, 1, 1, 1, 2, colour, &err), HISS_OK);
     p = read_picture();
     assert_colour(&p, 5, 5, 0, 0, 0);
     assert_colour(&p, 5, p.width - 5, 255, 255, 255);

@@ -65,11 +65,11 @@ static void test_reasons(void **state) {
     for (int k = 0; k < HISS_COUNT(cases); k++) {
         char reason[REASON];
         put(cases[k].log);
-        find_reason(file, reason);
+        scale_find_reason(file, reason);
         assert_string_equal(reason, cases[k].reason);
     }
     char reason[REASON];
-    find_reason("no-such-log", reason);
+    scale_find_reason("no-such-log", reason);
     assert_string_equal(reason, "");
 }
 
@@ -81,7 +81,7 @@ static void test_long(void **state) {
     memcpy(text, "error ", 6);
     text[sizeof text - 1] = 0;
     put(text);
-    find_reason(file, reason);
+    scale_find_reason(file, reason);
     assert_int_equal(strlen(reason), REASON - 1);
 }
 
@@ -90,7 +90,7 @@ static void test_warnings(void **state) {
     const char *warning[MOST_WARNINGS];
     hiss_arena *arena = hiss_arena_create();
     put("hiss: warning: one\nhiss: data\nhiss: warning: [rank 3] two\nhiss: warning: one\nhiss: error: three\n");
-    assert_int_equal(find_warnings(file, arena, warning), 2);
+    assert_int_equal(scale_find_warnings(file, arena, warning), 2);
     assert_string_equal(warning[0], "one");
     assert_string_equal(warning[1], "[rank 3] two");
     FILE *out = fopen(file, "w");
@@ -98,8 +98,8 @@ static void test_warnings(void **state) {
         fprintf(out, "hiss: warning: %d\n", k);
     }
     fclose(out);
-    assert_int_equal(find_warnings(file, arena, warning), MOST_WARNINGS);
-    assert_int_equal(find_warnings("no-such-log", arena, warning), 0);
+    assert_int_equal(scale_find_warnings(file, arena, warning), MOST_WARNINGS);
+    assert_int_equal(scale_find_warnings("no-such-log", arena, warning), 0);
     hiss_arena_destroy(arena);
 }
 

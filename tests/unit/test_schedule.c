@@ -15,37 +15,37 @@
 enum { BUCKETS = 3 };
 static const int64_t bucket_offsets[BUCKETS + 1] = {0, 7, 100000, 300001};
 
-static void check_group(const hiss_schedule *s, int index) {
-    hiss_group g;
-    hiss_group_make(&g, s, index);
+static void check_group(const comm_plan *s, int index) {
+    comm_group g;
+    comm_group_make(&g, s, index);
     assert_true(g.first == index * s->group_size && g.end > g.first && g.end <= s->size);
     int64_t slice = 0;
     for (int b = 0; b < BUCKETS; b++) {
         int keeper = -1;
         for (int64_t c = g.chunk_offsets[b]; c < g.chunk_offsets[b + 1]; c++) {
-            const hiss_chunk *chunk = &g.chunks[c];
+            const comm_chunk *chunk = &g.chunks[c];
             assert_true(chunk->first_slice == slice && chunk->end_slice > slice && chunk->bucket == b);
             assert_true(chunk->keeper >= g.first && chunk->keeper < g.end && chunk->keeper >= keeper);
             keeper = chunk->keeper;
             for (; slice < chunk->end_slice; slice++) {
                 const int owner = s->slices[slice].owner;
-                assert_int_equal(hiss_schedule_keeper(s, index, owner), keeper);
+                assert_int_equal(comm_plan_keeper(s, index, owner), keeper);
                 assert_true(s->slices[slice].bucket == b && (owner / s->group_size != index || owner == keeper));
             }
         }
         assert_int_equal(slice, s->slice_offsets[b + 1]);
     }
-    hiss_group_free(&g);
+    comm_group_free(&g);
 }
 
 static void every_float_has_an_owner_and_keepers(void **state) {
     (void)state;
     for (int size = 1; size <= 70; size += size < 20 ? 1 : 7) {
         for (int group = 0; group <= size + 1; group += group < 6 ? 1 : 9) {
-            hiss_schedule s;
+            comm_plan s;
             int64_t *lanes = hiss_new(int64_t, size + 1), at = 0;
             hiss_partition(2 * size + 1, size, lanes);
-            hiss_schedule_make(&s, size, group, 2 * size + 1, lanes, BUCKETS, bucket_offsets, true, 4096);
+            comm_plan_make(&s, size, group, 2 * size + 1, lanes, BUCKETS, bucket_offsets, true, 4096);
             for (int64_t i = 0; i < s.slice_offsets[BUCKETS]; i++) {
                 assert_true(s.slices[i].begin == at && s.slices[i].end > at && s.slices[i].end <= at + 4096);
                 at = s.slices[i].end;
@@ -54,7 +54,7 @@ static void every_float_has_an_owner_and_keepers(void **state) {
             for (int index = 0; index < s.groups; index++) {
                 check_group(&s, index);
             }
-            hiss_schedule_free(&s);
+            comm_plan_free(&s);
             hiss_free(lanes);
         }
     }
@@ -62,12 +62,12 @@ static void every_float_has_an_owner_and_keepers(void **state) {
 }
 
 static int chosen(int size) {
-    hiss_schedule s;
+    comm_plan s;
     int64_t *lanes = hiss_new(int64_t, size + 1);
     hiss_partition(size, size, lanes);
-    hiss_schedule_make(&s, size, 0, size, lanes, BUCKETS, bucket_offsets, true, 4096);
+    comm_plan_make(&s, size, 0, size, lanes, BUCKETS, bucket_offsets, true, 4096);
     const int group = s.group_size;
-    hiss_schedule_free(&s);
+    comm_plan_free(&s);
     hiss_free(lanes);
     return group;
 }

@@ -47,28 +47,28 @@ static void test_text(void **unused) {
 static void test_difference(void **unused) {
     (void)unused;
     const float a[] = {1, 2, 100, 0}, b[] = {1, 2.5f, 101, 1e-9f};
-    hiss_difference d = hiss_compare(4, a, b, 1e-3);
+    hiss_difference d = hiss_floats_compare(4, a, b, 1e-3);
     assert_true(fabs(d.max_absolute - 1) < 1e-12);
     assert_int_equal(d.worst, 2);
     assert_true(fabs(d.max_relative - 0.2) < 1e-12);
     assert_true(fabs(d.rms - sqrt(1.25 / 4)) < 1e-9);
     assert_false(d.has_nan);
-    d = hiss_compare(4, a, a, 0);
+    d = hiss_floats_compare(4, a, a, 0);
     assert_true(d.max_absolute == 0 && d.max_relative == 0 && d.rms == 0 && !d.has_nan);
-    d = hiss_compare(0, a, b, 0);
+    d = hiss_floats_compare(0, a, b, 0);
     assert_true(d.max_absolute == 0 && d.rms == 0);
 }
 
 static void test_difference_of_special_values(void **unused) {
     (void)unused;
     const float a[] = {5, NAN, INFINITY}, b[] = {1, NAN, INFINITY}, c[] = {5, 1, -INFINITY};
-    hiss_difference d = hiss_compare(3, a, b, 0);
+    hiss_difference d = hiss_floats_compare(3, a, b, 0);
     assert_true(d.has_nan);
     assert_int_equal(d.worst, 1); /* two NaN are no agreement */
     assert_true(d.max_absolute == 4);
-    d = hiss_compare(1, a + 2, b + 2, 0);
+    d = hiss_floats_compare(1, a + 2, b + 2, 0);
     assert_true(!d.has_nan && d.max_absolute == 0 && d.max_relative == 0);
-    d = hiss_compare(1, a + 2, c + 2, 0);
+    d = hiss_floats_compare(1, a + 2, c + 2, 0);
     assert_true(!d.has_nan && isinf(d.max_absolute) && isinf(d.max_relative));
 }
 
@@ -81,22 +81,22 @@ static void test_within(void **unused) {
         x[i] = i % 3 == 0 ? -2.5f : i % 3 == 1 ? 2.5f : -0.0f;
     }
     for (int count = 0; count <= N; count++) {
-        assert_true(hiss_within(count, x, 2.5f));
-        assert_true(hiss_first_beyond(count, x, 2.5f) == count);
+        assert_true(hiss_floats_within(count, x, 2.5f));
+        assert_true(hiss_floats_first_beyond(count, x, 2.5f) == count);
     }
     for (int i = 0; i < N; i++) {
         for (size_t k = 0; k < sizeof bad / sizeof *bad; k++) {
             const float kept = x[i];
             x[i] = bad[k];
-            assert_false(hiss_within(N, x, 2.5f));
-            assert_true(hiss_within(i, x, 2.5f));
-            assert_true(hiss_first_beyond(N, x, 2.5f) == i);
-            assert_int_equal(hiss_within(N, x, FLT_MAX), k >= 4);
+            assert_false(hiss_floats_within(N, x, 2.5f));
+            assert_true(hiss_floats_within(i, x, 2.5f));
+            assert_true(hiss_floats_first_beyond(N, x, 2.5f) == i);
+            assert_int_equal(hiss_floats_within(N, x, FLT_MAX), k >= 4);
             x[i] = kept;
         }
     }
     const float tiny = FLT_MIN / 4;
-    assert_true(hiss_within(1, &tiny, FLT_MIN) && !hiss_within(1, &tiny, 0.0f));
+    assert_true(hiss_floats_within(1, &tiny, FLT_MIN) && !hiss_floats_within(1, &tiny, 0.0f));
 }
 
 int main(void) {

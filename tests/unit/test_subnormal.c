@@ -83,14 +83,14 @@ static void every_item_of_a_pool_begins_with_it(void **unused) {
     (void)unused;
     pool *p = NULL;
     hiss_error err = {0};
-    assert_int_equal(pool_create(THREADS, &p, &err), HISS_OK);
+    assert_int_equal(train_pool_create(THREADS, &p, &err), HISS_OK);
     for (int round = 0; round < 3; round++) {
         kept = ran = 0;
-        pool_run(p, ITEMS, look, NULL, NULL);
+        train_pool_run(p, ITEMS, look, NULL, NULL);
         assert_int_equal(ran, ITEMS);
         assert_int_equal(kept, can ? ITEMS : 0);
     }
-    pool_destroy(p);
+    train_pool_destroy(p);
     hiss_subnormals_to_zero();
 }
 

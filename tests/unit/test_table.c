@@ -86,7 +86,7 @@ static const char *wrapped(int page, const char *text) {
     memset(out, 0, sizeof out);
     FILE *stream = fmemopen(out, sizeof out, "w");
     assert_non_null(stream);
-    hiss_print_wrapped(stream, page, text);
+    hiss_text_print_wrapped(stream, page, text);
     fclose(stream);
     return out;
 }

@@ -41,14 +41,14 @@ static void add_text(char *into, const char *from) {
 
 /* Do all additions that fit into [first, end), then compact to the range's roots. */
 static int64_t reduce_range(int64_t lanes, int64_t first, int64_t end, char (*texts)[TEXT], int64_t *roots) {
-    for (int level = 0; level < hiss_tree_height(lanes); level++) {
+    for (int level = 0; level < comm_tree_height(lanes); level++) {
         for (int64_t lane = first; lane < end; lane++) {
-            if (lane > 0 && hiss_tree_level(lane) == level && hiss_tree_within(lanes, lane, first, end)) {
-                add_text(texts[hiss_tree_parent(lane)], texts[lane]);
+            if (lane > 0 && comm_tree_level(lane) == level && comm_tree_within(lanes, lane, first, end)) {
+                add_text(texts[comm_tree_parent(lane)], texts[lane]);
             }
         }
     }
-    return hiss_tree_roots(lanes, first, end, roots);
+    return comm_tree_roots(lanes, first, end, roots);
 }
 
 static void any_cut_gives_the_same_association(void **state) {
@@ -56,7 +56,7 @@ static void any_cut_gives_the_same_association(void **state) {
     static char texts[MOST_LANES][TEXT], packed[MOST_LANES][TEXT], expected[TEXT];
     srand(7);
     for (int64_t lanes = 1; lanes <= MOST_LANES; lanes++) {
-        write_node(lanes, hiss_tree_height(lanes), 0, expected);
+        write_node(lanes, comm_tree_height(lanes), 0, expected);
         for (int trial = 0; trial < 60; trial++) {
             int64_t roots[MOST_LANES], into[MOST_LANES], from[MOST_LANES], n = 0;
             for (int64_t lane = 0; lane < lanes; lane++) {
@@ -69,7 +69,7 @@ static void any_cut_gives_the_same_association(void **state) {
             for (int64_t i = 0; i < n; i++) {
                 strcpy(packed[i], texts[roots[i]]);
             }
-            assert_int_equal(hiss_tree_additions(lanes, 0, lanes, n, roots, into, from), n - 1);
+            assert_int_equal(comm_tree_additions(lanes, 0, lanes, n, roots, into, from), n - 1);
             for (int64_t i = 0; i < n - 1; i++) {
                 add_text(packed[into[i]], packed[from[i]]);
             }
@@ -83,15 +83,15 @@ static void roots_are_the_lanes_whose_addition_leaves_the_range(void **state) {
     for (int64_t lanes = 1; lanes <= 40; lanes++) {
         for (int64_t first = 0; first <= lanes; first++) {
             for (int64_t end = first; end <= lanes; end++) {
-                int64_t roots[100], n = hiss_tree_roots(lanes, first, end, roots), at = 0;
+                int64_t roots[100], n = comm_tree_roots(lanes, first, end, roots), at = 0;
                 for (int64_t lane = first; lane < end; lane++) {
-                    if (lane == 0 || !hiss_tree_within(lanes, lane, first, end)) {
+                    if (lane == 0 || !comm_tree_within(lanes, lane, first, end)) {
                         assert_true(at < n);
                         assert_int_equal(roots[at++], lane);
                     }
                 }
                 assert_int_equal(at, n);
-                assert_true(n <= 2 * hiss_tree_height(lanes) + 1);
+                assert_true(n <= 2 * comm_tree_height(lanes) + 1);
             }
         }
     }
@@ -100,11 +100,11 @@ static void roots_are_the_lanes_whose_addition_leaves_the_range(void **state) {
 static void even_powers_of_two_send_one_subtree(void **state) {
     (void)state;
     for (int64_t first = 0; first < 64; first += 8) {
-        assert_int_equal(hiss_tree_roots(64, first, first + 8, NULL), 1);
+        assert_int_equal(comm_tree_roots(64, first, first + 8, NULL), 1);
     }
-    assert_int_equal(hiss_tree_roots(13, 0, 13, NULL), 1);
-    assert_int_equal(hiss_tree_roots(13, 12, 13, NULL), 1);
-    assert_int_equal(hiss_tree_roots(13, 3, 8, NULL), 2);
+    assert_int_equal(comm_tree_roots(13, 0, 13, NULL), 1);
+    assert_int_equal(comm_tree_roots(13, 12, 13, NULL), 1);
+    assert_int_equal(comm_tree_roots(13, 3, 8, NULL), 2);
 }
 
 /* Vectors alive when `missing` (a bit set) of the lanes [first, started) have not arrived and all else is added. */
@@ -113,8 +113,8 @@ static int64_t alive(int64_t lanes, int64_t first, int64_t started, unsigned mis
     for (int64_t lane = first; lane < started; lane++) {
         bool in_flight = missing >> (lane - first) & 1;
         bool merged = false;
-        if (lane > 0 && !in_flight && hiss_tree_within(lanes, lane, first, started)) {
-            int64_t width = (int64_t)1 << hiss_tree_level(lane);
+        if (lane > 0 && !in_flight && comm_tree_within(lanes, lane, first, started)) {
+            int64_t width = (int64_t)1 << comm_tree_level(lane);
             merged = true;
             for (int64_t other = lane - width; other < lane + width && other < started; other++) {
                 merged = merged && !(missing >> (other - first) & 1);
@@ -132,13 +132,13 @@ static void slots_suffice_for_every_pattern_in_flight(void **state) {
             for (int64_t started = first + 1; started <= lanes; started++) {
                 for (unsigned missing = 0; missing < 1u << (started - first); missing++) {
                     int threads = __builtin_popcount(missing) > 0 ? __builtin_popcount(missing) : 1;
-                    assert_true(alive(lanes, first, started, missing) <= hiss_tree_slots(lanes, first, lanes, threads));
+                    assert_true(alive(lanes, first, started, missing) <= comm_tree_slots(lanes, first, lanes, threads));
                 }
             }
         }
     }
-    assert_true(hiss_tree_slots(64, 0, 64, 2) <= 20);
-    assert_int_equal(hiss_tree_slots(64, 0, 64, 100), 64);
+    assert_true(comm_tree_slots(64, 0, 64, 2) <= 20);
+    assert_int_equal(comm_tree_slots(64, 0, 64, 100), 64);
 }
 
 int main(void) {

@@ -66,7 +66,7 @@ static hiss_status run(const hiss_eval_env *env, const hiss_eval_options *option
                        hiss_record *record, hiss_error *err) {
     (void)err;
     size_record r = {.record = record,
-                     .baseline = majority_percent(env, subject->train, subject->test),
+                     .baseline = eval_majority_percent(env, subject->train, subject->test),
                      .samples = subject->test->n};
     bool any = false;
     for (int i = 0; i < HISS_FEW_SIZES; i++) {
@@ -86,7 +86,7 @@ static hiss_status run(const hiss_eval_env *env, const hiss_eval_options *option
     return HISS_OK;
 }
 
-const hiss_judgement judgement_few_labels = {
+const hiss_judgement eval_judgement_few_labels = {
     .name = "few_labels",
     .title = "Probes from few labels",
     .baseline = "always the most frequent class",

@@ -23,7 +23,7 @@ static hiss_status run(const hiss_eval_env *env, const hiss_eval_options *option
     hiss_status s = HISS_OK;
     if (hiss_comm_rank(env->comm) == 0) {
         snprintf(path, sizeof path, "%s/filters.png", subject->directory);
-        s = hiss_write_filters(path, d[0], d[1], d[2], d[3], subject->vector + slot->offset, err);
+        s = hiss_filters_write(path, d[0], d[1], d[2], d[3], subject->vector + slot->offset, err);
     }
     snprintf(caption, sizeof caption,
              "%lld filters of conv1, %lld x %lld pixels of %lld channels, each stretched to its "
@@ -33,7 +33,7 @@ static hiss_status run(const hiss_eval_env *env, const hiss_eval_options *option
     return hiss_comm_agree(env->comm, s, err);
 }
 
-const hiss_judgement judgement_filters = {
+const hiss_judgement eval_judgement_filters = {
     .name = "filters",
     .title = "First-layer filters",
     .needs = HISS_NEEDS_NETWORK,

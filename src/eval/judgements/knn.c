@@ -16,7 +16,7 @@ static hiss_status run(const hiss_eval_env *env, const hiss_eval_options *option
     (void)options;
     (void)err;
     const hiss_knn_result result = hiss_knn(env, subject->train, subject->test);
-    const double baseline = majority_percent(env, subject->train, subject->test);
+    const double baseline = eval_majority_percent(env, subject->train, subject->test);
     for (int m = 0; m < HISS_METRICS; m++) {
         for (int j = 0; j < HISS_KNN_KS; j++) {
             char name[32], heading[32];
@@ -36,7 +36,7 @@ static hiss_status run(const hiss_eval_env *env, const hiss_eval_options *option
     return HISS_OK;
 }
 
-const hiss_judgement judgement_knn = {
+const hiss_judgement eval_judgement_knn = {
     .name = "knn",
     .title = "Nearest neighbours vote on the class",
     .baseline = "always the most frequent class",

@@ -100,13 +100,13 @@ static hiss_status run(const hiss_eval_env *env, const hiss_eval_options *option
                        hiss_record *record, hiss_error *err) {
     (void)err;
     const hiss_linear_result result = hiss_linear_probe(env, subject->train, subject->test, options->iterations);
-    record_accuracy(record, &result, subject, majority_percent(env, subject->train, subject->test));
+    record_accuracy(record, &result, subject, eval_majority_percent(env, subject->train, subject->test));
     record_fit(record, &result);
     remark(record, subject->name, &result);
     return HISS_OK;
 }
 
-const hiss_judgement judgement_linear = {
+const hiss_judgement eval_judgement_linear = {
     .name = "linear",
     .title = "Linear probe",
     .baseline = "always the most frequent class",

@@ -37,7 +37,7 @@ static hiss_status draw(const hiss_eval_env *env, const hiss_subject *subject, i
     hiss_status s = HISS_OK;
     if (hiss_comm_rank(env->comm) == 0) {
         snprintf(path, sizeof path, "%s/neighbors.png", subject->directory);
-        s = hiss_write_sheet(path, subject->queries, subject->bank, count, index, NEIGHBORS, nearest, err);
+        s = hiss_sheet_write(path, subject->queries, subject->bank, count, index, NEIGHBORS, nearest, err);
     }
     return hiss_comm_agree(env->comm, s, err);
 }
@@ -54,7 +54,7 @@ static hiss_status run(const hiss_eval_env *env, const hiss_eval_options *option
         return HISS_OK;
     }
     hiss_draw_shown(env->seed, n, count, index);
-    hiss_retrieve(env, subject->train, subject->test, false, count, index, NEIGHBORS, HISS_COSINE, nearest);
+    hiss_features_retrieve(env, subject->train, subject->test, false, count, index, NEIGHBORS, HISS_COSINE, nearest);
     if (labelled) {
         hiss_record_number(record, &(hiss_number){.name = "shown_percent",
                                                   .heading = "of the label of their query",
@@ -74,7 +74,7 @@ static hiss_status run(const hiss_eval_env *env, const hiss_eval_options *option
     return s;
 }
 
-const hiss_judgement judgement_neighbors = {
+const hiss_judgement eval_judgement_neighbors = {
     .name = "neighbors",
     .title = "Nearest neighbours",
     .needs = HISS_NEEDS_OUTPUT,

@@ -1,6 +1,6 @@
-/* How well a method rebuilds test images: mean squared error and PSNR of each, in pixels of 0..1 of the network's input,
- * the rebuilt ones clipped to that range. Errors of single images are features of an image, so that reading, tiles and
- * sums over ranks are those of every other judgement. A perfect image counts as PSNR_MOST dB. */
+/* How well a method rebuilds test images: mean squared error and PSNR of each, in pixels of 0..1 of the network's
+ * input, the rebuilt ones clipped to that range. Errors of single images are features of an image, so that reading,
+ * tiles and sums over ranks are those of every other judgement. A perfect image counts as PSNR_MOST dB. */
 #include <math.h>
 #include <stddef.h>
 #include <string.h>
@@ -75,16 +75,16 @@ static hiss_status embed_errors(void *user, int64_t count, const hiss_batch *bat
 /* mean[ERRORS], deviation[ERRORS] over all samples. Collective. */
 static void summarise(const hiss_eval_env *env, const hiss_features *f, double *mean, double *deviation) {
     for (int pass = 0; pass < 2; pass++) {
-        tile_sum *sum = tile_sum_create(env, f, NULL, ERRORS);
+        tile_sum *sum = eval_tile_sum_create(env, f, NULL, ERRORS);
         for (int64_t i = 0; i < sum->local; i++) {
             const float *tile = tile_rows(f, sum->tile[i]);
             for (int64_t k = 0; k < tile_count(f, sum->tile[i]) * ERRORS; k++) {
                 const double x = (double)tile[k] - (pass ? mean[k % ERRORS] : 0.0);
-                tile_sum_vector(sum, i)[k % ERRORS] += pass ? x * x : x;
+                eval_tile_sum_vector(sum, i)[k % ERRORS] += pass ? x * x : x;
             }
         }
-        tile_sum_run(sum, pass ? deviation : mean);
-        tile_sum_destroy(sum);
+        eval_tile_sum_run(sum, pass ? deviation : mean);
+        eval_tile_sum_destroy(sum);
         for (int e = 0; e < ERRORS; e++) {
             if (pass) {
                 deviation[e] = f->n > 1 ? sqrt(deviation[e] / (double)(f->n - 1)) : 0.0;
@@ -174,7 +174,7 @@ static hiss_status run(const hiss_eval_env *env, const hiss_eval_options *option
     return s;
 }
 
-const hiss_judgement judgement_reconstruction = {
+const hiss_judgement eval_judgement_reconstruction = {
     .name = "reconstruction",
     .title = "Reconstruction",
     .baseline = "each image's mean colour",

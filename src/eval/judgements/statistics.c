@@ -31,15 +31,15 @@ static const hiss_row rows[] = {
 static void sum_rows(const hiss_eval_env *env, const hiss_features *f, int64_t count,
                      void (*add)(const void *user, int64_t D, const float *row, double *sum), const void *user,
                      double *out) {
-    tile_sum *sum = tile_sum_create(env, f, NULL, count);
+    tile_sum *sum = eval_tile_sum_create(env, f, NULL, count);
     for (int64_t i = 0; i < sum->local; i++) {
         const float *tile = tile_rows(f, sum->tile[i]);
         for (int64_t row = 0; row < tile_count(f, sum->tile[i]); row++) {
-            add(user, f->D, tile + row * f->D, tile_sum_vector(sum, i));
+            add(user, f->D, tile + row * f->D, eval_tile_sum_vector(sum, i));
         }
     }
-    tile_sum_run(sum, out);
-    tile_sum_destroy(sum);
+    eval_tile_sum_run(sum, out);
+    eval_tile_sum_destroy(sum);
 }
 
 /* sum[0 .. D-1] += row, sum[D .. 2D-1] += row / |row| */
@@ -128,16 +128,16 @@ static hiss_features *centred_draw(const hiss_eval_env *env, const hiss_features
 static double effective_rank(const hiss_eval_env *env, const hiss_features *f) {
     const int64_t D = f->D, block = (int64_t)HISS_TILE * HISS_TILE;
     float *rows_ = hiss_new(float, HISS_TILE *D), *gram = hiss_new(float, block);
-    tile_sum *sum = tile_sum_create(env, f, NULL, 2); /* trace, |G|^2 */
+    tile_sum *sum = eval_tile_sum_create(env, f, NULL, 2); /* trace, |G|^2 */
     double total[2];
     for (int64_t t = 0; t < f->tiles; t++) {
-        const int owner = tile_owner(f, t);
+        const int owner = eval_tile_owner(f, t);
         if (hiss_comm_rank(env->comm) == owner) {
             memcpy(rows_, tile_rows(f, t), sizeof(float) * (size_t)(HISS_TILE * D));
         }
         hiss_comm_broadcast(env->comm, rows_, (int64_t)sizeof(float) * HISS_TILE * D, owner);
         for (int64_t i = 0; i < sum->local; i++) {
-            double *vector = tile_sum_vector(sum, i);
+            double *vector = eval_tile_sum_vector(sum, i);
             env->kernels->gemm(false, true, HISS_TILE, HISS_TILE, D, 1.0f, tile_rows(f, sum->tile[i]), D, rows_, D,
                                0.0f, gram, HISS_TILE);
             for (int64_t k = 0; k < block; k++) {
@@ -148,8 +148,8 @@ static double effective_rank(const hiss_eval_env *env, const hiss_features *f) {
             }
         }
     }
-    tile_sum_run(sum, total);
-    tile_sum_destroy(sum);
+    eval_tile_sum_run(sum, total);
+    eval_tile_sum_destroy(sum);
     hiss_free(rows_);
     hiss_free(gram);
     return total[1] > 0.0 ? total[0] * total[0] / total[1] : 0.0;
@@ -187,7 +187,7 @@ static hiss_status run(const hiss_eval_env *env, const hiss_eval_options *option
     return HISS_OK;
 }
 
-const hiss_judgement judgement_statistics = {
+const hiss_judgement eval_judgement_statistics = {
     .name = "statistics",
     .title = "Statistics of features, without labels",
     .needs = HISS_NEEDS_LAYER,

@@ -18,13 +18,13 @@ static void backward(const op_call *call) {
 
 static void example(hiss_graph *g, int variant) {
     hiss_value a = graph_example_slot(g, 0, HISS_SHAPE(3, 5));
-    graph_example_weigh(g, hiss_add(g, a, variant ? graph_example_slot(g, 1, HISS_SHAPE(3, 5)) : a));
+    graph_example_weigh(g, hiss_graph_add(g, a, variant ? graph_example_slot(g, 1, HISS_SHAPE(3, 5)) : a));
 }
 
 static hiss_value build(hiss_graph *graph, int count, const hiss_value *x, const double *a) {
     (void)count;
     (void)a;
-    return hiss_add(graph, x[0], x[1]);
+    return hiss_graph_add(graph, x[0], x[1]);
 }
 
 const op graph_op_add = {
@@ -36,6 +36,6 @@ const op graph_op_add = {
     .word = {"add", "name of an earlier layer, of the same shape: residual connection", .places = 1, .build = build},
     .example = example};
 
-hiss_value hiss_add(hiss_graph *graph, hiss_value a, hiss_value b) {
+hiss_value hiss_graph_add(hiss_graph *graph, hiss_value a, hiss_value b) {
     return graph_append(graph, (node){.op = &graph_op_add, .input = {a, b}, .inputs = 2});
 }

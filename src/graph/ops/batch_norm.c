@@ -139,7 +139,7 @@ static void example_of(hiss_graph *g, int variant, bool training) {
     hiss_value x = graph_example_slot(g, 0, variant % 2 ? HISS_SHAPE(7, C) : HISS_SHAPE(2, 3, 4, C));
     hiss_value gamma = variant == 2 ? -1 : graph_example_slot(g, 1, HISS_SHAPE(C)),
                beta = variant == 2 ? -1 : graph_example_slot(g, 2, HISS_SHAPE(C));
-    graph_example_weigh(g, hiss_batch_norm(g, x, gamma, beta, 8, 9, 1e-5, training));
+    graph_example_weigh(g, hiss_graph_batch_norm(g, x, gamma, beta, 8, 9, 1e-5, training));
 }
 
 static void example(hiss_graph *g, int variant) {
@@ -188,8 +188,8 @@ static void share(hiss_graph *graph, int mean_slot) {
     }
 }
 
-hiss_value hiss_batch_norm(hiss_graph *graph, hiss_value x, hiss_value gamma, hiss_value beta, int mean_slot,
-                           int variance_slot, double epsilon, bool training) {
+hiss_value hiss_graph_batch_norm(hiss_graph *graph, hiss_value x, hiss_value gamma, hiss_value beta, int mean_slot,
+                                 int variance_slot, double epsilon, bool training) {
     assert(training || (mean_slot >= 0 && variance_slot >= 0));
     hiss_value v = graph_append(graph, (node){.op = training ? &graph_op_batch_norm : &graph_op_batch_norm_eval,
                                               .attributes = &(attributes){.mean_slot = mean_slot,

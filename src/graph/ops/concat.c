@@ -54,12 +54,12 @@ static void example(hiss_graph *g, int variant) {
     const int64_t C = 1 + variant;
     const hiss_value a = graph_example_slot(g, 0, map ? HISS_SHAPE(2, 3, 3, C) : HISS_SHAPE(5, C));
     const hiss_value b = graph_example_slot(g, 1, map ? HISS_SHAPE(2, 3, 3, 4) : HISS_SHAPE(5, 4));
-    graph_example_weigh(g, hiss_concat(g, variant > 1 ? 3 : 2, (const hiss_value[]){a, b, a}));
+    graph_example_weigh(g, hiss_graph_concat(g, variant > 1 ? 3 : 2, (const hiss_value[]){a, b, a}));
 }
 
 static hiss_value build(hiss_graph *graph, int count, const hiss_value *x, const double *a) {
     (void)a;
-    return hiss_concat(graph, count, x);
+    return hiss_graph_concat(graph, count, x);
 }
 
 const op graph_op_concat = {.name = "concat",
@@ -71,7 +71,7 @@ const op graph_op_concat = {.name = "concat",
                                      .places = HISS_MAX_INPUTS - 1, .build = build},
                             .example = example};
 
-hiss_value hiss_concat(hiss_graph *graph, int count, const hiss_value *x) {
+hiss_value hiss_graph_concat(hiss_graph *graph, int count, const hiss_value *x) {
     node draft = {.op = &graph_op_concat, .inputs = count};
     memcpy(draft.input, x, sizeof(hiss_value) * (size_t)count);
     return graph_append(graph, draft);

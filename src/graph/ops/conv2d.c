@@ -62,8 +62,9 @@ static void example(hiss_graph *g, int variant) {
                                    {1, 13, 11, 2, 7, 4, 4, 4, 3}};
     const int64_t *d = v[variant % 5];
     hiss_value bias = variant % 2 ? -1 : graph_example_slot(g, 2, HISS_SHAPE(d[4]));
-    graph_example_weigh(g, hiss_conv2d(g, graph_example_slot(g, 0, HISS_SHAPE(d[0], d[1], d[2], d[3])),
-                                       graph_example_slot(g, 1, HISS_SHAPE(d[4], d[5], d[6], d[3])), bias, d[7], d[8]));
+    graph_example_weigh(g, hiss_graph_conv2d(g, graph_example_slot(g, 0, HISS_SHAPE(d[0], d[1], d[2], d[3])),
+                                             graph_example_slot(g, 1, HISS_SHAPE(d[4], d[5], d[6], d[3])), bias, d[7],
+                                             d[8]));
 }
 
 const op graph_op_conv2d = {.name = "conv2d",
@@ -77,7 +78,8 @@ const op graph_op_conv2d = {.name = "conv2d",
                             .product = graph_conv_product,
                             .example = example};
 
-hiss_value hiss_conv2d(hiss_graph *graph, hiss_value x, hiss_value w, hiss_value bias, int64_t stride, int64_t pad) {
+hiss_value hiss_graph_conv2d(hiss_graph *graph, hiss_value x, hiss_value w, hiss_value bias, int64_t stride,
+                             int64_t pad) {
     return graph_append(graph, (node){.op = &graph_op_conv2d,
                                       .attributes = &(hiss_conv){.stride = stride, .pad = pad},
                                       .input = {x, w, bias},

@@ -94,12 +94,12 @@ static void example(hiss_graph *g, int variant) {
     const int64_t *d = v[variant % 4];
     hiss_value x = graph_example_slot(g, 0, HISS_SHAPE(d[0], d[1], d[2], d[3]));
     hiss_value bias = variant % 2 ? -1 : graph_example_slot(g, 2, HISS_SHAPE(d[4]));
-    hiss_value y = hiss_conv2d_transposed(g, x, graph_example_slot(g, 1, HISS_SHAPE(d[3], d[5], d[6], d[4])), bias,
-                                          d[7], d[8], d[9]);
+    hiss_value y = hiss_graph_conv2d_transposed(g, x, graph_example_slot(g, 1, HISS_SHAPE(d[3], d[5], d[6], d[4])),
+                                                bias, d[7], d[8], d[9]);
     if (variant == 2) { /* two readers of x: the accumulating path */
-        hiss_value again = hiss_conv2d_transposed(g, x, graph_example_slot(g, 3, HISS_SHAPE(d[3], d[5], d[6], d[4])),
-                                                  -1, d[7], d[8], d[9]);
-        y = hiss_add(g, y, again);
+        hiss_value again = hiss_graph_conv2d_transposed(
+            g, x, graph_example_slot(g, 3, HISS_SHAPE(d[3], d[5], d[6], d[4])), -1, d[7], d[8], d[9]);
+        y = hiss_graph_add(g, y, again);
     }
     graph_example_weigh(g, y);
 }
@@ -115,8 +115,8 @@ const op graph_op_conv2d_transposed = {.name = "conv2d_transposed",
                                        .product = graph_conv_product,
                                        .example = example};
 
-hiss_value hiss_conv2d_transposed(hiss_graph *graph, hiss_value x, hiss_value w, hiss_value bias, int64_t stride,
-                                  int64_t pad, int64_t extra) {
+hiss_value hiss_graph_conv2d_transposed(hiss_graph *graph, hiss_value x, hiss_value w, hiss_value bias, int64_t stride,
+                                        int64_t pad, int64_t extra) {
     return graph_append(graph, (node){.op = &graph_op_conv2d_transposed,
                                       .attributes = &(attributes){{.stride = stride, .pad = pad}, extra},
                                       .input = {x, w, bias},

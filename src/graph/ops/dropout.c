@@ -22,7 +22,7 @@ static int64_t save(const node *n) {
 
 static void forward(const op_call *call) {
     const attributes *a = call->node->attributes;
-    const hiss_run *run = call->run;
+    const hiss_exec_context *run = call->run;
     const int64_t count = hiss_shape_count(&call->node->shape);
     const float scale = 1.0f / (1.0f - a->probability);
     hiss_rng rng = hiss_rng_keyed(run->seed, HISS_FOR_DROPOUT, run->step, a->number * run->lanes + run->lane);
@@ -39,7 +39,7 @@ static void backward(const op_call *call) {
 
 static void example(hiss_graph *g, int variant) {
     hiss_value x = graph_example_slot(g, 0, HISS_SHAPE(5, 9));
-    graph_example_weigh(g, hiss_dropout(g, x, 0.25 * (1 + variant % 3)));
+    graph_example_weigh(g, hiss_graph_dropout(g, x, 0.25 * (1 + variant % 3)));
 }
 
 const op graph_op_dropout = {.name = "dropout",
@@ -51,7 +51,7 @@ const op graph_op_dropout = {.name = "dropout",
                              .flops = graph_elementwise_flops,
                              .example = example};
 
-hiss_value hiss_dropout(hiss_graph *graph, hiss_value x, double probability) {
+hiss_value hiss_graph_dropout(hiss_graph *graph, hiss_value x, double probability) {
     return graph_append(graph, (node){.op = &graph_op_dropout,
                                       .attributes = &(attributes){(float)probability, graph->count},
                                       .input = {x},

@@ -33,14 +33,14 @@ static void backward(const op_call *call) {
 
 static void example(hiss_graph *g, int variant) {
     hiss_value x = graph_example_slot(g, 0, HISS_SHAPE(2 + variant % 2, 1 + variant, 5, 3 + 4 * (variant % 3)));
-    hiss_value y = hiss_global_average_pool(g, x);
-    graph_example_weigh(g, variant == 3 ? hiss_add(g, y, hiss_global_average_pool(g, x)) : y);
+    hiss_value y = hiss_graph_global_average_pool(g, x);
+    graph_example_weigh(g, variant == 3 ? hiss_graph_add(g, y, hiss_graph_global_average_pool(g, x)) : y);
 }
 
 static hiss_value build(hiss_graph *graph, int count, const hiss_value *x, const double *a) {
     (void)count;
     (void)a;
-    return hiss_global_average_pool(graph, x[0]);
+    return hiss_graph_global_average_pool(graph, x[0]);
 }
 
 const op graph_op_global_average_pool = {.name = "global_average_pool",
@@ -51,6 +51,6 @@ const op graph_op_global_average_pool = {.name = "global_average_pool",
                                          .word = {"global_average_pool", "", .build = build},
                                          .example = example};
 
-hiss_value hiss_global_average_pool(hiss_graph *graph, hiss_value x) {
+hiss_value hiss_graph_global_average_pool(hiss_graph *graph, hiss_value x) {
     return graph_append(graph, (node){.op = &graph_op_global_average_pool, .input = {x}, .inputs = 1});
 }

@@ -27,13 +27,14 @@ static void backward(const op_call *call) {
 }
 
 static void example(hiss_graph *g, int variant) {
-    graph_example_weigh(g, hiss_l2_normalize(g, graph_example_slot(g, 0, HISS_SHAPE(2 + variant, 3 + 4 * variant))));
+    graph_example_weigh(g,
+                        hiss_graph_l2_normalize(g, graph_example_slot(g, 0, HISS_SHAPE(2 + variant, 3 + 4 * variant))));
 }
 
 static hiss_value build(hiss_graph *graph, int count, const hiss_value *x, const double *a) {
     (void)count;
     (void)a;
-    return hiss_l2_normalize(graph, x[0]);
+    return hiss_graph_l2_normalize(graph, x[0]);
 }
 
 const op graph_op_l2_normalize = {.name = "l2_normalize",
@@ -46,6 +47,6 @@ const op graph_op_l2_normalize = {.name = "l2_normalize",
                                   .word = {"l2_normalize", "", .build = build},
                                   .example = example};
 
-hiss_value hiss_l2_normalize(hiss_graph *graph, hiss_value x) {
+hiss_value hiss_graph_l2_normalize(hiss_graph *graph, hiss_value x) {
     return graph_append(graph, (node){.op = &graph_op_l2_normalize, .input = {x}, .inputs = 1});
 }

@@ -49,8 +49,8 @@ static double flops(const node *n) {
 static void example(hiss_graph *g, int variant) {
     const int64_t M = 3 + variant, D = 5 + 2 * variant, F = 1 + 3 * variant;
     hiss_value bias = variant % 2 ? graph_example_slot(g, 2, HISS_SHAPE(F)) : -1;
-    graph_example_weigh(g, hiss_linear(g, graph_example_slot(g, 0, HISS_SHAPE(M, D)),
-                                       graph_example_slot(g, 1, HISS_SHAPE(F, D)), bias));
+    graph_example_weigh(g, hiss_graph_linear(g, graph_example_slot(g, 0, HISS_SHAPE(M, D)),
+                                             graph_example_slot(g, 1, HISS_SHAPE(F, D)), bias));
 }
 
 const op graph_op_linear = {.name = "linear",
@@ -64,6 +64,6 @@ const op graph_op_linear = {.name = "linear",
                             .product_is_linear = true,
                             .example = example};
 
-hiss_value hiss_linear(hiss_graph *graph, hiss_value x, hiss_value w, hiss_value bias) {
+hiss_value hiss_graph_linear(hiss_graph *graph, hiss_value x, hiss_value w, hiss_value bias) {
     return graph_append(graph, (node){.op = &graph_op_linear, .input = {x, w, bias}, .inputs = 3});
 }

@@ -1,4 +1,4 @@
-/* The maximum over windows; saved: where each was. The attributes are a hiss_pool. */
+/* The maximum over windows; saved: where each was. The attributes are a hiss_pooling. */
 #include "graph/ops/ops.h"
 
 static int64_t save(const node *n) {
@@ -16,19 +16,19 @@ static void backward(const op_call *call) {
 
 static void example(hiss_graph *g, int variant) {
     static const int64_t v[][3] = {/* size stride pad */ {2, 2, 0}, {3, 2, 0}, {3, 2, 1}, {2, 1, 1}};
-    graph_example_weigh(g, hiss_max_pool(g, graph_example_slot(g, 0, HISS_SHAPE(2, 7, 6, 1 + 4 * (variant % 3))),
-                                         v[variant % 4][0], v[variant % 4][1], v[variant % 4][2]));
+    graph_example_weigh(g, hiss_graph_max_pool(g, graph_example_slot(g, 0, HISS_SHAPE(2, 7, 6, 1 + 4 * (variant % 3))),
+                                               v[variant % 4][0], v[variant % 4][1], v[variant % 4][2]));
 }
 
 static hiss_value build(hiss_graph *graph, int count, const hiss_value *x, const double *a) {
     (void)count;
     const double stride = a[1] > 0.0 ? a[1] : a[0];
-    return hiss_max_pool(graph, x[0], (int64_t)a[0], (int64_t)stride, (int64_t)a[2]);
+    return hiss_graph_max_pool(graph, x[0], (int64_t)a[0], (int64_t)stride, (int64_t)a[2]);
 }
 
 const op graph_op_max_pool = {
     .name = "max_pool",
-    .attributes = sizeof(hiss_pool),
+    .attributes = sizeof(hiss_pooling),
     .shape = graph_pool_shape,
     .forward = forward,
     .backward = backward,
@@ -39,9 +39,9 @@ const op graph_op_max_pool = {
              .build = build},
     .example = example};
 
-hiss_value hiss_max_pool(hiss_graph *graph, hiss_value x, int64_t size, int64_t stride, int64_t pad) {
+hiss_value hiss_graph_max_pool(hiss_graph *graph, hiss_value x, int64_t size, int64_t stride, int64_t pad) {
     return graph_append(graph, (node){.op = &graph_op_max_pool,
-                                      .attributes = &(hiss_pool){.size = size, .stride = stride, .pad = pad},
+                                      .attributes = &(hiss_pooling){.size = size, .stride = stride, .pad = pad},
                                       .input = {x},
                                       .inputs = 1});
 }

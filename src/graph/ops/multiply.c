@@ -16,7 +16,7 @@ static void backward(const op_call *call) {
 
 static void example(hiss_graph *g, int variant) {
     hiss_value a = graph_example_slot(g, 0, HISS_SHAPE(3, 5));
-    graph_example_weigh(g, hiss_multiply(g, a, variant ? graph_example_slot(g, 1, HISS_SHAPE(3, 5)) : a));
+    graph_example_weigh(g, hiss_graph_multiply(g, a, variant ? graph_example_slot(g, 1, HISS_SHAPE(3, 5)) : a));
 }
 
 const op graph_op_multiply = {.name = "multiply",
@@ -27,6 +27,6 @@ const op graph_op_multiply = {.name = "multiply",
                               .needs_input = 3,
                               .example = example};
 
-hiss_value hiss_multiply(hiss_graph *graph, hiss_value a, hiss_value b) {
+hiss_value hiss_graph_multiply(hiss_graph *graph, hiss_value a, hiss_value b) {
     return graph_append(graph, (node){.op = &graph_op_multiply, .input = {a, b}, .inputs = 2});
 }

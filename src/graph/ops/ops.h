@@ -24,7 +24,7 @@ void graph_activation_backward(const op_call *call);
 hiss_conv graph_conv_product(const node *n);
 int64_t graph_conv_scratch(const node *n, const hiss_kernels *kernels);
 double graph_conv_flops(const node *n);
-const char *graph_pool_shape(hiss_graph *graph, node *n); /* fills in the hiss_pool that the attributes are */
+const char *graph_pool_shape(hiss_graph *graph, node *n); /* fills in the hiss_pooling that the attributes are */
 #define GRAPH_LEAF_EXEMPT "a leaf: it has no inputs"
 
 /* ---- example.c: small graphs for the gradient check, with odd shapes that change by variant ---- */

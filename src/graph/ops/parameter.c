@@ -3,7 +3,7 @@
 
 const op graph_op_parameter = {.name = "parameter", .leaf = true, .home = HOME_MODEL, .exempt = GRAPH_LEAF_EXEMPT};
 
-hiss_value hiss_parameter(hiss_graph *graph, int slot, hiss_shape shape, bool trainable) {
+hiss_value hiss_graph_parameter(hiss_graph *graph, int slot, hiss_shape shape, bool trainable) {
     return graph_append(graph,
                         (node){.op = &graph_op_parameter, .slot = slot, .shape = shape, .wants_gradient = trainable});
 }

@@ -49,7 +49,7 @@ double graph_conv_flops(const node *n) {
 const char *graph_pool_shape(hiss_graph *graph, node *n) {
     const hiss_shape *x = &n->in[0];
     char tx[HISS_SHAPE_TEXT];
-    hiss_pool *out = n->attributes;
+    hiss_pooling *out = n->attributes;
     const int64_t stride = out->stride, pad = out->pad, size = out->size;
     if (x->ndim != 4) {
         return hiss_arena_format(graph->arena, "needs images [N,H,W,C] as input, got %s", hiss_shape_text(x, tx));
@@ -68,7 +68,7 @@ const char *graph_pool_shape(hiss_graph *graph, node *n) {
         return hiss_arena_format(graph->arena, "a window of %lld x %lld does not fit an input of %s with pad %lld",
                                  (long long)size, (long long)size, hiss_shape_text(x, tx), (long long)pad);
     }
-    hiss_pool p = {
+    hiss_pooling p = {
         .N = x->dim[0], .H = x->dim[1], .W = x->dim[2], .C = x->dim[3], .size = size, .stride = stride, .pad = pad};
     p.P = (p.H + 2 * pad - size) / stride + 1;
     p.Q = (p.W + 2 * pad - size) / stride + 1;

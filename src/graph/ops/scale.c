@@ -17,7 +17,7 @@ static void backward(const op_call *call) {
 }
 
 static void example(hiss_graph *g, int variant) {
-    graph_example_weigh(g, hiss_scale(g, graph_example_slot(g, 0, HISS_SHAPE(3, 5)), variant - 1.5));
+    graph_example_weigh(g, hiss_graph_scale(g, graph_example_slot(g, 0, HISS_SHAPE(3, 5)), variant - 1.5));
 }
 
 const op graph_op_scale = {.name = "scale",
@@ -28,7 +28,7 @@ const op graph_op_scale = {.name = "scale",
                            .flops = graph_elementwise_flops,
                            .example = example};
 
-hiss_value hiss_scale(hiss_graph *graph, hiss_value x, double factor) {
+hiss_value hiss_graph_scale(hiss_graph *graph, hiss_value x, double factor) {
     return graph_append(
         graph,
         (node){.op = &graph_op_scale, .attributes = &(attributes){.factor = (float)factor}, .input = {x}, .inputs = 1});

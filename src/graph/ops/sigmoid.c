@@ -3,13 +3,13 @@
 
 static void example(hiss_graph *g, int variant) {
     hiss_value x = graph_example_slot(g, 0, HISS_SHAPE(3, 7));
-    graph_example_weigh(g, hiss_sigmoid(g, variant % 2 ? hiss_scale(g, x, 0.5 * variant) : x));
+    graph_example_weigh(g, hiss_graph_sigmoid(g, variant % 2 ? hiss_graph_scale(g, x, 0.5 * variant) : x));
 }
 
 static hiss_value build(hiss_graph *graph, int count, const hiss_value *x, const double *a) {
     (void)count;
     (void)a;
-    return hiss_sigmoid(graph, x[0]);
+    return hiss_graph_sigmoid(graph, x[0]);
 }
 
 const op graph_op_sigmoid = {.name = "sigmoid",
@@ -23,6 +23,6 @@ const op graph_op_sigmoid = {.name = "sigmoid",
                              .word = {"sigmoid", "", .build = build},
                              .example = example};
 
-hiss_value hiss_sigmoid(hiss_graph *graph, hiss_value x) {
+hiss_value hiss_graph_sigmoid(hiss_graph *graph, hiss_value x) {
     return graph_append(graph, (node){.op = &graph_op_sigmoid, .input = {x}, .inputs = 1});
 }

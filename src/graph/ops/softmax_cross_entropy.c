@@ -30,7 +30,7 @@ static void backward(const op_call *call) {
 static void example(hiss_graph *g, int variant) {
     const int64_t M = 2 + 3 * variant;
     hiss_value x = graph_example_slot(g, 0, HISS_SHAPE(M, 10));
-    hiss_graph_loss(g, hiss_softmax_cross_entropy(g, x, hiss_input_labels(g, "label", M)));
+    hiss_graph_loss(g, hiss_graph_softmax_cross_entropy(g, x, hiss_graph_input_labels(g, "label", M)));
 }
 
 const op graph_op_softmax_cross_entropy = {.name = "softmax_cross_entropy",
@@ -42,6 +42,6 @@ const op graph_op_softmax_cross_entropy = {.name = "softmax_cross_entropy",
                                            .needs_input = 2,
                                            .example = example};
 
-hiss_value hiss_softmax_cross_entropy(hiss_graph *graph, hiss_value x, hiss_value labels) {
+hiss_value hiss_graph_softmax_cross_entropy(hiss_graph *graph, hiss_value x, hiss_value labels) {
     return graph_append(graph, (node){.op = &graph_op_softmax_cross_entropy, .input = {x, labels}, .inputs = 2});
 }

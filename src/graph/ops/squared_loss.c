@@ -25,7 +25,8 @@ static void backward(const op_call *call) {
 
 static void example(hiss_graph *g, int variant) {
     const hiss_shape s = HISS_SHAPE(3, 5 + variant);
-    hiss_graph_loss(g, hiss_squared_loss(g, hiss_parameter(g, 0, s, true), hiss_parameter(g, 1, s, true), 0.3));
+    hiss_graph_loss(
+        g, hiss_graph_squared_loss(g, hiss_graph_parameter(g, 0, s, true), hiss_graph_parameter(g, 1, s, true), 0.3));
 }
 
 const op graph_op_squared_loss = {.name = "squared_loss",
@@ -37,7 +38,7 @@ const op graph_op_squared_loss = {.name = "squared_loss",
                                   .needs_input = 3,
                                   .example = example};
 
-hiss_value hiss_squared_loss(hiss_graph *graph, hiss_value a, hiss_value b, double scale) {
+hiss_value hiss_graph_squared_loss(hiss_graph *graph, hiss_value a, hiss_value b, double scale) {
     return graph_append(
         graph,
         (node){.op = &graph_op_squared_loss, .attributes = &(attributes){(float)scale}, .input = {a, b}, .inputs = 2});

@@ -93,8 +93,8 @@ typedef struct hiss_arguments {
 } hiss_arguments;
 hiss_status hiss_options_parse(const hiss_row *rows, int count, int argc, char **argv, void *fields,
                                hiss_arguments *rest, hiss_error *err);
-/* An error for the first option that was given and is not among `used`, words without dashes ("set out nodes") beside log
- * and help, which always are: "--KEY has no effect FORM; leave it out".
+/* An error for the first option that was given and is not among `used`, words without dashes ("set out nodes") beside
+ * log and help, which always are: "--KEY has no effect FORM; leave it out".
  *   form  e.g. "on hiss scale report" */
 hiss_status hiss_options_expect(const hiss_row *rows, int count, const hiss_arguments *rest, const char *used,
                                 const char *form, hiss_error *err);

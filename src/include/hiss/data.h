@@ -113,7 +113,7 @@ extern const int hiss_data_nrows;
  * Beyond, labels are something else, such as identifiers, and would ask for absurd networks. */
 enum { HISS_MOST_CLASSES = 1 << 20 };
 /* The number of classes that labels of so many samples may have at most. */
-int64_t hiss_most_classes(int64_t samples);
+int64_t hiss_dataset_most_classes(int64_t samples);
 
 typedef struct hiss_dataset hiss_dataset;
 /* Open and verify: exists, dtype, shape, n >= 1, labels, checksum when recorded and options->verify (reads the whole
@@ -142,9 +142,10 @@ hiss_status hiss_dataset_read_list(hiss_dataset *set, int64_t count, const int64
 /* ---- shards and batches ---- */
 
 /* A sample's index is its position after `order` (its row in the file when order is file). Lane l's shard is
- * [shards[l], shards[l+1]) of hiss_shards. */
-void hiss_shards(int64_t n, int64_t lanes, int64_t *shards /*[L+1]*/);
-/* Steps of an epoch, floor(smallest shard / m), of the n samples of a file. Errors (HISS_EUSER): none. Not collective. */
+ * [shards[l], shards[l+1]) of hiss_shards_partition. */
+void hiss_shards_partition(int64_t n, int64_t lanes, int64_t *shards /*[L+1]*/);
+/* Steps of an epoch, floor(smallest shard / m), of the n samples of a file. Errors (HISS_EUSER): none. Not
+ * collective. */
 hiss_status hiss_epoch_steps(const char *file, int64_t n, int64_t lanes, int64_t m, int64_t *steps, hiss_error *err);
 
 typedef struct hiss_batch { /* m samples; pointers are valid until the next hiss_loader_next or hiss_samples_read */
@@ -254,6 +255,6 @@ hiss_status hiss_prepare_folder(const hiss_prepare_options *options, const char 
 /* ---- pictures ---- */
 
 /* Write pixels[H,W,C] (C 1 or 3) as PNG, durably (libpng, in src/data/image.c). */
-hiss_status hiss_write_png(const char *path, int64_t H, int64_t W, int64_t C, const uint8_t *pixels, hiss_error *err);
+hiss_status hiss_png_write(const char *path, int64_t H, int64_t W, int64_t C, const uint8_t *pixels, hiss_error *err);
 
 #endif

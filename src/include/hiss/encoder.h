@@ -1,8 +1,8 @@
 /* Encoders: from samples to the named places of a method's encode(). Training's feature passes and evaluation use the
  * same one.
  *
- * A hiss_encoder is a graph and the memory to run it; its parameters belong to a model of the caller's. A hiss_frozen is
- * the network of a run, with parameters of its own, in evaluation mode. */
+ * A hiss_encoder is a graph and the memory to run it; its parameters belong to a model of the caller's. A hiss_frozen
+ * is the network of a run, with parameters of its own, in evaluation mode. */
 #ifndef HISS_ENCODER_H
 #define HISS_ENCODER_H
 
@@ -36,7 +36,7 @@ int64_t hiss_encoder_width(const hiss_encoder *e, int tap); /* floats of it per 
  *   batch  m samples
  *   epoch  of the augmentation's stream
  *   view   as in hiss_lane */
-void hiss_encoder_run(hiss_encoder *e, int thread, const hiss_run *run, const hiss_batch *batch, int64_t epoch,
+void hiss_encoder_run(hiss_encoder *e, int thread, const hiss_exec_context *run, const hiss_batch *batch, int64_t epoch,
                       int64_t view);
 /* [m, width] of the batch that thread has encoded last; of a place that is kept. */
 const float *hiss_encoder_value(const hiss_encoder *e, int thread, int tap);

@@ -56,7 +56,7 @@ void hiss_eval_close(hiss_sample_range *train, hiss_sample_range *test);
 
 /* Take the next name of a comma-separated list: copies it without blanks into name and returns the rest of the list;
  * NULL when there is none left. Not collective. */
-const char *hiss_next_name(const char *list, char name[64]);
+const char *hiss_names_next(const char *list, char name[64]);
 
 /* ---- features ---- */
 
@@ -88,8 +88,8 @@ typedef struct hiss_layer_size {
     int64_t D;
 } hiss_layer_size;
 
-/* Features of range by embed, each tile of HISS_TILE samples in pieces of `batch` (the last one filled up by hiss_samples_read).
- * Collective.
+/* Features of range by embed, each tile of HISS_TILE samples in pieces of `batch` (the last one filled up by
+ * hiss_samples_read). Collective.
  *   batch  in   1 .. HISS_TILE
  *   out    out  [layers]; destroy with hiss_features_destroy; all NULL on failure
  * Errors, common to all ranks: those of reading and of embed; a feature that is not finite (layer and sample named). */
@@ -109,7 +109,7 @@ hiss_features *hiss_features_subset(const hiss_eval_env *env, const hiss_feature
 
 /* ---- neighbours ---- */
 
-typedef enum hiss_metric { HISS_COSINE, HISS_L2, HISS_METRICS } hiss_metric;
+typedef enum hiss_distance { HISS_COSINE, HISS_L2, HISS_METRICS } hiss_distance;
 
 typedef struct hiss_neighbor {
     int32_t index; /* into the bank; -1: the bank has fewer than k samples */
@@ -127,7 +127,7 @@ void hiss_neighbors(const hiss_eval_env *env, const hiss_features *bank, const h
 
 /* The class most frequent among the first k neighbours; among equally frequent ones that of the nearest neighbour.
  * Not collective.  label: of the bank.  votes: [classes], zeroed before and after.  Slots of index -1 do not vote. */
-int32_t hiss_vote(const hiss_neighbor *nearest, int64_t k, const int32_t *label, int32_t *votes);
+int32_t hiss_neighbors_vote(const hiss_neighbor *nearest, int64_t k, const int32_t *label, int32_t *votes);
 
 enum { HISS_KNN_KS = 3, HISS_KNN_MAX = 20 };
 extern const int64_t hiss_knn_ks[HISS_KNN_KS]; /* 1, 5, 20 */
@@ -226,8 +226,8 @@ hiss_few_result hiss_few_labels(const hiss_eval_env *env, const hiss_features *t
  *   k     1 .. 63
  *   same  bank and query are the same samples: a query does not find itself
  *   out   [count, k] on every rank */
-void hiss_retrieve(const hiss_eval_env *env, const hiss_features *bank, const hiss_features *query, bool same,
-                   int64_t count, const int64_t *index, int64_t k, hiss_metric metric, hiss_neighbor *out);
+void hiss_features_retrieve(const hiss_eval_env *env, const hiss_features *bank, const hiss_features *query, bool same,
+                            int64_t count, const int64_t *index, int64_t k, hiss_distance metric, hiss_neighbor *out);
 
 /* index[count] of n samples to show, drawn by key: the same for every run of one seed. Not collective. */
 void hiss_draw_shown(uint64_t seed, int64_t n, int64_t count, int64_t *index);
@@ -235,7 +235,7 @@ void hiss_draw_shown(uint64_t seed, int64_t n, int64_t count, int64_t *index);
 /* A contact sheet: a row per query, the query at the left, its k neighbours at the right, images enlarged to at least
  * 56 pixels. With labels, neighbours have a green frame (same label) or a red one. Not collective.
  *   queries, bank  where the pixels come from, of one shape; index counts from the begin of its range */
-hiss_status hiss_write_sheet(const char *path, const hiss_sample_range *queries, const hiss_sample_range *bank,
+hiss_status hiss_sheet_write(const char *path, const hiss_sample_range *queries, const hiss_sample_range *bank,
                              int64_t count, const int64_t *index, int64_t k, const hiss_neighbor *neighbor,
                              hiss_error *err);
 
@@ -246,7 +246,7 @@ hiss_status hiss_write_pairs(const char *path, int64_t count, int64_t H, int64_t
 
 /* First-layer filters w[F,R,S,C] as a grid, each stretched from its own minimum to its own maximum and enlarged; in
  * colour when C is 3, else the C planes side by side. Not collective. */
-hiss_status hiss_write_filters(const char *path, int64_t F, int64_t R, int64_t S, int64_t C, const float *w,
+hiss_status hiss_filters_write(const char *path, int64_t F, int64_t R, int64_t S, int64_t C, const float *w,
                                hiss_error *err);
 
 /* ---- charts: SVG line charts and bars. Not collective. ---- */
@@ -275,7 +275,7 @@ typedef struct hiss_chart {
 } hiss_chart;
 
 /* Text with the characters that XML and HTML keep for themselves escaped. */
-void hiss_write_escaped(FILE *stream, const char *text);
+void hiss_text_write_escaped(FILE *stream, const char *text);
 
 /* Charts, one under the other, as one <svg> element; also valid inside an HTML page. */
 void hiss_charts_render(FILE *stream, int count, const hiss_chart *charts);

@@ -21,14 +21,14 @@ const char *hiss_file_remedy(int why);
 /* An error unless a durable file can be written there: an existing one may be replaced, a directory or a device may
  * not, and the directory must be there and take files. Tried, not asked for; leaves nothing. */
 hiss_status hiss_file_expect_writable(const char *path, hiss_error *err);
-hiss_status hiss_make_directories(const char *path, hiss_error *err); /* like mkdir -p */
+hiss_status hiss_directories_make(const char *path, hiss_error *err); /* like mkdir -p */
 
 /* Remove the file; that it does not exist is no error. */
 hiss_status hiss_file_remove(const char *path, hiss_error *err);
 
 /* Remove a directory with all that is in it, or a file. Links are removed, not followed; what cannot be removed
  * stays. */
-void hiss_remove_tree(const char *path);
+void hiss_directory_remove(const char *path);
 
 /* Write the temporary name of path ("DIR/.NAME.tmp-PID") into out[size]. A file of that name goes with the process when
  * a signal ends it (hiss/interrupt.h), until it is published or discarded. */

@@ -33,49 +33,49 @@ void hiss_graph_scope(hiss_graph *graph, const char *name);
 /* ---- leaves ---- */
 
 /* An array the caller fills before forward, found again by name. labels: int32 [M]. */
-hiss_value hiss_input(hiss_graph *graph, const char *name, hiss_shape shape);
-hiss_value hiss_input_labels(hiss_graph *graph, const char *name, int64_t M);
-hiss_value hiss_input_named(const hiss_graph *graph, const char *name); /* -1 when there is none */
+hiss_value hiss_graph_input(hiss_graph *graph, const char *name, hiss_shape shape);
+hiss_value hiss_graph_input_labels(hiss_graph *graph, const char *name, int64_t M);
+hiss_value hiss_graph_input_named(const hiss_graph *graph, const char *name); /* -1 when there is none */
 /* The value of a slot. trainable: its gradient is computed into the lane vector. Using one slot several times sums. */
-hiss_value hiss_parameter(hiss_graph *graph, int slot, hiss_shape shape, bool trainable);
+hiss_value hiss_graph_parameter(hiss_graph *graph, int slot, hiss_shape shape, bool trainable);
 /* Fixed values, copied into the graph. */
-hiss_value hiss_constant(hiss_graph *graph, hiss_shape shape, const float *values);
+hiss_value hiss_graph_constant(hiss_graph *graph, hiss_shape shape, const float *values);
 
 /* ---- operations (shapes: see hiss/kernels.h) ---- */
 
-hiss_value hiss_conv2d(hiss_graph *graph, hiss_value x, hiss_value w, hiss_value bias /* or -1 */, int64_t stride,
-                       int64_t pad);
+hiss_value hiss_graph_conv2d(hiss_graph *graph, hiss_value x, hiss_value w, hiss_value bias /* or -1 */, int64_t stride,
+                             int64_t pad);
 /* Transposed convolution (the adjoint of conv2d with the same w): x[N,P,Q,F], w[F,R,S,C] -> y[N,H,W,C] with
  * H = (P - 1) stride - 2 pad + R + extra, 0 <= extra < stride. bias[C] or -1. */
-hiss_value hiss_conv2d_transposed(hiss_graph *graph, hiss_value x, hiss_value w, hiss_value bias, int64_t stride,
-                                  int64_t pad, int64_t extra);
+hiss_value hiss_graph_conv2d_transposed(hiss_graph *graph, hiss_value x, hiss_value w, hiss_value bias, int64_t stride,
+                                        int64_t pad, int64_t extra);
 /* y[M,F] = x[M,D] w[F,D]^T + bias[F]. */
-hiss_value hiss_linear(hiss_graph *graph, hiss_value x, hiss_value w, hiss_value bias /* or -1 */);
+hiss_value hiss_graph_linear(hiss_graph *graph, hiss_value x, hiss_value w, hiss_value bias /* or -1 */);
 /* BatchNorm over all but the last dimension. mean_slot, variance_slot: running statistics in the model vector; in
  * training this lane's own go to the lane vector (the mean over uses, when slots are shared; nowhere when both are
  * HISS_NO_SLOT), in evaluation the running ones are used. gamma, beta may be -1. */
-hiss_value hiss_batch_norm(hiss_graph *graph, hiss_value x, hiss_value gamma, hiss_value beta, int mean_slot,
-                           int variance_slot, double epsilon, bool training);
-hiss_value hiss_relu(hiss_graph *graph, hiss_value x);
-hiss_value hiss_sigmoid(hiss_graph *graph, hiss_value x);
-hiss_value hiss_tanh(hiss_graph *graph, hiss_value x);
-hiss_value hiss_leaky_relu(hiss_graph *graph, hiss_value x, double slope);
-hiss_value hiss_max_pool(hiss_graph *graph, hiss_value x, int64_t size, int64_t stride, int64_t pad);
-hiss_value hiss_average_pool(hiss_graph *graph, hiss_value x, int64_t size, int64_t stride, int64_t pad);
-hiss_value hiss_global_average_pool(hiss_graph *graph, hiss_value x); /* [N,H,W,C] -> [N,C] */
-hiss_value hiss_dropout(hiss_graph *graph, hiss_value x, double probability);
-hiss_value hiss_reshape(hiss_graph *graph, hiss_value x, hiss_shape shape); /* a view */
-hiss_value hiss_flatten(hiss_graph *graph, hiss_value x);                   /* [N, ...] -> [N, D], a view */
-hiss_value hiss_l2_normalize(hiss_graph *graph, hiss_value x);              /* rows of [M,D] */
-hiss_value hiss_add(hiss_graph *graph, hiss_value a, hiss_value b);
+hiss_value hiss_graph_batch_norm(hiss_graph *graph, hiss_value x, hiss_value gamma, hiss_value beta, int mean_slot,
+                                 int variance_slot, double epsilon, bool training);
+hiss_value hiss_graph_relu(hiss_graph *graph, hiss_value x);
+hiss_value hiss_graph_sigmoid(hiss_graph *graph, hiss_value x);
+hiss_value hiss_graph_tanh(hiss_graph *graph, hiss_value x);
+hiss_value hiss_graph_leaky_relu(hiss_graph *graph, hiss_value x, double slope);
+hiss_value hiss_graph_max_pool(hiss_graph *graph, hiss_value x, int64_t size, int64_t stride, int64_t pad);
+hiss_value hiss_graph_average_pool(hiss_graph *graph, hiss_value x, int64_t size, int64_t stride, int64_t pad);
+hiss_value hiss_graph_global_average_pool(hiss_graph *graph, hiss_value x); /* [N,H,W,C] -> [N,C] */
+hiss_value hiss_graph_dropout(hiss_graph *graph, hiss_value x, double probability);
+hiss_value hiss_graph_reshape(hiss_graph *graph, hiss_value x, hiss_shape shape); /* a view */
+hiss_value hiss_graph_flatten(hiss_graph *graph, hiss_value x);                   /* [N, ...] -> [N, D], a view */
+hiss_value hiss_graph_l2_normalize(hiss_graph *graph, hiss_value x);              /* rows of [M,D] */
+hiss_value hiss_graph_add(hiss_graph *graph, hiss_value a, hiss_value b);
 /* x_k[..., C_k] -> [..., sum of C_k], for 1 <= count <= HISS_MAX_INPUTS. */
-hiss_value hiss_concat(hiss_graph *graph, int count, const hiss_value *x);
-hiss_value hiss_multiply(hiss_graph *graph, hiss_value a, hiss_value b); /* elementwise */
-hiss_value hiss_scale(hiss_graph *graph, hiss_value x, double factor);
-hiss_value hiss_stop_gradient(hiss_graph *graph, hiss_value x); /* a view */
+hiss_value hiss_graph_concat(hiss_graph *graph, int count, const hiss_value *x);
+hiss_value hiss_graph_multiply(hiss_graph *graph, hiss_value a, hiss_value b); /* elementwise */
+hiss_value hiss_graph_scale(hiss_graph *graph, hiss_value x, double factor);
+hiss_value hiss_graph_stop_gradient(hiss_graph *graph, hiss_value x); /* a view */
 /* Losses, of shape [1]. Cross-entropy is the mean over rows; squared loss is scale * sum (a - b)^2. */
-hiss_value hiss_softmax_cross_entropy(hiss_graph *graph, hiss_value x, hiss_value labels);
-hiss_value hiss_squared_loss(hiss_graph *graph, hiss_value a, hiss_value b, double scale);
+hiss_value hiss_graph_softmax_cross_entropy(hiss_graph *graph, hiss_value x, hiss_value labels);
+hiss_value hiss_graph_squared_loss(hiss_graph *graph, hiss_value a, hiss_value b, double scale);
 
 /* ---- roles of values ---- */
 
@@ -117,22 +117,23 @@ void hiss_exec_destroy(hiss_exec *exec);
 int64_t hiss_exec_bytes(const hiss_exec *exec);
 float *hiss_exec_data(hiss_exec *exec, hiss_value value); /* of an input, a kept value, or the loss */
 
-typedef struct hiss_run { /* one lane at one step */
+typedef struct hiss_exec_context { /* one lane at one step */
     const float *model;
     float *lane_vector; /* NULL for forward alone */
     uint64_t seed;      /* for dropout */
     int64_t step, lane, lanes;
-} hiss_run;
+} hiss_exec_context;
 
 /* Called after each node of backward (and, in hiss_exec_forward, of forward when given). */
 typedef void (*hiss_after_node)(void *user, int node);
 
 /* Run nodes [begin, end). */
-void hiss_exec_forward(hiss_exec *exec, const hiss_run *run, int begin, int end, hiss_after_node after, void *user);
+void hiss_exec_forward(hiss_exec *exec, const hiss_exec_context *run, int begin, int end, hiss_after_node after,
+                       void *user);
 /* Copy BatchNorm statistics and metrics of the last forward into run->lane_vector. */
-void hiss_exec_record(hiss_exec *exec, const hiss_run *run);
+void hiss_exec_record(hiss_exec *exec, const hiss_exec_context *run);
 /* Gradients of all trainable slots into run->lane_vector (overwritten). */
-void hiss_exec_backward(hiss_exec *exec, const hiss_run *run, hiss_after_node after, void *user);
+void hiss_exec_backward(hiss_exec *exec, const hiss_exec_context *run, hiss_after_node after, void *user);
 
 /* ---- words: how a network of YAML layers calls an operation (see hiss/nn.h) ---- */
 

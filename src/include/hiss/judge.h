@@ -15,8 +15,8 @@
 
 /* A method that can rebuild images. */
 typedef struct hiss_rebuilder {
-    /* out[0], out[1] [count, H, W, C]: the image as the network sees it and as it rebuilds it, in pixels of 0..1, of the
-     * first count of `batch` samples. Not collective. */
+    /* out[0], out[1] [count, H, W, C]: the image as the network sees it and as it rebuilds it, in pixels of 0..1, of
+     * the first count of `batch` samples. Not collective. */
     hiss_embed rebuild;
     void *user;
     int64_t H, W, C, batch;

@@ -20,9 +20,9 @@ typedef struct hiss_conv {
 
 /* A 2-d pooling x[N,H,W,C] -> y[N,P,Q,C] over windows of size x size. Max pooling pads with minus infinity; average
  * pooling divides by size*size (padding counts as zeros). pad < size. P = (H + 2 pad - size) / stride + 1 (floor). */
-typedef struct hiss_pool {
+typedef struct hiss_pooling {
     int64_t N, H, W, C, size, stride, pad, P, Q;
-} hiss_pool;
+} hiss_pooling;
 
 typedef enum hiss_activation { HISS_RELU, HISS_LEAKY_RELU, HISS_SIGMOID, HISS_TANH } hiss_activation;
 
@@ -59,11 +59,11 @@ typedef void hiss_kernel_column_sum(int64_t M, int64_t N, const float *x, float 
 typedef void hiss_kernel_add_bias(int64_t M, int64_t N, const float *x, const float *bias, float *y);
 
 /* argmax[N,P,Q,C]: index into x's image (h*W + w) of the maximum, the first one on ties. */
-typedef void hiss_kernel_max_pool_forward(const hiss_pool *p, const float *x, float *y, int32_t *argmax);
-typedef void hiss_kernel_max_pool_backward(const hiss_pool *p, const float *dy, const int32_t *argmax, float *dx,
+typedef void hiss_kernel_max_pool_forward(const hiss_pooling *p, const float *x, float *y, int32_t *argmax);
+typedef void hiss_kernel_max_pool_backward(const hiss_pooling *p, const float *dy, const int32_t *argmax, float *dx,
                                            bool accumulate);
-typedef void hiss_kernel_average_pool_forward(const hiss_pool *p, const float *x, float *y);
-typedef void hiss_kernel_average_pool_backward(const hiss_pool *p, const float *dy, float *dx, bool accumulate);
+typedef void hiss_kernel_average_pool_forward(const hiss_pooling *p, const float *x, float *y);
+typedef void hiss_kernel_average_pool_backward(const hiss_pooling *p, const float *dy, float *dx, bool accumulate);
 
 /* BatchNorm over rows of x[M,C] (Ioffe & Szegedy 2015, algorithm 1): y = gamma (x - mean) / sqrt(var + eps) + beta,
  * mean and (biased) var of this lane. gamma, beta [C] or NULL (then 1, 0).

@@ -63,8 +63,8 @@ typedef struct hiss_taps { /* in the order of the network; start it with count 0
     hiss_tap tap[HISS_MAX_TAPS];
 } hiss_taps;
 
-/* Append a place (the name is copied). An error, which says so, and nothing added, when there are HISS_MAX_TAPS, when one
- * has this name, or when it has HISS_TAP_NAME characters or more. Not collective, as are the next two. */
+/* Append a place (the name is copied). An error, which says so, and nothing added, when there are HISS_MAX_TAPS, when
+ * one has this name, or when it has HISS_TAP_NAME characters or more. Not collective, as are the next two. */
 hiss_status hiss_taps_add(hiss_taps *taps, const char *name, hiss_value value, hiss_error *err);
 int hiss_taps_find(const hiss_taps *taps, const char *name); /* index of the one of this name; -1: none has it */
 hiss_value hiss_taps_last(const hiss_taps *taps);            /* value of the last; -1 when there is none */
@@ -107,15 +107,15 @@ typedef struct hiss_network {  /* section "network" */
 extern const hiss_row hiss_network_rows[];
 extern const int hiss_network_nrows;
 
-/* Append the network to x [N,H,W,C]. Layers, as YAML: `relu`, `{relu, from: a}`, `{conv: 32, kernel: 3, name: b}` ...; see
- * hiss_network_help. A tap NAME is the value at the end of the block that starts with the layer named NAME, before the
- * flatten that may end it.
+/* Append the network to x [N,H,W,C]. Layers, as YAML: `relu`, `{relu, from: a}`, `{conv: 32, kernel: 3, name: b}` ...;
+ * see hiss_network_help. A tap NAME is the value at the end of the block that starts with the layer named NAME, before
+ * the flatten that may end it.
  *   taps  out  emptied first
  * Errors name file:line:column of the layer, or of network.preset, and the least size of images that fits. */
 hiss_status hiss_network_build(const hiss_network *network, hiss_builder *b, hiss_value x, hiss_value *out,
                                hiss_taps *taps, hiss_error *err);
-/* After the layers a method appends to its network: the graph's status, and x as last tap NAME. Errors name the place of
- * the network in the config, for its names and shapes are what the user can change. */
+/* After the layers a method appends to its network: the graph's status, and x as last tap NAME. Errors name the place
+ * of the network in the config, for its names and shapes are what the user can change. */
 hiss_status hiss_network_end(const hiss_network *network, hiss_builder *b, const char *name, hiss_value x,
                              hiss_taps *taps, hiss_error *err);
 void hiss_network_help(FILE *stream); /* the layers and presets, for hiss train --help */

@@ -10,10 +10,10 @@
 
 /* Decimal digits with an optional sign, and optionally KiB, MiB or GiB right behind them. False, *out untouched, when
  * text is anything else or beyond int64_t. */
-bool hiss_parse_integer(const char *text, int64_t *out);
+bool hiss_integer_parse(const char *text, int64_t *out);
 /* A finite decimal number: digits, a decimal point, an exponent. False, *out untouched, when text is anything else, too
  * large for a double, or so small that it would become 0. */
-bool hiss_parse_real(const char *text, double *out);
+bool hiss_real_parse(const char *text, double *out);
 
 enum { HISS_HINT = 160 };
 /* What is wrong with text that was refused as a number and how to write it, to follow a message: "; write a decimal

@@ -1,7 +1,7 @@
 /* Objectives: the methods as plug-ins.
  *
- * A method is one const hiss_objective_ops, with tables of what it can beyond the core, and the private state behind it. Per step and phase, the training loop does,
- * for every lane (on any thread, lanes in any order):
+ * A method is one const hiss_objective_ops, with tables of what it can beyond the core, and the private state behind
+ * it. Per step and phase, the training loop does, for every lane (on any thread, lanes in any order):
  *     sample   each of the m samples into the graph's inputs          (default: one augmented view into "image",
  *                                                                      the label into "label" when there is one)
  *     fill     whole-lane inputs                                       (optional)
@@ -31,8 +31,8 @@
  * a siamese or recurrent method calls the same layers several times on one builder, which shares their slots; methods
  * with their own views of the data (tiles, clips, colour channels, audio) bring a table `input` with a sample hook.
  *
- * The simplest method, src/objective/reconstruct/autoencoder.c, is the annotated template: copy that one into the folder
- * of its family, and add a line to src/objective/list.h. */
+ * The simplest method, src/objective/reconstruct/autoencoder.c, is the annotated template: copy that one into the
+ * folder of its family, and add a line to src/objective/list.h. */
 #ifndef HISS_OBJECTIVE_H
 #define HISS_OBJECTIVE_H
 
@@ -155,7 +155,7 @@ typedef struct hiss_epoch {
 /* What goes into a lane's graph. */
 typedef struct hiss_input_ops {
     bool labels;                                                  /* needs labels */
-    void (*sample)(void *self, const hiss_lane *lane, int64_t i); /* NULL: hiss_default_sample; thread-safe */
+    void (*sample)(void *self, const hiss_lane *lane, int64_t i); /* NULL: hiss_lane_default_sample; thread-safe */
     void (*fill)(void *self, const hiss_lane *lane);              /* NULL: nothing; thread-safe */
 } hiss_input_ops;
 
@@ -166,9 +166,9 @@ typedef struct hiss_phase_ops {
      * the span, or what of it the run has. In every epoch of the run some phase must run. NULL: all. */
     hiss_span (*span)(void *self, int phase);
     /* After a lane's backward, in phases with slots of hiss_layer_own_gradient: add to their gradients in
-     * run->lane_vector, at the offsets of the model that build() got; they hold what backward gave, or zeros. Kept values
-     * of the graph are readable. NULL: there are no such slots; thread-safe. */
-    void (*gradient)(void *self, const hiss_lane *lane, const hiss_run *run);
+     * run->lane_vector, at the offsets of the model that build() got; they hold what backward gave, or zeros. Kept
+     * values of the graph are readable. NULL: there are no such slots; thread-safe. */
+    void (*gradient)(void *self, const hiss_lane *lane, const hiss_exec_context *run);
 } hiss_phase_ops;
 
 typedef struct hiss_epoch_ops {
@@ -194,7 +194,8 @@ typedef struct hiss_report_ops {
     void (*describe)(void *self, char *line, size_t size); /* one line for the log at start. NULL: the name */
 } hiss_report_ops;
 
-/* A method: what every one has, and tables of what some can. A table that is NULL: it cannot, or the default will do. */
+/* A method: what every one has, and tables of what some can. A table that is NULL: it cannot, or the default will
+ * do. */
 typedef struct hiss_objective_ops {
     const char *name;                         /* in the config: objective: NAME */
     const char *summary;                      /* one line for --help */
@@ -232,8 +233,8 @@ const hiss_objective_ops *const *hiss_objectives(void);
 const hiss_objective_ops *hiss_objective_named(const char *name); /* NULL when unknown */
 
 /* The default sample hook, for methods that extend it: view `view` of sample i into input "image". */
-void hiss_default_sample(const hiss_lane *lane, int64_t i);
-void hiss_sample_view(const hiss_lane *lane, int64_t i, int64_t view, int64_t views, float *out);
+void hiss_lane_default_sample(const hiss_lane *lane, int64_t i);
+void hiss_lane_sample_view(const hiss_lane *lane, int64_t i, int64_t view, int64_t views, float *out);
 /* The value of a named metric; 0 when it is not there. */
 double hiss_named_value(const hiss_named *metrics, int nmetrics, const char *name);
 

@@ -78,8 +78,8 @@ void hiss_study_order(const hiss_study *study, int64_t *order);
 void hiss_study_place(const hiss_study *study, const char *dir, int64_t run, char *path, size_t size);
 /* The --set assignments of a point in order, in arena. Returns their number, at most max. */
 int hiss_study_settings(const hiss_study *study, int point, hiss_arena *arena, const char **set, int max);
-/* What hiss said of a point's config: where text begins with "--set KEY" and the study has set KEY, the place in the study
- * takes that one's place. Returns text, or a new one in arena. */
+/* What hiss said of a point's config: where text begins with "--set KEY" and the study has set KEY, the place in the
+ * study takes that one's place. Returns text, or a new one in arena. */
 const char *hiss_study_blame(const hiss_study *study, int point, hiss_arena *arena, const char *text);
 /* Where points are run. */
 typedef struct hiss_scale_place {

@@ -1,5 +1,5 @@
-/* A checkpoint in memory, and the files of RUN/ckpt. Knows neither ranks nor models; not collective. What a run stores of a
- * model is in hiss/experiment.h.
+/* A checkpoint in memory, and the files of RUN/ckpt. Knows neither ranks nor models; not collective. What a run stores
+ * of a model is in hiss/experiment.h.
  *
  * The file is HDF5, followed by one line of HISS_SNAPSHOT_FOOTER bytes:
  *     hiss checkpoint 3 sha256 HEX\n        HEX: SHA-256 of all bytes before the line

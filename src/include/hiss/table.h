@@ -27,6 +27,6 @@ const char *hiss_text_cell(char out[HISS_CELL], int width, const char *text);
 
 /* Print text, one line without its end, and a line break. Where it is longer than `page` columns it is broken at
  * blanks, and goes on indented by 4; words that are longer than a line stay whole. Not collective. */
-void hiss_print_wrapped(FILE *stream, int page, const char *text);
+void hiss_text_print_wrapped(FILE *stream, int page, const char *text);
 
 #endif

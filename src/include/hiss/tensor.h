@@ -30,10 +30,11 @@ typedef struct hiss_difference {
     int64_t worst; /* index of max_absolute */
     bool has_nan;
 } hiss_difference;
-hiss_difference hiss_compare(int64_t count, const float *a, const float *b, double floor);
+hiss_difference hiss_floats_compare(int64_t count, const float *a, const float *b, double floor);
 
 /* Whether all |x[i]| <= limit, 0 <= limit finite; false for NaNs and infinities. At the speed of memory. */
-bool hiss_within(int64_t count, const float *x, float limit);
-int64_t hiss_first_beyond(int64_t count, const float *x, float limit); /* the first i of which that is not so; count */
+bool hiss_floats_within(int64_t count, const float *x, float limit);
+int64_t hiss_floats_first_beyond(int64_t count, const float *x,
+                                 float limit); /* the first i of which that is not so; count */
 
 #endif

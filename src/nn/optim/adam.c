@@ -35,10 +35,10 @@ static void update(const hiss_optim_options *o, const hiss_optim_step *step, flo
 
 static const char *const keys[] = {"beta1", "beta2", "epsilon", NULL};
 
-const hiss_optim_ops hiss_optim_adam = {.name = "adam",
-                                        .summary = "moments of the gradient; weight_decay is L2, a part of it",
-                                        .keys = keys,
-                                        .state_name = {"first_moment", "second_moment"},
-                                        .states = hiss_optim_two_states,
-                                        .check = hiss_optim_no_momentum,
-                                        .update = update};
+const nn_optim_ops nn_optim_adam = {.name = "adam",
+                                    .summary = "moments of the gradient; weight_decay is L2, a part of it",
+                                    .keys = keys,
+                                    .state_name = {"first_moment", "second_moment"},
+                                    .states = nn_optim_two_states,
+                                    .check = nn_optim_no_momentum,
+                                    .update = update};

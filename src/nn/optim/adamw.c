@@ -9,7 +9,7 @@
 
 #include "nn/optim/optim_impl.h"
 
-static void adamw(const hiss_optim_moments k, float rate, float keep, int64_t count, const float *restrict sum,
+static void adamw(const nn_optim_moments k, float rate, float keep, int64_t count, const float *restrict sum,
                   float *restrict p, float *restrict first, float *restrict second) {
     for (int64_t i = 0; i < count; i++) {
         float g = k.scale * sum[i];
@@ -23,18 +23,18 @@ static void adamw(const hiss_optim_moments k, float rate, float keep, int64_t co
 
 static void update(const hiss_optim_options *o, const hiss_optim_step *step, float decay, int64_t count,
                    const float *restrict sum, float *restrict p, float *const state[]) {
-    const hiss_optim_moments c = hiss_optim_moments_of(o, step);
+    const nn_optim_moments c = nn_optim_moments_of(o, step);
     adamw(c, (float)step->rate * c.correction1, (float)(1 - step->rate * (double)decay), count, sum, p, state[0],
           state[1]);
 }
 
 static const char *const keys[] = {"beta1", "beta2", "epsilon", NULL};
 
-const hiss_optim_ops hiss_optim_adamw = {.name = "adamw",
-                                         .summary = "adam with decoupled weight decay",
-                                         .keys = keys,
-                                         .state_name = {"first_moment", "second_moment"},
-                                         .states = hiss_optim_two_states,
-                                         .shrinks_by_rate = true,
-                                         .check = hiss_optim_no_momentum,
-                                         .update = update};
+const nn_optim_ops nn_optim_adamw = {.name = "adamw",
+                                     .summary = "adam with decoupled weight decay",
+                                     .keys = keys,
+                                     .state_name = {"first_moment", "second_moment"},
+                                     .states = nn_optim_two_states,
+                                     .shrinks_by_rate = true,
+                                     .check = nn_optim_no_momentum,
+                                     .update = update};

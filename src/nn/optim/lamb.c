@@ -16,7 +16,7 @@ static double trust(const hiss_optim_options *o, double weight_decay, double dir
     return parameter / direction;
 }
 
-static void directions(const hiss_optim_moments k, float decay, int64_t count, const float *restrict sum,
+static void directions(const nn_optim_moments k, float decay, int64_t count, const float *restrict sum,
                        const float *restrict p, const float *restrict first, const float *restrict second,
                        float *restrict direction) {
     for (int64_t i = 0; i < count; i++) {
@@ -27,7 +27,7 @@ static void directions(const hiss_optim_moments k, float decay, int64_t count, c
     }
 }
 
-static void lamb(const hiss_optim_moments k, float rate, float decay, int64_t count, const float *restrict sum,
+static void lamb(const nn_optim_moments k, float rate, float decay, int64_t count, const float *restrict sum,
                  float *restrict p, float *restrict first, float *restrict second) {
     for (int64_t i = 0; i < count; i++) {
         float g = k.scale * sum[i];
@@ -41,25 +41,25 @@ static void lamb(const hiss_optim_moments k, float rate, float decay, int64_t co
 
 static void direction(const hiss_optim_options *o, const hiss_optim_step *step, float decay, int64_t count,
                       const float *restrict sum, const float *restrict p, float *const state[], float *restrict out) {
-    const hiss_optim_moments c = hiss_optim_moments_of(o, step);
+    const nn_optim_moments c = nn_optim_moments_of(o, step);
     directions(c, decay, count, sum, p, state[0], state[1], out);
 }
 
 static void update(const hiss_optim_options *o, const hiss_optim_step *step, float decay, int64_t count,
                    const float *restrict sum, float *restrict p, float *const state[]) {
-    const hiss_optim_moments c = hiss_optim_moments_of(o, step);
+    const nn_optim_moments c = nn_optim_moments_of(o, step);
     lamb(c, (float)(step->rate * step->trust), decay, count, sum, p, state[0], state[1]);
 }
 
 static const char *const keys[] = {"beta1", "beta2", "epsilon", NULL};
 
-const hiss_optim_ops hiss_optim_lamb = {.name = "lamb",
-                                        .summary = "adam with a rate for each layer, for large batches",
-                                        .keys = keys,
-                                        .state_name = {"first_moment", "second_moment"},
-                                        .states = hiss_optim_two_states,
-                                        .check = hiss_optim_no_momentum,
-                                        .trust = trust,
-                                        .trust_term = HISS_TERM_DIRECTION,
-                                        .direction = direction,
-                                        .update = update};
+const nn_optim_ops nn_optim_lamb = {.name = "lamb",
+                                    .summary = "adam with a rate for each layer, for large batches",
+                                    .keys = keys,
+                                    .state_name = {"first_moment", "second_moment"},
+                                    .states = nn_optim_two_states,
+                                    .check = nn_optim_no_momentum,
+                                    .trust = trust,
+                                    .trust_term = HISS_TERM_DIRECTION,
+                                    .direction = direction,
+                                    .update = update};

@@ -12,9 +12,8 @@ static int states(const hiss_optim_options *options) {
 }
 
 static hiss_status check(const hiss_optim_options *options, const char *section, hiss_error *err) {
-    return !options->nesterov
-               ? HISS_OK
-               : hiss_optim_fail(err, section, "nesterov", "expected false with method lars, found true");
+    return !options->nesterov ? HISS_OK
+                              : nn_optim_fail(err, section, "nesterov", "expected false with method lars, found true");
 }
 
 static double trust(const hiss_optim_options *o, double weight_decay, double gradient, double parameter) {
@@ -48,12 +47,12 @@ static void update(const hiss_optim_options *o, const hiss_optim_step *step, flo
 
 static const char *const keys[] = {"momentum", "trust", NULL};
 
-const hiss_optim_ops hiss_optim_lars = {.name = "lars",
-                                        .summary = "sgd with a rate for each layer, for large batches",
-                                        .keys = keys,
-                                        .state_name = {"velocity"},
-                                        .states = states,
-                                        .check = check,
-                                        .trust = trust,
-                                        .trust_term = HISS_TERM_GRADIENT,
-                                        .update = update};
+const nn_optim_ops nn_optim_lars = {.name = "lars",
+                                    .summary = "sgd with a rate for each layer, for large batches",
+                                    .keys = keys,
+                                    .state_name = {"velocity"},
+                                    .states = states,
+                                    .check = check,
+                                    .trust = trust,
+                                    .trust_term = HISS_TERM_GRADIENT,
+                                    .update = update};

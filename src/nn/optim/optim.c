@@ -4,16 +4,16 @@
 
 #include "nn/optim/optim_impl.h"
 
-#define OPTIMISER(constant, name) [HISS_##constant] = &hiss_optim_##name,
-static const hiss_optim_ops *const table[] = {HISS_OPTIMISERS(OPTIMISER)};
+#define OPTIMISER(constant, name) [HISS_##constant] = &nn_optim_##name,
+static const nn_optim_ops *const table[] = {HISS_OPTIMISERS(OPTIMISER)};
 #undef OPTIMISER
 
-static const hiss_optim_ops *ops_of(const hiss_optim_options *options) {
+static const nn_optim_ops *ops_of(const hiss_optim_options *options) {
     assert(0 <= options->method && options->method < HISS_COUNT(table));
     return table[options->method];
 }
 
-hiss_status hiss_optim_fail(hiss_error *err, const char *section, const char *key, const char *format, ...) {
+hiss_status nn_optim_fail(hiss_error *err, const char *section, const char *key, const char *format, ...) {
     char path[HISS_ERROR_KEY], text[256];
     va_list arguments;
     va_start(arguments, format);
@@ -23,15 +23,15 @@ hiss_status hiss_optim_fail(hiss_error *err, const char *section, const char *ke
     return hiss_fail_key(err, HISS_EUSER, path, "%s", text);
 }
 
-hiss_status hiss_optim_no_momentum(const hiss_optim_options *options, const char *section, hiss_error *err) {
+hiss_status nn_optim_no_momentum(const hiss_optim_options *options, const char *section, hiss_error *err) {
     const char *name = ops_of(options)->name;
     if (options->nesterov) {
-        return hiss_optim_fail(err, section, "nesterov", "expected false with method %s, which has none, found true",
-                               name);
+        return nn_optim_fail(err, section, "nesterov", "expected false with method %s, which has none, found true",
+                             name);
     }
     if (options->momentum != 0) {
-        return hiss_optim_fail(err, section, "momentum", "expected 0 with method %s, found %g; use %s.beta1 instead",
-                               name, options->momentum, section);
+        return nn_optim_fail(err, section, "momentum", "expected 0 with method %s, found %g; use %s.beta1 instead",
+                             name, options->momentum, section);
     }
     return HISS_OK;
 }
@@ -43,12 +43,12 @@ hiss_status hiss_optim_check(const hiss_optim_options *options, const char *sect
     }
     bool has_end = options->schedule == HISS_SCHEDULE_COSINE || options->schedule == HISS_SCHEDULE_LINEAR;
     if (has_end && options->lr_end > options->lr) {
-        return hiss_optim_fail(err, section, "lr_end", "expected at most %s.lr = %g, found %g", section, options->lr,
-                               options->lr_end);
+        return nn_optim_fail(err, section, "lr_end", "expected at most %s.lr = %g, found %g", section, options->lr,
+                             options->lr_end);
     }
     if (options->schedule == HISS_SCHEDULE_INVERSE && options->inverse_gamma == 0) {
-        return hiss_optim_fail(err, section, "schedule",
-                               "inverse needs %s.inverse_gamma above 0, found 0; set it or use constant", section);
+        return nn_optim_fail(err, section, "schedule",
+                             "inverse needs %s.inverse_gamma above 0, found 0; set it or use constant", section);
     }
     return HISS_OK;
 }
@@ -78,7 +78,7 @@ double hiss_optim_shrinkage(const hiss_optim_options *options) {
 
 hiss_optim_norms hiss_optim_wanted(const hiss_optim_options *options) {
     hiss_optim_norms wanted = {0};
-    const hiss_optim_ops *ops = ops_of(options);
+    const nn_optim_ops *ops = ops_of(options);
     const bool clips = options->clip_norm > 0;
     if (clips && !(ops->trust && ops->trust_term == HISS_TERM_GRADIENT)) {
         wanted.round[wanted.rounds++] = (hiss_optim_round){.terms = 1, .term = {HISS_TERM_GRADIENT}, .whole = true};

@@ -4,7 +4,7 @@
 
 #include "hiss/optim.h"
 
-typedef struct hiss_optim_ops {
+typedef struct nn_optim_ops {
     const char *name, *summary;
     const char *const *keys;                          /* of hiss_optim_rows that only some methods read; ends in NULL */
     const char *state_name[HISS_OPTIM_MAX_STATES];    /* for checkpoints */
@@ -21,24 +21,24 @@ typedef struct hiss_optim_ops {
     /* As hiss_optim_update; weight_decay: 0 where it does not apply. */
     void (*update)(const hiss_optim_options *options, const hiss_optim_step *step, float weight_decay, int64_t count,
                    const float *restrict gradient_sum, float *restrict parameter, float *const state[]);
-} hiss_optim_ops;
+} nn_optim_ops;
 
-#define HISS_OPTIM_DECLARE(constant, name) extern const hiss_optim_ops hiss_optim_##name;
+#define HISS_OPTIM_DECLARE(constant, name) extern const nn_optim_ops nn_optim_##name;
 HISS_OPTIMISERS(HISS_OPTIM_DECLARE)
 #undef HISS_OPTIM_DECLARE
 
 /* Numbers that all elements of an update by moments share, rounded once. */
-typedef struct hiss_optim_moments {
+typedef struct nn_optim_moments {
     float scale, beta1, rest1, beta2, rest2, correction1, root2, epsilon;
-} hiss_optim_moments;
-hiss_optim_moments hiss_optim_moments_of(const hiss_optim_options *options, const hiss_optim_step *step);
-int hiss_optim_two_states(const hiss_optim_options *options);
+} nn_optim_moments;
+nn_optim_moments nn_optim_moments_of(const hiss_optim_options *options, const hiss_optim_step *step);
+int nn_optim_two_states(const hiss_optim_options *options);
 
 /* An error (HISS_EUSER) about a key of section. */
-hiss_status hiss_optim_fail(hiss_error *err, const char *section, const char *key, const char *format, ...)
+hiss_status nn_optim_fail(hiss_error *err, const char *section, const char *key, const char *format, ...)
     __attribute__((format(printf, 4, 5)));
 
 /* For methods that have moments instead: an error when momentum or nesterov is set. */
-hiss_status hiss_optim_no_momentum(const hiss_optim_options *options, const char *section, hiss_error *err);
+hiss_status nn_optim_no_momentum(const hiss_optim_options *options, const char *section, hiss_error *err);
 
 #endif

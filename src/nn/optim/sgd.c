@@ -13,9 +13,9 @@ static int states(const hiss_optim_options *options) {
 
 static hiss_status check(const hiss_optim_options *options, const char *section, hiss_error *err) {
     if (options->nesterov && options->momentum == 0) {
-        return hiss_optim_fail(err, section, "nesterov",
-                               "true needs %s.momentum above 0, found 0; set it false or give a momentum such as 0.9",
-                               section);
+        return nn_optim_fail(err, section, "nesterov",
+                             "true needs %s.momentum above 0, found 0; set it false or give a momentum such as 0.9",
+                             section);
     }
     return HISS_OK;
 }
@@ -48,11 +48,11 @@ static void update(const hiss_optim_options *o, const hiss_optim_step *step, flo
 
 static const char *const keys[] = {"momentum", "nesterov", NULL};
 
-const hiss_optim_ops hiss_optim_sgd = {.name = "sgd",
-                                       .summary = "stochastic gradient descent; weight_decay is L2",
-                                       .keys = keys,
-                                       .state_name = {"velocity"},
-                                       .states = states,
-                                       .shrinks_by_rate = true,
-                                       .check = check,
-                                       .update = update};
+const nn_optim_ops nn_optim_sgd = {.name = "sgd",
+                                   .summary = "stochastic gradient descent; weight_decay is L2",
+                                   .keys = keys,
+                                   .state_name = {"velocity"},
+                                   .states = states,
+                                   .shrinks_by_rate = true,
+                                   .check = check,
+                                   .update = update};

@@ -118,7 +118,7 @@ static void exchange_rows(rounds *r, bool back, int64_t size, const void *send, 
         r->byte_sent[q] = from[q] * size;
         r->byte_received[q] = to[q] * size;
     }
-    hiss_comm_exchange(r->n->placement->comm, send, r->byte_sent, receive, r->byte_received);
+    hiss_comm_alltoallv(r->n->placement->comm, send, r->byte_sent, receive, r->byte_received);
 }
 
 static void solve_block(void *user, int thread, int64_t item) {
@@ -287,7 +287,7 @@ static void draw_order(nat *n, const hiss_epoch *e, int64_t number, const float 
     if (order->grouped) {
         int64_t *offsets = hiss_new(int64_t, blocks + 1);
         hiss_partition(samples, blocks, offsets);
-        grouping_draw(order->near, features, e->epoch, number, blocks, offsets);
+        objective_grouping_draw(order->near, features, e->epoch, number, blocks, offsets);
         hiss_free(offsets);
     } else {
         order->random = hiss_permutation_keyed(n->task->seed, HISS_FOR_BLOCKS, e->epoch, 1 + number, samples);
@@ -322,7 +322,7 @@ static hiss_status run_rounds(nat *n, const hiss_epoch *e, float *features, bool
     const int64_t blocks = (n->placement->samples + n->dataset_block - 1) / n->dataset_block;
     rounds *r = nat_is_wide(n) ? NULL : create_rounds(n, e, features);
     nat_prices prices = {0}, own = {0};
-    nat_order order = {.near = n->options->grouping == NAT_TREE && blocks > 1 ? grouping_create(n) : NULL};
+    nat_order order = {.near = n->options->grouping == NAT_TREE && blocks > 1 ? objective_grouping_create(n) : NULL};
     if (!r) {
         const int64_t room = n->placement->samples / hiss_comm_size(n->placement->comm) + blocks;
         own = prices = (nat_prices){0, hiss_new(int64_t, room), hiss_new(double, room)};
@@ -347,7 +347,7 @@ static hiss_status run_rounds(nat *n, const hiss_epoch *e, float *features, bool
     if (s == HISS_OK && !*stopped) {
         note_bound(n, e, features, &prices, mean[2]);
     }
-    grouping_destroy(order.near);
+    objective_grouping_destroy(order.near);
     hiss_free(own.number);
     hiss_free(own.price);
     if (r) {

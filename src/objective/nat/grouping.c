@@ -30,7 +30,7 @@ struct grouping {
     float *direction;      /* [d] */
 };
 
-grouping *grouping_create(nat *n) {
+grouping *objective_grouping_create(nat *n) {
     const hiss_placement *p = n->placement;
     const int P = hiss_comm_size(p->comm);
     grouping *g = hiss_new(grouping, 1);
@@ -48,7 +48,7 @@ grouping *grouping_create(nat *n) {
     return g;
 }
 
-void grouping_destroy(grouping *g) {
+void objective_grouping_destroy(grouping *g) {
     if (g) {
         hiss_free(g->order);
         hiss_free(g->projection);
@@ -85,8 +85,8 @@ static void project(grouping *g, const float *features, hiss_rng rng, int64_t be
     }
 }
 
-void grouping_draw(grouping *g, const float *features, int64_t epoch, int64_t round, int64_t blocks,
-                   const int64_t *place_offsets) {
+void objective_grouping_draw(grouping *g, const float *features, int64_t epoch, int64_t round, int64_t blocks,
+                             const int64_t *place_offsets) {
     const nat *n = g->n;
     for (int64_t i = 0; i < g->samples; i++) {
         g->order[i].sample = i;
@@ -112,10 +112,10 @@ void grouping_draw(grouping *g, const float *features, int64_t epoch, int64_t ro
     }
 }
 
-int64_t grouping_sample(const grouping *g, int64_t place) {
+int64_t objective_grouping_sample(const grouping *g, int64_t place) {
     return g->order[place].sample;
 }
 
-int64_t grouping_place(const grouping *g, int64_t sample) {
+int64_t objective_grouping_place(const grouping *g, int64_t sample) {
     return g->place[sample];
 }

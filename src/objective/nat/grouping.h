@@ -6,14 +6,14 @@
 
 typedef struct grouping grouping;
 
-grouping *grouping_create(nat *n);
-void grouping_destroy(grouping *g); /* NULL is allowed */
+grouping *objective_grouping_create(nat *n);
+void objective_grouping_destroy(grouping *g); /* NULL is allowed */
 /* Draw the order of (epoch, round). Collective.
  *   features       in  [local samples, d]
  *   place_offsets  in  [blocks + 1]: places of the blocks */
-void grouping_draw(grouping *g, const float *features, int64_t epoch, int64_t round, int64_t blocks,
-                   const int64_t *place_offsets);
-int64_t grouping_sample(const grouping *g, int64_t place);
-int64_t grouping_place(const grouping *g, int64_t sample);
+void objective_grouping_draw(grouping *g, const float *features, int64_t epoch, int64_t round, int64_t blocks,
+                             const int64_t *place_offsets);
+int64_t objective_grouping_sample(const grouping *g, int64_t place);
+int64_t objective_grouping_place(const grouping *g, int64_t sample);
 
 #endif

@@ -76,7 +76,7 @@ static hiss_status dataset_block(nat *n, hiss_error *err) {
     const char *text = o->block;
     char hint[HISS_HINT];
     n->dataset_block = strcmp(text, "auto") == 0 ? 1024 : strcmp(text, "all") == 0 ? n->placement->samples : 0;
-    if (n->dataset_block == 0 && (!hiss_parse_integer(text, &n->dataset_block) || n->dataset_block < 1)) {
+    if (n->dataset_block == 0 && (!hiss_integer_parse(text, &n->dataset_block) || n->dataset_block < 1)) {
         return hiss_fail_key(err, HISS_EUSER, "assign.block",
                              "must be all, auto or a number of samples for scope dataset, found '%.80s'%s", text,
                              hiss_number_hint(text, true, hint));
@@ -102,7 +102,7 @@ static hiss_status lanes_per_block(const nat *n, int64_t *lanes, hiss_error *err
     char hint[HISS_HINT];
     const bool batch = strcmp(text, "batch") == 0 || strcmp(text, "auto") == 0;
     int64_t block = strcmp(text, "lane") == 0 ? p->m : batch ? p->m * p->lanes : 0;
-    if (block == 0 && (!hiss_parse_integer(text, &block) || block < 1)) {
+    if (block == 0 && (!hiss_integer_parse(text, &block) || block < 1)) {
         return hiss_fail_key(err, HISS_EUSER, "assign.block",
                              "must be lane, batch or a number of samples, found '%.80s'%s", text,
                              hiss_number_hint(text, true, hint));
@@ -258,8 +258,9 @@ static hiss_status create(const hiss_task *task, const hiss_placement *placement
 static hiss_status encode(void *self, hiss_builder *b, hiss_value image, hiss_taps *taps, hiss_error *err) {
     const nat *n = self;
     hiss_value x = -1;
-    const hiss_status s = encoder_head(n->task, b, image, "out", n->options->dim, true, taps, &x, err);
-    return s == HISS_OK ? hiss_network_end(n->task->network, b, "z", hiss_l2_normalize(b->graph, x), taps, err) : s;
+    const hiss_status s = objective_encoder_head(n->task, b, image, "out", n->options->dim, true, taps, &x, err);
+    return s == HISS_OK ? hiss_network_end(n->task->network, b, "z", hiss_graph_l2_normalize(b->graph, x), taps, err)
+                        : s;
 }
 
 static hiss_status build(void *self, int phase, hiss_builder *b, hiss_error *err) {
@@ -267,19 +268,19 @@ static hiss_status build(void *self, int phase, hiss_builder *b, hiss_error *err
     nat *n = self;
     const hiss_placement *p = n->placement;
     hiss_value image = -1;
-    hiss_status s = encoder_on_samples(encode, n, n->task, p->m, b, &image, &n->z, err);
+    hiss_status s = objective_encoder_on_samples(encode, n, n->task, p->m, b, &image, &n->z, err);
     if (s != HISS_OK) {
         return s;
     }
     hiss_graph_keep(b->graph, n->z);
     hiss_graph_cut(b->graph);
     hiss_graph_scope(b->graph, "loss");
-    n->target = hiss_input(b->graph, "target", HISS_SHAPE(p->m, n->options->dim));
-    hiss_value loss = hiss_squared_loss(b->graph, n->z, n->target, 1.0 / (double)p->m);
+    n->target = hiss_graph_input(b->graph, "target", HISS_SHAPE(p->m, n->options->dim));
+    hiss_value loss = hiss_graph_squared_loss(b->graph, n->z, n->target, 1.0 / (double)p->m);
     hiss_graph_loss(b->graph, loss);
     hiss_layer_metric(b, "loss", loss);
-    n->before_value = hiss_input(b->graph, "cosine_before", HISS_SHAPE(1));
-    n->changed_value = hiss_input(b->graph, "changed", HISS_SHAPE(1));
+    n->before_value = hiss_graph_input(b->graph, "cosine_before", HISS_SHAPE(1));
+    n->changed_value = hiss_graph_input(b->graph, "changed", HISS_SHAPE(1));
     hiss_layer_metric(b, "cosine_before", n->before_value);
     hiss_layer_metric(b, "changed", n->changed_value);
     return hiss_graph_status(b->graph, err);
@@ -402,7 +403,7 @@ static const hiss_epoch_ops epoch = {.begin = nat_epoch};
 static const hiss_state_ops state = {.list = states, .verify = nat_verify};
 static const hiss_report_ops report = {.derive = derive, .below_chance = below_chance, .describe = describe};
 
-const hiss_objective_ops hiss_nat = {
+const hiss_objective_ops objective_nat = {
     .name = "nat",
     .summary = "noise as targets: hit a random unit vector that an assignment keeps re-matching",
     .sections = {{"nat", nat_rows, &nat_nrows, 0}, {"assign", assign_rows, &assign_nrows, 0}},

@@ -20,11 +20,12 @@ int nat_rank_of_sample(const nat *n, int64_t sample) {
 }
 
 int64_t nat_place_of(const nat_order *order, int64_t sample) {
-    return order->grouped ? grouping_place(order->near, sample) : hiss_permutation_find(&order->random, sample);
+    return order->grouped ? objective_grouping_place(order->near, sample)
+                          : hiss_permutation_find(&order->random, sample);
 }
 
 int64_t nat_sample_at(const nat_order *order, int64_t place) {
-    return order->grouped ? grouping_sample(order->near, place) : hiss_permutation_at(&order->random, place);
+    return order->grouped ? objective_grouping_sample(order->near, place) : hiss_permutation_at(&order->random, place);
 }
 
 void nat_align(int64_t n, double *price) {

@@ -1,24 +1,24 @@
 /* The encoder that most methods have. */
 #include "objective/parts/encoder.h"
 
-hiss_status encoder_head(const hiss_task *task, hiss_builder *b, hiss_value image, const char *name, int64_t D,
-                         bool bias, hiss_taps *taps, hiss_value *out, hiss_error *err) {
+hiss_status objective_encoder_head(const hiss_task *task, hiss_builder *b, hiss_value image, const char *name,
+                                   int64_t D, bool bias, hiss_taps *taps, hiss_value *out, hiss_error *err) {
     hiss_value x = -1;
     const hiss_status s = hiss_network_build(task->network, b, image, &x, taps, err);
     if (s != HISS_OK) {
         return s;
     }
     if (hiss_graph_shape(b->graph, x).ndim != 2) {
-        x = hiss_flatten(b->graph, x);
+        x = hiss_graph_flatten(b->graph, x);
     }
     *out = hiss_layer_linear(b, name, x, D, bias);
     return HISS_OK;
 }
 
-hiss_status encoder_on_samples(encoder_hook *encode, void *self, const hiss_task *task, int64_t m, hiss_builder *b,
-                               hiss_value *image, hiss_value *out, hiss_error *err) {
+hiss_status objective_encoder_on_samples(encoder_hook *encode, void *self, const hiss_task *task, int64_t m,
+                                         hiss_builder *b, hiss_value *image, hiss_value *out, hiss_error *err) {
     hiss_taps taps = {0};
-    *image = hiss_input(b->graph, "image", HISS_SHAPE(m, task->H, task->W, task->C));
+    *image = hiss_graph_input(b->graph, "image", HISS_SHAPE(m, task->H, task->W, task->C));
     const hiss_status s = encode(self, b, *image, &taps, err);
     *out = hiss_taps_last(&taps);
     return s;

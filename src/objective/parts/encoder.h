@@ -9,11 +9,11 @@
  *   taps  out  those of the network
  *   out   out  [N,D]
  * Not collective, as are the others. */
-hiss_status encoder_head(const hiss_task *task, hiss_builder *b, hiss_value image, const char *name, int64_t D,
-                         bool bias, hiss_taps *taps, hiss_value *out, hiss_error *err);
+hiss_status objective_encoder_head(const hiss_task *task, hiss_builder *b, hiss_value image, const char *name,
+                                   int64_t D, bool bias, hiss_taps *taps, hiss_value *out, hiss_error *err);
 typedef hiss_status encoder_hook(void *self, hiss_builder *b, hiss_value image, hiss_taps *taps, hiss_error *err);
 /* For build(): the input "image" of m samples, and encode() on it; out is its last place. */
-hiss_status encoder_on_samples(encoder_hook *encode, void *self, const hiss_task *task, int64_t m, hiss_builder *b,
-                               hiss_value *image, hiss_value *out, hiss_error *err);
+hiss_status objective_encoder_on_samples(encoder_hook *encode, void *self, const hiss_task *task, int64_t m,
+                                         hiss_builder *b, hiss_value *image, hiss_value *out, hiss_error *err);
 
 #endif

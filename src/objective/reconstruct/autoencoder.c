@@ -57,14 +57,14 @@ static hiss_status encode(void *self, hiss_builder *b, hiss_value image, hiss_ta
     hiss_value x = -1;
     /* No bias: the decoder begins with linear and BatchNorm, which take any shift of the code out again. Its gradient
      * would be rounding noise, and Adam would walk along it. */
-    const hiss_status s = encoder_head(ae->task, b, image, "code", ae->options->code, false, taps, &x, err);
+    const hiss_status s = objective_encoder_head(ae->task, b, image, "code", ae->options->code, false, taps, &x, err);
     return s == HISS_OK ? hiss_network_end(ae->task->network, b, "code", x, taps, err) : s;
 }
 
 static hiss_value up(hiss_builder *b, const char *name, const char *norm, hiss_value x, int64_t C, int64_t kernel,
                      int64_t extra) {
     x = hiss_layer_conv_transposed(b, name, x, C, kernel, 2, 1, extra, false);
-    return hiss_relu(b->graph, hiss_layer_batch_norm(b, norm, x));
+    return hiss_graph_relu(b->graph, hiss_layer_batch_norm(b, norm, x));
 }
 
 /* The decoder: code -> hidden -> a map of an eighth of the image's size -> three doublings by transposed convolution.
@@ -74,10 +74,10 @@ static hiss_value decode(const autoencoder *ae, hiss_builder *b, hiss_value code
     const int64_t width = t->network->width, samples = hiss_graph_shape(b->graph, code).dim[0];
     const int64_t H[4] = {t->H / 8, t->H / 4, t->H / 2, t->H}, W[4] = {t->W / 8, t->W / 4, t->W / 2, t->W};
     hiss_value x = hiss_layer_linear(b, "decoder1", code, ae->options->hidden, false);
-    x = hiss_relu(b->graph, hiss_layer_batch_norm(b, "decoder1/norm", x));
+    x = hiss_graph_relu(b->graph, hiss_layer_batch_norm(b, "decoder1/norm", x));
     x = hiss_layer_linear(b, "decoder2", x, H[0] * W[0] * 4 * width, false);
-    x = hiss_relu(b->graph, hiss_layer_batch_norm(b, "decoder2/norm", x));
-    x = hiss_reshape(b->graph, x, HISS_SHAPE(samples, H[0], W[0], 4 * width));
+    x = hiss_graph_relu(b->graph, hiss_layer_batch_norm(b, "decoder2/norm", x));
+    x = hiss_graph_reshape(b->graph, x, HISS_SHAPE(samples, H[0], W[0], 4 * width));
     x = up(b, "decoder3", "decoder3/norm", x, 2 * width, 4 + H[1] % 2, 0);
     x = up(b, "decoder4", "decoder4/norm", x, width, 4 + H[2] % 2, 0);
     return hiss_layer_conv_transposed(b, "decoder5", x, t->C, 4 + H[3] % 2, 2, 1, 0, true);
@@ -98,12 +98,12 @@ static hiss_status build(void *self, int phase, hiss_builder *b, hiss_error *err
             (long long)t->H, (long long)t->W);
     }
     hiss_value image = -1, code = -1;
-    hiss_status s = encoder_on_samples(encode, self, t, m, b, &image, &code, err);
+    hiss_status s = objective_encoder_on_samples(encode, self, t, m, b, &image, &code, err);
     if (s != HISS_OK) {
         return s;
     }
     hiss_value rebuilt = decode(ae, b, code);
-    hiss_value loss = hiss_squared_loss(b->graph, rebuilt, image, 1.0 / (double)(m * t->H * t->W * t->C));
+    hiss_value loss = hiss_graph_squared_loss(b->graph, rebuilt, image, 1.0 / (double)(m * t->H * t->W * t->C));
     hiss_graph_loss(b->graph, loss);
     hiss_layer_metric(b, "loss", loss); /* every method logs its loss under this name */
     return hiss_graph_status(b->graph, err);
@@ -130,7 +130,7 @@ static void describe(void *self, char *line, size_t size) {
  * written in hiss/objective.h. */
 static const hiss_report_ops report = {.describe = describe};
 
-const hiss_objective_ops hiss_autoencoder = {
+const hiss_objective_ops objective_autoencoder = {
     .name = "autoencoder",
     .summary = "rebuild the image from a code (transposed convolutions)",
     .sections = {{"autoencoder", rows, &nrows, 0}},

@@ -34,7 +34,8 @@ static void destroy(void *self) {
 static hiss_status encode(void *self, hiss_builder *b, hiss_value image, hiss_taps *taps, hiss_error *err) {
     const supervised *sup = self;
     hiss_value x = -1;
-    const hiss_status s = encoder_head(sup->task, b, image, "scores", sup->task->classes, true, taps, &x, err);
+    const hiss_status s =
+        objective_encoder_head(sup->task, b, image, "scores", sup->task->classes, true, taps, &x, err);
     return s == HISS_OK ? hiss_network_end(sup->task->network, b, "scores", x, taps, err) : s;
 }
 
@@ -43,11 +44,11 @@ static hiss_status build(void *self, int phase, hiss_builder *b, hiss_error *err
     const supervised *sup = self;
     const int64_t m = sup->placement->m;
     hiss_value image = -1, scores = -1;
-    hiss_status s = encoder_on_samples(encode, self, sup->task, m, b, &image, &scores, err);
+    hiss_status s = objective_encoder_on_samples(encode, self, sup->task, m, b, &image, &scores, err);
     if (s != HISS_OK) {
         return s;
     }
-    hiss_value loss = hiss_softmax_cross_entropy(b->graph, scores, hiss_input_labels(b->graph, "label", m));
+    hiss_value loss = hiss_graph_softmax_cross_entropy(b->graph, scores, hiss_graph_input_labels(b->graph, "label", m));
     hiss_graph_loss(b->graph, loss);
     hiss_layer_metric(b, "loss", loss);
     return hiss_graph_status(b->graph, err);
@@ -64,7 +65,7 @@ static int below_chance(void *self, const hiss_named *metrics, int nmetrics, cha
 static const hiss_input_ops input = {.labels = true};
 static const hiss_report_ops report = {.below_chance = below_chance};
 
-const hiss_objective_ops hiss_supervised = {
+const hiss_objective_ops objective_supervised = {
     .name = "supervised",
     .summary = "cross-entropy on labels, for comparison",
     .options_bytes = 1,

@@ -11,11 +11,11 @@
 
 /* Rows of pixels through one linear layer: `units` features of each sample. */
 static inline hiss_value method_features(hiss_builder *b, const char *name, hiss_value image, int64_t units) {
-    return hiss_layer_linear(b, name, hiss_flatten(b->graph, image), units, false);
+    return hiss_layer_linear(b, name, hiss_graph_flatten(b->graph, image), units, false);
 }
 
 static inline hiss_value method_image(const hiss_task *t, int64_t m, hiss_builder *b) {
-    return hiss_input(b->graph, "image", HISS_SHAPE(m, t->H, t->W, t->C));
+    return hiss_graph_input(b->graph, "image", HISS_SHAPE(m, t->H, t->W, t->C));
 }
 
 static inline hiss_status method_encode(const char *name, hiss_builder *b, hiss_value image, int64_t units,

@@ -29,10 +29,11 @@ static hiss_status stages_build(void *self, int phase, hiss_builder *b, hiss_err
     hiss_value x = method_features(b, "first", method_image(s->task, m, b), WIDTH);
     if (phase == 1) {
         b->group = 1;
-        x = hiss_layer_linear(b, "second", hiss_tanh(b->graph, hiss_stop_gradient(b->graph, x)), WIDTH, true);
+        x = hiss_layer_linear(b, "second", hiss_graph_tanh(b->graph, hiss_graph_stop_gradient(b->graph, x)), WIDTH,
+                              true);
     }
-    const hiss_value to = hiss_input(b->graph, "to", HISS_SHAPE(m, WIDTH));
-    const hiss_value loss = hiss_squared_loss(b->graph, x, to, 1.0 / (double)m);
+    const hiss_value to = hiss_graph_input(b->graph, "to", HISS_SHAPE(m, WIDTH));
+    const hiss_value loss = hiss_graph_squared_loss(b->graph, x, to, 1.0 / (double)m);
     hiss_graph_loss(b->graph, loss);
     hiss_layer_metric(b, phase == 0 ? "first" : "second", loss);
     return hiss_graph_status(b->graph, err);
@@ -40,7 +41,7 @@ static hiss_status stages_build(void *self, int phase, hiss_builder *b, hiss_err
 
 static void stages_fill(void *self, const hiss_lane *lane) {
     const int64_t count = ((const stages *)self)->place->m * WIDTH;
-    float *to = hiss_exec_data(lane->exec, hiss_input_named(lane->graph, "to"));
+    float *to = hiss_exec_data(lane->exec, hiss_graph_input_named(lane->graph, "to"));
     hiss_rng rng = hiss_rng_keyed(lane->task->seed, HISS_FOR_TESTS, lane->step, lane->lane * 2 + lane->phase);
     hiss_rng_normals(&rng, count, to);
 }

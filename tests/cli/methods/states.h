@@ -68,8 +68,8 @@ static hiss_status means_build(void *self, int phase, hiss_builder *b, hiss_erro
     const hiss_value z = s->z = method_features(b, "fc", method_image(s->task, m, b), UNITS);
     hiss_graph_keep(b->graph, z);
     hiss_graph_cut(b->graph);
-    const hiss_value to = hiss_input(b->graph, "to", HISS_SHAPE(m, UNITS));
-    const hiss_value loss = hiss_squared_loss(b->graph, z, to, 1.0 / (double)m);
+    const hiss_value to = hiss_graph_input(b->graph, "to", HISS_SHAPE(m, UNITS));
+    const hiss_value loss = hiss_graph_squared_loss(b->graph, z, to, 1.0 / (double)m);
     hiss_graph_loss(b->graph, loss);
     hiss_layer_metric(b, "loss", loss);
     return hiss_graph_status(b->graph, err);
@@ -153,7 +153,7 @@ static hiss_status means_finish(void *self, hiss_error *err) {
 static void means_supply(void *self, const hiss_lane *lane) {
     const means *s = self;
     const float *of_lane = s->lane + (lane->lane - s->place->first_lane) * UNITS;
-    float *to = hiss_exec_data(lane->exec, hiss_input_named(lane->graph, "to"));
+    float *to = hiss_exec_data(lane->exec, hiss_graph_input_named(lane->graph, "to"));
     for (int64_t i = 0; i < lane->batch->m; i++) {
         const int64_t at = place_of(s, lane->batch->sample[i]);
         for (int k = 0; k < UNITS; k++) {

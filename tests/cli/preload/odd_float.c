@@ -1,6 +1,6 @@
 /* Loaded before the libraries of MPI and BLAS, which then allow subnormal numbers in the thread that calls them, as a
- * careless library might: after each of these calls MXCSR (FPCR) is that of a fresh process. ODD_FLOAT: a file that gets
- * a line for each function at its first call. */
+ * careless library might: after each of these calls MXCSR (FPCR) is that of a fresh process. ODD_FLOAT: a file that
+ * gets a line for each function at its first call. */
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <mpi.h>
@@ -56,8 +56,8 @@ int MPI_Allgather(const void *from, int count, MPI_Datatype type, void *to, int 
     return code;
 }
 
-typedef void sgemm(int order, int transpose_a, int transpose_b, int m, int n, int k, float alpha, const float *a, int lda,
-                   const float *b, int ldb, float beta, float *c, int ldc);
+typedef void sgemm(int order, int transpose_a, int transpose_b, int m, int n, int k, float alpha, const float *a,
+                   int lda, const float *b, int ldb, float beta, float *c, int ldc);
 
 sgemm cblas_sgemm;
 

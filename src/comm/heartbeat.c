@@ -18,12 +18,12 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "comm/beacon_impl.h"
+#include "comm/heartbeat_impl.h"
 #include "hiss/alloc.h"
 
 enum { RECEIVE_BYTES = 1 << 20 };
 
-static void list_interfaces(hiss_address *own) {
+static void list_interfaces(comm_address *own) {
     struct ifaddrs *all = NULL;
     if (getifaddrs(&all) != 0) {
         return;
@@ -39,7 +39,7 @@ static void list_interfaces(hiss_address *own) {
     freeifaddrs(all);
 }
 
-void hiss_beacon_open(hiss_beacon *b, hiss_address *own) {
+void comm_heartbeat_open(comm_heartbeat *b, comm_address *own) {
     struct sockaddr_in at = {.sin_family = AF_INET};
     socklen_t size = sizeof at;
     const int on = 1, bytes = RECEIVE_BYTES;
@@ -60,7 +60,7 @@ void hiss_beacon_open(hiss_beacon *b, hiss_address *own) {
     list_interfaces(own);
 }
 
-void hiss_beacon_close(hiss_beacon *b) {
+void comm_heartbeat_close(comm_heartbeat *b) {
     if (b->socket >= 0) {
         close(b->socket);
         b->socket = -1;
@@ -70,7 +70,7 @@ void hiss_beacon_close(hiss_beacon *b) {
     hiss_free(b->refused);
 }
 
-static void send_to(const hiss_beacon *b, uint32_t ip, uint16_t port, const hiss_beat *beat) {
+static void send_to(const comm_heartbeat *b, uint32_t ip, uint16_t port, const comm_beat *beat) {
     const struct sockaddr_in to = {.sin_family = AF_INET, .sin_addr.s_addr = ip, .sin_port = port};
     for (int attempt = 0; attempt < 3; attempt++) { /* an error of an earlier datagram is reported by the next one */
         if (sendto(b->socket, beat, sizeof *beat, 0, (const struct sockaddr *)&to, sizeof to) >= 0 ||
@@ -80,7 +80,7 @@ static void send_to(const hiss_beacon *b, uint32_t ip, uint16_t port, const hiss
     }
 }
 
-void hiss_beacon_wake(const hiss_beacon *b, hiss_beat *beat) {
+void comm_heartbeat_wake(const comm_heartbeat *b, comm_beat *beat) {
     if (b->socket >= 0) {
         beat->key = b->key;
         beat->rank = b->rank;
@@ -88,8 +88,8 @@ void hiss_beacon_wake(const hiss_beacon *b, hiss_beat *beat) {
     }
 }
 
-void hiss_beacon_send(hiss_beacon *b, int to, hiss_beat *beat) {
-    const hiss_address *a = &b->address[to];
+void comm_heartbeat_send(comm_heartbeat *b, int to, comm_beat *beat) {
+    const comm_address *a = &b->address[to];
     if (b->socket < 0 || a->port == 0 || to == b->rank) {
         return;
     }
@@ -107,13 +107,13 @@ void hiss_beacon_send(hiss_beacon *b, int to, hiss_beat *beat) {
     }
 }
 
-void hiss_beacon_sleep(const hiss_beacon *b, int milliseconds) {
+void comm_heartbeat_sleep(const comm_heartbeat *b, int milliseconds) {
     struct pollfd p = {.fd = b->socket, .events = POLLIN};
     poll(&p, b->socket >= 0 ? 1 : 0, milliseconds);
 }
 
 /* Take what the system reports about datagrams that did not arrive. */
-static void take_refusals(hiss_beacon *b) {
+static void take_refusals(comm_heartbeat *b) {
     for (;;) {
         struct sockaddr_in to = {0};
         char control[256], payload[8];
@@ -142,7 +142,7 @@ static void take_refusals(hiss_beacon *b) {
     }
 }
 
-bool hiss_beacon_next(hiss_beacon *b, hiss_beat *beat) {
+bool comm_heartbeat_next(comm_heartbeat *b, comm_beat *beat) {
     if (b->socket < 0) {
         return false;
     }
