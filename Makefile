@@ -59,7 +59,7 @@ endif
 MODULES  := base tensor assign comm match simulate graph data nn objective experiment train eval scale
 LIB_SRC  := $(sort $(filter-out src/comm/simulated.c,$(wildcard $(MODULES:%=src/%/*.c) $(MODULES:%=src/%/*/*.c))))
 CLI_SRC  := $(sort $(wildcard src/cli/*.c))
-TEST_SRC := $(sort $(wildcard tests/unit/test_*.c tests/mpi/test_*.c tests/cli/*.c))
+TEST_SRC := $(sort $(wildcard tests/unit/*/test_*.c tests/mpi/test_*.c tests/cli/*.c))
 FUZZ_SRC := $(sort $(wildcard tests/fuzz/fuzz_*.c))
 # What programs of others may use, which is installed, and what modules offer one another.
 INSTALLED := $(sort $(wildcard include/hiss/*.h))

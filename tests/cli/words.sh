@@ -8,7 +8,7 @@ before=$(ls)
 
 # ---- numbers ----
 
-# number TEXT VALUE: as a value of a real in a file. (tests/unit/test_number has more kinds.)
+# number TEXT VALUE: as a value of a real in a file. (tests/unit/base/test_number has more kinds.)
 number() {
     sed "s/^optim:.*/optim:\n  lr: $2/" config.yaml >odd.yaml
     refused 1 "odd.yaml:18:7: optim.lr must be a number in 0..1000000, found '$2'$1" "$HISS" train odd.yaml --run run

@@ -2,7 +2,7 @@
 # The test of tools/run_tests itself: it must count a crash, a hang, a liar and a forgotten test as failed.
 set -eu
 fake=$WORK/tests build=$WORK/build
-mkdir -p "$fake"/{unit,mpi,cli} "$build/tests"/{unit,mpi}
+mkdir -p "$fake"/{unit/fake,mpi,cli} "$build/tests"/{unit/fake,mpi}
 
 # program KIND/NAME BODY: a test "program" that is a shell script.
 program() {
@@ -15,15 +15,15 @@ script() {
 }
 summary="echo '[==========] 1 test(s) run.'; echo '[  PASSED  ] 1 test(s).' >&2"
 
-program unit/test_good "$summary"
-program unit/test_crash "$summary; kill -SEGV \$\$"
-program unit/test_silent 'exit 0'
-program unit/test_none "echo '[  PASSED  ] 0 test(s).' >&2"
-program unit/test_liar "$summary; echo '[  FAILED  ] 1 test(s), listed below:' >&2"
-program unit/test_noisy "echo 'leaked 3 blocks' >&2; $summary"
-program unit/test_exit "$summary; exit 1"
-program unit/test_sanitizer "echo 'x.c:1:2: runtime error: signed integer overflow'; $summary"
-: >"$fake/unit/test_unbuilt.c"
+program unit/fake/test_good "$summary"
+program unit/fake/test_crash "$summary; kill -SEGV \$\$"
+program unit/fake/test_silent 'exit 0'
+program unit/fake/test_none "echo '[  PASSED  ] 0 test(s).' >&2"
+program unit/fake/test_liar "$summary; echo '[  FAILED  ] 1 test(s), listed below:' >&2"
+program unit/fake/test_noisy "echo 'leaked 3 blocks' >&2; $summary"
+program unit/fake/test_exit "$summary; exit 1"
+program unit/fake/test_sanitizer "echo 'x.c:1:2: runtime error: signed integer overflow'; $summary"
+: >"$fake/unit/fake/test_unbuilt.c"
 
 program mpi/test_good 'echo "$OMPI_COMM_WORLD_RANK" >rank-$OMPI_COMM_WORLD_RANK; sleep 0.1; [ $OMPI_COMM_WORLD_RANK != 0 ] || echo ok'
 program mpi/test_crash '[ $OMPI_COMM_WORLD_RANK != 1 ] || kill -SEGV $$; echo ok'
@@ -61,15 +61,15 @@ status=0
 "$HISS_ROOT/tools/run_tests" --tests "$fake" --build "$build" --timeout 5 >"$WORK/output" 2>&1 || status=$?
 
 [ $status -eq 1 ] || fail "exit $status instead of 1"
-for test in unit/test_good 'mpi/test_good -n 1' 'mpi/test_good -n 3' cli/good.sh cli/orphan.sh; do
+for test in unit/fake/test_good 'mpi/test_good -n 1' 'mpi/test_good -n 3' cli/good.sh cli/orphan.sh; do
     grep -q "^ok    $test" "$WORK/output" || fail "$test did not pass"
 done
-for test in unit/test_{crash,silent,none,liar,noisy,exit,sanitizer,unbuilt} 'mpi/test_crash -n 2' 'mpi/test_liar -n 2' \
+for test in unit/fake/test_{crash,silent,none,liar,noisy,exit,sanitizer,unbuilt} 'mpi/test_crash -n 2' 'mpi/test_liar -n 2' \
     'mpi/test_exit -n 2' 'mpi/test_hang -n 2' cli/{liar,early,exit,crash,hang,forgotten}.sh 'make no-such-target'; do
     grep -q "^FAIL  $test (" "$WORK/output" || fail "$test did not fail"
 done
 grep -q '^FAIL  cli/hang.sh (no end after 5 s' "$WORK/output" || fail "the hang is not called one"
-grep -q '^FAIL  unit/test_crash (exit 139, signal SEGV' "$WORK/output" || fail "the crash is not called one"
+grep -q '^FAIL  unit/fake/test_crash (exit 139, signal SEGV' "$WORK/output" || fail "the crash is not called one"
 [ "$(tail -n 1 "$WORK/output")" = '5 passed, 19 failed' ] || fail "wrong last line"
 
 # Nothing the tests started is left.
@@ -80,7 +80,7 @@ done
 [ "$(ls "$PIDS" | wc -l)" -eq 4 ] || fail "not every hanging test has started"
 
 # All pass: exit 0.
-"$HISS_ROOT/tools/run_tests" --tests "$fake" --build "$build" unit/test_good cli/good.sh >"$WORK/output" 2>&1 ||
+"$HISS_ROOT/tools/run_tests" --tests "$fake" --build "$build" unit/fake/test_good cli/good.sh >"$WORK/output" 2>&1 ||
     fail "exit $? for passing tests"
 [ "$(tail -n 1 "$WORK/output")" = '2 passed, 0 failed' ] || fail "wrong last line for passing tests"
 

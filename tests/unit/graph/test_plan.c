@@ -2,7 +2,7 @@
  * at 0 and is added to. On random graphs (branches, values used twice, views, shared weights, stopped gradients, groups
  * that are not trained) both must give equal losses, gradients, statistics, metrics and kept values: an array that is
  * overwritten too early, or a gradient that overwrites where it should add, shows. */
-#include "graph_support.h"
+#include "../graph_support.h"
 
 #include "graph/ops/ops.h"
 

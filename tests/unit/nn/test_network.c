@@ -1,8 +1,8 @@
 /* Networks: the shapes of the presets, layers from YAML and the errors that name their place, names, taps, sharing. */
 #include <stdlib.h>
 
+#include "../graph_support.h"
 #include "graph/ops/ops.h"
-#include "graph_support.h"
 #include "nn/network_impl.h"
 
 typedef struct place { /* a tap and its shape per sample */

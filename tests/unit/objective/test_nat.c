@@ -1,11 +1,11 @@
 /* NAT's permutation step on one rank: targets, the invariants of the assignment, what matching alone achieves,
  * blocks. */
-#include "graph_support.h"
+#include "../graph_support.h"
 
+#include "../serial_comm.h"
+#include "../stage.h"
 #include "graph/graph_impl.h"
 #include "objective/nat/nat.h"
-#include "serial_comm.h"
-#include "stage.h"
 
 static void open_stage(stage *s, hiss_comm *comm, const char *text, int64_t samples, int64_t lanes, int64_t m) {
     hiss_error err = {0};

@@ -1,11 +1,11 @@
 /* Every registered method: its graphs build in training and for evaluation from the same slots, its loss is finite, its
  * gradients pass the check against differences, it describes itself in one line. And the first three learn. */
-#include "graph_support.h"
+#include "../graph_support.h"
 
+#include "../serial_comm.h"
+#include "../stage.h"
 #include "graph/graph_impl.h"
 #include "hiss/optim.h"
-#include "serial_comm.h"
-#include "stage.h"
 
 enum { PHASES = 4 };
 

@@ -2,7 +2,7 @@
  * is computed twice, shared weights, recurrence, stopped gradients, BatchNorm used twice, groups of a GAN. */
 #include <stdlib.h>
 
-#include "graph_support.h"
+#include "../graph_support.h"
 
 static void fill_units(rig *r) {
     fill_inputs(r->graph, r->exec, r->key, r->classes);
