@@ -200,8 +200,9 @@ SECONDS ?= 3600
 soak: all ## train under SLURM for SECONDS=3600 while jobs, daemons and nodes die, and compare the bits (root)
 	@env -u SECONDS HISS='$(BUILD)/hiss' tests/slurm/soak '$(SECONDS)' '$(BUILD)/soak'
 
-check-deps: ## verify who includes whom
+check-deps: $(LIB_OBJ) $(CLI_OBJ) ## verify who includes whom, and that no new circles of files call each other
 	@tools/check_deps
+	@tools/check_circles '$(BUILD)'
 
 check-format: ## verify the layout of the sources with clang-format
 	@if command -v clang-format >/dev/null; then \

@@ -1,4 +1,4 @@
-/* Linear assignment: the register of solvers, the checks they share, and the certificate.
+/* Linear assignment: the checks that solvers share, and the certificate.
  *
  * The certificate is weak duality: whenever score[i,j] <= u[i] + v[j] for all i, j, every assignment totals at most
  * sum u + sum v, so an assignment that reaches the bound is optimal whoever found it. O(n^2). */
@@ -10,25 +10,6 @@
 #include <string.h>
 
 enum { MAX_N = 32768, ALIGNMENT = 64 };
-
-const hiss_lap_solver *const *hiss_lap_solvers(void) {
-    static const hiss_lap_solver *const solvers[] = {&assign_lapjv,  &assign_sparse, &assign_auction,
-                                                     &assign_greedy, &assign_auto,   NULL};
-    return solvers;
-}
-
-const char *hiss_lap_solver_names(void) {
-    return "lapjv, sparse, auction, greedy, auto";
-}
-
-const hiss_lap_solver *hiss_lap_solver_named(const char *name) {
-    for (const hiss_lap_solver *const *solver = hiss_lap_solvers(); *solver; solver++) {
-        if (strcmp((*solver)->name, name) == 0) {
-            return *solver;
-        }
-    }
-    return NULL;
-}
 
 void *assign_slice(assign_slicer *slicer, int64_t count, size_t size) {
     char *slice = slicer->base ? slicer->base + slicer->used : NULL;

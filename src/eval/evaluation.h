@@ -64,4 +64,12 @@ void eval_heading_text(const column *c, char out[NUMBER_TEXT]);
 /* What the numbers of a table are taken over, and their baseline: "10000 samples; baseline (...) 10.00 %". */
 void eval_table_note(const judged *j, int first, int count, char *out, size_t size);
 
+/* What a judgement gets to write its numbers, remarks and pictures to. */
+struct hiss_record {
+    hiss_evaluation *evaluation;
+    judged *judged;
+    judged_subject *subject;
+    const char *main; /* a number to log; NULL: none */
+};
+
 #endif

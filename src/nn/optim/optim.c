@@ -1,6 +1,5 @@
 /* The table of optimisers: what is asked of all of them is answered by the row of options->method. */
 #include <assert.h>
-#include <stdarg.h>
 
 #include "nn/optim/optim_impl.h"
 
@@ -11,29 +10,6 @@ static const nn_optim_ops *const table[] = {HISS_OPTIMISERS(OPTIMISER)};
 static const nn_optim_ops *ops_of(const hiss_optim_options *options) {
     assert(0 <= options->method && options->method < HISS_COUNT(table));
     return table[options->method];
-}
-
-hiss_status nn_optim_fail(hiss_error *err, const char *section, const char *key, const char *format, ...) {
-    char path[HISS_ERROR_KEY], text[256];
-    va_list arguments;
-    va_start(arguments, format);
-    vsnprintf(text, sizeof text, format, arguments);
-    va_end(arguments);
-    snprintf(path, sizeof path, "%s.%s", section, key);
-    return hiss_fail_key(err, HISS_EUSER, path, "%s", text);
-}
-
-hiss_status nn_optim_no_momentum(const hiss_optim_options *options, const char *section, hiss_error *err) {
-    const char *name = ops_of(options)->name;
-    if (options->nesterov) {
-        return nn_optim_fail(err, section, "nesterov", "expected false with method %s, which has none, found true",
-                             name);
-    }
-    if (options->momentum != 0) {
-        return nn_optim_fail(err, section, "momentum", "expected 0 with method %s, found %g; use %s.beta1 instead",
-                             name, options->momentum, section);
-    }
-    return HISS_OK;
 }
 
 hiss_status hiss_optim_check(const hiss_optim_options *options, const char *section, hiss_error *err) {
