@@ -25,7 +25,8 @@ done
 
 # Every key of a resolved config is in the help.
 small_run
-for objective in nat supervised autoencoder; do
+all=$(methods)
+for objective in $all; do
     train 1 "run-$objective" --set objective=$objective --set train.epochs=1
     "$HISS" train --help >help
     keys=$(awk '/^[a-z_]+:/ { section = $1; sub(":", "", section) }

@@ -9,6 +9,7 @@
  *   5. encode: the part that evaluation looks at;
  *   6. hooks of the optional tables (here: report and reconstruct; see nat.c for exchange, epoch and states);
  *   7. the ops at the end, and one line in src/objective/list.h.
+ * docs/extending/objective.md adds one, step by step, with its config and test.
  * It lies in the folder of its family, and may use what is in that folder and in src/objective/parts. */
 #include <stddef.h>
 
