@@ -1,4 +1,5 @@
 /* hiss prepare */
+#include <assert.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -16,8 +17,8 @@ typedef struct options {
 static const hiss_row rows[] = {
     {"output", HISS_PATH, PREPARE(output), NULL, 0, 0, NULL,
      "HDF5 file to write; for fashion-mnist the directory of train.h5 and test.h5"},
-    {"images", HISS_PATH, offsetof(options, images), NULL, 0, 0, NULL, "idx: file of images, plain or gzip"},
-    {"labels", HISS_PATH, offsetof(options, labels), NULL, 0, 0, NULL, "idx: file of labels, may be left out"},
+    {"images", HISS_PATH, offsetof(options, images), NULL, 0, 0, NULL, "arrays: file of images; idx plain or gzip"},
+    {"labels", HISS_PATH, offsetof(options, labels), NULL, 0, 0, NULL, "arrays: file of labels, may be left out"},
     {"source", HISS_PATH, offsetof(options, source), "/usr/share/datasets/fashion-mnist", 0, 0, NULL,
      "fashion-mnist: where the four idx files are (Debian: dataset-fashion-mnist)"},
     {"shuffle", HISS_BOOL, PREPARE(shuffle), "true", 0, 0, NULL, "shuffle the samples (the seed is recorded)"},
@@ -32,8 +33,11 @@ static const hiss_row rows[] = {
 
 static void help(void) {
     printf("usage: hiss prepare fashion-mnist --output DIR\n"
-           "       hiss prepare idx --images FILE [--labels FILE] --output FILE.h5\n"
-           "       hiss prepare folder FOLDER --output FILE.h5\n\n"
+           "       hiss prepare folder FOLDER --output FILE.h5\n");
+    for (const char *const *format = hiss_prepare_formats(); *format; format++) {
+        printf("       hiss prepare %s --images FILE [--labels FILE] --output FILE.h5\n", *format);
+    }
+    printf("\n"
            "Write a data set: /images uint8 [n,H,W,C], /labels int32 [n], shuffled, with a checksum.\n"
            "A folder holds JPEG, PNG, PPM or PGM images; its sub-folders, in name order, are classes 0, 1, ...\n\n");
     hiss_rows_help(stdout, NULL, rows, HISS_COUNT(rows));
@@ -81,7 +85,7 @@ static hiss_status fashion_mnist(const options *o, hiss_error *err) {
         path_of_output(o, k, output);
         hiss_prepare_options prepare = o->prepare;
         prepare.output = output;
-        s = hiss_prepare_idx(&prepare, images, labels, err);
+        s = hiss_prepare_arrays(&prepare, "idx", images, labels, err);
         if (s == HISS_OK) {
             hiss_info("wrote %s", output);
         }
@@ -92,30 +96,55 @@ static hiss_status fashion_mnist(const options *o, hiss_error *err) {
     return s;
 }
 
-static hiss_status prepare(const options *o, const hiss_arguments *rest, hiss_error *err) {
-    static const char *const kinds[] = {"fashion-mnist", "idx", "folder"};
-    hiss_alloc_for("pictures", "prepare smaller ones, or with a smaller --chunk");
-    int kind = 0;
-    while (kind < HISS_COUNT(kinds) && !(rest->npositional && strcmp(rest->positional[0], kinds[kind]) == 0)) {
-        kind++;
+/* What `hiss prepare` reads, and the options each has. */
+typedef enum source_kind { FASHION_MNIST, FOLDER, ARRAYS } source_kind;
+static const char *const used[] = {[FASHION_MNIST] = "output source shuffle seed chunk deflate",
+                                   [FOLDER] = "output shuffle seed chunk deflate height width channels",
+                                   [ARRAYS] = "output images labels shuffle seed chunk deflate"};
+
+static hiss_status find_kind(const hiss_arguments *rest, source_kind *out, hiss_error *err) {
+    const char *word = rest->npositional ? rest->positional[0] : "";
+    char formats[256] = "";
+    size_t length = 0;
+    for (const char *const *format = hiss_prepare_formats(); *format; format++) {
+        if (strcmp(word, *format) == 0) {
+            *out = ARRAYS;
+            return HISS_OK;
+        }
+        length += (size_t)snprintf(formats + length, sizeof formats - length, ", %s", *format);
+        assert(length < sizeof formats);
     }
-    if (kind == HISS_COUNT(kinds)) {
+    *out = strcmp(word, "folder") == 0 ? FOLDER : FASHION_MNIST;
+    if (*out == FASHION_MNIST && strcmp(word, "fashion-mnist") != 0) {
         return hiss_fail(err, HISS_EUSER,
-                         "prepare%s%.100s: expected fashion-mnist, idx or folder FOLDER; see hiss prepare --help",
-                         rest->npositional ? " " : "", rest->npositional ? rest->positional[0] : "");
+                         "prepare%s%.100s: expected fashion-mnist%s or folder FOLDER; see hiss prepare --help",
+                         *word ? " " : "", word, formats);
     }
-    if (rest->npositional != 1 + (kind == 2)) {
-        return kind == 2
-                   ? hiss_fail(err, HISS_EUSER, "prepare folder needs a folder of pictures")
-                   : hiss_fail(err, HISS_EUSER, "prepare %s: unexpected argument '%.200s'%s", kinds[kind],
-                               rest->positional[1], kind == 1 ? "; files are given by --images and --labels" : "");
+    return HISS_OK;
+}
+
+static hiss_status check_words(const hiss_arguments *rest, source_kind kind, hiss_error *err) {
+    if (rest->npositional == 1 + (kind == FOLDER)) {
+        return HISS_OK;
     }
-    static const char *const used[] = {"output source shuffle seed chunk deflate",
-                                       "output images labels shuffle seed chunk deflate",
-                                       "output shuffle seed chunk deflate height width channels"};
+    return kind == FOLDER
+               ? hiss_fail(err, HISS_EUSER, "prepare folder needs a folder of pictures")
+               : hiss_fail(err, HISS_EUSER, "prepare %s: unexpected argument '%.200s'%s", rest->positional[0],
+                           rest->positional[1], kind == ARRAYS ? "; files are given by --images and --labels" : "");
+}
+
+static hiss_status prepare(const options *o, const hiss_arguments *rest, hiss_error *err) {
+    source_kind kind = FASHION_MNIST;
+    hiss_alloc_for("pictures", "prepare smaller ones, or with a smaller --chunk");
+    hiss_status s = find_kind(rest, &kind, err);
+    s = s == HISS_OK ? check_words(rest, kind, err) : s;
+    if (s != HISS_OK) {
+        return s;
+    }
+    const char *word = rest->positional[0];
     char form[64];
-    snprintf(form, sizeof form, "on hiss prepare %s", kinds[kind]);
-    hiss_status s = hiss_options_expect(rows, HISS_COUNT(rows), rest, used[kind], form, err);
+    snprintf(form, sizeof form, "on hiss prepare %s", word);
+    s = hiss_options_expect(rows, HISS_COUNT(rows), rest, used[kind], form, err);
     if (s == HISS_OK && !o->prepare.shuffle) {
         s = hiss_options_expect(rows, HISS_COUNT(rows), rest,
                                 "output source images labels shuffle chunk deflate height width channels",
@@ -125,16 +154,16 @@ static hiss_status prepare(const options *o, const hiss_arguments *rest, hiss_er
         return s;
     }
     if (!o->prepare.output) {
-        return hiss_fail(err, HISS_EUSER, "prepare %s needs --output", kinds[kind]);
+        return hiss_fail(err, HISS_EUSER, "prepare %s needs --output", word);
     }
-    if (kind == 0) {
+    if (kind == FASHION_MNIST) {
         return fashion_mnist(o, err);
     }
-    if (kind == 2) {
+    if (kind == FOLDER) {
         return hiss_prepare_folder(&o->prepare, rest->positional[1], err);
     }
-    return o->images ? hiss_prepare_idx(&o->prepare, o->images, o->labels, err)
-                     : hiss_fail(err, HISS_EUSER, "prepare idx needs --images");
+    return o->images ? hiss_prepare_arrays(&o->prepare, word, o->images, o->labels, err)
+                     : hiss_fail(err, HISS_EUSER, "prepare %s needs --images", word);
 }
 
 int cmd_prepare(int argc, char **argv) {

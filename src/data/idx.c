@@ -44,8 +44,8 @@ static int64_t read_some(gzFile file, uint8_t *out, int64_t count, const char **
     return got;
 }
 
-static hiss_status read_header(const char *path, gzFile file, data_idx *idx, int64_t *total, hiss_error *err) {
-    uint8_t head[4 + 4 * HISS_IDX_NDIM] = {0};
+static hiss_status read_header(const char *path, gzFile file, data_array *idx, int64_t *total, hiss_error *err) {
+    uint8_t head[4 + 4 * HISS_ARRAY_NDIM] = {0};
     const char *why;
     if (read_some(file, head, 4, &why) < 4) {
         return hiss_fail(err, HISS_EUSER, "%s: too short for an idx file: %s", path, why);
@@ -57,7 +57,7 @@ static hiss_status read_header(const char *path, gzFile file, data_idx *idx, int
     }
     idx->type = head[2];
     idx->ndim = head[3];
-    if (head[0] || head[1] || !value_bytes(idx->type) || idx->ndim < 1 || idx->ndim > HISS_IDX_NDIM) {
+    if (head[0] || head[1] || !value_bytes(idx->type) || idx->ndim < 1 || idx->ndim > HISS_ARRAY_NDIM) {
         return hiss_fail(
             err, HISS_EUSER,
             "%s: begins with bytes %02x %02x %02x %02x; expected the idx magic 00 00, a type 08, 09, 0b or "
@@ -86,7 +86,7 @@ static hiss_status read_header(const char *path, gzFile file, data_idx *idx, int
     return HISS_OK;
 }
 
-static hiss_status read_values(const char *path, gzFile file, data_idx *idx, int64_t total, hiss_error *err) {
+static hiss_status read_values(const char *path, gzFile file, data_array *idx, int64_t total, hiss_error *err) {
     const char *why;
     int64_t got = 0, room = total < FIRST_PIECE ? total : FIRST_PIECE;
     idx->bytes = hiss_alloc((size_t)room);
@@ -112,12 +112,12 @@ static hiss_status read_values(const char *path, gzFile file, data_idx *idx, int
                : HISS_OK;
 }
 
-hiss_status data_idx_read(const char *path, data_idx *out, hiss_error *err) {
+hiss_status data_idx_read(const char *path, data_array *out, hiss_error *err) {
     gzFile file = gzopen(path, "rb");
     if (!file) {
         return hiss_fail(err, HISS_EUSER, "%s: cannot be opened: %s", path, strerror(errno));
     }
-    *out = (data_idx){0};
+    *out = (data_array){0};
     int64_t total = 0;
     hiss_status status = read_header(path, file, out, &total, err);
     if (!status) {
@@ -125,17 +125,17 @@ hiss_status data_idx_read(const char *path, data_idx *out, hiss_error *err) {
     }
     gzclose(file);
     if (status) {
-        data_idx_free(out);
+        data_array_free(out);
     }
     return status;
 }
 
-void data_idx_free(data_idx *idx) {
+void data_array_free(data_array *idx) {
     hiss_free(idx->bytes);
     idx->bytes = NULL;
 }
 
-int64_t data_idx_at(const data_idx *idx, int64_t i) {
+int64_t data_array_at(const data_array *idx, int64_t i) {
     const uint8_t *b = idx->bytes + i * value_bytes(idx->type);
     switch (idx->type) {
     case U8:

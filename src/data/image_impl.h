@@ -1,4 +1,4 @@
-/* Inside src/data: pictures in files, and idx files. */
+/* Inside src/data: pictures in files, and files that hold an array. */
 #ifndef HISS_IMAGE_IMPL_H
 #define HISS_IMAGE_IMPL_H
 
@@ -16,16 +16,18 @@ void data_image_free(data_image *image);
 /* Scale until the picture just covers height x width, cut the centre, convert to 1 or 3 channels. */
 void data_image_fit(const data_image *image, int64_t height, int64_t width, int64_t channels, uint8_t *out);
 
-enum { HISS_IDX_NDIM = 4 };
-typedef struct data_idx {
-    int type; /* 8 uint8, 9 int8, 11 int16, 12 int32: as in the file */
+enum { HISS_ARRAY_NDIM = 4 };
+typedef struct data_array {
+    int type; /* 8 uint8, 9 int8, 11 int16, 12 int32: as in idx files */
     int ndim;
-    int64_t dim[HISS_IDX_NDIM];
-    uint8_t *bytes; /* big-endian, as in the file */
-} data_idx;
-/* Read a whole idx file, plain or gzip. */
-hiss_status data_idx_read(const char *path, data_idx *out, hiss_error *err);
-void data_idx_free(data_idx *idx);
-int64_t data_idx_at(const data_idx *idx, int64_t i); /* i-th value */
+    int64_t dim[HISS_ARRAY_NDIM];
+    uint8_t *bytes; /* big-endian, as in idx files; data_array_free them */
+} data_array;
+/* Read a whole file: those of src/data/list.h. After an error there is nothing to free. Not collective. */
+#define FORMAT(name) hiss_status data_##name##_read(const char *path, data_array *out, hiss_error *err);
+#include "data/list.h"
+#undef FORMAT
+void data_array_free(data_array *idx);
+int64_t data_array_at(const data_array *idx, int64_t i); /* i-th value */
 
 #endif

@@ -1,11 +1,11 @@
-/* hiss prepare: from idx files or a folder of pictures to one HDF5 file.
+/* hiss prepare: from files that hold arrays or a folder of pictures to one HDF5 file.
  *
  * The file holds /images uint8 [n,H,W,C], /labels int32 [n] when there are labels, and on / the attributes hiss_format,
  * source, shuffled (0 or 1), seed, sha256 (of the pixels, then of the labels as little-endian int32) and, for folders,
  * classes (one name a line, in the order of the labels). Row i is source number p(i), p being the permutation keyed by
  * (seed, HISS_FOR_PREPARE), or i when shuffling is off. Equal sources and options give equal bytes.
  *
- * Rows are produced in the order of the file: an idx file is held in memory and copied from, a picture is decoded when
+ * Rows are produced in the order of the file: an array is held in memory and copied from, a picture is decoded when
  * its row comes. So a folder may be larger than memory. The file appears under its name only when it is complete.
  *
  * Cost: one pass; SHA-256 and deflate of the pixels; decoding dominates for folders (1 to 5 ms a picture). */
@@ -160,10 +160,27 @@ static hiss_status end(writer *w, hiss_status status, const char *source, const 
     return status;
 }
 
-/* ---- idx ---- */
+/* ---- arrays ---- */
 
-static hiss_status check_idx(const char *images, const data_idx *x, const char *labels, const data_idx *y,
-                             hiss_error *err) {
+static const char *const format_names[] = {
+#define FORMAT(name) #name,
+#include "data/list.h"
+#undef FORMAT
+    NULL};
+
+typedef hiss_status array_reader(const char *path, data_array *out, hiss_error *err);
+static array_reader *const format_readers[] = {
+#define FORMAT(name) data_##name##_read,
+#include "data/list.h"
+#undef FORMAT
+};
+
+const char *const *hiss_prepare_formats(void) {
+    return format_names;
+}
+
+static hiss_status check_arrays(const char *images, const data_array *x, const char *labels, const data_array *y,
+                                hiss_error *err) {
     if (x->type != 8 || x->ndim < 3) {
         return hiss_fail(err, HISS_EUSER,
                          "%s: holds values of type %02x in %d dimensions; expected images: type 08 (uint8) [n,H,W] or "
@@ -183,7 +200,7 @@ static hiss_status check_idx(const char *images, const data_idx *x, const char *
                          images, (long long)x->dim[0], labels, (long long)y->dim[0]);
     }
     for (int64_t i = 0; i < y->dim[0]; i++) {
-        const int64_t label = data_idx_at(y, i), most = hiss_dataset_most_classes(y->dim[0]);
+        const int64_t label = data_array_at(y, i), most = hiss_dataset_most_classes(y->dim[0]);
         if (label < 0 || label >= most) {
             return hiss_fail(err, HISS_EUSER,
                              "%s: label %lld is %lld; expected class numbers from 0 to %lld: number the classes 0, 1, "
@@ -194,8 +211,8 @@ static hiss_status check_idx(const char *images, const data_idx *x, const char *
     return HISS_OK;
 }
 
-static hiss_status write_idx(const hiss_prepare_options *options, const char *images, const data_idx *x,
-                             const char *labels, const data_idx *y, hiss_error *err) {
+static hiss_status write_arrays(const hiss_prepare_options *options, const char *images, const data_array *x,
+                                const char *labels, const data_array *y, hiss_error *err) {
     int64_t shape[4] = {x->dim[0], x->dim[1], x->dim[2], x->ndim == 4 ? x->dim[3] : 1};
     char source[2 * PATH_SIZE];
     snprintf(source, sizeof source, "%s%s%s", images, labels ? ", " : "", labels ? labels : "");
@@ -204,7 +221,7 @@ static hiss_status write_idx(const hiss_prepare_options *options, const char *im
     for (int64_t i = 0; i < shape[0] && !status; i++) {
         int64_t from = next_source(&w);
         memcpy(next_pixels(&w), x->bytes + from * w.row, (size_t)w.row);
-        status = add(&w, labels ? (int32_t)data_idx_at(y, from) : 0, err);
+        status = add(&w, labels ? (int32_t)data_array_at(y, from) : 0, err);
     }
     return end(&w, status, source, NULL, err);
 }
@@ -218,20 +235,25 @@ static hiss_status expect_other(const char *output, const char *input, hiss_erro
                 : HISS_OK;
 }
 
-hiss_status hiss_prepare_idx(const hiss_prepare_options *options, const char *images, const char *labels,
-                             hiss_error *err) {
-    data_idx x = {0}, y = {0};
+hiss_status hiss_prepare_arrays(const hiss_prepare_options *options, const char *format, const char *images,
+                                const char *labels, hiss_error *err) {
+    data_array x = {0}, y = {0};
+    int k = 0;
+    while (format_names[k] && strcmp(format_names[k], format) != 0) {
+        k++;
+    }
+    assert(format_names[k]);
     hiss_status status = check_output(options, err);
     status = status ? status : expect_other(options->output, images, err);
     status = status ? status : expect_other(options->output, labels, err);
-    status = status ? status : data_idx_read(images, &x, err);
+    status = status ? status : format_readers[k](images, &x, err);
     if (!status && labels) {
-        status = data_idx_read(labels, &y, err);
+        status = format_readers[k](labels, &y, err);
     }
-    status = status ? status : check_idx(images, &x, labels, &y, err);
-    status = status ? status : write_idx(options, images, &x, labels, &y, err);
-    data_idx_free(&y);
-    data_idx_free(&x);
+    status = status ? status : check_arrays(images, &x, labels, &y, err);
+    status = status ? status : write_arrays(options, images, &x, labels, &y, err);
+    data_array_free(&y);
+    data_array_free(&x);
     return status;
 }
 

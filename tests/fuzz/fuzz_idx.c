@@ -8,7 +8,7 @@ int fuzz_read;
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     char path[32];
     const int file = fuzz_file(data, size, path);
-    data_idx idx;
+    data_array idx;
     hiss_error err;
     if (data_idx_read(path, &idx, &err) == HISS_OK) {
         fuzz_read++;
@@ -16,8 +16,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
         for (int i = 0; i < idx.ndim; i++) {
             values *= idx.dim[i];
         }
-        (void)(data_idx_at(&idx, 0) + data_idx_at(&idx, values - 1));
-        data_idx_free(&idx);
+        (void)(data_array_at(&idx, 0) + data_array_at(&idx, values - 1));
+        data_array_free(&idx);
     }
     close(file);
     return 0;

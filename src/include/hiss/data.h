@@ -246,9 +246,11 @@ typedef struct hiss_prepare_options {
     int64_t deflate;                 /* 0..9 */
     int64_t height, width, channels; /* folders: size of the stored images (short side scaled, then centre crop) */
 } hiss_prepare_options;
-/* idx files, plain or gzip. labels may be NULL. */
-hiss_status hiss_prepare_idx(const hiss_prepare_options *options, const char *images, const char *labels,
-                             hiss_error *err);
+/* Formats of files that hold an array (src/data/list.h), ended by NULL. Not collective. */
+const char *const *hiss_prepare_formats(void);
+/* Files of one of these formats: images uint8 [n,H,W] or [n,H,W,C], labels integers [n], or NULL. */
+hiss_status hiss_prepare_arrays(const hiss_prepare_options *options, const char *format, const char *images,
+                                const char *labels, hiss_error *err);
 /* A folder of JPEG, PNG, PPM/PGM images; sub-folders, sorted by name, become labels 0, 1, ... */
 hiss_status hiss_prepare_folder(const hiss_prepare_options *options, const char *folder, hiss_error *err);
 

@@ -155,7 +155,7 @@ static void idx_comes_through(void **state) {
                                   .chunk = bits & 2 ? 16 : 0,
                                   .deflate = bits & 2 ? 2 : 0};
         write_sources(bits & 4);
-        must(hiss_prepare_idx(&o, images, bits & 8 ? labels : NULL, &err), &err);
+        must(hiss_prepare_arrays(&o, "idx", images, bits & 8 ? labels : NULL, &err), &err);
         check_output(&o, bits & 8);
         unlink(output);
     }
@@ -170,7 +170,7 @@ static void other_idx_types(void **state) {
     write_idx(images, false, 8, (int[]){2, 2, 2, 3}, 4, pixel[0], 24);
     for (int wide = 0; wide < 2; wide++) {
         write_idx(labels, false, wide ? 12 : 11, (int[]){2}, 1, wide ? i32 : i16, wide ? 8 : 4);
-        must(hiss_prepare_idx(&o, images, labels, &err), &err);
+        must(hiss_prepare_arrays(&o, "idx", images, labels, &err), &err);
         hiss_data_options options = {.file = output, .images = "/images", .labels = "/labels", .verify = true};
         hiss_dataset *set;
         must(hiss_dataset_open(&options, 0, &set, &err), &err);
@@ -189,45 +189,45 @@ static void bad_idx_is_explained(void **state) {
     hiss_prepare_options o = {.output = output};
     write_sources(false);
     assert_int_equal(truncate(images, 1000), 0);
-    assert_int_equal(hiss_prepare_idx(&o, images, labels, &err), HISS_EUSER);
+    assert_int_equal(hiss_prepare_arrays(&o, "idx", images, labels, &err), HISS_EUSER);
     expect_text(&err, "truncated: the idx header announces 2000 bytes, 984 are there");
     write_sources(true);
     struct stat what;
     stat(images, &what);
     assert_int_equal(truncate(images, what.st_size / 2), 0);
-    assert_int_equal(hiss_prepare_idx(&o, images, labels, &err), HISS_EUSER);
+    assert_int_equal(hiss_prepare_arrays(&o, "idx", images, labels, &err), HISS_EUSER);
     expect_text(&err, "truncated");
     write_sources(false);
-    assert_int_equal(hiss_prepare_idx(&o, labels, images, &err), HISS_EUSER);
+    assert_int_equal(hiss_prepare_arrays(&o, "idx", labels, images, &err), HISS_EUSER);
     expect_text(&err, "are images and labels swapped?");
     const uint8_t dates[] = {0, 0, 0, 1, 1, 53, 34, 167}; /* 1, 20259495 */
     write_idx(images, false, 8, (int[]){2, H, W}, 3, pixel[0], 2 * ROW);
     write_idx(labels, false, 12, (int[]){2}, 1, dates, 8);
-    assert_int_equal(hiss_prepare_idx(&o, images, labels, &err), HISS_EUSER);
+    assert_int_equal(hiss_prepare_arrays(&o, "idx", images, labels, &err), HISS_EUSER);
     expect_text(&err, "label 1 is 20259495; expected class numbers from 0 to 1048575");
     write_sources(false);
     write_idx(labels, false, 8, (int[]){N - 1}, 1, label, N - 1);
-    assert_int_equal(hiss_prepare_idx(&o, images, labels, &err), HISS_EUSER);
+    assert_int_equal(hiss_prepare_arrays(&o, "idx", images, labels, &err), HISS_EUSER);
     expect_text(&err, "holds 100 images");
     expect_text(&err, "99 labels");
     write_idx(labels, false, 8, (int[]){N - 1}, 1, label, N);
-    assert_int_equal(hiss_prepare_idx(&o, images, labels, &err), HISS_EUSER);
+    assert_int_equal(hiss_prepare_arrays(&o, "idx", images, labels, &err), HISS_EUSER);
     expect_text(&err, "goes on after the 99 bytes");
     label[7] = 255;
     write_idx(labels, false, 9, (int[]){N}, 1, label, N);
-    assert_int_equal(hiss_prepare_idx(&o, images, labels, &err), HISS_EUSER);
+    assert_int_equal(hiss_prepare_arrays(&o, "idx", images, labels, &err), HISS_EUSER);
     expect_text(&err, "label 7 is -1");
     write_idx(images, false, 8, (int[]){-1, H, W}, 3, pixel[0], ROW);
-    assert_int_equal(hiss_prepare_idx(&o, images, NULL, &err), HISS_EUSER);
+    assert_int_equal(hiss_prepare_arrays(&o, "idx", images, NULL, &err), HISS_EUSER);
     expect_text(&err, "dimension 0 of the idx header is 4294967295");
     write_idx(images, false, 8, (int[]){1 << 30, H, W}, 3, pixel[0], ROW); /* must not ask for 20 GB of memory */
-    assert_int_equal(hiss_prepare_idx(&o, images, NULL, &err), HISS_EUSER);
+    assert_int_equal(hiss_prepare_arrays(&o, "idx", images, NULL, &err), HISS_EUSER);
     expect_text(&err, "announces 21474836480 bytes, more than a file of 36 bytes can hold");
     write_idx(images, false, 13, (int[]){N, H, W}, 3, pixel[0], sizeof pixel);
-    assert_int_equal(hiss_prepare_idx(&o, images, NULL, &err), HISS_EUSER);
+    assert_int_equal(hiss_prepare_arrays(&o, "idx", images, NULL, &err), HISS_EUSER);
     expect_text(&err, "begins with bytes 00 00 0d 03");
     unlink(images);
-    assert_int_equal(hiss_prepare_idx(&o, images, NULL, &err), HISS_EUSER);
+    assert_int_equal(hiss_prepare_arrays(&o, "idx", images, NULL, &err), HISS_EUSER);
     expect_text(&err, "No such file");
     nothing_left();
 }
@@ -237,19 +237,19 @@ static void bad_options_are_explained(void **state) {
     hiss_error err;
     write_sources(false);
     hiss_prepare_options o = {0};
-    assert_int_equal(hiss_prepare_idx(&o, images, labels, &err), HISS_EUSER);
+    assert_int_equal(hiss_prepare_arrays(&o, "idx", images, labels, &err), HISS_EUSER);
     expect_text(&err, "no output file");
     o = (hiss_prepare_options){.output = output, .deflate = 3};
-    assert_int_equal(hiss_prepare_idx(&o, images, labels, &err), HISS_EUSER);
+    assert_int_equal(hiss_prepare_arrays(&o, "idx", images, labels, &err), HISS_EUSER);
     expect_text(&err, "chunks of at least 1 row where deflate is on");
     o = (hiss_prepare_options){.output = output, .chunk = 1 << 30};
-    assert_int_equal(hiss_prepare_idx(&o, images, labels, &err), HISS_EUSER);
+    assert_int_equal(hiss_prepare_arrays(&o, "idx", images, labels, &err), HISS_EUSER);
     expect_text(&err, "less than 4 GiB");
     o = (hiss_prepare_options){.output = output};
     assert_int_equal(hiss_prepare_folder(&o, folder, &err), HISS_EUSER);
     expect_text(&err, "give height and width");
     o.output = "/nonexistent/out.h5";
-    assert_int_equal(hiss_prepare_idx(&o, images, labels, &err), HISS_ESYSTEM);
+    assert_int_equal(hiss_prepare_arrays(&o, "idx", images, labels, &err), HISS_ESYSTEM);
     expect_text(&err, "/nonexistent/");
     nothing_left();
 }
