@@ -34,13 +34,8 @@ hiss_status bench_check_size(const char *text, hiss_error *err) {
 
 /* H, W, C of stored images: as the option says, else what the preset is made for at the size of the network's input. */
 static void image_size(const hiss_experiment *e, const char *option, int64_t size[3]) {
-    static const struct { const char *preset, *size; } known[] = {{"lenet-bn", "28x28x1"}, {"alexnet-bn", "224x224x3"}};
-    parse_size("32x32x3", size);
-    for (int k = 0; k < HISS_COUNT(known) && !e->network.layers; k++) {
-        if (strcmp(e->network.preset, known[k].preset) == 0) {
-            parse_size(known[k].size, size);
-        }
-    }
+    const char *made_for = hiss_network_image(&e->network);
+    parse_size(made_for ? made_for : "32x32x3", size);
     size[0] = e->augment.height ? e->augment.height : size[0];
     size[1] = e->augment.width ? e->augment.width : size[1];
     if (option) {

@@ -10,9 +10,9 @@
 
 const hiss_row hiss_network_rows[] = {
     {"preset", HISS_STRING, offsetof(hiss_network, preset), "lenet-bn", 0, 0, NULL,
-     "network by name: lenet-bn (28x28), alexnet-bn (224x224)"},
+     "network by name, one of those below"},
     {"width", HISS_INT, offsetof(hiss_network, width), "16", 1, 4096, NULL,
-     "lenet-bn: filters of the first convolution (then twice, four times as many)"},
+     "filters of lenet-bn's first convolution, a quarter of those of resnet18's; later layers are multiples"},
     {"layers", HISS_NODE, offsetof(hiss_network, layers), NULL, 0, 0, NULL,
      "list of layers instead of a preset; their words are below"},
 };

@@ -24,10 +24,55 @@ static const char alexnet_bn[] =
     "- {linear: 4096, name: fc6}\n- batch_norm\n- relu\n- {dropout: 0.5}\n"
     "- {linear: 4096, name: fc7}\n- batch_norm\n- relu\n";
 
-static const char *const names[] = {"lenet-bn", "alexnet-bn"};
+/* ResNet-18 (He et al. 2016): eight blocks of two convolutions and a way around them; where a block halves height and
+ * width, that way is a convolution of 1 x 1. BatchNorm stands between convolution and ReLU, as published. */
+#define CONV(name, filters, rest) "- {conv: " filters ", kernel: " rest ", bias: false, name: " name "}\n- batch_norm\n"
+#define BRANCH(block, filters, rest)                                                                                   \
+    CONV(block "_conv1", filters, "3" rest ", pad: 1") "- relu\n" CONV(block "_conv2", filters, "3, pad: 1")
+#define JOIN(block, other)           "- {add: " other "}\n- {relu, name: " block "}\n"
+#define SAME(block, before, filters) BRANCH(block, filters, "") JOIN(block, before)
+#define HALVED(block, before, filters)                                                                                 \
+    BRANCH(block, filters, ", stride: 2")                                                                              \
+    CONV(block "_shortcut", filters, "1, stride: 2, from: " before) JOIN(block, block "_conv2")
+
+/* clang-format off */
+static const char resnet18_blocks[] =
+    SAME("block1", "conv1", "%1$lld") SAME("block2", "block1", "%1$lld")
+    HALVED("block3", "block2", "%2$lld") SAME("block4", "block3", "%2$lld")
+    HALVED("block5", "block4", "%3$lld") SAME("block6", "block5", "%3$lld")
+    HALVED("block7", "block6", "%4$lld") SAME("block8", "block7", "%4$lld")
+    "- {global_average_pool, name: pool}\n";
+/* clang-format on */
+static const char resnet18_stem[] =
+    CONV("conv1", "%1$lld", "7, stride: 2, pad: 3") "- relu\n- {max_pool: 3, stride: 2, pad: 1}\n";
+static const char resnet18_small_stem[] = CONV("conv1", "%1$lld", "3, pad: 1") "- relu\n"; /* no pool */
+
+/* Formats of layers, behind one another; %1$lld to %4$lld are 1, 2, 4, 8 times unit * network.width. */
+static const struct preset {
+    const char *name, *image;
+    const char *stem, *trunk;
+    long long unit;
+} presets[] = {{"lenet-bn", "28x28x1", lenet_bn, "", 1},
+               {"alexnet-bn", "224x224x3", alexnet_bn, "", 1},
+               {"resnet18", "224x224x3", resnet18_stem, resnet18_blocks, 4},
+               {"resnet18-small", "32x32x3", resnet18_small_stem, resnet18_blocks, 4}};
+
+static const struct preset *preset_named(const char *name) {
+    for (int i = 0; i < HISS_COUNT(presets); i++) {
+        if (strcmp(presets[i].name, name) == 0) {
+            return &presets[i];
+        }
+    }
+    return NULL;
+}
 
 bool nn_network_is_preset(const char *name) {
-    return strcmp(name, names[0]) == 0 || strcmp(name, names[1]) == 0;
+    return preset_named(name);
+}
+
+const char *hiss_network_image(const hiss_network *network) {
+    const struct preset *p = network->layers ? NULL : preset_named(network->preset);
+    return p ? p->image : NULL;
 }
 
 static void remove_places(hiss_yaml *node) {
@@ -37,17 +82,31 @@ static void remove_places(hiss_yaml *node) {
     }
 }
 
+static hiss_status fail_unknown(const char *where, const char *name, hiss_error *err) {
+    char names[NETWORK_NAMES] = "";
+    int near = 0;
+    for (int i = 0; i < HISS_COUNT(presets); i++) {
+        nn_network_add_name(names, presets[i].name);
+        near = hiss_edit_distance(name, presets[i].name) < hiss_edit_distance(name, presets[near].name) ? i : near;
+    }
+    return hiss_fail(err, HISS_EUSER, "%s is '%.80s'; expected one of %s; did you mean '%s'?", where, name, names,
+                     presets[near].name);
+}
+
+static const char *layers_of(hiss_arena *arena, const char *format, long long unit) {
+    return hiss_arena_format(arena, format, unit, 2 * unit, 4 * unit, 8 * unit);
+}
+
 hiss_status nn_network_preset(const hiss_network *network, hiss_arena *arena, hiss_yaml **out, hiss_error *err) {
-    const long long w = network->width;
     char where[HISS_WHERE];
     hiss_config_where(network->config, "network.preset", where);
-    if (!nn_network_is_preset(network->preset)) {
-        const bool near = hiss_edit_distance(network->preset, names[0]) < hiss_edit_distance(network->preset, names[1]);
-        return hiss_fail(err, HISS_EUSER, "%s is '%.80s'; expected %s or %s; did you mean '%s'?", where,
-                         network->preset, names[0], names[1], names[near ? 0 : 1]);
+    const struct preset *p = preset_named(network->preset);
+    if (!p) {
+        return fail_unknown(where, network->preset, err);
     }
-    const bool lenet = strcmp(network->preset, names[0]) == 0;
-    const char *text = lenet ? hiss_arena_format(arena, lenet_bn, w, 2 * w, 4 * w) : alexnet_bn;
+    const long long unit = p->unit * network->width;
+    const char *text =
+        hiss_arena_format(arena, "%s%s", layers_of(arena, p->stem, unit), layers_of(arena, p->trunk, unit));
     const bool set = network->config && hiss_config_has(network->config, "network.preset");
     const hiss_status s = hiss_yaml_parse(
         arena, hiss_arena_format(arena, "%s%s %s", where, set ? "" : " (not set)", network->preset), text, out, err);
@@ -58,7 +117,20 @@ hiss_status nn_network_preset(const hiss_network *network, hiss_arena *arena, hi
 }
 
 void nn_network_presets_help(FILE *stream) {
-    fprintf(stream, "Presets: lenet-bn is\n");
-    fprintf(stream, lenet_bn, 16LL, 32LL, 64LL);
-    fprintf(stream, "alexnet-bn is\n%s", alexnet_bn);
+    enum { WIDTH = 16 };
+    hiss_arena *arena = hiss_arena_create();
+    fprintf(stream, "Presets, at network.width %d:\n", WIDTH);
+    for (int i = 0; i < HISS_COUNT(presets); i++) {
+        const struct preset *p = &presets[i], *first = presets;
+        while (first->trunk != p->trunk) {
+            first++;
+        }
+        fprintf(stream, "%s, for images of %s, is\n%s", p->name, p->image, layers_of(arena, p->stem, WIDTH * p->unit));
+        if (first == p) {
+            fputs(layers_of(arena, p->trunk, WIDTH * p->unit), stream);
+        } else if (*p->trunk) {
+            fprintf(stream, "and goes on as %s does\n", first->name);
+        }
+    }
+    hiss_arena_destroy(arena);
 }

@@ -100,7 +100,7 @@ void hiss_layer_metric(hiss_builder *b, const char *name, hiss_value value);
 
 typedef struct hiss_network {  /* section "network" */
     const char *preset;        /* used when layers is absent */
-    int64_t width;             /* lenet-bn: filters of the first layer */
+    int64_t width;             /* filters of the first layer: lenet-bn as many, resnet18 four times as many */
     const hiss_yaml *layers;   /* a list of layers */
     const hiss_config *config; /* where it was written, for messages; NULL: not known */
 } hiss_network;
@@ -118,6 +118,8 @@ hiss_status hiss_network_build(const hiss_network *network, hiss_builder *b, his
  * of the network in the config, for its names and shapes are what the user can change. */
 hiss_status hiss_network_end(const hiss_network *network, hiss_builder *b, const char *name, hiss_value x,
                              hiss_taps *taps, hiss_error *err);
+/* Height, width and channels of the images the preset is made for, as in "224x224x3"; NULL: a list of layers. */
+const char *hiss_network_image(const hiss_network *network);
 void hiss_network_help(FILE *stream); /* the layers and presets, for hiss train --help */
 
 #endif

@@ -131,6 +131,51 @@ static void test_alexnet(void **state) {
     rig_close(&r);
 }
 
+/* Parameters and multiply-adds forward of one image with a linear layer for `classes`, as published. */
+static void check_resnet18(const char *preset, int64_t width, int64_t side, const int64_t sides[5], int64_t classes,
+                           int64_t parameters, double multiply_adds) {
+    const hiss_network network = {.preset = preset, .width = width};
+    rig r = rig_open();
+    hiss_value out;
+    hiss_taps taps = {0};
+    hiss_value image = hiss_graph_input(r.graph, "image", HISS_SHAPE(2, side, side, 3));
+    assert_int_equal(hiss_network_build(&network, &r.b, image, &out, &taps, NULL), HISS_OK);
+    static const struct {
+        const char *name;
+        int size, filters;
+    } expected[] = {{"conv1", 0, 4},   {"block1", 1, 4},  {"block2", 1, 4},  {"block3", 2, 8}, {"block4", 2, 8},
+                    {"block5", 3, 16}, {"block6", 3, 16}, {"block7", 4, 32}, {"block8", 4, 32}};
+    for (int k = 0; k < HISS_COUNT(expected); k++) {
+        const hiss_value x = taps.tap[hiss_taps_find(&taps, expected[k].name)].value;
+        const int64_t at = sides[expected[k].size];
+        assert_true(same_per_sample(hiss_graph_shape(r.graph, x), HISS_SHAPE(at, at, expected[k].filters * width)));
+    }
+    assert_true(same_per_sample(hiss_graph_shape(r.graph, out), HISS_SHAPE(32 * width)));
+    assert_string_equal(taps.tap[taps.count - 1].name, "pool");
+    hiss_layer_linear(&r.b, "out", out, classes, true);
+    assert_int_equal(hiss_graph_status(r.graph, NULL), HISS_OK);
+    if (parameters) {
+        assert_int_equal(hiss_model_parameters(r.model), parameters);
+    }
+    double flops = 0.0;
+    for (int i = 0; i < hiss_graph_nodes(r.graph); i++) {
+        const hiss_node_info info = hiss_graph_node(r.graph, i);
+        flops += strcmp(info.op, "conv2d") == 0 || strcmp(info.op, "linear") == 0 ? info.forward_flops : 0.0;
+    }
+    assert_true(!parameters || fabs(flops / 2 / 2 / multiply_adds - 1.0) < 0.005);
+    rig_close(&r);
+}
+
+/* Of He et al. 2016 for 1000 classes, and with the stem for images of 32 x 32 and 10 classes. */
+static void test_resnet18(void **state) {
+    (void)state;
+    static const int64_t large[] = {56, 56, 28, 14, 7}, small[] = {32, 32, 16, 8, 4};
+    check_resnet18("resnet18", 16, 224, large, 1000, 11689512, 1.814e9);
+    check_resnet18("resnet18-small", 16, 32, small, 10, 11173962, 0.5557e9);
+    check_resnet18("resnet18", 1, 224, large, 1000, 0, 0);
+    check_resnet18("resnet18-small", 3, 32, small, 10, 0, 0);
+}
+
 /* ---- layers from YAML ---- */
 
 static hiss_status build_text(rig *r, const char *text, hiss_shape image, bool training, hiss_value *out,
@@ -296,7 +341,8 @@ static void test_unknown_preset(void **state) {
     hiss_value x = hiss_graph_input(r.graph, "image", HISS_SHAPE(2, 28, 28, 1));
     assert_int_equal(hiss_network_build(&network, &r.b, x, &out, &taps, &err), HISS_EUSER);
     assert_string_equal(err.text,
-                        "network.preset is 'resnet'; expected lenet-bn or alexnet-bn; did you mean 'lenet-bn'?");
+                        "network.preset is 'resnet'; expected one of lenet-bn, alexnet-bn, resnet18, resnet18-small; "
+                        "did you mean 'resnet18'?");
     rig_close(&r);
 }
 
@@ -680,6 +726,7 @@ static void test_sobel(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_lenet),
                                        cmocka_unit_test(test_alexnet),
+                                       cmocka_unit_test(test_resnet18),
                                        cmocka_unit_test(test_errors_name_the_place),
                                        cmocka_unit_test(test_errors_blame_the_argument),
                                        cmocka_unit_test(test_batch_norm_needs_values),
