@@ -55,11 +55,11 @@ typedef struct hiss_lap_solver {
                          hiss_lap_report *report, hiss_error *err);
 } hiss_lap_solver;
 
-/* The registered solvers, ended by NULL: "lapjv", "sparse", "auction", "greedy", "auto". */
+/* The registered solvers, ended by NULL. */
 const hiss_lap_solver *const *hiss_lap_solvers(void);
 const hiss_lap_solver *hiss_lap_solver_named(const char *name); /* NULL when unknown */
-/* Their names in that order with commas between: "lapjv, sparse, ..." */
-const char *hiss_lap_solver_names(void);
+/* Their names in that order, a bar before each: "|lapjv|sparse|..." */
+extern const char hiss_lap_solver_choices[];
 
 /* A certificate: what the duals prove about a solution. */
 typedef struct hiss_lap_certificate {

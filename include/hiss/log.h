@@ -8,6 +8,7 @@
 #include <stdbool.h>
 
 typedef enum hiss_log_level { HISS_LOG_ERROR, HISS_LOG_WARNING, HISS_LOG_INFO, HISS_LOG_DEBUG } hiss_log_level;
+#define HISS_LOG_CHOICES "error|warning|info|debug" /* their names, in order */
 
 /* Set the most verbose level shown, and whose log this is. Ranks other than 0 show only ERROR, and WARNING
  * lines, each prefixed by the rank. Not collective; call once at start, before threads exist. */

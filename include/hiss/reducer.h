@@ -10,6 +10,7 @@
 typedef struct hiss_reducer hiss_reducer;
 
 typedef enum hiss_reduce { HISS_REDUCE_TREE, HISS_REDUCE_MPI } hiss_reduce;
+#define HISS_REDUCE_CHOICES "tree|mpi" /* their names, in order */
 
 typedef struct hiss_range {
     int64_t begin, end;

@@ -8,7 +8,11 @@
 
 #include "hiss/assign.h"
 
-extern const hiss_lap_solver assign_lapjv, assign_sparse, assign_auction, assign_greedy, assign_auto;
+/* The solvers, in the order of lists: NAME is the table assign_NAME. */
+#define ASSIGN_SOLVERS(X)   X(lapjv) X(sparse) X(auction) X(greedy) X(auto)
+#define ASSIGN_SOLVER(name) extern const hiss_lap_solver assign_##name;
+ASSIGN_SOLVERS(ASSIGN_SOLVER)
+#undef ASSIGN_SOLVER
 
 static inline const float *hiss_lap_row(const hiss_lap *lap, int64_t row) {
     return lap->score + row * lap->ld;

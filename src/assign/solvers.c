@@ -4,14 +4,14 @@
 #include "lap_impl.h"
 
 const hiss_lap_solver *const *hiss_lap_solvers(void) {
-    static const hiss_lap_solver *const solvers[] = {&assign_lapjv,  &assign_sparse, &assign_auction,
-                                                     &assign_greedy, &assign_auto,   NULL};
+#define SOLVER(name) &assign_##name,
+    static const hiss_lap_solver *const solvers[] = {ASSIGN_SOLVERS(SOLVER) NULL};
+#undef SOLVER
     return solvers;
 }
 
-const char *hiss_lap_solver_names(void) {
-    return "lapjv, sparse, auction, greedy, auto";
-}
+#define NAME(name) "|" #name
+const char hiss_lap_solver_choices[] = ASSIGN_SOLVERS(NAME);
 
 const hiss_lap_solver *hiss_lap_solver_named(const char *name) {
     for (const hiss_lap_solver *const *solver = hiss_lap_solvers(); *solver; solver++) {

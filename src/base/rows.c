@@ -36,6 +36,10 @@ static int find_choice(const char *choices, const char *text) {
     }
 }
 
+const char *base_row_choices(const hiss_row *row) {
+    return row->choices + (row->choices[0] == '|');
+}
+
 bool base_row_accept(const hiss_row *row, const char *text, void *fields) {
     void *field = (char *)fields + row->offset;
     int64_t integer;
@@ -61,11 +65,17 @@ bool base_row_accept(const hiss_row *row, const char *text, void *fields) {
         *(bool *)field = text[0] == 't';
         return true;
     case HISS_CHOICE:
-        choice = find_choice(row->choices, text);
+        choice = find_choice(base_row_choices(row), text);
         if (choice < 0) {
             return false;
         }
         *(int *)field = choice;
+        return true;
+    case HISS_NAME:
+        if (find_choice(base_row_choices(row), text) < 0) {
+            return false;
+        }
+        *(const char **)field = text;
         return true;
     case HISS_STRING:
     case HISS_PATH:
@@ -99,6 +109,7 @@ bool base_row_default(const hiss_row *row, void *fields) {
     case HISS_INT:
     case HISS_FLOAT:
     case HISS_CHOICE:
+    case HISS_NAME:
         break;
     }
     return false;
@@ -165,8 +176,9 @@ void base_row_expected(const hiss_row *row, char *out, size_t size) {
         snprintf(out, size, "a path");
         break;
     case HISS_CHOICE:
+    case HISS_NAME:
         snprintf(out, size, "one of ");
-        for (const char *choice = row->choices; *choice;) {
+        for (const char *choice = base_row_choices(row); *choice;) {
             size_t length = choice_length(choice), used = strlen(out);
             snprintf(out + used, size - used, "%.*s%s", (int)length, choice, choice[length] ? ", " : "");
             choice += length + (choice[length] == '|');
@@ -178,9 +190,15 @@ void base_row_expected(const hiss_row *row, char *out, size_t size) {
     }
 }
 
+static void write_choice(FILE *stream, const char *choice, int index) {
+    for (int i = 0; i < index; i++) {
+        choice += choice_length(choice) + 1;
+    }
+    fprintf(stream, "%.*s", (int)choice_length(choice), choice);
+}
+
 void base_row_write(FILE *stream, const hiss_row *row, const void *fields) {
     const void *field = (const char *)fields + row->offset;
-    const char *choice = row->choices;
     char text[40];
     switch (row->type) {
     case HISS_INT:
@@ -195,13 +213,11 @@ void base_row_write(FILE *stream, const hiss_row *row, const void *fields) {
         break;
     case HISS_STRING:
     case HISS_PATH:
+    case HISS_NAME:
         hiss_yaml_write_text(stream, *(const char *const *)field);
         break;
     case HISS_CHOICE:
-        for (int i = 0; i < *(const int *)field; i++) {
-            choice += choice_length(choice) + 1;
-        }
-        fprintf(stream, "%.*s", (int)choice_length(choice), choice);
+        write_choice(stream, base_row_choices(row), *(const int *)field);
         break;
     case HISS_NODE:
         assert(row->type != HISS_NODE);
@@ -228,7 +244,29 @@ int hiss_edit_distance(const char *a, const char *b) {
     return distance;
 }
 
+/* The choice most likely meant: one that begins with the text, or differs from it in at most two letters. */
+static void hint_choice(const char *choice, const char *text, char out[HISS_HINT]) {
+    enum { LONGEST = 64, NEAR = 3 };
+    const size_t typed = strlen(text);
+    int least = LONGEST;
+    while (*choice) {
+        const size_t length = choice_length(choice);
+        char name[LONGEST];
+        snprintf(name, sizeof name, "%.*s", (int)length, choice);
+        const int distance = hiss_edit_distance(text, name);
+        const bool begins = typed > 1 && strncmp(text, name, typed) == 0;
+        if (distance < least && (begins || (distance < NEAR && (size_t)distance + 1 < typed))) {
+            least = distance;
+            snprintf(out, HISS_HINT, "; did you mean '%s'?", name);
+        }
+        choice += length + (choice[length] == '|');
+    }
+}
+
 const char *base_row_hint(const hiss_row *row, const char *text, char out[HISS_HINT]) {
     out[0] = '\0';
+    if (row->type == HISS_CHOICE || row->type == HISS_NAME) {
+        hint_choice(base_row_choices(row), text, out);
+    }
     return row->type == HISS_INT || row->type == HISS_FLOAT ? hiss_number_hint(text, row->type == HISS_INT, out) : out;
 }

@@ -25,7 +25,8 @@ static const char *type_cell(hiss_arena *arena, bool option, const hiss_row *row
     char text[512];
     switch (row->type) {
     case HISS_CHOICE:
-        return row->choices;
+    case HISS_NAME:
+        return base_row_choices(row);
     case HISS_BOOL:
         return option ? "flag" : "true|false";
     case HISS_STRING:
@@ -46,7 +47,8 @@ static const char *default_cell(bool option, const hiss_row *row) {
     if (row->standard && !(option && row->type == HISS_BOOL)) {
         return row->standard[0] ? row->standard : "''";
     }
-    bool required = row->type == HISS_INT || row->type == HISS_FLOAT || row->type == HISS_CHOICE;
+    bool required =
+        row->type == HISS_INT || row->type == HISS_FLOAT || row->type == HISS_CHOICE || row->type == HISS_NAME;
     return required ? "required" : !option && row->type == HISS_BOOL ? "false" : "-";
 }
 

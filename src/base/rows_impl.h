@@ -12,6 +12,8 @@
 bool base_row_accept(const hiss_row *row, const char *text, void *fields);
 /* Set the row's field to its default; false when there is none and the user must give one. */
 bool base_row_default(const hiss_row *row, void *fields);
+/* The row's choices, without a bar in front. */
+const char *base_row_choices(const hiss_row *row);
 /* Write what the row accepts, to follow "must be ": "an integer in 1..8". */
 void base_row_expected(const hiss_row *row, char *out, size_t size);
 /* What to say about a text the row does not accept, behind the message; may be empty. */

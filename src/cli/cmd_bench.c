@@ -3,6 +3,7 @@
 
 #include "cli/bench.h"
 #include "hiss/file.h"
+#include "hiss/log.h"
 
 typedef struct options {
     double seconds;
@@ -30,7 +31,7 @@ static const hiss_row rows[] = {
      "kernels: write a table of the fastest implementations to this file, for the config's kernel_table"},
     {"json", HISS_PATH, offsetof(options, json), NULL, 0, 0, NULL,
      "also write the figures as JSON to this file; -: to standard output, in place of the tables"},
-    {"log", HISS_CHOICE, offsetof(options, log), "warning", 0, 0, "error|warning|info|debug", "how much to say"},
+    {"log", HISS_CHOICE, offsetof(options, log), "warning", 0, 0, HISS_LOG_CHOICES, "how much to say"},
     {"help", HISS_BOOL, offsetof(options, help), "false", 0, 0, NULL, "this text"},
 };
 
@@ -109,8 +110,13 @@ static hiss_status check(const options *o, const hiss_arguments *rest, hiss_erro
         k++;
     }
     if (k == HISS_COUNT(parts)) {
-        return hiss_fail(err, HISS_EUSER,
-                         "bench '%s': expected machine, step CONFIG, kernels CONFIG, assign, reduce or all", part);
+        char names[128] = "";
+        for (k = 0; k < HISS_COUNT(parts); k++) {
+            const size_t used = strlen(names);
+            snprintf(names + used, sizeof names - used, "%s%s%s", used ? ", " : "", parts[k].name,
+                     parts[k].config ? " CONFIG" : "");
+        }
+        return hiss_fail(err, HISS_EUSER, "bench '%s': expected one of %s", part, names);
     }
     const bool config = parts[k].config;
     if (rest->npositional > 1 + config || (config && rest->npositional != 2)) {

@@ -25,8 +25,7 @@ static const hiss_row rows[] = {
      "MB/s that two ranks should exchange; 0: a fifth of what the median pair does"},
     {"latency", HISS_FLOAT, offsetof(options, latency), "0", 0, 1e9, NULL,
      "microseconds that a message may take; 0: 20 times the median pair's"},
-    {"log", HISS_CHOICE, offsetof(options, log), "warning", 0, 0, "error|warning|info|debug",
-     "how much to say besides"},
+    {"log", HISS_CHOICE, offsetof(options, log), "warning", 0, 0, HISS_LOG_CHOICES, "how much to say besides"},
     {"help", HISS_BOOL, offsetof(options, help), "false", 0, 0, NULL, "this text"},
 };
 

@@ -18,7 +18,7 @@ static const hiss_row rows[] = {
      "change a key of the run's config: --set eval.layers=conv3 (repeatable)"},
     {"checkpoint", HISS_PATH, offsetof(options, checkpoint), NULL, 0, 0, NULL,
      "checkpoint to judge (default: the newest of the run)"},
-    {"log", HISS_CHOICE, offsetof(options, log), "info", 0, 0, "error|warning|info|debug", "how much to say"},
+    {"log", HISS_CHOICE, offsetof(options, log), "info", 0, 0, HISS_LOG_CHOICES, "how much to say"},
     {"help", HISS_BOOL, offsetof(options, help), "false", 0, 0, NULL, "this text"},
 };
 

@@ -19,7 +19,7 @@ static const hiss_row rows[] = {
     {"nodes", HISS_INT, offsetof(options, nodes), "0", 0, 1e6, NULL,
      "run: only points on so many nodes; 0: all points"},
     {"dry-run", HISS_BOOL, offsetof(options, dry), "false", 0, 0, NULL, "submit: only write the job scripts"},
-    {"log", HISS_CHOICE, offsetof(options, log), "warning", 0, 0, "error|warning|info|debug", "how much to say"},
+    {"log", HISS_CHOICE, offsetof(options, log), "warning", 0, 0, HISS_LOG_CHOICES, "how much to say"},
     {"help", HISS_BOOL, offsetof(options, help), "false", 0, 0, NULL, "this text"},
 };
 

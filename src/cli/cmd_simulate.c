@@ -30,7 +30,7 @@ static const hiss_row rows[] = {
      "weak: lanes per rank stay; strong: lanes of all ranks stay"},
     {"lanes", HISS_INT, FIELD(lanes), "0", 0, 1e9, NULL,
      "weak: of each rank (default: its threads); strong: of all (default: most ranks x threads)"},
-    {"reduce", HISS_CHOICE, FIELD(reduce), "tree", 0, 0, "tree|mpi|both", "dist.reduce"},
+    {"reduce", HISS_CHOICE, FIELD(reduce), "tree", 0, 0, HISS_REDUCE_CHOICES "|both", "dist.reduce"},
     {"group", HISS_INT, FIELD(group), "0", 0, 65536, NULL, "dist.group: 0 chosen by the ranks, 1 none"},
     {"blocks", HISS_STRING, FIELD(blocks), NULL, 0, 0, NULL,
      "samples of assignment blocks to compare: batch,2048,256 (default: that of the config)"},
@@ -53,7 +53,7 @@ static const hiss_row rows[] = {
      "measure on random images (also when the config's data is missing)"},
     {"size", HISS_STRING, FIELD(size), NULL, 0, 0, NULL, "HEIGHTxWIDTHxCHANNELS of synthetic images"},
     {"json", HISS_PATH, FIELD(json), NULL, 0, 0, NULL, "also write the figures as JSON to this file"},
-    {"log", HISS_CHOICE, FIELD(log), "warning", 0, 0, "error|warning|info|debug", "how much to say"},
+    {"log", HISS_CHOICE, FIELD(log), "warning", 0, 0, HISS_LOG_CHOICES, "how much to say"},
     {"help", HISS_BOOL, FIELD(help), "false", 0, 0, NULL, "this text"},
 };
 

@@ -32,7 +32,7 @@ static const hiss_row rows[] = {
      "seconds this run may take: it ends before, with a checkpoint and exit code 85; SLURM's own limit is known"},
     {"progress", HISS_CHOICE, offsetof(options, progress), "auto", 0, 0, "auto|bar|lines",
      "progress bar, or a plain line per epoch; auto: a bar on a terminal"},
-    {"log", HISS_CHOICE, offsetof(options, log), "info", 0, 0, "error|warning|info|debug", "how much to say"},
+    {"log", HISS_CHOICE, offsetof(options, log), "info", 0, 0, HISS_LOG_CHOICES, "how much to say"},
     {"help", HISS_BOOL, offsetof(options, help), "false", 0, 0, NULL, "this text"},
 };
 

@@ -1,15 +1,17 @@
 /* The config file as a whole: which sections there are, and who owns them. */
+#include <assert.h>
 #include <string.h>
 
 #include "experiment/interval.h"
 #include "hiss/log.h"
+#include "hiss/reducer.h"
 
 typedef hiss_experiment ex;
 
 static const hiss_row top_rows[] = {
     {"seed", HISS_INT, offsetof(ex, seed), "1", 0, 9007199254740992.0, NULL, "seed of every random stream"},
-    {"objective", HISS_STRING, offsetof(ex, objective_name), "nat", 0, 0, NULL, "method, one of those below"},
-    {"kernels", HISS_STRING, offsetof(ex, kernels_name), "blas", 0, 0, NULL, "kernel backend: blas, ref"},
+    {"objective", HISS_NAME, offsetof(ex, objective_name), "nat", 0, 0, hiss_objective_choices, "method"},
+    {"kernels", HISS_NAME, offsetof(ex, kernels_name), "blas", 0, 0, hiss_kernels_choices, "kernel backend"},
     {"kernel_table", HISS_PATH, offsetof(ex, kernel_table), NULL, 0, 0, NULL,
      "file of hiss bench kernels --save: which implementation computes which shape (default: built in)"},
 };
@@ -41,7 +43,7 @@ static const hiss_row train_rows[] = {
 #define DIST(field) offsetof(hiss_dist_options, field)
 static const hiss_row dist_rows[] = {
     {"threads", HISS_INT, DIST(threads), "1", 1, 1024, NULL, "lanes in flight on each rank"},
-    {"reduce", HISS_CHOICE, DIST(reduce), "tree", 0, 0, "tree|mpi",
+    {"reduce", HISS_CHOICE, DIST(reduce), "tree", 0, 0, HISS_REDUCE_CHOICES,
      "tree: the same bits for any number of ranks; mpi: MPI_Iallreduce, not bit-stable"},
     {"bucket", HISS_INT, DIST(bucket), "1MiB", 1024, 1e12, NULL, "bytes of gradient reduced together"},
     {"group", HISS_INT, DIST(group), "0", 0, 65536, NULL,
@@ -65,6 +67,17 @@ static const hiss_row checkpoint_rows[] = {
      "time that stays free before --time-limit or SLURM_JOB_END_TIME"},
 };
 
+static const int top_nrows = HISS_COUNT(top_rows), train_nrows = HISS_COUNT(train_rows),
+                 dist_nrows = HISS_COUNT(dist_rows), checkpoint_nrows = HISS_COUNT(checkpoint_rows);
+/* Those that every method has, but for optim. */
+static const hiss_section sections[] = {{"", top_rows, &top_nrows, 0},
+                                        {"data", hiss_data_rows, &hiss_data_nrows, offsetof(ex, data)},
+                                        {"augment", hiss_augment_rows, &hiss_augment_nrows, offsetof(ex, augment)},
+                                        {"network", hiss_network_rows, &hiss_network_nrows, offsetof(ex, network)},
+                                        {"train", train_rows, &train_nrows, offsetof(ex, train)},
+                                        {"checkpoint", checkpoint_rows, &checkpoint_nrows, offsetof(ex, checkpoint)},
+                                        {"dist", dist_rows, &dist_nrows, offsetof(ex, dist)}};
+
 static const char *const one_group[] = {"model", NULL};
 
 /* Section optim.GROUP: keys the user left out take the values of section optim. */
@@ -76,7 +89,7 @@ static hiss_status read_group(hiss_experiment *e, const char *group, hiss_optim_
         static const size_t sizes[] = {
             [HISS_INT] = sizeof(int64_t),   [HISS_FLOAT] = sizeof(double), [HISS_BOOL] = sizeof(bool),
             [HISS_STRING] = sizeof(char *), [HISS_PATH] = sizeof(char *),  [HISS_CHOICE] = sizeof(int),
-            [HISS_NODE] = sizeof(void *)};
+            [HISS_NAME] = sizeof(char *),   [HISS_NODE] = sizeof(void *)};
         const hiss_row *row = &hiss_optim_rows[i];
         char key[192];
         snprintf(key, sizeof key, "%s.%s", section, row->key);
@@ -89,14 +102,7 @@ static hiss_status read_group(hiss_experiment *e, const char *group, hiss_optim_
 
 static hiss_status read_objective(hiss_experiment *e, hiss_error *err) {
     e->objective = hiss_objective_named(e->objective_name);
-    if (!e->objective) {
-        char names[512] = "";
-        for (const hiss_objective_ops *const *o = hiss_objectives(); *o; o++) {
-            const size_t used = strlen(names);
-            snprintf(names + used, sizeof names - used, "%s%s", used ? ", " : "", (*o)->name);
-        }
-        return hiss_fail_key(err, HISS_EUSER, "objective", "'%s'; expected one of %s", e->objective_name, names);
-    }
+    assert(e->objective && "a choice of its row");
     e->objective_options = hiss_alloc(e->objective->options_bytes);
     hiss_status s = HISS_OK;
     for (const hiss_section *c = e->objective->sections; c < e->objective->sections + HISS_MAX_SECTIONS && c->name;
@@ -145,9 +151,7 @@ static hiss_status read_other_objectives(hiss_experiment *e, hiss_error *err) {
 
 static hiss_status read_kernels(hiss_experiment *e, hiss_error *err) {
     const hiss_kernels *kernels = hiss_kernels_named(e->kernels_name);
-    if (!kernels) {
-        return hiss_fail_key(err, HISS_EUSER, "kernels", "'%s'; expected blas or ref", e->kernels_name);
-    }
+    assert(kernels && "a choice of its row");
     hiss_kernel_table *table = NULL;
     hiss_status s = e->kernel_table ? hiss_kernel_table_read(e->kernel_table, &table, err) : HISS_OK;
     if (s != HISS_OK && err) {
@@ -160,17 +164,10 @@ static hiss_status read_kernels(hiss_experiment *e, hiss_error *err) {
 }
 
 static hiss_status read_sections(hiss_experiment *e, const hiss_extra_section *extra, int nextra, hiss_error *err) {
-    const hiss_extra_section sections[] = {{"", top_rows, HISS_COUNT(top_rows), e},
-                                           {"data", hiss_data_rows, hiss_data_nrows, &e->data},
-                                           {"augment", hiss_augment_rows, hiss_augment_nrows, &e->augment},
-                                           {"network", hiss_network_rows, hiss_network_nrows, &e->network},
-                                           {"train", train_rows, HISS_COUNT(train_rows), &e->train},
-                                           {"checkpoint", checkpoint_rows, HISS_COUNT(checkpoint_rows), &e->checkpoint},
-                                           {"dist", dist_rows, HISS_COUNT(dist_rows), &e->dist}};
     hiss_status s = HISS_OK;
     for (int i = 0; i < HISS_COUNT(sections) && s == HISS_OK; i++) {
-        s = hiss_config_section(e->config, sections[i].name, sections[i].rows, sections[i].nrows, sections[i].fields,
-                                err);
+        const hiss_section *c = &sections[i];
+        s = hiss_config_section(e->config, c->name, c->rows, *c->nrows, (char *)e + c->offset, err);
     }
     s = s == HISS_OK ? experiment_interval_parse(&e->checkpoint, err) : s;
     s = s == HISS_OK ? read_objective(e, err) : s;
@@ -206,15 +203,11 @@ void hiss_experiment_destroy(hiss_experiment *e) {
 }
 
 void hiss_experiment_help(FILE *stream) {
-    hiss_rows_help(stream, "", top_rows, HISS_COUNT(top_rows));
-    hiss_rows_help(stream, "data", hiss_data_rows, hiss_data_nrows);
-    hiss_rows_help(stream, "augment", hiss_augment_rows, hiss_augment_nrows);
-    hiss_rows_help(stream, "network", hiss_network_rows, hiss_network_nrows);
-    hiss_rows_help(stream, "train", train_rows, HISS_COUNT(train_rows));
-    hiss_rows_help(stream, "checkpoint", checkpoint_rows, HISS_COUNT(checkpoint_rows));
+    for (int i = 0; i < HISS_COUNT(sections); i++) {
+        hiss_rows_help(stream, sections[i].name, sections[i].rows, *sections[i].nrows);
+    }
     hiss_rows_help(stream, "optim", hiss_optim_rows, hiss_optim_nrows);
     hiss_optim_help(stream);
-    hiss_rows_help(stream, "dist", dist_rows, HISS_COUNT(dist_rows));
     for (const hiss_objective_ops *const *o = hiss_objectives(); *o; o++) {
         fprintf(stream, "\nobjective: %s -- %s\n", (*o)->name, (*o)->summary);
         for (const hiss_section *c = (*o)->sections; c < (*o)->sections + HISS_MAX_SECTIONS && c->name; c++) {

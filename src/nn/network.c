@@ -9,8 +9,8 @@
 #include "nn/network_impl.h"
 
 const hiss_row hiss_network_rows[] = {
-    {"preset", HISS_STRING, offsetof(hiss_network, preset), "lenet-bn", 0, 0, NULL,
-     "network by name, one of those below"},
+    {"preset", HISS_NAME, offsetof(hiss_network, preset), "lenet-bn", 0, 0, nn_network_preset_choices,
+     "network by name; their layers are below"},
     {"width", HISS_INT, offsetof(hiss_network, width), "16", 1, 4096, NULL,
      "filters of lenet-bn's first convolution, a quarter of those of resnet18's; later layers are multiples"},
     {"layers", HISS_NODE, offsetof(hiss_network, layers), NULL, 0, 0, NULL,

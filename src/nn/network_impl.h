@@ -45,6 +45,7 @@ hiss_status nn_layer_arguments(const layer_scope *scope, const layer *l, const h
 
 /* The layers of a preset: the list has no places of its own, only where the user named the preset. */
 hiss_status nn_network_preset(const hiss_network *network, hiss_arena *arena, hiss_yaml **out, hiss_error *err);
+extern const char nn_network_preset_choices[]; /* their names, "|lenet-bn|..." */
 bool nn_network_is_preset(const char *name);
 void nn_network_presets_help(FILE *stream);
 

@@ -1,5 +1,6 @@
 /* Presets: lists of layers as text, so that there is one way to build a network. Messages about them stand where the
  * user named the preset, for he never wrote its lines. */
+#include <assert.h>
 #include <string.h>
 
 #include "nn/network_impl.h"
@@ -47,15 +48,26 @@ static const char resnet18_stem[] =
     CONV("conv1", "%1$lld", "7, stride: 2, pad: 3") "- relu\n- {max_pool: 3, stride: 2, pad: 1}\n";
 static const char resnet18_small_stem[] = CONV("conv1", "%1$lld", "3, pad: 1") "- relu\n"; /* no pool */
 
+/* X(name, images it is made for, stem, trunk, unit) */
+#define PRESETS(X)                                                                                                     \
+    X("lenet-bn", "28x28x1", lenet_bn, "", 1)                                                                          \
+    X("alexnet-bn", "224x224x3", alexnet_bn, "", 1)                                                                    \
+    X("resnet18", "224x224x3", resnet18_stem, resnet18_blocks, 4)                                                      \
+    X("resnet18-small", "32x32x3", resnet18_small_stem, resnet18_blocks, 4)
+
 /* Formats of layers, behind one another; %1$lld to %4$lld are 1, 2, 4, 8 times unit * network.width. */
 static const struct preset {
     const char *name, *image;
     const char *stem, *trunk;
     long long unit;
-} presets[] = {{"lenet-bn", "28x28x1", lenet_bn, "", 1},
-               {"alexnet-bn", "224x224x3", alexnet_bn, "", 1},
-               {"resnet18", "224x224x3", resnet18_stem, resnet18_blocks, 4},
-               {"resnet18-small", "32x32x3", resnet18_small_stem, resnet18_blocks, 4}};
+} presets[] = {
+#define PRESET(...) {__VA_ARGS__},
+    PRESETS(PRESET)
+#undef PRESET
+};
+
+#define NAME(name, ...) "|" name
+const char nn_network_preset_choices[] = PRESETS(NAME);
 
 static const struct preset *preset_named(const char *name) {
     for (int i = 0; i < HISS_COUNT(presets); i++) {
@@ -82,17 +94,6 @@ static void remove_places(hiss_yaml *node) {
     }
 }
 
-static hiss_status fail_unknown(const char *where, const char *name, hiss_error *err) {
-    char names[NETWORK_NAMES] = "";
-    int near = 0;
-    for (int i = 0; i < HISS_COUNT(presets); i++) {
-        nn_network_add_name(names, presets[i].name);
-        near = hiss_edit_distance(name, presets[i].name) < hiss_edit_distance(name, presets[near].name) ? i : near;
-    }
-    return hiss_fail(err, HISS_EUSER, "%s is '%.80s'; expected one of %s; did you mean '%s'?", where, name, names,
-                     presets[near].name);
-}
-
 static const char *layers_of(hiss_arena *arena, const char *format, long long unit) {
     return hiss_arena_format(arena, format, unit, 2 * unit, 4 * unit, 8 * unit);
 }
@@ -101,9 +102,7 @@ hiss_status nn_network_preset(const hiss_network *network, hiss_arena *arena, hi
     char where[HISS_WHERE];
     hiss_config_where(network->config, "network.preset", where);
     const struct preset *p = preset_named(network->preset);
-    if (!p) {
-        return fail_unknown(where, network->preset, err);
-    }
+    assert(p && "a choice of its row");
     const long long unit = p->unit * network->width;
     const char *text =
         hiss_arena_format(arena, "%s%s", layers_of(arena, p->stem, unit), layers_of(arena, p->trunk, unit));

@@ -1,4 +1,4 @@
-/* The methods, in the order of lists: METHOD(NAME) stands for the table hiss_NAME. */
+/* The methods, in the order of lists: METHOD(NAME) stands for the table objective_NAME, whose name is NAME. */
 METHOD(nat)
 METHOD(supervised)
 METHOD(autoencoder)

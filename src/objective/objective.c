@@ -16,6 +16,12 @@ const hiss_objective_ops *const *hiss_objectives(void) {
     return all;
 }
 
+const char hiss_objective_choices[] =
+#define METHOD(name) "|" #name
+#include "objective/list.h"
+#undef METHOD
+    ;
+
 const hiss_objective_ops *hiss_objective_named(const char *name) {
     for (const hiss_objective_ops *const *o = hiss_objectives(); *o; o++) {
         if (strcmp((*o)->name, name) == 0) {

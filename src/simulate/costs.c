@@ -6,6 +6,7 @@
 
 #include "hiss/config.h"
 #include "hiss/file.h"
+#include "hiss/match.h"
 #include "hiss/number.h"
 #include "hiss/simulate.h"
 
@@ -53,7 +54,7 @@ static const hiss_row exchange_rows[] = {
     {"block", HISS_INT, COSTS(block), NULL, 0, 1e9, NULL, "samples of a block"},
     SECONDS("target", target, "seconds to make a target"),
     SECONDS("score", score, "seconds for a sample and a target"),
-    {"rows", HISS_CHOICE, COSTS(rows), "auto", 0, 0, "auto|dense|topk", "how rows of scores travel"},
+    {"rows", HISS_CHOICE, COSTS(rows), "auto", 0, 0, HISS_MATCH_ROWS_CHOICES, "how rows of scores travel"},
     {"k", HISS_INT, COSTS(k), "48", 2, 32767, NULL, "columns of a row in lists"},
     {"ahead", HISS_INT, COSTS(ahead), "0", 0, 1e9, NULL, "lanes that may pass the cut before earlier ones"},
     {"maxima", HISS_FLOAT, COSTS(maxima), "0", 0, 1e6, NULL, "seconds for a sample and a target"},

@@ -11,7 +11,7 @@ const hiss_row hiss_replay_rows[] = {
     {"lanes", HISS_INT, FIELD(lanes), NULL, 1, 1e9, NULL, "over all ranks"},
     {"block", HISS_INT, FIELD(block), "0", 0, 1e9, NULL, "samples of a block; 0: the whole batch"},
     {"samples", HISS_INT, FIELD(samples), "0", 0, 1e12, NULL, "of the data set that is permuted; 0: as the costs say"},
-    {"reduce", HISS_CHOICE, FIELD(reduce), "tree", 0, 0, "tree|mpi", "how gradients are summed"},
+    {"reduce", HISS_CHOICE, FIELD(reduce), "tree", 0, 0, HISS_REDUCE_CHOICES, "how gradients are summed"},
     {"group", HISS_INT, FIELD(group), "0", 0, 1e6, NULL, "ranks that exchange first; 0: chosen, 1: no groups"},
     {"steps", HISS_INT, FIELD(steps), "2", 1, 1e6, NULL, "timed, of each kind"},
     {"jitter", HISS_FLOAT, FIELD(jitter), "0", 0, 10, NULL, "computing takes up to so much longer"},

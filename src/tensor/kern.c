@@ -17,8 +17,14 @@ const hiss_kernels *hiss_kernels_blas(void) {
     return &table;
 }
 
+#define BACKENDS(X) X(blas) X(ref)
+#define NAME(name)  "|" #name
+const char hiss_kernels_choices[] = BACKENDS(NAME);
+
 const hiss_kernels *hiss_kernels_named(const char *name) {
-    const hiss_kernels *const tables[] = {hiss_kernels_ref(), hiss_kernels_blas()};
+#define TABLE(name) hiss_kernels_##name(),
+    const hiss_kernels *const tables[] = {BACKENDS(TABLE)};
+#undef TABLE
     for (size_t i = 0; i < sizeof tables / sizeof tables[0]; i++) {
         if (strcmp(tables[i]->name, name) == 0) {
             return tables[i];

@@ -99,8 +99,8 @@ bad "decoder1/norm: batch_norm has 1 value per channel" --set train.lane_samples
 bad 'max_pool: pad 2 is more than half of the window of 2 x 2' --set 'network.layers=[{max_pool: 2, pad: 2}]'
 bad '--set assign.block: 7 samples, but a block is whole lanes' --set assign.block=7
 bad 'choose one of 4, 8, 12, 16, 24, 48' --set assign.block=20
-bad "--set assign.solver: 'lapvj'; expected one of lapjv" --set assign.solver=lapvj
-bad "--set objective: 'natt'; expected one of nat, " --set objective=natt
+bad "--set assign.solver: assign.solver must be one of lapjv" --set assign.solver=lapvj
+bad "--set objective: objective must be one of nat, " --set objective=natt
 bad '--set nat.targets: 599, fewer than the 600 samples' --set nat.targets=599
 bad "two places of the network have the name 'z': give the layer another one" --set 'network.layers=[{conv: 4, kernel: 3, name: z}, flatten]'
 bad 'needs rows [N,D] as input: add flatten' --set 'network.layers=[{linear: 4}, {conv: 2, kernel: 3}]'

@@ -160,7 +160,7 @@ refuse() {
     grep -qF -- "$text" err || fail "bench $*: $(cat err)"
 }
 refuse "needs a config" step
-refuse "expected machine, step CONFIG" stepp
+refuse "expected one of all, machine, assign, reduce, step CONFIG" stepp
 refuse "no further words" reduce tiny.yaml
 refuse "HEIGHTxWIDTHxCHANNELS" step tiny.yaml --seconds 0.001 --size 12x10
 refuse "--sizes" assign --seconds 0.001 --sizes 12,0

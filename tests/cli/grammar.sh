@@ -55,7 +55,7 @@ wrong "$lr\nnetwork:\n  layers:\n    conv\n    relu\n" "FILE:6:5: network.layers
 wrong "$lr\nnetwork:\n  layers:\n" 'FILE:5:10: network.layers must be a value, a list or a section, found nothing; indent the lines'
 wrong "$lr\nnetwork: {layers: []}\n" 'FILE:4:19: network.layers has no layers; expected one or more'
 wrong "$lr\n" '--set network.layers: network.layers has no layers; expected one or more' --set 'network.layers=[]'
-wrong "$lr\nnetwork: {preset: lenet}\n" "FILE:4:19: network.preset is 'lenet'; expected one of lenet-bn, alexnet-bn, resnet18, resnet18-small; did you mean 'lenet-bn'?"
+wrong "$lr\nnetwork: {preset: lenet}\n" "FILE:4:19: network.preset must be one of lenet-bn, alexnet-bn, resnet18, resnet18-small, found 'lenet'; did you mean 'lenet-bn'?"
 fit='the layers need images of at least 63 x 63, found 12 x 12: set augment.height and augment.width, or choose another network'
 small="alexnet-bn: conv1: max_pool: a window of 3 x 3 does not fit an input of [4, 2, 2, 96] with pad 0; $fit"
 wrong "$lr\nnetwork: {preset: alexnet-bn}\n" "FILE:4:19: network.preset $small"
@@ -77,12 +77,12 @@ wrong "${layers}flatten\n    - {linear: 4, name: out}\n" 'FILE:6:5: network.laye
 wrong "$lr\n" "--set network.layers: unknown layer 'conv 4'; write {conv: 4}" --set 'network.layers=[conv 4]'
 
 # Values that do not exist, and values that cannot go together: checked after parsing, said where they stand.
-wrong "$lr\nobjective: natt\n" "FILE:4:12: objective: 'natt'; expected one of nat, "
-wrong "$lr\n" "--set objective: 'natt'; expected one of nat" --set objective=natt
-wrong "$lr\nkernels: mkl\n" "FILE:4:10: kernels: 'mkl'; expected blas or ref"
+wrong "$lr\nobjective: natt\n" "FILE:4:12: objective must be one of nat, "
+wrong "$lr\n" "--set objective: objective must be one of nat" --set objective=natt
+wrong "$lr\nkernels: mkl\n" "FILE:4:10: kernels must be one of blas, ref, found 'mkl'"
 wrong "$lr\ncheckpoint: {every: often}\n" "FILE:4:21: checkpoint.every: 'often'; expected for example 1 epoch"
 wrong "$lr\nassign: {block: 7}\n" 'FILE:4:17: assign.block: 7 samples, but a block is whole lanes'
-wrong "$lr\nassign: {solver: lapvj}\n" "FILE:4:18: assign.solver: 'lapvj'; expected one of lapjv"
+wrong "$lr\nassign: {solver: lapvj}\n" "FILE:4:18: assign.solver must be one of lapjv, sparse, auction, greedy, auto, found 'lapvj'; did you mean 'lapjv'?"
 wrong "$lr\nnat: {targets: 3}\n" 'FILE:4:16: nat.targets: 3, fewer than the 600 samples'
 wrong "$lr\naugment: {scale_min: 2}\n" 'FILE:4:22: augment.scale_min: 2 is above augment.scale_max 1'
 wrong "$lr\nobjective: autoencoder\naugment: {height: 10}\n" 'FILE:4:12: objective: autoencoder needs square inputs of at least 8 x 8, found 10 x 12; set augment.height'

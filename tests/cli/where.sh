@@ -56,7 +56,7 @@ mistake() {
 mistake 2 '7 samples, but a block is whole lanes' assign.block=7
 mistake 1 'must be lane, batch or a number' assign.block=many
 mistake 1 'must be all, auto or a number' 'assign.block=many assign.scope=dataset'
-mistake 1 "'lapvj'; expected one of lapjv" assign.solver=lapvj
+mistake 1 "must be one of lapjv" assign.solver=lapvj
 mistake 1 'topk, which is solved by sparse' 'assign.rows=topk assign.solver=greedy'
 mistake 1 '599, fewer than the 600 samples' nat.targets=599
 mistake 1 "'often'; expected for example 1 epoch" checkpoint.every=often
@@ -72,11 +72,11 @@ mistake 1 'inverse needs optim.inverse_gamma above 0' optim.schedule=inverse
 mistake 1 '601 lanes get shards of 0' train.lanes=601
 mistake 1 '12 lanes get shards of 50, fewer than train.lane_samples = 51' 'train.lanes=12 train.lane_samples=51'
 refused 1 '--set train.lane_samples: data.h5 has 600 samples: 12 lanes get' "$HISS" train config.yaml --run new --set train.lane_samples=51
-mistake 1 "'natt'; expected one of nat, supervised" objective=natt
+mistake 1 "must be one of nat, supervised" objective=natt
 mistake 2 'supervised needs labels, but unlabelled.h5 has no data set /labels' 'objective=supervised data.file=unlabelled.h5'
 mistake 1 'supervised needs labels of at least 2 classes, found 1' 'objective=supervised data.file=one_class.h5'
 mistake 1 'autoencoder needs square inputs' 'objective=autoencoder data.file=flat.h5'
-mistake 1 "'fast'; expected blas or ref" kernels=fast
+mistake 1 "must be one of blas, ref" kernels=fast
 mistake 1 'no.table cannot be read' kernel_table=no.table
 mistake 1 'nonsense.table:1: ' kernel_table=nonsense.table
 mistake 1 '0.9 is above augment.scale_max 0.8' 'augment.scale_min=0.9 augment.scale_max=0.8'

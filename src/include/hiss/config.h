@@ -20,6 +20,7 @@ typedef enum hiss_row_type {
     HISS_STRING, /* const char *, owned by the config; default NULL gives NULL */
     HISS_PATH,   /* as STRING: a path; ~ is expanded, $ refused (hiss/number.h) */
     HISS_CHOICE, /* int: index into choices */
+    HISS_NAME,   /* const char *, as STRING: one of choices, for owners who look it up in a register */
     HISS_NODE,   /* const hiss_yaml *: a subtree the owner reads itself; absent gives NULL */
 } hiss_row_type;
 
@@ -29,8 +30,8 @@ typedef struct hiss_row {
     size_t offset;        /* of the field in the owner's struct */
     const char *standard; /* default as text; for INT, FLOAT, CHOICE: NULL means the user must give it; BOOL: false */
     double min, max;      /* INT and FLOAT, inclusive; both 0: no bound; +-INFINITY: no bound on that side */
-    const char *choices;  /* CHOICE: "one|two|three" */
-    const char *help;     /* one line */
+    const char *choices; /* CHOICE, NAME: "one|two|three"; a bar in front, as lists made by macros have, is no choice */
+    const char *help;    /* one line */
 } hiss_row;
 
 #define HISS_COUNT(array) ((int)(sizeof(array) / sizeof((array)[0])))

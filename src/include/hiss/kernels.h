@@ -130,7 +130,8 @@ typedef struct hiss_kernels {
 
 const hiss_kernels *hiss_kernels_ref(void);
 const hiss_kernels *hiss_kernels_blas(void);
-const hiss_kernels *hiss_kernels_named(const char *name); /* "ref", "blas"; NULL when unknown */
+const hiss_kernels *hiss_kernels_named(const char *name); /* NULL when unknown */
+extern const char hiss_kernels_choices[];                 /* the names, "|blas|..." */
 
 /* ---- who computes which product ----
  *

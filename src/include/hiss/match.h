@@ -53,6 +53,7 @@ typedef struct hiss_match_work {
 enum { HISS_MATCH_TRIES = 4 }; /* lists of a block at most; then all scores are asked for */
 
 typedef enum hiss_match_rows { HISS_MATCH_AUTO, HISS_MATCH_DENSE, HISS_MATCH_TOPK } hiss_match_rows;
+#define HISS_MATCH_ROWS_CHOICES "auto|dense|topk" /* the same, as choices of a row */
 /* How rows of blocks of N travel: k columns of each, or whole (k 0 in the result). AUTO: as lists where these at least
  * halve what is sent. */
 hiss_lists hiss_match_lists(hiss_match_rows rows, int64_t N, int64_t m, int64_t k);

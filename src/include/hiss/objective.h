@@ -230,6 +230,7 @@ typedef struct hiss_objective_ops {
 
 /* The registered methods, ended by NULL (src/objective/list.h). Not collective. */
 const hiss_objective_ops *const *hiss_objectives(void);
+extern const char hiss_objective_choices[];                       /* their names, "|nat|..." */
 const hiss_objective_ops *hiss_objective_named(const char *name); /* NULL when unknown */
 
 /* The default sample hook, for methods that extend it: view `view` of sample i into input "image". */

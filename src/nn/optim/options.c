@@ -12,7 +12,7 @@
 #define METHODS              HISS_OPTIMISERS(NAME)
 
 const hiss_row hiss_optim_rows[] = {
-    {"method", HISS_CHOICE, FIELD(method), "sgd", 0, 0, &(METHODS)[1], "optimiser"},
+    {"method", HISS_CHOICE, FIELD(method), "sgd", 0, 0, METHODS, "optimiser"},
     {"lr", HISS_FLOAT, FIELD(lr), NULL, 0, 1e6, NULL, "learning rate, for the gradient of the mean over the batch"},
     {"momentum", HISS_FLOAT, FIELD(momentum), "0", 0, BELOW_ONE, NULL, "sgd, lars: momentum; 0 is none"},
     {"nesterov", HISS_BOOL, FIELD(nesterov), "false", 0, 0, NULL, "sgd: Nesterov's look-ahead"},

@@ -57,13 +57,13 @@ static const hiss_row assign_rows[] = {
      "scope dataset: samples that the bound of the score looks at; 0: none"},
     {"async", HISS_BOOL, offsetof(nat_options, async), "false", 0, 0, NULL,
      "scope batch: solve beside the step; the answer takes effect at the next step"},
-    {"rows", HISS_CHOICE, offsetof(nat_options, rows), "auto", 0, 0, "auto|dense|topk",
+    {"rows", HISS_CHOICE, offsetof(nat_options, rows), "auto", 0, 0, HISS_MATCH_ROWS_CHOICES,
      "scope batch: what a block's coordinator gets: all scores, or each row's k best columns (within 0.01 % of the "
      "best, proved); auto: what is less to send"},
     {"k", HISS_INT, offsetof(nat_options, k), "48", 2, 32767, NULL,
      "rows topk: columns of a row that are sent at first"},
-    {"solver", HISS_STRING, offsetof(nat_options, solver), "auto", 0, 0, NULL,
-     "lapjv (exact), sparse (exact, for large blocks), auction (within 0.05 %), greedy, auto (lapjv or sparse)"},
+    {"solver", HISS_NAME, offsetof(nat_options, solver), "auto", 0, 0, hiss_lap_solver_choices,
+     "who solves a block; auction is within 0.05 % of the best, greedy has no bound, the others are exact"},
 };
 static const int assign_nrows = HISS_COUNT(assign_rows);
 
@@ -174,10 +174,7 @@ static hiss_status check_options(nat *n, hiss_error *err) {
     const nat_options *o = n->options;
     n->targets = o->targets ? o->targets : p->samples;
     n->solver = hiss_lap_solver_named(o->solver);
-    if (!n->solver) {
-        return hiss_fail_key(err, HISS_EUSER, "assign.solver", "'%s'; expected one of %s", o->solver,
-                             hiss_lap_solver_names());
-    }
+    assert(n->solver && "a choice of its row");
     if (n->targets < p->samples) {
         return hiss_fail_key(err, HISS_EUSER, "nat.targets",
                              "%lld, fewer than the %lld samples, but every sample needs its own target; use "

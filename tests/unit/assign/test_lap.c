@@ -421,10 +421,9 @@ static void solvers_are_found_by_name(void **unused) {
     for (int s = 0; hiss_lap_solvers()[s]; s++) {
         const hiss_lap_solver *solver = hiss_lap_solvers()[s];
         assert_ptr_equal(hiss_lap_solver_named(solver->name), solver);
-        snprintf(names + strlen(names), sizeof names - strlen(names), "%s%s", s ? ", " : "", solver->name);
+        snprintf(names + strlen(names), sizeof names - strlen(names), "|%s", solver->name);
     }
-    assert_string_equal(names, hiss_lap_solver_names());
-    assert_non_null(strstr(names, "lapjv, sparse, auction, greedy, auto"));
+    assert_string_equal(names, hiss_lap_solver_choices);
     assert_null(hiss_lap_solver_named("simplex"));
 }
 

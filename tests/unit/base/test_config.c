@@ -267,7 +267,8 @@ static void test_value_messages(void **state) {
         {"train:\n  overlap: True\n", "x.yaml:2:12: train.overlap must be true or false, found 'True'"},
         {"train:\n  overlap: 'true'\n",
          "x.yaml:2:12: train.overlap must be true or false, found the quoted text \"true\"; remove the quotes"},
-        {"train:\n  kind: adm\n", "x.yaml:2:9: train.kind must be one of sgd, adam, lars, found 'adm'"},
+        {"train:\n  kind: adm\n",
+         "x.yaml:2:9: train.kind must be one of sgd, adam, lars, found 'adm'; did you mean 'adam'?"},
         {"train:\n  kind: sgd|adam\n", "x.yaml:2:9: train.kind must be one of sgd, adam, lars, found 'sgd|adam'"},
         {"train:\n  kind:\n", "x.yaml:2:8: train.kind must be one of sgd, adam, lars, found nothing"},
         {"train:\n  name: [a]\n", "x.yaml:2:9: train.name must be a text, found a list"},
@@ -293,6 +294,50 @@ static void test_value_messages(void **state) {
     for (int i = 0; i < HISS_COUNT(c); i++) {
         assert_string_equal(message(c[i].text, NULL), c[i].expected);
     }
+}
+
+static char *help_of(const char *section, const hiss_row *rows, int count) {
+    char *text = NULL;
+    size_t size;
+    FILE *stream = open_memstream(&text, &size);
+    hiss_rows_help(stream, section, rows, count);
+    fclose(stream);
+    return text;
+}
+
+/* A list as macros make it, "|one|two": the bar in front is no choice; help, messages and the file name the same ones. */
+static void test_names(void **state) {
+    (void)state;
+    typedef struct named {
+        const char *name;
+    } named;
+    static const hiss_row rows[] = {{"name", HISS_NAME, offsetof(named, name), "two", 0, 0, "|one|two|fake", "a name"}};
+    static const struct {
+        const char *text, *value, *expected;
+    } c[] = {{"", "two", NULL},
+             {"name: fake\n", "fake", NULL},
+             {"name: fak\n", NULL, "x.yaml:1:7: name must be one of one, two, fake, found 'fak'; did you mean 'fake'?"},
+             {"name: ''\n", NULL, "x.yaml:1:7: name must be one of one, two, fake, found ''"},
+             {"name: null\n", NULL, "x.yaml:1:7: name must be one of one, two, fake, found null"},
+             {"name: one|two\n", NULL, "x.yaml:1:7: name must be one of one, two, fake, found 'one|two'"}};
+    for (int i = 0; i < HISS_COUNT(c); i++) {
+        named n = {NULL};
+        hiss_error err = {0};
+        hiss_config *config = parse(c[i].text, NULL);
+        assert_int_equal(hiss_config_section(config, "", rows, 1, &n, &err), c[i].value ? HISS_OK : HISS_EUSER);
+        if (c[i].value) {
+            char line[32];
+            snprintf(line, sizeof line, "name: %s\n", c[i].value);
+            assert_string_equal(n.name, c[i].value);
+            assert_string_equal(hiss_config_resolved(config), line);
+        } else {
+            assert_string_equal(err.text, c[i].expected);
+        }
+        hiss_config_destroy(config);
+    }
+    char *text = help_of("", rows, 1);
+    assert_string_equal(text, "  name  one|two|fake  two  a name\n");
+    free(text);
 }
 
 static void test_missing_values(void **state) {
@@ -509,15 +554,6 @@ static void test_resolved_text(void **state) {
     hiss_config_destroy(config);
 }
 
-static char *help_of(const char *section, const hiss_row *rows, int count) {
-    char *text = NULL;
-    size_t size;
-    FILE *stream = open_memstream(&text, &size);
-    hiss_rows_help(stream, section, rows, count);
-    fclose(stream);
-    return text;
-}
-
 static void test_help(void **state) {
     (void)state;
     char *text = help_of("optim", train_rows, HISS_COUNT(train_rows));
@@ -711,14 +747,23 @@ static void test_blame(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_defaults),       cmocka_unit_test(test_values),
-        cmocka_unit_test(test_integers),       cmocka_unit_test(test_numbers),
-        cmocka_unit_test(test_value_messages), cmocka_unit_test(test_missing_values),
-        cmocka_unit_test(test_unknown_keys),   cmocka_unit_test(test_set_messages),
-        cmocka_unit_test(test_set_values),     cmocka_unit_test(test_has),
-        cmocka_unit_test(test_blame),          cmocka_unit_test(test_resolved_reads_back),
-        cmocka_unit_test(test_resolved_text),  cmocka_unit_test(test_help),
-        cmocka_unit_test(test_options),        cmocka_unit_test(test_option_messages),
+        cmocka_unit_test(test_defaults),
+        cmocka_unit_test(test_values),
+        cmocka_unit_test(test_integers),
+        cmocka_unit_test(test_numbers),
+        cmocka_unit_test(test_value_messages),
+        cmocka_unit_test(test_names),
+        cmocka_unit_test(test_missing_values),
+        cmocka_unit_test(test_unknown_keys),
+        cmocka_unit_test(test_set_messages),
+        cmocka_unit_test(test_set_values),
+        cmocka_unit_test(test_has),
+        cmocka_unit_test(test_blame),
+        cmocka_unit_test(test_resolved_reads_back),
+        cmocka_unit_test(test_resolved_text),
+        cmocka_unit_test(test_help),
+        cmocka_unit_test(test_options),
+        cmocka_unit_test(test_option_messages),
         cmocka_unit_test(test_read_file),
     };
     return cmocka_run_group_tests(tests, NULL, no_leak);

@@ -333,17 +333,15 @@ static void test_batch_norm_needs_values(void **state) {
 
 static void test_unknown_preset(void **state) {
     (void)state;
-    const hiss_network network = {.preset = "resnet", .width = 16};
-    rig r = rig_open();
-    hiss_value out;
-    hiss_taps taps = {0};
+    hiss_config *config;
+    hiss_network network = {0};
     hiss_error err = {0};
-    hiss_value x = hiss_graph_input(r.graph, "image", HISS_SHAPE(2, 28, 28, 1));
-    assert_int_equal(hiss_network_build(&network, &r.b, x, &out, &taps, &err), HISS_EUSER);
-    assert_string_equal(err.text,
-                        "network.preset is 'resnet'; expected one of lenet-bn, alexnet-bn, resnet18, resnet18-small; "
-                        "did you mean 'resnet18'?");
-    rig_close(&r);
+    assert_int_equal(hiss_config_parse("net.yaml", "network: {preset: resnet}\n", &config, NULL), HISS_OK);
+    assert_int_equal(hiss_config_section(config, "network", hiss_network_rows, hiss_network_nrows, &network, &err),
+                     HISS_EUSER);
+    assert_string_equal(err.text, "net.yaml:1:19: network.preset must be one of lenet-bn, alexnet-bn, resnet18, "
+                                  "resnet18-small, found 'resnet'; did you mean 'resnet18'?");
+    hiss_config_destroy(config);
 }
 
 /* A preset that does not fit: the key that names it is blamed, and the least size, which is computed, does fit. */

@@ -434,7 +434,7 @@ static void test_wrong_options(void **state) {
     expect_error("assign: {block: -4}\n", 150, "assign.block: must be lane, batch or a number of samples, found '-4'");
     expect_error("assign: {block: ''}\n", 150, "assign.block: must be lane, batch or a number of samples, found ''");
     expect_error("assign: {solver: magic}\n", 150,
-                 "assign.solver: 'magic'; expected one of lapjv, sparse, auction, greedy, auto");
+                 "stage.yaml:1:18: assign.solver must be one of lapjv, sparse, auction, greedy, auto, found 'magic'");
     expect_error("assign: {rows: topk, solver: greedy}\n", 150,
                  "assign.rows: topk, which is solved by sparse, but assign.solver is 'greedy'; use auto or sparse");
     expect_error("nat: {targets: 149}\n", 150,

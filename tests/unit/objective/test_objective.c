@@ -96,7 +96,10 @@ static void open_act(act *a, const char *name, const char *text, int64_t lanes, 
 /* Every method has the core, and a table that is there can do what it is for. */
 static void test_tables_are_whole(void **state) {
     (void)state;
+    const char *choices = hiss_objective_choices;
     for (const hiss_objective_ops *const *o = hiss_objectives(); *o; o++) {
+        assert_true(choices[0] == '|' && strncmp(choices + 1, (*o)->name, strlen((*o)->name)) == 0);
+        choices += 1 + strlen((*o)->name);
         assert_true((*o)->name && (*o)->summary && (*o)->options_bytes > 0);
         assert_true((*o)->create && (*o)->destroy && (*o)->build && (*o)->encode);
         const hiss_exchange_ops *x = (*o)->exchange;
@@ -106,6 +109,7 @@ static void test_tables_are_whole(void **state) {
         assert_true(!(*o)->state || (*o)->state->list);
         assert_ptr_equal(hiss_objective_named((*o)->name), *o);
     }
+    assert_string_equal(choices, "");
     assert_null(hiss_objective_named("nobody"));
 }
 

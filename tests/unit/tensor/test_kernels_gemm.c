@@ -162,6 +162,7 @@ static void test_tables(void **unused) {
     (void)unused;
     assert_ptr_equal(hiss_kernels_named("ref"), hiss_kernels_ref());
     assert_ptr_equal(hiss_kernels_named("blas"), hiss_kernels_blas());
+    assert_string_equal(hiss_kernels_choices, "|blas|ref");
     assert_null(hiss_kernels_named("bla"));
     assert_null(hiss_kernels_named(""));
     assert_string_equal(hiss_kernels_ref()->name, "ref");
