@@ -56,6 +56,8 @@ wrong "$lr\nnetwork:\n  layers:\n" 'FILE:5:10: network.layers must be a value, a
 wrong "$lr\nnetwork: {layers: []}\n" 'FILE:4:19: network.layers has no layers; expected one or more'
 wrong "$lr\n" '--set network.layers: network.layers has no layers; expected one or more' --set 'network.layers=[]'
 wrong "$lr\nnetwork: {preset: lenet}\n" "FILE:4:19: network.preset must be one of lenet-bn, alexnet-bn, resnet18, resnet18-small, found 'lenet'; did you mean 'lenet-bn'?"
+wrong "$lr\nnetwork: {preset: resnet, layers: [flatten]}\n" "FILE:4:19: network.preset must be one of lenet-bn, alexnet-bn"
+wrong "$lr\nnetwork: {layers: [flatten]}\n" "--set network.preset: network.preset must be one of lenet-bn, alexnet-bn" --set network.preset=lenet
 fit='the layers need images of at least 63 x 63, found 12 x 12: set augment.height and augment.width, or choose another network'
 small="alexnet-bn: conv1: max_pool: a window of 3 x 3 does not fit an input of [4, 2, 2, 96] with pad 0; $fit"
 wrong "$lr\nnetwork: {preset: alexnet-bn}\n" "FILE:4:19: network.preset $small"
