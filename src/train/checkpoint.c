@@ -326,7 +326,7 @@ bool train_checkpoint_due(trainer *t) {
                                  .blocked = v->tally.saves ? v->tally.blocked / (double)v->tally.saves : guess_block(v),
                                  .written = ended ? v->tally.writing / (double)ended : guess_write(v)};
     const cadence_due due = train_cadence_at(&t->experiment->checkpoint, &state);
-    if (due == CADENCE_DUE && train_background_busy(v->writer)) {
+    if (due == CADENCE_DUE && t->step + 1 < t->total_steps && train_background_busy(v->writer)) {
         v->tally.skipped++;
         if (!v->noted) {
             hiss_info("no checkpoint of step %" PRId64 ": that of step %" PRId64 " is still being written", t->step + 1,

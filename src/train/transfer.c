@@ -128,6 +128,18 @@ typedef struct source {
     size_t size[3];
 } source;
 
+/* Why no checkpoint was found in a directory: perhaps it is the one in which a run keeps them. */
+static hiss_status fail_directory(const char *init, const struct stat *what, hiss_error *err) {
+    char ckpt[PATH_TEXT];
+    struct stat sibling;
+    snprintf(ckpt, sizeof ckpt, "%s/../ckpt", init);
+    if (stat(ckpt, &sibling) == 0 && sibling.st_ino == what->st_ino && sibling.st_dev == what->st_dev) {
+        return hiss_fail(err, HISS_EUSER, "%s is where a run keeps its checkpoints; name that run, or a file in %s",
+                         init, init);
+    }
+    return hiss_fail(err, HISS_EUSER, "%s has no checkpoint", init);
+}
+
 /* The file that train.init means, sound. */
 static hiss_status find_source(source *s, hiss_error *err) {
     const char *init = s->t->experiment->train.init;
@@ -138,7 +150,7 @@ static hiss_status find_source(source *s, hiss_error *err) {
     }
     if (stat(init, &what) == 0 && S_ISDIR(what.st_mode)) {
         status = hiss_checkpoint_newest(init, false, s->path, sizeof s->path, err);
-        return status == HISS_OK && !*s->path ? hiss_fail(err, HISS_EUSER, "%s has no checkpoint", init) : status;
+        return status == HISS_OK && !*s->path ? fail_directory(init, &what, err) : status;
     }
     snprintf(s->path, sizeof s->path, "%s", init);
     return hiss_snapshot_verify(s->path, err);

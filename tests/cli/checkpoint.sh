@@ -54,6 +54,9 @@ same kept skipping
 [ "$(number skipping skipped)" -ge 1 ] || fail 'none left out' skipping/summary.yaml
 grep -q 'no checkpoint of step 2: that of step 1 is still being written' log || fail 'not said' log
 [ "$(grep -c 'still being written' log)" -le "$(number skipping written)" ] || fail 'said too often' log
+SLOW_FSYNC=1 on 1 "${slow[@]}" "$HISS" train config.yaml --run last --set train.steps=2 --set 'checkpoint.every=1 step'
+[ $status -eq 0 ] && [ -s last/ckpt/step-2.h5 ] && [ "$(number last skipped)" -eq 0 ] || fail 'the last step counts as left out' log
+grep -q 'still being written' log && fail 'the last step is said to be left out' log
 awk -v b="$(number skipping seconds_blocked)" -v w="$(number skipping seconds_writing)" 'BEGIN { exit !(b < w / 2) }' ||
     fail 'training waited for the disk' skipping/summary.yaml
 

@@ -77,6 +77,10 @@ mistake '--set train.init: the source nowhere does not exist' --set train.init=n
 mistake '--set train.init: config.yaml: no checkpoint, or not all of one' --set train.init=config.yaml
 mkdir empty
 mistake '--set train.init: empty has no checkpoint' --set train.init=empty
+for folder in source/ckpt source/ckpt/; do
+    mistake "--set train.init: $folder is where a run keeps its checkpoints; name that run, or a file in $folder" \
+        --set train.init=$folder
+done
 mistake 'nothing in source/ckpt/step-24.h5 has the name and shape of an array of this network, which has first/weight, first/bias' \
     --set train.init=source --set 'network.layers=[flatten, {linear: 3, name: first}]'
 head -c 3000 source/ckpt/step-24.h5 >cut.h5
