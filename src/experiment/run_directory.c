@@ -19,6 +19,7 @@
 #include "hiss/clock.h"
 #include "hiss/fault.h"
 #include "hiss/file.h"
+#include "hiss/hash.h"
 #include "hiss/log.h"
 #include "hiss/snapshot.h"
 
@@ -191,6 +192,41 @@ hiss_status hiss_run_directory_begin(hiss_run_directory *d, hiss_comm *comm, con
         snprintf(path, sizeof path, "%s/config.yaml", d->run);
         s = s == HISS_OK ? hiss_file_write_text(path, config, err) : s;
         d->made = d->made && s != HISS_OK;
+    }
+    return hiss_comm_agree(comm, s, err);
+}
+
+/* Whether config.yaml is there, and the one of which summary.yaml has the hash. */
+static bool has_its_config(const char *run) {
+    char path[PATH_TEXT], line[256], sum[HISS_HASH_TEXT], text[4096];
+    snprintf(path, sizeof path, "%s/config.yaml", run);
+    FILE *config = fopen(path, "r");
+    snprintf(path, sizeof path, "%s/summary.yaml", run);
+    FILE *summary = fopen(path, "r");
+    hiss_hash *hash = hiss_hash_begin();
+    for (size_t n; config && (n = fread(text, 1, sizeof text, config)) > 0;) {
+        hiss_hash_add(hash, text, n);
+    }
+    hiss_hash_end(hash, sum);
+    bool same = false;
+    while (config && summary && fgets(line, sizeof line, summary)) {
+        same = same || (strstr(line, "config_sha256: ") && strstr(line, sum));
+    }
+    if (config) {
+        fclose(config);
+    }
+    if (summary) {
+        fclose(summary);
+    }
+    return same;
+}
+
+hiss_status hiss_run_directory_mend(const hiss_run_directory *d, hiss_comm *comm, const char *config, hiss_error *err) {
+    hiss_status s = HISS_OK;
+    if (hiss_comm_rank(comm) == 0) {
+        char path[PATH_TEXT];
+        snprintf(path, sizeof path, "%s/config.yaml", d->run);
+        s = has_its_config(d->run) ? HISS_OK : hiss_file_write_text(path, config, err);
     }
     return hiss_comm_agree(comm, s, err);
 }

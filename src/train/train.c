@@ -314,7 +314,9 @@ static hiss_status start_and_run(trainer *t, hiss_run_directory *directory, doub
     s = s == HISS_OK ? resume(t, err) : s;
     if (s == HISS_OK && finished(t)) {
         hiss_info("%s is finished: nothing is left to do", t->request->run);
-        return s;
+        return t->step > t->total_steps
+                   ? s /* the config of a longer run stays */
+                   : hiss_run_directory_mend(directory, t->comm, hiss_config_resolved(t->experiment->config), err);
     }
     s = s == HISS_OK ? train_checkpoint_open(t, err) : s;
     s = s == HISS_OK ? set_deadline(t, err) : s;

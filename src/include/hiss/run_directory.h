@@ -27,6 +27,9 @@ hiss_status hiss_run_directory_room(const hiss_run_directory *d, int64_t bytes, 
 /* The run can begin: its resolved config replaces an earlier one; a summary of fewer steps is no longer true.
  * Collective. */
 hiss_status hiss_run_directory_begin(hiss_run_directory *d, hiss_comm *comm, const char *config, hiss_error *err);
+/* The run has ended before: write its resolved config where config.yaml is lost, or not the one whose hash summary.yaml
+ * has. Collective. */
+hiss_status hiss_run_directory_mend(const hiss_run_directory *d, hiss_comm *comm, const char *config, hiss_error *err);
 /* Remove what this process has made, unless the run has begun. Any thread. Not collective. */
 void hiss_run_directory_undo(void *directory);
 void hiss_run_directory_close(hiss_run_directory *d); /* Not collective */
