@@ -283,6 +283,28 @@ static hiss_status find_section(const hiss_config *config, const char *path, con
     return HISS_OK;
 }
 
+/* What to write in place of what is no text. */
+static void hint_text(const hiss_row *row, const char *path, const hiss_yaml *node, char hint[HISS_HINT]) {
+    const bool nothing = node->kind == HISS_YAML_SCALAR && !node->text[0];
+    if (nothing && base_row_wants_text(row)) {
+        snprintf(hint, HISS_HINT, "; give one, or %s", row->standard ? "leave the key out" : "null to leave it out");
+    } else if (nothing) {
+        snprintf(hint, HISS_HINT,
+                 node->line > 0 ? "; an empty one is written %s: \"\"" : "; an empty one is --set '%s=\"\"'",
+                 node->line > 0 ? row->key : path);
+    }
+    const bool list = node->kind == HISS_YAML_LIST && row->type == HISS_STRING;
+    size_t used = 0;
+    for (const hiss_yaml *child = list ? node->first : NULL; child; child = child->next) {
+        if (child->kind != HISS_YAML_SCALAR || used + strlen(child->text) + 40 > HISS_HINT) {
+            hint[0] = '\0';
+            return;
+        }
+        used += (size_t)snprintf(hint + used, HISS_HINT - used, "%s%s",
+                                 used ? "," : "; write it without brackets: ", child->text);
+    }
+}
+
 static hiss_status read_value(hiss_config *config, const hiss_row *row, const char *path, const hiss_yaml *node,
                               void *fields, hiss_error *err) {
     bool text = row->type == HISS_STRING || row->type == HISS_PATH;
@@ -296,26 +318,23 @@ static hiss_status read_value(hiss_config *config, const hiss_row *row, const ch
         return HISS_OK;
     }
     bool scalar = node->kind == HISS_YAML_SCALAR && !is_empty(node) && !(node->quoted && wants_plain);
-    bool null_text = text && is_null(node);
+    bool null_text = text && is_null(node), missing = base_row_wants_text(row) && scalar && !node->text[0];
     char where[PLACE], expected[EXPECTED], found[FOUND], hint[HISS_HINT] = "";
     place(node->file, node->line, node->column, where);
-    if (scalar && !null_text && row->type == HISS_PATH) {
+    if (scalar && !null_text && !missing && row->type == HISS_PATH) {
         return hiss_path_expand(config->arena, hiss_arena_format(config->arena, "%s: %s", where, path), node->text,
                                 (const char **)(void *)((char *)fields + row->offset), err);
     }
-    if (scalar && !null_text && base_row_accept(row, node->text, fields)) {
+    if (scalar && !null_text && !missing && base_row_accept(row, node->text, fields)) {
         return HISS_OK;
     }
     base_row_expected(row, expected, sizeof expected);
     describe(node, wants_plain, found, sizeof found);
     if (row->type == HISS_NODE) {
         snprintf(hint, sizeof hint, "; indent the lines that belong to it, or write it behind the ':'");
-    } else if (text && is_empty(node)) {
-        snprintf(hint, sizeof hint,
-                 node->line > 0 ? "; an empty one is written %s: \"\"" : "; an empty one is --set '%s=\"\"'",
-                 node->line > 0 ? row->key : path);
-    }
-    if (scalar) {
+    } else if (text) {
+        hint_text(row, path, node, hint);
+    } else if (scalar) {
         base_row_hint(row, node->text, hint);
     }
     return hiss_fail(err, HISS_EUSER, "%s: %s must be %s, found %s%s", where, path, expected, found, hint);

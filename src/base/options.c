@@ -37,7 +37,9 @@ static hiss_status fail_unknown(const hiss_row *rows, int count, const char *wor
     char best[NAME] = "";
     bool no = strncmp(name, "no-", 3) == 0;
     int least = 1 << 20;
+    const hiss_row *assignments = NULL;
     for (int i = 0; i < count; i++) {
+        assignments = is_repeated(&rows[i]) ? &rows[i] : assignments;
         for (int negated = 0; negated <= (no && rows[i].type == HISS_BOOL); negated++) {
             char candidate[NAME];
             snprintf(candidate, sizeof candidate, "%s%.*s", negated ? "no-" : "", (int)strcspn(rows[i].key, "*"),
@@ -48,6 +50,12 @@ static hiss_status fail_unknown(const hiss_row *rows, int count, const char *wor
                 memcpy(best, candidate, sizeof best);
             }
         }
+    }
+    if (strchr(name, '.') && assignments) {
+        const char *equals = strchr(word, '=');
+        return hiss_fail(err, HISS_EUSER, "unknown option '%.200s'; keys of the config are set by --%.*s %.100s=%.80s",
+                         word, (int)strcspn(assignments->key, "*"), assignments->key, name,
+                         equals ? equals + 1 : "VALUE");
     }
     if (!best[0]) {
         return hiss_fail(err, HISS_EUSER, "unknown option '%.200s'; there are none", word);
@@ -69,6 +77,10 @@ static hiss_status take_value(const hiss_row *row, const char *name, const char 
         if (!rest || rest->nrepeated >= rest->max_repeated) {
             return hiss_fail(err, HISS_EUSER, "--%s may be given at most %d times", name,
                              rest ? rest->max_repeated : 0);
+        }
+        if (!strchr(value, '=')) {
+            return hiss_fail(err, HISS_EUSER, "--%s expects KEY=VALUE, found '%.80s'; write --%s %.80s=VALUE", name,
+                             value, name, value);
         }
         rest->repeated[rest->nrepeated++] = value;
         return HISS_OK;

@@ -88,6 +88,10 @@ bool base_row_accept(const hiss_row *row, const char *text, void *fields) {
     return false;
 }
 
+bool base_row_wants_text(const hiss_row *row) {
+    return row->type == HISS_PATH || (row->type == HISS_STRING && row->min == 1);
+}
+
 bool base_row_default(const hiss_row *row, void *fields) {
     void *field = (char *)fields + row->offset;
     if (row->standard && row->type != HISS_NODE) {

@@ -10,6 +10,8 @@
 /* Set the row's field from text; false, field untouched, when text is not of the row's type or out of its bounds.
  * Not for HISS_NODE. STRING stores text itself. */
 bool base_row_accept(const hiss_row *row, const char *text, void *fields);
+/* Whether an empty text is none: of a path, and of a STRING with min 1. */
+bool base_row_wants_text(const hiss_row *row);
 /* Set the row's field to its default; false when there is none and the user must give one. */
 bool base_row_default(const hiss_row *row, void *fields);
 /* The row's choices, without a bar in front. */

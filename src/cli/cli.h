@@ -81,8 +81,9 @@ const char *cli_find_in_path(const char *name, hiss_arena *arena);
 void cli_processor_name(char *out, size_t size);
 
 /* Select places of the network for hiss_frozen_embed; layers: comma-separated choice of them, NULL all. *count of them,
- * at most HISS_MAX_TAPS, in chosen. Not collective. */
-hiss_status cli_choose_layers(hiss_frozen *f, const char *layers, int *count, hiss_layer_size *chosen, hiss_error *err);
+ * at most HISS_MAX_TAPS, in chosen. option: how the user chooses, for the error. Not collective. */
+hiss_status cli_choose_layers(hiss_frozen *f, const char *option, const char *layers, int *count,
+                              hiss_layer_size *chosen, hiss_error *err);
 
 /* The encoder and decoder of a method that can rebuild images. */
 typedef struct reconstructor reconstructor;

@@ -92,7 +92,7 @@ static hiss_status judge_all(judging *g, hiss_experiment *e, const char *checkpo
     hiss_layer_size layer[HISS_MAX_TAPS];
     int layers = 0;
     hiss_status s = hiss_frozen_create(e, g->train.set, &m, err);
-    s = s == HISS_OK ? cli_choose_layers(m, g->options->layers, &layers, layer, err) : s;
+    s = s == HISS_OK ? cli_choose_layers(m, "--set eval.layers=NAME,...", g->options->layers, &layers, layer, err) : s;
     s = s == HISS_OK && g->options->pixels ? judge_pixels(g, err) : s;
     if (s == HISS_OK && g->options->random) {
         s = hiss_frozen_randomize(m, &g->train, err);

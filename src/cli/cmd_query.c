@@ -25,13 +25,13 @@ static hiss_status retrieve(const hiss_eval_env *env, const options *o, const hi
     hiss_layer_size layers[HISS_MAX_TAPS];
     hiss_features *bank[1] = {NULL}, *query[1] = {NULL};
     int count = 0;
-    hiss_status s = cli_choose_layers(m, o->layer, &count, layers, err);
+    hiss_status s = cli_choose_layers(m, "--layer NAME", o->layer, &count, layers, err);
     if (s != HISS_OK) {
         const hiss_error why = *err;
         return hiss_fail(err, s, "--layer%s", why.text + strlen(why.key));
     }
     if (s == HISS_OK && !o->layer) {
-        s = cli_choose_layers(m, layers[count - 1].name, &count, layers, err);
+        s = cli_choose_layers(m, "--layer NAME", layers[count - 1].name, &count, layers, err);
     }
     if (s == HISS_OK && count != 1) {
         s = hiss_fail(err, HISS_EUSER, "--layer takes one layer, got '%s'", o->layer);

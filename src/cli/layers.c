@@ -3,8 +3,8 @@
 
 #include "cli/cli.h"
 
-hiss_status cli_choose_layers(hiss_frozen *f, const char *layers, int *count, hiss_layer_size *chosen,
-                              hiss_error *err) {
+hiss_status cli_choose_layers(hiss_frozen *f, const char *option, const char *layers, int *count,
+                              hiss_layer_size *chosen, hiss_error *err) {
     const hiss_encoder *e = hiss_frozen_encoder(f);
     const hiss_taps *taps = hiss_encoder_taps(e);
     char name[64], known[HISS_MAX_TAPS * (HISS_TAP_NAME + 2)] = "";
@@ -16,8 +16,8 @@ hiss_status cli_choose_layers(hiss_frozen *f, const char *layers, int *count, hi
     for (const char *rest = hiss_names_next(layers ? layers : known, name); rest; rest = hiss_names_next(rest, name)) {
         const int k = hiss_taps_find(taps, name);
         if (k < 0 || n == HISS_MAX_TAPS) {
-            return hiss_fail_key(err, HISS_EUSER, "eval.layers", "layer '%s' is not in this network; it has %s", name,
-                                 known);
+            return hiss_fail_key(err, HISS_EUSER, "eval.layers",
+                                 "layer '%s' is not in this network; it has %s; choose with %s", name, known, option);
         }
         chosen[n] = (hiss_layer_size){taps->tap[k].name, hiss_encoder_width(e, k)};
         selected[n++] = k;

@@ -27,7 +27,7 @@ enum { ORDER_FILE, ORDER_PERMUTED };
     { key_, type_, offsetof(hiss_data_options, field_), __VA_ARGS__ }
 const hiss_row hiss_data_rows[] = {
     ROW("file", HISS_PATH, file, NULL, 0, 0, NULL, "HDF5 file with the training samples; hiss prepare writes one"),
-    ROW("images", HISS_STRING, images, "/images", 0, 0, NULL, "data set of pixels in file: uint8 [n,H,W,C] or [n,H,W]"),
+    ROW("images", HISS_STRING, images, "/images", 1, 0, NULL, "data set of pixels in file: uint8 [n,H,W,C] or [n,H,W]"),
     ROW("labels", HISS_STRING, labels, "/labels", 0, 0, NULL,
         "data set of labels in file, integers [n]; may be absent"),
     ROW("order", HISS_CHOICE, order, "file", 0, 0, "file|permuted",

@@ -55,15 +55,15 @@ static const hiss_row dist_rows[] = {
 
 #define CHECKPOINT(field) offsetof(hiss_checkpoint_options, field)
 static const hiss_row checkpoint_rows[] = {
-    {"every", HISS_STRING, CHECKPOINT(every_text), "1 epoch", 0, 0, NULL,
+    {"every", HISS_STRING, CHECKPOINT(every_text), "1 epoch", 1, 0, NULL,
      "N epochs, steps, s, min or h between checkpoints; auto: what costs least by mtbf; never: only at the end and on "
      "request"},
-    {"mtbf", HISS_STRING, CHECKPOINT(mtbf_text), "24 h", 0, 0, NULL,
+    {"mtbf", HISS_STRING, CHECKPOINT(mtbf_text), "24 h", 1, 0, NULL,
      "every auto: mean time between failures of the whole job"},
     {"keep", HISS_INT, CHECKPOINT(keep), "2", 1, 1000, NULL, "how many of the newest stay"},
-    {"keep_every", HISS_STRING, CHECKPOINT(keep_every_text), "never", 0, 0, NULL,
+    {"keep_every", HISS_STRING, CHECKPOINT(keep_every_text), "never", 1, 0, NULL,
      "N epochs or N steps: at their multiples there is a checkpoint, and it stays for good"},
-    {"margin", HISS_STRING, CHECKPOINT(margin_text), "30 s", 0, 0, NULL,
+    {"margin", HISS_STRING, CHECKPOINT(margin_text), "30 s", 1, 0, NULL,
      "time that stays free before --time-limit or SLURM_JOB_END_TIME"},
 };
 

@@ -23,8 +23,14 @@ refused 2 "the data file data.h5 does not exist (looked in $WORK/elsewhere)" ./l
 refused 1 'train needs a config file' "$HISS" train
 refused 1 "did you mean 'train'?" "$HISS" train config.yaml --set trian.epochs=2
 refused 1 "did you mean 'train.epochs'?" "$HISS" train config.yaml --set epochs=2
-refused 1 "unexpected argument '2'" "$HISS" train config.yaml --set train.epochs 2
-refused 1 'expected section.key=value' "$HISS" train config.yaml --set train.epochs
+for words in '--set train.epochs 2' '--set train.epochs' '--set=train.epochs'; do
+    # shellcheck disable=SC2086
+    refused 1 "--set expects KEY=VALUE, found 'train.epochs'; write --set train.epochs=VALUE" "$HISS" train config.yaml $words
+done
+refused 1 "unknown option '--train.epochs=2'; keys of the config are set by --set train.epochs=2" "$HISS" train config.yaml --train.epochs=2
+refused 1 'keys of the config are set by --set train.epochs=VALUE' "$HISS" train config.yaml --train.epochs 2
+refused 1 '--set eval.layers: eval.layers must be a text, found a list; write it without brackets: conv1,fc1' \
+    "$HISS" train config.yaml --set 'eval.layers=[conv1, fc1]'
 refused 1 "unexpected argument 'train.epochs=2'" "$HISS" train config.yaml train.epochs=2
 refused 1 '--run needs a value' "$HISS" train config.yaml --run
 refused 1 'data.h5:1:1: not a text file' "$HISS" train data.h5
@@ -111,5 +117,23 @@ refused 1 "its name is empty; choose another" "$HISS" train config.yaml --run ''
 for run in data.h5 ''; do
     on 1 "$HISS" doctor config.yaml --write 0 --run "$run"
     [ $status -eq 2 ] && grep -q "^FAIL  --run '$run' is " log || fail "doctor takes '$run' for a run directory" log
+done
+
+# An empty value where none is legal is refused before the work, and no advice leads to another error.
+for key in eval.test eval.layers train.init data.file kernel_table; do
+    for value in '' '""'; do
+        refused 1 "--set $key: $key must be a " "$HISS" train config.yaml --run empty --set "$key=$value"
+        grep -q 'give one, or null to leave it out' log || fail "no advice: $key=$value" log
+    done
+done
+refused 1 'nothing; give one, or leave the key out' "$HISS" train config.yaml --run empty --set objective=
+[ ! -e empty ] || fail 'an empty value leaves a run'
+
+# A finished run whose config was lost or damaged gets it back.
+mv runs/config/config.yaml kept.yaml
+for damage in 'rm -f' 'cp labels.idx'; do
+    $damage runs/config/config.yaml
+    on 2 "$HISS" train config.yaml --set train.epochs=1 --set eval.test=tset.h5
+    [ $status -eq 0 ] && cmp -s kept.yaml runs/config/config.yaml || fail "no config after $damage" log
 done
 echo ok

@@ -103,7 +103,9 @@ line=$(grep -n '^  layers: fc2' run/config.yaml | cut -d: -f1)
 few=(--set eval.few_labels=false --set eval.linear=false --set eval.pixels=false)
 refused 2 "run/config.yaml:$line:11: eval.layers: layer 'fc2' is not in this network" "$HISS" eval run "${few[@]}"
 refused 1 "--set eval.layers: layer 'fc3' is not in this network; it has conv1" "$HISS" eval run "${few[@]}" --set eval.layers=fc3
+grep -q 'choose with --set eval.layers=NAME,...$' log || fail 'no advice' log
 refused 1 "--layer: layer 'fc3' is not in this network" "$HISS" query run --layer fc3
+grep -q 'choose with --layer NAME$' log || fail 'no advice' log
 refused 1 '--set data.file: two.h5: 2 samples are too few' "$HISS" eval run --set data.file=two.h5
 refused 1 "--time-limit of 5 s does not exceed the 30 s to stay free before it (checkpoint.margin)" "$HISS" train config.yaml --run new --time-limit 5
 refused 1 "before it (--set checkpoint.margin)" "$HISS" train config.yaml --run new --time-limit 5 --set 'checkpoint.margin=9 s'

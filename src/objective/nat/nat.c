@@ -35,7 +35,7 @@ static const hiss_row assign_rows[] = {
      "reassign in epochs 0, E, 2E ...; 0: never (targets stay as drawn)"},
     {"scope", HISS_CHOICE, offsetof(nat_options, scope), "batch", 0, 0, "batch|dataset",
      "batch: match within each step's batch; dataset: permute all samples before the epoch"},
-    {"block", HISS_STRING, offsetof(nat_options, block), "auto", 0, 0, NULL,
+    {"block", HISS_STRING, offsetof(nat_options, block), "auto", 1, 0, NULL,
      "samples matched together; batch: lane, batch, or a number (whole lanes, dividing the batch); dataset: a number, "
      "or all; auto: batch, or 1024"},
     {"views", HISS_INT, offsetof(nat_options, views), "2", 1, 64, NULL,

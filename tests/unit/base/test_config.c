@@ -271,7 +271,7 @@ static void test_value_messages(void **state) {
          "x.yaml:2:9: train.kind must be one of sgd, adam, lars, found 'adm'; did you mean 'adam'?"},
         {"train:\n  kind: sgd|adam\n", "x.yaml:2:9: train.kind must be one of sgd, adam, lars, found 'sgd|adam'"},
         {"train:\n  kind:\n", "x.yaml:2:8: train.kind must be one of sgd, adam, lars, found nothing"},
-        {"train:\n  name: [a]\n", "x.yaml:2:9: train.name must be a text, found a list"},
+        {"train:\n  name: [a]\n", "x.yaml:2:9: train.name must be a text, found a list; write it without brackets: a"},
         {"train:\n  name:\n",
          "x.yaml:2:8: train.name must be a text, found nothing; an empty one is written name: \"\""},
         {"train:\n  name: null\n", "x.yaml:2:9: train.name must be a text, found null"},
@@ -687,7 +687,9 @@ static void test_option_messages(void **state) {
         {"--overlap=yes", "--overlap must be true or false, found 'yes'"},
         {"--no-overlap=true", "--no-overlap takes no value, found 'true'"},
         {"a b c", "unexpected argument 'c' after 'b': at most 2 besides options"},
-        {"--set a --set b --set c", "--set may be given at most 2 times"},
+        {"--set a 3", "--set expects KEY=VALUE, found 'a'; write --set a=VALUE"},
+        {"--a.b=3", "unknown option '--a.b=3'; keys of the config are set by --set a.b=3"},
+        {"--set a=1 --set b=1 --set c=1", "--set may be given at most 2 times"},
     };
     for (int i = 0; i < HISS_COUNT(c); i++) {
         assert_string_equal(take(c[i].line), c[i].expected);
