@@ -157,6 +157,18 @@ for kind in '' 'assign.scope=dataset assign.block=100'; do
     rm -r chance-? learns-?
 done
 
+# Features that are all zero, as black pictures give: their cosine with the targets is 0, whatever the matching.
+"$odd_h5" black.h5 /images=u8:600x12x12:0
+for kind in '' 'assign.scope=dataset assign.block=100' 'assign.async=true'; do
+    sets=(--set data.file=black.h5)
+    for setting in $kind; do sets+=(--set "$setting"); done
+    healed 2 none black "${sets[@]}"
+    [ "$(warnings)" -eq 1 ] || fail "not one warning of features that are zero: $kind" log
+    grep -q '^below_chance: true$' black/summary.yaml || fail "zero features: not in the summary: $kind" black/summary.yaml
+    grep -q '"zero_features": 1, "cosine": 0,' black/metrics.jsonl || fail "zero features have a cosine: $kind" black/metrics.jsonl
+    rm -r black
+done
+
 # ---- rollback: a passing fault heals, a lasting one ends ----
 
 back=(--set train.nonfinite=rollback)

@@ -280,6 +280,8 @@ static hiss_status build(void *self, int phase, hiss_builder *b, hiss_error *err
     n->changed_value = hiss_graph_input(b->graph, "changed", HISS_SHAPE(1));
     hiss_layer_metric(b, "cosine_before", n->before_value);
     hiss_layer_metric(b, "changed", n->changed_value);
+    n->zero_value = hiss_graph_input(b->graph, "zero_features", HISS_SHAPE(1));
+    hiss_layer_metric(b, "zero_features", n->zero_value);
     return hiss_graph_status(b->graph, err);
 }
 
@@ -296,6 +298,19 @@ static bool exchanges(void *self, int phase, int64_t epoch, int64_t step) {
     return n->options->scope == NAT_BATCH && nat_reassigns(n, epoch);
 }
 
+/* Share of rows [m, d] that are zero: of features that had no direction to be scaled to unit length. */
+static float share_of_zeros(int64_t m, int64_t d, const float *rows) {
+    int64_t zeros = 0;
+    for (int64_t i = 0; i < m; i++) {
+        int64_t k = 0;
+        while (k < d && rows[i * d + k] == 0.0f) {
+            k++;
+        }
+        zeros += k == d;
+    }
+    return (float)zeros / (float)m;
+}
+
 /* Targets of the lane's samples, and what the last exchange did to this lane. */
 static void supply(void *self, const hiss_lane *lane) {
     nat *n = self;
@@ -307,6 +322,7 @@ static void supply(void *self, const hiss_lane *lane) {
     const bool now = exchanges(n, 0, lane->epoch, lane->step);
     *hiss_exec_data(lane->exec, n->before_value) = now ? n->before[local] : 0.0f;
     *hiss_exec_data(lane->exec, n->changed_value) = now ? n->changed[local] : 0.0f;
+    *hiss_exec_data(lane->exec, n->zero_value) = share_of_zeros(lane->batch->m, d, hiss_exec_data(lane->exec, n->z));
 }
 
 static int states(void *self, hiss_state out[HISS_MAX_STATES]) {
@@ -330,13 +346,18 @@ static int below_chance(void *self, const hiss_named *metrics, int nmetrics, cha
     return n->matched < 0.5 * n->chance;
 }
 
-/* The mean cosine is 1 - loss / 2; `chance` is what it would be right after matching random features. */
+/* The mean cosine, 0 of a feature that is zero: the loss of a sample is 2 - 2 z.c, or 1 when z is zero; `chance` is
+ * what it would be right after matching random features. */
 static int derive(void *self, const hiss_named *metrics, int nmetrics, hiss_named out[HISS_MAX_DERIVED]) {
     nat *n = self;
     int count = 0;
-    out[count++] = (hiss_named){"cosine", 1.0 - 0.5 * hiss_named_value(metrics, nmetrics, "loss")};
+    const double zero = hiss_named_value(metrics, nmetrics, "zero_features");
+    const bool collapsed = zero > 0.999; /* any matching is as good: perhaps nothing changes */
+    const double cosine = 1.0 - 0.5 * (hiss_named_value(metrics, nmetrics, "loss") + zero);
+    out[count++] = (hiss_named){"cosine", zero >= 1.0 ? 0.0 : cosine};
     out[count++] = (hiss_named){"chance", n->chance};
-    if (n->options->scope == NAT_BATCH && !n->options->async && hiss_named_value(metrics, nmetrics, "changed") > 0.0) {
+    if (n->options->scope == NAT_BATCH &&
+        (collapsed || (!n->options->async && hiss_named_value(metrics, nmetrics, "changed") > 0.0))) {
         n->matched = out[0].value; /* all steps of a window lie in one epoch; async matches too late for its step */
     }
     if (n->options->scope == NAT_DATASET) {

@@ -48,7 +48,7 @@ typedef struct nat {
     double bound[2];    /* of the mean score over all permutations, and its standard error; NaN: not known */
     double chance;
     double matched; /* mean cosine right after the last matching, of features that were trained; NaN: not known */
-    hiss_value z, target, before_value, changed_value;
+    hiss_value z, target, before_value, changed_value, zero_value;
 } nat;
 
 /* Scale v[d] to unit length. */

@@ -191,6 +191,44 @@ static void test_loss_and_first_assignment(void **state) {
     stage_close(&s);
 }
 
+/* Features that are zero, some or all: the reported cosine is that of the features, and that of all is below chance. */
+static void test_zero_features(void **state) {
+    (void)state;
+    enum { M = 4, D = 8 };
+    for (int64_t zeros = 0; zeros <= M; zeros++) {
+        hiss_comm comm = {0};
+        stage s;
+        open_stage(&s, &comm, "nat: {dim: 8}\nnetwork: {layers: [flatten]}\n", 40, 1, M);
+        const nat *n = s.method;
+        rig r = rig_open();
+        hiss_error err = {0};
+        assert_int_equal(s.ops->build(s.method, 0, &r.b, &err), HISS_OK);
+        r.loss = r.graph->loss;
+        rig_ready(&r, hiss_kernels_blas());
+        const hiss_lane lane = stage_lane(&s, 0, r.graph, r.exec);
+        stage_sample(&s, &lane);
+        hiss_exec_forward(r.exec, &r.run, 0, hiss_graph_cut_at(r.graph), NULL, NULL);
+        float *z = hiss_exec_data(r.exec, n->z);
+        fill_normals(1, zeros, M * D, z);
+        for (int64_t i = 0; i < M; i++) {
+            nat_unit(D, z + i * D);
+        }
+        memset(z, 0, sizeof *z * (size_t)(zeros * D));
+        stage_supply(&s, &lane);
+        hiss_exec_forward(r.exec, &r.run, hiss_graph_cut_at(r.graph), hiss_graph_nodes(r.graph), NULL, NULL);
+        const hiss_named known[] = {{"loss", (double)*hiss_exec_data(r.exec, r.loss)},
+                                    {"zero_features", (double)*hiss_exec_data(r.exec, n->zero_value)}};
+        hiss_named out[HISS_MAX_DERIVED];
+        char line[512];
+        const int count = s.ops->report->derive(s.method, known, HISS_COUNT(known), out);
+        assert_true(fabs(hiss_named_value(out, count, "cosine") - lane_cosine(&s, 0, z)) < 1e-6);
+        const int below = s.ops->report->below_chance(s.method, out, count, line, sizeof line);
+        assert_int_equal(below, zeros == M ? 1 : -1);
+        rig_close(&r);
+        stage_close(&s);
+    }
+}
+
 /* ---- many exchanges ---- */
 
 typedef struct observer {
@@ -476,6 +514,7 @@ static void test_encoder_alone(void **state) {
 int main(void) {
     hiss_kernels_enter_thread();
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_targets),
+                                       cmocka_unit_test(test_zero_features),
                                        cmocka_unit_test(test_loss_and_first_assignment),
                                        cmocka_unit_test(test_exchanges),
                                        cmocka_unit_test(test_targets_travel),
