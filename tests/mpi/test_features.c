@@ -345,12 +345,13 @@ static void check_statistics(const hiss_eval_env *env, int64_t n) {
     hiss_comm *comm = env->comm;
     hiss_eval_options options = {.statistics = true};
     hiss_error err = {0};
-    for (int kind = 0; kind < 3; kind++) { /* 0: all alike; 1: one direction, dead ones beside it; 2: +- unit vectors */
+    /* 0: all alike; 1: one direction, dead ones beside it; 2: +- unit vectors; 3: all zero; 4: alike or zero */
+    for (int kind = 0; kind < 5; kind++) {
         hiss_features *f = hiss_features_create(env, n, D, 0);
         for (int64_t i = f->first * HISS_TILE; i < f->end * HISS_TILE && i < n; i++) {
             float *row = f->rows + (i - f->first * HISS_TILE) * D;
             for (int64_t d = 0; d < D; d++) {
-                row[d] = kind == 0 ? 1.5f : kind == 1 ? 3.0f : 0.0f;
+                row[d] = kind == 0 ? 1.5f : kind == 1 ? 3.0f : kind == 4 && i % 2 ? 1.5f : 0.0f;
             }
             if (kind == 1) {
                 row[2] += i % 2 ? 1.0f : -1.0f;
@@ -364,12 +365,14 @@ static void check_statistics(const hiss_eval_env *env, int64_t n) {
         const double rank = hiss_evaluation_value(e, "x", "statistics", "effective_rank");
         const double dead = hiss_evaluation_value(e, "x", "statistics", "dead_percent");
         const double cosine = hiss_evaluation_value(e, "x", "statistics", "mean_cosine");
-        const double expected_rank[] = {0.0, 1.0, D}, expected_dead[] = {100.0, 100.0 * (D - 1) / D, 0.0};
+        const double expected_rank[] = {0.0, 1.0, D, 0.0, 1.0};
+        const double expected_dead[] = {100.0, 100.0 * (D - 1) / D, 0.0, 100.0, 0.0};
         CHECK(fabs(rank - expected_rank[kind]) < (kind == 2 && n > 2000 ? 0.05 : 1e-5));
         CHECK(fabs(dead - expected_dead[kind]) < 1e-9);
-        CHECK(kind == 0   ? fabs(cosine - 1.0) < 1e-6
-              : kind == 1 ? cosine > 0.9
-                          : fabs(cosine + 1.0 / (double)(n - 1)) < 1e-9);
+        CHECK(kind == 3                ? isnan(cosine)
+              : kind == 0 || kind == 4 ? fabs(cosine - 1.0) < 1e-6
+              : kind == 1              ? cosine > 0.9
+                                       : fabs(cosine + 1.0 / (double)(n - 1)) < 1e-9);
         hiss_evaluation_destroy(e);
         hiss_features_destroy(f);
     }

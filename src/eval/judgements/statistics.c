@@ -5,7 +5,7 @@
  *                   has the same eigenvalues, it is (trace G)^2 / |G|^2, without any being computed. At most so many as
  *                   there are samples in it, which are at most RANK_SAMPLES, drawn by key.
  *   mean_cosine     between two different samples: 1 when all features are alike. With unit rows u it is
- *                   (|sum u|^2 - n) / (n (n - 1)).
+ *                   (|sum u|^2 - n) / (n (n - 1)). Rows of zeros have no direction and are left out.
  *   deviation       mean over features of their standard deviation; dead: features that vary a 10,000th of it, or less.
  *
  * Gram blocks are gemms of one shape per pair of tiles, and sums run over tiles by the canonical tree: the same on any
@@ -42,7 +42,7 @@ static void sum_rows(const hiss_eval_env *env, const hiss_features *f, int64_t c
     eval_tile_sum_destroy(sum);
 }
 
-/* sum[0 .. D-1] += row, sum[D .. 2D-1] += row / |row| */
+/* sum[0 .. D-1] += row, sum[D .. 2D-1] += row / |row|, sum[2D] += 1 when |row| is 0 */
 static void add_row(const void *user, int64_t D, const float *row, double *sum) {
     (void)user;
     double square = 0.0;
@@ -54,6 +54,7 @@ static void add_row(const void *user, int64_t D, const float *row, double *sum) 
         sum[d] += (double)row[d];
         sum[D + d] += (double)row[d] * scale;
     }
+    sum[2 * D] += square > 0.0 ? 0.0 : 1.0;
 }
 
 /* user: means [D]; sum[D] += (row - mean)^2 */
@@ -67,14 +68,15 @@ static void add_square(const void *user, int64_t D, const float *row, double *su
 
 typedef struct moments {
     double deviation, dead, cosine;
+    int64_t zeros; /* rows */
 } moments;
 
 static moments measure(const hiss_eval_env *env, const hiss_features *f) {
     const int64_t D = f->D;
     const double n = (double)f->n;
-    double *sum = hiss_new(double, 2 * D), *square = hiss_new(double, D), direction = 0.0;
+    double *sum = hiss_new(double, 2 * D + 1), *square = hiss_new(double, D), direction = 0.0;
     moments m = {0};
-    sum_rows(env, f, 2 * D, add_row, NULL, sum);
+    sum_rows(env, f, 2 * D + 1, add_row, NULL, sum);
     for (int64_t d = 0; d < D; d++) {
         direction += sum[D + d] * sum[D + d];
         sum[d] /= n;
@@ -89,7 +91,9 @@ static moments measure(const hiss_eval_env *env, const hiss_features *f) {
         dead += square[d] <= dead_share * m.deviation;
     }
     m.dead = 100.0 * (double)dead / (double)D;
-    m.cosine = f->n > 1 ? (direction - n) / (n * (n - 1.0)) : (double)NAN;
+    m.zeros = (int64_t)sum[2 * D];
+    const double directions = (double)(f->n - m.zeros);
+    m.cosine = directions > 1.0 ? (direction - directions) / (directions * (directions - 1.0)) : (double)NAN;
     hiss_free(sum);
     hiss_free(square);
     return m;
@@ -110,8 +114,8 @@ static hiss_features *centred_draw(const hiss_eval_env *env, const hiss_features
         }
     }
     hiss_features *draw = hiss_features_subset(env, f, index, count);
-    double *sum = hiss_new(double, 2 * D);
-    sum_rows(env, draw, 2 * D, add_row, NULL, sum);
+    double *sum = hiss_new(double, 2 * D + 1);
+    sum_rows(env, draw, 2 * D + 1, add_row, NULL, sum);
     for (int64_t t = draw->first; t < draw->end; t++) {
         float *tile = draw->rows + (t - draw->first) * HISS_TILE * D;
         for (int64_t i = 0; i < tile_count(draw, t) * D; i++) {
@@ -183,6 +187,12 @@ static hiss_status run(const hiss_eval_env *env, const hiss_eval_options *option
     hiss_record_remark(
         record, "effective rank: of the covariance, 1 to D; mean cosine of two different samples: 1 when "
                 "all features are alike; dead: features that hardly vary; std: mean standard deviation of a feature");
+    if (m.zeros > 0) {
+        hiss_record_remark(record,
+                           "features of %s: all are 0 for %lld of %lld samples, which have no direction and are left "
+                           "out of the mean cosine",
+                           subject->name, (long long)m.zeros, (long long)f->n);
+    }
     hiss_features_destroy(draw);
     return HISS_OK;
 }
