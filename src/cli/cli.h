@@ -62,9 +62,15 @@ hiss_status cli_expect_config(const char *path, hiss_error *err);
 /* A config file with overrides, and its section "eval". Collective. */
 hiss_status cli_read_experiment(hiss_comm *comm, const char *config, const char *const *sets, int nsets,
                                 hiss_experiment *e, hiss_eval_options *eval, hiss_error *err);
-/* The config a run was made with (RUN/config.yaml) with overrides, and its newest checkpoint. Collective. */
+/* The config a run was made with (RUN/config.yaml) with overrides, and a checkpoint whose bytes are sound: the one given,
+ * else (NULL) the newest. Collective. */
 hiss_status cli_open_run(hiss_comm *comm, const char *run, const char *const *sets, int nsets, const char *checkpoint,
                          hiss_experiment *e, hiss_eval_options *eval, char path[CLI_PATH], hiss_error *err);
+
+/* The parameters of a checkpoint that cli_open_run found.
+ *   given  by --checkpoint, which an error names
+ * Collective. Errors: those of hiss_frozen_load. */
+hiss_status cli_load_checkpoint(hiss_comm *comm, hiss_frozen *m, const char *path, bool given, hiss_error *err);
 
 /* The keys of section eval: the general ones, then those of each judgement. Returns how many sections. Not
  * collective. */
@@ -90,6 +96,9 @@ typedef struct reconstructor reconstructor;
 /* *out NULL: the method of m cannot. It needs m as long as it lives. Not collective. */
 hiss_status reconstructor_create(const hiss_objective_ops *objective, const hiss_frozen *m, const char *checkpoint,
                                  reconstructor **out, hiss_error *err);
+/* The same as cli_load_checkpoint does. Collective. */
+hiss_status cli_load_reconstructor(hiss_comm *comm, const hiss_objective_ops *objective, const hiss_frozen *m,
+                                   const char *path, bool given, reconstructor **out, hiss_error *err);
 void reconstructor_destroy(reconstructor *r);
 const hiss_rebuilder *reconstructor_rebuilder(const reconstructor *r); /* NULL of NULL */
 

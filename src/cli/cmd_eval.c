@@ -25,7 +25,9 @@ static const hiss_row rows[] = {
 typedef struct judging {
     hiss_eval_env env;
     const hiss_eval_options *options;
-    const char *run;
+    const char *run, *checkpoint;
+    bool given;  /* the checkpoint, by --checkpoint */
+    bool random; /* the random network is judged */
     hiss_sample_range train, test;
     char samples[HISS_EVAL_SAMPLES];
     hiss_evaluation *evaluation;
@@ -68,41 +70,54 @@ static hiss_status judge_pixels(judging *g, hiss_error *err) {
 }
 
 /* The trained network as a whole. */
-static hiss_status judge_network(judging *g, const hiss_experiment *e, const hiss_frozen *m, const char *checkpoint,
-                                 hiss_error *err) {
+static hiss_status judge_network(judging *g, const hiss_frozen *m, const reconstructor *r, hiss_error *err) {
+    const hiss_subject subject = {.name = "trained",
+                                  .bank = &g->train,
+                                  .queries = &g->test,
+                                  .model = hiss_frozen_model(m),
+                                  .vector = hiss_frozen_vector(m),
+                                  .rebuilder = reconstructor_rebuilder(r),
+                                  .directory = g->run};
+    return hiss_evaluation_judge(g->evaluation, &g->env, g->options, &subject, err);
+}
+
+static hiss_status judge_random(judging *g, hiss_frozen *m, int layers, const hiss_layer_size *layer, hiss_error *err) {
+    const hiss_status s = hiss_frozen_randomize(m, &g->train, err);
+    return s == HISS_OK ? judge(g, "random", false, layers, layer, hiss_frozen_embed, m, err) : s;
+}
+
+/* The checkpoint is read before anything is judged, so that one that does not fit is told at once, and again after the
+ * random network, which takes its place. */
+static hiss_status judge_all(judging *g, hiss_experiment *e, hiss_error *err) {
+    hiss_frozen *m = NULL;
     reconstructor *r = NULL;
-    hiss_status s = reconstructor_create(e->objective, m, checkpoint, &r, err);
-    s = hiss_comm_agree(g->env.comm, s, err);
-    if (s == HISS_OK) {
-        const hiss_subject subject = {.name = "trained",
-                                      .bank = &g->train,
-                                      .queries = &g->test,
-                                      .model = hiss_frozen_model(m),
-                                      .vector = hiss_frozen_vector(m),
-                                      .rebuilder = reconstructor_rebuilder(r),
-                                      .directory = g->run};
-        s = hiss_evaluation_judge(g->evaluation, &g->env, g->options, &subject, err);
-    }
+    hiss_layer_size layer[HISS_MAX_TAPS];
+    int layers = 0;
+    hiss_comm *comm = g->env.comm;
+    hiss_status s = hiss_frozen_create(e, g->train.set, &m, err);
+    s = s == HISS_OK ? cli_choose_layers(m, "--set eval.layers=NAME,...", g->options->layers, &layers, layer, err) : s;
+    s = s == HISS_OK ? cli_load_checkpoint(comm, m, g->checkpoint, g->given, err) : s;
+    s = s == HISS_OK ? cli_load_reconstructor(comm, e->objective, m, g->checkpoint, g->given, &r, err) : s;
+    s = s == HISS_OK && g->options->pixels ? judge_pixels(g, err) : s;
+    s = s == HISS_OK && g->random ? judge_random(g, m, layers, layer, err) : s;
+    s = s == HISS_OK ? cli_load_checkpoint(comm, m, g->checkpoint, g->given, err) : s;
+    s = s == HISS_OK ? judge(g, "trained", true, layers, layer, hiss_frozen_embed, m, err) : s;
+    s = s == HISS_OK ? judge_network(g, m, r, err) : s;
     reconstructor_destroy(r);
+    hiss_frozen_destroy(m);
     return s;
 }
 
-static hiss_status judge_all(judging *g, hiss_experiment *e, const char *checkpoint, hiss_error *err) {
-    hiss_frozen *m = NULL;
-    hiss_layer_size layer[HISS_MAX_TAPS];
-    int layers = 0;
-    hiss_status s = hiss_frozen_create(e, g->train.set, &m, err);
-    s = s == HISS_OK ? cli_choose_layers(m, "--set eval.layers=NAME,...", g->options->layers, &layers, layer, err) : s;
-    s = s == HISS_OK && g->options->pixels ? judge_pixels(g, err) : s;
-    if (s == HISS_OK && g->options->random) {
-        s = hiss_frozen_randomize(m, &g->train, err);
-        s = s == HISS_OK ? judge(g, "random", false, layers, layer, hiss_frozen_embed, m, err) : s;
+/* Whether the random network is judged; where it cannot be, the evaluation says why. */
+static bool wants_random(judging *g) {
+    if (!g->options->random || g->train.count >= HISS_FROZEN_BATCH) {
+        return g->options->random;
     }
-    s = s == HISS_OK ? hiss_frozen_load(m, checkpoint, err) : s;
-    s = s == HISS_OK ? judge(g, "trained", true, layers, layer, hiss_frozen_embed, m, err) : s;
-    s = s == HISS_OK ? judge_network(g, e, m, checkpoint, err) : s;
-    hiss_frozen_destroy(m);
-    return s;
+    const size_t used = strlen(g->samples);
+    snprintf(g->samples + used, sizeof g->samples - used,
+             "left out: the random network (eval.random): it needs at least %d training samples, found %lld\n",
+             HISS_FROZEN_BATCH, (long long)g->train.count);
+    return false;
 }
 
 /* The tables on stdout and in RUN/eval.txt, RUN/eval.json, RUN/report.html. */
@@ -137,15 +152,20 @@ static hiss_status evaluate(hiss_comm *comm, const void *options_, const char *r
     judging *g = hiss_new(judging, 1);
     s = s == HISS_OK ? cli_expect_writable(comm, run, outputs, HISS_COUNT(outputs), err) : s;
     if (s == HISS_OK) {
-        *g = (judging){.env = {comm, &e.kernels, (uint64_t)e.seed}, .options = &eval, .run = run};
+        *g = (judging){.env = {comm, &e.kernels, (uint64_t)e.seed},
+                       .options = &eval,
+                       .run = run,
+                       .checkpoint = checkpoint,
+                       .given = o->checkpoint != NULL};
         s = hiss_comm_agree(
             comm, hiss_eval_open(&eval, &e.data, (uint64_t)e.seed, &g->train, &g->test, g->samples, err), err);
     }
     if (s == HISS_OK) {
         hiss_info("judging %s on %lld training and %lld test samples", checkpoint, (long long)g->train.count,
                   (long long)g->test.count);
+        g->random = wants_random(g);
         g->evaluation = hiss_evaluation_create(g->samples);
-        s = hiss_comm_agree(comm, hiss_config_blame(e.config, judge_all(g, &e, checkpoint, err), err), err);
+        s = hiss_comm_agree(comm, hiss_config_blame(e.config, judge_all(g, &e, err), err), err);
     }
     if (s == HISS_OK && hiss_comm_rank(comm) == 0) {
         s = report(g, hiss_seconds() - start, err);

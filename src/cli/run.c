@@ -6,6 +6,7 @@
 #include "cli/cli.h"
 #include "hiss/file.h"
 #include "hiss/metrics.h"
+#include "hiss/snapshot.h"
 
 int cli_eval_sections(hiss_eval_options *eval, hiss_extra_section out[CLI_EVAL_SECTIONS]) {
     int count = 0;
@@ -53,6 +54,20 @@ hiss_status cli_read_experiment(hiss_comm *comm, const char *config, const char 
     return hiss_comm_agree(comm, s, err);
 }
 
+static hiss_status blame_checkpoint(bool given, hiss_status s, hiss_error *err) {
+    const hiss_error why = *err;
+    return s != HISS_OK && given ? hiss_fail(err, s, "--checkpoint: %.900s", why.text) : s;
+}
+
+hiss_status cli_load_checkpoint(hiss_comm *comm, hiss_frozen *m, const char *path, bool given, hiss_error *err) {
+    return hiss_comm_agree(comm, blame_checkpoint(given, hiss_frozen_load(m, path, err), err), err);
+}
+
+hiss_status cli_load_reconstructor(hiss_comm *comm, const hiss_objective_ops *objective, const hiss_frozen *m,
+                                   const char *path, bool given, reconstructor **out, hiss_error *err) {
+    return hiss_comm_agree(comm, blame_checkpoint(given, reconstructor_create(objective, m, path, out, err), err), err);
+}
+
 hiss_status cli_open_run(hiss_comm *comm, const char *run, const char *const *sets, int nsets, const char *checkpoint,
                          hiss_experiment *e, hiss_eval_options *eval, char path[CLI_PATH], hiss_error *err) {
     char config[CLI_PATH];
@@ -77,6 +92,8 @@ hiss_status cli_open_run(hiss_comm *comm, const char *run, const char *const *se
     if (s == HISS_OK && checkpoint) {
         snprintf(path, CLI_PATH, "%s", checkpoint);
         s = hiss_file_expect_text(path, "the checkpoint", "those of a run are in RUN/ckpt", err);
+        s = s == HISS_OK && hiss_comm_rank(comm) == 0 ? hiss_snapshot_verify(path, err) : s;
+        s = blame_checkpoint(true, s, err);
     } else if (s == HISS_OK && hiss_comm_rank(comm) == 0) {
         s = hiss_checkpoint_newest(run, false, path, CLI_PATH, err);
         if (s == HISS_OK && !*path) {

@@ -29,8 +29,18 @@ static bool judges(const hiss_judgement *j, const hiss_subject *subject) {
 
 /* Why a judgement cannot be run; NULL: it can. */
 static const char *missing(const hiss_judgement *j, const hiss_subject *subject) {
-    if (j->needs & HISS_NEEDS_LABELS && (subject->train->classes < 1 || subject->test->classes < 1)) {
+    const bool labels = j->needs & HISS_NEEDS_LABELS;
+    const bool train = labels && subject->train->classes > 0, test = labels && subject->test->classes > 0;
+    if (labels && !train && !test) {
         return "needs labels, and the samples have none; name the data set of labels in data.labels";
+    }
+    if (labels && !train) {
+        return "needs labels, and the training samples have none; name their data set in eval.train_labels, or do "
+               "without labels: --set 'data.labels=\"\"'";
+    }
+    if (labels && !test) {
+        return "needs labels, and the test samples have none; name their data set in eval.test_labels, or do without "
+               "labels: --set 'data.labels=\"\"'";
     }
     return j->needs & HISS_NEEDS_REBUILDER && !subject->rebuilder ? "the method cannot rebuild images" : NULL;
 }

@@ -100,6 +100,21 @@ done
 grep -q '^trained/z  .* [0-9]*\.[0-9][0-9] ' plain/eval.txt || fail 'nothing judged without labels' plain/eval.txt
 grep -q 'tested on 100, no labels' plain/eval.txt || fail 'not said that there are no labels' plain/eval.txt
 
+# Labels of one side: what needs those of both says which side has none.
+for side in train test; do
+    sides=(--set eval.train=data.h5 --set eval.test=data.h5 --set eval.$side=unlabelled.h5)
+    on 2 "$HISS" eval run "${small[@]}" --set eval.random=false --set eval.layers=fc1 "${sides[@]}"
+    [ $status -eq 0 ] || fail "eval without labels of $side: exit $status" log
+    [ "$(grep -c 'hiss: warning: .* no training sample has' log)" -eq 0 ] || fail 'classes of nothing are missed' log
+    name=${side/train/training}
+    for judgement in knn linear few_labels; do
+        grep -q "left out: $judgement: needs labels, and the $name samples have none; .*eval.${side}_labels, .*data.labels" \
+            run/eval.txt || fail "$side: $judgement is silent" run/eval.txt
+    done
+    grep -q '^trained/fc1  .* [0-9]*\.[0-9][0-9] ' run/eval.txt || fail "nothing judged without labels of $side" run/eval.txt
+    ! grep -q 'Green frames' run/eval.json || fail "frames by labels without those of $side" run/eval.json
+done
+
 # What a method can is judged: the auto-encoder rebuilds pictures of two halves better than by their mean colour.
 {
     head -c 16 images.idx

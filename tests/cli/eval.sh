@@ -62,4 +62,14 @@ on 1 "$HISS" eval run "${pixels[@]}" --set eval.iterations=2
 grep -qE '^linear probe of raw/pixels not converged: gradient [0-9.e-]+ after 2 steps, 2e-06 wanted' run/eval.txt ||
     fail 'silent about a probe that has not converged' run/eval.txt
 grep -q '"converged": false' run/eval.json || fail 'eval.json does not say it' run/eval.json
+
+# Too few training samples for a random network: it is left out, which is said; the rest is judged.
+"$odd_h5" few.h5 /images=u8:49x12x12 /labels=u8:49
+on 2 "$HISS" eval run --set eval.train=few.h5 --set eval.test=mixed.h5 --set eval.layers=fc1 --set eval.few_labels=false
+[ $status -eq 0 ] || fail "eval of 49 training samples: exit $status" log
+for file in eval.txt eval.json; do
+    grep -q 'left out: the random network (eval.random): it needs at least 50 training samples, found 49' run/$file ||
+        fail "$file: silent about the random network" run/$file
+done
+grep -q '^trained/fc1 ' run/eval.txt && ! grep -q '^random/' run/eval.txt || fail 'not judged' run/eval.txt
 echo ok

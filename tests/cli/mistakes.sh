@@ -86,6 +86,18 @@ test=(--set eval.test=data.h5)
 refused 1 "layer 'fc2' is not in this network; it has conv1, fc1, z" "$HISS" eval runs/config "${test[@]}" --set eval.layers=fc2
 grep -q 'pixels' log && fail 'worked before it looked at eval.layers' log
 refused 1 'the checkpoint x.h5 does not exist' "$HISS" eval runs/config "${test[@]}" --checkpoint x.h5
+# A checkpoint that cannot be used, told before anything is judged.
+newest=$(find runs/config/ckpt -name 'step-*.h5' | sort | tail -n 1)
+head -c 3000 "$newest" >cut.h5
+{ head -c 2500 "$newest" && printf x && tail -c +2502 "$newest"; } >damaged.h5
+on 1 "$HISS" train config.yaml --run flat --set train.epochs=1 --set 'network.layers=[flatten, {linear: 16, name: fc1}]'
+cp "$(find flat/ckpt -name 'step-*.h5')" other.h5
+for part in 'cut.h5|no checkpoint, or not all of one' 'data.h5|no checkpoint, or not all of one' 'damaged.h5|damaged: its bytes' \
+    'config.yaml|no checkpoint, or not all of one' 'other.h5|has no data set /model/conv1/weight'; do
+    refused 2 "--checkpoint: ${part%%|*}: ${part#*|}" "$HISS" eval runs/config "${test[@]}" --checkpoint "${part%%|*}"
+    ! grep -q 'pixels' log || fail "worked before it looked at $part" log
+    refused 1 "--checkpoint: ${part%%|*}: ${part#*|}" "$HISS" query runs/config "${test[@]}" --checkpoint "${part%%|*}"
+done
 refused 1 "layer 'fc2' is not in this network" "$HISS" query runs/config "${test[@]}" --layer fc2
 refused 1 "did you mean 'train.epochs'?" "$HISS" eval runs/config --set train.epohs=2
 mv data.h5 moved.h5

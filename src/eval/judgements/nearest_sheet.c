@@ -46,7 +46,7 @@ static hiss_status run(const hiss_eval_env *env, const hiss_eval_options *option
                        hiss_record *record, hiss_error *err) {
     (void)options;
     const int64_t n = subject->test->n, count = n < QUERIES ? n : QUERIES;
-    const bool labelled = subject->train->classes > 0;
+    const bool labelled = subject->train->classes > 0 && subject->test->classes > 0;
     int64_t index[QUERIES];
     hiss_neighbor nearest[QUERIES * NEIGHBORS];
     if (!subject->directory || !subject->bank || !subject->queries) {

@@ -48,7 +48,7 @@ extern const int hiss_eval_nrows;
  *   samples  out  how they were drawn, as sentences for people
  * Warns of test samples whose class no training sample has.
  * Errors (HISS_EUSER): those of hiss_dataset_open; shapes differ; labels in one only; nothing left. Not collective. */
-enum { HISS_EVAL_SAMPLES = 256 };
+enum { HISS_EVAL_SAMPLES = 512 };
 hiss_status hiss_eval_open(const hiss_eval_options *options, const hiss_data_options *data, uint64_t seed,
                            hiss_sample_range *train, hiss_sample_range *test, char samples[HISS_EVAL_SAMPLES],
                            hiss_error *err);
