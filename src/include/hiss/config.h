@@ -31,8 +31,8 @@ typedef struct hiss_row {
     const char *standard; /* default as text; for INT, FLOAT, CHOICE: NULL means the user must give it; BOOL: false */
     double min, max;      /* INT and FLOAT, inclusive; both 0: no bound; +-INFINITY: no bound on that side.
                            STRING: min 1 refuses an empty text */
-    const char *choices;  /* CHOICE, NAME: "one|two|three"; a bar in front, as lists made by macros have, is no choice */
-    const char *help;     /* one line */
+    const char *choices; /* CHOICE, NAME: "one|two|three"; a bar in front, as lists made by macros have, is no choice */
+    const char *help;    /* one line */
 } hiss_row;
 
 #define HISS_COUNT(array) ((int)(sizeof(array) / sizeof((array)[0])))

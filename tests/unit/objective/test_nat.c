@@ -470,7 +470,8 @@ static void test_wrong_options(void **state) {
     expect_error("assign: {block: rank}\n", 150,
                  "assign.block: must be lane, batch or a number of samples, found 'rank'");
     expect_error("assign: {block: -4}\n", 150, "assign.block: must be lane, batch or a number of samples, found '-4'");
-    expect_error("assign: {block: ''}\n", 150, "assign.block: must be lane, batch or a number of samples, found ''");
+    expect_error("assign: {block: ''}\n", 150,
+                 "stage.yaml:1:17: assign.block must be a text, found ''; give one, or leave the key out");
     expect_error("assign: {solver: magic}\n", 150,
                  "stage.yaml:1:18: assign.solver must be one of lapjv, sparse, auction, greedy, auto, found 'magic'");
     expect_error("assign: {rows: topk, solver: greedy}\n", 150,
