@@ -19,7 +19,7 @@ put eval/judgements.c 's/NULL};/\&eval_judgement_fake, NULL};/'
 read -ra flags <"$build/flags"
 objects=() libraries=()
 for word in "${flags[@]:1}"; do case $word in -[lLf]* | -Wl,*) libraries+=("$word") ;; esac; done
-for file in fakes objective/objective assign/lap tensor/kern nn/network_presets nn/optim/optim nn/optim/options eval/judgements; do
+for file in fakes objective/objective assign/solvers tensor/kern nn/network_presets nn/optim/optim nn/optim/options eval/judgements; do
     object=$(tr / _ <<<"$file").o
     "${flags[@]}" -w -O0 -I"$build/gen" -c -o "$object" "src/$file.c" >cc.log 2>&1 || fail "$file.c does not compile" cc.log
     objects+=("$object")
