@@ -138,7 +138,7 @@ for key in eval.test eval.layers train.init data.file kernel_table; do
         grep -q 'give one, or null to leave it out' log || fail "no advice: $key=$value" log
     done
 done
-refused 1 'nothing; give one, or leave the key out' "$HISS" train config.yaml --run empty --set objective=
+refused 1 'objective must be one of nat, supervised, autoencoder, found nothing' "$HISS" train config.yaml --run empty --set objective=
 [ ! -e empty ] || fail 'an empty value leaves a run'
 
 # A finished run whose config was lost or damaged gets it back.
