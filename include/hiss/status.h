@@ -30,6 +30,11 @@ hiss_status hiss_fail(hiss_error *err, hiss_status code, const char *format, ...
 hiss_status hiss_fail_key(hiss_error *err, hiss_status code, const char *key, const char *format, ...)
     __attribute__((format(printf, 4, 5)));
 
+/* What another function has written becomes "PREFIX: ..." or, of hiss_fail_key's kind, "KEY: ...". Nothing happens when
+ * status is HISS_OK or err is NULL. Return status. Not collective. */
+hiss_status hiss_error_prefix(hiss_error *err, hiss_status status, const char *prefix);
+hiss_status hiss_error_under_key(hiss_error *err, hiss_status status, const char *key);
+
 /* Process exit code of a status: 0, 2, 2, 70, 85. Not collective. */
 int hiss_exit_code(hiss_status status);
 

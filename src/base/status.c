@@ -33,6 +33,22 @@ hiss_status hiss_fail_key(hiss_error *err, hiss_status code, const char *key, co
     return code;
 }
 
+hiss_status hiss_error_prefix(hiss_error *err, hiss_status status, const char *prefix) {
+    if (status != HISS_OK && err) {
+        const hiss_error why = *err;
+        hiss_fail(err, status, "%s: %s", prefix, why.text);
+    }
+    return status;
+}
+
+hiss_status hiss_error_under_key(hiss_error *err, hiss_status status, const char *key) {
+    if (status != HISS_OK && err) {
+        const hiss_error why = *err;
+        hiss_fail_key(err, status, key, "%s", why.text);
+    }
+    return status;
+}
+
 int hiss_exit_code(hiss_status status) {
     switch (status) {
     case HISS_OK:

@@ -81,13 +81,14 @@ static hiss_status judge_network(judging *g, const hiss_frozen *m, const reconst
     return hiss_evaluation_judge(g->evaluation, &g->env, g->options, &subject, err);
 }
 
+/* The random network takes the trained one's place meanwhile. */
 static hiss_status judge_random(judging *g, hiss_frozen *m, int layers, const hiss_layer_size *layer, hiss_error *err) {
-    const hiss_status s = hiss_frozen_randomize(m, &g->train, err);
-    return s == HISS_OK ? judge(g, "random", false, layers, layer, hiss_frozen_embed, m, err) : s;
+    hiss_status s = hiss_frozen_randomize(m, &g->train, err);
+    s = s == HISS_OK ? judge(g, "random", false, layers, layer, hiss_frozen_embed, m, err) : s;
+    return s == HISS_OK ? cli_load_checkpoint(g->env.comm, m, g->checkpoint, g->given, err) : s;
 }
 
-/* The checkpoint is read before anything is judged, so that one that does not fit is told at once, and again after the
- * random network, which takes its place. */
+/* The checkpoint is read before anything is judged, so that one that does not fit is told at once. */
 static hiss_status judge_all(judging *g, hiss_experiment *e, hiss_error *err) {
     hiss_frozen *m = NULL;
     reconstructor *r = NULL;
@@ -95,12 +96,14 @@ static hiss_status judge_all(judging *g, hiss_experiment *e, hiss_error *err) {
     int layers = 0;
     hiss_comm *comm = g->env.comm;
     hiss_status s = hiss_frozen_create(e, g->train.set, &m, err);
-    s = s == HISS_OK ? cli_choose_layers(m, "--set eval.layers=NAME,...", g->options->layers, &layers, layer, err) : s;
+    if (s == HISS_OK) {
+        s = cli_choose_layers(m, "--set eval.layers=NAME,...", g->options->layers, &layers, layer, err);
+        hiss_error_under_key(err, s, "eval.layers");
+    }
     s = s == HISS_OK ? cli_load_checkpoint(comm, m, g->checkpoint, g->given, err) : s;
     s = s == HISS_OK ? cli_load_reconstructor(comm, e->objective, m, g->checkpoint, g->given, &r, err) : s;
     s = s == HISS_OK && g->options->pixels ? judge_pixels(g, err) : s;
     s = s == HISS_OK && g->random ? judge_random(g, m, layers, layer, err) : s;
-    s = s == HISS_OK ? cli_load_checkpoint(comm, m, g->checkpoint, g->given, err) : s;
     s = s == HISS_OK ? judge(g, "trained", true, layers, layer, hiss_frozen_embed, m, err) : s;
     s = s == HISS_OK ? judge_network(g, m, r, err) : s;
     reconstructor_destroy(r);

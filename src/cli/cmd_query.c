@@ -27,10 +27,9 @@ static hiss_status retrieve(const hiss_eval_env *env, const options *o, const hi
     int count = 0;
     hiss_status s = cli_choose_layers(m, "--layer NAME", o->layer, &count, layers, err);
     if (s != HISS_OK) {
-        const hiss_error why = *err;
-        return hiss_fail(err, s, "--layer%s", why.text + strlen(why.key));
+        return hiss_error_prefix(err, s, "--layer");
     }
-    if (s == HISS_OK && !o->layer) {
+    if (!o->layer) {
         s = cli_choose_layers(m, "--layer NAME", layers[count - 1].name, &count, layers, err);
     }
     if (s == HISS_OK && count != 1) {

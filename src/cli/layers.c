@@ -16,8 +16,8 @@ hiss_status cli_choose_layers(hiss_frozen *f, const char *option, const char *la
     for (const char *rest = hiss_names_next(layers ? layers : known, name); rest; rest = hiss_names_next(rest, name)) {
         const int k = hiss_taps_find(taps, name);
         if (k < 0 || n == HISS_MAX_TAPS) {
-            return hiss_fail_key(err, HISS_EUSER, "eval.layers",
-                                 "layer '%s' is not in this network; it has %s; choose with %s", name, known, option);
+            return hiss_fail(err, HISS_EUSER, "layer '%s' is not in this network; it has %s; choose with %s", name,
+                             known, option);
         }
         chosen[n] = (hiss_layer_size){taps->tap[k].name, hiss_encoder_width(e, k)};
         selected[n++] = k;

@@ -55,8 +55,7 @@ hiss_status cli_read_experiment(hiss_comm *comm, const char *config, const char 
 }
 
 static hiss_status blame_checkpoint(bool given, hiss_status s, hiss_error *err) {
-    const hiss_error why = *err;
-    return s != HISS_OK && given ? hiss_fail(err, s, "--checkpoint: %.900s", why.text) : s;
+    return given ? hiss_error_prefix(err, s, "--checkpoint") : s;
 }
 
 hiss_status cli_load_checkpoint(hiss_comm *comm, hiss_frozen *m, const char *path, bool given, hiss_error *err) {

@@ -70,8 +70,7 @@ static hiss_status read_experiment(const hiss_study *study, int point, bool base
     snprintf(key, sizeof key, "configs.%.60s.file", c->name);
     hiss_status s = hiss_file_expect_text(c->file, "the config", "give the path of a config of hiss train", err);
     if (s != HISS_OK) {
-        const hiss_error why = *err;
-        hiss_fail(err, s, "%s: %s", hiss_config_where(study->text, key, where), why.text);
+        hiss_error_prefix(err, s, hiss_config_where(study->text, key, where));
     } else if ((s = hiss_experiment_read(c->file, base ? c->set : set, n, extra, nextra, e, err)) != HISS_OK) {
         const hiss_error why = *err;
         hiss_fail(err, s, "%s", hiss_study_blame(study, point, arena, why.text));
@@ -113,10 +112,9 @@ static hiss_status check_point(const hiss_study *study, int k, bool here, hiss_e
         s = here && e.data.file ? hiss_file_expect(e.data.file, "the data file", "`hiss prepare` writes one", err) : s;
         if (s != HISS_OK) {
             hiss_arena *arena = hiss_arena_create();
+            hiss_error_prefix(err, s, hiss_config_where(e.config, "data.file", where));
             const hiss_error why = *err;
-            hiss_fail(err, s, "%s: %s", hiss_config_where(e.config, "data.file", where), why.text);
-            const hiss_error keyed = *err;
-            hiss_fail(err, s, "%s", hiss_study_blame(study, k, arena, keyed.text));
+            hiss_fail(err, s, "%s", hiss_study_blame(study, k, arena, why.text));
             hiss_arena_destroy(arena);
         }
         if (s == HISS_OK && e.train.lanes < p->workers) {

@@ -133,6 +133,9 @@ static hiss_status fail_label(hiss_dataset *set, const hiss_data_options *from, 
 
 /* One wrong label makes as many classes as it is large; a file whose classes are numbered with gaps is in order. */
 static void warn_of_gaps(const hiss_dataset *set, const hiss_data_options *from) {
+    if (hiss_log_rank() != 0) {
+        return;
+    }
     bool *seen = hiss_new(bool, set->classes);
     int64_t used = 0, largest = 0;
     for (int64_t i = 0; i < set->rows; i++) {
@@ -140,7 +143,7 @@ static void warn_of_gaps(const hiss_dataset *set, const hiss_data_options *from)
         seen[set->label[i]] = true;
         largest = set->label[i] > set->label[largest] ? i : largest;
     }
-    if (2 * used < set->classes && 2 * used < set->rows && hiss_log_rank() == 0) {
+    if (2 * used < set->classes && 2 * used < set->rows) {
         char where[HISS_WHERE];
         const char *key = from->keys.labels ? from->keys.labels : "data.labels";
         hiss_warn("%s: %s: %lld classes by the largest label of data set %s, %lld in row %lld, but only %lld of them "

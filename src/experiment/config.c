@@ -153,11 +153,8 @@ static hiss_status read_kernels(hiss_experiment *e, hiss_error *err) {
     const hiss_kernels *kernels = hiss_kernels_named(e->kernels_name);
     assert(kernels && "a choice of its row");
     hiss_kernel_table *table = NULL;
-    hiss_status s = e->kernel_table ? hiss_kernel_table_read(e->kernel_table, &table, err) : HISS_OK;
-    if (s != HISS_OK && err) {
-        const hiss_error why = *err;
-        s = hiss_fail_key(err, s, "kernel_table", "%s", why.text);
-    }
+    const hiss_status s = e->kernel_table ? hiss_kernel_table_read(e->kernel_table, &table, err) : HISS_OK;
+    hiss_error_under_key(err, s, "kernel_table");
     e->kernels = *kernels;
     e->kernels.table = table;
     return s;

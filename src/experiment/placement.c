@@ -33,8 +33,7 @@ hiss_status hiss_experiment_place(const hiss_experiment *e, const hiss_dataset *
         hiss_config_where(e->config, "train.lanes", lanes);
         hiss_config_where(e->config, "train.lane_samples", samples);
         const bool other = strncmp(samples, "--set", 5) == 0 && strncmp(lanes, "--set", 5) != 0; /* what was changed */
-        const hiss_error why = *err;
-        return hiss_fail_key(err, s, other ? "train.lane_samples" : "train.lanes", "%s", why.text);
+        return hiss_error_under_key(err, s, other ? "train.lane_samples" : "train.lanes");
     }
     int64_t *shards = hiss_new(int64_t, L + 1), *lane_offsets = hiss_new(int64_t, P + 1);
     hiss_shards_partition(n, L, shards);

@@ -13,10 +13,16 @@ double train_cadence_young(double blocked, double written, double mtbf) {
     return fmax(best, least);
 }
 
-/* Whether a count of steps is a multiple of the interval. */
+/* Steps of an interval that counts epochs or steps; 0: it does not. */
+static int64_t steps_of(const hiss_interval *every, int64_t steps_per_epoch) {
+    return every->unit == HISS_EVERY_EPOCHS  ? (int64_t)every->count * steps_per_epoch
+           : every->unit == HISS_EVERY_STEPS ? (int64_t)every->count
+                                             : 0;
+}
+
 static bool multiple(const hiss_interval *every, int64_t step, int64_t steps_per_epoch) {
-    const int64_t count = (int64_t)every->count * (every->unit == HISS_EVERY_EPOCHS ? steps_per_epoch : 1);
-    return (every->unit == HISS_EVERY_EPOCHS || every->unit == HISS_EVERY_STEPS) && step % count == 0;
+    const int64_t count = steps_of(every, steps_per_epoch);
+    return count > 0 && step % count == 0;
 }
 
 cadence_due train_cadence_at(const hiss_checkpoint_options *o, const cadence_state *s) {
@@ -43,9 +49,8 @@ bool train_cadence_keeps(const hiss_checkpoint_options *o, int64_t steps_per_epo
 
 /* The last step before `step` at which the interval is due by the number of steps; 0: none. */
 static int64_t last_before(const hiss_interval *every, int64_t step, int64_t steps_per_epoch) {
-    const int64_t count = (int64_t)every->count * (every->unit == HISS_EVERY_EPOCHS ? steps_per_epoch : 1);
-    const bool counts = every->unit == HISS_EVERY_EPOCHS || every->unit == HISS_EVERY_STEPS;
-    return counts ? (step - 1) / count * count : 0;
+    const int64_t count = steps_of(every, steps_per_epoch);
+    return count > 0 ? (step - 1) / count * count : 0;
 }
 
 /* They are most while the last one is written. Of those before it the newest stay; older ones when they are
@@ -64,9 +69,7 @@ int64_t train_cadence_most(const hiss_checkpoint_options *o, int64_t steps_per_e
         }
     }
     const int64_t last = at > 0 ? last_before(&o->keep_every, at, steps_per_epoch) : 0;
-    const int64_t between =
-        (int64_t)o->keep_every.count * (o->keep_every.unit == HISS_EVERY_EPOCHS ? steps_per_epoch : 1);
-    *milestones = last > 0 ? last / between : 0;
+    *milestones = last > 0 ? last / steps_of(&o->keep_every, steps_per_epoch) : 0;
     return newest + *milestones + 1;
 }
 

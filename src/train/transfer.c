@@ -222,7 +222,6 @@ static hiss_status copy_model(source *s, float *vector, hiss_error *err) {
 
 static hiss_status read_source(trainer *t, hiss_error *err) {
     source s = {.t = t};
-    char where[HISS_WHERE];
     for (int k = 0; k < 3; k++) {
         s.list[k] = hiss_text_open(&s.text[k], &s.size[k]);
     }
@@ -233,12 +232,7 @@ static hiss_status read_source(trainer *t, hiss_error *err) {
         fclose(s.list[k]);
         free(s.text[k]);
     }
-    if (status != HISS_OK) {
-        const hiss_error why = *err;
-        return hiss_fail(err, status, "%s: %.900s", hiss_config_where(t->experiment->config, "train.init", where),
-                         why.text);
-    }
-    return HISS_OK;
+    return hiss_config_blame(t->experiment->config, hiss_error_under_key(err, status, "train.init"), err);
 }
 
 hiss_status train_transfer_init(trainer *t, hiss_error *err) {

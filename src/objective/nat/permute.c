@@ -61,10 +61,9 @@ hiss_status nat_match_create(nat *n, hiss_error *err) {
                                         .lists = n->lists,
                                         .beside = n->options->async,
                                         .work = {.user = n, .score = score, .solve = solve, .answered = apply}};
-    hiss_status s = hiss_match_create(&options, &n->match, err);
+    const hiss_status s = hiss_match_create(&options, &n->match, err);
     if (s == HISS_EUSER) {
-        const hiss_error why = *err;
-        s = hiss_fail_key(err, s, "assign.block", "%s", why.text);
+        hiss_error_under_key(err, s, "assign.block");
     }
     hiss_match_solver_reserve(n->matcher, p->threads, n->options->async);
     return s;
