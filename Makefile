@@ -200,7 +200,7 @@ SECONDS ?= 3600
 soak: all ## train under SLURM for SECONDS=3600 while jobs, daemons and nodes die, and compare the bits (root)
 	@env -u SECONDS HISS='$(BUILD)/hiss' tests/slurm/soak '$(SECONDS)' '$(BUILD)/soak'
 
-check-deps: $(LIB_OBJ) $(CLI_OBJ) ## verify who includes whom, and that no new circles of files call each other
+check-deps: $(LIB_OBJ) $(CLI_OBJ) ## verify who includes whom, and that no three files call each other in a circle
 	@tools/check_deps
 	@tools/check_circles '$(BUILD)'
 

@@ -14,15 +14,6 @@
 
 enum { MPI_SLICE_FLOATS = 1 << 28 }; /* what an int can count */
 
-int64_t comm_row_floats(int64_t floats) {
-    return (floats + HISS_ALIGN_FLOATS - 1) / HISS_ALIGN_FLOATS * HISS_ALIGN_FLOATS;
-}
-
-int64_t comm_chunk_floats(const hiss_reducer *r, const comm_chunk *chunk) {
-    const comm_slice *slices = r->schedule.slices;
-    return slices[chunk->end_slice - 1].end - slices[chunk->first_slice].begin;
-}
-
 static hiss_status check_collective(const hiss_reducer_options *o, hiss_error *err) {
     int64_t shape[5] = {o->lanes, o->count, o->buckets, o->reduce, o->group_size};
     int64_t lane_bytes = (o->comm->size + 1) * (int64_t)sizeof(int64_t);
@@ -54,10 +45,6 @@ static hiss_status check_tags(const hiss_reducer *r, hiss_error *err) {
             most + 1, *limit);
     }
     return HISS_OK;
-}
-
-bool comm_reducer_owns(const hiss_reducer *r, const comm_slice *slice) {
-    return slice->owner == r->comm->rank || slice->owner == HISS_EVERYONE;
 }
 
 static int64_t count_owned(const hiss_reducer *r) {

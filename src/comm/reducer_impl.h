@@ -1,4 +1,5 @@
-/* The reducer's inside, shared by reducer.c (life, queries) and reducer_step.c (one step). */
+/* The reducer's inside, shared by reducer.c (life, queries), reducer_layout.c (sizes, owners), reducer_step.c
+ * (one step) and reducer_norms.c. */
 #ifndef HISS_COMM_REDUCER_IMPL_H
 #define HISS_COMM_REDUCER_IMPL_H
 

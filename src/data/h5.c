@@ -1,10 +1,6 @@
 /* HDF5 files as named arrays. With its neighbours h5_*.c, of which h5_probe.c looks into a file before it is opened
  * here, the only user of the HDF5 library.
  *
- * The library is the serial build and not thread-safe, so one mutex is held around every call into it; visitors run
- * without the mutex and may call back. Its own printing of errors is switched off: the innermost record of its error
- * stack becomes the reason in our one-line text.
- *
  * The data set used last stays open in its file, because HDF5 keeps its cache of chunks per open data set: a reader of
  * single rows would otherwise inflate a whole chunk for each of them.
  *
@@ -12,7 +8,6 @@
  * throughout; the library cuts transfers at the system's limit by itself. */
 #include <assert.h>
 #include <errno.h>
-#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -25,45 +20,6 @@
 #include "hiss/fault.h"
 
 enum { EXPLANATION = 480, CACHE_BYTES = 1 << 25, CACHE_SLOTS = 12421, IMAGE_STEP = 1 << 20 };
-
-static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
-
-/* HDF5 closes at the exit of the process what is still open, and (1.10.8) crashes there when a disk was full. All files
- * of hiss are closed by then, or given up. */
-static void no_work_at_exit(void) {
-    H5dont_atexit();
-}
-
-void data_h5_enter(void) {
-    static pthread_once_t once = PTHREAD_ONCE_INIT;
-    pthread_once(&once, no_work_at_exit);
-    pthread_mutex_lock(&lock);
-    H5Eset_auto2(H5E_DEFAULT, NULL, NULL);
-}
-
-hiss_status data_h5_leave(hiss_status status) {
-    pthread_mutex_unlock(&lock);
-    return status;
-}
-
-static herr_t copy_reason(unsigned n, const H5E_error2_t *record, void *user) {
-    if (n == 0 && record->desc) {
-        snprintf(user, HISS_H5_REASON, "%s", record->desc);
-    }
-    return 0;
-}
-
-/* What HDF5 says about its last failure. Any other call into HDF5 forgets it. */
-const char *data_h5_reason(char out[HISS_H5_REASON]) {
-    out[0] = 0;
-    H5Ewalk2(H5E_DEFAULT, H5E_WALK_UPWARD, copy_reason, out);
-    for (char *c = out; *c; c++) {
-        if (*c == '\n') {
-            *c = ' ';
-        }
-    }
-    return *out ? out : "HDF5 gives no reason";
-}
 
 /* What the system said, without the rest of HDF5's reason. */
 static const char *system_reason(char out[HISS_H5_REASON]) {
@@ -379,6 +335,21 @@ hiss_status hiss_h5_look(hiss_h5 *file, const char *dataset, hiss_h5_info *info,
         *info = file->info;
     }
     return data_h5_leave(status);
+}
+
+hiss_status hiss_h5_each(hiss_h5 *file, hiss_h5_visit visit, void *user, hiss_error *err) {
+    data_h5_enter();
+    data_h5_names all = data_h5_names_of(file);
+    data_h5_leave(HISS_OK);
+    hiss_status status = HISS_OK;
+    for (int64_t i = 0; i < all.count && !status; i++) {
+        hiss_h5_info info;
+        if (hiss_h5_look(file, all.name[i], &info, NULL) == HISS_OK && info.dtype <= HISS_F32) {
+            status = visit(user, all.name[i], &info, err);
+        }
+    }
+    data_h5_names_free(&all);
+    return status;
 }
 
 /* Check that rows [begin, begin + count) of dtype exist in the data set in use, and select them. */

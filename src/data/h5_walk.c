@@ -177,18 +177,3 @@ void data_h5_names_free(data_h5_names *all) {
     }
     hiss_free(all->name);
 }
-
-hiss_status hiss_h5_each(hiss_h5 *file, hiss_h5_visit visit, void *user, hiss_error *err) {
-    data_h5_enter();
-    data_h5_names all = data_h5_names_of(file);
-    data_h5_leave(HISS_OK);
-    hiss_status status = HISS_OK;
-    for (int64_t i = 0; i < all.count && !status; i++) {
-        hiss_h5_info info;
-        if (hiss_h5_look(file, all.name[i], &info, NULL) == HISS_OK && info.dtype <= HISS_F32) {
-            status = visit(user, all.name[i], &info, err);
-        }
-    }
-    data_h5_names_free(&all);
-    return status;
-}

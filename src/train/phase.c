@@ -42,43 +42,6 @@ hiss_status train_phase_build(trainer *t, int p, hiss_error *err) {
     return s;
 }
 
-/* ---- stages: a pure function of the epoch ---- */
-
-bool train_phase_runs(const trainer *t, int p, int64_t epoch) {
-    const hiss_span span = t->phases[p].span;
-    return span.first <= epoch && epoch < span.end;
-}
-
-double train_phase_rate(const trainer *t, const phase *ph, int group, int64_t step) {
-    const int64_t per_epoch = t->placement.steps_per_epoch, begin = ph->span.first * per_epoch;
-    return hiss_optim_rate(&t->experiment->optim[group], step - begin, per_epoch, ph->span.end * per_epoch - begin);
-}
-
-hiss_status train_phase_spans(trainer *t, hiss_error *err) {
-    const hiss_phase_ops *ops = t->experiment->objective->phase;
-    const int64_t epochs = t->experiment->train.epochs;
-    for (int p = 0; p < t->nphases; p++) {
-        hiss_span span = ops && ops->span ? ops->span(t->method, p) : (hiss_span){0, epochs};
-        assert(0 <= span.first && span.first < span.end);
-        span.end = span.end < epochs ? span.end : epochs;
-        t->phases[p].span = span.first < span.end ? span : (hiss_span){epochs, epochs};
-    }
-    for (int at = -1; at < t->nphases; at++) { /* the first epoch, and those after a phase's last */
-        const int64_t epoch = at < 0 ? 0 : t->phases[at].span.end;
-        bool any = epoch == epochs;
-        for (int p = 0; p < t->nphases; p++) {
-            any |= train_phase_runs(t, p, epoch);
-        }
-        if (!any) {
-            return hiss_fail(err, HISS_EUSER,
-                             "objective %s: no phase runs in epoch %lld of %lld (train.epochs); the epochs of its "
-                             "phases must leave no gap",
-                             t->experiment->objective->name, (long long)epoch + 1, (long long)epochs);
-        }
-    }
-    return HISS_OK;
-}
-
 /* ---- setting up ---- */
 
 /* Which buckets are final after which node, as lists of buckets in the order of nodes. */
@@ -253,27 +216,6 @@ static void after_node(void *user, int node) {
         further_exchange(h->job, h->thread);
         times->exchanged = h->last = hiss_seconds();
         times->exchange += h->last - start;
-    }
-}
-
-void train_phase_supply(trainer *t, const hiss_lane *lane) {
-    const hiss_exchange_ops *exchange = t->experiment->objective->exchange;
-    if (exchange && exchange->supply) {
-        exchange->supply(t->method, lane);
-    }
-}
-
-void train_phase_fill(trainer *t, const hiss_lane *lane) {
-    const hiss_input_ops *ops = t->experiment->objective->input;
-    for (int64_t i = 0; i < lane->batch->m; i++) {
-        if (ops && ops->sample) {
-            ops->sample(t->method, lane, i);
-        } else {
-            hiss_lane_default_sample(lane, i);
-        }
-    }
-    if (ops && ops->fill) {
-        ops->fill(t->method, lane);
     }
 }
 
