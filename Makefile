@@ -145,7 +145,7 @@ $(BUILD)/flags: FORCE
 # What a run records about the program: rewritten when it changes.
 $(BUILD)/gen/hiss_build.h: FORCE
 	@mkdir -p $(@D)
-	@tools/build_header '$(VERSION)' >$@.new && { cmp -s $@.new $@ && rm $@.new || mv $@.new $@; }
+	@tools/build_header '$(VERSION)' >$@.$$$$ && { cmp -s $@.$$$$ $@ && rm $@.$$$$ || mv $@.$$$$ $@; }
 
 # The required packages: says which are missing and how to get them, instead of a compiler error.
 $(BUILD)/deps.ok: $(BUILD)/flags tools/deps

@@ -45,7 +45,7 @@ cat >"$fake/list" <<'END'
 unit/*
 mpi/test_good 1 3   # comment
 mpi/*         2
-cli/[!f]*.sh
+cli/[!f]*.sh together   # comment
 make no-such-target
 END
 
@@ -78,6 +78,27 @@ for file in "$PIDS"/*; do
     if kill -0 "$pid" 2>/dev/null && ! grep -q '^State:.*Z' "/proc/$pid/status"; then fail "$(basename "$file") still runs"; fi
 done
 [ "$(ls "$PIDS" | wc -l)" -eq 4 ] || fail "not every hanging test has started"
+
+# Two that pass only while the other one runs.
+if [ "$(nproc)" -ge 2 ]; then
+    meets='touch $me; for ((k = 0; k < 200; k++)); do [ ! -e $other ] || break; sleep 0.02; done; [ -e $other ] && echo ok'
+    script meets_a "me=$PIDS/a.met other=$PIDS/b.met; $meets"
+    script meets_b "me=$PIDS/b.met other=$PIDS/a.met; $meets"
+    "$HISS_ROOT/tools/run_tests" --tests "$fake" --build "$build" 'cli/meets_*' >"$WORK/output" 2>&1 || fail 'not together'
+    rm "$fake"/cli/meets_*
+fi
+
+# An interruption ends what runs at the same time, too.
+rm -f "$PIDS"/*
+setsid bash -c 'trap - INT && exec "$@"' - "$HISS_ROOT/tools/run_tests" --tests "$fake" --build "$build" --timeout 60 'cli/hang.sh' 'cli/good.sh' >"$WORK/output" 2>&1 &
+runner=$!
+for ((k = 0; k < 500; k++)); do [ ! -s "$PIDS/child" ] || break; sleep 0.02; done
+kill -TERM $runner
+status=0
+wait $runner || status=$?
+[ $status -eq 130 ] || fail "interrupted: exit $status"
+for ((k = 0; k < 100; k++)); do kill -0 "$(cat "$PIDS/hang")" 2>/dev/null || break; sleep 0.02; done
+! kill -0 "$(cat "$PIDS/hang")" 2>/dev/null || fail 'a test outlives the interrupted runner'
 
 # All pass: exit 0.
 "$HISS_ROOT/tools/run_tests" --tests "$fake" --build "$build" unit/fake/test_good cli/good.sh >"$WORK/output" 2>&1 ||
