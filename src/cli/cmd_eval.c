@@ -63,10 +63,9 @@ static hiss_status judge(judging *g, const char *who, bool output, int layers, c
 }
 
 static hiss_status judge_pixels(judging *g, hiss_error *err) {
-    int64_t H, W, C;
-    hiss_dataset_shape(g->train.set, &H, &W, &C);
-    int64_t D = H * W * C;
-    return judge(g, "raw", false, 1, &(hiss_layer_size){"pixels", D}, hiss_embed_pixels, &D, err);
+    hiss_field image = *hiss_dataset_field(g->train.set, HISS_FIELD_IMAGE);
+    const hiss_layer_size pixels = {"pixels", image.dim[0] * image.dim[1] * image.dim[2]};
+    return judge(g, "raw", false, 1, &pixels, hiss_embed_pixels, &image, err);
 }
 
 /* The trained network as a whole. */

@@ -2,12 +2,55 @@
 #ifndef HISS_DATASET_IMPL_H
 #define HISS_DATASET_IMPL_H
 
+#include <stdio.h>
+
 #include "hiss/data.h"
 
-/* Bytes of one sample's pixels. */
-int64_t data_set_row(const hiss_dataset *set);
+/* Where the values of a field are. */
+typedef struct data_source {
+    char *name, *dataset; /* of the field, of its data set */
+    hiss_h5 *file;        /* of its own: a file keeps the chunks of one data set */
+} data_source;
+
+struct hiss_dataset {
+    hiss_h5 *file; /* NULL: synthetic */
+    uint64_t seed; /* of synthetic pixels */
+    char *path;
+    int64_t rows; /* in the file */
+    int64_t n;    /* in use */
+    int fields;
+    hiss_field field[HISS_MAX_FIELDS]; /* the first is the image */
+    data_source source[HISS_MAX_FIELDS];
+    int64_t row;    /* bytes of a sample */
+    int32_t *label; /* [rows], or NULL */
+    int64_t classes;
+    bool permuted;
+    hiss_permutation order;
+    char *identity;
+};
+enum { DATA_IMAGE = 0 }; /* among the fields */
+
+char *data_text_copy(const char *text);
+/* Put the place of the key in front of the error. A key that is not set speaks with the value of another, standard. */
+hiss_status data_blame(const hiss_config *config, const char *key, const char *standard, hiss_status status,
+                       hiss_error *err);
+
+/* fields.c: look at the data sets of all fields, check them, and give each its place in a row. */
+hiss_status data_fields_check(hiss_dataset *set, const hiss_data_options *options, hiss_error *err);
+void data_fields_synthetic(hiss_dataset *set, int64_t H, int64_t W, int64_t C);
+void data_fields_destroy(hiss_dataset *set);
+/* Rows [begin, begin + count) of the file into out[count][row]. */
+hiss_status data_fields_read(hiss_dataset *set, int64_t begin, int64_t count, uint8_t *out, hiss_error *err);
+/* "uint8 [n,H,W,C]" of the first field, and " name uint8 [n,...]" of each further one. */
+void data_fields_describe(const hiss_dataset *set, int field, FILE *stream);
+
+/* labels.c: read and check the labels that options name. */
+hiss_status data_labels_read(hiss_dataset *set, const hiss_data_options *options, hiss_error *err);
+
 /* Whether position i is row i of the file. */
 bool data_set_in_file_order(const hiss_dataset *set);
+/* The row of the file at a position. */
+int64_t data_set_row_of(const hiss_dataset *set, int64_t position);
 /* Label of a sample; the set must be labelled. */
 int32_t data_set_label(const hiss_dataset *set, int64_t position);
 

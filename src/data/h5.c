@@ -39,85 +39,6 @@ static const char *writing_remedy(const char *why, const char *otherwise) {
                                                                           : otherwise;
 }
 
-/* ---- types ---- */
-
-/* Whose class, size (0: any) and sign of integers fit: the first row that does. */
-static const struct {
-    const char *text;
-    H5T_class_t class;
-    size_t size;
-    H5T_sign_t sign;
-} types[] = {
-    [HISS_U8] = {"uint8", H5T_INTEGER, 1, H5T_SGN_NONE},
-    [HISS_I16] = {"int16", H5T_INTEGER, 2, H5T_SGN_2},
-    [HISS_I32] = {"int32", H5T_INTEGER, 4, H5T_SGN_2},
-    [HISS_I64] = {"int64", H5T_INTEGER, 8, H5T_SGN_2},
-    [HISS_F32] = {"float32", H5T_FLOAT, 4, H5T_SGN_ERROR},
-    [HISS_I8] = {"int8", H5T_INTEGER, 1, H5T_SGN_2},
-    [HISS_U16] = {"uint16", H5T_INTEGER, 2, H5T_SGN_NONE},
-    [HISS_U32] = {"uint32", H5T_INTEGER, 4, H5T_SGN_NONE},
-    [HISS_U64] = {"uint64", H5T_INTEGER, 8, H5T_SGN_NONE},
-    [HISS_INTEGER] = {"integers of an unusual size", H5T_INTEGER, 0, H5T_SGN_ERROR},
-    [HISS_ENUMERATION] = {"an enumeration", H5T_ENUM, 0, H5T_SGN_ERROR},
-    [HISS_F64] = {"float64", H5T_FLOAT, 8, H5T_SGN_ERROR},
-    [HISS_FLOATING] = {"floats of an unusual size", H5T_FLOAT, 0, H5T_SGN_ERROR},
-    [HISS_TEXT] = {"strings", H5T_STRING, 0, H5T_SGN_ERROR},
-    [HISS_RECORD] = {"records", H5T_COMPOUND, 0, H5T_SGN_ERROR},
-    [HISS_VARIABLE] = {"values of variable length", H5T_VLEN, 0, H5T_SGN_ERROR},
-    [HISS_ARRAY] = {"arrays", H5T_ARRAY, 0, H5T_SGN_ERROR},
-    [HISS_OPAQUE] = {"opaque values", H5T_OPAQUE, 0, H5T_SGN_ERROR},
-    [HISS_REFERENCE] = {"references", H5T_REFERENCE, 0, H5T_SGN_ERROR},
-    [HISS_OTHER] = {"values of another kind", H5T_NO_CLASS, 0, H5T_SGN_ERROR},
-};
-
-const char *hiss_dtype_name(hiss_dtype dtype) {
-    return types[dtype].text;
-}
-
-bool hiss_dtype_is_integer(hiss_dtype dtype) {
-    return types[dtype].class == H5T_INTEGER || types[dtype].class == H5T_ENUM;
-}
-
-static hid_t native(hiss_dtype dtype) {
-    switch (dtype) {
-    case HISS_U8:
-        return H5T_NATIVE_UINT8;
-    case HISS_I16:
-        return H5T_NATIVE_INT16;
-    case HISS_I32:
-        return H5T_NATIVE_INT32;
-    case HISS_I64:
-        return H5T_NATIVE_INT64;
-    case HISS_U64:
-        return H5T_NATIVE_UINT64;
-    default:
-        assert(dtype == HISS_F32);
-        return H5T_NATIVE_FLOAT;
-    }
-}
-
-static hiss_dtype dtype_of(hid_t type) {
-    const H5T_class_t class = H5Tget_class(type);
-    const size_t size = H5Tget_size(type);
-    const H5T_sign_t sign = class == H5T_INTEGER ? H5Tget_sign(type) : H5T_SGN_ERROR;
-    int i = 0;
-    while (i < HISS_OTHER && (types[i].class != class || (types[i].size && types[i].size != size) ||
-                              (types[i].sign != H5T_SGN_ERROR && types[i].sign != sign))) {
-        i++;
-    }
-    return (hiss_dtype)i;
-}
-
-const char *hiss_h5_info_text(const hiss_h5_info *info, char out[HISS_H5_INFO_TEXT]) {
-    int used = snprintf(out, HISS_H5_INFO_TEXT, "%s [", hiss_dtype_name(info->dtype));
-    for (int i = 0; i < info->ndim; i++) {
-        used +=
-            snprintf(out + used, (size_t)(HISS_H5_INFO_TEXT - used), "%s%lld", i ? "," : "", (long long)info->dim[i]);
-    }
-    snprintf(out + used, (size_t)(HISS_H5_INFO_TEXT - used), "]");
-    return out;
-}
-
 /* ---- files ---- */
 
 void hiss_h5_about(char out[HISS_H5_ABOUT]) {
@@ -190,6 +111,19 @@ hiss_status hiss_h5_open(const char *path, hiss_h5 **out, hiss_error *err) {
     }
     data_h5_leave(HISS_OK);
     *out = wrap(path, file);
+    return HISS_OK;
+}
+
+hiss_status hiss_h5_open_again(const hiss_h5 *file, hiss_h5 **out, hiss_error *err) {
+    char why[HISS_H5_REASON];
+    data_h5_enter();
+    const hid_t again = H5Freopen(file->file);
+    if (again < 0) {
+        return data_h5_leave(
+            hiss_fail(err, HISS_ESYSTEM, "%s: HDF5 cannot open it again: %s", file->path, data_h5_reason(why)));
+    }
+    data_h5_leave(HISS_OK);
+    *out = wrap(file->path, again);
     return HISS_OK;
 }
 
@@ -269,7 +203,8 @@ static hiss_status describe(hiss_h5 *file, const char *dataset, hid_t id, hiss_h
     hiss_status status = HISS_OK;
     const H5S_class_t extent = H5Sget_simple_extent_type(space);
     int ndim = H5Sget_simple_extent_dims(space, dim, NULL);
-    info->dtype = dtype_of(type);
+    info->dtype = data_h5_dtype(type);
+    file->values = data_h5_values(type);
     if (extent == H5S_NULL || extent == H5S_SCALAR) {
         status = hiss_fail(err, HISS_EUSER, "%s: data set %s %s; expected 1 to %d dimensions", file->path, dataset,
                            extent == H5S_NULL ? "is empty: it has a type, but no values (H5S_NULL)"
@@ -352,15 +287,28 @@ hiss_status hiss_h5_each(hiss_h5 *file, hiss_h5_visit visit, void *user, hiss_er
     return status;
 }
 
-/* Check that rows [begin, begin + count) of dtype exist in the data set in use, and select them. */
-static hiss_status select_rows(hiss_h5 *file, hiss_dtype dtype, int64_t begin, int64_t count, hid_t *there, hid_t *here,
+hiss_status hiss_h5_values(hiss_h5 *file, const char *dataset, hiss_dtype *values, hiss_error *err) {
+    data_h5_enter();
+    hiss_status status = use(file, dataset, err);
+    if (!status) {
+        *values = file->values;
+    }
+    return data_h5_leave(status);
+}
+
+static hiss_status expect_dtype(const hiss_h5 *file, hiss_dtype dtype, hiss_error *err) {
+    const hiss_dtype found = file->info.dtype;
+    assert(dtype <= HISS_F32 || dtype == HISS_U64);
+    return found == dtype || (dtype == HISS_I64 && hiss_dtype_is_integer(found))
+               ? HISS_OK
+               : hiss_fail(err, HISS_EUSER, "%s: data set %s holds %s; expected %s", file->path, file->name,
+                           hiss_dtype_name(found), hiss_dtype_name(dtype));
+}
+
+/* Check that rows [begin, begin + count) exist in the data set in use, and select them. */
+static hiss_status select_rows(hiss_h5 *file, int64_t begin, int64_t count, hid_t *there, hid_t *here,
                                hiss_error *err) {
     const hiss_h5_info *info = &file->info;
-    assert(dtype <= HISS_F32 || dtype == HISS_U64);
-    if (info->dtype != dtype && !(dtype == HISS_I64 && hiss_dtype_is_integer(info->dtype))) {
-        return hiss_fail(err, HISS_EUSER, "%s: data set %s holds %s; expected %s", file->path, file->name,
-                         types[info->dtype].text, types[dtype].text);
-    }
     if (begin < 0 || count < 0 || begin > info->dim[0] || count > info->dim[0] - begin) {
         return hiss_fail(err, HISS_EUSER, "%s: data set %s has %lld rows; rows %lld to %lld were asked for", file->path,
                          file->name, (long long)info->dim[0], (long long)begin, (long long)(begin + count - 1));
@@ -397,12 +345,41 @@ hiss_status hiss_h5_read(hiss_h5 *file, const char *dataset, hiss_dtype dtype, i
     hid_t there, here;
     data_h5_enter();
     hiss_status status = use(file, dataset, err);
-    if (status || (status = select_rows(file, dtype, begin, count, &there, &here, err))) {
+    if (status || (status = expect_dtype(file, dtype, err)) ||
+        (status = select_rows(file, begin, count, &there, &here, err))) {
         return data_h5_leave(status);
     }
-    if (count && (hiss_fault("h5.read") || H5Dread(file->dataset, native(dtype), here, there, H5P_DEFAULT, out) < 0)) {
+    if (count &&
+        (hiss_fault("h5.read") || H5Dread(file->dataset, data_h5_native(dtype), here, there, H5P_DEFAULT, out) < 0)) {
         status = cannot_read(file, begin, count, err);
     }
+    H5Sclose(here);
+    H5Sclose(there);
+    return data_h5_leave(status);
+}
+
+hiss_status hiss_h5_read_rows(hiss_h5 *file, const char *dataset, hiss_dtype dtype, int64_t begin, int64_t count,
+                              int64_t stride, void *out, hiss_error *err) {
+    hid_t there, here;
+    data_h5_enter();
+    hiss_status status = use(file, dataset, err);
+    if (status || (status = select_rows(file, begin, count, &there, &here, err))) {
+        return data_h5_leave(status);
+    }
+    const hid_t type = data_h5_memory_type(dtype);
+    const int64_t size = hiss_dtype_bytes(dtype), values = count ? H5Sget_select_npoints(here) / count : 0;
+    assert(stride % size == 0 && stride >= values * size);
+    if (count && stride > values * size) {
+        const hsize_t all[2] = {(hsize_t)count, (hsize_t)(stride / size)}, start[2] = {0, 0};
+        const hsize_t extent[2] = {(hsize_t)count, (hsize_t)values};
+        H5Sclose(here);
+        here = H5Screate_simple(2, all, NULL);
+        H5Sselect_hyperslab(here, H5S_SELECT_SET, start, NULL, extent, NULL);
+    }
+    if (count && (hiss_fault("h5.read") || H5Dread(file->dataset, type, here, there, H5P_DEFAULT, out) < 0)) {
+        status = cannot_read(file, begin, count, err);
+    }
+    H5Tclose(type);
     H5Sclose(here);
     H5Sclose(there);
     return data_h5_leave(status);
@@ -431,7 +408,8 @@ hiss_status hiss_h5_define(hiss_h5 *file, const char *dataset, const hiss_h5_inf
                (!deflate || H5Pset_deflate(create, (unsigned)deflate) >= 0);
     }
     fine = fine && !hiss_fault("h5.define");
-    hid_t id = fine ? H5Dcreate2(file->file, dataset, native(info->dtype), space, links, create, H5P_DEFAULT) : -1;
+    hid_t id =
+        fine ? H5Dcreate2(file->file, dataset, data_h5_native(info->dtype), space, links, create, H5P_DEFAULT) : -1;
     char why[HISS_H5_REASON];
     hiss_status status = HISS_OK;
     if (id < 0) {
@@ -465,11 +443,12 @@ hiss_status hiss_h5_write(hiss_h5 *file, const char *dataset, hiss_dtype dtype, 
     hid_t there, here;
     data_h5_enter();
     hiss_status status = use(file, dataset, err);
-    if (status || (status = select_rows(file, dtype, begin, count, &there, &here, err))) {
+    if (status || (status = expect_dtype(file, dtype, err)) ||
+        (status = select_rows(file, begin, count, &there, &here, err))) {
         return data_h5_leave(status);
     }
-    if (count &&
-        (hiss_fault("h5.write") || H5Dwrite(file->dataset, native(dtype), here, there, H5P_DEFAULT, rows) < 0)) {
+    if (count && (hiss_fault("h5.write") ||
+                  H5Dwrite(file->dataset, data_h5_native(dtype), here, there, H5P_DEFAULT, rows) < 0)) {
         char text[HISS_H5_REASON];
         const char *why = system_reason(text);
         status = hiss_fail(err, HISS_ESYSTEM, "%s: cannot write rows %lld to %lld of data set %s: %s; %s", file->path,

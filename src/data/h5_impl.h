@@ -19,13 +19,19 @@ struct hiss_h5 {
     hid_t dataset; /* the data set used last, or -1 */
     char name[HISS_H5_NAME];
     hiss_h5_info info;
-    bool image; /* lives in memory only */
+    hiss_dtype values; /* of the data set used last */
+    bool image;        /* lives in memory only */
 };
 
 void data_h5_enter(void);                      /* take the lock */
 hiss_status data_h5_leave(hiss_status status); /* give it back, and return status */
 /* What HDF5 says about its last failure. Any other call into HDF5 forgets it. */
 const char *data_h5_reason(char out[HISS_H5_REASON]);
+
+hiss_dtype data_h5_dtype(hid_t type);
+hiss_dtype data_h5_values(hid_t type);       /* of an enumeration that of its integers, else data_h5_dtype */
+hid_t data_h5_native(hiss_dtype dtype);      /* of integers and HISS_F32; belongs to the library */
+hid_t data_h5_memory_type(hiss_dtype dtype); /* the same, and of HISS_F16; H5Tclose it */
 
 /* Whether that was for want of memory, and what to do then. */
 bool data_h5_lacks_memory(void);

@@ -7,7 +7,7 @@
  * shard, and its permutation is the lane's own. Both permutations are computed, not stored, and a position is found
  * by arithmetic alone: only the place of the short group in the order has to be known.
  *
- * In memory mode the local lanes' pixels are one piece, as their shards are neighbours, and a batch is m look-ups done
+ * In memory mode the local lanes' samples are one piece, as their shards are neighbours, and a batch is m look-ups done
  * by the thread that asks for it. In stream mode the prefetch thread (prefetch.c) fills a ring of such batches; both
  * use data_order_at, so their batches are the same.
  *
@@ -74,13 +74,13 @@ int64_t data_order_at(data_order *o, int64_t position, int64_t *group_begin, int
 void data_ring_entry_create(data_ring_entry *slot, int64_t samples, bool labelled) {
     *slot = (data_ring_entry){.epoch = -1,
                               .sample = hiss_new(int64_t, samples),
-                              .pixels = hiss_new(const uint8_t *, samples),
+                              .row = hiss_new(const uint8_t *, samples),
                               .label = labelled ? hiss_new(int32_t, samples) : NULL};
 }
 
 void data_ring_entry_destroy(data_ring_entry *slot) {
     hiss_free(slot->sample);
-    hiss_free(slot->pixels);
+    hiss_free(slot->row);
     hiss_free(slot->label);
 }
 
@@ -89,11 +89,11 @@ void data_ring_entry_destroy(data_ring_entry *slot) {
 static hiss_status start_memory(hiss_loader *loader, hiss_error *err) {
     int64_t begin = loader->shards[loader->first], count = loader->shards[loader->end] - begin;
     int64_t local = loader->end - loader->first;
-    loader->pixels = hiss_alloc((size_t)(count * loader->row));
+    loader->rows = hiss_alloc((size_t)(count * loader->row));
     loader->order = hiss_new(data_order, local);
     loader->filled = hiss_new(bool, local);
     data_ring_entry_create(&loader->slot, local * loader->m, hiss_dataset_labelled(loader->set));
-    return hiss_dataset_read(loader->set, begin, count, loader->pixels, NULL, err);
+    return hiss_dataset_read(loader->set, begin, count, loader->rows, NULL, err);
 }
 
 hiss_status hiss_epoch_steps(const char *file, int64_t n, int64_t lanes, int64_t m, int64_t *steps, hiss_error *err) {
@@ -123,14 +123,14 @@ hiss_status hiss_loader_create(const hiss_loader_options *options, hiss_loader *
                             .m = m,
                             .window = options->data->window,
                             .steps = steps,
-                            .row = data_set_row(options->set),
+                            .row = hiss_dataset_row(options->set),
                             .shards = hiss_new(int64_t, L + 1)};
     hiss_shards_partition(n, L, loader->shards);
     int64_t bytes = (loader->shards[loader->end] - loader->shards[loader->first]) * loader->row;
     bool stream = bytes > 0 && (options->data->mode == MODE_STREAM ||
                                 (options->data->mode == MODE_AUTO && bytes > options->data->memory));
-    hiss_info("data: %lld samples, %lld lanes, %lld steps per epoch, %.1f MiB of pixels %s", (long long)n, (long long)L,
-              (long long)loader->steps, (double)bytes / 1048576, stream ? "streamed" : "in memory");
+    hiss_info("data: %lld samples, %lld lanes, %lld steps per epoch, %.1f MiB of samples %s", (long long)n,
+              (long long)L, (long long)loader->steps, (double)bytes / 1048576, stream ? "streamed" : "in memory");
     hiss_status status = stream ? data_prefetch_create(loader, options->data->memory, &loader->prefetch, err)
                                 : start_memory(loader, err);
     if (status) {
@@ -145,7 +145,7 @@ void hiss_loader_destroy(hiss_loader *loader) {
     if (loader) {
         data_prefetch_destroy(loader->prefetch);
         data_ring_entry_destroy(&loader->slot);
-        hiss_free(loader->pixels);
+        hiss_free(loader->rows);
         hiss_free(loader->order);
         hiss_free(loader->filled);
         hiss_free(loader->shards);
@@ -209,7 +209,7 @@ static void fill_lane(hiss_loader *loader, int64_t i) {
         int64_t k = i * loader->m + j;
         int64_t sample = data_order_at(&loader->order[i], slot->step * loader->m + j, NULL, NULL);
         slot->sample[k] = sample;
-        slot->pixels[k] = loader->pixels + (sample - loader->shards[loader->first]) * loader->row;
+        slot->row[k] = loader->rows + (sample - loader->shards[loader->first]) * loader->row;
         if (slot->label) {
             slot->label[k] = data_set_label(loader->set, sample);
         }
@@ -226,6 +226,6 @@ hiss_batch hiss_loader_batch(hiss_loader *loader, int64_t lane) {
     const data_ring_entry *slot = loader->entered;
     return (hiss_batch){.m = loader->m,
                         .sample = slot->sample + i * loader->m,
-                        .pixels = slot->pixels + i * loader->m,
+                        .row = slot->row + i * loader->m,
                         .label = slot->label ? slot->label + i * loader->m : NULL};
 }

@@ -25,7 +25,7 @@ int64_t data_order_at(data_order *order, int64_t position, int64_t *group_begin,
 typedef struct data_ring_entry {
     int64_t epoch, step;
     int64_t *sample;
-    const uint8_t **pixels;
+    const uint8_t **row;
     int32_t *label; /* NULL without labels */
 } data_ring_entry;
 void data_ring_entry_create(data_ring_entry *slot, int64_t samples, bool labelled);
@@ -41,7 +41,7 @@ struct hiss_loader {
     int64_t epoch, step; /* the next to enter */
     double waited;
     /* memory mode */
-    uint8_t *pixels;   /* of samples [shards[first], shards[end]) */
+    uint8_t *rows;     /* of samples [shards[first], shards[end]) */
     data_order *order; /* [local lanes] */
     bool *filled;      /* [local lanes]: the slot holds the lane's batch of the step entered */
     data_ring_entry slot;

@@ -30,14 +30,14 @@ enum { BURST = 4 };
 
 typedef struct group { /* of the lane whose place it has */
     int64_t begin;     /* -1: none yet */
-    uint8_t *pixels;
+    uint8_t *rows;
 } group;
 
 struct data_prefetch {
     const hiss_loader *loader;
     int64_t local, burst, depth;
     data_ring_entry *ring; /* [depth] */
-    uint8_t *pixels;       /* [depth][local * m][row] */
+    uint8_t *rows;         /* [depth][local * m][row] */
     data_order *order;     /* [local], of epoch order_epoch */
     int64_t order_epoch;
     group *groups;      /* [local] with a window */
@@ -69,10 +69,10 @@ static hiss_status enter_group(data_prefetch *p, group *g, int64_t begin, int64_
     g->begin = -1;
     hiss_status status = HISS_OK;
     if (data_set_in_file_order(p->loader->set)) {
-        status = hiss_dataset_read(p->loader->set, begin, count, g->pixels, NULL, err);
+        status = hiss_dataset_read(p->loader->set, begin, count, g->rows, NULL, err);
     } else {
         for (int64_t k = 0; k < count; k++) {
-            data_gather_add(p->loader->set, &p->gather, begin + k, g->pixels + k * p->loader->row);
+            data_gather_add(p->loader->set, &p->gather, begin + k, g->rows + k * p->loader->row);
         }
         status = data_gather_run(p->loader->set, &p->gather, err);
     }
@@ -82,7 +82,7 @@ static hiss_status enter_group(data_prefetch *p, group *g, int64_t begin, int64_
     return status;
 }
 
-/* Name the samples of step (epoch, step) in a slot; with a window also bring their pixels, else add them to the
+/* Name the samples of step (epoch, step) in a slot; with a window also bring their rows, else add them to the
  * list. */
 static hiss_status fill_slot(data_prefetch *p, data_ring_entry *slot, int64_t epoch, int64_t step, hiss_error *err) {
     const hiss_loader *loader = p->loader;
@@ -92,7 +92,7 @@ static hiss_status fill_slot(data_prefetch *p, data_ring_entry *slot, int64_t ep
     for (int64_t i = 0; i < p->local * loader->m && !atomic_load(&p->stop); i++) {
         int64_t lane = i / loader->m, begin, count;
         int64_t sample = data_order_at(&p->order[lane], step * loader->m + i % loader->m, &begin, &count);
-        uint8_t *to = p->pixels + ((slot - p->ring) * p->local * loader->m + i) * loader->row;
+        uint8_t *to = p->rows + ((slot - p->ring) * p->local * loader->m + i) * loader->row;
         slot->sample[i] = sample;
         if (slot->label) {
             slot->label[i] = data_set_label(loader->set, sample);
@@ -105,7 +105,7 @@ static hiss_status fill_slot(data_prefetch *p, data_ring_entry *slot, int64_t ep
         if (status) {
             return status;
         }
-        memcpy(to, p->groups[lane].pixels + (sample - begin) * loader->row, (size_t)loader->row);
+        memcpy(to, p->groups[lane].rows + (sample - begin) * loader->row, (size_t)loader->row);
     }
     return HISS_OK;
 }
@@ -190,12 +190,12 @@ hiss_status data_prefetch_create(const hiss_loader *loader, int64_t budget, data
         return status;
     }
     p->ring = hiss_new(data_ring_entry, p->depth);
-    p->pixels = hiss_alloc((size_t)(p->depth * samples * loader->row));
+    p->rows = hiss_alloc((size_t)(p->depth * samples * loader->row));
     p->order = hiss_new(data_order, p->local);
     for (int64_t d = 0; d < p->depth; d++) {
         data_ring_entry_create(&p->ring[d], samples, hiss_dataset_labelled(loader->set));
         for (int64_t i = 0; i < samples; i++) {
-            p->ring[d].pixels[i] = p->pixels + (d * samples + i) * loader->row;
+            p->ring[d].row[i] = p->rows + (d * samples + i) * loader->row;
         }
     }
     p->groups = window > 0 ? hiss_new(group, p->local) : NULL;
@@ -227,12 +227,12 @@ void data_prefetch_destroy(data_prefetch *p) {
         data_ring_entry_destroy(&p->ring[d]);
     }
     for (int64_t i = 0; p->groups && i < p->local; i++) {
-        hiss_free(p->groups[i].pixels);
+        hiss_free(p->groups[i].rows);
     }
     data_gather_destroy(&p->gather);
     hiss_free(p->groups);
     hiss_free(p->order);
-    hiss_free(p->pixels);
+    hiss_free(p->rows);
     hiss_free(p->ring);
     pthread_cond_destroy(&p->changed);
     pthread_mutex_destroy(&p->mutex);

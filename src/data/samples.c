@@ -7,8 +7,8 @@
 struct hiss_samples {
     int64_t most, bytes; /* samples; of one */
     bool labelled;
-    uint8_t *pixels;
-    const uint8_t **pixel;
+    uint8_t *rows;
+    const uint8_t **row;
     int64_t *sample;
     int32_t *label;
 };
@@ -17,31 +17,29 @@ int64_t hiss_sample_at(const hiss_sample_range *range, int64_t i) {
     return range->index ? range->index[i] : range->begin + i;
 }
 
-hiss_status hiss_sample_read(const hiss_sample_range *range, int64_t i, int64_t count, uint8_t *pixels, int32_t *labels,
+hiss_status hiss_sample_read(const hiss_sample_range *range, int64_t i, int64_t count, uint8_t *rows, int32_t *labels,
                              hiss_error *err) {
-    return range->index ? hiss_dataset_read_list(range->set, count, range->index + i, pixels, labels, err)
-                        : hiss_dataset_read(range->set, range->begin + i, count, pixels, labels, err);
+    return range->index ? hiss_dataset_read_list(range->set, count, range->index + i, rows, labels, err)
+                        : hiss_dataset_read(range->set, range->begin + i, count, rows, labels, err);
 }
 
 hiss_samples *hiss_samples_create(const hiss_dataset *set, int64_t most) {
-    int64_t H, W, C;
-    hiss_dataset_shape(set, &H, &W, &C);
     hiss_samples *s = hiss_new(hiss_samples, 1);
-    *s = (hiss_samples){.most = most, .bytes = H * W * C, .labelled = hiss_dataset_labelled(set)};
-    s->pixels = hiss_alloc((size_t)(most * s->bytes));
-    s->pixel = hiss_new(const uint8_t *, most);
+    *s = (hiss_samples){.most = most, .bytes = hiss_dataset_row(set), .labelled = hiss_dataset_labelled(set)};
+    s->rows = hiss_alloc((size_t)(most * s->bytes));
+    s->row = hiss_new(const uint8_t *, most);
     s->sample = hiss_new(int64_t, most);
     s->label = hiss_new(int32_t, most);
     for (int64_t i = 0; i < most; i++) {
-        s->pixel[i] = s->pixels + i * s->bytes;
+        s->row[i] = s->rows + i * s->bytes;
     }
     return s;
 }
 
 void hiss_samples_destroy(hiss_samples *s) {
     if (s) {
-        hiss_free(s->pixels);
-        hiss_free(s->pixel);
+        hiss_free(s->rows);
+        hiss_free(s->row);
         hiss_free(s->sample);
         hiss_free(s->label);
         hiss_free(s);
@@ -55,7 +53,7 @@ hiss_status hiss_samples_read(hiss_samples *s, const hiss_sample_range *range, i
     for (int64_t i = 0; i < count && status == HISS_OK;) {
         const int64_t at = (first + i) % range->count;
         const int64_t run = range->count - at < count - i ? range->count - at : count - i;
-        status = hiss_sample_read(range, at, run, s->pixels + i * s->bytes, s->labelled ? s->label + i : NULL, err);
+        status = hiss_sample_read(range, at, run, s->rows + i * s->bytes, s->labelled ? s->label + i : NULL, err);
         for (int64_t j = 0; j < run; j++) {
             s->sample[i + j] = hiss_sample_at(range, at + j);
         }
@@ -67,5 +65,9 @@ hiss_status hiss_samples_read(hiss_samples *s, const hiss_sample_range *range, i
 hiss_batch hiss_samples_batch(const hiss_samples *s, int64_t at, int64_t m) {
     assert(at + m <= s->most);
     return (hiss_batch){
-        .m = m, .sample = s->sample + at, .pixels = s->pixel + at, .label = s->labelled ? s->label + at : NULL};
+        .m = m, .sample = s->sample + at, .row = s->row + at, .label = s->labelled ? s->label + at : NULL};
+}
+
+const void *hiss_batch_values(const hiss_batch *batch, int64_t i, const hiss_field *field) {
+    return batch->row[i] + field->offset;
 }

@@ -9,9 +9,12 @@
 
 hiss_status hiss_embed_pixels(void *user, int64_t count, const hiss_batch *batch, float *const *out, hiss_error *err) {
     (void)err;
-    const int64_t *D = user;
-    for (int64_t i = 0; i < count * *D; i++) {
-        out[0][i] = (float)batch->pixels[i / *D][i % *D] / 255.0f;
+    const hiss_field *image = user;
+    for (int64_t i = 0; i < count; i++) {
+        const uint8_t *pixel = hiss_batch_values(batch, i, image);
+        for (int64_t k = 0; k < image->bytes; k++) {
+            out[0][i * image->bytes + k] = (float)pixel[k] / 255.0f;
+        }
     }
     return HISS_OK;
 }

@@ -143,20 +143,26 @@ static void warn_of_unseen(const hiss_sample_range *train, const hiss_sample_ran
     hiss_free(known);
 }
 
+/* Whether the fields of two data sets agree in all but where they are. */
+static bool alike(const hiss_field *a, const hiss_field *b) {
+    return a->dtype == b->dtype && a->ndim == b->ndim && memcmp(a->dim, b->dim, sizeof a->dim) == 0;
+}
+
 /* from: the test samples'; train_file: that of the training samples. */
 static hiss_status check_alike(const hiss_sample_range *train, const hiss_sample_range *test, const char *train_file,
                                const hiss_data_options *from, const char *key, hiss_error *err) {
-    int64_t a[3], b[3];
-    char where[HISS_WHERE];
-    hiss_config_where(from->keys.config, key, where);
-    hiss_dataset_shape(train->set, &a[0], &a[1], &a[2]);
-    hiss_dataset_shape(test->set, &b[0], &b[1], &b[2]);
-    if (memcmp(a, b, sizeof a) != 0) {
-        return hiss_fail(
-            err, HISS_EUSER,
-            "%s: images of %s are [%lld,%lld,%lld], expected [%lld,%lld,%lld] as in %s; prepare both alike", where,
-            from->file, (long long)b[0], (long long)b[1], (long long)b[2], (long long)a[0], (long long)a[1],
-            (long long)a[2], train_file);
+    const hiss_field *a, *b;
+    const int count = hiss_dataset_fields(train->set, &a);
+    char where[HISS_WHERE], found[HISS_FIELD_TEXT], expected[HISS_FIELD_TEXT];
+    hiss_dataset_fields(test->set, &b);
+    for (int k = 0; k < count; k++) {
+        const bool image = strcmp(a[k].name, HISS_FIELD_IMAGE) == 0;
+        if (!alike(&a[k], &b[k])) {
+            return hiss_fail(err, HISS_EUSER, "%s: %s%s of %s are %s, expected %s as in %s; prepare both alike",
+                             hiss_config_where(from->keys.config, key, where), image ? "images" : "values of field ",
+                             image ? "" : a[k].name, from->file, hiss_field_text(&b[k], found),
+                             hiss_field_text(&a[k], expected), train_file);
+        }
     }
     return HISS_OK;
 }

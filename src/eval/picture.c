@@ -59,26 +59,27 @@ static void paint_image(canvas *c, int64_t y, int64_t x, int64_t factor, int64_t
 typedef struct sheet {
     canvas canvas;
     int64_t H, W, C, factor, cell_height, cell_width;
-    uint8_t *pixels; /* [H, W, C] */
+    uint8_t *row; /* of a sample */
+    const hiss_field *image;
 } sheet;
 
 static void paint_cell(sheet *s, int64_t row, int64_t column, colour frame) {
     int64_t y = GAP + row * s->cell_height, x = GAP + column * s->cell_width + (column > 0 ? GAP + LINE : 0);
     paint(&s->canvas, y, x, s->H * s->factor + 2 * FRAME, s->W * s->factor + 2 * FRAME, frame);
-    paint_image(&s->canvas, y + FRAME, x + FRAME, s->factor, s->H, s->W, s->C, s->pixels);
+    paint_image(&s->canvas, y + FRAME, x + FRAME, s->factor, s->H, s->W, s->C, s->row + s->image->offset);
 }
 
 static hiss_status paint_row(sheet *s, const hiss_sample_range *queries, const hiss_sample_range *bank, int64_t row,
                              int64_t query, int64_t k, const hiss_neighbor *neighbor, hiss_error *err) {
     bool labelled = hiss_dataset_labelled(queries->set) && hiss_dataset_labelled(bank->set);
     int32_t own = 0, label = 0;
-    hiss_status status = hiss_sample_read(queries, query, 1, s->pixels, labelled ? &own : NULL, err);
+    hiss_status status = hiss_sample_read(queries, query, 1, s->row, labelled ? &own : NULL, err);
     if (status == HISS_OK) {
         paint_cell(s, row, 0, white);
     }
     for (int64_t j = 0; j < k && status == HISS_OK; j++) {
         if (neighbor[j].index >= 0) {
-            status = hiss_sample_read(bank, neighbor[j].index, 1, s->pixels, labelled ? &label : NULL, err);
+            status = hiss_sample_read(bank, neighbor[j].index, 1, s->row, labelled ? &label : NULL, err);
             if (status == HISS_OK) {
                 paint_cell(s, row, j + 1, !labelled ? no_label : label == own ? right : wrong);
             }
@@ -99,7 +100,8 @@ hiss_status hiss_sheet_write(const char *path, const hiss_sample_range *queries,
     s.cell_height = s.H * s.factor + 2 * FRAME + GAP;
     s.cell_width = s.W * s.factor + 2 * FRAME + GAP;
     s.canvas = make_canvas(GAP + count * s.cell_height, 2 * GAP + LINE + (k + 1) * s.cell_width);
-    s.pixels = hiss_alloc((size_t)(s.H * s.W * s.C));
+    s.image = hiss_dataset_field(queries->set, HISS_FIELD_IMAGE);
+    s.row = hiss_alloc((size_t)hiss_dataset_row(queries->set));
     paint(&s.canvas, 0, GAP + s.cell_width, s.canvas.H, LINE, line_grey);
     hiss_status status = HISS_OK;
     for (int64_t row = 0; row < count && status == HISS_OK; row++) {
@@ -112,7 +114,7 @@ hiss_status hiss_sheet_write(const char *path, const hiss_sample_range *queries,
         status = hiss_png_write(path, s.canvas.H, s.canvas.W, 3, s.canvas.pixels, err);
     }
     hiss_free(s.canvas.pixels);
-    hiss_free(s.pixels);
+    hiss_free(s.row);
     return status;
 }
 

@@ -7,9 +7,14 @@
 
 hiss_status hiss_experiment_task(hiss_experiment *e, const hiss_dataset *set, hiss_task *out, hiss_error *err) {
     int64_t H, W, C;
+    hiss_status s = hiss_objective_expect(e->objective, set, err);
+    if (s != HISS_OK) {
+        return s;
+    }
     hiss_dataset_shape(set, &H, &W, &C);
-    const hiss_status s = hiss_augment_check(&e->augment, H, W, err);
+    s = hiss_augment_check(&e->augment, H, W, err);
     *out = (hiss_task){.seed = (uint64_t)e->seed,
+                       .image = *hiss_dataset_field(set, HISS_FIELD_IMAGE),
                        .stored_H = H,
                        .stored_W = W,
                        .H = e->augment.height,

@@ -5,9 +5,9 @@
 
 void hiss_lane_sample_view(const hiss_lane *lane, int64_t i, int64_t view, int64_t views, float *out) {
     const hiss_task *t = lane->task;
+    const uint8_t *pixels = hiss_batch_values(lane->batch, i, &t->image);
     if (lane->view == HISS_VIEW_CENTER) {
-        const hiss_pixel_scale scale =
-            hiss_augment_center(t->augment, t->stored_H, t->stored_W, t->C, lane->batch->pixels[i], out);
+        const hiss_pixel_scale scale = hiss_augment_center(t->augment, t->stored_H, t->stored_W, t->C, pixels, out);
         if (lane->scale) {
             lane->scale[i] = scale;
         }
@@ -17,7 +17,7 @@ void hiss_lane_sample_view(const hiss_lane *lane, int64_t i, int64_t view, int64
     const int64_t sample = lane->batch->sample[i];
     hiss_rng rng = hiss_rng_keyed(t->seed, training ? HISS_FOR_AUGMENTATION : HISS_FOR_VIEWS, lane->epoch,
                                   (training ? sample : sample * 64 + lane->view) * views + view);
-    hiss_augment_sample(t->augment, t->stored_H, t->stored_W, t->C, lane->batch->pixels[i], &rng, out);
+    hiss_augment_sample(t->augment, t->stored_H, t->stored_W, t->C, pixels, &rng, out);
 }
 
 void hiss_lane_default_sample(const hiss_lane *lane, int64_t i) {

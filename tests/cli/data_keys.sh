@@ -48,7 +48,7 @@ judge 1 'eval.test_labels (not set; as ' --set eval.test=other.h5 --set eval.tes
 judge 1 '--set eval.test_labels: other.h5: data set /x holds uint8 [120,12,12]; expected integers [120]' \
     --set eval.test=other.h5 --set eval.test_images=/x --set eval.test_labels=/x
 judge 1 '--set eval.train_images: other.h5: has no data set /z' --set eval.train=other.h5 --set eval.train_images=/z
-judge 2 '--set eval.test_images: images of both.h5 are [10,10,1], expected [12,12,1] as in both.h5' \
+judge 2 '--set eval.test_images: images of both.h5 are uint8 [10,10,1], expected uint8 [12,12,1] as in both.h5' \
     --set eval.test=null --set eval.test_images=/small/x --set eval.test_labels=/small/y
 judged() { # TRAIN TEST ARGUMENT...
     on 1 "$HISS" eval run "${few[@]}" "${@:3}"

@@ -52,14 +52,14 @@ static hiss_status embed(void *user, int64_t count, const hiss_batch *batch, flo
         net->broken |= batch->sample[i] != net->range->begin + at;
         net->broken |= batch->label[i] != made_label(1, batch->sample[i]);
         for (int64_t j = 0; j < PIXELS; j++) {
-            net->broken |= batch->pixels[i][j] != pixel(batch->sample[i], j);
+            net->broken |= batch->row[i][j] != pixel(batch->sample[i], j);
         }
     }
     for (int64_t i = 0; i < count; i++) {
         out[0][i] = 0.0f;
         for (int64_t j = 0; j < PIXELS; j++) {
-            out[0][i] += (float)batch->pixels[i][j];
-            out[1][i * PIXELS + PIXELS - 1 - j] = (float)batch->pixels[i][j];
+            out[0][i] += (float)batch->row[i][j];
+            out[1][i * PIXELS + PIXELS - 1 - j] = (float)batch->row[i][j];
         }
     }
     if (net->calls == net->nan_at) {
@@ -75,9 +75,10 @@ static void check_extract(const hiss_eval_env *env, const hiss_sample_range *ran
     hiss_features *f[2], *raw;
     hiss_error err = {0};
     network net = {0, -1, -1, 0, range, false};
-    int64_t D = PIXELS;
+    const int64_t D = PIXELS;
+    hiss_field image = *hiss_dataset_field(range->set, HISS_FIELD_IMAGE);
     CHECK(hiss_features_extract(env, range, 2, layers, batch, embed, &net, f, &err) == HISS_OK);
-    CHECK(hiss_features_extract(env, range, 1, &(hiss_layer_size){"pixels", D}, batch, hiss_embed_pixels, &D, &raw,
+    CHECK(hiss_features_extract(env, range, 1, &(hiss_layer_size){"pixels", D}, batch, hiss_embed_pixels, &image, &raw,
                                 &err) == HISS_OK);
     CHECK(net.largest <= batch && !net.broken && f[0]->n == range->count && f[1]->classes == CLASSES);
     for (int64_t i = 0; i < (raw->end - raw->first) * HISS_TILE; i++) {
@@ -298,11 +299,11 @@ static void check_run(const hiss_eval_env *env, const char *path, const char *js
     char samples[HISS_EVAL_SAMPLES];
     hiss_features *f[2];
     hiss_error err = {0};
-    int64_t D = PIXELS;
     CHECK(hiss_eval_open(&options, &data, 1, &train, &test, samples, &err) == HISS_OK);
+    hiss_field image = *hiss_dataset_field(train.set, HISS_FIELD_IMAGE);
     const hiss_layer_size layer = {"pixels", PIXELS};
-    CHECK(hiss_features_extract(env, &train, 1, &layer, 250, hiss_embed_pixels, &D, &f[0], &err) == HISS_OK);
-    CHECK(hiss_features_extract(env, &test, 1, &layer, 250, hiss_embed_pixels, &D, &f[1], &err) == HISS_OK);
+    CHECK(hiss_features_extract(env, &train, 1, &layer, 250, hiss_embed_pixels, &image, &f[0], &err) == HISS_OK);
+    CHECK(hiss_features_extract(env, &test, 1, &layer, 250, hiss_embed_pixels, &image, &f[1], &err) == HISS_OK);
     hiss_evaluation *e = hiss_evaluation_create("how they were drawn\n");
     CHECK(hiss_evaluation_judge(e, env, &options, &(hiss_subject){.name = "a/pixels", .train = f[0], .test = f[1]},
                                 &err) == HISS_OK);
@@ -382,7 +383,7 @@ static void check_statistics(const hiss_eval_env *env, int64_t n) {
 static hiss_status rebuild_off(void *user, int64_t count, const hiss_batch *batch, float *const *out, hiss_error *err) {
     (void)err;
     for (int64_t i = 0; i < count * PIXELS; i++) {
-        out[0][i] = 0.25f + (float)batch->pixels[i / PIXELS][i % PIXELS] / 510.0f;
+        out[0][i] = 0.25f + (float)batch->row[i / PIXELS][i % PIXELS] / 510.0f;
         out[1][i] = out[0][i] + *(const float *)user;
     }
     return HISS_OK;

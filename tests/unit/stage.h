@@ -155,7 +155,7 @@ static inline void stage_batches(stage *s, int64_t epoch, int64_t step) {
     for (int64_t l = 0; l < lanes; l++) {
         s->batches[l] = (hiss_batch){.m = p->m,
                                      .sample = s->sample + l * p->m,
-                                     .pixels = s->pixel + l * p->m,
+                                     .row = s->pixel + l * p->m,
                                      .label = t->classes ? s->label + l * p->m : NULL};
     }
 }

@@ -24,6 +24,7 @@ typedef enum hiss_dtype {
     HISS_U64,
     HISS_INTEGER, /* of another size */
     HISS_ENUMERATION,
+    HISS_F16,
     HISS_F64,
     HISS_FLOATING,
     HISS_TEXT,
@@ -35,6 +36,7 @@ typedef enum hiss_dtype {
     HISS_OTHER
 } hiss_dtype;
 const char *hiss_dtype_name(hiss_dtype dtype); /* for messages, such as uint16 */
+int64_t hiss_dtype_bytes(hiss_dtype dtype);    /* of a value; 0: it depends */
 bool hiss_dtype_is_integer(hiss_dtype dtype);  /* of any size, sign and byte order, enumerations among them */
 
 typedef struct hiss_h5 hiss_h5;
@@ -50,9 +52,10 @@ const char *hiss_h5_info_text(const hiss_h5_info *info, char out[HISS_H5_INFO_TE
 /* Version and build of the HDF5 library, e.g. "1.10.8, serial, thread-safe". */
 enum { HISS_H5_ABOUT = 64 };
 void hiss_h5_about(char out[HISS_H5_ABOUT]);
-hiss_status hiss_h5_open(const char *path, hiss_h5 **out, hiss_error *err);   /* read only */
-hiss_status hiss_h5_create(const char *path, hiss_h5 **out, hiss_error *err); /* truncates */
-hiss_status hiss_h5_close(hiss_h5 *file, hiss_error *err);                    /* flushes; NULL is allowed */
+hiss_status hiss_h5_open(const char *path, hiss_h5 **out, hiss_error *err);          /* read only */
+hiss_status hiss_h5_create(const char *path, hiss_h5 **out, hiss_error *err);        /* truncates */
+hiss_status hiss_h5_open_again(const hiss_h5 *file, hiss_h5 **out, hiss_error *err); /* what is open, once more */
+hiss_status hiss_h5_close(hiss_h5 *file, hiss_error *err);                           /* flushes; NULL is allowed */
 /* Whether the file names a data set so, even one that cannot be opened (newer format, link that leads nowhere). */
 bool hiss_h5_has(hiss_h5 *file, const char *dataset);
 /* Errors name file, data set, expected and found; where on the way to it a name ends or a format is too new; missing
@@ -62,6 +65,12 @@ hiss_status hiss_h5_look(hiss_h5 *file, const char *dataset, hiss_h5_info *info,
  * integer; one beyond int64_t becomes its nearest end. */
 hiss_status hiss_h5_read(hiss_h5 *file, const char *dataset, hiss_dtype dtype, int64_t begin, int64_t count, void *out,
                          hiss_error *err);
+/* The type of a data set's values: of enumerations, such as the booleans of h5py, that of their integers. */
+hiss_status hiss_h5_values(hiss_h5 *file, const char *dataset, hiss_dtype *values, hiss_error *err);
+/* As hiss_h5_read, in an integer type, HISS_F16 or HISS_F32, to which what the file holds is converted, and stride bytes
+ * from row to row of out, a multiple of the type's size; bytes between rows stay as they are. */
+hiss_status hiss_h5_read_rows(hiss_h5 *file, const char *dataset, hiss_dtype dtype, int64_t begin, int64_t count,
+                              int64_t stride, void *out, hiss_error *err);
 /* Create a data set (groups in its path are made). chunk_rows 0: contiguous. deflate 0..9. Then write rows. */
 hiss_status hiss_h5_define(hiss_h5 *file, const char *dataset, const hiss_h5_info *info, int64_t chunk_rows,
                            int deflate, hiss_error *err);
@@ -85,7 +94,20 @@ hiss_status hiss_h5_get_i64(hiss_h5 *file, const char *dataset, const char *name
 typedef hiss_status (*hiss_h5_visit)(void *user, const char *dataset, const hiss_h5_info *info, hiss_error *err);
 hiss_status hiss_h5_each(hiss_h5 *file, hiss_h5_visit visit, void *user, hiss_error *err);
 
-/* ---- a data set of images ---- */
+/* ---- data sets: samples are rows of named fields ---- */
+
+enum { HISS_FIELD_NDIM = 4, HISS_MAX_FIELDS = 8, HISS_FIELD_NAME = 32 };
+#define HISS_FIELD_IMAGE "image" /* the first field of every data set, [H,W,C] */
+
+typedef struct hiss_field { /* a part of a sample's row */
+    const char *name;       /* of the data set */
+    hiss_dtype dtype; /* of the values in memory: as in the file, but float64 as HISS_F32, enumerations as integers */
+    int ndim;
+    int64_t dim[HISS_FIELD_NDIM];
+    int64_t offset, bytes; /* in the row; offset is a multiple of a value's size */
+} hiss_field;
+enum { HISS_FIELD_TEXT = 120 };
+const char *hiss_field_text(const hiss_field *field, char out[HISS_FIELD_TEXT]); /* "uint8 [28,28,1]". Returns out. */
 
 /* Which keys of which config an error has to name. */
 typedef struct hiss_data_keys {
@@ -96,10 +118,11 @@ typedef struct hiss_data_keys {
 typedef struct hiss_data_options { /* section "data" */
     const char *file;              /* HDF5 file with the training samples */
     const char *images;            /* data set name, uint8 [n,H,W,C] or [n,H,W] */
+    const hiss_yaml *fields;       /* further fields: name: data set of numbers [n,...]; NULL: none */
     const char *labels;            /* data set name, integer [n]; optional in the file */
     int order; /* file: shards are contiguous rows of the file; permuted: rows go to shards by a keyed permutation */
     int mode;  /* auto | memory | stream */
-    int64_t memory;      /* bytes of pixels a rank may hold; auto streams beyond it */
+    int64_t memory;      /* bytes of samples a rank may hold; auto streams beyond it */
     int64_t window;      /* samples shuffled together; 0, or at least the shard: the whole shard */
     int64_t limit;       /* use only the first so many samples; 0: all */
     bool verify;         /* check the recorded checksum at start */
@@ -117,7 +140,7 @@ int64_t hiss_dataset_most_classes(int64_t samples);
 
 typedef struct hiss_dataset hiss_dataset;
 /* Open and verify: exists, dtype, shape, n >= 1, labels, checksum when recorded and options->verify (reads the whole
- * file: one rank of a job is enough). Reads no other pixels. Labels stay in memory, 4 bytes a sample; they may be
+ * file: one rank of a job is enough). Reads no other values. Labels stay in memory, 4 bytes a sample; they may be
  * absent when options->labels is the standard "/labels", NULL or "". The error text begins with the place of the key
  * whose value is wrong, and says what to do. */
 hiss_status hiss_dataset_open(const hiss_data_options *options, uint64_t seed, hiss_dataset **out, hiss_error *err);
@@ -126,17 +149,25 @@ hiss_status hiss_dataset_open(const hiss_data_options *options, uint64_t seed, h
 hiss_dataset *hiss_dataset_synthetic(int64_t n, int64_t H, int64_t W, int64_t C, int64_t classes, uint64_t seed);
 void hiss_dataset_close(hiss_dataset *set);
 int64_t hiss_dataset_count(const hiss_dataset *set); /* n, after limit */
-void hiss_dataset_shape(const hiss_dataset *set, int64_t *H, int64_t *W, int64_t *C);
+/* All fields, which live as long as the set: how many. By name: NULL when there is none. */
+int hiss_dataset_fields(const hiss_dataset *set, const hiss_field **fields);
+const hiss_field *hiss_dataset_field(const hiss_dataset *set, const char *name);
+/* For messages: the file, and the data set of a field of the set. */
+const char *hiss_dataset_file(const hiss_dataset *set);
+const char *hiss_field_source(const hiss_dataset *set, const hiss_field *field);
+int64_t hiss_dataset_row(const hiss_dataset *set);                                    /* bytes of a sample */
+void hiss_dataset_shape(const hiss_dataset *set, int64_t *H, int64_t *W, int64_t *C); /* of the image */
 bool hiss_dataset_labelled(const hiss_dataset *set);
 int64_t hiss_dataset_classes(const hiss_dataset *set);      /* 1 + largest label of the file; 0 without labels */
-const char *hiss_dataset_identity(const hiss_dataset *set); /* recorded checksum of the file, else size and shape */
-/* Read samples [begin, begin+count) (positions after `order`) for evaluation: pixels [count,H,W,C] or NULL, labels
- * [count] or NULL. Thread-safe. Allocates when order is permuted. */
-hiss_status hiss_dataset_read(hiss_dataset *set, int64_t begin, int64_t count, uint8_t *pixels, int32_t *labels,
+const char *hiss_dataset_identity(const hiss_dataset *set); /* recorded checksum of the file, else size and
+                                                               shape; then further fields */
+/* Read samples [begin, begin+count) (positions after `order`) for evaluation: rows [count][bytes of a sample] or
+ * NULL, labels [count] or NULL. Thread-safe. Allocates when order is permuted. */
+hiss_status hiss_dataset_read(hiss_dataset *set, int64_t begin, int64_t count, uint8_t *rows, int32_t *labels,
                               hiss_error *err);
 
 /* The same for samples position[count], in any order; fastest when ascending. Thread-safe. Allocates. */
-hiss_status hiss_dataset_read_list(hiss_dataset *set, int64_t count, const int64_t *position, uint8_t *pixels,
+hiss_status hiss_dataset_read_list(hiss_dataset *set, int64_t count, const int64_t *position, uint8_t *rows,
                                    int32_t *labels, hiss_error *err);
 
 /* ---- shards and batches ---- */
@@ -150,10 +181,12 @@ hiss_status hiss_epoch_steps(const char *file, int64_t n, int64_t lanes, int64_t
 
 typedef struct hiss_batch { /* m samples; pointers are valid until the next hiss_loader_next or hiss_samples_read */
     int64_t m;
-    const int64_t *sample;        /* [m] sample indices */
-    const uint8_t *const *pixels; /* [m] -> [H,W,C] */
-    const int32_t *label;         /* [m], or NULL without labels */
+    const int64_t *sample;     /* [m] sample indices */
+    const uint8_t *const *row; /* [m] -> bytes of a sample */
+    const int32_t *label;      /* [m], or NULL without labels */
 } hiss_batch;
+/* The values of a field of sample i, aligned for their type. Not collective. */
+const void *hiss_batch_values(const hiss_batch *batch, int64_t i, const hiss_field *field);
 
 /* Samples of a data set: index[count], ascending, or [begin, begin + count) where index is NULL. */
 typedef struct hiss_sample_range {
@@ -164,7 +197,7 @@ typedef struct hiss_sample_range {
 /* The sample of the data set that is sample i of the range. Not collective. */
 int64_t hiss_sample_at(const hiss_sample_range *range, int64_t i);
 /* Samples i .. i + count - 1 of a range, as hiss_dataset_read. */
-hiss_status hiss_sample_read(const hiss_sample_range *range, int64_t i, int64_t count, uint8_t *pixels, int32_t *labels,
+hiss_status hiss_sample_read(const hiss_sample_range *range, int64_t i, int64_t count, uint8_t *rows, int32_t *labels,
                              hiss_error *err);
 
 /* Samples of a range in memory, of which any m in a row are a batch. Not collective; one thread at a time. */

@@ -42,6 +42,7 @@
 
 typedef struct hiss_task { /* what is computed: all that encode() needs; outlives the method; not owned */
     uint64_t seed;
+    hiss_field image;           /* where it is in samples of the data, and of data to evaluate */
     int64_t stored_H, stored_W; /* of the data */
     int64_t H, W, C;            /* of the network's input */
     int64_t classes;            /* 0 without labels */
@@ -152,9 +153,18 @@ typedef struct hiss_epoch {
     void (*progress)(void *trainer, const char *what, double done);
 } hiss_epoch;
 
+/* A field of the samples that a method needs. */
+typedef struct hiss_needed_field {
+    const char *name; /* "image", or one the user names in data.fields */
+    int ndim;
+    unsigned dtypes;  /* bits 1u << HISS_F32 and so on; 0: any */
+    const char *what; /* of that shape, for messages: "images [H,W,C]" */
+} hiss_needed_field;
+
 /* What goes into a lane's graph. */
 typedef struct hiss_input_ops {
     bool labels;                                                  /* needs labels */
+    const hiss_needed_field *fields;                              /* ended by name NULL. NULL: an image */
     void (*sample)(void *self, const hiss_lane *lane, int64_t i); /* NULL: hiss_lane_default_sample; thread-safe */
     void (*fill)(void *self, const hiss_lane *lane);              /* NULL: nothing; thread-safe */
 } hiss_input_ops;
@@ -232,6 +242,10 @@ typedef struct hiss_objective_ops {
 const hiss_objective_ops *const *hiss_objectives(void);
 extern const char hiss_objective_choices[];                       /* their names, "|nat|..." */
 const hiss_objective_ops *hiss_objective_named(const char *name); /* NULL when unknown */
+
+/* Whether the data set has what a method needs. Errors (HISS_EUSER) name key, file, data set, what is expected and
+ * found. */
+hiss_status hiss_objective_expect(const hiss_objective_ops *objective, const hiss_dataset *set, hiss_error *err);
 
 /* The default sample hook, for methods that extend it: view `view` of sample i into input "image". */
 void hiss_lane_default_sample(const hiss_lane *lane, int64_t i);

@@ -108,7 +108,7 @@ static void next(loading *l, int64_t epoch, int64_t step) {
 /* In file order the pixels of sample i are row i. */
 static void check_pixels(const hiss_batch *batch, bool file_order) {
     for (int64_t j = 0; j < batch->m; j++) {
-        int row = batch->pixels[j][0] | batch->pixels[j][1] << 8;
+        int row = batch->row[j][0] | batch->row[j][1] << 8;
         assert_int_equal(batch->label[j], row % 17);
         if (file_order) {
             assert_int_equal(row, batch->sample[j]);
@@ -123,7 +123,7 @@ static void compare(loading *a, loading *b) {
         assert_memory_equal(x.sample, y.sample, sizeof *x.sample * (size_t)x.m);
         assert_memory_equal(x.label, y.label, sizeof *x.label * (size_t)x.m);
         for (int64_t j = 0; j < x.m; j++) {
-            assert_memory_equal(x.pixels[j], y.pixels[j], ROW);
+            assert_memory_equal(x.row[j], y.row[j], ROW);
         }
     }
 }
