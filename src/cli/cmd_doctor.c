@@ -87,7 +87,9 @@ static void check_labels(const doctor *d, const hiss_experiment *e, hiss_dataset
 static hiss_status open_set(const doctor *d, const hiss_experiment *e, hiss_dataset **set, hiss_error *err) {
     hiss_data_options data = e->data;
     data.verify = false; /* it would read the whole file */
-    return hiss_comm_agree(d->comm, hiss_dataset_open(&data, (uint64_t)e->seed, set, err), err);
+    hiss_status s = hiss_dataset_open(&data, (uint64_t)e->seed, set, err);
+    s = s == HISS_OK ? hiss_config_blame(e->config, hiss_objective_expect(e->objective, *set, err), err) : s;
+    return hiss_comm_agree(d->comm, s, err);
 }
 
 /* Whether training can begin with it. Collective. */

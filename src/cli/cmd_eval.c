@@ -64,7 +64,7 @@ static hiss_status judge(judging *g, const char *who, bool output, int layers, c
 
 static hiss_status judge_pixels(judging *g, hiss_error *err) {
     hiss_field image = *hiss_dataset_field(g->train.set, HISS_FIELD_IMAGE);
-    const hiss_layer_size pixels = {"pixels", image.dim[0] * image.dim[1] * image.dim[2]};
+    const hiss_layer_size pixels = {"pixels", hiss_field_count(&image)};
     return judge(g, "raw", false, 1, &pixels, hiss_embed_pixels, &image, err);
 }
 

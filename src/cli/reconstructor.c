@@ -17,11 +17,11 @@ static hiss_status rebuild(void *user, int64_t count, const hiss_batch *batch, f
     const hiss_exec_context run = {.model = r->vector, .lanes = 1};
     hiss_encoder_run(r->encoder, 0, &run, batch, 0, HISS_VIEW_CENTER);
     const hiss_pixel_scale *scale = hiss_encoder_scales(r->encoder, 0);
-    const int64_t size = hiss_encoder_width(r->encoder, IMAGE);
+    const int64_t size = hiss_encoder_width(r->encoder, IMAGE), C = r->rebuilder.C;
     for (int place = 0; place < PLACES; place++) {
         const float *value = hiss_encoder_value(r->encoder, 0, place);
         for (int64_t k = 0; k < count * size; k++) {
-            out[place][k] = (float)(scale[k / size].mean + scale[k / size].std * (double)value[k]);
+            out[place][k] = (float)hiss_pixel_of(&scale[k / size], k % C, (double)value[k]);
         }
     }
     return HISS_OK;

@@ -24,8 +24,10 @@
  * Cost: 2 to 4 ns a view pixel of one channel when resampling, 0.5 ns when copying. */
 #include <math.h>
 #include <stddef.h>
+#include <stdio.h>
 
 #include "hiss/data.h"
+#include "hiss/number.h"
 
 #ifdef __clang__
 #pragma STDC FP_CONTRACT OFF /* gcc -std=c11 never contracts */
@@ -52,13 +54,60 @@ const hiss_row hiss_augment_rows[] = {
         "window: sample the whole image; random: cut height x width at a random offset"),
     ROW("normalize", HISS_CHOICE, normalize, "fixed", 0, 0, "fixed|image",
         "subtract mean and divide by std: the fixed ones below, or each view's own"),
-    ROW("mean", HISS_FLOAT, mean, "0", -10, 10, NULL, "fixed mean, of pixels in 0..1"),
-    ROW("std", HISS_FLOAT, std, "1", 1e-6, 1e6, NULL, "fixed standard deviation, of pixels in 0..1"),
+    ROW("mean", HISS_NODE, mean, NULL, 0, 0, NULL,
+        "fixed mean, of pixels in 0..1: a number, or a list, one per channel; null: 0"),
+    ROW("std", HISS_NODE, std, NULL, 0, 0, NULL,
+        "fixed standard deviation, of pixels in 0..1: a number, or a list, one per channel; null: 1"),
 };
 #undef ROW
 const int hiss_augment_nrows = HISS_COUNT(hiss_augment_rows);
 
-hiss_status hiss_augment_check(hiss_augment_options *options, int64_t H, int64_t W, hiss_error *err) {
+/* A number or a list of one per channel, in low..high, into out. */
+static hiss_status read_scale(const char *key, const hiss_yaml *node, double standard, double low, double high,
+                              int64_t C, int *count, double *out, hiss_error *err) {
+    char text[HISS_HINT] = "";
+    const hiss_yaml *item = node && node->kind == HISS_YAML_LIST ? node->first : node;
+    *count = 0;
+    out[0] = standard;
+    for (; item && *count < HISS_MAX_CHANNELS; item = item == node ? NULL : item->next) {
+        const bool number =
+            item->kind == HISS_YAML_SCALAR && !item->quoted && hiss_real_parse(item->text, &out[*count]);
+        if (!number || !(out[*count] >= low && out[*count] <= high)) {
+            snprintf(text, sizeof text, "%.40s", item->kind == HISS_YAML_SCALAR ? item->text : "a list or section");
+            return hiss_fail_key(err, HISS_EUSER, key, "must be numbers in %g..%g, found '%s'", low, high, text);
+        }
+        ++*count;
+    }
+    if (node && *count != C && (*count != 1 || node->kind == HISS_YAML_LIST)) {
+        return hiss_fail_key(err, HISS_EUSER, key,
+                             "has %d%s values, but the images have %lld channels; write one number, or one per channel",
+                             *count, item ? " or more" : "", (long long)C);
+    }
+    *count = *count ? *count : 1;
+    return HISS_OK;
+}
+
+/* The same of every channel as one for all. */
+static void set_scaling(hiss_scaling *s, int means, int stds) {
+    bool alike = true;
+    s->count = means > stds ? means : stds;
+    for (int c = 0; c < s->count; c++) {
+        s->mean[c] = s->mean[means > 1 ? c : 0];
+        s->std[c] = s->std[stds > 1 ? c : 0];
+        alike = alike && s->mean[c] == s->mean[0] && s->std[c] == s->std[0];
+    }
+    s->count = alike ? 1 : s->count;
+}
+
+hiss_status hiss_augment_check(hiss_augment_options *options, int64_t H, int64_t W, int64_t C, hiss_error *err) {
+    int means, stds;
+    hiss_scaling *scaling = &options->scaling;
+    hiss_status status = read_scale("augment.mean", options->mean, 0, -10, 10, C, &means, scaling->mean, err);
+    status = status ? status : read_scale("augment.std", options->std, 1, 1e-6, 1e6, C, &stds, scaling->std, err);
+    if (status) {
+        return status;
+    }
+    set_scaling(scaling, means, stds);
     options->height = options->height ? options->height : H;
     options->width = options->width ? options->width : W;
     if (H > INT32_MAX / W) {
@@ -135,48 +184,95 @@ static void place(const map *at, int32_t H, int32_t W, int32_t i, int32_t j0, pi
     }
 }
 
-static void resample(const map *at, int64_t height, int64_t width, int64_t H, int64_t W, int64_t C,
-                     const uint8_t *pixels, float *out) {
+/* Value k of an image, whose kind is known where this is inlined. */
+static inline __attribute__((always_inline)) float value(const void *pixels, bool floats, int64_t k) {
+    return floats ? ((const float *)pixels)[k] : (float)((const uint8_t *)pixels)[k];
+}
+
+static inline __attribute__((always_inline)) void resample_kind(const map *at, int64_t height, int64_t width,
+                                                                const hiss_stored_image *image, const void *pixels,
+                                                                bool floats, float *out) {
+    const int64_t H = image->H, W = image->W, C = image->C;
     piece p;
     for (int64_t i = 0; i < height; i++) {
         for (int64_t j0 = 0; j0 < width; j0 += PIECE) {
             int64_t count = width - j0 < PIECE ? width - j0 : PIECE;
             place(at, (int32_t)H, (int32_t)W, (int32_t)i, (int32_t)j0, &p);
             for (int64_t k = 0; k < count; k++) {
-                const uint8_t *a = pixels + p.offset[0][k] * C, *b = pixels + p.offset[1][k] * C;
-                const uint8_t *c = pixels + p.offset[2][k] * C, *d = pixels + p.offset[3][k] * C;
+                const int64_t a = p.offset[0][k] * C, b = p.offset[1][k] * C, c = p.offset[2][k] * C,
+                              d = p.offset[3][k] * C;
                 for (int64_t ch = 0; ch < C; ch++) {
-                    *out++ = p.weight[0][k] * (float)a[ch] + p.weight[1][k] * (float)b[ch] +
-                             p.weight[2][k] * (float)c[ch] + p.weight[3][k] * (float)d[ch];
+                    *out++ = p.weight[0][k] * value(pixels, floats, a + ch) +
+                             p.weight[1][k] * value(pixels, floats, b + ch) +
+                             p.weight[2][k] * value(pixels, floats, c + ch) +
+                             p.weight[3][k] * value(pixels, floats, d + ch);
                 }
             }
         }
     }
 }
 
-static void copy(int64_t top, int64_t left, bool mirrored, int64_t height, int64_t width, int64_t W, int64_t C,
-                 const uint8_t *pixels, float *out) {
+static void resample(const map *at, int64_t height, int64_t width, const hiss_stored_image *image, float *out) {
+    if (image->bytes) {
+        resample_kind(at, height, width, image, image->bytes, false, out);
+    } else {
+        resample_kind(at, height, width, image, image->floats, true, out);
+    }
+}
+
+static inline __attribute__((always_inline)) void copy_kind(int64_t top, int64_t left, bool mirrored, int64_t height,
+                                                            int64_t width, const hiss_stored_image *image,
+                                                            const void *pixels, bool floats, float *out) {
+    const int64_t C = image->C;
     for (int64_t i = 0; i < height; i++, out += width * C) {
-        const uint8_t *row = pixels + ((top + i) * W + left) * C;
+        const int64_t row = ((top + i) * image->W + left) * C;
         if (!mirrored) {
             for (int64_t j = 0; j < width * C; j++) {
-                out[j] = (float)row[j];
+                out[j] = value(pixels, floats, row + j);
             }
             continue;
         }
         for (int64_t j = 0; j < width; j++) {
             for (int64_t ch = 0; ch < C; ch++) {
-                out[j * C + ch] = (float)row[(width - 1 - j) * C + ch];
+                out[j * C + ch] = value(pixels, floats, row + (width - 1 - j) * C + ch);
             }
         }
     }
 }
 
+static void copy(int64_t top, int64_t left, bool mirrored, int64_t height, int64_t width,
+                 const hiss_stored_image *image, float *out) {
+    if (image->bytes) {
+        copy_kind(top, left, mirrored, height, width, image, image->bytes, false, out);
+    } else {
+        copy_kind(top, left, mirrored, height, width, image, image->floats, true, out);
+    }
+}
+
 /* ---- values ---- */
 
-/* From pixels in 0..255 times contrast to the network's values. A view's own std is at least one grey level. */
-static hiss_pixel_scale normalize(const hiss_augment_options *options, float contrast, int64_t count, float *out) {
-    double unit = contrast / 255.0, mean = options->mean, std = options->std;
+/* With the scale of each channel. */
+static hiss_pixel_scale normalize_channels(const hiss_scaling *scaling, double unit, int64_t count, float *out) {
+    const int C = scaling->count;
+    float factor[HISS_MAX_CHANNELS], offset[HISS_MAX_CHANNELS];
+    for (int c = 0; c < C; c++) {
+        factor[c] = (float)(unit / scaling->std[c]);
+        offset[c] = (float)(-scaling->mean[c] / scaling->std[c]);
+    }
+    for (int64_t i = 0; i < count; i += C) {
+        for (int c = 0; c < C; c++) {
+            out[i + c] = out[i + c] * factor[c] + offset[c];
+        }
+    }
+    return (hiss_pixel_scale){0, 1, scaling};
+}
+
+/* From stored values times contrast, of which span is 1, to the network's values. A view's own std is at least one grey
+ * level of 255. */
+static hiss_pixel_scale normalize(const hiss_augment_options *options, float contrast, double span, int64_t count,
+                                  float *out) {
+    const hiss_scaling *scaling = &options->scaling;
+    double unit = contrast / span, mean = scaling->mean[0], std = scaling->std[0];
     if (options->normalize == NORMALIZE_IMAGE) {
         double sum = 0, squares = 0;
         for (int64_t i = 0; i < count; i++) {
@@ -189,12 +285,19 @@ static hiss_pixel_scale normalize(const hiss_augment_options *options, float con
         mean = unit * centre;
         std = unit * sqrt(squares / (double)count);
         std = std > 1 / 255.0 ? std : 1 / 255.0;
+    } else if (scaling->count > 1) {
+        return normalize_channels(scaling, unit, count, out);
     }
     float factor = (float)(unit / std), offset = (float)(-mean / std);
     for (int64_t i = 0; i < count; i++) {
         out[i] = out[i] * factor + offset;
     }
-    return (hiss_pixel_scale){mean, std};
+    return (hiss_pixel_scale){mean, std, NULL};
+}
+
+double hiss_pixel_of(const hiss_pixel_scale *scale, int64_t channel, double value) {
+    const hiss_scaling *c = scale->channels;
+    return c ? c->mean[channel] + c->std[channel] * value : scale->mean + scale->std * value;
 }
 
 /* ---- views ---- */
@@ -204,8 +307,8 @@ static bool resamples(const hiss_augment_options *o, int64_t H, int64_t W) {
            (o->crop == CROP_WINDOW && (o->height != H || o->width != W));
 }
 
-void hiss_augment_sample(const hiss_augment_options *o, int64_t H, int64_t W, int64_t C, const uint8_t *pixels,
-                         hiss_rng *rng, float *out) {
+void hiss_augment_sample(const hiss_augment_options *o, const hiss_stored_image *image, hiss_rng *rng, float *out) {
+    const int64_t H = image->H, W = image->W;
     float u[DRAWS];
     for (int i = 0; i < DRAWS; i++) {
         u[i] = hiss_rng_uniform(rng);
@@ -225,20 +328,20 @@ void hiss_augment_sample(const hiss_augment_options *o, int64_t H, int64_t W, in
         double cx = (double)left + px * (half_w + o->shift * (2.0 * u[6] - 1));
         map at = {(float)(cx - xj * half_w - xi * half_h), (float)xj, (float)xi,
                   (float)(cy - yj * half_w - yi * half_h), (float)yj, (float)yi};
-        resample(&at, o->height, o->width, H, W, C, pixels, out);
+        resample(&at, o->height, o->width, image, out);
     } else {
-        copy(top, left, mirrored, o->height, o->width, W, C, pixels, out);
+        copy(top, left, mirrored, o->height, o->width, image, out);
     }
-    normalize(o, contrast, o->height * o->width * C, out);
+    normalize(o, contrast, image->span, o->height * o->width * image->C, out);
 }
 
-hiss_pixel_scale hiss_augment_center(const hiss_augment_options *o, int64_t H, int64_t W, int64_t C,
-                                     const uint8_t *pixels, float *out) {
+hiss_pixel_scale hiss_augment_center(const hiss_augment_options *o, const hiss_stored_image *image, float *out) {
+    const int64_t H = image->H, W = image->W;
     if (o->crop == CROP_RANDOM || (o->height == H && o->width == W)) {
-        copy((H - o->height) / 2, (W - o->width) / 2, false, o->height, o->width, W, C, pixels, out);
+        copy((H - o->height) / 2, (W - o->width) / 2, false, o->height, o->width, image, out);
     } else {
         map at = {0, (float)W / (float)o->width, 0, 0, 0, (float)H / (float)o->height};
-        resample(&at, o->height, o->width, H, W, C, pixels, out);
+        resample(&at, o->height, o->width, image, out);
     }
-    return normalize(o, 1, o->height * o->width * C, out);
+    return normalize(o, 1, image->span, o->height * o->width * image->C, out);
 }

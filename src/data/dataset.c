@@ -22,7 +22,12 @@ enum { ORDER_FILE, ORDER_PERMUTED };
     { key_, type_, offsetof(hiss_data_options, field_), __VA_ARGS__ }
 const hiss_row hiss_data_rows[] = {
     ROW("file", HISS_PATH, file, NULL, 0, 0, NULL, "HDF5 file with the training samples; hiss prepare writes one"),
-    ROW("images", HISS_STRING, images, "/images", 1, 0, NULL, "data set of pixels in file: uint8 [n,H,W,C] or [n,H,W]"),
+    ROW("images", HISS_STRING, images, "/images", 1, 0, NULL,
+        "data set of pixels in file: numbers [n,H,W,C] or [n,H,W], or as layout says"),
+    ROW("layout", HISS_NODE, layout, NULL, 0, 0, NULL,
+        "the axes of images, as NHWC, NCHW, HWCN or NHW (MATLAB: NCWH); or of fields, as {clip: NTHWC}"),
+    ROW("range", HISS_NODE, range, NULL, 0, 0, NULL,
+        "pixels for black and white, [low, high]; null: 0 and the largest of an integer type, 0 and 1 of others"),
     ROW("fields", HISS_NODE, fields, NULL, 0, 0, NULL,
         "further parts of a sample, name: data set of numbers [n,...] in file, as {clip: /clips}"),
     ROW("labels", HISS_STRING, labels, "/labels", 0, 0, NULL,
@@ -164,6 +169,7 @@ hiss_status hiss_dataset_open(const hiss_data_options *options, uint64_t seed, h
     }
     hiss_dataset *set = hiss_new(hiss_dataset, 1);
     *set = (hiss_dataset){.file = file, .path = data_text_copy(options->file)};
+    pthread_mutex_init(&set->lock, NULL);
     if ((status = check_all(set, options, err))) {
         hiss_dataset_close(set);
         return status;
@@ -179,6 +185,7 @@ hiss_dataset *hiss_dataset_synthetic(int64_t n, int64_t H, int64_t W, int64_t C,
     assert(n >= 1 && H >= 1 && W >= 1 && C >= 1 && classes >= 0);
     hiss_dataset *set = hiss_new(hiss_dataset, 1);
     *set = (hiss_dataset){.seed = seed, .rows = n, .n = n, .classes = classes};
+    pthread_mutex_init(&set->lock, NULL);
     data_fields_synthetic(set, H, W, C);
     set->label = classes ? hiss_new(int32_t, n) : NULL;
     for (int64_t i = 0; classes && i < n; i++) {
@@ -197,6 +204,7 @@ void hiss_dataset_close(hiss_dataset *set) {
         hiss_h5_close(set->file, NULL);
         hiss_free(set->label);
         data_fields_destroy(set);
+        pthread_mutex_destroy(&set->lock);
         free(set->identity);
         hiss_free(set->path);
         hiss_free(set);

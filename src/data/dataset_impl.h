@@ -2,14 +2,26 @@
 #ifndef HISS_DATASET_IMPL_H
 #define HISS_DATASET_IMPL_H
 
+#include <pthread.h>
 #include <stdio.h>
 
 #include "hiss/data.h"
 
+/* Which axis of a data set counts its rows, and which are the axes of a sample, in order. */
+typedef struct data_layout {
+    int rows, ndim;
+    int axis[HISS_H5_NDIM];
+    char letter[HISS_H5_NDIM];
+} data_layout;
+
 /* Where the values of a field are. */
 typedef struct data_source {
     char *name, *dataset; /* of the field, of its data set */
+    char *layout_word;    /* NULL: N first, all in order */
     hiss_h5 *file;        /* of its own: a file keeps the chunks of one data set */
+    bool misplaced;       /* data.layout is what is wrong with it */
+    data_layout layout;
+    int64_t dim[HISS_H5_NDIM]; /* [layout.ndim] of a sample, in order */
 } data_source;
 
 struct hiss_dataset {
@@ -21,8 +33,10 @@ struct hiss_dataset {
     int fields;
     hiss_field field[HISS_MAX_FIELDS]; /* the first is the image */
     data_source source[HISS_MAX_FIELDS];
-    int64_t row;    /* bytes of a sample */
-    int32_t *label; /* [rows], or NULL */
+    int64_t row;          /* bytes of a sample */
+    void *piece;          /* for fields whose axes are not in order; NULL: there are none */
+    pthread_mutex_t lock; /* of piece */
+    int32_t *label;       /* [rows], or NULL */
     int64_t classes;
     bool permuted;
     hiss_permutation order;
@@ -43,6 +57,14 @@ void data_fields_destroy(hiss_dataset *set);
 hiss_status data_fields_read(hiss_dataset *set, int64_t begin, int64_t count, uint8_t *out, hiss_error *err);
 /* "uint8 [n,H,W,C]" of the first field, and " name uint8 [n,...]" of each further one. */
 void data_fields_describe(const hiss_dataset *set, int field, FILE *stream);
+
+/* layout.c: axes by their letters, as data.layout has them. */
+hiss_status data_layout_parse(const char *word, const hiss_h5_info *info, data_layout *out, hiss_error *err);
+bool data_layout_in_order(const data_layout *layout);
+int64_t data_layout_piece(int64_t field_bytes); /* bytes of a piece */
+/* Rows of a field into out, stride bytes apart, by way of piece. */
+hiss_status data_layout_read(const data_source *source, const hiss_field *field, int64_t begin, int64_t count,
+                             int64_t stride, void *piece, uint8_t *out, hiss_error *err);
 
 /* labels.c: read and check the labels that options name. */
 hiss_status data_labels_read(hiss_dataset *set, const hiss_data_options *options, hiss_error *err);

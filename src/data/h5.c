@@ -306,17 +306,19 @@ static hiss_status expect_dtype(const hiss_h5 *file, hiss_dtype dtype, hiss_erro
 }
 
 /* Check that rows [begin, begin + count) exist in the data set in use, and select them. */
-static hiss_status select_rows(hiss_h5 *file, int64_t begin, int64_t count, hid_t *there, hid_t *here,
+static hiss_status select_rows(hiss_h5 *file, int dimension, int64_t begin, int64_t count, hid_t *there, hid_t *here,
                                hiss_error *err) {
     const hiss_h5_info *info = &file->info;
-    if (begin < 0 || count < 0 || begin > info->dim[0] || count > info->dim[0] - begin) {
+    if (begin < 0 || count < 0 || begin > info->dim[dimension] || count > info->dim[dimension] - begin) {
         return hiss_fail(err, HISS_EUSER, "%s: data set %s has %lld rows; rows %lld to %lld were asked for", file->path,
-                         file->name, (long long)info->dim[0], (long long)begin, (long long)(begin + count - 1));
+                         file->name, (long long)info->dim[dimension], (long long)begin, (long long)(begin + count - 1));
     }
-    hsize_t start[HISS_H5_NDIM] = {(hsize_t)begin}, extent[HISS_H5_NDIM] = {(hsize_t)count};
-    for (int i = 1; i < info->ndim; i++) {
+    hsize_t start[HISS_H5_NDIM] = {0}, extent[HISS_H5_NDIM];
+    for (int i = 0; i < info->ndim; i++) {
         extent[i] = (hsize_t)info->dim[i];
     }
+    start[dimension] = (hsize_t)begin;
+    extent[dimension] = (hsize_t)count;
     *there = H5Dget_space(file->dataset);
     H5Sselect_hyperslab(*there, H5S_SELECT_SET, start, NULL, extent, NULL);
     *here = H5Screate_simple(info->ndim, extent, NULL);
@@ -346,7 +348,7 @@ hiss_status hiss_h5_read(hiss_h5 *file, const char *dataset, hiss_dtype dtype, i
     data_h5_enter();
     hiss_status status = use(file, dataset, err);
     if (status || (status = expect_dtype(file, dtype, err)) ||
-        (status = select_rows(file, begin, count, &there, &here, err))) {
+        (status = select_rows(file, 0, begin, count, &there, &here, err))) {
         return data_h5_leave(status);
     }
     if (count &&
@@ -358,17 +360,17 @@ hiss_status hiss_h5_read(hiss_h5 *file, const char *dataset, hiss_dtype dtype, i
     return data_h5_leave(status);
 }
 
-hiss_status hiss_h5_read_rows(hiss_h5 *file, const char *dataset, hiss_dtype dtype, int64_t begin, int64_t count,
-                              int64_t stride, void *out, hiss_error *err) {
+hiss_status hiss_h5_read_rows(hiss_h5 *file, const char *dataset, hiss_dtype dtype, int dimension, int64_t begin,
+                              int64_t count, int64_t stride, void *out, hiss_error *err) {
     hid_t there, here;
     data_h5_enter();
     hiss_status status = use(file, dataset, err);
-    if (status || (status = select_rows(file, begin, count, &there, &here, err))) {
+    if (status || (status = select_rows(file, dimension, begin, count, &there, &here, err))) {
         return data_h5_leave(status);
     }
     const hid_t type = data_h5_memory_type(dtype);
     const int64_t size = hiss_dtype_bytes(dtype), values = count ? H5Sget_select_npoints(here) / count : 0;
-    assert(stride % size == 0 && stride >= values * size);
+    assert(stride % size == 0 && (stride >= values * size || stride == 0) && (dimension == 0 || stride == 0));
     if (count && stride > values * size) {
         const hsize_t all[2] = {(hsize_t)count, (hsize_t)(stride / size)}, start[2] = {0, 0};
         const hsize_t extent[2] = {(hsize_t)count, (hsize_t)values};
@@ -444,7 +446,7 @@ hiss_status hiss_h5_write(hiss_h5 *file, const char *dataset, hiss_dtype dtype, 
     data_h5_enter();
     hiss_status status = use(file, dataset, err);
     if (status || (status = expect_dtype(file, dtype, err)) ||
-        (status = select_rows(file, begin, count, &there, &here, err))) {
+        (status = select_rows(file, 0, begin, count, &there, &here, err))) {
         return data_h5_leave(status);
     }
     if (count && (hiss_fault("h5.write") ||

@@ -10,10 +10,13 @@
 hiss_status hiss_embed_pixels(void *user, int64_t count, const hiss_batch *batch, float *const *out, hiss_error *err) {
     (void)err;
     const hiss_field *image = user;
+    const int64_t values = hiss_field_count(image);
+    const float span = (float)(image->high - image->low);
     for (int64_t i = 0; i < count; i++) {
-        const uint8_t *pixel = hiss_batch_values(batch, i, image);
-        for (int64_t k = 0; k < image->bytes; k++) {
-            out[0][i * image->bytes + k] = (float)pixel[k] / 255.0f;
+        float *pixel = out[0] + i * values;
+        hiss_field_floats(image, hiss_batch_values(batch, i, image), image->low, pixel);
+        for (int64_t k = 0; k < values; k++) {
+            pixel[k] /= span;
         }
     }
     return HISS_OK;

@@ -61,12 +61,25 @@ typedef struct sheet {
     int64_t H, W, C, factor, cell_height, cell_width;
     uint8_t *row; /* of a sample */
     const hiss_field *image;
+    float *floats;
+    uint8_t *pixels; /* [H, W, C] */
 } sheet;
+
+/* The stored image as bytes. */
+static void render(sheet *s) {
+    const hiss_field *f = s->image;
+    hiss_field_floats(f, s->row + f->offset, f->low, s->floats);
+    for (int64_t k = 0; k < hiss_field_count(f); k++) {
+        const double grey = 255.0 * (double)s->floats[k] / (f->high - f->low);
+        s->pixels[k] = (uint8_t)(grey <= 0.0 ? 0 : grey >= 255.0 ? 255 : grey + 0.5);
+    }
+}
 
 static void paint_cell(sheet *s, int64_t row, int64_t column, colour frame) {
     int64_t y = GAP + row * s->cell_height, x = GAP + column * s->cell_width + (column > 0 ? GAP + LINE : 0);
     paint(&s->canvas, y, x, s->H * s->factor + 2 * FRAME, s->W * s->factor + 2 * FRAME, frame);
-    paint_image(&s->canvas, y + FRAME, x + FRAME, s->factor, s->H, s->W, s->C, s->row + s->image->offset);
+    render(s);
+    paint_image(&s->canvas, y + FRAME, x + FRAME, s->factor, s->H, s->W, s->C, s->pixels);
 }
 
 static hiss_status paint_row(sheet *s, const hiss_sample_range *queries, const hiss_sample_range *bank, int64_t row,
@@ -101,6 +114,8 @@ hiss_status hiss_sheet_write(const char *path, const hiss_sample_range *queries,
     s.cell_width = s.W * s.factor + 2 * FRAME + GAP;
     s.canvas = make_canvas(GAP + count * s.cell_height, 2 * GAP + LINE + (k + 1) * s.cell_width);
     s.image = hiss_dataset_field(queries->set, HISS_FIELD_IMAGE);
+    s.floats = hiss_new(float, hiss_field_count(s.image));
+    s.pixels = hiss_alloc((size_t)hiss_field_count(s.image));
     s.row = hiss_alloc((size_t)hiss_dataset_row(queries->set));
     paint(&s.canvas, 0, GAP + s.cell_width, s.canvas.H, LINE, line_grey);
     hiss_status status = HISS_OK;
@@ -114,6 +129,8 @@ hiss_status hiss_sheet_write(const char *path, const hiss_sample_range *queries,
         status = hiss_png_write(path, s.canvas.H, s.canvas.W, 3, s.canvas.pixels, err);
     }
     hiss_free(s.canvas.pixels);
+    hiss_free(s.floats);
+    hiss_free(s.pixels);
     hiss_free(s.row);
     return status;
 }

@@ -8,9 +8,11 @@ struct hiss_encoder {
     hiss_encoder_options options;
     hiss_graph *graph;
     hiss_value image;
+    hiss_inputs inputs;
     hiss_taps taps;
     hiss_exec **execs;       /* [threads] */
     hiss_pixel_scale *scale; /* [threads][m] */
+    float *scratch;          /* [threads][hiss_task_scratch], or NULL */
     int threads;
 };
 
@@ -34,6 +36,7 @@ hiss_status hiss_encoder_create(const hiss_encoder_options *options, hiss_encode
     hiss_builder b = {.graph = e->graph, .model = options->model, .training = options->training, .trained_groups = ~0u};
     e->image = hiss_graph_input(e->graph, "image", HISS_SHAPE(options->m, t->H, t->W, t->C));
     const hiss_status s = append(e, &b, err);
+    e->inputs = hiss_inputs_bind(options->objective, t, e->graph);
     for (int k = options->output_only ? e->taps.count - 1 : 0; k < e->taps.count && s == HISS_OK; k++) {
         hiss_graph_keep(e->graph, e->taps.tap[k].value);
     }
@@ -47,6 +50,7 @@ void hiss_encoder_destroy(hiss_encoder *e) {
         }
         hiss_free(e->execs);
         hiss_free(e->scale);
+        hiss_free(e->scratch);
         hiss_graph_destroy(e->graph);
         hiss_free(e);
     }
@@ -55,7 +59,9 @@ void hiss_encoder_destroy(hiss_encoder *e) {
 void hiss_encoder_prepare(hiss_encoder *e, int threads) {
     if (e->threads == 0) {
         e->execs = hiss_new(hiss_exec *, threads);
+        const int64_t scratch = hiss_task_scratch(e->options.task);
         e->scale = hiss_new(hiss_pixel_scale, threads * e->options.m);
+        e->scratch = scratch > 0 ? hiss_new(float, threads *scratch) : NULL;
         for (; e->threads < threads; e->threads++) {
             e->execs[e->threads] =
                 hiss_exec_create(e->graph, e->options.task->kernels, hiss_model_offsets(e->options.model));
@@ -88,8 +94,8 @@ void hiss_encoder_run(hiss_encoder *e, int thread, const hiss_exec_context *run,
                             .graph = e->graph,
                             .exec = e->execs[thread],
                             .scale = e->scale + thread * e->options.m,
-                            .image = e->image,
-                            .label = -1};
+                            .inputs = &e->inputs,
+                            .scratch = e->scratch ? e->scratch + thread * hiss_task_scratch(e->options.task) : NULL};
     for (int64_t i = 0; i < batch->m; i++) {
         hiss_lane_default_sample(&lane, i);
     }

@@ -12,9 +12,8 @@ hiss_status hiss_experiment_task(hiss_experiment *e, const hiss_dataset *set, hi
         return s;
     }
     hiss_dataset_shape(set, &H, &W, &C);
-    s = hiss_augment_check(&e->augment, H, W, err);
+    s = hiss_augment_check(&e->augment, H, W, C, err);
     *out = (hiss_task){.seed = (uint64_t)e->seed,
-                       .image = *hiss_dataset_field(set, HISS_FIELD_IMAGE),
                        .stored_H = H,
                        .stored_W = W,
                        .H = e->augment.height,
@@ -24,6 +23,7 @@ hiss_status hiss_experiment_task(hiss_experiment *e, const hiss_dataset *set, hi
                        .kernels = &e->kernels,
                        .augment = &e->augment,
                        .network = &e->network};
+    out->fields = hiss_dataset_fields(set, &out->field);
     return s;
 }
 

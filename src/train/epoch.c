@@ -42,8 +42,8 @@ static const float *run_to_cut(const feature_pass *f, int thread, int64_t lane, 
                              .batch = batch,
                              .graph = ph->graph,
                              .exec = ph->execs[thread],
-                             .image = ph->image,
-                             .label = ph->label};
+                             .inputs = &ph->inputs,
+                             .scratch = t->scratch[thread]};
     const hiss_exec_context run = {
         .model = t->vector, .seed = t->task.seed, .step = t->step, .lane = lane, .lanes = t->placement.lanes};
     train_phase_fill(t, &place);

@@ -130,9 +130,9 @@ static void print_inputs(FILE *out, trainer *t, const finding *f, int64_t lane) 
                              .batch = &t->batches[lane - t->placement.first_lane],
                              .graph = f->ph->graph,
                              .exec = exec,
-                             .image = f->ph->image,
-                             .label = f->ph->label};
-    const hiss_value image = f->ph->image;
+                             .inputs = &f->ph->inputs,
+                             .scratch = t->scratch[0]};
+    const hiss_value image = f->ph->inputs.image;
     if (image < 0) {
         return;
     }

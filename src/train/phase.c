@@ -33,8 +33,7 @@ hiss_status train_phase_build(trainer *t, int p, hiss_error *err) {
     hiss_status s = ops->build(t->method, p, &b, err);
     s = s == HISS_OK ? hiss_graph_status(ph->graph, err) : s;
     if (s == HISS_OK) {
-        ph->image = hiss_graph_input_named(ph->graph, "image");
-        ph->label = hiss_graph_input_named(ph->graph, "label");
+        ph->inputs = hiss_inputs_bind(ops, &t->task, ph->graph);
         ph->nodes = hiss_graph_nodes(ph->graph);
         ph->cut = hiss_graph_cut_at(ph->graph);
         ph->nexports = ops->exchange ? ops->exchange->exports(t->method, p, ph->export_value) : 0;
@@ -362,8 +361,8 @@ static void run_item(void *user, int thread, int64_t item) {
                             .batch = &t->batches[local],
                             .graph = ph->graph,
                             .exec = ph->execs[keeps ? ph->exec_of[local] : thread],
-                            .image = ph->image,
-                            .label = ph->label};
+                            .inputs = &ph->inputs,
+                            .scratch = t->scratch[thread]};
     hiss_exec_context run = {
         .model = t->vector, .seed = t->task.seed, .step = t->step, .lane = lane.lane, .lanes = t->placement.lanes};
     lane_hook hook = {.job = job, .lane = &lane, .thread = thread};

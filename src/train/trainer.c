@@ -182,6 +182,10 @@ static hiss_status create(const hiss_train_request *request, trainer *t, hiss_er
         t->batches = hiss_new(hiss_batch, lanes);
         t->state_offsets = hiss_new(int64_t, hiss_comm_size(t->comm) + 1);
         t->thread_times = hiss_new(thread_times, t->placement.threads);
+        t->scratch = hiss_new(float *, t->placement.threads);
+        for (int i = 0; i < t->placement.threads && hiss_task_scratch(&t->task) > 0; i++) {
+            t->scratch[i] = hiss_new(float, hiss_task_scratch(&t->task));
+        }
         s = hiss_comm_agree(t->comm, train_pool_create(t->placement.threads, &t->pool, err), err);
         t->scheduled_steps = t->total_steps = t->experiment->train.epochs * t->placement.steps_per_epoch;
         if (t->experiment->train.steps > 0 && t->experiment->train.steps < t->total_steps) {
@@ -228,6 +232,10 @@ void train_destroy(trainer *t) {
     hiss_free(t->slot_order);
     hiss_free(t->state_offsets);
     hiss_free(t->batches);
+    for (int i = 0; t->scratch && i < t->placement.threads; i++) {
+        hiss_free(t->scratch[i]);
+    }
+    hiss_free(t->scratch);
     hiss_free(t->thread_times);
     hiss_free(t->vector);
     hiss_free(t->frozen);

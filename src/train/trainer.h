@@ -18,7 +18,7 @@ typedef struct node_clock {
 /* One graph per step (a GAN has two), with everything needed to run it over the rank's lanes. */
 typedef struct phase {
     hiss_graph *graph;
-    hiss_value image, label; /* inputs of these names; negative: none */
+    hiss_inputs inputs;
     int nodes, cut;
     hiss_exec **execs;
     int nexecs;
@@ -90,6 +90,7 @@ struct trainer {
     int nphases;
     hiss_encoder *encoder; /* for methods with an epoch hook; else NULL */
     hiss_loader *loader;
+    float **scratch;     /* [threads]: hiss_lane.scratch */
     hiss_batch *batches; /* [local lanes] */
     pool *pool;
     hiss_reducer *reducer;

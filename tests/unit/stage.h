@@ -26,6 +26,8 @@ typedef struct stage {
     hiss_config *config;
     void *options, *method;
     hiss_augment_options augment;
+    hiss_field image;
+    hiss_inputs inputs; /* of the lane used last */
     hiss_network network;
     hiss_task task;
     hiss_placement placement;
@@ -92,8 +94,15 @@ static inline hiss_status stage_open(stage *s, const char *objective, const char
         status = hiss_config_section(s->config, "network", hiss_network_rows, hiss_network_nrows, &s->network, err);
     }
     status = status == HISS_OK ? hiss_config_finish(s->config, err) : status;
-    status = status == HISS_OK ? hiss_augment_check(&s->augment, given.stored_H, given.stored_W, err) : status;
+    status = status == HISS_OK ? hiss_augment_check(&s->augment, given.stored_H, given.stored_W, given.C, err) : status;
+    s->image = (hiss_field){.name = HISS_FIELD_IMAGE,
+                            .dtype = HISS_U8,
+                            .ndim = 3,
+                            .dim = {given.stored_H, given.stored_W, given.C},
+                            .high = 255};
     s->task = (hiss_task){.seed = given.seed,
+                          .field = &s->image,
+                          .fields = 1,
                           .stored_H = given.stored_H,
                           .stored_W = given.stored_W,
                           .H = s->augment.height,
@@ -160,7 +169,8 @@ static inline void stage_batches(stage *s, int64_t epoch, int64_t step) {
     }
 }
 
-static inline hiss_lane stage_lane(const stage *s, int64_t local, const hiss_graph *graph, hiss_exec *exec) {
+static inline hiss_lane stage_lane(stage *s, int64_t local, const hiss_graph *graph, hiss_exec *exec) {
+    s->inputs = hiss_inputs_bind(s->ops, &s->task, graph);
     return (hiss_lane){.task = &s->task,
                        .lane = s->placement.first_lane + local,
                        .epoch = s->epoch,
@@ -169,8 +179,7 @@ static inline hiss_lane stage_lane(const stage *s, int64_t local, const hiss_gra
                        .batch = &s->batches[local],
                        .graph = graph,
                        .exec = exec,
-                       .image = hiss_graph_input_named(graph, "image"),
-                       .label = hiss_graph_input_named(graph, "label")};
+                       .inputs = &s->inputs};
 }
 
 /* Inputs of a lane that do not depend on an exchange. */

@@ -67,10 +67,12 @@ hiss_status hiss_h5_read(hiss_h5 *file, const char *dataset, hiss_dtype dtype, i
                          hiss_error *err);
 /* The type of a data set's values: of enumerations, such as the booleans of h5py, that of their integers. */
 hiss_status hiss_h5_values(hiss_h5 *file, const char *dataset, hiss_dtype *values, hiss_error *err);
-/* As hiss_h5_read, in an integer type, HISS_F16 or HISS_F32, to which what the file holds is converted, and stride bytes
- * from row to row of out, a multiple of the type's size; bytes between rows stay as they are. */
-hiss_status hiss_h5_read_rows(hiss_h5 *file, const char *dataset, hiss_dtype dtype, int64_t begin, int64_t count,
-                              int64_t stride, void *out, hiss_error *err);
+/* As hiss_h5_read, in an integer type, HISS_F16 or HISS_F32, to which what the file holds is converted, of rows along a
+ * dimension of the data set.
+ *   stride  bytes from row to row of out, of rows along dimension 0; a multiple of the type's size; bytes between rows
+ *           stay as they are. 0: out is all values, in the file's order */
+hiss_status hiss_h5_read_rows(hiss_h5 *file, const char *dataset, hiss_dtype dtype, int dimension, int64_t begin,
+                              int64_t count, int64_t stride, void *out, hiss_error *err);
 /* Create a data set (groups in its path are made). chunk_rows 0: contiguous. deflate 0..9. Then write rows. */
 hiss_status hiss_h5_define(hiss_h5 *file, const char *dataset, const hiss_h5_info *info, int64_t chunk_rows,
                            int deflate, hiss_error *err);
@@ -105,7 +107,11 @@ typedef struct hiss_field { /* a part of a sample's row */
     int ndim;
     int64_t dim[HISS_FIELD_NDIM];
     int64_t offset, bytes; /* in the row; offset is a multiple of a value's size */
+    double low, high;      /* values that stand for 0 and 1 */
 } hiss_field;
+int64_t hiss_field_count(const hiss_field *field); /* values of a sample */
+/* Values of one sample, as they are in its row, minus low, as floats. Thread-safe. */
+void hiss_field_floats(const hiss_field *field, const void *values, double low, float *out);
 enum { HISS_FIELD_TEXT = 120 };
 const char *hiss_field_text(const hiss_field *field, char out[HISS_FIELD_TEXT]); /* "uint8 [28,28,1]". Returns out. */
 
@@ -117,9 +123,11 @@ typedef struct hiss_data_keys {
 
 typedef struct hiss_data_options { /* section "data" */
     const char *file;              /* HDF5 file with the training samples */
-    const char *images;            /* data set name, uint8 [n,H,W,C] or [n,H,W] */
+    const char *images;            /* data set name, numbers [n,H,W,C] or [n,H,W] */
     const hiss_yaml *fields;       /* further fields: name: data set of numbers [n,...]; NULL: none */
     const char *labels;            /* data set name, integer [n]; optional in the file */
+    const hiss_yaml *layout;       /* the axes of the image, or of fields by name; NULL: n first, channels last */
+    const hiss_yaml *range;        /* [low, high] of pixels; NULL: by their type */
     int order; /* file: shards are contiguous rows of the file; permuted: rows go to shards by a keyed permutation */
     int mode;  /* auto | memory | stream */
     int64_t memory;      /* bytes of samples a rank may hold; auto streams beyond it */
@@ -238,6 +246,13 @@ double hiss_loader_waited(const hiss_loader *loader); /* seconds next() has wait
 
 /* ---- augmentation ---- */
 
+enum { HISS_MAX_CHANNELS = 256 };
+/* Pixels in 0..1 become (pixel - mean) / std, channel by channel. */
+typedef struct hiss_scaling {
+    int count; /* channels, or 1 for all alike */
+    double mean[HISS_MAX_CHANNELS], std[HISS_MAX_CHANNELS];
+} hiss_scaling;
+
 typedef struct hiss_augment_options { /* section "augment" */
     int64_t height, width;            /* size of the network's input; 0: that of the data */
     double shift;                     /* random shift, pixels of the network's input, each direction */
@@ -245,29 +260,40 @@ typedef struct hiss_augment_options { /* section "augment" */
     double rotate;                    /* degrees, each direction */
     bool flip;                        /* mirror with probability 1/2 */
     double contrast;                  /* multiply by 1 - c .. 1 + c */
-    int crop;         /* window | random: `random` cuts height x width at a uniform offset (no resampling
+    int crop;                    /* window | random: `random` cuts height x width at a uniform offset (no resampling
                          when the other knobs are off), `window` samples the whole image affinely */
-    int normalize;    /* fixed | image: (x - mean) / std with the two below, or each image's own */
-    double mean, std; /* of pixels in 0..1 */
+    int normalize;               /* fixed | image: (x - mean) / std with the two below, or each image's own */
+    const hiss_yaml *mean, *std; /* a number, or a list of one per channel; NULL: 0 and 1 */
+    hiss_scaling scaling;        /* no row: what they say, by hiss_augment_check */
 } hiss_augment_options;
 extern const hiss_row hiss_augment_rows[];
 extern const int hiss_augment_nrows;
 
-/* Check the options against image size; fill height and width when 0. */
-hiss_status hiss_augment_check(hiss_augment_options *options, int64_t H, int64_t W, hiss_error *err);
-/* Sample one training view: out[height,width,C] from pixels[H,W,C], drawing only from rng. One affine map (shift,
- * scale, rotation, flip) with bilinear sampling, zeros outside, then contrast, then normalisation. Takes 8 words from
- * rng whatever the options. Thread-safe. */
-void hiss_augment_sample(const hiss_augment_options *options, int64_t H, int64_t W, int64_t C, const uint8_t *pixels,
-                         hiss_rng *rng, float *out);
-/* How a view's values stand for pixels: value v for the pixel mean + std v, in 0..1. */
+/* Check the options against the size of images and their channels; fill height and width when 0, and scaling. */
+hiss_status hiss_augment_check(hiss_augment_options *options, int64_t H, int64_t W, int64_t C, hiss_error *err);
+
+/* An image as it is stored. */
+typedef struct hiss_stored_image {
+    int64_t H, W, C;
+    const uint8_t *bytes; /* [H,W,C]; NULL: */
+    const float *floats;  /* values minus what stands for black */
+    double span;          /* white minus black: 255 for bytes, as a rule */
+} hiss_stored_image;
+/* Sample one training view: out[height,width,C] from an image, drawing only from rng. One affine map (shift, scale,
+ * rotation, flip) with bilinear sampling, black outside, then contrast, then normalisation. Takes 8 words from rng
+ * whatever the options. Thread-safe. */
+void hiss_augment_sample(const hiss_augment_options *options, const hiss_stored_image *image, hiss_rng *rng,
+                         float *out);
+/* How a view's values stand for pixels in 0..1: value v for mean + std v, with the two of its channel where there are
+ * several. */
 typedef struct hiss_pixel_scale {
     double mean, std;
+    const hiss_scaling *channels; /* NULL: all alike */
 } hiss_pixel_scale;
+double hiss_pixel_of(const hiss_pixel_scale *scale, int64_t channel, double value);
 /* The evaluation view: with crop random the centre height x width, with crop window the whole image; normalised alike.
  * Thread-safe. */
-hiss_pixel_scale hiss_augment_center(const hiss_augment_options *options, int64_t H, int64_t W, int64_t C,
-                                     const uint8_t *pixels, float *out);
+hiss_pixel_scale hiss_augment_center(const hiss_augment_options *options, const hiss_stored_image *image, float *out);
 
 /* ---- hiss prepare ---- */
 

@@ -97,7 +97,7 @@ hiss_status hiss_features_extract(const hiss_eval_env *env, const hiss_sample_ra
                                   const hiss_layer_size *layer, int64_t batch, hiss_embed embed, void *user,
                                   hiss_features **out, hiss_error *err);
 
-/* The trivial embedding: one layer, pixels / 255. user: hiss_field *, the image. */
+/* The trivial embedding: one layer, pixels in 0..1. user: hiss_field *, the image. */
 hiss_status hiss_embed_pixels(void *user, int64_t count, const hiss_batch *batch, float *const *out, hiss_error *err);
 
 /* Labels of all samples on every rank: all[n]. Collective. */

@@ -42,7 +42,8 @@
 
 typedef struct hiss_task { /* what is computed: all that encode() needs; outlives the method; not owned */
     uint64_t seed;
-    hiss_field image;           /* where it is in samples of the data, and of data to evaluate */
+    const hiss_field *field; /* [fields] of the samples, of training and evaluation alike; the first is the image */
+    int fields;
     int64_t stored_H, stored_W; /* of the data */
     int64_t H, W, C;            /* of the network's input */
     int64_t classes;            /* 0 without labels */
@@ -62,19 +63,53 @@ typedef struct hiss_placement { /* the training set in lanes, the lanes on ranks
     hiss_comm *comm;
 } hiss_placement;
 
+typedef struct hiss_lane hiss_lane;
 enum { HISS_VIEW_TRAINING = -1, HISS_VIEW_CENTER = -2 }; /* augmented by epoch; not augmented, for evaluation */
 
-typedef struct hiss_lane { /* one lane at one step */
+/* What a method needs of a sample, and where it goes. */
+typedef struct hiss_input {
+    const char *field; /* "image", or one the user names in data.fields */
+    int ndim;
+    unsigned dtypes;  /* bits 1u << HISS_F32 and so on; 0: any */
+    const char *what; /* for messages: "images [H,W,C]" */
+    const char *view; /* of src/objective/views/list.h; NULL: the method's own sample hook reads the field */
+    const char *name; /* of the graph's input [m, ...] that the view fills */
+} hiss_input;
+
+/* Ways to make floats of a field: a view kind is one file of src/objective/views and one line in its list.h. */
+typedef struct hiss_view_kind {
+    const char *name;
+    /* Floats of one sample. */
+    int64_t (*floats)(const hiss_task *task, const hiss_field *field);
+    /* View number view of views of sample i. Thread-safe. */
+    void (*make)(const hiss_lane *lane, int64_t i, const hiss_field *field, int64_t view, int64_t views, float *out);
+} hiss_view_kind;
+const hiss_view_kind *hiss_view_kind_named(const char *name); /* NULL when unknown */
+
+/* The inputs of a graph, looked up when it has been built. */
+typedef struct hiss_inputs {
+    int count;
+    struct hiss_bound_input {
+        const hiss_view_kind *kind;
+        const hiss_field *field;
+        hiss_value value;
+        int64_t floats; /* of a sample */
+    } input[HISS_MAX_FIELDS];
+    hiss_value image, label; /* inputs of these names; negative: none */
+} hiss_inputs;
+
+struct hiss_lane { /* one lane at one step */
     const hiss_task *task;
     int phase;                 /* whose graph this is; -1: that of encode() */
     int64_t lane, epoch, step; /* step counts from the start of the run */
     int64_t view;              /* in a feature pass the number of the augmented view, below 64; or one of those above */
     const hiss_batch *batch;
     const hiss_graph *graph;
-    hiss_exec *exec;         /* inputs by hiss_exec_data */
-    hiss_value image, label; /* the graph's inputs of these names, that the default sample hook fills; negative: none */
-    hiss_pixel_scale *scale; /* [m] gets those of centre views; NULL: nobody asks */
-} hiss_lane;
+    hiss_exec *exec;           /* inputs by hiss_exec_data */
+    const hiss_inputs *inputs; /* of the graph */
+    float *scratch;            /* of the thread that makes views: hiss_task_scratch floats; NULL where these are 0 */
+    hiss_pixel_scale *scale;   /* [m] gets those of centre views; NULL: nobody asks */
+};
 
 enum { HISS_MAX_EXPORTS = 4, HISS_MAX_STATES = 8, HISS_MAX_SECTIONS = 3, HISS_MAX_DERIVED = 16 };
 
@@ -153,18 +188,10 @@ typedef struct hiss_epoch {
     void (*progress)(void *trainer, const char *what, double done);
 } hiss_epoch;
 
-/* A field of the samples that a method needs. */
-typedef struct hiss_needed_field {
-    const char *name; /* "image", or one the user names in data.fields */
-    int ndim;
-    unsigned dtypes;  /* bits 1u << HISS_F32 and so on; 0: any */
-    const char *what; /* of that shape, for messages: "images [H,W,C]" */
-} hiss_needed_field;
-
 /* What goes into a lane's graph. */
 typedef struct hiss_input_ops {
     bool labels;                                                  /* needs labels */
-    const hiss_needed_field *fields;                              /* ended by name NULL. NULL: an image */
+    const hiss_input *inputs;                                     /* ended by field NULL. NULL: an image */
     void (*sample)(void *self, const hiss_lane *lane, int64_t i); /* NULL: hiss_lane_default_sample; thread-safe */
     void (*fill)(void *self, const hiss_lane *lane);              /* NULL: nothing; thread-safe */
 } hiss_input_ops;
@@ -247,8 +274,14 @@ const hiss_objective_ops *hiss_objective_named(const char *name); /* NULL when u
  * found. */
 hiss_status hiss_objective_expect(const hiss_objective_ops *objective, const hiss_dataset *set, hiss_error *err);
 
-/* The default sample hook, for methods that extend it: view `view` of sample i into input "image". */
+/* Inputs of a graph that build() or encode() made: those of the method's list that the graph has. */
+hiss_inputs hiss_inputs_bind(const hiss_objective_ops *objective, const hiss_task *task, const hiss_graph *graph);
+int64_t hiss_task_scratch(const hiss_task *task);
+
+/* The default sample hook, for methods that extend it: the views of sample i into their inputs, its label into
+ * "label". */
 void hiss_lane_default_sample(const hiss_lane *lane, int64_t i);
+/* View `view` of `views` of the image of sample i. */
 void hiss_lane_sample_view(const hiss_lane *lane, int64_t i, int64_t view, int64_t views, float *out);
 /* The value of a named metric; 0 when it is not there. */
 double hiss_named_value(const hiss_named *metrics, int nmetrics, const char *name);

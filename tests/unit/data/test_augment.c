@@ -15,7 +15,7 @@ enum { WINDOW, RANDOM };
 enum { FIXED, IMAGE };
 enum { BIG = 40 * 40 * 3 };
 
-static const hiss_augment_options plain = {.scale_min = 1, .scale_max = 1, .std = 1};
+static const hiss_augment_options plain = {.scale_min = 1, .scale_max = 1, .scaling = {.count = 1, .std = {1}}};
 
 static void noise(uint8_t *pixels, int64_t count, int64_t id) {
     hiss_rng rng = hiss_rng_keyed(1, HISS_FOR_TESTS, 0, id);
@@ -26,7 +26,7 @@ static void noise(uint8_t *pixels, int64_t count, int64_t id) {
 
 static void check(hiss_augment_options *options, int64_t H, int64_t W) {
     hiss_error err = {0};
-    if (hiss_augment_check(options, H, W, &err)) {
+    if (hiss_augment_check(options, H, W, 1, &err)) {
         fail_msg("%s", err.text);
     }
 }
@@ -59,7 +59,7 @@ static double difference(const hiss_augment_options *o, int64_t S, int64_t C, co
         double x = (double)(2 * (k / C % S) + 1) / (double)S - 1, y = (double)(2 * (k / C / S) + 1) / (double)S - 1;
         double gx = s * cos(t) * f * x - s * sin(t) * y + tx, gy = s * sin(t) * f * x + s * cos(t) * y + ty;
         double value = bilinear(pixels, S, S, C, k % C, (gx + 1) * (double)S / 2, (gy + 1) * (double)S / 2);
-        double d = fabs((c * value / 255 - o->mean) / o->std - view[k]);
+        double d = fabs((c * value / 255 - o->scaling.mean[0]) / o->scaling.std[0] - view[k]);
         worst = d > worst ? d : worst;
     }
     return worst;
@@ -77,12 +77,11 @@ static void agrees_with_formula(void **state) {
                                   .flip = id % 2,
                                   .rotate = id % 7 ? 10 : 180,
                                   .contrast = 0.3,
-                                  .mean = 0.29,
-                                  .std = 0.35};
+                                  .scaling = {.count = 1, .mean = {0.29}, .std = {0.35}}};
         check(&o, S, S);
         noise(pixels, S * S * C, id);
         hiss_rng rng = hiss_rng_keyed(2, HISS_FOR_AUGMENTATION, 0, id);
-        hiss_augment_sample(&o, S, S, C, pixels, &rng, view);
+        hiss_augment_sample(&o, &(hiss_stored_image){S, S, C, pixels, NULL, 255}, &rng, view);
         double d = difference(&o, S, C, pixels, id, view);
         if (d > 2e-4) {
             fail_msg("view %lld: off by %g", (long long)id, d);
@@ -99,8 +98,8 @@ static void off_means_identity(void **state) {
     assert_true(o.height == 9 && o.width == 11);
     noise(pixels, 9 * 11 * 3, 0);
     hiss_rng rng = hiss_rng_keyed(0, HISS_FOR_AUGMENTATION, 0, 0);
-    hiss_augment_sample(&o, 9, 11, 3, pixels, &rng, view);
-    hiss_augment_center(&o, 9, 11, 3, pixels, centre);
+    hiss_augment_sample(&o, &(hiss_stored_image){9, 11, 3, pixels, NULL, 255}, &rng, view);
+    hiss_augment_center(&o, &(hiss_stored_image){9, 11, 3, pixels, NULL, 255}, centre);
     for (int i = 0; i < 9 * 11 * 3; i++) {
         assert_true(fabs(view[i] - pixels[i] / 255.0) < 1e-6);
         assert_true(view[i] == centre[i]);
@@ -125,7 +124,7 @@ static void draws_do_not_depend_on_values(void **state) {
         o.height = o.width = bits & 32 ? 17 : 0;
         check(&o, 32, 32);
         hiss_rng rng = hiss_rng_keyed(5, HISS_FOR_AUGMENTATION, 3, 7);
-        hiss_augment_sample(&o, 32, 32, 1, pixels, &rng, view);
+        hiss_augment_sample(&o, &(hiss_stored_image){32, 32, 1, pixels, NULL, 255}, &rng, view);
         uint32_t word = hiss_rng_word(&rng);
         assert_true(bits == 0 || word == next);
         next = word;
@@ -147,7 +146,7 @@ static void random_crop_cuts(void **state) {
     check(&o, H, W);
     for (int64_t id = 0; id < VIEWS; id++) {
         hiss_rng rng = hiss_rng_keyed(5, HISS_FOR_AUGMENTATION, 0, id);
-        hiss_augment_sample(&o, H, W, 3, pixels, &rng, view);
+        hiss_augment_sample(&o, &(hiss_stored_image){H, W, 3, pixels, NULL, 255}, &rng, view);
         int matches = 0;
         for (int place = 0; place < 12; place++) {
             int top = place / 4, left = place / 2 % 2, mirror = place % 2, equal = 1;
@@ -179,7 +178,7 @@ static void random_crop_with_knobs(void **state) {
     check(&o, 16, 16);
     for (int64_t id = 0; id < 50; id++) {
         hiss_rng rng = hiss_rng_keyed(5, HISS_FOR_AUGMENTATION, 0, id);
-        hiss_augment_sample(&o, 16, 16, 1, pixels, &rng, view);
+        hiss_augment_sample(&o, &(hiss_stored_image){16, 16, 1, pixels, NULL, 255}, &rng, view);
         for (int k = 0; k < 64; k++) {
             assert_true(fabsf(view[k] - 1) < 1e-6f);
         }
@@ -197,12 +196,12 @@ static void center_views(void **state) {
     o.height = o.width = 4;
     o.crop = RANDOM;
     check(&o, 8, 8);
-    hiss_augment_center(&o, 8, 8, 1, pixels, view);
+    hiss_augment_center(&o, &(hiss_stored_image){8, 8, 1, pixels, NULL, 255}, view);
     for (int k = 0; k < 16; k++) {
         assert_true(fabs(view[k] * 255 - pixels[(2 + k / 4) * 8 + 2 + k % 4]) < 1e-4);
     }
     o.crop = WINDOW; /* the whole image at half size: means of 2 x 2 */
-    hiss_augment_center(&o, 8, 8, 1, pixels, view);
+    hiss_augment_center(&o, &(hiss_stored_image){8, 8, 1, pixels, NULL, 255}, view);
     for (int k = 0; k < 16; k++) {
         assert_true(fabs(view[k] * 255 - (pixels[k / 4 * 16 + k % 4 * 2] + 4.5)) < 1e-4);
     }
@@ -220,7 +219,7 @@ static void normalizes(void **state) {
     check(&o, 20, 20);
     for (int64_t id = 0; id < 20; id++) {
         hiss_rng rng = hiss_rng_keyed(5, HISS_FOR_AUGMENTATION, 0, id);
-        hiss_augment_sample(&o, 20, 20, 3, pixels, &rng, view);
+        hiss_augment_sample(&o, &(hiss_stored_image){20, 20, 3, pixels, NULL, 255}, &rng, view);
         double sum = 0, squares = 0;
         for (int k = 0; k < 1200; k++) {
             sum += view[k];
@@ -229,25 +228,26 @@ static void normalizes(void **state) {
         assert_true(fabs(sum / 1200) < 1e-5 && fabs(squares / 1200 - 1) < 1e-5);
     }
     memset(pixels, 77, sizeof pixels);
-    hiss_augment_center(&o, 20, 20, 3, pixels, view);
+    hiss_augment_center(&o, &(hiss_stored_image){20, 20, 3, pixels, NULL, 255}, view);
     for (int k = 0; k < 1200; k++) {
         assert_true(fabsf(view[k]) < 1e-4f);
     }
     noise(pixels, sizeof pixels, 1);
     for (int kind = 0; kind < 2; kind++) { /* and can be undone */
         o.normalize = kind ? IMAGE : plain.normalize;
-        const hiss_pixel_scale scale = hiss_augment_center(&o, 20, 20, 3, pixels, view);
+        const hiss_pixel_scale scale =
+            hiss_augment_center(&o, &(hiss_stored_image){20, 20, 3, pixels, NULL, 255}, view);
         for (int k = 0; k < 1200; k++) {
             assert_true(fabs(scale.mean + scale.std * (double)view[k] - pixels[k] / 255.0) < 1e-5);
         }
     }
     o = plain; /* what lies outside is zero before normalisation */
     o.scale_min = o.scale_max = 3;
-    o.mean = 0.5;
-    o.std = 0.25;
     check(&o, 20, 20);
+    o.scaling.mean[0] = 0.5;
+    o.scaling.std[0] = 0.25;
     hiss_rng rng = hiss_rng_keyed(5, HISS_FOR_AUGMENTATION, 0, 0);
-    hiss_augment_sample(&o, 20, 20, 3, pixels, &rng, view);
+    hiss_augment_sample(&o, &(hiss_stored_image){20, 20, 3, pixels, NULL, 255}, &rng, view);
     assert_true(view[0] == -2);
 }
 
@@ -256,12 +256,12 @@ static void bad_options_are_explained(void **state) {
     hiss_error err;
     hiss_augment_options o = plain;
     o.scale_min = 2;
-    assert_int_equal(hiss_augment_check(&o, 8, 8, &err), HISS_EUSER);
+    assert_int_equal(hiss_augment_check(&o, 8, 8, 1, &err), HISS_EUSER);
     assert_non_null(strstr(err.text, "augment.scale_min: 2 is above augment.scale_max 1"));
     o = plain;
     o.crop = RANDOM;
     o.height = 9;
-    assert_int_equal(hiss_augment_check(&o, 8, 8, &err), HISS_EUSER);
+    assert_int_equal(hiss_augment_check(&o, 8, 8, 1, &err), HISS_EUSER);
     assert_non_null(strstr(err.text, "cuts 9 x 8 (augment.height x width) from images of 8 x 8"));
 }
 
@@ -276,7 +276,9 @@ static void standard_options(void **state) {
     hiss_config_destroy(config);
     assert_true(o.height == 0 && o.width == 0 && o.shift == 0 && o.scale_min == 1 && o.scale_max == 1);
     assert_true(o.rotate == 0 && !o.flip && o.contrast == 0 && o.crop == WINDOW && o.normalize == FIXED);
-    assert_true(o.mean == 0 && o.std == 1);
+    assert_true(!o.mean && !o.std);
+    assert_int_equal(hiss_augment_check(&o, 8, 8, 1, &err), HISS_OK);
+    assert_true(o.scaling.count == 1 && o.scaling.mean[0] == 0 && o.scaling.std[0] == 1);
 }
 
 int main(void) {

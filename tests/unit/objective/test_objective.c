@@ -24,7 +24,7 @@ static const char small_net[] = "network: {width: 2}\naugment: {mean: 0.2, std: 
 
 /* What the training loop puts into a lane's inputs. Lane 0. */
 static void fill_lane(rig *r) {
-    const stage *s = r->user;
+    stage *s = r->user;
     const hiss_lane lane = stage_lane(s, 0, r->graph, r->exec);
     stage_sample(s, &lane);
     stage_supply(s, &lane);
@@ -272,7 +272,7 @@ static void check_encoder(act *a) {
     double sum[2] = {0.0, 0.0};
     for (int pass = 0; pass < 2; pass++) {
         for (int i = 0; i < 3; i++) {
-            hiss_augment_center(&a->s.augment, 28, 28, 1, a->s.pixels + 784 * i,
+            hiss_augment_center(&a->s.augment, &(hiss_stored_image){28, 28, 1, a->s.pixels + 784 * i, NULL, 255},
                                 hiss_exec_data(a->encode, a->image) + 784 * i);
         }
         hiss_exec_forward(a->encode, &run, 0, hiss_graph_nodes(a->encoder), NULL, NULL);
@@ -302,7 +302,8 @@ static void check_inputs(act *a, rig *r) {
         for (int64_t i = 0; i < a->s.placement.m; i++) {
             const int64_t sample = a->s.batches[0].sample[i];
             hiss_rng rng = hiss_rng_keyed(a->s.task.seed, HISS_FOR_AUGMENTATION, a->s.epoch, sample);
-            hiss_augment_sample(&a->s.augment, 28, 28, 1, a->s.pixels + 784 * sample, &rng, view);
+            hiss_augment_sample(&a->s.augment, &(hiss_stored_image){28, 28, 1, a->s.pixels + 784 * sample, NULL, 255},
+                                &rng, view);
             assert_memory_equal(view, hiss_exec_data(r->exec, image) + 784 * i, sizeof view);
         }
     }

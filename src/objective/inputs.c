@@ -1,0 +1,113 @@
+/* From samples to a graph's inputs: the register of view kinds, what a method needs of the data, and the default hook,
+ * which makes each view of a sample where its input is. */
+#include <assert.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "hiss/objective.h"
+
+#define VIEW(name) extern const hiss_view_kind objective_view_##name;
+#include "objective/views/list.h"
+#undef VIEW
+
+static const hiss_view_kind *const kinds[] = {
+#define VIEW(name) &objective_view_##name,
+#include "objective/views/list.h"
+#undef VIEW
+};
+
+const hiss_view_kind *hiss_view_kind_named(const char *name) {
+    for (int k = 0; k < HISS_COUNT(kinds); k++) {
+        if (strcmp(kinds[k]->name, name) == 0) {
+            return kinds[k];
+        }
+    }
+    return NULL;
+}
+
+/* ---- what a method needs ---- */
+
+static const hiss_input *inputs_of(const hiss_objective_ops *objective) {
+    static const hiss_input image[] = {{HISS_FIELD_IMAGE, 3, 0, "images [H,W,C]", "image", "image"}, {0}};
+    return objective->input && objective->input->inputs ? objective->input->inputs : image;
+}
+
+static hiss_status fail_field(const hiss_objective_ops *objective, const hiss_input *need, const hiss_dataset *set,
+                              const hiss_field *found, hiss_error *err) {
+    const bool image = strcmp(need->field, HISS_FIELD_IMAGE) == 0;
+    char key[sizeof "data.fields." + HISS_FIELD_NAME] = "data.images", text[HISS_FIELD_TEXT];
+    if (!image) {
+        snprintf(key, sizeof key, "data.fields.%s", need->field);
+    }
+    if (!found) {
+        return hiss_fail_key(err, HISS_EUSER, key,
+                             "%s needs %s as a field '%s' of each sample; name their data set of %s, as in "
+                             "`data: {fields: {%s: /%s}}`, or choose another objective",
+                             objective->name, need->what, need->field, hiss_dataset_file(set), need->field,
+                             need->field);
+    }
+    return hiss_fail_key(err, HISS_EUSER, key,
+                         "%s needs %s in field '%s', found %s in data set %s of %s; name another data set, or choose "
+                         "another objective",
+                         objective->name, need->what, need->field, hiss_field_text(found, text),
+                         hiss_field_source(set, found), hiss_dataset_file(set));
+}
+
+hiss_status hiss_objective_expect(const hiss_objective_ops *objective, const hiss_dataset *set, hiss_error *err) {
+    for (const hiss_input *need = inputs_of(objective); need->field; need++) {
+        const hiss_field *found = hiss_dataset_field(set, need->field);
+        if (!found || found->ndim != need->ndim || (need->dtypes && !(need->dtypes >> found->dtype & 1u))) {
+            return fail_field(objective, need, set, found, err);
+        }
+    }
+    return HISS_OK;
+}
+
+/* ---- a graph's inputs ---- */
+
+static const hiss_field *field_of(const hiss_task *task, const char *name) {
+    int k = 0;
+    while (k < task->fields && strcmp(task->field[k].name, name) != 0) {
+        k++;
+    }
+    assert(k < task->fields && "hiss_objective_expect has found it");
+    return &task->field[k];
+}
+
+hiss_inputs hiss_inputs_bind(const hiss_objective_ops *objective, const hiss_task *task, const hiss_graph *graph) {
+    hiss_inputs inputs = {.image = hiss_graph_input_named(graph, "image"),
+                          .label = hiss_graph_input_named(graph, "label")};
+    for (const hiss_input *need = inputs_of(objective); need->field; need++) {
+        const hiss_value value = need->view ? hiss_graph_input_named(graph, need->name) : -1;
+        if (value >= 0) {
+            struct hiss_bound_input *bound = &inputs.input[inputs.count++];
+            const hiss_shape shape = hiss_graph_shape(graph, value);
+            bound->kind = hiss_view_kind_named(need->view);
+            bound->field = field_of(task, need->field);
+            bound->value = value;
+            bound->floats = bound->kind->floats(task, bound->field);
+            assert(bound->floats * shape.dim[0] == hiss_shape_count(&shape));
+        }
+    }
+    return inputs;
+}
+
+int64_t hiss_task_scratch(const hiss_task *task) {
+    const hiss_field *image = &task->field[0];
+    return image->dtype == HISS_U8 && image->low == 0 ? 0 : hiss_field_count(image);
+}
+
+void hiss_lane_sample_view(const hiss_lane *lane, int64_t i, int64_t view, int64_t views, float *out) {
+    objective_view_image.make(lane, i, &lane->task->field[0], view, views, out);
+}
+
+void hiss_lane_default_sample(const hiss_lane *lane, int64_t i) {
+    const hiss_inputs *inputs = lane->inputs;
+    for (int k = 0; k < inputs->count; k++) {
+        const struct hiss_bound_input *in = &inputs->input[k];
+        in->kind->make(lane, i, in->field, 0, 1, hiss_exec_data(lane->exec, in->value) + i * in->floats);
+    }
+    if (inputs->label >= 0) {
+        ((int32_t *)hiss_exec_data(lane->exec, inputs->label))[i] = lane->batch->label[i];
+    }
+}

@@ -1,0 +1,86 @@
+# One set of images in many types and layouts: with data.layout and data.range all of them end with the same bits, in
+# memory and streamed, on one rank and several. What looks like another layout, or holds values that no image has, is
+# refused by the key that helps.
+. "$HISS_ROOT/tests/cli/common"
+small_run
+layout_h5=$(dirname "$HISS")/tests/cli/layout_h5
+sed -i 's#^data: .*#data: {file: all.h5}#; s#optim: {lr: 0.1#optim: {lr: 0.05#' config.yaml
+numbers=(u16BE u32 i16 i32BE f16 f16BE f32 f64BE)
+orders=(NCHW HWCN NCWH CWHN)
+sets=(images=u8:NHWC)
+for type in "${numbers[@]}"; do sets+=("$type=$type:NHWC"); done
+for order in "${orders[@]}"; do sets+=("o$order=u8:$order" "f$order=f64BE:$order"); done
+"$layout_h5" all.h5 "${sets[@]}" grey=u8:NHW greyHWN=i16:HWN clip=f32:NCTWH volume=i16:NDHWC mask=bool:NHWC \
+    unit=f32:NHWC:0.00390625 wide=u16:NHWC:257 i8=i8:NHWC:0.5 ||
+    fail 'no file'
+"$layout_h5" bad.h5 first=u8:NCHW last=u8:HWCN nan=nan:NHWC:0.01 inf=inf:NHWC:0.01 || fail 'no file'
+few=(--set train.epochs=1 --set train.lanes=6)
+
+# ---- the same bits ----
+train 1 base "${few[@]}"
+for type in "${numbers[@]}"; do
+    train 1 "t$type" "${few[@]}" --set "data.images=$type" --set 'data.range=[0, 255]'
+    same base "t$type"
+done
+for order in "${orders[@]}"; do
+    train 1 "o$order" "${few[@]}" --set "data.images=o$order" --set "data.layout=$order"
+    same base "o$order"
+done
+train 3 streamed "${few[@]}" --set data.images=fCWHN --set data.layout=CWHN --set 'data.range=[0, 255]' \
+    --set data.mode=stream --set data.memory=200000
+same base streamed
+train 2 permuted "${few[@]}" --set data.order=permuted
+train 1 windowed "${few[@]}" --set data.order=permuted --set data.images=fNCHW --set data.layout=NCHW \
+    --set 'data.range=[0, 255]'
+same permuted windowed
+train 1 grey "${few[@]}" --set data.images=grey
+train 1 grey2 "${few[@]}" --set data.images=greyHWN --set 'data.layout={image: HWN}' --set 'data.range=[0, 255]'
+same grey grey2
+
+# ---- types with their own range; lists of one value per channel ----
+for type in unit wide mask i8; do
+    train 1 "own$type" "${few[@]}" --set "data.images=$type"
+done
+train 1 list "${few[@]}" --set 'augment.mean=[0.2, 0.2, 0.2]' --set 'augment.std=[0.5, 0.5, 0.5]'
+train 1 one "${few[@]}" --set augment.mean=0.2 --set augment.std=0.5
+same list one
+train 1 several "${few[@]}" --set 'augment.mean=[0.2, 0.3, 0.4]' --set 'augment.std=[0.5, 0.6, 0.7]'
+[ "$(hashes one)" != "$(hashes several)" ] || fail 'a list changes nothing'
+on 2 "$HISS" eval oNCHW --set eval.test=all.h5 --set eval.random=false --set eval.linear=false
+[ $status -eq 0 ] || fail "eval: exit $status" log
+on 1 "$HISS" eval tf64BE --set eval.test=all.h5 --set eval.random=false --set eval.linear=false
+[ $status -eq 0 ] || fail "eval: exit $status" log
+on 1 "$HISS" query tf64BE --queries 2 --set eval.test=all.h5
+[ $status -eq 0 ] || fail "query: exit $status" log
+on 1 "$HISS" doctor config.yaml --set data.images=fNCHW --set data.layout=NCHW --set 'data.range=[0, 255]'
+[ $status -le 1 ] || fail "doctor: exit $status" log
+grep -q '96 images of 12 x 10 x 3' log || fail 'doctor does not see the images' log
+
+# ---- what is refused ----
+wrong() { refused 1 "hiss: error: $1" "$HISS" train config.yaml --run new --set data.file=bad.h5 "${few[@]}" "${@:2}"; }
+wrong '--set data.images: bad.h5: data set first holds uint8 [96,3,12,10], which looks like [n,C,H,W]; expected [n,H,W,C]: set data.layout: NCHW' \
+    --set data.images=first
+wrong '--set data.images: bad.h5: data set last holds uint8 [12,10,3,96], which looks like [H,W,C,n]; expected [n,H,W,C]: set data.layout: HWCN' \
+    --set data.images=last
+wrong "--set data.layout: 'NXYZ' is no layout; expected one letter for each axis" --set data.images=first \
+    --set data.layout=NXYZ
+wrong "--set data.layout: 'HWC' is no layout" --set data.images=first --set data.layout=HWC
+wrong '--set data.layout: NHW names 3 axes, but the data set holds uint8 [96,3,12,10]' --set data.images=first \
+    --set data.layout=NHW
+wrong '--set data.range: must be a list of two numbers, [LOW, HIGH], the lower first' --set data.images=first \
+    --set data.layout=NCHW --set 'data.range=[5, 1]'
+wrong '--set augment.mean: has 2 values, but the images have 3 channels; write one number, or one per channel' \
+    --set data.images=first --set data.layout=NCHW --set 'augment.mean=[1, 2]'
+wrong "--set augment.std: must be numbers in 1e-06..1e+06, found '0'" --set data.images=first --set data.layout=NCHW \
+    --set augment.std=0
+wrong '--set data.images: all.h5: data set f32 has values from 0 to 246; expected floats of about 0..1: set data.range' \
+    --set data.file=all.h5 --set data.images=f32
+wrong '--set data.images: nat needs images [H,W,C] in field '"'image'"', found int16 [2,12,10,3] in data set volume of all.h5' \
+    --set data.file=all.h5 --set data.images=volume --set data.layout=NDHWC
+[ ! -e new ] || fail 'left behind'
+for kind in nan inf; do
+    wrong "bad.h5: row 17 of data set $kind has values that are not finite" --set data.images=$kind
+    wrong "bad.h5: row 17 of data set $kind has values that are not finite" --set data.images=$kind \
+        --set data.mode=stream --set data.memory=200000
+done
+echo ok
