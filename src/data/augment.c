@@ -25,6 +25,7 @@
 #include <math.h>
 #include <stddef.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "hiss/data.h"
 #include "hiss/number.h"
@@ -55,17 +56,22 @@ const hiss_row hiss_augment_rows[] = {
     ROW("normalize", HISS_CHOICE, normalize, "fixed", 0, 0, "fixed|image",
         "subtract mean and divide by std: the fixed ones below, or each view's own"),
     ROW("mean", HISS_NODE, mean, NULL, 0, 0, NULL,
-        "fixed mean, of pixels in 0..1: a number, or a list, one per channel; null: 0"),
+        "fixed mean, of pixels in 0..1: a number, a list, one per channel, or auto: measured; null: 0"),
     ROW("std", HISS_NODE, std, NULL, 0, 0, NULL,
-        "fixed standard deviation, of pixels in 0..1: a number, or a list, one per channel; null: 1"),
+        "fixed standard deviation, of pixels in 0..1, in the same ways; null: 1"),
 };
 #undef ROW
 const int hiss_augment_nrows = HISS_COUNT(hiss_augment_rows);
+
+static bool is_auto(const hiss_yaml *node) {
+    return node && node->kind == HISS_YAML_SCALAR && strcmp(node->text, "auto") == 0;
+}
 
 /* A number or a list of one per channel, in low..high, into out. */
 static hiss_status read_scale(const char *key, const hiss_yaml *node, double standard, double low, double high,
                               int64_t C, int *count, double *out, hiss_error *err) {
     char text[HISS_HINT] = "";
+    node = is_auto(node) ? NULL : node;
     const hiss_yaml *item = node && node->kind == HISS_YAML_LIST ? node->first : node;
     *count = 0;
     out[0] = standard;
@@ -74,7 +80,8 @@ static hiss_status read_scale(const char *key, const hiss_yaml *node, double sta
             item->kind == HISS_YAML_SCALAR && !item->quoted && hiss_real_parse(item->text, &out[*count]);
         if (!number || !(out[*count] >= low && out[*count] <= high)) {
             snprintf(text, sizeof text, "%.40s", item->kind == HISS_YAML_SCALAR ? item->text : "a list or section");
-            return hiss_fail_key(err, HISS_EUSER, key, "must be numbers in %g..%g, found '%s'", low, high, text);
+            return hiss_fail_key(err, HISS_EUSER, key, "must be auto, or numbers in %g..%g, found '%s'", low, high,
+                                 text);
         }
         ++*count;
     }
@@ -102,6 +109,13 @@ static void set_scaling(hiss_scaling *s, int means, int stds) {
 hiss_status hiss_augment_check(hiss_augment_options *options, int64_t H, int64_t W, int64_t C, hiss_error *err) {
     int means, stds;
     hiss_scaling *scaling = &options->scaling;
+    scaling->measured_mean = is_auto(options->mean);
+    scaling->measured_std = is_auto(options->std);
+    if ((scaling->measured_mean || scaling->measured_std) && C > HISS_MAX_CHANNELS) {
+        return hiss_fail_key(err, HISS_EUSER, scaling->measured_mean ? "augment.mean" : "augment.std",
+                             "auto, but the images have %lld channels; at most %d are measured: write one number",
+                             (long long)C, HISS_MAX_CHANNELS);
+    }
     hiss_status status = read_scale("augment.mean", options->mean, 0, -10, 10, C, &means, scaling->mean, err);
     status = status ? status : read_scale("augment.std", options->std, 1, 1e-6, 1e6, C, &stds, scaling->std, err);
     if (status) {

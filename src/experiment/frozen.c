@@ -55,7 +55,9 @@ void hiss_frozen_destroy(hiss_frozen *f) {
 }
 
 hiss_status hiss_frozen_load(hiss_frozen *f, const char *checkpoint, hiss_error *err) {
-    return hiss_checkpoint_model(checkpoint, f->model, f->vector, err);
+    hiss_scaling *scaling = &f->experiment->augment.scaling;
+    const hiss_status s = hiss_scaling_measured(scaling) ? hiss_checkpoint_scaling(checkpoint, scaling, err) : HISS_OK;
+    return s == HISS_OK ? hiss_checkpoint_model(checkpoint, f->model, f->vector, err) : s;
 }
 
 /* The mean of what batches of the range record. */

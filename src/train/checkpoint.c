@@ -18,6 +18,7 @@
 #include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "hiss/clock.h"
@@ -98,6 +99,11 @@ static hiss_status make_image(saver *v, hiss_error *err) {
     snprintf(samples, sizeof samples, "%" PRId64, t->placement.samples);
     hiss_snapshot_text(v->image, "config", hiss_config_resolved(t->experiment->config));
     hiss_snapshot_text(v->image, "data", hiss_dataset_identity(t->set));
+    if (hiss_scaling_measured(&t->experiment->augment.scaling)) {
+        char *scaling = hiss_scaling_text(&t->experiment->augment.scaling);
+        hiss_snapshot_text(v->image, "scaling", scaling);
+        free(scaling);
+    }
     hiss_snapshot_text(v->image, "choices", t->choices);
     hiss_snapshot_text(v->image, "kernels", kernels);
     hiss_snapshot_text(v->image, "core", hiss_kernels_core());

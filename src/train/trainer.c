@@ -169,6 +169,7 @@ static hiss_status create(const hiss_train_request *request, trainer *t, hiss_er
         s = hiss_optim_check(&t->experiment->optim[g], "optim", err);
     }
     s = hiss_comm_agree(t->comm, s == HISS_OK ? open_data(t, err) : s, err);
+    s = s == HISS_OK ? train_scaling(t, err) : s;
     if (s == HISS_OK) {
         hiss_alloc_for("the objective's share of samples and blocks",
                        "choose a smaller assign.block or nat.dim, or start more ranks");

@@ -235,4 +235,7 @@ hiss_status train_journal_log(journal *j, hiss_error *err); /* a line of average
 /* RUN/summary.yaml. Collective. */
 hiss_status train_journal_summary(journal *j, double seconds, hiss_error *err);
 
+/* Measure the scales of channels that are `auto`. Collective. */
+hiss_status train_scaling(trainer *t, hiss_error *err);
+
 #endif

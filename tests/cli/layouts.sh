@@ -46,6 +46,21 @@ train 1 one "${few[@]}" --set augment.mean=0.2 --set augment.std=0.5
 same list one
 train 1 several "${few[@]}" --set 'augment.mean=[0.2, 0.3, 0.4]' --set 'augment.std=[0.5, 0.6, 0.7]'
 [ "$(hashes one)" != "$(hashes several)" ] || fail 'a list changes nothing'
+auto=("${few[@]}" --set augment.mean=auto --set augment.std=auto --set 'checkpoint.keep_every=1 epochs')
+train 1 auto "${auto[@]}"
+train 3 auto3 "${auto[@]}" --set data.images=fNCHW --set data.layout=NCHW --set 'data.range=[0, 255]'
+same auto auto3
+values=$(sed -n 's/.*augment: channel . *: mean \([0-9.]*\), std \([0-9.]*\)/\1 \2/p' log)
+[ "$(wc -l <<<"$values")" -eq 3 ] && [ "$(hashes auto)" != "$(hashes base)" ] || fail 'nothing was measured' log
+train 1 written "${few[@]}" --set "augment.mean=[$(cut -d' ' -f1 <<<"$values" | paste -sd,)]" \
+    --set "augment.std=[$(cut -d' ' -f2 <<<"$values" | paste -sd,)]"
+for run in auto written; do # what was measured is in the checkpoint
+    on 2 "$HISS" eval $run --set eval.test=all.h5 --set eval.random=false --set eval.linear=false
+    [ $status -eq 0 ] || fail "eval of $run: exit $status" log
+    grep '^trained/fc1 ' log >$run.numbers
+done
+paste auto.numbers written.numbers | awk '{ for (k = 2; k <= 6; k++) { d = $k - $(k + 6); if (d < 0) d = -d
+    if (d > 0.02 + 0.02 * $k) exit 1 } } END { exit !NR }' || fail 'eval does not scale as training did' auto.numbers
 on 2 "$HISS" eval oNCHW --set eval.test=all.h5 --set eval.random=false --set eval.linear=false
 [ $status -eq 0 ] || fail "eval: exit $status" log
 on 1 "$HISS" eval tf64BE --set eval.test=all.h5 --set eval.random=false --set eval.linear=false
@@ -71,7 +86,7 @@ wrong '--set data.range: must be a list of two numbers, [LOW, HIGH], the lower f
     --set data.layout=NCHW --set 'data.range=[5, 1]'
 wrong '--set augment.mean: has 2 values, but the images have 3 channels; write one number, or one per channel' \
     --set data.images=first --set data.layout=NCHW --set 'augment.mean=[1, 2]'
-wrong "--set augment.std: must be numbers in 1e-06..1e+06, found '0'" --set data.images=first --set data.layout=NCHW \
+wrong "--set augment.std: must be auto, or numbers in 1e-06..1e+06, found '0'" --set data.images=first --set data.layout=NCHW \
     --set augment.std=0
 wrong '--set data.images: all.h5: data set f32 has values from 0 to 246; expected floats of about 0..1: set data.range' \
     --set data.file=all.h5 --set data.images=f32

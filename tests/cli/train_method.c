@@ -10,8 +10,8 @@
 #include "methods/stages.h"
 #include "methods/states.h"
 
-static const hiss_objective_ops *const methods[] = {&method_states, &method_stages, &method_gap, &method_contrast,
-                                                    &method_backward, &method_clips};
+static const hiss_objective_ops *const methods[] = {&method_states,   &method_stages,   &method_gap,
+                                                    &method_contrast, &method_backward, &method_clips};
 
 static const hiss_objective_ops *method_of(const char *name) {
     for (size_t k = 0; k < sizeof methods / sizeof *methods; k++) {

@@ -249,7 +249,8 @@ double hiss_loader_waited(const hiss_loader *loader); /* seconds next() has wait
 enum { HISS_MAX_CHANNELS = 256 };
 /* Pixels in 0..1 become (pixel - mean) / std, channel by channel. */
 typedef struct hiss_scaling {
-    int count; /* channels, or 1 for all alike */
+    bool measured_mean, measured_std; /* `auto`: over the training set, which is not yet done after the check */
+    int count;                        /* channels, or 1 for all alike */
     double mean[HISS_MAX_CHANNELS], std[HISS_MAX_CHANNELS];
 } hiss_scaling;
 
@@ -263,7 +264,7 @@ typedef struct hiss_augment_options { /* section "augment" */
     int crop;                    /* window | random: `random` cuts height x width at a uniform offset (no resampling
                          when the other knobs are off), `window` samples the whole image affinely */
     int normalize;               /* fixed | image: (x - mean) / std with the two below, or each image's own */
-    const hiss_yaml *mean, *std; /* a number, or a list of one per channel; NULL: 0 and 1 */
+    const hiss_yaml *mean, *std; /* a number, a list of one per channel, or auto; NULL: 0 and 1 */
     hiss_scaling scaling;        /* no row: what they say, by hiss_augment_check */
 } hiss_augment_options;
 extern const hiss_row hiss_augment_rows[];

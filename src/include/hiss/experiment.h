@@ -105,7 +105,12 @@ bool hiss_placement_idles(const hiss_placement *placement, char *text, size_t si
 hiss_status hiss_checkpoint_newest(const char *run, bool set_aside, char *path, size_t size, hiss_error *err);
 /* Fill the parameters and buffers of a laid-out model. Errors name the slot. */
 hiss_status hiss_checkpoint_model(const char *path, const hiss_model *model, float *vector, hiss_error *err);
-/* The same from an open file, of that path. */
+/* Scales of channels that were measured (augment.mean, augment.std: auto), as checkpoints hold them. The text must be
+ * freed with free. Not collective. Errors (HISS_EUSER): the checkpoint has none. */
+bool hiss_scaling_measured(const hiss_scaling *scaling);
+char *hiss_scaling_text(const hiss_scaling *scaling);
+hiss_status hiss_checkpoint_scaling(const char *path, hiss_scaling *scaling, hiss_error *err);
+/* The parameters and buffers from an open file, of that path. */
 hiss_status hiss_checkpoint_read(hiss_h5 *file, const char *path, const hiss_model *model, float *vector,
                                  hiss_error *err);
 /* The values of one data set, of the slot's shape. */

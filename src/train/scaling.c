@@ -1,0 +1,91 @@
+/* augment.mean and augment.std `auto`: mean and standard deviation of each channel over the training set.
+ *
+ * The samples are cut in TILES parts by their number alone. A rank measures every P-th part, sample by sample in order;
+ * the parts are then joined in their order on all ranks (Chan, Golub & LeVeque 1983). So the numbers, to the last bit,
+ * depend on the samples alone. Cost: each sample is read once more, by one rank. */
+#include <math.h>
+
+#include "hiss/log.h"
+#include "train/trainer.h"
+
+enum { TILES = 64, PIECE_ROWS = 64 };
+
+typedef struct moments { /* of some values: how many, their mean, and the sum of squares about it */
+    double count, mean, squares;
+} moments;
+
+static void join(moments *a, double count, double mean, double squares) {
+    const double total = a->count + count, apart = mean - a->mean;
+    if (count > 0) {
+        a->squares += squares + apart * apart * (a->count * count / total);
+        a->mean += apart * (count / total);
+        a->count = total;
+    }
+}
+
+/* One image, values [pixels, C], into channel[C]. */
+static void add_image(int64_t pixels, int64_t C, const float *values, moments *channel) {
+    for (int64_t c = 0; c < C; c++) {
+        double mean = 0, squares = 0;
+        for (int64_t i = 0; i < pixels; i++) {
+            mean += (double)values[i * C + c];
+        }
+        mean /= (double)pixels;
+        for (int64_t i = 0; i < pixels; i++) {
+            const double d = (double)values[i * C + c] - mean;
+            squares += d * d;
+        }
+        join(&channel[c], (double)pixels, mean, squares);
+    }
+}
+
+/* Samples [begin, end) into channel[C]. */
+static hiss_status measure(trainer *t, int64_t begin, int64_t end, moments *channel, hiss_error *err) {
+    const hiss_field *image = &t->task.field[0];
+    const int64_t row = hiss_dataset_row(t->set), C = t->task.C, count = hiss_field_count(image);
+    uint8_t *rows = hiss_alloc((size_t)(PIECE_ROWS * row));
+    float *values = hiss_new(float, count);
+    hiss_status s = HISS_OK;
+    for (int64_t at = begin; at < end && s == HISS_OK; at += PIECE_ROWS) {
+        const int64_t some = end - at < PIECE_ROWS ? end - at : PIECE_ROWS;
+        s = hiss_dataset_read(t->set, at, some, rows, NULL, err);
+        for (int64_t i = 0; i < some && s == HISS_OK; i++) {
+            hiss_field_floats(image, rows + i * row + image->offset, image->low, values);
+            add_image(count / C, C, values, channel);
+        }
+    }
+    hiss_free(values);
+    hiss_free(rows);
+    return s;
+}
+
+hiss_status train_scaling(trainer *t, hiss_error *err) {
+    hiss_scaling *scaling = &t->request->experiment->augment.scaling;
+    if (!scaling->measured_mean && !scaling->measured_std) {
+        return HISS_OK;
+    }
+    const int64_t n = hiss_dataset_count(t->set), C = t->task.C, tile = (n + TILES - 1) / TILES;
+    const int P = hiss_comm_size(t->comm), rank = hiss_comm_rank(t->comm);
+    const double span = t->task.field[0].high - t->task.field[0].low;
+    moments *part = hiss_new(moments, TILES * C), *whole = hiss_new(moments, C);
+    hiss_status s = HISS_OK;
+    for (int64_t k = rank; k < TILES && s == HISS_OK; k += P) {
+        const int64_t begin = k * tile < n ? k * tile : n, end = begin + tile < n ? begin + tile : n;
+        s = measure(t, begin, end, part + k * C, err);
+    }
+    s = hiss_comm_agree(t->comm, s, err);
+    for (int64_t k = 0; k < TILES * C && s == HISS_OK; k++) {
+        const double count = hiss_comm_sum(t->comm, part[k].count), mean = hiss_comm_sum(t->comm, part[k].mean);
+        join(&whole[k % C], count, mean, hiss_comm_sum(t->comm, part[k].squares));
+    }
+    for (int64_t c = 0; c < C && s == HISS_OK; c++) {
+        const double std = sqrt(whole[c].squares / whole[c].count) / span;
+        scaling->mean[c] = scaling->measured_mean ? whole[c].mean / span : scaling->mean[scaling->count > 1 ? c : 0];
+        scaling->std[c] = !scaling->measured_std ? scaling->std[scaling->count > 1 ? c : 0] : std > 1e-6 ? std : 1;
+        hiss_info("augment: channel %lld: mean %.6g, std %.6g", (long long)c, scaling->mean[c], scaling->std[c]);
+    }
+    scaling->count = (int)C;
+    hiss_free(whole);
+    hiss_free(part);
+    return s;
+}
