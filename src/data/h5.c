@@ -14,7 +14,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "h5_impl.h"
+#include "h5_chunk.h"
 #include "hiss/alloc.h"
 #include "hiss/data.h"
 #include "hiss/fault.h"
@@ -58,6 +58,9 @@ void hiss_h5_about(char out[HISS_H5_ABOUT]) {
 static hiss_h5 *wrap(const char *path, hid_t id) {
     hiss_h5 *file = hiss_new(hiss_h5, 1);
     *file = (hiss_h5){.path = strcpy(hiss_alloc(strlen(path) + 1), path), .file = id, .dataset = -1};
+    file->room = INT64_MAX;
+    file->chunks = hiss_new(data_h5_chunks, 1);
+    file->slabs = data_h5_slabs_create();
     return file;
 }
 
@@ -189,6 +192,8 @@ hiss_status hiss_h5_close(hiss_h5 *file, hiss_error *err) {
                            writing_remedy(why, "check the disk"));
     }
     data_h5_leave(status);
+    data_h5_slabs_destroy(file->slabs);
+    hiss_free(file->chunks);
     hiss_free(file->path);
     hiss_free(file);
     return status;
@@ -227,8 +232,19 @@ static hiss_status describe(hiss_h5 *file, const char *dataset, hid_t id, hiss_h
     return status;
 }
 
-/* Make dataset the open one of its file. */
-static hiss_status use(hiss_h5 *file, const char *dataset, hiss_error *err) {
+/* Open with a cache of chunks of so many bytes. */
+static hid_t open_dataset(hiss_h5 *file, const char *dataset, size_t cache_bytes, char why[HISS_H5_REASON]) {
+    hid_t access = data_h5_inside_only();
+    H5Pset_chunk_cache(access, CACHE_SLOTS, cache_bytes, 0.75);
+    hid_t id = H5Dopen2(file->file, dataset, access);
+    data_h5_reason(why);
+    H5Pclose(access);
+    return id;
+}
+
+/* The cache is for chunks that HDF5 has to read as a whole; with it, it would read others as a whole, too, where one row
+ * is asked for. */
+hiss_status data_h5_use(hiss_h5 *file, const char *dataset, hiss_error *err) {
     if (file->dataset >= 0 && !strcmp(file->name, dataset)) {
         return HISS_OK;
     }
@@ -237,16 +253,17 @@ static hiss_status use(hiss_h5 *file, const char *dataset, hiss_error *err) {
         return hiss_fail(err, HISS_EUSER, "%s: the name of data set %.60s... has more than %d characters", file->path,
                          dataset, HISS_H5_NAME - 1);
     }
-    hid_t access = data_h5_inside_only();
-    H5Pset_chunk_cache(access, CACHE_SLOTS, CACHE_BYTES, 0.75);
-    hid_t id = H5Dopen2(file->file, dataset, access);
     char why[HISS_H5_REASON];
-    data_h5_reason(why);
-    H5Pclose(access);
+    hid_t id = open_dataset(file, dataset, CACHE_BYTES, why);
     if (id < 0) {
         return data_h5_missing(file, dataset, why, err);
     }
     hiss_status status = describe(file, dataset, id, &file->info, err);
+    *file->chunks = status ? (data_h5_chunks){0} : data_h5_chunks_of(id, &file->info, file->values);
+    if (!status && !file->writing && file->chunks->chunk_bytes > 0 && !file->chunks->dear) {
+        H5Dclose(id);
+        id = open_dataset(file, dataset, 0, why);
+    }
     if (status) {
         H5Dclose(id);
         return status;
@@ -265,7 +282,7 @@ bool hiss_h5_has(hiss_h5 *file, const char *dataset) {
 
 hiss_status hiss_h5_look(hiss_h5 *file, const char *dataset, hiss_h5_info *info, hiss_error *err) {
     data_h5_enter();
-    hiss_status status = use(file, dataset, err);
+    hiss_status status = data_h5_use(file, dataset, err);
     if (!status) {
         *info = file->info;
     }
@@ -289,7 +306,7 @@ hiss_status hiss_h5_each(hiss_h5 *file, hiss_h5_visit visit, void *user, hiss_er
 
 hiss_status hiss_h5_values(hiss_h5 *file, const char *dataset, hiss_dtype *values, hiss_error *err) {
     data_h5_enter();
-    hiss_status status = use(file, dataset, err);
+    hiss_status status = data_h5_use(file, dataset, err);
     if (!status) {
         *values = file->values;
     }
@@ -346,7 +363,7 @@ hiss_status hiss_h5_read(hiss_h5 *file, const char *dataset, hiss_dtype dtype, i
                          hiss_error *err) {
     hid_t there, here;
     data_h5_enter();
-    hiss_status status = use(file, dataset, err);
+    hiss_status status = data_h5_use(file, dataset, err);
     if (status || (status = expect_dtype(file, dtype, err)) ||
         (status = select_rows(file, 0, begin, count, &there, &here, err))) {
         return data_h5_leave(status);
@@ -360,11 +377,11 @@ hiss_status hiss_h5_read(hiss_h5 *file, const char *dataset, hiss_dtype dtype, i
     return data_h5_leave(status);
 }
 
-hiss_status hiss_h5_read_rows(hiss_h5 *file, const char *dataset, hiss_dtype dtype, int dimension, int64_t begin,
-                              int64_t count, int64_t stride, void *out, hiss_error *err) {
+hiss_status data_h5_read_plain(hiss_h5 *file, const char *dataset, hiss_dtype dtype, int dimension, int64_t begin,
+                               int64_t count, int64_t stride, void *out, hiss_error *err) {
     hid_t there, here;
     data_h5_enter();
-    hiss_status status = use(file, dataset, err);
+    hiss_status status = data_h5_use(file, dataset, err);
     if (status || (status = select_rows(file, dimension, begin, count, &there, &here, err))) {
         return data_h5_leave(status);
     }
@@ -429,7 +446,7 @@ hiss_status hiss_h5_define(hiss_h5 *file, const char *dataset, const hiss_h5_inf
 
 hiss_status hiss_h5_place(hiss_h5 *file, const char *dataset, int64_t *offset, hiss_error *err) {
     data_h5_enter();
-    hiss_status status = use(file, dataset, err);
+    hiss_status status = data_h5_use(file, dataset, err);
     if (!status) {
         const haddr_t at = H5Dget_offset(file->dataset);
         *offset = (int64_t)at;
@@ -444,7 +461,7 @@ hiss_status hiss_h5_write(hiss_h5 *file, const char *dataset, hiss_dtype dtype, 
                           const void *rows, hiss_error *err) {
     hid_t there, here;
     data_h5_enter();
-    hiss_status status = use(file, dataset, err);
+    hiss_status status = data_h5_use(file, dataset, err);
     if (status || (status = expect_dtype(file, dtype, err)) ||
         (status = select_rows(file, 0, begin, count, &there, &here, err))) {
         return data_h5_leave(status);

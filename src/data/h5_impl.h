@@ -19,8 +19,11 @@ struct hiss_h5 {
     hid_t dataset; /* the data set used last, or -1 */
     char name[HISS_H5_NAME];
     hiss_h5_info info;
-    hiss_dtype values; /* of the data set used last */
-    bool image;        /* lives in memory only */
+    hiss_dtype values;             /* of the data set used last */
+    bool image;                    /* lives in memory only */
+    int64_t room;                  /* bytes that may be decoded at a time, besides what a reader asked for */
+    struct data_h5_chunks *chunks; /* of the data set used last */
+    struct data_h5_slabs *slabs;
 };
 
 void data_h5_enter(void);                      /* take the lock */

@@ -73,6 +73,15 @@ hiss_status hiss_h5_values(hiss_h5 *file, const char *dataset, hiss_dtype *value
  *           stay as they are. 0: out is all values, in the file's order */
 hiss_status hiss_h5_read_rows(hiss_h5 *file, const char *dataset, hiss_dtype dtype, int dimension, int64_t begin,
                               int64_t count, int64_t stride, void *out, hiss_error *err);
+/* What a read of one row costs: rows_at_once rows are decoded for it, by chunks of chunk_bytes bytes each as a whole. For
+ * contiguous data sets, and chunks of whole rows without a filter: 1 and 0. */
+typedef struct hiss_h5_layout {
+    int64_t rows_at_once, chunk_bytes;
+} hiss_h5_layout;
+hiss_status hiss_h5_layout_of(hiss_h5 *file, const char *dataset, hiss_h5_layout *out, hiss_error *err);
+/* Decoded rows that hiss_h5_read_rows holds back for later reads, and decodes at a time, may take so many bytes; without
+ * this call: no limit. Those held back now are forgotten. */
+void hiss_h5_keep(hiss_h5 *file, int64_t bytes);
 /* Create a data set (groups in its path are made). chunk_rows 0: contiguous. deflate 0..9. Then write rows. */
 hiss_status hiss_h5_define(hiss_h5 *file, const char *dataset, const hiss_h5_info *info, int64_t chunk_rows,
                            int deflate, hiss_error *err);
