@@ -33,10 +33,13 @@ struct hiss_dataset {
     int fields;
     hiss_field field[HISS_MAX_FIELDS]; /* the first is the image */
     data_source source[HISS_MAX_FIELDS];
-    int64_t row;          /* bytes of a sample */
-    void *piece;          /* for fields whose axes are not in order; NULL: there are none */
-    pthread_mutex_t lock; /* of piece */
-    int32_t *label;       /* [rows], or NULL */
+    int64_t row;            /* bytes of a sample */
+    void *piece;            /* for fields whose axes are not in order; NULL: there are none */
+    pthread_mutex_t lock;   /* of piece */
+    hiss_h5_layout layout;  /* of the field whose rows cost most */
+    const char *dearest;    /* its data set */
+    struct data_copy *copy; /* of a loader's samples, or NULL */
+    int32_t *label;         /* [rows], or NULL */
     int64_t classes;
     bool permuted;
     hiss_permutation order;
@@ -53,6 +56,8 @@ hiss_status data_blame(const hiss_config *config, const char *key, const char *s
 hiss_status data_fields_check(hiss_dataset *set, const hiss_data_options *options, hiss_error *err);
 void data_fields_synthetic(hiss_dataset *set, int64_t H, int64_t W, int64_t C);
 void data_fields_destroy(hiss_dataset *set);
+/* What HDF5 data of all fields may take beside the rows asked for; see hiss_h5_keep. */
+void data_fields_keep(hiss_dataset *set, int64_t bytes);
 /* Rows [begin, begin + count) of the file into out[count][row]. */
 hiss_status data_fields_read(hiss_dataset *set, int64_t begin, int64_t count, uint8_t *out, hiss_error *err);
 /* "uint8 [n,H,W,C]" of the first field, and " name uint8 [n,...]" of each further one. */

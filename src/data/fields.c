@@ -294,6 +294,21 @@ static void make_piece(hiss_dataset *set) {
     set->piece = most > 0 ? hiss_alloc((size_t)most) : NULL;
 }
 
+static hiss_status find_dearest(hiss_dataset *set, hiss_error *err) {
+    hiss_status status = HISS_OK;
+    for (int k = 0; k < set->fields && !status; k++) {
+        hiss_h5_layout layout = {.rows_at_once = 1};
+        if (set->source[k].layout.rows == 0) {
+            status = hiss_h5_layout_of(set->source[k].file, set->source[k].dataset, &layout, err);
+        }
+        if (!set->dearest || layout.rows_at_once > set->layout.rows_at_once) {
+            set->layout = layout;
+            set->dearest = set->source[k].dataset;
+        }
+    }
+    return status;
+}
+
 hiss_status data_fields_check(hiss_dataset *set, const hiss_data_options *options, hiss_error *err) {
     const hiss_data_keys *keys = &options->keys;
     data_source *source = &set->source[DATA_IMAGE];
@@ -312,8 +327,15 @@ hiss_status data_fields_check(hiss_dataset *set, const hiss_data_options *option
     if (!status) {
         place(set);
         make_piece(set);
+        status = find_dearest(set, err);
     }
     return status;
+}
+
+void data_fields_keep(hiss_dataset *set, int64_t bytes) {
+    for (int k = 0; set->file && k < set->fields; k++) {
+        hiss_h5_keep(set->source[k].file, bytes / set->fields);
+    }
 }
 
 void data_fields_synthetic(hiss_dataset *set, int64_t H, int64_t W, int64_t C) {

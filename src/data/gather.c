@@ -2,15 +2,17 @@
  *
  * Positions are rows of the file, or their image under the permutation keyed by (seed, HISS_FOR_ORDER). Scattered rows
  * are read in ascending order, so that every chunk of the file is visited once; rows less than GAP_BYTES apart come in
- * one read, through a staging buffer, as a read costs as much as copying that many bytes. */
+ * one read, through a staging buffer, as a read costs as much as copying that many bytes. Samples of which there is a
+ * decoded copy (copy.c) are read from it. */
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "dataset_impl.h"
+#include "copy.h"
 #include "hiss/alloc.h"
 
 enum { GAP_BYTES = 1 << 15, STAGING_BYTES = 1 << 22 };
+static const int64_t COPIED = 1ll << 61; /* samples in the decoded copy have places behind all rows of the file */
 
 void data_gather_create(const hiss_dataset *set, int64_t capacity, data_gather *out) {
     int64_t row = set->row;
@@ -27,7 +29,13 @@ void data_gather_destroy(data_gather *gather) {
 
 void data_gather_add(const hiss_dataset *set, data_gather *gather, int64_t position, uint8_t *to) {
     assert(gather->count < gather->capacity && 0 <= position && position < set->n);
-    gather->pick[gather->count++] = (struct data_pick){data_set_row_of(set, position), to};
+    gather->pick[gather->count++] = (struct data_pick){
+        data_copy_holds(set->copy, position, 1) ? COPIED + position : data_set_row_of(set, position), to};
+}
+
+static hiss_status read_places(hiss_dataset *set, int64_t place, int64_t count, uint8_t *out, hiss_error *err) {
+    return place >= COPIED ? data_copy_read(set->copy, place - COPIED, count, out, err)
+                           : data_fields_read(set, place, count, out, err);
 }
 
 static int by_row(const void *a, const void *b) {
@@ -47,7 +55,7 @@ hiss_status data_gather_run(hiss_dataset *set, data_gather *gather, hiss_error *
         }
         int64_t span = pick[next - 1].row - pick[i].row + 1;
         uint8_t *to = next == i + 1 ? pick[i].to : gather->staging;
-        hiss_status status = data_fields_read(set, pick[i].row, span, to, err);
+        hiss_status status = read_places(set, pick[i].row, span, to, err);
         if (status) {
             return status;
         }
@@ -79,6 +87,9 @@ hiss_status hiss_dataset_read(hiss_dataset *set, int64_t begin, int64_t count, u
     }
     if (!rows) {
         return HISS_OK;
+    }
+    if (data_copy_holds(set->copy, begin, count)) {
+        return data_copy_read(set->copy, begin, count, rows, err);
     }
     if (!set->permuted) {
         return data_fields_read(set, begin, count, rows, err);

@@ -15,11 +15,14 @@
 #include <assert.h>
 #include <string.h>
 
+#include "copy.h"
 #include "hiss/alloc.h"
 #include "hiss/log.h"
 #include "loader_impl.h"
 
 enum { MODE_AUTO, MODE_MEMORY, MODE_STREAM };
+static const double cheap = 4.0; /* rows decoded for one that may be streamed as they lie */
+static const double mebibyte = 1048576.0;
 
 void hiss_shards_partition(int64_t n, int64_t lanes, int64_t *shards) {
     int64_t base = n / lanes, longer = n % lanes;
@@ -105,6 +108,60 @@ hiss_status hiss_epoch_steps(const char *file, int64_t n, int64_t lanes, int64_t
                                   file, (long long)n, (long long)lanes, (long long)(n / lanes), (long long)m);
 }
 
+/* Decode the samples once, to where they can be streamed from. */
+static hiss_status copy_decoded(hiss_loader *loader, const hiss_data_options *data, hiss_error *err) {
+    hiss_dataset *set = loader->set;
+    const int64_t begin = loader->shards[loader->first], end = loader->shards[loader->end];
+    char why[DATA_COPY_WHY];
+    data_fields_keep(set, data->memory / 2);
+    const hiss_status status = data_copy_create(set, begin, end, data->memory / 2, &set->copy, why, err);
+    data_fields_keep(set, data->memory / 4);
+    if (!status && set->copy) {
+        hiss_info(
+            "data: data set %s lies in chunks that hold parts of %lld rows each and exceeds data.memory: %.1f MiB "
+            "were decoded once, into %s, and are streamed from there",
+            set->dearest, (long long)set->layout.rows_at_once, (double)((end - begin) * loader->row) / mebibyte,
+            data_copy_folder(set->copy));
+    } else if (!status) {
+        const double cost = hiss_dataset_amplification(set, data->window);
+        hiss_log(cost > cheap ? HISS_LOG_WARNING : HISS_LOG_INFO,
+                 "data: data set %s lies in chunks that hold parts of %lld rows each, so "
+                 "that each sample streamed costs the "
+                 "decoding of %.1f; no decoded copy can be made: %s; or raise "
+                 "data.memory, set data.window to as many or more, "
+                 "or write the file without chunks (h5repack -l %s:CONTI OLD NEW)",
+                 set->dearest, (long long)set->layout.rows_at_once, cost, why, set->dearest);
+    }
+    return status;
+}
+
+/* Whether samples are streamed. Those that are decoded many at a time are, if at all, from a copy. */
+static hiss_status choose(hiss_loader *loader, const hiss_data_options *data, int64_t bytes, bool *stream,
+                          hiss_error *err) {
+    hiss_dataset *set = loader->set;
+    *stream = bytes > 0 && (data->mode == MODE_STREAM || (data->mode == MODE_AUTO && bytes > data->memory));
+    if (set->layout.chunk_bytes > data->memory) {
+        return hiss_fail_key(
+            err, HISS_EUSER, "data.memory",
+            "%lld bytes; data set %s of %s lies in chunks of %lld bytes, which can only be decoded as a "
+            "whole: allow as much, or write the file without chunks (h5repack -l %s:CONTI OLD "
+            "NEW)",
+            (long long)data->memory, set->dearest, set->path, (long long)set->layout.chunk_bytes, set->dearest);
+    }
+    const bool dear = hiss_dataset_amplification(set, 0) > cheap;
+    if (!dear || bytes == 0) {
+        return HISS_OK;
+    }
+    if (*stream && bytes > data->memory) {
+        return copy_decoded(loader, data, err);
+    }
+    hiss_info("data: data set %s lies in chunks that hold parts of %lld rows each: decoded once, into memory",
+              set->dearest, (long long)set->layout.rows_at_once);
+    *stream = false;
+    data_fields_keep(set, data->memory > bytes ? data->memory - bytes : 0);
+    return HISS_OK;
+}
+
 hiss_status hiss_loader_create(const hiss_loader_options *options, hiss_loader **out, hiss_error *err) {
     int64_t n = hiss_dataset_count(options->set), L = options->lanes, m = options->m;
     assert(L >= 1 && m >= 1 && 0 <= options->first_lane && options->first_lane <= options->end_lane &&
@@ -127,12 +184,17 @@ hiss_status hiss_loader_create(const hiss_loader_options *options, hiss_loader *
                             .shards = hiss_new(int64_t, L + 1)};
     hiss_shards_partition(n, L, loader->shards);
     int64_t bytes = (loader->shards[loader->end] - loader->shards[loader->first]) * loader->row;
-    bool stream = bytes > 0 && (options->data->mode == MODE_STREAM ||
-                                (options->data->mode == MODE_AUTO && bytes > options->data->memory));
+    bool stream;
+    hiss_status status = choose(loader, options->data, bytes, &stream, err);
+    if (status) {
+        hiss_loader_destroy(loader);
+        return status;
+    }
     hiss_info("data: %lld samples, %lld lanes, %lld steps per epoch, %.1f MiB of samples %s", (long long)n,
-              (long long)L, (long long)loader->steps, (double)bytes / 1048576, stream ? "streamed" : "in memory");
-    hiss_status status = stream ? data_prefetch_create(loader, options->data->memory, &loader->prefetch, err)
-                                : start_memory(loader, err);
+              (long long)L, (long long)loader->steps, (double)bytes / mebibyte, stream ? "streamed" : "in memory");
+    status = stream ? data_prefetch_create(loader, options->data->memory, &loader->prefetch, err)
+                    : start_memory(loader, err);
+    data_fields_keep(loader->set, options->data->memory / 4);
     if (status) {
         hiss_loader_destroy(loader);
         return status;
@@ -144,6 +206,8 @@ hiss_status hiss_loader_create(const hiss_loader_options *options, hiss_loader *
 void hiss_loader_destroy(hiss_loader *loader) {
     if (loader) {
         data_prefetch_destroy(loader->prefetch);
+        data_copy_destroy(loader->set->copy);
+        loader->set->copy = NULL;
         data_ring_entry_destroy(&loader->slot);
         hiss_free(loader->rows);
         hiss_free(loader->order);

@@ -176,6 +176,9 @@ int64_t hiss_dataset_row(const hiss_dataset *set);                              
 void hiss_dataset_shape(const hiss_dataset *set, int64_t *H, int64_t *W, int64_t *C); /* of the image */
 bool hiss_dataset_labelled(const hiss_dataset *set);
 int64_t hiss_dataset_classes(const hiss_dataset *set);      /* 1 + largest label of the file; 0 without labels */
+/* Rows that are decoded for each one streamed straight from the file, where samples are shuffled together in groups of
+ * `window` neighbours (0: all); 1 where rows can be read alone. Not collective. */
+double hiss_dataset_amplification(const hiss_dataset *set, int64_t window);
 const char *hiss_dataset_identity(const hiss_dataset *set); /* recorded checksum of the file, else size and
                                                                shape; then further fields */
 /* Read samples [begin, begin+count) (positions after `order`) for evaluation: rows [count][bytes of a sample] or
@@ -229,7 +232,9 @@ hiss_status hiss_samples_read(hiss_samples *s, const hiss_sample_range *range, i
 hiss_batch hiss_samples_batch(const hiss_samples *s, int64_t at, int64_t m);
 
 /* Loader of the lanes [first_lane, end_lane) of L. In memory mode the shards are read now; in stream mode a prefetch
- * thread reads ahead into a ring of steps, within data->memory bytes. Both give the same batches. The loader keeps set,
+ * thread reads ahead into a ring of steps, within data->memory bytes. Both give the same batches. Where rows lie in chunks
+ * that are decoded as a whole, nothing is streamed that fits into data->memory, and what does not is decoded once, into a
+ * file in $TMPDIR or /var/tmp, while there is room for it. The loader keeps set,
  * not options. */
 typedef struct hiss_loader hiss_loader;
 typedef struct hiss_loader_options {

@@ -243,9 +243,8 @@ static void each_sample_at_most_once(void **state) {
 }
 
 /* Memory and stream modes, over all lanes and over a rank's part of them, give the same batches. */
-static void modes_agree(void **state) {
-    (void)state;
-    write_file(16, 1);
+static void check_modes(bool dear) {
+    write_file(16, dear);
     const struct {
         int64_t lanes, first, end, m, window, memory;
         int order;
@@ -259,7 +258,10 @@ static void modes_agree(void **state) {
             load(MEMORY, cases[c].order, cases[c].window, 1 << 20, cases[c].lanes, 0, cases[c].lanes, cases[c].m);
         loading b = load(STREAM, cases[c].order, cases[c].window, cases[c].memory, cases[c].lanes, cases[c].first,
                          cases[c].end, cases[c].m);
-        assert_true(!hiss_loader_streams(a.loader) && hiss_loader_streams(b.loader));
+        int64_t shards[8];
+        hiss_shards_partition(N, cases[c].lanes, shards);
+        const bool fits = (shards[cases[c].end] - shards[cases[c].first]) * ROW <= cases[c].memory;
+        assert_true(!hiss_loader_streams(a.loader) && hiss_loader_streams(b.loader) == !(dear && fits));
         int64_t steps = hiss_loader_steps(a.loader);
         for (int64_t t = 0; t < 3 * steps; t++) {
             next(&a, t / steps, t % steps);
@@ -273,15 +275,25 @@ static void modes_agree(void **state) {
     }
 }
 
+static void modes_agree(void **state) {
+    (void)state;
+    check_modes(false);
+    check_modes(true);
+    setenv("TMPDIR", "/nowhere", 1); /* no decoded copy */
+    check_modes(true);
+    unsetenv("TMPDIR");
+}
+
 /* Seeking anywhere, while the thread is busy, gives what walking there gives. */
 static void seeks(void **state) {
     (void)state;
-    write_file(16, 1);
-    for (int64_t window = 0; window <= 30; window += 30) {
-        loading a = load(MEMORY, 0, window, 1 << 20, 4, 0, 4, 9), b = load(STREAM, 0, window, 1 << 20, 4, 0, 4, 9);
+    for (int i = 0; i < 4; i++) {
+        const int64_t window = i % 2 ? 30 : 0;
+        write_file(16, i / 2);
+        loading a = load(MEMORY, 0, window, 1 << 20, 4, 0, 4, 9), b = load(STREAM, 0, window, 8000, 4, 0, 4, 9);
         hiss_rng rng = hiss_rng_keyed(0, HISS_FOR_TESTS, 0, 0);
         int64_t steps = hiss_loader_steps(a.loader);
-        for (int i = 0; i < 200; i++) {
+        for (int k = 0; k < 200; k++) {
             int64_t epoch = hiss_rng_below(&rng, 5), step = hiss_rng_below(&rng, steps);
             hiss_loader_seek(a.loader, epoch, step);
             hiss_loader_seek(b.loader, epoch, step);
@@ -312,7 +324,7 @@ static void allocates_nothing(void **state) {
     write_file(16, 1);
     for (int mode = MEMORY; mode <= STREAM; mode++) {
         for (int order = 0; order < 2; order++) {
-            loading l = load(mode, order, 40, 1 << 20, 4, 0, 4, 9);
+            loading l = load(mode, order, 40, 8000, 4, 0, 4, 9);
             next(&l, 0, 0);
             int64_t live = hiss_alloc_live(), steps = hiss_loader_steps(l.loader);
             hiss_alloc_seal(true);
@@ -331,7 +343,7 @@ static void destroy_does_not_hang(void **state) {
     (void)state;
     write_file(16, 6);
     for (int i = 0; i < 60; i++) {
-        loading l = load(STREAM, i % 2, i % 3 ? 0 : 50, 1 << 20, 4, 0, 4, 9);
+        loading l = load(STREAM, i % 2, i % 3 ? 0 : 50, 8000, 4, 0, 4, 9);
         if (i % 4) {
             hiss_loader_seek(l.loader, i, 3);
         }
@@ -353,10 +365,19 @@ static void read_errors_come_out(void **state) {
     fseek(f, size / 3, SEEK_SET);
     fwrite(junk, 1, sizeof junk, f);
     fclose(f);
+    hiss_data_options data = {.file = path, .images = "/images", .labels = "/labels", .mode = STREAM, .memory = 8000};
+    hiss_error err = {0};
+    hiss_dataset *set;
+    hiss_loader *loader;
+    must(hiss_dataset_open(&data, 0, &set, &err), &err);
+    assert_int_equal(hiss_loader_create(&(hiss_loader_options){set, &data, 0, 1, 0, 1, 9}, &loader, &err),
+                     HISS_ESYSTEM);
+    assert_non_null(strstr(err.text, "of data set /images"));
+    hiss_dataset_close(set);
+    setenv("TMPDIR", "/nowhere", 1); /* so that it is not decoded before */
     for (int64_t window = 0; window <= 30; window += 30) {
-        loading l = load(STREAM, 0, window, 1 << 20, 1, 0, 1, 9);
+        loading l = load(STREAM, 0, window, 8000, 1, 0, 1, 9);
         int64_t epoch, step;
-        hiss_error err = {0};
         hiss_status status = HISS_OK;
         for (int64_t t = 0; t < hiss_loader_steps(l.loader) && !status; t++) {
             status = hiss_loader_next(l.loader, &epoch, &step, &err);
@@ -367,6 +388,7 @@ static void read_errors_come_out(void **state) {
         assert_int_equal(hiss_loader_next(l.loader, &epoch, &step, &err), HISS_ESYSTEM);
         unload(&l);
     }
+    unsetenv("TMPDIR");
 }
 
 static void refusals_are_explained(void **state) {
@@ -384,6 +406,13 @@ static void refusals_are_explained(void **state) {
     options.m = 5;
     assert_int_equal(hiss_loader_create(&options, &loader, &err), HISS_EUSER);
     assert_non_null(strstr(err.text, "raise data.memory"));
+    hiss_dataset_close(set);
+    write_file(N, 1); /* one chunk */
+    must(hiss_dataset_open(&data, 0, &set, &err), &err);
+    assert_true(hiss_dataset_amplification(set, 0) == N);
+    assert_int_equal(hiss_loader_create(&(hiss_loader_options){set, &data, 0, 1, 0, 1, 9}, &loader, &err), HISS_EUSER);
+    assert_non_null(strstr(err.text, "data set /images of"));
+    assert_non_null(strstr(err.text, "can only be decoded as a whole"));
     hiss_dataset_close(set);
 }
 
