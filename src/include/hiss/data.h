@@ -175,7 +175,7 @@ const char *hiss_field_source(const hiss_dataset *set, const hiss_field *field);
 int64_t hiss_dataset_row(const hiss_dataset *set);                                    /* bytes of a sample */
 void hiss_dataset_shape(const hiss_dataset *set, int64_t *H, int64_t *W, int64_t *C); /* of the image */
 bool hiss_dataset_labelled(const hiss_dataset *set);
-int64_t hiss_dataset_classes(const hiss_dataset *set);      /* 1 + largest label of the file; 0 without labels */
+int64_t hiss_dataset_classes(const hiss_dataset *set); /* 1 + largest label of the file; 0 without labels */
 /* Rows that are decoded for each one streamed straight from the file, where samples are shuffled together in groups of
  * `window` neighbours (0: all); 1 where rows can be read alone. Not collective. */
 double hiss_dataset_amplification(const hiss_dataset *set, int64_t window);

@@ -53,7 +53,7 @@ static void write_file(int64_t chunk, int deflate) {
 
 static int setup(void **state) {
     (void)state;
-    hiss_log_setup(HISS_LOG_WARNING, 0);
+    hiss_log_setup(HISS_LOG_ERROR, 0);
     if (!mkdtemp(folder)) {
         return -1;
     }
