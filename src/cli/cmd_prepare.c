@@ -23,7 +23,8 @@ static const hiss_row rows[] = {
      "fashion-mnist: where the four idx files are (Debian: dataset-fashion-mnist)"},
     {"shuffle", HISS_BOOL, PREPARE(shuffle), "true", 0, 0, NULL, "shuffle the samples (the seed is recorded)"},
     {"seed", HISS_INT, PREPARE(seed), "1", 0, 9007199254740992.0, NULL, "seed of the shuffle"},
-    {"chunk", HISS_INT, PREPARE(chunk), "256", 0, 1e9, NULL, "samples per HDF5 chunk; 0: contiguous"},
+    {"chunk", HISS_INT, PREPARE(chunk), "0", 0, 1e9, NULL,
+     "samples per HDF5 chunk; 0: contiguous, or 256 when compressed"},
     {"deflate", HISS_INT, PREPARE(deflate), "0", 0, 9, NULL, "compression level"},
     {"height", HISS_INT, PREPARE(height), "256", 1, 65536, NULL, "folder: rows of the stored images"},
     {"width", HISS_INT, PREPARE(width), "256", 1, 65536, NULL, "folder: columns of the stored images"},
@@ -133,8 +134,9 @@ static hiss_status check_words(const hiss_arguments *rest, source_kind kind, his
                            rest->positional[1], kind == ARRAYS ? "; files are given by --images and --labels" : "");
 }
 
-static hiss_status prepare(const options *o, const hiss_arguments *rest, hiss_error *err) {
+static hiss_status prepare(options *o, const hiss_arguments *rest, hiss_error *err) {
     source_kind kind = FASHION_MNIST;
+    enum { COMPRESSED_CHUNK = 256 };
     hiss_alloc_for("pictures", "prepare smaller ones, or with a smaller --chunk");
     hiss_status s = find_kind(rest, &kind, err);
     s = s == HISS_OK ? check_words(rest, kind, err) : s;
@@ -152,6 +154,9 @@ static hiss_status prepare(const options *o, const hiss_arguments *rest, hiss_er
     }
     if (s != HISS_OK) {
         return s;
+    }
+    if (o->prepare.deflate > 0 && o->prepare.chunk == 0) {
+        o->prepare.chunk = COMPRESSED_CHUNK;
     }
     if (!o->prepare.output) {
         return hiss_fail(err, HISS_EUSER, "prepare %s needs --output", word);
