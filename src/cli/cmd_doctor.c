@@ -84,6 +84,32 @@ static void check_labels(const doctor *d, const hiss_experiment *e, hiss_dataset
     hiss_free(label);
 }
 
+/* What a stream of samples costs, on the rank that has most of them. */
+static void check_chunks(const doctor *d, const hiss_experiment *e, const hiss_dataset *set) {
+    const double cost = hiss_dataset_amplification(set, 0);
+    const char *name = hiss_dataset_dearest(set);
+    const int64_t ranks = hiss_comm_size(d->comm), share = (hiss_dataset_count(set) + ranks - 1) / ranks;
+    const double bytes = (double)share * (double)hiss_dataset_row(set);
+    if (cost <= 1.0) {
+        doctor_tell(d, FINDING_OK, "%s: rows of samples are read one by one", e->data.file);
+    } else if (bytes <= (double)e->data.memory) {
+        doctor_tell(
+            d, FINDING_OK,
+            "%s: data set %s lies in chunks that hold parts of %.0f rows each: decoded once, into memory, %.1f MiB "
+            "a rank",
+            e->data.file, name, cost, bytes / 1048576.0);
+    } else {
+        doctor_tell(
+            d, FINDING_WARN,
+            "%s: data set %s lies in chunks that hold parts of %.0f rows each and exceeds data.memory: a stream "
+            "would decode %.0f rows for each, with data.window %lld %.1f; so a copy of %.1f MiB a rank is decoded "
+            "into TMPDIR or /var/tmp, if there is room; raise data.memory, use more ranks, or write the file "
+            "without chunks (h5repack -l %s:CONTI OLD NEW)",
+            e->data.file, name, cost, cost, (long long)(8.0 * cost),
+            hiss_dataset_amplification(set, (int64_t)(8.0 * cost)), bytes / 1048576.0, name);
+    }
+}
+
 static hiss_status open_set(const doctor *d, const hiss_experiment *e, hiss_dataset **set, hiss_error *err) {
     hiss_data_options data = e->data;
     data.verify = false; /* it would read the whole file */
@@ -104,6 +130,7 @@ static bool check_data(const doctor *d, const hiss_experiment *e) {
         doctor_tell(d, FINDING_OK, "%s: readable by all ranks, %lld images of %lld x %lld x %lld", e->data.file,
                     (long long)hiss_dataset_count(set), (long long)H, (long long)W, (long long)C);
         check_labels(d, e, set);
+        check_chunks(d, e, set);
         s = hiss_comm_agree(d->comm, hiss_experiment_place(e, set, d->comm, &placement, &err), &err);
         hiss_config_blame(e->config, s, &err);
     }

@@ -265,6 +265,10 @@ double hiss_dataset_amplification(const hiss_dataset *set, int64_t window) {
     return !set->file ? 1.0 : window > 0 ? 1.0 + (at_once - 1.0) / (double)window : at_once;
 }
 
+const char *hiss_dataset_dearest(const hiss_dataset *set) {
+    return set->dearest;
+}
+
 bool data_set_in_file_order(const hiss_dataset *set) {
     return !set->permuted;
 }

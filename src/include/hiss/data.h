@@ -179,6 +179,8 @@ int64_t hiss_dataset_classes(const hiss_dataset *set); /* 1 + largest label of t
 /* Rows that are decoded for each one streamed straight from the file, where samples are shuffled together in groups of
  * `window` neighbours (0: all); 1 where rows can be read alone. Not collective. */
 double hiss_dataset_amplification(const hiss_dataset *set, int64_t window);
+/* The data set that is so; it lives as long as set. NULL for a synthetic one. Not collective. */
+const char *hiss_dataset_dearest(const hiss_dataset *set);
 const char *hiss_dataset_identity(const hiss_dataset *set); /* recorded checksum of the file, else size and
                                                                shape; then further fields */
 /* Read samples [begin, begin+count) (positions after `order`) for evaluation: rows [count][bytes of a sample] or

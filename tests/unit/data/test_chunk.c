@@ -236,6 +236,66 @@ static void many_chunks_at_once(void **state) {
     free(rows);
 }
 
+/* ---- what the index of chunks tells ---- */
+
+static void rows_never_written_are_counted(void **state) {
+    (void)state;
+    static const hsize_t chunks[][4] = {{20, 6, 5, 3}, {20, 3, 2, 1}};
+    for (int k = 0; k < 4; k++) {
+        const int64_t written = k < 2 ? N : 60;
+        hiss_error err = {0};
+        hiss_h5 *file;
+        int64_t rows, first = -1;
+        write_file(H5T_STD_U8LE, chunks[k % 2], DEFLATE, written);
+        must(hiss_h5_open(path, &file, &err), &err);
+        must(hiss_h5_unwritten(file, "/images", &rows, &first, &err), &err);
+        assert_true(rows == N - written && (rows == 0 || first == written));
+        must(hiss_h5_close(file, &err), &err);
+    }
+}
+
+/* Two chunks of bytes behind an optional filter that nobody has; the masks say which were written without it. */
+static void write_behind(const uint32_t mask[2]) {
+    enum { NOBODY_HAS = 511 };
+    const hsize_t dim[3] = {2, 4, 4}, chunk[3] = {1, 4, 4};
+    const uint8_t bytes[16] = {1};
+    const hid_t file = H5Fcreate(path, H5F_ACC_TRUNC, H5P_DEFAULT, H5P_DEFAULT);
+    const hid_t create = H5Pcreate(H5P_DATASET_CREATE), space = H5Screate_simple(3, dim, NULL);
+    H5Pset_chunk(create, 3, chunk);
+    H5Pset_filter(create, NOBODY_HAS, H5Z_FLAG_OPTIONAL, 0, NULL);
+    const hid_t set = H5Dcreate2(file, "/images", H5T_STD_U8LE, space, H5P_DEFAULT, create, H5P_DEFAULT);
+    for (hsize_t k = 0; k < 2; k++) {
+        assert_true(H5Dwrite_chunk(set, H5P_DEFAULT, mask[k], (const hsize_t[3]){k, 0, 0}, 16, bytes) >= 0);
+    }
+    H5Dclose(set);
+    H5Sclose(space);
+    H5Pclose(create);
+    H5Fclose(file);
+}
+
+/* Before anything is read, whichever chunk needs it. */
+static void missing_filters_are_found_in_any_chunk(void **state) {
+    (void)state;
+    for (uint32_t k = 0; k < 4; k++) {
+        const uint32_t mask[2] = {k & 1, k >> 1};
+        hiss_error err = {0};
+        hiss_h5 *file;
+        hiss_h5_info info;
+        write_behind(mask);
+        must(hiss_h5_open(path, &file, &err), &err);
+        if (k == 3) {
+            uint8_t rows[32];
+            must(hiss_h5_read_rows(file, "/images", HISS_U8, 0, 2, 16, rows, &err), &err);
+            assert_true(rows[0] == 1 && rows[16] == 1 && rows[1] == 0);
+        } else {
+            assert_int_equal(hiss_h5_look(file, "/images", &info, &err), HISS_EUSER);
+            assert_non_null(strstr(err.text, "needs filter 511"));
+            assert_non_null(strstr(err.text, "HDF5_PLUGIN_PATH"));
+        }
+        must(hiss_h5_close(file, &err), &err);
+    }
+}
+
 /* ---- several readers ---- */
 
 typedef struct reader {
@@ -348,6 +408,8 @@ int main(void) {
         cmocka_unit_test(skipped_filters_are_not_undone),
         cmocka_unit_test(rows_come_to_lie_apart),
         cmocka_unit_test(many_chunks_at_once),
+        cmocka_unit_test(rows_never_written_are_counted),
+        cmocka_unit_test(missing_filters_are_found_in_any_chunk),
         cmocka_unit_test(threads_may_read_at_once),
         cmocka_unit_test(damaged_chunks_are_errors),
         cmocka_unit_test(lies_do_not_overflow),
