@@ -289,7 +289,7 @@ static void missing_filters_are_found_in_any_chunk(void **state) {
             assert_true(rows[0] == 1 && rows[16] == 1 && rows[1] == 0);
         } else {
             assert_int_equal(hiss_h5_look(file, "/images", &info, &err), HISS_EUSER);
-            assert_non_null(strstr(err.text, "needs filter 511"));
+            assert_non_null(strstr(err.text, "need filter 511"));
             assert_non_null(strstr(err.text, "HDF5_PLUGIN_PATH"));
         }
         must(hiss_h5_close(file, &err), &err);
