@@ -124,7 +124,7 @@ static bool write_rows(const hiss_dataset *set, const data_copy *copy, int64_t f
 static hiss_status fill(hiss_dataset *set, const data_copy *copy, int64_t budget, bool *written, hiss_error *err) {
     const bool ordered = data_set_in_file_order(set);
     const int64_t begin = ordered ? copy->begin : 0, end = ordered ? copy->end : set->rows;
-    const int64_t unit = set->layout.rows_at_once, most = budget < PIECE_BYTES ? budget : PIECE_BYTES;
+    const int64_t unit = set->dearest_layout.rows_at_once, most = budget < PIECE_BYTES ? budget : PIECE_BYTES;
     int64_t at_once = most / set->row;
     at_once = at_once >= unit ? at_once - at_once % unit : at_once;
     at_once = at_once < 1 ? 1 : at_once;

@@ -56,8 +56,8 @@ static hiss_status verify(hiss_dataset *set, const char *recorded, hiss_error *e
     hiss_status status = HISS_OK;
     for (int64_t begin = 0; begin < set->rows && !status; begin += at_once) {
         int64_t count = set->rows - begin < at_once ? set->rows - begin : at_once;
-        status = hiss_h5_read_rows(set->source[DATA_IMAGE].file, set->source[DATA_IMAGE].dataset, HISS_U8, begin, count,
-                                   row, piece, err);
+        status = hiss_h5_read_rows(set->source[DATA_IMAGE].file, set->source[DATA_IMAGE].dataset, HISS_U8, 0, begin,
+                                   count, row, piece, err);
         hiss_hash_add(hash, piece, (size_t)(count * row));
     }
     if (!status && hiss_h5_has(set->file, "/labels")) {
@@ -261,7 +261,7 @@ const char *hiss_dataset_identity(const hiss_dataset *set) {
 }
 
 double hiss_dataset_amplification(const hiss_dataset *set, int64_t window) {
-    const double at_once = (double)set->layout.rows_at_once;
+    const double at_once = (double)set->dearest_layout.rows_at_once;
     return !set->file ? 1.0 : window > 0 ? 1.0 + (at_once - 1.0) / (double)window : at_once;
 }
 

@@ -33,13 +33,13 @@ struct hiss_dataset {
     int fields;
     hiss_field field[HISS_MAX_FIELDS]; /* the first is the image */
     data_source source[HISS_MAX_FIELDS];
-    int64_t row;            /* bytes of a sample */
-    void *piece;            /* for fields whose axes are not in order; NULL: there are none */
-    pthread_mutex_t lock;   /* of piece */
-    hiss_h5_layout layout;  /* of the field whose rows cost most */
-    const char *dearest;    /* its data set */
-    struct data_copy *copy; /* of a loader's samples, or NULL */
-    int32_t *label;         /* [rows], or NULL */
+    int64_t row;                   /* bytes of a sample */
+    void *piece;                   /* for fields whose axes are not in order; NULL: there are none */
+    pthread_mutex_t lock;          /* of piece */
+    hiss_h5_layout dearest_layout; /* of the field whose rows cost most */
+    const char *dearest;           /* its data set */
+    struct data_copy *copy;        /* of a loader's samples, or NULL */
+    int32_t *label;                /* [rows], or NULL */
     int64_t classes;
     bool permuted;
     hiss_permutation order;

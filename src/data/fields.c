@@ -301,8 +301,8 @@ static hiss_status find_dearest(hiss_dataset *set, hiss_error *err) {
         if (set->source[k].layout.rows == 0) {
             status = hiss_h5_layout_of(set->source[k].file, set->source[k].dataset, &layout, err);
         }
-        if (!set->dearest || layout.rows_at_once > set->layout.rows_at_once) {
-            set->layout = layout;
+        if (!set->dearest || layout.rows_at_once > set->dearest_layout.rows_at_once) {
+            set->dearest_layout = layout;
             set->dearest = set->source[k].dataset;
         }
     }

@@ -120,7 +120,7 @@ static hiss_status copy_decoded(hiss_loader *loader, const hiss_data_options *da
         hiss_info(
             "data: data set %s lies in chunks that hold parts of %lld rows each and exceeds data.memory: %.1f MiB "
             "were decoded once, into %s, and are streamed from there",
-            set->dearest, (long long)set->layout.rows_at_once, (double)((end - begin) * loader->row) / mebibyte,
+            set->dearest, (long long)set->dearest_layout.rows_at_once, (double)((end - begin) * loader->row) / mebibyte,
             data_copy_folder(set->copy));
     } else if (!status) {
         const double cost = hiss_dataset_amplification(set, data->window);
@@ -130,7 +130,7 @@ static hiss_status copy_decoded(hiss_loader *loader, const hiss_data_options *da
                  "decoding of %.1f; no decoded copy can be made: %s; or raise "
                  "data.memory, set data.window to as many or more, "
                  "or write the file without chunks (h5repack -l %s:CONTI OLD NEW)",
-                 set->dearest, (long long)set->layout.rows_at_once, cost, why, set->dearest);
+                 set->dearest, (long long)set->dearest_layout.rows_at_once, cost, why, set->dearest);
     }
     return status;
 }
@@ -140,13 +140,13 @@ static hiss_status choose(hiss_loader *loader, const hiss_data_options *data, in
                           hiss_error *err) {
     hiss_dataset *set = loader->set;
     *stream = bytes > 0 && (data->mode == MODE_STREAM || (data->mode == MODE_AUTO && bytes > data->memory));
-    if (set->layout.chunk_bytes > data->memory) {
+    if (set->dearest_layout.chunk_bytes > data->memory) {
         return hiss_fail_key(
             err, HISS_EUSER, "data.memory",
             "%lld bytes; data set %s of %s lies in chunks of %lld bytes, which can only be decoded as a "
             "whole: allow as much, or write the file without chunks (h5repack -l %s:CONTI OLD "
             "NEW)",
-            (long long)data->memory, set->dearest, set->path, (long long)set->layout.chunk_bytes, set->dearest);
+            (long long)data->memory, set->dearest, set->path, (long long)set->dearest_layout.chunk_bytes, set->dearest);
     }
     const bool dear = hiss_dataset_amplification(set, 0) > cheap;
     if (!dear || bytes == 0) {
@@ -156,7 +156,7 @@ static hiss_status choose(hiss_loader *loader, const hiss_data_options *data, in
         return copy_decoded(loader, data, err);
     }
     hiss_info("data: data set %s lies in chunks that hold parts of %lld rows each: decoded once, into memory",
-              set->dearest, (long long)set->layout.rows_at_once);
+              set->dearest, (long long)set->dearest_layout.rows_at_once);
     *stream = false;
     data_fields_keep(set, data->memory > bytes ? data->memory - bytes : 0);
     return HISS_OK;
