@@ -45,35 +45,11 @@ static void print(void *user, doctor_finding f, const char *text) {
 
 /* ---- data ---- */
 
-/* Labels look sorted when neighbours share one far more often than draws at random would. */
-static bool look_sorted(int64_t n, const int32_t *label, int64_t classes) {
-    enum { LEAST = 64, TIMES = 3 };
-    int64_t equal = 0, *count = hiss_new(int64_t, classes);
-    double chance = 0.0;
-    for (int64_t i = 0; i < n; i++) {
-        count[label[i]]++;
-        equal += i > 0 && label[i] == label[i - 1];
-    }
-    for (int64_t k = 0; k < classes; k++) {
-        const double share = (double)count[k] / (double)n;
-        chance += share * share;
-    }
-    hiss_free(count);
-    const double share = (double)equal / (double)(n > 1 ? n - 1 : 1);
-    return n >= LEAST && chance < 0.9 && share > chance + 0.5 * (1.0 - chance) && share > TIMES * chance;
-}
-
 static void check_labels(const doctor *d, const hiss_experiment *e, hiss_dataset *set) {
-    enum { MOST = 1 << 20 };
     if (hiss_comm_rank(d->comm) != 0 || !hiss_dataset_labelled(set)) {
         return;
     }
-    const int64_t n = hiss_dataset_count(set) < MOST ? hiss_dataset_count(set) : MOST;
-    int32_t *label = hiss_new(int32_t, n);
-    hiss_error err = {0};
-    if (hiss_dataset_read(set, 0, n, NULL, label, &err) != HISS_OK) {
-        doctor_tell(d, FINDING_FAIL, "%s", err.text);
-    } else if (look_sorted(n, label, hiss_dataset_classes(set))) {
+    if (hiss_dataset_looks_sorted(set)) {
         doctor_tell(d, FINDING_WARN,
                     "%s: labels look sorted, so that lanes would see few classes each; set data.order to permuted, or "
                     "write a shuffled file with hiss prepare",
@@ -81,7 +57,6 @@ static void check_labels(const doctor *d, const hiss_experiment *e, hiss_dataset
     } else {
         doctor_tell(d, FINDING_OK, "%s: labels do not look sorted", e->data.file);
     }
-    hiss_free(label);
 }
 
 /* What a stream of samples costs, on the rank that has most of them. */

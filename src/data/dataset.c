@@ -138,6 +138,13 @@ static hiss_status blame_file(const hiss_data_keys *keys, hiss_status status, hi
     return data_blame(keys->config, keys->file, "data.file", status, err);
 }
 
+static void warn_of_unwritten(const hiss_dataset *set, const char *name) {
+    char unwritten[HISS_H5_INFO_TEXT];
+    if (hiss_log_rank() == 0 && hiss_h5_unwritten(set->file, name, unwritten)) {
+        hiss_warn("%s: data set %s: %s", set->path, name, unwritten);
+    }
+}
+
 static hiss_status check_all(hiss_dataset *set, const hiss_data_options *options, hiss_error *err) {
     const hiss_data_keys *keys = &options->keys;
     hiss_status status = data_fields_check(set, options, err);
@@ -148,6 +155,12 @@ static hiss_status check_all(hiss_dataset *set, const hiss_data_options *options
         } else {
             status = data_blame(keys->config, keys->labels, "data.labels", data_labels_read(set, options, err), err);
         }
+    }
+    if (!status && set->label) {
+        warn_of_unwritten(set, options->labels);
+    }
+    if (!status) {
+        warn_of_unwritten(set, set->images);
     }
     return status ? status : blame_file(keys, identify(set, options->verify, err), err);
 }

@@ -109,8 +109,15 @@ hiss_status hiss_h5_open(const char *path, hiss_h5 **out, hiss_error *err) {
                 "%s: HDF5 cannot lock it (%s); another process is writing it, or the file system has no locks: "
                 "then set HDF5_USE_FILE_LOCKING=FALSE in the environment",
                 path, why);
+        } else if (strstr(why, "h5clear")) { /* of superblocks that have such a mark: HDF5 1.10 and later */
+            hiss_fail(err, HISS_EUSER,
+                      "%s: it is marked as open for writing: wait for the program that writes it; when that has died, "
+                      "h5clear -s %s takes the mark away, and what was not flushed is lost (%s)",
+                      path, path, why);
         } else if (strstr(why, "truncated")) {
-            hiss_fail(err, HISS_EUSER, "%s: incomplete HDF5 file (%s); copy or write it again", path, why);
+            hiss_fail(err, HISS_EUSER,
+                      "%s: incomplete HDF5 file (%s): its writer or a copy was stopped; copy or write it again", path,
+                      why);
         } else if (H5Fis_hdf5(path) == 0) {
             hiss_fail(err, HISS_EUSER,
                       "%s: not an HDF5 file (%lld bytes without an HDF5 signature); hiss prepare writes one from idx "
@@ -299,6 +306,13 @@ hiss_status hiss_h5_look(hiss_h5 *file, const char *dataset, hiss_h5_info *info,
         *info = file->info;
     }
     return data_h5_leave(status);
+}
+
+bool hiss_h5_unwritten(hiss_h5 *file, const char *dataset, char out[HISS_H5_INFO_TEXT]) {
+    data_h5_enter();
+    const bool lacks = use(file, dataset, NULL) == HISS_OK && data_h5_unwritten(file->dataset, out, HISS_H5_INFO_TEXT);
+    data_h5_leave(HISS_OK);
+    return lacks;
 }
 
 hiss_status hiss_h5_each(hiss_h5 *file, hiss_h5_visit visit, void *user, hiss_error *err) {

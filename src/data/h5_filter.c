@@ -3,9 +3,11 @@
  * in. */
 #include "h5_impl.h"
 
+#include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 
-enum { MOST_FILTERS = 32, FILTER_NAME = 40 };
+enum { MOST_FILTERS = 32, FILTER_NAME = 40, READ_BYTES = 1 << 30 };
 
 static const struct {
     H5Z_filter_t id;
@@ -54,17 +56,31 @@ static bool is_there(H5Z_filter_t id) {
     return H5Zfilter_avail(id) > 0 && (H5Zget_filter_info(id, &can) < 0 || can & H5Z_FILTER_CONFIG_DECODE_ENABLED);
 }
 
-/* The filters that the first chunk was written without, as bits. */
-static unsigned skipped(hid_t dataset) {
-    const hid_t space = H5Dget_space(dataset);
-    hsize_t at[H5S_MAX_RANK], size;
-    haddr_t address;
-    unsigned mask = 0;
-    if (H5Dget_chunk_info(dataset, space, 0, at, &mask, &address, &size) < 0) {
-        mask = ~0u; /* no chunk at all */
+/* A search for a chunk that went through filter number `filter` of the data set. */
+typedef struct search {
+    int filter;
+    hsize_t bytes_left; /* of chunks that are still read */
+    bool found;
+} search;
+
+static bool went_through(hid_t dataset, const hsize_t *at, hsize_t bytes, void *user) {
+    search *s = user;
+    uint32_t skipped = ~0u;
+    if (bytes == 0 || bytes > s->bytes_left) {
+        return true;
     }
-    H5Sclose(space);
-    return mask;
+    s->bytes_left -= bytes;
+    void *stored = malloc(bytes);
+    s->found = stored && H5Dread_chunk(dataset, H5P_DEFAULT, at, &skipped, stored) >= 0 && !(skipped >> s->filter & 1);
+    free(stored);
+    return !s->found;
+}
+
+/* Filters may be left out chunk by chunk. Most files need their filters at the first chunk. */
+static bool is_needed(hid_t dataset, int filter) {
+    search s = {.filter = filter, .bytes_left = READ_BYTES};
+    data_h5_each_chunk(dataset, went_through, &s);
+    return s.found;
 }
 
 bool data_h5_lacks_filter(hid_t dataset, bool any, char *why, size_t size) {
@@ -76,7 +92,7 @@ bool data_h5_lacks_filter(hid_t dataset, bool any, char *why, size_t size) {
         unsigned flags = 0;
         size_t nvalues = 0;
         const H5Z_filter_t id = H5Pget_filter2(create, (unsigned)i, &flags, &nvalues, NULL, sizeof name, name, NULL);
-        if (id < 0 || is_there(id) || (!any && skipped(dataset) >> i & 1)) {
+        if (id < 0 || is_there(id) || (!any && !is_needed(dataset, i))) {
             continue;
         }
         name[FILTER_NAME - 1] = 0;

@@ -60,8 +60,14 @@ bool data_h5_named(hid_t file, const char *dataset);
 hiss_status data_h5_missing(hiss_h5 *file, const char *dataset, const char *why, hiss_error *err);
 /* What to do about metadata that HDF5 refuses for this reason. True when the file may just be newer. */
 bool data_h5_remedy(const char *why, char out[HISS_H5_REASON]);
-/* Why the values cannot be decoded: filters that are not there, or false. any: also those that the first chunk does
- * without. */
+/* Call visit for every place of a chunk, with its first element and the bytes stored for it (0: never written), until it
+ * says false; of the first 4 million. */
+typedef bool (*data_h5_chunk_visitor)(hid_t dataset, const hsize_t *at, hsize_t bytes, void *user);
+void data_h5_each_chunk(hid_t dataset, data_h5_chunk_visitor visit, void *user);
+/* How many rows were never written, or not whole, into text[size]; false when all were. */
+bool data_h5_unwritten(hid_t dataset, char *text, size_t size);
+/* Why the values cannot be decoded: filters that are not there, or false. any: also those that every
+ * chunk does without. */
 bool data_h5_lacks_filter(hid_t dataset, bool any, char *why, size_t size);
 
 /* ---- which files are safe to open in this process ---- */

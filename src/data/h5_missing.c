@@ -143,11 +143,11 @@ bool data_h5_remedy(const char *why, char out[HISS_H5_REASON]) {
     H5get_libversion(&major, &minor, &release);
     if (newer) {
         snprintf(out, HISS_H5_REASON,
-                 "it is newer than this HDF5 (%u.%u.%u), or damaged: write it for HDF5 %u.%u (h5py: "
+                 "it is newer than this HDF5 (%u.%u.%u), or damaged or half-written: write it for HDF5 %u.%u (h5py: "
                  "libver=('earliest', 'v%u%02u'))",
                  major, minor, release, major, minor, major, minor);
     } else {
-        snprintf(out, HISS_H5_REASON, "the file is damaged");
+        snprintf(out, HISS_H5_REASON, "the file is damaged, or its writer was stopped");
     }
     return newer;
 }
@@ -175,10 +175,11 @@ hiss_status data_h5_missing(hiss_h5 *file, const char *dataset, const char *why,
         return hiss_fail(err, HISS_EUSER, "%s: data set %s cannot be opened: group %.*s: %.*s; %s", path, dataset,
                          SHOWN, t.at, SHOWN, t.why, remedy);
     case END_OUTSIDE:
-        return hiss_fail(err, HISS_EUSER,
-                         "%s: data set %s is not read: %.*s is a link into another file (%s), and such links are not "
-                         "followed; name that file, or copy the data into this one",
-                         path, dataset, SHOWN, t.at, t.why);
+        return hiss_fail(
+            err, HISS_EUSER,
+            "%s: data set %s is not read: %.*s is a link into another file (%s), and such links are not "
+            "followed; name that file, or copy the data into this one where both lie: h5repack --merge OLD NEW",
+            path, dataset, SHOWN, t.at, t.why);
     case END_CIRCLE:
         return hiss_fail(err, HISS_EUSER, "%s: data set %s cannot be found: its soft links lead nowhere or in a circle",
                          path, dataset);

@@ -43,6 +43,8 @@ static const uint64_t small_chunk_bytes = 64 << 20; /* the same, of a chunk that
 static const uint64_t extra_bytes = 1ull << 30;     /* address space the child may ask for */
 static const uint64_t look_bytes = 32 << 20;        /* what sound metadata take at most, as a rule */
 static const uint64_t bytes_a_second = 4 << 20;     /* of the file: so much longer the child may compute */
+static const uint64_t objects_a_second = 1000;      /* the same, a tenth of what a slow machine visits */
+static const uint64_t inflated_a_second = 32 << 20; /* the same of what its chunks become */
 static const uint64_t most_bytes = 1ull << 62;
 
 const char data_h5_memory_remedy[] = "start fewer ranks on a node, or ask for more memory";
@@ -73,7 +75,7 @@ static uint64_t volume(int ndim, const hsize_t *dim, uint64_t value_bytes) {
 }
 
 static bool elsewhere(hid_t create, char *why, size_t size) {
-    static const char copy[] = "copy them where they are complete: h5repack -l DATASET:CONTI OLD NEW";
+    static const char copy[] = "copy them where they are complete: h5repack -l CONTI OLD NEW";
     if (H5Pget_layout(create) == H5D_VIRTUAL) {
         snprintf(why, size, "it is virtual: its values lie in other data sets, or in none; %s", copy);
         return true;
@@ -118,24 +120,35 @@ static uint64_t stored_bytes(hid_t dataset) {
     return known && claimed > size ? size : claimed;
 }
 
+/* Data sets may claim rows that were never written, which is legal and takes no room; then that is what is said. */
 static bool oversized(hid_t dataset, hid_t create, char *why, size_t size) {
     const hid_t type = H5Dget_type(dataset), space = H5Dget_space(dataset);
     hsize_t dim[H5S_MAX_RANK] = {0};
+    char unwritten[HISS_H5_REASON];
     const int ndim = H5Sget_simple_extent_dims(space, dim, NULL);
     const uint64_t value_bytes = H5Tget_size(type), stored = stored_bytes(dataset);
     const bool dense = is_dense(create);
-    const uint64_t room = small_bytes + product(stored, dense ? DENSER : DENSEST);
-    const uint64_t chunk_room = small_bytes + product(stored, DENSEST) + (dense ? small_chunk_bytes : 0);
+    const uint64_t times = dense ? DENSER : DENSEST, room = small_bytes + product(stored, times);
+    const uint64_t chunk_room = room + (dense ? small_chunk_bytes : 0);
     const uint64_t bytes = volume(ndim, dim, value_bytes), chunk_bytes = chunk_bytes_of(create, value_bytes);
     H5Sclose(space);
     H5Tclose(type);
-    if (bytes > room || chunk_bytes > chunk_room) {
-        snprintf(why, size, "it claims %llu bytes%s, but the file holds %llu for it; the file is damaged or incomplete",
-                 (unsigned long long)(bytes > room ? bytes : chunk_bytes), bytes > room ? "" : " a chunk",
-                 (unsigned long long)stored);
-        return true;
+    if (bytes <= room && (chunk_bytes <= chunk_room || stored == 0)) {
+        return false;
     }
-    return false;
+    const int used = snprintf(why, size, "it claims %llu bytes%s, but the file holds %llu for it",
+                              (unsigned long long)(bytes > room ? bytes : chunk_bytes), bytes > room ? "" : " a chunk",
+                              (unsigned long long)stored);
+    if (used > 0 && (size_t)used < size && bytes > room && data_h5_unwritten(dataset, unwritten, sizeof unwritten)) {
+        snprintf(why + used, size - (size_t)used, ": %s; write them, or make it as short as what was written",
+                 unwritten);
+    } else if (used > 0 && (size_t)used < size) {
+        snprintf(why + used, size - (size_t)used,
+                 ", more than %llu times less: the file is damaged, or packs equal values more densely than hiss "
+                 "believes; if it is sound, h5repack -f GZIP=1 OLD NEW",
+                 (unsigned long long)times);
+    }
+    return true;
 }
 
 bool data_h5_refuses(hid_t dataset, char *why, size_t size) {
@@ -155,6 +168,11 @@ typedef struct look {
     uint64_t memory;    /* address space the child may have; 0: unlimited */
     uint64_t inherited; /* the limit it was born with */
     uint64_t rows_left; /* bytes of rows that are still read whole */
+    uint64_t seconds;   /* of computing it may take, objects and chunks aside */
+    uint64_t inherited_seconds;
+    uint64_t objects;  /* visited so far */
+    uint64_t inflated; /* bytes of chunks, so far */
+    uint64_t chunk;    /* bytes of the chunks that are read now, or 0 */
 } look;
 
 /* Have at most `most` of something, or what was allowed anyway if that is less. */
@@ -175,6 +193,12 @@ static void allow_memory(const look *l, uint64_t more) {
     if (l->memory) {
         limit(RLIMIT_AS, l->memory + more, l->inherited);
     }
+}
+
+/* Every object and every chunk may take its time, on a slow machine too. */
+static void allow_time(const look *l) {
+    const uint64_t more = l->objects / objects_a_second + l->inflated / inflated_a_second;
+    limit(RLIMIT_CPU, l->seconds + more, l->inherited_seconds);
 }
 
 /* The row at `index` into a buffer of its own, or its first value; whether it can be read is for later. */
@@ -209,15 +233,18 @@ static bool in_one_chunk(hid_t create, hsize_t rows) {
 static void touch_values(hid_t dataset, look *l) {
     const hid_t type = H5Dget_type(dataset), space = H5Dget_space(dataset), create = H5Dget_create_plist(dataset);
     const H5T_class_t class = H5Tget_class(type);
-    const uint64_t chunk_bytes = chunk_bytes_of(create, H5Tget_size(type));
     hsize_t dim[H5S_MAX_RANK] = {0}, chunks;
     if ((class == H5T_INTEGER || class == H5T_FLOAT) && H5Sget_simple_extent_dims(space, dim, NULL) > 0) {
-        allow_memory(l, 4 * chunk_bytes);           /* as stored, growing while it is inflated, and whole */
+        l->chunk = H5Dget_storage_size(dataset) > 0 ? chunk_bytes_of(create, H5Tget_size(type)) : 0;
+        l->inflated += 2 * l->chunk;
+        allow_time(l);
+        allow_memory(l, 4 * l->chunk);              /* as stored, growing while it is inflated, and whole */
         H5Dget_num_chunks(dataset, space, &chunks); /* walks the whole index; fails without one */
         touch_row(dataset, type, space, 0, l);
         if (dim[0] > 1 && !in_one_chunk(create, dim[0])) {
             touch_row(dataset, type, space, dim[0] - 1, l);
         }
+        l->chunk = 0;
         allow_memory(l, 0);
     }
     H5Pclose(create);
@@ -252,13 +279,17 @@ static herr_t touch_attribute(hid_t object, const char *name, const H5A_info_t *
 
 static void touch_object(hid_t object, const char *path, void *user) {
     char why[256];
+    look *l = user;
     (void)path;
+    if (++l->objects % objects_a_second == 0) {
+        allow_time(l);
+    }
     if (object < 0) {
         return;
     }
     H5Aiterate2(object, H5_INDEX_NAME, H5_ITER_NATIVE, NULL, touch_attribute, NULL);
     if (H5Iget_type(object) == H5I_DATASET && !data_h5_refuses(object, why, sizeof why)) {
-        touch_values(object, user);
+        touch_values(object, l);
     }
 }
 
@@ -280,12 +311,12 @@ bool data_h5_lacks_memory(void) {
 }
 
 /* Called when HDF5 fails: the parent, which has more memory, would not fail at the same place. Where this process could
- * have got the extra bytes without its own limit, that limit was what failed it, and the file is to blame. */
+ * have got all it was allowed without its own limit, that limit was what failed it, and the file is to blame. */
 static herr_t end_for_lack(hid_t stack, void *user) {
     const look *l = user;
     if (lacks_memory(stack)) {
         limit(RLIMIT_AS, l->inherited, l->inherited);
-        _exit(l->memory && hiss_alloc_room(extra_bytes) ? EXIT_MEMORY : EXIT_SHORT);
+        _exit(l->memory && hiss_alloc_room(extra_bytes + 4 * l->chunk) ? EXIT_MEMORY : EXIT_SHORT);
     }
     return 0;
 }
@@ -321,8 +352,10 @@ static look set_limits(const char *path) {
     struct stat info;
     const uint64_t size = stat(path, &info) == 0 && info.st_size > 0 ? (uint64_t)info.st_size : 0;
     look l = {.inherited = limit_of(RLIMIT_AS), .rows_left = ROWS_BYTES};
+    l.inherited_seconds = limit_of(RLIMIT_CPU);
+    l.seconds = CPU_SECONDS + size / bytes_a_second;
     alarm((unsigned)(WALL_SECONDS + size / bytes_a_second));
-    limit(RLIMIT_CPU, CPU_SECONDS + size / bytes_a_second, limit_of(RLIMIT_CPU));
+    allow_time(&l);
     limit(RLIMIT_CORE, 0, 0);
     l.memory = may_limit_memory() ? address_space() + extra_bytes + 8 * size : 0;
     allow_memory(&l, 0);
@@ -355,9 +388,11 @@ static data_h5_finding judge(int status, char why[HISS_H5_REASON]) {
                                    : "the file is damaged, or it is for want of memory: less than 1 GiB is left";
     const int size = HISS_H5_REASON;
     if (WIFSIGNALED(status) && WTERMSIG(status) == SIGXCPU) {
-        snprintf(why, size, "HDF5 does not come to an end with its metadata: %s", advice);
+        snprintf(why, size, "HDF5 does not come to an end with its metadata: %s%s", advice,
+                 limit_of(RLIMIT_CPU) == RLIM_INFINITY ? "" : ", or allow more seconds of computing (ulimit -t)");
     } else if (WIFSIGNALED(status) && WTERMSIG(status) == SIGALRM) {
-        snprintf(why, size, "no answer within %d s or more; look after the file system", WALL_SECONDS);
+        snprintf(why, size, "no answer within %d s or more; look after the file system, or it has too much in it",
+                 WALL_SECONDS);
     } else if (WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL) {
         snprintf(why, size, "the process that looked into it was killed, as the system does for want of memory; %s",
                  data_h5_memory_remedy);

@@ -62,6 +62,12 @@ static void introduce(const trainer *t) {
         hiss_warn("dist.threads is %" PRId64 ", but a rank has %d lane%s: the other threads would idle",
                   e->dist.threads, t->placement.threads, t->placement.threads > 1 ? "s" : "");
     }
+    const bool divided = t->placement.lanes > 1 || e->data.window > 0;
+    if (root && divided && hiss_dataset_looks_sorted(t->set)) {
+        hiss_warn("%s: labels look sorted, so that lanes see few classes each; set data.order to permuted, or write a "
+                  "shuffled file with hiss prepare",
+                  e->data.file);
+    }
     snprintf(line, sizeof line, "%s", e->objective->name);
     if (e->objective->report && e->objective->report->describe) {
         e->objective->report->describe(t->method, line, sizeof line);

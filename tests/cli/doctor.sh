@@ -234,7 +234,23 @@ SLURM_NTASKS=4 "$HISS" train tiny.yaml --run run >out 2>err || fail "train: $(ca
 grep -q 'warning: SLURM_NTASKS is 4' err || fail "train does not warn: $(cat err)"
 mpirun -n 2 env ODD_CLOCK_1=7 "$PWD/odd" "$HISS" train tiny.yaml --run run2 >out 2>err || fail "train: $(cat err)"
 grep -q 'warning: clocks differ' err || fail "train does not warn of clocks: $(cat err)"
-mpirun -n 2 "$HISS" train tiny.yaml --run run3 --threads 1 >out 2>err || fail "train: $(cat err)"
+# Sorted labels, where it matters: several lanes, or a window, in the order of the file.
+warns() { # warns YES|NO ARGUMENT...
+    local found=no
+    rm -rf run3
+    "$HISS" train tiny.yaml --run run3 "${@:2}" >out 2>err || fail "train: $(cat err)"
+    [ "$(grep -c 'warning: sorted.h5: labels look sorted.*data.order' err)" -gt 1 ] && fail "more than one line: $(cat err)"
+    grep -q 'warning: [a-z]*.h5: labels look sorted' err && found=yes
+    [ $found = "$1" ] || fail "train ${*:2}: labels look sorted: $found, not $1"
+}
+warns yes
+warns yes --set train.lanes=1 --set data.window=20
+warns no --set train.lanes=1
+warns no --set data.order=permuted
+warns no --set data.labels=''
+warns no --set data.file=shuffled.h5
+rm -rf run3
+mpirun -n 2 "$HISS" train tiny.yaml --run run3 --set data.file=shuffled.h5 --threads 1 >out 2>err || fail "train: $(cat err)"
 grep 'hiss: warning' err | grep -v oversubscribed && fail "train warns without need"
 
 "$HISS" doctor --help >out

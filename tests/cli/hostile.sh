@@ -16,7 +16,7 @@ strange() {
 strange 1 'values lie outside the HDF5 file' "$corpus/dataset/external.h5"
 strange 1 'it is virtual: its values lie in other data sets' "$corpus/dataset/virtual.h5"
 "$strange_h5" sparse sparse.h5
-strange 2 'claims 68719476736 bytes, but the file holds 0' sparse.h5
+strange 2 'claims 68719476736 bytes, but the file holds 0 for it: nothing was ever written to it' sparse.h5
 
 # A library that breaks over a file, which is a sound one: only the process that looks into it does so.
 read -ra flags <<<"$("$HISS_ROOT/tools/deps" cflags HDF5) $("$HISS_ROOT/tools/deps" libs HDF5)"

@@ -2,6 +2,9 @@
  *
  *   strange_h5 KIND FILE           a data set of images and labels; KIND says what is strange about it
  *   strange_h5 filter:ID FILE DATASET   put a data set of an existing file behind a filter that nobody has
+ *   strange_h5 late:ID FILE DATASET     the same for all rows but the first ones, which are stored without
+ *   strange_h5 absent:ID FILE DATASET   the same, but the first ones are not there
+ *   strange_h5 unused:ID FILE DATASET   the same, but all are stored without
  *
  * None of them makes the library crash, compute or allocate: formats newer than the library are old ones with another
  * number in the place of a version. Objects of the first format have no checksums, so the library comes as far as that
@@ -9,11 +12,14 @@
 #define H5_USE_110_API
 #include <hdf5.h>
 
+#include <stdbool.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
-enum { ROWS = 96, SIDE = 12, LARGE_SETS = 100 };
+enum { ROWS = 96, SIDE = 12, LARGE_SETS = 100, MANY = 50000 };
 enum { DATASPACE = 1, DATATYPE = 3, FILL_VALUE = 5, LAYOUT = 8, PIPELINE = 11, ATTRIBUTE = 12, CONTINUATION = 16 };
 static const hsize_t image_dims[3] = {ROWS, SIDE, SIDE};
 
@@ -183,6 +189,73 @@ static void sparse(hid_t file) {
     H5Pclose(create);
 }
 
+/* Rows that were never written: some of [count] begin, written[count]. */
+static void add_unwritten(hid_t file, const char *name, const hsize_t *chunk, int count, const hsize_t *begin,
+                          const hsize_t *written) {
+    static const unsigned char ones[ROWS * SIDE * SIDE] = {1};
+    const hid_t create = H5Pcreate(H5P_DATASET_CREATE), space = H5Screate_simple(3, image_dims, NULL);
+    if (chunk) {
+        H5Pset_chunk(create, 3, chunk);
+    }
+    const hid_t set = H5Dcreate2(file, name, H5T_NATIVE_UINT8, space, H5P_DEFAULT, create, H5P_DEFAULT);
+    for (int i = 0; i < count; i++) {
+        const hsize_t start[3] = {begin[i]}, size[3] = {written[i], i == 1 ? 1 : SIDE, SIDE};
+        const hid_t here = H5Screate_simple(3, size, NULL);
+        H5Sselect_hyperslab(space, H5S_SELECT_SET, start, NULL, size, NULL);
+        stop_unless(H5Dwrite(set, H5T_NATIVE_UINT8, here, space, H5P_DEFAULT, ones) >= 0, name);
+        H5Sclose(here);
+    }
+    H5Dclose(set);
+    H5Sclose(space);
+    H5Pclose(create);
+}
+
+/* In each data set a row of its own is missing. */
+static void unwritten(hid_t file) {
+    static const hsize_t single[3] = {1, SIDE, SIDE}, several[3] = {10, SIDE, SIDE}, split[3] = {4, SIDE / 2, SIDE};
+    static const hsize_t begin[2] = {0, 60}, written[2] = {50, 1}, all[1] = {ROWS};
+    static const hsize_t vast[3] = {1 << 23, SIDE, SIDE};
+    add_unwritten(file, "images", single, 1, begin, all);
+    add_unwritten(file, "single", single, 2, begin, written);
+    add_unwritten(file, "several", several, 2, begin, written);
+    add_unwritten(file, "split", split, 2, begin, written);
+    add_unwritten(file, "chunks", several, 0, NULL, NULL);
+    add_unwritten(file, "none", NULL, 0, NULL, NULL);
+    add_unwritten(file, "vast", vast, 0, NULL, NULL);
+    const hid_t space = H5Screate_simple(1, image_dims, NULL);
+    H5Dclose(H5Dcreate2(file, "classes", H5T_NATIVE_INT8, space, H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT));
+    H5Sclose(space);
+}
+
+/* 64 MiB of zeros, deflated twice: more densely than deflate can. */
+static void dense(hid_t file) {
+    const hsize_t dim[3] = {1 << 10, 256, 256};
+    const hid_t create = H5Pcreate(H5P_DATASET_CREATE), space = H5Screate_simple(3, dim, NULL);
+    H5Pset_chunk(create, 3, dim);
+    H5Pset_deflate(create, 9);
+    H5Pset_deflate(create, 9);
+    const hid_t set = H5Dcreate2(file, "images", H5T_NATIVE_UINT8, space, H5P_DEFAULT, create, H5P_DEFAULT);
+    void *zeros = calloc(dim[0], dim[1] * dim[2]);
+    stop_unless(H5Dwrite(set, H5T_NATIVE_UINT8, H5S_ALL, H5S_ALL, H5P_DEFAULT, zeros) >= 0, "writing 64 MiB");
+    free(zeros);
+    H5Dclose(set);
+    H5Sclose(space);
+    H5Pclose(create);
+}
+
+/* A hundred thousand objects: groups, and a data set in each. */
+static void many(hid_t file) {
+    const hsize_t dim[1] = {4};
+    add_images(file, "images");
+    for (int i = 0; i < MANY; i++) {
+        char name[16];
+        snprintf(name, sizeof name, "group%d", i);
+        const hid_t group = H5Gcreate2(file, name, H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT);
+        add_with(group, "values", H5T_NATIVE_INT32, 1, dim, H5P_DEFAULT);
+        H5Gclose(group);
+    }
+}
+
 /* Rows of 400 MB, a hundred times two; the file has holes in their place. */
 static void large_rows(hid_t file) {
     const hsize_t dim[2] = {2, 100000000};
@@ -277,6 +350,10 @@ static const struct kind {
     {"virtual", virtual, NULL, 0, 0},
     {"external", external, NULL, 0, 0},
     {"sparse", sparse, NULL, 0, 0},
+    {"unwritten", unwritten, NULL, 0, 0},
+    {"dense", dense, NULL, 0, 0},
+    {"many", many, NULL, 0, 0},
+    {"unfinished", plain, NULL, 0, 0},
     {"large_chunk", large_chunk, NULL, 0, 0},
     {"large_rows", large_rows, NULL, 0, 0},
     {"new_layout", plain, "/images", LAYOUT, 5},
@@ -293,11 +370,16 @@ static const struct kind {
 
 static void make(const struct kind *k, const char *path) {
     const hid_t access = H5Pcreate(H5P_FILE_ACCESS);
-    H5Pset_libver_bounds(access, H5F_LIBVER_EARLIEST, H5F_LIBVER_LATEST);
+    const bool marked = strcmp(k->name, "unfinished") == 0; /* while it is written; only newer formats are */
+    H5Pset_libver_bounds(access, marked ? H5F_LIBVER_LATEST : H5F_LIBVER_EARLIEST, H5F_LIBVER_LATEST);
     const hid_t file = H5Fcreate(path, H5F_ACC_TRUNC, H5P_DEFAULT, access);
     stop_unless(file >= 0, path);
     k->make(file);
     add_labels(file);
+    if (marked) { /* its writer dies */
+        H5Fflush(file, H5F_SCOPE_GLOBAL);
+        _exit(0);
+    }
     stop_unless(H5Fclose(file) >= 0, path);
     H5Pclose(access);
     if (k->object) {
@@ -305,21 +387,30 @@ static void make(const struct kind *k, const char *path) {
     }
 }
 
-/* The same data set, its values as one chunk that claims to have gone through the filter. */
-static void filter(const char *path, const char *name, H5Z_filter_t id) {
+/* The same data set, its values in chunks that claim to have gone through the filter, as `how` has it. */
+static void filter(const char *path, const char *name, const char *how, H5Z_filter_t id) {
+    const hsize_t pieces = strcmp(how, "filter") == 0 ? 1 : 4;
+    const bool first = strcmp(how, "absent") != 0, late = strcmp(how, "late") == 0, unused = strcmp(how, "unused") == 0;
     const hid_t file = H5Fopen(path, H5F_ACC_RDWR, H5P_DEFAULT), old = H5Dopen2(file, name, H5P_DEFAULT);
     const hid_t type_id = H5Dget_type(old), space = H5Dget_space(old), create = H5Pcreate(H5P_DATASET_CREATE);
-    hsize_t dim[H5S_MAX_RANK], zero[H5S_MAX_RANK] = {0};
+    hsize_t dim[H5S_MAX_RANK], at[H5S_MAX_RANK] = {0};
     const int ndim = H5Sget_simple_extent_dims(space, dim, NULL);
     const size_t bytes = (size_t)H5Sget_simple_extent_npoints(space) * H5Tget_size(type_id);
     void *values = malloc(bytes);
     stop_unless(H5Dread(old, type_id, H5S_ALL, H5S_ALL, H5P_DEFAULT, values) >= 0, name);
     H5Dclose(old);
     H5Ldelete(file, name, H5P_DEFAULT);
+    dim[0] /= pieces;
     H5Pset_chunk(create, ndim, dim);
     H5Pset_filter(create, id, H5Z_FLAG_OPTIONAL, 0, NULL);
     const hid_t set = H5Dcreate2(file, name, type_id, space, H5P_DEFAULT, create, H5P_DEFAULT);
-    stop_unless(H5Dwrite_chunk(set, H5P_DEFAULT, 0, zero, bytes, values) >= 0, name);
+    for (hsize_t k = first ? 0 : 1; k < pieces; k++) {
+        const uint32_t skipped = unused || (late && k == 0) ? 1 : 0;
+        at[0] = k * dim[0];
+        stop_unless(H5Dwrite_chunk(set, H5P_DEFAULT, skipped, at, bytes / pieces,
+                                   (const char *)values + k * (bytes / pieces)) >= 0,
+                    name);
+    }
     free(values);
     H5Dclose(set);
     stop_unless(H5Fclose(file) >= 0, path);
@@ -327,8 +418,10 @@ static void filter(const char *path, const char *name, H5Z_filter_t id) {
 
 int main(int argc, char **argv) {
     H5Eset_auto2(H5E_DEFAULT, NULL, NULL);
-    if (argc == 4 && strncmp(argv[1], "filter:", 7) == 0) {
-        filter(argv[2], argv[3], atoi(argv[1] + 7));
+    char *id = argc == 4 ? strchr(argv[1], ':') : NULL;
+    if (id) {
+        *id = 0;
+        filter(argv[2], argv[3], argv[1], atoi(id + 1));
         return 0;
     }
     for (size_t i = 0; argc == 3 && i < sizeof kinds / sizeof *kinds; i++) {
@@ -337,6 +430,6 @@ int main(int argc, char **argv) {
             return 0;
         }
     }
-    fprintf(stderr, "usage: strange_h5 KIND FILE, or strange_h5 filter:ID FILE DATASET\n");
+    fprintf(stderr, "usage: strange_h5 KIND FILE, or strange_h5 filter|late|absent|unused:ID FILE DATASET\n");
     return 2;
 }

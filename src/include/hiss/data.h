@@ -61,6 +61,8 @@ bool hiss_h5_has(hiss_h5 *file, const char *dataset);
 /* Errors name file, data set, expected and found; where on the way to it a name ends or a format is too new; missing
  * filters; and list the data sets that exist when it is missing. */
 hiss_status hiss_h5_look(hiss_h5 *file, const char *dataset, hiss_h5_info *info, hiss_error *err);
+/* Whether rows of it were never written, so that they hold the fill value; out: how many, as the rest of a sentence. */
+bool hiss_h5_unwritten(hiss_h5 *file, const char *dataset, char out[HISS_H5_INFO_TEXT]);
 /* Rows [begin, begin + count) of the first dimension; dtype must be the file's own, else an error. HISS_I64 takes every
  * integer; one beyond int64_t becomes its nearest end. */
 hiss_status hiss_h5_read(hiss_h5 *file, const char *dataset, hiss_dtype dtype, int64_t begin, int64_t count, void *out,
@@ -183,6 +185,9 @@ double hiss_dataset_amplification(const hiss_dataset *set, int64_t window);
 const char *hiss_dataset_dearest(const hiss_dataset *set);
 const char *hiss_dataset_identity(const hiss_dataset *set); /* recorded checksum of the file, else size and
                                                                shape; then further fields */
+/* Whether neighbouring samples share a label far more often than by chance, so that a lane would see few classes. Never
+ * without labels. Looks at the first million. Allocates. */
+bool hiss_dataset_looks_sorted(hiss_dataset *set);
 /* Read samples [begin, begin+count) (positions after `order`) for evaluation: rows [count][bytes of a sample] or
  * NULL, labels [count] or NULL. Thread-safe. Allocates when order is permuted. */
 hiss_status hiss_dataset_read(hiss_dataset *set, int64_t begin, int64_t count, uint8_t *rows, int32_t *labels,
