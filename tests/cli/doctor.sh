@@ -247,7 +247,7 @@ warns yes
 warns yes --set train.lanes=1 --set data.window=20
 warns no --set train.lanes=1
 warns no --set data.order=permuted
-warns no --set data.labels=''
+warns no --set 'data.labels=""'
 warns no --set data.file=shuffled.h5
 rm -rf run3
 mpirun -n 2 "$HISS" train tiny.yaml --run run3 --set data.file=shuffled.h5 --threads 1 >out 2>err || fail "train: $(cat err)"

@@ -41,11 +41,20 @@ ${CC:-cc} -shared -fPIC -o odd_hdf5.so "$HISS_ROOT/tests/cli/preload/odd_hdf5.c"
     ODD_HDF5=crash ODD_CALL=H5Dread strange 1 'HDF5 crashes on it' new_header.h5
     ulimit -S -t 4 # of computing, for the process that looks into the file as well: its own limit is 20 s
     ODD_HDF5=loop strange 1 'HDF5 does not come to an end' data.h5
+    grep -q 'or allow more seconds of computing (ulimit -t)' "$log" || fail 'a limit of the user is the fault of the file' "$log"
 )
 
 # Large but sound files are not taken for hostile ones.
 "$strange_h5" large_chunk large_chunk.h5
 train 1 large_chunk --set data.file=large_chunk.h5 --set train.epochs=1
+(
+    ulimit -S -v 3000000 # less than such a chunk may need: not the file's fault
+    export LD_PRELOAD=$PWD/odd_hdf5.so
+    ODD_HDF5=allocate ODD_CALL=H5Dread ODD_SET=/large strange 1 'large_chunk.h5: out of memory: HDF5 could not get what' large_chunk.h5
+) || exit 1
+"$strange_h5" many many.h5
+train 1 many --set data.file=many.h5 --set train.epochs=1
+rm many.h5
 "$strange_h5" large_rows large_rows.h5
 (
     ulimit -S -t 10

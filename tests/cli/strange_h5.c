@@ -193,11 +193,13 @@ static void sparse(hid_t file) {
 static void add_unwritten(hid_t file, const char *name, const hsize_t *chunk, int count, const hsize_t *begin,
                           const hsize_t *written) {
     static const unsigned char ones[ROWS * SIDE * SIDE] = {1};
-    const hid_t create = H5Pcreate(H5P_DATASET_CREATE), space = H5Screate_simple(3, image_dims, NULL);
+    const hsize_t most[3] = {H5S_UNLIMITED, SIDE, SIDE};
+    const hid_t create = H5Pcreate(H5P_DATASET_CREATE), space = H5Screate_simple(3, image_dims, chunk ? most : NULL);
     if (chunk) {
         H5Pset_chunk(create, 3, chunk);
     }
     const hid_t set = H5Dcreate2(file, name, H5T_NATIVE_UINT8, space, H5P_DEFAULT, create, H5P_DEFAULT);
+    stop_unless(set >= 0, name);
     for (int i = 0; i < count; i++) {
         const hsize_t start[3] = {begin[i]}, size[3] = {written[i], i == 1 ? 1 : SIDE, SIDE};
         const hid_t here = H5Screate_simple(3, size, NULL);

@@ -28,7 +28,7 @@ advised() {
     command=${command/OLD/$1.h5}
     ${command/NEW/new.h5} >tool.log 2>&1 || fail "$command" tool.log
     [ -e new.h5 ] || mv "$1.h5" new.h5
-    train 1 "$1" --set data.file=new.h5 --set train.epochs=1 --set data.limit=96 --set data.labels=''
+    train 1 "$1" --set data.file=new.h5 --set train.epochs=1 --set data.limit=96 --set 'data.labels=""'
 }
 
 # What is in order; attributes of the user are none of hiss's affairs, even unreadable ones.
@@ -146,7 +146,7 @@ train 1 unused --set data.file=unused.h5 --set train.epochs=1 --set data.mode=st
 # The two ways out work: a plugin, and h5repack where there is one.
 read -ra flags <<<"$("$HISS_ROOT/tools/deps" cflags HDF5)"
 mkdir plugins
-${CC:-cc} -shared -fPIC -o plugins/identity.so "$HISS_ROOT/tests/cli/preload/identity_filter.c" "${flags[@]}" >cc.log 2>&1 ||
+${CC:-cc} -shared -fPIC -o plugins/libidentity.so "$HISS_ROOT/tests/cli/preload/identity_filter.c" "${flags[@]}" >cc.log 2>&1 ||
     fail 'no plugin' cc.log
 kind 1 filter40000 'set HDF5_PLUGIN_PATH'
 cp "$log" lacks.log
