@@ -269,6 +269,10 @@ campaign: faults ## let everything fail once, then kill runs 200 times, and comp
 oracle: all ## compare training steps with PyTorch (for developers; not part of check)
 	@. tools/mpi_env && tools/oracle '$(BUILD)/hiss'
 
+.PHONY: hdf5-peers
+hdf5-peers: all ## exchange HDF5 files with h5py, PyTables, netCDF4, pyfive (for developers; not part of check; needs PyPI)
+	@. tools/mpi_env && tools/hdf5_peers '$(BUILD)/hiss'
+
 # ---- speed -----------------------------------------------------------------------------------------------------------
 
 .PHONY: bench

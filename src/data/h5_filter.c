@@ -7,7 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { MOST_FILTERS = 32, FILTER_NAME = 40, READ_BYTES = 1 << 30 };
+enum { MOST_FILTERS = 32, FILTER_NAME = 40, READ_BYTES = 1 << 30, LZF = 32000 };
 
 static const struct {
     H5Z_filter_t id;
@@ -87,6 +87,7 @@ bool data_h5_lacks_filter(hid_t dataset, bool any, char *why, size_t size) {
     const hid_t create = H5Dget_create_plist(dataset);
     const int count = H5Pget_nfilters(create);
     int used = 0;
+    bool others = false;
     for (int i = 0; i < count && i < MOST_FILTERS; i++) {
         char name[FILTER_NAME] = "";
         unsigned flags = 0;
@@ -97,16 +98,19 @@ bool data_h5_lacks_filter(hid_t dataset, bool any, char *why, size_t size) {
         }
         name[FILTER_NAME - 1] = 0;
         name_of(id, name);
+        others = others || id != LZF;
         if ((size_t)used < size) {
             used += snprintf(why + used, size - (size_t)used, "%s %d (%s)", used ? " and" : "its values need filter",
                              id, name);
         }
     }
     H5Pclose(create);
-    if (used && (size_t)used < size) {
-        snprintf(why + used, size - (size_t)used,
-                 ", which this HDF5 lacks; set HDF5_PLUGIN_PATH to the folder of its plugin, or rewrite the file where "
-                 "it can be read: h5repack -f NONE OLD NEW, or -f GZIP=4");
+    if (used && (size_t)used < size) { /* plugins of LZF are rare: it is part of h5py */
+        snprintf(why + used, size - (size_t)used, ", which this HDF5 lacks; %s",
+                 others ? "set HDF5_PLUGIN_PATH to the folder of its plugin, or rewrite the file where it can be read: "
+                          "h5repack -f NONE OLD NEW, or -f GZIP=4"
+                        : "h5py has it: write the file anew there with compression='gzip', or set HDF5_PLUGIN_PATH to "
+                          "the folder of a plugin");
     }
     return used > 0;
 }

@@ -126,6 +126,9 @@ for filter in '32015 (Zstandard)' '32001 (Blosc)' '32026 (Blosc2)' '32004 (LZ4)'
     "$strange_h5" "filter:$id" "filter$id.h5" /images
     kind $((1 + (id == 32015))) "filter$id" "data set /images is not read: its values need filter $filter, $remedy"
 done
+"$strange_h5" plain lzf.h5
+"$strange_h5" filter:32000 lzf.h5 /images
+kind 1 lzf "need filter 32000 (LZF), which this HDF5 lacks; h5py has it: write the file anew|HDF5_PLUGIN_PATH"
 "$strange_h5" plain labels.h5
 "$strange_h5" filter:32015 labels.h5 /labels
 kind 2 labels "data set /labels is not read: its values need filter 32015 (Zstandard), $remedy"
