@@ -159,8 +159,8 @@ static hiss_status check_all(hiss_dataset *set, const hiss_data_options *options
     if (!status && set->label) {
         warn_of_unwritten(set, options->labels);
     }
-    if (!status) {
-        warn_of_unwritten(set, set->images);
+    for (int k = 0; k < set->fields && !status; k++) {
+        warn_of_unwritten(set, set->source[k].dataset);
     }
     return status ? status : blame_file(keys, identify(set, options->verify, err), err);
 }

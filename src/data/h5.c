@@ -310,7 +310,8 @@ hiss_status hiss_h5_look(hiss_h5 *file, const char *dataset, hiss_h5_info *info,
 
 bool hiss_h5_unwritten(hiss_h5 *file, const char *dataset, char out[HISS_H5_INFO_TEXT]) {
     data_h5_enter();
-    const bool lacks = use(file, dataset, NULL) == HISS_OK && data_h5_unwritten(file->dataset, out, HISS_H5_INFO_TEXT);
+    const bool lacks =
+        data_h5_use(file, dataset, NULL) == HISS_OK && data_h5_unwritten(file->dataset, out, HISS_H5_INFO_TEXT);
     data_h5_leave(HISS_OK);
     return lacks;
 }

@@ -63,7 +63,7 @@ done
 "$chunk_h5" data.h5 holes.h5 50x6x12x1 gzip rows=320
 train 2 holes --set "$steps" --set data.file=holes.h5
 [ "$(grep -c 'were never written' "$log")" -eq 1 ] || fail 'not one warning' "$log"
-says 'holes.h5: 250 of 600 rows of data set /images were never written, the first is row 350; they read as its fill value'
+says 'holes.h5: data set /images: 250 of its 600 rows were never written, or not whole, from row 350 on: they hold its fill value'
 
 # hiss doctor says what will be done, and what it would cost without.
 on 1 "$HISS" doctor config.yaml --set data.file=auto.h5

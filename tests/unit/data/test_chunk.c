@@ -245,11 +245,13 @@ static void rows_never_written_are_counted(void **state) {
         const int64_t written = k < 2 ? N : 60;
         hiss_error err = {0};
         hiss_h5 *file;
-        int64_t rows, first = -1;
+        char found[HISS_H5_INFO_TEXT] = "", expected[HISS_H5_INFO_TEXT];
         write_file(H5T_STD_U8LE, chunks[k % 2], DEFLATE, written);
         must(hiss_h5_open(path, &file, &err), &err);
-        must(hiss_h5_unwritten(file, "/images", &rows, &first, &err), &err);
-        assert_true(rows == N - written && (rows == 0 || first == written));
+        snprintf(expected, sizeof expected, "%d of its %d rows were never written, or not whole, from row 60 on",
+                 N - 60, N);
+        assert_int_equal(hiss_h5_unwritten(file, "/images", found), written < N);
+        assert_true(written == N || strncmp(found, expected, strlen(expected)) == 0);
         must(hiss_h5_close(file, &err), &err);
     }
 }
@@ -285,7 +287,7 @@ static void missing_filters_are_found_in_any_chunk(void **state) {
         must(hiss_h5_open(path, &file, &err), &err);
         if (k == 3) {
             uint8_t rows[32];
-            must(hiss_h5_read_rows(file, "/images", HISS_U8, 0, 2, 16, rows, &err), &err);
+            must(hiss_h5_read_rows(file, "/images", HISS_U8, 0, 0, 2, 16, rows, &err), &err);
             assert_true(rows[0] == 1 && rows[16] == 1 && rows[1] == 0);
         } else {
             assert_int_equal(hiss_h5_look(file, "/images", &info, &err), HISS_EUSER);
