@@ -86,7 +86,7 @@ static void check_chunks(const doctor *d, const hiss_experiment *e, const hiss_d
 }
 
 static hiss_status open_set(const doctor *d, const hiss_experiment *e, hiss_dataset **set, hiss_error *err) {
-    hiss_data_options data = e->data;
+    hiss_data_options data = hiss_experiment_data(e);
     data.verify = false; /* it would read the whole file */
     hiss_status s = hiss_dataset_open(&data, (uint64_t)e->seed, set, err);
     s = s == HISS_OK ? hiss_config_blame(e->config, hiss_objective_expect(e->objective, *set, err), err) : s;

@@ -167,6 +167,7 @@ static hiss_status evaluate(hiss_comm *comm, const void *options_, const char *r
                   (long long)g->test.count);
         g->random = wants_random(g);
         g->evaluation = hiss_evaluation_create(g->samples);
+        hiss_evaluation_name_classes(g->evaluation, g->train.set);
         s = hiss_comm_agree(comm, hiss_config_blame(e.config, judge_all(g, &e, err), err), err);
     }
     if (s == HISS_OK && hiss_comm_rank(comm) == 0) {

@@ -86,7 +86,9 @@ static hiss_status query(hiss_comm *comm, const void *options_, const char *run,
     hiss_status s = cli_open_run(comm, run, rest->repeated, rest->nrepeated, o->checkpoint, &e, &eval, checkpoint, err);
     s = s == HISS_OK ? cli_expect_writable(comm, NULL, outputs, HISS_COUNT(outputs), err) : s;
     if (s == HISS_OK) {
-        s = hiss_comm_agree(comm, hiss_eval_open(&eval, &e.data, (uint64_t)e.seed, &train, &test, samples, err), err);
+        hiss_data_options data = e.data;
+        data.label_use = HISS_LABELS_OPTIONAL; /* they only colour frames */
+        s = hiss_comm_agree(comm, hiss_eval_open(&eval, &data, (uint64_t)e.seed, &train, &test, samples, err), err);
         s = s == HISS_OK ? hiss_frozen_create(&e, train.set, &m, err) : s;
         s = s == HISS_OK ? cli_load_checkpoint(comm, m, checkpoint, o->checkpoint != NULL, err) : s;
         const hiss_eval_env env = {comm, &e.kernels, (uint64_t)e.seed};

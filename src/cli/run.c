@@ -101,6 +101,9 @@ hiss_status cli_open_run(hiss_comm *comm, const char *run, const char *const *se
     }
     s = hiss_comm_agree(comm, s, err);
     hiss_comm_broadcast(comm, path, CLI_PATH, 0);
+    if (s == HISS_OK && e->objective->input && e->objective->input->labels) {
+        e->classes = hiss_checkpoint_classes(path);
+    }
     return s;
 }
 

@@ -31,7 +31,11 @@ const hiss_row hiss_data_rows[] = {
     ROW("fields", HISS_NODE, fields, NULL, 0, 0, NULL,
         "further parts of a sample, name: data set of numbers [n,...] in file, as {clip: /clips}"),
     ROW("labels", HISS_STRING, labels, "/labels", 0, 0, NULL,
-        "data set of labels in file, integers [n]; may be absent"),
+        "data set of labels in file, or FILE:/NAME in another; may be absent: integers, strings, one-hot and others"),
+    ROW("label_column", HISS_INT, label_column, "-1", -1, 0x1p31, NULL,
+        "column of labels, from 0, where they are many in a row; -1: none, such rows are one-hot"),
+    ROW("ignore_label", HISS_STRING, ignore_label, "-1", 0, 0, NULL,
+        "label of samples that have none; '': every label is a class"),
     ROW("order", HISS_CHOICE, order, "file", 0, 0, "file|permuted",
         "which samples a lane reads: rows in file order, or permuted (for files sorted by class)"),
     ROW("mode", HISS_CHOICE, mode, "auto", 0, 0, "auto|memory|stream",
@@ -113,6 +117,9 @@ static hiss_status identify(hiss_dataset *set, bool check, hiss_error *err) {
         fprintf(text, ", %s ", set->field[k].name);
         data_fields_describe(set, k, text);
     }
+    if (set->kept) {
+        fprintf(text, ", %lld labelled", (long long)set->kept_count);
+    }
     fclose(text);
     return status;
 }
@@ -145,17 +152,39 @@ static void warn_of_unwritten(const hiss_dataset *set, const char *name) {
     }
 }
 
+static hiss_status open_labels(hiss_dataset *set, const hiss_data_options *options, hiss_error *err) {
+    if (!options->labels || !*options->labels) {
+        return HISS_OK;
+    }
+    const bool standard = !strcmp(options->labels, "/labels"); /* any other name was asked for, so it must exist */
+    if (standard && !hiss_h5_has(set->file, options->labels)) {
+        hiss_info("%s has no labels (no data set %s)", set->path, options->labels);
+        return HISS_OK;
+    }
+    hiss_error why = {0};
+    const char *key = NULL;
+    const hiss_data_keys *keys = &options->keys;
+    hiss_status status = data_labels_read(set, options, &key, &why);
+    status = data_blame(keys->config, strcmp(key, "data.labels") == 0 ? keys->labels : NULL, key, status, &why);
+    if (status && options->label_use == HISS_LABELS_OPTIONAL) {
+        if (hiss_log_rank() == 0) {
+            hiss_warn("%s; going on without labels", why.text);
+        }
+        return HISS_OK;
+    }
+    if (status && err) {
+        *err = why;
+    }
+    if (!status && options->label_use == HISS_LABELS_NEEDED) {
+        data_labels_keep(set);
+    }
+    return status;
+}
+
 static hiss_status check_all(hiss_dataset *set, const hiss_data_options *options, hiss_error *err) {
     const hiss_data_keys *keys = &options->keys;
     hiss_status status = data_fields_check(set, options, err);
-    if (!status && options->labels && *options->labels) {
-        bool standard = !strcmp(options->labels, "/labels"); /* any other name was asked for, so it must exist */
-        if (standard && !hiss_h5_has(set->file, options->labels)) {
-            hiss_info("%s has no labels (no data set %s)", set->path, options->labels);
-        } else {
-            status = data_blame(keys->config, keys->labels, "data.labels", data_labels_read(set, options, err), err);
-        }
-    }
+    status = status ? status : open_labels(set, options, err);
     if (!status && set->label) {
         warn_of_unwritten(set, options->labels);
     }
@@ -188,9 +217,10 @@ hiss_status hiss_dataset_open(const hiss_data_options *options, uint64_t seed, h
         hiss_dataset_close(set);
         return status;
     }
-    set->n = options->limit > 0 && options->limit < set->rows ? options->limit : set->rows;
+    const int64_t rows = set->kept ? set->kept_count : set->rows;
+    set->n = options->limit > 0 && options->limit < rows ? options->limit : rows;
     set->permuted = options->order == ORDER_PERMUTED;
-    set->order = hiss_permutation_keyed(seed, HISS_FOR_ORDER, 0, 0, set->rows);
+    set->order = hiss_permutation_keyed(seed, HISS_FOR_ORDER, 0, 0, rows);
     *out = set;
     return HISS_OK;
 }
@@ -198,7 +228,7 @@ hiss_status hiss_dataset_open(const hiss_data_options *options, uint64_t seed, h
 hiss_dataset *hiss_dataset_synthetic(int64_t n, int64_t H, int64_t W, int64_t C, int64_t classes, uint64_t seed) {
     assert(n >= 1 && H >= 1 && W >= 1 && C >= 1 && classes >= 0);
     hiss_dataset *set = hiss_new(hiss_dataset, 1);
-    *set = (hiss_dataset){.seed = seed, .rows = n, .n = n, .classes = classes};
+    *set = (hiss_dataset){.seed = seed, .rows = n, .n = n, .classes = data_classes_numbered(classes)};
     pthread_mutex_init(&set->lock, NULL);
     data_fields_synthetic(set, H, W, C);
     set->label = classes ? hiss_new(int32_t, n) : NULL;
@@ -217,6 +247,8 @@ void hiss_dataset_close(hiss_dataset *set) {
     if (set) {
         hiss_h5_close(set->file, NULL);
         hiss_free(set->label);
+        hiss_free(set->kept);
+        data_classes_free(&set->classes);
         data_fields_destroy(set);
         pthread_mutex_destroy(&set->lock);
         free(set->identity);
@@ -266,7 +298,33 @@ bool hiss_dataset_labelled(const hiss_dataset *set) {
 }
 
 int64_t hiss_dataset_classes(const hiss_dataset *set) {
-    return set->classes;
+    return set->classes.count;
+}
+
+const char *hiss_dataset_class(const hiss_dataset *set, int64_t c) {
+    assert(0 <= c && c < set->classes.count);
+    return set->classes.at[c].name;
+}
+
+bool hiss_dataset_classes_named(const hiss_dataset *set) {
+    bool named = false;
+    for (int64_t c = 0; c < set->classes.count && !named; c++) {
+        char number[32];
+        snprintf(number, sizeof number, "%lld", (long long)c);
+        named = strcmp(set->classes.at[c].name, number) != 0;
+    }
+    return named;
+}
+
+char *hiss_dataset_class_lines(const hiss_dataset *set) {
+    char *text = NULL;
+    size_t size;
+    FILE *stream = hiss_text_open(&text, &size);
+    for (int64_t c = 0; c < set->classes.count; c++) {
+        fprintf(stream, "%s\n", set->classes.at[c].name);
+    }
+    fclose(stream);
+    return text;
 }
 
 const char *hiss_dataset_identity(const hiss_dataset *set) {
@@ -283,11 +341,12 @@ const char *hiss_dataset_dearest(const hiss_dataset *set) {
 }
 
 bool data_set_in_file_order(const hiss_dataset *set) {
-    return !set->permuted;
+    return !set->permuted && !set->kept;
 }
 
 int64_t data_set_row_of(const hiss_dataset *set, int64_t position) {
-    return set->permuted ? hiss_permutation_at(&set->order, position) : position;
+    const int64_t place = set->permuted ? hiss_permutation_at(&set->order, position) : position;
+    return set->kept ? set->kept[place] : place;
 }
 
 int32_t data_set_label(const hiss_dataset *set, int64_t position) {

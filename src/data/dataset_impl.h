@@ -5,6 +5,7 @@
 #include <pthread.h>
 #include <stdio.h>
 
+#include "classes.h"
 #include "hiss/data.h"
 
 /* Which axis of a data set counts its rows, and which are the axes of a sample, in order. */
@@ -39,8 +40,10 @@ struct hiss_dataset {
     hiss_h5_layout dearest_layout; /* of the field whose rows cost most */
     const char *dearest;           /* its data set */
     struct data_copy *copy;        /* of a loader's samples, or NULL */
-    int32_t *label;                /* [rows], or NULL */
-    int64_t classes;
+    int32_t *label;                /* [rows], -1 where there is none; or NULL */
+    data_classes classes;
+    int64_t *kept; /* [kept_count] rows in use, ascending; NULL: all */
+    int64_t kept_count;
     bool permuted;
     hiss_permutation order;
     char *identity;
@@ -71,8 +74,10 @@ int64_t data_layout_piece(int64_t field_bytes); /* bytes of a piece */
 hiss_status data_layout_read(const data_source *source, const hiss_field *field, int64_t begin, int64_t count,
                              int64_t stride, void *piece, uint8_t *out, hiss_error *err);
 
-/* labels.c: read and check the labels that options name. */
-hiss_status data_labels_read(hiss_dataset *set, const hiss_data_options *options, hiss_error *err);
+/* labels.c: read and check the labels that options name, and make them classes; an error leaves none, and
+ * *key is that of the config whose value is wrong. Then, perhaps, use only rows that have one. */
+hiss_status data_labels_read(hiss_dataset *set, const hiss_data_options *options, const char **key, hiss_error *err);
+void data_labels_keep(hiss_dataset *set);
 
 /* Whether position i is row i of the file. */
 bool data_set_in_file_order(const hiss_dataset *set);

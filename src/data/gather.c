@@ -91,7 +91,7 @@ hiss_status hiss_dataset_read(hiss_dataset *set, int64_t begin, int64_t count, u
     if (data_copy_holds(set->copy, begin, count)) {
         return data_copy_read(set->copy, begin, count, rows, err);
     }
-    if (!set->permuted) {
+    if (data_set_in_file_order(set)) {
         return data_fields_read(set, begin, count, rows, err);
     }
     return gather_list(set, begin, count, NULL, rows, err);

@@ -88,7 +88,7 @@ hiss_status hiss_h5_open(const char *path, hiss_h5 **out, hiss_error *err) {
     }
     data_h5_enter();
     char why[HISS_H5_REASON];
-    const data_h5_finding finding = data_h5_probe(path, why);
+    const data_h5_finding finding = data_h5_probe(path, NULL, why);
     if (finding == HISS_H5_DANGEROUS) {
         return data_h5_leave(hiss_fail(err, HISS_EUSER, "%s: %s", path, why));
     }
@@ -428,6 +428,38 @@ hiss_status data_h5_read_plain(hiss_h5 *file, const char *dataset, hiss_dtype dt
     H5Tclose(type);
     H5Sclose(here);
     H5Sclose(there);
+    return data_h5_leave(status);
+}
+
+hiss_status hiss_h5_read_texts(hiss_h5 *file, const char *dataset, hiss_h5_text_visit visit, void *user,
+                               hiss_error *err) {
+    char why[HISS_H5_REASON];
+    data_h5_enter();
+    hiss_status status = data_h5_use(file, dataset, err);
+    if (!status && file->info.dtype != HISS_TEXT) {
+        char found[HISS_H5_INFO_TEXT];
+        status = hiss_fail(err, HISS_EUSER, "%s: data set %s holds %s; expected strings", file->path, file->name,
+                           hiss_h5_info_text(&file->info, found));
+    }
+    if (!status && data_h5_probe(file->path, dataset, why) != HISS_H5_FINE) {
+        status = hiss_fail(err, HISS_EUSER, "%s: the strings of data set %s cannot be read: %s", file->path, file->name,
+                           why);
+    }
+    if (!status && data_h5_read_texts(file->dataset, visit, user) < 0) {
+        status = cannot_read(file, 0, file->info.dim[0], err);
+    }
+    return data_h5_leave(status);
+}
+
+hiss_status hiss_h5_members(hiss_h5 *file, const char *dataset, hiss_h5_member_visit visit, void *user,
+                            hiss_error *err) {
+    data_h5_enter();
+    const hiss_status status = data_h5_use(file, dataset, err);
+    if (!status) {
+        const hid_t type = H5Dget_type(file->dataset);
+        data_h5_members(type, visit, user);
+        H5Tclose(type);
+    }
     return data_h5_leave(status);
 }
 

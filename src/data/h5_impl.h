@@ -36,6 +36,11 @@ hiss_dtype data_h5_values(hid_t type);       /* of an enumeration that of its in
 hid_t data_h5_native(hiss_dtype dtype);      /* of integers and HISS_F32; belongs to the library */
 hid_t data_h5_memory_type(hiss_dtype dtype); /* the same, and of HISS_F16; H5Tclose it */
 
+/* Call visit for the strings of a data set in order while it returns true. Negative: HDF5 has the reason. */
+herr_t data_h5_read_texts(hid_t dataset, hiss_h5_text_visit visit, void *user);
+/* Call visit for the members of a type, if it is an enumeration. */
+void data_h5_members(hid_t type, hiss_h5_member_visit visit, void *user);
+
 /* Whether that was for want of memory, and what to do then. */
 bool data_h5_lacks_memory(void);
 extern const char data_h5_memory_remedy[];
@@ -78,12 +83,13 @@ bool data_h5_refuses(hid_t dataset, char *why, size_t size);
 /* Access properties that do not follow links into other files; H5Pclose them. */
 hid_t data_h5_inside_only(void);
 
-/* Go through the file in a process of its own. Unless HISS_H5_FINE, why holds the reason. */
+/* Go through the file in a process of its own, or, where texts is given, through the strings of that data set. Unless
+ * HISS_H5_FINE, why holds the reason. */
 typedef enum data_h5_finding {
     HISS_H5_FINE,
     HISS_H5_UNOPENABLE, /* why: what HDF5 says */
     HISS_H5_DANGEROUS   /* why: a sentence for the user */
 } data_h5_finding;
-data_h5_finding data_h5_probe(const char *path, char why[HISS_H5_REASON]);
+data_h5_finding data_h5_probe(const char *path, const char *texts, char why[HISS_H5_REASON]);
 
 #endif

@@ -36,7 +36,7 @@ enum { CPU_SECONDS = 2, WALL_SECONDS = 15 };
 #else
 enum { CPU_SECONDS = 20, WALL_SECONDS = 600 };
 #endif
-enum { DENSEST = 1100, DENSER = 1 << 13, TEXT_BYTES = 1 << 20, ROWS_BYTES = 1 << 28 };
+enum { DENSEST = 1100, DENSER = 1 << 13, TEXT_BYTES = 1 << 20, ROWS_BYTES = 1 << 28, PIECES_BYTES = 1 << 25 };
 enum { EXIT_UNOPENABLE = 3, EXIT_MEMORY = 4, EXIT_UNREADABLE = 5, EXIT_SHORT = 6 };
 static const uint64_t small_bytes = 1 << 20;        /* no reason to refuse anything */
 static const uint64_t small_chunk_bytes = 64 << 20; /* the same, of a chunk that denser filters made */
@@ -252,6 +252,28 @@ static void touch_values(hid_t dataset, look *l) {
     H5Tclose(type);
 }
 
+static bool touch_text(void *user, const char *text, size_t bytes) {
+    (void)user;
+    volatile char last = text && bytes > 0 ? text[bytes - 1] : 0;
+    (void)last;
+    return true;
+}
+
+/* All strings of one data set. */
+static void touch_texts(hid_t file, const char *name, look *l) {
+    const hid_t access = data_h5_inside_only(), dataset = H5Dopen2(file, name, access);
+    char why[256];
+    if (dataset >= 0 && !data_h5_refuses(dataset, why, sizeof why)) {
+        const hid_t type = H5Dget_type(dataset), create = H5Dget_create_plist(dataset);
+        allow_memory(l, 4 * chunk_bytes_of(create, H5Tget_size(type)) + PIECES_BYTES + H5Tget_size(type));
+        data_h5_read_texts(dataset, touch_text, NULL);
+        H5Pclose(create);
+        H5Tclose(type);
+    }
+    H5Dclose(dataset);
+    H5Pclose(access);
+}
+
 static herr_t touch_attribute(hid_t object, const char *name, const H5A_info_t *info, void *user) {
     (void)info, (void)user;
     const hid_t attribute = H5Aopen(object, name, H5P_DEFAULT);
@@ -364,7 +386,7 @@ static look set_limits(const char *path) {
 
 /* Ends with EXIT_UNOPENABLE and HDF5's reason in the pipe when the file cannot be opened, with EXIT_UNREADABLE and what
  * is wrong when a group hides what is in it. */
-static _Noreturn void look_through(const char *path, int out) {
+static _Noreturn void look_through(const char *path, const char *texts, int out) {
     char why[HISS_H5_REASON];
     reset_signals();
     look l = set_limits(path);
@@ -373,7 +395,9 @@ static _Noreturn void look_through(const char *path, int out) {
     if (file < 0) {
         tell(out, data_h5_reason(why), EXIT_UNOPENABLE);
     }
-    if (data_h5_walk(file, touch_object, &l, why) < 0) {
+    if (texts) {
+        touch_texts(file, texts, &l);
+    } else if (data_h5_walk(file, touch_object, &l, why) < 0) {
         tell(out, why, EXIT_UNREADABLE);
     }
     H5Fclose(file);
@@ -427,13 +451,13 @@ static void listen(int in, char why[HISS_H5_REASON]) {
     why[length] = 0;
 }
 
-data_h5_finding data_h5_probe(const char *path, char why[HISS_H5_REASON]) {
+data_h5_finding data_h5_probe(const char *path, const char *texts, char why[HISS_H5_REASON]) {
     int ends[2], status = 0;
     hiss_alloc_expect(look_bytes, "looking into an HDF5 file", NULL);
     const bool piped = pipe(ends) == 0;
     const pid_t child = piped ? fork() : -1;
     if (child == 0) {
-        look_through(path, ends[1]);
+        look_through(path, texts, ends[1]);
     }
     if (child < 0) {
         snprintf(why, HISS_H5_REASON, "no process could be started to look into it: %s", strerror(errno));

@@ -64,6 +64,8 @@ hid_t data_h5_native(hiss_dtype dtype) {
         return H5T_NATIVE_UINT64;
     case HISS_I64:
         return H5T_NATIVE_INT64;
+    case HISS_F64:
+        return H5T_NATIVE_DOUBLE;
     default:
         assert(dtype == HISS_F32);
         return H5T_NATIVE_FLOAT;

@@ -1,100 +1,362 @@
-/* Labels of a data set: read and checked when the set is opened, then in memory, 4 bytes a sample. */
+/* Labels of a data set: read, checked and made classes when the set is opened, then in memory, 4 bytes a sample.
+ *
+ * A label is an integer (of any size, booleans and enumerations among them), a float that is whole, a string, or a row
+ * of zeros with a single 1, whose column it is. Axes of length 1 do not count, and data.label_column picks one of
+ * several columns. What classes come of them is said in classes.c; -1 stands for samples without a label: those whose
+ * class is called data.ignore_label, and NaN and empty strings, which stand where other programs have nothing.
+ *
+ * Sizes of what is computed follow the number of classes, so labels with more different values than half their number
+ * are no classes, but identifiers or measurements, and refused before anything of their size is made. */
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "dataset_impl.h"
 #include "hiss/alloc.h"
+#include "hiss/file.h"
 #include "hiss/log.h"
+#include "hiss/number.h"
 
-enum { PIECE_LABELS = 1 << 12 };
+enum { PIECE_VALUES = 1 << 16, MOST_COLUMNS = 1 << 20, MANY_CLASSES = 1000, LONGEST_NAME = 255 };
+
+typedef struct reader {
+    hiss_dataset *set;
+    const hiss_data_options *from;
+    const char *path, *dataset; /* of the file the labels are in */
+    hiss_h5 *file, *other;      /* other: not the set's own, or NULL */
+    hiss_h5_info info;
+    int64_t width; /* values in a row */
+    data_values *values;
+    int64_t row;     /* next, of strings */
+    const char *key; /* whose value is wrong */
+    hiss_status status;
+    hiss_error *err;
+} reader;
 
 int64_t hiss_dataset_most_classes(int64_t samples) {
-    const int64_t most = samples > HISS_MOST_CLASSES ? samples : HISS_MOST_CLASSES;
+    const int64_t most = samples / 2 > MANY_CLASSES ? samples / 2 : MANY_CLASSES;
     return most < INT32_MAX ? most : INT32_MAX;
 }
 
-/* The value as it is in the file: what is read is cut to the range of int64. */
-static const char *label_text(hiss_dataset *set, const char *labels, int64_t row, hiss_dtype dtype, int64_t value,
-                              char text[32]) {
-    uint64_t whole = 0;
-    const bool wide = dtype == HISS_U64 && value == INT64_MAX &&
-                      hiss_h5_read(set->file, labels, HISS_U64, row, 1, &whole, NULL) == HISS_OK;
-    if (wide) {
-        snprintf(text, 32, "%llu", (unsigned long long)whole);
+static const char *key_of(const reader *r) {
+    return r->from->keys.labels ? r->from->keys.labels : "data.labels";
+}
+
+static const char *advice(const reader *r) {
+    return strcmp(key_of(r), "data.labels") == 0
+               ? "name another data set; to do without labels: --set 'data.labels=\"\"'"
+               : "name another data set";
+}
+
+/* ---- where they are ---- */
+
+/* NAME of a data set in the set's own file, or FILE:/NAME. */
+static hiss_status open_source(reader *r, hiss_arena *arena, hiss_error *err) {
+    const char *text = r->from->labels, *colon = NULL;
+    for (const char *at = strstr(text, ":/"); at; at = strstr(at + 1, ":/")) {
+        colon = at;
+    }
+    r->path = r->set->path;
+    r->file = r->set->file;
+    r->dataset = text;
+    if (!colon || colon == text) {
+        return HISS_OK;
+    }
+    r->dataset = colon + 1;
+    r->path = hiss_arena_format(arena, "%.*s", (int)(colon - text), text);
+    hiss_status status = hiss_path_expand(arena, text, r->path, &r->path, err);
+    status = status ? status
+                    : hiss_file_expect(r->path, "the file of labels",
+                                       "give FILE:/NAME of an HDF5 file and a data set in it", err);
+    status = status ? status : hiss_h5_open(r->path, &r->other, err);
+    r->file = r->other;
+    return status;
+}
+
+static bool is_float(hiss_dtype dtype) {
+    return dtype == HISS_F16 || dtype == HISS_F32 || dtype == HISS_F64 || dtype == HISS_FLOATING;
+}
+
+static hiss_status check_shape(reader *r, hiss_error *err) {
+    char found[HISS_H5_INFO_TEXT];
+    const hiss_dtype dtype = r->info.dtype;
+    r->width = 1;
+    for (int i = 1; i < r->info.ndim; i++) {
+        const int64_t most = r->info.dim[i] > 0 ? MOST_COLUMNS / r->info.dim[i] : MOST_COLUMNS;
+        r->width = r->width > most ? MOST_COLUMNS + 1 : r->width * r->info.dim[i];
+    }
+    const bool number = hiss_dtype_is_integer(dtype) || is_float(dtype);
+    if (r->info.dim[0] != r->set->rows || r->width < 1 || r->width > MOST_COLUMNS ||
+        !(number || (dtype == HISS_TEXT && r->width == 1))) {
+        return hiss_fail(err, HISS_EUSER,
+                         "%s: data set %s holds %s; expected integers [%lld], one for each row of %s, or as many "
+                         "booleans, enumerations, whole floats or strings, or one-hot rows [%lld,K]: %s",
+                         r->path, r->dataset, hiss_h5_info_text(&r->info, found), (long long)r->set->rows,
+                         r->set->source[DATA_IMAGE].dataset, (long long)r->set->rows, advice(r));
+    }
+    return HISS_OK;
+}
+
+static hiss_status check_column(reader *r, hiss_error *err) {
+    const int64_t column = r->from->label_column;
+    char found[HISS_H5_INFO_TEXT];
+    if (column < r->width) {
+        return HISS_OK;
+    }
+    r->key = "data.label_column";
+    return hiss_fail(err, HISS_EUSER, "%lld, but data set %s of %s holds %s: its columns are 0 to %lld",
+                     (long long)column, r->dataset, r->path, hiss_h5_info_text(&r->info, found),
+                     (long long)(r->width - 1));
+}
+
+/* ---- numbers ---- */
+
+static hiss_status fail_too_many(const reader *r) {
+    return hiss_fail(r->err, HISS_EUSER,
+                     "%s: data set %s has more than %lld different values in %lld rows: identifiers or measurements, "
+                     "not classes; %s",
+                     r->path, r->dataset, (long long)hiss_dataset_most_classes(r->set->rows), (long long)r->set->rows,
+                     advice(r));
+}
+
+static hiss_status fail_columns(const reader *r, int64_t row) {
+    char found[HISS_H5_INFO_TEXT];
+    return hiss_fail(
+        r->err, HISS_EUSER,
+        "%s: data set %s holds %s, %lld columns, and row %lld is not one-hot (a single 1 among zeros): they "
+        "are not classes; choose a column, as in data.label_column: 0 (0 to %lld), or %s",
+        r->path, r->dataset, hiss_h5_info_text(&r->info, found), (long long)r->width, (long long)row,
+        (long long)(r->width - 1), advice(r));
+}
+
+/* A value as it was read: of 64 bits, whose kind the data set has. */
+typedef union cell {
+    int64_t whole;
+    double real;
+} cell;
+
+/* The column of the single 1; -1: the row is none of that kind. */
+static int64_t hot_column(const cell *value, int64_t width, bool real) {
+    int64_t hot = -1;
+    for (int64_t k = 0; k < width; k++) {
+        const bool one = real ? value[k].real == 1.0 : value[k].whole == 1;
+        const bool zero = real ? value[k].real == 0.0 : value[k].whole == 0;
+        if (!zero && (!one || hot >= 0)) {
+            return -1;
+        }
+        hot = one ? k : hot;
+    }
+    return hot;
+}
+
+/* A float that is whole, and exact. */
+static hiss_status whole_number(const reader *r, int64_t row, double real, int64_t *number) {
+    if (!(fabs(real) <= 0x1p53) || real != floor(real)) {
+        return hiss_fail(r->err, HISS_EUSER,
+                         "%s: row %lld of data set %s is %g; expected class numbers, which are whole: these are "
+                         "measurements; %s",
+                         r->path, (long long)row, r->dataset, real, advice(r));
+    }
+    *number = (int64_t)real;
+    return HISS_OK;
+}
+
+static hiss_status take_row(reader *r, int64_t row, const cell *value, bool real) {
+    const int64_t column = r->from->label_column;
+    int64_t number = 0;
+    if (r->width > 1 && column < 0) {
+        number = hot_column(value, r->width, real);
+        if (number < 0) {
+            return fail_columns(r, row);
+        }
     } else {
-        snprintf(text, 32, "%lld", (long long)value);
+        value += r->width > 1 ? column : 0;
+        if (real && isnan(value->real)) {
+            r->set->label[row] = -1;
+            return HISS_OK;
+        }
+        number = value->whole;
+        const hiss_status status = real ? whole_number(r, row, value->real, &number) : HISS_OK;
+        if (status) {
+            return status;
+        }
     }
-    return text;
+    const int64_t index = data_values_number(r->values, number);
+    r->set->label[row] = (int32_t)index;
+    return index < 0 ? fail_too_many(r) : HISS_OK;
 }
 
-static hiss_status fail_label(hiss_dataset *set, const hiss_data_options *from, int64_t row, const char *value,
-                              int64_t most, hiss_error *err) {
-    const char *key = from->keys.labels ? from->keys.labels : "data.labels";
-    const bool ours = strcmp(key, "data.labels") == 0;
-    return hiss_fail(err, HISS_EUSER,
-                     "%s: row %lld of data set %s is %s; expected class numbers from 0 to %lld: number the classes 0, "
-                     "1, 2, ..., or name another data set%s",
-                     set->path, (long long)row, from->labels, value, (long long)(most - 1),
-                     ours ? "; to do without labels: --set 'data.labels=\"\"'" : "");
+static hiss_status read_numbers(reader *r, hiss_dtype as) {
+    const int64_t at_once = PIECE_VALUES / r->width + 1, rows = r->set->rows;
+    cell *piece = hiss_new(cell, at_once * r->width);
+    hiss_status status = HISS_OK;
+    for (int64_t begin = 0; begin < rows && !status; begin += at_once) {
+        const int64_t count = rows - begin < at_once ? rows - begin : at_once;
+        status = hiss_h5_read_rows(r->file, r->dataset, as, 0, begin, count, r->width * (int64_t)sizeof *piece, piece,
+                                   r->err);
+        for (int64_t i = 0; i < count && !status; i++) {
+            status = take_row(r, begin + i, piece + i * r->width, as == HISS_F64);
+        }
+    }
+    hiss_free(piece);
+    return status;
 }
 
-/* One wrong label makes as many classes as it is large; a file whose classes are numbered with gaps is in order. */
-static void warn_of_gaps(const hiss_dataset *set, const hiss_data_options *from) {
-    if (hiss_log_rank() != 0) {
-        return;
+/* ---- strings ---- */
+
+static bool take_text(void *user, const char *text, size_t bytes) {
+    reader *r = user;
+    int64_t index = -1;
+    if (bytes > LONGEST_NAME) {
+        r->status =
+            hiss_fail(r->err, HISS_EUSER,
+                      "%s: row %lld of data set %s is a text of %zu bytes; expected names of classes, of at most "
+                      "%d: %s",
+                      r->path, (long long)r->row, r->dataset, bytes, LONGEST_NAME, advice(r));
+    } else if (bytes > 0 && (index = data_values_text(r->values, text, bytes)) < 0) {
+        r->status = fail_too_many(r);
     }
-    bool *seen = hiss_new(bool, set->classes);
-    int64_t used = 0, largest = 0;
+    r->set->label[r->row++] = (int32_t)index;
+    return r->status == HISS_OK;
+}
+
+static hiss_status read_texts(reader *r) {
+    const hiss_status status = hiss_h5_read_texts(r->file, r->dataset, take_text, r, r->err);
+    return status ? status : r->status;
+}
+
+/* ---- classes ---- */
+
+static void take_member(void *user, int64_t value, const char *name) {
+    data_names_add(user, value, name, strlen(name));
+}
+
+/* The names that hiss prepare has recorded, one a line, for the numbers in /labels. */
+static void read_recorded(const reader *r, data_names *names) {
+    char *format = NULL, *lines = NULL;
+    const bool ours = strcmp(r->dataset + (*r->dataset == '/'), "labels") == 0 &&
+                      hiss_h5_get_text(r->file, "/", "hiss_format", &format, NULL) == HISS_OK &&
+                      strcmp(format, HISS_IMAGES_FORMAT) == 0 &&
+                      hiss_h5_get_text(r->file, "/", "classes", &lines, NULL) == HISS_OK;
+    int64_t number = 0;
+    for (const char *at = ours ? lines : NULL; at; number++) {
+        const size_t length = strcspn(at, "\n");
+        data_names_add(names, number, at, length);
+        at = at[length] ? at + length + 1 : NULL;
+    }
+    hiss_free(format);
+    hiss_free(lines);
+}
+
+/* Labels are numbers of values so far. Returns how many are none. */
+static int64_t renumber(hiss_dataset *set, const int32_t *class_of) {
+    int64_t without = 0;
     for (int64_t i = 0; i < set->rows; i++) {
-        used += !seen[set->label[i]];
-        seen[set->label[i]] = true;
-        largest = set->label[i] > set->label[largest] ? i : largest;
+        set->label[i] = set->label[i] < 0 ? -1 : class_of[set->label[i]];
+        without += set->label[i] < 0;
     }
-    if (2 * used < set->classes && 2 * used < set->rows) {
-        char where[HISS_WHERE];
-        const char *key = from->keys.labels ? from->keys.labels : "data.labels";
-        hiss_warn("%s: %s: %lld classes by the largest label of data set %s, %lld in row %lld, but only %lld of them "
-                  "have samples; is that label right?",
-                  hiss_config_where(from->keys.config, key, where), set->path, (long long)set->classes, from->labels,
-                  (long long)set->label[largest], (long long)largest, (long long)used);
-    }
-    hiss_free(seen);
+    return without;
 }
 
-hiss_status data_labels_read(hiss_dataset *set, const hiss_data_options *from, hiss_error *err) {
-    const char *labels = from->labels;
-    hiss_h5_info info;
-    hiss_status status = hiss_h5_look(set->file, labels, &info, err);
+static void tell(const reader *r, int64_t without) {
+    const data_classes *c = &r->set->classes;
+    bool told = c->named || without > 0;
+    for (int64_t k = 0; k < c->count && !told; k++) {
+        told = c->at[k].value != k;
+    }
+    if (told && c->count > 0) {
+        hiss_info("%s: %lld classes in data set %s, %s to %s%s", r->path, (long long)c->count, r->dataset,
+                  c->at[0].name, c->at[c->count - 1].name, without ? "; some samples have no label" : "");
+    }
+}
+
+static hiss_status make_classes(reader *r, hiss_error *err) {
+    const hiss_data_options *from = r->from;
+    hiss_dataset *set = r->set;
+    const char *ignored = from->ignore_label ? from->ignore_label : "-1";
+    data_names names = {0};
+    hiss_status status = HISS_OK;
+    if (hiss_dtype_is_integer(r->info.dtype) && r->width == 1) {
+        status = hiss_h5_members(r->file, r->dataset, take_member, &names, err);
+        read_recorded(r, &names);
+    }
+    int32_t *class_of = hiss_new(int32_t, data_values_count(r->values) + 1);
+    data_classes_of(r->values, &names, ignored, &set->classes, class_of);
+    const int64_t without = renumber(set, class_of);
+    tell(r, without);
+    if (set->classes.count == 0 && !status) {
+        status =
+            hiss_fail(err, HISS_EUSER,
+                      "%s: all %lld labels of data set %s mean that there is none (they are %s, NaN or empty); set "
+                      "data.ignore_label to another value, or %s",
+                      r->path, (long long)set->rows, r->dataset, *ignored ? ignored : "''", advice(r));
+    } else if (from->classes_of && from->classes_of->label) {
+        data_classes_match(&set->classes, &from->classes_of->classes, class_of);
+        renumber(set, class_of);
+    }
+    hiss_free(class_of);
+    data_names_free(&names);
+    return status;
+}
+
+/* ---- all of it ---- */
+
+static hiss_status read_all(reader *r, hiss_arena *arena, hiss_error *err) {
+    hiss_dtype values = HISS_OTHER;
+    hiss_status status = open_source(r, arena, err);
     if (status) {
         return status;
     }
-    if (!hiss_dtype_is_integer(info.dtype) || info.ndim != 1 || info.dim[0] != set->rows) {
-        char found[HISS_H5_INFO_TEXT];
-        return hiss_fail(err, HISS_EUSER,
-                         "%s: data set %s holds %s; expected integers [%lld], one for each row of %s: name another "
-                         "data set",
-                         set->path, labels, hiss_h5_info_text(&info, found), (long long)set->rows,
-                         set->source[DATA_IMAGE].dataset);
+    status = hiss_h5_look(r->file, r->dataset, &r->info, err);
+    status = status ? status : hiss_h5_values(r->file, r->dataset, &values, err);
+    status = status ? status : check_shape(r, err);
+    status = status ? status : check_column(r, err);
+    if (status) {
+        return status;
     }
-    const int64_t most = hiss_dataset_most_classes(set->rows);
-    set->label = hiss_new(int32_t, set->rows);
-    int64_t piece[PIECE_LABELS];
-    for (int64_t begin = 0; begin < set->rows; begin += PIECE_LABELS) {
-        int64_t count = set->rows - begin < PIECE_LABELS ? set->rows - begin : PIECE_LABELS;
-        if ((status = hiss_h5_read(set->file, labels, HISS_I64, begin, count, piece, err))) {
-            return status;
-        }
-        for (int64_t i = 0; i < count; i++) {
-            const int64_t value = piece[i];
-            if (value < 0 || value >= most) {
-                char text[32];
-                label_text(set, labels, begin + i, info.dtype, value, text);
-                return fail_label(set, from, begin + i, text, most, err);
-            }
-            set->label[begin + i] = (int32_t)value;
-            set->classes = value >= set->classes ? value + 1 : set->classes;
+    const bool text = r->info.dtype == HISS_TEXT, real = is_float(values), wide = values == HISS_U64;
+    r->values = data_values_create(text                                                    ? DATA_TEXT
+                                   : wide && (r->width == 1 || r->from->label_column >= 0) ? DATA_UNSIGNED
+                                                                                           : DATA_SIGNED,
+                                   hiss_dataset_most_classes(r->set->rows));
+    r->set->label = hiss_new(int32_t, r->set->rows);
+    status = text ? read_texts(r) : read_numbers(r, real ? HISS_F64 : wide ? HISS_U64 : HISS_I64);
+    return status ? status : make_classes(r, err);
+}
+
+hiss_status data_labels_read(hiss_dataset *set, const hiss_data_options *from, const char **key, hiss_error *err) {
+    reader r = {.set = set, .from = from, .err = err, .key = "data.labels"};
+    hiss_arena *arena = hiss_arena_create();
+    const hiss_status status = read_all(&r, arena, err);
+    *key = r.key;
+    data_values_destroy(r.values);
+    hiss_h5_close(r.other, NULL);
+    hiss_arena_destroy(arena);
+    if (status) {
+        data_classes_free(&set->classes);
+        hiss_free(set->label);
+        set->label = NULL;
+    }
+    return status;
+}
+
+void data_labels_keep(hiss_dataset *set) {
+    int64_t count = 0;
+    for (int64_t i = 0; i < set->rows; i++) {
+        count += set->label[i] >= 0;
+    }
+    if (count == set->rows) {
+        return;
+    }
+    set->kept = hiss_new(int64_t, count);
+    set->kept_count = 0;
+    for (int64_t i = 0; i < set->rows; i++) {
+        if (set->label[i] >= 0) {
+            set->kept[set->kept_count++] = i;
         }
     }
-    warn_of_gaps(set, from);
-    return HISS_OK;
+    if (hiss_log_rank() == 0) {
+        hiss_warn("%s: %lld of %lld samples have no label and are left out", set->path, (long long)(set->rows - count),
+                  (long long)set->rows);
+    }
 }

@@ -199,15 +199,6 @@ static hiss_status check_arrays(const char *images, const data_array *x, const c
         return hiss_fail(err, HISS_EUSER, "%s holds %lld images, %s %lld labels; they must be as many: pair the files",
                          images, (long long)x->dim[0], labels, (long long)y->dim[0]);
     }
-    for (int64_t i = 0; i < y->dim[0]; i++) {
-        const int64_t label = data_array_at(y, i), most = hiss_dataset_most_classes(y->dim[0]);
-        if (label < 0 || label >= most) {
-            return hiss_fail(err, HISS_EUSER,
-                             "%s: label %lld is %lld; expected class numbers from 0 to %lld: number the classes 0, 1, "
-                             "2, ..., or leave out --labels",
-                             labels, (long long)i, (long long)label, (long long)(most - 1));
-        }
-    }
     return HISS_OK;
 }
 

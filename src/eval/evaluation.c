@@ -13,6 +13,14 @@ hiss_evaluation *hiss_evaluation_create(const char *samples) {
     return e;
 }
 
+void hiss_evaluation_name_classes(hiss_evaluation *e, const hiss_dataset *set) {
+    e->classes = hiss_dataset_classes(set);
+    e->class_name = hiss_arena_alloc(e->arena, sizeof(char *) * (size_t)(e->classes + 1));
+    for (int64_t c = 0; c < e->classes; c++) {
+        e->class_name[c] = hiss_arena_text(e->arena, hiss_dataset_class(set, c));
+    }
+}
+
 void hiss_evaluation_destroy(hiss_evaluation *e) {
     if (e) {
         hiss_arena_destroy(e->arena);

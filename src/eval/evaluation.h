@@ -39,6 +39,8 @@ typedef struct judged_subject {
 struct hiss_evaluation {
     hiss_arena *arena;
     const char *samples;
+    int64_t classes;
+    const char **class_name; /* [classes] */
     int judgements;
     judged judged[MAX_JUDGED];
     judged_subject *subjects, *last;

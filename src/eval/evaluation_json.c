@@ -1,6 +1,6 @@
 /* An evaluation as JSON, written and read back: eval.json is all that the page of a run needs.
  *
- *   {"samples": TEXT,
+ *   {"samples": TEXT, "classes": [TEXT],
  *    "judgements": [{"name", "title", "baseline" (text or null), "left_out" (text or null), "remarks": [TEXT],
  *                    "numbers": [{"name", "group" (or null), "heading", "unit", "form", "main", "samples",
  *                                 "baseline" (number or null)}]}],
@@ -159,6 +159,12 @@ static void write_json(FILE *file, const void *user) {
     const hiss_evaluation *e = user;
     fputs("{\"samples\": ", file);
     write_text(file, e->samples);
+    fputs(",\n \"classes\": [", file);
+    for (int64_t c = 0; c < e->classes; c++) {
+        fputs(c ? ", " : "", file);
+        write_text(file, e->class_name[c]);
+    }
+    fputc(']', file);
     fputs(",\n \"judgements\": [", file);
     for (int j = 0; j < e->judgements; j++) {
         fputs(j ? ",\n  " : "\n  ", file);

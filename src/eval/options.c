@@ -113,6 +113,56 @@ static hiss_status hold_out(hiss_sample_range *train, hiss_sample_range *test, c
     return HISS_OK;
 }
 
+/* Samples without a label are not judged. */
+static hiss_status leave_out_unlabelled(hiss_sample_range *range, const char *what, const hiss_data_options *from,
+                                        char samples[HISS_EVAL_SAMPLES], hiss_error *err) {
+    int32_t *label = labels_of(range);
+    if (!label || from->label_use == HISS_LABELS_OPTIONAL) {
+        hiss_free(label);
+        return HISS_OK;
+    }
+    bool *labelled = hiss_new(bool, range->count);
+    const int64_t all = range->count;
+    int64_t without = 0;
+    for (int64_t i = 0; i < all; i++) {
+        labelled[i] = label[i] >= 0;
+        without += label[i] < 0;
+    }
+    if (without > 0) {
+        *range = part(range, labelled, true);
+        say(samples, "%lld of %lld %s samples have no label and are left out\n", (long long)without, (long long)all,
+            what);
+        hiss_info("eval: %lld of %lld %s samples have no label and are left out", (long long)without, (long long)all,
+                  what);
+    }
+    hiss_free(labelled);
+    hiss_free(label);
+    return range->count > 0 ? HISS_OK
+                            : hiss_fail(err, HISS_EUSER, "%s: none of the %lld %s samples has a label; name others",
+                                        from->file, (long long)all, what);
+}
+
+/* Names of the classes, as many as there is room for. */
+static void say_classes(const hiss_dataset *set, char samples[HISS_EVAL_SAMPLES]) {
+    enum { MOST_NAMES = 20, LINE = 300 };
+    if (!hiss_dataset_classes_named(set)) {
+        return;
+    }
+    const int64_t count = hiss_dataset_classes(set);
+    size_t used = 0;
+    int64_t c = 0;
+    say(samples, "classes: ");
+    while (c < count && c < MOST_NAMES && used + strlen(hiss_dataset_class(set, c)) < LINE) {
+        used += strlen(hiss_dataset_class(set, c)) + 2;
+        say(samples, "%s%s", c ? ", " : "", hiss_dataset_class(set, c));
+        c++;
+    }
+    if (c < count) {
+        say(samples, "%s%lld more", c ? ", and " : "", (long long)(count - c));
+    }
+    say(samples, "\n");
+}
+
 /* Say which classes of the test samples training has none of. */
 static void warn_of_unseen(const hiss_sample_range *train, const hiss_sample_range *test,
                            char samples[HISS_EVAL_SAMPLES]) {
@@ -124,18 +174,20 @@ static void warn_of_unseen(const hiss_sample_range *train, const hiss_sample_ran
     bool *known = hiss_new(bool, classes);
     int64_t unseen = 0;
     for (int64_t i = 0; i < train->count; i++) {
-        known[seen[i]] = true;
+        if (seen[i] >= 0) {
+            known[seen[i]] = true;
+        }
     }
     for (int64_t i = 0; i < test->count; i++) {
-        if (asked[i] >= classes || !known[asked[i]]) {
+        if (asked[i] >= 0 && (asked[i] >= classes || !known[asked[i]])) {
             first = unseen == 0 || asked[i] < first ? asked[i] : first;
             unseen++;
         }
     }
     if (unseen > 0) {
-        hiss_warn("%lld of %lld test samples are of classes that no training sample has (class %d is one) and count as "
+        hiss_warn("%lld of %lld test samples are of classes that no training sample has (class %s is one) and count as "
                   "wrong",
-                  (long long)unseen, (long long)test->count, (int)first);
+                  (long long)unseen, (long long)test->count, hiss_dataset_class(test->set, first));
         say(samples, "%lld test samples are of classes that no training sample has\n", (long long)unseen);
     }
     hiss_free(seen);
@@ -185,7 +237,7 @@ static hiss_data_options other_data(const hiss_data_options *base, const char *f
 /* train: where the training samples are from. */
 static hiss_status open_test(const hiss_eval_options *options, const hiss_data_options *data,
                              const hiss_data_options *train, uint64_t seed, const hiss_sample_range *train_range,
-                             hiss_sample_range *test, hiss_error *err) {
+                             hiss_sample_range *test, char samples[HISS_EVAL_SAMPLES], hiss_error *err) {
     hiss_data_options from = other_data(data, options->test, options->test_images, options->test_labels);
     const char *key = options->test ? "eval.test" : "eval.test_images";
     if (options->test) {
@@ -199,10 +251,12 @@ static hiss_status open_test(const hiss_eval_options *options, const hiss_data_o
     if (same_text(from.file, train->file) && same_text(from.images, train->images)) {
         hiss_warn("%s is the training file %s: the figures will be those of the training samples", key, from.file);
     }
+    from.classes_of = train_range->set;
     hiss_status status = hiss_dataset_open(&from, seed, &test->set, err);
     if (status == HISS_OK) {
         test->count = hiss_dataset_count(test->set);
-        status = check_alike(train_range, test, train->file, &from, key, err);
+        status = leave_out_unlabelled(test, "test", &from, samples, err);
+        status = status ? status : check_alike(train_range, test, train->file, &from, key, err);
     }
     return status;
 }
@@ -219,8 +273,12 @@ hiss_status hiss_eval_open(const hiss_eval_options *options, const hiss_data_opt
     hiss_status status = hiss_dataset_open(&from, seed, &train->set, err);
     if (status == HISS_OK) {
         train->count = hiss_dataset_count(train->set);
-        status = options->test || options->test_images ? open_test(options, data, &from, seed, train, test, err)
-                                                       : hold_out(train, test, &from, seed, samples, err);
+        status = leave_out_unlabelled(train, "training", &from, samples, err);
+    }
+    if (status == HISS_OK) {
+        status = options->test || options->test_images
+                     ? open_test(options, data, &from, seed, train, test, samples, err)
+                     : hold_out(train, test, &from, seed, samples, err);
     }
     if (status != HISS_OK) {
         hiss_eval_close(train, test);
@@ -229,6 +287,7 @@ hiss_status hiss_eval_open(const hiss_eval_options *options, const hiss_data_opt
     cut(train, "eval.train_limit", options->train_limit, seed, DRAW_OF_TRAIN, samples);
     cut(test, "eval.test_limit", options->test_limit, seed, DRAW_OF_TEST, samples);
     warn_of_unseen(train, test, samples);
+    say_classes(train->set, samples);
     return HISS_OK;
 }
 

@@ -94,7 +94,7 @@ static hiss_status paint_row(sheet *s, const hiss_sample_range *queries, const h
         if (neighbor[j].index >= 0) {
             status = hiss_sample_read(bank, neighbor[j].index, 1, s->row, labelled ? &label : NULL, err);
             if (status == HISS_OK) {
-                paint_cell(s, row, j + 1, !labelled ? no_label : label == own ? right : wrong);
+                paint_cell(s, row, j + 1, !labelled || own < 0 || label < 0 ? no_label : label == own ? right : wrong);
             }
         }
     }

@@ -5,6 +5,12 @@
 #include "hiss/alloc.h"
 #include "hiss/experiment.h"
 
+hiss_data_options hiss_experiment_data(const hiss_experiment *e) {
+    hiss_data_options data = e->data;
+    data.label_use = e->objective->input && e->objective->input->labels ? HISS_LABELS_NEEDED : HISS_LABELS_OPTIONAL;
+    return data;
+}
+
 hiss_status hiss_experiment_task(hiss_experiment *e, const hiss_dataset *set, hiss_task *out, hiss_error *err) {
     int64_t H, W, C;
     hiss_status s = hiss_objective_expect(e->objective, set, err);
@@ -19,7 +25,7 @@ hiss_status hiss_experiment_task(hiss_experiment *e, const hiss_dataset *set, hi
                        .H = e->augment.height,
                        .W = e->augment.width,
                        .C = C,
-                       .classes = hiss_dataset_classes(set),
+                       .classes = e->classes > 0 ? e->classes : hiss_dataset_classes(set),
                        .kernels = &e->kernels,
                        .augment = &e->augment,
                        .network = &e->network};

@@ -43,7 +43,7 @@ typedef struct attribute {
 struct hiss_snapshot {
     part *parts;
     int nparts, room;
-    attribute texts[8];
+    attribute texts[12];
     int ntexts;
     unsigned char *image;
     int64_t size; /* without the footer */

@@ -2,6 +2,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "hiss/alloc.h"
 #include "hiss/experiment.h"
 #include "hiss/snapshot.h"
 
@@ -39,6 +40,22 @@ hiss_status hiss_checkpoint_read(hiss_h5 *file, const char *path, const hiss_mod
         s = hiss_checkpoint_stores(slot) ? hiss_checkpoint_slot(file, path, name, slot, vector + slot->offset, err) : s;
     }
     return s;
+}
+
+int64_t hiss_checkpoint_classes(const char *path) {
+    hiss_h5 *file = NULL;
+    char *lines = NULL;
+    hiss_error none;
+    int64_t count = 0;
+    if (hiss_h5_open(path, &file, &none) == HISS_OK &&
+        hiss_h5_get_text(file, "/", "classes", &lines, &none) == HISS_OK) {
+        for (const char *at = lines; *at; at++) {
+            count += *at == '\n';
+        }
+    }
+    hiss_free(lines);
+    hiss_h5_close(file, NULL);
+    return count;
 }
 
 hiss_status hiss_checkpoint_model(const char *path, const hiss_model *model, float *vector, hiss_error *err) {

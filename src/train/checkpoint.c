@@ -7,8 +7,9 @@
  *   /step, /updates        int64 [1], [groups]
  *   /skipped               int64 [2] steps left out: in all, and in a row until now
  *   /sha256/...            of each of these (snapshot.h)
- *   attributes of /: config (resolved), data (identity of the training file), choices (of kernels), samples, and init
- *                    (checksum of the checkpoint that train.init named) where there is one
+ *   attributes of /: config (resolved), data (identity of the training file), choices (of kernels), samples; where there
+ *                    are such, init (checksum of the checkpoint that train.init named) and classes (their names, a line
+ *                    each, in the order of their numbers)
  *
  * At a step's end all ranks hand their parts to rank 0, which copies them into an image of the file; that is all the
  * training waits for. A thread of rank 0 then makes the checksums, writes, fsyncs, reads back, renames, and removes
@@ -111,6 +112,11 @@ static hiss_status make_image(saver *v, hiss_error *err) {
     hiss_snapshot_text(v->image, "samples", samples);
     if (*t->init) {
         hiss_snapshot_text(v->image, "init", t->init);
+    }
+    if (hiss_dataset_labelled(t->set)) {
+        char *classes = hiss_dataset_class_lines(t->set);
+        hiss_snapshot_text(v->image, "classes", classes);
+        free(classes);
     }
     return hiss_snapshot_layout(v->image, err);
 }

@@ -15,6 +15,7 @@
 #include "hiss/log.h"
 #include "hiss/metrics.h"
 #include "hiss/watch.h"
+#include "hiss/yaml.h"
 #include "hiss_build.h"
 #include "train/states.h"
 
@@ -328,6 +329,20 @@ static void judge_end(const journal *j, FILE *out) {
     }
 }
 
+/* The classes of labels by number. Of many there is the count; checkpoints have all names. */
+static void print_classes(FILE *out, const hiss_dataset *set) {
+    enum { MOST_NAMES = 1000 };
+    const int64_t count = hiss_dataset_labelled(set) ? hiss_dataset_classes(set) : 0;
+    if (count > 0) {
+        fprintf(out, "classes: %" PRId64 "\n%s", count, count <= MOST_NAMES ? "class_names:\n" : "");
+    }
+    for (int64_t c = 0; c < count && count <= MOST_NAMES; c++) {
+        fputs("  - ", out);
+        hiss_yaml_write_text(out, hiss_dataset_class(set, c));
+        fputc('\n', out);
+    }
+}
+
 hiss_status train_journal_summary(journal *j, double seconds, hiss_error *err) {
     trainer *t = j->t;
     end_bar(j);
@@ -351,6 +366,7 @@ hiss_status train_journal_summary(journal *j, double seconds, hiss_error *err) {
         train_states_hash(t, &states[k], hash);
         fprintf(out, "%s_sha256: %s\n", states[k].name, hash);
     }
+    print_classes(out, t->set);
     hiss_hash *config = hiss_hash_begin();
     const char *resolved = hiss_config_resolved(t->experiment->config);
     hiss_hash_add(config, resolved, strlen(resolved));

@@ -1,6 +1,7 @@
 /* Checkpoints, from file to model and trainer, and whether this run may go on from one. */
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "hiss/number.h"
@@ -149,6 +150,32 @@ static hiss_status check_length(const trainer *t, const char *path, int64_t then
                            t->step % t->placement.steps_per_epoch ? done + 1 : done);
 }
 
+/* What is learnt from labels goes on with the same classes in the same places. */
+static hiss_status check_classes(const trainer *t, hiss_h5 *file, const char *path, hiss_error *err) {
+    const hiss_input_ops *input = t->experiment->objective->input;
+    char *then = NULL;
+    if (!input || !input->labels || hiss_h5_get_text(file, "/", "classes", &then, NULL) != HISS_OK) {
+        return HISS_OK;
+    }
+    char *now = hiss_dataset_class_lines(t->set);
+    size_t at = 0, line = 0;
+    while (then[at] && then[at] == now[at]) {
+        at++;
+        line = then[at - 1] == '\n' ? at : line;
+    }
+    const bool same = then[at] == now[at];
+    const hiss_status s =
+        same ? HISS_OK
+             : hiss_fail(err, HISS_EUSER,
+                         "%s was made from labels of other classes: one was '%.*s', now '%.*s' (%s); resume with the "
+                         "same data, or start a new run directory",
+                         path, (int)strcspn(then + line, "\n"), then + line, (int)strcspn(now + line, "\n"), now + line,
+                         t->experiment->data.labels);
+    free(now);
+    hiss_free(then);
+    return s;
+}
+
 static hiss_status read_counters(trainer *t, hiss_h5 *file, const char *path, hiss_error *err) {
     char *config = NULL, *data = NULL, *init = NULL;
     int64_t epochs = t->experiment->train.epochs;
@@ -161,6 +188,7 @@ static hiss_status read_counters(trainer *t, hiss_h5 *file, const char *path, hi
                       "a new run directory",
                       path, data, hiss_dataset_identity(t->set), t->experiment->data.file);
     }
+    s = s == HISS_OK ? check_classes(t, file, path, err) : s;
     s = s == HISS_OK ? hiss_snapshot_expect(file, path, "/step", HISS_I64, 1, err) : s;
     s = s == HISS_OK ? hiss_snapshot_read(file, path, "/step", HISS_I64, 0, 1, &t->step, err) : s;
     s = s == HISS_OK ? check_length(t, path, epochs, err) : s;

@@ -100,7 +100,7 @@ static hiss_status create_reducer(trainer *t, hiss_error *err) {
 static hiss_status open_data(trainer *t, hiss_error *err) {
     hiss_alloc_for("samples", "lower data.memory, set data.mode=stream, or start more ranks");
     hiss_experiment *e = t->request->experiment;
-    hiss_data_options data = e->data;
+    hiss_data_options data = hiss_experiment_data(e);
     data.verify = data.verify && hiss_comm_rank(t->comm) == 0; /* it reads the whole file: once is enough */
     t->set = t->request->set;
     hiss_status s = t->set ? HISS_OK : hiss_dataset_open(&data, (uint64_t)e->seed, &t->set, err);

@@ -5,10 +5,9 @@ small_run
 "$odd_h5" negative.h5 /images=u8:600x12x12 /labels=i32:600:-1
 "$odd_h5" dates.h5 /images=u8:600x12x12 /labels=i64:600:1000000000
 "$odd_h5" few_labels.h5 /images=u8:600x12x12 /labels=i64:599
-"$odd_h5" float_labels.h5 /images=u8:600x12x12 /labels=f32:600
+"$odd_h5" columns.h5 /images=u8:600x12x12 /labels=f32:600x6
 "$odd_h5" one_class.h5 /images=u8:600x12x12 /labels=u8:600:0
 "$odd_h5" unlabelled.h5 /images=u8:600x12x12
-"$odd_h5" float.h5 /images=f32:600x12x12
 "$odd_h5" flat.h5 /images=u8:600x144
 "$odd_h5" deep.h5 /images=u8:6x2x12x12x1
 "$odd_h5" empty.h5 /images=u8:0x12x12
@@ -43,34 +42,19 @@ bad() {
 # The data.
 bad "the data file missing.h5 does not exist (looked in $PWD)" --set data.file=missing.h5
 bad 'data.h5: has no data set /pictures; it has: /images, /labels' --set data.images=/pictures
-bad 'data.h5: has no data set /classes; it has: /images, /labels' --set data.labels=/classes
+bad 'data.h5: has no data set /classes; it has: /images, /labels' --set data.labels=/classes --set objective=supervised
 bad 'folder: is a folder' --set data.file=folder
-bad 'data set /images holds float32 [600,12,12]; expected uint8 [n,H,W,C] or [n,H,W]' --set data.file=float.h5
-bad 'uint8 [600,144]; expected uint8 [n,H,W,C] or [n,H,W]' --set data.file=flat.h5
-bad 'uint8 [6,2,12,12,1]; expected uint8 [n,H,W,C]' --set data.file=deep.h5
+bad 'data set /images holds uint8 [600,144]; expected [n,H,W,C] or [n,H,W] of integers of 8 to 64 bits, float16' --set data.file=flat.h5
+bad 'uint8 [6,2,12,12,1]; expected [n,H,W,C] or [n,H,W] of' --set data.file=deep.h5
 bad 'data set /images is empty' --set data.file=empty.h5
-# Labels that are no class numbers, wherever they are used.
-bad 'row 0 of data set /labels is -1; expected class numbers from 0 to 1048575' --set data.file=negative.h5 --set objective=supervised
-not_classes='row 0 of data set /labels is 1000000000; expected class numbers from 0 to 1048575: number the classes 0, 1, 2, ...'
-bad "dates.h5: $not_classes" --set data.file=dates.h5 --set objective=supervised
-bad "dates.h5: $not_classes" --set data.file=dates.h5
-train 1 unlabelled --set data.file=dates.h5 --set 'data.labels=""' --set train.epochs=1
-for command in eval query; do
-    refused 1 "dates.h5: $not_classes" "$HISS" $command unlabelled --set data.labels=/labels
-    refused 2 "dates.h5: $not_classes" "$HISS" $command unlabelled --set 'data.file=data.h5' --set data.labels=/labels --set eval.test=dates.h5
-done
-# One wrong label among others makes a million classes; labels with gaps are used as they are, with a word.
-"$odd_h5" outlier.h5 /images=u8:600x12x12 /labels=i64:600:1048575@17
-"$odd_h5" gaps.h5 /images=u8:600x12x12 /labels=i64:600:19@17
-train 2 outlier --set data.file=outlier.h5 --set train.epochs=1
-said='1048576 classes by the largest label of data set /labels, 1048575 in row 17, but only 11 of them have samples'
-[ "$(grep -c "hiss: warning: data.labels: outlier.h5: $said" log)" -eq 1 ] || fail 'no warning of an outlier' log
-train 1 gaps --set data.file=gaps.h5 --set train.epochs=1 --set objective=supervised
-! grep -q 'by the largest label' log || fail 'a warning of labels of which most are used' log
-bad 'int64 [599]; expected integers [600]' --set data.file=few_labels.h5
-bad 'data set /labels holds float32 [600]; expected integers' --set data.file=float_labels.h5
-bad 'needs labels, but unlabelled.h5 has no data set /labels' --set data.file=unlabelled.h5 --set objective=supervised
-bad 'needs labels of at least 2 classes' --set data.file=one_class.h5 --set objective=supervised
+# Labels that a method needs, and that are none.
+supervised=(--set objective=supervised)
+bad 'all 600 labels of data set /labels mean that there is none (they are -1' --set data.file=negative.h5 "${supervised[@]}"
+bad 'int64 [599]; expected integers [600]' --set data.file=few_labels.h5 "${supervised[@]}"
+bad 'float32 [600,6], 6 columns, and row 0 is not one-hot' --set data.file=columns.h5 "${supervised[@]}"
+bad 'needs labels, but unlabelled.h5 has no data set /labels' --set data.file=unlabelled.h5 "${supervised[@]}"
+bad 'needs labels of at least 2 classes' --set data.file=one_class.h5 "${supervised[@]}"
+bad 'needs labels of at least 2 classes' --set data.file=dates.h5 "${supervised[@]}"
 bad 'truncated.h5: incomplete HDF5 file' --set data.file=truncated.h5
 bad 'stub.h5: ' --set data.file=stub.h5
 bad 'text.h5: not an HDF5 file' --set data.file=text.h5

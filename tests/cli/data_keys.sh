@@ -11,7 +11,7 @@ keyed() { refused "${ranks:-1}" "hiss: error: $1" "$HISS" train "${config:-confi
 keyed '--set data.file: the data file none.h5 does not exist' --set data.file=none.h5
 keyed '--set data: data.file: the data file none.h5 does not exist' --set 'data={file: none.h5}'
 keyed '--set data.images: data.h5: has no data set /x; it has: /images, /labels' --set data.images=/x
-keyed '--set data.labels: data.h5: has no data set /y; it has: /images, /labels' --set data.labels=/y
+keyed '--set data.labels: data.h5: has no data set /y; it has: /images, /labels' --set data.labels=/y --set objective=supervised
 keyed 'data.images: both.h5: has no data set /images; it has: ' --set data.file=both.h5
 sed 's#data: .*#data: {file: none.h5}#' config.yaml >none.yaml
 ranks=2 config=none.yaml keyed 'none.yaml:2:14: data.file: the data file none.h5 does not exist'
@@ -45,7 +45,7 @@ judge 1 '--set eval.train: the data file none.h5 does not exist' --set eval.trai
 judge 1 "eval.test_images (not set; as run/config.yaml:$(line images):11: data.images): other.h5: has no data set /train/x; it has: /x, /y" --set eval.test=other.h5
 judge 1 '--set eval.test_images: other.h5: has no data set /z' --set eval.test=other.h5 --set eval.test_images=/z
 judge 1 'eval.test_labels (not set; as ' --set eval.test=other.h5 --set eval.test_images=/x
-judge 1 '--set eval.test_labels: other.h5: data set /x holds uint8 [120,12,12]; expected integers [120]' \
+judge 1 '--set eval.test_labels: other.h5: data set /x holds uint8 [120,12,12], 144 columns, and row 0 is not one-hot' \
     --set eval.test=other.h5 --set eval.test_images=/x --set eval.test_labels=/x
 judge 1 '--set eval.train_images: other.h5: has no data set /z' --set eval.train=other.h5 --set eval.train_images=/z
 judge 2 '--set eval.test_images: images of both.h5 are uint8 [10,10,1], expected uint8 [12,12,1] as in both.h5' \

@@ -38,7 +38,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
         make_folder();
     }
     fuzz_write(path, data, size);
-    hiss_data_options options = {.file = path, .images = "/images", .labels = "/labels", .verify = true};
+    hiss_data_options options = {
+        .file = path, .images = "/images", .labels = "/labels", .label_column = -1, .verify = true};
     hiss_dataset *set = NULL;
     hiss_error err;
     if (hiss_dataset_open(&options, 1, &set, &err) == HISS_OK) {

@@ -69,7 +69,7 @@ hiss_status hiss_h5_read(hiss_h5 *file, const char *dataset, hiss_dtype dtype, i
                          hiss_error *err);
 /* The type of a data set's values: of enumerations, such as the booleans of h5py, that of their integers. */
 hiss_status hiss_h5_values(hiss_h5 *file, const char *dataset, hiss_dtype *values, hiss_error *err);
-/* As hiss_h5_read, in an integer type, HISS_F16 or HISS_F32, to which what the file holds is converted, of rows along a
+/* As hiss_h5_read, in an integer type, HISS_F16, HISS_F32 or HISS_F64, to which what the file holds is converted, of rows along a
  * dimension of the data set.
  *   stride  bytes from row to row of out, of rows along dimension 0; a multiple of the type's size; bytes between rows
  *           stay as they are. 0: out is all values, in the file's order */
@@ -84,6 +84,15 @@ hiss_status hiss_h5_layout_of(hiss_h5 *file, const char *dataset, hiss_h5_layout
 /* Decoded rows that hiss_h5_read_rows holds back for later reads, and decodes at a time, may take so many bytes; without
  * this call: no limit. Those held back now are forgotten. */
 void hiss_h5_keep(hiss_h5 *file, int64_t bytes);
+/* Call visit(text, its bytes) for the strings of a data set in order, as long as it returns true; text may be NULL, and
+ * need not end with 0. visit must not call the functions above. Errors: those of hiss_h5_read; not strings. */
+typedef bool (*hiss_h5_text_visit)(void *user, const char *text, size_t bytes);
+hiss_status hiss_h5_read_texts(hiss_h5 *file, const char *dataset, hiss_h5_text_visit visit, void *user,
+                               hiss_error *err);
+/* Call visit for each value that the enumeration of a data set has a name for; other types have none. */
+typedef void (*hiss_h5_member_visit)(void *user, int64_t value, const char *name);
+hiss_status hiss_h5_members(hiss_h5 *file, const char *dataset, hiss_h5_member_visit visit, void *user,
+                            hiss_error *err);
 /* Create a data set (groups in its path are made). chunk_rows 0: contiguous. deflate 0..9. Then write rows. */
 hiss_status hiss_h5_define(hiss_h5 *file, const char *dataset, const hiss_h5_info *info, int64_t chunk_rows,
                            int deflate, hiss_error *err);
@@ -136,9 +145,13 @@ typedef struct hiss_data_options { /* section "data" */
     const char *file;              /* HDF5 file with the training samples */
     const char *images;            /* data set name, numbers [n,H,W,C] or [n,H,W] */
     const hiss_yaml *fields;       /* further fields: name: data set of numbers [n,...]; NULL: none */
-    const char *labels;            /* data set name, integer [n]; optional in the file */
+    const char *labels;            /* data set name, or FILE:/NAME; optional in the file */
     const hiss_yaml *layout;       /* the axes of the image, or of fields by name; NULL: n first, channels last */
     const hiss_yaml *range;        /* [low, high] of pixels; NULL: by their type */
+    int64_t label_column;          /* of labels [n,K]; -1: none, they are one-hot */
+    const char *ignore_label;      /* what class stands for no label; "": none; NULL: -1 */
+    int label_use;                 /* no row: HISS_LABELS_CHECKED or another */
+    const struct hiss_dataset *classes_of; /* no row: a set whose classes those of this one are; NULL: none */
     int order; /* file: shards are contiguous rows of the file; permuted: rows go to shards by a keyed permutation */
     int mode;  /* auto | memory | stream */
     int64_t memory;      /* bytes of samples a rank may hold; auto streams beyond it */
@@ -150,17 +163,20 @@ typedef struct hiss_data_options { /* section "data" */
 extern const hiss_row hiss_data_rows[];
 extern const int hiss_data_nrows;
 
-/* Labels are class numbers. Classes without samples are allowed up to this many; a data set of more samples may have as
- * many classes as samples. The largest public sets have some 20,000 (ImageNet-21k) to 2 million (of 42 million faces).
- * Beyond, labels are something else, such as identifiers, and would ask for absurd networks. */
-enum { HISS_MOST_CLASSES = 1 << 20 };
-/* The number of classes that labels of so many samples may have at most. */
+/* What is done about labels. CHECKED: what cannot be labels is an error. OPTIONAL: it is warned of, and the set has
+ * none. NEEDED: an error, and samples without a label are left out of the set. */
+enum { HISS_LABELS_CHECKED, HISS_LABELS_OPTIONAL, HISS_LABELS_NEEDED };
+
+/* The number of classes that labels of so many samples may have at most: half as many as samples, but 1000 in any case.
+ * The largest public sets have some 20,000 (ImageNet-21k) to 2 million (of 42 million faces). Beyond, labels are
+ * something else, such as identifiers, and would ask for absurd networks. */
 int64_t hiss_dataset_most_classes(int64_t samples);
 
 typedef struct hiss_dataset hiss_dataset;
 /* Open and verify: exists, dtype, shape, n >= 1, labels, checksum when recorded and options->verify (reads the whole
  * file: one rank of a job is enough). Reads no other values. Labels stay in memory, 4 bytes a sample; they may be
- * absent when options->labels is the standard "/labels", NULL or "". The error text begins with the place of the key
+ * absent when options->labels is the standard "/labels", NULL or "". Their values are numbered 0, 1, ... in order, so
+ * that 0 .. K-1 stay what they are; with classes_of as that set numbers what is called alike, and others behind. The error text begins with the place of the key
  * whose value is wrong, and says what to do. */
 hiss_status hiss_dataset_open(const hiss_data_options *options, uint64_t seed, hiss_dataset **out, hiss_error *err);
 /* A set without a file, for measurements: n images of random pixels that depend on seed and position alone; labels
@@ -177,7 +193,10 @@ const char *hiss_field_source(const hiss_dataset *set, const hiss_field *field);
 int64_t hiss_dataset_row(const hiss_dataset *set);                                    /* bytes of a sample */
 void hiss_dataset_shape(const hiss_dataset *set, int64_t *H, int64_t *W, int64_t *C); /* of the image */
 bool hiss_dataset_labelled(const hiss_dataset *set);
-int64_t hiss_dataset_classes(const hiss_dataset *set); /* 1 + largest label of the file; 0 without labels */
+int64_t hiss_dataset_classes(const hiss_dataset *set);              /* of the file; 0 without labels */
+const char *hiss_dataset_class(const hiss_dataset *set, int64_t c); /* name of a class: one line */
+bool hiss_dataset_classes_named(const hiss_dataset *set);           /* other than 0, 1, ... */
+char *hiss_dataset_class_lines(const hiss_dataset *set);            /* all names, each with its newline; free() it */
 /* Rows that are decoded for each one streamed straight from the file, where samples are shuffled together in groups of
  * `window` neighbours (0: all); 1 where rows can be read alone. Not collective. */
 double hiss_dataset_amplification(const hiss_dataset *set, int64_t window);
@@ -189,7 +208,7 @@ const char *hiss_dataset_identity(const hiss_dataset *set); /* recorded checksum
  * without labels. Looks at the first million. Allocates. */
 bool hiss_dataset_looks_sorted(hiss_dataset *set);
 /* Read samples [begin, begin+count) (positions after `order`) for evaluation: rows [count][bytes of a sample] or
- * NULL, labels [count] or NULL. Thread-safe. Allocates when order is permuted. */
+ * NULL, labels [count], -1 where there is none, or NULL. Thread-safe. Allocates when order is permuted. */
 hiss_status hiss_dataset_read(hiss_dataset *set, int64_t begin, int64_t count, uint8_t *rows, int32_t *labels,
                               hiss_error *err);
 

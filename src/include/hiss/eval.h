@@ -46,9 +46,10 @@ extern const int hiss_eval_nrows;
  * and test_limit draw so many in the same way. The order of samples in a file does not matter therefore, and the draws
  * are the same on every rank.
  *   samples  out  how they were drawn, as sentences for people
- * Warns of test samples whose class no training sample has.
+ * Classes of test samples are those of training that are called alike; it warns of those that no training sample has.
+ * Samples without a label are left out, unless data->label_use is HISS_LABELS_OPTIONAL.
  * Errors (HISS_EUSER): those of hiss_dataset_open; shapes differ; labels in one only; nothing left. Not collective. */
-enum { HISS_EVAL_SAMPLES = 512 };
+enum { HISS_EVAL_SAMPLES = 2048 };
 hiss_status hiss_eval_open(const hiss_eval_options *options, const hiss_data_options *data, uint64_t seed,
                            hiss_sample_range *train, hiss_sample_range *test, char samples[HISS_EVAL_SAMPLES],
                            hiss_error *err);

@@ -70,6 +70,7 @@ typedef struct hiss_experiment { /* a config, parsed; everything in it is owned 
     void *objective_options;
     int groups;
     hiss_optim_options optim[HISS_MAX_GROUPS];
+    int64_t classes; /* of the run whose checkpoint is looked at (hiss_checkpoint_classes); 0: those of the data */
 } hiss_experiment;
 
 /* A place for options of a command that share the config file, e.g. section "eval" of hiss eval. */
@@ -86,6 +87,8 @@ hiss_status hiss_experiment_read(const char *path, const char *const *overrides,
 void hiss_experiment_destroy(hiss_experiment *e);
 void hiss_experiment_help(FILE *stream); /* every key of the config */
 
+/* Where the training samples are, and what labels are to the objective. Not collective. */
+hiss_data_options hiss_experiment_data(const hiss_experiment *e);
 /* What is computed with the samples of set (see hiss/objective.h); refers to e, which must outlive it. Fills height and
  * width of e->augment when 0. Not collective. Errors (HISS_EUSER): those of hiss_augment_check. */
 hiss_status hiss_experiment_task(hiss_experiment *e, const hiss_dataset *set, hiss_task *out, hiss_error *err);
@@ -103,6 +106,8 @@ bool hiss_placement_idles(const hiss_placement *placement, char *text, size_t si
  * path[size], empty when there is no file at all; an error when there are some, all of them broken.
  *   set_aside  as in hiss_snapshot_newest */
 hiss_status hiss_checkpoint_newest(const char *run, bool set_aside, char *path, size_t size, hiss_error *err);
+/* The number of classes that a run had labels of, as a checkpoint tells; 0: it does not. */
+int64_t hiss_checkpoint_classes(const char *path);
 /* Fill the parameters and buffers of a laid-out model. Errors name the slot. */
 hiss_status hiss_checkpoint_model(const char *path, const hiss_model *model, float *vector, hiss_error *err);
 /* Scales of channels that were measured (augment.mean, augment.std: auto), as checkpoints hold them. The text must be

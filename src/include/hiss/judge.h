@@ -103,6 +103,8 @@ const hiss_judgement *const *hiss_judgements(void);
 
 /* samples: how they were drawn (hiss_eval_open). */
 hiss_evaluation *hiss_evaluation_create(const char *samples);
+/* Keep the names of the classes of set for its JSON. Not collective. */
+void hiss_evaluation_name_classes(hiss_evaluation *evaluation, const hiss_dataset *set);
 void hiss_evaluation_destroy(hiss_evaluation *evaluation); /* NULL is allowed */
 /* All judgements that options ask for and that judge such a subject. Collective; logs its progress. Errors, common to
  * all ranks: those of reading samples and writing pictures. */
