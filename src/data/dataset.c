@@ -1,7 +1,7 @@
 /* A data set: what is in the file, checked once at the start. Its fields (fields.c) stay in the file, where rows of them
  * are read by position (gather.c); its labels (labels.c) are in memory.
  *
- * Cost: opening reads all labels, and all pixels when a recorded checksum is verified (about 1 GB/s a core). */
+ * Cost: opening reads all labels, some rows for the identity, and all pixels when a recorded checksum is verified (about 1 GB/s a core). */
 #include "dataset_impl.h"
 
 #include <assert.h>
@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "data/identity.h"
 #include "hiss/alloc.h"
 #include "hiss/file.h"
 #include "hiss/hash.h"
@@ -100,26 +101,40 @@ static bool has_checksum(hiss_dataset *set) {
     return ours;
 }
 
-static hiss_status identify(hiss_dataset *set, bool check, hiss_error *err) {
-    char *recorded = NULL;
-    size_t size;
+static hiss_status read_sample(void *set_, int64_t count, const int64_t *row, uint8_t *out, hiss_error *err) {
+    hiss_dataset *set = set_;
     hiss_status status = HISS_OK;
-    FILE *text = hiss_text_open(&set->identity, &size);
-    if (has_checksum(set) && hiss_h5_get_text(set->file, "/", "sha256", &recorded, NULL) == HISS_OK) {
-        fprintf(text, "sha256 %s", recorded);
-        status = check ? verify(set, recorded, err) : HISS_OK;
-        hiss_free(recorded);
-    } else {
-        fprintf(text, "%lld bytes ", (long long)(set->rows * set->field[DATA_IMAGE].bytes));
-        data_fields_describe(set, DATA_IMAGE, text);
+    memset(out, 0, (size_t)(count * set->row)); /* what lies between fields */
+    for (int64_t k = 0; k < count && !status; k++) {
+        status = data_fields_read(set, row[k], 1, out + k * set->row, err);
     }
-    for (int k = DATA_IMAGE + 1; k < set->fields; k++) {
-        fprintf(text, ", %s ", set->field[k].name);
+    return status;
+}
+
+static hiss_status identify(hiss_dataset *set, bool check, hiss_error *err) {
+    char *recorded = NULL, rows[IDENTITY_DIGITS + 1], labels[IDENTITY_DIGITS + 1];
+    size_t size;
+    const bool has = has_checksum(set) && hiss_h5_get_text(set->file, "/", "sha256", &recorded, NULL) == HISS_OK;
+    hiss_status status = has && check ? verify(set, recorded, err) : HISS_OK;
+    status = status ? status : data_identity_rows(set->rows, set->row, read_sample, set, rows, err);
+    FILE *text = hiss_text_open(&set->identity, &size);
+    for (int k = 0; k < set->fields && !status; k++) {
+        if (k > DATA_IMAGE) {
+            fprintf(text, ", %s ", set->field[k].name);
+        }
         data_fields_describe(set, k, text);
     }
-    if (set->kept) {
-        fprintf(text, ", %lld labelled", (long long)set->kept_count);
+    if (!status) {
+        fprintf(text, IDENTITY_PIXELS "%s", rows);
     }
+    if (!status && set->label) {
+        data_identity_labels(set->rows, set->label, labels);
+        fprintf(text, IDENTITY_LABELS "%s", labels);
+    }
+    if (!status && has) {
+        fprintf(text, IDENTITY_SHA256 "%.64s", recorded);
+    }
+    hiss_free(recorded);
     fclose(text);
     return status;
 }

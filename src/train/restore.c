@@ -4,7 +4,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "hiss/number.h"
 #include "hiss/watch.h"
 #include "train/states.h"
 
@@ -57,71 +56,6 @@ static hiss_status read_states(trainer *t, hiss_h5 *file, const char *path, hiss
         s = s == HISS_OK ? hiss_snapshot_read(file, path, name, info.dtype, own.begin, rows, states[k].local, err) : s;
     }
     return s;
-}
-
-/* The config lines that decide the bits: all but those that say how and how long to run. What the data is, the file's
- * identity says; who computes, its origin. */
-static bool decides(const char *section, const char *line) {
-    static const struct {
-        const char *section, *line; /* line NULL: all of the section */
-    } free_lines[] = {{"data", "  file:"},    {"data", "  mode:"},       {"data", "  memory:"},
-                      {"data", "  verify:"},  {"train", "  log_every:"}, {"train", "  activation_memory:"},
-                      {"train", "  steps:"},  {"dist", "  threads:"},    {"dist", "  bucket:"},
-                      {"dist", "  overlap:"}, {"dist", "  watchdog:"},   {"dist", "dist:"},
-                      {"checkpoint", NULL},   {"train", "  nonfinite"},  {"train", "  verify_replicas:"},
-                      {"eval", NULL},         {"kernel_table", NULL},    {"kernels", NULL}};
-    for (int k = 0; k < HISS_COUNT(free_lines); k++) {
-        const char *start = free_lines[k].line;
-        if (strcmp(section, free_lines[k].section) == 0 && (!start || strncmp(line, start, strlen(start)) == 0)) {
-            return false;
-        }
-    }
-    return true;
-}
-
-/* Next deciding line of a resolved config into out; false at its end. */
-static bool next_line(const char **text, char *section, size_t section_size, char *out, size_t size) {
-    while (**text) {
-        const size_t length = strcspn(*text, "\n");
-        snprintf(out, size, "%.*s", (int)length, *text);
-        *text += length + ((*text)[length] == '\n');
-        if (length && out[0] != ' ') {
-            snprintf(section, section_size, "%.*s", (int)strcspn(out, ":"), out);
-        }
-        if (length && out[0] != '#' && decides(section, out)) {
-            return true;
-        }
-    }
-    *out = 0;
-    return false;
-}
-
-/* The number of epochs may change where the rest of the config, and so every step, does not depend on it. */
-static bool is_epochs(const char *section, const char *line) {
-    return strcmp(section, "train") == 0 && strncmp(line, "  epochs: ", 10) == 0;
-}
-
-/* epochs: in: of this run; out: of the run that made the checkpoint. */
-static hiss_status compare_configs(const char *path, const char *then, const char *now, int64_t *epochs,
-                                   hiss_error *err) {
-    char section_then[HISS_SNAPSHOT_NAME] = "", section_now[HISS_SNAPSHOT_NAME] = "", a[1024], b[1024];
-    bool more_then, more_now;
-    do {
-        more_then = next_line(&then, section_then, sizeof section_then, a, sizeof a);
-        more_now = next_line(&now, section_now, sizeof section_now, b, sizeof b);
-        if (is_epochs(section_then, a) && is_epochs(section_now, b)) {
-            (void)hiss_integer_parse(a + 10, epochs);
-        } else if (more_then != more_now || strcmp(a, b) != 0) {
-            const char *section = *section_now ? section_now : section_then;
-            const bool inside = a[0] == ' ' || b[0] == ' ';
-            return hiss_fail(err, HISS_EUSER,
-                             "%s was made by another config: %s%s%sit had '%s', now '%s'; resume with the same "
-                             "config, or start a new run directory",
-                             path, inside ? "in section " : "", inside ? section : "", inside ? ", " : "",
-                             a + strspn(a, " "), b + strspn(b, " "));
-        }
-    } while (more_then);
-    return HISS_OK;
 }
 
 /* Whether a checkpoint of a run of `then` epochs is one of this run, which may have more or fewer. */
@@ -180,13 +114,16 @@ static hiss_status read_counters(trainer *t, hiss_h5 *file, const char *path, hi
     char *config = NULL, *data = NULL, *init = NULL;
     int64_t epochs = t->experiment->train.epochs;
     hiss_status s = hiss_h5_get_text(file, "/", "config", &config, err);
-    s = s == HISS_OK ? compare_configs(path, config, hiss_config_resolved(t->experiment->config), &epochs, err) : s;
+    if (s == HISS_OK) {
+        (void)hiss_h5_get_text(file, "/", "init", &init, NULL); /* a run without a source has none */
+        s = train_same_config(t, path, config, init ? init : "", &epochs, err);
+    }
     s = s == HISS_OK ? hiss_h5_get_text(file, "/", "data", &data, err) : s;
-    if (s == HISS_OK && strcmp(data, hiss_dataset_identity(t->set)) != 0) {
-        s = hiss_fail(err, HISS_EUSER,
-                      "%s was made from other data: data.file was %s, now %s (%s); resume with the same data, or start "
-                      "a new run directory",
-                      path, data, hiss_dataset_identity(t->set), t->experiment->data.file);
+    if (s == HISS_OK && !hiss_dataset_identities_agree(data, hiss_dataset_identity(t->set))) {
+        s = hiss_fail_key(err, HISS_EUSER, "data.file",
+                          "%s was made from other data: expected %s, found %s in %s; resume with the same data, or "
+                          "start a new run directory",
+                          path, data, hiss_dataset_identity(t->set), t->experiment->data.file);
     }
     s = s == HISS_OK ? check_classes(t, file, path, err) : s;
     s = s == HISS_OK ? hiss_snapshot_expect(file, path, "/step", HISS_I64, 1, err) : s;
@@ -196,7 +133,6 @@ static hiss_status read_counters(trainer *t, hiss_h5 *file, const char *path, hi
     s = s == HISS_OK ? hiss_snapshot_read(file, path, "/updates", HISS_I64, 0, t->experiment->groups, t->updates, err)
                      : s;
     s = s == HISS_OK ? hiss_snapshot_read(file, path, "/skipped", HISS_I64, 0, 2, t->skipped, err) : s;
-    s = s == HISS_OK && t->experiment->train.init ? hiss_h5_get_text(file, "/", "init", &init, err) : s;
     snprintf(t->init, sizeof t->init, "%s", init ? init : "");
     s = s == HISS_OK ? train_read_origin(t, file, err) : s;
     hiss_free(init);
@@ -216,5 +152,5 @@ hiss_status train_checkpoint_load(trainer *t, const char *path, hiss_error *err)
     s = s == HISS_OK ? read_optimizer(t, file, path, err) : s;
     s = s == HISS_OK ? read_states(t, file, path, err) : s;
     hiss_h5_close(file, NULL);
-    return hiss_comm_agree(t->comm, s, err);
+    return hiss_comm_agree(t->comm, hiss_config_blame(t->experiment->config, s, err), err);
 }

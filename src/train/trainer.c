@@ -115,6 +115,18 @@ static hiss_status open_data(trainer *t, hiss_error *err) {
     return s == HISS_OK ? hiss_experiment_place(e, t->set, t->comm, &t->placement, err) : s;
 }
 
+/* A path may lead to other files on other nodes. Collective. */
+static hiss_status same_data(const trainer *t, hiss_error *err) {
+    char which[RANKS_DIFFER];
+    if (!train_ranks_differ(t->comm, hiss_dataset_identity(t->set), which)) {
+        return HISS_OK;
+    }
+    return hiss_fail_key(err, HISS_EUSER, "data.file",
+                         "ranks read different data from %s: %s; give the path of one file that all nodes share, or "
+                         "copy the same file to all",
+                         t->experiment->data.file, which);
+}
+
 static hiss_status build_graphs(trainer *t, hiss_error *err) {
     const hiss_objective_ops *ops = t->experiment->objective;
     hiss_alloc_for("parameters", "choose a smaller network (network.width, network.layers)");
@@ -169,6 +181,7 @@ static hiss_status create(const hiss_train_request *request, trainer *t, hiss_er
         s = hiss_optim_check(&t->experiment->optim[g], "optim", err);
     }
     s = hiss_comm_agree(t->comm, s == HISS_OK ? open_data(t, err) : s, err);
+    s = s == HISS_OK ? same_data(t, err) : s;
     s = s == HISS_OK ? train_scaling(t, err) : s;
     if (s == HISS_OK) {
         hiss_alloc_for("the objective's share of samples and blocks",

@@ -211,6 +211,13 @@ hiss_status train_transfer_check(const trainer *t, hiss_error *err);
 int64_t train_transfer_frozen(const trainer *t); /* parameters that are frozen */
 /* Replace initial values by those of train.init, if it is given. Collective. */
 hiss_status train_transfer_init(trainer *t, hiss_error *err);
+/* Checksum of the checkpoint that a value of train.init means. Not collective. */
+hiss_status train_transfer_sum(const char *init, char sum[HISS_HASH_TEXT], hiss_error *err);
+/* Whether the run whose resolved config is `text` and whose source had the checksum init_sum ("": none) is this one.
+ * The number of epochs may differ: epochs is out, of that run. Not collective. same_config.c
+ *   path  of the checkpoint, for messages */
+hiss_status train_same_config(const trainer *t, const char *path, const char *text, const char *init_sum,
+                              int64_t *epochs, hiss_error *err);
 
 /* Where a rank's time went, for summary.yaml. */
 typedef struct rank_account {

@@ -140,20 +140,25 @@ static hiss_status fail_directory(const char *init, const struct stat *what, his
     return hiss_fail(err, HISS_EUSER, "%s has no checkpoint", init);
 }
 
-/* The file that train.init means, sound. */
-static hiss_status find_source(source *s, hiss_error *err) {
-    const char *init = s->t->experiment->train.init;
+/* The file that train.init means, sound, into path[PATH_TEXT]. */
+static hiss_status find_source(const char *init, char *path, hiss_error *err) {
     struct stat what;
     hiss_status status = hiss_file_expect(init, "the source", "train.init takes a run directory or a checkpoint", err);
     if (status != HISS_OK) {
         return status;
     }
     if (stat(init, &what) == 0 && S_ISDIR(what.st_mode)) {
-        status = hiss_checkpoint_newest(init, false, s->path, sizeof s->path, err);
-        return status == HISS_OK && !*s->path ? fail_directory(init, &what, err) : status;
+        status = hiss_checkpoint_newest(init, false, path, PATH_TEXT, err);
+        return status == HISS_OK && !*path ? fail_directory(init, &what, err) : status;
     }
-    snprintf(s->path, sizeof s->path, "%s", init);
-    return hiss_snapshot_verify(s->path, err);
+    snprintf(path, PATH_TEXT, "%s", init);
+    return hiss_snapshot_verify(path, err);
+}
+
+hiss_status train_transfer_sum(const char *init, char sum[HISS_HASH_TEXT], hiss_error *err) {
+    char path[PATH_TEXT] = "";
+    const hiss_status status = find_source(init, path, err);
+    return status == HISS_OK ? hiss_snapshot_sum(path, sum, err) : status;
 }
 
 static void note(source *s, int list, const char *name, const char *why) {
@@ -225,7 +230,7 @@ static hiss_status read_source(trainer *t, hiss_error *err) {
     for (int k = 0; k < 3; k++) {
         s.list[k] = hiss_text_open(&s.text[k], &s.size[k]);
     }
-    hiss_status status = find_source(&s, err);
+    hiss_status status = find_source(t->experiment->train.init, s.path, err);
     status = status == HISS_OK ? hiss_snapshot_sum(s.path, t->init, err) : status;
     status = status == HISS_OK ? copy_model(&s, t->vector, err) : status;
     for (int k = 0; k < 3; k++) {

@@ -86,6 +86,6 @@ mistake 'nothing in source/ckpt/step-24.h5 has the name and shape of an array of
 head -c 3000 source/ckpt/step-24.h5 >cut.h5
 mistake '--set train.init: cut.h5: no checkpoint, or not all of one' --set train.init=cut.h5
 contents fine >before
-refused 2 "it had 'init: source', now 'init: other'" "$HISS" train config.yaml --run fine "${fine[@]}" --set train.init=other
+refused 2 'made from another source: expected source with SHA-256 ' "$HISS" train config.yaml --run fine "${fine[@]}" --set train.init=other
 contents fine | cmp -s - before || fail 'a refused run is changed'
 echo ok

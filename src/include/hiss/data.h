@@ -174,7 +174,7 @@ int64_t hiss_dataset_most_classes(int64_t samples);
 
 typedef struct hiss_dataset hiss_dataset;
 /* Open and verify: exists, dtype, shape, n >= 1, labels, checksum when recorded and options->verify (reads the whole
- * file: one rank of a job is enough). Reads no other values. Labels stay in memory, 4 bytes a sample; they may be
+ * file: one rank of a job is enough). Of other values it reads up to 64 rows, for the identity. Labels stay in memory, 4 bytes a sample; they may be
  * absent when options->labels is the standard "/labels", NULL or "". Their values are numbered 0, 1, ... in order, so
  * that 0 .. K-1 stay what they are; with classes_of as that set numbers what is called alike, and others behind. The error text begins with the place of the key
  * whose value is wrong, and says what to do. */
@@ -202,8 +202,12 @@ char *hiss_dataset_class_lines(const hiss_dataset *set);            /* all names
 double hiss_dataset_amplification(const hiss_dataset *set, int64_t window);
 /* The data set that is so; it lives as long as set. NULL for a synthetic one. Not collective. */
 const char *hiss_dataset_dearest(const hiss_dataset *set);
-const char *hiss_dataset_identity(const hiss_dataset *set); /* recorded checksum of the file, else size and
-                                                               shape; then further fields */
+/* Type and shape of the fields, a hash of a sample of their rows, a hash of all labels where there are any, and the
+ * checksum that hiss prepare recorded: "uint8 [60000,28,28,1], pixels 0123..., labels 0123..., sha256 0123...". Where
+ * the values lie, and how they are packed, is no part of it. */
+const char *hiss_dataset_identity(const hiss_dataset *set);
+/* Whether two identities may be of the same data: what both have is equal. Not collective. */
+bool hiss_dataset_identities_agree(const char *a, const char *b);
 /* Whether neighbouring samples share a label far more often than by chance, so that a lane would see few classes. Never
  * without labels. Looks at the first million. Allocates. */
 bool hiss_dataset_looks_sorted(hiss_dataset *set);
