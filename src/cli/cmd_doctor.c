@@ -32,8 +32,8 @@ static const hiss_row rows[] = {
 static void help(void) {
     printf(
         "usage: [mpirun -n RANKS] hiss doctor [CONFIG] [OPTIONS]\n\nCheck where and how hiss was started, and with "
-        "CONFIG its data, for what would fail or be slow.\nStart it exactly as you would start hiss train. Exit code: "
-        "0, or 2 when a line says FAIL.\n\n");
+        "CONFIG the data, files and names in it, for what\nwould fail or be slow. Start it exactly as you would start "
+        "hiss train. Exit code: 0, or 2 when a line says FAIL.\n\n");
     hiss_rows_help(stdout, NULL, rows, HISS_COUNT(rows));
 }
 
@@ -129,20 +129,52 @@ static bool check_data(const doctor *d, const hiss_experiment *e) {
 
 /* ---- memory ---- */
 
-/* Make what training makes, but take no step. Collective. */
-static void check_memory(const doctor *d, hiss_experiment *e) {
-    hiss_measurement m = {0};
+/* Make what training makes, but take no step. Whether that succeeds. Collective. */
+static bool check_training(const doctor *d, hiss_experiment *e) {
     hiss_error err = {0};
     const hiss_train_request request = {.comm = d->comm, .experiment = e, .run = "", .resume = "never"};
     e->data.verify = false;
     e->dist.threads = d->threads;
-    const hiss_status s = hiss_train_measure(&request, -1.0, &m, &err);
-    hiss_measurement_destroy(&m);
+    const hiss_status s = hiss_train_check(&request, &err);
     if (s != HISS_OK) {
         doctor_tell(d, FINDING_FAIL, "%s", err.text);
-    } else {
-        doctor_memory(d);
+        return false;
     }
+    if (e->train.init) {
+        doctor_tell(d, FINDING_OK, "train.init: %s has parameters of this network", e->train.init);
+    }
+    doctor_memory(d);
+    return true;
+}
+
+/* ---- evaluation ---- */
+
+/* What hiss eval opens and looks for before it works; e->data.verify is false. Collective. */
+static void check_evaluation(const doctor *d, hiss_experiment *e, const hiss_eval_options *eval) {
+    hiss_sample_range train, test;
+    hiss_frozen *frozen = NULL;
+    hiss_layer_size layer[HISS_MAX_TAPS];
+    char samples[HISS_EVAL_SAMPLES];
+    int layers = 0;
+    hiss_error err = {0};
+    hiss_status s =
+        hiss_comm_agree(d->comm, hiss_eval_open(eval, &e->data, (uint64_t)e->seed, &train, &test, samples, &err), &err);
+    if (s == HISS_OK) {
+        s = hiss_frozen_create(e, train.set, &frozen, &err);
+        if (s == HISS_OK) {
+            s = cli_choose_layers(frozen, "--set eval.layers=NAME,...", eval->layers, &layers, layer, &err);
+            hiss_config_blame(e->config, hiss_error_under_key(&err, s, "eval.layers"), &err);
+        }
+        s = hiss_comm_agree(d->comm, s, &err);
+    }
+    if (s != HISS_OK) {
+        doctor_tell(d, FINDING_FAIL, "hiss eval would fail: %s", err.text);
+    } else {
+        doctor_tell(d, FINDING_OK, "hiss eval: %lld training and %lld test samples, %d layer%s", (long long)train.count,
+                    (long long)test.count, layers, layers == 1 ? "" : "s");
+    }
+    hiss_frozen_destroy(frozen);
+    hiss_eval_close(&train, &test);
 }
 
 /* ---- the command ---- */
@@ -168,14 +200,14 @@ static hiss_status examine(hiss_comm *comm, const void *options_, const char *co
     doctor_network(&d, o->rate, o->latency);
     if (s != HISS_OK) {
         doctor_tell(&d, FINDING_FAIL, "%s", wrong.text);
-    } else if (config && check_data(&d, &e)) {
-        check_memory(&d, &e);
+    } else if (config && check_data(&d, &e) && check_training(&d, &e)) {
+        check_evaluation(&d, &e, &eval);
     }
     if (e.config) {
         hiss_experiment_destroy(&e);
     }
     if (hiss_comm_max_i64(comm, worst) == FINDING_FAIL) {
-        return hiss_fail(err, HISS_EUSER, "training would fail here: see the lines that say FAIL");
+        return hiss_fail(err, HISS_EUSER, "training or evaluation would fail here: see the lines that say FAIL");
     }
     return HISS_OK;
 }

@@ -152,9 +152,10 @@ static hiss_status evaluate(hiss_comm *comm, const void *options_, const char *r
     const double start = hiss_seconds();
     hiss_status s = cli_open_run(comm, run, rest->repeated, rest->nrepeated, o->checkpoint, &e, &eval, checkpoint, err);
     judging *g = hiss_new(judging, 1);
+    s = s == HISS_OK ? hiss_config_blame(e.config, hiss_judgements_expect(&eval, err), err) : s;
     s = s == HISS_OK ? cli_expect_writable(comm, run, outputs, HISS_COUNT(outputs), err) : s;
     if (s == HISS_OK) {
-        *g = (judging){.env = {comm, &e.kernels, (uint64_t)e.seed},
+        *g = (judging){.env = {.comm = comm, .kernels = &e.kernels, .seed = (uint64_t)e.seed},
                        .options = &eval,
                        .run = run,
                        .checkpoint = checkpoint,

@@ -91,7 +91,7 @@ static hiss_status query(hiss_comm *comm, const void *options_, const char *run,
         s = hiss_comm_agree(comm, hiss_eval_open(&eval, &data, (uint64_t)e.seed, &train, &test, samples, err), err);
         s = s == HISS_OK ? hiss_frozen_create(&e, train.set, &m, err) : s;
         s = s == HISS_OK ? cli_load_checkpoint(comm, m, checkpoint, o->checkpoint != NULL, err) : s;
-        const hiss_eval_env env = {comm, &e.kernels, (uint64_t)e.seed};
+        const hiss_eval_env env = {.comm = comm, .kernels = &e.kernels, .seed = (uint64_t)e.seed};
         s = s == HISS_OK ? retrieve(&env, o, &train, &test, m, outputs[0], err) : s;
         hiss_frozen_destroy(m);
         hiss_eval_close(&train, &test);

@@ -22,6 +22,19 @@ static bool wanted(const hiss_judgement *j, const hiss_eval_options *options) {
     return *(const bool *)((const char *)options + j->rows[0].offset);
 }
 
+hiss_status hiss_judgements_expect(const hiss_eval_options *options, hiss_error *err) {
+    char keys[256] = "";
+    for (const hiss_judgement *const *j = hiss_judgements(); *j; j++) {
+        if (wanted(*j, options)) {
+            return HISS_OK;
+        }
+        const size_t used = strlen(keys);
+        snprintf(keys + used, sizeof keys - used, "%s%s", used ? ", " : "", (*j)->rows[0].key);
+    }
+    return hiss_fail_key(err, HISS_EUSER, "eval",
+                         "every judgement is false, so that nothing would be judged; set one of %s true", keys);
+}
+
 static bool judges(const hiss_judgement *j, const hiss_subject *subject) {
     return (j->needs & HISS_NEEDS_LAYER && subject->test) || (j->needs & HISS_NEEDS_OUTPUT && subject->output) ||
            (j->needs & HISS_NEEDS_NETWORK && subject->model);

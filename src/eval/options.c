@@ -103,9 +103,17 @@ static hiss_status hold_out(hiss_sample_range *train, hiss_sample_range *test, c
     *test = part(&all, marked, true);
     hiss_free(marked);
     if (test->count < 1 || train->count < 1) {
-        hiss_fail_key(err, HISS_EUSER, from->keys.file ? from->keys.file : "data.file",
-                      "%s: %lld samples are too few to hold some out; name a file in eval.test", from->file,
-                      (long long)all.count);
+        const char *key = from->keys.file ? from->keys.file : "data.file";
+        if (wanted > 0) {
+            hiss_fail_key(err, HISS_EUSER, key,
+                          "%s: each of %lld classes has one sample, which stays in training, so that none can be held "
+                          "out; name a file in eval.test, or do without labels: --set 'data.labels=\"\"'",
+                          from->file, (long long)all.count);
+        } else {
+            hiss_fail_key(err, HISS_EUSER, key,
+                          "%s: %lld samples are too few to hold some out; name a file in eval.test", from->file,
+                          (long long)all.count);
+        }
         return hiss_config_blame(from->keys.config, HISS_EUSER, err);
     }
     say(samples, "no eval.test: %lld of %lld samples held out for it, a share %s, drawn by seed %llu\n",
@@ -270,6 +278,13 @@ hiss_status hiss_eval_open(const hiss_eval_options *options, const hiss_data_opt
     from.keys.file = options->train ? "eval.train" : NULL;
     from.keys.images = options->train || options->train_images ? "eval.train_images" : NULL;
     from.keys.labels = options->train || options->train_images || options->train_labels ? "eval.train_labels" : NULL;
+    if (options->test_labels && !options->test && !options->test_images) {
+        return hiss_config_blame(data->keys.config,
+                                 hiss_fail_key(err, HISS_EUSER, "eval.test_labels",
+                                               "has no effect without eval.test or eval.test_images, which name the "
+                                               "test samples; set one of them, or leave it out"),
+                                 err);
+    }
     hiss_status status = hiss_dataset_open(&from, seed, &train->set, err);
     if (status == HISS_OK) {
         train->count = hiss_dataset_count(train->set);

@@ -265,6 +265,15 @@ hiss_status hiss_train_measure(const hiss_train_request *request, double seconds
     return s;
 }
 
+hiss_status hiss_train_check(const hiss_train_request *request, hiss_error *err) {
+    trainer t = {0};
+    hiss_kernels_enter_thread();
+    hiss_status s = train_create(request, &t, err);
+    s = s == HISS_OK ? train_transfer_init(&t, err) : s;
+    train_destroy(&t);
+    return s;
+}
+
 void hiss_measurement_destroy(hiss_measurement *m) {
     hiss_arena_destroy(m->arena);
     *m = (hiss_measurement){0};

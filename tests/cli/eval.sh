@@ -72,4 +72,35 @@ for file in eval.txt eval.json; do
         fail "$file: silent about the random network" run/$file
 done
 grep -q '^trained/fc1 ' run/eval.txt && ! grep -q '^random/' run/eval.txt || fail 'not judged' run/eval.txt
+
+# Labels with gaps are numbered anew: one that is out of all bounds costs no more than the next one would.
+"$odd_h5" near.h5 /images=u8:600x12x12 /labels=i32:600
+"$odd_h5" far.h5 /images=u8:600x12x12 /labels=i32:600:1048575@17
+"$odd_h5" next.h5 /images=u8:600x12x12 /labels=i32:600:10@17
+for file in next far; do
+    (ulimit -v 4000000 && exec "$HISS" eval run --set eval.train=$file.h5 --set eval.test=near.h5 --set eval.layers=fc1 \
+        --set eval.draws=2 >log 2>&1) || fail "eval of labels with a gap: $file" log
+    without_times >eval.$file
+    ! grep -q 'of classes that no training sample has' log || fail 'known classes are called unknown' log
+done
+cmp eval.next eval.far || fail 'the value of a label counts'
+grep -q ', 11 classes$' run/eval.txt || fail 'not 11 classes' run/eval.txt
+
+# Why nothing can be held out.
+"$odd_h5" single.h5 /images=u8:10x12x12 /labels=u8:10
+"$odd_h5" five.h5 /images=u8:5x12x12 /labels=u8:5:1
+why='each of 10 classes has one sample, which stays in training, so that none can be held out; name a file in eval.test'
+refused 2 "eval.train: single.h5: $why" "$HISS" eval run --set eval.train=single.h5
+refused 1 'five.h5: 5 samples are too few to hold some out' "$HISS" eval run --set eval.train=five.h5
+
+# Nothing to judge is a mistake.
+off=(--set eval.knn=false)
+for judgement in linear few_labels statistics neighbors filters reconstruction; do
+    off+=(--set eval.$judgement=false)
+done
+why='every judgement is false, so that nothing would be judged; set one of knn, linear, '
+refused 2 "eval: $why" "$HISS" eval run "${off[@]}"
+! grep -q judging log || fail 'worked before' log
+on 1 "$HISS" eval run "${off[@]}" --set eval.statistics=true
+[ $status -eq 0 ] || fail "one judgement: exit $status" log
 echo ok

@@ -67,7 +67,7 @@ enum { HISS_TILE = 250 };
  * tile_offsets[rank+1]) of hiss_partition. */
 typedef struct hiss_features {
     int64_t n, D;
-    int64_t classes;       /* labels are 0 .. classes-1; 0 without labels */
+    int64_t classes;       /* labels are 0 .. classes-1, or -1: of none; 0 without labels */
     int64_t tiles;         /* T */
     int64_t *tile_offsets; /* [P+1] */
     int64_t first, end;    /* this rank's tiles */

@@ -98,6 +98,8 @@ typedef struct hiss_judgement {
 
 /* All judgements, ended by NULL. Not collective. */
 const hiss_judgement *const *hiss_judgements(void);
+/* An error when the options want none of them. Not collective. */
+hiss_status hiss_judgements_expect(const hiss_eval_options *options, hiss_error *err);
 
 /* ---- an evaluation ---- */
 

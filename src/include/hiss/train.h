@@ -21,6 +21,10 @@ typedef struct hiss_train_request {
  * again. Handles these signals while it runs. */
 hiss_status hiss_train(const hiss_train_request *request, hiss_error *err);
 
+/* Make all that training makes in memory, with the values that train.init names, and take no step: what it fails at,
+ * training would. run, resume and bar of the request are not used. Collective. */
+hiss_status hiss_train_check(const hiss_train_request *request, hiss_error *err);
+
 /* ---- measuring ---- */
 
 typedef struct hiss_node_time { /* a node of the graph of one phase */

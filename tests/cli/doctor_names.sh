@@ -1,0 +1,45 @@
+# hiss doctor looks at every key that names a file or a thing in one: each key of the help is given a name that nothing has,
+# and doctor must say FAIL and the key. What exists, but is something else, is told, too.
+. "$HISS_ROOT/tests/cli/common"
+small_run
+train 1 run --set train.epochs=1
+"$odd_h5" other.h5 /images=u8:120x12x12 /labels=u8:120 /small=u8:120x9x9
+mkdir empty
+doctor=("$HISS" doctor config.yaml --write 0)
+
+# fails RANKS TEXT SETTING...: doctor exits with 2, and a line says FAIL and the text.
+fails() {
+    local ranks=$1 text=$2 sets=()
+    for setting in "${@:3}"; do sets+=(--set "$setting"); done
+    on "$ranks" "${doctor[@]}" "${sets[@]}"
+    [ $status -eq 2 ] || fail "exit $status instead of 2: doctor ${sets[*]}" log
+    [ "$(grep -c '^FAIL' log)" -eq 1 ] || fail "not one line with FAIL: doctor ${sets[*]}" log
+    grep '^FAIL' log | grep -qF -- "$text" || fail "no '$text': doctor ${sets[*]}" log
+}
+
+# Numbers, truths and choices are read in one place (grammar.sh); files, texts and nodes are what is left.
+keys=0
+while read -r key; do
+    fails 1 "$key" "$key=no-such-thing"
+    keys=$((keys + 1))
+done < <("$HISS" train --help | grep -v ' \(integer\|number\|true|false\|[a-z]*|[a-z|]*\) ' |
+    sed -n '/^Keys/,$s/^  \([a-z_0-9]*\.[a-z_0-9]*\|kernel_table\)  .*/\1/p')
+[ $keys -ge 19 ] || fail "only $keys keys in the help"
+
+fails 2 'train.init: the source no-such-thing does not exist' train.init=no-such-thing
+fails 1 'train.init: empty has no checkpoint' train.init=empty
+fails 1 'train.init: ' train.init=config.yaml
+fails 2 'train.init: nothing in run/ckpt/step-12.h5 has the name and shape' train.init=run 'network.layers=[flatten, {linear: 3, name: x}]' nat.dim=9
+fails 2 'hiss eval would fail: --set eval.test: the data file no-such-thing does not exist' eval.test=no-such-thing
+fails 1 'eval.test: ' eval.test=empty
+fails 1 'eval.test: ' eval.test=config.yaml
+fails 1 'eval.test_images: images of other.h5 are [9,9,1]' eval.test_images=/small eval.train=other.h5
+fails 2 "--set eval.layers: layer 'fc9' is not in this network; it has conv1, fc1, z" eval.layers=fc1,fc9
+
+for ranks in 1 2; do
+    on $ranks "${doctor[@]}" --set train.init=run --set train.freeze=conv1 --set eval.layers=fc1,z --set eval.test=other.h5
+    [ $status -eq 0 ] || fail "exit $status with names that exist" log
+    grep -q '^OK    hiss eval: 600 training and 120 test samples, 2 layers$' log || fail 'not said what eval finds' log
+    grep -q '^OK    train.init: run has parameters of this network$' log || fail 'not said what init finds' log
+done
+echo ok
