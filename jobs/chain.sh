@@ -36,7 +36,7 @@ for ((piece = 1; piece <= pieces; piece++)); do
     wait_for=()
     [ -z "$previous" ] || wait_for=(--dependency="$AFTER:$previous" --kill-on-invalid-dep=yes)
     id=$(sbatch --parsable --no-requeue "${wait_for[@]}" "${options[@]}" "$TRAIN" "$@") ||
-        fail "piece $piece of $pieces was refused; those before it stay in the queue"
+        fail "sbatch refused piece $piece of $pieces and says above why: correct its options${previous:+; those before it stay in the queue}"
     previous=${id%%;*} # SLURM may append the name of the cluster
     echo "$previous"
 done

@@ -16,7 +16,9 @@ void scale_child_setup(bool stoppable);
  *   end    how: "exit N", "signal N", "time limit", or "not started: why"
  * Returns false when a signal asked this process to stop; the child has ended then, too. */
 bool scale_child_run(const char *const *argv, const char *log, int64_t limit, char end[128]);
-/* The same, but standard output into out[size], and errors where ours go. */
+/* The same, but standard output into out[size]. What it says to its errors is in the text of the error, or, where the
+ * child ends with 0, in a warning. */
+enum { CHILD_ERRORS = 512 };
 hiss_status scale_child_read(const char *const *argv, char *out, size_t size, hiss_error *err);
 
 /* ---- where and with what ---- */

@@ -14,6 +14,7 @@
 
 #include "cli/scale.h"
 #include "hiss/clock.h"
+#include "hiss/log.h"
 
 extern char **environ;
 
@@ -178,14 +179,34 @@ bool scale_child_run(const char *const *argv, const char *log, int64_t limit, ch
     return pid < 0 || wait_for(pid, limit, end);
 }
 
+/* What a child wrote to its errors, on one line without the prefix of our own. */
+static void join_lines(FILE *errors, char out[CHILD_ERRORS]) {
+    char line[CHILD_ERRORS];
+    size_t used = 0;
+    rewind(errors);
+    while (fgets(line, sizeof line, errors) && used + 4 < CHILD_ERRORS) {
+        line[strcspn(line, "\r\n")] = 0;
+        const char *text = strncmp(line, "hiss: error: ", 13) == 0 ? line + 13 : line;
+        if (*text) {
+            used += (size_t)snprintf(out + used, CHILD_ERRORS - used, "%s%s", used ? "; " : "", text);
+        }
+    }
+}
+
 hiss_status scale_child_read(const char *const *argv, char *out, size_t size, hiss_error *err) {
     int ends[2];
-    if (pipe(ends) != 0) {
-        return hiss_fail(err, HISS_ESYSTEM, "no pipe: %s", strerror(errno));
+    char end[128] = "not started", said[CHILD_ERRORS] = "";
+    FILE *errors = tmpfile();
+    if (!errors || pipe(ends) != 0) {
+        const int why = errno;
+        if (errors) {
+            fclose(errors);
+        }
+        return hiss_fail(err, HISS_ESYSTEM, "%s cannot be heard: %s", argv[0], strerror(why));
     }
     fcntl(ends[0], F_SETFD, FD_CLOEXEC);
     fcntl(ends[1], F_SETFD, FD_CLOEXEC);
-    const pid_t pid = start(argv, ends[1], STDERR_FILENO);
+    const pid_t pid = start(argv, ends[1], fileno(errors));
     close(ends[1]);
     size_t used = 0;
     for (ssize_t got = 1; pid > 0 && got > 0 && used + 1 < size; used += got > 0 ? (size_t)got : 0) {
@@ -193,9 +214,16 @@ hiss_status scale_child_read(const char *const *argv, char *out, size_t size, hi
     }
     out[used] = 0;
     close(ends[0]);
-    char end[128] = "not started";
     if (pid > 0) {
         wait_for(pid, 0, end);
     }
-    return strcmp(end, "exit 0") == 0 ? HISS_OK : hiss_fail(err, HISS_ESYSTEM, "%s: %s", argv[0], end);
+    join_lines(errors, said);
+    fclose(errors);
+    if (strcmp(end, "exit 0") == 0) {
+        if (*said) {
+            hiss_warn("%s says: %s", argv[0], said);
+        }
+        return HISS_OK;
+    }
+    return hiss_fail(err, HISS_ESYSTEM, "%s: %s%s%s", argv[0], end, *said ? ": " : " without a word", said);
 }

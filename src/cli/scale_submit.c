@@ -129,9 +129,20 @@ static int list_jobs(const hiss_study *study, const char *dir, job jobs[MOST_JOB
     return n + 1;
 }
 
-/* Hand a script to sbatch; id: what it answers, the job's number. */
-static hiss_status hand_over(const char *path, const char *dependency, char id[64], hiss_error *err) {
-    char out[256];
+/* sbatch's own words, and what to do; queued: jobs were handed over before. */
+static hiss_status refused(const char *path, bool queued, hiss_status s, hiss_error *err) {
+    const hiss_error why = *err;
+    return hiss_fail(err, s,
+                     "%s; correct slurm.options of the study (partition, account, time), or hand over %s by "
+                     "yourself%s",
+                     why.text, path,
+                     queued ? "; the jobs above are in the queue: scancel them, or run this again when they are done"
+                            : "");
+}
+
+/* Hand a script to sbatch; id: what it answers, the job's number. queued: others were handed over before. */
+static hiss_status hand_over(const char *path, const char *dependency, bool queued, char id[64], hiss_error *err) {
+    char out[256] = "";
     const char *word[8];
     int n = 0;
     word[n++] = "sbatch";
@@ -144,7 +155,10 @@ static hiss_status hand_over(const char *path, const char *dependency, char id[6
     word[n] = NULL;
     hiss_status s = scale_child_read(word, out, sizeof out, err);
     snprintf(id, 64, "%.*s", (int)strcspn(out, ";\n"), out);
-    if (s == HISS_OK && (!*id || id[strspn(id, "0123456789")])) {
+    if (s != HISS_OK) {
+        return refused(path, queued, s, err);
+    }
+    if (!*id || id[strspn(id, "0123456789")]) {
         s = hiss_fail(err, HISS_ESYSTEM, "sbatch answers '%.100s' to %s; expected the number of a job", out, path);
     }
     return s;
@@ -160,7 +174,7 @@ static hiss_status write_and_submit(const script *s, const scale_request *r, cha
         printf("%s", status == HISS_OK ? hiss_arena_format(s->study->arena, "%s\n", path) : "");
         return status;
     }
-    status = hand_over(path, s->job->report ? dependency : "", id, err);
+    status = hand_over(path, s->job->report ? dependency : "", *dependency != 0, id, err);
     if (status == HISS_OK) {
         printf("job %s: %s\n", id, path);
         const size_t used = strlen(dependency);

@@ -7,11 +7,32 @@
 
 enum { NAME_TEXT = 128 };
 
-/* The slot NAME/part; -1 and a failed graph when the name is taken by another shape. */
+/* Layers of the user and of the method share no parameters: they would by having the same name and shapes. */
+static bool is_foreign(const hiss_builder *b, const char *slot) {
+    const int number = hiss_model_find(b->model, slot);
+    return number >= 0 && !hiss_model_at(b->model, number)->origin != !b->origin;
+}
+
+static void fail_foreign(hiss_builder *b, const char *name, const char *slot) {
+    char text[NAME_TEXT + 512];
+    const char *origin = hiss_model_at(b->model, hiss_model_find(b->model, slot))->origin;
+    snprintf(text, sizeof text,
+             "%.300s%slayer '%s' has the name of a layer that the objective adds; give it another name",
+             origin ? origin : "", origin ? ": " : "", name);
+    hiss_graph_scope(b->graph, "");
+    hiss_graph_fail(b->graph, text);
+}
+
+/* The slot NAME/part; -1 and a failed graph when the name is taken by another shape, or by another's layer. */
 static int slot_of(hiss_builder *b, const char *name, const char *part, hiss_slot slot) {
     char full[NAME_TEXT];
     snprintf(full, sizeof full, "%s/%s", name, part);
     slot.name = full;
+    slot.origin = b->origin;
+    if (is_foreign(b, full)) {
+        fail_foreign(b, name, full);
+        return -1;
+    }
     const int number = hiss_model_slot(b->model, &slot);
     if (number < 0) {
         hiss_graph_fail(b->graph, "another layer of this name has parameters of another shape; give it another name");
@@ -45,7 +66,12 @@ static bool has_ndim(hiss_builder *b, hiss_value x, int ndim) {
     if (x < 0 || hiss_graph_shape(b->graph, x).ndim == ndim) {
         return x >= 0;
     }
-    hiss_graph_fail(b->graph, ndim == 4 ? "needs images [N,H,W,C] as input" : "needs rows [N,D] as input: add flatten");
+    char got[HISS_SHAPE_TEXT], text[HISS_SHAPE_TEXT + 96];
+    const hiss_shape shape = hiss_graph_shape(b->graph, x);
+    snprintf(text, sizeof text, "needs %s as input%s, got %s%s", ndim == 4 ? "images [N,H,W,C]" : "rows [N,D]",
+             ndim == 4 ? "" : ": add flatten", hiss_shape_text(&shape, got),
+             ndim == 4 && shape.ndim == 2 ? ": put it before flatten" : "");
+    hiss_graph_fail(b->graph, text);
     return false;
 }
 

@@ -80,6 +80,7 @@ int hiss_model_slot(hiss_model *model, const hiss_slot *slot) {
     hiss_slot *fresh = &model->slots[model->count];
     *fresh = *slot;
     fresh->name = hiss_arena_text(model->arena, slot->name);
+    fresh->origin = hiss_arena_text(model->arena, slot->origin);
     fresh->count = hiss_shape_count(&slot->shape);
     fresh->frozen = is_frozen(model, fresh);
     return model->count++;

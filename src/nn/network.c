@@ -62,8 +62,10 @@ static hiss_status build_layer(const hiss_yaml *at, int index, hiss_arena *names
     if (!l.named) {
         hiss_graph_scope(b->graph, blk->scope);
     }
+    b->origin = nn_network_origin(names, at);
     const bool same_values = l.word.reshapes && blk->end >= 0 && call.x[0] == *x;
     *x = l.build ? l.build(&call) : l.word.build(b->graph, call.count, call.x, call.a);
+    b->origin = NULL;
     blk->end = same_values ? blk->end : *x;
     return HISS_OK;
 }
@@ -180,13 +182,36 @@ hiss_status hiss_network_build(const hiss_network *network, hiss_builder *b, his
     return s;
 }
 
+/* The user's layer of that name; NULL: none, as in a preset. */
+static const hiss_yaml *layer_named(const hiss_network *network, const char *name) {
+    const hiss_yaml *e = network->layers ? network->layers->first : NULL;
+    for (; e; e = e->next) {
+        const hiss_yaml *its = hiss_yaml_get(e, "name");
+        if (its && its->kind == HISS_YAML_SCALAR && strcmp(its->text, name) == 0) {
+            break;
+        }
+    }
+    return e;
+}
+
 hiss_status hiss_network_end(const hiss_network *network, hiss_builder *b, const char *name, hiss_value x,
                              hiss_taps *taps, hiss_error *err) {
     hiss_error why = {0};
     char where[HISS_WHERE];
+    const hiss_yaml *same = layer_named(network, name);
     hiss_status s = hiss_graph_status(b->graph, &why);
+    if (s == HISS_OK && same) {
+        return nn_network_wrong(err, same,
+                                "layer '%s' has the name that the objective gives to the output of the network; give "
+                                "it another name",
+                                name);
+    }
     s = s == HISS_OK ? hiss_taps_add(taps, name, x, &why) : s;
     hiss_config_where(network->config, network->layers ? "network.layers" : "network.preset", where);
+    const char *file = network->layers ? network->layers->file : NULL;
+    if (s != HISS_OK && file && strncmp(why.text, file, strlen(file)) == 0) { /* it has its place already */
+        return hiss_fail(err, s, "%s", why.text);
+    }
     return s == HISS_OK ? s : hiss_fail(err, s, "%s: %s", where, why.text);
 }
 

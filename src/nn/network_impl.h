@@ -52,6 +52,8 @@ void nn_network_presets_help(FILE *stream);
 /* Error with file:line:column; values from --set and presets have none. */
 hiss_status nn_network_wrong(hiss_error *err, const hiss_yaml *at, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
+/* "FILE:LINE:COLUMN", in arena. */
+const char *nn_network_origin(hiss_arena *arena, const hiss_yaml *at);
 hiss_yaml nn_network_key_of(const hiss_yaml *entry); /* to be blamed for its key instead of its value */
 bool nn_network_is_nothing(const hiss_yaml *value);  /* null or empty */
 enum { NETWORK_FOUND = 96, NETWORK_NAMES = 400 };

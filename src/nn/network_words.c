@@ -91,6 +91,11 @@ int nn_layer_argument(const layer *l, const char *key) {
 
 /* ---- messages ---- */
 
+const char *nn_network_origin(hiss_arena *arena, const hiss_yaml *at) {
+    return at->line > 0 ? hiss_arena_format(arena, "%s:%d:%d", at->file, at->line, at->column)
+                        : hiss_arena_text(arena, at->file);
+}
+
 hiss_status nn_network_wrong(hiss_error *err, const hiss_yaml *at, const char *format, ...) {
     char text[sizeof err->text], position[32] = "";
     va_list arguments;

@@ -90,8 +90,9 @@ hiss_status train_transfer_check(const trainer *t, hiss_error *err) {
         if (frozen_slots(t->model, e->text) == 0) {
             char what[LIST_TEXT + 256], layers[LIST_TEXT];
             list_layers(t->model, layers);
-            snprintf(what, sizeof what, "no layer is called '%.80s', nor begins with it and '/'; there are %s", e->text,
-                     layers);
+            snprintf(what, sizeof what,
+                     "'%.80s' has no parameters, nor has anything that begins with it and '/'; parameters are in %s",
+                     e->text, layers);
             return refuse(e, what, err);
         }
     }

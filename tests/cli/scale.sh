@@ -193,6 +193,31 @@ PATH=$PWD/bin:$PATH on 1 "$HISS" scale "${jobs[@]}"
 [ "$(sed -n 3p submitted)" = "--parsable --dependency=afterok:101:102 --kill-on-invalid-dep=yes $PWD/it's here/out/jobs/report.sbatch" ] ||
     fail 'the report does not wait for the points' submitted
 
+# A sbatch that refuses: its own words, what to do, and what is in the queue already.
+mkdir no
+cat >no/sbatch <<'END'
+#!/bin/bash
+[ ! -e first ] || { rm first && echo 7 && echo 'sbatch: a word of warning' >&2 && exit 0; }
+printf '%s' "$SAYS" >&2
+exit 1
+END
+chmod +x no/sbatch
+says=$'sbatch: error: invalid partition specified: x;y\nsbatch: error: Batch job submission failed: Invalid partition name specified\n'
+line='sbatch: exit 1: sbatch: error: invalid partition specified: x;y; sbatch: error: Batch job submission failed: Invalid partition name specified; correct slurm.options of the study (partition, account, time), or hand over '
+PATH=$PWD/no:$PATH SAYS=$says refused 1 "$line$PWD/it's here/out/jobs/nodes-1.sbatch by yourself" "$HISS" scale "${jobs[@]}"
+! grep -q 'in the queue' log || fail 'no job is in the queue' log
+touch first
+PATH=$PWD/no:$PATH SAYS=$says refused 1 'the jobs above are in the queue: scancel them' "$HISS" scale "${jobs[@]}"
+has log '^job 7: '
+has log 'warning: sbatch says: sbatch: a word of warning$'
+PATH=$PWD/no:$PATH SAYS='' refused 1 'sbatch: exit 1 without a word; correct' "$HISS" scale "${jobs[@]}"
+refused 1 'sbatch: exit 127: sbatch cannot be started: No such file or directory; correct' env "PATH=$PWD/nowhere" "$HISS" scale "${jobs[@]}"
+status=0
+PATH=$PWD/no:$PATH SAYS=$says RUN=run bash "$HISS_ROOT/jobs/chain.sh" 2 >log 2>&1 || status=$?
+[ $status -eq 2 ] || fail "chain.sh: exit $status" log
+has log '^sbatch: error: invalid partition specified'
+has log '^chain.sh: sbatch refused piece 1 of 2 and says above why: correct its options$'
+
 # A script whose program is gone.
 mkdir -p there && cp "$HISS" there/hiss
 on 1 there/hiss scale submit study.yaml --out late --dry-run

@@ -67,9 +67,9 @@ mistake() {
 }
 cp config.yaml other.yaml
 sed -i 's/^train: {/&freeze: [conv1, con], /' config.yaml
-mistake "config.yaml:18:25: train.freeze: no layer is called 'con', nor begins with it and '/'; there are conv1, conv1/norm, fc1, fc1/norm, scores"
+mistake "config.yaml:18:25: train.freeze: 'con' has no parameters, nor has anything that begins with it and '/'; parameters are in conv1, conv1/norm, fc1, fc1/norm, scores"
 mv other.yaml config.yaml
-mistake "error: --set train.freeze: no layer is called 'weight'" --set train.freeze=weight
+mistake "error: --set train.freeze: 'weight' has no parameters" --set train.freeze=weight
 mistake 'error: --set train.freeze: expected names of layers, as in [conv1, conv2]' --set 'train.freeze=[[conv1]]'
 mistake 'expected names of layers, as in [conv1, conv2]' --set 'train.freeze={conv1: 2}'
 mistake 'leaves nothing to train; name fewer layers' --set 'train.freeze=[conv1, fc1, scores]'

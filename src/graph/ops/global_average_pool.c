@@ -5,7 +5,8 @@ static const char *shape(hiss_graph *graph, node *n) {
     const hiss_shape *x = &n->in[0];
     char tx[HISS_SHAPE_TEXT];
     if (x->ndim != 4) {
-        return hiss_arena_format(graph->arena, "needs images [N,H,W,C] as input, got %s", hiss_shape_text(x, tx));
+        return hiss_arena_format(graph->arena, "needs images [N,H,W,C] as input, got %s%s", hiss_shape_text(x, tx),
+                                 x->ndim == 2 ? ": put it before flatten" : "");
     }
     n->shape = HISS_SHAPE(x->dim[0], x->dim[3]);
     return NULL;

@@ -52,7 +52,8 @@ const char *graph_pool_shape(hiss_graph *graph, node *n) {
     hiss_pooling *out = n->attributes;
     const int64_t stride = out->stride, pad = out->pad, size = out->size;
     if (x->ndim != 4) {
-        return hiss_arena_format(graph->arena, "needs images [N,H,W,C] as input, got %s", hiss_shape_text(x, tx));
+        return hiss_arena_format(graph->arena, "needs images [N,H,W,C] as input, got %s%s", hiss_shape_text(x, tx),
+                                 x->ndim == 2 ? ": put it before flatten" : "");
     }
     if (size < 1 || stride < 1 || pad < 0) {
         return hiss_arena_format(graph->arena, "needs size and stride from 1, pad from 0, got %lld, %lld, %lld",

@@ -22,6 +22,7 @@ typedef struct hiss_slot {
     bool decay;       /* parameters: weight decay applies */
     double deviation; /* initial values: normal with this standard deviation; 0: all equal to `constant` */
     double constant;
+    const char *origin;    /* "FILE:LINE:COLUMN" of the user's layer whose it is; NULL: the method's. Copied */
     bool frozen;           /* takes neither gradients nor statistics: set by hiss_model_slot, see hiss_model_freeze */
     int64_t offset, count; /* set by hiss_model_layout */
 } hiss_slot;
@@ -76,6 +77,7 @@ typedef struct hiss_builder { /* where layers are appended */
     hiss_model *model;
     bool training;           /* BatchNorm uses lane statistics, dropout drops */
     int group;               /* group of the parameters made from here on */
+    const char *origin;      /* of the slots made from here on: see hiss_slot; hiss_network_build sets it meanwhile */
     unsigned trained_groups; /* bit g: this graph makes gradients of group g, and records its BatchNorm statistics */
 } hiss_builder;
 

@@ -228,8 +228,9 @@ static void test_errors_name_the_place(void **state) {
         "net.yaml:1:3: max_pool: a window of 9 x 9 does not fit an input of [2, 8, 8, 3] with pad 0; the layers "
         "need images of at least 9 x 9, found 8 x 8: set augment.height and augment.width, or choose another "
         "network");
-    expect_error("- {linear: 4}\n", "net.yaml:1:3: linear1: needs rows [N,D] as input: add flatten");
-    expect_error("- flatten\n- {conv: 4, kernel: 1}\n", "net.yaml:2:3: conv2: needs images [N,H,W,C] as input");
+    expect_error("- {linear: 4}\n", "net.yaml:1:3: linear1: needs rows [N,D] as input: add flatten, got [2, 8, 8, 3]");
+    expect_error("- flatten\n- {conv: 4, kernel: 1}\n",
+                 "net.yaml:2:3: conv2: needs images [N,H,W,C] as input, got [2, 192]: put it before flatten");
     expect_error("- {conv: 4, kernel: 3, name: a}\n- relu\n- {conv: 5, kernel: 3, name: a}\n",
                  "net.yaml:3:3: two places of the network have the name 'a': give the layer another one");
     expect_error("- {conv: 4, kernel: 3, name: a/b}\n",
@@ -267,7 +268,8 @@ static void test_errors_blame_the_argument(void **state) {
             pools[k]);
         expect_error(text, message);
         snprintf(text, sizeof text, "- flatten\n- {%s: 2}\n", pools[k]);
-        snprintf(message, sizeof message, "net.yaml:2:3: %s: needs images [N,H,W,C] as input, got [2, 192]", pools[k]);
+        snprintf(message, sizeof message,
+                 "net.yaml:2:3: %s: needs images [N,H,W,C] as input, got [2, 192]: put it before flatten", pools[k]);
         expect_error(text, message);
     }
     expect_error("- {conv_transposed: 4, kernel: 3, extra: 1}\n",
