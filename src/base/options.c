@@ -73,6 +73,12 @@ static hiss_status fail_unknown(const hiss_row *rows, int count, const char *wor
 
 static hiss_status take_value(const hiss_row *row, const char *name, const char *value, void *fields,
                               hiss_arguments *rest, hiss_error *err) {
+    char expected[EXPECTED];
+    base_row_expected(row, expected, sizeof expected);
+    if (!*value && (row->type == HISS_STRING || row->type == HISS_PATH)) {
+        return hiss_fail(err, HISS_EUSER, "--%s is empty; give %s, or leave it out", name,
+                         is_repeated(row) ? "KEY=VALUE" : expected);
+    }
     if (is_repeated(row)) {
         if (!rest || rest->nrepeated >= rest->max_repeated) {
             return hiss_fail(err, HISS_EUSER, "--%s may be given at most %d times", name,
@@ -86,8 +92,7 @@ static hiss_status take_value(const hiss_row *row, const char *name, const char 
         return HISS_OK;
     }
     if (!base_row_accept(row, value, fields)) {
-        char expected[EXPECTED], hint[HISS_HINT];
-        base_row_expected(row, expected, sizeof expected);
+        char hint[HISS_HINT];
         return hiss_fail(err, HISS_EUSER, "--%s must be %s, found '%.80s'%s", name, expected, value,
                          base_row_hint(row, value, hint));
     }

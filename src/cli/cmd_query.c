@@ -44,21 +44,22 @@ static hiss_status retrieve(const hiss_eval_env *env, const options *o, const hi
                   (long long)o->queries, (long long)test->count);
     }
     if (s == HISS_OK && hiss_comm_rank(env->comm) == 0 && o->neighbors > train->count) {
-        hiss_warn("--neighbors is %lld, but there are only %lld training samples", (long long)o->neighbors,
-                  (long long)train->count);
+        hiss_warn("--neighbors is %lld, but there are only %lld training samples: all of them are shown",
+                  (long long)o->neighbors, (long long)train->count);
     }
     if (s == HISS_OK) {
         const int64_t n = o->queries < test->count ? o->queries : test->count;
         int64_t *index = hiss_new(int64_t, n);
-        hiss_neighbor *nearest = hiss_new(hiss_neighbor, n * o->neighbors);
+        const int64_t k = o->neighbors < train->count ? o->neighbors : train->count;
+        hiss_neighbor *nearest = hiss_new(hiss_neighbor, n * k);
         hiss_draw_shown(env->seed, test->count, n, index);
-        hiss_features_retrieve(env, bank[0], query[0], false, n, index, o->neighbors, HISS_COSINE, nearest);
+        hiss_features_retrieve(env, bank[0], query[0], false, n, index, k, HISS_COSINE, nearest);
         if (hiss_comm_rank(env->comm) == 0) {
-            s = hiss_sheet_write(output, test, train, n, index, o->neighbors, nearest, err);
+            s = hiss_sheet_write(output, test, train, n, index, k, nearest, err);
         }
         if (s == HISS_OK && hiss_comm_rank(env->comm) == 0) {
             printf("%s: %lld test images and their %lld nearest training images by %s\n", output, (long long)n,
-                   (long long)o->neighbors, layers[0].name);
+                   (long long)k, layers[0].name);
         }
         hiss_free(index);
         hiss_free(nearest);

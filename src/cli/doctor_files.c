@@ -158,8 +158,8 @@ static void check_hdf5(const doctor *d) {
 void doctor_files(const doctor *d, const char *run, int64_t mib) {
     char parent[CLI_PATH];
     struct stat info;
-    if (!*run || (stat(run, &info) == 0 && !S_ISDIR(info.st_mode))) {
-        doctor_tell(d, FINDING_FAIL, "--run '%s' is %s; give the path of a directory", run, *run ? "a file" : "empty");
+    if (stat(run, &info) == 0 && !S_ISDIR(info.st_mode)) {
+        doctor_tell(d, FINDING_FAIL, "--run '%s' is a file; give the path of a directory", run);
         return;
     }
     existing_parent(run, parent);

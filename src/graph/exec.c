@@ -39,6 +39,12 @@ void hiss_exec_destroy(hiss_exec *exec) {
     }
 }
 
+int64_t hiss_graph_bytes(const hiss_graph *graph, const hiss_kernels *kernels) {
+    const plan p = graph_plan_create(graph, kernels);
+    hiss_free(p.nodes);
+    return p.total * (int64_t)sizeof(float);
+}
+
 int64_t hiss_exec_bytes(const hiss_exec *exec) {
     return exec->plan.total * (int64_t)sizeof(float);
 }

@@ -5,6 +5,8 @@
  * finite. Bucket borders do not enter the results: sums and updates are element by element. */
 #include "train/trainer.h"
 
+#include <inttypes.h>
+#include <unistd.h>
 /* ---- buckets ---- */
 
 static void order_slots(trainer *t) {
@@ -127,6 +129,29 @@ static hiss_status same_data(const trainer *t, hiss_error *err) {
                          t->experiment->data.file, which);
 }
 
+/* What this rank needs at least against the memory of its machine, before anything is computed: the system gives memory
+ * away that it has not, and ends the process much later. */
+static hiss_status fits_machine(const trainer *t, hiss_error *err) {
+    const double GiB = 0x1p30, there = (double)sysconf(_SC_PHYS_PAGES) * (double)sysconf(_SC_PAGESIZE);
+    const double parameters = 2.0 * (double)hiss_model_floats(t->model) * (double)sizeof(float); /* and gradients */
+    double activations = 0.0;
+    for (int p = 0; p < t->nphases; p++) {
+        activations += (double)t->placement.threads * (double)hiss_graph_bytes(t->phases[p].graph, t->task.kernels);
+    }
+    if (parameters + activations <= there) {
+        return HISS_OK;
+    }
+    const hiss_experiment *e = t->experiment;
+    return hiss_fail(err, HISS_EUSER,
+                     "training needs at least %.1f GiB of memory on a rank (parameters and gradients %.1f, activations "
+                     "of %d thread%s %.1f), and the machine has %.1f GiB; lower "
+                     "augment.height and augment.width (%" PRId64 " x %" PRId64 "), train.lane_samples (%" PRId64
+                     "), dist.threads, or %s",
+                     (parameters + activations) / GiB, parameters / GiB, t->placement.threads,
+                     t->placement.threads > 1 ? "s" : "", activations / GiB, there / GiB, t->task.H, t->task.W,
+                     t->placement.m, e->network.layers ? "the sizes in network.layers" : "network.width");
+}
+
 static hiss_status build_graphs(trainer *t, hiss_error *err) {
     const hiss_objective_ops *ops = t->experiment->objective;
     hiss_alloc_for("parameters", "choose a smaller network (network.width, network.layers)");
@@ -154,6 +179,10 @@ static hiss_status build_graphs(trainer *t, hiss_error *err) {
     const int control =
         hiss_model_slot(t->model, &(hiss_slot){.name = "control", .kind = HISS_SLOT_METRIC, .shape = HISS_SHAPE(3)});
     hiss_model_layout(t->model);
+    s = fits_machine(t, err);
+    if (s != HISS_OK) {
+        return s;
+    }
     t->control_offset = hiss_model_at(t->model, control)->offset;
     t->vector = hiss_new(float, hiss_model_floats(t->model));
     hiss_model_initialize(t->model, t->task.seed, t->vector);

@@ -68,4 +68,9 @@ done
 on 2 "$HISS" query run --queries 900 --neighbors 2 --output q.png
 [ $status -eq 0 ] && [ -s q.png ] || fail "exit $status" log
 [ "$(grep -c 'hiss: warning: --queries is 900, but there are only 100 test samples' log)" -eq 1 ] || fail 'no warning' log
+"$odd_h5" ten.h5 /images=u8:10x12x12 /labels=u8:10
+on 1 "$HISS" query run --queries 2 --neighbors 50 --output q.png --set eval.train=ten.h5 --set eval.test=data.h5
+[ $status -eq 0 ] && grep -q 'q.png: 2 test images and their 10 nearest training images by' log || fail "exit $status" log
+grep -q 'hiss: warning: --neighbors is 50, but there are only 10 training samples: all of them are shown' log ||
+    fail 'no warning' log
 echo ok

@@ -125,11 +125,18 @@ refused 1 'nowhere: cannot be read as a folder: No such file or directory; give 
 refused 1 'study.yaml holds no study: it has no study.yaml; give the --out of' "$HISS" scale report study.yaml
 refused 1 '--set configs: must be a section of NAME' "$HISS" scale run study.yaml --out new --set configs=config.yaml
 refused 1 "options have two dashes" "$HISS" train config.yaml -n 4
-refused 1 "its name is empty; choose another" "$HISS" train config.yaml --run ''
-for run in data.h5 ''; do
-    on 1 "$HISS" doctor config.yaml --write 0 --run "$run"
-    [ $status -eq 2 ] && grep -q "^FAIL  --run '$run' is " log || fail "doctor takes '$run' for a run directory" log
+options=0 # an empty value, of each option of each command
+for command in train eval query doctor prepare bench scale simulate; do
+    while read -r option; do
+        refused 1 "hiss: error: --$option " "$HISS" $command "--$option="
+        grep -q "is empty; give \|found ''" log || fail "not what is wrong: $command --$option=" log
+        refused 1 "hiss: error: --$option " "$HISS" $command "--$option" ''
+        options=$((options + 1))
+    done < <("$HISS" $command --help | sed -n 's/^  --\([a-z-]*\)  *[^f ].*/\1/p')
 done
+[ $options -ge 55 ] || fail "only $options options in the helps"
+on 1 "$HISS" doctor config.yaml --write 0 --run data.h5
+[ $status -eq 2 ] && grep -q "^FAIL  --run 'data.h5' is a file" log || fail 'doctor takes data.h5 for a run directory' log
 
 # An empty value where none is legal is refused before the work, and no advice leads to another error.
 for key in eval.test eval.layers train.init data.file kernel_table; do
@@ -148,4 +155,16 @@ for damage in 'rm -f' 'cp labels.idx'; do
     on 2 "$HISS" train config.yaml --set train.epochs=1 --set eval.test=tset.h5
     [ $status -eq 0 ] && cmp -s kept.yaml runs/config/config.yaml || fail "no config after $damage" log
 done
+# Networks and lanes that no machine holds are refused before anything is computed, with figures and keys.
+large() { # THE LARGEST FIGURE, SETTING...
+    local text=$1 sets=()
+    for setting in "${@:2}"; do sets+=(--set "$setting"); done
+    refused 1 'training needs at least ' timeout 100 "$HISS" train config.yaml --run large "${sets[@]}"
+    grep -q "$text.* the machine has [0-9.]* GiB; lower augment.height and augment.width (" log || fail "no '$text'" log
+    [ ! -e large ] || fail 'left behind'
+}
+large 'parameters and gradients [0-9]\{4,\}' augment.height=16384 augment.width=16384 'network.layers=[flatten, {linear: 10000}]'
+large 'parameters and gradients [0-9]\{4,\}' 'network.layers=[flatten, {linear: 1000000}, {linear: 1000000}]'
+large 'activations of 1 thread [0-9]\{4,\}' augment.height=16384 augment.width=16384 \
+    'network.layers=[{conv: 512, kernel: 3}, global_average_pool]'
 echo ok

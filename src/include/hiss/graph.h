@@ -115,6 +115,8 @@ typedef struct hiss_exec hiss_exec;
 hiss_exec *hiss_exec_create(const hiss_graph *graph, const hiss_kernels *kernels, const int64_t *slot_offset);
 void hiss_exec_destroy(hiss_exec *exec);
 int64_t hiss_exec_bytes(const hiss_exec *exec);
+/* About what hiss_exec_create would allocate, without doing so. */
+int64_t hiss_graph_bytes(const hiss_graph *graph, const hiss_kernels *kernels);
 float *hiss_exec_data(hiss_exec *exec, hiss_value value); /* of an input, a kept value, or the loss */
 
 typedef struct hiss_exec_context { /* one lane at one step */

@@ -644,10 +644,10 @@ static void test_options(void **state) {
     assert_true(parsed.rate == 0.5 && parsed.overlap && !parsed.help && !parsed.out && parsed.kind == 0);
     assert_int_equal(rest.npositional + rest.nrepeated, 0);
 
-    assert_string_equal(take("one --count=-3 --lanes 8 --no-overlap --set a.b=1 - --kind=b --set=c=d --out= --rate -1"),
-                        "");
+    assert_string_equal(
+        take("one --count=-3 --lanes 8 --no-overlap --set a.b=1 - --kind=b --set=c=d --out=x --rate -1"), "");
     assert_true(parsed.count == -3 && parsed.lanes == 8 && !parsed.overlap && parsed.kind == 1 && parsed.rate == -1);
-    assert_string_equal(parsed.out, "");
+    assert_string_equal(parsed.out, "x");
     assert_int_equal(rest.npositional, 2);
     assert_string_equal(words[0], "one");
     assert_string_equal(words[1], "-");
@@ -661,6 +661,8 @@ static void test_options(void **state) {
     assert_string_equal(words[0], "--lanes");
     assert_string_equal(take("--no-overlap --overlap --count 1 --count 2"), "");
     assert_true(parsed.overlap && parsed.count == 2);
+    assert_string_equal(take("--count 1 --out="), "--out is empty; give a text, or leave it out");
+    assert_string_equal(take("--count 1 --set="), "--set is empty; give KEY=VALUE, or leave it out");
     assert_string_equal(take("--help"), ""); /* although --count is missing */
     assert_true(parsed.help);
 }
