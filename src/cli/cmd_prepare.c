@@ -29,6 +29,8 @@ static const hiss_row rows[] = {
     {"height", HISS_INT, PREPARE(height), "256", 1, 65536, NULL, "folder: rows of the stored images"},
     {"width", HISS_INT, PREPARE(width), "256", 1, 65536, NULL, "folder: columns of the stored images"},
     {"channels", HISS_INT, PREPARE(channels), "3", 1, 3, NULL, "folder: 3 colour, 1 grey"},
+    {"skip-broken", HISS_BOOL, PREPARE(skip_broken), "false", 0, 0, NULL,
+     "pictures: leave out those that cannot be read, and say how many"},
     {"help", HISS_BOOL, offsetof(options, help), "false", 0, 0, NULL, "this text"},
 };
 
@@ -40,7 +42,9 @@ static void help(void) {
     }
     printf("\n"
            "Write a data set: /images uint8 [n,H,W,C], /labels int32 [n], shuffled, with a checksum.\n"
-           "A folder holds JPEG, PNG, PPM or PGM images; its sub-folders, in name order, are classes 0, 1, ...\n\n");
+           "A folder holds JPEG, PNG, PPM or PGM images, which are turned as their Exif orientation says; its "
+           "sub-folders, in name\n"
+           "order, are classes 0, 1, ...\n\n");
     hiss_rows_help(stdout, NULL, rows, HISS_COUNT(rows));
 }
 
@@ -100,7 +104,7 @@ static hiss_status fashion_mnist(const options *o, hiss_error *err) {
 /* What `hiss prepare` reads, and the options each has. */
 typedef enum source_kind { FASHION_MNIST, FOLDER, ARRAYS } source_kind;
 static const char *const used[] = {[FASHION_MNIST] = "output source shuffle seed chunk deflate",
-                                   [FOLDER] = "output shuffle seed chunk deflate height width channels",
+                                   [FOLDER] = "output shuffle seed chunk deflate height width channels skip-broken",
                                    [ARRAYS] = "output images labels shuffle seed chunk deflate"};
 
 static hiss_status find_kind(const hiss_arguments *rest, source_kind *out, hiss_error *err) {
@@ -149,7 +153,7 @@ static hiss_status prepare(options *o, const hiss_arguments *rest, hiss_error *e
     s = hiss_options_expect(rows, HISS_COUNT(rows), rest, used[kind], form, err);
     if (s == HISS_OK && !o->prepare.shuffle) {
         s = hiss_options_expect(rows, HISS_COUNT(rows), rest,
-                                "output source images labels shuffle chunk deflate height width channels",
+                                "output source images labels shuffle chunk deflate height width channels skip-broken",
                                 "with --no-shuffle", err);
     }
     if (s != HISS_OK) {

@@ -2,7 +2,8 @@
  *
  * The kind is told by the first bytes, not by the name: collections from the web hold PNG files named .JPEG. JPEG in
  * CMYK becomes RGB by the plain product (Adobe's files store it inverted); a JPEG that ends early is an error, other
- * warnings of the decoder are not. PNG of 16 bits is taken as sRGB, transparency lies on black. EXIF is ignored.
+ * warnings of the decoder are not. PNG of 16 bits is taken as sRGB, transparency lies on black. Pictures are turned as
+ * their Exif orientation says (src/data/exif.c).
  *
  * Scaling is separable with a triangle filter whose half width is one source pixel when enlarging and one target pixel
  * when shrinking, so that every source pixel counts: bilinear, or an area mean with soft edges (Heckbert's "zoom",
@@ -23,7 +24,7 @@
 #include "hiss/file.h"
 #include "image_impl.h"
 
-enum { REASON_SIZE = JMSG_LENGTH_MAX };
+enum { REASON_SIZE = JMSG_LENGTH_MAX, EXIF_HEAD = 6 };
 static const int64_t max_pixels = (int64_t)1 << 27;
 
 bool data_image_named(const char *name) {
@@ -81,6 +82,16 @@ static void rgb_of_cmyk(const uint8_t *cmyk, int64_t count, bool inverted, uint8
     }
 }
 
+/* Of the first Exif segment. */
+static int jpeg_orientation(const struct jpeg_decompress_struct *info) {
+    for (jpeg_saved_marker_ptr marker = info->marker_list; marker; marker = marker->next) {
+        if (marker->data_length >= EXIF_HEAD && memcmp(marker->data, "Exif\0\0", EXIF_HEAD) == 0) {
+            return data_exif_orientation(marker->data + EXIF_HEAD, marker->data_length - EXIF_HEAD);
+        }
+    }
+    return 1;
+}
+
 static bool read_jpeg(const uint8_t *bytes, size_t size, data_image *out, char *why) {
     struct jpeg_decompress_struct info;
     trouble t = {.why = why};
@@ -93,7 +104,9 @@ static bool read_jpeg(const uint8_t *bytes, size_t size, data_image *out, char *
     }
     jpeg_create_decompress(&info);
     jpeg_mem_src(&info, bytes, (unsigned long)size);
+    jpeg_save_markers(&info, JPEG_APP0 + 1, UINT16_MAX);
     jpeg_read_header(&info, TRUE);
+    const int orientation = jpeg_orientation(&info);
     bool cmyk = info.jpeg_color_space == JCS_CMYK || info.jpeg_color_space == JCS_YCCK;
     bool grey = info.jpeg_color_space == JCS_GRAYSCALE;
     info.out_color_space = cmyk ? JCS_CMYK : grey ? JCS_GRAYSCALE : JCS_RGB;
@@ -112,6 +125,7 @@ static bool read_jpeg(const uint8_t *bytes, size_t size, data_image *out, char *
     }
     jpeg_finish_decompress(&info);
     jpeg_destroy_decompress(&info);
+    data_image_orient(out, orientation);
     return true;
 }
 
@@ -134,6 +148,9 @@ static bool read_png(const uint8_t *bytes, size_t size, data_image *out, char *w
         snprintf(why, REASON_SIZE, "%s", image.message);
     }
     png_image_free(&image);
+    if (fine) {
+        data_image_orient(out, data_png_orientation(bytes, size));
+    }
     return fine;
 }
 
@@ -230,15 +247,10 @@ static uint8_t *read_whole(const char *path, size_t *size, hiss_error *err) {
     return bytes;
 }
 
-hiss_status data_image_read(const char *path, data_image *out, hiss_error *err) {
-    size_t size = 0;
-    *out = (data_image){0};
-    uint8_t *bytes = read_whole(path, &size, err);
-    if (!bytes) {
-        return HISS_EUSER;
-    }
+hiss_status data_image_decode(const char *name, const uint8_t *bytes, size_t size, data_image *out, hiss_error *err) {
     char why[REASON_SIZE] = "it is no JPEG, PNG, binary PGM or PPM";
     bool fine = false;
+    *out = (data_image){0};
     if (size > 3 && bytes[0] == 0xFF && bytes[1] == 0xD8) {
         fine = read_jpeg(bytes, size, out, why);
     } else if (size > 8 && !memcmp(bytes, "\x89PNG", 4)) {
@@ -246,12 +258,20 @@ hiss_status data_image_read(const char *path, data_image *out, hiss_error *err) 
     } else if (size > 3 && bytes[0] == 'P' && (bytes[1] == '5' || bytes[1] == '6')) {
         fine = read_pnm(bytes, size, out, why);
     }
-    hiss_free(bytes);
     if (!fine) {
         data_image_free(out);
-        return hiss_fail(err, HISS_EUSER, "%s: unreadable picture: %s; repair or remove it", path, why);
+        return hiss_fail(err, HISS_EUSER, "%s: unreadable picture: %s", name, why);
     }
     return HISS_OK;
+}
+
+hiss_status data_image_read(const char *path, data_image *out, hiss_error *err) {
+    size_t size = 0;
+    *out = (data_image){0};
+    uint8_t *bytes = read_whole(path, &size, err);
+    const hiss_status status = bytes ? data_image_decode(path, bytes, size, out, err) : HISS_EUSER;
+    hiss_free(bytes);
+    return status;
 }
 
 /* ---- scaling ---- */

@@ -10,9 +10,16 @@ typedef struct data_image {
 } data_image;
 
 bool data_image_named(const char *name); /* whether the name ends like a picture's */
-/* Decode a file by its first bytes. Errors name the file. */
+/* Decode a file, or the bytes of one, by its first bytes, and turn it upright. Errors name the file and say why it is
+ * unreadable. */
 hiss_status data_image_read(const char *path, data_image *out, hiss_error *err);
+hiss_status data_image_decode(const char *name, const uint8_t *bytes, size_t size, data_image *out, hiss_error *err);
 void data_image_free(data_image *image);
+/* The orientation 1 to 8 that an Exif block, or the eXIf chunk of a PNG file, gives; 1, upright, when there is none. */
+int data_exif_orientation(const uint8_t *block, size_t size);
+int data_png_orientation(const uint8_t *bytes, size_t size);
+/* Turn a picture that is stored in this orientation upright: H and W may change places. */
+void data_image_orient(data_image *image, int orientation);
 /* Scale until the picture just covers height x width, cut the centre, convert to 1 or 3 channels. */
 void data_image_fit(const data_image *image, int64_t height, int64_t width, int64_t channels, uint8_t *out);
 

@@ -8,6 +8,9 @@ if [ "$(id -u)" != 0 ] || ! mount -t tmpfs -o size=16k none disk 2>/dev/null; th
 fi
 trap 'umount disk' EXIT
 
+mkdir pictures
+for k in 1 2 3; do printf 'P5 4 4 255\n0123456789abcdef' >pictures/$k.pgm; done
+
 # Every command that writes, with room for nothing, for a directory, and for a small file.
 small_run
 train 1 run --set train.epochs=1
@@ -29,6 +32,7 @@ for pages in 0 1; do
     full $pages "$HISS" train config.yaml --run disk/new
     full $pages "$HISS" query run --queries 50 --neighbors 50 --output disk/query.png
     full $pages "$HISS" prepare idx --images images.idx --output disk/x.h5
+    full $pages "$HISS" prepare folder pictures --height 64 --width 64 --output disk/x.h5
     full $pages "$HISS" scale run study.yaml --out disk/study
     [ $pages = 0 ] || rm -rf disk/study # it has begun
     full $pages "$HISS" scale submit study.yaml --out disk/study --dry-run

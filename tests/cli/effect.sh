@@ -44,7 +44,7 @@ form 'on hiss bench step' 'set seconds synthetic size bound json' bench step con
 form 'on hiss bench kernels' 'set seconds synthetic size save json' bench kernels config.yaml
 form 'on hiss prepare fashion-mnist' 'output source shuffle seed chunk deflate' prepare fashion-mnist --output x
 form 'on hiss prepare idx' 'output images labels shuffle seed chunk deflate' prepare idx --images images.idx --output x.h5
-form 'on hiss prepare folder' 'output shuffle seed chunk deflate height width channels' prepare folder . --output x.h5
+form 'on hiss prepare folder' 'output shuffle seed chunk deflate height width channels skip-broken' prepare folder . --output x.h5
 form 'on hiss scale run' 'set out nodes' scale run study.yaml --out out
 form 'on hiss scale submit' 'set out dry-run' scale submit study.yaml --out out
 form 'on hiss scale report' '' scale report out

@@ -348,14 +348,16 @@ typedef struct hiss_prepare_options {
     bool shuffle;
     int64_t chunk;                   /* rows per chunk; 0: contiguous */
     int64_t deflate;                 /* 0..9 */
-    int64_t height, width, channels; /* folders: size of the stored images (short side scaled, then centre crop) */
+    int64_t height, width, channels; /* pictures: size of the stored images (short side scaled, then centre crop) */
+    bool skip_broken;                /* pictures that cannot be read are left out; else all are named, in an error */
 } hiss_prepare_options;
 /* Formats of files that hold an array (src/data/list.h), ended by NULL. Not collective. */
 const char *const *hiss_prepare_formats(void);
 /* Files of one of these formats: images uint8 [n,H,W] or [n,H,W,C], labels integers [n], or NULL. */
 hiss_status hiss_prepare_arrays(const hiss_prepare_options *options, const char *format, const char *images,
                                 const char *labels, hiss_error *err);
-/* A folder of JPEG, PNG, PPM/PGM images; sub-folders, sorted by name, become labels 0, 1, ... */
+/* A folder of JPEG, PNG, PPM/PGM images; sub-folders, sorted by name, become labels 0, 1, ... Pictures are turned as
+ * their Exif orientation says. */
 hiss_status hiss_prepare_folder(const hiss_prepare_options *options, const char *folder, hiss_error *err);
 
 /* ---- pictures ---- */

@@ -7,6 +7,7 @@
 
 #include <cmocka.h>
 #include <jpeglib.h>
+#include <zlib.h>
 
 #include <math.h>
 #include <stdlib.h>
@@ -68,8 +69,9 @@ static void gradient(uint8_t *pixels, int64_t H, int64_t W, int64_t C) {
     }
 }
 
-/* Encode as JPEG of `components` in the given colour space. */
-static void write_jpeg(const uint8_t *pixels, int H, int W, int components, J_COLOR_SPACE space) {
+/* Encode as JPEG of `components` in the given colour space, with a segment APP1 when there is one. */
+static void write_marked_jpeg(const uint8_t *pixels, int H, int W, int components, J_COLOR_SPACE space,
+                              const uint8_t *marker, unsigned size) {
     struct jpeg_compress_struct info;
     struct jpeg_error_mgr manager;
     info.err = jpeg_std_error(&manager);
@@ -84,6 +86,9 @@ static void write_jpeg(const uint8_t *pixels, int H, int W, int components, J_CO
     jpeg_set_quality(&info, 98, TRUE);
     info.write_Adobe_marker = FALSE;
     jpeg_start_compress(&info, TRUE);
+    if (marker) {
+        jpeg_write_marker(&info, JPEG_APP0 + 1, marker, size);
+    }
     for (int y = 0; y < H; y++) {
         JSAMPROW row = (JSAMPROW)(uintptr_t)(pixels + y * W * components);
         jpeg_write_scanlines(&info, &row, 1);
@@ -91,6 +96,10 @@ static void write_jpeg(const uint8_t *pixels, int H, int W, int components, J_CO
     jpeg_finish_compress(&info);
     jpeg_destroy_compress(&info);
     fclose(f);
+}
+
+static void write_jpeg(const uint8_t *pixels, int H, int W, int components, J_COLOR_SPACE space) {
+    write_marked_jpeg(pixels, H, W, components, space, NULL, 0);
 }
 
 static void reads_jpeg(void **state) {
@@ -141,6 +150,128 @@ static void png_round_trip(void **state) {
     assert_int_equal(hiss_png_write("/nonexistent/a.png", 9, 17, 1, pixels, &err), HISS_ESYSTEM);
     assert_non_null(strstr(err.text, "/nonexistent/a.png"));
     assert_int_equal(hiss_png_write(path, 9, 17, 2, pixels, &err), HISS_EUSER);
+}
+
+/* An Exif block of one directory: another entry, then the orientation. Returns its size. */
+enum { EXIF_SIZE = 8 + 2 + 2 * 12 + 4 };
+static void exif_block(uint8_t out[EXIF_SIZE], bool big, int orientation) {
+    const struct {
+        int at, bytes, value;
+    } field[] = {{2, 2, 42}, {4, 4, 8},       {8, 2, 2},  {10, 2, 0x0100}, {12, 2, 4},          {14, 4, 1},
+                 {18, 4, 9}, {22, 2, 0x0112}, {24, 2, 3}, {26, 4, 1},      {30, 2, orientation}};
+    memset(out, 0, EXIF_SIZE);
+    memset(out, big ? 'M' : 'I', 2);
+    for (size_t k = 0; k < sizeof field / sizeof field[0]; k++) {
+        for (int i = 0; i < field[k].bytes; i++) {
+            out[field[k].at + (big ? field[k].bytes - 1 - i : i)] = (uint8_t)(field[k].value >> 8 * i);
+        }
+    }
+}
+
+/* Add a chunk eXIf to the PNG file, behind its head. */
+static void add_exif_to_png(const uint8_t *block, size_t size) {
+    enum { HEAD = 8 + 25, ROOM = 4096 };
+    uint8_t file[ROOM], chunk[ROOM] = {0, 0, 0, (uint8_t)size, 'e', 'X', 'I', 'f'};
+    FILE *f = fopen(path, "rb");
+    const size_t count = fread(file, 1, ROOM, f);
+    fclose(f);
+    memcpy(chunk + 8, block, size);
+    const uint32_t sum = (uint32_t)crc32(0, chunk + 4, (unsigned)size + 4);
+    for (size_t i = 0; i < 4; i++) {
+        chunk[8 + size + i] = (uint8_t)(sum >> (24 - 8 * i));
+    }
+    f = fopen(path, "wb");
+    fwrite(file, 1, HEAD, f);
+    fwrite(chunk, 1, size + 12, f);
+    fwrite(file + HEAD, 1, count - HEAD, f);
+    fclose(f);
+}
+
+static void pictures_are_turned_upright(void **state) {
+    (void)state;
+    const uint8_t stored[] = "abcdef"; /* 2 rows of 3 */
+    static const char *const upright[] = {"abcdef", "cbafed", "fedcba", "defabc",
+                                          "adbecf", "daebfc", "fcebda", "cfbead"};
+    hiss_error err = {0};
+    for (int k = 0; k < 16; k++) {
+        const int orientation = 1 + k / 2;
+        uint8_t block[EXIF_SIZE];
+        exif_block(block, k % 2, orientation);
+        assert_int_equal(data_exif_orientation(block, sizeof block), orientation);
+        assert_int_equal(hiss_png_write(path, 2, 3, 1, stored, &err), HISS_OK);
+        add_exif_to_png(block, sizeof block);
+        data_image image = read_back();
+        assert_int_equal(image.H, orientation < 5 ? 2 : 3);
+        assert_int_equal(image.W, orientation < 5 ? 3 : 2);
+        assert_memory_equal(image.pixels, upright[orientation - 1], 6);
+        data_image_free(&image);
+    }
+}
+
+static void colours_are_turned_too(void **state) {
+    (void)state;
+    enum { H = 16, W = 24 };
+    uint8_t pixels[H * W * 3], block[6 + EXIF_SIZE] = "Exif";
+    for (int i = 0; i < H * W; i++) { /* red above green */
+        pixels[3 * i] = i < H * W / 2 ? 220 : 20;
+        pixels[3 * i + 1] = (uint8_t)(240 - pixels[3 * i]);
+        pixels[3 * i + 2] = 20;
+    }
+    exif_block(block + 6, true, 6); /* the camera was held upright: red is at the right */
+    write_marked_jpeg(pixels, H, W, 3, JCS_RGB, block, sizeof block);
+    data_image image = read_back();
+    assert_true(image.H == W && image.W == H && image.C == 3);
+    for (int i = 0; i < H * W; i++) {
+        const bool right = i % H >= H / 2;
+        if (i % H >= H / 2 - 2 && i % H < H / 2 + 2) { /* JPEG mixes colours of neighbours */
+            continue;
+        }
+        assert_true(abs(image.pixels[3 * i] - (right ? 220 : 20)) < 40);
+        assert_true(abs(image.pixels[3 * i + 1] - (right ? 20 : 220)) < 40);
+    }
+    data_image_free(&image);
+}
+
+/* Whatever a block holds, the answer is an orientation, and nothing behind its end is looked at. */
+static void strange_exif_means_upright(void **state) {
+    (void)state;
+    uint8_t sound[EXIF_SIZE];
+    exif_block(sound, false, 6);
+    for (size_t size = 0; size < EXIF_SIZE; size++) {
+        uint8_t *cut = malloc(size + !size); /* of this size, for the sanitizers */
+        assert_non_null(cut);
+        memcpy(cut, sound, size);
+        assert_int_equal(data_exif_orientation(cut, size), size < EXIF_SIZE - 4 ? 1 : 6);
+        free(cut);
+    }
+    for (size_t at = 0; at < EXIF_SIZE; at++) {
+        for (int value = 0; value < 256; value++) {
+            uint8_t changed[EXIF_SIZE];
+            memcpy(changed, sound, sizeof sound);
+            changed[at] = (uint8_t)value;
+            const int orientation = data_exif_orientation(changed, sizeof changed);
+            assert_in_range(orientation, 1, 8);
+        }
+    }
+    /* Byte order, magic, where the directory is, type, count, value. */
+    const struct {
+        int at;
+        uint8_t value;
+    } wrong[] = {{0, 'M'}, {1, 'M'}, {2, 43}, {4, 255}, {7, 255}, {24, 4}, {26, 2}, {29, 1}, {30, 0}, {30, 9}, {31, 1}};
+    for (size_t k = 0; k < sizeof wrong / sizeof wrong[0]; k++) {
+        uint8_t changed[EXIF_SIZE];
+        memcpy(changed, sound, sizeof sound);
+        changed[wrong[k].at] = wrong[k].value;
+        assert_int_equal(data_exif_orientation(changed, sizeof changed), 1);
+    }
+    /* Chunks whose lengths lead nowhere. */
+    uint8_t png[64] = {0};
+    for (int length = 0; length < 256; length++) {
+        memcpy(png + 8, (uint8_t[]){(uint8_t)(length % 3 ? 0 : 255), 0, 0, (uint8_t)length, 'e', 'X', 'I', 'f'}, 8);
+        memcpy(png + 16, sound, sizeof sound);
+        assert_int_equal(data_png_orientation(png, sizeof png),
+                         length % 3 && length >= EXIF_SIZE - 4 && length <= 44 ? 6 : 1);
+    }
 }
 
 static void reads_pnm(void **state) {
@@ -279,6 +410,9 @@ int main(void) {
         cmocka_unit_test(reads_jpeg),
         cmocka_unit_test(png_round_trip),
         cmocka_unit_test(reads_pnm),
+        cmocka_unit_test(pictures_are_turned_upright),
+        cmocka_unit_test(colours_are_turned_too),
+        cmocka_unit_test(strange_exif_means_upright),
         cmocka_unit_test(damage_is_named),
         cmocka_unit_test(tells_names),
         cmocka_unit_test(fits),
