@@ -1,9 +1,11 @@
 /* hiss prepare */
 #include <assert.h>
+#include <limits.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "cli/cli.h"
+#include "hiss/alloc.h"
 #include "hiss/file.h"
 #include "hiss/log.h"
 
@@ -17,8 +19,11 @@ typedef struct options {
 static const hiss_row rows[] = {
     {"output", HISS_PATH, PREPARE(output), NULL, 0, 0, NULL,
      "HDF5 file to write; for fashion-mnist the directory of train.h5 and test.h5"},
-    {"images", HISS_PATH, offsetof(options, images), NULL, 0, 0, NULL, "arrays: file of images; idx plain or gzip"},
-    {"labels", HISS_PATH, offsetof(options, labels), NULL, 0, 0, NULL, "arrays: file of labels, may be left out"},
+    {"images", HISS_PATH, offsetof(options, images), NULL, 0, 0, NULL,
+     "idx: file of images, plain or gzip; npz: name of the array, images by default; webdataset: field of the "
+     "pictures"},
+    {"labels", HISS_PATH, offsetof(options, labels), NULL, 0, 0, NULL,
+     "idx: file of labels, may be left out; npz, webdataset: name of the array, field or json key; '': none"},
     {"source", HISS_PATH, offsetof(options, source), "/usr/share/datasets/fashion-mnist", 0, 0, NULL,
      "fashion-mnist: where the four idx files are (Debian: dataset-fashion-mnist)"},
     {"shuffle", HISS_BOOL, PREPARE(shuffle), "true", 0, 0, NULL, "shuffle the samples (the seed is recorded)"},
@@ -26,9 +31,11 @@ static const hiss_row rows[] = {
     {"chunk", HISS_INT, PREPARE(chunk), "0", 0, 1e9, NULL,
      "samples per HDF5 chunk; 0: contiguous, or 256 when compressed"},
     {"deflate", HISS_INT, PREPARE(deflate), "0", 0, 9, NULL, "compression level"},
-    {"height", HISS_INT, PREPARE(height), "256", 1, 65536, NULL, "folder: rows of the stored images"},
-    {"width", HISS_INT, PREPARE(width), "256", 1, 65536, NULL, "folder: columns of the stored images"},
-    {"channels", HISS_INT, PREPARE(channels), "3", 1, 3, NULL, "folder: 3 colour, 1 grey"},
+    {"split", HISS_STRING, PREPARE(split), NULL, 0, 0, NULL, "npz: NAME takes NAME_images and NAME_labels (MedMNIST)"},
+    {"layout", HISS_CHOICE, PREPARE(layout), "NHWC", 0, 0, HISS_LAYOUT_CHOICES, "npz: axes of images with channels"},
+    {"height", HISS_INT, PREPARE(height), "256", 1, 65536, NULL, "pictures: rows of the stored images"},
+    {"width", HISS_INT, PREPARE(width), "256", 1, 65536, NULL, "pictures: columns of the stored images"},
+    {"channels", HISS_INT, PREPARE(channels), "3", 1, 3, NULL, "pictures: 3 colour, 1 grey"},
     {"skip-broken", HISS_BOOL, PREPARE(skip_broken), "false", 0, 0, NULL,
      "pictures: leave out those that cannot be read, and say how many"},
     {"help", HISS_BOOL, offsetof(options, help), "false", 0, 0, NULL, "this text"},
@@ -36,7 +43,9 @@ static const hiss_row rows[] = {
 
 static void help(void) {
     printf("usage: hiss prepare fashion-mnist --output DIR\n"
-           "       hiss prepare folder FOLDER --output FILE.h5\n");
+           "       hiss prepare folder FOLDER --output FILE.h5\n"
+           "       hiss prepare npz FILE.npz [--split NAME] --output FILE.h5\n"
+           "       hiss prepare webdataset FILE.tar ... --output FILE.h5\n");
     for (const char *const *format = hiss_prepare_formats(); *format; format++) {
         printf("       hiss prepare %s --images FILE [--labels FILE] --output FILE.h5\n", *format);
     }
@@ -101,41 +110,52 @@ static hiss_status fashion_mnist(const options *o, hiss_error *err) {
     return s;
 }
 
-/* What `hiss prepare` reads, and the options each has. */
-typedef enum source_kind { FASHION_MNIST, FOLDER, ARRAYS } source_kind;
-static const char *const used[] = {[FASHION_MNIST] = "output source shuffle seed chunk deflate",
-                                   [FOLDER] = "output shuffle seed chunk deflate height width channels skip-broken",
-                                   [ARRAYS] = "output images labels shuffle seed chunk deflate"};
+/* What `hiss prepare` reads: the word for it (arrays: of their format), how many files it takes, and its options. */
+typedef enum source_kind { FASHION_MNIST, FOLDER, NPZ, WEBDATASET, ARRAYS, KINDS } source_kind;
+static const struct {
+    const char *word, *files;
+    int least, most;
+    const char *used;
+} kinds[KINDS] = {[FASHION_MNIST] = {"fashion-mnist", "", 0, 0, "output source shuffle seed chunk deflate"},
+                  [FOLDER] = {"folder", "a folder of pictures", 1, 1,
+                              "output shuffle seed chunk deflate height width channels skip-broken"},
+                  [NPZ] = {"npz", "an npz file", 1, 1, "output images labels split layout shuffle seed chunk deflate"},
+                  [WEBDATASET] = {"webdataset", "tar files", 1, INT_MAX,
+                                  "output images labels shuffle seed chunk deflate height width channels skip-broken"},
+                  [ARRAYS] = {"", "", 0, 0, "output images labels shuffle seed chunk deflate"}};
 
 static hiss_status find_kind(const hiss_arguments *rest, source_kind *out, hiss_error *err) {
     const char *word = rest->npositional ? rest->positional[0] : "";
-    char formats[256] = "";
+    char words[256] = "";
     size_t length = 0;
-    for (const char *const *format = hiss_prepare_formats(); *format; format++) {
-        if (strcmp(word, *format) == 0) {
-            *out = ARRAYS;
+    for (int k = 0; k < ARRAYS; k++) {
+        *out = (source_kind)k;
+        if (strcmp(word, kinds[k].word) == 0) {
             return HISS_OK;
         }
-        length += (size_t)snprintf(formats + length, sizeof formats - length, ", %s", *format);
-        assert(length < sizeof formats);
+        length += (size_t)snprintf(words + length, sizeof words - length, "%s%s", k ? ", " : "", kinds[k].word);
     }
-    *out = strcmp(word, "folder") == 0 ? FOLDER : FASHION_MNIST;
-    if (*out == FASHION_MNIST && strcmp(word, "fashion-mnist") != 0) {
-        return hiss_fail(err, HISS_EUSER,
-                         "prepare%s%.100s: expected fashion-mnist%s or folder FOLDER; see hiss prepare --help",
-                         *word ? " " : "", word, formats);
+    *out = ARRAYS;
+    for (const char *const *format = hiss_prepare_formats(); *format; format++) {
+        if (strcmp(word, *format) == 0) {
+            return HISS_OK;
+        }
+        length += (size_t)snprintf(words + length, sizeof words - length, "%s%s", format[1] ? ", " : " or ", *format);
+        assert(length < sizeof words);
     }
-    return HISS_OK;
+    return hiss_fail(err, HISS_EUSER, "prepare%s%.100s: expected %s; see hiss prepare --help", *word ? " " : "", word,
+                     words);
 }
 
 static hiss_status check_words(const hiss_arguments *rest, source_kind kind, hiss_error *err) {
-    if (rest->npositional == 1 + (kind == FOLDER)) {
-        return HISS_OK;
+    const int files = rest->npositional - 1;
+    if (files < kinds[kind].least) {
+        return hiss_fail(err, HISS_EUSER, "prepare %s needs %s", kinds[kind].word, kinds[kind].files);
     }
-    return kind == FOLDER
-               ? hiss_fail(err, HISS_EUSER, "prepare folder needs a folder of pictures")
-               : hiss_fail(err, HISS_EUSER, "prepare %s: unexpected argument '%.200s'%s", rest->positional[0],
-                           rest->positional[1], kind == ARRAYS ? "; files are given by --images and --labels" : "");
+    return files <= kinds[kind].most ? HISS_OK
+                                     : hiss_fail(err, HISS_EUSER, "prepare %s: unexpected argument '%.200s'%s",
+                                                 rest->positional[0], rest->positional[1 + kinds[kind].most],
+                                                 kind == ARRAYS ? "; files are given by --images and --labels" : "");
 }
 
 static hiss_status prepare(options *o, const hiss_arguments *rest, hiss_error *err) {
@@ -150,11 +170,12 @@ static hiss_status prepare(options *o, const hiss_arguments *rest, hiss_error *e
     const char *word = rest->positional[0];
     char form[64];
     snprintf(form, sizeof form, "on hiss prepare %s", word);
-    s = hiss_options_expect(rows, HISS_COUNT(rows), rest, used[kind], form, err);
+    s = hiss_options_expect(rows, HISS_COUNT(rows), rest, kinds[kind].used, form, err);
     if (s == HISS_OK && !o->prepare.shuffle) {
-        s = hiss_options_expect(rows, HISS_COUNT(rows), rest,
-                                "output source images labels shuffle chunk deflate height width channels skip-broken",
-                                "with --no-shuffle", err);
+        s = hiss_options_expect(
+            rows, HISS_COUNT(rows), rest,
+            "output source images labels split layout shuffle chunk deflate height width channels skip-broken",
+            "with --no-shuffle", err);
     }
     if (s != HISS_OK) {
         return s;
@@ -165,26 +186,33 @@ static hiss_status prepare(options *o, const hiss_arguments *rest, hiss_error *e
     if (!o->prepare.output) {
         return hiss_fail(err, HISS_EUSER, "prepare %s needs --output", word);
     }
-    if (kind == FASHION_MNIST) {
+    const char *const *files = rest->positional + 1;
+    switch (kind) {
+    case FASHION_MNIST:
         return fashion_mnist(o, err);
+    case FOLDER:
+        return hiss_prepare_folder(&o->prepare, files[0], err);
+    case NPZ:
+        return hiss_prepare_npz(&o->prepare, files[0], o->images, o->labels, err);
+    case WEBDATASET:
+        return hiss_prepare_webdataset(&o->prepare, files, rest->npositional - 1, o->images, o->labels, err);
+    default:
+        return o->images ? hiss_prepare_arrays(&o->prepare, word, o->images, o->labels, err)
+                         : hiss_fail(err, HISS_EUSER, "prepare %s needs --images", word);
     }
-    if (kind == FOLDER) {
-        return hiss_prepare_folder(&o->prepare, rest->positional[1], err);
-    }
-    return o->images ? hiss_prepare_arrays(&o->prepare, word, o->images, o->labels, err)
-                     : hiss_fail(err, HISS_EUSER, "prepare %s needs --images", word);
 }
 
 int cmd_prepare(int argc, char **argv) {
     options o = {0};
     hiss_error err = {0};
-    const char *words[2];
-    hiss_arguments rest = {.positional = words, .max_positional = 2};
+    const char **words = hiss_new(const char *, argc + 1);
+    hiss_arguments rest = {.positional = words, .max_positional = argc + 1};
     hiss_status s = hiss_options_parse(rows, HISS_COUNT(rows), argc, argv, &o, &rest, &err);
     if (s == HISS_OK && o.help) {
         help();
-        return 0;
+    } else if (s == HISS_OK) {
+        s = prepare(&o, &rest, &err);
     }
-    s = s == HISS_OK ? prepare(&o, &rest, &err) : s;
+    hiss_free(words);
     return s == HISS_OK ? 0 : cli_fail(NULL, &err);
 }

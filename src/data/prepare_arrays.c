@@ -43,7 +43,8 @@ static hiss_status check_arrays(const char *images, const data_array *x, const c
                          images, (long long)x->dim[0], labels, (long long)y->dim[0]);
     }
     for (int64_t i = 0; i < y->dim[0]; i++) {
-        const hiss_status status = data_prepare_check_label(labels, i, data_array_at(y, i), y->dim[0], err);
+        const hiss_status status =
+            data_prepare_check_label(labels, i, data_array_at(y, i), y->dim[0], "leave out --labels", err);
         if (status) {
             return status;
         }

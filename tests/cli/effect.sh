@@ -15,6 +15,7 @@ value() {
     bucket) echo 4096 ;;
     bound) echo fma ;;
     kind) echo strong ;;
+    layout) echo NCHW ;;
     reduce) echo mpi ;;
     jitter) echo 0.5 ;;
     seconds | rate | latency) echo 1 ;;
@@ -45,6 +46,8 @@ form 'on hiss bench kernels' 'set seconds synthetic size save json' bench kernel
 form 'on hiss prepare fashion-mnist' 'output source shuffle seed chunk deflate' prepare fashion-mnist --output x
 form 'on hiss prepare idx' 'output images labels shuffle seed chunk deflate' prepare idx --images images.idx --output x.h5
 form 'on hiss prepare folder' 'output shuffle seed chunk deflate height width channels skip-broken' prepare folder . --output x.h5
+form 'on hiss prepare npz' 'output images labels split layout shuffle seed chunk deflate' prepare npz x.npz --output x.h5
+form 'on hiss prepare webdataset' 'output images labels shuffle seed chunk deflate height width channels skip-broken' prepare webdataset x.tar --output x.h5
 form 'on hiss scale run' 'set out nodes' scale run study.yaml --out out
 form 'on hiss scale submit' 'set out dry-run' scale submit study.yaml --out out
 form 'on hiss scale report' '' scale report out

@@ -49,6 +49,10 @@ done
 mkdir pictures && cp run/../data.h5 pictures/not.txt
 printf 'P5 4 4 255\n0123456789abcdef' >pictures/one.pgm
 caught INT x.h5 "$HISS" prepare folder pictures --height 8 --width 8 --output x.h5
+if grep -q HISS_HAS_ARCHIVE "$(dirname "$HISS")/flags"; then
+    tar -cf one.tar -C pictures one.pgm
+    caught TERM x.h5 "$HISS" prepare webdataset one.tar --height 8 --width 8 --output x.h5
+fi
 few=(--set eval.random=false --set eval.pixels=false --set eval.few_labels=false --set eval.linear=false
     --set eval.statistics=false)
 caught TERM filters.png "$HISS" eval run "${few[@]}"

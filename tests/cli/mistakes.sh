@@ -59,7 +59,7 @@ refused 1 'check that the folder exists and allows writing' \
     "$HISS" prepare idx --images images.idx --output nowhere/data.h5
 
 # prepare.
-refused 1 'expected fashion-mnist, idx' "$HISS" prepare
+refused 1 'expected fashion-mnist, folder, npz, webdataset or idx; see' "$HISS" prepare
 refused 1 'prepare idx needs --output' "$HISS" prepare idx --images images.idx
 refused 1 'are images and labels swapped?' "$HISS" prepare idx --images labels.idx --labels images.idx --output x.h5
 refused 1 'is an HDF5 file; expected an idx file' "$HISS" prepare idx --images data.h5 --output x.h5

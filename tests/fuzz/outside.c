@@ -2,11 +2,15 @@
  *
  * A file that an outside library can only read with a crash, without end, or with more memory than any such file is
  * worth, does others harm, and is not kept in the repository. Every library tries every file: HDF5 all objects,
- * attributes and values, libpng, libjpeg, zlib, libyaml. What it reads or refuses is fine.
+ * attributes and values, libpng, libjpeg, zlib, libyaml, libarchive. What it reads or refuses is fine.
  *
  * Exit 0: fine. 1: a library asks for more than LIMIT_BYTES. Else the signal of what went wrong; CPU_SECONDS a file. */
 #define H5_USE_110_API
 #include <hdf5.h>
+#ifdef HISS_HAS_ARCHIVE
+#include <archive.h>
+#include <archive_entry.h>
+#endif
 #include <jpeglib.h>
 #include <png.h>
 #include <yaml.h>
@@ -181,6 +185,27 @@ static void read_yaml(const char *path) {
     }
 }
 
+#ifdef HISS_HAS_ARCHIVE
+static void read_archive(const char *path) {
+    static char piece[1 << 16];
+    struct archive *reader = archive_read_new();
+    struct archive_entry *entry;
+    uint64_t total = 0;
+    archive_read_support_format_tar(reader);
+    archive_read_support_format_zip(reader);
+    archive_read_support_filter_gzip(reader);
+    if (archive_read_open_filename(reader, path, sizeof piece) == ARCHIVE_OK) {
+        while (archive_read_next_header(reader, &entry) >= ARCHIVE_WARN) {
+            for (la_ssize_t got; (got = archive_read_data(reader, piece, sizeof piece)) > 0;) {
+                total += (uint64_t)got;
+                within_limit(total, "libarchive");
+            }
+        }
+    }
+    archive_read_free(reader);
+}
+#endif
+
 /* ---- one file ---- */
 
 static int try(const char *path, void (*read_it)(const char *)) {
@@ -204,7 +229,12 @@ int main(int argc, char **argv) {
         const char *name;
         void (*read)(const char *path);
     } readers[] = {
-        {"HDF5", read_hdf5}, {"libpng", read_png}, {"libjpeg", read_jpeg}, {"zlib", read_gzip}, {"libyaml", read_yaml}};
+        {"HDF5", read_hdf5},          {"libpng", read_png},   {"libjpeg", read_jpeg},
+        {"zlib", read_gzip},          {"libyaml", read_yaml},
+#ifdef HISS_HAS_ARCHIVE
+        {"libarchive", read_archive},
+#endif
+    };
     int worst = 0;
     for (int i = 1; i < argc; i++) {
         for (size_t k = 0; k < sizeof readers / sizeof *readers; k++) {

@@ -342,6 +342,9 @@ hiss_pixel_scale hiss_augment_center(const hiss_augment_options *options, const 
 
 /* ---- hiss prepare ---- */
 
+typedef enum hiss_layout { HISS_LAYOUT_NHWC, HISS_LAYOUT_NCHW } hiss_layout;
+#define HISS_LAYOUT_CHOICES "NHWC|NCHW" /* their names, in order */
+
 typedef struct hiss_prepare_options {
     const char *output; /* HDF5 file to write (durably) */
     int64_t seed;       /* of the recorded shuffle; shuffle false keeps the order */
@@ -349,6 +352,8 @@ typedef struct hiss_prepare_options {
     int64_t chunk;                   /* rows per chunk; 0: contiguous */
     int64_t deflate;                 /* 0..9 */
     int64_t height, width, channels; /* pictures: size of the stored images (short side scaled, then centre crop) */
+    int layout;                      /* hiss_layout, of arrays with channels: npz */
+    const char *split;               /* npz: begins the names of arrays; NULL: nothing does */
     bool skip_broken;                /* pictures that cannot be read are left out; else all are named, in an error */
 } hiss_prepare_options;
 /* Formats of files that hold an array (src/data/list.h), ended by NULL. Not collective. */
@@ -359,6 +364,19 @@ hiss_status hiss_prepare_arrays(const hiss_prepare_options *options, const char 
 /* A folder of JPEG, PNG, PPM/PGM images; sub-folders, sorted by name, become labels 0, 1, ... Pictures are turned as
  * their Exif orientation says. */
 hiss_status hiss_prepare_folder(const hiss_prepare_options *options, const char *folder, hiss_error *err);
+
+/* A file of numpy.savez: its arrays `images`, uint8 [n,H,W] or with channels as layout says, and `labels`, integers [n] or
+ * [n,1]. NULL: images, and labels if there are any; labels "": none. With split S they are S_images and S_labels. Needs
+ * libarchive, as the next one does. */
+hiss_status hiss_prepare_npz(const hiss_prepare_options *options, const char *file, const char *images,
+                             const char *labels, hiss_error *err);
+/* Shards of WebDataset: tar files, plain or by gzip, read in this order; members with one name up to the first dot of
+ * their last part are a sample, the rest of the name, in lower case, is the field.
+ *   images  field of the pictures; NULL: the one of jpg, jpeg, png, ppm, pgm that is there
+ *   labels  field of the labels, text, else key of the field json; NULL: cls, else label in json, if there are any; "":
+ *           none */
+hiss_status hiss_prepare_webdataset(const hiss_prepare_options *options, const char *const *files, int64_t nfiles,
+                                    const char *images, const char *labels, hiss_error *err);
 
 /* ---- pictures ---- */
 
