@@ -292,19 +292,19 @@ hiss_status data_npz_read(const data_npz_source *source, data_rows *rows, int32_
 hiss_status hiss_prepare_npz(const hiss_prepare_options *options, const char *file, const char *images,
                              const char *labels, hiss_error *err) {
     char image_name[256], label_name[256];
-    const char *split = options->split ? options->split : "", *bar = options->split ? "_" : "";
+    const char *split = options->split ? options->split : "", *bar = *split ? "_" : "";
     snprintf(image_name, sizeof image_name, "%s%s%s", split, bar, images ? images : "images");
     snprintf(label_name, sizeof label_name, "%s%s%s", split, bar, labels ? labels : "labels");
     const data_npz_source source = {file, image_name, labels && !*labels ? "" : label_name, labels && *labels,
                                     options->layout == HISS_LAYOUT_NCHW};
     char name[PREPARE_SOURCE];
-    snprintf(name, sizeof name, "%s: %s, %s", file, source.images, source.labels);
     data_rows rows;
     int32_t *label = NULL;
     data_rows_create(options, &rows);
     hiss_status status = data_prepare_check_output(options, err);
     status = status ? status : data_prepare_expect_other(options, file, err);
     status = status ? status : data_npz_read(&source, &rows, &label, err);
+    snprintf(name, sizeof name, "%s: %s%s%s", file, source.images, label ? ", " : "", label ? source.labels : "");
     status = status ? status : data_rows_write(&rows, label, name, NULL, err);
     hiss_free(label);
     data_rows_destroy(&rows);
