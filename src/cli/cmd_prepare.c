@@ -23,7 +23,7 @@ static const hiss_row rows[] = {
      "idx: file of images, plain or gzip; npz: name of the array, images by default; webdataset: field of the "
      "pictures"},
     {"labels", HISS_PATH, offsetof(options, labels), NULL, 0, 0, NULL,
-     "idx: file of labels, may be left out; npz, webdataset: name of the array, field or json key; '': none"},
+     "idx: file of labels, may be left out; npz, webdataset: name of the array, field or json key, or none"},
     {"source", HISS_PATH, offsetof(options, source), "/usr/share/datasets/fashion-mnist", 0, 0, NULL,
      "fashion-mnist: where the four idx files are (Debian: dataset-fashion-mnist)"},
     {"shuffle", HISS_BOOL, PREPARE(shuffle), "true", 0, 0, NULL, "shuffle the samples (the seed is recorded)"},
@@ -186,16 +186,17 @@ static hiss_status prepare(options *o, const hiss_arguments *rest, hiss_error *e
     if (!o->prepare.output) {
         return hiss_fail(err, HISS_EUSER, "prepare %s needs --output", word);
     }
-    const char *const *files = rest->positional + 1;
+    const char *const *files = rest->positional + 1,
+                      *labels = o->labels && strcmp(o->labels, "none") == 0 ? "" : o->labels;
     switch (kind) {
     case FASHION_MNIST:
         return fashion_mnist(o, err);
     case FOLDER:
         return hiss_prepare_folder(&o->prepare, files[0], err);
     case NPZ:
-        return hiss_prepare_npz(&o->prepare, files[0], o->images, o->labels, err);
+        return hiss_prepare_npz(&o->prepare, files[0], o->images, labels, err);
     case WEBDATASET:
-        return hiss_prepare_webdataset(&o->prepare, files, rest->npositional - 1, o->images, o->labels, err);
+        return hiss_prepare_webdataset(&o->prepare, files, rest->npositional - 1, o->images, labels, err);
     default:
         return o->images ? hiss_prepare_arrays(&o->prepare, word, o->images, o->labels, err)
                          : hiss_fail(err, HISS_EUSER, "prepare %s needs --images", word);

@@ -128,7 +128,9 @@ static hiss_status identify(hiss_dataset *set, bool check, hiss_error *err) {
         fprintf(text, IDENTITY_PIXELS "%s", rows);
     }
     if (!status && set->label) {
-        data_identity_labels(set->rows, set->label, labels);
+        char *classes = hiss_dataset_class_lines(set);
+        data_identity_labels(set->rows, set->label, classes, labels);
+        free(classes);
         fprintf(text, IDENTITY_LABELS "%s", labels);
     }
     if (!status && has) {

@@ -55,8 +55,13 @@ hiss_status data_identity_rows(int64_t n, int64_t row_bytes, data_read_rows read
     return status;
 }
 
-void data_identity_labels(int64_t n, const int32_t *label, char out[IDENTITY_DIGITS + 1]) {
-    hash_of(label, sizeof *label * (size_t)n, out);
+void data_identity_labels(int64_t n, const int32_t *label, const char *classes, char out[IDENTITY_DIGITS + 1]) {
+    char text[HISS_HASH_TEXT];
+    hiss_hash *hash = hiss_hash_begin();
+    hiss_hash_add(hash, label, sizeof *label * (size_t)n);
+    hiss_hash_add(hash, classes, strlen(classes));
+    hiss_hash_end(hash, text);
+    snprintf(out, IDENTITY_DIGITS + 1, "%.*s", IDENTITY_DIGITS, text);
 }
 
 /* ---- comparing ---- */

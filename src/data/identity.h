@@ -16,7 +16,7 @@ typedef hiss_status (*data_read_rows)(void *user, int64_t count, const int64_t *
 /* Hash of a sample of the n rows of a file, always the same rows for the same n and row_bytes. Errors: those of read. */
 hiss_status data_identity_rows(int64_t n, int64_t row_bytes, data_read_rows read, void *user,
                                char out[IDENTITY_DIGITS + 1], hiss_error *err);
-/* Hash of all labels. */
-void data_identity_labels(int64_t n, const int32_t *label, char out[IDENTITY_DIGITS + 1]);
+/* Hash of all labels, and of what the classes are called. */
+void data_identity_labels(int64_t n, const int32_t *label, const char *classes, char out[IDENTITY_DIGITS + 1]);
 
 #endif

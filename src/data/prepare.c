@@ -48,17 +48,6 @@ hiss_status data_prepare_check_size(const hiss_prepare_options *o, hiss_error *e
                : HISS_OK;
 }
 
-hiss_status data_prepare_check_label(const char *place, int64_t i, int64_t label, int64_t n, const char *otherwise,
-                                     hiss_error *err) {
-    const int64_t most = hiss_dataset_most_classes(n);
-    return label >= 0 && label < most
-               ? HISS_OK
-               : hiss_fail(err, HISS_EUSER,
-                           "%s: label %lld is %lld; expected class numbers from 0 to %lld: number the classes 0, 1, "
-                           "2, ..., or %s",
-                           place, (long long)i, (long long)label, (long long)(most - 1), otherwise);
-}
-
 hiss_status data_prepare_check_options(const hiss_prepare_options *o, int64_t row, hiss_error *err) {
     if (o->deflate < 0 || o->deflate > 9 || o->chunk < 0 || (o->deflate > 0 && o->chunk == 0)) {
         return hiss_fail(err, HISS_EUSER,

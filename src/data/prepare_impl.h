@@ -18,9 +18,6 @@ hiss_status data_prepare_expect_other(const hiss_prepare_options *options, const
 /* Chunks and compression, for rows of so many bytes; and the size of the stored images, where they are scaled. */
 hiss_status data_prepare_check_options(const hiss_prepare_options *options, int64_t row, hiss_error *err);
 hiss_status data_prepare_check_size(const hiss_prepare_options *options, hiss_error *err);
-/* Labels are class numbers. place: the file, for the error; i: which of its n labels; otherwise: what else to do. */
-hiss_status data_prepare_check_label(const char *place, int64_t i, int64_t label, int64_t n, const char *otherwise,
-                                     hiss_error *err);
 
 /* ---- the file, row by row in its own order ---- */
 

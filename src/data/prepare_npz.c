@@ -183,7 +183,7 @@ static hiss_status check_labels(const reader *r, const data_npz_header *h, hiss_
                ? hiss_fail(
                      err, HISS_EUSER,
                      "%s: holds values of type %s in %d dimensions; expected labels: integers [n] or [n,1]; convert "
-                     "them with astype(int), name another array with --labels, or go without: --labels ''",
+                     "them with astype(int), name another array with --labels, or go without: --labels none",
                      r->place, h->type, h->ndim)
                : HISS_OK;
 }
@@ -213,7 +213,12 @@ static hiss_status read_values(reader *r, const data_npz_header *h, hiss_error *
         }
         for (int64_t i = 0; i < count && !status; i++) {
             const int64_t label = data_npz_value(h, bytes + i * h->size);
-            status = data_prepare_check_label(r->place, r->labels, label, n, "go without: --labels ''", err);
+            if (label < INT32_MIN || label > INT32_MAX) {
+                return hiss_fail(err, HISS_EUSER,
+                                 "%s: label %lld is %lld; expected whole numbers of 32 bits: number the classes, or go "
+                                 "without: --labels none",
+                                 r->place, (long long)r->labels, (long long)label);
+            }
             r->label[r->labels++] = (int32_t)label;
         }
         if (status) {

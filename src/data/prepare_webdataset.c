@@ -142,7 +142,7 @@ static hiss_status take_number(reader *r, const char *name, const char *text, in
         return hiss_fail(
             err, HISS_EUSER,
             "%s: %.300s: the label is '%.*s'; expected a class number 0, 1, 2, ...: number the classes, or go "
-            "without: --labels ''",
+            "without: --labels none",
             r->shard, name, (int)(length < 40 ? length : 40), text);
     }
     r->now.label = (int32_t)label;
@@ -172,7 +172,7 @@ static hiss_status take_json(reader *r, const char *name, hiss_error *err) {
     case DATA_JSON_BROKEN:
         break;
     }
-    return hiss_fail(err, HISS_EUSER, "%s: %.300s: is no JSON object; repair it, or go without labels: --labels ''",
+    return hiss_fail(err, HISS_EUSER, "%s: %.300s: is no JSON object; repair it, or go without labels: --labels none",
                      r->shard, name);
 }
 
@@ -182,7 +182,7 @@ static hiss_status expect_label(const reader *r, hiss_error *err) {
     const int64_t before = r->rows->shape[0] - 1;
     if (r->now.labelled ? r->labelled < before : r->labelled > 0) {
         return hiss_fail(err, HISS_EUSER,
-                         "%s: sample '%.300s' has %s label, others have %s; label all, or go without: --labels ''",
+                         "%s: sample '%.300s' has %s label, others have %s; label all, or go without: --labels none",
                          r->shard, r->now.key, r->now.labelled ? "a" : "no", r->now.labelled ? "none" : "one");
     }
     return !r->now.labelled && r->source->labels && *r->source->labels
@@ -269,9 +269,6 @@ hiss_status data_webdataset_read(const data_webdataset_source *source, data_rows
                            source->file[0], source->nfiles > 1 ? " and the others" : "");
     }
     *labelled = r.labelled > 0;
-    for (int64_t i = 0; i < n && *labelled && !status; i++) {
-        status = data_prepare_check_label(source->file[0], i, rows->label[i], n, "go without: --labels ''", err);
-    }
     return status;
 }
 

@@ -119,13 +119,13 @@ static hiss_status read_counters(trainer *t, hiss_h5 *file, const char *path, hi
         s = train_same_config(t, path, config, init ? init : "", &epochs, err);
     }
     s = s == HISS_OK ? hiss_h5_get_text(file, "/", "data", &data, err) : s;
+    s = s == HISS_OK ? check_classes(t, file, path, err) : s; /* the identity would only say that labels differ */
     if (s == HISS_OK && !hiss_dataset_identities_agree(data, hiss_dataset_identity(t->set))) {
         s = hiss_fail_key(err, HISS_EUSER, "data.file",
                           "%s was made from other data: expected %s, found %s in %s; resume with the same data, or "
                           "start a new run directory",
                           path, data, hiss_dataset_identity(t->set), t->experiment->data.file);
     }
-    s = s == HISS_OK ? check_classes(t, file, path, err) : s;
     s = s == HISS_OK ? hiss_snapshot_expect(file, path, "/step", HISS_I64, 1, err) : s;
     s = s == HISS_OK ? hiss_snapshot_read(file, path, "/step", HISS_I64, 0, 1, &t->step, err) : s;
     s = s == HISS_OK ? check_length(t, path, epochs, err) : s;

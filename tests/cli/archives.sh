@@ -72,7 +72,7 @@ alike data.h5 val.h5
 "$HISS" prepare idx --images images.idx --output bare.h5 2>log || fail 'no bare.h5' log
 prepare npz parts.npz --split test --output bare2.h5
 alike bare.h5 bare2.h5
-prepare npz both.npz --labels '' --output bare3.h5
+prepare npz both.npz --labels none --output bare3.h5
 alike bare.h5 bare3.h5
 sets=(--set objective=supervised --set train.epochs=1)
 train 1 idx "${sets[@]}"
@@ -130,7 +130,7 @@ alike folder.h5 shards.h5
 prepare webdataset json-*.tar "${size[@]}" --output shards.h5
 alike folder.h5 shards.h5
 prepare webdataset bare-*.tar "${size[@]}" --output bare.h5
-prepare webdataset cls-*.tar --labels '' "${size[@]}" --output bare2.h5
+prepare webdataset cls-*.tar --labels none "${size[@]}" --output bare2.h5
 alike bare.h5 bare2.h5
 refused 1 "has neither a member 'kinds' nor that key" "$HISS" prepare webdataset cls-*.tar --labels kinds "${size[@]}" --output x.h5
 refused 1 "has no label, others have one" "$HISS" prepare webdataset cls-000000.tar bare-000001.tar "${size[@]}" --output x.h5

@@ -61,7 +61,8 @@ bad 'text.h5: not an HDF5 file' --set data.file=text.h5
 bad 'damaged.h5: the pixels and labels have SHA-256' --set data.file=damaged.h5
 bad 'few.h5 has 47 samples: 12 lanes get shards of 3, fewer than train.lane_samples = 4' --set data.file=few.h5
 
-# Damage that only shows while training streams the data, in rows that are not read at the start: the rank that finds it speaks for all.
+# Damage that only shows while training streams the data, in rows that are not read at the start: the rank that finds it
+# speaks for all.
 "$HISS" prepare idx --images images.idx --output packed.h5 --deflate 5 --chunk 2 2>log || fail 'no packed.h5' log
 head -c 60 /dev/zero | dd of=packed.h5 bs=1 seek=$(($(stat -c %s packed.h5) * 3 / 4)) conv=notrunc 2>/dev/null
 for ranks in 1 2 4; do

@@ -95,8 +95,9 @@ on 1 "$HISS" query run --queries 2 --set data.labels=wide
 [ $status -eq 0 ] || fail "query with labels that are none: exit $status" log
 for labels in part wide; do
     on 1 "$HISS" doctor config.yaml "${short[@]}" --set "data.labels=$labels"
-    [ $status -ne 2 ] || fail "doctor: exit $status" log
+    [ "$(grep -c '^FAIL' log)" -eq "$([ $labels = part ] && echo 0 || echo 1)" ] || fail "doctor: exit $status" log
 done
+grep -q '^FAIL.*hiss eval would fail' log || fail 'doctor does not say that eval needs labels' log
 grep -q 'one-hot' log || fail 'doctor does not say what is wrong with labels' log
 
 # The classes of a run that learnt from labels are its own: its network keeps their number, and a resumed run its names.

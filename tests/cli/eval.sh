@@ -80,7 +80,7 @@ grep -q '^trained/fc1 ' run/eval.txt && ! grep -q '^random/' run/eval.txt || fai
 for file in next far; do
     (ulimit -v 4000000 && exec "$HISS" eval run --set eval.train=$file.h5 --set eval.test=near.h5 --set eval.layers=fc1 \
         --set eval.draws=2 >log 2>&1) || fail "eval of labels with a gap: $file" log
-    without_times >eval.$file
+    without_times | sed 1,2d >eval.$file # without what classes are called
     ! grep -q 'of classes that no training sample has' log || fail 'known classes are called unknown' log
 done
 cmp eval.next eval.far || fail 'the value of a label counts'

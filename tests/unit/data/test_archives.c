@@ -438,8 +438,6 @@ static void bad_samples_are_explained(void **state) {
     BAD(NULL, "the label is '-1'", A, {"b.cls", TEXT("-1")});
     BAD(NULL, "the label is '1.5'", A, {"b.cls", TEXT("1.5")});
     BAD(NULL, "the label is '99999999999999999999999'", A, {"b.cls", TEXT("99999999999999999999999")});
-    BAD(NULL, "label 1 is 2000000; expected class numbers from 0 to 1048575", A, {"b.cls", TEXT("2000000")},
-        {"b.pgm", PICTURE("q")});
     BAD(NULL, "b.json: is no JSON object", A, {"b.json", TEXT("{")});
     BAD(NULL, "sample 'a' has two pictures, pgm and ppm; name the field to take", A, {"a.ppm", PICTURE("q")});
     BAD(NULL, "no samples; expected tar files with members such as", {"readme", TEXT("nothing")});

@@ -328,9 +328,9 @@ static void identity_covers_all_fields(void **state) {
     opened b = open_fields("images: /images, fields: {clip: /clips}", "data.fields.sound=/sound");
     must(a.status, &a.err);
     must(b.status, &b.err);
-    assert_string_equal(hiss_dataset_identity(a.set), "3600 bytes uint8 [120,5,6,1]");
-    assert_string_equal(hiss_dataset_identity(b.set),
-                        "3600 bytes uint8 [120,5,6,1], clip int16 [120,2,3,4,1], sound float32 [120,7]");
+    assert_non_null(strstr(hiss_dataset_identity(a.set), "uint8 [120,5,6,1], pixels "));
+    assert_non_null(strstr(hiss_dataset_identity(b.set),
+                           "uint8 [120,5,6,1], clip int16 [120,2,3,4,1], sound float32 [120,7], pixels "));
     close_fields(&a);
     close_fields(&b);
 }
