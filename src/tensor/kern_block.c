@@ -15,23 +15,29 @@ enum { NEAR = 6 };
 #endif
 enum { VECS = 2, WIDTH = VECS * LANES };
 
-static ALWAYS_INLINE void block(int near, int vecs, int64_t K, tensor_left A, const float *b, int64_t ldb, float *c,
-                                int64_t ldc, bool accumulate) {
+/* One panel of B, and `count` blocks of rows below each other: what a function of constant size does in one call. */
+typedef struct stack {
+    int64_t count, K, row, step; /* of A as in tensor_left */
+    int64_t ldb, ldc;
+    bool accumulate;
+} stack;
+
+static ALWAYS_INLINE void block(int near, int vecs, const stack *s, const float *a, const float *b, float *c) {
+    const int64_t row = s->row, step = s->step, ldb = s->ldb, ldc = s->ldc;
     vec sum[NEAR][VECS];
     for (int j = 0; j < near; j++) {
         for (int v = 0; v < vecs; v++) {
-            sum[j][v] = accumulate ? load(c + j * ldc + v * LANES) : (vec){0};
+            sum[j][v] = s->accumulate ? load(c + j * ldc + v * LANES) : (vec){0};
         }
     }
-    const float *a = A.a;
-    for (int64_t k = 0; k < K; k++, a += A.step, b += ldb) {
+    for (int64_t k = s->K; k > 0; k--, a += step, b += ldb) {
         vec right[VECS];
         for (int v = 0; v < vecs; v++) {
             right[v] = load(b + v * LANES);
         }
         for (int j = 0; j < near; j++) {
             for (int v = 0; v < vecs; v++) {
-                sum[j][v] = multiply_add(a[j * A.row], right[v], sum[j][v]);
+                sum[j][v] = multiply_add(a[j * row], right[v], sum[j][v]);
             }
         }
     }
@@ -42,13 +48,13 @@ static ALWAYS_INLINE void block(int near, int vecs, int64_t K, tensor_left A, co
     }
 }
 
-typedef void (*block_function)(int64_t K, tensor_left A, const float *b, int64_t ldb, float *c, int64_t ldc,
-                               bool accumulate);
+typedef void (*block_function)(const stack *s, const float *a, const float *b, float *c);
 
 #define BLOCK(near, vecs)                                                                                              \
-    static void block_##near##_##vecs(int64_t K, tensor_left A, const float *b, int64_t ldb, float *c, int64_t ldc,    \
-                                      bool accumulate) {                                                               \
-        block(near, vecs, K, A, b, ldb, c, ldc, accumulate);                                                           \
+    static void block_##near##_##vecs(const stack *s, const float *a, const float *b, float *c) {                      \
+        for (int64_t i = 0; i < s->count; i++) {                                                                       \
+            block(near, vecs, s, a + i * near * s->row, b, c + i * near * s->ldc);                                     \
+        }                                                                                                              \
     }
 #define BLOCKS(near) BLOCK(near, 1) BLOCK(near, 2)
 #define NAMES(near)                                                                                                    \
@@ -85,17 +91,16 @@ void tensor_block_multiply(int64_t M, int64_t N, int64_t K, tensor_left A, tenso
     }
     /* Rows in blocks of nearly equal height: a short last block would wait for its own sums. */
     const int64_t nblocks = (M + NEAR - 1) / NEAR, height = M / nblocks, higher = M % nblocks;
+    stack tall = {higher, K, A.row, A.step, B.ld, ldc, accumulate}, rest = tall;
+    const float *below = A.a + higher * (height + 1) * A.row;
+    rest.count = nblocks - higher;
     for (int64_t n = 0; n < N; n += WIDTH) {
         const int64_t vecs = N - n < WIDTH ? (N - n) / LANES : VECS;
         const float *b = B.b + n / HISS_PANEL * B.panel + n % HISS_PANEL;
-        tensor_left left = A;
-        float *to = c + n;
-        for (int64_t i = 0; i < nblocks; i++) {
-            const int64_t near = height + (i < higher);
-            blocks[near - 1][vecs - 1](K, left, b, B.ld, to, ldc, accumulate);
-            left.a += near * A.row;
-            to += near * ldc;
+        if (higher > 0) {
+            blocks[height][vecs - 1](&tall, A.a, b, c + n);
         }
+        blocks[height - 1][vecs - 1](&rest, below, b, c + n + higher * (height + 1) * ldc);
     }
 }
 
