@@ -83,6 +83,17 @@ hiss_value graph_append(hiss_graph *graph, node draft) {
     return graph->count++;
 }
 
+hiss_value hiss_graph_join(hiss_graph *graph, hiss_value value) {
+    const int last = graph->count - 1;
+    if (value < 1 || value != last || graph->nodes[last].input[0] != last - 1 || !graph->nodes[last].op->join ||
+        graph->nodes[last - 1].keep) {
+        return value;
+    }
+    const node before = graph->nodes[last - 1], n = graph->nodes[last];
+    const hiss_value joined = n.op->join(graph, &before, &n);
+    return joined >= 0 ? joined : value;
+}
+
 void hiss_graph_loss(hiss_graph *graph, hiss_value loss) {
     if (loss >= 0) {
         assert(graph->loss < 0 && hiss_shape_count(&graph->nodes[loss].shape) == 1);

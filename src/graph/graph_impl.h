@@ -46,6 +46,9 @@ typedef struct op {
     bool stops_gradient; /* what comes before gets none through it */
     bool leaf;           /* has no inputs: its output is there before forward, and lives as long as the run */
     op_home home;
+    /* Replace the last two nodes, one before this and this, its only reader, by one that does the work of both; -1, and
+     * nothing is changed, where there is none. */
+    hiss_value (*join)(hiss_graph *graph, const node *before, const node *n);
     /* The convolution or linear layer that it computes: the node gets kernels chosen for that shape. */
     hiss_conv (*product)(const node *n);
     bool product_is_linear;

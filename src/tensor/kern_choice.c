@@ -339,12 +339,35 @@ hiss_kernels hiss_kernels_with(const hiss_kernels *kernels, hiss_product product
     return k;
 }
 
+/* Implementations that can pool what they compute. */
+static void choose_pooled(hiss_kernels *k, const hiss_conv *shape) {
+    if (!tensor_pool_can(shape->F) || shape->F % 16 != 0 || shape->P * shape->Q > INT32_MAX) {
+        return;
+    }
+    if (k->conv2d_forward == tensor_winograd_conv2d_forward) {
+        k->conv2d_pooled_forward = tensor_winograd_conv2d_pooled_forward;
+    } else if (k->conv2d_forward == tensor_direct_conv2d_forward) {
+        k->conv2d_pooled_forward = tensor_direct_conv2d_pooled_forward;
+    }
+    if (k->conv2d_backward_data == tensor_winograd_conv2d_backward_data) {
+        k->conv2d_pooled_backward_data = tensor_winograd_conv2d_pooled_backward_data;
+    }
+    if (k->conv2d_backward_weight == tensor_winograd_conv2d_backward_weight) {
+        k->conv2d_pooled_backward_weight = tensor_winograd_conv2d_pooled_backward_weight;
+    } else if (k->conv2d_backward_weight == tensor_direct_conv2d_backward_weight) {
+        k->conv2d_pooled_backward_weight = tensor_direct_conv2d_pooled_backward_weight;
+    }
+}
+
 hiss_kernels hiss_kernels_for(const hiss_kernels *kernels, bool linear, const hiss_conv *shape) {
     hiss_kernels k = *kernels;
     const int first = linear ? HISS_LINEAR_FORWARD : HISS_CONV2D_FORWARD;
     for (int p = first; p < first + 3; p++) {
         const hiss_product product = (hiss_product)p;
         k = hiss_kernels_with(&k, product, hiss_kernels_choice(kernels, product, shape));
+    }
+    if (!linear) {
+        choose_pooled(&k, shape);
     }
     return k;
 }

@@ -90,7 +90,7 @@ static int64_t tile_rows(const hiss_conv *c) {
 }
 
 size_t tensor_direct_conv2d_scratch(const hiss_conv *c) {
-    int64_t weights = round_up(patch(c), TAPS) * round_up(c->F, WIDE) + c->Q * round_up(c->F, WIDE);
+    int64_t weights = round_up(patch(c), TAPS) * round_up(c->F, WIDE) + 2 * c->Q * round_up(c->F, WIDE);
     int64_t col = tile_rows(c) * c->Q * patch(c);
     return (size_t)(frame_count(c) + (weights > col ? weights : col));
 }
@@ -162,17 +162,23 @@ static void forward_row(const hiss_conv *c, const int64_t *offset, const float *
     }
 }
 
-static void forward(const hiss_conv *c, const float *x, const float *w, const float *bias, float *y, bool accumulate,
-                    float *scratch) {
-    int64_t K = patch(c), Fp = round_up(c->F, WIDE), offset[LONGEST];
-    float *frame = scratch, *wt = frame + frame_count(c), *row = wt + K * Fp;
-    offsets(c, offset);
+/* wt[K,Fp] of w. */
+static void turn_weights(const hiss_conv *c, const float *w, float *wt) {
+    int64_t K = patch(c), Fp = round_up(c->F, WIDE);
     memset(wt, 0, sizeof(float) * (size_t)(K * Fp));
     for (int64_t f = 0; f < c->F; f++) {
         for (int64_t k = 0; k < K; k++) {
             wt[k * Fp + f] = w[f * K + k];
         }
     }
+}
+
+static void forward(const hiss_conv *c, const float *x, const float *w, const float *bias, float *y, bool accumulate,
+                    float *scratch) {
+    int64_t offset[LONGEST];
+    float *frame = scratch, *wt = frame + frame_count(c), *row = wt + patch(c) * round_up(c->F, WIDE);
+    offsets(c, offset);
+    turn_weights(c, w, wt);
     for (int64_t n = 0; n < c->N; n++) {
         into_frame(c, x + n * c->H * c->W * c->C, frame);
         for (int64_t p = 0; p < c->P; p++) {
@@ -188,6 +194,23 @@ static void forward(const hiss_conv *c, const float *x, const float *w, const fl
 void tensor_direct_conv2d_forward(const hiss_conv *c, const float *x, const float *w, const float *bias, float *y,
                                   float *scratch) {
     forward(c, x, w, bias, y, false, scratch);
+}
+
+void tensor_direct_conv2d_pooled_forward(const hiss_conv *c, const float *x, const float *w, const float *bias,
+                                         float *y, int32_t *argmax, float *scratch) {
+    int64_t offset[LONGEST], row = c->Q * c->F, down = c->stride * frame_width(c) * c->C;
+    float *frame = scratch, *wt = frame + frame_count(c), *rows = wt + patch(c) * round_up(c->F, WIDE);
+    offsets(c, offset);
+    turn_weights(c, w, wt);
+    for (int64_t n = 0; n < c->N; n++) {
+        into_frame(c, x + n * c->H * c->W * c->C, frame);
+        for (int64_t p = 0; p < c->P / 2; p++, y += c->Q / 2 * c->F, argmax += c->Q / 2 * c->F) {
+            const tensor_row_pair r = tensor_output_rows(c, p, row);
+            forward_row(c, offset, frame + 2 * p * down, wt, bias, rows);
+            forward_row(c, offset, frame + (2 * p + 1) * down, wt, bias, rows + row);
+            tensor_pool_rows(&r, rows, y, argmax);
+        }
+    }
 }
 
 /* dwt[0..TAPS-1][0..15] += sum over one output row of taps times gradients; dy rows lie ldy apart. */
@@ -219,33 +242,65 @@ static void copy_tail(const hiss_conv *c, const float *dy, int64_t filters, floa
     }
 }
 
-void tensor_direct_conv2d_backward_weight(const hiss_conv *c, const float *x, const float *dy, float *dw,
-                                          bool accumulate, float *scratch) {
-    int64_t K = patch(c), Fp = round_up(c->F, WIDE), offset[LONGEST];
-    float *frame = scratch, *dwt = frame + frame_count(c), *tail = dwt + round_up(K, TAPS) * Fp;
-    offsets(c, offset);
-    memset(dwt, 0, sizeof(float) * (size_t)(round_up(K, TAPS) * Fp));
-    for (int64_t n = 0; n < c->N; n++) {
-        into_frame(c, x + n * c->H * c->W * c->C, frame);
-        for (int64_t p = 0; p < c->P; p++) {
-            const float *at = frame + p * c->stride * frame_width(c) * c->C;
-            const float *gradient = dy + (n * c->P + p) * c->Q * c->F;
-            for (int64_t f = 0; f < c->F; f += WIDE) {
-                bool whole = f + WIDE <= c->F;
-                if (!whole) {
-                    copy_tail(c, gradient + f, c->F - f, tail);
-                }
-                for (int64_t k = 0; k < K; k += TAPS) {
-                    weight_row(c, offset + k, at, whole ? gradient + f : tail, whole ? c->F : WIDE, dwt + k * Fp + f);
-                }
-            }
+/* dwt += over one output row with the gradients dy[Q,F], the taps of its first output at `at`. */
+static void weights_row(const hiss_conv *c, const int64_t *offset, const float *at, const float *dy, float *dwt,
+                        float *tail) {
+    int64_t K = patch(c), Fp = round_up(c->F, WIDE);
+    for (int64_t f = 0; f < c->F; f += WIDE) {
+        bool whole = f + WIDE <= c->F;
+        if (!whole) {
+            copy_tail(c, dy + f, c->F - f, tail);
+        }
+        for (int64_t k = 0; k < K; k += TAPS) {
+            weight_row(c, offset + k, at, whole ? dy + f : tail, whole ? c->F : WIDE, dwt + k * Fp + f);
         }
     }
+}
+
+/* dw (+)= dwt' */
+static void turn_weight_gradients(const hiss_conv *c, const float *dwt, bool accumulate, float *dw) {
+    int64_t K = patch(c), Fp = round_up(c->F, WIDE);
     for (int64_t f = 0; f < c->F; f++) {
         for (int64_t k = 0; k < K; k++) {
             dw[f * K + k] = (accumulate ? dw[f * K + k] : 0) + dwt[k * Fp + f];
         }
     }
+}
+
+void tensor_direct_conv2d_backward_weight(const hiss_conv *c, const float *x, const float *dy, float *dw,
+                                          bool accumulate, float *scratch) {
+    int64_t padded = round_up(patch(c), TAPS) * round_up(c->F, WIDE), offset[LONGEST];
+    float *frame = scratch, *dwt = frame + frame_count(c), *tail = dwt + padded;
+    offsets(c, offset);
+    memset(dwt, 0, sizeof(float) * (size_t)padded);
+    for (int64_t n = 0; n < c->N; n++) {
+        into_frame(c, x + n * c->H * c->W * c->C, frame);
+        for (int64_t p = 0; p < c->P; p++) {
+            weights_row(c, offset, frame + p * c->stride * frame_width(c) * c->C, dy + (n * c->P + p) * c->Q * c->F,
+                        dwt, tail);
+        }
+    }
+    turn_weight_gradients(c, dwt, accumulate, dw);
+}
+
+/* Filters are whole vectors of WIDE here, so there is no tail. */
+void tensor_direct_conv2d_pooled_backward_weight(const hiss_conv *c, const float *x, const float *dy,
+                                                 const int32_t *argmax, float *dw, bool accumulate, float *scratch) {
+    int64_t padded = round_up(patch(c), TAPS) * c->F, offset[LONGEST], row = c->Q * c->F;
+    int64_t down = c->stride * frame_width(c) * c->C;
+    float *frame = scratch, *dwt = frame + frame_count(c), *rows = dwt + padded;
+    offsets(c, offset);
+    memset(dwt, 0, sizeof(float) * (size_t)(padded + 2 * row));
+    for (int64_t n = 0; n < c->N; n++) {
+        into_frame(c, x + n * c->H * c->W * c->C, frame);
+        for (int64_t p = 0; p < c->P / 2; p++, dy += c->Q / 2 * c->F, argmax += c->Q / 2 * c->F) {
+            const tensor_row_pair r = tensor_output_rows(c, p, row);
+            tensor_unpool_rows(&r, dy, argmax, rows);
+            weights_row(c, offset, frame + 2 * p * down, rows, dwt, NULL);
+            weights_row(c, offset, frame + (2 * p + 1) * down, rows + row, dwt, NULL);
+        }
+    }
+    turn_weight_gradients(c, dwt, accumulate, dw);
 }
 
 /* Add col[K,T] of output rows p0 .. p0+rows-1 to the frame [C, H + 2 pad, W + 2 pad]. */

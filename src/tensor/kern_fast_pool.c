@@ -35,8 +35,12 @@ static void take_larger(int64_t C, const float *restrict x, int32_t at, float *r
 
 typedef int32_t ivec __attribute__((vector_size(4 * LANES)));
 
+bool tensor_pool_can(int64_t C) {
+    return C % LANES == 0;
+}
+
 static bool is_quarter(const hiss_pooling *c) {
-    return c->size == 2 && c->stride == 2 && c->pad == 0 && c->C % LANES == 0;
+    return c->size == 2 && c->stride == 2 && c->pad == 0 && tensor_pool_can(c->C);
 }
 
 static ALWAYS_INLINE ivec choose(ivec mask, ivec a, ivec b) {
@@ -49,23 +53,36 @@ static ALWAYS_INLINE void take(vec value, int32_t at, vec *best, ivec *index) {
     *index = choose(larger, at - (ivec){0}, *index);
 }
 
+void tensor_pool_rows(const tensor_row_pair *r, const float *from, float *y, int32_t *argmax) {
+    const int64_t C = r->C, row = r->row;
+    int32_t at = r->first;
+    for (int64_t q = 0; q < r->windows; q++, from += 2 * C, at += 2, y += C, argmax += C) {
+        for (int64_t k = 0; k < C; k += LANES) {
+            vec best = load(from + k);
+            ivec index = at - (ivec){0};
+            take(load(from + C + k), at + 1, &best, &index);
+            take(load(from + row + k), at + r->below, &best, &index);
+            take(load(from + row + C + k), at + r->below + 1, &best, &index);
+            store(y + k, best);
+            memcpy(argmax + k, &index, sizeof index);
+        }
+    }
+}
+
+tensor_row_pair tensor_output_rows(const hiss_conv *c, int64_t p, int64_t row) {
+    return (tensor_row_pair){c->Q / 2, c->F, row, (int32_t)(2 * p * c->Q), (int32_t)c->Q};
+}
+
+static tensor_row_pair pair_at(const hiss_pooling *c, int64_t p) {
+    return (tensor_row_pair){c->Q, c->C, c->W * c->C, (int32_t)(2 * p * c->W), (int32_t)c->W};
+}
+
 static void quarter_forward(const hiss_pooling *c, const float *x, float *y, int32_t *argmax) {
-    const int64_t C = c->C, row = c->W * C;
+    const int64_t row = c->W * c->C;
     for (int64_t n = 0; n < c->N; n++, x += c->H * row) {
-        for (int64_t p = 0; p < c->P; p++) {
-            const float *from = x + 2 * p * row;
-            int32_t at = (int32_t)(2 * p * c->W);
-            for (int64_t q = 0; q < c->Q; q++, from += 2 * C, at += 2, y += C, argmax += C) {
-                for (int64_t k = 0; k < C; k += LANES) {
-                    vec best = load(from + k);
-                    ivec index = at - (ivec){0};
-                    take(load(from + C + k), at + 1, &best, &index);
-                    take(load(from + row + k), at + (int32_t)c->W, &best, &index);
-                    take(load(from + row + C + k), at + (int32_t)c->W + 1, &best, &index);
-                    store(y + k, best);
-                    memcpy(argmax + k, &index, sizeof index);
-                }
-            }
+        for (int64_t p = 0; p < c->P; p++, y += c->Q * c->C, argmax += c->Q * c->C) {
+            const tensor_row_pair r = pair_at(c, p);
+            tensor_pool_rows(&r, x + 2 * p * row, y, argmax);
         }
     }
 }
@@ -75,26 +92,40 @@ static ALWAYS_INLINE void give(float *to, ivec index, int32_t at, vec gradient, 
     store(to, accumulate ? load(to) + mine : mine);
 }
 
+static ALWAYS_INLINE void give_rows(const tensor_row_pair *r, const float *dy, const int32_t *argmax, float *to,
+                                    bool accumulate) {
+    const int64_t C = r->C, row = r->row;
+    int32_t at = r->first;
+    for (int64_t q = 0; q < r->windows; q++, to += 2 * C, at += 2, dy += C, argmax += C) {
+        for (int64_t k = 0; k < C; k += LANES) {
+            const vec gradient = load(dy + k);
+            ivec index;
+            memcpy(&index, argmax + k, sizeof index);
+            give(to + k, index, at, gradient, accumulate);
+            give(to + C + k, index, at + 1, gradient, accumulate);
+            give(to + row + k, index, at + r->below, gradient, accumulate);
+            give(to + row + C + k, index, at + r->below + 1, gradient, accumulate);
+        }
+    }
+}
+
+void tensor_unpool_rows(const tensor_row_pair *r, const float *dy, const int32_t *argmax, float *to) {
+    give_rows(r, dy, argmax, to, false);
+}
+
 static void quarter_backward(const hiss_pooling *c, const float *dy, const int32_t *argmax, float *dx,
                              bool accumulate) {
-    const int64_t C = c->C, row = c->W * C;
+    const int64_t row = c->W * c->C;
     if (!accumulate && (c->H % 2 || c->W % 2)) {
         memset(dx, 0, sizeof(float) * (size_t)(c->N * c->H * row));
     }
     for (int64_t n = 0; n < c->N; n++, dx += c->H * row) {
-        for (int64_t p = 0; p < c->P; p++) {
-            float *to = dx + 2 * p * row;
-            int32_t at = (int32_t)(2 * p * c->W);
-            for (int64_t q = 0; q < c->Q; q++, to += 2 * C, at += 2, dy += C, argmax += C) {
-                for (int64_t k = 0; k < C; k += LANES) {
-                    const vec gradient = load(dy + k);
-                    ivec index;
-                    memcpy(&index, argmax + k, sizeof index);
-                    give(to + k, index, at, gradient, accumulate);
-                    give(to + C + k, index, at + 1, gradient, accumulate);
-                    give(to + row + k, index, at + (int32_t)c->W, gradient, accumulate);
-                    give(to + row + C + k, index, at + (int32_t)c->W + 1, gradient, accumulate);
-                }
+        for (int64_t p = 0; p < c->P; p++, dy += c->Q * c->C, argmax += c->Q * c->C) {
+            const tensor_row_pair r = pair_at(c, p);
+            if (accumulate) {
+                give_rows(&r, dy, argmax, dx + 2 * p * row, true);
+            } else {
+                give_rows(&r, dy, argmax, dx + 2 * p * row, false);
             }
         }
     }

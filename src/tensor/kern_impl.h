@@ -34,6 +34,8 @@ hiss_kernel_conv2d_scratch tensor_direct_conv2d_scratch;
 hiss_kernel_conv2d_forward tensor_direct_conv2d_forward;
 hiss_kernel_conv2d_backward_data tensor_direct_conv2d_backward_data;
 hiss_kernel_conv2d_backward_weight tensor_direct_conv2d_backward_weight;
+hiss_kernel_conv2d_pooled_forward tensor_direct_conv2d_pooled_forward;
+hiss_kernel_conv2d_pooled_backward_weight tensor_direct_conv2d_pooled_backward_weight;
 hiss_kernel_conv2d_scratch tensor_mirror_conv2d_scratch;
 hiss_kernel_conv2d_forward tensor_mirror_conv2d_forward;
 hiss_kernel_conv2d_backward_data tensor_mirror_conv2d_backward_data;
@@ -50,6 +52,21 @@ hiss_kernel_conv2d_scratch tensor_winograd_conv2d_scratch;
 hiss_kernel_conv2d_forward tensor_winograd_conv2d_forward;
 hiss_kernel_conv2d_backward_data tensor_winograd_conv2d_backward_data;
 hiss_kernel_conv2d_backward_weight tensor_winograd_conv2d_backward_weight;
+hiss_kernel_conv2d_pooled_forward tensor_winograd_conv2d_pooled_forward;
+hiss_kernel_conv2d_pooled_backward_data tensor_winograd_conv2d_pooled_backward_data;
+hiss_kernel_conv2d_pooled_backward_weight tensor_winograd_conv2d_pooled_backward_weight;
+
+/* Max pooling over 2 x 2 with stride 2 of two neighbouring rows of C channels, C a multiple of the vectors' width. */
+typedef struct tensor_row_pair {
+    int64_t windows, C, row; /* floats between the two rows */
+    int32_t first, below;    /* argmax of the first element of the upper row, and how much more it is below */
+} tensor_row_pair;
+bool tensor_pool_can(int64_t C);
+void tensor_pool_rows(const tensor_row_pair *r, const float *from, float *y, int32_t *argmax);
+/* All 4 places of each window are written; what lies beside the windows is not. */
+void tensor_unpool_rows(const tensor_row_pair *r, const float *dy, const int32_t *argmax, float *to);
+/* The pair p of the output rows of a convolution, which lie `row` floats apart. */
+tensor_row_pair tensor_output_rows(const hiss_conv *c, int64_t p, int64_t row);
 
 /* Linear layers by the own product or by BLAS. */
 bool tensor_linear_can_own(const hiss_conv *shape);

@@ -16,11 +16,9 @@
 #include "tensor/kern_block.h"
 #include "tensor/kern_impl.h"
 #include "tensor/kern_vec.h"
+#include "tensor/kern_winograd_tile.h"
 
 enum {
-    N_MAX = 8,
-    R_MAX = 5,
-    OUT = 4,
     GROUP = 112,     /* tiles at most, so that U is not read too often */
     LINE = 16,       /* floats of a cache line; also what channels and filters are multiples of */
     APART = 5 * LINE /* planes lie a little apart from powers of two, where they would share cache sets */
@@ -52,239 +50,20 @@ static int64_t plane(int64_t rows, int64_t columns) {
     return rows * columns + APART;
 }
 
-/* ---- points: 0, infinity, and pairs of plus and minus. Of short binary fractions these have the smallest errors ---- */
-
-static ALWAYS_INLINE int64_t pairs(int64_t n) {
-    return n / 2 - 1;
-}
-
-static ALWAYS_INLINE float point(int64_t n, int64_t i) {
-    return n == 6 ? (i == 0 ? 0.75f : 1.5f) : i == 0 ? 0.5f : i == 1 ? 1.0f : 1.75f;
-}
-
-static ALWAYS_INLINE float square(int64_t n, int64_t i) {
-    return point(n, i) * point(n, i);
-}
-
-static ALWAYS_INLINE float cube(int64_t n, int64_t i) {
-    return square(n, i) * point(n, i);
-}
-
-/* Sum and product of the squares of the other pairs; n 6 has one, n 8 two. */
-static ALWAYS_INLINE float other_sum(int64_t n, int64_t i) {
-    return n == 6 ? square(n, 1 - i) : square(n, (i + 1) % 3) + square(n, (i + 2) % 3);
-}
-
-static ALWAYS_INLINE float other_product(int64_t n, int64_t i) {
-    return n == 6 ? square(n, 1 - i) : square(n, (i + 1) % 3) * square(n, (i + 2) % 3);
-}
-
-/* One over the product of a point's distances from the others: of 0, and of either of pair i. */
-static ALWAYS_INLINE float zero_weight(int64_t n) {
-    return (n == 6 ? 1.0f : -1.0f) / (square(n, 0) * other_product(n, 0));
-}
-
-static ALWAYS_INLINE float pair_weight(int64_t n, int64_t i) {
-    float product = 2 * square(n, i);
-    for (int64_t j = 0; j < pairs(n); j++) {
-        product *= j == i ? 1 : square(n, i) - square(n, j);
-    }
-    return 1 / product;
-}
-
-/* ---- transforms of one line, by those matrices; n is a constant of the caller ---- */
-
-/* The polynomial with roots at all pairs, of d[0], d[2], ..., d[n-2], lines `step` apart; and at all but pair i. */
-static ALWAYS_INLINE vec all_roots(int64_t n, const vec *d, int64_t step) {
-    const float sum = square(n, 0) + other_sum(n, 0), product = square(n, 0) * other_product(n, 0);
-    if (n == 6) {
-        return multiply_add(product, d[0], multiply_add(-sum, d[2 * step], d[4 * step]));
-    }
-    const float mixed = square(n, 0) * other_sum(n, 0) + other_product(n, 0);
-    return multiply_add(-product, d[0], multiply_add(mixed, d[2 * step], multiply_add(-sum, d[4 * step], d[6 * step])));
-}
-
-static ALWAYS_INLINE vec other_roots(int64_t n, int64_t i, const vec *d, int64_t step) {
-    if (n == 6) {
-        return multiply_add(-other_sum(n, i), d[0], d[2 * step]);
-    }
-    return multiply_add(other_product(n, i), d[0], multiply_add(-other_sum(n, i), d[2 * step], d[4 * step]));
-}
-
-/* plus, minus = even +- p odd */
-static ALWAYS_INLINE void apart(float p, vec even, vec odd, vec *plus, vec *minus) {
-    *plus = multiply_add(p, odd, even);
-    *minus = multiply_add(-p, odd, even);
-}
-
-static ALWAYS_INLINE void input_line(int64_t n, const vec *d, int64_t step, vec *out, int64_t out_step) {
-    out[0] = all_roots(n, d, step);
-    for (int64_t i = 0; i < pairs(n); i++) {
-        apart(point(n, i), other_roots(n, i, d + 2 * step, step), other_roots(n, i, d + step, step),
-              &out[(1 + 2 * i) * out_step], &out[(2 + 2 * i) * out_step]);
-    }
-    out[(n - 1) * out_step] = all_roots(n, d + step, step);
-}
-
-static ALWAYS_INLINE void output_line(int64_t n, const vec *m, int64_t step, vec *out, int64_t out_step) {
-    vec even = m[0], odd = {0}, far_even = {0}, far_odd = m[(n - 1) * step];
-    for (int64_t i = 0; i < pairs(n); i++) {
-        const vec a = m[(1 + 2 * i) * step], b = m[(2 + 2 * i) * step], sum = a + b, difference = a - b;
-        even += sum;
-        odd = multiply_add(point(n, i), difference, odd);
-        far_even = multiply_add(square(n, i), sum, far_even);
-        far_odd = multiply_add(cube(n, i), difference, far_odd);
-    }
-    out[0] = even;
-    out[out_step] = odd;
-    out[2 * out_step] = far_even;
-    out[3 * out_step] = far_odd;
-}
-
-/* The transpose of output_line. */
-static ALWAYS_INLINE void gradient_line(int64_t n, const vec *y, int64_t step, vec *out, int64_t out_step) {
-    out[0] = y[0];
-    for (int64_t i = 0; i < pairs(n); i++) {
-        apart(point(n, i), multiply_add(square(n, i), y[2 * step], y[0]),
-              multiply_add(square(n, i), y[3 * step], y[step]), &out[(1 + 2 * i) * out_step],
-              &out[(2 + 2 * i) * out_step]);
-    }
-    out[(n - 1) * out_step] = y[3 * step];
-}
-
-/* R values of the kernel to n. */
-static ALWAYS_INLINE void kernel_line(int64_t n, const vec *g, int64_t step, vec *out, int64_t out_step) {
-    const int64_t r = n - OUT + 1;
-    out[0] = zero_weight(n) * g[0];
-    for (int64_t i = 0; i < pairs(n); i++) {
-        vec even = multiply_add(square(n, i), g[2 * step], g[0]), odd = g[step];
-        if (r == 5) {
-            even = multiply_add(square(n, i) * square(n, i), g[4 * step], even);
-            odd = multiply_add(square(n, i), g[3 * step], odd);
-        }
-        apart(pair_weight(n, i) * point(n, i), pair_weight(n, i) * even, odd, &out[(1 + 2 * i) * out_step],
-              &out[(2 + 2 * i) * out_step]);
-    }
-    out[(n - 1) * out_step] = g[(r - 1) * step];
-}
-
-/* The transpose of kernel_line. */
-static ALWAYS_INLINE void kernel_line_adjoint(int64_t n, const vec *u, int64_t step, vec *out, int64_t out_step) {
-    const int64_t r = n - OUT + 1;
-    vec g[R_MAX] = {zero_weight(n) * u[0]};
-    for (int64_t i = 0; i < pairs(n); i++) {
-        const vec even = pair_weight(n, i) * (u[(1 + 2 * i) * step] + u[(2 + 2 * i) * step]);
-        const vec odd = pair_weight(n, i) * (u[(1 + 2 * i) * step] - u[(2 + 2 * i) * step]);
-        g[0] += even;
-        g[1] = multiply_add(point(n, i), odd, g[1]);
-        g[2] = multiply_add(square(n, i), even, g[2]);
-        if (r == 5) {
-            g[3] = multiply_add(cube(n, i), odd, g[3]);
-            g[4] = multiply_add(square(n, i) * square(n, i), even, g[4]);
-        }
-    }
-    g[r - 1] += u[(n - 1) * step];
-    for (int64_t k = 0; k < r; k++) {
-        out[k * out_step] = g[k];
-    }
-}
-
-/* ---- transforms of tiles, LANES channels at a time ---- */
-
-/* u = G g G' */
-static ALWAYS_INLINE void kernel_tile(int64_t n, const vec *g, vec *u) {
-    const int64_t r = n - OUT + 1;
-    vec half[N_MAX * R_MAX];
-    for (int64_t j = 0; j < r; j++) {
-        kernel_line(n, g + j, r, half + j, r);
-    }
-    for (int64_t i = 0; i < n; i++) {
-        kernel_line(n, half + i * r, 1, u + i * n, 1);
-    }
-}
-
-/* g = G' u G */
-static ALWAYS_INLINE void kernel_tile_adjoint(int64_t n, const vec *u, vec *g) {
-    const int64_t r = n - OUT + 1;
-    vec half[R_MAX * N_MAX];
-    for (int64_t j = 0; j < n; j++) {
-        kernel_line_adjoint(n, u + j, n, half + j, n);
-    }
-    for (int64_t i = 0; i < r; i++) {
-        kernel_line_adjoint(n, half + i * n, 1, g + i * r, 1);
-    }
-}
-
-/* V_k[C] of one tile at x, whose pixel rows lie `row` floats apart; planes lie `planes` floats apart. */
-static ALWAYS_INLINE void input_tile(int64_t n, int64_t C, const float *x, int64_t row, float *v, int64_t planes) {
-    for (int64_t c = 0; c < C; c += LANES) {
-        vec d[N_MAX], half[N_MAX * N_MAX], out[N_MAX];
-        for (int64_t j = 0; j < n; j++) {
-            for (int64_t i = 0; i < n; i++) {
-                d[i] = load(x + i * row + j * C + c);
-            }
-            input_line(n, d, 1, half + j, n);
-        }
-        for (int64_t i = 0; i < n; i++) {
-            input_line(n, half + i * n, 1, out, 1);
-            for (int64_t j = 0; j < n; j++) {
-                store(v + (i * n + j) * planes + c, out[j]);
-            }
-        }
-    }
-}
-
-/* The 4 x 4 outputs of one tile; to[16]: NULL outside the image. */
-static ALWAYS_INLINE void output_tile(int64_t n, int64_t F, const float *m, int64_t planes, const float *bias,
-                                      bool accumulate, float *const *to) {
-    for (int64_t f = 0; f < F; f += LANES) {
-        vec in[N_MAX], half[OUT * N_MAX], out[OUT];
-        for (int64_t j = 0; j < n; j++) {
-            for (int64_t i = 0; i < n; i++) {
-                in[i] = load(m + (i * n + j) * planes + f);
-            }
-            output_line(n, in, 1, half + j, n);
-        }
-        for (int64_t i = 0; i < OUT; i++) {
-            output_line(n, half + i * n, 1, out, 1);
-            for (int64_t j = 0; j < OUT; j++) {
-                float *at = to[i * OUT + j];
-                if (at) {
-                    out[j] = bias ? out[j] + load(bias + f) : out[j];
-                    store(at + f, accumulate ? load(at + f) + out[j] : out[j]);
-                }
-            }
-        }
-    }
-}
-
-/* A dy A' of one tile; at[16]: its gradients, or zeros. */
-static ALWAYS_INLINE void gradient_tile(int64_t n, int64_t F, const float *const *at, float *d, int64_t planes) {
-    for (int64_t f = 0; f < F; f += LANES) {
-        vec y[OUT], half[N_MAX * OUT], out[N_MAX];
-        for (int64_t j = 0; j < OUT; j++) {
-            for (int64_t i = 0; i < OUT; i++) {
-                y[i] = load(at[i * OUT + j] + f);
-            }
-            gradient_line(n, y, 1, half + j, OUT);
-        }
-        for (int64_t i = 0; i < n; i++) {
-            gradient_line(n, half + i * OUT, 1, out, 1);
-            for (int64_t j = 0; j < n; j++) {
-                store(d + (i * n + j) * planes + f, out[j]);
-            }
-        }
-    }
-}
-
 /* ---- groups of tiles ---- */
 
 /* What one pass works on; pointers into scratch. */
 typedef struct work {
     tiling t;
     int64_t in_apart, out_apart, kernel_apart; /* floats between planes of in, out and kernel */
-    float *zeros, *frame, *kernel, *in, *out;
+    float *zeros, *frame, *rows, *kernel, *in, *out;
 } work;
+
+/* x or y of a pass; with argmax, pooled over 2 x 2. */
+typedef struct images {
+    const float *values;
+    const int32_t *argmax;
+} images;
 
 static int64_t panels(int64_t columns) {
     return ceiling(columns, HISS_PANEL) * HISS_PANEL;
@@ -309,7 +88,8 @@ static work work_of(const hiss_conv *c, float *scratch) {
     w.kernel_apart = plane(c->C, panels(c->F));
     w.zeros = scratch;
     w.frame = w.zeros + c->F;
-    w.kernel = w.frame + frame_floats(c);
+    w.rows = w.frame + frame_floats(c);
+    w.kernel = w.rows + OUT * c->Q * c->F;
     w.in = w.kernel + planes * w.kernel_apart;
     w.out = w.in + planes * w.in_apart;
     memset(w.zeros, 0, sizeof(float) * (size_t)(w.kernel - w.zeros));
@@ -318,7 +98,7 @@ static work work_of(const hiss_conv *c, float *scratch) {
 
 static size_t scratch_of(const hiss_conv *c) {
     const tiling t = tiling_of(c);
-    return (size_t)(c->F + frame_floats(c) +
+    return (size_t)(c->F + frame_floats(c) + OUT * c->Q * c->F +
                     t.n * t.n * (plane(t.group, c->C) + plane(t.group, c->F) + plane(c->C, panels(c->F))));
 }
 
@@ -337,50 +117,109 @@ size_t tensor_winograd_conv2d_scratch(const hiss_conv *c) {
     return a > b ? a : b;
 }
 
-/* The image into the frame; what lies around stays zero. */
-static void into_frame(const hiss_conv *c, const float *x, float *frame) {
+/* Image n into the frame; what lies around stays zero. Pooled gradients go to where they came from. */
+static void into_frame(const hiss_conv *c, const images *x, int64_t n, float *frame) {
     const int64_t row = frame_width(c) * c->C;
-    for (int64_t h = 0; h < c->H; h++, x += c->W * c->C) {
-        memcpy(frame + (h + c->pad) * row + c->pad * c->C, x, sizeof(float) * (size_t)(c->W * c->C));
+    float *to = frame + c->pad * row + c->pad * c->C;
+    if (x->argmax) {
+        const int64_t windows = c->W / 2, from = n * (c->H / 2) * windows * c->C;
+        for (int64_t p = 0; p < c->H / 2; p++) {
+            const tensor_row_pair r = {windows, c->C, row, (int32_t)(2 * p * c->W), (int32_t)c->W};
+            const int64_t at = from + p * windows * c->C;
+            tensor_unpool_rows(&r, x->values + at, x->argmax + at, to + 2 * p * row);
+        }
+        return;
+    }
+    const float *from = x->values + n * c->H * c->W * c->C;
+    for (int64_t h = 0; h < c->H; h++) {
+        memcpy(to + h * row, from + h * c->W * c->C, sizeof(float) * (size_t)(c->W * c->C));
     }
 }
 
 /* Tiles first .. first+T-1 of all; groups come in order, so the frame holds the image that a group begins in. */
 static ALWAYS_INLINE void inputs(int64_t n, const hiss_conv *c, const work *w, int64_t first, int64_t T,
-                                 const float *x) {
+                                 const images *x) {
     const int64_t row = frame_width(c) * c->C, per_image = w->t.down * w->t.across;
     for (int64_t i = first; i < first + T; i++) {
         const int64_t tile = i % per_image, p = tile / w->t.across, q = tile % w->t.across;
         if (tile == 0) {
-            into_frame(c, x + i / per_image * c->H * c->W * c->C, w->frame);
+            into_frame(c, x, i / per_image, w->frame);
         }
         input_tile(n, c->C, w->frame + OUT * (p * row + q * c->C), row, w->in + (i - first) * c->C, w->in_apart);
     }
 }
 
-/* to[16]: where the outputs of tile i lie in y, or `outside`. */
-static void output_places(const hiss_conv *c, const tiling *t, int64_t i, float *y, float *outside, float **to) {
-    const int64_t image = i / (t->down * t->across), top = i / t->across % t->down * OUT, left = i % t->across * OUT;
+/* Where tile i of all has its outputs: in y, or, when they are pooled, in the rows of tiles that w holds. */
+typedef struct outlet {
+    int64_t image, top, left; /* of the tile's first output */
+    bool begins, ends;        /* a row of tiles */
+} outlet;
+
+static outlet outlet_of(const tiling *t, int64_t i) {
+    const int64_t q = i % t->across, p = i / t->across;
+    return (outlet){p / t->down, p % t->down * OUT, q * OUT, q == 0, q == t->across - 1};
+}
+
+/* to[16]: the places of a tile's outputs, or `outside`; rows of outputs lie row floats apart at `at`. */
+static void output_places(int64_t rows, int64_t columns, int64_t row, int64_t F, float *at, float *outside,
+                          float **to) {
     for (int64_t k = 0; k < OUT * OUT; k++) {
-        const int64_t p = top + k / OUT, q = left + k % OUT;
-        to[k] = p < c->P && q < c->Q ? y + ((image * c->P + p) * c->Q + q) * c->F : outside;
+        to[k] = k / OUT < rows && k % OUT < columns ? at + k / OUT * row + k % OUT * F : outside;
+    }
+}
+
+/* Pairs of rows of outputs in the row of tiles at o, and where they lie in pooled arrays. */
+static int64_t row_pairs(const hiss_conv *c, const outlet *o, int64_t *at) {
+    const int64_t rows = c->P - o->top < OUT ? c->P - o->top : OUT;
+    *at = (o->image * (c->P / 2) + o->top / 2) * (c->Q / 2) * c->F;
+    return rows / 2;
+}
+
+static void pool(const hiss_conv *c, const work *w, const outlet *o, float *y, int32_t *argmax) {
+    const int64_t row = c->Q * c->F;
+    int64_t at;
+    for (int64_t k = 0, pairs_here = row_pairs(c, o, &at); k < pairs_here; k++, at += c->Q / 2 * c->F) {
+        const tensor_row_pair r = tensor_output_rows(c, o->top / 2 + k, row);
+        tensor_pool_rows(&r, w->rows + 2 * k * row, y + at, argmax + at);
+    }
+}
+
+static void unpool(const hiss_conv *c, const work *w, const outlet *o, const images *dy) {
+    const int64_t row = c->Q * c->F;
+    int64_t at;
+    for (int64_t k = 0, pairs_here = row_pairs(c, o, &at); k < pairs_here; k++, at += c->Q / 2 * c->F) {
+        const tensor_row_pair r = tensor_output_rows(c, o->top / 2 + k, row);
+        tensor_unpool_rows(&r, dy->values + at, dy->argmax + at, w->rows + 2 * k * row);
     }
 }
 
 static ALWAYS_INLINE void outputs(int64_t n, const hiss_conv *c, const work *w, int64_t first, int64_t T,
-                                  const float *bias, bool accumulate, float *y) {
+                                  const float *bias, bool accumulate, float *y, int32_t *argmax) {
     float *to[OUT * OUT];
+    const int64_t row = c->Q * c->F;
     for (int64_t i = 0; i < T; i++) {
-        output_places(c, &w->t, first + i, y, NULL, to);
+        const outlet o = outlet_of(&w->t, first + i);
+        float *at = argmax ? w->rows : y + (o.image * c->P + o.top) * row;
+        output_places(c->P - o.top, c->Q - o.left, row, c->F, at + o.left * c->F, NULL, to);
         output_tile(n, c->F, w->out + i * c->F, w->out_apart, bias, accumulate, to);
+        if (argmax && o.ends) {
+            pool(c, w, &o, y, argmax);
+        }
     }
 }
 
 static ALWAYS_INLINE void gradients(int64_t n, const hiss_conv *c, const work *w, int64_t first, int64_t T,
-                                    const float *dy) {
+                                    const images *dy) {
     float *from[OUT * OUT];
+    const int64_t row = c->Q * c->F, odd = dy->argmax ? 1 : 0; /* pooling leaves out an odd row and column */
     for (int64_t i = 0; i < T; i++) {
-        output_places(c, &w->t, first + i, (float *)dy, w->zeros, from);
+        const outlet o = outlet_of(&w->t, first + i);
+        if (dy->argmax && o.begins) {
+            unpool(c, w, &o, dy);
+        }
+        const float *at = dy->argmax ? w->rows : dy->values + (o.image * c->P + o.top) * row;
+        output_places((c->P & ~odd) - o.top, (c->Q & ~odd) - o.left, row, c->F, (float *)at + o.left * c->F, w->zeros,
+                      from);
         gradient_tile(n, c->F, (const float *const *)from, w->out + i * c->F, w->out_apart);
     }
 }
@@ -389,9 +228,9 @@ static int64_t group_at(const tiling *t, int64_t first) {
     return t->tiles - first < t->group ? t->tiles - first : t->group;
 }
 
-/* y (+)= convolution of x with the transformed kernel in w. */
-static ALWAYS_INLINE void convolve(int64_t n, const hiss_conv *c, const work *w, const float *x, const float *bias,
-                                   bool accumulate, float *y) {
+/* y (+)= convolution of x with the transformed kernel in w; argmax, or NULL: pooled. */
+static ALWAYS_INLINE void convolve(int64_t n, const hiss_conv *c, const work *w, const images *x, const float *bias,
+                                   bool accumulate, float *y, int32_t *argmax) {
     for (int64_t first = 0; first < w->t.tiles; first += w->t.group) {
         const int64_t T = group_at(&w->t, first);
         inputs(n, c, w, first, T, x);
@@ -400,7 +239,7 @@ static ALWAYS_INLINE void convolve(int64_t n, const hiss_conv *c, const work *w,
                                   (tensor_right){w->kernel + k * w->kernel_apart, HISS_PANEL, c->C * HISS_PANEL},
                                   w->out + k * w->out_apart, c->F, false);
         }
-        outputs(n, c, w, first, T, bias, accumulate, y);
+        outputs(n, c, w, first, T, bias, accumulate, y, argmax);
     }
 }
 
@@ -473,36 +312,11 @@ static ALWAYS_INLINE void weight_gradients(int64_t n, const hiss_conv *c, const 
 
 /* ---- the passes ---- */
 
-void tensor_winograd_conv2d_forward(const hiss_conv *c, const float *x, const float *w, const float *bias, float *y,
-                                    float *scratch) {
-    const work own = work_of(c, scratch);
-    if (own.t.n == 6) {
-        kernels(6, c, &own, w);
-        convolve(6, c, &own, x, bias, false, y);
-    } else {
-        kernels(8, c, &own, w);
-        convolve(8, c, &own, x, bias, false, y);
-    }
-}
-
-void tensor_winograd_conv2d_backward_data(const hiss_conv *c, const float *dy, const float *w, float *dx,
-                                          bool accumulate, float *scratch) {
-    const hiss_conv m = turned(c);
-    const work own = work_of(&m, scratch);
-    if (own.t.n == 6) {
-        turned_kernels(6, c, &own, w);
-        convolve(6, &m, &own, dy, NULL, accumulate, dx);
-    } else {
-        turned_kernels(8, c, &own, w);
-        convolve(8, &m, &own, dy, NULL, accumulate, dx);
-    }
-}
-
-static ALWAYS_INLINE void gather_weights(int64_t n, const hiss_conv *c, const work *w, const float *x, const float *dy,
+static ALWAYS_INLINE void gather_weights(int64_t n, const hiss_conv *c, const work *w, const float *x, const images *dy,
                                          bool accumulate, float *dw) {
     for (int64_t first = 0; first < w->t.tiles; first += w->t.group) {
         const int64_t T = group_at(&w->t, first);
-        inputs(n, c, w, first, T, x);
+        inputs(n, c, w, first, T, &(images){x, NULL});
         gradients(n, c, w, first, T, dy);
         for (int64_t k = 0; k < n * n; k++) {
             tensor_block_multiply(c->F, c->C, T, (tensor_left){w->out + k * w->out_apart, 1, c->F},
@@ -513,12 +327,55 @@ static ALWAYS_INLINE void gather_weights(int64_t n, const hiss_conv *c, const wo
     weight_gradients(n, c, w, accumulate, dw);
 }
 
+void tensor_winograd_conv2d_pooled_forward(const hiss_conv *c, const float *x, const float *w, const float *bias,
+                                           float *y, int32_t *argmax, float *scratch) {
+    const work own = work_of(c, scratch);
+    const images in = {x, NULL};
+    if (own.t.n == 6) {
+        kernels(6, c, &own, w);
+        convolve(6, c, &own, &in, bias, false, y, argmax);
+    } else {
+        kernels(8, c, &own, w);
+        convolve(8, c, &own, &in, bias, false, y, argmax);
+    }
+}
+
+void tensor_winograd_conv2d_pooled_backward_data(const hiss_conv *c, const float *dy, const int32_t *argmax,
+                                                 const float *w, float *dx, bool accumulate, float *scratch) {
+    const hiss_conv m = turned(c);
+    const work own = work_of(&m, scratch);
+    const images in = {dy, argmax};
+    if (own.t.n == 6) {
+        turned_kernels(6, c, &own, w);
+        convolve(6, &m, &own, &in, NULL, accumulate, dx, NULL);
+    } else {
+        turned_kernels(8, c, &own, w);
+        convolve(8, &m, &own, &in, NULL, accumulate, dx, NULL);
+    }
+}
+
+void tensor_winograd_conv2d_pooled_backward_weight(const hiss_conv *c, const float *x, const float *dy,
+                                                   const int32_t *argmax, float *dw, bool accumulate, float *scratch) {
+    const work own = work_of(c, scratch);
+    const images gradient = {dy, argmax};
+    if (own.t.n == 6) {
+        gather_weights(6, c, &own, x, &gradient, accumulate, dw);
+    } else {
+        gather_weights(8, c, &own, x, &gradient, accumulate, dw);
+    }
+}
+
+void tensor_winograd_conv2d_forward(const hiss_conv *c, const float *x, const float *w, const float *bias, float *y,
+                                    float *scratch) {
+    tensor_winograd_conv2d_pooled_forward(c, x, w, bias, y, NULL, scratch);
+}
+
+void tensor_winograd_conv2d_backward_data(const hiss_conv *c, const float *dy, const float *w, float *dx,
+                                          bool accumulate, float *scratch) {
+    tensor_winograd_conv2d_pooled_backward_data(c, dy, NULL, w, dx, accumulate, scratch);
+}
+
 void tensor_winograd_conv2d_backward_weight(const hiss_conv *c, const float *x, const float *dy, float *dw,
                                             bool accumulate, float *scratch) {
-    const work own = work_of(c, scratch);
-    if (own.t.n == 6) {
-        gather_weights(6, c, &own, x, dy, accumulate, dw);
-    } else {
-        gather_weights(8, c, &own, x, dy, accumulate, dw);
-    }
+    tensor_winograd_conv2d_pooled_backward_weight(c, x, dy, NULL, dw, accumulate, scratch);
 }

@@ -106,7 +106,7 @@ ended 2 'step 4: .* more than 3 steps in a row' 2 train.nan_gradient:1+@1 limit 
 
 # ---- stop ----
 
-ended 2 'step 40, epoch 3: layer conv1 (conv2d, node [0-9]*) gives nan in lane 8 on rank 2 (host .*see stop/nonfinite-step-40.yaml' \
+ended 2 'step 40, epoch 3: layer conv1 (conv2d_pool, node [0-9]*) gives nan in lane 8 on rank 2 (host .*see stop/nonfinite-step-40.yaml' \
     3 train.nan_activation:157+@2 stop
 dumped stop/nonfinite-step-40.yaml 'affected: \[[0-9]*\]$'
 dumped stop/nonfinite-step-40.yaml 'image: {min: [0-9.e-]*, max: [0-9.]*}$'

@@ -34,6 +34,7 @@ const op graph_op_max_pool = {
     .backward = backward,
     .save = save,
     .flops = graph_elementwise_flops,
+    .join = graph_join_max_pool,
     .word = {"max_pool", "size; stride (size), pad 0",
              .argument = {{"size", 0, 1, 1e6, true}, {"stride", 0, 0, 1e6, true}, {"pad", 0, 0, 1e3, true}},
              .build = build},

@@ -25,6 +25,8 @@ hiss_conv graph_conv_product(const node *n);
 int64_t graph_conv_scratch(const node *n, const hiss_kernels *kernels);
 double graph_conv_flops(const node *n);
 const char *graph_pool_shape(hiss_graph *graph, node *n); /* fills in the hiss_pooling that the attributes are */
+/* The join of max_pool: a convolution that pools. */
+hiss_value graph_join_max_pool(hiss_graph *graph, const node *before, const node *pool);
 #define GRAPH_LEAF_EXEMPT "a leaf: it has no inputs"
 
 /* ---- example.c: small graphs for the gradient check, with odd shapes that change by variant ---- */

@@ -77,6 +77,11 @@ hiss_value hiss_graph_stop_gradient(hiss_graph *graph, hiss_value x); /* a view 
 hiss_value hiss_graph_softmax_cross_entropy(hiss_graph *graph, hiss_value x, hiss_value labels);
 hiss_value hiss_graph_squared_loss(hiss_graph *graph, hiss_value a, hiss_value b, double scale);
 
+/* Let one node do the work of the last one and the one before, where an operation can do both; for the caller who
+ * knows that nobody else will use the value between, which is gone then. Returns the value in place of `value`, the
+ * last node's; `value` where nothing is joined. */
+hiss_value hiss_graph_join(hiss_graph *graph, hiss_value value);
+
 /* ---- roles of values ---- */
 
 void hiss_graph_loss(hiss_graph *graph, hiss_value loss); /* what backward differentiates; shape [1]; at most one */

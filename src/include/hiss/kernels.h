@@ -44,6 +44,16 @@ typedef void hiss_kernel_conv2d_backward_data(const hiss_conv *c, const float *d
 typedef void hiss_kernel_conv2d_backward_weight(const hiss_conv *c, const float *x, const float *dy, float *dw,
                                                 bool accumulate, float *scratch);
 
+/* The same of a convolution whose outputs are pooled: y, dy, argmax [N,P/2,Q/2,F] are those of max pooling over 2 x 2
+ * with stride 2, and the outputs of the convolution are nowhere. The bits are those of the two operations in turn. */
+typedef void hiss_kernel_conv2d_pooled_forward(const hiss_conv *c, const float *x, const float *w, const float *bias,
+                                               float *y, int32_t *argmax, float *scratch);
+typedef void hiss_kernel_conv2d_pooled_backward_data(const hiss_conv *c, const float *dy, const int32_t *argmax,
+                                                     const float *w, float *dx, bool accumulate, float *scratch);
+typedef void hiss_kernel_conv2d_pooled_backward_weight(const hiss_conv *c, const float *x, const float *dy,
+                                                       const int32_t *argmax, float *dw, bool accumulate,
+                                                       float *scratch);
+
 /* y[M,F] = x[M,D] w[F,D]^T + bias[F]; bias may be NULL. */
 typedef size_t hiss_kernel_linear_scratch(int64_t M, int64_t D, int64_t F); /* floats, enough for all three */
 typedef void hiss_kernel_linear_forward(int64_t M, int64_t D, int64_t F, const float *x, const float *w,
@@ -126,6 +136,10 @@ typedef struct hiss_kernels {
 #define HISS_KERNEL_MEMBER(kernel) hiss_kernel_##kernel *kernel;
     HISS_KERNEL_LIST(HISS_KERNEL_MEMBER)
 #undef HISS_KERNEL_MEMBER
+    /* For one shape alone (hiss_kernels_for); NULL where the implementation that computes it cannot pool. */
+    hiss_kernel_conv2d_pooled_forward *conv2d_pooled_forward;
+    hiss_kernel_conv2d_pooled_backward_data *conv2d_pooled_backward_data;
+    hiss_kernel_conv2d_pooled_backward_weight *conv2d_pooled_backward_weight;
 } hiss_kernels;
 
 const hiss_kernels *hiss_kernels_ref(void);

@@ -177,6 +177,9 @@ static void grow_parameters(growth *g, hiss_value map, hiss_value rows) {
             const int64_t kernel = 1 + 2 * below(g, 2), C = hiss_graph_shape(graph, map).dim[3];
             snprintf(name, sizeof name, "conv%d_%d_%d", (int)kernel, (int)C, (int)F);
             y = hiss_layer_conv(b, name, map, F, kernel, 1, kernel / 2, F > 1);
+            if (F == 2 && hiss_graph_shape(graph, y).dim[1] >= 2 && hiss_graph_shape(graph, y).dim[2] >= 2) {
+                y = hiss_graph_join(graph, hiss_graph_max_pool(graph, y, 2, 2, 0));
+            }
         }
         break;
     case 1:

@@ -72,11 +72,11 @@ static void test_lenet(void **state) {
         assert_int_equal(hiss_network_build(&network, &r.b, image, &out, &taps, NULL), HISS_OK);
         check_taps(&r, &taps, expected, HISS_COUNT(expected));
         assert_int_equal(taps.tap[3].value, out);
-        const hiss_shape conv[] = {HISS_SHAPE(28, 28, width), HISS_SHAPE(14, 14, 2 * width),
-                                   HISS_SHAPE(7, 7, 4 * width)};
-        check_outputs(r.graph, "conv2d", conv, 3);
-        check_order(r.graph, "conv2d max_pool batch_norm relu conv2d max_pool batch_norm relu conv2d "
-                             "max_pool batch_norm relu reshape linear batch_norm relu");
+        const hiss_shape pooled[] = {HISS_SHAPE(14, 14, width), HISS_SHAPE(7, 7, 2 * width),
+                                     HISS_SHAPE(3, 3, 4 * width)};
+        check_outputs(r.graph, "conv2d_pool", pooled, 3);
+        check_order(r.graph, "conv2d_pool batch_norm relu conv2d_pool batch_norm relu conv2d_pool "
+                             "batch_norm relu reshape linear batch_norm relu");
         /* no biases: each convolution and the linear layer stand before a BatchNorm */
         const int64_t convolutions = 9 * width + 9 * width * 2 * width + 9 * 2 * width * 4 * width;
         const int64_t norms = 2 * (width + 2 * width + 4 * width + 256);
@@ -596,6 +596,35 @@ static void test_from_the_block_before(void **state) {
     rig_close(&r);
 }
 
+/* A convolution pools its own outputs where nobody else can ask for them. */
+static void test_pooling_is_joined(void **state) {
+    (void)state;
+    static const struct {
+        const char *pool, *order;
+    } rows[] = {
+        {"{max_pool: 2}", "conv2d_pool relu"},
+        {"{max_pool: 2, stride: 2, pad: 0}", "conv2d_pool relu"},
+        {"{max_pool: 2, name: pool}", "conv2d max_pool relu"}, /* the name conv1 is that of the full map */
+        {"{max_pool: 3, stride: 2}", "conv2d max_pool relu"},
+        {"{max_pool: 2, stride: 1}", "conv2d max_pool relu"},
+        {"{max_pool: 2, pad: 1}", "conv2d max_pool relu"},
+        {"{average_pool: 2}", "conv2d average_pool relu"},
+    };
+    for (int i = 0; i < HISS_COUNT(rows); i++) {
+        rig r = rig_open();
+        hiss_value out = -1;
+        hiss_taps taps;
+        hiss_error err = {0};
+        char text[160];
+        snprintf(text, sizeof text, "- {conv: 4, kernel: 3, pad: 1, name: conv1}\n- %s\n- relu\n", rows[i].pool);
+        if (build_text(&r, text, HISS_SHAPE(2, 8, 8, 3), true, &out, &taps, &err) != HISS_OK) {
+            fail_msg("%s: %s", rows[i].pool, err.text);
+        }
+        check_order(r.graph, rows[i].order);
+        rig_close(&r);
+    }
+}
+
 /* Names of other layers, wrong in every way: the message stands at the name. */
 static void test_wrong_branches(void **state) {
     (void)state;
@@ -739,6 +768,7 @@ int main(void) {
                                        cmocka_unit_test(test_no_argument_is_a_layer),
                                        cmocka_unit_test(test_entries_that_are_no_layer),
                                        cmocka_unit_test(test_from_the_block_before),
+                                       cmocka_unit_test(test_pooling_is_joined),
                                        cmocka_unit_test(test_presets_on_small_images),
                                        cmocka_unit_test(test_named_places_are_bounded),
                                        cmocka_unit_test(test_too_many_named_layers),

@@ -295,6 +295,53 @@ static void test_same_bits(void **unused) {
     }
 }
 
+/* Where the kernels of a shape pool what they compute, the bits are those of convolution and pooling in turn. */
+static void test_pooled_same_bits(void **unused) {
+    (void)unused;
+    uint64_t state = 4;
+    int pooled = 0;
+    for (int i = 0; i < NAMED + RANDOM; i++) {
+        const hiss_conv c = shape_at(i, &state);
+        const hiss_kernels k = hiss_kernels_for(hiss_kernels_blas(), false, &c);
+        const hiss_pooling p = {c.N, c.P, c.Q, c.F, 2, 2, 0, c.P / 2, c.Q / 2};
+        const int64_t windows = p.N * p.P * p.Q * p.C;
+        const bool accumulate = i % 2;
+        if (windows == 0 || !k.conv2d_pooled_forward) {
+            continue;
+        }
+        arrays a = new_arrays(&k, &c, &state);
+        float *y[2] = {new_filled(&state, windows), new_filled(&state, windows)},
+              *map = new_filled(&state, y_count(&c));
+        float *dx = new_copy(x_count(&c), a.dx), *dw = new_copy(w_count(&c), a.dw), *dy = new_filled(&state, windows);
+        int32_t *argmax[2] = {hiss_new(int32_t, windows), hiss_new(int32_t, windows)};
+        mark_scratch_end(&k, &c, &a);
+        k.conv2d_forward(&c, a.x, a.w, i % 3 ? a.bias : NULL, map, a.scratch);
+        k.max_pool_forward(&p, map, y[0], argmax[0]);
+        k.conv2d_pooled_forward(&c, a.x, a.w, i % 3 ? a.bias : NULL, y[1], argmax[1], a.scratch);
+        assert_same_bits("y", windows, y[1], y[0]);
+        assert_memory_equal(argmax[1], argmax[0], sizeof(int32_t) * (size_t)windows);
+        k.max_pool_backward(&p, dy, argmax[0], map, false);
+        k.conv2d_backward_data(&c, map, a.w, dx, accumulate, a.scratch);
+        k.conv2d_backward_weight(&c, a.x, map, dw, accumulate, a.scratch);
+        if (k.conv2d_pooled_backward_data) {
+            k.conv2d_pooled_backward_data(&c, dy, argmax[0], a.w, a.dx, accumulate, a.scratch);
+            assert_same_bits("dx", x_count(&c), a.dx, dx);
+        }
+        if (k.conv2d_pooled_backward_weight) {
+            k.conv2d_pooled_backward_weight(&c, a.x, dy, argmax[0], a.dw, accumulate, a.scratch);
+            assert_same_bits("dw", w_count(&c), a.dw, dw);
+        }
+        check_scratch_end(&k, &c, &a);
+        pooled++;
+        void *all[] = {y[0], y[1], map, dx, dw, dy, argmax[0], argmax[1]};
+        for (size_t j = 0; j < sizeof all / sizeof all[0]; j++) {
+            hiss_free(all[j]);
+        }
+        free_arrays(&a);
+    }
+    assert_true(pooled > 10);
+}
+
 static int check_leaks(void **unused) {
     (void)unused;
     return hiss_alloc_live() == 0 ? 0 : -1;
@@ -305,7 +352,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_against_reference), cmocka_unit_test(test_implementations),
         cmocka_unit_test(test_adjoint),           cmocka_unit_test(test_by_hand),
-        cmocka_unit_test(test_same_bits),
+        cmocka_unit_test(test_same_bits),         cmocka_unit_test(test_pooled_same_bits),
     };
     return cmocka_run_group_tests(tests, NULL, check_leaks);
 }
