@@ -255,6 +255,8 @@ hiss_core_verdict hiss_kernels_judge_core(char text[HISS_CORE_TEXT]) {
 
 /* ---- identity ---- */
 
+enum { GENERATION = 2 }; /* of our own kernels: one more when their bits change */
+
 static char identity[HISS_KERNELS_IDENTITY];
 
 /* openblas_get_config reads like "OpenBLAS 0.3.21 NO_LAPACKE DYNAMIC_ARCH Zen MAX_THREADS=64". */
@@ -263,8 +265,8 @@ static void write_identity(void) {
     const char *space = strchr(config, ' ');
     size_t length = space ? (size_t)(space - config) + 1 : 0;
     length += strcspn(config + length, " ");
-    snprintf(identity, sizeof identity, "%.*s %s, own kernels %s, %s", (int)length, config, openblas_get_corename(),
-             tensor_block_fuses() ? "with FMA" : "without FMA",
+    snprintf(identity, sizeof identity, "%.*s %s, own kernels %d %s, %s", (int)length, config, openblas_get_corename(),
+             GENERATION, tensor_block_fuses() ? "with FMA" : "without FMA",
              hiss_subnormals_to_zero() ? "subnormals as zero" : "subnormals kept");
 }
 

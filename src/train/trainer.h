@@ -151,7 +151,7 @@ enum { RANKS_DIFFER = 640 };
 bool train_ranks_differ(hiss_comm *comm, const char *mine, char text[RANKS_DIFFER]);
 /* Note who computes the products of all graphs, and that ranks agree. Collective. */
 hiss_status train_choices(trainer *t, hiss_error *err);
-/* Backend and identity, e.g. "blas, OpenBLAS 0.3.21 Zen, own kernels with FMA, subnormals as zero". */
+/* Backend and identity, e.g. "blas, OpenBLAS 0.3.21 Zen, own kernels 2 with FMA, subnormals as zero". */
 void train_kernels(const trainer *t, char text[KERNELS_TEXT]);
 /* Note in t->origin who computed the checkpoint `path` of step t->step. Not collective. */
 hiss_status train_read_origin(trainer *t, hiss_h5 *file, hiss_error *err);

@@ -211,7 +211,7 @@ enum { HISS_CORE_TEXT = 256 };
 hiss_core_verdict hiss_kernels_judge_core(char text[HISS_CORE_TEXT]);
 
 /* Library, core, and what else affects the bits of results, for the run's identity, e.g. "OpenBLAS 0.3.21 Zen, own
- * kernels with FMA, subnormals as zero". The core is to be chosen before. Static storage. */
+ * kernels 2 with FMA, subnormals as zero". The core is to be chosen before. Static storage. */
 const char *hiss_kernels_identity(void);
 enum { HISS_KERNELS_IDENTITY = 160 }; /* at most so many characters, with the 0 */
 
