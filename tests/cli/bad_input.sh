@@ -87,7 +87,7 @@ bad 'choose one of 4, 8, 12, 16, 24, 48' --set assign.block=20
 bad "--set assign.solver: assign.solver must be one of lapjv" --set assign.solver=lapvj
 bad "--set objective: objective must be one of nat, " --set objective=natt
 bad '--set nat.targets: 599, fewer than the 600 samples' --set nat.targets=599
-bad "two places of the network have the name 'z': give the layer another one" --set 'network.layers=[{conv: 4, kernel: 3, name: z}, flatten]'
+bad "layer 'z' has the name that the objective gives to the output of the network; give it another name" --set 'network.layers=[{conv: 4, kernel: 3, name: z}, flatten]'
 bad 'needs rows [N,D] as input: add flatten' --set 'network.layers=[{linear: 4}, {conv: 2, kernel: 3}]'
 
 # A run without a checkpoint does not speak of one.

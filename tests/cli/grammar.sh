@@ -75,7 +75,7 @@ wrong "${layers}conv:\n        kernel: 3\n" 'FILE:7:9: layer conv: found a secti
 wrong "${layers}{from: a, kernel: 3}\n" 'FILE:6:7: no layer here, only from, kernel; name one layer in each entry'
 wrong "${layers}{relu, from: z}\n" "FILE:6:20: no layer is named 'z'; no name can be used here, for no layer before has one"
 wrong "${layers}{conv: 2, kernel: 1, name: z}\n" "FILE:6:7: layer 'z' has the name that the objective gives to the output of the network"
-wrong "${layers}flatten\n    - {linear: 4, name: out}\n" 'FILE:6:5: network.layers: out: another layer of this name has parameters of another shape'
+wrong "${layers}flatten\n    - {linear: 4, name: out}\n" "FILE:7:7: layer 'out' has the name of a layer that the objective adds"
 wrong "$lr\n" "--set network.layers: unknown layer 'conv 4'; write {conv: 4}" --set 'network.layers=[conv 4]'
 
 # Values that do not exist, and values that cannot go together: checked after parsing, said where they stand.
