@@ -46,8 +46,9 @@ for key in loss cosine chance lr images_per_second reduce_seconds; do
 done
 for line in 'result: VALID' 'steps: 60' 'epochs: 5' 'steps_per_epoch: 12' 'parameters: [0-9]*' \
     'parameters_sha256: [0-9a-f]\{64\}' 'assignment_sha256: [0-9a-f]\{64\}' 'identity:' '  version: ".*"' \
-    '  kernels: ".*"' '  data: "sha256 [0-9a-f]\{64\}"' '  config_sha256: [0-9a-f]\{64\}' '  reduce: tree' 'machine:' \
-    '  host: .*' '  ranks: 2' 'seconds: [0-9.]*' 'images_per_second: [0-9.]*' 'metrics:' '  loss: [0-9.]*'; do
+    '  kernels: ".*"' \
+    '  data: "uint8 \[600,12,12,1\], pixels .*, sha256 [0-9a-f]\{64\}"' '  config_sha256: [0-9a-f]\{64\}' \
+    '  reduce: tree' 'machine:' '  host: .*' '  ranks: 2' 'seconds: [0-9.]*' 'images_per_second: [0-9.]*' 'metrics:' '  loss: [0-9.]*'; do
     grep -q "^$line$" run/summary.yaml || fail "no '$line' in summary.yaml" run/summary.yaml
 done
 
