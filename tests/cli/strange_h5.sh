@@ -113,7 +113,7 @@ for type in u8 i16be u16 u16be i32be u32 i64be u64 bools; do
 done
 train 1 beyond "${supervised[@]}" --set data.labels=beyond
 grep -q '^  - "18446744073709551615"' beyond/summary.yaml || fail 'no class beyond int64' beyond/summary.yaml
-train 1 pixels16 "${supervised[@]}" --set data.images=pixels16
+train 1 pixels16 "${supervised[@]}" --set data.labels=u8 --set data.images=pixels16
 
 # Filters that are not there are named by what the data set says, for pixels, labels and checkpoints.
 remedy='which this HDF5 lacks; set HDF5_PLUGIN_PATH|h5repack -f NONE'
