@@ -18,7 +18,7 @@ typedef struct command {
 } command;
 
 static const command commands[] = {
-    {"prepare", cmd_prepare, "write an HDF5 data set from idx files, image folders or Fashion-MNIST"},
+    {"prepare", cmd_prepare, "write an HDF5 data set from image folders, idx, npz or tar files, or Fashion-MNIST"},
     {"train", cmd_train, "train a representation (under mpirun or srun)"},
     {"eval", cmd_eval, "judge a run's features: k-NN, linear and few-label probes, controls"},
     {"query", cmd_query, "draw nearest neighbours of test images"},

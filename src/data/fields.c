@@ -251,12 +251,15 @@ static hiss_status read_range(const hiss_data_options *options, hiss_field *imag
     return HISS_OK;
 }
 
-/* Floats are pixels of 0..1, or standardised, unless data.range says otherwise: look at some of them. */
+/* Pixels whose type says nothing of their range are of 0..1, or standardised, unless data.range says otherwise: look at
+ * some of them. */
 static hiss_status check_span(const hiss_dataset *set, const hiss_data_options *options, hiss_error *err) {
     enum { ROWS = 16, MOST = 16 };
     const hiss_field *image = &set->field[DATA_IMAGE];
     const data_source *source = &set->source[DATA_IMAGE];
-    if (options->range || (image->dtype != HISS_F32 && image->dtype != HISS_F16)) {
+    const bool floats = image->dtype == HISS_F32 || image->dtype == HISS_F16;
+    const bool further = options->keys.images != NULL; /* samples to evaluate: what is set for training holds */
+    if (options->range || (!floats && image->dtype != HISS_I64 && image->dtype != HISS_U64)) {
         return HISS_OK;
     }
     const int64_t count = hiss_field_count(image), rows = set->rows < ROWS ? set->rows : ROWS;
@@ -274,9 +277,15 @@ static hiss_status check_span(const hiss_dataset *set, const hiss_data_options *
     }
     hiss_free(values);
     hiss_free(row);
-    if (!status && (low < -MOST || high > MOST)) {
+    if (!status && (low < -MOST || high > MOST) && further) {
+        status =
+            hiss_fail(err, HISS_EUSER,
+                      "%s: data set %s has values from %g to %g; expected about 0..1, as data.range is not set for "
+                      "the training samples: write these in the same range",
+                      set->path, source->dataset, (double)low, (double)high);
+    } else if (!status && (low < -MOST || high > MOST)) {
         status = hiss_fail(err, HISS_EUSER,
-                           "%s: data set %s has values from %g to %g; expected floats of about 0..1: set data.range to "
+                           "%s: data set %s has values from %g to %g; expected about 0..1: set data.range to "
                            "the values for black and white, such as [%g, %g], or to [0, 1] to take them as they are",
                            set->path, source->dataset, (double)low, (double)high, low < 0 ? (double)low : 0.0,
                            high > 16 && high <= 255 && low >= 0 ? 255.0 : (double)high);
@@ -309,6 +318,23 @@ static hiss_status find_dearest(hiss_dataset *set, hiss_error *err) {
     return status;
 }
 
+/* Each name under data.layout is that of a field. */
+static hiss_status check_layout_names(const hiss_dataset *set, const hiss_data_options *options, hiss_error *err) {
+    const hiss_yaml *map = options->layout && options->layout->kind == HISS_YAML_MAP ? options->layout : NULL;
+    for (const hiss_yaml *entry = map ? map->first : NULL; entry; entry = entry->next) {
+        if (!hiss_dataset_field(set, entry->key)) {
+            char key[sizeof "data.layout." + HISS_FIELD_NAME];
+            snprintf(key, sizeof key, "data.layout.%.*s", HISS_FIELD_NAME, entry->key);
+            return data_blame(options->keys.config, NULL, key,
+                              hiss_fail(err, HISS_EUSER,
+                                        "there is no field '%.80s'; it is image, or one that data.fields names",
+                                        entry->key),
+                              err);
+        }
+    }
+    return HISS_OK;
+}
+
 hiss_status data_fields_check(hiss_dataset *set, const hiss_data_options *options, hiss_error *err) {
     const hiss_data_keys *keys = &options->keys;
     data_source *source = &set->source[DATA_IMAGE];
@@ -324,6 +350,7 @@ hiss_status data_fields_check(hiss_dataset *set, const hiss_data_options *option
                                : data_blame(keys->config, keys->images, "data.images", status, err);
     status = status ? status : read_range(options, image, err);
     status = status ? status : add_further(set, options, err);
+    status = status ? status : check_layout_names(set, options, err);
     if (!status) {
         place(set);
         make_piece(set);

@@ -171,11 +171,11 @@ static void say_classes(const hiss_dataset *set, char samples[HISS_EVAL_SAMPLES]
     say(samples, "\n");
 }
 
-/* Say which classes of the test samples training has none of. */
-static void warn_of_unseen(const hiss_sample_range *train, const hiss_sample_range *test,
-                           char samples[HISS_EVAL_SAMPLES]) {
+/* Say which classes of the test samples training has none of; all is a mistake. */
+static hiss_status expect_seen(const hiss_sample_range *train, const hiss_sample_range *test,
+                               char samples[HISS_EVAL_SAMPLES], hiss_error *err) {
     if (!hiss_dataset_labelled(train->set) || !hiss_dataset_labelled(test->set)) {
-        return;
+        return HISS_OK;
     }
     const int64_t classes = hiss_dataset_classes(train->set);
     int32_t *seen = labels_of(train), *asked = labels_of(test), first = -1;
@@ -192,7 +192,13 @@ static void warn_of_unseen(const hiss_sample_range *train, const hiss_sample_ran
             unseen++;
         }
     }
-    if (unseen > 0) {
+    hiss_status status = HISS_OK;
+    if (unseen == test->count && unseen > 0) {
+        status = hiss_fail_key(err, HISS_EUSER, "eval.test_labels",
+                               "no test sample is of a class that training samples have (%s is one, %s one of theirs); "
+                               "write the labels of both alike, or do without: --set 'data.labels=\"\"'",
+                               hiss_dataset_class(test->set, first), hiss_dataset_class(train->set, 0));
+    } else if (unseen > 0) {
         hiss_warn("%lld of %lld test samples are of classes that no training sample has (class %s is one) and count as "
                   "wrong",
                   (long long)unseen, (long long)test->count, hiss_dataset_class(test->set, first));
@@ -201,6 +207,7 @@ static void warn_of_unseen(const hiss_sample_range *train, const hiss_sample_ran
     hiss_free(seen);
     hiss_free(asked);
     hiss_free(known);
+    return status;
 }
 
 /* Whether the fields of two data sets agree in all but where they are. */
@@ -301,9 +308,12 @@ hiss_status hiss_eval_open(const hiss_eval_options *options, const hiss_data_opt
     }
     cut(train, "eval.train_limit", options->train_limit, seed, DRAW_OF_TRAIN, samples);
     cut(test, "eval.test_limit", options->test_limit, seed, DRAW_OF_TEST, samples);
-    warn_of_unseen(train, test, samples);
     say_classes(train->set, samples);
-    return HISS_OK;
+    status = hiss_config_blame(data->keys.config, expect_seen(train, test, samples, err), err);
+    if (status != HISS_OK) {
+        hiss_eval_close(train, test);
+    }
+    return status;
 }
 
 void hiss_eval_close(hiss_sample_range *train, hiss_sample_range *test) {

@@ -47,12 +47,16 @@ grep -q 'trained on 160 samples, tested on 40' run/eval.txt && grep -q 'eval.tra
     fail 'limits not said' run/eval.txt
 awk -v p="$(percent)" 'BEGIN { exit !(p > 90) }' || fail "pixels $(percent) % with limits" run/eval.txt
 
-# Classes that training lacks are warned of.
-{ head -c 8 sorted/labels.idx && head -c 640 /dev/zero | LC_ALL=C tr '\000' '\011'; } >nines.idx
+# Classes that training lacks are warned of; none but those is a mistake.
+{ head -c 8 sorted/labels.idx && head -c 639 /dev/zero | LC_ALL=C tr '\000' '\011' && head -c 1 /dev/zero; } >nines.idx
+{ head -c 8 sorted/labels.idx && head -c 640 /dev/zero | LC_ALL=C tr '\000' '\011'; } >only.idx
 "$HISS" prepare idx --images sorted.idx --labels nines.idx --output nines.h5 2>log || fail 'no data of another class' log
+"$HISS" prepare idx --images sorted.idx --labels only.idx --output only.h5 2>log || fail 'no data of another class' log
+refused 2 'eval.test_labels: no test sample is of a class that training samples have (9 is one, 0 one of theirs)' "$HISS" eval run \
+    "${pixels[@]}" --set eval.test=only.h5
 on 2 "$HISS" eval run "${pixels[@]}" --set eval.test=nines.h5
 [ $status -eq 0 ] || fail "eval of unseen classes: exit $status" log
-[ "$(grep -c 'hiss: warning: 640 of 640 test samples are of classes that no training sample has (class 9 is one)' log)" -eq 1 ] ||
+[ "$(grep -c 'hiss: warning: 639 of 640 test samples are of classes that no training sample has (class 9 is one)' log)" -eq 1 ] ||
     fail 'no warning of unseen classes' log
 
 # What has not converged is said, and what has.

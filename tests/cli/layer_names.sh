@@ -14,7 +14,7 @@ network:
     - {linear: 8, name: $1}
 nat: {dim: 8}
 autoencoder: {code: 8, hidden: 8}
-optim: {lr: 0.1}
+optim: {lr: 0.0001}
 train: {epochs: 1, lanes: 12, lane_samples: 4}
 END
 }

@@ -11,7 +11,7 @@ sets=(images=u8:NHWC)
 for type in "${numbers[@]}"; do sets+=("$type=$type:NHWC"); done
 for order in "${orders[@]}"; do sets+=("o$order=u8:$order" "f$order=f64BE:$order"); done
 "$layout_h5" all.h5 "${sets[@]}" grey=u8:NHW greyHWN=i16:HWN clip=f32:NCTWH volume=i16:NDHWC mask=bool:NHWC \
-    unit=f32:NHWC:0.00390625 wide=u16:NHWC:257 i8=i8:NHWC:0.5 ||
+    unit=f32:NHWC:0.00390625 wide=u16:NHWC:257 long=i64:NHWC i8=i8:NHWC:0.5 ||
     fail 'no file'
 "$layout_h5" bad.h5 first=u8:NCHW last=u8:HWCN nan=nan:NHWC:0.01 inf=inf:NHWC:0.01 || fail 'no file'
 few=(--set train.epochs=1 --set train.lanes=6)
@@ -88,10 +88,17 @@ wrong '--set augment.mean: has 2 values, but the images have 3 channels; write o
     --set data.images=first --set data.layout=NCHW --set 'augment.mean=[1, 2]'
 wrong "--set augment.std: must be auto, or numbers in 1e-06..1e+06, found '0'" --set data.images=first --set data.layout=NCHW \
     --set augment.std=0
-wrong '--set data.images: all.h5: data set f32 has values from 0 to 246; expected floats of about 0..1: set data.range' \
+wrong '--set data.images: all.h5: data set f32 has values from 0 to 246; expected about 0..1: set data.range' \
     --set data.file=all.h5 --set data.images=f32
+wrong '--set data.images: all.h5: data set long has values from 0 to 246; expected about 0..1: set data.range' \
+    --set data.file=all.h5 --set data.images=long
+wrong "--set data.layout.clp: there is no field 'clp'; it is image, or one that data.fields names" --set data.file=all.h5 \
+    --set data.layout.clp=NHWC
 wrong '--set data.images: nat needs images [H,W,C] in field '"'image'"', found int16 [2,12,10,3] in data set volume of all.h5' \
     --set data.file=all.h5 --set data.images=volume --set data.layout=NDHWC
+train 1 small "${few[@]}" --set data.images=unit
+refused 2 'eval.test_images: all.h5: data set f32 has values from 0 to 246; expected about 0..1, as data.range is not set for the training' \
+    "$HISS" eval small --set eval.test=all.h5 --set eval.test_images=f32
 [ ! -e new ] || fail 'left behind'
 for kind in nan inf; do
     wrong "bad.h5: row 17 of data set $kind has values that are not finite" --set data.images=$kind
