@@ -111,7 +111,7 @@ static bool write_rows(const hiss_dataset *set, const data_copy *copy, int64_t f
         return write_all(copy, first, count, rows);
     }
     for (int64_t i = 0; i < count; i++) {
-        const int64_t position = hiss_permutation_find(&set->order, first + i);
+        const int64_t position = data_set_position_of(set, first + i);
         if (position >= copy->begin && position < copy->end && !write_all(copy, position, 1, rows + i * set->row)) {
             return false;
         }

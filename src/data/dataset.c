@@ -366,6 +366,22 @@ int64_t data_set_row_of(const hiss_dataset *set, int64_t position) {
     return set->kept ? set->kept[place] : place;
 }
 
+/* The place of a row among those in use, or -1. */
+static int64_t place_of(const hiss_dataset *set, int64_t row) {
+    int64_t low = 0, high = set->kept_count;
+    while (low < high) {
+        const int64_t middle = (low + high) / 2;
+        low = set->kept[middle] < row ? middle + 1 : low;
+        high = set->kept[middle] < row ? high : middle;
+    }
+    return low < set->kept_count && set->kept[low] == row ? low : -1;
+}
+
+int64_t data_set_position_of(const hiss_dataset *set, int64_t row) {
+    const int64_t place = set->kept ? place_of(set, row) : row;
+    return set->permuted && place >= 0 ? hiss_permutation_find(&set->order, place) : place;
+}
+
 int32_t data_set_label(const hiss_dataset *set, int64_t position) {
     return set->label[data_set_row_of(set, position)];
 }

@@ -83,6 +83,8 @@ void data_labels_keep(hiss_dataset *set);
 bool data_set_in_file_order(const hiss_dataset *set);
 /* The row of the file at a position. */
 int64_t data_set_row_of(const hiss_dataset *set, int64_t position);
+/* The position of a row of the file; -1 when it is not in use. */
+int64_t data_set_position_of(const hiss_dataset *set, int64_t row);
 /* Label of a sample; the set must be labelled. */
 int32_t data_set_label(const hiss_dataset *set, int64_t position);
 

@@ -138,15 +138,6 @@ static uint8_t *destination(const walk *w, const hsize_t *at) {
     return fits ? w->out + (row - w->begin) * row_bytes : NULL;
 }
 
-/* Whether two filters in a row move bytes, so that those in between need a place, too. */
-static bool needs_work(const data_h5_chunks *c) {
-    int moving = 0;
-    for (int i = 0; i < c->filters; i++) {
-        moving += c->filter[i].kind == DATA_DEFLATE || (c->filter[i].kind == DATA_SHUFFLE && c->value_bytes > 1);
-    }
-    return moving > 1;
-}
-
 static bool decode(const walk *w, int64_t index, buffer *stored, buffer *values, buffer *work) {
     const data_h5_chunks *c = w->c;
     hsize_t at[HISS_H5_NDIM];
@@ -161,7 +152,7 @@ static bool decode(const walk *w, int64_t index, buffer *stored, buffer *values,
         return false;
     }
     uint8_t *const there = destination(w, at), *const chunk = there ? there : grown(values, room);
-    uint8_t *const between = needs_work(c) ? grown(work, room) : NULL;
+    uint8_t *const between = data_unfilter_needs_work(c->filter, c->filters) ? grown(work, room) : NULL;
     if (bytes == 0) {
         fill(c, chunk);
     } else if (!data_unfilter(c->filter, c->filters, skipped, stored->bytes, bytes, c->chunk_bytes, chunk, between)) {

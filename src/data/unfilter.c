@@ -21,6 +21,19 @@ int64_t data_unfilter_room(const data_filter *filter, int count, int64_t bytes) 
     return room;
 }
 
+/* Whether the filter moves bytes, so that its values need another place. */
+static bool moves(const data_filter *filter) {
+    return filter->kind == DATA_DEFLATE || (filter->kind == DATA_SHUFFLE && filter->value_bytes > 1);
+}
+
+bool data_unfilter_needs_work(const data_filter *filter, int count) {
+    int moving = 0;
+    for (int i = 0; i < count; i++) {
+        moving += moves(&filter[i]);
+    }
+    return moving > 1;
+}
+
 static bool undo_deflate(const uint8_t *in, int64_t in_bytes, uint8_t *out, int64_t out_bytes) {
     z_stream stream = {.next_in = in, .avail_in = (uInt)in_bytes, .next_out = out, .avail_out = (uInt)out_bytes};
     if (in_bytes > UINT_MAX || out_bytes > UINT_MAX || inflateInit(&stream) != Z_OK) {
@@ -70,11 +83,6 @@ static bool checksum_agrees(const uint8_t *in, int64_t bytes) {
     const uint8_t *end = in + bytes;
     return fletcher32(in, bytes) ==
            ((uint32_t)end[0] | (uint32_t)end[1] << 8 | (uint32_t)end[2] << 16 | (uint32_t)end[3] << 24);
-}
-
-/* Whether the filter moves bytes, so that its values need another place. */
-static bool moves(const data_filter *filter) {
-    return filter->kind == DATA_DEFLATE || (filter->kind == DATA_SHUFFLE && filter->value_bytes > 1);
 }
 
 bool data_unfilter(const data_filter *filter, int count, unsigned skipped, const uint8_t *stored, int64_t stored_bytes,

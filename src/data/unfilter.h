@@ -13,9 +13,10 @@ typedef struct data_filter {
 } data_filter;
 
 /* Undo filters, the last one first, of stored[stored_bytes]; bit i of `skipped`: filter i was not applied. out[bytes]
- * gets the values; out and work have room for data_unfilter_room. False unless exactly `bytes` come out and the
- * checksums agree. Any thread. */
+ * gets the values; out and work have room for data_unfilter_room; work may be NULL unless data_unfilter_needs_work. False
+ * unless exactly `bytes` come out and the checksums agree. Any thread. */
 int64_t data_unfilter_room(const data_filter *filter, int count, int64_t bytes);
+bool data_unfilter_needs_work(const data_filter *filter, int count); /* two of them move bytes */
 bool data_unfilter(const data_filter *filter, int count, unsigned skipped, const uint8_t *stored, int64_t stored_bytes,
                    int64_t bytes, uint8_t *out, uint8_t *work);
 

@@ -34,6 +34,15 @@ if [ "$(stat -f -c %T .)" != tmpfs ]; then
     says "of 150 rows each and exceeds data.memory: 0.1 MiB were decoded once, into $PWD, and are streamed from there"
     same flat-file copied
     [ -z "$(find . -name 'hiss-*')" ] || fail 'a decoded copy is left' <(find . -name 'hiss-*')
+    # A copy holds the samples in use, whichever rows they are.
+    "$odd_h5" part.h5 /labels=i32:600:-1@17
+    for order in file permuted; do
+        part=(--set "$steps" --set objective=supervised --set data.labels=part.h5:/labels --set data.order=$order)
+        train 1 "part-$order" "${part[@]}"
+        train 2 "part-$order-copied" "${part[@]}" --set data.file=auto.h5 --set data.memory=20000
+        says 'were decoded once, into'
+        same "part-$order" "part-$order-copied"
+    done
 fi
 
 # Chunks of whole rows without a filter are streamed as they are.
