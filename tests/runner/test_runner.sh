@@ -50,9 +50,20 @@ make no-such-target
 END
 
 fail() {
-    echo "$1" >&2
     cat "$WORK/output" >&2
+    echo "$1" >&2
     exit 1
+}
+
+# gone FILE: the process that FILE names has ended, or does so now: who is killed dies a moment later.
+gone() {
+    local pid k
+    pid=$(cat "$1")
+    for ((k = 0; k < 250; k++)); do
+        if ! kill -0 "$pid" 2>/dev/null || grep -qs '^State:.*[ZX]' "/proc/$pid/status"; then return 0; fi
+        sleep 0.02
+    done
+    return 1
 }
 
 export PIDS=$WORK/pids
@@ -74,8 +85,7 @@ grep -q '^FAIL  unit/fake/test_crash (exit 139, signal SEGV' "$WORK/output" || f
 
 # Nothing the tests started is left.
 for file in "$PIDS"/*; do
-    pid=$(cat "$file")
-    if kill -0 "$pid" 2>/dev/null && ! grep -q '^State:.*Z' "/proc/$pid/status"; then fail "$(basename "$file") still runs"; fi
+    gone "$file" || fail "$(basename "$file") still runs"
 done
 [ "$(ls "$PIDS" | wc -l)" -eq 4 ] || fail "not every hanging test has started"
 
@@ -97,8 +107,7 @@ kill -TERM $runner
 status=0
 wait $runner || status=$?
 [ $status -eq 130 ] || fail "interrupted: exit $status"
-for ((k = 0; k < 100; k++)); do kill -0 "$(cat "$PIDS/hang")" 2>/dev/null || break; sleep 0.02; done
-! kill -0 "$(cat "$PIDS/hang")" 2>/dev/null || fail 'a test outlives the interrupted runner'
+gone "$PIDS/hang" || fail 'a test outlives the interrupted runner'
 
 # All pass: exit 0.
 "$HISS_ROOT/tools/run_tests" --tests "$fake" --build "$build" unit/fake/test_good cli/good.sh >"$WORK/output" 2>&1 ||
