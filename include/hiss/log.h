@@ -14,6 +14,9 @@ typedef enum hiss_log_level { HISS_LOG_ERROR, HISS_LOG_WARNING, HISS_LOG_INFO, H
  * lines, each prefixed by the rank. Not collective; call once at start, before threads exist. */
 void hiss_log_setup(hiss_log_level level, int rank);
 
+/* From now on write no WARNING again whose text is one of the last some dozens. Not collective; as hiss_log_setup. */
+void hiss_log_warn_once(void);
+
 int hiss_log_rank(void); /* whose log this is */
 /* Write one line (a newline is added). Thread-safe. Not collective. */
 void hiss_log(hiss_log_level level, const char *format, ...) __attribute__((format(printf, 2, 3)));

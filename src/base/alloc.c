@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #include "hiss/fault.h"
+#include "hiss/interrupt.h"
 #include "hiss/log.h"
 #include "hiss/status.h"
 
@@ -59,6 +60,7 @@ static _Noreturn void out_of_memory(size_t bytes, const char *what, const char *
     if (at_end.act) {
         at_end.act(at_end.user);
     }
+    hiss_interrupt_clear();
     const int code = hiss_exit_code(HISS_ESYSTEM);
     hiss_end_line(code, "out of memory: could not get %.*f %s%s%s; %s", unit ? 1 : 0, size, units[unit],
                   what ? " for " : "", what ? what : "",

@@ -20,6 +20,7 @@ struct known {
 struct hiss_config {
     hiss_arena *arena;
     const char *name;
+    bool unnamed; /* no file: name is for those who ask */
     hiss_yaml *root;
     known *known;
 };
@@ -121,6 +122,7 @@ static hiss_status check_root(hiss_config **config, hiss_status status, hiss_err
 
 hiss_status hiss_config_read(const char *path, hiss_config **out, hiss_error *err) {
     start(path ? path : "config", out);
+    (*out)->unnamed = !path;
     hiss_arena *arena = (*out)->arena;
     return check_root(out,
                       path ? hiss_yaml_read(arena, path, &(*out)->root, err)
@@ -307,7 +309,7 @@ static void hint_text(const hiss_row *row, const char *path, const hiss_yaml *no
 
 static hiss_status read_value(hiss_config *config, const hiss_row *row, const char *path, const hiss_yaml *node,
                               void *fields, hiss_error *err) {
-    bool text = row->type == HISS_STRING || row->type == HISS_PATH;
+    bool text = row->type == HISS_STRING || row->type == HISS_PATH || row->type == HISS_PATHS;
     bool optional = row->type == HISS_NODE || (text && !row->standard);
     bool wants_plain = row->type == HISS_INT || row->type == HISS_FLOAT || row->type == HISS_BOOL;
     if (optional && is_null(node)) {
@@ -321,9 +323,12 @@ static hiss_status read_value(hiss_config *config, const hiss_row *row, const ch
     bool null_text = text && is_null(node), missing = base_row_wants_text(row) && scalar && !node->text[0];
     char where[PLACE], expected[EXPECTED], found[FOUND], hint[HISS_HINT] = "";
     place(node->file, node->line, node->column, where);
-    if (scalar && !null_text && !missing && row->type == HISS_PATH) {
-        return hiss_path_expand(config->arena, hiss_arena_format(config->arena, "%s: %s", where, path), node->text,
-                                (const char **)(void *)((char *)fields + row->offset), err);
+    const bool paths = row->type == HISS_PATHS && node->kind == HISS_YAML_LIST;
+    if (paths || (scalar && !null_text && !missing && (row->type == HISS_PATH || row->type == HISS_PATHS))) {
+        const char **field = (const char **)(void *)((char *)fields + row->offset);
+        const char *key = hiss_arena_format(config->arena, "%s: %s", where, path);
+        return paths ? base_row_read_paths(config->arena, key, node, field, err)
+                     : base_row_read_path(config->arena, key, row, node, field, err);
     }
     if (scalar && !null_text && !missing && base_row_accept(row, node->text, fields)) {
         return HISS_OK;
@@ -366,8 +371,8 @@ static hiss_status fail_missing(const hiss_config *config, const char *section, 
     }
     char expected[EXPECTED];
     base_row_expected(row, expected, sizeof expected);
-    return hiss_fail(err, HISS_EUSER, "%s: %s%s%s is missing; it must be %s", config->name, section, dot, row->key,
-                     expected);
+    return hiss_fail(err, HISS_EUSER, "%s%s%s%s%s is missing; it must be %s", config->unnamed ? "" : config->name,
+                     config->unnamed ? "" : ": ", section, dot, row->key, expected);
 }
 
 static char *written(hiss_config *config, const hiss_row *row, const void *fields) {
@@ -381,8 +386,17 @@ static char *written(hiss_config *config, const hiss_row *row, const void *field
     return copy;
 }
 
-hiss_status hiss_config_section(hiss_config *config, const char *section, const hiss_row *rows, int count, void *fields,
-                                hiss_error *err) {
+static void inherit(const hiss_row *row, const void *from, void *fields) {
+    static const size_t sizes[] = {
+        [HISS_INT] = sizeof(int64_t),   [HISS_FLOAT] = sizeof(double), [HISS_BOOL] = sizeof(bool),
+        [HISS_STRING] = sizeof(char *), [HISS_PATH] = sizeof(char *),  [HISS_CHOICE] = sizeof(int),
+        [HISS_NAME] = sizeof(char *),   [HISS_NODE] = sizeof(void *),  [HISS_PATHS] = sizeof(char *)};
+    memmove((char *)fields + row->offset, (const char *)from + row->offset, sizes[row->type]);
+}
+
+/* from NULL: what is left out takes its default. */
+static hiss_status read_section(hiss_config *config, const char *section, const hiss_row *rows, int count,
+                                const void *from, void *fields, hiss_error *err) {
     const hiss_yaml *map;
     hiss_status status = find_section(config, section, rows, count, &map, err);
     note(config, section);
@@ -393,6 +407,8 @@ hiss_status hiss_config_section(hiss_config *config, const char *section, const 
         assert(!entry->first && "a key cannot be a section, too");
         if (node) {
             status = read_value(config, &rows[i], path, node, fields, err);
+        } else if (from) {
+            inherit(&rows[i], from, fields);
         } else if (!base_row_default(&rows[i], fields)) {
             status = fail_missing(config, section, map, rows, count, &rows[i], err);
         }
@@ -404,6 +420,16 @@ hiss_status hiss_config_section(hiss_config *config, const char *section, const 
         }
     }
     return status;
+}
+
+hiss_status hiss_config_section(hiss_config *config, const char *section, const hiss_row *rows, int count, void *fields,
+                                hiss_error *err) {
+    return read_section(config, section, rows, count, NULL, fields, err);
+}
+
+hiss_status hiss_config_inherit(hiss_config *config, const char *section, const hiss_row *rows, int count,
+                                const void *from, void *fields, hiss_error *err) {
+    return read_section(config, section, rows, count, from, fields, err);
 }
 
 const hiss_yaml *hiss_config_node(const hiss_config *config, const char *section) {
@@ -438,8 +464,9 @@ hiss_status hiss_config_blame(const hiss_config *config, hiss_status status, his
         char where[HISS_WHERE];
         const hiss_error why = *err;
         const bool written = strcmp(hiss_config_where(config, why.key, where), why.key) != 0;
-        hiss_fail(err, status, "%.260s%s%s%s", written || !config ? "" : config->name, written || !config ? "" : ": ",
-                  where, why.text + strlen(why.key));
+        const bool name = !written && config && !config->unnamed;
+        hiss_fail(err, status, "%.260s%s%s%s", name ? config->name : "", name ? ": " : "", where,
+                  why.text + strlen(why.key));
     }
     return status;
 }

@@ -7,9 +7,11 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -42,9 +44,18 @@ hiss_status hiss_file_expect_text(const char *path, const char *what, const char
 
 /* ---- before work begins ---- */
 
+/* EFBIG is one of two limits: that of the process, or that of the file system. */
+static const char *size_remedy(void) {
+    struct rlimit limit;
+    return getrlimit(RLIMIT_FSIZE, &limit) == 0 && limit.rlim_cur == RLIM_INFINITY
+               ? "the file system holds no file of this size: write a smaller one, or choose another place"
+               : "raise the limit of a file's size (ulimit -f), or choose another place";
+}
+
 const char *hiss_file_remedy(int why) {
     return why == ENOSPC || why == EDQUOT                 ? "make room, or choose another place"
            : why == EIO || why == EILSEQ || why == EMFILE ? "try again, or choose another place"
+           : why == EFBIG                                 ? size_remedy()
            : why == ENAMETOOLONG                          ? "choose a shorter name"
                                                           : "check that the folder exists and allows writing";
 }
@@ -302,6 +313,24 @@ long hiss_file_temporary_owner(const char *name) {
     char *end = NULL;
     const long owner = mark && mark > name ? strtol(mark + 5, &end, 10) : 0;
     return end && end > mark + 5 && *end == 0 && owner > 0 ? owner : 0;
+}
+
+/* Whether a process has ended, and only its parent has not asked how. Its state stands behind its name, which may hold
+ * any bytes, in /proc/PID/stat. */
+static bool is_zombie(long process) {
+    char path[64], text[512] = "";
+    snprintf(path, sizeof path, "/proc/%ld/stat", process);
+    const int descriptor = open(path, O_RDONLY | O_CLOEXEC);
+    const ssize_t length = descriptor >= 0 ? read(descriptor, text, sizeof text - 1) : -1;
+    if (descriptor >= 0) {
+        close(descriptor);
+    }
+    const char *name_end = length > 0 ? strrchr(text, ')') : NULL;
+    return name_end && strncmp(name_end, ") Z", 3) == 0;
+}
+
+bool hiss_file_owner_gone(long owner) {
+    return kill((pid_t)owner, 0) == 0 ? is_zombie(owner) : errno == ESRCH;
 }
 
 /* ---- text ---- */

@@ -2,7 +2,10 @@
 
 #include <pthread.h>
 #include <stdarg.h>
+#include <stdint.h>
 #include <stdio.h>
+
+enum { KNOWN = 64 };
 
 static struct {
     hiss_log_level level;
@@ -10,11 +13,33 @@ static struct {
     pthread_mutex_t lock, end; /* end: taken by the thread that ends the process, and kept */
     hiss_log_end *before_end;
     void *context;
-} state = {HISS_LOG_INFO, 0, PTHREAD_MUTEX_INITIALIZER, PTHREAD_MUTEX_INITIALIZER, NULL, NULL};
+    bool once;
+    uint64_t known[KNOWN]; /* hashes of warnings, where once is set */
+    int warnings;
+} state = {.level = HISS_LOG_INFO, .lock = PTHREAD_MUTEX_INITIALIZER, .end = PTHREAD_MUTEX_INITIALIZER};
 
 void hiss_log_setup(hiss_log_level level, int rank) {
     state.level = level;
     state.rank = rank;
+}
+
+void hiss_log_warn_once(void) {
+    state.once = true;
+}
+
+/* Whether a line was among the last ones, which it is from now on. */
+static bool said_before(const char *line) {
+    uint64_t hash = 14695981039346656037u; /* FNV-1a */
+    for (; *line; line++) {
+        hash = (hash ^ (unsigned char)*line) * 1099511628211u;
+    }
+    for (int k = 0; k < KNOWN && k < state.warnings; k++) {
+        if (state.known[k] == hash) {
+            return true;
+        }
+    }
+    state.known[state.warnings++ % KNOWN] = hash;
+    return false;
 }
 
 int hiss_log_rank(void) {
@@ -33,7 +58,9 @@ static void write_line(hiss_log_level level, const char *format, va_list argumen
     }
     vsnprintf(line + used, sizeof line - (size_t)used, format, arguments);
     pthread_mutex_lock(&state.lock);
-    fprintf(stderr, "%s\n", line); /* one write: lines of several ranks must not mix */
+    if (level != HISS_LOG_WARNING || !state.once || !said_before(line)) {
+        fprintf(stderr, "%s\n", line); /* one write: lines of several ranks must not mix */
+    }
     pthread_mutex_unlock(&state.lock);
 }
 

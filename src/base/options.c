@@ -75,7 +75,8 @@ static hiss_status take_value(const hiss_row *row, const char *name, const char 
                               hiss_arguments *rest, hiss_error *err) {
     char expected[EXPECTED];
     base_row_expected(row, expected, sizeof expected);
-    if (!*value && (row->type == HISS_STRING || row->type == HISS_PATH)) {
+    const bool may_be_empty = row->type == HISS_STRING && row->choices;
+    if (!*value && !may_be_empty && (row->type == HISS_STRING || row->type == HISS_PATH || row->type == HISS_PATHS)) {
         return hiss_fail(err, HISS_EUSER, "--%s is empty; give %s, or leave it out", name,
                          is_repeated(row) ? "KEY=VALUE" : expected);
     }
@@ -98,7 +99,7 @@ static hiss_status take_value(const hiss_row *row, const char *name, const char 
     }
     char option[NAME];
     snprintf(option, sizeof option, "--%.190s", name);
-    return row->type == HISS_PATH ? hiss_path_check(option, value, err) : HISS_OK;
+    return row->type == HISS_PATH || row->type == HISS_PATHS ? hiss_path_check(option, value, err) : HISS_OK;
 }
 
 /* Take the option word, and next (NULL at the end) as its value if it needs one: *used is the number of words taken. */
@@ -116,6 +117,7 @@ static hiss_status take_option(const hiss_row *rows, int count, const char *word
     given[row - rows] = true;
     if (rest) {
         rest->given[row - rows] = true;
+        rest->negated[row - rows] = negated;
     }
     if (row->type == HISS_BOOL && (negated || !equals)) {
         return negated && equals ? hiss_fail(err, HISS_EUSER, "--%s takes no value, found '%.80s'", name, equals + 1)
@@ -188,6 +190,7 @@ hiss_status hiss_options_parse(const hiss_row *rows, int count, int argc, char *
         assert(count <= HISS_MAX_OPTIONS);
         rest->npositional = rest->nrepeated = 0;
         memset(rest->given, 0, sizeof rest->given);
+        memset(rest->negated, 0, sizeof rest->negated);
     }
     hiss_status status = take_all(rows, count, argc, argv, fields, rest, given, err);
     for (int i = 0; i < count && status == HISS_OK && !asks_for_help(rows, count, fields); i++) {
@@ -216,8 +219,18 @@ hiss_status hiss_options_expect(const hiss_row *rows, int count, const hiss_argu
         const int length = (int)strcspn(rows[i].key, "*");
         if (rest->given[i] && !has_word(used, rows[i].key, (size_t)length) &&
             !has_word("log help", rows[i].key, (size_t)length)) {
-            return hiss_fail(err, HISS_EUSER, "--%.*s has no effect %s; leave it out", length, rows[i].key, form);
+            return hiss_fail(err, HISS_EUSER, "--%s%.*s has no effect %s; leave it out", rest->negated[i] ? "no-" : "",
+                             length, rows[i].key, form);
         }
     }
     return HISS_OK;
+}
+
+bool hiss_options_given(const hiss_row *rows, int count, const hiss_arguments *rest, const char *key) {
+    int i = 0;
+    while (i < count && !is_called(&rows[i], key)) {
+        i++;
+    }
+    assert(i < count && "an option of the rows");
+    return rest->given[i];
 }

@@ -8,7 +8,7 @@
  * Logarithm, sine and cosine are evaluated here, in double, from additions, multiplications, divisions and square roots
  * only: IEEE 754 fixes the result of these to the last bit, whereas libm picks other code on other processors. Their
  * relative error is below 1e-12, the rounding to float dominates. The largest possible |normal| is sqrt(64 log 2)
- * = 6.66. Long draws are made in vectors (rng_normals.c).
+ * = 6.66. Long draws are made in vectors (rng_wide.c).
  *
  * Permutation.  A balanced Feistel network (Luby and Rackoff, SIAM J. Computing 17, 1988) of ROUNDS rounds on 2h bits,
  * 4^h >= n, restricted to 0..n-1 by walking along the cycle until the walk is back inside (Black and Rogaway, "Ciphers
@@ -65,6 +65,16 @@ uint32_t hiss_rng_word(hiss_rng *rng) {
 
 float hiss_rng_uniform(hiss_rng *rng) {
     return (float)(hiss_rng_word(rng) >> 8) * 0x1p-24f;
+}
+
+void hiss_rng_uniforms(hiss_rng *rng, int64_t n, float *out) {
+    int64_t i = 0;
+    while (i < n && rng->left > 0) {
+        out[i++] = hiss_rng_uniform(rng);
+    }
+    for (i += base_rng_uniforms_wide(rng, n - i, out + i); i < n; i++) {
+        out[i] = hiss_rng_uniform(rng);
+    }
 }
 
 float hiss_rng_between(hiss_rng *rng, float low, float high) {

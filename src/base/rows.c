@@ -79,6 +79,7 @@ bool base_row_accept(const hiss_row *row, const char *text, void *fields) {
         return true;
     case HISS_STRING:
     case HISS_PATH:
+    case HISS_PATHS:
         *(const char **)field = text;
         return true;
     case HISS_NODE:
@@ -88,8 +89,40 @@ bool base_row_accept(const hiss_row *row, const char *text, void *fields) {
     return false;
 }
 
+hiss_status base_row_read_path(hiss_arena *arena, const char *key, const hiss_row *row, const hiss_yaml *node,
+                               const char **out, hiss_error *err) {
+    const hiss_status status = hiss_path_expand(arena, key, node->text, out, err);
+    if (!status && row->type == HISS_PATHS && **out == '[') {
+        *out = hiss_arena_format(arena, "./%s", *out); /* no list */
+    }
+    return status;
+}
+
+hiss_status base_row_read_paths(hiss_arena *arena, const char *key, const hiss_yaml *list, const char **out,
+                                hiss_error *err) {
+    char *text = NULL;
+    size_t size;
+    int number = 0;
+    FILE *stream = hiss_text_open(&text, &size);
+    hiss_status status = HISS_OK;
+    for (const hiss_yaml *node = list->first; node && !status; node = node->next) {
+        const char *path = NULL;
+        number++;
+        if (node->kind != HISS_YAML_SCALAR || !node->text[0] || strcmp(node->text, "~") == 0) {
+            status = hiss_fail(err, HISS_EUSER, "%s: entry %d of the list is no path; give one", key, number);
+        } else if (!(status = hiss_path_expand(arena, key, node->text, &path, err))) {
+            fputs(number > 1 ? ", " : "", stream);
+            hiss_yaml_write_text(stream, path);
+        }
+    }
+    fclose(stream);
+    *out = hiss_arena_format(arena, "[%s]", text);
+    free(text);
+    return status ? status : number ? HISS_OK : hiss_fail(err, HISS_EUSER, "%s: the list is empty; name a file", key);
+}
+
 bool base_row_wants_text(const hiss_row *row) {
-    return row->type == HISS_PATH || (row->type == HISS_STRING && row->min == 1);
+    return row->type == HISS_PATH || row->type == HISS_PATHS || (row->type == HISS_STRING && row->min == 1);
 }
 
 bool base_row_default(const hiss_row *row, void *fields) {
@@ -105,6 +138,7 @@ bool base_row_default(const hiss_row *row, void *fields) {
         return true;
     case HISS_STRING:
     case HISS_PATH:
+    case HISS_PATHS:
         *(const char **)field = NULL;
         return true;
     case HISS_NODE:
@@ -179,6 +213,9 @@ void base_row_expected(const hiss_row *row, char *out, size_t size) {
     case HISS_PATH:
         snprintf(out, size, "a path");
         break;
+    case HISS_PATHS:
+        snprintf(out, size, "a path or a list of paths");
+        break;
     case HISS_CHOICE:
     case HISS_NAME:
         snprintf(out, size, "one of ");
@@ -215,6 +252,11 @@ void base_row_write(FILE *stream, const hiss_row *row, const void *fields) {
     case HISS_BOOL:
         fputs(*(const bool *)field ? "true" : "false", stream);
         break;
+    case HISS_PATHS:
+        if (*(const char *const *)field && **(const char *const *)field == '[') {
+            fputs(*(const char *const *)field, stream);
+            break;
+        } /* fall through */
     case HISS_STRING:
     case HISS_PATH:
     case HISS_NAME:

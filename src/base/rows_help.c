@@ -33,6 +33,8 @@ static const char *type_cell(hiss_arena *arena, bool option, const hiss_row *row
         return strchr(row->key, '*') ? "text, repeatable" : "text";
     case HISS_PATH:
         return strchr(row->key, '*') ? "path, repeatable" : "path";
+    case HISS_PATHS:
+        return "path or list";
     case HISS_NODE:
         return "YAML";
     case HISS_INT:

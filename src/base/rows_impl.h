@@ -20,6 +20,11 @@ const char *base_row_choices(const hiss_row *row);
 void base_row_expected(const hiss_row *row, char *out, size_t size);
 /* What to say about a text the row does not accept, behind the message; may be empty. */
 const char *base_row_hint(const hiss_row *row, const char *text, char out[HISS_HINT]);
+/* Read the path that a node is, or the list of paths; key: its place and name. */
+hiss_status base_row_read_path(hiss_arena *arena, const char *key, const hiss_row *row, const hiss_yaml *node,
+                               const char **out, hiss_error *err);
+hiss_status base_row_read_paths(hiss_arena *arena, const char *key, const hiss_yaml *list, const char **out,
+                                hiss_error *err);
 /* Write the row's field as YAML. Not for HISS_NODE. */
 void base_row_write(FILE *stream, const hiss_row *row, const void *fields);
 

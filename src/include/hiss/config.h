@@ -19,6 +19,7 @@ typedef enum hiss_row_type {
     HISS_BOOL,   /* bool; true or false */
     HISS_STRING, /* const char *, owned by the config; default NULL gives NULL */
     HISS_PATH,   /* as STRING: a path; ~ is expanded, $ refused (hiss/number.h) */
+    HISS_PATHS,  /* as PATH, or a list of such: then a YAML list of texts, on one line; no path begins with [ */
     HISS_CHOICE, /* int: index into choices */
     HISS_NAME,   /* const char *, as STRING: one of choices, for owners who look it up in a register */
     HISS_NODE,   /* const hiss_yaml *: a subtree the owner reads itself; absent gives NULL */
@@ -31,8 +32,9 @@ typedef struct hiss_row {
     const char *standard; /* default as text; for INT, FLOAT, CHOICE: NULL means the user must give it; BOOL: false */
     double min, max;      /* INT and FLOAT, inclusive; both 0: no bound; +-INFINITY: no bound on that side.
                            STRING: min 1 refuses an empty text */
-    const char *choices; /* CHOICE, NAME: "one|two|three"; a bar in front, as lists made by macros have, is no choice */
-    const char *help;    /* one line */
+    const char *choices;  /* CHOICE, NAME: "one|two|three"; a bar in front, as lists made by macros have, is no choice.
+                            STRING: "" lets an option of a command line be empty, which means something there */
+    const char *help;     /* one line */
 } hiss_row;
 
 #define HISS_COUNT(array) ((int)(sizeof(array) / sizeof((array)[0])))
@@ -53,6 +55,9 @@ hiss_status hiss_config_set(hiss_config *config, const char *assignment, hiss_er
  * Errors name file:line:column, what was expected and what was found. May be called before other sections. */
 hiss_status hiss_config_section(hiss_config *config, const char *section, const hiss_row *rows, int count, void *fields,
                                 hiss_error *err);
+/* The same, but keys that the user left out take the values of another struct of these rows. from may be fields. */
+hiss_status hiss_config_inherit(hiss_config *config, const char *section, const hiss_row *rows, int count,
+                                const void *from, void *fields, hiss_error *err);
 /* Whether the user wrote anything under section (or section.key); null and an empty section are nothing. */
 bool hiss_config_has(const hiss_config *config, const char *section);
 /* Where the user wrote a key, for messages about its value: "FILE:LINE:COLUMN: data.file" or "--set data.file"; the key
@@ -91,7 +96,8 @@ typedef struct hiss_arguments {
     int npositional, max_positional;
     const char **repeated;
     int nrepeated, max_repeated;
-    bool given[HISS_MAX_OPTIONS]; /* out: whether the option of a row was there */
+    bool given[HISS_MAX_OPTIONS];   /* out: whether the option of a row was there */
+    bool negated[HISS_MAX_OPTIONS]; /* out: the last time as --no-KEY */
 } hiss_arguments;
 hiss_status hiss_options_parse(const hiss_row *rows, int count, int argc, char **argv, void *fields,
                                hiss_arguments *rest, hiss_error *err);
@@ -100,5 +106,7 @@ hiss_status hiss_options_parse(const hiss_row *rows, int count, int argc, char *
  *   form  e.g. "on hiss scale report" */
 hiss_status hiss_options_expect(const hiss_row *rows, int count, const hiss_arguments *rest, const char *used,
                                 const char *form, hiss_error *err);
+/* Whether the option of a key was there. */
+bool hiss_options_given(const hiss_row *rows, int count, const hiss_arguments *rest, const char *key);
 
 #endif

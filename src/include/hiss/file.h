@@ -48,5 +48,7 @@ hiss_status hiss_file_write_verified(const char *path, const void *bytes, size_t
 
 /* The id of the process that writes a file of this name, if it is a temporary name; else 0. */
 long hiss_file_temporary_owner(const char *name);
+/* Whether no process of this machine has that id (> 0), or only one that has ended and that nobody has waited for. */
+bool hiss_file_owner_gone(long owner);
 
 #endif

@@ -16,7 +16,7 @@ void hiss_interrupt_catch(bool speak);
 void hiss_interrupt_remove(const char *path);
 void hiss_interrupt_forget(const char *path);
 
-/* Remove these files now: for signal handlers that end the process by themselves. Async-signal-safe. */
+/* Remove these files now: for what ends the process by itself. Async-signal-safe. */
 void hiss_interrupt_clear(void);
 
 #endif

@@ -21,9 +21,11 @@ typedef enum hiss_purpose {
     HISS_FOR_PREPARE = 9,      /* shuffle of hiss prepare */
     HISS_FOR_EVALUATION = 10,
     HISS_FOR_TESTS = 11,
-    HISS_FOR_VIEWS = 13,   /* views of a feature pass: when = epoch, id = sample*64 + view */
-    HISS_FOR_STUDIES = 20, /* order of a study's runs: when = repeat; bootstrap: id = stream */
-    HISS_FOR_NOISE = 12    /* noise of a method (VAE eps, GAN z, corruption): when = step, id = sample */
+    HISS_FOR_VIEWS = 13,      /* views of a feature pass: when = epoch, id = sample*64 + view */
+    HISS_FOR_LABELLED = 14,   /* order of labelled samples: when = pass, id 0 */
+    HISS_FOR_GENERATION = 21, /* samples of a generator: when = part, id = row; the split of items: when = 2, id 0 */
+    HISS_FOR_STUDIES = 20,    /* order of a study's runs: when = repeat; bootstrap: id = stream */
+    HISS_FOR_NOISE = 12       /* noise of a method (VAE eps, GAN z, corruption): when = step, id = sample */
 } hiss_purpose;
 
 /* Philox-4x32-10 itself: 4 output words of one counter under one key. */
@@ -40,6 +42,7 @@ typedef struct hiss_rng {
 hiss_rng hiss_rng_keyed(uint64_t seed, hiss_purpose purpose, int64_t when, int64_t id);
 uint32_t hiss_rng_word(hiss_rng *rng);                        /* 32 random bits */
 float hiss_rng_uniform(hiss_rng *rng);                        /* [0, 1), multiples of 2^-24 */
+void hiss_rng_uniforms(hiss_rng *rng, int64_t n, float *out); /* n of them, out[n]: as so many calls of the last */
 float hiss_rng_between(hiss_rng *rng, float low, float high); /* low + (high - low) * uniform */
 int64_t hiss_rng_below(hiss_rng *rng, int64_t n);             /* unbiased in [0, n), n >= 1 */
 void hiss_rng_normals(hiss_rng *rng, int64_t n, float *out);  /* n standard normals (Box-Muller), out[n] */

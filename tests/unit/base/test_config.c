@@ -347,11 +347,11 @@ static void test_missing_values(void **state) {
     hiss_config *config = NULL;
     assert_int_equal(hiss_config_read(NULL, &config, &err), HISS_OK);
     assert_int_equal(hiss_config_section(config, "a.b", plain_rows, 1, &p, &err), HISS_EUSER);
-    assert_string_equal(err.text, "config: a.b.count is missing; it must be an integer");
+    assert_string_equal(err.text, "a.b.count is missing; it must be an integer");
     assert_int_equal(hiss_config_section(config, "", plain_rows + 1, 1, &p, &err), HISS_EUSER);
-    assert_string_equal(err.text, "config: real is missing; it must be a number >= 0");
+    assert_string_equal(err.text, "real is missing; it must be a number >= 0");
     assert_int_equal(hiss_config_section(config, "", plain_rows + 3, 1, &p, &err), HISS_EUSER);
-    assert_string_equal(err.text, "config: kind is missing; it must be one of a, b");
+    assert_string_equal(err.text, "kind is missing; it must be one of a, b");
     hiss_config_destroy(config);
 
     config = parse("train: {real: 1, coutn: 3, kin: 4}", NULL);
@@ -636,6 +636,37 @@ static const char *take(const char *line) {
     return option_error.text;
 }
 
+/* Keys of a section that takes what is left out from another one: required ones, too; the resolved config says what was
+ * taken, and reads back to the same. */
+static void test_inheriting_sections(void **state) {
+    (void)state;
+    hiss_config *config = parse("top: {count: 3, real: 0.25, kind: b, one: {real: 2}, two: {free: 7}}\n", NULL);
+    hiss_error err = {0};
+    plain top, one, two, bare, again;
+    assert_int_equal(hiss_config_section(config, "top", plain_rows, HISS_COUNT(plain_rows), &top, &err), HISS_OK);
+    assert_int_equal(hiss_config_inherit(config, "top.one", plain_rows, HISS_COUNT(plain_rows), &top, &one, &err),
+                     HISS_OK);
+    assert_int_equal(hiss_config_inherit(config, "top.two", plain_rows, HISS_COUNT(plain_rows), &top, &two, &err),
+                     HISS_OK);
+    assert_int_equal(hiss_config_inherit(config, "top.bare", plain_rows, HISS_COUNT(plain_rows), &top, &bare, &err),
+                     HISS_OK);
+    assert_true(one.count == 3 && one.real == 2 && one.free == 0 && one.kind == 1);
+    assert_true(two.count == 3 && two.real == 0.25 && two.free == 7 && two.kind == 1);
+    assert_true(bare.count == 3 && bare.real == 0.25 && bare.free == 0 && bare.kind == 1);
+    assert_int_equal(hiss_config_finish(config, &err), HISS_OK);
+    hiss_config *resolved = parse(hiss_config_resolved(config), NULL);
+    static const char *const sections[] = {"top.one", "top.two", "top.bare"};
+    const plain *const expected[] = {&one, &two, &bare};
+    for (int k = 0; k < 3; k++) {
+        assert_int_equal(hiss_config_section(resolved, sections[k], plain_rows, HISS_COUNT(plain_rows), &again, &err),
+                         HISS_OK);
+        assert_true(again.count == expected[k]->count && again.real == expected[k]->real &&
+                    again.free == expected[k]->free && again.kind == expected[k]->kind);
+    }
+    hiss_config_destroy(resolved);
+    hiss_config_destroy(config);
+}
+
 static void test_options(void **state) {
     (void)state;
     assert_string_equal(take("--count 3"), "");
@@ -766,6 +797,7 @@ int main(void) {
         cmocka_unit_test(test_resolved_reads_back),
         cmocka_unit_test(test_resolved_text),
         cmocka_unit_test(test_help),
+        cmocka_unit_test(test_inheriting_sections),
         cmocka_unit_test(test_options),
         cmocka_unit_test(test_option_messages),
         cmocka_unit_test(test_read_file),

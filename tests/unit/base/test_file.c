@@ -2,6 +2,7 @@
 #include "hiss/file.h"
 
 #include <dirent.h>
+#include <errno.h>
 #include <limits.h>
 #include <setjmp.h>
 #include <signal.h>
@@ -11,6 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -271,6 +273,46 @@ static void test_owner_of_a_temporary(void **state) {
     }
 }
 
+/* Also one that has ended and still has its entry, whatever it is called. */
+static void test_gone_owners(void **state) {
+    (void)state;
+    int ends[2];
+    assert_int_equal(pipe(ends), 0);
+    const pid_t child = fork();
+    if (child == 0) {
+        char byte;
+        prctl(PR_SET_NAME, ") Z (");
+        close(ends[1]);
+        _exit(read(ends[0], &byte, 1) == 1 ? 0 : 1);
+    }
+    close(ends[0]);
+    assert_false(hiss_file_owner_gone(child));
+    assert_false(hiss_file_owner_gone(getpid()));
+    close(ends[1]);
+    siginfo_t info;
+    assert_int_equal(waitid(P_PID, (id_t)child, &info, WEXITED | WNOWAIT), 0);
+    assert_true(hiss_file_owner_gone(child));
+    assert_int_equal(waitpid(child, NULL, 0), child);
+    assert_true(hiss_file_owner_gone(child));
+    assert_true(hiss_file_owner_gone(999999999));
+}
+
+/* A file that is too large is so for the process, or for the file system. */
+static void test_remedy_of_size(void **state) {
+    (void)state;
+    struct rlimit before, limit;
+    assert_int_equal(getrlimit(RLIMIT_FSIZE, &before), 0);
+    limit = before;
+    limit.rlim_cur = before.rlim_max == RLIM_INFINITY ? 1 << 20 : before.rlim_max;
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &limit), 0);
+    assert_non_null(strstr(hiss_file_remedy(EFBIG), "ulimit -f"));
+    limit.rlim_cur = before.rlim_max;
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &limit), 0);
+    const bool unlimited = before.rlim_max == RLIM_INFINITY;
+    assert_true(unlimited == (strstr(hiss_file_remedy(EFBIG), "the file system holds no file") != NULL));
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &before), 0);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_exists),
@@ -283,6 +325,8 @@ int main(void) {
         cmocka_unit_test(test_failed_write_keeps_the_old_file),
         cmocka_unit_test(test_remove),
         cmocka_unit_test(test_verified_write),
+        cmocka_unit_test(test_gone_owners),
+        cmocka_unit_test(test_remedy_of_size),
         cmocka_unit_test(test_owner_of_a_temporary),
     };
     return cmocka_run_group_tests(tests, enter_scratch, leave_scratch);

@@ -102,6 +102,26 @@ static void test_uniform(void **state) {
     }
 }
 
+/* Many at once are those that come one by one, wherever in a block the stream stands, and it goes on alike. */
+static void test_uniforms_at_once(void **state) {
+    (void)state;
+    enum { MOST = 300 };
+    for (int before = 0; before < 6; before++) {
+        for (int n = 0; n < MOST; n += n < 80 ? 1 : 13) {
+            float out[MOST];
+            hiss_rng one = hiss_rng_keyed(8, HISS_FOR_TESTS, before, n), all = one;
+            for (int i = 0; i < before; i++) {
+                assert_int_equal(hiss_rng_word(&one), hiss_rng_word(&all));
+            }
+            hiss_rng_uniforms(&all, n, out);
+            for (int i = 0; i < n; i++) {
+                assert_true(out[i] == hiss_rng_uniform(&one));
+            }
+            assert_int_equal(hiss_rng_word(&one), hiss_rng_word(&all));
+        }
+    }
+}
+
 static void test_below(void **state) {
     (void)state;
     hiss_rng rng = hiss_rng_keyed(4, HISS_FOR_TESTS, 0, 0);
@@ -393,6 +413,7 @@ int main(void) {
         cmocka_unit_test(test_stream_layout),
         cmocka_unit_test(test_streams_differ),
         cmocka_unit_test(test_uniform),
+        cmocka_unit_test(test_uniforms_at_once),
         cmocka_unit_test(test_below),
         cmocka_unit_test(test_normal_moments),
         cmocka_unit_test(test_normal_distribution),

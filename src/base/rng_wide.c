@@ -1,4 +1,5 @@
-/* Normals in vectors: a vector's lanes hold blocks of the stream side by side, words in the low halves of 64 bits.
+/* Uniform numbers and normals in vectors: a vector's lanes hold blocks of the stream side by side, words in the low
+ * halves of 64 bits.
  *
  * The arithmetic is that of rng.c operation by operation; IEEE 754 gives each the same result in a lane as alone, so
  * the bits are the same, for any length of vector. Branches become selections of bits. Two operations that compilers do
@@ -77,6 +78,22 @@ static inline void philox(const hiss_rng *rng, words c[4]) {
     }
 }
 
+int64_t base_rng_uniforms_wide(hiss_rng *rng, int64_t n, float *out) {
+    int64_t made = 0;
+    while (rng->left == 0 && n - made >= 4 * LANES && rng->counter[0] < UINT32_MAX - LANES) {
+        words c[4];
+        philox(rng, c);
+        rng->counter[0] += LANES;
+        for (int i = 0; i < LANES; i++) {
+            for (int w = 0; w < 4; w++) {
+                out[made + 4 * i + w] = (float)(uint32_t)(c[w][i] >> 8) * 0x1p-24f;
+            }
+        }
+        made += 4 * LANES;
+    }
+    return made;
+}
+
 static inline reals minus_two_log(words word) {
     const reals u = (real_of(word) + 1.0) * 0x1p-32;
     reals m = (reals)(((words)u & 0xFFFFFFFFFFFFFu) | 0x3FE0000000000000u); /* u = m 2^exponent, 1/2 <= m < 1 */
@@ -131,6 +148,13 @@ int64_t base_rng_normals_wide(hiss_rng *rng, int64_t n, float *out) {
 }
 
 #else
+
+int64_t base_rng_uniforms_wide(hiss_rng *rng, int64_t n, float *out) {
+    (void)rng;
+    (void)n;
+    (void)out;
+    return 0;
+}
 
 int64_t base_rng_normals_wide(hiss_rng *rng, int64_t n, float *out) {
     (void)rng;
