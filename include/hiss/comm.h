@@ -32,7 +32,10 @@ typedef struct hiss_comm hiss_comm;
 
 /* Start MPI and wrap the world. Collective. argc, argv as main got them. */
 hiss_status hiss_comm_open(int *argc, char ***argv, hiss_comm **out, hiss_error *err);
-void hiss_comm_close(hiss_comm *comm);                          /* Collective. Finalises MPI. NULL is allowed. */
+void hiss_comm_close(hiss_comm *comm); /* Collective. Finalises MPI. NULL is allowed. */
+/* This rank by itself, for work that it does while others do theirs. Not collective. NULL is allowed. */
+hiss_comm *hiss_comm_alone_create(void);
+void hiss_comm_alone_destroy(hiss_comm *comm);
 _Noreturn void hiss_comm_abort(hiss_comm *comm, int exit_code); /* Not collective: ends every rank at once. */
 int hiss_comm_rank(const hiss_comm *comm);                      /* Not collective */
 int hiss_comm_size(const hiss_comm *comm);                      /* Not collective */
@@ -89,5 +92,17 @@ void hiss_partition(int64_t n, int64_t parts, int64_t *offsets);
  *   out     [count] the sum, on every rank */
 void hiss_tree_sum(hiss_comm *comm, int64_t lanes, const int64_t *lane_offsets, int64_t count,
                    const double *const *values, double *out);
+
+/* The same sum of lanes that come one after the other; it keeps about two vectors per level of the tree. Use over and
+ * over: an own lane's vector by _add, in ascending order, then _finish; _start forgets what has been added.
+ *   floats, values, tail  in  a vector is values[floats], then tail[count - floats]
+ *   out                   [count] the sum, on every rank
+ * _finish is collective, the others are not. */
+typedef struct hiss_tree_adder hiss_tree_adder;
+hiss_tree_adder *hiss_tree_adder_create(hiss_comm *comm, int64_t lanes, const int64_t *lane_offsets, int64_t count);
+void hiss_tree_adder_destroy(hiss_tree_adder *adder); /* NULL is allowed */
+void hiss_tree_adder_start(hiss_tree_adder *adder);
+void hiss_tree_adder_add(hiss_tree_adder *adder, int64_t floats, const float *values, const double *tail);
+void hiss_tree_adder_finish(hiss_tree_adder *adder, double *out); /* Collective */
 
 #endif

@@ -52,6 +52,13 @@ typedef struct hiss_reducer_norms {
     hiss_reducer_measure measure;
 } hiss_reducer_norms;
 
+/* Memory for lane vectors: first `own` floats, always free for them, and right behind these `pieces` of `piece` floats
+ * each. Piece i is free for them when the local lanes 0 .. i have done all their buckets, until the end of the step. */
+typedef struct hiss_reducer_lent {
+    float *memory; /* [own + pieces * piece], aligned to 64 bytes; not owned, as long as the reducer */
+    int64_t own, piece, pieces;
+} hiss_reducer_lent;
+
 typedef struct hiss_reducer_options {
     hiss_comm *comm;
     int64_t lanes;               /* L */
@@ -65,16 +72,25 @@ typedef struct hiss_reducer_options {
     bool overlap;                  /* start a bucket when its last local lane is done; else all at finish */
     int group_size; /* TREE: neighbouring ranks that exchange among themselves first; 0: chosen by P, 1: no groups.
                        Equal on all ranks; the sums do not depend on it */
+    int64_t room;   /* TREE: floats of other ranks' sums that it takes at a time, if that is room for a few messages;
+                       0: 2097152. Less memory; what finds no room waits at the sender. Without norms only */
     const hiss_reducer_norms *norms; /* NULL: updates need none; copied. Equal on all ranks */
+    const hiss_reducer_lent *lent;   /* NULL: it allocates what lane vectors need; copied. With ahead 0 only */
 } hiss_reducer_options;
 
 /* Called on the main thread when the sum of floats [begin, end) of the lane vectors is complete and this rank owns
  * them: writes the new values into model[begin..end). sum points at element begin. */
 typedef void (*hiss_reducer_update)(void *user, int64_t begin, int64_t end, const float *sum);
 
+/* The least `own` of options->lent with which no lane waits for memory while lanes end in the order in which they start;
+ * options->lent->memory and own do not matter. A multiple of 16. Not collective. */
+int64_t hiss_reducer_own(const hiss_reducer_options *options);
 /* Collective. Allocates everything; nothing is allocated later. */
 hiss_status hiss_reducer_create(const hiss_reducer_options *options, hiss_reducer **out, hiss_error *err);
 void hiss_reducer_destroy(hiss_reducer *r); /* Collective */
+
+/* Memory of vectors and of what arrives, without pieces that are lent. Not collective. */
+int64_t hiss_reducer_bytes(const hiss_reducer *r);
 
 /* The ranges of the vector this rank owns, ascending, disjoint; over ranks they cover [0, count) once (TREE), or every
  * rank owns everything (MPI). Not collective. Returns their number. */
@@ -93,7 +109,8 @@ int hiss_reducer_owned(const hiss_reducer *r, const hiss_range **ranges);
  * progress outside a step does nothing.
  * model [count] must stay alive from start to finish; a bucket of it changes between the time its gradient is done on
  * every lane and finish. Threads call _lane and _done concurrently; at most `threads` lanes may be between _lane and
- * their last _done. Lanes must be started in ascending order but for `ahead` (bounds memory). */
+ * their last _done. Lanes must be started in ascending order but for `ahead` (bounds memory). With lent memory _lane
+ * may block until earlier lanes are done; a lane between its _lane and its last _done must not wait for others. */
 void hiss_reducer_start(hiss_reducer *r, const bool *used, float *model, hiss_reducer_update update, void *user);
 float *hiss_reducer_lane(hiss_reducer *r, int64_t lane);
 void hiss_reducer_done(hiss_reducer *r, int64_t lane, int bucket);

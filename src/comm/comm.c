@@ -34,6 +34,15 @@ void comm_count_ring(hiss_comm *comm, double bytes) {
     comm->bytes_sent += bytes * (comm->size - 1) / comm->size;
 }
 
+static void measure(hiss_comm *comm) {
+    HISS_MPI(MPI_Comm_rank(comm->mpi, &comm->rank));
+    HISS_MPI(MPI_Comm_size(comm->mpi, &comm->size));
+    comm->spread = hiss_new(double, comm->size);
+    comm->counts = hiss_new(int, comm->size);
+    comm->jump = hiss_new(int, comm->size);
+    comm->watch.seen = hiss_new(int, comm->size);
+}
+
 hiss_status hiss_comm_open(int *argc, char ***argv, hiss_comm **out, hiss_error *err) {
     int provided = MPI_THREAD_SINGLE;
     *out = NULL;
@@ -55,14 +64,32 @@ hiss_status hiss_comm_open(int *argc, char ***argv, hiss_comm **out, hiss_error 
     HISS_MPI(MPI_Comm_dup(MPI_COMM_WORLD, &comm->mpi));
     HISS_MPI(MPI_Comm_set_name(comm->mpi, "hiss"));
     HISS_MPI(MPI_Comm_set_errhandler(comm->mpi, MPI_ERRORS_RETURN));
-    HISS_MPI(MPI_Comm_rank(comm->mpi, &comm->rank));
-    HISS_MPI(MPI_Comm_size(comm->mpi, &comm->size));
-    comm->spread = hiss_new(double, comm->size);
-    comm->counts = hiss_new(int, comm->size);
-    comm->jump = hiss_new(int, comm->size);
-    comm->watch.seen = hiss_new(int, comm->size);
+    measure(comm);
     *out = comm;
     return HISS_OK;
+}
+
+static void discard(hiss_comm *comm) {
+    hiss_free(comm->spread);
+    hiss_free(comm->counts);
+    hiss_free(comm->jump);
+    hiss_free(comm->watch.seen);
+    hiss_free(comm);
+}
+
+hiss_comm *hiss_comm_alone_create(void) {
+    hiss_comm *comm = hiss_new(hiss_comm, 1);
+    HISS_MPI(MPI_Comm_dup(MPI_COMM_SELF, &comm->mpi));
+    HISS_MPI(MPI_Comm_set_errhandler(comm->mpi, MPI_ERRORS_RETURN));
+    measure(comm);
+    return comm;
+}
+
+void hiss_comm_alone_destroy(hiss_comm *comm) {
+    if (comm) {
+        HISS_MPI(MPI_Comm_free(&comm->mpi));
+        discard(comm);
+    }
 }
 
 void hiss_comm_close(hiss_comm *comm) {
@@ -74,11 +101,7 @@ void hiss_comm_close(hiss_comm *comm) {
     if (code != MPI_SUCCESS) {
         comm_finalize_failed(comm, code);
     }
-    hiss_free(comm->spread);
-    hiss_free(comm->counts);
-    hiss_free(comm->jump);
-    hiss_free(comm->watch.seen);
-    hiss_free(comm);
+    discard(comm);
 }
 
 _Noreturn void hiss_comm_abort(hiss_comm *comm, int exit_code) {

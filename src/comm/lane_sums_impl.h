@@ -6,13 +6,21 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "hiss/reducer.h"
+
 typedef struct comm_lane_sums comm_lane_sums;
 
 /* A sums for lanes [first, end) of `lanes`, at most `threads` of them in flight, each started before at
- * most `ahead` earlier ones that are not. bucket_offsets must stay alive. */
+ * most `ahead` earlier ones that are not. bucket_offsets must stay alive.
+ *   lent  as in hiss_reducer_options, copied */
 comm_lane_sums *comm_lane_sums_create(int64_t lanes, int64_t first, int64_t end, int buckets,
-                                      const int64_t *bucket_offsets, int threads, int64_t ahead);
-void comm_lane_sums_destroy(comm_lane_sums *sums); /* NULL is allowed */
+                                      const int64_t *bucket_offsets, int threads, int64_t ahead,
+                                      const hiss_reducer_lent *lent);
+/* As hiss_reducer_own, for vectors of `count` floats. */
+int64_t comm_lane_sums_own(int64_t lanes, int64_t first, int64_t end, int64_t count, int threads,
+                           const hiss_reducer_lent *lent);
+int64_t comm_lane_sums_floats(const comm_lane_sums *sums); /* of vectors, without lent pieces */
+void comm_lane_sums_destroy(comm_lane_sums *sums);         /* NULL is allowed */
 
 /* One step: start, then lane and done from any thread; it ends when every used bucket is complete and read.
  *   used  in  [buckets] */

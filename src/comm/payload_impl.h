@@ -19,6 +19,8 @@
 
 /* Longest slice of the tree: long enough to reach full bandwidth, short enough to overlap adding with sending. */
 enum { HISS_SLICE_FLOATS = 1 << 18 };
+/* What a rank takes of other ranks' sums at a time: many slices, since it only looks between operations. */
+enum { HISS_ROOM_FLOATS = 1 << 21 };
 
 /* What to ask MPI which requests are done, when there is nothing to do but wait, and else. */
 #define HISS_SOME(waiting)       ((void)(waiting), MPI_Testsome)

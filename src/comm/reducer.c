@@ -1,9 +1,12 @@
 /* The gradient reducer: life and queries. What happens in a step is in reducer_step.c, adding up lanes in lane_sums.c,
  * who sends what to whom in schedule.c.
  *
- * Memory per rank, in vectors: comm_tree_slots for the lanes, and for what arrives (roots of the group's other members)
- * / g and (roots of other groups) / P; together about one when P and L are powers of two. Everything is allocated
- * here. */
+ * Memory per rank, in vectors: comm_tree_slots for the lanes, of which some may lie in lent memory, and for what arrives
+ * (roots of the group's other members) / g and (roots of other groups) / P; together about one when P and L are powers
+ * of two. Of the latter only as much as `room` says where no norms are wanted: a slice that finds no place waits, and
+ * its messages with their senders, until another is complete. That ends, since what senders have to do for a slice
+ * depends on no place: roots are sent when lanes are done with a bucket, and when members' roots have arrived, which
+ * have places of their own. Everything is allocated here. */
 #include <assert.h>
 #include <limits.h>
 #include <stdio.h>
@@ -13,6 +16,7 @@
 #include "hiss/alloc.h"
 
 enum { MPI_SLICE_FLOATS = 1 << 28 }; /* what an int can count */
+enum { FEWEST_PLACES = 4 };          /* one is being added up while others fill */
 
 static hiss_status check_collective(const hiss_reducer_options *o, hiss_error *err) {
     int64_t shape[5] = {o->lanes, o->count, o->buckets, o->reduce, o->group_size};
@@ -102,34 +106,57 @@ static void place_chunks(hiss_reducer *r, int64_t *floats, int64_t *requests) {
     }
 }
 
-static void place_slices(hiss_reducer *r, int64_t *floats, int64_t *requests) {
+/* As many places as there is room for, each long enough for any slice. */
+static void share_places(hiss_reducer *r, int64_t first, int64_t longest, int64_t room, int64_t *floats) {
+    comm_places *p = &r->places;
+    const int64_t count = room / longest > FEWEST_PLACES ? room / longest : FEWEST_PLACES;
+    if (count * longest >= *floats - first) {
+        return;
+    }
+    p->count = count;
+    p->free = hiss_new(int64_t, count);
+    for (; p->nfree < count; p->nfree++) {
+        p->free[p->nfree] = first + p->nfree * longest;
+    }
+    *floats = first + count * longest;
+}
+
+static void place_slices(hiss_reducer *r, int64_t room, int64_t *floats, int64_t *requests) {
     const comm_plan *s = &r->schedule;
-    const int64_t others = roots_of_others(&s->roots, s->groups, r->group.index);
+    const int64_t others = roots_of_others(&s->roots, s->groups, r->group.index), first = *floats;
+    int64_t longest = 1;
     allocate_kept(&r->slices, count_owned(r));
+    r->places.waiting = hiss_new(int64_t, count_owned(r));
     for (int64_t i = 0; i < s->slice_offsets[r->buckets]; i++) {
         if (s->slices[i].owner == r->comm->rank) {
+            const int64_t needed = others * comm_row_floats(s->slices[i].end - s->slices[i].begin);
+            longest = needed > longest ? needed : longest;
             r->slices.received_at[r->slices.count++] = *floats;
-            *floats += others * comm_row_floats(s->slices[i].end - s->slices[i].begin);
+            *floats += needed;
             *requests += others + (s->groups - 1);
         }
+    }
+    if (!r->norms) { /* else sums stay until the step's end */
+        share_places(r, first, longest, room, floats);
     }
 }
 
 /* Requests and receive buffers of a whole step in which all buckets are used. */
-static void allocate_step(hiss_reducer *r) {
+static void allocate_step(hiss_reducer *r, int64_t room) {
     const comm_plan *s = &r->schedule;
     int64_t floats = 0, requests = 0, sources = s->roots.offsets[s->groups];
     if (r->reduce == HISS_REDUCE_TREE) {
         const int64_t members = r->group.roots.offsets[r->group.end - r->group.first];
         sources = sources > members ? sources : members;
         place_chunks(r, &floats, &requests);
-        place_slices(r, &floats, &requests);
+        place_slices(r, room, &floats, &requests);
     } else {
         requests = s->slice_offsets[r->buckets];
         floats = s->roots.offsets[r->comm->rank + 1] > s->roots.offsets[r->comm->rank] ? 0 : r->count;
     }
     requests += comm_norms_requests(r);
     r->received = hiss_new_floats(floats);
+    r->received_floats = floats;
     r->sources = hiss_new(float *, sources);
     r->capacity = comm_int(requests);
     r->requests = hiss_new(MPI_Request, requests);
@@ -137,6 +164,12 @@ static void allocate_step(hiss_reducer *r) {
     r->finished = hiss_new(int, requests);
     r->used = hiss_new(bool, r->buckets);
     r->opened = hiss_new(bool, r->buckets);
+}
+
+int64_t hiss_reducer_own(const hiss_reducer_options *o) {
+    const int rank = o->comm->rank;
+    return comm_lane_sums_own(o->lanes, o->lane_offsets[rank], o->lane_offsets[rank + 1], o->count, o->threads,
+                              o->lent);
 }
 
 hiss_status hiss_reducer_create(const hiss_reducer_options *o, hiss_reducer **out, hiss_error *err) {
@@ -170,9 +203,9 @@ hiss_status hiss_reducer_create(const hiss_reducer_options *o, hiss_reducer **ou
     }
     find_owned(r);
     r->norms = o->norms ? comm_norms_create(r, o->norms) : NULL;
-    allocate_step(r);
+    allocate_step(r, o->room ? o->room : HISS_ROOM_FLOATS);
     r->sums = comm_lane_sums_create(o->lanes, o->lane_offsets[rank], o->lane_offsets[rank + 1], o->buckets,
-                                    r->bucket_offsets, o->threads, o->ahead);
+                                    r->bucket_offsets, o->threads, o->ahead, o->lent);
     if (!tree) {
         r->bucket_comms = hiss_new(MPI_Comm, o->buckets);
         for (int b = 0; b < o->buckets; b++) {
@@ -209,11 +242,17 @@ void hiss_reducer_destroy(hiss_reducer *r) {
     hiss_free(r->requests);
     hiss_free(r->sources);
     hiss_free_floats(r->received);
+    hiss_free(r->places.waiting);
+    hiss_free(r->places.free);
     free_kept(&r->slices);
     free_kept(&r->chunks);
     hiss_free(r->owned);
     hiss_free(r->bucket_offsets);
     hiss_free(r);
+}
+
+int64_t hiss_reducer_bytes(const hiss_reducer *r) {
+    return (int64_t)sizeof(float) * (comm_lane_sums_floats(r->sums) + r->received_floats);
 }
 
 int hiss_reducer_owned(const hiss_reducer *r, const hiss_range **ranges) {

@@ -32,6 +32,15 @@ typedef struct comm_kept {
     int64_t *missing_values; /* chunks: slices whose new values are to come */
 } comm_kept;
 
+/* Where slices owned here find what arrives for them, when not each has a place of its own. */
+typedef struct comm_places {
+    int64_t count;    /* 0: each has its own */
+    int64_t nfree;    /* of them */
+    int64_t *free;    /* [count] floats in received */
+    int64_t *waiting; /* [slices owned] open ones without a place: first .. end-1, in the order in which they came */
+    int64_t first, end;
+} comm_places;
+
 typedef struct comm_norms comm_norms;
 
 struct hiss_reducer {
@@ -50,7 +59,9 @@ struct hiss_reducer {
     int owned_count;
 
     float *received; /* other ranks' roots */
+    int64_t received_floats;
     comm_kept chunks, slices;
+    comm_places places;
     float **sources;       /* [roots of the group or of all groups] scratch */
     MPI_Request *requests; /* [capacity] */
     comm_pending *pending; /* [capacity] */

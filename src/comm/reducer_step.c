@@ -94,15 +94,40 @@ static void receive_group_roots(hiss_reducer *r, int64_t at) {
     const comm_plan *s = &r->schedule;
     const comm_slice *slice = &s->slices[at];
     float *next = r->received + r->slices.received_at[slice->number];
-    r->slices.missing[slice->number] = 1;
     for (int group = 0; group < s->groups; group++) {
         const int64_t n = s->roots.offsets[group + 1] - s->roots.offsets[group];
         const int keeper = comm_plan_keeper(s, group, slice->owner);
         for (int64_t i = 0; i < n && group != r->group.index; i++) {
             receive(r, next, length(slice), keeper, tag_of(GROUP_ROOTS, slice->number), at, HISS_GOT_GROUP);
             next += comm_row_floats(length(slice));
-            r->slices.missing[slice->number]++;
         }
+    }
+}
+
+/* Groups' roots for open slices, as far as there are places. */
+static void fill_places(hiss_reducer *r) {
+    comm_places *p = &r->places;
+    while (p->first < p->end && (p->count == 0 || p->nfree > 0)) {
+        const int64_t at = p->waiting[p->first++];
+        if (p->count > 0) {
+            r->slices.received_at[r->schedule.slices[at].number] = p->free[--p->nfree];
+        }
+        receive_group_roots(r, at);
+    }
+}
+
+static void expect_group_roots(hiss_reducer *r, int64_t at) {
+    const comm_roots *roots = &r->schedule.roots;
+    const int64_t own = roots->offsets[r->group.index + 1] - roots->offsets[r->group.index];
+    r->slices.missing[r->schedule.slices[at].number] = roots->offsets[r->schedule.groups] - own + 1;
+    r->places.waiting[r->places.end++] = at;
+}
+
+static void leave_place(hiss_reducer *r, int64_t number) {
+    comm_places *p = &r->places;
+    if (p->count > 0) {
+        p->free[p->nfree++] = r->slices.received_at[number];
+        fill_places(r);
     }
 }
 
@@ -114,9 +139,10 @@ static void receive_roots(hiss_reducer *r, int bucket) {
     }
     for (int64_t i = r->schedule.slice_offsets[bucket]; i < r->schedule.slice_offsets[bucket + 1]; i++) {
         if (r->schedule.slices[i].owner == r->comm->rank) {
-            receive_group_roots(r, i);
+            expect_group_roots(r, i);
         }
     }
+    fill_places(r);
 }
 
 void hiss_reducer_start(hiss_reducer *r, const bool *used, float *model, hiss_reducer_update update, void *user) {
@@ -129,6 +155,8 @@ void hiss_reducer_start(hiss_reducer *r, const bool *used, float *model, hiss_re
     r->times = (hiss_reducer_times){0};
     r->opened_first = r->closed_last = 0;
     r->unopened = 0;
+    r->places.first = r->places.end = 0;
+    assert(r->places.nfree == r->places.count);
     for (int b = 0; b < r->buckets; b++) {
         r->used[b] = !used || used[b];
         r->opened[b] = false;
@@ -259,6 +287,7 @@ static void complete(hiss_reducer *r, int64_t at) {
     }
     add_in_strips(r, &s->roots, length(slice));
     have_sum(r, at, r->sources[0]);
+    leave_place(r, slice->number);
 }
 
 static void take_group_root(hiss_reducer *r, int64_t slice) {

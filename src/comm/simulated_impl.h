@@ -7,6 +7,7 @@
 
 /* Longer than in reality: what messages at the same time cost the simulator grows faster than their number. */
 enum { HISS_SLICE_FLOATS = 1 << 24 };
+#define HISS_ROOM_FLOATS INT64_MAX /* addresses cost nothing */
 
 float *hiss_new_floats(int64_t count); /* addresses to compute with; reading gives zeros, writing costs memory */
 void hiss_free_floats(float *floats);  /* NULL is allowed */

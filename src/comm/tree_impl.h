@@ -20,8 +20,9 @@ int64_t comm_tree_roots(int64_t lanes, int64_t first, int64_t end, int64_t *root
  *   roots  in  [n] first lanes of subtrees that together cover [first, end), ascending */
 int64_t comm_tree_additions(int64_t lanes, int64_t first, int64_t end, int64_t n, const int64_t *roots, int64_t *into,
                             int64_t *from);
-/* How many lane vectors are alive at most on a rank that owns [first, end), starts its lanes in ascending order and has
- * at most `threads` of them in flight. */
+/* How many lane vectors are alive at most on a rank that owns lanes from `first`, starts them in ascending order and has
+ * at most `threads` of them in flight: when lane `newest` starts; and with lanes [first, end), over all of them. */
+int64_t comm_tree_alive(int64_t lanes, int64_t first, int64_t newest, int64_t threads);
 int64_t comm_tree_slots(int64_t lanes, int64_t first, int64_t end, int64_t threads);
 
 /* ---- the schedule: who sends what to whom; see schedule.c ---- */

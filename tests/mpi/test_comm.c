@@ -74,6 +74,22 @@ static void check_numbers(hiss_comm *comm) {
     CHECK(spread[0] == 1 && spread[1] == (1 + size) / 2.0 && spread[2] == size);
 }
 
+/* A rank by itself uses collectives as often as it likes, whatever the others do. */
+static void check_alone(hiss_comm *comm) {
+    hiss_comm *alone = hiss_comm_alone_create();
+    CHECK(hiss_comm_rank(alone) == 0 && hiss_comm_size(alone) == 1);
+    for (int i = 0; i < hiss_comm_rank(comm); i++) {
+        const int64_t mine = 10 * hiss_comm_rank(comm) + i, offsets[2] = {0, sizeof mine};
+        int64_t all = -1;
+        hiss_comm_allgather(alone, &mine, offsets, &all);
+        CHECK(all == mine && hiss_comm_max_i64(alone, mine) == mine && hiss_comm_sum(alone, 0.5) == 0.5);
+    }
+    CHECK(hiss_comm_bytes_sent(alone) == 0.0);
+    hiss_comm_alone_destroy(alone);
+    hiss_comm_alone_destroy(NULL);
+    CHECK(hiss_comm_max_i64(comm, hiss_comm_rank(comm)) == hiss_comm_size(comm) - 1);
+}
+
 int main(int argc, char **argv) {
     hiss_comm *comm;
     hiss_error err;
@@ -84,5 +100,6 @@ int main(int argc, char **argv) {
     check_equal(comm);
     check_gather(comm);
     check_numbers(comm);
+    check_alone(comm);
     return finish_test(comm);
 }

@@ -22,9 +22,11 @@ typedef struct trial {
     hiss_reduce reduce;
     int64_t offsets[MOST_BUCKETS + 1];
     bool used[MOST_BUCKETS];
-    uint64_t key;      /* of the step's lane vectors */
-    int64_t ahead;     /* lanes that may start before an earlier one */
-    int64_t order[32]; /* of local lanes */
+    uint64_t key;           /* of the step's lane vectors */
+    int64_t room, bytes;    /* for what arrives; what the reducer takes */
+    int64_t ahead;          /* lanes that may start before an earlier one */
+    int64_t order[32];      /* of local lanes */
+    hiss_reducer_lent lent; /* memory NULL: none. Lanes use their pieces from the start of a step to their end */
     _Atomic int64_t next;
     float *model, *before; /* [count] and as it was at the step's start */
     int *updates;          /* [count] calls of update per element */
@@ -50,12 +52,35 @@ static void update(void *user, int64_t begin, int64_t end, const float *sum) {
     }
 }
 
+/* What a lane has in its piece of lent memory. */
+static float *piece_of(const trial *t, int64_t local) {
+    return local < t->lent.pieces ? t->lent.memory + t->lent.own + local * t->lent.piece : NULL;
+}
+
+static void fill_pieces(const trial *t) {
+    for (int64_t local = 0; local < t->end - t->first; local++) {
+        for (int64_t i = 0; piece_of(t, local) && i < t->lent.piece; i++) {
+            piece_of(t, local)[i] = (float)value_of(t->key + 1, (uint64_t)local, (uint64_t)i);
+        }
+    }
+}
+
+static void check_piece(const trial *t, int64_t local) {
+    hiss_comm *comm = t->comm;
+    for (int64_t i = 0; piece_of(t, local) && i < t->lent.piece; i++) {
+        CHECK(piece_of(t, local)[i] == (float)value_of(t->key + 1, (uint64_t)local, (uint64_t)i));
+    }
+}
+
 /* A lane's forward and backward: model must be untouched in every bucket the lane is not done with. */
 static void run_lane(trial *t, int64_t lane) {
     hiss_comm *comm = t->comm;
     float *g = hiss_reducer_lane(t->reducer, lane);
     uint64_t local = hash2(t->key, (uint64_t)lane);
-    int shift = (int)draw(&local, t->buckets);
+    int shift = (int)draw(&local, t->buckets), last = -1;
+    for (int k = 0; k < t->buckets; k++) {
+        last = t->used[(k + shift) % t->buckets] ? k : last;
+    }
     for (int k = 0; k < t->buckets; k++) {
         int b = (k + shift) % t->buckets;
         for (int64_t i = t->offsets[b]; t->used[b] && i < t->offsets[b + 1]; i++) {
@@ -64,6 +89,9 @@ static void run_lane(trial *t, int64_t lane) {
         }
         if (draw(&local, 3) == 0) {
             sched_yield();
+        }
+        if (k == last) {
+            check_piece(t, lane - t->first);
         }
         if (t->used[b]) {
             hiss_reducer_done(t->reducer, lane, b);
@@ -141,6 +169,7 @@ static void step(trial *t, uint64_t *key) {
     t->key = ++*key;
     t->next = 0;
     draw_order(t);
+    fill_pieces(t);
     memcpy(t->before, t->model, (size_t)t->count * sizeof(float));
     memset(t->updates, 0, (size_t)t->count * sizeof(int));
 
@@ -227,10 +256,19 @@ static void run(trial *t, uint64_t *key, int steps, bool overlap, const int64_t 
                                     .ahead = t->ahead,
                                     .reduce = t->reduce,
                                     .overlap = overlap,
-                                    .group_size = t->group_size};
+                                    .group_size = t->group_size,
+                                    .room = t->room};
     t->first = lane_offsets[hiss_comm_rank(comm)];
     t->end = lane_offsets[hiss_comm_rank(comm) + 1];
+    if (t->lent.piece > 0) {
+        t->lent.pieces = t->lent.pieces < t->end - t->first ? t->lent.pieces : t->end - t->first;
+        options.lent = &t->lent;
+        t->lent.own = hiss_reducer_own(&options);
+        CHECK(t->lent.own % 16 == 0 && (t->end == t->first || t->lent.own >= t->count));
+        t->lent.memory = hiss_new(float, t->lent.own + t->lent.pieces * t->lent.piece);
+    }
     CHECK(hiss_reducer_create(&options, &t->reducer, &err) == HISS_OK);
+    t->bytes = hiss_reducer_bytes(t->reducer);
     t->model = hiss_new(float, t->count);
     t->before = hiss_new(float, t->count);
     t->updates = hiss_new(int, t->count);
@@ -249,6 +287,7 @@ static void run(trial *t, uint64_t *key, int steps, bool overlap, const int64_t 
     }
     check_owned(t);
     hiss_reducer_destroy(t->reducer);
+    hiss_free(t->lent.memory);
     hiss_free(t->updates);
     hiss_free(t->before);
     hiss_free(t->model);
@@ -278,8 +317,13 @@ static void random_trials(hiss_comm *comm, uint64_t *key, int trials) {
         t.count = 1 + draw(key, draw(key, 2) ? 2000 : 60);
         t.threads = 1 + (int)draw(key, MOST_THREADS);
         t.ahead = draw(key, 2) ? draw(key, 6) : 0;
+        if (t.ahead == 0) {
+            t.lent.piece = 16 * (draw(key, 2) ? draw(key, 2 + t.count / 16) : draw(key, 20));
+            t.lent.pieces = draw(key, 19);
+        }
         t.reduce = draw(key, 4) ? HISS_REDUCE_TREE : HISS_REDUCE_MPI;
         t.group_size = (int)draw(key, size + 2);
+        t.room = draw(key, 2) ? 1 + draw(key, t.count) : 0;
         draw_buckets(&t, key);
         if (draw(key, 2)) {
             hiss_partition(t.lanes, size, lane_offsets);
@@ -299,6 +343,25 @@ static void large_trial(hiss_comm *comm, uint64_t *key, int group_size) {
     t.offsets[2] = t.count;
     hiss_partition(t.lanes, size, lane_offsets);
     run(&t, key, 1, true, lane_offsets);
+}
+
+/* Less room than all buckets need at once: the same sums, and less memory. */
+static void room_trial(hiss_comm *comm, uint64_t *key, bool overlap) {
+    const int size = hiss_comm_size(comm);
+    const int64_t slice = 160;
+    int64_t lane_offsets[65], bytes[2];
+    hiss_partition(size, size, lane_offsets);
+    for (int tight = 0; tight < 2; tight++) {
+        trial t = {.comm = comm, .lanes = size, .threads = 1, .group_size = 1, .buckets = MOST_BUCKETS, .room = tight};
+        t.count = MOST_BUCKETS * size * slice;
+        for (int b = 0; b <= MOST_BUCKETS; b++) {
+            t.offsets[b] = b * size * slice;
+        }
+        run(&t, key, 3, overlap, lane_offsets);
+        bytes[tight] = t.bytes;
+    }
+    const int64_t others = size - 1, places = 4;
+    CHECK(bytes[0] - bytes[1] == (MOST_BUCKETS - places) * others * slice * (int64_t)sizeof(float));
 }
 
 /* All lanes on the last rank. */
@@ -339,6 +402,8 @@ int main(int argc, char **argv) {
     random_trials(comm, &key, 25);
     large_trial(comm, &key, 1);
     large_trial(comm, &key, 2);
+    room_trial(comm, &key, true);
+    room_trial(comm, &key, false);
     empty_ranks_trial(comm, &key, 1);
     empty_ranks_trial(comm, &key, 2);
     empty_ranks_trial(comm, &key, 3);

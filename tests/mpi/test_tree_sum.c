@@ -1,4 +1,6 @@
-/* Blocking tree sum: bitwise equal to the recursive definition for any lanes and any partition of them. */
+/* Blocking tree sum: bitwise equal to the recursive definition for any lanes and any partition of them; with lanes that
+ * come one by one as well. */
+#include <math.h>
 #include <string.h>
 
 #include "mpi_test.h"
@@ -31,6 +33,27 @@ static void check(hiss_comm *comm, uint64_t *key, int64_t lanes, int64_t count, 
         double expected = node(seed, lanes, 6, 0, (uint64_t)i);
         CHECK(memcmp(&expected, &out[i], sizeof expected) == 0);
     }
+    float *narrow = hiss_new(float, count);
+    hiss_tree_adder *adder = hiss_tree_adder_create(comm, lanes, offsets, count);
+    for (int round = 0; round < 2; round++) { /* lanes one by one, all but a tail of theirs as floats */
+        const int64_t floats = round == 0 ? count / 2 : 0;
+        for (int64_t lane = first; lane < end; lane++) {
+            const double *row = rows[lane - first];
+            for (int64_t i = 0; i < floats; i++) {
+                narrow[i] = (float)row[i];
+            }
+            hiss_tree_adder_add(adder, floats, narrow, row + floats);
+        }
+        double *streamed = hiss_new(double, count);
+        hiss_tree_adder_finish(adder, streamed);
+        CHECK(memcmp(streamed + floats, out + floats, sizeof(double) * (size_t)(count - floats)) == 0);
+        for (int64_t i = 0; i < floats; i++) {
+            CHECK(fabs(streamed[i] - out[i]) < 1e-5 * (double)lanes);
+        }
+        hiss_free(streamed);
+    }
+    hiss_tree_adder_destroy(adder);
+    hiss_free(narrow);
     for (int64_t i = 0; i < (end - first) * count; i++) {
         CHECK(values[i] == value_of(seed, (uint64_t)(first + i / count), (uint64_t)(i % count)));
     }

@@ -125,20 +125,65 @@ static int64_t alive(int64_t lanes, int64_t first, int64_t started, unsigned mis
     return n;
 }
 
-static void slots_suffice_for_every_pattern_in_flight(void **state) {
+/* The most over all moments: the lanes [first, started) have started, at most `threads` of them are in flight, among
+ * these the last one that started. */
+static int64_t most_alive(int64_t lanes, int64_t first, int64_t end, int threads) {
+    int64_t most = 0;
+    for (int64_t started = first + 1; started <= end; started++) {
+        const unsigned newest = 1u << (started - first - 1);
+        for (unsigned missing = newest; missing < 2 * newest; missing++) {
+            const int64_t n = __builtin_popcount(missing) <= threads ? alive(lanes, first, started, missing) : 0;
+            most = n > most ? n : most;
+        }
+    }
+    return most;
+}
+
+static void slots_are_the_most_that_any_pattern_in_flight_needs(void **state) {
     (void)state;
-    for (int64_t lanes = 1; lanes <= 12; lanes++) {
+    for (int64_t lanes = 1; lanes <= 13; lanes++) {
         for (int64_t first = 0; first < lanes; first++) {
-            for (int64_t started = first + 1; started <= lanes; started++) {
-                for (unsigned missing = 0; missing < 1u << (started - first); missing++) {
-                    int threads = __builtin_popcount(missing) > 0 ? __builtin_popcount(missing) : 1;
-                    assert_true(alive(lanes, first, started, missing) <= comm_tree_slots(lanes, first, lanes, threads));
+            for (int64_t end = first + 1; end <= lanes; end++) {
+                for (int threads = 1; threads <= 5; threads++) {
+                    assert_int_equal(comm_tree_slots(lanes, first, end, threads),
+                                     most_alive(lanes, first, end, threads));
                 }
             }
         }
     }
-    assert_true(comm_tree_slots(64, 0, 64, 2) <= 20);
+    assert_int_equal(comm_tree_slots(8, 0, 8, 1), 4);
+    assert_int_equal(comm_tree_slots(1024, 0, 1024, 1), 11);
     assert_int_equal(comm_tree_slots(64, 0, 64, 100), 64);
+    assert_int_equal(comm_tree_slots(64, 5, 5, 2), 0); /* a rank without lanes */
+}
+
+/* Orders in which a lane starts before at most `ahead` earlier ones, and ends at any time: never more than that many
+ * vectors more. */
+static void lanes_ahead_take_one_slot_each(void **state) {
+    (void)state;
+    srand(11);
+    for (int trial = 0; trial < 20000; trial++) {
+        const int64_t lanes = 1 + rand() % 14, first = rand() % lanes, end = first + 1 + rand() % (lanes - first);
+        const int threads = 1 + rand() % 4, ahead = rand() % 5;
+        unsigned absent = (1u << (end - first)) - 1, flying = 0; /* absent: not started, or in flight */
+        unsigned waiting = absent;
+        while (waiting) {
+            if (flying && (__builtin_popcount(flying) == threads || rand() % 2)) {
+                const unsigned lane = 1u << rand() % (end - first);
+                absent &= flying & lane ? ~lane : ~0u;
+                flying &= ~lane;
+                continue;
+            }
+            const int lowest = __builtin_ctz(waiting);
+            const unsigned lane = 1u << (lowest + rand() % (ahead + 1));
+            if (waiting & lane) {
+                waiting &= ~lane;
+                flying |= lane;
+            }
+            const int64_t vectors = alive(lanes, first, end, absent) - __builtin_popcount(waiting);
+            assert_true(vectors <= comm_tree_slots(lanes, first, end, threads) + ahead);
+        }
+    }
 }
 
 int main(void) {
@@ -146,7 +191,8 @@ int main(void) {
         cmocka_unit_test(any_cut_gives_the_same_association),
         cmocka_unit_test(roots_are_the_lanes_whose_addition_leaves_the_range),
         cmocka_unit_test(even_powers_of_two_send_one_subtree),
-        cmocka_unit_test(slots_suffice_for_every_pattern_in_flight),
+        cmocka_unit_test(slots_are_the_most_that_any_pattern_in_flight_needs),
+        cmocka_unit_test(lanes_ahead_take_one_slot_each),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
