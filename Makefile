@@ -41,9 +41,10 @@ ifneq ($(RELEASE),)
 WARN += -Wno-unused -Wno-unused-parameter
 endif
 # No -ffast-math, no contraction: the bits must not depend on what the compiler finds worth fusing.
+# Square roots are one instruction, on vectors too, when they need not set errno; their bits are the same.
 ALL_CPPFLAGS = -Iinclude -Isrc/include -Isrc -I$(BUILD)/gen -D_POSIX_C_SOURCE=200809L -D_DEFAULT_SOURCE $(if $(RELEASE),-DNDEBUG) $(if $(FAULTS),-DHISS_FAULTS) \
                $(CPPFLAGS)
-ALL_CFLAGS   = -std=c11 -g $(OPT) $(HARDEN_CFLAGS) -ffp-contract=off -pthread $(WARN) $(WERROR) $(DEPS_CFLAGS) $(CFLAGS)
+ALL_CFLAGS   = -std=c11 -g $(OPT) $(HARDEN_CFLAGS) -ffp-contract=off -fno-math-errno -pthread $(WARN) $(WERROR) $(DEPS_CFLAGS) $(CFLAGS)
 ALL_LDLIBS   = $(HARDEN_LDFLAGS) $(DEPS_LIBS) -ldl -lm $(LDLIBS)
 
 ifeq ($(V),1)
@@ -101,6 +102,11 @@ $(BUILD)/hiss: $(CLI_OBJ) $(BUILD)/libhiss.a
 $(BUILD)/%.o: %.c $(BUILD)/flags | $(BUILD)/deps.ok $(BUILD)/gen/hiss_build.h
 	$(say) CC $<
 	$(do)mkdir -p $(@D) && $(CC) $(ALL_CPPFLAGS) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
+
+# The instructions of bfloat16, whatever the rest is built for: hiss asks the processor before it uses them.
+BF16_CFLAGS := -mavx512f -mavx512bw -mavx512vl -mavx512bf16
+$(BUILD)/src/tensor/kern_bf16.o $(BUILD)/src/tensor/kern_bf16_winograd.o: private CFLAGS += \
+	$$($(CC) $(BF16_CFLAGS) -E -x c /dev/null >/dev/null 2>&1 && echo '$(BF16_CFLAGS)')
 
 # Small, since SMPI loads a copy for every rank. smpicc's headers are its own, so only libyaml's flags are ours.
 SMPI_FLAGS = -Iinclude -Isrc/include -Isrc -D_POSIX_C_SOURCE=200809L -D_DEFAULT_SOURCE -DHISS_SIMULATED -std=gnu11 -O2 $(WARN) $(WERROR) \

@@ -80,7 +80,7 @@ static int find_candidates(const product *p, hiss_product which, bool with_refer
         t[n++] = (timing){.name = "ref", .implementation = NONE, .kernels = *hiss_kernels_ref()};
     }
     for (int i = 0; hiss_implementation_name(which, i); i++) {
-        if (hiss_implementation_can(which, i, &p->c)) {
+        if (hiss_implementation_can(p->kernels, which, i, &p->c)) {
             t[n++] = (timing){.name = hiss_implementation_name(which, i),
                               .implementation = i,
                               .kernels = hiss_kernels_with(hiss_kernels_blas(), which, i)};

@@ -24,6 +24,7 @@ typedef struct candidate {
     bool (*can)(const hiss_conv *shape);
     bool (*applies)(const hiss_conv *shape); /* implies can */
     any_function function;
+    hiss_precision precision;
 } candidate;
 
 static bool always(const hiss_conv *shape) {
@@ -31,51 +32,65 @@ static bool always(const hiss_conv *shape) {
     return true;
 }
 
-#define FUNCTION(f) ((any_function)(f))
+#define FLOAT32(f) (any_function)(f), HISS_FLOAT32
+#define BF16(f)    (any_function)(f), HISS_BF16
 static const candidate candidates[HISS_PRODUCTS][HISS_MAX_IMPLEMENTATIONS + 1] = {
     [HISS_CONV2D_FORWARD] =
         {
-            {"winograd", tensor_winograd_applies, tensor_winograd_applies, FUNCTION(tensor_winograd_conv2d_forward)},
-            {"planar", tensor_planar_applies, tensor_planar_applies, FUNCTION(tensor_planar_conv2d_forward)},
-            {"direct", tensor_direct_can, tensor_direct_applies, FUNCTION(tensor_direct_conv2d_forward)},
-            {"mirror", tensor_mirror_can, tensor_mirror_applies, FUNCTION(tensor_mirror_conv2d_forward)},
-            {"tiled", tensor_tiled_can_own, tensor_tiled_can_own, FUNCTION(tensor_tiled_conv2d_forward)},
-            {"tiled-blas", always, always, FUNCTION(tensor_tiled_conv2d_forward_blas)},
+            {"winograd", tensor_winograd_applies, tensor_winograd_applies, FLOAT32(tensor_winograd_conv2d_forward)},
+            {"planar", tensor_planar_applies, tensor_planar_applies, FLOAT32(tensor_planar_conv2d_forward)},
+            {"direct", tensor_direct_can, tensor_direct_applies, FLOAT32(tensor_direct_conv2d_forward)},
+            {"mirror", tensor_mirror_can, tensor_mirror_applies, FLOAT32(tensor_mirror_conv2d_forward)},
+            {"tiled", tensor_tiled_can_own, tensor_tiled_can_own, FLOAT32(tensor_tiled_conv2d_forward)},
+            {"tiled-blas", always, always, FLOAT32(tensor_tiled_conv2d_forward_blas)},
+            {"bf16-winograd", tensor_bf16_winograd_applies, tensor_bf16_winograd_applies,
+             BF16(tensor_bf16_winograd_conv2d_forward)},
+            {"bf16-tiled", always, always, BF16(tensor_bf16_tiled_conv2d_forward)},
         },
     [HISS_CONV2D_BACKWARD_DATA] =
         {
             {"winograd", tensor_winograd_applies, tensor_winograd_applies,
-             FUNCTION(tensor_winograd_conv2d_backward_data)},
-            {"direct", tensor_direct_can, tensor_direct_applies_to_data, FUNCTION(tensor_direct_conv2d_backward_data)},
-            {"mirror", tensor_mirror_can, tensor_mirror_applies, FUNCTION(tensor_mirror_conv2d_backward_data)},
-            {"tiled-blas", always, always, FUNCTION(tensor_tiled_conv2d_backward_data_blas)},
+             FLOAT32(tensor_winograd_conv2d_backward_data)},
+            {"direct", tensor_direct_can, tensor_direct_applies_to_data, FLOAT32(tensor_direct_conv2d_backward_data)},
+            {"mirror", tensor_mirror_can, tensor_mirror_applies, FLOAT32(tensor_mirror_conv2d_backward_data)},
+            {"tiled-blas", always, always, FLOAT32(tensor_tiled_conv2d_backward_data_blas)},
+            {"bf16-winograd", tensor_bf16_winograd_applies, tensor_bf16_winograd_applies,
+             BF16(tensor_bf16_winograd_conv2d_backward_data)},
+            {"bf16-tiled", always, always, BF16(tensor_bf16_tiled_conv2d_backward_data)},
         },
     [HISS_CONV2D_BACKWARD_WEIGHT] =
         {
             {"winograd", tensor_winograd_applies, tensor_winograd_applies,
-             FUNCTION(tensor_winograd_conv2d_backward_weight)},
-            {"direct", tensor_direct_can, tensor_direct_applies, FUNCTION(tensor_direct_conv2d_backward_weight)},
-            {"mirror", tensor_mirror_can, tensor_mirror_applies, FUNCTION(tensor_mirror_conv2d_backward_weight)},
-            {"tiled", tensor_tiled_can_own, tensor_tiled_can_own, FUNCTION(tensor_tiled_conv2d_backward_weight)},
-            {"tiled-blas", always, always, FUNCTION(tensor_tiled_conv2d_backward_weight_blas)},
+             FLOAT32(tensor_winograd_conv2d_backward_weight)},
+            {"direct", tensor_direct_can, tensor_direct_applies, FLOAT32(tensor_direct_conv2d_backward_weight)},
+            {"mirror", tensor_mirror_can, tensor_mirror_applies, FLOAT32(tensor_mirror_conv2d_backward_weight)},
+            {"tiled", tensor_tiled_can_own, tensor_tiled_can_own, FLOAT32(tensor_tiled_conv2d_backward_weight)},
+            {"tiled-blas", always, always, FLOAT32(tensor_tiled_conv2d_backward_weight_blas)},
+            {"bf16-winograd", tensor_bf16_winograd_applies, tensor_bf16_winograd_applies,
+             BF16(tensor_bf16_winograd_conv2d_backward_weight)},
+            {"bf16-tiled", always, always, BF16(tensor_bf16_tiled_conv2d_backward_weight)},
         },
     [HISS_LINEAR_FORWARD] =
         {
-            {"own", tensor_linear_can_own, tensor_linear_own_applies, FUNCTION(tensor_linear_forward_own)},
-            {"blas", always, always, FUNCTION(tensor_linear_forward_blas)},
+            {"own", tensor_linear_can_own, tensor_linear_own_applies, FLOAT32(tensor_linear_forward_own)},
+            {"blas", always, always, FLOAT32(tensor_linear_forward_blas)},
+            {"bf16", always, always, BF16(tensor_bf16_linear_forward)},
         },
     [HISS_LINEAR_BACKWARD_DATA] =
         {
-            {"own", tensor_linear_can_own, tensor_linear_own_applies, FUNCTION(tensor_linear_backward_data_own)},
-            {"blas", always, always, FUNCTION(tensor_linear_backward_data_blas)},
+            {"own", tensor_linear_can_own, tensor_linear_own_applies, FLOAT32(tensor_linear_backward_data_own)},
+            {"blas", always, always, FLOAT32(tensor_linear_backward_data_blas)},
+            {"bf16", always, always, BF16(tensor_bf16_linear_backward_data)},
         },
     [HISS_LINEAR_BACKWARD_WEIGHT] =
         {
-            {"own", tensor_linear_can_own, tensor_linear_own_applies, FUNCTION(tensor_linear_backward_weight_own)},
-            {"blas", always, always, FUNCTION(tensor_linear_backward_weight_blas)},
+            {"own", tensor_linear_can_own, tensor_linear_own_applies, FLOAT32(tensor_linear_backward_weight_own)},
+            {"blas", always, always, FLOAT32(tensor_linear_backward_weight_blas)},
+            {"bf16", always, always, BF16(tensor_bf16_linear_backward_weight)},
         },
 };
-#undef FUNCTION
+#undef FLOAT32
+#undef BF16
 
 static const char *const product_names[HISS_PRODUCTS] = {
     [HISS_CONV2D_FORWARD] = "conv2d_forward",
@@ -94,8 +109,22 @@ const char *hiss_implementation_name(hiss_product product, int i) {
     return candidates[product][i].name;
 }
 
-bool hiss_implementation_can(hiss_product product, int i, const hiss_conv *shape) {
-    return candidates[product][i].can(shape);
+static bool is_linear(hiss_product product) {
+    return product >= HISS_LINEAR_FORWARD;
+}
+
+/* What a product of this shape is multiplied in. */
+static hiss_precision precision_of(const hiss_kernels *kernels, hiss_product product, const hiss_conv *shape) {
+    return kernels->precision == HISS_BF16 && (is_linear(product) || tensor_bf16_applies(shape)) ? HISS_BF16
+                                                                                                 : HISS_FLOAT32;
+}
+
+static bool can(const candidate *c, hiss_precision precision, const hiss_conv *shape) {
+    return c->precision == precision && c->can(shape);
+}
+
+bool hiss_implementation_can(const hiss_kernels *kernels, hiss_product product, int i, const hiss_conv *shape) {
+    return can(&candidates[product][i], precision_of(kernels, product, shape), shape);
 }
 
 static int candidate_named(hiss_product product, const char *name) {
@@ -122,10 +151,6 @@ struct hiss_kernel_table {
     table_row *rows;
     int count;
 };
-
-static bool is_linear(hiss_product product) {
-    return product >= HISS_LINEAR_FORWARD;
-}
 
 static void fields_of(const hiss_conv *c, int64_t field[FIELDS]) {
     const int64_t values[FIELDS] = {c->N, c->H, c->W, c->C, c->F, c->R, c->S, c->stride, c->pad};
@@ -269,12 +294,14 @@ static bool matches(const int64_t pattern[FIELDS], const int64_t field[FIELDS]) 
     return true;
 }
 
-static int choose(const hiss_kernel_table *table, hiss_product product, const hiss_conv *shape) {
+static int choose(const hiss_kernel_table *table, hiss_precision precision, hiss_product product,
+                  const hiss_conv *shape) {
+    const candidate *of = candidates[product];
     int64_t field[FIELDS];
     fields_of(shape, field);
     for (int r = 0; table && r < table->count; r++) {
         const table_row *row = &table->rows[r];
-        if (row->product == product && matches(row->field, field) && candidates[product][row->candidate].can(shape)) {
+        if (row->product == product && matches(row->field, field) && can(&of[row->candidate], precision, shape)) {
             return row->candidate;
         }
     }
@@ -282,13 +309,13 @@ static int choose(const hiss_kernel_table *table, hiss_product product, const hi
         if (shipped[r].product == product && matches(shipped[r].field, field)) {
             const int i = candidate_named(product, shipped[r].candidate);
             assert(i >= 0);
-            if (candidates[product][i].can(shape)) {
+            if (can(&of[i], precision, shape)) {
                 return i;
             }
         }
     }
     int i = 0;
-    while (!candidates[product][i].applies(shape)) { /* the last one applies to all */
+    while (of[i].precision != precision || !of[i].applies(shape)) { /* the last one of each applies to all */
         i++;
     }
     return i;
@@ -299,7 +326,7 @@ static bool has_choice(const hiss_kernels *kernels) {
 }
 
 int hiss_kernels_choice(const hiss_kernels *kernels, hiss_product product, const hiss_conv *shape) {
-    return has_choice(kernels) ? choose(kernels->table, product, shape) : -1;
+    return has_choice(kernels) ? choose(kernels->table, precision_of(kernels, product, shape), product, shape) : -1;
 }
 
 typedef void (*conv2d_forward)(const hiss_conv *c, const float *x, const float *w, const float *bias, float *y,
@@ -346,14 +373,20 @@ static void choose_pooled(hiss_kernels *k, const hiss_conv *shape) {
     }
     if (k->conv2d_forward == tensor_winograd_conv2d_forward) {
         k->conv2d_pooled_forward = tensor_winograd_conv2d_pooled_forward;
+    } else if (k->conv2d_forward == tensor_bf16_winograd_conv2d_forward) {
+        k->conv2d_pooled_forward = tensor_bf16_winograd_conv2d_pooled_forward;
     } else if (k->conv2d_forward == tensor_direct_conv2d_forward) {
         k->conv2d_pooled_forward = tensor_direct_conv2d_pooled_forward;
     }
     if (k->conv2d_backward_data == tensor_winograd_conv2d_backward_data) {
         k->conv2d_pooled_backward_data = tensor_winograd_conv2d_pooled_backward_data;
+    } else if (k->conv2d_backward_data == tensor_bf16_winograd_conv2d_backward_data) {
+        k->conv2d_pooled_backward_data = tensor_bf16_winograd_conv2d_pooled_backward_data;
     }
     if (k->conv2d_backward_weight == tensor_winograd_conv2d_backward_weight) {
         k->conv2d_pooled_backward_weight = tensor_winograd_conv2d_pooled_backward_weight;
+    } else if (k->conv2d_backward_weight == tensor_bf16_winograd_conv2d_backward_weight) {
+        k->conv2d_pooled_backward_weight = tensor_bf16_winograd_conv2d_pooled_backward_weight;
     } else if (k->conv2d_backward_weight == tensor_direct_conv2d_backward_weight) {
         k->conv2d_pooled_backward_weight = tensor_direct_conv2d_pooled_backward_weight;
     }
@@ -388,19 +421,19 @@ size_t tensor_fast_conv2d_scratch(const hiss_conv *c) {
 
 void tensor_fast_conv2d_forward(const hiss_conv *c, const float *x, const float *w, const float *bias, float *y,
                                 float *scratch) {
-    const int i = choose(NULL, HISS_CONV2D_FORWARD, c);
+    const int i = choose(NULL, HISS_FLOAT32, HISS_CONV2D_FORWARD, c);
     ((conv2d_forward)candidates[HISS_CONV2D_FORWARD][i].function)(c, x, w, bias, y, scratch);
 }
 
 void tensor_fast_conv2d_backward_data(const hiss_conv *c, const float *dy, const float *w, float *dx, bool accumulate,
                                       float *scratch) {
-    const int i = choose(NULL, HISS_CONV2D_BACKWARD_DATA, c);
+    const int i = choose(NULL, HISS_FLOAT32, HISS_CONV2D_BACKWARD_DATA, c);
     ((conv2d_backward)candidates[HISS_CONV2D_BACKWARD_DATA][i].function)(c, dy, w, dx, accumulate, scratch);
 }
 
 void tensor_fast_conv2d_backward_weight(const hiss_conv *c, const float *x, const float *dy, float *dw, bool accumulate,
                                         float *scratch) {
-    const int i = choose(NULL, HISS_CONV2D_BACKWARD_WEIGHT, c);
+    const int i = choose(NULL, HISS_FLOAT32, HISS_CONV2D_BACKWARD_WEIGHT, c);
     ((conv2d_backward)candidates[HISS_CONV2D_BACKWARD_WEIGHT][i].function)(c, x, dy, dw, accumulate, scratch);
 }
 
@@ -416,20 +449,20 @@ size_t tensor_fast_linear_scratch(int64_t M, int64_t D, int64_t F) {
 void tensor_fast_linear_forward(int64_t M, int64_t D, int64_t F, const float *x, const float *w, const float *bias,
                                 float *y, float *scratch) {
     const hiss_conv shape = linear_shape(M, D, F);
-    const int i = choose(NULL, HISS_LINEAR_FORWARD, &shape);
+    const int i = choose(NULL, HISS_FLOAT32, HISS_LINEAR_FORWARD, &shape);
     ((linear_forward)candidates[HISS_LINEAR_FORWARD][i].function)(M, D, F, x, w, bias, y, scratch);
 }
 
 void tensor_fast_linear_backward_data(int64_t M, int64_t D, int64_t F, const float *dy, const float *w, float *dx,
                                       bool accumulate, float *scratch) {
     const hiss_conv shape = linear_shape(M, D, F);
-    const int i = choose(NULL, HISS_LINEAR_BACKWARD_DATA, &shape);
+    const int i = choose(NULL, HISS_FLOAT32, HISS_LINEAR_BACKWARD_DATA, &shape);
     ((linear_backward)candidates[HISS_LINEAR_BACKWARD_DATA][i].function)(M, D, F, dy, w, dx, accumulate, scratch);
 }
 
 void tensor_fast_linear_backward_weight(int64_t M, int64_t D, int64_t F, const float *x, const float *dy, float *dw,
                                         bool accumulate, float *scratch) {
     const hiss_conv shape = linear_shape(M, D, F);
-    const int i = choose(NULL, HISS_LINEAR_BACKWARD_WEIGHT, &shape);
+    const int i = choose(NULL, HISS_FLOAT32, HISS_LINEAR_BACKWARD_WEIGHT, &shape);
     ((linear_backward)candidates[HISS_LINEAR_BACKWARD_WEIGHT][i].function)(M, D, F, x, dy, dw, accumulate, scratch);
 }

@@ -197,7 +197,7 @@ void tensor_direct_conv2d_forward(const hiss_conv *c, const float *x, const floa
 }
 
 void tensor_direct_conv2d_pooled_forward(const hiss_conv *c, const float *x, const float *w, const float *bias,
-                                         float *y, int32_t *argmax, float *scratch) {
+                                         float *y, uint8_t *argmax, float *scratch) {
     int64_t offset[LONGEST], row = c->Q * c->F, down = c->stride * frame_width(c) * c->C;
     float *frame = scratch, *wt = frame + frame_count(c), *rows = wt + patch(c) * round_up(c->F, WIDE);
     offsets(c, offset);
@@ -205,7 +205,7 @@ void tensor_direct_conv2d_pooled_forward(const hiss_conv *c, const float *x, con
     for (int64_t n = 0; n < c->N; n++) {
         into_frame(c, x + n * c->H * c->W * c->C, frame);
         for (int64_t p = 0; p < c->P / 2; p++, y += c->Q / 2 * c->F, argmax += c->Q / 2 * c->F) {
-            const tensor_row_pair r = tensor_output_rows(c, p, row);
+            const tensor_row_pair r = {c->Q / 2, c->F, row};
             forward_row(c, offset, frame + 2 * p * down, wt, bias, rows);
             forward_row(c, offset, frame + (2 * p + 1) * down, wt, bias, rows + row);
             tensor_pool_rows(&r, rows, y, argmax);
@@ -285,7 +285,7 @@ void tensor_direct_conv2d_backward_weight(const hiss_conv *c, const float *x, co
 
 /* Filters are whole vectors of WIDE here, so there is no tail. */
 void tensor_direct_conv2d_pooled_backward_weight(const hiss_conv *c, const float *x, const float *dy,
-                                                 const int32_t *argmax, float *dw, bool accumulate, float *scratch) {
+                                                 const uint8_t *argmax, float *dw, bool accumulate, float *scratch) {
     int64_t padded = round_up(patch(c), TAPS) * c->F, offset[LONGEST], row = c->Q * c->F;
     int64_t down = c->stride * frame_width(c) * c->C;
     float *frame = scratch, *dwt = frame + frame_count(c), *rows = dwt + padded;
@@ -294,7 +294,7 @@ void tensor_direct_conv2d_pooled_backward_weight(const hiss_conv *c, const float
     for (int64_t n = 0; n < c->N; n++) {
         into_frame(c, x + n * c->H * c->W * c->C, frame);
         for (int64_t p = 0; p < c->P / 2; p++, dy += c->Q / 2 * c->F, argmax += c->Q / 2 * c->F) {
-            const tensor_row_pair r = tensor_output_rows(c, p, row);
+            const tensor_row_pair r = {c->Q / 2, c->F, row};
             tensor_unpool_rows(&r, dy, argmax, rows);
             weights_row(c, offset, frame + 2 * p * down, rows, dwt, NULL);
             weights_row(c, offset, frame + (2 * p + 1) * down, rows + row, dwt, NULL);

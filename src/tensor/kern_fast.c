@@ -110,6 +110,17 @@ void tensor_fast_activation_forward(hiss_activation kind, int64_t count, float s
                 v[j] = hyperbolic_tangent(v[j]);
             }
             break;
+        case HISS_EXP:
+            for (int64_t j = 0; j < n; j++) {
+                v[j] = exponential(v[j]);
+            }
+            break;
+        case HISS_SOFT_THRESHOLD:
+            for (int64_t j = 0; j < n; j++) {
+                float low = v[j] < -slope ? -slope : v[j];
+                v[j] -= low > slope ? slope : low;
+            }
+            break;
         }
         copy(y + i, v, n);
     }
@@ -142,6 +153,16 @@ void tensor_fast_activation_backward(hiss_activation kind, int64_t count, float 
         case HISS_TANH:
             for (int64_t j = 0; j < n; j++) {
                 g[j] = (1 - v[j] * v[j]) * g[j];
+            }
+            break;
+        case HISS_EXP:
+            for (int64_t j = 0; j < n; j++) {
+                g[j] = v[j] * g[j];
+            }
+            break;
+        case HISS_SOFT_THRESHOLD:
+            for (int64_t j = 0; j < n; j++) {
+                g[j] = v[j] == 0 ? 0 : g[j];
             }
             break;
         }
@@ -330,6 +351,128 @@ void tensor_fast_squared_loss_backward(int64_t count, float scale, const float *
     }
     if (db) {
         scaled_difference(count, -factor, a, b, db, accumulate_db);
+    }
+}
+
+/* log(1 + u) for 0 <= u <= 1: 2 atanh(s), s = u / (2 + u) <= 1/3, by its series. */
+static inline float logarithm_above_one(float u) {
+    const float s = u / (2 + u), square = s * s;
+    float p = 1.0f / 15;
+    p = p * square + 1.0f / 13;
+    p = p * square + 1.0f / 11;
+    p = p * square + 1.0f / 9;
+    p = p * square + 1.0f / 7;
+    p = p * square + 1.0f / 5;
+    p = p * square + 1.0f / 3;
+    return 2 * (s + s * square * p);
+}
+
+/* Sum of v[n], n <= CHUNK, into sides that go on from chunk to chunk. */
+static void add_chunk(int64_t n, const float *v, double side[SIDES]) {
+    for (int64_t j = 0; j < n; j += SIDES) {
+        for (int64_t k = 0; k < SIDES && j + k < n; k++) {
+            side[k] += (double)v[j + k];
+        }
+    }
+}
+
+void tensor_fast_sigmoid_cross_entropy_forward(int64_t count, float scale, const float *x, const float *target,
+                                               float *loss) {
+    double side[SIDES] = {0};
+    float v[CHUNK], t[CHUNK];
+    for (int64_t i = 0; i < count; i += CHUNK) {
+        const int64_t n = chunk_at(i, count);
+        copy(v, x + i, n);
+        copy(t, target + i, n);
+        for (int64_t j = 0; j < n; j++) {
+            const float above = v[j] > 0 ? v[j] : 0;
+            t[j] = above - t[j] * v[j] + logarithm_above_one(exponential(-fabsf(v[j])));
+        }
+        add_chunk(n, t, side);
+    }
+    *loss = (float)((double)scale * sum_of(side));
+}
+
+/* gradient (+)= v [n] */
+static void give(float *gradient, const float *v, int64_t n, bool accumulate) {
+    for (int64_t j = 0; j < n; j++) {
+        gradient[j] = (accumulate ? gradient[j] : 0) + v[j];
+    }
+}
+
+void tensor_fast_sigmoid_cross_entropy_backward(int64_t count, float scale, const float *x, const float *target,
+                                                float dloss, float *dx, bool accumulate_dx, float *dtarget,
+                                                bool accumulate_dtarget) {
+    const float factor = dloss * scale;
+    float v[CHUNK], t[CHUNK], g[CHUNK];
+    for (int64_t i = 0; i < count; i += CHUNK) {
+        const int64_t n = chunk_at(i, count);
+        copy(v, x + i, n);
+        copy(t, target + i, n);
+        for (int64_t j = 0; j < n && dx; j++) {
+            g[j] = factor * (1 / (1 + exponential(-v[j])) - t[j]);
+        }
+        if (dx) {
+            give(dx + i, g, n, accumulate_dx);
+        }
+        for (int64_t j = 0; j < n && dtarget; j++) {
+            g[j] = -factor * v[j];
+        }
+        if (dtarget) {
+            give(dtarget + i, g, n, accumulate_dtarget);
+        }
+    }
+}
+
+/* e^x - 1, close to 0 as well: by its series where that is exact enough. */
+static inline float exponential_less_one(float x) {
+    float p = 1.0f / 5040;
+    p = p * x + 1.0f / 720;
+    p = p * x + 1.0f / 120;
+    p = p * x + 1.0f / 24;
+    p = p * x + 1.0f / 6;
+    p = p * x + 0.5f;
+    const float near = p * x * x + x, far = exponential(x) - 1;
+    return fabsf(x) < 0.5f ? near : far;
+}
+
+void tensor_fast_gaussian_kl_forward(int64_t count, float scale, const float *mean, const float *log_variance,
+                                     float *loss) {
+    double side[SIDES] = {0};
+    float m[CHUNK], v[CHUNK];
+    for (int64_t i = 0; i < count; i += CHUNK) {
+        const int64_t n = chunk_at(i, count);
+        copy(m, mean + i, n);
+        copy(v, log_variance + i, n);
+        for (int64_t j = 0; j < n; j++) {
+            v[j] = 0.5f * (exponential_less_one(v[j]) - v[j] + m[j] * m[j]);
+        }
+        add_chunk(n, v, side);
+    }
+    *loss = (float)((double)scale * sum_of(side));
+}
+
+void tensor_fast_gaussian_kl_backward(int64_t count, float scale, const float *mean, const float *log_variance,
+                                      float dloss, float *dmean, bool accumulate_dmean, float *dlog_variance,
+                                      bool accumulate_dlog_variance) {
+    const float factor = dloss * scale;
+    float v[CHUNK];
+    for (int64_t i = 0; i < count; i += CHUNK) {
+        const int64_t n = chunk_at(i, count);
+        if (dmean) {
+            copy(v, mean + i, n);
+            for (int64_t j = 0; j < n; j++) {
+                v[j] *= factor;
+            }
+            give(dmean + i, v, n, accumulate_dmean);
+        }
+        if (dlog_variance) {
+            copy(v, log_variance + i, n);
+            for (int64_t j = 0; j < n; j++) {
+                v[j] = 0.5f * factor * exponential_less_one(v[j]);
+            }
+            give(dlog_variance + i, v, n, accumulate_dlog_variance);
+        }
     }
 }
 

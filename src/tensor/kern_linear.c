@@ -122,3 +122,9 @@ void tensor_linear_backward_weight_blas(int64_t M, int64_t D, int64_t F, const f
     (void)scratch;
     tensor_fast_gemm(true, false, F, D, M, 1, dy, F, x, D, accumulate ? 1 : 0, dw, D);
 }
+
+void tensor_fast_narrow_product(bool transpose, int64_t M, int64_t N, int64_t K, const float *A, int64_t lda,
+                                const float *B, float *C) {
+    const tensor_left left = {A, transpose ? 1 : lda, transpose ? lda : 1};
+    tensor_block_multiply(M, N, K, left, (tensor_right){B, N, HISS_PANEL}, C, N, false);
+}

@@ -20,6 +20,11 @@ void tensor_ref_gemm(bool transpose_a, bool transpose_b, int64_t M, int64_t N, i
     }
 }
 
+void tensor_ref_narrow_product(bool transpose, int64_t M, int64_t N, int64_t K, const float *A, int64_t lda,
+                               const float *B, float *C) {
+    tensor_ref_gemm(transpose, false, M, N, K, 1, A, lda, B, N, 0, C, N);
+}
+
 void tensor_ref_column_sum(int64_t M, int64_t N, const float *x, float *out, bool accumulate) {
     for (int64_t j = 0; j < N; j++) {
         double sum = accumulate ? out[j] : 0;
@@ -48,6 +53,10 @@ static float activate(hiss_activation kind, float slope, float x) {
         return (float)(1 / (1 + exp(-(double)x)));
     case HISS_TANH:
         return (float)tanh(x);
+    case HISS_EXP:
+        return (float)exp(x > 87.3f ? (double)87.3f : (double)x);
+    case HISS_SOFT_THRESHOLD:
+        return fabsf(x) <= slope ? 0 : x > 0 ? x - slope : x + slope;
     }
     return x;
 }
@@ -62,6 +71,10 @@ static float activation_slope(hiss_activation kind, float slope, float y) {
         return y * (1 - y);
     case HISS_TANH:
         return 1 - y * y;
+    case HISS_EXP:
+        return y;
+    case HISS_SOFT_THRESHOLD:
+        return y == 0 ? 0 : 1;
     }
     return 1;
 }

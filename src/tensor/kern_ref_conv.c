@@ -93,14 +93,19 @@ void tensor_ref_conv2d_backward_weight(const hiss_conv *c, const float *x, const
     }
 }
 
-void tensor_ref_max_pool_forward(const hiss_pooling *p, const float *x, float *y, int32_t *argmax) {
+int64_t hiss_pool_argmax_bytes(const hiss_pooling *p) {
+    return p->N * p->P * p->Q * p->C * (p->size <= HISS_BYTE_WINDOW ? 1 : (int64_t)sizeof(int32_t));
+}
+
+void tensor_ref_max_pool_forward(const hiss_pooling *p, const float *x, float *y, uint8_t *argmax) {
     assert(p->pad < p->size && p->H * p->W <= INT32_MAX); /* so no window lies wholly in the padding */
     for (int64_t i = 0; i < p->N * p->P * p->Q * p->C; i++) {
         int64_t k = i % p->C, q = i / p->C % p->Q, row = i / p->C / p->Q % p->P, n = i / p->C / p->Q / p->P;
         const float *image = x + n * p->H * p->W * p->C + k;
+        const int64_t top = row * p->stride - p->pad, left = q * p->stride - p->pad;
         int64_t best = -1;
-        for (int64_t h = row * p->stride - p->pad; h < row * p->stride - p->pad + p->size; h++) {
-            for (int64_t w = q * p->stride - p->pad; w < q * p->stride - p->pad + p->size; w++) {
+        for (int64_t h = top; h < top + p->size; h++) {
+            for (int64_t w = left; w < left + p->size; w++) {
                 if (h >= 0 && h < p->H && w >= 0 && w < p->W) {
                     float value = image[(h * p->W + w) * p->C];
                     bool nan = value != value; /* NaN wins, so that it is seen */
@@ -111,18 +116,25 @@ void tensor_ref_max_pool_forward(const hiss_pooling *p, const float *x, float *y
             }
         }
         y[i] = image[best * p->C];
-        argmax[i] = (int32_t)best;
+        if (p->size <= HISS_BYTE_WINDOW) {
+            argmax[i] = (uint8_t)((best / p->W - top) * p->size + (best % p->W - left));
+        } else {
+            ((int32_t *)(void *)argmax)[i] = (int32_t)best;
+        }
     }
 }
 
-void tensor_ref_max_pool_backward(const hiss_pooling *p, const float *dy, const int32_t *argmax, float *dx,
+void tensor_ref_max_pool_backward(const hiss_pooling *p, const float *dy, const uint8_t *argmax, float *dx,
                                   bool accumulate) {
     for (int64_t i = 0; i < p->N * p->H * p->W * p->C && !accumulate; i++) {
         dx[i] = 0;
     }
     for (int64_t i = 0; i < p->N * p->P * p->Q * p->C; i++) {
-        int64_t k = i % p->C, n = i / p->C / p->Q / p->P;
-        dx[(n * p->H * p->W + argmax[i]) * p->C + k] += dy[i];
+        const int64_t k = i % p->C, q = i / p->C % p->Q, row = i / p->C / p->Q % p->P, n = i / p->C / p->Q / p->P;
+        const int64_t h = row * p->stride - p->pad + argmax[i] / p->size,
+                      w = q * p->stride - p->pad + argmax[i] % p->size,
+                      at = p->size <= HISS_BYTE_WINDOW ? h * p->W + w : ((const int32_t *)(const void *)argmax)[i];
+        dx[(n * p->H * p->W + at) * p->C + k] += dy[i];
     }
 }
 

@@ -58,3 +58,50 @@ void tensor_ref_squared_loss_backward(int64_t count, float scale, const float *a
         }
     }
 }
+
+/* Add value where a gradient is wanted. */
+static void give(float *gradient, int64_t i, bool accumulate, float value) {
+    if (gradient) {
+        gradient[i] = (accumulate ? gradient[i] : 0) + value;
+    }
+}
+
+void tensor_ref_sigmoid_cross_entropy_forward(int64_t count, float scale, const float *x, const float *target,
+                                              float *loss) {
+    double sum = 0;
+    for (int64_t i = 0; i < count; i++) {
+        const double z = x[i];
+        sum += fmax(z, 0) + log1p(exp(-fabs(z))) - (double)target[i] * z; /* no overflow, whatever z */
+    }
+    *loss = (float)(scale * sum);
+}
+
+void tensor_ref_sigmoid_cross_entropy_backward(int64_t count, float scale, const float *x, const float *target,
+                                               float dloss, float *dx, bool accumulate_dx, float *dtarget,
+                                               bool accumulate_dtarget) {
+    const float factor = dloss * scale;
+    for (int64_t i = 0; i < count; i++) {
+        give(dx, i, accumulate_dx, factor * (float)(1 / (1 + exp(-(double)x[i])) - (double)target[i]));
+        give(dtarget, i, accumulate_dtarget, -factor * x[i]);
+    }
+}
+
+void tensor_ref_gaussian_kl_forward(int64_t count, float scale, const float *mean, const float *log_variance,
+                                    float *loss) {
+    double sum = 0;
+    for (int64_t i = 0; i < count; i++) {
+        const double m = mean[i], v = log_variance[i];
+        sum += 0.5 * (expm1(v) - v + m * m);
+    }
+    *loss = (float)(scale * sum);
+}
+
+void tensor_ref_gaussian_kl_backward(int64_t count, float scale, const float *mean, const float *log_variance,
+                                     float dloss, float *dmean, bool accumulate_dmean, float *dlog_variance,
+                                     bool accumulate_dlog_variance) {
+    const float factor = dloss * scale;
+    for (int64_t i = 0; i < count; i++) {
+        give(dmean, i, accumulate_dmean, factor * mean[i]);
+        give(dlog_variance, i, accumulate_dlog_variance, 0.5f * factor * (float)expm1((double)log_variance[i]));
+    }
+}

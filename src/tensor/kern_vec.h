@@ -46,6 +46,58 @@ static ALWAYS_INLINE vec multiply_add(float a, vec x, vec y) {
 #endif
 }
 
+typedef int32_t ivec __attribute__((vector_size(4 * LANES)));
+typedef uint8_t bvec __attribute__((vector_size(LANES)));
+
+/* LANES bytes as integers. Compilers take the vectors apart where they are to convert them by themselves. */
+static ALWAYS_INLINE ivec load_bytes(const uint8_t *from) {
+    bvec bytes;
+    memcpy(&bytes, from, sizeof bytes);
+#if defined __AVX512F__
+    return (ivec)_mm512_cvtepu8_epi32((__m128i)bytes);
+#elif defined __AVX2__ && defined __FMA__
+    return (ivec)_mm256_cvtepu8_epi32(_mm_loadl_epi64((const __m128i *)(const void *)from));
+#else
+    return __builtin_convertvector(bytes, ivec);
+#endif
+}
+
+/* values: 0 to 255 */
+static ALWAYS_INLINE void store_bytes(uint8_t *to, ivec values) {
+#if defined __AVX512F__
+    const bvec bytes = (bvec)_mm512_cvtepi32_epi8((__m512i)values);
+    memcpy(to, &bytes, sizeof bytes);
+#elif defined __AVX2__ && defined __FMA__
+    const __m128i low = _mm256_castsi256_si128((__m256i)values), high = _mm256_extracti128_si256((__m256i)values, 1);
+    const __m128i words = _mm_packs_epi32(low, high);
+    _mm_storel_epi64((__m128i *)(void *)to, _mm_packus_epi16(words, words));
+#else
+    const bvec bytes = __builtin_convertvector(values, bvec);
+    memcpy(to, &bytes, sizeof bytes);
+#endif
+}
+
+/* 32-bit sums, of products of four bytes each. */
+#if defined __AVX512VNNI__
+#define BYTE_LANES 16
+#elif defined __AVXVNNI__
+#define BYTE_LANES 8
+#endif
+#ifdef BYTE_LANES
+typedef int32_t sums __attribute__((vector_size(4 * BYTE_LANES)));
+
+/* sum[j] += a[0] b[4j] + .. + a[3] b[4j+3], b as it lies in memory */
+static ALWAYS_INLINE sums add_byte_products(sums sum, const uint8_t a[4], sums b) {
+    int32_t four;
+    memcpy(&four, a, sizeof four);
+#if defined __AVX512VNNI__
+    return (sums)_mm512_dpbusd_epi32((__m512i)sum, _mm512_set1_epi32(four), (__m512i)b);
+#else
+    return (sums)_mm256_dpbusd_avx_epi32((__m256i)sum, _mm256_set1_epi32(four), (__m256i)b);
+#endif
+}
+#endif
+
 typedef int32_t quad_index __attribute__((vector_size(16)));
 
 /* Elements i, j, k, l of a (from 0) and b (from 4). */

@@ -1,4 +1,4 @@
-/* Private to kern_winograd.c: the transforms of one tile, LANES channels at a time. n, the side of a tile, is a constant
+/* Private to kern_winograd_group.h: the transforms of one tile, LANES channels at a time. n, the side of a tile, is a constant
  * of the caller: 6 for kernels of 3 x 3, 8 for 5 x 5. */
 #ifndef HISS_TENSOR_KERN_WINOGRAD_TILE_H
 #define HISS_TENSOR_KERN_WINOGRAD_TILE_H
@@ -6,6 +6,35 @@
 #include "tensor/kern_vec.h"
 
 enum { N_MAX = 8, R_MAX = 5, OUT = 4 };
+
+/* ---- how transformed numbers lie in a plane ---- */
+
+typedef enum form {
+    FLOATS,
+    HALVES, /* bfloat16 side by side */
+    PAIRS,  /* bfloat16 of an even row; the odd row beside it is 0 */
+    ODD     /* bfloat16 of the odd row, beside the even one, which is there */
+} form;
+
+/* LANES numbers at `to`; f is a constant of the caller. */
+static ALWAYS_INLINE void put(form f, float *to, vec v) {
+#if defined __AVX512BF16__ && defined __AVX512F__
+    const __m256i half = (__m256i)_mm512_cvtneps_pbh((__m512)v);
+    const __m512i pair = _mm512_cvtepu16_epi32(half);
+    if (f == HALVES) {
+        _mm256_storeu_si256((__m256i *)(void *)to, half);
+    } else if (f == PAIRS) {
+        _mm512_storeu_si512(to, pair);
+    } else if (f == ODD) {
+        _mm512_storeu_si512(to, _mm512_or_si512(_mm512_loadu_si512(to), _mm512_slli_epi32(pair, 16)));
+    } else {
+        store(to, v);
+    }
+#else
+    (void)f; /* FLOATS: no other is asked for */
+    store(to, v);
+#endif
+}
 
 /* ---- points: 0, infinity, and pairs of plus and minus. Of short binary fractions these have the smallest errors ---- */
 
@@ -171,7 +200,8 @@ static ALWAYS_INLINE void kernel_tile_adjoint(int64_t n, const vec *u, vec *g) {
 }
 
 /* V_k[C] of one tile at x, whose pixel rows lie `row` floats apart; planes lie `planes` floats apart. */
-static ALWAYS_INLINE void input_tile(int64_t n, int64_t C, const float *x, int64_t row, float *v, int64_t planes) {
+static ALWAYS_INLINE void input_tile(int64_t n, form f, int64_t C, const float *x, int64_t row, float *v,
+                                     int64_t planes) {
     for (int64_t c = 0; c < C; c += LANES) {
         vec d[N_MAX], half[N_MAX * N_MAX], out[N_MAX];
         for (int64_t j = 0; j < n; j++) {
@@ -183,7 +213,7 @@ static ALWAYS_INLINE void input_tile(int64_t n, int64_t C, const float *x, int64
         for (int64_t i = 0; i < n; i++) {
             input_line(n, half + i * n, 1, out, 1);
             for (int64_t j = 0; j < n; j++) {
-                store(v + (i * n + j) * planes + c, out[j]);
+                put(f, v + (i * n + j) * planes + (f == HALVES ? c / 2 : c), out[j]);
             }
         }
     }
@@ -214,7 +244,8 @@ static ALWAYS_INLINE void output_tile(int64_t n, int64_t F, const float *m, int6
 }
 
 /* A dy A' of one tile; at[16]: its gradients, or zeros. */
-static ALWAYS_INLINE void gradient_tile(int64_t n, int64_t F, const float *const *at, float *d, int64_t planes) {
+static ALWAYS_INLINE void gradient_tile(int64_t n, form k, int64_t F, const float *const *at, float *d,
+                                        int64_t planes) {
     for (int64_t f = 0; f < F; f += LANES) {
         vec y[OUT], half[N_MAX * OUT], out[N_MAX];
         for (int64_t j = 0; j < OUT; j++) {
@@ -226,7 +257,7 @@ static ALWAYS_INLINE void gradient_tile(int64_t n, int64_t F, const float *const
         for (int64_t i = 0; i < n; i++) {
             gradient_line(n, half + i * OUT, 1, out, 1);
             for (int64_t j = 0; j < n; j++) {
-                store(d + (i * n + j) * planes + f, out[j]);
+                put(k, d + (i * n + j) * planes + (k == HALVES ? f / 2 : f), out[j]);
             }
         }
     }

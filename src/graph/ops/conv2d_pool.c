@@ -17,7 +17,7 @@ static const char *shape(hiss_graph *graph, node *n) {
 }
 
 static int64_t save(const node *n) {
-    return hiss_shape_count(&n->shape);
+    return graph_argmax_floats(&((const attributes *)n->attributes)->pooling);
 }
 
 static int64_t map_floats(const hiss_conv *c) {
@@ -40,7 +40,7 @@ static int64_t scratch(const node *n, const hiss_kernels *kernels) {
 static void forward(const op_call *call) {
     const attributes *a = call->node->attributes;
     const hiss_kernels *k = call->kernels;
-    int32_t *argmax = (int32_t *)call->save;
+    uint8_t *argmax = (uint8_t *)call->save;
     if (k->conv2d_pooled_forward) {
         k->conv2d_pooled_forward(&a->conv, call->x[0], call->x[1], call->x[2], call->y, argmax, call->scratch);
     } else {
@@ -52,7 +52,7 @@ static void forward(const op_call *call) {
 static void backward(const op_call *call) {
     const attributes *a = call->node->attributes;
     const hiss_kernels *k = call->kernels;
-    const int32_t *argmax = (const int32_t *)call->save;
+    const uint8_t *argmax = (const uint8_t *)call->save;
     const bool data = call->dx[0] != NULL, weight = call->dx[1] != NULL;
     const bool data_pools = data && k->conv2d_pooled_backward_data;
     const bool weight_pools = weight && k->conv2d_pooled_backward_weight;

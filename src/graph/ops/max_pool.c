@@ -1,16 +1,20 @@
 /* The maximum over windows; saved: where each was. The attributes are a hiss_pooling. */
 #include "graph/ops/ops.h"
 
+int64_t graph_argmax_floats(const hiss_pooling *p) {
+    return (hiss_pool_argmax_bytes(p) + 3) / 4;
+}
+
 static int64_t save(const node *n) {
-    return hiss_shape_count(&n->shape);
+    return graph_argmax_floats(n->attributes);
 }
 
 static void forward(const op_call *call) {
-    call->kernels->max_pool_forward(call->node->attributes, call->x[0], call->y, (int32_t *)call->save);
+    call->kernels->max_pool_forward(call->node->attributes, call->x[0], call->y, (uint8_t *)call->save);
 }
 
 static void backward(const op_call *call) {
-    call->kernels->max_pool_backward(call->node->attributes, call->dy, (const int32_t *)call->save, call->dx[0],
+    call->kernels->max_pool_backward(call->node->attributes, call->dy, (const uint8_t *)call->save, call->dx[0],
                                      call->accumulate[0]);
 }
 

@@ -23,6 +23,7 @@ void graph_activation_backward(const op_call *call);
 /* Of operations whose attributes begin with a hiss_conv. */
 hiss_conv graph_conv_product(const node *n);
 int64_t graph_conv_scratch(const node *n, const hiss_kernels *kernels);
+int64_t graph_argmax_floats(const hiss_pooling *p); /* that argmax of max pooling takes */
 double graph_conv_flops(const node *n);
 const char *graph_pool_shape(hiss_graph *graph, node *n); /* fills in the hiss_pooling that the attributes are */
 /* The join of max_pool: a convolution that pools. */

@@ -24,7 +24,14 @@ typedef struct hiss_pooling {
     int64_t N, H, W, C, size, stride, pad, P, Q;
 } hiss_pooling;
 
-typedef enum hiss_activation { HISS_RELU, HISS_LEAKY_RELU, HISS_SIGMOID, HISS_TANH } hiss_activation;
+typedef enum hiss_activation {
+    HISS_RELU,
+    HISS_LEAKY_RELU,
+    HISS_SIGMOID,
+    HISS_TANH,
+    HISS_EXP,
+    HISS_SOFT_THRESHOLD
+} hiss_activation;
 
 typedef struct hiss_kernel_table hiss_kernel_table;
 
@@ -34,6 +41,17 @@ typedef struct hiss_kernel_table hiss_kernel_table;
 typedef void hiss_kernel_gemm(bool transpose_a, bool transpose_b, int64_t M, int64_t N, int64_t K, float alpha,
                               const float *A, int64_t lda, const float *B, int64_t ldb, float beta, float *C,
                               int64_t ldc);
+
+/* C[M,N] = op(A)[M,K] B[K,N] where M or N is small, row-major; N a multiple of 16. A[M,K], transposed A[K,M], with
+ * leading dimension lda. An element is one sum in order of k, whatever is beside it. */
+typedef void hiss_kernel_narrow_product(bool transpose, int64_t M, int64_t N, int64_t K, const float *A, int64_t lda,
+                                        const float *B, float *C);
+
+/* C[M,N] = A[M,K] B[N,K]^T of bytes, exact. N a multiple of HISS_BYTE_PANEL, K one of 4, at most HISS_BYTE_MOST.
+ *   B  byte k of row n stands at hiss_byte_place(K, n, k) */
+enum { HISS_BYTE_PANEL = 32, HISS_BYTE_MOST = 65536 };
+typedef void hiss_kernel_byte_product(int64_t M, int64_t N, int64_t K, const uint8_t *A, const int8_t *B, int32_t *C);
+int64_t hiss_byte_place(int64_t K, int64_t row, int64_t k);
 
 typedef size_t hiss_kernel_conv2d_scratch(const hiss_conv *c); /* floats, enough for all three */
 /* bias[F] or NULL. */
@@ -47,11 +65,11 @@ typedef void hiss_kernel_conv2d_backward_weight(const hiss_conv *c, const float 
 /* The same of a convolution whose outputs are pooled: y, dy, argmax [N,P/2,Q/2,F] are those of max pooling over 2 x 2
  * with stride 2, and the outputs of the convolution are nowhere. The bits are those of the two operations in turn. */
 typedef void hiss_kernel_conv2d_pooled_forward(const hiss_conv *c, const float *x, const float *w, const float *bias,
-                                               float *y, int32_t *argmax, float *scratch);
-typedef void hiss_kernel_conv2d_pooled_backward_data(const hiss_conv *c, const float *dy, const int32_t *argmax,
+                                               float *y, uint8_t *argmax, float *scratch);
+typedef void hiss_kernel_conv2d_pooled_backward_data(const hiss_conv *c, const float *dy, const uint8_t *argmax,
                                                      const float *w, float *dx, bool accumulate, float *scratch);
 typedef void hiss_kernel_conv2d_pooled_backward_weight(const hiss_conv *c, const float *x, const float *dy,
-                                                       const int32_t *argmax, float *dw, bool accumulate,
+                                                       const uint8_t *argmax, float *dw, bool accumulate,
                                                        float *scratch);
 
 /* y[M,F] = x[M,D] w[F,D]^T + bias[F]; bias may be NULL. */
@@ -68,9 +86,12 @@ typedef void hiss_kernel_column_sum(int64_t M, int64_t N, const float *x, float 
 /* y[M,N] = x[M,N] + bias[N]; y may be x. */
 typedef void hiss_kernel_add_bias(int64_t M, int64_t N, const float *x, const float *bias, float *y);
 
-/* argmax[N,P,Q,C]: index into x's image (h*W + w) of the maximum, the first one on ties. */
-typedef void hiss_kernel_max_pool_forward(const hiss_pooling *p, const float *x, float *y, int32_t *argmax);
-typedef void hiss_kernel_max_pool_backward(const hiss_pooling *p, const float *dy, const int32_t *argmax, float *dx,
+/* argmax[N,P,Q,C]: where the maximum is, the first one on ties. In windows of up to HISS_BYTE_WINDOW a byte, row * size +
+ * column in the window; in larger ones an int32_t, h*W + w in x's image. */
+enum { HISS_BYTE_WINDOW = 16 };
+int64_t hiss_pool_argmax_bytes(const hiss_pooling *p); /* of all */
+typedef void hiss_kernel_max_pool_forward(const hiss_pooling *p, const float *x, float *y, uint8_t *argmax);
+typedef void hiss_kernel_max_pool_backward(const hiss_pooling *p, const float *dy, const uint8_t *argmax, float *dx,
                                            bool accumulate);
 typedef void hiss_kernel_average_pool_forward(const hiss_pooling *p, const float *x, float *y);
 typedef void hiss_kernel_average_pool_backward(const hiss_pooling *p, const float *dy, float *dx, bool accumulate);
@@ -89,7 +110,7 @@ typedef void hiss_kernel_batch_norm_backward(int64_t M, int64_t C, const float *
                                              const float *mean, const float *inverse, float *dx, bool accumulate_dx,
                                              float *dgamma, float *dbeta, bool accumulate_parameters, float *scratch);
 
-/* y may be x. slope is used by HISS_LEAKY_RELU only. Backward uses the output y; dx may be dy when not
+/* y may be x. HISS_EXP stays at e^87.3 from there on. slope is used by HISS_LEAKY_RELU, and as threshold by HISS_SOFT_THRESHOLD. Backward uses the output y; dx may be dy when not
  * accumulating. At a kink the gradient is that of the negative side. */
 typedef void hiss_kernel_activation_forward(hiss_activation kind, int64_t count, float slope, const float *x, float *y);
 typedef void hiss_kernel_activation_backward(hiss_activation kind, int64_t count, float slope, const float *y,
@@ -113,6 +134,23 @@ typedef void hiss_kernel_squared_loss_forward(int64_t count, float scale, const 
 typedef void hiss_kernel_squared_loss_backward(int64_t count, float scale, const float *a, const float *b, float dloss,
                                                float *da, bool accumulate_da, float *db, bool accumulate_db);
 
+/* loss = scale * sum over count of log(1 + e^x) - target x: the cross-entropy of Bernoulli variables of logits x, in
+ * nats.  Backward: dx (+)= dloss * scale (sigmoid(x) - target); dtarget (+)= -dloss * scale x; each may be NULL. */
+typedef void hiss_kernel_sigmoid_cross_entropy_forward(int64_t count, float scale, const float *x, const float *target,
+                                                       float *loss);
+typedef void hiss_kernel_sigmoid_cross_entropy_backward(int64_t count, float scale, const float *x, const float *target,
+                                                        float dloss, float *dx, bool accumulate_dx, float *dtarget,
+                                                        bool accumulate_dtarget);
+
+/* loss = scale * sum over count of KL(N(mean, e^log_variance) || N(0, 1)) (Kingma & Welling 2014, appendix B), in nats.
+ * Backward: dmean (+)= dloss * scale mean; dlog_variance (+)= dloss * scale (e^log_variance - 1) / 2; each may be
+ * NULL. */
+typedef void hiss_kernel_gaussian_kl_forward(int64_t count, float scale, const float *mean, const float *log_variance,
+                                             float *loss);
+typedef void hiss_kernel_gaussian_kl_backward(int64_t count, float scale, const float *mean, const float *log_variance,
+                                              float dloss, float *dmean, bool accumulate_dmean, float *dlog_variance,
+                                              bool accumulate_dlog_variance);
+
 /* y = a x + b y; b = 0 ignores old y. */
 typedef void hiss_kernel_axpby(int64_t count, float a, const float *x, float b, float *y);
 /* y = a * b elementwise, or y += a * b. */
@@ -121,21 +159,29 @@ typedef void hiss_kernel_multiply(int64_t count, const float *a, const float *b,
 /* All of them: a new kernel is a type above, a name here, and hiss_ref_NAME and hiss_fast_NAME in src/tensor. */
 /* clang-format off */
 #define HISS_KERNEL_LIST(X)                                                                             \
-    X(gemm) X(conv2d_scratch) X(conv2d_forward) X(conv2d_backward_data) X(conv2d_backward_weight)       \
+    X(gemm) X(narrow_product)                                                                           \
+    X(conv2d_scratch) X(conv2d_forward) X(conv2d_backward_data) X(conv2d_backward_weight)               \
     X(linear_scratch) X(linear_forward) X(linear_backward_data) X(linear_backward_weight) X(column_sum) \
     X(add_bias) X(max_pool_forward) X(max_pool_backward) X(average_pool_forward)                        \
     X(average_pool_backward) X(batch_norm_train) X(batch_norm_eval) X(batch_norm_backward)              \
     X(activation_forward) X(activation_backward) X(l2_normalize_forward) X(l2_normalize_backward)       \
     X(softmax_cross_entropy_forward) X(softmax_cross_entropy_backward) X(squared_loss_forward)          \
-    X(squared_loss_backward) X(axpby) X(multiply)
+    X(squared_loss_backward) X(sigmoid_cross_entropy_forward) X(sigmoid_cross_entropy_backward)         \
+    X(gaussian_kl_forward) X(gaussian_kl_backward) X(axpby) X(multiply)
 /* clang-format on */
 
+/* What convolutions and linear layers multiply in; they add in float32, and all else is float32. */
+typedef enum hiss_precision { HISS_FLOAT32, HISS_BF16 } hiss_precision;
+#define HISS_PRECISION_CHOICES "float32|bf16"
+
 typedef struct hiss_kernels {
-    const char *name;
+    const char *name; /* "blas", "ref", "blas in bf16" */
+    hiss_precision precision;
     const hiss_kernel_table *table; /* who computes which product; NULL: as built in. Used by hiss_kernels_for */
 #define HISS_KERNEL_MEMBER(kernel) hiss_kernel_##kernel *kernel;
     HISS_KERNEL_LIST(HISS_KERNEL_MEMBER)
 #undef HISS_KERNEL_MEMBER
+    hiss_kernel_byte_product *byte_product; /* NULL where the target has no instruction for it */
     /* For one shape alone (hiss_kernels_for); NULL where the implementation that computes it cannot pool. */
     hiss_kernel_conv2d_pooled_forward *conv2d_pooled_forward;
     hiss_kernel_conv2d_pooled_backward_data *conv2d_pooled_backward_data;
@@ -146,6 +192,13 @@ const hiss_kernels *hiss_kernels_ref(void);
 const hiss_kernels *hiss_kernels_blas(void);
 const hiss_kernels *hiss_kernels_named(const char *name); /* NULL when unknown */
 extern const char hiss_kernels_choices[];                 /* the names, "|blas|..." */
+
+/* Whether this processor and this build multiply in bfloat16. */
+bool hiss_kernels_can_bf16(void);
+/* A copy of `ref` or `blas` that multiplies in bfloat16; for blas the processor must be able to. Operands are rounded to
+ * the nearest bfloat16, products are exact, and sums of float32 are rounded after each (tensor/kern_bf16.h). Convolutions
+ * that would gain nothing stay in float32: fewer than 8 filters, or sums of fewer than 32 products. */
+hiss_kernels hiss_kernels_in_bf16(const hiss_kernels *kernels);
 
 /* ---- who computes which product ----
  *
@@ -165,9 +218,9 @@ typedef enum hiss_product {
 enum { HISS_MAX_IMPLEMENTATIONS = 8 };
 
 const char *hiss_product_name(hiss_product product); /* "conv2d_forward" */
-/* Name of implementation i, NULL beyond the last; and whether it can compute a shape. */
+/* Name of implementation i, NULL beyond the last; and whether it can compute a shape in the kernels' precision. */
 const char *hiss_implementation_name(hiss_product product, int i);
-bool hiss_implementation_can(hiss_product product, int i, const hiss_conv *shape);
+bool hiss_implementation_can(const hiss_kernels *kernels, hiss_product product, int i, const hiss_conv *shape);
 
 /* A text file of rows `product N H W C F R S stride pad implementation`, for linear layers `product M D F
  * implementation`; * stands for any number, # begins a remark. Errors name file and line. */

@@ -37,4 +37,8 @@ bool hiss_floats_within(int64_t count, const float *x, float limit);
 int64_t hiss_floats_first_beyond(int64_t count, const float *x,
                                  float limit); /* the first i of which that is not so; count */
 
+/* The symmetric matrix a [n, n] becomes its eigenvalues, on the diagonal and in no order; vector [n, n] out: their
+ * eigenvectors of length 1, as rows. */
+void hiss_diagonalize(int64_t n, double *a, double *vector);
+
 #endif

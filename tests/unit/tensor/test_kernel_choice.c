@@ -67,7 +67,7 @@ static void rows_read_back(void **unused) {
             char row[HISS_KERNEL_ROW];
             hiss_kernel_table_row((hiss_product)p, &shape, i, row);
             hiss_kernels k = kernels_of(row);
-            if (hiss_implementation_can((hiss_product)p, i, &shape)) {
+            if (hiss_implementation_can(hiss_kernels_blas(), (hiss_product)p, i, &shape)) {
                 assert_int_equal(hiss_kernels_choice(&k, (hiss_product)p, &shape), i);
             }
             destroy(&k);
@@ -91,7 +91,7 @@ static void choice_computes(void **unused) {
     const hiss_kernels theirs = hiss_kernels_for(&own, true, &layer);
     theirs.linear_forward(M, D, F, x, w, NULL, a, scratch);
     assert_near("own", M * F, a, b, 16, 1e-5);
-    if (hiss_implementation_can(HISS_LINEAR_FORWARD, 0, &layer)) {
+    if (hiss_implementation_can(hiss_kernels_blas(), HISS_LINEAR_FORWARD, 0, &layer)) {
         assert_true(mine.linear_forward != theirs.linear_forward);
     }
     float *free_all[] = {x, w, a, b, scratch};
@@ -120,7 +120,7 @@ static void built_in_choices_can(void **unused) {
                                  .Q = 1};
         for (int p = 0; p < HISS_PRODUCTS; p++) {
             const int k = hiss_kernels_choice(hiss_kernels_blas(), (hiss_product)p, &layer);
-            assert_true(hiss_implementation_can((hiss_product)p, k, &layer));
+            assert_true(hiss_implementation_can(hiss_kernels_blas(), (hiss_product)p, k, &layer));
         }
     }
 }
@@ -134,7 +134,7 @@ static void mistakes_are_named(void **unused) {
         {"\nconv2d_forward 1 2 3\n", ":2: expected 9 numbers"},
         {"linear_forward 1 x 3 own\n", "found 'x'"},
         {"linear_forward 1 -2 3 own\n", "found '-2'"},
-        {"linear_forward 1 2 3 winograd\n", "(own, blas)"},
+        {"linear_forward 1 2 3 winograd\n", "(own, blas, bf16)"},
         {"linear_forward 1 2 3\n", "expected one implementation"},
         {"linear_forward 1 2 3 own blas\n", "expected one implementation"},
     };

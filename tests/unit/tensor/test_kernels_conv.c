@@ -146,7 +146,7 @@ static void test_implementations(void **unused) {
         for (int d = 0; d < 3; d++) {
             const hiss_product product = (hiss_product)(HISS_CONV2D_FORWARD + d);
             for (int k = 0; hiss_implementation_name(product, k); k++) {
-                if (!hiss_implementation_can(product, k, &c)) {
+                if (!hiss_implementation_can(fast, product, k, &c)) {
                     continue;
                 }
                 const hiss_kernels one = hiss_kernels_with(fast, product, k), *by[2] = {&one, ref};
@@ -295,14 +295,12 @@ static void test_same_bits(void **unused) {
     }
 }
 
-/* Where the kernels of a shape pool what they compute, the bits are those of convolution and pooling in turn. */
-static void test_pooled_same_bits(void **unused) {
-    (void)unused;
+static void check_pooled(const hiss_kernels *kernels) {
     uint64_t state = 4;
     int pooled = 0;
     for (int i = 0; i < NAMED + RANDOM; i++) {
         const hiss_conv c = shape_at(i, &state);
-        const hiss_kernels k = hiss_kernels_for(hiss_kernels_blas(), false, &c);
+        const hiss_kernels k = hiss_kernels_for(kernels, false, &c);
         const hiss_pooling p = {c.N, c.P, c.Q, c.F, 2, 2, 0, c.P / 2, c.Q / 2};
         const int64_t windows = p.N * p.P * p.Q * p.C;
         const bool accumulate = i % 2;
@@ -313,13 +311,13 @@ static void test_pooled_same_bits(void **unused) {
         float *y[2] = {new_filled(&state, windows), new_filled(&state, windows)},
               *map = new_filled(&state, y_count(&c));
         float *dx = new_copy(x_count(&c), a.dx), *dw = new_copy(w_count(&c), a.dw), *dy = new_filled(&state, windows);
-        int32_t *argmax[2] = {hiss_new(int32_t, windows), hiss_new(int32_t, windows)};
+        uint8_t *argmax[2] = {hiss_new(uint8_t, windows), hiss_new(uint8_t, windows)};
         mark_scratch_end(&k, &c, &a);
         k.conv2d_forward(&c, a.x, a.w, i % 3 ? a.bias : NULL, map, a.scratch);
         k.max_pool_forward(&p, map, y[0], argmax[0]);
         k.conv2d_pooled_forward(&c, a.x, a.w, i % 3 ? a.bias : NULL, y[1], argmax[1], a.scratch);
         assert_same_bits("y", windows, y[1], y[0]);
-        assert_memory_equal(argmax[1], argmax[0], sizeof(int32_t) * (size_t)windows);
+        assert_memory_equal(argmax[1], argmax[0], (size_t)windows);
         k.max_pool_backward(&p, dy, argmax[0], map, false);
         k.conv2d_backward_data(&c, map, a.w, dx, accumulate, a.scratch);
         k.conv2d_backward_weight(&c, a.x, map, dw, accumulate, a.scratch);
@@ -340,6 +338,16 @@ static void test_pooled_same_bits(void **unused) {
         free_arrays(&a);
     }
     assert_true(pooled > 10);
+}
+
+/* Where the kernels of a shape pool what they compute, the bits are those of convolution and pooling in turn. */
+static void test_pooled_same_bits(void **unused) {
+    (void)unused;
+    check_pooled(hiss_kernels_blas());
+    if (hiss_kernels_can_bf16()) {
+        const hiss_kernels halves = hiss_kernels_in_bf16(hiss_kernels_blas());
+        check_pooled(&halves);
+    }
 }
 
 static int check_leaks(void **unused) {

@@ -230,6 +230,62 @@ static void test_one_thread_whatever_the_environment(void **unused) {
     assert_string_equal(many, one);
 }
 
+/* Few columns: as the reference, whatever the rows are cut into. */
+static void test_narrow(void **unused) {
+    (void)unused;
+    uint64_t state = 6;
+    for (int i = 0; i < 60; i++) {
+        const bool transpose = next_below(&state, 2);
+        const int64_t M = 1 + next_below(&state, 60), N = 16 * (1 + next_below(&state, 5));
+        const int64_t K = 1 + next_below(&state, 80), lda = (transpose ? M : K) + next_below(&state, 4);
+        float *A = new_filled(&state, lda * (transpose ? K : M)), *B = new_filled(&state, K * N);
+        float *C = hiss_new(float, M *N), *D = hiss_new(float, M *N);
+        hiss_kernels_ref()->narrow_product(transpose, M, N, K, A, lda, B, C);
+        hiss_kernels_blas()->narrow_product(transpose, M, N, K, A, lda, B, D);
+        assert_near("C", M * N, D, C, sqrt((double)K), 1e-5);
+        hiss_free(A);
+        hiss_free(B);
+        hiss_free(C);
+        hiss_free(D);
+    }
+}
+
+/* Bytes, the largest included: exact, by sums written down anew. */
+static void test_bytes(void **unused) {
+    (void)unused;
+    uint64_t state = 7;
+    for (int i = 0; i < 40; i++) {
+        const int64_t M = 1 + next_below(&state, 40), N = HISS_BYTE_PANEL * (1 + next_below(&state, 3));
+        const int64_t K = 4 * (1 + next_below(&state, 50));
+        uint8_t *A = hiss_new(uint8_t, M * K);
+        int8_t *rows = hiss_new(int8_t, N * K), *B = hiss_new(int8_t, N * K);
+        int32_t *C = hiss_new(int32_t, M * N);
+        for (int64_t k = 0; k < M * K; k++) {
+            A[k] = i % 2 ? 255 : (uint8_t)next_below(&state, 256);
+        }
+        for (int64_t k = 0; k < N * K; k++) {
+            rows[k] = i % 2 ? -128 : (int8_t)(next_below(&state, 256) - 128);
+            B[hiss_byte_place(K, k / K, k % K)] = rows[k];
+        }
+        hiss_kernel_byte_product *const products[] = {hiss_kernels_ref()->byte_product,
+                                                      hiss_kernels_blas()->byte_product};
+        for (int p = 0; p < 2 && products[p]; p++) {
+            products[p](M, N, K, A, B, C);
+            for (int64_t j = 0; j < M * N; j++) {
+                int64_t sum = 0;
+                for (int64_t k = 0; k < K; k++) {
+                    sum += (int64_t)A[j / N * K + k] * rows[j % N * K + k];
+                }
+                assert_int_equal(sum, C[j]);
+            }
+        }
+        hiss_free(A);
+        hiss_free(rows);
+        hiss_free(B);
+        hiss_free(C);
+    }
+}
+
 static int check_leaks(void **unused) {
     (void)unused;
     return hiss_alloc_live() == 0 ? 0 : -1;
@@ -244,6 +300,8 @@ int main(int count, char **arguments) {
         cmocka_unit_test(test_against_reference),
         cmocka_unit_test(test_by_hand),
         cmocka_unit_test(test_linear),
+        cmocka_unit_test(test_narrow),
+        cmocka_unit_test(test_bytes),
         cmocka_unit_test(test_elementwise),
         cmocka_unit_test(test_columns),
         cmocka_unit_test(test_tables),

@@ -7,8 +7,9 @@ static const hiss_kernels *table(int i) {
     return i % 2 ? hiss_kernels_ref() : hiss_kernels_blas();
 }
 
-static const hiss_activation kinds[] = {HISS_RELU, HISS_LEAKY_RELU, HISS_SIGMOID, HISS_TANH};
-enum { KINDS = 4 };
+static const hiss_activation kinds[] = {HISS_RELU, HISS_LEAKY_RELU, HISS_SIGMOID,
+                                        HISS_TANH, HISS_EXP,        HISS_SOFT_THRESHOLD};
+enum { KINDS = 6 };
 
 static double activation(hiss_activation kind, double slope, double x) {
     switch (kind) {
@@ -20,6 +21,10 @@ static double activation(hiss_activation kind, double slope, double x) {
         return 1 / (1 + exp(-x));
     case HISS_TANH:
         return tanh(x);
+    case HISS_EXP:
+        return exp(x > 87.3f ? 87.3f : x);
+    case HISS_SOFT_THRESHOLD:
+        return fabs(x) > slope ? x - copysign(slope, x) : 0;
     }
     return NAN;
 }
@@ -58,7 +63,7 @@ static void test_activation_extremes(void **unused) {
         table(i)->activation_forward(kinds[i / 2], 9, slope, x, y);
         for (int j = 0; j < 8; j++) {
             float expected = (float)activation(kinds[i / 2], slope, x[j]);
-            assert_true(y[j] == expected || fabsf(y[j] - expected) < 1e-6f);
+            assert_true(y[j] == expected || fabsf(y[j] - expected) <= 1e-6f * fmaxf(1, expected));
         }
         assert_true(isnan(y[8]));
     }
@@ -206,6 +211,92 @@ static void test_squared_loss(void **unused) {
     }
 }
 
+static double bernoulli(double x, double target) {
+    return log1p(exp(-fabs(x))) + fmax(x, 0) - target * x;
+}
+
+static double divergence(double mean, double log_variance) {
+    return (expm1(log_variance) - log_variance + mean * mean) / 2;
+}
+
+/* Losses of pairs, by their values and differences in double: of both arguments, alone and together, adding and not. */
+typedef struct pair_loss {
+    double (*value)(double a, double b);
+    hiss_kernel_squared_loss_forward *forward[2];
+    hiss_kernel_squared_loss_backward *backward[2];
+} pair_loss;
+
+static void check_pair_loss(const pair_loss *l) {
+    enum { MOST = 700 };
+    uint64_t state = 6;
+    for (int i = 0; i < 2; i++) {
+        for (int64_t count = 1; count < MOST; count += 299) {
+            float *a = new_filled(&state, count), *b = new_filled(&state, count), loss;
+            float *start = new_filled(&state, count), *da = new_copy(count, start), *db = hiss_new(float, count);
+            double expected = 0, h = 1e-5;
+            for (int64_t j = 0; j < count; j++) {
+                a[j] *= 6;
+                b[j] *= j % 3 ? 1 : 1e-3f;
+                expected += 0.5 * l->value(a[j], b[j]);
+            }
+            l->forward[i](count, 0.5f, a, b, &loss);
+            assert_true(fabs(loss - expected) < 1e-6 * fabs(expected));
+            l->backward[i](count, 0.5f, a, b, 3, da, true, db, false);
+            for (int64_t j = 0; j < count; j++) {
+                const double along_a = (l->value(a[j] + h, b[j]) - l->value(a[j] - h, b[j])) / (2 * h);
+                const double along_b = (l->value(a[j], b[j] + h) - l->value(a[j], b[j] - h)) / (2 * h);
+                assert_true(fabs(da[j] - start[j] - 1.5 * along_a) < 4e-6);
+                assert_true(fabs(db[j] - 1.5 * along_b) < 4e-6);
+            }
+            float *again = hiss_new(float, count);
+            l->backward[i](count, 0.5f, a, b, 3, NULL, false, again, false);
+            assert_same_bits("b alone", count, again, db);
+            hiss_free(again);
+            float *all[] = {a, b, start, da, db};
+            for (size_t k = 0; k < sizeof all / sizeof all[0]; k++) {
+                hiss_free(all[k]);
+            }
+        }
+    }
+}
+
+static void test_sigmoid_cross_entropy(void **unused) {
+    (void)unused;
+    const hiss_kernels *k[] = {hiss_kernels_blas(), hiss_kernels_ref()};
+    const pair_loss loss = {bernoulli,
+                            {k[0]->sigmoid_cross_entropy_forward, k[1]->sigmoid_cross_entropy_forward},
+                            {k[0]->sigmoid_cross_entropy_backward, k[1]->sigmoid_cross_entropy_backward}};
+    check_pair_loss(&loss);
+    for (int i = 0; i < 2; i++) { /* extreme logits neither overflow nor lose the small ones */
+        float value, dx[4];
+        const float x[] = {200, -200, 3e38f, -88}, target[] = {1, 0, 1, 1};
+        k[i]->sigmoid_cross_entropy_forward(4, 1, x, target, &value);
+        assert_true(fabsf(value - 88) < 1e-5f);
+        k[i]->sigmoid_cross_entropy_backward(4, 1, x, target, 1, dx, false, NULL, false);
+        assert_near("dx", 4, dx, (const float[]){0, 0, 0, -1}, 1, 1e-6);
+        const float small[] = {-20}, none[] = {0};
+        k[i]->sigmoid_cross_entropy_forward(1, 1, small, none, &value);
+        assert_true(fabs(value / 2.061153620314381e-9 - 1) < 1e-6);
+    }
+}
+
+static void test_gaussian_kl(void **unused) {
+    (void)unused;
+    const hiss_kernels *k[] = {hiss_kernels_blas(), hiss_kernels_ref()};
+    const pair_loss loss = {divergence,
+                            {k[0]->gaussian_kl_forward, k[1]->gaussian_kl_forward},
+                            {k[0]->gaussian_kl_backward, k[1]->gaussian_kl_backward}};
+    check_pair_loss(&loss);
+    for (int i = 0; i < 2; i++) { /* at the prior it is 0, and close to it all but its square is lost no more */
+        float value;
+        const float zero[] = {0}, small[] = {1e-3f};
+        k[i]->gaussian_kl_forward(1, 1, zero, zero, &value);
+        assert_true(value == 0);
+        k[i]->gaussian_kl_forward(1, 1, zero, small, &value);
+        assert_true(fabs(value - divergence(0, (double)small[0])) < 1e-10);
+    }
+}
+
 /* Sums over many terms: the fast table's lanes against the reference's plain order, both in double. */
 static void test_long_sums(void **unused) {
     (void)unused;
@@ -232,6 +323,8 @@ int main(void) {
         cmocka_unit_test(test_cross_entropy),
         cmocka_unit_test(test_cross_entropy_of_large_logits),
         cmocka_unit_test(test_squared_loss),
+        cmocka_unit_test(test_sigmoid_cross_entropy),
+        cmocka_unit_test(test_gaussian_kl),
         cmocka_unit_test(test_long_sums),
     };
     return cmocka_run_group_tests(tests, NULL, check_leaks);
