@@ -10,10 +10,11 @@ struct hiss_exec {
     hiss_kernels *own; /* [nodes]: nodes with a product have their own, chosen by its shape */
     const int64_t *slot_offset;
     plan plan;
-    float *memory;
+    float *kept, *passing; /* offsets below plan.kept count from the one, others from behind it in the other */
+    float *own_memory;     /* NULL: others gave it */
 };
 
-hiss_exec *hiss_exec_create(const hiss_graph *graph, const hiss_kernels *kernels, const int64_t *slot_offset) {
+static hiss_exec *create(const hiss_graph *graph, const hiss_kernels *kernels, const int64_t *slot_offset, bool split) {
     assert(graph->error.code == HISS_OK);
     hiss_exec *exec = hiss_new(hiss_exec, 1);
     exec->graph = graph;
@@ -25,35 +26,61 @@ hiss_exec *hiss_exec_create(const hiss_graph *graph, const hiss_kernels *kernels
         exec->own[i] = o->product ? hiss_kernels_for(kernels, o->product_is_linear, &product) : *kernels;
     }
     exec->slot_offset = slot_offset;
-    exec->plan = graph_plan_create(graph, kernels);
-    exec->memory = hiss_new(float, exec->plan.total);
+    exec->plan = graph_plan_create(graph, kernels, split);
     return exec;
+}
+
+hiss_exec *hiss_exec_create(const hiss_graph *graph, const hiss_kernels *kernels, const int64_t *slot_offset) {
+    hiss_exec *exec = create(graph, kernels, slot_offset, false);
+    exec->passing = exec->own_memory = hiss_new(float, exec->plan.total);
+    return exec;
+}
+
+hiss_exec *hiss_exec_create_split(const hiss_graph *graph, const hiss_kernels *kernels, const int64_t *slot_offset,
+                                  float *kept) {
+    hiss_exec *exec = create(graph, kernels, slot_offset, true);
+    exec->kept = kept;
+    return exec;
+}
+
+void hiss_exec_use(hiss_exec *exec, float *passing) {
+    assert(!exec->own_memory);
+    exec->passing = passing;
 }
 
 void hiss_exec_destroy(hiss_exec *exec) {
     if (exec) {
         hiss_free(exec->plan.nodes);
-        hiss_free(exec->memory);
+        hiss_free(exec->own_memory);
         hiss_free(exec->own);
         hiss_free(exec);
     }
 }
 
 int64_t hiss_graph_bytes(const hiss_graph *graph, const hiss_kernels *kernels) {
-    const plan p = graph_plan_create(graph, kernels);
+    const plan p = graph_plan_create(graph, kernels, false);
     hiss_free(p.nodes);
     return p.total * (int64_t)sizeof(float);
+}
+
+hiss_exec_parts hiss_graph_parts(const hiss_graph *graph, const hiss_kernels *kernels) {
+    const plan p = graph_plan_create(graph, kernels, true);
+    hiss_free(p.nodes);
+    return (hiss_exec_parts){p.kept, p.total - p.kept};
 }
 
 int64_t hiss_exec_bytes(const hiss_exec *exec) {
     return exec->plan.total * (int64_t)sizeof(float);
 }
 
+static float *place_of(const hiss_exec *exec, int64_t offset) {
+    assert(offset >= 0);
+    return offset < exec->plan.kept ? exec->kept + offset : exec->passing + (offset - exec->plan.kept);
+}
+
 float *hiss_exec_data(hiss_exec *exec, hiss_value value) {
     assert(value >= 0 && value < exec->graph->count);
-    const int64_t offset = exec->plan.nodes[exec->plan.nodes[value].root].data;
-    assert(offset >= 0);
-    return exec->memory + offset;
+    return place_of(exec, exec->plan.nodes[exec->plan.nodes[value].root].data);
 }
 
 static const float *data_of(const hiss_exec *exec, const hiss_exec_context *run, int value) {
@@ -65,7 +92,7 @@ static const float *data_of(const hiss_exec *exec, const hiss_exec_context *run,
     case HOME_GRAPH:
         return n->constant;
     default:
-        return exec->memory + exec->plan.nodes[root].data;
+        return place_of(exec, exec->plan.nodes[root].data);
     }
 }
 
@@ -76,7 +103,7 @@ static float *gradient_of(const hiss_exec *exec, const hiss_exec_context *run, i
         return NULL;
     }
     return n->op->home == HOME_MODEL ? run->lane_vector + exec->slot_offset[n->slot]
-                                     : exec->memory + exec->plan.nodes[root].gradient;
+                                     : place_of(exec, exec->plan.nodes[root].gradient);
 }
 
 static op_call make_call(hiss_exec *exec, const hiss_exec_context *run, int i, bool backward) {
@@ -90,10 +117,11 @@ static op_call make_call(hiss_exec *exec, const hiss_exec_context *run, int i, b
             call.accumulate[k] = np->accumulate[k];
         }
     }
-    call.y = exec->memory + exec->plan.nodes[np->root].data;
+    const int64_t y = exec->plan.nodes[np->root].data, scratch = np->scratch[backward];
+    call.y = y >= 0 ? place_of(exec, y) : NULL;
     call.dy = backward ? gradient_of(exec, run, i) : NULL;
-    call.save = np->save >= 0 ? exec->memory + np->save : NULL;
-    call.scratch = exec->plan.scratch >= 0 ? exec->memory + exec->plan.scratch : NULL;
+    call.save = np->save >= 0 ? place_of(exec, np->save) : NULL;
+    call.scratch = scratch >= 0 ? place_of(exec, scratch) : NULL;
     return call;
 }
 

@@ -1,8 +1,9 @@
 /* Memory planning by lifetime.
  *
  * Time runs over forward (node i at time i) and backward (node i at time 2n-1-i). Every array (a node's output, its
- * gradient, its saved state) lives over a closed interval of times; arrays whose intervals are disjoint may share
- * memory. Placement is first fit, largest first, which is within a few per cent of the lower bound for layered nets.
+ * gradient, its saved state, the scratch of one operation) lives over a closed interval of times; arrays whose
+ * intervals are disjoint may share memory. In a plan that is split, arrays that live on both sides of the cut lie in a
+ * part of their own: each of the lanes that wait at the cut has one, and the rest belongs to the thread that runs them. Placement is first fit, largest first, which is within a few per cent of the lower bound for layered nets.
  *
  * Outputs that share memory form a group with one root: views always, and operations marked in_place whose input
  * nobody else reads: then the input's gradient shares the output's gradient as well. The gradient of a group is
@@ -93,15 +94,14 @@ static void extend(interval *v, int64_t from, int64_t to) {
     v->to = to > v->to ? to : v->to;
 }
 
-/* Lifetimes of outputs [0, n), gradients [n, 2n), saved state [2n, 3n), scratch [3n]. */
-static void find_lifetimes(const hiss_graph *graph, const hiss_kernels *kernels, node_plan *np, interval *v,
-                           int64_t *scratch) {
+/* Lifetimes of outputs [0, n), gradients [n, 2n), saved state [2n, 3n), scratch of forward [3n, 4n), of backward [4n,
+ * 5n). */
+static void find_lifetimes(const hiss_graph *graph, const hiss_kernels *kernels, node_plan *np, interval *v) {
     const int n = graph->count;
     const int64_t end = 2 * (int64_t)n;
     for (int i = 0; i < 3 * n; i++) {
         v[i] = (interval){.from = end, .to = -1};
     }
-    v[3 * n] = (interval){.from = -1, .to = end, .offset = scratch};
     for (int i = 0; i < n; i++) {
         const node *m = &graph->nodes[i];
         const op *o = m->op;
@@ -139,7 +139,8 @@ static void find_lifetimes(const hiss_graph *graph, const hiss_kernels *kernels,
             v[2 * n + i] = (interval){o->save(m), i, np[i].active ? backward : last, &np[i].save};
         }
         const int64_t need = o->scratch ? o->scratch(m, kernels) : 0;
-        v[3 * n].floats = need > v[3 * n].floats ? need : v[3 * n].floats;
+        v[3 * n + i] = (interval){o->forward ? need : 0, i, i, &np[i].scratch[0]};
+        v[4 * n + i] = (interval){np[i].active ? need : 0, backward, backward, &np[i].scratch[1]};
     }
 }
 
@@ -151,51 +152,75 @@ static int larger_first(const void *a, const void *b) {
     return (x > y) - (x < y);
 }
 
-static int64_t place(interval *v, int count) {
-    interval **order = hiss_new(interval *, count + 1);
-    int placed = 0, used = 0;
-    for (int i = 0; i < count; i++) {
-        if (v[i].floats > 0 && v[i].offset) {
-            v[i].floats = (v[i].floats + FLOATS_PER_LINE - 1) / FLOATS_PER_LINE * FLOATS_PER_LINE;
-            order[used++] = &v[i];
+static bool crosses(const interval *v, int64_t cut) {
+    return v->from < cut && v->to >= cut;
+}
+
+/* The first place from `begin` where nobody is who lives while x does. */
+static int64_t first_fit(interval *const *placed, int count, const interval *x, int64_t begin) {
+    int64_t at = begin;
+    for (bool moved = true; moved;) {
+        moved = false;
+        for (int j = 0; j < count; j++) {
+            const interval *y = placed[j];
+            const bool together = x->from <= y->to && y->from <= x->to;
+            if (together && at < *y->offset + y->floats && *y->offset < at + x->floats) {
+                at = *y->offset + y->floats;
+                moved = true;
+            }
         }
     }
-    qsort(order, (size_t)used, sizeof *order, larger_first);
-    int64_t total = 0;
-    for (; placed < used; placed++) {
-        interval *x = order[placed];
-        int64_t at = 0;
-        for (bool moved = true; moved;) {
-            moved = false;
-            for (int j = 0; j < placed; j++) {
-                const interval *y = order[j];
-                bool together = x->from <= y->to && y->from <= x->to;
-                if (together && at < *y->offset + y->floats && *y->offset < at + x->floats) {
-                    at = *y->offset + y->floats;
-                    moved = true;
-                }
+    return at;
+}
+
+/* Those that cross the cut lie in [0, kept), others where they need no more room: behind it, or where those that cross
+ * it do not live yet, or no more. Returns the end of all. */
+static int64_t place(interval *v, int count, int64_t cut, int64_t *kept) {
+    interval **order = hiss_new(interval *, count + 1);
+    int crossing = 0, used = 0;
+    for (int pass = 0; pass < 2; pass++) {
+        for (int i = 0; i < count; i++) {
+            if (v[i].floats > 0 && v[i].offset && crosses(&v[i], cut) == (pass == 0)) {
+                v[i].floats = (v[i].floats + FLOATS_PER_LINE - 1) / FLOATS_PER_LINE * FLOATS_PER_LINE;
+                order[used++] = &v[i];
             }
+        }
+        crossing = pass == 0 ? used : crossing;
+    }
+    qsort(order, (size_t)crossing, sizeof *order, larger_first);
+    qsort(order + crossing, (size_t)(used - crossing), sizeof *order, larger_first);
+    int64_t total = 0;
+    *kept = 0;
+    for (int k = 0; k < used; k++) {
+        interval *x = order[k];
+        int64_t at = first_fit(order, k, x, k < crossing ? 0 : *kept);
+        if (k >= crossing && at + x->floats > total) {
+            const int64_t between = first_fit(order, k, x, 0);
+            at = between + x->floats <= *kept ? between : at;
         }
         *x->offset = at;
         total = at + x->floats > total ? at + x->floats : total;
+        *kept = k < crossing ? total : *kept;
     }
     hiss_free(order);
     return total;
 }
 
-plan graph_plan_create(const hiss_graph *graph, const hiss_kernels *kernels) {
-    plan p = {.nodes = hiss_new(node_plan, graph->count + 1), .scratch = -1};
-    bool *active = hiss_new(bool, graph->count + 1);
+plan graph_plan_create(const hiss_graph *graph, const hiss_kernels *kernels, bool split) {
+    const int n = graph->count;
+    plan p = {.nodes = hiss_new(node_plan, n + 1)};
+    bool *active = hiss_new(bool, n + 1);
     graph_plan_active(graph, active);
-    for (int i = 0; i < graph->count; i++) {
-        p.nodes[i] = (node_plan){.active = active[i], .data = -1, .gradient = -1, .save = -1};
+    for (int i = 0; i < n; i++) {
+        p.nodes[i] = (node_plan){.active = active[i], .data = -1, .gradient = -1, .save = -1, .scratch = {-1, -1}};
     }
     hiss_free(active);
     choose_roots(graph, p.nodes);
     choose_accumulation(graph, p.nodes);
-    interval *v = hiss_new(interval, 3 * graph->count + 1);
-    find_lifetimes(graph, kernels, p.nodes, v, &p.scratch);
-    p.total = place(v, 3 * graph->count + 1);
+    interval *v = hiss_new(interval, 5 * n + 1);
+    find_lifetimes(graph, kernels, p.nodes, v);
+    const int64_t cut = split ? hiss_graph_cut_at(graph) : -1;
+    p.total = place(v, 5 * n, cut, &p.kept);
     hiss_free(v);
     return p;
 }

@@ -10,15 +10,16 @@ typedef struct node_plan {
     bool in_place;                    /* output overwrites input 0, dx overwrites dy */
     bool accumulate[HISS_MAX_INPUTS]; /* a later node has written this gradient already */
     int64_t data, gradient, save;     /* offsets; -1: none */
+    int64_t scratch[2];               /* of forward, of backward */
 } node_plan;
 
 typedef struct plan {
     node_plan *nodes; /* one per node of the graph */
-    int64_t scratch;  /* offset */
+    int64_t kept;     /* floats, from 0: what lives on both sides of the cut; 0 when not split */
     int64_t total;    /* floats in all */
 } plan;
 
-plan graph_plan_create(const hiss_graph *graph, const hiss_kernels *kernels);
+plan graph_plan_create(const hiss_graph *graph, const hiss_kernels *kernels, bool split);
 /* Which nodes backward visits: they want a gradient and lead to the loss. active[count]. */
 void graph_plan_active(const hiss_graph *graph, bool *active);
 

@@ -118,6 +118,16 @@ typedef struct hiss_exec hiss_exec;
 
 /* Plan and allocate. slot_offset[slots]: place of each slot in model and lane vectors (kept by reference). */
 hiss_exec *hiss_exec_create(const hiss_graph *graph, const hiss_kernels *kernels, const int64_t *slot_offset);
+/* The same in two parts, for lanes that wait at the cut: `kept` is what an exec holds there; only one exec at a time
+ * needs `passing`, while it runs to the cut or from there to the end of backward.
+ *   kept  [parts.kept floats, aligned to 64 bytes], not owned */
+typedef struct hiss_exec_parts {
+    int64_t kept, passing; /* floats, multiples of 16 */
+} hiss_exec_parts;
+hiss_exec_parts hiss_graph_parts(const hiss_graph *graph, const hiss_kernels *kernels);
+hiss_exec *hiss_exec_create_split(const hiss_graph *graph, const hiss_kernels *kernels, const int64_t *slot_offset,
+                                  float *kept);
+void hiss_exec_use(hiss_exec *exec, float *passing); /* not owned; before it runs, at the cut, or when it has run */
 void hiss_exec_destroy(hiss_exec *exec);
 int64_t hiss_exec_bytes(const hiss_exec *exec);
 /* About what hiss_exec_create would allocate, without doing so. */

@@ -370,7 +370,29 @@ static void copy_final(void *user, int at) {
     }
 }
 
-static void check_graph(rig *r, int64_t key) {
+/* Forward to the cut, all of `passing` overwritten there by others, and on. */
+static void run_in_turn(rig *r, watch *w, float *passing, int64_t floats) {
+    const int nodes = hiss_graph_nodes(r->graph), cut = hiss_graph_cut_at(r->graph);
+    hiss_exec_forward(r->exec, &r->run, 0, cut, NULL, NULL);
+    if (passing) {
+        float *elsewhere = hiss_new(float, floats);
+        memset(passing, 0xff, sizeof(float) * (size_t)floats);
+        hiss_exec_use(r->exec, elsewhere);
+        hiss_exec_forward(r->exec, &r->run, cut, nodes, NULL, NULL);
+        hiss_exec_record(r->exec, &r->run);
+        hiss_exec_backward(r->exec, &r->run, copy_final, w);
+        memcpy(passing, elsewhere, sizeof(float) * (size_t)floats);
+        hiss_exec_use(r->exec, passing);
+        hiss_free(elsewhere);
+        return;
+    }
+    hiss_exec_forward(r->exec, &r->run, cut, nodes, NULL, NULL);
+    hiss_exec_record(r->exec, &r->run);
+    hiss_exec_backward(r->exec, &r->run, copy_final, w);
+}
+
+/* passing [floats]: of an exec in two parts; NULL: it is whole. */
+static void check_graph(rig *r, int64_t key, float *passing, int64_t floats_passing) {
     const int nodes = hiss_graph_nodes(r->graph);
     r->key = key;
     rig_fill(r);
@@ -380,9 +402,7 @@ static void check_graph(rig *r, int64_t key) {
     for (int pass = 0; pass < 2; pass++) { /* again on used memory */
         rig_step(r);
         rig_fill(r);
-        hiss_exec_forward(r->exec, &r->run, 0, nodes, NULL, NULL);
-        hiss_exec_record(r->exec, &r->run);
-        hiss_exec_backward(r->exec, &r->run, copy_final, &w);
+        run_in_turn(r, &w, passing, floats_passing);
         for (int s = 0; s < hiss_model_count(r->model); s++) {
             const hiss_slot *slot = hiss_model_at(r->model, s);
             check_equal(key, "slot", slot->name, r->lane + slot->offset, n.lane + slot->offset, slot->count);
@@ -405,6 +425,20 @@ static void check_graph(rig *r, int64_t key) {
     }
     hiss_free(w.final);
     naive_free(&n);
+}
+
+/* The same with another cut, and an exec in two parts. */
+static void check_split(rig *r, int64_t key) {
+    r->graph->cut = (int)(key % (hiss_graph_nodes(r->graph) + 1));
+    const hiss_exec_parts parts = hiss_graph_parts(r->graph, hiss_kernels_ref());
+    float *kept = hiss_new(float, parts.kept), *passing = hiss_new(float, parts.passing);
+    hiss_exec_destroy(r->exec);
+    r->exec = hiss_exec_create_split(r->graph, hiss_kernels_ref(), hiss_model_offsets(r->model), kept);
+    hiss_exec_use(r->exec, passing);
+    assert_int_equal(hiss_exec_bytes(r->exec), (int64_t)sizeof(float) * (parts.kept + parts.passing));
+    check_graph(r, key, passing, parts.passing);
+    hiss_free(passing);
+    hiss_free(kept);
 }
 
 static int index_of(const op *o) {
@@ -433,7 +467,8 @@ static void test_random_graphs(void **state) {
             }
             rig_ready(&r, hiss_kernels_ref());
             *(all ? &alone : &shared) += hiss_exec_bytes(r.exec);
-            check_graph(&r, key);
+            check_graph(&r, key, NULL, 0);
+            check_split(&r, key);
             rig_close(&r);
         }
     }
