@@ -7,15 +7,20 @@
 
 enum { NAME_TEXT = 128 };
 
-/* Layers of the user and of the method share no parameters: they would by having the same name and shapes. */
-static bool is_foreign(const hiss_builder *b, const char *slot) {
-    const int number = hiss_model_find(b->model, slot);
-    return number >= 0 && !hiss_model_at(b->model, number)->origin != !b->origin;
+/* Layers of the user and of the method have different names, so that they share no parameters, and a name means one of
+ * them: a slot of such a layer; NULL: there is none. */
+static const hiss_slot *find_foreign(const hiss_builder *b, const char *name) {
+    for (int s = 0; s < hiss_model_count(b->model); s++) {
+        const hiss_slot *slot = hiss_model_at(b->model, s);
+        if (slot->kind != HISS_SLOT_METRIC && !slot->origin != !b->origin && hiss_slot_within(slot, name)) {
+            return slot;
+        }
+    }
+    return NULL;
 }
 
-static void fail_foreign(hiss_builder *b, const char *name, const char *slot) {
+static void fail_foreign(hiss_builder *b, const char *name, const char *origin) {
     char text[NAME_TEXT + 512];
-    const char *origin = hiss_model_at(b->model, hiss_model_find(b->model, slot))->origin;
     snprintf(text, sizeof text,
              "%.300s%slayer '%s' has the name of a layer that the objective adds; give it another name",
              origin ? origin : "", origin ? ": " : "", name);
@@ -29,8 +34,9 @@ static int slot_of(hiss_builder *b, const char *name, const char *part, hiss_slo
     snprintf(full, sizeof full, "%s/%s", name, part);
     slot.name = full;
     slot.origin = b->origin;
-    if (is_foreign(b, full)) {
-        fail_foreign(b, name, full);
+    const hiss_slot *foreign = find_foreign(b, name);
+    if (foreign) {
+        fail_foreign(b, name, foreign->origin);
         return -1;
     }
     const int number = hiss_model_slot(b->model, &slot);
@@ -107,6 +113,52 @@ hiss_value hiss_layer_linear(hiss_builder *b, const char *name, hiss_value x, in
     const int64_t D = hiss_graph_shape(b->graph, x).dim[1];
     hiss_value w = weight(b, name, HISS_SHAPE(F, D), D);
     return hiss_graph_linear(b->graph, x, w, bias_of(b, name, bias, F));
+}
+
+hiss_value hiss_layer_linear_tied(hiss_builder *b, const char *name, const char *tied_to, hiss_value x, bool bias) {
+    char text[NAME_TEXT + 64];
+    hiss_graph_scope(b->graph, name);
+    snprintf(text, sizeof text, "%s/weight", tied_to);
+    const int number = hiss_model_find(b->model, text);
+    if (number < 0) {
+        snprintf(text, sizeof text, "there is no linear layer '%s' to be tied to", tied_to);
+        hiss_graph_fail(b->graph, text);
+    }
+    if (number < 0 || !has_ndim(b, x, 2)) {
+        return -1;
+    }
+    const hiss_shape shape = hiss_model_at(b->model, number)->shape;
+    const hiss_value w = hiss_graph_parameter(b->graph, number, shape, trains(b, number));
+    return hiss_graph_linear_transposed(b->graph, x, w, bias_of(b, name, bias, shape.dim[1]));
+}
+
+hiss_value hiss_layer_unit_rows(hiss_builder *b, const char *name, int64_t K, int64_t D) {
+    hiss_graph_scope(b->graph, name);
+    const hiss_slot slot = {.shape = HISS_SHAPE(K, D), .deviation = sqrt(1.0 / (double)D)};
+    return hiss_graph_l2_normalize(b->graph, parameter(b, name, "weight", slot));
+}
+
+hiss_value hiss_layer_gain(hiss_builder *b, const char *name, hiss_value x) {
+    if (!has_ndim(b, x, 2)) {
+        return -1;
+    }
+    const hiss_shape shape = hiss_graph_shape(b->graph, x);
+    const int64_t M = shape.dim[0];
+    hiss_graph_scope(b->graph, name);
+    float *ones = hiss_new(float, M);
+    for (int64_t i = 0; i < M; i++) {
+        ones[i] = 1.0f;
+    }
+    const hiss_value column = hiss_graph_constant(b->graph, HISS_SHAPE(M, 1), ones);
+    hiss_free(ones);
+    const hiss_value gain =
+        parameter(b, name, "gain", (hiss_slot){.shape = HISS_SHAPE(shape.dim[1], 1), .constant = 1.0});
+    return hiss_graph_multiply(b->graph, x, hiss_graph_linear(b->graph, column, gain, -1));
+}
+
+hiss_value hiss_layer_buffer(hiss_builder *b, const char *name, const char *part, hiss_shape shape) {
+    const int slot = slot_of(b, name, part, (hiss_slot){.kind = HISS_SLOT_BUFFER, .shape = shape, .group = b->group});
+    return slot < 0 ? -1 : hiss_graph_parameter(b->graph, slot, shape, false);
 }
 
 static int statistic(hiss_builder *b, const char *name, const char *part, int64_t C, double start) {

@@ -43,6 +43,12 @@ int hiss_model_find(const hiss_model *model, const char *name) {
     return -1;
 }
 
+int64_t hiss_model_offset(const hiss_model *model, const char *name) {
+    const int slot = hiss_model_find(model, name);
+    assert(slot >= 0);
+    return hiss_model_at(model, slot)->offset;
+}
+
 bool hiss_slot_within(const hiss_slot *slot, const char *name) {
     const size_t length = strlen(name);
     return strncmp(slot->name, name, length) == 0 && (slot->name[length] == 0 || slot->name[length] == '/');

@@ -31,6 +31,7 @@ struct rig {
     int classes;          /* labels are below */
     void (*fill)(rig *r); /* fills the inputs; NULL: fill_inputs */
     void *user;           /* of fill */
+    float **held;         /* [nodes]: what rig_hold() gives to nodes; NULL: nothing is held */
 };
 
 static inline void fill_normals(int64_t key, int64_t id, int64_t count, float *out) {
@@ -109,9 +110,25 @@ static inline void rig_fill(rig *r) {
     }
 }
 
+/* What is constant to backward is so to differences: outputs through which no gradient passes stay what they were. */
+static inline void rig_hold(void *user, int node) {
+    const rig *r = user;
+    const hiss_node_info info = hiss_graph_node(r->graph, node);
+    if (strcmp(info.op, "stop_gradient") == 0 || strcmp(info.op, "less") == 0) {
+        const int64_t count = hiss_shape_count(&info.shape);
+        float *now = hiss_exec_data(r->exec, node);
+        if (r->held[node]) {
+            memcpy(now, r->held[node], sizeof(float) * (size_t)count);
+        } else {
+            r->held[node] = hiss_new(float, count);
+            memcpy(r->held[node], now, sizeof(float) * (size_t)count);
+        }
+    }
+}
+
 static inline double rig_forward(rig *r) {
     rig_fill(r);
-    hiss_exec_forward(r->exec, &r->run, 0, hiss_graph_nodes(r->graph), NULL, NULL);
+    hiss_exec_forward(r->exec, &r->run, 0, hiss_graph_nodes(r->graph), r->held ? rig_hold : NULL, r);
     return *hiss_exec_data(r->exec, r->loss);
 }
 
@@ -208,6 +225,7 @@ static inline double closest_slope(rig *r, const hiss_slot *slot, const double *
 /* Gradients of all parameters against differences with steps of length h and less. Leaves the gradients in r->lane. */
 static inline rig_worst rig_gradients(rig *r, double h, double relative, double absolute) {
     rig_worst worst = {0};
+    r->held = hiss_new(float *, hiss_graph_nodes(r->graph));
     const double start = rig_step(r);
     for (int s = 0; s < hiss_model_count(r->model); s++) {
         const hiss_slot *slot = hiss_model_at(r->model, s);
@@ -230,6 +248,11 @@ static inline rig_worst rig_gradients(rig *r, double h, double relative, double 
         }
         hiss_free(direction);
     }
+    for (int i = 0; i < hiss_graph_nodes(r->graph); i++) {
+        hiss_free(r->held[i]);
+    }
+    hiss_free(r->held);
+    r->held = NULL;
     return worst;
 }
 

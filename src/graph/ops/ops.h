@@ -25,9 +25,25 @@ hiss_conv graph_conv_product(const node *n);
 int64_t graph_conv_scratch(const node *n, const hiss_kernels *kernels);
 int64_t graph_argmax_floats(const hiss_pooling *p); /* that argmax of max pooling takes */
 double graph_conv_flops(const node *n);
+/* Losses scale * sum f(a, b) over the elements of two equal shapes. */
+typedef struct pair_attributes {
+    float scale;
+} pair_attributes;
+const char *graph_pair_loss_shape(hiss_graph *graph, node *n);
+hiss_value graph_append_pair_loss(hiss_graph *graph, const op *loss, hiss_value a, hiss_value b, double scale);
+void graph_pair_loss_example(hiss_graph *g, const op *loss, int variant);
 const char *graph_pool_shape(hiss_graph *graph, node *n); /* fills in the hiss_pooling that the attributes are */
 /* The join of max_pool: a convolution that pools. */
 hiss_value graph_join_max_pool(hiss_graph *graph, const node *before, const node *pool);
+/* ---- sparse_steps.c ---- */
+
+typedef void graph_gram(const void *user, const float *y, float *product); /* D^T D y */
+/* Sparse codes z [count] of signal D^T x by how->steps steps from 0, where bound is no less than the largest eigenvalue
+ * of D^T D; y and product [count] are scratch. */
+void graph_sparse_steps(const hiss_sparse_inference *how, double bound, int64_t count, const float *signal,
+                        graph_gram *gram, const void *user, float *y, float *product, float *z);
+double graph_largest_row_sum(int64_t rows, int64_t columns, const float *a); /* of absolute values */
+
 #define GRAPH_LEAF_EXEMPT "a leaf: it has no inputs"
 
 /* ---- example.c: small graphs for the gradient check, with odd shapes that change by variant ---- */

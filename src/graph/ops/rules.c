@@ -46,6 +46,23 @@ double graph_conv_flops(const node *n) {
     return 2.0 * (double)(c->N * c->P * c->Q) * (double)(c->F * c->R * c->S * c->C);
 }
 
+const char *graph_pair_loss_shape(hiss_graph *graph, node *n) {
+    const char *problem = graph_same_shape(graph, n);
+    n->shape = HISS_SHAPE(1);
+    return problem;
+}
+
+hiss_value graph_append_pair_loss(hiss_graph *graph, const op *loss, hiss_value a, hiss_value b, double scale) {
+    return graph_append(
+        graph, (node){.op = loss, .attributes = &(pair_attributes){(float)scale}, .input = {a, b}, .inputs = 2});
+}
+
+void graph_pair_loss_example(hiss_graph *g, const op *loss, int variant) {
+    const hiss_shape s = HISS_SHAPE(3, 5 + variant);
+    hiss_graph_loss(g, graph_append_pair_loss(g, loss, hiss_graph_parameter(g, 0, s, true),
+                                              hiss_graph_parameter(g, 1, s, true), 0.3));
+}
+
 const char *graph_pool_shape(hiss_graph *graph, node *n) {
     const hiss_shape *x = &n->in[0];
     char tx[HISS_SHAPE_TEXT];

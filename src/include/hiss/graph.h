@@ -51,6 +51,8 @@ hiss_value hiss_graph_conv2d_transposed(hiss_graph *graph, hiss_value x, hiss_va
                                         int64_t pad, int64_t extra);
 /* y[M,F] = x[M,D] w[F,D]^T + bias[F]. */
 hiss_value hiss_graph_linear(hiss_graph *graph, hiss_value x, hiss_value w, hiss_value bias /* or -1 */);
+/* y[M,D] = x[M,F] w[F,D] + bias[D]: back through the weights of a linear layer. */
+hiss_value hiss_graph_linear_transposed(hiss_graph *graph, hiss_value x, hiss_value w, hiss_value bias /* or -1 */);
 /* BatchNorm over all but the last dimension. mean_slot, variance_slot: running statistics in the model vector; in
  * training this lane's own go to the lane vector (the mean over uses, when slots are shared; nowhere when both are
  * HISS_NO_SLOT), in evaluation the running ones are used. gamma, beta may be -1. */
@@ -59,7 +61,10 @@ hiss_value hiss_graph_batch_norm(hiss_graph *graph, hiss_value x, hiss_value gam
 hiss_value hiss_graph_relu(hiss_graph *graph, hiss_value x);
 hiss_value hiss_graph_sigmoid(hiss_graph *graph, hiss_value x);
 hiss_value hiss_graph_tanh(hiss_graph *graph, hiss_value x);
+hiss_value hiss_graph_exp(hiss_graph *graph, hiss_value x);
 hiss_value hiss_graph_leaky_relu(hiss_graph *graph, hiss_value x, double slope);
+/* x moved towards 0 by threshold, at least 0, and 0 where it would pass it. */
+hiss_value hiss_graph_soft_threshold(hiss_graph *graph, hiss_value x, double threshold);
 hiss_value hiss_graph_max_pool(hiss_graph *graph, hiss_value x, int64_t size, int64_t stride, int64_t pad);
 hiss_value hiss_graph_average_pool(hiss_graph *graph, hiss_value x, int64_t size, int64_t stride, int64_t pad);
 hiss_value hiss_graph_global_average_pool(hiss_graph *graph, hiss_value x); /* [N,H,W,C] -> [N,C] */
@@ -73,9 +78,28 @@ hiss_value hiss_graph_concat(hiss_graph *graph, int count, const hiss_value *x);
 hiss_value hiss_graph_multiply(hiss_graph *graph, hiss_value a, hiss_value b); /* elementwise */
 hiss_value hiss_graph_scale(hiss_graph *graph, hiss_value x, double factor);
 hiss_value hiss_graph_stop_gradient(hiss_graph *graph, hiss_value x); /* a view */
+/* 1 where a < b, else 0, of equal shapes; no gradient passes. With uniform a it draws 1 with probability b. */
+hiss_value hiss_graph_less(hiss_graph *graph, hiss_value a, hiss_value b);
+/* Sparse codes by a dictionary w, stopped: z that makes 1/2 |x - D z|^2 + lambda |z|_1 small, after so many steps from 0
+ * whose size is safe for any w. x[M,D], w[K,D] -> z[M,K] with D z = z w; x[N,H,W,C], w[K,R,S,C] -> z[N,P,Q,K], the shape
+ * of conv2d with stride 1, with D z = conv2d_transposed(z, w). pad is at most (R - 1) / 2, and (S - 1) / 2. */
+typedef struct hiss_sparse_inference {
+    double lambda;
+    int64_t steps;
+    bool momentum; /* FISTA; without it ISTA */
+} hiss_sparse_inference;
+hiss_value hiss_graph_sparse_code(hiss_graph *graph, hiss_value x, hiss_value w, const hiss_sparse_inference *how);
+hiss_value hiss_graph_sparse_code_conv2d(hiss_graph *graph, hiss_value x, hiss_value w, int64_t pad,
+                                         const hiss_sparse_inference *how);
 /* Losses, of shape [1]. Cross-entropy is the mean over rows; squared loss is scale * sum (a - b)^2. */
 hiss_value hiss_graph_softmax_cross_entropy(hiss_graph *graph, hiss_value x, hiss_value labels);
 hiss_value hiss_graph_squared_loss(hiss_graph *graph, hiss_value a, hiss_value b, double scale);
+hiss_value hiss_graph_absolute_loss(hiss_graph *graph, hiss_value a, hiss_value b,
+                                    double scale); /* scale sum |a - b| */
+/* scale * sum of -log p(target) of independent Bernoulli variables, target in 0..1, of any equal shapes. */
+hiss_value hiss_graph_sigmoid_cross_entropy(hiss_graph *graph, hiss_value logits, hiss_value target, double scale);
+/* scale * sum of the divergence of N(mean, e^log_variance) from N(0, 1), of any equal shapes. */
+hiss_value hiss_graph_gaussian_kl(hiss_graph *graph, hiss_value mean, hiss_value log_variance, double scale);
 
 /* Let one node do the work of the last one and the one before, where an operation can do both; for the caller who
  * knows that nobody else will use the value between, which is gone then. Returns the value in place of `value`, the

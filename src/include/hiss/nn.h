@@ -36,6 +36,8 @@ int hiss_model_slot(hiss_model *model, const hiss_slot *slot);
 int hiss_model_count(const hiss_model *model);
 const hiss_slot *hiss_model_at(const hiss_model *model, int slot);
 int hiss_model_find(const hiss_model *model, const char *name); /* -1 when unknown */
+/* Where the values of the slot of that name begin in the vector. There must be one, laid out. */
+int64_t hiss_model_offset(const hiss_model *model, const char *name);
 /* Slots that are added from here on are frozen when they lie within one of names[count], which stay the caller's and
  * outlive the model. */
 void hiss_model_freeze(hiss_model *model, int count, const char *const *names);
@@ -88,6 +90,14 @@ hiss_value hiss_layer_conv(hiss_builder *b, const char *name, hiss_value x, int6
 hiss_value hiss_layer_conv_transposed(hiss_builder *b, const char *name, hiss_value x, int64_t C, int64_t kernel,
                                       int64_t stride, int64_t pad, int64_t extra, bool bias);
 hiss_value hiss_layer_linear(hiss_builder *b, const char *name, hiss_value x, int64_t F, bool bias);
+/* Back through the weights of the linear layer named tied_to, x[M,F] -> [M,D], with a bias of its own. */
+hiss_value hiss_layer_linear_tied(hiss_builder *b, const char *name, const char *tied_to, hiss_value x, bool bias);
+/* [K,D]: parameters, each row divided by its length, as the atoms of a dictionary; without weight decay. */
+hiss_value hiss_layer_unit_rows(hiss_builder *b, const char *name, int64_t K, int64_t D);
+/* Values that no graph changes: zeros, until the method sets them (hiss_epoch of hiss/objective.h). */
+hiss_value hiss_layer_buffer(hiss_builder *b, const char *name, const char *part, hiss_shape shape);
+/* x [M,F] times a gain for each column, NAME/gain, which starts at 1; without weight decay. */
+hiss_value hiss_layer_gain(hiss_builder *b, const char *name, hiss_value x);
 hiss_value hiss_layer_batch_norm(hiss_builder *b, const char *name, hiss_value x); /* epsilon 1e-5 */
 hiss_value hiss_layer_dropout(hiss_builder *b, hiss_value x, double probability);
 /* x and y derivatives (Sobel) of the mean over channels: [N,H,W,C] -> [N,H,W,2], pad 1; fixed. */

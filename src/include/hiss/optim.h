@@ -69,6 +69,9 @@ hiss_status hiss_optim_check(const hiss_optim_options *options, const char *sect
 /* What the methods are and which keys only some of them read, for --help. */
 void hiss_optim_help(FILE *stream);
 
+/* Whether a key of hiss_optim_rows can change an update, as method and schedule are. Not collective. */
+bool hiss_optim_reads(const hiss_optim_options *options, const char *key);
+
 /* State floats per parameter: 0 plain SGD, 1 with momentum (the velocity), 2 Adam and its kin (first and second
  * moment). All start at zero. */
 int hiss_optim_states(const hiss_optim_options *options);

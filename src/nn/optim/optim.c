@@ -1,5 +1,6 @@
 /* The table of optimisers: what is asked of all of them is answered by the row of options->method. */
 #include <assert.h>
+#include <string.h>
 
 #include "nn/optim/optim_impl.h"
 
@@ -37,6 +38,34 @@ void hiss_optim_help(FILE *stream) {
         }
         fprintf(stream, "\n");
     }
+}
+
+static bool has_key(const char *const *keys, const char *key) {
+    while (*keys && strcmp(*keys, key) != 0) {
+        keys++;
+    }
+    return *keys;
+}
+
+bool hiss_optim_reads(const hiss_optim_options *options, const char *key) {
+    static const struct {
+        const char *key;
+        hiss_schedule by[2];
+    } scheduled[] = {{"lr_end", {HISS_SCHEDULE_COSINE, HISS_SCHEDULE_LINEAR}},
+                     {"step_every", {HISS_SCHEDULE_STEP, HISS_SCHEDULE_STEP}},
+                     {"step_factor", {HISS_SCHEDULE_STEP, HISS_SCHEDULE_STEP}},
+                     {"inverse_after", {HISS_SCHEDULE_INVERSE, HISS_SCHEDULE_INVERSE}},
+                     {"inverse_gamma", {HISS_SCHEDULE_INVERSE, HISS_SCHEDULE_INVERSE}}};
+    for (int k = 0; k < HISS_COUNT(scheduled); k++) {
+        if (strcmp(key, scheduled[k].key) == 0) {
+            return options->schedule == (int)scheduled[k].by[0] || options->schedule == (int)scheduled[k].by[1];
+        }
+    }
+    bool of_some = false;
+    for (int m = 0; m < HISS_COUNT(table); m++) {
+        of_some = of_some || has_key(table[m]->keys, key);
+    }
+    return !of_some || has_key(ops_of(options)->keys, key);
 }
 
 int hiss_optim_states(const hiss_optim_options *options) {

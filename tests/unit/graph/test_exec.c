@@ -70,8 +70,11 @@ static void test_check_can_fail(void **state) {
     rig r = rig_open();
     hiss_value x = hiss_graph_input(r.graph, "x", HISS_SHAPE(6, 5)), good = hiss_layer_linear(&r.b, "fc", x, 4, true);
     hiss_value target = hiss_graph_input(r.graph, "target", HISS_SHAPE(6, 4));
-    /* the stopped half is missing from the gradient, though the loss depends on it */
-    hiss_value stopped = hiss_graph_scale(r.graph, hiss_graph_stop_gradient(r.graph, good), 0.05);
+    /* a second reader of the weights that takes no part in the gradient, though the loss depends on it */
+    const int weight = hiss_model_find(r.model, "fc/weight"), bias = hiss_model_find(r.model, "fc/bias");
+    hiss_value again = hiss_graph_linear(r.graph, x, hiss_graph_parameter(r.graph, weight, HISS_SHAPE(4, 5), false),
+                                         hiss_graph_parameter(r.graph, bias, HISS_SHAPE(4), false));
+    hiss_value stopped = hiss_graph_scale(r.graph, again, 0.05);
     r.loss = hiss_graph_squared_loss(r.graph, hiss_graph_add(r.graph, hiss_graph_scale(r.graph, good, 0.95), stopped),
                                      target, 0.1);
     hiss_graph_loss(r.graph, r.loss);
@@ -300,6 +303,52 @@ static void test_recurrent(void **state) {
     rig_close(&r);
 }
 
+/* ---- tied weights ---- */
+
+/* The decoder of a tied auto-encoder against sums by hand; a draw is 1 where the number is below its probability. */
+static void test_tied_weights(void **state) {
+    (void)state;
+    enum { M = 5, D = 7, F = 3 };
+    rig r = rig_open();
+    hiss_value x = hiss_graph_input(r.graph, "x", HISS_SHAPE(M, D));
+    hiss_value code = hiss_layer_linear(&r.b, "code", x, F, true);
+    hiss_value back = hiss_layer_linear_tied(&r.b, "back", "code", code, true);
+    hiss_value draw = hiss_graph_less(r.graph, x, back);
+    r.loss = hiss_graph_squared_loss(r.graph, back, x, 0.1);
+    hiss_graph_loss(r.graph, r.loss);
+    assert_int_equal(hiss_model_count(r.model), 3); /* one weight, two biases */
+    const hiss_value read[] = {x, code, back, draw};
+    for (int k = 0; k < HISS_COUNT(read); k++) {
+        hiss_graph_keep(r.graph, read[k]);
+    }
+    rig_ready(&r, hiss_kernels_blas());
+    rig_forward(&r);
+    const float *in = hiss_exec_data(r.exec, x), *h = hiss_exec_data(r.exec, code), *y = hiss_exec_data(r.exec, back);
+    const float *w = rig_of(&r, r.vector, "code/weight"), *bias = rig_of(&r, r.vector, "back/bias");
+    int ones = 0;
+    for (int i = 0; i < M * D; i++) {
+        double sum = (double)bias[i % D];
+        for (int k = 0; k < F; k++) {
+            sum += (double)h[i / D * F + k] * (double)w[k * D + i % D];
+        }
+        assert_true(fabs((double)y[i] - sum) < 1e-5 * (1.0 + fabs(sum)));
+        const float drawn = hiss_exec_data(r.exec, draw)[i];
+        assert_true(drawn == (in[i] < y[i] ? 1.0f : 0.0f));
+        ones += drawn == 1.0f;
+    }
+    assert_true(ones > 0 && ones < M * D);
+    rig_check_gradients(&r, "tied", 1e-3, 0.01, 2e-4);
+    rig_close(&r);
+
+    r = rig_open();
+    hiss_error err = {0};
+    hiss_layer_linear_tied(&r.b, "back", "code", hiss_graph_input(r.graph, "x", HISS_SHAPE(M, F)), true);
+    assert_int_equal(hiss_graph_status(r.graph, &err), HISS_EUSER);
+    assert_string_equal(err.text, "back: there is no linear layer 'code' to be tied to");
+    hiss_graph_destroy(r.graph);
+    hiss_model_destroy(r.model);
+}
+
 /* ---- blocked gradients ---- */
 
 static void test_stop_gradient(void **state) {
@@ -513,13 +562,19 @@ static void test_groups(void **state) {
 
 int main(void) {
     hiss_kernels_enter_thread();
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_nat_loss),        cmocka_unit_test(test_check_can_fail),
-        cmocka_unit_test(test_backends_agree),  cmocka_unit_test(test_cut_and_recomputation),
-        cmocka_unit_test(test_dropout_streams), cmocka_unit_test(test_dropout_places),
-        cmocka_unit_test(test_siamese),         cmocka_unit_test(test_recurrent),
-        cmocka_unit_test(test_stop_gradient),   cmocka_unit_test(test_a_value_used_twice),
-        cmocka_unit_test(test_frozen_layers),   cmocka_unit_test(test_own_gradient),
-        cmocka_unit_test(test_groups)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_nat_loss),
+                                       cmocka_unit_test(test_check_can_fail),
+                                       cmocka_unit_test(test_backends_agree),
+                                       cmocka_unit_test(test_cut_and_recomputation),
+                                       cmocka_unit_test(test_dropout_streams),
+                                       cmocka_unit_test(test_dropout_places),
+                                       cmocka_unit_test(test_siamese),
+                                       cmocka_unit_test(test_recurrent),
+                                       cmocka_unit_test(test_tied_weights),
+                                       cmocka_unit_test(test_stop_gradient),
+                                       cmocka_unit_test(test_a_value_used_twice),
+                                       cmocka_unit_test(test_frozen_layers),
+                                       cmocka_unit_test(test_own_gradient),
+                                       cmocka_unit_test(test_groups)};
     return cmocka_run_group_tests(tests, NULL, nothing_left);
 }

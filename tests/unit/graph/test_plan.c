@@ -233,8 +233,9 @@ static hiss_value grow_word(growth *g, hiss_value x) {
 static void grow_simple(growth *g, hiss_value v, hiss_value map, hiss_value rows) {
     hiss_graph *graph = g->r->graph;
     const hiss_shape s = hiss_graph_shape(graph, v);
+    const hiss_sparse_inference how = {0.1, 3, true};
     hiss_value y = -1;
-    switch (below(g, 13)) {
+    switch (below(g, 17)) {
     case 0:
     case 1:
     case 2:
@@ -271,6 +272,19 @@ static void grow_simple(growth *g, hiss_value v, hiss_value map, hiss_value rows
     case 11:
         y = rows >= 0 ? hiss_graph_linear(graph, rows, rows, -1) : -1;
         break;
+    case 12:
+        y = rows >= 0 ? hiss_graph_linear_transposed(graph, hiss_graph_linear(graph, rows, rows, -1), rows, -1) : -1;
+        y = y >= 0 ? hiss_graph_tanh(graph, y) : -1; /* cubes of cubes would not be finite */
+        break;
+    case 14:
+        y = rows >= 0 ? hiss_graph_sparse_code(graph, rows, rows, &how) : -1;
+        break;
+    case 15:
+        y = map >= 0 ? hiss_graph_sparse_code_conv2d(graph, map, map, 0, &how) : -1;
+        break;
+    case 13:
+        y = hiss_graph_multiply(graph, v, hiss_graph_less(graph, v, partner(g, v)));
+        break;
     default: { /* a weight as a value, as it is or seen through a view */
         const bool view = below(g, 2);
         const hiss_slot slot = {.name = view ? "viewed" : "free",
@@ -298,7 +312,10 @@ static void grow_term(growth *g, hiss_value v, hiss_value rows) {
     } else {
         const hiss_value other =
             below(g, 2) ? partner(g, v) : hiss_graph_input(graph, name, hiss_graph_shape(graph, v));
-        g->term[g->terms++] = hiss_graph_squared_loss(graph, v, other, 0.1);
+        hiss_value (*const losses[])(hiss_graph *, hiss_value, hiss_value,
+                                     double) = {hiss_graph_squared_loss, hiss_graph_absolute_loss,
+                                                hiss_graph_sigmoid_cross_entropy, hiss_graph_gaussian_kl};
+        g->term[g->terms++] = losses[below(g, 4)](graph, v, other, 0.1);
     }
 }
 

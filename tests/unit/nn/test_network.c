@@ -533,7 +533,8 @@ static void test_no_argument_is_a_layer(void **state) {
 }
 
 #define LAYERS                                                                                                         \
-    "conv, conv_transposed, linear, batch_norm, dropout, sobel, relu, sigmoid, tanh, leaky_relu, max_pool, "           \
+    "conv, conv_transposed, linear, batch_norm, dropout, sobel, relu, sigmoid, tanh, exp, leaky_relu, "                \
+    "soft_threshold, max_pool, "                                                                                       \
     "average_pool, global_average_pool, flatten, l2_normalize, add, concat"
 
 /* One entry, one layer: what people write instead, and what they are told. */

@@ -1,0 +1,28 @@
+/* y = e^x. */
+#include "graph/ops/ops.h"
+
+static void example(hiss_graph *g, int variant) {
+    hiss_value x = graph_example_slot(g, 0, HISS_SHAPE(3, 7));
+    graph_example_weigh(g, hiss_graph_exp(g, variant % 2 ? hiss_graph_scale(g, x, 0.5 * variant) : x));
+}
+
+static hiss_value build(hiss_graph *graph, int count, const hiss_value *x, const double *a) {
+    (void)count;
+    (void)a;
+    return hiss_graph_exp(graph, x[0]);
+}
+
+const op graph_op_exp = {.name = "exp",
+                         .shape = graph_same_shape,
+                         .forward = graph_activation_forward,
+                         .backward = graph_activation_backward,
+                         .flops = graph_elementwise_flops,
+                         .needs_output = true,
+                         .in_place = true,
+                         .activation = HISS_EXP,
+                         .word = {"exp", "", .build = build},
+                         .example = example};
+
+hiss_value hiss_graph_exp(hiss_graph *graph, hiss_value x) {
+    return graph_append(graph, (node){.op = &graph_op_exp, .input = {x}, .inputs = 1});
+}

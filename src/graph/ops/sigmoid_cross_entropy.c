@@ -1,0 +1,32 @@
+/* scale * sum of the cross-entropy of Bernoulli variables, by their logits. */
+#include "graph/ops/ops.h"
+
+static void forward(const op_call *call) {
+    const pair_attributes *a = call->node->attributes;
+    call->kernels->sigmoid_cross_entropy_forward(hiss_shape_count(&call->node->in[0]), a->scale, call->x[0], call->x[1],
+                                                 call->y);
+}
+
+static void backward(const op_call *call) {
+    const pair_attributes *a = call->node->attributes;
+    call->kernels->sigmoid_cross_entropy_backward(hiss_shape_count(&call->node->in[0]), a->scale, call->x[0],
+                                                  call->x[1], *call->dy, call->dx[0], call->accumulate[0], call->dx[1],
+                                                  call->accumulate[1]);
+}
+
+static void example(hiss_graph *g, int variant) {
+    graph_pair_loss_example(g, &graph_op_sigmoid_cross_entropy, variant);
+}
+
+const op graph_op_sigmoid_cross_entropy = {.name = "sigmoid_cross_entropy",
+                                           .attributes = sizeof(pair_attributes),
+                                           .shape = graph_pair_loss_shape,
+                                           .forward = forward,
+                                           .backward = backward,
+                                           .flops = graph_elementwise_flops,
+                                           .needs_input = 3,
+                                           .example = example};
+
+hiss_value hiss_graph_sigmoid_cross_entropy(hiss_graph *graph, hiss_value logits, hiss_value target, double scale) {
+    return graph_append_pair_loss(graph, &graph_op_sigmoid_cross_entropy, logits, target, scale);
+}
