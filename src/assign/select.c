@@ -16,12 +16,14 @@
 
 #include "lap_impl.h"
 
+enum { HITS = 64 }; /* columns that are looked through at a time */
+
 typedef struct selection {
     int64_t n, k, groups; /* groups: a multiple of 16 */
     float *price;         /* [n] */
     int32_t *key;         /* [n up to whole multiples of groups] */
     int32_t *top;         /* [groups] */
-    uint8_t *hit;         /* [as key] */
+    uint8_t *hit;         /* [n + HITS] */
     int32_t *candidate;   /* [n] columns, ascending */
     int32_t *value;       /* [n] their keys */
     float *reduced;       /* [n] fine reduced scores */
@@ -36,7 +38,7 @@ static int64_t lay_out(selection *s, int64_t n, int64_t k, void *work) {
     s->price = assign_slice(&slicer, n, sizeof *s->price);
     s->key = assign_slice(&slicer, padded, sizeof *s->key);
     s->top = assign_slice(&slicer, s->groups, sizeof *s->top);
-    s->hit = assign_slice(&slicer, padded, sizeof *s->hit);
+    s->hit = assign_slice(&slicer, n + HITS, sizeof *s->hit);
     s->candidate = assign_slice(&slicer, n, sizeof *s->candidate);
     s->value = assign_slice(&slicer, n, sizeof *s->value);
     s->reduced = assign_slice(&slicer, n, sizeof *s->reduced);
@@ -99,22 +101,34 @@ static int32_t bar_for(const int32_t *key, int64_t n, int64_t k, int64_t enough)
     return (int32_t)low;
 }
 
-_Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "hits are found in words by their lowest byte");
+_Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "the first byte of a word is its lowest");
+
+/* Bit j: byte j, all of which are 0 or 1. */
+static uint64_t bits_of(const uint8_t hit[HITS]) {
+    uint64_t bits = 0;
+    for (int j = 0; j < HITS; j += 8) {
+        uint64_t eight;
+        memcpy(&eight, hit + j, sizeof eight);
+        bits |= (eight * 0x0102040810204080u >> 56) << j;
+    }
+    return bits;
+}
 
 /* Columns that reach the bar into candidate and value, ascending; returns how many. */
 static int64_t collect(selection *s, int32_t bar) {
-    const int64_t whole_words = (s->n + 7) / 8 * 8;
+    const int32_t *restrict key = s->key; /* bytes may alias anything, and then the loop is no vector code */
+    uint8_t *restrict hit = s->hit;
+    const int64_t n = s->n;
     int64_t count = 0;
-    for (int64_t j = 0; j < whole_words; j++) {
-        s->hit[j] = s->key[j] >= bar;
+    for (int64_t j = 0; j < n; j++) {
+        hit[j] = key[j] >= bar;
     }
-    for (int64_t j = 0; j < whole_words; j += 8) {
-        uint64_t any;
-        memcpy(&any, s->hit + j, sizeof any);
-        for (; any; any &= any - 1) {
-            const int64_t c = j + __builtin_ctzll(any) / 8;
+    memset(hit + n, 0, HITS);
+    for (int64_t j = 0; j < n; j += HITS) {
+        for (uint64_t hits = bits_of(hit + j); hits; hits &= hits - 1) {
+            const int64_t c = j + __builtin_ctzll(hits);
             s->candidate[count] = (int32_t)c;
-            s->value[count++] = s->key[c];
+            s->value[count++] = key[c];
         }
     }
     return count;
