@@ -12,6 +12,8 @@ static const hiss_row top_rows[] = {
     {"seed", HISS_INT, offsetof(ex, seed), "1", 0, 9007199254740992.0, NULL, "seed of every random stream"},
     {"objective", HISS_NAME, offsetof(ex, objective_name), "nat", 0, 0, hiss_objective_choices, "method"},
     {"kernels", HISS_NAME, offsetof(ex, kernels_name), "blas", 0, 0, hiss_kernels_choices, "kernel backend"},
+    {"precision", HISS_CHOICE, offsetof(ex, precision), "float32", 0, 0, HISS_PRECISION_CHOICES,
+     "what convolutions and linear layers multiply in; all else is float32. bf16 needs a processor with AVX512-BF16"},
     {"kernel_table", HISS_PATH, offsetof(ex, kernel_table), NULL, 0, 0, NULL,
      "file of hiss bench kernels --save: which implementation computes which shape (default: built in)"},
 };
@@ -156,6 +158,16 @@ static hiss_status read_kernels(hiss_experiment *e, hiss_error *err) {
     const hiss_status s = e->kernel_table ? hiss_kernel_table_read(e->kernel_table, &table, err) : HISS_OK;
     hiss_error_under_key(err, s, "kernel_table");
     e->kernels = *kernels;
+    if (s == HISS_OK && e->precision == HISS_BF16) {
+        if (!hiss_kernels_can_bf16()) {
+            hiss_kernel_table_destroy(table);
+            return hiss_fail_key(
+                err, HISS_EUSER, "precision",
+                "bf16 needs a processor with AVX512-BF16, and this one has none, or hides it; leave the "
+                "key out, or use another processor");
+        }
+        e->kernels = hiss_kernels_in_bf16(kernels);
+    }
     e->kernels.table = table;
     return s;
 }

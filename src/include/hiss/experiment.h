@@ -59,7 +59,8 @@ typedef struct hiss_experiment { /* a config, parsed; everything in it is owned 
     hiss_config *config;
     int64_t seed;
     const char *objective_name, *kernels_name, *kernel_table;
-    hiss_kernels kernels; /* the backend of that name, with the table of that file */
+    int precision;        /* a hiss_precision */
+    hiss_kernels kernels; /* the backend of that name in that precision, with the table of that file */
     hiss_data_options data;
     hiss_augment_options augment;
     hiss_network network;
