@@ -63,8 +63,11 @@ hiss_status bench_source_open(bench *b, const char *config, const hiss_arguments
     if (s != HISS_OK) {
         return s;
     }
-    const char *file = out->experiment.data.file;
-    const int64_t missing = hiss_comm_max_i64(b->comm, !file || !hiss_file_exists(file));
+    hiss_error none;
+    const hiss_data_options *data = &out->experiment.data;
+    const bool generated = data->generated != NULL;
+    const char *file = generated ? data->generate : data->file;
+    const int64_t missing = hiss_comm_max_i64(b->comm, !generated && (!file || hiss_data_expect(file, &none)));
     if (size && !missing && !synthetic) {
         return hiss_fail(err, HISS_EUSER, "--size has no effect on images of %.300s; add --synthetic, or leave it out",
                          file);

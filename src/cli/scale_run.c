@@ -109,7 +109,7 @@ static hiss_status check_point(const hiss_study *study, int k, bool here, hiss_e
     hiss_status s = read_experiment(study, k, false, &e, err);
     if (s == HISS_OK) {
         char where[HISS_WHERE];
-        s = here && e.data.file ? hiss_file_expect(e.data.file, "the data file", "`hiss prepare` writes one", err) : s;
+        s = here && e.data.file ? hiss_data_expect(e.data.file, err) : s;
         if (s != HISS_OK) {
             hiss_arena *arena = hiss_arena_create();
             hiss_error_prefix(err, s, hiss_config_where(e.config, "data.file", where));

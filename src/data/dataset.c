@@ -13,22 +13,30 @@
 #include "data/identity.h"
 #include "hiss/alloc.h"
 #include "hiss/file.h"
+#include "hiss/generate.h"
 #include "hiss/hash.h"
 #include "hiss/log.h"
+#include "stamp.h"
 
 enum { PIECE_BYTES = 1 << 24, PIECE_LABELS = 1 << 12 };
-enum { ORDER_FILE, ORDER_PERMUTED };
 
 #define ROW(key_, type_, field_, ...)                                                                                  \
     { key_, type_, offsetof(hiss_data_options, field_), __VA_ARGS__ }
 const hiss_row hiss_data_rows[] = {
-    ROW("file", HISS_PATH, file, NULL, 0, 0, NULL, "HDF5 file with the training samples; hiss prepare writes one"),
+    ROW("file", HISS_PATHS, file, NULL, 0, 0, NULL,
+        "HDF5 file with the training samples, as hiss prepare writes one; or several, as [A, B] or train-*.h5"),
+    ROW("follow", HISS_NODE, follow, NULL, 0, 0, NULL,
+        "true: read virtual data sets and links into other files below the folder of file, or a list of folders more"),
+    ROW("generate", HISS_NAME, generate, "none", 0, 0, hiss_generator_choices,
+        "make the samples, by section generate, instead of reading a file"),
     ROW("images", HISS_STRING, images, "/images", 1, 0, NULL,
         "data set of pixels in file: numbers [n,H,W,C] or [n,H,W], or as layout says"),
     ROW("layout", HISS_NODE, layout, NULL, 0, 0, NULL,
         "the axes of images, as NHWC, NCHW, HWCN or NHW (MATLAB: NCWH); or of fields, as {clip: NTHWC}"),
     ROW("range", HISS_NODE, range, NULL, 0, 0, NULL,
         "pixels for black and white, [low, high]; null: 0 and the largest of an integer type, 0 and 1 of others"),
+    ROW("missing", HISS_NODE, missing, NULL, 0, 0, NULL,
+        "value in place of pixels that have none (NaN, or as netCDF's _FillValue says); null: they are an error"),
     ROW("fields", HISS_NODE, fields, NULL, 0, 0, NULL,
         "further parts of a sample, name: data set of numbers [n,...] in file, as {clip: /clips}"),
     ROW("labels", HISS_STRING, labels, "/labels", 0, 0, NULL,
@@ -45,6 +53,8 @@ const hiss_row hiss_data_rows[] = {
     ROW("window", HISS_INT, window, "0", 0, 0x1p62, NULL,
         "neighbouring samples shuffled together, read as one piece when streaming; 0: a lane's whole shard"),
     ROW("limit", HISS_INT, limit, "0", 0, 0x1p62, NULL, "use only the first so many samples; 0: all"),
+    ROW("labelled", HISS_INT, labelled, "0", 0, 0x1p31, NULL,
+        "for methods that learn from few labels: samples of each class, drawn by seed, which all ranks hold"),
     ROW("verify", HISS_BOOL, verify, "true", 0, 0, NULL, "check the file's recorded checksum at start"),
 };
 #undef ROW
@@ -52,24 +62,26 @@ const int hiss_data_nrows = HISS_COUNT(hiss_data_rows);
 
 /* ---- identity ---- */
 
-/* Recompute the checksum that hiss prepare recorded over /images and /labels. */
-static hiss_status verify(hiss_dataset *set, const char *recorded, hiss_error *err) {
+/* Recompute the checksum that hiss prepare recorded over /images and /labels of a file. */
+static hiss_status verify(hiss_dataset *set, int64_t number, hiss_h5 *file, const char *recorded, hiss_error *err) {
     char found[HISS_HASH_TEXT];
-    int64_t row = set->field[DATA_IMAGE].bytes, at_once = PIECE_BYTES / row + 1;
+    const data_source *source = &set->source[DATA_IMAGE];
+    const int64_t first = data_joined_first(source->joined, number),
+                  end = data_joined_first(source->joined, number + 1);
+    const int64_t row = set->field[DATA_IMAGE].bytes, at_once = PIECE_BYTES / row + 1;
     uint8_t *piece = hiss_alloc((size_t)(at_once * row));
     hiss_hash *hash = hiss_hash_begin();
     hiss_status status = HISS_OK;
-    for (int64_t begin = 0; begin < set->rows && !status; begin += at_once) {
-        int64_t count = set->rows - begin < at_once ? set->rows - begin : at_once;
-        status = hiss_h5_read_rows(set->source[DATA_IMAGE].file, set->source[DATA_IMAGE].dataset, HISS_U8, 0, begin,
-                                   count, row, piece, err);
+    for (int64_t begin = first; begin < end && !status; begin += at_once) {
+        const int64_t count = end - begin < at_once ? end - begin : at_once;
+        status = data_joined_read(source->joined, set->field[DATA_IMAGE].dtype, begin, count, row, piece, err);
         hiss_hash_add(hash, piece, (size_t)(count * row));
     }
-    if (!status && hiss_h5_has(set->file, "/labels")) {
+    if (!status && hiss_h5_has(file, "/labels")) {
         int32_t label[PIECE_LABELS];
-        for (int64_t begin = 0; begin < set->rows && !status; begin += PIECE_LABELS) {
-            int64_t count = set->rows - begin < PIECE_LABELS ? set->rows - begin : PIECE_LABELS;
-            status = hiss_h5_read(set->file, "/labels", HISS_I32, begin, count, label, err);
+        for (int64_t begin = 0; begin < end - first && !status; begin += PIECE_LABELS) {
+            const int64_t count = end - first - begin < PIECE_LABELS ? end - first - begin : PIECE_LABELS;
+            status = hiss_h5_read(file, "/labels", HISS_I32, begin, count, label, err);
             hiss_hash_add(hash, label, sizeof(int32_t) * (size_t)count);
         }
     }
@@ -80,25 +92,51 @@ static hiss_status verify(hiss_dataset *set, const char *recorded, hiss_error *e
             hiss_fail(err, HISS_EUSER,
                       "%s: the pixels and labels have SHA-256 %.16s..., recorded is %.16s...: the file was changed "
                       "or damaged; prepare it again, or set data.verify: false",
-                      set->path, found, recorded);
+                      data_files_path(set->files, number), found, recorded);
     }
     return status;
 }
 
-/* The checksum speaks of the data set /images only, and in files by hiss prepare only. */
-static bool has_checksum(hiss_dataset *set) {
+bool data_prepared(hiss_h5 *file, const char *images, hiss_error *err) {
     char *format = NULL;
-    hiss_error err;
-    if (strcmp(set->source[DATA_IMAGE].dataset + (*set->source[DATA_IMAGE].dataset == '/'), "images") != 0) {
-        return false;
-    }
-    const hiss_status status = hiss_h5_get_text(set->file, "/", "hiss_format", &format, &err);
-    if (status == HISS_ESYSTEM) {
-        hiss_warn("%s; no checksum is verified", err.text);
-    }
-    const bool ours = status == HISS_OK && !strcmp(format, HISS_IMAGES_FORMAT);
+    *err = (hiss_error){0};
+    const bool ours = strcmp(images + (*images == '/'), "images") == 0 &&
+                      hiss_h5_get_text(file, "/", "hiss_format", &format, err) == HISS_OK &&
+                      strcmp(format, HISS_IMAGES_FORMAT) == 0;
     hiss_free(format);
     return ours;
+}
+
+/* The checksum speaks of the data set /images only, and in files by hiss prepare only. NULL: there is none. */
+static char *checksum_of(const hiss_dataset *set, hiss_h5 *file) {
+    char *recorded = NULL;
+    hiss_error err = {0};
+    const bool ours = !set->apart && data_prepared(file, set->source[DATA_IMAGE].dataset, &err);
+    if (!ours && err.code == HISS_ESYSTEM) {
+        hiss_warn("%s; no checksum is verified", err.text);
+    }
+    return ours && hiss_h5_get_text(file, "/", "sha256", &recorded, NULL) == HISS_OK ? recorded : NULL;
+}
+
+/* Verify each file that has a checksum; *recorded is that of an only file. */
+static hiss_status verify_all(hiss_dataset *set, bool check, char **recorded, hiss_error *err) {
+    const int64_t count = data_files_count(set->files);
+    hiss_status status = HISS_OK;
+    for (int64_t k = 0; k < count && !status && (check || count == 1); k++) {
+        hiss_h5 *file;
+        if ((status = data_files_hold(set->files, k, &file, err))) {
+            break;
+        }
+        char *checksum = checksum_of(set, file);
+        status = checksum && check ? verify(set, k, file, checksum, err) : HISS_OK;
+        data_files_release(set->files, file);
+        if (count == 1) {
+            *recorded = checksum;
+        } else {
+            hiss_free(checksum);
+        }
+    }
+    return status;
 }
 
 static hiss_status read_sample(void *set_, int64_t count, const int64_t *row, uint8_t *out, hiss_error *err) {
@@ -111,11 +149,50 @@ static hiss_status read_sample(void *set_, int64_t count, const int64_t *row, ui
     return status;
 }
 
+/* Whether the samples are still those of the identity, where times say that files may have been written. */
+static hiss_status expect_same_samples(hiss_dataset *set, const char *touched, hiss_error *err) {
+    char *recorded = NULL, rows[IDENTITY_DIGITS + 1], expected[sizeof IDENTITY_PIXELS + IDENTITY_DIGITS];
+    data_files_forget(set->files);
+    for (int k = 0; k < set->fields; k++) {
+        data_files_forget(set->source[k].files);
+    }
+    hiss_error why;
+    hiss_status status = verify_all(set, set->verify, &recorded, &why);
+    status = status ? status : data_identity_rows(set->rows, set->row, read_sample, set, rows, &why);
+    hiss_free(recorded);
+    snprintf(expected, sizeof expected, IDENTITY_PIXELS "%s", rows);
+    return !status && strstr(set->identity, expected) ? HISS_OK : data_stamp_overwritten(touched, err);
+}
+
+hiss_status hiss_dataset_unchanged(hiss_dataset *set, hiss_error *err) {
+    const char *touched;
+    int64_t count;
+    if (!set->files || !atomic_exchange(&set->read, false)) {
+        return HISS_OK;
+    }
+    hiss_status status = data_files_unchanged(set->files, &touched, &count, err);
+    if (status || !count) {
+        return status;
+    }
+    if ((status = expect_same_samples(set, touched, err))) {
+        return status;
+    }
+    data_files_accept(set->files);
+    if (hiss_log_rank() == 0) {
+        char more[64] = "";
+        if (count > 1) {
+            snprintf(more, sizeof more, " and %lld more files", (long long)count - 1);
+        }
+        hiss_warn("%s%s: touched while in use: size and samples are those from before, as far as was compared", touched,
+                  more);
+    }
+    return HISS_OK;
+}
+
 static hiss_status identify(hiss_dataset *set, bool check, hiss_error *err) {
     char *recorded = NULL, rows[IDENTITY_DIGITS + 1], labels[IDENTITY_DIGITS + 1];
     size_t size;
-    const bool has = has_checksum(set) && hiss_h5_get_text(set->file, "/", "sha256", &recorded, NULL) == HISS_OK;
-    hiss_status status = has && check ? verify(set, recorded, err) : HISS_OK;
+    hiss_status status = verify_all(set, check, &recorded, err);
     status = status ? status : data_identity_rows(set->rows, set->row, read_sample, set, rows, err);
     FILE *text = hiss_text_open(&set->identity, &size);
     for (int k = 0; k < set->fields && !status; k++) {
@@ -133,7 +210,7 @@ static hiss_status identify(hiss_dataset *set, bool check, hiss_error *err) {
         free(classes);
         fprintf(text, IDENTITY_LABELS "%s", labels);
     }
-    if (!status && has) {
+    if (!status && recorded) {
         fprintf(text, IDENTITY_SHA256 "%.64s", recorded);
     }
     hiss_free(recorded);
@@ -143,30 +220,8 @@ static hiss_status identify(hiss_dataset *set, bool check, hiss_error *err) {
 
 /* ---- whose fault it is ---- */
 
-/* Put the place of the key in front of the error. A key that is not set speaks with the value of another, standard. */
-hiss_status data_blame(const hiss_config *config, const char *key, const char *standard, hiss_status status,
-                       hiss_error *err) {
-    char where[HISS_WHERE], other[HISS_WHERE];
-    const hiss_error why = status && err ? *err : (hiss_error){0};
-    key = key ? key : standard;
-    if (!status || !err) {
-        return status;
-    }
-    if (strcmp(key, standard) == 0 || (config && hiss_config_has(config, key))) {
-        return hiss_fail(err, status, "%s: %s", hiss_config_where(config, key, where), why.text);
-    }
-    return hiss_fail(err, status, "%s (not set; as %s): %s", key, hiss_config_where(config, standard, other), why.text);
-}
-
 static hiss_status blame_file(const hiss_data_keys *keys, hiss_status status, hiss_error *err) {
     return data_blame(keys->config, keys->file, "data.file", status, err);
-}
-
-static void warn_of_unwritten(const hiss_dataset *set, const char *name) {
-    char unwritten[HISS_H5_INFO_TEXT];
-    if (hiss_log_rank() == 0 && hiss_h5_unwritten(set->file, name, unwritten)) {
-        hiss_warn("%s: data set %s: %s", set->path, name, unwritten);
-    }
 }
 
 static hiss_status open_labels(hiss_dataset *set, const hiss_data_options *options, hiss_error *err) {
@@ -174,7 +229,7 @@ static hiss_status open_labels(hiss_dataset *set, const hiss_data_options *optio
         return HISS_OK;
     }
     const bool standard = !strcmp(options->labels, "/labels"); /* any other name was asked for, so it must exist */
-    if (standard && !hiss_h5_has(set->file, options->labels)) {
+    if (standard && !data_files_has(set->files, options->labels)) {
         hiss_info("%s has no labels (no data set %s)", set->path, options->labels);
         return HISS_OK;
     }
@@ -201,12 +256,13 @@ static hiss_status open_labels(hiss_dataset *set, const hiss_data_options *optio
 static hiss_status check_all(hiss_dataset *set, const hiss_data_options *options, hiss_error *err) {
     const hiss_data_keys *keys = &options->keys;
     hiss_status status = data_fields_check(set, options, err);
-    status = status ? status : open_labels(set, options, err);
-    if (!status && set->label) {
-        warn_of_unwritten(set, options->labels);
+    if (status || set->rows == 0) {
+        return status;
     }
+    data_joined_warn_of_empty(set->source[DATA_IMAGE].joined);
+    status = status ? status : open_labels(set, options, err);
     for (int k = 0; k < set->fields && !status; k++) {
-        warn_of_unwritten(set, set->source[k].dataset);
+        data_joined_warn(set->source[k].joined);
     }
     return status ? status : blame_file(keys, identify(set, options->verify, err), err);
 }
@@ -215,61 +271,63 @@ char *data_text_copy(const char *text) {
     return strcpy(hiss_alloc(strlen(text) + 1), text);
 }
 
-hiss_status hiss_dataset_open(const hiss_data_options *options, uint64_t seed, hiss_dataset **out, hiss_error *err) {
-    if (!options->file || !*options->file) {
-        return hiss_fail(err, HISS_EUSER,
-                         "data.file is not set; give the HDF5 file with the samples, as in `data: {file: train.h5}`");
+static hiss_status check_follow(const hiss_data_options *options, hiss_error *err) {
+    const hiss_yaml *follow = options->follow;
+    const bool word = follow && follow->kind == HISS_YAML_SCALAR;
+    if (!follow || (follow->kind == HISS_YAML_LIST && follow->first) ||
+        (word && (strcmp(follow->text, "true") == 0 || strcmp(follow->text, "false") == 0))) {
+        return HISS_OK;
     }
-    hiss_h5 *file;
-    hiss_status status = hiss_file_expect(options->file, "the data file",
-                                          "give the path of an HDF5 file; `hiss prepare` writes one", err);
-    status = status ? status : hiss_h5_open(options->file, &file, err);
+    return hiss_fail(err, HISS_EUSER, "must be true, false, or a list of folders, found %s%.100s%s", word ? "'" : "",
+                     word ? follow->text : "something else", word ? "'" : "");
+}
+
+hiss_status data_file_open(const hiss_data_options *options, hiss_dataset **out, hiss_error *err) {
+    if (!options->file || !*options->file) {
+        return hiss_fail(
+            err, HISS_EUSER,
+            "data.file is not set; give the HDF5 file with the samples, as in `data: {file: train.h5}`, or let "
+            "data.generate make them");
+    }
+    data_files *files;
+    bool misfollowed = false;
+    hiss_status status = check_follow(options, err);
+    if (status) {
+        return data_blame(options->keys.config, NULL, "data.follow", status, err);
+    }
+    const data_files_options how = data_files_how(options);
+    status = data_files_open(options->file, &how, &files, &misfollowed, err);
+    if (misfollowed) {
+        return data_blame(options->keys.config, NULL, "data.follow", status, err);
+    }
     if (status) {
         return blame_file(&options->keys, status, err);
     }
     hiss_dataset *set = hiss_new(hiss_dataset, 1);
-    *set = (hiss_dataset){.file = file, .path = data_text_copy(options->file)};
+    *set = (hiss_dataset){.files = files, .path = data_files_name(files), .verify = options->verify};
     pthread_mutex_init(&set->lock, NULL);
     if ((status = check_all(set, options, err))) {
         hiss_dataset_close(set);
         return status;
     }
-    const int64_t rows = set->kept ? set->kept_count : set->rows;
-    set->n = options->limit > 0 && options->limit < rows ? options->limit : rows;
-    set->permuted = options->order == ORDER_PERMUTED;
-    set->order = hiss_permutation_keyed(seed, HISS_FOR_ORDER, 0, 0, rows);
     *out = set;
     return HISS_OK;
 }
 
-hiss_dataset *hiss_dataset_synthetic(int64_t n, int64_t H, int64_t W, int64_t C, int64_t classes, uint64_t seed) {
-    assert(n >= 1 && H >= 1 && W >= 1 && C >= 1 && classes >= 0);
-    hiss_dataset *set = hiss_new(hiss_dataset, 1);
-    *set = (hiss_dataset){.seed = seed, .rows = n, .n = n, .classes = data_classes_numbered(classes)};
-    pthread_mutex_init(&set->lock, NULL);
-    data_fields_synthetic(set, H, W, C);
-    set->label = classes ? hiss_new(int32_t, n) : NULL;
-    for (int64_t i = 0; classes && i < n; i++) {
-        set->label[i] = (int32_t)(i % classes);
-    }
-    size_t size;
-    FILE *text = hiss_text_open(&set->identity, &size);
-    fputs("synthetic ", text);
-    data_fields_describe(set, DATA_IMAGE, text);
-    fclose(text);
-    return set;
-}
-
 void hiss_dataset_close(hiss_dataset *set) {
     if (set) {
-        hiss_h5_close(set->file, NULL);
+        if (set->generator && set->generator->destroy) {
+            set->generator->destroy(set->generated);
+        }
+        hiss_free(set->options);
+        hiss_free(set->name);
         hiss_free(set->label);
         hiss_free(set->kept);
         data_classes_free(&set->classes);
         data_fields_destroy(set);
+        data_files_close(set->files);
         pthread_mutex_destroy(&set->lock);
         free(set->identity);
-        hiss_free(set->path);
         hiss_free(set);
     }
 }
@@ -295,7 +353,25 @@ const hiss_field *hiss_dataset_field(const hiss_dataset *set, const char *name) 
 }
 
 const char *hiss_dataset_file(const hiss_dataset *set) {
-    return set->file ? set->path : "synthetic images";
+    return set->path;
+}
+
+const char *hiss_dataset_files_text(const hiss_dataset *set, char out[HISS_FILES_TEXT]) {
+    enum { SHOWN = 500 };
+    const int64_t count = set->files ? data_files_count(set->files) : 1;
+    if (count == 1) {
+        return NULL;
+    }
+    const data_joined *images = set->source[DATA_IMAGE].joined;
+    const char *first = data_files_path(set->files, 0), *last = data_files_path(set->files, count - 1);
+    snprintf(out, HISS_FILES_TEXT, "%lld files of %lld rows, from %.*s (%lld) to %.*s (%lld)", (long long)count,
+             (long long)set->rows, SHOWN, first, (long long)data_joined_first(images, 1), SHOWN, last,
+             (long long)(set->rows - data_joined_first(images, count - 1)));
+    return out;
+}
+
+bool hiss_dataset_generated(const hiss_dataset *set) {
+    return set->generator != NULL;
 }
 
 int64_t hiss_dataset_row(const hiss_dataset *set) {
@@ -350,7 +426,7 @@ const char *hiss_dataset_identity(const hiss_dataset *set) {
 
 double hiss_dataset_amplification(const hiss_dataset *set, int64_t window) {
     const double at_once = (double)set->dearest_layout.rows_at_once;
-    return !set->file ? 1.0 : window > 0 ? 1.0 + (at_once - 1.0) / (double)window : at_once;
+    return !set->files ? 1.0 : window > 0 ? 1.0 + (at_once - 1.0) / (double)window : at_once;
 }
 
 const char *hiss_dataset_dearest(const hiss_dataset *set) {

@@ -6,12 +6,15 @@
  *
  * Every field is one data set of as many rows as the first, the image. A read of some rows is one read per field, in
  * which HDF5 puts the values into their places. */
+#include <assert.h>
 #include <ctype.h>
 #include <math.h>
 #include <string.h>
 
 #include "dataset_impl.h"
 #include "hiss/alloc.h"
+#include "hiss/generate.h"
+#include "hiss/log.h"
 #include "hiss/number.h"
 
 /* ---- places ---- */
@@ -75,11 +78,22 @@ static const char *other_layout(const hiss_h5_info *info) {
     return NULL;
 }
 
+static bool is_prepared(const data_source *source) {
+    hiss_h5 *file;
+    hiss_error unused;
+    if (data_files_hold(source->files, 0, &file, &unused)) {
+        return false;
+    }
+    const bool ours = data_prepared(file, source->dataset, &unused);
+    data_files_release(source->files, file);
+    return ours;
+}
+
 static hiss_status check_guess(const hiss_dataset *set, const data_source *source, const hiss_h5_info *info,
                                hiss_error *err) {
     char found[HISS_H5_INFO_TEXT];
     const char *guess = other_layout(info);
-    if (!guess) {
+    if (!guess || is_prepared(source)) {
         return HISS_OK;
     }
     const bool first = strcmp(guess, "NCHW") == 0;
@@ -90,16 +104,41 @@ static hiss_status check_guess(const hiss_dataset *set, const data_source *sourc
                      guess, first ? " (NCWH if MATLAB wrote it)" : "");
 }
 
+/* The axes of a sample, of which t, d and C, the last ones, are one. */
+static void set_shape(const data_source *source, hiss_field *field) {
+    const data_layout *layout = &source->layout;
+    bool channels = false;
+    field->ndim = 0;
+    for (int k = 0; k < layout->ndim; k++) {
+        const bool more = layout->letter[k] && strchr("tdC", layout->letter[k]);
+        if (more && channels) {
+            field->dim[field->ndim - 1] *= source->dim[k];
+        } else {
+            field->dim[field->ndim++] = source->dim[k];
+        }
+        channels = channels || more;
+    }
+}
+
 /* Look at a field's data set: its type, its axes. */
 static hiss_status look(hiss_dataset *set, data_source *source, hiss_field *field, hiss_h5_info *info,
                         hiss_error *err) {
     hiss_dtype values = HISS_OTHER;
     char found[HISS_H5_INFO_TEXT];
     const bool image = field == &set->field[DATA_IMAGE];
-    hiss_status status = hiss_h5_look(source->file, source->dataset, info, err);
-    status = status ? status : hiss_h5_values(source->file, source->dataset, &values, err);
+    const int axis = source->layout_word ? data_layout_axis(source->layout_word) : set->apart ? DATA_APART : 0;
+    hiss_status status =
+        data_files_join(source->files, source->dataset, axis, false, &source->joined, &source->misfiled, err);
     if (status) {
         return status;
+    }
+    *info = *data_joined_info(source->joined);
+    values = data_joined_values(source->joined);
+    if (is_number(values) && image && !source->layout_word && info->ndim == 5) {
+        return hiss_fail(err, HISS_EUSER,
+                         "%s: data set %s holds %s; expected [n,H,W,C] or [n,H,W]: name its axes; data.layout: NdHWC, "
+                         "say, makes depth part of the channels, and NtHWC time",
+                         set->path, source->dataset, hiss_h5_info_text(info, found));
     }
     if (!is_number(values) || (image && !source->layout_word && (info->ndim < 3 || info->ndim > 4))) {
         return hiss_fail(err, HISS_EUSER,
@@ -116,31 +155,42 @@ static hiss_status look(hiss_dataset *set, data_source *source, hiss_field *fiel
         source->layout = (data_layout){.rows = 0, .ndim = info->ndim - 1, .axis = {1, 2, 3, 4}};
         memcpy(source->layout.letter, "HWC", image ? (size_t)info->ndim - 1 : 0);
     }
+    status = status ? status : data_packing_find(source, values, err);
+    values = source->packed ? HISS_F32 : values;
     *field = (hiss_field){.name = source->name,
                           .dtype = values == HISS_F64 ? HISS_F32 : values,
-                          .ndim = source->layout.ndim,
                           .low = 0,
                           .high = standard_high(info->dtype, values, image)};
-    for (int k = 0; k < field->ndim; k++) {
-        field->dim[k] = source->dim[k] = info->dim[source->layout.axis[k]];
+    for (int k = 0; k < source->layout.ndim; k++) {
+        source->dim[k] = info->dim[source->layout.axis[k]];
     }
+    set_shape(source, field);
     return status;
 }
 
-static hiss_status check_image(hiss_dataset *set, data_source *source, hiss_field *field, hiss_error *err) {
+static hiss_status check_image(hiss_dataset *set, data_source *source, hiss_field *field, bool piece, hiss_error *err) {
     hiss_h5_info info;
     char text[HISS_FIELD_TEXT];
     hiss_status status = look(set, source, field, &info, err);
     if (status) {
         return status;
     }
-    if (field->ndim < HISS_FIELD_NDIM && !memchr(source->layout.letter, 'C', HISS_H5_NDIM)) {
+    if (field->ndim < HISS_FIELD_NDIM && !data_layout_has_channels(&source->layout)) {
         field->dim[field->ndim++] = 1;
     }
+    if (field->ndim == 2 && source->layout.letter[0] == 'W') { /* signals [W] or [W,C] are images of one row */
+        memmove(field->dim + 1, field->dim, 2 * sizeof field->dim[0]);
+        field->dim[0] = 1;
+        field->ndim = 3;
+    }
     set->rows = info.dim[source->layout.rows];
-    if (set->rows < 1 || hiss_field_count(field) < 1) {
+    if ((set->rows < 1 && !piece) || hiss_field_count(field) < 1) {
         return hiss_fail(err, HISS_EUSER, "%s: data set %s is empty: %lld samples of %s; expected at least one image",
                          set->path, source->dataset, (long long)set->rows, hiss_field_text(field, text));
+    }
+    if (source->packed && (source->packing[0].scale != 1 || source->packing[0].offset != 0)) {
+        hiss_info("%s: data set %s is packed: a value is %g times its number plus %g", set->path, source->dataset,
+                  source->packing[0].scale, source->packing[0].offset);
     }
     return HISS_OK;
 }
@@ -202,13 +252,21 @@ static const char *layout_of(const hiss_data_options *options, const char *field
     return !layout ? NULL : layout->kind == HISS_YAML_SCALAR ? layout->text : "";
 }
 
-static hiss_status open_source(const hiss_dataset *set, const hiss_data_options *options, const char *name,
-                               const char *dataset, data_source *source, hiss_error *err) {
+static void open_source(const hiss_dataset *set, const hiss_data_options *options, const char *name,
+                        const char *dataset, data_source *source) {
     const char *word = layout_of(options, name);
     *source = (data_source){.name = data_text_copy(name),
                             .dataset = data_text_copy(dataset),
-                            .layout_word = word ? data_text_copy(word) : NULL};
-    return hiss_h5_open_again(set->file, &source->file, err);
+                            .layout_word = word ? data_text_copy(word) : NULL,
+                            .files = data_files_again(set->files)};
+}
+
+/* Which key's value is wrong, where the data set of a field, which `key` names, is. */
+static hiss_status blame(const hiss_data_keys *keys, const data_source *source, const char *key, const char *standard,
+                         hiss_status status, hiss_error *err) {
+    return source->misplaced  ? data_blame(keys->config, NULL, "data.layout", status, err)
+           : source->misfiled ? data_blame(keys->config, keys->file, "data.file", status, err)
+                              : data_blame(keys->config, key, standard, status, err);
 }
 
 static hiss_status add_further(hiss_dataset *set, const hiss_data_options *options, hiss_error *err) {
@@ -226,71 +284,29 @@ static hiss_status add_further(hiss_dataset *set, const hiss_data_options *optio
         hiss_field *field = &set->field[set->fields++];
         char key[sizeof "data.fields." + HISS_FIELD_NAME];
         snprintf(key, sizeof key, "data.fields.%s", entry->key);
-        status = open_source(set, options, entry->key, entry->text, source, err);
-        status = status ? status : check_field(set, source, field, err);
-        status = data_blame(options->keys.config, NULL, source->misplaced ? "data.layout" : key, status, err);
+        open_source(set, options, entry->key, entry->text, source);
+        status = check_field(set, source, field, err);
+        status = blame(&options->keys, source, NULL, key, status, err);
     }
     return status;
 }
 
 /* ---- all of them ---- */
 
-/* data.range, of the image. */
-static hiss_status read_range(const hiss_data_options *options, hiss_field *image, hiss_error *err) {
-    const hiss_yaml *range = options->range, *low = range ? range->first : NULL, *high = low ? low->next : NULL;
-    if (!range) {
+/* data.missing, of the image. */
+static hiss_status read_missing(const hiss_data_options *options, data_source *source, const hiss_field *image,
+                                hiss_error *err) {
+    const hiss_yaml *missing = options->missing;
+    double value;
+    if (!missing) {
         return HISS_OK;
     }
-    const bool two = range->kind == HISS_YAML_LIST && low && high && !high->next && low->text && high->text;
-    if (!two || !hiss_real_parse(low->text, &image->low) || !hiss_real_parse(high->text, &image->high) ||
-        !(image->high > image->low)) {
-        return data_blame(options->keys.config, NULL, "data.range",
-                          hiss_fail(err, HISS_EUSER, "must be a list of two numbers, [LOW, HIGH], the lower first"),
-                          err);
+    if (missing->kind != HISS_YAML_SCALAR || !hiss_real_parse(missing->text, &value)) {
+        return data_blame(options->keys.config, NULL, "data.missing",
+                          hiss_fail(err, HISS_EUSER, "must be a number, or null"), err);
     }
-    return HISS_OK;
-}
-
-/* Pixels whose type says nothing of their range are of 0..1, or standardised, unless data.range says otherwise: look at
- * some of them. */
-static hiss_status check_span(const hiss_dataset *set, const hiss_data_options *options, hiss_error *err) {
-    enum { ROWS = 16, MOST = 16 };
-    const hiss_field *image = &set->field[DATA_IMAGE];
-    const data_source *source = &set->source[DATA_IMAGE];
-    const bool floats = image->dtype == HISS_F32 || image->dtype == HISS_F16;
-    const bool further = options->keys.images != NULL; /* samples to evaluate: what is set for training holds */
-    if (options->range || (!floats && image->dtype != HISS_I64 && image->dtype != HISS_U64)) {
-        return HISS_OK;
-    }
-    const int64_t count = hiss_field_count(image), rows = set->rows < ROWS ? set->rows : ROWS;
-    void *row = hiss_alloc((size_t)image->bytes);
-    float *values = hiss_new(float, count), low = 0, high = 0;
-    hiss_status status = HISS_OK;
-    for (int64_t k = 0; k < rows && !status; k++) {
-        status = hiss_h5_read_rows(source->file, source->dataset, image->dtype, source->layout.rows,
-                                   k * (set->rows / rows), 1, 0, row, err);
-        hiss_field_floats(image, row, 0, values);
-        for (int64_t i = 0; i < count && !status; i++) {
-            low = values[i] < low ? values[i] : low;
-            high = values[i] > high ? values[i] : high;
-        }
-    }
-    hiss_free(values);
-    hiss_free(row);
-    if (!status && (low < -MOST || high > MOST) && further) {
-        status =
-            hiss_fail(err, HISS_EUSER,
-                      "%s: data set %s has values from %g to %g; expected about 0..1, as data.range is not set for "
-                      "the training samples: write these in the same range",
-                      set->path, source->dataset, (double)low, (double)high);
-    } else if (!status && (low < -MOST || high > MOST)) {
-        status = hiss_fail(err, HISS_EUSER,
-                           "%s: data set %s has values from %g to %g; expected about 0..1: set data.range to "
-                           "the values for black and white, such as [%g, %g], or to [0, 1] to take them as they are",
-                           set->path, source->dataset, (double)low, (double)high, low < 0 ? (double)low : 0.0,
-                           high > 16 && high <= 255 && low >= 0 ? 255.0 : (double)high);
-    }
-    return status;
+    return data_blame(options->keys.config, NULL, "data.missing",
+                      data_packing_replace(source, image, value, missing->text, err), err);
 }
 
 /* Room for pieces of those fields whose axes are not in order. */
@@ -303,19 +319,17 @@ static void make_piece(hiss_dataset *set) {
     set->piece = most > 0 ? hiss_alloc((size_t)most) : NULL;
 }
 
-static hiss_status find_dearest(hiss_dataset *set, hiss_error *err) {
-    hiss_status status = HISS_OK;
-    for (int k = 0; k < set->fields && !status; k++) {
+static void find_dearest(hiss_dataset *set) {
+    for (int k = 0; k < set->fields; k++) {
         hiss_h5_layout layout = {.rows_at_once = 1};
         if (set->source[k].layout.rows == 0) {
-            status = hiss_h5_layout_of(set->source[k].file, set->source[k].dataset, &layout, err);
+            layout = data_joined_layout(set->source[k].joined);
         }
         if (!set->dearest || layout.rows_at_once > set->dearest_layout.rows_at_once) {
             set->dearest_layout = layout;
             set->dearest = set->source[k].dataset;
         }
     }
-    return status;
 }
 
 /* Each name under data.layout is that of a field. */
@@ -336,50 +350,60 @@ static hiss_status check_layout_names(const hiss_dataset *set, const hiss_data_o
 }
 
 hiss_status data_fields_check(hiss_dataset *set, const hiss_data_options *options, hiss_error *err) {
-    const hiss_data_keys *keys = &options->keys;
     data_source *source = &set->source[DATA_IMAGE];
     hiss_field *image = &set->field[DATA_IMAGE];
     set->fields = 1;
-    hiss_status status = open_source(set, options, HISS_FIELD_IMAGE, options->images, source, err);
-    status = status ? status : check_image(set, source, image, err);
+    open_source(set, options, HISS_FIELD_IMAGE, options->images, source);
+    set->apart = data_layout_axis(source->layout_word) == DATA_APART;
+    hiss_status status = check_image(set, source, image, options->piece, err);
     if (!status) {
         place(set);
-        status = check_span(set, options, err);
+        status = read_missing(options, source, image, err);
+        if (status) {
+            return status;
+        }
+        status = data_range_check(set, options, err);
     }
-    status = source->misplaced ? data_blame(keys->config, NULL, "data.layout", status, err)
-                               : data_blame(keys->config, keys->images, "data.images", status, err);
-    status = status ? status : read_range(options, image, err);
+    status = blame(&options->keys, source, options->keys.images, "data.images", status, err);
+    status = status ? status : data_range_read(set, options, err);
     status = status ? status : add_further(set, options, err);
     status = status ? status : check_layout_names(set, options, err);
     if (!status) {
         place(set);
         make_piece(set);
-        status = find_dearest(set, err);
+        find_dearest(set);
     }
     return status;
 }
 
 void data_fields_keep(hiss_dataset *set, int64_t bytes) {
-    for (int k = 0; set->file && k < set->fields; k++) {
-        hiss_h5_keep(set->source[k].file, bytes / set->fields);
+    for (int k = 0; set->files && k < set->fields; k++) {
+        data_files_keep(set->source[k].files, bytes / set->fields);
     }
 }
 
-void data_fields_synthetic(hiss_dataset *set, int64_t H, int64_t W, int64_t C) {
-    set->fields = 1;
-    set->source[DATA_IMAGE].name = data_text_copy(HISS_FIELD_IMAGE);
-    set->field[DATA_IMAGE] =
-        (hiss_field){.name = set->source[DATA_IMAGE].name, .dtype = HISS_U8, .ndim = 3, .dim = {H, W, C}, .high = 255};
-    set->source[DATA_IMAGE].layout = (data_layout){.ndim = 3, .axis = {1, 2, 3}};
+void data_fields_generated(hiss_dataset *set, const hiss_field *field, int fields) {
+    assert(1 <= fields && fields <= HISS_MAX_FIELDS && field[DATA_IMAGE].dtype == HISS_U8 &&
+           field[DATA_IMAGE].ndim == 3 && strcmp(field[DATA_IMAGE].name, HISS_FIELD_IMAGE) == 0);
+    set->fields = fields;
+    for (int k = 0; k < fields; k++) {
+        data_source *source = &set->source[k];
+        source->name = data_text_copy(field[k].name);
+        source->layout = (data_layout){.ndim = field[k].ndim, .axis = {1, 2, 3, 4}};
+        set->field[k] = field[k];
+        set->field[k].name = source->name;
+        set->field[k].high = standard_high(field[k].dtype, field[k].dtype, k == DATA_IMAGE);
+    }
     place(set);
 }
 
 void data_fields_destroy(hiss_dataset *set) {
     for (int k = 0; k < set->fields; k++) {
-        hiss_h5_close(set->source[k].file, NULL);
+        data_files_close(set->source[k].files);
         hiss_free(set->source[k].name);
         hiss_free(set->source[k].dataset);
         hiss_free(set->source[k].layout_word);
+        hiss_free(set->source[k].packing);
     }
     hiss_free(set->piece);
 }
@@ -396,45 +420,17 @@ void data_fields_describe(const hiss_dataset *set, int field, FILE *stream) {
         fprintf(stream, ",%lld", (long long)f->dim[i]);
     }
     fputc(']', stream);
-    if (set->source[field].layout_word) {
-        fprintf(stream, " of %s", set->source[field].layout_word);
-    }
 }
 
 /* ---- rows ---- */
 
-static void make_pixels(const hiss_dataset *set, int64_t row, uint8_t *out) {
-    hiss_rng rng = hiss_rng_keyed(set->seed, HISS_FOR_TESTS, 0, row);
-    for (int64_t i = 0; i < set->row; i += 4) {
-        const uint32_t word = hiss_rng_word(&rng);
-        memcpy(out + i, &word, (size_t)(set->row - i < 4 ? set->row - i : 4));
-    }
-}
-
-/* Floats must be numbers: one that is not would be in all parameters after the next step. */
-static hiss_status check_finite(const hiss_dataset *set, int k, int64_t begin, int64_t count, const uint8_t *rows,
+static hiss_status check_values(const hiss_dataset *set, int k, int64_t begin, int64_t count, uint8_t *rows,
                                 hiss_error *err) {
-    const hiss_field *field = &set->field[k];
-    const int64_t values = hiss_field_count(field);
-    for (int64_t i = 0; i < count; i++) {
-        const void *row = rows + i * set->row + field->offset;
-        const float *floats = row;
-        const uint16_t *half = row;
-        bool finite = true;
-        for (int64_t v = 0; v < values && field->dtype == HISS_F32; v++) {
-            finite = finite && isfinite(floats[v]);
-        }
-        for (int64_t v = 0; v < values && field->dtype == HISS_F16; v++) {
-            finite = finite && (half[v] & 0x7C00) != 0x7C00;
-        }
-        if (!finite) {
-            return hiss_fail(err, HISS_EUSER,
-                             "%s: row %lld of data set %s has values that are not finite as floats (NaN or infinity); "
-                             "expected numbers: replace them, or leave the row out",
-                             set->path, (long long)(begin + i), set->source[k].dataset);
-        }
+    hiss_status status = HISS_OK;
+    for (int64_t i = 0; i < count && !status; i++) {
+        status = data_check_sample(set, k, begin + i, rows + i * set->row + set->field[k].offset, err);
     }
-    return HISS_OK;
+    return status;
 }
 
 static hiss_status read_field(hiss_dataset *set, int k, int64_t begin, int64_t count, uint8_t *out, hiss_error *err) {
@@ -442,23 +438,33 @@ static hiss_status read_field(hiss_dataset *set, int k, int64_t begin, int64_t c
     const hiss_field *field = &set->field[k];
     hiss_status status;
     if (data_layout_in_order(&source->layout)) {
-        status = hiss_h5_read_rows(source->file, source->dataset, field->dtype, 0, begin, count, set->row,
-                                   out + field->offset, err);
+        status = data_packing_read(source, field, begin, count, set->row, out + field->offset, err);
     } else {
         pthread_mutex_lock(&set->lock);
         status = data_layout_read(source, field, begin, count, set->row, set->piece, out + field->offset, err);
         pthread_mutex_unlock(&set->lock);
     }
-    const bool floats = field->dtype == HISS_F32 || field->dtype == HISS_F16;
-    return status || !floats ? status : check_finite(set, k, begin, count, out, err);
+    return status ? status : check_values(set, k, begin, count, out, err);
+}
+
+void data_fields_make(const hiss_dataset *set, int64_t begin, int64_t count, uint8_t *out) {
+    for (int64_t i = 0; i < count; i++) {
+        void *to[HISS_MAX_FIELDS] = {0};
+        for (int k = 0; k < set->fields; k++) {
+            to[k] = out + i * set->row + set->field[k].offset;
+        }
+        set->generator->make(set->generated, begin + i, to);
+    }
 }
 
 hiss_status data_fields_read(hiss_dataset *set, int64_t begin, int64_t count, uint8_t *out, hiss_error *err) {
     hiss_status status = HISS_OK;
-    for (int64_t i = 0; !set->file && i < count; i++) {
-        make_pixels(set, begin + i, out + i * set->row);
+    if (!set->files) {
+        data_fields_make(set, begin, count, out);
+    } else {
+        atomic_store(&set->read, true);
     }
-    for (int k = 0; set->file && k < set->fields && !status; k++) {
+    for (int k = 0; set->files && k < set->fields && !status; k++) {
         status = read_field(set, k, begin, count, out, err);
     }
     return status;

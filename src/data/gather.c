@@ -2,7 +2,8 @@
  *
  * Positions are rows of the file, or their image under the permutation keyed by (seed, HISS_FOR_ORDER). Scattered rows
  * are read in ascending order, so that every chunk of the file is visited once; rows less than GAP_BYTES apart come in
- * one read, through a staging buffer, as a read costs as much as copying that many bytes. Samples of which there is a
+ * one read, through a staging buffer, as a read costs as much as copying that many bytes, unless they are in several
+ * files. Samples of which there is a
  * decoded copy (copy.c) are read from it. */
 #include <assert.h>
 #include <stdlib.h>
@@ -43,14 +44,20 @@ static int by_row(const void *a, const void *b) {
     return (left > right) - (left < right);
 }
 
+/* Whether what lies between two places may be read along with them: not where it is in other files. */
+static bool in_one_file(const hiss_dataset *set, int64_t place, int64_t next) {
+    return place >= COPIED || !set->files || next - place < data_joined_run(set->source[DATA_IMAGE].joined, place);
+}
+
 hiss_status data_gather_run(hiss_dataset *set, data_gather *gather, hiss_error *err) {
-    int64_t row = set->row, count = gather->count;
+    int64_t row = set->row, count = gather->count, gap = set->files ? GAP_BYTES : 0; /* nothing is made in vain */
     struct data_pick *pick = gather->pick;
     gather->count = 0;
     qsort(pick, (size_t)count, sizeof *pick, by_row);
     for (int64_t i = 0, next; i < count; i = next) {
-        for (next = i + 1; next < count && (pick[next].row - pick[next - 1].row - 1) * row <= GAP_BYTES &&
-                           pick[next].row - pick[i].row < gather->staging_rows;
+        for (next = i + 1; next < count && (pick[next].row - pick[next - 1].row - 1) * row <= gap &&
+                           pick[next].row - pick[i].row < gather->staging_rows &&
+                           in_one_file(set, pick[next - 1].row, pick[next].row);
              next++) {
         }
         int64_t span = pick[next - 1].row - pick[i].row + 1;

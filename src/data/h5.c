@@ -21,24 +21,6 @@
 
 enum { EXPLANATION = 480, CACHE_BYTES = 1 << 25, CACHE_SLOTS = 12421, IMAGE_STEP = 1 << 20 };
 
-/* What the system said, without the rest of HDF5's reason. */
-static const char *system_reason(char out[HISS_H5_REASON]) {
-    static const char mark[] = "error message = '";
-    const char *whole = data_h5_reason(out);
-    char *text = strstr(out, mark);
-    if (!text) {
-        return whole;
-    }
-    text += strlen(mark);
-    text[strcspn(text, "'")] = 0;
-    return text;
-}
-
-static const char *writing_remedy(const char *why, const char *otherwise) {
-    return strstr(why, strerror(ENOSPC)) || strstr(why, strerror(EDQUOT)) ? "make room, or choose another place"
-                                                                          : otherwise;
-}
-
 /* ---- files ---- */
 
 void hiss_h5_about(char out[HISS_H5_ABOUT]) {
@@ -59,6 +41,7 @@ static hiss_h5 *wrap(const char *path, hid_t id) {
     hiss_h5 *file = hiss_new(hiss_h5, 1);
     *file = (hiss_h5){.path = strcpy(hiss_alloc(strlen(path) + 1), path), .file = id, .dataset = -1};
     file->room = INT64_MAX;
+    file->cache_bytes = CACHE_BYTES;
     file->chunks = hiss_new(data_h5_chunks, 1);
     file->slabs = data_h5_slabs_create();
     return file;
@@ -76,7 +59,7 @@ static hid_t open_to_read(const char *path) {
     return file;
 }
 
-hiss_status hiss_h5_open(const char *path, hiss_h5 **out, hiss_error *err) {
+hiss_status data_h5_check_path(const char *path, hiss_error *err) {
     struct stat what;
     if (stat(path, &what) || access(path, R_OK)) {
         return hiss_fail(err, HISS_EUSER, "%s: cannot be read: %s; give the path of an HDF5 file", path,
@@ -86,67 +69,69 @@ hiss_status hiss_h5_open(const char *path, hiss_h5 **out, hiss_error *err) {
         return hiss_fail(err, HISS_EUSER, "%s: is a folder; expected an HDF5 file (hiss prepare makes one of a folder)",
                          path);
     }
-    data_h5_enter();
-    char why[HISS_H5_REASON];
-    const data_h5_finding finding = data_h5_probe(path, NULL, why);
+    return HISS_OK;
+}
+
+/* Why HDF5 does not open it. */
+static hiss_status unopened(const char *path, const char *why, bool lacks_memory, hiss_error *err) {
+    hiss_status status = HISS_EUSER;
+    struct stat what = {0};
+    if (lacks_memory) {
+        status = hiss_fail(err, HISS_ESYSTEM, "%s: out of memory: HDF5 could not get what it needs to open it; %s",
+                           path, data_h5_memory_remedy);
+    } else if (strstr(why, "lock file")) {
+        status =
+            hiss_fail(err, HISS_ESYSTEM,
+                      "%s: HDF5 cannot lock it (%s); another process is writing it, or the file system has no locks: "
+                      "then set HDF5_USE_FILE_LOCKING=FALSE in the environment",
+                      path, why);
+    } else if (strstr(why, "h5clear")) { /* of superblocks that have such a mark: HDF5 1.10 and later */
+        hiss_fail(err, HISS_EUSER,
+                  "%s: it is marked as open for writing: wait for the program that writes it; when that has died, "
+                  "h5clear -s %s takes the mark away, and what was not flushed is lost (%s)",
+                  path, path, why);
+    } else if (strstr(why, "truncated")) {
+        hiss_fail(err, HISS_EUSER,
+                  "%s: incomplete HDF5 file (%s): its writer or a copy was stopped; copy or write it again", path, why);
+    } else if (H5Fis_hdf5(path) == 0 && stat(path, &what) == 0) {
+        hiss_fail(err, HISS_EUSER,
+                  "%s: not an HDF5 file (%lld bytes without an HDF5 signature); hiss prepare writes one from idx "
+                  "files or a folder",
+                  path, (long long)what.st_size);
+    } else {
+        char remedy[HISS_H5_REASON];
+        const bool newer = data_h5_remedy(why, remedy);
+        hiss_fail(err, HISS_EUSER, "%s: HDF5 cannot open it: %s%s%s", path, why, newer ? "; " : "",
+                  newer ? remedy : "");
+    }
+    return status;
+}
+
+hiss_status data_h5_open_probed(const char *path, data_h5_finding finding, const char *found, hiss_h5 **out,
+                                hiss_error *err) {
     if (finding == HISS_H5_DANGEROUS) {
-        return data_h5_leave(hiss_fail(err, HISS_EUSER, "%s: %s", path, why));
+        return hiss_fail(err, HISS_EUSER, "%s: %s", path, found);
     }
-    const bool opens = finding == HISS_H5_FINE && !hiss_fault("h5.open");
-    hid_t file = opens ? open_to_read(path) : -1;
+    char why[HISS_H5_REASON];
+    const bool opens = finding == HISS_H5_FINE;
+    const hid_t file = opens && !hiss_fault("h5.open") ? open_to_read(path) : -1;
     if (file < 0) {
-        const bool lacks_memory = finding == HISS_H5_FINE && data_h5_lacks_memory();
-        if (finding == HISS_H5_FINE) {
-            data_h5_reason(why);
-        }
-        hiss_status status = HISS_EUSER;
-        if (lacks_memory) {
-            status = hiss_fail(err, HISS_ESYSTEM, "%s: out of memory: HDF5 could not get what it needs to open it; %s",
-                               path, data_h5_memory_remedy);
-        } else if (strstr(why, "lock file")) {
-            status = hiss_fail(
-                err, HISS_ESYSTEM,
-                "%s: HDF5 cannot lock it (%s); another process is writing it, or the file system has no locks: "
-                "then set HDF5_USE_FILE_LOCKING=FALSE in the environment",
-                path, why);
-        } else if (strstr(why, "h5clear")) { /* of superblocks that have such a mark: HDF5 1.10 and later */
-            hiss_fail(err, HISS_EUSER,
-                      "%s: it is marked as open for writing: wait for the program that writes it; when that has died, "
-                      "h5clear -s %s takes the mark away, and what was not flushed is lost (%s)",
-                      path, path, why);
-        } else if (strstr(why, "truncated")) {
-            hiss_fail(err, HISS_EUSER,
-                      "%s: incomplete HDF5 file (%s): its writer or a copy was stopped; copy or write it again", path,
-                      why);
-        } else if (H5Fis_hdf5(path) == 0) {
-            hiss_fail(err, HISS_EUSER,
-                      "%s: not an HDF5 file (%lld bytes without an HDF5 signature); hiss prepare writes one from idx "
-                      "files or a folder",
-                      path, (long long)what.st_size);
-        } else {
-            char remedy[HISS_H5_REASON];
-            const bool newer = data_h5_remedy(why, remedy);
-            hiss_fail(err, HISS_EUSER, "%s: HDF5 cannot open it: %s%s%s", path, why, newer ? "; " : "",
-                      newer ? remedy : "");
-        }
-        return data_h5_leave(status);
+        const bool lacks_memory = opens && data_h5_lacks_memory();
+        return unopened(path, opens ? data_h5_reason(why) : found, lacks_memory, err);
     }
-    data_h5_leave(HISS_OK);
     *out = wrap(path, file);
     return HISS_OK;
 }
 
-hiss_status hiss_h5_open_again(const hiss_h5 *file, hiss_h5 **out, hiss_error *err) {
+hiss_status hiss_h5_open(const char *path, hiss_h5 **out, hiss_error *err) {
     char why[HISS_H5_REASON];
-    data_h5_enter();
-    const hid_t again = H5Freopen(file->file);
-    if (again < 0) {
-        return data_h5_leave(
-            hiss_fail(err, HISS_ESYSTEM, "%s: HDF5 cannot open it again: %s", file->path, data_h5_reason(why)));
+    const hiss_status status = data_h5_check_path(path, err);
+    if (status) {
+        return status;
     }
-    data_h5_leave(HISS_OK);
-    *out = wrap(file->path, again);
-    return HISS_OK;
+    data_h5_enter();
+    const data_h5_finding finding = data_h5_probe(path, NULL, why);
+    return data_h5_leave(data_h5_open_probed(path, finding, why, out, err));
 }
 
 hiss_status hiss_h5_create(const char *path, hiss_h5 **out, hiss_error *err) {
@@ -154,9 +139,9 @@ hiss_status hiss_h5_create(const char *path, hiss_h5 **out, hiss_error *err) {
     hid_t file = hiss_fault("h5.create") ? -1 : H5Fcreate(path, H5F_ACC_TRUNC, H5P_DEFAULT, H5P_DEFAULT);
     if (file < 0) {
         char text[HISS_H5_REASON];
-        const char *why = system_reason(text);
+        const char *why = data_h5_system_reason(text);
         return data_h5_leave(hiss_fail(err, HISS_ESYSTEM, "%s: cannot be created: %s; %s", path, why,
-                                       writing_remedy(why, "check that the folder exists and allows writing")));
+                                       data_h5_writing_remedy(why, "check that the folder exists and allows writing")));
     }
     data_h5_leave(HISS_OK);
     *out = wrap(path, file);
@@ -194,6 +179,11 @@ static void forget_dataset(hiss_h5 *file) {
         H5Dclose(file->dataset);
         file->dataset = -1;
     }
+    hiss_free(file->there);
+    hiss_free(file->there_name);
+    file->there = file->there_name = NULL;
+    data_h5_virtual_close(file->virtual);
+    file->virtual = NULL;
 }
 
 hiss_status hiss_h5_close(hiss_h5 *file, hiss_error *err) {
@@ -203,15 +193,19 @@ hiss_status hiss_h5_close(hiss_h5 *file, hiss_error *err) {
     data_h5_enter();
     hiss_status status = HISS_OK;
     bool closed = file->dataset < 0 || H5Dclose(file->dataset) >= 0;
+    file->dataset = -1;
+    forget_dataset(file);
     closed = H5Fclose(file->file) >= 0 && closed;
     if (!closed || hiss_fault(file->writing ? "h5.close" : "h5.close_read")) {
         char text[HISS_H5_REASON];
-        const char *why = system_reason(text);
+        const char *why = data_h5_system_reason(text);
         status = hiss_fail(err, HISS_ESYSTEM, "%s: cannot be finished: %s; %s", file->path, why,
-                           writing_remedy(why, "check the disk"));
+                           data_h5_writing_remedy(why, "check the disk"));
     }
     data_h5_leave(status);
-    data_h5_slabs_destroy(file->slabs);
+    if (!file->lent) {
+        data_h5_slabs_destroy(file->slabs);
+    }
     hiss_free(file->chunks);
     hiss_free(file->path);
     hiss_free(file);
@@ -227,9 +221,14 @@ static hiss_status describe(hiss_h5 *file, const char *dataset, hid_t id, hiss_h
     hiss_status status = HISS_OK;
     const H5S_class_t extent = H5Sget_simple_extent_type(space);
     int ndim = H5Sget_simple_extent_dims(space, dim, NULL);
+    const bool virtual = file->virtual != NULL; /* its sources were checked */
     info->dtype = data_h5_dtype(type);
     file->values = data_h5_values(type);
-    if (extent == H5S_NULL || extent == H5S_SCALAR) {
+    if (extent == H5S_SCALAR && file->scalars) {
+        ndim = 1;
+        dim[0] = 1;
+    }
+    if (extent == H5S_NULL || ndim == 0) {
         status = hiss_fail(err, HISS_EUSER, "%s: data set %s %s; expected 1 to %d dimensions", file->path, dataset,
                            extent == H5S_NULL ? "is empty: it has a type, but no values (H5S_NULL)"
                                               : "is a single value (H5S_SCALAR)",
@@ -237,9 +236,10 @@ static hiss_status describe(hiss_h5 *file, const char *dataset, hid_t id, hiss_h
     } else if (ndim < 1 || ndim > HISS_H5_NDIM) {
         status = hiss_fail(err, HISS_EUSER, "%s: data set %s has %d dimensions; expected 1 to %d", file->path, dataset,
                            ndim, HISS_H5_NDIM);
-    } else if (!file->writing &&
+    } else if (!file->writing && !virtual &&
                (data_h5_refuses(id, why, sizeof why) || data_h5_lacks_filter(id, false, why, sizeof why))) {
-        status = hiss_fail(err, HISS_EUSER, "%s: data set %s is not read: %s", file->path, dataset, why);
+        status = hiss_fail(err, HISS_EUSER, "%s: data set %s is not read: %s%s", file->path, dataset, why,
+                           file->follow && data_h5_is_virtual(id) ? "; or set data.follow: true" : "");
     } else {
         info->ndim = ndim;
         for (int i = 0; i < HISS_H5_NDIM; i++) {
@@ -261,6 +261,27 @@ static hid_t open_dataset(hiss_h5 *file, const char *dataset, size_t cache_bytes
     return id;
 }
 
+/* The same, also of what lies in other files, where that is allowed. An error, or a data set. */
+static hiss_status open_anywhere(hiss_h5 *file, const char *dataset, hid_t *id, hiss_error *err) {
+    char why[HISS_H5_REASON], where[DATA_H5_PATH], object[DATA_H5_PATH];
+    *id = open_dataset(file, dataset, file->cache_bytes, why);
+    const bool outside = *id < 0 ? data_h5_outside(file->file, dataset, where, object) : data_h5_is_virtual(*id);
+    if (!outside || !file->follow || !file->follow->on) {
+        return *id >= 0 ? HISS_OK : data_h5_missing(file, dataset, why, err);
+    }
+    if (*id >= 0) {
+        H5Dclose(*id);
+    }
+    const hid_t access = data_h5_inside_only();
+    H5Pset_chunk_cache(access, CACHE_SLOTS, file->cache_bytes, 0.75);
+    const hiss_status status = data_h5_open_followed(file, dataset, access, id, err);
+    if (status && *id >= 0) {
+        H5Dclose(*id);
+    }
+    H5Pclose(access);
+    return status;
+}
+
 /* The cache is for chunks that HDF5 has to read as a whole; with it, it would read others as a whole, too, where one row
  * is asked for. */
 hiss_status data_h5_use(hiss_h5 *file, const char *dataset, hiss_error *err) {
@@ -273,13 +294,14 @@ hiss_status data_h5_use(hiss_h5 *file, const char *dataset, hiss_error *err) {
                          dataset, HISS_H5_NAME - 1);
     }
     char why[HISS_H5_REASON];
-    hid_t id = open_dataset(file, dataset, CACHE_BYTES, why);
-    if (id < 0) {
-        return data_h5_missing(file, dataset, why, err);
+    hid_t id;
+    hiss_status status = open_anywhere(file, dataset, &id, err);
+    if (status) {
+        return status;
     }
-    hiss_status status = describe(file, dataset, id, &file->info, err);
+    status = describe(file, dataset, id, &file->info, err);
     *file->chunks = status ? (data_h5_chunks){0} : data_h5_chunks_of(id, &file->info, file->values);
-    if (!status && !file->writing && file->chunks->chunk_bytes > 0 && !file->chunks->dear) {
+    if (!status && !file->writing && file->chunks->chunk_bytes > 0 && !file->chunks->dear && !file->there) {
         H5Dclose(id);
         id = open_dataset(file, dataset, 0, why);
     }
@@ -342,7 +364,6 @@ hiss_status hiss_h5_values(hiss_h5 *file, const char *dataset, hiss_dtype *value
 
 static hiss_status expect_dtype(const hiss_h5 *file, hiss_dtype dtype, hiss_error *err) {
     const hiss_dtype found = file->info.dtype;
-    assert(dtype <= HISS_F32 || dtype == HISS_U64);
     return found == dtype || (dtype == HISS_I64 && hiss_dtype_is_integer(found))
                ? HISS_OK
                : hiss_fail(err, HISS_EUSER, "%s: data set %s holds %s; expected %s", file->path, file->name,
@@ -364,7 +385,9 @@ static hiss_status select_rows(hiss_h5 *file, int dimension, int64_t begin, int6
     start[dimension] = (hsize_t)begin;
     extent[dimension] = (hsize_t)count;
     *there = H5Dget_space(file->dataset);
-    H5Sselect_hyperslab(*there, H5S_SELECT_SET, start, NULL, extent, NULL);
+    if (H5Sget_simple_extent_type(*there) != H5S_SCALAR) {
+        H5Sselect_hyperslab(*there, H5S_SELECT_SET, start, NULL, extent, NULL);
+    }
     *here = H5Screate_simple(info->ndim, extent, NULL);
     return HISS_OK;
 }
@@ -386,6 +409,11 @@ static hiss_status cannot_read(hiss_h5 *file, int64_t begin, int64_t count, hiss
                      file->path, (long long)begin, (long long)(begin + count - 1), file->name, reason);
 }
 
+static herr_t read_values(const hiss_h5 *file, hid_t type, hid_t here, hid_t there, void *out) {
+    return file->virtual ? data_h5_virtual_read(file->virtual, type, here, there, out)
+                         : H5Dread(file->dataset, type, here, there, H5P_DEFAULT, out);
+}
+
 hiss_status hiss_h5_read(hiss_h5 *file, const char *dataset, hiss_dtype dtype, int64_t begin, int64_t count, void *out,
                          hiss_error *err) {
     hid_t there, here;
@@ -395,8 +423,7 @@ hiss_status hiss_h5_read(hiss_h5 *file, const char *dataset, hiss_dtype dtype, i
         (status = select_rows(file, 0, begin, count, &there, &here, err))) {
         return data_h5_leave(status);
     }
-    if (count &&
-        (hiss_fault("h5.read") || H5Dread(file->dataset, data_h5_native(dtype), here, there, H5P_DEFAULT, out) < 0)) {
+    if (count && (hiss_fault("h5.read") || read_values(file, data_h5_native(dtype), here, there, out) < 0)) {
         status = cannot_read(file, begin, count, err);
     }
     H5Sclose(here);
@@ -422,7 +449,7 @@ hiss_status data_h5_read_plain(hiss_h5 *file, const char *dataset, hiss_dtype dt
         here = H5Screate_simple(2, all, NULL);
         H5Sselect_hyperslab(here, H5S_SELECT_SET, start, NULL, extent, NULL);
     }
-    if (count && (hiss_fault("h5.read") || H5Dread(file->dataset, type, here, there, H5P_DEFAULT, out) < 0)) {
+    if (count && (hiss_fault("h5.read") || read_values(file, type, here, there, out) < 0)) {
         status = cannot_read(file, begin, count, err);
     }
     H5Tclose(type);
@@ -441,7 +468,8 @@ hiss_status hiss_h5_read_texts(hiss_h5 *file, const char *dataset, hiss_h5_text_
         status = hiss_fail(err, HISS_EUSER, "%s: data set %s holds %s; expected strings", file->path, file->name,
                            hiss_h5_info_text(&file->info, found));
     }
-    if (!status && data_h5_probe(file->path, dataset, why) != HISS_H5_FINE) {
+    if (!status && data_h5_probe(file->there ? file->there : file->path, file->there ? file->there_name : dataset,
+                                 why) != HISS_H5_FINE) {
         status = hiss_fail(err, HISS_EUSER, "%s: the strings of data set %s cannot be read: %s", file->path, file->name,
                            why);
     }
@@ -486,17 +514,18 @@ hiss_status hiss_h5_define(hiss_h5 *file, const char *dataset, const hiss_h5_inf
                (!deflate || H5Pset_deflate(create, (unsigned)deflate) >= 0);
     }
     fine = fine && !hiss_fault("h5.define");
-    hid_t id =
-        fine ? H5Dcreate2(file->file, dataset, data_h5_native(info->dtype), space, links, create, H5P_DEFAULT) : -1;
+    const hid_t type = data_h5_memory_type(info->dtype);
+    hid_t id = fine ? H5Dcreate2(file->file, dataset, type, space, links, create, H5P_DEFAULT) : -1;
     char why[HISS_H5_REASON];
     hiss_status status = HISS_OK;
     if (id < 0) {
-        system_reason(why);
+        data_h5_system_reason(why);
         status = hiss_fail(err, HISS_ESYSTEM, "%s: cannot make data set %s in chunks of %lld rows: %s; %s", file->path,
-                           dataset, (long long)chunk_rows, why, writing_remedy(why, "choose other chunks"));
+                           dataset, (long long)chunk_rows, why, data_h5_writing_remedy(why, "choose other chunks"));
     } else {
         H5Dclose(id);
     }
+    H5Tclose(type);
     H5Sclose(space);
     H5Pclose(create);
     H5Pclose(links);
@@ -525,14 +554,15 @@ hiss_status hiss_h5_write(hiss_h5 *file, const char *dataset, hiss_dtype dtype, 
         (status = select_rows(file, 0, begin, count, &there, &here, err))) {
         return data_h5_leave(status);
     }
-    if (count && (hiss_fault("h5.write") ||
-                  H5Dwrite(file->dataset, data_h5_native(dtype), here, there, H5P_DEFAULT, rows) < 0)) {
+    const hid_t type = data_h5_memory_type(dtype);
+    if (count && (hiss_fault("h5.write") || H5Dwrite(file->dataset, type, here, there, H5P_DEFAULT, rows) < 0)) {
         char text[HISS_H5_REASON];
-        const char *why = system_reason(text);
+        const char *why = data_h5_system_reason(text);
         status = hiss_fail(err, HISS_ESYSTEM, "%s: cannot write rows %lld to %lld of data set %s: %s; %s", file->path,
                            (long long)begin, (long long)(begin + count - 1), dataset, why,
-                           writing_remedy(why, "check the disk"));
+                           data_h5_writing_remedy(why, "check the disk"));
     }
+    H5Tclose(type);
     H5Sclose(here);
     H5Sclose(there);
     return data_h5_leave(status);

@@ -1,7 +1,8 @@
-/* Attributes of HDF5 objects: one text or one integer each. */
+/* Attributes of HDF5 objects: one text or one number each, or of any kind. */
+#include <stdio.h>
 #include <string.h>
 
-#include "h5_impl.h"
+#include "h5_chunk.h"
 #include "hiss/alloc.h"
 #include "hiss/fault.h"
 
@@ -82,9 +83,23 @@ static herr_t pass(hid_t object, const char *name, const H5A_info_t *info, void 
     return 0;
 }
 
-/* Read a scalar attribute of the class: into *text, or *value when text is NULL. */
-static hiss_status get_attribute(hiss_h5 *file, const char *dataset, const char *name, char **text, int64_t *value,
-                                 hiss_error *err) {
+/* Where the value of an attribute goes: one of the two. */
+typedef struct target {
+    char **text;
+    int64_t *integer;
+} target;
+
+/* Whether the attribute holds one value of that kind, which is read then. */
+static bool take(hid_t attribute, hid_t type, const target *to) {
+    const H5T_class_t class = H5Tget_class(type);
+    if (to->text) {
+        *to->text = class == H5T_STRING ? read_text(attribute, type) : NULL;
+        return *to->text != NULL;
+    }
+    return class == H5T_INTEGER && H5Aread(attribute, H5T_NATIVE_INT64, to->integer) >= 0;
+}
+
+static hiss_status get_attribute(hiss_h5 *file, const char *dataset, const char *name, target to, hiss_error *err) {
     hid_t object = open_object(file, dataset, err);
     if (object < 0) {
         return HISS_EUSER;
@@ -104,27 +119,62 @@ static hiss_status get_attribute(hiss_h5 *file, const char *dataset, const char 
         return hiss_fail(err, HISS_EUSER, "%s: %s has no attribute %s", file->path, dataset, name);
     }
     hid_t type = H5Aget_type(attribute), space = H5Aget_space(attribute);
-    bool fine = H5Tget_class(type) == (text ? H5T_STRING : H5T_INTEGER) && H5Sget_simple_extent_npoints(space) == 1;
-    if (fine && text) {
-        *text = read_text(attribute, type);
-        fine = *text != NULL;
-    } else if (fine) {
-        fine = H5Aread(attribute, H5T_NATIVE_INT64, value) >= 0;
-    }
+    const bool fine = H5Sget_simple_extent_npoints(space) == 1 && take(attribute, type, &to);
     H5Sclose(space);
     H5Tclose(type);
     H5Aclose(attribute);
     return fine ? HISS_OK
                 : hiss_fail(err, HISS_EUSER, "%s: attribute %s of %s is not one %s", file->path, name, dataset,
-                            text ? "text" : "integer");
+                            to.text ? "text" : "integer");
 }
 
 hiss_status hiss_h5_get_text(hiss_h5 *file, const char *dataset, const char *name, char **text, hiss_error *err) {
     data_h5_enter();
-    return data_h5_leave(get_attribute(file, dataset, name, text, NULL, err));
+    return data_h5_leave(get_attribute(file, dataset, name, (target){.text = text}, err));
 }
 
 hiss_status hiss_h5_get_i64(hiss_h5 *file, const char *dataset, const char *name, int64_t *value, hiss_error *err) {
     data_h5_enter();
-    return data_h5_leave(get_attribute(file, dataset, name, NULL, value, err));
+    return data_h5_leave(get_attribute(file, dataset, name, (target){.integer = value}, err));
+}
+
+/* ---- of any kind ---- */
+
+static void look_at(hid_t attribute, hiss_h5_attribute *out) {
+    const hid_t type = H5Aget_type(attribute), space = H5Aget_space(attribute);
+    const H5T_class_t class = H5Tget_class(type);
+    const hssize_t count = H5Sget_simple_extent_npoints(space);
+    out->kind = HISS_H5_STRANGE;
+    if (class == H5T_STRING && count == 1) {
+        char *text = read_text(attribute, type);
+        snprintf(out->text, sizeof out->text, "%s", text ? text : "");
+        out->kind = text ? HISS_H5_WORDS : HISS_H5_STRANGE;
+        hiss_free(text);
+    } else if ((class == H5T_INTEGER || class == H5T_FLOAT) && count >= 0 && count <= TEXT_BYTES) {
+        double *number = hiss_new(double, count + 1);
+        if (count == 0 || H5Aread(attribute, H5T_NATIVE_DOUBLE, number) >= 0) {
+            *out = (hiss_h5_attribute){.kind = HISS_H5_NUMBERS, .count = count};
+            memcpy(out->number, number,
+                   sizeof *number * (size_t)(count < HISS_H5_MOST_NUMBERS ? count : HISS_H5_MOST_NUMBERS));
+        }
+        hiss_free(number);
+    }
+    H5Sclose(space);
+    H5Tclose(type);
+}
+
+void hiss_h5_look_at(hiss_h5 *file, const char *dataset, const char *name, hiss_h5_attribute *out) {
+    *out = (hiss_h5_attribute){.kind = HISS_H5_ABSENT};
+    data_h5_enter();
+    if (data_h5_use(file, dataset, NULL) == HISS_OK &&
+        H5Aiterate2(file->dataset, H5_INDEX_NAME, H5_ITER_NATIVE, NULL, pass, NULL) >= 0) {
+        const hid_t attribute = H5Aexists(file->dataset, name) > 0 ? H5Aopen(file->dataset, name, H5P_DEFAULT) : -1;
+        if (attribute >= 0) {
+            look_at(attribute, out);
+            H5Aclose(attribute);
+        } else {
+            out->in_source = file->virtual && data_h5_virtual_attribute(file->virtual, name);
+        }
+    }
+    data_h5_leave(HISS_OK);
 }

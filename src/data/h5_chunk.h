@@ -31,8 +31,8 @@ bool data_h5_decode(hiss_h5 *file, const char *dataset, const data_h5_chunks *ch
 typedef struct data_h5_slab {
     char dataset[HISS_H5_NAME];
     hiss_dtype dtype;
-    int64_t index, used, bytes; /* used: when; bytes: of rows */
-    uint8_t *rows;              /* NULL: none */
+    int64_t file, index, used, bytes; /* file: its number; used: when; bytes: of rows */
+    uint8_t *rows;                    /* NULL: none */
 } data_h5_slab;
 typedef struct data_h5_slabs data_h5_slabs;
 extern const int64_t data_h5_kept_bytes; /* of them all, unless one is larger */
@@ -40,12 +40,15 @@ data_h5_slabs *data_h5_slabs_create(void);
 void data_h5_slabs_destroy(data_h5_slabs *slabs);
 void data_h5_slabs_hold(data_h5_slabs *slabs);
 void data_h5_slabs_release(data_h5_slabs *slabs);
-data_h5_slab *data_h5_slab_find(data_h5_slabs *slabs, const char *dataset, hiss_dtype dtype, int64_t index);
+data_h5_slab *data_h5_slab_find(data_h5_slabs *slabs, int64_t file, const char *dataset, hiss_dtype dtype,
+                                int64_t index);
 /* A slab to be filled; older ones make room. */
-data_h5_slab *data_h5_slab_add(data_h5_slabs *slabs, const char *dataset, hiss_dtype dtype, int64_t index,
+data_h5_slab *data_h5_slab_add(data_h5_slabs *slabs, int64_t file, const char *dataset, hiss_dtype dtype, int64_t index,
                                int64_t bytes);
 void data_h5_slab_drop(data_h5_slabs *slabs, data_h5_slab *slab);
 void data_h5_slabs_forget(data_h5_slabs *slabs); /* all of them */
+/* Let a file have these slabs, of other files, too; number: of the file among them. */
+void data_h5_lend(hiss_h5 *file, data_h5_slabs *slabs, int64_t number);
 
 /* h5.c. Under the lock: make dataset the open one. Without it: hiss_h5_read_rows by HDF5 alone. */
 hiss_status data_h5_use(hiss_h5 *file, const char *dataset, hiss_error *err);

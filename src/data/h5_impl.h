@@ -9,8 +9,21 @@
 #include <stddef.h>
 
 #include "hiss/data.h"
+#include "stamp.h"
 
-enum { HISS_H5_NAME = 256, HISS_H5_REASON = 400 };
+enum { HISS_H5_NAME = 256, HISS_H5_REASON = 400, DATA_H5_PATH = 1024 };
+
+/* Which other files may be reached from one. */
+typedef struct data_h5_follow {
+    bool on;
+    char **folder; /* [folders] by their real paths; the first is that of the first file */
+    int64_t folders;
+    struct data_h5_probed {
+        char *path; /* real */
+        data_stamp stamp;
+    } * file; /* [probed] that are fine */
+    int64_t probed;
+} data_h5_follow;
 
 struct hiss_h5 {
     char *path;
@@ -21,9 +34,16 @@ struct hiss_h5 {
     hiss_h5_info info;
     hiss_dtype values;             /* of the data set used last */
     bool image;                    /* lives in memory only */
+    bool scalars;                  /* a single value is read as [1] */
+    size_t cache_bytes;            /* for chunks that HDF5 decodes */
     int64_t room;                  /* bytes that may be decoded at a time, besides what a reader asked for */
     struct data_h5_chunks *chunks; /* of the data set used last */
-    struct data_h5_slabs *slabs;
+    struct data_h5_slabs *slabs;   /* of its own, unless lent */
+    bool lent;
+    int64_t number;                  /* among the files that share them */
+    data_h5_follow *follow;          /* NULL: not asked; of whoever opened it */
+    char *there, *there_name;        /* where the data set used last is, when links were followed; else NULL */
+    struct data_h5_virtual *virtual; /* its sources, when it is virtual; else NULL */
 };
 
 void data_h5_enter(void);                      /* take the lock */
@@ -31,10 +51,14 @@ hiss_status data_h5_leave(hiss_status status); /* give it back, and return statu
 /* What HDF5 says about its last failure. Any other call into HDF5 forgets it. */
 const char *data_h5_reason(char out[HISS_H5_REASON]);
 
+/* The same, but only what the system said, if it did. What to do then when a file cannot be written. */
+const char *data_h5_system_reason(char out[HISS_H5_REASON]);
+const char *data_h5_writing_remedy(const char *why, const char *otherwise);
+
 hiss_dtype data_h5_dtype(hid_t type);
 hiss_dtype data_h5_values(hid_t type);       /* of an enumeration that of its integers, else data_h5_dtype */
 hid_t data_h5_native(hiss_dtype dtype);      /* of integers and HISS_F32; belongs to the library */
-hid_t data_h5_memory_type(hiss_dtype dtype); /* the same, and of HISS_F16; H5Tclose it */
+hid_t data_h5_memory_type(hiss_dtype dtype); /* the same, of HISS_F16, and booleans; H5Tclose it */
 
 /* Call visit for the strings of a data set in order while it returns true. Negative: HDF5 has the reason. */
 herr_t data_h5_read_texts(hid_t dataset, hiss_h5_text_visit visit, void *user);
@@ -63,12 +87,24 @@ void data_h5_names_free(data_h5_names *all);
 bool data_h5_named(hid_t file, const char *dataset);
 /* The error that a data set cannot be had, and where on the way to it that shows; why: HDF5's reason. */
 hiss_status data_h5_missing(hiss_h5 *file, const char *dataset, const char *why, hiss_error *err);
+/* Whether the way to a data set leads out of the file: to an object of another one. */
+bool data_h5_outside(hid_t file, const char *dataset, char where[DATA_H5_PATH], char object[DATA_H5_PATH]);
 /* What to do about metadata that HDF5 refuses for this reason. True when the file may just be newer. */
 bool data_h5_remedy(const char *why, char out[HISS_H5_REASON]);
+/* The extent of a data set and how chunks divide it: h5_layout.c. */
+typedef struct data_h5_grid {
+    int ndim;
+    hsize_t dim[H5S_MAX_RANK];
+    bool chunked;                                      /* what follows is 0 unless it is */
+    hsize_t chunk[H5S_MAX_RANK], chunks[H5S_MAX_RANK]; /* along each axis: values of a chunk, and how many chunks */
+} data_h5_grid;
+data_h5_grid data_h5_grid_of(hid_t dataset);
 /* Call visit for every place of a chunk, with its first element and the bytes stored for it (0: never written), until it
  * says false; of the first 4 million. */
 typedef bool (*data_h5_chunk_visitor)(hid_t dataset, const hsize_t *at, hsize_t bytes, void *user);
 void data_h5_each_chunk(hid_t dataset, data_h5_chunk_visitor visit, void *user);
+/* How many values of a virtual data set lie in sources, and how many it has. */
+void data_h5_virtual_count(hid_t dataset, double *mapped, double *all);
 /* How many rows were never written, or not whole, into text[size]; false when all were. */
 bool data_h5_unwritten(hid_t dataset, char *text, size_t size);
 /* Why the values cannot be decoded: filters that are not there, or false. any: also those that every
@@ -91,5 +127,30 @@ typedef enum data_h5_finding {
     HISS_H5_DANGEROUS   /* why: a sentence for the user */
 } data_h5_finding;
 data_h5_finding data_h5_probe(const char *path, const char *texts, char why[HISS_H5_REASON]);
+/* The same of many files, by one process, up to the first that is not fine: its number, or count. */
+data_h5_finding data_h5_probe_files(int64_t count, const char *const *path, int64_t *failed, char why[HISS_H5_REASON]);
+/* Open a file with that finding, which is an error unless fine. */
+hiss_status data_h5_open_probed(const char *path, data_h5_finding finding, const char *found, hiss_h5 **out,
+                                hiss_error *err);
+/* An error unless there is a file that can be read. Without the lock. */
+hiss_status data_h5_check_path(const char *path, hiss_error *err);
+
+/* ---- links into other files: h5_follow.c ---- */
+
+/* Allow what lies below a folder, or below that of a file. */
+hiss_status data_h5_follow_allow(data_h5_follow *follow, const char *folder, hiss_error *err);
+hiss_status data_h5_follow_beside(data_h5_follow *follow, const char *file, hiss_error *err);
+void data_h5_follow_free(data_h5_follow *follow);
+/* As data_files_unchanged and data_files_accept, of the files that links have led to. */
+hiss_status data_h5_follow_unchanged(data_h5_follow *follow, const char **touched, int64_t *count, hiss_error *err);
+void data_h5_follow_accept(data_h5_follow *follow);
+/* Open a data set where links lead, and a virtual one with its sources, all of them checked. */
+hiss_status data_h5_open_followed(hiss_h5 *file, const char *dataset, hid_t access, hid_t *out, hiss_error *err);
+bool data_h5_is_virtual(hid_t dataset);
+typedef struct data_h5_virtual data_h5_virtual;
+void data_h5_virtual_close(data_h5_virtual *v);                             /* NULL is allowed */
+bool data_h5_virtual_attribute(const data_h5_virtual *v, const char *name); /* whether a source has it */
+/* As H5Dread of the data set, from its sources. */
+herr_t data_h5_virtual_read(const data_h5_virtual *v, hid_t type, hid_t here, hid_t there, void *out);
 
 #endif

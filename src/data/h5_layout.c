@@ -45,29 +45,49 @@ static void get_fill(hid_t create, hid_t type, data_h5_chunks *c) {
     }
 }
 
+data_h5_grid data_h5_grid_of(hid_t dataset) {
+    const hid_t create = H5Dget_create_plist(dataset), space = H5Dget_space(dataset);
+    data_h5_grid g = {0};
+    hsize_t chunk[H5S_MAX_RANK];
+    g.ndim = H5Sget_simple_extent_dims(space, g.dim, NULL);
+    g.chunked =
+        H5Pget_layout(create) == H5D_CHUNKED && g.ndim > 0 && H5Pget_chunk(create, H5S_MAX_RANK, chunk) == g.ndim;
+    for (int i = 0; g.chunked && i < g.ndim; i++) {
+        g.chunk[i] = chunk[i] > 0 ? chunk[i] : 1; /* a damaged file's */
+        g.chunks[i] = g.dim[i] / g.chunk[i] + (g.dim[i] % g.chunk[i] > 0);
+    }
+    H5Sclose(space);
+    H5Pclose(create);
+    return g;
+}
+
 data_h5_chunks data_h5_chunks_of(hid_t dataset, const hiss_h5_info *info, hiss_dtype values) {
     data_h5_chunks c = {.dtype = values, .ndim = info->ndim, .row_values = 1};
+    const data_h5_grid g = data_h5_grid_of(dataset);
+    bool empty = false;
+    for (int i = 0; i < g.ndim; i++) {
+        empty = empty || g.dim[i] == 0;
+    }
+    if (!g.chunked || g.ndim != c.ndim || empty) {
+        return c;
+    }
     const hid_t create = H5Dget_create_plist(dataset), type = H5Dget_type(dataset);
-    hsize_t chunk[H5S_MAX_RANK];
+    bool whole_rows = true;
     unsigned options = 0;
-    if (H5Pget_layout(create) == H5D_CHUNKED && H5Pget_chunk(create, H5S_MAX_RANK, chunk) == c.ndim) {
-        bool whole_rows = true, sound = info->dim[0] > 0;
-        c.chunk_bytes = c.value_bytes = (int64_t)H5Tget_size(type);
-        for (int i = 0; i < c.ndim; i++) {
-            c.dim[i] = info->dim[i];
-            c.chunk[i] = chunk[i] > 0 ? (int64_t)chunk[i] : 1;
-            sound = sound && chunk[i] > 0 && c.dim[i] > 0;
-            c.grid[i] = c.dim[i] / c.chunk[i] + (c.dim[i] % c.chunk[i] != 0);
-            c.chunk_bytes *= sound ? c.chunk[i] : 1; /* HDF5 has chunks of less than 4 GiB only */
-            c.row_values *= i > 0 && sound ? c.dim[i] : 1;
-            whole_rows = whole_rows && (i == 0 || c.chunk[i] == c.dim[i]);
-        }
-        const bool known = list_filters(create, c.value_bytes, &c);
-        c.dear = sound && (H5Pget_nfilters(create) > 0 || !whole_rows);
-        c.ours = c.dear && known && is_native(type, values) && H5Pget_chunk_opts(create, &options) >= 0 && options == 0;
-        if (c.ours) {
-            get_fill(create, type, &c);
-        }
+    c.chunk_bytes = c.value_bytes = (int64_t)H5Tget_size(type);
+    for (int i = 0; i < c.ndim; i++) {
+        c.dim[i] = (int64_t)g.dim[i];
+        c.chunk[i] = (int64_t)g.chunk[i];
+        c.grid[i] = (int64_t)g.chunks[i];
+        c.chunk_bytes *= c.chunk[i]; /* HDF5 has chunks of less than 4 GiB only */
+        c.row_values *= i > 0 ? c.dim[i] : 1;
+        whole_rows = whole_rows && (i == 0 || c.chunk[i] == c.dim[i]);
+    }
+    const bool known = list_filters(create, c.value_bytes, &c);
+    c.dear = H5Pget_nfilters(create) > 0 || !whole_rows;
+    c.ours = c.dear && known && is_native(type, values) && H5Pget_chunk_opts(create, &options) >= 0 && options == 0;
+    if (c.ours) {
+        get_fill(create, type, &c);
     }
     H5Tclose(type);
     H5Pclose(create);

@@ -3,10 +3,13 @@
  * The library is the serial build and not thread-safe, so one mutex is held around every call into it; visitors run
  * without the mutex and may call back. Its own printing of errors is switched off: the innermost record of its error
  * stack becomes the reason in our one-line text. */
+#include <errno.h>
 #include <pthread.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "h5_impl.h"
+#include "hiss/file.h"
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 
@@ -45,4 +48,26 @@ const char *data_h5_reason(char out[HISS_H5_REASON]) {
         }
     }
     return *out ? out : "HDF5 gives no reason";
+}
+
+const char *data_h5_system_reason(char out[HISS_H5_REASON]) {
+    static const char mark[] = "error message = '";
+    const char *whole = data_h5_reason(out);
+    char *text = strstr(out, mark);
+    if (!text) {
+        return whole;
+    }
+    text += strlen(mark);
+    text[strcspn(text, "'")] = 0;
+    return text;
+}
+
+const char *data_h5_writing_remedy(const char *why, const char *otherwise) {
+    static const int known[] = {ENOSPC, EDQUOT, EFBIG};
+    for (int k = 0; k < HISS_COUNT(known); k++) {
+        if (strstr(why, strerror(known[k]))) {
+            return hiss_file_remedy(known[k]);
+        }
+    }
+    return otherwise;
 }

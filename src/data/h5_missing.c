@@ -8,7 +8,7 @@
 
 #include "hiss/alloc.h"
 
-enum { LIST_SIZE = 400, MOST_LINKS = 16, PATH_SIZE = 1024, SHOWN = 160 };
+enum { LIST_SIZE = 400, MOST_LINKS = 16, PATH_SIZE = DATA_H5_PATH, SHOWN = 160 };
 
 typedef enum end {
     END_DATASET,  /* at a data set, or what may be one: it cannot be opened */
@@ -25,6 +25,7 @@ typedef struct trail {
     char path[PATH_SIZE]; /* what is looked for; changes at soft links */
     char at[PATH_SIZE];
     char why[PATH_SIZE];
+    char file[PATH_SIZE], object[PATH_SIZE]; /* where a link into another file leads, with the rest of the path */
     int links;
 } trail;
 
@@ -54,6 +55,10 @@ static end at_link(hid_t file, trail *t, const H5L_info_t *info, size_t length, 
         H5Lunpack_elink_val(value, info->u.val_size, NULL, &where, &object);
     }
     snprintf(t->why, sizeof t->why, "%.*s, object %.*s", SHOWN, where, SHOWN, object);
+    snprintf(t->file, sizeof t->file, "%s", where);
+    if (snprintf(t->object, sizeof t->object, "%s%s", object, t->path + length) >= PATH_SIZE) {
+        t->file[0] = 0;
+    }
     return END_OUTSIDE;
 }
 
@@ -118,7 +123,17 @@ static end look_for(hid_t file, const char *dataset, trail *t) {
 bool data_h5_named(hid_t file, const char *dataset) {
     trail t;
     const end found = look_for(file, dataset, &t);
-    return found != END_GROUP && found != END_TYPE && (found != END_NOTHING || t.links > 0);
+    return found != END_NOTHING || t.links > 0;
+}
+
+bool data_h5_outside(hid_t file, const char *dataset, char where[DATA_H5_PATH], char object[DATA_H5_PATH]) {
+    trail t;
+    const bool outside = look_for(file, dataset, &t) == END_OUTSIDE && t.file[0];
+    if (outside) {
+        strcpy(where, t.file);
+        strcpy(object, t.object);
+    }
+    return outside;
 }
 
 /* The names of the data sets there are, as far as they fit. */
@@ -178,8 +193,8 @@ hiss_status data_h5_missing(hiss_h5 *file, const char *dataset, const char *why,
         return hiss_fail(
             err, HISS_EUSER,
             "%s: data set %s is not read: %.*s is a link into another file (%s), and such links are not "
-            "followed; name that file, or copy the data into this one where both lie: h5repack --merge OLD NEW",
-            path, dataset, SHOWN, t.at, t.why);
+            "followed; name that file, or copy the data into this one where both lie: h5repack --merge OLD NEW%s",
+            path, dataset, SHOWN, t.at, t.why, file->follow ? "; or set data.follow: true" : "");
     case END_CIRCLE:
         return hiss_fail(err, HISS_EUSER, "%s: data set %s cannot be found: its soft links lead nowhere or in a circle",
                          path, dataset);

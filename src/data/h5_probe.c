@@ -13,6 +13,8 @@
  * the densest common filter, gains at most 1032 : 1 (zlib's technical details), so more is a bomb or damage. N-Bit,
  * ScaleOffset and others shrink equal values without such a bound; they are allowed more.
  *
+ * Of many files one child looks into hundreds, one after the other, each with limits of its own, and tells which are fine.
+ *
  * The child is a fork, made under the lock of h5.c and thus outside any other call into the library; it calls nothing
  * but the library and ends by _exit. Cost: some milliseconds a file, 20 us an object, and a read of the index of
  * chunks (5 million a second). */
@@ -101,13 +103,8 @@ static bool is_dense(hid_t create) {
     return others > 0 || deflates > 1;
 }
 
-static uint64_t chunk_bytes_of(hid_t create, uint64_t value_bytes) {
-    hsize_t chunk[H5S_MAX_RANK] = {0};
-    if (H5Pget_layout(create) != H5D_CHUNKED) {
-        return 0;
-    }
-    const int ndim = H5Pget_chunk(create, H5S_MAX_RANK, chunk);
-    return volume(ndim, chunk, value_bytes);
+static uint64_t chunk_bytes_of(const data_h5_grid *g, uint64_t value_bytes) {
+    return g->chunked ? volume(g->ndim, g->chunk, value_bytes) : 0;
 }
 
 /* What the file holds for the data set: its claim, but no more than the file has. */
@@ -122,16 +119,14 @@ static uint64_t stored_bytes(hid_t dataset) {
 
 /* Data sets may claim rows that were never written, which is legal and takes no room; then that is what is said. */
 static bool oversized(hid_t dataset, hid_t create, char *why, size_t size) {
-    const hid_t type = H5Dget_type(dataset), space = H5Dget_space(dataset);
-    hsize_t dim[H5S_MAX_RANK] = {0};
+    const data_h5_grid g = data_h5_grid_of(dataset);
+    const hid_t type = H5Dget_type(dataset);
     char unwritten[HISS_H5_REASON];
-    const int ndim = H5Sget_simple_extent_dims(space, dim, NULL);
     const uint64_t value_bytes = H5Tget_size(type), stored = stored_bytes(dataset);
     const bool dense = is_dense(create);
     const uint64_t times = dense ? DENSER : DENSEST, room = small_bytes + product(stored, times);
     const uint64_t chunk_room = room + (dense ? small_chunk_bytes : 0);
-    const uint64_t bytes = volume(ndim, dim, value_bytes), chunk_bytes = chunk_bytes_of(create, value_bytes);
-    H5Sclose(space);
+    const uint64_t bytes = volume(g.ndim, g.dim, value_bytes), chunk_bytes = chunk_bytes_of(&g, value_bytes);
     H5Tclose(type);
     if (bytes <= room && (chunk_bytes <= chunk_room || stored == 0)) {
         return false;
@@ -224,30 +219,24 @@ static void touch_row(hid_t dataset, hid_t type, hid_t space, hsize_t index, loo
     free(row);
 }
 
-/* Whether the first row and the last lie in the same chunks. */
-static bool in_one_chunk(hid_t create, hsize_t rows) {
-    hsize_t chunk[H5S_MAX_RANK] = {0};
-    return H5Pget_layout(create) == H5D_CHUNKED && H5Pget_chunk(create, H5S_MAX_RANK, chunk) > 0 && chunk[0] >= rows;
-}
-
 static void touch_values(hid_t dataset, look *l) {
-    const hid_t type = H5Dget_type(dataset), space = H5Dget_space(dataset), create = H5Dget_create_plist(dataset);
+    const data_h5_grid g = data_h5_grid_of(dataset);
+    const hid_t type = H5Dget_type(dataset), space = H5Dget_space(dataset);
     const H5T_class_t class = H5Tget_class(type);
-    hsize_t dim[H5S_MAX_RANK] = {0}, chunks;
-    if ((class == H5T_INTEGER || class == H5T_FLOAT) && H5Sget_simple_extent_dims(space, dim, NULL) > 0) {
-        l->chunk = H5Dget_storage_size(dataset) > 0 ? chunk_bytes_of(create, H5Tget_size(type)) : 0;
+    hsize_t chunks;
+    if ((class == H5T_INTEGER || class == H5T_FLOAT) && g.ndim > 0) {
+        l->chunk = H5Dget_storage_size(dataset) > 0 ? chunk_bytes_of(&g, H5Tget_size(type)) : 0;
         l->inflated += 2 * l->chunk;
         allow_time(l);
         allow_memory(l, 4 * l->chunk);              /* as stored, growing while it is inflated, and whole */
         H5Dget_num_chunks(dataset, space, &chunks); /* walks the whole index; fails without one */
         touch_row(dataset, type, space, 0, l);
-        if (dim[0] > 1 && !in_one_chunk(create, dim[0])) {
-            touch_row(dataset, type, space, dim[0] - 1, l);
+        if (g.dim[0] > 1 && (!g.chunked || g.chunks[0] > 1)) {
+            touch_row(dataset, type, space, g.dim[0] - 1, l);
         }
         l->chunk = 0;
         allow_memory(l, 0);
     }
-    H5Pclose(create);
     H5Sclose(space);
     H5Tclose(type);
 }
@@ -264,10 +253,10 @@ static void touch_texts(hid_t file, const char *name, look *l) {
     const hid_t access = data_h5_inside_only(), dataset = H5Dopen2(file, name, access);
     char why[256];
     if (dataset >= 0 && !data_h5_refuses(dataset, why, sizeof why)) {
-        const hid_t type = H5Dget_type(dataset), create = H5Dget_create_plist(dataset);
-        allow_memory(l, 4 * chunk_bytes_of(create, H5Tget_size(type)) + PIECES_BYTES + H5Tget_size(type));
+        const data_h5_grid g = data_h5_grid_of(dataset);
+        const hid_t type = H5Dget_type(dataset);
+        allow_memory(l, 4 * chunk_bytes_of(&g, H5Tget_size(type)) + PIECES_BYTES + H5Tget_size(type));
         data_h5_read_texts(dataset, touch_text, NULL);
-        H5Pclose(create);
         H5Tclose(type);
     }
     H5Dclose(dataset);
@@ -280,8 +269,12 @@ static herr_t touch_attribute(hid_t object, const char *name, const H5A_info_t *
     const hid_t type = H5Aget_type(attribute), space = H5Aget_space(attribute);
     const bool scalar = H5Sget_simple_extent_npoints(space) == 1;
     int64_t number;
+    double real;
     if (scalar && H5Tget_class(type) == H5T_INTEGER) {
         H5Aread(attribute, H5T_NATIVE_INT64, &number);
+        H5Aread(attribute, H5T_NATIVE_DOUBLE, &real);
+    } else if (scalar && H5Tget_class(type) == H5T_FLOAT) {
+        H5Aread(attribute, H5T_NATIVE_DOUBLE, &real);
     } else if (scalar && H5Tis_variable_str(type) > 0) {
         char *text = NULL;
         H5Aread(attribute, type, &text);
@@ -370,12 +363,15 @@ static _Noreturn void tell(int out, const char *why, int code) {
     _exit(write(out, why, strlen(why)) < 0 ? 1 : code);
 }
 
+/* Each file is given its own. */
 static look set_limits(const char *path) {
     struct stat info;
+    struct rusage used = {0};
+    getrusage(RUSAGE_SELF, &used);
     const uint64_t size = stat(path, &info) == 0 && info.st_size > 0 ? (uint64_t)info.st_size : 0;
     look l = {.inherited = limit_of(RLIMIT_AS), .rows_left = ROWS_BYTES};
     l.inherited_seconds = limit_of(RLIMIT_CPU);
-    l.seconds = CPU_SECONDS + size / bytes_a_second;
+    l.seconds = CPU_SECONDS + size / bytes_a_second + (uint64_t)(used.ru_utime.tv_sec + used.ru_stime.tv_sec);
     alarm((unsigned)(WALL_SECONDS + size / bytes_a_second));
     allow_time(&l);
     limit(RLIMIT_CORE, 0, 0);
@@ -386,10 +382,13 @@ static look set_limits(const char *path) {
 
 /* Ends with EXIT_UNOPENABLE and HDF5's reason in the pipe when the file cannot be opened, with EXIT_UNREADABLE and what
  * is wrong when a group hides what is in it. */
-static _Noreturn void look_through(const char *path, const char *texts, int out) {
+static void look_into(const char *path, const char *texts, const look *inherited, int out) {
     char why[HISS_H5_REASON];
-    reset_signals();
     look l = set_limits(path);
+    l.inherited = inherited->inherited;
+    l.inherited_seconds = inherited->inherited_seconds;
+    allow_time(&l);
+    allow_memory(&l, 0);
     H5Eset_auto2(H5E_DEFAULT, end_for_lack, &l);
     const hid_t file = H5Fopen(path, H5F_ACC_RDONLY, H5P_DEFAULT);
     if (file < 0) {
@@ -401,7 +400,20 @@ static _Noreturn void look_through(const char *path, const char *texts, int out)
         tell(out, why, EXIT_UNREADABLE);
     }
     H5Fclose(file);
-    _exit(0); /* what is merely wrong gets its message where it is read */
+    H5Eset_auto2(H5E_DEFAULT, NULL, NULL);
+}
+
+/* One byte 0 in the pipe for every file that is fine. What is merely wrong gets its message where it is read. */
+static _Noreturn void look_through(int64_t count, const char *const *path, const char *texts, int out) {
+    const look inherited = {.inherited = limit_of(RLIMIT_AS), .inherited_seconds = limit_of(RLIMIT_CPU)};
+    reset_signals();
+    for (int64_t k = 0; k < count; k++) {
+        look_into(path[k], texts, &inherited, out);
+        if (write(out, "", 1) < 0) {
+            _exit(1);
+        }
+    }
+    _exit(0);
 }
 
 /* ---- in the parent ---- */
@@ -442,22 +454,31 @@ static data_h5_finding judge(int status, char why[HISS_H5_REASON]) {
     return HISS_H5_DANGEROUS;
 }
 
-/* What the child has to say, up to the end of its life. */
-static void listen(int in, char why[HISS_H5_REASON]) {
+/* What the child has to say, up to the end of its life. Returns how many files are fine. */
+static int64_t listen(int in, char why[HISS_H5_REASON]) {
     ssize_t length = 0, now;
+    int64_t fine = 0;
     while ((now = read(in, why + length, (size_t)(HISS_H5_REASON - 1 - length))) > 0 || (now < 0 && errno == EINTR)) {
-        length += now > 0 ? now : 0;
+        ssize_t marks = 0;
+        while (length == 0 && marks < now && why[marks] == 0) {
+            marks++;
+        }
+        fine += marks;
+        length += now > 0 ? now - marks : 0;
+        memmove(why, why + marks, (size_t)length);
     }
     why[length] = 0;
+    return fine;
 }
 
-data_h5_finding data_h5_probe(const char *path, const char *texts, char why[HISS_H5_REASON]) {
+static data_h5_finding probe(int64_t count, const char *const *path, const char *texts, int64_t *fine,
+                             char why[HISS_H5_REASON]) {
     int ends[2], status = 0;
     hiss_alloc_expect(look_bytes, "looking into an HDF5 file", NULL);
     const bool piped = pipe(ends) == 0;
     const pid_t child = piped ? fork() : -1;
     if (child == 0) {
-        look_through(path, texts, ends[1]);
+        look_through(count, path, texts, ends[1]);
     }
     if (child < 0) {
         snprintf(why, HISS_H5_REASON, "no process could be started to look into it: %s", strerror(errno));
@@ -465,7 +486,7 @@ data_h5_finding data_h5_probe(const char *path, const char *texts, char why[HISS
     if (piped) {
         close(ends[1]);
         if (child > 0) {
-            listen(ends[0], why);
+            *fine = listen(ends[0], why);
         }
         close(ends[0]);
     }
@@ -473,4 +494,21 @@ data_h5_finding data_h5_probe(const char *path, const char *texts, char why[HISS
     while (child > 0 && (ended = waitpid(child, &status, 0)) < 0 && errno == EINTR) {
     }
     return ended > 0 ? judge(status, why) : HISS_H5_DANGEROUS;
+}
+
+data_h5_finding data_h5_probe(const char *path, const char *texts, char why[HISS_H5_REASON]) {
+    int64_t fine = 0;
+    return probe(1, &path, texts, &fine, why);
+}
+
+data_h5_finding data_h5_probe_files(int64_t count, const char *const *path, int64_t *failed, char why[HISS_H5_REASON]) {
+    enum { AT_ONCE = 256 };
+    data_h5_finding finding = HISS_H5_FINE;
+    *failed = 0;
+    for (int64_t fine = 0; *failed < count && finding == HISS_H5_FINE; fine = 0) {
+        const int64_t some = count - *failed < AT_ONCE ? count - *failed : AT_ONCE;
+        finding = probe(some, path + *failed, NULL, &fine, why);
+        *failed += fine;
+    }
+    return finding;
 }

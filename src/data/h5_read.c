@@ -37,9 +37,9 @@ static hiss_status read_kept(const request *r, int64_t begin, int64_t count, uin
     const int64_t index = begin / r->c->chunk[0], first = index * r->c->chunk[0], rows = slab_rows(r->c, first);
     hiss_status status = HISS_OK;
     data_h5_slabs_hold(all);
-    data_h5_slab *slab = data_h5_slab_find(all, r->dataset, r->dtype, index);
+    data_h5_slab *slab = data_h5_slab_find(all, r->file->number, r->dataset, r->dtype, index);
     if (!slab) {
-        slab = data_h5_slab_add(all, r->dataset, r->dtype, index, rows * r->row_bytes);
+        slab = data_h5_slab_add(all, r->file->number, r->dataset, r->dtype, index, rows * r->row_bytes);
         status = decode_rows(r, first, rows, r->row_bytes, slab->rows, err);
     }
     if (status) {

@@ -51,10 +51,11 @@ void data_h5_slabs_forget(data_h5_slabs *all) {
     data_h5_slabs_release(all);
 }
 
-data_h5_slab *data_h5_slab_find(data_h5_slabs *all, const char *dataset, hiss_dtype dtype, int64_t index) {
+data_h5_slab *data_h5_slab_find(data_h5_slabs *all, int64_t file, const char *dataset, hiss_dtype dtype,
+                                int64_t index) {
     for (int i = 0; i < MOST_SLABS; i++) {
         data_h5_slab *s = &all->slab[i];
-        if (s->rows && s->index == index && s->dtype == dtype && strcmp(s->dataset, dataset) == 0) {
+        if (s->rows && s->file == file && s->index == index && s->dtype == dtype && strcmp(s->dataset, dataset) == 0) {
             s->used = ++all->clock;
             return s;
         }
@@ -62,7 +63,7 @@ data_h5_slab *data_h5_slab_find(data_h5_slabs *all, const char *dataset, hiss_dt
     return NULL;
 }
 
-data_h5_slab *data_h5_slab_add(data_h5_slabs *all, const char *dataset, hiss_dtype dtype, int64_t index,
+data_h5_slab *data_h5_slab_add(data_h5_slabs *all, int64_t file, const char *dataset, hiss_dtype dtype, int64_t index,
                                int64_t bytes) {
     for (;;) {
         data_h5_slab *unused = NULL, *oldest = NULL;
@@ -72,7 +73,8 @@ data_h5_slab *data_h5_slab_add(data_h5_slabs *all, const char *dataset, hiss_dty
             oldest = s->rows && (!oldest || s->used < oldest->used) ? s : oldest;
         }
         if (unused && (!oldest || all->bytes + bytes <= data_h5_kept_bytes)) {
-            *unused = (data_h5_slab){.dtype = dtype, .index = index, .bytes = bytes, .used = ++all->clock};
+            *unused =
+                (data_h5_slab){.dtype = dtype, .file = file, .index = index, .bytes = bytes, .used = ++all->clock};
             strcpy(unused->dataset, dataset);
             unused->rows = hiss_alloc((size_t)bytes);
             all->bytes += bytes;
@@ -80,4 +82,11 @@ data_h5_slab *data_h5_slab_add(data_h5_slabs *all, const char *dataset, hiss_dty
         }
         data_h5_slab_drop(all, oldest);
     }
+}
+
+void data_h5_lend(hiss_h5 *file, data_h5_slabs *slabs, int64_t number) {
+    data_h5_slabs_destroy(file->slabs);
+    file->slabs = slabs;
+    file->lent = true;
+    file->number = number;
 }

@@ -84,7 +84,18 @@ static bool is_half(hid_t type) {
            mantissa_bits == half.mantissa_bits && H5Tget_ebias(type) == half.bias;
 }
 
+/* The booleans of h5py. */
+static hid_t boolean(void) {
+    const hid_t type = H5Tenum_create(H5T_NATIVE_INT8);
+    H5Tenum_insert(type, "FALSE", &(int8_t){0});
+    H5Tenum_insert(type, "TRUE", &(int8_t){1});
+    return type;
+}
+
 hid_t data_h5_memory_type(hiss_dtype dtype) {
+    if (dtype == HISS_ENUMERATION) {
+        return boolean();
+    }
     if (dtype != HISS_F16) {
         return H5Tcopy(data_h5_native(dtype));
     }

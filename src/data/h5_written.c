@@ -11,31 +11,18 @@
 
 enum { MOST_CHUNKS = 1 << 22 };
 
-typedef struct grid {
-    int ndim;
-    hsize_t dim[H5S_MAX_RANK], chunk[H5S_MAX_RANK];
-    hsize_t chunks; /* that there should be, at most MOST_CHUNKS + 1 */
-} grid;
-
-/* False for what has no chunks. */
-static bool grid_of(hid_t dataset, grid *g) {
-    const hid_t create = H5Dget_create_plist(dataset), space = H5Dget_space(dataset);
-    g->ndim = H5Sget_simple_extent_dims(space, g->dim, NULL);
-    const bool chunked =
-        H5Pget_layout(create) == H5D_CHUNKED && g->ndim > 0 && H5Pget_chunk(create, H5S_MAX_RANK, g->chunk) == g->ndim;
-    g->chunks = 1;
-    for (int i = 0; chunked && i < g->ndim; i++) {
-        const hsize_t along = g->dim[i] / g->chunk[i] + (g->dim[i] % g->chunk[i] > 0);
-        g->chunks = along > MOST_CHUNKS ? MOST_CHUNKS + 1 : g->chunks * along;
-        g->chunks = g->chunks > MOST_CHUNKS ? MOST_CHUNKS + 1 : g->chunks;
+/* How many there should be, at most MOST_CHUNKS + 1. */
+static hsize_t chunks_of(const data_h5_grid *g) {
+    hsize_t all = 1;
+    for (int i = 0; i < g->ndim; i++) {
+        all = g->chunks[i] > MOST_CHUNKS ? MOST_CHUNKS + 1 : all * g->chunks[i];
+        all = all > MOST_CHUNKS ? MOST_CHUNKS + 1 : all;
     }
-    H5Sclose(space);
-    H5Pclose(create);
-    return chunked;
+    return all;
 }
 
 /* On to the next place of a chunk, the last axis first. False after the last one. */
-static bool advance(const grid *g, hsize_t *at) {
+static bool advance(const data_h5_grid *g, hsize_t *at) {
     for (int i = g->ndim - 1; i >= 0; i--) {
         if ((at[i] += g->chunk[i]) < g->dim[i]) {
             return true;
@@ -46,9 +33,9 @@ static bool advance(const grid *g, hsize_t *at) {
 }
 
 void data_h5_each_chunk(hid_t dataset, data_h5_chunk_visitor visit, void *user) {
-    grid g;
+    const data_h5_grid g = data_h5_grid_of(dataset);
     hsize_t at[H5S_MAX_RANK] = {0};
-    bool more = grid_of(dataset, &g) && g.chunks > 0;
+    bool more = g.chunked && chunks_of(&g) > 0;
     for (int visited = 0; more && visited < MOST_CHUNKS; visited++) {
         hsize_t bytes = 0;
         const bool there = H5Dget_chunk_storage_size(dataset, at, &bytes) >= 0 && bytes > 0;
@@ -77,15 +64,41 @@ static bool count_missing(hid_t dataset, const hsize_t *at, hsize_t bytes, void 
     return true;
 }
 
+void data_h5_virtual_count(hid_t dataset, double *mapped, double *all) {
+    const hid_t create = H5Dget_create_plist(dataset), space = H5Dget_space(dataset);
+    size_t count = 0;
+    *all = (double)H5Sget_simple_extent_npoints(space);
+    *mapped = 0;
+    H5Pget_virtual_count(create, &count);
+    for (size_t i = 0; i < count; i++) {
+        const hid_t part = H5Pget_virtual_vspace(create, i);
+        const hssize_t points = H5Sget_select_npoints(part);
+        *mapped += points < 0 ? *all : (double)points; /* without end */
+        H5Sclose(part);
+    }
+    H5Sclose(space);
+    H5Pclose(create);
+}
+
+static bool virtual_gaps(hid_t dataset, char *text, size_t size) {
+    double mapped, all;
+    data_h5_virtual_count(dataset, &mapped, &all);
+    snprintf(text, size, "it is virtual, and %.0f of its %.0f values lie in no file: they hold its fill value",
+             all - mapped, all);
+    return mapped < all;
+}
+
 bool data_h5_unwritten(hid_t dataset, char *text, size_t size) {
     const hid_t create = H5Dget_create_plist(dataset);
     const H5D_layout_t layout = H5Pget_layout(create);
     const bool outside = H5Pget_external_count(create) != 0;
     H5Pclose(create);
-    grid g;
+    if (layout == H5D_VIRTUAL) {
+        return virtual_gaps(dataset, text, size);
+    }
+    const data_h5_grid g = data_h5_grid_of(dataset);
     hsize_t there = 0;
-    const bool chunked = grid_of(dataset, &g);
-    if (g.ndim < 1 || g.dim[0] < 1 || outside || (layout != H5D_CONTIGUOUS && !chunked)) {
+    if (g.ndim < 1 || g.dim[0] < 1 || outside || (layout != H5D_CONTIGUOUS && !g.chunked)) {
         return false;
     }
     if (H5Dget_storage_size(dataset) == 0) {
@@ -94,12 +107,12 @@ bool data_h5_unwritten(hid_t dataset, char *text, size_t size) {
         return true;
     }
     const hid_t space = H5Dget_space(dataset);
-    const bool known = chunked && H5Dget_num_chunks(dataset, space, &there) >= 0;
+    const bool known = g.chunked && H5Dget_num_chunks(dataset, space, &there) >= 0;
     H5Sclose(space);
-    if (!known || there >= g.chunks) {
+    if (!known || there >= chunks_of(&g)) {
         return false;
     }
-    if (g.chunks > MOST_CHUNKS) {
+    if (chunks_of(&g) > MOST_CHUNKS) {
         snprintf(text, size, "only %llu of its chunks were ever written, and there should be more than %d",
                  (unsigned long long)there, MOST_CHUNKS);
         return true;

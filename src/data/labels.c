@@ -1,9 +1,9 @@
 /* Labels of a data set: read, checked and made classes when the set is opened, then in memory, 4 bytes a sample.
  *
  * A label is an integer (of any size, booleans and enumerations among them), a float that is whole, a string, or a row
- * of zeros with a single 1, whose column it is. Axes of length 1 do not count, and data.label_column picks one of
- * several columns. What classes come of them is said in classes.c; -1 stands for samples without a label: those whose
- * class is called data.ignore_label, and NaN and empty strings, which stand where other programs have nothing.
+ * of zeros with a single 1, whose column it is. Axes of length 1 do not count, also in front, where MATLAB's row vectors
+ * have one, and data.label_column picks one of several columns. What classes come of them is said in classes.c; -1 stands for samples without a label: those whose
+ * class is called data.ignore_label, and NaN, netCDF's fill values and empty strings, which stand where other programs have nothing.
  *
  * Sizes of what is computed follow the number of classes, so labels with more different values than half their number
  * are no classes, but identifiers or measurements, and refused before anything of their size is made. */
@@ -22,10 +22,14 @@ enum { PIECE_VALUES = 1 << 16, MOST_COLUMNS = 1 << 20, MANY_CLASSES = 1000, LONG
 typedef struct reader {
     hiss_dataset *set;
     const hiss_data_options *from;
-    const char *path, *dataset; /* of the file the labels are in */
-    hiss_h5 *file, *other;      /* other: not the set's own, or NULL */
+    const char *path, *dataset; /* of the files the labels are in */
+    data_files *files, *other;  /* other: not the set's own, or NULL */
+    data_joined *joined;
+    data_packing *packing; /* of each file: which numbers are no label; or NULL */
     hiss_h5_info info;
-    int64_t width; /* values in a row */
+    int axis;        /* that counts rows */
+    bool by_columns; /* a row's values do not lie one after the other */
+    int64_t width;   /* values in a row */
     data_values *values;
     int64_t row;     /* next, of strings */
     const char *key; /* whose value is wrong */
@@ -57,7 +61,7 @@ static hiss_status open_source(reader *r, hiss_arena *arena, hiss_error *err) {
         colon = at;
     }
     r->path = r->set->path;
-    r->file = r->set->file;
+    r->files = r->set->files;
     r->dataset = text;
     if (!colon || colon == text) {
         return HISS_OK;
@@ -65,11 +69,35 @@ static hiss_status open_source(reader *r, hiss_arena *arena, hiss_error *err) {
     r->dataset = colon + 1;
     r->path = hiss_arena_format(arena, "%.*s", (int)(colon - text), text);
     hiss_status status = hiss_path_expand(arena, text, r->path, &r->path, err);
-    status = status ? status
-                    : hiss_file_expect(r->path, "the file of labels",
-                                       "give FILE:/NAME of an HDF5 file and a data set in it", err);
-    status = status ? status : hiss_h5_open(r->path, &r->other, err);
-    r->file = r->other;
+    data_files_options how = data_files_how(r->from);
+    how.what = "the file of labels";
+    how.advice = "give FILE:/NAME of an HDF5 file and a data set in it";
+    bool misfollowed;
+    status = status ? status : data_files_open(r->path, &how, &r->other, &misfollowed, err);
+    r->files = r->other;
+    r->path = status ? r->path : data_files_name(r->other);
+    return status;
+}
+
+/* What is in front of the axis that counts rows: axes of length 1, as in a column by MATLAB, or the other axis of a
+ * matrix, if the number of samples tells. */
+static hiss_status find_axis(reader *r, hiss_error *err) {
+    hiss_h5_info info = {.ndim = 0};
+    hiss_h5 *file;
+    hiss_status status = data_files_hold(r->files, 0, &file, err);
+    if (status) {
+        return status;
+    }
+    status = hiss_h5_look(file, r->dataset, &info, err);
+    data_files_release(r->files, file);
+    while (r->axis + 1 < info.ndim && info.dim[r->axis] == 1 && r->set->rows > data_files_count(r->files)) {
+        r->axis++;
+    }
+    const int64_t rows = r->other ? r->set->rows : data_joined_first(r->set->source[DATA_IMAGE].joined, 1);
+    if (info.ndim == 2 && info.dim[0] != rows && info.dim[1] == rows && data_files_count(r->files) == 1) {
+        r->axis = 1;
+        r->by_columns = info.dim[0] > 1; /* as in a matrix by MATLAB */
+    }
     return status;
 }
 
@@ -81,12 +109,15 @@ static hiss_status check_shape(reader *r, hiss_error *err) {
     char found[HISS_H5_INFO_TEXT];
     const hiss_dtype dtype = r->info.dtype;
     r->width = 1;
-    for (int i = 1; i < r->info.ndim; i++) {
+    for (int i = 0; i < r->info.ndim; i++) {
+        if (i == r->axis) {
+            continue;
+        }
         const int64_t most = r->info.dim[i] > 0 ? MOST_COLUMNS / r->info.dim[i] : MOST_COLUMNS;
         r->width = r->width > most ? MOST_COLUMNS + 1 : r->width * r->info.dim[i];
     }
     const bool number = hiss_dtype_is_integer(dtype) || is_float(dtype);
-    if (r->info.dim[0] != r->set->rows || r->width < 1 || r->width > MOST_COLUMNS ||
+    if (r->info.dim[r->axis] != r->set->rows || r->width < 1 || r->width > MOST_COLUMNS ||
         !(number || (dtype == HISS_TEXT && r->width == 1))) {
         return hiss_fail(err, HISS_EUSER,
                          "%s: data set %s holds %s; expected integers [%lld], one for each row of %s, or as many "
@@ -152,10 +183,11 @@ static int64_t hot_column(const cell *value, int64_t width, bool real) {
 /* A float that is whole, and exact. */
 static hiss_status whole_number(const reader *r, int64_t row, double real, int64_t *number) {
     if (!(fabs(real) <= 0x1p53) || real != floor(real)) {
+        const char *path = data_joined_place(r->joined, row, &row);
         return hiss_fail(r->err, HISS_EUSER,
                          "%s: row %lld of data set %s is %g; expected class numbers, which are whole: these are "
                          "measurements; %s",
-                         r->path, (long long)row, r->dataset, real, advice(r));
+                         path, (long long)row, r->dataset, real, advice(r));
     }
     *number = (int64_t)real;
     return HISS_OK;
@@ -171,7 +203,9 @@ static hiss_status take_row(reader *r, int64_t row, const cell *value, bool real
         }
     } else {
         value += r->width > 1 ? column : 0;
-        if (real && isnan(value->real)) {
+        const bool wide = r->info.dtype == HISS_U64;
+        const double plain = real ? value->real : wide ? (double)(uint64_t)value->whole : (double)value->whole;
+        if (isnan(plain) || data_packing_misses(r->packing, r->files, r->joined, row, plain)) {
             r->set->label[row] = -1;
             return HISS_OK;
         }
@@ -186,18 +220,33 @@ static hiss_status take_row(reader *r, int64_t row, const cell *value, bool real
     return index < 0 ? fail_too_many(r) : HISS_OK;
 }
 
+/* Values of some rows that lie column by column. Returns them row by row. */
+static const cell *by_rows(const cell *columns, int64_t count, int64_t width, cell *out) {
+    for (int64_t k = 0; k < width; k++) {
+        for (int64_t i = 0; i < count; i++) {
+            out[i * width + k] = columns[k * count + i];
+        }
+    }
+    return out;
+}
+
 static hiss_status read_numbers(reader *r, hiss_dtype as) {
     const int64_t at_once = PIECE_VALUES / r->width + 1, rows = r->set->rows;
     cell *piece = hiss_new(cell, at_once * r->width);
+    cell *turned = r->by_columns ? hiss_new(cell, at_once * r->width) : NULL;
     hiss_status status = HISS_OK;
-    for (int64_t begin = 0; begin < rows && !status; begin += at_once) {
-        const int64_t count = rows - begin < at_once ? rows - begin : at_once;
-        status = hiss_h5_read_rows(r->file, r->dataset, as, 0, begin, count, r->width * (int64_t)sizeof *piece, piece,
-                                   r->err);
+    for (int64_t begin = 0, count; begin < rows && !status; begin += count) {
+        count = rows - begin < at_once ? rows - begin : at_once;
+        if (r->axis > 0 && data_joined_run(r->joined, begin) < count) {
+            count = data_joined_run(r->joined, begin);
+        }
+        status = data_joined_read(r->joined, as, begin, count, 0, piece, r->err);
+        const cell *rows_of = turned && !status ? by_rows(piece, count, r->width, turned) : piece;
         for (int64_t i = 0; i < count && !status; i++) {
-            status = take_row(r, begin + i, piece + i * r->width, as == HISS_F64);
+            status = take_row(r, begin + i, rows_of + i * r->width, as == HISS_F64);
         }
     }
+    hiss_free(turned);
     hiss_free(piece);
     return status;
 }
@@ -208,11 +257,13 @@ static bool take_text(void *user, const char *text, size_t bytes) {
     reader *r = user;
     int64_t index = -1;
     if (bytes > LONGEST_NAME) {
+        int64_t row;
+        const char *path = data_joined_place(r->joined, r->row, &row);
         r->status =
             hiss_fail(r->err, HISS_EUSER,
                       "%s: row %lld of data set %s is a text of %zu bytes; expected names of classes, of at most "
                       "%d: %s",
-                      r->path, (long long)r->row, r->dataset, bytes, LONGEST_NAME, advice(r));
+                      path, (long long)row, r->dataset, bytes, LONGEST_NAME, advice(r));
     } else if (bytes > 0 && (index = data_values_text(r->values, text, bytes)) < 0) {
         r->status = fail_too_many(r);
     }
@@ -221,7 +272,7 @@ static bool take_text(void *user, const char *text, size_t bytes) {
 }
 
 static hiss_status read_texts(reader *r) {
-    const hiss_status status = hiss_h5_read_texts(r->file, r->dataset, take_text, r, r->err);
+    const hiss_status status = data_joined_texts(r->joined, take_text, r, r->err);
     return status ? status : r->status;
 }
 
@@ -232,12 +283,12 @@ static void take_member(void *user, int64_t value, const char *name) {
 }
 
 /* The names that hiss prepare has recorded, one a line, for the numbers in /labels. */
-static void read_recorded(const reader *r, data_names *names) {
+static void read_recorded(const reader *r, hiss_h5 *file, data_names *names) {
     char *format = NULL, *lines = NULL;
     const bool ours = strcmp(r->dataset + (*r->dataset == '/'), "labels") == 0 &&
-                      hiss_h5_get_text(r->file, "/", "hiss_format", &format, NULL) == HISS_OK &&
-                      strcmp(format, HISS_IMAGES_FORMAT) == 0 &&
-                      hiss_h5_get_text(r->file, "/", "classes", &lines, NULL) == HISS_OK;
+                      hiss_h5_get_text(file, "/", "hiss_format", &format, NULL) == HISS_OK &&
+                      (strcmp(format, HISS_IMAGES_FORMAT) == 0 || strcmp(format, HISS_ROWS_FORMAT) == 0) &&
+                      hiss_h5_get_text(file, "/", "classes", &lines, NULL) == HISS_OK;
     int64_t number = 0;
     for (const char *at = ours ? lines : NULL; at; number++) {
         const size_t length = strcspn(at, "\n");
@@ -246,6 +297,38 @@ static void read_recorded(const reader *r, data_names *names) {
     }
     hiss_free(format);
     hiss_free(lines);
+}
+
+static bool same_names(const data_names *a, const data_names *b) {
+    bool same = a->count == b->count;
+    for (int64_t i = 0; i < a->count && same; i++) {
+        same = a->at[i].value == b->at[i].value && strcmp(a->at[i].name, b->at[i].name) == 0;
+    }
+    return same;
+}
+
+/* What files call the numbers; they must agree. */
+static hiss_status read_names(const reader *r, data_names *names, hiss_error *err) {
+    hiss_status status = HISS_OK;
+    for (int64_t k = 0; k < data_files_count(r->files) && !status; k++) {
+        data_names others = {0};
+        hiss_h5 *file;
+        if ((status = data_files_hold(r->files, k, &file, err))) {
+            break;
+        }
+        status = hiss_h5_members(file, r->dataset, take_member, k ? &others : names, err);
+        read_recorded(r, file, k ? &others : names);
+        if (!status && k > 0 && !same_names(names, &others)) {
+            status =
+                hiss_fail(err, HISS_EUSER,
+                          "%s: the classes of data set %s have other names or numbers than in the first file; "
+                          "expected the same in all %lld files: write their labels alike, or %s",
+                          data_files_path(r->files, k), r->dataset, (long long)data_files_count(r->files), advice(r));
+        }
+        data_files_release(r->files, file);
+        data_names_free(&others);
+    }
+    return status;
 }
 
 /* Labels are numbers of values so far. Returns how many are none. */
@@ -258,15 +341,50 @@ static int64_t renumber(hiss_dataset *set, const int32_t *class_of) {
     return without;
 }
 
-static void tell(const reader *r, int64_t without) {
-    const data_classes *c = &r->set->classes;
-    bool told = c->named || without > 0;
+/* Numbers by size, those of uint64 too; names by their bytes. */
+static bool is_before(const data_classes *c, int64_t a, int64_t b) {
+    const data_class *x = &c->at[a], *y = &c->at[b];
+    const bool below = x->name[0] == '-';
+    if (c->named || below != (y->name[0] == '-')) {
+        return c->named ? strcmp(x->name, y->name) < 0 : below;
+    }
+    return below ? x->value < y->value : (uint64_t)x->value < (uint64_t)y->value;
+}
+
+/* The first and the last one in their order, which may not be that of the classes. */
+static void find_ends(const data_classes *c, const char **first, const char **last) {
+    int64_t low = 0, high = 0;
+    for (int64_t k = 1; k < c->count; k++) {
+        low = is_before(c, k, low) ? k : low;
+        high = is_before(c, high, k) ? k : high;
+    }
+    *first = c->at[low].name;
+    *last = c->at[high].name;
+}
+
+void data_labels_tell(const char *path, const char *dataset, const data_classes *c, bool some_have_none) {
+    bool told = c->named || some_have_none;
     for (int64_t k = 0; k < c->count && !told; k++) {
         told = c->at[k].value != k;
     }
     if (told && c->count > 0) {
-        hiss_info("%s: %lld classes in data set %s, %s to %s%s", r->path, (long long)c->count, r->dataset,
-                  c->at[0].name, c->at[c->count - 1].name, without ? "; some samples have no label" : "");
+        const char *first, *last;
+        find_ends(c, &first, &last);
+        hiss_info("%s: %lld class%s in data set %s, %s%s%s%s", path, (long long)c->count, c->count == 1 ? "" : "es",
+                  dataset, first, c->count > 1 ? " to " : "", c->count > 1 ? last : "",
+                  some_have_none ? "; some samples have no label" : "");
+    }
+}
+
+/* Of the set that says which classes there are: another may have samples without a label where it has none. */
+static void warn_of_ignored(const reader *r, const char *ignored) {
+    const data_classes *c = &r->set->classes;
+    const bool standard = strcmp(ignored, "-1") == 0, found = c->count < data_values_count(r->values);
+    if (*ignored && !standard && !found && c->count > 0 && !r->from->classes_of && hiss_log_rank() == 0) {
+        const char *first, *last;
+        find_ends(c, &first, &last);
+        hiss_warn("%s: no sample of data set %s has the label '%s', which is to be ignored; its labels are %s%s%s",
+                  r->path, r->dataset, ignored, first, c->count > 1 ? " to " : "", c->count > 1 ? last : "");
     }
 }
 
@@ -277,19 +395,21 @@ static hiss_status make_classes(reader *r, hiss_error *err) {
     data_names names = {0};
     hiss_status status = HISS_OK;
     if (hiss_dtype_is_integer(r->info.dtype) && r->width == 1) {
-        status = hiss_h5_members(r->file, r->dataset, take_member, &names, err);
-        read_recorded(r, &names);
+        status = read_names(r, &names, err);
     }
     int32_t *class_of = hiss_new(int32_t, data_values_count(r->values) + 1);
     data_classes_of(r->values, &names, ignored, &set->classes, class_of);
     const int64_t without = renumber(set, class_of);
-    tell(r, without);
+    if (!from->piece) {
+        data_labels_tell(r->path, r->dataset, &set->classes, without > 0);
+    }
+    warn_of_ignored(r, ignored);
     if (set->classes.count == 0 && !status) {
-        status =
-            hiss_fail(err, HISS_EUSER,
-                      "%s: all %lld labels of data set %s mean that there is none (they are %s, NaN or empty); set "
-                      "data.ignore_label to another value, or %s",
-                      r->path, (long long)set->rows, r->dataset, *ignored ? ignored : "''", advice(r));
+        status = hiss_fail(
+            err, HISS_EUSER,
+            "%s: all %lld labels of data set %s mean that there is none (they are %s, NaN, _FillValue or empty); set "
+            "data.ignore_label to another value, or %s",
+            r->path, (long long)set->rows, r->dataset, *ignored ? ignored : "''", advice(r));
     } else if (from->classes_of && from->classes_of->label) {
         data_classes_match(&set->classes, &from->classes_of->classes, class_of);
         renumber(set, class_of);
@@ -299,29 +419,63 @@ static hiss_status make_classes(reader *r, hiss_error *err) {
     return status;
 }
 
+/* What attributes say of numbers: which are no label. */
+static hiss_status read_packing(reader *r, hiss_dtype values, hiss_error *err) {
+    bool packed;
+    hiss_status status = data_packing_list(r->files, r->dataset, values, &r->packing, &packed, err);
+    for (int64_t k = 0; k < data_files_count(r->files) && packed && !status; k++) {
+        if (r->packing[k].scale != 1 || r->packing[k].offset != 0) {
+            status =
+                hiss_fail(err, HISS_EUSER,
+                          "%s: data set %s is packed (it has the attribute scale_factor or add_offset), and labels "
+                          "are not unpacked; write the class numbers themselves, without these, or %s",
+                          data_files_path(r->files, k), r->dataset, advice(r));
+        }
+    }
+    return status;
+}
+
 /* ---- all of it ---- */
 
 static hiss_status read_all(reader *r, hiss_arena *arena, hiss_error *err) {
-    hiss_dtype values = HISS_OTHER;
+    bool misfiled = false;
     hiss_status status = open_source(r, arena, err);
     if (status) {
         return status;
     }
-    status = hiss_h5_look(r->file, r->dataset, &r->info, err);
-    status = status ? status : hiss_h5_values(r->file, r->dataset, &values, err);
-    status = status ? status : check_shape(r, err);
+    const bool apart = r->set->apart && !r->other;
+    status = apart ? HISS_OK : find_axis(r, err);
+    status =
+        status ? status
+               : data_files_join(r->files, r->dataset, apart ? DATA_APART : r->axis, true, &r->joined, &misfiled, err);
+    if (status) {
+        return status;
+    }
+    r->info = *data_joined_info(r->joined);
+    const hiss_dtype values = data_joined_values(r->joined);
+    status = check_shape(r, err);
     status = status ? status : check_column(r, err);
+    status = status || r->info.dtype == HISS_TEXT ? status : read_packing(r, values, err);
     if (status) {
         return status;
     }
     const bool text = r->info.dtype == HISS_TEXT, real = is_float(values), wide = values == HISS_U64;
+    r->set->label_kind = text                                        ? "strings"
+                         : r->width > 1 && r->from->label_column < 0 ? "one-hot rows"
+                         : real                                      ? "floats"
+                         : wide                                      ? "integers of 64 bits without sign"
+                                                                     : "integers";
     r->values = data_values_create(text                                                    ? DATA_TEXT
                                    : wide && (r->width == 1 || r->from->label_column >= 0) ? DATA_UNSIGNED
                                                                                            : DATA_SIGNED,
                                    hiss_dataset_most_classes(r->set->rows));
     r->set->label = hiss_new(int32_t, r->set->rows);
     status = text ? read_texts(r) : read_numbers(r, real ? HISS_F64 : wide ? HISS_U64 : HISS_I64);
-    return status ? status : make_classes(r, err);
+    status = status ? status : make_classes(r, err);
+    if (!status) {
+        data_joined_warn(r->joined);
+    }
+    return status;
 }
 
 hiss_status data_labels_read(hiss_dataset *set, const hiss_data_options *from, const char **key, hiss_error *err) {
@@ -330,7 +484,8 @@ hiss_status data_labels_read(hiss_dataset *set, const hiss_data_options *from, c
     const hiss_status status = read_all(&r, arena, err);
     *key = r.key;
     data_values_destroy(r.values);
-    hiss_h5_close(r.other, NULL);
+    hiss_free(r.packing);
+    data_files_close(r.other);
     hiss_arena_destroy(arena);
     if (status) {
         data_classes_free(&set->classes);

@@ -167,7 +167,7 @@ hiss_status hiss_loader_create(const hiss_loader_options *options, hiss_loader *
     assert(L >= 1 && m >= 1 && 0 <= options->first_lane && options->first_lane <= options->end_lane &&
            options->end_lane <= L);
     int64_t steps;
-    const hiss_status enough = hiss_epoch_steps(options->data->file, n, L, m, &steps, err);
+    const hiss_status enough = hiss_epoch_steps(hiss_dataset_file(options->set), n, L, m, &steps, err);
     if (enough != HISS_OK) {
         return enough;
     }
@@ -219,6 +219,11 @@ void hiss_loader_destroy(hiss_loader *loader) {
 
 bool hiss_loader_streams(const hiss_loader *loader) {
     return loader->prefetch != NULL;
+}
+
+int64_t hiss_loader_bytes(const hiss_loader *loader) {
+    return loader->prefetch ? data_prefetch_bytes(loader->prefetch)
+                            : (loader->shards[loader->end] - loader->shards[loader->first]) * loader->row;
 }
 
 int64_t hiss_loader_steps(const hiss_loader *loader) {

@@ -53,6 +53,7 @@ struct hiss_loader {
 /* The prefetch thread and its ring. The budget is data.memory. */
 hiss_status data_prefetch_create(const hiss_loader *loader, int64_t budget, data_prefetch **out, hiss_error *err);
 void data_prefetch_destroy(data_prefetch *prefetch);
+int64_t data_prefetch_bytes(const data_prefetch *prefetch); /* of its ring and groups */
 void data_prefetch_seek(data_prefetch *prefetch, int64_t epoch, int64_t step);
 /* Wait for the next step; it stays valid until the next call. */
 hiss_status data_prefetch_next(data_prefetch *prefetch, const data_ring_entry **out, double *waited, hiss_error *err);

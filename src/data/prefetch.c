@@ -19,6 +19,7 @@
 #include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "hiss/alloc.h"
@@ -36,6 +37,7 @@ typedef struct group { /* of the lane whose place it has */
 struct data_prefetch {
     const hiss_loader *loader;
     int64_t local, burst, depth;
+    int64_t bytes;         /* of rows and groups */
     data_ring_entry *ring; /* [depth] */
     uint8_t *rows;         /* [depth][local * m][row] */
     data_order *order;     /* [local], of epoch order_epoch */
@@ -152,10 +154,15 @@ static hiss_status plan(data_prefetch *p, int64_t window, int64_t budget, hiss_e
     int64_t wanted = window > 0 ? window / loader->m + 3 : 2 * BURST + 1;
     int64_t depth = (budget - group_bytes) / step_bytes;
     if (depth < 2) {
+        char groups[96] = "";
+        if (window > 0) {
+            snprintf(groups, sizeof groups, "%lld for groups of data.window samples, ", (long long)group_bytes);
+        }
         return hiss_fail_key(err, HISS_EUSER, "data.memory",
-                             "%lld bytes; streaming %lld lanes needs %lld for groups of data.window samples "
-                             "and %lld for each of at least 2 steps: raise data.memory, or lower data.window",
-                             (long long)budget, (long long)p->local, (long long)group_bytes, (long long)step_bytes);
+                             "%lld bytes; streaming %lld lanes needs at least %lld bytes (%s%lld for each of 2 steps): "
+                             "raise data.memory%s",
+                             (long long)budget, (long long)p->local, (long long)(group_bytes + 2 * step_bytes), groups,
+                             (long long)step_bytes, window > 0 ? ", or lower data.window" : "");
     }
     p->depth = depth < wanted ? depth : wanted;
     p->burst = window > 0 ? 1 : p->depth / 2;
@@ -191,6 +198,7 @@ hiss_status data_prefetch_create(const hiss_loader *loader, int64_t budget, data
     }
     p->ring = hiss_new(data_ring_entry, p->depth);
     p->rows = hiss_alloc((size_t)(p->depth * samples * loader->row));
+    p->bytes = (p->depth * samples + p->local * window) * loader->row;
     p->order = hiss_new(data_order, p->local);
     for (int64_t d = 0; d < p->depth; d++) {
         data_ring_entry_create(&p->ring[d], samples, hiss_dataset_labelled(loader->set));
@@ -210,6 +218,10 @@ hiss_status data_prefetch_create(const hiss_loader *loader, int64_t budget, data
     }
     *out = p;
     return HISS_OK;
+}
+
+int64_t data_prefetch_bytes(const data_prefetch *p) {
+    return p->bytes;
 }
 
 void data_prefetch_destroy(data_prefetch *p) {

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "experiment/interval.h"
+#include "hiss/generate.h"
 #include "hiss/log.h"
 #include "hiss/reducer.h"
 
@@ -80,26 +81,37 @@ static const hiss_section sections[] = {{"", top_rows, &top_nrows, 0},
                                         {"checkpoint", checkpoint_rows, &checkpoint_nrows, offsetof(ex, checkpoint)},
                                         {"dist", dist_rows, &dist_nrows, offsetof(ex, dist)}};
 
+/* Section generate is that of the generator which data.generate names; eval.generate says what of it differs in the test
+ * samples. */
+static hiss_status read_generator(hiss_experiment *e, hiss_error *err) {
+    const hiss_generator *g = hiss_generator_named(e->data.generate);
+    const bool test = hiss_config_has(e->config, "eval.generate");
+    if (!g && (test || hiss_config_has(e->config, "generate"))) {
+        return hiss_fail_key(err, HISS_EUSER, test ? "eval.generate" : "generate",
+                             "has no effect while data.generate is none; name a generator there, or leave the section "
+                             "out");
+    }
+    if (!g) { /* an empty section is none */
+        return hiss_config_node(e->config, "generate") ? hiss_config_section(e->config, "generate", top_rows, 0, e, err)
+                                                       : HISS_OK;
+    }
+    e->data.generated = e->generate_options = hiss_alloc(g->options_bytes);
+    hiss_status s = hiss_config_section(e->config, "generate", g->rows, g->nrows, e->generate_options, err);
+    if (s == HISS_OK && test) {
+        e->data.generated_test = e->generate_test = hiss_alloc(g->options_bytes);
+        s = hiss_config_inherit(e->config, "eval.generate", g->rows, g->nrows, e->generate_options, e->generate_test,
+                                err);
+    }
+    return s;
+}
+
 static const char *const one_group[] = {"model", NULL};
 
 /* Section optim.GROUP: keys the user left out take the values of section optim. */
 static hiss_status read_group(hiss_experiment *e, const char *group, hiss_optim_options *out, hiss_error *err) {
     char section[128];
     snprintf(section, sizeof section, "optim.%s", group);
-    hiss_status s = hiss_config_section(e->config, section, hiss_optim_rows, hiss_optim_nrows, out, err);
-    for (int i = 0; i < hiss_optim_nrows && s == HISS_OK; i++) {
-        static const size_t sizes[] = {
-            [HISS_INT] = sizeof(int64_t),   [HISS_FLOAT] = sizeof(double), [HISS_BOOL] = sizeof(bool),
-            [HISS_STRING] = sizeof(char *), [HISS_PATH] = sizeof(char *),  [HISS_CHOICE] = sizeof(int),
-            [HISS_NAME] = sizeof(char *),   [HISS_NODE] = sizeof(void *)};
-        const hiss_row *row = &hiss_optim_rows[i];
-        char key[192];
-        snprintf(key, sizeof key, "%s.%s", section, row->key);
-        if (!hiss_config_has(e->config, key)) {
-            memcpy((char *)out + row->offset, (const char *)&e->optim[0] + row->offset, sizes[row->type]);
-        }
-    }
-    return s;
+    return hiss_config_inherit(e->config, section, hiss_optim_rows, hiss_optim_nrows, &e->optim[0], out, err);
 }
 
 static hiss_status read_objective(hiss_experiment *e, hiss_error *err) {
@@ -178,6 +190,7 @@ static hiss_status read_sections(hiss_experiment *e, const hiss_extra_section *e
         const hiss_section *c = &sections[i];
         s = hiss_config_section(e->config, c->name, c->rows, *c->nrows, (char *)e + c->offset, err);
     }
+    s = s == HISS_OK ? read_generator(e, err) : s;
     s = s == HISS_OK ? experiment_interval_parse(&e->checkpoint, err) : s;
     s = s == HISS_OK ? read_objective(e, err) : s;
     s = s == HISS_OK ? read_other_objectives(e, err) : s;
@@ -207,8 +220,22 @@ hiss_status hiss_experiment_read(const char *path, const char *const *overrides,
 void hiss_experiment_destroy(hiss_experiment *e) {
     hiss_kernel_table_destroy((hiss_kernel_table *)(uintptr_t)e->kernels.table);
     hiss_free(e->objective_options);
+    hiss_free(e->generate_options);
+    hiss_free(e->generate_test);
     hiss_config_destroy(e->config);
     memset(e, 0, sizeof *e);
+}
+
+static void help_groups(FILE *stream, const char *const *groups) {
+    hiss_row rows[HISS_MAX_GROUPS];
+    int count = 0;
+    for (; groups && groups[count]; count++) {
+        assert(count < HISS_MAX_GROUPS);
+        rows[count] = (hiss_row){groups[count], HISS_NODE, 0, NULL, 0, 0, NULL, "as optim, whose values it takes over"};
+    }
+    if (count > 0) {
+        hiss_rows_help(stream, "optim", rows, count);
+    }
 }
 
 void hiss_experiment_help(FILE *stream) {
@@ -222,6 +249,11 @@ void hiss_experiment_help(FILE *stream) {
         for (const hiss_section *c = (*o)->sections; c < (*o)->sections + HISS_MAX_SECTIONS && c->name; c++) {
             hiss_rows_help(stream, c->name, c->rows, *c->nrows);
         }
+        help_groups(stream, (*o)->groups);
+    }
+    for (const hiss_generator *const *g = hiss_generators(); *g; g++) {
+        fprintf(stream, "\ndata.generate: %s -- %s\n", (*g)->name, (*g)->summary);
+        hiss_rows_help(stream, "generate", (*g)->rows, (*g)->nrows);
     }
     fprintf(stream, "\n");
     hiss_network_help(stream);

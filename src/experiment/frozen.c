@@ -84,6 +84,17 @@ static hiss_status mean_statistics(hiss_frozen *f, const hiss_sample_range *rang
     return s;
 }
 
+/* A buffer that no batch records was measured before training: a network at random has it, too. */
+static void set_buffers(hiss_frozen *f, const float *trained, const double *mean) {
+    for (int k = 0; k < hiss_model_count(f->model); k++) {
+        const hiss_slot *slot = hiss_model_at(f->model, k);
+        const bool records = hiss_graph_records(hiss_encoder_graph(f->training), k);
+        for (int64_t i = slot->offset; slot->kind == HISS_SLOT_BUFFER && i < slot->offset + slot->count; i++) {
+            f->vector[i] = records ? (float)mean[i] : trained[i];
+        }
+    }
+}
+
 /* Batches are drawn by key, since the samples' order may be that of their classes. */
 hiss_status hiss_frozen_randomize(hiss_frozen *f, const hiss_sample_range *range, hiss_error *err) {
     const int64_t whole = range->count / HISS_FROZEN_BATCH;
@@ -100,17 +111,19 @@ hiss_status hiss_frozen_randomize(hiss_frozen *f, const hiss_sample_range *range
     for (int64_t i = 0; i < drawn.count; i++) {
         drawn.index[i] = hiss_sample_at(range, hiss_permutation_at(&order, i));
     }
-    double *mean = hiss_new(double, hiss_model_floats(f->model));
+    const int64_t floats = hiss_model_floats(f->model);
+    double *mean = hiss_new(double, floats);
+    float *trained = hiss_new(float, floats);
+    memcpy(trained, f->vector, sizeof(float) * (size_t)floats);
     hiss_model_initialize(f->model, f->task.seed, f->vector);
+    set_buffers(f, trained, mean);
     hiss_encoder_prepare(f->training, 1);
     const hiss_status s = mean_statistics(f, &drawn, batches, mean, err);
-    for (int k = 0; k < hiss_model_count(f->model) && s == HISS_OK; k++) {
-        const hiss_slot *slot = hiss_model_at(f->model, k);
-        for (int64_t i = 0; slot->kind == HISS_SLOT_BUFFER && i < slot->count; i++) {
-            f->vector[slot->offset + i] = (float)mean[slot->offset + i];
-        }
+    if (s == HISS_OK) {
+        set_buffers(f, trained, mean);
     }
     hiss_free(mean);
+    hiss_free(trained);
     hiss_free(drawn.index);
     return s;
 }

@@ -21,11 +21,9 @@ char *hiss_scaling_text(const hiss_scaling *s) {
     return text;
 }
 
-hiss_status hiss_checkpoint_scaling(const char *path, hiss_scaling *s, hiss_error *err) {
-    hiss_h5 *file = NULL;
+hiss_status hiss_scaling_read(hiss_h5 *file, const char *path, hiss_scaling *s, hiss_error *err) {
     char *text = NULL;
-    hiss_status status = hiss_h5_open(path, &file, err);
-    status = status == HISS_OK ? hiss_h5_get_text(file, "/", "scaling", &text, err) : status;
+    hiss_status status = hiss_h5_get_text(file, "/", "scaling", &text, err);
     if (status == HISS_OK) {
         char *at = text;
         const long count = strtol(text, &at, 10);
@@ -40,6 +38,13 @@ hiss_status hiss_checkpoint_scaling(const char *path, hiss_scaling *s, hiss_erro
         status = fine ? HISS_OK : hiss_fail(err, HISS_EUSER, "%s: its attribute scaling is damaged", path);
     }
     hiss_free(text);
+    return status;
+}
+
+hiss_status hiss_checkpoint_scaling(const char *path, hiss_scaling *s, hiss_error *err) {
+    hiss_h5 *file = NULL;
+    hiss_status status = hiss_h5_open(path, &file, err);
+    status = status == HISS_OK ? hiss_scaling_read(file, path, s, err) : status;
     hiss_h5_close(file, NULL);
     return status;
 }

@@ -11,7 +11,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -350,7 +349,7 @@ static void sweep(const char *folder, bool all) {
     DIR *dir = opendir(folder);
     for (struct dirent *e; dir && (e = readdir(dir));) {
         const long owner = hiss_file_temporary_owner(e->d_name);
-        const bool gone = owner > 0 && kill((pid_t)owner, 0) != 0 && errno == ESRCH;
+        const bool gone = owner > 0 && hiss_file_owner_gone(owner);
         if (gone || (all && owner > 0)) {
             char path[PATH_TEXT + 300];
             snprintf(path, sizeof path, "%s/%s", folder, e->d_name);

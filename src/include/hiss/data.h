@@ -17,7 +17,7 @@ typedef enum hiss_dtype {
     HISS_I16,
     HISS_I32,
     HISS_I64,
-    HISS_F32, /* those that follow are never written, and integers among them are read as HISS_I64 */
+    HISS_F32, /* those that follow are only in data sets, and integers among them are read as HISS_I64 */
     HISS_I8,
     HISS_U16,
     HISS_U32,
@@ -52,11 +52,11 @@ const char *hiss_h5_info_text(const hiss_h5_info *info, char out[HISS_H5_INFO_TE
 /* Version and build of the HDF5 library, e.g. "1.10.8, serial, thread-safe". */
 enum { HISS_H5_ABOUT = 64 };
 void hiss_h5_about(char out[HISS_H5_ABOUT]);
-hiss_status hiss_h5_open(const char *path, hiss_h5 **out, hiss_error *err);          /* read only */
-hiss_status hiss_h5_create(const char *path, hiss_h5 **out, hiss_error *err);        /* truncates */
-hiss_status hiss_h5_open_again(const hiss_h5 *file, hiss_h5 **out, hiss_error *err); /* what is open, once more */
-hiss_status hiss_h5_close(hiss_h5 *file, hiss_error *err);                           /* flushes; NULL is allowed */
-/* Whether the file names a data set so, even one that cannot be opened (newer format, link that leads nowhere). */
+hiss_status hiss_h5_open(const char *path, hiss_h5 **out, hiss_error *err);   /* read only */
+hiss_status hiss_h5_create(const char *path, hiss_h5 **out, hiss_error *err); /* truncates */
+hiss_status hiss_h5_close(hiss_h5 *file, hiss_error *err);                    /* flushes; NULL is allowed */
+/* Whether the file names something so, even what is no data set (a group) or cannot be opened (newer format, link that
+ * leads nowhere). */
 bool hiss_h5_has(hiss_h5 *file, const char *dataset);
 /* Errors name file, data set, expected and found; where on the way to it a name ends or a format is too new; missing
  * filters; and list the data sets that exist when it is missing. */
@@ -93,11 +93,14 @@ hiss_status hiss_h5_read_texts(hiss_h5 *file, const char *dataset, hiss_h5_text_
 typedef void (*hiss_h5_member_visit)(void *user, int64_t value, const char *name);
 hiss_status hiss_h5_members(hiss_h5 *file, const char *dataset, hiss_h5_member_visit visit, void *user,
                             hiss_error *err);
-/* Create a data set (groups in its path are made). chunk_rows 0: contiguous. deflate 0..9. Then write rows. */
+/* Create a data set (groups in its path are made); HISS_ENUMERATION: booleans of a byte, as h5py has them. chunk_rows 0: contiguous. deflate 0..9. Then write rows. */
 hiss_status hiss_h5_define(hiss_h5 *file, const char *dataset, const hiss_h5_info *info, int64_t chunk_rows,
                            int deflate, hiss_error *err);
 hiss_status hiss_h5_write(hiss_h5 *file, const char *dataset, hiss_dtype dtype, int64_t begin, int64_t count,
                           const void *rows, hiss_error *err);
+/* Create a data set of count strings in UTF-8 with their values: texts[count][bytes], filled up with zeros. */
+hiss_status hiss_h5_write_texts(hiss_h5 *file, const char *dataset, int64_t count, int64_t bytes, const char *texts,
+                                hiss_error *err);
 /* A file that lives in memory only (name is for messages), whose data sets have a fixed place once they are defined
  * with chunk_rows 0: offset of their first byte, rows following in memory order. image copies the file's bytes, which
  * are an HDF5 file when written to disk, into bytes[size] (NULL: nothing) and returns their number, negative on
@@ -111,6 +114,16 @@ hiss_status hiss_h5_set_text(hiss_h5 *file, const char *dataset, const char *nam
 hiss_status hiss_h5_get_text(hiss_h5 *file, const char *dataset, const char *name, char **text, hiss_error *err);
 hiss_status hiss_h5_set_i64(hiss_h5 *file, const char *dataset, const char *name, int64_t value, hiss_error *err);
 hiss_status hiss_h5_get_i64(hiss_h5 *file, const char *dataset, const char *name, int64_t *value, hiss_error *err);
+/* An attribute of a data set, of any kind; links lead to it as to the data set's values. */
+enum { HISS_H5_MOST_NUMBERS = 8, HISS_H5_SHOWN = 48 };
+typedef struct hiss_h5_attribute {
+    enum { HISS_H5_ABSENT, HISS_H5_NUMBERS, HISS_H5_WORDS, HISS_H5_STRANGE } kind;
+    int64_t count;                       /* of numbers */
+    double number[HISS_H5_MOST_NUMBERS]; /* the first of them */
+    char text[HISS_H5_SHOWN];            /* the begin of a text */
+    bool in_source;                      /* it is absent, but not at the sources of this virtual data set */
+} hiss_h5_attribute;
+void hiss_h5_look_at(hiss_h5 *file, const char *dataset, const char *name, hiss_h5_attribute *out);
 /* Call visit for every data set of the file that hiss can read (HISS_U8 to HISS_F32, 1 to 5 dimensions), in name order.
  * A status other than HISS_OK stops and is returned. visit may call the functions above. */
 typedef hiss_status (*hiss_h5_visit)(void *user, const char *dataset, const hiss_h5_info *info, hiss_error *err);
@@ -128,6 +141,7 @@ typedef struct hiss_field { /* a part of a sample's row */
     int64_t dim[HISS_FIELD_NDIM];
     int64_t offset, bytes; /* in the row; offset is a multiple of a value's size */
     double low, high;      /* values that stand for 0 and 1 */
+    double least, most;    /* of images: what all values, or those of some rows, lie between */
 } hiss_field;
 int64_t hiss_field_count(const hiss_field *field); /* values of a sample */
 /* Values of one sample, as they are in its row, minus low, as floats. Thread-safe. */
@@ -139,24 +153,32 @@ const char *hiss_field_text(const hiss_field *field, char out[HISS_FIELD_TEXT]);
 typedef struct hiss_data_keys {
     const hiss_config *config;          /* NULL: the keys' names are all that is known */
     const char *file, *images, *labels; /* NULL: data.file, data.images, data.labels, whose values unset ones take */
+    const char *generate;               /* section; NULL: generate */
 } hiss_data_keys;
 
 typedef struct hiss_data_options { /* section "data" */
-    const char *file;              /* HDF5 file with the training samples */
+    const char *file;              /* HDF5 files with the training samples: a path, a pattern, or a YAML list of such */
+    const hiss_yaml *follow;       /* true, or a list of folders: links into other files are followed; NULL: not */
+    const char *generate;          /* generator that makes them (hiss/generate.h), instead of file; NULL, none: none */
+    const void *generated;         /* no row: its options, section "generate" */
+    const void *generated_test;    /* no row: those of the test samples, "eval.generate"; NULL: there are none */
     const char *images;            /* data set name, numbers [n,H,W,C] or [n,H,W] */
     const hiss_yaml *fields;       /* further fields: name: data set of numbers [n,...]; NULL: none */
     const char *labels;            /* data set name, or FILE:/NAME; optional in the file */
     const hiss_yaml *layout;       /* the axes of the image, or of fields by name; NULL: n first, channels last */
     const hiss_yaml *range;        /* [low, high] of pixels; NULL: by their type */
+    const hiss_yaml *missing;      /* what stands for pixels without a value; NULL: they are an error */
     int64_t label_column;          /* of labels [n,K]; -1: none, they are one-hot */
     const char *ignore_label;      /* what class stands for no label; "": none; NULL: -1 */
     int label_use;                 /* no row: HISS_LABELS_CHECKED or another */
     const struct hiss_dataset *classes_of; /* no row: a set whose classes those of this one are; NULL: none */
+    bool piece;                            /* no row: of several sets that are joined: it may have no rows */
     int order; /* file: shards are contiguous rows of the file; permuted: rows go to shards by a keyed permutation */
     int mode;  /* auto | memory | stream */
     int64_t memory;      /* bytes of samples a rank may hold; auto streams beyond it */
     int64_t window;      /* samples shuffled together; 0, or at least the shard: the whole shard */
     int64_t limit;       /* use only the first so many samples; 0: all */
+    int64_t labelled;    /* samples of each class that are learnt from with their labels; 0: none */
     bool verify;         /* check the recorded checksum at start */
     hiss_data_keys keys; /* no row: set by who reads the config */
 } hiss_data_options;
@@ -172,6 +194,12 @@ enum { HISS_LABELS_CHECKED, HISS_LABELS_OPTIONAL, HISS_LABELS_NEEDED };
  * something else, such as identifiers, and would ask for absurd networks. */
 int64_t hiss_dataset_most_classes(int64_t samples);
 
+/* Whether the files that a HISS_PATHS row names are there; an error, without a place, says which is not. Not collective. */
+hiss_status hiss_data_expect(const char *file, hiss_error *err);
+/* Whether the files that two such rows name have one in common, by whatever path or link: how a and how b name it, which
+ * hiss_free. Not when one of them cannot be looked for. Not collective. */
+bool hiss_data_common(const char *a, const char *b, char **by_a, char **by_b);
+
 typedef struct hiss_dataset hiss_dataset;
 /* Open and verify: exists, dtype, shape, n >= 1, labels, checksum when recorded and options->verify (reads the whole
  * file: one rank of a job is enough). Of other values it reads up to 64 rows, for the identity. Labels stay in memory, 4 bytes a sample; they may be
@@ -179,16 +207,20 @@ typedef struct hiss_dataset hiss_dataset;
  * that 0 .. K-1 stay what they are; with classes_of as that set numbers what is called alike, and others behind. The error text begins with the place of the key
  * whose value is wrong, and says what to do. */
 hiss_status hiss_dataset_open(const hiss_data_options *options, uint64_t seed, hiss_dataset **out, hiss_error *err);
-/* A set without a file, for measurements: n images of random pixels that depend on seed and position alone; labels
- * 0 .. classes - 1 in turn, none when classes is 0. Reading it is not for timing: pixels are made each time. */
+/* That of the generator `synthetic`, for measurements: n images of random pixels that depend on seed and position alone;
+ * labels 0 .. classes - 1 in turn, none when classes is 0. Reading it is not for timing: pixels are made each time. */
 hiss_dataset *hiss_dataset_synthetic(int64_t n, int64_t H, int64_t W, int64_t C, int64_t classes, uint64_t seed);
 void hiss_dataset_close(hiss_dataset *set);
 int64_t hiss_dataset_count(const hiss_dataset *set); /* n, after limit */
 /* All fields, which live as long as the set: how many. By name: NULL when there is none. */
 int hiss_dataset_fields(const hiss_dataset *set, const hiss_field **fields);
 const hiss_field *hiss_dataset_field(const hiss_dataset *set, const char *name);
-/* For messages: the file, and the data set of a field of the set. */
+/* For messages: the file, or "generated NAME", and the data set of a field of the set. */
 const char *hiss_dataset_file(const hiss_dataset *set);
+/* "5 files of 600 rows, from a.h5 (100) to e.h5 (150)"; NULL unless there are several. Returns out.
+ * Not collective. */
+enum { HISS_FILES_TEXT = 1200 };
+const char *hiss_dataset_files_text(const hiss_dataset *set, char out[HISS_FILES_TEXT]);
 const char *hiss_field_source(const hiss_dataset *set, const hiss_field *field);
 int64_t hiss_dataset_row(const hiss_dataset *set);                                    /* bytes of a sample */
 void hiss_dataset_shape(const hiss_dataset *set, int64_t *H, int64_t *W, int64_t *C); /* of the image */
@@ -200,14 +232,20 @@ char *hiss_dataset_class_lines(const hiss_dataset *set);            /* all names
 /* Rows that are decoded for each one streamed straight from the file, where samples are shuffled together in groups of
  * `window` neighbours (0: all); 1 where rows can be read alone. Not collective. */
 double hiss_dataset_amplification(const hiss_dataset *set, int64_t window);
-/* The data set that is so; it lives as long as set. NULL for a synthetic one. Not collective. */
+/* The data set that is so; it lives as long as set. NULL for a generated one. Not collective. */
 const char *hiss_dataset_dearest(const hiss_dataset *set);
+bool hiss_dataset_generated(const hiss_dataset *set); /* by a generator: there is no file. Not collective. */
 /* Type and shape of the fields, a hash of a sample of their rows, a hash of all labels where there are any, and the
  * checksum that hiss prepare recorded: "uint8 [60000,28,28,1], pixels 0123..., labels 0123..., sha256 0123...". Where
  * the values lie, and how they are packed, is no part of it. */
 const char *hiss_dataset_identity(const hiss_dataset *set);
 /* Whether two identities may be of the same data: what both have is equal. Not collective. */
 bool hiss_dataset_identities_agree(const char *a, const char *b);
+/* An error when a file that was read since the last call, or since it was opened, has been changed, replaced or removed:
+ * what was read may not be what was opened. Files whose time alone is new are compared by 64 rows, and by a recorded
+ * checksum where options->verify was set, and warned of. Labels are in memory and not compared. Reads must go on in other
+ * threads only. Allocates when files were touched. Not collective. */
+hiss_status hiss_dataset_unchanged(hiss_dataset *set, hiss_error *err);
 /* Whether neighbouring samples share a label far more often than by chance, so that a lane would see few classes. Never
  * without labels. Looks at the first million. Allocates. */
 bool hiss_dataset_looks_sorted(hiss_dataset *set);
@@ -276,6 +314,7 @@ typedef struct hiss_loader_options {
 hiss_status hiss_loader_create(const hiss_loader_options *options, hiss_loader **out, hiss_error *err);
 void hiss_loader_destroy(hiss_loader *loader);
 bool hiss_loader_streams(const hiss_loader *loader);
+int64_t hiss_loader_bytes(const hiss_loader *loader); /* of samples in memory */
 int64_t hiss_loader_steps(const hiss_loader *loader); /* steps per epoch */
 /* Make (epoch, step) the next one; streaming starts there. The step entered stays valid. Within an epoch, the order of
  * lane l's shard is the keyed permutation (seed, HISS_FOR_SHUFFLE, epoch, l). With a window it permutes groups of that
@@ -345,6 +384,7 @@ hiss_pixel_scale hiss_augment_center(const hiss_augment_options *options, const 
 typedef enum hiss_layout { HISS_LAYOUT_NHWC, HISS_LAYOUT_NCHW } hiss_layout;
 #define HISS_LAYOUT_CHOICES "NHWC|NCHW" /* their names, in order */
 
+enum { HISS_PREPARE_SIDE = 16384 }; /* the most rows, and columns, of stored pictures */
 typedef struct hiss_prepare_options {
     const char *output; /* HDF5 file to write (durably) */
     int64_t seed;       /* of the recorded shuffle; shuffle false keeps the order */

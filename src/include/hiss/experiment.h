@@ -62,6 +62,8 @@ typedef struct hiss_experiment { /* a config, parsed; everything in it is owned 
     int precision;        /* a hiss_precision */
     hiss_kernels kernels; /* the backend of that name in that precision, with the table of that file */
     hiss_data_options data;
+    void *generate_options,
+        *generate_test; /* sections generate and eval.generate of the generator that data names, or NULL */
     hiss_augment_options augment;
     hiss_network network;
     hiss_train_options train;
@@ -116,7 +118,8 @@ hiss_status hiss_checkpoint_model(const char *path, const hiss_model *model, flo
 bool hiss_scaling_measured(const hiss_scaling *scaling);
 char *hiss_scaling_text(const hiss_scaling *scaling);
 hiss_status hiss_checkpoint_scaling(const char *path, hiss_scaling *scaling, hiss_error *err);
-/* The parameters and buffers from an open file, of that path. */
+/* The same, and the parameters and buffers, from an open file, of that path. */
+hiss_status hiss_scaling_read(hiss_h5 *file, const char *path, hiss_scaling *scaling, hiss_error *err);
 hiss_status hiss_checkpoint_read(hiss_h5 *file, const char *path, const hiss_model *model, float *vector,
                                  hiss_error *err);
 /* The values of one data set, of the slot's shape. */

@@ -1,24 +1,12 @@
 /* Data sets in chunks read as HDF5 reads them, whatever the shape of the chunks, their filters and the rows asked for;
  * chunks that lie or are damaged end in HDF5's own words. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include <cmocka.h>
+#include "../data_support.h"
 
 #include <hdf5.h>
 #include <pthread.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <unistd.h>
 #include <zlib.h>
 
 #include "data/unfilter.h"
-#include "hiss/alloc.h"
-#include "hiss/data.h"
-#include "hiss/log.h"
 #include "hiss/rng.h"
 
 enum { N = 157, H = 6, W = 5, C = 3, VALUES = N * H * W * C, SHUFFLE = 1, DEFLATE = 2, FLETCHER = 4, FIRST_SUM = 8 };
@@ -27,24 +15,12 @@ static char folder[] = "/tmp/hiss-chunk-XXXXXX", path[64];
 
 static int setup(void **state) {
     (void)state;
-    hiss_log_setup(HISS_LOG_ERROR, 0);
-    if (!mkdtemp(folder)) {
-        return -1;
-    }
-    snprintf(path, sizeof path, "%s/a.h5", folder);
-    return 0;
+    return begin_folder(folder, path, sizeof path);
 }
 
 static int teardown(void **state) {
     (void)state;
-    unlink(path);
-    return rmdir(folder) || hiss_alloc_live() != 0;
-}
-
-static void must(hiss_status status, const hiss_error *err) {
-    if (status) {
-        fail_msg("%s", err->text);
-    }
+    return end_folder(folder, path);
 }
 
 /* Values 0..249, so that they are the same in every type. */

@@ -1,20 +1,7 @@
 /* Opening data sets: what is accepted, what is refused and how; rows by position in both orders. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
+#include "../data_support.h"
 
-#include <cmocka.h>
-
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <unistd.h>
-
-#include "hiss/alloc.h"
-#include "hiss/data.h"
 #include "hiss/hash.h"
-#include "hiss/log.h"
 
 enum { N = 200, ROW = 3 * 4 * 2 };
 
@@ -40,14 +27,7 @@ static int setup(void **state) {
 
 static int teardown(void **state) {
     (void)state;
-    unlink(path);
-    return rmdir(folder) || hiss_alloc_live() != 0;
-}
-
-static void must(hiss_status status, const hiss_error *err) {
-    if (status) {
-        fail_msg("%s", err->text);
-    }
+    return end_folder(folder, path);
 }
 
 static void put(hiss_h5 *file, const char *name, hiss_h5_info info, const void *rows) {
@@ -84,25 +64,7 @@ static void put_labels(hiss_h5 *file, hiss_dtype dtype, int64_t bad_row, int64_t
 }
 
 static hiss_data_options standard(void) {
-    return (hiss_data_options){
-        .file = path, .images = "/images", .labels = "/labels", .label_column = -1, .memory = 1 << 20, .verify = true};
-}
-
-static hiss_dataset *open_set(hiss_data_options options) {
-    hiss_error err = {0};
-    hiss_dataset *set;
-    must(hiss_dataset_open(&options, 1, &set, &err), &err);
-    return set;
-}
-
-static void refused(hiss_data_options options, const char *part) {
-    hiss_error err = {0};
-    hiss_dataset *set;
-    hiss_status status = hiss_dataset_open(&options, 1, &set, &err);
-    assert_int_equal(status, HISS_EUSER);
-    if (!strstr(err.text, part)) {
-        fail_msg("expected \"%s\" in \"%s\"", part, err.text);
-    }
+    return options_of(path, "/labels");
 }
 
 static void reads_in_both_orders(void **state) {

@@ -1,31 +1,12 @@
 /* Fields: every type of number, in either byte order, in its place in a sample's row; what is refused, and where. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include <cmocka.h>
+#include "../data_support.h"
 
 #include <hdf5.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <unistd.h>
-
-#include "hiss/alloc.h"
-#include "hiss/data.h"
-#include "hiss/log.h"
 
 enum { N = 120, H = 5, W = 6, CLIP = 2 * 3 * 4, SOUND = 7 };
 
 static char folder[] = "/tmp/hiss-fields-XXXXXX";
 static char path[128];
-
-static void must(hiss_status status, const hiss_error *err) {
-    if (status) {
-        fail_msg("%s", err->text);
-    }
-}
 
 /* A data set of rows x dims whose value k of row i is value(i, k), stored as `stored`. */
 static void put(hid_t file, const char *name, hid_t stored, int ndim, const hsize_t *dim, int (*value)(int i, int k)) {
@@ -119,19 +100,16 @@ static void write_file(void) {
 
 static int setup(void **state) {
     (void)state;
-    hiss_log_setup(HISS_LOG_ERROR, 0);
-    if (!mkdtemp(folder)) {
+    if (begin_folder(folder, path, sizeof path)) {
         return -1;
     }
-    snprintf(path, sizeof path, "%s/a.h5", folder);
     write_file();
     return 0;
 }
 
 static int teardown(void **state) {
     (void)state;
-    unlink(path);
-    return rmdir(folder) || hiss_alloc_live() != 0;
+    return end_folder(folder, path);
 }
 
 typedef struct opened {

@@ -1,22 +1,9 @@
 /* Labels: every kind that is taken, which classes come of it and how they are called, by which other sets are matched;
  * samples without a label; what is refused, and where. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include <cmocka.h>
+#include "../data_support.h"
 
 #include <hdf5.h>
 #include <math.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <unistd.h>
-
-#include "hiss/alloc.h"
-#include "hiss/data.h"
-#include "hiss/log.h"
 
 enum { N = 2400, K = 12, IMAGE = 4 };
 
@@ -56,8 +43,12 @@ static void put(hid_t file, const char *name, hid_t stored, hid_t given, int ndi
     H5Sclose(space);
 }
 
+/* In one dimension, and as MATLAB has a row vector: [1,N], called NAME_flat. */
 static void put_row(hid_t file, const char *name, hid_t stored, hid_t given, const void *values) {
+    char flat[64];
+    snprintf(flat, sizeof flat, "%s_flat", name);
     put(file, name, stored, given, 1, (const hsize_t[]){N}, values);
+    put(file, flat, stored, given, 2, (const hsize_t[]){1, N}, values);
 }
 
 /* Integers value(i) of a type that is in the file. */
@@ -109,10 +100,13 @@ static void put_columns(hid_t file) {
             wide[i][k] = k == 4 ? class_at(i) : 0.1 * i + k;
         }
     }
-    const hsize_t hot_dim[] = {N, K}, hot_deep[] = {N, 1, K, 1}, wide_dim[] = {N, W}, deep[] = {N, 1, 1, 1};
+    const hsize_t hot_dim[] = {N, K}, hot_deep[] = {N, 1, K, 1}, hot_flat[] = {1, 1, N, K}, wide_dim[] = {N, W},
+                  deep[] = {N, 1, 1, 1};
     put(file, "hot_f64", H5T_IEEE_F64BE, H5T_NATIVE_DOUBLE, 2, hot_dim, hot);
+    put(file, "hot_under", H5T_STD_U8LE, H5T_NATIVE_DOUBLE, 3, (const hsize_t[]){1, N, K}, hot);
     put(file, "hot_u8", H5T_STD_U8LE, H5T_NATIVE_DOUBLE, 2, hot_dim, hot);
     put(file, "hot_deep", H5T_IEEE_F32LE, H5T_NATIVE_DOUBLE, 4, hot_deep, hot);
+    put(file, "hot_flat", H5T_STD_U16LE, H5T_NATIVE_DOUBLE, 4, hot_flat, hot);
     put(file, "wide", H5T_IEEE_F64LE, H5T_NATIVE_DOUBLE, 2, wide_dim, wide);
     put(file, "wide_whole", H5T_STD_I32LE, H5T_NATIVE_DOUBLE, 2, wide_dim, wide);
     put(file, "deep_nan", H5T_IEEE_F64LE, H5T_NATIVE_DOUBLE, 4, deep, full);
@@ -180,11 +174,9 @@ static void put_bools(hid_t file) {
 
 static int setup(void **state) {
     (void)state;
-    hiss_log_setup(HISS_LOG_ERROR, 0);
-    if (!mkdtemp(folder)) {
+    if (begin_folder(folder, path, sizeof path)) {
         return -1;
     }
-    snprintf(path, sizeof path, "%s/a.h5", folder);
     snprintf(other, sizeof other, "%s/labels.h5", folder);
     const hid_t file = begin_file(path), second = H5Fcreate(other, H5F_ACC_TRUNC, H5P_DEFAULT, H5P_DEFAULT);
     put_integers(file, "labels", H5T_STD_I32LE, plain);
@@ -209,6 +201,8 @@ static int setup(void **state) {
         large[i] = huge(i);
     }
     put(second, "deep", H5T_STD_U8LE, H5T_NATIVE_INT64, 4, (const hsize_t[]){N, 1, 1, 1}, deep);
+    put(second, "column", H5T_IEEE_F64LE, H5T_NATIVE_INT64, 2, (const hsize_t[]){1, N}, deep); /* as MATLAB does */
+    put(second, "inner", H5T_STD_I16BE, H5T_NATIVE_INT64, 4, (const hsize_t[]){1, 1, N, 1}, deep);
     put_row(second, "huge", H5T_STD_U64LE, H5T_STD_U64LE, large);
     H5Fclose(second);
     H5Fclose(file);
@@ -223,26 +217,7 @@ static int teardown(void **state) {
 }
 
 static hiss_data_options standard(const char *labels) {
-    return (hiss_data_options){
-        .file = path, .images = "/images", .labels = labels, .label_column = -1, .memory = 1 << 20, .verify = true};
-}
-
-static hiss_dataset *open_set(const hiss_data_options *options) {
-    hiss_error err = {0};
-    hiss_dataset *set = NULL;
-    if (hiss_dataset_open(options, 1, &set, &err)) {
-        fail_msg("%s: %s", options->labels, err.text);
-    }
-    return set;
-}
-
-static void refused(const hiss_data_options *options, const char *part) {
-    hiss_error err = {0};
-    hiss_dataset *set = NULL;
-    assert_int_equal(hiss_dataset_open(options, 1, &set, &err), HISS_EUSER);
-    if (!strstr(err.text, part)) {
-        fail_msg("expected \"%s\" in \"%s\"", part, err.text);
-    }
+    return options_of(path, labels);
 }
 
 static void in_another_file(const char *name, char labels[256]) {
@@ -254,7 +229,7 @@ static void in_another_file(const char *name, char labels[256]) {
 /* Every tenth sample from the fourth has none where without. */
 static void expect(const hiss_data_options *options, int64_t classes, bool without) {
     static int32_t label[N];
-    hiss_dataset *set = open_set(options);
+    hiss_dataset *set = open_set(*options);
     assert_true(hiss_dataset_labelled(set) && hiss_dataset_count(set) == N);
     assert_int_equal(hiss_dataset_classes(set), classes);
     assert_int_equal(hiss_dataset_read(set, 0, N, NULL, label, NULL), HISS_OK);
@@ -269,14 +244,23 @@ static void expect(const hiss_data_options *options, int64_t classes, bool witho
 
 static void every_kind_gives_the_same_classes(void **state) {
     (void)state;
-    static const char *const all[] = {"/labels", "u8",          "i64be",        "f16ish",     "apart",
-                                      "hot_f64", "hot_u8",      "hot_deep",     "variable",   "variable_deep",
-                                      "fixed",   "null_padded", "space_padded", "enumeration"};
+    static const char *const all[] = {"/labels",         "u8",
+                                      "i64be",           "f16ish",
+                                      "apart",           "hot_f64",
+                                      "hot_u8",          "hot_deep",
+                                      "hot_under",       "variable",
+                                      "variable_deep",   "fixed",
+                                      "null_padded",     "space_padded",
+                                      "enumeration",     "u8_flat",
+                                      "i64be_flat",      "f16ish_flat",
+                                      "hot_flat",        "variable_flat",
+                                      "fixed_flat",      "space_padded_flat",
+                                      "enumeration_flat"};
     for (size_t k = 0; k < sizeof all / sizeof *all; k++) {
         const hiss_data_options options = standard(all[k]);
         expect(&options, K, false);
     }
-    static const char *const elsewhere[] = {"y", "deep", "huge"};
+    static const char *const elsewhere[] = {"y", "deep", "huge", "column", "inner"};
     for (size_t k = 0; k < sizeof elsewhere / sizeof *elsewhere; k++) {
         char labels[256];
         in_another_file(elsewhere[k], labels);
@@ -294,7 +278,7 @@ static void every_kind_gives_the_same_classes(void **state) {
 
 static void samples_may_have_no_label(void **state) {
     (void)state;
-    static const char *const all[] = {"some", "some_f32", "f64_nan", "deep_nan", "few"};
+    static const char *const all[] = {"some", "some_f32", "f64_nan", "deep_nan", "few", "some_f32_flat", "few_flat"};
     for (size_t k = 0; k < sizeof all / sizeof *all; k++) {
         const hiss_data_options options = standard(all[k]);
         expect(&options, K, true);
@@ -303,19 +287,19 @@ static void samples_may_have_no_label(void **state) {
     options.ignore_label = "255";
     expect(&options, K, true);
     options.ignore_label = ""; /* a class like any other */
-    hiss_dataset *set = open_set(&options);
+    hiss_dataset *set = open_set(options);
     assert_int_equal(hiss_dataset_classes(set), K + 1);
     assert_string_equal(hiss_dataset_class(set, K), "255");
     hiss_dataset_close(set);
     options = standard("some");
     options.ignore_label = "";
-    set = open_set(&options);
+    set = open_set(options);
     assert_int_equal(hiss_dataset_classes(set), K + 1);
     assert_string_equal(hiss_dataset_class(set, 0), "-1");
     hiss_dataset_close(set);
     options = standard("variable");
     options.ignore_label = "koi";
-    set = open_set(&options);
+    set = open_set(options);
     assert_int_equal(hiss_dataset_classes(set), K - 1);
     hiss_dataset_close(set);
 }
@@ -325,7 +309,7 @@ static void names_are_those_of_the_file(void **state) {
     static const char *const named[] = {"variable", "fixed", "space_padded", "enumeration"};
     for (size_t k = 0; k < sizeof named / sizeof *named; k++) {
         const hiss_data_options options = standard(named[k]);
-        hiss_dataset *set = open_set(&options);
+        hiss_dataset *set = open_set(options);
         assert_true(hiss_dataset_classes_named(set));
         char *lines = hiss_dataset_class_lines(set);
         const char *at = lines;
@@ -339,22 +323,22 @@ static void names_are_those_of_the_file(void **state) {
         hiss_dataset_close(set);
     }
     hiss_data_options options = standard("bools");
-    hiss_dataset *set = open_set(&options);
+    hiss_dataset *set = open_set(options);
     assert_string_equal(hiss_dataset_class(set, 1), "TRUE");
     hiss_dataset_close(set);
     options = standard("apart");
-    set = open_set(&options);
+    set = open_set(options);
     assert_string_equal(hiss_dataset_class(set, 0), "3");
     assert_string_equal(hiss_dataset_class(set, K - 1), "100000");
     hiss_dataset_close(set);
     options = standard("/labels");
-    set = open_set(&options);
+    set = open_set(options);
     assert_false(hiss_dataset_classes_named(set));
     hiss_dataset_close(set);
     char labels[256];
     in_another_file("huge", labels);
     options = standard(labels);
-    set = open_set(&options);
+    set = open_set(options);
     assert_string_equal(hiss_dataset_class(set, 1), "9223372036854775809");
     hiss_dataset_close(set);
 }
@@ -384,7 +368,7 @@ static void a_name_is_one_line(void **state) {
     char labels[256];
     in_another_file("odd", labels);
     const hiss_data_options options = standard(labels);
-    hiss_dataset *set = open_set(&options);
+    hiss_dataset *set = open_set(options);
     assert_int_equal(hiss_dataset_classes(set), ODD);
     for (int k = 0; k < ODD; k++) {
         int found = 0;
@@ -412,10 +396,10 @@ static void other_sets_are_matched_by_name(void **state) {
                  {"/labels", "some", K}};
     for (size_t k = 0; k < sizeof pairs / sizeof *pairs; k++) {
         hiss_data_options options = standard(pairs[k].known);
-        hiss_dataset *known = open_set(&options);
+        hiss_dataset *known = open_set(options);
         options.labels = pairs[k].own;
         options.classes_of = known;
-        hiss_dataset *own = open_set(&options);
+        hiss_dataset *own = open_set(options);
         static int32_t a[N], b[N];
         assert_int_equal(hiss_dataset_read(known, 0, N, NULL, a, NULL), HISS_OK);
         assert_int_equal(hiss_dataset_read(own, 0, N, NULL, b, NULL), HISS_OK);
@@ -443,7 +427,7 @@ static void who_needs_labels_gets_samples_that_have_one(void **state) {
             options.label_use = HISS_LABELS_NEEDED;
             options.order = order;
             options.limit = limit;
-            hiss_dataset *set = open_set(&options);
+            hiss_dataset *set = open_set(options);
             const int64_t n = hiss_dataset_count(set);
             assert_int_equal(n, limit ? limit : N - N / 10);
             static int32_t label[N];
@@ -484,11 +468,11 @@ static void what_is_no_class_is_explained(void **state) {
     for (size_t k = 0; k < sizeof bad / sizeof *bad; k++) {
         hiss_data_options options = standard(bad[k].labels);
         options.label_column = bad[k].column;
-        refused(&options, bad[k].text);
+        refused(options, bad[k].text);
         options.label_use = HISS_LABELS_NEEDED;
-        refused(&options, bad[k].text);
+        refused(options, bad[k].text);
         options.label_use = HISS_LABELS_OPTIONAL;
-        hiss_dataset *set = open_set(&options);
+        hiss_dataset *set = open_set(options);
         assert_false(hiss_dataset_labelled(set));
         assert_int_equal(hiss_dataset_classes(set), 0);
         hiss_dataset_close(set);

@@ -1,31 +1,11 @@
 /* Batches: the order is what the header says, the same in both modes, from any step; every epoch uses each sample at
  * most once; reading errors and early ends come out. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include <cmocka.h>
-
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <unistd.h>
-
-#include "hiss/alloc.h"
-#include "hiss/data.h"
-#include "hiss/log.h"
+#include "../data_support.h"
 
 enum { N = 1003, ROW = 5 * 3, MEMORY = 1, STREAM = 2 };
 
 static char folder[] = "/tmp/hiss-loader-XXXXXX";
 static char path[128];
-
-static void must(hiss_status status, const hiss_error *err) {
-    if (status) {
-        fail_msg("%s", err->text);
-    }
-}
 
 /* Row i holds i in its first two bytes; its label is i mod 17. */
 static void write_file(int64_t chunk, int deflate) {
@@ -53,18 +33,12 @@ static void write_file(int64_t chunk, int deflate) {
 
 static int setup(void **state) {
     (void)state;
-    hiss_log_setup(HISS_LOG_ERROR, 0);
-    if (!mkdtemp(folder)) {
-        return -1;
-    }
-    snprintf(path, sizeof path, "%s/a.h5", folder);
-    return 0;
+    return begin_folder(folder, path, sizeof path);
 }
 
 static int teardown(void **state) {
     (void)state;
-    unlink(path);
-    return rmdir(folder) || hiss_alloc_live() != 0;
+    return end_folder(folder, path);
 }
 
 typedef struct loading {

@@ -1,0 +1,2 @@
+/* The generators, in the order of lists: GENERATOR(NAME) stands for the table generate_NAME, whose name is NAME. */
+GENERATOR(synthetic)
