@@ -327,6 +327,29 @@ hiss_status hiss_loader_next(hiss_loader *loader, int64_t *epoch, int64_t *step,
 hiss_batch hiss_loader_batch(hiss_loader *loader, int64_t lane);
 double hiss_loader_waited(const hiss_loader *loader); /* seconds next() has waited so far */
 
+/* ---- few labels ---- */
+
+/* Samples by class. */
+typedef struct hiss_class_members {
+    int64_t samples, classes;
+    int64_t *start;  /* [classes+1] */
+    int64_t *member; /* those of class c: member[start[c]] .. member[start[c + 1] - 1], ascending */
+} hiss_class_members;
+/* Of labels [n], of which those outside 0 .. classes - 1 belong to no class. Release with the next. */
+hiss_class_members hiss_class_members_of(int64_t n, const int32_t *label, int64_t classes);
+void hiss_class_members_free(hiss_class_members *members);
+/* Draw `number`: the first `each` samples of each class, or all where it has fewer, in an order that seed, number and
+ * class name, so that draws of more samples hold those of fewer.
+ *   index  out  samples, ascending; hiss_free it
+ * How many. Not collective. */
+int64_t hiss_class_members_draw(const hiss_class_members *members, uint64_t seed, int64_t number, int64_t each,
+                                int64_t **index);
+
+/* Draw 0 of `each` samples of every class of a set, in memory: all of *out is one batch of *count samples. Not
+ * collective. Errors (HISS_EUSER) name data.labelled: no labels, or a class with too few of them; those of reading. */
+hiss_status hiss_labelled_read(hiss_dataset *set, int64_t each, uint64_t seed, hiss_samples **out, int64_t *count,
+                               hiss_error *err);
+
 /* ---- augmentation ---- */
 
 enum { HISS_MAX_CHANNELS = 256 };
