@@ -32,7 +32,7 @@ static const hiss_row rows[] = {
      "samples per HDF5 chunk; 0: contiguous, or 256 when compressed"},
     {"deflate", HISS_INT, PREPARE(deflate), "0", 0, 9, NULL, "compression level"},
     {"split", HISS_STRING, PREPARE(split), NULL, 0, 0, NULL, "npz: NAME takes NAME_images and NAME_labels (MedMNIST)"},
-    {"layout", HISS_CHOICE, PREPARE(layout), "NHWC", 0, 0, HISS_LAYOUT_CHOICES, "npz: axes of images with channels"},
+    {"layout", HISS_STRING, PREPARE(layout), NULL, 0, 0, NULL, "npz: axes of images with channels, NHWC or NCHW"},
     {"height", HISS_INT, PREPARE(height), "256", 1, 65536, NULL, "pictures: rows of the stored images"},
     {"width", HISS_INT, PREPARE(width), "256", 1, 65536, NULL, "pictures: columns of the stored images"},
     {"channels", HISS_INT, PREPARE(channels), "3", 1, 3, NULL, "pictures: 3 colour, 1 grey"},

@@ -26,6 +26,11 @@ static const char *const kind_names[] = {[DATA_ZIP] = "zip", [DATA_TAR] = "tar"}
 /* The file with this status of libarchive, its own words, and what was expected. */
 static hiss_status fail(const data_archive *archive, hiss_error *err) {
     const char *why = archive_error_string(archive->reader), *member = archive->member;
+    if (!member && why && strstr(why, "Unrecognized archive format")) {
+        return hiss_fail(err, HISS_EUSER,
+                         "%s: cannot be read as a %s file: it is cut off, or no %s file; fetch or make it again",
+                         archive->path, kind_names[archive->kind], kind_names[archive->kind]);
+    }
     return hiss_fail(err, HISS_EUSER, "%s%s%.200s: cannot be read as a %s file: %.300s", archive->path,
                      member ? ": " : "", member ? member : "", kind_names[archive->kind], why ? why : "it is damaged");
 }

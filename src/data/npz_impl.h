@@ -31,6 +31,7 @@ typedef struct data_npz_source {
     const char *file, *images, *labels;
     bool labels_needed;
     bool channels_first;
+    bool layout_named; /* then it is believed, however the shape looks */
 } data_npz_source;
 hiss_status data_npz_read(const data_npz_source *source, data_rows *rows, int32_t **labels, hiss_error *err);
 

@@ -1,6 +1,6 @@
 /* hiss prepare: the HDF5 file that all its sources end in.
  *
- * The file holds /images uint8 [n,H,W,C], /labels int32 [n] when there are labels, and on / the attributes hiss_format,
+ * The file holds /images [n,H,W,C], of uint8 or, from HDF5, what was there, /labels int32 [n] when there are labels, and on / the attributes hiss_format,
  * source, shuffled (0 or 1), seed, sha256 (of the pixels, then of the labels as little-endian int32) and, for folders,
  * classes (one name a line, in the order of the labels). Row i is source number p(i), p being the permutation keyed by
  * (seed, HISS_FOR_PREPARE), or i when shuffling is off. Equal sources and options give equal bytes.
@@ -11,9 +11,14 @@
  *
  * Cost: one pass; SHA-256 and deflate of the pixels. */
 #include <assert.h>
+#include <dirent.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
 
 #include "dataset_impl.h"
 #include "hiss/alloc.h"
@@ -22,11 +27,55 @@
 #include "hiss/log.h"
 #include "prepare_impl.h"
 
-enum { BUFFER_BYTES = 1 << 22 };
+enum { BUFFER_BYTES = 1 << 22, LEFT_SECONDS = 600 };
+
+/* Whether nobody writes into a temporary file, as far as is known here: HDF5 locks what it writes. */
+static bool is_free(const char *path) {
+    const int descriptor = open(path, O_RDONLY | O_CLOEXEC);
+    const bool mine = descriptor >= 0 && flock(descriptor, LOCK_EX | LOCK_NB) == 0;
+    if (descriptor >= 0) {
+        close(descriptor);
+    }
+    return mine;
+}
+
+/* What a prepare that was killed has left of an output. Its process is none of this machine, but might be one of
+ * another, where locks need not be seen: such a file is removed when it was not written for long. */
+static void clear_rests(const char *output) {
+    const char *slash = strrchr(output, '/'), *name = slash ? slash + 1 : output;
+    char folder[PREPARE_PATH], path[PREPARE_SOURCE];
+    snprintf(folder, sizeof folder, "%.*s", slash ? (int)(slash - output) + 1 : 2, slash ? output : "./");
+    DIR *dir = opendir(folder);
+    const size_t length = strlen(name);
+    for (struct dirent *e; dir && (e = readdir(dir));) {
+        const long owner = hiss_file_temporary_owner(e->d_name);
+        const bool ours =
+            owner > 0 && strncmp(e->d_name + 1, name, length) == 0 && strncmp(e->d_name + 1 + length, ".tmp-", 5) == 0;
+        struct stat info;
+        snprintf(path, sizeof path, "%s%s", slash ? folder : "", e->d_name);
+        if (!ours || !hiss_file_owner_gone(owner) || stat(path, &info) != 0 || !is_free(path)) {
+            continue;
+        }
+        const double mib = (double)info.st_size / 1048576.0;
+        if (time(NULL) - info.st_mtime < LEFT_SECONDS) {
+            hiss_warn("prepare: %s (%.1f MiB) is of a process that is gone; remove it, unless one of another machine "
+                      "is writing it",
+                      path, mib);
+        } else if (unlink(path) == 0) {
+            hiss_info("prepare: removed %s (%.1f MiB), which an earlier process left unfinished", path, mib);
+        }
+    }
+    if (dir) {
+        closedir(dir);
+    }
+}
 
 hiss_status data_prepare_check_output(const hiss_prepare_options *o, hiss_error *err) {
-    return o->output && *o->output ? hiss_file_expect_writable(o->output, err)
-                                   : hiss_fail(err, HISS_EUSER, "no output file is given; name the HDF5 file to write");
+    if (!o->output || !*o->output) {
+        return hiss_fail(err, HISS_EUSER, "no output file is given; name the HDF5 file to write");
+    }
+    clear_rests(o->output);
+    return hiss_file_expect_writable(o->output, err);
 }
 
 hiss_status data_prepare_expect_other(const hiss_prepare_options *options, const char *input, hiss_error *err) {
@@ -38,13 +87,22 @@ hiss_status data_prepare_expect_other(const hiss_prepare_options *options, const
                 : HISS_OK;
 }
 
+int64_t data_prepare_bytes(hiss_dtype dtype) {
+    return dtype == HISS_ENUMERATION ? 1 : hiss_dtype_bytes(dtype);
+}
+
 hiss_status data_prepare_check_size(const hiss_prepare_options *o, hiss_error *err) {
-    return o->height < 1 || o->width < 1 || o->height > 16384 || o->width > 16384 ||
+    return o->height < 1 || o->width < 1 || o->height > HISS_PREPARE_SIDE || o->width > HISS_PREPARE_SIDE ||
                    (o->channels != 1 && o->channels != 3)
                ? hiss_fail(
                      err, HISS_EUSER,
-                     "stored images of %lld x %lld x %lld; give height and width from 1 to 16384, and 1 or 3 channels",
-                     (long long)o->height, (long long)o->width, (long long)o->channels)
+                     "stored images of %lld x %lld x %lld; give height and width from 1 to %d, and 1 or 3 channels",
+                     (long long)o->height, (long long)o->width, (long long)o->channels, HISS_PREPARE_SIDE)
+           : o->tiles && (o->tiles < o->height || o->tiles < o->width || o->tiles > HISS_PREPARE_SIDE)
+               ? hiss_fail(err, HISS_EUSER,
+                           "tiles of %lld x %lld out of pictures whose short side is %lld; expected a side from "
+                           "the larger of height and width to %d",
+                           (long long)o->height, (long long)o->width, (long long)o->tiles, HISS_PREPARE_SIDE)
                : HISS_OK;
 }
 
@@ -62,19 +120,77 @@ hiss_status data_prepare_check_options(const hiss_prepare_options *o, int64_t ro
     return HISS_OK;
 }
 
-hiss_status data_writer_begin(data_writer *w, const hiss_prepare_options *options, const int64_t shape[4],
-                              bool labelled, hiss_error *err) {
-    hiss_h5_info images = {HISS_U8, 4, {shape[0], shape[1], shape[2], shape[3]}}, labels = {HISS_I32, 1, {shape[0]}};
-    *w =
-        (data_writer){.options = options, .n = shape[0], .row = shape[1] * shape[2] * shape[3], .told = hiss_seconds()};
+hiss_status data_output_create(const char *output, char temporary[PREPARE_PATH], hiss_h5 **file, hiss_error *err) {
+    hiss_file_temporary(output, temporary, PREPARE_PATH);
+    const hiss_status status = hiss_h5_create(temporary, file, err);
+    if (status) {
+        hiss_file_discard(temporary);
+    }
+    return status;
+}
+
+hiss_status data_output_close(hiss_h5 *file, const char *temporary, hiss_status status, hiss_error *err) {
+    const hiss_status closed = hiss_h5_close(file, status ? NULL : err);
+    status = status ? status : closed;
+    if (status) {
+        hiss_file_discard(temporary);
+    }
+    return status;
+}
+
+hiss_status data_cut_check(const hiss_cut *cut, hiss_error *err) {
+    return cut->length < 1 || cut->overlap < 0 || cut->overlap >= cut->length
+               ? hiss_fail(
+                     err, HISS_EUSER,
+                     "rows of --length %lld with --overlap %lld; expected a length of 1 or more, and less overlap",
+                     (long long)cut->length, (long long)cut->overlap)
+               : HISS_OK;
+}
+
+int64_t data_cut_rows(const hiss_cut *cut, int64_t count, int64_t *left) {
+    const int64_t L = cut->length, hop = L - cut->overlap, rest = count < L ? count : (count - L) % hop;
+    const int64_t whole = count < L ? 0 : 1 + (count - L) / hop;
+    *left = cut->pad ? 0 : rest;
+    return whole + (cut->pad && rest > 0);
+}
+
+const char *data_cut_left(int64_t left, const char *what, char out[DATA_CUT_TEXT]) {
+    *out = '\0';
+    if (left) {
+        snprintf(out, DATA_CUT_TEXT, "; %lld %s behind the last whole rows left out", (long long)left, what);
+    }
+    return out;
+}
+
+hiss_status data_cut_sign(hiss_h5 *file, const hiss_prepare_options *options, const char *source, hiss_error *err) {
+    hiss_status status = hiss_h5_set_text(file, "/", "hiss_format", HISS_ROWS_FORMAT, err);
+    status = status ? status : hiss_h5_set_text(file, "/", "source", source, err);
+    status = status ? status : hiss_h5_set_i64(file, "/", "shuffled", options->shuffle, err);
+    return status ? status : hiss_h5_set_i64(file, "/", "seed", options->seed, err);
+}
+
+static int64_t row_bytes(const hiss_h5_info *images) {
+    int64_t bytes = data_prepare_bytes(images->dtype);
+    for (int k = 1; k < images->ndim; k++) {
+        bytes *= images->dim[k];
+    }
+    return bytes;
+}
+
+hiss_status data_writer_begin_as(data_writer *w, const hiss_prepare_options *options, const hiss_h5_info *images,
+                                 bool labelled, hiss_error *err) {
+    const hiss_h5_info labels = {HISS_I32, 1, {images->dim[0]}};
+    *w = (data_writer){.options = options,
+                       .dtype = images->dtype,
+                       .n = images->dim[0],
+                       .row = row_bytes(images),
+                       .told = hiss_seconds()};
     hiss_status status = data_prepare_check_options(options, w->row, err);
     if (status) {
         return status;
     }
     w->order = hiss_permutation_keyed((uint64_t)options->seed, HISS_FOR_PREPARE, 0, 0, w->n);
-    hiss_file_temporary(options->output, w->temporary, sizeof w->temporary);
-    if ((status = hiss_h5_create(w->temporary, &w->file, err))) {
-        hiss_file_discard(w->temporary);
+    if ((status = data_output_create(options->output, w->temporary, &w->file, err))) {
         return status;
     }
     w->hash = hiss_hash_begin();
@@ -83,8 +199,14 @@ hiss_status data_writer_begin(data_writer *w, const hiss_prepare_options *option
     w->at_once = w->at_once < w->n ? w->at_once : w->n;
     w->buffer = hiss_alloc((size_t)(w->at_once * w->row));
     w->label = labelled ? hiss_new(int32_t, w->n) : NULL;
-    status = hiss_h5_define(w->file, "/images", &images, options->chunk, (int)options->deflate, err);
+    status = hiss_h5_define(w->file, "/images", images, options->chunk, (int)options->deflate, err);
     return status || !labelled ? status : hiss_h5_define(w->file, "/labels", &labels, 0, 0, err);
+}
+
+hiss_status data_writer_begin(data_writer *w, const hiss_prepare_options *options, const int64_t shape[4],
+                              bool labelled, hiss_error *err) {
+    const hiss_h5_info images = {HISS_U8, 4, {shape[0], shape[1], shape[2], shape[3]}};
+    return data_writer_begin_as(w, options, &images, labelled, err);
 }
 
 int64_t data_writer_next(const data_writer *w) {
@@ -105,7 +227,7 @@ hiss_status data_writer_add(data_writer *w, int32_t label, hiss_error *err) {
         return HISS_OK;
     }
     hiss_hash_add(w->hash, w->buffer, (size_t)(w->buffered * w->row));
-    hiss_status status = hiss_h5_write(w->file, "/images", HISS_U8, w->written, w->buffered, w->buffer, err);
+    hiss_status status = hiss_h5_write(w->file, "/images", w->dtype, w->written, w->buffered, w->buffer, err);
     w->written += w->buffered;
     w->buffered = 0;
     if (hiss_seconds() - w->told > PREPARE_SECONDS) {
@@ -128,8 +250,8 @@ static hiss_status sign(data_writer *w, const char *source, const char *classes,
     return status || !classes ? status : hiss_h5_set_text(w->file, "/", "classes", classes, err);
 }
 
-hiss_status data_writer_end(data_writer *w, hiss_status status, const char *source, const char *classes,
-                            hiss_error *err) {
+hiss_status data_writer_complete(data_writer *w, hiss_status status, const char *source, const char *classes,
+                                 hiss_error *err) {
     if (!w->file) {
         return status;
     }
@@ -139,22 +261,27 @@ hiss_status data_writer_end(data_writer *w, hiss_status status, const char *sour
         status = hiss_h5_write(w->file, "/labels", HISS_I32, 0, w->n, w->label, err);
     }
     status = status ? status : sign(w, source, classes, err);
-    hiss_status closed = hiss_h5_close(w->file, status ? NULL : err);
-    status = status ? status : closed;
+    status = data_output_close(w->file, w->temporary, status, err);
     if (w->hash) {
         char unused[HISS_HASH_TEXT];
         hiss_hash_end(w->hash, unused);
     }
     hiss_free(w->buffer);
     hiss_free(w->label);
-    if (status) {
-        hiss_file_discard(w->temporary);
-        return status;
-    }
-    status = hiss_file_publish(w->temporary, w->options->output, err);
+    return status;
+}
+
+hiss_status data_writer_publish(const data_writer *w, hiss_error *err) {
+    const hiss_status status = hiss_file_publish(w->temporary, w->options->output, err);
     if (!status) {
-        hiss_info("prepare: wrote %s: %lld images of %lld bytes", w->options->output, (long long)w->n,
-                  (long long)w->row);
+        hiss_info("prepare: wrote %s: %lld image%s of %lld bytes", w->options->output, (long long)w->n,
+                  w->n == 1 ? "" : "s", (long long)w->row);
     }
     return status;
+}
+
+hiss_status data_writer_end(data_writer *w, hiss_status status, const char *source, const char *classes,
+                            hiss_error *err) {
+    status = data_writer_complete(w, status, source, classes, err);
+    return status ? status : data_writer_publish(w, err);
 }

@@ -88,11 +88,11 @@ static hiss_status check_images(const reader *r, const data_npz_header *h, int64
     shape[1] = h->dim[first ? 2 : 1];
     shape[2] = h->dim[first ? 3 : 2];
     shape[3] = h->ndim == 4 ? h->dim[first ? 1 : 3] : 1;
-    return h->ndim == 4 && shape[3] > 4 && (first ? shape[2] : shape[1]) <= 4
+    return h->ndim == 4 && !r->source->layout_named && shape[3] > 4 && shape[1] <= 4
                ? hiss_fail(err, HISS_EUSER,
-                           "%s: images of %lld x %lld with %lld channels look like another layout; add --layout %s",
-                           r->place, (long long)shape[1], (long long)shape[2], (long long)shape[3],
-                           first ? "NHWC" : "NCHW")
+                           "%s: images of %lld x %lld with %lld channels look like another layout; add --layout NCHW, "
+                           "or --layout NHWC if they are",
+                           r->place, (long long)shape[1], (long long)shape[2], (long long)shape[3])
                : HISS_OK;
 }
 
@@ -300,13 +300,21 @@ hiss_status hiss_prepare_npz(const hiss_prepare_options *options, const char *fi
     const char *split = options->split ? options->split : "", *bar = *split ? "_" : "";
     snprintf(image_name, sizeof image_name, "%s%s%s", split, bar, images ? images : "images");
     snprintf(label_name, sizeof label_name, "%s%s%s", split, bar, labels ? labels : "labels");
-    const data_npz_source source = {file, image_name, labels && !*labels ? "" : label_name, labels && *labels,
-                                    options->layout == HISS_LAYOUT_NCHW};
+    const char *layout = options->layout ? options->layout : "NHWC";
+    const data_npz_source source = {.file = file,
+                                    .images = image_name,
+                                    .labels = labels && !*labels ? "" : label_name,
+                                    .labels_needed = labels && *labels,
+                                    .channels_first = strcmp(layout, "NCHW") == 0,
+                                    .layout_named = options->layout != NULL};
     char name[PREPARE_SOURCE];
     data_rows rows;
     int32_t *label = NULL;
     data_rows_create(options, &rows);
-    hiss_status status = data_prepare_check_output(options, err);
+    hiss_status status =
+        source.channels_first || strcmp(layout, "NHWC") == 0
+            ? data_prepare_check_output(options, err)
+            : hiss_fail(err, HISS_EUSER, "--layout %.40s: of an npz file it must be NHWC or NCHW", layout);
     status = status ? status : data_prepare_expect_other(options, file, err);
     status = status ? status : data_npz_read(&source, &rows, &label, err);
     snprintf(name, sizeof name, "%s: %s%s%s", file, source.images, label ? ", " : "", label ? source.labels : "");

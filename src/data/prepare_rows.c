@@ -16,7 +16,8 @@
 #include "hiss/log.h"
 #include "prepare_impl.h"
 
-enum { MOST_NAMED = 1000 }; /* broken pictures with a warning each */
+enum { MOST_NAMED = 1000 };                          /* broken pictures with a warning each */
+static const int64_t most_pixels = (int64_t)1 << 27; /* of a scaled picture */
 
 void data_rows_create(const hiss_prepare_options *options, data_rows *out) {
     *out = (data_rows){.options = options, .told = hiss_seconds()};
@@ -31,7 +32,11 @@ void data_rows_destroy(data_rows *rows) {
 }
 
 static size_t row_bytes(const data_rows *rows) {
-    return (size_t)(rows->shape[1] * rows->shape[2] * rows->shape[3]);
+    int64_t bytes = data_prepare_bytes(rows->dtype);
+    for (int k = 1; k < rows->ndim; k++) {
+        bytes *= rows->shape[k];
+    }
+    return (size_t)bytes;
 }
 
 static hiss_status fail_to_keep(const data_rows *rows, hiss_error *err) {
@@ -40,26 +45,32 @@ static hiss_status fail_to_keep(const data_rows *rows, hiss_error *err) {
                      rows->options->output, strerror(why), hiss_file_remedy(why));
 }
 
-hiss_status data_rows_begin(data_rows *rows, int64_t H, int64_t W, int64_t C, hiss_error *err) {
-    assert(!rows->file);
-    const hiss_status status = data_prepare_check_options(rows->options, H * W * C, err);
+hiss_status data_rows_begin_as(data_rows *rows, const hiss_h5_info *images, hiss_error *err) {
+    assert(!rows->file && images->ndim > 1);
+    data_rows begun = *rows;
+    begun.dtype = images->dtype;
+    begun.ndim = images->ndim;
+    memcpy(begun.shape + 1, images->dim + 1, sizeof *begun.shape * (size_t)(images->ndim - 1));
+    const hiss_status status = data_prepare_check_options(rows->options, (int64_t)row_bytes(&begun), err);
     if (status) {
         return status;
     }
     char name[PREPARE_PATH];
     hiss_file_temporary(rows->options->output, name, sizeof name);
-    rows->file = fopen(name, "w+e");
+    begun.file = fopen(name, "w+e");
     const int why = errno;
     hiss_file_discard(name);
     errno = why;
-    if (!rows->file) {
+    if (!begun.file) {
         return fail_to_keep(rows, err);
     }
-    rows->shape[1] = H;
-    rows->shape[2] = W;
-    rows->shape[3] = C;
-    rows->pixels = hiss_alloc(row_bytes(rows));
+    begun.pixels = hiss_alloc(row_bytes(&begun));
+    *rows = begun;
     return HISS_OK;
+}
+
+hiss_status data_rows_begin(data_rows *rows, int64_t H, int64_t W, int64_t C, hiss_error *err) {
+    return data_rows_begin_as(rows, &(hiss_h5_info){HISS_U8, 4, {0, H, W, C}}, err);
 }
 
 static void keep_label(data_rows *rows, int32_t label) {
@@ -84,6 +95,33 @@ hiss_status data_rows_add(data_rows *rows, int32_t label, hiss_error *err) {
     return HISS_OK;
 }
 
+/* The picture scaled to a short side of `tiles`, cut from the top left into as many rows as fit. */
+static hiss_status add_tiles(data_rows *rows, const data_image *image, int32_t label, hiss_error *err) {
+    const int64_t side = rows->options->tiles, least = image->H < image->W ? image->H : image->W;
+    const int64_t H = (image->H * side + least / 2) / least, W = (image->W * side + least / 2) / least;
+    const int64_t height = rows->shape[1], width = rows->shape[2], C = rows->shape[3];
+    if (H > most_pixels / W) {
+        return hiss_fail(
+            err, HISS_EUSER,
+            "a picture of %lld x %lld, scaled to a short side of %lld, has more than 2^27 pixels; leave it "
+            "out, or use fewer --tiles",
+            (long long)image->H, (long long)image->W, (long long)side);
+    }
+    uint8_t *scaled = hiss_alloc((size_t)(H * W * C));
+    hiss_status s = HISS_OK;
+    data_image_fit(image, H, W, C, scaled);
+    for (int64_t y = 0; y + height <= H; y += height) {
+        for (int64_t x = 0; x + width <= W && s == HISS_OK; x += width) {
+            for (int64_t line = 0; line < height; line++) {
+                memcpy(rows->pixels + line * width * C, scaled + ((y + line) * W + x) * C, (size_t)(width * C));
+            }
+            s = data_rows_add(rows, label, err);
+        }
+    }
+    hiss_free(scaled);
+    return s;
+}
+
 hiss_status data_rows_add_picture(data_rows *rows, data_image *image, const hiss_error *unreadable, int32_t label,
                                   hiss_error *err) {
     if (unreadable) {
@@ -93,15 +131,22 @@ hiss_status data_rows_add_picture(data_rows *rows, data_image *image, const hiss
         }
         return HISS_OK;
     }
-    data_image_fit(image, rows->shape[1], rows->shape[2], rows->shape[3], rows->pixels);
+    hiss_status s = HISS_OK;
+    if (rows->options->tiles) {
+        s = add_tiles(rows, image, label, err);
+    } else {
+        data_image_fit(image, rows->shape[1], rows->shape[2], rows->shape[3], rows->pixels);
+        s = data_rows_add(rows, label, err);
+    }
     data_image_free(image);
-    return data_rows_add(rows, label, err);
+    return s;
 }
 
 void data_rows_progress(data_rows *rows, double share) {
     if (hiss_seconds() - rows->told > PREPARE_SECONDS) {
         rows->told = hiss_seconds();
-        hiss_info("prepare: %lld images read, %.0f %%", (long long)rows->shape[0], 100 * share);
+        hiss_info("prepare: %lld image%s read, %.0f %%", (long long)rows->shape[0], rows->shape[0] == 1 ? "" : "s",
+                  100 * share);
     }
 }
 
@@ -141,21 +186,50 @@ static hiss_status fetch(const data_rows *rows, int64_t i, uint8_t *out, hiss_er
     return HISS_OK;
 }
 
-hiss_status data_rows_write(data_rows *rows, const int32_t *labels, const char *source, const char *classes,
-                            hiss_error *err) {
+static hiss_status write_part(const data_rows *rows, const hiss_prepare_options *options, const data_part *part,
+                              const int32_t *labels, const char *source, const char *classes, data_writer *w,
+                              hiss_error *err) {
+    hiss_h5_info images = {rows->dtype, rows->ndim, {0}};
+    memcpy(images.dim, rows->shape, sizeof images.dim);
+    images.dim[0] = part->row ? part->count : rows->shape[0];
+    hiss_status status = data_writer_begin_as(w, options, &images, labels != NULL, err);
+    for (int64_t i = 0; i < images.dim[0] && !status; i++) {
+        const int64_t at = data_writer_next(w), from = part->row ? part->row[at] : at;
+        status = fetch(rows, from, data_writer_pixels(w), err);
+        status = status ? status : data_writer_add(w, labels ? labels[from] : 0, err);
+    }
+    return data_writer_complete(w, status, source, classes, err);
+}
+
+hiss_status data_rows_write_parts(data_rows *rows, const data_part *parts, int nparts, const int32_t *labels,
+                                  const char *source, const char *classes, hiss_error *err) {
+    assert(nparts <= DATA_PARTS);
+    hiss_prepare_options options[DATA_PARTS];
+    data_writer w[DATA_PARTS];
     hiss_status status = check_broken(rows, source, err);
     if (!status && fflush(rows->file) != 0) {
         status = fail_to_keep(rows, err);
     }
-    if (status) {
-        return status;
+    int complete = 0, published = 0;
+    for (int k = 0; k < nparts && !status; k++, complete += !status) {
+        options[k] = *rows->options;
+        options[k].output = parts[k].output;
+        status = write_part(rows, &options[k], &parts[k], labels, source, classes, &w[k], err);
     }
-    data_writer w;
-    status = data_writer_begin(&w, rows->options, rows->shape, labels != NULL, err);
-    for (int64_t i = 0; i < rows->shape[0] && !status; i++) {
-        const int64_t from = data_writer_next(&w);
-        status = fetch(rows, from, data_writer_pixels(&w), err);
-        status = status ? status : data_writer_add(&w, labels ? labels[from] : 0, err);
+    for (int k = 0; k < complete && !status; k++, published += !status) {
+        status = data_writer_publish(&w[k], err);
     }
-    return data_writer_end(&w, status, source, classes, err);
+    for (int k = 0; k < complete && status; k++) { /* none of them without the others */
+        if (k < published) {
+            hiss_file_remove(parts[k].output, NULL);
+        } else {
+            hiss_file_discard(w[k].temporary);
+        }
+    }
+    return status;
+}
+
+hiss_status data_rows_write(data_rows *rows, const int32_t *labels, const char *source, const char *classes,
+                            hiss_error *err) {
+    return data_rows_write_parts(rows, &(data_part){.output = rows->options->output}, 1, labels, source, classes, err);
 }

@@ -3,25 +3,29 @@
  * number of the class as text (cls), or JSON. Members that are not asked for are stepped over. A sample without a picture
  * counts as one whose picture is broken. Labels are there for all samples or for none.
  *
- * Shards are read in the order in which they are given, one member at a time. */
+ * Shards are read in the order in which they are given, one member at a time. As long as no sample had a picture, those
+ * without one are held back: when there is none at all, the field is wrong, not the samples. */
 #include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <sys/stat.h>
 
+#include "classes.h"
 #include "hiss/alloc.h"
 #include "hiss/log.h"
 #include "json_impl.h"
 #include "webdataset_impl.h"
 
 enum { NAME = 1024, FIELD = 64, FIRST_PIECE = 1 << 16 };
+enum { MOST_HELD = 1000, MOST_FIELDS = 16 };
 enum { PICTURE_BYTES = 1 << 28, LABEL_BYTES = 1 << 12, JSON_BYTES = 1 << 24 };
 
 typedef struct sample {
     char key[NAME];      /* empty: none is begun */
     char picture[FIELD]; /* the field it was in; empty: none yet */
     bool kept;           /* it is a row, which still has no label */
-    bool labelled, by_field;
+    bool labelled, by_field, by_json;
     int32_t label;
 } sample;
 
@@ -31,10 +35,18 @@ typedef struct reader {
     data_archive *archive;
     const char *shard;
     sample now;
-    int64_t labelled; /* rows with a label */
-    uint8_t *bytes;   /* of a member */
+    data_values *keys; /* of the samples of this shard that have a picture */
+    int64_t labelled;  /* rows with a label */
+    int64_t again;     /* samples whose key an earlier one of their shard has */
+    char first_again[PREPARE_PATH];
+    uint8_t *bytes; /* of a member */
     int64_t room;
     double begun, total; /* bytes of the shards before this one; of all */
+    bool has_picture;    /* there was one in a sample */
+    hiss_error *held;    /* [nheld], room for MOST_HELD: of samples before the first picture; or NULL */
+    int64_t nheld;
+    char field[MOST_FIELDS][FIELD]; /* the different ones of members so far */
+    int fields;
 } reader;
 
 /* ---- names ---- */
@@ -57,7 +69,18 @@ static bool split_name(const char *name, char key[NAME], char field[FIELD]) {
 static bool is_picture(const reader *r, const char *field) {
     char name[FIELD + 2];
     snprintf(name, sizeof name, ".%s", field);
-    return r->source->images ? strcmp(field, r->source->images) == 0 : !strchr(field, '.') && data_image_named(name);
+    return r->source->images ? strcasecmp(field, r->source->images) == 0
+                             : !strchr(field, '.') && data_image_named(name);
+}
+
+static void note_field(reader *r, const char *field) {
+    int k = 0;
+    while (k < r->fields && strcmp(r->field[k], field) != 0) {
+        k++;
+    }
+    if (k == r->fields && k < MOST_FIELDS) {
+        memcpy(r->field[r->fields++], field, strlen(field) + 1);
+    }
 }
 
 static bool wants_labels(const reader *r) {
@@ -102,6 +125,25 @@ static hiss_status read_member(reader *r, const char *name, int64_t most, int64_
     }
 }
 
+/* Name the samples without a picture that were held back. */
+static hiss_status release_held(reader *r, hiss_error *err) {
+    hiss_status status = HISS_OK;
+    for (int64_t k = 0; k < r->nheld && !status; k++) {
+        status = data_rows_add_picture(r->rows, NULL, &r->held[k], 0, err);
+    }
+    r->nheld = 0;
+    return status;
+}
+
+/* A member that was added to a tar file later stands beside the one that it was to replace. */
+static void note_key(reader *r) {
+    const int64_t before = data_values_count(r->keys);
+    data_values_text(r->keys, r->now.key, strlen(r->now.key));
+    if (data_values_count(r->keys) == before && r->again++ == 0) {
+        snprintf(r->first_again, sizeof r->first_again, "%.1000s: sample '%.300s'", r->shard, r->now.key);
+    }
+}
+
 static hiss_status take_picture(reader *r, const char *name, const char *field, hiss_error *err) {
     int64_t size;
     if (r->now.picture[0]) {
@@ -110,7 +152,10 @@ static hiss_status take_picture(reader *r, const char *name, const char *field, 
                          r->shard, r->now.key, r->now.picture, field);
     }
     snprintf(r->now.picture, FIELD, "%s", field);
-    hiss_status status = read_member(r, name, PICTURE_BYTES, &size, err);
+    note_key(r);
+    r->has_picture = true;
+    hiss_status status = release_held(r, err);
+    status = status ? status : read_member(r, name, PICTURE_BYTES, &size, err);
     if (status) {
         return status;
     }
@@ -150,15 +195,29 @@ static hiss_status take_number(reader *r, const char *name, const char *text, in
     return HISS_OK;
 }
 
-static hiss_status take_label(reader *r, const char *name, hiss_error *err) {
+/* What webdataset itself refuses, as a "duplicate file name in tar file". */
+static hiss_status fail_twice(const reader *r, const char *field, hiss_error *err) {
+    return hiss_fail(err, HISS_EUSER,
+                     "%s: sample '%.300s' has two members '.%s'; expected one of each name: write the shard again",
+                     r->shard, r->now.key, field);
+}
+
+static hiss_status take_label(reader *r, const char *name, const char *field, hiss_error *err) {
     int64_t size;
+    if (r->now.by_field) {
+        return fail_twice(r, field, err);
+    }
     const hiss_status status = read_member(r, name, LABEL_BYTES, &size, err);
     r->now.by_field = true;
     return status ? status : take_number(r, name, (const char *)r->bytes, size, err);
 }
 
-static hiss_status take_json(reader *r, const char *name, hiss_error *err) {
+static hiss_status take_json(reader *r, const char *name, const char *field, hiss_error *err) {
     int64_t size, length;
+    if (r->now.by_json) {
+        return fail_twice(r, field, err);
+    }
+    r->now.by_json = true;
     const hiss_status status = read_member(r, name, JSON_BYTES, &size, err);
     if (status) {
         return status;
@@ -177,6 +236,32 @@ static hiss_status take_json(reader *r, const char *name, hiss_error *err) {
 }
 
 /* ---- samples ---- */
+
+static hiss_status fail_no_picture(const reader *r, hiss_error *err) {
+    char found[256] = "";
+    for (int k = 0; k < r->fields; k++) {
+        const size_t used = strlen(found);
+        snprintf(found + used, sizeof found - used, "%s.%s", k ? ", " : "", r->field[k]);
+    }
+    return hiss_fail(err, HISS_EUSER,
+                     "%.300s%s: no member ends in %s%.60s; there are %s%s: name what the pictures end in with --images",
+                     r->source->file[0], r->source->nfiles > 1 ? " and the others" : "", r->source->images ? "." : "",
+                     r->source->images ? r->source->images : ".jpg, .jpeg, .png, .ppm or .pgm", found,
+                     r->fields == MOST_FIELDS ? ", ..." : "");
+}
+
+static hiss_status take_none(reader *r, hiss_error *err) {
+    hiss_error why;
+    hiss_fail(&why, HISS_EUSER,
+              "%s: sample '%.300s' has no picture; members of a sample follow one another (tar --sort=name)", r->shard,
+              r->now.key);
+    if (r->has_picture) {
+        return data_rows_add_picture(r->rows, NULL, &why, 0, err);
+    }
+    r->held = r->held ? r->held : hiss_new(hiss_error, MOST_HELD);
+    r->held[r->nheld++] = why;
+    return r->nheld < MOST_HELD ? HISS_OK : fail_no_picture(r, err);
+}
 
 static hiss_status expect_label(const reader *r, hiss_error *err) {
     const int64_t before = r->rows->shape[0] - 1;
@@ -197,11 +282,7 @@ static hiss_status expect_label(const reader *r, hiss_error *err) {
 static hiss_status end_sample(reader *r, hiss_error *err) {
     hiss_status status = HISS_OK;
     if (r->now.key[0] && !r->now.picture[0]) {
-        hiss_error why;
-        hiss_fail(&why, HISS_EUSER,
-                  "%s: sample '%.300s' has no picture; members of a sample follow one another (tar --sort=name)",
-                  r->shard, r->now.key);
-        status = data_rows_add_picture(r->rows, NULL, &why, 0, err);
+        status = take_none(r, err);
     } else if (r->now.kept && !(status = expect_label(r, err)) && r->now.labelled) {
         r->rows->label[r->rows->shape[0] - 1] = r->now.label;
         r->labelled++;
@@ -226,18 +307,22 @@ static hiss_status take_member(reader *r, const char *name, hiss_error *err) {
         }
         memcpy(r->now.key, key, NAME);
     }
+    note_field(r, field);
     return is_picture(r, field) ? take_picture(r, name, field, err)
-           : is_label(r, field) ? take_label(r, name, err)
-           : is_json(r, field)  ? take_json(r, name, err)
+           : is_label(r, field) ? take_label(r, name, field, err)
+           : is_json(r, field)  ? take_json(r, name, field, err)
                                 : HISS_OK;
 }
 
 static hiss_status read_shard(reader *r, hiss_error *err) {
     hiss_status status = data_archive_open(r->shard, DATA_TAR, &r->archive, err);
+    r->keys = data_values_create(DATA_TEXT, INT64_MAX);
     for (const char *name = ""; !status && name;) {
         status = data_archive_next(r->archive, &name, err);
         status = status ? status : name ? take_member(r, name, err) : end_sample(r, err);
     }
+    data_values_destroy(r->keys);
+    r->keys = NULL;
     data_archive_close(r->archive);
     r->archive = NULL;
     return status;
@@ -261,20 +346,28 @@ hiss_status data_webdataset_read(const data_webdataset_source *source, data_rows
         status = read_shard(&r, err);
         r.begun += bytes_of(r.shard);
     }
-    hiss_free(r.bytes);
     const int64_t n = rows->shape[0];
-    if (!status && n + rows->broken == 0) {
+    if (!status && r.nheld > 0) {
+        status = fail_no_picture(&r, err);
+    } else if (!status && n + rows->broken == 0) {
         status = hiss_fail(err, HISS_EUSER,
                            "%s%s: no samples; expected tar files with members such as 000001.jpg and 000001.cls",
                            source->file[0], source->nfiles > 1 ? " and the others" : "");
     }
+    if (!status && r.again > 0) {
+        hiss_warn("%s comes again in its shard (%lld such in all); each is taken as a sample: when one was to replace "
+                  "the other, write the shard again",
+                  r.first_again, (long long)r.again);
+    }
+    hiss_free(r.bytes);
+    hiss_free(r.held);
     *labelled = r.labelled > 0;
     return status;
 }
 
 hiss_status hiss_prepare_webdataset(const hiss_prepare_options *options, const char *const *files, int64_t nfiles,
                                     const char *images, const char *labels, hiss_error *err) {
-    const data_webdataset_source source = {files, nfiles, images, labels};
+    const data_webdataset_source source = {files, nfiles, images && *images == '.' ? images + 1 : images, labels};
     hiss_status status = data_prepare_check_size(options, err);
     status = status ? status : data_prepare_check_output(options, err);
     for (int64_t k = 0; k < nfiles && !status; k++) {
@@ -288,8 +381,9 @@ hiss_status hiss_prepare_webdataset(const hiss_prepare_options *options, const c
     data_rows_create(options, &rows);
     status = status ? status : data_webdataset_read(&source, &rows, &labelled, err);
     if (!status) {
-        hiss_info("prepare: %lld %s samples in %lld shards", (long long)rows.shape[0],
-                  labelled ? "labelled" : "unlabelled", (long long)nfiles);
+        hiss_info("prepare: %lld %s sample%s in %lld shard%s", (long long)rows.shape[0],
+                  labelled ? "labelled" : "unlabelled", rows.shape[0] == 1 ? "" : "s", (long long)nfiles,
+                  nfiles == 1 ? "" : "s");
         status = data_rows_write(&rows, labelled ? rows.label : NULL, name, NULL, err);
     }
     data_rows_destroy(&rows);

@@ -16,7 +16,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     const hiss_prepare_options options = {.output = "/dev/shm/hiss-fuzz.h5"};
     hiss_error err;
     for (int layout = 0; layout < 2; layout++) {
-        const data_npz_source source = {path, "images", "labels", false, layout == 1};
+        const data_npz_source source = {path, "images", "labels", false, layout == 1, false};
         data_rows rows;
         int32_t *labels = NULL;
         data_rows_create(&options, &rows);

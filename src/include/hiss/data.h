@@ -404,8 +404,11 @@ hiss_pixel_scale hiss_augment_center(const hiss_augment_options *options, const 
 
 /* ---- hiss prepare ---- */
 
-typedef enum hiss_layout { HISS_LAYOUT_NHWC, HISS_LAYOUT_NCHW } hiss_layout;
-#define HISS_LAYOUT_CHOICES "NHWC|NCHW" /* their names, in order */
+/* Words of a command line, of which those that are patterns, and no file, become the files that match, as in data.file.
+ *   out  [nout], in arena
+ * Not collective. Errors: a pattern that no file matches. */
+hiss_status hiss_files_expand(hiss_arena *arena, const char *const *words, int count, const char ***out, int *nout,
+                              hiss_error *err);
 
 enum { HISS_PREPARE_SIDE = 16384 }; /* the most rows, and columns, of stored pictures */
 typedef struct hiss_prepare_options {
@@ -415,7 +418,8 @@ typedef struct hiss_prepare_options {
     int64_t chunk;                   /* rows per chunk; 0: contiguous */
     int64_t deflate;                 /* 0..9 */
     int64_t height, width, channels; /* pictures: size of the stored images (short side scaled, then centre crop) */
-    int layout;                      /* hiss_layout, of arrays with channels: npz */
+    int64_t tiles;                   /* pictures: the short side is scaled to this, and cut into images; 0: not */
+    const char *layout;              /* npz, HDF5: the axes of images, as data.layout; NULL: n first, channels last */
     const char *split;               /* npz: begins the names of arrays; NULL: nothing does */
     bool skip_broken;                /* pictures that cannot be read are left out; else all are named, in an error */
 } hiss_prepare_options;
@@ -428,7 +432,25 @@ hiss_status hiss_prepare_arrays(const hiss_prepare_options *options, const char 
  * their Exif orientation says. */
 hiss_status hiss_prepare_folder(const hiss_prepare_options *options, const char *folder, hiss_error *err);
 
-/* A file of numpy.savez: its arrays `images`, uint8 [n,H,W] or with channels as layout says, and `labels`, integers [n] or
+/* HDF5 files in any layout that hiss reads, joined along n. /images keeps their type, but float64 as float32, and
+ * enumerations, of 0 and 1, as booleans. */
+typedef struct hiss_hdf5_source {
+    const char *const *file;
+    int64_t nfiles;
+    const char *images;       /* data set in each file; NULL: /images */
+    const char *labels;       /* in each, or FILE:/NAME for one file; NULL: /labels if it is there; "": none */
+    int64_t label_column;     /* as data.label_column */
+    const char *ignore_label; /* as data.ignore_label */
+    bool scaled;              /* map low..high to uint8 0..255, to the nearest; what is outside is cut */
+    double low, high;
+    const char *missing; /* as data.missing; NULL: values that are missing are an error */
+    bool follow;         /* as data.follow: true, below the folder of each file */
+    double test_share;   /* 0, or options->output is a folder, of train.h5 and test.h5, the latter
+                                      * with so much of each class, drawn by seed */
+} hiss_hdf5_source;
+hiss_status hiss_prepare_hdf5(const hiss_prepare_options *options, const hiss_hdf5_source *source, hiss_error *err);
+
+/* A file of numpy.savez: its arrays `images`, uint8 [n,H,W] or, with channels, as layout says, and `labels`, integers [n] or
  * [n,1]. NULL: images, and labels if there are any; labels "": none. With split S they are S_images and S_labels. Needs
  * libarchive, as the next one does. */
 hiss_status hiss_prepare_npz(const hiss_prepare_options *options, const char *file, const char *images,
@@ -440,6 +462,28 @@ hiss_status hiss_prepare_npz(const hiss_prepare_options *options, const char *fi
  *           none */
 hiss_status hiss_prepare_webdataset(const hiss_prepare_options *options, const char *const *files, int64_t nfiles,
                                     const char *images, const char *labels, hiss_error *err);
+
+/* How a sequence becomes rows. */
+typedef struct hiss_cut {
+    int64_t length, overlap; /* values of a row; of them, those that the row before ends with */
+    bool pad;                /* fill up the last row of each file instead of leaving it out */
+} hiss_cut;
+/* WAV files of one rate, or one folder of them, whose folders, sorted by name, are classes 0, 1, ...: /sound int16
+ * [n,length], the mean of all channels; /file int32 [n]; /labels. Of `options` output, shuffle and seed count. */
+hiss_status hiss_prepare_wav(const hiss_prepare_options *options, const hiss_cut *cut, const char *const *files,
+                             int64_t nfiles, hiss_error *err);
+
+typedef enum hiss_token { HISS_BY_WORDS, HISS_BY_BYTES } hiss_token;
+#define HISS_TOKEN_CHOICES "words|bytes" /* their names, in order */
+typedef struct hiss_tokens {
+    int by;                 /* hiss_token */
+    int64_t min_count;      /* words: how often one occurs that gets a number */
+    const char *vocabulary; /* words: a prepared file that has the words; NULL: those of the files */
+} hiss_tokens;
+/* Text files in UTF-8: /tokens [n,length], int32 of words, uint8 of bytes; /file int32 [n]; of words, /vocabulary, strings
+ * [V], and /count int64 [V]. Each file is read twice. Of `options` output, shuffle and seed count. */
+hiss_status hiss_prepare_text(const hiss_prepare_options *options, const hiss_cut *cut, const hiss_tokens *tokens,
+                              const char *const *files, int64_t nfiles, hiss_error *err);
 
 /* ---- pictures ---- */
 

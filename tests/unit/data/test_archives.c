@@ -1,22 +1,10 @@
 /* Arrays in npz files and shards of WebDataset: what is in them comes through whole, in order; what is wrong with them is
  * one line; no cut and no changed byte leads anywhere else. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-
-#include <cmocka.h>
-
-#include <stdlib.h>
-#include <string.h>
-#include <unistd.h>
+#include "../data_support.h"
 
 #include "data/json_impl.h"
 #include "data/npz_impl.h"
 #include "data/webdataset_impl.h"
-#include "hiss/alloc.h"
-#include "hiss/log.h"
 
 static char folder[] = "/tmp/hiss-archives-XXXXXX";
 static char path[128], output[128];
@@ -35,14 +23,7 @@ static int setup(void **state) {
 /* rmdir fails when anything else is left. */
 static int teardown(void **state) {
     (void)state;
-    unlink(path);
-    return rmdir(folder) || hiss_alloc_live() != 0;
-}
-
-static void expect_text(const hiss_error *err, const char *part) {
-    if (!strstr(err->text, part)) {
-        fail_msg("expected \"%s\" in \"%s\"", part, err->text);
-    }
+    return end_folder(folder, path);
 }
 
 /* ---- JSON ---- */
@@ -237,7 +218,7 @@ static void images_of_npz_come_through(void **state) {
                  fortran ? "True" : "False", axes);
         const member all[] = {{"images.npy", file, npy(file, header, values, (size_t)(N * H * W * channels))}};
         write_archive(true, bits & 8 ? "compression=deflate" : "compression=store", all, 1);
-        const data_npz_source source = {path, "images", "labels", false, first};
+        const data_npz_source source = {path, "images", "labels", false, first, false};
         data_rows rows;
         int32_t *labels;
         hiss_error err = {0};
@@ -283,7 +264,7 @@ static void labels_of_npz_come_through(void **state) {
         const member i = {"images.npy", images, small_images(images)},
                      l = {"labels.npy", file, npy(file, header, values, (size_t)(size * N))};
         write_archive(true, NULL, behind ? (member[]){l, i} : (member[]){i, l}, 2);
-        const data_npz_source source = {path, "images", "labels", false, false};
+        const data_npz_source source = {path, "images", "labels", false, false, false};
         data_rows rows;
         int32_t *labels;
         hiss_error err = {0};
@@ -306,7 +287,7 @@ static void refused_npz(const char *images, const char *labels, const char *text
     const member all[] = {{"images.npy", a, npy(a, images, zeros, N * H * W)},
                           {"labels.npy", b, labels ? npy(b, labels, zeros, 8 * N) : 0}};
     write_archive(true, NULL, all, (int)count);
-    const data_npz_source source = {path, "images", "labels", false, false};
+    const data_npz_source source = {path, "images", "labels", false, false, false};
     data_rows rows;
     int32_t *label;
     hiss_error err = {0};
@@ -441,6 +422,8 @@ static void bad_samples_are_explained(void **state) {
     BAD(NULL, "b.json: is no JSON object", A, {"b.json", TEXT("{")});
     BAD(NULL, "sample 'a' has two pictures, pgm and ppm; name the field to take", A, {"a.ppm", PICTURE("q")});
     BAD(NULL, "no samples; expected tar files with members such as", {"readme", TEXT("nothing")});
+    BAD(NULL, "no member ends in .jpg, .jpeg, .png, .ppm or .pgm; there are .gif, .cls, .left.pgm: name what",
+        {"a.gif", TEXT("g")}, {"a.cls", TEXT("1")}, {"b.left.pgm", PICTURE("q")}, {"b.cls", TEXT("1")});
 }
 
 /* Samples without a picture, and with a broken one, are counted; the others are rows with their own labels. */
@@ -466,7 +449,7 @@ static hiss_status read_any(bool zip, hiss_error *err) {
     data_rows rows;
     int32_t *labels = NULL;
     bool labelled;
-    const data_npz_source source = {path, "images", "labels", false, false};
+    const data_npz_source source = {path, "images", "labels", false, false, false};
     const hiss_status status =
         zip ? read_npz(&source, &rows, &labels, err) : read_shards(1, NULL, NULL, &rows, &labelled, err);
     hiss_free(labels);

@@ -1,24 +1,12 @@
 /* hiss prepare: sources come through whole, in the recorded order, with checksum; wrong sources are explained and leave
  * no file behind. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include <cmocka.h>
+#include "../data_support.h"
 
 #include <dirent.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/stat.h>
-#include <unistd.h>
 #include <zlib.h>
 
-#include "hiss/alloc.h"
-#include "hiss/data.h"
 #include "hiss/file.h"
-#include "hiss/log.h"
 
 enum { N = 100, H = 5, W = 4, ROW = H * W };
 
@@ -57,18 +45,6 @@ static int remove_tree(const char *path) {
 static int teardown(void **state) {
     (void)state;
     return remove_tree(folder) || hiss_alloc_live() != 0;
-}
-
-static void must(hiss_status status, const hiss_error *err) {
-    if (status) {
-        fail_msg("%s", err->text);
-    }
-}
-
-static void expect_text(const hiss_error *err, const char *part) {
-    if (!strstr(err->text, part)) {
-        fail_msg("expected \"%s\" in \"%s\"", part, err->text);
-    }
 }
 
 /* Nothing but the sources is in the folder: neither output nor temporary. */
@@ -382,12 +358,132 @@ static void bad_folders_are_explained(void **state) {
     nothing_left();
 }
 
+/* ---- HDF5 ---- */
+
+/* images of a type, and labels: row i is i, and of class i % classes, without a label where that is 0. */
+static void write_h5(const char *path, hiss_dtype dtype, int n, int classes) {
+    hiss_h5 *file;
+    hiss_error err;
+    const hiss_h5_info rows = {dtype, 3, {n, 1, 2}}, numbers = {HISS_I32, 1, {n}};
+    uint8_t bytes[2 * N * 8];
+    int32_t label_of[N];
+    const int64_t size = hiss_dtype_bytes(dtype);
+    for (int i = 0; i < n; i++) {
+        for (int k = 0; k < 2; k++) {
+            const int64_t whole = i;
+            const float real = (float)i;
+            const uint16_t half = (uint16_t)(i ? (15 + (i > 1)) << 10 : 0); /* 0, 1, 2, 2, ... */
+            const void *from = dtype == HISS_F32   ? (const void *)&real
+                               : dtype == HISS_F16 ? &half
+                                                   : (const void *)&whole;
+            memcpy(bytes + (2 * i + k) * size, from, (size_t)size);
+        }
+        label_of[i] = i % classes ? i % classes : -1;
+    }
+    must(hiss_h5_create(path, &file, &err), &err);
+    must(hiss_h5_define(file, "/images", &rows, 0, 0, &err), &err);
+    must(hiss_h5_define(file, "/labels", &numbers, 0, 0, &err), &err);
+    must(hiss_h5_write(file, "/images", dtype, 0, n, bytes, &err), &err);
+    must(hiss_h5_write(file, "/labels", HISS_I32, 0, n, label_of, &err), &err);
+    must(hiss_h5_close(file, &err), &err);
+}
+
+static hiss_dataset *open_prepared(const char *path) {
+    hiss_error err;
+    hiss_dataset *set;
+    const hiss_data_options options = {.file = path, .images = "/images", .labels = "/labels", .verify = true};
+    must(hiss_dataset_open(&options, 0, &set, &err), &err);
+    assert_non_null(strstr(hiss_dataset_identity(set), ", sha256 "));
+    return set;
+}
+
+static void hdf5_keeps_types(void **state) {
+    (void)state;
+    static const hiss_dtype types[] = {HISS_U8,  HISS_I8,  HISS_U16, HISS_I16, HISS_U32,
+                                       HISS_I32, HISS_I64, HISS_U64, HISS_F16, HISS_F32};
+    enum { ROWS = 10 };
+    for (size_t k = 0; k < sizeof types / sizeof *types; k++) {
+        write_h5(images, types[k], ROWS, 3);
+        hiss_error err;
+        const hiss_prepare_options o = {.output = output, .chunk = k % 2 ? 3 : 0, .deflate = k % 2};
+        const hiss_hdf5_source source = {.file = (const char *[]){images}, .nfiles = 1, .label_column = -1};
+        must(hiss_prepare_hdf5(&o, &source, &err), &err);
+        hiss_dataset *set = open_prepared(output);
+        const hiss_field *image = hiss_dataset_field(set, "image");
+        assert_int_equal(image->dtype, types[k]);
+        uint8_t rows[ROWS * 16];
+        int32_t label_of[ROWS];
+        must(hiss_dataset_read(set, 0, ROWS, rows, label_of, &err), &err);
+        for (int i = 0; i < ROWS; i++) {
+            float value[2];
+            hiss_field_floats(image, rows + i * image->bytes, 0, value);
+            assert_true(value[0] == (float)(types[k] == HISS_F16 && i > 2 ? 2 : i) && value[0] == value[1]);
+            assert_int_equal(label_of[i], i % 3 - 1);
+        }
+        hiss_dataset_close(set);
+        unlink(output);
+    }
+    unlink(images);
+}
+
+/* Every row is in one of the two, each class gives its share, and the same ones every time. */
+static void hdf5_is_split(void **state) {
+    (void)state;
+    static const struct {
+        double share;
+        int n, classes;
+    } cases[] = {{0.1, 100, 3}, {0.5, 99, 7}, {0.9, 10, 10}, {0.34, 100, 60}};
+    char part[2][160];
+    snprintf(part[0], sizeof part[0], "%s/out/train.h5", folder);
+    snprintf(part[1], sizeof part[1], "%s/out/test.h5", folder);
+    char both[128];
+    snprintf(both, sizeof both, "%s/out", folder);
+    for (size_t k = 0; k < 2 * sizeof cases / sizeof *cases; k++) {
+        const double share = cases[k / 2].share;
+        const int n = cases[k / 2].n, classes = cases[k / 2].classes;
+        write_h5(images, HISS_U8, n, classes);
+        hiss_error err;
+        const hiss_prepare_options o = {.output = both, .seed = 3, .shuffle = k % 2};
+        const hiss_hdf5_source source = {
+            .file = (const char *[]){images}, .nfiles = 1, .label_column = -1, .test_share = share};
+        must(hiss_prepare_hdf5(&o, &source, &err), &err);
+        int seen[N] = {0}, of_class[N] = {0}, tests = 0;
+        for (int p = 0; p < 2; p++) {
+            hiss_dataset *set = open_prepared(part[p]);
+            uint8_t rows[N][2];
+            must(hiss_dataset_read(set, 0, hiss_dataset_count(set), rows[0], NULL, &err), &err);
+            for (int64_t i = 0; i < hiss_dataset_count(set); i++) {
+                seen[rows[i][0]]++;
+                of_class[rows[i][0] % classes] += p;
+                tests += p;
+                assert_true(o.shuffle || i == 0 || rows[i][0] > rows[i - 1][0]);
+            }
+            hiss_dataset_close(set);
+        }
+        for (int i = 0; i < n; i++) {
+            assert_int_equal(seen[i], 1);
+        }
+        assert_true(tests >= share * n - 0.51 && tests <= share * n + 0.51);
+        for (int c = 0; c < classes; c++) {
+            const double size = n / classes + (c < n % classes);
+            assert_true(of_class[c] > share * size - 1 && of_class[c] < share * size + 1);
+        }
+    }
+    unlink(images);
+    assert_int_equal(remove_tree(both), 0);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(idx_comes_through),         cmocka_unit_test(other_idx_types),
-        cmocka_unit_test(bad_idx_is_explained),      cmocka_unit_test(bad_options_are_explained),
-        cmocka_unit_test(classes_of_folders),        cmocka_unit_test(flat_folder_has_no_labels),
+        cmocka_unit_test(idx_comes_through),
+        cmocka_unit_test(other_idx_types),
+        cmocka_unit_test(bad_idx_is_explained),
+        cmocka_unit_test(bad_options_are_explained),
+        cmocka_unit_test(classes_of_folders),
+        cmocka_unit_test(flat_folder_has_no_labels),
         cmocka_unit_test(bad_folders_are_explained),
+        cmocka_unit_test(hdf5_keeps_types),
+        cmocka_unit_test(hdf5_is_split),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }
