@@ -1,2 +1,4 @@
 /* The generators, in the order of lists: GENERATOR(NAME) stands for the table generate_NAME, whose name is NAME. */
 GENERATOR(synthetic)
+GENERATOR(moving)
+GENERATOR(push)
