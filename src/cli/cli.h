@@ -57,6 +57,9 @@ typedef struct cli_task {
 /* The whole command: parse, help, open the communicator, run, close; returns the exit code. */
 int cli_run(const cli_task *task, int argc, char **argv);
 
+/* An error when an option and a --set speak of one key, so that one of them would have no effect. Not collective. */
+hiss_status cli_expect_once(const hiss_row *rows, int nrows, const hiss_arguments *rest, const char *option,
+                            const char *key, hiss_error *err);
 /* Whether a config can be read there: an error says what to give instead. Not collective. */
 hiss_status cli_expect_config(const char *path, hiss_error *err);
 /* A config file with overrides, and its section "eval". Collective. */

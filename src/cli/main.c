@@ -1,4 +1,5 @@
 /* hiss: one program, a command per task. */
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,7 +19,8 @@ typedef struct command {
 } command;
 
 static const command commands[] = {
-    {"prepare", cmd_prepare, "write an HDF5 data set from image folders, idx, npz or tar files, or Fashion-MNIST"},
+    {"prepare", cmd_prepare,
+     "write an HDF5 data set from image folders, HDF5, idx, npz or tar files, or Fashion-MNIST"},
     {"train", cmd_train, "train a representation (under mpirun or srun)"},
     {"eval", cmd_eval, "judge a run's features: k-NN, linear and few-label probes, controls"},
     {"query", cmd_query, "draw nearest neighbours of test images"},
@@ -59,6 +61,7 @@ static int run_command(const command *c, int argc, char **argv) {
     hiss_alloc_expect(START_BYTES, "libraries to start", NULL);
     hiss_arena *arena = hiss_arena_create();
     hiss_error err = {0};
+    signal(SIGXFSZ, SIG_IGN); /* a file that gets too large is an error where it is written */
     hiss_interrupt_catch(cli_launcher_rank() == 0);
     cli_expand_words(arena, argc, argv);
     hiss_status s = cli_settle_locking(&err);

@@ -66,6 +66,22 @@ void cli_enter_kernels(const hiss_comm *comm) {
     }
 }
 
+hiss_status cli_expect_once(const hiss_row *rows, int nrows, const hiss_arguments *rest, const char *option,
+                            const char *key, hiss_error *err) {
+    hiss_config *sets = NULL;
+    hiss_error unused;
+    bool twice = false;
+    if (!hiss_options_given(rows, nrows, rest, option) || hiss_config_read(NULL, &sets, err) != HISS_OK) {
+        return HISS_OK;
+    }
+    for (int k = 0; k < rest->nrepeated && !twice; k++) { /* whoever reads them all says what is wrong with one */
+        twice = hiss_config_set(sets, rest->repeated[k], &unused) == HISS_OK && hiss_config_has(sets, key);
+    }
+    hiss_config_destroy(sets);
+    return twice ? hiss_fail(err, HISS_EUSER, "--%s and --set %s both say %s; leave one of them out", option, key, key)
+                 : HISS_OK;
+}
+
 int cli_run(const cli_task *task, int argc, char **argv) {
     hiss_error err = {0};
     const char *words[1], *sets[CLI_MAX_SETS];

@@ -88,6 +88,14 @@ npz channels.npz images=channels.npy
 refused 1 'images of 3 x 16 with 18 channels look like another layout; add --layout NCHW' "$HISS" prepare npz channels.npz --output x.h5
 prepare npz channels.npz --layout NCHW --output channels.h5
 grep -q '100 images of 864 bytes' log || fail 'not 100 images' log
+# A layout that is named is believed, by prepare, and by the training that follows.
+prepare npz channels.npz --layout NHWC --output channels.h5
+sed 's#^data: .*#data: {file: channels.h5}#; s#{max_pool: 2}#{max_pool: 1}#' config.yaml >channels.yaml
+on 1 "$HISS" doctor channels.yaml
+grep -q '100 images of 3 x 16 x 18' log || fail 'a layout that was named is not believed' log
+refused 1 '--layout NHCW: of an npz file it must be NHWC or NCHW' "$HISS" prepare npz channels.npz --layout NHCW --output x.h5
+prepare npz channels.npz --layout NCHW --output channels.h5
+grep -q '100 images of 864 bytes' log || fail 'not 100 images' log
 refused 1 '--output both.npz is the file that is read' "$HISS" prepare npz both.npz --output both.npz
 refused 1 'images.idx: cannot be read as a zip file' "$HISS" prepare npz images.idx --output x.h5
 refused 1 'nowhere.npz: cannot be opened: No such file' "$HISS" prepare npz nowhere.npz --output x.h5
@@ -95,7 +103,8 @@ refused 1 'prepare npz needs an npz file' "$HISS" prepare npz --output x.h5
 refused 1 "prepare npz: unexpected argument 'labels.npy'" "$HISS" prepare npz both.npz labels.npy --output x.h5
 for size in 0 10 1000 30000 $(($(stat -c %s both.npz) - 1)); do
     head -c "$size" both.npz >cut.npz
-    refused 1 'cut.npz' "$HISS" prepare npz cut.npz --output x.h5
+    refused 1 'cut.npz: cannot be read as a zip file: it is cut off, or no zip file; fetch or make it again' \
+        "$HISS" prepare npz cut.npz --output x.h5
 done
 
 # ---- WebDataset ----
@@ -136,6 +145,19 @@ refused 1 "has neither a member 'kinds' nor that key" "$HISS" prepare webdataset
 refused 1 "has no label, others have one" "$HISS" prepare webdataset cls-000000.tar bare-000001.tar "${size[@]}" --output x.h5
 refused 1 '--output cls-000001.tar is the file that is read' "$HISS" prepare webdataset cls-*.tar "${size[@]}" --output cls-000001.tar
 refused 1 'images.idx: cannot be read as a tar file' "$HISS" prepare webdataset cls-*.tar images.idx "${size[@]}" --output x.h5
+for what in jpg JPG .jpg left.pgm; do # which samples have nothing of that name: the field is wrong, not the samples
+    refused 1 "cls-000000.tar and the others: no member ends in .${what#.}; there are .pgm, .cls: name what the pictures end in with --images" \
+        "$HISS" prepare webdataset cls-*.tar --images "$what" --skip-broken "${size[@]}" --output x.h5
+    ! grep -q 'hiss: warning' log || fail 'samples are blamed' log
+done
+for what in PGM .pgm; do
+    prepare webdataset cls-*.tar --images "$what" "${size[@]}" --output shards.h5
+    alike folder.h5 shards.h5
+done
+(cd samples && tar -cf ../one.tar 0000.pgm)
+prepare webdataset one.tar "${size[@]}" --output x.h5
+grep -q '1 unlabelled sample in 1 shard$' log || fail 'one of them is several' log
+rm x.h5
 refused 1 'prepare webdataset needs tar files' "$HISS" prepare webdataset --output x.h5
 for size_of_cut in 0 10 1024 5000 $((15 * 2048)); do # the last between two samples
     head -c $size_of_cut cls-000001.tar >cut.tar
@@ -151,13 +173,27 @@ grep -q 'hiss: warning: broken.tar: a.pgm: unreadable picture' log && grep -q "b
 prepare webdataset broken.tar "${size[@]}" --skip-broken --output x.h5
 grep -q '2 of 3 pictures cannot be read and are left out' log || fail 'not said how many' log
 
+# A name that comes twice: an error within a sample, as webdataset has it; one warning where a sample comes again.
+for name in 0000.cls 0000.json 0000.pgm; do
+    (cd samples && tar -cf ../twice.tar 0000.pgm && tar -rf ../twice.tar $name && tar -rf ../twice.tar $name)
+    refused 1 "twice.tar: sample '0000' has two " "$HISS" prepare webdataset twice.tar "${size[@]}" --output x.h5
+done
+(cd samples && tar -cf ../again.tar 0000.pgm 0000.cls 0001.pgm 0001.cls 0002.pgm 0002.cls)
+prepare webdataset again.tar cls-000000.tar "${size[@]}" --output x.h5
+! grep -q 'comes again' log || fail 'a key of two shards is no mistake' log
+(cd samples && tar -rf ../again.tar 0001.pgm 0001.cls 0000.pgm 0000.cls)
+prepare webdataset again.tar "${size[@]}" --output x.h5
+[ "$(grep -c "hiss: warning: again.tar: sample '0001' comes again in its shard (2 such in all); each is taken" log)" -eq 1 ] ||
+    fail 'not one warning of a sample that comes again' log
+grep -q '5 labelled samples' log || fail 'not all are taken' log
+
 # Names that lead elsewhere, links and devices: read or passed over, never made.
 mkdir inside && ln -s /etc/passwd inside/link.pgm && mkfifo inside/pipe.pgm && cp samples/0002.pgm inside/a.pgm
 (cd inside && tar --sort=name -cPf ../evil.tar --transform 's,^,../evil/,' a.pgm link.pgm pipe.pgm)
 before=$(ls -A . ..)
 prepare webdataset evil.tar "${size[@]}" --output x.h5
 [ "$(ls -A . ..)" = "$before" ] && [ ! -e ../evil ] || fail 'an archive has written files'
-grep -q '1 images of 64 bytes' log || fail 'a link or a pipe was read' log
+grep -q '1 image of 64 bytes' log || fail 'a link or a pipe was read' log
 
 # Progress, on a fast clock.
 ${CC:-cc} -shared -fPIC -o odd_clock.so "$HISS_ROOT/tests/cli/preload/odd_clock.c" -ldl >cc.log 2>&1 || fail 'no odd_clock.so' cc.log

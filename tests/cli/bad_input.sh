@@ -45,7 +45,7 @@ bad 'data.h5: has no data set /pictures; it has: /images, /labels' --set data.im
 bad 'data.h5: has no data set /classes; it has: /images, /labels' --set data.labels=/classes --set objective=supervised
 bad 'folder: is a folder' --set data.file=folder
 bad 'data set /images holds uint8 [600,144]; expected [n,H,W,C] or [n,H,W] of integers of 8 to 64 bits, float16' --set data.file=flat.h5
-bad 'uint8 [6,2,12,12,1]; expected [n,H,W,C] or [n,H,W] of' --set data.file=deep.h5
+bad 'uint8 [6,2,12,12,1]; expected [n,H,W,C] or [n,H,W]: name its axes; data.layout: NdHWC' --set data.file=deep.h5
 bad 'data set /images is empty' --set data.file=empty.h5
 # Labels that a method needs, and that are none.
 supervised=(--set objective=supervised)
@@ -95,12 +95,15 @@ refused 1 'optim.weight_decay, 1e+06, must stay below 1: lower one of them; ther
     --run run --set objective=autoencoder --set optim.lr=1e6 --set optim.weight_decay=1 --set checkpoint.every=never
 rm -r run
 
-# Numbers that run away: after an epoch the earlier checkpoint stays, and there is no summary.
+# Numbers that run away: after an epoch the earlier checkpoint stays, and there is no summary. All methods but sparse, whose
+# atoms have length 1 whatever the rate.
 all=$(methods)
 for objective in $all; do
+    [ "$objective" != sparse ] || continue
     for ranks in 1 2; do
         refused $ranks 'training has diverged; the learning rate may be too high (optim.lr = 1e+06)' "$HISS" train config.yaml --run run \
-            --set objective=$objective --set optim.lr=1e6 --set optim.weight_decay=1000 --set "checkpoint.every=1 epoch"
+            --set objective=$objective --set optim.lr=1e6 --set optim.weight_decay=1000 --set "checkpoint.every=1 epoch" \
+            --set augment.contrast=0 --set network.layers=null # some need pixels of 0..1, some have layers of their own
         [ ! -e run/summary.yaml ] || fail 'a summary of a run that failed'
         [ -z "$(find run -name '*tmp*')" ] || fail "left behind: $(find run)" log
         rm -r run

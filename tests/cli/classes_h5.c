@@ -1,9 +1,11 @@
 /* Write images of 20 classes that pixels tell apart, beside labels of many kinds:
  *
  *   classes_h5 FILE ROWS [backwards]   the numbers of the enumeration count from the other end
+ *   classes_h5 FILE ROWS as KIND       one of them is `some`, too
  *
- * labels: integers. text: strings. enum: an enumeration. hot: float64 [n,20]. deep: uint8 [n,1,1,1]. far: one class is
- * 100000. wide: float64 [n,6], of which column 4 is the class. part: every tenth from the fourth is -1. id: the row. */
+ * labels: integers. text: strings. fixed: strings of fixed length. enum: an enumeration. byte: uint8. real: float64. hot: float64 [n,20]. deep: uint8
+ * [n,1,1,1]. far: one class is 100000. wide: float64 [n,6], of which column 4 is the class. hot_turned, wide_turned: axes
+ * in reverse. part: every tenth from the fourth is -1. id: the row. */
 #define H5_USE_110_API
 #include <hdf5.h>
 
@@ -54,8 +56,20 @@ static void put_numbers(hid_t file, int rows) {
     for (int i = 0; i < rows; i++) {
         value[i] = class_at(i);
     }
+    put(file, "byte", H5T_STD_U8LE, H5T_NATIVE_LLONG, 1, dim, value);
+    put(file, "real", H5T_IEEE_F64LE, H5T_NATIVE_LLONG, 1, dim, value);
     put(file, "deep", H5T_STD_U8LE, H5T_NATIVE_LLONG, 4, dim, value);
     free(value);
+}
+
+/* The same with its axes in reverse, as files by MATLAB have them. */
+static void put_turned(hid_t file, const char *name, int rows, int columns, const double *value) {
+    double *turned = calloc((size_t)rows * (size_t)columns, sizeof *turned);
+    for (int i = 0; i < rows * columns; i++) {
+        turned[i % columns * rows + i / columns] = value[i];
+    }
+    put(file, name, H5T_IEEE_F64LE, H5T_NATIVE_DOUBLE, 2, (const hsize_t[]){(hsize_t)columns, (hsize_t)rows}, turned);
+    free(turned);
 }
 
 static void put_columns(hid_t file, int rows) {
@@ -66,10 +80,25 @@ static void put_columns(hid_t file, int rows) {
             wide[i * COLUMNS + k] = k == 4 ? class_at(i) : 0.1 * i + k;
         }
     }
+    put_turned(file, "hot_turned", rows, CLASSES, hot);
+    put_turned(file, "wide_turned", rows, COLUMNS, wide);
     put(file, "hot", H5T_IEEE_F64LE, H5T_NATIVE_DOUBLE, 2, (const hsize_t[]){(hsize_t)rows, CLASSES}, hot);
     put(file, "wide", H5T_IEEE_F64LE, H5T_NATIVE_DOUBLE, 2, (const hsize_t[]){(hsize_t)rows, COLUMNS}, wide);
     free(hot);
     free(wide);
+}
+
+static void put_fixed(hid_t file, int rows, const char *const *text) {
+    char(*fixed)[NAME] = calloc((size_t)rows + 1, sizeof *fixed);
+    const hid_t strings = H5Tcopy(H5T_C_S1);
+    H5Tset_size(strings, NAME);
+    H5Tset_strpad(strings, H5T_STR_NULLPAD);
+    for (int i = 0; i < rows; i++) {
+        strcpy(fixed[i], text[i]);
+    }
+    put(file, "fixed", strings, strings, 1, (const hsize_t[]){(hsize_t)rows}, fixed);
+    H5Tclose(strings);
+    free(fixed);
 }
 
 static void put_names(hid_t file, int rows, int backwards) {
@@ -87,6 +116,7 @@ static void put_names(hid_t file, int rows, int backwards) {
         number[i] = (short)(backwards ? CLASSES - 1 - class_at(i) : class_at(i));
     }
     put(file, "text", strings, strings, 1, (const hsize_t[]){(hsize_t)rows}, text);
+    put_fixed(file, rows, text);
     put(file, "enum", members, members, 1, (const hsize_t[]){(hsize_t)rows}, number);
     H5Tclose(members);
     H5Tclose(strings);
@@ -95,16 +125,19 @@ static void put_names(hid_t file, int rows, int backwards) {
 }
 
 int main(int argc, char **argv) {
-    const int rows = argc > 2 ? atoi(argv[2]) : 0;
-    const hid_t file = rows > 0 && rows <= MOST ? H5Fcreate(argv[1], H5F_ACC_TRUNC, H5P_DEFAULT, H5P_DEFAULT) : -1;
+    const int rows = argc > 2 ? atoi(argv[2]) : -1;
+    const hid_t file = rows >= 0 && rows <= MOST ? H5Fcreate(argv[1], H5F_ACC_TRUNC, H5P_DEFAULT, H5P_DEFAULT) : -1;
     if (file < 0) {
-        fprintf(stderr, "usage: classes_h5 FILE ROWS [backwards]\n");
+        fprintf(stderr, "usage: classes_h5 FILE ROWS [backwards | as KIND]\n");
         return 1;
     }
     put_images(file, rows);
     put_numbers(file, rows);
     put_columns(file, rows);
     put_names(file, rows, argc > 3 && strcmp(argv[3], "backwards") == 0);
+    if (argc > 4 && H5Lcreate_hard(file, argv[4], file, "some", H5P_DEFAULT, H5P_DEFAULT) < 0) {
+        return 1;
+    }
     H5Fclose(file);
     return 0;
 }

@@ -66,6 +66,31 @@ on 1 "$HISS" query run --queries 2 "${beside[@]}"
 on 1 "$HISS" eval run "${few[@]}" --set eval.test=both.h5
 grep -q 'warning: eval.test is the training file both.h5' log || fail 'no warning of the training file' log
 
+# So is one that is the training file by another name or link, or one of several; train, eval, query and doctor say so.
+ln both.h5 hard.h5
+ln -s both.h5 soft.h5
+cp both.h5 copy.h5
+said() { # NUMBER TEXT COMMAND...
+    on 2 "${@:3}"
+    [ "$(grep -cF "$2" log)" -eq "$1" ] || fail "not $1 of '$2': ${*:3}" log
+}
+own=(--set train.epochs=1 --set data.file=both.h5 --set data.images=/train/x --set data.labels=/train/y)
+also='is also a training file, as both.h5: the figures will be those of samples that were trained on'
+for name in hard soft; do
+    said 1 "eval.test: $name.h5 $also" "$HISS" eval run "${few[@]}" --set eval.test=$name.h5
+done
+said 1 "eval.test: ./both.h5 $also" "$HISS" query run --queries 2 --set eval.test=./both.h5
+said 1 "eval.test: hard.h5 $also" "$HISS" train config.yaml --run shared "${own[@]}" --set eval.test=hard.h5
+said 1 'eval.test is the training file both.h5' "$HISS" train config.yaml --run shared2 "${own[@]}" \
+    --set 'data.file=[copy.h5, both.h5]' --set 'eval.test=b*h.h5'
+said 1 "eval.test: soft.h5 $also" "$HISS" doctor config.yaml "${own[@]}" --set eval.test=soft.h5
+said 1 'eval.test is the training file both.h5' "$HISS" eval run "${few[@]}" --set eval.train=copy.h5 --set eval.test=both.h5
+for test in '--set eval.test=copy.h5' '--set eval.test=null' '--set eval.test=soft.h5 --set eval.test_images=/test/x'; do
+    read -ra arguments <<<"$test"
+    said 0 'training file' "$HISS" train config.yaml --run other "${own[@]}" "${arguments[@]}"
+    rm -r other
+done
+
 # hiss train looks after eval.test at once, by its key.
 on 1 "$HISS" train config.yaml --run third --set train.epochs=1 --set eval.test=none.h5
 grep -q 'hiss: warning: --set eval.test: none.h5 is not there' log || fail 'no warning' log

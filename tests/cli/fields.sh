@@ -31,5 +31,8 @@ wrong "--set data.fields.clip: clips needs clips [T,H,W,C] of uint8, int16 or fl
     data.fields.clip=volume
 wrong "--set data.fields.clip: clips needs clips [T,H,W,C] of uint8, int16 or float32 in field 'clip', found int32 [3,12,10,3] in data set wide of clips.h5" \
     data.fields.clip=wide
+"$build/tests/cli/layout_h5" bad.h5 images=u8:NHWC clip=nan:NTHWC:0.01
+wrong 'bad.h5: row 17 of data set /clip has values that are not finite as floats (NaN or infinity); expected numbers: replace them, in the file (data.missing is for pixels only), or leave the row out' \
+    data.file=bad.h5 data.fields.clip=/clip data.missing=0
 [ ! -e new ] || fail 'left behind'
 echo ok

@@ -1,6 +1,8 @@
 /* Write an HDF5 file whose data sets hold the same samples in many ways: layout_h5 FILE NAME=TYPE:LAYOUT[:FACTOR] ...
  * TYPE is u8, i8, u16, i16, u32, i32, f16, f32, f64 or bool, with BE behind it in big-endian order; nan and inf are f32
- * with one such value in row 17. LAYOUT is a word of data.layout. Values are 0..255 times FACTOR (1). */
+ * with one such value in row 17, odd is f32 with a 1000 there. LAYOUT is a word of data.layout. Values are 0..255 times FACTOR (1). A FACTOR that begins
+ * with p has attributes as netCDF packs values: scale_factor, whose product with what is stored are 0..255, and
+ * add_offset; with q also _FillValue, the largest value. */
 #include <hdf5.h>
 #include <math.h>
 #include <stdbool.h>
@@ -50,6 +52,14 @@ static double value_at(const hsize_t *at) { /* one thing in each image: position
     return (double)((far < 5 ? 240 - 48 * far : 0) + 3 * c + (long)at[1] + 2 * (long)at[2]);
 }
 
+static void attribute(hid_t set, const char *name, double value) {
+    const hid_t one = H5Screate(H5S_SCALAR);
+    const hid_t there = H5Acreate2(set, name, H5T_IEEE_F64LE, one, H5P_DEFAULT, H5P_DEFAULT);
+    H5Awrite(there, H5T_NATIVE_DOUBLE, &value);
+    H5Aclose(there);
+    H5Sclose(one);
+}
+
 static int add(hid_t file, char *order) {
     char *type = strchr(order, '='), *layout = type ? strchr(type, ':') : NULL;
     if (!layout) {
@@ -57,7 +67,8 @@ static int add(hid_t file, char *order) {
     }
     *type++ = *layout++ = '\0';
     char *factor = strchr(layout, ':');
-    const double times = factor ? strtod(factor + 1, NULL) : 1;
+    const char packed = factor && strchr("pq", factor[1]) ? factor[1] : '\0';
+    const double times = factor ? strtod(factor + 1 + (packed != '\0'), NULL) : 1;
     const int ndim = factor ? (int)(factor - layout) : (int)strlen(layout);
     hsize_t dim[6], count = 1, axis[6];
     for (int k = 0; k < ndim; k++) {
@@ -76,7 +87,10 @@ static int add(hid_t file, char *order) {
         values[i] = times * value_at(at);
         truths[i] = value_at(at) > 127;
         if (at[0] == BAD_ROW && at[3] == 3 && at[4] == 4 && at[5] == 0) {
-            values[i] = strcmp(type, "nan") == 0 ? (double)NAN : strcmp(type, "inf") == 0 ? HUGE_VAL : values[i];
+            values[i] = strcmp(type, "nan") == 0   ? (double)NAN
+                        : strcmp(type, "inf") == 0 ? HUGE_VAL
+                        : strcmp(type, "odd") == 0 ? 1000
+                                                   : values[i];
         }
     }
     const bool is_bool = strcmp(type, "bool") == 0;
@@ -84,6 +98,13 @@ static int add(hid_t file, char *order) {
     const hid_t set = H5Dcreate2(file, order, stored, space, H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT);
     const herr_t wrote = is_bool ? H5Dwrite(set, stored, H5S_ALL, H5S_ALL, H5P_DEFAULT, truths)
                                  : H5Dwrite(set, H5T_NATIVE_DOUBLE, H5S_ALL, H5S_ALL, H5P_DEFAULT, values);
+    if (packed) {
+        attribute(set, "scale_factor", 1 / times);
+        attribute(set, "add_offset", 0);
+    }
+    if (packed == 'q') {
+        attribute(set, "_FillValue", 246 * times);
+    }
     H5Dclose(set);
     H5Sclose(space);
     H5Tclose(stored);

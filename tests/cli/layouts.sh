@@ -10,7 +10,7 @@ orders=(NCHW HWCN NCWH CWHN)
 sets=(images=u8:NHWC)
 for type in "${numbers[@]}"; do sets+=("$type=$type:NHWC"); done
 for order in "${orders[@]}"; do sets+=("o$order=u8:$order" "f$order=f64BE:$order"); done
-"$layout_h5" all.h5 "${sets[@]}" grey=u8:NHW greyHWN=i16:HWN clip=f32:NCTWH volume=i16:NDHWC mask=bool:NHWC \
+"$layout_h5" all.h5 "${sets[@]}" grey=u8:NHW greyHWN=i16:HWN clip=f32:NCTWH volume=i16:NDHWC slices=i16:NHWDC turned=f64BE:CWDHN mask=bool:NHWC \
     unit=f32:NHWC:0.00390625 wide=u16:NHWC:257 long=i64:NHWC i8=i8:NHWC:0.5 ||
     fail 'no file'
 "$layout_h5" bad.h5 first=u8:NCHW last=u8:HWCN nan=nan:NHWC:0.01 inf=inf:NHWC:0.01 || fail 'no file'
@@ -37,6 +37,17 @@ train 1 grey "${few[@]}" --set data.images=grey
 train 1 grey2 "${few[@]}" --set data.images=greyHWN --set 'data.layout={image: HWN}' --set 'data.range=[0, 255]'
 same grey grey2
 
+# Depth as part of the channels, whatever the order in the file.
+train 1 slices "${few[@]}" --set data.images=slices --set data.layout=NHWdC --set 'data.range=[0, 255]'
+grep -q '96 samples of 12 x 10 x 6' log || fail 'not 2 x 3 channels' log
+train 2 volume "${few[@]}" --set data.images=volume --set data.layout=NdHWC --set 'data.range=[0, 255]'
+train 1 turned "${few[@]}" --set data.images=turned --set data.layout=CWdHN --set 'data.range=[0, 255]' --set data.mode=stream
+for run in volume turned; do same slices $run; done
+on 1 "$HISS" eval volume --set eval.test=all.h5 --set eval.random=false --set eval.linear=false
+[ $status -eq 0 ] || fail "eval: exit $status" log
+on 1 "$HISS" query volume --queries 2
+[ $status -eq 0 ] || fail "query: exit $status" log
+
 # ---- types with their own range; lists of one value per channel ----
 for type in unit wide mask i8; do
     train 1 "own$type" "${few[@]}" --set "data.images=$type"
@@ -50,6 +61,10 @@ auto=("${few[@]}" --set augment.mean=auto --set augment.std=auto --set 'checkpoi
 train 1 auto "${auto[@]}"
 train 3 auto3 "${auto[@]}" --set data.images=fNCHW --set data.layout=NCHW --set 'data.range=[0, 255]'
 same auto auto3
+for what in mean std; do
+    grep -q "^augment_$what: \[0\.[0-9]*, 0\.[0-9]*, 0\.[0-9]*\]$" auto/summary.yaml || fail "no $what" auto/summary.yaml
+    [ "$(grep "^augment_$what:" auto/summary.yaml)" = "$(grep "^augment_$what:" auto3/summary.yaml)" ] || fail "another $what"
+done
 values=$(sed -n 's/.*augment: channel . *: mean \([0-9.]*\), std \([0-9.]*\)/\1 \2/p' log)
 [ "$(wc -l <<<"$values")" -eq 3 ] && [ "$(hashes auto)" != "$(hashes base)" ] || fail 'nothing was measured' log
 train 1 written "${few[@]}" --set "augment.mean=[$(cut -d' ' -f1 <<<"$values" | paste -sd,)]" \
@@ -71,15 +86,37 @@ on 1 "$HISS" doctor config.yaml --set data.images=fNCHW --set data.layout=NCHW -
 [ $status -le 1 ] || fail "doctor: exit $status" log
 grep -q '96 images of 12 x 10 x 3' log || fail 'doctor does not see the images' log
 
+# A run that goes on scales as it began, without another look at the samples: at one that has changed, say.
+"$layout_h5" kept.h5 pixels=f32:NHWC && "$layout_h5" changed.h5 pixels=odd:NHWC
+half=("${auto[@]}" --set train.epochs=2 --set data.images=pixels --set 'data.range=[0, 255]' --set data.file=moving.h5)
+cp kept.h5 moving.h5
+train 1 went "${half[@]}"
+train 1 goes "${half[@]}" --set train.steps=5
+cp changed.h5 moving.h5
+train 1 other "${half[@]}" --set train.steps=5
+[ "$(grep ^augment_ goes/summary.yaml)" != "$(grep ^augment_ other/summary.yaml)" ] || fail 'the change does not show'
+train 2 goes "${half[@]}"
+[ "$(grep -c 'augment: channel .*, as recorded$' log)" -eq 3 ] || fail 'not said that scales are recorded' log
+[ "$(grep ^augment_ went/summary.yaml)" = "$(grep ^augment_ goes/summary.yaml)" ] || fail 'a resumed run measures anew'
+cp kept.h5 moving.h5
+train 1 again "${half[@]}" --set train.steps=5
+train 3 again "${half[@]}"
+same went again
+
 # ---- what is refused ----
 wrong() { refused 1 "hiss: error: $1" "$HISS" train config.yaml --run new --set data.file=bad.h5 "${few[@]}" "${@:2}"; }
 wrong '--set data.images: bad.h5: data set first holds uint8 [96,3,12,10], which looks like [n,C,H,W]; expected [n,H,W,C]: set data.layout: NCHW' \
     --set data.images=first
 wrong '--set data.images: bad.h5: data set last holds uint8 [12,10,3,96], which looks like [H,W,C,n]; expected [n,H,W,C]: set data.layout: HWCN' \
     --set data.images=last
-wrong "--set data.layout: 'NXYZ' is no layout; expected one letter for each axis" --set data.images=first \
+wrong "--set data.layout: 'NXYZ' is no layout; expected one letter for each axis of the data set, as in NHWC:" --set data.images=first \
     --set data.layout=NXYZ
-wrong "--set data.layout: 'HWC' is no layout" --set data.images=first --set data.layout=HWC
+for word in nchw nCHW nWh; do
+    wrong "--set data.layout: '$word' is no layout; expected one letter for each axis of the data set, as in ${word^^}:" \
+        --set data.images=first --set "data.layout=$word"
+done
+wrong "--set data.layout: HWC names 3 axes, but the data set holds uint8 [96,3,12,10] in each file; name each of its axes, N" \
+    --set data.images=first --set data.layout=HWC
 wrong '--set data.layout: NHW names 3 axes, but the data set holds uint8 [96,3,12,10]' --set data.images=first \
     --set data.layout=NHW
 wrong '--set data.range: must be a list of two numbers, [LOW, HIGH], the lower first' --set data.images=first \
@@ -96,6 +133,16 @@ wrong "--set data.layout.clp: there is no field 'clp'; it is image, or one that 
     --set data.layout.clp=NHWC
 wrong '--set data.images: nat needs images [H,W,C] in field '"'image'"', found int16 [2,12,10,3] in data set volume of all.h5' \
     --set data.file=all.h5 --set data.images=volume --set data.layout=NDHWC
+grep -q 'write a small d or t in data.layout to make depth or time part of the channels' log || fail 'not what to do' log
+wrong '--set data.images: all.h5: data set volume holds int16 [96,2,12,10,3]; expected [n,H,W,C] or [n,H,W]: name its axes; data.layout: NdHWC' \
+    --set data.file=all.h5 --set data.images=volume
+for word in NdDHW NDdHW NddHW NhHWC; do
+    wrong "--set data.layout: '$word' is no layout" --set data.file=all.h5 --set data.images=volume --set data.layout=$word
+done
+stream=(--set data.file=all.h5 --set data.mode=stream --set data.memory=10000)
+wrong '--set data.memory: 10000 bytes; streaming 6 lanes needs at least 17280 bytes (8640 for each of 2 steps): raise data.memory' "${stream[@]}"
+wrong '--set data.memory: 10000 bytes; streaming 6 lanes needs at least 34560 bytes (17280 for groups of data.window samples, 8640 for each of 2 steps): raise data.memory, or lower data.window' \
+    "${stream[@]}" --set data.window=8
 train 1 small "${few[@]}" --set data.images=unit
 refused 2 'eval.test_images: all.h5: data set f32 has values from 0 to 246; expected about 0..1, as data.range is not set for the training' \
     "$HISS" eval small --set eval.test=all.h5 --set eval.test_images=f32

@@ -49,11 +49,28 @@ mkdir lines && cp sound/cat/0.pgm lines && : >lines/$'a\nb.pgm'
 refused 1 'lines: 1 of 2 pictures' "$HISS" prepare folder lines "${size[@]}" --output z.h5
 [ ! -e z.h5 ] && [ "$(wc -l <log)" -eq 3 ] || fail 'a name makes lines of its own' log
 
+# Tiles: a picture, scaled to a short side, is cut from its top left; what is left at the right and below is left out. One
+# of two classes, whose tiles take its label.
+mkdir -p tiled/left tiled/right
+{ printf 'P5 10 7 255\n' && printf 'aaabbbccc-aaabbbccc-aaabbbccc-dddeeefff-dddeeefff-dddeeefff-=========='; } >tiled/left/a.pgm
+{ printf 'P5 7 14 255\n' && yes gggghhh | head -n 14 | tr -d '\n'; } >tiled/right/b.pgm
+on 1 "$HISS" prepare folder tiled --height 3 --width 3 --channels 1 --tiles 7 --no-shuffle --output t.h5
+[ $status -eq 0 ] && grep -q 'wrote t.h5: 14 images of 9 bytes' log || fail "tiles: exit $status" log
+for run in aaaaaaaaabbbbbbbbbcccccccccdddddddddeeeeeeeeefffffffff gggggggggghh; do
+    grep -aq $run t.h5 || fail "the tiles are not $run" log
+done
+refused 1 'tiles of 3 x 9 out of pictures whose short side is 7; expected a side from the larger' "$HISS" prepare folder tiled \
+    --height 3 --width 9 --tiles 7 --output z.h5
+{ printf 'P5 1 100000 255\n' && head -c 100000 /dev/zero; } >tiled/right/thin.pgm
+refused 1 'a picture of 100000 x 1, scaled to a short side of 2000, has more than 2^27 pixels' "$HISS" prepare folder tiled \
+    --height 3 --width 3 --tiles 2000 --output z.h5
+[ ! -e z.h5 ] || fail 'something is left of what was refused'
+
 # Progress, on a clock that goes so fast that every picture takes more than ten seconds.
 ${CC:-cc} -shared -fPIC -o odd_clock.so "$HISS_ROOT/tests/cli/preload/odd_clock.c" -ldl >cc.log 2>&1 || fail 'no odd_clock.so' cc.log
 LD_PRELOAD=$PWD/odd_clock.so ODD_CLOCK=1e9 on 1 "$HISS" prepare folder sound "${size[@]}" --output y.h5
 [ $status -eq 0 ] || fail "exit $status" log
-for line in '1 images read, 8 %' '6 images read, 50 %' '12 images read, 100 %'; do
+for line in '1 image read, 8 %' '6 images read, 50 %' '12 images read, 100 %'; do
     grep -q "^hiss: prepare: $line" log || fail "no '$line'" log
 done
 echo ok

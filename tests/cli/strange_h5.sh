@@ -96,6 +96,12 @@ for name in chunks none vast; do
 done
 gaps none 'nothing was ever written to it: all 96 rows' --set data.labels=classes
 grep -q 'unwritten.h5: data set classes: nothing was ever written' "$log" || fail 'no warning of labels' "$log"
+cp unwritten.h5 elsewhere.h5
+gaps none 'nothing was ever written to it: all 96 rows' --set data.labels=elsewhere.h5:/classes
+grep -q 'elsewhere.h5: data set /classes: nothing was ever written' "$log" || fail 'no warning of labels elsewhere' "$log"
+rm -rf gaps
+train 1 gaps --set 'data.file=[unwritten.h5, elsewhere.h5]' --set train.epochs=1 --set data.images=single
+grep -q 'unwritten.h5: data set single: .*fill value; and so in 1 more files' "$log" || fail 'not both files' "$log"
 rm -rf gaps
 train 2 gaps --set data.file=unwritten.h5 --set data.mode=stream --set data.images=single --set train.epochs=1
 [ "$(grep -c 'hold its fill value' "$log")" -eq 1 ] || fail 'not one warning on two ranks' "$log"

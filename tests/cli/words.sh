@@ -54,7 +54,7 @@ option "found '64,99999999999999999999'; it is too large" bench assign --sizes 6
 option "found '64,128k'; units are KiB" bench assign --sizes 64,128k
 option "found '5000000000x1x1'" bench step config.yaml --synthetic --size 5000000000x1x1
 option "found '12x 12x1'" bench step config.yaml --synthetic --size '12x 12x1'
-option "--height must be an integer in 1..65536, found '1e2'; write 100" prepare folder home --height 1e2 --output x.h5
+option "--height must be an integer in 1..16384, found '1e2'; write 100" prepare folder home --height 1e2 --output x.h5
 printf 'configs: {a: {file: config.yaml}}\nranks: [1, 1e1]\n' >study.yaml
 option "study.yaml:2:12: ranks: expected numbers from 1 to 999999, as in [1, 2, 4], found '1e1'; write 10" scale run study.yaml --out study
 printf 'configs: {a: {file: config.yaml}}\nranks: [1]\nrepeats: 1_0\n' >study.yaml
