@@ -253,17 +253,22 @@ static double peak_resident(void) {
     return bytes;
 }
 
+/* Parts: those of rank 0, which has the most lanes. */
 static void print_memory(bench *b, const hiss_measurement *m) {
-    const double vector = 4.0 * (double)m->parameters;
-    double peak[3];
-    hiss_comm_min_median_max(b->comm, peak_resident(), peak);
-    bench_print(b,
-                "memory of a rank: peak %.1f MiB, of it %.1f MiB activations of %lld lane%s; parameters are %.1f MiB\n",
-                peak[2] / 0x1p20, (double)m->exec_bytes / 0x1p20, (long long)m->execs, m->execs > 1 ? "s" : "",
-                vector / 0x1p20);
+    const double resident = peak_resident(), MiB = 0x1p20;
+    double peak[3], sum[3];
+    char text[HISS_MEMORY_TEXT];
+    const double known = (double)hiss_memory_list(&m->memory, text);
+    hiss_comm_min_median_max(b->comm, resident, peak);
+    hiss_comm_min_median_max(b->comm, known, sum);
+    bench_print(b, "memory of a rank: peak %.1f MiB; %.1f by plan: %s\n", peak[2] / MiB, sum[2] / MiB, text);
     json_number(&b->json, "peak_resident_bytes", peak[2]);
-    json_number(&b->json, "activation_bytes", (double)m->exec_bytes);
-    json_number(&b->json, "parameter_bytes", vector);
+    json_number(&b->json, "planned_bytes", sum[2]);
+    json_number(&b->json, "parameter_bytes", (double)m->memory.parameters);
+    json_number(&b->json, "gradient_bytes", (double)m->memory.gradients);
+    json_number(&b->json, "activation_bytes", (double)m->memory.activations);
+    json_number(&b->json, "optimizer_bytes", (double)m->memory.optimizer);
+    json_number(&b->json, "sample_bytes", (double)m->memory.samples);
 }
 
 static int digits(double rate) {

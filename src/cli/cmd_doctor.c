@@ -45,7 +45,7 @@ static void print(void *user, doctor_finding f, const char *text) {
 
 /* ---- data ---- */
 
-static void check_labels(const doctor *d, const hiss_experiment *e, hiss_dataset *set) {
+static void check_labels(const doctor *d, hiss_dataset *set) {
     if (hiss_comm_rank(d->comm) != 0 || !hiss_dataset_labelled(set)) {
         return;
     }
@@ -53,9 +53,9 @@ static void check_labels(const doctor *d, const hiss_experiment *e, hiss_dataset
         doctor_tell(d, FINDING_WARN,
                     "%s: labels look sorted, so that lanes would see few classes each; set data.order to permuted, or "
                     "write a shuffled file with hiss prepare",
-                    e->data.file);
+                    hiss_dataset_file(set));
     } else {
-        doctor_tell(d, FINDING_OK, "%s: labels do not look sorted", e->data.file);
+        doctor_tell(d, FINDING_OK, "%s: labels do not look sorted", hiss_dataset_file(set));
     }
 }
 
@@ -66,21 +66,21 @@ static void check_chunks(const doctor *d, const hiss_experiment *e, const hiss_d
     const int64_t ranks = hiss_comm_size(d->comm), share = (hiss_dataset_count(set) + ranks - 1) / ranks;
     const double bytes = (double)share * (double)hiss_dataset_row(set);
     if (cost <= 1.0) {
-        doctor_tell(d, FINDING_OK, "%s: rows of samples are read one by one", e->data.file);
+        doctor_tell(d, FINDING_OK, "%s: rows of samples are read one by one", hiss_dataset_file(set));
     } else if (bytes <= (double)e->data.memory) {
         doctor_tell(
             d, FINDING_OK,
             "%s: data set %s lies in chunks that hold parts of %.0f rows each: decoded once, into memory, %.1f MiB "
             "a rank",
-            e->data.file, name, cost, bytes / 1048576.0);
+            hiss_dataset_file(set), name, cost, bytes / 1048576.0);
     } else {
         doctor_tell(
             d, FINDING_WARN,
             "%s: data set %s lies in chunks that hold parts of %.0f rows each and exceeds data.memory: a stream "
-            "would decode %.0f rows for each, with data.window %lld %.1f; so a copy of %.1f MiB a rank is decoded "
+            "would decode %.0f rows for each, with data.window %lld %.1f rows; so a copy of %.1f MiB a rank is decoded "
             "into TMPDIR or /var/tmp, if there is room; raise data.memory, use more ranks, or write the file "
             "without chunks (h5repack -l %s:CONTI OLD NEW)",
-            e->data.file, name, cost, cost, (long long)(8.0 * cost),
+            hiss_dataset_file(set), name, cost, cost, (long long)(8.0 * cost),
             hiss_dataset_amplification(set, (int64_t)(8.0 * cost)), bytes / 1048576.0, name);
     }
 }
@@ -93,8 +93,8 @@ static hiss_status open_set(const doctor *d, const hiss_experiment *e, hiss_data
     return hiss_comm_agree(d->comm, s, err);
 }
 
-/* Whether training can begin with it. Collective. */
-static bool check_data(const doctor *d, const hiss_experiment *e) {
+/* Whether training can begin with it. The caller closes *out, which may be NULL. Collective. */
+static bool check_data(const doctor *d, const hiss_experiment *e, hiss_dataset **out) {
     hiss_dataset *set = NULL;
     hiss_placement placement = {0};
     hiss_error err = {0};
@@ -102,9 +102,14 @@ static bool check_data(const doctor *d, const hiss_experiment *e) {
     if (s == HISS_OK) {
         int64_t H, W, C;
         hiss_dataset_shape(set, &H, &W, &C);
-        doctor_tell(d, FINDING_OK, "%s: readable by all ranks, %lld images of %lld x %lld x %lld", e->data.file,
-                    (long long)hiss_dataset_count(set), (long long)H, (long long)W, (long long)C);
-        check_labels(d, e, set);
+        doctor_tell(d, FINDING_OK, "%s: readable by all ranks, %lld images of %lld x %lld x %lld",
+                    hiss_dataset_file(set), (long long)hiss_dataset_count(set), (long long)H, (long long)W,
+                    (long long)C);
+        char files[HISS_FILES_TEXT];
+        if (hiss_dataset_files_text(set, files)) {
+            doctor_tell(d, FINDING_OK, "%s", files);
+        }
+        check_labels(d, set);
         check_chunks(d, e, set);
         s = hiss_comm_agree(d->comm, hiss_experiment_place(e, set, d->comm, &placement, &err), &err);
         hiss_config_blame(e->config, s, &err);
@@ -123,16 +128,16 @@ static bool check_data(const doctor *d, const hiss_experiment *e) {
         doctor_tell(d, FINDING_OK, "%lld lanes, as many on every thread", (long long)placement.lanes);
     }
     hiss_placement_destroy(&placement);
-    hiss_dataset_close(set);
+    *out = set;
     return s == HISS_OK;
 }
 
 /* ---- memory ---- */
 
 /* Make what training makes, but take no step. Whether that succeeds. Collective. */
-static bool check_training(const doctor *d, hiss_experiment *e) {
+static bool check_training(const doctor *d, hiss_experiment *e, hiss_dataset *set) {
     hiss_error err = {0};
-    const hiss_train_request request = {.comm = d->comm, .experiment = e, .run = "", .resume = "never"};
+    const hiss_train_request request = {.comm = d->comm, .experiment = e, .run = "", .resume = "never", .set = set};
     e->data.verify = false;
     e->dist.threads = d->threads;
     const hiss_status s = hiss_train_check(&request, &err);
@@ -182,12 +187,19 @@ static void check_evaluation(const doctor *d, hiss_experiment *e, const hiss_eva
 static hiss_status examine(hiss_comm *comm, const void *options_, const char *config, const hiss_arguments *rest,
                            hiss_error *err) {
     const options *o = options_;
+    const hiss_status once =
+        o->threads ? cli_expect_once(rows, HISS_COUNT(rows), rest, "threads", "dist.threads", err) : HISS_OK;
+    if (once != HISS_OK) {
+        return once;
+    }
     doctor_finding worst = FINDING_OK;
     hiss_experiment e = {0};
     hiss_eval_options eval = {0};
     hiss_error wrong = {0};
     doctor d = {.comm = comm, .threads = o->threads ? o->threads : 1, .say = print, .user = &worst};
     hiss_status s = HISS_OK;
+    hiss_dataset *set = NULL;
+    hiss_log_warn_once(); /* the evaluation opens the same data */
     if (config) {
         s = cli_read_experiment(comm, config, rest->repeated, rest->nrepeated, &e, &eval, &wrong);
         d.threads = s == HISS_OK && !o->threads ? e.dist.threads : d.threads;
@@ -200,9 +212,10 @@ static hiss_status examine(hiss_comm *comm, const void *options_, const char *co
     doctor_network(&d, o->rate, o->latency);
     if (s != HISS_OK) {
         doctor_tell(&d, FINDING_FAIL, "%s", wrong.text);
-    } else if (config && check_data(&d, &e) && check_training(&d, &e)) {
+    } else if (config && check_data(&d, &e, &set) && check_training(&d, &e, set)) {
         check_evaluation(&d, &e, &eval);
     }
+    hiss_dataset_close(set);
     if (e.config) {
         hiss_experiment_destroy(&e);
     }

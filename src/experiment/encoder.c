@@ -98,6 +98,9 @@ void hiss_encoder_run(hiss_encoder *e, int thread, const hiss_exec_context *run,
                             .scratch = e->scratch ? e->scratch + thread * hiss_task_scratch(e->options.task) : NULL};
     for (int64_t i = 0; i < batch->m; i++) {
         hiss_lane_default_sample(&lane, i);
+        if (e->options.corrupts) {
+            e->options.objective->corruption->corrupt(e->options.method, &lane, i);
+        }
     }
     hiss_exec_forward(lane.exec, run, 0, hiss_graph_nodes(e->graph), NULL, NULL);
     if (run->lane_vector) {

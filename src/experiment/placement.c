@@ -7,7 +7,8 @@
 
 hiss_data_options hiss_experiment_data(const hiss_experiment *e) {
     hiss_data_options data = e->data;
-    data.label_use = e->objective->input && e->objective->input->labels ? HISS_LABELS_NEEDED : HISS_LABELS_OPTIONAL;
+    const bool needed = e->objective->input && e->objective->input->labels;
+    data.label_use = needed ? HISS_LABELS_NEEDED : data.labelled > 0 ? HISS_LABELS_CHECKED : HISS_LABELS_OPTIONAL;
     return data;
 }
 
@@ -26,6 +27,7 @@ hiss_status hiss_experiment_task(hiss_experiment *e, const hiss_dataset *set, hi
                        .W = e->augment.width,
                        .C = C,
                        .classes = e->classes > 0 ? e->classes : hiss_dataset_classes(set),
+                       .labelled = e->data.labelled,
                        .kernels = &e->kernels,
                        .augment = &e->augment,
                        .network = &e->network};
@@ -38,7 +40,7 @@ hiss_status hiss_experiment_place(const hiss_experiment *e, const hiss_dataset *
     const int64_t L = e->train.lanes, m = e->train.lane_samples, n = hiss_dataset_count(set);
     const int P = hiss_comm_size(comm), rank = hiss_comm_rank(comm);
     int64_t steps;
-    const hiss_status s = hiss_epoch_steps(e->data.file, n, L, m, &steps, err);
+    const hiss_status s = hiss_epoch_steps(hiss_dataset_file(set), n, L, m, &steps, err);
     if (s != HISS_OK) {
         char lanes[HISS_WHERE], samples[HISS_WHERE];
         hiss_config_where(e->config, "train.lanes", lanes);

@@ -36,6 +36,13 @@ static hiss_status fail_field(const hiss_objective_ops *objective, const hiss_in
                               const hiss_field *found, hiss_error *err) {
     const bool image = strcmp(need->field, HISS_FIELD_IMAGE) == 0;
     char key[sizeof "data.fields." + HISS_FIELD_NAME] = "data.images", text[HISS_FIELD_TEXT];
+    if (hiss_dataset_generated(set)) {
+        return hiss_fail_key(err, HISS_EUSER, "data.generate",
+                             "%s needs %s in field '%s' of each sample, found %s in %s; choose another generator, or "
+                             "another objective",
+                             objective->name, need->what, need->field,
+                             found ? hiss_field_text(found, text) : "no such field", hiss_dataset_file(set));
+    }
     if (!image) {
         snprintf(key, sizeof key, "data.fields.%s", need->field);
     }
@@ -47,10 +54,13 @@ static hiss_status fail_field(const hiss_objective_ops *objective, const hiss_in
                              need->field);
     }
     return hiss_fail_key(err, HISS_EUSER, key,
-                         "%s needs %s in field '%s', found %s in data set %s of %s; name another data set, or choose "
+                         "%s needs %s in field '%s', found %s in data set %s of %s; %sname another data set, or choose "
                          "another objective",
                          objective->name, need->what, need->field, hiss_field_text(found, text),
-                         hiss_field_source(set, found), hiss_dataset_file(set));
+                         hiss_field_source(set, found), hiss_dataset_file(set),
+                         image && found->ndim == need->ndim + 1
+                             ? "write a small d or t in data.layout to make depth or time part of the channels, "
+                             : "");
 }
 
 hiss_status hiss_objective_expect(const hiss_objective_ops *objective, const hiss_dataset *set, hiss_error *err) {
@@ -101,6 +111,11 @@ void hiss_lane_sample_view(const hiss_lane *lane, int64_t i, int64_t view, int64
     objective_view_image.make(lane, i, &lane->task->field[0], view, views, out);
 }
 
+float *hiss_lane_values(const hiss_lane *lane, hiss_value value, int64_t i) {
+    const hiss_shape shape = hiss_graph_shape(lane->graph, value);
+    return hiss_exec_data(lane->exec, value) + i * (hiss_shape_count(&shape) / shape.dim[0]);
+}
+
 void hiss_lane_default_sample(const hiss_lane *lane, int64_t i) {
     const hiss_inputs *inputs = lane->inputs;
     for (int k = 0; k < inputs->count; k++) {
@@ -110,4 +125,13 @@ void hiss_lane_default_sample(const hiss_lane *lane, int64_t i) {
     if (inputs->label >= 0) {
         ((int32_t *)hiss_exec_data(lane->exec, inputs->label))[i] = lane->batch->label[i];
     }
+}
+
+/* ---- few labels ---- */
+
+int64_t hiss_labelled_turn(const hiss_task *task, const hiss_placement *placement, int64_t step, int64_t lane,
+                           int64_t i) {
+    const int64_t count = placement->labelled->m, taken = (step * placement->lanes + lane) * placement->m + i;
+    const hiss_permutation order = hiss_permutation_keyed(task->seed, HISS_FOR_LABELLED, taken / count, 0, count);
+    return hiss_permutation_at(&order, taken % count);
 }

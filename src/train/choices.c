@@ -131,15 +131,22 @@ hiss_status train_read_origin(trainer *t, hiss_h5 *file, hiss_error *err) {
     return s;
 }
 
+static bool is_bf16(const char *backend) {
+    return strstr(backend, " in bf16") != NULL;
+}
+
 /* How to compute as the checkpoint was; later differences count only when earlier ones are none. */
 static void remedy(const trainer *t, char *text, size_t size) {
     const origin *o = &t->origin;
     const char *mine = t->task.kernels->name;
     const size_t backend = strcspn(o->kernels, ",");
-    char kernels[KERNELS_TEXT];
+    char kernels[KERNELS_TEXT], then[KERNELS_TEXT];
     train_kernels(t, kernels);
-    if (backend != strlen(mine) || strncmp(o->kernels, mine, backend) != 0) {
-        snprintf(text, size, "say --set kernels=%.*s", (int)backend, o->kernels);
+    snprintf(then, sizeof then, "%.*s", (int)backend, o->kernels);
+    if (is_bf16(then) != is_bf16(mine)) {
+        snprintf(text, size, "say --set precision=%s", is_bf16(then) ? "bf16" : "float32");
+    } else if (backend != strlen(mine) || strncmp(o->kernels, mine, backend) != 0) {
+        snprintf(text, size, "say --set kernels=%.*s", (int)strcspn(then, " "), then);
     } else if (strcmp(o->core, hiss_kernels_core()) != 0) {
         snprintf(text, size, hiss_kernels_can_run(o->core) ? "set OPENBLAS_CORETYPE=%s" : "use a processor that has %s",
                  o->core);

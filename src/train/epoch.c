@@ -2,6 +2,7 @@
  *
  * A feature pass cuts each lane's shard into chunks of m samples, the lane's own shape, so that features do not depend
  * on ranks or threads; the last chunk of a shard is filled up as hiss_samples_read does. */
+#include <assert.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -41,7 +42,7 @@ static const float *run_to_cut(const feature_pass *f, int thread, int64_t lane, 
                              .view = f->view,
                              .batch = batch,
                              .graph = ph->graph,
-                             .exec = ph->execs[thread],
+                             .exec = train_phase_exec(ph, thread, thread),
                              .inputs = &ph->inputs,
                              .scratch = t->scratch[thread]};
     const hiss_exec_context run = {
@@ -111,14 +112,15 @@ static hiss_status run_pass(feature_pass f, hiss_error *err) {
 
 /* ---- the offers of hiss_epoch ---- */
 
-static hiss_status features(void *trainer_, int p, int k, int64_t view, float *out, hiss_error *err) {
+static hiss_status features(void *trainer_, int p, hiss_value value, int64_t view, float *out, hiss_error *err) {
     trainer *t = trainer_;
     const phase *ph = &t->phases[p];
-    const hiss_shape shape = hiss_graph_shape(ph->graph, ph->export_value[k]);
+    assert(value < ph->cut);
+    const hiss_shape shape = hiss_graph_shape(ph->graph, value);
     return run_pass(
         (feature_pass){.t = t,
                        .ph = ph,
-                       .value = ph->export_value[k],
+                       .value = value,
                        .threads = train_pool_threads(t->pool) < ph->nexecs ? train_pool_threads(t->pool) : ph->nexecs,
                        .view = view,
                        .row = hiss_shape_count(&shape) / t->placement.m,
@@ -168,6 +170,8 @@ hiss_status train_epoch(trainer *t, hiss_error *err) {
                           .step = t->step,
                           .trainer = t,
                           .threads = train_pool_threads(t->pool),
+                          .model = t->model,
+                          .vector = t->vector,
                           .features = features,
                           .embed = embed,
                           .parallel = parallel,

@@ -157,8 +157,7 @@ static void draw_bar(journal *j, double now) {
     bar[WIDTH] = 0;
     duration((double)(t->total_steps - t->step) / rate, left);
     printf("\r[%s] %3.0f %%  epoch %" PRId64 "/%" PRId64 "  loss %.4f  %.0f images/s  %s left ", bar, 100.0 * done,
-           t->epoch + 1, t->experiment->train.epochs, (double)j->sum[0] / (double)(j->counted[0] ? j->counted[0] : 1),
-           images, left);
+           t->epoch + 1, t->epochs, (double)j->sum[0] / (double)(j->counted[0] ? j->counted[0] : 1), images, left);
     fflush(stdout);
     j->bar_open = true;
 }
@@ -221,8 +220,8 @@ static void print_epoch(journal *j, double images) {
             snprintf(text + used, sizeof text - used, "  %s %.4f", j->named[k].name, j->named[k].value);
         }
     }
-    printf("epoch %" PRId64 "/%" PRId64 "  step %" PRId64 "%s  %.0f images/s  %s left\n", t->epoch + 1,
-           t->experiment->train.epochs, t->step, text, images, left);
+    printf("epoch %" PRId64 "/%" PRId64 "  step %" PRId64 "%s  %.0f images/s  %s left\n", t->epoch + 1, t->epochs,
+           t->step, text, images, left);
     fflush(stdout);
 }
 
@@ -343,6 +342,17 @@ static void print_classes(FILE *out, const hiss_dataset *set) {
     }
 }
 
+/* The scales of channels that were measured, as checkpoints have them. */
+static void print_scaling(FILE *out, const hiss_scaling *scaling) {
+    for (int what = 0; hiss_scaling_measured(scaling) && what < 2; what++) {
+        fprintf(out, "augment_%s: [", what ? "std" : "mean");
+        for (int c = 0; c < scaling->count; c++) {
+            fprintf(out, "%s%.17g", c ? ", " : "", what ? scaling->std[c] : scaling->mean[c]);
+        }
+        fprintf(out, "]\n");
+    }
+}
+
 hiss_status train_journal_summary(journal *j, double seconds, hiss_error *err) {
     trainer *t = j->t;
     end_bar(j);
@@ -367,6 +377,8 @@ hiss_status train_journal_summary(journal *j, double seconds, hiss_error *err) {
         fprintf(out, "%s_sha256: %s\n", states[k].name, hash);
     }
     print_classes(out, t->set);
+    train_labelled_write(out, t);
+    print_scaling(out, &t->experiment->augment.scaling);
     hiss_hash *config = hiss_hash_begin();
     const char *resolved = hiss_config_resolved(t->experiment->config);
     hiss_hash_add(config, resolved, strlen(resolved));

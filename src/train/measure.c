@@ -36,7 +36,7 @@ static bool exchanging(const trainer *t, int64_t epoch) {
 /* The first epoch of a kind, or -1; *share of it among the epochs looked at. */
 static int64_t first_epoch(const trainer *t, bool kind, double *share) {
     enum { LOOK_AT = 1000 };
-    const int64_t epochs = t->experiment->train.epochs < LOOK_AT ? t->experiment->train.epochs : LOOK_AT;
+    const int64_t epochs = t->epochs < LOOK_AT ? t->epochs : LOOK_AT;
     int64_t first = -1, found = 0;
     for (int64_t epoch = 0; epoch < epochs; epoch++) {
         if (exchanging(t, epoch) == kind) {
@@ -255,11 +255,12 @@ hiss_status hiss_train_measure(const hiss_train_request *request, double seconds
         out->ahead = request->experiment->train.activation_memory / 4 / (4 * hiss_model_floats(t.model));
         out->threads = train_pool_threads(t.pool);
         out->parameters = hiss_model_parameters(t.model);
+        out->memory = train_memory(&t);
         for (int p = 0; p < t.nphases; p++) {
             out->execs += t.phases[p].nexecs;
-            out->exec_bytes += t.phases[p].nexecs * hiss_exec_bytes(t.phases[p].execs[0]);
         }
-        s = seconds < 0.0 ? HISS_OK : measure(&t, seconds, out, err);
+        s = seconds < 0.0 ? HISS_OK : train_scaling(&t, err);
+        s = seconds < 0.0 || s != HISS_OK ? s : measure(&t, seconds, out, err);
     }
     train_destroy(&t);
     return s;

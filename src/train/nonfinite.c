@@ -124,10 +124,10 @@ static void print_inputs(FILE *out, trainer *t, const finding *f, int64_t lane) 
     const hiss_lane place = {.task = &t->task,
                              .phase = (int)(f->ph - t->phases),
                              .lane = lane,
-                             .epoch = t->epoch,
+                             .epoch = f->ph->labelled ? t->step : t->epoch,
                              .step = t->step,
                              .view = HISS_VIEW_TRAINING,
-                             .batch = &t->batches[lane - t->placement.first_lane],
+                             .batch = &train_batches(t, f->ph)[lane - t->placement.first_lane],
                              .graph = f->ph->graph,
                              .exec = exec,
                              .inputs = &f->ph->inputs,
@@ -166,9 +166,10 @@ static void print_lane(FILE *out, trainer *t, int64_t lane, const char *host) {
                 look->info.op, f->node, hiss_shape_text(&look->info.shape, shape), (double)f->value);
     }
     print_inputs(out, t, f, lane);
-    list_samples(out, "samples", &t->batches[local], NULL);
+    const hiss_batch *batch = &train_batches(t, f->ph)[local];
+    list_samples(out, "samples", batch, NULL);
     if (f->node >= 0) {
-        list_samples(out, "affected", &t->batches[local], t->guard->affected + local * t->placement.m);
+        list_samples(out, "affected", batch, t->guard->affected + local * t->placement.m);
     }
 }
 

@@ -7,8 +7,9 @@
  * costs the reducer a vector. Results depend on none of this.
  *
  * A lane that may go on as soon as it has arrived does so on the spot, while caches hold its activations. Where
- * activations of all lanes fit the budget a lane keeps its exec from cut to end, and the exec that was freed last, the
- * warmest, is taken first; else execs belong to threads and a lane repeats its forward, to the same bits. */
+ * activations of all lanes fit the budget a lane keeps an exec from cut to end: the one that was freed last, the
+ * warmest, or, where all lanes go on together and in order, lane l has exec l, and gradients go where lanes that have
+ * ended kept their activations. Else execs belong to threads, and a lane repeats its forward, to the same bits. */
 #include <assert.h>
 #include <pthread.h>
 #include <sched.h>
@@ -34,6 +35,8 @@ hiss_status train_phase_build(trainer *t, int p, hiss_error *err) {
     s = s == HISS_OK ? hiss_graph_status(ph->graph, err) : s;
     if (s == HISS_OK) {
         ph->inputs = hiss_inputs_bind(ops, &t->task, ph->graph);
+        ph->labelled = ops->phase && ops->phase->labelled && ops->phase->labelled(t->method, p);
+        assert(!ph->labelled || t->placement.labelled);
         ph->nodes = hiss_graph_nodes(ph->graph);
         ph->cut = hiss_graph_cut_at(ph->graph);
         ph->nexports = ops->exchange ? ops->exchange->exports(t->method, p, ph->export_value) : 0;
@@ -94,11 +97,69 @@ static void list_own(phase *ph, int slots) {
     }
 }
 
+/* What lanes keep at the cut lies in a row behind the first vectors of the reducer, which uses it when they have ended.
+ * The last execs are not lent: in steps without exchange threads run all lanes in them. */
+static float *lend(trainer *t, int64_t lanes, int64_t piece) {
+    const int64_t pieces = lanes - train_pool_threads(t->pool);
+    if (!t->lends || pieces <= 0 || piece == 0) {
+        return NULL;
+    }
+    t->lent = (hiss_reducer_lent){.piece = piece, .pieces = pieces};
+    hiss_reducer_options options = train_reducer_options(t);
+    options.lent = &t->lent;
+    t->lent.own = hiss_reducer_own(&options);
+    t->lent.memory = hiss_new(float, t->lent.own + lanes * piece);
+    return t->lent.memory + t->lent.own;
+}
+
+/* Each of the lanes has an exec, of which threads hold what need not last from one side of the cut to the other. */
+static void create_split_execs(trainer *t, phase *ph, const hiss_exec_parts *parts) {
+    const int threads = train_pool_threads(t->pool);
+    float *kept = lend(t, ph->nexecs, parts->kept);
+    kept = kept ? kept : (ph->kept = hiss_new(float, ph->nexecs * parts->kept));
+    ph->passing = hiss_new(float *, threads);
+    for (int i = 0; i < threads; i++) {
+        ph->passing[i] = hiss_new(float, parts->passing);
+    }
+    for (int e = 0; e < ph->nexecs; e++) {
+        ph->execs[e] =
+            hiss_exec_create_split(ph->graph, t->task.kernels, hiss_model_offsets(t->model), kept + e * parts->kept);
+        hiss_exec_use(ph->execs[e], ph->passing[0]);
+    }
+}
+
+/* One for each lane where the method exchanges and memory allows, else for each thread. Those in two parts are larger
+ * where there are as many lanes as threads. */
+static void create_execs(trainer *t, phase *ph, int64_t lanes) {
+    const int threads = train_pool_threads(t->pool);
+    const hiss_exec_parts parts = hiss_graph_parts(ph->graph, t->task.kernels);
+    const int64_t split = (int64_t)sizeof(float) * (lanes * parts.kept + threads * parts.passing),
+                  whole = hiss_graph_bytes(ph->graph, t->task.kernels),
+                  least = split < lanes * whole ? split : lanes * whole;
+    ph->exec_per_lane = t->exchanges && lanes > 0 && least <= t->experiment->train.activation_memory;
+    ph->nexecs = ph->exec_per_lane ? (int)lanes : threads;
+    ph->exec_bytes = ph->exec_per_lane ? least : threads * whole;
+    ph->execs = hiss_new(hiss_exec *, ph->nexecs);
+    if (ph->exec_per_lane && split < lanes * whole) {
+        create_split_execs(t, ph, &parts);
+        return;
+    }
+    for (int e = 0; e < ph->nexecs; e++) {
+        ph->execs[e] = hiss_exec_create(ph->graph, t->task.kernels, hiss_model_offsets(t->model));
+    }
+}
+
+hiss_exec *train_phase_exec(const phase *ph, int exec, int thread) {
+    if (ph->passing) {
+        hiss_exec_use(ph->execs[exec], ph->passing[thread]);
+    }
+    return ph->execs[exec];
+}
+
 void train_phase_prepare(trainer *t, int p) {
     phase *ph = &t->phases[p];
     const int slots = hiss_model_count(t->model);
     const int64_t lanes = t->placement.end_lane - t->placement.first_lane;
-    const bool idle = lanes == 0; /* it has one exec nevertheless, to tell its size */
     ph->role = hiss_new(slot_role, slots);
     ph->bucket_used = hiss_new(bool, t->buckets);
     for (int s = 0; s < slots; s++) {
@@ -115,25 +176,22 @@ void train_phase_prepare(trainer *t, int p) {
     ph->bucket_used[t->buckets - 1] = true; /* statistics, metrics, and what ranks must agree on */
     schedule_buckets(t, ph);
 
-    hiss_exec *first = hiss_exec_create(ph->graph, t->task.kernels, hiss_model_offsets(t->model));
-    const bool exchanges = t->experiment->objective->exchange != NULL;
-    ph->exec_per_lane = exchanges && !idle && hiss_exec_bytes(first) * lanes <= t->experiment->train.activation_memory;
-    ph->nexecs = ph->exec_per_lane ? (int)lanes : train_pool_threads(t->pool);
-    ph->execs = hiss_new(hiss_exec *, ph->nexecs);
-    ph->execs[0] = first;
-    for (int e = 1; e < ph->nexecs; e++) {
-        ph->execs[e] = hiss_exec_create(ph->graph, t->task.kernels, hiss_model_offsets(t->model));
-    }
+    create_execs(t, ph, lanes);
     ph->started = hiss_new(bool, lanes);
     ph->free_execs = hiss_new(int, ph->nexecs);
     ph->exec_of = hiss_new(int, lanes);
     ph->order = hiss_new(int64_t, lanes);
 }
 
-void train_phase_destroy(phase *ph) {
+void train_phase_destroy(phase *ph, int threads) {
     for (int e = 0; e < ph->nexecs; e++) {
         hiss_exec_destroy(ph->execs[e]);
     }
+    for (int i = 0; ph->passing && i < threads; i++) {
+        hiss_free(ph->passing[i]);
+    }
+    hiss_free(ph->passing);
+    hiss_free(ph->kept);
     hiss_free(ph->started);
     hiss_free(ph->free_execs);
     hiss_free(ph->exec_of);
@@ -157,6 +215,7 @@ typedef struct lane_job {
     trainer *t;
     phase *ph;
     const hiss_exchange_ops *exchange; /* of this step; NULL: none */
+    const hiss_batch *batches;         /* [local lanes] */
     pthread_mutex_t lock;              /* guards what follows */
     int64_t first;                     /* the lowest lane that has not passed the cut */
     int free_count;                    /* of ph->free_execs */
@@ -264,6 +323,10 @@ static void from_cut(lane_job *job, const hiss_lane *lane, hiss_exec_context *ru
         times->backward += hiss_seconds() - hook->last;
         hand_over(hook, ph->nodes + 1);
     }
+    const hiss_phase_ops *ops = t->experiment->objective->phase;
+    if (ops && ops->remember) {
+        ops->remember(t->method, lane);
+    }
 }
 
 static void at_cut(const lane_job *job, const hiss_lane *lane, int thread) {
@@ -326,15 +389,27 @@ static int64_t wait_for_lane(lane_job *job, int thread) {
 }
 
 static void take_exec(lane_job *job, int64_t local) {
+    const trainer *t = job->t;
     pthread_mutex_lock(&job->lock);
-    job->ph->exec_of[local] = job->ph->free_execs[--job->free_count];
+    job->ph->exec_of[local] = t->lent.memory ? (int)local : job->ph->free_execs[--job->free_count];
     pthread_mutex_unlock(&job->lock);
 }
 
 static void give_exec(lane_job *job, int64_t local) {
+    const trainer *t = job->t;
     pthread_mutex_lock(&job->lock);
-    job->ph->free_execs[job->free_count++] = job->ph->exec_of[local];
+    if (!t->lent.memory) {
+        job->ph->free_execs[job->free_count++] = job->ph->exec_of[local];
+    }
     pthread_mutex_unlock(&job->lock);
+}
+
+/* That of a lane which began in it, or one of a thread that nobody lends. */
+static hiss_exec *exec_for(const lane_job *job, int thread, int64_t local, bool keeps) {
+    const phase *ph = job->ph;
+    const int threads = train_pool_threads(job->t->pool);
+    const int alone = job->t->lent.memory ? ph->nexecs - threads + thread : thread;
+    return train_phase_exec(ph, keeps ? ph->exec_of[local] : alone, thread);
 }
 
 /* Items of a step without exchange: lanes. With one: each lane to the cut, and on if it may; then as many times any
@@ -355,12 +430,12 @@ static void run_item(void *user, int thread, int64_t item) {
     const hiss_lane lane = {.task = &t->task,
                             .phase = (int)(ph - t->phases),
                             .lane = t->placement.first_lane + local,
-                            .epoch = t->epoch,
+                            .epoch = ph->labelled ? t->step : t->epoch,
                             .step = t->step,
                             .view = HISS_VIEW_TRAINING,
-                            .batch = &t->batches[local],
+                            .batch = &job->batches[local],
                             .graph = ph->graph,
-                            .exec = ph->execs[keeps ? ph->exec_of[local] : thread],
+                            .exec = exec_for(job, thread, local, keeps),
                             .inputs = &ph->inputs,
                             .scratch = t->scratch[thread]};
     hiss_exec_context run = {
@@ -462,6 +537,7 @@ hiss_status train_phase_run(trainer *t, int p, hiss_error *err) {
     lane_job job = {.t = t,
                     .ph = ph,
                     .exchange = exchanging ? exchange : NULL,
+                    .batches = train_batches(t, ph),
                     .lock = PTHREAD_MUTEX_INITIALIZER,
                     .free_count = ph->nexecs};
     for (int e = 0; e < ph->nexecs; e++) {

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "hiss/generate.h"
 #include "hiss/watch.h"
 #include "train/states.h"
 
@@ -88,7 +89,8 @@ static hiss_status check_length(const trainer *t, const char *path, int64_t then
 static hiss_status check_classes(const trainer *t, hiss_h5 *file, const char *path, hiss_error *err) {
     const hiss_input_ops *input = t->experiment->objective->input;
     char *then = NULL;
-    if (!input || !input->labels || hiss_h5_get_text(file, "/", "classes", &then, NULL) != HISS_OK) {
+    const bool learns = input && (input->labels || t->placement.labelled);
+    if (!learns || hiss_h5_get_text(file, "/", "classes", &then, NULL) != HISS_OK) {
         return HISS_OK;
     }
     char *now = hiss_dataset_class_lines(t->set);
@@ -110,6 +112,51 @@ static hiss_status check_classes(const trainer *t, hiss_h5 *file, const char *pa
     return s;
 }
 
+/* The part of an identity that begins with "WORD ", up to its end; NULL: there is none. */
+static const char *find_part(const char *identity, const char *word, int *length) {
+    const size_t chars = strlen(word);
+    for (const char *at = strstr(identity, ", "); at; at = strstr(at, ", ")) {
+        at += strlen(", ");
+        if (strncmp(at, word, chars) == 0 && at[chars] == ' ') {
+            const char *end = strstr(at, ", ");
+            *length = (int)(end ? (size_t)(end - at) : strlen(at));
+            return at;
+        }
+    }
+    return NULL;
+}
+
+/* Samples that are made are others because of a key: the first of the generator whose value the identities have, and
+ * have differently; that of a file last, for what was made of it depends on others. */
+static hiss_status refuse_generated(const trainer *t, const char *path, const char *then, const char *now,
+                                    hiss_error *err) {
+    const hiss_generator *g = hiss_generator_named(t->experiment->data.generate);
+    const size_t name = strlen(g->name);
+    const bool same = strncmp(then, g->name, name) == 0 && then[name] == ' ';
+    for (int i = 0; i < 2 * g->nrows && same; i++) {
+        int a = 0, b = 0;
+        const int k = i % g->nrows;
+        const char *was = find_part(then, g->rows[k].key, &a), *is = find_part(now, g->rows[k].key, &b);
+        if (was && is && (g->rows[k].type == HISS_PATH) == (i >= g->nrows) &&
+            (a != b || strncmp(was, is, (size_t)a) != 0)) {
+            char key[HISS_ERROR_KEY];
+            snprintf(key, sizeof key, "generate.%.60s", g->rows[k].key);
+            return hiss_fail_key(err, HISS_EUSER, key,
+                                 "%s was made with %.*s, now %.*s; resume with the same, or start a new run directory",
+                                 path, a, was, b, is);
+        }
+    }
+    int a = (int)strcspn(then, "]") + 1, b = (int)strcspn(now, "]") + 1; /* of generator, type and shape */
+    if (a == b && strncmp(then, now, (size_t)a) == 0) {
+        a = (int)strlen(then);
+        b = (int)strlen(now);
+    }
+    return hiss_fail_key(err, HISS_EUSER, "data.generate",
+                         "%s was made from other data: %.*s, now %.*s; resume with the same data, or start a new run "
+                         "directory",
+                         path, a, then, b, now);
+}
+
 static hiss_status read_counters(trainer *t, hiss_h5 *file, const char *path, hiss_error *err) {
     char *config = NULL, *data = NULL, *init = NULL;
     int64_t epochs = t->experiment->train.epochs;
@@ -121,10 +168,13 @@ static hiss_status read_counters(trainer *t, hiss_h5 *file, const char *path, hi
     s = s == HISS_OK ? hiss_h5_get_text(file, "/", "data", &data, err) : s;
     s = s == HISS_OK ? check_classes(t, file, path, err) : s; /* the identity would only say that labels differ */
     if (s == HISS_OK && !hiss_dataset_identities_agree(data, hiss_dataset_identity(t->set))) {
-        s = hiss_fail_key(err, HISS_EUSER, "data.file",
-                          "%s was made from other data: expected %s, found %s in %s; resume with the same data, or "
-                          "start a new run directory",
-                          path, data, hiss_dataset_identity(t->set), t->experiment->data.file);
+        const char *now = hiss_dataset_identity(t->set);
+        s = hiss_dataset_generated(t->set)
+                ? refuse_generated(t, path, data, now, err)
+                : hiss_fail_key(err, HISS_EUSER, "data.file",
+                                "%s was made from other data: expected %s, found %s in %s; resume with the same data, "
+                                "or start a new run directory",
+                                path, data, now, hiss_dataset_file(t->set));
     }
     s = s == HISS_OK ? hiss_snapshot_expect(file, path, "/step", HISS_I64, 1, err) : s;
     s = s == HISS_OK ? hiss_snapshot_read(file, path, "/step", HISS_I64, 0, 1, &t->step, err) : s;
@@ -133,6 +183,11 @@ static hiss_status read_counters(trainer *t, hiss_h5 *file, const char *path, hi
     s = s == HISS_OK ? hiss_snapshot_read(file, path, "/updates", HISS_I64, 0, t->experiment->groups, t->updates, err)
                      : s;
     s = s == HISS_OK ? hiss_snapshot_read(file, path, "/skipped", HISS_I64, 0, 2, t->skipped, err) : s;
+    hiss_scaling *scaling = &t->request->experiment->augment.scaling;
+    if (s == HISS_OK && hiss_scaling_measured(scaling)) {
+        s = hiss_scaling_read(file, path, scaling, err);
+        t->scaled = s == HISS_OK;
+    }
     snprintf(t->init, sizeof t->init, "%s", init ? init : "");
     s = s == HISS_OK ? train_read_origin(t, file, err) : s;
     hiss_free(init);

@@ -1,8 +1,8 @@
 /* Whether a checkpoint was made by the config of this run: whether both mean the same, however they are written.
  *
  * Both resolved configs are read as trees and compared key by key. Of no account are the order of keys, how a number is
- * written, keys that say how and how long to run, sections of methods that this run does not use, and what other things
- * tell better: the data by their identity, who computes by its origin, layers that stay as they are by the parameters
+ * written, keys that say how and how long to run, sections of methods that this run does not use, keys of optim that its
+ * optimiser and schedule do not read, and what other things tell better: the data by their identity, who computes by its origin, layers that stay as they are by the parameters
  * that this means, and the source of train.init by its path or by its checksum. */
 #include <inttypes.h>
 #include <limits.h>
@@ -21,7 +21,10 @@ static bool decides(const char *section, const char *key) {
     static const struct {
         const char *section, *key; /* key NULL: all of the section */
     } free_keys[] = {{"data", "file"},
+                     {"data", "follow"},
+                     {"data", "generate"},
                      {"data", "images"},
+                     {"data", "layout"},
                      {"data", "labels"},
                      {"data", "mode"},
                      {"data", "memory"},
@@ -41,7 +44,9 @@ static bool decides(const char *section, const char *key) {
                      {"dist", "watchdog"},
                      {"checkpoint", NULL},
                      {"eval", NULL},
+                     {"generate", NULL},
                      {"", "kernels"},
+                     {"", "precision"},
                      {"", "kernel_table"}};
     for (int k = 0; k < HISS_COUNT(free_keys); k++) {
         if (strcmp(section, free_keys[k].section) == 0 && (!free_keys[k].key || strcmp(key, free_keys[k].key) == 0)) {
@@ -169,10 +174,39 @@ static hiss_status refuse(const comparison *c, const char *section, const char *
                          c->path, *section ? "in section " : "", section, *section ? ", " : "", then, now);
 }
 
+/* Whether a key of section optim, or of optim.GROUP, can change an update of one of the groups that it is for. */
+static bool is_read(const comparison *c, const char *section, const char *key) {
+    const hiss_experiment *e = c->t->experiment;
+    const char *group = strncmp(section, "optim.", 6) == 0 ? section + 6 : NULL;
+    bool read = !group && strcmp(section, "optim") != 0;
+    for (int g = 0; g < e->groups && !read; g++) {
+        read = (!group || strcmp(e->objective->groups[g], group) == 0) && hiss_optim_reads(&e->optim[g], key);
+    }
+    return read;
+}
+
+static bool is_group(const comparison *c, const char *section, const char *key) {
+    const char *const *groups = strcmp(section, "optim") == 0 ? c->t->experiment->objective->groups : NULL;
+    while (groups && *groups && strcmp(*groups, key) != 0) {
+        groups++;
+    }
+    return groups && *groups;
+}
+
+static hiss_status compare_section(const comparison *c, const char *section, const hiss_yaml *then,
+                                   const hiss_yaml *now, hiss_error *err);
+
 static hiss_status compare_key(const comparison *c, const char *section, const char *key, const hiss_yaml *then,
                                const hiss_yaml *now, hiss_error *err) {
     difference first;
-    return !decides(section, key) || same(then, now, &first) ? HISS_OK : refuse(c, section, key, &first, err);
+    if (is_group(c, section, key)) {
+        char name[HISS_ERROR_KEY];
+        snprintf(name, sizeof name, "%s.%.60s", section, key);
+        return compare_section(c, name, then, now, err);
+    }
+    return !decides(section, key) || !is_read(c, section, key) || same(then, now, &first)
+               ? HISS_OK
+               : refuse(c, section, key, &first, err);
 }
 
 /* All keys of both, those of now first. */

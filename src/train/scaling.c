@@ -2,7 +2,8 @@
  *
  * The samples are cut in TILES parts by their number alone. A rank measures every P-th part, sample by sample in order;
  * the parts are then joined in their order on all ranks (Chan, Golub & LeVeque 1983). So the numbers, to the last bit,
- * depend on the samples alone. Cost: each sample is read once more, by one rank. */
+ * depend on the samples alone. Cost: each sample is read once more, by one rank. A run that goes on has them from its
+ * checkpoint. */
 #include <math.h>
 
 #include "hiss/log.h"
@@ -40,7 +41,7 @@ static void add_image(int64_t pixels, int64_t C, const float *values, moments *c
 }
 
 /* Samples [begin, end) into channel[C]. */
-static hiss_status measure(trainer *t, int64_t begin, int64_t end, moments *channel, hiss_error *err) {
+static hiss_status measure_part(trainer *t, int64_t begin, int64_t end, moments *channel, hiss_error *err) {
     const hiss_field *image = &t->task.field[0];
     const int64_t row = hiss_dataset_row(t->set), C = t->task.C, count = hiss_field_count(image);
     uint8_t *rows = hiss_alloc((size_t)(PIECE_ROWS * row));
@@ -59,11 +60,7 @@ static hiss_status measure(trainer *t, int64_t begin, int64_t end, moments *chan
     return s;
 }
 
-hiss_status train_scaling(trainer *t, hiss_error *err) {
-    hiss_scaling *scaling = &t->request->experiment->augment.scaling;
-    if (!scaling->measured_mean && !scaling->measured_std) {
-        return HISS_OK;
-    }
+static hiss_status measure_all(trainer *t, hiss_scaling *scaling, hiss_error *err) {
     const int64_t n = hiss_dataset_count(t->set), C = t->task.C, tile = (n + TILES - 1) / TILES;
     const int P = hiss_comm_size(t->comm), rank = hiss_comm_rank(t->comm);
     const double span = t->task.field[0].high - t->task.field[0].low;
@@ -71,7 +68,7 @@ hiss_status train_scaling(trainer *t, hiss_error *err) {
     hiss_status s = HISS_OK;
     for (int64_t k = rank; k < TILES && s == HISS_OK; k += P) {
         const int64_t begin = k * tile < n ? k * tile : n, end = begin + tile < n ? begin + tile : n;
-        s = measure(t, begin, end, part + k * C, err);
+        s = measure_part(t, begin, end, part + k * C, err);
     }
     s = hiss_comm_agree(t->comm, s, err);
     for (int64_t k = 0; k < TILES * C && s == HISS_OK; k++) {
@@ -82,10 +79,22 @@ hiss_status train_scaling(trainer *t, hiss_error *err) {
         const double std = sqrt(whole[c].squares / whole[c].count) / span;
         scaling->mean[c] = scaling->measured_mean ? whole[c].mean / span : scaling->mean[scaling->count > 1 ? c : 0];
         scaling->std[c] = !scaling->measured_std ? scaling->std[scaling->count > 1 ? c : 0] : std > 1e-6 ? std : 1;
-        hiss_info("augment: channel %lld: mean %.6g, std %.6g", (long long)c, scaling->mean[c], scaling->std[c]);
     }
     scaling->count = (int)C;
     hiss_free(whole);
     hiss_free(part);
+    return s;
+}
+
+hiss_status train_scaling(trainer *t, hiss_error *err) {
+    hiss_scaling *scaling = &t->request->experiment->augment.scaling;
+    if (!hiss_scaling_measured(scaling)) {
+        return HISS_OK;
+    }
+    const hiss_status s = t->scaled ? HISS_OK : measure_all(t, scaling, err);
+    for (int c = 0; c < scaling->count && s == HISS_OK; c++) {
+        hiss_info("augment: channel %d: mean %.6g, std %.6g%s", c, scaling->mean[c], scaling->std[c],
+                  t->scaled ? ", as recorded" : "");
+    }
     return s;
 }

@@ -16,10 +16,15 @@ double train_phase_rate(const trainer *t, const phase *ph, int group, int64_t st
 
 hiss_status train_phase_spans(trainer *t, hiss_error *err) {
     const hiss_phase_ops *ops = t->experiment->objective->phase;
-    const int64_t epochs = t->experiment->train.epochs;
+    int64_t epochs = 0; /* with some phase that may run */
     for (int p = 0; p < t->nphases; p++) {
-        hiss_span span = ops && ops->span ? ops->span(t->method, p) : (hiss_span){0, epochs};
-        assert(0 <= span.first && span.first < span.end);
+        t->phases[p].span = ops && ops->span ? ops->span(t->method, p) : (hiss_span){0, INT64_MAX};
+        epochs = t->phases[p].span.end > epochs ? t->phases[p].span.end : epochs;
+    }
+    t->epochs = epochs = epochs < t->experiment->train.epochs ? epochs : t->experiment->train.epochs;
+    for (int p = 0; p < t->nphases; p++) {
+        hiss_span span = t->phases[p].span;
+        assert(0 <= span.first && span.first <= span.end);
         span.end = span.end < epochs ? span.end : epochs;
         t->phases[p].span = span.first < span.end ? span : (hiss_span){epochs, epochs};
     }

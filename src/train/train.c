@@ -6,6 +6,7 @@
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 
 #include "hiss/clock.h"
 #include "hiss/fault.h"
@@ -50,6 +51,31 @@ static hiss_status resume(trainer *t, hiss_error *err) {
     return s == HISS_OK ? train_verify(t, err) : s;
 }
 
+static void introduce_memory(const trainer *t) {
+    char text[HISS_MEMORY_TEXT];
+    hiss_memory m = train_memory(t);
+    m.checkpoint = train_checkpoint_bytes(t);
+    const double sum = (double)hiss_memory_list(&m, text);
+    hiss_info("memory of this rank: %.1f MiB: %s; libraries come on top", sum / 0x1p20, text);
+}
+
+static void introduce_phases(const trainer *t, bool root) {
+    const hiss_experiment *e = t->experiment;
+    for (int p = 0; e->objective->phase && e->objective->phase->span && p < t->nphases; p++) {
+        const hiss_span span = t->phases[p].span, asked = e->objective->phase->span(t->method, p);
+        if (span.first < span.end) {
+            hiss_info("phase %d: epochs %" PRId64 " to %" PRId64, p + 1, span.first + 1, span.end);
+        } else if (root && asked.first < asked.end) {
+            hiss_warn("phase %d of %d does not run: train.epochs is %" PRId64 ", and it begins later", p + 1,
+                      t->nphases, e->train.epochs);
+        }
+    }
+    if (t->epochs < e->train.epochs) {
+        hiss_info("the run ends after epoch %" PRId64 " (train.epochs is %" PRId64 "): no phase is left", t->epochs,
+                  e->train.epochs);
+    }
+}
+
 static void introduce(const trainer *t) {
     char line[512] = "";
     const hiss_experiment *e = t->experiment;
@@ -66,20 +92,17 @@ static void introduce(const trainer *t) {
     if (root && divided && hiss_dataset_looks_sorted(t->set)) {
         hiss_warn("%s: labels look sorted, so that lanes see few classes each; set data.order to permuted, or write a "
                   "shuffled file with hiss prepare",
-                  e->data.file);
+                  hiss_dataset_file(t->set));
     }
     snprintf(line, sizeof line, "%s", e->objective->name);
     if (e->objective->report && e->objective->report->describe) {
         e->objective->report->describe(t->method, line, sizeof line);
     }
-    hiss_info("data: %s, %" PRId64 " samples of %" PRId64 " x %" PRId64 " x %" PRId64 ", %s", e->data.file,
+    hiss_info("data: %s, %" PRId64 " samples of %" PRId64 " x %" PRId64 " x %" PRId64 ", %s", hiss_dataset_file(t->set),
               t->placement.samples, t->task.stored_H, t->task.stored_W, t->task.C,
               hiss_loader_streams(t->loader) ? "streamed" : "in memory");
     hiss_info("objective: %s", line);
-    for (int p = 0; e->objective->phase && e->objective->phase->span && p < t->nphases; p++) {
-        hiss_info("phase %d: epochs %" PRId64 " to %" PRId64, p + 1, t->phases[p].span.first + 1,
-                  t->phases[p].span.end);
-    }
+    introduce_phases(t, root);
     const int64_t frozen = train_transfer_frozen(t);
     char some[64] = "";
     if (frozen > 0) {
@@ -126,14 +149,24 @@ static hiss_status fetch(trainer *t, hiss_error *err) {
     return s;
 }
 
+/* Only this rank knows, and the others must not wait for it. Or all of them fail, as when a file was cut: then the lowest
+ * speaks, and the others hear that in time. */
+static _Noreturn void end_alone(const trainer *t, hiss_status status, const hiss_error *why) {
+    enum { MILLISECONDS = 250, MOST = 8 };
+    const int rank = hiss_comm_rank(t->comm), code = hiss_exit_code(status);
+    const int64_t wait = MILLISECONDS * (int64_t)(rank < MOST ? rank : MOST);
+    nanosleep(&(struct timespec){.tv_sec = wait / 1000, .tv_nsec = wait % 1000 * 1000000}, NULL);
+    hiss_end_line(code, "%s", why->text);
+    hiss_comm_abort(t->comm, code);
+}
+
 hiss_status train_step(trainer *t, hiss_error *err) {
     hiss_subnormals_to_zero();
     hiss_watch_step(t->comm, t->step);
     hiss_watch_note(t->comm, "samples of step", t->step);
     hiss_status s = fetch(t, err);
-    if (s != HISS_OK) { /* only this rank knows: the others must not wait for it */
-        hiss_error_line("%s", err->text);
-        hiss_comm_abort(t->comm, hiss_exit_code(s));
+    if (s != HISS_OK) {
+        end_alone(t, s, err);
     }
     hiss_mark("step");
     t->stop = t->asked_to_stop && t->asked_to_stop(t);
@@ -219,6 +252,11 @@ static hiss_status stopped(const trainer *t, hiss_error *err) {
 
 /* ---- the loop ---- */
 
+/* What was read since the last time was what was opened: no state of other data is kept. Collective. */
+static hiss_status expect_unchanged(trainer *t, hiss_error *err) {
+    return hiss_comm_agree(t->comm, hiss_dataset_unchanged(t->set, err), err);
+}
+
 /* Save a checkpoint unless the guard rejects the state. Collective. */
 static hiss_status save(trainer *t, int64_t *saved, hiss_error *err) {
     hiss_status s = train_guard_vouch(t, err);
@@ -252,6 +290,7 @@ static hiss_status one_step(trainer *t, journal *j, bool may_allocate, int64_t *
     } else if (t->step % t->experiment->train.log_every == 0) {
         s = hiss_comm_agree(t->comm, train_journal_log(j, err), err);
     }
+    s = s == HISS_OK && t->save ? expect_unchanged(t, err) : s;
     if (s == HISS_OK && t->save) {
         hiss_mark("checkpoint");
         hiss_alloc_seal(!may_allocate);
@@ -266,7 +305,8 @@ static hiss_status advance(trainer *t, journal *j, bool may_allocate, int64_t *s
     if (t->step % t->placement.steps_per_epoch == 0) {
         t->epoch = t->step / t->placement.steps_per_epoch;
         hiss_mark("epoch");
-        const hiss_status s = train_epoch(t, err);
+        hiss_status s = expect_unchanged(t, err);
+        s = s == HISS_OK ? train_epoch(t, err) : s;
         if (s != HISS_OK || t->stop) {
             return s;
         }
@@ -286,7 +326,8 @@ static hiss_status loop(trainer *t, journal *j, hiss_error *err) {
         s = advance(t, j, t->step == begun, &saved, err);
         const bool last = t->stop || t->step == t->total_steps;
         if (s == HISS_OK && t->verdict != VERDICT_BACK && last && saved < t->step) {
-            s = save(t, &saved, err);
+            s = expect_unchanged(t, err);
+            s = s == HISS_OK ? save(t, &saved, err) : s;
         }
         if (s == HISS_OK && t->verdict == VERDICT_BACK) {
             s = go_back(t, j, &saved, err);
@@ -324,7 +365,11 @@ static hiss_status start_and_run(trainer *t, hiss_run_directory *directory, doub
                    ? s /* the config of a longer run stays */
                    : hiss_run_directory_mend(directory, t->comm, hiss_config_resolved(t->experiment->config), err);
     }
+    s = s == HISS_OK ? train_scaling(t, err) : s;
     s = s == HISS_OK ? train_checkpoint_open(t, err) : s;
+    if (s == HISS_OK) {
+        introduce_memory(t);
+    }
     s = s == HISS_OK ? set_deadline(t, err) : s;
     if (s == HISS_OK) {
         const bool root = hiss_comm_rank(t->comm) == 0;

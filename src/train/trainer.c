@@ -45,37 +45,62 @@ static void cut_buckets(trainer *t) {
     }
 }
 
-/* How many lanes may pass the cut before earlier ones, where a method exchanges: as their vectors fit in a quarter of
- * what activations may take. */
-static int64_t lanes_ahead(const trainer *t) {
+/* Whether a method exchanges in any step. */
+static bool exchanges(const trainer *t) {
     const hiss_exchange_ops *ops = t->experiment->objective->exchange;
+    bool any = false;
+    for (int p = 0; ops && p < t->nphases; p++) {
+        any |= ops->exchanges(t->method, p, 0, 0);
+    }
+    return any;
+}
+
+static bool goes_on_together(const trainer *t) {
+    const hiss_exchange_ops *ops = t->experiment->objective->exchange;
+    return ops->together && ops->together(t->method);
+}
+
+/* How many lanes may pass the cut before earlier ones, where a method exchanges and some have to wait for longer than
+ * others: as their vectors fit in a quarter of what activations may take. */
+static int64_t lanes_ahead(const trainer *t) {
     const int64_t lanes = t->placement.end_lane - t->placement.first_lane;
     const int64_t vectors = t->experiment->train.activation_memory / 4 / (4 * hiss_model_floats(t->model));
-    bool exchanges = false;
-    for (int p = 0; ops && p < t->nphases; p++) {
-        exchanges |= ops->exchanges(t->method, p, 0, 0);
+    return !t->exchanges || lanes == 0 || goes_on_together(t) ? 0 : vectors < lanes - 1 ? vectors : lanes - 1;
+}
+
+hiss_reducer_options train_reducer_options(const trainer *t) {
+    return (hiss_reducer_options){.comm = t->comm,
+                                  .lanes = t->placement.lanes,
+                                  .lane_offsets = t->placement.lane_offsets,
+                                  .count = hiss_model_floats(t->model),
+                                  .buckets = t->buckets,
+                                  .bucket_offsets = t->bucket_offsets,
+                                  .threads = train_pool_threads(t->pool),
+                                  .ahead = t->ahead,
+                                  .reduce = (hiss_reduce)t->experiment->dist.reduce,
+                                  .overlap = t->experiment->dist.overlap,
+                                  .group_size = (int)t->experiment->dist.group};
+}
+
+/* Execs and the reducer, which may use their memory. */
+static void prepare_phases(trainer *t) {
+    hiss_alloc_for("activations of lanes",
+                   "lower train.lane_samples, dist.threads or train.activation_memory, or start more ranks");
+    t->exchanges = exchanges(t);
+    t->ahead = lanes_ahead(t);
+    t->lends = t->exchanges && t->nphases == 1 && goes_on_together(t);
+    for (int p = 0; p < t->nphases; p++) {
+        train_phase_prepare(t, p);
     }
-    return !exchanges || lanes == 0 ? 0 : vectors < lanes - 1 ? vectors : lanes - 1;
 }
 
 static hiss_status create_reducer(trainer *t, hiss_error *err) {
     hiss_alloc_for("gradients and the optimiser",
                    "choose a smaller network, lower dist.threads or train.activation_memory, or start more ranks");
-    t->ahead = lanes_ahead(t);
     hiss_reducer_norms plan;
-    const bool wanted = train_norms_plan(t, &plan);
-    const hiss_reducer_options options = {.comm = t->comm,
-                                          .lanes = t->placement.lanes,
-                                          .lane_offsets = t->placement.lane_offsets,
-                                          .count = hiss_model_floats(t->model),
-                                          .buckets = t->buckets,
-                                          .bucket_offsets = t->bucket_offsets,
-                                          .threads = train_pool_threads(t->pool),
-                                          .ahead = t->ahead,
-                                          .reduce = (hiss_reduce)t->experiment->dist.reduce,
-                                          .overlap = t->experiment->dist.overlap,
-                                          .group_size = (int)t->experiment->dist.group,
-                                          .norms = wanted ? &plan : NULL};
+    hiss_reducer_options options = train_reducer_options(t);
+    options.norms = train_norms_plan(t, &plan) ? &plan : NULL;
+    options.lent = t->lent.memory ? &t->lent : NULL;
     hiss_status s = hiss_reducer_create(&options, &t->reducer, err);
     if (s != HISS_OK) {
         return s;
@@ -107,12 +132,18 @@ static hiss_status open_data(trainer *t, hiss_error *err) {
     t->set = t->request->set;
     hiss_status s = t->set ? HISS_OK : hiss_dataset_open(&data, (uint64_t)e->seed, &t->set, err);
     s = s == HISS_OK ? hiss_experiment_task(e, t->set, &t->task, err) : s;
-    if (s == HISS_OK && e->objective->input && e->objective->input->labels && !hiss_dataset_labelled(t->set)) {
+    if (s == HISS_OK && e->objective->input && e->objective->input->labels && !hiss_dataset_labelled(t->set) &&
+        hiss_dataset_generated(t->set) && *e->data.labels) {
+        s = hiss_fail_key(err, HISS_EUSER, "objective",
+                          "%s needs labels, but data.generate: %s makes none as it is set; set section generate "
+                          "otherwise, or choose another objective",
+                          e->objective->name, e->data.generate);
+    } else if (s == HISS_OK && e->objective->input && e->objective->input->labels && !hiss_dataset_labelled(t->set)) {
         s = hiss_fail_key(err, HISS_EUSER, "objective",
                           "%s needs labels, but %s%s%s; name a data set of %s in data.labels, or choose another "
                           "objective",
-                          e->objective->name, *e->data.labels ? e->data.file : "data.labels is ''",
-                          *e->data.labels ? " has no data set " : "", e->data.labels, e->data.file);
+                          e->objective->name, *e->data.labels ? hiss_dataset_file(t->set) : "data.labels is ''",
+                          *e->data.labels ? " has no data set " : "", e->data.labels, hiss_dataset_file(t->set));
     }
     return s == HISS_OK ? hiss_experiment_place(e, t->set, t->comm, &t->placement, err) : s;
 }
@@ -123,10 +154,10 @@ static hiss_status same_data(const trainer *t, hiss_error *err) {
     if (!train_ranks_differ(t->comm, hiss_dataset_identity(t->set), which)) {
         return HISS_OK;
     }
-    return hiss_fail_key(err, HISS_EUSER, "data.file",
-                         "ranks read different data from %s: %s; give the path of one file that all nodes share, or "
-                         "copy the same file to all",
-                         t->experiment->data.file, which);
+    return hiss_fail_key(err, HISS_EUSER, hiss_dataset_generated(t->set) ? "data.generate" : "data.file",
+                         "ranks read different data from %s: %s; give the path of files that all nodes share, or "
+                         "copy the same files to all",
+                         hiss_dataset_file(t->set), which);
 }
 
 /* What this rank needs at least against the memory of its machine, before anything is computed: the system gives memory
@@ -157,7 +188,7 @@ static hiss_status build_graphs(trainer *t, hiss_error *err) {
     hiss_alloc_for("parameters", "choose a smaller network (network.width, network.layers)");
     t->model = hiss_model_create();
     hiss_status s = train_transfer_freeze(t, err);
-    t->nphases = ops->phases ? ops->phases : 1;
+    t->nphases = ops->phase && ops->phase->count ? ops->phase->count(t->method) : ops->phases ? ops->phases : 1;
     t->phases = hiss_new(phase, t->nphases);
     for (int p = 0; p < t->nphases && s == HISS_OK; p++) {
         s = train_phase_build(t, p, err);
@@ -203,15 +234,24 @@ static hiss_status open_loader(trainer *t, hiss_error *err) {
     return hiss_loader_create(&options, &t->loader, err);
 }
 
+/* The section of a group is named where the user has written one. */
+static hiss_status check_optimizer(const hiss_experiment *e, int group, hiss_error *err) {
+    char section[HISS_ERROR_KEY] = "optim";
+    if (e->objective->groups) {
+        snprintf(section, sizeof section, "optim.%s", e->objective->groups[group]);
+    }
+    return hiss_optim_check(&e->optim[group], hiss_config_has(e->config, section) ? section : "optim", err);
+}
+
 static hiss_status create(const hiss_train_request *request, trainer *t, hiss_error *err) {
     *t = (trainer){.experiment = request->experiment, .request = request, .comm = request->comm};
     hiss_status s = HISS_OK;
     for (int g = 0; g < t->experiment->groups && s == HISS_OK; g++) {
-        s = hiss_optim_check(&t->experiment->optim[g], "optim", err);
+        s = check_optimizer(t->experiment, g, err);
     }
     s = hiss_comm_agree(t->comm, s == HISS_OK ? open_data(t, err) : s, err);
     s = s == HISS_OK ? same_data(t, err) : s;
-    s = s == HISS_OK ? train_scaling(t, err) : s;
+    s = s == HISS_OK ? hiss_comm_agree(t->comm, train_labelled_read(t, err), err) : s;
     if (s == HISS_OK) {
         hiss_alloc_for("the objective's share of samples and blocks",
                        "choose a smaller assign.block or nat.dim, or start more ranks");
@@ -223,6 +263,7 @@ static hiss_status create(const hiss_train_request *request, trainer *t, hiss_er
     if (s == HISS_OK) {
         const int64_t lanes = t->placement.end_lane - t->placement.first_lane;
         t->batches = hiss_new(hiss_batch, lanes);
+        train_labelled_prepare(t);
         t->state_offsets = hiss_new(int64_t, hiss_comm_size(t->comm) + 1);
         t->thread_times = hiss_new(thread_times, t->placement.threads);
         t->scratch = hiss_new(float *, t->placement.threads);
@@ -230,20 +271,16 @@ static hiss_status create(const hiss_train_request *request, trainer *t, hiss_er
             t->scratch[i] = hiss_new(float, hiss_task_scratch(&t->task));
         }
         s = hiss_comm_agree(t->comm, train_pool_create(t->placement.threads, &t->pool, err), err);
-        t->scheduled_steps = t->total_steps = t->experiment->train.epochs * t->placement.steps_per_epoch;
+        t->scheduled_steps = t->total_steps = t->epochs * t->placement.steps_per_epoch;
         if (t->experiment->train.steps > 0 && t->experiment->train.steps < t->total_steps) {
             t->total_steps = t->experiment->train.steps;
         }
     }
     if (s == HISS_OK) {
+        prepare_phases(t);
         s = create_reducer(t, err);
     }
     if (s == HISS_OK) {
-        hiss_alloc_for("activations of lanes", "lower train.lane_samples, dist.threads or train.activation_memory, or "
-                                               "start more ranks");
-        for (int p = 0; p < t->nphases; p++) {
-            train_phase_prepare(t, p);
-        }
         t->guard = train_guard_create(t);
         s = open_loader(t, err);
     }
@@ -258,13 +295,14 @@ void train_destroy(trainer *t) {
     hiss_loader_destroy(t->loader);
     train_guard_destroy(t->guard);
     for (int p = 0; t->phases && p < t->nphases; p++) {
-        train_phase_destroy(&t->phases[p]);
+        train_phase_destroy(&t->phases[p], t->placement.threads);
     }
     hiss_encoder_destroy(t->encoder);
     hiss_free(t->phases);
     if (t->reducer) {
         hiss_reducer_destroy(t->reducer);
     }
+    hiss_free(t->lent.memory);
     train_pool_destroy(t->pool);
     for (int k = 0; k < HISS_OPTIM_MAX_STATES; k++) {
         hiss_free(t->state[k]);
@@ -275,6 +313,7 @@ void train_destroy(trainer *t) {
     hiss_free(t->slot_order);
     hiss_free(t->state_offsets);
     hiss_free(t->batches);
+    train_labelled_free(t);
     for (int i = 0; t->scratch && i < t->placement.threads; i++) {
         hiss_free(t->scratch[i]);
     }

@@ -23,9 +23,13 @@ typedef struct phase {
     hiss_exec **execs;
     int nexecs;
     bool exec_per_lane; /* as many as lanes; else as threads: lanes compute forward again after an exchange */
+    float *kept;        /* execs in two parts: [lanes][parts.kept]; else NULL */
+    float **passing;    /* and [threads][parts.passing] */
+    int64_t exec_bytes; /* of all execs */
     slot_role *role;    /* [slots]: what the update does with each slot in this phase */
     bool *bucket_used;  /* [buckets] */
     hiss_span span;     /* epochs in which it runs, within those of the run */
+    bool labelled;      /* its samples are the labelled ones */
     int *node_bucket;   /* buckets by the node after which they are final: node i's are [first[i], first[i+1]) */
     int *node_first;    /* [nodes + 3]; entry `nodes`: final before backward starts; nodes + 1: after hook gradient */
     int *own, nown;     /* slots whose gradient the method makes; the first nzero of them backward does not write */
@@ -67,6 +71,15 @@ typedef struct norms {                        /* that updates need; pointers NUL
     int *set;                  /* [buckets] */
 } norms;
 
+typedef struct labelled { /* the samples of data.labelled; samples NULL: there are none */
+    hiss_samples *samples;
+    hiss_batch all;
+    hiss_batch *batches; /* [local lanes] of a step, which is dealt out into the next: */
+    int64_t *sample;     /* [local lanes * m] each */
+    const uint8_t **row;
+    int32_t *label;
+} labelled;
+
 typedef struct saver saver;
 typedef struct trainer trainer;
 struct trainer {
@@ -92,9 +105,14 @@ struct trainer {
     hiss_loader *loader;
     float **scratch;     /* [threads]: hiss_lane.scratch */
     hiss_batch *batches; /* [local lanes] */
+    labelled labelled;
+    int64_t epochs; /* of the run: train.epochs, or as many as phases have */
     pool *pool;
     hiss_reducer *reducer;
-    int64_t ahead; /* how many lanes may pass the cut before an earlier one */
+    bool exchanges;         /* in some steps */
+    int64_t ahead;          /* how many lanes may pass the cut before an earlier one */
+    bool lends;             /* lane l keeps its activations in exec l, so that the reducer knows when they are over, */
+    hiss_reducer_lent lent; /* and may use their memory; NULL: it does not pay */
     int64_t *bucket_offsets;
     int buckets;
     int64_t *state_offsets; /* [P+1] room for train_states_gather */
@@ -109,6 +127,7 @@ struct trainer {
     int64_t control_offset;           /* of the metric with the stop and save requests and the non-finite flag */
     bool stop, save;                  /* before a step: this rank wants to; after it: any rank wanted to */
     bool (*asked_to_stop)(trainer *); /* whether this process should end: a signal, or the time; NULL: never */
+    bool scaled;                      /* scales of channels that are `auto` came with the checkpoint */
     double deadline, longest_step;    /* when the time is over, by hiss_seconds(); rank 0 */
     struct saver *saver;              /* of checkpoints; NULL: there are none */
     guard *guard;
@@ -119,19 +138,31 @@ struct trainer {
 
 /* Build everything from the experiment. Collective. */
 hiss_status train_create(const hiss_train_request *request, trainer *t, hiss_error *err);
-void train_destroy(trainer *t); /* Collective */
+void train_destroy(trainer *t);                               /* Collective */
+hiss_memory train_memory(const trainer *t);                   /* Not collective */
+hiss_reducer_options train_reducer_options(const trainer *t); /* without norms and lent memory */
 
 /* Graph and roles of phase p; before the model is laid out. Not collective. */
 hiss_status train_phase_build(trainer *t, int p, hiss_error *err);
 /* Memory, roles and buckets; after the model is laid out and buckets are cut. */
 void train_phase_prepare(trainer *t, int p);
-void train_phase_destroy(phase *ph);
+void train_phase_destroy(phase *ph, int threads);
+hiss_exec *train_phase_exec(const phase *ph, int exec, int thread); /* for use by that thread */
 /* Whole steps (src/train/train.c); what became of it is in t->verdict. Collective. */
 hiss_status train_step(trainer *t, hiss_error *err);
 /* One pass of phase p over all lanes: forward, exchange, backward, reduction, update. Collective. */
 hiss_status train_phase_run(trainer *t, int p, hiss_error *err);
 
-/* The epochs of all phases; an error when there are some without any. Not collective. */
+/* labelled.c: read what data.labelled names, before the method is created; memory for batches. Not collective, as are
+ * the others. Errors (HISS_EUSER): the method takes none; those of hiss_labelled_read. */
+hiss_status train_labelled_read(trainer *t, hiss_error *err);
+void train_labelled_prepare(trainer *t);
+void train_labelled_free(trainer *t);
+void train_labelled_write(FILE *out, const trainer *t); /* for the summary: which samples they are */
+/* [local lanes] what a phase is trained on at this step. */
+const hiss_batch *train_batches(trainer *t, const phase *ph);
+
+/* The epochs of all phases, and of the run; an error when there are some without any. Not collective. */
 hiss_status train_phase_spans(trainer *t, hiss_error *err);
 bool train_phase_runs(const trainer *t, int p, int64_t epoch);
 /* The learning rate of a group in phase ph after `step` steps of the run. */
@@ -242,7 +273,7 @@ hiss_status train_journal_log(journal *j, hiss_error *err); /* a line of average
 /* RUN/summary.yaml. Collective. */
 hiss_status train_journal_summary(journal *j, double seconds, hiss_error *err);
 
-/* Measure the scales of channels that are `auto`. Collective. */
+/* Measure the scales of channels that are `auto`, unless a checkpoint had them. Collective. */
 hiss_status train_scaling(trainer *t, hiss_error *err);
 
 #endif

@@ -122,6 +122,33 @@ other '--set optim.lr' "it had 'lr: 0.1', now 'lr: 0.2'" 1 base --set optim.lr=0
 other '--set objective' "it had 'objective: supervised', now 'objective: nat'" 1 base --set objective=nat
 sed 's/kernel: 3/kernel: 5, stride: 2/' turned.yaml >config.yaml
 other 'config.yaml:9:5: network.layers' "it had 'kernel: 3', now 'kernel: 5'" 1 base
+# Keys of optim count as far as the optimiser and its schedule read them.
+cp base.yaml config.yaml
+optimiser() { # RUN ARGUMENT... -- KEY=VALUE...: a run whose optimiser reads none of these keys
+    run=$1 own=() unread=()
+    shift
+    while [ "$1" != -- ]; do own+=(--set "$1") && shift; done
+    for pair in "${@:2}"; do unread+=(--set "optim.$pair"); done
+    begin "$run" --set train.init=null --set train.freeze=null "${own[@]}"
+    cp -r "$run" "$run.begun"
+    on_with 2 "$run" --set train.init=null --set train.freeze=null "${own[@]}" "${unread[@]}"
+    same_but() { # KEY=VALUE: which it reads
+        other "--set optim.${1%%=*}" "now '${1%%=*}: ${1#*=}'" 1 "$run" --set train.init=null --set train.freeze=null \
+            "${own[@]}" --set "optim.$1"
+    }
+}
+optimiser constant optim.schedule=constant -- lr_end=0.01 step_every=3 step_factor=0.7 inverse_after=2 inverse_gamma=0.3 \
+    beta1=0.8 beta2=0.9 epsilon=1e-5 trust=0.1
+same_but momentum=0.8
+same_but nesterov=true
+optimiser step optim.schedule=step optim.step_every=9 -- lr_end=0.01 inverse_after=2 inverse_gamma=0.3
+same_but step_factor=0.7
+optimiser cosine optim.schedule=cosine optim.method=adam optim.momentum=0 -- step_every=3 inverse_gamma=0.3 trust=0.1
+same_but lr_end=0.01
+same_but beta1=0.8
+optimiser inverse optim.schedule=inverse optim.inverse_gamma=0.1 optim.method=lars -- lr_end=0.01 step_factor=0.7 beta2=0.9
+same_but inverse_gamma=0.3
+same_but trust=0.1
 sed '/relu/d' turned.yaml >config.yaml
 other 'config.yaml:9:5: network.layers' "it had 'relu', now '{flatten: null}'" 1 base
 echo ok

@@ -14,7 +14,7 @@
 
 typedef struct stage_given { /* of task and placement, what a test chooses */
     uint64_t seed;
-    int64_t samples, stored_H, stored_W, C, classes;
+    int64_t samples, stored_H, stored_W, C, classes, labelled;
     int64_t lanes, m; /* lanes 0: no placement, only encode() */
     int threads;      /* 0: one */
     hiss_comm *comm;
@@ -109,6 +109,7 @@ static inline hiss_status stage_open(stage *s, const char *objective, const char
                           .W = s->augment.width,
                           .C = given.C,
                           .classes = given.classes,
+                          .labelled = given.labelled,
                           .kernels = given.kernels,
                           .augment = &s->augment,
                           .network = &s->network};

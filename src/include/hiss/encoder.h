@@ -18,6 +18,7 @@ typedef struct hiss_encoder_options {
     int64_t m;                           /* samples of a batch */
     bool output_only;                    /* keep the values of the last place alone; default: of all */
     bool rebuilds; /* append reconstruct(), which there must be, in place of encode(); the places are image, rebuilt */
+    bool corrupts; /* run the method's hook of that name on each sample, too */
     bool training; /* BatchNorm uses, and records, the batch's statistics; default: running ones, nothing dropped */
 } hiss_encoder_options;
 

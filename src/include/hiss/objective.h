@@ -9,6 +9,7 @@
  *     supply   inputs that depend on an exchange                       (optional)
  *     forward past the cut, backward
  *     gradient of what does not come from backward                     (optional)
+ *     remember what the next step needs of this one                    (optional)
  *     reduction, optimiser.
  *
  * A method with several phases runs them one after another in each step, each with a graph and groups of its own; with
@@ -47,6 +48,7 @@ typedef struct hiss_task { /* what is computed: all that encode() needs; outlive
     int64_t stored_H, stored_W; /* of the data */
     int64_t H, W, C;            /* of the network's input */
     int64_t classes;            /* 0 without labels */
+    int64_t labelled;           /* samples of each class that may be learnt from with their labels; 0: none */
     const hiss_kernels *kernels;
     const hiss_augment_options *augment;
     const hiss_network *network;
@@ -61,6 +63,7 @@ typedef struct hiss_placement { /* the training set in lanes, the lanes on ranks
     int64_t first_lane, end_lane; /* this rank's */
     int threads;                  /* that run this rank's lanes, at least 1; thread 0 is the main thread */
     hiss_comm *comm;
+    const hiss_batch *labelled; /* all samples of task->labelled, the same on every rank; NULL: none */
 } hiss_placement;
 
 typedef struct hiss_lane hiss_lane;
@@ -100,9 +103,10 @@ typedef struct hiss_inputs {
 
 struct hiss_lane { /* one lane at one step */
     const hiss_task *task;
-    int phase;                 /* whose graph this is; -1: that of encode() */
-    int64_t lane, epoch, step; /* step counts from the start of the run */
-    int64_t view;              /* in a feature pass the number of the augmented view, below 64; or one of those above */
+    int phase; /* whose graph this is; -1: that of encode() */
+    int64_t lane, epoch,
+        step;     /* step counts from the start of the run; in phases on labelled samples epoch is it, too */
+    int64_t view; /* in a feature pass the number of the augmented view, below 64; or one of those above */
     const hiss_batch *batch;
     const hiss_graph *graph;
     hiss_exec *exec;           /* inputs by hiss_exec_data */
@@ -152,13 +156,14 @@ typedef struct hiss_exchange {
 /* How a method exchanges at the cut. arrive, ready and assist are called on any thread, for different lanes at the same
  * time. */
 typedef struct hiss_exchange_ops {
-    /* Values passed to arrive(), and to be had from hiss_epoch.features; must be kept and precede the cut. How many. */
+    /* Values passed to arrive(); must be kept and precede the cut. How many. */
     int (*exports)(void *self, int phase, hiss_value out[HISS_MAX_EXPORTS]);
     bool (*exchanges)(void *self, int phase, int64_t epoch, int64_t step);                /* logically collective */
     hiss_status (*begin)(void *self, int phase, const hiss_exchange *x, hiss_error *err); /* Collective */
     /* exports [exports()]: the lane's exported values, which stay for this call only */
     void (*arrive)(void *self, int thread, int64_t local, const float *const *exports);
     bool (*ready)(void *self, int64_t local);
+    bool (*together)(void *self);           /* whether a step's lanes become ready at one time, all of them. NULL: no */
     bool (*progress)(void *self);           /* main thread, does not wait; false: this rank has nothing left to move */
     bool (*assist)(void *self, int thread); /* false: there was nothing to do */
     /* After the step; errors are common. Collective. */
@@ -173,11 +178,13 @@ typedef struct hiss_epoch {
     int64_t epoch, step;
     void *trainer; /* for the calls below */
     int threads;
-    /* A feature pass: export k of phase p for all samples of this rank's shards, by forward up to the cut in the lanes'
-     * own shape and training mode, view `view` of each sample; out [local samples, floats of the export per sample].
-     * Statistics of BatchNorm are those of each lane and leave no trace. Not collective. Errors are those of
-     * reading. */
-    hiss_status (*features)(void *trainer, int phase, int k, int64_t view, float *out, hiss_error *err);
+    const hiss_model *model;
+    float *vector; /* of the model. begin() may set parameters, and buffers that no graph records, alike on all ranks */
+    /* A feature pass: `value` of the graph of phase p, which is kept and precedes the cut, for all samples of this
+     * rank's shards, by forward up to the cut in the lanes' own shape and training mode, view `view` of each
+     * sample; out [local samples, floats of the value per sample]. Statistics of BatchNorm are those of each lane and
+     * leave no trace. Not collective. Errors are those of reading. */
+    hiss_status (*features)(void *trainer, int phase, hiss_value value, int64_t view, float *out, hiss_error *err);
     /* The same for the last named place of encode(), in evaluation mode: running statistics, nothing dropped. */
     hiss_status (*embed)(void *trainer, int64_t view, float *out, hiss_error *err);
     /* Run items 0..count-1 on the rank's threads. Not collective. */
@@ -191,6 +198,7 @@ typedef struct hiss_epoch {
 /* What goes into a lane's graph. */
 typedef struct hiss_input_ops {
     bool labels;                                                  /* needs labels */
+    bool labelled;                                                /* can learn from data.labelled */
     const hiss_input *inputs;                                     /* ended by field NULL. NULL: an image */
     void (*sample)(void *self, const hiss_lane *lane, int64_t i); /* NULL: hiss_lane_default_sample; thread-safe */
     void (*fill)(void *self, const hiss_lane *lane);              /* NULL: nothing; thread-safe */
@@ -198,14 +206,22 @@ typedef struct hiss_input_ops {
 
 /* How phases differ, and what they do beside backward. */
 typedef struct hiss_phase_ops {
+    int (*count)(void *self);                  /* how many this config has, 1 .. phases of the method. NULL: all */
     unsigned (*trains)(void *self, int phase); /* bits of groups. NULL: all */
     /* Epochs in which a phase runs; INT64_MAX as end means to the end of the run. The learning rate's schedule is over
-     * the span, or what of it the run has. In every epoch of the run some phase must run. NULL: all. */
+     * the span, or what of it the run has. In every epoch of the run some phase must run; it ends when none is left. A
+     * span without epochs: this config has no such phase. NULL: all. */
     hiss_span (*span)(void *self, int phase);
+    /* Whether the samples of a phase are the labelled ones (of which there must be some), by hiss_labelled_turn, in
+     * place of those of the lane's shard. NULL: no phase's. */
+    bool (*labelled)(void *self, int phase);
     /* After a lane's backward, in phases with slots of hiss_layer_own_gradient: add to their gradients in
      * run->lane_vector, at the offsets of the model that build() got; they hold what backward gave, or zeros. Kept
      * values of the graph are readable. NULL: there are no such slots; thread-safe. */
     void (*gradient)(void *self, const hiss_lane *lane, const hiss_exec_context *run);
+    /* After that: copy what a later step needs of kept values of the graph into the lane's state. NULL: nothing;
+     * thread-safe. */
+    void (*remember)(void *self, const hiss_lane *lane);
 } hiss_phase_ops;
 
 typedef struct hiss_epoch_ops {
@@ -230,6 +246,94 @@ typedef struct hiss_report_ops {
     int (*below_chance)(void *self, const hiss_named *metrics, int nmetrics, char *line, size_t size);
     void (*describe)(void *self, char *line, size_t size); /* one line for the log at start. NULL: the name */
 } hiss_report_ops;
+
+/* One draw of the noise for one sample, in nats. */
+typedef struct hiss_draw {
+    double likelihood; /* log p(x | z) */
+    double weight;     /* log p(x | z) + log p(z) - log q(z | x), whose exponential has the mean p(x) */
+} hiss_draw;
+
+/* A method with a latent z of the prior N(0, 1) and an estimate q(z | x) of it, which says how probable images are:
+ * evidence lower bound and importance weights (Kingma & Welling 2014, eq. 3; Burda, Grosse & Salakhutdinov 2016, eq.
+ * 8). Evaluation runs what stands before the cut of its graph once for a batch, and what follows once for each draw.
+ * There is one such graph of a method at a time. In evaluation mode; not collective. */
+typedef struct hiss_likelihood_ops {
+    int64_t (*latent)(void *self); /* K, dimensions of z */
+    /* Append the graph; its image is called "image", as in training. */
+    hiss_status (*build)(void *self, hiss_builder *b, int64_t m, hiss_error *err);
+    /* Put sample i into the inputs: before all draws, and then what draw lane->step draws. */
+    void (*image)(void *self, const hiss_lane *lane, int64_t i);
+    void (*noise)(void *self, const hiss_lane *lane, int64_t i);
+    hiss_draw (*draw)(void *self, const hiss_lane *lane, int64_t i); /* what came of it */
+    /* Of q(z | x) of sample i, dimension by dimension: its divergence from the prior, and its mean. [K] each */
+    void (*posterior)(void *self, const hiss_lane *lane, int64_t i, double *divergence, double *mean);
+    /* -log of the density of a pixel x whose mean and variance over the training set are these, by itself: what
+     * independent pixels reach. */
+    double (*independent)(void *self, double x, double mean, double variance);
+    void (*describe)(void *self, char *line, size_t size); /* whose probability it is, for the readers of the numbers */
+    /* Append the image [N,H,W,C], in pixels of 0..1, that latent [N,K] stands for. */
+    hiss_status (*decode)(void *self, hiss_builder *b, hiss_value latent, hiss_value *image, hiss_error *err);
+} hiss_likelihood_ops;
+
+/* Means over the draws of a corruption that makes keep x + add of each number x of an image, by draws of its own which
+ * know nothing of x. That of keep add is 0. */
+typedef struct hiss_corruption_moments {
+    double keep, keep2, add, add2; /* of keep, keep^2, add, add^2 */
+} hiss_corruption_moments;
+
+/* A method whose reconstruct() takes a corruption out of images of pixels in 0..1. */
+typedef struct hiss_corruption_ops {
+    /* Corrupt sample i in the input "image", where it is, by draws keyed by HISS_FOR_EVALUATION and the sample.
+     * Thread-safe; not collective, as is the next. */
+    void (*corrupt)(void *self, const hiss_lane *lane, int64_t i);
+    hiss_corruption_moments (*moments)(void *self);
+} hiss_corruption_ops;
+
+/* A number that a method says of itself; texts are copied. */
+typedef struct hiss_measure {
+    const char *name, *group, *heading, *unit; /* as in hiss_number of hiss/judge.h; group is the table's title */
+    double value;
+    double spread, baseline; /* NAN: none */
+    int64_t samples;         /* that it is taken over; 0: of none */
+    bool digits;             /* significant digits in place of two decimals */
+} hiss_measure;
+
+/* What conclude() gets: means over images of what measure() gave, and where to say what follows. Calls of say are
+ * equal on all ranks. */
+typedef struct hiss_measured {
+    const hiss_task *task;
+    hiss_comm *comm;
+    const hiss_model *model;                               /* of the graph that build() made, */
+    const float *vector;                                   /* and its trained parameters */
+    int64_t test, train;                                   /* images: of training at most 10,000, drawn by seed */
+    const double *test_mean, *test_deviation, *train_mean; /* [width()] */
+    void *say;                                             /* for the calls below */
+    void (*number)(void *say, const hiss_measure *measure);
+    void (*remark)(void *say, const char *text); /* a sentence that a reader of the numbers must know */
+    /* Images [rows, columns, H, W, C] of pixels in 0..1 as a PNG; file is one of the table's pictures. Collective, as
+     * is the next. */
+    hiss_status (*grid)(void *say, const char *file, const char *title, const char *caption, int64_t rows,
+                        int64_t columns, int64_t H, int64_t W, int64_t C, const float *pixels, hiss_error *err);
+    /* Weights w[F,R,S,C] as a PNG, each stretched from its own minimum to its own maximum. */
+    hiss_status (*filters)(void *say, const char *file, const char *title, const char *caption, int64_t F, int64_t R,
+                           int64_t S, int64_t C, const float *w, hiss_error *err);
+} hiss_measured;
+
+/* A method that measures itself in evaluation: numbers of single images, whose means are the same on any number of ranks,
+ * and what follows from these and from the parameters. In evaluation mode. */
+typedef struct hiss_measure_ops {
+    const char *baseline;         /* what the baseline of its numbers is; NULL: they have none */
+    const char *const *pictures;  /* files that conclude() may write, ended by NULL. NULL: none */
+    int64_t (*width)(void *self); /* numbers of an image */
+    /* Append a graph of m images, whose values measure() reads are kept; it has all slots that conclude() needs. Not
+     * collective, as are the next two. */
+    hiss_status (*build)(void *self, hiss_builder *b, int64_t m, hiss_error *err);
+    /* Put sample i into the inputs. What is drawn is keyed by HISS_FOR_EVALUATION and the sample. NULL:
+     * hiss_lane_default_sample */
+    void (*sample)(void *self, const hiss_lane *lane, int64_t i);
+    void (*measure)(void *self, const hiss_lane *lane, int64_t i, float *out); /* out [width()], after forward */
+    hiss_status (*conclude)(void *self, const hiss_measured *measured, hiss_error *err); /* Collective */
+} hiss_measure_ops;
 
 /* A method: what every one has, and tables of what some can. A table that is NULL: it cannot, or the default will
  * do. */
@@ -263,6 +367,9 @@ typedef struct hiss_objective_ops {
     /* Append what rebuilds image [N,H,W,C] to *rebuilt, of the same shape, N of any size. NULL: it cannot. Not
      * collective. */
     hiss_status (*reconstruct)(void *self, hiss_builder *b, hiss_value image, hiss_value *rebuilt, hiss_error *err);
+    const hiss_likelihood_ops *likelihood; /* NULL: it has none */
+    const hiss_corruption_ops *corruption; /* NULL: it has none */
+    const hiss_measure_ops *measure;       /* NULL: it has none */
 } hiss_objective_ops;
 
 /* The registered methods, ended by NULL (src/objective/list.h). Not collective. */
@@ -278,11 +385,18 @@ hiss_status hiss_objective_expect(const hiss_objective_ops *objective, const his
 hiss_inputs hiss_inputs_bind(const hiss_objective_ops *objective, const hiss_task *task, const hiss_graph *graph);
 int64_t hiss_task_scratch(const hiss_task *task);
 
+/* What belongs to sample i of value [m, ...] of the lane's graph. */
+float *hiss_lane_values(const hiss_lane *lane, hiss_value value, int64_t i);
 /* The default sample hook, for methods that extend it: the views of sample i into their inputs, its label into
  * "label". */
 void hiss_lane_default_sample(const hiss_lane *lane, int64_t i);
 /* View `view` of `views` of the image of sample i. */
 void hiss_lane_sample_view(const hiss_lane *lane, int64_t i, int64_t view, int64_t views, float *out);
+/* The place in placement->labelled of the sample that is number i of a lane at a step, where they are taken in turn: all
+ * of them, then all again, in an order that is drawn anew each time. A pure function of step and lane. Not
+ * collective. */
+int64_t hiss_labelled_turn(const hiss_task *task, const hiss_placement *placement, int64_t step, int64_t lane,
+                           int64_t i);
 /* The value of a named metric; 0 when it is not there. */
 double hiss_named_value(const hiss_named *metrics, int nmetrics, const char *name);
 

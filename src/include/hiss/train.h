@@ -27,6 +27,15 @@ hiss_status hiss_train_check(const hiss_train_request *request, hiss_error *err)
 
 /* ---- measuring ---- */
 
+/* What a rank holds while it trains, in bytes. Gradients: sums over lanes, and what arrives of them; what of them lies
+ * where activations were counts among these. */
+typedef struct hiss_memory {
+    int64_t parameters, gradients, activations, optimizer, samples, checkpoint;
+} hiss_memory;
+enum { HISS_MEMORY_TEXT = 160 };
+/* "parameters 254.4, gradients 368.1, ..." in MiB; returns the sum of all in bytes. */
+int64_t hiss_memory_list(const hiss_memory *m, char text[HISS_MEMORY_TEXT]);
+
 typedef struct hiss_node_time { /* a node of the graph of one phase */
     int phase;
     hiss_node_info info;
@@ -52,9 +61,10 @@ typedef struct hiss_measurement {
     int64_t lanes, m, threads;         /* L, samples of a lane, threads of this rank */
     int64_t samples;                   /* of the data set */
     int64_t parameters;
-    int64_t ahead;             /* lanes whose gradients a quarter of the activation memory holds: so many may pass the
+    int64_t ahead; /* lanes whose gradients a quarter of the activation memory holds: so many may pass the
                                   cut before earlier ones */
-    int64_t execs, exec_bytes; /* graphs in memory on this rank, bytes of their activations in all */
+    int64_t execs; /* graphs in memory on this rank */
+    hiss_memory memory;
     int phases, buckets;
     int64_t *bucket_offsets; /* [buckets+1] floats of the lane vector */
     int *cut;                /* [phases] nodes before the cut */

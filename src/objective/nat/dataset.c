@@ -270,7 +270,7 @@ static hiss_status mean_features(nat *n, const hiss_epoch *e, float *features, h
         e->progress(e->trainer, "features", (double)v / (double)views);
         float *out = v ? view : features;
         s = n->options->statistics == NAT_RUNNING ? e->embed(e->trainer, v, out, err)
-                                                  : e->features(e->trainer, 0, 0, v, out, err);
+                                                  : e->features(e->trainer, 0, n->z, v, out, err);
         if (v && s == HISS_OK) {
             n->task->kernels->axpby(count, 1.0f, view, 1.0f, features);
         }

@@ -101,6 +101,7 @@ hiss_status nat_wide_solve(const nat_wide *problem, const hiss_auction_options *
 hiss_status nat_begin(void *self, int phase, const hiss_exchange *x, hiss_error *err);
 void nat_arrive(void *self, int thread, int64_t local, const float *const *exports);
 bool nat_ready(void *self, int64_t local);
+bool nat_together(void *self);
 bool nat_progress(void *self);
 bool nat_assist(void *self, int thread);
 hiss_status nat_finish(void *self, hiss_error *err);

@@ -97,6 +97,11 @@ bool nat_ready(void *self, int64_t local) {
     return hiss_match_ready(((nat *)self)->match, local);
 }
 
+bool nat_together(void *self) {
+    const nat *n = self;
+    return n->block_lanes == n->placement->lanes && !n->options->async;
+}
+
 /* With async the step need not wait for anything. */
 bool nat_progress(void *self) {
     nat *n = self;

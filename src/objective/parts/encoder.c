@@ -1,18 +1,23 @@
 /* The encoder that most methods have. */
 #include "objective/parts/encoder.h"
 
+hiss_status objective_encoder_rows(const hiss_task *task, hiss_builder *b, hiss_value image, hiss_taps *taps,
+                                   hiss_value *out, hiss_error *err) {
+    const hiss_status s = hiss_network_build(task->network, b, image, out, taps, err);
+    if (s == HISS_OK && hiss_graph_shape(b->graph, *out).ndim != 2) {
+        *out = hiss_graph_flatten(b->graph, *out);
+    }
+    return s;
+}
+
 hiss_status objective_encoder_head(const hiss_task *task, hiss_builder *b, hiss_value image, const char *name,
                                    int64_t D, bool bias, hiss_taps *taps, hiss_value *out, hiss_error *err) {
     hiss_value x = -1;
-    const hiss_status s = hiss_network_build(task->network, b, image, &x, taps, err);
-    if (s != HISS_OK) {
-        return s;
+    const hiss_status s = objective_encoder_rows(task, b, image, taps, &x, err);
+    if (s == HISS_OK) {
+        *out = hiss_layer_linear(b, name, x, D, bias);
     }
-    if (hiss_graph_shape(b->graph, x).ndim != 2) {
-        x = hiss_graph_flatten(b->graph, x);
-    }
-    *out = hiss_layer_linear(b, name, x, D, bias);
-    return HISS_OK;
+    return s;
 }
 
 hiss_status objective_encoder_on_samples(encoder_hook *encode, void *self, const hiss_task *task, int64_t m,

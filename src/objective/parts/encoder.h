@@ -4,11 +4,13 @@
 
 #include "hiss/objective.h"
 
-/* Append the configured network to image [N,H,W,C], and linear layer `name` of D outputs to what it gives, as rows;
- * hiss_network_end comes after what the method adds.
+/* Append the configured network to image [N,H,W,C]; out is what it gives, as rows [N,D]. hiss_network_end comes after
+ * what the method adds.
  *   taps  out  those of the network
- *   out   out  [N,D]
  * Not collective, as are the others. */
+hiss_status objective_encoder_rows(const hiss_task *task, hiss_builder *b, hiss_value image, hiss_taps *taps,
+                                   hiss_value *out, hiss_error *err);
+/* The same, and linear layer `name` of D outputs on it: out [N,D]. */
 hiss_status objective_encoder_head(const hiss_task *task, hiss_builder *b, hiss_value image, const char *name,
                                    int64_t D, bool bias, hiss_taps *taps, hiss_value *out, hiss_error *err);
 typedef hiss_status encoder_hook(void *self, hiss_builder *b, hiss_value image, hiss_taps *taps, hiss_error *err);
