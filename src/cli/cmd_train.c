@@ -79,9 +79,21 @@ static void warn(void *user, doctor_finding f, const char *text) {
     }
 }
 
+/* Options that would have no effect beside others; of the command line, so the same on all ranks. */
+static hiss_status check(const options *o, const hiss_arguments *rest, hiss_error *err) {
+    if (o->other_kernels && strcmp(o->resume, "never") == 0) {
+        return hiss_fail(err, HISS_EUSER, "--allow-other-kernels has no effect with --resume never; leave it out");
+    }
+    return o->threads ? cli_expect_once(rows, HISS_COUNT(rows), rest, "threads", "dist.threads", err) : HISS_OK;
+}
+
 static hiss_status train(hiss_comm *comm, const void *options_, const char *config, const hiss_arguments *rest,
                          hiss_error *err) {
     const options *o = options_;
+    const hiss_status once = check(o, rest, err);
+    if (once != HISS_OK) {
+        return once;
+    }
     char run[CLI_PATH], threads[64];
     const char *sets[CLI_MAX_SETS + 1];
     int nsets = rest->nrepeated;
@@ -96,11 +108,16 @@ static hiss_status train(hiss_comm *comm, const void *options_, const char *conf
     }
     hiss_experiment e = {0};
     hiss_eval_options eval = {0};
+    hiss_error why;
     hiss_status s = cli_read_experiment(comm, config, sets, nsets, &e, &eval, err);
-    if (s == HISS_OK && eval.test && hiss_comm_rank(comm) == 0 && !hiss_file_exists(eval.test)) {
+    if (s == HISS_OK && eval.test && hiss_comm_rank(comm) == 0 && hiss_data_expect(eval.test, &why)) {
         char where[HISS_WHERE];
         hiss_warn("%s: %s is not there; hiss eval will need it", hiss_config_where(e.config, "eval.test", where),
                   eval.test);
+    }
+    char shared[HISS_EVAL_SHARED];
+    if (s == HISS_OK && hiss_comm_rank(comm) == 0 && hiss_eval_shares(&eval, &e.data, shared)) {
+        hiss_warn("%s", shared);
     }
     if (s == HISS_OK) {
         const doctor d = {.comm = comm, .threads = e.dist.threads, .say = warn};

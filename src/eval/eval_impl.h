@@ -4,7 +4,10 @@
 
 #include <stdint.h>
 
+#include "hiss/comm.h"
 #include "hiss/eval.h"
+#include "hiss/kernels.h"
+#include "hiss/objective.h"
 
 /* Rows of tile t of f, which this rank owns. */
 static inline const float *tile_rows(const hiss_features *f, int64_t t) {
@@ -23,6 +26,11 @@ static inline int64_t tile_count(const hiss_features *f, int64_t t) {
 /* The rank that owns tile t. */
 int eval_tile_owner(const hiss_features *f, int64_t t);
 
+/* The same as hiss_features_subset, all of it on rank `owner`, as features of `alone`, its communicator of one; NULL on
+ * the others. Collective on env. */
+hiss_features *eval_features_collect(const hiss_eval_env *env, const hiss_features *f, const int64_t *index,
+                                     int64_t count, const hiss_eval_env *alone, int owner);
+
 /* Sum over tiles of vectors of doubles, in the order of hiss_tree_sum, over the tiles marked by use (NULL: all). */
 typedef struct tile_sum {
     hiss_comm *comm;
@@ -40,32 +48,135 @@ double *eval_tile_sum_vector(tile_sum *sum, int64_t local); /* zero at first; [c
 void eval_tile_sum_run(tile_sum *sum, double *out);         /* Collective */
 void eval_tile_sum_destroy(tile_sum *sum);
 
-/* Rows [count, D] standardised by the statistics of probe into x[HISS_TILE, D]; the rest is zero. */
-void eval_probe_standardise(const hiss_probe *probe, const float *rows, int64_t count, float *x);
+/* Which bank rows may be near enough to a query; see screen.c. Not collective. */
+typedef struct screen screen;
+enum { EVAL_SCREEN_COLUMNS = (HISS_TILE + HISS_BYTE_PANEL - 1) / HISS_BYTE_PANEL * HISS_BYTE_PANEL };
+bool eval_screen_pays(const hiss_eval_env *env, const hiss_features *bank);
+screen *eval_screen_create(const hiss_eval_env *env, const hiss_features *bank);
+void eval_screen_destroy(screen *s);
+void eval_screen_query(screen *s, const float *rows, int64_t count); /* rows [count, D], at most HISS_TILE */
+void eval_screen_multiply(screen *s, int64_t tile, int64_t count);   /* the queries by that tile of the bank */
+/* Bit m of marks[i] is set unless bank row i of the tile is further from query q than closeness[m]: q.b / |b| for
+ * HISS_COSINE, -|q - b|^2 for HISS_L2. */
+void eval_screen_mark(const screen *s, int64_t q, const double closeness[HISS_METRICS],
+                      uint8_t marks[EVAL_SCREEN_COLUMNS]);
+/* The same nearness as the products have it: the larger the nearer. For an order, not a proof. */
+void eval_screen_estimate(const screen *s, int64_t q, hiss_distance metric, float estimate[EVAL_SCREEN_COLUMNS]);
 
-/* Coordinates v of the weights w, both [classes, D] and [classes], in which the loss curves about alike in all
- * directions; see curvature.c. Not collective where it does not say so. */
+/* Share of right votes, per cent, of the k nearest by one metric. Collective. */
+double eval_knn_percent(const hiss_eval_env *env, const hiss_features *bank, const hiss_features *query,
+                        hiss_distance metric, int64_t k);
+
+/* The same sum for vectors that come tile after tile; see hiss_tree_adder. */
+typedef struct tile_adder {
+    int64_t local; /* marked tiles of this rank */
+    int64_t *tile; /* [local] their numbers, ascending */
+    int64_t *offsets;
+    hiss_tree_adder *adder;
+} tile_adder;
+tile_adder *eval_tile_adder_create(const hiss_eval_env *env, const hiss_features *f, const bool *use, int64_t count);
+void eval_tile_adder_destroy(tile_adder *sum);
+
+/* ---- minimisation ---- */
+
+/* L-BFGS, one point at a time; see minimize.c. Not collective. */
+typedef struct minimizer minimizer;
+typedef void minimizer_precondition(void *user, const double *x, double *out); /* positive; [count] */
+minimizer *eval_minimizer_create(int64_t count, double *x);                    /* x [count] in/out, not owned */
+void eval_minimizer_destroy(minimizer *z);
+void eval_minimizer_precondition(minimizer *z, minimizer_precondition *by, void *user); /* from now on */
+/* Where the function is wanted next. To be asked whether it is stuck before the function is computed: no step improves
+ * x. */
+const double *eval_minimizer_point(minimizer *z);
+bool eval_minimizer_stuck(const minimizer *z);
+/* Told the function there; true when x is that point now. */
+bool eval_minimizer_take(minimizer *z, double value, const double *gradient);
+hiss_minimum eval_minimizer_report(const minimizer *z, double size, double tolerance); /* size of the gradient */
+
+/* ---- fits ---- */
+
+/* x [N, N] = L^-1 for a = L L^T, of which the lower triangle counts and which is lost; see factor.c. Not collective. */
+void eval_inverse_factor(const hiss_eval_env *env, int64_t N, float *a, float *x);
+
+/* [D, D] mean of x x^T over the samples of the tiles that use marks (NULL: all); x: this rank's rows, stride floats
+ * apart, zero past n, which are read once. Collective. */
+void eval_features_covariance(const hiss_eval_env *env, const hiss_features *f, const bool *use, const float *x,
+                              int64_t stride, float *covariance);
+
+/* Take mean [D] from every row of this rank. Not collective. */
+void eval_features_centre(hiss_features *f, const float *mean);
+
+/* The k leading eigenvectors of a [D, D], symmetric and without negative eigenvalues, as orthonormal rows vector [k, D],
+ * and their eigenvalues, the largest first; 1 <= k <= D; see eigen.c. Not collective. */
+void eval_eigenvectors(const hiss_eval_env *env, int64_t D, const float *a, int64_t k, double *value, float *vector);
+
+/* Principal components; see pca.c. */
+typedef struct pca pca;
+/* Fitted on f, whose rows are centred by that; 1 <= components <= D; to rebuild at most batch rows at once. Collective. */
+pca *eval_pca_fit(const hiss_eval_env *env, hiss_features *f, int64_t components, int64_t batch);
+void eval_pca_destroy(pca *p); /* NULL is allowed */
+/* rebuilt [count, D]: what the components say of rows [count, D]. Not collective. */
+void eval_pca_rebuild(const pca *p, int64_t count, const float *rows, float *rebuilt);
+
+/* The best affine filter of a corruption; see wiener.c. */
+typedef struct wiener wiener;
+/* For images like those of f, whose rows are centred by that. Collective. */
+wiener *eval_wiener_fit(const hiss_eval_env *env, hiss_features *f, const hiss_corruption_moments *corruption);
+void eval_wiener_destroy(wiener *w); /* NULL is allowed */
+/* cleaned [count, D] of corrupted rows [count, D], which are lost. Not collective. */
+void eval_wiener_clean(const wiener *w, int64_t count, float *rows, float *cleaned);
+
+/* An approximate second derivative; see curvature.c. */
 typedef struct curvature curvature;
-bool eval_curvature_pays(const hiss_features *f, int64_t samples);
-curvature *eval_curvature_create(const hiss_eval_env *env, const hiss_features *f,
-                                 const hiss_probe *probe); /* Collective */
+typedef struct curvature_factor curvature_factor;
+bool eval_curvature_pays(const hiss_features *f);
+/* x: the standardised rows of this rank, stride floats apart, which are read once. Collective. */
+curvature *eval_curvature_create(const hiss_eval_env *env, const hiss_features *f, const float *x, int64_t stride);
 void eval_curvature_destroy(curvature *c);
-/* kappa, lambda > 0. To be called before any of those below. */
-void eval_curvature_factor(curvature *c, double kappa, double lambda);
-void eval_curvature_to_steps(const curvature *c, int64_t classes, const double *w, double *v);
-void eval_curvature_from_steps(const curvature *c, int64_t classes, const double *v, double *w);
-void eval_curvature_gradient(const curvature *c, int64_t classes, const double *of_w, double *of_v);
+const bool *eval_curvature_tiles(const curvature *c); /* those it is taken from */
+curvature_factor *eval_curvature_factor_create(const curvature *c);
+void eval_curvature_factor_destroy(curvature_factor *k);
+/* Made anew for weights, by probability [local tiles of eval_curvature_tiles, HISS_TILE, classes], which is 0 for
+ * samples that are not fitted, or NULL for zero weights; samples: how many are fitted, in these tiles; kappa: mean of p (1 - p). Collective. */
+void eval_curvature_factor(curvature_factor *k, const float *probability, double samples, double kappa, double lambda);
+/* A minimizer_precondition; factor: a curvature_factor. */
+void eval_curvature_apply(void *factor, const double *gradient, double *out);
 
-/* What fits on one feature set share: the statistics of its samples, and its curvature where that pays. */
+hiss_probe *eval_probe_create(int64_t D, int64_t classes);
+/* Labels of this rank's rows, -1 where use does not mark them; how many it marks. */
+int32_t *eval_marked_labels(const hiss_features *f, const bool *use);
+int64_t eval_count_marked(const hiss_features *f, const bool *use);
+
+/* hiss_probe_percent of several at once, whose statistics may differ: percent [count]. Collective. */
+void eval_probe_percents(const hiss_eval_env *env, int64_t count, hiss_probe *const *probes, const hiss_features *f,
+                         const bool *use, double *percent);
+
+/* What fits on one feature set share. */
 typedef struct probe_base {
     hiss_probe *zero;     /* statistics, weights zero */
+    int64_t stride;       /* D rounded up to a multiple of 16 */
+    float *x;             /* [local tiles, HISS_TILE, stride] standardised; zero past D and past n */
     curvature *curvature; /* or NULL */
 } probe_base;
 probe_base eval_probe_base_create(const hiss_eval_env *env, const hiss_features *f); /* Collective */
 void eval_probe_base_destroy(probe_base *base);
-/* hiss_probe_fit with the statistics of base, to max |gradient| <= tolerance. Collective. */
-hiss_probe *eval_probe_fit(const hiss_eval_env *env, const hiss_features *f, const probe_base *base, const bool *use,
-                           double lambda, int64_t iterations, double tolerance, const hiss_probe *start);
+
+typedef struct probe_fit {
+    const bool *use; /* [n] or NULL: all */
+    double lambda;
+    double tolerance;        /* of the norm of the gradient, by that at zero weights */
+    int64_t iterations;      /* at most */
+    const hiss_probe *start; /* or NULL: zeros */
+    hiss_probe *probe;       /* out */
+} probe_fit;
+/* Fit side by side; the bits are those of each fit alone. Collective. */
+void eval_probe_fit(const hiss_eval_env *env, const hiss_features *f, const probe_base *base, int count,
+                    probe_fit *fits);
+
+/* hiss_few_labels; draws of more numbers than most_alone are fitted by all ranks together. Collective. */
+void eval_few_labels(const hiss_eval_env *env, const hiss_features *train, const hiss_features *test, int sizes,
+                     const int64_t *labels, const int64_t *draws, int64_t iterations, int64_t most_alone,
+                     hiss_few_result *result);
 
 /* Mark `wanted` of n samples, drawn by key within each class in proportion to its size: of class c the first ones in
  * the keyed order (seed, HISS_FOR_EVALUATION, when, c). A label that is not in 0 .. classes - 1 counts as a class of

@@ -93,23 +93,37 @@ static void move(const hiss_eval_env *env, const hiss_features *f, mover *m, con
     hiss_comm_gather(env->comm, m->packed, m->bytes, to, owner);
 }
 
-hiss_features *hiss_features_subset(const hiss_eval_env *env, const hiss_features *f, const int64_t *index,
-                                    int64_t count) {
-    hiss_features *subset = hiss_features_create(env, count, f->D, f->classes);
-    int size = hiss_comm_size(env->comm), rank = hiss_comm_rank(env->comm);
-    int64_t width = (int64_t)sizeof(float) * f->D;
+/* The samples index[] of f to subset, whose tiles are the ranks' as it has them, or all of rank `alone`. */
+static void fill_subset(const hiss_eval_env *env, const hiss_features *f, const int64_t *index, int64_t count,
+                        hiss_features *subset, int alone) {
+    const int size = hiss_comm_size(env->comm), rank = hiss_comm_rank(env->comm);
+    const int64_t width = (int64_t)sizeof(float) * f->D;
     mover m = {hiss_new(int64_t, size + 1), hiss_new(int64_t, size + 1), hiss_alloc((size_t)(HISS_TILE * width))};
-    for (int64_t t = 0; t < subset->tiles; t++) {
-        int owner = eval_tile_owner(subset, t);
-        int64_t local = (t - subset->first) * HISS_TILE;
-        const int64_t *samples = index + t * HISS_TILE;
-        split_by_owner(f, size, samples, tile_count(subset, t), m.samples);
-        move(env, f, &m, samples, f->rows, width, rank == owner ? subset->rows + local * f->D : NULL, owner);
-        move(env, f, &m, samples, f->label, sizeof(int32_t), rank == owner ? subset->label + local : NULL, owner);
+    for (int64_t first = 0; first < count; first += HISS_TILE) {
+        const int64_t t = first / HISS_TILE, some = count - first < HISS_TILE ? count - first : HISS_TILE;
+        const int owner = alone < 0 ? eval_tile_owner(subset, t) : alone;
+        const int64_t local = rank == owner ? (t - subset->first) * HISS_TILE : 0;
+        split_by_owner(f, size, index + first, some, m.samples);
+        move(env, f, &m, index + first, f->rows, width, rank == owner ? subset->rows + local * f->D : NULL, owner);
+        move(env, f, &m, index + first, f->label, sizeof(int32_t), rank == owner ? subset->label + local : NULL, owner);
     }
     hiss_free(m.samples);
     hiss_free(m.bytes);
     hiss_free(m.packed);
+}
+
+hiss_features *hiss_features_subset(const hiss_eval_env *env, const hiss_features *f, const int64_t *index,
+                                    int64_t count) {
+    hiss_features *subset = hiss_features_create(env, count, f->D, f->classes);
+    fill_subset(env, f, index, count, subset, -1);
+    return subset;
+}
+
+hiss_features *eval_features_collect(const hiss_eval_env *env, const hiss_features *f, const int64_t *index,
+                                     int64_t count, const hiss_eval_env *alone, int owner) {
+    const bool mine = hiss_comm_rank(env->comm) == owner;
+    hiss_features *subset = mine ? hiss_features_create(alone, count, f->D, f->classes) : NULL;
+    fill_subset(env, f, index, count, subset, owner);
     return subset;
 }
 
@@ -153,6 +167,36 @@ void eval_tile_sum_destroy(tile_sum *sum) {
         hiss_free(sum->tile);
         hiss_free(sum->values);
         hiss_free(sum->storage);
+        hiss_free(sum);
+    }
+}
+
+tile_adder *eval_tile_adder_create(const hiss_eval_env *env, const hiss_features *f, const bool *use, int64_t count) {
+    tile_adder *sum = hiss_new(tile_adder, 1);
+    const int size = hiss_comm_size(env->comm);
+    int64_t tiles = 0;
+    sum->offsets = hiss_new(int64_t, size + 1);
+    sum->tile = hiss_new(int64_t, f->end - f->first);
+    for (int r = 0; r < size; r++) {
+        for (int64_t t = f->tile_offsets[r]; t < f->tile_offsets[r + 1]; t++) {
+            if (!use || use[t]) {
+                if (t >= f->first && t < f->end) {
+                    sum->tile[sum->local++] = t;
+                }
+                tiles++;
+            }
+        }
+        sum->offsets[r + 1] = tiles;
+    }
+    sum->adder = hiss_tree_adder_create(env->comm, tiles, sum->offsets, count);
+    return sum;
+}
+
+void eval_tile_adder_destroy(tile_adder *sum) {
+    if (sum) {
+        hiss_tree_adder_destroy(sum->adder);
+        hiss_free(sum->offsets);
+        hiss_free(sum->tile);
         hiss_free(sum);
     }
 }

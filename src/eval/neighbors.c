@@ -11,10 +11,16 @@
  * first loop over the row, which the compiler vectorises, counts those, and nearly always finds none: of n bank rows
  * about k ln(n / k) ever enter the list. Lists of the ranks are merged in rank order at the end of each query tile.
  *
- * Order among equals: bank rows are visited by ascending index and only a strictly larger score enters, before the
- * first smaller one; so equal scores stay in index order, on one rank and across ranks. The answer does not depend on
- * who computed the product. Cost: 2 n_query n_bank D / P flops; the rest is below a tenth of that for D above 100,
- * unless most of the bank lies within the bound of the k-th neighbour. */
+ * The first tile of a list would pass as a whole, so where many rows pass, those that seem nearest by the product are
+ * looked at first, and the bounds are held against what the list has become.
+ *
+ * Order among equals: lists are sorted by score, then by index, on one rank and across ranks, in whatever order rows
+ * come. The answer does not depend on who computed the product.
+ *
+ * Where the processor multiplies bytes, a screen of bytes (screen.c) takes the place of p and its bounds.
+ *
+ * Cost: 2 n_query n_bank D / P flops; the rest is below a tenth of that for D above 100, unless most of the bank lies
+ * within the bound of the k-th neighbour. */
 #include <assert.h>
 #include <math.h>
 #include <string.h>
@@ -22,7 +28,7 @@
 #include "eval/eval_impl.h"
 #include "hiss/alloc.h"
 
-enum { MOST = 64 };
+enum { MOST = 64, ROW = EVAL_SCREEN_COLUMNS + 8, SEEMING = 8 };
 
 const int64_t hiss_knn_ks[HISS_KNN_KS] = {1, 5, HISS_KNN_MAX};
 
@@ -37,6 +43,7 @@ typedef struct search {
     int64_t k;
     float *scale[HISS_METRICS], *shift[HISS_METRICS], *slack[HISS_METRICS]; /* [local bank rows] */
     double *norm;                                                           /* [local bank rows] |b| */
+    screen *screen;                                                         /* NULL: products in float32 */
     float *query;                                                           /* [HISS_TILE, D] the tile at hand */
     float *product;                                                         /* [HISS_TILE, HISS_TILE] */
     double *square;                                                         /* [HISS_TILE] |q|^2 */
@@ -46,10 +53,15 @@ typedef struct search {
     int64_t *bytes;                /* [P+1] */
 } search;
 
-enum { SUMS = 8 }; /* side by side, for the compiler's vectors; their number decides the order of summation */
+enum { SUMS = 32 }; /* side by side, for the compiler's vectors; their number decides the order of summation */
 
-static double total(const double sum[SUMS]) {
-    return ((sum[0] + sum[1]) + (sum[2] + sum[3])) + ((sum[4] + sum[5]) + (sum[6] + sum[7]));
+static double total(double sum[SUMS]) {
+    for (int64_t apart = SUMS / 2; apart > 0; apart /= 2) {
+        for (int64_t j = 0; j < apart; j++) {
+            sum[j] += sum[j + apart];
+        }
+    }
+    return sum[0];
 }
 
 /* In float64, in an order that D alone decides. */
@@ -114,9 +126,17 @@ static void clear(candidate *list, int64_t count) {
     }
 }
 
+static bool is_nearer(candidate a, candidate b) {
+    return a.score > b.score || (a.score == b.score && a.index < b.index);
+}
+
+/* Into a list that is sorted, if fresh is nearer than its last. */
 static void enter(candidate *list, int64_t k, candidate fresh) {
     int64_t place = k - 1;
-    for (; place > 0 && list[place - 1].score < fresh.score; place--) {
+    if (!is_nearer(fresh, list[place])) {
+        return;
+    }
+    for (; place > 0 && is_nearer(fresh, list[place - 1]); place--) {
         list[place] = list[place - 1];
     }
     list[place] = fresh;
@@ -131,35 +151,109 @@ static double score_of(const search *s, hiss_distance metric, const float *query
     return s->norm[local] > 0.0 ? dot(query, row, D) / s->norm[local] : 0.0;
 }
 
-/* The k-th best score of a list as a bound must reach it, rounded down. */
-static float threshold_of(const candidate *list, int64_t k, hiss_distance metric, double query_square) {
-    const double score = list[k - 1].score;
+/* A score as a bound must reach it, rounded down. */
+static float threshold_of(double score, hiss_distance metric, double query_square) {
     return nextafterf((float)(metric == HISS_L2 ? 0.5 * (query_square + score) : score), -INFINITY);
 }
 
-/* One row of products, of query q of the tile with the HISS_TILE bank rows from `local` on, into the list of q. */
-static void select_row(search *s, hiss_distance metric, int64_t q, int64_t local) {
-    const int64_t D = s->bank->D, k = s->k;
-    const float *query = s->query + q * D, *product = s->product + q * HISS_TILE;
-    const float *scale = s->scale[metric] + local, *shift = s->shift[metric] + local, *slack = s->slack[metric] + local;
-    candidate *list = s->list[metric] + q * k;
+/* Marks of query q for the HISS_TILE bank rows from `local` on, from their products in float32; see screen.c. */
+static void mark_row(const search *s, int64_t q, int64_t local, const double closeness[HISS_METRICS],
+                     uint8_t marks[ROW]) {
+    const float *product = s->product + q * HISS_TILE;
     const double square = s->square[q];
     const float norm = (float)sqrt(square);
-    float threshold = threshold_of(list, k, metric, square);
-    float bound[HISS_TILE];
-    int reaching = 0;
-    for (int i = 0; i < HISS_TILE; i++) {
-        bound[i] = product[i] * scale[i] + shift[i] + norm * slack[i];
-        reaching += bound[i] >= threshold;
-    }
-    for (int i = 0; reaching > 0 && i < HISS_TILE; i++) {
-        if (bound[i] < threshold || bound[i] == -INFINITY) {
-            continue;
+    memset(marks, 0, HISS_TILE);
+    for (int m = 0; m < HISS_METRICS; m++) {
+        const float *scale = s->scale[m] + local, *shift = s->shift[m] + local, *slack = s->slack[m] + local;
+        const float threshold = threshold_of(closeness[m], (hiss_distance)m, square);
+        for (int i = 0; i < HISS_TILE; i++) {
+            const float bound = product[i] * scale[i] + shift[i] + norm * slack[i];
+            marks[i] |= (uint8_t)(!(bound < threshold) << m);
         }
-        const double score = score_of(s, metric, query, local + i);
-        if (score > list[k - 1].score) {
-            enter(list, k, (candidate){score, s->bank->first * HISS_TILE + local + i});
-            threshold = threshold_of(list, k, metric, square);
+    }
+}
+
+/* The first place from i on that is not 0, or count. */
+static int next_marked(const uint8_t marks[ROW], int i, int count) {
+    while (i < count && !marks[i]) {
+        uint64_t eight;
+        memcpy(&eight, marks + i, sizeof eight);
+        i += eight ? 1 : 8;
+    }
+    return i < count ? i : count;
+}
+
+static void mark(const search *s, int64_t q, int64_t local, uint8_t marks[ROW]) {
+    double closeness[HISS_METRICS];
+    uint8_t wanted = 0;
+    for (int m = 0; m < HISS_METRICS; m++) {
+        closeness[m] = s->list[m] ? s->list[m][q * s->k + s->k - 1].score : 0.0;
+        wanted |= (uint8_t)((s->list[m] != NULL) << m);
+    }
+    if (s->screen) {
+        eval_screen_mark(s->screen, q, closeness, marks);
+    } else {
+        mark_row(s, q, local, closeness, marks);
+    }
+    for (int i = 0; i < HISS_TILE; i++) {
+        marks[i] &= wanted;
+    }
+}
+
+/* Bank row `local` into the list of query q, in float64. */
+static void look_at(search *s, int64_t q, int m, int64_t local) {
+    const double score = score_of(s, (hiss_distance)m, s->query + q * s->bank->D, local);
+    enter(s->list[m] + q * s->k, s->k, (candidate){score, s->bank->first * HISS_TILE + local});
+}
+
+/* The SEEMING + k rows of the tile that seem to be nearest by metric m, which `taken` is told. */
+static void take_seeming(search *s, int64_t q, int m, int64_t local, int count, uint8_t taken[ROW]) {
+    float estimate[ROW];
+    candidate seeming[MOST + SEEMING];
+    const int64_t some = s->k + SEEMING;
+    if (s->screen) {
+        eval_screen_estimate(s->screen, q, (hiss_distance)m, estimate);
+    } else {
+        for (int i = 0; i < HISS_TILE; i++) {
+            estimate[i] = s->product[q * HISS_TILE + i] * s->scale[m][local + i] + s->shift[m][local + i];
+        }
+    }
+    clear(seeming, some);
+    for (int i = 0; i < count; i++) {
+        enter(seeming, some, (candidate){(double)estimate[i], i});
+    }
+    for (int64_t i = 0; i < some && seeming[i].index >= 0; i++) {
+        look_at(s, q, m, local + seeming[i].index);
+        taken[seeming[i].index] |= (uint8_t)(1 << m);
+    }
+}
+
+/* Query q of the tile with bank tile t into the lists of q. */
+static void select_row(search *s, int64_t q, int64_t t) {
+    const int64_t local = (t - s->bank->first) * HISS_TILE;
+    const int count = (int)tile_count(s->bank, t);
+    uint8_t marks[ROW] = {0}, taken[ROW] = {0};
+    int64_t marked = 0;
+    mark(s, q, local, marks);
+    for (int i = 0; i < count; i++) {
+        marked += marks[i] != 0;
+    }
+    if (marked > 2 * (s->k + SEEMING)) {
+        for (int m = 0; m < HISS_METRICS; m++) {
+            if (s->list[m]) {
+                take_seeming(s, q, m, local, count, taken);
+            }
+        }
+        mark(s, q, local, marks);
+        for (int i = 0; i < count; i++) {
+            marks[i] &= (uint8_t)~taken[i];
+        }
+    }
+    for (int i = next_marked(marks, 0, count); i < count; i = next_marked(marks, i + 1, count)) {
+        for (int m = 0; m < HISS_METRICS; m++) {
+            if (marks[i] & 1 << m) {
+                look_at(s, q, m, local + i);
+            }
         }
     }
 }
@@ -170,9 +264,7 @@ static void merge(search *s, int64_t count) {
     for (int r = 0; r < hiss_comm_size(s->env->comm); r++) {
         for (int64_t i = 0; i < count * k; i++) {
             candidate *list = s->best + i / k * k, fresh = s->lists[r * HISS_TILE * k + i];
-            if (fresh.score > list[k - 1].score) {
-                enter(list, k, fresh);
-            }
+            enter(list, k, fresh);
         }
     }
 }
@@ -193,13 +285,18 @@ static void scan_bank(search *s, int64_t count) {
     for (int64_t q = 0; q < count; q++) {
         s->square[q] = dot(s->query + q * D, s->query + q * D, D);
     }
+    if (s->screen) {
+        eval_screen_query(s->screen, s->query, count);
+    }
     for (int64_t t = bank->first; t < bank->end; t++) {
-        s->env->kernels->gemm(false, true, HISS_TILE, HISS_TILE, D, 1.0f, s->query, D, tile_rows(bank, t), D, 0.0f,
-                              s->product, HISS_TILE);
-        for (int m = 0; m < HISS_METRICS; m++) {
-            for (int64_t q = 0; s->list[m] && q < count; q++) {
-                select_row(s, (hiss_distance)m, q, (t - bank->first) * HISS_TILE);
-            }
+        if (s->screen) {
+            eval_screen_multiply(s->screen, t, count);
+        } else {
+            s->env->kernels->gemm(false, true, HISS_TILE, HISS_TILE, D, 1.0f, s->query, D, tile_rows(bank, t), D, 0.0f,
+                                  s->product, HISS_TILE);
+        }
+        for (int64_t q = 0; q < count; q++) {
+            select_row(s, q, t);
         }
     }
 }
@@ -211,6 +308,7 @@ void hiss_neighbors(const hiss_eval_env *env, const hiss_features *bank, const h
     int64_t D = bank->D, length = HISS_TILE * k;
     search s = {.env = env, .bank = bank, .k = k};
     prepare_bank(&s);
+    s.screen = eval_screen_pays(env, bank) ? eval_screen_create(env, bank) : NULL;
     s.query = hiss_new(float, HISS_TILE *D);
     s.product = hiss_new(float, HISS_TILE *HISS_TILE);
     s.square = hiss_new(double, HISS_TILE);
@@ -248,6 +346,7 @@ void hiss_neighbors(const hiss_eval_env *env, const hiss_features *bank, const h
         hiss_free(s.slack[m]);
         hiss_free(s.list[m]);
     }
+    eval_screen_destroy(s.screen);
     hiss_free(s.query);
     hiss_free(s.product);
     hiss_free(s.norm);
@@ -275,30 +374,45 @@ int32_t hiss_neighbors_vote(const hiss_neighbor *nearest, int64_t k, const int32
     return winner;
 }
 
-hiss_knn_result hiss_knn(const hiss_eval_env *env, const hiss_features *bank, const hiss_features *query) {
-    hiss_knn_result result = {0};
+/* Per cent of right votes of the first k neighbours; nearest [query->n, length]. */
+static double right_votes(const hiss_eval_env *env, const hiss_features *bank, const hiss_features *query,
+                          const hiss_neighbor *nearest, int64_t length, int64_t k) {
     int32_t *bank_label = hiss_new(int32_t, bank->n), *query_label = hiss_new(int32_t, query->n);
     int32_t *votes = hiss_new(int32_t, bank->classes);
-    hiss_neighbor *best[HISS_METRICS];
-    for (int m = 0; m < HISS_METRICS; m++) {
-        best[m] = hiss_new(hiss_neighbor, query->n * HISS_KNN_MAX);
-    }
+    int64_t right = 0;
     hiss_features_labels(env, bank, bank_label);
     hiss_features_labels(env, query, query_label);
-    hiss_neighbors(env, bank, query, HISS_KNN_MAX, best);
-    for (int m = 0; m < HISS_METRICS; m++) {
-        for (int j = 0; j < HISS_KNN_KS; j++) {
-            int64_t right = 0;
-            for (int64_t q = 0; q < query->n; q++) {
-                right += hiss_neighbors_vote(best[m] + q * HISS_KNN_MAX, hiss_knn_ks[j], bank_label, votes) ==
-                         query_label[q];
-            }
-            result.percent[m][j] = 100.0 * (double)right / (double)query->n;
-        }
-        hiss_free(best[m]);
+    for (int64_t q = 0; q < query->n; q++) {
+        right += hiss_neighbors_vote(nearest + q * length, k, bank_label, votes) == query_label[q];
     }
     hiss_free(bank_label);
     hiss_free(query_label);
     hiss_free(votes);
+    return 100.0 * (double)right / (double)query->n;
+}
+
+hiss_knn_result hiss_knn(const hiss_eval_env *env, const hiss_features *bank, const hiss_features *query) {
+    hiss_knn_result result = {0};
+    hiss_neighbor *best[HISS_METRICS];
+    for (int m = 0; m < HISS_METRICS; m++) {
+        best[m] = hiss_new(hiss_neighbor, query->n * HISS_KNN_MAX);
+    }
+    hiss_neighbors(env, bank, query, HISS_KNN_MAX, best);
+    for (int m = 0; m < HISS_METRICS; m++) {
+        for (int j = 0; j < HISS_KNN_KS; j++) {
+            result.percent[m][j] = right_votes(env, bank, query, best[m], HISS_KNN_MAX, hiss_knn_ks[j]);
+        }
+        hiss_free(best[m]);
+    }
     return result;
+}
+
+double eval_knn_percent(const hiss_eval_env *env, const hiss_features *bank, const hiss_features *query,
+                        hiss_distance metric, int64_t k) {
+    hiss_neighbor *best[HISS_METRICS] = {NULL};
+    best[metric] = hiss_new(hiss_neighbor, query->n * k);
+    hiss_neighbors(env, bank, query, k, best);
+    const double percent = right_votes(env, bank, query, best[metric], k, k);
+    hiss_free(best[metric]);
+    return percent;
 }

@@ -5,6 +5,7 @@
 
 #include "eval/eval_impl.h"
 #include "hiss/alloc.h"
+#include "hiss/generate.h"
 #include "hiss/log.h"
 
 enum { HELDOUT_SHARE = 6, HELDOUT_MOST = 10000 };
@@ -12,9 +13,11 @@ enum { HELDOUT_SHARE = 6, HELDOUT_MOST = 10000 };
 #define ROW(key_, type_, field_, ...)                                                                                  \
     { key_, type_, offsetof(hiss_eval_options, field_), __VA_ARGS__ }
 const hiss_row hiss_eval_rows[] = {
-    ROW("train", HISS_PATH, train, NULL, 0, 0, NULL, "HDF5 file the probes are trained on; absent: data.file"),
-    ROW("test", HISS_PATH, test, NULL, 0, 0, NULL,
-        "HDF5 file they are tested on; absent: a sixth of each class of the training samples, at most 10000, held out"),
+    ROW("train", HISS_PATHS, train, NULL, 0, 0, NULL,
+        "HDF5 file, or files as in data.file, that probes are trained on; absent: data.file"),
+    ROW("test", HISS_PATHS, test, NULL, 0, 0, NULL,
+        "HDF5 file, or files, they are tested on; absent: samples of section eval.generate, if there is one "
+        "(docs/generators.md), or a sixth of each class of the training samples, at most 10000, held out"),
     ROW("train_images", HISS_STRING, train_images, NULL, 1, 0, NULL,
         "data set of pixels the probes are trained on; absent: data.images"),
     ROW("train_labels", HISS_STRING, train_labels, NULL, 0, 0, NULL, "data set of their labels; absent: data.labels"),
@@ -103,16 +106,18 @@ static hiss_status hold_out(hiss_sample_range *train, hiss_sample_range *test, c
     *test = part(&all, marked, true);
     hiss_free(marked);
     if (test->count < 1 || train->count < 1) {
-        const char *key = from->keys.file ? from->keys.file : "data.file";
+        const char *key = hiss_dataset_generated(all.set) ? "generate.rows"
+                          : from->keys.file               ? from->keys.file
+                                                          : "data.file";
         if (wanted > 0) {
             hiss_fail_key(err, HISS_EUSER, key,
                           "%s: each of %lld classes has one sample, which stays in training, so that none can be held "
                           "out; name a file in eval.test, or do without labels: --set 'data.labels=\"\"'",
-                          from->file, (long long)all.count);
+                          hiss_dataset_file(all.set), (long long)all.count);
         } else {
             hiss_fail_key(err, HISS_EUSER, key,
-                          "%s: %lld samples are too few to hold some out; name a file in eval.test", from->file,
-                          (long long)all.count);
+                          "%s: %lld samples are too few to hold some out; name a file in eval.test",
+                          hiss_dataset_file(all.set), (long long)all.count);
         }
         return hiss_config_blame(from->keys.config, HISS_EUSER, err);
     }
@@ -147,7 +152,7 @@ static hiss_status leave_out_unlabelled(hiss_sample_range *range, const char *wh
     hiss_free(label);
     return range->count > 0 ? HISS_OK
                             : hiss_fail(err, HISS_EUSER, "%s: none of the %lld %s samples has a label; name others",
-                                        from->file, (long long)all, what);
+                                        hiss_dataset_file(range->set), (long long)all, what);
 }
 
 /* Names of the classes, as many as there is room for. */
@@ -215,27 +220,35 @@ static bool alike(const hiss_field *a, const hiss_field *b) {
     return a->dtype == b->dtype && a->ndim == b->ndim && memcmp(a->dim, b->dim, sizeof a->dim) == 0;
 }
 
-/* from: the test samples'; train_file: that of the training samples. */
-static hiss_status check_alike(const hiss_sample_range *train, const hiss_sample_range *test, const char *train_file,
+/* from: the test samples'. */
+static hiss_status check_alike(const hiss_sample_range *train, const hiss_sample_range *test,
                                const hiss_data_options *from, const char *key, hiss_error *err) {
     const hiss_field *a, *b;
-    const int count = hiss_dataset_fields(train->set, &a);
+    const int count = hiss_dataset_fields(train->set, &a), there = hiss_dataset_fields(test->set, &b);
     char where[HISS_WHERE], found[HISS_FIELD_TEXT], expected[HISS_FIELD_TEXT];
-    hiss_dataset_fields(test->set, &b);
     for (int k = 0; k < count; k++) {
+        if (k >= there) {
+            return hiss_fail(err, HISS_EUSER,
+                             "%s: %s has no field %s, which %s has; test on samples of section "
+                             "eval.generate",
+                             hiss_config_where(from->keys.config, key, where), hiss_dataset_file(test->set), a[k].name,
+                             hiss_dataset_file(train->set));
+        }
         const bool image = strcmp(a[k].name, HISS_FIELD_IMAGE) == 0;
         if (!alike(&a[k], &b[k])) {
-            return hiss_fail(err, HISS_EUSER, "%s: %s%s of %s are %s, expected %s as in %s; prepare both alike",
+            return hiss_fail(err, HISS_EUSER, "%s: %s%s of %s are %s, expected %s as in %s; %s",
                              hiss_config_where(from->keys.config, key, where), image ? "images" : "values of field ",
-                             image ? "" : a[k].name, from->file, hiss_field_text(&b[k], found),
-                             hiss_field_text(&a[k], expected), train_file);
+                             image ? "" : a[k].name, hiss_dataset_file(test->set), hiss_field_text(&b[k], found),
+                             hiss_field_text(&a[k], expected), hiss_dataset_file(train->set),
+                             hiss_dataset_generated(test->set) ? "make both alike, by generate and eval.generate"
+                                                               : "prepare both alike");
         }
     }
     return HISS_OK;
 }
 
-static bool same_text(const char *a, const char *b) {
-    return a && b && strcmp(a, b) == 0;
+static bool same_name(const char *a, const char *b) {
+    return strcmp(a + (*a == '/'), b + (*b == '/')) == 0;
 }
 
 /* Samples of other data than section data names. NULL: as in base. */
@@ -246,32 +259,81 @@ static hiss_data_options other_data(const hiss_data_options *base, const char *f
     from.images = images ? images : base->images;
     from.labels = labels ? labels : base->labels;
     from.limit = file || images ? 0 : base->limit;
+    from.generate = file || images ? NULL : base->generate;
     return from;
+}
+
+/* Those of section eval.generate. */
+static hiss_data_options generated_data(const hiss_data_options *base) {
+    const hiss_generate_options *train = base->generated, *test = base->generated_test;
+    hiss_data_options from = *base;
+    from.generated = test;
+    from.limit = 0;
+    from.keys.generate = "eval.generate";
+    if (train->seed == test->seed && train->part == test->part) {
+        hiss_warn("eval.generate has seed and part of section generate: the figures will be those of training samples");
+    }
+    return from;
+}
+
+static bool tests_generated(const hiss_eval_options *options, const hiss_data_options *data) {
+    return data->generated_test && !options->test && !options->test_images;
+}
+
+static bool shares(const char *key, const hiss_data_options *test, const hiss_data_options *train,
+                   char out[HISS_EVAL_SHARED]) {
+    char *of_test, *of_train;
+    if (!test->file || !train->file || !same_name(test->images, train->images) ||
+        !hiss_data_common(test->file, train->file, &of_test, &of_train)) {
+        return false;
+    }
+    const bool once = strcmp(of_test, of_train) == 0;
+    snprintf(out, HISS_EVAL_SHARED,
+             once ? "%s is the training file %s%.0s: the figures will be those of the training samples"
+                  : "%s: %s is also a training file, as %s: the figures will be those of samples that were trained on",
+             key, of_test, of_train);
+    hiss_free(of_test);
+    hiss_free(of_train);
+    return true;
+}
+
+bool hiss_eval_shares(const hiss_eval_options *options, const hiss_data_options *data, char out[HISS_EVAL_SHARED]) {
+    if (!options->test && !options->test_images) {
+        return false;
+    }
+    const hiss_data_options judged = other_data(data, options->train, options->train_images, NULL);
+    const hiss_data_options test = other_data(options->test ? data : &judged, options->test,
+                                              options->test_images ? options->test_images : data->images, NULL);
+    const char *key = options->test ? "eval.test" : "eval.test_images";
+    return shares(key, &test, data, out) || shares(key, &test, &judged, out);
 }
 
 /* train: where the training samples are from. */
 static hiss_status open_test(const hiss_eval_options *options, const hiss_data_options *data,
                              const hiss_data_options *train, uint64_t seed, const hiss_sample_range *train_range,
                              hiss_sample_range *test, char samples[HISS_EVAL_SAMPLES], hiss_error *err) {
-    hiss_data_options from = other_data(data, options->test, options->test_images, options->test_labels);
-    const char *key = options->test ? "eval.test" : "eval.test_images";
+    const bool generated = tests_generated(options, data);
+    hiss_data_options from =
+        generated ? generated_data(data) : other_data(data, options->test, options->test_images, options->test_labels);
+    const char *key = generated ? "eval.generate" : options->test ? "eval.test" : "eval.test_images";
     if (options->test) {
         from.keys.file = "eval.test";
-    } else {
+    } else if (!generated) {
         from.file = train->file;
         from.keys.file = train->keys.file;
     }
     from.keys.images = "eval.test_images";
     from.keys.labels = "eval.test_labels";
-    if (same_text(from.file, train->file) && same_text(from.images, train->images)) {
-        hiss_warn("%s is the training file %s: the figures will be those of the training samples", key, from.file);
+    char shared[HISS_EVAL_SHARED];
+    if (hiss_log_rank() == 0 && hiss_eval_shares(options, data, shared)) {
+        hiss_warn("%s", shared);
     }
     from.classes_of = train_range->set;
     hiss_status status = hiss_dataset_open(&from, seed, &test->set, err);
     if (status == HISS_OK) {
         test->count = hiss_dataset_count(test->set);
         status = leave_out_unlabelled(test, "test", &from, samples, err);
-        status = status ? status : check_alike(train_range, test, train->file, &from, key, err);
+        status = status ? status : check_alike(train_range, test, &from, key, err);
     }
     return status;
 }
@@ -298,7 +360,7 @@ hiss_status hiss_eval_open(const hiss_eval_options *options, const hiss_data_opt
         status = leave_out_unlabelled(train, "training", &from, samples, err);
     }
     if (status == HISS_OK) {
-        status = options->test || options->test_images
+        status = options->test || options->test_images || tests_generated(options, data)
                      ? open_test(options, data, &from, seed, train, test, samples, err)
                      : hold_out(train, test, &from, seed, samples, err);
     }

@@ -1,4 +1,4 @@
-/* Nearest neighbours: equal to brute force, ties included; the same bits however the tiles lie on ranks; votes. */
+/* Nearest neighbours: equal to brute force, ties included, with a screen of bytes and without; the same bits however the tiles lie on ranks; votes. */
 #include <math.h>
 #include <string.h>
 
@@ -144,6 +144,54 @@ static void check_near_copies(const hiss_eval_env *env) {
     hiss_features_destroy(query);
 }
 
+/* Rows that are hard to tell apart by a screen of bytes: kind 0 far from zero and near each other, 1 one feature of
+ * thousands beside small ones, 2 some rows of zeros and some twice, 3 nearly all alike, 4 huge, 5 tiny. */
+enum { KINDS = 6 };
+static void fill_hard(hiss_features *f, int64_t salt, int kind) {
+    for (int64_t i = f->first * HISS_TILE; i < f->end * HISS_TILE && i < f->n; i++) {
+        float *row = f->rows + (i - f->first * HISS_TILE) * f->D;
+        hiss_rng rng = hiss_rng_keyed(81, HISS_FOR_TESTS, salt, kind == 2 ? i / 2 : i);
+        hiss_rng_normals(&rng, f->D, row);
+        for (int64_t d = 0; d < f->D; d++) {
+            const float x = row[d];
+            const float hard[KINDS] = {
+                1000.0f + x, d == 3 ? 5000.0f * x : 0.1f * x, i % 7 == 0 ? 0.0f : x, 1.0f + 1e-6f * x, 1e15f * x,
+                1e-15f * x};
+            row[d] = hard[kind];
+        }
+    }
+}
+
+/* The screen changes no bit of the answer. */
+static void check_screen(const hiss_eval_env *env) {
+    hiss_comm *comm = env->comm;
+    hiss_kernels without = *env->kernels;
+    without.byte_product = NULL;
+    const hiss_eval_env plain = {comm, &without, env->seed};
+    for (int kind = 0; kind < KINDS; kind++) {
+        for (int64_t D = 17; D < 70; D += 20) {
+            hiss_features *bank = hiss_features_create(env, BANK, D, CLASSES);
+            hiss_features *query = hiss_features_create(env, QUERIES, D, CLASSES);
+            fill_hard(bank, 1, kind);
+            fill_hard(query, 2, kind);
+            hiss_neighbor *screened[HISS_METRICS], *all[HISS_METRICS];
+            for (int m = 0; m < HISS_METRICS; m++) {
+                screened[m] = hiss_new(hiss_neighbor, QUERIES * K);
+                all[m] = hiss_new(hiss_neighbor, QUERIES * K);
+            }
+            hiss_neighbors(env, bank, query, K, screened);
+            hiss_neighbors(&plain, bank, query, K, all);
+            for (int m = 0; m < HISS_METRICS; m++) {
+                CHECK(memcmp(screened[m], all[m], sizeof(hiss_neighbor) * QUERIES * K) == 0);
+                hiss_free(screened[m]);
+                hiss_free(all[m]);
+            }
+            hiss_features_destroy(bank);
+            hiss_features_destroy(query);
+        }
+    }
+}
+
 static void check_votes(hiss_comm *comm) {
     const int32_t label[] = {0, 1, 2, 3, 2, 1, 1};
     int32_t votes[4] = {0};
@@ -183,6 +231,14 @@ int main(int argc, char **argv) {
     check_layouts(&env);
     check_near_copies(&env);
     hiss_eval_env plain = {comm, hiss_kernels_ref(), 1};
+    check_near_copies(&plain);
+    check_screen(&env);
+    plain.kernels = hiss_kernels_ref();
+    check_screen(&plain);
+    hiss_kernels without = *hiss_kernels_blas();
+    without.byte_product = NULL;
+    plain.kernels = &without;
+    check_exact(&plain, BANK, 40, 0);
     check_near_copies(&plain);
     check_votes(comm);
     check_retrieval(&env);

@@ -69,10 +69,16 @@ static hiss_status run(const hiss_eval_env *env, const hiss_eval_options *option
                      .baseline = eval_majority_percent(env, subject->train, subject->test),
                      .samples = subject->test->n};
     bool any = false;
+    int64_t draws[HISS_FEW_SIZES];
+    hiss_few_result results[HISS_FEW_SIZES];
     for (int i = 0; i < HISS_FEW_SIZES; i++) {
         const bool many = hiss_few_sizes[i] >= MANY_LABELS && options->draws > DRAWS_OF_MANY;
-        const hiss_few_result few = hiss_few_labels(env, subject->train, subject->test, hiss_few_sizes[i],
-                                                    many ? DRAWS_OF_MANY : options->draws, options->iterations);
+        draws[i] = many ? DRAWS_OF_MANY : options->draws;
+    }
+    hiss_few_labels(env, subject->train, subject->test, HISS_FEW_SIZES, hiss_few_sizes, draws, options->iterations,
+                    results);
+    for (int i = 0; i < HISS_FEW_SIZES; i++) {
+        const hiss_few_result few = results[i];
         r.labels = (long long)hiss_few_sizes[i];
         snprintf(r.group, sizeof r.group, "%lld labels per class", r.labels);
         if (few.draws > 0) {

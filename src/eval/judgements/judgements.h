@@ -5,13 +5,34 @@
 #include "hiss/judge.h"
 
 extern const hiss_judgement eval_judgement_knn, eval_judgement_linear, eval_judgement_few_labels,
-    eval_judgement_statistics, eval_judgement_neighbors, eval_judgement_filters, eval_judgement_reconstruction;
+    eval_judgement_statistics, eval_judgement_neighbors, eval_judgement_filters, eval_judgement_reconstruction,
+    eval_judgement_denoising, eval_judgement_likelihood, eval_judgement_measures;
 
 /* A row of a judgement's keys. */
 #define JUDGEMENT_ROW(key_, type_, field_, ...)                                                                        \
     { key_, type_, offsetof(hiss_eval_options, field_), __VA_ARGS__ }
 
+/* Mean and standard deviation (n - 1) of each feature over all samples: [f->D] each. Collective. */
+void eval_features_moments(const hiss_eval_env *env, const hiss_features *f, double *mean, double *deviation);
+
+/* At most `most` samples of range, those of hiss_draw_shown; index is the caller's to free. Not collective, as is the
+ * next. */
+hiss_sample_range eval_draw_samples(uint64_t seed, const hiss_sample_range *range, int64_t most);
+enum { EVAL_BASELINE_IMAGES = 10000 }; /* that a baseline is fitted on, at most */
+/* What embed makes of `count` samples so drawn, no more than there are, in batches: out[k] [count, D[k]]. */
+hiss_status eval_embed_drawn(uint64_t seed, const hiss_sample_range *range, int64_t count, int layers, const int64_t *D,
+                             int64_t batch, hiss_embed embed, void *user, float *const *out, hiss_error *err);
+
 /* Per cent of right answers on test of who always says the most frequent class of train. Collective. */
 double eval_majority_percent(const hiss_eval_env *env, const hiss_features *train, const hiss_features *test);
+
+/* error[0], error[1]: mean squared error of size values and PSNR in dB, of an image in 0..1 and what was made of it, which
+ * is cut to that range. A perfect one has EVAL_PSNR_MOST dB. Not collective. */
+enum { EVAL_PSNR_MOST = 100 };
+void eval_compare_images(int64_t size, const float *image, const float *made, float *error);
+double eval_psnr(double square);
+
+/* A pixel of 0..1 as a byte; what lies outside is cut. */
+uint8_t eval_byte_of(float pixel);
 
 #endif

@@ -8,7 +8,7 @@ static const hiss_row rows[] = {
     JUDGEMENT_ROW("linear", HISS_BOOL, linear, "true", 0, 0, NULL,
                   "linear probe, lambda chosen on held-out training samples"),
     JUDGEMENT_ROW("iterations", HISS_INT, iterations, "1000", 1, 100000, NULL,
-                  "L-BFGS steps of a linear probe, at most; it stops where its gradient is 2e-6"),
+                  "L-BFGS steps of a linear probe, at most; it stops where its gradient is 1e-6 of the first"),
 };
 
 static const char group[] = "linear probe";
@@ -78,13 +78,14 @@ static void remark(hiss_record *record, const char *name, const hiss_linear_resu
     static const char advice[] = "; a larger eval.iterations lets it go on";
     if (l->minimum.converged && l->unconverged == 0) {
         hiss_record_remark(record,
-                           "linear probes converged, but for those named here: gradients of %.0e or less (to choose "
-                           "lambda: %.0e)",
+                           "linear probes converged, but for those named here: gradients of %.0e of the first or less "
+                           "(to choose lambda: %.0e)",
                            HISS_PROBE_TOLERANCE, HISS_ROUGH_TOLERANCE);
     }
     if (!l->minimum.converged) {
-        hiss_record_remark(record, "linear probe of %s not converged: gradient %.1e after %lld steps, %.0e wanted%s",
-                           name, l->minimum.gradient, (long long)l->minimum.iterations, HISS_PROBE_TOLERANCE, advice);
+        hiss_record_remark(
+            record, "linear probe of %s not converged: gradient %.1e of the first after %lld steps, %.0e wanted%s",
+            name, l->minimum.gradient, (long long)l->minimum.iterations, HISS_PROBE_TOLERANCE, advice);
     }
     if (l->unconverged > 0) {
         hiss_record_remark(record, "linear probe of %s: %lld fits to choose lambda not converged%s", name,

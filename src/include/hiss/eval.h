@@ -30,14 +30,21 @@ typedef struct hiss_eval_options {
     const char *train_images, *train_labels, *test_images, *test_labels; /* data sets in them; NULL: as data has it */
     const char *layers; /* comma-separated names; NULL: what the caller finds sensible */
     bool pixels, random;
-    bool knn, linear, few_labels, statistics, neighbors, filters, reconstruction; /* judgements: hiss/judge.h */
-    int64_t train_limit, test_limit;                                              /* samples; 0: all */
-    int64_t iterations;                                                           /* of a linear probe, at most */
-    int64_t draws;                                                                /* of a few-label probe */
+    /* judgements: see hiss/judge.h */
+    bool knn, linear, few_labels, statistics, neighbors, filters, reconstruction, denoising, likelihood, measures;
+    int64_t train_limit, test_limit; /* samples; 0: all */
+    int64_t iterations;              /* of a linear probe, at most */
+    int64_t draws;                   /* of a few-label probe */
+    int64_t latent_draws;            /* of the latent, for each image */
 } hiss_eval_options;
 /* The keys that are of no judgement; those of judgements are in their register. */
 extern const hiss_row hiss_eval_rows[];
 extern const int hiss_eval_nrows;
+
+/* Whether a file of test samples is one of training, too, with the same data set of images: which, as a sentence. Not
+ * collective. */
+enum { HISS_EVAL_SHARED = 1024 };
+bool hiss_eval_shares(const hiss_eval_options *options, const hiss_data_options *data, char out[HISS_EVAL_SHARED]);
 
 /* Open the training and the test set. train: options->train, else data->file. test: options->test, else, where
  * options->test_images is set, that data set of the training file; without either, a sixth of the training samples is
@@ -122,7 +129,8 @@ typedef struct hiss_neighbor {
  * env->kernels.
  *   k     1 .. 64
  *   best  out  [HISS_METRICS] pointers to [query->n, k], on every rank; NULL: not wanted. One pass serves both.
- * Cost: 2 n_query n_bank D / P flops, and every query travels to every rank once. */
+ * Cost: 2 n_query n_bank D / P flops, and every query travels to every rank once. Memory: D bytes per local bank row
+ * where the processor multiplies bytes. */
 void hiss_neighbors(const hiss_eval_env *env, const hiss_features *bank, const hiss_features *query, int64_t k,
                     hiss_neighbor *const best[HISS_METRICS]);
 
@@ -145,19 +153,19 @@ hiss_knn_result hiss_knn(const hiss_eval_env *env, const hiss_features *bank, co
  * they say so themselves. */
 typedef struct hiss_smooth {
     double (*value)(void *user, const double *x, double *gradient); /* f(x); writes the gradient [count] */
-    double (*size)(void *user); /* of the gradient at the point evaluated last; NULL: max |gradient| */
     void *user;
     int64_t count;
 } hiss_smooth;
 typedef struct hiss_minimum {
-    double value, gradient; /* f, and the size of its gradient, at x */
+    double value, gradient; /* f, and the size of its gradient, at x: hiss_minimize has max |gradient|, a probe its norm
+                               by that at W = 0, b = 0 */
     int64_t iterations, evaluations;
     bool converged; /* the size is at most the tolerance */
 } hiss_minimum;
 
-/* Minimise by L-BFGS (history of 10 steps). Deterministic.
+/* Minimise by L-BFGS (history of 20 steps). Deterministic.
  *   x       in/out  [count]
- * Stops after `iterations` steps, when the gradient's size is at most tolerance, or when no step improves f. */
+ * Stops after `iterations` steps, when max |gradient| is at most tolerance, or when no step improves f. */
 void hiss_minimize(const hiss_smooth *f, double *x, int64_t iterations, double tolerance, hiss_minimum *report);
 
 /* ---- linear probe ---- */
@@ -168,19 +176,18 @@ typedef struct hiss_probe {
     int64_t D, classes;
     float *mean, *inverse; /* [D] of the training samples; inverse = 1 / max(standard deviation, 1e-5) */
     double *w;             /* [classes * D] W row-major, then [classes] b */
-    double spread;         /* mean over samples and classes of p (1 - p), p the probability of a class */
     hiss_minimum minimum;
 } hiss_probe;
 
-/* Where a fit stops: max |gradient| of the loss above, over W and b. */
-#define HISS_PROBE_TOLERANCE 2e-6
-#define HISS_ROUGH_TOLERANCE 1e-4 /* of the fits that choose lambda, and of few-label probes */
+/* Where a fit stops: the norm of the gradient of the loss above, over W and b, by that at W = 0, b = 0. */
+#define HISS_PROBE_TOLERANCE 1e-6
+#define HISS_ROUGH_TOLERANCE 1e-4 /* of the fits that choose lambda */
 
-/* Fit on the samples of f that use[n] marks (NULL: all) until the gradient is at most HISS_PROBE_TOLERANCE, in at most
- * `iterations` steps; minimum says whether it got there. Statistics are those of all samples of f. Collective.
+/* Fit on the samples of f that use[n] marks (NULL: all) until HISS_PROBE_TOLERANCE is met, in at most `iterations`
+ * steps; minimum says whether it got there. Statistics are those of all samples of f. Collective.
  *   start  in  a probe of the same f to start from; NULL: zeros
- * Memory per rank: 8 (D + 1) classes bytes for each local tile, and 25 times that once; 16 D^2 bytes where there are
- * at least D samples and D is at most 2048. */
+ * Memory per rank: the local features once more, 8 (D + 1) classes bytes 70 times, and 24 D^2 bytes where there are at
+ * least D / 2 samples and D is at most 2048. */
 hiss_probe *hiss_probe_fit(const hiss_eval_env *env, const hiss_features *f, const bool *use, double lambda,
                            int64_t iterations, const hiss_probe *start);
 void hiss_probe_destroy(hiss_probe *probe);
@@ -216,10 +223,13 @@ typedef struct hiss_few_result {
     double linear, linear_spread, knn, knn_spread; /* linear: lambda 1e-2; knn: 5 neighbours, cosine; per cent */
     int64_t unconverged;                           /* of the fits */
 } hiss_few_result;
-/* Collective. Draw d takes the first `labels` samples of class c in the keyed order (seed, HISS_FOR_EVALUATION, d,
- * c). */
-hiss_few_result hiss_few_labels(const hiss_eval_env *env, const hiss_features *train, const hiss_features *test,
-                                int64_t labels, int64_t draws, int64_t iterations);
+/* For each of so many sizes, ascending. Collective. Draw d of labels[s] per class takes the first of class c in the keyed
+ * order (seed, HISS_FOR_EVALUATION, d, c).
+ *   labels, draws  in   [sizes]
+ *   result         out  [sizes]
+ * Memory: one draw's rows twice per rank, beside those of hiss_probe_fit. */
+void hiss_few_labels(const hiss_eval_env *env, const hiss_features *train, const hiss_features *test, int sizes,
+                     const int64_t *labels, const int64_t *draws, int64_t iterations, hiss_few_result *result);
 
 /* ---- retrieval and pictures ---- */
 
@@ -244,6 +254,11 @@ hiss_status hiss_sheet_write(const char *path, const hiss_sample_range *queries,
  *   pixels  [count, 2, H, W, C] */
 hiss_status hiss_write_pairs(const char *path, int64_t count, int64_t H, int64_t W, int64_t C, const uint8_t *pixels,
                              hiss_error *err);
+
+/* Images in a grid, enlarged to at least 56 pixels. Not collective.
+ *   pixels  [rows, columns, H, W, C] */
+hiss_status hiss_write_grid(const char *path, int64_t rows, int64_t columns, int64_t H, int64_t W, int64_t C,
+                            const uint8_t *pixels, hiss_error *err);
 
 /* First-layer filters w[F,R,S,C] as a grid, each stretched from its own minimum to its own maximum and enlarged; in
  * colour when C is 3, else the C planes side by side. Not collective. */
