@@ -10,6 +10,7 @@ int cmd_prepare(int argc, char **argv);
 int cmd_train(int argc, char **argv);
 int cmd_eval(int argc, char **argv);
 int cmd_query(int argc, char **argv);
+int cmd_sample(int argc, char **argv);
 int cmd_bench(int argc, char **argv);
 int cmd_doctor(int argc, char **argv);
 int cmd_scale(int argc, char **argv);
@@ -104,6 +105,26 @@ hiss_status cli_load_reconstructor(hiss_comm *comm, const hiss_objective_ops *ob
                                    const char *path, bool given, reconstructor **out, hiss_error *err);
 void reconstructor_destroy(reconstructor *r);
 const hiss_rebuilder *reconstructor_rebuilder(const reconstructor *r); /* NULL of NULL */
+
+/* The likelihood of a method that has one, of so many draws of the latent for each image. */
+typedef struct estimator estimator;
+/* As those above. */
+hiss_status estimator_create(const hiss_objective_ops *objective, const hiss_frozen *m, const char *checkpoint,
+                             int64_t draws, estimator **out, hiss_error *err);
+hiss_status cli_load_estimator(hiss_comm *comm, const hiss_objective_ops *objective, const hiss_frozen *m,
+                               const char *path, bool given, int64_t draws, estimator **out, hiss_error *err);
+void estimator_destroy(estimator *e);
+const hiss_estimator *estimator_of(const estimator *e); /* NULL of NULL */
+
+/* What a method that can measures of itself. */
+typedef struct measurer measurer;
+/* As those above. */
+hiss_status measurer_create(const hiss_objective_ops *objective, const hiss_frozen *m, const char *checkpoint,
+                            measurer **out, hiss_error *err);
+hiss_status cli_load_measurer(hiss_comm *comm, const hiss_objective_ops *objective, const hiss_frozen *m,
+                              const char *path, bool given, measurer **out, hiss_error *err);
+void measurer_destroy(measurer *e);
+const hiss_measurer *measurer_of(const measurer *e); /* NULL of NULL */
 
 /* Write RUN/report.html from what the run has left so far. Not collective. */
 hiss_status cli_write_report(const char *run, hiss_error *err);

@@ -31,7 +31,25 @@ typedef struct judging {
     hiss_sample_range train, test;
     char samples[HISS_EVAL_SAMPLES];
     hiss_evaluation *evaluation;
+    int sets, judged;  /* feature sets */
+    double work, done; /* of all sets and of those judged; see work_of */
+    double start;
 } judging;
+
+/* What a feature set costs, about, in units of its features. */
+static double work_of(const hiss_layer_size *layer) {
+    return 100.0 + (double)layer->D;
+}
+
+static void tell_progress(judging *g, const hiss_layer_size *layer) {
+    g->judged++;
+    g->done += work_of(layer);
+    const double spent = hiss_seconds() - g->start;
+    if (g->judged < g->sets) {
+        hiss_info("%d of %d feature sets judged in %.0f s, about %.0f s left", g->judged, g->sets, spent,
+                  spent * (g->work / g->done - 1.0));
+    }
+}
 
 /* Extract the layers of one network from both ranges and judge them one by one. Collective.
  *   output  the last layer is the output of the trained network */
@@ -55,6 +73,7 @@ static hiss_status judge(judging *g, const char *who, bool output, int layers, c
                                           .queries = &g->test,
                                           .directory = g->run};
             s = hiss_evaluation_judge(g->evaluation, &g->env, g->options, &subject, err);
+            tell_progress(g, &layer[k]);
         }
         hiss_features_destroy(train[k]);
         hiss_features_destroy(test[k]);
@@ -62,20 +81,38 @@ static hiss_status judge(judging *g, const char *who, bool output, int layers, c
     return s;
 }
 
+static hiss_layer_size pixels_of(const judging *g) {
+    return (hiss_layer_size){"pixels", hiss_field_count(hiss_dataset_field(g->train.set, HISS_FIELD_IMAGE))};
+}
+
+static void plan(judging *g, int layers, const hiss_layer_size *layer) {
+    const int networks = g->random ? 2 : 1;
+    const hiss_layer_size pixels = pixels_of(g);
+    g->sets = networks * layers + g->options->pixels;
+    g->work = g->options->pixels ? work_of(&pixels) : 0.0;
+    for (int k = 0; k < layers; k++) {
+        g->work += networks * work_of(&layer[k]);
+    }
+    g->start = hiss_seconds();
+}
+
 static hiss_status judge_pixels(judging *g, hiss_error *err) {
     hiss_field image = *hiss_dataset_field(g->train.set, HISS_FIELD_IMAGE);
-    const hiss_layer_size pixels = {"pixels", hiss_field_count(&image)};
+    const hiss_layer_size pixels = pixels_of(g);
     return judge(g, "raw", false, 1, &pixels, hiss_embed_pixels, &image, err);
 }
 
 /* The trained network as a whole. */
-static hiss_status judge_network(judging *g, const hiss_frozen *m, const reconstructor *r, hiss_error *err) {
+static hiss_status judge_network(judging *g, const hiss_frozen *m, const reconstructor *r, const estimator *e,
+                                 const measurer *measures, hiss_error *err) {
     const hiss_subject subject = {.name = "trained",
                                   .bank = &g->train,
                                   .queries = &g->test,
                                   .model = hiss_frozen_model(m),
                                   .vector = hiss_frozen_vector(m),
                                   .rebuilder = reconstructor_rebuilder(r),
+                                  .estimator = estimator_of(e),
+                                  .measurer = measurer_of(measures),
                                   .directory = g->run};
     return hiss_evaluation_judge(g->evaluation, &g->env, g->options, &subject, err);
 }
@@ -91,6 +128,8 @@ static hiss_status judge_random(judging *g, hiss_frozen *m, int layers, const hi
 static hiss_status judge_all(judging *g, hiss_experiment *e, hiss_error *err) {
     hiss_frozen *m = NULL;
     reconstructor *r = NULL;
+    estimator *estimates = NULL;
+    measurer *measures = NULL;
     hiss_layer_size layer[HISS_MAX_TAPS];
     int layers = 0;
     hiss_comm *comm = g->env.comm;
@@ -101,11 +140,23 @@ static hiss_status judge_all(judging *g, hiss_experiment *e, hiss_error *err) {
     }
     s = s == HISS_OK ? cli_load_checkpoint(comm, m, g->checkpoint, g->given, err) : s;
     s = s == HISS_OK ? cli_load_reconstructor(comm, e->objective, m, g->checkpoint, g->given, &r, err) : s;
+    if (s == HISS_OK && g->options->likelihood) {
+        s = cli_load_estimator(comm, e->objective, m, g->checkpoint, g->given, g->options->latent_draws, &estimates,
+                               err);
+    }
+    if (s == HISS_OK && g->options->measures) {
+        s = cli_load_measurer(comm, e->objective, m, g->checkpoint, g->given, &measures, err);
+    }
+    if (s == HISS_OK) {
+        plan(g, layers, layer);
+    }
     s = s == HISS_OK && g->options->pixels ? judge_pixels(g, err) : s;
     s = s == HISS_OK && g->random ? judge_random(g, m, layers, layer, err) : s;
     s = s == HISS_OK ? judge(g, "trained", true, layers, layer, hiss_frozen_embed, m, err) : s;
-    s = s == HISS_OK ? judge_network(g, m, r, err) : s;
+    s = s == HISS_OK ? judge_network(g, m, r, estimates, measures, err) : s;
     reconstructor_destroy(r);
+    estimator_destroy(estimates);
+    measurer_destroy(measures);
     hiss_frozen_destroy(m);
     return s;
 }
@@ -138,10 +189,20 @@ static hiss_status report(const judging *g, double seconds, hiss_error *err) {
     return s == HISS_OK ? cli_write_report(g->run, err) : s;
 }
 
+/* The pictures of the method itself. */
+static hiss_status expect_pictures(hiss_comm *comm, const char *run, const hiss_measure_ops *measure, hiss_error *err) {
+    int count = 0;
+    while (measure && measure->pictures && measure->pictures[count]) {
+        count++;
+    }
+    return count ? cli_expect_writable(comm, run, measure->pictures, count, err) : HISS_OK;
+}
+
 static hiss_status evaluate(hiss_comm *comm, const void *options_, const char *run, const hiss_arguments *rest,
                             hiss_error *err) {
     static const char *const outputs[] = {"eval.txt",      "eval.json",          "filters.png",
-                                          "neighbors.png", "reconstruction.png", "report.html"};
+                                          "neighbors.png", "reconstruction.png", "denoising.png",
+                                          "samples.png",   "interpolation.png",  "report.html"};
     const options *o = options_;
     char checkpoint[CLI_PATH];
     hiss_experiment e = {0};
@@ -154,6 +215,7 @@ static hiss_status evaluate(hiss_comm *comm, const void *options_, const char *r
     judging *g = hiss_new(judging, 1);
     s = s == HISS_OK ? hiss_config_blame(e.config, hiss_judgements_expect(&eval, err), err) : s;
     s = s == HISS_OK ? cli_expect_writable(comm, run, outputs, HISS_COUNT(outputs), err) : s;
+    s = s == HISS_OK ? expect_pictures(comm, run, e.objective->measure, err) : s;
     if (s == HISS_OK) {
         *g = (judging){.env = {.comm = comm, .kernels = &e.kernels, .seed = (uint64_t)e.seed},
                        .options = &eval,
@@ -169,7 +231,10 @@ static hiss_status evaluate(hiss_comm *comm, const void *options_, const char *r
         g->random = wants_random(g);
         g->evaluation = hiss_evaluation_create(g->samples);
         hiss_evaluation_name_classes(g->evaluation, g->train.set);
-        s = hiss_comm_agree(comm, hiss_config_blame(e.config, judge_all(g, &e, err), err), err);
+        s = hiss_config_blame(e.config, judge_all(g, &e, err), err);
+        s = s == HISS_OK ? hiss_dataset_unchanged(g->train.set, err) : s;
+        s = s == HISS_OK ? hiss_dataset_unchanged(g->test.set, err) : s;
+        s = hiss_comm_agree(comm, s, err);
     }
     if (s == HISS_OK && hiss_comm_rank(comm) == 0) {
         s = report(g, hiss_seconds() - start, err);
@@ -189,7 +254,10 @@ static void help(void) {
                  {HISS_NEEDS_OUTPUT, "the network's output"},
                  {HISS_NEEDS_NETWORK, "the network"},
                  {HISS_NEEDS_LABELS, "labels"},
-                 {HISS_NEEDS_REBUILDER, "a method that rebuilds images"}};
+                 {HISS_NEEDS_REBUILDER, "a method that rebuilds images"},
+                 {HISS_NEEDS_CORRUPTION, "a method that cleans corrupted images"},
+                 {HISS_NEEDS_ESTIMATOR, "a method that says how probable images are"},
+                 {HISS_NEEDS_MEASURER, "a method that measures itself"}};
     printf(
         "usage: mpirun -n RANKS hiss eval RUN [OPTIONS]\n\nJudge the features of a run beside raw pixels and the same "
         "network at random. What needs labels is left out\nwhere there are none.\nWrites RUN/eval.txt, "

@@ -5,6 +5,7 @@
 
 #include "cli/cli.h"
 #include "hiss/file.h"
+#include "hiss/log.h"
 
 /* The whole file in memory of its own, or NULL. */
 static unsigned char *slurp(const char *path, size_t *size) {
@@ -61,11 +62,24 @@ static void write_picture(FILE *out, const char *run, const hiss_picture *p) {
     hiss_free(bytes);
 }
 
+/* A part whose file is there and cannot be read: the page says so, and so does the log. */
+static void write_lacking(FILE *out, const char *run, const char *title, const hiss_error *err) {
+    heading(out, title);
+    fputs("<p>", out);
+    hiss_text_write_escaped(out, err->text);
+    fputs("</p>\n", out);
+    hiss_warn("%s/report.html lacks a part: %s", run, err->text);
+}
+
 static void write_training(FILE *out, const char *run) {
+    char path[CLI_PATH];
     hiss_arena *arena = hiss_arena_create();
-    hiss_curves curves;
+    hiss_curves curves = {0};
     hiss_error err;
-    if (cli_read_curves(run, arena, &curves, &err) == HISS_OK && curves.curves > 0) {
+    snprintf(path, sizeof path, "%s/metrics.jsonl", run);
+    if (hiss_file_exists(path) && cli_read_curves(run, arena, &curves, &err) != HISS_OK) {
+        write_lacking(out, run, "Training", &err);
+    } else if (curves.curves > 0) {
         heading(out, "Training");
         hiss_curves_html(out, &curves);
     }
@@ -82,10 +96,7 @@ static void write_evaluation(FILE *out, const char *run) {
     hiss_error err = {0};
     snprintf(path, sizeof path, "%s/eval.json", run);
     if (hiss_file_exists(path) && hiss_evaluation_read(path, &e, &err) != HISS_OK) {
-        heading(out, "Evaluation");
-        fputs("<p>", out);
-        hiss_text_write_escaped(out, err.text);
-        fputs("</p>\n", out);
+        write_lacking(out, run, "Evaluation", &err);
     }
     if (e) {
         heading(out, "Evaluation");
@@ -141,7 +152,9 @@ static void write_summary(FILE *out, const char *run) {
     hiss_yaml *root = NULL;
     hiss_error err;
     snprintf(path, sizeof path, "%s/summary.yaml", run);
-    if (hiss_file_exists(path) && hiss_yaml_read(arena, path, &root, &err) == HISS_OK && root->kind == HISS_YAML_MAP) {
+    if (hiss_file_exists(path) && hiss_yaml_read(arena, path, &root, &err) != HISS_OK) {
+        write_lacking(out, run, "Summary", &err);
+    } else if (root && root->kind == HISS_YAML_MAP) {
         heading(out, "Summary");
         fputs("<table class=\"text\"><tbody>\n", out);
         write_rows(out, arena, root, "");

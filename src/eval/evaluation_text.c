@@ -65,9 +65,25 @@ static void lay_out(const hiss_evaluation *e, int judgement, layout *l) {
     }
 }
 
-static void print_heads(FILE *stream, const judged *j, const layout *l) {
+/* Columns [first, end) that fit a page: whole groups, one at least. */
+static int page_end(const judged *j, const layout *l, int first) {
+    int width = l->name + 1 + l->D, end = first;
+    while (end < j->columns) {
+        const int count = eval_judged_table(j, end), next = end + (count > 0 ? count : 1);
+        for (int i = end; i < next; i++) {
+            width += in_table(j, i) ? l->column[i] + 2 : 0;
+        }
+        if (end > first && width > HISS_PAGE) {
+            break;
+        }
+        end = next;
+    }
+    return end;
+}
+
+static void print_heads(FILE *stream, const judged *j, const layout *l, int first, int end) {
     fprintf(stream, "%*s %*s", l->name, "", l->D, "");
-    for (int k = 0; k < j->columns; k++) {
+    for (int k = first; k < end; k++) {
         const int count = eval_judged_table(j, k);
         int width = -2;
         for (int i = k; i < k + count; i++) {
@@ -80,7 +96,7 @@ static void print_heads(FILE *stream, const judged *j, const layout *l) {
         }
     }
     fprintf(stream, "\n%-*s %*s", l->name, "features", l->D, "D");
-    for (int k = 0; k < j->columns; k++) {
+    for (int k = first; k < end; k++) {
         char text[NUMBER_TEXT];
         eval_heading_text(&j->column[k], text);
         if (in_table(j, k)) {
@@ -91,12 +107,13 @@ static void print_heads(FILE *stream, const judged *j, const layout *l) {
     fputc('\n', stream);
 }
 
-static void print_row(FILE *stream, const judged *j, int judgement, const layout *l, const judged_subject *s) {
+static void print_row(FILE *stream, const judged *j, int judgement, const layout *l, const judged_subject *s, int first,
+                      int end) {
     char text[NUMBER_TEXT];
     fprintf(stream, "%s%*s", s->name, l->name - width_of(s->name) + 1, "");
     snprintf(text, sizeof text, s->D > 0 ? "%lld" : "-", (long long)s->D);
     print_right(stream, l->D, text);
-    for (int k = 0; k < j->columns; k++) {
+    for (int k = first; k < end; k++) {
         if (in_table(j, k)) {
             eval_number_text(&j->column[k], s->value[judgement][k], s->spread[judgement][k], text);
             fputs("  ", stream);
@@ -122,6 +139,23 @@ static void print_notes(FILE *stream, const judged *j) {
     }
 }
 
+/* A table of the columns [first, end). */
+static void print_columns(FILE *stream, const hiss_evaluation *e, int judgement, const layout *l, int first, int end) {
+    const judged *j = &e->judged[judgement];
+    bool any = false;
+    for (int k = first; k < end; k++) {
+        any = any || in_table(j, k);
+    }
+    if (any) {
+        print_heads(stream, j, l, first, end);
+    }
+    for (const judged_subject *s = e->subjects; s; s = s->next) {
+        if (any && s->has[judgement]) {
+            print_row(stream, j, judgement, l, s, first, end);
+        }
+    }
+}
+
 static void print_judged(FILE *stream, const hiss_evaluation *e, int judgement) {
     const judged *j = &e->judged[judgement];
     bool any = false;
@@ -130,13 +164,8 @@ static void print_judged(FILE *stream, const hiss_evaluation *e, int judgement) 
     for (int k = 0; k < j->columns; k++) {
         any = any || in_table(j, k);
     }
-    if (any) {
-        print_heads(stream, j, &l);
-    }
-    for (const judged_subject *s = e->subjects; s; s = s->next) {
-        if (any && s->has[judgement]) {
-            print_row(stream, j, judgement, &l, s);
-        }
+    for (int first = 0; any && first < j->columns; first = page_end(j, &l, first)) {
+        print_columns(stream, e, judgement, &l, first, page_end(j, &l, first));
     }
     print_notes(stream, j);
     for (const text_list *r = j->remarks; r; r = r->next) {

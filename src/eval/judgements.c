@@ -10,9 +10,17 @@
 #include "hiss/rng.h"
 
 const hiss_judgement *const *hiss_judgements(void) {
-    static const hiss_judgement *const all[] = {
-        &eval_judgement_knn,       &eval_judgement_linear,  &eval_judgement_few_labels,     &eval_judgement_statistics,
-        &eval_judgement_neighbors, &eval_judgement_filters, &eval_judgement_reconstruction, NULL};
+    static const hiss_judgement *const all[] = {&eval_judgement_knn,
+                                                &eval_judgement_linear,
+                                                &eval_judgement_few_labels,
+                                                &eval_judgement_statistics,
+                                                &eval_judgement_neighbors,
+                                                &eval_judgement_filters,
+                                                &eval_judgement_reconstruction,
+                                                &eval_judgement_denoising,
+                                                &eval_judgement_likelihood,
+                                                &eval_judgement_measures,
+                                                NULL};
     return all;
 }
 
@@ -55,7 +63,16 @@ static const char *missing(const hiss_judgement *j, const hiss_subject *subject)
         return "needs labels, and the test samples have none; name their data set in eval.test_labels, or do without "
                "labels: --set 'data.labels=\"\"'";
     }
-    return j->needs & HISS_NEEDS_REBUILDER && !subject->rebuilder ? "the method cannot rebuild images" : NULL;
+    if (j->needs & HISS_NEEDS_REBUILDER && !subject->rebuilder) {
+        return "the method cannot rebuild images";
+    }
+    if (j->needs & HISS_NEEDS_CORRUPTION && !(subject->rebuilder && subject->rebuilder->clean)) {
+        return "the method does not clean corrupted images";
+    }
+    if (j->needs & HISS_NEEDS_ESTIMATOR && !subject->estimator) {
+        return "the method cannot say how probable images are";
+    }
+    return j->needs & HISS_NEEDS_MEASURER && !subject->measurer ? "the method has none" : NULL;
 }
 
 static hiss_status run(const hiss_judgement *j, hiss_evaluation *e, const hiss_eval_env *env,

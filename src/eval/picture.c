@@ -5,6 +5,7 @@
 
 #include "hiss/alloc.h"
 #include "hiss/eval.h"
+#include "hiss/log.h"
 
 enum { LEAST_IMAGE = 56, FRAME = 3, GAP = 4, LINE = 1 };
 enum { PAIR_COLUMNS = 6, PAIR_GAP = 1 };
@@ -46,7 +47,7 @@ static int64_t enlarge(int64_t H, int64_t W, int64_t least) {
     return (least + side - 1) / side;
 }
 
-/* pixels[H,W,C]: colour when C >= 3, grey by the first channel otherwise. */
+/* pixels[H,W,C]: the first three channels as colours, grey by the first one when there are fewer. */
 static void paint_image(canvas *c, int64_t y, int64_t x, int64_t factor, int64_t H, int64_t W, int64_t C,
                         const uint8_t *pixels) {
     for (int64_t i = 0; i < H * W; i++) {
@@ -62,16 +63,42 @@ typedef struct sheet {
     uint8_t *row; /* of a sample */
     const hiss_field *image;
     float *floats;
-    uint8_t *pixels; /* [H, W, C] */
+    uint8_t *pixels;            /* [H, W, C] */
+    float least[3], largest[3]; /* what is black and white of the channels that are shown */
 } sheet;
 
-/* The stored image as bytes. */
-static void render(sheet *s) {
+static int64_t shown_channels(const sheet *s) {
+    return s->C >= 3 ? 3 : 1;
+}
+
+/* The stored image from 0 to 1, if it has the range that it should. */
+static void take_values(sheet *s) {
     const hiss_field *f = s->image;
     hiss_field_floats(f, s->row + f->offset, f->low, s->floats);
     for (int64_t k = 0; k < hiss_field_count(f); k++) {
-        const double grey = 255.0 * (double)s->floats[k] / (f->high - f->low);
-        s->pixels[k] = (uint8_t)(grey <= 0.0 ? 0 : grey >= 255.0 ? 255 : grey + 0.5);
+        s->floats[k] /= (float)(f->high - f->low);
+    }
+}
+
+/* The same as bytes. */
+static void render(sheet *s) {
+    take_values(s);
+    for (int64_t i = 0; i < s->H * s->W; i++) {
+        for (int64_t c = 0; c < shown_channels(s); c++) {
+            const float grey = 255.0f * (s->floats[i * s->C + c] - s->least[c]) / (s->largest[c] - s->least[c]);
+            s->pixels[i * s->C + c] = (uint8_t)(grey <= 0.0f ? 0 : grey >= 255.0f ? 255 : grey + 0.5f);
+        }
+    }
+}
+
+/* Have the row count for what is black and white. */
+static void widen(sheet *s) {
+    take_values(s);
+    for (int64_t i = 0; i < s->H * s->W; i++) {
+        for (int64_t c = 0; c < shown_channels(s); c++) {
+            s->least[c] = fminf(s->least[c], s->floats[i * s->C + c]);
+            s->largest[c] = fmaxf(s->largest[c], s->floats[i * s->C + c]);
+        }
     }
 }
 
@@ -101,6 +128,42 @@ static hiss_status paint_row(sheet *s, const hiss_sample_range *queries, const h
     return status;
 }
 
+/* Black and white are 0 and 1, unless values lie beyond them: then each channel goes from its least value to its largest,
+ * as networks are not told of black and white either. */
+static hiss_status choose_range(sheet *s, const hiss_sample_range *queries, const hiss_sample_range *bank,
+                                int64_t count, const int64_t *index, int64_t k, const hiss_neighbor *neighbor,
+                                hiss_error *err) {
+    hiss_status status = HISS_OK;
+    bool beyond = false;
+    for (int c = 0; c < 3; c++) {
+        s->least[c] = HUGE_VALF;
+        s->largest[c] = -HUGE_VALF;
+    }
+    for (int64_t i = 0; i < count * (k + 1) && status == HISS_OK; i++) {
+        const int64_t row = i / (k + 1), j = i % (k + 1) - 1;
+        const int64_t sample = j < 0 ? index[row] : neighbor[row * k + j].index;
+        if (sample >= 0) {
+            status = hiss_sample_read(j < 0 ? queries : bank, sample, 1, s->row, NULL, err);
+        }
+        if (sample >= 0 && status == HISS_OK) {
+            widen(s);
+        }
+    }
+    for (int c = 0; c < shown_channels(s); c++) {
+        beyond = beyond || s->least[c] < 0 || s->largest[c] > 1;
+    }
+    for (int c = 0; c < 3; c++) {
+        const bool flat = s->largest[c] <= s->least[c];
+        s->least[c] = beyond && !flat ? s->least[c] : 0;
+        s->largest[c] = beyond && !flat ? s->largest[c] : 1;
+    }
+    if (beyond) {
+        hiss_info("images have values beyond black and white (data.range): pictures show each channel from its least "
+                  "value to its largest");
+    }
+    return status;
+}
+
 hiss_status hiss_sheet_write(const char *path, const hiss_sample_range *queries, const hiss_sample_range *bank,
                              int64_t count, const int64_t *index, int64_t k, const hiss_neighbor *neighbor,
                              hiss_error *err) {
@@ -118,7 +181,11 @@ hiss_status hiss_sheet_write(const char *path, const hiss_sample_range *queries,
     s.pixels = hiss_alloc((size_t)hiss_field_count(s.image));
     s.row = hiss_alloc((size_t)hiss_dataset_row(queries->set));
     paint(&s.canvas, 0, GAP + s.cell_width, s.canvas.H, LINE, line_grey);
-    hiss_status status = HISS_OK;
+    hiss_status status = choose_range(&s, queries, bank, count, index, k, neighbor, err);
+    if (s.C == 2 || s.C > 3) {
+        hiss_info("pictures show the first %s%lld channels, as %s", s.C == 2 ? "of " : "three of ", (long long)s.C,
+                  s.C == 2 ? "grey" : "red, green and blue");
+    }
     for (int64_t row = 0; row < count && status == HISS_OK; row++) {
         if (row > 0) {
             paint(&s.canvas, row * s.cell_height + GAP / 2, 0, LINE, s.canvas.W, line_grey);
@@ -145,6 +212,19 @@ hiss_status hiss_write_pairs(const char *path, int64_t count, int64_t H, int64_t
             paint_image(&c, 2 * GAP + i / columns * pair_height + k * (height + PAIR_GAP), GAP + i % columns * width,
                         factor, H, W, C, pixels + (2 * i + k) * H * W * C);
         }
+    }
+    const hiss_status status = hiss_png_write(path, c.H, c.W, 3, c.pixels, err);
+    hiss_free(c.pixels);
+    return status;
+}
+
+hiss_status hiss_write_grid(const char *path, int64_t rows, int64_t columns, int64_t H, int64_t W, int64_t C,
+                            const uint8_t *pixels, hiss_error *err) {
+    const int64_t factor = enlarge(H, W, LEAST_IMAGE), height = H * factor + PAIR_GAP, width = W * factor + PAIR_GAP;
+    canvas c = make_canvas(PAIR_GAP + rows * height, PAIR_GAP + columns * width);
+    for (int64_t i = 0; i < rows * columns; i++) {
+        paint_image(&c, PAIR_GAP + i / columns * height, PAIR_GAP + i % columns * width, factor, H, W, C,
+                    pixels + i * H * W * C);
     }
     const hiss_status status = hiss_png_write(path, c.H, c.W, 3, c.pixels, err);
     hiss_free(c.pixels);

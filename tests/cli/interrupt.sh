@@ -37,7 +37,7 @@ caught() {
     status=0
     wait $job || status=$?
     [ $status -eq $((128 + $(kill -l "$signal"))) ] || fail "SIG$signal: exit $status: $*" "$log"
-    [ "$(grep -c 'hiss: ' "$log")" -le 8 ] && [ "$(grep -c "^hiss: interrupted (SIG$signal)\$" "$log")" -eq 1 ] ||
+    [ "$(grep -c 'hiss: ' "$log")" -le 12 ] && [ "$(grep -c "^hiss: interrupted (SIG$signal)\$" "$log")" -eq 1 ] ||
         fail "SIG$signal is not said in one line: $*" "$log"
     [ -z "$(unfinished)" ] || fail "SIG$signal leaves $(unfinished): $*" "$log"
 }

@@ -76,6 +76,21 @@ done <curves
 
 # ---- files that are wrong: the page says so, or leaves them out ----
 
+# unreadable FILE LINE: what the page says of a file that is no table of names.
+unreadable() {
+    cp "run/$1" kept
+    printf '%s\n' "$2" >"run/$1"
+    on 1 "$HISS" query run --queries 2
+    [ $status -eq 0 ] || fail "query with a broken $1: exit $status" log
+    [ "$(grep -c "^hiss: warning: run/report.html lacks a part: run/$1" log)" -eq 1 ] || fail "no warning of a broken $1" log
+    page run
+    grep -q "<p>run/$1" run/report.html || fail "the page says nothing of a broken $1"
+    cp kept "run/$1"
+}
+unreadable summary.yaml 'a: [1'
+unreadable metrics.jsonl 'no JSON'
+unreadable eval.json '{"samples": '
+
 cp run/eval.json good.json
 printf '{"samples": "", "results": [{"name": "raw/pixels"}]}' >run/eval.json # of an earlier version
 on 1 "$HISS" query run --queries 2

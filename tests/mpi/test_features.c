@@ -404,7 +404,8 @@ static void check_reconstruction(const hiss_eval_env *env, const char *path, con
     hiss_dataset_shape(range.set, &H, &W, &C);
     for (int off = 0; off < 3; off++) {
         float amount = off == 0 ? 0.0f : 0.1f;
-        const hiss_rebuilder rebuilder = {rebuild_off, &amount, H, W, C, 64};
+        const hiss_rebuilder rebuilder = {
+            .rebuild = rebuild_off, .user = &amount, .H = H, .W = W, .C = C, .batch = 64, .code = 4};
         const hiss_subject subject = {.name = "trained",
                                       .queries = &range,
                                       .model = model,
@@ -424,6 +425,90 @@ static void check_reconstruction(const hiss_eval_env *env, const char *path, con
     hiss_comm_barrier(comm);
     if (hiss_comm_rank(comm) == 0) {
         remove(picture);
+    }
+    hiss_dataset_close(range.set);
+    hiss_model_destroy(model);
+}
+
+/* What k components leave of the pixels of rebuild_off, by power iteration: per pixel and sample of a range of 1200. */
+static double error_of_components(int k) {
+    double mean[PIXELS] = {0}, a[PIXELS][PIXELS] = {{0}}, left = 0.0;
+    for (int pass = 0; pass < 2; pass++) {
+        for (int64_t i = 17; i < 1217; i++) {
+            for (int64_t x = 0; x < PIXELS; x++) {
+                mean[x] += pass ? 0.0 : pixel(i, x) / 510.0 / 1200.0;
+                for (int64_t y = 0; y < PIXELS && pass; y++) {
+                    a[x][y] += (pixel(i, x) / 510.0 - mean[x]) * (pixel(i, y) / 510.0 - mean[y]) / 1200.0;
+                }
+            }
+        }
+    }
+    for (int found = 0; found < k; found++) {
+        double v[PIXELS] = {0}, next[PIXELS], value = 0.0;
+        v[found] = 1.0;
+        for (int round = 0; round < 10000; round++) {
+            value = 0.0;
+            for (int x = 0; x < PIXELS; x++) {
+                next[x] = 0.0;
+                for (int y = 0; y < PIXELS; y++) {
+                    next[x] += a[x][y] * v[y];
+                }
+                value += next[x] * next[x];
+            }
+            value = sqrt(value);
+            for (int x = 0; x < PIXELS; x++) {
+                v[x] = next[x] / value;
+            }
+        }
+        for (int x = 0; x < PIXELS; x++) {
+            for (int y = 0; y < PIXELS; y++) {
+                a[x][y] -= value * v[x] * v[y];
+            }
+        }
+    }
+    for (int x = 0; x < PIXELS; x++) {
+        left += a[x][x] / PIXELS;
+    }
+    return left;
+}
+
+/* Principal components beside a rebuilder: the error that their eigenvalues leave, on any number of ranks; none where the
+ * code is as wide as the image; left out where there is nothing to fit them on. */
+static void check_components(const hiss_eval_env *env, const char *path) {
+    hiss_comm *comm = env->comm;
+    static const struct {
+        int64_t code, bank;
+    } cases[] = {{1, 1200}, {4, 1200}, {11, 1200}, {PIXELS, 1200}, {3 * PIXELS, 1200}, {4, 1}, {4, 0}};
+    const hiss_data_options data = {.file = path, .images = "/images", .labels = "/labels"};
+    const hiss_eval_options options = {.reconstruction = true};
+    hiss_model *model = hiss_model_create();
+    hiss_error err = {0};
+    hiss_sample_range range = {.begin = 17, .count = 1200};
+    CHECK(hiss_dataset_open(&data, 1, &range.set, &err) == HISS_OK);
+    for (size_t c = 0; c < sizeof cases / sizeof cases[0]; c++) {
+        float amount = 0.1f;
+        const hiss_rebuilder rebuilder = {
+            .rebuild = rebuild_off, .user = &amount, .H = SIDE, .W = SIDE, .C = 1, .batch = 64, .code = cases[c].code};
+        const hiss_sample_range bank = {.set = range.set, .begin = 17, .count = cases[c].bank};
+        const hiss_subject subject = {.name = "trained",
+                                      .bank = cases[c].bank > 0 ? &bank : NULL,
+                                      .queries = &range,
+                                      .model = model,
+                                      .rebuilder = &rebuilder};
+        hiss_evaluation *e = hiss_evaluation_create("");
+        CHECK(hiss_evaluation_judge(e, env, &options, &subject, &err) == HISS_OK);
+        const double mse = hiss_evaluation_value(e, "trained", "reconstruction", "pca_mse");
+        const double psnr = hiss_evaluation_value(e, "trained", "reconstruction", "pca_psnr");
+        if (cases[c].bank < 2) {
+            CHECK(isnan(mse) && isnan(psnr));
+        } else if (cases[c].code >= PIXELS) {
+            CHECK(mse < 1e-12 && psnr == 100.0);
+        } else {
+            CHECK(fabs(mse / error_of_components((int)cases[c].code) - 1.0) < 1e-5);
+            CHECK(psnr >= -10.0 * log10(mse) - 1e-3 && psnr < 100.0);
+        }
+        CHECK(fabs(hiss_evaluation_value(e, "trained", "reconstruction", "mse") - 0.01) < 1e-6);
+        hiss_evaluation_destroy(e);
     }
     hiss_dataset_close(range.set);
     hiss_model_destroy(model);
@@ -472,6 +557,7 @@ int main(int argc, char **argv) {
     check_statistics(&env, 12 * 50);
     check_statistics(&env, 12 * 250);
     check_reconstruction(&env, path, folder);
+    check_components(&env, path);
     check_small_classes(comm, path);
     check_names(comm);
     hiss_comm_barrier(comm);

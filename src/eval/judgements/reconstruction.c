@@ -1,16 +1,19 @@
 /* How well a method rebuilds test images: mean squared error and PSNR of each, in pixels of 0..1 of the network's
  * input, the rebuilt ones clipped to that range. Errors of single images are features of an image, so that reading,
- * tiles and sums over ranks are those of every other judgement. A perfect image counts as PSNR_MOST dB. */
+ * tiles and sums over ranks are those of every other judgement. A perfect image counts as EVAL_PSNR_MOST dB.
+ *
+ * Beside it stands what principal components reach, as many as the method's code has numbers, fitted on at most 10,000
+ * training images and clipped alike: the best that a linear encoder and decoder do. They are left out where their
+ * covariance is too large to decompose in passing. */
 #include <math.h>
 #include <stddef.h>
-#include <string.h>
 
 #include "eval/eval_impl.h"
 #include "eval/judgements/judgements.h"
 #include "hiss/alloc.h"
 
-enum { SHOWN = 12, PSNR_MOST = 100 };
-enum { MSE, PSNR, FLAT_MSE, FLAT_PSNR, ERRORS }; /* FLAT: of the image's mean colour */
+enum { SHOWN = 12, MOST_PIXELS = 3072, MOST_COMPONENTS = 512 };
+enum { MSE, PSNR, FLAT_MSE, FLAT_PSNR, PCA_MSE, PCA_PSNR, ERRORS }; /* FLAT: of the image's mean colour */
 
 static const hiss_row rows[] = {
     JUDGEMENT_ROW("reconstruction", HISS_BOOL, reconstruction, "true", 0, 0, NULL,
@@ -20,115 +23,120 @@ static const hiss_row rows[] = {
 typedef struct pairs { /* images and what became of them */
     const hiss_rebuilder *rebuilder;
     float *image, *rebuilt; /* [batch, H, W, C] */
+    pca *components;        /* NULL: left out */
 } pairs;
 
+static int64_t size_of(const hiss_rebuilder *r) {
+    return r->H * r->W * r->C;
+}
+
 static pairs pairs_create(const hiss_rebuilder *r) {
-    const int64_t floats = r->batch * r->H * r->W * r->C;
-    return (pairs){r, hiss_new(float, floats), hiss_new(float, floats)};
+    const int64_t floats = r->batch * size_of(r);
+    return (pairs){r, hiss_new(float, floats), hiss_new(float, floats), NULL};
 }
 
 static void pairs_destroy(pairs *p) {
     hiss_free(p->image);
     hiss_free(p->rebuilt);
+    eval_pca_destroy(p->components);
 }
 
-static double psnr(double mse) {
-    return mse > 0.0 ? fmin(-10.0 * log10(mse), PSNR_MOST) : PSNR_MOST;
-}
-
-/* error [ERRORS] of one image */
-static void compare(const hiss_rebuilder *r, const float *image, const float *rebuilt, float *error) {
+/* error[0] and error[1]: squared error and PSNR of its mean colour. */
+static void compare_flat(const hiss_rebuilder *r, const float *image, float *error) {
     const int64_t C = r->C, pixels = r->H * r->W;
-    double square = 0.0, flat = 0.0;
+    double square = 0.0;
     for (int64_t c = 0; c < C; c++) {
         double mean = 0.0;
         for (int64_t i = 0; i < pixels; i++) {
             mean += (double)image[i * C + c] / (double)pixels;
         }
         for (int64_t i = 0; i < pixels; i++) {
-            const double x = (double)image[i * C + c], miss = x - fmin(fmax((double)rebuilt[i * C + c], 0.0), 1.0);
+            const double miss = (double)image[i * C + c] - mean;
             square += miss * miss;
-            flat += (x - mean) * (x - mean);
         }
     }
     square /= (double)(pixels * C);
-    flat /= (double)(pixels * C);
-    error[MSE] = (float)square;
-    error[PSNR] = (float)psnr(square);
-    error[FLAT_MSE] = (float)flat;
-    error[FLAT_PSNR] = (float)psnr(flat);
+    error[0] = (float)square;
+    error[1] = (float)eval_psnr(square);
 }
 
 /* A hiss_embed: out[0] [count, ERRORS]. */
 static hiss_status embed_errors(void *user, int64_t count, const hiss_batch *batch, float *const *out,
                                 hiss_error *err) {
     pairs *p = user;
-    const int64_t floats = p->rebuilder->H * p->rebuilder->W * p->rebuilder->C;
-    const hiss_status s =
-        p->rebuilder->rebuild(p->rebuilder->user, count, batch, (float *const[]){p->image, p->rebuilt}, err);
+    const hiss_rebuilder *r = p->rebuilder;
+    const int64_t size = size_of(r);
+    const hiss_status s = r->rebuild(r->user, count, batch, (float *const[]){p->image, p->rebuilt}, err);
     for (int64_t i = 0; s == HISS_OK && i < count; i++) {
-        compare(p->rebuilder, p->image + i * floats, p->rebuilt + i * floats, out[0] + i * ERRORS);
+        eval_compare_images(size, p->image + i * size, p->rebuilt + i * size, out[0] + i * ERRORS + MSE);
+        compare_flat(r, p->image + i * size, out[0] + i * ERRORS + FLAT_MSE);
+    }
+    if (s == HISS_OK && p->components) {
+        eval_pca_rebuild(p->components, count, p->image, p->rebuilt);
+        for (int64_t i = 0; i < count; i++) {
+            eval_compare_images(size, p->image + i * size, p->rebuilt + i * size, out[0] + i * ERRORS + PCA_MSE);
+        }
     }
     return s;
 }
 
-/* mean[ERRORS], deviation[ERRORS] over all samples. Collective. */
-static void summarise(const hiss_eval_env *env, const hiss_features *f, double *mean, double *deviation) {
-    for (int pass = 0; pass < 2; pass++) {
-        tile_sum *sum = eval_tile_sum_create(env, f, NULL, ERRORS);
-        for (int64_t i = 0; i < sum->local; i++) {
-            const float *tile = tile_rows(f, sum->tile[i]);
-            for (int64_t k = 0; k < tile_count(f, sum->tile[i]) * ERRORS; k++) {
-                const double x = (double)tile[k] - (pass ? mean[k % ERRORS] : 0.0);
-                eval_tile_sum_vector(sum, i)[k % ERRORS] += pass ? x * x : x;
-            }
-        }
-        eval_tile_sum_run(sum, pass ? deviation : mean);
-        eval_tile_sum_destroy(sum);
-        for (int e = 0; e < ERRORS; e++) {
-            if (pass) {
-                deviation[e] = f->n > 1 ? sqrt(deviation[e] / (double)(f->n - 1)) : 0.0;
-            } else {
-                mean[e] /= (double)f->n;
-            }
-        }
-    }
+/* A hiss_embed: out[0] [count, H, W, C], the image alone. */
+static hiss_status embed_image(void *user, int64_t count, const hiss_batch *batch, float *const *out, hiss_error *err) {
+    const pairs *p = user;
+    return p->rebuilder->rebuild(p->rebuilder->user, count, batch, (float *const[]){out[0], p->rebuilt}, err);
 }
 
-static uint8_t byte_of(float pixel) {
-    return (uint8_t)lrint(255.0 * fmin(fmax((double)pixel, 0.0), 1.0));
+/* Principal components of training images, if they can be had; a remark says of how many, or why not. Collective. */
+static hiss_status fit(const hiss_eval_env *env, const hiss_subject *subject, pairs *p, hiss_record *record,
+                       hiss_error *err) {
+    const hiss_rebuilder *r = p->rebuilder;
+    const int64_t size = size_of(r), most = r->code < size ? r->code : size;
+    const int64_t n = subject->bank ? subject->bank->count : 0, components = most < n ? most : n - 1;
+    if (components < 1) {
+        hiss_record_remark(record, "left out: PCA: it needs two training images, found %lld", (long long)n);
+        return HISS_OK;
+    }
+    if (size > MOST_PIXELS || components > MOST_COMPONENTS) {
+        hiss_record_remark(record,
+                           "left out: PCA: it is computed for images of at most %d values and codes of at most %d; "
+                           "these have %lld and %lld",
+                           MOST_PIXELS, MOST_COMPONENTS, (long long)size, (long long)r->code);
+        return HISS_OK;
+    }
+    const hiss_layer_size image = {"image", size};
+    const hiss_sample_range drawn = eval_draw_samples(env->seed, subject->bank, EVAL_BASELINE_IMAGES);
+    hiss_features *train = NULL;
+    const hiss_status s = hiss_features_extract(env, &drawn, 1, &image, r->batch, embed_image, p, &train, err);
+    if (s == HISS_OK) {
+        p->components = eval_pca_fit(env, train, components, r->batch);
+        hiss_record_remark(record, "PCA: %lld components, the method's code has %lld; fitted on %lld training images",
+                           (long long)components, (long long)r->code, (long long)drawn.count);
+    }
+    hiss_features_destroy(train);
+    hiss_free(drawn.index);
+    return s;
 }
 
 /* Rank 0. */
-static hiss_status draw(const hiss_subject *subject, uint64_t seed, pairs *p, int64_t count, hiss_error *err) {
-    const hiss_rebuilder *r = p->rebuilder;
-    const int64_t floats = r->H * r->W * r->C;
-    int64_t index[SHOWN];
-    uint8_t *bytes = hiss_alloc((size_t)(2 * count * floats));
-    hiss_samples *samples = hiss_samples_create(subject->queries->set, r->batch);
-    hiss_status s = HISS_OK;
-    char path[4096];
-    hiss_draw_shown(seed, subject->queries->count, count, index);
-    for (int64_t i = 0; i < count; i++) {
-        index[i] = hiss_sample_at(subject->queries, index[i]);
-    }
-    const hiss_sample_range shown = {.set = subject->queries->set, .count = count, .index = index};
-    for (int64_t first = 0; first < count && s == HISS_OK; first += r->batch) {
-        const int64_t some = count - first < r->batch ? count - first : r->batch;
-        s = hiss_samples_read(samples, &shown, first, r->batch, err);
-        const hiss_batch batch = hiss_samples_batch(samples, 0, r->batch);
-        s = s == HISS_OK ? r->rebuild(r->user, some, &batch, (float *const[]){p->image, p->rebuilt}, err) : s;
-        for (int64_t k = 0; s == HISS_OK && k < some * floats; k++) {
-            uint8_t *pair = bytes + 2 * (first + k / floats) * floats;
-            pair[k % floats] = byte_of(p->image[k]);
-            pair[floats + k % floats] = byte_of(p->rebuilt[k]);
-        }
+static hiss_status draw(const hiss_subject *subject, uint64_t seed, int64_t count, hiss_error *err) {
+    const hiss_rebuilder *r = subject->rebuilder;
+    const int64_t size = size_of(r), D[] = {size, size};
+    float *image = hiss_new(float, count *size), *rebuilt = hiss_new(float, count *size);
+    uint8_t *bytes = hiss_alloc((size_t)(2 * count * size));
+    hiss_status s = eval_embed_drawn(seed, subject->queries, count, 2, D, r->batch, r->rebuild, r->user,
+                                     (float *const[]){image, rebuilt}, err);
+    for (int64_t k = 0; k < count * size; k++) {
+        uint8_t *pair = bytes + 2 * (k / size) * size;
+        pair[k % size] = eval_byte_of(image[k]);
+        pair[size + k % size] = eval_byte_of(rebuilt[k]);
     }
     if (s == HISS_OK) {
+        char path[4096];
         snprintf(path, sizeof path, "%s/reconstruction.png", subject->directory);
         s = hiss_write_pairs(path, count, r->H, r->W, r->C, bytes, err);
     }
-    hiss_samples_destroy(samples);
+    hiss_free(image);
+    hiss_free(rebuilt);
     hiss_free(bytes);
     return s;
 }
@@ -146,6 +154,19 @@ static void record_error(hiss_record *record, const char *name, const char *head
                                               .samples = samples});
 }
 
+static void record_errors(hiss_record *record, const pairs *p, const double *mean, const double *deviation, int64_t n) {
+    record_error(record, "mse", "squared error", "", HISS_FORM_GENERAL, mean[MSE], deviation[MSE], mean[FLAT_MSE], n);
+    record_error(record, "psnr", "PSNR", "dB", HISS_FORM_FIXED, mean[PSNR], deviation[PSNR], mean[FLAT_PSNR], n);
+    if (p->components) {
+        const double nan = (double)NAN;
+        record_error(record, "pca_mse", "PCA's error", "", HISS_FORM_GENERAL, mean[PCA_MSE], deviation[PCA_MSE], nan,
+                     n);
+        record_error(record, "pca_psnr", "PCA's PSNR", "dB", HISS_FORM_FIXED, mean[PCA_PSNR], deviation[PCA_PSNR], nan,
+                     n);
+    }
+    hiss_record_remark(record, "mean and standard deviation over images, of pixels in 0..1 (rebuilt ones clipped)");
+}
+
 static hiss_status run(const hiss_eval_env *env, const hiss_eval_options *options, const hiss_subject *subject,
                        hiss_record *record, hiss_error *err) {
     (void)options;
@@ -153,18 +174,17 @@ static hiss_status run(const hiss_eval_env *env, const hiss_eval_options *option
     const hiss_layer_size layer = {"reconstruction", ERRORS};
     hiss_features *errors = NULL;
     pairs p = pairs_create(subject->rebuilder);
-    hiss_status s = hiss_features_extract(env, subject->queries, 1, &layer, subject->rebuilder->batch, embed_errors, &p,
-                                          &errors, err);
+    hiss_status s = fit(env, subject, &p, record, err);
+    s = s == HISS_OK ? hiss_features_extract(env, subject->queries, 1, &layer, subject->rebuilder->batch, embed_errors,
+                                             &p, &errors, err)
+                     : s;
     if (s == HISS_OK) {
         double mean[ERRORS], deviation[ERRORS];
-        summarise(env, errors, mean, deviation);
-        record_error(record, "mse", "squared error", "", HISS_FORM_GENERAL, mean[MSE], deviation[MSE], mean[FLAT_MSE],
-                     n);
-        record_error(record, "psnr", "PSNR", "dB", HISS_FORM_FIXED, mean[PSNR], deviation[PSNR], mean[FLAT_PSNR], n);
-        hiss_record_remark(record, "mean and standard deviation over images, of pixels in 0..1 (rebuilt ones clipped)");
+        eval_features_moments(env, errors, mean, deviation);
+        record_errors(record, &p, mean, deviation, n);
     }
     if (s == HISS_OK && subject->directory) {
-        s = hiss_comm_rank(env->comm) == 0 ? draw(subject, env->seed, &p, count, err) : HISS_OK;
+        s = hiss_comm_rank(env->comm) == 0 ? draw(subject, env->seed, count, err) : HISS_OK;
         s = hiss_comm_agree(env->comm, s, err);
         hiss_record_picture(record, "reconstruction.png", "Reconstruction",
                             "Test images, drawn by seed, each above what the method rebuilds from its code.");

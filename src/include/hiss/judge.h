@@ -10,6 +10,7 @@
 #include "hiss/alloc.h"
 #include "hiss/eval.h"
 #include "hiss/nn.h"
+#include "hiss/objective.h"
 
 /* ---- what is judged ---- */
 
@@ -20,7 +21,48 @@ typedef struct hiss_rebuilder {
     hiss_embed rebuild;
     void *user;
     int64_t H, W, C, batch;
+    int64_t code; /* numbers that it rebuilds an image from */
+    /* out[0], out[1] [count, H, W, C], of a method that cleans images: the image corrupted, and rebuilt from that; pixels
+     * in 0..1, which the corruption may leave. NULL: the method does not. Not collective. */
+    hiss_embed clean;
+    hiss_corruption_moments corruption;
 } hiss_rebuilder;
+
+/* A method that says how probable images are, by a latent z of K dimensions of the prior N(0, 1). */
+enum {
+    HISS_ESTIMATE_BOUND,
+    HISS_ESTIMATE_IMPORTANCE,
+    HISS_ESTIMATE_LIKELIHOOD,
+    HISS_ESTIMATE_DIVERGENCE,
+    HISS_ESTIMATES
+};
+typedef struct hiss_estimator {
+    /* out[0] [count, HISS_ESTIMATES + 2 K] of the first count of `batch` samples, in nats: the evidence lower bound, the
+     * importance-weighted one of all draws, the mean of log p(x | z), the divergence of q(z | x) from the prior, the same
+     * of each dimension, and the mean of q(z | x). Not collective, as are the others. */
+    hiss_embed estimate;
+    hiss_embed image; /* out[0] [count, H, W, C]: pixels in 0..1 as the method sees them, none of them drawn */
+    /* image [count, H, W, C], pixels in 0..1, out of latent [count, K], count at most batch */
+    void (*decode)(void *user, int64_t count, const float *latent, float *image);
+    double (*independent)(void *user, double x, double mean, double variance); /* see hiss_likelihood_ops */
+    void *user;
+    int64_t H, W, C, batch, latent, draws;
+    const char *data; /* whose probability it is */
+} hiss_estimator;
+
+/* Images of rows x columns latents drawn from the prior by seed, as a PNG. Not collective. */
+hiss_status hiss_estimator_draw(const hiss_estimator *estimator, uint64_t seed, int64_t rows, int64_t columns,
+                                const char *path, hiss_error *err);
+
+/* A method that measures itself: see hiss_measure_ops. */
+typedef struct hiss_measurer {
+    hiss_embed measure; /* out[0] [count, width] of the first count of `batch` samples. Not collective */
+    hiss_status (*conclude)(void *user, const hiss_measured *measured, hiss_error *err); /* Collective */
+    void *user;
+    int64_t width, batch;
+    const char *baseline;  /* NULL: none */
+    hiss_measured network; /* its task, model and parameters */
+} hiss_measurer;
 
 /* One layer's features, or a trained network as a whole. Open struct, filled by the caller; owns nothing. */
 typedef struct hiss_subject {
@@ -32,6 +74,8 @@ typedef struct hiss_subject {
     const hiss_model *model;           /* of the network */
     const float *vector;               /* its parameters */
     const hiss_rebuilder *rebuilder;   /* NULL: the method cannot rebuild */
+    const hiss_estimator *estimator;   /* NULL: the method cannot say how probable images are */
+    const hiss_measurer *measurer;     /* NULL: the method does not measure itself */
     const char *directory;             /* where pictures go; NULL: nowhere */
 } hiss_subject;
 
@@ -81,7 +125,10 @@ enum {                         /* what a judgement needs */
        HISS_NEEDS_OUTPUT = 2,  /* judges the output of the trained network */
        HISS_NEEDS_NETWORK = 4, /* judges the trained network as a whole */
        HISS_NEEDS_LABELS = 8,
-       HISS_NEEDS_REBUILDER = 16
+       HISS_NEEDS_REBUILDER = 16,
+       HISS_NEEDS_ESTIMATOR = 32,
+       HISS_NEEDS_MEASURER = 64,
+       HISS_NEEDS_CORRUPTION = 128
 };
 
 typedef struct hiss_judgement {
