@@ -117,16 +117,7 @@ for side in train test; do
 done
 
 # What a method can is judged: the auto-encoder rebuilds pictures of two halves better than by their mean colour.
-{
-    head -c 16 images.idx
-    for i in $(seq 60); do
-        for level in 000 034 070 124 160 214 250 304 340 374; do
-            head -c 72 /dev/zero | LC_ALL=C tr '\000' "\\$level"
-            head -c 72 /dev/zero | LC_ALL=C tr '\000' "\\$((3 - ${level:0:1}))${level:1}"
-        done
-    done
-} >halves.idx
-"$HISS" prepare idx --images halves.idx --labels labels.idx --output halves.h5 2>log || fail 'no pictures of halves' log
+halves
 rebuild=("${small[@]}" --set eval.random=false --set eval.pixels=false --set eval.few_labels=false)
 for objective in supervised autoencoder; do
     train 2 $objective --set objective=$objective --set train.epochs=12 --set data.mode=stream --set data.file=halves.h5 \
@@ -143,4 +134,15 @@ awk '/"name": "mse"/ { sub(/.*"baseline": /, ""); mean = $0 + 0 }
     /"reconstruction": {/ { sub(/.*"mse": /, ""); mse = $0 + 0 }
     END { exit !(mse > 0 && mean > 0 && mse < mean / 2) }' autoencoder/eval.json ||
     fail 'rebuilds no better than the mean colour' autoencoder/eval.json
+
+# Principal components beside it: the pictures are of two dimensions, so that one component is too few, and 32 lose nothing.
+pca() { sed -n 's/.*"pca_mse": \([0-9.e-]*\),.*/\1/p' "$1/eval.json" | grep . || fail "$1: no PCA" "$1/eval.json"; }
+train 2 narrow --set objective=autoencoder --set autoencoder.code=1 --set train.epochs=1 --set data.file=halves.h5
+on 2 "$HISS" eval narrow "${rebuild[@]}"
+[ $status -eq 0 ] || fail "eval of narrow: exit $status" log
+awk -v wide="$(pca autoencoder)" -v narrow="$(pca narrow)" 'BEGIN { exit !(wide + 0 < 1e-9 && narrow + 0 > 1e-4) }' ||
+    fail "PCA leaves $(pca autoencoder) with 32 components, $(pca narrow) with one"
+grep -q '^PCA: 32 components, the method.s code has 32; fitted on 500 training images' autoencoder/eval.txt ||
+    fail 'not said what PCA it is' autoencoder/eval.txt
+awk 'length($0) > 120 { bad = 1 } END { exit bad }' autoencoder/eval.txt || fail 'a table is too wide' autoencoder/eval.txt
 echo ok

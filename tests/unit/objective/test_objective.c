@@ -7,7 +7,7 @@
 #include "graph/graph_impl.h"
 #include "hiss/optim.h"
 
-enum { PHASES = 4 };
+enum { PHASES = 8 };
 
 typedef struct act { /* a method on stage with all its phases */
     hiss_comm comm;
@@ -20,7 +20,12 @@ typedef struct act { /* a method on stage with all its phases */
     hiss_exec *encode;
 } act;
 
-static const char small_net[] = "network: {width: 2}\naugment: {mean: 0.2, std: 0.3}\n";
+static const char small_net[] = "network: {width: 2}\n"; /* pixels of 0..1, which not every method can do without */
+
+/* The same, and a loss that may fall to nothing. */
+static const char *net_of(const char *name) {
+    return strcmp(name, "denoising") == 0 ? "network: {width: 2}\ndenoising: {loss: squared}\n" : small_net;
+}
 
 /* What the training loop puts into a lane's inputs. Lane 0. */
 static void fill_lane(rig *r) {
@@ -52,6 +57,7 @@ static void open_act(act *a, const char *name, const char *text, int64_t lanes, 
                                .stored_W = 28,
                                .C = 1,
                                .classes = 10,
+                               .labelled = 1,
                                .lanes = lanes,
                                .m = m,
                                .comm = &a->comm,
@@ -61,7 +67,7 @@ static void open_act(act *a, const char *name, const char *text, int64_t lanes, 
     }
     stage_batches(&a->s, 0, 0);
     const hiss_objective_ops *ops = a->s.ops;
-    a->phases = ops->phases ? ops->phases : 1;
+    a->phases = ops->phase && ops->phase->count ? ops->phase->count(a->s.method) : ops->phases ? ops->phases : 1;
     assert_true(a->phases <= PHASES);
     for (int p = 0; p < a->phases; p++) {
         a->r[p] = rig_open();
@@ -113,14 +119,14 @@ static void test_tables_are_whole(void **state) {
     assert_null(hiss_objective_named("nobody"));
 }
 
-/* Status of encode() of a method on a network of so many named layers. */
+/* Status of encode() of a method on a network of so many named layers; taps->count -1: it has layers of its own. */
 static hiss_status encode_layers(const char *name, int layers, hiss_taps *taps, hiss_error *err) {
     char text[HISS_MAX_TAPS * 16 + 128];
     int used = snprintf(text, sizeof text, "network: {layers: [flatten");
     for (int k = 0; k < layers; k++) {
         used += snprintf(text + used, sizeof text - (size_t)used, ", {linear: 2}");
     }
-    snprintf(text + used, sizeof text - (size_t)used, "]}\naugment: {mean: 0.2, std: 0.3}\n");
+    snprintf(text + used, sizeof text - (size_t)used, "]}\n");
     act a = {0};
     const stage_given given = {.seed = 9,
                                .samples = 8,
@@ -132,7 +138,13 @@ static hiss_status encode_layers(const char *name, int layers, hiss_taps *taps, 
                                .m = 4,
                                .comm = &a.comm,
                                .kernels = hiss_kernels_ref()};
-    if (stage_open(&a.s, name, text, given, NULL, err) != HISS_OK) {
+    const hiss_status opened = stage_open(&a.s, name, text, given, NULL, err);
+    if (opened != HISS_OK && strncmp(err->text, "network.layers: ", 16) == 0) {
+        taps->count = -1;
+        stage_close(&a.s);
+        return opened;
+    }
+    if (opened != HISS_OK) {
         fail_msg("%s: %s", name, err->text);
     }
     rig r = rig_open();
@@ -152,6 +164,9 @@ static void test_named_places_of_every_method_are_bounded(void **state) {
             hiss_taps taps;
             hiss_error err = {0};
             const hiss_status s = encode_layers((*o)->name, layers, &taps, &err);
+            if (taps.count < 0) {
+                break;
+            }
             added = layers == 1 ? taps.count - 1 : added;
             assert_int_equal(s, layers + added <= HISS_MAX_TAPS ? HISS_OK : HISS_EUSER);
             assert_true(s == HISS_OK || strstr(err.text, "one named place of the network too many: 128 at most"));
@@ -319,17 +334,17 @@ static void test_every_method(void **state) {
     for (const hiss_objective_ops *const *o = hiss_objectives(); *o; o++, methods++) {
         assert_ptr_equal(hiss_objective_named((*o)->name), *o);
         act a;
-        open_act(&a, (*o)->name, small_net, 2, 6, 61);
+        open_act(&a, (*o)->name, net_of((*o)->name), 2, 6, 61);
         check_description(&a);
         check_encoder(&a);
         for (int p = 0; p < a.phases; p++) {
             exchange(&a, p);
             const double loss = rig_step(&a.r[p]);
-            if (!isfinite(loss) || loss <= 0.0) {
+            if (!isfinite(loss) || loss == 0.0) { /* a difference of energies has either sign */
                 fail_msg("%s: loss %g", (*o)->name, loss);
             }
             assert_true(*rig_of(&a.r[p], a.r[p].lane, "loss") == (float)loss || a.phases > 1);
-            rig_check_gradients(&a.r[p], (*o)->name, 4e-3, 0.03, 1e-3);
+            rig_check_gradients(&a.r[p], (*o)->name, 4e-3, 0.03, fmax(1e-3, 2e-5 * fabs(loss))); /* as floats resolve */
             check_inputs(&a, &a.r[p]);
             hiss_alloc_seal(true); /* hooks of a lane do not allocate */
             rig_fill(&a.r[p]);
@@ -378,12 +393,29 @@ static double train(act *a, int steps) {
     return rig_step(r);
 }
 
+/* Settings that make another graph of a method. */
+static void test_variants(void **state) {
+    (void)state;
+    static const struct {
+        const char *name, *text;
+    } variants[] = {{"autoencoder", "network: {layers: [flatten, {linear: 9}, tanh]}\n"
+                                    "autoencoder: {decoder: dense, hidden: 5, loss: bernoulli}\n"}};
+    for (int k = 0; k < HISS_COUNT(variants); k++) {
+        act a;
+        open_act(&a, variants[k].name, variants[k].text, 2, 6, 61);
+        rig *r = &a.r[a.phases - 1];
+        assert_true(isfinite(rig_step(r)));
+        rig_check_gradients(r, variants[k].text, 4e-3, 0.03, 0.1); /* of losses of some 500 */
+        close_act(&a);
+    }
+}
+
 static void test_methods_learn(void **state) {
     (void)state;
     static const char *const names[] = {"autoencoder", "supervised", "nat"};
-    for (int k = 0; k < 3; k++) {
+    for (int k = 0; k < HISS_COUNT(names); k++) {
         act a;
-        open_act(&a, names[k], small_net, 1, 64, 64);
+        open_act(&a, names[k], net_of(names[k]), 1, 64, 64);
         const double before = rig_step(&a.r[0]), after = train(&a, 50);
         if (!(after < 0.5 * before)) {
             fail_msg("%s: loss %g before, %g after 50 steps", names[k], before, after);
@@ -435,7 +467,7 @@ static void test_odd_networks(void **state) {
     rig r = rig_open();
     assert_int_equal(s.ops->build(s.method, 0, &r.b, &err), HISS_EUSER);
     assert_string_equal(err.text, "objective: autoencoder needs square inputs of at least 8 x 8, found 20 x 24; set "
-                                  "augment.height and augment.width alike, or choose another objective");
+                                  "augment.height and augment.width alike, or choose autoencoder.decoder: dense");
     rig_close(&r);
     stage_close(&s);
     assert_int_equal(stage_open(&s, "supervised", small_net, given, NULL, &err), HISS_EUSER);
@@ -448,6 +480,7 @@ static void test_odd_networks(void **state) {
 int main(void) {
     hiss_kernels_enter_thread();
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_every_method),
+                                       cmocka_unit_test(test_variants),
                                        cmocka_unit_test(test_methods_learn),
                                        cmocka_unit_test(test_autoencoder_scale),
                                        cmocka_unit_test(test_odd_networks),
