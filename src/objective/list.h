@@ -2,3 +2,4 @@
 METHOD(nat)
 METHOD(supervised)
 METHOD(autoencoder)
+METHOD(denoising)

@@ -399,7 +399,10 @@ static void test_variants(void **state) {
     static const struct {
         const char *name, *text;
     } variants[] = {{"autoencoder", "network: {layers: [flatten, {linear: 9}, tanh]}\n"
-                                    "autoencoder: {decoder: dense, hidden: 5, loss: bernoulli}\n"}};
+                                    "autoencoder: {decoder: dense, hidden: 5, loss: bernoulli}\n"},
+                    {"denoising", "network: {layers: [flatten]}\ndenoising: {decoder: tied, code: 7}\n"},
+                    {"denoising", "network: {width: 2}\ndenoising: {loss: squared, hidden: 5, code: 3}\n"
+                                  "corruption: {kind: gaussian}\n"}};
     for (int k = 0; k < HISS_COUNT(variants); k++) {
         act a;
         open_act(&a, variants[k].name, variants[k].text, 2, 6, 61);
@@ -410,9 +413,49 @@ static void test_variants(void **state) {
     }
 }
 
+/* What one lane's hooks put into the input of that name at a step, for that view. */
+static void fill_input(act *a, const char *name, int64_t step, int64_t view, int64_t count, float *out) {
+    const hiss_graph *graph = a->r[0].graph;
+    hiss_lane lane = stage_lane(&a->s, 0, graph, a->r[0].exec);
+    lane.step = step;
+    lane.view = view;
+    stage_sample(&a->s, &lane);
+    memcpy(out, hiss_exec_data(a->r[0].exec, hiss_graph_input_named(graph, name)), sizeof(float) * (size_t)count);
+}
+
+/* Noise of denoising: drawn anew at each step, the same again at the same step; the target stays clean, and so is what a
+ * feature pass sees. */
+static void test_noise_is_fresh(void **state) {
+    (void)state;
+    static const char *const kinds[] = {"masking", "salt_and_pepper", "gaussian"};
+    for (int kind = 0; kind < HISS_COUNT(kinds); kind++) {
+        enum { COUNT = 6 * 784 };
+        static float clean[COUNT], first[COUNT], again[COUNT], later[COUNT], target[COUNT];
+        char text[128];
+        act a;
+        snprintf(text, sizeof text, "network: {width: 2}\ncorruption: {level: 0.3, kind: %s}\n", kinds[kind]);
+        open_act(&a, "denoising", text, 1, 6, 12);
+        fill_input(&a, "image", 3, HISS_VIEW_TRAINING, COUNT, clean);
+        fill_input(&a, "corrupted", 3, HISS_VIEW_TRAINING, COUNT, first);
+        fill_input(&a, "corrupted", 3, HISS_VIEW_TRAINING, COUNT, again);
+        fill_input(&a, "corrupted", 4, HISS_VIEW_TRAINING, COUNT, later);
+        fill_input(&a, "image", 4, HISS_VIEW_TRAINING, COUNT, target);
+        assert_memory_equal(first, again, sizeof first);
+        assert_memory_equal(clean, target, sizeof clean);
+        for (int i = 0; i < 6; i++) { /* of every sample */
+            assert_memory_not_equal(first + i * 784, later + i * 784, 784 * sizeof(float));
+            assert_memory_not_equal(first + i * 784, clean + i * 784, 784 * sizeof(float));
+        }
+        fill_input(&a, "corrupted", 3, 0, COUNT, again);
+        fill_input(&a, "image", 3, 0, COUNT, target);
+        assert_memory_equal(again, target, sizeof again);
+        close_act(&a);
+    }
+}
+
 static void test_methods_learn(void **state) {
     (void)state;
-    static const char *const names[] = {"autoencoder", "supervised", "nat"};
+    static const char *const names[] = {"autoencoder", "denoising", "supervised", "nat"};
     for (int k = 0; k < HISS_COUNT(names); k++) {
         act a;
         open_act(&a, names[k], net_of(names[k]), 1, 64, 64);
@@ -484,6 +527,7 @@ int main(void) {
                                        cmocka_unit_test(test_methods_learn),
                                        cmocka_unit_test(test_autoencoder_scale),
                                        cmocka_unit_test(test_odd_networks),
+                                       cmocka_unit_test(test_noise_is_fresh),
                                        cmocka_unit_test(test_every_method_encodes_without_a_placement),
                                        cmocka_unit_test(test_tables_are_whole),
                                        cmocka_unit_test(test_named_places_of_every_method_are_bounded)};
