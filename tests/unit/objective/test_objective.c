@@ -398,11 +398,14 @@ static void test_variants(void **state) {
     (void)state;
     static const struct {
         const char *name, *text;
-    } variants[] = {{"autoencoder", "network: {layers: [flatten, {linear: 9}, tanh]}\n"
+    } variants[] = {{"vae", "network: {width: 2}\nvae: {decoder: convolutional, hidden: 5, latent: 3}\n"},
+                    {"vae", "network: {width: 2}\nvae: {likelihood: gaussian, deviation: 0.7, hidden: 5}\n"},
+                    {"autoencoder", "network: {layers: [flatten, {linear: 9}, tanh]}\n"
                                     "autoencoder: {decoder: dense, hidden: 5, loss: bernoulli}\n"},
                     {"denoising", "network: {layers: [flatten]}\ndenoising: {decoder: tied, code: 7}\n"},
                     {"denoising", "network: {width: 2}\ndenoising: {loss: squared, hidden: 5, code: 3}\n"
-                                  "corruption: {kind: gaussian}\n"}};
+                                  "corruption: {kind: gaussian}\n"},
+                    {"vae", "network: {width: 2}\nvae: {source: prior, binarize: false, hidden: 5}\n"}};
     for (int k = 0; k < HISS_COUNT(variants); k++) {
         act a;
         open_act(&a, variants[k].name, variants[k].text, 2, 6, 61);
@@ -455,7 +458,7 @@ static void test_noise_is_fresh(void **state) {
 
 static void test_methods_learn(void **state) {
     (void)state;
-    static const char *const names[] = {"autoencoder", "denoising", "supervised", "nat"};
+    static const char *const names[] = {"autoencoder", "denoising", "supervised", "nat", "vae"};
     for (int k = 0; k < HISS_COUNT(names); k++) {
         act a;
         open_act(&a, names[k], net_of(names[k]), 1, 64, 64);
