@@ -405,7 +405,9 @@ static void test_variants(void **state) {
                     {"denoising", "network: {layers: [flatten]}\ndenoising: {decoder: tied, code: 7}\n"},
                     {"denoising", "network: {width: 2}\ndenoising: {loss: squared, hidden: 5, code: 3}\n"
                                   "corruption: {kind: gaussian}\n"},
-                    {"vae", "network: {width: 2}\nvae: {source: prior, binarize: false, hidden: 5}\n"}};
+                    {"vae", "network: {width: 2}\nvae: {source: prior, binarize: false, hidden: 5}\n"},
+                    {"rbm", "rbm: {layers: '7, 5', finetune: autoencoder}\n"},
+                    {"rbm", "rbm: {layers: '7, 5', finetune: classifier, code: binary}\n"}};
     for (int k = 0; k < HISS_COUNT(variants); k++) {
         act a;
         open_act(&a, variants[k].name, variants[k].text, 2, 6, 61);
