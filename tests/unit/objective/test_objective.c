@@ -407,7 +407,10 @@ static void test_variants(void **state) {
                                   "corruption: {kind: gaussian}\n"},
                     {"vae", "network: {width: 2}\nvae: {source: prior, binarize: false, hidden: 5}\n"},
                     {"rbm", "rbm: {layers: '7, 5', finetune: autoencoder}\n"},
-                    {"rbm", "rbm: {layers: '7, 5', finetune: classifier, code: binary}\n"}};
+                    {"rbm", "rbm: {layers: '7, 5', finetune: classifier, code: binary}\n"},
+                    {"dbm", "dbm: {hidden1: 7, hidden2: 5, updates: 2, gibbs: 2}\n"},
+                    {"dbm", "dbm: {hidden1: 7, hidden2: 5, chains: data}\n"},
+                    {"dbm", "dbm: {hidden1: 7, hidden2: 5, chains: random}\n"}};
     for (int k = 0; k < HISS_COUNT(variants); k++) {
         act a;
         open_act(&a, variants[k].name, variants[k].text, 2, 6, 61);
