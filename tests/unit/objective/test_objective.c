@@ -410,7 +410,10 @@ static void test_variants(void **state) {
                     {"rbm", "rbm: {layers: '7, 5', finetune: classifier, code: binary}\n"},
                     {"dbm", "dbm: {hidden1: 7, hidden2: 5, updates: 2, gibbs: 2}\n"},
                     {"dbm", "dbm: {hidden1: 7, hidden2: 5, chains: data}\n"},
-                    {"dbm", "dbm: {hidden1: 7, hidden2: 5, chains: random}\n"}};
+                    {"dbm", "dbm: {hidden1: 7, hidden2: 5, chains: random}\n"},
+                    {"sparse", "sparse: {size: 5, atoms: 9, steps: 100, patches: 2, lambda: 0.2}\n"},
+                    {"sparse", "sparse: {form: convolutional, size: 4, atoms: 3, steps: 100, lambda: 0.2}\n"},
+                    {"sparse", "sparse: {algorithm: ista, size: 4, atoms: 3, lambda: 0}\nwhiten: {on: false}\n"}};
     for (int k = 0; k < HISS_COUNT(variants); k++) {
         act a;
         open_act(&a, variants[k].name, variants[k].text, 2, 6, 61);
