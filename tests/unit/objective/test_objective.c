@@ -413,7 +413,10 @@ static void test_variants(void **state) {
                     {"dbm", "dbm: {hidden1: 7, hidden2: 5, chains: random}\n"},
                     {"sparse", "sparse: {size: 5, atoms: 9, steps: 100, patches: 2, lambda: 0.2}\n"},
                     {"sparse", "sparse: {form: convolutional, size: 4, atoms: 3, steps: 100, lambda: 0.2}\n"},
-                    {"sparse", "sparse: {algorithm: ista, size: 4, atoms: 3, lambda: 0}\nwhiten: {on: false}\n"}};
+                    {"sparse", "sparse: {algorithm: ista, size: 4, atoms: 3, lambda: 0}\nwhiten: {on: false}\n"},
+                    {"stacked", "stacked: {units: 5, layers: 1}\ncorruption: {kind: gaussian}\n"},
+                    {"stacked", "stacked: {units: 5, layers: 2}\ncorruption: {kind: salt_and_pepper}\n"},
+                    {"stacked", "stacked: {units: 5, layers: 4, pretrain: false}\n"}};
     for (int k = 0; k < HISS_COUNT(variants); k++) {
         act a;
         open_act(&a, variants[k].name, variants[k].text, 2, 6, 61);
