@@ -20,7 +20,11 @@ fails() {
 # Numbers, truths and choices are read in one place (grammar.sh); files, texts and nodes are what is left.
 keys=0
 while read -r key; do
-    fails 1 "$key" "$key=no-such-thing"
+    method=() # of whose section the key is
+    for name in $(methods); do
+        [ "$name" != "${key%%.*}" ] || method=(objective="$name" network.layers=null augment.contrast=0)
+    done
+    fails 1 "$key" "$key=no-such-thing" "${method[@]}"
     keys=$((keys + 1))
 done < <("$HISS" train --help | grep -v 'data.ignore_label' | grep -v ' \(integer\|number\|true|false\|[a-z]*|[a-z|]*\) ' |
     sed -n '/^Keys/,$s/^  \([a-z_0-9]*\.[a-z_0-9]*\|kernel_table\)  .*/\1/p')

@@ -16,6 +16,7 @@ value() {
     bound) echo fma ;;
     kind) echo strong ;;
     layout) echo NCHW ;;
+    by) echo bytes ;;
     reduce) echo mpi ;;
     jitter) echo 0.5 ;;
     seconds | rate | latency) echo 1 ;;
@@ -33,7 +34,7 @@ form() {
         words=("--$option")
         [ "$flag" = flag ] || words+=("$(value "$option")")
         [ -z "$negated" ] || words=("--no-$option")
-        refused 1 "hiss: error: --$option has no effect $text" "$HISS" "$@" "${words[@]}"
+        refused 1 "hiss: error: ${words[0]} has no effect $text" "$HISS" "$@" "${words[@]}"
         [ "$(wc -l <log)" -eq 1 ] || fail "worked before it looked at --$option: $*" log
     done <options
 }
@@ -45,9 +46,13 @@ form 'on hiss bench step' 'set seconds synthetic size bound json' bench step con
 form 'on hiss bench kernels' 'set seconds synthetic size save json' bench kernels config.yaml
 form 'on hiss prepare fashion-mnist' 'output source shuffle seed chunk deflate' prepare fashion-mnist --output x
 form 'on hiss prepare idx' 'output images labels shuffle seed chunk deflate' prepare idx --images images.idx --output x.h5
-form 'on hiss prepare folder' 'output shuffle seed chunk deflate height width channels skip-broken' prepare folder . --output x.h5
+form 'on hiss prepare folder' 'output shuffle seed chunk deflate height width channels tiles skip-broken' prepare folder . --output x.h5
 form 'on hiss prepare npz' 'output images labels split layout shuffle seed chunk deflate' prepare npz x.npz --output x.h5
-form 'on hiss prepare webdataset' 'output images labels shuffle seed chunk deflate height width channels skip-broken' prepare webdataset x.tar --output x.h5
+form 'on hiss prepare webdataset' 'output images labels shuffle seed chunk deflate height width channels tiles skip-broken' prepare webdataset x.tar --output x.h5
+form 'on hiss prepare hdf5' 'output images labels layout scale missing follow label-column ignore-label split shuffle seed chunk deflate' prepare hdf5 x.h5 --output y.h5
+form 'on hiss prepare wav' 'output length overlap pad shuffle seed' prepare wav x.wav --length 8 --output x.h5
+form 'on hiss prepare text' 'output length overlap pad by min-count vocabulary shuffle seed' prepare text x.txt --length 8 --output x.h5
+form 'on hiss prepare generate' 'output rows set chunk deflate' prepare generate push --output x.h5
 form 'on hiss scale run' 'set out nodes' scale run study.yaml --out out
 form 'on hiss scale submit' 'set out dry-run' scale submit study.yaml --out out
 form 'on hiss scale report' '' scale report out
@@ -57,7 +62,30 @@ form 'with --replay FILE' "replay link block $model" simulate --replay costs.yam
 form 'without a config to measure' "costs ranks platform kind blocks calibrate json replay link $model" simulate --costs costs.yaml
 form 'without --replay' "set seconds synthetic size costs ranks platform kind blocks calibrate json replay link $model" simulate config.yaml
 form 'without a config' 'run threads write rate latency' doctor
+form 'with --labels none' 'output images labels layout scale missing follow split shuffle seed chunk deflate source height width channels tiles skip-broken rows set length overlap pad by min-count vocabulary' \
+    prepare hdf5 x.h5 --labels none --output y.h5
 refused 1 '--seed has no effect with --no-shuffle' "$HISS" prepare idx --images images.idx --output x.h5 --no-shuffle --seed 3
+refused 1 '--allow-other-kernels has no effect with --resume never' "$HISS" train config.yaml --run new-run --resume never --allow-other-kernels
+
+# An option and a --set of the key that it stands for: which of them is meant? In any spelling, also when they agree.
+twice() { # OPTION KEY COMMAND...
+    local key=$2
+    for set in "$key=2" "${key%.*}={${key#*.}: 2}"; do
+        refused 1 "hiss: error: $1 and --set $key both say $key; leave one of them out" "$HISS" "${@:3}" "$1" 2 --set "$set"
+        [ "$(wc -l <log)" -eq 1 ] || fail "worked before it looked at $set: ${*:3}" log
+    done
+}
+twice --rows generate.rows prepare generate push --output x.h5
+twice --threads dist.threads train config.yaml --run new-run
+twice --threads dist.threads doctor config.yaml
+on 1 "$HISS" prepare generate push --rows 3 --set generate.seed=2 --output made.h5
+[ $status -eq 0 ] || fail "--rows beside another key: exit $status" log
+train 1 threads --threads 2 --set dist.watchdog=100 --set train.epochs=1
+# Every option whose help names a key as its own is among those above.
+for command in train eval query doctor prepare; do
+    "$HISS" $command --help | sed '/^Keys of the config/,$d' | grep -o '(dist\.[a-z]*)' || true
+done | sort -u >named
+[ "$(cat named)" = '(dist.threads)' ] || fail 'another option stands for a key' named
 for command in 'bench step' 'bench kernels' simulate; do
     # shellcheck disable=SC2086
     refused 1 '--size has no effect on images of data.h5; add --synthetic' "$HISS" $command config.yaml --size 12x12x1

@@ -32,6 +32,7 @@ for ranks in 1 2 3; do
     without_times >eval.$ranks
     cmp eval.1 eval.$ranks || fail "eval differs between 1 and $ranks ranks"
 done
+grep -qE 'hiss: 1 of 2 feature sets judged in [0-9]+ s, about [0-9]+ s left' log || fail 'no time left is told' log
 sorted=$(percent)
 awk -v p="$sorted" 'BEGIN { exit !(p > 90) }' || fail "pixels $sorted % on a sorted file" run/eval.txt
 said='no eval.test: 106 of 640 samples held out for it, a share of each class, drawn by seed 3'
@@ -60,11 +61,12 @@ on 2 "$HISS" eval run "${pixels[@]}" --set eval.test=nines.h5
     fail 'no warning of unseen classes' log
 
 # What has not converged is said, and what has.
-grep -q 'linear probes converged, .* gradients of 2e-06 or less' run/eval.txt || fail 'convergence not said' run/eval.txt
+grep -q 'linear probes converged, .* gradients of 1e-06 of the first or less' run/eval.txt || fail 'convergence not said' run/eval.txt
 on 1 "$HISS" eval run "${pixels[@]}" --set eval.iterations=2
 [ $status -eq 0 ] || fail "eval with 2 steps: exit $status" log
-grep -qE '^linear probe of raw/pixels not converged: gradient [0-9.e-]+ after 2 steps, 2e-06 wanted' run/eval.txt ||
+grep -qE '^linear probe of raw/pixels not converged: gradient [0-9.e-]+ of the first after 2 steps, 1e-06 wanted' run/eval.txt ||
     fail 'silent about a probe that has not converged' run/eval.txt
+grep -qE '"iterations": 2[^0-9]' run/eval.json && grep -q '"gradient": ' run/eval.json || fail 'no account of the fit' run/eval.json
 grep -q '"converged": false' run/eval.json || fail 'eval.json does not say it' run/eval.json
 
 # Too few training samples for a random network: it is left out, which is said; the rest is judged.
@@ -99,7 +101,7 @@ refused 1 'five.h5: 5 samples are too few to hold some out' "$HISS" eval run --s
 
 # Nothing to judge is a mistake.
 off=(--set eval.knn=false)
-for judgement in linear few_labels statistics neighbors filters reconstruction; do
+for judgement in linear few_labels statistics neighbors filters reconstruction denoising likelihood measures; do
     off+=(--set eval.$judgement=false)
 done
 why='every judgement is false, so that nothing would be judged; set one of knn, linear, '

@@ -23,14 +23,36 @@ for command in $commands; do
     refused 1 "unknown option '--hepl'; did you mean '--help'?" "$HISS" "$command" --hepl
 done
 
+# Both ends of a range in the help of prepare are taken, and what is beyond is not.
+mkdir pictures
+printf 'P5 4 4 255\n0123456789abcdef' >pictures/1.pgm
+"$HISS" prepare --help >help
+for option in height width channels; do
+    range=$(sed -n "s/^ *--$option  *\(integer in \)*\([0-9.|]*\) .*/\2/p" help)
+    [ -n "$range" ] || fail "no range of --$option" help
+    for value in $(tr -s '.|' ' ' <<<"$range"); do
+        other=height
+        [ $option != height ] || other=width
+        on 1 "$HISS" prepare folder pictures --$other 1 --$option "$value" --output x.h5
+        [ $status -eq 0 ] || fail "--$option $value of $range: exit $status" log
+    done
+    for value in 0 2 $((value + 1)); do
+        [ $option.$value = height.2 ] || [ $option.$value = width.2 ] ||
+            refused 1 "hiss: error: --$option must be " "$HISS" prepare folder pictures --$option "$value" --output x.h5
+    done
+done
+
 # Every key of a resolved config is in the help.
 small_run
 all=$(methods)
 for objective in $all; do
-    train 1 "run-$objective" --set objective=$objective --set train.epochs=1
+    sets=(--set objective=$objective --set train.epochs=1 --set augment.contrast=0)
+    on 1 "$HISS" train config.yaml --run "run-$objective" "${sets[@]}"
+    ! grep -q 'error: .*network.layers: .* leave .* out' log || sets+=(--set network.layers=null) # it has its own
+    train 1 "run-$objective" "${sets[@]}"
     "$HISS" train --help >help
     keys=$(awk '/^[a-z_]+:/ { section = $1; sub(":", "", section) }
-        /^[a-z_]+: ./ { print section } /^  [a-z_]+:/ { sub(":", "", $1); print section "." $1 }' "run-$objective/config.yaml")
+        /^[a-z_]+: ./ { print section } /^  [a-z_]+: ./ { sub(":", "", $1); print section "." $1 }' "run-$objective/config.yaml")
     [ "$(wc -w <<<"$keys")" -ge 50 ] || fail "only $(wc -w <<<"$keys") keys in run-$objective/config.yaml"
     for key in $keys; do
         grep -qE "^ *$key " help || fail "train --help does not name $key" help

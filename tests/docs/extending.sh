@@ -69,7 +69,7 @@ done
 # What the pages make keeps the rules of the house.
 tools/check_deps >"$WORK/output" || fail 'the module table' "$WORK/output"
 if command -v clang-format >/dev/null; then
-    clang-format --dry-run --Werror src/graph/ops/*.c src/nn/optim/*.c src/cli/*.c src/objective/*/*.c src/data/*.c src/include/hiss/optim.h \
+    clang-format --dry-run --Werror src/graph/ops/*.c src/nn/optim/*.c src/cli/*.c src/objective/*/*.c src/data/*.c src/data/generate/*.c src/include/hiss/optim.h \
         src/include/hiss/graph.h tests/unit/graph/test_graph_gradients.c >"$WORK/output" 2>&1 || fail 'the layout of what the pages make' "$WORK/output"
 fi
 echo ok
