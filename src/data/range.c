@@ -47,11 +47,14 @@ static hiss_status look_at_some(const hiss_dataset *set, double *low, double *hi
     hiss_status status = HISS_OK;
     *low = HUGE_VAL;
     *high = -HUGE_VAL;
-    for (int64_t k = 0; k < rows && !status; k++) {
+    for (int64_t k = 0; k < rows; k++) {
         status = data_packing_read(&set->source[DATA_IMAGE], image, k * (set->rows / rows), 1, 0, row, err);
         status = status ? status : data_check_sample(set, DATA_IMAGE, k * (set->rows / rows), row, err);
+        if (status) {
+            break;
+        }
         hiss_field_floats(image, row, 0, values);
-        for (int64_t i = 0; i < count && !status; i++) {
+        for (int64_t i = 0; i < count; i++) {
             *low = fmin(*low, (double)values[i]);
             *high = fmax(*high, (double)values[i]);
         }
@@ -113,15 +116,6 @@ static const char *range_fault(const hiss_field *image) {
     return NULL;
 }
 
-/* What the values lie between that data.range is said of. Those that cannot be read are told by who reads them. */
-static void look_beyond_range(const hiss_dataset *set, hiss_field *image) {
-    hiss_error unread = {0};
-    if (look_at_some(set, &image->least, &image->most, &unread) != HISS_OK) {
-        image->least = image->low;
-        image->most = image->high;
-    }
-}
-
 /* data.range, of the image. */
 hiss_status data_range_read(hiss_dataset *set, const hiss_data_options *options, hiss_error *err) {
     hiss_field *image = &set->field[DATA_IMAGE];
@@ -144,6 +138,5 @@ hiss_status data_range_read(hiss_dataset *set, const hiss_data_options *options,
                                     low->text, high->text, hiss_dtype_name(image->dtype), fault),
                           err);
     }
-    look_beyond_range(set, image);
-    return HISS_OK;
+    return look_at_some(set, &image->least, &image->most, err); /* what the values lie between that it is said of */
 }
