@@ -11,3 +11,12 @@ hiss_value hiss_graph_constant(hiss_graph *graph, hiss_shape shape, const float 
     memcpy(copy, values, bytes);
     return graph_append(graph, (node){.op = &graph_op_constant, .shape = shape, .constant = copy});
 }
+
+hiss_value hiss_graph_filled(hiss_graph *graph, hiss_shape shape, float value) {
+    const int64_t count = hiss_shape_count(&shape);
+    float *values = hiss_arena_alloc(graph->arena, (size_t)count * sizeof(float));
+    for (int64_t i = 0; i < count; i++) {
+        values[i] = value;
+    }
+    return graph_append(graph, (node){.op = &graph_op_constant, .shape = shape, .constant = values});
+}

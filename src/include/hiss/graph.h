@@ -40,6 +40,7 @@ hiss_value hiss_graph_input_named(const hiss_graph *graph, const char *name); /*
 hiss_value hiss_graph_parameter(hiss_graph *graph, int slot, hiss_shape shape, bool trainable);
 /* Fixed values, copied into the graph. */
 hiss_value hiss_graph_constant(hiss_graph *graph, hiss_shape shape, const float *values);
+hiss_value hiss_graph_filled(hiss_graph *graph, hiss_shape shape, float value); /* the same, all of one value */
 
 /* ---- operations (shapes: see hiss/kernels.h) ---- */
 

@@ -335,6 +335,17 @@ typedef struct hiss_measure_ops {
     hiss_status (*conclude)(void *self, const hiss_measured *measured, hiss_error *err); /* Collective */
 } hiss_measure_ops;
 
+/* A method that makes images: out of noise alone, or out of noise and the class that is asked for. In evaluation mode; not
+ * collective. */
+typedef struct hiss_generation_ops {
+    int64_t (*classes)(void *self); /* that can be asked for; 0: none. NULL: none */
+    /* Append what makes *image [m,H,W,C], in pixels of 0..1 (which it may leave), of noise inputs. */
+    hiss_status (*build)(void *self, hiss_builder *b, int64_t m, hiss_value *image, hiss_error *err);
+    /* Draw image i of the graph into its inputs, as number lane->batch->sample[i] of an endless row of images: keyed by
+     * HISS_FOR_EVALUATION, seed and that number. wanted: the class, where classes() are. Thread-safe. */
+    void (*noise)(void *self, const hiss_lane *lane, int64_t i, uint64_t seed, int64_t wanted);
+} hiss_generation_ops;
+
 /* A method: what every one has, and tables of what some can. A table that is NULL: it cannot, or the default will
  * do. */
 typedef struct hiss_objective_ops {
@@ -370,6 +381,7 @@ typedef struct hiss_objective_ops {
     const hiss_likelihood_ops *likelihood; /* NULL: it has none */
     const hiss_corruption_ops *corruption; /* NULL: it has none */
     const hiss_measure_ops *measure;       /* NULL: it has none */
+    const hiss_generation_ops *generation; /* NULL: it makes none */
 } hiss_objective_ops;
 
 /* The registered methods, ended by NULL (src/objective/list.h). Not collective. */

@@ -171,22 +171,11 @@ static dbm_units run_chains(dbm *d, hiss_graph *g, const dbm_parameters *p, hiss
     return at;
 }
 
-static hiss_value filled(hiss_graph *g, hiss_shape shape, float value) {
-    const int64_t count = hiss_shape_count(&shape);
-    float *values = hiss_new(float, count);
-    for (int64_t i = 0; i < count; i++) {
-        values[i] = value;
-    }
-    const hiss_value constant = hiss_graph_constant(g, shape, values);
-    hiss_free(values);
-    return constant;
-}
-
 /* Sum of the elements of x. */
 static hiss_value sum(hiss_graph *g, hiss_value x) {
     const hiss_shape shape = hiss_graph_shape(g, x), row = HISS_SHAPE(1, hiss_shape_count(&shape));
-    return hiss_graph_reshape(g, hiss_graph_linear(g, hiss_graph_reshape(g, x, row), filled(g, row, 1.0f), -1),
-                              HISS_SHAPE(1));
+    return hiss_graph_reshape(
+        g, hiss_graph_linear(g, hiss_graph_reshape(g, x, row), hiss_graph_filled(g, row, 1.0f), -1), HISS_SHAPE(1));
 }
 
 static hiss_value fixed(hiss_graph *g, hiss_value x, double scale) {
@@ -210,7 +199,8 @@ static hiss_value chain_start(dbm *d, hiss_graph *g, hiss_value mu1) {
     const hiss_shape shape = HISS_SHAPE(d->placement->m, d->options->hidden1);
     if (d->options->chains != PERSISTENT) {
         d->first_noise = hiss_graph_input(g, "noise.start", shape);
-        return hiss_graph_less(g, d->first_noise, d->options->chains == FROM_DATA ? mu1 : filled(g, shape, 0.5f));
+        return hiss_graph_less(g, d->first_noise,
+                               d->options->chains == FROM_DATA ? mu1 : hiss_graph_filled(g, shape, 0.5f));
     }
     return d->start = hiss_graph_input(g, "chain", shape);
 }

@@ -166,22 +166,11 @@ hiss_value energy_rbm_visible_part(hiss_graph *g, const rbm_machine *z, hiss_val
     return hiss_graph_linear(g, v, hiss_graph_reshape(g, z->visible, HISS_SHAPE(1, D)), -1);
 }
 
-static hiss_value filled(hiss_graph *g, hiss_shape shape, float value) {
-    const int64_t count = hiss_shape_count(&shape);
-    float *values = hiss_new(float, count);
-    for (int64_t i = 0; i < count; i++) {
-        values[i] = value;
-    }
-    const hiss_value x = hiss_graph_constant(g, shape, values);
-    hiss_free(values);
-    return x;
-}
-
 /* ---- contrastive divergence ---- */
 
 /* scale * sum of softplus(x), or of x^2 / 2: what the hidden units take from the free energy of a row. */
 static hiss_value hidden_part(const rbm *r, hiss_graph *g, int k, hiss_value input, double scale) {
-    const hiss_value zeros = filled(g, hiss_graph_shape(g, input), 0.0f);
+    const hiss_value zeros = hiss_graph_filled(g, hiss_graph_shape(g, input), 0.0f);
     return energy_rbm_is_gaussian(r, k) ? hiss_graph_squared_loss(g, input, zeros, 0.5 * scale)
                                         : hiss_graph_sigmoid_cross_entropy(g, input, zeros, scale);
 }
@@ -189,8 +178,8 @@ static hiss_value hidden_part(const rbm *r, hiss_graph *g, int k, hiss_value inp
 /* scale * sum of x [M, 1]: softplus(x) - (softplus(x) - x). */
 static hiss_value sum_of(hiss_graph *g, hiss_value x, double scale) {
     const hiss_shape shape = hiss_graph_shape(g, x);
-    return hiss_graph_add(g, hiss_graph_sigmoid_cross_entropy(g, x, filled(g, shape, 0.0f), scale),
-                          hiss_graph_sigmoid_cross_entropy(g, x, filled(g, shape, 1.0f), -scale));
+    return hiss_graph_add(g, hiss_graph_sigmoid_cross_entropy(g, x, hiss_graph_filled(g, shape, 0.0f), scale),
+                          hiss_graph_sigmoid_cross_entropy(g, x, hiss_graph_filled(g, shape, 1.0f), -scale));
 }
 
 /* States of the hidden units, drawn by an input of noise. */

@@ -27,11 +27,7 @@ static hiss_value zeros_like(hiss_builder *b, hiss_value x) {
     if (x < 0) {
         return -1;
     }
-    const hiss_shape shape = hiss_graph_shape(b->graph, x);
-    float *values = hiss_new(float, hiss_shape_count(&shape));
-    const hiss_value zeros = hiss_graph_constant(b->graph, shape, values);
-    hiss_free(values);
-    return zeros;
+    return hiss_graph_filled(b->graph, hiss_graph_shape(b->graph, x), 0.0f);
 }
 
 hiss_value sparse_error(hiss_builder *b, hiss_value x, hiss_value rebuilt, double scale) {
