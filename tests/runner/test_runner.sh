@@ -16,6 +16,7 @@ script() {
 summary="echo '[==========] 1 test(s) run.'; echo '[  PASSED  ] 1 test(s).' >&2"
 
 program unit/fake/test_good "$summary"
+program unit/fake/test_skips "$summary; printf '[  SKIPPED ] 1 test(s), listed below:\n[  SKIPPED ] test_x\n\n 1 SKIPPED TEST(S)\n' >&2"
 program unit/fake/test_crash "$summary; kill -SEGV \$\$"
 program unit/fake/test_silent 'exit 0'
 program unit/fake/test_none "echo '[  PASSED  ] 0 test(s).' >&2"
@@ -72,7 +73,7 @@ status=0
 "$HISS_ROOT/tools/run_tests" --tests "$fake" --build "$build" --timeout 5 >"$WORK/output" 2>&1 || status=$?
 
 [ $status -eq 1 ] || fail "exit $status instead of 1"
-for test in unit/fake/test_good 'mpi/test_good -n 1' 'mpi/test_good -n 3' cli/good.sh cli/orphan.sh; do
+for test in unit/fake/test_{good,skips} 'mpi/test_good -n 1' 'mpi/test_good -n 3' cli/good.sh cli/orphan.sh; do
     grep -q "^ok    $test" "$WORK/output" || fail "$test did not pass"
 done
 for test in unit/fake/test_{crash,silent,none,liar,noisy,exit,sanitizer,unbuilt} 'mpi/test_crash -n 2' 'mpi/test_liar -n 2' \
@@ -80,8 +81,9 @@ for test in unit/fake/test_{crash,silent,none,liar,noisy,exit,sanitizer,unbuilt}
     grep -q "^FAIL  $test (" "$WORK/output" || fail "$test did not fail"
 done
 grep -q '^FAIL  cli/hang.sh (no end after 5 s' "$WORK/output" || fail "the hang is not called one"
+grep -q '^      skipped: test_x$' "$WORK/output" || fail "what was skipped is not named"
 grep -q '^FAIL  unit/fake/test_crash (exit 139, signal SEGV' "$WORK/output" || fail "the crash is not called one"
-[ "$(tail -n 1 "$WORK/output")" = '5 passed, 19 failed' ] || fail "wrong last line"
+[ "$(tail -n 1 "$WORK/output")" = '6 passed, 19 failed' ] || fail "wrong last line"
 
 # Nothing the tests started is left.
 for file in "$PIDS"/*; do
