@@ -184,14 +184,25 @@ bool hiss_kernels_can_run(const char *core) {
     return true;
 }
 
-const char *hiss_kernels_wider_core(void) {
-    static const char wide[] = "SkylakeX";
+/* Of its registers: 0 is that of SSE, which every x86-64 has. */
+static int width_of(const char *core) {
     for (int i = 0; i < CORES; i++) {
-        if (needs[i].needs == AVX512 && strcmp(openblas_get_corename(), needs[i].core) == 0) {
-            return NULL;
+        if (strcasecmp(core, needs[i].core) == 0) {
+            return needs[i].needs == AVX512 ? 3 : needs[i].needs == AVX ? 1 : 2;
         }
     }
-    return strstr(openblas_get_config(), "DYNAMIC_ARCH") && processor_has(AVX512) ? wide : NULL;
+    return 0;
+}
+
+const char *hiss_kernels_wider_core(void) {
+    static const char *const widest[] = {"SkylakeX", "Haswell", "Sandybridge"};
+    for (size_t i = 0; i < sizeof widest / sizeof widest[0]; i++) {
+        if (hiss_kernels_can_run(widest[i])) {
+            const bool narrow = width_of(openblas_get_corename()) < width_of(widest[i]);
+            return narrow && strstr(openblas_get_config(), "DYNAMIC_ARCH") ? widest[i] : NULL;
+        }
+    }
+    return NULL;
 }
 #else
 bool hiss_kernels_can_run(const char *core) {
