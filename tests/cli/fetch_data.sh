@@ -1,0 +1,73 @@
+# tools/fetch_data with packages that are made here: pictures that are installed, pictures out of a package that is downloaded,
+# once; tiles of training and test pictures in files of their own; a line for what is not the
+# package of the list, and for a name that is none; what there is.
+. "$HISS_ROOT/tests/cli/common"
+mkdir -p bin share stock/usr/share/stock
+{ printf 'P5 64 64 255\n' && head -c 4096 < <(yes light); } >share/light.pgm
+{ printf 'P5 96 64 255\n' && head -c 6144 < <(yes grain); } >stock/usr/share/stock/grain.pgm
+sum() { sha256sum <"$1" | cut -d ' ' -f 1; }
+cat >list.txt <<END
+# two pictures
+options --height 32 --width 32 --channels 1 --tiles 640
+train pictures $PWD/share/light.pgm $(sum share/light.pgm)
+
+test stock /usr/share/stock/grain.pgm $(sum stock/usr/share/stock/grain.pgm)
+END
+# Stand-ins: a package is the name of what it unpacks.
+cat >bin/apt-get <<END
+#!/bin/sh
+echo "\$*" >>'$PWD/downloads'
+[ "\$3" = stock ] || { echo "E: Unable to locate package \$3" && exit 100; }
+: >stock_1.deb
+END
+cat >bin/dpkg-deb <<END
+#!/bin/sh
+[ "\$1" = -x ] && mkdir -p "\$3" && cp -r '$PWD/stock/.' "\$3"
+END
+chmod +x bin/*
+export PATH=$PWD/bin:$PATH
+fetch=$HISS_ROOT/tools/fetch_data list=./list.txt
+
+# complains TEXT: exit 2, one line with TEXT, no data. Of $list.
+complains() {
+    on 1 "$fetch" $list none
+    [ $status -eq 2 ] && [ "$(grep -c '^fetch_data: [^d]' log)" -eq 1 ] && grep '^fetch_data: ' log | grep -qF -- "$1" ||
+        fail "exit $status, or not '$1'" log
+    [ ! -e none/train.h5 ] && [ ! -e none/pictures ] || fail "$1: something is left"
+}
+
+for turn in 1 2; do
+    on 1 "$fetch" $list made/photos --tiles 64 --seed 3
+    [ $status -eq 0 ] || fail "exit $status" log
+    grep -q 'wrote made/photos/train.h5: 4 images of 1024 bytes' log || fail 'train.h5' log
+    grep -q 'wrote made/photos/test.h5: 6 images of 1024 bytes' log || fail 'test.h5' log
+    [ "$(cat downloads)" = 'download -qq stock' ] || fail "turn $turn: other downloads" downloads
+    [ ! -e made/photos/pictures ] || fail 'links are left'
+done
+
+list=./other.txt
+sed 's/^train \(.*\) [0-9a-f]*$/train \1 0123/' list.txt >other.txt
+complains "light.pgm: SHA-256 $(sum share/light.pgm), expected 0123: package pictures is not the one"
+sed 's/grain.pgm/wood.pgm/' list.txt >other.txt
+complains 'package stock has no /usr/share/stock/wood.pgm'
+sed 's/ stock / straw /' list.txt >other.txt
+complains 'package straw cannot be downloaded: E: Unable to locate package straw'
+sed 's/^test/tset/' list.txt >other.txt
+complains "./other.txt: 'tset' instead of train, test or options"
+sed '/^test/d' list.txt >other.txt
+complains './other.txt names no pictures for test'
+list=./nowhere.txt complains 'there is no list ./nowhere.txt'
+list=photographs complains "there is no data set 'photographs'; there are: photos"
+list=./list.txt HISS=$PWD/nothing complains "there is no $PWD/nothing"
+on 1 "$fetch" photos
+[ $status -eq 2 ] && grep -q 'tools/fetch_data photos FOLDER' log || fail "without a folder: exit $status" log
+on 1 "$fetch" --help
+[ $status -eq 2 ] && grep -q 'tools/fetch_data NAME FOLDER' log || fail "help: exit $status" log
+on 1 "$fetch"
+[ $status -eq 0 ] && grep -q '^photos: grey tiles' log || fail "what there is: exit $status" log
+
+# The list of photographs: whole lines, no file twice, pictures for training and for test.
+awk '/^#|^options / { next } NF != 4 || $1 !~ /^(train|test)$/ || $3 !~ /^\// || length($4) != 64 || seen[$3]++ { print; bad = 1 }
+    { part[$1]++ } END { exit bad || part["train"] < 10 || part["test"] < 5 }' "$HISS_ROOT/configs/data/photos.txt" >log ||
+    fail 'the list of photographs' log
+echo ok
