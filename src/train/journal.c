@@ -311,7 +311,8 @@ static void print_result(FILE *out, const trainer *t) {
     }
 }
 
-/* Whether the run ends below chance, for the summary; if so, a warning. A few steps only try whether it runs. */
+/* Whether the run ends below chance, and what else its method has to say of its end, for the summary; if so, a warning.
+ * A few steps only try whether it runs. */
 static void judge_end(const journal *j, FILE *out) {
     const hiss_report_ops *ops = j->t->experiment->objective->report;
     char line[512] = "";
@@ -325,6 +326,13 @@ static void judge_end(const journal *j, FILE *out) {
         hiss_warn("the run ends below chance: %s; either it has diverged (lower optim.lr, now %g), or it has hardly "
                   "begun to learn (more train.epochs)",
                   line, j->t->experiment->optim[0].lr);
+    }
+    if (ops && ops->concern && j->nnamed > 0 && j->t->step >= LEAST_STEPS) {
+        const bool concern = ops->concern(j->t->method, j->named, j->nnamed, line, sizeof line);
+        fprintf(out, "concern: %s\n", concern ? "true" : "false");
+        if (concern && j->root) {
+            hiss_warn("%s", line);
+        }
     }
 }
 

@@ -244,6 +244,9 @@ typedef struct hiss_report_ops {
     /* Whether a run that ends with these numbers, derived ones among them, is no better than chance: 1 yes, and why in
      * line[size]; 0 no; -1 not known. NULL: not known. */
     int (*below_chance)(void *self, const hiss_named *metrics, int nmetrics, char *line, size_t size);
+    /* Whether the user of a run that ends with these numbers must be told something of what it has made, in line[size]:
+     * a warning. NULL: never. */
+    bool (*concern)(void *self, const hiss_named *metrics, int nmetrics, char *line, size_t size);
     void (*describe)(void *self, char *line, size_t size); /* one line for the log at start. NULL: the name */
 } hiss_report_ops;
 

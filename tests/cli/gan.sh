@@ -1,0 +1,81 @@
+# The generative adversarial network: same bits on any number of ranks and threads, exact resume of two networks and their
+# optimisers, the same evaluation on 1 and 3 ranks; made images become as different as those of the data, where the control
+# without noise collapses and is told so; what it refuses.
+. "$HISS_ROOT/tests/cli/common"
+small_run
+halves
+sed -i 's/^seed:/objective: gan\nseed:/; s/^augment: .*/augment: {shift: 0}/; s/^nat: .*/gan: {latent: 6, width: 4}/
+    s/^assign: .*//; s/data.h5/halves.h5/
+    s/^optim: .*/optim: {method: adam, momentum: 0, beta1: 0.5, lr: 0.002, generator: {lr: 0.004}}/' config.yaml
+sed -i '/^  layers:/,/^    - relu/d; /^network:/d; /^    - /d' config.yaml
+
+last() { # RUN NAME: a number of the last line of the log
+    tail -n 1 "$1/metrics.jsonl" | sed -n "s/.*\"$2\": \([-0-9.e+]*\).*/\1/p" | grep . || fail "$1: no $2" "$1/metrics.jsonl"
+}
+less() { awk -v a="$1" -v b="$2" 'BEGIN { exit !(a < b) }' || fail "$3: $1 is not less than $2"; }
+
+# ---- bits ----
+
+for more in '' gan.conditional=true; do
+    sets=(${more:+--set $more})
+    train 1 "one$more" "${sets[@]}"
+    for ranks in 2 5; do
+        train $ranks "ranks$more-$ranks" "${sets[@]}" --set dist.threads=$((ranks % 3))
+        same "one$more" "ranks$more-$ranks"
+    done
+    train 3 "stopped$more" "${sets[@]}" --set train.steps=17
+    train 2 "stopped$more" "${sets[@]}"
+    grep -q 'resumed from' log || fail 'not resumed' log
+    same "one$more" "stopped$more"
+done
+[ "$(hashes one)" != "$(hashes onegan.conditional=true)" ] || fail 'the class changes nothing'
+
+# Each network has an optimiser of its own.
+train 2 slower --set optim.generator.lr=0.001 --set train.epochs=1
+train 2 faster --set optim.discriminator.lr=0.004 --set train.epochs=1
+train 1 short --set train.epochs=1
+[ "$(hashes slower)" != "$(hashes short)" ] && [ "$(hashes faster)" != "$(hashes short)" ] || fail 'one optimiser for both'
+
+# ---- what evaluation says ----
+
+judge=(--set eval.few_labels=false --set eval.statistics=false --set eval.neighbors=false --set eval.test=data.h5
+    --set eval.test_limit=200 --set eval.train_limit=300 --set eval.random=false --set eval.pixels=false)
+on 1 "$HISS" eval onegan.conditional=true "${judge[@]}"
+[ $status -eq 0 ] || fail "eval: exit $status" log
+grep -q 'discriminator1' onegan.conditional=true/eval.txt || fail 'no features' log
+sed 's/"seconds": [0-9.]*//' onegan.conditional=true/eval.json >json.1
+on 3 "$HISS" eval onegan.conditional=true "${judge[@]}"
+[ $status -eq 0 ] || fail "eval on 3 ranks: exit $status" log
+sed 's/"seconds": [0-9.]*//' onegan.conditional=true/eval.json | cmp - json.1 || fail 'eval.json differs between 1 and 3 ranks'
+
+# ---- collapse ----
+
+train 2 longer --set train.epochs=20
+less 0.5 "$(last longer diversity)" 'a bound, and the diversity'
+! grep -q 'collapsed' log || fail 'collapse where there is none' log
+grep -q '^concern: false' longer/summary.yaml || fail 'not said that all is well' longer/summary.yaml
+train 2 control --set gan.deviation=0
+grep -q 'the generator has collapsed to few images: .*(diversity)' log || fail 'the collapse of the control is not told' log
+grep -q '^concern: true' control/summary.yaml || fail 'not in the summary' control/summary.yaml
+less "$(last control diversity)" 0.001 'the diversity of the control'
+
+# ---- what it refuses ----
+
+refused 2 'augment.height: gan makes images whose sides are multiples of 4, from 8 on, found 10 x 12' \
+    "$HISS" train config.yaml --run w --set augment.height=10 --set augment.width=12
+refused 1 'augment.width: gan makes images whose sides' "$HISS" train config.yaml --run w --set augment.height=12 \
+    --set augment.width=7
+refused 1 'network.layers: gan makes its own layers' "$HISS" train config.yaml --run w --set 'network.layers=[flatten]'
+refused 1 'augment.mean: gan needs pixels of 0..1' "$HISS" train config.yaml --run w --set augment.mean=0.3
+refused 1 'gan.latent' "$HISS" train config.yaml --run w --set gan.latent=0
+refused 1 'optim.critic' "$HISS" train config.yaml --run w --set optim.critic.lr=0.1
+"$HISS" prepare idx --images halves.idx --output bare.h5 2>log || fail 'no data without labels' log
+train 1 bare --set data.file=bare.h5 --set train.epochs=1
+refused 2 'gan.conditional: true needs labels' "$HISS" train config.yaml --run w --set data.file=bare.h5 \
+    --set gan.conditional=true
+[ ! -e w ] || fail 'left behind'
+
+on 2 "$HISS" train "$HISS_ROOT/configs/gan-fashion.yaml" --run config --set data.file=data.h5 --set train.steps=2 \
+    --set gan.width=4
+[ $status -eq 0 ] || fail "the config: exit $status" log
+echo ok
