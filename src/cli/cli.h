@@ -126,6 +126,26 @@ hiss_status cli_load_measurer(hiss_comm *comm, const hiss_objective_ops *objecti
 void measurer_destroy(measurer *e);
 const hiss_measurer *measurer_of(const measurer *e); /* NULL of NULL */
 
+/* The generator of a method that makes images, and the same before training. */
+typedef struct maker maker;
+/* As those above. */
+hiss_status maker_create(const hiss_objective_ops *objective, const hiss_frozen *m, const char *checkpoint, maker **out,
+                         hiss_error *err);
+hiss_status cli_load_maker(hiss_comm *comm, const hiss_objective_ops *objective, const hiss_frozen *m, const char *path,
+                           bool given, maker **out, hiss_error *err);
+void maker_destroy(maker *e);
+const hiss_maker *maker_of(const maker *e); /* NULL of NULL */
+
+/* A run of objective supervised as the judge of made images, path a run or one of its checkpoints; for samples like those
+ * of set. */
+typedef struct classifier classifier;
+/* Collective. Errors, of key eval.classifier: it is no such run, or judges other images than `by` makes. *out must be
+ * destroyed also after an error. */
+hiss_status cli_load_classifier(hiss_comm *comm, const char *path, const hiss_dataset *set, const hiss_maker *by,
+                                classifier **out, hiss_error *err);
+void classifier_destroy(classifier *c);
+const hiss_classifier *classifier_of(const classifier *c); /* NULL of NULL */
+
 /* Write RUN/report.html from what the run has left so far. Not collective. */
 hiss_status cli_write_report(const char *run, hiss_error *err);
 /* Whether these files can be written, which rank 0 will do at the end: before work begins. directory: NULL, or where

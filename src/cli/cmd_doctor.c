@@ -154,6 +154,19 @@ static bool check_training(const doctor *d, hiss_experiment *e, hiss_dataset *se
 
 /* ---- evaluation ---- */
 
+/* The judge of images that a method makes; of one that makes none, it is looked at all the same. Collective. */
+static hiss_status check_classifier(const doctor *d, hiss_experiment *e, const char *path, const hiss_dataset *set,
+                                    const hiss_frozen *m, hiss_error *err) {
+    const hiss_task *t = hiss_frozen_task(m);
+    const hiss_generation_ops *ops = e->objective->generation;
+    const hiss_maker by = {
+        .H = t->H, .W = t->W, .C = t->C, .classes = ops && ops->classes ? ops->classes(hiss_frozen_method(m)) : 0};
+    classifier *c = NULL;
+    const hiss_status s = cli_load_classifier(d->comm, path, set, &by, &c, err);
+    classifier_destroy(c);
+    return hiss_config_blame(e->config, s, err);
+}
+
 /* What hiss eval opens and looks for before it works; e->data.verify is false. Collective. */
 static void check_evaluation(const doctor *d, hiss_experiment *e, const hiss_eval_options *eval) {
     hiss_sample_range train, test;
@@ -171,6 +184,9 @@ static void check_evaluation(const doctor *d, hiss_experiment *e, const hiss_eva
             hiss_config_blame(e->config, hiss_error_under_key(&err, s, "eval.layers"), &err);
         }
         s = hiss_comm_agree(d->comm, s, &err);
+    }
+    if (s == HISS_OK && eval->generation && eval->classifier) {
+        s = check_classifier(d, e, eval->classifier, train.set, frozen, &err);
     }
     if (s != HISS_OK) {
         doctor_tell(d, FINDING_FAIL, "hiss eval would fail: %s", err.text);

@@ -102,17 +102,55 @@ static hiss_status judge_pixels(judging *g, hiss_error *err) {
     return judge(g, "raw", false, 1, &pixels, hiss_embed_pixels, &image, err);
 }
 
+/* What judges the trained network as a whole; NULL: not wanted, or the method has none. */
+typedef struct judges {
+    reconstructor *reconstructor;
+    estimator *estimator;
+    measurer *measurer;
+    maker *maker;
+    classifier *classifier;
+} judges;
+
+static hiss_status load_judges(judging *g, const hiss_experiment *e, const hiss_frozen *m, judges *j, hiss_error *err) {
+    const hiss_eval_options *o = g->options;
+    const hiss_objective_ops *by = e->objective;
+    hiss_comm *comm = g->env.comm;
+    hiss_status s = cli_load_reconstructor(comm, by, m, g->checkpoint, g->given, &j->reconstructor, err);
+    if (s == HISS_OK && o->likelihood) {
+        s = cli_load_estimator(comm, by, m, g->checkpoint, g->given, o->latent_draws, &j->estimator, err);
+    }
+    if (s == HISS_OK && o->measures) {
+        s = cli_load_measurer(comm, by, m, g->checkpoint, g->given, &j->measurer, err);
+    }
+    if (s == HISS_OK && o->generation) {
+        s = cli_load_maker(comm, by, m, g->checkpoint, g->given, &j->maker, err);
+    }
+    if (s == HISS_OK && j->maker && o->classifier) {
+        s = cli_load_classifier(comm, o->classifier, g->train.set, maker_of(j->maker), &j->classifier, err);
+    }
+    return s;
+}
+
+static void destroy_judges(judges *j) {
+    reconstructor_destroy(j->reconstructor);
+    estimator_destroy(j->estimator);
+    measurer_destroy(j->measurer);
+    maker_destroy(j->maker);
+    classifier_destroy(j->classifier);
+}
+
 /* The trained network as a whole. */
-static hiss_status judge_network(judging *g, const hiss_frozen *m, const reconstructor *r, const estimator *e,
-                                 const measurer *measures, hiss_error *err) {
+static hiss_status judge_network(judging *g, const hiss_frozen *m, const judges *j, hiss_error *err) {
     const hiss_subject subject = {.name = "trained",
                                   .bank = &g->train,
                                   .queries = &g->test,
                                   .model = hiss_frozen_model(m),
                                   .vector = hiss_frozen_vector(m),
-                                  .rebuilder = reconstructor_rebuilder(r),
-                                  .estimator = estimator_of(e),
-                                  .measurer = measurer_of(measures),
+                                  .rebuilder = reconstructor_rebuilder(j->reconstructor),
+                                  .estimator = estimator_of(j->estimator),
+                                  .measurer = measurer_of(j->measurer),
+                                  .maker = maker_of(j->maker),
+                                  .classifier = classifier_of(j->classifier),
                                   .directory = g->run};
     return hiss_evaluation_judge(g->evaluation, &g->env, g->options, &subject, err);
 }
@@ -127,9 +165,7 @@ static hiss_status judge_random(judging *g, hiss_frozen *m, int layers, const hi
 /* The checkpoint is read before anything is judged, so that one that does not fit is told at once. */
 static hiss_status judge_all(judging *g, hiss_experiment *e, hiss_error *err) {
     hiss_frozen *m = NULL;
-    reconstructor *r = NULL;
-    estimator *estimates = NULL;
-    measurer *measures = NULL;
+    judges j = {0};
     hiss_layer_size layer[HISS_MAX_TAPS];
     int layers = 0;
     hiss_comm *comm = g->env.comm;
@@ -139,24 +175,17 @@ static hiss_status judge_all(judging *g, hiss_experiment *e, hiss_error *err) {
         hiss_error_under_key(err, s, "eval.layers");
     }
     s = s == HISS_OK ? cli_load_checkpoint(comm, m, g->checkpoint, g->given, err) : s;
-    s = s == HISS_OK ? cli_load_reconstructor(comm, e->objective, m, g->checkpoint, g->given, &r, err) : s;
-    if (s == HISS_OK && g->options->likelihood) {
-        s = cli_load_estimator(comm, e->objective, m, g->checkpoint, g->given, g->options->latent_draws, &estimates,
-                               err);
-    }
-    if (s == HISS_OK && g->options->measures) {
-        s = cli_load_measurer(comm, e->objective, m, g->checkpoint, g->given, &measures, err);
-    }
+    s = s == HISS_OK ? load_judges(g, e, m, &j, err) : s;
     if (s == HISS_OK) {
+        g->evaluation = hiss_evaluation_create(g->samples);
+        hiss_evaluation_name_classes(g->evaluation, g->train.set);
         plan(g, layers, layer);
     }
     s = s == HISS_OK && g->options->pixels ? judge_pixels(g, err) : s;
     s = s == HISS_OK && g->random ? judge_random(g, m, layers, layer, err) : s;
     s = s == HISS_OK ? judge(g, "trained", true, layers, layer, hiss_frozen_embed, m, err) : s;
-    s = s == HISS_OK ? judge_network(g, m, r, estimates, measures, err) : s;
-    reconstructor_destroy(r);
-    estimator_destroy(estimates);
-    measurer_destroy(measures);
+    s = s == HISS_OK ? judge_network(g, m, &j, err) : s;
+    destroy_judges(&j);
     hiss_frozen_destroy(m);
     return s;
 }
@@ -200,9 +229,9 @@ static hiss_status expect_pictures(hiss_comm *comm, const char *run, const hiss_
 
 static hiss_status evaluate(hiss_comm *comm, const void *options_, const char *run, const hiss_arguments *rest,
                             hiss_error *err) {
-    static const char *const outputs[] = {"eval.txt",      "eval.json",          "filters.png",
-                                          "neighbors.png", "reconstruction.png", "denoising.png",
-                                          "samples.png",   "interpolation.png",  "report.html"};
+    static const char *const outputs[] = {
+        "eval.txt",      "eval.json",         "filters.png",   "neighbors.png",           "reconstruction.png",
+        "denoising.png", "interpolation.png", "generated.png", "generated_neighbors.png", "report.html"};
     const options *o = options_;
     char checkpoint[CLI_PATH];
     hiss_experiment e = {0};
@@ -229,8 +258,6 @@ static hiss_status evaluate(hiss_comm *comm, const void *options_, const char *r
         hiss_info("judging %s on %lld training and %lld test samples", checkpoint, (long long)g->train.count,
                   (long long)g->test.count);
         g->random = wants_random(g);
-        g->evaluation = hiss_evaluation_create(g->samples);
-        hiss_evaluation_name_classes(g->evaluation, g->train.set);
         s = hiss_config_blame(e.config, judge_all(g, &e, err), err);
         s = s == HISS_OK ? hiss_dataset_unchanged(g->train.set, err) : s;
         s = s == HISS_OK ? hiss_dataset_unchanged(g->test.set, err) : s;
@@ -257,7 +284,8 @@ static void help(void) {
                  {HISS_NEEDS_REBUILDER, "a method that rebuilds images"},
                  {HISS_NEEDS_CORRUPTION, "a method that cleans corrupted images"},
                  {HISS_NEEDS_ESTIMATOR, "a method that says how probable images are"},
-                 {HISS_NEEDS_MEASURER, "a method that measures itself"}};
+                 {HISS_NEEDS_MEASURER, "a method that measures itself"},
+                 {HISS_NEEDS_MAKER, "a method that makes images"}};
     printf(
         "usage: mpirun -n RANKS hiss eval RUN [OPTIONS]\n\nJudge the features of a run beside raw pixels and the same "
         "network at random. What needs labels is left out\nwhere there are none.\nWrites RUN/eval.txt, "

@@ -78,6 +78,11 @@ hiss_status cli_load_measurer(hiss_comm *comm, const hiss_objective_ops *objecti
     return hiss_comm_agree(comm, blame_checkpoint(given, measurer_create(objective, m, path, out, err), err), err);
 }
 
+hiss_status cli_load_maker(hiss_comm *comm, const hiss_objective_ops *objective, const hiss_frozen *m, const char *path,
+                           bool given, maker **out, hiss_error *err) {
+    return hiss_comm_agree(comm, blame_checkpoint(given, maker_create(objective, m, path, out, err), err), err);
+}
+
 hiss_status cli_open_run(hiss_comm *comm, const char *run, const char *const *sets, int nsets, const char *checkpoint,
                          hiss_experiment *e, hiss_eval_options *eval, char path[CLI_PATH], hiss_error *err) {
     char config[CLI_PATH];

@@ -126,6 +126,19 @@ void eval_wiener_destroy(wiener *w); /* NULL is allowed */
 /* cleaned [count, D] of corrupted rows [count, D], which are lost. Not collective. */
 void eval_wiener_clean(const wiener *w, int64_t count, float *rows, float *cleaned);
 
+/* A Gaussian fitted to features, and the Frechet distance of two; see frechet.c. */
+typedef struct gaussian {
+    int64_t D;
+    double *mean, *covariance; /* [D], [D, D] */
+} gaussian;
+gaussian *eval_gaussian_create(int64_t D); /* all zero. Not collective, as is all below but the fit */
+gaussian *eval_gaussian_fit(const hiss_eval_env *env, const hiss_features *f); /* Collective */
+void eval_gaussian_destroy(gaussian *g);                                       /* NULL is allowed */
+typedef struct frechet frechet;
+frechet *eval_frechet_create(const gaussian *from); /* from outlives it */
+void eval_frechet_destroy(frechet *f);              /* NULL is allowed */
+double eval_frechet_distance(frechet *f, const gaussian *to);
+
 /* An approximate second derivative; see curvature.c. */
 typedef struct curvature curvature;
 typedef struct curvature_factor curvature_factor;

@@ -20,6 +20,7 @@ const hiss_judgement *const *hiss_judgements(void) {
                                                 &eval_judgement_denoising,
                                                 &eval_judgement_likelihood,
                                                 &eval_judgement_measures,
+                                                &eval_judgement_generation,
                                                 NULL};
     return all;
 }
@@ -71,6 +72,9 @@ static const char *missing(const hiss_judgement *j, const hiss_subject *subject)
     }
     if (j->needs & HISS_NEEDS_ESTIMATOR && !subject->estimator) {
         return "the method cannot say how probable images are";
+    }
+    if (j->needs & HISS_NEEDS_MAKER && !subject->maker) {
+        return "the method makes no images";
     }
     return j->needs & HISS_NEEDS_MEASURER && !subject->measurer ? "the method has none" : NULL;
 }

@@ -84,13 +84,13 @@ static hiss_status mean_statistics(hiss_frozen *f, const hiss_sample_range *rang
     return s;
 }
 
-/* A buffer that no batch records was measured before training: a network at random has it, too. */
-static void set_buffers(hiss_frozen *f, const float *trained, const double *mean) {
-    for (int k = 0; k < hiss_model_count(f->model); k++) {
-        const hiss_slot *slot = hiss_model_at(f->model, k);
-        const bool records = hiss_graph_records(hiss_encoder_graph(f->training), k);
+void hiss_buffers_of_untrained(const hiss_model *model, const hiss_graph *graph, const float *trained,
+                               const double *mean, float *vector) {
+    for (int k = 0; k < hiss_model_count(model); k++) {
+        const hiss_slot *slot = hiss_model_at(model, k);
+        const bool records = hiss_graph_records(graph, k);
         for (int64_t i = slot->offset; slot->kind == HISS_SLOT_BUFFER && i < slot->offset + slot->count; i++) {
-            f->vector[i] = records ? (float)mean[i] : trained[i];
+            vector[i] = records ? (float)mean[i] : trained[i];
         }
     }
 }
@@ -116,11 +116,11 @@ hiss_status hiss_frozen_randomize(hiss_frozen *f, const hiss_sample_range *range
     float *trained = hiss_new(float, floats);
     memcpy(trained, f->vector, sizeof(float) * (size_t)floats);
     hiss_model_initialize(f->model, f->task.seed, f->vector);
-    set_buffers(f, trained, mean);
+    hiss_buffers_of_untrained(f->model, hiss_encoder_graph(f->training), trained, mean, f->vector);
     hiss_encoder_prepare(f->training, 1);
     const hiss_status s = mean_statistics(f, &drawn, batches, mean, err);
     if (s == HISS_OK) {
-        set_buffers(f, trained, mean);
+        hiss_buffers_of_untrained(f->model, hiss_encoder_graph(f->training), trained, mean, f->vector);
     }
     hiss_free(mean);
     hiss_free(trained);

@@ -39,6 +39,7 @@ fails 1 'eval.test: ' eval.test=empty
 fails 1 'eval.test: ' eval.test=config.yaml
 fails 1 'eval.test_images: images of other.h5 are uint8 [9,9,1]' eval.test_images=/small eval.train=other.h5
 fails 2 "--set eval.layers: layer 'fc9' is not in this network; it has conv1, fc1, z" eval.layers=fc1,fc9
+fails 2 "hiss eval would fail: --set eval.classifier: run is a run of objective nat" eval.classifier=run
 
 for ranks in 1 2; do
     on $ranks "${doctor[@]}" --set train.init=run --set train.freeze=conv1 --set eval.layers=fc1,z --set eval.test=other.h5

@@ -41,8 +41,8 @@ early 2 "cannot write 'folder'" "$HISS" bench machine --seconds 60 --json folder
 early 2 "cannot write 'folder'" "$HISS" query run --output folder
 
 # Commands with several files try all of them.
-for name in eval.txt eval.json filters.png neighbors.png reconstruction.png denoising.png samples.png interpolation.png \
-    report.html; do
+for name in eval.txt eval.json filters.png neighbors.png reconstruction.png denoising.png interpolation.png generated.png \
+    generated_neighbors.png report.html; do
     rm -f run/$name && mkdir run/$name
     early 2 "cannot write 'run/$name': it is a directory" "$HISS" eval run
     rmdir run/$name 2>/dev/null || fail "run/$name has something in it"

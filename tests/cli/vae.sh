@@ -40,12 +40,12 @@ on 1 "$HISS" eval one "${judge[@]}"
 [ $status -eq 0 ] || fail "eval: exit $status" log
 cp one/eval.txt eval.1
 sed 's/"seconds": [0-9.]*//' one/eval.json >json.1
-cp one/samples.png one/interpolation.png .
+cp one/generated.png one/interpolation.png .
 on 3 "$HISS" eval one "${judge[@]}"
 [ $status -eq 0 ] || fail "eval on 3 ranks: exit $status" log
 sed 's/"seconds": [0-9.]*//' one/eval.json | cmp - json.1 || fail 'eval.json differs between 1 and 3 ranks'
-cmp samples.png one/samples.png && cmp interpolation.png one/interpolation.png || fail 'pictures differ'
-for title in Samples 'Between images' 'independent pixels'; do
+cmp generated.png one/generated.png && cmp interpolation.png one/interpolation.png || fail 'pictures differ'
+for title in 'Made images' 'Between images' 'independent pixels'; do
     grep -q "$title" one/report.html || fail "no $title in the report"
 done
 awk 'length($0) > 120 { bad = 1 } END { exit bad }' one/eval.txt || fail 'a table is too wide' one/eval.txt
@@ -57,12 +57,12 @@ awk -v a="$sum" -v b="$(number one bound)" 'BEGIN { exit !(a - b < 0.01 && b - a
 
 # Images by themselves: those of the evaluation, others by another seed, on any number of ranks.
 on 1 "$HISS" sample one --output drawn.png
-[ $status -eq 0 ] && cmp drawn.png one/samples.png || fail "sample: exit $status, or other images" log
+[ $status -eq 0 ] && cmp drawn.png one/generated.png || fail "sample: exit $status, or other images" log
 on 2 "$HISS" sample one --output other.png --seed 5 --rows 2 --columns 3
 grep -q 'other.png: 6 images of latents drawn by seed 5' log || fail 'not said' log
 ! cmp -s drawn.png other.png || fail 'the same images by another seed'
 train 1 plain --set objective=autoencoder --set train.epochs=1 --set augment.height=12
-refused 1 'objective: autoencoder has no latent of a known prior' "$HISS" sample plain
+refused 1 'objective: autoencoder makes no images' "$HISS" sample plain
 [ ! -e plain/samples.png ] || fail 'a picture of nothing'
 
 # More draws make the importance-weighted bound tighter, and leave the other.

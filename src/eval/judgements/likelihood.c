@@ -4,7 +4,7 @@
  * image, so that reading, tiles and sums over ranks are those of every other judgement.
  *
  * Beside it stands what independent pixels reach, with the mean and variance of each over at most 10,000 training
- * images. The pictures are images of latents drawn from the prior, and of latents between those of two test images. */
+ * images. The picture is of latents between those of two test images. */
 #include <math.h>
 #include <stddef.h>
 #include <stdlib.h>
@@ -15,13 +15,13 @@
 #include "hiss/alloc.h"
 #include "hiss/rng.h"
 
-enum { DRAWN_ROWS = 6, DRAWN_COLUMNS = 12, PATHS = 6, STEPS = 10, DRAW_OF_SAMPLES = 2019 };
+enum { PATHS = 6, STEPS = 10 };
 #define USED           0.01 /* variance of the posterior's mean of a dimension that says something of the image */
 #define LEAST_VARIANCE 1e-4 /* of a pixel, where it is the same in all training images */
 
 static const hiss_row rows[] = {
     JUDGEMENT_ROW("likelihood", HISS_BOOL, likelihood, "true", 0, 0, NULL,
-                  "how probable test images are, for a method that can say it, and images drawn from it"),
+                  "how probable test images are, for a method that can say it"),
     JUDGEMENT_ROW("latent_draws", HISS_INT, latent_draws, "64", 1, 1 << 16, NULL,
                   "draws of the latent for each image; more make the importance-weighted bound tighter"),
 };
@@ -101,19 +101,6 @@ static hiss_status draw_grid(const hiss_estimator *e, int64_t grid_rows, int64_t
     return s;
 }
 
-hiss_status hiss_estimator_draw(const hiss_estimator *e, uint64_t seed, int64_t grid_rows, int64_t columns,
-                                const char *path, hiss_error *err) {
-    const int64_t count = grid_rows * columns;
-    float *latent = hiss_new(float, count * e->latent);
-    for (int64_t i = 0; i < count; i++) {
-        hiss_rng rng = hiss_rng_keyed(seed, HISS_FOR_EVALUATION, DRAW_OF_SAMPLES, i);
-        hiss_rng_normals(&rng, e->latent, latent + i * e->latent);
-    }
-    const hiss_status s = draw_grid(e, grid_rows, columns, latent, path, err);
-    hiss_free(latent);
-    return s;
-}
-
 /* Straight paths from the mean of q(z | x) of one test image to that of another: a row each. */
 static hiss_status draw_paths(const hiss_subject *subject, uint64_t seed, int64_t paths, const char *path,
                               hiss_error *err) {
@@ -136,19 +123,17 @@ static hiss_status draw_paths(const hiss_subject *subject, uint64_t seed, int64_
 static hiss_status draw(const hiss_eval_env *env, const hiss_subject *subject, hiss_record *record, hiss_error *err) {
     const int64_t pairs = subject->queries->count / 2, paths = pairs < PATHS ? pairs : PATHS;
     hiss_status s = HISS_OK;
+    if (paths == 0) {
+        return HISS_OK;
+    }
     if (hiss_comm_rank(env->comm) == 0) {
         char path[4096];
-        snprintf(path, sizeof path, "%s/samples.png", subject->directory);
-        s = hiss_estimator_draw(subject->estimator, env->seed, DRAWN_ROWS, DRAWN_COLUMNS, path, err);
         snprintf(path, sizeof path, "%s/interpolation.png", subject->directory);
-        s = s == HISS_OK && paths > 0 ? draw_paths(subject, env->seed, paths, path, err) : s;
+        s = draw_paths(subject, env->seed, paths, path, err);
     }
     s = hiss_comm_agree(env->comm, s, err);
-    hiss_record_picture(record, "samples.png", "Samples", "What latents drawn from the prior N(0, 1) stand for.");
-    if (paths > 0) {
-        hiss_record_picture(record, "interpolation.png", "Between images",
-                            "From the latent of one test image (left) to that of another (right), on a straight line.");
-    }
+    hiss_record_picture(record, "interpolation.png", "Between images",
+                        "From the latent of one test image (left) to that of another (right), on a straight line.");
     return s;
 }
 

@@ -58,6 +58,10 @@ hiss_status hiss_frozen_load(hiss_frozen *f, const char *checkpoint, hiss_error 
 /* Initial values of the same seed, with BatchNorm statistics estimated on samples of the range, alike on every rank.
  * Not collective. Errors (HISS_EUSER): fewer samples than a batch. */
 hiss_status hiss_frozen_randomize(hiss_frozen *f, const hiss_sample_range *range, hiss_error *err);
+/* Buffers of a network before training, into vector: `mean` where batches in training mode, of graph, record them, else
+ * those of the trained one, which were measured before training. Not collective. */
+void hiss_buffers_of_untrained(const hiss_model *model, const hiss_graph *graph, const float *trained,
+                               const double *mean, float *vector);
 
 const hiss_encoder *hiss_frozen_encoder(const hiss_frozen *f);
 const hiss_task *hiss_frozen_task(const hiss_frozen *f);

@@ -31,11 +31,14 @@ typedef struct hiss_eval_options {
     const char *layers; /* comma-separated names; NULL: what the caller finds sensible */
     bool pixels, random;
     /* judgements: see hiss/judge.h */
-    bool knn, linear, few_labels, statistics, neighbors, filters, reconstruction, denoising, likelihood, measures;
+    bool knn, linear, few_labels, statistics, neighbors, filters, reconstruction, denoising, likelihood, measures,
+        generation;
+    const char *classifier;          /* run or checkpoint that judges made images; NULL: none */
     int64_t train_limit, test_limit; /* samples; 0: all */
     int64_t iterations;              /* of a linear probe, at most */
     int64_t draws;                   /* of a few-label probe */
     int64_t latent_draws;            /* of the latent, for each image */
+    int64_t generated;               /* images made, at most */
 } hiss_eval_options;
 /* The keys that are of no judgement; those of judgements are in their register. */
 extern const hiss_row hiss_eval_rows[];

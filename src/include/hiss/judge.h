@@ -50,9 +50,34 @@ typedef struct hiss_estimator {
     const char *data; /* whose probability it is */
 } hiss_estimator;
 
-/* Images of rows x columns latents drawn from the prior by seed, as a PNG. Not collective. */
-hiss_status hiss_estimator_draw(const hiss_estimator *estimator, uint64_t seed, int64_t rows, int64_t columns,
-                                const char *path, hiss_error *err);
+/* A method that makes images: an endless row of them for every seed. */
+typedef struct hiss_maker {
+    /* image [count, H, W, C], count at most batch: numbers first, first + 1, ... of the row, cut to pixels of 0..1;
+     * wanted [count]: their classes, where classes is not 0. untrained: as the same network makes them before training.
+     * Not collective, as is the next. Errors (HISS_EUSER): one is not finite. */
+    hiss_status (*make)(void *user, bool untrained, uint64_t seed, int64_t first, int64_t count, const int64_t *wanted,
+                        float *image, hiss_error *err);
+    hiss_embed image; /* out[0] [count, H, W, C]: pixels in 0..1 of samples, as the method sees them */
+    void *user;
+    int64_t H, W, C, batch;
+    int64_t classes; /* that can be asked for; 0: none */
+} hiss_maker;
+
+/* The first rows x columns images of the row of seed, as a PNG. wanted: the class of all of them, where there are
+ * classes; -1: classes in turn, one a column, or one a row where there are more classes than columns. Not
+ * collective. */
+hiss_status hiss_maker_draw(const hiss_maker *maker, uint64_t seed, int64_t rows, int64_t columns, int64_t wanted,
+                            const char *path, hiss_error *err);
+
+/* A fixed network that tells classes of images: the judge of made ones. */
+typedef struct hiss_classifier {
+    /* hidden [count, D], scores [count, classes] of image [count, H, W, C], pixels in 0..1, count at most batch. Not
+     * collective. */
+    void (*judge)(void *user, int64_t count, const float *image, float *hidden, float *scores);
+    void *user;
+    int64_t H, W, C, batch, D, classes;
+    const char *name, *layer; /* the run; its last hidden layer, whose values hidden are */
+} hiss_classifier;
 
 /* A method that measures itself: see hiss_measure_ops. */
 typedef struct hiss_measurer {
@@ -76,6 +101,8 @@ typedef struct hiss_subject {
     const hiss_rebuilder *rebuilder;   /* NULL: the method cannot rebuild */
     const hiss_estimator *estimator;   /* NULL: the method cannot say how probable images are */
     const hiss_measurer *measurer;     /* NULL: the method does not measure itself */
+    const hiss_maker *maker;           /* NULL: the method makes no images */
+    const hiss_classifier *classifier; /* of the size of the images that maker makes; NULL: none is named */
     const char *directory;             /* where pictures go; NULL: nowhere */
 } hiss_subject;
 
@@ -128,7 +155,8 @@ enum {                         /* what a judgement needs */
        HISS_NEEDS_REBUILDER = 16,
        HISS_NEEDS_ESTIMATOR = 32,
        HISS_NEEDS_MEASURER = 64,
-       HISS_NEEDS_CORRUPTION = 128
+       HISS_NEEDS_CORRUPTION = 128,
+       HISS_NEEDS_MAKER = 256
 };
 
 typedef struct hiss_judgement {

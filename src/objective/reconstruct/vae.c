@@ -27,7 +27,8 @@ enum { FROM_ENCODER, FROM_PRIOR };
 enum { BERNOULLI, GAUSSIAN };
 enum { DENSE, CONVOLUTIONAL };
 enum { STREAM_PIXELS, STREAM_LATENT, STREAMS };
-enum { DRAW_OF_PIXELS = 2020, DRAW_OF_LATENT = 2021 }; /* when, of evaluation's streams; that of draw k is k more */
+/* When, of evaluation's streams; that of draw k of the latent is k more. */
+enum { DRAW_OF_SAMPLES = 2019, DRAW_OF_PIXELS = 2020, DRAW_OF_LATENT = 2021 };
 
 typedef struct options {
     int64_t latent, hidden;
@@ -314,6 +315,23 @@ static hiss_status estimate_decode(void *self, hiss_builder *b, hiss_value z, hi
     return hiss_graph_status(b->graph, err);
 }
 
+/* ---- images of latents drawn from the prior ---- */
+
+static hiss_status generation_build(void *self, hiss_builder *b, int64_t m, hiss_value *image, hiss_error *err) {
+    const vae *v = self;
+    const hiss_value z = hiss_graph_input(b->graph, "noise", HISS_SHAPE(m, v->options->latent));
+    const hiss_status s = v->options->decoder == CONVOLUTIONAL
+                              ? reconstruct_expect_size("vae", v->task, "vae.decoder: dense", err)
+                              : HISS_OK;
+    return s == HISS_OK ? estimate_decode(self, b, z, image, err) : s;
+}
+
+static void generation_noise(void *self, const hiss_lane *lane, int64_t i, uint64_t seed, int64_t wanted) {
+    (void)wanted;
+    hiss_rng rng = hiss_rng_keyed(seed, HISS_FOR_EVALUATION, DRAW_OF_SAMPLES, lane->batch->sample[i]);
+    hiss_rng_normals(&rng, latent(self), hiss_lane_values(lane, hiss_graph_input_named(lane->graph, "noise"), i));
+}
+
 static void describe(void *self, char *line, size_t size) {
     const vae *v = self;
     snprintf(line, size, "vae: latent of %lld dimensions%s, %s likelihood%s, bound in nats per image",
@@ -333,6 +351,7 @@ static const hiss_likelihood_ops likelihood = {.latent = latent,
                                                .independent = independent,
                                                .describe = estimate_describe,
                                                .decode = estimate_decode};
+static const hiss_generation_ops generation = {.build = generation_build, .noise = generation_noise};
 
 const hiss_objective_ops objective_vae = {
     .name = "vae",
@@ -347,4 +366,5 @@ const hiss_objective_ops objective_vae = {
     .report = &report,
     .reconstruct = reconstruct,
     .likelihood = &likelihood,
+    .generation = &generation,
 };
