@@ -146,6 +146,11 @@ hiss_status cli_load_classifier(hiss_comm *comm, const char *path, const hiss_da
 void classifier_destroy(classifier *c);
 const hiss_classifier *classifier_of(const classifier *c); /* NULL of NULL */
 
+/* Whether a checkpoint is of a stage of training after which others come, which is what the method's phases with span()
+ * are; line[size] says so in a sentence. Not collective. */
+bool cli_untrained_stages(const hiss_experiment *e, const hiss_frozen *m, const char *checkpoint, char *line,
+                          size_t size);
+
 /* Write RUN/report.html from what the run has left so far. Not collective. */
 hiss_status cli_write_report(const char *run, hiss_error *err);
 /* Whether these files can be written, which rank 0 will do at the end: before work begins. directory: NULL, or where

@@ -162,6 +162,16 @@ static hiss_status judge_random(judging *g, hiss_frozen *m, int layers, const hi
     return s == HISS_OK ? cli_load_checkpoint(g->env.comm, m, g->checkpoint, g->given, err) : s;
 }
 
+/* A run that was stopped in one of several stages is judged as it is, which the evaluation says. */
+static void tell_stage(judging *g, const hiss_experiment *e, const hiss_frozen *m) {
+    char line[256];
+    if (cli_untrained_stages(e, m, g->checkpoint, line, sizeof line)) {
+        const size_t used = strlen(g->samples);
+        hiss_warn("%s", line);
+        snprintf(g->samples + used, sizeof g->samples - used, "%s\n", line);
+    }
+}
+
 /* The checkpoint is read before anything is judged, so that one that does not fit is told at once. */
 static hiss_status judge_all(judging *g, hiss_experiment *e, hiss_error *err) {
     hiss_frozen *m = NULL;
@@ -177,6 +187,7 @@ static hiss_status judge_all(judging *g, hiss_experiment *e, hiss_error *err) {
     s = s == HISS_OK ? cli_load_checkpoint(comm, m, g->checkpoint, g->given, err) : s;
     s = s == HISS_OK ? load_judges(g, e, m, &j, err) : s;
     if (s == HISS_OK) {
+        tell_stage(g, e, m);
         g->evaluation = hiss_evaluation_create(g->samples);
         hiss_evaluation_name_classes(g->evaluation, g->train.set);
         plan(g, layers, layer);

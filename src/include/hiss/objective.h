@@ -212,6 +212,9 @@ typedef struct hiss_phase_ops {
      * the span, or what of it the run has. In every epoch of the run some phase must run; it ends when none is left. A
      * span without epochs: this config has no such phase. NULL: all. */
     hiss_span (*span)(void *self, int phase);
+    /* What a phase trains, for people: "layer 2"; for methods with span(). NULL: its number will do. This, span() and
+     * count() are asked in evaluation, too, where there is no placement. Not collective. */
+    void (*name)(void *self, int phase, char *line, size_t size);
     /* Whether the samples of a phase are the labelled ones (of which there must be some), by hiss_labelled_turn, in
      * place of those of the lane's shard. NULL: no phase's. */
     bool (*labelled)(void *self, int phase);

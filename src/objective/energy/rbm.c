@@ -353,6 +353,14 @@ static int count_phases(void *self) {
     return r->count + (r->options->finetune != RBM_NONE);
 }
 
+static void name_phase(void *self, int phase, char *line, size_t size) {
+    if (phase < ((const rbm *)self)->count) {
+        snprintf(line, size, "machine %d", phase + 1);
+    } else {
+        snprintf(line, size, "fine-tuning");
+    }
+}
+
 static unsigned trains(void *self, int phase) {
     const rbm *r = self;
     if (phase < r->count) {
@@ -437,7 +445,7 @@ static void describe(void *self, char *line, size_t size) {
 
 static const char *const groups[] = {"rbm1", "rbm2", "rbm3", "rbm4", "finetune", NULL};
 static const hiss_input_ops input = {.sample = sample};
-static const hiss_phase_ops phases = {.count = count_phases, .trains = trains, .span = span};
+static const hiss_phase_ops phases = {.count = count_phases, .trains = trains, .span = span, .name = name_phase};
 static const hiss_epoch_ops epoch = {.begin = begin};
 static const hiss_report_ops report = {.describe = describe};
 

@@ -271,6 +271,11 @@ static hiss_span span(void *self, int phase) {
     return phase == 0 ? (hiss_span){0, second} : (hiss_span){second, INT64_MAX};
 }
 
+static void name_phase(void *self, int phase, char *line, size_t size) {
+    (void)self;
+    snprintf(line, size, "dictionary %d", phase + 1);
+}
+
 static hiss_status begin(void *self, const hiss_epoch *e, hiss_error *err) {
     const coder *s = self;
     return is_convolutional(s) ? HISS_OK
@@ -329,7 +334,7 @@ static void describe(void *self, char *line, size_t size) {
 
 static const char *const groups[] = {"first", "second", NULL};
 static const hiss_input_ops input = {.sample = sample};
-static const hiss_phase_ops phase = {.count = count_phases, .trains = trains, .span = span};
+static const hiss_phase_ops phase = {.count = count_phases, .trains = trains, .span = span, .name = name_phase};
 static const hiss_epoch_ops epoch = {.begin = begin};
 static const hiss_report_ops report = {.describe = describe};
 

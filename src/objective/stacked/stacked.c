@@ -94,6 +94,14 @@ static hiss_span span(void *self, int phase) {
     return (hiss_span){first, first + (on_labels(self, phase) ? s->options->finetune : s->options->epochs)};
 }
 
+static void name_phase(void *self, int phase, char *line, size_t size) {
+    if (on_labels(self, phase)) {
+        snprintf(line, size, "the classifier");
+    } else {
+        snprintf(line, size, "layer %d", phase + 1);
+    }
+}
+
 static unsigned trains(void *self, int phase) {
     return on_labels(self, phase) ? ~0u : 1u << phase;
 }
@@ -283,7 +291,8 @@ static void describe(void *self, char *line, size_t size) {
 
 static const char *const pictures[] = {"layer1.png", NULL};
 static const hiss_input_ops input = {.labelled = true, .sample = sample};
-static const hiss_phase_ops phases = {.count = count, .trains = trains, .span = span, .labelled = on_labels};
+static const hiss_phase_ops phases = {
+    .count = count, .trains = trains, .span = span, .name = name_phase, .labelled = on_labels};
 static const hiss_report_ops report = {.describe = describe};
 static const hiss_measure_ops measures = {
     .pictures = pictures, .width = measure_width, .build = measure_build, .measure = measure, .conclude = conclude};
