@@ -60,7 +60,7 @@ grep -q 'over 12 images of each kind, which are too few for so many values' vae/
 
 on 2 "$HISS" eval vae "${judge[@]}"
 [ $status -eq 0 ] || fail "without a classifier: exit $status" log
-grep -q '^left out: entropy of classes and Frechet distance: .* eval.classifier' vae/eval.txt || fail 'silent' vae/eval.txt
+grep -q 'left out: entropy of classes and Frechet distance: .* eval.classifier' vae/eval.json || fail 'silent' vae/eval.txt
 ! grep -q '"frechet"' vae/eval.json || fail 'a distance without a classifier'
 [ "$(number vae nearest)" = "$(sed -n 's/.*"nearest": \([0-9.]*\),.*/\1/p' all | head -n 1)" ] || fail 'another distance' all
 on 1 "$HISS" train nat.yaml --run nat --set train.epochs=1

@@ -70,6 +70,18 @@ awk -v a="$(number one log_z)" -v b="$(number one log_z_exact)" 'BEGIN { exit !(
     fail "log Z is $(number one log_z) by sampling, $(number one log_z_exact) by all states"
 awk -v gap="$(number one free_energy_gap)" 'BEGIN { exit !(gap * gap < 1e-6) }' || fail 'a gap between equal images'
 
+# A run that was stopped in machine 2, or at the end of machine 1, is judged as it is, and it says so; a whole one does not.
+for stop in 30,3,2,2 24,2,1,1; do
+    IFS=, read -r steps epoch stage machine <<<"$stop"
+    train 2 "stopped-$steps" --set train.steps="$steps"
+    on 3 "$HISS" eval "stopped-$steps" "${judge[@]}" --set eval.measures=false
+    [ $status -eq 0 ] || fail "eval of a stopped run: exit $status" log
+    line="judged in epoch $epoch of 6, in stage $stage of 3 (machine $machine): later stages are untrained"
+    for file in eval.txt eval.json report.html; do grep -qF "$line" "stopped-$steps/$file" || fail "$file does not say '$line'" log; done
+    [ "$(grep -cF "hiss: warning: $line" log)" -eq 1 ] || fail 'not one warning' log
+done
+! grep -q 'later stages' one/eval.txt || fail 'a whole run as if it were stopped' one/eval.txt
+
 # A run that is too short says which stages it has not.
 train 1 short --set train.epochs=2
 grep -q 'warning: phase 3 of 3 does not run: train.epochs is 2, and it begins later' log || fail 'no warning of a stage left out' log

@@ -94,6 +94,10 @@ train 1 short --set train.epochs=3
 grep -q 'phase 3 of 3 does not run: train.epochs is 3' log || fail 'no warning of a stage that is left out' log
 on 1 "$HISS" eval short "${judge[@]}"
 [ $status -eq 0 ] || fail "eval of a short run: exit $status" log
+for file in short/eval.txt short/eval.json log; do
+    grep -qF 'judged in epoch 3 of 3, in stage 2 of 3 (layer 2): later stages are untrained' $file || fail "$file: silent" $file
+done
+! grep -q 'later stages' one/eval.txt control/eval.txt unlabelled/eval.txt || fail 'a whole run as if it were short'
 
 wrong() { refused "$1" "$2" "$HISS" train config.yaml --run r "${@:3}"; }
 wrong 1 "data.labelled: 61 samples of each class are wanted, but class '0' has 60 among the 600 samples of halves.h5; lower data.labelled, or raise data.limit" \
