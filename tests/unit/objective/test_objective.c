@@ -418,7 +418,9 @@ static void test_variants(void **state) {
                     {"stacked", "stacked: {units: 5, layers: 2}\ncorruption: {kind: salt_and_pepper}\n"},
                     {"stacked", "stacked: {units: 5, layers: 4, pretrain: false}\n"},
                     {"gan", "gan: {latent: 5, width: 2, conditional: true}\n"},
-                    {"gan", "gan: {latent: 5, width: 3, deviation: 0}\n"}};
+                    {"gan", "gan: {latent: 5, width: 3, deviation: 0}\n"},
+                    {"exemplar", "network: {layers: [flatten, {linear: 9}, tanh]}\nexemplar: {transform: none}\n"},
+                    {"exemplar", "network: {width: 2}\naugment: {shift: 3, rotate: 20}\n"}};
     for (int k = 0; k < HISS_COUNT(variants); k++) {
         act a;
         open_act(&a, variants[k].name, variants[k].text, 2, 6, 61);
@@ -467,6 +469,32 @@ static void test_noise_is_fresh(void **state) {
         assert_memory_equal(again, target, sizeof again);
         close_act(&a);
     }
+}
+
+/* Samples of a seed carry its number; views differ from it, and are the seed itself in the control. */
+static void test_exemplars_are_of_their_seeds(void **state) {
+    (void)state;
+    enum { M = 6, COUNT = M * 784 };
+    static float first[COUNT], view[COUNT], seeds[2][COUNT];
+    for (int none = 0; none <= 1; none++) {
+        act a;
+        open_act(&a, "exemplar",
+                 none ? "network: {width: 2}\naugment: {shift: 3}\nexemplar: {transform: none}\n"
+                      : "network: {width: 2}\naugment: {shift: 3}\n",
+                 2, M, 24);
+        const hiss_graph *graph = a.r[0].graph;
+        fill_input(&a, "image", 0, HISS_VIEW_CENTER, COUNT, seeds[none]);
+        fill_input(&a, "image", 0, HISS_VIEW_TRAINING, COUNT, first);
+        fill_input(&a, "image", 0, HISS_VIEW_TRAINING, COUNT, view);
+        assert_memory_equal(first, view, sizeof first);
+        const int32_t *seed = (const int32_t *)hiss_exec_data(a.r[0].exec, hiss_graph_input_named(graph, "seed"));
+        for (int i = 0; i < M; i++) {
+            assert_int_equal(seed[i], a.s.batches[0].sample[i]);
+            assert_int_equal(none, memcmp(first + i * 784, seeds[none] + i * 784, 784 * sizeof(float)) == 0);
+        }
+        close_act(&a);
+    }
+    assert_memory_equal(seeds[0], seeds[1], sizeof seeds[0]);
 }
 
 static void test_methods_learn(void **state) {
@@ -544,6 +572,7 @@ int main(void) {
                                        cmocka_unit_test(test_autoencoder_scale),
                                        cmocka_unit_test(test_odd_networks),
                                        cmocka_unit_test(test_noise_is_fresh),
+                                       cmocka_unit_test(test_exemplars_are_of_their_seeds),
                                        cmocka_unit_test(test_every_method_encodes_without_a_placement),
                                        cmocka_unit_test(test_tables_are_whole),
                                        cmocka_unit_test(test_named_places_of_every_method_are_bounded)};
