@@ -72,15 +72,23 @@ static hiss_status build_layer(const hiss_yaml *at, int index, hiss_arena *names
     return HISS_OK;
 }
 
-/* failed: the layer at which the graph could not go on. */
-static hiss_status build_list(const hiss_yaml *list, hiss_arena *arena, hiss_builder *b, hiss_value *x, hiss_taps *taps,
-                              const hiss_yaml **failed, hiss_error *err) {
+/* Whether an entry is one that makes rows of maps. */
+static bool flattens(const hiss_yaml *entry) {
+    layer l;
+    const hiss_yaml *word;
+    hiss_error other;
+    return nn_layer_choose(entry, &l, &word, &other) == HISS_OK && l.word.reshapes;
+}
+
+/* maps: up to the first entry that flattens; failed: the layer at which the graph could not go on. */
+static hiss_status build_list(const hiss_yaml *list, bool maps, hiss_arena *arena, hiss_builder *b, hiss_value *x,
+                              hiss_taps *taps, const hiss_yaml **failed, hiss_error *err) {
     block blk = {.name = "input", .scope = "", .end = -1};
     hiss_status s = HISS_OK;
     int index = 0;
     taps->count = 0;
     *failed = NULL;
-    for (const hiss_yaml *e = list->first; e && s == HISS_OK; e = e->next) {
+    for (const hiss_yaml *e = list->first; e && s == HISS_OK && !(maps && flattens(e)); e = e->next) {
         s = build_layer(e, index++, arena, b, &blk, x, taps, err);
         if (s == HISS_OK && hiss_graph_status(b->graph, err) != HISS_OK) {
             *failed = e;
@@ -94,7 +102,7 @@ static hiss_status build_list(const hiss_yaml *list, hiss_arena *arena, hiss_bui
 }
 
 /* Whether images of H x W get through all layers. */
-static bool fits(const hiss_yaml *list, hiss_shape image, int64_t H, int64_t W) {
+static bool fits(const hiss_yaml *list, bool maps, hiss_shape image, int64_t H, int64_t W) {
     hiss_builder b = {.graph = hiss_graph_create(), .model = hiss_model_create()};
     hiss_arena *arena = hiss_arena_create();
     hiss_taps *taps = hiss_new(hiss_taps, 1);
@@ -102,7 +110,7 @@ static bool fits(const hiss_yaml *list, hiss_shape image, int64_t H, int64_t W) 
     image.dim[1] = H;
     image.dim[2] = W;
     hiss_value x = hiss_graph_input(b.graph, "image", image);
-    const bool good = build_list(list, arena, &b, &x, taps, &failed, NULL) == HISS_OK;
+    const bool good = build_list(list, maps, arena, &b, &x, taps, &failed, NULL) == HISS_OK;
     hiss_free(taps);
     hiss_arena_destroy(arena);
     hiss_model_destroy(b.model);
@@ -111,28 +119,28 @@ static bool fits(const hiss_yaml *list, hiss_shape image, int64_t H, int64_t W) 
 }
 
 /* The least height and width at which all layers fit; 0: they fit the images, or no images. */
-static int64_t least_side(const hiss_yaml *list, hiss_shape image) {
+static int64_t least_side(const hiss_yaml *list, bool maps, hiss_shape image) {
     enum { LARGEST = 4096 };
     int64_t low = 0, high = 1;
-    if (fits(list, image, image.dim[1], image.dim[2])) {
+    if (fits(list, maps, image, image.dim[1], image.dim[2])) {
         return 0;
     }
-    while (high <= LARGEST && !fits(list, image, high, high)) {
+    while (high <= LARGEST && !fits(list, maps, image, high, high)) {
         low = high;
         high *= 2;
     }
     while (high - low > 1) {
         const int64_t middle = low + (high - low) / 2;
-        const bool good = high <= LARGEST && fits(list, image, middle, middle);
+        const bool good = high <= LARGEST && fits(list, maps, image, middle, middle);
         high = good ? middle : high;
         low = good ? low : middle;
     }
     return high <= LARGEST ? high : 0;
 }
 
-static hiss_status fail_layer(const hiss_yaml *list, const hiss_yaml *at, hiss_shape image, const char *why,
+static hiss_status fail_layer(const hiss_yaml *list, bool maps, const hiss_yaml *at, hiss_shape image, const char *why,
                               hiss_error *err) {
-    const int64_t side = image.ndim == 4 ? least_side(list, image) : 0;
+    const int64_t side = image.ndim == 4 ? least_side(list, maps, image) : 0;
     if (side == 0) {
         return nn_network_wrong(err, at, "%s", why);
     }
@@ -173,9 +181,9 @@ hiss_status hiss_network_build(const hiss_network *network, hiss_builder *b, his
     list = list ? list : preset;
     *out = x;
     if (s == HISS_OK) {
-        s = build_list(list, arena, b, out, taps, &failed, &why);
+        s = build_list(list, network->maps, arena, b, out, taps, &failed, &why);
         if (failed) {
-            s = fail_layer(list, failed, hiss_graph_shape(b->graph, x), why.text, err);
+            s = fail_layer(list, network->maps, failed, hiss_graph_shape(b->graph, x), why.text, err);
         } else if (s != HISS_OK) {
             s = hiss_fail(err, s, "%s", why.text);
         }

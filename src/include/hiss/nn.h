@@ -115,6 +115,7 @@ typedef struct hiss_network {  /* section "network" */
     int64_t width;             /* filters of the first layer: lenet-bn as many, resnet18 four times as many */
     const hiss_yaml *layers;   /* a list of layers */
     const hiss_config *config; /* where it was written, for messages; NULL: not known */
+    bool maps;                 /* the layers before the first flatten alone, which images of any size share */
 } hiss_network;
 extern const hiss_row hiss_network_rows[];
 extern const int hiss_network_nrows;

@@ -414,6 +414,10 @@ static void test_variants(void **state) {
                     {"sparse", "sparse: {size: 5, atoms: 9, steps: 100, patches: 2, lambda: 0.2}\n"},
                     {"sparse", "sparse: {form: convolutional, size: 4, atoms: 3, steps: 100, lambda: 0.2}\n"},
                     {"sparse", "sparse: {algorithm: ista, size: 4, atoms: 3, lambda: 0}\nwhiten: {on: false}\n"},
+                    {"context_prediction", "network: {width: 2}\ncontext_prediction: {canvas: 0, patch: 9, gap: 1, "
+                                           "jitter: 1, code: 5, hidden: 6}\n"},
+                    {"context_prediction", "network: {preset: resnet18-small, width: 1}\n"
+                                           "context_prediction: {patch: 8, gap: 0, second_only: true}\n"},
                     {"stacked", "stacked: {units: 5, layers: 1}\ncorruption: {kind: gaussian}\n"},
                     {"stacked", "stacked: {units: 5, layers: 2}\ncorruption: {kind: salt_and_pepper}\n"},
                     {"stacked", "stacked: {units: 5, layers: 4, pretrain: false}\n"},

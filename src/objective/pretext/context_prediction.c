@@ -1,0 +1,241 @@
+/* Context prediction: of two patches of an image, the second is one of the eight neighbours of the first; which? To tell
+ * where a neighbour belongs one has to know what the things are that the patches show. (Doersch, Gupta & Efros,
+ * "Unsupervised visual representation learning by context prediction", ICCV 2015, section 3.) Directions are numbered
+ *     0 1 2
+ *     3   4
+ *     5 6 7
+ * and the loss is the cross-entropy of the right one. Each image gives one pair at a step, drawn anew each time: direction,
+ * place of the first patch, and a shift of each.
+ *
+ * What would solve the task without knowing anything is closed: lines go on from a patch into the next one (a gap between
+ * patches, and each is shifted by up to `jitter` pixels); light changes slowly (each patch has mean 0 and mean square
+ * 1); lenses bend colours apart (colour dropping); things in the middle of black say where a patch was (the canvas of
+ * parts/patches.c).
+ *
+ * second_only is the control: the first patch is blank, so nothing is left that the direction could be told from. */
+#include <stdio.h>
+#include <string.h>
+
+#include "hiss/alloc.h"
+#include "objective/pretext/siamese.h"
+
+enum { FIRST, SECOND, PARTS, DIRECTIONS = 8, DRAW_OF_PAIR = 2070 }; /* the last: when, of evaluation's streams */
+static const char picture[] = "context.png";
+
+typedef struct options {
+    int64_t patch, gap, jitter;
+    bool color_dropping, second_only;
+    objective_scene_options scene;
+    siamese_options siamese;
+} options;
+
+#define ROW(key_, type_, ...)                                                                                          \
+    { #key_, type_, offsetof(options, key_), __VA_ARGS__ }
+static const hiss_row rows[] = {
+    ROW(patch, HISS_INT, "12", 2, 1024, NULL, "side of a patch, in pixels"),
+    ROW(gap, HISS_INT, "4", 0, 1024, NULL, "pixels between neighbouring patches, before they are shifted"),
+    ROW(jitter, HISS_INT, "2", 0, 1024, NULL, "each patch is shifted by up to so many pixels, in both directions"),
+    ROW(color_dropping, HISS_BOOL, "true", 0, 0, NULL,
+        "of colour images each patch keeps one channel, the others become faint noise"),
+    ROW(second_only, HISS_BOOL, "false", 0, 0, NULL,
+        "a control: the first patch is blank, so that nothing can be told"),
+    OBJECTIVE_SCENE_ROWS(options, scene),
+    SIAMESE_ROWS(options, siamese, "64", "128"),
+};
+#undef ROW
+static const int nrows = HISS_COUNT(rows);
+
+typedef struct context {
+    siamese base;
+    const hiss_placement *placement; /* NULL: no training */
+    const options *options;
+} context;
+
+static int64_t stride_of(const options *o) {
+    return o->patch + o->gap;
+}
+
+/* On a canvas, which is a torus, three patches in a row must not meet; elsewhere two lie within the image. */
+static hiss_status check_room(const context *c, hiss_error *err) {
+    const options *o = c->options;
+    const objective_scene *scene = &c->base.scene;
+    const int64_t need = scene->canvas ? 3 * stride_of(o) : o->patch + stride_of(o) + 2 * o->jitter;
+    if (scene->H >= need && scene->W >= need) {
+        return HISS_OK;
+    }
+    if (scene->canvas) {
+        return hiss_fail_key(err, HISS_EUSER, "context_prediction.canvas",
+                             "patches of %lld with a gap of %lld need a canvas of at least %lld, found %lld; make it "
+                             "larger, or the patches smaller",
+                             (long long)o->patch, (long long)o->gap, (long long)need, (long long)scene->H);
+    }
+    return hiss_fail_key(err, HISS_EUSER, "context_prediction.patch",
+                         "two patches of %lld with a gap of %lld and a jitter of %lld need images of at least %lld x "
+                         "%lld, found %lld x %lld; make them smaller, or set context_prediction.canvas %lld",
+                         (long long)o->patch, (long long)o->gap, (long long)o->jitter, (long long)need, (long long)need,
+                         (long long)scene->H, (long long)scene->W, (long long)(3 * stride_of(o)));
+}
+
+static hiss_status create(const hiss_task *task, const hiss_placement *placement, const void *opts, void **self,
+                          hiss_error *err) {
+    context *c = hiss_new(context, 1);
+    c->placement = placement;
+    c->options = opts;
+    *self = c;
+    const int64_t span = c->options->patch + 2 * stride_of(c->options); /* of a patch and its neighbours */
+    c->base = (siamese){.task = task,
+                        .options = &c->options->siamese,
+                        .method = "context_prediction",
+                        .side_key = "context_prediction.patch",
+                        .parts = PARTS,
+                        .side = c->options->patch,
+                        .answers = DIRECTIONS,
+                        .scene = objective_scene_of(&c->options->scene, task)};
+    c->base.shown_side = span > c->base.scene.H ? span : c->base.scene.H;
+    const hiss_status s = check_room(c, err);
+    return s == HISS_OK ? siamese_open(&c->base, err) : s;
+}
+
+static void destroy(void *self) {
+    if (self) {
+        siamese_close(&((context *)self)->base);
+        hiss_free(self);
+    }
+}
+
+static hiss_status encode(void *self, hiss_builder *b, hiss_value image, hiss_taps *taps, hiss_error *err) {
+    return siamese_encode(&((const context *)self)->base, b, image, taps, err);
+}
+
+static hiss_status build(void *self, int phase, hiss_builder *b, hiss_error *err) {
+    (void)phase;
+    context *c = self;
+    return siamese_build(&c->base, b, c->placement->m, err);
+}
+
+/* ---- pairs of patches ---- */
+
+/* -1, 0 or 1 along each axis. */
+static void step_of(int64_t direction, int64_t *dy, int64_t *dx) {
+    const int64_t place = direction < 4 ? direction : direction + 1; /* of 3 x 3, row by row */
+    *dy = place / 3 - 1;
+    *dx = place % 3 - 1;
+}
+
+/* Places of both patches along one axis of `length` pixels. */
+static void draw_places(const context *c, int64_t length, int64_t step, hiss_rng *rng, int64_t at[PARTS]) {
+    const options *o = c->options;
+    const int64_t away = step * stride_of(o);
+    if (c->base.scene.canvas) {
+        at[FIRST] = hiss_rng_below(rng, length);
+    } else {
+        const int64_t room = length - o->patch - stride_of(o) * (step != 0) - 2 * o->jitter;
+        at[FIRST] = o->jitter + (away < 0 ? -away : 0) + hiss_rng_below(rng, room + 1);
+    }
+    at[SECOND] = at[FIRST] + away;
+    for (int k = 0; k < PARTS; k++) {
+        at[k] += hiss_rng_below(rng, 2 * o->jitter + 1) - o->jitter;
+        at[k] += c->base.scene.canvas && at[k] < 0 ? length : 0;
+    }
+}
+
+static void sample(void *self, const hiss_lane *lane, int64_t i) {
+    const context *c = self;
+    const options *o = c->options;
+    const int64_t pixels = o->patch * o->patch, C = c->base.task->C;
+    hiss_rng rng = siamese_draws(&c->base, lane, i, DRAW_OF_PAIR);
+    int64_t dy, dx, y[PARTS], x[PARTS];
+    const int64_t direction = hiss_rng_below(&rng, DIRECTIONS);
+    step_of(direction, &dy, &dx);
+    const float *scene = objective_scene_paint(&c->base.scene, lane, i, &rng);
+    draw_places(c, c->base.scene.H, dy, &rng, y);
+    draw_places(c, c->base.scene.W, dx, &rng, x);
+    for (int k = 0; k < PARTS; k++) {
+        float *patch = siamese_patch(&c->base, lane, i, k);
+        objective_patch_cut(&c->base.scene, scene, y[k], x[k], o->patch, patch);
+        if (o->color_dropping && C == 3) {
+            objective_patch_drop_colors(pixels, C, patch, &rng);
+        } else {
+            objective_patch_normalize(pixels, C, patch);
+        }
+    }
+    if (o->second_only) {
+        memset(siamese_patch(&c->base, lane, i, FIRST), 0, sizeof(float) * (size_t)(pixels * C));
+    }
+    siamese_answer(&c->base, lane, i, direction);
+}
+
+/* ---- what evaluation measures ---- */
+
+static int64_t width(void *self) {
+    (void)self;
+    return SIAMESE_WIDTH;
+}
+
+static hiss_status measure_build(void *self, hiss_builder *b, int64_t m, hiss_error *err) {
+    return siamese_measure_build(&((context *)self)->base, b, m, err);
+}
+
+static void measure(void *self, const hiss_lane *lane, int64_t i, float *out) {
+    context *c = self;
+    int64_t dy, dx;
+    const int64_t stride = stride_of(c->options), right = siamese_measure(&c->base, lane, i, out);
+    float *shown = siamese_show(&c->base, lane, i);
+    if (shown) {
+        step_of(right, &dy, &dx);
+        siamese_show_patch(&c->base, lane, i, FIRST, stride, stride, shown);
+        siamese_show_patch(&c->base, lane, i, SECOND, stride * (1 + dy), stride * (1 + dx), shown);
+    }
+}
+
+static hiss_status conclude(void *self, const hiss_measured *m, hiss_error *err) {
+    const context *c = self;
+    const options *o = c->options;
+    char caption[256];
+    snprintf(caption, sizeof caption,
+             "Test images%s, and beside each the two patches of it that the network sees: the first in the middle, the "
+             "second where it belongs, without the shifts.%s",
+             c->base.scene.canvas ? " on their canvas" : "", o->second_only ? " The first is blank: a control." : "");
+    if (o->second_only) {
+        m->remark(m->say, "second_only is on: the network sees the second patch alone, and should not beat guessing.");
+    }
+    return siamese_conclude(&c->base, m, "direction of the second patch told right", picture, caption, err);
+}
+
+static int below_chance(void *self, const hiss_named *metrics, int nmetrics, char *line, size_t size) {
+    return siamese_below_chance(&((const context *)self)->base, metrics, nmetrics, line, size);
+}
+
+static void describe(void *self, char *line, size_t size) {
+    const context *c = self;
+    const options *o = c->options;
+    snprintf(line, size, "context_prediction: patches of %lld, gap %lld, jitter %lld, out of %s of %lld x %lld%s",
+             (long long)o->patch, (long long)o->gap, (long long)o->jitter, c->base.scene.canvas ? "a canvas" : "images",
+             (long long)c->base.scene.H, (long long)c->base.scene.W,
+             o->second_only ? "; the first is blank (a control)" : "");
+}
+
+static const hiss_input_ops input = {.sample = sample};
+static const hiss_report_ops report = {.below_chance = below_chance, .describe = describe};
+static const char *const pictures[] = {picture, NULL};
+static const hiss_measure_ops measures = {.baseline = "guessing",
+                                          .pictures = pictures,
+                                          .width = width,
+                                          .build = measure_build,
+                                          .sample = sample,
+                                          .measure = measure,
+                                          .conclude = conclude};
+
+const hiss_objective_ops objective_context_prediction = {
+    .name = "context_prediction",
+    .summary = "tell on which of eight sides of a patch another one lies",
+    .sections = {{"context_prediction", rows, &nrows, 0}},
+    .options_bytes = sizeof(options),
+    .create = create,
+    .destroy = destroy,
+    .build = build,
+    .encode = encode,
+    .input = &input,
+    .report = &report,
+    .measure = &measures,
+};
