@@ -312,6 +312,60 @@ void tensor_fast_softmax_cross_entropy_backward(int64_t M, int64_t D, const floa
     }
 }
 
+/* Sum of target (top - x) over the targets that are not 0. */
+static double sum_below(int64_t count, float top, const float *restrict x, const float *restrict target) {
+    double lane[SIDES] = {0};
+    int64_t i = 0;
+    for (; i + SIDES <= count; i += SIDES) {
+        for (int j = 0; j < SIDES; j++) {
+            const double below = (double)top - (double)x[i + j];
+            lane[j] += target[i + j] > 0 ? (double)target[i + j] * below : 0;
+        }
+    }
+    for (; i < count; i++) {
+        lane[i % SIDES] += target[i] > 0 ? (double)target[i] * ((double)top - (double)x[i]) : 0;
+    }
+    return sum_of(lane);
+}
+
+void tensor_fast_soft_cross_entropy_forward(int64_t M, int64_t D, float scale, const float *restrict x,
+                                            const float *restrict target, const float *restrict weight,
+                                            float *restrict probability, float *loss) {
+    double total = 0;
+    for (int64_t i = 0; i < M; i++, x += D, target += D, probability += D) {
+        const float top = largest(D, x);
+        for (int64_t j = 0; j < D; j++) {
+            probability[j] = exponential(x[j] - top);
+        }
+        const double sum = sum_lanes(D, probability);
+        const float part = (float)(1 / sum);
+        for (int64_t j = 0; j < D; j++) {
+            probability[j] *= part;
+        }
+        if (weight[i] > 0) {
+            total += (double)weight[i] * (log(sum) * sum_lanes(D, target) + sum_below(D, top, x, target));
+        }
+    }
+    *loss = (float)((double)scale * total);
+}
+
+void tensor_fast_soft_cross_entropy_backward(int64_t M, int64_t D, float scale, const float *restrict probability,
+                                             const float *restrict target, const float *restrict weight, float dloss,
+                                             float *restrict dx, bool accumulate) {
+    for (int64_t i = 0; i < M; i++, probability += D, target += D, dx += D) {
+        const float factor = dloss * scale * weight[i], mass = (float)sum_lanes(D, target);
+        if (accumulate) {
+            for (int64_t j = 0; j < D; j++) {
+                dx[j] += factor * (probability[j] * mass - target[j]);
+            }
+        } else {
+            for (int64_t j = 0; j < D; j++) {
+                dx[j] = factor * (probability[j] * mass - target[j]);
+            }
+        }
+    }
+}
+
 void tensor_fast_squared_loss_forward(int64_t count, float scale, const float *restrict a, const float *restrict b,
                                       float *loss) {
     double lane[SIDES] = {0};

@@ -129,6 +129,17 @@ typedef void hiss_kernel_softmax_cross_entropy_forward(int64_t M, int64_t D, con
 typedef void hiss_kernel_softmax_cross_entropy_backward(int64_t M, int64_t D, const float *probability,
                                                         const int32_t *label, float dloss, float *dx, bool accumulate);
 
+/* loss = scale * sum over M rows of weight[i] times the cross-entropy of target[M,D] and softmax(x), -sum of target log
+ * softmax(x); targets are 0 or more, of any sum, and a weight of 0 or a target of 0 counts as 0 whatever x is;
+ * probability[M,D] out, kept for backward.
+ * Backward: dx (+)= dloss * scale * weight[i] * (probability * (sum of the row's targets) - target). */
+typedef void hiss_kernel_soft_cross_entropy_forward(int64_t M, int64_t D, float scale, const float *x,
+                                                    const float *target, const float *weight, float *probability,
+                                                    float *loss);
+typedef void hiss_kernel_soft_cross_entropy_backward(int64_t M, int64_t D, float scale, const float *probability,
+                                                     const float *target, const float *weight, float dloss, float *dx,
+                                                     bool accumulate);
+
 /* loss = scale * sum (a - b)^2.  Backward: da (+)= dloss * 2 scale (a - b); db its negative; each may be NULL. */
 typedef void hiss_kernel_squared_loss_forward(int64_t count, float scale, const float *a, const float *b, float *loss);
 typedef void hiss_kernel_squared_loss_backward(int64_t count, float scale, const float *a, const float *b, float dloss,
@@ -166,6 +177,7 @@ typedef void hiss_kernel_multiply(int64_t count, const float *a, const float *b,
     X(average_pool_backward) X(batch_norm_train) X(batch_norm_eval) X(batch_norm_backward)              \
     X(activation_forward) X(activation_backward) X(l2_normalize_forward) X(l2_normalize_backward)       \
     X(softmax_cross_entropy_forward) X(softmax_cross_entropy_backward) X(squared_loss_forward)          \
+    X(soft_cross_entropy_forward) X(soft_cross_entropy_backward)                                        \
     X(squared_loss_backward) X(sigmoid_cross_entropy_forward) X(sigmoid_cross_entropy_backward)         \
     X(gaussian_kl_forward) X(gaussian_kl_backward) X(axpby) X(multiply)
 /* clang-format on */

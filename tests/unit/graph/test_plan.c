@@ -319,6 +319,19 @@ static void grow_term(growth *g, hiss_value v, hiss_value rows) {
     }
 }
 
+/* One with a target and a weight for each of the last rows, without a draw. */
+static hiss_value grow_soft_term(const growth *g) {
+    hiss_graph *graph = g->r->graph;
+    int k = g->values - 1;
+    while (hiss_graph_shape(graph, g->value[k]).ndim != 2) {
+        k--;
+    }
+    const hiss_shape shape = hiss_graph_shape(graph, g->value[k]);
+    const hiss_value target = hiss_graph_input(graph, "targets", shape),
+                     weight = hiss_graph_input(graph, "weights", HISS_SHAPE(shape.dim[0]));
+    return hiss_graph_soft_cross_entropy(graph, hiss_graph_tanh(graph, g->value[k]), target, weight, 0.1);
+}
+
 /* Parameters and constants are no values of an exec. */
 static void keep(hiss_graph *graph, hiss_value v) {
     if (graph->nodes[v].op->home == HOME_EXEC) {
@@ -354,6 +367,7 @@ static void grow(rig *r, int64_t key) {
     for (int k = 1; k < g.terms; k++) {
         r->loss = below(&g, 4) ? hiss_graph_add(r->graph, r->loss, g.term[k]) : r->loss;
     }
+    r->loss = key % 3 ? r->loss : hiss_graph_add(r->graph, r->loss, grow_soft_term(&g));
     hiss_layer_metric(&r->b, "first", g.term[0]);
     hiss_layer_metric(&r->b, "last", g.term[g.terms - 1]);
     hiss_graph_loss(r->graph, r->loss);
