@@ -2,3 +2,4 @@
 GENERATOR(synthetic)
 GENERATOR(moving)
 GENERATOR(push)
+GENERATOR(palette)
