@@ -22,6 +22,7 @@ class Method:
     network = f"network: {{preset: lenet-bn, width: {WIDTH}}}\n"
     data = ""  # keys of `data`, with a comma before each
     mean, std = MEAN, STD
+    phases = (None,)  # of a step, one after the other: self.phase while it runs
 
     def lane(self, l, image, file, step):
         """What a lane has at a step besides its images and labels. file: the checkpoint."""
@@ -41,8 +42,12 @@ class Method:
         """How often a parameter was updated before a step."""
         return step
 
+    def records(self, name):
+        """Whether the phase moves the running statistics of a layer."""
+        return True
+
     def __init__(self, values, turned=()):
-        self.turned, self.near, self.at_lane = turned, [], 0
+        self.turned, self.near, self.at_lane, self.phase = turned, [], 0, None
         self.p = {k: torch.tensor(v, dtype=torch.float64) for k, v in values.items()}
         self.buffers = [k for k in self.p if k.endswith(("/mean", "/variance")) or k.startswith("whiten/")]
         self.names = [k for k in self.p if k not in self.buffers]
@@ -65,6 +70,10 @@ class Method:
         on = x.detach() > 0
         return x * self.turn(name, x.detach().abs(), on, ~on)
 
+    def leaky_relu(self, name, x):
+        on = x.detach() > 0
+        return x * (0.2 + 0.8 * self.turn(name, x.detach().abs(), on, ~on))
+
     def pool(self, name, x):
         """The largest of each square of two by two; what is left of an odd height or width is left out."""
         n, c, h, w = x.shape
@@ -73,8 +82,8 @@ class Method:
         place = self.turn(name, best[..., 0] - best[..., 1], place[..., 0], place[..., 1])
         return x.gather(-1, place.unsqueeze(-1)).squeeze(-1)
 
-    def conv(self, name, x):
-        return F.conv2d(x, self.p[name + "/weight"].permute(0, 3, 1, 2), padding=1)
+    def conv(self, name, x, stride=1):
+        return F.conv2d(x, self.p[name + "/weight"].permute(0, 3, 1, 2), self.p.get(name + "/bias"), stride, padding=1)
 
     def transposed(self, name, x):
         w = self.p[name + "/weight"].permute(0, 3, 1, 2)
@@ -83,15 +92,17 @@ class Method:
     def linear(self, name, x):
         return F.linear(x, self.p[name + "/weight"], self.p.get(name + "/bias"))
 
-    def norm(self, name, x):
+    def norm(self, name, x, unit=None):
+        """unit: what follows; a ReLU if it is not given."""
         dims = [0, 2, 3] if x.dim() == 4 else [0]
         shape = [1, -1, 1, 1] if x.dim() == 4 else [1, -1]
         mean, var = x.mean(dims), x.var(dims, unbiased=False)
         count = x.numel() / x.shape[1]
-        self.seen[name + "/mean"].append(mean.detach())
-        self.seen[name + "/variance"].append(var.detach() * count / (count - 1))
+        if self.records(name):
+            self.seen[name + "/mean"].append(mean.detach())
+            self.seen[name + "/variance"].append(var.detach() * count / (count - 1))
         y = (x - mean.view(shape)) / torch.sqrt(var.view(shape) + 1e-5)
-        return self.relu(name, y * self.p[name + "/gamma"].view(shape) + self.p[name + "/beta"].view(shape))
+        return (unit or self.relu)(name, y * self.p[name + "/gamma"].view(shape) + self.p[name + "/beta"].view(shape))
 
     def trunk(self, x):
         for name in ("conv1", "conv2", "conv3"):
