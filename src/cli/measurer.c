@@ -12,10 +12,10 @@ struct measurer {
     hiss_measurer measurer;
 };
 
-/* A hiss_embed: see hiss_measurer. */
-static hiss_status measure(void *user, int64_t count, const hiss_batch *batch, float *const *out, hiss_error *err) {
-    (void)err;
-    measurer *e = user;
+/* Numbers of a batch's samples by measure() or show(), out [count, floats]. */
+static void run_batch(const measurer *e, int64_t count, const hiss_batch *batch,
+                      void (*hook)(void *self, const hiss_lane *lane, int64_t i, float *out), int64_t floats,
+                      float *out) {
     const hiss_exec_context run = {.model = e->vector, .lanes = 1};
     const hiss_lane lane = {.task = e->measurer.network.task,
                             .phase = -1,
@@ -34,8 +34,22 @@ static hiss_status measure(void *user, int64_t count, const hiss_batch *batch, f
     }
     hiss_exec_forward(e->exec, &run, 0, hiss_graph_nodes(e->graph), NULL, NULL);
     for (int64_t i = 0; i < count; i++) {
-        e->ops->measure(e->method, &lane, i, out[0] + i * e->measurer.width);
+        hook(e->method, &lane, i, out + i * floats);
     }
+}
+
+/* A hiss_embed, as is the next: see hiss_measurer. */
+static hiss_status measure(void *user, int64_t count, const hiss_batch *batch, float *const *out, hiss_error *err) {
+    (void)err;
+    const measurer *e = user;
+    run_batch(e, count, batch, e->ops->measure, e->measurer.width, out[0]);
+    return HISS_OK;
+}
+
+static hiss_status show(void *user, int64_t count, const hiss_batch *batch, float *const *out, hiss_error *err) {
+    (void)err;
+    const measurer *e = user;
+    run_batch(e, count, batch, e->ops->show, e->measurer.shown, out[0]);
     return HISS_OK;
 }
 
@@ -66,6 +80,8 @@ hiss_status measurer_create(const hiss_objective_ops *objective, const hiss_froz
         e->scratch = scratch > 0 ? hiss_new(float, scratch) : NULL;
         e->exec = hiss_exec_create(e->graph, t->kernels, hiss_model_offsets(e->model));
         e->measurer = (hiss_measurer){.measure = measure,
+                                      .show = e->ops->show ? show : NULL,
+                                      .shown = e->ops->show ? e->ops->shown(e->method) : 0,
                                       .conclude = conclude,
                                       .user = e,
                                       .width = e->ops->width(e->method),

@@ -30,11 +30,12 @@ static void fail_foreign(hiss_builder *b, const char *name, const char *origin) 
 
 /* The slot NAME/part; -1 and a failed graph when the name is taken by another shape, or by another's layer. */
 static int slot_of(hiss_builder *b, const char *name, const char *part, hiss_slot slot) {
-    char full[NAME_TEXT];
-    snprintf(full, sizeof full, "%s/%s", name, part);
+    char whole[NAME_TEXT], full[2 * NAME_TEXT];
+    snprintf(whole, sizeof whole, "%s%s", b->prefix ? b->prefix : "", name);
+    snprintf(full, sizeof full, "%s/%s", whole, part);
     slot.name = full;
     slot.origin = b->origin;
-    const hiss_slot *foreign = find_foreign(b, name);
+    const hiss_slot *foreign = find_foreign(b, whole);
     if (foreign) {
         fail_foreign(b, name, foreign->origin);
         return -1;

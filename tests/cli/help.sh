@@ -44,10 +44,12 @@ done
 
 # Every key of a resolved config is in the help.
 small_run
+colors
 all=$(methods)
 for objective in $all; do
     sets=(--set objective=$objective --set train.epochs=1 --set augment.contrast=0)
     on 1 "$HISS" train config.yaml --run "run-$objective" "${sets[@]}"
+    ! grep -q 'error: .*data.images: .* needs images of 3 channels' log || sets+=(--set data.file=colors.h5)
     ! grep -q 'error: .*network.layers: .* leave .* out' log || sets+=(--set network.layers=null) # it has its own
     train 1 "run-$objective" "${sets[@]}"
     "$HISS" train --help >help

@@ -40,7 +40,7 @@ typedef struct stage {
     int64_t epoch, step; /* of the batches */
 } stage;
 
-/* One bright blob per image; its place depends on the label, its size and brightness on the sample. */
+/* One bright blob per image; its place depends on the label, its size, brightness and colour on the sample. */
 static inline void draw_blob(int64_t H, int64_t W, int64_t C, int64_t sample, int64_t label, uint8_t *out) {
     hiss_rng rng = hiss_rng_keyed(5, HISS_FOR_TESTS, 1, sample);
     const double x = (double)W * (0.25 + 0.1 * (double)(label % 5)) + (double)hiss_rng_between(&rng, -1.5f, 1.5f);
@@ -49,7 +49,8 @@ static inline void draw_blob(int64_t H, int64_t W, int64_t C, int64_t sample, in
     const double light = (double)hiss_rng_between(&rng, 120.0f, 250.0f);
     for (int64_t k = 0; k < H * W * C; k++) {
         const double dx = ((double)(k / C % W) - x) / size, dy = ((double)(k / C / W) - y) / size;
-        out[k] = (uint8_t)(light * exp(-0.5 * (dx * dx + dy * dy)));
+        const double share = C == 1 ? 1.0 : 1.0 - 0.35 * (double)((sample + k % C) % 3); /* of the channel */
+        out[k] = (uint8_t)(share * light * exp(-0.5 * (dx * dx + dy * dy)));
     }
 }
 

@@ -8,6 +8,8 @@
 #include "eval/judgements/judgements.h"
 #include "hiss/alloc.h"
 
+enum { SHOWN = 10 }; /* images */
+
 static const hiss_row rows[] = {
     JUDGEMENT_ROW("measures", HISS_BOOL, measures, "true", 0, 0, NULL,
                   "what a method that can measures of itself, and its pictures"),
@@ -75,6 +77,22 @@ static hiss_status filters(void *say, const char *file, const char *title, const
     return recorded(to, file, title, caption, s, err);
 }
 
+/* What the method's pictures need of test images that are drawn by seed, on rank 0; NULL on others, and where there are
+ * none. Collective. */
+static hiss_status show(const hiss_eval_env *env, const hiss_subject *subject, int64_t *shown, float **out,
+                        hiss_error *err) {
+    const hiss_measurer *m = subject->measurer;
+    const int64_t n = subject->queries->count;
+    hiss_status s = HISS_OK;
+    *shown = m->show && subject->directory ? (n < SHOWN ? n : SHOWN) : 0;
+    *out = NULL;
+    if (*shown > 0 && hiss_comm_rank(env->comm) == 0) {
+        *out = hiss_new(float, *shown * m->shown);
+        s = eval_embed_drawn(env->seed, subject->queries, *shown, 1, &m->shown, m->batch, m->show, m->user, out, err);
+    }
+    return hiss_comm_agree(env->comm, s, err);
+}
+
 static hiss_status run(const hiss_eval_env *env, const hiss_eval_options *options, const hiss_subject *subject,
                        hiss_record *record, hiss_error *err) {
     (void)options;
@@ -83,8 +101,11 @@ static hiss_status run(const hiss_eval_env *env, const hiss_eval_options *option
     const hiss_sample_range drawn = eval_draw_samples(env->seed, subject->bank, EVAL_BASELINE_IMAGES);
     hiss_features *test = NULL, *train = NULL;
     double *value = hiss_new(double, 4 * m->width);
+    float *pictures = NULL;
+    int64_t shown = 0;
     hiss_status s = hiss_features_extract(env, subject->queries, 1, &layer, m->batch, m->measure, m->user, &test, err);
     s = s == HISS_OK ? hiss_features_extract(env, &drawn, 1, &layer, m->batch, m->measure, m->user, &train, err) : s;
+    s = s == HISS_OK ? show(env, subject, &shown, &pictures, err) : s;
     if (s == HISS_OK) {
         saying to = {env, subject, record};
         hiss_measured measured = m->network;
@@ -96,6 +117,8 @@ static hiss_status run(const hiss_eval_env *env, const hiss_eval_options *option
         measured.test_mean = value;
         measured.test_deviation = value + m->width;
         measured.train_mean = value + 2 * m->width;
+        measured.shown = shown;
+        measured.show = pictures;
         measured.say = &to;
         measured.number = number;
         measured.remark = remark;
@@ -108,6 +131,7 @@ static hiss_status run(const hiss_eval_env *env, const hiss_eval_options *option
     hiss_features_destroy(train);
     hiss_free(drawn.index);
     hiss_free(value);
+    hiss_free(pictures);
     return s;
 }
 

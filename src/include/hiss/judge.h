@@ -81,7 +81,9 @@ typedef struct hiss_classifier {
 
 /* A method that measures itself: see hiss_measure_ops. */
 typedef struct hiss_measurer {
-    hiss_embed measure; /* out[0] [count, width] of the first count of `batch` samples. Not collective */
+    hiss_embed measure; /* out[0] [count, width] of the first count of `batch` samples. Not collective, as is */
+    hiss_embed show;    /* the same [count, shown]; NULL: there are no pictures of images */
+    int64_t shown;
     hiss_status (*conclude)(void *user, const hiss_measured *measured, hiss_error *err); /* Collective */
     void *user;
     int64_t width, batch;

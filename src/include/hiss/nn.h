@@ -79,6 +79,7 @@ typedef struct hiss_builder { /* where layers are appended */
     hiss_model *model;
     bool training;           /* BatchNorm uses lane statistics, dropout drops */
     int group;               /* group of the parameters made from here on */
+    const char *prefix;      /* of the names of slots made from here on, as in "left/"; NULL: none */
     const char *origin;      /* of the slots made from here on: see hiss_slot; hiss_network_build sets it meanwhile */
     unsigned trained_groups; /* bit g: this graph makes gradients of group g, and records its BatchNorm statistics */
 } hiss_builder;

@@ -313,6 +313,8 @@ typedef struct hiss_measured {
     const float *vector;                                   /* and its trained parameters */
     int64_t test, train;                                   /* images: of training at most 10,000, drawn by seed */
     const double *test_mean, *test_deviation, *train_mean; /* [width()] */
+    int64_t shown;     /* test images, drawn by seed, of which show() has said something; 0 where pictures go nowhere */
+    const float *show; /* [shown, shown()] what it was, on rank 0; NULL on others */
     void *say;                                             /* for the calls below */
     void (*number)(void *say, const hiss_measure *measure);
     void (*remark)(void *say, const char *text); /* a sentence that a reader of the numbers must know */
@@ -338,6 +340,9 @@ typedef struct hiss_measure_ops {
      * hiss_lane_default_sample */
     void (*sample)(void *self, const hiss_lane *lane, int64_t i);
     void (*measure)(void *self, const hiss_lane *lane, int64_t i, float *out); /* out [width()], after forward */
+    int64_t (*shown)(void *self);                                              /* floats of show(). NULL: none */
+    /* What pictures of some test images need of sample i, after forward: out [shown()]. Not collective. */
+    void (*show)(void *self, const hiss_lane *lane, int64_t i, float *out);
     hiss_status (*conclude)(void *self, const hiss_measured *measured, hiss_error *err); /* Collective */
 } hiss_measure_ops;
 

@@ -27,6 +27,11 @@ static const char *net_of(const char *name) {
     return strcmp(name, "denoising") == 0 ? "network: {width: 2}\ndenoising: {loss: squared}\n" : small_net;
 }
 
+/* Channels of the images of a method: some need colours. */
+static int64_t channels_of(const char *name) {
+    return strcmp(name, "colorization") == 0 ? 3 : 1;
+}
+
 /* What the training loop puts into a lane's inputs. Lane 0. */
 static void fill_lane(rig *r) {
     stage *s = r->user;
@@ -55,7 +60,7 @@ static void open_act(act *a, const char *name, const char *text, int64_t lanes, 
                                .samples = samples,
                                .stored_H = 28,
                                .stored_W = 28,
-                               .C = 1,
+                               .C = channels_of(name),
                                .classes = 10,
                                .labelled = 1,
                                .lanes = lanes,
@@ -194,18 +199,19 @@ static void test_every_method_encodes_without_a_placement(void **state) {
         stage alone;
         hiss_error err = {0};
         open_act(&a, (*o)->name, small_net, 2, 4, 16);
+        const int64_t C = channels_of((*o)->name);
         const stage_given given = {
-            .seed = 9, .stored_H = 28, .stored_W = 28, .C = 1, .classes = 10, .kernels = hiss_kernels_blas()};
+            .seed = 9, .stored_H = 28, .stored_W = 28, .C = C, .classes = 10, .kernels = hiss_kernels_blas()};
         assert_int_equal(stage_open(&alone, (*o)->name, small_net, given, NULL, &err), HISS_OK);
         hiss_builder b = {.graph = hiss_graph_create(), .model = a.r[0].model};
         hiss_taps taps = {0};
-        const hiss_value image = hiss_graph_input(b.graph, "image", HISS_SHAPE(3, alone.task.H, alone.task.W, 1));
+        const hiss_value image = hiss_graph_input(b.graph, "image", HISS_SHAPE(3, alone.task.H, alone.task.W, C));
         assert_int_equal(alone.ops->encode(alone.method, &b, image, &taps, &err), HISS_OK);
         assert_int_equal(taps.count, a.taps.count);
         const hiss_value last = hiss_taps_last(&taps);
         hiss_graph_keep(b.graph, last);
         hiss_exec *exec = hiss_exec_create(b.graph, given.kernels, hiss_model_offsets(a.r[0].model));
-        const int64_t pixels = 3 * alone.task.H * alone.task.W;
+        const int64_t pixels = 3 * alone.task.H * alone.task.W * C;
         fill_normals(77, 0, pixels, hiss_exec_data(exec, image));
         memcpy(hiss_exec_data(a.encode, a.image), hiss_exec_data(exec, image), sizeof(float) * (size_t)pixels);
         const hiss_exec_context run = {.model = a.r[0].vector, .lanes = 1};
@@ -286,9 +292,10 @@ static void check_encoder(act *a) {
     }
     double sum[2] = {0.0, 0.0};
     for (int pass = 0; pass < 2; pass++) {
+        const int64_t C = a->s.task.C, values = 784 * C;
         for (int i = 0; i < 3; i++) {
-            hiss_augment_center(&a->s.augment, &(hiss_stored_image){28, 28, 1, a->s.pixels + 784 * i, NULL, 255},
-                                hiss_exec_data(a->encode, a->image) + 784 * i);
+            hiss_augment_center(&a->s.augment, &(hiss_stored_image){28, 28, C, a->s.pixels + values * i, NULL, 255},
+                                hiss_exec_data(a->encode, a->image) + values * i);
         }
         hiss_exec_forward(a->encode, &run, 0, hiss_graph_nodes(a->encoder), NULL, NULL);
         for (int k = 0; k < a->taps.count; k++) {
@@ -424,7 +431,10 @@ static void test_variants(void **state) {
                     {"gan", "gan: {latent: 5, width: 2, conditional: true}\n"},
                     {"gan", "gan: {latent: 5, width: 3, deviation: 0}\n"},
                     {"exemplar", "network: {layers: [flatten, {linear: 9}, tanh]}\nexemplar: {transform: none}\n"},
-                    {"exemplar", "network: {width: 2}\naugment: {shift: 3, rotate: 20}\n"}};
+                    {"exemplar", "network: {width: 2}\naugment: {shift: 3, rotate: 20}\n"},
+                    {"colorization", "network: {width: 2}\ncolorization: {loss: l2}\n"},
+                    {"colorization", "network: {layers: [{conv: 3, kernel: 4, stride: 2, pad: 1}, tanh]}\n"
+                                     "colorization: {rebalance: false, neighbors: 5}\n"}};
     for (int k = 0; k < HISS_COUNT(variants); k++) {
         act a;
         open_act(&a, variants[k].name, variants[k].text, 2, 6, 61);
