@@ -102,7 +102,7 @@ colors
 for objective in $all; do
     [ "$objective" != sparse ] || continue
     data=data.h5
-    [ "$objective" != colorization ] || data=colors.h5
+    case $objective in colorization | split_brain) data=colors.h5 ;; esac
     for ranks in 1 2; do
         refused $ranks 'training has diverged; the learning rate may be too high (optim.lr = 1e+06)' "$HISS" train config.yaml --run run \
             --set objective=$objective --set optim.lr=1e6 --set optim.weight_decay=1000 --set "checkpoint.every=1 epoch" \

@@ -52,7 +52,8 @@ awk 'length($0) > 120 { bad = 1 } END { exit bad }' one/eval.txt || fail 'a tabl
 
 "$HISS" prepare generate palette --rows 600 --set generate.items=data.h5 --set generate.size=12 --set generate.odds=0.75 \
     --set generate.palettes=1 --output odds.h5 2>log || fail 'no pictures' log
-known=(--set data.file=odds.h5 --set colorization.neighbors=1 --set colorization.rebalance=false --set train.epochs=6)
+known=(--set data.file=odds.h5 --set colorization.neighbors=1 --set colorization.rebalance=false --set train.epochs=8
+    --set augment.shift=0)
 for run in coin control weighed; do
     more=()
     [ $run != control ] || more=(--set colorization.loss=l2)

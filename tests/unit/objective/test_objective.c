@@ -29,7 +29,7 @@ static const char *net_of(const char *name) {
 
 /* Channels of the images of a method: some need colours. */
 static int64_t channels_of(const char *name) {
-    return strcmp(name, "colorization") == 0 ? 3 : 1;
+    return strcmp(name, "colorization") == 0 || strcmp(name, "split_brain") == 0 ? 3 : 1;
 }
 
 /* What the training loop puts into a lane's inputs. Lane 0. */
@@ -434,7 +434,9 @@ static void test_variants(void **state) {
                     {"exemplar", "network: {width: 2}\naugment: {shift: 3, rotate: 20}\n"},
                     {"colorization", "network: {width: 2}\ncolorization: {loss: l2}\n"},
                     {"colorization", "network: {layers: [{conv: 3, kernel: 4, stride: 2, pad: 1}, tanh]}\n"
-                                     "colorization: {rebalance: false, neighbors: 5}\n"}};
+                                     "colorization: {rebalance: false, neighbors: 5}\n"},
+                    {"split_brain", "network: {layers: [{conv: 3, kernel: 4, stride: 2, pad: 1}, batch_norm, tanh]}\n"
+                                    "split_brain: {light_bins: 7}\n"}};
     for (int k = 0; k < HISS_COUNT(variants); k++) {
         act a;
         open_act(&a, variants[k].name, variants[k].text, 2, 6, 61);
