@@ -13,7 +13,7 @@ sed -i '/^  layers:/,/^    - relu/d; /^    - /d
 
 judge=(--set eval.knn=false --set eval.linear=false --set eval.few_labels=false --set eval.statistics=false
     --set eval.neighbors=false --set eval.random=false --set eval.pixels=false --set eval.test=colors.h5
-    --set eval.test_limit=300)
+    --set eval.train_limit=40 --set eval.test_limit=300)
 number() {
     sed -n "s/.*\"$2\": \([-0-9.e+]*\).*/\1/p" "$1/eval.json" | head -n 1 | grep . ||
         fail "$1: eval.json has no $2" "$1/eval.json"
@@ -22,19 +22,20 @@ holds() { awk "BEGIN { exit !($1) }" || fail "$2: $1"; }
 
 # ---- bits ----
 
-train 1 one
+short=(--set train.epochs=2)
+train 1 one "${short[@]}"
 grep -q '^hiss: colours: 261 bins of 10 x 10 hold all colours of sRGB; ' log || fail 'no bins' log
 grep -q 'Q = 261 bins of colour at 6 x 6 places' log || fail 'places are not said' log
-for ranks in 2 5 7; do
-    train $ranks ranks-$ranks --set dist.threads=$((1 + ranks % 2)) --set train.activation_memory=$((ranks % 5))
+for ranks in 2 5; do
+    train $ranks ranks-$ranks "${short[@]}" --set dist.threads=$((1 + ranks % 2)) --set train.activation_memory=$((ranks % 5))
     same one ranks-$ranks
 done
-train 3 stopped --set train.steps=7
-train 2 stopped
+train 3 stopped "${short[@]}" --set train.steps=7
+train 2 stopped "${short[@]}"
 grep -q 'resumed from' log || fail 'not resumed' log
 grep -q 'hiss: colours:' log && fail 'measured again' log
 same one stopped
-train 2 flat --set colorization.rebalance=false
+train 2 flat "${short[@]}" --set colorization.rebalance=false
 [ "$(hashes one)" != "$(hashes flat)" ] || fail 'weights change nothing'
 
 on 1 "$HISS" eval one "${judge[@]}"

@@ -176,13 +176,13 @@ void color_ab_fill(const color_ab *c, const hiss_lane *lane, int64_t i) {
     for (int64_t k = 0; k < places; k++) {
         const float *pixel = image + 3 * color_pixel_of(c->task, c->h, c->w, k);
         const float a = COLOR_UNIT * pixel[COLOR_A], b = COLOR_UNIT * pixel[COLOR_B];
-        const int64_t q = objective_ab_nearest(&c->bins, a, b);
+        /* a feature pass looks at bins alone */
+        const int64_t q =
+            counting ? objective_ab_nearest(&c->bins, a, b)
+                     : objective_ab_encode(&c->bins, c->options->neighbors, c->options->sigma, a, b, target + k * Q);
         bin[k] = has_color ? (float)q : -1.0f;
         weight[k] = has_color ? c->weight[q] : 0.0f;
         colorful[k] = has_color ? 1.0f : 0.0f;
-        if (!counting) { /* a feature pass looks at bins alone */
-            objective_ab_encode(&c->bins, c->options->neighbors, c->options->sigma, a, b, target + k * Q);
-        }
     }
 }
 

@@ -196,8 +196,8 @@ int64_t objective_ab_nearest(const objective_ab_bins *bins, float a, float b) {
     return n.bin[0];
 }
 
-void objective_ab_encode(const objective_ab_bins *bins, int64_t neighbors, double sigma, float a, float b,
-                         float *target) {
+int64_t objective_ab_encode(const objective_ab_bins *bins, int64_t neighbors, double sigma, float a, float b,
+                            float *target) {
     near n;
     double share[OBJECTIVE_AB_NEIGHBORS], sum = 0.0;
     find_near(bins, neighbors, a, b, &n);
@@ -209,4 +209,5 @@ void objective_ab_encode(const objective_ab_bins *bins, int64_t neighbors, doubl
     for (int64_t k = 0; k < n.count; k++) {
         target[n.bin[k]] = (float)(share[k] / sum);
     }
+    return n.bin[0];
 }

@@ -22,8 +22,8 @@ void objective_ab_bins_make(objective_ab_bins *bins);
 /* The bin whose centre is nearest; of two, the first. */
 int64_t objective_ab_nearest(const objective_ab_bins *bins, float a, float b);
 /* target [count]: the neighbors bins nearest to (a, b), 1 to OBJECTIVE_AB_NEIGHBORS and at most count, share 1 in
- * proportion to exp(-d^2 / (2 sigma^2)), d their distance; 0 elsewhere. */
-void objective_ab_encode(const objective_ab_bins *bins, int64_t neighbors, double sigma, float a, float b,
-                         float *target);
+ * proportion to exp(-d^2 / (2 sigma^2)), d their distance; 0 elsewhere. Returns the nearest. */
+int64_t objective_ab_encode(const objective_ab_bins *bins, int64_t neighbors, double sigma, float a, float b,
+                            float *target);
 
 #endif

@@ -49,7 +49,7 @@ class Method:
     def __init__(self, values, turned=()):
         self.turned, self.near, self.at_lane, self.phase = turned, [], 0, None
         self.p = {k: torch.tensor(v, dtype=torch.float64) for k, v in values.items()}
-        self.buffers = [k for k in self.p if k.endswith(("/mean", "/variance")) or k.startswith("whiten/")]
+        self.buffers = [k for k in self.p if k.endswith(("/mean", "/variance")) or k.startswith(("whiten/", "colors/"))]
         self.names = [k for k in self.p if k not in self.buffers]
         for k in self.names:
             self.p[k].requires_grad_()
