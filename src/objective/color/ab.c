@@ -41,12 +41,14 @@ static hiss_value channels(hiss_builder *b, hiss_value image, int64_t first, int
 }
 
 static hiss_status fail_map(const hiss_task *task, const char *method, const hiss_taps *taps, hiss_error *err) {
-    const char *key = task->network->layers ? "network.layers" : "network.preset";
+    const bool preset = !task->network->layers;
     return hiss_fail_key(
-        err, HISS_EUSER, key,
+        err, HISS_EUSER, preset ? "network.preset" : "network.layers",
         "%s takes the network up to its first flatten, which must be a map of places, and found %s; %s", method,
         taps->count ? "rows" : "no layer with a name",
-        taps->count ? "leave global_average_pool out" : "begin with a convolution, or leave the key out");
+        preset        ? "choose another preset, or list layers in network.layers"
+        : taps->count ? "leave global_average_pool out"
+                      : "begin with a convolution, or leave the key out");
 }
 
 hiss_status color_map(const hiss_task *task, const char *method, hiss_builder *b, const char *prefix, hiss_value image,
