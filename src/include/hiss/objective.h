@@ -315,7 +315,7 @@ typedef struct hiss_measured {
     const double *test_mean, *test_deviation, *train_mean; /* [width()] */
     int64_t shown;     /* test images, drawn by seed, of which show() has said something; 0 where pictures go nowhere */
     const float *show; /* [shown, shown()] what it was, on rank 0; NULL on others */
-    void *say;                                             /* for the calls below */
+    void *say;         /* for the calls below */
     void (*number)(void *say, const hiss_measure *measure);
     void (*remark)(void *say, const char *text); /* a sentence that a reader of the numbers must know */
     /* Images [rows, columns, H, W, C] of pixels in 0..1 as a PNG; file is one of the table's pictures. Collective, as
