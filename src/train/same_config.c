@@ -1,9 +1,10 @@
 /* Whether a checkpoint was made by the config of this run: whether both mean the same, however they are written.
  *
  * Both resolved configs are read as trees and compared key by key. Of no account are the order of keys, how a number is
- * written, keys that say how and how long to run, sections of methods that this run does not use, keys of optim that its
- * optimiser and schedule do not read, and what other things tell better: the data by their identity, who computes by its origin, layers that stay as they are by the parameters
- * that this means, and the source of train.init by its path or by its checksum. */
+ * written, keys that say how and how long to run, sections of methods that this run does not use, keys that evaluation
+ * alone reads, keys of optim that its optimiser and schedule do not read, and what other things tell better: the data by
+ * their identity, who computes by its origin, layers that stay as they are by the parameters that this means, and the
+ * source of train.init by its path or by its checksum. */
 #include <inttypes.h>
 #include <limits.h>
 #include <stdlib.h>
@@ -60,6 +61,19 @@ static bool has_section(const hiss_objective_ops *ops, const char *name) {
     for (const hiss_section *c = ops->sections; c < ops->sections + HISS_MAX_SECTIONS && c->name; c++) {
         if (strcmp(c->name, name) == 0) {
             return true;
+        }
+    }
+    return false;
+}
+
+/* Whether the row of a method's key says so. */
+static bool is_of_evaluation(const hiss_objective_ops *ops, const char *section, const char *key) {
+    for (const hiss_section *c = ops->sections; c < ops->sections + HISS_MAX_SECTIONS && c->name; c++) {
+        for (const hiss_row *row = c->rows; strcmp(c->name, section) == 0 && row < c->rows + *c->nrows; row++) {
+            if (strcmp(row->key, key) == 0 &&
+                strncmp(row->help, HISS_OF_EVALUATION, sizeof HISS_OF_EVALUATION - 1) == 0) {
+                return true;
+            }
         }
     }
     return false;
@@ -204,7 +218,8 @@ static hiss_status compare_key(const comparison *c, const char *section, const c
         snprintf(name, sizeof name, "%s.%.60s", section, key);
         return compare_section(c, name, then, now, err);
     }
-    return !decides(section, key) || !is_read(c, section, key) || same(then, now, &first)
+    return !decides(section, key) || is_of_evaluation(c->t->experiment->objective, section, key) ||
+                   !is_read(c, section, key) || same(then, now, &first)
                ? HISS_OK
                : refuse(c, section, key, &first, err);
 }

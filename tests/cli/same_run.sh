@@ -151,4 +151,20 @@ same_but inverse_gamma=0.3
 same_but trust=0.1
 sed '/relu/d' turned.yaml >config.yaml
 other 'config.yaml:9:5: network.layers' "it had 'relu', now '{flatten: null}'" 1 base
+# Keys of the method that evaluation alone reads, for each method that has some: so its help says.
+cp nat.yaml config.yaml
+own=(--set augment.contrast=0 --set network.layers=null --set optim.lr=0.001)
+"$HISS" train --help >help
+for key in $(sed -n 's/^ *\([a-z_]*\.[a-z_0-9]*\) .* evaluation: .*/\1/p' help); do
+    method=${key%%.*}
+    [ -e "$method" ] || { begin "$method" "${own[@]}" --set "objective=$method" && cp -r "$method" "$method.begun"; }
+    value=$(sed -n "/^$method:/,/^[a-z]/s/^  ${key#*.}: //p" "$method/config.yaml")
+    on_with 2 "$method" "${own[@]}" --set "objective=$method" --set "$key=$((value + 1))"
+    seen+=" $key"
+done
+for key in rbm.chains rbm.temperatures dbm.ais_chains dbm.ais_steps sparse.cells sparse.reference; do
+    [[ " $seen " == *" $key "* ]] || fail "$key is not tried: $seen" help
+done
+other '--set sparse.steps' "it had 'steps: 50'" 1 sparse "${own[@]}" --set objective=sparse --set sparse.steps=51
+other '--set dbm.chains' "it had 'chains: persistent'" 1 dbm "${own[@]}" --set objective=dbm --set dbm.chains=data
 echo ok

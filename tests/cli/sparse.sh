@@ -89,5 +89,6 @@ refused 1 'sparse.layers: a second layer is of the codes of patches' "$HISS" tra
 refused 1 'network.layers: sparse has a dictionary of its own' "$HISS" train config.yaml --run r \
     --set 'network.layers=[relu]'
 refused 1 'sparse.lambda must be a number in 0' "$HISS" train config.yaml --run r --set sparse.lambda=-1
+refused 2 'sparse.reference: 20 steps, which are fewer than the 30 of sparse.steps' "$HISS" train config.yaml --run r --set sparse.reference=20
 [ ! -e r ] || fail 'a run of nothing'
 echo ok

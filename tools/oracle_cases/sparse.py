@@ -5,7 +5,7 @@ from oracle_cases.parts.optimizers import ADAM, SGD
 
 
 def settings(form, atoms, side, penalty):
-    return (f"sparse: {{form: {form}, atoms: {atoms}, size: {side}, lambda: {penalty}, patches: 1, steps: 1000}}\n"
+    return (f"sparse: {{form: {form}, atoms: {atoms}, size: {side}, lambda: {penalty}, patches: 1, steps: 1000, reference: 1000}}\n"
             "whiten: {on: false}\n")
 
 

@@ -37,6 +37,9 @@ typedef struct hiss_row {
     const char *help;     /* one line */
 } hiss_row;
 
+/* What the help of a method's row begins with when evaluation alone reads it: a run goes on with another value, too. */
+#define HISS_OF_EVALUATION "evaluation: "
+
 #define HISS_COUNT(array) ((int)(sizeof(array) / sizeof((array)[0])))
 
 typedef struct hiss_config hiss_config;

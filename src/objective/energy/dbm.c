@@ -37,9 +37,9 @@ static const hiss_row rows[] = {
     {"chains", HISS_CHOICE, offsetof(dbm_options, chains), "persistent", 0, 0, "persistent|data|random",
      "where they begin in a step: where they ended in the last one, at the data, or anywhere; the last is a control"},
     {"ais_chains", HISS_INT, offsetof(dbm_options, ais_chains), "100", 2, 1 << 20, NULL,
-     "evaluation: chains that estimate the partition function"},
+     HISS_OF_EVALUATION "chains that estimate the partition function"},
     {"ais_steps", HISS_INT, offsetof(dbm_options, ais_steps), "5000", 1, 1 << 24, NULL,
-     "evaluation: temperatures they pass"},
+     HISS_OF_EVALUATION "temperatures they pass"},
 };
 static const int nrows = HISS_COUNT(rows);
 

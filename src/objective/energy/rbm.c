@@ -44,9 +44,9 @@ static const hiss_row rows[] = {
     {"deviation", HISS_FLOAT, offsetof(rbm_options, deviation), "0.1", 1e-6, 10, NULL,
      "standard deviation of the machines' weights at the start"},
     {"chains", HISS_INT, offsetof(rbm_options, chains), "100", 1, 1 << 20, NULL,
-     "evaluation: chains of annealed importance sampling"},
+     HISS_OF_EVALUATION "chains of annealed importance sampling"},
     {"temperatures", HISS_INT, offsetof(rbm_options, temperatures), "10000", 1, 1 << 24, NULL,
-     "evaluation: temperatures of each chain"},
+     HISS_OF_EVALUATION "temperatures of each chain"},
 };
 static const int nrows = HISS_COUNT(rows);
 

@@ -34,7 +34,7 @@ static const hiss_row rows[] = {
     {"stride", HISS_INT, offsetof(options, stride), "4", 1, 64, NULL,
      "patches: pixels between those whose codes are an image's features"},
     {"cells", HISS_INT, offsetof(options, cells), "2", 1, 64, NULL,
-     "the features are codes averaged over so many cells each way, or as many as there are codes"},
+     HISS_OF_EVALUATION "the features are codes averaged over so many cells each way, or as many as there are codes"},
     SPARSE_INFERENCE_ROWS(options, inference),
     {"layers", HISS_INT, offsetof(options, layers), "1", 1, 2, NULL,
      "patches: 2 trains a second dictionary, of the codes of 2 x 2 patches"},
@@ -44,7 +44,7 @@ static const hiss_row rows[] = {
      "layers 2: atoms of the second dictionary"},
     {"second_lambda", HISS_FLOAT, offsetof(options, second_lambda), "0.5", 0, 1e6, NULL, "layers 2: its lambda"},
     {"reference", HISS_INT, offsetof(options, reference), "500", 1, 1000000, NULL,
-     "evaluation: compare the objective with that after so many steps"},
+     HISS_OF_EVALUATION "compare the objective with that after so many steps"},
 };
 static const int nrows = HISS_COUNT(rows);
 
@@ -102,6 +102,16 @@ static hiss_status expect_sizes(const coder *s, hiss_error *err) {
     return HISS_OK;
 }
 
+static hiss_status expect_reference(const options *o, hiss_error *err) {
+    return o->reference >= o->inference.steps
+               ? HISS_OK
+               : hiss_fail_key(
+                     err, HISS_EUSER, "sparse.reference",
+                     "%lld steps, which are fewer than the %lld of sparse.steps that they judge; set it to at "
+                     "least so many, some ten times as many for choice",
+                     (long long)o->reference, (long long)o->inference.steps);
+}
+
 static hiss_status create(const hiss_task *task, const hiss_placement *placement, const void *opts, void **self,
                           hiss_error *err) {
     coder *s = hiss_new(coder, 1);
@@ -109,7 +119,8 @@ static hiss_status create(const hiss_task *task, const hiss_placement *placement
     s->placement = placement;
     s->options = opts;
     *self = s;
-    return expect_sizes(s, err);
+    const hiss_status status = expect_sizes(s, err);
+    return status == HISS_OK ? expect_reference(s->options, err) : status;
 }
 
 static void destroy(void *self) {
