@@ -48,6 +48,15 @@ on 3 "$HISS" eval onegan.conditional=true "${judge[@]}"
 [ $status -eq 0 ] || fail "eval on 3 ranks: exit $status" log
 sed 's/"seconds": [0-9.]*//' onegan.conditional=true/eval.json | cmp - json.1 || fail 'eval.json differs between 1 and 3 ranks'
 
+# Images by number: the same on any number of ranks; of one class, and of each in its column.
+on 1 "$HISS" sample onegan.conditional=true --rows 2 --output drawn.png
+[ $status -eq 0 ] || fail "sample: exit $status" log
+on 3 "$HISS" sample onegan.conditional=true --rows 2 --output drawn3.png
+cmp drawn.png drawn3.png || fail 'other images on 3 ranks' log
+on 1 "$HISS" sample onegan.conditional=true --rows 2 --class 3 --output third.png
+[ $status -eq 0 ] && ! cmp -s drawn.png third.png || fail "sample of a class: exit $status, or the same images" log
+refused 1 'class' "$HISS" sample one --class 3 --output none.png
+
 # ---- collapse ----
 
 train 2 longer --set train.epochs=20
