@@ -81,10 +81,10 @@ refused 1 'eval.classifier: nat is a run of objective nat; name a run of objecti
 refused 2 'eval.classifier: ' "$HISS" eval vae --set eval.classifier=config.yaml
 on 1 "$HISS" train nat.yaml --run larger --set objective=supervised --set augment.height=14 --set augment.width=14 --set train.epochs=1
 refused 3 'eval.classifier: larger judges images of 14x14x1, but 12x12x1 are made' "$HISS" eval vae --set eval.classifier=larger
-"$odd_h5" three.h5 /images=u8:600x12x12 /labels=u8:600:2@17
-on 1 "$HISS" train nat.yaml --run two --set objective=supervised --set data.file=three.h5 --set train.epochs=1
+"$odd_h5" eleven.h5 /images=u8:600x12x12 /labels=i32:600:10@17
+on 1 "$HISS" train nat.yaml --run eleven --set objective=supervised --set data.file=eleven.h5 --set train.epochs=1
 [ $status -eq 0 ] || fail "other classes: exit $status" log
-refused 1 "eval.classifier: two tells " "$HISS" eval vae --set eval.classifier=two
+refused 1 "eval.classifier: eleven tells 11 classes, but there are 10 here" "$HISS" eval vae --set eval.classifier=eleven
 mkdir empty
 refused 2 'eval.classifier: empty is not a run: it has no config.yaml' "$HISS" eval vae --set eval.classifier=empty
 [ ! -e r ] || fail 'a run of nothing'
