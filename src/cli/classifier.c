@@ -40,27 +40,34 @@ static void judge(void *user, int64_t count, const float *image, float *hidden, 
 
 /* ---- making one ---- */
 
-/* The run that a path names, or whose checkpoint it names; whether it is a checkpoint. */
-static bool find_run(const char *path, char run[CLI_PATH]) {
+/* The run that a path names, or whose checkpoint, RUN/ckpt/NAME, it names; *given: it is a checkpoint. */
+static hiss_status find_run(const char *path, char run[CLI_PATH], bool *given, hiss_error *err) {
     struct stat what;
+    hiss_status s = hiss_file_expect(path, "the classifier", "name a run of objective supervised", err);
     snprintf(run, CLI_PATH, "%s", path);
-    if (stat(path, &what) != 0 || S_ISDIR(what.st_mode)) {
-        return false;
+    *given = s == HISS_OK && stat(path, &what) == 0 && !S_ISDIR(what.st_mode);
+    char *name = *given ? strrchr(run, '/') : NULL;
+    if (name) {
+        *name = 0;
     }
-    for (int up = 0; up < 2; up++) {
-        char *slash = strrchr(run, '/');
-        snprintf(slash ? slash : run, slash ? CLI_PATH - (size_t)(slash - run) : CLI_PATH, slash ? "" : "..");
+    char *folder = name ? strrchr(run, '/') : NULL;
+    if (folder && strcmp(folder, "/ckpt") == 0) {
+        *folder = 0;
+    } else if (*given) {
+        s = hiss_fail(err, HISS_EUSER,
+                      "%s is neither a run nor one of its checkpoints (RUN/ckpt/step-N.h5); name a run of objective "
+                      "supervised",
+                      path);
     }
-    return true;
+    return s;
 }
 
 /* Its config and a checkpoint. Collective. */
 static hiss_status open_run(classifier *c, hiss_comm *comm, const char *path, char checkpoint[CLI_PATH],
                             hiss_error *err) {
     char run[CLI_PATH];
-    hiss_status s = hiss_file_expect(path, "the classifier", "name a run of objective supervised", err);
-    const bool given = s == HISS_OK && find_run(path, run);
-    s = hiss_comm_agree(comm, s, err);
+    bool given;
+    hiss_status s = hiss_comm_agree(comm, find_run(path, run, &given, err), err);
     s = s == HISS_OK ? cli_open_run(comm, run, NULL, 0, NULL, &c->experiment, &c->eval, checkpoint, err) : s;
     if (s == HISS_OK && given) {
         snprintf(checkpoint, CLI_PATH, "%s", path);

@@ -78,7 +78,9 @@ refused 1 '--class: vae of this config cannot be asked for a class' "$HISS" samp
 refused 2 'eval.classifier: the classifier nowhere does not exist' "$HISS" eval vae --set eval.classifier=nowhere
 refused 1 'eval.classifier: nat is a run of objective nat; name a run of objective supervised' "$HISS" eval vae \
     --set eval.classifier=nat
-refused 2 'eval.classifier: ' "$HISS" eval vae --set eval.classifier=config.yaml
+for file in config.yaml classifier/config.yaml; do
+    refused 2 "eval.classifier: $file is neither a run nor one of its checkpoints" "$HISS" eval vae --set eval.classifier=$file
+done
 on 1 "$HISS" train nat.yaml --run larger --set objective=supervised --set augment.height=14 --set augment.width=14 --set train.epochs=1
 refused 3 'eval.classifier: larger judges images of 14x14x1, but 12x12x1 are made' "$HISS" eval vae --set eval.classifier=larger
 "$odd_h5" eleven.h5 /images=u8:600x12x12 /labels=i32:600:10@17
