@@ -1,19 +1,20 @@
 /* Scenes and patches, for methods that learn from how parts of an image lie to one another.
  *
- * Small pictures of single things say where in the picture a patch was: the thing stands in the middle of black. A method
- * that is asked for relative positions could answer from one patch alone. So such images are put on a canvas whose
- * places are all alike: it is a torus, on which the image has a uniformly random place, also across the edges, and the ground
- * is noise. What a patch shows then has the same distribution wherever it is cut, exactly; only two patches together
- * say anything of where they are. The noise is independent from pixel to pixel, so it does not go on from one patch into
- * the next.
+ * Small pictures of single things say where in the picture a patch was: the thing stands in the middle of black. A
+ * method that is asked for relative positions could answer from one patch alone. So such images are put on a canvas
+ * whose places are all alike: it is a torus, on which the image has a uniformly random place, also across the edges,
+ * and the ground is noise. What a patch shows then has the same distribution wherever it is cut, exactly; only two
+ * patches together say anything of where they are. The noise is independent from pixel to pixel, so it does not go on
+ * from one patch into the next.
  *
- * Where an image is darkest, it is ground, which the noise replaces; a tenth of its range brighter it is opaque. Ground
- * around the thing is cut off, and the rest is stretched to most of the canvas, each axis by itself: a patch of noise says
- * nothing, so there should be few.
+ * Where an image is darkest, it is ground, which the noise replaces; a tenth of its range brighter it is opaque.
+ * Ground around the thing is cut off, and the rest is stretched to most of the canvas, each axis by itself: a patch of
+ * noise says nothing, so there should be few.
  *
  * Photographs, whose places are alike as they are, need no canvas. Colours are the shortcut there: lenses bend red and
- * green apart towards the corners. Colour dropping (Doersch, Gupta & Efros, "Unsupervised visual representation learning
- * by context prediction", ICCV 2015, section 3.1; their code's prep_image) leaves one channel of each patch. */
+ * green apart towards the corners. Colour dropping (Doersch, Gupta & Efros, "Unsupervised visual representation
+ * learning by context prediction", ICCV 2015, section 3.1; their code's prep_image) leaves one channel of each patch.
+ * */
 #include <math.h>
 
 #include "objective/parts/patches.h"

@@ -25,13 +25,13 @@ typedef struct objective_scene_options {
         {"scale",                                                                                                      \
          HISS_FLOAT,                                                                                                   \
          offsetof(options, member.scale),                                                                              \
-         "0.75",                                                                                                       \
+         "0.55",                                                                                                       \
          0.1,                                                                                                          \
          1,                                                                                                            \
          NULL,                                                                                                         \
          "on a canvas: height and width of a thing become this share of the canvas's, or any up to the whole"},        \
     {                                                                                                                  \
-        "texture", HISS_FLOAT, offsetof(options, member.texture), "0.3", 0, 1, NULL,                                   \
+        "texture", HISS_FLOAT, offsetof(options, member.texture), "0.02", 0, 1, NULL,                                  \
             "on a canvas: strength of the noise where an image is darkest, as a share of its range"                    \
     }
 
@@ -53,8 +53,8 @@ const float *objective_scene_paint(const objective_scene *scene, const hiss_lane
 /* The same pixels, once painted. */
 const float *objective_scene_pixels(const objective_scene *scene, const hiss_lane *lane, int64_t i);
 
-/* out [side, side, C]: the square whose corner is y, x. On a canvas it may reach over an edge, and goes on at the opposite
- * one; else it lies within the scene. */
+/* out [side, side, C]: the square whose corner is y, x. On a canvas it may reach over an edge, and goes on at the
+ * opposite one; else it lies within the scene. */
 void objective_patch_cut(const objective_scene *scene, const float *pixels, int64_t y, int64_t x, int64_t side,
                          float *out);
 /* Mean 0 and mean square 1, over all its pixels, or channel by channel; a patch of one grey becomes zeros. */

@@ -1,16 +1,16 @@
-/* Context prediction: of two patches of an image, the second is one of the eight neighbours of the first; which? To tell
- * where a neighbour belongs one has to know what the things are that the patches show. (Doersch, Gupta & Efros,
+/* Context prediction: of two patches of an image, the second is one of the eight neighbours of the first; which? To
+ * tell where a neighbour belongs one has to know what the things are that the patches show. (Doersch, Gupta & Efros,
  * "Unsupervised visual representation learning by context prediction", ICCV 2015, section 3.) Directions are numbered
  *     0 1 2
  *     3   4
  *     5 6 7
- * and the loss is the cross-entropy of the right one. Each image gives one pair at a step, drawn anew each time: direction,
- * place of the first patch, and a shift of each.
+ * and the loss is the cross-entropy of the right one. Each image gives one pair at a step, drawn anew each time:
+ * direction, place of the first patch, and a shift of each.
  *
- * What would solve the task without knowing anything is closed: lines go on from a patch into the next one (a gap between
- * patches, and each is shifted by up to `jitter` pixels); light changes slowly (each patch has mean 0 and mean square
- * 1); lenses bend colours apart (colour dropping); things in the middle of black say where a patch was (the canvas of
- * parts/patches.c).
+ * What would solve the task without knowing anything is closed: lines go on from a patch into the next one (a gap
+ * between patches, and each is shifted by up to `jitter` pixels); light changes slowly (each patch has mean 0 and mean
+ * square 1); lenses bend colours apart (colour dropping); things in the middle of black say where a patch was (the
+ * canvas of parts/patches.c).
  *
  * second_only is the control: the first patch is blank, so nothing is left that the direction could be told from. */
 #include <stdio.h>

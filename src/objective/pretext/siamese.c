@@ -1,12 +1,12 @@
 /* A network for parts of an image, and a classifier over what it says of all of them.
  *
- * The patches [m, n, side, side, C] of m samples are n m small images to the layers of section `network` up to the first
- * flatten, and to one fully connected layer `code` of their own, as in both papers (fc6). The n codes of a sample lie side
- * by side in memory, so what the classifier sees is a view of them: [n m, code] as [m, n code]. Then follow a fully
- * connected layer `hidden` (fc7) and the scores. BatchNorm is over all patches of a lane.
+ * The patches [m, n, side, side, C] of m samples are n m small images to the layers of section `network` up to the
+ * first flatten, and to one fully connected layer `code` of their own, as in both papers (fc6). The n codes of a
+ * sample lie side by side in memory, so what the classifier sees is a view of them: [n m, code] as [m, n code]. Then
+ * follow a fully connected layer `hidden` (fc7) and the scores. BatchNorm is over all patches of a lane.
  *
- * The encoder that evaluation looks at is what patches and whole images share: the layers up to flatten. Its features are
- * their maps; fully connected layers would not fit. */
+ * The encoder that evaluation looks at is what patches and whole images share: the layers up to flatten. Its features
+ * are their maps; fully connected layers would not fit. */
 #include <math.h>
 #include <stdio.h>
 

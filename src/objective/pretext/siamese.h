@@ -1,5 +1,5 @@
-/* Private to src/objective/pretext: a network that sees the parts of an image one by one, and a classifier that sees what
- * it says of all of them: one answer out of so many. Not collective, but for siamese_conclude. */
+/* Private to src/objective/pretext: a network that sees the parts of an image one by one, and a classifier that sees
+ * what it says of all of them: one answer out of so many. Not collective, but for siamese_conclude. */
 #ifndef HISS_OBJECTIVE_PRETEXT_SIAMESE_H
 #define HISS_OBJECTIVE_PRETEXT_SIAMESE_H
 
@@ -63,8 +63,8 @@ int siamese_below_chance(const siamese *s, const hiss_named *metrics, int nmetri
 hiss_status siamese_measure_build(siamese *s, hiss_builder *b, int64_t m, hiss_error *err);
 /* Into out [SIAMESE_WIDTH]; returns the right answer. */
 int64_t siamese_measure(const siamese *s, const hiss_lane *lane, int64_t i, float *out);
-/* Shows sample i's scene in the picture, and gives the grey square [shown_side, shown_side, C] beside it. NULL: there are
- * enough. */
+/* Shows sample i's scene in the picture, and gives the grey square [shown_side, shown_side, C] beside it. NULL: there
+ * are enough. */
 float *siamese_show(siamese *s, const hiss_lane *lane, int64_t i);
 /* Draw patch `part` of sample i with its corner at y, x of that square. */
 void siamese_show_patch(const siamese *s, const hiss_lane *lane, int64_t i, int64_t part, int64_t y, int64_t x,

@@ -425,6 +425,8 @@ static void test_variants(void **state) {
                                            "jitter: 1, code: 5, hidden: 6}\n"},
                     {"context_prediction", "network: {preset: resnet18-small, width: 1}\n"
                                            "context_prediction: {patch: 8, gap: 0, second_only: true}\n"},
+                    {"jigsaw", "network: {width: 2}\njigsaw: {canvas: 0, tile: 8, cell: 9, permutations: 5, code: 4, "
+                               "hidden: 6}\n"},
                     {"stacked", "stacked: {units: 5, layers: 1}\ncorruption: {kind: gaussian}\n"},
                     {"stacked", "stacked: {units: 5, layers: 2}\ncorruption: {kind: salt_and_pepper}\n"},
                     {"stacked", "stacked: {units: 5, layers: 4, pretrain: false}\n"},
