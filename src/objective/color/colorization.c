@@ -64,8 +64,8 @@ static hiss_status encode(void *self, hiss_builder *b, hiss_value image, hiss_ta
     return s == HISS_OK ? hiss_graph_status(b->graph, err) : s;
 }
 
-hiss_status colorization_output(const colorization *c, hiss_builder *b, hiss_value image, hiss_value *output,
-                                hiss_error *err) {
+hiss_status color_output(const colorization *c, hiss_builder *b, hiss_value image, hiss_value *output,
+                         hiss_error *err) {
     hiss_taps *taps = hiss_new(hiss_taps, 1);
     hiss_value map = -1;
     const hiss_status s = map_of(c, b, image, taps, &map, err);
@@ -88,7 +88,7 @@ static hiss_status build(void *self, int phase, hiss_builder *b, hiss_error *err
     const hiss_value truth = hiss_graph_input(g, "ab", HISS_SHAPE(places, 2));
     hiss_graph_cut(g);
     hiss_value output = -1;
-    const hiss_status s = colorization_output(c, b, image, &output, err);
+    const hiss_status s = color_output(c, b, image, &output, err);
     if (s != HISS_OK) {
         return s;
     }
@@ -169,5 +169,5 @@ const hiss_objective_ops objective_colorization = {
     .epoch = &epoch,
     .state = &state,
     .report = &report,
-    .measure = &colorization_measure,
+    .measure = &color_measure,
 };

@@ -21,9 +21,8 @@ typedef struct colorization {
 } colorization;
 
 /* Scores of bins at each place, [N h w, Q]; with the loss l2 a and b, [N h w, 2], in units of 50. Not collective. */
-hiss_status colorization_output(const colorization *c, hiss_builder *b, hiss_value image, hiss_value *output,
-                                hiss_error *err);
+hiss_status color_output(const colorization *c, hiss_builder *b, hiss_value image, hiss_value *output, hiss_error *err);
 
-extern const hiss_measure_ops colorization_measure;
+extern const hiss_measure_ops color_measure;
 
 #endif

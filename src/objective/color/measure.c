@@ -26,7 +26,7 @@ static hiss_status build(void *self, hiss_builder *b, int64_t m, hiss_error *err
     c->image = hiss_graph_input(b->graph, "image", HISS_SHAPE(m, t->H, t->W, COLOR_CHANNELS));
     hiss_graph_keep(b->graph, c->image);
     hiss_layer_buffer(b, "colors", "prior", HISS_SHAPE(c->ab.bins.count));
-    const hiss_status s = colorization_output(c, b, c->image, &c->output, err);
+    const hiss_status s = color_output(c, b, c->image, &c->output, err);
     if (s == HISS_OK && c->output >= 0) {
         hiss_graph_keep(b->graph, c->output);
     }
@@ -285,11 +285,11 @@ static void show(void *self, const hiss_lane *lane, int64_t i, float *out) {
 
 static const char *const pictures[] = {colors_file, NULL};
 
-const hiss_measure_ops colorization_measure = {.baseline = "grey",
-                                               .pictures = pictures,
-                                               .width = width,
-                                               .build = build,
-                                               .measure = measure,
-                                               .shown = shown,
-                                               .show = show,
-                                               .conclude = conclude};
+const hiss_measure_ops color_measure = {.baseline = "grey",
+                                        .pictures = pictures,
+                                        .width = width,
+                                        .build = build,
+                                        .measure = measure,
+                                        .shown = shown,
+                                        .show = show,
+                                        .conclude = conclude};

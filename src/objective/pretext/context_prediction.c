@@ -93,24 +93,24 @@ static hiss_status create(const hiss_task *task, const hiss_placement *placement
                         .scene = objective_scene_of(&c->options->scene, task)};
     c->base.shown_side = span > c->base.scene.H ? span : c->base.scene.H;
     const hiss_status s = check_room(c, err);
-    return s == HISS_OK ? siamese_open(&c->base, err) : s;
+    return s == HISS_OK ? pretext_siamese_open(&c->base, err) : s;
 }
 
 static void destroy(void *self) {
     if (self) {
-        siamese_close(&((context *)self)->base);
+        pretext_siamese_close(&((context *)self)->base);
         hiss_free(self);
     }
 }
 
 static hiss_status encode(void *self, hiss_builder *b, hiss_value image, hiss_taps *taps, hiss_error *err) {
-    return siamese_encode(&((const context *)self)->base, b, image, taps, err);
+    return pretext_siamese_encode(&((const context *)self)->base, b, image, taps, err);
 }
 
 static hiss_status build(void *self, int phase, hiss_builder *b, hiss_error *err) {
     (void)phase;
     context *c = self;
-    return siamese_build(&c->base, b, c->placement->m, err);
+    return pretext_siamese_build(&c->base, b, c->placement->m, err);
 }
 
 /* ---- pairs of patches ---- */
@@ -143,7 +143,7 @@ static void sample(void *self, const hiss_lane *lane, int64_t i) {
     const context *c = self;
     const options *o = c->options;
     const int64_t pixels = o->patch * o->patch, C = c->base.task->C;
-    hiss_rng rng = siamese_draws(&c->base, lane, i, DRAW_OF_PAIR);
+    hiss_rng rng = pretext_siamese_draws(&c->base, lane, i, DRAW_OF_PAIR);
     int64_t dy, dx, y[PARTS], x[PARTS];
     const int64_t direction = hiss_rng_below(&rng, DIRECTIONS);
     step_of(direction, &dy, &dx);
@@ -151,7 +151,7 @@ static void sample(void *self, const hiss_lane *lane, int64_t i) {
     draw_places(c, c->base.scene.H, dy, &rng, y);
     draw_places(c, c->base.scene.W, dx, &rng, x);
     for (int k = 0; k < PARTS; k++) {
-        float *patch = siamese_patch(&c->base, lane, i, k);
+        float *patch = pretext_siamese_patch(&c->base, lane, i, k);
         objective_patch_cut(&c->base.scene, scene, y[k], x[k], o->patch, patch);
         if (o->color_dropping && C == 3) {
             objective_patch_drop_colors(pixels, C, patch, &rng);
@@ -160,9 +160,9 @@ static void sample(void *self, const hiss_lane *lane, int64_t i) {
         }
     }
     if (o->second_only) {
-        memset(siamese_patch(&c->base, lane, i, FIRST), 0, sizeof(float) * (size_t)(pixels * C));
+        memset(pretext_siamese_patch(&c->base, lane, i, FIRST), 0, sizeof(float) * (size_t)(pixels * C));
     }
-    siamese_answer(&c->base, lane, i, direction);
+    pretext_siamese_answer(&c->base, lane, i, direction);
 }
 
 /* ---- what evaluation measures ---- */
@@ -173,18 +173,18 @@ static int64_t width(void *self) {
 }
 
 static hiss_status measure_build(void *self, hiss_builder *b, int64_t m, hiss_error *err) {
-    return siamese_measure_build(&((context *)self)->base, b, m, err);
+    return pretext_siamese_measure_build(&((context *)self)->base, b, m, err);
 }
 
 static void measure(void *self, const hiss_lane *lane, int64_t i, float *out) {
     context *c = self;
     int64_t dy, dx;
-    const int64_t stride = stride_of(c->options), right = siamese_measure(&c->base, lane, i, out);
-    float *shown = siamese_show(&c->base, lane, i);
+    const int64_t stride = stride_of(c->options), right = pretext_siamese_measure(&c->base, lane, i, out);
+    float *shown = pretext_siamese_show(&c->base, lane, i);
     if (shown) {
         step_of(right, &dy, &dx);
-        siamese_show_patch(&c->base, lane, i, FIRST, stride, stride, shown);
-        siamese_show_patch(&c->base, lane, i, SECOND, stride * (1 + dy), stride * (1 + dx), shown);
+        pretext_siamese_show_patch(&c->base, lane, i, FIRST, stride, stride, shown);
+        pretext_siamese_show_patch(&c->base, lane, i, SECOND, stride * (1 + dy), stride * (1 + dx), shown);
     }
 }
 
@@ -199,11 +199,11 @@ static hiss_status conclude(void *self, const hiss_measured *m, hiss_error *err)
     if (o->second_only) {
         m->remark(m->say, "second_only is on: the network sees the second patch alone, and should not beat guessing.");
     }
-    return siamese_conclude(&c->base, m, "direction of the second patch told right", picture, caption, err);
+    return pretext_siamese_conclude(&c->base, m, "direction of the second patch told right", picture, caption, err);
 }
 
 static int below_chance(void *self, const hiss_named *metrics, int nmetrics, char *line, size_t size) {
-    return siamese_below_chance(&((const context *)self)->base, metrics, nmetrics, line, size);
+    return pretext_siamese_below_chance(&((const context *)self)->base, metrics, nmetrics, line, size);
 }
 
 static void describe(void *self, char *line, size_t size) {

@@ -83,7 +83,7 @@ static hiss_status create(const hiss_task *task, const hiss_placement *placement
                         .scene = objective_scene_of(&j->options->scene, task)};
     j->base.shown_side = ACROSS * j->options->cell > j->base.scene.H ? ACROSS * j->options->cell : j->base.scene.H;
     hiss_status s = check_room(j, err);
-    s = s == HISS_OK ? siamese_open(&j->base, err) : s;
+    s = s == HISS_OK ? pretext_siamese_open(&j->base, err) : s;
     if (s == HISS_OK) {
         j->orders = hiss_new(uint8_t, j->options->permutations * TILES);
         pretext_permutations(task->seed, j->options->permutations, j->orders);
@@ -94,20 +94,20 @@ static hiss_status create(const hiss_task *task, const hiss_placement *placement
 static void destroy(void *self) {
     jigsaw *j = self;
     if (j) {
-        siamese_close(&j->base);
+        pretext_siamese_close(&j->base);
         hiss_free(j->orders);
         hiss_free(j);
     }
 }
 
 static hiss_status encode(void *self, hiss_builder *b, hiss_value image, hiss_taps *taps, hiss_error *err) {
-    return siamese_encode(&((const jigsaw *)self)->base, b, image, taps, err);
+    return pretext_siamese_encode(&((const jigsaw *)self)->base, b, image, taps, err);
 }
 
 static hiss_status build(void *self, int phase, hiss_builder *b, hiss_error *err) {
     (void)phase;
     jigsaw *j = self;
-    return siamese_build(&j->base, b, j->placement->m, err);
+    return pretext_siamese_build(&j->base, b, j->placement->m, err);
 }
 
 /* ---- puzzles ---- */
@@ -122,7 +122,7 @@ static void sample(void *self, const hiss_lane *lane, int64_t i) {
     const jigsaw *j = self;
     const options *o = j->options;
     const int64_t pixels = o->tile * o->tile, C = j->base.task->C;
-    hiss_rng rng = siamese_draws(&j->base, lane, i, DRAW_OF_PUZZLE);
+    hiss_rng rng = pretext_siamese_draws(&j->base, lane, i, DRAW_OF_PUZZLE);
     const int64_t order = hiss_rng_below(&rng, o->permutations);
     const uint8_t *tile_at = j->orders + order * TILES;
     const float *scene = objective_scene_paint(&j->base.scene, lane, i, &rng);
@@ -133,12 +133,12 @@ static void sample(void *self, const hiss_lane *lane, int64_t i) {
         x[k] = left + k % ACROSS * o->cell + hiss_rng_below(&rng, o->cell - o->tile + 1);
     }
     for (int place = 0; place < TILES; place++) {
-        float *tile = siamese_patch(&j->base, lane, i, place);
+        float *tile = pretext_siamese_patch(&j->base, lane, i, place);
         const int cell = o->identical ? 0 : tile_at[place];
         objective_patch_cut(&j->base.scene, scene, y[cell], x[cell], o->tile, tile);
         objective_patch_normalize_channels(pixels, C, tile);
     }
-    siamese_answer(&j->base, lane, i, order);
+    pretext_siamese_answer(&j->base, lane, i, order);
 }
 
 /* ---- what evaluation measures ---- */
@@ -149,17 +149,17 @@ static int64_t width(void *self) {
 }
 
 static hiss_status measure_build(void *self, hiss_builder *b, int64_t m, hiss_error *err) {
-    return siamese_measure_build(&((jigsaw *)self)->base, b, m, err);
+    return pretext_siamese_measure_build(&((jigsaw *)self)->base, b, m, err);
 }
 
 static void measure(void *self, const hiss_lane *lane, int64_t i, float *out) {
     jigsaw *j = self;
-    siamese_measure(&j->base, lane, i, out);
-    float *shown = siamese_show(&j->base, lane, i);
+    pretext_siamese_measure(&j->base, lane, i, out);
+    float *shown = pretext_siamese_show(&j->base, lane, i);
     for (int k = 0; shown && k < TILES; k++) {
         const int64_t margin = (j->options->cell - j->options->tile) / 2;
-        siamese_show_patch(&j->base, lane, i, k, k / ACROSS * j->options->cell + margin,
-                           k % ACROSS * j->options->cell + margin, shown);
+        pretext_siamese_show_patch(&j->base, lane, i, k, k / ACROSS * j->options->cell + margin,
+                                   k % ACROSS * j->options->cell + margin, shown);
     }
 }
 
@@ -174,11 +174,11 @@ static hiss_status conclude(void *self, const hiss_measured *m, hiss_error *err)
     snprintf(text, sizeof text, "Test images%s, and beside each its tiles in the order that the network sees.%s",
              j->base.scene.canvas ? " on their canvas" : "",
              j->options->identical ? " All are the same: a control." : "");
-    return siamese_conclude(&j->base, m, "order of the tiles told right", picture, text, err);
+    return pretext_siamese_conclude(&j->base, m, "order of the tiles told right", picture, text, err);
 }
 
 static int below_chance(void *self, const hiss_named *metrics, int nmetrics, char *line, size_t size) {
-    return siamese_below_chance(&((const jigsaw *)self)->base, metrics, nmetrics, line, size);
+    return pretext_siamese_below_chance(&((const jigsaw *)self)->base, metrics, nmetrics, line, size);
 }
 
 static void describe(void *self, char *line, size_t size) {

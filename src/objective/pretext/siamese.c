@@ -13,7 +13,8 @@
 #include "hiss/alloc.h"
 #include "objective/pretext/siamese.h"
 
-hiss_status siamese_encode(const siamese *s, hiss_builder *b, hiss_value image, hiss_taps *taps, hiss_error *err) {
+hiss_status pretext_siamese_encode(const siamese *s, hiss_builder *b, hiss_value image, hiss_taps *taps,
+                                   hiss_error *err) {
     hiss_value x = -1;
     const hiss_status status = hiss_network_build(&s->maps, b, image, &x, taps, err);
     return status == HISS_OK ? hiss_graph_status(b->graph, err) : status;
@@ -24,7 +25,7 @@ static hiss_status try_size(const siamese *s, int64_t H, int64_t W, int *places,
     hiss_builder b = {.graph = hiss_graph_create(), .model = hiss_model_create()};
     hiss_taps *taps = hiss_new(hiss_taps, 1);
     const hiss_value image = hiss_graph_input(b.graph, "image", HISS_SHAPE(1, H, W, s->task->C));
-    const hiss_status status = siamese_encode(s, &b, image, taps, err);
+    const hiss_status status = pretext_siamese_encode(s, &b, image, taps, err);
     *places = taps->count;
     hiss_free(taps);
     hiss_model_destroy(b.model);
@@ -32,7 +33,7 @@ static hiss_status try_size(const siamese *s, int64_t H, int64_t W, int *places,
     return status;
 }
 
-hiss_status siamese_open(siamese *s, hiss_error *err) {
+hiss_status pretext_siamese_open(siamese *s, hiss_error *err) {
     int places = 0;
     hiss_error why = {0};
     s->maps = *s->task->network;
@@ -56,7 +57,7 @@ hiss_status siamese_open(siamese *s, hiss_error *err) {
     return HISS_OK;
 }
 
-void siamese_close(siamese *s) {
+void pretext_siamese_close(siamese *s) {
     hiss_free(s->picture);
 }
 
@@ -69,7 +70,7 @@ static hiss_value connected(hiss_builder *b, const char *name, hiss_value x, int
     return hiss_graph_relu(b->graph, hiss_layer_batch_norm(b, norm, x));
 }
 
-hiss_status siamese_scores(siamese *s, hiss_builder *b, int64_t m, hiss_error *err) {
+hiss_status pretext_siamese_scores(siamese *s, hiss_builder *b, int64_t m, hiss_error *err) {
     hiss_graph *g = b->graph;
     const int64_t n = s->parts, C = s->task->C;
     hiss_taps taps = {0};
@@ -91,8 +92,8 @@ hiss_status siamese_scores(siamese *s, hiss_builder *b, int64_t m, hiss_error *e
     return hiss_graph_status(g, err);
 }
 
-hiss_status siamese_build(siamese *s, hiss_builder *b, int64_t m, hiss_error *err) {
-    const hiss_status status = siamese_scores(s, b, m, err);
+hiss_status pretext_siamese_build(siamese *s, hiss_builder *b, int64_t m, hiss_error *err) {
+    const hiss_status status = pretext_siamese_scores(s, b, m, err);
     if (status != HISS_OK) {
         return status;
     }
@@ -102,7 +103,7 @@ hiss_status siamese_build(siamese *s, hiss_builder *b, int64_t m, hiss_error *er
     return hiss_graph_status(b->graph, err);
 }
 
-float *siamese_patch(const siamese *s, const hiss_lane *lane, int64_t i, int64_t part) {
+float *pretext_siamese_patch(const siamese *s, const hiss_lane *lane, int64_t i, int64_t part) {
     return hiss_lane_values(lane, s->patches, i) + part * s->side * s->side * s->task->C;
 }
 
@@ -110,18 +111,18 @@ static int32_t *answer_of(const siamese *s, const hiss_lane *lane, int64_t i) {
     return (int32_t *)hiss_exec_data(lane->exec, s->answer) + i;
 }
 
-void siamese_answer(const siamese *s, const hiss_lane *lane, int64_t i, int64_t answer) {
+void pretext_siamese_answer(const siamese *s, const hiss_lane *lane, int64_t i, int64_t answer) {
     *answer_of(s, lane, i) = (int32_t)answer;
 }
 
-hiss_rng siamese_draws(const siamese *s, const hiss_lane *lane, int64_t i, int64_t evaluation) {
+hiss_rng pretext_siamese_draws(const siamese *s, const hiss_lane *lane, int64_t i, int64_t evaluation) {
     const int64_t sample = lane->batch->sample[i];
     return lane->phase < 0 ? hiss_rng_keyed(s->task->seed, HISS_FOR_EVALUATION, evaluation, sample)
                            : hiss_rng_keyed(s->task->seed, HISS_FOR_NOISE, lane->step, sample);
 }
 
 /* Scores that do not look at the patches lose ln of the answers. */
-int siamese_below_chance(const siamese *s, const hiss_named *metrics, int nmetrics, char *line, size_t size) {
+int pretext_siamese_below_chance(const siamese *s, const hiss_named *metrics, int nmetrics, char *line, size_t size) {
     const double loss = hiss_named_value(metrics, nmetrics, "loss"), chance = log((double)s->answers);
     snprintf(line, size, "the mean loss was %.4f, where guessing gives %.4f", loss, chance);
     return !(loss < chance);
@@ -129,8 +130,8 @@ int siamese_below_chance(const siamese *s, const hiss_named *metrics, int nmetri
 
 /* ---- what evaluation measures ---- */
 
-hiss_status siamese_measure_build(siamese *s, hiss_builder *b, int64_t m, hiss_error *err) {
-    const hiss_status status = siamese_scores(s, b, m, err);
+hiss_status pretext_siamese_measure_build(siamese *s, hiss_builder *b, int64_t m, hiss_error *err) {
+    const hiss_status status = pretext_siamese_scores(s, b, m, err);
     if (status == HISS_OK) {
         hiss_graph_keep(b->graph, s->patches);
         hiss_graph_keep(b->graph, s->answer);
@@ -141,7 +142,7 @@ hiss_status siamese_measure_build(siamese *s, hiss_builder *b, int64_t m, hiss_e
     return status;
 }
 
-int64_t siamese_measure(const siamese *s, const hiss_lane *lane, int64_t i, float *out) {
+int64_t pretext_siamese_measure(const siamese *s, const hiss_lane *lane, int64_t i, float *out) {
     const float *score = hiss_lane_values(lane, s->scores, i);
     const int64_t right = *answer_of(s, lane, i);
     int64_t said = 0;
@@ -159,7 +160,7 @@ int64_t siamese_measure(const siamese *s, const hiss_lane *lane, int64_t i, floa
 
 /* Test images are measured first, and rank 0 has the first of them and draws: so the picture is that of the first
  * samples that a process measures, and the same on any number of ranks. */
-float *siamese_show(siamese *s, const hiss_lane *lane, int64_t i) {
+float *pretext_siamese_show(siamese *s, const hiss_lane *lane, int64_t i) {
     const int64_t side = s->shown_side, C = s->task->C, values = side * side * C;
     if (!s->picture || s->shown == SIAMESE_SHOWN) {
         return NULL;
@@ -183,11 +184,11 @@ float *siamese_show(siamese *s, const hiss_lane *lane, int64_t i) {
     return out + values;
 }
 
-void siamese_show_patch(const siamese *s, const hiss_lane *lane, int64_t i, int64_t part, int64_t y, int64_t x,
-                        float *square) {
+void pretext_siamese_show_patch(const siamese *s, const hiss_lane *lane, int64_t i, int64_t part, int64_t y, int64_t x,
+                                float *square) {
     static const float deviations = 5.0f; /* from black to white */
     const int64_t C = s->task->C;
-    const float *patch = siamese_patch(s, lane, i, part);
+    const float *patch = pretext_siamese_patch(s, lane, i, part);
     for (int64_t r = 0; r < s->side; r++) {
         for (int64_t q = 0; q < s->side * C; q++) {
             square[((y + r) * s->shown_side + x) * C + q] = 0.5f + patch[r * s->side * C + q] / deviations;
@@ -207,8 +208,8 @@ static void say(const hiss_measured *m, const char *name, const char *group, con
                                       .samples = samples});
 }
 
-hiss_status siamese_conclude(const siamese *s, const hiss_measured *m, const char *group, const char *file,
-                             const char *caption, hiss_error *err) {
+hiss_status pretext_siamese_conclude(const siamese *s, const hiss_measured *m, const char *group, const char *file,
+                                     const char *caption, hiss_error *err) {
     static const char nats[] = "cross-entropy";
     const double chance = 1.0 / (double)s->answers;
     enum { COLUMNS = 4 };

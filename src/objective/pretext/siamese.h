@@ -1,5 +1,5 @@
 /* Private to src/objective/pretext: a network that sees the parts of an image one by one, and a classifier that sees
- * what it says of all of them: one answer out of so many. Not collective, but for siamese_conclude. */
+ * what it says of all of them: one answer out of so many. Not collective, but for pretext_siamese_conclude. */
 #ifndef HISS_OBJECTIVE_PRETEXT_SIAMESE_H
 #define HISS_OBJECTIVE_PRETEXT_SIAMESE_H
 
@@ -24,7 +24,7 @@ typedef struct siamese_options {
             "units of the fully connected layer on the codes of all patches"                                           \
     }
 
-enum { SIAMESE_HIT, SIAMESE_LOSS, SIAMESE_WIDTH }; /* what siamese_measure says of a sample */
+enum { SIAMESE_HIT, SIAMESE_LOSS, SIAMESE_WIDTH }; /* what pretext_siamese_measure says of a sample */
 enum { SIAMESE_SHOWN = 24 };                       /* samples of the picture */
 
 /* Set by the method, but for what the last group has. */
@@ -43,34 +43,35 @@ typedef struct siamese {
 } siamese;
 
 /* Whether the network takes patches and whole images alike. Errors (HISS_EUSER) name the key. */
-hiss_status siamese_open(siamese *s, hiss_error *err);
-void siamese_close(siamese *s);
+hiss_status pretext_siamese_open(siamese *s, hiss_error *err);
+void pretext_siamese_close(siamese *s);
 /* An encode() of hiss_objective_ops: the network up to flatten on whole images. */
-hiss_status siamese_encode(const siamese *s, hiss_builder *b, hiss_value image, hiss_taps *taps, hiss_error *err);
+hiss_status pretext_siamese_encode(const siamese *s, hiss_builder *b, hiss_value image, hiss_taps *taps,
+                                   hiss_error *err);
 /* The graph of m samples: inputs of the scene, of "patches" [m, parts, side, side, C] and of the right "answer"; the
  * scores. */
-hiss_status siamese_scores(siamese *s, hiss_builder *b, int64_t m, hiss_error *err);
+hiss_status pretext_siamese_scores(siamese *s, hiss_builder *b, int64_t m, hiss_error *err);
 /* The same, and what training needs. */
-hiss_status siamese_build(siamese *s, hiss_builder *b, int64_t m, hiss_error *err);
+hiss_status pretext_siamese_build(siamese *s, hiss_builder *b, int64_t m, hiss_error *err);
 /* Where a hook puts patch `part` of sample i, [side, side, C], and the right answer. */
-float *siamese_patch(const siamese *s, const hiss_lane *lane, int64_t i, int64_t part);
-void siamese_answer(const siamese *s, const hiss_lane *lane, int64_t i, int64_t answer);
+float *pretext_siamese_patch(const siamese *s, const hiss_lane *lane, int64_t i, int64_t part);
+void pretext_siamese_answer(const siamese *s, const hiss_lane *lane, int64_t i, int64_t answer);
 /* The stream of draws for sample i: keyed by the step in training, by `evaluation` in evaluation. */
-hiss_rng siamese_draws(const siamese *s, const hiss_lane *lane, int64_t i, int64_t evaluation);
-int siamese_below_chance(const siamese *s, const hiss_named *metrics, int nmetrics, char *line, size_t size);
+hiss_rng pretext_siamese_draws(const siamese *s, const hiss_lane *lane, int64_t i, int64_t evaluation);
+int pretext_siamese_below_chance(const siamese *s, const hiss_named *metrics, int nmetrics, char *line, size_t size);
 
-/* What evaluation measures: build() is siamese_measure_build(). */
-hiss_status siamese_measure_build(siamese *s, hiss_builder *b, int64_t m, hiss_error *err);
+/* What evaluation measures: build() is pretext_siamese_measure_build(). */
+hiss_status pretext_siamese_measure_build(siamese *s, hiss_builder *b, int64_t m, hiss_error *err);
 /* Into out [SIAMESE_WIDTH]; returns the right answer. */
-int64_t siamese_measure(const siamese *s, const hiss_lane *lane, int64_t i, float *out);
+int64_t pretext_siamese_measure(const siamese *s, const hiss_lane *lane, int64_t i, float *out);
 /* Shows sample i's scene in the picture, and gives the grey square [shown_side, shown_side, C] beside it. NULL: there
  * are enough. */
-float *siamese_show(siamese *s, const hiss_lane *lane, int64_t i);
+float *pretext_siamese_show(siamese *s, const hiss_lane *lane, int64_t i);
 /* Draw patch `part` of sample i with its corner at y, x of that square. */
-void siamese_show_patch(const siamese *s, const hiss_lane *lane, int64_t i, int64_t part, int64_t y, int64_t x,
-                        float *square);
+void pretext_siamese_show_patch(const siamese *s, const hiss_lane *lane, int64_t i, int64_t part, int64_t y, int64_t x,
+                                float *square);
 /* The numbers, and the picture in `file`. Collective. */
-hiss_status siamese_conclude(const siamese *s, const hiss_measured *m, const char *group, const char *file,
-                             const char *caption, hiss_error *err);
+hiss_status pretext_siamese_conclude(const siamese *s, const hiss_measured *m, const char *group, const char *file,
+                                     const char *caption, hiss_error *err);
 
 #endif
