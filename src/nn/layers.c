@@ -61,8 +61,8 @@ static hiss_value parameter(hiss_builder *b, const char *name, const char *part,
 }
 
 static hiss_value weight(hiss_builder *b, const char *name, hiss_shape shape, int64_t fan_in) {
-    return parameter(b, name, "weight",
-                     (hiss_slot){.shape = shape, .decay = true, .deviation = sqrt(2.0 / (double)fan_in)});
+    const double deviation = b->deviation ? *b->deviation : sqrt(2.0 / (double)fan_in);
+    return parameter(b, name, "weight", (hiss_slot){.shape = shape, .decay = true, .deviation = deviation});
 }
 
 static hiss_value bias_of(hiss_builder *b, const char *name, bool wanted, int64_t count) {

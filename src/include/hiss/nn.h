@@ -82,10 +82,12 @@ typedef struct hiss_builder { /* where layers are appended */
     const char *prefix;      /* of the names of slots made from here on, as in "left/"; NULL: none */
     const char *origin;      /* of the slots made from here on: see hiss_slot; hiss_network_build sets it meanwhile */
     unsigned trained_groups; /* bit g: this graph makes gradients of group g, and records its BatchNorm statistics */
+    const double *deviation; /* of weights made from here on; 0: they start at 0. NULL: by their fan-in, see below */
 } hiss_builder;
 
 /* Each returns the layer's output, -1 once the graph has failed; parameters are named NAME/weight, NAME/bias ...
- * Weights start normal with deviation sqrt(gain / fan_in), gain 2 (He et al. 2015, eq. 10), biases at 0. */
+ * Weights start normal with deviation sqrt(gain / fan_in), gain 2 (He et al. 2015, eq. 10), or the builder's; biases at
+ * 0. */
 hiss_value hiss_layer_conv(hiss_builder *b, const char *name, hiss_value x, int64_t F, int64_t kernel, int64_t stride,
                            int64_t pad, bool bias);
 hiss_value hiss_layer_conv_transposed(hiss_builder *b, const char *name, hiss_value x, int64_t C, int64_t kernel,
