@@ -53,6 +53,33 @@ static void build_encoder(act *a, int64_t N) {
     }
 }
 
+/* What a graph uses both as a parameter that it trains and as a constant gets a slot of its own as a constant, of the
+ * same values: differences then see what backward does. Bidirectional networks use the discriminator so. */
+static const char constant_name[] = "constant:";
+
+static void part_constants(rig *r) {
+    for (int i = 0; i < r->graph->count; i++) {
+        node *n = &r->graph->nodes[i];
+        if (n->op->home == HOME_MODEL && !n->wants_gradient && hiss_graph_trains(r->graph, n->slot)) {
+            char name[128];
+            snprintf(name, sizeof name, "%s%s", constant_name, hiss_model_at(r->model, n->slot)->name);
+            n->slot =
+                hiss_model_slot(r->model, &(hiss_slot){.name = name, .kind = HISS_SLOT_BUFFER, .shape = n->shape});
+            assert_true(n->slot >= 0);
+        }
+    }
+}
+
+static void fill_constants(rig *r) {
+    for (int s = 0; s < hiss_model_count(r->model); s++) {
+        const hiss_slot *slot = hiss_model_at(r->model, s);
+        if (strncmp(slot->name, constant_name, sizeof constant_name - 1) == 0) {
+            memcpy(r->vector + slot->offset, rig_of(r, r->vector, slot->name + sizeof constant_name - 1),
+                   sizeof(float) * (size_t)slot->count);
+        }
+    }
+}
+
 static void open_act(act *a, const char *name, const char *text, int64_t lanes, int64_t m, int64_t samples) {
     memset(a, 0, sizeof *a);
     hiss_error err = {0};
@@ -85,6 +112,7 @@ static void open_act(act *a, const char *name, const char *text, int64_t lanes, 
             hiss_graph_status(a->r[p].graph, &err) != HISS_OK) {
             fail_msg("%s: %s", name, err.text);
         }
+        part_constants(&a->r[p]);
         a->r[p].loss = a->r[p].graph->loss;
         a->r[p].fill = fill_lane;
         a->r[p].user = &a->s;
@@ -95,6 +123,7 @@ static void open_act(act *a, const char *name, const char *text, int64_t lanes, 
     build_encoder(a, 3);
     assert_int_equal(hiss_model_count(a->r[0].model), slots); /* evaluation needs nothing that training lacks */
     rig_ready(&a->r[0], given.kernels);
+    fill_constants(&a->r[0]);
     for (int p = 1; p < a->phases; p++) {
         a->r[p].vector = a->r[0].vector;
         a->r[p].lane = a->r[0].lane;
@@ -438,7 +467,10 @@ static void test_variants(void **state) {
                     {"colorization", "network: {layers: [{conv: 3, kernel: 4, stride: 2, pad: 1}, tanh]}\n"
                                      "colorization: {rebalance: false, neighbors: 5}\n"},
                     {"split_brain", "network: {layers: [{conv: 3, kernel: 4, stride: 2, pad: 1}, batch_norm, tanh]}\n"
-                                    "split_brain: {light_bins: 7}\n"}};
+                                    "split_brain: {light_bins: 7}\n"},
+                    {"bigan", "network: {layers: [flatten, {linear: 9}, batch_norm, {leaky_relu: 0.2}]}\n"
+                              "bigan: {latent: 3, hidden: 7}\n"},
+                    {"bigan", "network: {width: 2}\nbigan: {latent: 3, hidden: 7, joint: false, prior: normal}\n"}};
     for (int k = 0; k < HISS_COUNT(variants); k++) {
         act a;
         open_act(&a, variants[k].name, variants[k].text, 2, 6, 61);
