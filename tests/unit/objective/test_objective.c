@@ -470,7 +470,13 @@ static void test_variants(void **state) {
                                     "split_brain: {light_bins: 7}\n"},
                     {"bigan", "network: {layers: [flatten, {linear: 9}, batch_norm, {leaky_relu: 0.2}]}\n"
                               "bigan: {latent: 3, hidden: 7}\n"},
-                    {"bigan", "network: {width: 2}\nbigan: {latent: 3, hidden: 7, joint: false, prior: normal}\n"}};
+                    {"bigan", "network: {width: 2}\nbigan: {latent: 3, hidden: 7, joint: false, prior: normal}\n"},
+                    {"context_encoder", "network: {layers: [flatten, {linear: 9}]}\n"
+                                        "context_encoder: {code: 3, width: 2, adversarial_weight: 0.5}\n"},
+                    {"context_encoder", "network: {width: 2}\ncontext_encoder: {code: 3, width: 2, adversarial: only, "
+                                        "mask: random}\n"},
+                    {"context_encoder", "network: {width: 2}\ncontext_encoder: {code: 3, width: 2, adversarial: none, "
+                                        "mask: random, share: 0.5}\n"}};
     for (int k = 0; k < HISS_COUNT(variants); k++) {
         act a;
         open_act(&a, variants[k].name, variants[k].text, 2, 6, 61);
