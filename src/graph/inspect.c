@@ -14,6 +14,7 @@ int hiss_graph_cut_at(const hiss_graph *graph) {
 int hiss_graph_final_node(const hiss_graph *graph, int slot) {
     bool *active = hiss_new(bool, graph->count + 1);
     graph_plan_active(graph, active);
+    bool trains = false;
     int final = -1;
     for (int i = graph->count - 1; i >= 0; i--) {
         for (int k = 0; active[i] && k < graph->nodes[i].inputs; k++) {
@@ -21,13 +22,14 @@ int hiss_graph_final_node(const hiss_graph *graph, int slot) {
             while (x >= 0 && graph->nodes[x].op->view) {
                 x = graph->nodes[x].input[0];
             }
-            if (x >= 0 && graph->nodes[x].op->home == HOME_MODEL && graph->nodes[x].slot == slot && active[x]) {
-                final = i;
+            if (x >= 0 && graph->nodes[x].op->home == HOME_MODEL && graph->nodes[x].slot == slot) {
+                final = i; /* also where the slot is a constant: backward reads it, so it may not change before */
+                trains |= active[x];
             }
         }
     }
     hiss_free(active);
-    return final;
+    return trains ? final : -1;
 }
 
 bool hiss_graph_trains(const hiss_graph *graph, int slot) {

@@ -129,7 +129,8 @@ hiss_shape hiss_graph_shape(const hiss_graph *graph, hiss_value value);
 bool hiss_graph_trains(const hiss_graph *graph, int slot);  /* its gradient is computed in this graph, or added to it */
 bool hiss_graph_owns(const hiss_graph *graph, int slot);    /* see hiss_graph_own_gradient */
 bool hiss_graph_records(const hiss_graph *graph, int slot); /* a statistic or metric this graph writes */
-/* Index of the last node, in the order of backward, that adds to the slot's gradient; -1: none does. */
+/* Index of the last node, in the order of backward, that adds to the slot's gradient or reads the slot; -1: none adds. When it
+ * has run, the slot may change. */
 int hiss_graph_final_node(const hiss_graph *graph, int slot);
 typedef struct hiss_node_info {
     const char *op, *scope;

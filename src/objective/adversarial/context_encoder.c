@@ -486,7 +486,7 @@ static const hiss_measure_ops measures = {.baseline = "the mean training image",
                                           .build = measure_build,
                                           .sample = measure_sample,
                                           .measure = measure,
-                                          .show_floats = show_floats,
+                                          .shown = show_floats,
                                           .show = show,
                                           .conclude = conclude};
 
