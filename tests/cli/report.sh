@@ -53,7 +53,7 @@ done
 # ---- the register: help, docs and eval.json name the same judgements ----
 
 "$HISS" eval --help | sed -n '/^Judgements/,/^$/s/^  \([a-z_]*\) .*/\1/p' | sort >help.names
-sed -n 's/^| `\([a-z_]*\)` |.*/\1/p' "$HISS_ROOT/docs/evaluation.md" | sort | cmp - help.names || fail 'docs/evaluation.md' help.names
+sed -n '/^## /q; s/^| `\([a-z_]*\)` |.*/\1/p' "$HISS_ROOT/docs/evaluation.md" | sort | cmp - help.names || fail 'docs/evaluation.md' help.names
 sed -n 's/^  {"name": "\([a-z_]*\)", "title".*/\1/p' run/eval.json | sort | cmp - help.names || fail 'eval.json' help.names
 while read -r name; do
     "$HISS" eval --help | grep -q "^ *eval\.$name " || fail "no key eval.$name in the help"
