@@ -162,6 +162,16 @@ static hiss_value partner(growth *g, hiss_value v) {
     return v;
 }
 
+/* A layer that passes gradients on as a constant, then is trained, as a discriminator in a joint step. */
+static hiss_value twice(growth *g, const char *name, hiss_value rows, int64_t units) {
+    hiss_builder *b = &g->r->b;
+    const unsigned trained = b->trained_groups;
+    b->trained_groups = 0;
+    hiss_value constant = hiss_layer_linear(b, name, rows, units, units > 3);
+    b->trained_groups = trained;
+    return hiss_graph_add(b->graph, constant, hiss_layer_linear(b, name, partner(g, rows), units, units > 3));
+}
+
 static void grow_parameters(growth *g, hiss_value map, hiss_value rows) {
     hiss_builder *b = &g->r->b;
     hiss_graph *graph = g->r->graph;
@@ -191,7 +201,7 @@ static void grow_parameters(growth *g, hiss_value map, hiss_value rows) {
     case 2:
         if (rows >= 0) {
             snprintf(name, sizeof name, "fc%d_%d", (int)hiss_graph_shape(graph, rows).dim[1], (int)F + 2);
-            y = hiss_layer_linear(b, name, rows, F + 2, F > 1);
+            y = below(g, 2) ? hiss_layer_linear(b, name, rows, F + 2, F > 1) : twice(g, name, rows, F + 2);
         }
         break;
     default:
@@ -385,7 +395,8 @@ static void check_equal(int64_t key, const char *what, const char *where, const 
     }
 }
 
-/* After which node of backward each slot's gradient is final: reducers start then. */
+/* After which node of backward each slot's gradient is final: reducers start then, and optimisers change the slot, which
+ * no node may read any more. */
 typedef struct watch {
     const rig *r;
     float *final;
@@ -397,6 +408,7 @@ static void copy_final(void *user, int at) {
         const hiss_slot *slot = hiss_model_at(w->r->model, s);
         if (hiss_graph_final_node(w->r->graph, s) == at) {
             memcpy(w->final + slot->offset, w->r->lane + slot->offset, sizeof(float) * (size_t)slot->count);
+            memset(w->r->vector + slot->offset, 0xff, sizeof(float) * (size_t)slot->count);
         }
     }
 }
@@ -430,10 +442,13 @@ static void check_graph(rig *r, int64_t key, float *passing, int64_t floats_pass
     naive n = naive_step(r);
     const int64_t floats = hiss_model_floats(r->model);
     watch w = {r, hiss_new(float, floats)};
+    float *vector = hiss_new(float, floats);
+    memcpy(vector, r->vector, sizeof(float) * (size_t)floats);
     for (int pass = 0; pass < 2; pass++) { /* again on used memory */
         rig_step(r);
         rig_fill(r);
         run_in_turn(r, &w, passing, floats_passing);
+        memcpy(r->vector, vector, sizeof(float) * (size_t)floats);
         for (int s = 0; s < hiss_model_count(r->model); s++) {
             const hiss_slot *slot = hiss_model_at(r->model, s);
             check_equal(key, "slot", slot->name, r->lane + slot->offset, n.lane + slot->offset, slot->count);
@@ -454,6 +469,7 @@ static void check_graph(rig *r, int64_t key, float *passing, int64_t floats_pass
             }
         }
     }
+    hiss_free(vector);
     hiss_free(w.final);
     naive_free(&n);
 }
