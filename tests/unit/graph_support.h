@@ -197,15 +197,15 @@ static inline double slope_of(rig_point a, rig_point b) {
     return (a.rise / a.at * b.at - b.rise / b.at * a.at) / (b.at - a.at);
 }
 
-/* The estimate of the slope that is closest to `expected`, among steps of several lengths to both sides and to one:
- * a loss with kinks (ReLU, max pooling) is smooth for some of them, and a wrong gradient is wrong for all. */
+/* An estimate of the slope that is close to `expected`, else the closest, among steps of several lengths to both sides
+ * and to one: a loss with kinks (ReLU, max pooling) is smooth for some of them, and a wrong gradient is wrong for all. */
 static inline double closest_slope(rig *r, const hiss_slot *slot, const double *direction, double h, double start,
-                                   double expected) {
+                                   double expected, double close) {
     rig_point right[4], left[4];
     float *from = hiss_new(float, slot->count);
     memcpy(from, r->vector + slot->offset, sizeof(float) * (size_t)slot->count);
     double best = INFINITY;
-    for (int k = 0; k < 4; k++, h /= 4) {
+    for (int k = 0; k < 4 && !(fabs(best - expected) <= close); k++, h /= 4) {
         right[k] = rig_at(r, slot, from, direction, h);
         left[k] = rig_at(r, slot, from, direction, -h);
         right[k].rise -= start;
@@ -240,8 +240,9 @@ static inline rig_worst rig_gradients(rig *r, double h, double relative, double 
             if (expected == 0.0 && trial < 2) {
                 continue; /* no direction: the random one tells whether the gradient is 0 */
             }
-            const double found = closest_slope(r, slot, direction, h, start, expected);
-            const double ratio = fabs(found - expected) / (relative * fabs(expected) + absolute);
+            const double tolerance = relative * fabs(expected) + absolute;
+            const double found = closest_slope(r, slot, direction, h, start, expected, 0.25 * tolerance);
+            const double ratio = fabs(found - expected) / tolerance;
             if (!(ratio <= worst.ratio)) {
                 worst = (rig_worst){ratio, expected, found, slot->name};
             }
