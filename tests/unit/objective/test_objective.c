@@ -1,136 +1,11 @@
 /* Every registered method: its graphs build in training and for evaluation from the same slots, its loss is finite, its
  * gradients pass the check against differences, it describes itself in one line. And the first three learn. */
-#include "../graph_support.h"
-
-#include "../serial_comm.h"
-#include "../stage.h"
-#include "graph/graph_impl.h"
+#include "../act.h"
 #include "hiss/optim.h"
 
-enum { PHASES = 8 };
-
-typedef struct act { /* a method on stage with all its phases */
-    hiss_comm comm;
-    stage s;
-    rig r[PHASES];
-    int phases;
-    hiss_value image;
-    hiss_taps taps;
-    hiss_graph *encoder;
-    hiss_exec *encode;
-} act;
-
-static const char small_net[] = "network: {width: 2}\n"; /* pixels of 0..1, which not every method can do without */
-
-/* The same, and a loss that may fall to nothing. */
+/* A small network, and a loss that may fall to nothing. */
 static const char *net_of(const char *name) {
     return strcmp(name, "denoising") == 0 ? "network: {width: 2}\ndenoising: {loss: squared}\n" : small_net;
-}
-
-/* Channels of the images of a method: some need colours. */
-static int64_t channels_of(const char *name) {
-    return strcmp(name, "colorization") == 0 || strcmp(name, "split_brain") == 0 ? 3 : 1;
-}
-
-/* What the training loop puts into a lane's inputs. Lane 0. */
-static void fill_lane(rig *r) {
-    stage *s = r->user;
-    const hiss_lane lane = stage_lane(s, 0, r->graph, r->exec);
-    stage_sample(s, &lane);
-    stage_supply(s, &lane);
-}
-
-static void build_encoder(act *a, int64_t N) {
-    hiss_builder b = {.graph = a->encoder = hiss_graph_create(), .model = a->r[0].model};
-    hiss_error err = {0};
-    const hiss_task *t = &a->s.task;
-    a->image = hiss_graph_input(b.graph, "image", HISS_SHAPE(N, t->H, t->W, t->C));
-    if (a->s.ops->encode(a->s.method, &b, a->image, &a->taps, &err) != HISS_OK) {
-        fail_msg("%s: %s", a->s.ops->name, err.text);
-    }
-    for (int k = 0; k < a->taps.count; k++) {
-        hiss_graph_keep(b.graph, a->taps.tap[k].value);
-    }
-}
-
-/* What a graph uses both as a parameter that it trains and as a constant gets a slot of its own as a constant, of the
- * same values: differences then see what backward does. Bidirectional networks use the discriminator so. */
-static const char constant_name[] = "constant:";
-
-static void part_constants(rig *r) {
-    for (int i = 0; i < r->graph->count; i++) {
-        node *n = &r->graph->nodes[i];
-        if (n->op->home == HOME_MODEL && !n->wants_gradient && hiss_graph_trains(r->graph, n->slot)) {
-            char name[128];
-            snprintf(name, sizeof name, "%s%s", constant_name, hiss_model_at(r->model, n->slot)->name);
-            n->slot =
-                hiss_model_slot(r->model, &(hiss_slot){.name = name, .kind = HISS_SLOT_BUFFER, .shape = n->shape});
-            assert_true(n->slot >= 0);
-        }
-    }
-}
-
-static void fill_constants(rig *r) {
-    for (int s = 0; s < hiss_model_count(r->model); s++) {
-        const hiss_slot *slot = hiss_model_at(r->model, s);
-        if (strncmp(slot->name, constant_name, sizeof constant_name - 1) == 0) {
-            memcpy(r->vector + slot->offset, rig_of(r, r->vector, slot->name + sizeof constant_name - 1),
-                   sizeof(float) * (size_t)slot->count);
-        }
-    }
-}
-
-static void open_act(act *a, const char *name, const char *text, int64_t lanes, int64_t m, int64_t samples) {
-    memset(a, 0, sizeof *a);
-    hiss_error err = {0};
-    const stage_given given = {.seed = 9,
-                               .samples = samples,
-                               .stored_H = 28,
-                               .stored_W = 28,
-                               .C = channels_of(name),
-                               .classes = 10,
-                               .labelled = 1,
-                               .lanes = lanes,
-                               .m = m,
-                               .comm = &a->comm,
-                               .kernels = hiss_kernels_blas()};
-    if (stage_open(&a->s, name, text, given, NULL, &err) != HISS_OK) {
-        fail_msg("%s: %s", name, err.text);
-    }
-    stage_batches(&a->s, 0, 0);
-    const hiss_objective_ops *ops = a->s.ops;
-    a->phases = ops->phase && ops->phase->count ? ops->phase->count(a->s.method) : ops->phases ? ops->phases : 1;
-    assert_true(a->phases <= PHASES);
-    for (int p = 0; p < a->phases; p++) {
-        a->r[p] = rig_open();
-        if (p > 0) { /* one model for all */
-            hiss_model_destroy(a->r[p].model);
-            a->r[p].model = a->r[p].b.model = a->r[0].model;
-        }
-        a->r[p].b.trained_groups = ops->phase && ops->phase->trains ? ops->phase->trains(a->s.method, p) : ~0u;
-        if (ops->build(a->s.method, p, &a->r[p].b, &err) != HISS_OK ||
-            hiss_graph_status(a->r[p].graph, &err) != HISS_OK) {
-            fail_msg("%s: %s", name, err.text);
-        }
-        part_constants(&a->r[p]);
-        a->r[p].loss = a->r[p].graph->loss;
-        a->r[p].fill = fill_lane;
-        a->r[p].user = &a->s;
-        a->r[p].run = (hiss_exec_context){.seed = given.seed, .step = 0, .lane = 0, .lanes = lanes};
-        assert_true(a->r[p].loss >= 0);
-    }
-    const int slots = hiss_model_count(a->r[0].model);
-    build_encoder(a, 3);
-    assert_int_equal(hiss_model_count(a->r[0].model), slots); /* evaluation needs nothing that training lacks */
-    rig_ready(&a->r[0], given.kernels);
-    fill_constants(&a->r[0]);
-    for (int p = 1; p < a->phases; p++) {
-        a->r[p].vector = a->r[0].vector;
-        a->r[p].lane = a->r[0].lane;
-        a->r[p].run = a->r[0].run;
-        a->r[p].exec = hiss_exec_create(a->r[p].graph, given.kernels, hiss_model_offsets(a->r[0].model));
-    }
-    a->encode = hiss_exec_create(a->encoder, given.kernels, hiss_model_offsets(a->r[0].model));
 }
 
 /* Every method has the core, and a table that is there can do what it is for. */
@@ -207,17 +82,6 @@ static void test_named_places_of_every_method_are_bounded(void **state) {
             assert_int_equal(taps.count, s == HISS_OK ? layers + added : HISS_MAX_TAPS);
         }
     }
-}
-
-static void close_act(act *a) {
-    hiss_exec_destroy(a->encode);
-    hiss_graph_destroy(a->encoder);
-    for (int p = 1; p < a->phases; p++) {
-        hiss_exec_destroy(a->r[p].exec);
-        hiss_graph_destroy(a->r[p].graph);
-    }
-    rig_close(&a->r[0]);
-    stage_close(&a->s);
 }
 
 /* A method that is created without a placement encodes with the same parameters to the same bits. */
@@ -429,130 +293,6 @@ static double train(act *a, int steps) {
     return rig_step(r);
 }
 
-/* Settings that make another graph of a method. */
-static void test_variants(void **state) {
-    (void)state;
-    static const struct {
-        const char *name, *text;
-    } variants[] = {{"vae", "network: {width: 2}\nvae: {decoder: convolutional, hidden: 5, latent: 3}\n"},
-                    {"vae", "network: {width: 2}\nvae: {likelihood: gaussian, deviation: 0.7, hidden: 5}\n"},
-                    {"autoencoder", "network: {layers: [flatten, {linear: 9}, tanh]}\n"
-                                    "autoencoder: {decoder: dense, hidden: 5, loss: bernoulli}\n"},
-                    {"denoising", "network: {layers: [flatten]}\ndenoising: {decoder: tied, code: 7}\n"},
-                    {"denoising", "network: {width: 2}\ndenoising: {loss: squared, hidden: 5, code: 3}\n"
-                                  "corruption: {kind: gaussian}\n"},
-                    {"vae", "network: {width: 2}\nvae: {source: prior, binarize: false, hidden: 5}\n"},
-                    {"rbm", "rbm: {layers: '7, 5', finetune: autoencoder}\n"},
-                    {"rbm", "rbm: {layers: '7, 5', finetune: classifier, code: binary}\n"},
-                    {"dbm", "dbm: {hidden1: 7, hidden2: 5, updates: 2, gibbs: 2}\n"},
-                    {"dbm", "dbm: {hidden1: 7, hidden2: 5, chains: data}\n"},
-                    {"dbm", "dbm: {hidden1: 7, hidden2: 5, chains: random}\n"},
-                    {"sparse", "sparse: {size: 5, atoms: 9, steps: 100, patches: 2, lambda: 0.2}\n"},
-                    {"sparse", "sparse: {form: convolutional, size: 4, atoms: 3, steps: 100, lambda: 0.2}\n"},
-                    {"sparse", "sparse: {algorithm: ista, size: 4, atoms: 3, lambda: 0}\nwhiten: {on: false}\n"},
-                    {"context_prediction", "network: {width: 2}\ncontext_prediction: {canvas: 0, patch: 9, gap: 1, "
-                                           "jitter: 1, code: 5, hidden: 6}\n"},
-                    {"context_prediction", "network: {preset: resnet18-small, width: 1}\n"
-                                           "context_prediction: {patch: 8, gap: 0, second_only: true}\n"},
-                    {"jigsaw", "network: {width: 2}\njigsaw: {canvas: 0, tile: 8, cell: 9, permutations: 5, code: 4, "
-                               "hidden: 6}\n"},
-                    {"stacked", "stacked: {units: 5, layers: 1}\ncorruption: {kind: gaussian}\n"},
-                    {"stacked", "stacked: {units: 5, layers: 2}\ncorruption: {kind: salt_and_pepper}\n"},
-                    {"stacked", "stacked: {units: 5, layers: 4, pretrain: false}\n"},
-                    {"gan", "gan: {latent: 5, width: 2, conditional: true}\n"},
-                    {"gan", "gan: {latent: 5, width: 3, deviation: 0}\n"},
-                    {"exemplar", "network: {layers: [flatten, {linear: 9}, tanh]}\nexemplar: {transform: none}\n"},
-                    {"exemplar", "network: {width: 2}\naugment: {shift: 3, rotate: 20}\n"},
-                    {"colorization", "network: {width: 2}\ncolorization: {loss: l2}\n"},
-                    {"colorization", "network: {layers: [{conv: 3, kernel: 4, stride: 2, pad: 1}, tanh]}\n"
-                                     "colorization: {rebalance: false, neighbors: 5}\n"},
-                    {"split_brain", "network: {layers: [{conv: 3, kernel: 4, stride: 2, pad: 1}, batch_norm, tanh]}\n"
-                                    "split_brain: {light_bins: 7}\n"},
-                    {"bigan", "network: {layers: [flatten, {linear: 9}, batch_norm, {leaky_relu: 0.2}]}\n"
-                              "bigan: {latent: 3, hidden: 7}\n"},
-                    {"bigan", "network: {width: 2}\nbigan: {latent: 3, hidden: 7, joint: false, prior: normal}\n"},
-                    {"context_encoder", "network: {layers: [flatten, {linear: 9}]}\n"
-                                        "context_encoder: {code: 3, width: 2, adversarial_weight: 0.5}\n"},
-                    {"context_encoder", "network: {width: 2}\ncontext_encoder: {code: 3, width: 2, adversarial: only, "
-                                        "mask: random}\n"},
-                    {"context_encoder", "network: {width: 2}\ncontext_encoder: {code: 3, width: 2, adversarial: none, "
-                                        "mask: random, share: 0.5}\n"}};
-    for (int k = 0; k < HISS_COUNT(variants); k++) {
-        act a;
-        open_act(&a, variants[k].name, variants[k].text, 2, 6, 61);
-        rig *r = &a.r[a.phases - 1];
-        assert_true(isfinite(rig_step(r)));
-        rig_check_gradients(r, variants[k].text, 4e-3, 0.03, 0.1); /* of losses of some 500 */
-        close_act(&a);
-    }
-}
-
-/* What one lane's hooks put into the input of that name at a step, for that view. */
-static void fill_input(act *a, const char *name, int64_t step, int64_t view, int64_t count, float *out) {
-    const hiss_graph *graph = a->r[0].graph;
-    hiss_lane lane = stage_lane(&a->s, 0, graph, a->r[0].exec);
-    lane.step = step;
-    lane.view = view;
-    stage_sample(&a->s, &lane);
-    memcpy(out, hiss_exec_data(a->r[0].exec, hiss_graph_input_named(graph, name)), sizeof(float) * (size_t)count);
-}
-
-/* Noise of denoising: drawn anew at each step, the same again at the same step; the target stays clean, and so is what a
- * feature pass sees. */
-static void test_noise_is_fresh(void **state) {
-    (void)state;
-    static const char *const kinds[] = {"masking", "salt_and_pepper", "gaussian"};
-    for (int kind = 0; kind < HISS_COUNT(kinds); kind++) {
-        enum { COUNT = 6 * 784 };
-        static float clean[COUNT], first[COUNT], again[COUNT], later[COUNT], target[COUNT];
-        char text[128];
-        act a;
-        snprintf(text, sizeof text, "network: {width: 2}\ncorruption: {level: 0.3, kind: %s}\n", kinds[kind]);
-        open_act(&a, "denoising", text, 1, 6, 12);
-        fill_input(&a, "image", 3, HISS_VIEW_TRAINING, COUNT, clean);
-        fill_input(&a, "corrupted", 3, HISS_VIEW_TRAINING, COUNT, first);
-        fill_input(&a, "corrupted", 3, HISS_VIEW_TRAINING, COUNT, again);
-        fill_input(&a, "corrupted", 4, HISS_VIEW_TRAINING, COUNT, later);
-        fill_input(&a, "image", 4, HISS_VIEW_TRAINING, COUNT, target);
-        assert_memory_equal(first, again, sizeof first);
-        assert_memory_equal(clean, target, sizeof clean);
-        for (int i = 0; i < 6; i++) { /* of every sample */
-            assert_memory_not_equal(first + i * 784, later + i * 784, 784 * sizeof(float));
-            assert_memory_not_equal(first + i * 784, clean + i * 784, 784 * sizeof(float));
-        }
-        fill_input(&a, "corrupted", 3, 0, COUNT, again);
-        fill_input(&a, "image", 3, 0, COUNT, target);
-        assert_memory_equal(again, target, sizeof again);
-        close_act(&a);
-    }
-}
-
-/* Samples of a seed carry its number; views differ from it, and are the seed itself in the control. */
-static void test_exemplars_are_of_their_seeds(void **state) {
-    (void)state;
-    enum { M = 6, COUNT = M * 784 };
-    static float first[COUNT], view[COUNT], seeds[2][COUNT];
-    for (int none = 0; none <= 1; none++) {
-        act a;
-        open_act(&a, "exemplar",
-                 none ? "network: {width: 2}\naugment: {shift: 3}\nexemplar: {transform: none}\n"
-                      : "network: {width: 2}\naugment: {shift: 3}\n",
-                 2, M, 24);
-        const hiss_graph *graph = a.r[0].graph;
-        fill_input(&a, "image", 0, HISS_VIEW_CENTER, COUNT, seeds[none]);
-        fill_input(&a, "image", 0, HISS_VIEW_TRAINING, COUNT, first);
-        fill_input(&a, "image", 0, HISS_VIEW_TRAINING, COUNT, view);
-        assert_memory_equal(first, view, sizeof first);
-        const int32_t *seed = (const int32_t *)hiss_exec_data(a.r[0].exec, hiss_graph_input_named(graph, "seed"));
-        for (int i = 0; i < M; i++) {
-            assert_int_equal(seed[i], a.s.batches[0].sample[i]);
-            assert_int_equal(none, memcmp(first + i * 784, seeds[none] + i * 784, 784 * sizeof(float)) == 0);
-        }
-        close_act(&a);
-    }
-    assert_memory_equal(seeds[0], seeds[1], sizeof seeds[0]);
-}
-
 static void test_methods_learn(void **state) {
     (void)state;
     static const char *const names[] = {"autoencoder", "denoising", "supervised", "nat", "vae"};
@@ -567,68 +307,9 @@ static void test_methods_learn(void **state) {
     }
 }
 
-/* A mean over pixels: of the order of the images' own mean square, whatever the batch. */
-static void test_autoencoder_scale(void **state) {
-    (void)state;
-    for (int64_t m = 8; m <= 32; m *= 4) {
-        act a;
-        open_act(&a, "autoencoder", small_net, 1, m, 64);
-        const double loss = rig_step(&a.r[0]);
-        double square = 0.0;
-        rig_fill(&a.r[0]);
-        const float *image = hiss_exec_data(a.r[0].exec, hiss_graph_input_named(a.r[0].graph, "image"));
-        for (int64_t i = 0; i < m * 784; i++) {
-            square += (double)image[i] * (double)image[i] / (double)(m * 784);
-        }
-        assert_true(0.5 * square < loss && loss < 4.0 * (square + 1.0));
-        close_act(&a);
-    }
-}
-
-/* Convolutions straight into a head: nat and autoencoder flatten by themselves. Sizes an autoencoder cannot rebuild are
- * the user's error. */
-static void test_odd_networks(void **state) {
-    (void)state;
-    static const char text[] =
-        "network: {layers: [{conv: 3, kernel: 5, stride: 3}, batch_norm, relu], width: 2}\nautoencoder: {code: 5}\n";
-    act a;
-    open_act(&a, "autoencoder", text, 1, 4, 8);
-    assert_true(isfinite(rig_step(&a.r[0])));
-    assert_string_equal(a.taps.tap[a.taps.count - 1].name, "code");
-    close_act(&a);
-    open_act(&a, "nat", "network: {layers: [{conv: 3, kernel: 5, stride: 3}]}\nnat: {dim: 5}\n", 1, 4, 8);
-    assert_true(isfinite(rig_step(&a.r[0])));
-    assert_string_equal(a.taps.tap[a.taps.count - 1].name, "z");
-    close_act(&a);
-
-    hiss_comm comm = {0};
-    stage s;
-    hiss_error err = {0};
-    stage_given given = {.samples = 8, .stored_H = 20, .stored_W = 24, .C = 1, .lanes = 1, .m = 4, .comm = &comm};
-    given.kernels = hiss_kernels_ref();
-    assert_int_equal(stage_open(&s, "autoencoder", small_net, given, NULL, &err), HISS_OK);
-    rig r = rig_open();
-    assert_int_equal(s.ops->build(s.method, 0, &r.b, &err), HISS_EUSER);
-    assert_string_equal(err.text, "objective: autoencoder needs square inputs of at least 8 x 8, found 20 x 24; set "
-                                  "augment.height and augment.width alike, or choose autoencoder.decoder: dense");
-    rig_close(&r);
-    stage_close(&s);
-    assert_int_equal(stage_open(&s, "supervised", small_net, given, NULL, &err), HISS_EUSER);
-    assert_string_equal(err.text,
-                        "objective: supervised needs labels of at least 2 classes, found 0; set data.labels, or choose "
-                        "another objective");
-    stage_close(&s);
-}
-
 int main(void) {
     hiss_kernels_enter_thread();
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_every_method),
-                                       cmocka_unit_test(test_variants),
-                                       cmocka_unit_test(test_methods_learn),
-                                       cmocka_unit_test(test_autoencoder_scale),
-                                       cmocka_unit_test(test_odd_networks),
-                                       cmocka_unit_test(test_noise_is_fresh),
-                                       cmocka_unit_test(test_exemplars_are_of_their_seeds),
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_every_method), cmocka_unit_test(test_methods_learn),
                                        cmocka_unit_test(test_every_method_encodes_without_a_placement),
                                        cmocka_unit_test(test_tables_are_whole),
                                        cmocka_unit_test(test_named_places_of_every_method_are_bounded)};
