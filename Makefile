@@ -44,7 +44,7 @@ endif
 # Square roots are one instruction, on vectors too, when they need not set errno; their bits are the same.
 ALL_CPPFLAGS = -Iinclude -Isrc/include -Isrc -I$(BUILD)/gen -D_POSIX_C_SOURCE=200809L -D_DEFAULT_SOURCE $(if $(RELEASE),-DNDEBUG) $(if $(FAULTS),-DHISS_FAULTS) \
                $(CPPFLAGS)
-ALL_CFLAGS   = -std=c11 -g $(OPT) $(HARDEN_CFLAGS) -ffp-contract=off -fno-math-errno -pthread $(WARN) $(WERROR) $(DEPS_CFLAGS) $(CFLAGS)
+ALL_CFLAGS   = -std=c11 -g $(OPT) $(HARDEN_CFLAGS) -ffp-contract=off -fno-math-errno -fno-trapping-math -pthread $(WARN) $(WERROR) $(DEPS_CFLAGS) $(CFLAGS)
 ALL_LDLIBS   = $(HARDEN_LDFLAGS) $(DEPS_LIBS) -ldl -lm $(LDLIBS)
 
 ifeq ($(V),1)

@@ -64,7 +64,7 @@ static float activate(hiss_activation kind, float slope, float x) {
 static float activation_slope(hiss_activation kind, float slope, float y) {
     switch (kind) {
     case HISS_RELU:
-        return y <= 0 ? 0 : 1;
+        return y <= 0 ? 0.0f : 1.0f;
     case HISS_LEAKY_RELU:
         return y <= 0 ? slope : 1;
     case HISS_SIGMOID:
@@ -74,7 +74,7 @@ static float activation_slope(hiss_activation kind, float slope, float y) {
     case HISS_EXP:
         return y;
     case HISS_SOFT_THRESHOLD:
-        return y == 0 ? 0 : 1;
+        return y == 0 ? 0.0f : 1.0f;
     }
     return 1;
 }
