@@ -56,29 +56,39 @@ static inline float hyperbolic_tangent(float x) {
     return size < 0.625f ? small : large;
 }
 
-/* ---- ReLU, the one that is bound by memory: no buffers ---- */
+/* ---- ReLU and LeakyReLU, which are bound by memory: no buffers ---- */
 
-typedef int32_t ivec __attribute__((vector_size(4 * LANES)));
+/* v where sign is positive or NaN; elsewhere 0, or slope v if leaky. */
+static ALWAYS_INLINE vec rectified(bool leaky, float slope, vec sign, vec v) {
+    const ivec below = sign <= 0, kept = (ivec)v & ~below;
+    return (vec)(leaky ? kept | ((ivec)(slope * v) & below) : kept);
+}
 
-static void relu_forward(int64_t count, const float *x, float *y) {
+static ALWAYS_INLINE float rectified_one(bool leaky, float slope, float sign, float v) {
+    const float other = leaky ? slope * v : 0.0f;
+    return sign <= 0 ? other : v;
+}
+
+static ALWAYS_INLINE void rectify(bool leaky, int64_t count, float slope, const float *x, float *y) {
     int64_t i = 0;
     for (; i + LANES <= count; i += LANES) {
         const vec v = load(x + i);
-        store(y + i, (vec)((ivec)v & ~(v <= 0)));
+        store(y + i, rectified(leaky, slope, v, v));
     }
     for (; i < count; i++) {
-        y[i] = x[i] <= 0 ? 0 : x[i];
+        y[i] = rectified_one(leaky, slope, x[i], x[i]);
     }
 }
 
-static void relu_backward(int64_t count, const float *y, const float *dy, float *dx, bool accumulate) {
+static ALWAYS_INLINE void rectify_backward(bool leaky, int64_t count, float slope, const float *y, const float *dy,
+                                           float *dx, bool accumulate) {
     int64_t i = 0;
     for (; i + LANES <= count; i += LANES) {
-        const vec g = (vec)((ivec)load(dy + i) & ~(load(y + i) <= 0));
+        const vec g = rectified(leaky, slope, load(y + i), load(dy + i));
         store(dx + i, accumulate ? load(dx + i) + g : g);
     }
     for (; i < count; i++) {
-        const float g = y[i] <= 0 ? 0 : dy[i];
+        const float g = rectified_one(leaky, slope, y[i], dy[i]);
         dx[i] = accumulate ? dx[i] + g : g;
     }
 }
@@ -86,7 +96,11 @@ static void relu_backward(int64_t count, const float *y, const float *dy, float 
 void tensor_fast_activation_forward(hiss_activation kind, int64_t count, float slope, const float *x, float *y) {
     float v[CHUNK];
     if (kind == HISS_RELU) {
-        relu_forward(count, x, y);
+        rectify(false, count, 0, x, y);
+        return;
+    }
+    if (kind == HISS_LEAKY_RELU) {
+        rectify(true, count, slope, x, y);
         return;
     }
     for (int64_t i = 0; i < count; i += CHUNK) {
@@ -95,10 +109,6 @@ void tensor_fast_activation_forward(hiss_activation kind, int64_t count, float s
         switch (kind) {
         case HISS_RELU: /* above */
         case HISS_LEAKY_RELU:
-            for (int64_t j = 0; j < n; j++) {
-                float scaled = slope * v[j];
-                v[j] = v[j] <= 0 ? scaled : v[j];
-            }
             break;
         case HISS_SIGMOID:
             for (int64_t j = 0; j < n; j++) {
@@ -130,7 +140,11 @@ void tensor_fast_activation_backward(hiss_activation kind, int64_t count, float 
                                      float *dx, bool accumulate) {
     float v[CHUNK], g[CHUNK], old[CHUNK];
     if (kind == HISS_RELU) {
-        relu_backward(count, y, dy, dx, accumulate);
+        rectify_backward(false, count, 0, y, dy, dx, accumulate);
+        return;
+    }
+    if (kind == HISS_LEAKY_RELU) {
+        rectify_backward(true, count, slope, y, dy, dx, accumulate);
         return;
     }
     for (int64_t i = 0; i < count; i += CHUNK) {
@@ -140,10 +154,6 @@ void tensor_fast_activation_backward(hiss_activation kind, int64_t count, float 
         switch (kind) {
         case HISS_RELU: /* above */
         case HISS_LEAKY_RELU:
-            for (int64_t j = 0; j < n; j++) {
-                float scaled = slope * g[j];
-                g[j] = v[j] <= 0 ? scaled : g[j];
-            }
             break;
         case HISS_SIGMOID:
             for (int64_t j = 0; j < n; j++) {
@@ -177,15 +187,20 @@ void tensor_fast_activation_backward(hiss_activation kind, int64_t count, float 
 }
 
 void tensor_fast_add_bias(int64_t M, int64_t N, const float *x, const float *bias, float *y) {
-    float v[CHUNK];
-    for (int64_t i = 0; i < M; i++) {
-        for (int64_t j = 0; j < N; j += CHUNK) {
-            int64_t n = chunk_at(j, N);
-            copy(v, x + i * N + j, n);
+    const int64_t all = M * N, row = N < CHUNK ? CHUNK / N * N : N; /* several rows are as good as a long one */
+    float v[CHUNK], b[CHUNK];
+    for (int64_t i = 0; i < row && i < all && row > N; i += N) {
+        copy(b + i, bias, N);
+    }
+    const float *repeated = row > N ? b : bias;
+    for (int64_t i = 0; i < all; i += row) {
+        for (int64_t j = 0; j < row && i + j < all; j += CHUNK) {
+            int64_t n = chunk_at(j, row < all - i ? row : all - i);
+            copy(v, x + i + j, n);
             for (int64_t k = 0; k < n; k++) {
-                v[k] += bias[j + k];
+                v[k] += repeated[j + k];
             }
-            copy(y + i * N + j, v, n);
+            copy(y + i + j, v, n);
         }
     }
 }
