@@ -46,7 +46,7 @@ bool tensor_direct_applies(const hiss_conv *c) {
 }
 
 bool tensor_direct_applies_to_data(const hiss_conv *c) {
-    return tensor_direct_applies(c) && c->R * c->S * c->C <= LONGEST_DATA;
+    return tensor_direct_applies(c) && c->R * c->S * c->C <= LONGEST_DATA && c->stride == 1;
 }
 
 /* The convolution from y to x whose forward pass is the backward_data of c, and the other way round. */

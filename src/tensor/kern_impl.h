@@ -17,10 +17,13 @@ hiss_kernel_byte_product tensor_ref_byte_product, tensor_fast_byte_product; /* t
  * says otherwise. */
 
 /* Products over tiles of patches, by the own product or by BLAS. */
-bool tensor_tiled_can_own(const hiss_conv *c);
+bool tensor_tiled_can_own(const hiss_conv *c);              /* forward */
+bool tensor_tiled_can_own_backward(const hiss_conv *c);     /* backward_data and backward_weight */
+bool tensor_tiled_own_backward_applies(const hiss_conv *c); /* both */
 hiss_kernel_conv2d_scratch tensor_tiled_conv2d_scratch;
 hiss_kernel_conv2d_forward tensor_tiled_conv2d_forward;
 hiss_kernel_conv2d_forward tensor_tiled_conv2d_forward_blas;
+hiss_kernel_conv2d_backward_data tensor_tiled_conv2d_backward_data;
 hiss_kernel_conv2d_backward_data tensor_tiled_conv2d_backward_data_blas;
 hiss_kernel_conv2d_backward_weight tensor_tiled_conv2d_backward_weight;
 hiss_kernel_conv2d_backward_weight tensor_tiled_conv2d_backward_weight_blas;
