@@ -20,7 +20,7 @@ typedef struct interval {
     int64_t *offset; /* out */
 } interval;
 
-enum { FLOATS_PER_LINE = 16 };
+enum { FLOATS_PER_LINE = 16, FLOATS_PER_PAGE = 1024, APART = 21 * FLOATS_PER_LINE };
 
 void graph_plan_active(const hiss_graph *graph, bool *active) {
     memset(active, 0, (size_t)graph->count * sizeof *active);
@@ -152,6 +152,14 @@ static int larger_first(const void *a, const void *b) {
     return (x > y) - (x < y);
 }
 
+/* Whole cache lines. Arrays of whole pages, one behind the other, would begin at the same place of a page: then what is
+ * read at an index waits for what was just written there to another array, as if they were one. They lie a third of a
+ * page further apart. */
+static int64_t room_for(int64_t floats) {
+    const int64_t lines = (floats + FLOATS_PER_LINE - 1) / FLOATS_PER_LINE * FLOATS_PER_LINE;
+    return lines % FLOATS_PER_PAGE == 0 ? lines + APART : lines;
+}
+
 static bool crosses(const interval *v, int64_t cut) {
     return v->from < cut && v->to >= cut;
 }
@@ -181,7 +189,7 @@ static int64_t place(interval *v, int count, int64_t cut, int64_t *kept) {
     for (int pass = 0; pass < 2; pass++) {
         for (int i = 0; i < count; i++) {
             if (v[i].floats > 0 && v[i].offset && crosses(&v[i], cut) == (pass == 0)) {
-                v[i].floats = (v[i].floats + FLOATS_PER_LINE - 1) / FLOATS_PER_LINE * FLOATS_PER_LINE;
+                v[i].floats = room_for(v[i].floats);
                 order[used++] = &v[i];
             }
         }
