@@ -79,6 +79,10 @@ refused 1 'augment.height: context_encoder needs images of at least 8 x 8' "$HIS
     --set augment.height=6
 refused 1 'context_encoder.mask' "$HISS" train config.yaml --run w --set context_encoder.mask=middle
 refused 1 'context_encoder.share' "$HISS" train config.yaml --run w --set context_encoder.share=1
+refused 3 'context_encoder.share: expected at least one pixel of 8 x 8' "$HISS" train config.yaml --run w \
+    --set context_encoder.mask=random --set context_encoder.share=0.01 --set augment.height=8 --set augment.width=8
+refused 1 'found 6 x 7 in images of 12 x 14' "$HISS" train config.yaml --run w \
+    --set augment.width=14
 [ ! -e w ] || fail 'left behind'
 
 on 2 "$HISS" train "$HISS_ROOT/configs/context-encoder-fashion.yaml" --run config --set data.file=data.h5 \

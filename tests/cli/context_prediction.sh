@@ -35,6 +35,9 @@ for ranks in 2 5; do
 done
 train 7 split --set train.activation_memory=0
 same one split
+train 1 far --set context_prediction.jitter=1000 --set train.steps=5 # many times around the canvas
+train 2 far-2 --set context_prediction.jitter=1000 --set train.steps=5 --set dist.threads=2
+same far far-2
 train 3 stopped --set train.steps=7
 train 2 stopped
 grep -q 'resumed from' log || fail 'not resumed' log

@@ -62,6 +62,8 @@ on 3 "$HISS" eval learnt "${judge[@]}"
 sed 's/"seconds": [0-9.]*//' learnt/eval.json | cmp - json.1 || fail 'eval.json differs between 1 and 3 ranks'
 cmp jigsaw.png learnt/jigsaw.png || fail 'pictures differ'
 awk 'length($0) > 120 { bad = 1 } END { exit bad }' learnt/eval.txt || fail 'a table is too wide' learnt/eval.txt
+on 1 "$HISS" eval learnt "${judge[@]}" --set seed=99
+awk -v a="$(number learnt accuracy)" 'BEGIN { exit !(a > 40) }' || fail 'another seed of evaluation has other orders' learnt/eval.txt
 
 # ---- what it refuses ----
 

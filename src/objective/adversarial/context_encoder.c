@@ -82,6 +82,18 @@ static hiss_status check(const context *a, hiss_error *err) {
                              "; set augment.height and augment.width",
                              t->H, t->W);
     }
+    if (a->h % 4 / 2 != a->w % 4 / 2 || a->h % 2 != a->w % 2) {
+        return hiss_fail_key(
+            err, HISS_EUSER, "augment.height",
+            "context_encoder predicts holes whose height and width leave the same remainder by 4, found %" PRId64
+            " x %" PRId64 " in images of %" PRId64 " x %" PRId64 "; set augment.height and augment.width",
+            a->h, a->w, t->H, t->W);
+    }
+    if (o->mask == RANDOM && o->share * (double)(a->h * a->w) < 1.0) {
+        return hiss_fail_key(err, HISS_EUSER, "context_encoder.share",
+                             "expected at least one pixel of %" PRId64 " x %" PRId64 ", found %.3g; set a larger share",
+                             a->h, a->w, o->share * (double)(a->h * a->w));
+    }
     if (t->augment->normalize != 0) {
         return hiss_fail_key(
             err, HISS_EUSER, "augment.normalize",
@@ -132,11 +144,6 @@ static hiss_status encode(void *self, hiss_builder *b, hiss_value image, hiss_ta
 static hiss_value decode(const context *a, hiss_builder *b, hiss_value code) {
     hiss_graph *g = b->graph;
     const int64_t m = hiss_graph_shape(g, code).dim[0], width = a->options->width;
-    if (a->h % 4 / 2 != a->w % 4 / 2 || a->h % 2 != a->w % 2) {
-        hiss_graph_fail(g, "sides of different remainders by 4 cannot be decoded; set augment.height and augment.width "
-                           "alike");
-        return -1;
-    }
     b->group = GENERATOR;
     hiss_value x = hiss_graph_relu(g, hiss_layer_batch_norm(b, "code/norm", code));
     x = hiss_layer_linear(b, "decoder1", x, (a->h / 4) * (a->w / 4) * 2 * width, false);

@@ -15,6 +15,7 @@
  * green apart towards the corners. Colour dropping (Doersch, Gupta & Efros, "Unsupervised visual representation
  * learning by context prediction", ICCV 2015, section 3.1; their code's prep_image) leaves one channel of each patch.
  * */
+#include <assert.h>
 #include <math.h>
 
 #include "objective/parts/patches.h"
@@ -171,6 +172,7 @@ const float *objective_scene_paint(const objective_scene *s, const hiss_lane *la
 
 void objective_patch_cut(const objective_scene *s, const float *pixels, int64_t y, int64_t x, int64_t side,
                          float *out) {
+    assert(y >= -s->H && x >= -s->W);
     for (int64_t r = 0; r < side; r++) {
         const float *row = pixels + (y + r + s->H) % s->H * s->W * s->C;
         for (int64_t q = 0; q < side; q++) {

@@ -18,7 +18,9 @@
 #include "objective/pretext/permutations.h"
 #include "objective/pretext/siamese.h"
 
-enum { ACROSS = 3, TILES = PERMUTED, DRAW_OF_PUZZLE = 2071 }; /* the last: when, of evaluation's streams */
+enum { ACROSS = 3, TILES = PERMUTED };
+enum { DRAW_OF_PUZZLE = 2071 }; /* when, of evaluation's streams */
+enum { SEED_OF_ORDERS = 1 };    /* not the run's, which evaluation may change */
 static const char picture[] = "jigsaw.png";
 
 typedef struct options {
@@ -86,7 +88,7 @@ static hiss_status create(const hiss_task *task, const hiss_placement *placement
     s = s == HISS_OK ? pretext_siamese_open(&j->base, err) : s;
     if (s == HISS_OK) {
         j->orders = hiss_new(uint8_t, j->options->permutations * TILES);
-        pretext_permutations(task->seed, j->options->permutations, j->orders);
+        pretext_permutations(SEED_OF_ORDERS, j->options->permutations, j->orders);
     }
     return s;
 }
