@@ -6,7 +6,7 @@ small_run
 halves
 sed -i 's/^seed:/objective: bigan\nseed:/; s/^augment: .*/augment: {shift: 0}/; s/^nat: .*/bigan: {latent: 6, hidden: 24}/
     s/^assign: .*//; s/data.h5/halves.h5/
-    s/^optim: .*/optim: {method: adam, momentum: 0, beta1: 0.5, lr: 0.002}/' config.yaml
+    s/^optim: .*/optim: {method: adam, momentum: 0, beta1: 0.5, lr: 0.0005}/' config.yaml
 sed -i '/^  layers:/,/^    - relu/d; /^    - /d' config.yaml
 sed -i 's/^network:.*/network: {layers: [flatten, {linear: 24, bias: false, name: fc1}, batch_norm, {leaky_relu: 0.2}]}/' config.yaml
 

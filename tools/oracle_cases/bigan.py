@@ -28,7 +28,7 @@ class Bigan(Adversary):
 
     def loss(self, lane):
         image, z = lane["image"].flatten(1), lane["noise"]
-        code = torch.tanh(self.linear("latent", self.trunk(lane["image"])) / 2)
+        code = torch.tanh(self.normed("latent/norm", self.linear("latent", self.trunk(lane["image"])), lambda _, x: x) / 2)
         image_made = self.generate(z)
         with self.still():
             fools = made(self.discriminate(image, code)) + real(self.discriminate(image_made, z))

@@ -13,8 +13,8 @@
  * The form is that for images without a known order of pixels. G has two hidden layers with BatchNorm and ReLU, and z is
  * added to the second, linearly. D has two with LeakyReLU; z is added to what enters its second one's BatchNorm,
  * linearly and without a bias. D's last layer starts at 0: each loss starts at log 2. The network is E, with a
- * linear layer and a sigmoid stretched to (-1, 1) on top: z is uniform on (-1, 1), and E's values must be able to be
- * wherever z is, and nowhere else, or D tells the pairs by that alone.
+ * linear layer, BatchNorm and a sigmoid stretched to (-1, 1) on top: z is uniform on (-1, 1), and E's values must be able
+ * to be wherever z is, and nowhere else, or D tells the pairs by that alone.
  *
  * Controls. `prior: normal` draws z where E cannot follow. `joint: false` shows D the images alone: it is then a GAN with
  * an encoder that nothing trains. */
@@ -85,16 +85,17 @@ static int64_t pixel_count(const bigan *a) {
 
 /* ---- the three networks ---- */
 
-/* E, whose weights start as those of the others do. */
+/* E, whose weights start as those of the others do. Without BatchNorm its codes lie at the ends of (-1, 1). */
 static hiss_status encode(void *self, hiss_builder *b, hiss_value image, hiss_taps *taps, hiss_error *err) {
     const bigan *a = self;
     hiss_value x = -1;
     b->group = GENERATOR;
     b->deviation = &deviation;
-    hiss_status s = objective_encoder_head(a->task, b, image, "latent", a->options->latent, true, taps, &x, err);
+    hiss_status s = objective_encoder_head(a->task, b, image, "latent", a->options->latent, false, taps, &x, err);
     b->deviation = NULL;
     if (s == HISS_OK) {
         /* 2 sigmoid(x) - 1 */
+        x = hiss_layer_batch_norm(b, "latent/norm", x);
         x = hiss_graph_tanh(b->graph, hiss_graph_scale(b->graph, x, 0.5));
         s = hiss_network_end(a->task->network, b, "latent", x, taps, err);
     }
