@@ -12,6 +12,7 @@
  * Cost per pass: 2 M D F flops and, from memory, the weights once (twice where they are written). */
 #include "tensor/kern_bf16.h"
 #include "tensor/kern_impl.h"
+#include "tensor/kern_sizes.h"
 #include "tensor/kern_vec.h"
 
 enum {
@@ -23,14 +24,6 @@ enum {
     STREAMS = 56, /* rows of dw written side by side, and for how long */
     STREAM = 1024
 };
-
-static int64_t least(int64_t a, int64_t b) {
-    return a < b ? a : b;
-}
-
-static int64_t round_up(int64_t count, int64_t step) {
-    return (count + step - 1) / step * step;
-}
 
 static int64_t pairs(int64_t count) {
     return (count + 1) / 2;

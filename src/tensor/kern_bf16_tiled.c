@@ -12,6 +12,7 @@
  * Cost per pass: 2 N P Q F R S C flops and one write and one read of N P Q R S C numbers in cache. */
 #include "tensor/kern_bf16.h"
 #include "tensor/kern_impl.h"
+#include "tensor/kern_sizes.h"
 #include "tensor/kern_vec.h"
 
 enum { TILE_PAIRS = 64 * 1024, TILE_LEAST = 64, LEAST_FILTERS = 8, LEAST_PATCH = 32 };
@@ -19,18 +20,6 @@ enum { TILE_PAIRS = 64 * 1024, TILE_LEAST = 64, LEAST_FILTERS = 8, LEAST_PATCH =
 /* Minimal filtering of 5 x 5 takes 6.25 times fewer products in float32, and has no precision to lose. */
 bool tensor_bf16_applies(const hiss_conv *c) {
     return c->F >= LEAST_FILTERS && c->R * c->S * c->C >= LEAST_PATCH && !(c->R == 5 && tensor_winograd_applies(c));
-}
-
-static int64_t larger(int64_t a, int64_t b) {
-    return a > b ? a : b;
-}
-
-static int64_t least(int64_t a, int64_t b) {
-    return a < b ? a : b;
-}
-
-static int64_t round_up(int64_t count, int64_t step) {
-    return (count + step - 1) / step * step;
 }
 
 static int64_t pairs(int64_t count) {
@@ -55,7 +44,7 @@ static int64_t filter_pairs(const hiss_conv *c) {
 }
 
 static int64_t tile_positions(const hiss_conv *c) {
-    return larger(TILE_LEAST, TILE_PAIRS / patch_pairs(c) / 16 * 16);
+    return most(TILE_LEAST, TILE_PAIRS / patch_pairs(c) / 16 * 16);
 }
 
 /* x rounded, before anything else in scratch. */
@@ -66,17 +55,17 @@ static int64_t image_floats(const hiss_conv *c) {
 size_t tensor_bf16_tiled_conv2d_scratch(const hiss_conv *c) {
     const int64_t T = tile_positions(c), K = patch(c), wide = round_up(c->F, HISS_PANEL),
                   deep = round_up(K, HISS_PANEL);
-    const int64_t forward = image_floats(c) + wide * patch_pairs(c) + larger(T, 4) * patch_pairs(c);
+    const int64_t forward = image_floats(c) + wide * patch_pairs(c) + most(T, 4) * patch_pairs(c);
     const int64_t data = deep * pairs(c->F) + T * filter_pairs(c) + T * deep;
     const int64_t weight =
         image_floats(c) + K * wide + 2 * patch_pairs(c) + pairs(T) * 2 * patch_pairs(c) + pairs(T) * wide;
-    return (size_t)larger(forward, larger(data, weight));
+    return (size_t)most(forward, most(data, weight));
 }
 
 /* Part of the kernel row s0 <= s < s1 that lies inside the image at column w of tap 0. */
 static void clip(int64_t w, int64_t S, int64_t W, int64_t *s0, int64_t *s1) {
     *s0 = w < 0 ? least(-w, S) : 0;
-    *s1 = larger(*s0, least(W - w, S));
+    *s1 = most(*s0, least(W - w, S));
 }
 
 /* The patch of output position t, of x rounded; an odd last number pairs with zero. */

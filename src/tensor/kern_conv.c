@@ -22,6 +22,7 @@
  * Cost per pass: 2 N P Q F R S C flops and, but for 1x1, one write and one read of N P Q R S C floats in cache. */
 #include "tensor/kern_block.h"
 #include "tensor/kern_impl.h"
+#include "tensor/kern_sizes.h"
 #include "tensor/kern_vec.h"
 
 enum {
@@ -32,14 +33,6 @@ enum {
     FEW_FILTERS = 8,
     DEEP = LANES == 16 ? 256 : 128
 };
-
-static int64_t least(int64_t a, int64_t b) {
-    return a < b ? a : b;
-}
-
-static int64_t most(int64_t a, int64_t b) {
-    return a > b ? a : b;
-}
 
 static int64_t positions(const hiss_conv *c) {
     return c->N * c->P * c->Q;
@@ -73,11 +66,7 @@ static int64_t blas_tile(const hiss_conv *c) {
 
 /* Columns of the own product: whole vectors. */
 static int64_t columns(const hiss_conv *c) {
-    return (patch(c) + 15) / 16 * 16;
-}
-
-static int64_t panels(int64_t count) {
-    return (count + HISS_PANEL - 1) / HISS_PANEL * HISS_PANEL;
+    return round_up(patch(c), 16);
 }
 
 /* Floats between rows of col for the own product. */
@@ -95,7 +84,7 @@ static int64_t own_col(const hiss_conv *c) {
 }
 
 size_t tensor_tiled_conv2d_scratch(const hiss_conv *c) {
-    const int64_t forward = patch(c) * panels(c->F), backward = c->F * panels(own_row(c));
+    const int64_t forward = patch(c) * round_up(c->F, HISS_PANEL), backward = c->F * round_up(own_row(c), HISS_PANEL);
     const int64_t own = FUSES ? own_col(c) + most(forward, backward) : 0;
     return (size_t)most(own, is_plain(c) ? 0 : blas_tile(c) * patch(c));
 }
@@ -208,7 +197,7 @@ void tensor_tiled_conv2d_backward_data(const hiss_conv *c, const float *dy, cons
                                        float *scratch) {
     const int64_t K = patch(c), F = c->F, M = positions(c), step = own_tile(c), ld = own_row(c);
     float *laid = scratch + own_col(c); /* w in panels, with zeros behind */
-    zero(laid, F * panels(columns(c)));
+    zero(laid, F * round_up(columns(c), HISS_PANEL));
     for (int64_t k = 0; k < K; k += HISS_PANEL) {
         for (int64_t f = 0; f < F; f++) {
             copy(laid + (k / HISS_PANEL * F + f) * HISS_PANEL, w + f * K + k, least(HISS_PANEL, K - k));

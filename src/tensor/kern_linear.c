@@ -12,6 +12,7 @@
  * Cost per pass: 2 M D F flops and, from memory, the weights once (twice where they are written). */
 #include "tensor/kern_block.h"
 #include "tensor/kern_impl.h"
+#include "tensor/kern_sizes.h"
 #include "tensor/kern_vec.h"
 
 enum {
@@ -30,14 +31,6 @@ bool tensor_linear_can_own(const hiss_conv *shape) {
 
 bool tensor_linear_own_applies(const hiss_conv *shape) {
     return tensor_linear_can_own(shape) && shape->N <= MOST_ROWS;
-}
-
-static int64_t least(int64_t a, int64_t b) {
-    return a < b ? a : b;
-}
-
-static int64_t round_up(int64_t count, int64_t step) {
-    return (count + step - 1) / step * step;
 }
 
 static bool is_small(int64_t D, int64_t F) {

@@ -7,6 +7,7 @@
 
 #include "tensor/kern_bf16.h"
 #include "tensor/kern_impl.h"
+#include "tensor/kern_sizes.h"
 
 /* ---- numbers ---- */
 
@@ -72,10 +73,6 @@ void tensor_ref_bf16_pair(int64_t count, const float *even, const float *odd, ui
 }
 
 /* ---- layers ---- */
-
-static int64_t least(int64_t a, int64_t b) {
-    return a < b ? a : b;
-}
 
 /* sum_k a[k*a_step] b[k*b_step], k < K, added to `sum` pair by pair. */
 static float dot(int64_t K, const float *a, int64_t a_step, const float *b, int64_t b_step, float sum) {
