@@ -94,9 +94,8 @@ static hiss_status encode(void *self, hiss_builder *b, hiss_value image, hiss_ta
     hiss_status s = objective_encoder_head(a->task, b, image, "latent", a->options->latent, false, taps, &x, err);
     b->deviation = NULL;
     if (s == HISS_OK) {
-        /* 2 sigmoid(x) - 1 */
         x = hiss_layer_batch_norm(b, "latent/norm", x);
-        x = hiss_graph_tanh(b->graph, hiss_graph_scale(b->graph, x, 0.5));
+        x = hiss_graph_tanh(b->graph, hiss_graph_scale(b->graph, x, 0.5)); /* 2 sigmoid(x) - 1 */
         s = hiss_network_end(a->task->network, b, "latent", x, taps, err);
     }
     return s;

@@ -73,6 +73,11 @@ typedef struct context {
     graph_values measured;
 } context;
 
+/* Of a random one. */
+static double hole_pixels(const context *a) {
+    return a->options->share * (double)(a->h * a->w);
+}
+
 static hiss_status check(const context *a, hiss_error *err) {
     const hiss_task *t = a->task;
     const options *o = a->options;
@@ -82,17 +87,17 @@ static hiss_status check(const context *a, hiss_error *err) {
                              "; set augment.height and augment.width",
                              t->H, t->W);
     }
-    if (a->h % 4 / 2 != a->w % 4 / 2 || a->h % 2 != a->w % 2) {
+    if (a->h % 4 != a->w % 4) {
         return hiss_fail_key(
             err, HISS_EUSER, "augment.height",
             "context_encoder predicts holes whose height and width leave the same remainder by 4, found %" PRId64
             " x %" PRId64 " in images of %" PRId64 " x %" PRId64 "; set augment.height and augment.width",
             a->h, a->w, t->H, t->W);
     }
-    if (o->mask == RANDOM && o->share * (double)(a->h * a->w) < 1.0) {
+    if (o->mask == RANDOM && hole_pixels(a) < 1.0) {
         return hiss_fail_key(err, HISS_EUSER, "context_encoder.share",
                              "expected at least one pixel of %" PRId64 " x %" PRId64 ", found %.3g; set a larger share",
-                             a->h, a->w, o->share * (double)(a->h * a->w));
+                             a->h, a->w, hole_pixels(a));
     }
     if (t->augment->normalize != 0) {
         return hiss_fail_key(
@@ -252,7 +257,7 @@ static float interpolate(const float *point, float y, float x) {
 
 /* mask [H,W,C]: 1 where the field is below the value that leaves `share` of the pixels, the same in all channels. */
 static void draw_mask(const context *a, hiss_rng *rng, float *mask) {
-    const int64_t H = a->h, W = a->w, C = a->task->C, wanted = (int64_t)(a->options->share * (double)(H * W));
+    const int64_t H = a->h, W = a->w, C = a->task->C, wanted = (int64_t)hole_pixels(a);
     float point[GRID_POINTS], low = 0.0f, high = 1.0f;
     hiss_rng_uniforms(rng, GRID_POINTS, point);
     for (int64_t k = 0; k < H * W; k++) {

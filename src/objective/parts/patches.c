@@ -15,7 +15,6 @@
  * green apart towards the corners. Colour dropping (Doersch, Gupta & Efros, "Unsupervised visual representation
  * learning by context prediction", ICCV 2015, section 3.1; their code's prep_image) leaves one channel of each patch.
  * */
-#include <assert.h>
 #include <math.h>
 
 #include "objective/parts/patches.h"
@@ -170,13 +169,18 @@ const float *objective_scene_paint(const objective_scene *s, const hiss_lane *la
 
 /* ---- patches ---- */
 
+/* The place on a ring of `length` that a number of either sign stands for. */
+static int64_t around(int64_t at, int64_t length) {
+    return (at % length + length) % length;
+}
+
 void objective_patch_cut(const objective_scene *s, const float *pixels, int64_t y, int64_t x, int64_t side,
                          float *out) {
-    assert(y >= -s->H && x >= -s->W);
+    const int64_t top = around(y, s->H), left = around(x, s->W);
     for (int64_t r = 0; r < side; r++) {
-        const float *row = pixels + (y + r + s->H) % s->H * s->W * s->C;
+        const float *row = pixels + (top + r) % s->H * s->W * s->C;
         for (int64_t q = 0; q < side; q++) {
-            const float *pixel = row + (x + q + s->W) % s->W * s->C;
+            const float *pixel = row + (left + q) % s->W * s->C;
             for (int64_t c = 0; c < s->C; c++) {
                 *out++ = pixel[c];
             }

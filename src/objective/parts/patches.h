@@ -53,8 +53,8 @@ const float *objective_scene_paint(const objective_scene *scene, const hiss_lane
 /* The same pixels, once painted. */
 const float *objective_scene_pixels(const objective_scene *scene, const hiss_lane *lane, int64_t i);
 
-/* out [side, side, C]: the square whose corner is y, x. On a canvas it may reach over an edge, and goes on at the
- * opposite one; else it lies within the scene. */
+/* out [side, side, C]: the square whose corner is y, x. On a canvas, a torus, these are any numbers, and the square goes
+ * on at the opposite edge; else it lies within the scene. */
 void objective_patch_cut(const objective_scene *scene, const float *pixels, int64_t y, int64_t x, int64_t side,
                          float *out);
 /* Mean 0 and mean square 1, over all its pixels, or channel by channel; a patch of one grey becomes zeros. */

@@ -135,7 +135,6 @@ static void draw_places(const context *c, int64_t length, int64_t step, hiss_rng
     at[SECOND] = at[FIRST] + away;
     for (int k = 0; k < PARTS; k++) {
         at[k] += hiss_rng_below(rng, 2 * o->jitter + 1) - o->jitter;
-        at[k] = c->base.scene.canvas ? (at[k] % length + length) % length : at[k];
     }
 }
 
