@@ -5,13 +5,13 @@ from oracle_cases.parts.method import H
 from oracle_cases.parts.optimizers import ADAM, SGD
 from oracle_cases.parts.pretext import Draws, Pretext
 
-ORDERS, CELL = 6, 9
+ORDERS, CELL, SEED_OF_ORDERS = 6, 9, 1
 
 
 def far_apart(count):
     """Permutations of 9, each as far as can be from the nearest one before it; among equals the largest sum of distances."""
     everything = np.array(list(itertools.permutations(range(9))))
-    chosen, distances = [Draws(2, 0, 0).below(len(everything))], []
+    chosen, distances = [Draws(2, 0, 0, seed=SEED_OF_ORDERS).below(len(everything))], []
     while len(chosen) < count:
         distances.append((everything != everything[chosen[-1]]).sum(1))
         nearest = np.min(distances, axis=0)

@@ -5,11 +5,11 @@ import torch
 from .method import H, M, SEED
 
 
-def stream(count, purpose, when, k):
+def stream(count, purpose, when, k, seed=SEED):
     """Words of Philox-4x32-10 keyed by the seed, counter (block, when, k, purpose)."""
     words = []
     for block in range((count + 3) // 4):
-        c, key = [block, when, k, purpose << 16], [SEED, 0]
+        c, key = [block, when, k, purpose << 16], [seed, 0]
         for _ in range(10):
             a, b = 0xD2511F53 * c[0], 0xCD9E8D57 * c[2]
             c = [(b >> 32) ^ c[1] ^ key[0], b & 0xFFFFFFFF, (a >> 32) ^ c[3] ^ key[1], a & 0xFFFFFFFF]

@@ -56,7 +56,7 @@ def optimizer(model, o, step, file, trained):
     if o["method"] == "sgd":
         opt = torch.optim.SGD(groups, lr=o["lr"], momentum=o["momentum"], nesterov=True)
     elif o["method"] == "adam":
-        opt = torch.optim.Adam(groups, lr=o["lr"])
+        opt = torch.optim.Adam(groups, lr=o["lr"], eps=o.get("epsilon", 1e-8))
     elif o["method"] == "adamw":
         opt = torch.optim.AdamW(groups, lr=o["lr"])
     else:

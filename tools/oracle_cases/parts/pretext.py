@@ -9,8 +9,8 @@ from .method import Method
 class Draws:
     """Integers from a stream: (purpose, when, id)."""
 
-    def __init__(self, *name):
-        self.words = iter(int(w) for w in stream(400, *name))
+    def __init__(self, *name, **seed):
+        self.words = iter(int(w) for w in stream(400, *name, **seed))
 
     def below(self, n):
         mask = (1 << (n - 1).bit_length()) - 1
