@@ -56,6 +56,7 @@ hiss_status hiss_experiment_place(const hiss_experiment *e, const hiss_dataset *
                             .lanes = L,
                             .m = m,
                             .steps_per_epoch = steps,
+                            .data = hiss_dataset_file(set),
                             .shards = shards,
                             .lane_offsets = lane_offsets,
                             .first_lane = lane_offsets[rank],

@@ -177,7 +177,7 @@ hiss_status train_epoch(trainer *t, hiss_error *err) {
                           .parallel = parallel,
                           .stop = stop,
                           .progress = progress};
-    hiss_status s = ops->begin(t->method, &e, err);
+    const hiss_status s = ops->begin(t->method, &e, err);
     t->times.epoch += hiss_seconds() - start;
-    return s;
+    return hiss_config_blame(t->experiment->config, s, err);
 }

@@ -84,9 +84,8 @@ static hiss_status open_metrics(journal *j, hiss_error *err) {
     return s;
 }
 
-hiss_status train_journal_open(trainer *t, double began, journal **out, hiss_error *err) {
+journal *train_journal_create(trainer *t, double began) {
     journal *j = hiss_new(journal, 1);
-    *out = j;
     j->t = t;
     j->root = hiss_comm_rank(t->comm) == 0;
     j->began = began;
@@ -100,7 +99,11 @@ hiss_status train_journal_open(trainer *t, double began, journal **out, hiss_err
             j->slots[j->nslots++] = s;
         }
     }
-    return hiss_comm_agree(t->comm, open_metrics(j, err), err);
+    return j;
+}
+
+hiss_status train_journal_open(journal *j, hiss_error *err) {
+    return hiss_comm_agree(j->t->comm, open_metrics(j, err), err);
 }
 
 hiss_status train_journal_rewind(journal *j, hiss_error *err) {

@@ -300,17 +300,25 @@ static hiss_status one_step(trainer *t, journal *j, bool may_allocate, int64_t *
     return s;
 }
 
-/* The epoch's beginning, where one is, and a step. */
-static hiss_status advance(trainer *t, journal *j, bool may_allocate, int64_t *saved, hiss_error *err) {
-    if (t->step % t->placement.steps_per_epoch == 0) {
-        t->epoch = t->step / t->placement.steps_per_epoch;
-        hiss_mark("epoch");
-        hiss_status s = expect_unchanged(t, err);
-        s = s == HISS_OK ? train_epoch(t, err) : s;
-        if (s != HISS_OK || t->stop) {
-            return s;
-        }
+/* The epoch's beginning, where one is that has not been made. */
+static hiss_status begin_epoch(trainer *t, hiss_error *err) {
+    if (t->begun || t->step >= t->total_steps || t->step % t->placement.steps_per_epoch != 0) {
+        return HISS_OK;
     }
+    t->begun = true;
+    t->epoch = t->step / t->placement.steps_per_epoch;
+    hiss_mark("epoch");
+    const hiss_status s = expect_unchanged(t, err);
+    return s == HISS_OK ? train_epoch(t, err) : s;
+}
+
+/* The epoch's beginning, and a step. */
+static hiss_status advance(trainer *t, journal *j, bool may_allocate, int64_t *saved, hiss_error *err) {
+    const hiss_status begun = begin_epoch(t, err);
+    if (begun != HISS_OK || t->stop) {
+        return begun;
+    }
+    t->begun = false;
     const double start = hiss_seconds();
     const hiss_status s = one_step(t, j, may_allocate, saved, err);
     t->longest_step = fmax(t->longest_step, hiss_seconds() - start);
@@ -318,8 +326,6 @@ static hiss_status advance(trainer *t, journal *j, bool may_allocate, int64_t *s
 }
 
 static hiss_status loop(trainer *t, journal *j, hiss_error *err) {
-    hiss_loader_seek(t->loader, t->step / t->placement.steps_per_epoch, t->step % t->placement.steps_per_epoch);
-    train_guard_start(t);
     int64_t begun = t->step, saved = t->step; /* the first step may allocate */
     hiss_status s = HISS_OK;
     while (t->step < t->total_steps && s == HISS_OK && !t->stop) {
@@ -339,17 +345,21 @@ static hiss_status loop(trainer *t, journal *j, hiss_error *err) {
     return s == HISS_OK && t->step < t->total_steps ? stopped(t, err) : s;
 }
 
-static hiss_status run(trainer *t, double start, hiss_error *err) {
-    journal *j = NULL;
-    hiss_status s = train_journal_open(t, start, &j, err);
-    if (s == HISS_OK) {
-        hiss_alloc_for("training", "lower train.lane_samples, assign.block or dist.threads, or start more ranks");
-        introduce(t);
-        train_checkpoint_introduce(t);
-        s = loop(t, j, err);
-        s = s == HISS_OK ? train_journal_log(j, err) : s;
-        s = s == HISS_OK ? train_journal_summary(j, hiss_seconds() - start, err) : s;
-    }
+/* What a method finds out when it looks at all samples may end the run, so nothing is written before. */
+static hiss_status run(trainer *t, hiss_run_directory *directory, double start, hiss_error *err) {
+    journal *j = train_journal_create(t, start);
+    hiss_alloc_for("training", "lower train.lane_samples, assign.block or dist.threads, or start more ranks");
+    introduce(t);
+    train_checkpoint_introduce(t);
+    hiss_loader_seek(t->loader, t->step / t->placement.steps_per_epoch, t->step % t->placement.steps_per_epoch);
+    train_guard_start(t);
+    hiss_status s = begin_epoch(t, err);
+    s = s == HISS_OK ? hiss_run_directory_begin(directory, t->comm, hiss_config_resolved(t->experiment->config), err)
+                     : s;
+    s = s == HISS_OK ? train_journal_open(j, err) : s;
+    s = s == HISS_OK ? loop(t, j, err) : s;
+    s = s == HISS_OK ? train_journal_log(j, err) : s;
+    s = s == HISS_OK ? train_journal_summary(j, hiss_seconds() - start, err) : s;
     train_journal_close(j);
     return s;
 }
@@ -378,9 +388,7 @@ static hiss_status start_and_run(trainer *t, hiss_run_directory *directory, doub
         s = root ? hiss_run_directory_room(directory, train_checkpoint_bytes(t), most, advice, err) : HISS_OK;
         s = hiss_comm_agree(t->comm, s, err);
     }
-    s = s == HISS_OK ? hiss_run_directory_begin(directory, t->comm, hiss_config_resolved(t->experiment->config), err)
-                     : s;
-    return s == HISS_OK ? run(t, start, err) : s;
+    return s == HISS_OK ? run(t, directory, start, err) : s;
 }
 
 hiss_status hiss_train(const hiss_train_request *request, hiss_error *err) {

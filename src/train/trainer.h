@@ -122,6 +122,7 @@ struct trainer {
     float *state[HISS_OPTIM_MAX_STATES]; /* [owned_floats] */
     int64_t updates[HISS_MAX_GROUPS];
     int64_t step, epoch, total_steps;
+    bool begun;                       /* the epoch that starts at this step */
     int64_t skipped[2];               /* steps left out (train.nonfinite: skip): in all, and in a row until now */
     int64_t scheduled_steps;          /* those of all epochs: train.steps ends a run early, on the same schedule */
     int64_t control_offset;           /* of the metric with the stop and save requests and the non-finite flag */
@@ -263,8 +264,9 @@ void train_rank_account_write(FILE *out, hiss_comm *comm, rank_account *a);
 
 /* metrics.jsonl and the display of progress; rank 0 writes. */
 typedef struct journal journal;
-/* began: when the run did (hiss_seconds). Collective; drops lines after t->step. */
-hiss_status train_journal_open(trainer *t, double began, journal **out, hiss_error *err);
+journal *train_journal_create(trainer *t, double began); /* began: when the run did (hiss_seconds). Not collective */
+/* Once, before the first step: open the file, and drop lines after t->step. Collective. */
+hiss_status train_journal_open(journal *j, hiss_error *err);
 void train_journal_close(journal *j);
 /* The run went back to t->step: forget the lines and sums after it. Collective. */
 hiss_status train_journal_rewind(journal *j, hiss_error *err);

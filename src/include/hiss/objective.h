@@ -64,6 +64,7 @@ typedef struct hiss_placement { /* the training set in lanes, the lanes on ranks
     int threads;                  /* that run this rank's lanes, at least 1; thread 0 is the main thread */
     hiss_comm *comm;
     const hiss_batch *labelled; /* all samples of task->labelled, the same on every rank; NULL: none */
+    const char *data;           /* for messages: the file that the samples are from */
 } hiss_placement;
 
 typedef struct hiss_lane hiss_lane;
@@ -229,7 +230,8 @@ typedef struct hiss_phase_ops {
 
 typedef struct hiss_epoch_ops {
     /* Collective; before the first step of each epoch. When it breaks off because of stop(), it must leave the state as
-     * it was: the run then ends before the epoch, and the resumed run calls it again. */
+     * it was: the run then ends before the epoch, and the resumed run calls it again. Nothing of a new run is written
+     * before the first; errors are common. */
     hiss_status (*begin)(void *self, const hiss_epoch *e, hiss_error *err);
 } hiss_epoch_ops;
 

@@ -20,6 +20,7 @@
 
 #include "hiss/alloc.h"
 #include "hiss/log.h"
+#include "objective/parts/measured.h"
 #include "objective/parts/pixels.h"
 
 static const float least_color = 5.0f / 50.0f; /* in the units of the view */
@@ -259,35 +260,41 @@ static void derive_weights(color_ab *c, const float *prior) {
     }
 }
 
+static hiss_status measure_prior(const color_ab *c, const hiss_placement *p, const hiss_epoch *e, float *prior,
+                                 hiss_error *err) {
+    const int64_t samples = p->shards[p->end_lane] - p->shards[p->first_lane], Q = c->bins.count;
+    float *bin = hiss_new(float, samples * c->h * c->w);
+    double *total = hiss_new(double, Q + 1), all = 0.0;
+    hiss_status s = hiss_comm_agree(p->comm, e->features(e->trainer, 0, c->bin, 0, bin, err), err);
+    if (s == HISS_OK) {
+        count_bins(c, p, bin, total);
+        for (int64_t q = 0; q < Q; q++) {
+            all += total[q];
+        }
+        s = all > 0.0 ? HISS_OK
+                      : hiss_fail_key(err, HISS_EUSER, "objective",
+                                      "none of the %lld training images of %.200s has a colour that could be learnt: a "
+                                      "and b of CIE Lab are below 5 everywhere; name colour images in section data, or "
+                                      "choose another objective",
+                                      (long long)p->samples, p->data);
+    }
+    if (s == HISS_OK) {
+        smooth(c, total, all, prior);
+        say_counts(c, p, total, all);
+    }
+    hiss_free(bin);
+    hiss_free(total);
+    return s;
+}
+
 hiss_status color_ab_begin(color_ab *c, const hiss_placement *p, const hiss_epoch *e, hiss_error *err) {
     if (e->step > 0) {
         return HISS_OK;
     }
-    const hiss_slot *slot = hiss_model_at(e->model, hiss_model_find(e->model, prior_name));
-    float *prior = e->vector + slot->offset;
-    hiss_status s = HISS_OK;
-    if (!slot->frozen) {
-        const int64_t samples = p->shards[p->end_lane] - p->shards[p->first_lane], Q = c->bins.count;
-        float *bin = hiss_new(float, samples * c->h * c->w);
-        double *total = hiss_new(double, Q + 1), all = 0.0;
-        s = hiss_comm_agree(p->comm, e->features(e->trainer, 0, c->bin, 0, bin, err), err);
-        if (s == HISS_OK) {
-            count_bins(c, p, bin, total);
-            for (int64_t q = 0; q < Q; q++) {
-                all += total[q];
-            }
-            s = all > 0.0 ? HISS_OK
-                          : hiss_fail_key(err, HISS_EUSER, "data.file",
-                                          "no training image has a colour: a and b of CIE Lab are below 5 everywhere; "
-                                          "name colour images, or choose another objective");
-        }
-        if (s == HISS_OK) {
-            smooth(c, total, all, prior);
-            say_counts(c, p, total, all);
-        }
-        hiss_free(bin);
-        hiss_free(total);
-    }
+    float *prior = e->vector + hiss_model_offset(e->model, prior_name);
+    bool measures = true;
+    hiss_status s = objective_measures(e, prior_name, "the shares of colours", &measures, err);
+    s = s == HISS_OK && measures ? measure_prior(c, p, e, prior, err) : s;
     if (s == HISS_OK) {
         derive_weights(c, prior);
     }

@@ -19,6 +19,7 @@
 
 #include "hiss/alloc.h"
 #include "hiss/log.h"
+#include "objective/parts/measured.h"
 #include "objective/sparse/whiten.h"
 
 enum { CHUNK = 256 }; /* patches of a product */
@@ -187,13 +188,17 @@ static void write_buffers(const hiss_epoch *e, int64_t D, const double *mean, co
 hiss_status sparse_whiten_measure(const sparse_whiten_options *o, const hiss_task *task, const hiss_placement *p,
                                   const hiss_epoch *e, int phase, hiss_value value, int64_t floats_of_sample, int64_t D,
                                   hiss_error *err) {
-    if (!o->on || e->step > 0 || hiss_model_at(e->model, hiss_model_find(e->model, matrix_name))->frozen) {
+    bool measures = true;
+    if (!o->on || e->step > 0) {
         return HISS_OK;
+    }
+    hiss_status s = objective_measures(e, matrix_name, "what whitens patches", &measures, err);
+    if (s != HISS_OK || !measures) {
+        return s;
     }
     const int64_t samples = p->shards[p->end_lane] - p->shards[p->first_lane];
     float *rows = hiss_new(float, samples *floats_of_sample);
-    hiss_status s = e->features(e->trainer, phase, value, 0, rows, err);
-    s = hiss_comm_agree(p->comm, s, err);
+    s = hiss_comm_agree(p->comm, e->features(e->trainer, phase, value, 0, rows, err), err);
     if (s == HISS_OK) {
         moments m = {.task = task, .placement = p, .D = D, .patches = floats_of_sample / D, .rows = rows};
         double *total = measure(&m, e);
