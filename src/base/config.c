@@ -289,7 +289,9 @@ static hiss_status find_section(const hiss_config *config, const char *path, con
 static void hint_text(const hiss_row *row, const char *path, const hiss_yaml *node, char hint[HISS_HINT]) {
     const bool nothing = node->kind == HISS_YAML_SCALAR && !node->text[0];
     if (nothing && base_row_wants_text(row)) {
-        snprintf(hint, HISS_HINT, "; give one, or %s", row->standard ? "leave the key out" : "null to leave it out");
+        const char *standard = row->standard ? row->standard : "";
+        snprintf(hint, HISS_HINT, "; give one, or %s%s", *standard ? "the default: " : "null to leave it out",
+                 standard);
     } else if (nothing) {
         snprintf(hint, HISS_HINT,
                  node->line > 0 ? "; an empty one is written %s: \"\"" : "; an empty one is --set '%s=\"\"'",

@@ -163,21 +163,21 @@ hiss_dataset *hiss_dataset_synthetic(int64_t n, int64_t H, int64_t W, int64_t C,
 /* Keys of section data that say where samples are in a file have no effect here. */
 static hiss_status check_keys(const hiss_data_options *o, hiss_error *err) {
     const struct {
-        const char *key;
+        const char *key, *none;
         bool set;
-    } keys[] = {{"data.file", o->file && *o->file},
-                {"data.images", o->images && strcmp(o->images, "/images") != 0},
-                {"data.fields", o->fields != NULL},
-                {"data.layout", o->layout != NULL},
-                {"data.range", o->range != NULL},
-                {"data.labels", o->labels && *o->labels && strcmp(o->labels, "/labels") != 0},
-                {"data.label_column", o->label_column > 0}};
+    } keys[] = {{"data.file", "null", o->file && *o->file},
+                {"data.images", "/images", o->images && strcmp(o->images, "/images") != 0},
+                {"data.fields", "null", o->fields != NULL},
+                {"data.layout", "null", o->layout != NULL},
+                {"data.range", "null", o->range != NULL},
+                {"data.labels", "/labels", o->labels && *o->labels && strcmp(o->labels, "/labels") != 0},
+                {"data.label_column", "-1", o->label_column >= 0}};
     for (int k = 0; k < HISS_COUNT(keys); k++) {
         if (keys[k].set) {
             const hiss_status status = hiss_fail_key(err, HISS_EUSER, keys[k].key,
                                                      "speaks of samples in a file, but data.generate makes them (%s); "
-                                                     "leave one of them out%s",
-                                                     o->generate, k == 0 ? ", as with --set data.file=null" : "");
+                                                     "leave one of them out, as with --set %s=%s",
+                                                     o->generate, keys[k].key, keys[k].none);
             return hiss_config_blame(o->keys.config, status, err);
         }
     }

@@ -351,7 +351,8 @@ hiss_status hiss_eval_open(const hiss_eval_options *options, const hiss_data_opt
         return hiss_config_blame(data->keys.config,
                                  hiss_fail_key(err, HISS_EUSER, "eval.test_labels",
                                                "has no effect without eval.test or eval.test_images, which name the "
-                                               "test samples; set one of them, or leave it out"),
+                                               "test samples; set one of them, or leave it out, as with --set "
+                                               "eval.test_labels=null"),
                                  err);
     }
     hiss_status status = hiss_dataset_open(&from, seed, &train->set, err);

@@ -81,6 +81,17 @@ static const hiss_section sections[] = {{"", top_rows, &top_nrows, 0},
                                         {"checkpoint", checkpoint_rows, &checkpoint_nrows, offsetof(ex, checkpoint)},
                                         {"dist", dist_rows, &dist_nrows, offsetof(ex, dist)}};
 
+/* An empty section is none. */
+static hiss_status read_no_generator(hiss_experiment *e, hiss_error *err) {
+    static const char *const names[] = {"generate", "eval.generate"};
+    hiss_status s = HISS_OK;
+    for (int k = 0; k < HISS_COUNT(names) && s == HISS_OK; k++) {
+        s = hiss_config_node(e->config, names[k]) ? hiss_config_section(e->config, names[k], top_rows, 0, e, err)
+                                                  : HISS_OK;
+    }
+    return s;
+}
+
 /* Section generate is that of the generator which data.generate names; eval.generate says what of it differs in the test
  * samples. */
 static hiss_status read_generator(hiss_experiment *e, hiss_error *err) {
@@ -89,11 +100,11 @@ static hiss_status read_generator(hiss_experiment *e, hiss_error *err) {
     if (!g && (test || hiss_config_has(e->config, "generate"))) {
         return hiss_fail_key(err, HISS_EUSER, test ? "eval.generate" : "generate",
                              "has no effect while data.generate is none; name a generator there, or leave the section "
-                             "out");
+                             "out, as with --set %s=null",
+                             test ? "eval.generate" : "generate");
     }
-    if (!g) { /* an empty section is none */
-        return hiss_config_node(e->config, "generate") ? hiss_config_section(e->config, "generate", top_rows, 0, e, err)
-                                                       : HISS_OK;
+    if (!g) {
+        return read_no_generator(e, err);
     }
     e->data.generated = e->generate_options = hiss_alloc(g->options_bytes);
     hiss_status s = hiss_config_section(e->config, "generate", g->rows, g->nrows, e->generate_options, err);
@@ -175,8 +186,8 @@ static hiss_status read_kernels(hiss_experiment *e, hiss_error *err) {
             hiss_kernel_table_destroy(table);
             return hiss_fail_key(
                 err, HISS_EUSER, "precision",
-                "bf16 needs a processor with AVX512-BF16, and this one has none, or hides it; leave the "
-                "key out, or use another processor");
+                "bf16 needs a processor with AVX512-BF16, and this one has none, or hides it; set it to float32, or "
+                "use another processor");
         }
         e->kernels = hiss_kernels_in_bf16(kernels);
     }

@@ -165,7 +165,8 @@ static hiss_status check_list(const hiss_yaml *list, hiss_error *err) {
     if (!list->first) {
         return nn_network_wrong(err, list,
                                 "network.layers has no layers; expected one or more (flatten alone leaves the "
-                                "pixels as they are), or remove network.layers to use network.preset");
+                                "pixels as they are), or leave network.layers out to use "
+                                "network.preset, as with --set network.layers=null");
     }
     return HISS_OK;
 }

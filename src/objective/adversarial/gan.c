@@ -73,7 +73,8 @@ static hiss_status create(const hiss_task *task, const hiss_placement *placement
     *self = a;
     if (task->network->layers) {
         return hiss_fail_key(err, HISS_EUSER, "network.layers",
-                             "gan makes its own layers, of gan.width; leave network.layers out");
+                             "gan makes its own layers, of gan.width; leave network.layers out, as with --set "
+                             "network.layers=null");
     }
     if (a->options->conditional && task->classes < 2) {
         return hiss_fail_key(err, HISS_EUSER, "gan.conditional",

@@ -49,7 +49,7 @@ static hiss_status fail_map(const hiss_task *task, const char *method, const his
         taps->count ? "rows" : "no layer with a name",
         preset        ? "choose another preset, or list layers in network.layers"
         : taps->count ? "leave global_average_pool out"
-                      : "begin with a convolution, or leave the key out");
+                      : "begin with a convolution, or leave the key out, as with --set network.layers=null");
 }
 
 hiss_status color_map(const hiss_task *task, const char *method, hiss_builder *b, const char *prefix, hiss_value image,

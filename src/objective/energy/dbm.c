@@ -80,7 +80,8 @@ static hiss_status create(const hiss_task *task, const hiss_placement *placement
     if (task->network->layers) {
         return hiss_fail_key(
             err, HISS_EUSER, "network.layers",
-            "dbm has layers of its own, of dbm.hidden1 and dbm.hidden2 units; leave section network out");
+            "dbm has layers of its own, of dbm.hidden1 and dbm.hidden2 units; leave network.layers out, as with "
+            "--set network.layers=null");
     }
     return objective_expect_unit_pixels("dbm", task, true, NULL, err);
 }

@@ -86,7 +86,8 @@ static hiss_status expect_sense(const rbm *r, hiss_error *err) {
     const rbm_options *o = r->options;
     if (r->task->network->layers) {
         return hiss_fail_key(err, HISS_EUSER, "network.layers",
-                             "rbm makes its own layers, of rbm.layers; leave network.layers out");
+                             "rbm makes its own layers, of rbm.layers; leave network.layers out, as with --set "
+                             "network.layers=null");
     }
     if (o->finetune == RBM_NONE && !o->pretrain) {
         return hiss_fail_key(err, HISS_EUSER, "rbm.pretrain",

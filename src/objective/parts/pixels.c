@@ -21,14 +21,18 @@ hiss_status objective_expect_unit_pixels(const char *method, const hiss_task *ta
     const hiss_scaling *scaling = &task->augment->scaling;
     for (int c = 0; c < scaling->count; c++) {
         if (scaling->measured_mean || scaling->measured_std || scaling->mean[c] != 0.0 || scaling->std[c] != 1.0) {
-            return hiss_fail_key(
-                err, HISS_EUSER, scaling->measured_std || scaling->std[c] != 1.0 ? "augment.std" : "augment.mean",
-                "%s needs pixels of 0..1, which mean 0 and std 1 leave as they are; leave both out", method);
+            return hiss_fail_key(err, HISS_EUSER,
+                                 scaling->measured_std || scaling->std[c] != 1.0 ? "augment.std" : "augment.mean",
+                                 "%s needs pixels of 0..1, which mean 0 and std 1 leave as they are; leave both out, "
+                                 "as with --set augment.mean=null --set "
+                                 "augment.std=null",
+                                 method);
         }
     }
     if (task->augment->normalize != 0) {
         return hiss_fail_key(err, HISS_EUSER, "augment.normalize",
-                             "%s needs pixels of 0..1, which `fixed` leaves as they are; leave it out", method);
+                             "%s needs pixels of 0..1, which augment.normalize fixed leaves as they are; set it so",
+                             method);
     }
     if (task->augment->contrast != 0.0 && !larger) {
         return hiss_fail_key(err, HISS_EUSER, "augment.contrast",

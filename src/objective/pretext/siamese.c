@@ -45,7 +45,8 @@ hiss_status pretext_siamese_open(siamese *s, hiss_error *err) {
     if (places == 0) {
         return hiss_fail_key(err, HISS_EUSER, "network.layers",
                              "%s trains the layers before flatten, which patches and whole images share, and found "
-                             "none with a name; put convolutions there, or leave network.layers out",
+                             "none with a name; put convolutions there, or leave network.layers out, as with "
+                             "--set network.layers=null",
                              s->method);
     }
     if (try_size(s, s->side, s->side, &places, &why) != HISS_OK) {

@@ -83,7 +83,8 @@ static hiss_status expect_sizes(const coder *s, hiss_error *err) {
     const int64_t H = s->task->H, W = s->task->W, least = H < W ? H : W, side = sparse_side(s, (int)o->layers - 1);
     if (s->task->network->layers) {
         return hiss_fail_key(err, HISS_EUSER, "network.layers",
-                             "sparse has a dictionary of its own, of sparse.atoms atoms; leave section network out");
+                             "sparse has a dictionary of its own, of sparse.atoms atoms; leave network.layers out, "
+                             "as with --set network.layers=null");
     }
     if (is_convolutional(s) && o->layers == 2) {
         return hiss_fail_key(err, HISS_EUSER, "sparse.layers",

@@ -245,7 +245,7 @@ static void test_errors_name_the_place(void **state) {
         "net.yaml:1:1: network.layers must be a list of layers, found 'lenet-bn'; did you mean network.preset?");
     expect_error("[]\n",
                  "net.yaml:1:1: network.layers has no layers; expected one or more (flatten alone leaves the pixels "
-                 "as they are), or remove network.layers to use network.preset");
+                 "as they are), or leave network.layers out to use network.preset, as with --set network.layers=null");
 }
 
 /* Each argument of each layer, wrong alone: the message names it, and not another one. */

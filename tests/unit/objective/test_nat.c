@@ -471,7 +471,7 @@ static void test_wrong_options(void **state) {
                  "assign.block: must be lane, batch or a number of samples, found 'rank'");
     expect_error("assign: {block: -4}\n", 150, "assign.block: must be lane, batch or a number of samples, found '-4'");
     expect_error("assign: {block: ''}\n", 150,
-                 "stage.yaml:1:17: assign.block must be a text, found ''; give one, or leave the key out");
+                 "stage.yaml:1:17: assign.block must be a text, found ''; give one, or the default: auto");
     expect_error("assign: {solver: magic}\n", 150,
                  "stage.yaml:1:18: assign.solver must be one of lapjv, sparse, auction, greedy, auto, found 'magic'");
     expect_error("assign: {rows: topk, solver: greedy}\n", 150,

@@ -1,0 +1,57 @@
+# What an error says to do can be done, by who has the file, and by who has only --set: with the advice followed, and nothing
+# else, the command works.
+. "$HISS_ROOT/tests/cli/common"
+small_run
+colors
+
+# follow TEXT COMMAND...: the error has TEXT. The --set that it names are added until there is no error.
+follow() {
+    local text=$1 turn advice
+    shift
+    refused 1 "$text" "$@"
+    for turn in 1 2 3 4 5 6 7 8; do
+        advice=$(grep 'hiss: error:' log | grep -o -e '--set [a-z_.]*=[^ ,;]*') || fail "no --set in the advice, turn $turn: $*" log
+        # shellcheck disable=SC2086
+        set -- "$@" $(sort -u <<<"$advice")
+        on 1 "$@"
+        [ $status -ne 0 ] || break
+    done
+    [ $status -eq 0 ] || fail "the advice does not help: $*" log
+    rm -rf new
+}
+short=(--run new --set train.epochs=1 --set train.steps=1)
+train=("$HISS" train config.yaml "${short[@]}")
+
+# Sections and keys of the file that another key leaves without effect.
+cp config.yaml plain.yaml
+sed -i 's/^data: .*/data: {generate: synthetic}\ngenerate: {rows: 60}\neval: {generate: {rows: 60}}/' config.yaml
+follow 'generate: has no effect while data.generate is none' "${train[@]}" --set data.generate=none --set data.file=data.h5
+follow 'generate: has no effect' "${train[@]}" --set data.generate=none --set data.file=data.h5 --set eval.generate.rows=4
+sed 's|^data: .*|data: {file: data.h5, images: /a, labels: /b, label_column: 0, fields: {clip: /c}, layout: NHW, range: [0, 9]}|' \
+    plain.yaml >config.yaml
+follow 'data.file: speaks of samples in a file' "${train[@]}" --set data.generate=synthetic
+for key in images=/a labels=/b label_column=0 'fields={clip: /c}' layout=NHW 'range=[0, 9]'; do
+    follow "data.${key%%=*}: speaks of samples in a file" "${train[@]}" --set data.generate=synthetic --set data.file=null \
+        --set data.images=/images --set data.labels=/labels --set data.label_column=-1 --set data.fields=null \
+        --set data.layout=null --set data.range=null --set "data.$key"
+done
+mv plain.yaml config.yaml
+
+# Layers of the file, for methods that have their own, and for those that cannot use them.
+own=(--set augment.contrast=0 --set data.labelled=5 --set optim.method=adam --set optim.momentum=0)
+for method in $(methods); do
+    on 1 "${train[@]}" --set objective=$method "${own[@]}" --set data.file=colors.h5
+    rm -rf new
+    ! grep -q 'hiss: error: .*: network.layers: ' log ||
+        follow 'network.layers: ' "${train[@]}" --set objective=$method "${own[@]}" --set data.file=colors.h5
+done
+follow 'network.layers has no layers' "${train[@]}" --set 'network.layers=[]'
+follow 'augment.mean: vae needs pixels of 0..1' "${train[@]}" --set objective=vae --set augment.contrast=0 \
+    --set augment.mean=0.3
+follow 'augment.std: vae needs pixels of 0..1' "${train[@]}" --set objective=vae --set augment.contrast=0 \
+    --set augment.std=0.3 --set augment.mean=auto
+
+train 1 run --set train.epochs=1
+follow 'eval.test_labels: has no effect without' "$HISS" eval run --set eval.test_labels=data.h5:/labels --set eval.random=false \
+    --set eval.few_labels=false --set eval.neighbors=false --set eval.layers=z --set eval.train_limit=100
+echo ok
