@@ -19,6 +19,26 @@ follow() {
     [ $status -eq 0 ] || fail "the advice does not help: $*" log
     rm -rf new
 }
+# ways TEXT COMMAND...: the error has TEXT. Each of the ways out that it names, as (--set KEY=VALUE ...), leads out by itself:
+# the next message, if there is one, is another, and its own ways lead out in turn. found: how many there are.
+ways() {
+    local text=$1 error way ways depth=$((${depth:-0} + 1))
+    shift
+    [ $depth -le 4 ] || fail "advice leads from error to error: $*" log
+    refused 1 "$text" "$@"
+    error=$(grep -o 'hiss: error: .*' log)
+    ways=$(grep -o '(--set [^)]*)' <<<"$error" | tr -d '()') || fail "no way out: $*" log
+    while read -r way; do
+        # shellcheck disable=SC2086
+        on 1 "$@" $way
+        rm -rf new
+        [ $status -ne 0 ] || continue
+        ! grep -qF -- "$error" log || fail "the advice does not help: $way" log
+        # shellcheck disable=SC2086
+        ways '' "$@" $way
+    done <<<"$ways"
+    found=$(wc -l <<<"$ways")
+}
 short=(--run new --set train.epochs=1 --set train.steps=1)
 train=("$HISS" train config.yaml "${short[@]}")
 
@@ -50,6 +70,32 @@ follow 'augment.mean: vae needs pixels of 0..1' "${train[@]}" --set objective=va
     --set augment.mean=0.3
 follow 'augment.std: vae needs pixels of 0..1' "${train[@]}" --set objective=vae --set augment.contrast=0 \
     --set augment.std=0.3 --set augment.mean=auto
+
+# Room for patches: of images as they are, of a canvas, with keys that are there or not.
+layers='network.layers=[{conv: 4, kernel: 3, name: conv1}, relu, flatten]'
+room() { # METHOD WAYS TEXT SETTING...
+    local sets=() setting
+    for setting in "${@:4}"; do sets+=(--set "$setting"); done
+    ways "$3" "${train[@]}" --set objective="$1" --set "$layers" "${sets[@]}"
+    [ "$found" -eq "$2" ] || fail "$found ways out instead of $2: $*" log
+}
+p=context_prediction
+room $p 1 $p.patch: $p.canvas=0
+room $p 2 $p.patch: $p.canvas=12 $p.patch=5 $p.gap=1 $p.jitter=1
+room $p 2 $p.patch: $p.canvas=0 $p.patch=4 $p.gap=0 $p.jitter=4
+room $p 2 $p.patch: $p.canvas=0 $p.patch=4 $p.gap=6 $p.jitter=2
+room $p 2 $p.patch: $p.canvas=0 $p.patch=3 $p.gap=0 $p.jitter=20 augment.height=10
+room $p 1 $p.canvas: $p.canvas=13
+room $p 2 $p.canvas: $p.canvas=30 $p.patch=8 $p.gap=4
+room $p 2 $p.canvas: $p.canvas=48 $p.patch=2 $p.gap=60
+room $p 1 $p.patch: $p.patch=2
+room jigsaw 2 jigsaw.cell: jigsaw.canvas=0
+room jigsaw 2 jigsaw.cell: jigsaw.canvas=12 jigsaw.cell=5 jigsaw.tile=4
+room jigsaw 2 jigsaw.canvas: jigsaw.canvas=14
+room jigsaw 2 jigsaw.canvas: jigsaw.canvas=48 jigsaw.cell=40
+room jigsaw 2 jigsaw.tile: jigsaw.tile=20
+room jigsaw 2 jigsaw.tile: jigsaw.tile=20 jigsaw.canvas=0
+room jigsaw 1 jigsaw.tile: jigsaw.tile=2 jigsaw.cell=2
 
 train 1 run --set train.epochs=1
 follow 'eval.test_labels: has no effect without' "$HISS" eval run --set eval.test_labels=data.h5:/labels --set eval.random=false \

@@ -12,6 +12,8 @@ typedef struct objective_scene_options {
     double scale, texture;
 } objective_scene_options;
 
+enum { OBJECTIVE_SCENE_MOST = 4096 }; /* the largest canvas */
+
 /* Rows of options with member `member` of this type. */
 #define OBJECTIVE_SCENE_ROWS(options, member)                                                                          \
     {"canvas",                                                                                                         \
@@ -19,7 +21,7 @@ typedef struct objective_scene_options {
      offsetof(options, member.canvas),                                                                                 \
      "48",                                                                                                             \
      0,                                                                                                                \
-     4096,                                                                                                             \
+     OBJECTIVE_SCENE_MOST,                                                                                             \
      NULL,                                                                                                             \
      "images smaller than this are put at random on a textured canvas of this side; 0: never"},                        \
         {"scale",                                                                                                      \

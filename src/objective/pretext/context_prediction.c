@@ -56,24 +56,48 @@ static int64_t stride_of(const options *o) {
 }
 
 /* On a canvas, which is a torus, three patches in a row must not meet; elsewhere two lie within the image. */
-static hiss_status check_room(const context *c, hiss_error *err) {
+static int64_t need_of(const context *c, int64_t patch, int64_t gap, int64_t jitter) {
+    return c->base.scene.canvas ? 3 * (patch + gap) : 2 * patch + gap + 2 * jitter;
+}
+
+/* Smaller patches, where the layers take such; else no gap and no jitter, where that is enough; a canvas. */
+static hiss_status fail_room(context *c, hiss_error *err) {
     const options *o = c->options;
     const objective_scene *scene = &c->base.scene;
-    const int64_t need = scene->canvas ? 3 * stride_of(o) : o->patch + stride_of(o) + 2 * o->jitter;
-    if (scene->H >= need && scene->W >= need) {
-        return HISS_OK;
+    const int64_t side = scene->H < scene->W ? scene->H : scene->W, need = need_of(c, o->patch, o->gap, o->jitter),
+                  on_canvas = 3 * stride_of(o) > side ? 3 * stride_of(o) : side + 1;
+    int64_t patch = o->patch;
+    while (patch > 2 && need_of(c, patch, o->gap, o->jitter) > side) {
+        patch--;
     }
+    char sets[160] = "", advice[256] = "";
+    if (need_of(c, patch, o->gap, o->jitter) <= side && pretext_siamese_takes(&c->base, patch)) {
+        snprintf(sets, sizeof sets, "--set context_prediction.patch=%lld", (long long)patch);
+        pretext_siamese_advise(advice, sizeof advice, "make the patches smaller", sets);
+    } else if (need_of(c, o->patch, 0, 0) <= side) {
+        pretext_siamese_advise(advice, sizeof advice, "leave out gap and shifts",
+                               "--set context_prediction.gap=0 --set context_prediction.jitter=0");
+    }
+    snprintf(sets, sizeof sets, "--set context_prediction.canvas=%lld", (long long)on_canvas);
+    pretext_siamese_advise(advice, sizeof advice,
+                           scene->canvas ? "make the canvas larger" : "put the images on a canvas",
+                           on_canvas <= OBJECTIVE_SCENE_MOST ? sets : "");
     if (scene->canvas) {
         return hiss_fail_key(err, HISS_EUSER, "context_prediction.canvas",
-                             "patches of %lld with a gap of %lld need a canvas of at least %lld, found %lld; make it "
-                             "larger, or the patches smaller",
-                             (long long)o->patch, (long long)o->gap, (long long)need, (long long)scene->H);
+                             "patches of %lld with a gap of %lld need a canvas of at least %lld, found %lld%s",
+                             (long long)o->patch, (long long)o->gap, (long long)need, (long long)scene->H, advice);
     }
     return hiss_fail_key(err, HISS_EUSER, "context_prediction.patch",
                          "two patches of %lld with a gap of %lld and a jitter of %lld need images of at least %lld x "
-                         "%lld, found %lld x %lld; make them smaller, or set context_prediction.canvas %lld",
+                         "%lld, found %lld x %lld%s",
                          (long long)o->patch, (long long)o->gap, (long long)o->jitter, (long long)need, (long long)need,
-                         (long long)scene->H, (long long)scene->W, (long long)(3 * stride_of(o)));
+                         (long long)scene->H, (long long)scene->W, advice);
+}
+
+static hiss_status check_room(context *c, hiss_error *err) {
+    const options *o = c->options;
+    const int64_t need = need_of(c, o->patch, o->gap, o->jitter);
+    return c->base.scene.H >= need && c->base.scene.W >= need ? HISS_OK : fail_room(c, err);
 }
 
 static hiss_status create(const hiss_task *task, const hiss_placement *placement, const void *opts, void **self,

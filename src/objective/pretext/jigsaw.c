@@ -51,22 +51,36 @@ typedef struct jigsaw {
     uint8_t *orders; /* [N, TILES]: which tile stands at each place */
 } jigsaw;
 
-static hiss_status check_room(const jigsaw *j, hiss_error *err) {
+/* Smaller cells, with smaller tiles where theirs do not fit; a canvas that is large enough. */
+static hiss_status fail_room(jigsaw *j, hiss_error *err) {
+    const options *o = j->options;
+    const objective_scene *scene = &j->base.scene;
+    const int64_t need = ACROSS * o->cell, cell = (scene->H < scene->W ? scene->H : scene->W) / ACROSS,
+                  tile = o->tile < cell ? o->tile : cell;
+    char advice[256] = "", sets[128] = "";
+    if (tile >= 2 && pretext_siamese_takes(&j->base, tile)) {
+        snprintf(sets, sizeof sets, "--set jigsaw.cell=%lld --set jigsaw.tile=%lld", (long long)cell, (long long)tile);
+    }
+    pretext_siamese_advise(advice, sizeof advice, "make the cells smaller", sets);
+    snprintf(sets, sizeof sets, "--set jigsaw.canvas=%lld", (long long)need);
+    pretext_siamese_advise(advice, sizeof advice,
+                           scene->canvas ? "make the canvas larger" : "put the images on a canvas",
+                           need <= OBJECTIVE_SCENE_MOST ? sets : "");
+    return hiss_fail_key(err, HISS_EUSER, scene->canvas ? "jigsaw.canvas" : "jigsaw.cell",
+                         "3 x 3 cells of %lld need %lld x %lld pixels, found %lld x %lld%s", (long long)o->cell,
+                         (long long)need, (long long)need, (long long)scene->H, (long long)scene->W, advice);
+}
+
+static hiss_status check_room(jigsaw *j, hiss_error *err) {
     const options *o = j->options;
     const objective_scene *scene = &j->base.scene;
     if (o->tile > o->cell) {
-        return hiss_fail_key(err, HISS_EUSER, "jigsaw.tile", "%lld, larger than jigsaw.cell, %lld, in which it lies",
-                             (long long)o->tile, (long long)o->cell);
+        return hiss_fail_key(err, HISS_EUSER, "jigsaw.tile",
+                             "%lld, larger than jigsaw.cell, %lld, in which it lies; make the cells larger (--set "
+                             "jigsaw.cell=%lld) or the tiles smaller (--set jigsaw.tile=%lld)",
+                             (long long)o->tile, (long long)o->cell, (long long)o->tile, (long long)o->cell);
     }
-    if (scene->H < ACROSS * o->cell || scene->W < ACROSS * o->cell) {
-        return hiss_fail_key(
-            err, HISS_EUSER, scene->canvas ? "jigsaw.canvas" : "jigsaw.cell",
-            "3 x 3 cells of %lld need %lld x %lld pixels, found %lld x %lld; make the cells smaller, or "
-            "set jigsaw.canvas %lld",
-            (long long)o->cell, (long long)(ACROSS * o->cell), (long long)(ACROSS * o->cell), (long long)scene->H,
-            (long long)scene->W, (long long)(ACROSS * o->cell));
-    }
-    return HISS_OK;
+    return scene->H < ACROSS * o->cell || scene->W < ACROSS * o->cell ? fail_room(j, err) : HISS_OK;
 }
 
 static hiss_status create(const hiss_task *task, const hiss_placement *placement, const void *opts, void **self,
@@ -79,6 +93,8 @@ static hiss_status create(const hiss_task *task, const hiss_placement *placement
                         .options = &j->options->siamese,
                         .method = "jigsaw",
                         .side_key = "jigsaw.tile",
+                        .room_key = "jigsaw.cell",
+                        .room = j->options->cell,
                         .parts = TILES,
                         .side = j->options->tile,
                         .answers = j->options->permutations,

@@ -9,6 +9,7 @@
  * are their maps; fully connected layers would not fit. */
 #include <math.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "hiss/alloc.h"
 #include "objective/pretext/siamese.h"
@@ -33,9 +34,41 @@ static hiss_status try_size(const siamese *s, int64_t H, int64_t W, int *places,
     return status;
 }
 
-hiss_status pretext_siamese_open(siamese *s, hiss_error *err) {
+bool pretext_siamese_takes(siamese *s, int64_t side) {
     int places = 0;
     hiss_error why = {0};
+    s->maps = *s->task->network;
+    s->maps.maps = true;
+    return try_size(s, side, side, &places, &why) == HISS_OK;
+}
+
+void pretext_siamese_advise(char *text, size_t size, const char *what, const char *sets) {
+    const size_t used = strlen(text);
+    if (*sets) {
+        snprintf(text + used, size - used, "%s%s (%s)", used ? " or " : "; ", what, sets);
+    }
+}
+
+static hiss_status fail_side(siamese *s, hiss_error *err) {
+    enum { MOST = 1024 };
+    char sets[160] = "", advice[256] = "";
+    int64_t side = s->side + 1;
+    while (side < MOST && !pretext_siamese_takes(s, side)) {
+        side++;
+    }
+    const int used = side < MOST ? snprintf(sets, sizeof sets, "--set %s=%lld", s->side_key, (long long)side) : 0;
+    if (used > 0 && s->room_key && side > s->room) {
+        snprintf(sets + used, sizeof sets - (size_t)used, " --set %s=%lld", s->room_key, (long long)side);
+    }
+    pretext_siamese_advise(advice, sizeof advice, "make them larger", sets);
+    return hiss_fail_key(err, HISS_EUSER, s->side_key,
+                         "patches of %lld x %lld are too small for the layers before flatten%s, or choose a network "
+                         "that shrinks images less",
+                         (long long)s->side, (long long)s->side, advice);
+}
+
+hiss_status pretext_siamese_open(siamese *s, hiss_error *err) {
+    int places = 0;
     s->maps = *s->task->network;
     s->maps.maps = true;
     const hiss_status status = try_size(s, s->task->H, s->task->W, &places, err);
@@ -49,13 +82,7 @@ hiss_status pretext_siamese_open(siamese *s, hiss_error *err) {
                              "--set network.layers=null",
                              s->method);
     }
-    if (try_size(s, s->side, s->side, &places, &why) != HISS_OK) {
-        return hiss_fail_key(err, HISS_EUSER, s->side_key,
-                             "patches of %lld x %lld are too small for the layers before flatten; make them larger, or "
-                             "choose a network that shrinks images less",
-                             (long long)s->side, (long long)s->side);
-    }
-    return HISS_OK;
+    return pretext_siamese_takes(s, s->side) ? HISS_OK : fail_side(s, err);
 }
 
 void pretext_siamese_close(siamese *s) {

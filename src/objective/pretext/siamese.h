@@ -32,7 +32,9 @@ typedef struct siamese {
     const hiss_task *task;
     const siamese_options *options;
     const char *method, *side_key; /* its name, and the key of a patch's side */
-    int64_t parts, side, answers;  /* patches of an image, their side, answers to choose from */
+    const char *room_key;          /* of what a patch lies in, of side `room`; NULL: nothing */
+    int64_t room;
+    int64_t parts, side, answers; /* patches of an image, their side, answers to choose from */
     objective_scene scene;
     int64_t shown_side; /* of a part of the picture, in pixels */
 
@@ -42,6 +44,10 @@ typedef struct siamese {
     int64_t shown;  /* samples in it */
 } siamese;
 
+/* Whether the layers up to flatten take patches of this side. */
+bool pretext_siamese_takes(siamese *s, int64_t side);
+/* "; KIND (SETS)" of a way out of an error, by --set, behind "; " or " or "; sets "": nothing. */
+void pretext_siamese_advise(char *text, size_t size, const char *what, const char *sets);
 /* Whether the network takes patches and whole images alike. Errors (HISS_EUSER) name the key. */
 hiss_status pretext_siamese_open(siamese *s, hiss_error *err);
 void pretext_siamese_close(siamese *s);
