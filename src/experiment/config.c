@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "experiment/interval.h"
+#include "experiment/sections.h"
 #include "hiss/generate.h"
 #include "hiss/log.h"
 #include "hiss/reducer.h"
@@ -34,7 +35,7 @@ static const hiss_row train_rows[] = {
     {"nonfinite", HISS_CHOICE, TRAIN(nonfinite), "stop", 0, 0, "stop|skip|rollback",
      "when loss or gradient is NaN or infinite: end; leave the step out; or go back to the last checkpoint, once"},
     {"nonfinite_limit", HISS_INT, TRAIN(nonfinite_limit), "10", 0, 1e9, NULL,
-     "nonfinite: skip: end when more steps than this in a row are not finite"},
+     "nonfinite skip: end when more steps than this in a row are not finite"},
     {"verify_replicas", HISS_INT, TRAIN(verify_replicas), "100", 0, 1e9, NULL,
      "steps between comparisons of the ranks' parameters (and before checkpoints); 0: never"},
     {"init", HISS_PATH, TRAIN(init), NULL, 0, 0, NULL,
@@ -80,6 +81,11 @@ static const hiss_section sections[] = {{"", top_rows, &top_nrows, 0},
                                         {"train", train_rows, &train_nrows, offsetof(ex, train)},
                                         {"checkpoint", checkpoint_rows, &checkpoint_nrows, offsetof(ex, checkpoint)},
                                         {"dist", dist_rows, &dist_nrows, offsetof(ex, dist)}};
+
+const hiss_section *experiment_sections(int *count) {
+    *count = HISS_COUNT(sections);
+    return sections;
+}
 
 /* An empty section is none. */
 static hiss_status read_no_generator(hiss_experiment *e, hiss_error *err) {

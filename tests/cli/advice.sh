@@ -27,7 +27,7 @@ ways() {
     [ $depth -le 4 ] || fail "advice leads from error to error: $*" log
     refused 1 "$text" "$@"
     error=$(grep -o 'hiss: error: .*' log)
-    ways=$(grep -o '(--set [^)]*)' <<<"$error" | tr -d '()') || fail "no way out: $*" log
+    ways=$(grep -o '(--set [^)]*)' <<<"$error" | tr -d '()' | grep .) || fail "no way out: $*" log
     while read -r way; do
         # shellcheck disable=SC2086
         on 1 "$@" $way

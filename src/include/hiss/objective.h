@@ -367,6 +367,7 @@ typedef struct hiss_objective_ops {
     hiss_section sections[HISS_MAX_SECTIONS]; /* ended by name NULL */
     size_t options_bytes;
     int phases;                /* graphs per step; 0 means 1 */
+    bool own_layers;           /* section network has no say */
     const char *const *groups; /* parameter groups, ended by NULL, each with its optimiser; NULL: one, "model" */
 
     /* *self is owned by the caller, who destroys it, also after an error. options outlive self.

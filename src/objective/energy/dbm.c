@@ -307,6 +307,7 @@ const hiss_objective_ops objective_dbm = {
     .summary = "deep Boltzmann machine of two hidden layers, with persistent chains",
     .sections = {{"dbm", rows, &nrows, 0}},
     .options_bytes = sizeof(dbm_options),
+    .own_layers = true,
     .create = create,
     .destroy = destroy,
     .build = build,

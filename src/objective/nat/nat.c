@@ -61,7 +61,7 @@ static const hiss_row assign_rows[] = {
      "scope batch: what a block's coordinator gets: all scores, or each row's k best columns (within 0.01 % of the "
      "best, proved); auto: what is less to send"},
     {"k", HISS_INT, offsetof(nat_options, k), "48", 2, 32767, NULL,
-     "rows topk: columns of a row that are sent at first"},
+     "rows topk, auto: columns of a row that are sent at first"},
     {"solver", HISS_NAME, offsetof(nat_options, solver), "auto", 0, 0, hiss_lap_solver_choices,
      "who solves a block; auction is within 0.05 % of the best, greedy has no bound, the others are exact"},
 };

@@ -356,6 +356,7 @@ const hiss_objective_ops objective_sparse = {
     .sections = {{"sparse", rows, &nrows, 0},
                  {"whiten", sparse_whiten_rows, &sparse_whiten_nrows, offsetof(options, whiten)}},
     .options_bytes = sizeof(options),
+    .own_layers = true,
     .phases = 2,
     .groups = groups,
     .create = create,
