@@ -99,13 +99,30 @@ static hiss_status start_memory(hiss_loader *loader, hiss_error *err) {
     return hiss_dataset_read(loader->set, begin, count, loader->rows, NULL, err);
 }
 
+/* What would make n samples enough for L lanes of m. */
+static void advise_shards(int64_t n, int64_t lanes, int64_t m, char *out, size_t size) {
+    const long long most_lanes = (long long)(n / m), most = (long long)(n / lanes);
+    if (most_lanes > 0 && most > 0) {
+        snprintf(out, size, "set train.lanes to at most %lld, or train.lane_samples to at most %lld", most_lanes, most);
+    } else if (most_lanes > 0 || most > 0) {
+        snprintf(out, size, "set %s to at most %lld", most > 0 ? "train.lane_samples" : "train.lanes",
+                 most > 0 ? most : most_lanes);
+    } else {
+        snprintf(out, size, "lower both, to a product of at most %lld", (long long)n);
+    }
+}
+
 hiss_status hiss_epoch_steps(const char *file, int64_t n, int64_t lanes, int64_t m, int64_t *steps, hiss_error *err) {
     *steps = n / lanes / m;
-    return *steps > 0 ? HISS_OK
-                      : hiss_fail(err, HISS_EUSER,
-                                  "%s has %lld samples: %lld lanes get shards of %lld, fewer than train.lane_samples = "
-                                  "%lld; use fewer lanes or smaller ones",
-                                  file, (long long)n, (long long)lanes, (long long)(n / lanes), (long long)m);
+    if (*steps > 0) {
+        return HISS_OK;
+    }
+    char advice[160];
+    advise_shards(n, lanes, m, advice, sizeof advice);
+    return hiss_fail(err, HISS_EUSER,
+                     "%s has %lld sample%s: %lld lane%s of %lld, fewer than train.lane_samples = %lld; %s", file,
+                     (long long)n, n == 1 ? "" : "s", (long long)lanes, lanes == 1 ? " gets a shard" : "s get shards",
+                     (long long)(n / lanes), (long long)m, advice);
 }
 
 /* Decode the samples once, to where they can be streamed from. */

@@ -41,12 +41,20 @@ hiss_status hiss_experiment_place(const hiss_experiment *e, const hiss_dataset *
     const int P = hiss_comm_size(comm), rank = hiss_comm_rank(comm);
     int64_t steps;
     const hiss_status s = hiss_epoch_steps(hiss_dataset_file(set), n, L, m, &steps, err);
+    if (s != HISS_OK && e->data.limit > 0 && n == e->data.limit) {
+        return hiss_fail_key(err, s, "data.limit",
+                             "%lld, fewer samples than the %lld that a step takes (train.lanes %lld of "
+                             "train.lane_samples %lld); set it to at least %lld, or 0 for all, or lower these",
+                             (long long)n, (long long)(L * m), (long long)L, (long long)m, (long long)(L * m));
+    }
     if (s != HISS_OK) {
         char lanes[HISS_WHERE], samples[HISS_WHERE];
         hiss_config_where(e->config, "train.lanes", lanes);
         hiss_config_where(e->config, "train.lane_samples", samples);
         const bool other = strncmp(samples, "--set", 5) == 0 && strncmp(lanes, "--set", 5) != 0; /* what was changed */
-        return hiss_error_under_key(err, s, other ? "train.lane_samples" : "train.lanes");
+        const bool lanes_help = L > 1 && n >= m, samples_help = n >= L;
+        const bool those = lanes_help == samples_help ? other : samples_help;
+        return hiss_error_under_key(err, s, those ? "train.lane_samples" : "train.lanes");
     }
     int64_t *shards = hiss_new(int64_t, L + 1), *lane_offsets = hiss_new(int64_t, P + 1);
     hiss_shards_partition(n, L, shards);

@@ -184,8 +184,7 @@ hiss_value hiss_layer_batch_norm(hiss_builder *b, const char *name, hiss_value x
     if (training && values < 2) {
         hiss_graph_fail(b->graph,
                         "batch_norm has 1 value per channel to normalise (1 sample of 1 position), and makes it 0 "
-                        "whatever it is; set train.lane_samples to 2 or more (8 or more to learn well), or remove this "
-                        "batch_norm");
+                        "whatever it is; set train.lane_samples to 2 or more (8 or more to learn well)");
         return -1;
     }
     if (training && !trains(b, mean)) { /* another phase of the step records them */

@@ -25,6 +25,14 @@ unsigned train_phase_groups(const trainer *t, int p) {
     return ops && ops->trains ? ops->trains(t->method, p) : ~0u;
 }
 
+/* Whether a message begins with the file or the --set that the network is from: then a layer of it fails. */
+static bool has_place(const trainer *t, const char *text) {
+    char where[HISS_WHERE];
+    hiss_config_where(t->experiment->config, "network.layers", where);
+    const char *colon = strchr(where, ':');
+    return strncmp(text, where, colon ? (size_t)(colon - where + 1) : strlen(where)) == 0;
+}
+
 hiss_status train_phase_build(trainer *t, int p, hiss_error *err) {
     const hiss_objective_ops *ops = t->experiment->objective;
     phase *ph = &t->phases[p];
@@ -33,6 +41,11 @@ hiss_status train_phase_build(trainer *t, int p, hiss_error *err) {
         .graph = ph->graph, .model = t->model, .training = true, .trained_groups = train_phase_groups(t, p)};
     hiss_status s = ops->build(t->method, p, &b, err);
     s = s == HISS_OK ? hiss_graph_status(ph->graph, err) : s;
+    hiss_error own = {0};
+    if (s != HISS_OK && hiss_graph_status(ph->graph, &own) == s && strcmp(own.text, err->text) == 0 &&
+        !has_place(t, own.text)) {
+        return hiss_fail_key(err, s, "objective", "%s has a layer of its own that fails: %s", ops->name, own.text);
+    }
     if (s == HISS_OK) {
         ph->inputs = hiss_inputs_bind(ops, &t->task, ph->graph);
         ph->labelled = ops->phase && ops->phase->labelled && ops->phase->labelled(t->method, p);

@@ -63,10 +63,16 @@ train 2 longer --set train.epochs=20
 less 0.5 "$(last longer diversity)" 'a bound, and the diversity'
 ! grep -q 'collapsed' log || fail 'collapse where there is none' log
 grep -q '^concern: false' longer/summary.yaml || fail 'not said that all is well' longer/summary.yaml
+! grep -q 'diversity, by which' log || fail 'left out' log
 train 2 control --set gan.deviation=0
 grep -q 'the generator has collapsed to few images: .*(diversity)' log || fail 'the collapse of the control is not told' log
 grep -q '^concern: true' control/summary.yaml || fail 'not in the summary' control/summary.yaml
 less "$(last control diversity)" 0.001 'the diversity of the control'
+
+# One image of a lane has none to differ from: there is no diversity, and it is said why.
+train 1 single --set train.lane_samples=1 --set train.steps=3
+grep -q 'diversity, by which a collapse is told, is left out: .*train.lane_samples is 1' log || fail 'not said' log
+! grep -q '"diversity"' single/metrics.jsonl || fail 'a diversity' single/metrics.jsonl
 
 # ---- what it refuses ----
 

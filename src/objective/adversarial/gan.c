@@ -28,6 +28,7 @@
 #include <math.h>
 #include <stddef.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "hiss/alloc.h"
 #include "hiss/rng.h"
@@ -275,6 +276,12 @@ static void describe(void *self, char *line, size_t size) {
              a->task->H, a->task->W, a->options->latent,
              a->options->conditional ? " and the class that is asked for" : "",
              a->options->deviation == 0.0 ? ", which is 0 (control)" : "");
+    if (a->placement && a->placement->m < 2) {
+        const size_t used = strlen(line);
+        snprintf(line + used, size - used,
+                 "; diversity, by which a collapse is told, is left out: it compares the images of a lane, and "
+                 "train.lane_samples is 1");
+    }
 }
 
 static const char *const groups[] = {"generator", "discriminator", NULL};

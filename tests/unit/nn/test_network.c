@@ -305,8 +305,7 @@ static void test_batch_norm_needs_values(void **state) {
     (void)state;
     static const char why[] =
         "batch_norm has 1 value per channel to normalise (1 sample of 1 position), and makes it 0 "
-        "whatever it is; set train.lane_samples to 2 or more (8 or more to learn well), or remove "
-        "this batch_norm";
+        "whatever it is; set train.lane_samples to 2 or more (8 or more to learn well)";
     static const struct {
         const char *text, *place; /* place NULL: there are more positions than one */
     } rows[] = {{"- flatten\n- {linear: 4}\n- batch_norm\n", "net.yaml:3:3: linear2/norm: "},
