@@ -343,10 +343,8 @@ static double sum_below(int64_t count, float top, const float *restrict x, const
     return sum_of(lane);
 }
 
-void tensor_fast_soft_cross_entropy_forward(int64_t M, int64_t D, float scale, const float *restrict x,
-                                            const float *restrict target, const float *restrict weight,
-                                            float *restrict probability, float *loss) {
-    double total = 0;
+void tensor_fast_soft_cross_entropy_forward(int64_t M, int64_t D, const float *restrict x, const float *restrict target,
+                                            float *restrict probability, float *restrict loss) {
     for (int64_t i = 0; i < M; i++, x += D, target += D, probability += D) {
         const float top = largest(D, x);
         for (int64_t j = 0; j < D; j++) {
@@ -357,18 +355,15 @@ void tensor_fast_soft_cross_entropy_forward(int64_t M, int64_t D, float scale, c
         for (int64_t j = 0; j < D; j++) {
             probability[j] *= part;
         }
-        if (weight[i] > 0) {
-            total += (double)weight[i] * (log(sum) * sum_lanes(D, target) + sum_below(D, top, x, target));
-        }
+        loss[i] = (float)(log(sum) * sum_lanes(D, target) + sum_below(D, top, x, target));
     }
-    *loss = (float)((double)scale * total);
 }
 
-void tensor_fast_soft_cross_entropy_backward(int64_t M, int64_t D, float scale, const float *restrict probability,
-                                             const float *restrict target, const float *restrict weight, float dloss,
+void tensor_fast_soft_cross_entropy_backward(int64_t M, int64_t D, const float *restrict probability,
+                                             const float *restrict target, const float *restrict dloss,
                                              float *restrict dx, bool accumulate) {
     for (int64_t i = 0; i < M; i++, probability += D, target += D, dx += D) {
-        const float factor = dloss * scale * weight[i], mass = (float)sum_lanes(D, target);
+        const float factor = dloss[i], mass = (float)sum_lanes(D, target);
         if (accumulate) {
             for (int64_t j = 0; j < D; j++) {
                 dx[j] += factor * (probability[j] * mass - target[j]);

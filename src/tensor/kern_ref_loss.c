@@ -36,9 +36,8 @@ void tensor_ref_softmax_cross_entropy_backward(int64_t M, int64_t D, const float
     }
 }
 
-void tensor_ref_soft_cross_entropy_forward(int64_t M, int64_t D, float scale, const float *x, const float *target,
-                                           const float *weight, float *probability, float *loss) {
-    double total = 0;
+void tensor_ref_soft_cross_entropy_forward(int64_t M, int64_t D, const float *x, const float *target,
+                                           float *probability, float *loss) {
     for (int64_t i = 0; i < M; i++, x += D, target += D, probability += D) {
         double top = x[0], sum = 0, row = 0;
         for (int64_t j = 1; j < D; j++) {
@@ -51,22 +50,19 @@ void tensor_ref_soft_cross_entropy_forward(int64_t M, int64_t D, float scale, co
             probability[j] = (float)(exp(x[j] - top) / sum);
             row += target[j] > 0 ? (double)target[j] * (log(sum) - (x[j] - top)) : 0;
         }
-        total += weight[i] > 0 ? (double)weight[i] * row : 0;
+        loss[i] = (float)row;
     }
-    *loss = (float)((double)scale * total);
 }
 
-void tensor_ref_soft_cross_entropy_backward(int64_t M, int64_t D, float scale, const float *probability,
-                                            const float *target, const float *weight, float dloss, float *dx,
-                                            bool accumulate) {
+void tensor_ref_soft_cross_entropy_backward(int64_t M, int64_t D, const float *probability, const float *target,
+                                            const float *dloss, float *dx, bool accumulate) {
     for (int64_t i = 0; i < M; i++, probability += D, target += D, dx += D) {
-        const float factor = dloss * scale * weight[i];
         double mass = 0;
         for (int64_t j = 0; j < D; j++) {
             mass += (double)target[j];
         }
         for (int64_t j = 0; j < D; j++) {
-            dx[j] = (accumulate ? dx[j] : 0) + factor * (probability[j] * (float)mass - target[j]);
+            dx[j] = (accumulate ? dx[j] : 0) + dloss[i] * (probability[j] * (float)mass - target[j]);
         }
     }
 }

@@ -25,7 +25,7 @@ hiss_conv graph_conv_product(const node *n);
 int64_t graph_conv_scratch(const node *n, const hiss_kernels *kernels);
 int64_t graph_argmax_floats(const hiss_pooling *p); /* that argmax of max pooling takes */
 double graph_conv_flops(const node *n);
-/* Losses scale * sum f(a, b) over the elements of two equal shapes. */
+/* Sums scale * sum f(a, b) over the elements of two equal shapes. */
 typedef struct pair_attributes {
     float scale;
 } pair_attributes;

@@ -94,10 +94,10 @@ hiss_value hiss_graph_sparse_code_conv2d(hiss_graph *graph, hiss_value x, hiss_v
                                          const hiss_sparse_inference *how);
 /* Losses, of shape [1]. Cross-entropy is the mean over rows; squared loss is scale * sum (a - b)^2. */
 hiss_value hiss_graph_softmax_cross_entropy(hiss_graph *graph, hiss_value x, hiss_value labels);
-/* scale * sum over rows of weight[M] times the cross-entropy of target[M,D], 0 or more, and softmax(x[M,D]), in nats;
- * targets and weights get no gradient. */
-hiss_value hiss_graph_soft_cross_entropy(hiss_graph *graph, hiss_value x, hiss_value target, hiss_value weight,
-                                         double scale);
+/* [M]: of each row the cross-entropy of target[M,D], 0 or more, and softmax(x[M,D]), in nats; targets get no
+ * gradient. */
+hiss_value hiss_graph_soft_cross_entropy(hiss_graph *graph, hiss_value x, hiss_value target);
+hiss_value hiss_graph_dot(hiss_graph *graph, hiss_value a, hiss_value b, double scale); /* scale sum a b */
 hiss_value hiss_graph_squared_loss(hiss_graph *graph, hiss_value a, hiss_value b, double scale);
 hiss_value hiss_graph_absolute_loss(hiss_graph *graph, hiss_value a, hiss_value b,
                                     double scale); /* scale sum |a - b| */

@@ -129,15 +129,13 @@ typedef void hiss_kernel_softmax_cross_entropy_forward(int64_t M, int64_t D, con
 typedef void hiss_kernel_softmax_cross_entropy_backward(int64_t M, int64_t D, const float *probability,
                                                         const int32_t *label, float dloss, float *dx, bool accumulate);
 
-/* loss = scale * sum over M rows of weight[i] times the cross-entropy of target[M,D] and softmax(x), -sum of target log
- * softmax(x); targets are 0 or more, of any sum, and a weight of 0 or a target of 0 counts as 0 whatever x is;
- * probability[M,D] out, kept for backward.
- * Backward: dx (+)= dloss * scale * weight[i] * (probability * (sum of the row's targets) - target). */
-typedef void hiss_kernel_soft_cross_entropy_forward(int64_t M, int64_t D, float scale, const float *x,
-                                                    const float *target, const float *weight, float *probability,
-                                                    float *loss);
-typedef void hiss_kernel_soft_cross_entropy_backward(int64_t M, int64_t D, float scale, const float *probability,
-                                                     const float *target, const float *weight, float dloss, float *dx,
+/* loss[M]: of each row the cross-entropy of target[M,D] and softmax(x), -sum of target log softmax(x); targets are 0 or
+ * more, of any sum, and a target of 0 counts as 0 whatever x is; probability[M,D] out, kept for backward.
+ * Backward: dx (+)= dloss[i] * (probability * (sum of the row's targets) - target). */
+typedef void hiss_kernel_soft_cross_entropy_forward(int64_t M, int64_t D, const float *x, const float *target,
+                                                    float *probability, float *loss);
+typedef void hiss_kernel_soft_cross_entropy_backward(int64_t M, int64_t D, const float *probability,
+                                                     const float *target, const float *dloss, float *dx,
                                                      bool accumulate);
 
 /* loss = scale * sum (a - b)^2.  Backward: da (+)= dloss * 2 scale (a - b); db its negative; each may be NULL. */

@@ -149,11 +149,11 @@ hiss_value color_ab_loss(const color_ab *c, hiss_builder *b, hiss_value bins, co
     const double each = 1.0 / (double)rows;
     const hiss_value target = hiss_graph_input_named(g, "target"), weight = hiss_graph_input_named(g, "weight"),
                      colorful = hiss_graph_input_named(g, "colorful");
-    const hiss_value loss = hiss_graph_soft_cross_entropy(g, bins, target, weight, each);
+    const hiss_value surprise = hiss_graph_soft_cross_entropy(g, bins, target);
+    const hiss_value loss = hiss_graph_dot(g, surprise, weight, each);
     char name[64];
     snprintf(name, sizeof name, "%sunweighted", prefix);
-    hiss_layer_metric(b, name,
-                      c->options->rebalance ? hiss_graph_soft_cross_entropy(g, bins, target, colorful, each) : loss);
+    hiss_layer_metric(b, name, c->options->rebalance ? hiss_graph_dot(g, surprise, colorful, each) : loss);
     hiss_layer_metric(b, "colorful",
                       hiss_graph_squared_loss(g, colorful, hiss_graph_filled(g, HISS_SHAPE(rows), 0.0f), each));
     return loss;

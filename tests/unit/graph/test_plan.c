@@ -339,7 +339,8 @@ static hiss_value grow_soft_term(const growth *g) {
     const hiss_shape shape = hiss_graph_shape(graph, g->value[k]);
     const hiss_value target = hiss_graph_input(graph, "targets", shape),
                      weight = hiss_graph_input(graph, "weights", HISS_SHAPE(shape.dim[0]));
-    return hiss_graph_soft_cross_entropy(graph, hiss_graph_tanh(graph, g->value[k]), target, weight, 0.1);
+    const hiss_value rows = hiss_graph_soft_cross_entropy(graph, hiss_graph_tanh(graph, g->value[k]), target);
+    return hiss_graph_add(graph, hiss_graph_dot(graph, rows, weight, 0.1), hiss_graph_dot(graph, rows, rows, 0.1));
 }
 
 /* Parameters and constants are no values of an exec. */
