@@ -133,7 +133,7 @@ static totals operations_part(bench *b, const hiss_measurement *m, double elsewh
     print_operations_head(b);
     json_begin(&b->json, "operations", '[');
     for (int i = 0; i < m->nnodes; i++) {
-        if (rows[i].bytes[0] > 0.0) {
+        if (rows[i].bytes[0] > 0.0 || rows[i].bytes[1] > 0.0) {
             const double share = lanes * (rows[i].seconds[0] + rows[i].seconds[1]) / sum.seconds;
             print_row(b, &rows[i], share);
             write_row(b, &rows[i], share);

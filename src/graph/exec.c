@@ -80,11 +80,11 @@ static float *place_of(const hiss_exec *exec, int64_t offset) {
 
 float *hiss_exec_data(hiss_exec *exec, hiss_value value) {
     assert(value >= 0 && value < exec->graph->count);
-    return place_of(exec, exec->plan.nodes[exec->plan.nodes[value].root].data);
+    return place_of(exec, exec->plan.nodes[exec->plan.nodes[value].data_root].data);
 }
 
 static const float *data_of(const hiss_exec *exec, const hiss_exec_context *run, int value) {
-    const int root = exec->plan.nodes[value].root;
+    const int root = exec->plan.nodes[value].data_root;
     const node *n = &exec->graph->nodes[root];
     switch (n->op->home) {
     case HOME_MODEL:
@@ -117,7 +117,7 @@ static op_call make_call(hiss_exec *exec, const hiss_exec_context *run, int i, b
             call.accumulate[k] = np->accumulate[k];
         }
     }
-    const int64_t y = exec->plan.nodes[np->root].data, scratch = np->scratch[backward];
+    const int64_t y = exec->plan.nodes[np->data_root].data, scratch = np->scratch[backward];
     call.y = y >= 0 ? place_of(exec, y) : NULL;
     call.dy = backward ? gradient_of(exec, run, i) : NULL;
     call.save = np->save >= 0 ? place_of(exec, np->save) : NULL;
@@ -129,7 +129,7 @@ void hiss_exec_forward(hiss_exec *exec, const hiss_exec_context *run, int begin,
                        void *user) {
     for (int i = begin; i < end; i++) {
         const op *o = exec->graph->nodes[i].op;
-        if (o->forward) {
+        if (o->forward && exec->graph->nodes[i].twin == i) {
             op_call call = make_call(exec, run, i, false);
             o->forward(&call);
         }

@@ -55,6 +55,25 @@ static void *grown(void *old, int count, int *capacity, size_t size) {
     return fresh;
 }
 
+/* The node that computes already what the draft would, or the draft's own place. */
+static int find_twin(const hiss_graph *graph, const node *draft) {
+    if (draft->op->stops_gradient && draft->op->view) {
+        return graph->nodes[draft->input[0]].twin;
+    }
+    for (int j = 0; j < graph->count && draft->op->equal; j++) {
+        const node *n = &graph->nodes[j];
+        bool same = n->op == draft->op && n->twin == j;
+        for (int k = 0; k < draft->inputs && same; k++) {
+            const int a = n->input[k], b = draft->input[k];
+            same = a < 0 || b < 0 ? a == b : graph->nodes[a].twin == graph->nodes[b].twin;
+        }
+        if (same && draft->op->equal(n, draft)) {
+            return j;
+        }
+    }
+    return graph->count;
+}
+
 hiss_value graph_append(hiss_graph *graph, node draft) {
     if (graph->error.code != HISS_OK) {
         return -1;
@@ -78,6 +97,7 @@ hiss_value graph_append(hiss_graph *graph, node draft) {
         hiss_graph_fail(graph, hiss_arena_format(graph->arena, "%s: %s", o->name, problem));
         return -1;
     }
+    draft.twin = find_twin(graph, &draft);
     graph->nodes = grown(graph->nodes, graph->count, &graph->capacity, sizeof(node));
     graph->nodes[graph->count] = draft;
     return graph->count++;

@@ -44,7 +44,9 @@ typedef struct op {
     bool view;           /* output shares the input's memory, and its gradient */
     bool in_place;       /* output may overwrite the input, and dx overwrite dy, when nobody else needs them */
     bool stops_gradient; /* what comes before gets none through it */
-    bool leaf;           /* has no inputs: its output is there before forward, and lives as long as the run */
+    /* Whether forward computes the same at two nodes of the row whose inputs are equal; NULL: nobody knows. */
+    bool (*equal)(const node *a, const node *b);
+    bool leaf; /* has no inputs: its output is there before forward, and lives as long as the run */
     op_home home;
     /* Replace the last two nodes, one before this and this, its only reader, by one that does the work of both; -1, and
      * nothing is changed, where there is none. */
@@ -69,6 +71,7 @@ struct node {
     int inputs;
     hiss_shape shape;
     hiss_shape in[HISS_MAX_INPUTS]; /* shapes of the inputs; ndim 0 when absent */
+    int twin;                       /* the first node whose output is the same, by construction; mostly this one */
     int slot;                       /* of HOME_MODEL */
     const float *constant;          /* of HOME_GRAPH */
     bool wants_gradient, keep;

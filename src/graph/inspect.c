@@ -66,7 +66,7 @@ static double saved_bytes(const node *n) {
 
 /* Forward reads every input and writes the output; backward reads the output's gradient and what it needs of the
  * forward pass, and writes the gradients of inputs. */
-static void count_bytes(const node *n, const bool *active, bool differentiates, hiss_node_info *info) {
+static void count_bytes(const node *n, const bool *active, bool differentiates, bool runs, hiss_node_info *info) {
     const op *o = n->op;
     if (o->view || !o->forward) {
         return;
@@ -81,6 +81,7 @@ static void count_bytes(const node *n, const bool *active, bool differentiates, 
             info->backward_bytes += (o->needs_input >> k & 1 ? input : 0.0) + (active[n->input[k]] ? input : 0.0);
         }
     }
+    info->forward_bytes = runs ? info->forward_bytes : 0.0;
     info->backward_bytes = differentiates && o->backward ? info->backward_bytes : 0.0;
 }
 
@@ -101,7 +102,8 @@ hiss_node_info hiss_graph_node(const hiss_graph *graph, int i) {
             info.backward_flops += info.forward_flops;
         }
     }
-    count_bytes(n, active, active[i], &info);
+    info.forward_flops = n->twin == i ? info.forward_flops : 0.0;
+    count_bytes(n, active, active[i], n->twin == i, &info);
     hiss_free(active);
     return info;
 }

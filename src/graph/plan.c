@@ -3,12 +3,18 @@
  * Time runs over forward (node i at time i) and backward (node i at time 2n-1-i). Every array (a node's output, its
  * gradient, its saved state, the scratch of one operation) lives over a closed interval of times; arrays whose
  * intervals are disjoint may share memory. In a plan that is split, arrays that live on both sides of the cut lie in a
- * part of their own: each of the lanes that wait at the cut has one, and the rest belongs to the thread that runs them. Placement is first fit, largest first, which is within a few per cent of the lower bound for layered nets.
+ * part of their own: each of the lanes that wait at the cut has one, and the rest belongs to the thread that runs them.
+ * Placement is first fit, largest first, which is within a few per cent of the lower bound for layered nets.
  *
  * Outputs that share memory form a group with one root: views always, and operations marked in_place whose input
- * nobody else reads: then the input's gradient shares the output's gradient as well. The gradient of a group is
- * written by its consumers in the order of backward: the first overwrites, the others accumulate, which spares the
- * zeroing pass. Cost O(n^2) in the number of nodes, once. */
+ * nobody else reads. Gradients have groups of their own: with the same views, and with such operations where the input
+ * has no other gradient to be added to. The gradient of a group is written by its consumers in the order of backward:
+ * the first overwrites, the others accumulate, which spares the zeroing pass.
+ *
+ * A node that computes what an earlier one did, its twin, does not run forward: it shares output and saved state. Each
+ * has its own backward, since another loss may come back through it: so a discriminator runs once for two losses.
+ *
+ * Cost O(n^2) in the number of nodes, once. */
 #include "graph/plan.h"
 
 #include <assert.h>
@@ -38,32 +44,47 @@ void graph_plan_active(const hiss_graph *graph, bool *active) {
     }
 }
 
-static void choose_roots(const hiss_graph *graph, node_plan *np) {
-    int *consumers = hiss_new(int, graph->count);
-    for (int i = 0; i < graph->count; i++) {
-        for (int k = 0; k < graph->nodes[i].inputs; k++) {
-            if (graph->nodes[i].input[k] >= 0) {
-                consumers[graph->nodes[i].input[k]]++;
-            }
-        }
-    }
+static void count_readers(const hiss_graph *graph, int *data_readers, int *gradient_writers, bool *kept) {
     for (int i = 0; i < graph->count; i++) {
         const node *n = &graph->nodes[i];
-        const op *o = n->op;
-        np[i].root = i;
-        if (o->view) {
-            np[i].root = np[n->input[0]].root;
-        } else if (o->in_place) {
-            int x = n->input[0];
-            const op *producer = graph->nodes[x].op;
-            if (consumers[x] == 1 && !producer->leaf && !producer->needs_output && !graph->nodes[x].keep &&
-                np[x].root == x) {
-                np[i].root = x;
-                np[i].in_place = true;
+        kept[n->twin] |= n->keep;
+        for (int k = 0; k < n->inputs; k++) {
+            if (n->input[k] >= 0) {
+                data_readers[graph->nodes[n->input[k]].twin] += n->twin == i || n->op->view;
+                gradient_writers[n->input[k]]++;
             }
         }
     }
-    hiss_free(consumers);
+}
+
+static void choose_roots(const hiss_graph *graph, node_plan *np) {
+    int *data_readers = hiss_new(int, graph->count), *gradient_writers = hiss_new(int, graph->count);
+    bool *kept = hiss_new(bool, graph->count); /* these two by twin */
+    count_readers(graph, data_readers, gradient_writers, kept);
+    for (int i = 0; i < graph->count; i++) {
+        const node *n = &graph->nodes[i];
+        np[i].root = np[i].data_root = i;
+        if (n->op->view) {
+            np[i].root = np[n->input[0]].root;
+            np[i].data_root = np[n->input[0]].data_root;
+        } else if (n->twin < i) {
+            np[i].data_root = np[n->twin].data_root;
+        } else if (n->op->in_place) {
+            const int x = n->input[0], twin = graph->nodes[x].twin;
+            const op *producer = graph->nodes[x].op;
+            if (data_readers[twin] == 1 && !producer->leaf && !producer->needs_output && !kept[twin] &&
+                np[x].data_root == twin) {
+                np[i].data_root = twin;
+            }
+        }
+        if (n->op->in_place && np[i].data_root != n->twin && gradient_writers[n->input[0]] == 1) {
+            np[i].root = np[n->input[0]].root;
+            np[i].in_place = true;
+        }
+    }
+    hiss_free(data_readers);
+    hiss_free(gradient_writers);
+    hiss_free(kept);
 }
 
 static void choose_accumulation(const hiss_graph *graph, node_plan *np) {
@@ -106,9 +127,10 @@ static void find_lifetimes(const hiss_graph *graph, const hiss_kernels *kernels,
         const node *m = &graph->nodes[i];
         const op *o = m->op;
         const int64_t backward = end - 1 - i;
-        interval *data = &v[np[i].root], *gradient = &v[n + np[i].root];
+        const bool runs = m->twin == i;
+        interval *data = &v[np[i].data_root], *gradient = &v[n + np[i].root];
         const int64_t count = hiss_shape_count(&m->shape);
-        if (o->home == HOME_EXEC && np[i].root == i) {
+        if (o->home == HOME_EXEC && np[i].data_root == i) {
             data->floats = count;
             data->offset = &np[i].data;
         }
@@ -123,23 +145,28 @@ static void find_lifetimes(const hiss_graph *graph, const hiss_kernels *kernels,
         }
         for (int k = 0; k < m->inputs; k++) {
             if (m->input[k] >= 0) {
-                const int root = np[m->input[k]].root;
-                extend(&v[root], i, i);
-                if (np[i].active && (o->needs_input >> k & 1)) {
-                    extend(&v[root], i, backward);
+                const node_plan *input = &np[m->input[k]];
+                if (runs) {
+                    extend(&v[input->data_root], i, i);
                 }
-                if (np[i].active && np[m->input[k]].active) {
-                    extend(&v[n + root], backward, backward);
+                if (np[i].active && (o->needs_input >> k & 1)) {
+                    extend(&v[input->data_root], i, backward);
+                }
+                if (np[i].active && input->active) {
+                    extend(&v[n + input->root], backward, backward);
                 }
             }
         }
         if (o->save) {
             /* statistics are read by hiss_exec_record, after forward */
             const int64_t last = o->record ? n : i;
-            v[2 * n + i] = (interval){o->save(m), i, np[i].active ? backward : last, &np[i].save};
+            interval *saved = &v[2 * n + m->twin];
+            saved->floats = o->save(m);
+            saved->offset = &np[m->twin].save;
+            extend(saved, m->twin, np[i].active ? backward : last);
         }
         const int64_t need = o->scratch ? o->scratch(m, kernels) : 0;
-        v[3 * n + i] = (interval){o->forward ? need : 0, i, i, &np[i].scratch[0]};
+        v[3 * n + i] = (interval){runs && o->forward ? need : 0, i, i, &np[i].scratch[0]};
         v[4 * n + i] = (interval){np[i].active ? need : 0, backward, backward, &np[i].scratch[1]};
     }
 }
@@ -229,6 +256,9 @@ plan graph_plan_create(const hiss_graph *graph, const hiss_kernels *kernels, boo
     find_lifetimes(graph, kernels, p.nodes, v);
     const int64_t cut = split ? hiss_graph_cut_at(graph) : -1;
     p.total = place(v, 5 * n, cut, &p.kept);
+    for (int i = 0; i < n; i++) {
+        p.nodes[i].save = p.nodes[graph->nodes[i].twin].save;
+    }
     hiss_free(v);
     return p;
 }

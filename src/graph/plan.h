@@ -5,9 +5,10 @@
 #include "graph/graph_impl.h"
 
 typedef struct node_plan {
-    int root;                         /* node whose memory holds this node's output */
+    int root;                         /* node whose memory holds this node's gradient */
+    int data_root;                    /* node whose memory holds this node's output */
     bool active;                      /* takes part in backward */
-    bool in_place;                    /* output overwrites input 0, dx overwrites dy */
+    bool in_place;                    /* dx of input 0 overwrites dy */
     bool accumulate[HISS_MAX_INPUTS]; /* a later node has written this gradient already */
     int64_t data, gradient, save;     /* offsets; -1: none */
     int64_t scratch[2];               /* of forward, of backward */

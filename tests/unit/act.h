@@ -50,12 +50,14 @@ static inline void build_encoder(act *a, int64_t N) {
 }
 
 /* What a graph uses both as a parameter that it trains and as a constant gets a slot of its own as a constant, of the
- * same values: differences then see what backward does. Bidirectional networks use the discriminator so. */
+ * same values, and nodes no twins: differences then see what backward does. Bidirectional networks use the discriminator
+ * so. */
 static const char constant_name[] = "constant:";
 
 static inline void part_constants(rig *r) {
     for (int i = 0; i < r->graph->count; i++) {
         node *n = &r->graph->nodes[i];
+        n->twin = i;
         if (n->op->home == HOME_MODEL && !n->wants_gradient && hiss_graph_trains(r->graph, n->slot)) {
             char name[128];
             snprintf(name, sizeof name, "%s%s", constant_name, hiss_model_at(r->model, n->slot)->name);

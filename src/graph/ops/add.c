@@ -30,6 +30,7 @@ static hiss_value build(hiss_graph *graph, int count, const hiss_value *x, const
 const op graph_op_add = {
     .name = "add",
     .shape = graph_same_shape,
+    .equal = graph_equal_attributes,
     .forward = forward,
     .backward = backward,
     .flops = graph_elementwise_flops,

@@ -78,6 +78,17 @@ static void record(const op_call *call) {
     call->kernels->axpby(C, a->share, call->save + 2 * C, keep, variance);
 }
 
+/* Also where one of them records nothing. */
+static bool equal(const node *a, const node *b) {
+    const attributes *x = a->attributes, *y = b->attributes;
+    return x->epsilon == y->epsilon;
+}
+
+static bool equal_eval(const node *a, const node *b) {
+    const attributes *x = a->attributes, *y = b->attributes;
+    return x->mean_slot == y->mean_slot && x->variance_slot == y->variance_slot && x->epsilon == y->epsilon;
+}
+
 static bool records(const node *n, int slot) {
     const attributes *a = n->attributes;
     return a->mean_slot == slot || a->variance_slot == slot;
@@ -159,6 +170,7 @@ const op graph_op_batch_norm = {.name = "batch_norm",
                                 .scratch = scratch,
                                 .flops = graph_elementwise_flops,
                                 .needs_input = 3,
+                                .equal = equal,
                                 .record = record,
                                 .records = records,
                                 .example = example};
@@ -171,6 +183,7 @@ const op graph_op_batch_norm_eval = {.name = "batch_norm_eval",
                                      .scratch = scratch_eval,
                                      .flops = graph_elementwise_flops,
                                      .needs_input = 3,
+                                     .equal = equal_eval,
                                      .example = example_eval};
 
 /* Tell all that write this slot how many they are. */

@@ -70,6 +70,7 @@ static void example(hiss_graph *g, int variant) {
 const op graph_op_conv2d = {.name = "conv2d",
                             .attributes = sizeof(hiss_conv),
                             .shape = shape,
+                            .equal = graph_equal_attributes,
                             .forward = forward,
                             .backward = backward,
                             .scratch = graph_conv_scratch,

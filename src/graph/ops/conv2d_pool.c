@@ -93,6 +93,7 @@ static void example(hiss_graph *g, int variant) {
 const op graph_op_conv2d_pool = {.name = "conv2d_pool",
                                  .attributes = sizeof(attributes),
                                  .shape = shape,
+                                 .equal = graph_equal_attributes,
                                  .forward = forward,
                                  .backward = backward,
                                  .save = save,

@@ -107,6 +107,7 @@ static void example(hiss_graph *g, int variant) {
 const op graph_op_conv2d_transposed = {.name = "conv2d_transposed",
                                        .attributes = sizeof(attributes),
                                        .shape = shape,
+                                       .equal = graph_equal_attributes,
                                        .forward = forward,
                                        .backward = backward,
                                        .scratch = scratch,

@@ -16,6 +16,7 @@ const op graph_op_leaky_relu = {
     .name = "leaky_relu",
     .attributes = sizeof(activation_attributes),
     .shape = graph_same_shape,
+    .equal = graph_equal_attributes,
     .forward = graph_activation_forward,
     .backward = graph_activation_backward,
     .flops = graph_elementwise_flops,

@@ -55,6 +55,7 @@ static void example(hiss_graph *g, int variant) {
 
 const op graph_op_linear = {.name = "linear",
                             .shape = shape,
+                            .equal = graph_equal_attributes,
                             .forward = forward,
                             .backward = backward,
                             .scratch = scratch,

@@ -21,6 +21,7 @@ static void example(hiss_graph *g, int variant) {
 
 const op graph_op_multiply = {.name = "multiply",
                               .shape = graph_same_shape,
+                              .equal = graph_equal_attributes,
                               .forward = forward,
                               .backward = backward,
                               .flops = graph_elementwise_flops,

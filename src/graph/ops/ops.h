@@ -14,6 +14,7 @@ const op *graph_op_at(int i); /* row i of hiss_op_count() */
 
 const char *graph_same_shape(hiss_graph *graph, node *n);
 double graph_elementwise_flops(const node *n);
+bool graph_equal_attributes(const node *a, const node *b); /* without padding */
 /* Of the row's activation. */
 typedef struct activation_attributes {
     float slope;

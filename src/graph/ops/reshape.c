@@ -16,6 +16,10 @@ static const char *shape(hiss_graph *graph, node *n) {
     return NULL;
 }
 
+static bool equal(const node *a, const node *b) {
+    return hiss_shape_equal(&a->shape, &b->shape);
+}
+
 static void example(hiss_graph *g, int variant) {
     hiss_value x = graph_example_slot(g, 0, HISS_SHAPE(4, 6));
     hiss_value y = hiss_graph_reshape(g, variant ? hiss_graph_scale(g, x, 2.0) : x, HISS_SHAPE(2, 12));
@@ -32,6 +36,7 @@ const op graph_op_reshape = {.name = "reshape",
                              .attributes = sizeof(attributes),
                              .shape = shape,
                              .view = true,
+                             .equal = equal,
                              .word = {"flatten", "", .build = build, .reshapes = true},
                              .example = example};
 

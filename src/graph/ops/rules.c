@@ -1,6 +1,8 @@
 /* What several operations share: shapes, costs, activations. */
 #include "graph/ops/ops.h"
 
+#include <string.h>
+
 const char *graph_same_shape(hiss_graph *graph, node *n) {
     char ta[HISS_SHAPE_TEXT], tb[HISS_SHAPE_TEXT];
     for (int k = 1; k < n->inputs; k++) {
@@ -11,6 +13,10 @@ const char *graph_same_shape(hiss_graph *graph, node *n) {
     }
     n->shape = n->in[0];
     return NULL;
+}
+
+bool graph_equal_attributes(const node *a, const node *b) {
+    return a->op->attributes == 0 || memcmp(a->attributes, b->attributes, a->op->attributes) == 0;
 }
 
 double graph_elementwise_flops(const node *n) {

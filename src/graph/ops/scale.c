@@ -23,6 +23,7 @@ static void example(hiss_graph *g, int variant) {
 const op graph_op_scale = {.name = "scale",
                            .attributes = sizeof(attributes),
                            .shape = graph_same_shape,
+                           .equal = graph_equal_attributes,
                            .forward = forward,
                            .backward = backward,
                            .flops = graph_elementwise_flops,

@@ -14,6 +14,7 @@ static hiss_value build(hiss_graph *graph, int count, const hiss_value *x, const
 
 const op graph_op_tanh = {.name = "tanh",
                           .shape = graph_same_shape,
+                          .equal = graph_equal_attributes,
                           .forward = graph_activation_forward,
                           .backward = graph_activation_backward,
                           .flops = graph_elementwise_flops,

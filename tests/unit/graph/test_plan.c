@@ -124,7 +124,7 @@ static void naive_free(naive *n) {
 
 /* ---- random graphs ---- */
 
-enum { MOST = 64 };
+enum { MOST = 128 };
 
 typedef struct growth {
     rig *r;
@@ -162,14 +162,35 @@ static hiss_value partner(growth *g, hiss_value v) {
     return v;
 }
 
-/* A layer that passes gradients on as a constant, then is trained, as a discriminator in a joint step. */
+/* Layers of which some may overwrite what they read. */
+static hiss_value layers(growth *g, const char *name, hiss_value rows, int64_t units, int kind) {
+    char norm[80];
+    snprintf(norm, sizeof norm, "%s/norm", name);
+    hiss_graph *graph = g->r->graph;
+    hiss_value y = hiss_layer_linear(&g->r->b, name, rows, units, units > 3);
+    y = kind & 1 ? hiss_graph_leaky_relu(graph, y, 0.2) : y;
+    y = kind & 2 ? hiss_layer_batch_norm(&g->r->b, norm, y) : y;
+    y = kind & 4 ? hiss_graph_relu(graph, y) : hiss_graph_scale(graph, hiss_graph_tanh(graph, y), 0.5);
+    return kind & 8 ? hiss_graph_sigmoid(graph, y) : hiss_graph_multiply(graph, y, hiss_graph_add(graph, y, y));
+}
+
+/* Layers that pass gradients on as a constant, then are trained, as a discriminator in a joint step: of other values, or
+ * of the same, with the gradient stopped or not, and what lies between used once more or not. */
 static hiss_value twice(growth *g, const char *name, hiss_value rows, int64_t units) {
     hiss_builder *b = &g->r->b;
     const unsigned trained = b->trained_groups;
+    const int kind = below(g, 16);
+    const hiss_value other = below(g, 3) == 0   ? partner(g, rows)
+                             : below(g, 2) == 0 ? hiss_graph_stop_gradient(b->graph, rows)
+                                                : rows;
     b->trained_groups = 0;
-    hiss_value constant = hiss_layer_linear(b, name, rows, units, units > 3);
+    const hiss_value constant = layers(g, name, rows, units, kind);
     b->trained_groups = trained;
-    return hiss_graph_add(b->graph, constant, hiss_layer_linear(b, name, partner(g, rows), units, units > 3));
+    const hiss_value y = layers(g, name, other, units, below(g, 4) ? kind : below(g, 16));
+    if (below(g, 3) == 0) {
+        g->value[g->values++] = below(g, 2) ? constant : y;
+    }
+    return hiss_graph_add(b->graph, constant, y);
 }
 
 static void grow_parameters(growth *g, hiss_value map, hiss_value rows) {
@@ -500,7 +521,7 @@ static int index_of(const op *o) {
 static void test_random_graphs(void **state) {
     (void)state;
     int64_t shared = 0, alone = 0;
-    int seen[128] = {0};
+    int seen[128] = {0}, repeated[128] = {0};
     assert_true(hiss_op_count() <= 128);
     for (int64_t key = 0; key < 400; key++) {
         for (int all = 0; all < 2; all++) { /* then with every value kept */
@@ -509,6 +530,7 @@ static void test_random_graphs(void **state) {
             for (int i = 0; i < hiss_graph_nodes(r.graph); i++) {
                 const node *at = &r.graph->nodes[i];
                 seen[index_of(at->op)] += at->wants_gradient;
+                repeated[index_of(at->op)] += at->twin != i;
                 if (all) {
                     keep(r.graph, i);
                 }
@@ -524,6 +546,9 @@ static void test_random_graphs(void **state) {
     for (int kind = 0; kind < hiss_op_count(); kind++) { /* nothing that differentiates was left out */
         if (graph_op_at(kind)->backward && !seen[kind]) {
             fail_msg("no random graph differentiates %s", hiss_op_name(kind));
+        }
+        if (graph_op_at(kind)->equal && !repeated[kind]) {
+            fail_msg("no random graph computes %s twice", hiss_op_name(kind));
         }
     }
 }
