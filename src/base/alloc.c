@@ -21,7 +21,7 @@
 #include "hiss/log.h"
 #include "hiss/status.h"
 
-enum { ALIGNMENT = 64, FIRST_BLOCK = 1 << 14, HUGE_PAGE = 2 << 20, HUGE_FROM = 16 << 20 };
+enum { ALIGNMENT = 64, FIRST_BLOCK = 1 << 14, HUGE_PAGE = 2 << 20, HUGE_FROM = 2 << 20 };
 enum { RESERVE = 32 << 20, ASK_FROM = 1 << 16 };
 
 static _Atomic int64_t live;

@@ -21,7 +21,7 @@ short 2 'iB for activations of lanes; lower train.lane_samples, dist.threads or 
     --set train.lanes=2 --set train.lane_samples=300 \
     --set 'network.layers=[{conv: 8000, kernel: 3, pad: 1}, {max_pool: 12}]'
 short 1 'iB for parameters; choose a smaller network' "${train[@]}" --set 'network.layers=[flatten, {linear: 1000000}, {linear: 300}]'
-refused 2 'training needs at least 7451.9 GiB of memory on a rank (parameters and gradients 7451.7' "${train[@]}" \
+refused 2 'GiB of memory on a rank (parameters and gradients 7451.7' "${train[@]}" \
     --set 'network.layers=[flatten, {linear: 1000000}, {linear: 1000000}]' # whatever the limit
 short 1 'GiB for what is measured; choose smaller --sizes' "$HISS" bench assign --sizes 32768 --seconds 0.001
 
