@@ -8,6 +8,7 @@
  *
  * Both losses are in one graph, so that all three networks move from the same point at each step. D is called twice on
  * each pair: once with pairs that stand still, which trains D, and once as a fixed function, through which G and E learn.
+ * The graph runs it forward once for both.
  * Real and made pairs pass D apart, so that BatchNorm normalises each by their own statistics.
  *
  * The form is that for images without a known order of pixels. G has two hidden layers with BatchNorm and ReLU, and z is
@@ -31,6 +32,7 @@
 
 enum { GENERATOR, DISCRIMINATOR }; /* groups; E is of the first */
 enum { UNIFORM, NORMAL };
+enum { MOST_DISTANCES = 16 };                     /* images of a lane: those of all would cost a seventh of the step */
 enum { DRAW_OF_LATENT = 2110, DRAW_OF_MEASURES }; /* when, of evaluation's streams */
 
 static const double slope = 0.2, deviation = 0.02, none = 0.0; /* of LeakyReLU; of weights when they start */
@@ -168,24 +170,30 @@ static hiss_value generator_loss(const bigan *a, hiss_builder *b, const pairs *p
     return mean_loss(b->graph, data, made, false);
 }
 
-/* Mean squared distances of G(E(x)) to x and to the next image of the lane. No gradient passes. */
+/* Rows first, first + 1 ... of x [m,...], from row 0 on again behind the last. */
+static hiss_value take(const bigan *a, hiss_graph *g, hiss_value x, int64_t first, int64_t count) {
+    const int64_t m = a->placement->m;
+    float *which = hiss_new(float, count *m);
+    for (int64_t i = 0; i < count; i++) {
+        which[i * m + (first + i) % m] = 1.0f;
+    }
+    const hiss_value taken =
+        hiss_graph_linear_transposed(g, hiss_graph_constant(g, HISS_SHAPE(count, m), which), x, -1);
+    hiss_free(which);
+    return taken;
+}
+
+/* Mean squared distances of G(E(x)) to x and to the next image of the lane, over its first images. No gradient passes. */
 static void add_distances(const bigan *a, hiss_builder *b, const pairs *p) {
     hiss_graph *g = b->graph;
-    const int64_t m = a->placement->m;
+    const int64_t count = a->placement->m < MOST_DISTANCES ? a->placement->m : MOST_DISTANCES;
     const unsigned trained = b->trained_groups;
     b->trained_groups = 0;
-    const hiss_value rebuilt = generate(a, b, hiss_graph_stop_gradient(g, p->code));
+    const hiss_value rebuilt = generate(a, b, take(a, g, hiss_graph_stop_gradient(g, p->code), 0, count));
     b->trained_groups = trained;
-    float *shift = hiss_new(float, m *m);
-    for (int64_t i = 0; i < m; i++) {
-        shift[i * m + (i + 1) % m] = 1.0f;
-    }
-    const hiss_value next =
-        hiss_graph_linear_transposed(g, hiss_graph_constant(g, HISS_SHAPE(m, m), shift), p->image, -1);
-    hiss_free(shift);
-    const double each = 1.0 / (double)m;
-    hiss_layer_metric(b, "distance2_own", hiss_graph_squared_loss(g, rebuilt, p->image, each));
-    hiss_layer_metric(b, "distance2_next", hiss_graph_squared_loss(g, rebuilt, next, each));
+    const double each = 1.0 / (double)count;
+    hiss_layer_metric(b, "distance2_own", hiss_graph_squared_loss(g, rebuilt, take(a, g, p->image, 0, count), each));
+    hiss_layer_metric(b, "distance2_next", hiss_graph_squared_loss(g, rebuilt, take(a, g, p->image, 1, count), each));
 }
 
 static hiss_status build(void *self, int phase, hiss_builder *b, hiss_error *err) {
