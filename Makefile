@@ -103,8 +103,7 @@ $(BUILD)/%.o: %.c $(BUILD)/flags | $(BUILD)/deps.ok $(BUILD)/gen/hiss_build.h
 	$(say) CC $<
 	$(do)mkdir -p $(@D) && $(CC) $(ALL_CPPFLAGS) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
 
-# gcc leaves loops in which a comparison chooses scalar where arithmetic may trap. Here alone: with this gcc 12.2 turns a loop of
-# src/data/generate/push.c into one that computes something else (-O3, AVX2).
+# gcc leaves loops in which a comparison chooses scalar where arithmetic may trap.
 $(BUILD)/src/tensor/kern_fast.o: private CFLAGS += -fno-trapping-math
 
 # The instructions of bfloat16, whatever the rest is built for: hiss asks the processor before it uses them.
