@@ -2,14 +2,12 @@
  *
  * A run is finished when its point.yaml says so; all others, whatever is left of them, are begun anew, for a run that
  * was interrupted has no times worth keeping. */
-#include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "cli/scale.h"
@@ -168,8 +166,7 @@ static bool in_use(const char *run) {
 typedef struct runner {
     const hiss_study *study;
     const char *dir;
-    char program[CLI_PATH];
-    struct stat built; /* the program, when the study began */
+    study_program program;
     hiss_scale_place place;
     hiss_arena *arena;
 } runner;
@@ -180,9 +177,9 @@ static void make_command(const runner *r, int64_t run, const char *place, hiss_a
     const int point = (int)(run % study->npoints);
     const char *set[MOST_SETTINGS];
     int n = hiss_study_launcher(study, point, &r->place, arena, word, MOST_WORDS - 2 * MOST_SETTINGS - 16);
-    const char *const fixed[] = {r->program, "train",      study->configs[study->points[point].config].file,
-                                 "--run",    place,        "--resume",
-                                 "never",    "--progress", "lines",
+    const char *const fixed[] = {r->program.path, "train",      study->configs[study->points[point].config].file,
+                                 "--run",         place,        "--resume",
+                                 "never",         "--progress", "lines",
                                  "--threads"};
     for (int k = 0; k < HISS_COUNT(fixed); k++) {
         word[n++] = fixed[k];
@@ -198,50 +195,16 @@ static void make_command(const runner *r, int64_t run, const char *place, hiss_a
 
 static hiss_status write_end(const char *place, const char *end, double seconds, int64_t position,
                              const char *const *word, hiss_error *err) {
-    char path[CLI_PATH], *text = NULL, host[64] = "", when[32] = "";
+    char path[CLI_PATH], *text = NULL;
     size_t size = 0;
-    const time_t now = time(NULL);
-    struct tm utc;
-    gethostname(host, sizeof host - 1);
-    strftime(when, sizeof when, "%Y-%m-%dT%H:%M:%SZ", gmtime_r(&now, &utc));
     FILE *out = hiss_text_open(&text, &size);
-    fputs("end: ", out);
-    hiss_yaml_write_text(out, end);
-    fprintf(out, "\nended: \"%s\"\nseconds: %.3f\nposition: %" PRId64 "\nstarted_on: ", when, seconds, position);
-    hiss_yaml_write_text(out, host);
-    fputc('\n', out);
-    scale_write_facts(out);
-    fputs("command:\n", out);
-    for (; *word; word++) {
-        fputs("  - ", out);
-        hiss_yaml_write_text(out, *word);
-        fputc('\n', out);
-    }
+    fprintf(out, "position: %" PRId64 "\n", position);
+    study_write_end(out, end, seconds, word);
     fclose(out);
     snprintf(path, sizeof path, "%s/point.yaml", place);
     const hiss_status s = hiss_file_write_text(path, text, err);
     free(text);
     return s;
-}
-
-/* A launcher that is not there, and a program that is not there any more or is another one, are no fault of a point. */
-static hiss_status check_programs(const runner *r, const char *launcher, hiss_arena *arena, hiss_error *err) {
-    struct stat now;
-    if (!cli_find_in_path(launcher, arena)) {
-        return hiss_fail(err, HISS_EUSER, "%s cannot be started: there is no such program%s; see launch in the study",
-                         launcher, strchr(launcher, '/') ? "" : " in PATH");
-    }
-    if (stat(r->program, &now) != 0) {
-        return hiss_fail(err, HISS_EUSER, "%s is not there any more: build it again, and the same command goes on",
-                         r->program);
-    }
-    if (now.st_ino != r->built.st_ino || now.st_mtime != r->built.st_mtime || now.st_size != r->built.st_size) {
-        return hiss_fail(err, HISS_EUSER,
-                         "%s has been replaced since this command began: the points would be of two programs; choose "
-                         "another --out, or bring back the program they were begun with",
-                         r->program);
-    }
-    return HISS_OK;
 }
 
 /* Run one; false in *going when this process was asked to stop. */
@@ -256,7 +219,7 @@ static hiss_status run_one(const runner *r, int64_t run, int64_t position, bool 
     }
     hiss_arena *arena = hiss_arena_create();
     make_command(r, run, place, arena, word);
-    hiss_status s = check_programs(r, word[0], arena, err);
+    hiss_status s = study_program_check(&r->program, word[0], err);
     if (s == HISS_OK) {
         hiss_directory_remove(place);
         s = hiss_directories_make(place, err);
@@ -267,7 +230,7 @@ static hiss_status run_one(const runner *r, int64_t run, int64_t position, bool 
     }
     snprintf(log, sizeof log, "%s/log.txt", place);
     const double begin = hiss_seconds();
-    *going = scale_child_run(word, log, study->limit, end);
+    *going = child_run(word, log, study->limit, SIGTERM, end);
     if (*going) {
         s = write_end(place, end, hiss_seconds() - begin, position, word, err);
     }
@@ -291,11 +254,8 @@ static void tell(const hiss_scale_run *run, const char *name, int64_t position, 
 
 static hiss_status begin_runner(const hiss_study *study, const char *dir, runner *out, hiss_error *err) {
     *out = (runner){.study = study, .dir = dir, .arena = hiss_arena_create()};
-    hiss_status s = cli_program(out->program, err);
-    if (s == HISS_OK && stat(out->program, &out->built) != 0) {
-        s = hiss_fail(err, HISS_ESYSTEM, "%s: %s", out->program, strerror(errno));
-    }
-    return s == HISS_OK ? scale_place(out->arena, &out->place, err) : s;
+    const hiss_status s = study_program_begin(&out->program, err);
+    return s == HISS_OK ? study_place(out->arena, &out->place, err) : s;
 }
 
 typedef struct tally {
@@ -358,19 +318,15 @@ static hiss_status run_all(const hiss_study *study, const scale_request *r, hiss
 }
 
 hiss_status scale_run(const scale_request *r, hiss_error *err) {
-    char path[CLI_PATH];
+    char name[64];
     hiss_study study = {0};
     hiss_status s = scale_open(r, &study, err);
     int lock = -1;
     if (s == HISS_OK) {
-        snprintf(path, sizeof path, "%s/.lock-%" PRId64, r->out, r->nodes);
-        lock = open(path, O_CREAT | O_RDWR | O_CLOEXEC, 0644);
-        if (lock < 0 || flock(lock, LOCK_EX | LOCK_NB) != 0) {
-            s = hiss_fail(err, HISS_EUSER, "%s is in use by another hiss scale run (%s); wait for it", r->out,
-                          strerror(errno));
-        }
+        snprintf(name, sizeof name, ".lock-%" PRId64, r->nodes);
+        s = study_lock(r->out, name, "hiss scale run", &lock, err);
     }
-    scale_child_setup(true);
+    child_setup(true);
     s = s == HISS_OK ? run_all(&study, r, err) : s;
     if (lock >= 0) {
         close(lock);

@@ -153,7 +153,7 @@ static hiss_status hand_over(const char *path, const char *dependency, bool queu
     }
     word[n++] = path;
     word[n] = NULL;
-    hiss_status s = scale_child_read(word, out, sizeof out, err);
+    hiss_status s = child_read(word, out, sizeof out, err);
     snprintf(id, 64, "%.*s", (int)strcspn(out, ";\n"), out);
     if (s != HISS_OK) {
         return refused(path, queued, s, err);
@@ -200,7 +200,7 @@ hiss_status scale_submit(const scale_request *r, hiss_error *err) {
     if (s == HISS_OK && (strchr(dir, '\n') || strchr(cwd, '\n'))) {
         s = hiss_fail(err, HISS_EUSER, "sbatch takes no line breaks in names: choose another --out or directory");
     }
-    scale_child_setup(false);
+    child_setup(false);
     const int n = s == HISS_OK ? list_jobs(&study, r->out, jobs) : 0;
     for (int k = 0; k < n && s == HISS_OK; k++) {
         const script one = {&study, &jobs[k], dir, cwd, program};

@@ -14,29 +14,12 @@
 #include <string.h>
 
 #include "eval/evaluation.h"
+#include "hiss/export.h"
 #include "hiss/file.h"
 
 static const char *const form_names[HISS_FORMS] = {"fixed", "general", "power", "count", "truth"};
 
 /* ---- writing ---- */
-
-static void write_text(FILE *file, const char *s) {
-    if (!s) {
-        fputs("null", file);
-        return;
-    }
-    fputc('"', file);
-    for (; *s; s++) {
-        if (*s == '"' || *s == '\\') {
-            fprintf(file, "\\%c", *s);
-        } else if ((unsigned char)*s < ' ' || *s == 0x7f) {
-            fprintf(file, "\\u%04x", (unsigned)*s);
-        } else {
-            fputc(*s, file);
-        }
-    }
-    fputc('"', file);
-}
 
 void eval_evaluation_number(FILE *file, hiss_form form, double value) {
     if (!isfinite(value)) {
@@ -46,19 +29,19 @@ void eval_evaluation_number(FILE *file, hiss_form form, double value) {
     } else if (form == HISS_FORM_FIXED || form == HISS_FORM_COUNT) {
         fprintf(file, form == HISS_FORM_FIXED ? "%.4f" : "%.0f", value);
     } else {
-        fprintf(file, "%.9g", value);
+        hiss_json_number(file, value);
     }
 }
 
 static void write_column(FILE *file, const column *c) {
     fputs("{\"name\": ", file);
-    write_text(file, c->name);
+    hiss_json_text(file, c->name);
     fputs(", \"group\": ", file);
-    write_text(file, c->group);
+    hiss_json_text(file, c->group);
     fputs(", \"heading\": ", file);
-    write_text(file, c->heading);
+    hiss_json_text(file, c->heading);
     fputs(", \"unit\": ", file);
-    write_text(file, c->unit);
+    hiss_json_text(file, c->unit);
     fprintf(file, ", \"form\": \"%s\", \"main\": %s, \"samples\": %lld, \"baseline\": ", form_names[c->form],
             c->main ? "true" : "false", (long long)c->samples);
     eval_evaluation_number(file, c->form, c->baseline);
@@ -67,17 +50,17 @@ static void write_column(FILE *file, const column *c) {
 
 static void write_judged(FILE *file, const judged *j) {
     fputs("{\"name\": ", file);
-    write_text(file, j->name);
+    hiss_json_text(file, j->name);
     fputs(", \"title\": ", file);
-    write_text(file, j->title);
+    hiss_json_text(file, j->title);
     fputs(", \"baseline\": ", file);
-    write_text(file, j->baseline);
+    hiss_json_text(file, j->baseline);
     fputs(", \"left_out\": ", file);
-    write_text(file, j->left_out);
+    hiss_json_text(file, j->left_out);
     fputs(",\n   \"remarks\": [", file);
     for (const text_list *r = j->remarks; r; r = r->next) {
         fputs(r == j->remarks ? "\n    " : ",\n    ", file);
-        write_text(file, r->text);
+        hiss_json_text(file, r->text);
     }
     fputs("],\n   \"numbers\": [", file);
     for (int k = 0; k < j->columns; k++) {
@@ -101,7 +84,7 @@ static bool same_object(const char *a, const char *b) {
 static void write_value(FILE *file, const column *c, double value, double spread) {
     const size_t object = object_of(c->name);
     const char *name = c->name + (object ? object + 1 : 0);
-    write_text(file, name);
+    hiss_json_text(file, name);
     fputs(": ", file);
     eval_evaluation_number(file, c->form, value);
     if (!isnan(spread)) {
@@ -139,7 +122,7 @@ static void write_result(FILE *file, const judged *j, const double *value, const
 
 static void write_subject(FILE *file, const hiss_evaluation *e, const judged_subject *s) {
     fputs("{\"name\": ", file);
-    write_text(file, s->name);
+    hiss_json_text(file, s->name);
     if (s->D > 0) {
         fprintf(file, ", \"D\": %lld, \"train\": %lld, \"test\": %lld, \"classes\": %lld", (long long)s->D,
                 (long long)s->train, (long long)s->test, (long long)s->classes);
@@ -158,11 +141,11 @@ static void write_subject(FILE *file, const hiss_evaluation *e, const judged_sub
 static void write_json(FILE *file, const void *user) {
     const hiss_evaluation *e = user;
     fputs("{\"samples\": ", file);
-    write_text(file, e->samples);
+    hiss_json_text(file, e->samples);
     fputs(",\n \"classes\": [", file);
     for (int64_t c = 0; c < e->classes; c++) {
         fputs(c ? ", " : "", file);
-        write_text(file, e->class_name[c]);
+        hiss_json_text(file, e->class_name[c]);
     }
     fputc(']', file);
     fputs(",\n \"judgements\": [", file);
@@ -178,11 +161,11 @@ static void write_json(FILE *file, const void *user) {
     fputs("],\n \"pictures\": [", file);
     for (int k = 0; k < e->pictures; k++) {
         fputs(k ? ",\n  {\"file\": " : "\n  {\"file\": ", file);
-        write_text(file, e->picture[k].file);
+        hiss_json_text(file, e->picture[k].file);
         fputs(", \"title\": ", file);
-        write_text(file, e->picture[k].title);
+        hiss_json_text(file, e->picture[k].title);
         fputs(", \"caption\": ", file);
-        write_text(file, e->picture[k].caption);
+        hiss_json_text(file, e->picture[k].caption);
         fputc('}', file);
     }
     fputs("]}\n", file);

@@ -3,6 +3,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "hiss/export.h"
 #include "scale/scale_impl.h"
 
 static int64_t count_runs(const hiss_results *results) {
@@ -17,11 +18,8 @@ static const char *state_name(hiss_run_state state) {
 /* ---- CSV ---- */
 
 static void csv_number(FILE *out, double value) {
-    if (isfinite(value)) {
-        fprintf(out, ",%.9g", value);
-    } else {
-        fputc(',', out); /* unknown: empty */
-    }
+    fputc(',', out);
+    hiss_csv_number(out, value); /* unknown: empty */
 }
 
 static void csv_figure(FILE *out, hiss_figure f) {
@@ -31,11 +29,8 @@ static void csv_figure(FILE *out, hiss_figure f) {
 }
 
 static void csv_text(FILE *out, const char *text) {
-    fputs(",\"", out);
-    for (; *text; text++) {
-        fputs(*text == '"' ? "\"\"" : (char[]){*text, 0}, out);
-    }
-    fputc('"', out);
+    fputc(',', out);
+    hiss_csv_text(out, text);
 }
 
 void hiss_results_csv(FILE *out, const hiss_results *results) {
@@ -101,42 +96,23 @@ void hiss_results_runs_csv(FILE *out, const hiss_results *results) {
 
 /* ---- JSON ---- */
 
-static void json_string(FILE *out, const char *text) {
-    fputc('"', out);
-    for (const char *c = text; *c; c++) {
-        if (*c == '"' || *c == '\\') {
-            fputc('\\', out);
-        }
-        fputc((unsigned char)*c < 0x20 ? ' ' : *c, out);
-    }
-    fputc('"', out);
-}
-
 static void json_text(FILE *out, const char *key, const char *text) {
     fprintf(out, "\"%s\": ", key);
-    json_string(out, text);
-}
-
-static void json_value(FILE *out, double value) {
-    if (isfinite(value)) {
-        fprintf(out, "%.9g", value);
-    } else {
-        fputs("null", out);
-    }
+    hiss_json_text(out, text);
 }
 
 static void json_number(FILE *out, const char *key, double value) {
     fprintf(out, "\"%s\": ", key);
-    json_value(out, value);
+    hiss_json_number(out, value);
 }
 
 static void json_figure(FILE *out, const char *key, hiss_figure f) {
     fprintf(out, "\"%s\": [", key);
-    json_value(out, f.value);
+    hiss_json_number(out, f.value);
     fputs(", ", out);
-    json_value(out, f.low);
+    hiss_json_number(out, f.low);
     fputs(", ", out);
-    json_value(out, f.high);
+    hiss_json_number(out, f.high);
     fputs("], ", out);
 }
 
@@ -193,20 +169,20 @@ static void json_run(FILE *out, const hiss_results *results, const hiss_scale_ru
     fputs("\"warnings\": [", out);
     for (int k = 0; k < run->nwarnings; k++) {
         fputs(k ? ", " : "", out);
-        json_string(out, run->warning[k]);
+        hiss_json_text(out, run->warning[k]);
     }
     fputs("], ", out);
     json_number(out, "images_per_second", run->state == HISS_RUN_DONE ? run->throughput : (double)NAN);
     fputs(", \"hosts\": [", out);
     for (int64_t r = 0; r < run->nranks; r++) {
         fputs(r ? ", " : "", out);
-        json_string(out, run->rank[r].host);
+        hiss_json_text(out, run->rank[r].host);
     }
     fputs("], \"parts\": [", out); /* a list per rank, in the order of hiss_part_names */
     for (int64_t r = 0; r < run->nranks; r++) {
         for (int part = 0; part < HISS_PARTS; part++) {
             fputs(part ? ", " : r ? ", [" : "[", out);
-            json_value(out, run->rank[r].part[part]);
+            hiss_json_number(out, run->rank[r].part[part]);
         }
         fputc(']', out);
     }

@@ -6,43 +6,8 @@
 #include "scale/scale_impl.h"
 
 /* Keys that change neither what runs nor what it means, and those of the points, which are compared one by one. */
-static bool may_change(const char *line) {
-    static const char *const keys[] = {"name:",  "repeats:", "limit:",   "keep:",           "slurm:",
-                                       "ranks:", "nodes:",   "threads:", "ranks_per_node:", "configs:"};
-    for (int k = 0; k < HISS_COUNT(keys); k++) {
-        if (strncmp(line, keys[k], strlen(keys[k])) == 0) {
-            return true;
-        }
-    }
-    return false;
-}
-
-static const char *next_line(const char *line) {
-    const size_t length = strcspn(line, "\n");
-    return line + length + (line[length] == '\n');
-}
-
-/* The next line of a resolved study that must stay, this one included. */
-static const char *fixed_line(const char *line) {
-    while (*line && may_change(line)) {
-        do { /* what belongs to the key is indented */
-            line = next_line(line);
-        } while (*line == ' ');
-    }
-    return line;
-}
-
-static hiss_status compare_text(const char *a, const char *b, hiss_error *err) {
-    for (a = fixed_line(a), b = fixed_line(b); *a || *b;) {
-        const int m = (int)strcspn(a, "\n"), n = (int)strcspn(b, "\n");
-        if (m != n || strncmp(a, b, (size_t)m) != 0) {
-            return hiss_fail(err, HISS_EUSER, "'%.*s', now '%.*s'", m < 100 ? m : 100, a, n < 100 ? n : 100, b);
-        }
-        a = fixed_line(next_line(a));
-        b = fixed_line(next_line(b));
-    }
-    return HISS_OK;
-}
+static const char *const may_change[] = {"name",  "repeats", "limit",   "keep",           "slurm",
+                                         "ranks", "nodes",   "threads", "ranks_per_node", "configs"};
 
 static hiss_status compare_config(const hiss_scale_config *a, const hiss_scale_config *b, hiss_error *err) {
     bool same = a->nset == b->nset;
@@ -75,7 +40,8 @@ static hiss_status compare_point(const hiss_study *before, const hiss_scale_poin
 }
 
 hiss_status hiss_study_extends(const hiss_study *before, const hiss_study *now, hiss_error *err) {
-    hiss_status s = compare_text(hiss_config_resolved(before->text), hiss_config_resolved(now->text), err);
+    hiss_status s = hiss_resolved_compare(hiss_config_resolved(before->text), hiss_config_resolved(now->text),
+                                          may_change, HISS_COUNT(may_change), err);
     for (int k = 0; k < before->npoints && s == HISS_OK; k++) {
         s = compare_point(before, &before->points[k], now, err);
     }

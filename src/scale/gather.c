@@ -59,17 +59,8 @@ static bool read_tree(reader *r, const char *name, hiss_yaml **out) {
 const char *const hiss_fact_names[HISS_FACTS] = {"ended",    "processor", "memory", "mpi",
                                                  "compiler", "commit",    "job",    "nodes"};
 
-/* What only the number of the exit code says. */
-static const char *explain(const char *end) {
-    const bool illegal = strcmp(end, "exit 132") == 0 || strcmp(end, "signal 4") == 0;
-    const bool killed = strcmp(end, "exit 137") == 0 || strcmp(end, "signal 9") == 0;
-    return illegal  ? " (an illegal instruction, or no such program)"
-           : killed ? " (killed, often for want of memory)"
-                    : "";
-}
-
 static bool read_end(reader *r) {
-    char path[SCALE_PATH], reason[REASON];
+    char path[SCALE_PATH], reason[HISS_REASON];
     hiss_yaml *root;
     snprintf(path, sizeof path, "%s/point.yaml", r->path);
     if (!hiss_file_exists(path)) {
@@ -87,8 +78,8 @@ static bool read_end(reader *r) {
     r->run->warning = hiss_arena_alloc(r->arena, sizeof warning);
     memcpy(r->run->warning, warning, sizeof *warning * (size_t)r->run->nwarnings);
     if (strcmp(text(root, "end"), "exit 0") != 0) {
-        scale_find_reason(path, reason);
-        return fail_run(r, "%.60s%s: %.299s", text(root, "end"), explain(text(root, "end")),
+        hiss_log_reason(path, reason);
+        return fail_run(r, "%.60s%s: %.299s", text(root, "end"), hiss_end_explain(text(root, "end")),
                         *reason ? hiss_study_blame(r->study, r->run->point, r->scratch, reason) : "its log is empty");
     }
     return true;

@@ -11,19 +11,6 @@
 
 enum { CURVE = 64, MOST_SERIES = 32, CHART_HEIGHT = 380 };
 
-static const char style[] =
-    "body{font:16px/1.5 system-ui,'DejaVu Sans',sans-serif;max-width:76rem;margin:2rem auto;padding:0 1rem;color:#222}"
-    "h1{font-size:1.5rem;margin-bottom:.2rem}h2{font-size:1.15rem;margin:2rem 0 .4rem;border-bottom:1px solid #ddd}"
-    "p{margin:.3rem 0 "
-    ".7rem;color:#444;font-size:.92rem;max-width:60rem}table{border-collapse:collapse;font-size:.85rem}"
-    "td,th{padding:.2rem .7rem;border-bottom:1px solid #eee;text-align:right;font-variant-numeric:tabular-nums;"
-    "white-space:nowrap}.text{text-align:left}.wide{overflow-x:auto}pre{background:#f6f7f8;padding:.8rem;overflow-x:"
-    "auto;"
-    "font-size:.82rem;line-height:1.35}svg{max-width:100%;height:auto}"
-    ".verdict{padding:.6rem .9rem;border-radius:.3rem;color:#111;font-size:1rem;overflow-wrap:anywhere}"
-    ".valid{background:#e3f4ea;border-left:6px solid #1a9850}.invalid{background:#fde7e4;border-left:6px solid "
-    "#d73027}";
-
 static void introduce(FILE *out, const hiss_results *results) {
     fprintf(out, "%s scaling, %d points of %" PRId64 " runs: %" PRId64 " done, %" PRId64 " failed, %" PRId64 " to do",
             hiss_scale_kind_name((hiss_scale_kind)results->study->kind), results->study->npoints,
@@ -32,13 +19,13 @@ static void introduce(FILE *out, const hiss_results *results) {
 
 void hiss_results_print(FILE *out, const hiss_results *results) {
     hiss_arena *arena = hiss_arena_create();
-    sheet sheets[SHEETS];
+    hiss_report_table sheets[SHEETS];
     const int n = scale_sheets_make(results, arena, sheets);
     fprintf(out, "%s: ", results->study->name);
     introduce(out, results);
     fputc('\n', out);
     for (int k = 0; k < n; k++) {
-        scale_sheet_print(out, &sheets[k]);
+        hiss_report_text(out, &sheets[k]);
     }
     const char *crowded = scale_crowded_points(results, arena);
     fprintf(out, "\n%s%s%s\n", crowded ? crowded : "", crowded ? "\n" : "", results->verdict);
@@ -240,15 +227,12 @@ static void make_plots(plot plots[PLOTS], hiss_arena *arena, const hiss_results 
 
 void hiss_results_page(FILE *out, const hiss_results *results) {
     hiss_arena *arena = hiss_arena_create();
-    sheet sheets[SHEETS];
+    hiss_report_table sheets[SHEETS];
     plot *plots = hiss_arena_alloc(arena, sizeof *plots * PLOTS);
     const int n = scale_sheets_make(results, arena, sheets);
     make_plots(plots, arena, results);
-    fputs("<!DOCTYPE html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><title>hiss scale: ", out);
-    hiss_text_write_escaped(out, results->study->name);
-    fprintf(out, "</title><style>%s</style></head><body>\n<h1>", style);
-    hiss_text_write_escaped(out, results->study->name);
-    fputs("</h1>\n<p>", out);
+    hiss_report_page_begin(out, "hiss scale", results->study->name);
+    fputs("<p>", out);
     introduce(out, results);
     fprintf(out, "</p>\n<p class=\"verdict %s\">", results->valid ? "valid" : "invalid");
     hiss_text_write_escaped(out, results->verdict);
@@ -268,11 +252,12 @@ void hiss_results_page(FILE *out, const hiss_results *results) {
         hiss_charts_render(out, 1, &plots[k].chart);
     }
     for (int k = 0; k < n; k++) {
-        scale_sheet_html(out, &sheets[k]);
+        hiss_report_html(out, &sheets[k]);
     }
     fputs("<h2>Study</h2>\n<pre>", out);
     hiss_text_write_escaped(out, hiss_config_resolved(results->study->text));
-    fputs("</pre>\n</body></html>\n", out);
+    fputs("</pre>\n", out);
+    hiss_report_page_end(out);
     hiss_arena_destroy(arena);
 }
 

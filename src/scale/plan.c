@@ -136,16 +136,20 @@ static void add_mpirun(words *w, const hiss_scale_point *p, const hiss_scale_pla
     add(w, "%s", enough ? "core" : "none");
 }
 
-int hiss_study_launcher(const hiss_study *study, int point, const hiss_scale_place *place, hiss_arena *arena,
-                        const char **word, int max) {
+int hiss_launcher_words(const hiss_scale_point *p, const char *const *launch, int nlaunch,
+                        const hiss_scale_place *place, hiss_arena *arena, const char **word, int max) {
     words w = {arena, word, 0, max};
-    const hiss_scale_point *p = &study->points[point];
     const char *hosts = hosts_of(p, place, arena);
-    if (study->nlaunch < 0) {
+    if (nlaunch < 0) {
         add_mpirun(&w, p, place, hosts);
     }
-    for (int k = 0; k < study->nlaunch; k++) {
-        add(&w, "%s", substitute(study->launch[k], p, hosts, arena));
+    for (int k = 0; k < nlaunch; k++) {
+        add(&w, "%s", substitute(launch[k], p, hosts, arena));
     }
     return w.count;
+}
+
+int hiss_study_launcher(const hiss_study *study, int point, const hiss_scale_place *place, hiss_arena *arena,
+                        const char **word, int max) {
+    return hiss_launcher_words(&study->points[point], study->launch, study->nlaunch, place, arena, word, max);
 }

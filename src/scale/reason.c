@@ -69,7 +69,7 @@ static bool is_dashes(const char *line) {
 }
 
 typedef struct search {
-    char first[REASON], last[REASON], box[REASON]; /* of an error, of all lines, between dashes */
+    char first[HISS_REASON], last[HISS_REASON], box[HISS_REASON]; /* of an error, of all lines, between dashes */
     bool inside;
 } search;
 
@@ -83,7 +83,7 @@ static void weigh(search *s, const char *message) {
 }
 
 static void take_line(search *s, const char *line) {
-    char message[REASON] = "";
+    char message[HISS_REASON] = "";
     if (is_dashes(line)) {
         weigh(s, s->box);
         s->box[0] = 0;
@@ -96,7 +96,7 @@ static void take_line(search *s, const char *line) {
     }
 }
 
-void scale_find_reason(const char *path, char out[REASON]) {
+void hiss_log_reason(const char *path, char out[HISS_REASON]) {
     char *line = NULL;
     size_t capacity = 0;
     search s = {.inside = false};
@@ -106,14 +106,14 @@ void scale_find_reason(const char *path, char out[REASON]) {
         const char *error = strstr(line, error_mark);
         const char *start = line + strspn(line, " \t\r\n");
         if (error) {
-            append(out, REASON, error + strlen(error_mark));
+            append(out, HISS_REASON, error + strlen(error_mark));
         } else {
             take_line(&s, start);
         }
     }
     weigh(&s, s.box); /* dashes that do not end */
     if (!*out) {
-        snprintf(out, REASON, "%s", *s.first ? s.first : s.last);
+        snprintf(out, HISS_REASON, "%s", *s.first ? s.first : s.last);
     }
     free(line);
     if (in) {
@@ -128,7 +128,7 @@ int scale_find_warnings(const char *path, hiss_arena *arena, const char *out[MOS
     FILE *in = fopen(path, "r");
     while (in && n < MOST_WARNINGS && getline(&line, &capacity, in) > 0) {
         const char *warning = strstr(line, warning_mark);
-        char text[REASON] = "";
+        char text[HISS_REASON] = "";
         bool known = !warning;
         append(text, sizeof text, warning ? warning + strlen(warning_mark) : "");
         for (int k = 0; k < n && !known; k++) {
@@ -143,4 +143,12 @@ int scale_find_warnings(const char *path, hiss_arena *arena, const char *out[MOS
         fclose(in);
     }
     return n;
+}
+
+const char *hiss_end_explain(const char *end) {
+    const bool illegal = strcmp(end, "exit 132") == 0 || strcmp(end, "signal 4") == 0;
+    const bool killed = strcmp(end, "exit 137") == 0 || strcmp(end, "signal 9") == 0;
+    return illegal  ? " (an illegal instruction, or no such program)"
+           : killed ? " (killed, often for want of memory)"
+                    : "";
 }

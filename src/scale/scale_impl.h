@@ -6,9 +6,6 @@
 
 enum { SCALE_PATH = 4096, SCALE_DRAWS = 1000 };
 
-/* Why a run failed, by its log; "" when that says nothing. */
-enum { REASON = 300 };
-void scale_find_reason(const char *path, char out[REASON]);
 /* What hiss warned of in a log, each text once, in arena; returns how many. */
 enum { MOST_WARNINGS = 16 };
 int scale_find_warnings(const char *path, hiss_arena *arena, const char *out[MOST_WARNINGS]);

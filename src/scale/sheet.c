@@ -16,34 +16,22 @@ enum { SLOWEST = 8, NUMBER_WIDTH = 10 };
 typedef struct maker {
     const hiss_results *results;
     hiss_arena *arena;
-    sheet *sheet;
-    int capacity, column;
+    hiss_report_table *sheet;
 } maker;
 
-static void begin(maker *m, sheet *s, const char *title, const char *note, int left, int columns,
+static void begin(maker *m, hiss_report_table *s, const char *title, const char *note, int left, int columns,
                   const char *const *head, int rows) {
-    *s = (sheet){.title = title, .note = note, .columns = columns, .left = left};
-    s->head = hiss_arena_alloc(m->arena, sizeof(char *) * (size_t)columns);
-    memcpy(s->head, head, sizeof(char *) * (size_t)columns);
-    s->cell = hiss_arena_alloc(m->arena, sizeof(char *) * (size_t)(columns * rows + 1));
+    hiss_report_begin(s, m->arena, title, note, left, columns, head, rows);
     m->sheet = s;
-    m->capacity = rows;
-    m->column = 0;
 }
 
 static void put(maker *m, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
-/* The next cell; rows fill up one after another. */
 static void put(maker *m, const char *format, ...) {
-    sheet *s = m->sheet;
     va_list arguments;
     va_start(arguments, format);
-    if (m->column == 0 && s->rows < m->capacity) {
-        s->rows++;
-    }
-    s->cell[(s->rows - 1) * s->columns + m->column] = hiss_arena_vformat(m->arena, format, arguments);
+    hiss_report_put(m->sheet, hiss_arena_vformat(m->arena, format, arguments));
     va_end(arguments);
-    m->column = (m->column + 1) % s->columns;
 }
 
 static void put_number(maker *m, int decimals, double value) {
@@ -79,7 +67,7 @@ static int least_decimals(const hiss_results *results) {
 
 /* ---- the tables ---- */
 
-static void make_points(maker *m, sheet *s) {
+static void make_points(maker *m, hiss_report_table *s) {
     static const char *const head[] = {
         "point", "runs", "images/s", "step ms [95 %]", "speed-up [95 %]", "efficiency % [95 %]", "overall %"};
     const hiss_results *results = m->results;
@@ -103,7 +91,7 @@ static void make_points(maker *m, sheet *s) {
     }
 }
 
-static void make_quality(maker *m, sheet *s) {
+static void make_quality(maker *m, hiss_report_table *s) {
     static const char *const head[] = {"point", "seconds to it", "steps to it", "efficiency %", "of the steps alone %"};
     const hiss_results *results = m->results;
     const hiss_study *study = results->study;
@@ -126,7 +114,7 @@ static void make_quality(maker *m, sheet *s) {
     }
 }
 
-static void make_parts(maker *m, sheet *s) {
+static void make_parts(maker *m, hiss_report_table *s) {
     static const char *const head[] = {"point", "slowest rank", "its work / median", "compute", "exchange",
                                        "data",  "wait",         "transfer",          "other",   "overlapped %"};
     const hiss_results *results = m->results;
@@ -209,7 +197,7 @@ static void put_ranks(maker *m, int point, int decimals) {
     hiss_free(order);
 }
 
-static void make_ranks(maker *m, sheet *s) {
+static void make_ranks(maker *m, hiss_report_table *s) {
     static const char *const head[] = {"point", "host", "rank",     "compute", "exchange",
                                        "data",  "wait", "transfer", "other"};
     const hiss_results *results = m->results;
@@ -242,7 +230,7 @@ static double predict(const hiss_results *results, int config, const hiss_fit *f
     return work * base->step.value / hiss_fit_seconds(fit, p);
 }
 
-static void make_laws(maker *m, sheet *s) {
+static void make_laws(maker *m, hiss_report_table *s) {
     static const char *const head[] = {"config",         "law", "parameters", "error %", "largest %",
                                        "speed-up at 2x", "4x",  "16x"};
     const hiss_results *results = m->results;
@@ -274,7 +262,7 @@ static void make_laws(maker *m, sheet *s) {
     }
 }
 
-static void make_runs(maker *m, sheet *s) {
+static void make_runs(maker *m, hiss_report_table *s) {
     static const char *const head[] = {"run", "parameters_sha256", "images/s", "steps", "lanes"};
     const hiss_results *results = m->results;
     const int64_t n = results->study->npoints * results->study->repeats;
@@ -293,7 +281,7 @@ static void make_runs(maker *m, sheet *s) {
     }
 }
 
-static void make_failures(maker *m, sheet *s) {
+static void make_failures(maker *m, hiss_report_table *s) {
     static const char *const head[] = {"run", "why"};
     const hiss_results *results = m->results;
     const int64_t n = results->study->npoints * results->study->repeats;
@@ -357,7 +345,7 @@ static void put_fact(maker *m, const char *key, const char *value) {
     }
 }
 
-static void make_provenance(maker *m, sheet *s) {
+static void make_provenance(maker *m, hiss_report_table *s) {
     static const char *const head[] = {"what", "value"};
     static const char *const names[HISS_FACTS] = {NULL,       "processor", "memory", "MPI",
                                                   "compiler", "commit",    "job",    "nodes of the job"};
@@ -393,7 +381,7 @@ static int64_t count_warned(const hiss_results *results, const hiss_scale_run *r
     return n;
 }
 
-static void make_warnings(maker *m, sheet *s) {
+static void make_warnings(maker *m, hiss_report_table *s) {
     static const char *const head[] = {"point", "runs", "warning"};
     const hiss_results *results = m->results;
     const int64_t n = results->study->npoints * results->study->repeats;
@@ -416,10 +404,10 @@ static void make_warnings(maker *m, sheet *s) {
     }
 }
 
-int scale_sheets_make(const hiss_results *results, hiss_arena *arena, sheet *sheets) {
-    static void (*const make[SHEETS])(maker *, sheet *) = {make_points,   make_quality,  make_parts,
-                                                           make_ranks,    make_laws,     make_runs,
-                                                           make_failures, make_warnings, make_provenance};
+int scale_sheets_make(const hiss_results *results, hiss_arena *arena, hiss_report_table *sheets) {
+    static void (*const make[SHEETS])(maker *, hiss_report_table *) = {make_points,   make_quality,  make_parts,
+                                                                       make_ranks,    make_laws,     make_runs,
+                                                                       make_failures, make_warnings, make_provenance};
     int used = 0;
     for (int k = 0; k < SHEETS; k++) {
         maker m = {.results = results, .arena = arena};
@@ -427,70 +415,4 @@ int scale_sheets_make(const hiss_results *results, hiss_arena *arena, sheet *she
         used += sheets[used].rows > 0;
     }
     return used;
-}
-
-/* ---- rendering ---- */
-
-static int letters(const char *s) {
-    int n = 0;
-    for (; *s; s++) {
-        n += ((unsigned char)*s & 0xC0) != 0x80;
-    }
-    return n;
-}
-
-static void print_row(FILE *out, const sheet *s, const char *const *cell, const int *width) {
-    for (int c = 0; c < s->columns; c++) {
-        const int blanks = width[c] - letters(cell[c]);
-        if (c < s->left) {
-            fprintf(out, "%s%s%*s", c ? "  " : "", cell[c], c + 1 < s->columns ? blanks : 0, "");
-        } else {
-            fprintf(out, "  %*s%s", blanks, "", cell[c]);
-        }
-    }
-    fputc('\n', out);
-}
-
-void scale_sheet_print(FILE *out, const sheet *s) {
-    int *width = hiss_new(int, s->columns);
-    for (int c = 0; c < s->columns; c++) {
-        width[c] = letters(s->head[c]);
-        for (int r = 0; r < s->rows; r++) {
-            const int w = letters(s->cell[r * s->columns + c]);
-            width[c] = w > width[c] ? w : width[c];
-        }
-    }
-    fprintf(out, "\n%s\n", s->title);
-    print_row(out, s, s->head, width);
-    for (int r = 0; r < s->rows; r++) {
-        print_row(out, s, s->cell + r * s->columns, width);
-    }
-    hiss_free(width);
-}
-
-static void html_row(FILE *out, const sheet *s, const char *const *cell, const char *tag) {
-    fputs("<tr>", out);
-    for (int c = 0; c < s->columns; c++) {
-        fprintf(out, "<%s%s>", tag, c < s->left ? " class=\"text\"" : "");
-        hiss_text_write_escaped(out, cell[c]);
-        fprintf(out, "</%s>", tag);
-    }
-    fputs("</tr>\n", out);
-}
-
-void scale_sheet_html(FILE *out, const sheet *s) {
-    fputs("<h2>", out);
-    hiss_text_write_escaped(out, s->title);
-    fputs("</h2>\n", out);
-    if (s->note) {
-        fputs("<p>", out);
-        hiss_text_write_escaped(out, s->note);
-        fputs("</p>\n", out);
-    }
-    fputs("<div class=\"wide\"><table>\n", out);
-    html_row(out, s, s->head, "th");
-    for (int r = 0; r < s->rows; r++) {
-        html_row(out, s, s->cell + r * s->columns, "td");
-    }
-    fputs("</table></div>\n", out);
 }

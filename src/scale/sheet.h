@@ -2,20 +2,11 @@
 #ifndef SCALE_SHEET_H
 #define SCALE_SHEET_H
 
+#include "hiss/report.h"
 #include "hiss/scale.h"
-
-typedef struct sheet {
-    const char *title, *note; /* note: NULL, or a paragraph under the title */
-    int columns, rows;
-    const char **head; /* [columns] */
-    const char **cell; /* [rows * columns] */
-    int left;          /* so many columns are texts, aligned left */
-} sheet;
 
 enum { SHEETS = 9 };
 /* Fill sheets[SHEETS], all of it in arena. Returns how many have rows. */
-int scale_sheets_make(const hiss_results *results, hiss_arena *arena, sheet *sheets);
-void scale_sheet_print(FILE *out, const sheet *s);
-void scale_sheet_html(FILE *out, const sheet *s);
+int scale_sheets_make(const hiss_results *results, hiss_arena *arena, hiss_report_table *sheets);
 
 #endif

@@ -9,7 +9,7 @@
 #include "hiss/rng.h"
 #include "scale/scale_impl.h"
 
-enum { MOST_POINTS = 256, MOST_CONFIGS = 32, LONGEST_NAME = 40, PLACE = 300 };
+enum { MOST_POINTS = 256, MOST_CONFIGS = 32, LONGEST_NAME = 40 };
 
 typedef struct form {
     hiss_study study;
@@ -82,47 +82,6 @@ void hiss_study_help(FILE *stream) {
 
 /* ---- lists ---- */
 
-static const char *place(const hiss_yaml *node, char out[PLACE]) {
-    if (node->line > 0) {
-        snprintf(out, PLACE, "%.250s:%d:%d", node->file, node->line, node->column);
-    } else {
-        snprintf(out, PLACE, "%.250s", node->file);
-    }
-    return out;
-}
-
-static hiss_status refuse(const hiss_yaml *node, const char *key, const char *expected, hiss_error *err) {
-    char where[PLACE];
-    return hiss_fail(err, HISS_EUSER, "%s: %s: expected %s, found %s%.80s%s", place(node, where), key, expected,
-                     node->text ? "'" : "",
-                     node->text                     ? node->text
-                     : node->kind == HISS_YAML_LIST ? "a list"
-                                                    : "a section",
-                     node->text ? "'" : "");
-}
-
-/* The scalars of a list, or the one scalar that stands for a list of one. NULL gives none. */
-static hiss_status read_words(hiss_arena *arena, const hiss_yaml *node, const char *key, const char *expected,
-                              const char ***out, int *count, hiss_error *err) {
-    *count = 0;
-    const hiss_yaml *first = node && node->kind == HISS_YAML_LIST ? node->first : node;
-    int n = 0;
-    for (const hiss_yaml *item = first; item; item = node == item ? NULL : item->next) {
-        if (item->kind != HISS_YAML_SCALAR) {
-            return refuse(item, key, expected, err);
-        }
-        n++;
-    }
-    *out = hiss_arena_alloc(arena, sizeof(char *) * (size_t)(n + 1));
-    for (const hiss_yaml *item = first; item; item = node == item ? NULL : item->next) {
-        if (strchr(item->text, '\n')) {
-            return refuse(item, key, "one line", err);
-        }
-        (*out)[(*count)++] = item->text;
-    }
-    return HISS_OK;
-}
-
 static bool parse_number(const char *text, int64_t *out) {
     return hiss_integer_parse(text, out) && *out >= 1 && *out <= 999999;
 }
@@ -133,9 +92,9 @@ static hiss_status read_numbers(hiss_arena *arena, const hiss_yaml *node, const 
     static const char expected[] = "numbers from 1 to 999999, as in [1, 2, 4]";
     const char **word = NULL;
     int n = 0;
-    hiss_status s = read_words(arena, node, key, expected, &word, &n, err);
+    hiss_status s = hiss_yaml_words(arena, node, key, expected, &word, &n, err);
     if (s == HISS_OK && node && (n == 0 || n > MOST_POINTS)) {
-        return refuse(node, key, "1 to 256 numbers", err);
+        return hiss_yaml_refuse(node, key, "1 to 256 numbers", err);
     }
     for (int k = 0; k < n && s == HISS_OK; k++) {
         const hiss_yaml *item = node->kind == HISS_YAML_LIST ? node->first : node;
@@ -143,16 +102,16 @@ static hiss_status read_numbers(hiss_arena *arena, const hiss_yaml *node, const 
             item = item->next;
         }
         if (!parse_number(word[k], &values[k])) {
-            char where[PLACE], hint[HISS_HINT];
-            s = hiss_fail(err, HISS_EUSER, "%s: %s: expected %s, found '%.80s'%s", place(item, where), key, expected,
-                          word[k], hiss_number_hint(word[k], true, hint));
+            char where[HISS_PLACE], hint[HISS_HINT];
+            s = hiss_fail(err, HISS_EUSER, "%s: %s: expected %s, found '%.80s'%s", hiss_yaml_place(item, where), key,
+                          expected, word[k], hiss_number_hint(word[k], true, hint));
         }
     }
     if (s == HISS_OK && n > 1 && wanted > 0 && n != wanted) {
-        char where[PLACE];
+        char where[HISS_PLACE];
         return hiss_fail(err, HISS_EUSER,
                          "%s: %s has %d numbers, but there are %d of ranks; give one for each, or one for all",
-                         place(node, where), key, n, wanted);
+                         hiss_yaml_place(node, where), key, n, wanted);
     }
     for (int k = n == 1 ? 1 : 0; s == HISS_OK && n <= 1 && k < wanted; k++) {
         values[k] = n == 1 ? values[0] : standard;
@@ -164,7 +123,7 @@ static hiss_status read_numbers(hiss_arena *arena, const hiss_yaml *node, const 
 /* ---- sections ---- */
 
 static hiss_status read_config(hiss_study *study, const hiss_yaml *node, hiss_scale_config *out, hiss_error *err) {
-    char section[LONGEST_NAME + 16], where[PLACE];
+    char section[LONGEST_NAME + 16], where[HISS_PLACE];
     size_t length = strlen(node->key);
     for (const char *c = node->key; *c; c++) {
         length = isalnum((unsigned char)*c) || strchr("_-", *c) ? length : 0;
@@ -172,18 +131,19 @@ static hiss_status read_config(hiss_study *study, const hiss_yaml *node, hiss_sc
     if (length == 0 || length > LONGEST_NAME) {
         return hiss_fail(err, HISS_EUSER,
                          "%s: configs: expected a name of letters, digits, _ and -, at most %d, found '%.80s'",
-                         place(node, where), LONGEST_NAME, node->key);
+                         hiss_yaml_place(node, where), LONGEST_NAME, node->key);
     }
     snprintf(section, sizeof section, "configs.%s", node->key);
     config_form f = {0};
     out->name = node->key;
     hiss_status s = hiss_config_section(study->text, section, config_rows, HISS_COUNT(config_rows), &f, err);
     if (s == HISS_OK && !f.file) {
-        s = hiss_fail(err, HISS_EUSER, "%s: %s.file is missing; it must be a config of hiss train", place(node, where),
-                      section);
+        s = hiss_fail(err, HISS_EUSER, "%s: %s.file is missing; it must be a config of hiss train",
+                      hiss_yaml_place(node, where), section);
     }
     out->file = f.file;
-    s = s == HISS_OK ? read_words(study->arena, f.set, "set", "a list of key=value", &out->set, &out->nset, err) : s;
+    s = s == HISS_OK ? hiss_yaml_words(study->arena, f.set, "set", "a list of key=value", &out->set, &out->nset, err)
+                     : s;
     return s;
 }
 
@@ -197,7 +157,7 @@ static hiss_status read_configs(hiss_study *study, hiss_error *err) {
     hiss_status s = HISS_OK;
     for (const hiss_yaml *c = node->first; c && s == HISS_OK; c = c->next) {
         if (study->nconfigs == MOST_CONFIGS) {
-            return refuse(c, "configs", "at most 32", err);
+            return hiss_yaml_refuse(c, "configs", "at most 32", err);
         }
         s = read_config(study, c, &study->configs[study->nconfigs++], err);
     }
@@ -240,7 +200,7 @@ static hiss_status read_points(form *f, hiss_error *err) {
         least = p->workers < least ? p->workers : least;
         for (int j = 0; j < k; j++) {
             if (strcmp(study->points[j].name, p->name) == 0) {
-                return refuse(f->ranks, "ranks", "no point twice", err);
+                return hiss_yaml_refuse(f->ranks, "ranks", "no point twice", err);
             }
         }
     }
@@ -248,12 +208,12 @@ static hiss_status read_points(form *f, hiss_error *err) {
         hiss_scale_point *p = &study->points[k];
         p->factor = p->workers / least;
         if (study->kind != HISS_SCALE_STRONG && p->workers % least != 0) {
-            char where[PLACE];
+            char where[HISS_PLACE];
             return hiss_fail(err, HISS_EUSER,
                              "%s: kind %s: %" PRId64 " ranks x %" PRId64
                              " threads is not a multiple of the least, %" PRId64 "; lanes could not grow in step",
-                             place(f->ranks, where), hiss_scale_kind_name((hiss_scale_kind)study->kind), p->ranks,
-                             p->threads, least);
+                             hiss_yaml_place(f->ranks, where), hiss_scale_kind_name((hiss_scale_kind)study->kind),
+                             p->ranks, p->threads, least);
         }
     }
     return s;
@@ -285,13 +245,13 @@ static hiss_status read_study(hiss_study *out, hiss_error *err) {
     s = s == HISS_OK ? hiss_config_finish(out->text, err) : s;
     s = s == HISS_OK ? read_points(&f, err) : s;
     s = s == HISS_OK
-            ? read_words(out->arena, f.launch, "launch", "a list of words", &f.study.launch, &f.study.nlaunch, err)
+            ? hiss_yaml_words(out->arena, f.launch, "launch", "a list of words", &f.study.launch, &f.study.nlaunch, err)
             : s;
-    s = s == HISS_OK ? read_words(out->arena, f.sbatch, "slurm.options", "a list of options", &f.study.sbatch,
-                                  &f.study.nsbatch, err)
+    s = s == HISS_OK ? hiss_yaml_words(out->arena, f.sbatch, "slurm.options", "a list of options", &f.study.sbatch,
+                                       &f.study.nsbatch, err)
                      : s;
-    s = s == HISS_OK ? read_words(out->arena, f.modules, "slurm.modules", "a list of names", &f.study.modules,
-                                  &f.study.nmodules, err)
+    s = s == HISS_OK ? hiss_yaml_words(out->arena, f.modules, "slurm.modules", "a list of names", &f.study.modules,
+                                       &f.study.nmodules, err)
                      : s;
     f.study.nlaunch = f.launch ? f.study.nlaunch : -1;
     *out = f.study;

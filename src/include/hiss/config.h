@@ -77,6 +77,21 @@ hiss_status hiss_config_finish(hiss_config *config, hiss_error *err);
 /* The resolved config: every known key with its value, as YAML that reads back to the same values. Owned by config. */
 const char *hiss_config_resolved(hiss_config *config);
 
+/* Compare two resolved configs, but for what belongs to count keys of the top level. An error (HISS_EUSER) is the first
+ * difference: "in section optim, 'lr: 0.1', now 'lr: 0.2'". */
+hiss_status hiss_resolved_compare(const char *then, const char *now, const char *const *keys, int count,
+                                  hiss_error *err);
+
+/* ---- overrides that stand in a file of their own, as a list of "key=value" ---- */
+
+/* Whether a message about a config, "--set KEY...", speaks of the key of an assignment; of the whole of it, where that
+ * has none. */
+bool hiss_override_speaks_of(const char *text, const char *assignment);
+/* The last of a list, or of the one text that stands for it, that a message speaks of; NULL: none. list may be NULL. */
+const hiss_yaml *hiss_override_find(const hiss_yaml *list, const char *text);
+/* The message with a place in place of "--set KEY"; in arena. */
+const char *hiss_override_blame(hiss_arena *arena, const char *where, const char *text);
+
 /* Insertions, deletions and substitutions that turn a into b: how near a misspelt word is to a known one. */
 int hiss_edit_distance(const char *a, const char *b);
 

@@ -87,15 +87,23 @@ typedef struct hiss_scale_place {
     const char *const *host; /* [hosts] of the allocation; none outside of one */
     int hosts;
 } hiss_scale_place;
-/* The launcher's words for a point, in arena: those of the study, in which RANKS, THREADS, NODES and RANKS_PER_NODE
+/* The launcher's words for a point, in arena: those of the study (nlaunch -1: it has none), in which RANKS, THREADS, NODES and RANKS_PER_NODE
  * stand for numbers and HOSTS for "a:2,b:2", the first nodes of the allocation with the ranks of each ("localhost:4"
  * outside of one); or mpirun on these nodes, with each thread on a core of its own where there are enough. Returns
  * their number, at most max. */
+int hiss_launcher_words(const hiss_scale_point *p, const char *const *launch, int nlaunch,
+                        const hiss_scale_place *place, hiss_arena *arena, const char **word, int max);
 int hiss_study_launcher(const hiss_study *study, int point, const hiss_scale_place *place, hiss_arena *arena,
                         const char **word, int max);
 /* Whether `now` goes on with the study `before`: it may have more points and curves, another name, and other repeats,
  * limit, keep and slurm; all else must be the same. HISS_EUSER says what is not. Not collective. */
 hiss_status hiss_study_extends(const hiss_study *before, const hiss_study *now, hiss_error *err);
+
+/* Why a run failed, by its log: the first error in it; "" when that says nothing. */
+enum { HISS_REASON = 300 };
+void hiss_log_reason(const char *path, char out[HISS_REASON]);
+/* What only the number of an exit code says ("exit 137": killed), to follow it; else "". */
+const char *hiss_end_explain(const char *end);
 
 /* ---- statistics ---- */
 

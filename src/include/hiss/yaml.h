@@ -29,6 +29,16 @@ hiss_status hiss_yaml_parse(hiss_arena *arena, const char *name, const char *tex
 /* Entry of a map by key; NULL when map is NULL, is not a map, or has no such key. */
 const hiss_yaml *hiss_yaml_get(const hiss_yaml *map, const char *key);
 
+/* "FILE:LINE:COLUMN" of a value, "--set KEY" of one that was set. Returns out. */
+enum { HISS_PLACE = 300 };
+const char *hiss_yaml_place(const hiss_yaml *node, char out[HISS_PLACE]);
+/* An error (HISS_EUSER), "PLACE: KEY: expected EXPECTED, found ...", about a value. */
+hiss_status hiss_yaml_refuse(const hiss_yaml *node, const char *key, const char *expected, hiss_error *err);
+/* The scalars of a list, one line each, or the one scalar that stands for a list of one: out[count] in arena. A node of
+ * NULL gives none. Errors: those of hiss_yaml_refuse. */
+hiss_status hiss_yaml_words(hiss_arena *arena, const hiss_yaml *node, const char *key, const char *expected,
+                            const char ***out, int *count, hiss_error *err);
+
 /* Write a tree in flow style on one line, without newline. It reads back as the same tree, except that a plain scalar
  * which flow style cannot hold comes back quoted, and an empty plain scalar as null. */
 void hiss_yaml_write(FILE *stream, const hiss_yaml *node);

@@ -63,26 +63,26 @@ static void test_reasons(void **state) {
         {"tab\there\x01\n", "tab here "},
     };
     for (int k = 0; k < HISS_COUNT(cases); k++) {
-        char reason[REASON];
+        char reason[HISS_REASON];
         put(cases[k].log);
-        scale_find_reason(file, reason);
+        hiss_log_reason(file, reason);
         assert_string_equal(reason, cases[k].reason);
     }
-    char reason[REASON];
-    scale_find_reason("no-such-log", reason);
+    char reason[HISS_REASON];
+    hiss_log_reason("no-such-log", reason);
     assert_string_equal(reason, "");
 }
 
 /* Lines longer than a reason are cut, not overrun. */
 static void test_long(void **state) {
     (void)state;
-    char text[5000], reason[REASON];
+    char text[5000], reason[HISS_REASON];
     memset(text, 'x', sizeof text);
     memcpy(text, "error ", 6);
     text[sizeof text - 1] = 0;
     put(text);
-    scale_find_reason(file, reason);
-    assert_int_equal(strlen(reason), REASON - 1);
+    hiss_log_reason(file, reason);
+    assert_int_equal(strlen(reason), HISS_REASON - 1);
 }
 
 static void test_warnings(void **state) {

@@ -12,7 +12,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "cli/scale.h"
+#include "cli/study.h"
 #include "hiss/clock.h"
 #include "hiss/log.h"
 
@@ -94,7 +94,7 @@ static void watched(sigset_t *set, bool child) {
     }
 }
 
-void scale_child_setup(bool stoppable) {
+void child_setup(bool stoppable) {
     sigset_t set;
     sigemptyset(&set);
     sigaddset(&set, SIGCHLD);
@@ -136,8 +136,8 @@ static void describe(int status, char end[128]) {
     }
 }
 
-/* Wait for a child's end; see scale_child_run. */
-static bool wait_for(pid_t pid, int64_t limit, char end[128]) {
+/* Wait for a child's end; see child_run. */
+static bool wait_for(pid_t pid, int64_t limit, int stop, char end[128]) {
     enum { GRACE = 20 };
     const double begin = hiss_seconds();
     double told = 0; /* to end: when */
@@ -155,7 +155,7 @@ static bool wait_for(pid_t pid, int64_t limit, char end[128]) {
         late = late || (limit > 0 && now - begin > (double)limit);
         if ((asked || late) && told == 0) {
             told = now;
-            kill(pid, SIGTERM);
+            kill(pid, stop);
         } else if (told > 0 && now - told > GRACE) {
             kill(-pid, SIGKILL);
         }
@@ -167,7 +167,7 @@ static bool wait_for(pid_t pid, int64_t limit, char end[128]) {
     return !asked;
 }
 
-bool scale_child_run(const char *const *argv, const char *log, int64_t limit, char end[128]) {
+bool child_run(const char *const *argv, const char *log, int64_t limit, int stop, char end[128]) {
     const int file = open(log, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
     const pid_t pid = file >= 0 ? start(argv, file, file) : -1;
     if (pid < 0) {
@@ -176,7 +176,7 @@ bool scale_child_run(const char *const *argv, const char *log, int64_t limit, ch
     if (file >= 0) {
         close(file);
     }
-    return pid < 0 || wait_for(pid, limit, end);
+    return pid < 0 || wait_for(pid, limit, stop, end);
 }
 
 /* What a child wrote to its errors, on one line without the prefix of our own. */
@@ -193,7 +193,7 @@ static void join_lines(FILE *errors, char out[CHILD_ERRORS]) {
     }
 }
 
-hiss_status scale_child_read(const char *const *argv, char *out, size_t size, hiss_error *err) {
+hiss_status child_read(const char *const *argv, char *out, size_t size, hiss_error *err) {
     int ends[2];
     char end[128] = "not started", said[CHILD_ERRORS] = "";
     FILE *errors = tmpfile();
@@ -215,7 +215,7 @@ hiss_status scale_child_read(const char *const *argv, char *out, size_t size, hi
     out[used] = 0;
     close(ends[0]);
     if (pid > 0) {
-        wait_for(pid, 0, end);
+        wait_for(pid, 0, SIGTERM, end);
     }
     join_lines(errors, said);
     fclose(errors);

@@ -1,13 +1,14 @@
-/* Where the points of a study are run, and what is to be said about it in each point.yaml. */
+/* Where the runs of a study are run, and what is to be said about it beside each of them. */
 #define _GNU_SOURCE /* sched_getaffinity */
 #include <ctype.h>
 #include <inttypes.h>
 #include <sched.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
-#include "cli/scale.h"
+#include "cli/study.h"
 #include "hiss/log.h"
 #include "hiss_build.h"
 
@@ -60,7 +61,7 @@ static hiss_status find_hosts(hiss_arena *arena, hiss_scale_place *out, hiss_err
     }
     char *answer = hiss_arena_alloc(arena, MOST_HOSTS * 16);
     const char *const word[] = {"scontrol", "show", "hostnames", nodes, NULL};
-    const hiss_status s = scale_child_read(word, answer, MOST_HOSTS * 16, err);
+    const hiss_status s = child_read(word, answer, MOST_HOSTS * 16, err);
     if (s != HISS_OK) {
         return s;
     }
@@ -72,7 +73,7 @@ static hiss_status find_hosts(hiss_arena *arena, hiss_scale_place *out, hiss_err
     return HISS_OK;
 }
 
-hiss_status scale_place(hiss_arena *arena, hiss_scale_place *out, hiss_error *err) {
+hiss_status study_place(hiss_arena *arena, hiss_scale_place *out, hiss_error *err) {
     *out = (hiss_scale_place){.cores = count_cores()};
     return find_hosts(arena, out, err);
 }
@@ -93,7 +94,7 @@ static void fact(FILE *out, const char *key, const char *value) {
     }
 }
 
-void scale_write_facts(FILE *out) {
+static void write_facts(FILE *out) {
     char processor[256] = "", memory[64], running[HISS_LIBRARY_TEXT], built[HISS_LIBRARY_TEXT], job[128] = "";
     const char *id = getenv("SLURM_JOB_ID"), *array = getenv("SLURM_ARRAY_JOB_ID"),
                *task = getenv("SLURM_ARRAY_TASK_ID");
@@ -113,4 +114,24 @@ void scale_write_facts(FILE *out) {
     fact(out, "commit", HISS_COMMIT);
     fact(out, "job", job);
     fact(out, "nodes", getenv("SLURM_JOB_NODELIST"));
+}
+
+void study_write_end(FILE *out, const char *end, double seconds, const char *const *word) {
+    char host[64] = "", when[32] = "";
+    const time_t now = time(NULL);
+    struct tm utc;
+    gethostname(host, sizeof host - 1);
+    strftime(when, sizeof when, "%Y-%m-%dT%H:%M:%SZ", gmtime_r(&now, &utc));
+    fputs("end: ", out);
+    hiss_yaml_write_text(out, end);
+    fprintf(out, "\nended: \"%s\"\nseconds: %.3f\nstarted_on: ", when, seconds);
+    hiss_yaml_write_text(out, host);
+    fputc('\n', out);
+    write_facts(out);
+    fputs("command:\n", out);
+    for (; *word; word++) {
+        fputs("  - ", out);
+        hiss_yaml_write_text(out, *word);
+        fputc('\n', out);
+    }
 }

@@ -1,0 +1,46 @@
+/* What hiss scale and hiss compare share: the lock of a study's directory, and the program that its runs are of. */
+#include "cli/study.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/file.h>
+
+hiss_status study_lock(const char *dir, const char *name, const char *command, int *lock, hiss_error *err) {
+    char path[CLI_PATH];
+    snprintf(path, sizeof path, "%s/%s", dir, name);
+    *lock = open(path, O_CREAT | O_RDWR | O_CLOEXEC, 0644);
+    return *lock >= 0 && flock(*lock, LOCK_EX | LOCK_NB) == 0
+               ? HISS_OK
+               : hiss_fail(err, HISS_EUSER, "%s is in use by another %s (%s); wait for it", dir, command,
+                           strerror(errno));
+}
+
+hiss_status study_program_begin(study_program *p, hiss_error *err) {
+    const hiss_status s = cli_program(p->path, err);
+    return s != HISS_OK || stat(p->path, &p->built) == 0
+               ? s
+               : hiss_fail(err, HISS_ESYSTEM, "%s: %s", p->path, strerror(errno));
+}
+
+hiss_status study_program_check(const study_program *p, const char *launcher, hiss_error *err) {
+    struct stat now;
+    hiss_arena *arena = hiss_arena_create();
+    const bool found = cli_find_in_path(launcher, arena);
+    hiss_arena_destroy(arena);
+    if (stat(p->path, &now) != 0) {
+        return hiss_fail(err, HISS_EUSER, "%s is not there any more: build it again, and the same command goes on",
+                         p->path);
+    }
+    if (!found) {
+        return hiss_fail(err, HISS_EUSER, "%s cannot be started: there is no such program%s; see launch in the study",
+                         launcher, strchr(launcher, '/') ? "" : " in PATH");
+    }
+    if (now.st_ino != p->built.st_ino || now.st_mtime != p->built.st_mtime || now.st_size != p->built.st_size) {
+        return hiss_fail(err, HISS_EUSER,
+                         "%s has been replaced since this command began: the runs would be of two programs; choose "
+                         "another --out, or bring back the program they were begun with",
+                         p->path);
+    }
+    return HISS_OK;
+}
