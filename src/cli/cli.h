@@ -14,6 +14,7 @@ int cmd_sample(int argc, char **argv);
 int cmd_bench(int argc, char **argv);
 int cmd_doctor(int argc, char **argv);
 int cmd_scale(int argc, char **argv);
+int cmd_compare(int argc, char **argv);
 int cmd_simulate(int argc, char **argv);
 
 enum { CLI_MAX_SETS = 64, CLI_PATH = 4096 };
@@ -86,6 +87,11 @@ void cli_eval_help(FILE *stream);
 hiss_status cli_program(char out[CLI_PATH], hiss_error *err);
 /* The file that execvp would run, in arena; NULL: none. Not collective. */
 const char *cli_find_in_path(const char *name, hiss_arena *arena);
+
+/* A whole file with a 0 behind it, freed by hiss_free; NULL: it cannot be read. Not collective. */
+unsigned char *cli_slurp(const char *path, size_t *size);
+/* Where a run goes that names no directory: runs/NAME of its config, without the ending. Not collective. */
+void cli_default_run(const char *config, char out[CLI_PATH]);
 
 /* Model of this processor as the system names it. */
 void cli_processor_name(char *out, size_t size);

@@ -63,15 +63,6 @@ static bool on_terminal(void) {
     return length > 0 && (strncmp(target, "/dev/pts/", 9) == 0 || strncmp(target, "/dev/tty", 8) == 0);
 }
 
-static void default_run(const char *config, char out[CLI_PATH]) {
-    const char *slash = strrchr(config, '/');
-    snprintf(out, CLI_PATH, "runs/%s", slash ? slash + 1 : config);
-    char *dot = strrchr(out, '.');
-    if (dot && dot > out + 5) {
-        *dot = 0;
-    }
-}
-
 static void warn(void *user, doctor_finding f, const char *text) {
     (void)user;
     if (f != FINDING_OK) {
@@ -102,7 +93,7 @@ static hiss_status train(hiss_comm *comm, const void *options_, const char *conf
         snprintf(threads, sizeof threads, "dist.threads=%lld", (long long)o->threads);
         sets[nsets++] = threads;
     }
-    default_run(config, run);
+    cli_default_run(config, run);
     if (o->run) {
         snprintf(run, sizeof run, "%s", o->run);
     }

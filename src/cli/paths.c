@@ -29,3 +29,12 @@ const char *cli_find_in_path(const char *name, hiss_arena *arena) {
     }
     return NULL;
 }
+
+void cli_default_run(const char *config, char out[CLI_PATH]) {
+    const char *slash = strrchr(config, '/');
+    snprintf(out, CLI_PATH, "runs/%s", slash ? slash + 1 : config);
+    char *dot = strrchr(out, '.');
+    if (dot && dot > out + 5) {
+        *dot = 0;
+    }
+}

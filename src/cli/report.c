@@ -7,8 +7,7 @@
 #include "hiss/file.h"
 #include "hiss/log.h"
 
-/* The whole file in memory of its own, or NULL. */
-static unsigned char *slurp(const char *path, size_t *size) {
+unsigned char *cli_slurp(const char *path, size_t *size) {
     FILE *in = fopen(path, "rb");
     unsigned char *bytes = NULL;
     if (in && fseek(in, 0, SEEK_END) == 0) {
@@ -47,7 +46,7 @@ static void write_picture(FILE *out, const char *run, const hiss_picture *p) {
     char path[CLI_PATH];
     size_t size = 0;
     snprintf(path, sizeof path, "%s/%s", run, p->file);
-    unsigned char *bytes = strchr(p->file, '/') ? NULL : slurp(path, &size);
+    unsigned char *bytes = strchr(p->file, '/') ? NULL : cli_slurp(path, &size);
     if (bytes && size > sizeof png && memcmp(bytes, png, sizeof png) == 0) {
         fputs("<figure><h3>", out);
         hiss_text_write_escaped(out, p->title);
@@ -167,7 +166,7 @@ static void write_config(FILE *out, const char *run) {
     char path[CLI_PATH];
     size_t size = 0;
     snprintf(path, sizeof path, "%s/config.yaml", run);
-    unsigned char *text = slurp(path, &size);
+    unsigned char *text = cli_slurp(path, &size);
     if (text) {
         heading(out, "Config");
         fputs("<pre>", out);

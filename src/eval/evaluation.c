@@ -83,17 +83,65 @@ void eval_judged_remark(hiss_evaluation *e, judged *j, const char *text) {
     }
 }
 
+static const judged_subject *find_subject(const hiss_evaluation *e, const char *name) {
+    const judged_subject *s = e->subjects;
+    while (s && strcmp(s->name, name) != 0) {
+        s = s->next;
+    }
+    return s;
+}
+
+static int find_judged(const hiss_evaluation *e, const char *name) {
+    int j = 0;
+    while (j < e->judgements && strcmp(e->judged[j].name, name) != 0) {
+        j++;
+    }
+    return j < e->judgements ? j : -1;
+}
+
+bool hiss_evaluation_number(const hiss_evaluation *e, const char *subject, const char *judgement, const char *number,
+                            hiss_number *out) {
+    const judged_subject *s = find_subject(e, subject);
+    const int j = find_judged(e, judgement);
+    for (int k = 0; s && j >= 0 && k < e->judged[j].columns; k++) {
+        const column *c = &e->judged[j].column[k];
+        if (strcmp(c->name, number) == 0) {
+            *out = (hiss_number){c->name, c->group,       c->heading,      c->unit,     c->form,
+                                 c->main, s->value[j][k], s->spread[j][k], c->baseline, c->samples};
+            return !isnan(out->value);
+        }
+    }
+    return false;
+}
+
 double hiss_evaluation_value(const hiss_evaluation *e, const char *subject, const char *judgement, const char *number) {
-    for (const judged_subject *s = e->subjects; s; s = s->next) {
-        for (int j = 0; strcmp(s->name, subject) == 0 && j < e->judgements; j++) {
-            for (int k = 0; strcmp(e->judged[j].name, judgement) == 0 && k < e->judged[j].columns; k++) {
-                if (strcmp(e->judged[j].column[k].name, number) == 0) {
-                    return s->value[j][k];
-                }
+    hiss_number found;
+    return hiss_evaluation_number(e, subject, judgement, number, &found) ? found.value : (double)NAN;
+}
+
+static void join(char *out, size_t size, const char *name) {
+    const size_t used = strlen(out);
+    snprintf(out + used, size - used, "%s%s", used ? ", " : "", name);
+}
+
+void hiss_evaluation_list(const hiss_evaluation *e, const char *subject, const char *judgement, char *out,
+                          size_t size) {
+    const judged_subject *s = subject ? find_subject(e, subject) : NULL;
+    const int chosen = judgement ? find_judged(e, judgement) : -1;
+    *out = '\0';
+    for (const judged_subject *at = e->subjects; at && !subject; at = at->next) {
+        join(out, size, at->name);
+    }
+    for (int j = 0; s && j < e->judgements; j++) {
+        if (!judgement && s->has[j]) {
+            join(out, size, e->judged[j].name);
+        }
+        for (int k = 0; j == chosen && k < e->judged[j].columns; k++) {
+            if (!isnan(s->value[j][k])) {
+                join(out, size, e->judged[j].column[k].name);
             }
         }
     }
-    return (double)NAN;
 }
 
 bool hiss_evaluation_picture(const hiss_evaluation *e, int k, hiss_picture *out) {

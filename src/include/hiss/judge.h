@@ -194,6 +194,14 @@ hiss_status hiss_evaluation_judge(hiss_evaluation *evaluation, const hiss_eval_e
 double hiss_evaluation_value(const hiss_evaluation *evaluation, const char *subject, const char *judgement,
                              const char *number);
 
+/* The same with all that is said of it; false: there is none. Texts live as long as the evaluation. Not collective. */
+bool hiss_evaluation_number(const hiss_evaluation *evaluation, const char *subject, const char *judgement,
+                            const char *number, hiss_number *out);
+/* "a, b, c" into out[size]: the subjects (subject NULL), the judgements of a subject (judgement NULL), or the numbers of
+ * both. Not collective. */
+void hiss_evaluation_list(const hiss_evaluation *evaluation, const char *subject, const char *judgement, char *out,
+                          size_t size);
+
 /* Tables, one per judgement, and remarks. Not collective. */
 void hiss_evaluation_print(FILE *stream, const hiss_evaluation *evaluation);
 /* As JSON, durably. Not collective: call on one rank. */

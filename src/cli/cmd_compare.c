@@ -1,0 +1,87 @@
+/* hiss compare */
+#include <stdlib.h>
+#include <string.h>
+
+#include "cli/compare.h"
+#include "hiss/file.h"
+#include "hiss/log.h"
+
+typedef struct options {
+    const char *out;
+    int log;
+    bool table, help;
+} options;
+
+static const hiss_row rows[] = {
+    {"set*", HISS_STRING, 0, NULL, 0, 0, NULL, "change a key of the study: --set seeds=[1,2,3] (repeatable)"},
+    {"out", HISS_PATH, offsetof(options, out), NULL, 0, 0, NULL,
+     "directory of runs and table (default: runs/NAME of the study)"},
+    {"table", HISS_BOOL, offsetof(options, table), "false", 0, 0, NULL,
+     "train nothing: only write the table of what is there"},
+    {"log", HISS_CHOICE, offsetof(options, log), "warning", 0, 0, HISS_LOG_CHOICES, "how much to say"},
+    {"help", HISS_BOOL, offsetof(options, help), "false", 0, 0, NULL, "this text"},
+};
+
+static void help(void) {
+    printf(
+        "usage: hiss compare STUDY.yaml [OPTIONS]\n\n"
+        "Train several methods, each with several seeds, judge them alike, and write one table.\n\n"
+        "Rows are configs of hiss train, columns are numbers of eval.json. Started once, without mpirun or srun, it\n"
+        "starts the ranks itself. The same command goes on with a study that was interrupted, or has got more rows,\n"
+        "seeds or columns; finished runs are kept. Writes OUT/table.md, table.csv, table.json, table.html, table.txt\n"
+        "and runs.csv after each run. Exit code 2 when a run failed; the others are done nevertheless.\n\n");
+    hiss_rows_help(stdout, NULL, rows, HISS_COUNT(rows));
+    printf("\nKeys of the study:\n");
+    hiss_comparison_help(stdout);
+}
+
+/* The table of what is there. */
+static hiss_status table(const compare_request *r, hiss_error *err) {
+    hiss_comparison study = {0};
+    hiss_status s = hiss_file_expect_text(r->path, "the study", "configs/compare-quick.yaml is an example", err);
+    s = s == HISS_OK ? hiss_comparison_read(r->path, r->sets, r->nsets, &study, err) : s;
+    if (s == HISS_OK && !hiss_file_exists(r->out)) {
+        s = hiss_fail(err, HISS_EUSER, "%s does not exist: there is nothing to make a table of; leave --table out",
+                      r->out);
+    }
+    if (s == HISS_OK) {
+        hiss_compare_results *results = hiss_compare_gather(&study, r->out);
+        s = hiss_compare_write(results, err);
+        if (s == HISS_OK) {
+            hiss_compare_print(stdout, results);
+            printf("\n%s/table.html\n", r->out);
+        }
+        hiss_compare_results_destroy(results);
+    }
+    hiss_comparison_destroy(&study);
+    return s;
+}
+
+static hiss_status act(const options *o, const hiss_arguments *rest, hiss_error *err) {
+    const char *size = getenv("OMPI_COMM_WORLD_SIZE");
+    char out[CLI_PATH];
+    if (rest->npositional == 0) {
+        return hiss_fail(err, HISS_EUSER, "compare needs a study: hiss compare configs/compare-quick.yaml");
+    }
+    if (size && atoi(size) > 1) {
+        return hiss_fail(err, HISS_EUSER, "hiss compare starts the ranks itself: start it once, without mpirun");
+    }
+    cli_default_run(rest->positional[0], out);
+    const compare_request r = {rest->positional[0], o->out ? o->out : out, rest->repeated, rest->nrepeated};
+    return o->table ? table(&r, err) : compare_run(&r, err);
+}
+
+int cmd_compare(int argc, char **argv) {
+    options o = {0};
+    hiss_error err = {0};
+    const char *words[1], *sets[CLI_MAX_SETS];
+    hiss_arguments rest = {.positional = words, .max_positional = 1, .repeated = sets, .max_repeated = CLI_MAX_SETS};
+    hiss_status s = hiss_options_parse(rows, HISS_COUNT(rows), argc, argv, &o, &rest, &err);
+    if (s == HISS_OK && o.help) {
+        help();
+        return 0;
+    }
+    hiss_log_setup((hiss_log_level)o.log, 0);
+    s = s == HISS_OK ? act(&o, &rest, &err) : s;
+    return s == HISS_OK ? 0 : cli_fail(NULL, &err);
+}

@@ -1,0 +1,248 @@
+/* hiss compare: the runs of a comparison, one after another, each a hiss train and a hiss eval of its own.
+ *
+ * A run is finished when its compare.yaml says so, and says that it was judged as the study has it now. All others are
+ * begun again, and training goes on from the newest checkpoint. */
+#include <inttypes.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "cli/compare.h"
+#include "hiss/clock.h"
+#include "hiss/file.h"
+#include "hiss/log.h"
+#include "hiss/table.h"
+
+enum { MOST_WORDS = 1024, MOST_SETTINGS = 256 };
+
+typedef enum stage { STAGE_TRAIN, STAGE_EVAL } stage;
+static const char *const stage_names[] = {"train", "eval"};
+
+typedef struct runner {
+    const compare_plan *plan;
+    const char *dir;
+    study_program program;
+    hiss_scale_place place;
+    hiss_arena *arena;
+} runner;
+
+/* The launcher and the program into word[]; returns how many. One rank needs no launcher. */
+static int begin_command(const runner *r, hiss_arena *arena, const char **word) {
+    const hiss_comparison *study = &r->plan->study;
+    const hiss_scale_point p = {
+        .ranks = study->ranks, .threads = study->threads, .workers = study->ranks * study->threads};
+    int n = study->nlaunch >= 0 || study->ranks > 1
+                ? hiss_launcher_words(&p, study->launch, study->nlaunch, &r->place, arena, word,
+                                      MOST_WORDS - 2 * MOST_SETTINGS - 16)
+                : 0;
+    word[n++] = r->program.path;
+    return n;
+}
+
+static void make_command(const runner *r, stage which, int run, const char *place, hiss_arena *arena,
+                         const char **word) {
+    const hiss_comparison *study = &r->plan->study;
+    const int row = run % study->nrows;
+    const char *set[MOST_SETTINGS];
+    int n = begin_command(r, arena, word);
+    word[n++] = stage_names[which];
+    if (which == STAGE_TRAIN) {
+        const char *const fixed[] = {study->rows[row].config,
+                                     "--run",
+                                     place,
+                                     "--progress",
+                                     "lines",
+                                     "--threads",
+                                     hiss_arena_format(arena, "%" PRId64, study->threads)};
+        for (int k = 0; k < HISS_COUNT(fixed); k++) {
+            word[n++] = fixed[k];
+        }
+        const int settings = hiss_comparison_settings(study, run, arena, set, MOST_SETTINGS);
+        for (int k = 0; k < settings; k++) {
+            word[n++] = "--set";
+            word[n++] = set[k];
+        }
+    } else {
+        word[n++] = place;
+        word[n++] = "--set";
+        word[n++] = hiss_arena_format(arena, "eval=%s", r->plan->eval[row]);
+    }
+    word[n] = NULL;
+}
+
+static hiss_status write_end(const runner *r, stage which, int run, const char *place, const char *end, double seconds,
+                             const char *const *word, hiss_error *err) {
+    char path[CLI_PATH], *text = NULL;
+    size_t size = 0;
+    FILE *out = hiss_text_open(&text, &size);
+    fprintf(out, "stage: %s\n", stage_names[which]);
+    study_write_end(out, end, seconds, word);
+    fputs("eval: ", out);
+    hiss_yaml_write_text(out, r->plan->eval[run % r->plan->study.nrows]);
+    fputc('\n', out);
+    fclose(out);
+    snprintf(path, sizeof path, "%s/compare.yaml", place);
+    const hiss_status s = hiss_file_write_text(path, text, err);
+    free(text);
+    return s;
+}
+
+/* Whether the run was judged as the study has it now. */
+static bool judged_alike(const runner *r, int run, const char *place) {
+    char path[CLI_PATH];
+    hiss_arena *arena = hiss_arena_create();
+    hiss_yaml *root = NULL;
+    hiss_error none;
+    snprintf(path, sizeof path, "%s/compare.yaml", place);
+    const hiss_yaml *eval = hiss_yaml_read(arena, path, &root, &none) == HISS_OK ? hiss_yaml_get(root, "eval") : NULL;
+    const bool alike = eval && eval->text && strcmp(eval->text, r->plan->eval[run % r->plan->study.nrows]) == 0;
+    hiss_arena_destroy(arena);
+    return alike;
+}
+
+/* One stage of a run. *going false: this process was asked to stop, or the training ended for want of time. *well: it
+ * ended with 0; else compare.yaml says how. */
+static hiss_status do_stage(const runner *r, stage which, int run, const char *place, bool *going, bool *well,
+                            hiss_error *err) {
+    char log[CLI_PATH], end[128];
+    const char *word[MOST_WORDS];
+    hiss_arena *arena = hiss_arena_create();
+    make_command(r, which, run, place, arena, word);
+    hiss_status s = study_program_check(&r->program, word[0], err);
+    *well = false;
+    if (s == HISS_OK) {
+        snprintf(log, sizeof log, "%s/log.txt", place);
+        const double begin = hiss_seconds();
+        *going = child_run(word, log, r->plan->study.limit, which == STAGE_TRAIN ? SIGUSR1 : SIGTERM, end);
+        *going = *going && strcmp(end, "exit 85") != 0;
+        *well = strcmp(end, "exit 0") == 0;
+        if (*going && (!*well || which == STAGE_EVAL)) {
+            s = write_end(r, which, run, place, end, hiss_seconds() - begin, word, err);
+        }
+    }
+    hiss_arena_destroy(arena);
+    return s;
+}
+
+static hiss_status run_one(const runner *r, int run, bool *going, hiss_error *err) {
+    static const char *const stale[] = {"compare.yaml", "log.txt"};
+    char place[CLI_PATH - 64], path[CLI_PATH];
+    bool well = true;
+    hiss_comparison_place(&r->plan->study, r->dir, run, place, sizeof place);
+    hiss_status s = hiss_directories_make(place, err);
+    for (int k = 0; k < HISS_COUNT(stale) && s == HISS_OK; k++) {
+        snprintf(path, sizeof path, "%s/%s", place, stale[k]);
+        s = hiss_file_remove(path, err);
+    }
+    for (stage k = STAGE_TRAIN; k <= STAGE_EVAL && s == HISS_OK && *going && well; k++) {
+        s = do_stage(r, k, run, place, going, &well, err);
+    }
+    if (s == HISS_OK && *going && well && !r->plan->study.keep) {
+        snprintf(path, sizeof path, "%s/ckpt", place);
+        hiss_directory_remove(path);
+    }
+    return s;
+}
+
+/* ---- the study ---- */
+
+static void tell(const hiss_comparison *study, const hiss_compare_run *run, const char *name, int position, int total) {
+    printf("[%d/%d] %s:", position, total, name);
+    if (run->state == HISS_COMPARE_DONE) {
+        for (int c = 0; c < study->ncolumns; c++) {
+            const char *cell = HISS_NUMBER(HISS_NUMBER_WIDTH, 2, run->value[c]);
+            printf("%s %s %s", c ? "," : "", study->columns[c].name, cell + strspn(cell, " "));
+        }
+        printf("\n");
+    } else {
+        printf(" FAILED: %s\n", run->why);
+    }
+    fflush(stdout);
+}
+
+typedef struct tally {
+    int total, position;
+    int kept, failed;
+} tally;
+
+/* The table of what is there; a reading that none has ends the study. */
+static hiss_status write_table(const runner *r, bool print, hiss_error *err) {
+    hiss_compare_results *results = hiss_compare_gather(&r->plan->study, r->dir);
+    hiss_status s = hiss_compare_write(results, err);
+    s = s == HISS_OK ? compare_expect_readings(results, err) : s;
+    if (s == HISS_OK && print) {
+        hiss_compare_print(stdout, results);
+        printf("\n%s/table.html\n", r->dir);
+        fflush(stdout);
+    }
+    hiss_compare_results_destroy(results);
+    return s;
+}
+
+static hiss_status visit(const runner *r, int run, tally *counts, bool *going, hiss_error *err) {
+    const hiss_comparison *study = &r->plan->study;
+    char place[CLI_PATH - 64];
+    hiss_arena *arena = hiss_arena_create();
+    hiss_compare_run found;
+    hiss_status s = HISS_OK;
+    counts->position++;
+    hiss_comparison_place(study, r->dir, run, place, sizeof place);
+    hiss_compare_run_read(study, r->dir, run, arena, &found);
+    if (found.state == HISS_COMPARE_DONE && judged_alike(r, run, place)) {
+        counts->kept++;
+    } else {
+        s = run_one(r, run, going, err);
+        if (s == HISS_OK && *going) {
+            hiss_compare_run_read(study, r->dir, run, arena, &found);
+            counts->failed += found.state != HISS_COMPARE_DONE;
+            tell(study, &found, hiss_comparison_run_name(study, run, arena), counts->position, counts->total);
+            s = write_table(r, false, err);
+        }
+    }
+    hiss_arena_destroy(arena);
+    return s;
+}
+
+static hiss_status run_all(const runner *r, hiss_error *err) {
+    const hiss_comparison *study = &r->plan->study;
+    tally counts = {0};
+    bool going = true;
+    hiss_status s = HISS_OK;
+    for (int run = 0; run < hiss_comparison_runs(study); run++) {
+        counts.total += hiss_comparison_has_run(study, run);
+    }
+    for (int run = 0; run < hiss_comparison_runs(study) && s == HISS_OK && going; run++) {
+        s = hiss_comparison_has_run(study, run) ? visit(r, run, &counts, &going, err) : s;
+    }
+    if (s == HISS_OK && counts.kept > 0) {
+        printf("%d runs were there already\n", counts.kept);
+    }
+    if (s == HISS_OK && !going) {
+        return hiss_fail(err, HISS_EREQUEUE,
+                         "stopped on request; the same command goes on with the run that was interrupted");
+    }
+    s = s == HISS_OK ? write_table(r, true, err) : s;
+    return s == HISS_OK && counts.failed > 0
+               ? hiss_fail(err, HISS_EUSER, "%d runs failed; %s/table.txt says why, the same command tries them again",
+                           counts.failed, r->dir)
+               : s;
+}
+
+hiss_status compare_run(const compare_request *request, hiss_error *err) {
+    compare_plan plan;
+    runner r = {.plan = &plan, .dir = request->out, .arena = hiss_arena_create()};
+    int lock = -1;
+    hiss_status s = compare_open(request, &plan, err);
+    s = s == HISS_OK ? study_lock(r.dir, ".lock", "hiss compare", &lock, err) : s;
+    s = s == HISS_OK ? study_program_begin(&r.program, err) : s;
+    child_setup(true);
+    s = s == HISS_OK ? study_place(r.arena, &r.place, err) : s;
+    s = s == HISS_OK ? run_all(&r, err) : s;
+    if (lock >= 0) {
+        close(lock);
+    }
+    hiss_arena_destroy(r.arena);
+    hiss_comparison_destroy(&plan.study);
+    return s;
+}

@@ -1,0 +1,353 @@
+/* The study file. Keys come from tables of rows; lists, and sections whose names the user chooses, are read here with
+ * the same kind of message. */
+#include <ctype.h>
+#include <inttypes.h>
+#include <math.h>
+#include <string.h>
+
+#include "hiss/compare.h"
+#include "hiss/number.h"
+
+enum { MOST_ROWS = 64, MOST_COLUMNS = 32, MOST_SEEDS = 64, MOST_SETTINGS = 100, LONGEST_NAME = 40 };
+
+typedef struct form {
+    hiss_comparison study;
+    const hiss_yaml *seeds, *base, *launch;
+} form;
+
+#define TOP(field) offsetof(form, field)
+static const hiss_row top_rows[] = {
+    {"name", HISS_STRING, TOP(study.name), "comparison", 1, 0, NULL, "title of the table"},
+    {"seeds", HISS_NODE, TOP(seeds), NULL, 0, 0, NULL, "each row is trained once with each: [1, 2, 3] (default: 1)"},
+    {"base", HISS_NODE, TOP(base), NULL, 0, 0, NULL,
+     "changes to every config, before those of its row: [train.epochs=3, data.limit=6000]"},
+    {"ranks", HISS_INT, TOP(study.ranks), "1", 1, 999999, NULL, "ranks of each run; they do not change the readings"},
+    {"threads", HISS_INT, TOP(study.threads), "1", 1, 1024, NULL, "threads of each rank"},
+    {"limit", HISS_INT, TOP(study.limit), "0", 0, 1e9, NULL,
+     "seconds after which a training or an evaluation counts as failed; 0: none"},
+    {"keep", HISS_BOOL, TOP(study.keep), "true", 0, 0, NULL,
+     "keep the checkpoints of finished runs; without them nothing can be judged anew"},
+    {"launch", HISS_NODE, TOP(launch), NULL, 0, 0, NULL,
+     "words before hiss train and hiss eval; RANKS, THREADS stand for numbers, HOSTS for the nodes (default: none for "
+     "one "
+     "rank, else mpirun, each thread on a core of its own where there are enough)"},
+};
+
+typedef struct row_form {
+    hiss_compare_row row;
+    const char *of;
+    const hiss_yaml *set;
+} row_form;
+static const hiss_row row_rows[] = {
+    {"config", HISS_PATH, offsetof(row_form, row.config), NULL, 0, 0, NULL, "config of hiss train"},
+    {"set", HISS_NODE, offsetof(row_form, set), NULL, 0, 0, NULL, "changes to it: [optim.lr=0.1]"},
+    {"of", HISS_STRING, offsetof(row_form, of), NULL, 1, 0, NULL,
+     "in place of config: a row whose runs are read for other features than the trained ones"},
+    {"features", HISS_CHOICE, offsetof(row_form, row.features), "trained", 0, 0, "trained|random|raw",
+     "with of: those of the network before training, or pixels"},
+};
+
+typedef struct column_form {
+    hiss_compare_column column;
+    const char *reading;
+} column_form;
+static const hiss_row column_rows[] = {
+    {"reading", HISS_STRING, offsetof(column_form, reading), NULL, 1, 0, NULL,
+     "a number of eval.json: trained/LAYER/JUDGEMENT.NUMBER, such as trained/conv3/linear.percent"},
+    {"best", HISS_CHOICE, offsetof(column_form, column.best), "highest", 0, 0, "highest|lowest|none",
+     "which of its numbers is marked"},
+};
+
+typedef struct published_form {
+    const char *name;
+    const hiss_yaml *values;
+} published_form;
+static const hiss_row published_rows[] = {
+    {"name", HISS_STRING, offsetof(published_form, name), "published", 1, 0, NULL, "heading of the published column"},
+    {"values", HISS_NODE, offsetof(published_form, values), NULL, 0, 0, NULL,
+     "its numbers by row: {nat: 36.0}; each column then says its rank correlation with them"},
+};
+
+void hiss_comparison_help(FILE *stream) {
+    hiss_rows_help(stream, "", top_rows, HISS_COUNT(top_rows));
+    hiss_rows_help(stream, "rows.NAME", row_rows, HISS_COUNT(row_rows));
+    hiss_rows_help(stream, "columns.NAME", column_rows, HISS_COUNT(column_rows));
+    hiss_rows_help(stream, "published", published_rows, HISS_COUNT(published_rows));
+}
+
+/* ---- readings ---- */
+
+bool hiss_reading_parse(hiss_arena *arena, const char *text, hiss_reading *out) {
+    const char *slash = strrchr(text, '/'), *dot = slash ? strchr(slash, '.') : NULL;
+    bool plain = slash && dot && slash > text && dot > slash + 1 && dot[1] && text[strlen(text) - 1] != '.';
+    for (const char *c = text; *c; c++) {
+        plain = plain && !isspace((unsigned char)*c);
+    }
+    if (plain) {
+        *out = (hiss_reading){.text = hiss_arena_text(arena, text),
+                              .subject = hiss_arena_format(arena, "%.*s", (int)(slash - text), text),
+                              .judgement = hiss_arena_format(arena, "%.*s", (int)(dot - slash) - 1, slash + 1),
+                              .number = hiss_arena_text(arena, dot + 1)};
+    }
+    return plain;
+}
+
+/* ---- sections whose names the user chooses ---- */
+
+/* more: what a name may hold beside letters and digits. */
+static hiss_status check_name(const hiss_yaml *node, const char *section, const char *more, const char *expected,
+                              hiss_error *err) {
+    char where[HISS_PLACE];
+    size_t length = strlen(node->key);
+    bool plain =
+        length > 0 && length <= LONGEST_NAME && isalnum((unsigned char)node->key[0]) && node->key[length - 1] != ' ';
+    for (const char *c = node->key; *c; c++) {
+        plain = plain && (isalnum((unsigned char)*c) || strchr(more, *c));
+    }
+    return plain ? HISS_OK
+                 : hiss_fail(err, HISS_EUSER, "%s: %s: expected a name of %s, at most %d, found '%.80s'",
+                             hiss_yaml_place(node, where), section, expected, LONGEST_NAME, node->key);
+}
+
+/* The entries of a section; NULL and an error when there are none, or too many. */
+static const hiss_yaml *entries(const hiss_comparison *study, const char *section, const char *shape, int most,
+                                hiss_error *err) {
+    const hiss_yaml *node = hiss_config_node(study->text, section);
+    int n = 0;
+    for (const hiss_yaml *c = node && node->kind == HISS_YAML_MAP ? node->first : NULL; c; c = c->next) {
+        n++;
+    }
+    if (n == 0 || n > most) {
+        hiss_fail_key(err, HISS_EUSER, section, "must be a section of 1 to %d entries NAME: {%s}", most, shape);
+        hiss_config_blame(study->text, HISS_EUSER, err);
+    }
+    return n == 0 || n > most ? NULL : node->first;
+}
+
+static int find_row(const hiss_comparison *study, const char *name) {
+    int k = 0;
+    while (k < study->nrows && strcmp(study->rows[k].name, name) != 0) {
+        k++;
+    }
+    return k < study->nrows ? k : -1;
+}
+
+/* The nearest name of a row, or all of them, in arena. */
+static const char *suggest_row(const hiss_comparison *study, const char *name) {
+    const char *list = "there is no row yet";
+    int nearest = 0;
+    for (int k = 0; k < study->nrows; k++) {
+        list = hiss_arena_format(study->arena, "%s%s", k ? list : "there are ", k ? ", " : "");
+        list = hiss_arena_format(study->arena, "%s%s", list, study->rows[k].name);
+        nearest = hiss_edit_distance(name, study->rows[k].name) < hiss_edit_distance(name, study->rows[nearest].name)
+                      ? k
+                      : nearest;
+    }
+    return study->nrows > 0 && hiss_edit_distance(name, study->rows[nearest].name) <= 2
+               ? hiss_arena_format(study->arena, "did you mean '%s'?", study->rows[nearest].name)
+               : list;
+}
+
+/* A row with a config, or a control of an earlier one. */
+static hiss_status settle_row(hiss_comparison *study, const hiss_yaml *node, const char *section, const row_form *f,
+                              hiss_error *err) {
+    hiss_compare_row *row = &study->rows[study->nrows];
+    char where[HISS_PLACE], key[LONGEST_NAME + 32];
+    if (f->of) {
+        snprintf(key, sizeof key, "%s.of", section);
+        char at[HISS_WHERE];
+        row->of = find_row(study, f->of);
+        if (row->config || f->set) {
+            return hiss_fail(err, HISS_EUSER, "%s: a row has config and set, or of and features; leave one pair out",
+                             hiss_config_where(study->text, key, at));
+        }
+        if (row->of < 0 || study->rows[row->of].of != row->of) {
+            return hiss_fail(err, HISS_EUSER, "%s: expected an earlier row that has a config, found '%.60s'; %s",
+                             hiss_config_where(study->text, key, at), f->of, suggest_row(study, f->of));
+        }
+        if (row->features == HISS_COMPARE_TRAINED) {
+            return hiss_fail(err, HISS_EUSER,
+                             "%s: the trained features are row %s itself; give features: random or raw",
+                             hiss_config_where(study->text, key, at), f->of);
+        }
+        return HISS_OK;
+    }
+    row->of = study->nrows;
+    if (!row->config) {
+        return hiss_fail(err, HISS_EUSER, "%s: %s.config is missing; it must be a config of hiss train",
+                         hiss_yaml_place(node, where), section);
+    }
+    return row->features == HISS_COMPARE_TRAINED
+               ? HISS_OK
+               : hiss_fail(err, HISS_EUSER,
+                           "%s: %s.features is of rows that read the runs of another one; give of: ROW in place of "
+                           "config",
+                           hiss_yaml_place(node, where), section);
+}
+
+/* A list of "key=value". */
+static hiss_status read_set(hiss_comparison *study, const hiss_yaml *node, const char *key, const char ***out,
+                            int *count, hiss_error *err) {
+    char where[HISS_PLACE];
+    hiss_status s = hiss_yaml_words(study->arena, node, key, "a list of key=value", out, count, err);
+    if (s == HISS_OK && *count > MOST_SETTINGS) {
+        return hiss_yaml_refuse(node, key, "at most 100 of key=value", err);
+    }
+    for (int k = 0; k < *count && s == HISS_OK; k++) {
+        if (strncmp((*out)[k], "seed=", 5) == 0) {
+            s = hiss_fail(err, HISS_EUSER, "%s: %s: seeds says which seeds there are; leave %.40s out",
+                          hiss_yaml_place(node, where), key, (*out)[k]);
+        }
+    }
+    return s;
+}
+
+static hiss_status read_rows(hiss_comparison *study, hiss_error *err) {
+    const hiss_yaml *first = entries(study, "rows", "config: CONFIG, set: [key=value]", MOST_ROWS, err);
+    hiss_status s = first ? HISS_OK : HISS_EUSER;
+    study->rows = hiss_arena_alloc(study->arena, sizeof *study->rows * MOST_ROWS);
+    for (const hiss_yaml *c = first; c && s == HISS_OK; c = c->next) {
+        char section[LONGEST_NAME + 16];
+        row_form f = {.set = NULL};
+        s = check_name(c, "rows", "_-", "letters, digits, _ and -", err);
+        snprintf(section, sizeof section, "rows.%s", s == HISS_OK ? c->key : "");
+        s = s == HISS_OK ? hiss_config_section(study->text, section, row_rows, HISS_COUNT(row_rows), &f, err) : s;
+        f.row.name = c->key;
+        s = s == HISS_OK ? read_set(study, f.set, "set", &f.row.set, &f.row.nset, err) : s;
+        if (s == HISS_OK) {
+            study->rows[study->nrows] = f.row;
+            s = settle_row(study, c, section, &f, err);
+            study->nrows++;
+        }
+    }
+    return s;
+}
+
+static hiss_status read_columns(hiss_comparison *study, hiss_error *err) {
+    const hiss_yaml *first = entries(study, "columns", "reading: trained/conv3/linear.percent", MOST_COLUMNS, err);
+    hiss_status s = first ? HISS_OK : HISS_EUSER;
+    study->columns = hiss_arena_alloc(study->arena, sizeof *study->columns * MOST_COLUMNS);
+    for (const hiss_yaml *c = first; c && s == HISS_OK; c = c->next) {
+        char section[LONGEST_NAME + 16], key[LONGEST_NAME + 32], where[HISS_WHERE];
+        column_form f = {.reading = NULL};
+        s = check_name(c, "columns", " _-+/%@", "letters, digits, blanks and _-+/%@", err);
+        snprintf(section, sizeof section, "columns.%s", s == HISS_OK ? c->key : "");
+        s = s == HISS_OK ? hiss_config_section(study->text, section, column_rows, HISS_COUNT(column_rows), &f, err) : s;
+        f.column.name = c->key;
+        if (s == HISS_OK && !f.reading) {
+            s = hiss_fail(err, HISS_EUSER, "%s: %s.reading is missing; it must be a number of eval.json",
+                          hiss_yaml_place(c, where), section);
+        } else if (s == HISS_OK && !hiss_reading_parse(study->arena, f.reading, &f.column.reading)) {
+            snprintf(key, sizeof key, "%s.reading", section);
+            s = hiss_fail(err, HISS_EUSER,
+                          "%s: expected SUBJECT/JUDGEMENT.NUMBER of eval.json, such as trained/conv3/linear.percent, "
+                          "found '%.80s'",
+                          hiss_config_where(study->text, key, where), f.reading);
+        }
+        study->columns[study->ncolumns] = f.column;
+        study->ncolumns += s == HISS_OK;
+    }
+    return s;
+}
+
+/* ---- seeds, published numbers ---- */
+
+static hiss_status read_seeds(hiss_comparison *study, const hiss_yaml *node, hiss_error *err) {
+    static const char expected[] = "different integers from 0, as in [1, 2, 3]";
+    const char **word = NULL;
+    int n = 0;
+    hiss_status s = hiss_yaml_words(study->arena, node, "seeds", expected, &word, &n, err);
+    study->seeds = hiss_arena_alloc(study->arena, sizeof *study->seeds * MOST_SEEDS);
+    if (s == HISS_OK && node && (n == 0 || n > MOST_SEEDS)) {
+        return hiss_yaml_refuse(node, "seeds", "1 to 64 numbers", err);
+    }
+    for (int k = 0; k < n && s == HISS_OK; k++) {
+        const hiss_yaml *item = node->kind == HISS_YAML_LIST ? node->first : node;
+        for (int skip = 0; skip < k; skip++) {
+            item = item->next;
+        }
+        bool fits = hiss_integer_parse(word[k], &study->seeds[k]) && study->seeds[k] >= 0;
+        for (int i = 0; i < k; i++) {
+            fits = fits && study->seeds[i] != study->seeds[k];
+        }
+        s = fits ? s : hiss_yaml_refuse(item, "seeds", expected, err);
+    }
+    study->seeds[0] = node ? study->seeds[0] : 1;
+    study->nseeds = node ? n : 1;
+    return s;
+}
+
+static hiss_status read_published(hiss_comparison *study, hiss_error *err) {
+    published_form f = {.values = NULL};
+    char where[HISS_PLACE], hint[HISS_HINT];
+    hiss_status s = hiss_config_section(study->text, "published", published_rows, HISS_COUNT(published_rows), &f, err);
+    study->published = hiss_arena_alloc(study->arena, sizeof *study->published * MOST_ROWS);
+    for (int k = 0; k < MOST_ROWS; k++) {
+        study->published[k] = (double)NAN;
+    }
+    if (s != HISS_OK || !f.values) {
+        return s;
+    }
+    if (f.values->kind != HISS_YAML_MAP) {
+        return hiss_yaml_refuse(f.values, "published.values", "numbers by row, as in {nat: 36.0}", err);
+    }
+    study->published_name = f.name;
+    for (const hiss_yaml *c = f.values->first; c; c = c->next) {
+        const int row = find_row(study, c->key);
+        if (row < 0) {
+            return hiss_fail(err, HISS_EUSER, "%s: published.values: expected the name of a row, found '%.60s'; %s",
+                             hiss_yaml_place(c, where), c->key, suggest_row(study, c->key));
+        }
+        if (!c->text || !hiss_real_parse(c->text, &study->published[row])) {
+            return c->text
+                       ? hiss_fail(err, HISS_EUSER, "%s: published.values.%s: expected a number, found '%.80s'%s",
+                                   hiss_yaml_place(c, where), c->key, c->text, hiss_number_hint(c->text, false, hint))
+                       : hiss_yaml_refuse(c, "published.values", "a number", err);
+        }
+    }
+    return HISS_OK;
+}
+
+static hiss_status read_study(hiss_comparison *out, hiss_error *err) {
+    form f = {.study = *out};
+    hiss_comparison *study = &f.study;
+    hiss_status s = hiss_config_section(out->text, "", top_rows, HISS_COUNT(top_rows), &f, err);
+    s = s == HISS_OK ? read_rows(study, err) : s;
+    s = s == HISS_OK ? read_columns(study, err) : s;
+    s = s == HISS_OK ? read_published(study, err) : s;
+    s = s == HISS_OK ? hiss_config_finish(out->text, err) : s;
+    s = s == HISS_OK ? read_seeds(study, f.seeds, err) : s;
+    s = s == HISS_OK ? read_set(study, f.base, "base", &study->base, &study->nbase, err) : s;
+    s = s == HISS_OK
+            ? hiss_yaml_words(out->arena, f.launch, "launch", "a list of words", &study->launch, &study->nlaunch, err)
+            : s;
+    study->nlaunch = f.launch ? study->nlaunch : -1;
+    *out = *study;
+    if (s == HISS_OK && strchr(out->name, '\n')) {
+        char where[HISS_WHERE];
+        s = hiss_fail(err, HISS_EUSER, "%s must be one line", hiss_config_where(out->text, "name", where));
+    }
+    return s;
+}
+
+hiss_status hiss_comparison_read(const char *path, const char *const *overrides, int noverrides, hiss_comparison *out,
+                                 hiss_error *err) {
+    *out = (hiss_comparison){.arena = hiss_arena_create()};
+    hiss_status s = hiss_config_read(path, &out->text, err);
+    for (int i = 0; i < noverrides && s == HISS_OK; i++) {
+        s = hiss_config_set(out->text, overrides[i], err);
+    }
+    return s == HISS_OK ? read_study(out, err) : s;
+}
+
+hiss_status hiss_comparison_parse(const char *name, const char *text, hiss_comparison *out, hiss_error *err) {
+    *out = (hiss_comparison){.arena = hiss_arena_create()};
+    const hiss_status s = hiss_config_parse(name, text, &out->text, err);
+    return s == HISS_OK ? read_study(out, err) : s;
+}
+
+void hiss_comparison_destroy(hiss_comparison *study) {
+    hiss_config_destroy(study->text);
+    hiss_arena_destroy(study->arena);
+    *study = (hiss_comparison){0};
+}

@@ -1,0 +1,292 @@
+/* The table for people: as text, Markdown and HTML. No time of day is in it, so the same runs give the same bytes. */
+#include <inttypes.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "compare/compare_impl.h"
+#include "hiss/eval.h"
+#include "hiss/file.h"
+#include "hiss/report.h"
+#include "hiss/table.h"
+
+enum { WIDTH = 12, TABLES = 3, NOTES = 5 };
+
+typedef struct page {
+    const hiss_compare_results *results;
+    hiss_arena *arena;
+    hiss_report_table table[TABLES];
+    int tables;
+    const char *note[NOTES];
+    int notes;
+} page;
+
+/* ---- cells ---- */
+
+/* A number as its judgement writes it, without blanks around it. */
+static const char *show(page *p, hiss_form form, double value) {
+    char cell[HISS_CELL];
+    if (form == HISS_FORM_GENERAL && isfinite(value)) {
+        return hiss_arena_format(p->arena, "%.4g", value);
+    }
+    if (form == HISS_FORM_POWER) {
+        hiss_power_cell(cell, WIDTH, 1, value);
+    } else {
+        hiss_number_cell(cell, WIDTH, form == HISS_FORM_COUNT ? 0 : 2, value);
+    }
+    return hiss_arena_text(p->arena, cell + strspn(cell, " "));
+}
+
+static void put_number(page *p, hiss_report_table *t, int decimals, double value) {
+    const char *cell = HISS_NUMBER(WIDTH, decimals, value);
+    hiss_report_put(t, hiss_arena_text(p->arena, cell + strspn(cell, " ")));
+}
+
+static const char *show_cell(page *p, int column, const hiss_compare_cell *c) {
+    const hiss_form form = p->results->form[column];
+    return isnan(c->spread)
+               ? show(p, form, c->mean)
+               : hiss_arena_format(p->arena, "%s \u00b1 %s", show(p, form, c->mean), show(p, form, c->spread));
+}
+
+/* ---- the tables ---- */
+
+static hiss_report_table *next_table(page *p) {
+    return &p->table[p->tables];
+}
+
+static const char *heading(page *p, int column) {
+    const char *unit = p->results->unit[column], *name = p->results->study->columns[column].name;
+    return unit && *unit ? hiss_arena_format(p->arena, "%s, %s", name, unit) : name;
+}
+
+static void put_correlations(page *p, hiss_report_table *t) {
+    const hiss_compare_results *results = p->results;
+    const hiss_comparison *study = results->study;
+    hiss_report_put(t, hiss_arena_format(p->arena, "rank correlation with %s", study->published_name));
+    for (int c = 0; c < study->ncolumns; c++) {
+        hiss_report_put(t, isnan(results->correlation[c])
+                               ? "-"
+                               : hiss_arena_format(p->arena, "%.3f (%" PRId64 " rows)", results->correlation[c],
+                                                   results->pairs[c]));
+    }
+    for (int k = 0; k < 4; k++) {
+        hiss_report_put(t, "-");
+    }
+}
+
+static void make_readings(page *p) {
+    const hiss_compare_results *results = p->results;
+    const hiss_comparison *study = results->study;
+    const bool published = study->published_name;
+    const int columns = 1 + study->ncolumns + published + 3;
+    const char **head = hiss_arena_alloc(p->arena, sizeof(char *) * (size_t)columns);
+    hiss_report_table *t = next_table(p);
+    int n = 0;
+    head[n++] = "row";
+    for (int c = 0; c < study->ncolumns; c++) {
+        head[n++] = heading(p, c);
+    }
+    if (published) {
+        head[n++] = study->published_name;
+    }
+    head[n++] = "runs";
+    head[n++] = "images seen";
+    head[n++] = "training s";
+    hiss_report_begin(t, p->arena, "Readings", NULL, 1, columns, head, study->nrows + 1);
+    for (int row = 0; row < study->nrows; row++) {
+        hiss_report_put(t, study->rows[row].name);
+        for (int c = 0; c < study->ncolumns; c++) {
+            const hiss_compare_cell *cell = compare_cell(results, row, c);
+            (cell->best ? hiss_report_put_strong : hiss_report_put)(t, show_cell(p, c, cell));
+        }
+        if (published) {
+            put_number(p, t, 2, study->published[row]);
+        }
+        hiss_report_put(t, hiss_arena_format(p->arena, "%" PRId64 " of %d", compare_done(results, row), study->nseeds));
+        put_number(p, t, 0, results->images[row]);
+        put_number(p, t, 1, results->seconds[row]);
+    }
+    if (published) {
+        put_correlations(p, t);
+    }
+    p->tables++;
+}
+
+static void make_runs(page *p) {
+    const hiss_compare_results *results = p->results;
+    const hiss_comparison *study = results->study;
+    const int columns = study->ncolumns + 4;
+    const char **head = hiss_arena_alloc(p->arena, sizeof(char *) * (size_t)columns);
+    hiss_report_table *t = next_table(p);
+    int n = 0;
+    head[n++] = "run";
+    for (int c = 0; c < study->ncolumns; c++) {
+        head[n++] = heading(p, c);
+    }
+    head[n++] = "images seen";
+    head[n++] = "training s";
+    head[n++] = "parameters_sha256";
+    hiss_report_begin(t, p->arena, "Runs", NULL, 1, columns, head, hiss_comparison_runs(study));
+    for (int k = 0; k < hiss_comparison_runs(study); k++) {
+        const int run = k % study->nseeds * study->nrows + k / study->nseeds; /* all seeds of a row together */
+        const hiss_compare_run *r = &results->runs[run];
+        if (r->state == HISS_COMPARE_DONE) {
+            hiss_report_put(t, hiss_comparison_run_name(study, run, p->arena));
+            for (int c = 0; c < study->ncolumns; c++) {
+                hiss_report_put(t, show(p, results->form[c], r->value[c]));
+            }
+            put_number(p, t, 0, (double)r->images);
+            put_number(p, t, 1, r->seconds);
+            hiss_report_put(t, *r->parameters ? hiss_arena_format(p->arena, "%.8s", r->parameters) : "-");
+        }
+    }
+    p->tables += t->rows > 0;
+}
+
+static void make_failures(page *p) {
+    static const char *const head[] = {"run", "why"};
+    const hiss_compare_results *results = p->results;
+    const hiss_comparison *study = results->study;
+    hiss_report_table *t = next_table(p);
+    hiss_report_begin(t, p->arena, "Runs that failed, or are still to be done", NULL, 2, HISS_COUNT(head), head,
+                      hiss_comparison_runs(study));
+    for (int run = 0; run < hiss_comparison_runs(study); run++) {
+        const hiss_compare_run *r = &results->runs[run];
+        if (hiss_comparison_has_run(study, run) && r->state != HISS_COMPARE_DONE) {
+            hiss_report_put(t, hiss_comparison_run_name(study, run, p->arena));
+            hiss_report_put(t, r->state == HISS_COMPARE_FAILED ? hiss_arena_text(p->arena, r->why)
+                                                               : "not done yet: hiss compare goes on with it");
+        }
+    }
+    p->tables += t->rows > 0;
+}
+
+/* ---- notes ---- */
+
+static const char *list_controls(page *p) {
+    const hiss_comparison *study = p->results->study;
+    const char *list = "";
+    for (int row = 0; row < study->nrows; row++) {
+        const hiss_compare_row *r = &study->rows[row];
+        if (r->of != row) {
+            list = hiss_arena_format(p->arena, "%s%s%s: %s %s", list,
+                                     *list ? "; " : "Controls, which are not trained: ", r->name,
+                                     r->features == HISS_COMPARE_RAW ? "the pixels that were judged with"
+                                                                     : "before training, the network of",
+                                     study->rows[r->of].name);
+        }
+    }
+    return *list ? hiss_arena_format(p->arena, "%s.", list) : NULL;
+}
+
+static const char *describe(page *p) {
+    const hiss_comparison *study = p->results->study;
+    const char *seeds = "";
+    for (int k = 0; k < study->nseeds; k++) {
+        seeds = hiss_arena_format(p->arena, "%s%s%" PRId64, seeds, k ? ", " : "", study->seeds[k]);
+    }
+    return hiss_arena_format(p->arena,
+                             "%s over seed%s %s. %" PRId64 " runs done, %" PRId64 " failed, %" PRId64 " to do. "
+                             "Training s is the mean time of training steps on the machine of each run.",
+                             study->nseeds > 1 ? "Means and standard deviations" : "Readings",
+                             study->nseeds > 1 ? "s" : "", seeds, p->results->done, p->results->failed,
+                             p->results->missing);
+}
+
+static void add_note(page *p, const char *note) {
+    if (note) {
+        p->note[p->notes++] = note;
+    }
+}
+
+static void make_page(page *p, const hiss_compare_results *results) {
+    *p = (page){.results = results, .arena = hiss_arena_create()};
+    add_note(p, describe(p));
+    add_note(p, results->budget);
+    add_note(p, list_controls(p));
+    add_note(p, results->alike);
+    make_readings(p);
+    make_runs(p);
+    make_failures(p);
+}
+
+/* ---- rendering ---- */
+
+void hiss_compare_print(FILE *out, const hiss_compare_results *results) {
+    page p;
+    make_page(&p, results);
+    fprintf(out, "%s\n", results->study->name);
+    for (int k = 0; k < p.notes; k++) {
+        hiss_text_print_wrapped(out, HISS_PAGE, p.note[k]);
+    }
+    for (int k = 0; k < p.tables; k++) {
+        hiss_report_text(out, &p.table[k]);
+    }
+    hiss_arena_destroy(p.arena);
+}
+
+void hiss_compare_markdown(FILE *out, const hiss_compare_results *results) {
+    page p;
+    make_page(&p, results);
+    fprintf(out, "# %s\n\n", results->study->name);
+    for (int k = 0; k < p.notes; k++) {
+        fprintf(out, "%s\n\n", p.note[k]);
+    }
+    for (int k = 0; k < p.tables; k++) {
+        if (k > 0) {
+            fprintf(out, "\n## %s\n\n", p.table[k].title);
+        }
+        hiss_report_markdown(out, &p.table[k]);
+    }
+    hiss_arena_destroy(p.arena);
+}
+
+void hiss_compare_page(FILE *out, const hiss_compare_results *results) {
+    page p;
+    make_page(&p, results);
+    hiss_report_page_begin(out, "hiss compare", results->study->name);
+    for (int k = 0; k < p.notes; k++) {
+        fputs("<p>", out);
+        hiss_text_write_escaped(out, p.note[k]);
+        fputs("</p>\n", out);
+    }
+    for (int k = 0; k < p.tables; k++) {
+        hiss_report_html(out, &p.table[k]);
+    }
+    fputs("<h2>Study</h2>\n<pre>", out);
+    hiss_text_write_escaped(out, hiss_config_resolved(results->study->text));
+    fputs("</pre>\n", out);
+    hiss_report_page_end(out);
+    hiss_arena_destroy(p.arena);
+}
+
+/* ---- files ---- */
+
+typedef void (*writer)(FILE *stream, const hiss_compare_results *results);
+typedef struct job {
+    writer write;
+    const hiss_compare_results *results;
+} job;
+
+static void write_job(FILE *stream, const void *user) {
+    const job *j = user;
+    j->write(stream, j->results);
+}
+
+hiss_status hiss_compare_write(const hiss_compare_results *results, hiss_error *err) {
+    static const struct {
+        const char *name;
+        writer write;
+    } files[] = {{"table.txt", hiss_compare_print}, {"table.md", hiss_compare_markdown},
+                 {"table.csv", hiss_compare_csv},   {"runs.csv", hiss_compare_runs_csv},
+                 {"table.json", hiss_compare_json}, {"table.html", hiss_compare_page}};
+    char path[COMPARE_PATH];
+    hiss_status s = HISS_OK;
+    for (int k = 0; k < HISS_COUNT(files) && s == HISS_OK; k++) {
+        const job j = {files[k].write, results};
+        snprintf(path, sizeof path, "%s/%s", results->dir, files[k].name);
+        s = hiss_file_write_by(path, write_job, &j, err);
+    }
+    return s;
+}

@@ -1,0 +1,178 @@
+/* The study of a comparison: what it says, what is wrong with it and where; settings, names and readings that follow. */
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "hiss/compare.h"
+
+#define assert_near(value, expected) assert_true(fabs((value) - (expected)) <= 1e-12)
+
+static const char plain[] = "name: methods\n"
+                            "seeds: [3, 1]\n"
+                            "base: [train.epochs=2, optim.lr=0.1]\n"
+                            "rows:\n"
+                            "  nat: {config: nat.yaml}\n"
+                            "  ae: {config: ae.yaml, set: [optim.lr=0.2, train.lanes=4]}\n"
+                            "  random: {of: nat, features: random}\n"
+                            "  pixels: {of: nat, features: raw}\n"
+                            "columns:\n"
+                            "  linear conv3: {reading: trained/conv3/linear.percent}\n"
+                            "  5-NN %: {reading: trained/z/knn.cosine.5, best: none}\n"
+                            "  error: {reading: trained/reconstruction.mse, best: lowest}\n"
+                            "published:\n"
+                            "  name: VOC\n"
+                            "  values: {ae: 20, random: 1.5e1}\n";
+
+static hiss_comparison parse(const char *text) {
+    hiss_comparison study;
+    hiss_error err = {0};
+    if (hiss_comparison_parse("s.yaml", text, &study, &err) != HISS_OK) {
+        fail_msg("%s", err.text);
+    }
+    return study;
+}
+
+static void test_study(void **state) {
+    (void)state;
+    hiss_comparison s = parse(plain);
+    assert_int_equal(s.nseeds, 2);
+    assert_int_equal(s.seeds[0], 3);
+    assert_int_equal(s.nrows, 4);
+    assert_int_equal(s.rows[1].nset, 2);
+    assert_int_equal(s.rows[1].of, 1);
+    assert_int_equal(s.rows[3].of, 0);
+    assert_int_equal(s.rows[3].features, HISS_COMPARE_RAW);
+    assert_int_equal(s.ncolumns, 3);
+    assert_string_equal(s.columns[1].name, "5-NN %");
+    assert_string_equal(s.columns[1].reading.subject, "trained/z");
+    assert_string_equal(s.columns[1].reading.judgement, "knn");
+    assert_string_equal(s.columns[1].reading.number, "cosine.5");
+    assert_int_equal(s.columns[1].best, HISS_BEST_NONE);
+    assert_int_equal(s.columns[2].best, HISS_BEST_LOWEST);
+    assert_string_equal(s.columns[2].reading.subject, "trained");
+    assert_string_equal(s.published_name, "VOC");
+    assert_true(isnan(s.published[0]));
+    assert_near(s.published[2], 15);
+    assert_int_equal(s.nlaunch, -1);
+    /* Written out and read again it is the same. */
+    hiss_comparison again = parse(hiss_config_resolved(s.text));
+    assert_string_equal(hiss_config_resolved(again.text), hiss_config_resolved(s.text));
+    assert_string_equal(again.columns[1].name, "5-NN %");
+    hiss_comparison_destroy(&again);
+    hiss_comparison_destroy(&s);
+}
+
+static void test_defaults(void **state) {
+    (void)state;
+    hiss_comparison s = parse("rows: {a: {config: a.yaml}}\ncolumns: {x: {reading: trained/z/knn.cosine.5}}\n");
+    assert_int_equal(s.nseeds, 1);
+    assert_int_equal(s.seeds[0], 1);
+    assert_null(s.published_name);
+    assert_true(s.keep);
+    hiss_comparison_destroy(&s);
+}
+
+static void test_runs(void **state) {
+    (void)state;
+    char path[128];
+    const char *set[16];
+    hiss_comparison s = parse(plain);
+    assert_int_equal(hiss_comparison_runs(&s), 8);
+    assert_true(hiss_comparison_has_run(&s, 5));
+    assert_false(hiss_comparison_has_run(&s, 6));
+    hiss_comparison_place(&s, "out", 5, path, sizeof path);
+    assert_string_equal(path, "out/runs/ae-s1"); /* row 1 with the second seed */
+    const int n = hiss_comparison_settings(&s, 5, s.arena, set, 16);
+    assert_int_equal(n, 5);
+    assert_string_equal(set[1], "optim.lr=0.1");
+    assert_string_equal(set[2], "optim.lr=0.2"); /* a row's come after those of base, */
+    assert_string_equal(set[4], "seed=1");       /* and the seed last */
+    hiss_comparison_destroy(&s);
+}
+
+static void test_readings(void **state) {
+    (void)state;
+    hiss_reading r;
+    hiss_comparison s = parse(plain);
+    assert_true(hiss_comparison_reading(&s, 1, 0, s.arena, &r));
+    assert_string_equal(r.text, "trained/conv3/linear.percent");
+    assert_true(hiss_comparison_reading(&s, 2, 0, s.arena, &r));
+    assert_string_equal(r.text, "random/conv3/linear.percent");
+    assert_true(hiss_comparison_reading(&s, 3, 1, s.arena, &r));
+    assert_string_equal(r.subject, "raw/pixels");
+    assert_string_equal(r.number, "cosine.5");
+    assert_false(hiss_comparison_reading(&s, 3, 2, s.arena, &r)); /* of a network as a whole */
+    static const char *const wrong[] = {"",       "x",          "trained/z",    "trained/z/knn",
+                                        "/knn.x", "trained/.x", "trained/knn.", "trained/z/k nn.x"};
+    for (int k = 0; k < HISS_COUNT(wrong); k++) {
+        assert_false(hiss_reading_parse(s.arena, wrong[k], &r));
+    }
+    hiss_comparison_destroy(&s);
+}
+
+static void test_mistakes(void **state) {
+    (void)state;
+    static const struct {
+        const char *from, *to, *error;
+    } cases[] = {
+        {"[3, 1]", "[3, 3]", "s.yaml:2:12: seeds: expected different integers from 0"},
+        {"[3, 1]", "[]", "s.yaml:2:8: seeds: expected 1 to 64 numbers"},
+        {"[3, 1]", "[-1]", "s.yaml:2:9: seeds: expected different integers"},
+        {"optim.lr=0.1]", "seed=4]", "s.yaml:3:7: base: seeds says which seeds there are; leave seed=4 out"},
+        {"{of: nat, features: random}", "{of: nta, features: random}",
+         "s.yaml:7:16: rows.random.of: expected an earlier row that has a config, found 'nta'; did you mean 'nat'?"},
+        {"{of: nat, features: random}", "{of: nat}", "the trained features are row nat itself"},
+        {"{of: nat, features: raw}", "{of: random, features: raw}", "an earlier row that has a config, found 'random'"},
+        {"{of: nat, features: raw}", "{of: nat, features: raw, set: [a=1]}", "leave one pair out"},
+        {"{config: nat.yaml}", "{set: [a=1]}", "s.yaml:5:8: rows.nat.config is missing"},
+        {"{config: nat.yaml}", "{config: nat.yaml, features: raw}", "give of: ROW in place of config"},
+        {"  nat:", "  n/t:", "s.yaml:5:8: rows: expected a name of letters, digits, _ and -, at most 40, found 'n/t'"},
+        {"5-NN %", "5-NN, %", "columns: expected a name of letters, digits, blanks"},
+        {"trained/z/knn.cosine.5", "knn",
+         "s.yaml:11:21: columns.5-NN %.reading: expected SUBJECT/JUDGEMENT.NUMBER of eval.json"},
+        {"best: lowest", "best: low", "columns.error.best must be one of highest, lowest, none"},
+        {"ae: 20", "aee: 20", "published.values: expected the name of a row, found 'aee'; did you mean 'ae'?"},
+        {"ae: 20", "ae: x", "published.values.ae: expected a number, found 'x'"},
+        {"base:", "bsae:", "s.yaml:3:1: unknown key 'bsae'; did you mean 'base'?"},
+    };
+    for (int k = 0; k < HISS_COUNT(cases); k++) {
+        char text[1024];
+        hiss_comparison s;
+        hiss_error err = {0};
+        const char *at = strstr(plain, cases[k].from);
+        assert_non_null(at);
+        snprintf(text, sizeof text, "%.*s%s%s", (int)(at - plain), plain, cases[k].to, at + strlen(cases[k].from));
+        assert_int_equal(hiss_comparison_parse("s.yaml", text, &s, &err), HISS_EUSER);
+        if (!strstr(err.text, cases[k].error)) {
+            fail_msg("'%s' is not in '%s'", cases[k].error, err.text);
+        }
+        hiss_comparison_destroy(&s);
+    }
+}
+
+/* What a config complains of is found where it was set. */
+static void test_blame(void **state) {
+    (void)state;
+    hiss_comparison s = parse(plain);
+    assert_string_equal(hiss_comparison_blame(&s, 1, s.arena, "--set optim.lr: optim.lr must be x"),
+                        "s.yaml:6:31: rows.ae.set: optim.lr must be x");
+    assert_string_equal(hiss_comparison_blame(&s, 0, s.arena, "--set optim.lr: optim.lr must be x"),
+                        "s.yaml:3:24: base: optim.lr must be x");
+    assert_string_equal(hiss_comparison_blame(&s, 0, s.arena, "nat.yaml:3: no"), "nat.yaml:3: no");
+    assert_string_equal(hiss_comparison_blame(&s, 4, s.arena, "--set seed: seed must be x"),
+                        "s.yaml:2:8: seeds: seed must be x");
+    hiss_comparison_destroy(&s);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_study),    cmocka_unit_test(test_defaults),
+                                       cmocka_unit_test(test_runs),     cmocka_unit_test(test_readings),
+                                       cmocka_unit_test(test_mistakes), cmocka_unit_test(test_blame)};
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
