@@ -8,8 +8,9 @@
 
 typedef struct options {
     const char *out;
+    int64_t task;
     int log;
-    bool table, help;
+    bool table, submit, dry, help;
 } options;
 
 static const hiss_row rows[] = {
@@ -18,6 +19,11 @@ static const hiss_row rows[] = {
      "directory of runs and table (default: runs/NAME of the study)"},
     {"table", HISS_BOOL, offsetof(options, table), "false", 0, 0, NULL,
      "train nothing: only write the table of what is there"},
+    {"submit", HISS_BOOL, offsetof(options, submit), "false", 0, 0, NULL,
+     "train nothing here: submit a SLURM job array, a task for each run that is not done, and a job for the table"},
+    {"dry-run", HISS_BOOL, offsetof(options, dry), "false", 0, 0, NULL, "with --submit: only write the job scripts"},
+    {"task", HISS_INT, offsetof(options, task), "0", 0, 4096, NULL,
+     "only run number so many of the study, and no table, as tasks of --submit do; 0: all"},
     {"log", HISS_CHOICE, offsetof(options, log), "warning", 0, 0, HISS_LOG_CHOICES, "how much to say"},
     {"help", HISS_BOOL, offsetof(options, help), "false", 0, 0, NULL, "this text"},
 };
@@ -67,8 +73,15 @@ static hiss_status act(const options *o, const hiss_arguments *rest, hiss_error 
         return hiss_fail(err, HISS_EUSER, "hiss compare starts the ranks itself: start it once, without mpirun");
     }
     cli_default_run(rest->positional[0], out);
-    const compare_request r = {rest->positional[0], o->out ? o->out : out, rest->repeated, rest->nrepeated};
-    return o->table ? table(&r, err) : compare_run(&r, err);
+    const compare_request r = {
+        rest->positional[0], o->out ? o->out : out, rest->repeated, rest->nrepeated, o->task, o->dry};
+    const char *used = o->table ? "set out table" : o->submit ? "set out submit dry-run" : "set out task";
+    const hiss_status s = hiss_options_expect(rows, HISS_COUNT(rows), rest, used,
+                                              o->table    ? "beside --table"
+                                              : o->submit ? "beside --submit"
+                                                          : "without --submit",
+                                              err);
+    return s != HISS_OK ? s : o->table ? table(&r, err) : o->submit ? compare_submit(&r, err) : compare_run(&r, err);
 }
 
 int cmd_compare(int argc, char **argv) {

@@ -9,6 +9,8 @@ typedef struct compare_request {
     const char *path, *out;
     const char *const *sets;
     int nsets;
+    int64_t task; /* only this run, counted from 1, and no table; 0: all */
+    bool dry;     /* of compare_submit: write the scripts only */
 } compare_request;
 
 typedef struct compare_plan {
@@ -22,6 +24,10 @@ typedef struct compare_plan {
 hiss_status compare_open(const compare_request *r, compare_plan *plan, hiss_error *err);
 /* Train and judge what is not done yet, and write the table after each. */
 hiss_status compare_run(const compare_request *r, hiss_error *err);
+/* Submit a job array of the runs that are not done, and a job for the table. */
+hiss_status compare_submit(const compare_request *r, hiss_error *err);
+/* Whether a run is done, and was judged as the study has it now. */
+bool compare_is_done(const compare_plan *plan, const char *dir, int run);
 /* An error where a reading is in no evaluation, and will be in none. */
 hiss_status compare_expect_readings(const hiss_compare_results *results, hiss_error *err);
 

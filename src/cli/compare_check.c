@@ -183,6 +183,26 @@ static void judge_readings(const hiss_comparison *study, int row, const opened *
     }
 }
 
+/* A control of which no column can be read would be an empty row. */
+static hiss_status expect_controls(const hiss_comparison *study, int row, const opened *o, hiss_arena *arena,
+                                   hiss_error *err) {
+    for (int k = row + 1; k < study->nrows; k++) {
+        const char *why = study->rows[k].of == row ? "all columns are of a network as a whole" : NULL;
+        for (int c = 0; c < study->ncolumns && why; c++) {
+            hiss_reading reading;
+            why = hiss_comparison_reading(study, k, c, arena, &reading) ? judge_reading(o, &reading, arena) : why;
+        }
+        if (why) {
+            char key[128], where[HISS_WHERE];
+            snprintf(key, sizeof key, "rows.%.60s.of", study->rows[k].name);
+            return hiss_fail(err, HISS_EUSER, "%s: row %s will have no reading of row %s: %s",
+                             hiss_config_where(study->text, key, where), study->rows[k].name, study->rows[row].name,
+                             why);
+        }
+    }
+    return HISS_OK;
+}
+
 static hiss_status refuse_reading(const hiss_comparison *study, int c, const char *why, hiss_error *err) {
     char key[128], where[HISS_WHERE];
     snprintf(key, sizeof key, "columns.%.60s.reading", study->columns[c].name);
@@ -275,6 +295,7 @@ static hiss_status check_row(const compare_request *r, compare_plan *plan, int r
         s = s == HISS_OK && seed == 0 ? open_data(&o, err) : s;
         if (s == HISS_OK && seed == 0) {
             judge_readings(study, row, &o, arena, why, can);
+            s = expect_controls(study, row, &o, arena, err);
             plan->eval[row] = eval_section(study, &o);
         }
         close_row(&o);
@@ -317,5 +338,5 @@ hiss_status compare_open(const compare_request *r, compare_plan *plan, hiss_erro
                    : refuse_reading(study, c, why[c] ? why[c] : "controls have no readings of a whole network", err);
     }
     hiss_arena_destroy(arena);
-    return s == HISS_OK ? place_study(r, study, err) : s;
+    return s == HISS_OK && r->task == 0 ? place_study(r, study, err) : s; /* tasks were given the study there */
 }

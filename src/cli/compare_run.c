@@ -88,17 +88,27 @@ static hiss_status write_end(const runner *r, stage which, int run, const char *
     return s;
 }
 
-/* Whether the run was judged as the study has it now. */
-static bool judged_alike(const runner *r, int run, const char *place) {
+/* Whether compare.yaml has the section eval that the study has now. */
+static bool judged_alike(const compare_plan *plan, int run, const char *place) {
     char path[CLI_PATH];
     hiss_arena *arena = hiss_arena_create();
     hiss_yaml *root = NULL;
     hiss_error none;
     snprintf(path, sizeof path, "%s/compare.yaml", place);
     const hiss_yaml *eval = hiss_yaml_read(arena, path, &root, &none) == HISS_OK ? hiss_yaml_get(root, "eval") : NULL;
-    const bool alike = eval && eval->text && strcmp(eval->text, r->plan->eval[run % r->plan->study.nrows]) == 0;
+    const bool alike = eval && eval->text && strcmp(eval->text, plan->eval[run % plan->study.nrows]) == 0;
     hiss_arena_destroy(arena);
     return alike;
+}
+
+bool compare_is_done(const compare_plan *plan, const char *dir, int run) {
+    char place[CLI_PATH - 64];
+    hiss_compare_run found;
+    hiss_arena *arena = hiss_arena_create();
+    hiss_comparison_place(&plan->study, dir, run, place, sizeof place);
+    hiss_compare_run_read(&plan->study, dir, run, arena, &found);
+    hiss_arena_destroy(arena);
+    return found.state == HISS_COMPARE_DONE && judged_alike(plan, run, place);
 }
 
 /* One stage of a run. *going false: this process was asked to stop, or the training ended for want of time. *well: it
@@ -182,29 +192,23 @@ static hiss_status write_table(const runner *r, bool print, hiss_error *err) {
 
 static hiss_status visit(const runner *r, int run, tally *counts, bool *going, hiss_error *err) {
     const hiss_comparison *study = &r->plan->study;
-    char place[CLI_PATH - 64];
-    hiss_arena *arena = hiss_arena_create();
-    hiss_compare_run found;
-    hiss_status s = HISS_OK;
-    counts->position++;
-    hiss_comparison_place(study, r->dir, run, place, sizeof place);
-    hiss_compare_run_read(study, r->dir, run, arena, &found);
-    if (found.state == HISS_COMPARE_DONE && judged_alike(r, run, place)) {
+    if (compare_is_done(r->plan, r->dir, run)) {
         counts->kept++;
-    } else {
-        s = run_one(r, run, going, err);
-        if (s == HISS_OK && *going) {
-            hiss_compare_run_read(study, r->dir, run, arena, &found);
-            counts->failed += found.state != HISS_COMPARE_DONE;
-            tell(study, &found, hiss_comparison_run_name(study, run, arena), counts->position, counts->total);
-            s = write_table(r, false, err);
-        }
+        return HISS_OK;
     }
-    hiss_arena_destroy(arena);
+    hiss_status s = run_one(r, run, going, err);
+    if (s == HISS_OK && *going) {
+        hiss_arena *arena = hiss_arena_create();
+        hiss_compare_run found;
+        hiss_compare_run_read(study, r->dir, run, arena, &found);
+        counts->failed += found.state != HISS_COMPARE_DONE;
+        tell(study, &found, hiss_comparison_run_name(study, run, arena), counts->position, counts->total);
+        hiss_arena_destroy(arena);
+    }
     return s;
 }
 
-static hiss_status run_all(const runner *r, hiss_error *err) {
+static hiss_status run_all(const runner *r, int64_t task, hiss_error *err) {
     const hiss_comparison *study = &r->plan->study;
     tally counts = {0};
     bool going = true;
@@ -212,8 +216,16 @@ static hiss_status run_all(const runner *r, hiss_error *err) {
     for (int run = 0; run < hiss_comparison_runs(study); run++) {
         counts.total += hiss_comparison_has_run(study, run);
     }
+    if (task > counts.total) {
+        return hiss_fail(err, HISS_EUSER, "--task %" PRId64 ": the study has %d runs", task, counts.total);
+    }
     for (int run = 0; run < hiss_comparison_runs(study) && s == HISS_OK && going; run++) {
-        s = hiss_comparison_has_run(study, run) ? visit(r, run, &counts, &going, err) : s;
+        counts.position += hiss_comparison_has_run(study, run);
+        if (hiss_comparison_has_run(study, run) && (task == 0 || task == counts.position)) {
+            const int kept = counts.kept;
+            s = visit(r, run, &counts, &going, err);
+            s = s == HISS_OK && going && task == 0 && counts.kept == kept ? write_table(r, false, err) : s;
+        }
     }
     if (s == HISS_OK && counts.kept > 0) {
         printf("%d runs were there already\n", counts.kept);
@@ -222,25 +234,37 @@ static hiss_status run_all(const runner *r, hiss_error *err) {
         return hiss_fail(err, HISS_EREQUEUE,
                          "stopped on request; the same command goes on with the run that was interrupted");
     }
-    s = s == HISS_OK ? write_table(r, true, err) : s;
+    s = s == HISS_OK && task == 0 ? write_table(r, true, err) : s;
     return s == HISS_OK && counts.failed > 0
                ? hiss_fail(err, HISS_EUSER, "%d runs failed; %s/table.txt says why, the same command tries them again",
                            counts.failed, r->dir)
                : s;
 }
 
+/* One process does all runs, or others do one each. */
+static hiss_status lock_study(const compare_request *request, int lock[2], hiss_error *err) {
+    char name[64];
+    snprintf(name, sizeof name, ".lock-%" PRId64, request->task);
+    hiss_status s = study_lock(request->out, ".lock", request->task > 0, "hiss compare", &lock[0], err);
+    return s == HISS_OK && request->task > 0
+               ? study_lock(request->out, name, false, "hiss compare --task", &lock[1], err)
+               : s;
+}
+
 hiss_status compare_run(const compare_request *request, hiss_error *err) {
     compare_plan plan;
     runner r = {.plan = &plan, .dir = request->out, .arena = hiss_arena_create()};
-    int lock = -1;
+    int lock[2] = {-1, -1};
     hiss_status s = compare_open(request, &plan, err);
-    s = s == HISS_OK ? study_lock(r.dir, ".lock", "hiss compare", &lock, err) : s;
+    s = s == HISS_OK ? lock_study(request, lock, err) : s;
     s = s == HISS_OK ? study_program_begin(&r.program, err) : s;
     child_setup(true);
     s = s == HISS_OK ? study_place(r.arena, &r.place, err) : s;
-    s = s == HISS_OK ? run_all(&r, err) : s;
-    if (lock >= 0) {
-        close(lock);
+    s = s == HISS_OK ? run_all(&r, request->task, err) : s;
+    for (int k = 0; k < HISS_COUNT(lock); k++) {
+        if (lock[k] >= 0) {
+            close(lock[k]);
+        }
     }
     hiss_arena_destroy(r.arena);
     hiss_comparison_destroy(&plan.study);

@@ -324,7 +324,7 @@ hiss_status scale_run(const scale_request *r, hiss_error *err) {
     int lock = -1;
     if (s == HISS_OK) {
         snprintf(name, sizeof name, ".lock-%" PRId64, r->nodes);
-        s = study_lock(r->out, name, "hiss scale run", &lock, err);
+        s = study_lock(r->out, name, false, "hiss scale run", &lock, err);
     }
     child_setup(true);
     s = s == HISS_OK ? run_all(&study, r, err) : s;

@@ -6,11 +6,12 @@
 #include <string.h>
 #include <sys/file.h>
 
-hiss_status study_lock(const char *dir, const char *name, const char *command, int *lock, hiss_error *err) {
+hiss_status study_lock(const char *dir, const char *name, bool shared, const char *command, int *lock,
+                       hiss_error *err) {
     char path[CLI_PATH];
     snprintf(path, sizeof path, "%s/%s", dir, name);
     *lock = open(path, O_CREAT | O_RDWR | O_CLOEXEC, 0644);
-    return *lock >= 0 && flock(*lock, LOCK_EX | LOCK_NB) == 0
+    return *lock >= 0 && flock(*lock, (shared ? LOCK_SH : LOCK_EX) | LOCK_NB) == 0
                ? HISS_OK
                : hiss_fail(err, HISS_EUSER, "%s is in use by another %s (%s); wait for it", dir, command,
                            strerror(errno));

@@ -27,8 +27,9 @@ hiss_status child_read(const char *const *argv, char *out, size_t size, hiss_err
 
 /* ---- the directory of a study, and the program that its runs are of ---- */
 
-/* Lock DIR/NAME for this process. Errors (HISS_EUSER): another one has it. *lock must be closed unless it is -1. */
-hiss_status study_lock(const char *dir, const char *name, const char *command, int *lock, hiss_error *err);
+/* Lock DIR/NAME for this process; shared: with others that share it. Errors (HISS_EUSER): another one has it. *lock must
+ * be closed unless it is -1. */
+hiss_status study_lock(const char *dir, const char *name, bool shared, const char *command, int *lock, hiss_error *err);
 
 typedef struct study_program {
     char path[CLI_PATH];
@@ -45,5 +46,30 @@ hiss_status study_place(hiss_arena *arena, hiss_scale_place *out, hiss_error *er
 /* How a run ended ("end"), when, after how many seconds, with what and by which command (words up to NULL), as lines of
  * YAML. */
 void study_write_end(FILE *out, const char *end, double seconds, const char *const *word);
+
+/* ---- jobs ---- */
+
+/* Where a study is submitted from. Errors: those of making DIR/jobs; names that sbatch does not take. */
+typedef struct submit_place {
+    char dir[CLI_PATH - 64]; /* of the study, absolute */
+    char cwd[CLI_PATH / 2], program[CLI_PATH];
+} submit_place;
+hiss_status submit_find_place(submit_place *p, const char *out, hiss_error *err);
+
+typedef struct submit_script {
+    const char *command, *name; /* what writes it; of the job, and of its log in DIR/jobs */
+    const char *directives;     /* lines "#SBATCH ..." */
+    bool array, trains;         /* a job array; it starts ranks */
+    const submit_place *place;
+    const char *const *sbatch, *const *modules; /* [nsbatch] options, [nmodules] */
+    int nsbatch, nmodules;
+} submit_script;
+/* A script up to the program's name, which its words follow. */
+void submit_begin_script(FILE *out, const submit_script *s);
+void submit_write_quoted(FILE *out, const char *text);
+/* Hand a script to sbatch; id: what it answers, the job's number.
+ *   dependency  "" or an option of sbatch
+ *   queued      others were handed over before */
+hiss_status submit_hand_over(const char *path, const char *dependency, bool queued, char id[64], hiss_error *err);
 
 #endif

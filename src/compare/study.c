@@ -12,7 +12,7 @@ enum { MOST_ROWS = 64, MOST_COLUMNS = 32, MOST_SEEDS = 64, MOST_SETTINGS = 100, 
 
 typedef struct form {
     hiss_comparison study;
-    const hiss_yaml *seeds, *base, *launch;
+    const hiss_yaml *seeds, *base, *launch, *sbatch, *modules;
 } form;
 
 #define TOP(field) offsetof(form, field)
@@ -31,6 +31,12 @@ static const hiss_row top_rows[] = {
      "words before hiss train and hiss eval; RANKS, THREADS stand for numbers, HOSTS for the nodes (default: none for "
      "one "
      "rank, else mpirun, each thread on a core of its own where there are enough)"},
+};
+
+static const hiss_row slurm_rows[] = {
+    {"options", HISS_NODE, TOP(sbatch), NULL, 0, 0, NULL,
+     "of every job of --submit: [--time=00:30:00, --partition=NAME]"},
+    {"modules", HISS_NODE, TOP(modules), NULL, 0, 0, NULL, "loaded first in every job: [OpenMPI, OpenBLAS]"},
 };
 
 typedef struct row_form {
@@ -73,13 +79,14 @@ void hiss_comparison_help(FILE *stream) {
     hiss_rows_help(stream, "rows.NAME", row_rows, HISS_COUNT(row_rows));
     hiss_rows_help(stream, "columns.NAME", column_rows, HISS_COUNT(column_rows));
     hiss_rows_help(stream, "published", published_rows, HISS_COUNT(published_rows));
+    hiss_rows_help(stream, "slurm", slurm_rows, HISS_COUNT(slurm_rows));
 }
 
 /* ---- readings ---- */
 
 bool hiss_reading_parse(hiss_arena *arena, const char *text, hiss_reading *out) {
     const char *slash = strrchr(text, '/'), *dot = slash ? strchr(slash, '.') : NULL;
-    bool plain = slash && dot && slash > text && dot > slash + 1 && dot[1] && text[strlen(text) - 1] != '.';
+    bool plain = slash && dot && slash > text && dot > slash + 1 && text[strlen(text) - 1] != '.';
     for (const char *c = text; *c; c++) {
         plain = plain && !isspace((unsigned char)*c);
     }
@@ -312,6 +319,7 @@ static hiss_status read_study(hiss_comparison *out, hiss_error *err) {
     form f = {.study = *out};
     hiss_comparison *study = &f.study;
     hiss_status s = hiss_config_section(out->text, "", top_rows, HISS_COUNT(top_rows), &f, err);
+    s = s == HISS_OK ? hiss_config_section(out->text, "slurm", slurm_rows, HISS_COUNT(slurm_rows), &f, err) : s;
     s = s == HISS_OK ? read_rows(study, err) : s;
     s = s == HISS_OK ? read_columns(study, err) : s;
     s = s == HISS_OK ? read_published(study, err) : s;
@@ -321,6 +329,12 @@ static hiss_status read_study(hiss_comparison *out, hiss_error *err) {
     s = s == HISS_OK
             ? hiss_yaml_words(out->arena, f.launch, "launch", "a list of words", &study->launch, &study->nlaunch, err)
             : s;
+    s = s == HISS_OK ? hiss_yaml_words(out->arena, f.sbatch, "slurm.options", "a list of options", &study->sbatch,
+                                       &study->nsbatch, err)
+                     : s;
+    s = s == HISS_OK ? hiss_yaml_words(out->arena, f.modules, "slurm.modules", "a list of names", &study->modules,
+                                       &study->nmodules, err)
+                     : s;
     study->nlaunch = f.launch ? study->nlaunch : -1;
     *out = *study;
     if (s == HISS_OK && strchr(out->name, '\n')) {

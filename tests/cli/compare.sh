@@ -44,17 +44,19 @@ study() { # study SED TEXT: the study, changed
     [ ! -e new ] || fail "a mistake leaves files: $1" log
 }
 study 's/train.epochs/train.epohs/' "changed.yaml:4:5: base: train.epohs: unknown key 'train.epohs'; did you mean 'train.epochs'?"
-study 's/train.lanes=6/train.lanes=x/' 'changed.yaml:9:67: rows.autoencoder.set: train.lanes must be an integer'
-study '0,/config.yaml/s//absent.yaml/' 'changed.yaml:8:17: rows.nat.config: the config absent.yaml does not exist'
+study 's/train.lanes=6/train.lanes=x/' 'changed.yaml:10:67: rows.autoencoder.set: train.lanes must be an integer'
+study '0,/config.yaml/s//absent.yaml/' 'changed.yaml:9:17: rows.nat.config: the config absent.yaml does not exist'
 study 's/objective=autoencoder/objective=autoencodr/' "did you mean 'autoencoder'?"
 study 's,trained/fc1/linear,trained/fc2/linear,' \
-    "changed.yaml:13:25: columns.linear fc1.reading: no row will have 'trained/fc2/linear.percent': there is no layer fc2 among those that are judged: conv1,fc1"
+    "changed.yaml:14:25: columns.linear fc1.reading: no row will have 'trained/fc2/linear.percent': there is no layer fc2 among those that are judged: conv1,fc1"
 study 's,fc1/linear,fc1/linaer,' 'there is no judgement linaer; did you mean linear?'
 study 's,trained/fc1/linear,trained/linear,' 'linear judges layers: write trained/LAYER/linear.percent'
 study 's/eval.few_labels=false/eval.knn=false/' "columns.5-NN conv1.reading: no row will have 'trained/conv1/knn.cosine.5': eval.knn is false"
 study 's/layers=conv1,fc1/layers=conv1,fc9/' "eval.layers: layer 'fc9' is not in this network"
 study 's/eval.few_labels=false/data.file=absent.h5/' 'the data file absent.h5 does not exist'
-study 's/nat: 36.0/nta: 36.0/' "changed.yaml:18:17: published.values: expected the name of a row, found 'nta'; did you mean 'nat'?"
+study 's/nat: 36.0/nta: 36.0/' "changed.yaml:19:17: published.values: expected the name of a row, found 'nta'; did you mean 'nat'?"
+study 's/eval.few_labels=false/eval.random=false/' \
+    'changed.yaml:11:16: rows.random.of: row random will have no reading of row nat: eval.random is false'
 mistake '--set seeds: seeds: expected different integers from 0' --set seeds=[1,1]
 mistake "--set rows.z.of: expected an earlier row that has a config, found 'nta'; did you mean 'nat'?" --set rows.z.of=nta
 refused 1 'compare needs a study' "$HISS" compare
@@ -66,7 +68,7 @@ refused 1 'new does not exist: there is nothing to make a table of' "$HISS" comp
 
 long=(--set 'base=[train.epochs=300,eval.few_labels=false,"eval.layers=conv1,fc1"]' --set 'seeds=[4]')
 until_trains() { # until_trains RUN: it has a checkpoint
-    for ((k = 0; k < 300; k++)); do
+    for ((k = 0; k < 600; k++)); do
         ! ls "$1"/ckpt/step-*.h5 >/dev/null 2>&1 || return 0
         sleep 0.1
     done
@@ -79,7 +81,6 @@ begin() { # begin COMMAND...: in the background; sets study
 sed '/autoencoder: /d; /^published/,$d' study.yaml >one.yaml
 begin "$HISS" compare one.yaml --out stopped "${long[@]}"
 until_trains stopped/runs/nat-s4
-log=other refused 1 'stopped is in use by another hiss compare' "$HISS" compare one.yaml --out stopped "${long[@]}"
 kill -TERM $study
 status=0
 wait $study || status=$?
@@ -90,7 +91,7 @@ has log 'the same command goes on with the run that was interrupted'
 # Killed: what it started ends by itself.
 begin "$HISS" compare one.yaml --out stopped "${long[@]}"
 has_resumed() { grep -q 'resumed from' stopped/runs/nat-s4/log.txt 2>/dev/null; }
-for ((k = 0; k < 100; k++)); do
+for ((k = 0; k < 600; k++)); do
     ! has_resumed || break
     sleep 0.1
 done
@@ -155,10 +156,15 @@ on 1 "$HISS" compare study.yaml --out out --table
 [ $status -eq 0 ] || fail "--table: exit $status" log
 cksum out/table.* out/runs.csv out/runs/*/compare.yaml | cmp -s - before || fail '--table makes another table'
 
+exec 9>>out/.lock
+flock 9
+refused 1 'out is in use by another hiss compare' "$HISS" compare study.yaml --out out
+exec 9>&-
+
 # ---- changed ----
 
 sed 's/nat: {config: config.yaml}/nat: {config: config.yaml, set: [optim.lr=0.3]}/' study.yaml >changed.yaml
-refused 1 "changed.yaml:8:17: rows.nat.config: out/runs/nat-s1 was made by another config (in section optim, 'lr: 0.1', now 'lr: 0.3')" \
+refused 1 "changed.yaml:9:17: rows.nat.config: out/runs/nat-s1 was made by another config (in section optim, 'lr: 0.1', now 'lr: 0.3')" \
     "$HISS" compare changed.yaml --out out
 cksum out/table.* out/runs.csv out/runs/*/compare.yaml | cmp -s - before || fail 'a refused study has changed something'
 # Another seed is trained; what is judged otherwise is not trained again.
@@ -194,4 +200,42 @@ has two/runs/nat-s1/summary.yaml '^  ranks: 2$'
 for row in nat autoencoder; do
     same two/runs/$row-s1 out/runs/$row-s1
 done
+
+# ---- a job array ----
+
+mkdir "it's here" bin
+cat >bin/sbatch <<'END'
+#!/bin/bash
+echo "$*" >>submitted
+echo $((100 + $(wc -l <submitted)))
+END
+chmod +x bin/sbatch
+array=("$HISS" compare study.yaml --out "it's here/out" --submit --set 'slurm.options=[--partition=x;y]')
+on 1 "${array[@]}" --dry-run
+[ $status -eq 0 ] && [ ! -e submitted ] || fail "--submit --dry-run: exit $status" log
+for job in runs table; do
+    bash -n "it's here/out/jobs/$job.sbatch" || fail "$job.sbatch is no script" "it's here/out/jobs/$job.sbatch"
+    has "it's here/out/jobs/$job.sbatch" '^#SBATCH --partition=x;y$'
+done
+has "it's here/out/jobs/runs.sbatch" '^#SBATCH --array=1,2,3,4$'
+# Tasks of it, side by side; then what is left, and the table.
+SLURM_ARRAY_TASK_ID=3 bash "it's here/out/jobs/runs.sbatch" >other 2>&1 &
+task=$!
+SLURM_ARRAY_TASK_ID=2 on 1 bash "it's here/out/jobs/runs.sbatch"
+wait $task || fail 'task 3 fails' other
+[ $status -eq 0 ] || fail "task 2: exit $status" log
+has log '^\[2/4\] autoencoder-s1: '
+has other '^\[3/4\] nat-s2: '
+[ ! -e "it's here/out/table.md" ] || fail 'a task writes the table'
+PATH=$PWD/bin:$PATH on 1 "${array[@]}"
+[ $status -eq 0 ] || fail "--submit: exit $status" log
+has "it's here/out/jobs/runs.sbatch" '^#SBATCH --array=1,4$'
+[ "$(sed -n 2p submitted)" = "--parsable --dependency=afterany:101 --kill-on-invalid-dep=yes $PWD/it's here/out/jobs/table.sbatch" ] ||
+    fail 'the table does not wait for the runs' submitted
+on 1 bash "it's here/out/jobs/table.sbatch"
+[ $status -eq 0 ] || fail "the job of the table: exit $status" log
+has "it's here/out/table.md" ' 2 runs done, 0 failed, 2 to do\.'
+same "it's here/out/runs/nat-s2" out/runs/nat-s2
+refused 1 '--task 5: the study has 4 runs' "$HISS" compare study.yaml --out out --task 5
+refused 1 '--dry-run has no effect without --submit; leave it out' "$HISS" compare study.yaml --out out --dry-run
 echo ok

@@ -57,8 +57,10 @@ typedef struct hiss_comparison {
     bool keep;
     const char **base; /* [nbase] "key=value", before those of a row */
     int nbase;
-    const char **launch; /* [nlaunch] words; -1: see hiss_launcher_words, and none for one rank */
-    int nlaunch;
+    const char **launch;  /* [nlaunch] words; -1: see hiss_launcher_words, and none for one rank */
+    const char **sbatch;  /* [nsbatch] options of every job */
+    const char **modules; /* [nmodules] */
+    int nlaunch, nsbatch, nmodules;
     int64_t *seeds; /* [nseeds] */
     int nseeds;
     hiss_compare_row *rows;
