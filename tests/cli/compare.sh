@@ -201,6 +201,15 @@ for row in nat autoencoder; do
     same two/runs/$row-s1 out/runs/$row-s1
 done
 
+# A training that ends before its time limit ends the study as well.
+printf '#!/bin/bash\nexit 85\n' >launcher
+chmod +x launcher
+on 1 "$HISS" compare study.yaml --out late --set launch=[./launcher]
+[ $status -eq 85 ] && [ "$(ls late/runs)" = nat-s1 ] && [ ! -e late/runs/nat-s1/compare.yaml ] ||
+    fail "a training for want of time: exit $status" log
+refused 1 'no-such-launcher cannot be started: there is no such program in PATH' \
+    "$HISS" compare study.yaml --out late --set launch=[no-such-launcher]
+
 # ---- a job array ----
 
 mkdir "it's here" bin
