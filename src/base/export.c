@@ -41,3 +41,18 @@ void hiss_json_number(FILE *stream, double value) {
         fputs("null", stream);
     }
 }
+
+void hiss_csv_next_number(FILE *stream, double value) {
+    fputc(',', stream);
+    hiss_csv_number(stream, value);
+}
+
+void hiss_json_member_text(FILE *stream, const char *key, const char *text) {
+    fprintf(stream, "\"%s\": ", key);
+    hiss_json_text(stream, text);
+}
+
+void hiss_json_member_number(FILE *stream, const char *key, double value) {
+    fprintf(stream, "\"%s\": ", key);
+    hiss_json_number(stream, value);
+}

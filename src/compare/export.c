@@ -13,11 +13,6 @@ static const char *state_name(hiss_compare_state state) {
 
 /* ---- CSV ---- */
 
-static void csv_number(FILE *out, double value) {
-    fputc(',', out);
-    hiss_csv_number(out, value); /* unknown: empty */
-}
-
 static void csv_name(FILE *out, const char *name, const char *ending) {
     fprintf(out, ",%s%s", name, ending); /* names hold neither commas nor quotes */
 }
@@ -32,14 +27,14 @@ void hiss_compare_csv(FILE *out, const hiss_compare_results *results) {
     fputs(study->published_name ? ",published\n" : "\n", out);
     for (int row = 0; row < study->nrows; row++) {
         fprintf(out, "%s,%" PRId64 ",%d", study->rows[row].name, compare_done(results, row), study->nseeds);
-        csv_number(out, results->images[row]);
-        csv_number(out, results->seconds[row]);
+        hiss_csv_next_number(out, results->images[row]);
+        hiss_csv_next_number(out, results->seconds[row]);
         for (int c = 0; c < study->ncolumns; c++) {
-            csv_number(out, compare_cell(results, row, c)->mean);
-            csv_number(out, compare_cell(results, row, c)->spread);
+            hiss_csv_next_number(out, compare_cell(results, row, c)->mean);
+            hiss_csv_next_number(out, compare_cell(results, row, c)->spread);
         }
         if (study->published_name) {
-            csv_number(out, study->published[row]);
+            hiss_csv_next_number(out, study->published[row]);
         }
         fputc('\n', out);
     }
@@ -57,10 +52,10 @@ void hiss_compare_runs_csv(FILE *out, const hiss_compare_results *results) {
         const bool done = r->state == HISS_COMPARE_DONE;
         fprintf(out, "%s,%" PRId64 ",%s", study->rows[run % study->nrows].name, study->seeds[run / study->nrows],
                 state_name(r->state));
-        csv_number(out, done ? (double)r->images : (double)NAN);
-        csv_number(out, done ? r->seconds : (double)NAN);
+        hiss_csv_next_number(out, done ? (double)r->images : (double)NAN);
+        hiss_csv_next_number(out, done ? r->seconds : (double)NAN);
         for (int c = 0; c < study->ncolumns; c++) {
-            csv_number(out, r->value[c]);
+            hiss_csv_next_number(out, r->value[c]);
         }
         fprintf(out, ",%s,", done ? r->parameters : "");
         hiss_csv_text(out, r->why);
@@ -70,30 +65,20 @@ void hiss_compare_runs_csv(FILE *out, const hiss_compare_results *results) {
 
 /* ---- JSON ---- */
 
-static void json_text(FILE *out, const char *key, const char *text) {
-    fprintf(out, "\"%s\": ", key);
-    hiss_json_text(out, text);
-}
-
-static void json_number(FILE *out, const char *key, double value) {
-    fprintf(out, "\"%s\": ", key);
-    hiss_json_number(out, value);
-}
-
 static void json_column(FILE *out, const hiss_compare_results *results, int c) {
     static const char *const best[] = {"highest", "lowest", "none"};
     const hiss_compare_column *column = &results->study->columns[c];
     fputs("    {", out);
-    json_text(out, "name", column->name);
+    hiss_json_member_text(out, "name", column->name);
     fputs(", ", out);
-    json_text(out, "reading", column->reading.text);
+    hiss_json_member_text(out, "reading", column->reading.text);
     fputs(", ", out);
-    json_text(out, "unit", results->unit[c] ? results->unit[c] : "");
+    hiss_json_member_text(out, "unit", results->unit[c] ? results->unit[c] : "");
     fputs(", ", out);
-    json_text(out, "best", best[column->best]);
+    hiss_json_member_text(out, "best", best[column->best]);
     if (results->study->published_name) {
         fputs(", ", out);
-        json_number(out, "rank_correlation", results->correlation[c]);
+        hiss_json_member_number(out, "rank_correlation", results->correlation[c]);
         fprintf(out, ", \"rank_correlation_rows\": %" PRId64, results->pairs[c]);
     }
     fputc('}', out);
@@ -102,22 +87,22 @@ static void json_column(FILE *out, const hiss_compare_results *results, int c) {
 static void json_row(FILE *out, const hiss_compare_results *results, int row) {
     const hiss_comparison *study = results->study;
     fputs("    {", out);
-    json_text(out, "name", study->rows[row].name);
+    hiss_json_member_text(out, "name", study->rows[row].name);
     fprintf(out, ", \"runs\": %" PRId64 ", ", compare_done(results, row));
-    json_number(out, "images_seen", results->images[row]);
+    hiss_json_member_number(out, "images_seen", results->images[row]);
     fputs(", ", out);
-    json_number(out, "training_seconds", results->seconds[row]);
+    hiss_json_member_number(out, "training_seconds", results->seconds[row]);
     if (study->published_name) {
         fputs(", ", out);
-        json_number(out, "published", study->published[row]);
+        hiss_json_member_number(out, "published", study->published[row]);
     }
     fputs(", \"readings\": [", out);
     for (int c = 0; c < study->ncolumns; c++) {
         const hiss_compare_cell *cell = compare_cell(results, row, c);
         fprintf(out, "%s{\"count\": %" PRId64 ", ", c ? ", " : "", cell->count);
-        json_number(out, "mean", cell->mean);
+        hiss_json_member_number(out, "mean", cell->mean);
         fputs(", ", out);
-        json_number(out, "spread", cell->spread);
+        hiss_json_member_number(out, "spread", cell->spread);
         fprintf(out, ", \"best\": %s}", cell->best ? "true" : "false");
     }
     fputs("]}", out);
@@ -128,38 +113,38 @@ static void json_run(FILE *out, const hiss_compare_results *results, int run) {
     const hiss_compare_run *r = &results->runs[run];
     const bool done = r->state == HISS_COMPARE_DONE;
     fputs("    {", out);
-    json_text(out, "row", study->rows[run % study->nrows].name);
+    hiss_json_member_text(out, "row", study->rows[run % study->nrows].name);
     fprintf(out, ", \"seed\": %" PRId64 ", ", study->seeds[run / study->nrows]);
-    json_text(out, "state", state_name(r->state));
+    hiss_json_member_text(out, "state", state_name(r->state));
     fputs(", ", out);
-    json_number(out, "images_seen", done ? (double)r->images : (double)NAN);
+    hiss_json_member_number(out, "images_seen", done ? (double)r->images : (double)NAN);
     fputs(", ", out);
-    json_number(out, "training_seconds", done ? r->seconds : (double)NAN);
+    hiss_json_member_number(out, "training_seconds", done ? r->seconds : (double)NAN);
     fputs(", \"readings\": [", out);
     for (int c = 0; c < study->ncolumns; c++) {
         fputs(c ? ", " : "", out);
         hiss_json_number(out, r->value[c]);
     }
     fputs("], ", out);
-    json_text(out, "parameters_sha256", *r->parameters ? r->parameters : NULL);
+    hiss_json_member_text(out, "parameters_sha256", *r->parameters ? r->parameters : NULL);
     fputs(", ", out);
-    json_text(out, "identity", r->identity ? r->identity : "");
+    hiss_json_member_text(out, "identity", r->identity ? r->identity : "");
     fputs(", ", out);
-    json_text(out, "why", r->why);
+    hiss_json_member_text(out, "why", r->why);
     fputc('}', out);
 }
 
 void hiss_compare_json(FILE *out, const hiss_compare_results *results) {
     const hiss_comparison *study = results->study;
     fputs("{\n  ", out);
-    json_text(out, "study", study->name);
+    hiss_json_member_text(out, "study", study->name);
     fprintf(out, ",\n  \"done\": %" PRId64 ", \"failed\": %" PRId64 ", \"missing\": %" PRId64 ",\n  ", results->done,
             results->failed, results->missing);
-    json_text(out, "budget", results->budget);
+    hiss_json_member_text(out, "budget", results->budget);
     fputs(",\n  ", out);
-    json_text(out, "differences", results->alike);
+    hiss_json_member_text(out, "differences", results->alike);
     fputs(",\n  ", out);
-    json_text(out, "published", study->published_name);
+    hiss_json_member_text(out, "published", study->published_name);
     fputs(",\n  \"columns\": [\n", out);
     for (int c = 0; c < study->ncolumns; c++) {
         json_column(out, results, c);

@@ -17,15 +17,10 @@ static const char *state_name(hiss_run_state state) {
 
 /* ---- CSV ---- */
 
-static void csv_number(FILE *out, double value) {
-    fputc(',', out);
-    hiss_csv_number(out, value); /* unknown: empty */
-}
-
 static void csv_figure(FILE *out, hiss_figure f) {
-    csv_number(out, f.value);
-    csv_number(out, f.low);
-    csv_number(out, f.high);
+    hiss_csv_next_number(out, f.value);
+    hiss_csv_next_number(out, f.low);
+    hiss_csv_next_number(out, f.high);
 }
 
 static void csv_text(FILE *out, const char *text) {
@@ -49,21 +44,21 @@ void hiss_results_csv(FILE *out, const hiss_results *results) {
         const hiss_scale_figures *f = &results->figures[k];
         fprintf(out, "%s,%s,%" PRId64 ",%" PRId64 ",%" PRId64 ",%" PRId64 ",%" PRId64, p->name,
                 study->configs[p->config].name, p->ranks, p->threads, p->nodes, f->done, f->images);
-        csv_number(out, f->throughput);
+        hiss_csv_next_number(out, f->throughput);
         csv_figure(out, f->step);
         csv_figure(out, f->speedup);
         csv_figure(out, f->efficiency);
-        csv_number(out, f->overall);
-        csv_number(out, f->quality_seconds);
-        csv_number(out, f->quality_steps);
-        csv_number(out, f->quality_efficiency);
+        hiss_csv_next_number(out, f->overall);
+        hiss_csv_next_number(out, f->quality_seconds);
+        hiss_csv_next_number(out, f->quality_steps);
+        hiss_csv_next_number(out, f->quality_efficiency);
         for (int part = 0; part < HISS_PARTS; part++) {
-            csv_number(out, f->part[part]);
+            hiss_csv_next_number(out, f->part[part]);
         }
-        csv_number(out, f->span);
-        csv_number(out, f->slowest < 0 ? (double)NAN : (double)f->slowest);
+        hiss_csv_next_number(out, f->span);
+        hiss_csv_next_number(out, f->slowest < 0 ? (double)NAN : (double)f->slowest);
         csv_text(out, f->slowest_host);
-        csv_number(out, f->slowest_over_median);
+        hiss_csv_next_number(out, f->slowest_over_median);
         fputc('\n', out);
     }
 }
@@ -80,14 +75,14 @@ void hiss_results_runs_csv(FILE *out, const hiss_results *results) {
         char name[128];
         scale_name_run(results, run, name);
         fprintf(out, "%s,%s", name, state_name(run->state));
-        csv_number(out, done ? (double)run->lanes : unknown);
-        csv_number(out, done ? (double)run->steps : unknown);
-        csv_number(out, done ? run->throughput : unknown);
-        csv_number(out, done ? run->seconds : unknown);
-        csv_number(out, done ? (double)run->windows : unknown);
-        csv_number(out, done ? hiss_sample_median(&(hiss_sample){1, &run->windows, &window}) : unknown);
-        csv_number(out, done ? run->quality_seconds : unknown);
-        csv_number(out, done ? run->quality_steps : unknown);
+        hiss_csv_next_number(out, done ? (double)run->lanes : unknown);
+        hiss_csv_next_number(out, done ? (double)run->steps : unknown);
+        hiss_csv_next_number(out, done ? run->throughput : unknown);
+        hiss_csv_next_number(out, done ? run->seconds : unknown);
+        hiss_csv_next_number(out, done ? (double)run->windows : unknown);
+        hiss_csv_next_number(out, done ? hiss_sample_median(&(hiss_sample){1, &run->windows, &window}) : unknown);
+        hiss_csv_next_number(out, done ? run->quality_seconds : unknown);
+        hiss_csv_next_number(out, done ? run->quality_steps : unknown);
         fprintf(out, ",%s", done ? run->parameters : "");
         csv_text(out, run->why);
         fputc('\n', out);
@@ -95,16 +90,6 @@ void hiss_results_runs_csv(FILE *out, const hiss_results *results) {
 }
 
 /* ---- JSON ---- */
-
-static void json_text(FILE *out, const char *key, const char *text) {
-    fprintf(out, "\"%s\": ", key);
-    hiss_json_text(out, text);
-}
-
-static void json_number(FILE *out, const char *key, double value) {
-    fprintf(out, "\"%s\": ", key);
-    hiss_json_number(out, value);
-}
 
 static void json_figure(FILE *out, const char *key, hiss_figure f) {
     fprintf(out, "\"%s\": [", key);
@@ -120,35 +105,35 @@ static void json_point(FILE *out, const hiss_results *results, int k) {
     const hiss_scale_point *p = &results->study->points[k];
     const hiss_scale_figures *f = &results->figures[k];
     fputs("    {", out);
-    json_text(out, "point", p->name);
+    hiss_json_member_text(out, "point", p->name);
     fputs(", ", out);
-    json_text(out, "config", results->study->configs[p->config].name);
+    hiss_json_member_text(out, "config", results->study->configs[p->config].name);
     fprintf(out,
             ", \"ranks\": %" PRId64 ", \"threads\": %" PRId64 ", \"nodes\": %" PRId64 ", \"runs\": %" PRId64
             ", \"images_per_step\": %" PRId64 ", ",
             p->ranks, p->threads, p->nodes, f->done, f->images);
-    json_number(out, "images_per_second", f->throughput);
+    hiss_json_member_number(out, "images_per_second", f->throughput);
     fputs(", ", out);
     json_figure(out, "step_seconds", f->step);
     json_figure(out, "speedup", f->speedup);
     json_figure(out, "efficiency", f->efficiency);
-    json_number(out, "overall_efficiency", f->overall);
+    hiss_json_member_number(out, "overall_efficiency", f->overall);
     fputs(", \"quality\": {", out);
-    json_number(out, "seconds", f->quality_seconds);
+    hiss_json_member_number(out, "seconds", f->quality_seconds);
     fputs(", ", out);
-    json_number(out, "steps", f->quality_steps);
+    hiss_json_member_number(out, "steps", f->quality_steps);
     fputs(", ", out);
-    json_number(out, "efficiency", f->quality_efficiency);
+    hiss_json_member_number(out, "efficiency", f->quality_efficiency);
     fputs("}, \"parts\": {", out);
     for (int part = 0; part < HISS_PARTS; part++) {
-        json_number(out, hiss_part_names[part], f->part[part]);
+        hiss_json_member_number(out, hiss_part_names[part], f->part[part]);
         fputs(", ", out);
     }
-    json_number(out, "reduction_span", f->span);
+    hiss_json_member_number(out, "reduction_span", f->span);
     fprintf(out, "}, \"slowest\": {\"rank\": %" PRId64 ", ", f->slowest);
-    json_text(out, "host", f->slowest_host);
+    hiss_json_member_text(out, "host", f->slowest_host);
     fputs(", ", out);
-    json_number(out, "over_median", f->slowest_over_median);
+    hiss_json_member_number(out, "over_median", f->slowest_over_median);
     fputs("}}", out);
 }
 
@@ -156,14 +141,14 @@ static void json_run(FILE *out, const hiss_results *results, const hiss_scale_ru
     char name[128];
     scale_name_run(results, run, name);
     fputs("    {", out);
-    json_text(out, "run", name);
+    hiss_json_member_text(out, "run", name);
     fputs(", ", out);
-    json_text(out, "state", state_name(run->state));
+    hiss_json_member_text(out, "state", state_name(run->state));
     fputs(", ", out);
-    json_text(out, "parameters_sha256", run->parameters);
+    hiss_json_member_text(out, "parameters_sha256", run->parameters);
     fputs(", ", out);
     for (int k = 0; k < HISS_FACTS; k++) {
-        json_text(out, hiss_fact_names[k], run->fact[k] ? run->fact[k] : "");
+        hiss_json_member_text(out, hiss_fact_names[k], run->fact[k] ? run->fact[k] : "");
         fputs(", ", out);
     }
     fputs("\"warnings\": [", out);
@@ -172,7 +157,7 @@ static void json_run(FILE *out, const hiss_results *results, const hiss_scale_ru
         hiss_json_text(out, run->warning[k]);
     }
     fputs("], ", out);
-    json_number(out, "images_per_second", run->state == HISS_RUN_DONE ? run->throughput : (double)NAN);
+    hiss_json_member_number(out, "images_per_second", run->state == HISS_RUN_DONE ? run->throughput : (double)NAN);
     fputs(", \"hosts\": [", out);
     for (int64_t r = 0; r < run->nranks; r++) {
         fputs(r ? ", " : "", out);
@@ -187,27 +172,27 @@ static void json_run(FILE *out, const hiss_results *results, const hiss_scale_ru
         fputc(']', out);
     }
     fputs("], ", out);
-    json_text(out, "why", run->why);
+    hiss_json_member_text(out, "why", run->why);
     fputc('}', out);
 }
 
 static void json_fit(FILE *out, const hiss_results *results, int c, int l) {
     const hiss_fit *fit = &results->fits[c * HISS_LAWS + l];
     fputs("    {", out);
-    json_text(out, "config", results->study->configs[c].name);
+    hiss_json_member_text(out, "config", results->study->configs[c].name);
     fputs(", ", out);
-    json_text(out, "law", hiss_law_name(fit->law));
+    hiss_json_member_text(out, "law", hiss_law_name(fit->law));
     fprintf(out, ", \"fitted\": %s, ", fit->fitted ? "true" : "false");
     for (int k = 0; k < fit->parameters && fit->fitted; k++) {
-        json_number(out, hiss_law_parameter(fit->law, k), fit->value[k]);
+        hiss_json_member_number(out, hiss_law_parameter(fit->law, k), fit->value[k]);
         fputs(", ", out);
     }
     if (fit->fitted) {
-        json_number(out, "error_mean", fit->error_mean);
+        hiss_json_member_number(out, "error_mean", fit->error_mean);
         fputs(", ", out);
-        json_number(out, "error_largest", fit->error_largest);
+        hiss_json_member_number(out, "error_largest", fit->error_largest);
     } else {
-        json_text(out, "why", fit->why);
+        hiss_json_member_text(out, "why", fit->why);
     }
     fputc('}', out);
 }
@@ -215,13 +200,13 @@ static void json_fit(FILE *out, const hiss_results *results, int c, int l) {
 void hiss_results_json(FILE *out, const hiss_results *results) {
     const hiss_study *study = results->study;
     fputs("{\n  ", out);
-    json_text(out, "study", study->name);
+    hiss_json_member_text(out, "study", study->name);
     fputs(",\n  ", out);
-    json_text(out, "kind", hiss_scale_kind_name((hiss_scale_kind)study->kind));
+    hiss_json_member_text(out, "kind", hiss_scale_kind_name((hiss_scale_kind)study->kind));
     fprintf(out, ",\n  \"valid\": %s,\n  ", results->valid ? "true" : "false");
-    json_text(out, "verdict", results->verdict);
+    hiss_json_member_text(out, "verdict", results->verdict);
     fputs(",\n  ", out);
-    json_text(out, "report", results->when);
+    hiss_json_member_text(out, "report", results->when);
     fprintf(out,
             ",\n  \"done\": %" PRId64 ",\n  \"failed\": %" PRId64 ",\n  \"missing\": %" PRId64 ",\n  \"points\": [\n",
             results->done, results->failed, results->missing);
