@@ -88,14 +88,8 @@ const hiss_section *experiment_sections(int *count) {
 }
 
 /* An empty section is none. */
-static hiss_status read_no_generator(hiss_experiment *e, hiss_error *err) {
-    static const char *const names[] = {"generate", "eval.generate"};
-    hiss_status s = HISS_OK;
-    for (int k = 0; k < HISS_COUNT(names) && s == HISS_OK; k++) {
-        s = hiss_config_node(e->config, names[k]) ? hiss_config_section(e->config, names[k], top_rows, 0, e, err)
-                                                  : HISS_OK;
-    }
-    return s;
+static hiss_status read_empty(hiss_experiment *e, const char *name, hiss_error *err) {
+    return hiss_config_node(e->config, name) ? hiss_config_section(e->config, name, top_rows, 0, e, err) : HISS_OK;
 }
 
 /* Section generate is that of the generator which data.generate names; eval.generate says what of it differs in the test
@@ -110,10 +104,14 @@ static hiss_status read_generator(hiss_experiment *e, hiss_error *err) {
                              test ? "eval.generate" : "generate");
     }
     if (!g) {
-        return read_no_generator(e, err);
+        const hiss_status s = read_empty(e, "generate", err);
+        return s == HISS_OK ? read_empty(e, "eval.generate", err) : s;
     }
     e->data.generated = e->generate_options = hiss_alloc(g->options_bytes);
     hiss_status s = hiss_config_section(e->config, "generate", g->rows, g->nrows, e->generate_options, err);
+    if (s == HISS_OK && !test) {
+        s = read_empty(e, "eval.generate", err);
+    }
     if (s == HISS_OK && test) {
         e->data.generated_test = e->generate_test = hiss_alloc(g->options_bytes);
         s = hiss_config_inherit(e->config, "eval.generate", g->rows, g->nrows, e->generate_options, e->generate_test,

@@ -65,7 +65,7 @@ less 0.5 "$(last longer diversity)" 'a bound, and the diversity'
 grep -q '^concern: false' longer/summary.yaml || fail 'not said that all is well' longer/summary.yaml
 ! grep -q 'diversity, by which' log || fail 'left out' log
 train 2 control --set gan.deviation=0
-grep -q 'the generator has collapsed to few images: .*(diversity)' log || fail 'the collapse of the control is not told' log
+grep -q 'the generator has collapsed to few images: .*(diversity); that is what gan.deviation 0, a control, leads to' log || fail 'the collapse of the control is not told' log
 grep -q '^concern: true' control/summary.yaml || fail 'not in the summary' control/summary.yaml
 less "$(last control diversity)" 0.001 'the diversity of the control'
 

@@ -26,6 +26,8 @@ on 1 "$HISS" eval base --set eval.layers=fc1 --set eval.random=false
 on 2 "$HISS" eval base --set eval.layers=fc1 --set eval.random=false --set 'eval.generate={part: test, rows: 60}'
 [ $status -eq 0 ] && grep -q 'test: 60 samples, training: 480 samples' base/eval.txt || fail "eval: exit $status" "$log"
 ! grep -q 'figures will be those of training samples' "$log" || fail 'other samples are taken for the same' "$log"
+on 1 "$HISS" eval base --set eval.layers=fc1 --set eval.random=false --set eval.generate=null
+[ $status -eq 0 ] && grep -q 'no eval.test: 80 of 480 samples held out' base/eval.txt || fail "eval without the section: exit $status" "$log"
 on 1 "$HISS" eval base --set eval.layers=fc1 --set eval.random=false --set 'eval.generate={rows: 60}'
 grep -q 'the figures will be those of training samples' "$log" || fail 'training samples as test samples' "$log"
 on 1 "$HISS" doctor config.yaml

@@ -47,6 +47,8 @@ learn=(--set data.file=blob.h5 --set train.epochs=30 --set optim.schedule=cosine
     --set jigsaw.scale=0.9 --set train.lanes=4 --set train.lane_samples=16)
 train 2 learnt "${learn[@]}"
 train 2 control "${learn[@]}" --set jigsaw.identical=true
+! grep -q 'below chance' log || fail 'a control is blamed for what it is to show' log
+train 2 wild "${learn[@]}" --set optim.lr=3 --set optim.schedule=constant
 grep -q 'warning: .*guessing gives 2.0794' log || fail 'no warning of a run that learnt nothing' log
 for run in learnt control; do
     on 1 "$HISS" eval $run "${judge[@]}"

@@ -265,8 +265,10 @@ static bool concern(void *self, const hiss_named *metrics, int nmetrics, char *l
     const bool known = diversity_of(metrics, nmetrics, &diversity);
     snprintf(line, size,
              "the generator has collapsed to few images: made images%s differ from each other by %.3f of what those of "
-             "the data do (diversity); lower optim.lr, set optim.beta1 to 0.5, or choose another seed",
-             a->options->conditional ? " of a class" : "", diversity);
+             "the data do (diversity); %s",
+             a->options->conditional ? " of a class" : "", diversity,
+             a->options->deviation > 0.0 ? "lower optim.lr, set optim.beta1 to 0.5, or choose another seed"
+                                         : "that is what gan.deviation 0, a control, leads to");
     return known && diversity < collapsed;
 }
 

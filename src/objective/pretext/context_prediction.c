@@ -225,8 +225,10 @@ static hiss_status conclude(void *self, const hiss_measured *m, hiss_error *err)
     return pretext_siamese_conclude(&c->base, m, "direction of the second patch told right", picture, caption, err);
 }
 
+/* The control is to be no better. */
 static int below_chance(void *self, const hiss_named *metrics, int nmetrics, char *line, size_t size) {
-    return pretext_siamese_below_chance(&((const context *)self)->base, metrics, nmetrics, line, size);
+    const context *c = self;
+    return c->options->second_only ? -1 : pretext_siamese_below_chance(&c->base, metrics, nmetrics, line, size);
 }
 
 static void describe(void *self, char *line, size_t size) {

@@ -195,8 +195,10 @@ static hiss_status conclude(void *self, const hiss_measured *m, hiss_error *err)
     return pretext_siamese_conclude(&j->base, m, "order of the tiles told right", picture, text, err);
 }
 
+/* The control is to be no better. */
 static int below_chance(void *self, const hiss_named *metrics, int nmetrics, char *line, size_t size) {
-    return pretext_siamese_below_chance(&((const jigsaw *)self)->base, metrics, nmetrics, line, size);
+    const jigsaw *j = self;
+    return j->options->identical ? -1 : pretext_siamese_below_chance(&j->base, metrics, nmetrics, line, size);
 }
 
 static void describe(void *self, char *line, size_t size) {
