@@ -282,3 +282,8 @@ const hiss_yaml *hiss_yaml_get(const hiss_yaml *map, const char *key) {
     }
     return entry;
 }
+
+const char *hiss_yaml_text(const hiss_yaml *map, const char *key) {
+    const hiss_yaml *node = hiss_yaml_get(map, key);
+    return node && node->text ? node->text : "";
+}

@@ -106,8 +106,7 @@ static double feature_seconds(const hiss_costs *costs) {
 }
 
 static const char *text_of(const hiss_yaml *config, const char *key) {
-    const hiss_yaml *node = hiss_yaml_get(hiss_yaml_get(config, "assign"), key);
-    return node && node->text ? node->text : "";
+    return hiss_yaml_text(hiss_yaml_get(config, "assign"), key);
 }
 
 static int64_t number_of(const hiss_yaml *config, const char *key) {

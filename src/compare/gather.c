@@ -31,14 +31,9 @@ static bool fail_run(reader *r, const char *format, ...) {
     return false;
 }
 
-static const char *text(const hiss_yaml *map, const char *key) {
-    const hiss_yaml *node = hiss_yaml_get(map, key);
-    return node && node->text ? node->text : "";
-}
-
 static int64_t whole(const hiss_yaml *map, const char *key) {
     int64_t value = -1;
-    return hiss_integer_parse(text(map, key), &value) ? value : -1;
+    return hiss_integer_parse(hiss_yaml_text(map, key), &value) ? value : -1;
 }
 
 static bool read_tree(reader *r, const char *name, hiss_yaml **out) {
@@ -59,11 +54,11 @@ static bool read_end(reader *r) {
     if (!read_tree(r, "compare.yaml", &root)) {
         return false;
     }
-    const char *end = text(root, "end");
+    const char *end = hiss_yaml_text(root, "end");
     if (strcmp(end, "exit 0") != 0) {
         snprintf(path, sizeof path, "%s/log.txt", r->path);
         hiss_log_reason(path, reason);
-        return fail_run(r, "hiss %.10s: %.60s%s: %.280s", text(root, "stage"), end, hiss_end_explain(end),
+        return fail_run(r, "hiss %.10s: %.60s%s: %.280s", hiss_yaml_text(root, "stage"), end, hiss_end_explain(end),
                         *reason ? hiss_comparison_blame(r->study, r->number, r->scratch, reason) : "its log is empty");
     }
     return true;
@@ -96,16 +91,16 @@ static bool read_training(reader *r) {
     }
     const hiss_yaml *train = hiss_yaml_get(config, "train"), *identity = hiss_yaml_get(summary, "identity");
     const int64_t batch = whole(train, "lanes") * whole(train, "lane_samples"), steps = whole(summary, "steps");
-    if (strcmp(text(summary, "result"), "VALID") != 0) {
-        return fail_run(r, "its summary.yaml says result: %.100s", text(summary, "result"));
+    if (strcmp(hiss_yaml_text(summary, "result"), "VALID") != 0) {
+        return fail_run(r, "its summary.yaml says result: %.100s", hiss_yaml_text(summary, "result"));
     }
     if (batch < 1 || steps < 0) {
         return fail_run(r, "its summary.yaml has no steps, or its config.yaml no lanes");
     }
     run->images = steps * batch;
-    snprintf(run->parameters, sizeof run->parameters, "%s", text(summary, "parameters_sha256"));
-    run->identity = hiss_arena_format(r->arena, "version %s; kernels %s; data %s", text(identity, "version"),
-                                      text(identity, "kernels"), text(identity, "data"));
+    snprintf(run->parameters, sizeof run->parameters, "%s", hiss_yaml_text(summary, "parameters_sha256"));
+    run->identity = hiss_arena_format(r->arena, "version %s; kernels %s; data %s", hiss_yaml_text(identity, "version"),
+                                      hiss_yaml_text(identity, "kernels"), hiss_yaml_text(identity, "data"));
     return read_seconds(r, batch);
 }
 

@@ -44,6 +44,7 @@ void graph_plan_active(const hiss_graph *graph, bool *active) {
     }
 }
 
+/* Who reads a value, and whether it is kept, by twin: twins share one output. Who adds to a gradient, by node. */
 static void count_readers(const hiss_graph *graph, int *data_readers, int *gradient_writers, bool *kept) {
     for (int i = 0; i < graph->count; i++) {
         const node *n = &graph->nodes[i];
@@ -59,7 +60,7 @@ static void count_readers(const hiss_graph *graph, int *data_readers, int *gradi
 
 static void choose_roots(const hiss_graph *graph, node_plan *np) {
     int *data_readers = hiss_new(int, graph->count), *gradient_writers = hiss_new(int, graph->count);
-    bool *kept = hiss_new(bool, graph->count); /* these two by twin */
+    bool *kept = hiss_new(bool, graph->count);
     count_readers(graph, data_readers, gradient_writers, kept);
     for (int i = 0; i < graph->count; i++) {
         const node *n = &graph->nodes[i];

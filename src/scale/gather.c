@@ -28,11 +28,6 @@ static double number(const hiss_yaml *map, const char *key) {
     return end && end != node->text && *end == '\0' ? value : (double)NAN;
 }
 
-static const char *text(const hiss_yaml *map, const char *key) {
-    const hiss_yaml *node = hiss_yaml_get(map, key);
-    return node && node->text ? node->text : "";
-}
-
 static int64_t whole(const hiss_yaml *map, const char *key) {
     const double value = number(map, key);
     return value >= 0 && value < 1e15 ? (int64_t)value : -1;
@@ -70,16 +65,17 @@ static bool read_end(reader *r) {
         return false;
     }
     for (int k = 0; k < HISS_FACTS; k++) {
-        r->run->fact[k] = hiss_arena_text(r->arena, text(root, hiss_fact_names[k]));
+        r->run->fact[k] = hiss_arena_text(r->arena, hiss_yaml_text(root, hiss_fact_names[k]));
     }
     snprintf(path, sizeof path, "%s/log.txt", r->path);
     const char *warning[MOST_WARNINGS];
     r->run->nwarnings = scale_find_warnings(path, r->arena, warning);
     r->run->warning = hiss_arena_alloc(r->arena, sizeof warning);
     memcpy(r->run->warning, warning, sizeof *warning * (size_t)r->run->nwarnings);
-    if (strcmp(text(root, "end"), "exit 0") != 0) {
+    if (strcmp(hiss_yaml_text(root, "end"), "exit 0") != 0) {
         hiss_log_reason(path, reason);
-        return fail_run(r, "%.60s%s: %.299s", text(root, "end"), hiss_end_explain(text(root, "end")),
+        return fail_run(r, "%.60s%s: %.299s", hiss_yaml_text(root, "end"),
+                        hiss_end_explain(hiss_yaml_text(root, "end")),
                         *reason ? hiss_study_blame(r->study, r->run->point, r->scratch, reason) : "its log is empty");
     }
     return true;
@@ -122,7 +118,7 @@ static bool read_ranks(reader *r, const hiss_yaml *summary) {
     r->run->rank = hiss_arena_alloc(r->arena, sizeof(hiss_rank_time) * (size_t)(r->run->nranks + 1));
     hiss_rank_time *out = r->run->rank;
     for (const hiss_yaml *item = list ? list->first : NULL; item; item = item->next, out++) {
-        snprintf(out->host, sizeof out->host, "%s", text(item, "host"));
+        snprintf(out->host, sizeof out->host, "%s", hiss_yaml_text(item, "host"));
         out->span = number(item, "span") / steps;
         for (int k = 0; k < HISS_PARTS; k++) {
             out->part[k] = number(item, hiss_part_names[k]) / steps;
@@ -150,16 +146,17 @@ static bool read_summary(reader *r) {
     }
     hiss_scale_run *run = r->run;
     const hiss_yaml *train = hiss_yaml_get(config, "train"), *identity = hiss_yaml_get(summary, "identity");
-    snprintf(run->parameters, sizeof run->parameters, "%s", text(summary, "parameters_sha256"));
+    snprintf(run->parameters, sizeof run->parameters, "%s", hiss_yaml_text(summary, "parameters_sha256"));
     snprintf(run->identity, sizeof run->identity, "version %s%s%s; kernels %s; choices %s; reduce %s",
-             text(identity, "version"), *run->fact[HISS_FACT_COMMIT] ? ", commit " : "", run->fact[HISS_FACT_COMMIT],
-             text(identity, "kernels"), text(identity, "kernel_choices_sha256"), text(identity, "reduce"));
+             hiss_yaml_text(identity, "version"), *run->fact[HISS_FACT_COMMIT] ? ", commit " : "",
+             run->fact[HISS_FACT_COMMIT], hiss_yaml_text(identity, "kernels"),
+             hiss_yaml_text(identity, "kernel_choices_sha256"), hiss_yaml_text(identity, "reduce"));
     run->processors = whole(hiss_yaml_get(summary, "machine"), "processors");
     run->steps = whole(summary, "steps");
     run->lanes = whole(train, "lanes");
     run->images = run->lanes * whole(train, "lane_samples");
-    if (strcmp(text(summary, "result"), "VALID") != 0) {
-        return fail_run(r, "its summary.yaml says result: %.100s", text(summary, "result"));
+    if (strcmp(hiss_yaml_text(summary, "result"), "VALID") != 0) {
+        return fail_run(r, "its summary.yaml says result: %.100s", hiss_yaml_text(summary, "result"));
     }
     if (strlen(run->parameters) != HISS_HASH_TEXT - 1 || run->steps < 1 || run->images < 1) {
         return fail_run(r, "its summary.yaml has no parameters_sha256, or no steps");

@@ -28,6 +28,8 @@ hiss_status hiss_yaml_read(hiss_arena *arena, const char *path, hiss_yaml **root
 hiss_status hiss_yaml_parse(hiss_arena *arena, const char *name, const char *text, hiss_yaml **root, hiss_error *err);
 /* Entry of a map by key; NULL when map is NULL, is not a map, or has no such key. */
 const hiss_yaml *hiss_yaml_get(const hiss_yaml *map, const char *key);
+/* Its text; "" where there is none. */
+const char *hiss_yaml_text(const hiss_yaml *map, const char *key);
 
 /* "FILE:LINE:COLUMN" of a value, "--set KEY" of one that was set. Returns out. */
 enum { HISS_PLACE = 300 };

@@ -32,7 +32,7 @@
 
 enum { GENERATOR, DISCRIMINATOR }; /* groups; E is of the first */
 enum { UNIFORM, NORMAL };
-enum { MOST_DISTANCES = 16 };                     /* images of a lane: those of all would cost a seventh of the step */
+enum { MOST_DISTANCES = 16 };                     /* images of a lane: those of all would cost a twelfth of the step */
 enum { DRAW_OF_LATENT = 2110, DRAW_OF_MEASURES }; /* when, of evaluation's streams */
 
 static const double slope = 0.2, deviation = 0.02, none = 0.0; /* of LeakyReLU; of weights when they start */
