@@ -68,6 +68,11 @@ struct hiss_dataset {
     bool permuted;
     hiss_permutation order;
     char *identity;
+    struct data_limits {
+        double least, most;   /* that pixels lie between; both 0: anything is taken */
+        const char *unit_for; /* the method that needs pixels of 0..1, or NULL */
+        bool further;         /* samples to evaluate: what is set for training holds */
+    } limits;
     bool verify;      /* what is recorded, as at the start */
     atomic_bool read; /* something of the files since they were last seen to be unchanged */
 };
@@ -170,6 +175,10 @@ bool data_prepared(hiss_h5 *file, const char *images, hiss_error *err);
 /* The values of field k in a row, after missing ones were replaced, must be numbers: one that is not would be in
  * all parameters after the next step. Errors name the row. (range.c) */
 hiss_status data_check_sample(const hiss_dataset *set, int k, int64_t row, void *values, hiss_error *err);
+/* Let every row that is read from now on be checked for pixels that no image of this range has. (range.c) */
+void data_range_limit(hiss_dataset *set, const hiss_data_options *options);
+/* Whether all values of a sample lie in least..most. (values.c) */
+bool data_values_within(const hiss_field *field, const void *values, double least, double most);
 /* Whether pixels whose type says nothing of their range are about 0..1, where there is no data.range. (range.c) */
 hiss_status data_range_check(hiss_dataset *set, const hiss_data_options *options, hiss_error *err);
 /* data.range into the image's field. (range.c) */

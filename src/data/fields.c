@@ -366,6 +366,7 @@ hiss_status data_fields_check(hiss_dataset *set, const hiss_data_options *option
     }
     status = blame(&options->keys, source, options->keys.images, "data.images", status, err);
     status = status ? status : data_range_read(set, options, err);
+    data_range_limit(set, options);
     status = status ? status : add_further(set, options, err);
     status = status ? status : check_layout_names(set, options, err);
     if (!status) {

@@ -7,14 +7,49 @@
 #include "hiss/alloc.h"
 #include "hiss/number.h"
 
+/* Pixels of a sample that no image of this range has. */
+static hiss_status fail_beyond(const hiss_dataset *set, int64_t row, const void *values, hiss_error *err) {
+    const hiss_field *image = &set->field[DATA_IMAGE];
+    const data_source *source = &set->source[DATA_IMAGE];
+    const int64_t count = hiss_field_count(image);
+    float *number = hiss_new(float, count);
+    double low = HUGE_VAL, high = -HUGE_VAL;
+    char expected[160];
+    int64_t there;
+    const char *path = data_joined_place(source->joined, row, &there);
+    hiss_field_floats(image, values, 0, number);
+    for (int64_t i = 0; i < count; i++) {
+        low = fmin(low, (double)number[i]);
+        high = fmax(high, (double)number[i]);
+    }
+    hiss_free(number);
+    if (set->limits.unit_for) {
+        snprintf(expected, sizeof expected,
+                 "%g..%g, which are 0..1 to %s: replace them, or set data.range to values that hold all", image->low,
+                 image->high, set->limits.unit_for);
+    } else if (set->limits.further) {
+        snprintf(expected, sizeof expected,
+                 "about 0..1, as data.range is not set for the training samples: write these in the same range");
+    } else {
+        snprintf(expected, sizeof expected,
+                 "about 0..1: replace them, or set data.range to the values for black and white, or to [0, 1] to take "
+                 "them as they are");
+    }
+    return hiss_fail(err, HISS_EUSER, "%s: row %lld of data set %s has values from %g to %g; expected %s", path,
+                     (long long)there, source->dataset, low, high, expected);
+}
+
 /* The values of a field in one row, after missing ones were replaced, must be numbers: one that is not would be in all
  * parameters after the next step. */
 hiss_status data_check_sample(const hiss_dataset *set, int k, int64_t row, void *values, hiss_error *err) {
     const hiss_field *field = &set->field[k];
     const data_source *source = &set->source[k];
     const char *wrong = data_packing_unpack(source, field, row, values);
+    const struct data_limits *limits = &set->limits;
     if (!wrong) {
-        return HISS_OK;
+        const bool within = k != DATA_IMAGE || limits->least == limits->most ||
+                            data_values_within(field, values, limits->least, limits->most);
+        return within ? HISS_OK : fail_beyond(set, row, values, err);
     }
     int64_t there;
     const char *path = data_joined_place(source->joined, row, &there);
@@ -64,19 +99,23 @@ static hiss_status look_at_some(const hiss_dataset *set, double *low, double *hi
     return status;
 }
 
+enum { MOST = 16 }; /* that pixels of no known range may be away from 0 */
+
+/* Whether the type of pixels says nothing of their range. */
+static bool is_open(const hiss_field *image) {
+    return image->dtype == HISS_F32 || image->dtype == HISS_F16 || image->dtype == HISS_I64 || image->dtype == HISS_U64;
+}
+
 /* Pixels whose type says nothing of their range are of 0..1, or standardised, unless data.range says otherwise: look at
  * some of them. */
 hiss_status data_range_check(hiss_dataset *set, const hiss_data_options *options, hiss_error *err) {
-    enum { MOST = 16 };
     hiss_field *image = &set->field[DATA_IMAGE];
     const data_source *source = &set->source[DATA_IMAGE];
-    const bool floats = image->dtype == HISS_F32 || image->dtype == HISS_F16;
     const bool further = options->keys.images != NULL; /* samples to evaluate: what is set for training holds */
-    const bool open = floats || image->dtype == HISS_I64 || image->dtype == HISS_U64;
     double low = 0.0, high = 0.0;
     image->least = image->low;
     image->most = image->high;
-    if (options->range || !open) {
+    if (options->range || !is_open(image)) {
         return HISS_OK;
     }
     hiss_status status = look_at_some(set, &low, &high, err);
@@ -139,4 +178,25 @@ hiss_status data_range_read(hiss_dataset *set, const hiss_data_options *options,
                           err);
     }
     return look_at_some(set, &image->least, &image->most, err); /* what the values lie between that it is said of */
+}
+
+void data_range_limit(hiss_dataset *set, const hiss_data_options *options) {
+    static const double tolerance = 1e-3; /* of the width: numbers that were rounded */
+    const hiss_field *image = &set->field[DATA_IMAGE];
+    const double room = tolerance * (image->high - image->low);
+    struct data_limits *limits = &set->limits;
+    double least, most;
+    const bool whole = data_packing_limits(image->dtype, &least, &most);
+    limits->further = options->keys.images != NULL;
+    if (options->unit_pixels) {
+        limits->unit_for = options->unit_pixels;
+        limits->least = image->low - room;
+        limits->most = image->high + room;
+    } else if (!options->range && is_open(image)) {
+        limits->least = -MOST;
+        limits->most = MOST;
+    }
+    if (whole && limits->least <= least && limits->most >= most) { /* no value of the type is beyond */
+        limits->least = limits->most = 0;
+    }
 }

@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "hiss/data.h"
+#include "dataset_impl.h"
 
 int64_t hiss_field_count(const hiss_field *field) {
     int64_t count = 1;
@@ -37,6 +37,46 @@ static float from_half(uint16_t half) {
     bits = exponent == 31 ? sign | 0x7F800000u | mantissa << 13 : bits;
     memcpy(&value, &bits, sizeof value);
     return value;
+}
+
+#define LIES_WITHIN(type_)                                                                                             \
+    for (int64_t k = 0; k < count; k++) {                                                                              \
+        beyond |= !((double)((const type_ *)values)[k] >= least) | !((double)((const type_ *)values)[k] <= most);      \
+    }                                                                                                                  \
+    break
+
+bool data_values_within(const hiss_field *field, const void *values, double least, double most) {
+    const int64_t count = hiss_field_count(field);
+    const uint16_t *half = values;
+    int beyond = 0;
+    switch (field->dtype) {
+    case HISS_U8:
+        LIES_WITHIN(uint8_t);
+    case HISS_I8:
+        LIES_WITHIN(int8_t);
+    case HISS_U16:
+        LIES_WITHIN(uint16_t);
+    case HISS_I16:
+        LIES_WITHIN(int16_t);
+    case HISS_U32:
+        LIES_WITHIN(uint32_t);
+    case HISS_I32:
+        LIES_WITHIN(int32_t);
+    case HISS_U64:
+        LIES_WITHIN(uint64_t);
+    case HISS_I64:
+        LIES_WITHIN(int64_t);
+    case HISS_F16:
+        for (int64_t k = 0; k < count; k++) {
+            const double value = (double)from_half(half[k]);
+            beyond |= !(value >= least) | !(value <= most);
+        }
+        break;
+    default:
+        assert(field->dtype == HISS_F32);
+        LIES_WITHIN(float);
+    }
+    return !beyond;
 }
 
 #define CONVERT(type_)                                                                                                 \

@@ -1,7 +1,7 @@
 /* Write an HDF5 file whose data sets hold the same samples in many ways: layout_h5 FILE NAME=TYPE:LAYOUT[:FACTOR] ...
- * TYPE is u8, i8, u16, i16, u32, i32, f16, f32, f64 or bool, with BE behind it in big-endian order; nan and inf are f32
- * with one such value in row 17, odd is f32 with a 1000 there. LAYOUT is a word of data.layout. Values are 0..255 times FACTOR (1). A FACTOR that begins
- * with p has attributes as netCDF packs values: scale_factor, whose product with what is stored are 0..255, and
+ * TYPE is u8, i8, u16, i16, u32, i32, i64, u64, f16, f32, f64 or bool, with BE behind it in big-endian order; nan and inf
+ * are f32 with one such value in row 17; odd before a type, or alone for f32, is a 1000 there. LAYOUT is a word of
+ * data.layout. Values are 0..255, and that 1000, times FACTOR (1). A FACTOR that begins with p has attributes as netCDF packs values: scale_factor, whose product with what is stored are 0..255, and
  * add_offset; with q also _FillValue, the largest value. */
 #include <hdf5.h>
 #include <math.h>
@@ -16,6 +16,7 @@ static const hsize_t sizes[] = {96, 3, 2, 12, 10, 3};
 
 static hid_t number(const char *type) {
     const bool big = strstr(type, "BE") != NULL;
+    type += strncmp(type, "odd", 3) == 0 ? 3 : 0;
     if (strncmp(type, "f16", 3) == 0) {
         const hid_t half = H5Tcopy(big ? H5T_IEEE_F32BE : H5T_IEEE_F32LE);
         H5Tset_fields(half, 15, 10, 5, 0, 10);
@@ -29,6 +30,7 @@ static hid_t number(const char *type) {
     } types[] = {{"u8", H5T_STD_U8LE, H5T_STD_U8BE},     {"i8", H5T_STD_I8LE, H5T_STD_I8BE},
                  {"u16", H5T_STD_U16LE, H5T_STD_U16BE},  {"i16", H5T_STD_I16LE, H5T_STD_I16BE},
                  {"u32", H5T_STD_U32LE, H5T_STD_U32BE},  {"i32", H5T_STD_I32LE, H5T_STD_I32BE},
+                 {"i64", H5T_STD_I64LE, H5T_STD_I64BE},  {"u64", H5T_STD_U64LE, H5T_STD_U64BE},
                  {"f64", H5T_IEEE_F64LE, H5T_IEEE_F64BE}};
     for (size_t k = 0; k < sizeof types / sizeof *types; k++) {
         if (strncmp(type, types[k].name, strlen(types[k].name)) == 0) {
@@ -87,10 +89,10 @@ static int add(hid_t file, char *order) {
         values[i] = times * value_at(at);
         truths[i] = value_at(at) > 127;
         if (at[0] == BAD_ROW && at[3] == 3 && at[4] == 4 && at[5] == 0) {
-            values[i] = strcmp(type, "nan") == 0   ? (double)NAN
-                        : strcmp(type, "inf") == 0 ? HUGE_VAL
-                        : strcmp(type, "odd") == 0 ? 1000
-                                                   : values[i];
+            values[i] = strcmp(type, "nan") == 0       ? (double)NAN
+                        : strcmp(type, "inf") == 0     ? HUGE_VAL
+                        : strncmp(type, "odd", 3) == 0 ? 1000 * times
+                                                       : values[i];
         }
     }
     const bool is_bool = strcmp(type, "bool") == 0;

@@ -13,7 +13,11 @@ for order in "${orders[@]}"; do sets+=("o$order=u8:$order" "f$order=f64BE:$order
 "$layout_h5" all.h5 "${sets[@]}" grey=u8:NHW greyHWN=i16:HWN clip=f32:NCTWH volume=i16:NDHWC slices=i16:NHWDC turned=f64BE:CWDHN mask=bool:NHWC \
     unit=f32:NHWC:0.00390625 wide=u16:NHWC:257 long=i64:NHWC i8=i8:NHWC:0.5 ||
     fail 'no file'
-"$layout_h5" bad.h5 first=u8:NCHW last=u8:HWCN nan=nan:NHWC:0.01 inf=inf:NHWC:0.01 || fail 'no file'
+open=(f16BE f32 f64BE i64 u64) # types that say nothing of their range
+sets=()
+for type in "${open[@]}"; do sets+=("far$type=odd$type:NHWC:0.0625" "farC$type=odd$type:CWHN:0.0625"); done
+"$layout_h5" bad.h5 first=u8:NCHW last=u8:HWCN nan=nan:NHWC:0.01 inf=inf:NHWC:0.01 near=oddf32:NHWC:0.00390625 \
+    near8=i8:NHWC:0.5 "${sets[@]}" || fail 'no file'
 few=(--set train.epochs=1 --set train.lanes=6)
 
 # ---- the same bits ----
@@ -147,6 +151,24 @@ train 1 small "${few[@]}" --set data.images=unit
 refused 2 'eval.test_images: all.h5: data set f32 has values from 0 to 246; expected about 0..1, as data.range is not set for the training' \
     "$HISS" eval small --set eval.test=all.h5 --set eval.test_images=f32
 [ ! -e new ] || fail 'left behind'
+# Rows beyond those that are looked at first: what is refused there is refused wherever it lies.
+for type in "${open[@]}"; do
+    what='has values from 0 to 62\(\.5\)\?; expected about 0..1: replace them, or set data.range to the values for black and white, or to \[0, 1\]'
+    wrong "bad.h5: row 17 of data set far$type has values" --set data.images=far$type
+    grep -q "$what" log || fail 'not what to do' log
+    wrong "bad.h5: row 17 of data set farC$type has values" --set data.images=farC$type --set data.layout=CWHN --set data.mode=stream \
+        --set data.memory=200000
+    grep -q "$what" log || fail 'not what to do' log
+done
+[ ! -e new/ckpt ] || fail 'a checkpoint of it'
+train 1 far "${few[@]}" --set data.file=bad.h5 --set data.images=farf32 --set data.range=[0,1]
+train 1 near "${few[@]}" --set data.file=bad.h5 --set data.images=near
+refused 1 'bad.h5: row 17 of data set near has values from 0 to 3.90625; expected 0..1, which are 0..1 to vae: replace them, or set data.range to values that hold all' \
+    "$HISS" train config.yaml --run new "${few[@]}" --set data.file=bad.h5 --set data.images=near --set objective=vae \
+    --set vae.decoder=dense --set augment.contrast=0
+refused 1 'bad.h5: row 17 of data set farf32 has values from 0 to 62.5; expected 0..62, which are 0..1 to bigan' \
+    "$HISS" train config.yaml --run new "${few[@]}" --set data.file=bad.h5 --set data.images=farf32 --set objective=bigan \
+    --set data.range=[0,62] --set augment.contrast=0
 for kind in nan inf; do
     wrong "bad.h5: row 17 of data set $kind has values that are not finite" --set data.images=$kind
     wrong "bad.h5: row 17 of data set $kind has values that are not finite" --set data.images=$kind \

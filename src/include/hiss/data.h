@@ -172,7 +172,9 @@ typedef struct hiss_data_options { /* section "data" */
     const char *ignore_label;      /* what class stands for no label; "": none; NULL: -1 */
     int label_use;                 /* no row: HISS_LABELS_CHECKED or another */
     const struct hiss_dataset *classes_of; /* no row: a set whose classes those of this one are; NULL: none */
-    bool piece;                            /* no row: of several sets that are joined: it may have no rows */
+    const char
+        *unit_pixels; /* no row: the method whose loss takes pixels as 0..1, so that others are an error; NULL: none */
+    bool piece;       /* no row: of several sets that are joined: it may have no rows */
     int order; /* file: shards are contiguous rows of the file; permuted: rows go to shards by a keyed permutation */
     int mode;  /* auto | memory | stream */
     int64_t memory;      /* bytes of samples a rank may hold; auto streams beyond it */

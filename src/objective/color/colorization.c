@@ -13,6 +13,7 @@
  *
  * The features of an image are the maps, from L alone: evaluation converts what it gets as training does. */
 #include "objective/color/colorization.h"
+#include "objective/parts/pixels.h"
 
 #include <math.h>
 #include <stddef.h>
@@ -161,6 +162,7 @@ const hiss_objective_ops objective_colorization = {
     .summary = "colours of an image from its lightness, as classes",
     .sections = {{"colorization", rows, &nrows, 0}},
     .options_bytes = sizeof(colorization_options),
+    .unit_pixels = objective_needs_unit_pixels,
     .create = create,
     .destroy = destroy,
     .build = build,

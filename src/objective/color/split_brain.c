@@ -16,6 +16,7 @@
 
 #include "hiss/alloc.h"
 #include "objective/color/ab.h"
+#include "objective/parts/pixels.h"
 
 typedef struct options {
     int64_t light_bins;
@@ -306,6 +307,7 @@ const hiss_objective_ops objective_split_brain = {
     .summary = "two networks that see lightness and colour, and say each other's",
     .sections = {{"split_brain", rows, &nrows, 0}},
     .options_bytes = sizeof(options),
+    .unit_pixels = objective_needs_unit_pixels,
     .create = create,
     .destroy = destroy,
     .build = build,

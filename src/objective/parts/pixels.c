@@ -41,3 +41,8 @@ hiss_status objective_expect_unit_pixels(const char *method, const hiss_task *ta
     }
     return expect_range(method, task, err);
 }
+
+bool objective_needs_unit_pixels(const void *options) {
+    (void)options;
+    return true;
+}

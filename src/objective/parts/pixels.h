@@ -11,4 +11,7 @@
 hiss_status objective_expect_unit_pixels(const char *method, const hiss_task *task, bool larger, const char *otherwise,
                                          hiss_error *err);
 
+/* For the table of a method that always needs them: true. */
+bool objective_needs_unit_pixels(const void *options);
+
 #endif

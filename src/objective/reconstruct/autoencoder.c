@@ -43,6 +43,11 @@ typedef struct autoencoder {
     const options *options;
 } autoencoder;
 
+/* Probabilities lie in 0..1; a square is of any number. */
+static bool unit_pixels(const void *opts) {
+    return ((const options *)opts)->loss == RECONSTRUCT_BERNOULLI;
+}
+
 /* 3. Create may communicate (it is Collective); this method has nothing to agree on. */
 static hiss_status create(const hiss_task *task, const hiss_placement *placement, const void *opts, void **self,
                           hiss_error *err) {
@@ -51,9 +56,7 @@ static hiss_status create(const hiss_task *task, const hiss_placement *placement
     ae->placement = placement;
     ae->options = opts;
     *self = ae;
-    return ae->options->loss == RECONSTRUCT_BERNOULLI
-               ? objective_expect_unit_pixels("the Bernoulli loss", task, false, NULL, err)
-               : HISS_OK;
+    return unit_pixels(opts) ? objective_expect_unit_pixels("the Bernoulli loss", task, false, NULL, err) : HISS_OK;
 }
 
 static void destroy(void *self) {
@@ -126,6 +129,7 @@ const hiss_objective_ops objective_autoencoder = {
     .summary = "rebuild the image from a code",
     .sections = {{"autoencoder", rows, &nrows, 0}},
     .options_bytes = sizeof(options),
+    .unit_pixels = unit_pixels,
     .create = create,
     .destroy = destroy,
     .build = build,

@@ -174,6 +174,7 @@ const hiss_objective_ops objective_denoising = {
     .sections = {{"denoising", rows, &nrows, 0},
                  {"corruption", objective_corruption_rows, &objective_corruption_nrows, offsetof(options, corruption)}},
     .options_bytes = sizeof(options),
+    .unit_pixels = objective_needs_unit_pixels,
     .create = create,
     .destroy = destroy,
     .build = build,

@@ -304,6 +304,7 @@ const hiss_objective_ops objective_stacked = {
     .sections = {{"stacked", rows, &nrows, 0},
                  {"corruption", objective_corruption_rows, &objective_corruption_nrows, offsetof(options, corruption)}},
     .options_bytes = sizeof(options),
+    .unit_pixels = objective_needs_unit_pixels,
     .own_layers = true,
     .phases = PHASES,
     .groups = groups,

@@ -31,6 +31,36 @@ static void test_tables_are_whole(void **state) {
     assert_null(hiss_objective_named("nobody"));
 }
 
+/* What rows are checked for while they are read is what a method refuses when it is created: pixels other than 0..1. */
+static void test_methods_that_need_unit_pixels_say_so(void **state) {
+    static const char *const texts[] = {"augment: {mean: 0.5}\n",
+                                        "augment: {mean: 0.5}\nautoencoder: {loss: bernoulli}\n"};
+    (void)state;
+    int needing = 0;
+    for (const hiss_objective_ops *const *o = hiss_objectives(); *o; o++) {
+        for (int k = 0; k < 1 + (strcmp((*o)->name, "autoencoder") == 0); k++) {
+            act a = {0};
+            hiss_error err = {0};
+            const stage_given given = {.seed = 9,
+                                       .stored_H = 28,
+                                       .stored_W = 28,
+                                       .C = channels_of((*o)->name),
+                                       .classes = 10,
+                                       .kernels = hiss_kernels_ref()};
+            const bool refuses = stage_open(&a.s, (*o)->name, texts[k], given, NULL, &err) == HISS_EUSER &&
+                                 strncmp(err.text, "augment.mean: ", 14) == 0;
+            const bool says = (*o)->unit_pixels && (*o)->unit_pixels(a.s.options);
+            if (refuses != says || refuses != (strstr(err.text, " needs pixels of 0..1") != NULL)) {
+                fail_msg("%s %s that it needs pixels of 0..1: %s", (*o)->name, says ? "says" : "does not say",
+                         err.text);
+            }
+            needing += says;
+            stage_close(&a.s);
+        }
+    }
+    assert_true(needing >= 9);
+}
+
 /* Status of encode() of a method on a network of so many named layers; taps->count -1: it has layers of its own. */
 static hiss_status encode_layers(const char *name, int layers, hiss_taps *taps, hiss_error *err) {
     char text[HISS_MAX_TAPS * 16 + 128];
@@ -312,9 +342,11 @@ static void test_methods_learn(void **state) {
 
 int main(void) {
     hiss_kernels_enter_thread();
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_every_method), cmocka_unit_test(test_methods_learn),
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_every_method),
+                                       cmocka_unit_test(test_methods_learn),
                                        cmocka_unit_test(test_every_method_encodes_without_a_placement),
                                        cmocka_unit_test(test_tables_are_whole),
+                                       cmocka_unit_test(test_methods_that_need_unit_pixels_say_so),
                                        cmocka_unit_test(test_named_places_of_every_method_are_bounded)};
     return cmocka_run_group_tests(tests, NULL, nothing_left);
 }
