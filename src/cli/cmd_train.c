@@ -111,9 +111,6 @@ static hiss_status train(hiss_comm *comm, const void *options_, const char *conf
         hiss_warn("%s", shared);
     }
     if (s == HISS_OK) {
-        if (hiss_comm_rank(comm) == 0) {
-            hiss_experiment_tell_idle(&e);
-        }
         const doctor d = {.comm = comm, .threads = e.dist.threads, .say = warn};
         doctor_launch(&d);
         doctor_machines(&d);

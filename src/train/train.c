@@ -354,6 +354,9 @@ static hiss_status run(trainer *t, hiss_run_directory *directory, double start, 
     hiss_loader_seek(t->loader, t->step / t->placement.steps_per_epoch, t->step % t->placement.steps_per_epoch);
     train_guard_start(t);
     hiss_status s = begin_epoch(t, err);
+    if (s == HISS_OK && hiss_comm_rank(t->comm) == 0) {
+        hiss_experiment_tell_idle(t->experiment); /* not beside an error, which may be of the same key */
+    }
     s = s == HISS_OK ? hiss_run_directory_begin(directory, t->comm, hiss_config_resolved(t->experiment->config), err)
                      : s;
     s = s == HISS_OK ? train_journal_open(j, err) : s;

@@ -3,19 +3,19 @@
 . "$HISS_ROOT/tests/cli/common"
 small_run
 
+idle=$(dirname "$HISS")/tests/cli/tell_idle
+
 # told KEY SETTING...: a warning of the key, and of no other; the last setting is the key's.
 told() {
-    local sets=() setting
-    for setting in "${@:2}"; do sets+=(--set "$setting"); done
-    on 2 "$HISS" train config.yaml --run new --set train.steps=1 --set data.file=none.h5 "${sets[@]}"
+    on 1 "$idle" config.yaml "${@:2}"
+    [ $status -eq 0 ] || fail "exit $status: $*" log
     [ "$(grep -c 'hiss: warning: .*: has no effect' log)" -eq 1 ] || fail "not one warning: $*" log
     grep -q "hiss: warning: --set $1: has no effect" log || fail "no warning of $1: $*" log
 }
 # untold SETTING...: none.
 untold() {
-    local sets=() setting
-    for setting in "$@"; do sets+=(--set "$setting"); done
-    on 1 "$HISS" train "${config:-config.yaml}" --run new --set train.steps=1 --set data.file=none.h5 "${sets[@]}"
+    on 1 "$idle" "${config:-config.yaml}" "$@"
+    [ $status -eq 0 ] || fail "exit $status: $*" log
     ! grep 'has no effect' log || fail "a warning: $*" log
 }
 
@@ -48,8 +48,21 @@ told optim.generator.beta1 objective=gan network.layers=null optim.generator.bet
 
 # In a file, with its place.
 sed 's/^network:/&\n  width: 8/' config.yaml >wide.yaml
-on 1 "$HISS" train wide.yaml --run new --set data.file=none.h5
+on 1 "$idle" wide.yaml
 grep -q '^hiss: warning: wide.yaml:5:10: network.width: has no effect beside network.layers' log || fail 'no place' log
+
+# Where training goes on it says so, once, on any number of ranks; where it does not, the error is alone.
+train 2 wide --set train.steps=1 --set network.width=8
+[ "$(grep -c ': has no effect' log)" -eq 1 ] || fail 'not one warning by hiss train' log
+for wrong in data.file=none.h5 data.limit=3 network.layers=[softmax] objective=gan 'objective=context_prediction context_prediction.patch=40' \
+    train.init=wide/none 'train.freeze=[none]'; do
+    sets=()
+    for setting in $wrong; do sets+=(--set "$setting"); done
+    on 2 "$HISS" train config.yaml --run new --set network.width=8 "${sets[@]}"
+    [ $status -eq 2 ] && [ "$(grep -c 'hiss: error' log)" -eq 1 ] || fail "no error: $wrong" log
+    ! grep 'has no effect' log || fail "a warning beside the error: $wrong" log
+    [ ! -e new ] || fail "left behind: $wrong" log
+done
 
 # What hiss has written, and what it ships.
 train 1 run --set train.epochs=1

@@ -1,0 +1,30 @@
+/* Warn of the keys of a config that have no effect, as hiss train does where it goes on, without data: tell_idle CONFIG
+ * [KEY=VALUE]... */
+#include "hiss/alloc.h"
+#include "hiss/experiment.h"
+#include "hiss/judge.h"
+#include "hiss/log.h"
+
+enum { MOST_SECTIONS = 16 };
+
+int main(int argc, char **argv) {
+    hiss_eval_options eval = {0};
+    hiss_extra_section section[MOST_SECTIONS] = {{"eval", hiss_eval_rows, hiss_eval_nrows, &eval}};
+    int sections = 1;
+    for (const hiss_judgement *const *j = hiss_judgements(); *j && sections < MOST_SECTIONS; j++) {
+        section[sections++] = (hiss_extra_section){"eval", (*j)->rows, (*j)->nrows, &eval};
+    }
+    hiss_experiment e = {0};
+    hiss_error err = {0};
+    hiss_log_setup(HISS_LOG_INFO, 0);
+    const hiss_status s =
+        argc < 2 ? HISS_EUSER
+                 : hiss_experiment_read(argv[1], (const char *const *)argv + 2, argc - 2, section, sections, &e, &err);
+    if (s == HISS_OK) {
+        hiss_experiment_tell_idle(&e);
+    } else {
+        hiss_error_line("%s", err.text);
+    }
+    hiss_experiment_destroy(&e);
+    return hiss_exit_code(s);
+}
