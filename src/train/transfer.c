@@ -57,8 +57,10 @@ hiss_status train_transfer_freeze(trainer *t, hiss_error *err) {
     return HISS_OK;
 }
 
-/* The layers of the model: its slots' names up to the last '/', each once. */
-static void list_layers(const hiss_model *model, char out[LIST_TEXT]) {
+enum { ALL_GROUPS = -1 };
+
+/* The layers of the model, or of one group of it: its slots' names up to the last '/', each once. */
+static void list_layers(const hiss_model *model, int group, char out[LIST_TEXT]) {
     char last[LIST_TEXT] = "";
     int used = 0;
     out[0] = 0;
@@ -66,7 +68,8 @@ static void list_layers(const hiss_model *model, char out[LIST_TEXT]) {
         const hiss_slot *slot = hiss_model_at(model, s);
         const char *end = strrchr(slot->name, '/');
         const int length = end ? (int)(end - slot->name) : (int)strlen(slot->name);
-        if (slot->kind == HISS_SLOT_METRIC ||
+        const bool other = group != ALL_GROUPS && (slot->group != group || slot->kind != HISS_SLOT_PARAMETER);
+        if (slot->kind == HISS_SLOT_METRIC || other ||
             ((int)strlen(last) == length && strncmp(last, slot->name, (size_t)length) == 0)) {
             continue;
         }
@@ -85,11 +88,41 @@ static int64_t frozen_slots(const hiss_model *model, const char *name) {
     return n;
 }
 
+/* Whether names of train.freeze leave nothing to train of a group that phase p trains. */
+static bool stands_still(const trainer *t, int p, int group) {
+    const hiss_phase_ops *ops = t->experiment->objective->phase;
+    const unsigned groups = ops && ops->trains ? ops->trains(t->method, p) : ~0u;
+    bool frozen = false, trained = false;
+    for (int s = 0; s < hiss_model_count(t->model); s++) {
+        const hiss_slot *slot = hiss_model_at(t->model, s);
+        const bool its = slot->kind == HISS_SLOT_PARAMETER && slot->group == group;
+        frozen = frozen || (its && slot->frozen);
+        trained = trained || (its && hiss_graph_trains(t->phases[p].graph, s));
+    }
+    return frozen && !trained && (groups >> group & 1u);
+}
+
+/* Of two players, or of stages, none may stand still: the rest would not be the method any more. */
+static hiss_status refuse_group(const trainer *t, int p, int group, hiss_error *err) {
+    const hiss_objective_ops *o = t->experiment->objective;
+    char what[LIST_TEXT + 256], layers[LIST_TEXT], when[64] = "";
+    if (!o->groups) {
+        return refuse(t->experiment->train.freeze, "leaves nothing to train; name fewer layers", err);
+    }
+    list_layers(t->model, group, layers);
+    if (t->nphases > 1) {
+        snprintf(when, sizeof when, " in phase %d of %d", p + 1, t->nphases);
+    }
+    snprintf(what, sizeof what, "leaves nothing to train of group %s%s of %s; name fewer of its layers: %s",
+             o->groups[group], when, o->name, layers);
+    return refuse(t->experiment->train.freeze, what, err);
+}
+
 hiss_status train_transfer_check(const trainer *t, hiss_error *err) {
     for (const hiss_yaml *e = first_name(t); e; e = next_name(t, e)) {
         if (frozen_slots(t->model, e->text) == 0) {
             char what[LIST_TEXT + 256], layers[LIST_TEXT];
-            list_layers(t->model, layers);
+            list_layers(t->model, ALL_GROUPS, layers);
             snprintf(what, sizeof what,
                      "'%.80s' has no parameters, nor has anything that begins with it and '/'; parameters are in %s",
                      e->text, layers);
@@ -97,12 +130,10 @@ hiss_status train_transfer_check(const trainer *t, hiss_error *err) {
         }
     }
     for (int p = 0; p < t->nphases && t->nfrozen; p++) {
-        bool any = false;
-        for (int s = 0; s < hiss_model_count(t->model); s++) {
-            any |= hiss_model_at(t->model, s)->kind == HISS_SLOT_PARAMETER && hiss_graph_trains(t->phases[p].graph, s);
-        }
-        if (!any) {
-            return refuse(t->experiment->train.freeze, "leaves nothing to train; name fewer layers", err);
+        for (int g = 0; g < t->experiment->groups; g++) {
+            if (stands_still(t, p, g)) {
+                return refuse_group(t, p, g, err);
+            }
         }
     }
     return HISS_OK;

@@ -73,6 +73,21 @@ mistake "error: --set train.freeze: 'weight' has no parameters" --set train.free
 mistake 'error: --set train.freeze: expected names of layers, as in [conv1, conv2]' --set 'train.freeze=[[conv1]]'
 mistake 'expected names of layers, as in [conv1, conv2]' --set 'train.freeze={conv1: 2}'
 mistake 'leaves nothing to train; name fewer layers' --set 'train.freeze=[conv1, fc1, scores]'
+# No group of a method may stand still, whether its methods have phases or not; one layer that is left is enough.
+d=discriminator1,discriminator2
+still() { # METHOD LEFT LAYERS GROUP...
+    local sets=(--set augment.contrast=0 --set "network.layers=${network:-null}" --set network.width=2 --set train.steps=1 --set "objective=$1")
+    mistake "--set train.freeze: leaves nothing to train of group ${*:4} of $1; name fewer of its layers: " "${sets[@]}" \
+        --set "train.freeze=[$2,$3]"
+    train 1 "still-$1-$4" "${sets[@]}" --set "train.freeze=[$3]"
+}
+still gan real $d discriminator in phase 1 of 2
+still gan generator3 generator1,generator2 generator in phase 2 of 2
+still bigan discriminator3 $d,discriminator2_latent discriminator
+network='[flatten, {linear: 4, name: fc1}]' still bigan fc1 latent,generator1,generator2,generator2_latent,generator3 generator
+still context_encoder discriminator_logit $d discriminator
+still rbm rbm1/weight rbm1/visible,rbm1/hidden rbm1 in phase 1 of 4
+mistake 'train.freeze: leaves nothing to train; name fewer layers' --set objective=nat --set 'train.freeze=[conv1, fc1, out]'
 mistake '--set train.init: the source nowhere does not exist' --set train.init=nowhere
 mistake '--set train.init: config.yaml: no checkpoint, or not all of one' --set train.init=config.yaml
 mkdir empty
