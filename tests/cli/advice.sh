@@ -82,13 +82,18 @@ room() { # METHOD WAYS TEXT SETTING...
 p=context_prediction
 room $p 1 $p.patch: $p.canvas=0
 room $p 2 $p.patch: $p.canvas=12 $p.patch=5 $p.gap=1 $p.jitter=1
-room $p 2 $p.patch: $p.canvas=0 $p.patch=4 $p.gap=0 $p.jitter=4
+room $p 2 $p.patch: $p.canvas=0 $p.patch=6 $p.gap=0 $p.jitter=1
 room $p 2 $p.patch: $p.canvas=0 $p.patch=4 $p.gap=6 $p.jitter=2
-room $p 2 $p.patch: $p.canvas=0 $p.patch=3 $p.gap=0 $p.jitter=20 augment.height=10
+room $p 2 $p.patch: $p.canvas=0 $p.patch=3 $p.gap=6 $p.jitter=2 augment.height=10
+room $p 1 $p.jitter: $p.canvas=0 $p.patch=4 $p.gap=0 $p.jitter=4
+room $p 1 $p.jitter: $p.canvas=0 $p.patch=4 $p.gap=0 $p.jitter=1000
+room $p 2 $p.jitter: $p.canvas=0 $p.patch=3 $p.gap=0 $p.jitter=1
+room $p 2 $p.jitter: $p.jitter=3 $p.gap=0
+room $p 1 $p.jitter: $p.jitter=4
 room $p 1 $p.canvas: $p.canvas=13
 room $p 2 $p.canvas: $p.canvas=30 $p.patch=8 $p.gap=4
 room $p 2 $p.canvas: $p.canvas=48 $p.patch=2 $p.gap=60
-room $p 1 $p.patch: $p.patch=2
+room $p 1 $p.patch: $p.patch=2 $p.jitter=1
 room jigsaw 2 jigsaw.cell: jigsaw.canvas=0
 room jigsaw 2 jigsaw.cell: jigsaw.canvas=12 jigsaw.cell=5 jigsaw.tile=4
 room jigsaw 2 jigsaw.canvas: jigsaw.canvas=14

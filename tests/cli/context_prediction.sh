@@ -35,9 +35,8 @@ for ranks in 2 5; do
 done
 train 7 split --set train.activation_memory=0
 same one split
-train 1 far --set context_prediction.jitter=1000 --set train.steps=5 # many times around the canvas
-train 2 far-2 --set context_prediction.jitter=1000 --set train.steps=5 --set dist.threads=2
-same far far-2
+train 1 shared --set context_prediction.gap=1 --set train.steps=5
+grep -q 'objective: .*; patches may overlap by 1 pixels, .*: a jitter of 0 or a gap of 2 keeps them apart' log || fail 'no word of overlap' log
 train 3 stopped --set train.steps=7
 train 2 stopped
 grep -q 'resumed from' log || fail 'not resumed' log
@@ -80,7 +79,7 @@ wrong 2 'context_prediction.patch: two patches of 6 with a gap of 2 and a jitter
 wrong 1 'context_prediction.canvas: patches of 7 with a gap of 2 need a canvas of at least 27, found 24' \
     --set context_prediction.patch=7
 wrong 1 'context_prediction.patch: patches of 2 x 2 are too small for the layers before flatten' \
-    --set context_prediction.patch=2 --set 'network.layers=[{conv: 4, kernel: 3, name: conv1}, relu, flatten]'
+    --set context_prediction.patch=2 --set context_prediction.jitter=0 --set 'network.layers=[{conv: 4, kernel: 3, name: conv1}, relu, flatten]'
 wrong 2 'network.layers: context_prediction trains the layers before flatten' \
     --set 'network.layers=[flatten, {linear: 4, name: fc1}]'
 wrong 1 "layer 'hidden' has the name " --set 'network.layers=[{conv: 4, kernel: 3, name: hidden}, flatten]'

@@ -60,6 +60,29 @@ static int64_t need_of(const context *c, int64_t patch, int64_t gap, int64_t jit
     return c->base.scene.canvas ? 3 * (patch + gap) : 2 * patch + gap + 2 * jitter;
 }
 
+/* Whether no two directions are of the same offset: along an axis that of neighbours is stride +- 2 jitter, and that of
+ * patches side by side +- 2 jitter. A canvas, which has room for three strides, keeps opposite neighbours apart, too. */
+static bool directions_differ(int64_t patch, int64_t gap, int64_t jitter) {
+    return 4 * jitter < patch + gap;
+}
+
+/* Less jitter; a wider gap, where there is room for it. */
+static hiss_status fail_directions(const context *c, hiss_error *err) {
+    const options *o = c->options;
+    const objective_scene *scene = &c->base.scene;
+    const int64_t side = scene->H < scene->W ? scene->H : scene->W, gap = 4 * o->jitter + 1 - o->patch;
+    char sets[160], advice[256] = "";
+    snprintf(sets, sizeof sets, "--set context_prediction.jitter=%lld", (long long)((stride_of(o) - 1) / 4));
+    pretext_siamese_advise(advice, sizeof advice, "shift less", sets);
+    snprintf(sets, sizeof sets, "--set context_prediction.gap=%lld", (long long)gap);
+    pretext_siamese_advise(advice, sizeof advice, "make the gap wider",
+                           need_of(c, o->patch, gap, o->jitter) <= side ? sets : "");
+    return hiss_fail_key(err, HISS_EUSER, "context_prediction.jitter",
+                         "with shifts of up to %lld, the same two places can be of several directions, since "
+                         "neighbours are patch + gap = %lld apart: expected less than a quarter of that%s",
+                         (long long)o->jitter, (long long)stride_of(o), advice);
+}
+
 /* Smaller patches, where the layers take such; else no gap and no jitter, where that is enough; a canvas. */
 static hiss_status fail_room(context *c, hiss_error *err) {
     const options *o = c->options;
@@ -71,7 +94,8 @@ static hiss_status fail_room(context *c, hiss_error *err) {
         patch--;
     }
     char sets[160] = "", advice[256] = "";
-    if (need_of(c, patch, o->gap, o->jitter) <= side && pretext_siamese_takes(&c->base, patch)) {
+    if (need_of(c, patch, o->gap, o->jitter) <= side && directions_differ(patch, o->gap, o->jitter) &&
+        pretext_siamese_takes(&c->base, patch)) {
         snprintf(sets, sizeof sets, "--set context_prediction.patch=%lld", (long long)patch);
         pretext_siamese_advise(advice, sizeof advice, "make the patches smaller", sets);
     } else if (need_of(c, o->patch, 0, 0) <= side) {
@@ -97,6 +121,9 @@ static hiss_status fail_room(context *c, hiss_error *err) {
 static hiss_status check_room(context *c, hiss_error *err) {
     const options *o = c->options;
     const int64_t need = need_of(c, o->patch, o->gap, o->jitter);
+    if (!directions_differ(o->patch, o->gap, o->jitter)) {
+        return fail_directions(c, err);
+    }
     return c->base.scene.H >= need && c->base.scene.W >= need ? HISS_OK : fail_room(c, err);
 }
 
@@ -238,6 +265,13 @@ static void describe(void *self, char *line, size_t size) {
              (long long)o->patch, (long long)o->gap, (long long)o->jitter, c->base.scene.canvas ? "a canvas" : "images",
              (long long)c->base.scene.H, (long long)c->base.scene.W,
              o->second_only ? "; the first is blank (a control)" : "");
+    if (2 * o->jitter > o->gap) {
+        const size_t used = strlen(line);
+        snprintf(line + used, size - used,
+                 "; patches may overlap by %lld pixels, which tell the direction by themselves: a jitter of %lld or a "
+                 "gap of %lld keeps them apart",
+                 (long long)(2 * o->jitter - o->gap), (long long)(o->gap / 2), (long long)(2 * o->jitter));
+    }
 }
 
 static const hiss_input_ops input = {.sample = sample};

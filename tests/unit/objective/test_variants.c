@@ -26,7 +26,7 @@ static void test_variants(void **state) {
                     {"context_prediction", "network: {width: 2}\ncontext_prediction: {canvas: 0, patch: 9, gap: 1, "
                                            "jitter: 1, code: 5, hidden: 6}\n"},
                     {"context_prediction", "network: {preset: resnet18-small, width: 1}\n"
-                                           "context_prediction: {patch: 8, gap: 0, second_only: true}\n"},
+                                           "context_prediction: {patch: 8, gap: 0, jitter: 1, second_only: true}\n"},
                     {"jigsaw", "network: {width: 2}\njigsaw: {canvas: 0, tile: 8, cell: 9, permutations: 5, code: 4, "
                                "hidden: 6}\n"},
                     {"stacked", "stacked: {units: 5, layers: 1}\ncorruption: {kind: gaussian}\n"},
