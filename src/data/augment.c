@@ -56,9 +56,9 @@ const hiss_row hiss_augment_rows[] = {
     ROW("normalize", HISS_CHOICE, normalize, "fixed", 0, 0, "fixed|image",
         "subtract mean and divide by std: the fixed ones below, or each view's own"),
     ROW("mean", HISS_NODE, mean, NULL, 0, 0, NULL,
-        "fixed mean, of pixels in 0..1: a number, a list, one per channel, or auto: measured; null: 0"),
+        "fixed: mean of pixels in 0..1: a number, a list, one per channel, or auto: measured; null: 0"),
     ROW("std", HISS_NODE, std, NULL, 0, 0, NULL,
-        "fixed standard deviation, of pixels in 0..1, in the same ways; null: 1"),
+        "fixed: standard deviation of pixels in 0..1, in the same ways; null: 1"),
 };
 #undef ROW
 const int hiss_augment_nrows = HISS_COUNT(hiss_augment_rows);

@@ -345,6 +345,21 @@ static hiss_status loop(trainer *t, journal *j, hiss_error *err) {
     return s == HISS_OK && t->step < t->total_steps ? stopped(t, err) : s;
 }
 
+/* Bits of groups that some phase trains, in a run that is long enough. */
+static unsigned trained_groups(const trainer *t) {
+    const hiss_phase_ops *ops = t->experiment->objective->phase;
+    unsigned groups = 0;
+    for (int p = 0; p < t->nphases; p++) {
+        const hiss_span span = ops && ops->span ? ops->span(t->method, p) : t->phases[p].span;
+        for (int s = 0; s < hiss_model_count(t->model) && span.first < span.end; s++) {
+            const hiss_slot *slot = hiss_model_at(t->model, s);
+            const bool trains = slot->kind == HISS_SLOT_PARAMETER && hiss_graph_trains(t->phases[p].graph, s);
+            groups |= trains ? 1u << slot->group : 0u;
+        }
+    }
+    return groups;
+}
+
 /* What a method finds out when it looks at all samples may end the run, so nothing is written before. */
 static hiss_status run(trainer *t, hiss_run_directory *directory, double start, hiss_error *err) {
     journal *j = train_journal_create(t, start);
@@ -355,7 +370,8 @@ static hiss_status run(trainer *t, hiss_run_directory *directory, double start, 
     train_guard_start(t);
     hiss_status s = begin_epoch(t, err);
     if (s == HISS_OK && hiss_comm_rank(t->comm) == 0) {
-        hiss_experiment_tell_idle(t->experiment); /* not beside an error, which may be of the same key */
+        hiss_experiment_tell_idle(t->experiment,
+                                  trained_groups(t)); /* not beside an error, which may be of the same key */
     }
     s = s == HISS_OK ? hiss_run_directory_begin(directory, t->comm, hiss_config_resolved(t->experiment->config), err)
                      : s;

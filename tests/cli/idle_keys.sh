@@ -34,6 +34,43 @@ told context_encoder.adversarial_weight objective=context_encoder context_encode
 told vae.deviation objective=vae vae.deviation=0.5
 told sparse.second_atoms objective=sparse network.layers=null sparse.second_atoms=7
 untold objective=sparse network.layers=null sparse.second_atoms=7 sparse.layers=2
+# What a key hangs on hangs on something itself; a key for all values but one; a section that hangs on a key of another.
+c=colorization
+told $c.temperature objective=$c network.layers=null $c.loss=l2 $c.temperature=0.5
+told $c.rebalance objective=$c network.layers=null $c.loss=l2 $c.rebalance=false
+told $c.uniform objective=$c network.layers=null $c.loss=l2 $c.uniform=0.7
+grep -q "while $c.loss is l2; it is for classes" log || fail 'not the key that is to blame' log
+told $c.uniform objective=$c network.layers=null $c.rebalance=false $c.uniform=0.7
+grep -q "while $c.rebalance is false; it is for true" log || fail 'not the key that is to blame' log
+told $c.sigma objective=$c network.layers=null $c.neighbors=1 $c.sigma=3
+grep -q "while $c.neighbors is 1; it is for other values" log || fail 'not the key that is to blame' log
+untold objective=$c network.layers=null $c.neighbors=2 $c.sigma=3 $c.uniform=0.7 $c.temperature=0.5
+told split_brain.sigma objective=split_brain network.layers=null split_brain.neighbors=1 split_brain.sigma=3
+untold objective=split_brain network.layers=null split_brain.rebalance=false split_brain.neighbors=3
+for key in epochs=3 binarize=true deviation=0.2 chains=50 temperatures=50; do
+    told rbm.${key%=*} objective=rbm network.layers=null rbm.pretrain=false rbm.$key
+done
+untold objective=rbm network.layers=null rbm.epochs=3 rbm.binarize=true rbm.deviation=0.2 rbm.chains=50
+told stacked.epochs objective=stacked network.layers=null stacked.pretrain=false stacked.epochs=3
+told corruption.level objective=stacked network.layers=null stacked.pretrain=false corruption.level=0.3
+grep -q 'while stacked.pretrain is false; it is for true' log || fail 'not the key that is to blame' log
+untold objective=stacked network.layers=null corruption.level=0.3
+untold objective=denoising corruption.level=0.3
+told whiten.floor objective=sparse network.layers=null whiten.on=false whiten.floor=0.1
+told whiten.on objective=sparse network.layers=null sparse.form=convolutional whiten.on=false
+untold objective=sparse network.layers=null whiten.floor=0.1
+for method in context_prediction jigsaw; do
+    told $method.scale objective=$method $method.canvas=0 $method.scale=0.7
+    told $method.texture objective=$method $method.canvas=0 $method.texture=0.3
+    untold objective=$method $method.canvas=20 $method.scale=0.7
+done
+told augment.mean augment.normalize=image augment.mean=[0.3]
+told augment.std augment.normalize=image augment.std=0.3
+for key in scope=dataset block=lane solver=greedy async=true rows=topk; do
+    told assign.${key%=*} assign.every=0 assign.$key
+done
+told assign.k assign.every=0 assign.k=20
+told assign.gap assign.gap=0.1
 told assign.views assign.views=3
 told assign.k assign.rows=dense assign.k=50
 untold assign.rows=topk assign.k=50
@@ -63,6 +100,28 @@ for wrong in data.file=none.h5 data.limit=3 network.layers=[softmax] objective=g
     ! grep 'has no effect' log || fail "a warning beside the error: $wrong" log
     [ ! -e new ] || fail "left behind: $wrong" log
 done
+
+# A group of parameters that nothing trains.
+groups() { # GROUP SETTING...: one warning, of its learning rate; none with --set of GROUP's neighbours alone
+    local sets=() setting
+    for setting in "${@:2}"; do sets+=(--set "$setting"); done
+    train 1 new --resume never --set augment.contrast=0 --set network.layers=null --set train.steps=1 "${sets[@]}" \
+        --set "optim.$1.lr=0.01"
+    [ "$(grep -c 'has no effect' log)" -eq 1 ] || fail "not one warning: $*" log
+    grep -q "warning: --set optim.$1.lr: has no effect, since ${2#*=} as it is set has no parameters of group $1 to train" log ||
+        fail "no warning of the group: $*" log
+    rm -rf new
+}
+groups discriminator objective=context_encoder context_encoder.adversarial=none
+groups rbm4 objective=rbm
+groups finetune objective=rbm rbm.finetune=none
+groups rbm1 objective=rbm rbm.pretrain=false
+groups second objective=sparse sparse.size=4
+groups classifier objective=stacked stacked.finetune=0
+train 1 new --set network.layers=null --set network.width=2 --set train.steps=1 --set objective=context_encoder \
+    --set optim.discriminator.lr=0.01 --set optim.generator.lr=0.02
+! grep 'has no effect' log || fail 'a warning of a group that is trained' log
+rm -rf new
 
 # What hiss has written, and what it ships.
 train 1 run --set train.epochs=1

@@ -21,7 +21,7 @@ int main(int argc, char **argv) {
         argc < 2 ? HISS_EUSER
                  : hiss_experiment_read(argv[1], (const char *const *)argv + 2, argc - 2, section, sections, &e, &err);
     if (s == HISS_OK) {
-        hiss_experiment_tell_idle(&e);
+        hiss_experiment_tell_idle(&e, ~0u);
     } else {
         hiss_error_line("%s", err.text);
     }

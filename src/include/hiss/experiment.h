@@ -88,8 +88,9 @@ typedef struct hiss_extra_section {
 hiss_status hiss_experiment_read(const char *path, const char *const *overrides, int noverrides,
                                  const hiss_extra_section *extra, int nextra, hiss_experiment *out, hiss_error *err);
 void hiss_experiment_destroy(hiss_experiment *e);
-/* Warn of keys that are set and have no effect. Not collective; on one rank. */
-void hiss_experiment_tell_idle(const hiss_experiment *e);
+/* Warn of keys that are set and have no effect. trained: bits of the objective's groups that some step trains. Not
+ * collective; on one rank. */
+void hiss_experiment_tell_idle(const hiss_experiment *e, unsigned trained);
 void hiss_experiment_help(FILE *stream); /* every key of the config */
 
 /* Where the training samples are, and what labels are to the objective. Not collective. */

@@ -365,6 +365,7 @@ typedef struct hiss_objective_ops {
     const char *name;                         /* in the config: objective: NAME */
     const char *summary;                      /* one line for --help */
     hiss_section sections[HISS_MAX_SECTIONS]; /* ended by name NULL */
+    const char *others_when; /* "KEY VALUE: ", of the first section, where others have an effect. NULL: always */
     size_t options_bytes;
     int phases;                               /* graphs per step; 0 means 1 */
     bool own_layers;                          /* section network has no say */

@@ -35,7 +35,7 @@ typedef struct color_options { /* in the section of each method */
     double uniform, sigma;
     int64_t neighbors;
 } color_options;
-#define COLOR_ROWS(type, field)                                                                                        \
+#define COLOR_ROWS(type, field, when)                                                                                  \
     {"rebalance",                                                                                                      \
      HISS_BOOL,                                                                                                        \
      offsetof(type, field.rebalance),                                                                                  \
@@ -43,7 +43,7 @@ typedef struct color_options { /* in the section of each method */
      0,                                                                                                                \
      0,                                                                                                                \
      NULL,                                                                                                             \
-     "weigh places, so that rare colours count as much as frequent ones"},                                             \
+     when "weigh places, so that rare colours count as much as frequent ones"},                                        \
         {"uniform",                                                                                                    \
          HISS_FLOAT,                                                                                                   \
          offsetof(type, field.uniform),                                                                                \
@@ -51,7 +51,7 @@ typedef struct color_options { /* in the section of each method */
          1e-6,                                                                                                         \
          1,                                                                                                            \
          NULL,                                                                                                         \
-         "share of the uniform distribution in that of colours, by whose inverse places are weighed"},                 \
+         "rebalance true: share of the uniform distribution in that of colours, by whose inverse places are weighed"}, \
         {"neighbors",                                                                                                  \
          HISS_INT,                                                                                                     \
          offsetof(type, field.neighbors),                                                                              \
@@ -62,7 +62,7 @@ typedef struct color_options { /* in the section of each method */
          "nearest bins that share a colour; 1: its own bin alone"},                                                    \
     {                                                                                                                  \
         "sigma", HISS_FLOAT, offsetof(type, field.sigma), "5", 0.01, 1000, NULL,                                       \
-            "deviation of the Gaussian by which they share it, in units of a and b"                                    \
+            "unless neighbors is 1: deviation of the Gaussian by which they share it, in units of a and b"             \
     }
 
 typedef struct color_ab {

@@ -26,7 +26,7 @@ typedef struct options {
 static const hiss_row rows[] = {
     {"light_bins", HISS_INT, offsetof(options, light_bins), "50", 2, 1000, NULL,
      "bins of equal width in 0 <= L <= 100"},
-    COLOR_ROWS(options, ab),
+    COLOR_ROWS(options, ab, ""),
 };
 static const int nrows = HISS_COUNT(rows);
 static const char method[] = "split_brain", light[] = "light/", color[] = "color/";

@@ -34,9 +34,10 @@ static const hiss_row assign_rows[] = {
     {"every", HISS_INT, offsetof(nat_options, every), "3", 0, 1e9, NULL,
      "reassign in epochs 0, E, 2E ...; 0: never (targets stay as drawn)"},
     {"scope", HISS_CHOICE, offsetof(nat_options, scope), "batch", 0, 0, "batch|dataset",
-     "batch: match within each step's batch; dataset: permute all samples before the epoch"},
+     "unless every is 0: batch: match within each step's batch; dataset: permute all samples before the epoch"},
     {"block", HISS_STRING, offsetof(nat_options, block), "auto", 1, 0, NULL,
-     "samples matched together; batch: lane, batch, or a number (whole lanes, dividing the batch); dataset: a number, "
+     "unless every is 0: samples matched together; batch: lane, batch, or a number (whole lanes, dividing the batch); "
+     "dataset: a number, "
      "or all; auto: batch, or 1024"},
     {"views", HISS_INT, offsetof(nat_options, views), "2", 1, 64, NULL,
      "scope dataset: augmented views whose mean feature is matched"},
@@ -51,7 +52,8 @@ static const hiss_row assign_rows[] = {
     {"wide", HISS_INT, offsetof(nat_options, wide), "16384", 2, 16777216, NULL,
      "scope dataset: blocks of at least this many samples are solved by all ranks together, by auction"},
     {"gap", HISS_FLOAT, offsetof(nat_options, gap), "5e-4", 1e-7, 1, NULL,
-     "blocks solved by all ranks: stop when the total is proved to be within this share of the best (of an eighth of "
+     "scope dataset: of blocks solved by all ranks, stop when the total is proved to be within this share of the best "
+     "(of an eighth of "
      "the sum of absolute scores where scores cancel)"},
     {"bound_rows", HISS_INT, offsetof(nat_options, bound_rows), "256", 0, 1e6, NULL,
      "scope dataset: samples that the bound of the score looks at; 0: none"},
@@ -63,7 +65,8 @@ static const hiss_row assign_rows[] = {
     {"k", HISS_INT, offsetof(nat_options, k), "48", 2, 32767, NULL,
      "rows topk, auto: columns of a row that are sent at first"},
     {"solver", HISS_NAME, offsetof(nat_options, solver), "auto", 0, 0, hiss_lap_solver_choices,
-     "who solves a block; auction is within 0.05 % of the best, greedy has no bound, the others are exact"},
+     "unless every is 0: who solves a block; auction is within 0.05 % of the best, greedy has no bound, the others are "
+     "exact"},
 };
 static const int assign_nrows = HISS_COUNT(assign_rows);
 

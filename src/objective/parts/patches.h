@@ -31,10 +31,10 @@ enum { OBJECTIVE_SCENE_MOST = 4096 }; /* the largest canvas */
          0.1,                                                                                                          \
          1,                                                                                                            \
          NULL,                                                                                                         \
-         "on a canvas: height and width of a thing become this share of the canvas's, or any up to the whole"},        \
+         "unless canvas is 0: height and width of a thing become this share of the canvas's, or any up to the whole"}, \
     {                                                                                                                  \
         "texture", HISS_FLOAT, offsetof(options, member.texture), "0.02", 0, 1, NULL,                                  \
-            "on a canvas: strength of the noise where an image is darkest, as a share of its range"                    \
+            "unless canvas is 0: strength of the noise where an image is darkest, as a share of its range"             \
     }
 
 /* What patches are cut out of: the network's input as it is, or a canvas with it somewhere. Set by objective_scene_of,

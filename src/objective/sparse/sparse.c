@@ -355,6 +355,7 @@ const hiss_objective_ops objective_sparse = {
     .summary = "sparse coding: images as sums of few atoms of a dictionary",
     .sections = {{"sparse", rows, &nrows, 0},
                  {"whiten", sparse_whiten_rows, &sparse_whiten_nrows, offsetof(options, whiten)}},
+    .others_when = "form patches: ",
     .options_bytes = sizeof(options),
     .own_layers = true,
     .phases = 2,

@@ -29,7 +29,7 @@ const hiss_row sparse_whiten_rows[] = {
     {"on", HISS_BOOL, offsetof(sparse_whiten_options, on), "true", 0, 0, NULL,
      "take off each patch's mean, and make the covariance of patches that of noise"},
     {"floor", HISS_FLOAT, offsetof(sparse_whiten_options, floor), "0.01", 1e-9, 1e9, NULL,
-     "added to variances, as a share of their mean: what varies less is not blown up"},
+     "on true: added to variances, as a share of their mean: what varies less is not blown up"},
 };
 const int sparse_whiten_nrows = HISS_COUNT(sparse_whiten_rows);
 

@@ -31,7 +31,7 @@ static const hiss_row rows[] = {
     {"units", HISS_INT, offsetof(options, units), "500", 1, 1 << 20, NULL, "sigmoid units of each layer"},
     {"pretrain", HISS_BOOL, offsetof(options, pretrain), "true", 0, 0, NULL,
      "train the layers one by one first; false is a control, which learns from the labels alone"},
-    {"epochs", HISS_INT, offsetof(options, epochs), "5", 1, 1e6, NULL, "of each layer, without labels"},
+    {"epochs", HISS_INT, offsetof(options, epochs), "5", 1, 1e6, NULL, "pretrain true: of each layer, without labels"},
     {"finetune", HISS_INT, offsetof(options, finetune), "10", 0, 1e6, NULL,
      "epochs of all layers and the classifier on the samples of data.labelled; 0: none"},
 };
@@ -303,6 +303,7 @@ const hiss_objective_ops objective_stacked = {
     .summary = "denoising auto-encoders layer by layer, then a classifier of few labels",
     .sections = {{"stacked", rows, &nrows, 0},
                  {"corruption", objective_corruption_rows, &objective_corruption_nrows, offsetof(options, corruption)}},
+    .others_when = "pretrain true: ",
     .options_bytes = sizeof(options),
     .unit_pixels = objective_needs_unit_pixels,
     .own_layers = true,
