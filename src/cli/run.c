@@ -54,37 +54,33 @@ hiss_status cli_read_experiment(hiss_comm *comm, const char *config, const char 
     return hiss_comm_agree(comm, s, err);
 }
 
-static hiss_status blame_checkpoint(const hiss_frozen *m, const char *path, bool given, hiss_status s,
-                                    hiss_error *err) {
-    return given ? hiss_error_prefix(err, s, "--checkpoint") : hiss_frozen_blame(m, path, s, err);
+static hiss_status blame_checkpoint(bool given, hiss_status s, hiss_error *err) {
+    return given ? hiss_error_prefix(err, s, "--checkpoint") : s;
 }
 
 hiss_status cli_load_checkpoint(hiss_comm *comm, hiss_frozen *m, const char *path, bool given, hiss_error *err) {
-    return hiss_comm_agree(comm, blame_checkpoint(m, path, given, hiss_frozen_load(m, path, err), err), err);
+    return hiss_comm_agree(comm, blame_checkpoint(given, hiss_frozen_load(m, path, err), err), err);
 }
 
 hiss_status cli_load_reconstructor(hiss_comm *comm, const hiss_objective_ops *objective, const hiss_frozen *m,
                                    const char *path, bool given, reconstructor **out, hiss_error *err) {
-    return hiss_comm_agree(
-        comm, blame_checkpoint(m, path, given, reconstructor_create(objective, m, path, out, err), err), err);
+    return hiss_comm_agree(comm, blame_checkpoint(given, reconstructor_create(objective, m, path, out, err), err), err);
 }
 
 hiss_status cli_load_estimator(hiss_comm *comm, const hiss_objective_ops *objective, const hiss_frozen *m,
                                const char *path, bool given, int64_t draws, estimator **out, hiss_error *err) {
-    return hiss_comm_agree(
-        comm, blame_checkpoint(m, path, given, estimator_create(objective, m, path, draws, out, err), err), err);
+    return hiss_comm_agree(comm, blame_checkpoint(given, estimator_create(objective, m, path, draws, out, err), err),
+                           err);
 }
 
 hiss_status cli_load_measurer(hiss_comm *comm, const hiss_objective_ops *objective, const hiss_frozen *m,
                               const char *path, bool given, measurer **out, hiss_error *err) {
-    return hiss_comm_agree(comm, blame_checkpoint(m, path, given, measurer_create(objective, m, path, out, err), err),
-                           err);
+    return hiss_comm_agree(comm, blame_checkpoint(given, measurer_create(objective, m, path, out, err), err), err);
 }
 
 hiss_status cli_load_maker(hiss_comm *comm, const hiss_objective_ops *objective, const hiss_frozen *m, const char *path,
                            bool given, maker **out, hiss_error *err) {
-    return hiss_comm_agree(comm, blame_checkpoint(m, path, given, maker_create(objective, m, path, out, err), err),
-                           err);
+    return hiss_comm_agree(comm, blame_checkpoint(given, maker_create(objective, m, path, out, err), err), err);
 }
 
 hiss_status cli_open_run(hiss_comm *comm, const char *run, const char *const *sets, int nsets, const char *checkpoint,
@@ -106,6 +102,7 @@ hiss_status cli_open_run(hiss_comm *comm, const char *run, const char *const *se
         s = hiss_fail(err, HISS_EUSER,
                       "%s is not a run: it has no config.yaml; train first: hiss train CONFIG --run %s", run, run);
     }
+    s = s == HISS_OK ? hiss_experiment_expect_trained(run, sets, nsets, err) : s;
     s = hiss_comm_agree(comm, s, err);
     s = s == HISS_OK ? cli_read_experiment(comm, config, sets, nsets, e, eval, err) : s;
     if (s == HISS_OK && checkpoint) {

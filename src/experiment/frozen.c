@@ -56,43 +56,6 @@ void hiss_frozen_destroy(hiss_frozen *f) {
     }
 }
 
-/* The first of these keys that --set has changed, if it is none of evaluation alone. */
-static bool find_set(const hiss_config *config, const char *section, const hiss_row *rows, int nrows,
-                     char where[HISS_WHERE]) {
-    bool found = false;
-    for (const hiss_row *row = rows; row < rows + nrows && !found; row++) {
-        char path[128];
-        snprintf(path, sizeof path, "%s%s%s", section, *section ? "." : "", row->key);
-        const hiss_yaml *node = hiss_config_has(config, path) ? hiss_config_node(config, path) : NULL;
-        found = node && node->line == 0 && strncmp(node->file, "--set ", strlen("--set ")) == 0 &&
-                strncmp(row->help, HISS_OF_EVALUATION, strlen(HISS_OF_EVALUATION)) != 0;
-        if (found) {
-            hiss_config_where(config, path, where);
-        }
-    }
-    return found;
-}
-
-hiss_status hiss_frozen_blame(const hiss_frozen *f, const char *checkpoint, hiss_status status, hiss_error *err) {
-    const hiss_experiment *e = f->experiment;
-    hiss_error unused = {0};
-    if (status != HISS_EUSER || hiss_snapshot_verify(checkpoint, &unused) != HISS_OK) { /* the file is to blame */
-        return status;
-    }
-    char where[HISS_WHERE];
-    bool found = find_set(e->config, "network", hiss_network_rows, hiss_network_nrows, where);
-    for (const hiss_section *c = e->objective->sections;
-         c < e->objective->sections + HISS_MAX_SECTIONS && c->name && !found; c++) {
-        found = find_set(e->config, c->name, c->rows, *c->nrows, where);
-    }
-    const hiss_error why = *err;
-    return !found
-               ? status
-               : hiss_fail(err, status,
-                           "%s: asks for another network than was trained; leave it out, or train a run with it (%s)",
-                           where, why.text);
-}
-
 hiss_status hiss_frozen_load(hiss_frozen *f, const char *checkpoint, hiss_error *err) {
     hiss_scaling *scaling = &f->experiment->augment.scaling;
     const hiss_status s = hiss_scaling_measured(scaling) ? hiss_checkpoint_scaling(checkpoint, scaling, err) : HISS_OK;

@@ -33,15 +33,24 @@ done
 refused 1 'config.yaml:13:7: fc1/norm: batch_norm has 1 value' "$HISS" train config.yaml --run new --set train.lane_samples=1
 [ ! -e new ] || fail 'left behind'
 
-# A key that makes another network than the run has: it is named, not the checkpoint. Keys of evaluation alone are taken.
+# What was trained cannot be changed afterwards: one line names the key, its value then, and what to do. Keys of evaluation, the
+# same value, and where data are, are taken.
 train 1 run --set objective=jigsaw --set train.epochs=1
 judge=(--set eval.knn=false --set eval.linear=false --set eval.few_labels=false --set eval.statistics=false
     --set eval.neighbors=false --set eval.random=false --set eval.pixels=false --set eval.test=data.h5)
-for change in jigsaw.permutations=20 jigsaw.code=5 network.layers='[{conv: 8, kernel: 3, pad: 1, name: conv1}, flatten]'; do
-    refused 2 "hiss: error: --set ${change%%=*}: asks for another network than was trained; leave it out" "$HISS" eval run "${judge[@]}" --set "$change"
+for change in jigsaw.permutations=20 jigsaw.code=5 network.layers='[{conv: 8, kernel: 3, pad: 1, name: conv1}, flatten]' \
+    augment.height=24 augment.mean=auto augment.normalize=image objective=gan objective=nothing train.lanes=3 train.freeze=[conv1] \
+    'train={lanes: 3}' optim.lr=3 optim.beta1=0.3 assign.every=7 bigan.prior=normal optim.generator.lr=2; do
+    for command in eval query sample; do
+        [ $command = eval ] || [[ $change =~ ^(objective=gan|jigsaw.code|augment.height)= ]] || continue
+        refused $((RANDOM % 2 + 1)) "hiss: error: --set ${change%%=*}: run was trained with" "$HISS" $command run --set "$change"
+        grep -qF "leave it out, or train another run with it (hiss train run/config.yaml --run NEW --set '$change')" log ||
+            fail "not what to do: $change" log
+    done
 done
-cp run/ckpt/step-*.h5 cut.h5 && truncate -s 3000 cut.h5
-refused 1 '--checkpoint: cut.h5: ' "$HISS" eval run "${judge[@]}" --set jigsaw.permutations=20 --checkpoint cut.h5
-on 1 "$HISS" eval run "${judge[@]}"
+refused 1 'jigsaw.permutations: run was trained with 30, which cannot be changed afterwards' "$HISS" eval run --set jigsaw.permutations=20
+refused 1 "did you mean 'train.lanes'?" "$HISS" eval run --set train.lane=3
+on 1 "$HISS" eval run "${judge[@]}" --set jigsaw.permutations=30 --set seed=4 --set dist.threads=2 --set checkpoint.keep=3 \
+    --set data.file=data.h5 --set data.mode=stream
 [ $status -eq 0 ] || fail "eval: exit $status" log
 echo ok

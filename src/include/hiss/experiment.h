@@ -93,6 +93,9 @@ void hiss_experiment_destroy(hiss_experiment *e);
 void hiss_experiment_tell_idle(const hiss_experiment *e, unsigned trained);
 void hiss_experiment_help(FILE *stream); /* every key of the config */
 
+/* Whether overrides of a run's config leave what was trained as it was: RUN/config.yaml holds it. Not collective. Errors
+ * (HISS_EUSER) name the key, its value then, and what to do; other faults of overrides or config are none here. */
+hiss_status hiss_experiment_expect_trained(const char *run, const char *const *sets, int nsets, hiss_error *err);
 /* Where the training samples are, and what labels are to the objective. Not collective. */
 hiss_data_options hiss_experiment_data(const hiss_experiment *e);
 /* What is computed with the samples of set (see hiss/objective.h); refers to e, which must outlive it. Fills height and

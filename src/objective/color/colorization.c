@@ -25,7 +25,7 @@ static const hiss_row rows[] = {
     {"loss", HISS_CHOICE, offsetof(colorization_options, loss), "classes", 0, 0, "classes|l2",
      "classes: cross-entropy over bins of colour; l2: squared distance of a and b, which comes out grey"},
     {"temperature", HISS_FLOAT, offsetof(colorization_options, temperature), "0.38", 0.01, 1, NULL,
-     "classes: of the colour that evaluation shows; 1 is the mean over bins, towards 0 the likeliest bin"},
+     HISS_OF_EVALUATION "classes: of the colour that is shown: 1 is the mean over bins, towards 0 the likeliest bin"},
     COLOR_ROWS(colorization_options, ab, "classes: "),
 };
 static const int nrows = HISS_COUNT(rows);
