@@ -77,6 +77,8 @@ static hiss_status open_run(classifier *c, hiss_comm *comm, const char *path, ch
     return s;
 }
 
+static const char advice[] = "train one on the data of this run, with objective supervised";
+
 static hiss_status check_fit(const classifier *c, const char *path, const hiss_dataset *set, const hiss_maker *by,
                              hiss_error *err) {
     const hiss_task *t = &c->task;
@@ -85,16 +87,14 @@ static hiss_status check_fit(const classifier *c, const char *path, const hiss_d
                                                          : t->classes;
     if (t->H != by->H || t->W != by->W || t->C != by->C) {
         return hiss_fail(err, HISS_EUSER,
-                         "%s judges images of %lldx%lldx%lld, but %lldx%lldx%lld are made; train one of that size "
-                         "(augment.height, augment.width)",
+                         "%s judges images of %lldx%lldx%lld, but %lldx%lldx%lld are made; %s (--set "
+                         "augment.height=%lld --set augment.width=%lld)",
                          path, (long long)t->H, (long long)t->W, (long long)t->C, (long long)by->H, (long long)by->W,
-                         (long long)by->C);
+                         (long long)by->C, advice, (long long)by->H, (long long)by->W);
     }
-    return t->classes == classes
-               ? HISS_OK
-               : hiss_fail(err, HISS_EUSER,
-                           "%s tells %lld classes, but there are %lld here; train one on the same data", path,
-                           (long long)t->classes, (long long)classes);
+    return t->classes == classes ? HISS_OK
+                                 : hiss_fail(err, HISS_EUSER, "%s tells %lld classes, but there are %lld here; %s",
+                                             path, (long long)t->classes, (long long)classes, advice);
 }
 
 /* The network of the run, and what it says of images like those that `by` makes. */
@@ -140,10 +140,18 @@ static hiss_status build(classifier *c, const hiss_maker *by, hiss_error *err) {
     return s;
 }
 
+/* A sound checkpoint that does not fit is of another network, since those data have other channels or sides. */
 static hiss_status load(classifier *c, const char *checkpoint, hiss_error *err) {
     hiss_scaling *scaling = &c->experiment.augment.scaling;
-    const hiss_status s = hiss_scaling_measured(scaling) ? hiss_checkpoint_scaling(checkpoint, scaling, err) : HISS_OK;
-    return s == HISS_OK ? hiss_checkpoint_model(checkpoint, c->model, c->vector, err) : s;
+    hiss_status s = hiss_scaling_measured(scaling) ? hiss_checkpoint_scaling(checkpoint, scaling, err) : HISS_OK;
+    s = s == HISS_OK ? hiss_checkpoint_model(checkpoint, c->model, c->vector, err) : s;
+    hiss_error unused;
+    if (s == HISS_EUSER && hiss_snapshot_verify(checkpoint, &unused) == HISS_OK) {
+        const hiss_error why = *err;
+        s = hiss_fail(err, s, "%s was trained on other images than those of %lldx%lldx%lld that are made; %s (%.300s)",
+                      c->name, (long long)c->task.H, (long long)c->task.W, (long long)c->task.C, advice, why.text);
+    }
+    return s;
 }
 
 hiss_status cli_load_classifier(hiss_comm *comm, const char *path, const hiss_dataset *set, const hiss_maker *by,

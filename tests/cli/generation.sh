@@ -87,6 +87,15 @@ refused 3 'eval.classifier: larger judges images of 14x14x1, but 12x12x1 are mad
 on 1 "$HISS" train nat.yaml --run eleven --set objective=supervised --set data.file=eleven.h5 --set train.epochs=1
 [ $status -eq 0 ] || fail "other classes: exit $status" log
 refused 1 "eval.classifier: eleven tells 11 classes, but there are 10 here" "$HISS" eval vae --set eval.classifier=eleven
+colors
+"$HISS_ROOT/tools/tiny_data" wide 600 16
+"$HISS" prepare idx --images wide/images.idx --labels wide/labels.idx --output wide.h5 2>log || fail 'no wide data' log
+for data in colors wide; do
+    on 1 "$HISS" train nat.yaml --run $data --set objective=supervised --set data.file=$data.h5 --set train.steps=1
+    [ $status -eq 0 ] || fail "a classifier of $data: exit $status" log
+    refused 2 "eval.classifier: $data was trained on other images than those of 12x12x1 that are made; train one on the data of this run, with objective supervised" \
+        "$HISS" eval vae --set eval.classifier=$data
+done
 mkdir empty
 refused 2 'eval.classifier: empty is not a run: it has no config.yaml' "$HISS" eval vae --set eval.classifier=empty
 [ ! -e r ] || fail 'a run of nothing'
