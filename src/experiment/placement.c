@@ -7,10 +7,11 @@
 
 hiss_data_options hiss_experiment_data(const hiss_experiment *e) {
     hiss_data_options data = e->data;
-    const bool needed = e->objective->input && e->objective->input->labels;
+    const hiss_objective_ops *o = e->objective;
+    const bool needed = (o->input && o->input->labels) || (o->needs_labels && o->needs_labels(e->objective_options));
     data.label_use = needed ? HISS_LABELS_NEEDED : data.labelled > 0 ? HISS_LABELS_CHECKED : HISS_LABELS_OPTIONAL;
-    const bool unit = e->objective->unit_pixels && e->objective->unit_pixels(e->objective_options);
-    data.unit_pixels = unit ? e->objective->name : NULL;
+    const bool unit = o->unit_pixels && o->unit_pixels(e->objective_options);
+    data.unit_pixels = unit ? o->name : NULL;
     return data;
 }
 

@@ -89,6 +89,12 @@ train 1 bare --set data.file=bare.h5 --set train.epochs=1
 refused 2 'gan.conditional: true needs labels' "$HISS" train config.yaml --run w --set data.file=bare.h5 \
     --set gan.conditional=true
 [ ! -e w ] || fail 'left behind'
+# Samples without a label: left out where the class is asked for, counted, as by other methods that need labels.
+train 1 some --set data.ignore_label=3 --set gan.conditional=true --set train.steps=2
+grep -q 'hiss: warning: .*: 60 of 600 samples have no label and are left out' log || fail 'no count' log
+grep -q 'data: .* 540 samples' log || fail 'they are not left out' log
+train 1 all --set data.ignore_label=3 --set train.steps=2
+! grep -q 'left out' log || fail 'left out where no labels are needed' log
 
 on 2 "$HISS" train "$HISS_ROOT/configs/gan-fashion.yaml" --run config --set data.file=data.h5 --set train.steps=2 \
     --set gan.width=4

@@ -367,9 +367,10 @@ typedef struct hiss_objective_ops {
     hiss_section sections[HISS_MAX_SECTIONS]; /* ended by name NULL */
     const char *others_when; /* "KEY VALUE: ", of the first section, where others have an effect. NULL: always */
     size_t options_bytes;
-    int phases;                               /* graphs per step; 0 means 1 */
-    bool own_layers;                          /* section network has no say */
-    bool (*unit_pixels)(const void *options); /* whether the loss takes pixels as 0..1. NULL: no. Not collective */
+    int phases;        /* graphs per step; 0 means 1 */
+    bool own_layers;   /* section network has no say */
+    bool (*needs_labels)(const void *options); /* of a method whose input does not always. NULL: no. Not collective */
+    bool (*unit_pixels)(const void *options);  /* whether the loss takes pixels as 0..1. NULL: no. Not collective */
     const char *const *groups; /* parameter groups, ended by NULL, each with its optimiser; NULL: one, "model" */
 
     /* *self is owned by the caller, who destroys it, also after an error. options outlive self.

@@ -65,6 +65,10 @@ typedef struct gan {
     const options *options;
 } gan;
 
+static bool needs_labels(const void *opts) {
+    return ((const options *)opts)->conditional;
+}
+
 static hiss_status create(const hiss_task *task, const hiss_placement *placement, const void *opts, void **self,
                           hiss_error *err) {
     gan *a = hiss_new(gan, 1);
@@ -298,6 +302,7 @@ const hiss_objective_ops objective_gan = {
     .summary = "generative adversarial network: images out of noise, against a discriminator",
     .sections = {{"gan", rows, &nrows, 0}},
     .options_bytes = sizeof(options),
+    .needs_labels = needs_labels,
     .unit_pixels = objective_needs_unit_pixels,
     .own_layers = true,
     .phases = PHASES,
