@@ -102,6 +102,22 @@ room jigsaw 2 jigsaw.tile: jigsaw.tile=20
 room jigsaw 2 jigsaw.tile: jigsaw.tile=20 jigsaw.canvas=0
 room jigsaw 1 jigsaw.tile: jigsaw.tile=2 jigsaw.cell=2
 
+# Sizes of images that a method takes: those of the advice work at once.
+for size in 6x6 7x9 12x14 13x20 10x12 9x30; do
+    for method in gan context_encoder 'context_encoder context_encoder.mask=random'; do
+        sets=(--set "objective=${method%% *}" --set augment.contrast=0 --set network.layers=null --set network.width=2)
+        [ "$method" = "${method#* }" ] || sets+=(--set "${method#* }")
+        on 1 "${train[@]}" "${sets[@]}" --set "augment.height=${size%x*}" --set "augment.width=${size#*x}"
+        rm -rf new
+        [ $status -ne 0 ] || continue
+        way=$(grep -o -e '--set augment.height=[0-9]* --set augment.width=[0-9]*' log) || fail "no size: $method, $size" log
+        # shellcheck disable=SC2086
+        on 1 "${train[@]}" "${sets[@]}" $way
+        [ $status -eq 0 ] || fail "the size does not work: $method, $size" log
+        rm -rf new
+    done
+done
+
 train 1 run --set train.epochs=1
 follow 'eval.test_labels: has no effect without' "$HISS" eval run --set eval.test_labels=data.h5:/labels --set eval.random=false \
     --set eval.few_labels=false --set eval.neighbors=false --set eval.layers=z --set eval.train_limit=100

@@ -81,7 +81,7 @@ refused 1 'context_encoder.mask' "$HISS" train config.yaml --run w --set context
 refused 1 'context_encoder.share' "$HISS" train config.yaml --run w --set context_encoder.share=1
 refused 3 'context_encoder.share: expected at least one pixel of 8 x 8' "$HISS" train config.yaml --run w \
     --set context_encoder.mask=random --set context_encoder.share=0.01 --set augment.height=8 --set augment.width=8
-refused 1 'found 6 x 7 in images of 12 x 14' "$HISS" train config.yaml --run w \
+refused 1 'found images of 12 x 14, holes of 6 x 7: the nearest that work are --set augment.height=12 --set augment.width=13' "$HISS" train config.yaml --run w \
     --set augment.width=14
 [ ! -e w ] || fail 'left behind'
 

@@ -22,6 +22,7 @@
 #include <math.h>
 #include <stddef.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "hiss/alloc.h"
@@ -32,7 +33,7 @@
 enum { GENERATOR, DISCRIMINATOR }; /* groups */
 enum { CENTER, RANDOM };
 enum { NONE, JOINT, ONLY };
-enum { DISCRIMINATOR_LAYERS = 2, GRID = 5, GRID_POINTS = (GRID + 1) * (GRID + 1), BISECTIONS = 24 };
+enum { LEAST_SIDE = 8, DISCRIMINATOR_LAYERS = 2, GRID = 5, GRID_POINTS = (GRID + 1) * (GRID + 1), BISECTIONS = 24 };
 enum { DRAW_OF_MASK = 2120 };                             /* when, of evaluation's streams */
 enum { MOST_VALUES = 3072 };                              /* of a hole whose mean image is measured */
 enum { ERROR, VALUES, SLOPE, TRUE_SLOPE, SLOPES, MEANS }; /* numbers of an image; from MEANS on: values, and the mask */
@@ -78,21 +79,46 @@ static double hole_pixels(const context *a) {
     return a->options->share * (double)(a->h * a->w);
 }
 
+/* Height or width of the hole in images of that height or width. */
+static int64_t hole_side(const options *o, int64_t side) {
+    return o->mask == CENTER ? side / 2 : side;
+}
+
+/* The decoder doubles a map of a quarter of the hole twice, and adds the same to height and width where they are odd. */
+static bool takes(const options *o, int64_t H, int64_t W) {
+    return H >= LEAST_SIDE && W >= LEAST_SIDE && hole_side(o, H) % 4 == hole_side(o, W) % 4;
+}
+
+/* The nearest sizes that it takes; of equally near ones the smallest. */
+static hiss_status fail_size(const context *a, hiss_error *err) {
+    const hiss_task *t = a->task;
+    enum { AROUND = 8 };
+    int64_t best = INT64_MAX, height = LEAST_SIDE, width = LEAST_SIDE;
+    const int64_t H = t->H < LEAST_SIDE ? LEAST_SIDE : t->H, W = t->W < LEAST_SIDE ? LEAST_SIDE : t->W;
+    for (int64_t y = H - AROUND; y <= H + AROUND; y++) {
+        for (int64_t x = W - AROUND; x <= W + AROUND; x++) {
+            const int64_t away = llabs(y - H) + llabs(x - W);
+            if (away < best && takes(a->options, y, x)) {
+                best = away;
+                height = y;
+                width = x;
+            }
+        }
+    }
+    return hiss_fail_key(err, HISS_EUSER, t->H < LEAST_SIDE || t->W >= LEAST_SIDE ? "augment.height" : "augment.width",
+                         "context_encoder needs images of at least %d x %d, whose holes (%s) have heights and widths "
+                         "of the same remainder by 4; found images of %" PRId64 " x %" PRId64 ", holes of %" PRId64
+                         " x %" PRId64 ": the nearest that work are --set augment.height=%" PRId64
+                         " --set augment.width=%" PRId64,
+                         LEAST_SIDE, LEAST_SIDE, a->options->mask == CENTER ? "half of them" : "anywhere in them", t->H,
+                         t->W, a->h, a->w, height, width);
+}
+
 static hiss_status check(const context *a, hiss_error *err) {
     const hiss_task *t = a->task;
     const options *o = a->options;
-    if (t->H < 8 || t->W < 8) {
-        return hiss_fail_key(err, HISS_EUSER, t->H < 8 ? "augment.height" : "augment.width",
-                             "context_encoder needs images of at least 8 x 8, found %" PRId64 " x %" PRId64
-                             "; set augment.height and augment.width",
-                             t->H, t->W);
-    }
-    if (a->h % 4 != a->w % 4) {
-        return hiss_fail_key(
-            err, HISS_EUSER, "augment.height",
-            "context_encoder predicts holes whose height and width leave the same remainder by 4, found %" PRId64
-            " x %" PRId64 " in images of %" PRId64 " x %" PRId64 "; set augment.height and augment.width",
-            a->h, a->w, t->H, t->W);
+    if (!takes(o, t->H, t->W)) {
+        return fail_size(a, err);
     }
     if (o->mask == RANDOM && hole_pixels(a) < 1.0) {
         return hiss_fail_key(err, HISS_EUSER, "context_encoder.share",
@@ -119,9 +145,8 @@ static hiss_status create(const hiss_task *task, const hiss_placement *placement
     a->placement = placement;
     a->options = opts;
     *self = a;
-    const bool center = a->options->mask == CENTER;
-    a->h = center ? task->H / 2 : task->H;
-    a->w = center ? task->W / 2 : task->W;
+    a->h = hole_side(a->options, task->H);
+    a->w = hole_side(a->options, task->W);
     a->top = (task->H - a->h) / 2;
     a->left = (task->W - a->w) / 2;
     return check(a, err);

@@ -73,8 +73,9 @@ hiss_status objective_expect_quarters(const char *method, const hiss_task *task,
         return HISS_OK;
     }
     const bool high = task->H % 4 != 0 || task->H < 8;
+    const int64_t H = task->H < 8 ? 8 : (task->H + 1) / 4 * 4, W = task->W < 8 ? 8 : (task->W + 1) / 4 * 4;
     return hiss_fail_key(err, HISS_EUSER, high ? "augment.height" : "augment.width",
                          "%s makes images whose sides are multiples of 4, from 8 on, found %" PRId64 " x %" PRId64
-                         "; set augment.height and augment.width",
-                         method, task->H, task->W);
+                         ": the nearest that work are --set augment.height=%" PRId64 " --set augment.width=%" PRId64,
+                         method, task->H, task->W, H, W);
 }
