@@ -463,9 +463,12 @@ const char *hiss_config_where(const hiss_config *config, const char *key, char o
 
 hiss_status hiss_config_blame(const hiss_config *config, hiss_status status, hiss_error *err) {
     if (status != HISS_OK && err && err->key[0]) {
-        char where[HISS_WHERE];
+        char where[HISS_WHERE], other[HISS_ERROR_KEY];
         const hiss_error why = *err;
         const bool written = strcmp(hiss_config_where(config, why.key, where), why.key) != 0;
+        if (!written && config && hiss_override_named(config, why.text, other)) {
+            return hiss_fail(err, status, "%s: %s", hiss_config_where(config, other, where), why.text);
+        }
         const bool name = !written && config && !config->unnamed;
         hiss_fail(err, status, "%.260s%s%s%s", name ? config->name : "", name ? ": " : "", where,
                   why.text + strlen(why.key));

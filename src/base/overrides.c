@@ -26,3 +26,21 @@ const char *hiss_override_blame(hiss_arena *arena, const char *where, const char
     const char *says = rest + length + strspn(rest + length, ": ");
     return hiss_arena_format(arena, "%s: %s", where, strncmp(says, rest, length) == 0 ? says : rest);
 }
+
+bool hiss_override_named(const hiss_config *config, const char *text, char key[HISS_ERROR_KEY]) {
+    static const char word[] = "abcdefghijklmnopqrstuvwxyz0123456789_.";
+    for (size_t length; *text; text += length + (text[length] != '\0')) {
+        length = strspn(text, word);
+        const size_t end = length > 0 && text[length - 1] == '.' ? length - 1 : length;
+        if (end == 0 || end >= HISS_ERROR_KEY || !memchr(text, '.', end)) {
+            continue;
+        }
+        memcpy(key, text, end);
+        key[end] = '\0';
+        const hiss_yaml *node = hiss_config_has(config, key) ? hiss_config_node(config, key) : NULL;
+        if (node && node->line == 0 && strncmp(node->file, option, strlen(option)) == 0) {
+            return true;
+        }
+    }
+    return false;
+}

@@ -82,7 +82,7 @@ grep -q 'patches less their means' a-sparse.algorithm*/eval.txt || fail 'not whi
 
 refused 1 'sparse.size: a patch of 13 x 13 pixels does not fit in images of 12 x 12; expected at most 12, found 13' \
     "$HISS" train config.yaml --run r --set sparse.size=13
-refused 2 'sparse.size: 2 x 2 patches of 14 x 14 pixels do not fit in images of 12 x 12; expected at most 6, found 7' \
+refused 2 'sparse.size: 2 x 2 patches, with sparse.layers 2, of 14 x 14 pixels do not fit in images of 12 x 12; expected at most 6, found 7' \
     "$HISS" train config.yaml --run r --set sparse.size=7 --set sparse.layers=2
 refused 1 'sparse.layers: a second layer is of the codes of patches' "$HISS" train config.yaml --run r \
     --set sparse.layers=2 --set sparse.form=convolutional

@@ -172,4 +172,17 @@ advice=$(grep -o 'labels: ""' log)
 sed -i "s/^  labels:.*/  $advice/" empty.yaml
 on 1 "$HISS" train empty.yaml --run other --set train.epochs=1
 [ $status -eq 0 ] || fail "the advice for an empty value in a file does not work: $advice" log
+
+# Of two keys that do not fit each other, the one that --set gave is named, not the default of the other.
+given() { # TEXT SETTING...
+    local sets=() setting
+    for setting in "${@:2}"; do sets+=(--set "$setting"); done
+    refused 1 "hiss: error: $1" "$HISS" train config.yaml --run new --set network.layers=null "${sets[@]}"
+}
+given '--set augment.scale_max: augment.scale_min: 1 is above augment.scale_max 0.5' augment.scale_max=0.5
+given '--set sparse.layers: sparse.size: 2 x 2 patches, with sparse.layers 2, of' objective=sparse augment.contrast=0 sparse.layers=2
+given '--set augment.width: augment.height: context_encoder needs images of at least 8 x 8' objective=context_encoder augment.width=14
+given '--set jigsaw.tile: ' objective=jigsaw jigsaw.tile=20
+given '--set augment.crop: ' augment.crop=random augment.height=20
+[ ! -e new ] || fail 'left behind'
 echo ok

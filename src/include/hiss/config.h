@@ -68,7 +68,7 @@ bool hiss_config_has(const hiss_config *config, const char *section);
 enum { HISS_WHERE = 400 };
 const char *hiss_config_where(const hiss_config *config, const char *key, char out[HISS_WHERE]);
 /* Put the place of err->key, as hiss_config_where says it, in front of the text of an error by hiss_fail_key, once; for
- * a key that is not written, the name of the config. Other errors stay as they are. Returns status. err may be NULL. */
+ * a key that is not written, that of one in the text which --set gave, else the name of the config. Other errors stay as they are. Returns status. err may be NULL. */
 hiss_status hiss_config_blame(const hiss_config *config, hiss_status status, hiss_error *err);
 /* What the user wrote at section or section.key, for owners of sections whose names the user chooses; NULL: nothing. */
 const hiss_yaml *hiss_config_node(const hiss_config *config, const char *section);
@@ -89,6 +89,8 @@ hiss_status hiss_resolved_compare(const char *then, const char *now, const char 
 bool hiss_override_speaks_of(const char *text, const char *assignment);
 /* The last of a list, or of the one text that stands for it, that a message speaks of; NULL: none. list may be NULL. */
 const hiss_yaml *hiss_override_find(const hiss_yaml *list, const char *text);
+/* Whether a text names a key whose value --set gave; the first of them. */
+bool hiss_override_named(const hiss_config *config, const char *text, char key[HISS_ERROR_KEY]);
 /* The message with a place in place of "--set KEY"; in arena. */
 const char *hiss_override_blame(hiss_arena *arena, const char *where, const char *text);
 

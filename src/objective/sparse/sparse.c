@@ -94,7 +94,7 @@ static hiss_status expect_sizes(const coder *s, hiss_error *err) {
     if (side > least) {
         return hiss_fail_key(err, HISS_EUSER, "sparse.size",
                              "%s of %lld x %lld pixels %s in images of %lld x %lld; expected at most %lld, found %lld",
-                             o->layers == 2        ? "2 x 2 patches"
+                             o->layers == 2        ? "2 x 2 patches, with sparse.layers 2,"
                              : is_convolutional(s) ? "an atom"
                                                    : "a patch",
                              (long long)side, (long long)side, o->layers == 2 ? "do not fit" : "does not fit",

@@ -772,6 +772,20 @@ static void test_blame(void **state) {
         }
     }
     hiss_error err = {0};
+    static const char *const texts[] = {"is below train.kind.", "train.rates, train.kind or train.rate",
+                                        "(train.kind=3)"};
+    for (int i = 0; i < HISS_COUNT(texts); i++) { /* of two keys that do not fit each other, the one that --set gave */
+        char expected[128];
+        snprintf(expected, sizeof expected, "--set train.kind: train.name: %s", texts[i]);
+        hiss_fail_key(&err, HISS_EUSER, "train.name", "%s", texts[i]);
+        hiss_config_blame(config, HISS_EUSER, &err);
+        assert_string_equal(err.text, expected);
+        hiss_config_blame(config, HISS_EUSER, &err);
+        assert_string_equal(err.text, expected);
+    }
+    hiss_fail_key(&err, HISS_EUSER, "train.name", "is below train.rate and train.kinds");
+    hiss_config_blame(config, HISS_EUSER, &err);
+    assert_string_equal(err.text, "x.yaml: train.name: is below train.rate and train.kinds");
     hiss_fail(&err, HISS_ESYSTEM, "train.rate is read");
     assert_int_equal(hiss_config_blame(config, HISS_ESYSTEM, &err), HISS_ESYSTEM);
     assert_string_equal(err.text, "train.rate is read");
