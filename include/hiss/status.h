@@ -6,6 +6,8 @@
 #ifndef HISS_STATUS_H
 #define HISS_STATUS_H
 
+#include <stddef.h>
+
 typedef enum hiss_status {
     HISS_OK = 0,
     HISS_EUSER,     /* the user's config, command line or data is wrong: exit 2 */
@@ -34,6 +36,11 @@ hiss_status hiss_fail_key(hiss_error *err, hiss_status code, const char *key, co
  * status is HISS_OK or err is NULL. Return status. Not collective. */
 hiss_status hiss_error_prefix(hiss_error *err, hiss_status status, const char *prefix);
 hiss_status hiss_error_under_key(hiss_error *err, hiss_status status, const char *key);
+
+/* Append ", ITEM" to a list for a message; where that does not fit into size, ", ..." in its place, once. items: the same for
+ * all of a text of them. Not collective. */
+void hiss_list_add(char *list, size_t size, const char *item);
+void hiss_list_add_all(char *list, size_t size, const char *items);
 
 /* Process exit code of a status: 0, 2, 2, 70, 85. Not collective. */
 int hiss_exit_code(hiss_status status);

@@ -3,11 +3,13 @@
 
 #include "cli/cli.h"
 
+enum { LAYERS_SHOWN = 800 }; /* of a message */
+
 hiss_status cli_choose_layers(hiss_frozen *f, const char *option, const char *layers, int *count,
                               hiss_layer_size *chosen, hiss_error *err) {
     const hiss_encoder *e = hiss_frozen_encoder(f);
     const hiss_taps *taps = hiss_encoder_taps(e);
-    char name[64], known[HISS_MAX_TAPS * (HISS_TAP_NAME + 2)] = "";
+    char name[64], known[HISS_MAX_TAPS * (HISS_TAP_NAME + 2)] = "", shown[LAYERS_SHOWN] = "";
     int selected[HISS_MAX_TAPS], n = 0;
     for (int k = 0; k < taps->count; k++) {
         const size_t used = strlen(known);
@@ -16,8 +18,9 @@ hiss_status cli_choose_layers(hiss_frozen *f, const char *option, const char *la
     for (const char *rest = hiss_names_next(layers ? layers : known, name); rest; rest = hiss_names_next(rest, name)) {
         const int k = hiss_taps_find(taps, name);
         if (k < 0 || n == HISS_MAX_TAPS) {
+            hiss_list_add_all(shown, sizeof shown, known);
             return hiss_fail(err, HISS_EUSER, "layer '%s' is not in this network; it has %s; choose with %s", name,
-                             known, option);
+                             shown, option);
         }
         chosen[n] = (hiss_layer_size){taps->tap[k].name, hiss_encoder_width(e, k)};
         selected[n++] = k;

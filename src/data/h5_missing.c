@@ -139,15 +139,9 @@ bool data_h5_outside(hid_t file, const char *dataset, char where[DATA_H5_PATH], 
 /* The names of the data sets there are, as far as they fit. */
 static void list_names(hiss_h5 *file, char list[LIST_SIZE]) {
     data_h5_names all = data_h5_names_of(file);
-    size_t used = (size_t)snprintf(list, LIST_SIZE, all.count ? "it has: " : "it holds no data set at all");
-    for (int64_t i = 0; i < all.count; i++) {
-        const int room = (int)(LIST_SIZE - used);
-        const int wrote = snprintf(list + used, (size_t)room, "%s%s", i ? ", " : "", all.name[i]);
-        if (wrote >= room) {
-            strcpy(list + LIST_SIZE - 5, " ...");
-            break;
-        }
-        used += (size_t)wrote;
+    snprintf(list, LIST_SIZE, all.count ? "it has: %s" : "it holds no data set at all", all.count ? all.name[0] : "");
+    for (int64_t i = 1; i < all.count; i++) {
+        hiss_list_add(list, LIST_SIZE, all.name[i]);
     }
     data_h5_names_free(&all);
 }

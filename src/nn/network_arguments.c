@@ -81,7 +81,7 @@ static hiss_status fail_place(const hiss_yaml *at, const layer_scope *scope, con
     for (int k = 0; k < scope->taps->count; k++) {
         const hiss_tap *tap = &scope->taps->tap[k];
         if (tap->value >= 0) {
-            nn_network_add_name(names, tap->name);
+            hiss_list_add(names, sizeof names, tap->name);
             near = hiss_edit_distance(tap->name, at->text) <= 1 ? tap->name : near;
         }
     }

@@ -59,7 +59,5 @@ bool nn_network_is_nothing(const hiss_yaml *value);  /* null or empty */
 enum { NETWORK_FOUND = 96, NETWORK_NAMES = 400 };
 /* What was found, behind "found ": 'text', nothing, a list, a section. Returns out. */
 const char *nn_network_found(const hiss_yaml *value, char out[NETWORK_FOUND]);
-/* Append a name to a list of names with commas; what does not fit is "...". */
-void nn_network_add_name(char names[NETWORK_NAMES], const char *name);
 
 #endif

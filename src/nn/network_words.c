@@ -131,15 +131,6 @@ const char *nn_network_found(const hiss_yaml *value, char out[NETWORK_FOUND]) {
     return out;
 }
 
-void nn_network_add_name(char names[NETWORK_NAMES], const char *name) {
-    const size_t used = strlen(names), rest = NETWORK_NAMES - used;
-    if (strlen(name) + strlen(", , ...") < rest) {
-        snprintf(names + used, rest, "%s%s", used ? ", " : "", name);
-    } else if (used < 4 || strcmp(names + used - 3, "...") != 0) {
-        snprintf(names + used, rest, ", ...");
-    }
-}
-
 /* ---- words that are none ---- */
 
 enum { PLAIN = 32 };
@@ -217,7 +208,7 @@ static const char *all_layers(char names[NETWORK_NAMES]) {
     for (int i = 0; i < nn_layer_places(); i++) {
         const char *word = nn_layer_at(i).word.word;
         if (word) {
-            nn_network_add_name(names, word);
+            hiss_list_add(names, NETWORK_NAMES, word);
         }
     }
     return names;
@@ -252,7 +243,7 @@ static hiss_status fail_wordless(const hiss_yaml *map, hiss_error *err) {
             const hiss_yaml key = nn_network_key_of(e);
             return fail_unknown(&key, e->key, false, err);
         }
-        nn_network_add_name(keys, e->key);
+        hiss_list_add(keys, sizeof keys, e->key);
     }
     return nn_network_wrong(err, map, "no layer here, only %s; name one layer in each entry of the list: %s",
                             *keys ? keys : "an empty section", all_layers(names));

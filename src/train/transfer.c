@@ -6,6 +6,7 @@
  * knows where it came from without reading the source again, which may be gone, or have gone on.
  *
  * Frozen slots are known to the model before the first of them is made (hiss_model_freeze); the layers do the rest. */
+#include <dirent.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -18,7 +19,7 @@
 #include "hiss/watch.h"
 #include "train/trainer.h"
 
-enum { PATH_TEXT = 4096, LIST_TEXT = 600, MODEL_PREFIX = sizeof "/model/" - 1 };
+enum { PATH_TEXT = 4096, LIST_TEXT = 600, SOURCES_TEXT = 300, ARRAYS_TEXT = 250, MODEL_PREFIX = sizeof "/model/" - 1 };
 
 /* ---- train.freeze ---- */
 
@@ -61,22 +62,18 @@ enum { ALL_GROUPS = -1 };
 
 /* The layers of the model, or of one group of it: its slots' names up to the last '/', each once. */
 static void list_layers(const hiss_model *model, int group, char out[LIST_TEXT]) {
-    char last[LIST_TEXT] = "";
-    int used = 0;
+    char last[LIST_TEXT] = "", layer[LIST_TEXT];
     out[0] = 0;
-    for (int s = 0; s < hiss_model_count(model) && used < LIST_TEXT - 64; s++) {
+    for (int s = 0; s < hiss_model_count(model); s++) {
         const hiss_slot *slot = hiss_model_at(model, s);
         const char *end = strrchr(slot->name, '/');
-        const int length = end ? (int)(end - slot->name) : (int)strlen(slot->name);
         const bool other = group != ALL_GROUPS && (slot->group != group || slot->kind != HISS_SLOT_PARAMETER);
-        if (slot->kind == HISS_SLOT_METRIC || other ||
-            ((int)strlen(last) == length && strncmp(last, slot->name, (size_t)length) == 0)) {
-            continue;
+        snprintf(layer, sizeof layer, "%.*s", end ? (int)(end - slot->name) : (int)strlen(slot->name), slot->name);
+        if (slot->kind != HISS_SLOT_METRIC && !other && strcmp(layer, last) != 0) {
+            hiss_list_add(out, LIST_TEXT, layer);
+            memcpy(last, layer, sizeof last);
         }
-        snprintf(last, sizeof last, "%.*s", length, slot->name);
-        used += snprintf(out + used, (size_t)(LIST_TEXT - used), "%s%.60s", used ? ", " : "", last);
     }
-    snprintf(out + used, (size_t)(LIST_TEXT - used), "%s", used >= LIST_TEXT - 64 ? ", ..." : "");
 }
 
 static int64_t frozen_slots(const hiss_model *model, const char *name) {
@@ -160,16 +157,50 @@ typedef struct source {
     size_t size[3];
 } source;
 
-/* Why no checkpoint was found in a directory: perhaps it is the one in which a run keeps them. */
+/* What a directory has that could have been meant: runs in it (folders with a ckpt), or files of HDF5. */
+static void list_sources(const char *init, bool files, char out[SOURCES_TEXT]) {
+    struct dirent **entry = NULL;
+    struct stat what;
+    const int count = scandir(init, &entry, NULL, alphasort);
+    out[0] = 0;
+    for (int k = 0; k < count; k++) {
+        char path[PATH_TEXT];
+        const char *name = entry[k]->d_name, *dot = strrchr(name, '.');
+        snprintf(path, sizeof path, "%s/%s/ckpt", init, name);
+        const bool fits = files ? dot && strcmp(dot, ".h5") == 0 : *name != '.' && stat(path, &what) == 0;
+        snprintf(path, sizeof path, "%s/%s", init, name);
+        if (fits) {
+            hiss_list_add(out, SOURCES_TEXT, path);
+        }
+        free(entry[k]);
+    }
+    free(entry);
+}
+
+/* Why no checkpoint was found in a directory, and what to name instead. */
 static hiss_status fail_directory(const char *init, const struct stat *what, hiss_error *err) {
-    char ckpt[PATH_TEXT];
+    char path[PATH_TEXT], runs[SOURCES_TEXT], files[SOURCES_TEXT];
     struct stat sibling;
-    snprintf(ckpt, sizeof ckpt, "%s/../ckpt", init);
-    if (stat(ckpt, &sibling) == 0 && sibling.st_ino == what->st_ino && sibling.st_dev == what->st_dev) {
+    snprintf(path, sizeof path, "%s/../ckpt", init);
+    if (stat(path, &sibling) == 0 && sibling.st_ino == what->st_ino && sibling.st_dev == what->st_dev) {
         return hiss_fail(err, HISS_EUSER, "%s is where a run keeps its checkpoints; name that run, or a file in %s",
                          init, init);
     }
-    return hiss_fail(err, HISS_EUSER, "%s has no checkpoint", init);
+    snprintf(path, sizeof path, "%s/config.yaml", init);
+    list_sources(init, false, runs);
+    list_sources(init, true, files);
+    if (hiss_file_exists(path)) {
+        return hiss_fail(err, HISS_EUSER,
+                         "%s has no checkpoint: that run has not come to its first one; let it go on (hiss train %s "
+                         "--run %s), or name another run",
+                         init, path, init);
+    }
+    return hiss_fail(err, HISS_EUSER, "%s has no checkpoint; %s%s%s", init,
+                     *runs ? "name one of the runs in it: "
+                     : *files
+                         ? "name one of the files in it, if they are checkpoints: "
+                         : "expected the directory of a run, with ckpt/step-N.h5 in it, or the path of such a file",
+                     runs, *runs ? "" : files);
 }
 
 /* The file that train.init means, sound, into path[PATH_TEXT]. */
@@ -244,10 +275,13 @@ static hiss_status copy_model(source *s, float *vector, hiss_error *err) {
         fflush(s->list[k]);
     }
     if (status == HISS_OK && s->copied == 0) {
+        char here[ARRAYS_TEXT] = "", there[ARRAYS_TEXT] = "";
+        hiss_list_add_all(here, sizeof here, s->text[1]);
+        hiss_list_add_all(there, sizeof there, s->unused ? s->text[2] : "none");
         return hiss_fail(err, HISS_EUSER,
-                         "nothing in %s has the name and shape of an array of this network, which has %.250s; the "
-                         "source has more: %.250s; use the source's network section",
-                         s->path, s->text[1], s->unused ? s->text[2] : "none");
+                         "nothing in %s has the name and shape of an array of this network, which has %s; the "
+                         "source has more: %s; use the source's network section",
+                         s->path, here, there);
     }
     if (status == HISS_OK) {
         hiss_info("init: %d arrays from %s: %s", s->copied, s->path, s->text[0]);

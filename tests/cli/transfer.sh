@@ -91,7 +91,17 @@ mistake 'train.freeze: leaves nothing to train; name fewer layers' --set objecti
 mistake '--set train.init: the source nowhere does not exist' --set train.init=nowhere
 mistake '--set train.init: config.yaml: no checkpoint, or not all of one' --set train.init=config.yaml
 mkdir empty
-mistake '--set train.init: empty has no checkpoint' --set train.init=empty
+mistake '--set train.init: empty has no checkpoint; expected the directory of a run, with ckpt/step-N.h5 in it, or the path of such a file' \
+    --set train.init=empty
+mkdir -p runs/one/ckpt runs/two/ckpt runs/none files begun
+cp config.yaml begun && touch files/b.h5 files/a.h5
+mistake '--set train.init: runs has no checkpoint; name one of the runs in it: runs/one, runs/two' --set train.init=runs
+mistake 'files has no checkpoint; name one of the files in it, if they are checkpoints: files/a.h5, files/b.h5' --set train.init=files
+mistake 'begun has no checkpoint: that run has not come to its first one; let it go on (hiss train begun/config.yaml --run begun)' \
+    --set train.init=begun
+for k in $(seq 40); do mkdir -p "many/run-of-the-number-$k/ckpt"; done
+mistake 'many/run-of-the-number-1, many/run-of-the-number-10, ' --set train.init=many
+grep -q 'many/run-of-the-number-[0-9]*, \.\.\.$' log || fail 'a list that is cut in a word' log
 for folder in source/ckpt source/ckpt/; do
     mistake "--set train.init: $folder is where a run keeps its checkpoints; name that run, or a file in $folder" \
         --set train.init=$folder

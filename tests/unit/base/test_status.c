@@ -51,6 +51,34 @@ static void test_long_text_is_cut(void **state) {
     assert_string_equal(box.guard, "intact");
 }
 
+/* What is cut ends with a whole word, and says so. */
+static void test_cut_texts_end_with_a_word(void **state) {
+    (void)state;
+    for (int length = 1; length < 40; length++) {
+        hiss_error err;
+        char text[4000] = "", list[100] = "", items[4000] = "", item[41];
+        for (size_t used = 0; used + 50 < sizeof text; used = strlen(text)) {
+            memset(item, 'x', sizeof item);
+            item[length] = '\0';
+            snprintf(text + used, sizeof text - used, "%s%s", used ? " " : "", item);
+            snprintf(items + strlen(items), sizeof items - strlen(items), "%s%s", used ? ", " : "", item);
+        }
+        hiss_fail(&err, HISS_EUSER, "%s", text);
+        const char *end = strstr(err.text, " ...");
+        assert_true(end && end[4] == '\0' && strlen(err.text) < sizeof err.text);
+        assert_true((end - err.text + 1) % (length + 1) == 0);
+        hiss_list_add_all(list, sizeof list, items);
+        end = strstr(list, ", ...");
+        assert_true(end && end[5] == '\0' && strlen(list) < sizeof list);
+        assert_true((end - list + 2) % (length + 2) == 0);
+        hiss_list_add(list, sizeof list, "y");
+        assert_null(strchr(list, 'y'));
+    }
+    char list[20] = "";
+    hiss_list_add(list, sizeof list, "longer than it all is");
+    assert_string_equal(list, "...");
+}
+
 /* What four lines of four levels leave on stderr under this setup. */
 static void check_log(hiss_log_level level, int rank, const char *expected) {
     char text[1000];
@@ -100,7 +128,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_exit_codes),       cmocka_unit_test(test_fail),
         cmocka_unit_test(test_long_text_is_cut), cmocka_unit_test(test_log_levels),
-        cmocka_unit_test(test_clock_moves_on),
+        cmocka_unit_test(test_clock_moves_on),   cmocka_unit_test(test_cut_texts_end_with_a_word),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
