@@ -172,7 +172,6 @@ static hiss_status fits_machine(const trainer *t, hiss_error *err) {
     if (parameters + activations <= there) {
         return HISS_OK;
     }
-    const hiss_experiment *e = t->experiment;
     return hiss_fail(err, HISS_EUSER,
                      "training needs at least %.1f GiB of memory on a rank (parameters and gradients %.1f, activations "
                      "of %d thread%s %.1f), and the machine has %.1f GiB; lower "
@@ -180,12 +179,17 @@ static hiss_status fits_machine(const trainer *t, hiss_error *err) {
                      "), dist.threads, or %s",
                      (parameters + activations) / GiB, parameters / GiB, t->placement.threads,
                      t->placement.threads > 1 ? "s" : "", activations / GiB, there / GiB, t->task.H, t->task.W,
-                     t->placement.m, e->network.layers ? "the sizes in network.layers" : "network.width");
+                     t->placement.m, t->sizes);
 }
 
 static hiss_status build_graphs(trainer *t, hiss_error *err) {
     const hiss_objective_ops *ops = t->experiment->objective;
-    hiss_alloc_for("parameters", "choose a smaller network (network.width, network.layers)");
+    const bool listed = t->experiment->network.layers && !ops->own_layers;
+    const char *shared = ops->own_layers ? "" : listed ? "the sizes in network.layers" : "network.width";
+    snprintf(t->sizes, sizeof t->sizes, "%s%s%s", shared, *shared && ops->sizes ? ", " : "",
+             ops->sizes ? ops->sizes : "");
+    snprintf(t->smaller, sizeof t->smaller, "choose a smaller network (%s)", t->sizes);
+    hiss_alloc_for("parameters", t->smaller);
     t->model = hiss_model_create();
     hiss_status s = train_transfer_freeze(t, err);
     t->nphases = ops->phase && ops->phase->count ? ops->phase->count(t->method) : ops->phases ? ops->phases : 1;

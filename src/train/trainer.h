@@ -91,11 +91,12 @@ struct trainer {
     hiss_placement placement;
     void *method; /* the objective's state */
     hiss_model *model;
-    float *vector;                /* the model vector */
-    int *slot_order;              /* slots by offset */
-    char choices[HISS_HASH_TEXT]; /* hash of which implementations compute the graphs' products */
-    char init[HISS_HASH_TEXT];    /* checksum of the checkpoint that train.init named; empty: none */
-    const char **frozen;          /* [nfrozen] the names of train.freeze */
+    float *vector;                 /* the model vector */
+    int *slot_order;               /* slots by offset */
+    char sizes[160], smaller[256]; /* keys that make the network smaller, and advice to do so */
+    char choices[HISS_HASH_TEXT];  /* hash of which implementations compute the graphs' products */
+    char init[HISS_HASH_TEXT];     /* checksum of the checkpoint that train.init named; empty: none */
+    const char **frozen;           /* [nfrozen] the names of train.freeze */
     int nfrozen;
     origin origin;           /* who computed the steps before the first of this process */
     phase *phases, *current; /* current: the one whose sums train_update receives */

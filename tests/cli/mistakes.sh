@@ -168,4 +168,9 @@ large 'parameters and gradients [0-9]\{4,\}' augment.height=16384 augment.width=
 large 'parameters and gradients [0-9]\{4,\}' 'network.layers=[flatten, {linear: 1000000}, {linear: 1000000}]'
 large 'activations of 1 thread [0-9]\{4,\}' augment.height=16384 augment.width=16384 \
     'network.layers=[{conv: 512, kernel: 3}, global_average_pool]'
+own=(network.layers=null augment.contrast=0 augment.height=1024 augment.width=1024)
+large 'parameters and gradients [0-9]\{4,\}' "${own[@]}" objective=gan gan.width=4096 gan.latent=65536
+grep -q 'dist.threads, or gan.width, gan.latent$' log || fail 'not the keys of the method' log
+large 'parameters and gradients [0-9]\{4,\}' "${own[@]}" objective=bigan bigan.hidden=65536 bigan.latent=65536 network.width=1024
+grep -q 'dist.threads, or network.width, bigan.hidden, bigan.latent$' log || fail 'not the keys of the method' log
 echo ok

@@ -369,6 +369,7 @@ typedef struct hiss_objective_ops {
     size_t options_bytes;
     int phases;        /* graphs per step; 0 means 1 */
     bool own_layers;   /* section network has no say */
+    const char *sizes; /* keys of its own that make its layers smaller, "gan.width, gan.latent". NULL: none */
     bool (*needs_labels)(const void *options); /* of a method whose input does not always. NULL: no. Not collective */
     bool (*unit_pixels)(const void *options);  /* whether the loss takes pixels as 0..1. NULL: no. Not collective */
     const char *const *groups; /* parameter groups, ended by NULL, each with its optimiser; NULL: one, "model" */

@@ -376,6 +376,7 @@ const hiss_objective_ops objective_bigan = {
     .summary = "adversarial feature learning: a generator, and an encoder that inverts it, against a discriminator",
     .sections = {{"bigan", rows, &nrows, 0}},
     .options_bytes = sizeof(options),
+    .sizes = "bigan.hidden, bigan.latent",
     .unit_pixels = objective_needs_unit_pixels,
     .groups = groups,
     .create = create,

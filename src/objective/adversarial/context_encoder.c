@@ -532,6 +532,7 @@ const hiss_objective_ops objective_context_encoder = {
     .summary = "fill a hole in the image from what is around it, by squared error, an adversary, or both",
     .sections = {{"context_encoder", rows, &nrows, 0}},
     .options_bytes = sizeof(options),
+    .sizes = "context_encoder.width, context_encoder.code",
     .groups = groups,
     .create = create,
     .destroy = destroy,

@@ -302,6 +302,7 @@ const hiss_objective_ops objective_gan = {
     .summary = "generative adversarial network: images out of noise, against a discriminator",
     .sections = {{"gan", rows, &nrows, 0}},
     .options_bytes = sizeof(options),
+    .sizes = "gan.width, gan.latent",
     .needs_labels = needs_labels,
     .unit_pixels = objective_needs_unit_pixels,
     .own_layers = true,

@@ -307,6 +307,7 @@ const hiss_objective_ops objective_dbm = {
     .summary = "deep Boltzmann machine of two hidden layers, with persistent chains",
     .sections = {{"dbm", rows, &nrows, 0}},
     .options_bytes = sizeof(dbm_options),
+    .sizes = "dbm.hidden1, dbm.hidden2",
     .unit_pixels = objective_needs_unit_pixels,
     .own_layers = true,
     .create = create,

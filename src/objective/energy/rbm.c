@@ -455,6 +455,7 @@ const hiss_objective_ops objective_rbm = {
     .summary = "stack of restricted Boltzmann machines by contrastive divergence, then fine-tuned",
     .sections = {{"rbm", rows, &nrows, 0}},
     .options_bytes = sizeof(rbm_options),
+    .sizes = "rbm.layers",
     .unit_pixels = objective_needs_unit_pixels,
     .own_layers = true,
     .phases = GROUPS,

@@ -357,6 +357,7 @@ const hiss_objective_ops objective_sparse = {
                  {"whiten", sparse_whiten_rows, &sparse_whiten_nrows, offsetof(options, whiten)}},
     .others_when = "form patches: ",
     .options_bytes = sizeof(options),
+    .sizes = "sparse.atoms, sparse.size",
     .own_layers = true,
     .phases = 2,
     .groups = groups,

@@ -305,6 +305,7 @@ const hiss_objective_ops objective_stacked = {
                  {"corruption", objective_corruption_rows, &objective_corruption_nrows, offsetof(options, corruption)}},
     .others_when = "pretrain true: ",
     .options_bytes = sizeof(options),
+    .sizes = "stacked.units",
     .unit_pixels = objective_needs_unit_pixels,
     .own_layers = true,
     .phases = PHASES,

@@ -61,6 +61,27 @@ static void test_methods_that_need_unit_pixels_say_so(void **state) {
     assert_true(needing >= 9);
 }
 
+/* What advice to make a network smaller names are keys of the method; those whose layers are all their own have some. */
+static void test_sizes_are_keys(void **state) {
+    (void)state;
+    for (const hiss_objective_ops *const *o = hiss_objectives(); *o; o++) {
+        const char *rest = (*o)->sizes;
+        assert_true(rest || !(*o)->own_layers);
+        while (rest && *rest) {
+            const hiss_section *c = &(*o)->sections[0];
+            const size_t length = strcspn(rest, ","), before = strlen(c->name) + 1;
+            bool known = false;
+            assert_true(strncmp(rest, c->name, before - 1) == 0 && rest[before - 1] == '.');
+            for (const hiss_row *row = c->rows; row < c->rows + *c->nrows; row++) {
+                known = known ||
+                        (strlen(row->key) == length - before && strncmp(rest + before, row->key, length - before) == 0);
+            }
+            assert_true(known);
+            rest += length + strspn(rest + length, ", ");
+        }
+    }
+}
+
 /* Status of encode() of a method on a network of so many named layers; taps->count -1: it has layers of its own. */
 static hiss_status encode_layers(const char *name, int layers, hiss_taps *taps, hiss_error *err) {
     char text[HISS_MAX_TAPS * 16 + 128];
@@ -346,6 +367,7 @@ int main(void) {
                                        cmocka_unit_test(test_methods_learn),
                                        cmocka_unit_test(test_every_method_encodes_without_a_placement),
                                        cmocka_unit_test(test_tables_are_whole),
+                                       cmocka_unit_test(test_sizes_are_keys),
                                        cmocka_unit_test(test_methods_that_need_unit_pixels_say_so),
                                        cmocka_unit_test(test_named_places_of_every_method_are_bounded)};
     return cmocka_run_group_tests(tests, NULL, nothing_left);
