@@ -155,14 +155,18 @@ other 'config.yaml:9:5: network.layers' "it had 'relu', now '{flatten: null}'" 1
 cp nat.yaml config.yaml
 own=(--set augment.contrast=0 --set network.layers=null --set optim.lr=0.001)
 "$HISS" train --help >help
+colors
 for key in $(sed -n 's/^ *\([a-z_]*\.[a-z_0-9]*\) .* evaluation: .*/\1/p' help); do
     method=${key%%.*}
-    [ -e "$method" ] || { begin "$method" "${own[@]}" --set "objective=$method" && cp -r "$method" "$method.begun"; }
+    of=("${own[@]}" --set "objective=$method")
+    [ "$method" != colorization ] || of+=(--set data.file=colors.h5)
+    [ -e "$method" ] || { begin "$method" "${of[@]}" && cp -r "$method" "$method.begun"; }
     value=$(sed -n "/^$method:/,/^[a-z]/s/^  ${key#*.}: //p" "$method/config.yaml")
-    on_with 2 "$method" "${own[@]}" --set "objective=$method" --set "$key=$((value + 1))"
+    [[ $value == *.* ]] && value=0.5 || value=$((value + 1))
+    on_with 2 "$method" "${of[@]}" --set "$key=$value"
     seen+=" $key"
 done
-for key in rbm.chains rbm.temperatures dbm.ais_chains dbm.ais_steps sparse.cells sparse.reference; do
+for key in rbm.chains rbm.temperatures dbm.ais_chains dbm.ais_steps sparse.cells sparse.reference colorization.temperature; do
     [[ " $seen " == *" $key "* ]] || fail "$key is not tried: $seen" help
 done
 other '--set sparse.steps' "it had 'steps: 50'" 1 sparse "${own[@]}" --set objective=sparse --set sparse.steps=51
