@@ -38,7 +38,8 @@ static const hiss_row rows[] = {
     {"source", HISS_PATH, offsetof(options, source), "/usr/share/datasets/fashion-mnist", 0, 0, NULL,
      "fashion-mnist: where the four idx files are (Debian: dataset-fashion-mnist)"},
     {"shuffle", HISS_BOOL, PREPARE(shuffle), "true", 0, 0, NULL, "shuffle the samples (the seed is recorded)"},
-    {"seed", HISS_INT, PREPARE(seed), "1", 0, 9007199254740992.0, NULL, "seed of the shuffle"},
+    {"seed", HISS_INT, PREPARE(seed), "1", 0, 9007199254740992.0, NULL,
+     "seed of the shuffle; scenes: of what is drawn"},
     {"chunk", HISS_INT, PREPARE(chunk), "0", 0, 1e9, NULL,
      "samples per HDF5 chunk; 0: contiguous, or 256 when compressed"},
     {"deflate", HISS_INT, PREPARE(deflate), "0", 0, 9, NULL, "compression level"},
@@ -66,7 +67,7 @@ static const hiss_row rows[] = {
     {"skip-broken", HISS_BOOL, PREPARE(skip_broken), "false", 0, 0, NULL,
      "pictures: leave out those that cannot be read, and say how many"},
     {"rows", HISS_INT, offsetof(options, rows), "-1", -1, 0x1p40, NULL,
-     "generate: samples, 1 or more; -1: as generate.rows says"},
+     "generate, scenes: samples, 1 or more; generate: -1 is as generate.rows says"},
     {"set*", HISS_STRING, 0, NULL, 0, 0, NULL, "generate: section.key=value, as in a config (generate.size=64)"},
     {"length", HISS_INT, offsetof(options, cut.length), "0", 0, 0x1p31, NULL,
      "wav, text: values, tokens of a row; 1 or more"},
@@ -91,6 +92,7 @@ static void help(void) {
            "       hiss prepare webdataset FILE.tar ... --output FILE.h5\n"
            "       hiss prepare wav FOLDER|FILE.wav ... --length N [--overlap M] --output FILE.h5\n"
            "       hiss prepare text FILE ... --length N [--overlap M] [--by words|bytes] --output FILE.h5\n"
+           "       hiss prepare scenes STAMPS GROUNDS --rows N --output FILE.h5\n"
            "       hiss prepare generate NAME [--rows N] [--set generate.KEY=VALUE] ... --output FILE.h5\n");
     for (const char *const *format = hiss_prepare_formats(); *format; format++) {
         printf("       hiss prepare %s --images FILE [--labels FILE] --output FILE.h5\n", *format);
@@ -167,6 +169,7 @@ typedef enum source_kind {
     WEBDATASET,
     WAV,
     TEXT,
+    SCENES,
     GENERATE,
     ARRAYS,
     KINDS
@@ -187,6 +190,8 @@ static const struct {
                     "output images labels shuffle seed chunk deflate height width channels tiles skip-broken"},
     [WAV] = {"wav", "a folder of WAV files, or such files", 1, INT_MAX, "output length overlap pad shuffle seed"},
     [TEXT] = {"text", "text files", 1, INT_MAX, "output length overlap pad by min-count vocabulary shuffle seed"},
+    [SCENES] = {"scenes", "a folder of stamps and a folder of grounds", 2, 2,
+                "output rows seed height width chunk deflate"},
     [GENERATE] = {"generate", "the name of a generator", 1, 1, "output rows set chunk deflate"},
     [ARRAYS] = {"", "", 0, 0, "output images labels shuffle seed chunk deflate"}};
 
@@ -332,6 +337,7 @@ static hiss_status check_needed(const options *o, const hiss_arguments *rest, so
     const bool cut = kind == WAV || kind == TEXT;
     const char *missing = !o->prepare.output                                                   ? "--output"
                           : cut && !hiss_options_given(rows, HISS_COUNT(rows), rest, "length") ? "--length"
+                          : kind == SCENES && o->rows < 1                                      ? "--rows, 1 or more,"
                           : kind == ARRAYS && !o->images                                       ? "--images"
                                                                                                : NULL;
     return missing ? hiss_fail(err, HISS_EUSER, "prepare %s needs %s", rest->positional[0], missing) : HISS_OK;
@@ -383,6 +389,8 @@ static hiss_status prepare(options *o, hiss_arguments *rest, hiss_arena *arena, 
         return hiss_prepare_wav(&o->prepare, &o->cut, files, rest->npositional - 1, err);
     case TEXT:
         return text(o, rest, err);
+    case SCENES:
+        return hiss_prepare_scenes(&o->prepare, &(hiss_scenes_source){files[0], files[1], o->rows}, err);
     case GENERATE:
         return generate(o, rest, err);
     case WEBDATASET:

@@ -131,14 +131,20 @@ static bool read_jpeg(const uint8_t *bytes, size_t size, data_image *out, char *
 
 /* ---- PNG ---- */
 
-static bool read_png(const uint8_t *bytes, size_t size, data_image *out, char *why) {
+/* alpha: red, green, blue and alpha, of a picture that has it. */
+static bool read_png(const uint8_t *bytes, size_t size, bool alpha, data_image *out, char *why) {
     png_image image = {.version = PNG_IMAGE_VERSION};
     bool fine = png_image_begin_read_from_memory(&image, bytes, size) != 0;
     if (fine) {
         bool colour = image.format & PNG_FORMAT_FLAG_COLOR;
+        if (alpha && !(image.format & PNG_FORMAT_FLAG_ALPHA)) {
+            snprintf(why, REASON_SIZE, "it has no alpha channel, which says where the object is");
+            png_image_free(&image);
+            return false;
+        }
         image.flags |= PNG_IMAGE_FLAG_16BIT_sRGB;
-        image.format = colour ? PNG_FORMAT_RGB : PNG_FORMAT_GRAY;
-        if (!shape(out, image.height, image.width, colour ? 3 : 1, why)) {
+        image.format = alpha ? PNG_FORMAT_RGBA : colour ? PNG_FORMAT_RGB : PNG_FORMAT_GRAY;
+        if (!shape(out, image.height, image.width, alpha ? 4 : colour ? 3 : 1, why)) {
             png_image_free(&image);
             return false;
         }
@@ -254,7 +260,7 @@ hiss_status data_image_decode(const char *name, const uint8_t *bytes, size_t siz
     if (size > 3 && bytes[0] == 0xFF && bytes[1] == 0xD8) {
         fine = read_jpeg(bytes, size, out, why);
     } else if (size > 8 && !memcmp(bytes, "\x89PNG", 4)) {
-        fine = read_png(bytes, size, out, why);
+        fine = read_png(bytes, size, false, out, why);
     } else if (size > 3 && bytes[0] == 'P' && (bytes[1] == '5' || bytes[1] == '6')) {
         fine = read_pnm(bytes, size, out, why);
     }
@@ -272,6 +278,23 @@ hiss_status data_image_read(const char *path, data_image *out, hiss_error *err) 
     const hiss_status status = bytes ? data_image_decode(path, bytes, size, out, err) : HISS_EUSER;
     hiss_free(bytes);
     return status;
+}
+
+hiss_status data_image_read_alpha(const char *path, data_image *out, hiss_error *err) {
+    char why[REASON_SIZE] = "it is no PNG";
+    size_t size = 0;
+    *out = (data_image){0};
+    uint8_t *bytes = read_whole(path, &size, err);
+    if (!bytes) {
+        return HISS_EUSER;
+    }
+    const bool fine = size > 8 && !memcmp(bytes, "\x89PNG", 4) && read_png(bytes, size, true, out, why);
+    hiss_free(bytes);
+    if (!fine) {
+        data_image_free(out);
+        return hiss_fail(err, HISS_EUSER, "%s: unreadable stamp: %s; expected a PNG with alpha", path, why);
+    }
+    return HISS_OK;
 }
 
 /* ---- scaling ---- */

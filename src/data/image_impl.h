@@ -5,7 +5,7 @@
 #include "hiss/data.h"
 
 typedef struct data_image {
-    int64_t H, W, C; /* C is 1 (grey) or 3 (red, green, blue) */
+    int64_t H, W, C; /* C is 1 (grey), 3 (red, green, blue) or, with alpha, 4 */
     uint8_t *pixels; /* [H,W,C] */
 } data_image;
 
@@ -14,13 +14,16 @@ bool data_image_named(const char *name); /* whether the name ends like a picture
  * unreadable. */
 hiss_status data_image_read(const char *path, data_image *out, hiss_error *err);
 hiss_status data_image_decode(const char *name, const uint8_t *bytes, size_t size, data_image *out, hiss_error *err);
+/* The same for a PNG file with alpha, which has 4 channels then. */
+hiss_status data_image_read_alpha(const char *path, data_image *out, hiss_error *err);
 void data_image_free(data_image *image);
 /* The orientation 1 to 8 that an Exif block, or the eXIf chunk of a PNG file, gives; 1, upright, when there is none. */
 int data_exif_orientation(const uint8_t *block, size_t size);
 int data_png_orientation(const uint8_t *bytes, size_t size);
 /* Turn a picture that is stored in this orientation upright: H and W may change places. */
 void data_image_orient(data_image *image, int orientation);
-/* Scale until the picture just covers height x width, cut the centre, convert to 1 or 3 channels. */
+/* Scale until the picture just covers height x width, cut the centre, convert to 1 or 3 channels; 4 channels stay 4, colours
+ * multiplied by alpha. */
 void data_image_fit(const data_image *image, int64_t height, int64_t width, int64_t channels, uint8_t *out);
 
 enum { HISS_ARRAY_NDIM = 4 };

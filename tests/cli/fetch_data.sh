@@ -53,18 +53,53 @@ complains 'package stock has no /usr/share/stock/wood.pgm'
 sed 's/ stock / straw /' list.txt >other.txt
 complains 'package straw cannot be downloaded: E: Unable to locate package straw'
 sed 's/^test/tset/' list.txt >other.txt
-complains "./other.txt: 'tset' instead of train, test or options"
+complains "./other.txt: 'tset' instead of train, test, prepare, part or options"
 sed '/^test/d' list.txt >other.txt
 complains './other.txt names no pictures for test'
 list=./nowhere.txt complains 'there is no list ./nowhere.txt'
-list=photographs complains "there is no data set 'photographs'; there are: photos"
+list=photographs complains "there is no data set 'photographs'; there are: photos scenes"
 list=./list.txt HISS=$PWD/nothing complains "there is no $PWD/nothing"
 on 1 "$fetch" photos
 [ $status -eq 2 ] && grep -q 'tools/fetch_data photos FOLDER' log || fail "without a folder: exit $status" log
 on 1 "$fetch" --help
 [ $status -eq 2 ] && grep -q 'tools/fetch_data NAME FOLDER' log || fail "help: exit $status" log
 on 1 "$fetch"
-[ $status -eq 0 ] && grep -q '^photos: grey tiles' log || fail "what there is: exit $status" log
+[ $status -eq 0 ] && grep -q '^photos: grey tiles' log && grep -q '^scenes: colour scenes' log || fail "what there is: exit $status" log
+
+# Parts with options of their own, and folders in them: scenes of stamps on grounds.
+objects=$(dirname "$HISS")/tests/cli/objects_h5
+for name in ant bee; do
+    "$objects" png share/$name.png 40 40 200 20 20
+done
+cat >scenes.txt <<END
+# scenes of two insects
+prepare scenes
+options --height 16 --width 16
+part early --rows 5 --seed 3
+part late --rows 4
+early insects $PWD/share/ant.png $(sum share/ant.png) stamps/meadow/ant
+early pictures $PWD/share/light.pgm $(sum share/light.pgm) grounds
+late insects $PWD/share/bee.png $(sum share/bee.png) stamps/meadow/bee
+late pictures $PWD/share/light.pgm $(sum share/light.pgm) grounds
+END
+on 1 "$fetch" ./scenes.txt made/scenes --deflate 1
+[ $status -eq 0 ] || fail "scenes: exit $status" log
+grep -q 'wrote made/scenes/early.h5: 5 images of 768 bytes' log || fail 'early.h5' log
+grep -q 'wrote made/scenes/late.h5: 4 images of 768 bytes' log || fail 'late.h5' log
+"$objects" show made/scenes/late.h5 | grep -qx 'classes bee' || fail 'the parts share stamps' log
+list=./other.txt
+sed '/^late/d' scenes.txt >other.txt
+complains './other.txt names no pictures for late'
+sed 's/^late/train/' scenes.txt >other.txt
+complains "./other.txt: 'train' instead of early, late, prepare, part or options"
+
+# The list of scenes: whole lines, no file and no contents twice, so that no part has a stamp or a ground of another; the same
+# ten classes in each.
+awk '/^#|^(options|prepare|part) / { next }
+    NF != 5 || $1 !~ /^(pretrain|train|test)$/ || $3 !~ /^\// || length($4) != 64 || seen[$3]++ || seen[$4]++ { print; bad = 1 }
+    { count[$1 " " $5]++ } END { for (k in count) { split(k, name); n[name[1]]++; if (count[k] < 3) bad = 1 }
+        exit bad || n["pretrain"] != 11 || n["train"] != 11 || n["test"] != 11 }' "$HISS_ROOT/configs/data/scenes.txt" >log ||
+    fail 'the list of scenes' log
 
 # The list of photographs: whole lines, no file twice, pictures for training and for test.
 awk '/^#|^options / { next } NF != 4 || $1 !~ /^(train|test)$/ || $3 !~ /^\// || length($4) != 64 || seen[$3]++ { print; bad = 1 }

@@ -434,6 +434,17 @@ hiss_status hiss_prepare_arrays(const hiss_prepare_options *options, const char 
  * their Exif orientation says. */
 hiss_status hiss_prepare_folder(const hiss_prepare_options *options, const char *folder, hiss_error *err);
 
+/* Scenes: objects on photographs, composed by the seed: /images uint8 [rows,height,width,3]; /targets uint8 [rows,K], which
+ * of K classes are there (1), not there (0) or there but hard to see (255); /boxes float32 [rows,4,5] class, x0, y0, x1, y1
+ * in pixels of the image, class -1 for none. On / classes has their K names. Of `options` output, seed, height, width, chunk
+ * and deflate count. */
+typedef struct hiss_scenes_source {
+    const char *stamps;  /* folder KIND/CLASS/ of PNG files with alpha; classes of a kind occur together */
+    const char *grounds; /* folder of pictures, which are at least as large as a scene */
+    int64_t rows;        /* 1 or more */
+} hiss_scenes_source;
+hiss_status hiss_prepare_scenes(const hiss_prepare_options *options, const hiss_scenes_source *source, hiss_error *err);
+
 /* HDF5 files in any layout that hiss reads, joined along n. /images keeps their type, but float64 as float32, and
  * enumerations, of 0 and 1, as booleans. */
 typedef struct hiss_hdf5_source {

@@ -147,6 +147,11 @@ static void png_round_trip(void **state) {
         assert_memory_equal(image.pixels, pixels, 9 * 17 * (size_t)C);
         data_image_free(&image);
     }
+    data_image image;
+    assert_int_equal(data_image_read_alpha(path, &image, &err), HISS_EUSER);
+    assert_non_null(
+        strstr(err.text, "it has no alpha channel, which says where the object is; expected a PNG with alpha"));
+    assert_null(image.pixels);
     assert_int_equal(hiss_png_write("/nonexistent/a.png", 9, 17, 1, pixels, &err), HISS_ESYSTEM);
     assert_non_null(strstr(err.text, "/nonexistent/a.png"));
     assert_int_equal(hiss_png_write(path, 9, 17, 2, pixels, &err), HISS_EUSER);

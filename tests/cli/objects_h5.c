@@ -1,0 +1,86 @@
+/* Stamps for hiss prepare scenes, and what is in a file of objects:
+ *   objects_h5 png OUT HEIGHT WIDTH R G B   a PNG of this colour, whose border, an eighth of each side, is transparent
+ *   objects_h5 show FILE                    shapes, classes, and for each row its targets and its boxes */
+#include <hdf5.h>
+#include <png.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static int png(const char *path, int height, int width, char **rgb) {
+    png_image image = {.version = PNG_IMAGE_VERSION,
+                       .width = (png_uint_32)width,
+                       .height = (png_uint_32)height,
+                       .format = PNG_FORMAT_RGBA};
+    unsigned char *pixels = malloc((size_t)height * (size_t)width * 4), *to = pixels;
+    for (int y = 0; y < height; y++) {
+        for (int x = 0; x < width; x++) {
+            const int inside = y >= height / 8 && y < height - height / 8 && x >= width / 8 && x < width - width / 8;
+            for (int c = 0; c < 3; c++) {
+                *to++ = (unsigned char)atoi(rgb[c]);
+            }
+            *to++ = inside ? 255 : 0;
+        }
+    }
+    const int fine = png_image_write_to_file(&image, path, 0, pixels, 0, NULL);
+    free(pixels);
+    return fine ? 0 : 1;
+}
+
+/* Values of a data set as doubles; dim[3] of its shape, 1 behind its axes. */
+static double *read_all(hid_t file, const char *name, hsize_t dim[4]) {
+    const hid_t set = H5Dopen2(file, name, H5P_DEFAULT);
+    if (set < 0) {
+        return NULL;
+    }
+    const hid_t space = H5Dget_space(set);
+    dim[0] = dim[1] = dim[2] = dim[3] = 1;
+    H5Sget_simple_extent_dims(space, dim, NULL);
+    double *values = malloc(sizeof *values * dim[0] * dim[1] * dim[2] * dim[3] + 1);
+    const herr_t read = H5Dread(set, H5T_NATIVE_DOUBLE, H5S_ALL, H5S_ALL, H5P_DEFAULT, values);
+    H5Sclose(space);
+    H5Dclose(set);
+    return read < 0 ? NULL : values;
+}
+
+static int show(const char *path) {
+    hsize_t images[4], targets[4], boxes[4];
+    const hid_t file = H5Fopen(path, H5F_ACC_RDONLY, H5P_DEFAULT);
+    double *image = read_all(file, "/images", images), *target = read_all(file, "/targets", targets);
+    double *box = read_all(file, "/boxes", boxes);
+    char *classes = NULL;
+    const hid_t attribute = file >= 0 ? H5Aopen(file, "classes", H5P_DEFAULT) : -1;
+    if (!image || !target || !box || attribute < 0 || H5Aread(attribute, H5Aget_type(attribute), &classes) < 0) {
+        return 1;
+    }
+    for (char *c = classes; *c; c++) {
+        *c = *c == '\n' ? ' ' : *c;
+    }
+    printf("images %d %d %d %d, %d boxes\nclasses %s\n", (int)images[0], (int)images[1], (int)images[2], (int)images[3],
+           (int)boxes[1], classes);
+    for (hsize_t i = 0; i < targets[0]; i++) {
+        for (hsize_t c = 0; c < targets[1]; c++) {
+            printf("%g ", target[i * targets[1] + c]);
+        }
+        for (hsize_t k = 0; k < boxes[1]; k++) {
+            const double *b = box + (i * boxes[1] + k) * boxes[2];
+            if (b[0] >= 0) {
+                printf("| %g: %g %g %g %g ", b[0], b[1], b[2], b[3], b[4]);
+            }
+        }
+        printf("\n");
+    }
+    free(image);
+    free(target);
+    free(box);
+    H5Aclose(attribute);
+    H5Fclose(file);
+    return 0;
+}
+
+int main(int argc, char **argv) {
+    if (argc == 8 && strcmp(argv[1], "png") == 0) {
+        return png(argv[2], atoi(argv[3]), atoi(argv[4]), argv + 5);
+    }
+    return argc == 3 && strcmp(argv[1], "show") == 0 ? show(argv[2]) : 2;
+}

@@ -1,0 +1,57 @@
+# hiss prepare scenes: stamps and grounds become scenes with targets and boxes; the same bytes each time, others with another
+# seed; classes by name, over kinds; a line for what is wrong.
+. "$HISS_ROOT/tests/cli/common"
+objects=$(dirname "$HISS")/tests/cli/objects_h5
+mkdir -p stamps/{land,sea}/{boat,crab} stamps/land/ant stamps/empty grounds
+"$objects" png stamps/land/ant/one.png 40 60 250 10 10
+"$objects" png stamps/land/ant/two.PNG 400 60 200 10 80
+"$objects" png stamps/land/boat/b.png 30 30 10 250 10
+"$objects" png stamps/sea/crab/c.png 90 80 10 10 250
+echo no stamp >stamps/sea/crab/README
+for ((i = 0; i < 2; i++)); do
+    { printf 'P6 %d 40 255\n' $((80 + i)) && head -c $((3 * 40 * (80 + i))) < <(yes "gro${i}und"); } >grounds/$i.ppm
+done
+size=(--height 32 --width 40 --rows 60)
+
+scenes() {
+    on 1 "$HISS" prepare scenes stamps grounds "${size[@]}" "$@"
+    [ $status -eq 0 ] || fail "exit $status: prepare scenes $*" log
+}
+scenes --output a.h5
+grep -q '4 stamps of 3 classes for 2 kinds of scenes, 2 grounds' log || fail 'not what there is' log
+grep -q 'class folder stamps/empty holds no stamps' log || fail 'the empty kind' log
+grep -q 'wrote a.h5: 60 images of 3840 bytes' log || fail 'what was written' log
+scenes --output b.h5
+cmp a.h5 b.h5 || fail 'other bytes'
+scenes --output b.h5 --seed 2
+cmp -s a.h5 b.h5 && fail 'the same bytes with another seed'
+scenes --output b.h5 --rows 20 --deflate 3
+"$objects" show a.h5 >a && "$objects" show b.h5 >b
+[ "$(sed -n '1s/60/20/p; 2,22p' a)" = "$(cat b)" ] || fail 'a row depends on the number of rows' b
+[ "$(head -n 2 a)" = 'images 60 32 40 3, 4 boxes
+classes ant boat crab' ] || fail 'shape or classes' a
+
+# A target is 1 just where a box has the class, which lies inside.
+awk 'NR > 2 { split("", there); n = 0
+        for (i = 4; i <= NF; i++) if ($i == "|") { there[$(i + 1) + 0] = 1; n++
+            if ($(i + 2) < 0 || $(i + 3) < 0 || $(i + 4) > 40 || $(i + 5) > 32 || $(i + 2) >= $(i + 4) || $(i + 3) >= $(i + 5)) bad = 1 }
+        for (c = 0; c < 3; c++) { if ($(c + 1) == 1 != (c in there) || $(c + 1) !~ /^(0|1|255)$/) bad = 1; seen[c] += $(c + 1) == 1 }
+        most = n > most ? n : most }
+    END { exit bad || most != 4 || !seen[0] || !seen[1] || !seen[2] }' a || fail 'targets and boxes' a
+
+refused 1 'prepare scenes needs a folder of stamps and a folder of grounds' "$HISS" prepare scenes stamps --rows 3 --output x.h5
+refused 1 'prepare scenes needs --rows' "$HISS" prepare scenes stamps grounds --output x.h5
+refused 1 'prepare scenes needs --rows, 1 or more' "$HISS" prepare scenes stamps grounds --rows 0 --output x.h5
+refused 1 '--tiles' "$HISS" prepare scenes stamps grounds --rows 3 --tiles 64 --output x.h5
+refused 1 'grounds/0.ppm: has 40 x 80 pixels; expected a ground of at least 41 x 32' "$HISS" prepare scenes stamps grounds \
+    --height 41 --width 32 --rows 3 --output x.h5
+refused 1 'stamps/land/ant/one.png: lies in no class; expected stamps in folders stamps/land/KIND/CLASS' "$HISS" prepare scenes \
+    stamps/land grounds "${size[@]}" --output x.h5
+refused 1 'lies in no class' "$HISS" prepare scenes stamps/land/ant grounds "${size[@]}" --output x.h5
+refused 1 'grounds: holds no stamps (2 other files); expected .png' "$HISS" prepare scenes grounds grounds "${size[@]}" --output x.h5
+refused 1 'stamps/none: cannot be read as a folder' "$HISS" prepare scenes stamps stamps/none "${size[@]}" --output x.h5
+cp grounds/0.ppm stamps/sea/boat/x.png
+refused 1 'stamps/sea/boat/x.png: unreadable stamp: it is no PNG; expected a PNG with alpha' "$HISS" prepare scenes stamps grounds \
+    "${size[@]}" --output x.h5
+[ "$(find . -name '*x.h5*')" = '' ] || fail 'something is left of what was refused'
+echo ok
