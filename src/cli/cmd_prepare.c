@@ -28,7 +28,7 @@ typedef struct options {
 #define PREPARE(field) (offsetof(options, prepare) + offsetof(hiss_prepare_options, field))
 static const hiss_row rows[] = {
     {"output", HISS_PATH, PREPARE(output), NULL, 0, 0, NULL,
-     "HDF5 file to write; for fashion-mnist, and hdf5 with --split, the directory of train.h5 and test.h5"},
+     "HDF5 file to write; for fashion-mnist, voc, and hdf5 with --split, the directory of train.h5 and test.h5"},
     {"images", HISS_PATH, offsetof(options, images), NULL, 0, 0, NULL,
      "idx: file of images, plain or gzip; npz: name of the array, images by default; webdataset: field of the "
      "pictures; hdf5: data set, /images by default"},
@@ -92,6 +92,7 @@ static void help(void) {
            "       hiss prepare webdataset FILE.tar ... --output FILE.h5\n"
            "       hiss prepare wav FOLDER|FILE.wav ... --length N [--overlap M] --output FILE.h5\n"
            "       hiss prepare text FILE ... --length N [--overlap M] [--by words|bytes] --output FILE.h5\n"
+           "       hiss prepare voc VOCdevkit/VOC2007 --output DIR\n"
            "       hiss prepare scenes STAMPS GROUNDS --rows N --output FILE.h5\n"
            "       hiss prepare generate NAME [--rows N] [--set generate.KEY=VALUE] ... --output FILE.h5\n");
     for (const char *const *format = hiss_prepare_formats(); *format; format++) {
@@ -169,6 +170,7 @@ typedef enum source_kind {
     WEBDATASET,
     WAV,
     TEXT,
+    VOC,
     SCENES,
     GENERATE,
     ARRAYS,
@@ -190,6 +192,8 @@ static const struct {
                     "output images labels shuffle seed chunk deflate height width channels tiles skip-broken"},
     [WAV] = {"wav", "a folder of WAV files, or such files", 1, INT_MAX, "output length overlap pad shuffle seed"},
     [TEXT] = {"text", "text files", 1, INT_MAX, "output length overlap pad by min-count vocabulary shuffle seed"},
+    [VOC] = {"voc", "the folder of a year, as VOCdevkit/VOC2007", 1, 1,
+             "output shuffle seed chunk deflate height width channels"},
     [SCENES] = {"scenes", "a folder of stamps and a folder of grounds", 2, 2,
                 "output rows seed height width chunk deflate"},
     [GENERATE] = {"generate", "the name of a generator", 1, 1, "output rows set chunk deflate"},
@@ -389,6 +393,8 @@ static hiss_status prepare(options *o, hiss_arguments *rest, hiss_arena *arena, 
         return hiss_prepare_wav(&o->prepare, &o->cut, files, rest->npositional - 1, err);
     case TEXT:
         return text(o, rest, err);
+    case VOC:
+        return hiss_prepare_voc(&o->prepare, files[0], err);
     case SCENES:
         return hiss_prepare_scenes(&o->prepare, &(hiss_scenes_source){files[0], files[1], o->rows}, err);
     case GENERATE:

@@ -25,6 +25,9 @@ limited prepare folder pictures
 limited prepare webdataset pictures.tar
 limited prepare hdf5 data.h5
 limited prepare hdf5 data.h5 --deflate 1
+mkdir -p stamps/kind/class
+"$(dirname "$HISS")/tests/cli/objects_h5" png stamps/kind/class/a.png 8 8 200 0 0
+limited prepare scenes stamps pictures --rows 200 --height 4 --width 4
 limited prepare wav zeros.wav --length 10
 limited prepare text words.txt --length 10 --min-count 1
 limited prepare text words.txt --length 10 --by bytes

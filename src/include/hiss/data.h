@@ -434,6 +434,12 @@ hiss_status hiss_prepare_arrays(const hiss_prepare_options *options, const char 
  * their Exif orientation says. */
 hiss_status hiss_prepare_folder(const hiss_prepare_options *options, const char *folder, hiss_error *err);
 
+/* PASCAL VOC, a folder as VOCdevkit/VOC2007: into the folder options->output train.h5, of the pictures of trainval.txt, and
+ * test.h5, where there is a test.txt. Each has /images, /targets uint8 [n,K], which of K classes are there (1), not there (0) or
+ * only in objects that are difficult or cut off (255), /boxes float32 [n,M,5] class, x0, y0, x1, y1 in pixels of the image,
+ * class -1 for none, and on / classes, their K names. Errors: those of reading, with FILE:LINE; a picture in both lists. */
+hiss_status hiss_prepare_voc(const hiss_prepare_options *options, const char *folder, hiss_error *err);
+
 /* Scenes: objects on photographs, composed by the seed: /images uint8 [rows,height,width,3]; /targets uint8 [rows,K], which
  * of K classes are there (1), not there (0) or there but hard to see (255); /boxes float32 [rows,4,5] class, x0, y0, x1, y1
  * in pixels of the image, class -1 for none. On / classes has their K names. Of `options` output, seed, height, width, chunk
