@@ -37,6 +37,7 @@ nowhere "$HISS" simulate config.yaml --seconds 60 --costs OUT
 head -c 5000 images.idx >cut.idx # what is wrong with the input is not looked at
 nowhere "$HISS" prepare idx --images cut.idx --output OUT
 nowhere "$HISS" prepare folder pictures --output OUT
+nowhere "$HISS" prepare scenes stamps grounds --rows 3 --output OUT
 early 2 "cannot write 'folder'" "$HISS" bench machine --seconds 60 --json folder
 early 2 "cannot write 'folder'" "$HISS" query run --output folder
 
@@ -60,6 +61,7 @@ for part in train t10k; do
 done
 mkdir -p fashion/test.h5
 early 1 "cannot write 'fashion/test.h5': it is a directory" "$HISS" prepare fashion-mnist --source source --output fashion
+early 1 "cannot write 'fashion/test.h5': it is a directory" "$HISS" prepare voc VOC2007 --output fashion
 [ ! -e fashion/train.h5 ] || fail 'half of a pair'
 rm source/t10k-labels-idx1-ubyte.gz
 early 1 'source/t10k-labels-idx1-ubyte.gz is missing' "$HISS" prepare fashion-mnist --source source --output new
