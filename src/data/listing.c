@@ -65,7 +65,9 @@ static hiss_status take(data_listing *list, const data_wanted *wanted, const cha
         const int64_t before = list->count, class = list->folders++;
         list->folder[class] = hiss_arena_text(list->arena, name);
         const hiss_status status = scan(list, wanted, path, (int32_t) class, here, err);
-        if (!status && list->count == before) {
+        if (!status && list->count == before && wanted->kinds) {
+            hiss_warn("prepare: folder %s holds no %s; there are no scenes of this kind", path, wanted->what);
+        } else if (!status && list->count == before) {
             hiss_warn("prepare: class folder %s holds no %s; its label %lld stays unused", path, wanted->what,
                       (long long)class);
         }

@@ -27,6 +27,7 @@ typedef struct data_listing {
 typedef struct data_wanted {
     bool (*named)(const char *path);
     const char *what, *endings; /* "pictures"; ".jpg or .png" */
+    bool kinds;                 /* folders are kinds of scenes, which hold classes */
 } data_wanted;
 
 /* list: {.arena = ...}. Warns of classes without files. Errors: no files; files beside folders; what cannot be read. */

@@ -30,7 +30,7 @@ hiss_status hiss_prepare_folder(const hiss_prepare_options *o, const char *folde
     if (status) {
         return status;
     }
-    const data_wanted pictures = {data_image_named, "pictures", ".jpg, .jpeg, .png, .ppm or .pgm"};
+    const data_wanted pictures = {data_image_named, "pictures", ".jpg, .jpeg, .png, .ppm or .pgm", false};
     data_listing list = {.arena = hiss_arena_create()};
     status = data_listing_scan(&list, &pictures, folder, err);
     for (int64_t k = 0; k < list.count && !status; k++) {

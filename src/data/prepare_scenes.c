@@ -137,8 +137,8 @@ static hiss_status read_grounds(source *s, hiss_error *err) {
 }
 
 static hiss_status read_source(source *s, hiss_error *err) {
-    const data_wanted stamps = {is_png, "stamps", ".png"};
-    const data_wanted grounds = {data_image_named, "pictures", ".jpg, .jpeg, .png, .ppm or .pgm"};
+    const data_wanted stamps = {is_png, "stamps", ".png", true};
+    const data_wanted grounds = {data_image_named, "pictures", ".jpg, .jpeg, .png, .ppm or .pgm", false};
     data_scenes *to = &s->scenes;
     hiss_status status = data_listing_scan(&s->stamps, &stamps, s->given->stamps, err);
     status = status ? status : data_listing_scan(&s->grounds, &grounds, s->given->grounds, err);

@@ -49,7 +49,7 @@ static bool is_wav(const char *path) {
 
 /* The files themselves, or those of a folder. */
 static hiss_status list(cutter *c, const char *const *files, int64_t nfiles, hiss_error *err) {
-    const data_wanted sounds = {is_wav, "WAV files", ".wav"};
+    const data_wanted sounds = {is_wav, "WAV files", ".wav", false};
     struct stat info;
     hiss_status status = HISS_OK;
     for (int64_t k = 0; k < nfiles && !status; k++) {

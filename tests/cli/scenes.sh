@@ -19,7 +19,7 @@ scenes() {
 }
 scenes --output a.h5
 grep -q '4 stamps of 3 classes for 2 kinds of scenes, 2 grounds' log || fail 'not what there is' log
-grep -q 'class folder stamps/empty holds no stamps' log || fail 'the empty kind' log
+grep -q 'folder stamps/empty holds no stamps; there are no scenes of this kind' log || fail 'the empty kind' log
 grep -q 'wrote a.h5: 60 images of 3840 bytes' log || fail 'what was written' log
 scenes --output b.h5
 cmp a.h5 b.h5 || fail 'other bytes'
