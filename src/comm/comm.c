@@ -46,8 +46,10 @@ static void measure(hiss_comm *comm) {
 hiss_status hiss_comm_open(int *argc, char ***argv, hiss_comm **out, hiss_error *err) {
     int provided = MPI_THREAD_SINGLE;
     *out = NULL;
+    const int set = comm_singleton_begin();
     int code =
         hiss_fault("MPI_Init_thread") ? MPI_ERR_OTHER : MPI_Init_thread(argc, argv, MPI_THREAD_FUNNELED, &provided);
+    comm_singleton_end(set);
     hiss_subnormals_to_zero();
     if (code != MPI_SUCCESS) {
         return hiss_fail(err, HISS_ESYSTEM, "MPI_Init_thread failed with code %d; start with srun or mpirun", code);

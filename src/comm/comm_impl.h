@@ -20,6 +20,11 @@ struct hiss_comm {
     comm_watch watch;
 };
 
+/* Around MPI_Init: what a process that nobody launched need not start. Returns what to give to the second; the environment
+ * is then as before. Not thread-safe. */
+int comm_singleton_begin(void);
+void comm_singleton_end(int set);
+
 /* Every message tag of hiss. Tags from HISS_TAG_SLICE on belong to the reducer: HISS_TAG_KINDS per slice of an
  * owner. */
 enum comm_tag { HISS_TAG_GATHER, HISS_TAG_EXCHANGE, HISS_TAG_PING, HISS_TAG_SLICE };

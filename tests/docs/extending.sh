@@ -2,7 +2,8 @@
 #
 # A page is read as these steps: a fenced block after a line "Create `PATH`:" becomes that file; one after "Add to `PATH`,
 # below `TEXT`:" goes below the first line of the file that holds TEXT; other sh blocks run; of a text block every line
-# must be in what the last of them has printed. All pages go into one copy.
+# must be in what the last of them has printed. All pages go into one copy, and what they create and add comes before what
+# they run: a header that three pages change is compiled once.
 set -eu
 fail() {
     echo "FAILED: $1" >&2
@@ -34,36 +35,41 @@ steps() {
     ' "$1"
 }
 
+create() {
+    [ ! -e "$1" ] || fail "$page: $1 is there already"
+    mkdir -p "$(dirname "$1")" && cp "$file" "$1"
+}
+
+add() {
+    local path=${1%%$'\t'*} text=${1#*$'\t'} line
+    line=$(grep -nF -m 1 -- "$text" "$path" | cut -d: -f1)
+    [ -n "$line" ] || fail "$page: $path has no line with $text"
+    sed -i "${line}r $file" "$path"
+}
+
+run() {
+    bash -eu "$file" >"$WORK/output" 2>&1 </dev/null || fail "$page: exit $?: $(<"$file")" "$WORK/output"
+    ran=$((ran + 1))
+}
+
+expect() {
+    local line
+    while IFS= read -r line; do
+        grep -qF -- "$line" "$WORK/output" || fail "$page: '$line' is not in the output" "$WORK/output"
+    done <"$file"
+}
+
 ran=0
-for page in docs/extending/*.md; do
-    rm -f "$WORK"/step.*
-    steps "$page"
-    for file in "$WORK"/step.???; do
-        what=$(<"$file.what")
-        path=${what#* } path=${path%%$'\t'*}
-        case $what in
-        create\ *)
-            [ ! -e "$path" ] || fail "$page: $path is there already"
-            mkdir -p "$(dirname "$path")" && cp "$file" "$path"
-            ;;
-        add\ *)
-            text=${what#*$'\t'}
-            grep -qF -- "$text" "$path" || fail "$page: $path has no line with $text"
-            line=$(grep -nF -m 1 -- "$text" "$path" | cut -d: -f1)
-            sed -i "${line}r $file" "$path"
-            ;;
-        run)
-            bash -eu "$file" >"$WORK/output" 2>&1 </dev/null || fail "$page: exit $?: $(<"$file")" "$WORK/output"
-            ran=$((ran + 1))
-            ;;
-        expect)
-            while IFS= read -r line; do
-                grep -qF -- "$line" "$WORK/output" || fail "$page: '$line' is not in the output" "$WORK/output"
-            done <"$file"
-            ;;
-        esac
+for some in 'create|add' 'run|expect'; do
+    for page in docs/extending/*.md; do
+        rm -f "$WORK"/step.*
+        steps "$page"
+        for file in "$WORK"/step.???; do
+            what=$(<"$file.what")
+            [[ ! ${what%% *} =~ ^($some)$ ]] || "${what%% *}" "${what#* }"
+        done
+        [ -f "$WORK/step.003" ] || fail "$page has hardly any steps"
     done
-    [ -f "$WORK/step.003" ] || fail "$page has hardly any steps"
 done
 [ $ran -ge 3 ] || fail "only $ran blocks have run"
 # What the pages make keeps the rules of the house.
