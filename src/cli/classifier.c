@@ -1,4 +1,4 @@
-/* A run of objective supervised in evaluation mode, which is shown images of pixels in 0..1 in place of samples of a data
+/* A run of objective classify in evaluation mode, which is shown images of pixels in 0..1 in place of samples of a data
  * set: a field of floats from 0 to 1, which section augment of that run makes the network's input. */
 #include <string.h>
 #include <sys/stat.h>
@@ -43,7 +43,7 @@ static void judge(void *user, int64_t count, const float *image, float *hidden, 
 /* The run that a path names, or whose checkpoint, RUN/ckpt/NAME, it names; *given: it is a checkpoint. */
 static hiss_status find_run(const char *path, char run[CLI_PATH], bool *given, hiss_error *err) {
     struct stat what;
-    hiss_status s = hiss_file_expect(path, "the classifier", "name a run of objective supervised", err);
+    hiss_status s = hiss_file_expect(path, "the classifier", "name a run of objective classify", err);
     snprintf(run, CLI_PATH, "%s", path);
     *given = s == HISS_OK && stat(path, &what) == 0 && !S_ISDIR(what.st_mode);
     char *name = *given ? strrchr(run, '/') : NULL;
@@ -56,7 +56,7 @@ static hiss_status find_run(const char *path, char run[CLI_PATH], bool *given, h
     } else if (*given) {
         s = hiss_fail(err, HISS_EUSER,
                       "%s is neither a run nor one of its checkpoints (RUN/ckpt/step-N.h5); name a run of objective "
-                      "supervised",
+                      "classify",
                       path);
     }
     return s;
@@ -77,7 +77,7 @@ static hiss_status open_run(classifier *c, hiss_comm *comm, const char *path, ch
     return s;
 }
 
-static const char advice[] = "train one on the data of this run, with objective supervised";
+static const char advice[] = "train one on the data of this run, with objective classify";
 
 static hiss_status check_fit(const classifier *c, const char *path, const hiss_dataset *set, const hiss_maker *by,
                              hiss_error *err) {
@@ -160,8 +160,8 @@ hiss_status cli_load_classifier(hiss_comm *comm, const char *path, const hiss_da
     classifier *c = *out = hiss_new(classifier, 1);
     snprintf(c->name, sizeof c->name, "%s", path);
     hiss_status s = open_run(c, comm, path, checkpoint, err);
-    if (s == HISS_OK && strcmp(c->experiment.objective->name, "supervised") != 0) {
-        s = hiss_fail(err, HISS_EUSER, "%s is a run of objective %s; name a run of objective supervised", path,
+    if (s == HISS_OK && strcmp(c->experiment.objective->name, "classify") != 0) {
+        s = hiss_fail(err, HISS_EUSER, "%s is a run of objective %s; name a run of objective classify", path,
                       c->experiment.objective->name);
     }
     s = s == HISS_OK ? hiss_experiment_task(&c->experiment, set, &c->task, err) : s;

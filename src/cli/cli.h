@@ -142,7 +142,7 @@ hiss_status cli_load_maker(hiss_comm *comm, const hiss_objective_ops *objective,
 void maker_destroy(maker *e);
 const hiss_maker *maker_of(const maker *e); /* NULL of NULL */
 
-/* A run of objective supervised as the judge of made images, path a run or one of its checkpoints; for samples like those
+/* A run of objective classify as the judge of made images, path a run or one of its checkpoints; for samples like those
  * of set. */
 typedef struct classifier classifier;
 /* Collective. Errors, of key eval.classifier: it is no such run, or judges other images than `by` makes. *out must be

@@ -28,6 +28,7 @@ typedef struct judging {
     const char *run, *checkpoint;
     bool given;  /* the checkpoint, by --checkpoint */
     bool random; /* the random network is judged */
+    bool scores; /* the output are scores of classes */
     hiss_sample_range train, test;
     char samples[HISS_EVAL_SAMPLES];
     hiss_evaluation *evaluation;
@@ -69,6 +70,7 @@ static hiss_status judge(judging *g, const char *who, bool output, int layers, c
                                           .train = train[k],
                                           .test = test[k],
                                           .output = output && k == layers - 1,
+                                          .scores = output && k == layers - 1 && g->scores,
                                           .bank = &g->train,
                                           .queries = &g->test,
                                           .directory = g->run};
@@ -261,7 +263,8 @@ static hiss_status evaluate(hiss_comm *comm, const void *options_, const char *r
                        .options = &eval,
                        .run = run,
                        .checkpoint = checkpoint,
-                       .given = o->checkpoint != NULL};
+                       .given = o->checkpoint != NULL,
+                       .scores = e.objective->scores};
         s = hiss_comm_agree(
             comm, hiss_eval_open(&eval, &e.data, (uint64_t)e.seed, &g->train, &g->test, g->samples, err), err);
     }
@@ -296,7 +299,9 @@ static void help(void) {
                  {HISS_NEEDS_CORRUPTION, "a method that cleans corrupted images"},
                  {HISS_NEEDS_ESTIMATOR, "a method that says how probable images are"},
                  {HISS_NEEDS_MEASURER, "a method that measures itself"},
-                 {HISS_NEEDS_MAKER, "a method that makes images"}};
+                 {HISS_NEEDS_MAKER, "a method that makes images"},
+                 {HISS_NEEDS_TARGETS, "targets"},
+                 {HISS_NEEDS_SCORES, "a method that classifies"}};
     printf(
         "usage: mpirun -n RANKS hiss eval RUN [OPTIONS]\n\nJudge the features of a run beside raw pixels and the same "
         "network at random. What needs labels is left out\nwhere there are none.\nWrites RUN/eval.txt, "

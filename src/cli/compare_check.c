@@ -159,6 +159,12 @@ static const char *judge_reading(const opened *o, const hiss_reading *reading, h
         return hiss_arena_format(arena, "there is no layer %s among those that are judged: %s", layer,
                                  list_layers(o, arena));
     }
+    if (j->needs & HISS_NEEDS_SCORES && !(trained && layer && o->e.objective->scores)) {
+        return hiss_arena_format(arena, "%s judges the output of methods that classify", j->name);
+    }
+    if (j->needs & HISS_NEEDS_TARGETS && !hiss_dataset_field(o->train.set, HISS_FIELD_TARGETS)) {
+        return "the data have no field targets";
+    }
     return (j->needs & HISS_NEEDS_LABELS) &&
                    !(hiss_dataset_labelled(o->train.set) && hiss_dataset_labelled(o->test.set))
                ? "the data have no labels"

@@ -118,7 +118,7 @@ hiss_status cli_open_run(hiss_comm *comm, const char *run, const char *const *se
     }
     s = hiss_comm_agree(comm, s, err);
     hiss_comm_broadcast(comm, path, CLI_PATH, 0);
-    if (s == HISS_OK && e->objective->input && e->objective->input->labels) {
+    if (s == HISS_OK && hiss_objective_needs_labels(e->objective, e->objective_options)) {
         e->classes = hiss_checkpoint_classes(path);
     }
     return s;

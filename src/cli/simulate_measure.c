@@ -215,7 +215,7 @@ static hiss_status measure_assignment(bench *b, const bench_source *source, cons
     }
     if (!dim) {
         return hiss_fail(err, HISS_EUSER, "objective %s exchanges within steps, but only the costs of nat are known",
-                         source->experiment.objective_name);
+                         source->experiment.objective->name);
     }
     if (scope && strcmp(scope, "dataset") == 0) {
         simulate_measure_permutation(source, root, m, out);

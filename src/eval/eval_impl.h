@@ -23,6 +23,12 @@ static inline int64_t tile_count(const hiss_features *f, int64_t t) {
     return t < f->tiles - 1 ? HISS_TILE : f->n - t * HISS_TILE;
 }
 
+/* Room for K targets of each sample, none judged. Not collective. */
+void eval_features_hold_targets(hiss_features *f, int64_t K);
+/* What ranks hold of their samples, width bytes each, on every rank: all [n, width]. Collective. */
+void eval_features_allgather(const hiss_eval_env *env, const hiss_features *f, const void *local, int64_t width,
+                             void *all);
+
 /* The rank that owns tile t. */
 int eval_tile_owner(const hiss_features *f, int64_t t);
 
@@ -156,13 +162,18 @@ void eval_curvature_factor(curvature_factor *k, const float *probability, double
 void eval_curvature_apply(void *factor, const double *gradient, double *out);
 
 hiss_probe *eval_probe_create(int64_t D, int64_t classes);
-/* Labels of this rank's rows, -1 where use does not mark them; how many it marks. */
-int32_t *eval_marked_labels(const hiss_features *f, const bool *use);
+/* Labels of this rank's rows (label NULL: those of f), -1 where use does not mark them; how many it marks. */
+int32_t *eval_marked_labels(const hiss_features *f, const bool *use, const int32_t *label);
 int64_t eval_count_marked(const hiss_features *f, const bool *use);
 
 /* hiss_probe_percent of several at once, whose statistics may differ: percent [count]. Collective. */
 void eval_probe_percents(const hiss_eval_env *env, int64_t count, hiss_probe *const *probes, const hiss_features *f,
                          const bool *use, double *percent);
+
+/* all [n, count] on every rank: what each probe, of two classes, says for the second rather than the first. The probes
+ * share their statistics. Collective. */
+void eval_probe_margins(const hiss_eval_env *env, int64_t count, hiss_probe *const *probes, const hiss_features *f,
+                        float *all);
 
 /* What fits on one feature set share. */
 typedef struct probe_base {
@@ -181,10 +192,18 @@ typedef struct probe_fit {
     int64_t iterations;      /* at most */
     const hiss_probe *start; /* or NULL: zeros */
     hiss_probe *probe;       /* out */
+    const int32_t *label;    /* of this rank's rows, in place of those of the features. NULL: those */
 } probe_fit;
 /* Fit side by side; the bits are those of each fit alone. Collective. */
 void eval_probe_fit(const hiss_eval_env *env, const hiss_features *f, const probe_base *base, int count,
                     probe_fit *fits);
+
+/* Of hiss_lambdas the best, and those beyond an end where it lies: the choice of hiss_linear_probe. try_some fits the lambdas low
+ * .. high, from the fit of lambda number start (negative: from zeros), and writes heldout[low .. high], which holds
+ * negative numbers before. */
+typedef void lambda_trial(void *user, int low, int high, int start);
+int eval_search_lambdas(const double heldout[HISS_LAMBDAS], lambda_trial *try_some, void *user, bool *at_edge);
+enum { LAMBDA_SHARE = 5, LAMBDA_MOST = 5000 }; /* one in so many is held out to choose lambda, and at most so many */
 
 /* hiss_few_labels; draws of more numbers than most_alone are fitted by all ranks together. Collective. */
 void eval_few_labels(const hiss_eval_env *env, const hiss_features *train, const hiss_features *test, int sizes,

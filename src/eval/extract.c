@@ -37,6 +37,32 @@ static hiss_status check_finite(const float *rows, int64_t count, int64_t D, con
     return HISS_OK;
 }
 
+/* target [count, K] of the batch, which is samples first .. of range. */
+static hiss_status read_targets(const hiss_batch *batch, const hiss_field *field, const hiss_sample_range *range,
+                                int64_t first, uint8_t *target, hiss_error *err) {
+    const int64_t K = hiss_field_count(field);
+    for (int64_t i = 0; i < batch->m; i++) {
+        const uint8_t *from = hiss_batch_values(batch, i, field);
+        for (int64_t k = 0; k < K; k++) {
+            if (from[k] > 1 && from[k] != HISS_NOT_JUDGED) {
+                return hiss_fail_key(err, HISS_EUSER, "data.fields." HISS_FIELD_TARGETS,
+                                     "sample %lld of %s has %d for class %lld in data set %s; targets are 1 (present), "
+                                     "0 (absent) or %d (not judged)",
+                                     (long long)hiss_sample_at(range, first + i), hiss_dataset_file(range->set),
+                                     from[k], (long long)k, hiss_field_source(range->set, field), HISS_NOT_JUDGED);
+            }
+        }
+        memcpy(target + i * K, from, (size_t)K);
+    }
+    return HISS_OK;
+}
+
+/* The field of targets; NULL: there is none of that kind. */
+static const hiss_field *targets_of(const hiss_dataset *set) {
+    const hiss_field *field = hiss_dataset_field(set, HISS_FIELD_TARGETS);
+    return field && field->dtype == HISS_U8 && field->ndim == 1 ? field : NULL;
+}
+
 /* So many samples in whole batches. */
 static int64_t filled(int64_t count, int64_t batch) {
     return (count + batch - 1) / batch * batch;
@@ -59,7 +85,13 @@ static hiss_status extract_tile(const hiss_sample_range *range, int64_t t, int l
         if (tile.label) {
             memcpy(f[l]->label + local, tile.label, sizeof(int32_t) * (size_t)count);
         }
-        status = check_finite(tile_rows(f[l], t), count, layer[l].D, layer[l].name, range, first, err);
+        if (f[l]->target) {
+            status =
+                read_targets(&tile, targets_of(range->set), range, first, f[l]->target + local * f[l]->targets, err);
+        }
+        status = status == HISS_OK
+                     ? check_finite(tile_rows(f[l], t), count, layer[l].D, layer[l].name, range, first, err)
+                     : status;
     }
     return status;
 }
@@ -69,10 +101,14 @@ hiss_status hiss_features_extract(const hiss_eval_env *env, const hiss_sample_ra
                                   hiss_features **out, hiss_error *err) {
     assert(layers >= 1 && batch >= 1 && batch <= HISS_TILE);
     int64_t classes = hiss_dataset_classes(range->set);
+    const hiss_field *targets = targets_of(range->set);
     hiss_samples *samples = hiss_samples_create(range->set, filled(HISS_TILE, batch));
     float **pointers = hiss_new(float *, layers);
     for (int l = 0; l < layers; l++) {
         out[l] = hiss_features_create(env, range->count, layer[l].D, classes);
+        if (targets) {
+            eval_features_hold_targets(out[l], hiss_field_count(targets));
+        }
     }
     hiss_status status = HISS_OK;
     for (int64_t t = out[0]->first; t < out[0]->end && status == HISS_OK; t++) {

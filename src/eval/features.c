@@ -42,24 +42,41 @@ hiss_features *hiss_features_create(const hiss_eval_env *env, int64_t n, int64_t
     return f;
 }
 
+void eval_features_hold_targets(hiss_features *f, int64_t K) {
+    const size_t bytes = (size_t)((f->end - f->first) * HISS_TILE * K);
+    f->targets = K;
+    f->target = hiss_alloc(bytes);
+    memset(f->target, HISS_NOT_JUDGED, bytes);
+}
+
 void hiss_features_destroy(hiss_features *f) {
     if (f) {
         hiss_free(f->tile_offsets);
         hiss_free(f->rows);
         hiss_free(f->label);
+        hiss_free(f->target);
         hiss_free(f);
     }
 }
 
-void hiss_features_labels(const hiss_eval_env *env, const hiss_features *f, int32_t *all) {
+void eval_features_allgather(const hiss_eval_env *env, const hiss_features *f, const void *local, int64_t width,
+                             void *all) {
     int size = hiss_comm_size(env->comm);
     int64_t *offsets = hiss_new(int64_t, size + 1);
     for (int r = 0; r <= size; r++) {
         int64_t end = f->tile_offsets[r] * HISS_TILE;
-        offsets[r] = (int64_t)sizeof(int32_t) * (end < f->n ? end : f->n);
+        offsets[r] = width * (end < f->n ? end : f->n);
     }
-    hiss_comm_allgather(env->comm, f->label, offsets, all);
+    hiss_comm_allgather(env->comm, local, offsets, all);
     hiss_free(offsets);
+}
+
+void hiss_features_labels(const hiss_eval_env *env, const hiss_features *f, int32_t *all) {
+    eval_features_allgather(env, f, f->label, sizeof *all, all);
+}
+
+void hiss_features_targets(const hiss_eval_env *env, const hiss_features *f, uint8_t *all) {
+    eval_features_allgather(env, f, f->target, f->targets, all);
 }
 
 /* Room to move the samples of one new tile to its owner. */

@@ -263,7 +263,7 @@ static void begin(pass *p, fit *z, probe_fit *task) {
     memcpy(task->probe->inverse, p->base->zero->inverse, sizeof(float) * (size_t)D);
     z->task = task;
     z->samples = eval_count_marked(p->f, task->use);
-    z->label = eval_marked_labels(p->f, task->use);
+    z->label = eval_marked_labels(p->f, task->use, task->label);
     z->gradient = hiss_new(double, count);
     z->minimizer = eval_minimizer_create(count, task->probe->w);
     z->point = task->probe->w;

@@ -13,6 +13,8 @@ const hiss_judgement *const *hiss_judgements(void) {
     static const hiss_judgement *const all[] = {&eval_judgement_knn,
                                                 &eval_judgement_linear,
                                                 &eval_judgement_few_labels,
+                                                &eval_judgement_average_precision,
+                                                &eval_judgement_classification,
                                                 &eval_judgement_statistics,
                                                 &eval_judgement_neighbors,
                                                 &eval_judgement_filters,
@@ -45,6 +47,10 @@ hiss_status hiss_judgements_expect(const hiss_eval_options *options, hiss_error 
 }
 
 static bool judges(const hiss_judgement *j, const hiss_subject *subject) {
+    if ((j->needs & HISS_NEEDS_SCORES && !subject->scores) ||
+        (j->needs & HISS_NEEDS_TARGETS && !(subject->test && subject->train->targets + subject->test->targets > 0))) {
+        return false;
+    }
     return (j->needs & HISS_NEEDS_LAYER && subject->test) || (j->needs & HISS_NEEDS_OUTPUT && subject->output) ||
            (j->needs & HISS_NEEDS_NETWORK && subject->model);
 }
@@ -75,6 +81,9 @@ static const char *missing(const hiss_judgement *j, const hiss_subject *subject)
     }
     if (j->needs & HISS_NEEDS_MAKER && !subject->maker) {
         return "the method makes no images";
+    }
+    if (j->needs & HISS_NEEDS_TARGETS && subject->train->targets != subject->test->targets) {
+        return "training and test samples have targets of different numbers of classes, or one of them has none";
     }
     return j->needs & HISS_NEEDS_MEASURER && !subject->measurer ? "the method has none" : NULL;
 }

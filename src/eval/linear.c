@@ -9,7 +9,7 @@
 #include "eval/eval_impl.h"
 #include "hiss/alloc.h"
 
-enum { HELDOUT_SHARE = 5, HELDOUT_MOST = 5000, FIRST = 4, LAST = 6 };
+enum { FIRST = 4, LAST = 6 };
 
 const double hiss_lambdas[HISS_LAMBDAS] = {1e-8, 1e-7, 1e-6, 1e-5, 1e-4, 1e-3, 1e-2, 1e-1, 1, 1e1, 1e2};
 
@@ -23,11 +23,16 @@ typedef struct choice {
     hiss_linear_result *result;
 } choice;
 
-/* The lambdas [low, high] side by side, from start or zeros. */
-static void try_lambdas(choice *c, int low, int high, const hiss_probe *start) {
+/* A lambda_trial. */
+static void try_lambdas(void *user, int low, int high, int start) {
+    choice *c = user;
     probe_fit fits[HISS_LAMBDAS];
     for (int i = low; i <= high; i++) {
-        fits[i - low] = (probe_fit){c->use, hiss_lambdas[i], HISS_ROUGH_TOLERANCE, c->iterations, start, NULL};
+        fits[i - low] = (probe_fit){.use = c->use,
+                                    .lambda = hiss_lambdas[i],
+                                    .tolerance = HISS_ROUGH_TOLERANCE,
+                                    .iterations = c->iterations,
+                                    .start = start < 0 ? NULL : c->fitted[start]};
     }
     eval_probe_fit(c->env, c->train, c->base, high - low + 1, fits);
     for (int i = low; i <= high; i++) {
@@ -45,28 +50,27 @@ static int best_of(const double heldout[HISS_LAMBDAS]) {
     return best;
 }
 
-/* Returns the place of the best lambda, whose fit is in c->fitted. */
-static int search_lambdas(choice *c) {
+int eval_search_lambdas(const double heldout[HISS_LAMBDAS], lambda_trial *try_some, void *user, bool *at_edge) {
     int low = FIRST, high = LAST, best;
-    try_lambdas(c, low, high, NULL);
-    while ((best = best_of(c->result->heldout)) == low && low > 0) {
+    try_some(user, low, high, -1);
+    while ((best = best_of(heldout)) == low && low > 0) {
         low--;
-        try_lambdas(c, low, low, c->fitted[low + 1]);
+        try_some(user, low, low, low + 1);
     }
-    while ((best = best_of(c->result->heldout)) == high && high < HISS_LAMBDAS - 1) {
+    while ((best = best_of(heldout)) == high && high < HISS_LAMBDAS - 1) {
         high++;
-        try_lambdas(c, high, high, c->fitted[high - 1]);
+        try_some(user, high, high, high - 1);
     }
-    c->result->at_edge = best == 0 || best == HISS_LAMBDAS - 1;
+    *at_edge = best == 0 || best == HISS_LAMBDAS - 1;
     return best;
 }
 
 static int64_t hold_out(choice *c) {
-    const int64_t n = c->train->n, most = n / HELDOUT_SHARE;
+    const int64_t n = c->train->n, most = n / LAMBDA_SHARE;
     int32_t *label = hiss_new(int32_t, n);
     hiss_features_labels(c->env, c->train, label);
     const int64_t held = eval_draw_by_class(c->env->seed, DRAW_FOR_LAMBDA, n, label, c->train->classes,
-                                            most < HELDOUT_MOST ? most : HELDOUT_MOST, true, c->judge);
+                                            most < LAMBDA_MOST ? most : LAMBDA_MOST, true, c->judge);
     for (int64_t i = 0; i < n; i++) {
         c->use[i] = !c->judge[i];
     }
@@ -84,11 +88,12 @@ hiss_linear_result hiss_linear_probe(const hiss_eval_env *env, const hiss_featur
         result.heldout[i] = -1.0;
     }
     if (train->n > HISS_TILE && hold_out(&c) > 0) {
-        const int best = search_lambdas(&c);
+        const int best = eval_search_lambdas(result.heldout, try_lambdas, &c, &result.at_edge);
         result.lambda = hiss_lambdas[best];
         start = c.fitted[best];
     }
-    probe_fit fit = {NULL, result.lambda, HISS_PROBE_TOLERANCE, iterations, start, NULL};
+    probe_fit fit = {
+        .lambda = result.lambda, .tolerance = HISS_PROBE_TOLERANCE, .iterations = iterations, .start = start};
     eval_probe_fit(env, train, &base, 1, &fit);
     hiss_probe *probe = fit.probe;
     result.minimum = probe->minimum;

@@ -19,13 +19,13 @@ int64_t eval_count_marked(const hiss_features *f, const bool *use) {
     return samples;
 }
 
-/* Labels of this rank's rows, -1 where use does not mark them. */
-int32_t *eval_marked_labels(const hiss_features *f, const bool *use) {
+int32_t *eval_marked_labels(const hiss_features *f, const bool *use, const int32_t *other) {
+    const int32_t *from = other ? other : f->label;
     const int64_t rows = (f->end - f->first) * HISS_TILE;
     int32_t *label = hiss_new(int32_t, rows);
     for (int64_t i = 0; i < rows; i++) {
         const int64_t sample = f->first * HISS_TILE + i;
-        label[i] = sample < f->n && (!use || use[sample]) ? f->label[i] : -1;
+        label[i] = sample < f->n && (!use || use[sample]) ? from[i] : -1;
     }
     return label;
 }
@@ -106,7 +106,8 @@ void eval_probe_base_destroy(probe_base *base) {
 hiss_probe *hiss_probe_fit(const hiss_eval_env *env, const hiss_features *f, const bool *use, double lambda,
                            int64_t iterations, const hiss_probe *start) {
     probe_base base = eval_probe_base_create(env, f);
-    probe_fit fit = {use, lambda, HISS_PROBE_TOLERANCE, iterations, start, NULL};
+    probe_fit fit = {
+        .use = use, .lambda = lambda, .tolerance = HISS_PROBE_TOLERANCE, .iterations = iterations, .start = start};
     eval_probe_fit(env, f, &base, 1, &fit);
     eval_probe_base_destroy(&base);
     return fit.probe;
@@ -180,7 +181,7 @@ void eval_probe_percents(const hiss_eval_env *env, int64_t count, hiss_probe *co
     assert(f->D == probes[0]->D);
     const int64_t fit = MOST_COLUMNS / probes[0]->classes, most = fit > 1 ? fit : 1;
     const double samples = (double)eval_count_marked(f, use);
-    int32_t *label = eval_marked_labels(f, use);
+    int32_t *label = eval_marked_labels(f, use, NULL);
     for (int64_t k = 0; k < count; k += most) {
         const int64_t some = count - k < most ? count - k : most;
         judge_some(env, some, probes + k, probes[0], f, label, percent + k);
@@ -196,4 +197,29 @@ double hiss_probe_percent(const hiss_eval_env *env, const hiss_probe *probe, con
     double percent;
     eval_probe_percents(env, 1, probes, f, use, &percent);
     return percent;
+}
+
+void eval_probe_margins(const hiss_eval_env *env, int64_t count, hiss_probe *const *probes, const hiss_features *f,
+                        float *all) {
+    const int64_t D = f->D;
+    float *weight = hiss_new(float, count *D), *x = hiss_new(float, HISS_TILE *D);
+    float *margin = hiss_new(float, (f->end - f->first) * HISS_TILE * count);
+    for (int64_t k = 0; k < count; k++) {
+        for (int64_t d = 0; d < D; d++) {
+            weight[k * D + d] = (float)(probes[k]->w[D + d] - probes[k]->w[d]);
+        }
+    }
+    for (int64_t t = f->first; t < f->end; t++) {
+        float *to = margin + (t - f->first) * HISS_TILE * count;
+        standardise(probes[0], tile_rows(f, t), tile_count(f, t), D, x);
+        env->kernels->gemm(false, true, HISS_TILE, count, D, 1.0f, x, D, weight, D, 0.0f, to, count);
+        for (int64_t i = 0; i < HISS_TILE * count; i++) {
+            const double *bias = probes[i % count]->w + 2 * D;
+            to[i] = (float)((double)to[i] + (bias[1] - bias[0]));
+        }
+    }
+    eval_features_allgather(env, f, margin, (int64_t)sizeof(float) * count, all);
+    hiss_free(weight);
+    hiss_free(x);
+    hiss_free(margin);
 }

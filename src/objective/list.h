@@ -1,6 +1,6 @@
 /* The methods, in the order of lists: METHOD(NAME) stands for the table objective_NAME, whose name is NAME. */
 METHOD(nat)
-METHOD(supervised)
+METHOD(classify)
 METHOD(autoencoder)
 METHOD(denoising)
 METHOD(vae)

@@ -20,13 +20,23 @@ const char hiss_objective_choices[] =
 #define METHOD(name) "|" #name
 #include "objective/list.h"
 #undef METHOD
-    ;
+    "|supervised";
+
+/* What configs may call a method beside its name. */
+static const struct { const char *alias, *name; } aliases[] = {{"supervised", "classify"}};
 
 const hiss_objective_ops *hiss_objective_named(const char *name) {
+    for (int k = 0; k < HISS_COUNT(aliases); k++) {
+        name = strcmp(aliases[k].alias, name) == 0 ? aliases[k].name : name;
+    }
     for (const hiss_objective_ops *const *o = hiss_objectives(); *o; o++) {
         if (strcmp((*o)->name, name) == 0) {
             return *o;
         }
     }
     return NULL;
+}
+
+bool hiss_objective_needs_labels(const hiss_objective_ops *objective, const void *options) {
+    return objective->needs_labels && objective->needs_labels(options);
 }

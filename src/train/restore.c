@@ -87,9 +87,11 @@ static hiss_status check_length(const trainer *t, const char *path, int64_t then
 
 /* What is learnt from labels goes on with the same classes in the same places. */
 static hiss_status check_classes(const trainer *t, hiss_h5 *file, const char *path, hiss_error *err) {
-    const hiss_input_ops *input = t->experiment->objective->input;
+    const hiss_experiment *e = t->experiment;
+    const hiss_input_ops *input = e->objective->input;
     char *then = NULL;
-    const bool learns = input && (input->labels || t->placement.labelled);
+    const bool learns =
+        hiss_objective_needs_labels(e->objective, e->objective_options) || (input && t->placement.labelled);
     if (!learns || hiss_h5_get_text(file, "/", "classes", &then, NULL) != HISS_OK) {
         return HISS_OK;
     }

@@ -132,13 +132,14 @@ static hiss_status open_data(trainer *t, hiss_error *err) {
     t->set = t->request->set;
     hiss_status s = t->set ? HISS_OK : hiss_dataset_open(&data, (uint64_t)e->seed, &t->set, err);
     s = s == HISS_OK ? hiss_experiment_task(e, t->set, &t->task, err) : s;
-    if (s == HISS_OK && e->objective->input && e->objective->input->labels && !hiss_dataset_labelled(t->set) &&
-        hiss_dataset_generated(t->set) && *e->data.labels) {
+    const bool lacks = s == HISS_OK && hiss_objective_needs_labels(e->objective, e->objective_options) &&
+                       !hiss_dataset_labelled(t->set);
+    if (lacks && hiss_dataset_generated(t->set) && *e->data.labels) {
         s = hiss_fail_key(err, HISS_EUSER, "objective",
                           "%s needs labels, but data.generate: %s makes none as it is set; set section generate "
                           "otherwise, or choose another objective",
                           e->objective->name, e->data.generate);
-    } else if (s == HISS_OK && e->objective->input && e->objective->input->labels && !hiss_dataset_labelled(t->set)) {
+    } else if (lacks) {
         s = hiss_fail_key(err, HISS_EUSER, "objective",
                           "%s needs labels, but %s%s%s; name a data set of %s in data.labels, or choose another "
                           "objective",

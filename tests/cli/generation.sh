@@ -76,7 +76,7 @@ refused 1 '--class: vae of this config cannot be asked for a class' "$HISS" samp
 # ---- what is refused ----
 
 refused 2 'eval.classifier: the classifier nowhere does not exist' "$HISS" eval vae --set eval.classifier=nowhere
-refused 1 'eval.classifier: nat is a run of objective nat; name a run of objective supervised' "$HISS" eval vae \
+refused 1 'eval.classifier: nat is a run of objective nat; name a run of objective classify' "$HISS" eval vae \
     --set eval.classifier=nat
 for file in config.yaml classifier/config.yaml; do
     refused 2 "eval.classifier: $file is neither a run nor one of its checkpoints" "$HISS" eval vae --set eval.classifier=$file
@@ -93,7 +93,7 @@ colors
 for data in colors wide; do
     on 1 "$HISS" train nat.yaml --run $data --set objective=supervised --set data.file=$data.h5 --set train.steps=1
     [ $status -eq 0 ] || fail "a classifier of $data: exit $status" log
-    refused 2 "eval.classifier: $data was trained on other images than those of 12x12x1 that are made; train one on the data of this run, with objective supervised" \
+    refused 2 "eval.classifier: $data was trained on other images than those of 12x12x1 that are made; train one on the data of this run, with objective classify" \
         "$HISS" eval vae --set eval.classifier=$data
 done
 mkdir empty

@@ -55,7 +55,7 @@ while read -r names; do
 done <<'END'
 lapjv sparse auction greedy auto
 lenet-bn alexnet-bn
-nat supervised autoencoder
+nat classify autoencoder
 sgd adam adamw lars lamb
 blas ref
 END

@@ -72,9 +72,9 @@ mistake 1 'inverse needs optim.inverse_gamma above 0' optim.schedule=inverse
 mistake 1 '601 lanes get shards of 0' train.lanes=601
 mistake 1 '12 lanes get shards of 50, fewer than train.lane_samples = 51' 'train.lanes=12 train.lane_samples=51'
 refused 1 '--set train.lane_samples: data.h5 has 600 samples: 12 lanes get' "$HISS" train config.yaml --run new --set train.lane_samples=51
-mistake 1 "must be one of nat, supervised" objective=natt
-mistake 2 'supervised needs labels, but unlabelled.h5 has no data set /labels' 'objective=supervised data.file=unlabelled.h5'
-mistake 1 'supervised needs labels of at least 2 classes, found 1' 'objective=supervised data.file=one_class.h5'
+mistake 1 "must be one of nat, classify" objective=natt
+mistake 2 'classify needs labels, but unlabelled.h5 has no data set /labels' 'objective=supervised data.file=unlabelled.h5'
+mistake 1 'classify needs labels of at least 2 classes, found 1' 'objective=supervised data.file=one_class.h5'
 mistake 1 'autoencoder needs square inputs' 'objective=autoencoder data.file=flat.h5'
 mistake 1 "must be one of blas, ref" kernels=fast
 mistake 1 'no.table cannot be read' kernel_table=no.table

@@ -219,7 +219,7 @@ static void check_side_by_side(const hiss_eval_env *env) {
     probe_base base = eval_probe_base_create(env, f);
     probe_fit fits[3];
     for (int k = 0; k < 3; k++) {
-        fits[k] = (probe_fit){k == 1 ? NULL : use, lambdas[k], HISS_PROBE_TOLERANCE, 300, NULL, NULL};
+        fits[k] = (probe_fit){k == 1 ? NULL : use, lambdas[k], HISS_PROBE_TOLERANCE, 300, NULL, NULL, NULL};
     }
     eval_probe_fit(env, f, &base, 3, fits);
     hiss_features *g = made_features(env, 1, n, D, false, -1);

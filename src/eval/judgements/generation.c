@@ -1,6 +1,6 @@
 /* How good made images are, by numbers that look at many of them: as many as there are test samples, at most
  * eval.generated, numbers 0, 1, ... of the row by the run's seed, classes in turn where they can be asked for. A fixed
- * classifier, a run of objective supervised (eval.classifier), is shown them as it is shown photographs:
+ * classifier, a run of objective classify (eval.classifier), is shown them as it is shown photographs:
  *   entropy   of the histogram of its decisions, in nats: log(classes) where all are as frequent; low where the method
  *             makes the images of a few classes only
  *   frechet   Frechet distance (frechet.c) between its last hidden layer on made and on test images. The same of as many
@@ -29,7 +29,7 @@ static const hiss_row rows[] = {
     JUDGEMENT_ROW("generation", HISS_BOOL, generation, "true", 0, 0, NULL,
                   "how good and how diverse the images are that a method makes, and pictures of them"),
     JUDGEMENT_ROW("classifier", HISS_PATH, classifier, NULL, 1, 0, NULL,
-                  "run of objective supervised, or one of its checkpoints, that judges made images"),
+                  "run of objective classify, or one of its checkpoints, that judges made images"),
     JUDGEMENT_ROW("generated", HISS_INT, generated, "10000", 2, 1 << 24, NULL,
                   "images made to be judged; as many as there are test samples if these are fewer"),
 };
@@ -393,7 +393,7 @@ static hiss_status run(const hiss_eval_env *env, const hiss_eval_options *option
         s = judge(&g, record, err);
     } else {
         hiss_record_remark(record, "left out: entropy of classes and Frechet distance: they need a classifier; name a "
-                                   "run of objective supervised in eval.classifier");
+                                   "run of objective classify in eval.classifier");
     }
     s = s == HISS_OK ? compare(&g, record, err) : s;
     hiss_free(g.image);

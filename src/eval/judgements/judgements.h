@@ -5,8 +5,9 @@
 #include "hiss/judge.h"
 
 extern const hiss_judgement eval_judgement_knn, eval_judgement_linear, eval_judgement_few_labels,
-    eval_judgement_statistics, eval_judgement_neighbors, eval_judgement_filters, eval_judgement_reconstruction,
-    eval_judgement_denoising, eval_judgement_likelihood, eval_judgement_measures, eval_judgement_generation;
+    eval_judgement_average_precision, eval_judgement_classification, eval_judgement_statistics,
+    eval_judgement_neighbors, eval_judgement_filters, eval_judgement_reconstruction, eval_judgement_denoising,
+    eval_judgement_likelihood, eval_judgement_measures, eval_judgement_generation;
 
 /* A row of a judgement's keys. */
 #define JUDGEMENT_ROW(key_, type_, field_, ...)                                                                        \
@@ -25,6 +26,9 @@ hiss_status eval_embed_drawn(uint64_t seed, const hiss_sample_range *range, int6
 
 /* Per cent of right answers on test of who always says the most frequent class of train. Collective. */
 double eval_majority_percent(const hiss_eval_env *env, const hiss_features *train, const hiss_features *test);
+
+/* Record the mean average precisions, map and map_11, and that of each class. */
+void eval_record_precisions(hiss_record *record, const hiss_precisions *p, const char *group, int64_t samples);
 
 /* error[0], error[1]: mean squared error of size values and PSNR in dB, of an image in 0..1 and what was made of it, which
  * is cut to that range. A perfect one has EVAL_PSNR_MOST dB. Not collective. */

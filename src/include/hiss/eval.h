@@ -31,8 +31,8 @@ typedef struct hiss_eval_options {
     const char *layers; /* comma-separated names; NULL: what the caller finds sensible */
     bool pixels, random;
     /* judgements: see hiss/judge.h */
-    bool knn, linear, few_labels, statistics, neighbors, filters, reconstruction, denoising, likelihood, measures,
-        generation;
+    bool knn, linear, few_labels, average_precision, classification, statistics, neighbors, filters, reconstruction,
+        denoising, likelihood, measures, generation;
     const char *classifier;          /* run or checkpoint that judges made images; NULL: none */
     int64_t train_limit, test_limit; /* samples; 0: all */
     int64_t iterations;              /* of a linear probe, at most */
@@ -83,7 +83,12 @@ typedef struct hiss_features {
     int64_t first, end;    /* this rank's tiles */
     float *rows;           /* [(end - first) * HISS_TILE, D]; rows past n are zero */
     int32_t *label;        /* [(end - first) * HISS_TILE]; -1 past n, and everywhere without labels */
+    int64_t targets;       /* K, classes of which a sample may have several; 0: it has none */
+    uint8_t *target; /* [(end - first) * HISS_TILE, K] 1 present, 0 absent, HISS_NOT_JUDGED, also past n; or NULL */
 } hiss_features;
+
+#define HISS_FIELD_TARGETS "targets" /* the field that they come from, uint8 [K] */
+enum { HISS_NOT_JUDGED = 255 };
 
 /* Zero rows, labels -1. Not collective, but equal on all ranks. n >= 1, D >= 1, n < 2^31. */
 hiss_features *hiss_features_create(const hiss_eval_env *env, int64_t n, int64_t D, int64_t classes);
@@ -103,7 +108,8 @@ typedef struct hiss_layer_size {
  * hiss_samples_read). Collective.
  *   batch  in   1 .. HISS_TILE
  *   out    out  [layers]; destroy with hiss_features_destroy; all NULL on failure
- * Errors, common to all ranks: those of reading and of embed; a feature that is not finite (layer and sample named). */
+ * Errors, common to all ranks: those of reading and of embed; a feature that is not finite (layer and sample named); a
+ * target that is none. */
 hiss_status hiss_features_extract(const hiss_eval_env *env, const hiss_sample_range *range, int layers,
                                   const hiss_layer_size *layer, int64_t batch, hiss_embed embed, void *user,
                                   hiss_features **out, hiss_error *err);
@@ -114,7 +120,11 @@ hiss_status hiss_embed_pixels(void *user, int64_t count, const hiss_batch *batch
 /* Labels of all samples on every rank: all[n]. Collective. */
 void hiss_features_labels(const hiss_eval_env *env, const hiss_features *f, int32_t *all);
 
-/* The samples index[count], strictly ascending and equal on all ranks, as features of their own. Collective. */
+/* Targets of all samples on every rank: all[n, K]. Collective. */
+void hiss_features_targets(const hiss_eval_env *env, const hiss_features *f, uint8_t *all);
+
+/* The samples index[count], strictly ascending and equal on all ranks, as features of their own, without targets.
+ * Collective. */
 hiss_features *hiss_features_subset(const hiss_eval_env *env, const hiss_features *f, const int64_t *index,
                                     int64_t count);
 
@@ -214,6 +224,43 @@ typedef struct hiss_linear_result {
 } hiss_linear_result;
 hiss_linear_result hiss_linear_probe(const hiss_eval_env *env, const hiss_features *train, const hiss_features *test,
                                      int64_t iterations);
+
+/* ---- several classes a sample ---- */
+
+/* Average precision, 0..1: area below precision over recall without interpolation, and the mean of 11 interpolated
+ * precisions, as PASCAL VOC had it up to 2009; see average_precision.c. NAN where nothing is relevant. Not collective.
+ *   score     in  [n], stride apart, finite: the higher the more likely
+ *   target    in  [n], stride apart: 1 relevant, 0 not; others are left out
+ *   relevant  in  how many there are in all, when some are not listed; negative: those listed */
+typedef struct hiss_average_precision {
+    double area, eleven;
+} hiss_average_precision;
+hiss_average_precision hiss_average_precision_of(int64_t n, const float *score, const uint8_t *target, int64_t stride,
+                                                 int64_t relevant);
+
+/* For each class an average precision, and their means over the classes that have one. Destroy frees what it holds. */
+typedef struct hiss_precisions {
+    int64_t classes, judged;      /* K; those with a sample that has the class */
+    hiss_average_precision *each; /* [K] */
+    hiss_average_precision mean;  /* NAN where no class is judged */
+    double prior;                 /* mean share of samples that have a class: the area of scores that know nothing */
+} hiss_precisions;
+void hiss_precisions_destroy(hiss_precisions *p);
+/* Of scores that are the features themselves, f->D = f->targets. Collective. */
+hiss_precisions hiss_precisions_of(const hiss_eval_env *env, const hiss_features *f);
+
+/* Linear probes, one for each class, that tell samples which have it from those that have not: logistic regression on
+ * standardised features (hiss_probe of two classes). One lambda for all, of the highest mean area on held-out training
+ * samples, chosen as by hiss_linear_probe. Collective. Both have targets, of the same K. */
+typedef struct hiss_multilabel_result {
+    hiss_precisions test;
+    double lambda;
+    double heldout[HISS_LAMBDAS]; /* mean area on the held-out training samples; negative where not tried */
+    bool at_edge;                 /* see hiss_linear_result */
+    int64_t unconverged;          /* of all fits */
+} hiss_multilabel_result;
+hiss_multilabel_result hiss_multilabel_probe(const hiss_eval_env *env, const hiss_features *train,
+                                             const hiss_features *test, int64_t iterations);
 
 /* ---- few-label probes ---- */
 

@@ -96,6 +96,7 @@ typedef struct hiss_subject {
     const char *name;                  /* e.g. "trained/conv2", or "trained" for the network */
     const hiss_features *train, *test; /* of the layer; NULL: this is a network */
     bool output;                       /* this layer is the output of the trained network */
+    bool scores;                       /* and the output are scores of classes */
     const hiss_sample_range *bank;     /* where the training samples' pixels come from; NULL: no pictures of them */
     const hiss_sample_range *queries;  /* the same of the test samples */
     const hiss_model *model;           /* of the network */
@@ -158,7 +159,9 @@ enum {                         /* what a judgement needs */
        HISS_NEEDS_ESTIMATOR = 32,
        HISS_NEEDS_MEASURER = 64,
        HISS_NEEDS_CORRUPTION = 128,
-       HISS_NEEDS_MAKER = 256
+       HISS_NEEDS_MAKER = 256,
+       HISS_NEEDS_TARGETS = 512, /* of several classes a sample */
+       HISS_NEEDS_SCORES = 1024  /* a method whose output are scores of classes */
 };
 
 typedef struct hiss_judgement {

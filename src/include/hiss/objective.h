@@ -198,7 +198,6 @@ typedef struct hiss_epoch {
 
 /* What goes into a lane's graph. */
 typedef struct hiss_input_ops {
-    bool labels;                                                  /* needs labels */
     bool labelled;                                                /* can learn from data.labelled */
     const hiss_input *inputs;                                     /* ended by field NULL. NULL: an image */
     void (*sample)(void *self, const hiss_lane *lane, int64_t i); /* NULL: hiss_lane_default_sample; thread-safe */
@@ -370,8 +369,9 @@ typedef struct hiss_objective_ops {
     int phases;        /* graphs per step; 0 means 1 */
     bool own_layers;   /* section network has no say */
     const char *sizes; /* keys of its own that make its layers smaller, "gan.width, gan.latent". NULL: none */
-    bool (*needs_labels)(const void *options); /* of a method whose input does not always. NULL: no. Not collective */
+    bool (*needs_labels)(const void *options); /* whether it learns from labels. NULL: no. Not collective */
     bool (*unit_pixels)(const void *options);  /* whether the loss takes pixels as 0..1. NULL: no. Not collective */
+    bool scores;               /* the last named place of encode() are scores of the classes, or of targets */
     const char *const *groups; /* parameter groups, ended by NULL, each with its optimiser; NULL: one, "model" */
 
     /* *self is owned by the caller, who destroys it, also after an error. options outlive self.
@@ -404,7 +404,9 @@ typedef struct hiss_objective_ops {
 
 /* The registered methods, ended by NULL (src/objective/list.h). Not collective. */
 const hiss_objective_ops *const *hiss_objectives(void);
-extern const char hiss_objective_choices[];                       /* their names, "|nat|..." */
+extern const char hiss_objective_choices[]; /* their names and aliases, "|nat|..." */
+/* Whether a method needs labels, as its options are. Not collective. */
+bool hiss_objective_needs_labels(const hiss_objective_ops *objective, const void *options);
 const hiss_objective_ops *hiss_objective_named(const char *name); /* NULL when unknown */
 
 /* Whether the data set has what a method needs. Errors (HISS_EUSER) name key, file, data set, what is expected and

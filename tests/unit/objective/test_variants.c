@@ -7,7 +7,8 @@ static void test_variants(void **state) {
     (void)state;
     static const struct {
         const char *name, *text;
-    } variants[] = {{"vae", "network: {width: 2}\nvae: {decoder: convolutional, hidden: 5, latent: 3}\n"},
+    } variants[] = {{"classify", "network: {width: 2}\nclassify: {loss: logistic}\n"},
+                    {"vae", "network: {width: 2}\nvae: {decoder: convolutional, hidden: 5, latent: 3}\n"},
                     {"vae", "network: {width: 2}\nvae: {likelihood: gaussian, deviation: 0.7, hidden: 5}\n"},
                     {"autoencoder", "network: {layers: [flatten, {linear: 9}, tanh]}\n"
                                     "autoencoder: {decoder: dense, hidden: 5, loss: bernoulli}\n"},
@@ -174,7 +175,7 @@ static void test_odd_networks(void **state) {
     stage_close(&s);
     assert_int_equal(stage_open(&s, "supervised", small_net, given, NULL, &err), HISS_EUSER);
     assert_string_equal(err.text,
-                        "objective: supervised needs labels of at least 2 classes, found 0; set data.labels, or choose "
+                        "objective: classify needs labels of at least 2 classes, found 0; set data.labels, or choose "
                         "another objective");
     stage_close(&s);
 }

@@ -1,0 +1,72 @@
+# Classification: by targets of several classes a sample, the same bits on any ranks, resumed, judged by average precision
+# alike on 1 and 3 ranks, above what knows nothing; by labels with either loss; what targets cannot be.
+. "$HISS_ROOT/tests/cli/common"
+objects=$(dirname "$HISS")/tests/cli/objects_h5
+mkdir -p stamps/all/{red,green,blue} grounds
+"$objects" png stamps/all/red/r.png 40 60 250 10 10
+"$objects" png stamps/all/green/g.png 60 40 10 250 10
+"$objects" png stamps/all/blue/b.png 40 40 10 10 250
+for i in 0 1; do
+    { printf 'P6 80 40 255\n' && head -c 9600 < <(yes "gro${i}und"); } >grounds/$i.ppm
+done
+for part in train:720:1 test:300:2; do
+    IFS=: read -r name rows seed <<<"$part"
+    "$HISS" prepare scenes stamps grounds --height 16 --width 16 --rows "$rows" --seed "$seed" --output "$name.h5" 2>log ||
+        fail 'no scenes' log
+done
+cat >scenes.yaml <<'END'
+objective: classify
+classify: {targets: true}
+data: {file: train.h5, labels: "", fields: {targets: /targets}}
+network: {layers: [{conv: 8, kernel: 3, pad: 1, name: conv1}, batch_norm, relu, {max_pool: 4}, flatten, {linear: 16, name: fc1}, relu]}
+optim: {lr: 0.05, momentum: 0.9}
+train: {epochs: 6, lanes: 6, lane_samples: 8}
+eval: {test: test.h5, layers: "fc1,scores", pixels: false}
+END
+
+cp scenes.yaml config.yaml
+train 1 whole
+grep -q 'objective: classify: 3 classes, of which a sample may have several' log || fail 'not said what it learns' log
+train 3 parts --threads 2 --set train.steps=40
+train 2 parts
+same whole parts
+
+for ranks in 1 3; do
+    on $ranks "$HISS" eval whole
+    [ $status -eq 0 ] || fail "eval on $ranks ranks: exit $status" log
+    sed 's/"seconds": [0-9.e-]*//' whole/eval.json >"json-$ranks"
+done
+cmp json-1 json-3 || fail 'eval.json depends on the ranks'
+# number SUBJECT JUDGEMENT NAME
+number() {
+    awk -v subject="\"$1\"" -v judgement="\"$2\"" -v name="\"$3\"" 'BEGIN { RS = "\"name\": " }
+        index($0, subject) == 1 && i = index($0, judgement ": {") { rest = substr($0, i); j = index(rest, name ": ")
+            if (j) { split(substr(rest, j + length(name) + 2), part, /[,}]/); print part[1]; exit } }' whole/eval.json
+}
+for reading in "trained/fc1 average_precision map" "trained/scores classification map" "trained/scores classification map_11"; do
+    # shellcheck disable=SC2086
+    value=$(number $reading)
+    awk -v v="$value" 'BEGIN { exit !(v > 80 && v <= 100) }' || fail "$reading is '$value'" whole/eval.txt
+done
+grep -q 'scores that know nothing' whole/eval.txt || fail 'no baseline' whole/eval.txt
+! grep -q 'left out: \(average\|classif\)' whole/eval.txt || fail 'left out' whole/eval.txt
+
+refused 1 'config.yaml:2:21: classify.targets: there is no field targets; name the data set of targets' "$HISS" train config.yaml \
+    --run new --set data.fields=null
+refused 1 'data.fields.targets: targets are uint8 [n, classes], 1 present, 0 absent, 255 not judged; found float32 [4,5]' "$HISS" \
+    train config.yaml --run new --set data.fields.targets=/boxes
+"$(dirname "$HISS")/tests/cli/odd_h5" odd.h5 images=u8:300x16x16x3 targets=u8:300x3
+refused 2 'data.fields.targets: sample ' "$HISS" eval whole --set eval.train=odd.h5
+grep -q 'targets are 1 (present), 0 (absent) or 255 (not judged)' log || fail 'what targets are' log
+[ ! -e new ] || fail 'something is left of what was refused'
+
+# By labels.
+small_run
+for loss in softmax logistic; do
+    train 1 $loss --set objective=classify --set classify.loss=$loss
+    on 2 "$HISS" eval $loss --set eval.layers=scores --set eval.linear=false --set eval.few_labels=false
+    grep -q 'top 1 (%)  *top 5 (%)' $loss/eval.txt || fail 'no top-1 and top-5' $loss/eval.txt
+done
+train 1 alias --set objective=supervised
+same softmax alias
+echo ok
