@@ -8,7 +8,7 @@
 hiss_data_options hiss_experiment_data(const hiss_experiment *e) {
     hiss_data_options data = e->data;
     const hiss_objective_ops *o = e->objective;
-    const bool needed = hiss_objective_needs_labels(o, e->objective_options);
+    const bool needed = hiss_objective_needs_labels(o, e->objective_options) != NULL;
     data.label_use = needed ? HISS_LABELS_NEEDED : data.labelled > 0 ? HISS_LABELS_CHECKED : HISS_LABELS_OPTIONAL;
     const bool unit = o->unit_pixels && o->unit_pixels(e->objective_options);
     data.unit_pixels = unit ? o->name : NULL;

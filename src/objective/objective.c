@@ -37,6 +37,6 @@ const hiss_objective_ops *hiss_objective_named(const char *name) {
     return NULL;
 }
 
-bool hiss_objective_needs_labels(const hiss_objective_ops *objective, const void *options) {
-    return objective->needs_labels && objective->needs_labels(options);
+const char *hiss_objective_needs_labels(const hiss_objective_ops *objective, const void *options) {
+    return objective->needs_labels ? objective->needs_labels(options) : NULL;
 }

@@ -6,7 +6,9 @@
 #include "train/trainer.h"
 
 #include <inttypes.h>
+#include <string.h>
 #include <unistd.h>
+
 /* ---- buckets ---- */
 
 static void order_slots(trainer *t) {
@@ -124,6 +126,25 @@ static hiss_status create_reducer(trainer *t, hiss_error *err) {
 
 /* ---- creation ---- */
 
+static hiss_status expect_labels(const hiss_experiment *e, const hiss_dataset *set, hiss_error *err) {
+    const char *key = hiss_objective_needs_labels(e->objective, e->objective_options);
+    if (!key || hiss_dataset_labelled(set)) {
+        return HISS_OK;
+    }
+    const char *name = e->objective->name, *file = hiss_dataset_file(set);
+    const char *other = strcmp(key, "objective") == 0 ? "choose another objective" : "set this key otherwise";
+    if (hiss_dataset_generated(set) && *e->data.labels) {
+        return hiss_fail_key(err, HISS_EUSER, key,
+                             "%s needs labels, but data.generate: %s makes none as it is set; set section generate "
+                             "otherwise, or %s",
+                             name, e->data.generate, other);
+    }
+    return hiss_fail_key(err, HISS_EUSER, key,
+                         "%s needs labels, but %s%s%s; name a data set of %s in data.labels, or %s", name,
+                         *e->data.labels ? file : "data.labels is ''", *e->data.labels ? " has no data set " : "",
+                         e->data.labels, file, other);
+}
+
 static hiss_status open_data(trainer *t, hiss_error *err) {
     hiss_alloc_for("samples", "lower data.memory, set data.mode=stream, or start more ranks");
     hiss_experiment *e = t->request->experiment;
@@ -132,20 +153,7 @@ static hiss_status open_data(trainer *t, hiss_error *err) {
     t->set = t->request->set;
     hiss_status s = t->set ? HISS_OK : hiss_dataset_open(&data, (uint64_t)e->seed, &t->set, err);
     s = s == HISS_OK ? hiss_experiment_task(e, t->set, &t->task, err) : s;
-    const bool lacks = s == HISS_OK && hiss_objective_needs_labels(e->objective, e->objective_options) &&
-                       !hiss_dataset_labelled(t->set);
-    if (lacks && hiss_dataset_generated(t->set) && *e->data.labels) {
-        s = hiss_fail_key(err, HISS_EUSER, "objective",
-                          "%s needs labels, but data.generate: %s makes none as it is set; set section generate "
-                          "otherwise, or choose another objective",
-                          e->objective->name, e->data.generate);
-    } else if (lacks) {
-        s = hiss_fail_key(err, HISS_EUSER, "objective",
-                          "%s needs labels, but %s%s%s; name a data set of %s in data.labels, or choose another "
-                          "objective",
-                          e->objective->name, *e->data.labels ? hiss_dataset_file(t->set) : "data.labels is ''",
-                          *e->data.labels ? " has no data set " : "", e->data.labels, hiss_dataset_file(t->set));
-    }
+    s = s == HISS_OK ? expect_labels(e, t->set, err) : s;
     return s == HISS_OK ? hiss_experiment_place(e, t->set, t->comm, &t->placement, err) : s;
 }
 

@@ -86,7 +86,7 @@ refused 1 'gan.latent' "$HISS" train config.yaml --run w --set gan.latent=0
 refused 1 'optim.critic' "$HISS" train config.yaml --run w --set optim.critic.lr=0.1
 "$HISS" prepare idx --images halves.idx --output bare.h5 2>log || fail 'no data without labels' log
 train 1 bare --set data.file=bare.h5 --set train.epochs=1
-refused 2 'gan.conditional: true needs labels' "$HISS" train config.yaml --run w --set data.file=bare.h5 \
+refused 2 'gan.conditional: gan needs labels, but bare.h5 has no data set /labels' "$HISS" train config.yaml --run w --set data.file=bare.h5 \
     --set gan.conditional=true
 [ ! -e w ] || fail 'left behind'
 # Samples without a label: left out where the class is asked for, counted, as by other methods that need labels.

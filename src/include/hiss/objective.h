@@ -369,8 +369,10 @@ typedef struct hiss_objective_ops {
     int phases;        /* graphs per step; 0 means 1 */
     bool own_layers;   /* section network has no say */
     const char *sizes; /* keys of its own that make its layers smaller, "gan.width, gan.latent". NULL: none */
-    bool (*needs_labels)(const void *options); /* whether it learns from labels. NULL: no. Not collective */
-    bool (*unit_pixels)(const void *options);  /* whether the loss takes pixels as 0..1. NULL: no. Not collective */
+    /* The key by which it learns from labels, as it is set, "objective" or one of its own; NULL: from none. NULL: never.
+     * Not collective. */
+    const char *(*needs_labels)(const void *options);
+    bool (*unit_pixels)(const void *options); /* whether the loss takes pixels as 0..1. NULL: no. Not collective */
     bool scores;               /* the last named place of encode() are scores of the classes, or of targets */
     const char *const *groups; /* parameter groups, ended by NULL, each with its optimiser; NULL: one, "model" */
 
@@ -405,8 +407,8 @@ typedef struct hiss_objective_ops {
 /* The registered methods, ended by NULL (src/objective/list.h). Not collective. */
 const hiss_objective_ops *const *hiss_objectives(void);
 extern const char hiss_objective_choices[]; /* their names and aliases, "|nat|..." */
-/* Whether a method needs labels, as its options are. Not collective. */
-bool hiss_objective_needs_labels(const hiss_objective_ops *objective, const void *options);
+/* The key by which a method needs labels, as its options are; NULL: it needs none. Not collective. */
+const char *hiss_objective_needs_labels(const hiss_objective_ops *objective, const void *options);
 const hiss_objective_ops *hiss_objective_named(const char *name); /* NULL when unknown */
 
 /* Whether the data set has what a method needs. Errors (HISS_EUSER) name key, file, data set, what is expected and

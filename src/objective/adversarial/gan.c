@@ -65,8 +65,8 @@ typedef struct gan {
     const options *options;
 } gan;
 
-static bool needs_labels(const void *opts) {
-    return ((const options *)opts)->conditional;
+static const char *needs_labels(const void *opts) {
+    return ((const options *)opts)->conditional ? "gan.conditional" : NULL;
 }
 
 static hiss_status create(const hiss_task *task, const hiss_placement *placement, const void *opts, void **self,

@@ -37,8 +37,8 @@ typedef struct classify {
     hiss_value target, judged, instead; /* inputs [m, classes]: 1 present, 1 judged, the score of one that is not */
 } classify;
 
-static bool needs_labels(const void *options_) {
-    return !((const options *)options_)->targets;
+static const char *needs_labels(const void *options_) {
+    return ((const options *)options_)->targets ? NULL : "objective";
 }
 
 static hiss_status find_targets(classify *c, hiss_error *err) {
