@@ -10,7 +10,7 @@ typedef struct options {
     const char *out;
     int64_t task;
     int log;
-    bool table, submit, dry, help;
+    bool table, submit, dry, requeue, help;
 } options;
 
 static const hiss_row rows[] = {
@@ -20,10 +20,15 @@ static const hiss_row rows[] = {
     {"table", HISS_BOOL, offsetof(options, table), "false", 0, 0, NULL,
      "train nothing: only write the table of what is there"},
     {"submit", HISS_BOOL, offsetof(options, submit), "false", 0, 0, NULL,
-     "train nothing here: submit a SLURM job array, a task for each run that is not done, and a job for the table"},
+     "train nothing here: submit a SLURM job array, a task for each row and seed that is not done, and a job for "
+     "the table"},
     {"dry-run", HISS_BOOL, offsetof(options, dry), "false", 0, 0, NULL, "with --submit: only write the job scripts"},
     {"task", HISS_INT, offsetof(options, task), "0", 0, 4096, NULL,
-     "only run number so many of the study, and no table, as tasks of --submit do; 0: all"},
+     "only row and seed number so many of the study, with its transfers, and no table, as tasks of --submit do; 0: "
+     "all"},
+    {"requeue", HISS_BOOL, offsetof(options, requeue), "false", 0, 0, NULL,
+     "with --task: stopped before its end, put the task of the job array back into SLURM's queue, as those of --submit "
+     "do"},
     {"log", HISS_CHOICE, offsetof(options, log), "warning", 0, 0, HISS_LOG_CHOICES, "how much to say"},
     {"help", HISS_BOOL, offsetof(options, help), "false", 0, 0, NULL, "this text"},
 };
@@ -34,8 +39,9 @@ static void help(void) {
         "Train several methods, each with several seeds, judge them alike, and write one table.\n\n"
         "Rows are configs of hiss train, columns are numbers of eval.json. Started once, without mpirun or srun, it\n"
         "starts the ranks itself. The same command goes on with a study that was interrupted, or has got more rows,\n"
-        "seeds or columns; finished runs are kept. Writes OUT/table.md, table.csv, table.json, table.html, table.txt\n"
-        "and runs.csv after each run. Exit code 2 when a run failed; the others are done nevertheless.\n\n");
+        "seeds, transfers or columns; finished runs are kept. Writes OUT/table.md, table.csv, table.json, table.html,\n"
+        "table.txt and runs.csv after each run, with curves also curves.csv and CURVE.svg. Exit code 2 when a run\n"
+        "failed; the others are done nevertheless.\n\n");
     hiss_rows_help(stdout, NULL, rows, HISS_COUNT(rows));
     printf("\nKeys of the study:\n");
     hiss_comparison_help(stdout);
@@ -74,12 +80,16 @@ static hiss_status act(const options *o, const hiss_arguments *rest, hiss_error 
     }
     cli_default_run(rest->positional[0], out);
     const compare_request r = {
-        rest->positional[0], o->out ? o->out : out, rest->repeated, rest->nrepeated, o->task, o->dry};
-    const char *used = o->table ? "set out table" : o->submit ? "set out submit dry-run" : "set out task";
+        rest->positional[0], o->out ? o->out : out, rest->repeated, rest->nrepeated, o->task, o->dry, o->requeue};
+    const char *used = o->table      ? "set out table"
+                       : o->submit   ? "set out submit dry-run"
+                       : o->task > 0 ? "set out task requeue"
+                                     : "set out task";
     const hiss_status s = hiss_options_expect(rows, HISS_COUNT(rows), rest, used,
-                                              o->table    ? "beside --table"
-                                              : o->submit ? "beside --submit"
-                                                          : "without --submit",
+                                              o->table     ? "beside --table"
+                                              : o->submit  ? "beside --submit"
+                                              : o->requeue ? "without --task"
+                                                           : "without --submit",
                                               err);
     return s != HISS_OK ? s : o->table ? table(&r, err) : o->submit ? compare_submit(&r, err) : compare_run(&r, err);
 }

@@ -9,14 +9,18 @@ typedef struct compare_request {
     const char *path, *out;
     const char *const *sets;
     int nsets;
-    int64_t task; /* only this run, counted from 1, and no table; 0: all */
+    int64_t task; /* only a row with a seed and its transfers, counted from 1, and no table; 0: all */
     bool dry;     /* of compare_submit: write the scripts only */
+    bool requeue; /* of compare_run with a task: put the job back into the queue when it is stopped */
 } compare_request;
 
 typedef struct compare_plan {
     hiss_comparison study;
-    const char **eval; /* [nrows] section eval of the row's config on one line; NULL: the row has no run of its own */
+    const char *
+        *eval; /* section eval on one line, of the runs with the first seed by number; NULL: there is no such run */
 } compare_plan;
+/* Section eval of a run. */
+const char *compare_eval(const compare_plan *plan, int run);
 
 /* Read the study and every config with every seed, open their data and build their networks: what is wrong with one of
  * them, or with a reading that no row can have, is found here, and so is a run in DIR that was made by another config.
@@ -26,6 +30,12 @@ hiss_status compare_open(const compare_request *r, compare_plan *plan, hiss_erro
 hiss_status compare_run(const compare_request *r, hiss_error *err);
 /* Submit a job array of the runs that are not done, and a job for the table. */
 hiss_status compare_submit(const compare_request *r, hiss_error *err);
+/* Put the job of a task back into SLURM's queue. err says that the task was stopped, and in the end what became of it;
+ * HISS_OK: the job is in the queue. further: it came further than it was at its start. */
+hiss_status compare_requeue(const compare_request *r, bool further, hiss_error *err);
+/* Runs of a task: first of them; the end is the first that does not belong to it. Returns false when there is no such
+ * task; total: how many there are. */
+bool compare_find_task(const hiss_comparison *study, int64_t task, int *first, int *end, int *total);
 /* Whether a run is done, and was judged as the study has it now. */
 bool compare_is_done(const compare_plan *plan, const char *dir, int run);
 /* An error where a reading is in no evaluation, and will be in none. */

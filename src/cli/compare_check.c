@@ -20,20 +20,23 @@ typedef struct opened {
 
 /* ---- configs ---- */
 
-static hiss_status read_config(const hiss_comparison *study, int run, opened *o, hiss_error *err) {
-    const hiss_compare_row *row = &study->rows[run % study->nrows];
+static const char *config_key(const hiss_comparison *study, int run, hiss_arena *arena) {
+    return hiss_arena_format(arena, "%s.config", hiss_comparison_key(study, run, arena));
+}
+
+static hiss_status read_config(const char *dir, const hiss_comparison *study, int run, opened *o, hiss_error *err) {
     const char *set[MOST_SETTINGS];
     hiss_arena *arena = hiss_arena_create();
     hiss_extra_section extra[CLI_EVAL_SECTIONS];
     const int nextra = cli_eval_sections(&o->eval, extra);
-    const int n = hiss_comparison_settings(study, run, arena, set, MOST_SETTINGS);
-    char key[128], where[HISS_WHERE];
-    snprintf(key, sizeof key, "rows.%.60s.config", row->name);
-    hiss_status s = cli_expect_config(row->config, err);
+    const int n = hiss_comparison_settings(study, dir, run, arena, set, MOST_SETTINGS);
+    char where[HISS_WHERE];
+    const char *config = hiss_comparison_config(study, run);
+    hiss_status s = cli_expect_config(config, err);
     if (s != HISS_OK) {
-        hiss_error_prefix(err, s, hiss_config_where(study->text, key, where));
+        hiss_error_prefix(err, s, hiss_config_where(study->text, config_key(study, run, arena), where));
     } else {
-        s = hiss_experiment_read(row->config, set, n, extra, nextra, &o->e, err);
+        s = hiss_experiment_read(config, set, n, extra, nextra, &o->e, err);
     }
     hiss_arena_destroy(arena);
     return s;
@@ -59,6 +62,23 @@ static void close_row(opened *o) {
     hiss_experiment_destroy(&o->e);
 }
 
+/* A resolved config without train.init, in arena: that of a transfer is the run of its row, however it is written. */
+static const char *without_init(const char *text, hiss_arena *arena) {
+    static const char init[] = "  init:";
+    char *out = hiss_arena_text(arena, text), *line = out;
+    bool train = false;
+    while (*line) {
+        char *next = line + strcspn(line, "\n") + (strchr(line, '\n') != NULL);
+        train = *line == ' ' ? train : strncmp(line, "train:", 6) == 0;
+        if (train && strncmp(line, init, sizeof init - 1) == 0) {
+            memmove(line, next, strlen(next) + 1);
+        } else {
+            line = next;
+        }
+    }
+    return out;
+}
+
 /* A run that is there must be of this config, but for how it is run and judged. */
 static hiss_status check_made(const compare_request *r, const hiss_comparison *study, int run, opened *o,
                               hiss_error *err) {
@@ -71,19 +91,24 @@ static hiss_status check_made(const compare_request *r, const hiss_comparison *s
     }
     hiss_error why = {0};
     size_t size = 0;
+    hiss_arena *arena = hiss_arena_create();
     char *then = (char *)cli_slurp(path, &size);
+    const char *now = hiss_config_resolved(o->e.config), *old = then;
+    if (then && hiss_comparison_source(study, run) >= 0) {
+        old = without_init(then, arena);
+        now = without_init(now, arena);
+    }
     hiss_status s = then ? HISS_OK : hiss_fail(err, HISS_ESYSTEM, "%s cannot be read", path);
-    if (s == HISS_OK && hiss_resolved_compare(then, hiss_config_resolved(o->e.config), free_keys, HISS_COUNT(free_keys),
-                                              &why) != HISS_OK) {
-        char key[128], where[HISS_WHERE];
-        snprintf(key, sizeof key, "rows.%.60s.config", study->rows[run % study->nrows].name);
-        s = hiss_fail(
-            err, HISS_EUSER,
-            "%s: %s was made by another config (%.500s): choose another --out, or another name of the row, or "
-            "remove %s",
-            hiss_config_where(study->text, key, where), place, why.text, place);
+    if (s == HISS_OK && hiss_resolved_compare(old, now, free_keys, HISS_COUNT(free_keys), &why) != HISS_OK) {
+        char where[HISS_WHERE];
+        s = hiss_fail(err, HISS_EUSER,
+                      "%s: %s was made by another config (%.500s): choose another --out, or another name of the %s, or "
+                      "remove %s",
+                      hiss_config_where(study->text, config_key(study, run, arena), where), place, why.text,
+                      hiss_comparison_transfer(study, run) > 0 ? "transfer" : "row", place);
     }
     hiss_free(then);
+    hiss_arena_destroy(arena);
     return s;
 }
 
@@ -171,55 +196,77 @@ static const char *judge_reading(const opened *o, const hiss_reading *reading, h
                : NULL;
 }
 
-/* Note in why[columns] what the row and its controls lack, and in can[columns] what one of them may have. Pixels, which
- * stand in for every layer, vouch for none. */
-static void judge_readings(const hiss_comparison *study, int row, const opened *o, hiss_arena *arena, const char **why,
-                           bool *can) {
-    for (int k = row; k < study->nrows; k++) {
-        for (int c = 0; c < study->ncolumns && study->rows[k].of == row; c++) {
+typedef struct checks { /* of all readings */
+    hiss_arena *arena;
+    const char **why; /* what a row lacks; NULL: nothing was found so far */
+    bool *can;        /* whether one of the rows may have it */
+} checks;
+
+static void note_reading(const checks *c, int k, const char *why) {
+    c->can[k] = c->can[k] || !why;
+    c->why[k] = c->why[k] ? c->why[k] : why;
+}
+
+/* What the row and its controls lack, and may have. Pixels, which stand in for every layer, vouch for none. */
+static void judge_readings(const hiss_comparison *study, int row, const opened *o, const checks *c) {
+    for (int control = row; control < study->nrows; control++) {
+        for (int k = 0; k < hiss_comparison_readings(study) && study->rows[control].of == row; k++) {
+            const hiss_reading *wanted = hiss_comparison_wanted(study, k);
+            const bool stands_in = study->rows[control].features == HISS_COMPARE_RAW;
             hiss_reading reading;
-            const bool stands_in = study->rows[k].features == HISS_COMPARE_RAW;
-            if (hiss_comparison_reading(study, k, c, arena, &reading) &&
-                !(stands_in && strcmp(reading.text, study->columns[c].reading.text) != 0)) {
-                const char *says = judge_reading(o, &reading, arena);
-                can[c] = can[c] || !says;
-                why[c] = why[c] ? why[c] : says;
+            if (wanted->transfer == 0 && hiss_comparison_reading(study, control, wanted, c->arena, &reading) &&
+                !(stands_in && strcmp(reading.text, wanted->text) != 0)) {
+                note_reading(c, k, judge_reading(o, &reading, c->arena));
             }
         }
     }
 }
 
-/* A control of which no column can be read would be an empty row. */
+/* The same for the runs of a transfer, which are judged alike. */
+static void judge_transfer(const hiss_comparison *study, int transfer, const opened *o, const checks *c) {
+    for (int k = 0; k < hiss_comparison_readings(study); k++) {
+        const hiss_reading *wanted = hiss_comparison_wanted(study, k);
+        if (wanted->transfer == transfer) {
+            note_reading(c, k, judge_reading(o, wanted, c->arena));
+        }
+    }
+}
+
+/* A control of which nothing can be read would be an empty row. */
 static hiss_status expect_controls(const hiss_comparison *study, int row, const opened *o, hiss_arena *arena,
                                    hiss_error *err) {
-    for (int k = row + 1; k < study->nrows; k++) {
-        const char *why = study->rows[k].of == row ? "all columns are of a network as a whole" : NULL;
-        for (int c = 0; c < study->ncolumns && why; c++) {
+    for (int control = row + 1; control < study->nrows; control++) {
+        const char *why = study->rows[control].of == row ? "all readings are of a network as a whole" : NULL;
+        for (int k = 0; k < hiss_comparison_readings(study) && why; k++) {
+            const hiss_reading *wanted = hiss_comparison_wanted(study, k);
             hiss_reading reading;
-            why = hiss_comparison_reading(study, k, c, arena, &reading) ? judge_reading(o, &reading, arena) : why;
+            if (hiss_comparison_reading(study, control, wanted, arena, &reading)) {
+                why = wanted->transfer > 0 ? NULL : judge_reading(o, &reading, arena);
+            }
         }
         if (why) {
             char key[128], where[HISS_WHERE];
-            snprintf(key, sizeof key, "rows.%.60s.of", study->rows[k].name);
+            snprintf(key, sizeof key, "rows.%.60s.of", study->rows[control].name);
             return hiss_fail(err, HISS_EUSER, "%s: row %s will have no reading of row %s: %s",
-                             hiss_config_where(study->text, key, where), study->rows[k].name, study->rows[row].name,
-                             why);
+                             hiss_config_where(study->text, key, where), study->rows[control].name,
+                             study->rows[row].name, why);
         }
     }
     return HISS_OK;
 }
 
-static hiss_status refuse_reading(const hiss_comparison *study, int c, const char *why, hiss_error *err) {
+static hiss_status refuse_reading(const hiss_comparison *study, int k, const char *why, hiss_error *err) {
+    const bool curve = k >= study->ncolumns;
     char key[128], where[HISS_WHERE];
-    snprintf(key, sizeof key, "columns.%.60s.reading", study->columns[c].name);
+    snprintf(key, sizeof key, "%s.%.60s.reading", curve ? "curves" : "columns",
+             curve ? study->curves[k - study->ncolumns].name : study->columns[k].name);
     return hiss_fail(err, HISS_EUSER, "%s: no row will have '%.100s': %s", hiss_config_where(study->text, key, where),
-                     study->columns[c].reading.text, why);
+                     hiss_comparison_wanted(study, k)->text, why);
 }
 
 /* Why a reading that no run has had so far will not come: the numbers that the evaluation of this run has in its place,
  * in arena; NULL: another row may have it. Numbers of layers do not depend on the method. */
-static const char *judge_absence(const hiss_compare_results *results, int run, int column, bool last,
-                                 hiss_arena *arena) {
+static const char *judge_absence(const hiss_compare_results *results, int run, int k, bool last, hiss_arena *arena) {
     const hiss_comparison *study = results->study;
     char place[CLI_PATH - 32], path[CLI_PATH], list[512] = "";
     const char *nearest, *why = NULL;
@@ -227,7 +274,8 @@ static const char *judge_absence(const hiss_compare_results *results, int run, i
     hiss_evaluation *e = NULL;
     hiss_comparison_place(study, results->dir, run, place, sizeof place);
     snprintf(path, sizeof path, "%s/eval.json", place);
-    if (hiss_comparison_reading(study, run % study->nrows, column, arena, &reading) &&
+    if (hiss_comparison_reading(study, hiss_comparison_row(study, run), hiss_comparison_wanted(study, k), arena,
+                                &reading) &&
         hiss_evaluation_read(path, &e, NULL) == HISS_OK) {
         const hiss_judgement *j = find_judgement(reading.judgement, &nearest);
         hiss_evaluation_list(e, reading.subject, reading.judgement, list, sizeof list);
@@ -240,20 +288,32 @@ static const char *judge_absence(const hiss_compare_results *results, int run, i
     return why;
 }
 
+/* A run with the first seed that has been judged, of the rows themselves or of a transfer; -1: none so far.
+ *   each  out  whether none of them is still to come */
+static int find_judged(const hiss_compare_results *results, int transfer, bool *each) {
+    const hiss_comparison *study = results->study;
+    int found = -1;
+    *each = true;
+    for (int row = 0; row < study->nrows; row++) {
+        const int run = hiss_comparison_run(study, row, 0, transfer);
+        if (hiss_comparison_has_run(study, run)) {
+            *each = *each && results->runs[run].state != HISS_COMPARE_MISSING;
+            found = found < 0 && results->runs[run].state == HISS_COMPARE_DONE ? run : found;
+        }
+    }
+    return found;
+}
+
 hiss_status compare_expect_readings(const hiss_compare_results *results, hiss_error *err) {
     const hiss_comparison *study = results->study;
     hiss_arena *arena = hiss_arena_create();
     hiss_status s = HISS_OK;
-    bool each = true;
-    int done = -1;
-    for (int row = 0; row < study->nrows; row++) {
-        const hiss_compare_run *run = &results->runs[row]; /* with the first seed */
-        each = each && run->state != HISS_COMPARE_MISSING;
-        done = done < 0 && run->state == HISS_COMPARE_DONE ? study->rows[row].of : done;
-    }
-    for (int c = 0; c < study->ncolumns && done >= 0 && s == HISS_OK; c++) {
-        const char *why = results->unit[c] ? NULL : judge_absence(results, done, c, each, arena);
-        s = why ? refuse_reading(study, c, why, err) : s;
+    for (int k = 0; k < hiss_comparison_readings(study) && s == HISS_OK; k++) {
+        bool each;
+        const bool had = k < study->ncolumns ? results->unit[k] != NULL : results->lines[k - study->ncolumns].count > 0;
+        const int run = find_judged(results, hiss_comparison_wanted(study, k)->transfer, &each);
+        const char *why = had || run < 0 ? NULL : judge_absence(results, run, k, each, arena);
+        s = why ? refuse_reading(study, k, why, err) : s;
     }
     hiss_arena_destroy(arena);
     return s;
@@ -278,37 +338,104 @@ static const char *eval_section(const hiss_comparison *study, opened *o) {
     return copy;
 }
 
-/* What is said of a row's config begins with its name, but where it is about a key of the study. */
+/* What is said of a config begins with the name of its row or transfer, but where it is about a key of the study. */
 static void blame(const hiss_comparison *study, int run, hiss_status s, hiss_error *err) {
     hiss_arena *arena = hiss_arena_create();
     const hiss_error why = *err;
     const char *text = hiss_comparison_blame(study, run, arena, why.text);
     const bool ours =
         text != why.text || strncmp(text, hiss_config_name(study->text), strlen(hiss_config_name(study->text))) == 0;
-    hiss_fail(err, s, "%s%s%s", ours ? "" : study->rows[run % study->nrows].name, ours ? "" : ": ", text);
+    const char *key = hiss_comparison_key(study, run, arena), *name = strchr(key, '.') + 1;
+    hiss_fail(err, s, "%s%s%s", ours ? "" : name, ours ? "" : ": ", text);
     hiss_arena_destroy(arena);
 }
 
-static hiss_status check_row(const compare_request *r, compare_plan *plan, int row, hiss_arena *arena, const char **why,
-                             bool *can, hiss_error *err) {
+const char *compare_eval(const compare_plan *plan, int run) {
+    const hiss_comparison *study = &plan->study;
+    return plan
+        ->eval[hiss_comparison_run(study, hiss_comparison_row(study, run), 0, hiss_comparison_transfer(study, run))];
+}
+
+/* Transfers begin with what the row has trained: some array of its network must have the name and shape of one there. */
+static hiss_status expect_fit(const hiss_comparison *study, int run, const opened *row, const opened *transfer,
+                              hiss_error *err) {
+    const hiss_model *here = hiss_frozen_model(transfer->network), *there = hiss_frozen_model(row->network);
+    const int name = hiss_comparison_transfer(study, run) - 1;
+    char key[128], where[HISS_WHERE];
+    for (int k = 0; k < hiss_model_count(here); k++) {
+        const hiss_slot *slot = hiss_model_at(here, k);
+        const int other = slot->kind == HISS_SLOT_PARAMETER ? hiss_model_find(there, slot->name) : -1;
+        if (other >= 0 && hiss_shape_equal(&slot->shape, &hiss_model_at(there, other)->shape)) {
+            return HISS_OK;
+        }
+    }
+    snprintf(key, sizeof key, "transfers.%.60s.config", study->transfers[name].name);
+    return hiss_fail(err, HISS_EUSER,
+                     "%s: no array of its network has the name and shape of one of row %s; give both the same section "
+                     "network",
+                     hiss_config_where(study->text, key, where), study->rows[hiss_comparison_row(study, run)].name);
+}
+
+/* A control's transfer begins with random values. */
+static hiss_status expect_random(const hiss_comparison *study, int run, const opened *o, hiss_error *err) {
+    char where[HISS_WHERE];
+    if (hiss_comparison_source(study, run) >= 0 || !o->e.train.init) {
+        return HISS_OK;
+    }
+    hiss_arena *arena = hiss_arena_create();
+    hiss_fail(err, HISS_EUSER,
+              "%s: it has train.init, so that a control, which begins with random values, could not be told; leave it "
+              "out",
+              hiss_config_where(study->text, config_key(study, run, arena), where));
+    hiss_arena_destroy(arena);
+    return HISS_EUSER;
+}
+
+/* Every seed's config of a row or of one of its transfers; that of the first is left open, and its network built. */
+static hiss_status check_runs(const compare_request *r, compare_plan *plan, int row, int transfer, opened *o,
+                              hiss_error *err) {
     const hiss_comparison *study = &plan->study;
     hiss_status s = HISS_OK;
     for (int seed = 0; seed < study->nseeds && s == HISS_OK; seed++) {
-        const int run = row + study->nrows * seed;
-        opened o = {.network = NULL};
-        s = read_config(study, run, &o, err);
-        s = s == HISS_OK ? check_made(r, study, run, &o, err) : s;
-        s = s == HISS_OK && seed == 0 ? open_data(&o, err) : s;
+        const int run = hiss_comparison_run(study, row, seed, transfer);
+        opened other = {.network = NULL}, *now = seed == 0 ? o : &other;
+        s = read_config(r->out, study, run, now, err);
+        s = s == HISS_OK && transfer > 0 ? expect_random(study, run, now, err) : s;
+        s = s == HISS_OK ? check_made(r, study, run, now, err) : s;
+        s = s == HISS_OK && seed == 0 ? open_data(now, err) : s;
         if (s == HISS_OK && seed == 0) {
-            judge_readings(study, row, &o, arena, why, can);
-            s = expect_controls(study, row, &o, arena, err);
-            plan->eval[row] = eval_section(study, &o);
-        }
-        close_row(&o);
-        if (s != HISS_OK) {
+            plan->eval[run] = eval_section(study, now);
+        } else if (s != HISS_OK) {
             blame(study, run, s, err);
         }
+        close_row(&other);
     }
+    return s;
+}
+
+/* A row, its controls, and its transfers. */
+static hiss_status check_row(const compare_request *r, compare_plan *plan, int row, const checks *c, hiss_error *err) {
+    const hiss_comparison *study = &plan->study;
+    const bool own = hiss_comparison_has_run(study, hiss_comparison_run(study, row, 0, 0));
+    opened o = {.network = NULL};
+    hiss_status s = own ? check_runs(r, plan, row, 0, &o, err) : HISS_OK;
+    if (s == HISS_OK && own) {
+        judge_readings(study, row, &o, c);
+        s = expect_controls(study, row, &o, c->arena, err);
+    }
+    for (int t = 1; t <= study->ntransfers && s == HISS_OK; t++) {
+        const int run = hiss_comparison_run(study, row, 0, t);
+        if (hiss_comparison_has_run(study, run)) {
+            opened there = {.network = NULL};
+            s = check_runs(r, plan, row, t, &there, err);
+            s = s == HISS_OK && own ? expect_fit(study, run, &o, &there, err) : s;
+            if (s == HISS_OK) {
+                judge_transfer(study, t, &there, c);
+            }
+            close_row(&there);
+        }
+    }
+    close_row(&o);
     return s;
 }
 
@@ -332,17 +459,18 @@ hiss_status compare_open(const compare_request *r, compare_plan *plan, hiss_erro
     if (s != HISS_OK) {
         return s;
     }
-    hiss_arena *arena = hiss_arena_create();
-    const char **why = hiss_arena_alloc(arena, sizeof(char *) * (size_t)study->ncolumns);
-    bool *can = hiss_arena_alloc(arena, sizeof(bool) * (size_t)study->ncolumns);
-    plan->eval = hiss_arena_alloc(study->arena, sizeof(char *) * (size_t)study->nrows);
+    checks c = {.arena = hiss_arena_create()};
+    c.why = hiss_arena_alloc(c.arena, sizeof(char *) * (size_t)hiss_comparison_readings(study));
+    c.can = hiss_arena_alloc(c.arena, sizeof(bool) * (size_t)hiss_comparison_readings(study));
+    plan->eval = hiss_arena_alloc(study->arena, sizeof(char *) * (size_t)hiss_comparison_runs(study));
     for (int row = 0; row < study->nrows && s == HISS_OK; row++) {
-        s = study->rows[row].of == row ? check_row(r, plan, row, arena, why, can, err) : s;
+        s = check_row(r, plan, row, &c, err);
     }
-    for (int c = 0; c < study->ncolumns && s == HISS_OK; c++) {
-        s = can[c] ? s
-                   : refuse_reading(study, c, why[c] ? why[c] : "controls have no readings of a whole network", err);
+    for (int k = 0; k < hiss_comparison_readings(study) && s == HISS_OK; k++) {
+        s = c.can[k]
+                ? s
+                : refuse_reading(study, k, c.why[k] ? c.why[k] : "controls have no readings of a whole network", err);
     }
-    hiss_arena_destroy(arena);
+    hiss_arena_destroy(c.arena);
     return s == HISS_OK && r->task == 0 ? place_study(r, study, err) : s; /* tasks were given the study there */
 }

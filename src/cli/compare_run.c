@@ -12,6 +12,7 @@
 #include "hiss/clock.h"
 #include "hiss/file.h"
 #include "hiss/log.h"
+#include "hiss/snapshot.h"
 #include "hiss/table.h"
 
 enum { MOST_WORDS = 1024, MOST_SETTINGS = 256 };
@@ -43,12 +44,11 @@ static int begin_command(const runner *r, hiss_arena *arena, const char **word) 
 static void make_command(const runner *r, stage which, int run, const char *place, hiss_arena *arena,
                          const char **word) {
     const hiss_comparison *study = &r->plan->study;
-    const int row = run % study->nrows;
     const char *set[MOST_SETTINGS];
     int n = begin_command(r, arena, word);
     word[n++] = stage_names[which];
     if (which == STAGE_TRAIN) {
-        const char *const fixed[] = {study->rows[row].config,
+        const char *const fixed[] = {hiss_comparison_config(study, run),
                                      "--run",
                                      place,
                                      "--progress",
@@ -58,7 +58,7 @@ static void make_command(const runner *r, stage which, int run, const char *plac
         for (int k = 0; k < HISS_COUNT(fixed); k++) {
             word[n++] = fixed[k];
         }
-        const int settings = hiss_comparison_settings(study, run, arena, set, MOST_SETTINGS);
+        const int settings = hiss_comparison_settings(study, r->dir, run, arena, set, MOST_SETTINGS);
         for (int k = 0; k < settings; k++) {
             word[n++] = "--set";
             word[n++] = set[k];
@@ -66,7 +66,7 @@ static void make_command(const runner *r, stage which, int run, const char *plac
     } else {
         word[n++] = place;
         word[n++] = "--set";
-        word[n++] = hiss_arena_format(arena, "eval=%s", r->plan->eval[row]);
+        word[n++] = hiss_arena_format(arena, "eval=%s", compare_eval(r->plan, run));
     }
     word[n] = NULL;
 }
@@ -79,7 +79,7 @@ static hiss_status write_end(const runner *r, stage which, int run, const char *
     fprintf(out, "stage: %s\n", stage_names[which]);
     study_write_end(out, end, seconds, word);
     fputs("eval: ", out);
-    hiss_yaml_write_text(out, r->plan->eval[run % r->plan->study.nrows]);
+    hiss_yaml_write_text(out, compare_eval(r->plan, run));
     fputc('\n', out);
     fclose(out);
     snprintf(path, sizeof path, "%s/compare.yaml", place);
@@ -96,7 +96,7 @@ static bool judged_alike(const compare_plan *plan, int run, const char *place) {
     hiss_error none;
     snprintf(path, sizeof path, "%s/compare.yaml", place);
     const hiss_yaml *eval = hiss_yaml_read(arena, path, &root, &none) == HISS_OK ? hiss_yaml_get(root, "eval") : NULL;
-    const bool alike = eval && eval->text && strcmp(eval->text, plan->eval[run % plan->study.nrows]) == 0;
+    const bool alike = eval && eval->text && strcmp(eval->text, compare_eval(plan, run)) == 0;
     hiss_arena_destroy(arena);
     return alike;
 }
@@ -135,38 +135,99 @@ static hiss_status do_stage(const runner *r, stage which, int run, const char *p
     return s;
 }
 
+/* ---- transfers ---- */
+
+/* Note which run a transfer begins from. *same false: it began from another one, which is not there any more. */
+static hiss_status note_source(const runner *r, int run, const char *place, bool *same, hiss_error *err) {
+    const hiss_comparison *study = &r->plan->study;
+    char now[HISS_HASH_TEXT], then[HISS_HASH_TEXT], path[CLI_PATH];
+    hiss_compare_source_read(study, r->dir, run, now, then);
+    *same = !*then || strcmp(now, then) == 0;
+    if (hiss_comparison_source(study, run) < 0 || *then) {
+        return HISS_OK;
+    }
+    hiss_arena *arena = hiss_arena_create();
+    snprintf(path, sizeof path, "%s/source.yaml", place);
+    const char *text =
+        hiss_arena_format(arena, "run: %s\nparameters_sha256: %s\n",
+                          hiss_comparison_run_name(study, hiss_comparison_source(study, run), arena), now);
+    const hiss_status s = hiss_file_write_text(path, text, err);
+    hiss_arena_destroy(arena);
+    return s;
+}
+
+static bool has_checkpoint(const runner *r, int run) {
+    char place[CLI_PATH - 64];
+    int64_t *steps = NULL;
+    hiss_comparison_place(&r->plan->study, r->dir, run, place, sizeof place);
+    const int count = hiss_snapshot_list(place, &steps);
+    hiss_free(steps);
+    return count > 0;
+}
+
+/* Whether transfers that are not done begin from this run, and have no checkpoint of their own to go on from. */
+static bool is_awaited(const runner *r, int run) {
+    const hiss_comparison *study = &r->plan->study;
+    for (int k = run + 1; k <= run + study->ntransfers && hiss_comparison_transfer(study, run) == 0; k++) {
+        if (!has_checkpoint(r, k) && !compare_is_done(r->plan, r->dir, k)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Checkpoints of a run that nothing waits for. */
+static void drop_checkpoints(const runner *r, int run) {
+    char place[CLI_PATH - 64], path[CLI_PATH];
+    if (!r->plan->study.keep && compare_is_done(r->plan, r->dir, run) && !is_awaited(r, run)) {
+        hiss_comparison_place(&r->plan->study, r->dir, run, place, sizeof place);
+        snprintf(path, sizeof path, "%s/ckpt", place);
+        hiss_directory_remove(path);
+    }
+}
+
+/* ---- a run ---- */
+
 static hiss_status run_one(const runner *r, int run, bool *going, hiss_error *err) {
     static const char *const stale[] = {"compare.yaml", "log.txt"};
     char place[CLI_PATH - 64], path[CLI_PATH];
     bool well = true;
     hiss_comparison_place(&r->plan->study, r->dir, run, place, sizeof place);
     hiss_status s = hiss_directories_make(place, err);
-    for (int k = 0; k < HISS_COUNT(stale) && s == HISS_OK; k++) {
+    s = s == HISS_OK ? note_source(r, run, place, &well, err) : s;
+    for (int k = 0; k < HISS_COUNT(stale) && s == HISS_OK && well; k++) {
         snprintf(path, sizeof path, "%s/%s", place, stale[k]);
         s = hiss_file_remove(path, err);
     }
     for (stage k = STAGE_TRAIN; k <= STAGE_EVAL && s == HISS_OK && *going && well; k++) {
         s = do_stage(r, k, run, place, going, &well, err);
     }
-    if (s == HISS_OK && *going && well && !r->plan->study.keep) {
-        snprintf(path, sizeof path, "%s/ckpt", place);
-        hiss_directory_remove(path);
+    if (s == HISS_OK && *going) {
+        drop_checkpoints(r, run);
+        if (hiss_comparison_source(&r->plan->study, run) >= 0) {
+            drop_checkpoints(r, hiss_comparison_source(&r->plan->study, run));
+        }
     }
     return s;
 }
 
 /* ---- the study ---- */
 
-static void tell(const hiss_comparison *study, const hiss_compare_run *run, const char *name, int position, int total) {
+static void tell(const hiss_comparison *study, const hiss_compare_run *found, int run, const char *name, int position,
+                 int total) {
+    const char *before = "";
     printf("[%d/%d] %s:", position, total, name);
-    if (run->state == HISS_COMPARE_DONE) {
-        for (int c = 0; c < study->ncolumns; c++) {
-            const char *cell = HISS_NUMBER(HISS_NUMBER_WIDTH, 2, run->value[c]);
-            printf("%s %s %s", c ? "," : "", study->columns[c].name, cell + strspn(cell, " "));
+    for (int c = 0; c < study->ncolumns && found->state == HISS_COMPARE_DONE; c++) {
+        if (study->columns[c].reading.transfer == hiss_comparison_transfer(study, run)) {
+            const char *cell = HISS_NUMBER(HISS_NUMBER_WIDTH, 2, found->value[c]);
+            printf("%s %s %s", before, study->columns[c].name, cell + strspn(cell, " "));
+            before = ",";
         }
-        printf("\n");
+    }
+    if (found->state == HISS_COMPARE_DONE) {
+        printf("%s\n", *before ? "" : " done");
     } else {
-        printf(" FAILED: %s\n", run->why);
+        printf(" FAILED: %s\n", found->why);
     }
     fflush(stdout);
 }
@@ -192,36 +253,66 @@ static hiss_status write_table(const runner *r, bool print, hiss_error *err) {
 
 static hiss_status visit(const runner *r, int run, tally *counts, bool *going, hiss_error *err) {
     const hiss_comparison *study = &r->plan->study;
-    if (compare_is_done(r->plan, r->dir, run)) {
+    const int source = hiss_comparison_source(study, run);
+    const bool done = compare_is_done(r->plan, r->dir, run);
+    if (done && !(is_awaited(r, run) && !has_checkpoint(r, run))) {
         counts->kept++;
         return HISS_OK;
     }
-    hiss_status s = run_one(r, run, going, err);
-    if (s == HISS_OK && *going) {
-        hiss_arena *arena = hiss_arena_create();
-        hiss_compare_run found;
-        hiss_compare_run_read(study, r->dir, run, arena, &found);
-        counts->failed += found.state != HISS_COMPARE_DONE;
-        tell(study, &found, hiss_comparison_run_name(study, run, arena), counts->position, counts->total);
-        hiss_arena_destroy(arena);
+    hiss_arena *arena = hiss_arena_create();
+    const char *name = hiss_comparison_run_name(study, run, arena);
+    hiss_status s = HISS_OK;
+    if (source >= 0 && !compare_is_done(r->plan, r->dir, source)) {
+        printf("[%d/%d] %s: not begun, for %s has failed\n", counts->position, counts->total, name,
+               hiss_comparison_run_name(study, source, arena));
+        fflush(stdout);
+    } else {
+        s = run_one(r, run, going, err);
+        if (s == HISS_OK && *going) {
+            hiss_compare_run found;
+            hiss_compare_run_read(study, r->dir, run, arena, &found);
+            counts->failed += found.state != HISS_COMPARE_DONE;
+            tell(study, &found, run, name, counts->position, counts->total);
+        }
     }
+    hiss_arena_destroy(arena);
     return s;
+}
+
+bool compare_find_task(const hiss_comparison *study, int64_t task, int *first, int *end, int *total) {
+    const int variants = study->ntransfers + 1;
+    bool found = task == 0;
+    *first = 0;
+    *end = hiss_comparison_runs(study);
+    *total = 0;
+    for (int run = 0; run < hiss_comparison_runs(study); run += variants) {
+        const bool has = hiss_comparison_has_run(study, run) ||
+                         (variants > 1 && hiss_comparison_has_run(study, run + 1)); /* a control's begin with those */
+        *total += has;
+        if (has && *total == task) {
+            *first = run;
+            *end = run + variants;
+            found = true;
+        }
+    }
+    return found;
 }
 
 static hiss_status run_all(const runner *r, int64_t task, hiss_error *err) {
     const hiss_comparison *study = &r->plan->study;
     tally counts = {0};
     bool going = true;
+    int first, end, tasks;
     hiss_status s = HISS_OK;
     for (int run = 0; run < hiss_comparison_runs(study); run++) {
         counts.total += hiss_comparison_has_run(study, run);
     }
-    if (task > counts.total) {
-        return hiss_fail(err, HISS_EUSER, "--task %" PRId64 ": the study has %d runs", task, counts.total);
+    if (!compare_find_task(study, task, &first, &end, &tasks)) {
+        return hiss_fail(err, HISS_EUSER, "--task %" PRId64 ": the study has %d tasks", task, tasks);
     }
-    for (int run = 0; run < hiss_comparison_runs(study) && s == HISS_OK && going; run++) {
+    for (int run = 0; run < end && s == HISS_OK && going; run++) {
         counts.position += hiss_comparison_has_run(study, run);
-        if (hiss_comparison_has_run(study, run) && (task == 0 || task == counts.position)) {
+        if (hiss_comparison_has_run(study, run) && run >= first) {
             const int kept = counts.kept;
             s = visit(r, run, &counts, &going, err);
             s = s == HISS_OK && going && task == 0 && counts.kept == kept ? write_table(r, false, err) : s;
@@ -239,6 +330,24 @@ static hiss_status run_all(const runner *r, int64_t task, hiss_error *err) {
                ? hiss_fail(err, HISS_EUSER, "%d runs failed; %s/table.txt says why, the same command tries them again",
                            counts.failed, r->dir)
                : s;
+}
+
+/* How far the runs of a task are: it grows with each step that a checkpoint keeps, and with each run that is done. */
+static int64_t measure_progress(const runner *r, int64_t task) {
+    const hiss_comparison *study = &r->plan->study;
+    int first, end, tasks;
+    int64_t sum = 0;
+    if (compare_find_task(study, task, &first, &end, &tasks)) {
+        for (int run = first; run < end; run++) {
+            char place[CLI_PATH - 64];
+            int64_t *steps = NULL;
+            hiss_comparison_place(study, r->dir, run, place, sizeof place);
+            sum += hiss_snapshot_list(place, &steps) > 0 ? steps[0] : 0;
+            sum += compare_is_done(r->plan, r->dir, run);
+            hiss_free(steps);
+        }
+    }
+    return sum;
 }
 
 /* One process does all runs, or others do one each. */
@@ -260,7 +369,9 @@ hiss_status compare_run(const compare_request *request, hiss_error *err) {
     s = s == HISS_OK ? study_program_begin(&r.program, err) : s;
     child_setup(true);
     s = s == HISS_OK ? study_place(r.arena, &r.place, err) : s;
+    const int64_t before = s == HISS_OK && request->requeue ? measure_progress(&r, request->task) : 0;
     s = s == HISS_OK ? run_all(&r, request->task, err) : s;
+    const bool further = s == HISS_EREQUEUE && request->requeue && measure_progress(&r, request->task) != before;
     for (int k = 0; k < HISS_COUNT(lock); k++) {
         if (lock[k] >= 0) {
             close(lock[k]);
@@ -268,5 +379,5 @@ hiss_status compare_run(const compare_request *request, hiss_error *err) {
     }
     hiss_arena_destroy(r.arena);
     hiss_comparison_destroy(&plan.study);
-    return s;
+    return s == HISS_EREQUEUE && request->requeue ? compare_requeue(request, further, err) : s;
 }

@@ -14,29 +14,44 @@ const hiss_compare_cell *compare_cell(const hiss_compare_results *results, int r
 }
 
 static const hiss_compare_run *run_of(const hiss_compare_results *results, int row, int seed) {
-    return &results->runs[row + results->study->nrows * seed];
+    return &results->runs[hiss_comparison_run(results->study, row, seed, 0)];
+}
+
+bool compare_has_line(const hiss_comparison *study, int run) {
+    return hiss_comparison_transfer(study, run) == 0 || hiss_comparison_has_run(study, run);
 }
 
 int64_t compare_done(const hiss_compare_results *results, int row) {
+    const hiss_comparison *study = results->study;
     int64_t n = 0;
-    for (int k = 0; k < results->study->nseeds; k++) {
-        n += run_of(results, row, k)->state == HISS_COMPARE_DONE;
+    for (int seed = 0; seed < study->nseeds; seed++) {
+        bool all = true;
+        for (int t = 0; t <= study->ntransfers; t++) {
+            const int run = hiss_comparison_run(study, row, seed, t);
+            all = all && (!compare_has_line(study, run) || results->runs[run].state == HISS_COMPARE_DONE);
+        }
+        n += all;
     }
     return n;
 }
 
+hiss_compare_cell compare_summary(const double *values, int64_t count) {
+    return (hiss_compare_cell){
+        .count = count, .mean = hiss_mean_of(values, count), .spread = hiss_spread_of(values, count)};
+}
+
 static void fill_cell(hiss_compare_results *results, int row, int column) {
     const hiss_comparison *study = results->study;
+    const int transfer = study->columns[column].reading.transfer;
     double *values = hiss_new(double, study->nseeds);
     int64_t n = 0;
     for (int k = 0; k < study->nseeds; k++) {
-        const hiss_compare_run *run = run_of(results, row, k);
+        const hiss_compare_run *run = &results->runs[hiss_comparison_run(study, row, k, transfer)];
         if (run->state == HISS_COMPARE_DONE && isfinite(run->value[column])) {
             values[n++] = run->value[column];
         }
     }
-    *cell(results, row, column) =
-        (hiss_compare_cell){.count = n, .mean = hiss_mean_of(values, n), .spread = hiss_spread_of(values, n)};
+    *cell(results, row, column) = compare_summary(values, n);
     hiss_free(values);
 }
 
@@ -103,24 +118,25 @@ static void state_budget(hiss_compare_results *results) {
             : hiss_arena_format(results->arena, "Budgets differ: rows have seen other numbers of images (%s).", list);
 }
 
-/* The first way in which runs are not of one make. */
+/* The first way in which runs are not of one make. Transfers may have other data than their rows. */
 static void state_alike(hiss_compare_results *results) {
     const hiss_comparison *study = results->study;
-    const hiss_compare_run *first = NULL;
+    const hiss_compare_run **first = hiss_new(const hiss_compare_run *, study->ntransfers + 1);
     results->alike = NULL;
     for (int k = 0; k < hiss_comparison_runs(study) && !results->alike; k++) {
-        const hiss_compare_run *run = &results->runs[k];
+        const hiss_compare_run *run = &results->runs[k], **other = &first[hiss_comparison_transfer(study, k)];
         if (run->state != HISS_COMPARE_DONE || !hiss_comparison_has_run(study, k)) {
             continue;
         }
-        first = first ? first : run;
-        if (strcmp(first->identity, run->identity) != 0) {
-            results->alike =
-                hiss_arena_format(results->arena, "Runs are not of one make: %s has %s; %s has %s.",
-                                  hiss_comparison_run_name(study, (int)(first - results->runs), results->arena),
-                                  first->identity, hiss_comparison_run_name(study, k, results->arena), run->identity);
+        *other = *other ? *other : run;
+        if (strcmp((*other)->identity, run->identity) != 0) {
+            results->alike = hiss_arena_format(
+                results->arena, "Runs are not of one make: %s has %s; %s has %s.",
+                hiss_comparison_run_name(study, (int)(*other - results->runs), results->arena), (*other)->identity,
+                hiss_comparison_run_name(study, k, results->arena), run->identity);
         }
     }
+    hiss_free(first);
 }
 
 void hiss_compare_analyse(hiss_compare_results *results) {
@@ -149,6 +165,7 @@ void hiss_compare_analyse(hiss_compare_results *results) {
         mark_best(results, column);
         correlate(results, column);
     }
+    compare_draw_lines(results);
     state_budget(results);
     state_alike(results);
 }

@@ -11,6 +11,11 @@ static const char *state_name(hiss_compare_state state) {
     return names[state];
 }
 
+/* NULL: a row's own run. */
+static const char *transfer_name(const hiss_comparison *study, int transfer) {
+    return transfer > 0 ? study->transfers[transfer - 1].name : NULL;
+}
+
 /* ---- CSV ---- */
 
 static void csv_name(FILE *out, const char *name, const char *ending) {
@@ -42,7 +47,7 @@ void hiss_compare_csv(FILE *out, const hiss_compare_results *results) {
 
 void hiss_compare_runs_csv(FILE *out, const hiss_compare_results *results) {
     const hiss_comparison *study = results->study;
-    fputs("row,seed,state,images_seen,training_seconds", out);
+    fputs("row,seed,transfer,state,images_seen,training_seconds", out);
     for (int c = 0; c < study->ncolumns; c++) {
         csv_name(out, study->columns[c].name, "");
     }
@@ -50,8 +55,12 @@ void hiss_compare_runs_csv(FILE *out, const hiss_compare_results *results) {
     for (int run = 0; run < hiss_comparison_runs(study); run++) {
         const hiss_compare_run *r = &results->runs[run];
         const bool done = r->state == HISS_COMPARE_DONE;
-        fprintf(out, "%s,%" PRId64 ",%s", study->rows[run % study->nrows].name, study->seeds[run / study->nrows],
-                state_name(r->state));
+        if (!compare_has_line(study, run)) {
+            continue;
+        }
+        const char *transfer = transfer_name(study, hiss_comparison_transfer(study, run));
+        fprintf(out, "%s,%" PRId64 ",%s,%s", study->rows[hiss_comparison_row(study, run)].name,
+                study->seeds[hiss_comparison_seed(study, run)], transfer ? transfer : "", state_name(r->state));
         hiss_csv_next_number(out, done ? (double)r->images : (double)NAN);
         hiss_csv_next_number(out, done ? r->seconds : (double)NAN);
         for (int c = 0; c < study->ncolumns; c++) {
@@ -63,7 +72,38 @@ void hiss_compare_runs_csv(FILE *out, const hiss_compare_results *results) {
     }
 }
 
+void hiss_compare_curves_csv(FILE *out, const hiss_compare_results *results) {
+    const hiss_comparison *study = results->study;
+    fputs("curve,row,x,runs,mean,spread\n", out);
+    for (int c = 0; c < study->ncurves; c++) {
+        const hiss_compare_line *line = &results->lines[c];
+        for (int k = 0; k < study->nrows * line->count; k++) {
+            fprintf(out, "%s,%s", study->curves[c].name, study->rows[k / line->count].name);
+            hiss_csv_next_number(out, line->x[k % line->count]);
+            fprintf(out, ",%" PRId64, line->cells[k].count);
+            hiss_csv_next_number(out, line->cells[k].mean);
+            hiss_csv_next_number(out, line->cells[k].spread);
+            fputc('\n', out);
+        }
+    }
+}
+
 /* ---- JSON ---- */
+
+/* Left out of studies that have none. */
+static void json_transfer(FILE *out, const hiss_comparison *study, int transfer) {
+    if (study->ntransfers > 0) {
+        hiss_json_member_text(out, "transfer", transfer_name(study, transfer));
+        fputs(", ", out);
+    }
+}
+
+static void json_summary(FILE *out, const hiss_compare_cell *cell) {
+    fprintf(out, "\"count\": %" PRId64 ", ", cell->count);
+    hiss_json_member_number(out, "mean", cell->mean);
+    fputs(", ", out);
+    hiss_json_member_number(out, "spread", cell->spread);
+}
 
 static void json_column(FILE *out, const hiss_compare_results *results, int c) {
     static const char *const best[] = {"highest", "lowest", "none"};
@@ -73,6 +113,7 @@ static void json_column(FILE *out, const hiss_compare_results *results, int c) {
     fputs(", ", out);
     hiss_json_member_text(out, "reading", column->reading.text);
     fputs(", ", out);
+    json_transfer(out, results->study, column->reading.transfer);
     hiss_json_member_text(out, "unit", results->unit[c] ? results->unit[c] : "");
     fputs(", ", out);
     hiss_json_member_text(out, "best", best[column->best]);
@@ -82,6 +123,38 @@ static void json_column(FILE *out, const hiss_compare_results *results, int c) {
         fprintf(out, ", \"rank_correlation_rows\": %" PRId64, results->pairs[c]);
     }
     fputc('}', out);
+}
+
+static void json_line(FILE *out, const hiss_compare_results *results, int c) {
+    const hiss_comparison *study = results->study;
+    const hiss_compare_line *line = &results->lines[c];
+    fputs("    {", out);
+    hiss_json_member_text(out, "name", study->curves[c].name);
+    fputs(", ", out);
+    hiss_json_member_text(out, "reading", study->curves[c].reading.text);
+    fputs(", ", out);
+    json_transfer(out, study, study->curves[c].reading.transfer);
+    hiss_json_member_text(out, "x_label", line->x_label);
+    fputs(", ", out);
+    hiss_json_member_text(out, "y_label", line->y_label);
+    fputs(", \"x\": [", out);
+    for (int k = 0; k < line->count; k++) {
+        fputs(k ? ", " : "", out);
+        hiss_json_number(out, line->x[k]);
+    }
+    fputs("], \"rows\": [", out);
+    for (int row = 0; row < study->nrows; row++) {
+        fputs(row ? ", {" : "{", out);
+        hiss_json_member_text(out, "name", study->rows[row].name);
+        fputs(", \"points\": [", out);
+        for (int k = 0; k < line->count; k++) {
+            fputs(k ? ", {" : "{", out);
+            json_summary(out, &line->cells[row * line->count + k]);
+            fputc('}', out);
+        }
+        fputs("]}", out);
+    }
+    fputs("]}", out);
 }
 
 static void json_row(FILE *out, const hiss_compare_results *results, int row) {
@@ -99,10 +172,8 @@ static void json_row(FILE *out, const hiss_compare_results *results, int row) {
     fputs(", \"readings\": [", out);
     for (int c = 0; c < study->ncolumns; c++) {
         const hiss_compare_cell *cell = compare_cell(results, row, c);
-        fprintf(out, "%s{\"count\": %" PRId64 ", ", c ? ", " : "", cell->count);
-        hiss_json_member_number(out, "mean", cell->mean);
-        fputs(", ", out);
-        hiss_json_member_number(out, "spread", cell->spread);
+        fputs(c ? ", {" : "{", out);
+        json_summary(out, cell);
         fprintf(out, ", \"best\": %s}", cell->best ? "true" : "false");
     }
     fputs("]}", out);
@@ -113,8 +184,9 @@ static void json_run(FILE *out, const hiss_compare_results *results, int run) {
     const hiss_compare_run *r = &results->runs[run];
     const bool done = r->state == HISS_COMPARE_DONE;
     fputs("    {", out);
-    hiss_json_member_text(out, "row", study->rows[run % study->nrows].name);
-    fprintf(out, ", \"seed\": %" PRId64 ", ", study->seeds[run / study->nrows]);
+    hiss_json_member_text(out, "row", study->rows[hiss_comparison_row(study, run)].name);
+    fprintf(out, ", \"seed\": %" PRId64 ", ", study->seeds[hiss_comparison_seed(study, run)]);
+    json_transfer(out, study, hiss_comparison_transfer(study, run));
     hiss_json_member_text(out, "state", state_name(r->state));
     fputs(", ", out);
     hiss_json_member_number(out, "images_seen", done ? (double)r->images : (double)NAN);
@@ -152,10 +224,19 @@ void hiss_compare_json(FILE *out, const hiss_compare_results *results) {
     }
     for (int row = 0; row < study->nrows; row++) {
         json_row(out, results, row);
-        fputs(row + 1 < study->nrows ? ",\n" : "\n  ],\n  \"runs\": [\n", out);
+        fputs(row + 1 < study->nrows ? ",\n" : "\n  ],\n", out);
     }
-    for (int run = 0; run < hiss_comparison_runs(study); run++) {
-        json_run(out, results, run);
-        fputs(run + 1 < hiss_comparison_runs(study) ? ",\n" : "\n  ]\n}\n", out);
+    for (int c = 0; c < study->ncurves; c++) {
+        fputs(c ? "" : "  \"curves\": [\n", out);
+        json_line(out, results, c);
+        fputs(c + 1 < study->ncurves ? ",\n" : "\n  ],\n", out);
     }
+    fputs("  \"runs\": [\n", out);
+    for (int run = 0, n = 0; run < hiss_comparison_runs(study); run++) {
+        if (compare_has_line(study, run)) {
+            fputs(n++ ? ",\n" : "", out);
+            json_run(out, results, run);
+        }
+    }
+    fputs("\n  ]\n}\n", out);
 }

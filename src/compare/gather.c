@@ -1,5 +1,5 @@
 /* Reading what runs left: compare.yaml (how training and evaluation ended), eval.json, summary.yaml, config.yaml,
- * metrics.jsonl, and log.txt where one of them failed. */
+ * metrics.jsonl, log.txt where one of them failed, and source.yaml of transfers. */
 #include <inttypes.h>
 #include <math.h>
 #include <stdarg.h>
@@ -14,6 +14,7 @@
 typedef struct reader { /* of one run */
     const hiss_comparison *study;
     int number;
+    const char *dir;
     hiss_arena *arena;   /* of the results */
     hiss_arena *scratch; /* trees */
     char path[COMPARE_PATH - 32];
@@ -104,14 +105,76 @@ static bool read_training(reader *r) {
     return read_seconds(r, batch);
 }
 
-/* The readings of a row, which may be a control of the row that was trained. */
-static void take_values(const hiss_comparison *study, const hiss_evaluation *e, int row, hiss_arena *scratch,
-                        double *value) {
-    for (int c = 0; c < study->ncolumns; c++) {
+void hiss_compare_source_read(const hiss_comparison *study, const char *dir, int run, char now[HISS_HASH_TEXT],
+                              char then[HISS_HASH_TEXT]) {
+    const int source = hiss_comparison_source(study, run);
+    const struct {
+        int run;
+        const char *file;
+        char *out;
+    } sides[] = {{source, "summary.yaml", now}, {run, "source.yaml", then}};
+    *now = *then = 0;
+    for (int k = 0; k < HISS_COUNT(sides) && source >= 0; k++) {
+        char place[COMPARE_PATH - 32], path[COMPARE_PATH];
+        hiss_arena *arena = hiss_arena_create();
+        hiss_yaml *root = NULL;
+        hiss_comparison_place(study, dir, sides[k].run, place, sizeof place);
+        snprintf(path, sizeof path, "%s/%s", place, sides[k].file);
+        if (hiss_file_exists(path) && hiss_yaml_read(arena, path, &root, &(hiss_error){0}) == HISS_OK) {
+            snprintf(sides[k].out, HISS_HASH_TEXT, "%s", hiss_yaml_text(root, "parameters_sha256"));
+        }
+        hiss_arena_destroy(arena);
+    }
+}
+
+/* A transfer is of the run that its row has now. Where that one is not there, nothing speaks against it. */
+static bool read_source(reader *r) {
+    char now[HISS_HASH_TEXT], then[HISS_HASH_TEXT];
+    hiss_compare_source_read(r->study, r->dir, r->number, now, then);
+    return !*now || !*then || strcmp(now, then) == 0 ||
+           fail_run(r, "it began from other parameters than %s has now (%.8s..., now %.8s...): remove %.200s",
+                    hiss_comparison_run_name(r->study, hiss_comparison_source(r->study, r->number), r->scratch), then,
+                    now, r->path);
+}
+
+/* The points of a curve, ascending. */
+static void take_points(const hiss_evaluation *e, const hiss_reading *reading, hiss_arena *arena, hiss_arena *scratch,
+                        hiss_compare_point **out, int *count) {
+    char list[HISS_MAX_NUMBERS * 64];
+    hiss_compare_point *point = hiss_arena_alloc(arena, sizeof *point * HISS_MAX_NUMBERS);
+    int n = 0;
+    hiss_evaluation_list(e, reading->subject, reading->judgement, list, sizeof list);
+    for (char *rest, *name = strtok_r(list, ", ", &rest); name && n < HISS_MAX_NUMBERS;
+         name = strtok_r(NULL, ", ", &rest)) {
+        hiss_compare_point p = {.y = hiss_evaluation_value(e, reading->subject, reading->judgement, name)};
+        if (compare_number_at(reading->number, name, scratch, &p.x) && isfinite(p.y)) {
+            int at = n++;
+            for (; at > 0 && point[at - 1].x > p.x; at--) {
+                point[at] = point[at - 1];
+            }
+            point[at] = p;
+        }
+    }
+    *out = point;
+    *count = n;
+}
+
+/* The readings of a row, which may be a control of the row that was trained, from its own run or a transfer. */
+static void take_values(const hiss_comparison *study, const hiss_evaluation *e, int number, hiss_arena *arena,
+                        hiss_arena *scratch, hiss_compare_run *run) {
+    const int row = hiss_comparison_row(study, number), transfer = hiss_comparison_transfer(study, number);
+    for (int k = 0; k < hiss_comparison_readings(study); k++) {
+        const hiss_reading *wanted = hiss_comparison_wanted(study, k);
         hiss_reading reading;
-        value[c] = hiss_comparison_reading(study, row, c, scratch, &reading)
-                       ? hiss_evaluation_value(e, reading.subject, reading.judgement, reading.number)
-                       : (double)NAN;
+        if (wanted->transfer != transfer || !hiss_comparison_reading(study, row, wanted, scratch, &reading)) {
+            continue;
+        }
+        if (k < study->ncolumns) {
+            run->value[k] = hiss_evaluation_value(e, reading.subject, reading.judgement, reading.number);
+        } else {
+            const int c = k - study->ncolumns;
+            take_points(e, &reading, arena, scratch, &run->point[c], &run->npoints[c]);
+        }
     }
 }
 
@@ -127,7 +190,7 @@ static hiss_evaluation *read_evaluation(const char *run, hiss_error *err) {
 static void read_run(reader *r, hiss_evaluation **e) {
     hiss_error err = {0};
     *e = NULL;
-    if (!read_end(r) || !read_training(r)) {
+    if (!read_source(r) || !read_end(r) || !read_training(r)) {
         return;
     }
     *e = read_evaluation(r->path, &err);
@@ -135,18 +198,25 @@ static void read_run(reader *r, hiss_evaluation **e) {
         fail_run(r, "%.380s", err.text);
         return;
     }
-    take_values(r->study, *e, r->number % r->study->nrows, r->scratch, r->run->value);
+    take_values(r->study, *e, r->number, r->arena, r->scratch, r->run);
     r->run->state = HISS_COMPARE_DONE;
+}
+
+static void clear_readings(const hiss_comparison *study, hiss_arena *arena, hiss_compare_run *run) {
+    run->value = hiss_arena_alloc(arena, sizeof(double) * (size_t)(study->ncolumns + 1));
+    run->point = hiss_arena_alloc(arena, sizeof *run->point * (size_t)(study->ncurves + 1));
+    run->npoints = hiss_arena_alloc(arena, sizeof *run->npoints * (size_t)(study->ncurves + 1));
+    for (int c = 0; c < study->ncolumns; c++) {
+        run->value[c] = (double)NAN;
+    }
 }
 
 static reader begin(const hiss_comparison *study, const char *dir, int number, hiss_arena *arena,
                     hiss_compare_run *run) {
-    reader r = {.study = study, .number = number, .arena = arena, .scratch = hiss_arena_create(), .run = run};
+    reader r = {
+        .study = study, .number = number, .dir = dir, .arena = arena, .scratch = hiss_arena_create(), .run = run};
     *run = (hiss_compare_run){.identity = ""};
-    run->value = hiss_arena_alloc(arena, sizeof(double) * (size_t)study->ncolumns);
-    for (int c = 0; c < study->ncolumns; c++) {
-        run->value[c] = (double)NAN;
-    }
+    clear_readings(study, arena, run);
     hiss_comparison_place(study, dir, number, r.path, sizeof r.path);
     return r;
 }
@@ -160,45 +230,89 @@ void hiss_compare_run_read(const hiss_comparison *study, const char *dir, int nu
     hiss_arena_destroy(r.scratch);
 }
 
-/* How the numbers of each column are written, by the first evaluation that has one. */
-static void take_forms(hiss_compare_results *results, const hiss_evaluation *e, int row, hiss_arena *scratch) {
-    for (int c = 0; c < results->study->ncolumns; c++) {
+/* "labels per class" of the group "10 labels per class", for 10; NULL: it does not begin with the number. */
+static const char *after_number(const char *group, double x, hiss_arena *arena) {
+    char *end = NULL;
+    return group && strtod(group, &end) == x && *end == ' ' && end[1] ? hiss_arena_text(arena, end + 1) : NULL;
+}
+
+/* How a curve's axes are labelled and its numbers are written. Headings that name the number at * are left out. */
+static void take_labels(hiss_compare_results *results, int curve, const hiss_evaluation *e, const hiss_reading *reading,
+                        hiss_arena *scratch) {
+    hiss_compare_line *line = &results->lines[curve];
+    const char *given = results->study->curves[curve].x, *heading = NULL, *unit = "";
+    char list[HISS_MAX_NUMBERS * 64];
+    hiss_number number;
+    double x;
+    hiss_evaluation_list(e, reading->subject, reading->judgement, list, sizeof list);
+    for (char *rest, *name = strtok_r(list, ", ", &rest); name; name = strtok_r(NULL, ", ", &rest)) {
+        if (compare_number_at(reading->number, name, scratch, &x) &&
+            hiss_evaluation_number(e, reading->subject, reading->judgement, name, &number)) {
+            const bool same = !heading || strcmp(heading, number.heading) == 0;
+            heading = same ? number.heading : hiss_arena_format(scratch, "%s.%s", reading->judgement, reading->number);
+            unit = number.unit ? number.unit : "";
+            line->form = number.form;
+            line->x_label = given ? given : after_number(number.group, x, results->arena);
+        }
+    }
+    line->y_label =
+        heading ? hiss_arena_format(results->arena, "%s%s%s", heading, *unit ? ", " : "", unit) : line->y_label;
+}
+
+/* How numbers are written, by the first evaluation that has them. */
+static void take_forms(hiss_compare_results *results, const hiss_evaluation *e, int run, hiss_arena *scratch) {
+    const hiss_comparison *study = results->study;
+    const int row = hiss_comparison_row(study, run), transfer = hiss_comparison_transfer(study, run);
+    for (int k = 0; k < hiss_comparison_readings(study); k++) {
+        const hiss_reading *wanted = hiss_comparison_wanted(study, k);
         hiss_reading reading;
         hiss_number number;
-        if (!results->unit[c] && hiss_comparison_reading(results->study, row, c, scratch, &reading) &&
-            hiss_evaluation_number(e, reading.subject, reading.judgement, reading.number, &number)) {
-            results->form[c] = number.form;
-            results->unit[c] = hiss_arena_text(results->arena, number.unit);
+        if (wanted->transfer != transfer || !hiss_comparison_reading(study, row, wanted, scratch, &reading)) {
+            continue;
+        }
+        if (k >= study->ncolumns) {
+            if (!results->lines[k - study->ncolumns].y_label) {
+                take_labels(results, k - study->ncolumns, e, &reading, scratch);
+            }
+        } else if (!results->unit[k] &&
+                   hiss_evaluation_number(e, reading.subject, reading.judgement, reading.number, &number)) {
+            results->form[k] = number.form;
+            results->unit[k] = hiss_arena_text(results->arena, number.unit);
         }
     }
 }
 
-/* A run, and the same with other readings for the controls of its row. */
+/* The same run with other readings, for a control of its row. */
+static void gather_control(hiss_compare_results *results, int row, const hiss_compare_run *trained, int seed,
+                           const hiss_evaluation *e) {
+    const int number = hiss_comparison_run(results->study, row, seed, 0);
+    hiss_compare_run *run = &results->runs[number];
+    hiss_arena *scratch = hiss_arena_create();
+    *run = *trained;
+    clear_readings(results->study, results->arena, run);
+    run->images = 0; /* it was not trained */
+    run->seconds = 0;
+    *run->parameters = 0;
+    if (e) {
+        take_values(results->study, e, number, results->arena, scratch, run);
+        take_forms(results, e, number, scratch);
+    }
+    hiss_arena_destroy(scratch);
+}
+
 static void gather_run(hiss_compare_results *results, int number) {
     const hiss_comparison *study = results->study;
-    const int row = number % study->nrows, seed = number / study->nrows;
+    const int row = hiss_comparison_row(study, number), transfer = hiss_comparison_transfer(study, number);
     hiss_evaluation *e;
     reader r = begin(study, results->dir, number, results->arena, &results->runs[number]);
     read_run(&r, &e);
-    for (int k = row + 1; k < study->nrows; k++) {
+    for (int k = row + 1; k < study->nrows && transfer == 0; k++) {
         if (study->rows[k].of == row) {
-            hiss_compare_run *control = &results->runs[k + study->nrows * seed];
-            reader c = begin(study, results->dir, k + study->nrows * seed, results->arena, control);
-            double *value = control->value;
-            *control = *r.run;
-            control->value = value;
-            control->images = 0; /* it was not trained */
-            control->seconds = 0;
-            *control->parameters = 0;
-            if (e) {
-                take_values(study, e, k, c.scratch, value);
-                take_forms(results, e, k, c.scratch);
-            }
-            hiss_arena_destroy(c.scratch);
+            gather_control(results, k, r.run, hiss_comparison_seed(study, number), e);
         }
     }
     if (e) {
-        take_forms(results, e, row, r.scratch);
+        take_forms(results, e, number, r.scratch);
     }
     hiss_evaluation_destroy(e);
     hiss_arena_destroy(r.scratch);
@@ -212,6 +326,7 @@ hiss_compare_results *hiss_compare_gather(const hiss_comparison *study, const ch
     results->runs = hiss_arena_alloc(arena, sizeof *results->runs * (size_t)hiss_comparison_runs(study));
     results->form = hiss_arena_alloc(arena, sizeof *results->form * columns);
     results->unit = hiss_arena_alloc(arena, sizeof *results->unit * columns);
+    results->lines = hiss_arena_alloc(arena, sizeof *results->lines * (size_t)(study->ncurves + 1));
     for (int k = 0; k < hiss_comparison_runs(study); k++) {
         if (hiss_comparison_has_run(study, k)) {
             gather_run(results, k);

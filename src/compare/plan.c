@@ -4,49 +4,103 @@
 
 #include "hiss/compare.h"
 
+static int variants(const hiss_comparison *study) {
+    return study->ntransfers + 1;
+}
+
 int hiss_comparison_runs(const hiss_comparison *study) {
-    return study->nrows * study->nseeds;
+    return study->nrows * study->nseeds * variants(study);
+}
+
+int hiss_comparison_run(const hiss_comparison *study, int row, int seed, int transfer) {
+    return transfer + variants(study) * (row + study->nrows * seed);
+}
+
+int hiss_comparison_row(const hiss_comparison *study, int run) {
+    return run / variants(study) % study->nrows;
+}
+
+int hiss_comparison_seed(const hiss_comparison *study, int run) {
+    return run / variants(study) / study->nrows;
+}
+
+int hiss_comparison_transfer(const hiss_comparison *study, int run) {
+    return run % variants(study);
 }
 
 bool hiss_comparison_has_run(const hiss_comparison *study, int run) {
-    const int row = run % study->nrows;
-    return study->rows[row].of == row;
+    const hiss_compare_row *row = &study->rows[hiss_comparison_row(study, run)];
+    return row->features == HISS_COMPARE_TRAINED ||
+           (row->features == HISS_COMPARE_RANDOM && hiss_comparison_transfer(study, run) > 0);
+}
+
+int hiss_comparison_source(const hiss_comparison *study, int run) {
+    const int row = hiss_comparison_row(study, run);
+    return hiss_comparison_transfer(study, run) > 0 && study->rows[row].features == HISS_COMPARE_TRAINED
+               ? hiss_comparison_run(study, row, hiss_comparison_seed(study, run), 0)
+               : -1;
+}
+
+static const hiss_compare_transfer *transfer_of(const hiss_comparison *study, int run) {
+    const int transfer = hiss_comparison_transfer(study, run);
+    return transfer > 0 ? &study->transfers[transfer - 1] : NULL;
 }
 
 const char *hiss_comparison_run_name(const hiss_comparison *study, int run, hiss_arena *arena) {
-    return hiss_arena_format(arena, "%s-s%" PRId64, study->rows[run % study->nrows].name,
-                             study->seeds[run / study->nrows]);
+    const hiss_compare_transfer *t = transfer_of(study, run);
+    return hiss_arena_format(arena, "%s-s%" PRId64 "%s%s", study->rows[hiss_comparison_row(study, run)].name,
+                             study->seeds[hiss_comparison_seed(study, run)], t ? "-" : "", t ? t->name : "");
 }
 
 void hiss_comparison_place(const hiss_comparison *study, const char *dir, int run, char *path, size_t size) {
-    snprintf(path, size, "%s/runs/%s-s%" PRId64, dir, study->rows[run % study->nrows].name,
-             study->seeds[run / study->nrows]);
+    hiss_arena *arena = hiss_arena_create();
+    snprintf(path, size, "%s/runs/%s", dir, hiss_comparison_run_name(study, run, arena));
+    hiss_arena_destroy(arena);
+}
+
+const char *hiss_comparison_config(const hiss_comparison *study, int run) {
+    const hiss_compare_transfer *t = transfer_of(study, run);
+    return t ? t->config : study->rows[hiss_comparison_row(study, run)].config;
+}
+
+const char *hiss_comparison_key(const hiss_comparison *study, int run, hiss_arena *arena) {
+    const hiss_compare_transfer *t = transfer_of(study, run);
+    return hiss_arena_format(arena, "%s.%s", t ? "transfers" : "rows",
+                             t ? t->name : study->rows[hiss_comparison_row(study, run)].name);
 }
 
 /* The seed of the study wins over what the user sets. */
-int hiss_comparison_settings(const hiss_comparison *study, int run, hiss_arena *arena, const char **set, int max) {
-    const hiss_compare_row *row = &study->rows[run % study->nrows];
+int hiss_comparison_settings(const hiss_comparison *study, const char *dir, int run, hiss_arena *arena,
+                             const char **set, int max) {
+    const hiss_compare_row *row = &study->rows[hiss_comparison_row(study, run)];
+    const hiss_compare_transfer *t = transfer_of(study, run);
+    const char *const *own = t ? t->set : row->set;
+    const int nown = t ? t->nset : row->nset, source = hiss_comparison_source(study, run);
     int n = 0;
-    for (int k = 0; k < study->nbase && n < max; k++) {
+    for (int k = 0; k < study->nbase && n < max && !t; k++) {
         set[n++] = study->base[k];
     }
-    for (int k = 0; k < row->nset && n < max; k++) {
-        set[n++] = row->set[k];
+    for (int k = 0; k < nown && n < max; k++) {
+        set[n++] = own[k];
+    }
+    if (source >= 0 && n < max) {
+        set[n++] =
+            hiss_arena_format(arena, "train.init=%s/runs/%s", dir, hiss_comparison_run_name(study, source, arena));
     }
     if (n < max) {
-        set[n++] = hiss_arena_format(arena, "seed=%" PRId64, study->seeds[run / study->nrows]);
+        set[n++] = hiss_arena_format(arena, "seed=%" PRId64, study->seeds[hiss_comparison_seed(study, run)]);
     }
     return n;
 }
 
 const char *hiss_comparison_blame(const hiss_comparison *study, int run, hiss_arena *arena, const char *text) {
-    char set[128], where[HISS_WHERE] = "", at[HISS_PLACE];
-    snprintf(set, sizeof set, "rows.%s.set", study->rows[run % study->nrows].name);
-    const char *const keys[] = {set, "base"};
+    char where[HISS_WHERE] = "", at[HISS_PLACE];
+    const char *const keys[] = {hiss_arena_format(arena, "%s.set", hiss_comparison_key(study, run, arena)), "base"};
+    const int nkeys = hiss_comparison_transfer(study, run) > 0 ? 1 : HISS_COUNT(keys); /* base is of rows alone */
     if (hiss_override_speaks_of(text, "seed")) {
         return hiss_override_blame(arena, hiss_config_where(study->text, "seeds", where), text);
     }
-    for (int k = 0; k < HISS_COUNT(keys); k++) {
+    for (int k = 0; k < nkeys; k++) {
         const hiss_yaml *found = hiss_override_find(hiss_config_node(study->text, keys[k]), text);
         if (found && found->line > 0) {
             snprintf(where, sizeof where, "%s: %s", hiss_yaml_place(found, at), keys[k]);
@@ -60,11 +114,23 @@ const char *hiss_comparison_blame(const hiss_comparison *study, int run, hiss_ar
     return text;
 }
 
-bool hiss_comparison_reading(const hiss_comparison *study, int row, int column, hiss_arena *arena, hiss_reading *out) {
+int hiss_comparison_readings(const hiss_comparison *study) {
+    return study->ncolumns + study->ncurves;
+}
+
+const hiss_reading *hiss_comparison_wanted(const hiss_comparison *study, int k) {
+    return k < study->ncolumns ? &study->columns[k].reading : &study->curves[k - study->ncolumns].reading;
+}
+
+bool hiss_comparison_reading(const hiss_comparison *study, int row, const hiss_reading *wanted, hiss_arena *arena,
+                             hiss_reading *out) {
     static const char trained[] = "trained";
     const hiss_compare_row *r = &study->rows[row];
     const size_t length = strlen(trained);
-    *out = study->columns[column].reading;
+    *out = *wanted;
+    if (wanted->transfer > 0) {
+        return r->features != HISS_COMPARE_RAW;
+    }
     if (r->features == HISS_COMPARE_TRAINED || strncmp(out->subject, trained, length) != 0) {
         return true;
     }

@@ -8,7 +8,15 @@
 #include "hiss/compare.h"
 #include "hiss/number.h"
 
-enum { MOST_ROWS = 64, MOST_COLUMNS = 32, MOST_SEEDS = 64, MOST_SETTINGS = 100, LONGEST_NAME = 40 };
+enum {
+    MOST_ROWS = 64,
+    MOST_TRANSFERS = 8,
+    MOST_COLUMNS = 32,
+    MOST_CURVES = 16,
+    MOST_SEEDS = 64,
+    MOST_SETTINGS = 100,
+    LONGEST_NAME = 40
+};
 
 typedef struct form {
     hiss_comparison study;
@@ -53,15 +61,44 @@ static const hiss_row row_rows[] = {
      "with of: those of the network before training, or pixels"},
 };
 
+typedef struct transfer_form {
+    hiss_compare_transfer transfer;
+    const hiss_yaml *set;
+} transfer_form;
+static const hiss_row transfer_rows[] = {
+    {"config", HISS_PATH, offsetof(transfer_form, transfer.config), NULL, 0, 0, NULL,
+     "config of a training that begins from the end of each row (train.init), and of random values for its controls"},
+    {"set", HISS_NODE, offsetof(transfer_form, set), NULL, 0, 0, NULL,
+     "changes to it, in place of base: [\"train.freeze=[conv1, conv2]\"]"},
+};
+
+typedef struct source_form { /* what columns and curves share */
+    const char *reading, *transfer;
+} source_form;
+
 typedef struct column_form {
-    hiss_compare_column column;
-    const char *reading;
+    source_form source;
+    int best;
 } column_form;
 static const hiss_row column_rows[] = {
-    {"reading", HISS_STRING, offsetof(column_form, reading), NULL, 1, 0, NULL,
+    {"reading", HISS_STRING, offsetof(column_form, source.reading), NULL, 1, 0, NULL,
      "a number of eval.json: trained/LAYER/JUDGEMENT.NUMBER, such as trained/conv3/linear.percent"},
-    {"best", HISS_CHOICE, offsetof(column_form, column.best), "highest", 0, 0, "highest|lowest|none",
+    {"transfer", HISS_STRING, offsetof(column_form, source.transfer), NULL, 1, 0, NULL,
+     "a transfer, whose eval.json is read in place of that of the row"},
+    {"best", HISS_CHOICE, offsetof(column_form, best), "highest", 0, 0, "highest|lowest|none",
      "which of its numbers is marked"},
+};
+
+typedef struct curve_form {
+    source_form source;
+    const char *x;
+} curve_form;
+static const hiss_row curve_rows[] = {
+    {"reading", HISS_STRING, offsetof(curve_form, source.reading), NULL, 1, 0, NULL,
+     "numbers of eval.json over the number at *, such as trained/conv3/few_labels.*.linear"},
+    {"transfer", HISS_STRING, offsetof(curve_form, source.transfer), NULL, 1, 0, NULL, "as of columns"},
+    {"x", HISS_STRING, offsetof(curve_form, x), NULL, 1, 0, NULL,
+     "what the number at * is (default: what the judgement says)"},
 };
 
 typedef struct published_form {
@@ -77,7 +114,9 @@ static const hiss_row published_rows[] = {
 void hiss_comparison_help(FILE *stream) {
     hiss_rows_help(stream, "", top_rows, HISS_COUNT(top_rows));
     hiss_rows_help(stream, "rows.NAME", row_rows, HISS_COUNT(row_rows));
+    hiss_rows_help(stream, "transfers.NAME", transfer_rows, HISS_COUNT(transfer_rows));
     hiss_rows_help(stream, "columns.NAME", column_rows, HISS_COUNT(column_rows));
+    hiss_rows_help(stream, "curves.NAME", curve_rows, HISS_COUNT(curve_rows));
     hiss_rows_help(stream, "published", published_rows, HISS_COUNT(published_rows));
     hiss_rows_help(stream, "slurm", slurm_rows, HISS_COUNT(slurm_rows));
 }
@@ -230,29 +269,144 @@ static hiss_status read_rows(hiss_comparison *study, hiss_error *err) {
     return s;
 }
 
+/* Runs are named ROW-sSEED-TRANSFER: no piece of a transfer's name may look like a seed, or two runs had one name. */
+static bool has_seed(const char *name) {
+    bool begins = true;
+    for (const char *c = name; *c; begins = *c == '-', c++) {
+        const size_t digits = begins && *c == 's' ? strspn(c + 1, "0123456789") : 0;
+        if (digits > 0 && (c[1 + digits] == 0 || c[1 + digits] == '-')) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static hiss_status settle_transfer(hiss_comparison *study, const hiss_yaml *node, transfer_form *f, hiss_error *err) {
+    char where[HISS_PLACE];
+    hiss_compare_transfer *t = &f->transfer;
+    t->name = node->key;
+    if (has_seed(t->name)) {
+        return hiss_fail(err, HISS_EUSER, "%s: transfers: '%s' could be taken for a seed; choose another name",
+                         hiss_yaml_place(node, where), t->name);
+    }
+    if (!t->config) {
+        return hiss_fail(err, HISS_EUSER, "%s: transfers.%s.config is missing; it must be a config of hiss train",
+                         hiss_yaml_place(node, where), t->name);
+    }
+    const hiss_status s = read_set(study, f->set, "set", &t->set, &t->nset, err);
+    for (int k = 0; k < t->nset && s == HISS_OK; k++) {
+        if (strncmp(t->set[k], "train.init=", 11) == 0) {
+            return hiss_fail(err, HISS_EUSER,
+                             "%s: transfers.%s.set: a transfer begins from the run of its row; leave train.init out",
+                             hiss_yaml_place(f->set, where), t->name);
+        }
+    }
+    return s;
+}
+
+static hiss_status read_transfers(hiss_comparison *study, hiss_error *err) {
+    if (!hiss_config_node(study->text, "transfers")) {
+        return HISS_OK;
+    }
+    const hiss_yaml *first = entries(study, "transfers", "config: CONFIG, set: [key=value]", MOST_TRANSFERS, err);
+    hiss_status s = first ? HISS_OK : HISS_EUSER;
+    study->transfers = hiss_arena_alloc(study->arena, sizeof *study->transfers * MOST_TRANSFERS);
+    for (const hiss_yaml *c = first; c && s == HISS_OK; c = c->next) {
+        char section[LONGEST_NAME + 16];
+        transfer_form f = {.set = NULL};
+        s = check_name(c, "transfers", "_-", "letters, digits, _ and -", err);
+        snprintf(section, sizeof section, "transfers.%s", s == HISS_OK ? c->key : "");
+        s = s == HISS_OK ? hiss_config_section(study->text, section, transfer_rows, HISS_COUNT(transfer_rows), &f, err)
+                         : s;
+        s = s == HISS_OK ? settle_transfer(study, c, &f, err) : s;
+        study->transfers[study->ntransfers] = f.transfer;
+        study->ntransfers += s == HISS_OK;
+    }
+    return s;
+}
+
+/* ---- columns and curves ---- */
+
+static hiss_status find_transfer(const hiss_comparison *study, const char *section, const char *name, int *out,
+                                 hiss_error *err) {
+    char key[LONGEST_NAME + 32], where[HISS_WHERE];
+    const char *list = "";
+    for (int k = 0; k < study->ntransfers; k++) {
+        list = hiss_arena_format(study->arena, "%s%s%s", list, k ? ", " : "", study->transfers[k].name);
+        if (strcmp(study->transfers[k].name, name) == 0) {
+            *out = k + 1;
+            return HISS_OK;
+        }
+    }
+    snprintf(key, sizeof key, "%s.transfer", section);
+    return hiss_fail(err, HISS_EUSER, "%s: expected a name of section transfers, which has %s; found '%.60s'",
+                     hiss_config_where(study->text, key, where), *list ? list : "none", name);
+}
+
+/* One number at *, between the dots of its name. */
+static bool is_pattern(const char *number) {
+    const char *star = strchr(number, '*');
+    return star && !strchr(star + 1, '*') && (star == number || star[-1] == '.') && (!star[1] || star[1] == '.');
+}
+
+static hiss_status settle_reading(const hiss_comparison *study, const hiss_yaml *node, const char *section, bool curve,
+                                  const source_form *f, hiss_reading *out, hiss_error *err) {
+    char key[LONGEST_NAME + 32], where[HISS_WHERE], place[HISS_PLACE];
+    if (!f->reading) {
+        return hiss_fail(err, HISS_EUSER, "%s: %s.reading is missing; it must be %s of eval.json",
+                         hiss_yaml_place(node, place), section, curve ? "numbers" : "a number");
+    }
+    const bool reads = hiss_reading_parse(study->arena, f->reading, out);
+    if (!reads || (curve ? !is_pattern(out->number) : strchr(f->reading, '*') != NULL)) {
+        snprintf(key, sizeof key, "%s.reading", section);
+        return hiss_fail(err, HISS_EUSER, "%s: expected SUBJECT/JUDGEMENT.NUMBER of eval.json, %s, found '%.80s'",
+                         hiss_config_where(study->text, key, where),
+                         curve   ? "with * for a number, such as trained/conv3/few_labels.*.linear"
+                         : reads ? "of one number; section curves takes *"
+                                 : "such as trained/conv3/linear.percent",
+                         f->reading);
+    }
+    return f->transfer ? find_transfer(study, section, f->transfer, &out->transfer, err) : HISS_OK;
+}
+
 static hiss_status read_columns(hiss_comparison *study, hiss_error *err) {
     const hiss_yaml *first = entries(study, "columns", "reading: trained/conv3/linear.percent", MOST_COLUMNS, err);
     hiss_status s = first ? HISS_OK : HISS_EUSER;
     study->columns = hiss_arena_alloc(study->arena, sizeof *study->columns * MOST_COLUMNS);
     for (const hiss_yaml *c = first; c && s == HISS_OK; c = c->next) {
-        char section[LONGEST_NAME + 16], key[LONGEST_NAME + 32], where[HISS_WHERE];
-        column_form f = {.reading = NULL};
+        char section[LONGEST_NAME + 16];
+        column_form f = {.best = 0};
+        hiss_compare_column *column = &study->columns[study->ncolumns];
         s = check_name(c, "columns", " _-+/%@", "letters, digits, blanks and _-+/%@", err);
         snprintf(section, sizeof section, "columns.%s", s == HISS_OK ? c->key : "");
         s = s == HISS_OK ? hiss_config_section(study->text, section, column_rows, HISS_COUNT(column_rows), &f, err) : s;
-        f.column.name = c->key;
-        if (s == HISS_OK && !f.reading) {
-            s = hiss_fail(err, HISS_EUSER, "%s: %s.reading is missing; it must be a number of eval.json",
-                          hiss_yaml_place(c, where), section);
-        } else if (s == HISS_OK && !hiss_reading_parse(study->arena, f.reading, &f.column.reading)) {
-            snprintf(key, sizeof key, "%s.reading", section);
-            s = hiss_fail(err, HISS_EUSER,
-                          "%s: expected SUBJECT/JUDGEMENT.NUMBER of eval.json, such as trained/conv3/linear.percent, "
-                          "found '%.80s'",
-                          hiss_config_where(study->text, key, where), f.reading);
-        }
-        study->columns[study->ncolumns] = f.column;
+        column->name = c->key;
+        column->best = f.best;
+        s = s == HISS_OK ? settle_reading(study, c, section, false, &f.source, &column->reading, err) : s;
         study->ncolumns += s == HISS_OK;
+    }
+    return s;
+}
+
+/* A curve's name is that of its file. */
+static hiss_status read_curves(hiss_comparison *study, hiss_error *err) {
+    if (!hiss_config_node(study->text, "curves")) {
+        return HISS_OK;
+    }
+    const hiss_yaml *first = entries(study, "curves", "reading: trained/conv3/few_labels.*.linear", MOST_CURVES, err);
+    hiss_status s = first ? HISS_OK : HISS_EUSER;
+    study->curves = hiss_arena_alloc(study->arena, sizeof *study->curves * MOST_CURVES);
+    for (const hiss_yaml *c = first; c && s == HISS_OK; c = c->next) {
+        char section[LONGEST_NAME + 16];
+        curve_form f = {.x = NULL};
+        hiss_compare_curve *curve = &study->curves[study->ncurves];
+        s = check_name(c, "curves", "_-", "letters, digits, _ and -", err);
+        snprintf(section, sizeof section, "curves.%s", s == HISS_OK ? c->key : "");
+        s = s == HISS_OK ? hiss_config_section(study->text, section, curve_rows, HISS_COUNT(curve_rows), &f, err) : s;
+        curve->name = c->key;
+        curve->x = f.x;
+        s = s == HISS_OK ? settle_reading(study, c, section, true, &f.source, &curve->reading, err) : s;
+        study->ncurves += s == HISS_OK;
     }
     return s;
 }
@@ -321,7 +475,9 @@ static hiss_status read_study(hiss_comparison *out, hiss_error *err) {
     hiss_status s = hiss_config_section(out->text, "", top_rows, HISS_COUNT(top_rows), &f, err);
     s = s == HISS_OK ? hiss_config_section(out->text, "slurm", slurm_rows, HISS_COUNT(slurm_rows), &f, err) : s;
     s = s == HISS_OK ? read_rows(study, err) : s;
+    s = s == HISS_OK ? read_transfers(study, err) : s;
     s = s == HISS_OK ? read_columns(study, err) : s;
+    s = s == HISS_OK ? read_curves(study, err) : s;
     s = s == HISS_OK ? read_published(study, err) : s;
     s = s == HISS_OK ? hiss_config_finish(out->text, err) : s;
     s = s == HISS_OK ? read_seeds(study, f.seeds, err) : s;

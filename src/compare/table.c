@@ -10,12 +10,13 @@
 #include "hiss/report.h"
 #include "hiss/table.h"
 
-enum { WIDTH = 12, TABLES = 3, NOTES = 5 };
+enum { WIDTH = 12, TABLES = 3 /* beside those of curves */, NOTES = 6 };
 
 typedef struct page {
     const hiss_compare_results *results;
     hiss_arena *arena;
-    hiss_report_table table[TABLES];
+    hiss_report_table *table;
+    int *curve; /* of which a table is; -1: none */
     int tables;
     const char *note[NOTES];
     int notes;
@@ -42,8 +43,7 @@ static void put_number(page *p, hiss_report_table *t, int decimals, double value
     hiss_report_put(t, hiss_arena_text(p->arena, cell + strspn(cell, " ")));
 }
 
-static const char *show_cell(page *p, int column, const hiss_compare_cell *c) {
-    const hiss_form form = p->results->form[column];
+static const char *show_cell(page *p, hiss_form form, const hiss_compare_cell *c) {
     return isnan(c->spread)
                ? show(p, form, c->mean)
                : hiss_arena_format(p->arena, "%s \u00b1 %s", show(p, form, c->mean), show(p, form, c->spread));
@@ -52,6 +52,7 @@ static const char *show_cell(page *p, int column, const hiss_compare_cell *c) {
 /* ---- the tables ---- */
 
 static hiss_report_table *next_table(page *p) {
+    p->curve[p->tables] = -1;
     return &p->table[p->tables];
 }
 
@@ -98,7 +99,7 @@ static void make_readings(page *p) {
         hiss_report_put(t, study->rows[row].name);
         for (int c = 0; c < study->ncolumns; c++) {
             const hiss_compare_cell *cell = compare_cell(results, row, c);
-            (cell->best ? hiss_report_put_strong : hiss_report_put)(t, show_cell(p, c, cell));
+            (cell->best ? hiss_report_put_strong : hiss_report_put)(t, show_cell(p, results->form[c], cell));
         }
         if (published) {
             put_number(p, t, 2, study->published[row]);
@@ -111,6 +112,21 @@ static void make_readings(page *p) {
         put_correlations(p, t);
     }
     p->tables++;
+}
+
+static void put_run(page *p, hiss_report_table *t, int run) {
+    const hiss_comparison *study = p->results->study;
+    const hiss_compare_run *r = &p->results->runs[run];
+    if (r->state != HISS_COMPARE_DONE) {
+        return;
+    }
+    hiss_report_put(t, hiss_comparison_run_name(study, run, p->arena));
+    for (int c = 0; c < study->ncolumns; c++) {
+        hiss_report_put(t, show(p, p->results->form[c], r->value[c]));
+    }
+    put_number(p, t, 0, (double)r->images);
+    put_number(p, t, 1, r->seconds);
+    hiss_report_put(t, *r->parameters ? hiss_arena_format(p->arena, "%.8s", r->parameters) : "-");
 }
 
 static void make_runs(page *p) {
@@ -128,20 +144,43 @@ static void make_runs(page *p) {
     head[n++] = "training s";
     head[n++] = "parameters_sha256";
     hiss_report_begin(t, p->arena, "Runs", NULL, 1, columns, head, hiss_comparison_runs(study));
-    for (int k = 0; k < hiss_comparison_runs(study); k++) {
-        const int run = k % study->nseeds * study->nrows + k / study->nseeds; /* all seeds of a row together */
-        const hiss_compare_run *r = &results->runs[run];
-        if (r->state == HISS_COMPARE_DONE) {
-            hiss_report_put(t, hiss_comparison_run_name(study, run, p->arena));
-            for (int c = 0; c < study->ncolumns; c++) {
-                hiss_report_put(t, show(p, results->form[c], r->value[c]));
-            }
-            put_number(p, t, 0, (double)r->images);
-            put_number(p, t, 1, r->seconds);
-            hiss_report_put(t, *r->parameters ? hiss_arena_format(p->arena, "%.8s", r->parameters) : "-");
-        }
+    for (int k = 0; k < hiss_comparison_runs(study); k++) { /* all seeds of a row together */
+        const int variants = study->ntransfers + 1, row = k / (variants * study->nseeds);
+        put_run(p, t, hiss_comparison_run(study, row, k % study->nseeds, k / study->nseeds % variants));
     }
     p->tables += t->rows > 0;
+}
+
+static void make_curve(page *p, int curve) {
+    const hiss_comparison *study = p->results->study;
+    const hiss_compare_line *line = &p->results->lines[curve];
+    const char **head = hiss_arena_alloc(p->arena, sizeof(char *) * (size_t)(line->count + 1));
+    hiss_report_table *t = next_table(p);
+    head[0] = "row";
+    for (int k = 0; k < line->count; k++) {
+        head[k + 1] = hiss_arena_format(p->arena, "%g", line->x[k]);
+    }
+    const char *title = line->count > 0 ? hiss_arena_format(p->arena, "%s: %s over %s", study->curves[curve].name,
+                                                            line->y_label, compare_x_label(p->results, curve))
+                                        : study->curves[curve].name;
+    hiss_report_begin(t, p->arena, title, NULL, 1, line->count + 1, head, study->nrows);
+    for (int k = 0; k < study->nrows * line->count; k++) {
+        if (k % line->count == 0) {
+            hiss_report_put(t, study->rows[k / line->count].name);
+        }
+        hiss_report_put(t, show_cell(p, line->form, &line->cells[k]));
+    }
+    p->curve[p->tables] = curve;
+    p->tables += line->count > 0;
+}
+
+/* Why a run is not there. */
+static const char *explain_missing(page *p, int run) {
+    const int source = hiss_comparison_source(p->results->study, run);
+    return source >= 0 && p->results->runs[source].state == HISS_COMPARE_FAILED
+               ? hiss_arena_format(p->arena, "not begun: %s has failed",
+                                   hiss_comparison_run_name(p->results->study, source, p->arena))
+               : "not done yet: hiss compare goes on with it";
 }
 
 static void make_failures(page *p) {
@@ -156,7 +195,7 @@ static void make_failures(page *p) {
         if (hiss_comparison_has_run(study, run) && r->state != HISS_COMPARE_DONE) {
             hiss_report_put(t, hiss_comparison_run_name(study, run, p->arena));
             hiss_report_put(t, r->state == HISS_COMPARE_FAILED ? hiss_arena_text(p->arena, r->why)
-                                                               : "not done yet: hiss compare goes on with it");
+                                                               : explain_missing(p, run));
         }
     }
     p->tables += t->rows > 0;
@@ -194,6 +233,33 @@ static const char *describe(page *p) {
                              p->results->missing);
 }
 
+/* " (linear, 5-NN)": the columns that read a transfer. */
+static const char *list_columns(page *p, int transfer) {
+    const hiss_comparison *study = p->results->study;
+    const char *list = "";
+    for (int c = 0; c < study->ncolumns; c++) {
+        if (study->columns[c].reading.transfer == transfer) {
+            list = hiss_arena_format(p->arena, "%s%s%s", list, *list ? ", " : " (", study->columns[c].name);
+        }
+    }
+    return *list ? hiss_arena_format(p->arena, "%s)", list) : "";
+}
+
+static const char *list_transfers(page *p) {
+    const hiss_comparison *study = p->results->study;
+    const char *list = "";
+    for (int k = 0; k < study->ntransfers; k++) {
+        const hiss_compare_transfer *t = &study->transfers[k];
+        list = hiss_arena_format(p->arena, "%s%s%s%s: %s", list,
+                                 k ? "; " : "Transfers and their columns, trained from the end of each row: ", t->name,
+                                 list_columns(p, k + 1), t->config);
+        for (int i = 0; i < t->nset; i++) {
+            list = hiss_arena_format(p->arena, "%s%s%s", list, i ? ", " : " with ", t->set[i]);
+        }
+    }
+    return *list ? hiss_arena_format(p->arena, "%s.", list) : NULL;
+}
+
 static void add_note(page *p, const char *note) {
     if (note) {
         p->note[p->notes++] = note;
@@ -201,12 +267,19 @@ static void add_note(page *p, const char *note) {
 }
 
 static void make_page(page *p, const hiss_compare_results *results) {
+    const int tables = TABLES + results->study->ncurves;
     *p = (page){.results = results, .arena = hiss_arena_create()};
+    p->table = hiss_arena_alloc(p->arena, sizeof *p->table * (size_t)tables);
+    p->curve = hiss_arena_alloc(p->arena, sizeof *p->curve * (size_t)tables);
     add_note(p, describe(p));
     add_note(p, results->budget);
     add_note(p, list_controls(p));
+    add_note(p, list_transfers(p));
     add_note(p, results->alike);
     make_readings(p);
+    for (int c = 0; c < results->study->ncurves; c++) {
+        make_curve(p, c);
+    }
     make_runs(p);
     make_failures(p);
 }
@@ -253,6 +326,10 @@ void hiss_compare_page(FILE *out, const hiss_compare_results *results) {
     }
     for (int k = 0; k < p.tables; k++) {
         hiss_report_html(out, &p.table[k]);
+        if (p.curve[k] >= 0) {
+            const hiss_chart chart = compare_chart(results, p.curve[k], p.arena);
+            hiss_charts_render(out, 1, &chart);
+        }
     }
     fputs("<h2>Study</h2>\n<pre>", out);
     hiss_text_write_escaped(out, hiss_config_resolved(results->study->text));
@@ -274,19 +351,35 @@ static void write_job(FILE *stream, const void *user) {
     j->write(stream, j->results);
 }
 
+/* The curves that have points, as files of their own. */
+static hiss_status write_curves(const hiss_compare_results *results, hiss_error *err) {
+    char path[COMPARE_PATH];
+    hiss_arena *arena = hiss_arena_create();
+    hiss_status s = HISS_OK;
+    for (int c = 0; c < results->study->ncurves && s == HISS_OK; c++) {
+        const hiss_chart chart = compare_chart(results, c, arena);
+        snprintf(path, sizeof path, "%s/%s.svg", results->dir, results->study->curves[c].name);
+        s = results->lines[c].count > 0 ? hiss_charts_write(path, 1, &chart, err) : s;
+    }
+    hiss_arena_destroy(arena);
+    return s;
+}
+
 hiss_status hiss_compare_write(const hiss_compare_results *results, hiss_error *err) {
     static const struct {
         const char *name;
         writer write;
-    } files[] = {{"table.txt", hiss_compare_print}, {"table.md", hiss_compare_markdown},
-                 {"table.csv", hiss_compare_csv},   {"runs.csv", hiss_compare_runs_csv},
-                 {"table.json", hiss_compare_json}, {"table.html", hiss_compare_page}};
+    } files[] = {{"table.txt", hiss_compare_print},       {"table.md", hiss_compare_markdown},
+                 {"table.csv", hiss_compare_csv},         {"runs.csv", hiss_compare_runs_csv},
+                 {"table.json", hiss_compare_json},       {"table.html", hiss_compare_page},
+                 {"curves.csv", hiss_compare_curves_csv}, /* the last, which studies without curves have not */};
+    const int count = HISS_COUNT(files) - (results->study->ncurves == 0);
     char path[COMPARE_PATH];
     hiss_status s = HISS_OK;
-    for (int k = 0; k < HISS_COUNT(files) && s == HISS_OK; k++) {
+    for (int k = 0; k < count && s == HISS_OK; k++) {
         const job j = {files[k].write, results};
         snprintf(path, sizeof path, "%s/%s", results->dir, files[k].name);
         s = hiss_file_write_by(path, write_job, &j, err);
     }
-    return s;
+    return s == HISS_OK ? write_curves(results, err) : s;
 }

@@ -143,7 +143,7 @@ has out/table.md '^Budgets differ: rows have seen other numbers of images \(nat 
 [ "$(grep -c '\*\*' out/table.md)" -ge 1 ] || fail 'nothing is marked' out/table.md
 has out/table.html '<h1>tiny &amp; &lt;quick&gt;</h1>'
 has out/table.json '"rank_correlation": [-0-9.]+, "rank_correlation_rows": 3'
-has out/runs.csv '^pixels,2,done,0,0,[0-9.]+,[0-9.]+,[0-9.]+,,""$'
+has out/runs.csv '^pixels,2,,done,0,0,[0-9.]+,[0-9.]+,[0-9.]+,,""$'
 [ "$(grep -c "$(sed -n 's/^parameters_sha256: //p' out/runs/nat-s2/summary.yaml)" out/runs.csv)" -eq 1 ] ||
     fail 'the hash is not that of the run' out/runs.csv
 
@@ -245,6 +245,6 @@ on 1 bash "it's here/out/jobs/table.sbatch"
 [ $status -eq 0 ] || fail "the job of the table: exit $status" log
 has "it's here/out/table.md" ' 2 runs done, 0 failed, 2 to do\.'
 same "it's here/out/runs/nat-s2" out/runs/nat-s2
-refused 1 '--task 5: the study has 4 runs' "$HISS" compare study.yaml --out out --task 5
+refused 1 '--task 5: the study has 4 tasks' "$HISS" compare study.yaml --out out --task 5
 refused 1 '--dry-run has no effect without --submit; leave it out' "$HISS" compare study.yaml --out out --dry-run
 echo ok

@@ -138,7 +138,7 @@ static void test_gaps(void **state) {
     expect(text, "| two-s1 | not done yet: hiss compare goes on with it |\n");
     free(text);
     text = written(hiss_compare_runs_csv, t);
-    expect(text, "one,1,failed,,,0,1,,\"hiss train: exit 2: a \"\"reason\"\"\"\n");
+    expect(text, "one,1,,failed,,,0,1,,\"hiss train: exit 2: a \"\"reason\"\"\"\n");
     free(text);
     destroy(t);
 }
@@ -173,8 +173,140 @@ static void test_files(void **state) {
     destroy(t);
 }
 
+/* A transfer's readings are in its own runs; a curve's points in any order of seeds, and not all of them in each. */
+static const char moved[] = "seeds: [1, 2]\n"
+                            "rows:\n"
+                            "  one: {config: a.yaml}\n"
+                            "  random: {of: one, features: random}\n"
+                            "  pixels: {of: one, features: raw}\n"
+                            "transfers: {fc: {config: b.yaml, set: [a=1]}}\n"
+                            "columns:\n"
+                            "  own: {reading: trained/z/linear.percent}\n"
+                            "  fc: {reading: trained/z/linear.percent, transfer: fc}\n"
+                            "curves:\n"
+                            "  few: {reading: trained/z/few_labels.*.linear}\n"
+                            "  more: {reading: trained/z/few_labels.*.linear, transfer: fc}\n";
+
+enum { MOVED_RUNS = 12, MOVED_COLUMNS = 2, CURVES = 2 };
+
+typedef struct moved_table {
+    table t;
+    hiss_compare_run run[MOVED_RUNS];
+    double value[MOVED_RUNS][MOVED_COLUMNS];
+    hiss_compare_point point[MOVED_RUNS][2], *points[MOVED_RUNS][CURVES];
+    int npoints[MOVED_RUNS][CURVES];
+    hiss_compare_line line[CURVES];
+} moved_table;
+
+/* Run k reads k in the column of its kind, and k at 10 and, with the second seed, 2 k at 100. */
+static moved_table *make_moved(void) {
+    moved_table *m = calloc(1, sizeof *m);
+    hiss_error err = {0};
+    if (hiss_comparison_parse("s.yaml", moved, &m->t.study, &err) != HISS_OK) {
+        fail_msg("%s", err.text);
+    }
+    m->line[0] = (hiss_compare_line){.x_label = "labels per class", .y_label = "linear, %"};
+    m->line[1] = m->line[0];
+    m->t.results = (hiss_compare_results){.study = &m->t.study,
+                                          .dir = "out",
+                                          .arena = hiss_arena_create(),
+                                          .runs = m->run,
+                                          .form = m->t.form,
+                                          .unit = m->t.unit,
+                                          .lines = m->line};
+    for (int k = 0; k < MOVED_RUNS; k++) {
+        const int transfer = k % 2;
+        if (k % 6 == 5) {
+            continue; /* of pixels */
+        }
+        m->value[k][transfer] = k;
+        m->value[k][1 - transfer] = (double)NAN;
+        m->point[k][0] = (hiss_compare_point){10, k};
+        m->point[k][1] = (hiss_compare_point){100, 2 * k};
+        m->points[k][transfer] = m->point[k];
+        m->npoints[k][transfer] = 1 + (k >= 6);
+        m->run[k] = (hiss_compare_run){.state = HISS_COMPARE_DONE,
+                                       .value = m->value[k],
+                                       .point = m->points[k],
+                                       .npoints = m->npoints[k],
+                                       .images = 64,
+                                       .identity = transfer ? "other" : "same"};
+    }
+    return m;
+}
+
+static void test_transfers(void **state) {
+    (void)state;
+    moved_table *m = make_moved();
+    table *t = &m->t;
+    hiss_compare_analyse(&t->results);
+    const hiss_compare_cell *cell = t->results.cells;
+    assert_near(cell[0].mean, 3); /* runs 0 and 6 */
+    assert_near(cell[1].mean, 4); /* runs 1 and 7 */
+    assert_near(cell[3].mean, 6); /* a control has its own, 3 and 9 */
+    assert_int_equal(cell[5].count, 0);
+    assert_true(cell[3].best);
+    assert_int_equal(t->results.done, 6); /* of one four, of random two */
+    assert_int_equal(t->results.missing, 0);
+    assert_null(t->results.alike); /* transfers may have other data */
+    m->run[1].state = HISS_COMPARE_MISSING;
+    m->run[0].state = HISS_COMPARE_FAILED;
+    m->run[9].identity = "third";
+    hiss_compare_analyse(&t->results);
+    expect((char *)(uintptr_t)t->results.alike, "random-s1-fc has other; random-s2-fc has third.");
+    char *text = written(hiss_compare_markdown, t);
+    expect(text, "| one-s1-fc | not begun: one-s1 has failed |\n");
+    expect(text, "| one | 6.00 | **7.00** | 1 of 2 | 64 |");
+    expect(text, "Transfers and their columns, trained from the end of each row: fc (fc): b.yaml with a=1.\n");
+    free(text);
+    text = written(hiss_compare_runs_csv, t);
+    expect(text, "random,1,fc,done,64,0,,3,,\"\"\n");
+    assert_null(strstr(text, "pixels,1,fc"));
+    free(text);
+    hiss_arena_destroy(t->results.arena);
+    hiss_comparison_destroy(&t->study);
+    free(m);
+}
+
+static void test_curves(void **state) {
+    (void)state;
+    moved_table *m = make_moved();
+    table *t = &m->t;
+    hiss_compare_analyse(&t->results);
+    assert_int_equal(m->line[0].count, 2);
+    assert_near(m->line[0].x[1], 100);
+    assert_near(m->line[0].cells[0].mean, 3);
+    assert_near(m->line[0].cells[0].spread, sqrt(18));
+    assert_near(m->line[0].cells[1].mean, 12);
+    assert_int_equal(m->line[0].cells[1].count, 1);
+    assert_near(m->line[1].cells[2].mean, 6); /* a control's transfer */
+    assert_int_equal(m->line[1].cells[4].count, 0);
+    char *text = written(hiss_compare_curves_csv, t);
+    expect(text, "curve,row,x,runs,mean,spread\nfew,one,10,2,3,4.24264069\nfew,one,100,1,12,\n");
+    expect(text, "more,pixels,100,0,,\n");
+    free(text);
+    text = written(hiss_compare_page, t);
+    expect(text, "<h2>few: linear, % over labels per class</h2>");
+    expect(text, ">labels per class</text>");
+    expect(text, ">random</text>");
+    free(text);
+    text = written(hiss_compare_json, t);
+    hiss_yaml *root = NULL;
+    assert_int_equal(hiss_yaml_parse(t->results.arena, "table.json", text, &root, NULL), HISS_OK);
+    const hiss_yaml *curve = hiss_yaml_get(root, "curves")->first;
+    assert_string_equal(hiss_yaml_text(curve, "reading"), "trained/z/few_labels.*.linear");
+    assert_string_equal(hiss_yaml_text(curve->next, "transfer"), "fc");
+    assert_string_equal(hiss_yaml_text(hiss_yaml_get(hiss_yaml_get(curve, "rows")->first, "points")->first, "mean"),
+                        "3");
+    free(text);
+    hiss_arena_destroy(t->results.arena);
+    hiss_comparison_destroy(&t->study);
+    free(m);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_cells), cmocka_unit_test(test_gaps),
-                                       cmocka_unit_test(test_files)};
+                                       cmocka_unit_test(test_files), cmocka_unit_test(test_transfers),
+                                       cmocka_unit_test(test_curves)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

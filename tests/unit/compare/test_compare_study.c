@@ -29,6 +29,21 @@ static const char plain[] = "name: methods\n"
                             "  name: VOC\n"
                             "  values: {ae: 20, random: 1.5e1}\n";
 
+static const char moved[] = "seeds: [3, 1]\n"
+                            "base: [train.epochs=2]\n"
+                            "rows:\n"
+                            "  nat: {config: nat.yaml}\n"
+                            "  random: {of: nat, features: random}\n"
+                            "  pixels: {of: nat, features: raw}\n"
+                            "transfers:\n"
+                            "  fc6-8: {config: fc.yaml, set: [optim.lr=0.2]}\n"
+                            "  all: {config: all.yaml}\n"
+                            "columns:\n"
+                            "  own: {reading: trained/z/linear.percent}\n"
+                            "  all: {reading: trained/scores/linear.percent, transfer: all}\n"
+                            "curves:\n"
+                            "  few: {reading: trained/z/few_labels.*.linear, transfer: fc6-8, x: labels}\n";
+
 static hiss_comparison parse(const char *text) {
     hiss_comparison study;
     hiss_error err = {0};
@@ -88,7 +103,7 @@ static void test_runs(void **state) {
     assert_false(hiss_comparison_has_run(&s, 6));
     hiss_comparison_place(&s, "out", 5, path, sizeof path);
     assert_string_equal(path, "out/runs/ae-s1"); /* row 1 with the second seed */
-    const int n = hiss_comparison_settings(&s, 5, s.arena, set, 16);
+    const int n = hiss_comparison_settings(&s, "out", 5, s.arena, set, 16);
     assert_int_equal(n, 5);
     assert_string_equal(set[1], "optim.lr=0.1");
     assert_string_equal(set[2], "optim.lr=0.2"); /* a row's come after those of base, */
@@ -100,14 +115,15 @@ static void test_readings(void **state) {
     (void)state;
     hiss_reading r;
     hiss_comparison s = parse(plain);
-    assert_true(hiss_comparison_reading(&s, 1, 0, s.arena, &r));
+    assert_true(hiss_comparison_reading(&s, 1, hiss_comparison_wanted(&s, 0), s.arena, &r));
     assert_string_equal(r.text, "trained/conv3/linear.percent");
-    assert_true(hiss_comparison_reading(&s, 2, 0, s.arena, &r));
+    assert_true(hiss_comparison_reading(&s, 2, hiss_comparison_wanted(&s, 0), s.arena, &r));
     assert_string_equal(r.text, "random/conv3/linear.percent");
-    assert_true(hiss_comparison_reading(&s, 3, 1, s.arena, &r));
+    assert_true(hiss_comparison_reading(&s, 3, hiss_comparison_wanted(&s, 1), s.arena, &r));
     assert_string_equal(r.subject, "raw/pixels");
     assert_string_equal(r.number, "cosine.5");
-    assert_false(hiss_comparison_reading(&s, 3, 2, s.arena, &r)); /* of a network as a whole */
+    assert_false(
+        hiss_comparison_reading(&s, 3, hiss_comparison_wanted(&s, 2), s.arena, &r)); /* of a network as a whole */
     static const char *const wrong[] = {"",       "x",          "trained/z",    "trained/z/knn",
                                         "/knn.x", "trained/.x", "trained/knn.", "trained/z/k nn.x"};
     for (int k = 0; k < HISS_COUNT(wrong); k++) {
@@ -116,11 +132,108 @@ static void test_readings(void **state) {
     hiss_comparison_destroy(&s);
 }
 
-static void test_mistakes(void **state) {
+/* Each row is followed by its transfers; a control has none of its own run, pixels have none at all. */
+static void test_transfers(void **state) {
     (void)state;
     static const struct {
-        const char *from, *to, *error;
-    } cases[] = {
+        const char *name;
+        int source;
+        bool has;
+    } runs[] = {{"nat-s3", -1, true},     {"nat-s3-fc6-8", 0, true},      {"nat-s3-all", 0, true},
+                {"random-s3", -1, false}, {"random-s3-fc6-8", -1, true},  {"random-s3-all", -1, true},
+                {"pixels-s3", -1, false}, {"pixels-s3-fc6-8", -1, false}, {"pixels-s3-all", -1, false},
+                {"nat-s1", -1, true},     {"nat-s1-fc6-8", 9, true}};
+    hiss_comparison s = parse(moved);
+    assert_int_equal(hiss_comparison_runs(&s), 18);
+    for (int k = 0; k < HISS_COUNT(runs); k++) {
+        assert_string_equal(hiss_comparison_run_name(&s, k, s.arena), runs[k].name);
+        assert_int_equal(hiss_comparison_has_run(&s, k), runs[k].has);
+        assert_int_equal(hiss_comparison_source(&s, k), runs[k].has ? runs[k].source : hiss_comparison_source(&s, k));
+        assert_int_equal(hiss_comparison_run(&s, hiss_comparison_row(&s, k), hiss_comparison_seed(&s, k),
+                                             hiss_comparison_transfer(&s, k)),
+                         k);
+    }
+    const char *set[16];
+    assert_int_equal(hiss_comparison_settings(&s, "out", 10, s.arena, set, 16), 3); /* base is of rows alone */
+    assert_string_equal(set[0], "optim.lr=0.2");
+    assert_string_equal(set[1], "train.init=out/runs/nat-s1");
+    assert_string_equal(set[2], "seed=1");
+    assert_int_equal(hiss_comparison_settings(&s, "out", 4, s.arena, set, 16), 2); /* of random values */
+    assert_string_equal(set[1], "seed=3");
+    assert_string_equal(hiss_comparison_config(&s, 10), "fc.yaml");
+    assert_string_equal(hiss_comparison_key(&s, 10, s.arena), "transfers.fc6-8");
+    assert_string_equal(hiss_comparison_blame(&s, 10, s.arena, "--set optim.lr: optim.lr must be x"),
+                        "s.yaml:8:34: transfers.fc6-8.set: optim.lr must be x");
+    assert_string_equal(hiss_comparison_blame(&s, 10, s.arena, "--set train.epochs: no"), "--set train.epochs: no");
+    hiss_comparison_destroy(&s);
+}
+
+/* Readings of a transfer are those of its own network, also where it is a control's. */
+static void test_transfer_readings(void **state) {
+    (void)state;
+    hiss_reading r;
+    hiss_comparison s = parse(moved);
+    assert_int_equal(hiss_comparison_readings(&s), 3);
+    assert_int_equal(hiss_comparison_wanted(&s, 0)->transfer, 0);
+    assert_int_equal(hiss_comparison_wanted(&s, 1)->transfer, 2);
+    assert_int_equal(hiss_comparison_wanted(&s, 2)->transfer, 1);
+    assert_true(hiss_comparison_reading(&s, 1, hiss_comparison_wanted(&s, 1), s.arena, &r));
+    assert_string_equal(r.text, "trained/scores/linear.percent");
+    assert_true(hiss_comparison_reading(&s, 1, hiss_comparison_wanted(&s, 0), s.arena, &r));
+    assert_string_equal(r.text, "random/z/linear.percent");
+    assert_false(hiss_comparison_reading(&s, 2, hiss_comparison_wanted(&s, 1), s.arena, &r));
+    assert_string_equal(s.curves[0].reading.number, "*.linear");
+    assert_string_equal(s.curves[0].x, "labels");
+    hiss_comparison_destroy(&s);
+}
+
+typedef struct mistake {
+    const char *from, *to, *error;
+} mistake;
+
+static void expect_mistakes(const char *study, const mistake *cases, int count) {
+    for (int k = 0; k < count; k++) {
+        char text[1024];
+        hiss_comparison s;
+        hiss_error err = {0};
+        const char *at = strstr(study, cases[k].from);
+        assert_non_null(at);
+        snprintf(text, sizeof text, "%.*s%s%s", (int)(at - study), study, cases[k].to, at + strlen(cases[k].from));
+        assert_int_equal(hiss_comparison_parse("s.yaml", text, &s, &err), HISS_EUSER);
+        if (!strstr(err.text, cases[k].error)) {
+            fail_msg("'%s' is not in '%s'", cases[k].error, err.text);
+        }
+        hiss_comparison_destroy(&s);
+    }
+}
+
+static void test_transfer_mistakes(void **state) {
+    (void)state;
+    static const mistake cases[] = {
+        {"fc6-8: {", "s2: {", "s.yaml:8:7: transfers: 's2' could be taken for a seed; choose another name"},
+        {"fc6-8: {", "a-s10-b: {", "'a-s10-b' could be taken for a seed"},
+        {"fc6-8: {", "f/c: {", "transfers: expected a name of letters, digits, _ and -, at most 40, found 'f/c'"},
+        {"config: fc.yaml, ", "", "transfers.fc6-8.config is missing"},
+        {"optim.lr=0.2", "seed=2", "seeds says which seeds there are"},
+        {"optim.lr=0.2", "train.init=x", "a transfer begins from the run of its row; leave train.init out"},
+        {"config: all.yaml", "config: all.yaml, st: [a=1]",
+         "unknown key 'transfers.all.st'; did you mean 'transfers.all.set'?"},
+        {"transfer: all}", "transfer: al}",
+         "s.yaml:12:59: columns.all.transfer: expected a name of section transfers, which has fc6-8, all; found 'al'"},
+        {"linear.percent}", "linear.*}", "of one number; section curves takes *, found 'trained/z/linear.*'"},
+        {"few_labels.*.linear", "few_labels.10.linear", "with * for a number"},
+        {"few_labels.*.linear", "few_labels.1*.linear", "with * for a number"},
+        {"few_labels.*.linear", "few_labels.*.*", "with * for a number"},
+        {"few: {", "a b: {", "curves: expected a name of letters, digits, _ and -"},
+        {"  few: {reading: trained/z/few_labels.*.linear, transfer: fc6-8, x: labels}", "  few: {x: labels}",
+         "curves.few.reading is missing; it must be numbers of eval.json"},
+    };
+    expect_mistakes(moved, cases, HISS_COUNT(cases));
+}
+
+static void test_mistakes(void **state) {
+    (void)state;
+    static const mistake cases[] = {
         {"[3, 1]", "[3, 3]", "s.yaml:2:12: seeds: expected different integers from 0"},
         {"[3, 1]", "[]", "s.yaml:2:8: seeds: expected 1 to 64 numbers"},
         {"[3, 1]", "[-1]", "s.yaml:2:9: seeds: expected different integers"},
@@ -141,19 +254,7 @@ static void test_mistakes(void **state) {
         {"ae: 20", "ae: x", "published.values.ae: expected a number, found 'x'"},
         {"base:", "bsae:", "s.yaml:3:1: unknown key 'bsae'; did you mean 'base'?"},
     };
-    for (int k = 0; k < HISS_COUNT(cases); k++) {
-        char text[1024];
-        hiss_comparison s;
-        hiss_error err = {0};
-        const char *at = strstr(plain, cases[k].from);
-        assert_non_null(at);
-        snprintf(text, sizeof text, "%.*s%s%s", (int)(at - plain), plain, cases[k].to, at + strlen(cases[k].from));
-        assert_int_equal(hiss_comparison_parse("s.yaml", text, &s, &err), HISS_EUSER);
-        if (!strstr(err.text, cases[k].error)) {
-            fail_msg("'%s' is not in '%s'", cases[k].error, err.text);
-        }
-        hiss_comparison_destroy(&s);
-    }
+    expect_mistakes(plain, cases, HISS_COUNT(cases));
 }
 
 /* What a config complains of is found where it was set. */
@@ -171,8 +272,14 @@ static void test_blame(void **state) {
 }
 
 int main(void) {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_study),    cmocka_unit_test(test_defaults),
-                                       cmocka_unit_test(test_runs),     cmocka_unit_test(test_readings),
-                                       cmocka_unit_test(test_mistakes), cmocka_unit_test(test_blame)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_study),
+                                       cmocka_unit_test(test_defaults),
+                                       cmocka_unit_test(test_runs),
+                                       cmocka_unit_test(test_readings),
+                                       cmocka_unit_test(test_mistakes),
+                                       cmocka_unit_test(test_blame),
+                                       cmocka_unit_test(test_transfers),
+                                       cmocka_unit_test(test_transfer_readings),
+                                       cmocka_unit_test(test_transfer_mistakes)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
