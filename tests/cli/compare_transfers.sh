@@ -149,5 +149,17 @@ task 0
 task 85
 has log 'not requeued: 2 restarts came no further'
 [ "$(wc -l <asked)" -eq 2 ] || fail 'requeued too often' asked
+
+# The rest of it, and then other judgements of a transfer: nothing is trained again.
+on 1 "$HISS" compare study.yaml --out tasks
+[ $status -eq 0 ] && [ "$(grep -c '^\[' log)" -eq 2 ] || fail "the rest: exit $status" log
+has tasks/runs/nat-s4-fc/log.txt 'init: [0-9]+ arrays'
+sha256sum tasks/runs/*/ckpt/*.h5 >before
+sed 's/          eval.iterations=20,/          eval.iterations=3,/' study.yaml >changed.yaml
+on 1 "$HISS" compare changed.yaml --out tasks
+[ $status -eq 0 ] && [ "$(grep -c '^\[.*-fc: ' log)" -eq 2 ] && grep -q '^1 runs were there already$' log ||
+    fail "judged otherwise: exit $status" log
+sha256sum tasks/runs/*/ckpt/*.h5 | cmp -s - before || fail 'what is judged otherwise was trained again'
+has tasks/runs/nat-s4-fc/compare.yaml 'iterations: 3,'
 refused 1 '--requeue has no effect without --task; leave it out' "$HISS" compare study.yaml --out tasks --requeue
 echo ok
