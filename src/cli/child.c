@@ -168,7 +168,9 @@ static bool wait_for(pid_t pid, int64_t limit, int stop, char end[128]) {
 }
 
 bool child_run(const char *const *argv, const char *log, int64_t limit, int stop, char end[128]) {
+    char held[SESSION_FOLDER];
     const int file = open(log, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
+    session_folder_hold(held);
     const pid_t pid = file >= 0 ? start(argv, file, file) : -1;
     if (pid < 0) {
         snprintf(end, 128, "not started: %s", strerror(errno));
@@ -176,7 +178,9 @@ bool child_run(const char *const *argv, const char *log, int64_t limit, int stop
     if (file >= 0) {
         close(file);
     }
-    return pid < 0 || wait_for(pid, limit, stop, end);
+    const bool going = pid < 0 || wait_for(pid, limit, stop, end);
+    session_folder_release(held);
+    return going;
 }
 
 /* What a child wrote to its errors, on one line without the prefix of our own. */

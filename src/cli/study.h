@@ -25,6 +25,12 @@ bool child_run(const char *const *argv, const char *log, int64_t limit, int stop
 enum { CHILD_ERRORS = 512 };
 hiss_status child_read(const char *const *argv, char *out, size_t size, hiss_error *err);
 
+/* Keep Open MPI's folder of sessions in being until it is released; held is what to release, empty where it cannot be kept. Not
+ * thread-safe. */
+enum { SESSION_FOLDER = 2048 };
+void session_folder_hold(char held[SESSION_FOLDER]);
+void session_folder_release(char held[SESSION_FOLDER]);
+
 /* ---- the directory of a study, and the program that its runs are of ---- */
 
 /* Lock DIR/NAME for this process; shared: with others that share it. Errors (HISS_EUSER): another one has it. *lock must

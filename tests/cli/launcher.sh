@@ -47,4 +47,23 @@ grep -q '^epoch' log || fail 'it does not train' log
 if pgrep -P $job -l | grep orted; then fail 'a daemon for one process'; fi
 kill -TERM $job
 wait $job || [ $? -eq 85 ] || fail 'the end' log
+
+# While a study runs a launcher, Open MPI's folder is there, with something in it; then it is gone.
+mkdir own
+cat >launch <<'END'
+#!/bin/bash
+ls -d "$TMPDIR"/ompi.*/hiss-* >>"$TMPDIR/seen"
+exec "$@"
+END
+chmod +x launch
+cat >study.yaml <<'END'
+name: held
+seeds: [1]
+launch: [./launch]
+rows: {a: {config: config.yaml, set: [train.steps=5, eval.layers=fc1, eval.few_labels=false, eval.iterations=2]}}
+columns: {knn: {reading: trained/fc1/knn.cosine.5}}
+END
+TMPDIR=$PWD/own "$HISS" compare study.yaml >log 2>&1 || fail "exit $?" log
+[ "$(wc -l <own/seen)" -eq 2 ] || fail 'the folder is not held for both children' own/seen
+[ "$(ls own)" = seen ] || fail "left behind: $(ls own)"
 echo ok
