@@ -81,7 +81,7 @@ wrong "--set generate.items: the file of items none.h5 does not exist" --set gen
 "$(dirname "$HISS")/tests/cli/layout_h5" coloured.h5 images=u8:NHWC || fail 'no file'
 wrong "--set generate.items: coloured.h5: data set /images holds" --set generate.items=coloured.h5
 wrong "config.yaml:19:27: train.lanes: generated moving has 20 samples: 12 lanes" --set generate.rows=20
-wrong "--set objective: supervised needs labels, but data.generate: moving makes none as it is set" \
+wrong "--set objective: classify needs labels, but data.generate: moving makes none as it is set" \
     --set generate.count=2 --set objective=supervised
 [ ! -e new ] || fail 'left behind'
 # A run does not go on with other samples: the key is named, whichever it is.
