@@ -28,7 +28,8 @@ typedef struct judging {
     const char *run, *checkpoint;
     bool given;  /* the checkpoint, by --checkpoint */
     bool random; /* the random network is judged */
-    bool scores; /* the output are scores of classes */
+    bool scores; /* the output are scores of classes, */
+    bool others; /* which are not those of the labels at hand */
     hiss_sample_range train, test;
     char samples[HISS_EVAL_SAMPLES];
     hiss_evaluation *evaluation;
@@ -70,7 +71,8 @@ static hiss_status judge(judging *g, const char *who, bool output, int layers, c
                                           .train = train[k],
                                           .test = test[k],
                                           .output = output && k == layers - 1,
-                                          .scores = output && k == layers - 1 && g->scores,
+                                          .scores = output && g->scores && strcmp(layer[k].name, "scores") == 0,
+                                          .others = g->others,
                                           .bank = &g->train,
                                           .queries = &g->test,
                                           .directory = g->run};
@@ -272,6 +274,7 @@ static hiss_status evaluate(hiss_comm *comm, const void *options_, const char *r
         hiss_info("judging %s on %lld training and %lld test samples", checkpoint, (long long)g->train.count,
                   (long long)g->test.count);
         g->random = wants_random(g);
+        g->others = !hiss_checkpoint_learnt(checkpoint, g->train.set);
         s = hiss_config_blame(e.config, judge_all(g, &e, err), err);
         s = s == HISS_OK ? hiss_dataset_unchanged(g->train.set, err) : s;
         s = s == HISS_OK ? hiss_dataset_unchanged(g->test.set, err) : s;
@@ -308,7 +311,7 @@ static void help(void) {
         "RUN/eval.json, RUN/report.html, and the pictures it shows.\n\nJudgements, and what each needs:\n");
     for (const hiss_judgement *const *j = hiss_judgements(); *j; j++) {
         const char *separator = "";
-        printf("  %-16s %s (", (*j)->name, (*j)->title);
+        printf("  %-18s %s (", (*j)->name, (*j)->title);
         for (int k = 0; k < HISS_COUNT(needs); k++) {
             if ((*j)->needs & needs[k].need) {
                 printf("%s%s", separator, needs[k].text);

@@ -184,7 +184,7 @@ static const char *judge_reading(const opened *o, const hiss_reading *reading, h
         return hiss_arena_format(arena, "there is no layer %s among those that are judged: %s", layer,
                                  list_layers(o, arena));
     }
-    if (j->needs & HISS_NEEDS_SCORES && !(trained && layer && o->e.objective->scores)) {
+    if (j->needs & HISS_NEEDS_SCORES && !(trained && layer && strcmp(layer, "scores") == 0 && o->e.objective->scores)) {
         return hiss_arena_format(arena, "%s judges the output of methods that classify", j->name);
     }
     if (j->needs & HISS_NEEDS_TARGETS && !hiss_dataset_field(o->train.set, HISS_FIELD_TARGETS)) {

@@ -2,6 +2,7 @@
  * fit that. */
 #include <float.h>
 #include <math.h>
+#include <string.h>
 
 #include "dataset_impl.h"
 #include "hiss/alloc.h"
@@ -39,6 +40,22 @@ static hiss_status fail_beyond(const hiss_dataset *set, int64_t row, const void 
                      (long long)there, source->dataset, low, high, expected);
 }
 
+static hiss_status check_targets(const hiss_dataset *set, int k, int64_t row, const uint8_t *target, hiss_error *err) {
+    const data_source *source = &set->source[k];
+    int64_t there;
+    for (int64_t c = 0; c < hiss_field_count(&set->field[k]); c++) {
+        if (target[c] > 1 && target[c] != HISS_NOT_JUDGED) {
+            const char *path = data_joined_place(source->joined, row, &there);
+            return hiss_fail(
+                err, HISS_EUSER,
+                "%s: row %lld of data set %s has %d for class %lld; targets are 1 (present), 0 (absent) or "
+                "%d (not judged)",
+                path, (long long)there, source->dataset, target[c], (long long)c, HISS_NOT_JUDGED);
+        }
+    }
+    return HISS_OK;
+}
+
 /* The values of a field in one row, after missing ones were replaced, must be numbers: one that is not would be in all
  * parameters after the next step. */
 hiss_status data_check_sample(const hiss_dataset *set, int k, int64_t row, void *values, hiss_error *err) {
@@ -46,6 +63,9 @@ hiss_status data_check_sample(const hiss_dataset *set, int k, int64_t row, void 
     const data_source *source = &set->source[k];
     const char *wrong = data_packing_unpack(source, field, row, values);
     const struct data_limits *limits = &set->limits;
+    if (!wrong && field->dtype == HISS_U8 && field->ndim == 1 && strcmp(field->name, HISS_FIELD_TARGETS) == 0) {
+        return check_targets(set, k, row, values, err);
+    }
     if (!wrong) {
         const bool within = k != DATA_IMAGE || limits->least == limits->most ||
                             data_values_within(field, values, limits->least, limits->most);

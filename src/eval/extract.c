@@ -37,24 +37,12 @@ static hiss_status check_finite(const float *rows, int64_t count, int64_t D, con
     return HISS_OK;
 }
 
-/* target [count, K] of the batch, which is samples first .. of range. */
-static hiss_status read_targets(const hiss_batch *batch, const hiss_field *field, const hiss_sample_range *range,
-                                int64_t first, uint8_t *target, hiss_error *err) {
+/* target [count, K] of the batch. */
+static void copy_targets(const hiss_batch *batch, const hiss_field *field, uint8_t *target) {
     const int64_t K = hiss_field_count(field);
     for (int64_t i = 0; i < batch->m; i++) {
-        const uint8_t *from = hiss_batch_values(batch, i, field);
-        for (int64_t k = 0; k < K; k++) {
-            if (from[k] > 1 && from[k] != HISS_NOT_JUDGED) {
-                return hiss_fail_key(err, HISS_EUSER, "data.fields." HISS_FIELD_TARGETS,
-                                     "sample %lld of %s has %d for class %lld in data set %s; targets are 1 (present), "
-                                     "0 (absent) or %d (not judged)",
-                                     (long long)hiss_sample_at(range, first + i), hiss_dataset_file(range->set),
-                                     from[k], (long long)k, hiss_field_source(range->set, field), HISS_NOT_JUDGED);
-            }
-        }
-        memcpy(target + i * K, from, (size_t)K);
+        memcpy(target + i * K, hiss_batch_values(batch, i, field), (size_t)K);
     }
-    return HISS_OK;
 }
 
 /* The field of targets; NULL: there is none of that kind. */
@@ -86,12 +74,9 @@ static hiss_status extract_tile(const hiss_sample_range *range, int64_t t, int l
             memcpy(f[l]->label + local, tile.label, sizeof(int32_t) * (size_t)count);
         }
         if (f[l]->target) {
-            status =
-                read_targets(&tile, targets_of(range->set), range, first, f[l]->target + local * f[l]->targets, err);
+            copy_targets(&tile, targets_of(range->set), f[l]->target + local * f[l]->targets);
         }
-        status = status == HISS_OK
-                     ? check_finite(tile_rows(f[l], t), count, layer[l].D, layer[l].name, range, first, err)
-                     : status;
+        status = check_finite(tile_rows(f[l], t), count, layer[l].D, layer[l].name, range, first, err);
     }
     return status;
 }

@@ -88,13 +88,19 @@ static const char *missing(const hiss_judgement *j, const hiss_subject *subject)
     return j->needs & HISS_NEEDS_MEASURER && !subject->measurer ? "the method has none" : NULL;
 }
 
+/* The judgement as the evaluation holds it. */
+static judged *judged_of(const hiss_judgement *j, hiss_evaluation *e) {
+    judged *out = eval_evaluation_judged(e, j->name);
+    assert(out && "MAX_JUDGED");
+    out->title = j->title;
+    out->baseline = j->baseline;
+    return out;
+}
+
 static hiss_status run(const hiss_judgement *j, hiss_evaluation *e, const hiss_eval_env *env,
                        const hiss_eval_options *options, const hiss_subject *subject, judged_subject *out,
                        hiss_error *err) {
-    hiss_record record = {e, eval_evaluation_judged(e, j->name), out, NULL};
-    assert(record.judged && "MAX_JUDGED");
-    record.judged->title = j->title;
-    record.judged->baseline = j->baseline;
+    hiss_record record = {e, judged_of(j, e), out, NULL};
     const char *why = missing(j, subject);
     if (why) {
         hiss_record_leave_out(&record, why);
@@ -118,8 +124,9 @@ hiss_status hiss_evaluation_judge(hiss_evaluation *e, const hiss_eval_env *env, 
     out->classes = subject->test ? subject->train->classes : 0;
     hiss_status s = HISS_OK;
     for (const hiss_judgement *const *j = hiss_judgements(); *j && s == HISS_OK; j++) {
-        if (wanted(*j, options) && judges(*j, subject)) {
-            s = run(*j, e, env, options, subject, out, err);
+        if (wanted(*j, options)) {
+            judged_of(*j, e);
+            s = judges(*j, subject) ? run(*j, e, env, options, subject, out, err) : s;
         }
     }
     out->seconds = hiss_seconds() - start;

@@ -1,5 +1,6 @@
 /* What a run stores of a model, and which checkpoint is its newest. */
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "hiss/alloc.h"
@@ -42,20 +43,34 @@ hiss_status hiss_checkpoint_read(hiss_h5 *file, const char *path, const hiss_mod
     return s;
 }
 
-int64_t hiss_checkpoint_classes(const char *path) {
+/* The names of the run's classes, each with its newline; free it. NULL: none are noted. */
+static char *class_lines(const char *path) {
     hiss_h5 *file = NULL;
     char *lines = NULL;
     hiss_error none;
+    if (hiss_h5_open(path, &file, &none) == HISS_OK) {
+        hiss_h5_get_text(file, "/", "classes", &lines, &none);
+    }
+    hiss_h5_close(file, NULL);
+    return lines;
+}
+
+int64_t hiss_checkpoint_classes(const char *path) {
+    char *lines = class_lines(path);
     int64_t count = 0;
-    if (hiss_h5_open(path, &file, &none) == HISS_OK &&
-        hiss_h5_get_text(file, "/", "classes", &lines, &none) == HISS_OK) {
-        for (const char *at = lines; *at; at++) {
-            count += *at == '\n';
-        }
+    for (const char *at = lines; at && *at; at++) {
+        count += *at == '\n';
     }
     hiss_free(lines);
-    hiss_h5_close(file, NULL);
     return count;
+}
+
+bool hiss_checkpoint_learnt(const char *path, const hiss_dataset *set) {
+    char *then = class_lines(path), *now = hiss_dataset_class_lines(set);
+    const bool same = !then || strcmp(then, now) == 0;
+    hiss_free(then);
+    free(now);
+    return same;
 }
 
 hiss_status hiss_checkpoint_model(const char *path, const hiss_model *model, float *vector, hiss_error *err) {

@@ -56,8 +56,12 @@ refused 1 'config.yaml:2:21: classify.targets: there is no field targets; name t
 refused 1 'data.fields.targets: targets are uint8 [n, classes], 1 present, 0 absent, 255 not judged; found float32 [4,5]' "$HISS" \
     train config.yaml --run new --set data.fields.targets=/boxes
 "$(dirname "$HISS")/tests/cli/odd_h5" odd.h5 images=u8:300x16x16x3 targets=u8:300x3
-refused 2 'data.fields.targets: sample ' "$HISS" eval whole --set eval.train=odd.h5
-grep -q 'targets are 1 (present), 0 (absent) or 255 (not judged)' log || fail 'what targets are' log
+for command in 'train config.yaml --run new --set data.file=odd.h5' 'eval whole --set eval.train=odd.h5'; do
+    # shellcheck disable=SC2086
+    refused 2 'targets are 1 (present), 0 (absent) or 255 (not judged)' \
+        "$HISS" $command
+    grep -q 'odd.h5: row [0-9]* of data set /targets has [0-9]* for class [0-9]*;' log || fail 'where' log
+done
 [ ! -e new ] || fail 'something is left of what was refused'
 
 # By labels.
@@ -67,6 +71,9 @@ for loss in softmax logistic; do
     on 2 "$HISS" eval $loss --set eval.layers=scores --set eval.linear=false --set eval.few_labels=false
     grep -q 'top 1 (%)  *top 5 (%)' $loss/eval.txt || fail 'no top-1 and top-5' $loss/eval.txt
 done
+# Of classes that the run has not learnt, or a layer that is not its scores, nothing is said.
+on 1 "$HISS" eval softmax --set eval.layers=fc1 --set eval.linear=false --set eval.few_labels=false
+! grep -q 'top 1' softmax/eval.txt || fail 'fc1 is taken for scores' softmax/eval.txt
 train 1 alias --set objective=supervised
 same softmax alias
 echo ok

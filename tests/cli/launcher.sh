@@ -40,11 +40,13 @@ on 1 env "${batch[@]}" mpirun -n 1 "$HISS" query run
 [ $status -eq 0 ] && ! grep -q "$alone" log || fail 'mpirun -n 1 was meant' log
 
 # One that nobody has launched starts no daemon for itself.
-env -u OMPI_MCA_pml "$HISS" train config.yaml --run lonely --set train.epochs=100000 --progress lines >log 2>&1 &
+mkdir nothing
+TMPDIR=$PWD/nothing env -u OMPI_MCA_pml "$HISS" train config.yaml --run lonely --set train.epochs=100000 --progress lines >log 2>&1 &
 job=$!
 for ((k = 0; k < 500; k++)); do ! grep -qs '^epoch' log || break; sleep 0.02; done
 grep -q '^epoch' log || fail 'it does not train' log
 if pgrep -P $job -l | grep orted; then fail 'a daemon for one process'; fi
+[ -z "$(ls nothing)" ] || fail "folders for one process: $(ls nothing)"
 kill -TERM $job
 wait $job || [ $? -eq 85 ] || fail 'the end' log
 

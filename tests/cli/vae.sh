@@ -107,7 +107,7 @@ refused 1 'augment.mean: vae needs pixels of 0..1' "$HISS" train config.yaml --r
 refused 1 'augment.normalize: vae needs pixels of 0..1' "$HISS" train config.yaml --run r --set augment.normalize=image
 # Pixels of 0..255 taken as they are: an error of every method that takes them for probabilities, not a bad result.
 for method in vae denoising stacked rbm dbm 'autoencoder autoencoder.loss=bernoulli'; do
-    refused 1 'needs pixels of 0..1, and with [0, 1] as black and white' "$HISS" train config.yaml --run r --set network.layers=null \
+    refused 1 "expected 0..1, which are 0..1 to ${method%% *}: replace them, or set data.range to values that hold all" "$HISS" train config.yaml --run r --set network.layers=null \
         --set augment.contrast=0 --set data.labelled=0 --set "objective=${method%% *}" $([ "$method" = "${method#* }" ] || echo "--set ${method#* }") \
         --set 'data.range=[0, 1]'
 done

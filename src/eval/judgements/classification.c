@@ -55,10 +55,11 @@ static int64_t count_top(const hiss_eval_env *env, const hiss_features *f, int64
         const float *score = f->rows + i * f->D;
         const int32_t label = f->label[i];
         int64_t before = 0;
-        for (int64_t c = 0; label >= 0 && c < f->D; c++) {
+        const bool known = label >= 0 && label < f->D; /* one of a class that was not learnt is wrong */
+        for (int64_t c = 0; known && c < f->D; c++) {
             before += score[c] > score[label] || (score[c] == score[label] && c < label);
         }
-        right += label >= 0 && before < top;
+        right += known && before < top;
     }
     return (int64_t)hiss_comm_sum(env->comm, (double)right);
 }
@@ -81,7 +82,12 @@ static hiss_status run(const hiss_eval_env *env, const hiss_eval_options *option
     (void)options;
     (void)err;
     const hiss_features *f = subject->test;
-    const bool labels = f->classes > 0 && f->classes <= f->D, targets = f->targets == f->D;
+    const bool labels = f->classes > 0 && subject->train->classes <= f->D, targets = f->targets == f->D;
+    if (labels && subject->others) {
+        hiss_record_leave_out(record, "the classes of the training samples are not those that the run has learnt; name "
+                                      "samples of the same classes in eval.train");
+        return HISS_OK;
+    }
     if (labels) {
         const double samples = (double)f->n, D = (double)f->D;
         record_top(record, "top_1", "top 1", 100.0 * (double)count_top(env, f, 1) / samples, 100.0 / D, f->n);
@@ -106,7 +112,7 @@ const hiss_judgement eval_judgement_classification = {
     .name = "classification",
     .title = "Classification by the network itself",
     .baseline = "scores that know nothing",
-    .needs = HISS_NEEDS_OUTPUT | HISS_NEEDS_SCORES,
+    .needs = HISS_NEEDS_LAYER | HISS_NEEDS_SCORES,
     .rows = rows,
     .nrows = HISS_COUNT(rows),
     .run = run,

@@ -133,6 +133,10 @@ hiss_status hiss_h5_each(hiss_h5 *file, hiss_h5_visit visit, void *user, hiss_er
 
 enum { HISS_FIELD_NDIM = 4, HISS_MAX_FIELDS = 8, HISS_FIELD_NAME = 32 };
 #define HISS_FIELD_IMAGE "image" /* the first field of every data set, [H,W,C] */
+/* A field of uint8 [classes], of each class 1, it is there, 0, it is not, or HISS_NOT_JUDGED. Others are an error where a row is
+ * read. */
+#define HISS_FIELD_TARGETS "targets"
+enum { HISS_NOT_JUDGED = 255 };
 
 typedef struct hiss_field { /* a part of a sample's row */
     const char *name;       /* of the data set */

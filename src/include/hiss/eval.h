@@ -87,9 +87,6 @@ typedef struct hiss_features {
     uint8_t *target; /* [(end - first) * HISS_TILE, K] 1 present, 0 absent, HISS_NOT_JUDGED, also past n; or NULL */
 } hiss_features;
 
-#define HISS_FIELD_TARGETS "targets" /* the field that they come from, uint8 [K] */
-enum { HISS_NOT_JUDGED = 255 };
-
 /* Zero rows, labels -1. Not collective, but equal on all ranks. n >= 1, D >= 1, n < 2^31. */
 hiss_features *hiss_features_create(const hiss_eval_env *env, int64_t n, int64_t D, int64_t classes);
 void hiss_features_destroy(hiss_features *f);
@@ -108,8 +105,7 @@ typedef struct hiss_layer_size {
  * hiss_samples_read). Collective.
  *   batch  in   1 .. HISS_TILE
  *   out    out  [layers]; destroy with hiss_features_destroy; all NULL on failure
- * Errors, common to all ranks: those of reading and of embed; a feature that is not finite (layer and sample named); a
- * target that is none. */
+ * Errors, common to all ranks: those of reading and of embed; a feature that is not finite (layer and sample named). */
 hiss_status hiss_features_extract(const hiss_eval_env *env, const hiss_sample_range *range, int layers,
                                   const hiss_layer_size *layer, int64_t batch, hiss_embed embed, void *user,
                                   hiss_features **out, hiss_error *err);

@@ -117,6 +117,9 @@ bool hiss_placement_idles(const hiss_placement *placement, char *text, size_t si
 hiss_status hiss_checkpoint_newest(const char *run, bool set_aside, char *path, size_t size, hiss_error *err);
 /* The number of classes that a run had labels of, as a checkpoint tells; 0: it does not. */
 int64_t hiss_checkpoint_classes(const char *path);
+/* Whether classes of the set are those of the run of a checkpoint, in their order; true where it has not noted any. Not
+ * collective. */
+bool hiss_checkpoint_learnt(const char *path, const hiss_dataset *set);
 /* Fill the parameters and buffers of a laid-out model. Errors name the slot. */
 hiss_status hiss_checkpoint_model(const char *path, const hiss_model *model, float *vector, hiss_error *err);
 /* Scales of channels that were measured (augment.mean, augment.std: auto), as checkpoints hold them. The text must be

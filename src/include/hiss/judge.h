@@ -96,7 +96,8 @@ typedef struct hiss_subject {
     const char *name;                  /* e.g. "trained/conv2", or "trained" for the network */
     const hiss_features *train, *test; /* of the layer; NULL: this is a network */
     bool output;                       /* this layer is the output of the trained network */
-    bool scores;                       /* and the output are scores of classes */
+    bool scores;                       /* this layer are the trained network's scores of classes */
+    bool others;                       /* which are not those of the training samples' labels */
     const hiss_sample_range *bank;     /* where the training samples' pixels come from; NULL: no pictures of them */
     const hiss_sample_range *queries;  /* the same of the test samples */
     const hiss_model *model;           /* of the network */

@@ -13,7 +13,7 @@
 
 #include "objective/parts/encoder.h"
 
-enum { SOFTMAX, LOGISTIC, NOT_JUDGED = 255 };
+enum { SOFTMAX, LOGISTIC };
 static const float no_score = -100.0f; /* e^-100 is 0 in float32 */
 
 typedef struct options {
@@ -44,7 +44,7 @@ static const char *needs_labels(const void *options_) {
 static hiss_status find_targets(classify *c, hiss_error *err) {
     char text[HISS_FIELD_TEXT];
     int k = 0;
-    while (k < c->task->fields && strcmp(c->task->field[k].name, "targets") != 0) {
+    while (k < c->task->fields && strcmp(c->task->field[k].name, HISS_FIELD_TARGETS) != 0) {
         k++;
     }
     if (k == c->task->fields) {
@@ -57,7 +57,7 @@ static hiss_status find_targets(classify *c, hiss_error *err) {
         return hiss_fail_key(err, HISS_EUSER, "data.fields.targets",
                              "targets are uint8 [n, classes], 1 present, 0 absent, %d not judged; found %s of each "
                              "sample",
-                             NOT_JUDGED, hiss_field_text(c->targets, text));
+                             HISS_NOT_JUDGED, hiss_field_text(c->targets, text));
     }
     return HISS_OK;
 }
@@ -128,7 +128,7 @@ static void sample_targets(const classify *c, const hiss_lane *lane, int64_t i) 
     float *target = hiss_lane_values(lane, c->target, i), *judged = hiss_lane_values(lane, c->judged, i);
     float *instead = hiss_lane_values(lane, c->instead, i);
     for (int64_t k = 0; k < classes_of(c); k++) {
-        const bool is_judged = from[k] != NOT_JUDGED;
+        const bool is_judged = from[k] != HISS_NOT_JUDGED;
         target[k] = is_judged && from[k] > 0 ? 1.0f : 0.0f;
         judged[k] = is_judged ? 1.0f : 0.0f;
         instead[k] = is_judged ? 0.0f : no_score;

@@ -39,7 +39,7 @@ static int nobody(void **state) {
 static void is_taken_back(void **state) {
     (void)state;
     const int set = comm_singleton_begin();
-    assert_int_equal(open_mpi_settings(), 2);
+    assert_int_equal(open_mpi_settings(), 3);
     comm_singleton_end(set);
     assert_int_equal(open_mpi_settings(), 0);
 }
