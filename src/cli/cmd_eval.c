@@ -274,7 +274,7 @@ static hiss_status evaluate(hiss_comm *comm, const void *options_, const char *r
         hiss_info("judging %s on %lld training and %lld test samples", checkpoint, (long long)g->train.count,
                   (long long)g->test.count);
         g->random = wants_random(g);
-        g->others = !hiss_checkpoint_learnt(checkpoint, g->train.set);
+        g->others = g->scores && !hiss_checkpoint_learnt(checkpoint, g->train.set);
         s = hiss_config_blame(e.config, judge_all(g, &e, err), err);
         s = s == HISS_OK ? hiss_dataset_unchanged(g->train.set, err) : s;
         s = s == HISS_OK ? hiss_dataset_unchanged(g->test.set, err) : s;

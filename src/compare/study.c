@@ -170,6 +170,19 @@ static const hiss_yaml *entries(const hiss_comparison *study, const char *sectio
     return n == 0 || n > most ? NULL : node->first;
 }
 
+/* An entry of a section by its rows; section, out: "KIND.NAME". more, expected: see check_name. */
+enum { SECTION = LONGEST_NAME + 16 };
+static hiss_status read_entry(const hiss_comparison *study, const hiss_yaml *node, const char *kind, const char *more,
+                              const char *expected, const hiss_row *rows, int nrows, char section[SECTION], void *entry,
+                              hiss_error *err) {
+    const hiss_status s = check_name(node, kind, more, expected, err);
+    if (s != HISS_OK) {
+        return s;
+    }
+    snprintf(section, SECTION, "%s.%s", kind, node->key);
+    return hiss_config_section(study->text, section, rows, nrows, entry, err);
+}
+
 static int find_row(const hiss_comparison *study, const char *name) {
     int k = 0;
     while (k < study->nrows && strcmp(study->rows[k].name, name) != 0) {
@@ -253,11 +266,10 @@ static hiss_status read_rows(hiss_comparison *study, hiss_error *err) {
     hiss_status s = first ? HISS_OK : HISS_EUSER;
     study->rows = hiss_arena_alloc(study->arena, sizeof *study->rows * MOST_ROWS);
     for (const hiss_yaml *c = first; c && s == HISS_OK; c = c->next) {
-        char section[LONGEST_NAME + 16];
+        char section[SECTION];
         row_form f = {.set = NULL};
-        s = check_name(c, "rows", "_-", "letters, digits, _ and -", err);
-        snprintf(section, sizeof section, "rows.%s", s == HISS_OK ? c->key : "");
-        s = s == HISS_OK ? hiss_config_section(study->text, section, row_rows, HISS_COUNT(row_rows), &f, err) : s;
+        s = read_entry(study, c, "rows", "_-", "letters, digits, _ and -", row_rows, HISS_COUNT(row_rows), section, &f,
+                       err);
         f.row.name = c->key;
         s = s == HISS_OK ? read_set(study, f.set, "set", &f.row.set, &f.row.nset, err) : s;
         if (s == HISS_OK) {
@@ -312,12 +324,10 @@ static hiss_status read_transfers(hiss_comparison *study, hiss_error *err) {
     hiss_status s = first ? HISS_OK : HISS_EUSER;
     study->transfers = hiss_arena_alloc(study->arena, sizeof *study->transfers * MOST_TRANSFERS);
     for (const hiss_yaml *c = first; c && s == HISS_OK; c = c->next) {
-        char section[LONGEST_NAME + 16];
+        char section[SECTION];
         transfer_form f = {.set = NULL};
-        s = check_name(c, "transfers", "_-", "letters, digits, _ and -", err);
-        snprintf(section, sizeof section, "transfers.%s", s == HISS_OK ? c->key : "");
-        s = s == HISS_OK ? hiss_config_section(study->text, section, transfer_rows, HISS_COUNT(transfer_rows), &f, err)
-                         : s;
+        s = read_entry(study, c, "transfers", "_-", "letters, digits, _ and -", transfer_rows,
+                       HISS_COUNT(transfer_rows), section, &f, err);
         s = s == HISS_OK ? settle_transfer(study, c, &f, err) : s;
         study->transfers[study->ntransfers] = f.transfer;
         study->ntransfers += s == HISS_OK;
@@ -374,12 +384,11 @@ static hiss_status read_columns(hiss_comparison *study, hiss_error *err) {
     hiss_status s = first ? HISS_OK : HISS_EUSER;
     study->columns = hiss_arena_alloc(study->arena, sizeof *study->columns * MOST_COLUMNS);
     for (const hiss_yaml *c = first; c && s == HISS_OK; c = c->next) {
-        char section[LONGEST_NAME + 16];
+        char section[SECTION];
         column_form f = {.best = 0};
         hiss_compare_column *column = &study->columns[study->ncolumns];
-        s = check_name(c, "columns", " _-+/%@", "letters, digits, blanks and _-+/%@", err);
-        snprintf(section, sizeof section, "columns.%s", s == HISS_OK ? c->key : "");
-        s = s == HISS_OK ? hiss_config_section(study->text, section, column_rows, HISS_COUNT(column_rows), &f, err) : s;
+        s = read_entry(study, c, "columns", " _-+/%@", "letters, digits, blanks and _-+/%@", column_rows,
+                       HISS_COUNT(column_rows), section, &f, err);
         column->name = c->key;
         column->best = f.best;
         s = s == HISS_OK ? settle_reading(study, c, section, false, &f.source, &column->reading, err) : s;
@@ -397,12 +406,11 @@ static hiss_status read_curves(hiss_comparison *study, hiss_error *err) {
     hiss_status s = first ? HISS_OK : HISS_EUSER;
     study->curves = hiss_arena_alloc(study->arena, sizeof *study->curves * MOST_CURVES);
     for (const hiss_yaml *c = first; c && s == HISS_OK; c = c->next) {
-        char section[LONGEST_NAME + 16];
+        char section[SECTION];
         curve_form f = {.x = NULL};
         hiss_compare_curve *curve = &study->curves[study->ncurves];
-        s = check_name(c, "curves", "_-", "letters, digits, _ and -", err);
-        snprintf(section, sizeof section, "curves.%s", s == HISS_OK ? c->key : "");
-        s = s == HISS_OK ? hiss_config_section(study->text, section, curve_rows, HISS_COUNT(curve_rows), &f, err) : s;
+        s = read_entry(study, c, "curves", "_-", "letters, digits, _ and -", curve_rows, HISS_COUNT(curve_rows),
+                       section, &f, err);
         curve->name = c->key;
         curve->x = f.x;
         s = s == HISS_OK ? settle_reading(study, c, section, true, &f.source, &curve->reading, err) : s;
