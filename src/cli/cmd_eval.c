@@ -217,6 +217,16 @@ static bool wants_random(judging *g) {
     return false;
 }
 
+/* What the run has learnt of classes are those that its scores are judged by. */
+static hiss_status expect_classes(judging *g, const hiss_experiment *e, hiss_error *err) {
+    g->others = g->scores && !hiss_checkpoint_learnt(g->checkpoint, g->train.set);
+    const hiss_status s =
+        g->options->classification && hiss_objective_learns_targets(e->objective, e->objective_options)
+            ? hiss_checkpoint_expect_targets(g->checkpoint, g->train.set, err)
+            : HISS_OK;
+    return hiss_error_under_key(err, s, g->options->train ? "eval.train" : "data.file");
+}
+
 /* The tables on stdout and in RUN/eval.txt, RUN/eval.json, RUN/report.html. */
 static hiss_status report(const judging *g, double seconds, hiss_error *err) {
     char path[CLI_PATH], *text = NULL;
@@ -274,8 +284,8 @@ static hiss_status evaluate(hiss_comm *comm, const void *options_, const char *r
         hiss_info("judging %s on %lld training and %lld test samples", checkpoint, (long long)g->train.count,
                   (long long)g->test.count);
         g->random = wants_random(g);
-        g->others = g->scores && !hiss_checkpoint_learnt(checkpoint, g->train.set);
-        s = hiss_config_blame(e.config, judge_all(g, &e, err), err);
+        s = hiss_comm_agree(comm, expect_classes(g, &e, err), err);
+        s = hiss_config_blame(e.config, s == HISS_OK ? judge_all(g, &e, err) : s, err);
         s = s == HISS_OK ? hiss_dataset_unchanged(g->train.set, err) : s;
         s = s == HISS_OK ? hiss_dataset_unchanged(g->test.set, err) : s;
         s = hiss_comm_agree(comm, s, err);

@@ -63,6 +63,8 @@ struct hiss_dataset {
     int32_t *label;                /* [rows], -1 where there is none; or NULL */
     const char *label_kind;        /* what they are in the file, as a plural */
     data_classes classes;
+    char *target_names; /* of the columns of field targets, a line each; NULL: no file has them */
+    const char *target_names_of, *target_names_at; /* the first file that has, and of what they are an attribute */
     int64_t *kept; /* [kept_count] rows in use, ascending; NULL: all */
     int64_t kept_count;
     bool permuted;
@@ -140,6 +142,12 @@ hiss_status data_labels_read(hiss_dataset *set, const hiss_data_options *options
 void data_labels_keep(hiss_dataset *set);
 /* Say which classes there are; path: of the files they are in. */
 void data_labels_tell(const char *path, const char *dataset, const data_classes *classes, bool some_have_none);
+
+/* targets.c: what the columns of field targets are called, where there are some. All files that say so must agree, with
+ * another set, too (NULL: none). */
+hiss_status data_targets_read(hiss_dataset *set, const hiss_dataset *known, hiss_error *err);
+/* How many names, one a line. */
+int64_t data_lines_count(const char *lines);
 
 /* Whether position i is row i of the file. */
 bool data_set_in_file_order(const hiss_dataset *set);

@@ -7,6 +7,8 @@
 #include "hiss/experiment.h"
 #include "hiss/snapshot.h"
 
+enum { WHOSE = 400 };
+
 hiss_h5_info hiss_checkpoint_info(const hiss_slot *slot) {
     hiss_h5_info info = {.dtype = HISS_F32, .ndim = slot->shape.ndim};
     memcpy(info.dim, slot->shape.dim, sizeof(int64_t) * (size_t)slot->shape.ndim);
@@ -43,20 +45,21 @@ hiss_status hiss_checkpoint_read(hiss_h5 *file, const char *path, const hiss_mod
     return s;
 }
 
-/* The names of the run's classes, each with its newline; free it. NULL: none are noted. */
-static char *class_lines(const char *path) {
+/* An attribute: the names of the run's classes, or of the columns of its targets, a line each; hiss_free it. NULL: none are
+ * noted. */
+static char *class_lines(const char *path, const char *attribute) {
     hiss_h5 *file = NULL;
     char *lines = NULL;
     hiss_error none;
     if (hiss_h5_open(path, &file, &none) == HISS_OK) {
-        hiss_h5_get_text(file, "/", "classes", &lines, &none);
+        hiss_h5_get_text(file, "/", attribute, &lines, &none);
     }
     hiss_h5_close(file, NULL);
     return lines;
 }
 
 int64_t hiss_checkpoint_classes(const char *path) {
-    char *lines = class_lines(path);
+    char *lines = class_lines(path, "classes");
     int64_t count = 0;
     for (const char *at = lines; at && *at; at++) {
         count += *at == '\n';
@@ -66,11 +69,22 @@ int64_t hiss_checkpoint_classes(const char *path) {
 }
 
 bool hiss_checkpoint_learnt(const char *path, const hiss_dataset *set) {
-    char *then = class_lines(path), *now = hiss_dataset_class_lines(set);
+    char *then = class_lines(path, "classes"), *now = hiss_dataset_class_lines(set);
     const bool same = !then || strcmp(then, now) == 0;
     hiss_free(then);
     free(now);
     return same;
+}
+
+hiss_status hiss_checkpoint_expect_targets(const char *path, const hiss_dataset *set, hiss_error *err) {
+    char whose[WHOSE];
+    char *then = class_lines(path, "targets");
+    snprintf(whose, sizeof whose, "%.300s has learnt", path);
+    const hiss_status s = hiss_dataset_expect_targets(
+        set, then, whose,
+        "name a file with those columns in eval.train, or set eval.classification: false to judge features alone", err);
+    hiss_free(then);
+    return s;
 }
 
 hiss_status hiss_checkpoint_model(const char *path, const hiss_model *model, float *vector, hiss_error *err) {

@@ -40,3 +40,7 @@ const hiss_objective_ops *hiss_objective_named(const char *name) {
 const char *hiss_objective_needs_labels(const hiss_objective_ops *objective, const void *options) {
     return objective->needs_labels ? objective->needs_labels(options) : NULL;
 }
+
+bool hiss_objective_learns_targets(const hiss_objective_ops *objective, const void *options) {
+    return objective->learns_targets && objective->learns_targets(options);
+}

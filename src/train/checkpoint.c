@@ -8,8 +8,9 @@
  *   /skipped               int64 [2] steps left out: in all, and in a row until now
  *   /sha256/...            of each of these (snapshot.h)
  *   attributes of /: config (resolved), data (identity of the training file), choices (of kernels), samples; where there
- *                    are such, init (checksum of the checkpoint that train.init named) and classes (their names, a line
- *                    each, in the order of their numbers)
+ *                    are such, init (checksum of the checkpoint that train.init named), classes (their names, a line
+ *                    each, in the order of their numbers) and targets (the same of the columns of targets, where these
+ *                    are learnt and have names)
  *
  * At a step's end all ranks hand their parts to rank 0, which copies them into an image of the file; that is all the
  * training waits for. A thread of rank 0 then makes the checksums, writes, fsyncs, reads back, renames, and removes
@@ -117,6 +118,10 @@ static hiss_status make_image(saver *v, hiss_error *err) {
         char *classes = hiss_dataset_class_lines(t->set);
         hiss_snapshot_text(v->image, "classes", classes);
         free(classes);
+    }
+    if (hiss_objective_learns_targets(t->experiment->objective, t->experiment->objective_options) &&
+        hiss_dataset_target_names(t->set)) {
+        hiss_snapshot_text(v->image, "targets", hiss_dataset_target_names(t->set));
     }
     return hiss_snapshot_layout(v->image, err);
 }

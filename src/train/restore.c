@@ -8,6 +8,8 @@
 #include "hiss/watch.h"
 #include "train/states.h"
 
+enum { PATH_TEXT = 400 };
+
 /* Every rank reads each state whole and keeps what it owns: slices of any number of ranks can be cut. */
 static hiss_status read_optimizer(trainer *t, hiss_h5 *file, const char *path, hiss_error *err) {
     const hiss_range *ranges;
@@ -114,6 +116,21 @@ static hiss_status check_classes(const trainer *t, hiss_h5 *file, const char *pa
     return s;
 }
 
+/* The same of targets, of which checkpoints know the names where there are some. */
+static hiss_status check_targets(const trainer *t, hiss_h5 *file, const char *path, hiss_error *err) {
+    const hiss_experiment *e = t->experiment;
+    char *then = NULL, whose[PATH_TEXT];
+    if (!hiss_objective_learns_targets(e->objective, e->objective_options) ||
+        hiss_h5_get_text(file, "/", "targets", &then, NULL) != HISS_OK) {
+        return HISS_OK;
+    }
+    snprintf(whose, sizeof whose, "%.300s has learnt", path);
+    const hiss_status s = hiss_dataset_expect_targets(t->set, then, whose,
+                                                      "resume with the same data, or start a new run directory", err);
+    hiss_free(then);
+    return hiss_error_under_key(err, s, "data.file");
+}
+
 /* The part of an identity that begins with "WORD ", up to its end; NULL: there is none. */
 static const char *find_part(const char *identity, const char *word, int *length) {
     const size_t chars = strlen(word);
@@ -168,6 +185,7 @@ static hiss_status read_counters(trainer *t, hiss_h5 *file, const char *path, hi
         s = train_same_config(t, path, config, init ? init : "", &epochs, err);
     }
     s = s == HISS_OK ? hiss_h5_get_text(file, "/", "data", &data, err) : s;
+    s = s == HISS_OK ? check_targets(t, file, path, err) : s;
     s = s == HISS_OK ? check_classes(t, file, path, err) : s; /* the identity would only say that labels differ */
     if (s == HISS_OK && !hiss_dataset_identities_agree(data, hiss_dataset_identity(t->set))) {
         const char *now = hiss_dataset_identity(t->set);

@@ -151,6 +151,8 @@ typedef struct source {
     const trainer *t;
     hiss_h5 *file;
     char path[PATH_TEXT];
+    bool others; /* it has learnt targets of other classes: its scores say nothing of those of this run */
+    char difference[HISS_NAMES_TEXT];
     int copied, kept, unused;
     FILE *list[3]; /* names of the arrays above */
     char *text[3];
@@ -242,6 +244,10 @@ static hiss_status copy_slot(source *s, const hiss_slot *slot, float *vector, hi
     if (status != HISS_OK) {
         return status;
     }
+    if (s->others && hiss_slot_within(slot, "scores")) {
+        note(s, 1, slot->name, " (there of other classes)");
+        return HISS_OK;
+    }
     if (there.dtype != here.dtype || there.ndim != here.ndim ||
         memcmp(there.dim, here.dim, sizeof(int64_t) * (size_t)here.ndim) != 0) {
         snprintf(why, sizeof why, " (there %s)", hiss_h5_info_text(&there, text));
@@ -263,8 +269,26 @@ static hiss_status visit(void *user, const char *dataset, const hiss_h5_info *in
     return HISS_OK;
 }
 
+/* Scores of targets are those of the same columns, as far as both files have names for them. */
+static void compare_targets(source *s) {
+    const hiss_experiment *e = s->t->experiment;
+    char *then = NULL;
+    const char *now =
+        hiss_objective_learns_targets(e->objective, e->objective_options) ? hiss_dataset_target_names(s->t->set) : NULL;
+    if (now && hiss_h5_get_text(s->file, "/", "targets", &then, NULL) == HISS_OK &&
+        hiss_names_differ(now, then, s->difference)) {
+        s->others = true;
+        hiss_warn("init: scores keep their own initial values, for %s has learnt other classes than %s has: %s",
+                  s->path, hiss_dataset_file(s->t->set), s->difference);
+    }
+    hiss_free(then);
+}
+
 static hiss_status copy_model(source *s, float *vector, hiss_error *err) {
     hiss_status status = hiss_h5_open(s->path, &s->file, err);
+    if (status == HISS_OK) {
+        compare_targets(s);
+    }
     for (int k = 0; k < hiss_model_count(s->t->model) && status == HISS_OK; k++) {
         const hiss_slot *slot = hiss_model_at(s->t->model, k);
         status = hiss_checkpoint_stores(slot) ? copy_slot(s, slot, vector, err) : HISS_OK;

@@ -64,6 +64,47 @@ for command in 'train config.yaml --run new --set data.file=odd.h5' 'eval whole 
 done
 [ ! -e new ] || fail 'something is left of what was refused'
 
+# Files that name their columns otherwise: on resume, as training or test samples of an evaluation, among several files, as
+# what another run begins from. Where one of both has no names, columns count.
+cp train.h5 swapped.h5
+"$objects" name swapped.h5 / blue,red,green
+cp train.h5 nameless.h5
+"$objects" name nameless.h5 /
+cp train.h5 own.h5
+"$objects" name own.h5 /
+"$objects" name own.h5 /targets blue,red,green
+difference="column 1 (from 0) was expected to be 'green', and is 'red'"
+for other in swapped own; do
+    at=$([ $other = own ] && echo /targets || echo /)
+    refused 2 "data.file: $other.h5: data set /targets has other classes than whole/ckpt/" "$HISS" train config.yaml --run whole \
+        --set data.file=$other.h5 --set train.epochs=7
+    grep -q "$difference, by attribute classes of $at; resume" log || fail 'what differs' log
+    refused 1 "eval.train: $other.h5: data set /targets has other classes than whole/ckpt/" "$HISS" eval whole \
+        --set eval.train=$other.h5 --set eval.test=$other.h5
+    grep -q 'or set eval.classification: false to judge' log || fail 'what to do' log
+    refused 1 "eval.test: $other.h5: data set /targets has other classes than train.h5: $difference" "$HISS" eval whole \
+        --set eval.test=$other.h5
+    refused 1 "data.file: $other.h5: data set /targets has other classes than in train.h5: $difference" "$HISS" train \
+        config.yaml --run new --set "data.file=[train.h5, $other.h5]"
+    train 1 from-$other --set data.file=$other.h5 --set train.init=whole --set train.epochs=1
+    grep -q "init: scores keep their own initial values, .*whole/ckpt/.* has learnt other classes than $other.h5 has" log &&
+        grep -q 'init: .*own initial values: scores/weight (there of other classes)' log || fail 'scores of other classes' log
+done
+on 1 "$HISS" eval whole --set eval.train=swapped.h5 --set eval.test=swapped.h5 --set eval.classification=false \
+    --set eval.random=false --set eval.iterations=5
+[ $status -eq 0 ] || fail 'features cannot be judged by other classes' log
+cp -r whole more
+train 1 more --set data.file=nameless.h5 --set train.epochs=7
+on 1 "$HISS" eval more --set eval.random=false --set eval.iterations=5
+[ $status -eq 0 ] || fail 'a file without names' log
+train 1 again --set train.init=more --set train.epochs=1
+grep -q 'init: .* arrays from more/ckpt/.*: .*scores/weight' log || fail 'scores of a file without names' log
+"$objects" name swapped.h5 / red,green
+train 1 short --set data.file=swapped.h5 --set train.epochs=1
+grep -q 'swapped.h5: attribute classes of / names 2 classes, but /targets has 3 columns: they are told by number' log ||
+    fail 'two names of three columns' log
+[ ! -e new ] || fail 'something is left of what was refused'
+
 # By labels.
 small_run
 for loss in softmax logistic; do

@@ -1,6 +1,8 @@
 /* Stamps for hiss prepare scenes, and what is in a file of objects:
  *   objects_h5 png OUT HEIGHT WIDTH R G B   a PNG of this colour, whose border, an eighth of each side, is transparent
- *   objects_h5 show FILE                    shapes, classes, and for each row its targets and its boxes */
+ *   objects_h5 show FILE                    shapes, classes, and for each row its targets and its boxes
+ *   objects_h5 name FILE OBJECT [A,B,C]     the attribute classes of /, or of a data set; without names, none
+ *   objects_h5 fill FILE COLUMN VALUE       that column of /targets */
 #include <hdf5.h>
 #include <png.h>
 #include <stdio.h>
@@ -78,9 +80,54 @@ static int show(const char *path) {
     return 0;
 }
 
+static int name(const char *path, const char *of, char *names) {
+    const hid_t file = H5Fopen(path, H5F_ACC_RDWR, H5P_DEFAULT), object = H5Oopen(file, of, H5P_DEFAULT);
+    const hid_t type = H5Tcopy(H5T_C_S1), space = H5Screate(H5S_SCALAR);
+    herr_t done = 0;
+    H5Tset_size(type, H5T_VARIABLE);
+    if (H5Aexists(object, "classes") > 0) {
+        done = H5Adelete(object, "classes");
+    }
+    for (char *c = names; c && *c; c++) {
+        *c = *c == ',' ? '\n' : *c;
+    }
+    if (names) {
+        const char *text = names;
+        const hid_t attribute = H5Acreate2(object, "classes", type, space, H5P_DEFAULT, H5P_DEFAULT);
+        done = H5Awrite(attribute, type, &text);
+        H5Aclose(attribute);
+    }
+    H5Sclose(space);
+    H5Tclose(type);
+    H5Oclose(object);
+    return H5Fclose(file) < 0 || done < 0;
+}
+
+static int fill(const char *path, hsize_t column, double value) {
+    const hid_t file = H5Fopen(path, H5F_ACC_RDWR, H5P_DEFAULT), set = H5Dopen2(file, "/targets", H5P_DEFAULT);
+    hsize_t dim[4];
+    double *values = read_all(file, "/targets", dim);
+    if (!values) {
+        return 1;
+    }
+    for (hsize_t i = 0; i < dim[0]; i++) {
+        values[i * dim[1] + column] = value;
+    }
+    const herr_t done = H5Dwrite(set, H5T_NATIVE_DOUBLE, H5S_ALL, H5S_ALL, H5P_DEFAULT, values);
+    free(values);
+    H5Dclose(set);
+    return H5Fclose(file) < 0 || done < 0;
+}
+
 int main(int argc, char **argv) {
     if (argc == 8 && strcmp(argv[1], "png") == 0) {
         return png(argv[2], atoi(argv[3]), atoi(argv[4]), argv + 5);
+    }
+    if ((argc == 4 || argc == 5) && strcmp(argv[1], "name") == 0) {
+        return name(argv[2], argv[3], argc == 5 ? argv[4] : NULL);
+    }
+    if (argc == 5 && strcmp(argv[1], "fill") == 0) {
+        return fill(argv[2], (hsize_t)atoi(argv[3]), atof(argv[4]));
     }
     return argc == 3 && strcmp(argv[1], "show") == 0 ? show(argv[2]) : 2;
 }

@@ -235,6 +235,17 @@ int64_t hiss_dataset_classes(const hiss_dataset *set);              /* of the fi
 const char *hiss_dataset_class(const hiss_dataset *set, int64_t c); /* name of a class: one line */
 bool hiss_dataset_classes_named(const hiss_dataset *set);           /* other than 0, 1, ... */
 char *hiss_dataset_class_lines(const hiss_dataset *set);            /* all names, each with its newline; free() it */
+/* What the columns of field targets are called, a name a line: the attribute `classes` of its data set or, in files without
+ * labels, of /. NULL: there are no targets, or the file does not say. It lives as long as set. Not collective. */
+const char *hiss_dataset_target_names(const hiss_dataset *set);
+/* Whether two such lists, both not NULL, differ; out: in which column first, and how, as the rest of a sentence. Not
+ * collective. */
+enum { HISS_NAMES_TEXT = 240 };
+bool hiss_names_differ(const char *expected, const char *found, char out[HISS_NAMES_TEXT]);
+/* An error (HISS_EUSER) where the set's targets have other names than `names`, which whose names: "train.h5". Where one of
+ * both is NULL: none. Not collective. */
+hiss_status hiss_dataset_expect_targets(const hiss_dataset *set, const char *names, const char *whose,
+                                        const char *advice, hiss_error *err);
 /* Rows that are decoded for each one streamed straight from the file, where samples are shuffled together in groups of
  * `window` neighbours (0: all); 1 where rows can be read alone. Not collective. */
 double hiss_dataset_amplification(const hiss_dataset *set, int64_t window);

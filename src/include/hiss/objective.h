@@ -372,6 +372,7 @@ typedef struct hiss_objective_ops {
     /* The key by which it learns from labels, as it is set, "objective" or one of its own; NULL: from none. NULL: never.
      * Not collective. */
     const char *(*needs_labels)(const void *options);
+    bool (*learns_targets)(const void *options); /* it learns field targets. NULL: never. Not collective */
     bool (*unit_pixels)(const void *options); /* whether the loss takes pixels as 0..1. NULL: no. Not collective */
     bool scores;               /* the last named place of encode() are scores of the classes, or of targets */
     const char *const *groups; /* parameter groups, ended by NULL, each with its optimiser; NULL: one, "model" */
@@ -409,6 +410,8 @@ const hiss_objective_ops *const *hiss_objectives(void);
 extern const char hiss_objective_choices[]; /* their names and aliases, "|nat|..." */
 /* The key by which a method needs labels, as its options are; NULL: it needs none. Not collective. */
 const char *hiss_objective_needs_labels(const hiss_objective_ops *objective, const void *options);
+/* Whether a method learns field targets, as its options are. Not collective. */
+bool hiss_objective_learns_targets(const hiss_objective_ops *objective, const void *options);
 const hiss_objective_ops *hiss_objective_named(const char *name); /* NULL when unknown */
 
 /* Whether the data set has what a method needs. Errors (HISS_EUSER) name key, file, data set, what is expected and

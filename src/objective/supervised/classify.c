@@ -41,6 +41,10 @@ static const char *needs_labels(const void *options_) {
     return ((const options *)options_)->targets ? NULL : "objective";
 }
 
+static bool learns_targets(const void *options_) {
+    return ((const options *)options_)->targets;
+}
+
 static hiss_status find_targets(classify *c, hiss_error *err) {
     char text[HISS_FIELD_TEXT];
     int k = 0;
@@ -176,6 +180,7 @@ const hiss_objective_ops objective_classify = {
     .sections = {{"classify", rows, &nrows, 0}},
     .options_bytes = sizeof(options),
     .needs_labels = needs_labels,
+    .learns_targets = learns_targets,
     .scores = true,
     .create = create,
     .destroy = destroy,
