@@ -42,6 +42,17 @@ hiss_status hiss_file_expect_text(const char *path, const char *what, const char
     return status;
 }
 
+FILE *hiss_file_open(const char *path) {
+    struct stat info;
+    FILE *file = fopen(path, "rbe");
+    if (file && fstat(fileno(file), &info) == 0 && S_ISDIR(info.st_mode)) {
+        fclose(file);
+        errno = EISDIR;
+        return NULL;
+    }
+    return file;
+}
+
 /* ---- before work begins ---- */
 
 /* EFBIG is one of two limits: that of the process, or that of the file system. */

@@ -341,7 +341,7 @@ static hiss_status check_needed(const options *o, const hiss_arguments *rest, so
     const bool cut = kind == WAV || kind == TEXT;
     const char *missing = !o->prepare.output                                                   ? "--output"
                           : cut && !hiss_options_given(rows, HISS_COUNT(rows), rest, "length") ? "--length"
-                          : kind == SCENES && o->rows < 1                                      ? "--rows, 1 or more,"
+                          : kind == SCENES && o->rows < 1                                      ? "--rows, 1 or more"
                           : kind == ARRAYS && !o->images                                       ? "--images"
                                                                                                : NULL;
     return missing ? hiss_fail(err, HISS_EUSER, "prepare %s needs %s", rest->positional[0], missing) : HISS_OK;

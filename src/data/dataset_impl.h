@@ -65,7 +65,7 @@ struct hiss_dataset {
     data_classes classes;
     char *target_names; /* of the columns of field targets, a line each; NULL: no file has them */
     const char *target_names_of, *target_names_at; /* the first file that has, and of what they are an attribute */
-    int64_t *kept; /* [kept_count] rows in use, ascending; NULL: all */
+    int64_t *kept;                                 /* [kept_count] rows in use, ascending; NULL: all */
     int64_t kept_count;
     bool permuted;
     hiss_permutation order;

@@ -92,7 +92,7 @@ static int jpeg_orientation(const struct jpeg_decompress_struct *info) {
     return 1;
 }
 
-static bool read_jpeg(const uint8_t *bytes, size_t size, data_image *out, char *why) {
+static bool read_jpeg(const uint8_t *bytes, size_t size, bool upright, data_image *out, char *why) {
     struct jpeg_decompress_struct info;
     trouble t = {.why = why};
     info.err = jpeg_std_error(&t.manager);
@@ -125,14 +125,14 @@ static bool read_jpeg(const uint8_t *bytes, size_t size, data_image *out, char *
     }
     jpeg_finish_decompress(&info);
     jpeg_destroy_decompress(&info);
-    data_image_orient(out, orientation);
+    data_image_orient(out, upright ? orientation : 1);
     return true;
 }
 
 /* ---- PNG ---- */
 
 /* alpha: red, green, blue and alpha, of a picture that has it. */
-static bool read_png(const uint8_t *bytes, size_t size, bool alpha, data_image *out, char *why) {
+static bool read_png(const uint8_t *bytes, size_t size, bool alpha, bool upright, data_image *out, char *why) {
     png_image image = {.version = PNG_IMAGE_VERSION};
     bool fine = png_image_begin_read_from_memory(&image, bytes, size) != 0;
     if (fine) {
@@ -154,7 +154,7 @@ static bool read_png(const uint8_t *bytes, size_t size, bool alpha, data_image *
         snprintf(why, REASON_SIZE, "%s", image.message);
     }
     png_image_free(&image);
-    if (fine) {
+    if (fine && upright) {
         data_image_orient(out, data_png_orientation(bytes, size));
     }
     return fine;
@@ -233,7 +233,7 @@ static bool read_pnm(const uint8_t *bytes, size_t size, data_image *out, char *w
 /* ---- any of them ---- */
 
 static uint8_t *read_whole(const char *path, size_t *size, hiss_error *err) {
-    FILE *file = fopen(path, "rb");
+    FILE *file = hiss_file_open(path);
     uint8_t *bytes = NULL;
     long end = -1;
     if (file && !fseek(file, 0, SEEK_END) && (end = ftell(file)) >= 0 && !fseek(file, 0, SEEK_SET)) {
@@ -253,14 +253,15 @@ static uint8_t *read_whole(const char *path, size_t *size, hiss_error *err) {
     return bytes;
 }
 
-hiss_status data_image_decode(const char *name, const uint8_t *bytes, size_t size, data_image *out, hiss_error *err) {
+static hiss_status decode(const char *name, const uint8_t *bytes, size_t size, bool upright, data_image *out,
+                          hiss_error *err) {
     char why[REASON_SIZE] = "it is no JPEG, PNG, binary PGM or PPM";
     bool fine = false;
     *out = (data_image){0};
     if (size > 3 && bytes[0] == 0xFF && bytes[1] == 0xD8) {
-        fine = read_jpeg(bytes, size, out, why);
+        fine = read_jpeg(bytes, size, upright, out, why);
     } else if (size > 8 && !memcmp(bytes, "\x89PNG", 4)) {
-        fine = read_png(bytes, size, false, out, why);
+        fine = read_png(bytes, size, false, upright, out, why);
     } else if (size > 3 && bytes[0] == 'P' && (bytes[1] == '5' || bytes[1] == '6')) {
         fine = read_pnm(bytes, size, out, why);
     }
@@ -271,13 +272,25 @@ hiss_status data_image_decode(const char *name, const uint8_t *bytes, size_t siz
     return HISS_OK;
 }
 
-hiss_status data_image_read(const char *path, data_image *out, hiss_error *err) {
+hiss_status data_image_decode(const char *name, const uint8_t *bytes, size_t size, data_image *out, hiss_error *err) {
+    return decode(name, bytes, size, true, out, err);
+}
+
+static hiss_status read(const char *path, bool upright, data_image *out, hiss_error *err) {
     size_t size = 0;
     *out = (data_image){0};
     uint8_t *bytes = read_whole(path, &size, err);
-    const hiss_status status = bytes ? data_image_decode(path, bytes, size, out, err) : HISS_EUSER;
+    const hiss_status status = bytes ? decode(path, bytes, size, upright, out, err) : HISS_EUSER;
     hiss_free(bytes);
     return status;
+}
+
+hiss_status data_image_read(const char *path, data_image *out, hiss_error *err) {
+    return read(path, true, out, err);
+}
+
+hiss_status data_image_read_stored(const char *path, data_image *out, hiss_error *err) {
+    return read(path, false, out, err);
 }
 
 hiss_status data_image_read_alpha(const char *path, data_image *out, hiss_error *err) {
@@ -288,7 +301,7 @@ hiss_status data_image_read_alpha(const char *path, data_image *out, hiss_error 
     if (!bytes) {
         return HISS_EUSER;
     }
-    const bool fine = size > 8 && !memcmp(bytes, "\x89PNG", 4) && read_png(bytes, size, true, out, why);
+    const bool fine = size > 8 && !memcmp(bytes, "\x89PNG", 4) && read_png(bytes, size, true, true, out, why);
     hiss_free(bytes);
     if (!fine) {
         data_image_free(out);

@@ -14,7 +14,9 @@ bool data_image_named(const char *name); /* whether the name ends like a picture
  * unreadable. */
 hiss_status data_image_read(const char *path, data_image *out, hiss_error *err);
 hiss_status data_image_decode(const char *name, const uint8_t *bytes, size_t size, data_image *out, hiss_error *err);
-/* The same for a PNG file with alpha, which has 4 channels then. */
+/* The same of a file, but as it is stored, whatever orientation it notes: for pictures with places in them. */
+hiss_status data_image_read_stored(const char *path, data_image *out, hiss_error *err);
+/* The same as the first for a PNG file with alpha, which has 4 channels then. */
 hiss_status data_image_read_alpha(const char *path, data_image *out, hiss_error *err);
 void data_image_free(data_image *image);
 /* The orientation 1 to 8 that an Exif block, or the eXIf chunk of a PNG file, gives; 1, upright, when there is none. */

@@ -50,8 +50,30 @@ static hiss_status expect_new(const way *here, const char *folder, hiss_error *e
     return HISS_OK;
 }
 
+/* Names of classes stand one a line in the file that is made. */
+static hiss_status check_name(const char *path, const char *name, hiss_error *err) {
+    return !strpbrk(name, "\n\r")
+               ? HISS_OK
+               : hiss_fail(err, HISS_EUSER, "%s: the name of this class folder has a line break; rename it", path);
+}
+
 static hiss_status scan(data_listing *list, const data_wanted *wanted, const char *folder, int32_t label,
                         const way *above, hiss_error *err);
+
+/* A folder KIND/CLASS is a class, or, deeper, part of one. */
+static hiss_status take_below(data_listing *list, const data_wanted *wanted, const char *path, const char *name,
+                              int32_t label, const way *here, hiss_error *err) {
+    const bool class = wanted->kinds && here->above && !here->above->above;
+    const int64_t before = list->count;
+    hiss_status status = class ? check_name(path, name, err) : HISS_OK;
+    status = status ? status : scan(list, wanted, path, label, here, err);
+    return status || !class || list->count > before
+               ? status
+               : hiss_fail(err, HISS_EUSER,
+                           "%s: this class folder holds no %s (%s); classes are numbered by those that have some: add "
+                           "one, or remove the folder",
+                           path, wanted->what, wanted->endings);
+}
 
 /* An entry of a folder; one at the top, label -1, that is a folder is a class. */
 static hiss_status take(data_listing *list, const data_wanted *wanted, const char *path, const char *name,
@@ -60,11 +82,12 @@ static hiss_status take(data_listing *list, const data_wanted *wanted, const cha
     const bool there = stat(path, &info) == 0;
     if (there && S_ISDIR(info.st_mode)) {
         if (label >= 0) {
-            return scan(list, wanted, path, label, here, err);
+            return take_below(list, wanted, path, name, label, here, err);
         }
         const int64_t before = list->count, class = list->folders++;
         list->folder[class] = hiss_arena_text(list->arena, name);
-        const hiss_status status = scan(list, wanted, path, (int32_t) class, here, err);
+        hiss_status status = wanted->kinds ? HISS_OK : check_name(path, name, err);
+        status = status ? status : scan(list, wanted, path, (int32_t) class, here, err);
         if (!status && list->count == before && wanted->kinds) {
             hiss_warn("prepare: folder %s holds no %s; there are no scenes of this kind", path, wanted->what);
         } else if (!status && list->count == before) {
@@ -112,15 +135,15 @@ hiss_status data_listing_scan(data_listing *list, const data_wanted *wanted, con
     if (status) {
         return status;
     }
-    if (list->folders && list->alone) {
+    if (list->folders && list->alone && !wanted->kinds) {
         return hiss_fail(err, HISS_EUSER,
                          "%s: holds %s (%s) as well as folders (%s); expected either %s, or one folder for each class",
                          folder, wanted->what, list->alone, list->folder[0], wanted->what);
     }
     return list->count ? HISS_OK
-                       : hiss_fail(err, HISS_EUSER,
-                                   "%s: holds no %s (%lld other files); expected %s, in it or in class folders", folder,
-                                   wanted->what, (long long)list->skipped, wanted->endings);
+                       : hiss_fail(err, HISS_EUSER, "%s: holds no %s (%lld other files); expected %s, in %s", folder,
+                                   wanted->what, (long long)list->skipped, wanted->endings,
+                                   wanted->kinds ? "folders KIND/CLASS" : "it or in class folders");
 }
 
 char *data_listing_classes(const data_listing *list) {

@@ -30,7 +30,8 @@ typedef struct data_wanted {
     bool kinds;                 /* folders are kinds of scenes, which hold classes */
 } data_wanted;
 
-/* list: {.arena = ...}. Warns of classes without files. Errors: no files; files beside folders; what cannot be read. */
+/* list: {.arena = ...}. Warns of classes without files, or kinds. Errors: no files; files beside folders, where these are
+ * classes; a class of a kind without files; a class whose name is of two lines; what cannot be read. */
 hiss_status data_listing_scan(data_listing *list, const data_wanted *wanted, const char *folder, hiss_error *err);
 void data_listing_add(data_listing *list, const char *path, int32_t label);
 /* Names of the classes, one a line; the list's. */

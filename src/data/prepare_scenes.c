@@ -112,8 +112,9 @@ static hiss_status read_stamps(source *s, hiss_error *err) {
         data_image *image = &s->scenes.stamp[i].image;
         status = data_image_read_alpha(s->stamps.all[i].path, image, err);
         if (!status && !data_scene_keep_stamp(image, s->scenes.H, s->scenes.W)) {
-            status = hiss_fail(err, HISS_EUSER, "%s: is transparent all over; expected a stamp that shows an object",
-                               s->stamps.all[i].path);
+            status = hiss_fail(err, HISS_EUSER,
+                               "%s: has no pixel of alpha %d or more, of 255; expected a stamp that shows an object",
+                               s->stamps.all[i].path, DATA_SCENE_ALPHA);
         }
     }
     return status;

@@ -4,6 +4,7 @@
  * classes are VOC's twenty where no others occur, so that files of few pictures have the same columns; else those that occur,
  * in the order of their names. Both files have them, and the same number of boxes.
  *
+ * Pictures stay as they are stored, also where they note another orientation, for boxes are of their stored rows and columns.
  * All annotations are read first, which gives classes and boxes; pictures then in the order in which they are written. Cost:
  * one pass over the pictures; memory of one, and of all objects. */
 #include <ctype.h>
@@ -21,6 +22,7 @@
 
 enum { SETS = 2 };
 static const char *const set_name[SETS] = {"trainval", "test"}, *const file_name[SETS] = {"train", "test"};
+static const char byte_order_mark[] = "\xEF\xBB\xBF"; /* as editors on Windows put before UTF-8 */
 static const char *const voc_class[] = {
     "aeroplane",   "bicycle", "bird",  "boat",      "bottle", "bus",         "car",   "cat",  "chair", "cow",
     "diningtable", "dog",     "horse", "motorbike", "person", "pottedplant", "sheep", "sofa", "train", "tvmonitor"};
@@ -61,6 +63,11 @@ static hiss_status find_picture(reader *r, const image_set *set, int64_t line, e
             return HISS_OK;
         }
     }
+    if (data_image_named(e->name)) {
+        return hiss_fail(err, HISS_EUSER,
+                         "%s:%lld: '%.80s'; expected the name of one picture, without folder or ending: %.*s",
+                         set->list, (long long)line, e->name, (int)(strrchr(e->name, '.') - e->name), e->name);
+    }
     return hiss_fail(
         err, HISS_EUSER,
         "%s:%lld: there is no picture %s/JPEGImages/%s.jpg; unpack the archives of all sets into one folder", set->list,
@@ -68,6 +75,9 @@ static hiss_status find_picture(reader *r, const image_set *set, int64_t line, e
 }
 
 static hiss_status add_name(reader *r, image_set *set, char *text, int64_t line, hiss_error *err) {
+    if (line == 1 && strncmp(text, byte_order_mark, sizeof byte_order_mark - 1) == 0) {
+        text += sizeof byte_order_mark - 1;
+    }
     char *end = text + strlen(text);
     while (end > text && isspace((unsigned char)end[-1])) {
         *--end = '\0';
@@ -105,7 +115,7 @@ static hiss_status add_name(reader *r, image_set *set, char *text, int64_t line,
 }
 
 static hiss_status read_list(reader *r, image_set *set, hiss_error *err) {
-    FILE *in = fopen(set->list, "re");
+    FILE *in = hiss_file_open(set->list);
     char *line = NULL;
     size_t capacity = 0;
     hiss_status status = HISS_OK;
@@ -134,6 +144,12 @@ static hiss_status read_lists(reader *r, hiss_error *err) {
         status = read_list(r, &r->set[k], err);
     }
     data_values_destroy(r->names);
+    if (!status && !r->set[1].there && hiss_file_exists(r->set[1].output)) {
+        return hiss_fail(err, HISS_EUSER,
+                         "%s is there, but no %s, so that it would be the test of other pictures; remove it, or choose "
+                         "another --output",
+                         r->set[1].output, r->set[1].list);
+    }
     if (!status && !r->set[1].there) {
         hiss_warn("prepare: there is no %s, so no test.h5; it is in the archive VOCtest_06-Nov-2007.tar",
                   r->set[1].list);
@@ -171,6 +187,8 @@ static const char **find_class(const reader *r, const char *name) {
 /* Those of VOC, or, where there is another, all that there are. */
 static hiss_status find_classes(reader *r, hiss_error *err) {
     int64_t objects = 0, others = 0;
+    const data_voc_object *first = NULL;
+    const char *path = NULL;
     for (int k = 0; k < SETS; k++) {
         for (int64_t i = 0; i < r->set[k].count; i++) {
             objects += r->set[k].all[i].voc.count;
@@ -189,8 +207,11 @@ static hiss_status find_classes(reader *r, hiss_error *err) {
         for (int64_t i = 0; i < r->set[k].count; i++) {
             const data_voc *v = &r->set[k].all[i].voc;
             for (int64_t o = 0; o < v->count; o++) {
+                const bool other = !find_class(r, v->all[o].class);
+                first = other && !first ? &v->all[o] : first;
+                path = other && !path ? v->path : path;
                 found[count++] = v->all[o].class;
-                others += !find_class(r, v->all[o].class);
+                others += other;
             }
         }
     }
@@ -203,6 +224,10 @@ static hiss_status find_classes(reader *r, hiss_error *err) {
                 found[r->classes++] = found[i];
             }
         }
+        hiss_warn(
+            "%s:%lld: class '%.80s' is none of PASCAL VOC's twenty, nor are those of %lld objects more: columns are "
+            "the %lld classes that there are, by name, and not those of files of PASCAL VOC",
+            path, (long long)first->line, first->class, (long long)others - 1, (long long)r->classes);
     }
     return HISS_OK;
 }
@@ -244,7 +269,7 @@ static hiss_status write_set(reader *r, int k, hiss_error *err) {
     for (int64_t row = 0; row < set->count && !status; row++) {
         const entry *e = &set->all[data_writer_next(w)];
         data_image image;
-        status = data_image_read(e->picture, &image, err);
+        status = data_image_read_stored(e->picture, &image, err);
         if (status) {
             break;
         }

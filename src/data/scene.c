@@ -16,7 +16,7 @@
 #include "hiss/rng.h"
 #include "scene_impl.h"
 
-enum { RGBA = 4, RGB = 3, SEEN_ALPHA = 128, GROUND_SIDES = 8, TRIES = 10 };
+enum { RGBA = 4, RGB = 3, GROUND_SIDES = 8, TRIES = 10 };
 enum { HIDDEN = 2, HIDDEN_OF = 5 };                             /* the most of an object that others may hide */
 enum { LIGHT = 256, LIGHT_OF_STAMP = 38, LIGHT_OF_SCENE = 51 }; /* 1; and by how much it may be off */
 static const double least_side = 0.25, most_side = 0.7;
@@ -54,7 +54,7 @@ static int64_t scaled_side(int64_t side, int64_t to, int64_t from) {
 }
 
 static bool seen(const data_image *stamp, int64_t y, int64_t x) {
-    return stamp->pixels[(y * stamp->W + x) * RGBA + 3] >= SEEN_ALPHA;
+    return stamp->pixels[(y * stamp->W + x) * RGBA + 3] >= DATA_SCENE_ALPHA;
 }
 
 bool data_scene_keep_stamp(data_image *image, int64_t H, int64_t W) {
@@ -189,7 +189,7 @@ typedef struct composition {
 static bool put(composition *c, int64_t pixels) {
     int64_t hidden[DATA_SCENE_MOST + 1] = {0};
     for (int64_t i = 0; i < pixels; i++) {
-        hidden[c->owner[i]] += c->layer[i * RGBA + 3] >= SEEN_ALPHA;
+        hidden[c->owner[i]] += c->layer[i * RGBA + 3] >= DATA_SCENE_ALPHA;
     }
     for (int64_t k = 0; k < c->count; k++) {
         if (HIDDEN_OF * (c->hidden[k] + hidden[k]) > HIDDEN * c->area[k]) {
@@ -205,7 +205,7 @@ static bool put(composition *c, int64_t pixels) {
             const int through = c->pixels[i * RGB + k] * (255 - from[3]);
             c->pixels[i * RGB + k] = (uint8_t)(from[k] + (through + 127) / 255);
         }
-        c->owner[i] = from[3] >= SEEN_ALPHA ? (uint8_t)c->count : c->owner[i];
+        c->owner[i] = from[3] >= DATA_SCENE_ALPHA ? (uint8_t)c->count : c->owner[i];
     }
     return true;
 }
@@ -215,7 +215,7 @@ static void add(const data_scenes *s, hiss_rng *rng, int64_t kind, composition *
     data_image item = draw_item(s, rng, &stamp->image);
     int64_t area = 0;
     for (int64_t i = 0; i < item.H * item.W; i++) {
-        area += item.pixels[i * RGBA + 3] >= SEEN_ALPHA;
+        area += item.pixels[i * RGBA + 3] >= DATA_SCENE_ALPHA;
     }
     for (int t = 0; t < TRIES && area > 0; t++) {
         const int64_t y = draw_place(rng, s->H, item.H), x = draw_place(rng, s->W, item.W);

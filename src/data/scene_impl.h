@@ -5,7 +5,8 @@
 #include "image_impl.h"
 #include "objects_impl.h"
 
-enum { DATA_SCENE_MOST = 4 }; /* objects on a scene */
+enum { DATA_SCENE_MOST = 4 };    /* objects on a scene */
+enum { DATA_SCENE_ALPHA = 128 }; /* of pixels of a stamp that show its object, or more */
 
 typedef struct data_scene_stamp {
     data_image image; /* red, green, blue by alpha, and alpha; its edges touch the object */

@@ -63,6 +63,7 @@ static hiss_status read_object(const data_voc *v, const data_element *object, da
     }
     const char *flag = difficult ? difficult->text : "0";
     out->class = name->text;
+    out->line = name->line;
     out->difficult = strcmp(flag, "1") == 0;
     if (!*name->text) {
         status = hiss_fail(err, HISS_EUSER, "%s:%lld: <name> is empty; expected the class of the object", v->path,

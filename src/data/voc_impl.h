@@ -8,6 +8,7 @@
 
 typedef struct data_voc_object {
     const char *class;
+    int64_t line; /* where its name stands */
     bool difficult;
     double x0, y0, x1, y1; /* of the picture, in pixels from its top left corner: x0 <= x < x1 */
 } data_voc_object;

@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "hiss/file.h"
 #include "xml_impl.h"
 
 typedef struct open {
@@ -311,7 +312,7 @@ hiss_status data_xml_parse(const char *name, const char *bytes, size_t size, his
 }
 
 hiss_status data_xml_read(const char *path, hiss_arena *arena, data_element **root, hiss_error *err) {
-    FILE *in = fopen(path, "rbe");
+    FILE *in = hiss_file_open(path);
     long size = -1;
     char *bytes = NULL;
     if (in && fseek(in, 0, SEEK_END) == 0 && (size = ftell(in)) >= 0 && size <= DATA_XML_BYTES &&

@@ -1,5 +1,6 @@
 /* Stamps for hiss prepare scenes, and what is in a file of objects:
- *   objects_h5 png OUT HEIGHT WIDTH R G B   a PNG of this colour, whose border, an eighth of each side, is transparent
+ *   objects_h5 png OUT HEIGHT WIDTH R G B [ALPHA]
+ *                                           a PNG of this colour and alpha (255), whose border, an eighth of each side, is transparent
  *   objects_h5 show FILE                    shapes, classes, and for each row its targets and its boxes
  *   objects_h5 name FILE OBJECT [A,B,C]     the attribute classes of /, or of a data set; without names, none
  *   objects_h5 fill FILE COLUMN VALUE       that column of /targets */
@@ -9,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-static int png(const char *path, int height, int width, char **rgb) {
+static int png(const char *path, int height, int width, char **rgb, int alpha) {
     png_image image = {.version = PNG_IMAGE_VERSION,
                        .width = (png_uint_32)width,
                        .height = (png_uint_32)height,
@@ -21,7 +22,7 @@ static int png(const char *path, int height, int width, char **rgb) {
             for (int c = 0; c < 3; c++) {
                 *to++ = (unsigned char)atoi(rgb[c]);
             }
-            *to++ = inside ? 255 : 0;
+            *to++ = (unsigned char)(inside ? alpha : 0);
         }
     }
     const int fine = png_image_write_to_file(&image, path, 0, pixels, 0, NULL);
@@ -120,8 +121,8 @@ static int fill(const char *path, hsize_t column, double value) {
 }
 
 int main(int argc, char **argv) {
-    if (argc == 8 && strcmp(argv[1], "png") == 0) {
-        return png(argv[2], atoi(argv[3]), atoi(argv[4]), argv + 5);
+    if ((argc == 8 || argc == 9) && strcmp(argv[1], "png") == 0) {
+        return png(argv[2], atoi(argv[3]), atoi(argv[4]), argv + 5, argc == 9 ? atoi(argv[8]) : 255);
     }
     if ((argc == 4 || argc == 5) && strcmp(argv[1], "name") == 0) {
         return name(argv[2], argv[3], argc == 5 ? argv[4] : NULL);

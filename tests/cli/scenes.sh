@@ -2,7 +2,7 @@
 # seed; classes by name, over kinds; a line for what is wrong.
 . "$HISS_ROOT/tests/cli/common"
 objects=$(dirname "$HISS")/tests/cli/objects_h5
-mkdir -p stamps/{land,sea}/{boat,crab} stamps/land/ant stamps/empty grounds
+mkdir -p stamps/land/{boat,ant} stamps/sea/crab stamps/empty grounds
 "$objects" png stamps/land/ant/one.png 40 60 250 10 10
 "$objects" png stamps/land/ant/two.PNG 400 60 200 10 80
 "$objects" png stamps/land/boat/b.png 30 30 10 250 10
@@ -50,8 +50,26 @@ refused 1 'stamps/land/ant/one.png: lies in no class; expected stamps in folders
 refused 1 'lies in no class' "$HISS" prepare scenes stamps/land/ant grounds "${size[@]}" --output x.h5
 refused 1 'grounds: holds no stamps (2 other files); expected .png' "$HISS" prepare scenes grounds grounds "${size[@]}" --output x.h5
 refused 1 'stamps/none: cannot be read as a folder' "$HISS" prepare scenes stamps stamps/none "${size[@]}" --output x.h5
+mkdir stamps/sea/boat
 cp grounds/0.ppm stamps/sea/boat/x.png
 refused 1 'stamps/sea/boat/x.png: unreadable stamp: it is no PNG; expected a PNG with alpha' "$HISS" prepare scenes stamps grounds \
     "${size[@]}" --output x.h5
+rm -r stamps/sea/boat/x.png
+bad() { # TEXT: a mistake in the folder of stamps
+    refused 1 "$1" "$HISS" prepare scenes stamps grounds "${size[@]}" --output x.h5
+}
+bad 'stamps/sea/boat: this class folder holds no stamps (.png); classes are numbered by those that have some: add one, or remove'
+mv stamps/sea/boat stamps/sea/$'bo\nat'
+cp stamps/land/boat/b.png stamps/sea/$'bo\nat/'
+bad 'the name of this class folder has a line break; rename it'
+rm -r stamps/sea/bo*
+cp stamps/land/boat/b.png stamps/
+bad 'stamps/b.png: lies in no class; expected stamps in folders stamps/KIND/CLASS'
+rm stamps/b.png
+"$objects" png stamps/sea/crab/faint.png 20 20 250 10 10 100
+bad 'stamps/sea/crab/faint.png: has no pixel of alpha 128 or more, of 255; expected a stamp that shows an object'
+rm stamps/sea/crab/faint.png
+mkdir -p classes/$'bo\nat' && cp grounds/0.ppm classes/$'bo\nat/'
+refused 1 'the name of this class folder has a line break; rename it' "$HISS" prepare folder classes --height 8 --width 8 --output x.h5
 [ "$(find . -name '*x.h5*')" = '' ] || fail 'something is left of what was refused'
 echo ok

@@ -53,13 +53,38 @@ cmp mixed1/train.h5 mixed2/train.h5 && cmp mixed1/test.h5 mixed2/test.h5 || fail
 "$objects" show mixed1/train.h5 | tail -n 2 | sort >rows
 tail -n 2 train | sort | cmp - rows || fail 'other rows' rows
 
-# Other classes are those that there are, by name; difficult ones count.
+# A picture that notes to be shown on its side has boxes of its rows and columns as they are stored.
+cp -r VOC2007 turned
+rm turned/JPEGImages/000005.jpg
+"$objects" png whole.png 20 40 200 100 50
+{
+    head -c 33 whole.png
+    printf '%b' '\0000\0000\0000\0032\0145\0130\0111\0146\0115\0115\0000\0052\0000\0000\0000\0010\0000\0001\0001\0022\0000\0003\0000\0000\0000\0001\0000\0006\0000\0000\0000\0000\0000\0000\0326\0147\0113\0151' # eXIf: orientation 6
+    tail -c +34 whole.png
+} >turned/JPEGImages/000005.png
+on 1 "$HISS" prepare voc turned "${size[@]}" --no-shuffle --output turned-voc
+[ $status -eq 0 ] || fail "a picture with an orientation: exit $status" log
+"$objects" show turned-voc/train.h5 | cmp - train || fail 'boxes of a picture with an orientation'
+
+# Other classes are those that there are, by name; difficult ones count; one that is not VOC's is named.
 devkit other zebra 'a &amp; b'
 rm other/ImageSets/Main/test.txt
 on 1 "$HISS" prepare voc other "${size[@]}" --no-shuffle --output others
 [ $status -eq 0 ] && [ ! -e others/test.h5 ] || fail "exit $status, or a test.h5" log
 grep -q 'there is no other/ImageSets/Main/test.txt, so no test.h5' log || fail 'the missing set is not told' log
 [ "$("$objects" show others/train.h5 | sed -n 2p)" = 'classes a & b zebra' ] || fail 'other classes' log
+cp -r VOC2007 odd
+sed -i 's,<name>person,<name>persn,' odd/Annotations/000005.xml
+on 1 "$HISS" prepare voc odd "${size[@]}" --no-shuffle --output odd-voc
+[ $status -eq 0 ] || fail "an odd class: exit $status" log
+grep -q "odd/Annotations/000005.xml:4: class 'persn' is none of PASCAL VOC's twenty, nor are those of 0 objects more: columns are the 3 classes" \
+    log || fail 'an odd class is not named' log
+
+# A list may begin as editors on Windows have it.
+printf '\357\273\277000001\r\n000005\r\n' >odd/ImageSets/Main/trainval.txt
+cp VOC2007/Annotations/* odd/Annotations/
+on 1 "$HISS" prepare voc odd "${size[@]}" --no-shuffle --output odd-voc
+[ $status -eq 0 ] && "$objects" show odd-voc/train.h5 | cmp - train || fail "a byte order mark: exit $status" log
 
 wrong() { # TEXT [CHANGE]: refused, and nothing is left
     rm -rf bad && cp -r VOC2007 bad
@@ -70,6 +95,15 @@ wrong() { # TEXT [CHANGE]: refused, and nothing is left
 lists=ImageSets/Main
 wrong "bad/$lists/trainval.txt: cannot be read: No such file or directory; give the folder of a year" "rm $lists/trainval.txt"
 wrong "bad/$lists/test.txt: cannot be read" "rm $lists/test.txt && ln -s test.txt $lists/test.txt"
+wrong "bad/$lists/test.txt:3: '000004.jpg'; expected the name of one picture, without folder or ending: 000004" \
+    "sed -i 's/4/4.jpg/' $lists/test.txt"
+for what in $lists/trainval.txt $lists/test.txt Annotations/000005.xml JPEGImages/000001.jpg; do
+    wrong "bad/$what: cannot be read: Is a directory" "rm $what && mkdir $what"
+done
+cp -r VOC2007 untested && rm untested/$lists/test.txt && cp -r voc before
+refused 1 'voc/test.h5 is there, but no untested/ImageSets/Main/test.txt, so that it would be the test of other pictures' \
+    "$HISS" prepare voc untested "${size[@]}" --output voc
+diff -r voc before || fail 'what was there is changed'
 wrong "bad/$lists/test.txt: names no pictures" ": >$lists/test.txt"
 wrong "bad/$lists/trainval.txt:2: '000005 -1'; expected the name of one picture" "sed -i 's/5/5 -1/' $lists/trainval.txt"
 wrong "bad/$lists/test.txt:4: picture 000001 is named for the second time in trainval and test.txt" "echo 000001 >>$lists/test.txt"

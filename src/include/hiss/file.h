@@ -16,6 +16,8 @@ bool hiss_file_exists(const char *path);
 hiss_status hiss_file_expect(const char *path, const char *what, const char *advice, hiss_error *err);
 /* The same, and that it is no directory. */
 hiss_status hiss_file_expect_text(const char *path, const char *what, const char *advice, hiss_error *err);
+/* fopen(path, "rbe"), but NULL, and errno EISDIR, for a folder, which fopen opens, and which has a size. */
+FILE *hiss_file_open(const char *path);
 /* What to do when a file cannot be written for this errno, as the end of an error. */
 const char *hiss_file_remedy(int why);
 /* An error unless a durable file can be written there: an existing one may be replaced, a directory or a device may

@@ -373,7 +373,7 @@ typedef struct hiss_objective_ops {
      * Not collective. */
     const char *(*needs_labels)(const void *options);
     bool (*learns_targets)(const void *options); /* it learns field targets. NULL: never. Not collective */
-    bool (*unit_pixels)(const void *options); /* whether the loss takes pixels as 0..1. NULL: no. Not collective */
+    bool (*unit_pixels)(const void *options);    /* whether the loss takes pixels as 0..1. NULL: no. Not collective */
     bool scores;               /* the last named place of encode() are scores of the classes, or of targets */
     const char *const *groups; /* parameter groups, ended by NULL, each with its optimiser; NULL: one, "model" */
 

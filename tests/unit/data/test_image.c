@@ -209,6 +209,10 @@ static void pictures_are_turned_upright(void **state) {
         assert_int_equal(image.H, orientation < 5 ? 2 : 3);
         assert_int_equal(image.W, orientation < 5 ? 3 : 2);
         assert_memory_equal(image.pixels, upright[orientation - 1], 6);
+        data_image as_is;
+        assert_int_equal(data_image_read_stored(path, &as_is, NULL), HISS_OK);
+        assert_true(as_is.H == 2 && as_is.W == 3 && memcmp(as_is.pixels, upright[0], 6) == 0);
+        data_image_free(&as_is);
         data_image_free(&image);
     }
 }

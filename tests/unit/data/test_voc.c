@@ -217,7 +217,7 @@ static void boxes_go_with_pictures(void **state) {
     for (size_t k = 0; k < sizeof sizes / sizeof *sizes; k++) {
         const int64_t H = sizes[k][0], W = sizes[k][1], height = 24, width = 20;
         const data_voc_object o = {
-            "a", false, (double)W / 2 - 8, (double)H / 2 - 4, (double)W / 2 + 4, (double)H / 2 + 8};
+            "a", 1, false, (double)W / 2 - 8, (double)H / 2 - 4, (double)W / 2 + 4, (double)H / 2 + 8};
         data_image image = {H, W, 1, hiss_alloc((size_t)(H * W))};
         memset(image.pixels, 0, (size_t)(H * W));
         for (int64_t i = 0; i < H * W; i++) {
@@ -250,10 +250,10 @@ static void what_is_cut_off(void **state) {
         bool inside, judged;
         double x0, x1;
     } cases[] = {
-        {{"a", false, 0, 0, 20, 60}, false, false, 0, 0},   {{"a", false, 0, 0, 40, 60}, true, true, 0, 10},
-        {{"a", false, 0, 0, 39, 60}, true, false, 0, 9.5},  {{"a", false, 70, 0, 500, 60}, true, false, 25, 30},
-        {{"a", false, 60, 0, 100, 60}, true, true, 20, 30}, {{"a", true, 60, 0, 70, 60}, true, false, 20, 25},
-        {{"a", false, 90, 0, 95, 60}, false, false, 0, 0},  {{"a", false, 500, 0, 600, 60}, false, false, 0, 0},
+        {{"a", 1, false, 0, 0, 20, 60}, false, false, 0, 0},   {{"a", 1, false, 0, 0, 40, 60}, true, true, 0, 10},
+        {{"a", 1, false, 0, 0, 39, 60}, true, false, 0, 9.5},  {{"a", 1, false, 70, 0, 500, 60}, true, false, 25, 30},
+        {{"a", 1, false, 60, 0, 100, 60}, true, true, 20, 30}, {{"a", 1, true, 60, 0, 70, 60}, true, false, 20, 25},
+        {{"a", 1, false, 90, 0, 95, 60}, false, false, 0, 0},  {{"a", 1, false, 500, 0, 600, 60}, false, false, 0, 0},
     };
     for (size_t k = 0; k < sizeof cases / sizeof *cases; k++) {
         data_object out;
