@@ -56,6 +56,28 @@ static hiss_status open_data(opened *o, hiss_error *err) {
     return hiss_config_blame(o->e.config, s, err);
 }
 
+/* Of a method that classifies, the network that is judged is all that is trained, so that what train.freeze names is known;
+ * other methods may have more, and say so when they begin. */
+static hiss_status check_frozen(const opened *o, hiss_error *err) {
+    const hiss_yaml *list = o->e.train.freeze;
+    const hiss_model *model = hiss_frozen_model(o->network);
+    const hiss_yaml *name = list && list->kind == HISS_YAML_LIST ? list->first : list;
+    for (; name && o->e.objective->scores; name = name == list ? NULL : name->next) {
+        bool found = name->kind != HISS_YAML_SCALAR; /* which is refused elsewhere */
+        for (int k = 0; k < hiss_model_count(model) && !found; k++) {
+            found = hiss_slot_within(hiss_model_at(model, k), name->text);
+        }
+        if (!found) {
+            char where[HISS_PLACE] = "--set train.freeze";
+            const bool placed = name->line > 0;
+            return hiss_fail(err, HISS_EUSER,
+                             "%s%s: '%.80s' has no parameters, nor has anything that begins with it and '/'",
+                             placed ? hiss_yaml_place(name, where) : where, placed ? ": train.freeze" : "", name->text);
+        }
+    }
+    return HISS_OK;
+}
+
 static void close_row(opened *o) {
     hiss_frozen_destroy(o->network);
     hiss_eval_close(&o->train, &o->test);
@@ -403,6 +425,7 @@ static hiss_status check_runs(const compare_request *r, compare_plan *plan, int 
         s = s == HISS_OK && transfer > 0 ? expect_random(study, run, now, err) : s;
         s = s == HISS_OK ? check_made(r, study, run, now, err) : s;
         s = s == HISS_OK && seed == 0 ? open_data(now, err) : s;
+        s = s == HISS_OK && seed == 0 ? check_frozen(now, err) : s;
         if (s == HISS_OK && seed == 0) {
             plan->eval[run] = eval_section(study, now);
         } else if (s != HISS_OK) {

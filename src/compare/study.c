@@ -244,19 +244,38 @@ static hiss_status settle_row(hiss_comparison *study, const hiss_yaml *node, con
                            hiss_yaml_place(node, where), section);
 }
 
-/* A list of "key=value". */
-static hiss_status read_set(hiss_comparison *study, const hiss_yaml *node, const char *key, const char ***out,
-                            int *count, hiss_error *err) {
+/* Why an assignment is not the user's to make; NULL: it is, or it cannot be read, which whoever reads the config says. */
+static const char *find_owned(const char *assignment, bool transfer) {
+    static const char *const owned[][2] = {{"seed", "seeds says which seeds there are"},
+                                           {"dist.threads", "threads says how many threads a rank has"},
+                                           {"train.init", "a transfer begins from the run of its row"}};
+    hiss_config *config = NULL;
+    hiss_error unused;
+    const char *why = NULL;
+    if (hiss_config_read(NULL, &config, &unused) == HISS_OK &&
+        hiss_config_set(config, assignment, &unused) == HISS_OK) {
+        for (int k = 0; k < HISS_COUNT(owned) - !transfer && !why; k++) {
+            why = hiss_config_has(config, owned[k][0]) ? owned[k][1] : NULL;
+        }
+    }
+    hiss_config_destroy(config);
+    return why;
+}
+
+/* A list of "key=value"; transfer: of a transfer. */
+static hiss_status read_set(hiss_comparison *study, const hiss_yaml *node, const char *key, bool transfer,
+                            const char ***out, int *count, hiss_error *err) {
     char where[HISS_PLACE];
     hiss_status s = hiss_yaml_words(study->arena, node, key, "a list of key=value", out, count, err);
     if (s == HISS_OK && *count > MOST_SETTINGS) {
         return hiss_yaml_refuse(node, key, "at most 100 of key=value", err);
     }
-    for (int k = 0; k < *count && s == HISS_OK; k++) {
-        if (strncmp((*out)[k], "seed=", 5) == 0) {
-            s = hiss_fail(err, HISS_EUSER, "%s: %s: seeds says which seeds there are; leave %.40s out",
-                          hiss_yaml_place(node, where), key, (*out)[k]);
-        }
+    const hiss_yaml *item = node && node->kind == HISS_YAML_LIST ? node->first : node;
+    for (int k = 0; k < *count && s == HISS_OK; k++, item = item->next) {
+        const char *why = find_owned((*out)[k], transfer);
+        s = why ? hiss_fail(err, HISS_EUSER, "%s: %s: %s; leave %.80s out", hiss_yaml_place(item, where), key, why,
+                            (*out)[k])
+                : s;
     }
     return s;
 }
@@ -266,12 +285,13 @@ static hiss_status read_rows(hiss_comparison *study, hiss_error *err) {
     hiss_status s = first ? HISS_OK : HISS_EUSER;
     study->rows = hiss_arena_alloc(study->arena, sizeof *study->rows * MOST_ROWS);
     for (const hiss_yaml *c = first; c && s == HISS_OK; c = c->next) {
-        char section[SECTION];
+        char section[SECTION], key[SECTION + 8];
         row_form f = {.set = NULL};
         s = read_entry(study, c, "rows", "_-", "letters, digits, _ and -", row_rows, HISS_COUNT(row_rows), section, &f,
                        err);
         f.row.name = c->key;
-        s = s == HISS_OK ? read_set(study, f.set, "set", &f.row.set, &f.row.nset, err) : s;
+        snprintf(key, sizeof key, "rows.%s.set", c->key);
+        s = s == HISS_OK ? read_set(study, f.set, key, false, &f.row.set, &f.row.nset, err) : s;
         if (s == HISS_OK) {
             study->rows[study->nrows] = f.row;
             s = settle_row(study, c, section, &f, err);
@@ -294,7 +314,7 @@ static bool has_seed(const char *name) {
 }
 
 static hiss_status settle_transfer(hiss_comparison *study, const hiss_yaml *node, transfer_form *f, hiss_error *err) {
-    char where[HISS_PLACE];
+    char where[HISS_PLACE], key[SECTION + 8];
     hiss_compare_transfer *t = &f->transfer;
     t->name = node->key;
     if (has_seed(t->name)) {
@@ -305,15 +325,8 @@ static hiss_status settle_transfer(hiss_comparison *study, const hiss_yaml *node
         return hiss_fail(err, HISS_EUSER, "%s: transfers.%s.config is missing; it must be a config of hiss train",
                          hiss_yaml_place(node, where), t->name);
     }
-    const hiss_status s = read_set(study, f->set, "set", &t->set, &t->nset, err);
-    for (int k = 0; k < t->nset && s == HISS_OK; k++) {
-        if (strncmp(t->set[k], "train.init=", 11) == 0) {
-            return hiss_fail(err, HISS_EUSER,
-                             "%s: transfers.%s.set: a transfer begins from the run of its row; leave train.init out",
-                             hiss_yaml_place(f->set, where), t->name);
-        }
-    }
-    return s;
+    snprintf(key, sizeof key, "transfers.%s.set", t->name);
+    return read_set(study, f->set, key, true, &t->set, &t->nset, err);
 }
 
 static hiss_status read_transfers(hiss_comparison *study, hiss_error *err) {
@@ -489,7 +502,7 @@ static hiss_status read_study(hiss_comparison *out, hiss_error *err) {
     s = s == HISS_OK ? read_published(study, err) : s;
     s = s == HISS_OK ? hiss_config_finish(out->text, err) : s;
     s = s == HISS_OK ? read_seeds(study, f.seeds, err) : s;
-    s = s == HISS_OK ? read_set(study, f.base, "base", &study->base, &study->nbase, err) : s;
+    s = s == HISS_OK ? read_set(study, f.base, "base", false, &study->base, &study->nbase, err) : s;
     s = s == HISS_OK
             ? hiss_yaml_words(out->arena, f.launch, "launch", "a list of words", &study->launch, &study->nlaunch, err)
             : s;

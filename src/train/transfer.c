@@ -153,6 +153,7 @@ typedef struct source {
     char path[PATH_TEXT];
     bool others; /* it has learnt targets of other classes: its scores say nothing of those of this run */
     char difference[HISS_NAMES_TEXT];
+    bool *took; /* of the slots of this network */
     int copied, kept, unused;
     FILE *list[3]; /* names of the arrays above */
     char *text[3];
@@ -255,6 +256,7 @@ static hiss_status copy_slot(source *s, const hiss_slot *slot, float *vector, hi
         return HISS_OK;
     }
     note(s, 0, slot->name, "");
+    s->took[hiss_model_find(s->t->model, slot->name)] = true;
     return hiss_checkpoint_slot(s->file, s->path, name, slot, vector + slot->offset, err);
 }
 
@@ -282,6 +284,26 @@ static void compare_targets(source *s) {
                   s->path, hiss_dataset_file(s->t->set), s->difference);
     }
     hiss_free(then);
+}
+
+/* What is frozen and was not taken over would stay at random, and be taken for what the source has learnt. */
+static hiss_status expect_frozen(const source *s, hiss_error *err) {
+    const trainer *t = s->t;
+    for (const hiss_yaml *e = first_name(t); e; e = next_name(t, e)) {
+        char what[PATH_TEXT];
+        bool took = false;
+        for (int k = 0; k < hiss_model_count(t->model) && !took; k++) {
+            took = s->took[k] && hiss_slot_within(hiss_model_at(t->model, k), e->text);
+        }
+        if (!took) {
+            snprintf(what, sizeof what,
+                     "'%.80s' would stay at its initial random values: %.300s has nothing of its name and shape; leave "
+                     "it out, or use the source's section network",
+                     e->text, s->path);
+            return refuse(e, what, err);
+        }
+    }
+    return HISS_OK;
 }
 
 static hiss_status copy_model(source *s, float *vector, hiss_error *err) {
@@ -316,18 +338,21 @@ static hiss_status copy_model(source *s, float *vector, hiss_error *err) {
 }
 
 static hiss_status read_source(trainer *t, hiss_error *err) {
-    source s = {.t = t};
+    source s = {.t = t, .took = hiss_new(bool, hiss_model_count(t->model))};
     for (int k = 0; k < 3; k++) {
         s.list[k] = hiss_text_open(&s.text[k], &s.size[k]);
     }
     hiss_status status = find_source(t->experiment->train.init, s.path, err);
     status = status == HISS_OK ? hiss_snapshot_sum(s.path, t->init, err) : status;
     status = status == HISS_OK ? copy_model(&s, t->vector, err) : status;
+    status = hiss_error_under_key(err, status, "train.init");
+    status = status == HISS_OK ? expect_frozen(&s, err) : status;
+    hiss_free(s.took);
     for (int k = 0; k < 3; k++) {
         fclose(s.list[k]);
         free(s.text[k]);
     }
-    return hiss_config_blame(t->experiment->config, hiss_error_under_key(err, status, "train.init"), err);
+    return hiss_config_blame(t->experiment->config, status, err);
 }
 
 hiss_status train_transfer_init(trainer *t, hiss_error *err) {

@@ -42,8 +42,14 @@ study 's,scores/linear.percent,scores/few_labels.10.linear,' "eval.few_labels is
 study 's,cosine.\*,cosine.5,' 'with * for a number, such as trained/conv3/few_labels.*.linear, found'
 study 's,linear.percent,linear.*,' 'of one number; section curves takes *'
 study 's/objective=supervised/objective=supervisd/' 'changed.yaml:10:11: transfers.fc.set: '
+study 's/freeze=.conv1./freeze=[conv1, conv9]/' "changed.yaml:10:49: transfers.fc.set: train.freeze: 'conv9' has no parameters"
+study 's/    set: \[/&dist.threads=2, /' 'changed.yaml:10:11: transfers.fc.set: threads says how many threads a rank has; leave dist.threads=2 out'
+study 's/    set: \[/&"train={init: nat}", /' 'changed.yaml:10:11: transfers.fc.set: a transfer begins from the run of its row; leave train'
+study 's/^base: \[/&"dist={threads: 2}", /' 'changed.yaml:2:8: base: threads says how many threads a rank has; leave dist={threads: 2} out'
+study 's/^base: \[train.epochs=1/&, seed=5/' 'changed.yaml:2:24: base: seeds says which seeds there are; leave seed=5 out'
+study 's/nat: {config: config.yaml/&, set: [seed=5]/' 'changed.yaml:4:36: rows.nat.set: seeds says which seeds there are; leave'
 study 's/    config: config.yaml/    config: absent.yaml/' 'changed.yaml:9:13: transfers.fc.config: the config absent.yaml does not exist'
-study 's/eval.random=false,/train.init=nat,/' 'a transfer begins from the run of its row; leave train.init out'
+study 's/eval.random=false,/train.init=nat,/' 'changed.yaml:10:96: transfers.fc.set: a transfer begins from the run of its row; leave train.init=nat out'
 study 's/  fc:/  fc-s2:/' "changed.yaml:9:5: transfers: 'fc-s2' could be taken for a seed; choose another name"
 sed 's/name: conv1/name: first/; s/name: fc1/name: last/; /batch_norm/d' config.yaml >other.yaml
 study 's/    config: config.yaml/    config: other.yaml/; s/freeze=.conv1./freeze=first/' \
@@ -117,6 +123,16 @@ on 1 "$HISS" compare study.yaml --out failing --set 'rows.nat.set=[train.lane_sa
 has log '^\[2/3\] nat-s4-fc: not begun, for nat-s4 has failed$'
 has log '^\[3/3\] random-s4-fc: classes '
 has failing/table.md '^\| nat-s4-fc \| not begun: nat-s4 has failed \|$'
+
+# Layers that are frozen, and are not of the row's run, would be random ones under its name.
+sed 's/name: conv1/name: first/' config.yaml >renamed.yaml
+on 1 "$HISS" compare study.yaml --out random --set transfers.fc.config=renamed.yaml \
+    --set 'transfers.fc.set=[objective=classify, train.epochs=1, "train.freeze=[first]", eval.few_labels=false, eval.iterations=5, eval.layers=scores]'
+[ $status -eq 2 ] || fail "a frozen layer of no row: exit $status" log
+why="train.freeze: 'first' would stay at its initial random values: random/runs/nat-s4/ckpt/step-12.h5 has nothing of its name and shape"
+has log "^\[2/3\] nat-s4-fc: FAILED: .*$why"
+has random/table.md "^\| nat-s4-fc \| .*$why"
+has random/table.md '^\| nat \| [^|]* \| - \|'
 
 # Stopped in the transfer, the task goes back into the queue, unless it came no further.
 mkdir bin
