@@ -164,8 +164,18 @@ hiss_status cli_load_classifier(hiss_comm *comm, const char *path, const hiss_da
         s = hiss_fail(err, HISS_EUSER, "%s is a run of objective %s; name a run of objective classify", path,
                       c->experiment.objective->name);
     }
+    if (s == HISS_OK && hiss_objective_learns_targets(c->experiment.objective, c->experiment.objective_options)) {
+        s = hiss_fail(err, HISS_EUSER,
+                      "%s has learnt targets (classify.targets), of which an image may have several; name a run of "
+                      "objective classify that has learnt labels",
+                      path);
+    }
     s = s == HISS_OK ? hiss_experiment_task(&c->experiment, set, &c->task, err) : s;
     s = s == HISS_OK ? check_fit(c, path, set, by, err) : s;
+    if (s == HISS_OK && hiss_checkpoint_expect_classes(checkpoint, set, err) != HISS_OK) {
+        const hiss_error why = *err;
+        s = hiss_fail(err, HISS_EUSER, "%s; %s", why.text, advice);
+    }
     s = s == HISS_OK ? build(c, by, err) : s;
     s = s == HISS_OK ? load(c, checkpoint, err) : s;
     return hiss_comm_agree(comm, hiss_error_under_key(err, s, "eval.classifier"), err);

@@ -55,7 +55,7 @@ bool hiss_names_differ(const char *expected, const char *found, char out[HISS_NA
     char a[SHOWN + 3], b[SHOWN + 3];
     const int64_t k = expected && found ? find_difference(expected, found) : -1;
     if (k >= 0) {
-        snprintf(out, HISS_NAMES_TEXT, "column %lld (from 0) was expected to be %s, and is %s", (long long)k,
+        snprintf(out, HISS_NAMES_TEXT, "number %lld (from 0) was expected to be %s, and is %s", (long long)k,
                  show(expected, k, a), show(found, k, b));
     }
     return k >= 0;

@@ -76,6 +76,31 @@ bool hiss_checkpoint_learnt(const char *path, const hiss_dataset *set) {
     return same;
 }
 
+/* Whether these are the numbers 0, 1, ... */
+static bool are_numbers(const char *lines) {
+    bool numbers = true;
+    for (int64_t k = 0; *lines && numbers; k++) {
+        char number[32];
+        const size_t length = strcspn(lines, "\n");
+        snprintf(number, sizeof number, "%lld", (long long)k);
+        numbers = strlen(number) == length && strncmp(lines, number, length) == 0;
+        lines += length + (lines[length] == '\n');
+    }
+    return numbers;
+}
+
+hiss_status hiss_checkpoint_expect_classes(const char *path, const hiss_dataset *set, hiss_error *err) {
+    char difference[HISS_NAMES_TEXT];
+    char *then = class_lines(path, "classes"), *now = hiss_dataset_class_lines(set);
+    const bool differ = then && hiss_dataset_labelled(set) && !are_numbers(then) && !are_numbers(now) &&
+                        hiss_names_differ(then, now, difference);
+    hiss_free(then);
+    free(now);
+    return differ ? hiss_fail(err, HISS_EUSER, "%s has learnt other classes than those of %s, or in another order: %s",
+                              path, hiss_dataset_file(set), difference)
+                  : HISS_OK;
+}
+
 hiss_status hiss_checkpoint_expect_targets(const char *path, const hiss_dataset *set, hiss_error *err) {
     char whose[WHOSE];
     char *then = class_lines(path, "targets");

@@ -73,7 +73,7 @@ cp train.h5 nameless.h5
 cp train.h5 own.h5
 "$objects" name own.h5 /
 "$objects" name own.h5 /targets blue,red,green
-difference="column 1 (from 0) was expected to be 'green', and is 'red'"
+difference="number 1 (from 0) was expected to be 'green', and is 'red'"
 for other in swapped own; do
     at=$([ $other = own ] && echo /targets || echo /)
     refused 2 "data.file: $other.h5: data set /targets has other classes than whole/ckpt/" "$HISS" train config.yaml --run whole \

@@ -76,6 +76,21 @@ refused 1 '--class: vae of this config cannot be asked for a class' "$HISS" samp
 # ---- what is refused ----
 
 refused 2 'eval.classifier: the classifier nowhere does not exist' "$HISS" eval vae --set eval.classifier=nowhere
+objects=$(dirname "$HISS")/tests/cli/objects_h5
+"$odd_h5" targets.h5 images=u8:600x12x12x1 targets=u8:600x10:1
+on 1 "$HISS" train nat.yaml --run targets --set objective=classify --set classify.targets=true --set data.file=targets.h5 --set 'data.labels=""' \
+    --set data.fields.targets=/targets --set train.epochs=1
+refused 2 'eval.classifier: targets has learnt targets (classify.targets), of which an image may have several; name a run of' \
+    "$HISS" eval vae "${judge[@]}" --set eval.classifier=targets
+cp halves.h5 named.h5
+"$objects" name named.h5 / a,b,c,d,e,f,g,h,i,j
+on 1 "$HISS" train nat.yaml --run named --set objective=classify --set data.file=named.h5 --set train.epochs=1
+"$objects" name halves.h5 / a,b,d,c,e,f,g,h,i,j
+refused 2 "eval.classifier: named/ckpt/step-12.h5 has learnt other classes than those of halves.h5, or in another order: \
+number 2 (from 0) was expected to be 'c', and is 'd'; train one on the data of this run" "$HISS" eval vae "${judge[@]}" \
+    --set eval.classifier=named
+on 1 "$HISS" eval vae "${judge[@]}" --set eval.classifier=classifier # its classes are numbers
+[ $status -eq 0 ] || fail "a classifier of numbers: exit $status" log
 refused 1 'eval.classifier: nat is a run of objective nat; name a run of objective classify' "$HISS" eval vae \
     --set eval.classifier=nat
 for file in config.yaml classifier/config.yaml; do

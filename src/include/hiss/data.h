@@ -238,7 +238,7 @@ char *hiss_dataset_class_lines(const hiss_dataset *set);            /* all names
 /* What the columns of field targets are called, a name a line: the attribute `classes` of its data set or, in files without
  * labels, of /. NULL: there are no targets, or the file does not say. It lives as long as set. Not collective. */
 const char *hiss_dataset_target_names(const hiss_dataset *set);
-/* Whether two such lists, both not NULL, differ; out: in which column first, and how, as the rest of a sentence. Not
+/* Whether two such lists, both not NULL, differ; out: in which first, and how, as the rest of a sentence. Not
  * collective. */
 enum { HISS_NAMES_TEXT = 240 };
 bool hiss_names_differ(const char *expected, const char *found, char out[HISS_NAMES_TEXT]);

@@ -120,6 +120,9 @@ int64_t hiss_checkpoint_classes(const char *path);
 /* Whether classes of the set are those of the run of a checkpoint, in their order; true where it has not noted any. Not
  * collective. */
 bool hiss_checkpoint_learnt(const char *path, const hiss_dataset *set);
+/* An error (HISS_EUSER) where classes of the set have other names than those of the run of a checkpoint, in their order, as
+ * far as both have names and not only numbers. Not collective. */
+hiss_status hiss_checkpoint_expect_classes(const char *path, const hiss_dataset *set, hiss_error *err);
 /* An error (HISS_EUSER) where the columns of the set's targets have other names than those that the run of a checkpoint has
  * learnt, as far as both say so. Not collective. */
 hiss_status hiss_checkpoint_expect_targets(const char *path, const hiss_dataset *set, hiss_error *err);
