@@ -101,6 +101,19 @@ static const char *without_init(const char *text, hiss_arena *arena) {
     return out;
 }
 
+/* The same with the method by its first name, in arena. */
+static const char *with_method(const char *text, hiss_arena *arena) {
+    static const char key[] = "\nobjective: ";
+    char name[64];
+    const char *at = strstr(text, key);
+    const size_t length = at ? strcspn(at + sizeof key - 1, "\n") : sizeof name;
+    snprintf(name, sizeof name, "%.*s", length < sizeof name ? (int)length : 0, at ? at + sizeof key - 1 : "");
+    const hiss_objective_ops *ops = hiss_objective_named(name);
+    return ops ? hiss_arena_format(arena, "%.*s%s%s%s", (int)(at - text), text, key, ops->name,
+                                   at + sizeof key - 1 + length)
+               : text;
+}
+
 /* A run that is there must be of this config, but for how it is run and judged. */
 static hiss_status check_made(const compare_request *r, const hiss_comparison *study, int run, opened *o,
                               hiss_error *err) {
@@ -120,6 +133,8 @@ static hiss_status check_made(const compare_request *r, const hiss_comparison *s
         old = without_init(then, arena);
         now = without_init(now, arena);
     }
+    old = old ? with_method(old, arena) : old;
+    now = with_method(now, arena);
     hiss_status s = then ? HISS_OK : hiss_fail(err, HISS_ESYSTEM, "%s cannot be read", path);
     if (s == HISS_OK && hiss_resolved_compare(old, now, free_keys, HISS_COUNT(free_keys), &why) != HISS_OK) {
         char where[HISS_WHERE];

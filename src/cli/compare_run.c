@@ -142,8 +142,9 @@ static hiss_status note_source(const runner *r, int run, const char *place, bool
     const hiss_comparison *study = &r->plan->study;
     char now[HISS_HASH_TEXT], then[HISS_HASH_TEXT], path[CLI_PATH];
     hiss_compare_source_read(study, r->dir, run, now, then);
-    *same = !*then || strcmp(now, then) == 0;
-    if (hiss_comparison_source(study, run) < 0 || *then) {
+    snprintf(path, sizeof path, "%s/config.yaml", place);
+    *same = *then ? strcmp(now, then) == 0 : hiss_comparison_source(study, run) < 0 || !hiss_file_exists(path);
+    if (hiss_comparison_source(study, run) < 0 || *then || !*same) {
         return HISS_OK;
     }
     hiss_arena *arena = hiss_arena_create();

@@ -82,8 +82,8 @@ void compare_draw_lines(hiss_compare_results *results) {
  * of the axis. part: -1 .. 1, the row's place among them. */
 static double shift(const hiss_compare_line *line, double x, double part) {
     const double first = line->x[0], last = line->x[line->count - 1];
-    if (first > 0) {
-        return x * pow(last > first ? last / first : 2, part / 40);
+    if (first > 0) { /* one place alone is no axis to be moved on */
+        return x * pow(last / first, part / 40);
     }
     return x + (last - first) * part / 40;
 }

@@ -127,10 +127,15 @@ void hiss_compare_source_read(const hiss_comparison *study, const char *dir, int
     }
 }
 
-/* A transfer is of the run that its row has now. Where that one is not there, nothing speaks against it. */
+/* A transfer is of the run that its row has now. Where that one is not there, nothing speaks against it; where the transfer
+ * does not say what it began from, something does. */
 static bool read_source(reader *r) {
-    char now[HISS_HASH_TEXT], then[HISS_HASH_TEXT];
+    char now[HISS_HASH_TEXT], then[HISS_HASH_TEXT], end[COMPARE_PATH];
     hiss_compare_source_read(r->study, r->dir, r->number, now, then);
+    snprintf(end, sizeof end, "%s/compare.yaml", r->path);
+    if (!*then && hiss_comparison_source(r->study, r->number) >= 0 && hiss_file_exists(end)) {
+        return fail_run(r, "it has no source.yaml, which says what it began from: remove %.300s", r->path);
+    }
     return !*now || !*then || strcmp(now, then) == 0 ||
            fail_run(r, "it began from other parameters than %s has now (%.8s..., now %.8s...): remove %.200s",
                     hiss_comparison_run_name(r->study, hiss_comparison_source(r->study, r->number), r->scratch), then,
@@ -236,11 +241,22 @@ static const char *after_number(const char *group, double x, hiss_arena *arena) 
     return group && strtod(group, &end) == x && *end == ' ' && end[1] ? hiss_arena_text(arena, end + 1) : NULL;
 }
 
+/* "k" of the heading "k = 5", for 5; NULL: it does not end with the number. */
+static const char *before_number(const char *heading, double x, hiss_arena *arena) {
+    static const char equals[] = " = ";
+    const char *at = heading ? strstr(heading, equals) : NULL;
+    char *end = NULL;
+    return at && at > heading && strtod(at + sizeof equals - 1, &end) == x && !*end
+               ? hiss_arena_format(arena, "%.*s", (int)(at - heading), heading)
+               : NULL;
+}
+
 /* How a curve's axes are labelled and its numbers are written. Headings that name the number at * are left out. */
 static void take_labels(hiss_compare_results *results, int curve, const hiss_evaluation *e, const hiss_reading *reading,
                         hiss_arena *scratch) {
     hiss_compare_line *line = &results->lines[curve];
-    const char *given = results->study->curves[curve].x, *heading = NULL, *unit = "";
+    const char *given = results->study->curves[curve].x, *heading = NULL, *group = NULL, *unit = "";
+    bool same = true, together = true; /* all headings, and all groups */
     char list[HISS_MAX_NUMBERS * 64];
     hiss_number number;
     double x;
@@ -248,12 +264,18 @@ static void take_labels(hiss_compare_results *results, int curve, const hiss_eva
     for (char *rest, *name = strtok_r(list, ", ", &rest); name; name = strtok_r(NULL, ", ", &rest)) {
         if (compare_number_at(reading->number, name, scratch, &x) &&
             hiss_evaluation_number(e, reading->subject, reading->judgement, name, &number)) {
-            const bool same = !heading || strcmp(heading, number.heading) == 0;
-            heading = same ? number.heading : hiss_arena_format(scratch, "%s.%s", reading->judgement, reading->number);
+            const char *axis = after_number(number.group, x, results->arena);
+            same = same && (!heading || strcmp(heading, number.heading) == 0);
+            together = together && number.group && (!group || strcmp(group, number.group) == 0);
+            heading = number.heading;
+            group = number.group;
             unit = number.unit ? number.unit : "";
             line->form = number.form;
-            line->x_label = given ? given : after_number(number.group, x, results->arena);
+            line->x_label = given ? given : axis ? axis : before_number(heading, x, results->arena);
         }
+    }
+    if (heading && !same) {
+        heading = together ? group : hiss_arena_format(scratch, "%s.%s", reading->judgement, reading->number);
     }
     line->y_label =
         heading ? hiss_arena_format(results->arena, "%s%s%s", heading, *unit ? ", " : "", unit) : line->y_label;

@@ -93,6 +93,8 @@ void data_fields_destroy(hiss_dataset *set);
 void data_fields_keep(hiss_dataset *set, int64_t bytes);
 /* Rows [begin, begin + count) of the file into out[count][row]. */
 hiss_status data_fields_read(hiss_dataset *set, int64_t begin, int64_t count, uint8_t *out, hiss_error *err);
+/* The same of one field alone; what lies between stays as it is. */
+hiss_status data_fields_read_one(hiss_dataset *set, int k, int64_t begin, int64_t count, uint8_t *out, hiss_error *err);
 /* The same, of a generator. */
 void data_fields_make(const hiss_dataset *set, int64_t begin, int64_t count, uint8_t *out);
 /* "uint8 [n,H,W,C]" of the first field, and " name uint8 [n,...]" of each further one. */
@@ -148,6 +150,9 @@ void data_labels_tell(const char *path, const char *dataset, const data_classes 
 hiss_status data_targets_read(hiss_dataset *set, const hiss_dataset *known, hiss_error *err);
 /* How many names, one a line. */
 int64_t data_lines_count(const char *lines);
+/* One of them for messages, "'bird'", or "no class" behind the last. Returns out. */
+enum { DATA_LINE_SHOWN = 60 };
+const char *data_line_show(const char *lines, int64_t number, char out[DATA_LINE_SHOWN + 3]);
 
 /* Whether position i is row i of the file. */
 bool data_set_in_file_order(const hiss_dataset *set);

@@ -159,6 +159,7 @@ static hiss_status look(hiss_dataset *set, data_source *source, hiss_field *fiel
     values = source->packed ? HISS_F32 : values;
     *field = (hiss_field){.name = source->name,
                           .dtype = values == HISS_F64 ? HISS_F32 : values,
+                          .enumeration = info->dtype == HISS_ENUMERATION,
                           .low = 0,
                           .high = standard_high(info->dtype, values, image)};
     for (int k = 0; k < source->layout.ndim; k++) {
@@ -456,6 +457,13 @@ void data_fields_make(const hiss_dataset *set, int64_t begin, int64_t count, uin
         }
         set->generator->make(set->generated, begin + i, to);
     }
+}
+
+hiss_status data_fields_read_one(hiss_dataset *set, int k, int64_t begin, int64_t count, uint8_t *out,
+                                 hiss_error *err) {
+    assert(set->files);
+    atomic_store(&set->read, true);
+    return read_field(set, k, begin, count, out, err);
 }
 
 hiss_status data_fields_read(hiss_dataset *set, int64_t begin, int64_t count, uint8_t *out, hiss_error *err) {

@@ -9,7 +9,7 @@
 #include "hiss/alloc.h"
 #include "hiss/log.h"
 
-enum { SHOWN = 60 };
+enum { SHOWN = DATA_LINE_SHOWN };
 
 /* A name out of lines; NULL: there are fewer. */
 static const char *line_at(const char *lines, int64_t number, int *length) {
@@ -30,7 +30,7 @@ int64_t data_lines_count(const char *lines) {
 }
 
 /* "'bird'", or "no class" behind the last. */
-static const char *show(const char *lines, int64_t number, char out[SHOWN + 3]) {
+const char *data_line_show(const char *lines, int64_t number, char out[DATA_LINE_SHOWN + 3]) {
     int length;
     const char *name = line_at(lines, number, &length);
     snprintf(out, SHOWN + 3, name ? "'%.*s'" : "no class", length < SHOWN ? length : SHOWN, name);
@@ -56,7 +56,7 @@ bool hiss_names_differ(const char *expected, const char *found, char out[HISS_NA
     const int64_t k = expected && found ? find_difference(expected, found) : -1;
     if (k >= 0) {
         snprintf(out, HISS_NAMES_TEXT, "number %lld (from 0) was expected to be %s, and is %s", (long long)k,
-                 show(expected, k, a), show(found, k, b));
+                 data_line_show(expected, k, a), data_line_show(found, k, b));
     }
     return k >= 0;
 }

@@ -16,7 +16,8 @@ int64_t hiss_field_count(const hiss_field *field) {
 }
 
 const char *hiss_field_text(const hiss_field *field, char out[HISS_FIELD_TEXT]) {
-    int used = snprintf(out, HISS_FIELD_TEXT, "%s [", hiss_dtype_name(field->dtype));
+    int used = snprintf(out, HISS_FIELD_TEXT, field->enumeration ? "booleans or another enumeration (%s) [" : "%s [",
+                        hiss_dtype_name(field->dtype));
     for (int i = 0; i < field->ndim; i++) {
         used +=
             snprintf(out + used, (size_t)(HISS_FIELD_TEXT - used), "%s%lld", i ? "," : "", (long long)field->dim[i]);

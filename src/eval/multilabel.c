@@ -212,6 +212,11 @@ hiss_multilabel_result hiss_multilabel_probe(const hiss_eval_env *env, const his
     uint8_t *target = hiss_new(uint8_t, test->n * m.K);
     hiss_features_targets(env, test, target);
     result.test = judge(env, m.K, m.fitted + best * m.K, test, target);
+    for (int64_t k = m.K - 1; k >= 0; k--) {
+        const bool counts = !m.known[k] && !isnan(result.test.each[k].area);
+        result.unknown += counts;
+        result.unknown_first = counts ? k : result.unknown_first;
+    }
     hiss_free(target);
     multilabel_destroy(&m);
     return result;

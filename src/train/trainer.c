@@ -154,6 +154,10 @@ static hiss_status open_data(trainer *t, hiss_error *err) {
     hiss_status s = t->set ? HISS_OK : hiss_dataset_open(&data, (uint64_t)e->seed, &t->set, err);
     s = s == HISS_OK ? hiss_experiment_task(e, t->set, &t->task, err) : s;
     s = s == HISS_OK ? expect_labels(e, t->set, err) : s;
+    if (s == HISS_OK && hiss_comm_rank(t->comm) == 0 &&
+        hiss_objective_learns_targets(e->objective, e->objective_options)) {
+        s = hiss_dataset_warn_of_targets(t->set, err);
+    }
     return s == HISS_OK ? hiss_experiment_place(e, t->set, t->comm, &t->placement, err) : s;
 }
 

@@ -64,6 +64,31 @@ for command in 'train config.yaml --run new --set data.file=odd.h5' 'eval whole 
 done
 [ ! -e new ] || fail 'something is left of what was refused'
 
+"$odd_h5" bool.h5 images=u8:300x16x16x3 targets=bool:300x3
+refused 1 'not judged; found booleans or another enumeration (int8) [3] of each sample' "$HISS" train config.yaml --run new \
+    --set data.file=bool.h5
+
+# Classes of which nothing can be learnt: of the samples in use, none has them, all have them, or none is judged.
+cp train.h5 poor.h5
+"$objects" fill poor.h5 0 255
+"$objects" fill poor.h5 1 0
+train 2 poor --set data.file=poor.h5 --set train.epochs=1
+poor='poor.h5: class %d of data set /targets, %s: %s, so that nothing can be learnt of it\n'
+# shellcheck disable=SC2059
+{
+    printf "$poor" 0 "'blue'" 'no sample is judged (255)'
+    printf "$poor" 1 "'green'" 'no sample has it'
+} >expected
+sed -n 's/.*warning: \(poor.h5: class .*\)/\1/p' log | cmp - expected || fail 'classes of which nothing can be learnt' log
+"$objects" fill poor.h5 2 1
+"$objects" name poor.h5 /
+train 1 poorer --set data.file=poor.h5 --set train.epochs=1
+grep -q 'poor.h5: class 2 of data set /targets: all samples that are judged have it' log || fail 'a class that all have' log
+on 1 "$HISS" eval whole --set eval.train=poor.h5 --set eval.random=false --set eval.iterations=5
+[ $status -eq 0 ] || fail "eval: exit $status" log
+grep -q '3 of 3 classes (0 is one) have no training sample that has them, or none that has not' whole/eval.txt ||
+    fail 'classes without a probe are not told' whole/eval.txt
+
 # Files that name their columns otherwise: on resume, as training or test samples of an evaluation, among several files, as
 # what another run begins from. Where one of both has no names, columns count.
 cp train.h5 swapped.h5
@@ -117,4 +142,10 @@ on 1 "$HISS" eval softmax --set eval.layers=fc1 --set eval.linear=false --set ev
 ! grep -q 'top 1' softmax/eval.txt || fail 'fc1 is taken for scores' softmax/eval.txt
 train 1 alias --set objective=supervised
 same softmax alias
+
+# Both names are one method, when a run goes on and when it is judged.
+train 1 alias --set objective=classify
+grep -q 'resumed from' log || fail 'not resumed' log
+on 1 "$HISS" eval softmax --set objective=supervised --set eval.layers=scores --set eval.linear=false --set eval.few_labels=false
+[ $status -eq 0 ] || fail "one method by two names: exit $status" log
 echo ok

@@ -23,7 +23,8 @@ columns:
   linear: {reading: trained/conv1/linear.percent}
   classes: {reading: trained/scores/linear.percent, transfer: fc}
 curves:
-  knn: {reading: trained/conv1/knn.cosine.*, x: neighbours}
+  knn: {reading: trained/conv1/knn.cosine.*}
+  few: {reading: trained/conv1/few_labels.*.linear, x: labels}
 END
 
 # ---- what is found before the first training ----
@@ -87,10 +88,12 @@ has out/table.md '^\| pixels \| .* \| - \| 1 of 1 \| 0 \| 0.0 \|$'
 has out/runs.csv '^nat,4,fc,done,576,'
 has out/curves.csv "^knn,random,5,1,[0-9.]+,$"
 [ "$(grep -c '^knn,' out/curves.csv)" -eq 9 ] || fail 'not three rows of three points' out/curves.csv
-has out/knn.svg '>neighbours</text>'
-has out/knn.svg '>knn.cosine.\*, %</text>'
-has out/table.html '<h2>knn: knn.cosine.\*, % over neighbours</h2>'
-[ "$(grep -c '<svg' out/table.html)" -eq 1 ] || fail 'not one chart' out/table.html
+has out/knn.svg '>k</text>'
+has out/knn.svg '>k-NN by cosine, %</text>'
+has out/table.html '<h2>knn: k-NN by cosine, % over k</h2>'
+[ "$(grep -c '<svg' out/table.html)" -eq 2 ] || fail 'not two charts' out/table.html
+has out/few.svg '>labels</text>'
+[ "$(grep -o 'circle cx="[0-9.]*"' out/few.svg | sort | uniq -c | awk '{ print $1 }')" = 3 ] || fail 'one place is not one' out/few.svg
 
 # ---- gone on with ----
 
@@ -108,6 +111,16 @@ has out/runs/nat-s4-all/log.txt 'init: [0-9]+ arrays from out/runs/nat-s4/ckpt/'
 [ "$(grep ^parameters_sha256 trained.yaml)" = "$(grep ^parameters_sha256 out/runs/nat-s4/summary.yaml)" ] ||
     fail 'trained again, the row has other parameters'
 [ -z "$(ls -d out/runs/*/ckpt 2>/dev/null)" ] || fail 'checkpoints are left'
+
+# The other name of a method is the same config; what a transfer began from must be known.
+sed 's/objective=supervised/objective=classify/' study.yaml >changed.yaml
+on 1 "$HISS" compare changed.yaml --out out --set keep=false
+[ $status -eq 0 ] && grep -q '^3 runs were there already$' log || fail "the other name: exit $status" log
+mv out/runs/nat-s4-fc/source.yaml source.yaml
+on 1 "$HISS" compare study.yaml --out out
+[ $status -eq 2 ] && [ ! -e out/runs/nat-s4-fc/source.yaml ] || fail "no source: exit $status" log
+has log '^\[2/3\] nat-s4-fc: FAILED: it has no source.yaml, which says what it began from: remove out/runs/nat-s4-fc$'
+mv source.yaml out/runs/nat-s4-fc/
 
 # A transfer of parameters that its row has no more.
 sed -i 's/^parameters_sha256: .*/parameters_sha256: abcd/' out/runs/nat-s4-fc/source.yaml

@@ -40,7 +40,7 @@ judge=(--set eval.knn=false --set eval.linear=false --set eval.few_labels=false 
     --set eval.neighbors=false --set eval.random=false --set eval.pixels=false --set eval.test=data.h5)
 for change in jigsaw.permutations=20 jigsaw.code=5 network.layers='[{conv: 8, kernel: 3, pad: 1, name: conv1}, flatten]' \
     augment.height=24 augment.mean=auto augment.normalize=image objective=gan objective=nothing train.lanes=3 train.freeze=[conv1] \
-    'train={lanes: 3}' optim.lr=3 optim.beta1=0.3 assign.every=7 bigan.prior=normal optim.generator.lr=2; do
+    'train={lanes: 3}' optim.lr=3 optim.beta1=0.3 assign.every=7 bigan.prior=normal optim.generator.lr=2 checkpoint.keep=9; do
     for command in eval query sample; do
         [ $command = eval ] || [[ $change =~ ^(objective=gan|jigsaw.code|augment.height)= ]] || continue
         refused $((RANDOM % 2 + 1)) "hiss: error: --set ${change%%=*}: run was trained with" "$HISS" $command run --set "$change"
@@ -50,7 +50,7 @@ for change in jigsaw.permutations=20 jigsaw.code=5 network.layers='[{conv: 8, ke
 done
 refused 1 'jigsaw.permutations: run was trained with 30, which cannot be changed afterwards' "$HISS" eval run --set jigsaw.permutations=20
 refused 1 "did you mean 'train.lanes'?" "$HISS" eval run --set train.lane=3
-on 1 "$HISS" eval run "${judge[@]}" --set jigsaw.permutations=30 --set seed=4 --set dist.threads=2 --set checkpoint.keep=3 \
+on 1 "$HISS" eval run "${judge[@]}" --set jigsaw.permutations=30 --set seed=4 --set dist.threads=2 \
     --set data.file=data.h5 --set data.mode=stream
 [ $status -eq 0 ] || fail "eval: exit $status" log
 echo ok

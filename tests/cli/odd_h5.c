@@ -1,5 +1,5 @@
 /* Write an HDF5 file to order, for tests of bad input: odd_h5 FILE NAME=TYPE:SIZExSIZE...[:VALUE] ...
- * TYPE is u8, i16, i32, i64 or f32. VALUE fills the data set, and VALUE@ROW is that of one row; other values count from
+ * TYPE is u8, i16, i32, i64, f32 or bool, as h5py has it. VALUE fills the data set, and VALUE@ROW is that of one row; other values count from
  * 0 to 9 and again. */
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,11 +11,8 @@
 static const struct {
     const char *name;
     size_t size;
-} types[] = {[HISS_U8] = {"u8", 1},
-             [HISS_I16] = {"i16", 2},
-             [HISS_I32] = {"i32", 4},
-             [HISS_I64] = {"i64", 8},
-             [HISS_F32] = {"f32", 4}};
+} types[] = {[HISS_U8] = {"u8", 1},   [HISS_I16] = {"i16", 2}, [HISS_I32] = {"i32", 4},
+             [HISS_I64] = {"i64", 8}, [HISS_F32] = {"f32", 4}, [HISS_ENUMERATION] = {"bool", 1}};
 
 static void put(char *to, hiss_dtype dtype, int64_t value) {
     const int16_t i16 = (int16_t)value;
@@ -32,8 +29,8 @@ static hiss_status add(hiss_h5 *file, const char *order, hiss_error *err) {
     if (sscanf(order, "%63[^=]=%7[^:]:%n", name, type, &used) != 2 || !used) {
         return hiss_fail(err, HISS_EUSER, "odd_h5: cannot read '%s'", order);
     }
-    hiss_h5_info info = {.dtype = HISS_F32};
-    while (info.dtype > HISS_U8 && strcmp(types[info.dtype].name, type) != 0) {
+    hiss_h5_info info = {.dtype = HISS_ENUMERATION};
+    while (info.dtype > HISS_U8 && (!types[info.dtype].name || strcmp(types[info.dtype].name, type) != 0)) {
         info.dtype--;
     }
     char *rest = NULL;
@@ -51,7 +48,10 @@ static hiss_status add(hiss_h5 *file, const char *order, hiss_error *err) {
     const int64_t value = *rest == ':' ? strtoll(rest + 1, &at, 10) : 0,
                   one = *at == '@' ? strtoll(at + 1, NULL, 10) : -1;
     for (int64_t i = 0; i < count; i++) {
-        put(values + (size_t)i * size, info.dtype, *rest == ':' && (one < 0 || one == i) ? value : i % 10);
+        put(values + (size_t)i * size, info.dtype,
+            *rest == ':' && (one < 0 || one == i) ? value
+            : info.dtype == HISS_ENUMERATION      ? i % 2
+                                                  : i % 10);
     }
     hiss_status status = hiss_h5_define(file, name, &info, 0, 0, err);
     status = status ? status : hiss_h5_write(file, name, info.dtype, 0, info.dim[0], values, err);

@@ -35,6 +35,12 @@ static hiss_status run(const hiss_eval_env *env, const hiss_eval_options *option
     (void)err;
     hiss_multilabel_result r = hiss_multilabel_probe(env, subject->train, subject->test, options->iterations);
     eval_record_precisions(record, &r.test, "linear probes, mean average precision", subject->test->n);
+    if (r.unknown > 0) {
+        hiss_record_remark(record,
+                           "%lld of %lld classes (%lld is one) have no training sample that has them, or none that has "
+                           "not: they have no probe, and their share of the mean is that of scores that know nothing",
+                           (long long)r.unknown, (long long)r.test.classes, (long long)r.unknown_first);
+    }
     record_fit(record, subject->name, &r);
     hiss_precisions_destroy(&r.test);
     return HISS_OK;

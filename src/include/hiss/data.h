@@ -144,6 +144,7 @@ typedef struct hiss_field { /* a part of a sample's row */
     int ndim;
     int64_t dim[HISS_FIELD_NDIM];
     int64_t offset, bytes; /* in the row; offset is a multiple of a value's size */
+    bool enumeration;      /* in the file, as booleans are; its integers in memory */
     double low, high;      /* values that stand for 0 and 1 */
     double least, most;    /* of images: what all values, or those of some rows, lie between */
 } hiss_field;
@@ -238,6 +239,9 @@ char *hiss_dataset_class_lines(const hiss_dataset *set);            /* all names
 /* What the columns of field targets are called, a name a line: the attribute `classes` of its data set or, in files without
  * labels, of /. NULL: there are no targets, or the file does not say. It lives as long as set. Not collective. */
 const char *hiss_dataset_target_names(const hiss_dataset *set);
+/* Warn of each class that no sample in use has, or all have, or that is judged in none. Reads the whole field. Not
+ * collective. Errors: those of reading. */
+hiss_status hiss_dataset_warn_of_targets(hiss_dataset *set, hiss_error *err);
 /* Whether two such lists, both not NULL, differ; out: in which first, and how, as the rest of a sentence. Not
  * collective. */
 enum { HISS_NAMES_TEXT = 240 };

@@ -254,6 +254,8 @@ typedef struct hiss_multilabel_result {
     double heldout[HISS_LAMBDAS]; /* mean area on the held-out training samples; negative where not tried */
     bool at_edge;                 /* see hiss_linear_result */
     int64_t unconverged;          /* of all fits */
+    int64_t unknown;              /* classes in the means whose training samples all have it, or all have it not */
+    int64_t unknown_first;        /* the first of them */
 } hiss_multilabel_result;
 hiss_multilabel_result hiss_multilabel_probe(const hiss_eval_env *env, const hiss_features *train,
                                              const hiss_features *test, int64_t iterations);

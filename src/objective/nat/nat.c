@@ -429,6 +429,7 @@ const hiss_objective_ops objective_nat = {
     .name = "nat",
     .summary = "noise as targets: hit a random unit vector that an assignment keeps re-matching",
     .sections = {{"nat", nat_rows, &nat_nrows, 0}, {"assign", assign_rows, &assign_nrows, 0}},
+    .sizes = "nat.dim",
     .options_bytes = sizeof(nat_options),
     .create = create,
     .destroy = destroy,

@@ -289,6 +289,7 @@ const hiss_objective_ops objective_context_prediction = {
     .name = "context_prediction",
     .summary = "tell on which of eight sides of a patch another one lies",
     .sections = {{"context_prediction", rows, &nrows, 0}},
+    .sizes = "context_prediction.hidden, context_prediction.code",
     .options_bytes = sizeof(options),
     .create = create,
     .destroy = destroy,

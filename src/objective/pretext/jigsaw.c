@@ -228,6 +228,7 @@ const hiss_objective_ops objective_jigsaw = {
     .name = "jigsaw",
     .summary = "tell in which of N orders the tiles of an image are",
     .sections = {{"jigsaw", rows, &nrows, 0}},
+    .sizes = "jigsaw.hidden, jigsaw.code",
     .options_bytes = sizeof(options),
     .create = create,
     .destroy = destroy,

@@ -128,6 +128,7 @@ const hiss_objective_ops objective_autoencoder = {
     .name = "autoencoder",
     .summary = "rebuild the image from a code",
     .sections = {{"autoencoder", rows, &nrows, 0}},
+    .sizes = "autoencoder.hidden, autoencoder.code",
     .options_bytes = sizeof(options),
     .unit_pixels = unit_pixels,
     .create = create,

@@ -173,6 +173,7 @@ const hiss_objective_ops objective_denoising = {
     .summary = "rebuild the image from what noise has left of it",
     .sections = {{"denoising", rows, &nrows, 0},
                  {"corruption", objective_corruption_rows, &objective_corruption_nrows, offsetof(options, corruption)}},
+    .sizes = "denoising.hidden, denoising.code",
     .options_bytes = sizeof(options),
     .unit_pixels = objective_needs_unit_pixels,
     .create = create,

@@ -357,6 +357,7 @@ const hiss_objective_ops objective_vae = {
     .name = "vae",
     .summary = "variational auto-encoder: a latent of a known prior, and the image's probability",
     .sections = {{"vae", rows, &nrows, 0}},
+    .sizes = "vae.hidden, vae.latent",
     .options_bytes = sizeof(options),
     .unit_pixels = objective_needs_unit_pixels,
     .create = create,

@@ -334,6 +334,7 @@ const hiss_objective_ops objective_psd = {
     .summary = "predictive sparse decomposition: an encoder that guesses sparse codes of patches in one pass",
     .sections = {{"psd", rows, &nrows, 0},
                  {"whiten", sparse_whiten_rows, &sparse_whiten_nrows, offsetof(options, whiten)}},
+    .sizes = "psd.atoms",
     .options_bytes = sizeof(options),
     .create = create,
     .destroy = destroy,

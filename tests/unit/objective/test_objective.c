@@ -83,6 +83,24 @@ static void test_sizes_are_keys(void **state) {
     }
 }
 
+/* Advice for want of memory names every key that says how wide a layer of the method is. */
+static void test_widths_are_sizes(void **state) {
+    (void)state;
+    static const char *const widths[] = {"hidden", "code", "latent", "atoms", "dim", "units", "width"};
+    for (const hiss_objective_ops *const *o = hiss_objectives(); *o; o++) {
+        const hiss_section *c = &(*o)->sections[0];
+        for (int k = 0; c->name && k < *c->nrows * HISS_COUNT(widths); k++) {
+            char key[128];
+            const char *word = c->rows[k / HISS_COUNT(widths)].key;
+            snprintf(key, sizeof key, "%s.%s", c->name, word);
+            if (c->rows[k / HISS_COUNT(widths)].type == HISS_INT && strcmp(word, widths[k % HISS_COUNT(widths)]) == 0 &&
+                !((*o)->sizes && strstr((*o)->sizes, key))) {
+                fail_msg("%s is not among the sizes of %s", key, (*o)->name);
+            }
+        }
+    }
+}
+
 /* Status of encode() of a method on a network of so many named layers; taps->count -1: it has layers of its own. */
 static hiss_status encode_layers(const char *name, int layers, hiss_taps *taps, hiss_error *err) {
     char text[HISS_MAX_TAPS * 16 + 128];
@@ -369,6 +387,7 @@ int main(void) {
                                        cmocka_unit_test(test_every_method_encodes_without_a_placement),
                                        cmocka_unit_test(test_tables_are_whole),
                                        cmocka_unit_test(test_sizes_are_keys),
+                                       cmocka_unit_test(test_widths_are_sizes),
                                        cmocka_unit_test(test_methods_that_need_unit_pixels_say_so),
                                        cmocka_unit_test(test_named_places_of_every_method_are_bounded)};
     return cmocka_run_group_tests(tests, NULL, nothing_left);
