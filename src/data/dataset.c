@@ -16,6 +16,7 @@
 #include "hiss/generate.h"
 #include "hiss/hash.h"
 #include "hiss/log.h"
+#include "objects_impl.h"
 #include "stamp.h"
 
 enum { PIECE_BYTES = 1 << 24, PIECE_LABELS = 1 << 12 };
@@ -129,6 +130,8 @@ static hiss_status verify_all(hiss_dataset *set, bool check, char **recorded, hi
         }
         char *checksum = checksum_of(set, file);
         status = checksum && check ? verify(set, k, file, checksum, err) : HISS_OK;
+        status =
+            status || !checksum || !check ? status : data_objects_verify(file, data_files_path(set->files, k), err);
         data_files_release(set->files, file);
         if (count == 1) {
             *recorded = checksum;
@@ -189,6 +192,18 @@ hiss_status hiss_dataset_unchanged(hiss_dataset *set, hiss_error *err) {
     return HISS_OK;
 }
 
+/* The checksum of what is read of targets and boxes, of an only file; hiss_free it. NULL: there is none. */
+static char *objects_checksum(hiss_dataset *set) {
+    hiss_h5 *file;
+    const bool read = hiss_dataset_field(set, HISS_FIELD_TARGETS) || hiss_dataset_field(set, "boxes");
+    if (!read || data_files_count(set->files) != 1 || data_files_hold(set->files, 0, &file, NULL) != HISS_OK) {
+        return NULL;
+    }
+    char *checksum = data_objects_checksum(file);
+    data_files_release(set->files, file);
+    return checksum;
+}
+
 static hiss_status identify(hiss_dataset *set, bool check, hiss_error *err) {
     char *recorded = NULL, rows[IDENTITY_DIGITS + 1], labels[IDENTITY_DIGITS + 1];
     size_t size;
@@ -213,6 +228,11 @@ static hiss_status identify(hiss_dataset *set, bool check, hiss_error *err) {
     if (!status && recorded) {
         fprintf(text, IDENTITY_SHA256 "%.64s", recorded);
     }
+    char *objects = status ? NULL : objects_checksum(set);
+    if (objects) {
+        fprintf(text, IDENTITY_OBJECTS "%.64s", objects);
+    }
+    hiss_free(objects);
     hiss_free(recorded);
     fclose(text);
     return status;

@@ -81,5 +81,6 @@ bool hiss_dataset_identities_agree(const char *a, const char *b) {
     const char *end = part(a, IDENTITY_PIXELS);
     const size_t always = end ? (size_t)(end - a) + IDENTITY_DIGITS : strlen(a);
     return strncmp(a, b, always) == 0 && (end || a[always] == b[always]) &&
-           !differ(a, b, IDENTITY_LABELS, IDENTITY_DIGITS) && !differ(a, b, IDENTITY_SHA256, SHA256_DIGITS);
+           !differ(a, b, IDENTITY_LABELS, IDENTITY_DIGITS) && !differ(a, b, IDENTITY_SHA256, SHA256_DIGITS) &&
+           !differ(a, b, IDENTITY_OBJECTS, SHA256_DIGITS);
 }

@@ -7,9 +7,10 @@
 enum { IDENTITY_DIGITS = 16 };
 
 /* The parts of an identity behind type and shape, each followed by digits. */
-#define IDENTITY_PIXELS ", pixels "
-#define IDENTITY_LABELS ", labels "
-#define IDENTITY_SHA256 ", sha256 "
+#define IDENTITY_PIXELS  ", pixels "
+#define IDENTITY_LABELS  ", labels "
+#define IDENTITY_SHA256  ", sha256 "
+#define IDENTITY_OBJECTS ", objects " /* the checksum of targets and boxes, where they are read */
 
 /* Read the rows row[count] of a file, ascending, each once, into out[count, row_bytes]. */
 typedef hiss_status (*data_read_rows)(void *user, int64_t count, const int64_t *row, uint8_t *out, hiss_error *err);

@@ -31,10 +31,12 @@ typedef struct reader {
     hiss_dataset *set; /* the file that is read, or, between files, the last that has rows */
     const char *path;  /* of the first file that has rows */
     const char *label_kind;
-    hiss_h5_info first; /* type and shape of the first file's images in memory */
-    bool booleans;      /* they are an enumeration's 0 and 1, and stay so */
-    float *values;      /* of one sample, as floats */
-    int64_t cut;        /* values outside of low..high */
+    hiss_h5_info first;   /* type and shape of the first file's images in memory */
+    bool booleans;        /* they are an enumeration's 0 and 1, and stay so */
+    float *values;        /* of one sample, as floats */
+    data_objects objects; /* of all samples, where files have targets */
+    char *target_names;   /* of the first file that has them; NULL: none has */
+    int64_t cut;          /* values outside of low..high */
 } reader;
 
 /* ---- errors: the data set speaks of keys of a config, the command line has options ---- */
@@ -71,8 +73,30 @@ static hiss_status in_options(hiss_status status, hiss_error *err) {
 
 /* ---- a file ---- */
 
+/* Which data sets of a file say what is on the pictures, in the form that hiss prepare writes. */
+static void find_objects(const char *path, bool *targets, bool *boxes) {
+    hiss_h5 *file = NULL;
+    hiss_h5_info info;
+    hiss_error unused; /* who opens it in earnest says what is wrong */
+    *targets = *boxes = false;
+    if (hiss_h5_open(path, &file, &unused) == HISS_OK) {
+        *targets = hiss_h5_has(file, "/targets") && hiss_h5_look(file, "/targets", &info, &unused) == HISS_OK &&
+                   info.dtype == HISS_U8 && info.ndim == 2 && info.dim[1] > 0;
+        *boxes = *targets && hiss_h5_has(file, "/boxes") && hiss_h5_look(file, "/boxes", &info, &unused) == HISS_OK &&
+                 info.dtype == HISS_F32 && info.ndim == 3 && info.dim[1] > 0 && info.dim[2] == DATA_BOX;
+    }
+    hiss_h5_close(file, NULL);
+}
+
 static hiss_status open_file(reader *r, const char *path, hiss_dataset **out, hiss_error *err) {
     const hiss_hdf5_source *s = r->source;
+    bool targets, boxes;
+    find_objects(path, &targets, &boxes);
+    hiss_yaml box = {.kind = HISS_YAML_SCALAR, .key = "boxes", .text = "/boxes", .file = path};
+    hiss_yaml target = {.kind = HISS_YAML_SCALAR, .key = HISS_FIELD_TARGETS, .text = "/targets", .file = path};
+    const hiss_yaml fields = {.kind = HISS_YAML_MAP, .first = &target};
+    target.next = boxes ? &box : NULL;
+    targets = targets && data_layout_axis(r->options->layout) != DATA_APART;
     hiss_yaml layout = {.kind = HISS_YAML_SCALAR, .text = r->options->layout};
     hiss_yaml one = {.kind = HISS_YAML_SCALAR, .text = "1"}; /* pixels may be of any range, which is kept or named */
     hiss_yaml zero = {.kind = HISS_YAML_SCALAR, .text = "0", .next = &one};
@@ -86,6 +110,7 @@ static hiss_status open_file(reader *r, const char *path, hiss_dataset **out, hi
                                        .range = &range,
                                        .missing = s->missing ? &missing : NULL,
                                        .follow = s->follow ? &yes : NULL,
+                                       .fields = targets ? &fields : NULL,
                                        .label_column = s->label_column,
                                        .ignore_label = s->ignore_label,
                                        .classes_of = r->set,
@@ -173,6 +198,27 @@ static hiss_status convert(reader *r, int64_t row, const uint8_t *sample, uint8_
     return HISS_OK;
 }
 
+/* All files have targets of as many classes, or none has. */
+static hiss_status check_objects(const reader *r, hiss_error *err) {
+    const hiss_field *targets = hiss_dataset_field(r->set, HISS_FIELD_TARGETS);
+    const int64_t K = targets ? hiss_field_count(targets) : 0;
+    return K == r->objects.classes
+               ? HISS_OK
+               : hiss_fail(err, HISS_EUSER,
+                           "%s has targets of %lld classes, %s of %lld; prepare files of one kind, or one by one",
+                           r->set->path, (long long)K, r->path, (long long)r->objects.classes);
+}
+
+/* What is on a picture goes with it. */
+static void keep_objects(reader *r, const uint8_t *sample) {
+    const hiss_field *targets = hiss_dataset_field(r->set, HISS_FIELD_TARGETS);
+    const hiss_field *boxes = hiss_dataset_field(r->set, "boxes");
+    if (targets) {
+        const float *box = boxes ? (const float *)(const void *)(sample + boxes->offset) : NULL;
+        data_objects_add(&r->objects, sample + targets->offset, box, boxes ? boxes->dim[0] : 0);
+    }
+}
+
 static hiss_status read_rows(reader *r, int64_t file, hiss_error *err) {
     hiss_dataset *set = r->set;
     const int64_t n = set->rows, at_once = PIECE_BYTES / set->row + 1;
@@ -183,6 +229,7 @@ static hiss_status read_rows(reader *r, int64_t file, hiss_error *err) {
         status = hiss_dataset_read(set, begin, count, piece, NULL, err);
         for (int64_t i = 0; i < count && !status; i++) {
             status = convert(r, begin + i, piece + i * set->row, r->rows->pixels, err);
+            keep_objects(r, piece + i * set->row);
             status = status ? status : data_rows_add(r->rows, set->label ? set->label[begin + i] : 0, err);
         }
         const double here = (double)(begin + count) / (double)n;
@@ -224,12 +271,18 @@ static hiss_status read_files(reader *r, hiss_error *err) {
         if (first) {
             r->path = r->source->file[k];
             r->label_kind = set->label ? set->label_kind : NULL;
+            const hiss_field *targets = hiss_dataset_field(set, HISS_FIELD_TARGETS);
+            r->objects.classes = targets ? hiss_field_count(targets) : 0;
+        }
+        if (!r->target_names && set->target_names) {
+            r->target_names = data_text_copy(set->target_names);
         }
         if ((status = expect_unread(r, err))) {
             break;
         }
         status = first ? begin(r, err) : check_alike(r, set, err);
         status = status ? status : check_labelled(r, err);
+        status = status ? status : check_objects(r, err);
         status = status ? status : read_rows(r, k, err);
         status = status ? status : in_options(hiss_dataset_unchanged(set, err), err);
     }
@@ -384,6 +437,8 @@ static hiss_status write_files(reader *r, const char *train, const char *test, h
         }
         hiss_free(number);
     }
+    r->rows->objects = r->objects.classes ? &r->objects : NULL;
+    r->rows->target_names = r->target_names;
     const hiss_status status =
         test ? write_split(r, train, test, labels ? r->rows->label : NULL, labels, source, classes, err)
              : data_rows_write(r->rows, labels, source, classes, err);
@@ -430,6 +485,8 @@ static hiss_status prepare(const hiss_prepare_options *options, const hiss_hdf5_
     }
     hiss_dataset_close(r.set);
     hiss_free(r.values);
+    data_objects_free(&r.objects);
+    hiss_free(r.target_names);
     data_rows_destroy(&rows);
     return status;
 }

@@ -7,6 +7,7 @@
 #include "hiss/data.h"
 #include "hiss/hash.h"
 #include "image_impl.h"
+#include "objects_impl.h"
 
 enum { PREPARE_PATH = 4096, PREPARE_SOURCE = 2 * PREPARE_PATH };
 enum { PREPARE_SECONDS = 10 }; /* between lines of progress */
@@ -82,6 +83,8 @@ typedef struct data_rows {
     uint8_t *pixels;             /* of the row that comes next */
     int32_t *label;              /* [shape[0]] */
     int64_t room;                /* of label */
+    const data_objects *objects; /* [shape[0]] what is on them, in the same order; NULL: that is not known */
+    const char *target_names;    /* of the columns of targets, a line each, or NULL */
     int64_t broken;              /* pictures that cannot be read */
     hiss_error why;              /* of the first of them */
     double told;                 /* when the last line of progress was logged */

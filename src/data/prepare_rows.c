@@ -186,6 +186,22 @@ static hiss_status fetch(const data_rows *rows, int64_t i, uint8_t *out, hiss_er
     return HISS_OK;
 }
 
+/* Those of a part, whose row i is row from[i] here. Names of columns stand beside those of labels, where there are some. */
+static hiss_status write_objects(const data_rows *rows, const int64_t *from, int64_t n, bool labelled, hiss_h5 *file,
+                                 hiss_error *err) {
+    data_objects part;
+    data_objects_create(n, rows->objects->classes, rows->objects->most, &part);
+    part.most = rows->objects->most;
+    for (int64_t i = 0; i < n; i++) {
+        data_objects_copy(&part, i, rows->objects, from[i]);
+    }
+    hiss_status status = data_objects_write(&part, file, err);
+    data_objects_free(&part);
+    return status || !labelled || !rows->target_names
+               ? status
+               : hiss_h5_set_text(file, "/targets", "classes", rows->target_names, err);
+}
+
 static hiss_status write_part(const data_rows *rows, const hiss_prepare_options *options, const data_part *part,
                               const int32_t *labels, const char *source, const char *classes, data_writer *w,
                               hiss_error *err) {
@@ -193,12 +209,18 @@ static hiss_status write_part(const data_rows *rows, const hiss_prepare_options 
     memcpy(images.dim, rows->shape, sizeof images.dim);
     images.dim[0] = part->row ? part->count : rows->shape[0];
     hiss_status status = data_writer_begin_as(w, options, &images, labels != NULL, err);
+    int64_t *order = hiss_new(int64_t, images.dim[0]);
     for (int64_t i = 0; i < images.dim[0] && !status; i++) {
         const int64_t at = data_writer_next(w), from = part->row ? part->row[at] : at;
+        order[i] = from;
         status = fetch(rows, from, data_writer_pixels(w), err);
         status = status ? status : data_writer_add(w, labels ? labels[from] : 0, err);
     }
-    return data_writer_complete(w, status, source, classes, err);
+    if (!status && rows->objects) {
+        status = write_objects(rows, order, images.dim[0], labels != NULL, w->file, err);
+    }
+    hiss_free(order);
+    return data_writer_complete(w, status, source, labels || !rows->objects ? classes : rows->target_names, err);
 }
 
 hiss_status data_rows_write_parts(data_rows *rows, const data_part *parts, int nparts, const int32_t *labels,

@@ -39,6 +39,33 @@ awk 'NR > 2 { split("", there); n = 0
         most = n > most ? n : most }
     END { exit bad || most != 4 || !seen[0] || !seen[1] || !seen[2] }' a || fail 'targets and boxes' a
 
+# hiss prepare hdf5 takes targets, boxes and the names of classes along, row by row; what was changed is refused.
+carry() { # FILE...: joined, and what is in there
+    on 1 "$HISS" prepare hdf5 "$@"
+    [ $status -eq 0 ] || fail "exit $status: prepare hdf5 $*" log
+}
+carry a.h5 --no-shuffle --output c.h5
+"$objects" show c.h5 | cmp - a || fail 'targets and boxes are not those of the file' log
+carry a.h5 b.h5 --seed 5 --output c.h5
+"$objects" show c.h5 >c
+cmp <(tail -n +3 c | sort) <(tail -q -n +3 a b | sort) || fail 'targets and boxes of two files' c
+cmp -s <(tail -n +3 c) <(tail -q -n +3 a b) && fail 'not shuffled'
+carry a.h5 --split 0.25 --output parts
+cmp <(for part in train test; do "$objects" show parts/$part.h5 | tail -n +3; done | sort) <(tail -n +3 a | sort) ||
+    fail 'targets and boxes of parts' log
+"$odd_h5" plain.h5 images=u8:20x32x40x3
+refused 1 'plain.h5 has targets of 0 classes, a.h5 of 3; prepare files of one kind, or one by one' "$HISS" prepare hdf5 a.h5 plain.h5 \
+    --output x.h5
+cp a.h5 changed.h5
+"$objects" name changed.h5 / boat,ant,crab
+refused 1 "changed.h5: data set /targets has other classes than a.h5: number 0 (from 0) was expected to be 'ant', and is 'boat'" \
+    "$HISS" prepare hdf5 a.h5 changed.h5 --output x.h5
+cp a.h5 changed.h5
+"$objects" fill changed.h5 1 0
+refused 1 'changed.h5: targets and boxes have SHA-256' "$HISS" prepare hdf5 changed.h5 --output x.h5
+"$objects" fill c.h5 1 0
+refused 1 'c.h5: targets and boxes have SHA-256' "$HISS" prepare hdf5 c.h5 --output x.h5
+
 refused 1 'prepare scenes needs a folder of stamps and a folder of grounds' "$HISS" prepare scenes stamps --rows 3 --output x.h5
 refused 1 'prepare scenes needs --rows' "$HISS" prepare scenes stamps grounds --output x.h5
 refused 1 'prepare scenes needs --rows, 1 or more' "$HISS" prepare scenes stamps grounds --rows 0 --output x.h5
