@@ -471,7 +471,8 @@ typedef struct hiss_scenes_source {
 hiss_status hiss_prepare_scenes(const hiss_prepare_options *options, const hiss_scenes_source *source, hiss_error *err);
 
 /* HDF5 files in any layout that hiss reads, joined along n. /images keeps their type, but float64 as float32, and
- * enumerations, of 0 and 1, as booleans. */
+ * enumerations, of 0 and 1, as booleans. /targets and /boxes, as the two above write them, go along. Errors: those of reading;
+ * files that are not alike. */
 typedef struct hiss_hdf5_source {
     const char *const *file;
     int64_t nfiles;
