@@ -64,6 +64,9 @@ static hiss_status judge(judging *g, const char *who, bool output, int layers, c
             ? hiss_features_extract(&g->env, &g->test, layers, layer, HISS_FROZEN_BATCH, embed, user, test, err)
             : s;
     for (int k = 0; k < layers; k++) {
+        if (s == HISS_OK && g->options->permuted) {
+            hiss_features_permute(&g->env, train[k]);
+        }
         if (s == HISS_OK) {
             char name[96];
             snprintf(name, sizeof name, "%s/%s", who, layer[k].name);

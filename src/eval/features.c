@@ -12,6 +12,9 @@
 
 #include "eval/eval_impl.h"
 #include "hiss/alloc.h"
+#include "hiss/rng.h"
+
+enum { DRAW_OF_LABELS = 2050 }; /* when, of evaluation's streams */
 
 int eval_tile_owner(const hiss_features *f, int64_t t) {
     int rank = 0;
@@ -77,6 +80,28 @@ void hiss_features_labels(const hiss_eval_env *env, const hiss_features *f, int3
 
 void hiss_features_targets(const hiss_eval_env *env, const hiss_features *f, uint8_t *all) {
     eval_features_allgather(env, f, f->target, f->targets, all);
+}
+
+/* local: of this rank's samples, width bytes each, from all [n] in the order. */
+static void deal(const hiss_features *f, const hiss_permutation *order, const char *all, size_t width, char *local) {
+    const int64_t first = f->first * HISS_TILE;
+    for (int64_t i = first; i < f->end * HISS_TILE && i < f->n; i++) {
+        memcpy(local + (size_t)(i - first) * width, all + (size_t)hiss_permutation_at(order, i) * width, width);
+    }
+}
+
+void hiss_features_permute(const hiss_eval_env *env, hiss_features *f) {
+    const hiss_permutation order = hiss_permutation_keyed(env->seed, HISS_FOR_EVALUATION, DRAW_OF_LABELS, 0, f->n);
+    int32_t *label = hiss_new(int32_t, f->n);
+    hiss_features_labels(env, f, label);
+    deal(f, &order, (const char *)label, sizeof *label, (char *)f->label);
+    hiss_free(label);
+    if (f->target) {
+        uint8_t *target = hiss_alloc((size_t)(f->n * f->targets));
+        hiss_features_targets(env, f, target);
+        deal(f, &order, (const char *)target, (size_t)f->targets, (char *)f->target);
+        hiss_free(target);
+    }
 }
 
 /* Room to move the samples of one new tile to its owner. */

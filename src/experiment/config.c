@@ -40,8 +40,12 @@ static const hiss_row train_rows[] = {
      "steps between comparisons of the ranks' parameters (and before checkpoints); 0: never"},
     {"init", HISS_PATH, TRAIN(init), NULL, 0, 0, NULL,
      "run directory or checkpoint: its arrays of the same name and shape replace initial values"},
+    {"init_prefix", HISS_STRING, TRAIN(init_prefix), "", 0, 0, NULL,
+     "unless init is null: what names of arrays there begin with before those here, as in light/"},
     {"freeze", HISS_NODE, TRAIN(freeze), NULL, 0, 0, NULL,
      "layers left as they are, as in [conv1, conv2]: no gradient, no decay, running statistics"},
+    {"lr_factors", HISS_NODE, TRAIN(lr_factors), NULL, 0, 0, NULL,
+     "layers that learn at another rate, as in {conv1: 0.1}: the factor of the learning rate"},
 };
 
 #define DIST(field) offsetof(hiss_dist_options, field)

@@ -158,7 +158,7 @@ static void look_at_network(const hiss_experiment *e) {
             continue;
         }
         hiss_config_where(e->config, path, where);
-        if (e->objective->own_layers) {
+        if (e->objective->own_layers && e->objective->own_layers(e->objective_options)) {
             hiss_warn("%s: has no effect on objective %s, which makes its own layers", where, e->objective->name);
         } else if (e->network.layers && row->type != HISS_NODE) {
             hiss_warn("%s: has no effect beside network.layers, which lists all layers", where);

@@ -13,7 +13,7 @@ hiss_optim_step train_norms_step(const trainer *t, int s, int rounds) {
     const hiss_slot *slot = hiss_model_at(t->model, s);
     const int group = slot->group;
     const hiss_optim_options *optim = &t->experiment->optim[group];
-    hiss_optim_step step = {.rate = train_phase_rate(t, t->current, group, t->step),
+    hiss_optim_step step = {.rate = train_phase_rate(t, t->current, group, t->step) * t->lr_factor[s],
                             .update = t->updates[group],
                             .decay = slot->decay,
                             .gradient_scale = 1.0f / (float)t->placement.lanes,

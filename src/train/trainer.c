@@ -197,8 +197,9 @@ static hiss_status fits_machine(const trainer *t, hiss_error *err) {
 
 static hiss_status build_graphs(trainer *t, hiss_error *err) {
     const hiss_objective_ops *ops = t->experiment->objective;
-    const bool listed = t->experiment->network.layers && !ops->own_layers;
-    const char *shared = ops->own_layers ? "" : listed ? "the sizes in network.layers" : "network.width";
+    const bool own = ops->own_layers && ops->own_layers(t->experiment->objective_options);
+    const bool listed = t->experiment->network.layers && !own;
+    const char *shared = own ? "" : listed ? "the sizes in network.layers" : "network.width";
     snprintf(t->sizes, sizeof t->sizes, "%s%s%s", shared, *shared && ops->sizes ? ", " : "",
              ops->sizes ? ops->sizes : "");
     snprintf(t->smaller, sizeof t->smaller, "choose a smaller network (%s)", t->sizes);
@@ -227,7 +228,8 @@ static hiss_status build_graphs(trainer *t, hiss_error *err) {
     const int control =
         hiss_model_slot(t->model, &(hiss_slot){.name = "control", .kind = HISS_SLOT_METRIC, .shape = HISS_SHAPE(3)});
     hiss_model_layout(t->model);
-    s = fits_machine(t, err);
+    s = train_factors_read(t, err);
+    s = s == HISS_OK ? fits_machine(t, err) : s;
     if (s != HISS_OK) {
         return s;
     }
@@ -338,6 +340,7 @@ void train_destroy(trainer *t) {
     hiss_free(t->thread_times);
     hiss_free(t->vector);
     hiss_free(t->frozen);
+    hiss_free(t->lr_factor);
     hiss_model_destroy(t->model);
     t->experiment->objective->destroy(t->method);
     hiss_placement_destroy(&t->placement);

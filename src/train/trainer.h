@@ -97,6 +97,7 @@ struct trainer {
     char choices[HISS_HASH_TEXT];  /* hash of which implementations compute the graphs' products */
     char init[HISS_HASH_TEXT];     /* checksum of the checkpoint that train.init named; empty: none */
     const char **frozen;           /* [nfrozen] the names of train.freeze */
+    double *lr_factor;             /* [slots] of the learning rate, 1 where train.lr_factors says nothing */
     int nfrozen;
     origin origin;           /* who computed the steps before the first of this process */
     phase *phases, *current; /* current: the one whose sums train_update receives */
@@ -242,6 +243,14 @@ hiss_status train_transfer_freeze(trainer *t, hiss_error *err);
 /* Each of these names is that of some slot, and each phase trains something; phases are built. Not collective. */
 hiss_status train_transfer_check(const trainer *t, hiss_error *err);
 int64_t train_transfer_frozen(const trainer *t); /* parameters that are frozen */
+/* What train.lr_factors says, into t->lr_factor; after the last slot. Errors (HISS_EUSER) say where. Not collective.
+ * factors.c */
+hiss_status train_factors_read(trainer *t, hiss_error *err);
+/* "WHERE: train.KEY: WHAT" of a value of section train. Not collective. layers.c */
+hiss_status train_layers_refuse(const hiss_yaml *at, const char *key, const char *what, hiss_error *err);
+enum { TRAIN_LAYERS_TEXT = 600, TRAIN_ALL_GROUPS = -1 };
+/* The layers of the model, or of one group of it: its slots' names up to the last '/', each once. */
+void train_layers_list(const hiss_model *model, int group, char out[TRAIN_LAYERS_TEXT]);
 /* Replace initial values by those of train.init, if it is given. Collective. */
 hiss_status train_transfer_init(trainer *t, hiss_error *err);
 /* Checksum of the checkpoint that a value of train.init means. Not collective. */

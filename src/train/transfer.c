@@ -19,17 +19,12 @@
 #include "hiss/watch.h"
 #include "train/trainer.h"
 
-enum { PATH_TEXT = 4096, LIST_TEXT = 600, SOURCES_TEXT = 300, ARRAYS_TEXT = 250, MODEL_PREFIX = sizeof "/model/" - 1 };
+enum { PATH_TEXT = 4096, SOURCES_TEXT = 300, ARRAYS_TEXT = 250, MODEL_PREFIX = sizeof "/model/" - 1 };
 
 /* ---- train.freeze ---- */
 
-/* "FILE:LINE:COLUMN: train.freeze"; what --set put there has no line, and names the key by itself. */
 static hiss_status refuse(const hiss_yaml *at, const char *what, hiss_error *err) {
-    char position[64] = "";
-    if (at->line > 0) {
-        snprintf(position, sizeof position, ":%d:%d: train.freeze", at->line, at->column);
-    }
-    return hiss_fail(err, HISS_EUSER, "%s%s: %s", at->file, position, what);
+    return train_layers_refuse(at, "freeze", what, err);
 }
 
 /* The entries of the list, or the one name that stands for a list of one. */
@@ -58,24 +53,6 @@ hiss_status train_transfer_freeze(trainer *t, hiss_error *err) {
     return HISS_OK;
 }
 
-enum { ALL_GROUPS = -1 };
-
-/* The layers of the model, or of one group of it: its slots' names up to the last '/', each once. */
-static void list_layers(const hiss_model *model, int group, char out[LIST_TEXT]) {
-    char last[LIST_TEXT] = "", layer[LIST_TEXT];
-    out[0] = 0;
-    for (int s = 0; s < hiss_model_count(model); s++) {
-        const hiss_slot *slot = hiss_model_at(model, s);
-        const char *end = strrchr(slot->name, '/');
-        const bool other = group != ALL_GROUPS && (slot->group != group || slot->kind != HISS_SLOT_PARAMETER);
-        snprintf(layer, sizeof layer, "%.*s", end ? (int)(end - slot->name) : (int)strlen(slot->name), slot->name);
-        if (slot->kind != HISS_SLOT_METRIC && !other && strcmp(layer, last) != 0) {
-            hiss_list_add(out, LIST_TEXT, layer);
-            memcpy(last, layer, sizeof last);
-        }
-    }
-}
-
 static int64_t frozen_slots(const hiss_model *model, const char *name) {
     int64_t n = 0;
     for (int s = 0; s < hiss_model_count(model); s++) {
@@ -102,11 +79,11 @@ static bool stands_still(const trainer *t, int p, int group) {
 /* Of two players, or of stages, none may stand still: the rest would not be the method any more. */
 static hiss_status refuse_group(const trainer *t, int p, int group, hiss_error *err) {
     const hiss_objective_ops *o = t->experiment->objective;
-    char what[LIST_TEXT + 256], layers[LIST_TEXT], when[64] = "";
+    char what[TRAIN_LAYERS_TEXT + 256], layers[TRAIN_LAYERS_TEXT], when[64] = "";
     if (!o->groups) {
         return refuse(t->experiment->train.freeze, "leaves nothing to train; name fewer layers", err);
     }
-    list_layers(t->model, group, layers);
+    train_layers_list(t->model, group, layers);
     if (t->nphases > 1) {
         snprintf(when, sizeof when, " in phase %d of %d", p + 1, t->nphases);
     }
@@ -118,8 +95,8 @@ static hiss_status refuse_group(const trainer *t, int p, int group, hiss_error *
 hiss_status train_transfer_check(const trainer *t, hiss_error *err) {
     for (const hiss_yaml *e = first_name(t); e; e = next_name(t, e)) {
         if (frozen_slots(t->model, e->text) == 0) {
-            char what[LIST_TEXT + 256], layers[LIST_TEXT];
-            list_layers(t->model, ALL_GROUPS, layers);
+            char what[TRAIN_LAYERS_TEXT + 256], layers[TRAIN_LAYERS_TEXT];
+            train_layers_list(t->model, TRAIN_ALL_GROUPS, layers);
             snprintf(what, sizeof what,
                      "'%.80s' has no parameters, nor has anything that begins with it and '/'; parameters are in %s",
                      e->text, layers);
@@ -150,6 +127,7 @@ int64_t train_transfer_frozen(const trainer *t) {
 typedef struct source {
     const trainer *t;
     hiss_h5 *file;
+    const char *prefix; /* train.init_prefix */
     char path[PATH_TEXT];
     bool others; /* it has learnt targets of other classes: its scores say nothing of those of this run */
     char difference[HISS_NAMES_TEXT];
@@ -236,7 +214,7 @@ static hiss_status copy_slot(source *s, const hiss_slot *slot, float *vector, hi
     const hiss_h5_info here = hiss_checkpoint_info(slot);
     hiss_h5_info there;
     char name[HISS_SNAPSHOT_NAME], why[HISS_H5_INFO_TEXT + 16], text[HISS_H5_INFO_TEXT];
-    snprintf(name, sizeof name, "/model/%s", slot->name);
+    snprintf(name, sizeof name, "/model/%s%s", s->prefix, slot->name);
     if (!hiss_h5_has(s->file, name)) {
         note(s, 1, slot->name, "");
         return HISS_OK;
@@ -265,8 +243,13 @@ static hiss_status visit(void *user, const char *dataset, const hiss_h5_info *in
     source *s = user;
     (void)info;
     (void)err;
-    if (strncmp(dataset, "/model/", MODEL_PREFIX) == 0 && hiss_model_find(s->t->model, dataset + MODEL_PREFIX) < 0) {
-        note(s, 2, dataset + MODEL_PREFIX, "");
+    if (strncmp(dataset, "/model/", MODEL_PREFIX) != 0) {
+        return HISS_OK;
+    }
+    const char *name = dataset + MODEL_PREFIX;
+    const size_t length = strlen(s->prefix);
+    if (strncmp(name, s->prefix, length) != 0 || hiss_model_find(s->t->model, name + length) < 0) {
+        note(s, 2, name, "");
     }
     return HISS_OK;
 }
@@ -291,11 +274,13 @@ static hiss_status expect_frozen(const source *s, hiss_error *err) {
     const trainer *t = s->t;
     for (const hiss_yaml *e = first_name(t); e; e = next_name(t, e)) {
         char what[PATH_TEXT];
-        bool took = false;
-        for (int k = 0; k < hiss_model_count(t->model) && !took; k++) {
-            took = s->took[k] && hiss_slot_within(hiss_model_at(t->model, k), e->text);
+        bool took = false, random = false;
+        for (int k = 0; k < hiss_model_count(t->model); k++) {
+            const hiss_slot *slot = hiss_model_at(t->model, k);
+            took = took || (s->took[k] && hiss_slot_within(slot, e->text));
+            random = random || (slot->deviation > 0 && hiss_slot_within(slot, e->text));
         }
-        if (!took) {
+        if (random && !took) {
             snprintf(what, sizeof what,
                      "'%.80s' would stay at its initial random values: %.300s has nothing of its name and shape; leave "
                      "it out, or use the source's section network",
@@ -325,9 +310,10 @@ static hiss_status copy_model(source *s, float *vector, hiss_error *err) {
         hiss_list_add_all(here, sizeof here, s->text[1]);
         hiss_list_add_all(there, sizeof there, s->unused ? s->text[2] : "none");
         return hiss_fail(err, HISS_EUSER,
-                         "nothing in %s has the name and shape of an array of this network, which has %s; the "
+                         "nothing in %s has the name%s%s%s and shape of an array of this network, which has %s; the "
                          "source has more: %s; use the source's network section",
-                         s->path, here, there);
+                         s->path, *s->prefix ? " (after train.init_prefix " : "", s->prefix, *s->prefix ? ")" : "",
+                         here, there);
     }
     if (status == HISS_OK) {
         hiss_info("init: %d arrays from %s: %s", s->copied, s->path, s->text[0]);
@@ -338,7 +324,7 @@ static hiss_status copy_model(source *s, float *vector, hiss_error *err) {
 }
 
 static hiss_status read_source(trainer *t, hiss_error *err) {
-    source s = {.t = t, .took = hiss_new(bool, hiss_model_count(t->model))};
+    source s = {.t = t, .prefix = t->experiment->train.init_prefix, .took = hiss_new(bool, hiss_model_count(t->model))};
     for (int k = 0; k < 3; k++) {
         s.list[k] = hiss_text_open(&s.text[k], &s.size[k]);
     }

@@ -80,6 +80,18 @@ refused 2 'augment.height: gan makes images whose sides are multiples of 4, from
     "$HISS" train config.yaml --run w --set augment.height=10 --set augment.width=12
 refused 1 'augment.width: gan makes images whose sides' "$HISS" train config.yaml --run w --set augment.height=12 \
     --set augment.width=7
+# The layers of section network in place of the discriminator's: an encoder like others, which a classifier takes over.
+layers=(--set gan.discriminator=network --set 'network.layers=[{conv: 4, kernel: 3, pad: 1, name: conv1}, batch_norm, {leaky_relu: 0.2}, {max_pool: 2}, flatten, {linear: 6, name: fc1}, relu]')
+train 1 layers "${layers[@]}" --set train.steps=6
+train 3 layers3 "${layers[@]}" --set train.steps=6 --threads 2
+same layers layers3
+[ "$(hashes layers)" != "$(hashes one)" ] || fail 'gan.discriminator does nothing'
+on 1 "$HISS" eval layers --set eval.layers=conv1,fc1 --set eval.few_labels=false --set eval.iterations=5
+[ $status -eq 0 ] || fail "no features of the network: exit $status" log
+sed 's/, generator: {[^}]*}//' config.yaml >taught.yaml
+on 1 "$HISS" train taught.yaml --run taught "${layers[@]}" --set objective=classify --set train.init=layers --set train.steps=2 --set 'train.freeze=[conv1]'
+[ $status -eq 0 ] || fail "exit $status" log
+grep -q 'init: 8 arrays from layers/ckpt/.*conv1/weight.*fc1/weight' log || fail 'the discriminator is not taken over' log
 refused 1 'network.layers: gan makes its own layers' "$HISS" train config.yaml --run w --set 'network.layers=[flatten]'
 refused 1 'augment.mean: gan needs pixels of 0..1' "$HISS" train config.yaml --run w --set augment.mean=0.3
 refused 1 'gan.latent' "$HISS" train config.yaml --run w --set gan.latent=0

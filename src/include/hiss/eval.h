@@ -30,6 +30,7 @@ typedef struct hiss_eval_options {
     const char *train_images, *train_labels, *test_images, *test_labels; /* data sets in them; NULL: as data has it */
     const char *layers; /* comma-separated names; NULL: what the caller finds sensible */
     bool pixels, random;
+    bool permuted; /* training samples have the labels and targets of each other */
     /* judgements: see hiss/judge.h */
     bool knn, linear, few_labels, average_precision, classification, statistics, neighbors, filters, reconstruction,
         denoising, likelihood, measures, generation;
@@ -112,6 +113,9 @@ hiss_status hiss_features_extract(const hiss_eval_env *env, const hiss_sample_ra
 
 /* The trivial embedding: one layer, pixels in 0..1. user: hiss_field *, the image. */
 hiss_status hiss_embed_pixels(void *user, int64_t count, const hiss_batch *batch, float *const *out, hiss_error *err);
+
+/* Give the samples the labels and targets of each other, in an order drawn by env->seed. Collective. */
+void hiss_features_permute(const hiss_eval_env *env, hiss_features *f);
 
 /* Labels of all samples on every rank: all[n]. Collective. */
 void hiss_features_labels(const hiss_eval_env *env, const hiss_features *f, int32_t *all);

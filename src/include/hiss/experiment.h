@@ -20,7 +20,9 @@ typedef struct hiss_train_options { /* section "train" */
     int64_t nonfinite_limit;        /* SKIP: end when more steps than this in a row would be skipped */
     int64_t verify_replicas;        /* steps between comparisons of the ranks' parameters; 0: never */
     const char *init;               /* run directory or checkpoint whose arrays replace initial values; NULL: none */
+    const char *init_prefix;        /* of the names of its arrays there, before those of this network; "": none */
     const hiss_yaml *freeze;        /* names of slots or the layers they belong to, which are left as they are */
+    const hiss_yaml *lr_factors;    /* of such names: the factor of their learning rate */
 } hiss_train_options;
 
 typedef struct hiss_dist_options { /* section "dist": how to run, never what comes out */

@@ -366,8 +366,8 @@ typedef struct hiss_objective_ops {
     hiss_section sections[HISS_MAX_SECTIONS]; /* ended by name NULL */
     const char *others_when; /* "KEY VALUE: ", of the first section, where others have an effect. NULL: always */
     size_t options_bytes;
-    int phases;        /* graphs per step; 0 means 1 */
-    bool own_layers;   /* section network has no say */
+    int phases;                              /* graphs per step; 0 means 1 */
+    bool (*own_layers)(const void *options); /* whether section network has no say. NULL: it has. Not collective. */
     const char *sizes; /* keys of its own that make its layers smaller, "gan.width, gan.latent". NULL: none */
     /* The key by which it learns from labels, as it is set, "objective" or one of its own; NULL: from none. NULL: never.
      * Not collective. */

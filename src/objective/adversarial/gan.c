@@ -23,6 +23,9 @@
  * Layers start with weights that are several times as large as DCGAN's, of deviation 0.02. Adam moves both by the same
  * amount, so learning rates are larger here, above all the generator's.
  *
+ * `discriminator: network` puts the layers of section network in place of DCGAN's, so that D is an encoder like those of
+ * other methods.
+ *
  * `deviation: 0` is the control: z is always 0, and there is one image, or one of each class. */
 #include <inttypes.h>
 #include <math.h>
@@ -33,11 +36,13 @@
 #include "hiss/alloc.h"
 #include "hiss/rng.h"
 #include "objective/parts/adversary.h"
+#include "objective/parts/encoder.h"
 #include "objective/parts/pixels.h"
 
 enum { DISCRIMINATOR_STEP, GENERATOR_STEP, PHASES };
 enum { GENERATOR, DISCRIMINATOR }; /* groups */
 enum { DISCRIMINATOR_LAYERS = 2 };
+enum { OWN, NETWORK };          /* gan.discriminator */
 enum { DRAW_OF_LATENT = 2100 }; /* when, of evaluation's streams */
 
 static const double collapsed = 0.2; /* the diversity below which a run is told to have collapsed */
@@ -46,12 +51,15 @@ typedef struct options {
     int64_t latent, width;
     double deviation;
     bool conditional;
+    int discriminator;
 } options;
 
 static const hiss_row rows[] = {
     {"latent", HISS_INT, offsetof(options, latent), "100", 1, 1 << 16, NULL, "dimensions of the noise"},
     {"width", HISS_INT, offsetof(options, width), "32", 1, 1 << 12, NULL,
      "filters of the outermost layers of generator and discriminator; the next have twice as many"},
+    {"discriminator", HISS_CHOICE, offsetof(options, discriminator), "own", 0, 0, "own|network",
+     "own: convolutions of gan.width; network: the layers of section network"},
     {"conditional", HISS_BOOL, offsetof(options, conditional), "false", 0, 0, NULL,
      "make images of a class that is asked for; needs labels"},
     {"deviation", HISS_FLOAT, offsetof(options, deviation), "1", 0, 1e3, NULL,
@@ -69,6 +77,10 @@ static const char *needs_labels(const void *opts) {
     return ((const options *)opts)->conditional ? "gan.conditional" : NULL;
 }
 
+static bool own_layers(const void *opts) {
+    return ((const options *)opts)->discriminator == OWN;
+}
+
 static hiss_status create(const hiss_task *task, const hiss_placement *placement, const void *opts, void **self,
                           hiss_error *err) {
     gan *a = hiss_new(gan, 1);
@@ -76,10 +88,10 @@ static hiss_status create(const hiss_task *task, const hiss_placement *placement
     a->placement = placement;
     a->options = opts;
     *self = a;
-    if (task->network->layers) {
+    if (task->network->layers && own_layers(opts)) {
         return hiss_fail_key(err, HISS_EUSER, "network.layers",
                              "gan makes its own layers, of gan.width; leave network.layers out, as with --set "
-                             "network.layers=null");
+                             "network.layers=null, or make them the discriminator's: gan.discriminator network");
     }
     if (a->options->conditional && task->classes < 2) {
         return hiss_fail_key(err, HISS_EUSER, "gan.conditional",
@@ -111,14 +123,24 @@ static hiss_value generate(const gan *a, hiss_builder *b, hiss_value z, hiss_val
                                a->options->width);
 }
 
+/* What the discriminator makes of images, before its logit: [m, ...]. */
+static hiss_status look(const gan *a, hiss_builder *b, hiss_value image, hiss_taps *taps, hiss_value *h,
+                        hiss_error *err) {
+    b->group = DISCRIMINATOR;
+    taps->count = 0;
+    return a->options->discriminator == NETWORK ? objective_encoder_rows(a->task, b, image, taps, h, err)
+                                                : objective_discriminator(b, "discriminator", image, a->options->width,
+                                                                          DISCRIMINATOR_LAYERS, taps, h, err);
+}
+
 /* Logits [m,1] that images are of the data. */
 static hiss_status discriminate(const gan *a, hiss_builder *b, hiss_value image, hiss_value condition,
                                 hiss_value *logits, hiss_error *err) {
     hiss_graph *g = b->graph;
     hiss_value h = -1;
-    b->group = DISCRIMINATOR;
-    const hiss_status s =
-        objective_discriminator(b, "discriminator", image, a->options->width, DISCRIMINATOR_LAYERS, NULL, &h, err);
+    hiss_taps *taps = hiss_new(hiss_taps, 1);
+    const hiss_status s = look(a, b, image, taps, &h, err);
+    hiss_free(taps);
     if (s != HISS_OK) {
         return s;
     }
@@ -176,11 +198,8 @@ static hiss_status build(void *self, int phase, hiss_builder *b, hiss_error *err
 }
 
 static hiss_status encode(void *self, hiss_builder *b, hiss_value image, hiss_taps *taps, hiss_error *err) {
-    const gan *a = self;
     hiss_value h = -1;
-    taps->count = 0;
-    b->group = DISCRIMINATOR;
-    return objective_discriminator(b, "discriminator", image, a->options->width, DISCRIMINATOR_LAYERS, taps, &h, err);
+    return look(self, b, image, taps, &h, err);
 }
 
 static unsigned trains(void *self, int phase) {
@@ -305,7 +324,7 @@ const hiss_objective_ops objective_gan = {
     .sizes = "gan.width, gan.latent",
     .needs_labels = needs_labels,
     .unit_pixels = objective_needs_unit_pixels,
-    .own_layers = true,
+    .own_layers = own_layers,
     .phases = PHASES,
     .groups = groups,
     .create = create,

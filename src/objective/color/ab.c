@@ -30,17 +30,6 @@ const hiss_input color_inputs[] = {{HISS_FIELD_IMAGE, 3, 0, "images [H,W,3]", "l
 
 /* ---- networks that end in a map ---- */
 
-/* A convolution that takes some channels as they are. */
-static hiss_value channels(hiss_builder *b, hiss_value image, int64_t first, int64_t count) {
-    float w[COLOR_CHANNELS * COLOR_CHANNELS] = {0};
-    for (int64_t c = 0; c < count; c++) {
-        w[c * COLOR_CHANNELS + first + c] = 1.0f;
-    }
-    hiss_graph_scope(b->graph, "channels");
-    const hiss_value one = hiss_graph_constant(b->graph, HISS_SHAPE(count, 1, 1, COLOR_CHANNELS), w);
-    return hiss_graph_conv2d(b->graph, image, one, -1, 1, 0);
-}
-
 static hiss_status fail_map(const hiss_task *task, const char *method, const hiss_taps *taps, hiss_error *err) {
     const bool preset = !task->network->layers;
     return hiss_fail_key(
@@ -58,7 +47,7 @@ hiss_status color_map(const hiss_task *task, const char *method, hiss_builder *b
     hiss_network maps = *task->network;
     below.prefix = prefix;
     maps.maps = true;
-    hiss_status s = hiss_network_build(&maps, &below, channels(b, image, first, count), map, taps, err);
+    hiss_status s = hiss_network_build(&maps, &below, objective_lab_channels(b, image, first, count), map, taps, err);
     if (s == HISS_OK && (taps->count == 0 || hiss_graph_shape(b->graph, *map).ndim != 4)) {
         s = fail_map(task, method, taps, err);
     }

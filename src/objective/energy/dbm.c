@@ -22,6 +22,7 @@
 #include <string.h>
 
 #include "hiss/alloc.h"
+#include "objective/parts/encoder.h"
 #include "objective/parts/pixels.h"
 
 enum { PERSISTENT, FROM_DATA, FROM_ANYWHERE };
@@ -309,7 +310,7 @@ const hiss_objective_ops objective_dbm = {
     .options_bytes = sizeof(dbm_options),
     .sizes = "dbm.hidden1, dbm.hidden2",
     .unit_pixels = objective_needs_unit_pixels,
-    .own_layers = true,
+    .own_layers = objective_own_layers,
     .create = create,
     .destroy = destroy,
     .build = build,

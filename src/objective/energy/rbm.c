@@ -23,6 +23,7 @@
 #include "hiss/alloc.h"
 #include "hiss/number.h"
 #include "hiss/rng.h"
+#include "objective/parts/encoder.h"
 #include "objective/parts/pixels.h"
 
 enum { FINETUNE = RBM_MOST, GROUPS }; /* groups of parameters; the first are those of the machines */
@@ -457,7 +458,7 @@ const hiss_objective_ops objective_rbm = {
     .options_bytes = sizeof(rbm_options),
     .sizes = "rbm.layers",
     .unit_pixels = objective_needs_unit_pixels,
-    .own_layers = true,
+    .own_layers = objective_own_layers,
     .phases = GROUPS,
     .groups = groups,
     .create = create,

@@ -20,6 +20,11 @@ hiss_status objective_encoder_head(const hiss_task *task, hiss_builder *b, hiss_
     return s;
 }
 
+bool objective_own_layers(const void *options) {
+    (void)options;
+    return true;
+}
+
 hiss_status objective_encoder_on_samples(encoder_hook *encode, void *self, const hiss_task *task, int64_t m,
                                          hiss_builder *b, hiss_value *image, hiss_value *out, hiss_error *err) {
     hiss_taps taps = {0};

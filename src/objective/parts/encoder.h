@@ -13,6 +13,8 @@ hiss_status objective_encoder_rows(const hiss_task *task, hiss_builder *b, hiss_
 /* The same, and linear layer `name` of D outputs on it: out [N,D]. */
 hiss_status objective_encoder_head(const hiss_task *task, hiss_builder *b, hiss_value image, const char *name,
                                    int64_t D, bool bias, hiss_taps *taps, hiss_value *out, hiss_error *err);
+/* Of methods whose layers are always their own: true. */
+bool objective_own_layers(const void *options);
 typedef hiss_status encoder_hook(void *self, hiss_builder *b, hiss_value image, hiss_taps *taps, hiss_error *err);
 /* For build(): the input "image" of m samples, and encode() on it; out is its last place. */
 hiss_status objective_encoder_on_samples(encoder_hook *encode, void *self, const hiss_task *task, int64_t m,

@@ -93,6 +93,24 @@ void objective_lab_of_srgb(int64_t count, const float *rgb, float *lab) {
     }
 }
 
+void objective_lab_view(int64_t count, float *pixels) {
+    objective_lab_of_srgb(count, pixels, pixels);
+    for (int64_t k = 0; k < 3 * count; k++) {
+        pixels[k] = (pixels[k] - (k % 3 == 0 ? 50.0f : 0.0f)) * 0.02f;
+    }
+}
+
+/* A convolution that takes some channels as they are. */
+hiss_value objective_lab_channels(hiss_builder *b, hiss_value image, int64_t first, int64_t count) {
+    float w[3 * 3] = {0};
+    for (int64_t c = 0; c < count; c++) {
+        w[c * 3 + first + c] = 1.0f;
+    }
+    hiss_graph_scope(b->graph, "channels");
+    const hiss_value one = hiss_graph_constant(b->graph, HISS_SHAPE(count, 1, 1, 3), w);
+    return hiss_graph_conv2d(b->graph, image, one, -1, 1, 0);
+}
+
 void objective_srgb_of_lab(int64_t count, const float *lab, float *rgb) {
     for (int64_t i = 0; i < count; i++) {
         const double y = ((double)lab[3 * i] + 16.0) / 116.0;

@@ -2,12 +2,17 @@
 #ifndef HISS_OBJECTIVE_PARTS_LAB_H
 #define HISS_OBJECTIVE_PARTS_LAB_H
 
-#include <stdint.h>
+#include "hiss/nn.h"
 
 /* sRGB of 0..1 to L of 0..100, a and b; of count pixels, out may be in. */
 void objective_lab_of_srgb(int64_t count, const float *rgb, float *lab);
 /* And back; colours that sRGB cannot show leave 0..1. */
 void objective_srgb_of_lab(int64_t count, const float *lab, float *rgb);
+
+/* sRGB of 0..1, as it comes in, to what networks see: (L - 50) / 50, a / 50 and b / 50; of count pixels, in place. */
+void objective_lab_view(int64_t count, float *pixels);
+/* Append channels [first, first + count) of image [N,H,W,3]: [N,H,W,count]. */
+hiss_value objective_lab_channels(hiss_builder *b, hiss_value image, int64_t first, int64_t count);
 
 /* Bins of side 10 around the points of a grid in the plane of a and b: those in which some colour of sRGB lies, by a, then
  * by b. */

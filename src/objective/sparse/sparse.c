@@ -19,6 +19,7 @@
 
 #include "hiss/alloc.h"
 #include "hiss/rng.h"
+#include "objective/parts/encoder.h"
 #include "objective/sparse/coder.h"
 
 typedef sparse_options options;
@@ -358,7 +359,7 @@ const hiss_objective_ops objective_sparse = {
     .others_when = "form patches: ",
     .options_bytes = sizeof(options),
     .sizes = "sparse.atoms, sparse.size",
-    .own_layers = true,
+    .own_layers = objective_own_layers,
     .phases = 2,
     .groups = groups,
     .create = create,

@@ -14,6 +14,7 @@
 #include <stdio.h>
 
 #include "objective/parts/corrupt.h"
+#include "objective/parts/encoder.h"
 #include "objective/parts/pixels.h"
 
 enum { MOST_LAYERS = 4, PHASES = MOST_LAYERS + 1, CLASSIFIER_GROUP = MOST_LAYERS, LAYER_NAME = 24 };
@@ -307,7 +308,7 @@ const hiss_objective_ops objective_stacked = {
     .options_bytes = sizeof(options),
     .sizes = "stacked.units",
     .unit_pixels = objective_needs_unit_pixels,
-    .own_layers = true,
+    .own_layers = objective_own_layers,
     .phases = PHASES,
     .groups = groups,
     .create = create,

@@ -12,13 +12,17 @@
 #include <string.h>
 
 #include "objective/parts/encoder.h"
+#include "objective/parts/lab.h"
+#include "objective/parts/pixels.h"
 
 enum { SOFTMAX, LOGISTIC };
+enum { IMAGE, LIGHTNESS };             /* classify.sees */
 static const float no_score = -100.0f; /* e^-100 is 0 in float32 */
 
 typedef struct options {
     int loss;
-    bool targets;
+    bool targets, permuted;
+    int sees;
 } options;
 
 static const hiss_row rows[] = {
@@ -26,6 +30,10 @@ static const hiss_row rows[] = {
      "targets false: softmax, one class of all; logistic, each class against the others"},
     {"targets", HISS_BOOL, offsetof(options, targets), "false", 0, 0, NULL,
      "learn field targets, of several classes a sample, in place of labels"},
+    {"permuted", HISS_BOOL, offsetof(options, permuted), "false", 0, 0, NULL,
+     "a control: each sample has the label or targets of the next one in its lane, so nothing can be learnt"},
+    {"sees", HISS_CHOICE, offsetof(options, sees), "image", 0, 0, "image|lightness",
+     "what the network sees; lightness: L of a colour image, as colorization and the first half of split_brain"},
 };
 static const int nrows = HISS_COUNT(rows);
 
@@ -66,11 +74,35 @@ static hiss_status find_targets(classify *c, hiss_error *err) {
     return HISS_OK;
 }
 
+static bool needs_unit_pixels(const void *options_) {
+    return ((const options *)options_)->sees == LIGHTNESS;
+}
+
+static hiss_status expect_colors(const hiss_task *task, hiss_error *err) {
+    if (task->C != 3) {
+        return hiss_fail_key(
+            err, HISS_EUSER, "classify.sees",
+            "lightness is that of images of 3 channels (red, green, blue), found %lld; set it to image",
+            (long long)task->C);
+    }
+    return objective_expect_unit_pixels("classify", task, false, "or classify.sees image", err);
+}
+
 static hiss_status create(const hiss_task *task, const hiss_placement *placement, const void *options_, void **self,
                           hiss_error *err) {
     classify *c = hiss_new(classify, 1);
     *c = (classify){task, placement, options_, NULL, -1, -1, -1};
     *self = c;
+    if (needs_unit_pixels(options_)) {
+        const hiss_status s = expect_colors(task, err);
+        if (s != HISS_OK) {
+            return s;
+        }
+    }
+    if (placement && c->options->permuted && placement->m < 2) {
+        return hiss_fail_key(err, HISS_EUSER, "classify.permuted",
+                             "samples have the labels of each other in a lane; set train.lane_samples to 2 or more");
+    }
     if (c->options->targets) {
         return find_targets(c, err);
     }
@@ -94,6 +126,7 @@ static void destroy(void *self) {
 static hiss_status encode(void *self, hiss_builder *b, hiss_value image, hiss_taps *taps, hiss_error *err) {
     const classify *c = self;
     hiss_value x = -1;
+    image = c->options->sees == LIGHTNESS ? objective_lab_channels(b, image, 0, 1) : image;
     const hiss_status s = objective_encoder_head(c->task, b, image, "scores", classes_of(c), true, taps, &x, err);
     return s == HISS_OK ? hiss_network_end(c->task->network, b, "scores", x, taps, err) : s;
 }
@@ -127,8 +160,13 @@ static hiss_status build(void *self, int phase, hiss_builder *b, hiss_error *err
     return hiss_graph_status(b->graph, err);
 }
 
+/* The sample of the lane whose label or targets sample i has. */
+static int64_t taught(const classify *c, const hiss_lane *lane, int64_t i) {
+    return c->options->permuted ? (i + 1) % lane->batch->m : i;
+}
+
 static void sample_targets(const classify *c, const hiss_lane *lane, int64_t i) {
-    const uint8_t *from = hiss_batch_values(lane->batch, i, c->targets);
+    const uint8_t *from = hiss_batch_values(lane->batch, taught(c, lane, i), c->targets);
     float *target = hiss_lane_values(lane, c->target, i), *judged = hiss_lane_values(lane, c->judged, i);
     float *instead = hiss_lane_values(lane, c->instead, i);
     for (int64_t k = 0; k < classes_of(c); k++) {
@@ -142,12 +180,18 @@ static void sample_targets(const classify *c, const hiss_lane *lane, int64_t i) 
 static void sample(void *self, const hiss_lane *lane, int64_t i) {
     const classify *c = self;
     hiss_lane_default_sample(lane, i);
+    if (c->options->sees == LIGHTNESS) {
+        objective_lab_view(c->task->H * c->task->W, hiss_lane_values(lane, lane->inputs->image, i));
+    }
+    if (c->options->permuted && lane->inputs->label >= 0) {
+        ((int32_t *)hiss_exec_data(lane->exec, lane->inputs->label))[i] = lane->batch->label[taught(c, lane, i)];
+    }
     if (c->targets && lane->phase >= 0) {
         sample_targets(c, lane, i);
     } else if (c->options->loss == LOGISTIC && lane->phase >= 0) {
         float *target = hiss_lane_values(lane, c->target, i);
         for (int64_t k = 0; k < c->task->classes; k++) {
-            target[k] = lane->batch->label[i] == k ? 1.0f : 0.0f;
+            target[k] = lane->batch->label[taught(c, lane, i)] == k ? 1.0f : 0.0f;
         }
     }
 }
@@ -181,6 +225,7 @@ const hiss_objective_ops objective_classify = {
     .options_bytes = sizeof(options),
     .needs_labels = needs_labels,
     .learns_targets = learns_targets,
+    .unit_pixels = needs_unit_pixels,
     .scores = true,
     .create = create,
     .destroy = destroy,

@@ -12,10 +12,7 @@ static int64_t floats(const hiss_task *task, const hiss_field *field) {
 static void make(const hiss_lane *lane, int64_t i, const hiss_field *field, int64_t view, int64_t views, float *out) {
     const int64_t pixels = floats(lane->task, field) / 3;
     objective_view_image.make(lane, i, field, view, views, out);
-    objective_lab_of_srgb(pixels, out, out);
-    for (int64_t k = 0; k < 3 * pixels; k++) {
-        out[k] = (out[k] - (k % 3 == 0 ? 50.0f : 0.0f)) * 0.02f;
-    }
+    objective_lab_view(pixels, out);
 }
 
 const hiss_view_kind objective_view_lab = {.name = "lab", .floats = floats, .make = make};
