@@ -10,11 +10,13 @@ typedef struct options {
     const char *out;
     int64_t task;
     int log;
-    bool table, submit, dry, requeue, help;
+    bool quick, table, submit, dry, requeue, help;
 } options;
 
 static const hiss_row rows[] = {
     {"set*", HISS_STRING, 0, NULL, 0, 0, NULL, "change a key of the study: --set seeds=[1,2,3] (repeatable)"},
+    {"quick", HISS_BOOL, offsetof(options, quick), "false", 0, 0, NULL,
+     "the form of few images and seeds that section quick of the study describes"},
     {"out", HISS_PATH, offsetof(options, out), NULL, 0, 0, NULL,
      "directory of runs and table (default: runs/NAME of the study)"},
     {"table", HISS_BOOL, offsetof(options, table), "false", 0, 0, NULL,
@@ -72,6 +74,9 @@ static hiss_status table(const compare_request *r, hiss_error *err) {
 static hiss_status act(const options *o, const hiss_arguments *rest, hiss_error *err) {
     const char *size = getenv("OMPI_COMM_WORLD_SIZE");
     char out[CLI_PATH];
+    const char *sets[CLI_MAX_SETS + 1];
+    int nsets = rest->nrepeated;
+    memcpy(sets, rest->repeated, sizeof *sets * (size_t)nsets);
     if (rest->npositional == 0) {
         return hiss_fail(err, HISS_EUSER, "compare needs a study: hiss compare configs/compare-quick.yaml");
     }
@@ -79,12 +84,15 @@ static hiss_status act(const options *o, const hiss_arguments *rest, hiss_error 
         return hiss_fail(err, HISS_EUSER, "hiss compare starts the ranks itself: start it once, without mpirun");
     }
     cli_default_run(rest->positional[0], out);
-    const compare_request r = {
-        rest->positional[0], o->out ? o->out : out, rest->repeated, rest->nrepeated, o->task, o->dry, o->requeue};
-    const char *used = o->table      ? "set out table"
-                       : o->submit   ? "set out submit dry-run"
-                       : o->task > 0 ? "set out task requeue"
-                                     : "set out task";
+    if (o->quick) {
+        snprintf(out + strlen(out), sizeof out - strlen(out), "-quick");
+        sets[nsets++] = "form=quick";
+    }
+    const compare_request r = {rest->positional[0], o->out ? o->out : out, sets, nsets, o->task, o->dry, o->requeue};
+    const char *used = o->table      ? "set quick out table"
+                       : o->submit   ? "set quick out submit dry-run"
+                       : o->task > 0 ? "set quick out task requeue"
+                                     : "set quick out task";
     const hiss_status s = hiss_options_expect(rows, HISS_COUNT(rows), rest, used,
                                               o->table     ? "beside --table"
                                               : o->submit  ? "beside --submit"

@@ -8,8 +8,6 @@
 #include "hiss/file.h"
 #include "hiss/log.h"
 
-enum { MOST_SETTINGS = 256 };
-
 /* A row's config, opened as hiss eval opens it. */
 typedef struct opened {
     hiss_experiment e;
@@ -25,11 +23,11 @@ static const char *config_key(const hiss_comparison *study, int run, hiss_arena 
 }
 
 static hiss_status read_config(const char *dir, const hiss_comparison *study, int run, opened *o, hiss_error *err) {
-    const char *set[MOST_SETTINGS];
+    const char *set[HISS_COMPARE_SETTINGS];
     hiss_arena *arena = hiss_arena_create();
     hiss_extra_section extra[CLI_EVAL_SECTIONS];
     const int nextra = cli_eval_sections(&o->eval, extra);
-    const int n = hiss_comparison_settings(study, dir, run, arena, set, MOST_SETTINGS);
+    const int n = hiss_comparison_settings(study, dir, run, arena, set, HISS_COMPARE_SETTINGS);
     char where[HISS_WHERE];
     const char *config = hiss_comparison_config(study, run);
     hiss_status s = cli_expect_config(config, err);
@@ -398,10 +396,11 @@ static hiss_status expect_fit(const hiss_comparison *study, int run, const opene
                               hiss_error *err) {
     const hiss_model *here = hiss_frozen_model(transfer->network), *there = hiss_frozen_model(row->network);
     const int name = hiss_comparison_transfer(study, run) - 1;
-    char key[128], where[HISS_WHERE];
+    char key[128], where[HISS_WHERE], text[512];
     for (int k = 0; k < hiss_model_count(here); k++) {
         const hiss_slot *slot = hiss_model_at(here, k);
-        const int other = slot->kind == HISS_SLOT_PARAMETER ? hiss_model_find(there, slot->name) : -1;
+        snprintf(text, sizeof text, "%s%s", transfer->e.train.init_prefix, slot->name);
+        const int other = slot->kind == HISS_SLOT_PARAMETER ? hiss_model_find(there, text) : -1;
         if (other >= 0 && hiss_shape_equal(&slot->shape, &hiss_model_at(there, other)->shape)) {
             return HISS_OK;
         }

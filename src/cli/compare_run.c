@@ -15,7 +15,7 @@
 #include "hiss/snapshot.h"
 #include "hiss/table.h"
 
-enum { MOST_WORDS = 1024, MOST_SETTINGS = 256 };
+enum { MOST_WORDS = 1024 };
 
 typedef enum stage { STAGE_TRAIN, STAGE_EVAL } stage;
 static const char *const stage_names[] = {"train", "eval"};
@@ -35,7 +35,7 @@ static int begin_command(const runner *r, hiss_arena *arena, const char **word) 
         .ranks = study->ranks, .threads = study->threads, .workers = study->ranks * study->threads};
     int n = study->nlaunch >= 0 || study->ranks > 1
                 ? hiss_launcher_words(&p, study->launch, study->nlaunch, &r->place, arena, word,
-                                      MOST_WORDS - 2 * MOST_SETTINGS - 16)
+                                      MOST_WORDS - 2 * HISS_COMPARE_SETTINGS - 16)
                 : 0;
     word[n++] = r->program.path;
     return n;
@@ -44,7 +44,7 @@ static int begin_command(const runner *r, hiss_arena *arena, const char **word) 
 static void make_command(const runner *r, stage which, int run, const char *place, hiss_arena *arena,
                          const char **word) {
     const hiss_comparison *study = &r->plan->study;
-    const char *set[MOST_SETTINGS];
+    const char *set[HISS_COMPARE_SETTINGS];
     int n = begin_command(r, arena, word);
     word[n++] = stage_names[which];
     if (which == STAGE_TRAIN) {
@@ -58,7 +58,7 @@ static void make_command(const runner *r, stage which, int run, const char *plac
         for (int k = 0; k < HISS_COUNT(fixed); k++) {
             word[n++] = fixed[k];
         }
-        const int settings = hiss_comparison_settings(study, r->dir, run, arena, set, MOST_SETTINGS);
+        const int settings = hiss_comparison_settings(study, r->dir, run, arena, set, HISS_COMPARE_SETTINGS);
         for (int k = 0; k < settings; k++) {
             word[n++] = "--set";
             word[n++] = set[k];

@@ -1,4 +1,5 @@
 /* What to run, with which settings, and what each row reads. */
+#include <ctype.h>
 #include <inttypes.h>
 #include <string.h>
 
@@ -83,6 +84,14 @@ int hiss_comparison_settings(const hiss_comparison *study, const char *dir, int 
     for (int k = 0; k < nown && n < max; k++) {
         set[n++] = own[k];
     }
+    for (int k = 0; k < row->ntransfer_set && n < max && t; k++) {
+        set[n++] = row->transfer_set[k];
+    }
+    const char *const *quick = t ? study->quick_transfers : study->quick_rows;
+    const int nquick = !study->quick ? 0 : t ? study->nquick_transfers : study->nquick_rows;
+    for (int k = 0; k < nquick && n < max; k++) {
+        set[n++] = quick[k];
+    }
     if (source >= 0 && n < max) {
         set[n++] =
             hiss_arena_format(arena, "train.init=%s/runs/%s", dir, hiss_comparison_run_name(study, source, arena));
@@ -95,13 +104,20 @@ int hiss_comparison_settings(const hiss_comparison *study, const char *dir, int 
 
 const char *hiss_comparison_blame(const hiss_comparison *study, int run, hiss_arena *arena, const char *text) {
     char where[HISS_WHERE] = "", at[HISS_PLACE];
-    const char *const keys[] = {hiss_arena_format(arena, "%s.set", hiss_comparison_key(study, run, arena)), "base"};
-    const int nkeys = hiss_comparison_transfer(study, run) > 0 ? 1 : HISS_COUNT(keys); /* base is of rows alone */
+    const bool transfer = hiss_comparison_transfer(study, run) > 0;
+    const char *its = study->rows[hiss_comparison_row(study, run)].name;
+    /* The later setting wins; base is of rows alone. */
+    const char *const own = hiss_arena_format(arena, "%s.set", hiss_comparison_key(study, run, arena));
+    const char *const keys[] = {!study->quick ? ""
+                                : transfer    ? "quick.transfers"
+                                              : "quick.rows",
+                                transfer ? hiss_arena_format(arena, "rows.%s.transfer_set", its) : own,
+                                transfer ? own : "base"};
     if (hiss_override_speaks_of(text, "seed")) {
         return hiss_override_blame(arena, hiss_config_where(study->text, "seeds", where), text);
     }
-    for (int k = 0; k < nkeys; k++) {
-        const hiss_yaml *found = hiss_override_find(hiss_config_node(study->text, keys[k]), text);
+    for (int k = 0; k < HISS_COUNT(keys); k++) {
+        const hiss_yaml *found = *keys[k] ? hiss_override_find(hiss_config_node(study->text, keys[k]), text) : NULL;
         if (found && found->line > 0) {
             snprintf(where, sizeof where, "%s: %s", hiss_yaml_place(found, at), keys[k]);
         } else if (found) {
@@ -112,6 +128,23 @@ const char *hiss_comparison_blame(const hiss_comparison *study, int run, hiss_ar
         }
     }
     return text;
+}
+
+/* ---- readings ---- */
+
+bool hiss_reading_parse(hiss_arena *arena, const char *text, hiss_reading *out) {
+    const char *slash = strrchr(text, '/'), *dot = slash ? strchr(slash, '.') : NULL;
+    bool plain = slash && dot && slash > text && dot > slash + 1 && text[strlen(text) - 1] != '.';
+    for (const char *c = text; *c; c++) {
+        plain = plain && !isspace((unsigned char)*c);
+    }
+    if (plain) {
+        *out = (hiss_reading){.text = hiss_arena_text(arena, text),
+                              .subject = hiss_arena_format(arena, "%.*s", (int)(slash - text), text),
+                              .judgement = hiss_arena_format(arena, "%.*s", (int)(dot - slash) - 1, slash + 1),
+                              .number = hiss_arena_text(arena, dot + 1)};
+    }
+    return plain;
 }
 
 int hiss_comparison_readings(const hiss_comparison *study) {

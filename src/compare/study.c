@@ -21,6 +21,7 @@ enum {
 typedef struct form {
     hiss_comparison study;
     const hiss_yaml *seeds, *base, *launch, *sbatch, *modules;
+    int quick;
 } form;
 
 #define TOP(field) offsetof(form, field)
@@ -29,6 +30,7 @@ static const hiss_row top_rows[] = {
     {"seeds", HISS_NODE, TOP(seeds), NULL, 0, 0, NULL, "each row is trained once with each: [1, 2, 3] (default: 1)"},
     {"base", HISS_NODE, TOP(base), NULL, 0, 0, NULL,
      "changes to every config, before those of its row: [train.epochs=3, data.limit=6000]"},
+    {"form", HISS_CHOICE, TOP(quick), "full", 0, 0, "full|quick", "quick: as section quick changes it (--quick)"},
     {"ranks", HISS_INT, TOP(study.ranks), "1", 1, 999999, NULL, "ranks of each run; they do not change the readings"},
     {"threads", HISS_INT, TOP(study.threads), "1", 1, 1024, NULL, "threads of each rank"},
     {"limit", HISS_INT, TOP(study.limit), "0", 0, 1e9, NULL,
@@ -47,14 +49,26 @@ static const hiss_row slurm_rows[] = {
     {"modules", HISS_NODE, TOP(modules), NULL, 0, 0, NULL, "loaded first in every job: [OpenMPI, OpenBLAS]"},
 };
 
+typedef struct quick_form {
+    const hiss_yaml *seeds, *rows, *transfers;
+} quick_form;
+static const hiss_row quick_rows[] = {
+    {"seeds", HISS_NODE, offsetof(quick_form, seeds), NULL, 0, 0, NULL, "in place of those above"},
+    {"rows", HISS_NODE, offsetof(quick_form, rows), NULL, 0, 0, NULL,
+     "changes to every row, after its own: [train.epochs=1]"},
+    {"transfers", HISS_NODE, offsetof(quick_form, transfers), NULL, 0, 0, NULL, "the same to every transfer"},
+};
+
 typedef struct row_form {
     hiss_compare_row row;
     const char *of;
-    const hiss_yaml *set;
+    const hiss_yaml *set, *transfer_set;
 } row_form;
 static const hiss_row row_rows[] = {
     {"config", HISS_PATH, offsetof(row_form, row.config), NULL, 0, 0, NULL, "config of hiss train"},
     {"set", HISS_NODE, offsetof(row_form, set), NULL, 0, 0, NULL, "changes to it: [optim.lr=0.1]"},
+    {"transfer_set", HISS_NODE, offsetof(row_form, transfer_set), NULL, 0, 0, NULL,
+     "changes to all transfers of this row, where its network needs them: [classify.sees=lightness]"},
     {"of", HISS_STRING, offsetof(row_form, of), NULL, 1, 0, NULL,
      "in place of config: a row whose runs are read for other features than the trained ones"},
     {"features", HISS_CHOICE, offsetof(row_form, row.features), "trained", 0, 0, "trained|random|raw",
@@ -118,24 +132,8 @@ void hiss_comparison_help(FILE *stream) {
     hiss_rows_help(stream, "columns.NAME", column_rows, HISS_COUNT(column_rows));
     hiss_rows_help(stream, "curves.NAME", curve_rows, HISS_COUNT(curve_rows));
     hiss_rows_help(stream, "published", published_rows, HISS_COUNT(published_rows));
+    hiss_rows_help(stream, "quick", quick_rows, HISS_COUNT(quick_rows));
     hiss_rows_help(stream, "slurm", slurm_rows, HISS_COUNT(slurm_rows));
-}
-
-/* ---- readings ---- */
-
-bool hiss_reading_parse(hiss_arena *arena, const char *text, hiss_reading *out) {
-    const char *slash = strrchr(text, '/'), *dot = slash ? strchr(slash, '.') : NULL;
-    bool plain = slash && dot && slash > text && dot > slash + 1 && text[strlen(text) - 1] != '.';
-    for (const char *c = text; *c; c++) {
-        plain = plain && !isspace((unsigned char)*c);
-    }
-    if (plain) {
-        *out = (hiss_reading){.text = hiss_arena_text(arena, text),
-                              .subject = hiss_arena_format(arena, "%.*s", (int)(slash - text), text),
-                              .judgement = hiss_arena_format(arena, "%.*s", (int)(dot - slash) - 1, slash + 1),
-                              .number = hiss_arena_text(arena, dot + 1)};
-    }
-    return plain;
 }
 
 /* ---- sections whose names the user chooses ---- */
@@ -216,8 +214,9 @@ static hiss_status settle_row(hiss_comparison *study, const hiss_yaml *node, con
         snprintf(key, sizeof key, "%s.of", section);
         char at[HISS_WHERE];
         row->of = find_row(study, f->of);
-        if (row->config || f->set) {
-            return hiss_fail(err, HISS_EUSER, "%s: a row has config and set, or of and features; leave one pair out",
+        if (row->config || f->set || f->transfer_set) {
+            return hiss_fail(err, HISS_EUSER,
+                             "%s: a row has config, set and transfer_set, or of and features; leave one pair out",
                              hiss_config_where(study->text, key, at));
         }
         if (row->of < 0 || study->rows[row->of].of != row->of) {
@@ -285,13 +284,18 @@ static hiss_status read_rows(hiss_comparison *study, hiss_error *err) {
     hiss_status s = first ? HISS_OK : HISS_EUSER;
     study->rows = hiss_arena_alloc(study->arena, sizeof *study->rows * MOST_ROWS);
     for (const hiss_yaml *c = first; c && s == HISS_OK; c = c->next) {
-        char section[SECTION], key[SECTION + 8];
+        char section[SECTION];
         row_form f = {.set = NULL};
         s = read_entry(study, c, "rows", "_-", "letters, digits, _ and -", row_rows, HISS_COUNT(row_rows), section, &f,
                        err);
         f.row.name = c->key;
-        snprintf(key, sizeof key, "rows.%s.set", c->key);
-        s = s == HISS_OK ? read_set(study, f.set, key, false, &f.row.set, &f.row.nset, err) : s;
+        s = s == HISS_OK ? read_set(study, f.set, hiss_arena_format(study->arena, "rows.%s.set", c->key), false,
+                                    &f.row.set, &f.row.nset, err)
+                         : s;
+        s = s == HISS_OK
+                ? read_set(study, f.transfer_set, hiss_arena_format(study->arena, "rows.%s.transfer_set", c->key), true,
+                           &f.row.transfer_set, &f.row.ntransfer_set, err)
+                : s;
         if (s == HISS_OK) {
             study->rows[study->nrows] = f.row;
             s = settle_row(study, c, section, &f, err);
@@ -314,7 +318,7 @@ static bool has_seed(const char *name) {
 }
 
 static hiss_status settle_transfer(hiss_comparison *study, const hiss_yaml *node, transfer_form *f, hiss_error *err) {
-    char where[HISS_PLACE], key[SECTION + 8];
+    char where[HISS_PLACE];
     hiss_compare_transfer *t = &f->transfer;
     t->name = node->key;
     if (has_seed(t->name)) {
@@ -325,8 +329,8 @@ static hiss_status settle_transfer(hiss_comparison *study, const hiss_yaml *node
         return hiss_fail(err, HISS_EUSER, "%s: transfers.%s.config is missing; it must be a config of hiss train",
                          hiss_yaml_place(node, where), t->name);
     }
-    snprintf(key, sizeof key, "transfers.%s.set", t->name);
-    return read_set(study, f->set, key, true, &t->set, &t->nset, err);
+    return read_set(study, f->set, hiss_arena_format(study->arena, "transfers.%s.set", t->name), true, &t->set,
+                    &t->nset, err);
 }
 
 static hiss_status read_transfers(hiss_comparison *study, hiss_error *err) {
@@ -434,14 +438,14 @@ static hiss_status read_curves(hiss_comparison *study, hiss_error *err) {
 
 /* ---- seeds, published numbers ---- */
 
-static hiss_status read_seeds(hiss_comparison *study, const hiss_yaml *node, hiss_error *err) {
+static hiss_status read_seeds(hiss_comparison *study, const hiss_yaml *node, const char *key, hiss_error *err) {
     static const char expected[] = "different integers from 0, as in [1, 2, 3]";
     const char **word = NULL;
     int n = 0;
-    hiss_status s = hiss_yaml_words(study->arena, node, "seeds", expected, &word, &n, err);
+    hiss_status s = hiss_yaml_words(study->arena, node, key, expected, &word, &n, err);
     study->seeds = hiss_arena_alloc(study->arena, sizeof *study->seeds * MOST_SEEDS);
     if (s == HISS_OK && node && (n == 0 || n > MOST_SEEDS)) {
-        return hiss_yaml_refuse(node, "seeds", "1 to 64 numbers", err);
+        return hiss_yaml_refuse(node, key, "1 to 64 numbers", err);
     }
     for (int k = 0; k < n && s == HISS_OK; k++) {
         const hiss_yaml *item = node->kind == HISS_YAML_LIST ? node->first : node;
@@ -452,7 +456,7 @@ static hiss_status read_seeds(hiss_comparison *study, const hiss_yaml *node, his
         for (int i = 0; i < k; i++) {
             fits = fits && study->seeds[i] != study->seeds[k];
         }
-        s = fits ? s : hiss_yaml_refuse(item, "seeds", expected, err);
+        s = fits ? s : hiss_yaml_refuse(item, key, expected, err);
     }
     study->seeds[0] = node ? study->seeds[0] : 1;
     study->nseeds = node ? n : 1;
@@ -490,8 +494,25 @@ static hiss_status read_published(hiss_comparison *study, hiss_error *err) {
     return HISS_OK;
 }
 
+/* Section quick, which is checked in the full form, too. */
+static hiss_status read_quick(hiss_comparison *study, quick_form *f, hiss_error *err) {
+    hiss_status s = hiss_config_section(study->text, "quick", quick_rows, HISS_COUNT(quick_rows), f, err);
+    s = s == HISS_OK ? read_set(study, f->rows, "quick.rows", false, &study->quick_rows, &study->nquick_rows, err) : s;
+    s = s == HISS_OK ? read_set(study, f->transfers, "quick.transfers", true, &study->quick_transfers,
+                                &study->nquick_transfers, err)
+                     : s;
+    s = s == HISS_OK && f->seeds ? read_seeds(study, f->seeds, "quick.seeds", err) : s;
+    if (s == HISS_OK && study->quick && !f->seeds && !f->rows && !f->transfers) {
+        s = hiss_fail(err, HISS_EUSER,
+                      "%s has no section quick, which says how the quick form is less; write one, or leave --quick out",
+                      hiss_config_name(study->text));
+    }
+    return s;
+}
+
 static hiss_status read_study(hiss_comparison *out, hiss_error *err) {
     form f = {.study = *out};
+    quick_form quick = {.seeds = NULL};
     hiss_comparison *study = &f.study;
     hiss_status s = hiss_config_section(out->text, "", top_rows, HISS_COUNT(top_rows), &f, err);
     s = s == HISS_OK ? hiss_config_section(out->text, "slurm", slurm_rows, HISS_COUNT(slurm_rows), &f, err) : s;
@@ -500,8 +521,10 @@ static hiss_status read_study(hiss_comparison *out, hiss_error *err) {
     s = s == HISS_OK ? read_columns(study, err) : s;
     s = s == HISS_OK ? read_curves(study, err) : s;
     s = s == HISS_OK ? read_published(study, err) : s;
+    study->quick = f.quick;
+    s = s == HISS_OK ? read_quick(study, &quick, err) : s;
     s = s == HISS_OK ? hiss_config_finish(out->text, err) : s;
-    s = s == HISS_OK ? read_seeds(study, f.seeds, err) : s;
+    s = s == HISS_OK && !(study->quick && quick.seeds) ? read_seeds(study, f.seeds, "seeds", err) : s;
     s = s == HISS_OK ? read_set(study, f.base, "base", false, &study->base, &study->nbase, err) : s;
     s = s == HISS_OK
             ? hiss_yaml_words(out->arena, f.launch, "launch", "a list of words", &study->launch, &study->nlaunch, err)
@@ -512,6 +535,9 @@ static hiss_status read_study(hiss_comparison *out, hiss_error *err) {
     s = s == HISS_OK ? hiss_yaml_words(out->arena, f.modules, "slurm.modules", "a list of names", &study->modules,
                                        &study->nmodules, err)
                      : s;
+    if (study->quick) {
+        study->name = hiss_arena_format(out->arena, "%s (quick form)", study->name);
+    }
     study->nlaunch = f.launch ? study->nlaunch : -1;
     *out = *study;
     if (s == HISS_OK && strchr(out->name, '\n')) {

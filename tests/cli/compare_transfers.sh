@@ -58,6 +58,34 @@ study 's/    config: config.yaml/    config: other.yaml/; s/freeze=.conv1./freez
 sed 's/^train: {/&init: nat, /' config.yaml >other.yaml
 study 's/    config: config.yaml/    config: other.yaml/' 'it has train.init, so that a control, which begins with random values'
 
+study 's/  nat: {config: config.yaml}/  nat: {config: config.yaml, transfer_set: [train.epochs=x]}/' \
+    'changed.yaml:4:45: rows.nat.transfer_set: train.epochs must be '
+study 's/  random: {of: nat,/  random: {of: nat, transfer_set: [train.epochs=2],/' \
+    'a row has config, set and transfer_set, or of and features; leave one pair out'
+refused 1 'study.yaml has no section quick, which says how the quick form is less' "$HISS" compare study.yaml --out new --quick
+sed 's/^seeds: .*/seeds: [4, 5]/; s/  nat: {config: config.yaml}/  nat: {config: config.yaml, set: [train.steps=9], transfer_set: [train.steps=7]}/' study.yaml >quick.yaml
+cat >>quick.yaml <<'END'
+quick: {seeds: [6], rows: [train.steps=5], transfers: [train.steps=3]}
+END
+sed 's/train.steps=3/train.steps=x/' quick.yaml >changed.yaml
+refused 1 'changed.yaml:17:56: quick.transfers: train.steps must be ' "$HISS" compare changed.yaml --out new --quick
+sed 's/seeds: .6./seeds: x/' quick.yaml >changed.yaml
+refused 1 'quick.seeds: ' "$HISS" compare changed.yaml --out new # also where it is not used
+
+# ---- the quick form, and changes to the transfers of one row ----
+
+on 1 "$HISS" compare quick.yaml --quick
+[ $status -eq 0 ] || fail "quick: exit $status" log
+[ "$(cd runs/quick-quick/runs && echo *)" = 'nat-s6 nat-s6-fc random-s6-fc' ] || fail "other runs: $(ls runs/quick-quick/runs)"
+steps() { sed -n 's/^  steps: \([0-9]*\).*/\1/p' "$1/config.yaml" | tail -1; }
+for run in nat-s6:5 nat-s6-fc:3 random-s6-fc:3; do
+    [ "$(steps "runs/quick-quick/runs/${run%:*}")" = "${run#*:}" ] || fail "not ${run#*:} steps: ${run%:*}"
+done
+has runs/quick-quick/table.md '^# .*\(quick form\)'
+"$HISS" compare quick.yaml --out full --submit --dry-run >log 2>&1 || fail 'no scripts' log
+has full/jobs/runs.sbatch '^#SBATCH --array=1,2,3,4$'
+"$HISS" compare quick.yaml --quick --submit --dry-run >log 2>&1 || fail 'no scripts' log
+
 # ---- what begins from which run, and what is read where ----
 
 on 1 "$HISS" compare study.yaml --out out --set keep=false

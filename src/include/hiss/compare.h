@@ -39,6 +39,8 @@ typedef struct hiss_compare_row {
     const char *name, *config;
     const char **set; /* [nset] "key=value" */
     int nset;
+    const char **transfer_set; /* [ntransfer_set] the same for each of its transfers, after those of the transfer */
+    int ntransfer_set;
     int of;       /* the row whose runs it reads: itself, or that which it is a control of */
     int features; /* hiss_compare_features; trained of a row that has runs of its own */
 } hiss_compare_row;
@@ -70,6 +72,9 @@ typedef struct hiss_comparison {
     bool keep;
     const char **base; /* [nbase] "key=value", before those of a row */
     int nbase;
+    bool quick;                                 /* the form of few images and seeds that section quick describes */
+    const char **quick_rows, **quick_transfers; /* [nquick_rows], [nquick_transfers] "key=value", after all others */
+    int nquick_rows, nquick_transfers;
     const char **launch;  /* [nlaunch] words; -1: see hiss_launcher_words, and none for one rank */
     const char **sbatch;  /* [nsbatch] options of every job */
     const char **modules; /* [nmodules] */
@@ -112,6 +117,7 @@ void hiss_comparison_place(const hiss_comparison *study, const char *dir, int ru
 const char *hiss_comparison_config(const hiss_comparison *study, int run);
 /* The key of the study that has it: rows.NAME or transfers.NAME, in arena. */
 const char *hiss_comparison_key(const hiss_comparison *study, int run, hiss_arena *arena);
+enum { HISS_COMPARE_SETTINGS = 304 }; /* of a run, at most */
 /* The --set assignments of a run in order, in arena; of a transfer with the run of its row in DIR as train.init. Returns
  * their number, at most max. */
 int hiss_comparison_settings(const hiss_comparison *study, const char *dir, int run, hiss_arena *arena,

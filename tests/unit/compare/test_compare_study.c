@@ -168,6 +168,44 @@ static void test_transfers(void **state) {
     hiss_comparison_destroy(&s);
 }
 
+static void expect_settings(const hiss_comparison *s, int run, const char *expected) {
+    const char *set[HISS_COMPARE_SETTINGS];
+    const int n = hiss_comparison_settings(s, "out", run, s->arena, set, HISS_COMPARE_SETTINGS);
+    char all[512] = "";
+    for (int k = 0; k < n; k++) {
+        snprintf(all + strlen(all), sizeof all - strlen(all), "%s%s", k ? " " : "", set[k]);
+    }
+    assert_string_equal(all, expected);
+}
+
+/* Changes to the transfers of one row, and those of the quick form, come after the others. */
+static void test_quick(void **state) {
+    (void)state;
+    char text[2048];
+    for (int quick = 0; quick < 2; quick++) {
+        snprintf(text, sizeof text, "form: %s\nquick: {seeds: [8], rows: [a=3], transfers: [b=4]}\n%s",
+                 quick ? "quick" : "full", moved);
+        char *nat = strstr(text, "{config: nat.yaml}");
+        const char *more = "{config: nat.yaml, set: [a=1], transfer_set: [b=2]}";
+        memmove(nat + strlen(more), nat + strlen("{config: nat.yaml}"), strlen(nat + strlen("{config: nat.yaml}")) + 1);
+        memcpy(nat, more, strlen(more));
+        hiss_comparison s = parse(text);
+        assert_int_equal(s.nseeds, quick ? 1 : 2);
+        assert_string_equal(s.name, quick ? "comparison (quick form)" : "comparison");
+        expect_settings(&s, 0, quick ? "train.epochs=2 a=1 a=3 seed=8" : "train.epochs=2 a=1 seed=3");
+        expect_settings(&s, 1,
+                        quick ? "optim.lr=0.2 b=2 b=4 train.init=out/runs/nat-s8 seed=8"
+                              : "optim.lr=0.2 b=2 train.init=out/runs/nat-s3 seed=3");
+        expect_settings(&s, 4, quick ? "optim.lr=0.2 b=4 seed=8" : "optim.lr=0.2 seed=3");
+        assert_string_equal(hiss_comparison_blame(&s, 0, s.arena, "--set a: a is x"),
+                            quick ? "s.yaml:2:28: quick.rows: a is x" : "s.yaml:6:33: rows.nat.set: a is x");
+        assert_string_equal(hiss_comparison_blame(&s, 1, s.arena, "--set b: b is x"),
+                            quick ? "s.yaml:2:46: quick.transfers: b is x"
+                                  : "s.yaml:6:54: rows.nat.transfer_set: b is x");
+        hiss_comparison_destroy(&s);
+    }
+}
+
 /* Readings of a transfer are those of its own network, also where it is a control's. */
 static void test_transfer_readings(void **state) {
     (void)state;
@@ -215,6 +253,15 @@ static void test_transfer_mistakes(void **state) {
         {"fc6-8: {", "f/c: {", "transfers: expected a name of letters, digits, _ and -, at most 40, found 'f/c'"},
         {"config: fc.yaml, ", "", "transfers.fc6-8.config is missing"},
         {"optim.lr=0.2", "seed=2", "seeds says which seeds there are"},
+        {"{config: nat.yaml}", "{config: nat.yaml, transfer_set: [train.init=x]}",
+         "transfer_set: a transfer begins from the run of its row; leave train.init=x out"},
+        {"{config: nat.yaml}", "{config: nat.yaml, transfer_set: [seed=2]}", "seeds says which seeds there are"},
+        {"{of: nat, features: raw}", "{of: nat, features: raw, transfer_set: [a=1]}", "leave one pair out"},
+        {"seeds: [3, 1]", "seeds: [3, 1]\nform: quick",
+         "s.yaml has no section quick, which says how the quick form is less"},
+        {"seeds: [3, 1]", "seeds: [3, 1]\nquick: {seeds: x}", "quick.seeds: expected different integers from 0"},
+        {"seeds: [3, 1]", "seeds: [3, 1]\nquick: {transfers: [train.init=x]}",
+         "quick.transfers: a transfer begins from"},
         {"optim.lr=0.2", "train.init=x", "a transfer begins from the run of its row; leave train.init=x out"},
         {"config: all.yaml", "config: all.yaml, st: [a=1]",
          "unknown key 'transfers.all.st'; did you mean 'transfers.all.set'?"},
@@ -272,14 +319,10 @@ static void test_blame(void **state) {
 }
 
 int main(void) {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_study),
-                                       cmocka_unit_test(test_defaults),
-                                       cmocka_unit_test(test_runs),
-                                       cmocka_unit_test(test_readings),
-                                       cmocka_unit_test(test_mistakes),
-                                       cmocka_unit_test(test_blame),
-                                       cmocka_unit_test(test_transfers),
-                                       cmocka_unit_test(test_transfer_readings),
-                                       cmocka_unit_test(test_transfer_mistakes)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_study),     cmocka_unit_test(test_defaults),
+                                       cmocka_unit_test(test_runs),      cmocka_unit_test(test_readings),
+                                       cmocka_unit_test(test_mistakes),  cmocka_unit_test(test_blame),
+                                       cmocka_unit_test(test_transfers), cmocka_unit_test(test_transfer_readings),
+                                       cmocka_unit_test(test_quick),     cmocka_unit_test(test_transfer_mistakes)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
