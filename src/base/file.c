@@ -15,6 +15,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "hiss/alloc.h"
 #include "hiss/fault.h"
 #include "hiss/interrupt.h"
 
@@ -158,6 +159,21 @@ void hiss_directory_remove(const char *path) {
         closedir(dir);
     }
     rmdir(path);
+}
+
+unsigned char *hiss_file_bytes(const char *path, size_t *size) {
+    FILE *in = fopen(path, "rb");
+    unsigned char *bytes = NULL;
+    if (in && fseek(in, 0, SEEK_END) == 0) {
+        const long length = ftell(in);
+        rewind(in);
+        bytes = hiss_alloc((size_t)(length > 0 ? length : 0) + 1);
+        *size = fread(bytes, 1, (size_t)(length > 0 ? length : 0), in);
+    }
+    if (in) {
+        fclose(in);
+    }
+    return bytes;
 }
 
 /* Length of the directory part of path, its last slash included; 0 if there is none. */

@@ -88,8 +88,6 @@ hiss_status cli_program(char out[CLI_PATH], hiss_error *err);
 /* The file that execvp would run, in arena; NULL: none. Not collective. */
 const char *cli_find_in_path(const char *name, hiss_arena *arena);
 
-/* A whole file with a 0 behind it, freed by hiss_free; NULL: it cannot be read. Not collective. */
-unsigned char *cli_slurp(const char *path, size_t *size);
 /* Where a run goes that names no directory: runs/NAME of its config, without the ending. Not collective. */
 void cli_default_run(const char *config, char out[CLI_PATH]);
 

@@ -125,7 +125,7 @@ static hiss_status check_made(const compare_request *r, const hiss_comparison *s
     hiss_error why = {0};
     size_t size = 0;
     hiss_arena *arena = hiss_arena_create();
-    char *then = (char *)cli_slurp(path, &size);
+    char *then = (char *)hiss_file_bytes(path, &size);
     const char *now = hiss_config_resolved(o->e.config), *old = then;
     if (then && hiss_comparison_source(study, run) >= 0) {
         old = without_init(then, arena);

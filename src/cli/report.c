@@ -7,58 +7,10 @@
 #include "hiss/file.h"
 #include "hiss/log.h"
 
-unsigned char *cli_slurp(const char *path, size_t *size) {
-    FILE *in = fopen(path, "rb");
-    unsigned char *bytes = NULL;
-    if (in && fseek(in, 0, SEEK_END) == 0) {
-        const long length = ftell(in);
-        rewind(in);
-        bytes = hiss_alloc((size_t)(length > 0 ? length : 0) + 1);
-        *size = fread(bytes, 1, (size_t)(length > 0 ? length : 0), in);
-    }
-    if (in) {
-        fclose(in);
-    }
-    return bytes;
-}
-
-static void base64(FILE *out, const unsigned char *b, size_t size) {
-    static const char digit[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    for (size_t i = 0; i < size; i += 3) {
-        const unsigned word = (unsigned)b[i] << 16 | (i + 1 < size ? (unsigned)b[i + 1] << 8 : 0u) |
-                              (i + 2 < size ? (unsigned)b[i + 2] : 0u);
-        fputc(digit[word >> 18], out);
-        fputc(digit[word >> 12 & 63], out);
-        fputc(i + 1 < size ? digit[word >> 6 & 63] : '=', out);
-        fputc(i + 2 < size ? digit[word & 63] : '=', out);
-    }
-}
-
 static void heading(FILE *out, const char *title) {
     fputs("<h2>", out);
     hiss_text_write_escaped(out, title);
     fputs("</h2>\n", out);
-}
-
-/* Only a PNG in the run's directory itself: names come from files. */
-static void write_picture(FILE *out, const char *run, const hiss_picture *p) {
-    static const unsigned char png[] = {0x89, 'P', 'N', 'G'};
-    char path[CLI_PATH];
-    size_t size = 0;
-    snprintf(path, sizeof path, "%s/%s", run, p->file);
-    unsigned char *bytes = strchr(p->file, '/') ? NULL : cli_slurp(path, &size);
-    if (bytes && size > sizeof png && memcmp(bytes, png, sizeof png) == 0) {
-        fputs("<figure><h3>", out);
-        hiss_text_write_escaped(out, p->title);
-        fputs("</h3><img alt=\"", out);
-        hiss_text_write_escaped(out, p->title);
-        fputs("\" src=\"data:image/png;base64,", out);
-        base64(out, bytes, size);
-        fputs("\"><figcaption>", out);
-        hiss_text_write_escaped(out, p->caption);
-        fputs("</figcaption></figure>\n", out);
-    }
-    hiss_free(bytes);
 }
 
 /* A part whose file is there and cannot be read: the page says so, and so does the log. */
@@ -106,9 +58,9 @@ static void write_evaluation(FILE *out, const char *run) {
     }
     fputs("<div class=\"pictures\">\n", out);
     for (int k = 0; e && hiss_evaluation_picture(e, k, &picture); k++) {
-        write_picture(out, run, &picture);
+        hiss_picture_html(out, run, picture.title, &picture);
     }
-    write_picture(out, run, &query);
+    hiss_picture_html(out, run, query.title, &query);
     fputs("</div>\n", out);
     if (e) {
         heading(out, "Details");
@@ -166,7 +118,7 @@ static void write_config(FILE *out, const char *run) {
     char path[CLI_PATH];
     size_t size = 0;
     snprintf(path, sizeof path, "%s/config.yaml", run);
-    unsigned char *text = cli_slurp(path, &size);
+    unsigned char *text = hiss_file_bytes(path, &size);
     if (text) {
         heading(out, "Config");
         fputs("<pre>", out);

@@ -69,6 +69,18 @@ static void mark_best(hiss_compare_results *results, int column) {
     }
 }
 
+/* Trained rows that are not better than the control. */
+static void mark_failing(hiss_compare_results *results, int column) {
+    const hiss_comparison *study = results->study;
+    const hiss_compare_column *of = &study->columns[column];
+    const double sign = of->best == HISS_BEST_LOWEST ? -1 : 1;
+    for (int row = 0; row < study->nrows && study->control >= 0 && of->best != HISS_BEST_NONE; row++) {
+        hiss_compare_cell *c = cell(results, row, column), *control = cell(results, study->control, column);
+        c->fails = row != study->control && study->rows[row].of == row && c->count > 0 && control->count > 0 &&
+                   sign * c->mean <= sign * control->mean;
+    }
+}
+
 static void correlate(hiss_compare_results *results, int column) {
     const hiss_comparison *study = results->study;
     double *means = hiss_new(double, study->nrows);
@@ -163,6 +175,7 @@ void hiss_compare_analyse(hiss_compare_results *results) {
     }
     for (int column = 0; column < study->ncolumns; column++) {
         mark_best(results, column);
+        mark_failing(results, column);
         correlate(results, column);
     }
     compare_draw_lines(results);

@@ -174,7 +174,11 @@ static void json_row(FILE *out, const hiss_compare_results *results, int row) {
         const hiss_compare_cell *cell = compare_cell(results, row, c);
         fputs(c ? ", {" : "{", out);
         json_summary(out, cell);
-        fprintf(out, ", \"best\": %s}", cell->best ? "true" : "false");
+        fprintf(out, ", \"best\": %s", cell->best ? "true" : "false");
+        if (study->control >= 0) {
+            fprintf(out, ", \"better_than_control\": %s", cell->fails ? "false" : "true");
+        }
+        fputc('}', out);
     }
     fputs("]}", out);
 }

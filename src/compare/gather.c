@@ -322,6 +322,27 @@ static void gather_control(hiss_compare_results *results, int row, const hiss_co
     hiss_arena_destroy(scratch);
 }
 
+/* The pictures of a row are those of its first seed, whose queries are the same in all rows. */
+static void take_pictures(hiss_compare_results *results, int row, const char *directory, const hiss_evaluation *e) {
+    hiss_compare_pictures *p = &results->pictures[row];
+    hiss_picture picture;
+    int n = 0;
+    while (hiss_evaluation_picture(e, n, &picture)) {
+        n++;
+    }
+    if (p->count > 0 || n == 0) {
+        return;
+    }
+    hiss_picture *list = hiss_arena_alloc(results->arena, sizeof *list * (size_t)n);
+    for (int k = 0; k < n; k++) {
+        hiss_evaluation_picture(e, k, &picture);
+        list[k] = (hiss_picture){hiss_arena_text(results->arena, picture.file),
+                                 hiss_arena_text(results->arena, picture.title),
+                                 hiss_arena_text(results->arena, picture.caption)};
+    }
+    *p = (hiss_compare_pictures){hiss_arena_text(results->arena, directory), list, n};
+}
+
 static void gather_run(hiss_compare_results *results, int number) {
     const hiss_comparison *study = results->study;
     const int row = hiss_comparison_row(study, number), transfer = hiss_comparison_transfer(study, number);
@@ -336,6 +357,9 @@ static void gather_run(hiss_compare_results *results, int number) {
     if (e) {
         take_forms(results, e, number, r.scratch);
     }
+    if (e && transfer == 0) {
+        take_pictures(results, row, r.path, e);
+    }
     hiss_evaluation_destroy(e);
     hiss_arena_destroy(r.scratch);
 }
@@ -348,6 +372,7 @@ hiss_compare_results *hiss_compare_gather(const hiss_comparison *study, const ch
     results->runs = hiss_arena_alloc(arena, sizeof *results->runs * (size_t)hiss_comparison_runs(study));
     results->form = hiss_arena_alloc(arena, sizeof *results->form * columns);
     results->unit = hiss_arena_alloc(arena, sizeof *results->unit * columns);
+    results->pictures = hiss_arena_alloc(arena, sizeof *results->pictures * (size_t)study->nrows);
     results->lines = hiss_arena_alloc(arena, sizeof *results->lines * (size_t)(study->ncurves + 1));
     for (int k = 0; k < hiss_comparison_runs(study); k++) {
         if (hiss_comparison_has_run(study, k)) {

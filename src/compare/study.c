@@ -21,6 +21,7 @@ enum {
 typedef struct form {
     hiss_comparison study;
     const hiss_yaml *seeds, *base, *launch, *sbatch, *modules;
+    const char *control;
     int quick;
 } form;
 
@@ -30,6 +31,8 @@ static const hiss_row top_rows[] = {
     {"seeds", HISS_NODE, TOP(seeds), NULL, 0, 0, NULL, "each row is trained once with each: [1, 2, 3] (default: 1)"},
     {"base", HISS_NODE, TOP(base), NULL, 0, 0, NULL,
      "changes to every config, before those of its row: [train.epochs=3, data.limit=6000]"},
+    {"control", HISS_STRING, TOP(control), NULL, 1, 0, NULL,
+     "a row, such as that of random features: numbers of trained rows that are not better are marked"},
     {"form", HISS_CHOICE, TOP(quick), "full", 0, 0, "full|quick", "quick: as section quick changes it (--quick)"},
     {"ranks", HISS_INT, TOP(study.ranks), "1", 1, 999999, NULL, "ranks of each run; they do not change the readings"},
     {"threads", HISS_INT, TOP(study.threads), "1", 1, 1024, NULL, "threads of each rank"},
@@ -438,6 +441,15 @@ static hiss_status read_curves(hiss_comparison *study, hiss_error *err) {
 
 /* ---- seeds, published numbers ---- */
 
+static hiss_status find_control(hiss_comparison *study, const char *name, hiss_error *err) {
+    char where[HISS_WHERE];
+    study->control = name ? find_row(study, name) : -1;
+    return !name || study->control >= 0
+               ? HISS_OK
+               : hiss_fail(err, HISS_EUSER, "%s: expected the name of a row, found '%.60s'; %s",
+                           hiss_config_where(study->text, "control", where), name, suggest_row(study, name));
+}
+
 static hiss_status read_seeds(hiss_comparison *study, const hiss_yaml *node, const char *key, hiss_error *err) {
     static const char expected[] = "different integers from 0, as in [1, 2, 3]";
     const char **word = NULL;
@@ -517,6 +529,7 @@ static hiss_status read_study(hiss_comparison *out, hiss_error *err) {
     hiss_status s = hiss_config_section(out->text, "", top_rows, HISS_COUNT(top_rows), &f, err);
     s = s == HISS_OK ? hiss_config_section(out->text, "slurm", slurm_rows, HISS_COUNT(slurm_rows), &f, err) : s;
     s = s == HISS_OK ? read_rows(study, err) : s;
+    s = s == HISS_OK ? find_control(study, f.control, err) : s;
     s = s == HISS_OK ? read_transfers(study, err) : s;
     s = s == HISS_OK ? read_columns(study, err) : s;
     s = s == HISS_OK ? read_curves(study, err) : s;

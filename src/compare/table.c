@@ -10,7 +10,7 @@
 #include "hiss/report.h"
 #include "hiss/table.h"
 
-enum { WIDTH = 12, TABLES = 3 /* beside those of curves */, NOTES = 6 };
+enum { WIDTH = 12, TABLES = 3 /* beside those of curves */, NOTES = 7 };
 
 typedef struct page {
     const hiss_compare_results *results;
@@ -44,9 +44,10 @@ static void put_number(page *p, hiss_report_table *t, int decimals, double value
 }
 
 static const char *show_cell(page *p, hiss_form form, const hiss_compare_cell *c) {
+    const char *mark = c->fails ? " \u2020" : "";
     return isnan(c->spread)
-               ? show(p, form, c->mean)
-               : hiss_arena_format(p->arena, "%s \u00b1 %s", show(p, form, c->mean), show(p, form, c->spread));
+               ? hiss_arena_format(p->arena, "%s%s", show(p, form, c->mean), mark)
+               : hiss_arena_format(p->arena, "%s \u00b1 %s%s", show(p, form, c->mean), show(p, form, c->spread), mark);
 }
 
 /* ---- the tables ---- */
@@ -275,6 +276,9 @@ static void make_page(page *p, const hiss_compare_results *results) {
     add_note(p, results->budget);
     add_note(p, list_controls(p));
     add_note(p, list_transfers(p));
+    add_note(p, results->study->control < 0 ? NULL
+                                            : hiss_arena_format(p->arena, "\u2020: not better than %s.",
+                                                                results->study->rows[results->study->control].name));
     add_note(p, results->alike);
     make_readings(p);
     for (int c = 0; c < results->study->ncurves; c++) {
@@ -331,6 +335,7 @@ void hiss_compare_page(FILE *out, const hiss_compare_results *results) {
             hiss_charts_render(out, 1, &chart);
         }
     }
+    fputs("<p><a href=\"pictures.html\">Pictures of all rows, side by side</a></p>\n", out);
     fputs("<h2>Study</h2>\n<pre>", out);
     hiss_text_write_escaped(out, hiss_config_resolved(results->study->text));
     fputs("</pre>\n", out);
@@ -372,7 +377,8 @@ hiss_status hiss_compare_write(const hiss_compare_results *results, hiss_error *
     } files[] = {{"table.txt", hiss_compare_print},       {"table.md", hiss_compare_markdown},
                  {"table.csv", hiss_compare_csv},         {"runs.csv", hiss_compare_runs_csv},
                  {"table.json", hiss_compare_json},       {"table.html", hiss_compare_page},
-                 {"curves.csv", hiss_compare_curves_csv}, /* the last, which studies without curves have not */};
+                 {"pictures.html", hiss_compare_gallery}, {"curves.csv", hiss_compare_curves_csv},
+                 /* the last, which studies without curves have not */};
     const int count = HISS_COUNT(files) - (results->study->ncurves == 0);
     char path[COMPARE_PATH];
     hiss_status s = HISS_OK;

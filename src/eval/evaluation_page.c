@@ -5,8 +5,10 @@
 #include <string.h>
 
 #include "eval/evaluation.h"
+#include "hiss/alloc.h"
+#include "hiss/file.h"
 
-enum { NOTE = 1024 };
+enum { NOTE = 1024, PICTURE_PATH = 4096 };
 
 const char hiss_page_style[] =
     "*{box-sizing:border-box}"
@@ -361,4 +363,48 @@ void hiss_evaluation_details_html(FILE *out, const hiss_evaluation *e) {
         }
         fputs(any ? "</div></details>\n" : "", out);
     }
+}
+
+/* ---- pictures ---- */
+
+static void base64(FILE *out, const unsigned char *b, size_t size) {
+    static const char digit[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    for (size_t i = 0; i < size; i += 3) {
+        const unsigned word = (unsigned)b[i] << 16 | (i + 1 < size ? (unsigned)b[i + 1] << 8 : 0u) |
+                              (i + 2 < size ? (unsigned)b[i + 2] : 0u);
+        fputc(digit[word >> 18], out);
+        fputc(digit[word >> 12 & 63], out);
+        fputc(i + 1 < size ? digit[word >> 6 & 63] : '=', out);
+        fputc(i + 2 < size ? digit[word & 63] : '=', out);
+    }
+}
+
+/* The bytes of a file that begins as a PNG; NULL: there is none. */
+static unsigned char *read_png(const char *path, size_t *size) {
+    static const unsigned char png[] = {0x89, 'P', 'N', 'G'};
+    unsigned char *bytes = hiss_file_bytes(path, size);
+    if (bytes && (*size <= sizeof png || memcmp(bytes, png, sizeof png) != 0)) {
+        hiss_free(bytes);
+        bytes = NULL;
+    }
+    return bytes;
+}
+
+void hiss_picture_html(FILE *out, const char *directory, const char *heading, const hiss_picture *p) {
+    char path[PICTURE_PATH];
+    size_t size = 0;
+    snprintf(path, sizeof path, "%s/%s", directory, p->file);
+    unsigned char *bytes = strchr(p->file, '/') ? NULL : read_png(path, &size);
+    if (bytes) {
+        fputs("<figure><h3>", out);
+        hiss_text_write_escaped(out, heading);
+        fputs("</h3><img alt=\"", out);
+        hiss_text_write_escaped(out, heading);
+        fputs("\" src=\"data:image/png;base64,", out);
+        base64(out, bytes, size);
+        fputs("\"><figcaption>", out);
+        hiss_text_write_escaped(out, p->caption);
+        fputs("</figcaption></figure>\n", out);
+    }
+    hiss_free(bytes);
 }

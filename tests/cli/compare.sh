@@ -27,6 +27,7 @@ columns:
 published:
   name: lecture
   values: {nat: 36.0, autoencoder: 20, random: 20}
+control: random
 END
 
 # ---- what is found before the first training ----
@@ -54,6 +55,7 @@ study 's,trained/fc1/linear,trained/linear,' 'linear judges layers: write traine
 study 's/eval.few_labels=false/eval.knn=false/' "columns.5-NN conv1.reading: no row will have 'trained/conv1/knn.cosine.5': eval.knn is false"
 study 's/layers=conv1,fc1/layers=conv1,fc9/' "eval.layers: layer 'fc9' is not in this network"
 study 's/eval.few_labels=false/data.file=absent.h5/' 'the data file absent.h5 does not exist'
+study 's/control: random/control: rando/' "changed.yaml:20:10: control: expected the name of a row, found 'rando'; did you mean 'random'?"
 study 's/nat: 36.0/nta: 36.0/' "changed.yaml:19:17: published.values: expected the name of a row, found 'nta'; did you mean 'nat'?"
 study 's/eval.few_labels=false/eval.random=false/' \
     'changed.yaml:11:16: rows.random.of: row random will have no reading of row nat: eval.random is false'
@@ -114,7 +116,7 @@ awk -F, -v plain="$(sed -n 's/^seconds: //p' plain/summary.yaml)" 'NR == 2 && !(
 on 1 "$HISS" compare study.yaml --out out
 [ $status -eq 0 ] || fail "compare: exit $status" log
 [ "$(grep -c '^\[[1-4]/4\] ' log)" -eq 4 ] || fail 'not four runs' log
-for file in table.md table.csv table.json table.html table.txt runs.csv study.yaml; do
+for file in table.md table.csv table.json table.html pictures.html table.txt runs.csv study.yaml; do
     [ -s out/$file ] || fail "no out/$file"
 done
 # A number of eval.json, of the subject that its row reads.
@@ -141,6 +143,13 @@ check nat 10 nat trained/fc1 effective_rank
     fail 'runs and images are wrong' out/table.csv
 has out/table.md '^Budgets differ: rows have seen other numbers of images \(nat 1152, autoencoder 1200\)\.$'
 [ "$(grep -c '\*\*' out/table.md)" -ge 1 ] || fail 'nothing is marked' out/table.md
+has out/table.md '^†: not better than random\.$'
+for row in nat autoencoder; do
+    [ "$(grep -c "<h3>$row</h3><img alt=\"$row\" src=\"data:image/png;base64,iVBOR" out/pictures.html)" -ge 2 ] ||
+        fail "not the pictures of $row" out/pictures.html
+done
+[ "$(grep -c '<h2>Nearest neighbours</h2>' out/pictures.html)" -eq 1 ] || fail 'pictures are not side by side' out/pictures.html
+has out/table.html '<a href="pictures.html">'
 has out/table.html '<h1>tiny &amp; &lt;quick&gt;</h1>'
 has out/table.json '"rank_correlation": [-0-9.]+, "rank_correlation_rows": 3'
 has out/runs.csv '^pixels,2,,done,0,0,[0-9.]+,[0-9.]+,[0-9.]+,,""$'

@@ -83,6 +83,7 @@ typedef struct hiss_comparison {
     int nseeds;
     hiss_compare_row *rows;
     int nrows;
+    int control; /* the row that trained ones must be better than; -1: none */
     hiss_compare_transfer *transfers;
     int ntransfers;
     hiss_compare_column *columns;
@@ -170,6 +171,7 @@ typedef struct hiss_compare_cell { /* of a row and a column, over the seeds */
     int64_t count;
     double mean, spread; /* spread: standard deviation; NAN: fewer than two values */
     bool best;
+    bool fails; /* of a trained row, not better than the control */
 } hiss_compare_cell;
 
 typedef struct hiss_compare_line { /* a curve, of all rows */
@@ -180,20 +182,27 @@ typedef struct hiss_compare_line { /* a curve, of all rows */
     hiss_form form;
 } hiss_compare_line;
 
+typedef struct hiss_compare_pictures { /* of one run of a row, by its evaluation */
+    const char *directory;
+    const hiss_picture *picture; /* [count] */
+    int count;
+} hiss_compare_pictures;
+
 typedef struct hiss_compare_results {
     const hiss_comparison *study;
     const char *dir;
     hiss_arena *arena;
-    hiss_compare_run *runs;        /* by number; a control's own are those of its row, with its values */
-    hiss_compare_cell *cells;      /* [nrows][ncolumns] */
-    double *images, *seconds;      /* [nrows] means; NAN: no run is done */
-    hiss_form *form;               /* [ncolumns] how its numbers are written */
-    const char **unit;             /* [ncolumns] NULL: no run has had the reading */
-    hiss_compare_line *lines;      /* [ncurves] */
-    double *correlation;           /* [ncolumns] with the published column; NAN: none */
-    int64_t *pairs;                /* [ncolumns] rows it is taken over */
-    int64_t done, failed, missing; /* runs */
-    const char *budget, *alike;    /* sentences: who saw how many images; what runs differ in, or NULL */
+    hiss_compare_run *runs;          /* by number; a control's own are those of its row, with its values */
+    hiss_compare_cell *cells;        /* [nrows][ncolumns] */
+    double *images, *seconds;        /* [nrows] means; NAN: no run is done */
+    hiss_form *form;                 /* [ncolumns] how its numbers are written */
+    const char **unit;               /* [ncolumns] NULL: no run has had the reading */
+    hiss_compare_line *lines;        /* [ncurves] */
+    double *correlation;             /* [ncolumns] with the published column; NAN: none */
+    int64_t *pairs;                  /* [ncolumns] rows it is taken over */
+    hiss_compare_pictures *pictures; /* [nrows] of the first seed that is done */
+    int64_t done, failed, missing;   /* runs */
+    const char *budget, *alike;      /* sentences: who saw how many images; what runs differ in, or NULL */
 } hiss_compare_results;
 
 /* One run. value[], points and text in arena. */
@@ -216,8 +225,10 @@ void hiss_compare_runs_csv(FILE *stream, const hiss_compare_results *results);
 void hiss_compare_curves_csv(FILE *stream, const hiss_compare_results *results); /* a row per point */
 void hiss_compare_json(FILE *stream, const hiss_compare_results *results);
 void hiss_compare_page(FILE *stream, const hiss_compare_results *results);
-/* All of them, durably: DIR/table.{txt,md,csv,json,html}, runs.csv; with curves, curves.csv and CURVE.svg. The same runs
- * give the same bytes. */
+/* The pictures of all rows, those of one kind side by side; a page that needs no other files. */
+void hiss_compare_gallery(FILE *stream, const hiss_compare_results *results);
+/* All of them, durably: DIR/table.{txt,md,csv,json,html}, runs.csv, pictures.html; with curves, curves.csv and CURVE.svg.
+ * The same runs give the same bytes. */
 hiss_status hiss_compare_write(const hiss_compare_results *results, hiss_error *err);
 
 #endif

@@ -11,6 +11,8 @@
 #include "hiss/status.h"
 
 bool hiss_file_exists(const char *path);
+/* A whole file with a 0 behind it, freed by hiss_free; NULL: it cannot be read. */
+unsigned char *hiss_file_bytes(const char *path, size_t *size);
 /* An error "WHAT PATH does not exist (looked in DIRECTORY); ADVICE" unless path exists; the directory is named for
  * relative paths only. */
 hiss_status hiss_file_expect(const char *path, const char *what, const char *advice, hiss_error *err);

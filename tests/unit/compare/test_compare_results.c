@@ -110,6 +110,31 @@ static void test_cells(void **state) {
     destroy(t);
 }
 
+/* Trained rows that are not better than the control are marked, by the direction of each column. */
+static void test_control(void **state) {
+    (void)state;
+    table *t = make();
+    t->study.control = 1;
+    t->value[2][0] = t->value[5][0] = t->value[8][0] = 0; /* pixels are not trained */
+    hiss_compare_analyse(&t->results);
+    for (int k = 0; k < ROWS * COLUMNS; k++) {
+        assert_int_equal(t->results.cells[k].fails, k < COLUMNS);
+    }
+    char *text = written(hiss_compare_markdown, t);
+    expect(text, "| one | 1.00 \u00b1 1.00 \u2020 | ");
+    expect(text, "\u2020: not better than two.");
+    free(text);
+    text = written(hiss_compare_json, t);
+    expect(text, "\"better_than_control\": false");
+    free(text);
+    for (int k = 1; k < ROWS * SEEDS; k += ROWS) {
+        t->run[k].state = HISS_COMPARE_MISSING;
+    }
+    hiss_compare_analyse(&t->results);
+    assert_false(t->results.cells[0].fails); /* nothing is known of the control */
+    destroy(t);
+}
+
 /* Runs that failed or are missing leave the mean to the others; a reading that a run lacks, too. */
 static void test_gaps(void **state) {
     (void)state;
@@ -305,8 +330,8 @@ static void test_curves(void **state) {
 }
 
 int main(void) {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_cells), cmocka_unit_test(test_gaps),
-                                       cmocka_unit_test(test_files), cmocka_unit_test(test_transfers),
-                                       cmocka_unit_test(test_curves)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_cells),     cmocka_unit_test(test_control),
+                                       cmocka_unit_test(test_gaps),      cmocka_unit_test(test_files),
+                                       cmocka_unit_test(test_transfers), cmocka_unit_test(test_curves)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

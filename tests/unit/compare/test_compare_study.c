@@ -299,6 +299,8 @@ static void test_mistakes(void **state) {
         {"best: lowest", "best: low", "columns.error.best must be one of highest, lowest, none"},
         {"ae: 20", "aee: 20", "published.values: expected the name of a row, found 'aee'; did you mean 'ae'?"},
         {"ae: 20", "ae: x", "published.values.ae: expected a number, found 'x'"},
+        {"base:", "control: nta\nbase:",
+         "s.yaml:3:10: control: expected the name of a row, found 'nta'; did you mean 'nat'?"},
         {"base:", "bsae:", "s.yaml:3:1: unknown key 'bsae'; did you mean 'base'?"},
     };
     expect_mistakes(plain, cases, HISS_COUNT(cases));
