@@ -15,6 +15,7 @@ int cmd_bench(int argc, char **argv);
 int cmd_doctor(int argc, char **argv);
 int cmd_scale(int argc, char **argv);
 int cmd_compare(int argc, char **argv);
+int cmd_reproduce(int argc, char **argv);
 int cmd_simulate(int argc, char **argv);
 
 enum { CLI_MAX_SETS = 64, CLI_PATH = 4096 };

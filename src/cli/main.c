@@ -28,6 +28,7 @@ static const command commands[] = {
     {"bench", cmd_bench, "measure this machine: sgemm, layers, steps, assignment, reduction"},
     {"scale", cmd_scale, "run scaling studies, here or under SLURM: tables, plots, fitted laws"},
     {"compare", cmd_compare, "train several methods with several seeds, judge them alike: one table"},
+    {"reproduce", cmd_reproduce, "run a recipe, and say whether it reaches what is recorded of it"},
     {"simulate", cmd_simulate, "project training steps to thousands of ranks by simulation"},
     {"doctor", cmd_doctor, "check ranks, cores, data and disk before training"},
 };
