@@ -83,6 +83,9 @@ typedef struct tile_adder {
 tile_adder *eval_tile_adder_create(const hiss_eval_env *env, const hiss_features *f, const bool *use, int64_t count);
 void eval_tile_adder_destroy(tile_adder *sum);
 
+/* Sum of a[i] b[i], in an order of its own. */
+double eval_dot(int64_t count, const double *a, const double *b);
+
 /* ---- minimisation ---- */
 
 /* L-BFGS, one point at a time; see minimize.c. Not collective. */
@@ -161,6 +164,30 @@ void eval_curvature_factor(curvature_factor *k, const float *probability, double
 /* A minimizer_precondition; factor: a curvature_factor. */
 void eval_curvature_apply(void *factor, const double *gradient, double *out);
 
+/* a [n, n] = U T U^T: T has diagonal [n] and, on both sides of it, beside [n], the last of which is left alone; u [n, n].
+ * Of a the upper triangle counts, and is lost; see tridiagonal.c. Not collective. */
+void eval_tridiagonalize(int64_t n, double *a, double *diagonal, double *beside, double *u);
+
+/* Features of few samples by as many coordinates: the same problem for a probe; see row_space.c. */
+typedef struct row_space row_space;
+typedef struct row_factor row_factor;
+bool eval_row_space_pays(const hiss_features *f);
+/* x: the standardised rows of this rank, stride floats apart. They and f outlive it. Collective. */
+row_space *eval_row_space_create(const hiss_eval_env *env, const hiss_features *f, const float *x, int64_t stride);
+void eval_row_space_destroy(row_space *r);       /* NULL is allowed */
+int64_t eval_row_space_rank(const row_space *r); /* coordinates: 1 .. n */
+/* z: this rank's rows in coordinates, stride floats apart; what is past them is left alone. Not collective. */
+void eval_row_space_rows(const row_space *r, int64_t stride, float *z);
+/* Weights in coordinates, inner [classes, rank], and biases, to those of features, outer [classes, D], and back: what of
+ * outer no sample sees is lost. Collective. */
+void eval_row_space_leave(const row_space *r, int64_t classes, const double *inner, double *outer);
+void eval_row_space_enter(const row_space *r, int64_t classes, const double *outer, double *inner);
+/* The inverse of kappa S + lambda I for each class, S the covariance of the coordinates. Not collective. */
+row_factor *eval_row_factor_create(const row_space *r, int64_t classes);
+void eval_row_factor_destroy(row_factor *k); /* NULL is allowed */
+void eval_row_factor(row_factor *k, double kappa, double lambda);
+void eval_row_factor_apply(void *factor, const double *gradient, double *out); /* a minimizer_precondition */
+
 hiss_probe *eval_probe_create(int64_t D, int64_t classes);
 /* Labels of this rank's rows (label NULL: those of f), -1 where use does not mark them; how many it marks. */
 int32_t *eval_marked_labels(const hiss_features *f, const bool *use, const int32_t *label);
@@ -178,9 +205,12 @@ void eval_probe_margins(const hiss_eval_env *env, int64_t count, hiss_probe *con
 /* What fits on one feature set share. */
 typedef struct probe_base {
     hiss_probe *zero;     /* statistics, weights zero */
-    int64_t stride;       /* D rounded up to a multiple of 16 */
+    hiss_features *inner; /* n samples and labels as the fits have them; D: their dimensions. No rows */
+    int64_t stride;       /* D of inner rounded up to a multiple of 16 */
     float *x;             /* [local tiles, HISS_TILE, stride] standardised; zero past D and past n */
     curvature *curvature; /* or NULL */
+    row_space *space;     /* x is in its coordinates; or NULL: x is the features */
+    float *standardised;  /* the features, when x is in coordinates; or NULL */
 } probe_base;
 probe_base eval_probe_base_create(const hiss_eval_env *env, const hiss_features *f); /* Collective */
 void eval_probe_base_destroy(probe_base *base);
@@ -195,8 +225,7 @@ typedef struct probe_fit {
     const int32_t *label;    /* of this rank's rows, in place of those of the features. NULL: those */
 } probe_fit;
 /* Fit side by side; the bits are those of each fit alone. Collective. */
-void eval_probe_fit(const hiss_eval_env *env, const hiss_features *f, const probe_base *base, int count,
-                    probe_fit *fits);
+void eval_probe_fit(const hiss_eval_env *env, const probe_base *base, int count, probe_fit *fits);
 
 /* Of hiss_lambdas the best, and those beyond an end where it lies: the choice of hiss_linear_probe. try_some fits the lambdas low
  * .. high, from the fit of lambda number start (negative: from zeros), and writes heldout[low .. high], which holds

@@ -1,8 +1,8 @@
 /* Fits of linear probes, side by side.
  *
- * A fit is a minimisation by L-BFGS (minimize.c), preconditioned where that pays (curvature.c). Several fits on one
- * feature set, for several lambdas say, want their loss and gradient at a point each; all are computed in one pass over
- * the features, by two products per tile of as many columns as there are fits times classes:
+ * A fit is a minimisation by L-BFGS (minimize.c), preconditioned where that pays (curvature.c), of features or of fewer
+ * coordinates that say the same (row_space.c). Several fits on one feature set, for several lambdas say, want their
+ * loss and gradient at a point each; all are computed in one pass over the features, by two products per tile of as many columns as there are fits times classes:
  *   logits[HISS_TILE, columns] = X W^T,    dW[columns, D] = R^T X,   R = softmax(logits) - onehot(label)
  * So the features are read once for all, and products of 10 columns, which wait for memory, become products of 30. A
  * column is one sum in order of its index, whatever stands beside it: the bits of a fit are those of the fit alone.
@@ -34,6 +34,7 @@ typedef struct fit {
     int32_t *label;  /* of this rank's rows; -1 where not marked */
     minimizer *minimizer;
     curvature_factor *factor; /* or NULL */
+    row_factor *inverse;      /* or NULL */
     const double *point;
     double *gradient;    /* [(D + 1) classes] */
     double value, kappa; /* loss and mean of p (1 - p) at the point */
@@ -237,7 +238,7 @@ static float *probabilities(pass *p, const fit *z) {
 }
 
 /* zero: the weights are zero. */
-static void renew_factor(pass *p, fit *z, bool zero) {
+static void renew_curvature(pass *p, fit *z, bool zero) {
     const bool *use = eval_curvature_tiles(p->base->curvature);
     int64_t samples = 0;
     for (int64_t i = 0; i < p->f->n; i++) {
@@ -249,8 +250,24 @@ static void renew_factor(pass *p, fit *z, bool zero) {
     float *probability = zero ? NULL : probabilities(p, z);
     eval_curvature_factor(z->factor, probability, fmax((double)samples, 1.0), z->kappa, z->task->lambda);
     eval_minimizer_precondition(z->minimizer, eval_curvature_apply, z->factor);
-    z->staged = z->size;
     hiss_free(probability);
+}
+
+static void renew_inverse(const pass *p, fit *z) {
+    if (!z->inverse) {
+        z->inverse = eval_row_factor_create(p->base->space, p->f->classes);
+        eval_minimizer_precondition(z->minimizer, eval_row_factor_apply, z->inverse);
+    }
+    eval_row_factor(z->inverse, z->kappa, z->task->lambda);
+}
+
+static void renew_factor(pass *p, fit *z, bool zero) {
+    if (p->base->space) {
+        renew_inverse(p, z);
+    } else {
+        renew_curvature(p, z, zero);
+    }
+    z->staged = z->size;
 }
 
 /* ---- the fits ---- */
@@ -259,8 +276,6 @@ static void begin(pass *p, fit *z, probe_fit *task) {
     const int64_t D = p->f->D, classes = p->f->classes, count = (D + 1) * classes;
     assert(!task->start || (task->start->D == D && task->start->classes == classes));
     task->probe = eval_probe_create(D, classes);
-    memcpy(task->probe->mean, p->base->zero->mean, sizeof(float) * (size_t)D);
-    memcpy(task->probe->inverse, p->base->zero->inverse, sizeof(float) * (size_t)D);
     z->task = task;
     z->samples = eval_count_marked(p->f, task->use);
     z->label = eval_marked_labels(p->f, task->use, task->label);
@@ -273,6 +288,7 @@ static void end(fit *z) {
     z->task->probe->minimum = eval_minimizer_report(z->minimizer, z->size, z->task->tolerance);
     eval_minimizer_destroy(z->minimizer);
     eval_curvature_factor_destroy(z->factor);
+    eval_row_factor_destroy(z->inverse);
     hiss_free(z->label);
     hiss_free(z->gradient);
 }
@@ -286,8 +302,8 @@ static void step(pass *p, fit *z) {
     z->size = z->first > 0.0 ? size / z->first : 0.0;
     const hiss_minimum now = eval_minimizer_report(z->minimizer, z->size, z->task->tolerance);
     z->done = now.converged || now.iterations == z->task->iterations;
-    const bool worth = !z->factor || (z->staged > near && z->size <= stage * z->staged);
-    if (!z->done && p->base->curvature && worth) {
+    const bool first = !z->factor && !z->inverse, worth = first || (z->staged > near && z->size <= stage * z->staged);
+    if (!z->done && (p->base->curvature || p->base->space) && worth) {
         renew_factor(p, z, now.evaluations == 1 && !z->task->start);
     }
 }
@@ -308,10 +324,10 @@ static int choose(int count, fit *fits, fit **active) {
     return some;
 }
 
-void eval_probe_fit(const hiss_eval_env *env, const hiss_features *f, const probe_base *base, int count,
-                    probe_fit *tasks) {
-    const int64_t D = f->D, classes = f->classes;
-    pass p = {.env = env, .f = f, .base = base, .most = count};
+/* Of the features that the base has, whose probes are without statistics. */
+static void fit_inner(const hiss_eval_env *env, const probe_base *base, int count, probe_fit *tasks) {
+    const int64_t D = base->inner->D, classes = base->inner->classes;
+    pass p = {.env = env, .f = base->inner, .base = base, .most = count};
     fit *fits = hiss_new(fit, count), **active = hiss_new(fit *, count);
     const int64_t N = columns_of(&p, count);
     p.weight = hiss_new(float, D *N);
@@ -346,4 +362,41 @@ void eval_probe_fit(const hiss_eval_env *env, const hiss_features *f, const prob
     for (size_t i = 0; i < sizeof all / sizeof all[0]; i++) {
         hiss_free(all[i]);
     }
+}
+
+/* A probe in coordinates to one of the features, and back; from is lost. NULL stays. Collective. */
+static hiss_probe *leave(const probe_base *base, hiss_probe *from) {
+    hiss_probe *to = eval_probe_create(base->zero->D, from->classes);
+    eval_row_space_leave(base->space, from->classes, from->w, to->w);
+    to->minimum = from->minimum;
+    hiss_probe_destroy(from);
+    return to;
+}
+
+static hiss_probe *enter(const probe_base *base, const hiss_probe *from) {
+    hiss_probe *to = eval_probe_create(base->inner->D, from->classes);
+    eval_row_space_enter(base->space, from->classes, from->w, to->w);
+    return to;
+}
+
+void eval_probe_fit(const hiss_eval_env *env, const probe_base *base, int count, probe_fit *tasks) {
+    const size_t size = sizeof(float) * (size_t)base->zero->D;
+    probe_fit *inner = hiss_new(probe_fit, count);
+    hiss_probe **start = hiss_new(hiss_probe *, count);
+    for (int k = 0; k < count; k++) {
+        inner[k] = tasks[k];
+        if (base->space && tasks[k].start) {
+            inner[k].start = start[k] = enter(base, tasks[k].start);
+        }
+    }
+    fit_inner(env, base, count, inner);
+    for (int k = 0; k < count; k++) {
+        hiss_probe *probe = base->space ? leave(base, inner[k].probe) : inner[k].probe;
+        memcpy(probe->mean, base->zero->mean, size);
+        memcpy(probe->inverse, base->zero->inverse, size);
+        tasks[k].probe = probe;
+        hiss_probe_destroy(start[k]);
+    }
+    hiss_free(inner);
+    hiss_free(start);
 }

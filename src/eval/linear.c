@@ -34,7 +34,7 @@ static void try_lambdas(void *user, int low, int high, int start) {
                                     .iterations = c->iterations,
                                     .start = start < 0 ? NULL : c->fitted[start]};
     }
-    eval_probe_fit(c->env, c->train, c->base, high - low + 1, fits);
+    eval_probe_fit(c->env, c->base, high - low + 1, fits);
     for (int i = low; i <= high; i++) {
         c->fitted[i] = fits[i - low].probe;
         c->result->unconverged += !c->fitted[i]->minimum.converged;
@@ -94,7 +94,7 @@ hiss_linear_result hiss_linear_probe(const hiss_eval_env *env, const hiss_featur
     }
     probe_fit fit = {
         .lambda = result.lambda, .tolerance = HISS_PROBE_TOLERANCE, .iterations = iterations, .start = start};
-    eval_probe_fit(env, train, &base, 1, &fit);
+    eval_probe_fit(env, &base, 1, &fit);
     hiss_probe *probe = fit.probe;
     result.minimum = probe->minimum;
     result.train_percent = hiss_probe_percent(env, probe, train, NULL);

@@ -45,7 +45,7 @@ struct minimizer {
 
 enum { SUMS = 16 }; /* side by side, for the compiler's vectors; their number decides the order of summation */
 
-static double dot(int64_t count, const double *restrict a, const double *restrict b) {
+double eval_dot(int64_t count, const double *restrict a, const double *restrict b) {
     double sum[SUMS] = {0};
     const int64_t whole = count - count % SUMS;
     for (int64_t i = 0; i < whole; i += SUMS) {
@@ -96,7 +96,7 @@ static void choose_direction(minimizer *z) {
     }
     for (int64_t j = z->pairs - 1; j >= oldest; j--) {
         int64_t h = j % HISTORY;
-        alpha[h] = z->rho[h] * dot(n, z->s[h], z->spare);
+        alpha[h] = z->rho[h] * eval_dot(n, z->s[h], z->spare);
         add(n, -alpha[h], z->y[h], z->spare);
     }
     precondition(z, z->spare, p);
@@ -104,16 +104,16 @@ static void choose_direction(minimizer *z) {
     if (z->pairs > 0) {
         const int64_t newest = (z->pairs - 1) % HISTORY;
         precondition(z, z->y[newest], z->spare);
-        scale = 1.0 / (z->rho[newest] * dot(n, z->y[newest], z->spare));
+        scale = 1.0 / (z->rho[newest] * eval_dot(n, z->y[newest], z->spare));
     } else if (!z->precondition) {
-        scale = 1.0 / fmax(sqrt(dot(n, p, p)), 1.0);
+        scale = 1.0 / fmax(sqrt(eval_dot(n, p, p)), 1.0);
     }
     for (int64_t i = 0; i < n; i++) {
         p[i] *= scale;
     }
     for (int64_t j = oldest; j < z->pairs; j++) {
         int64_t h = j % HISTORY;
-        add(n, alpha[h] - z->rho[h] * dot(n, z->y[h], p), z->s[h], p);
+        add(n, alpha[h] - z->rho[h] * eval_dot(n, z->y[h], p), z->s[h], p);
     }
 }
 
@@ -151,7 +151,7 @@ const double *eval_minimizer_point(minimizer *z) {
     }
     if (!z->searching) {
         choose_direction(z);
-        z->downhill = dot(z->count, z->gradient, z->direction);
+        z->downhill = eval_dot(z->count, z->gradient, z->direction);
         z->stuck = !(z->downhill < 0.0);
         z->t = 1.0;
         z->low = 0.0;
@@ -174,7 +174,7 @@ static void accept(minimizer *z) {
     }
     memcpy(z->x, z->trial, sizeof(double) * (size_t)n);
     memcpy(z->gradient, z->slope, sizeof(double) * (size_t)n);
-    const double curved = dot(n, z->s[h], z->y[h]);
+    const double curved = eval_dot(n, z->s[h], z->y[h]);
     if (curved > 0.0) {
         z->rho[h] = 1.0 / curved;
         z->pairs++;
@@ -190,7 +190,7 @@ bool eval_minimizer_take(minimizer *z, double value, const double *gradient) {
         return true;
     }
     memcpy(z->slope, gradient, sizeof(double) * (size_t)z->count);
-    const double slope = dot(z->count, z->slope, z->direction);
+    const double slope = eval_dot(z->count, z->slope, z->direction);
     const bool equal = fabs(value - z->value) <= NOISE * fmax(1.0, fabs(z->value));
     const bool decreases = equal ? slope <= -0.8 * z->downhill : value <= z->value + 1e-4 * z->t * z->downhill;
     if (decreases && slope >= 0.9 * z->downhill) {

@@ -119,7 +119,7 @@ static void fit(multilabel *m, int low, int high, int start, double tolerance) {
             }
         }
         if (count > 0) {
-            eval_probe_fit(m->env, m->f, &m->base, count, fits);
+            eval_probe_fit(m->env, &m->base, count, fits);
         }
         for (int64_t k = end - 1; k >= first; k--) {
             for (int i = high; i >= low; i--) {

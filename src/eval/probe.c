@@ -82,16 +82,30 @@ hiss_probe *eval_probe_create(int64_t D, int64_t classes) {
     return probe;
 }
 
+/* Fewer coordinates in place of the features. */
+static void enter_space(const hiss_eval_env *env, const hiss_features *f, probe_base *base) {
+    base->space = eval_row_space_create(env, f, base->x, base->stride);
+    base->standardised = base->x;
+    base->inner->D = eval_row_space_rank(base->space);
+    base->stride = (base->inner->D + 15) / 16 * 16;
+    base->x = hiss_new(float, (f->end - f->first) * HISS_TILE * base->stride);
+    eval_row_space_rows(base->space, base->stride, base->x);
+}
+
 probe_base eval_probe_base_create(const hiss_eval_env *env, const hiss_features *f) {
-    probe_base base = {.zero = eval_probe_create(f->D, f->classes)};
+    probe_base base = {.zero = eval_probe_create(f->D, f->classes), .inner = hiss_new(hiss_features, 1)};
     measure(env, f, base.zero);
+    *base.inner = *f;
+    base.inner->rows = NULL;
     base.stride = (f->D + 15) / 16 * 16;
     base.x = hiss_new(float, (f->end - f->first) * HISS_TILE * base.stride);
     for (int64_t t = f->first; t < f->end; t++) {
         standardise(base.zero, tile_rows(f, t), tile_count(f, t), base.stride,
                     base.x + (t - f->first) * HISS_TILE * base.stride);
     }
-    if (eval_curvature_pays(f)) {
+    if (eval_row_space_pays(f)) {
+        enter_space(env, f, &base);
+    } else if (eval_curvature_pays(f)) {
         base.curvature = eval_curvature_create(env, f, base.x, base.stride);
     }
     return base;
@@ -100,7 +114,10 @@ probe_base eval_probe_base_create(const hiss_eval_env *env, const hiss_features 
 void eval_probe_base_destroy(probe_base *base) {
     hiss_probe_destroy(base->zero);
     eval_curvature_destroy(base->curvature);
+    eval_row_space_destroy(base->space);
+    hiss_free(base->inner);
     hiss_free(base->x);
+    hiss_free(base->standardised);
 }
 
 hiss_probe *hiss_probe_fit(const hiss_eval_env *env, const hiss_features *f, const bool *use, double lambda,
@@ -108,7 +125,7 @@ hiss_probe *hiss_probe_fit(const hiss_eval_env *env, const hiss_features *f, con
     probe_base base = eval_probe_base_create(env, f);
     probe_fit fit = {
         .use = use, .lambda = lambda, .tolerance = HISS_PROBE_TOLERANCE, .iterations = iterations, .start = start};
-    eval_probe_fit(env, f, &base, 1, &fit);
+    eval_probe_fit(env, &base, 1, &fit);
     eval_probe_base_destroy(&base);
     return fit.probe;
 }

@@ -221,7 +221,7 @@ static void check_side_by_side(const hiss_eval_env *env) {
     for (int k = 0; k < 3; k++) {
         fits[k] = (probe_fit){k == 1 ? NULL : use, lambdas[k], HISS_PROBE_TOLERANCE, 300, NULL, NULL, NULL};
     }
-    eval_probe_fit(env, f, &base, 3, fits);
+    eval_probe_fit(env, &base, 3, fits);
     hiss_features *g = made_features(env, 1, n, D, false, -1);
     for (int k = 0; k < 3; k++) {
         hiss_probe *alone = hiss_probe_fit(env, g, fits[k].use, lambdas[k], 300, NULL);

@@ -199,8 +199,8 @@ typedef struct hiss_probe {
 /* Fit on the samples of f that use[n] marks (NULL: all) until HISS_PROBE_TOLERANCE is met, in at most `iterations`
  * steps; minimum says whether it got there. Statistics are those of all samples of f. Collective.
  *   start  in  a probe of the same f to start from; NULL: zeros
- * Memory per rank: the local features once more, 8 (D + 1) classes bytes 70 times, and 24 D^2 bytes where there are at
- * least D / 2 samples and D is at most 2048. */
+ * Memory per rank: the local features once more and 8 (D + 1) classes bytes 70 times. Beside that, 32 n^2 bytes where n
+ * is at most D and at most 3000; else 24 D^2 bytes where there are at least D / 2 samples and D is at most 2048. */
 hiss_probe *hiss_probe_fit(const hiss_eval_env *env, const hiss_features *f, const bool *use, double lambda,
                            int64_t iterations, const hiss_probe *start);
 void hiss_probe_destroy(hiss_probe *probe);
