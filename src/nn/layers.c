@@ -139,22 +139,36 @@ hiss_value hiss_layer_unit_rows(hiss_builder *b, const char *name, int64_t K, in
     return hiss_graph_l2_normalize(b->graph, parameter(b, name, "weight", slot));
 }
 
+/* A row [F] of parameters as [M,F], for x [M,F]. */
+static hiss_value repeated(hiss_builder *b, hiss_value x, hiss_value row) {
+    const hiss_shape shape = hiss_graph_shape(b->graph, x);
+    const hiss_value column = hiss_graph_filled(b->graph, HISS_SHAPE(shape.dim[0], 1), 1.0f);
+    return hiss_graph_linear(b->graph, column, row, -1);
+}
+
 hiss_value hiss_layer_gain(hiss_builder *b, const char *name, hiss_value x) {
+    hiss_graph_scope(b->graph, name);
     if (!has_ndim(b, x, 2)) {
         return -1;
     }
-    const hiss_shape shape = hiss_graph_shape(b->graph, x);
-    const int64_t M = shape.dim[0];
+    const int64_t F = hiss_graph_shape(b->graph, x).dim[1];
+    const hiss_value gain = parameter(b, name, "gain", (hiss_slot){.shape = HISS_SHAPE(F, 1), .constant = 1.0});
+    return hiss_graph_multiply(b->graph, x, repeated(b, x, gain));
+}
+
+hiss_value hiss_layer_shift(hiss_builder *b, const char *name, hiss_value x) {
     hiss_graph_scope(b->graph, name);
-    float *ones = hiss_new(float, M);
-    for (int64_t i = 0; i < M; i++) {
-        ones[i] = 1.0f;
+    if (!has_ndim(b, x, 2)) {
+        return -1;
     }
-    const hiss_value column = hiss_graph_constant(b->graph, HISS_SHAPE(M, 1), ones);
-    hiss_free(ones);
-    const hiss_value gain =
-        parameter(b, name, "gain", (hiss_slot){.shape = HISS_SHAPE(shape.dim[1], 1), .constant = 1.0});
-    return hiss_graph_multiply(b->graph, x, hiss_graph_linear(b->graph, column, gain, -1));
+    const int64_t F = hiss_graph_shape(b->graph, x).dim[1];
+    const hiss_value bias = bias_of(b, name, true, F);
+    return bias < 0 ? -1
+                    : hiss_graph_add(b->graph, x, repeated(b, x, hiss_graph_reshape(b->graph, bias, HISS_SHAPE(F, 1))));
+}
+
+hiss_value hiss_layer_parameter(hiss_builder *b, const char *name, const char *part, hiss_shape shape, double start) {
+    return parameter(b, name, part, (hiss_slot){.shape = shape, .constant = start});
 }
 
 hiss_value hiss_layer_buffer(hiss_builder *b, const char *name, const char *part, hiss_shape shape) {
@@ -167,17 +181,13 @@ static int statistic(hiss_builder *b, const char *name, const char *part, int64_
     return slot_of(b, name, part, slot);
 }
 
-hiss_value hiss_layer_batch_norm(hiss_builder *b, const char *name, hiss_value x) {
-    hiss_graph_scope(b->graph, name);
-    if (x < 0) {
-        return -1;
-    }
+/* gamma, beta: -1, none. keeps: training records its statistics, unless another phase of the step does. */
+static hiss_value normalize(hiss_builder *b, const char *name, hiss_value x, hiss_value gamma, hiss_value beta,
+                            bool keeps) {
     const hiss_shape shape = hiss_graph_shape(b->graph, x);
     const int64_t C = shape.dim[shape.ndim - 1], values = hiss_shape_count(&shape) / C;
-    hiss_value gamma = parameter(b, name, "gamma", (hiss_slot){.shape = HISS_SHAPE(C), .constant = 1.0});
-    hiss_value beta = parameter(b, name, "beta", (hiss_slot){.shape = HISS_SHAPE(C)});
     int mean = statistic(b, name, "mean", C, 0.0), variance = statistic(b, name, "variance", C, 1.0);
-    if (gamma < 0 || beta < 0 || mean < 0 || variance < 0) {
+    if (mean < 0 || variance < 0) {
         return -1;
     }
     const bool training = b->training && !hiss_model_at(b->model, mean)->frozen;
@@ -187,10 +197,27 @@ hiss_value hiss_layer_batch_norm(hiss_builder *b, const char *name, hiss_value x
                         "whatever it is; set train.lane_samples to 2 or more (8 or more to learn well)");
         return -1;
     }
-    if (training && !trains(b, mean)) { /* another phase of the step records them */
+    if (training && (!keeps || !trains(b, mean))) {
         mean = variance = HISS_NO_SLOT;
     }
-    return hiss_graph_batch_norm(b->graph, x, gamma, beta, mean, variance, 1e-5, training);
+    return hiss_graph_batch_norm(b->graph, x, gamma, beta, mean, variance, HISS_NORM_EPSILON, training);
+}
+
+hiss_value hiss_layer_batch_norm(hiss_builder *b, const char *name, hiss_value x) {
+    hiss_graph_scope(b->graph, name);
+    if (x < 0) {
+        return -1;
+    }
+    const hiss_shape shape = hiss_graph_shape(b->graph, x);
+    const int64_t C = shape.dim[shape.ndim - 1];
+    const hiss_value gamma = parameter(b, name, "gamma", (hiss_slot){.shape = HISS_SHAPE(C), .constant = 1.0});
+    const hiss_value beta = parameter(b, name, "beta", (hiss_slot){.shape = HISS_SHAPE(C)});
+    return gamma < 0 || beta < 0 ? -1 : normalize(b, name, x, gamma, beta, true);
+}
+
+hiss_value hiss_layer_normalize(hiss_builder *b, const char *name, hiss_value x, bool keeps) {
+    hiss_graph_scope(b->graph, name);
+    return x < 0 ? -1 : normalize(b, name, x, -1, -1, keeps);
 }
 
 hiss_value hiss_layer_dropout(hiss_builder *b, hiss_value x, double probability) {

@@ -101,12 +101,15 @@ all=$(methods)
 colors
 for objective in $all; do
     [ "$objective" != sparse ] || continue
-    data=data.h5
-    case $objective in colorization | split_brain) data=colors.h5 ;; esac
+    data=(--set data.file=data.h5)
+    case $objective in
+    colorization | split_brain) data=(--set data.file=colors.h5) ;;
+    ladder) data+=(--set data.labelled=1) ;;
+    esac
     for ranks in 1 2; do
         refused $ranks 'training has diverged; the learning rate may be too high (optim.lr = 1e+06)' "$HISS" train config.yaml --run run \
             --set objective=$objective --set optim.lr=1e6 --set optim.weight_decay=1000 --set "checkpoint.every=1 epoch" \
-            --set augment.contrast=0 --set network.layers=null --set data.file=$data # some need pixels of 0..1, some have layers of their own
+            --set augment.contrast=0 --set network.layers=null "${data[@]}" # some need pixels of 0..1, some have layers of their own
         [ ! -e run/summary.yaml ] || fail 'a summary of a run that failed'
         [ -z "$(find run -name '*tmp*')" ] || fail "left behind: $(find run)" log
         rm -r run

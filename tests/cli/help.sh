@@ -48,6 +48,7 @@ colors
 all=$(methods)
 for objective in $all; do
     sets=(--set objective=$objective --set train.epochs=1 --set augment.contrast=0)
+    [ "$objective" != ladder ] || sets+=(--set data.labelled=1 --set optim.lr=1e-4)
     on 1 "$HISS" train config.yaml --run "run-$objective" "${sets[@]}"
     ! grep -q 'error: .*data.images: .* needs images of 3 channels' log || sets+=(--set data.file=colors.h5)
     ! grep -q 'error: .*network.layers: .* leave .* out' log || sets+=(--set network.layers=null) # it has its own

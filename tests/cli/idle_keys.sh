@@ -23,7 +23,7 @@ told network.preset network.preset=resnet18
 told network.width network.width=8
 untold network.width=8 network.layers=null
 untold network.preset=lenet-bn network.width=16
-for method in gan rbm dbm sparse stacked; do
+for method in gan rbm dbm sparse stacked ladder; do
     told network.width objective=$method network.layers=null network.width=8
     told network.preset objective=$method network.layers=null network.preset=resnet18
 done
@@ -56,6 +56,8 @@ told corruption.level objective=stacked network.layers=null stacked.pretrain=fal
 grep -q 'while stacked.pretrain is false; it is for true' log || fail 'not the key that is to blame' log
 untold objective=stacked network.layers=null corruption.level=0.3
 untold objective=denoising corruption.level=0.3
+told ladder.lambda objective=ladder network.layers=null ladder.model=noise ladder.lambda=1
+untold objective=ladder network.layers=null ladder.model=gamma ladder.lambda=1
 told whiten.floor objective=sparse network.layers=null whiten.on=false whiten.floor=0.1
 told whiten.on objective=sparse network.layers=null sparse.form=convolutional whiten.on=false
 untold objective=sparse network.layers=null whiten.floor=0.1

@@ -37,6 +37,10 @@ typedef struct stage {
     const uint8_t **pixel;
     int32_t *label;
     hiss_batch *batches;
+    int64_t *few_sample; /* of placement.labelled: the first classes * labelled samples */
+    const uint8_t **few_pixel;
+    int32_t *few_label;
+    hiss_batch few;
     int64_t epoch, step; /* of the batches */
 } stage;
 
@@ -132,6 +136,25 @@ static inline void stage_close(stage *s) {
     hiss_free((void *)s->pixel);
     hiss_free(s->label);
     hiss_free(s->batches);
+    hiss_free(s->few_sample);
+    hiss_free((void *)s->few_pixel);
+    hiss_free(s->few_label);
+}
+
+/* The labelled samples, once there are pixels. */
+static inline void stage_label(stage *s) {
+    const int64_t wanted = s->task.classes * s->task.labelled, all = s->placement.samples;
+    const int64_t count = wanted < all ? wanted : all, size = s->task.stored_H * s->task.stored_W * s->task.C;
+    s->few_sample = hiss_new(int64_t, count);
+    s->few_pixel = hiss_new(const uint8_t *, count);
+    s->few_label = hiss_new(int32_t, count);
+    for (int64_t i = 0; i < count; i++) {
+        s->few_sample[i] = i;
+        s->few_pixel[i] = s->pixels + i * size;
+        s->few_label[i] = (int32_t)(i % s->task.classes);
+    }
+    s->few = (hiss_batch){.m = count, .sample = s->few_sample, .row = s->few_pixel, .label = s->few_label};
+    s->placement.labelled = &s->few;
 }
 
 /* Sample i of a lane's batch: the loader's permutation of its shard. step counts within the epoch. */
@@ -154,6 +177,9 @@ static inline void stage_batches(stage *s, int64_t epoch, int64_t step) {
         s->pixels = hiss_new(uint8_t, p->samples * size);
         for (int64_t i = 0; i < p->samples; i++) {
             draw_blob(t->stored_H, t->stored_W, t->C, i, t->classes ? i % t->classes : i, s->pixels + i * size);
+        }
+        if (t->classes && t->labelled) {
+            stage_label(s);
         }
     }
     s->epoch = epoch;

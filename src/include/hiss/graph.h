@@ -59,6 +59,8 @@ hiss_value hiss_graph_linear_transposed(hiss_graph *graph, hiss_value x, hiss_va
  * HISS_NO_SLOT), in evaluation the running ones are used. gamma, beta may be -1. */
 hiss_value hiss_graph_batch_norm(hiss_graph *graph, hiss_value x, hiss_value gamma, hiss_value beta, int mean_slot,
                                  int variance_slot, double epsilon, bool training);
+/* x[M,C] by mean and variance of the columns of reference[N,C], in training and evaluation alike. */
+hiss_value hiss_graph_normalize_by(hiss_graph *graph, hiss_value x, hiss_value reference, double epsilon);
 hiss_value hiss_graph_relu(hiss_graph *graph, hiss_value x);
 hiss_value hiss_graph_sigmoid(hiss_graph *graph, hiss_value x);
 hiss_value hiss_graph_tanh(hiss_graph *graph, hiss_value x);
@@ -81,6 +83,10 @@ hiss_value hiss_graph_scale(hiss_graph *graph, hiss_value x, double factor);
 hiss_value hiss_graph_stop_gradient(hiss_graph *graph, hiss_value x); /* a view */
 /* 1 where a < b, else 0, of equal shapes; no gradient passes. With uniform a it draws 1 with probability b. */
 hiss_value hiss_graph_less(hiss_graph *graph, hiss_value a, hiss_value b);
+hiss_value hiss_graph_softmax(hiss_graph *graph, hiss_value x); /* of the rows of [M,D] */
+/* y = (z - m) v + m of z[M,D], with m = a0 sigmoid(s0 u + a1) + a2 u + a3 and v = a4 sigmoid(s1 u + a5) + a6 u + a7 of
+ * u[M,D]: weights a[8,D], slopes s[2,D]. */
+hiss_value hiss_graph_combinator(hiss_graph *graph, hiss_value z, hiss_value u, hiss_value weights, hiss_value slopes);
 /* Sparse codes by a dictionary w, stopped: z that makes 1/2 |x - D z|^2 + lambda |z|_1 small, after so many steps from 0
  * whose size is safe for any w. x[M,D], w[K,D] -> z[M,K] with D z = z w; x[N,H,W,C], w[K,R,S,C] -> z[N,P,Q,K], the shape
  * of conv2d with stride 1, with D z = conv2d_transposed(z, w). pad is at most (R - 1) / 2, and (S - 1) / 2. */

@@ -101,7 +101,15 @@ hiss_value hiss_layer_unit_rows(hiss_builder *b, const char *name, int64_t K, in
 hiss_value hiss_layer_buffer(hiss_builder *b, const char *name, const char *part, hiss_shape shape);
 /* x [M,F] times a gain for each column, NAME/gain, which starts at 1; without weight decay. */
 hiss_value hiss_layer_gain(hiss_builder *b, const char *name, hiss_value x);
-hiss_value hiss_layer_batch_norm(hiss_builder *b, const char *name, hiss_value x); /* epsilon 1e-5 */
+/* x [M,F] plus a bias for each column, NAME/bias, which starts at 0; without weight decay. */
+hiss_value hiss_layer_shift(hiss_builder *b, const char *name, hiss_value x);
+/* A parameter NAME/part whose values all start as one; without weight decay. */
+hiss_value hiss_layer_parameter(hiss_builder *b, const char *name, const char *part, hiss_shape shape, double start);
+hiss_value hiss_layer_batch_norm(hiss_builder *b, const char *name, hiss_value x); /* epsilon HISS_NORM_EPSILON */
+/* The same without gain and bias. keeps: its statistics become the running ones of NAME; in training they need not be
+ * kept. */
+#define HISS_NORM_EPSILON 1e-5
+hiss_value hiss_layer_normalize(hiss_builder *b, const char *name, hiss_value x, bool keeps);
 hiss_value hiss_layer_dropout(hiss_builder *b, hiss_value x, double probability);
 /* x and y derivatives (Sobel) of the mean over channels: [N,H,W,C] -> [N,H,W,2], pad 1; fixed. */
 hiss_value hiss_layer_sobel(hiss_builder *b, hiss_value x);

@@ -364,6 +364,29 @@ static hiss_value grow_soft_term(const growth *g) {
     return hiss_graph_add(graph, hiss_graph_dot(graph, rows, weight, 0.1), hiss_graph_dot(graph, rows, rows, 0.1));
 }
 
+/* One of what a ladder's decoder does with the last rows, all of it twice, without a draw. */
+static hiss_value grow_ladder_term(const growth *g) {
+    hiss_graph *graph = g->r->graph;
+    hiss_builder *b = &g->r->b;
+    char name[32];
+    int k = g->values - 1;
+    while (hiss_graph_shape(graph, g->value[k]).ndim != 2) {
+        k--;
+    }
+    const int64_t D = hiss_graph_shape(graph, g->value[k]).dim[1];
+    const hiss_value x = hiss_graph_tanh(graph, g->value[k]);
+    hiss_value y[2];
+    snprintf(name, sizeof name, "combinator%d", (int)D);
+    b->group = 0;
+    for (int i = 0; i < 2; i++) {
+        const hiss_value weights = hiss_layer_parameter(b, name, "weight", HISS_SHAPE(8, D), 0.0),
+                         slopes = hiss_layer_parameter(b, name, "slope", HISS_SHAPE(2, D), 1.0);
+        const hiss_value message = hiss_graph_normalize_by(graph, hiss_graph_softmax(graph, x), x, 0.1);
+        y[i] = hiss_graph_combinator(graph, x, message, weights, slopes);
+    }
+    return hiss_graph_dot(graph, y[0], y[1], 0.1);
+}
+
 /* Parameters and constants are no values of an exec. */
 static void keep(hiss_graph *graph, hiss_value v) {
     if (graph->nodes[v].op->home == HOME_EXEC) {
@@ -400,6 +423,7 @@ static void grow(rig *r, int64_t key) {
         r->loss = below(&g, 4) ? hiss_graph_add(r->graph, r->loss, g.term[k]) : r->loss;
     }
     r->loss = key % 3 ? r->loss : hiss_graph_add(r->graph, r->loss, grow_soft_term(&g));
+    r->loss = key % 3 == 1 ? hiss_graph_add(r->graph, r->loss, grow_ladder_term(&g)) : r->loss;
     hiss_layer_metric(&r->b, "first", g.term[0]);
     hiss_layer_metric(&r->b, "last", g.term[g.terms - 1]);
     hiss_graph_loss(r->graph, r->loss);
