@@ -1,8 +1,8 @@
 /* What a ladder network's decoder makes of a noisy value z and of a message u from above, unit by unit:
  *     y = (z - m(u)) v(u) + m(u),
  *     m(u) = a0 sigmoid(s0 u + a1) + a2 u + a3,    v(u) = a4 sigmoid(s1 u + a5) + a6 u + a7,
- * with ten parameters of each unit: a[8,D] and s[2,D]. With z = clean + Gaussian noise, and m and v the mean and the share
- * of the variance that a Gaussian prior leaves to z, y is the best guess of what is clean (Rasmus et al. 2015, eq. 17).
+ * with ten parameters of each unit: a[8,D] and s[2,D]. Where z is a Gaussian value with Gaussian noise, the best guess
+ * of the value has this form: m its mean, and v the share of its variance in that of z (Rasmus et al. 2015).
  *
  * Both sigmoids are saved, [2,M,D]. Columns go a chunk at a time, whose sums over rows stay in the cache. */
 #include <string.h>

@@ -3,20 +3,21 @@
  * The encoder is a multi-layer perceptron whose layers are normalised over the samples of a lane,
  *     z_l = normalise(W_l h_{l-1}),    h_l = relu(z_l + b_l),    scores = c (z_L + b_L),
  * with h_0 = z_0 the image. It runs three times with the same parameters, and statistics of its own each time: on the
- * labelled samples with Gaussian noise on every z_l, which the class cost is taken of; on the unlabelled samples with such
- * noise; and on the same unlabelled samples without. The decoder goes down again, from the noisy probabilities of the classes,
+ * labelled samples with Gaussian noise on every z_l, from which the class cost comes; on the unlabelled samples with
+ * such noise; and on the same unlabelled samples without. The decoder goes down again, from the noisy probabilities of
+ * the classes,
  *     u_L = normalise(softmax(scores~)),    u_l = normalise(V_l z^_{l+1}),    z^_l = g(z~_l, u_l),
- * where g is the combinator (hiss/graph.h): the guess of what is clean, from the noisy value beside it and the message from
- * above. The guess must agree with the clean value once it is normalised by the clean path's statistics,
- *     loss = cross-entropy(softmax(scores~), label) + sum_l lambda_l / width_l |z_l - (z^_l - mean_l) / deviation_l|^2,
+ * where g is the combinator (hiss/graph.h): the guess of what is clean, from the noisy value beside it and the message
+ * from above. The guess must agree with the clean value once it is normalised by the clean path's statistics,
+ *     loss = cross-entropy(scores~, label) + sum_l lambda_l / width_l |z_l - (z^_l - mean_l) / deviation_l|^2,
  * means over samples; at the image it is compared as it is. Clean values are no constants: gradients pass to them, too.
  * Classes are told by the clean encoder.
  *
  * Model gamma has the cost at the scores alone, and no decoder but the combinator there. Model noise has neither: a
- * classifier with noise, which learns from the labels alone.
+ * classifier with noise, which learns from the labels alone; its clean path is there for the statistics of evaluation.
  *
- * Rasmus, Berglund, Honkala, Valpola & Raiko, "Semi-Supervised Learning with Ladder Networks", NIPS 2015, algorithm 1; Pezeshki
- * et al., "Deconstructing the Ladder Network Architecture", ICML 2016, has the combinator's form. */
+ * Rasmus, Berglund, Honkala, Valpola & Raiko, "Semi-Supervised Learning with Ladder Networks", NIPS 2015.
+ * What is compared with what is that of algorithm 1. */
 #include <math.h>
 #include <stddef.h>
 #include <stdio.h>
@@ -71,7 +72,7 @@ typedef struct path {                             /* values of an encoder, by le
 
 /* ---- creation ---- */
 
-/* The word that the list *at begins with; *at is moved behind its comma, to NULL where it has none. False: it is NULL. */
+/* The word that the list *at begins with; *at moves behind its comma, to NULL where it has none. False: it is NULL. */
 static bool next_word(const char **at, char *word, size_t size) {
     if (!*at) {
         return false;
@@ -201,8 +202,8 @@ static hiss_value linear(hiss_builder *b, const char *name, hiss_value x, int64_
     return y;
 }
 
-/* The encoder on rows x. noise [top + 1] inputs; NULL: the clean one, whose statistics are kept, too. taps NULL: its places are
- * not wanted. */
+/* The encoder on rows x. noise [top + 1] inputs; NULL: the clean one, whose statistics are kept, too. taps NULL: its
+ * places are not wanted. */
 static hiss_status encode_rows(const ladder *l, hiss_builder *b, hiss_value x, const hiss_value *noise, path *out,
                                hiss_taps *taps, hiss_error *err) {
     char name[LAYER_NAME];
@@ -323,8 +324,8 @@ static void fill_noise(const ladder *l, const hiss_lane *lane, int half, int64_t
     }
 }
 
-/* The labelled samples whose turn it is. One may come twice in a step: their noise is that of the place, behind the numbers
- * of samples. */
+/* The labelled samples whose turn it is. One may come twice in a step: their noise is that of the place, behind the
+ * numbers of samples. */
 static void fill(void *self, const hiss_lane *lane) {
     const ladder *l = self;
     const int64_t m = lane->batch->m;

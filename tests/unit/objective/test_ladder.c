@@ -1,6 +1,6 @@
-/* Ladder networks: the decoder's operations by hand; noise and labelled samples as they are said to be; statistics of the
- * clean path of unlabelled samples alone; costs by hand where the decoder guesses 0; parts that models lack. Gradients are
- * checked with those of all methods. */
+/* Ladder networks: the decoder's operations by hand; noise and labelled samples as they are said to be; statistics of
+ * the clean path of unlabelled samples alone; costs by hand where the decoder guesses 0; parts that models lack.
+ * Gradients are checked with those of all methods. */
 #include "../graph_support.h"
 
 #include "../serial_comm.h"
