@@ -68,7 +68,7 @@ cat >>quick.yaml <<'END'
 quick: {seeds: [6], rows: [train.steps=5], transfers: [train.steps=3]}
 END
 sed 's/train.steps=3/train.steps=x/' quick.yaml >changed.yaml
-refused 1 'changed.yaml:17:56: quick.transfers: train.steps must be ' "$HISS" compare changed.yaml --out new --quick
+refused 1 'changed.yaml:18:56: quick.transfers: train.steps must be ' "$HISS" compare changed.yaml --out new --quick
 sed 's/seeds: .6./seeds: x/' quick.yaml >changed.yaml
 refused 1 'quick.seeds: ' "$HISS" compare changed.yaml --out new # also where it is not used
 
