@@ -381,7 +381,9 @@ static void blame(const hiss_comparison *study, int run, hiss_status s, hiss_err
     const bool ours =
         text != why.text || strncmp(text, hiss_config_name(study->text), strlen(hiss_config_name(study->text))) == 0;
     const char *key = hiss_comparison_key(study, run, arena), *name = strchr(key, '.') + 1;
-    hiss_fail(err, s, "%s%s%s", ours ? "" : name, ours ? "" : ": ", text);
+    const bool shared = text != why.text && (strstr(text, ": base: ") || strstr(text, ": quick."));
+    hiss_fail(err, s, "%s%s%s%s%s%s", ours ? "" : name, ours ? "" : ": ", text, shared ? " (run " : "",
+              shared ? hiss_comparison_run_name(study, run, arena) : "", shared ? ")" : "");
     hiss_arena_destroy(arena);
 }
 

@@ -257,6 +257,9 @@ static const char *list_transfers(page *p) {
         for (int i = 0; i < t->nset; i++) {
             list = hiss_arena_format(p->arena, "%s%s%s", list, i ? ", " : " with ", t->set[i]);
         }
+        for (int i = 0; i < study->nquick_transfers && study->quick; i++) {
+            list = hiss_arena_format(p->arena, "%s%s%s", list, i ? ", " : " and then ", study->quick_transfers[i]);
+        }
     }
     return *list ? hiss_arena_format(p->arena, "%s.", list) : NULL;
 }

@@ -53,7 +53,7 @@ study 's,trained/fc1/linear,trained/fc2/linear,' \
 study 's,fc1/linear,fc1/linaer,' 'there is no judgement linaer; did you mean linear?'
 study 's,trained/fc1/linear,trained/linear,' 'linear judges layers: write trained/LAYER/linear.percent'
 study 's/eval.few_labels=false/eval.knn=false/' "columns.5-NN conv1.reading: no row will have 'trained/conv1/knn.cosine.5': eval.knn is false"
-study 's/layers=conv1,fc1/layers=conv1,fc9/' "eval.layers: layer 'fc9' is not in this network"
+study 's/layers=conv1,fc1/layers=conv1,fc9/' "eval.layers: layer 'fc9' is not in this network; it has conv1, fc1, z; choose with eval.layers (run nat-s1)"
 study 's/eval.few_labels=false/data.file=absent.h5/' 'the data file absent.h5 does not exist'
 study 's/control: random/control: rando/' "changed.yaml:20:10: control: expected the name of a row, found 'rando'; did you mean 'random'?"
 study 's/nat: 36.0/nta: 36.0/' "changed.yaml:19:17: published.values: expected the name of a row, found 'nta'; did you mean 'nat'?"

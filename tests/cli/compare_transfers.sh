@@ -82,6 +82,7 @@ for run in nat-s6:5 nat-s6-fc:3 random-s6-fc:3; do
     [ "$(steps "runs/quick-quick/runs/${run%:*}")" = "${run#*:}" ] || fail "not ${run#*:} steps: ${run%:*}"
 done
 has runs/quick-quick/table.md '^# .*\(quick form\)'
+has runs/quick-quick/table.md '^Transfers .*eval.layers=scores and then train.steps=3\.$'
 "$HISS" compare quick.yaml --out full --submit --dry-run >log 2>&1 || fail 'no scripts' log
 has full/jobs/runs.sbatch '^#SBATCH --array=1,2,3,4$'
 "$HISS" compare quick.yaml --quick --submit --dry-run >log 2>&1 || fail 'no scripts' log
