@@ -74,24 +74,27 @@ static hiss_status in_options(hiss_status status, hiss_error *err) {
 /* ---- a file ---- */
 
 /* Which data sets of a file say what is on the pictures, in the form that hiss prepare writes. */
-static void find_objects(const char *path, bool *targets, bool *boxes) {
+static hiss_status find_objects(const char *path, bool *targets, bool *boxes, hiss_error *err) {
     hiss_h5 *file = NULL;
     hiss_h5_info info;
-    hiss_error unused; /* who opens it in earnest says what is wrong */
+    hiss_error unused; /* what has another form is none of them */
     *targets = *boxes = false;
-    if (hiss_h5_open(path, &file, &unused) == HISS_OK) {
+    const hiss_status status = hiss_h5_open(path, &file, err);
+    if (status == HISS_OK) {
         *targets = hiss_h5_has(file, "/targets") && hiss_h5_look(file, "/targets", &info, &unused) == HISS_OK &&
                    info.dtype == HISS_U8 && info.ndim == 2 && info.dim[1] > 0;
         *boxes = *targets && hiss_h5_has(file, "/boxes") && hiss_h5_look(file, "/boxes", &info, &unused) == HISS_OK &&
                  info.dtype == HISS_F32 && info.ndim == 3 && info.dim[1] > 0 && info.dim[2] == DATA_BOX;
     }
     hiss_h5_close(file, NULL);
+    return status;
 }
 
 static hiss_status open_file(reader *r, const char *path, hiss_dataset **out, hiss_error *err) {
     const hiss_hdf5_source *s = r->source;
     bool targets, boxes;
-    find_objects(path, &targets, &boxes);
+    hiss_error why;
+    const hiss_status looked = find_objects(path, &targets, &boxes, &why);
     hiss_yaml box = {.kind = HISS_YAML_SCALAR, .key = "boxes", .text = "/boxes", .file = path};
     hiss_yaml target = {.kind = HISS_YAML_SCALAR, .key = HISS_FIELD_TARGETS, .text = "/targets", .file = path};
     const hiss_yaml fields = {.kind = HISS_YAML_MAP, .first = &target};
@@ -116,7 +119,14 @@ static hiss_status open_file(reader *r, const char *path, hiss_dataset **out, hi
                                        .classes_of = r->set,
                                        .piece = s->nfiles > 1,
                                        .verify = true};
-    return in_options(hiss_dataset_open(&options, 0, out, err), err);
+    const hiss_status status = in_options(hiss_dataset_open(&options, 0, out, err), err);
+    if (status != HISS_OK || looked == HISS_OK) {
+        return status; /* who opens a file in earnest says best what is wrong with it */
+    }
+    hiss_dataset_close(*out);
+    *out = NULL;
+    *err = why;
+    return looked;
 }
 
 static hiss_h5_info samples_of(const hiss_dataset *set) {
