@@ -162,7 +162,7 @@ void hiss_directory_remove(const char *path) {
 }
 
 unsigned char *hiss_file_bytes(const char *path, size_t *size) {
-    FILE *in = fopen(path, "rb");
+    FILE *in = hiss_file_open(path);
     unsigned char *bytes = NULL;
     if (in && fseek(in, 0, SEEK_END) == 0) {
         const long length = ftell(in);

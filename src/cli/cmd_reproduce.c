@@ -77,9 +77,10 @@ static hiss_status write_study(const reproduction *r, const options *o, const ch
     char *text = NULL;
     size_t size = 0;
     FILE *out = hiss_text_open(&text, &size);
-    fprintf(out,
-            "name: %s\nseeds: [%" PRId64 "]\nranks: %" PRId64 "\nthreads: %" PRId64 "\nrows:\n  recipe:\n    config: ",
-            r->recipe.name, r->recipe.seed, o->ranks, o->threads);
+    fputs("name: ", out);
+    hiss_yaml_write_text(out, r->recipe.name);
+    fprintf(out, "\nseeds: [%" PRId64 "]\nranks: %" PRId64 "\nthreads: %" PRId64 "\nrows:\n  recipe:\n    config: ",
+            r->recipe.seed, o->ranks, o->threads);
     hiss_yaml_write_text(out, r->recipe.config);
     if (r->recipe.set) {
         fputs("\n    set: ", out);
@@ -95,13 +96,6 @@ static hiss_status write_study(const reproduction *r, const options *o, const ch
     const hiss_status s = hiss_file_write_text(path, text, err);
     free(text);
     return s;
-}
-
-/* The part of an identity, as in "version 1; kernels blas; data 0a1b", that follows name. */
-static const char *identity_part(const hiss_compare_run *run, const char *name, hiss_arena *arena) {
-    const char *at = run->identity ? strstr(run->identity, name) : NULL;
-    at = at ? at + strlen(name) + 1 : "";
-    return hiss_arena_format(arena, "%.*s", (int)strcspn(at, ";"), at);
 }
 
 static void print_record(const reproduction *r, const hiss_compare_run *run) {
@@ -120,25 +114,24 @@ static void print_record(const reproduction *r, const hiss_compare_run *run) {
         printf("    %s: {value: %.6g, within: %g}\n", r->bound[k].reading, run->value[k], r->bound[k].within);
     }
     printf("  recorded:\n    parameters_sha256: %s\n    kernels: ", run->parameters);
-    hiss_yaml_write_text(stdout, identity_part(run, "kernels", r->arena));
+    hiss_yaml_write_text(stdout, run->kernels);
     fputs("\n    data: ", stdout);
-    hiss_yaml_write_text(stdout, identity_part(run, "data", r->arena));
-    printf("\n    seconds: %.1f\n    processor: ", run->seconds);
+    hiss_yaml_write_text(stdout, run->data);
+    printf("\n    seconds: %.3g\n    processor: ", run->seconds);
     hiss_yaml_write_text(stdout, processor);
     fputc('\n', stdout);
 }
 
 /* What became of the recorded bits. */
 static const char *judge_bits(const reproduction *r, const hiss_compare_run *run) {
-    const char *kernels = identity_part(run, "kernels", r->arena), *data = identity_part(run, "data", r->arena);
     const recipe *p = &r->recipe;
     return !*p->parameters                               ? "no parameters are recorded"
            : strcmp(p->parameters, run->parameters) == 0 ? "the parameters are those recorded, to the last bit"
-           : strcmp(p->data_sum, data) != 0
-               ? hiss_arena_format(r->arena, "the data are others (recorded %s, here %s)", p->data_sum, data)
-           : strcmp(p->kernels, kernels) != 0
+           : strcmp(p->data_sum, run->data) != 0
+               ? hiss_arena_format(r->arena, "the data are others (recorded %s, here %s)", p->data_sum, run->data)
+           : strcmp(p->kernels, run->kernels) != 0
                ? hiss_arena_format(r->arena, "other kernels have other bits (recorded %s, here %s)", p->kernels,
-                                   kernels)
+                                   run->kernels)
                : "the parameters are others, of the same kernels and data: hiss computes otherwise since the recording";
 }
 

@@ -130,13 +130,7 @@ static void write_config(FILE *out, const char *run) {
 
 static void write_page(FILE *out, const void *user) {
     const char *run = user;
-    fputs("<!DOCTYPE html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">"
-          "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\"><title>hiss: ",
-          out);
-    hiss_text_write_escaped(out, run);
-    fprintf(out, "</title><style>%s</style></head><body>\n<h1>", hiss_page_style);
-    hiss_text_write_escaped(out, run);
-    fputs("</h1>\n", out);
+    hiss_page_begin(out, "hiss", run);
     write_training(out, run);
     write_evaluation(out, run);
     write_summary(out, run);

@@ -39,13 +39,7 @@ static void write_kind(FILE *out, const hiss_compare_results *results, const cha
 }
 
 void hiss_compare_gallery(FILE *out, const hiss_compare_results *results) {
-    fputs("<!DOCTYPE html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">"
-          "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\"><title>hiss compare: ",
-          out);
-    hiss_text_write_escaped(out, results->study->name);
-    fprintf(out, "</title><style>%s</style></head><body>\n<h1>", hiss_page_style);
-    hiss_text_write_escaped(out, results->study->name);
-    fputs("</h1>\n", out);
+    hiss_page_begin(out, "hiss compare", results->study->name);
     for (int row = 0; row < results->study->nrows; row++) {
         const hiss_compare_pictures *p = &results->pictures[row];
         for (int k = 0; k < p->count; k++) {

@@ -100,8 +100,10 @@ static bool read_training(reader *r) {
     }
     run->images = steps * batch;
     snprintf(run->parameters, sizeof run->parameters, "%s", hiss_yaml_text(summary, "parameters_sha256"));
+    run->kernels = hiss_arena_text(r->arena, hiss_yaml_text(identity, "kernels"));
+    run->data = hiss_arena_text(r->arena, hiss_yaml_text(identity, "data"));
     run->identity = hiss_arena_format(r->arena, "version %s; kernels %s; data %s", hiss_yaml_text(identity, "version"),
-                                      hiss_yaml_text(identity, "kernels"), hiss_yaml_text(identity, "data"));
+                                      run->kernels, run->data);
     return read_seconds(r, batch);
 }
 

@@ -365,6 +365,17 @@ void hiss_evaluation_details_html(FILE *out, const hiss_evaluation *e) {
     }
 }
 
+void hiss_page_begin(FILE *out, const char *kind, const char *title) {
+    fprintf(out,
+            "<!DOCTYPE html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">"
+            "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\"><title>%s: ",
+            kind);
+    hiss_text_write_escaped(out, title);
+    fprintf(out, "</title><style>%s</style></head><body>\n<h1>", hiss_page_style);
+    hiss_text_write_escaped(out, title);
+    fputs("</h1>\n", out);
+}
+
 /* ---- pictures ---- */
 
 static void base64(FILE *out, const unsigned char *b, size_t size) {

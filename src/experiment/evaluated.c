@@ -76,8 +76,7 @@ static bool same(const hiss_yaml *a, const hiss_yaml *b) {
 
 /* A method may have several names. */
 static bool is_one_method(const char *key, const hiss_yaml *a, const hiss_yaml *b) {
-    return strcmp(key, "objective") == 0 && a && b && a->kind == HISS_YAML_SCALAR && b->kind == HISS_YAML_SCALAR &&
-           hiss_objective_named(a->text) && hiss_objective_named(a->text) == hiss_objective_named(b->text);
+    return strcmp(key, "objective") == 0 && a && b && hiss_objective_names_one(a->text, b->text);
 }
 
 static const hiss_yaml *value_of(const hiss_config *config, const char *key) {

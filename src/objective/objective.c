@@ -37,6 +37,11 @@ const hiss_objective_ops *hiss_objective_named(const char *name) {
     return NULL;
 }
 
+bool hiss_objective_names_one(const char *a, const char *b) {
+    const hiss_objective_ops *one = a ? hiss_objective_named(a) : NULL;
+    return one && b && hiss_objective_named(b) == one;
+}
+
 const char *hiss_objective_needs_labels(const hiss_objective_ops *objective, const void *options) {
     return objective->needs_labels ? objective->needs_labels(options) : NULL;
 }

@@ -165,6 +165,7 @@ typedef struct hiss_compare_run {
     double seconds;                  /* of training steps, without start and interruptions */
     char parameters[HISS_HASH_TEXT]; /* parameters_sha256 */
     const char *identity;            /* version, kernels, data */
+    const char *kernels, *data;      /* of it */
 } hiss_compare_run;
 
 typedef struct hiss_compare_cell { /* of a row and a column, over the seeds */

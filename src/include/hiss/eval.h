@@ -370,5 +370,8 @@ void hiss_curves_html(FILE *stream, const hiss_curves *curves);
 
 /* The style of pages that hiss_curves_html and hiss/judge.h write into: readable from 360 pixels on, and on paper. */
 extern const char hiss_page_style[];
+/* A page in that style without network or scripts, up to its heading TITLE; the browser says KIND: TITLE. It ends with
+ * </body></html>. Not collective. */
+void hiss_page_begin(FILE *stream, const char *kind, const char *title);
 
 #endif

@@ -413,6 +413,8 @@ const char *hiss_objective_needs_labels(const hiss_objective_ops *objective, con
 /* Whether a method learns field targets, as its options are. Not collective. */
 bool hiss_objective_learns_targets(const hiss_objective_ops *objective, const void *options);
 const hiss_objective_ops *hiss_objective_named(const char *name); /* NULL when unknown */
+/* Whether both are names of one method, which may have several; NULL is none. Not collective. */
+bool hiss_objective_names_one(const char *a, const char *b);
 
 /* Whether the data set has what a method needs. Errors (HISS_EUSER) name key, file, data set, what is expected and
  * found. */
