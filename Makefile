@@ -5,6 +5,8 @@
 # ---- settings ---------------------------------------------------------------------------------------------------
 
 BUILD   ?= build
+# Its full name means the same, so that it recompiles nothing.
+override BUILD := $(patsubst $(CURDIR)/%,%,$(BUILD))
 PREFIX  ?= /usr/local
 DESTDIR ?=
 ifeq ($(origin CC),default)
@@ -15,8 +17,10 @@ ARCH ?= native
 OPT  ?= -O3 -march=$(ARCH)
 # RELEASE=1 compiles the assertions out and hardening in; WERROR=-Werror turns warnings into errors; V=1 shows whole commands.
 RELEASE ?=
-# FAULTS=1 compiles the fault points of hiss/fault.h in.
+# FAULTS=1 compiles the fault points of hiss/fault.h in; objects without any come from the build PLAIN, if one is named.
 FAULTS  ?=
+PLAIN   ?= $(BUILD)
+override PLAIN := $(patsubst $(CURDIR)/%,%,$(PLAIN))
 WERROR  ?=
 V       ?=
 
@@ -71,8 +75,11 @@ SMPI_SRC := $(sort $(filter-out src/base/hash.c,$(wildcard src/base/*.c src/assi
 SMPICC   ?= smpicc
 PLATFORMS := $(sort $(wildcard configs/platforms/*.yaml))
 
-LIB_OBJ := $(LIB_SRC:%.c=$(BUILD)/%.o)
-CLI_OBJ := $(CLI_SRC:%.c=$(BUILD)/%.o)
+# objects_of SOURCES: those of PLAIN that know no fault points, and all others here.
+WITHOUT_POINTS := $(if $(FAULTS),$(shell grep -sL 'hiss/fault\.h' $(LIB_SRC:%.c=$(PLAIN)/%.d) $(CLI_SRC:%.c=$(PLAIN)/%.d)))
+objects_of = $(foreach o,$(1:.c=.o),$(if $(filter $(PLAIN)/$(o:.o=.d),$(WITHOUT_POINTS)),$(PLAIN),$(BUILD))/$(o))
+LIB_OBJ := $(call objects_of,$(LIB_SRC))
+CLI_OBJ := $(call objects_of,$(CLI_SRC))
 TESTS   := $(TEST_SRC:%.c=$(BUILD)/%)
 SMPI_OBJ := $(SMPI_SRC:%.c=$(BUILD)/smpi/%.o)
 FUZZERS := $(FUZZ_SRC:%.c=$(BUILD)/%)
@@ -244,7 +251,7 @@ objects: $(LIB_OBJ) $(CLI_OBJ) $(TEST_SRC:%.c=$(BUILD)/%.o) $(FUZZERS:%=%.o) $(B
 
 SANITIZE := -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
 asan: ## unit tests under the address and undefined behaviour sanitizers
-	+@$(MAKE) BUILD=$(BUILD)/asan OPT='-O1 -march=$(ARCH) $(SANITIZE)' LDFLAGS='$(SANITIZE)' tests
+	+@$(MAKE) BUILD=$(BUILD)/asan OPT='-g1 -O1 -march=$(ARCH) $(SANITIZE)' LDFLAGS='$(SANITIZE)' tests
 	$(hand_on)@BUILD='$(BUILD)/asan' CC='$(CC)' tools/run_tests 'unit/*'
 
 # Sanitizers of clang; recovery is off so that undefined behaviour ends a target, too.
@@ -256,7 +263,7 @@ fuzz: ## let libFuzzer look for inputs that break the readers: FUZZ_SECONDS=60 e
 	@tools/fuzz run '$(BUILD)/fuzz' $(FUZZ_SECONDS) $(FUZZ_TARGETS)
 
 fuzz-replay: ## the kept inputs of tests/fuzz/corpus under the sanitizers
-	+@$(MAKE) BUILD=$(BUILD)/asan OPT='-O1 -march=$(ARCH) $(SANITIZE)' LDFLAGS='$(SANITIZE)' fuzzers
+	+@$(MAKE) BUILD=$(BUILD)/asan OPT='-g1 -O1 -march=$(ARCH) $(SANITIZE)' LDFLAGS='$(SANITIZE)' fuzzers
 	@tools/fuzz replay '$(BUILD)/asan'
 
 FUZZ_SECONDS ?= 60
@@ -266,8 +273,8 @@ valgrind: ## leak check of every command on small data
 	@HISS='$(BUILD)/valgrind/hiss' tools/leak_check
 
 .PHONY: faults campaign
-faults: ## build the program with fault points, under BUILD/faults
-	+@$(MAKE) FAULTS=1 BUILD=$(BUILD)/faults all
+faults: all ## build the program with fault points, under BUILD/faults
+	+@$(MAKE) FAULTS=1 BUILD=$(BUILD)/faults PLAIN=$(BUILD) $(BUILD)/faults/hiss $(BUILD)/faults/tests/cli/train_method
 
 kills ?= 200
 seed  ?= 1

@@ -3,7 +3,7 @@
 . "$HISS_ROOT/tests/cli/common"
 unset OMPI_MCA_odls_base_sigkill_timeout # the launcher's own second between SIGTERM and SIGKILL
 build=$(dirname "$HISS")
-flock "$build/faults.lock" make -C "$HISS_ROOT" --no-print-directory FAULTS=1 BUILD="$build/faults" all >make.log 2>&1 || fail 'no build with faults' make.log
+flock "$build/faults.lock" make -C "$HISS_ROOT" --no-print-directory BUILD="$build" faults >make.log 2>&1 || fail 'no build with faults' make.log
 HISS=$build/faults/hiss
 small_run
 args=(config.yaml --run run --set train.steps=40 --set assign.scope=dataset --set assign.every=1 --set train.log_every=3)

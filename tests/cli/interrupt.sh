@@ -6,15 +6,17 @@ train 1 run --set train.epochs=1
 job=
 trap 'kill -KILL $job 2>/dev/null || :' EXIT
 
-# A disk that never finishes a temporary file.
+# A disk that never finishes a temporary file with the name $STUCK.
 cat >stuck.c <<'END_C'
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 int fsync(int descriptor) {
     char link[64], path[4096] = "";
     snprintf(link, sizeof link, "/proc/self/fd/%d", descriptor);
-    if (readlink(link, path, sizeof path - 1) > 0 && (strstr(path, ".tmp-") || strstr(path, ".hiss-doctor"))) sleep(100);
+    if (readlink(link, path, sizeof path - 1) > 0 &&
+        (strstr(path, ".tmp-") || strstr(path, ".hiss-doctor")) && strstr(path, getenv("STUCK"))) sleep(100);
     return 0;
 }
 END_C
@@ -26,7 +28,7 @@ caught() {
     local signal=$1 name=$2 k
     shift 2
     : >"$log"
-    env --default-signal=INT,TERM,HUP LD_PRELOAD="$PWD/stuck.so" "$@" >"$log" 2>&1 &
+    env --default-signal=INT,TERM,HUP LD_PRELOAD="$PWD/stuck.so" STUCK="$name" "$@" >"$log" 2>&1 &
     job=$!
     for ((k = 0; k < 3000; k++)); do
         unfinished | grep -q "$name" && break

@@ -79,7 +79,7 @@ done
 # ---- on demand: some of all allocations of each command ----
 
 build=$(dirname "$HISS")
-flock "$build/faults.lock" make -C "$HISS_ROOT" --no-print-directory FAULTS=1 BUILD="$build/faults" all >make.log 2>&1 || fail 'no build with faults' make.log
+flock "$build/faults.lock" make -C "$HISS_ROOT" --no-print-directory BUILD="$build" faults >make.log 2>&1 || fail 'no build with faults' make.log
 HISS=$build/faults/hiss
 train 1 done --set train.epochs=1
 train=("$HISS" train config.yaml --run run --set train.epochs=1 --threads 2)

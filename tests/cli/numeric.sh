@@ -2,7 +2,7 @@
 # a step left out leaves no trace, a passing fault heals, on any number of ranks to the same bits; a lasting one ends.
 . "$HISS_ROOT/tests/cli/common"
 build=$(dirname "$HISS")
-flock "$build/faults.lock" make -C "$HISS_ROOT" --no-print-directory FAULTS=1 BUILD="$build/faults" all >make.log 2>&1 || fail 'no build with faults' make.log
+flock "$build/faults.lock" make -C "$HISS_ROOT" --no-print-directory BUILD="$build" faults >make.log 2>&1 || fail 'no build with faults' make.log
 HISS=$build/faults/hiss
 small_run
 

@@ -3,7 +3,7 @@
 . "$HISS_ROOT/tests/cli/common"
 "$(dirname "$HISS")/tests/cli/classes_h5" a.h5 480
 build=$(dirname "$HISS")
-flock "$build/faults.lock" make -C "$HISS_ROOT" --no-print-directory FAULTS=1 BUILD="$build/faults" all >make.log 2>&1 || fail 'no build with faults' make.log
+flock "$build/faults.lock" make -C "$HISS_ROOT" --no-print-directory BUILD="$build" faults >make.log 2>&1 || fail 'no build with faults' make.log
 split=("$build/faults/hiss" prepare hdf5 a.h5 --split 0.3 --output lost)
 HISS_FAULT_TRACE=$WORK/trace on 1 "${split[@]}"
 rm -r lost

@@ -1,7 +1,7 @@
 # hiss prepare without memory, wherever it runs out: one line, and no file, neither whole nor temporary.
 . "$HISS_ROOT/tests/cli/common"
 build=$(dirname "$HISS")
-flock "$build/faults.lock" make -C "$HISS_ROOT" --no-print-directory FAULTS=1 BUILD="$build/faults" all >make.log 2>&1 || fail 'no build with faults' make.log
+flock "$build/faults.lock" make -C "$HISS_ROOT" --no-print-directory BUILD="$build" faults >make.log 2>&1 || fail 'no build with faults' make.log
 hiss=$build/faults/hiss
 "$HISS_ROOT/tools/tiny_data" . 40 6
 printf 'the cat sat on the mat, the dog did not\n' >a.txt

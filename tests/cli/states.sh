@@ -2,7 +2,7 @@
 # threads, through stops in the middle of epochs, through steps that are left out, and after going back.
 . "$HISS_ROOT/tests/cli/common"
 build=$(dirname "$HISS")
-flock "$build/faults.lock" make -C "$HISS_ROOT" --no-print-directory FAULTS=1 BUILD="$build/faults" "$build/faults/tests/cli/train_method" >make.log 2>&1 ||
+flock "$build/faults.lock" make -C "$HISS_ROOT" --no-print-directory BUILD="$build" faults >make.log 2>&1 ||
     fail 'no build with faults' make.log
 small_run
 sed -i 's/^objective: .*//; s/^seed:/objective: autoencoder\nseed:/' config.yaml

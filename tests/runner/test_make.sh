@@ -41,6 +41,14 @@ done
 find . -type f | sort | xargs sha256sum >"$WORK/after"
 cmp "$WORK/before" "$WORK/after" || fail "make -n has written files"
 
+# A build directory is the same by its full name: nothing in it is compiled again.
+for name in build "$PWD/build"; do
+    PATH=$WORK/bin:$PATH make -s BUILD="$name" headers >"$WORK/output" 2>&1 || fail "make headers in $name: $(cat "$WORK/output")"
+    cp build/flags "$WORK/flags-$(basename "$(dirname "$name")")"
+done
+cmp "$WORK"/flags-* || fail 'the full name of the build directory changes the flags'
+rm -f "$WORK/ran"
+
 # The recorders do see what runs.
 PATH=$WORK/bin:$PATH make check-deps >"$WORK/output" 2>&1 && [ -e "$WORK/ran" ] || fail "make check-deps runs nothing"
 echo ok
