@@ -249,7 +249,8 @@ static void judge_readings(const hiss_comparison *study, int row, const opened *
             const hiss_reading *wanted = hiss_comparison_wanted(study, k);
             const bool stands_in = study->rows[control].features == HISS_COMPARE_RAW;
             hiss_reading reading;
-            if (wanted->transfer == 0 && hiss_comparison_reading(study, control, wanted, c->arena, &reading) &&
+            if (hiss_comparison_is_of(study, wanted, 0, NULL) &&
+                hiss_comparison_reading(study, control, wanted, c->arena, &reading) &&
                 !(stands_in && strcmp(reading.text, wanted->text) != 0)) {
                 note_reading(c, k, judge_reading(o, &reading, c->arena));
             }
@@ -261,7 +262,7 @@ static void judge_readings(const hiss_comparison *study, int row, const opened *
 static void judge_transfer(const hiss_comparison *study, int transfer, const opened *o, const checks *c) {
     for (int k = 0; k < hiss_comparison_readings(study); k++) {
         const hiss_reading *wanted = hiss_comparison_wanted(study, k);
-        if (wanted->transfer == transfer) {
+        if (hiss_comparison_is_of(study, wanted, transfer, NULL)) {
             note_reading(c, k, judge_reading(o, wanted, c->arena));
         }
     }
@@ -276,7 +277,7 @@ static hiss_status expect_controls(const hiss_comparison *study, int row, const 
             const hiss_reading *wanted = hiss_comparison_wanted(study, k);
             hiss_reading reading;
             if (hiss_comparison_reading(study, control, wanted, arena, &reading)) {
-                why = wanted->transfer > 0 ? NULL : judge_reading(o, &reading, arena);
+                why = !hiss_comparison_is_of(study, wanted, 0, NULL) ? NULL : judge_reading(o, &reading, arena);
             }
         }
         if (why) {
@@ -323,17 +324,17 @@ static const char *judge_absence(const hiss_compare_results *results, int run, i
     return why;
 }
 
-/* A run with the first seed that has been judged, of the rows themselves or of a transfer; -1: none so far.
+/* A run with the first seed that has been judged, of those of which this is read; -1: none so far.
  *   each  out  whether none of them is still to come */
-static int find_judged(const hiss_compare_results *results, int transfer, bool *each) {
+static int find_judged(const hiss_compare_results *results, const hiss_reading *wanted, bool *each) {
     const hiss_comparison *study = results->study;
     int found = -1;
     *each = true;
-    for (int row = 0; row < study->nrows; row++) {
-        const int run = hiss_comparison_run(study, row, 0, transfer);
-        if (hiss_comparison_has_run(study, run)) {
-            *each = *each && results->runs[run].state != HISS_COMPARE_MISSING;
-            found = found < 0 && results->runs[run].state == HISS_COMPARE_DONE ? run : found;
+    for (int k = 0; k < hiss_comparison_runs(study); k++) {
+        if (hiss_comparison_seed(study, k) == 0 && hiss_comparison_has_run(study, k) &&
+            hiss_comparison_is_of(study, wanted, hiss_comparison_transfer(study, k), NULL)) {
+            *each = *each && results->runs[k].state != HISS_COMPARE_MISSING;
+            found = found < 0 && results->runs[k].state == HISS_COMPARE_DONE ? k : found;
         }
     }
     return found;
@@ -346,7 +347,7 @@ hiss_status compare_expect_readings(const hiss_compare_results *results, hiss_er
     for (int k = 0; k < hiss_comparison_readings(study) && s == HISS_OK; k++) {
         bool each;
         const bool had = k < study->ncolumns ? results->unit[k] != NULL : results->lines[k - study->ncolumns].count > 0;
-        const int run = find_judged(results, hiss_comparison_wanted(study, k)->transfer, &each);
+        const int run = find_judged(results, hiss_comparison_wanted(study, k), &each);
         const char *why = had || run < 0 ? NULL : judge_absence(results, run, k, each, arena);
         s = why ? refuse_reading(study, k, why, err) : s;
     }

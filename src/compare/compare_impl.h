@@ -16,7 +16,7 @@ int64_t compare_done(const hiss_compare_results *results, int row);
 bool compare_has_line(const hiss_comparison *study, int run);
 
 /* Whether name is pattern with a number at *, and which. */
-bool compare_number_at(const char *pattern, const char *name, hiss_arena *scratch, double *out);
+bool compare_number_at(const char *pattern, const char *name, double *out);
 /* Fill in the lines: the numbers at *, and means over seeds. */
 void compare_draw_lines(hiss_compare_results *results);
 /* The chart of a curve, with its arrays in arena. */

@@ -6,13 +6,6 @@
 
 enum { COLOURS = 7 }; /* of a chart; rows beyond them are dashed */
 
-bool compare_number_at(const char *pattern, const char *name, hiss_arena *scratch, double *out) {
-    const size_t before = strcspn(pattern, "*"), after = strlen(pattern) - before - 1, length = strlen(name);
-    return length > before + after && strncmp(name, pattern, before) == 0 &&
-           strcmp(name + length - after, pattern + before + 1) == 0 &&
-           hiss_real_parse(hiss_arena_format(scratch, "%.*s", (int)(length - before - after), name + before), out);
-}
-
 /* The number into x[*count], ascending, once. */
 static void insert(double *x, int *count, double value) {
     int at = 0;
@@ -26,38 +19,38 @@ static void insert(double *x, int *count, double value) {
     }
 }
 
-static const hiss_compare_run *run_at(const hiss_compare_results *results, int curve, int row, int seed) {
+/* How many points a run gives to a curve. */
+static int points_of(const hiss_compare_results *results, int curve, int run) {
     const hiss_comparison *study = results->study;
-    return &results->runs[hiss_comparison_run(study, row, seed, study->curves[curve].reading.transfer)];
+    const bool its =
+        hiss_comparison_is_of(study, &study->curves[curve].reading, hiss_comparison_transfer(study, run), NULL);
+    return its && results->runs[run].state == HISS_COMPARE_DONE ? results->runs[run].npoints[curve] : 0;
 }
 
 static void find_places(const hiss_compare_results *results, int curve, hiss_compare_line *line) {
     const hiss_comparison *study = results->study;
-    const int runs = study->nrows * study->nseeds;
+    const int runs = hiss_comparison_runs(study);
     int most = 1;
     for (int k = 0; k < runs; k++) {
-        const hiss_compare_run *run = run_at(results, curve, k % study->nrows, k / study->nrows);
-        most += run->state == HISS_COMPARE_DONE ? run->npoints[curve] : 0;
+        most += points_of(results, curve, k);
     }
     line->x = hiss_arena_alloc(results->arena, sizeof *line->x * (size_t)most);
     line->count = 0;
     for (int k = 0; k < runs; k++) {
-        const hiss_compare_run *run = run_at(results, curve, k % study->nrows, k / study->nrows);
-        for (int i = 0; run->state == HISS_COMPARE_DONE && i < run->npoints[curve]; i++) {
-            insert(line->x, &line->count, run->point[curve][i].x);
+        for (int i = 0; i < points_of(results, curve, k); i++) {
+            insert(line->x, &line->count, results->runs[k].point[curve][i].x);
         }
     }
 }
 
 static hiss_compare_cell average_point(const hiss_compare_results *results, int curve, int row, double x) {
     const hiss_comparison *study = results->study;
-    double *values = hiss_new(double, study->nseeds);
+    double *values = hiss_new(double, hiss_comparison_runs(study));
     int64_t n = 0;
-    for (int seed = 0; seed < study->nseeds; seed++) {
-        const hiss_compare_run *run = run_at(results, curve, row, seed);
-        for (int i = 0; run->state == HISS_COMPARE_DONE && i < run->npoints[curve]; i++) {
-            if (run->point[curve][i].x == x) {
-                values[n++] = run->point[curve][i].y;
+    for (int k = 0; k < hiss_comparison_runs(study); k++) {
+        for (int i = 0; hiss_comparison_row(study, k) == row && i < points_of(results, curve, k); i++) {
+            if (results->runs[k].point[curve][i].x == x) {
+                values[n++] = results->runs[k].point[curve][i].y;
             }
         }
     }
@@ -114,8 +107,10 @@ static hiss_series make_series(const hiss_compare_results *results, const hiss_c
 
 const char *compare_x_label(const hiss_compare_results *results, int curve) {
     const hiss_compare_line *line = &results->lines[curve];
+    const hiss_reading *reading = &results->study->curves[curve].reading;
     return line->x_label ? line->x_label
-                         : hiss_arena_format(results->arena, "* of %s", results->study->curves[curve].reading.number);
+                         : hiss_arena_format(results->arena, "* of %s",
+                                             reading->transfers ? reading->transfers : reading->number);
 }
 
 hiss_chart compare_chart(const hiss_compare_results *results, int curve, hiss_arena *arena) {

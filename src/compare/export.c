@@ -91,11 +91,15 @@ void hiss_compare_curves_csv(FILE *out, const hiss_compare_results *results) {
 /* ---- JSON ---- */
 
 /* Left out of studies that have none. */
-static void json_transfer(FILE *out, const hiss_comparison *study, int transfer) {
+static void json_transfer(FILE *out, const hiss_comparison *study, const char *name) {
     if (study->ntransfers > 0) {
-        hiss_json_member_text(out, "transfer", transfer_name(study, transfer));
+        hiss_json_member_text(out, "transfer", name);
         fputs(", ", out);
     }
+}
+
+static const char *source_name(const hiss_comparison *study, const hiss_reading *reading) {
+    return reading->transfers ? reading->transfers : transfer_name(study, reading->transfer);
 }
 
 static void json_summary(FILE *out, const hiss_compare_cell *cell) {
@@ -113,7 +117,7 @@ static void json_column(FILE *out, const hiss_compare_results *results, int c) {
     fputs(", ", out);
     hiss_json_member_text(out, "reading", column->reading.text);
     fputs(", ", out);
-    json_transfer(out, results->study, column->reading.transfer);
+    json_transfer(out, results->study, source_name(results->study, &column->reading));
     hiss_json_member_text(out, "unit", results->unit[c] ? results->unit[c] : "");
     fputs(", ", out);
     hiss_json_member_text(out, "best", best[column->best]);
@@ -133,7 +137,7 @@ static void json_line(FILE *out, const hiss_compare_results *results, int c) {
     fputs(", ", out);
     hiss_json_member_text(out, "reading", study->curves[c].reading.text);
     fputs(", ", out);
-    json_transfer(out, study, study->curves[c].reading.transfer);
+    json_transfer(out, study, source_name(study, &study->curves[c].reading));
     hiss_json_member_text(out, "x_label", line->x_label);
     fputs(", ", out);
     hiss_json_member_text(out, "y_label", line->y_label);
@@ -190,7 +194,7 @@ static void json_run(FILE *out, const hiss_compare_results *results, int run) {
     fputs("    {", out);
     hiss_json_member_text(out, "row", study->rows[hiss_comparison_row(study, run)].name);
     fprintf(out, ", \"seed\": %" PRId64 ", ", study->seeds[hiss_comparison_seed(study, run)]);
-    json_transfer(out, study, hiss_comparison_transfer(study, run));
+    json_transfer(out, study, transfer_name(study, hiss_comparison_transfer(study, run)));
     hiss_json_member_text(out, "state", state_name(r->state));
     fputs(", ", out);
     hiss_json_member_number(out, "images_seen", done ? (double)r->images : (double)NAN);

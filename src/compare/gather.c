@@ -145,7 +145,7 @@ static bool read_source(reader *r) {
 }
 
 /* The points of a curve, ascending. */
-static void take_points(const hiss_evaluation *e, const hiss_reading *reading, hiss_arena *arena, hiss_arena *scratch,
+static void take_points(const hiss_evaluation *e, const hiss_reading *reading, hiss_arena *arena,
                         hiss_compare_point **out, int *count) {
     char list[HISS_MAX_NUMBERS * 64];
     hiss_compare_point *point = hiss_arena_alloc(arena, sizeof *point * HISS_MAX_NUMBERS);
@@ -154,7 +154,7 @@ static void take_points(const hiss_evaluation *e, const hiss_reading *reading, h
     for (char *rest, *name = strtok_r(list, ", ", &rest); name && n < HISS_MAX_NUMBERS;
          name = strtok_r(NULL, ", ", &rest)) {
         hiss_compare_point p = {.y = hiss_evaluation_value(e, reading->subject, reading->judgement, name)};
-        if (compare_number_at(reading->number, name, scratch, &p.x) && isfinite(p.y)) {
+        if (compare_number_at(reading->number, name, &p.x) && isfinite(p.y)) {
             int at = n++;
             for (; at > 0 && point[at - 1].x > p.x; at--) {
                 point[at] = point[at - 1];
@@ -166,6 +166,15 @@ static void take_points(const hiss_evaluation *e, const hiss_reading *reading, h
     *count = n;
 }
 
+/* The point that a transfer is of a curve over transfers. */
+static void take_one_point(const hiss_evaluation *e, const hiss_reading *reading, double x, hiss_arena *arena,
+                           hiss_compare_run *run, int curve) {
+    const double y = hiss_evaluation_value(e, reading->subject, reading->judgement, reading->number);
+    run->point[curve] = hiss_arena_alloc(arena, sizeof **run->point);
+    *run->point[curve] = (hiss_compare_point){.x = x, .y = y};
+    run->npoints[curve] = isfinite(y);
+}
+
 /* The readings of a row, which may be a control of the row that was trained, from its own run or a transfer. */
 static void take_values(const hiss_comparison *study, const hiss_evaluation *e, int number, hiss_arena *arena,
                         hiss_arena *scratch, hiss_compare_run *run) {
@@ -173,14 +182,18 @@ static void take_values(const hiss_comparison *study, const hiss_evaluation *e, 
     for (int k = 0; k < hiss_comparison_readings(study); k++) {
         const hiss_reading *wanted = hiss_comparison_wanted(study, k);
         hiss_reading reading;
-        if (wanted->transfer != transfer || !hiss_comparison_reading(study, row, wanted, scratch, &reading)) {
+        double x;
+        if (!hiss_comparison_is_of(study, wanted, transfer, &x) ||
+            !hiss_comparison_reading(study, row, wanted, scratch, &reading)) {
             continue;
         }
         if (k < study->ncolumns) {
             run->value[k] = hiss_evaluation_value(e, reading.subject, reading.judgement, reading.number);
+        } else if (reading.transfers) {
+            take_one_point(e, &reading, x, arena, run, k - study->ncolumns);
         } else {
             const int c = k - study->ncolumns;
-            take_points(e, &reading, arena, scratch, &run->point[c], &run->npoints[c]);
+            take_points(e, &reading, arena, &run->point[c], &run->npoints[c]);
         }
     }
 }
@@ -264,7 +277,7 @@ static void take_labels(hiss_compare_results *results, int curve, const hiss_eva
     double x;
     hiss_evaluation_list(e, reading->subject, reading->judgement, list, sizeof list);
     for (char *rest, *name = strtok_r(list, ", ", &rest); name; name = strtok_r(NULL, ", ", &rest)) {
-        if (compare_number_at(reading->number, name, scratch, &x) &&
+        if (compare_number_at(reading->number, name, &x) &&
             hiss_evaluation_number(e, reading->subject, reading->judgement, name, &number)) {
             const char *axis = after_number(number.group, x, results->arena);
             same = same && (!heading || strcmp(heading, number.heading) == 0);
@@ -283,6 +296,19 @@ static void take_labels(hiss_compare_results *results, int curve, const hiss_eva
         heading ? hiss_arena_format(results->arena, "%s%s%s", heading, *unit ? ", " : "", unit) : line->y_label;
 }
 
+/* The same where each transfer is one point. */
+static void take_labels_of_transfers(hiss_compare_results *results, int curve, const hiss_evaluation *e,
+                                     const hiss_reading *reading) {
+    hiss_compare_line *line = &results->lines[curve];
+    hiss_number number;
+    if (hiss_evaluation_number(e, reading->subject, reading->judgement, reading->number, &number)) {
+        line->form = number.form;
+        line->x_label = results->study->curves[curve].x;
+        line->y_label = hiss_arena_format(results->arena, "%s%s%s", number.heading,
+                                          number.unit && *number.unit ? ", " : "", number.unit ? number.unit : "");
+    }
+}
+
 /* How numbers are written, by the first evaluation that has them. */
 static void take_forms(hiss_compare_results *results, const hiss_evaluation *e, int run, hiss_arena *scratch) {
     const hiss_comparison *study = results->study;
@@ -291,11 +317,14 @@ static void take_forms(hiss_compare_results *results, const hiss_evaluation *e, 
         const hiss_reading *wanted = hiss_comparison_wanted(study, k);
         hiss_reading reading;
         hiss_number number;
-        if (wanted->transfer != transfer || !hiss_comparison_reading(study, row, wanted, scratch, &reading)) {
+        if (!hiss_comparison_is_of(study, wanted, transfer, NULL) ||
+            !hiss_comparison_reading(study, row, wanted, scratch, &reading)) {
             continue;
         }
         if (k >= study->ncolumns) {
-            if (!results->lines[k - study->ncolumns].y_label) {
+            if (!results->lines[k - study->ncolumns].y_label && reading.transfers) {
+                take_labels_of_transfers(results, k - study->ncolumns, e, &reading);
+            } else if (!results->lines[k - study->ncolumns].y_label) {
                 take_labels(results, k - study->ncolumns, e, &reading, scratch);
             }
         } else if (!results->unit[k] &&

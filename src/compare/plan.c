@@ -3,7 +3,7 @@
 #include <inttypes.h>
 #include <string.h>
 
-#include "hiss/compare.h"
+#include "compare/compare_impl.h"
 
 static int variants(const hiss_comparison *study) {
     return study->ntransfers + 1;
@@ -155,13 +155,33 @@ const hiss_reading *hiss_comparison_wanted(const hiss_comparison *study, int k) 
     return k < study->ncolumns ? &study->columns[k].reading : &study->curves[k - study->ncolumns].reading;
 }
 
+bool compare_number_at(const char *pattern, const char *name, double *out) {
+    const size_t before = strcspn(pattern, "*"), after = strlen(pattern) - before - 1, length = strlen(name);
+    char number[64];
+    const size_t digits = length > before + after ? length - before - after : 0;
+    if (digits == 0 || digits >= sizeof number || strncmp(name, pattern, before) != 0 ||
+        strcmp(name + length - after, pattern + before + 1) != 0) {
+        return false;
+    }
+    memcpy(number, name + before, digits);
+    number[digits] = '\0';
+    return hiss_real_parse(number, out);
+}
+
+bool hiss_comparison_is_of(const hiss_comparison *study, const hiss_reading *wanted, int transfer, double *x) {
+    double number;
+    return !wanted->transfers ? wanted->transfer == transfer
+                              : transfer > 0 && compare_number_at(wanted->transfers,
+                                                                  study->transfers[transfer - 1].name, x ? x : &number);
+}
+
 bool hiss_comparison_reading(const hiss_comparison *study, int row, const hiss_reading *wanted, hiss_arena *arena,
                              hiss_reading *out) {
     static const char trained[] = "trained";
     const hiss_compare_row *r = &study->rows[row];
     const size_t length = strlen(trained);
     *out = *wanted;
-    if (wanted->transfer > 0) {
+    if (!hiss_comparison_is_of(study, wanted, 0, NULL)) {
         return r->features != HISS_COMPARE_RAW;
     }
     if (r->features == HISS_COMPARE_TRAINED || strncmp(out->subject, trained, length) != 0) {

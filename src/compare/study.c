@@ -113,7 +113,9 @@ typedef struct curve_form {
 static const hiss_row curve_rows[] = {
     {"reading", HISS_STRING, offsetof(curve_form, source.reading), NULL, 1, 0, NULL,
      "numbers of eval.json over the number at *, such as trained/conv3/few_labels.*.linear"},
-    {"transfer", HISS_STRING, offsetof(curve_form, source.transfer), NULL, 1, 0, NULL, "as of columns"},
+    {"transfer", HISS_STRING, offsetof(curve_form, source.transfer), NULL, 1, 0, NULL,
+     "as of columns; or with * for a number, such as few-*: one number of each of these transfers, over the number at "
+     "*"},
     {"x", HISS_STRING, offsetof(curve_form, x), NULL, 1, 0, NULL,
      "what the number at * is (default: what the judgement says)"},
 };
@@ -357,20 +359,24 @@ static hiss_status read_transfers(hiss_comparison *study, hiss_error *err) {
 
 /* ---- columns and curves ---- */
 
-static hiss_status find_transfer(const hiss_comparison *study, const char *section, const char *name, int *out,
-                                 hiss_error *err) {
+/* A transfer, or of a curve over transfers (several) those whose names have a number at *. */
+static hiss_status find_transfer(const hiss_comparison *study, const char *section, const char *name, bool several,
+                                 hiss_reading *out, hiss_error *err) {
     char key[LONGEST_NAME + 32], where[HISS_WHERE];
     const char *list = "";
+    out->transfers = several && !strchr(strchr(name, '*') + 1, '*') ? name : NULL;
     for (int k = 0; k < study->ntransfers; k++) {
         list = hiss_arena_format(study->arena, "%s%s%s", list, k ? ", " : "", study->transfers[k].name);
-        if (strcmp(study->transfers[k].name, name) == 0) {
-            *out = k + 1;
+        if (out->transfers ? hiss_comparison_is_of(study, out, k + 1, NULL)
+                           : strcmp(study->transfers[k].name, name) == 0) {
+            out->transfer = k + 1;
             return HISS_OK;
         }
     }
     snprintf(key, sizeof key, "%s.transfer", section);
-    return hiss_fail(err, HISS_EUSER, "%s: expected a name of section transfers, which has %s; found '%.60s'",
-                     hiss_config_where(study->text, key, where), *list ? list : "none", name);
+    return hiss_fail(err, HISS_EUSER, "%s: expected %s of section transfers, which has %s; found '%.60s'",
+                     hiss_config_where(study->text, key, where),
+                     several ? "names with * for a number, such as few-*," : "a name", *list ? list : "none", name);
 }
 
 /* One number at *, between the dots of its name. */
@@ -386,17 +392,20 @@ static hiss_status settle_reading(const hiss_comparison *study, const hiss_yaml 
         return hiss_fail(err, HISS_EUSER, "%s: %s.reading is missing; it must be %s of eval.json",
                          hiss_yaml_place(node, place), section, curve ? "numbers" : "a number");
     }
-    const bool reads = hiss_reading_parse(study->arena, f->reading, out);
-    if (!reads || (curve ? !is_pattern(out->number) : strchr(f->reading, '*') != NULL)) {
+    const bool reads = hiss_reading_parse(study->arena, f->reading, out),
+               several = f->transfer && strchr(f->transfer, '*');
+    const bool numbers = curve && !several; /* in one evaluation */
+    if (!reads || (numbers ? !is_pattern(out->number) : strchr(f->reading, '*') != NULL)) {
         snprintf(key, sizeof key, "%s.reading", section);
         return hiss_fail(err, HISS_EUSER, "%s: expected SUBJECT/JUDGEMENT.NUMBER of eval.json, %s, found '%.80s'",
                          hiss_config_where(study->text, key, where),
-                         curve   ? "with * for a number, such as trained/conv3/few_labels.*.linear"
-                         : reads ? "of one number; section curves takes *"
+                         numbers ? "with * for a number, such as trained/conv3/few_labels.*.linear"
+                         : reads ? several ? "of one number, for * is in the names of the transfers"
+                                           : "of one number; section curves takes *"
                                  : "such as trained/conv3/linear.percent",
                          f->reading);
     }
-    return f->transfer ? find_transfer(study, section, f->transfer, &out->transfer, err) : HISS_OK;
+    return f->transfer ? find_transfer(study, section, f->transfer, several && curve, out, err) : HISS_OK;
 }
 
 static hiss_status read_columns(hiss_comparison *study, hiss_error *err) {

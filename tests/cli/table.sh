@@ -39,5 +39,8 @@ grep -q '^| rank correlation with VOC 2007 | .* (8 rows) |' out/table.md || fail
 grep -q 'init: [0-9]* arrays from .*gan-s1/.*: conv1/weight.*conv3/' out/runs/gan-s1-fc/log.txt || fail 'the discriminator is not taken over'
 grep -q 'init: [0-9]* arrays from .*split-brain-s1/.*: conv1/weight.*conv3/' out/runs/split-brain-s1-fc/log.txt ||
     fail 'the half of lightness is not taken over' out/runs/split-brain-s1-fc/log.txt
+# 15 trained rows and the random one, over 30, 100, 300 and 1000 scenes (64 of them here).
+[ "$(grep -cE '^few,[a-z-]+,(30|100|300|1000),1,[0-9.]+,$' out/curves.csv)" -eq 64 ] || fail 'not 16 rows of four points' out/curves.csv
+grep -q '>scenes with labels</text>' out/few.svg || fail 'no chart'
 [ "$(grep -c '<figure>' out/pictures.html)" -ge 15 ] || fail 'not the pictures of all rows'
 echo ok

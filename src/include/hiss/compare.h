@@ -24,7 +24,8 @@ typedef struct hiss_reading { /* trained/conv3/linear.percent, trained/reconstru
     const char *subject;   /* trained/conv3, trained */
     const char *judgement; /* linear, reconstruction */
     const char *number;    /* percent, mse; cosine.5; of a curve *.linear, where * is a number */
-    int transfer;          /* 0: of the row's own run; else 1 + the place of a transfer */
+    const char *transfers; /* of a curve over transfers: few-*, where * is a number; else NULL */
+    int transfer;          /* without: 0: of the row's own run; else 1 + the place of a transfer */
 } hiss_reading;
 /* In arena. False: text is no such path. */
 bool hiss_reading_parse(hiss_arena *arena, const char *text, hiss_reading *out);
@@ -59,8 +60,9 @@ typedef struct hiss_compare_column {
     int best; /* hiss_compare_best */
 } hiss_compare_column;
 
-typedef struct hiss_compare_curve { /* several readings of each row over the numbers that * stands for */
-    const char *name, *x;           /* x: what they are; NULL: as the judgement has it */
+typedef struct
+    hiss_compare_curve {  /* readings of each row over the numbers that * stands for, in one run or in several */
+    const char *name, *x; /* x: what they are; NULL: as the judgement has it */
     hiss_reading reading;
 } hiss_compare_curve;
 
@@ -129,6 +131,9 @@ const char *hiss_comparison_blame(const hiss_comparison *study, int run, hiss_ar
 /* What is read of each row: number k of the columns, and behind them of the curves. */
 int hiss_comparison_readings(const hiss_comparison *study);
 const hiss_reading *hiss_comparison_wanted(const hiss_comparison *study, int k);
+/* Whether one of them is read of the runs of this transfer, 0 for the rows' own. x: NULL, or of a curve over transfers
+ * the number in its name. */
+bool hiss_comparison_is_of(const hiss_comparison *study, const hiss_reading *wanted, int transfer, double *x);
 /* What a row reads for one of them, in arena: controls read random/conv3 or raw/pixels in place of trained/conv3, but
  * for transfers, which they have of their own. False: there is no such reading, for it is of the trained network as a
  * whole, or of a transfer of pixels. */

@@ -293,6 +293,57 @@ static void test_transfers(void **state) {
     free(m);
 }
 
+/* Each transfer is one point; a place has the mean over seeds. */
+static void test_curves_over_transfers(void **state) {
+    (void)state;
+    static const char text[] =
+        "seeds: [1, 2]\n"
+        "rows: {one: {config: a.yaml}}\n"
+        "transfers: {few-300: {config: b.yaml}, few-10: {config: b.yaml}, all: {config: b.yaml}}\n"
+        "columns: {own: {reading: trained/z/linear.percent}}\n"
+        "curves: {few: {reading: trained/z/linear.percent, transfer: few-*}}\n";
+    hiss_comparison study;
+    hiss_compare_run run[8];
+    hiss_compare_point point[8] = {{0}}, *points[8];
+    double value[8];
+    int npoints[8];
+    hiss_compare_line line = {.y_label = "linear, %"};
+    hiss_compare_cell cells[1];
+    const char *unit[1] = {"%"};
+    hiss_form form[1] = {0};
+    assert_int_equal(hiss_comparison_parse("s.yaml", text, &study, &(hiss_error){0}), HISS_OK);
+    assert_int_equal(hiss_comparison_runs(&study), 8);
+    for (int k = 0; k < 8; k++) { /* 0 own, 1 few-300, 2 few-10, 3 all; then the second seed */
+        double x = -1;
+        value[k] = k;
+        npoints[k] = hiss_comparison_is_of(&study, &study.curves[0].reading, k % 4, &x);
+        point[k] = (hiss_compare_point){x, k};
+        points[k] = &point[k];
+        run[k] = (hiss_compare_run){.state = HISS_COMPARE_DONE,
+                                    .value = &value[k],
+                                    .point = &points[k],
+                                    .npoints = &npoints[k],
+                                    .identity = "same"};
+    }
+    hiss_compare_results results = {.study = &study,
+                                    .dir = "out",
+                                    .arena = hiss_arena_create(),
+                                    .runs = run,
+                                    .cells = cells,
+                                    .unit = unit,
+                                    .form = form,
+                                    .lines = &line};
+    hiss_compare_analyse(&results);
+    assert_int_equal(line.count, 2);
+    assert_near(line.x[0], 10);
+    assert_near(line.cells[0].mean, 4); /* runs 2 and 6 */
+    assert_near(line.x[1], 300);
+    assert_near(line.cells[1].mean, 3); /* runs 1 and 5 */
+    assert_int_equal(line.cells[1].count, 2);
+    hiss_arena_destroy(results.arena);
+    hiss_comparison_destroy(&study);
+}
+
 static void test_curves(void **state) {
     (void)state;
     moved_table *m = make_moved();
@@ -330,8 +381,12 @@ static void test_curves(void **state) {
 }
 
 int main(void) {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_cells),     cmocka_unit_test(test_control),
-                                       cmocka_unit_test(test_gaps),      cmocka_unit_test(test_files),
-                                       cmocka_unit_test(test_transfers), cmocka_unit_test(test_curves)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_cells),
+                                       cmocka_unit_test(test_control),
+                                       cmocka_unit_test(test_gaps),
+                                       cmocka_unit_test(test_files),
+                                       cmocka_unit_test(test_transfers),
+                                       cmocka_unit_test(test_curves),
+                                       cmocka_unit_test(test_curves_over_transfers)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -42,7 +42,8 @@ static const char moved[] = "seeds: [3, 1]\n"
                             "  own: {reading: trained/z/linear.percent}\n"
                             "  all: {reading: trained/scores/linear.percent, transfer: all}\n"
                             "curves:\n"
-                            "  few: {reading: trained/z/few_labels.*.linear, transfer: fc6-8, x: labels}\n";
+                            "  few: {reading: trained/z/few_labels.*.linear, transfer: fc6-8, x: labels}\n"
+                            "  over: {reading: trained/z/linear.percent, transfer: fc6-*}\n";
 
 static hiss_comparison parse(const char *text) {
     hiss_comparison study;
@@ -211,7 +212,7 @@ static void test_transfer_readings(void **state) {
     (void)state;
     hiss_reading r;
     hiss_comparison s = parse(moved);
-    assert_int_equal(hiss_comparison_readings(&s), 3);
+    assert_int_equal(hiss_comparison_readings(&s), 4);
     assert_int_equal(hiss_comparison_wanted(&s, 0)->transfer, 0);
     assert_int_equal(hiss_comparison_wanted(&s, 1)->transfer, 2);
     assert_int_equal(hiss_comparison_wanted(&s, 2)->transfer, 1);
@@ -278,6 +279,31 @@ static void test_transfer_mistakes(void **state) {
     expect_mistakes(moved, cases, HISS_COUNT(cases));
 }
 
+static void test_curves_over_transfers(void **state) {
+    (void)state;
+    static const mistake cases[] = {
+        {"fc6-*", "few-*",
+         "curves.over.transfer: expected names with * for a number, such as few-*, of section transfers, which has "
+         "fc6-8, all; found 'few-*'"},
+        {"fc6-*", "fc*-*", "expected names with * for a number"},
+        {"fc6-*", "al*", "expected names with * for a number"}, /* l is none */
+        {"linear.percent, transfer: fc6-*", "few_labels.*.linear, transfer: fc6-*",
+         "of one number, for * is in the names of the transfers, found 'trained/z/few_labels.*.linear'"},
+        {"transfer: all}", "transfer: a*}", "columns.all.transfer: expected a name of section transfers"},
+    };
+    hiss_comparison s = parse(moved);
+    double x = 0;
+    const hiss_reading *over = &s.curves[1].reading;
+    assert_true(hiss_comparison_is_of(&s, over, 1, &x));
+    assert_true(x == 8);
+    assert_false(hiss_comparison_is_of(&s, over, 0, NULL));
+    assert_false(hiss_comparison_is_of(&s, over, 2, NULL));
+    assert_true(hiss_comparison_is_of(&s, &s.curves[0].reading, 1, NULL));
+    assert_false(hiss_comparison_is_of(&s, &s.curves[0].reading, 2, NULL));
+    hiss_comparison_destroy(&s);
+    expect_mistakes(moved, cases, HISS_COUNT(cases));
+}
+
 static void test_mistakes(void **state) {
     (void)state;
     static const mistake cases[] = {
@@ -321,10 +347,16 @@ static void test_blame(void **state) {
 }
 
 int main(void) {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_study),     cmocka_unit_test(test_defaults),
-                                       cmocka_unit_test(test_runs),      cmocka_unit_test(test_readings),
-                                       cmocka_unit_test(test_mistakes),  cmocka_unit_test(test_blame),
-                                       cmocka_unit_test(test_transfers), cmocka_unit_test(test_transfer_readings),
-                                       cmocka_unit_test(test_quick),     cmocka_unit_test(test_transfer_mistakes)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_study),
+                                       cmocka_unit_test(test_curves_over_transfers),
+                                       cmocka_unit_test(test_defaults),
+                                       cmocka_unit_test(test_runs),
+                                       cmocka_unit_test(test_readings),
+                                       cmocka_unit_test(test_mistakes),
+                                       cmocka_unit_test(test_blame),
+                                       cmocka_unit_test(test_transfers),
+                                       cmocka_unit_test(test_transfer_readings),
+                                       cmocka_unit_test(test_quick),
+                                       cmocka_unit_test(test_transfer_mistakes)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
