@@ -1,10 +1,8 @@
 /* A run of objective classify in evaluation mode, which is shown images of pixels in 0..1 in place of samples of a data
  * set: a field of floats from 0 to 1, which section augment of that run makes the network's input. */
 #include <string.h>
-#include <sys/stat.h>
 
 #include "cli/cli.h"
-#include "hiss/file.h"
 #include "hiss/snapshot.h"
 
 struct classifier {
@@ -39,43 +37,6 @@ static void judge(void *user, int64_t count, const float *image, float *hidden, 
 }
 
 /* ---- making one ---- */
-
-/* The run that a path names, or whose checkpoint, RUN/ckpt/NAME, it names; *given: it is a checkpoint. */
-static hiss_status find_run(const char *path, char run[CLI_PATH], bool *given, hiss_error *err) {
-    struct stat what;
-    hiss_status s = hiss_file_expect(path, "the classifier", "name a run of objective classify", err);
-    snprintf(run, CLI_PATH, "%s", path);
-    *given = s == HISS_OK && stat(path, &what) == 0 && !S_ISDIR(what.st_mode);
-    char *name = *given ? strrchr(run, '/') : NULL;
-    if (name) {
-        *name = 0;
-    }
-    char *folder = name ? strrchr(run, '/') : NULL;
-    if (folder && strcmp(folder, "/ckpt") == 0) {
-        *folder = 0;
-    } else if (*given) {
-        s = hiss_fail(err, HISS_EUSER,
-                      "%s is neither a run nor one of its checkpoints (RUN/ckpt/step-N.h5); name a run of objective "
-                      "classify",
-                      path);
-    }
-    return s;
-}
-
-/* Its config and a checkpoint. Collective. */
-static hiss_status open_run(classifier *c, hiss_comm *comm, const char *path, char checkpoint[CLI_PATH],
-                            hiss_error *err) {
-    char run[CLI_PATH];
-    bool given;
-    hiss_status s = hiss_comm_agree(comm, find_run(path, run, &given, err), err);
-    s = s == HISS_OK ? cli_open_run(comm, run, NULL, 0, NULL, &c->experiment, &c->eval, checkpoint, err) : s;
-    if (s == HISS_OK && given) {
-        snprintf(checkpoint, CLI_PATH, "%s", path);
-        s = hiss_comm_rank(comm) == 0 ? hiss_snapshot_verify(path, err) : HISS_OK;
-        s = hiss_comm_agree(comm, s, err);
-    }
-    return s;
-}
 
 static const char advice[] = "train one on the data of this run, with objective classify";
 
@@ -159,7 +120,8 @@ hiss_status cli_load_classifier(hiss_comm *comm, const char *path, const hiss_da
     char checkpoint[CLI_PATH];
     classifier *c = *out = hiss_new(classifier, 1);
     snprintf(c->name, sizeof c->name, "%s", path);
-    hiss_status s = open_run(c, comm, path, checkpoint, err);
+    hiss_status s = cli_open_named(comm, path, "the classifier", "name a run of objective classify", NULL, 0, NULL,
+                                   &c->experiment, &c->eval, checkpoint, err);
     if (s == HISS_OK && strcmp(c->experiment.objective->name, "classify") != 0) {
         s = hiss_fail(err, HISS_EUSER, "%s is a run of objective %s; name a run of objective classify", path,
                       c->experiment.objective->name);

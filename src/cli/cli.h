@@ -10,6 +10,7 @@ int cmd_prepare(int argc, char **argv);
 int cmd_train(int argc, char **argv);
 int cmd_eval(int argc, char **argv);
 int cmd_query(int argc, char **argv);
+int cmd_features(int argc, char **argv);
 int cmd_sample(int argc, char **argv);
 int cmd_bench(int argc, char **argv);
 int cmd_doctor(int argc, char **argv);
@@ -72,6 +73,13 @@ hiss_status cli_read_experiment(hiss_comm *comm, const char *config, const char 
  * else (NULL) the newest. Collective. */
 hiss_status cli_open_run(hiss_comm *comm, const char *run, const char *const *sets, int nsets, const char *checkpoint,
                          hiss_experiment *e, hiss_eval_options *eval, char path[CLI_PATH], hiss_error *err);
+
+/* The same of a name that is a run, or one of its checkpoints (RUN/ckpt/step-N.h5), which is the one then.
+ *   what, advice  as hiss_file_expect has them
+ *   checkpoint    of the option --checkpoint; NULL: not given */
+hiss_status cli_open_named(hiss_comm *comm, const char *name, const char *what, const char *advice,
+                           const char *const *sets, int nsets, const char *checkpoint, hiss_experiment *e,
+                           hiss_eval_options *eval, char path[CLI_PATH], hiss_error *err);
 
 /* The parameters of a checkpoint that cli_open_run found.
  *   given  by --checkpoint, which an error names

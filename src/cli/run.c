@@ -2,6 +2,7 @@
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "cli/cli.h"
 #include "hiss/file.h"
@@ -83,8 +84,10 @@ hiss_status cli_load_maker(hiss_comm *comm, const hiss_objective_ops *objective,
     return hiss_comm_agree(comm, blame_checkpoint(given, maker_create(objective, m, path, out, err), err), err);
 }
 
-hiss_status cli_open_run(hiss_comm *comm, const char *run, const char *const *sets, int nsets, const char *checkpoint,
-                         hiss_experiment *e, hiss_eval_options *eval, char path[CLI_PATH], hiss_error *err) {
+/* option: by which the checkpoint was given, or NULL. */
+static hiss_status open_run(hiss_comm *comm, const char *run, const char *const *sets, int nsets,
+                            const char *checkpoint, const char *option, hiss_experiment *e, hiss_eval_options *eval,
+                            char path[CLI_PATH], hiss_error *err) {
     char config[CLI_PATH];
     snprintf(config, sizeof config, "%s/config.yaml", run);
     hiss_status s = HISS_OK;
@@ -109,7 +112,7 @@ hiss_status cli_open_run(hiss_comm *comm, const char *run, const char *const *se
         snprintf(path, CLI_PATH, "%s", checkpoint);
         s = hiss_file_expect_text(path, "the checkpoint", "those of a run are in RUN/ckpt", err);
         s = s == HISS_OK && hiss_comm_rank(comm) == 0 ? hiss_snapshot_verify(path, err) : s;
-        s = hiss_error_prefix(err, s, "--checkpoint");
+        s = option ? hiss_error_prefix(err, s, option) : s;
     } else if (s == HISS_OK && hiss_comm_rank(comm) == 0) {
         s = hiss_checkpoint_newest(run, false, path, CLI_PATH, err);
         if (s == HISS_OK && !*path) {
@@ -122,6 +125,48 @@ hiss_status cli_open_run(hiss_comm *comm, const char *run, const char *const *se
         e->classes = hiss_checkpoint_classes(path);
     }
     return s;
+}
+
+hiss_status cli_open_run(hiss_comm *comm, const char *run, const char *const *sets, int nsets, const char *checkpoint,
+                         hiss_experiment *e, hiss_eval_options *eval, char path[CLI_PATH], hiss_error *err) {
+    return open_run(comm, run, sets, nsets, checkpoint, "--checkpoint", e, eval, path, err);
+}
+
+/* The run that a path names, or whose checkpoint, RUN/ckpt/NAME, it names; *given: it is a checkpoint. */
+static hiss_status find_run(const char *path, const char *what, const char *advice, char run[CLI_PATH], bool *given,
+                            hiss_error *err) {
+    struct stat found;
+    hiss_status s = hiss_file_expect(path, what, advice, err);
+    snprintf(run, CLI_PATH, "%s", path);
+    *given = s == HISS_OK && stat(path, &found) == 0 && !S_ISDIR(found.st_mode);
+    char *name = *given ? strrchr(run, '/') : NULL;
+    if (name) {
+        *name = 0;
+    }
+    char *folder = name ? strrchr(run, '/') : NULL;
+    if (folder && strcmp(folder, "/ckpt") == 0) {
+        *folder = 0;
+    } else if (*given) {
+        s = hiss_fail(err, HISS_EUSER, "%s is neither a run nor one of its checkpoints (RUN/ckpt/step-N.h5); %s", path,
+                      advice);
+    }
+    return s;
+}
+
+hiss_status cli_open_named(hiss_comm *comm, const char *name, const char *what, const char *advice,
+                           const char *const *sets, int nsets, const char *checkpoint, hiss_experiment *e,
+                           hiss_eval_options *eval, char path[CLI_PATH], hiss_error *err) {
+    char run[CLI_PATH];
+    bool given = false;
+    hiss_status s = find_run(name, what, advice, run, &given, err);
+    if (s == HISS_OK && given && checkpoint) {
+        s = hiss_fail(err, HISS_EUSER, "%s is a checkpoint, and --checkpoint names another; leave one of them out",
+                      name);
+    }
+    s = hiss_comm_agree(comm, s, err);
+    return s == HISS_OK ? open_run(comm, run, sets, nsets, given ? name : checkpoint, given ? NULL : "--checkpoint", e,
+                                   eval, path, err)
+                        : s;
 }
 
 hiss_status cli_expect_writable(hiss_comm *comm, const char *directory, const char *const *files, int count,

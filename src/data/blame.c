@@ -12,6 +12,9 @@ hiss_status data_blame(const hiss_config *config, const char *key, const char *s
     if (!status || !err) {
         return status;
     }
+    if (strncmp(key, "--", 2) == 0) { /* an option of the command */
+        return hiss_error_prefix(err, status, key);
+    }
     if (strcmp(key, standard) == 0 || (config && hiss_config_has(config, key))) {
         return hiss_fail(err, status, "%s: %s", hiss_config_where(config, key, where), why.text);
     }

@@ -179,9 +179,6 @@ void data_gather_add(const hiss_dataset *set, data_gather *gather, int64_t posit
 /* Read what was added, in file order, and empty the list. Allocates nothing. */
 hiss_status data_gather_run(hiss_dataset *set, data_gather *gather, hiss_error *err);
 
-/* Value of the attribute hiss_format of / in files by hiss prepare. */
-#define HISS_IMAGES_FORMAT "hiss images 1"
-#define HISS_ROWS_FORMAT   "hiss rows 1" /* of rows that are no images, without a checksum */
 /* Whether the data set images of the file is one by hiss prepare; err: why that cannot be said, if so. */
 bool data_prepared(hiss_h5 *file, const char *images, hiss_error *err);
 

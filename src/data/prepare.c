@@ -11,14 +11,9 @@
  *
  * Cost: one pass; SHA-256 and deflate of the pixels. */
 #include <assert.h>
-#include <dirent.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/file.h>
 #include <sys/stat.h>
-#include <time.h>
-#include <unistd.h>
 
 #include "dataset_impl.h"
 #include "hiss/alloc.h"
@@ -27,54 +22,13 @@
 #include "hiss/log.h"
 #include "prepare_impl.h"
 
-enum { BUFFER_BYTES = 1 << 22, LEFT_SECONDS = 600 };
-
-/* Whether nobody writes into a temporary file, as far as is known here: HDF5 locks what it writes. */
-static bool is_free(const char *path) {
-    const int descriptor = open(path, O_RDONLY | O_CLOEXEC);
-    const bool mine = descriptor >= 0 && flock(descriptor, LOCK_EX | LOCK_NB) == 0;
-    if (descriptor >= 0) {
-        close(descriptor);
-    }
-    return mine;
-}
-
-/* What a prepare that was killed has left of an output. Its process is none of this machine, but might be one of
- * another, where locks need not be seen: such a file is removed when it was not written for long. */
-static void clear_rests(const char *output) {
-    const char *slash = strrchr(output, '/'), *name = slash ? slash + 1 : output;
-    char folder[PREPARE_PATH], path[PREPARE_SOURCE];
-    snprintf(folder, sizeof folder, "%.*s", slash ? (int)(slash - output) + 1 : 2, slash ? output : "./");
-    DIR *dir = opendir(folder);
-    const size_t length = strlen(name);
-    for (struct dirent *e; dir && (e = readdir(dir));) {
-        const long owner = hiss_file_temporary_owner(e->d_name);
-        const bool ours =
-            owner > 0 && strncmp(e->d_name + 1, name, length) == 0 && strncmp(e->d_name + 1 + length, ".tmp-", 5) == 0;
-        struct stat info;
-        snprintf(path, sizeof path, "%s%s", slash ? folder : "", e->d_name);
-        if (!ours || !hiss_file_owner_gone(owner) || stat(path, &info) != 0 || !is_free(path)) {
-            continue;
-        }
-        const double mib = (double)info.st_size / 1048576.0;
-        if (time(NULL) - info.st_mtime < LEFT_SECONDS) {
-            hiss_warn("prepare: %s (%.1f MiB) is of a process that is gone; remove it, unless one of another machine "
-                      "is writing it",
-                      path, mib);
-        } else if (unlink(path) == 0) {
-            hiss_info("prepare: removed %s (%.1f MiB), which an earlier process left unfinished", path, mib);
-        }
-    }
-    if (dir) {
-        closedir(dir);
-    }
-}
+enum { BUFFER_BYTES = 1 << 22 };
 
 hiss_status data_prepare_check_output(const hiss_prepare_options *o, hiss_error *err) {
     if (!o->output || !*o->output) {
         return hiss_fail(err, HISS_EUSER, "no output file is given; name the HDF5 file to write");
     }
-    clear_rests(o->output);
+    hiss_file_clear_rests("prepare", o->output);
     return hiss_file_expect_writable(o->output, err);
 }
 

@@ -102,6 +102,28 @@ bool eval_minimizer_stuck(const minimizer *z);
 bool eval_minimizer_take(minimizer *z, double value, const double *gradient);
 hiss_minimum eval_minimizer_report(const minimizer *z, double size, double tolerance); /* size of the gradient */
 
+/* ---- features of a part, and as a file ---- */
+
+/* hiss_features_extract of the samples begin .. begin + count - 1 of range, begin a multiple of HISS_TILE: the rows are
+ * those that the whole range has there. Collective. */
+hiss_status eval_features_extract_part(const hiss_eval_env *env, const hiss_sample_range *range, int64_t begin,
+                                       int64_t count, int layers, const hiss_layer_size *layer, int64_t batch,
+                                       hiss_embed embed, void *user, hiss_features **out, hiss_error *err);
+
+/* A file of features that is being written, by one rank; see feature_file.c. None of these is collective. */
+typedef struct feature_file feature_file;
+/* Under a temporary name. n samples of set, with K targets each. It keeps its arguments. */
+hiss_status eval_feature_file_create(const hiss_feature_output *output, hiss_dataset *set, int64_t n, int64_t K,
+                                     int layers, const hiss_layer_size *layer, feature_file **out, hiss_error *err);
+/* Rows [count, D] of a layer, or targets [count, K], of the samples from first on; each in ascending order. */
+hiss_status eval_feature_file_rows(feature_file *f, int layer, int64_t first, int64_t count, const float *rows,
+                                   hiss_error *err);
+hiss_status eval_feature_file_targets(feature_file *f, int64_t first, int64_t count, const uint8_t *targets,
+                                      hiss_error *err);
+/* Complete it, read it back, and let it have its name; or, where status or one of these says so, remove it. NULL is
+ * allowed. Returns status, or what went wrong. */
+hiss_status eval_feature_file_end(feature_file *f, hiss_status status, hiss_error *err);
+
 /* ---- fits ---- */
 
 /* x [N, N] = L^-1 for a = L L^T, of which the lower triangle counts and which is lost; see factor.c. Not collective. */

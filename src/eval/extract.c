@@ -56,10 +56,11 @@ static int64_t filled(int64_t count, int64_t batch) {
     return (count + batch - 1) / batch * batch;
 }
 
-static hiss_status extract_tile(const hiss_sample_range *range, int64_t t, int layers, const hiss_layer_size *layer,
-                                int64_t batch, hiss_embed embed, void *user, hiss_samples *samples, hiss_features **f,
-                                float **out, hiss_error *err) {
-    int64_t local = (t - f[0]->first) * HISS_TILE, count = tile_count(f[0], t), first = t * HISS_TILE;
+/* begin: the sample of range that is the first one of f. */
+static hiss_status extract_tile(const hiss_sample_range *range, int64_t begin, int64_t t, int layers,
+                                const hiss_layer_size *layer, int64_t batch, hiss_embed embed, void *user,
+                                hiss_samples *samples, hiss_features **f, float **out, hiss_error *err) {
+    int64_t local = (t - f[0]->first) * HISS_TILE, count = tile_count(f[0], t), first = begin + t * HISS_TILE;
     hiss_status status = hiss_samples_read(samples, range, first, filled(count, batch), err);
     for (int64_t i = 0; i < count && status == HISS_OK; i += batch) {
         for (int l = 0; l < layers; l++) {
@@ -84,20 +85,26 @@ static hiss_status extract_tile(const hiss_sample_range *range, int64_t t, int l
 hiss_status hiss_features_extract(const hiss_eval_env *env, const hiss_sample_range *range, int layers,
                                   const hiss_layer_size *layer, int64_t batch, hiss_embed embed, void *user,
                                   hiss_features **out, hiss_error *err) {
-    assert(layers >= 1 && batch >= 1 && batch <= HISS_TILE);
+    return eval_features_extract_part(env, range, 0, range->count, layers, layer, batch, embed, user, out, err);
+}
+
+hiss_status eval_features_extract_part(const hiss_eval_env *env, const hiss_sample_range *range, int64_t begin,
+                                       int64_t count, int layers, const hiss_layer_size *layer, int64_t batch,
+                                       hiss_embed embed, void *user, hiss_features **out, hiss_error *err) {
+    assert(layers >= 1 && batch >= 1 && batch <= HISS_TILE && begin % HISS_TILE == 0);
     int64_t classes = hiss_dataset_classes(range->set);
     const hiss_field *targets = targets_of(range->set);
     hiss_samples *samples = hiss_samples_create(range->set, filled(HISS_TILE, batch));
     float **pointers = hiss_new(float *, layers);
     for (int l = 0; l < layers; l++) {
-        out[l] = hiss_features_create(env, range->count, layer[l].D, classes);
+        out[l] = hiss_features_create(env, count, layer[l].D, classes);
         if (targets) {
             eval_features_hold_targets(out[l], hiss_field_count(targets));
         }
     }
     hiss_status status = HISS_OK;
     for (int64_t t = out[0]->first; t < out[0]->end && status == HISS_OK; t++) {
-        status = extract_tile(range, t, layers, layer, batch, embed, user, samples, out, pointers, err);
+        status = extract_tile(range, begin, t, layers, layer, batch, embed, user, samples, out, pointers, err);
     }
     hiss_samples_destroy(samples);
     hiss_free(pointers);

@@ -157,7 +157,8 @@ const char *hiss_field_text(const hiss_field *field, char out[HISS_FIELD_TEXT]);
 /* Which keys of which config an error has to name. */
 typedef struct hiss_data_keys {
     const hiss_config *config;          /* NULL: the keys' names are all that is known */
-    const char *file, *images, *labels; /* NULL: data.file, data.images, data.labels, whose values unset ones take */
+    const char *file, *images, *labels; /* NULL: data.file, data.images, data.labels, whose values unset ones take; or
+                                         an option, as --data */
     const char *generate;               /* section; NULL: generate */
 } hiss_data_keys;
 
@@ -206,6 +207,10 @@ hiss_status hiss_data_expect(const char *file, hiss_error *err);
 /* Whether the files that two such rows name have one in common, by whatever path or link: how a and how b name it, which
  * hiss_free. Not when one of them cannot be looked for. Not collective. */
 bool hiss_data_common(const char *a, const char *b, char **by_a, char **by_b);
+
+/* Value of the attribute hiss_format of / in files by hiss prepare. */
+#define HISS_IMAGES_FORMAT "hiss images 1"
+#define HISS_ROWS_FORMAT   "hiss rows 1" /* of rows that are no images, without a checksum */
 
 typedef struct hiss_dataset hiss_dataset;
 /* Open and verify: exists, dtype, shape, n >= 1, labels, checksum when recorded and options->verify (reads the whole

@@ -111,6 +111,31 @@ hiss_status hiss_features_extract(const hiss_eval_env *env, const hiss_sample_ra
                                   const hiss_layer_size *layer, int64_t batch, hiss_embed embed, void *user,
                                   hiss_features **out, hiss_error *err);
 
+/* A file of features: HDF5 (.h5, .hdf5), npy or csv, as its name ends.
+ *
+ * HDF5: /LAYER float32 [n, D] for each layer, with the attributes layer and sha256, of its values; /labels int32 [n] and
+ * /targets uint8 [n, K] where the samples have them; on / hiss_format, classes, as hiss prepare writes them, and the notes.
+ * npy: format 1.0, of float32, in C order. csv: a line of names, LAYER_0, LAYER_1, ..., and label where there are labels;
+ * then a line a sample. These two hold one layer. */
+typedef struct hiss_note {
+    const char *name, *text;
+} hiss_note;
+typedef struct hiss_feature_output {
+    const char *path;
+    const hiss_note *note; /* [notes] what made the features */
+    int notes;
+} hiss_feature_output;
+/* Whether a file of that name can hold so many layers. Errors (HISS_EUSER) name the ending. Not collective. */
+hiss_status hiss_feature_output_expect(const char *path, int layers, hiss_error *err);
+/* Write the features that hiss_features_extract gives, in the order of range, durably: rank 0 collects and writes them, a
+ * tile of each rank at a time, and reads them back. The bytes of the file are the same on any number of ranks.
+ * Collective. Memory: a tile of all layers per rank, and one more on rank 0. Errors, common to all ranks: as
+ * hiss_features_extract; of hiss_feature_output_expect; a layer that is called as what else is in the file; those of writing;
+ * a file of range that has changed meanwhile. */
+hiss_status hiss_features_write(const hiss_eval_env *env, const hiss_sample_range *range, int layers,
+                                const hiss_layer_size *layer, int64_t batch, hiss_embed embed, void *user,
+                                const hiss_feature_output *output, hiss_error *err);
+
 /* The trivial embedding: one layer, pixels in 0..1. user: hiss_field *, the image. */
 hiss_status hiss_embed_pixels(void *user, int64_t count, const hiss_batch *batch, float *const *out, hiss_error *err);
 

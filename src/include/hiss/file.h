@@ -41,6 +41,9 @@ void hiss_file_temporary(const char *path, char *out, size_t size);
 hiss_status hiss_file_publish(const char *temporary, const char *path, hiss_error *err);
 /* Remove a temporary file that is not published. */
 void hiss_file_discard(const char *temporary);
+/* Remove what processes that are gone have left of temporary files of path, or warn of it where one of another machine
+ * might still write it. who: the command, for these lines. */
+void hiss_file_clear_rests(const char *who, const char *path);
 /* Durable write of what `write` puts into the stream. */
 hiss_status hiss_file_write_by(const char *path, void (*write)(FILE *stream, const void *user), const void *user,
                                hiss_error *err);
