@@ -14,6 +14,7 @@ struct hiss_encoder {
     hiss_pixel_scale *scale; /* [threads][m] */
     float *scratch;          /* [threads][hiss_task_scratch], or NULL */
     int threads;
+    int end; /* nodes that run; 0: all */
 };
 
 /* Append what the options ask for. */
@@ -102,9 +103,17 @@ void hiss_encoder_run(hiss_encoder *e, int thread, const hiss_exec_context *run,
             e->options.objective->corruption->corrupt(e->options.method, &lane, i);
         }
     }
-    hiss_exec_forward(lane.exec, run, 0, hiss_graph_nodes(e->graph), NULL, NULL);
+    hiss_exec_forward(lane.exec, run, 0, e->end ? e->end : hiss_graph_nodes(e->graph), NULL, NULL);
     if (run->lane_vector) {
         hiss_exec_record(lane.exec, run);
+    }
+}
+
+void hiss_encoder_stop_at(hiss_encoder *e, int count, const int *tap) {
+    e->end = 0;
+    for (int k = 0; k < count; k++) {
+        const int past = e->taps.tap[tap[k]].value + 1; /* a node's inputs come before it */
+        e->end = past > e->end ? past : e->end;
     }
 }
 

@@ -153,6 +153,7 @@ const float *hiss_frozen_vector(const hiss_frozen *f) {
 void hiss_frozen_select(hiss_frozen *f, int count, const int *tap) {
     f->count = count;
     memcpy(f->selected, tap, sizeof(int) * (size_t)count);
+    hiss_encoder_stop_at(f->encoder, count, tap);
 }
 
 hiss_status hiss_frozen_embed(void *frozen, int64_t count, const hiss_batch *batch, float *const *out,

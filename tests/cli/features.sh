@@ -16,12 +16,19 @@ write() {
 for ranks in 1 2 3; do
     write $ranks $ranks.h5 run --data data.h5 --layer conv1,z
     grep -q "^$ranks.h5: 600 samples, floats of each by layer: conv1 144, z 8; " "$log" || fail 'not said' "$log"
-    write $ranks $ranks.npy $checkpoint --layer z
-    write $ranks $ranks.csv run --checkpoint $checkpoint # the last layer, which is z
-    cmp $ranks.h5 1.h5 && cmp $ranks.npy 1.npy && cmp $ranks.csv 1.csv || fail "other bytes on $ranks ranks"
+    cmp $ranks.h5 1.h5 || fail "other bytes on $ranks ranks"
 done
-write 1 threads.npy run --layer z --set dist.threads=3
-cmp threads.npy 1.npy || fail 'other bytes with 3 threads'
+write 1 1.npy $checkpoint --layer z
+write 3 3.npy run --layer z --set dist.threads=3
+write 1 1.csv run --checkpoint $checkpoint # the last layer, which is z
+write 2 2.csv $checkpoint
+cmp 3.npy 1.npy && cmp 2.csv 1.csv || fail 'other bytes on more ranks and threads'
+
+# A layer does not depend on whether those behind it are computed.
+write 1 alone.h5 run --layer conv1
+for file in alone 1; do grep -aoE '[0-9a-f]{64}' $file.h5 | sort -u >$file.sums; done # of checkpoint, data, and each layer
+[ "$(wc -l <alone.sums)/$(wc -l <1.sums)" = 3/4 ] || fail 'not the checksums that were expected' 1.sums
+[ -z "$(comm -23 alone.sums 1.sums)" ] || fail 'conv1 alone is another'
 
 # The formats hold the same numbers, in the order of the file.
 [ "$(head -c 10 1.npy | od -An -tx1 | tr -d ' ')" = 934e554d505901007600 ] || fail 'no header of npy 1.0'
@@ -38,6 +45,12 @@ tail -n +2 order.csv | cut -d, -f9 | cmp - <(tail -c +9 labels.idx | od -An -v -
     fail 'not the order of the file' order.csv
 [ "$(sort order.csv)" = "$(sort 1.csv)" ] || fail 'another order has other features'
 
+# Rows do not depend on how many there are: fewer than a batch, and not whole batches.
+for rows in 7 260; do
+    write 1 few.csv run --set data.file=order.h5 --set data.limit=$rows
+    cmp few.csv <(head -n $((rows + 1)) order.csv) || fail "other features of $rows rows"
+done
+
 # What is written is data: rows as images of one line, with the labels.
 on 1 "$HISS" prepare hdf5 1.h5 --images /conv1 --layout NW --output again.h5
 [ $status -eq 0 ] && grep -q '600 images of 576 bytes' "$log" || fail "exit $status" "$log"
@@ -50,19 +63,20 @@ on 1 "$HISS" train flat.yaml --run flat
 before=$(sha256sum data.h5 $checkpoint)
 refused 1 '--output data.h5 is the file that is read; choose another name' "$HISS" features run --output data.h5
 ln data.h5 link.h5
-refused 2 '--output link.h5 is the file that is read' "$HISS" features run --data 'dat?.h5' --output link.h5
+refused 1 '--output link.h5 is the file that is read' "$HISS" features run --data 'dat?.h5' --output link.h5
 refused 1 "--output $checkpoint is the file that is read" "$HISS" features $checkpoint --output $checkpoint
 [ "$before" = "$(sha256sum data.h5 $checkpoint)" ] || fail 'changed what is read'
 echo before >old.csv
 refused 1 "layer 'fc9' is not in this network; it has conv1, fc1, z" "$HISS" features run --layer fc9 --output old.csv
 [ "$(cat old.csv)" = before ] || fail 'a failed command has changed its output'
-write 1 old.csv $checkpoint
+write 1 old.csv $checkpoint --data data.h5 --set data.limit=7 # a limit is one of the run's own data
 cmp old.csv 1.csv || fail 'not replaced'
 
-mkdir out
+mkdir out folder.h5
+refused 1 "cannot write 'folder.h5': it is a directory" "$HISS" features run --output folder.h5
 refused 1 'features needs a file to write: --output' "$HISS" features run
 refused 1 'features needs a run directory or a checkpoint' "$HISS" features
-refused 2 "--output: 'out/x.txt' ends with none of .h5, .hdf5, .npy, .csv" "$HISS" features run --output out/x.txt
+refused 1 "--output: 'out/x.txt' ends with none of .h5, .hdf5, .npy, .csv" "$HISS" features run --output out/x.txt
 refused 1 "--output: 'out/x.npy' can hold one layer, not 2" "$HISS" features run --layer conv1,z --output out/x.npy
 refused 1 '--layer: names z twice' "$HISS" features run --layer z,z --output out/x.h5
 refused 1 "--layer: ',' names no layer" "$HISS" features run --layer , --output out/x.h5
@@ -75,7 +89,7 @@ refused 1 '--data and --set data.file both say data.file' \
 refused 1 "$checkpoint is a checkpoint, and --checkpoint names another" \
     "$HISS" features $checkpoint --checkpoint $checkpoint --output out/x.h5
 colors
-refused 2 '--data: images of colors.h5 are uint8 [12,12,3], unlike those that were trained on; give such (' \
+refused 1 '--data: images of colors.h5 are uint8 [12,12,3], unlike those that were trained on; give such (' \
     "$HISS" features run --data colors.h5 --output out/x.h5
 head -c 700 $checkpoint >run/ckpt/step-99.h5
 refused 1 'run/ckpt/step-99.h5: no checkpoint, or not all of one' "$HISS" features run/ckpt/step-99.h5 --output out/x.h5

@@ -39,6 +39,8 @@ int64_t hiss_encoder_width(const hiss_encoder *e, int tap); /* floats of it per 
  *   view   as in hiss_lane */
 void hiss_encoder_run(hiss_encoder *e, int thread, const hiss_exec_context *run, const hiss_batch *batch, int64_t epoch,
                       int64_t view);
+/* From now on run no further than these places need: tap[count]; none: the whole graph again. Not collective. */
+void hiss_encoder_stop_at(hiss_encoder *e, int count, const int *tap);
 /* [m, width] of the batch that thread has encoded last; of a place that is kept. */
 const float *hiss_encoder_value(const hiss_encoder *e, int thread, int tap);
 /* [m] of the centre views that thread has encoded last: how their values stand for pixels. */
@@ -69,7 +71,7 @@ void *hiss_frozen_method(const hiss_frozen *f); /* the state of the objective */
 const hiss_model *hiss_frozen_model(const hiss_frozen *f);
 const float *hiss_frozen_vector(const hiss_frozen *f); /* its values */
 
-/* Which places hiss_frozen_embed gives: tap[count] of the encoder's. Not collective. */
+/* Which places hiss_frozen_embed gives, and how far it runs: tap[count] of the encoder's. Not collective. */
 void hiss_frozen_select(hiss_frozen *f, int count, const int *tap);
 /* The centre view of the first `count` samples of a batch of HISS_FROZEN_BATCH; out [selected places] pointers to
  * [count, width]. frozen: a hiss_frozen. Not collective. */
