@@ -122,7 +122,7 @@ static hiss_status write_features(hiss_comm *comm, const options *o, job *j, his
     if ((s = hiss_comm_agree(comm, s, err)) != HISS_OK) {
         return s;
     }
-    const hiss_note notes[] = {{"hiss", HISS_VERSION " (" HISS_COMMIT ")"},
+    const hiss_note notes[] = {{"hiss_version", HISS_VERSION " (" HISS_COMMIT ")"},
                                {"checkpoint", j->checkpoint},
                                {"checkpoint_sha256", sum},
                                {"config", hiss_config_resolved(e->config)},

@@ -25,6 +25,7 @@ static const command commands[] = {
     {"eval", cmd_eval, "judge a run's features: k-NN, linear and few-label probes, controls"},
     {"query", cmd_query, "draw nearest neighbours of test images"},
     {"features", cmd_features, "write the features of a data set to a file"},
+    {"inspect", cmd_inspect, "say what is in checkpoints, data sets and run directories"},
     {"sample", cmd_sample, "draw images that a run has learnt to make"},
     {"bench", cmd_bench, "measure this machine: sgemm, layers, steps, assignment, reduction"},
     {"scale", cmd_scale, "run scaling studies, here or under SLURM: tables, plots, fitted laws"},

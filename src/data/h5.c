@@ -338,19 +338,28 @@ bool hiss_h5_unwritten(hiss_h5 *file, const char *dataset, char out[HISS_H5_INFO
     return lacks;
 }
 
-hiss_status hiss_h5_each(hiss_h5 *file, hiss_h5_visit visit, void *user, hiss_error *err) {
+static hiss_status each(hiss_h5 *file, bool all_of_them, hiss_h5_visit visit, void *user, hiss_error *err) {
     data_h5_enter();
     data_h5_names all = data_h5_names_of(file);
     data_h5_leave(HISS_OK);
     hiss_status status = HISS_OK;
     for (int64_t i = 0; i < all.count && !status; i++) {
         hiss_h5_info info;
-        if (hiss_h5_look(file, all.name[i], &info, NULL) == HISS_OK && info.dtype <= HISS_F32) {
-            status = visit(user, all.name[i], &info, err);
+        const bool known = hiss_h5_look(file, all.name[i], &info, all_of_them ? err : NULL) == HISS_OK;
+        if (all_of_them || (known && info.dtype <= HISS_F32)) {
+            status = visit(user, all.name[i], known ? &info : NULL, err);
         }
     }
     data_h5_names_free(&all);
     return status;
+}
+
+hiss_status hiss_h5_each(hiss_h5 *file, hiss_h5_visit visit, void *user, hiss_error *err) {
+    return each(file, false, visit, user, err);
+}
+
+hiss_status hiss_h5_list(hiss_h5 *file, hiss_h5_visit visit, void *user, hiss_error *err) {
+    return each(file, true, visit, user, err);
 }
 
 hiss_status hiss_h5_values(hiss_h5 *file, const char *dataset, hiss_dtype *values, hiss_error *err) {

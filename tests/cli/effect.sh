@@ -82,7 +82,7 @@ on 1 "$HISS" prepare generate push --rows 3 --set generate.seed=2 --output made.
 [ $status -eq 0 ] || fail "--rows beside another key: exit $status" log
 train 1 threads --threads 2 --set dist.watchdog=100 --set train.epochs=1
 # Every option whose help names a key as its own is among those above.
-for command in train eval query doctor prepare; do
+for command in train eval query features doctor prepare; do
     "$HISS" $command --help | sed '/^Keys of the config/,$d' | grep -o '(dist\.[a-z]*)' || true
 done | sort -u >named
 [ "$(cat named)" = '(dist.threads)' ] || fail 'another option stands for a key' named

@@ -7,7 +7,7 @@ train 1 run --set train.steps=5
 # What srun sets for a task, and what the batch script has.
 step=(SLURM_JOB_ID=7 SLURM_NTASKS=4 SLURM_STEP_ID=0 SLURM_STEP_NUM_TASKS=4)
 batch=(SLURM_JOB_ID=7 SLURM_NTASKS=4 SLURM_PROCID=0)
-for command in 'train config.yaml --run new' 'eval run' 'query run' doctor; do
+for command in 'train config.yaml --run new' 'eval run' 'query run' 'features run --output new' doctor; do
     # shellcheck disable=SC2086
     refused 1 'srun has started 4 tasks without PMIx, so that they would not find each other; start them with srun --mpi=pmix' \
         env "${step[@]}" SLURM_PROCID=0 "$HISS" $command

@@ -108,6 +108,7 @@ fails 2 1 memory.alloc "${train[@]}"
 fails 1 0 memory.text "${train[@]}"
 fails 1 0 memory.alloc "$HISS" eval done --set eval.test=data.h5 --set eval.layers=z
 fails 1 0 memory.alloc "$HISS" query done --set eval.test=data.h5
+fails 1 0 memory.alloc "$HISS" features done --layer conv1,z --output x.h5
 fails 1 0 memory.alloc "$HISS" prepare idx --images images.idx --labels labels.idx --output x.h5
 fails 1 0 memory.alloc "$HISS" bench assign --sizes 32 --seconds 0.001
 echo ok

@@ -126,7 +126,7 @@ refused 1 'study.yaml holds no study: it has no study.yaml; give the --out of' "
 refused 1 '--set configs: must be a section of NAME' "$HISS" scale run study.yaml --out new --set configs=config.yaml
 refused 1 "options have two dashes" "$HISS" train config.yaml -n 4
 options=0 # an empty value, of each option of each command
-for command in train eval query doctor prepare bench scale simulate; do
+for command in train eval query features doctor prepare bench scale simulate; do
     while read -r option; do
         [ "$option" != ignore-label ] || continue # '' is one
         refused 1 "hiss: error: --$option " "$HISS" $command "--$option="
@@ -135,7 +135,7 @@ for command in train eval query doctor prepare bench scale simulate; do
         options=$((options + 1))
     done < <("$HISS" $command --help | sed -n 's/^  --\([a-z-]*\)  *[^f ].*/\1/p')
 done
-[ $options -ge 55 ] || fail "only $options options in the helps"
+[ $options -ge 59 ] || fail "only $options options in the helps"
 on 1 "$HISS" doctor config.yaml --write 0 --run data.h5
 [ $status -eq 2 ] && grep -q "^FAIL  --run 'data.h5' is a file" log || fail 'doctor takes data.h5 for a run directory' log
 

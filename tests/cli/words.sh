@@ -81,6 +81,8 @@ dollar "kernel_table: the path '" train config.yaml --run run --set "kernel_tabl
 dollar "the path '" train "$path"
 dollar "the path '" query "$path"
 dollar "--output: the path '" query run --output "$path"
+dollar "--output: the path '" features run --output "$path"
+dollar "--data: the path '" features run --data "$path" --output x.h5
 dollar "--checkpoint: the path '" eval run --checkpoint "$path"
 dollar "--output: the path '" prepare folder home --output "$path"
 dollar "the path '" prepare folder "$path" --output x.h5

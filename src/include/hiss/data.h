@@ -128,6 +128,8 @@ void hiss_h5_look_at(hiss_h5 *file, const char *dataset, const char *name, hiss_
  * A status other than HISS_OK stops and is returned. visit may call the functions above. */
 typedef hiss_status (*hiss_h5_visit)(void *user, const char *dataset, const hiss_h5_info *info, hiss_error *err);
 hiss_status hiss_h5_each(hiss_h5 *file, hiss_h5_visit visit, void *user, hiss_error *err);
+/* The same for all data sets. info NULL: nothing can be read of it, and err, which is not NULL, says why. */
+hiss_status hiss_h5_list(hiss_h5 *file, hiss_h5_visit visit, void *user, hiss_error *err);
 
 /* ---- data sets: samples are rows of named fields ---- */
 

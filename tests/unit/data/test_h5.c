@@ -156,6 +156,29 @@ static void visits_in_name_order(void **state) {
     hiss_h5_close(file, NULL);
 }
 
+static hiss_status name_all(void *user, const char *dataset, const hiss_h5_info *info, hiss_error *err) {
+    char *seen = user, text[HISS_H5_INFO_TEXT];
+    (void)err;
+    sprintf(seen + strlen(seen), "%s %s; ", dataset, info ? hiss_h5_info_text(info, text) : "unreadable");
+    return HISS_OK;
+}
+
+/* hiss_h5_each has those alone that a run can use as they are. */
+static void lists_every_type(void **state) {
+    (void)state;
+    const int32_t one = 1;
+    char seen[256] = "", few[256] = "";
+    hiss_error err;
+    hiss_h5 *file = create_file();
+    put(file, "/b", (hiss_h5_info){HISS_I32, 1, {1}}, 0, 0, &one);
+    assert_int_equal(hiss_h5_write_texts(file, "/a", 2, 2, "hiho", &err), HISS_OK);
+    assert_int_equal(hiss_h5_list(file, name_all, seen, &err), HISS_OK);
+    assert_int_equal(hiss_h5_each(file, name_all, few, &err), HISS_OK);
+    hiss_h5_close(file, NULL);
+    assert_string_equal(seen, "/a strings [2]; /b int32 [1]; ");
+    assert_string_equal(few, "/b int32 [1]; ");
+}
+
 static hiss_status count_it(void *user, const char *dataset, const hiss_h5_info *info, hiss_error *err) {
     (void)dataset, (void)info, (void)err;
     ++*(int64_t *)user;
@@ -295,6 +318,7 @@ int main(void) {
         cmocka_unit_test(round_trip),
         cmocka_unit_test(attributes),
         cmocka_unit_test(visits_in_name_order),
+        cmocka_unit_test(lists_every_type),
         cmocka_unit_test(many_and_deep),
         cmocka_unit_test(wrong_use_is_explained),
         cmocka_unit_test(bad_files_are_explained),
