@@ -104,6 +104,8 @@ hiss_minimum eval_minimizer_report(const minimizer *z, double size, double toler
 
 /* ---- features of a part, and as a file ---- */
 
+/* The field of targets that features take along; NULL: there is none of that kind. Not collective. */
+const hiss_field *eval_targets_of(const hiss_dataset *set);
 /* hiss_features_extract of the samples begin .. begin + count - 1 of range, begin a multiple of HISS_TILE: the rows are
  * those that the whole range has there. Collective. */
 hiss_status eval_features_extract_part(const hiss_eval_env *env, const hiss_sample_range *range, int64_t begin,

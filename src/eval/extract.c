@@ -45,8 +45,7 @@ static void copy_targets(const hiss_batch *batch, const hiss_field *field, uint8
     }
 }
 
-/* The field of targets; NULL: there is none of that kind. */
-static const hiss_field *targets_of(const hiss_dataset *set) {
+const hiss_field *eval_targets_of(const hiss_dataset *set) {
     const hiss_field *field = hiss_dataset_field(set, HISS_FIELD_TARGETS);
     return field && field->dtype == HISS_U8 && field->ndim == 1 ? field : NULL;
 }
@@ -75,7 +74,7 @@ static hiss_status extract_tile(const hiss_sample_range *range, int64_t begin, i
             memcpy(f[l]->label + local, tile.label, sizeof(int32_t) * (size_t)count);
         }
         if (f[l]->target) {
-            copy_targets(&tile, targets_of(range->set), f[l]->target + local * f[l]->targets);
+            copy_targets(&tile, eval_targets_of(range->set), f[l]->target + local * f[l]->targets);
         }
         status = check_finite(tile_rows(f[l], t), count, layer[l].D, layer[l].name, range, first, err);
     }
@@ -93,7 +92,7 @@ hiss_status eval_features_extract_part(const hiss_eval_env *env, const hiss_samp
                                        hiss_embed embed, void *user, hiss_features **out, hiss_error *err) {
     assert(layers >= 1 && batch >= 1 && batch <= HISS_TILE && begin % HISS_TILE == 0);
     int64_t classes = hiss_dataset_classes(range->set);
-    const hiss_field *targets = targets_of(range->set);
+    const hiss_field *targets = eval_targets_of(range->set);
     hiss_samples *samples = hiss_samples_create(range->set, filled(HISS_TILE, batch));
     float **pointers = hiss_new(float *, layers);
     for (int l = 0; l < layers; l++) {

@@ -58,18 +58,14 @@ static hiss_status collect_all(writing *w, hiss_features *const *f, int64_t firs
     return s;
 }
 
-/* The field of targets that hiss_features_extract takes along. */
-static int64_t targets_of(const hiss_dataset *set) {
-    const hiss_field *field = hiss_dataset_field(set, HISS_FIELD_TARGETS);
-    return field && field->dtype == HISS_U8 && field->ndim == 1 ? hiss_field_count(field) : 0;
-}
-
 hiss_status hiss_features_write(const hiss_eval_env *env, const hiss_sample_range *range, int layers,
                                 const hiss_layer_size *layer, int64_t batch, hiss_embed embed, void *user,
                                 const hiss_feature_output *output, hiss_error *err) {
     assert(layers >= 1 && layers <= HISS_MAX_TAPS && range->begin == 0 && !range->index);
     const bool root = hiss_comm_rank(env->comm) == 0;
-    const int64_t n = range->count, round = HISS_TILE * (int64_t)hiss_comm_size(env->comm), K = targets_of(range->set);
+    const int64_t n = range->count, round = HISS_TILE * (int64_t)hiss_comm_size(env->comm);
+    const hiss_field *targets = eval_targets_of(range->set);
+    const int64_t K = targets ? hiss_field_count(targets) : 0;
     writing w = {.env = env, .layers = layers, .offsets = hiss_new(int64_t, hiss_comm_size(env->comm) + 1)};
     int64_t widest = K;
     for (int l = 0; l < layers; l++) {
@@ -77,10 +73,11 @@ hiss_status hiss_features_write(const hiss_eval_env *env, const hiss_sample_rang
         widest = width > widest ? width : widest;
     }
     w.tile = root ? hiss_alloc((size_t)(HISS_TILE * widest)) : NULL;
-    hiss_error why = {0};
-    hiss_status s = HISS_OK,
-                written =
-                    root ? eval_feature_file_create(output, range->set, n, K, layers, layer, &w.file, &why) : HISS_OK;
+    hiss_error why = {0}; /* of written, which is agreed on behind the next tiles: meanwhile all embed them */
+    hiss_status s = HISS_OK, written = HISS_OK;
+    if (root) {
+        written = eval_feature_file_create(output, range->set, n, K, layers, layer, &w.file, &why);
+    }
     double told = hiss_seconds();
     for (int64_t first = 0; first < n && s == HISS_OK; first += round) {
         hiss_features *f[HISS_MAX_TAPS] = {NULL};
