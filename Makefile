@@ -61,7 +61,7 @@ endif
 
 # ---- files ------------------------------------------------------------------------------------------------------
 
-MODULES  := base tensor assign comm match simulate graph data nn objective experiment train eval scale compare
+MODULES  := base tensor assign comm match simulate graph data nn objective experiment train eval scale compare export
 LIB_SRC  := $(sort $(filter-out src/comm/simulated.c,$(wildcard $(MODULES:%=src/%/*.c) $(MODULES:%=src/%/*/*.c))))
 CLI_SRC  := $(sort $(wildcard src/cli/*.c))
 TEST_SRC := $(sort $(wildcard tests/unit/*/test_*.c tests/mpi/test_*.c tests/cli/*.c))

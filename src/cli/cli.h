@@ -12,6 +12,7 @@ int cmd_eval(int argc, char **argv);
 int cmd_query(int argc, char **argv);
 int cmd_features(int argc, char **argv);
 int cmd_inspect(int argc, char **argv);
+int cmd_export(int argc, char **argv);
 int cmd_sample(int argc, char **argv);
 int cmd_bench(int argc, char **argv);
 int cmd_doctor(int argc, char **argv);
@@ -81,6 +82,11 @@ hiss_status cli_open_run(hiss_comm *comm, const char *run, const char *const *se
 hiss_status cli_open_named(hiss_comm *comm, const char *name, const char *what, const char *advice,
                            const char *const *sets, int nsets, const char *checkpoint, hiss_experiment *e,
                            hiss_eval_options *eval, char path[CLI_PATH], hiss_error *err);
+
+/* The run that a path names, or whose checkpoint, RUN/ckpt/NAME, it names; *given: it is a checkpoint. what, advice: of the
+ * error, "WHAT PATH does not exist; ADVICE". Not collective. */
+hiss_status cli_find_run(const char *path, const char *what, const char *advice, char run[CLI_PATH], bool *given,
+                         hiss_error *err);
 
 /* The parameters of a checkpoint that cli_open_run found.
  *   given  by --checkpoint, which an error names

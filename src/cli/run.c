@@ -55,6 +55,26 @@ hiss_status cli_read_experiment(hiss_comm *comm, const char *config, const char 
     return hiss_comm_agree(comm, s, err);
 }
 
+hiss_status cli_find_run(const char *path, const char *what, const char *advice, char run[CLI_PATH], bool *given,
+                         hiss_error *err) {
+    struct stat info;
+    hiss_status s = hiss_file_expect(path, what, advice, err);
+    snprintf(run, CLI_PATH, "%s", path);
+    *given = s == HISS_OK && stat(path, &info) == 0 && !S_ISDIR(info.st_mode);
+    char *name = *given ? strrchr(run, '/') : NULL;
+    if (name) {
+        *name = 0;
+    }
+    char *folder = name ? strrchr(run, '/') : NULL;
+    if (folder && strcmp(folder, "/ckpt") == 0) {
+        *folder = 0;
+    } else if (*given) {
+        s = hiss_fail(err, HISS_EUSER, "%s is neither a run nor one of its checkpoints (RUN/ckpt/step-N.h5); %s", path,
+                      advice);
+    }
+    return s;
+}
+
 static hiss_status blame_checkpoint(bool given, hiss_status s, hiss_error *err) {
     return given ? hiss_error_prefix(err, s, "--checkpoint") : s;
 }
@@ -132,33 +152,12 @@ hiss_status cli_open_run(hiss_comm *comm, const char *run, const char *const *se
     return open_run(comm, run, sets, nsets, checkpoint, "--checkpoint", e, eval, path, err);
 }
 
-/* The run that a path names, or whose checkpoint, RUN/ckpt/NAME, it names; *given: it is a checkpoint. */
-static hiss_status find_run(const char *path, const char *what, const char *advice, char run[CLI_PATH], bool *given,
-                            hiss_error *err) {
-    struct stat found;
-    hiss_status s = hiss_file_expect(path, what, advice, err);
-    snprintf(run, CLI_PATH, "%s", path);
-    *given = s == HISS_OK && stat(path, &found) == 0 && !S_ISDIR(found.st_mode);
-    char *name = *given ? strrchr(run, '/') : NULL;
-    if (name) {
-        *name = 0;
-    }
-    char *folder = name ? strrchr(run, '/') : NULL;
-    if (folder && strcmp(folder, "/ckpt") == 0) {
-        *folder = 0;
-    } else if (*given) {
-        s = hiss_fail(err, HISS_EUSER, "%s is neither a run nor one of its checkpoints (RUN/ckpt/step-N.h5); %s", path,
-                      advice);
-    }
-    return s;
-}
-
 hiss_status cli_open_named(hiss_comm *comm, const char *name, const char *what, const char *advice,
                            const char *const *sets, int nsets, const char *checkpoint, hiss_experiment *e,
                            hiss_eval_options *eval, char path[CLI_PATH], hiss_error *err) {
     char run[CLI_PATH];
     bool given = false;
-    hiss_status s = find_run(name, what, advice, run, &given, err);
+    hiss_status s = cli_find_run(name, what, advice, run, &given, err);
     if (s == HISS_OK && given && checkpoint) {
         s = hiss_fail(err, HISS_EUSER, "%s is a checkpoint, and --checkpoint names another; leave one of them out",
                       name);
