@@ -290,6 +290,10 @@ oracle: all ## compare training steps with PyTorch (for developers; not part of 
 hdf5-peers: all ## exchange HDF5 files with h5py, PyTables, netCDF4, pyfive (for developers; not part of check; needs PyPI)
 	@. tools/mpi_env && tools/hdf5_peers '$(BUILD)/hiss'
 
+.PHONY: export-peers
+export-peers: all $(BUILD)/tests/cli/encode ## compare what hiss export writes with ONNX Runtime, PyTorch, safetensors, numpy (for developers; not part of check; needs PyPI)
+	@. tools/mpi_env && tools/export_peers '$(BUILD)/hiss'
+
 # ---- speed -----------------------------------------------------------------------------------------------------------
 
 .PHONY: bench

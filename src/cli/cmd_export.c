@@ -2,32 +2,51 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "cli/cli.h"
+#include "cli/export.h"
 #include "hiss/file.h"
 #include "hiss/log.h"
-#include "hiss/weights.h"
 #include "hiss_build.h"
 
-enum { SAFETENSORS, NPZ };
-
-typedef struct options {
-    int format;
-    const char *output, *checkpoint;
-    bool help;
-} options;
+typedef export_options options;
 
 static const hiss_row rows[] = {
-    {"format", HISS_CHOICE, offsetof(options, format), NULL, 0, 0, "safetensors|npz", "what to write"},
-    {"output", HISS_PATH, offsetof(options, output), NULL, 0, 0, NULL, "file to write; one that exists is replaced"},
+    {"format", HISS_CHOICE, offsetof(options, format), NULL, 0, 0, "safetensors|npz|torch|onnx", "what to write"},
+    {"output", HISS_PATH, offsetof(options, output), NULL, 0, 0, NULL,
+     "file to write, of torch the folder; what exists is replaced"},
     {"checkpoint", HISS_PATH, offsetof(options, checkpoint), NULL, 0, 0, NULL, "default: the newest of the run"},
+    {"layers", HISS_STRING, offsetof(options, layers), NULL, 0, 0, NULL,
+     "torch, onnx: named layers that are outputs, with commas (default: all)"},
+    {"preprocess", HISS_BOOL, offsetof(options, preprocess), "false", 0, 0, NULL,
+     "torch, onnx: images go in as they are stored, instead of cut and normalised"},
+    {"fold", HISS_BOOL, offsetof(options, fold), "false", 0, 0, NULL,
+     "onnx: BatchNorm goes into the weights of the layer before it, where it can"},
+    {"set*", HISS_STRING, 0, NULL, 0, 0, NULL, "torch, onnx: change a key of the run's config (repeatable)"},
     {"help", HISS_BOOL, offsetof(options, help), "false", 0, 0, NULL, "this text"},
 };
 
 static const char advice[] = "name a run, or one of its checkpoints: hiss export runs/nat-fashion";
 
-/* The checkpoint that is asked for. */
-static hiss_status find_checkpoint(const options *o, const char *path, char out[CLI_PATH], hiss_error *err) {
-    char run[CLI_PATH];
+/* An option that the format has no use for. */
+static hiss_status check_options(const options *o, const hiss_arguments *rest, hiss_error *err) {
+    const bool arrays = o->format == EXPORT_SAFETENSORS || o->format == EXPORT_NPZ;
+    const char *idle = !arrays && o->fold && o->format != EXPORT_ONNX ? "fold"
+                       : !arrays                                      ? NULL
+                       : o->layers                                    ? "layers"
+                       : o->preprocess                                ? "preprocess"
+                       : o->fold                                      ? "fold"
+                       : rest->nrepeated > 0                          ? "set"
+                                                                      : NULL;
+    if (!o->output) {
+        return hiss_fail(err, HISS_EUSER, "--output is missing; name the file to write");
+    }
+    return idle ? hiss_fail(err, HISS_EUSER, "--%s has no effect with this --format; leave it out, or write %s", idle,
+                            strcmp(idle, "fold") == 0 ? "onnx" : "torch or onnx")
+                : HISS_OK;
+}
+
+/* The run and the checkpoint that are asked for. */
+static hiss_status find_checkpoint(const options *o, const char *path, char run[CLI_PATH], char out[CLI_PATH],
+                                   hiss_error *err) {
     bool given = false;
     hiss_status s = cli_find_run(path, "the run", advice, run, &given, err);
     if (s != HISS_OK) {
@@ -46,13 +65,12 @@ static hiss_status find_checkpoint(const options *o, const char *path, char out[
                                  : s;
 }
 
-/* A file of arrays alone. */
-static hiss_status write_arrays(const hiss_weights *w, int format, const char *path, hiss_error *err) {
+hiss_status export_write_arrays(const hiss_weights *w, bool npz, const char *path, hiss_error *err) {
     char *bytes = NULL;
     size_t count = 0;
     FILE *stream = hiss_text_open(&bytes, &count);
     hiss_status s = HISS_OK;
-    if (format == NPZ) {
+    if (npz) {
         s = hiss_npz_write(w, stream, err);
     } else {
         hiss_safetensors_write(w, stream);
@@ -63,44 +81,56 @@ static hiss_status write_arrays(const hiss_weights *w, int format, const char *p
     return s;
 }
 
-static hiss_status write_all(const options *o, const char *path, hiss_error *err) {
-    char checkpoint[CLI_PATH];
-    hiss_weights *w = NULL;
-    hiss_status s = hiss_file_expect_writable(o->output, err);
-    s = s == HISS_OK ? find_checkpoint(o, path, checkpoint, err) : s;
-    s = s == HISS_OK ? hiss_weights_read(checkpoint, "hiss " HISS_VERSION " (" HISS_COMMIT ")", &w, err) : s;
-    s = s == HISS_OK ? write_arrays(w, o->format, o->output, err) : s;
+static hiss_status write_arrays(const options *o, const char *checkpoint, const hiss_weights *w, hiss_error *err) {
+    const hiss_status s = export_write_arrays(w, o->format == EXPORT_NPZ, o->output, err);
+    int64_t values = 0;
+    for (int k = 0; k < w->count; k++) {
+        values += hiss_shape_count(&w->weight[k].shape);
+    }
     if (s == HISS_OK) {
-        int64_t values = 0;
-        for (int k = 0; k < w->count; k++) {
-            values += hiss_shape_count(&w->weight[k].shape);
-        }
         printf("%s: %d arrays of %lld values, of %s\n", o->output, w->count, (long long)values, checkpoint);
     }
-    hiss_weights_destroy(w);
     return s;
+}
+
+/* On rank 0: all that the arrays alone need. */
+static hiss_status read_arrays(const options *o, const char *path, char run[CLI_PATH], char checkpoint[CLI_PATH],
+                               hiss_weights **w, hiss_error *err) {
+    hiss_status s = o->format == EXPORT_TORCH ? HISS_OK : hiss_file_expect_writable(o->output, err);
+    s = s == HISS_OK ? find_checkpoint(o, path, run, checkpoint, err) : s;
+    return s == HISS_OK ? hiss_weights_read(checkpoint, "hiss " HISS_VERSION " (" HISS_COMMIT ")", w, err) : s;
 }
 
 static hiss_status export_run(hiss_comm *comm, const void *options_, const char *path, const hiss_arguments *rest,
                               hiss_error *err) {
     const options *o = options_;
-    (void)rest;
+    const bool first = hiss_comm_rank(comm) == 0;
+    char run[CLI_PATH] = "", checkpoint[CLI_PATH] = "";
+    hiss_weights *w = NULL;
+    cli_enter_kernels(comm);
     cli_warn_alone(comm);
     hiss_alloc_for("the arrays", "start it on a node with more memory");
-    hiss_status s = HISS_OK;
-    if (!o->output) {
-        s = hiss_fail(err, HISS_EUSER, "--output is missing; name the file to write");
-    } else if (hiss_comm_rank(comm) == 0) {
-        s = write_all(o, path, err);
+    hiss_status s = check_options(o, rest, err);
+    s = s == HISS_OK && first ? read_arrays(o, path, run, checkpoint, &w, err) : s;
+    s = hiss_comm_agree(comm, s, err);
+    hiss_comm_broadcast(comm, run, CLI_PATH, 0);
+    hiss_comm_broadcast(comm, checkpoint, CLI_PATH, 0);
+    if (s == HISS_OK && (o->format == EXPORT_TORCH || o->format == EXPORT_ONNX)) {
+        s = export_write_network(comm, o, run, checkpoint, rest, w, err);
+    } else if (s == HISS_OK) {
+        s = hiss_comm_agree(comm, first ? write_arrays(o, checkpoint, w, err) : HISS_OK, err);
     }
-    return hiss_comm_agree(comm, s, err);
+    hiss_weights_destroy(w);
+    return s;
 }
 
 static void help(void) {
-    printf("usage: hiss export RUN|CHECKPOINT --format FORMAT --output FILE [OPTIONS]\n\n"
+    printf("usage: hiss export RUN|CHECKPOINT --format FORMAT --output PATH [OPTIONS]\n\n"
            "Write the network of a run for other programs. See docs/export.md.\n\n"
            "  safetensors  all parameters and running statistics by their names in the checkpoint, float32\n"
-           "  npz          the same for numpy.load\n\n");
+           "  npz          the same for numpy.load\n"
+           "  torch        the encoder as a module of PyTorch: a folder of model.py and weights.safetensors\n"
+           "  onnx         the encoder as a graph of ONNX, operator set 17\n\n");
     hiss_rows_help(stdout, NULL, rows, HISS_COUNT(rows));
 }
 

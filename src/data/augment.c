@@ -349,13 +349,33 @@ void hiss_augment_sample(const hiss_augment_options *o, const hiss_stored_image 
     normalize(o, contrast, image->span, o->height * o->width * image->C, out);
 }
 
+static bool cuts(const hiss_augment_options *o, int64_t H, int64_t W) {
+    return o->crop == CROP_RANDOM || (o->height == H && o->width == W);
+}
+
 hiss_pixel_scale hiss_augment_center(const hiss_augment_options *o, const hiss_stored_image *image, float *out) {
     const int64_t H = image->H, W = image->W;
-    if (o->crop == CROP_RANDOM || (o->height == H && o->width == W)) {
+    if (cuts(o, H, W)) {
         copy((H - o->height) / 2, (W - o->width) / 2, false, o->height, o->width, image, out);
     } else {
         map at = {0, (float)W / (float)o->width, 0, 0, 0, (float)H / (float)o->height};
         resample(&at, o->height, o->width, image, out);
     }
     return normalize(o, 1, image->span, o->height * o->width * image->C, out);
+}
+
+hiss_center hiss_augment_center_of(const hiss_augment_options *o, const hiss_field *image) {
+    const int64_t H = image->dim[0], W = image->dim[1];
+    return (hiss_center){.H = H,
+                         .W = W,
+                         .C = image->dim[2],
+                         .height = o->height,
+                         .width = o->width,
+                         .top = (H - o->height) / 2,
+                         .left = (W - o->width) / 2,
+                         .low = image->low,
+                         .span = image->high - image->low,
+                         .samples = !cuts(o, H, W),
+                         .own = o->normalize == NORMALIZE_IMAGE,
+                         .scaling = &o->scaling};
 }

@@ -58,6 +58,8 @@ typedef struct op {
     /* Statistics: writes to the lane vector what forward left in `save`, and which slots these are. */
     void (*record)(const op_call *call);
     bool (*records)(const node *n, int slot);
+    /* Fills in what hiss_node_form has of the attributes; NULL: there are none that another program must know. */
+    void (*form)(const node *n, hiss_node_form *out);
     hiss_word word;                                  /* build NULL: none */
     void (*example)(hiss_graph *graph, int variant); /* for the gradient check */
     const char *exempt;                              /* why there is no gradient check */

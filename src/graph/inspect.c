@@ -107,3 +107,24 @@ hiss_node_info hiss_graph_node(const hiss_graph *graph, int i) {
     hiss_free(active);
     return info;
 }
+
+hiss_node_form hiss_graph_form(const hiss_graph *graph, int i) {
+    assert(i >= 0 && i < graph->count);
+    const node *n = &graph->nodes[i];
+    hiss_node_form form = {.op = n->op->name,
+                           .scope = n->scope,
+                           .name = n->name,
+                           .inputs = n->inputs,
+                           .shape = n->shape,
+                           .slot = n->slot,
+                           .constant = n->constant,
+                           .mean_slot = HISS_NO_SLOT,
+                           .variance_slot = HISS_NO_SLOT};
+    for (int k = 0; k < n->inputs; k++) {
+        form.input[k] = n->input[k];
+    }
+    if (n->op->form) {
+        n->op->form(n, &form);
+    }
+    return form;
+}

@@ -27,6 +27,7 @@ const op graph_op_average_pool = {
     .attributes = sizeof(hiss_pooling),
     .shape = graph_pool_shape,
     .forward = forward,
+    .form = graph_pool_form,
     .backward = backward,
     .flops = graph_elementwise_flops,
     .word = {"average_pool", "size; stride (size), pad 0",

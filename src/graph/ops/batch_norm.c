@@ -157,6 +157,13 @@ static void example(hiss_graph *g, int variant) {
     example_of(g, variant, true);
 }
 
+static void form(const node *n, hiss_node_form *out) {
+    const attributes *a = n->attributes;
+    out->mean_slot = a->mean_slot;
+    out->variance_slot = a->variance_slot;
+    out->number = (double)a->epsilon;
+}
+
 static void example_eval(hiss_graph *g, int variant) {
     example_of(g, variant, false);
 }
@@ -179,6 +186,7 @@ const op graph_op_batch_norm_eval = {.name = "batch_norm_eval",
                                      .attributes = sizeof(attributes),
                                      .shape = shape,
                                      .forward = forward_eval,
+                                     .form = form,
                                      .backward = backward_eval,
                                      .scratch = scratch_eval,
                                      .flops = graph_elementwise_flops,

@@ -77,6 +77,12 @@ static void backward(const op_call *call) {
     }
 }
 
+static void form(const node *n, hiss_node_form *out) {
+    const attributes *a = n->attributes;
+    out->conv = a->conv;
+    out->pooling = a->pooling;
+}
+
 static void example(hiss_graph *g, int variant) {
     static const int64_t v[][7] = {/* N H W C F R pad */ {2, 7, 6, 3, 5, 3, 1},
                                    {1, 9, 8, 2, 16, 3, 1},
@@ -95,6 +101,7 @@ const op graph_op_conv2d_pool = {.name = "conv2d_pool",
                                  .shape = shape,
                                  .equal = graph_equal_attributes,
                                  .forward = forward,
+                                 .form = form,
                                  .backward = backward,
                                  .save = save,
                                  .scratch = scratch,

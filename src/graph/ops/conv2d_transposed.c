@@ -86,6 +86,12 @@ static void backward(const op_call *call) {
     }
 }
 
+static void form(const node *n, hiss_node_form *out) {
+    const attributes *a = n->attributes;
+    out->conv = a->conv;
+    out->extra = a->extra;
+}
+
 static void example(hiss_graph *g, int variant) {
     static const int64_t v[][10] = {/* N P Q F C R S stride pad extra */ {2, 3, 4, 3, 2, 4, 4, 2, 1, 0},
                                     {1, 3, 3, 5, 1, 5, 5, 2, 1, 1},
@@ -109,6 +115,7 @@ const op graph_op_conv2d_transposed = {.name = "conv2d_transposed",
                                        .shape = shape,
                                        .equal = graph_equal_attributes,
                                        .forward = forward,
+                                       .form = form,
                                        .backward = backward,
                                        .scratch = scratch,
                                        .flops = graph_conv_flops,

@@ -18,6 +18,7 @@ const op graph_op_leaky_relu = {
     .shape = graph_same_shape,
     .equal = graph_equal_attributes,
     .forward = graph_activation_forward,
+    .form = graph_activation_form,
     .backward = graph_activation_backward,
     .flops = graph_elementwise_flops,
     .needs_output = true,

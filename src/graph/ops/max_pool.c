@@ -35,6 +35,7 @@ const op graph_op_max_pool = {
     .attributes = sizeof(hiss_pooling),
     .shape = graph_pool_shape,
     .forward = forward,
+    .form = graph_pool_form,
     .backward = backward,
     .save = save,
     .flops = graph_elementwise_flops,

@@ -21,8 +21,10 @@ typedef struct activation_attributes {
 } activation_attributes; /* absent: the activation has none */
 void graph_activation_forward(const op_call *call);
 void graph_activation_backward(const op_call *call);
+void graph_activation_form(const node *n, hiss_node_form *out);
 /* Of operations whose attributes begin with a hiss_conv. */
 hiss_conv graph_conv_product(const node *n);
+void graph_conv_form(const node *n, hiss_node_form *out);
 int64_t graph_conv_scratch(const node *n, const hiss_kernels *kernels);
 int64_t graph_argmax_floats(const hiss_pooling *p); /* that argmax of max pooling takes */
 double graph_conv_flops(const node *n);
@@ -33,6 +35,7 @@ typedef struct pair_attributes {
 const char *graph_pair_loss_shape(hiss_graph *graph, node *n);
 hiss_value graph_append_pair_loss(hiss_graph *graph, const op *loss, hiss_value a, hiss_value b, double scale);
 void graph_pair_loss_example(hiss_graph *g, const op *loss, int variant);
+void graph_pool_form(const node *n, hiss_node_form *out);
 const char *graph_pool_shape(hiss_graph *graph, node *n); /* fills in the hiss_pooling that the attributes are */
 /* The join of max_pool: a convolution that pools. */
 hiss_value graph_join_max_pool(hiss_graph *graph, const node *before, const node *pool);

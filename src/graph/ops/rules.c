@@ -100,3 +100,15 @@ const char *graph_pool_shape(hiss_graph *graph, node *n) {
     n->shape = HISS_SHAPE(p.N, p.P, p.Q, p.C);
     return NULL;
 }
+
+void graph_conv_form(const node *n, hiss_node_form *out) {
+    out->conv = *(const hiss_conv *)n->attributes;
+}
+
+void graph_activation_form(const node *n, hiss_node_form *out) {
+    out->number = (double)((const activation_attributes *)n->attributes)->slope;
+}
+
+void graph_pool_form(const node *n, hiss_node_form *out) {
+    out->pooling = *(const hiss_pooling *)n->attributes;
+}

@@ -16,6 +16,10 @@ static void backward(const op_call *call) {
                          call->dx[0]);
 }
 
+static void form(const node *n, hiss_node_form *out) {
+    out->number = (double)((const attributes *)n->attributes)->factor;
+}
+
 static void example(hiss_graph *g, int variant) {
     graph_example_weigh(g, hiss_graph_scale(g, graph_example_slot(g, 0, HISS_SHAPE(3, 5)), variant - 1.5));
 }
@@ -25,6 +29,7 @@ const op graph_op_scale = {.name = "scale",
                            .shape = graph_same_shape,
                            .equal = graph_equal_attributes,
                            .forward = forward,
+                           .form = form,
                            .backward = backward,
                            .flops = graph_elementwise_flops,
                            .example = example};

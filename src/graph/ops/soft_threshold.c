@@ -17,6 +17,7 @@ const op graph_op_soft_threshold = {
     .attributes = sizeof(activation_attributes),
     .shape = graph_same_shape,
     .forward = graph_activation_forward,
+    .form = graph_activation_form,
     .backward = graph_activation_backward,
     .flops = graph_elementwise_flops,
     .needs_output = true,

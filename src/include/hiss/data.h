@@ -429,6 +429,15 @@ double hiss_pixel_of(const hiss_pixel_scale *scale, int64_t channel, double valu
 /* The evaluation view: with crop random the centre height x width, with crop window the whole image; normalised alike.
  * Thread-safe. */
 hiss_pixel_scale hiss_augment_center(const hiss_augment_options *options, const hiss_stored_image *image, float *out);
+/* What it does with images of a field, in words: cut height x width at (top, left), or sample the whole image; then subtract
+ * low, divide by span, and normalise, by scaling or by the view's own mean and deviation, which is at least 1 / 255. */
+typedef struct hiss_center {
+    int64_t H, W, C, height, width, top, left;
+    double low, span;
+    bool samples, own;
+    const hiss_scaling *scaling; /* of the options */
+} hiss_center;
+hiss_center hiss_augment_center_of(const hiss_augment_options *options, const hiss_field *image);
 
 /* ---- hiss prepare ---- */
 

@@ -148,6 +148,23 @@ typedef struct hiss_node_info {
 } hiss_node_info;
 hiss_node_info hiss_graph_node(const hiss_graph *graph, int node);
 
+/* A node as another program would write it down: what its row of the table says of it. Pointers live as long as the
+ * graph. */
+typedef struct hiss_node_form {
+    const char *op, *scope, *name; /* name: of an input, else NULL */
+    int inputs;
+    hiss_value input[HISS_MAX_INPUTS]; /* -1: absent */
+    hiss_shape shape;
+    int slot;                     /* of a parameter */
+    const float *constant;        /* of a constant */
+    hiss_conv conv;               /* of a transposed one: that from the output to the input */
+    int64_t extra;                /* rows and columns of a transposed convolution */
+    hiss_pooling pooling;         /* that of a convolution which pools, too */
+    double number;                /* slope, threshold, factor, epsilon */
+    int mean_slot, variance_slot; /* of normalisation by running statistics */
+} hiss_node_form;
+hiss_node_form hiss_graph_form(const hiss_graph *graph, int node);
+
 /* ---- running ---- */
 
 typedef struct hiss_exec hiss_exec;
