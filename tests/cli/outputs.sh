@@ -30,6 +30,8 @@ nowhere() {
     done
 }
 nowhere "$HISS" query run --output OUT
+nowhere "$HISS" export run --format npz --output OUT
+nowhere "$HISS" export run --format onnx --output OUT
 nowhere "$HISS" bench machine --seconds 60 --json OUT
 nowhere "$HISS" bench kernels config.yaml --seconds 60 --save OUT
 nowhere "$HISS" simulate config.yaml --seconds 60 --json OUT
