@@ -18,6 +18,7 @@ typedef struct out {
     float *stored, *image, *layer[HISS_MAX_TAPS];
     int64_t D[HISS_MAX_TAPS];
     int taps;
+    const hiss_view_kind *view;
 } out;
 
 /* [H,W,C] as [C,H,W]. */
@@ -42,21 +43,29 @@ static void prepare(out *o, const hiss_frozen *f, int64_t n) {
     }
 }
 
-/* One image: stored, and its centre view. */
+/* How the method makes the image of its graph. */
+static const hiss_view_kind *view_of(const hiss_objective_ops *objective) {
+    const hiss_input *in = objective->input ? objective->input->inputs : NULL;
+    while (in && in->field && !(in->name && in->view && strcmp(in->name, "image") == 0)) {
+        in++;
+    }
+    return hiss_view_kind_named(in && in->field ? in->view : "image");
+}
+
+/* One image: stored, and as the network gets it. */
 static void put_image(const out *o, const hiss_task *t, const hiss_batch *batch, int64_t i, int64_t at) {
     const hiss_field *field = &t->field[0];
     const int64_t stored = t->stored_H * t->stored_W, seen = t->H * t->W;
     float *values = hiss_new(float, stored * t->C), *view = hiss_new(float, seen * t->C);
-    hiss_field_floats(field, hiss_batch_values(batch, i, field), field->low, values);
-    const hiss_stored_image image = {t->stored_H, t->stored_W, t->C, NULL, values, field->high - field->low};
-    hiss_augment_center(t->augment, &image, view);
+    float *scratch = hiss_task_scratch(t) > 0 ? hiss_new(float, hiss_task_scratch(t)) : NULL;
+    const hiss_lane lane = {.task = t, .phase = -1, .view = HISS_VIEW_CENTER, .batch = batch, .scratch = scratch};
+    o->view->make(&lane, i, field, 0, 1, view);
     turn(seen, t->C, view, o->image + at * seen * t->C);
-    for (int64_t k = 0; k < stored * t->C; k++) {
-        values[k] += (float)field->low;
-    }
+    hiss_field_floats(field, hiss_batch_values(batch, i, field), 0, values);
     turn(stored, t->C, values, o->stored + at * stored * t->C);
     hiss_free(values);
     hiss_free(view);
+    hiss_free(scratch);
 }
 
 static hiss_status encode(hiss_frozen *f, hiss_dataset *set, int64_t n, out *o, hiss_error *err) {
@@ -96,7 +105,7 @@ static hiss_status write(const out *o, const char *path, hiss_error *err) {
 static hiss_status run(hiss_experiment *e, char **argv, hiss_error *err) {
     hiss_dataset *set = NULL;
     hiss_frozen *f = NULL;
-    out o = {0};
+    out o = {.view = view_of(e->objective)};
     hiss_data_options data = e->data;
     data.label_use = HISS_LABELS_OPTIONAL;
     hiss_kernels_enter_thread();
