@@ -191,6 +191,9 @@ static hiss_status judge_all(judging *g, hiss_experiment *e, hiss_error *err) {
         s = cli_choose_layers(m, "--set eval.layers=NAME,...", g->options->layers, &layers, layer, err);
         hiss_error_under_key(err, s, "eval.layers");
     }
+    if (s == HISS_OK) {
+        s = hiss_config_blame(e->config, hiss_frozen_crop(m, g->options->crops, err), err);
+    }
     s = s == HISS_OK ? cli_load_checkpoint(comm, m, g->checkpoint, g->given, err) : s;
     s = s == HISS_OK ? load_judges(g, e, m, &j, err) : s;
     if (s == HISS_OK) {

@@ -364,6 +364,27 @@ hiss_pixel_scale hiss_augment_center(const hiss_augment_options *o, const hiss_s
     return normalize(o, 1, image->span, o->height * o->width * image->C, out);
 }
 
+void hiss_augment_crop(const hiss_augment_options *o, const hiss_stored_image *image, int crop, float *out) {
+    const int64_t H = image->H, W = image->W;
+    const int corner = crop % 5;
+    const bool mirrored = crop >= 5;
+    const int down = corner == 0 ? 0 : corner > 2 ? 1 : -1, right = corner == 0 ? 0 : corner % 2 == 0 ? 1 : -1;
+    if (o->crop == CROP_RANDOM) {
+        copy((1 + down) * (H - o->height) / 2, (1 + right) * (W - o->width) / 2, mirrored, o->height, o->width, image,
+             out);
+    } else {
+        const float py = (float)H / (float)o->height, px = (float)W / (float)o->width, f = mirrored ? -1 : 1;
+        const float left = mirrored ? (float)W : 0;
+        map at = {left + px * (float)(o->shift * right), px * f, 0, py * (float)(o->shift * down), 0, py};
+        resample(&at, o->height, o->width, image, out);
+    }
+    normalize(o, 1, image->span, o->height * o->width * image->C, out);
+}
+
+bool hiss_augment_has_corners(const hiss_augment_options *o, int64_t H, int64_t W) {
+    return o->crop == CROP_RANDOM ? o->height < H || o->width < W : o->shift > 0;
+}
+
 hiss_center hiss_augment_center_of(const hiss_augment_options *o, const hiss_field *image) {
     const int64_t H = image->dim[0], W = image->dim[1];
     return (hiss_center){.H = H,

@@ -29,6 +29,8 @@ const hiss_row hiss_eval_rows[] = {
         "layers to judge, e.g. conv2,fc1; absent: all that have features"),
     ROW("pixels", HISS_BOOL, pixels, "true", 0, 0, NULL, "judge raw pixels too"),
     ROW("random", HISS_BOOL, random, "true", 0, 0, NULL, "judge the untrained network too"),
+    ROW("crops", HISS_CHOICE, crops, "center", 0, 0, "center|ten",
+        "ten: features are means over the centre, four corners, and these mirrored; takes ten times as long"),
     ROW("permuted", HISS_BOOL, permuted, "false", 0, 0, NULL,
         "a control: probes learn the labels and targets of other training samples, and so end at chance"),
     ROW("train_limit", HISS_INT, train_limit, "0", 0, 0x1p31, NULL,
@@ -374,6 +376,9 @@ hiss_status hiss_eval_open(const hiss_eval_options *options, const hiss_data_opt
     cut(train, "eval.train_limit", options->train_limit, seed, DRAW_OF_TRAIN, samples);
     cut(test, "eval.test_limit", options->test_limit, seed, DRAW_OF_TEST, samples);
     say_classes(train->set, samples);
+    if (options->crops) {
+        say(samples, "features are means over ten crops (eval.crops)\n");
+    }
     if (options->permuted) {
         say(samples, "a control (eval.permuted): training samples have the labels and targets of each other\n");
     }

@@ -17,6 +17,7 @@ struct hiss_frozen {
     hiss_encoder *encoder, *training;
     float *vector;
     int selected[HISS_MAX_TAPS], count;
+    bool ten; /* crops */
 };
 
 static hiss_status build(hiss_frozen *f, bool training, hiss_encoder **out, hiss_error *err) {
@@ -156,16 +157,44 @@ void hiss_frozen_select(hiss_frozen *f, int count, const int *tap) {
     hiss_encoder_stop_at(f->encoder, count, tap);
 }
 
+hiss_status hiss_frozen_crop(hiss_frozen *f, bool ten, hiss_error *err) {
+    const hiss_task *t = &f->task;
+    f->ten = ten;
+    return !ten || hiss_augment_has_corners(t->augment, t->stored_H, t->stored_W)
+               ? HISS_OK
+               : hiss_fail_key(err, HISS_EUSER, "eval.crops",
+                               "ten, but all corners are the centre: views are whole images; cut smaller ones with "
+                               "augment.crop: random, set augment.shift, or say center");
+}
+
+/* Features of one view, or added to those in out. */
+static void embed(hiss_frozen *f, int64_t count, const hiss_batch *batch, int64_t view, bool add, float *const *out) {
+    const hiss_exec_context run = {.model = f->vector, .lanes = 1};
+    hiss_encoder_run(f->encoder, 0, &run, batch, 0, view);
+    for (int k = 0; k < f->count; k++) {
+        const int tap = f->selected[k];
+        const float *value = hiss_encoder_value(f->encoder, 0, tap);
+        for (int64_t i = 0; i < count * hiss_encoder_width(f->encoder, tap); i++) {
+            out[k][i] = add ? out[k][i] + value[i] : value[i];
+        }
+    }
+}
+
 hiss_status hiss_frozen_embed(void *frozen, int64_t count, const hiss_batch *batch, float *const *out,
                               hiss_error *err) {
     (void)err;
     hiss_frozen *f = frozen;
-    const hiss_exec_context run = {.model = f->vector, .lanes = 1};
-    hiss_encoder_run(f->encoder, 0, &run, batch, 0, HISS_VIEW_CENTER);
+    if (!f->ten) {
+        embed(f, count, batch, HISS_VIEW_CENTER, false, out);
+        return HISS_OK;
+    }
+    for (int crop = 0; crop < HISS_CROPS; crop++) {
+        embed(f, count, batch, HISS_VIEW_CROPS + crop, crop > 0, out);
+    }
     for (int k = 0; k < f->count; k++) {
-        const int tap = f->selected[k];
-        memcpy(out[k], hiss_encoder_value(f->encoder, 0, tap),
-               sizeof(float) * (size_t)(count * hiss_encoder_width(f->encoder, tap)));
+        for (int64_t i = 0; i < count * hiss_encoder_width(f->encoder, f->selected[k]); i++) {
+            out[k][i] /= HISS_CROPS;
+        }
     }
     return HISS_OK;
 }

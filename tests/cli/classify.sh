@@ -18,6 +18,7 @@ cat >scenes.yaml <<'END'
 objective: classify
 classify: {targets: true}
 data: {file: train.h5, labels: "", fields: {targets: /targets}}
+augment: {shift: 2}
 network: {layers: [{conv: 8, kernel: 3, pad: 1, name: conv1}, batch_norm, relu, {max_pool: 4}, flatten, {linear: 16, name: fc1}, relu]}
 optim: {lr: 0.05, momentum: 0.9}
 train: {epochs: 6, lanes: 6, lane_samples: 8}
@@ -50,6 +51,19 @@ for reading in "trained/fc1 average_precision map" "trained/scores classificatio
 done
 grep -q 'scores that know nothing' whole/eval.txt || fail 'no baseline' whole/eval.txt
 ! grep -q 'left out: \(average\|classif\)' whole/eval.txt || fail 'left out' whole/eval.txt
+
+# Ten crops: others than the centre, the same on any ranks; refused where the corners are the centre.
+center=$(number trained/scores classification map)
+train 1 still --set augment.shift=0 --set train.steps=2
+refused 1 "--set eval.crops: ten, but all corners are the centre" "$HISS" eval still --set eval.crops=ten
+for ranks in 1 2; do
+    on $ranks "$HISS" eval whole --set eval.crops=ten --set eval.random=false
+    [ $status -eq 0 ] || fail "ten crops on $ranks ranks: exit $status" log
+    sed 's/"seconds": [0-9.e-]*//' whole/eval.json >"json-$ranks"
+done
+cmp json-1 json-2 || fail 'ten crops depend on the ranks'
+grep -q 'means over ten crops' whole/eval.txt || fail 'not said' whole/eval.txt
+[ "$(number trained/scores classification map)" != "$center" ] || fail 'ten crops are the centre' whole/eval.txt
 
 refused 1 'config.yaml:2:21: classify.targets: there is no field targets; name the data set of targets' "$HISS" train config.yaml \
     --run new --set data.fields=null

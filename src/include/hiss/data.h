@@ -429,6 +429,13 @@ double hiss_pixel_of(const hiss_pixel_scale *scale, int64_t channel, double valu
 /* The evaluation view: with crop random the centre height x width, with crop window the whole image; normalised alike.
  * Thread-safe. */
 hiss_pixel_scale hiss_augment_center(const hiss_augment_options *options, const hiss_stored_image *image, float *out);
+/* One of ten: 0 the centre, 1 to 4 the corners (above left, above right, below left, below right), 5 to 9 these mirrored.
+ * Corners are those of the stored image with crop random, and the centre moved by `shift` both ways with crop window.
+ * Thread-safe. Source: Krizhevsky et al., ImageNet Classification with Deep Convolutional Neural Networks, 2012, 4.1. */
+enum { HISS_CROPS = 10 };
+void hiss_augment_crop(const hiss_augment_options *options, const hiss_stored_image *image, int crop, float *out);
+/* Whether the corners of images of this size are others than the centre. */
+bool hiss_augment_has_corners(const hiss_augment_options *options, int64_t H, int64_t W);
 /* What it does with images of a field, in words: cut height x width at (top, left), or sample the whole image; then subtract
  * low, divide by span, and normalise, by scaling or by the view's own mean and deviation, which is at least 1 / 255. */
 typedef struct hiss_center {

@@ -73,6 +73,9 @@ const float *hiss_frozen_vector(const hiss_frozen *f); /* its values */
 
 /* Which places hiss_frozen_embed gives, and how far it runs: tap[count] of the encoder's. Not collective. */
 void hiss_frozen_select(hiss_frozen *f, int count, const int *tap);
+/* Whether hiss_frozen_embed gives means over ten crops (hiss_augment_crop) in place of the centre view. Not collective.
+ * Errors (HISS_EUSER): the corners are the centre. */
+hiss_status hiss_frozen_crop(hiss_frozen *f, bool ten, hiss_error *err);
 /* The centre view of the first `count` samples of a batch of HISS_FROZEN_BATCH; out [selected places] pointers to
  * [count, width]. frozen: a hiss_frozen. Not collective. */
 hiss_status hiss_frozen_embed(void *frozen, int64_t count, const hiss_batch *batch, float *const *out, hiss_error *err);

@@ -30,6 +30,7 @@ typedef struct hiss_eval_options {
     const char *train_images, *train_labels, *test_images, *test_labels; /* data sets in them; NULL: as data has it */
     const char *layers; /* comma-separated names; NULL: what the caller finds sensible */
     bool pixels, random;
+    int crops;     /* views of a sample that its features are the mean of: 0 the centre, 1 ten */
     bool permuted; /* training samples have the labels and targets of each other */
     /* judgements: see hiss/judge.h */
     bool knn, linear, few_labels, average_precision, classification, statistics, neighbors, filters, reconstruction,

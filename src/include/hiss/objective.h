@@ -68,7 +68,8 @@ typedef struct hiss_placement { /* the training set in lanes, the lanes on ranks
 } hiss_placement;
 
 typedef struct hiss_lane hiss_lane;
-enum { HISS_VIEW_TRAINING = -1, HISS_VIEW_CENTER = -2 }; /* augmented by epoch; not augmented, for evaluation */
+/* Augmented by epoch; not augmented, for evaluation; from here to HISS_VIEW_CENTER - 1 the HISS_CROPS of data.h. */
+enum { HISS_VIEW_TRAINING = -1, HISS_VIEW_CENTER = -2, HISS_VIEW_CROPS = HISS_VIEW_CENTER - HISS_CROPS };
 
 /* What a method needs of a sample, and where it goes. */
 typedef struct hiss_input {

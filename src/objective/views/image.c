@@ -22,6 +22,10 @@ static void make(const hiss_lane *lane, int64_t i, const hiss_field *field, int6
         }
         return;
     }
+    if (lane->view < HISS_VIEW_CENTER) {
+        hiss_augment_crop(t->augment, &image, (int)(lane->view - HISS_VIEW_CROPS), out);
+        return;
+    }
     const bool training = lane->view == HISS_VIEW_TRAINING;
     const int64_t sample = lane->batch->sample[i];
     hiss_rng rng = hiss_rng_keyed(t->seed, training ? HISS_FOR_AUGMENTATION : HISS_FOR_VIEWS, lane->epoch,

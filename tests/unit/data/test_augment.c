@@ -207,6 +207,47 @@ static void center_views(void **state) {
     }
 }
 
+/* Where each of ten crops begins, and that the last five are mirrored; those of whole images are moved by `shift`. */
+static void ten_crops(void **state) {
+    (void)state;
+    static const int top[5] = {2, 0, 0, 5, 5}, left[5] = {1, 0, 3, 0, 3};
+    uint8_t pixels[9 * 8];
+    float view[9 * 8];
+    noise(pixels, sizeof pixels, 3);
+    hiss_augment_options o = plain;
+    o.height = 4;
+    o.width = 5;
+    o.crop = RANDOM;
+    check(&o, 9, 8);
+    for (int crop = 0; crop < HISS_CROPS; crop++) {
+        hiss_augment_crop(&o, &(hiss_stored_image){9, 8, 1, pixels, NULL, 255}, crop, view);
+        for (int k = 0; k < 20; k++) {
+            const int i = top[crop % 5] + k / 5, j = left[crop % 5] + (crop < 5 ? k % 5 : 4 - k % 5);
+            assert_true(fabs(view[k] * 255 - pixels[i * 8 + j]) < 1e-4);
+        }
+    }
+    o = plain;
+    o.height = 9;
+    o.width = 8;
+    o.shift = 2;
+    check(&o, 9, 8);
+    for (int crop = 0; crop < HISS_CROPS; crop++) {
+        const int down = (int[]){0, -2, -2, 2, 2}[crop % 5], right = (int[]){0, -2, 2, -2, 2}[crop % 5];
+        hiss_augment_crop(&o, &(hiss_stored_image){9, 8, 1, pixels, NULL, 255}, crop, view);
+        for (int k = 0; k < 72; k++) {
+            const int i = k / 8 + down, j = (crop < 5 ? k % 8 : 7 - k % 8) + right;
+            const int inside = i >= 0 && i < 9 && j >= 0 && j < 8;
+            assert_true(fabs(view[k] * 255 - (inside ? pixels[i * 8 + j] : 0)) < 1e-3);
+        }
+    }
+    assert_true(hiss_augment_has_corners(&o, 9, 8));
+    o.shift = 0;
+    assert_false(hiss_augment_has_corners(&o, 9, 8));
+    o.crop = RANDOM;
+    assert_false(hiss_augment_has_corners(&o, 9, 8));
+    assert_true(hiss_augment_has_corners(&o, 9, 9));
+}
+
 static void normalizes(void **state) {
     (void)state;
     uint8_t pixels[20 * 20 * 3];
@@ -289,6 +330,7 @@ int main(void) {
         cmocka_unit_test(random_crop_cuts),
         cmocka_unit_test(random_crop_with_knobs),
         cmocka_unit_test(center_views),
+        cmocka_unit_test(ten_crops),
         cmocka_unit_test(normalizes),
         cmocka_unit_test(bad_options_are_explained),
         cmocka_unit_test(standard_options),
