@@ -114,6 +114,8 @@ void cli_processor_name(char *out, size_t size);
  * at most HISS_MAX_TAPS, in chosen. option: how the user chooses, for the error. Not collective. */
 hiss_status cli_choose_layers(hiss_frozen *f, const char *option, const char *layers, int *count,
                               hiss_layer_size *chosen, hiss_error *err);
+/* Channels of a layer's maps, or numbers of its rows, last in what hiss_frozen_embed gives. Not collective. */
+int64_t cli_units(const hiss_frozen *f, const char *layer);
 
 /* The encoder and decoder of a method that can rebuild images. */
 typedef struct reconstructor reconstructor;

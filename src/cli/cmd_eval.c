@@ -54,7 +54,7 @@ static void tell_progress(judging *g, const hiss_layer_size *layer) {
 }
 
 /* Extract the layers of one network from both ranges and judge them one by one. Collective.
- *   output  the last layer is the output of the trained network */
+ *   output  this is the trained network, which user is then, and the last layer its output */
 static hiss_status judge(judging *g, const char *who, bool output, int layers, const hiss_layer_size *layer,
                          hiss_embed embed, void *user, hiss_error *err) {
     hiss_features *train[HISS_MAX_TAPS] = {NULL}, *test[HISS_MAX_TAPS] = {NULL};
@@ -73,6 +73,7 @@ static hiss_status judge(judging *g, const char *who, bool output, int layers, c
             const hiss_subject subject = {.name = name,
                                           .train = train[k],
                                           .test = test[k],
+                                          .units = output ? cli_units(user, layer[k].name) : 0,
                                           .output = output && k == layers - 1,
                                           .scores = output && g->scores && strcmp(layer[k].name, "scores") == 0,
                                           .others = g->others,

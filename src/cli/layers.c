@@ -29,3 +29,10 @@ hiss_status cli_choose_layers(hiss_frozen *f, const char *option, const char *la
     *count = n;
     return HISS_OK;
 }
+
+int64_t cli_units(const hiss_frozen *f, const char *layer) {
+    const hiss_encoder *e = hiss_frozen_encoder(f);
+    const hiss_taps *taps = hiss_encoder_taps(e);
+    const hiss_shape shape = hiss_graph_shape(hiss_encoder_graph(e), taps->tap[hiss_taps_find(taps, layer)].value);
+    return shape.dim[shape.ndim - 1];
+}

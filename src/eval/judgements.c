@@ -17,6 +17,7 @@ const hiss_judgement *const *hiss_judgements(void) {
                                                 &eval_judgement_classification,
                                                 &eval_judgement_statistics,
                                                 &eval_judgement_neighbors,
+                                                &eval_judgement_units,
                                                 &eval_judgement_filters,
                                                 &eval_judgement_reconstruction,
                                                 &eval_judgement_denoising,
@@ -47,7 +48,7 @@ hiss_status hiss_judgements_expect(const hiss_eval_options *options, hiss_error 
 }
 
 static bool judges(const hiss_judgement *j, const hiss_subject *subject) {
-    if ((j->needs & HISS_NEEDS_SCORES && !subject->scores) ||
+    if ((j->needs & HISS_NEEDS_SCORES && !subject->scores) || (j->needs & HISS_NEEDS_UNITS && subject->units == 0) ||
         (j->needs & HISS_NEEDS_TARGETS && !(subject->test && subject->train->targets + subject->test->targets > 0))) {
         return false;
     }

@@ -105,4 +105,19 @@ grep -q "hiss: error: cannot write 'out/x.csv'" log || fail 'another error' log
 (ulimit -f 4 && exec "$HISS" features run --layer conv1 --output out/x.h5) >log 2>&1 && fail 'no error without room' log
 [ "$(grep -c 'hiss: error:' log)" = 1 ] || fail 'not one line' log
 [ -z "$(ls -A out)" ] || fail "left: $(ls -A out)"
+# What hiss eval says of units is in these numbers: the nine largest of each column, equal ones in the order of samples.
+for ranks in 1 3; do
+    on $ranks "$HISS" eval run --set eval.test=data.h5 --set eval.layers=conv1,z --set eval.units=true --set eval.random=false \
+        --set eval.pixels=false --set eval.linear=false --set eval.few_labels=false --set eval.knn=false
+    [ $status -eq 0 ] || fail "eval: exit $status" "$log"
+    sed 's/"seconds": [0-9.e-]*//' run/eval.json | cat - run/units-conv1.png run/units-z.png >units.$ranks
+done
+cmp units.1 units.3 || fail 'units depend on the ranks'
+[ -s run/units-z.png ] || fail 'no picture'
+[ ! -e run/units-pixels.png ] || fail 'units of pixels'
+for unit in 1 2 3 4 5 6 7 8; do
+    awk -F, -v k=$unit 'NR > 1 { printf "%.9g %d %d\n", $k, NR, $NF }' 1.csv | sort -k1,1gr -k2,2n | head -n 9 |
+        awk 'NR == 1 { label = $3 } NR > 1 { alike += $3 == label } END { print alike }'
+done | awk '{ sum += $1 } END { printf "%.4f\n", 100 * sum / 64 }' >alike
+grep -o '"alike_percent": [0-9.]*' run/eval.json | tail -n 1 | cut -d' ' -f2 | cmp - alike || fail "not the percentage $(cat alike)" run/eval.txt
 echo ok

@@ -33,8 +33,8 @@ typedef struct hiss_eval_options {
     int crops;     /* views of a sample that its features are the mean of: 0 the centre, 1 ten */
     bool permuted; /* training samples have the labels and targets of each other */
     /* judgements: see hiss/judge.h */
-    bool knn, linear, few_labels, average_precision, classification, statistics, neighbors, filters, reconstruction,
-        denoising, likelihood, measures, generation;
+    bool knn, linear, few_labels, average_precision, classification, statistics, neighbors, units, filters,
+        reconstruction, denoising, likelihood, measures, generation;
     const char *classifier;          /* run or checkpoint that judges made images; NULL: none */
     int64_t train_limit, test_limit; /* samples; 0: all */
     int64_t iterations;              /* of a linear probe, at most */

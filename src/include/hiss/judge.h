@@ -95,6 +95,7 @@ typedef struct hiss_measurer {
 typedef struct hiss_subject {
     const char *name;                  /* e.g. "trained/conv2", or "trained" for the network */
     const hiss_features *train, *test; /* of the layer; NULL: this is a network */
+    int64_t units;                     /* of this layer of the trained network, last in each place of a row; 0: none */
     bool output;                       /* this layer is the output of the trained network */
     bool scores;                       /* this layer are the trained network's scores of classes */
     bool others;                       /* which are not those of the training samples' labels */
@@ -162,7 +163,8 @@ enum {                         /* what a judgement needs */
        HISS_NEEDS_CORRUPTION = 128,
        HISS_NEEDS_MAKER = 256,
        HISS_NEEDS_TARGETS = 512, /* of several classes a sample */
-       HISS_NEEDS_SCORES = 1024  /* a method whose output are scores of classes */
+       HISS_NEEDS_SCORES = 1024, /* a method whose output are scores of classes */
+       HISS_NEEDS_UNITS = 2048   /* of a trained network */
 };
 
 typedef struct hiss_judgement {
