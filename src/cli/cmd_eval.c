@@ -180,6 +180,16 @@ static void tell_stage(judging *g, const hiss_experiment *e, const hiss_frozen *
     }
 }
 
+static hiss_status expect_sheets(judging *g, int layers, const hiss_layer_size *layer, hiss_error *err) {
+    hiss_status s = HISS_OK;
+    for (int k = 0; k < layers && s == HISS_OK && g->options->units; k++) {
+        char file[HISS_UNITS_FILE];
+        hiss_units_file(layer[k].name, file);
+        s = cli_expect_writable(g->env.comm, g->run, (const char *[]){file}, 1, err);
+    }
+    return s;
+}
+
 /* The checkpoint is read before anything is judged, so that one that does not fit is told at once. */
 static hiss_status judge_all(judging *g, hiss_experiment *e, hiss_error *err) {
     hiss_frozen *m = NULL;
@@ -192,6 +202,7 @@ static hiss_status judge_all(judging *g, hiss_experiment *e, hiss_error *err) {
         s = cli_choose_layers(m, "--set eval.layers=NAME,...", g->options->layers, &layers, layer, err);
         hiss_error_under_key(err, s, "eval.layers");
     }
+    s = s == HISS_OK ? expect_sheets(g, layers, layer, err) : s;
     if (s == HISS_OK) {
         s = hiss_config_blame(e->config, hiss_frozen_crop(m, g->options->crops, err), err);
     }

@@ -50,6 +50,9 @@ for name in eval.txt eval.json filters.png neighbors.png reconstruction.png deno
     early 2 "cannot write 'run/$name': it is a directory" "$HISS" eval run
     rmdir run/$name 2>/dev/null || fail "run/$name has something in it"
 done
+mkdir run/units-conv1.png
+refused 2 "cannot write 'run/units-conv1.png': it is a directory" "$HISS" eval run --set eval.units=true
+rmdir run/units-conv1.png
 train 1 run2 --set train.epochs=1
 rm run2/report.html && mkdir run2/report.html
 early 1 "cannot write 'run2/report.html'" "$HISS" query run2

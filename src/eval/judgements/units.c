@@ -7,7 +7,7 @@
 
 #include "eval/judgements/judgements.h"
 
-enum { UNITS = 12, BEST = 9, NAME = 96 };
+enum { UNITS = 12, BEST = 9 };
 
 static const hiss_row rows[] = {
     JUDGEMENT_ROW("units", HISS_BOOL, units, "false", 0, 0, NULL,
@@ -30,6 +30,13 @@ static void insert(answer *best, answer a) {
             best[k] = a;
             a = weaker;
         }
+    }
+}
+
+void hiss_units_file(const char *layer, char out[HISS_UNITS_FILE]) {
+    snprintf(out, HISS_UNITS_FILE, "units-%s.png", layer);
+    for (char *at = strchr(out, '/'); at; at = strchr(at, '/')) {
+        *at = '-';
     }
 }
 
@@ -114,16 +121,13 @@ static hiss_status run(const hiss_eval_env *env, const hiss_eval_options *option
     const char *layer = strchr(subject->name, '/');
     int64_t unit[UNITS];
     answer best[UNITS * BEST];
-    char file[NAME], title[NAME], caption[256];
+    char file[HISS_UNITS_FILE], title[HISS_UNITS_FILE], caption[256];
     if (!subject->directory || !subject->queries) {
         hiss_record_leave_out(record, "there is no place for pictures");
         return HISS_OK;
     }
     layer = layer ? layer + 1 : subject->name;
-    snprintf(file, sizeof file, "units-%s.png", layer);
-    for (char *at = strchr(file, '/'); at; at = strchr(at, '/')) {
-        *at = '-';
-    }
+    hiss_units_file(layer, file);
     hiss_draw_shown(env->seed, units, count, unit);
     find_best(f, units, count, unit, best);
     merge(env->comm, count, best);

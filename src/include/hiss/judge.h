@@ -184,6 +184,10 @@ const hiss_judgement *const *hiss_judgements(void);
 /* An error when the options want none of them. Not collective. */
 hiss_status hiss_judgements_expect(const hiss_eval_options *options, hiss_error *err);
 
+/* The picture of judgement units of a layer, such as units-conv1.png. Not collective. */
+enum { HISS_UNITS_FILE = 96 };
+void hiss_units_file(const char *layer, char out[HISS_UNITS_FILE]);
+
 /* ---- an evaluation ---- */
 
 /* samples: how they were drawn (hiss_eval_open). */
