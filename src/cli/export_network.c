@@ -19,11 +19,11 @@ static bool sees_pixels(const hiss_objective_ops *objective) {
     return true;
 }
 
-static hiss_status write_text(const hiss_program *p, bool torch, const char *path, hiss_error *err) {
+static hiss_status write_onnx(const hiss_program *p, const char *path, hiss_error *err) {
     char *bytes = NULL;
     size_t count = 0;
     FILE *stream = hiss_text_open(&bytes, &count);
-    hiss_status s = torch ? hiss_torch_write(p, stream, err) : hiss_onnx_write(p, stream, err);
+    hiss_status s = hiss_onnx_write(p, stream, err);
     fclose(stream);
     s = s == HISS_OK ? hiss_file_write_verified(path, bytes, count, err) : s;
     free(bytes);
@@ -38,15 +38,15 @@ static hiss_status write_folder(const hiss_program *p, const hiss_weights *w, co
     snprintf(weights, sizeof weights, "%s/weights.safetensors", folder);
     char *text = NULL;
     size_t count = 0;
-    FILE *trial = hiss_text_open(&text, &count);
-    hiss_status s = hiss_torch_write(p, trial, err);
-    fclose(trial);
-    free(text);
+    FILE *stream = hiss_text_open(&text, &count);
+    hiss_status s = hiss_torch_write(p, stream, err);
+    fclose(stream);
     s = s == HISS_OK ? hiss_directories_make(folder, err) : s;
     s = s == HISS_OK ? hiss_file_expect_writable(weights, err) : s;
     s = s == HISS_OK ? hiss_file_expect_writable(model, err) : s;
     s = s == HISS_OK ? export_write_arrays(w, false, weights, err) : s;
-    s = s == HISS_OK ? write_text(p, true, model, err) : s;
+    s = s == HISS_OK ? hiss_file_write_verified(model, text, count, err) : s;
+    free(text);
     if (s != HISS_OK && !there) {
         unlink(weights);
         rmdir(folder); /* when nothing else is in it */
@@ -83,7 +83,7 @@ static hiss_status write_program(const export_options *o, const hiss_experiment 
     hiss_program *p = NULL;
     hiss_status s = hiss_program_create(&options, &p, err);
     if (s == HISS_OK) {
-        s = o->format == EXPORT_TORCH ? write_folder(p, w, o->output, err) : write_text(p, false, o->output, err);
+        s = o->format == EXPORT_TORCH ? write_folder(p, w, o->output, err) : write_onnx(p, o->output, err);
     }
     hiss_program_destroy(p);
     return s;

@@ -9,7 +9,6 @@
 #include "hiss/run_directory.h"
 #include "hiss/snapshot.h"
 
-enum { PIECE = 1 << 20 };
 static const char known[] =
     "hiss inspect knows run directories, checkpoints, and HDF5 files such as data sets and features";
 
@@ -168,21 +167,11 @@ static hiss_status verify_layer(void *user, const char *name, const hiss_h5_info
         hiss_h5_get_text(i->file, name, "sha256", &expected, &none) != HISS_OK) {
         return HISS_OK;
     }
-    const int64_t row = info->dim[1] * (int64_t)sizeof(float), some = 1 + PIECE / (row > 0 ? row : 1);
-    float *rows = hiss_alloc((size_t)(some * row));
-    hiss_hash *hash = hiss_hash_begin();
-    hiss_status s = HISS_OK;
-    for (int64_t at = 0; at < info->dim[0] && s == HISS_OK; at += some) {
-        const int64_t count = info->dim[0] - at < some ? info->dim[0] - at : some;
-        s = hiss_h5_read(i->file, name, HISS_F32, at, count, rows, err);
-        hiss_hash_add(hash, rows, s == HISS_OK ? (size_t)(count * row) : 0);
-    }
-    hiss_hash_end(hash, found);
+    hiss_status s = hiss_feature_layer_sum(i->file, name, info->dim[0], info->dim[1], found, err);
     if (s == HISS_OK && strcmp(expected, found) != 0) {
         s = hiss_fail(err, HISS_EUSER, "%s: damaged: data set %s does not match its checksum; write it again", i->path,
                       name);
     }
-    hiss_free(rows);
     hiss_free(expected);
     return s;
 }

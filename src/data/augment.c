@@ -353,32 +353,29 @@ static bool cuts(const hiss_augment_options *o, int64_t H, int64_t W) {
     return o->crop == CROP_RANDOM || (o->height == H && o->width == W);
 }
 
-hiss_pixel_scale hiss_augment_center(const hiss_augment_options *o, const hiss_stored_image *image, float *out) {
+/* The view in the middle, or at a side: down, right -1, 0 or 1. */
+static hiss_pixel_scale look(const hiss_augment_options *o, const hiss_stored_image *image, int down, int right,
+                             bool mirrored, float *out) {
     const int64_t H = image->H, W = image->W;
-    if (cuts(o, H, W)) {
-        copy((H - o->height) / 2, (W - o->width) / 2, false, o->height, o->width, image, out);
+    if (o->crop == CROP_RANDOM || (cuts(o, H, W) && down == 0 && right == 0)) {
+        copy((1 + down) * (H - o->height) / 2, (1 + right) * (W - o->width) / 2, mirrored, o->height, o->width, image,
+             out);
     } else {
-        map at = {0, (float)W / (float)o->width, 0, 0, 0, (float)H / (float)o->height};
+        const float py = (float)H / (float)o->height, px = (float)W / (float)o->width;
+        const float left = mirrored ? (float)W : 0;
+        map at = {left + px * (float)(o->shift * right), mirrored ? -px : px, 0, py * (float)(o->shift * down), 0, py};
         resample(&at, o->height, o->width, image, out);
     }
     return normalize(o, 1, image->span, o->height * o->width * image->C, out);
 }
 
+hiss_pixel_scale hiss_augment_center(const hiss_augment_options *o, const hiss_stored_image *image, float *out) {
+    return look(o, image, 0, 0, false, out);
+}
+
 void hiss_augment_crop(const hiss_augment_options *o, const hiss_stored_image *image, int crop, float *out) {
-    const int64_t H = image->H, W = image->W;
     const int corner = crop % 5;
-    const bool mirrored = crop >= 5;
-    const int down = corner == 0 ? 0 : corner > 2 ? 1 : -1, right = corner == 0 ? 0 : corner % 2 == 0 ? 1 : -1;
-    if (o->crop == CROP_RANDOM) {
-        copy((1 + down) * (H - o->height) / 2, (1 + right) * (W - o->width) / 2, mirrored, o->height, o->width, image,
-             out);
-    } else {
-        const float py = (float)H / (float)o->height, px = (float)W / (float)o->width, f = mirrored ? -1 : 1;
-        const float left = mirrored ? (float)W : 0;
-        map at = {left + px * (float)(o->shift * right), px * f, 0, py * (float)(o->shift * down), 0, py};
-        resample(&at, o->height, o->width, image, out);
-    }
-    normalize(o, 1, image->span, o->height * o->width * image->C, out);
+    look(o, image, corner == 0 ? 0 : corner > 2 ? 1 : -1, corner == 0 ? 0 : corner % 2 == 0 ? 1 : -1, crop >= 5, out);
 }
 
 bool hiss_augment_has_corners(const hiss_augment_options *o, int64_t H, int64_t W) {

@@ -235,18 +235,16 @@ static hiss_status sign(feature_file *f, char (*sum)[HISS_HASH_TEXT], hiss_error
     return s;
 }
 
-static hiss_status sum_of_layer(const feature_file *f, hiss_h5 *file, int layer, char sum[HISS_HASH_TEXT],
-                                hiss_error *err) {
-    const int64_t D = f->layer[layer].D, room = 1 + PIECE / (D * (int64_t)sizeof(float));
-    float *rows = hiss_new(float, room *D);
+hiss_status hiss_feature_layer_sum(hiss_h5 *file, const char *name, int64_t n, int64_t D, char sum[HISS_HASH_TEXT],
+                                   hiss_error *err) {
+    const int64_t room = 1 + PIECE / ((D > 0 ? D : 1) * (int64_t)sizeof(float));
+    float *rows = hiss_alloc(sizeof *rows * (size_t)(room * D));
     hiss_hash *hash = hiss_hash_begin();
-    char name[NAME_TEXT];
     hiss_status s = HISS_OK;
-    name_of(f, layer, name);
-    for (int64_t i = 0; i < f->n && s == HISS_OK; i += room) {
-        const int64_t count = f->n - i < room ? f->n - i : room;
+    for (int64_t i = 0; i < n && s == HISS_OK; i += room) {
+        const int64_t count = n - i < room ? n - i : room;
         s = hiss_h5_read(file, name, HISS_F32, i, count, rows, err);
-        hiss_hash_add(hash, rows, sizeof *rows * (size_t)(count * D));
+        hiss_hash_add(hash, rows, s == HISS_OK ? sizeof *rows * (size_t)(count * D) : 0);
     }
     hiss_hash_end(hash, sum);
     hiss_free(rows);
@@ -282,7 +280,9 @@ static hiss_status read_back(const feature_file *f, char (*sum)[HISS_HASH_TEXT],
     hiss_status s = f->format == FORMAT_H5 ? hiss_h5_open(f->temporary, &file, err) : HISS_OK;
     bool same = !hiss_fault("file.compare");
     for (int l = 0; l < f->layers && s == HISS_OK; l++) {
-        s = file ? sum_of_layer(f, file, l, found, err) : sum_of_bytes(f, found, err);
+        char name[NAME_TEXT];
+        name_of(f, l, name);
+        s = file ? hiss_feature_layer_sum(file, name, f->n, f->layer[l].D, found, err) : sum_of_bytes(f, found, err);
         same = same && strcmp(found, sum[l]) == 0;
     }
     hiss_h5_close(file, NULL);

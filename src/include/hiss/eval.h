@@ -13,6 +13,7 @@
 #include "hiss/comm.h"
 #include "hiss/config.h"
 #include "hiss/data.h"
+#include "hiss/hash.h"
 #include "hiss/kernels.h"
 #include "hiss/status.h"
 
@@ -136,6 +137,10 @@ hiss_status hiss_feature_output_expect(const char *path, int layers, hiss_error 
 hiss_status hiss_features_write(const hiss_eval_env *env, const hiss_sample_range *range, int layers,
                                 const hiss_layer_size *layer, int64_t batch, hiss_embed embed, void *user,
                                 const hiss_feature_output *output, hiss_error *err);
+
+/* SHA-256 of the values of a layer in such a file, as its attribute sha256 has it. Not collective. Errors: of reading. */
+hiss_status hiss_feature_layer_sum(hiss_h5 *file, const char *name, int64_t n, int64_t D, char sum[HISS_HASH_TEXT],
+                                   hiss_error *err);
 
 /* The trivial embedding: one layer, pixels in 0..1. user: hiss_field *, the image. */
 hiss_status hiss_embed_pixels(void *user, int64_t count, const hiss_batch *batch, float *const *out, hiss_error *err);
