@@ -29,7 +29,7 @@ settle() {
     : >jobs.txt
 }
 
-failed=0 ran=0 done=$'\n'
+failed=0 ran=0 job='' done=$'\n'
 : >jobs.txt
 while IFS=$'\t' read -r where command; do
     rule "$command" && [ "$how" = slurm ] || continue

@@ -3,6 +3,7 @@
 NODES=2 EPOCHS=4
 . "$HISS_ROOT/tests/slurm/common"
 small_run
+no_shared_sessions
 # Nodes are known by their host names, of which a plain cluster has one.
 ranks='1 2 4' nodes='[1, 1, 2]' points=3
 [ "$HISS_CLUSTER_MODE" = nodes ] || { ranks='1 2' nodes='[1, 1, 1]' points=2; }

@@ -78,6 +78,7 @@ grep -q 'there is no line 4: sweep.txt has 3' sweep-4.log || fail 'no word on th
 job=$no_run
 ends FAILED
 says 'set RUN'
+no_shared_sessions
 for launcher in mpirun srun; do
     rm -f chained/eval.json chained/query.png
     RUN=chained LAUNCH=$launcher QUERY=yes OPTIONS='--set eval.draws=1' submit --nodes=2 --ntasks-per-node=1 jobs/eval.sbatch \
@@ -85,4 +86,5 @@ for launcher in mpirun srun; do
     ends COMPLETED
     [ -s chained/eval.json ] && [ -s chained/query.png ] || fail "no results with $launcher" "$job.log"
 done
+no_sessions_left
 echo ok

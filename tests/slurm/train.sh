@@ -4,6 +4,7 @@ NODES=4 EPOCHS=40
 . "$HISS_ROOT/tests/slurm/common"
 reference
 say 'reference done'
+no_shared_sessions
 for script in "$HISS_ROOT/jobs"/*.sbatch; do
     timeout 20 sbatch --test-only --ntasks-per-node=2 --cpus-per-task=1 "$script" >log 2>&1 || fail "--test-only $script" log
 done
@@ -15,4 +16,5 @@ for launcher in mpirun srun; do
     grep -q 'ranks 6, threads 1, lanes 12' "$job.log" || fail 'not 6 ranks' "$job.log"
     same straight "run-$launcher"
 done
+no_sessions_left
 echo ok
