@@ -25,6 +25,8 @@ WERROR  ?=
 V       ?=
 
 VERSION := 0.1.0
+# Of the shared library: another one when programs that were linked before do not work with it any more.
+SOVERSION := 0
 
 comma := ,
 
@@ -88,13 +90,27 @@ FUZZERS := $(FUZZ_SRC:%.c=$(BUILD)/%)
 
 .DEFAULT_GOAL := all
 .DELETE_ON_ERROR:
-.PHONY: all lib tests simulate help FORCE
+.PHONY: all lib shared tests simulate help FORCE
 
 all: $(BUILD)/hiss $(BUILD)/libhiss.a $(PLATFORMS:configs/%=$(BUILD)/%) $(if $(shell command -v $(SMPICC)),simulate) ## build the program and the library (default)
 
 simulate: $(BUILD)/hiss-smpi ## build what hiss simulate runs in SimGrid (part of all where SimGrid is installed)
 
 lib: $(BUILD)/libhiss.a ## build the library only
+
+# Only what include/hiss declares can be called in it, and only what that needs is in it.
+SHARED_LIB := $(BUILD)/libhiss.so.$(VERSION)
+shared: $(BUILD)/gen/public ## build the shared library, which make install then installs, too
+	+@$(MAKE) BUILD=$(BUILD)/pic MODULES='base assign comm' CFLAGS='$(CFLAGS) -fPIC -fno-semantic-interposition' lib
+	$(say) LINK $(SHARED_LIB)
+	$(do)$(CC) -shared $(ALL_CFLAGS) $(LDFLAGS) -Wl,-soname,libhiss.so.$(SOVERSION) -Wl,--version-script=$(BUILD)/gen/public \
+		-Wl,--as-needed -Wl,--no-undefined $$(sed -n 's/^    \(hiss_[a-z0-9_]*\);/-u \1/p' $(BUILD)/gen/public) \
+		-o $(SHARED_LIB) $(BUILD)/pic/libhiss.a $(ALL_LDLIBS)
+	$(do)ln -sf libhiss.so.$(VERSION) $(BUILD)/libhiss.so.$(SOVERSION) && ln -sf libhiss.so.$(SOVERSION) $(BUILD)/libhiss.so
+
+$(BUILD)/gen/public: $(INSTALLED)
+	$(do)mkdir -p $(@D) && { echo 'HISS_$(SOVERSION) {'; echo 'global:'; \
+		grep -ohE '\bhiss_[a-z0-9_]+\(' $(INSTALLED) | sort -u | sed 's/\(.*\)(/    \1;/'; echo 'local: *;'; echo '};'; } >$@
 
 tests: $(TESTS) $(BUILD)/tests/fuzz/outside ## build the test programs
 
@@ -325,6 +341,10 @@ includedir = $(DESTDIR)$(PREFIX)/include/hiss
 libexecdir = $(DESTDIR)$(PREFIX)/libexec/hiss
 datadir    = $(DESTDIR)$(PREFIX)/share/hiss
 docdir     = $(DESTDIR)$(PREFIX)/share/doc/hiss
+mandir     = $(DESTDIR)$(PREFIX)/share/man/man1
+cmakedir   = $(libdir)/cmake/hiss
+# Where shells look for what completes the words of a command.
+COMPLETION := share/bash-completion/completions/hiss share/zsh/site-functions/_hiss share/fish/vendor_completions.d/hiss.fish
 # Where they come to lie below datadir and docdir; platforms are looked for beside configs.
 SHARED    := $(filter-out configs/platforms/%,$(wildcard configs/*.yaml configs/*/*.yaml)) $(wildcard jobs/*)
 DOCUMENTS := README.md CHANGES.md $(wildcard docs/*.md docs/*/*)
@@ -338,16 +358,28 @@ Name: hiss
 Description: Representations from unlabelled data: assignment solvers and reproducible reductions over MPI
 Version: $(VERSION)
 Cflags: -I$${includedir}
-Libs: -L$${libdir} -lhiss $(ALL_LDLIBS) -pthread
+Libs: -L$${libdir} -lhiss $(if $(wildcard $(SHARED_LIB)),,$(ALL_LDLIBS)) -pthread
+Libs.private: $(if $(wildcard $(SHARED_LIB)),$(ALL_LDLIBS))
 endef
 export hiss_pc
 
-install: all ## install the program, the library, its headers, hiss.pc, configs, jobs, docs and what hiss simulate needs under PREFIX
+# What the program says of itself, as man pages and for the shells.
+$(BUILD)/man/hiss.1: $(BUILD)/hiss tools/man_pages
+	$(do)rm -rf $(@D) && tools/man_pages $< $(VERSION) $(@D)
+
+$(COMPLETION:%=$(BUILD)/%): $(BUILD)/share/%: $(BUILD)/hiss tools/completion
+	$(do)mkdir -p $(@D) && tools/completion $(firstword $(subst -, ,$(firstword $(subst /, ,$*)))) $< >$@
+
+install: all $(BUILD)/man/hiss.1 $(COMPLETION:%=$(BUILD)/%) ## install the program, the library, its headers, hiss.pc, man pages, completion, configs, jobs, docs and what hiss simulate needs under PREFIX
 	install -d '$(bindir)' '$(libdir)/pkgconfig' '$(includedir)' '$(libexecdir)' '$(datadir)/platforms'
 	install -m 755 $(BUILD)/hiss '$(bindir)/hiss'
 	install -m 644 $(BUILD)/libhiss.a '$(libdir)/libhiss.a'
 	install -m 644 $(INSTALLED) '$(includedir)'
 	@printf '%s\n' "$$hiss_pc" >'$(libdir)/pkgconfig/hiss.pc'
+	[ ! -e $(SHARED_LIB) ] || { install -m 644 $(SHARED_LIB) '$(libdir)' && cp -P $(BUILD)/libhiss.so $(BUILD)/libhiss.so.$(SOVERSION) '$(libdir)'; }
+	install -d '$(cmakedir)' '$(mandir)' && install -m 644 $(BUILD)/man/*.1 '$(mandir)'
+	for f in hissConfig hissConfigVersion; do sed 's/@VERSION@/$(VERSION)/' tools/cmake/$$f.cmake.in >'$(cmakedir)'/$$f.cmake || exit 1; done
+	for f in $(COMPLETION); do install -D -m 644 "$(BUILD)/$$f" "$(DESTDIR)$(PREFIX)/$$f" || exit 1; done
 	install -m 644 $(PLATFORMS) '$(datadir)/platforms'
 	[ ! -e $(BUILD)/hiss-smpi ] || install -m 755 $(BUILD)/hiss-smpi '$(libexecdir)/hiss-smpi'
 	for f in $(SHARED); do install -D "$$f" "$(datadir)/$$f" && sed -i -e 's,build/hiss,$(PREFIX)/bin/hiss,g' \
@@ -356,10 +388,11 @@ install: all ## install the program, the library, its headers, hiss.pc, configs,
 	for f in $(DOCUMENTS); do install -D -m 644 "$$f" "$(docdir)/$$f" || exit 1; done
 
 uninstall: ## remove what install installed
+	rm -f '$(libdir)'/libhiss.so* '$(mandir)'/hiss.1 '$(mandir)'/hiss-*.1 '$(cmakedir)'/hissConfig*.cmake $(COMPLETION:%='$(DESTDIR)$(PREFIX)/%')
 	rm -f '$(bindir)/hiss' '$(libdir)/libhiss.a' '$(libdir)/pkgconfig/hiss.pc' $(INSTALLED:include/hiss/%='$(includedir)/%')
 	rm -f '$(libexecdir)/hiss-smpi' $(PLATFORMS:configs/platforms/%='$(datadir)/platforms/%')
 	rm -f $(SHARED:%='$(datadir)/%') $(DOCUMENTS:%='$(docdir)/%')
-	for d in '$(includedir)' '$(libexecdir)' '$(datadir)' '$(docdir)'; do \
+	for d in '$(includedir)' '$(libexecdir)' '$(datadir)' '$(docdir)' '$(cmakedir)'; do \
 		[ ! -d "$$d" ] || find "$$d" -depth -type d -exec rmdir --ignore-fail-on-non-empty {} ';'; done
 
 clean: ## remove the build directory

@@ -1,7 +1,8 @@
 /* Help texts: a table of four columns, as wide as their cells need up to a limit; cells that are wider continue on the
- * next line of their own column. */
+ * next line of their own column. With HISS_HELP=tabs, a line for each row, its cells whole and separated by tabs. */
 #include <assert.h>
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "hiss/alloc.h"
@@ -87,6 +88,16 @@ static void print_line(FILE *stream, line l, const int width[COLUMNS]) {
     }
 }
 
+/* For programs: what man pages and the completion of shells are made of. */
+static void print_tabs(FILE *stream, const line *lines, int count) {
+    for (int i = 0; i < count; i++) {
+        for (int c = 0; c < COLUMNS; c++) {
+            fprintf(stream, "%s%s", c ? "\t" : "", lines[i].cell[c]);
+        }
+        fputc('\n', stream);
+    }
+}
+
 void hiss_rows_help(FILE *stream, const char *section, const hiss_row *rows, int count) {
     static const int widest[COLUMNS] = {PAGE, WIDEST_TYPE, WIDEST_DEFAULT, 0};
     hiss_arena *arena = hiss_arena_create();
@@ -105,8 +116,13 @@ void hiss_rows_help(FILE *stream, const char *section, const hiss_row *rows, int
         used += width[c] + GAP;
     }
     width[COLUMNS - 1] = PAGE - used > NARROWEST_HELP ? PAGE - used : NARROWEST_HELP;
-    for (int i = 0; i < count; i++) {
+    const char *form = getenv("HISS_HELP");
+    const bool tabs = form && strcmp(form, "tabs") == 0;
+    for (int i = 0; i < count && !tabs; i++) {
         print_line(stream, lines[i], width);
+    }
+    if (tabs) {
+        print_tabs(stream, lines, count);
     }
     hiss_arena_destroy(arena);
 }

@@ -9,7 +9,7 @@ make_target() {
 }
 stage=$WORK/stage prefix=$WORK/stage/opt/hiss
 mkdir -p "$prefix/bin" && touch "$prefix/bin/other"
-make_target install DESTDIR="$stage" PREFIX=/opt/hiss
+make_target install DESTDIR="$stage" PREFIX=/opt/hiss SHARED_LIB=none
 for file in bin/hiss lib/libhiss.a lib/pkgconfig/hiss.pc include/hiss/assign.h share/hiss/platforms/fat-tree-100g.yaml; do
     [ -s "$prefix/$file" ] || fail "$file is not installed" "$log"
 done
@@ -104,6 +104,40 @@ for place in "$prefix" "$WORK/moved"; do
         { [ $status -eq 0 ] && grep -q 'efficiency stays above' "$log"; } || fail "simulate in $place: exit $status" "$log"
     fi
 done
+
+# A page for each command, and words completed.
+for command in '' $("$HISS" --help | sed -n 's/^  \([a-z]*\)  .*/-\1/p'); do
+    page=$WORK/stage/opt/hiss/share/man/man1/hiss$command.1
+    [ -d "$prefix" ] || page=$WORK/moved/share/man/man1/hiss$command.1
+    grep -q "^.SH SYNOPSIS" "$page" || fail "no man page hiss$command.1" "$page"
+    ! command -v mandoc >/dev/null || [ -z "$(mandoc -T lint -W warning "$page")" ] || fail "mandoc does not like $page"
+done
+share=$WORK/moved/share
+grep -q 'fBtrain.epochs' "$share/man/man1/hiss-train.1" && grep -qx '.SH EXIT STATUS' "$share/man/man1/hiss.1" || fail 'pages without text'
+# completes WORD... EXPECTED: the last word of a line, as bash's readline has its words
+completes() {
+    local expected=${*: -1}
+    (
+        # shellcheck disable=SC1091
+        . "$share/bash-completion/completions/hiss"
+        compopt() { :; }
+        COMP_WORDS=(hiss "${@:1:$#-1}") COMP_CWORD=$(($# - 1)) && _hiss && echo "${COMPREPLY[*]}"
+    ) >words || fail "completion of $*" words
+    [ "$(cat words)" = "$expected" ] || fail "completion of ${*:1:$#-1}: $(cat words) instead of $expected"
+}
+completes tra train
+completes train --thr --threads
+completes train --log '' 'error warning info debug'
+completes train --set optim.mo optim.momentum=
+completes train --set optim.method = a 'adam adamw'
+completes query --set eval.lay eval.layers=
+completes train my.ya ''
+! command -v zsh >/dev/null || zsh -n "$share/zsh/site-functions/_hiss" || fail 'zsh'
+if command -v fish >/dev/null; then
+    fish -c "source $share/fish/vendor_completions.d/hiss.fish; complete -C 'hiss train --set optim.mo'" >words
+    grep -q '^optim.momentum=' words || fail 'fish' words
+fi
+
 # From a build, in another directory.
 if command -v smpirun >/dev/null && [ -x "$(dirname "$HISS")/hiss-smpi" ]; then
     on 1 env -C empty "$HISS" simulate --costs ../costs.yaml --ranks 1,2 --platform dragonfly-100g
@@ -111,6 +145,35 @@ if command -v smpirun >/dev/null && [ -x "$(dirname "$HISS")/hiss-smpi" ]; then
 fi
 
 mv moved "$prefix"
+
+# The shared library: what is declared and no more, for programs by pkg-config and by CMake; the sums are those from before.
+make_target shared
+make_target install DESTDIR="$stage" PREFIX=/opt/hiss
+[ "$(readlink "$prefix/lib/libhiss.so")" = libhiss.so.0 ] && [ -e "$prefix/lib/libhiss.so" ] || fail 'no libhiss.so'
+nm -D --defined-only "$prefix/lib/libhiss.so" | awk '$2 != "A" { print $3 }' | sed 's/@.*//' | sort >defined
+grep -ohE '\bhiss_[a-z0-9_]+\(' "$prefix"/include/hiss/*.h | tr -d '(' | sort -u >declared
+nm -g --defined-only "$prefix/lib/libhiss.a" 2>/dev/null | awk 'NF == 3 { print $3 }' | sort -u | comm -12 - declared >offered
+[ "$(wc -l <offered)" -ge 50 ] && cmp -s offered defined || fail 'what is exported is not what is declared' <(diff offered defined)
+read -ra flags <<<"$(PKG_CONFIG_PATH=$prefix/lib/pkgconfig pkg-config --cflags --libs hiss)"
+"${CC:-cc}" -std=c11 -o shared program.c "${flags[@]}" >"$log" 2>&1 || fail 'no program with the shared library' "$log"
+programs=./shared
+if command -v cmake >/dev/null; then
+    mkdir -p consumer && cp program.c consumer && cat >consumer/CMakeLists.txt <<'END'
+cmake_minimum_required(VERSION 3.18)
+project(consumer C)
+find_package(hiss 0.1 REQUIRED)
+add_executable(by_cmake program.c)
+target_link_libraries(by_cmake hiss::hiss)
+END
+    { cmake -S consumer -B by-cmake -DCMAKE_PREFIX_PATH="$prefix" && cmake --build by-cmake; } >"$log" 2>&1 || fail 'CMake' "$log"
+    programs+=' by-cmake/by_cmake'
+    sed -i 's/hiss 0.1/hiss 99/' consumer/CMakeLists.txt
+    ! cmake -S consumer -B too-old -DCMAKE_PREFIX_PATH="$prefix" >"$log" 2>&1 || fail 'version 99 is found' "$log"
+fi
+for program in $programs; do
+    on 2 env LD_LIBRARY_PATH="$prefix/lib" "$program"
+    [ $status -eq 0 ] && cmp -s <(grep '^total' "$log") sum.1 || fail "$program: exit $status" "$log"
+done
 make_target uninstall DESTDIR="$stage" PREFIX=/opt/hiss
 [ "$(cd "$stage" && find . -type f)" = ./opt/hiss/bin/other ] || fail "left: $(find "$stage" -type f)" "$log"
 [ -z "$(find "$stage" -name hiss -mindepth 3)" ] && [ ! -e "$prefix/share/hiss" ] || fail "left: $(find "$stage")"

@@ -97,7 +97,8 @@ const char *hiss_override_blame(hiss_arena *arena, const char *where, const char
 /* Insertions, deletions and substitutions that turn a into b: how near a misspelt word is to a known one. */
 int hiss_edit_distance(const char *a, const char *b);
 
-/* Print rows as help, at most 100 columns wide: key, type with range or choices, default, help.
+/* Print rows as help, at most 100 columns wide: key, type with range or choices, default, help. Where the environment has
+ * HISS_HELP=tabs, each row is one line, and a tab stands between the four.
  *   section  in  NULL: the rows are command line options, printed as --key */
 void hiss_rows_help(FILE *stream, const char *section, const hiss_row *rows, int count);
 
