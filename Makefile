@@ -8,6 +8,7 @@ BUILD   ?= build
 # Its full name means the same, so that it recompiles nothing.
 override BUILD := $(patsubst $(CURDIR)/%,%,$(BUILD))
 PREFIX  ?= /usr/local
+LIBDIR  ?= lib
 DESTDIR ?=
 ifeq ($(origin CC),default)
 CC := gcc
@@ -51,7 +52,8 @@ endif
 ALL_CPPFLAGS = -Iinclude -Isrc/include -Isrc -I$(BUILD)/gen -D_POSIX_C_SOURCE=200809L -D_DEFAULT_SOURCE $(if $(RELEASE),-DNDEBUG) $(if $(FAULTS),-DHISS_FAULTS) \
                $(CPPFLAGS)
 ALL_CFLAGS   = -std=c11 -g $(OPT) $(HARDEN_CFLAGS) -ffp-contract=off -fno-math-errno -pthread $(WARN) $(WERROR) $(DEPS_CFLAGS) $(CFLAGS)
-ALL_LDLIBS   = $(HARDEN_LDFLAGS) $(DEPS_LIBS) -ldl -lm $(LDLIBS)
+LIBRARIES    = $(DEPS_LIBS) -ldl -lm $(LDLIBS)
+ALL_LDLIBS   = $(HARDEN_LDFLAGS) $(LIBRARIES)
 
 ifeq ($(V),1)
 say := @:
@@ -105,7 +107,7 @@ shared: $(BUILD)/gen/public ## build the shared library, which make install then
 	$(say) LINK $(SHARED_LIB)
 	$(do)$(CC) -shared $(ALL_CFLAGS) $(LDFLAGS) -Wl,-soname,libhiss.so.$(SOVERSION) -Wl,--version-script=$(BUILD)/gen/public \
 		-Wl,--as-needed -Wl,--no-undefined $$(sed -n 's/^    \(hiss_[a-z0-9_]*\);/-u \1/p' $(BUILD)/gen/public) \
-		-o $(SHARED_LIB) $(BUILD)/pic/libhiss.a $(ALL_LDLIBS)
+		-o $(SHARED_LIB) $(BUILD)/pic/libhiss.a $(filter-out -pie,$(HARDEN_LDFLAGS)) $(LIBRARIES)
 	$(do)ln -sf libhiss.so.$(VERSION) $(BUILD)/libhiss.so.$(SOVERSION) && ln -sf libhiss.so.$(SOVERSION) $(BUILD)/libhiss.so
 
 $(BUILD)/gen/public: $(INSTALLED)
@@ -336,7 +338,7 @@ demo: ## train on Fashion-MNIST with two ranks, evaluate, and draw pictures
 .PHONY: install uninstall clean
 
 bindir     = $(DESTDIR)$(PREFIX)/bin
-libdir     = $(DESTDIR)$(PREFIX)/lib
+libdir     = $(DESTDIR)$(PREFIX)/$(LIBDIR)
 includedir = $(DESTDIR)$(PREFIX)/include/hiss
 libexecdir = $(DESTDIR)$(PREFIX)/libexec/hiss
 datadir    = $(DESTDIR)$(PREFIX)/share/hiss
@@ -350,16 +352,16 @@ SHARED    := $(filter-out configs/platforms/%,$(wildcard configs/*.yaml configs/
 DOCUMENTS := README.md CHANGES.md $(wildcard docs/*.md docs/*/*)
 
 define hiss_pc
-prefix=$${pcfiledir}/../..
-libdir=$${prefix}/lib
+prefix=$${pcfiledir}/../$(shell echo '$(LIBDIR)' | sed 's,[^/][^/]*,..,g')
+libdir=$${prefix}/$(LIBDIR)
 includedir=$${prefix}/include
 
 Name: hiss
 Description: Representations from unlabelled data: assignment solvers and reproducible reductions over MPI
 Version: $(VERSION)
 Cflags: -I$${includedir}
-Libs: -L$${libdir} -lhiss $(if $(wildcard $(SHARED_LIB)),,$(ALL_LDLIBS)) -pthread
-Libs.private: $(if $(wildcard $(SHARED_LIB)),$(ALL_LDLIBS))
+Libs: -L$${libdir} -lhiss $(if $(wildcard $(SHARED_LIB)),,$(LIBRARIES)) -pthread
+Libs.private: $(if $(wildcard $(SHARED_LIB)),$(LIBRARIES))
 endef
 export hiss_pc
 
@@ -386,6 +388,23 @@ install: all $(BUILD)/man/hiss.1 $(COMPLETION:%=$(BUILD)/%) ## install the progr
 		-e 's,\(^\|[^/[:alnum:]]\)\(\(configs\|jobs\)/[a-z]\),\1$(PREFIX)/share/hiss/\2,g' "$(datadir)/$$f" || exit 1; done
 	for f in $(filter-out %.sh %.sbatch,$(SHARED)); do chmod 644 "$(datadir)/$$f" || exit 1; done
 	for f in $(DOCUMENTS); do install -D -m 644 "$$f" "$(docdir)/$$f" || exit 1; done
+
+# ---- packages ---------------------------------------------------------------------------------------------------
+
+.PHONY: dist deb check-packages
+DIST := $(BUILD)/hiss-$(VERSION).tar.gz
+dist: ## write BUILD/hiss-VERSION.tar.gz, the sources as committed
+	@mkdir -p $(BUILD)
+	git archive --format=tar.gz --prefix=hiss-$(VERSION)/ --add-virtual-file=hiss-$(VERSION)/.commit:"$$(git describe --always --abbrev=12)" \
+		-o $(DIST) HEAD
+
+deb: dist ## build Debian packages in BUILD/deb, for any amd64; HISS_ARCH=native for machines like this one (debhelper)
+	rm -rf $(BUILD)/deb && mkdir -p $(BUILD)/deb && tar xf $(DIST) -C $(BUILD)/deb
+	cp -r $(BUILD)/deb/hiss-$(VERSION)/packages/debian $(BUILD)/deb/hiss-$(VERSION)/
+	$(hand_on)cd $(BUILD)/deb/hiss-$(VERSION) && env -u BUILD -u MAKEFLAGS -u MFLAGS dpkg-buildpackage -us -uc -b
+
+check-packages: ## install the Debian packages in a new Debian, and try what they bring (root, debootstrap, debhelper)
+	@tools/check_packages
 
 uninstall: ## remove what install installed
 	rm -f '$(libdir)'/libhiss.so* '$(mandir)'/hiss.1 '$(mandir)'/hiss-*.1 '$(cmakedir)'/hissConfig*.cmake $(COMPLETION:%='$(DESTDIR)$(PREFIX)/%')

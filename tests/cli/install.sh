@@ -174,6 +174,13 @@ for program in $programs; do
     on 2 env LD_LIBRARY_PATH="$prefix/lib" "$program"
     [ $status -eq 0 ] && cmp -s <(grep '^total' "$log") sum.1 || fail "$program: exit $status" "$log"
 done
+# Where libraries lie elsewhere, hiss.pc still finds them and the headers.
+make_target install DESTDIR="$WORK/other" PREFIX=/usr LIBDIR=lib/machine
+read -ra flags <<<"$(PKG_CONFIG_PATH=$WORK/other/usr/lib/machine/pkgconfig pkg-config --cflags --libs hiss)"
+"${CC:-cc}" -std=c11 -o elsewhere program.c "${flags[@]}" >"$log" 2>&1 || fail 'no program with LIBDIR' "$log"
+make_target uninstall DESTDIR="$WORK/other" PREFIX=/usr LIBDIR=lib/machine
+[ -z "$(find other -type f)" ] || fail "left: $(find other -type f)"
+
 make_target uninstall DESTDIR="$stage" PREFIX=/opt/hiss
 [ "$(cd "$stage" && find . -type f)" = ./opt/hiss/bin/other ] || fail "left: $(find "$stage" -type f)" "$log"
 [ -z "$(find "$stage" -name hiss -mindepth 3)" ] && [ ! -e "$prefix/share/hiss" ] || fail "left: $(find "$stage")"
