@@ -213,6 +213,10 @@ void eval_row_factor(row_factor *k, double kappa, double lambda);
 void eval_row_factor_apply(void *factor, const double *gradient, double *out); /* a minimizer_precondition */
 
 hiss_probe *eval_probe_create(int64_t D, int64_t classes);
+/* One of zero weights, with the mean and deviation of the samples of f. Collective. */
+hiss_probe *eval_probe_statistics(const hiss_eval_env *env, const hiss_features *f);
+/* Rows [count, D] standardised into x [HISS_TILE, stride]; the rest is zero. Not collective. */
+void eval_standardise(const hiss_probe *statistics, const float *rows, int64_t count, int64_t stride, float *x);
 /* Labels of this rank's rows (label NULL: those of f), -1 where use does not mark them; how many it marks. */
 int32_t *eval_marked_labels(const hiss_features *f, const bool *use, const int32_t *label);
 int64_t eval_count_marked(const hiss_features *f, const bool *use);
@@ -257,6 +261,55 @@ void eval_probe_fit(const hiss_eval_env *env, const probe_base *base, int count,
 typedef void lambda_trial(void *user, int low, int high, int start);
 int eval_search_lambdas(const double heldout[HISS_LAMBDAS], lambda_trial *try_some, void *user, bool *at_edge);
 enum { LAMBDA_SHARE = 5, LAMBDA_MOST = 5000 }; /* one in so many is held out to choose lambda, and at most so many */
+/* Mark them in held [n], drawn within each class or, where classes are none of one sample's, among all. Returns how many.
+ * Collective. */
+int64_t eval_hold_out(const hiss_eval_env *env, const hiss_features *f, bool by_class, bool *held);
+
+/* Average precisions of score [n, K] and target [n, K] of all samples. Not collective. */
+hiss_precisions eval_precisions(int64_t n, int64_t K, const float *score, const uint8_t *target);
+
+/* ---- networks of one hidden layer; see mlp.c ---- */
+
+typedef struct mlp {
+    int64_t D, H, K; /* inputs, hidden units, outputs */
+    bool several;    /* an output is the logit of one class, present or not; else all are those of a softmax */
+    const hiss_probe *statistics; /* standardise what it sees; not owned */
+    float *w;                     /* W1 [H, D], b1 [H], W2 [K, H], b2 [K] */
+    double loss;                  /* mean over the samples of the last pass, without decay */
+    int64_t steps;
+} mlp;
+int64_t eval_mlp_parameters(int64_t D, int64_t H, int64_t K);
+
+/* Samples to train on, standardised and in an order drawn by env->seed. */
+typedef struct mlp_samples {
+    hiss_features *f;             /* with labels */
+    uint8_t *target;              /* [local rows, K], HISS_NOT_JUDGED past n; or NULL: they have one class each */
+    const hiss_probe *statistics; /* not owned */
+} mlp_samples;
+/* Of those that use [n] marks (NULL: all); target [n, f->targets] of all samples, or NULL. Collective. */
+mlp_samples eval_mlp_samples_create(const hiss_eval_env *env, const hiss_features *f, const hiss_probe *statistics,
+                                    const bool *use, const uint8_t *target);
+void eval_mlp_samples_destroy(mlp_samples *s);
+
+mlp *eval_mlp_fit(const hiss_eval_env *env, const mlp_samples *s, int64_t hidden, double lambda); /* Collective */
+/* The same with another end. Collective. */
+mlp *eval_mlp_fit_epochs(const hiss_eval_env *env, const mlp_samples *s, int64_t hidden, double lambda, int64_t epochs);
+void eval_mlp_destroy(mlp *net); /* NULL is allowed */
+
+/* Room for a tile. */
+typedef struct mlp_work {
+    float *x, *hidden, *slope, *output; /* [HISS_TILE] times D, H, H, K */
+} mlp_work;
+mlp_work eval_mlp_work_create(const mlp *net);
+void eval_mlp_work_destroy(mlp_work *work);
+/* Sum of the losses of a tile of standardised rows x, and its gradient as net->w lies, without decay. label [HISS_TILE],
+ * -1: not fitted; or target [HISS_TILE, K]. Not collective. */
+double eval_mlp_gradient(const hiss_eval_env *env, const mlp *net, const float *x, const int32_t *label,
+                         const uint8_t *target, const mlp_work *work, float *gradient);
+
+/* As hiss_probe_percent; and outputs of all samples on every rank, all [n, K]. Collective. */
+double eval_mlp_percent(const hiss_eval_env *env, const mlp *net, const hiss_features *f, const bool *use);
+void eval_mlp_scores(const hiss_eval_env *env, const mlp *net, const hiss_features *f, float *all);
 
 /* hiss_few_labels; draws of more numbers than most_alone are fitted by all ranks together. Collective. */
 void eval_few_labels(const hiss_eval_env *env, const hiss_features *train, const hiss_features *test, int sizes,
@@ -268,7 +321,13 @@ void eval_few_labels(const hiss_eval_env *env, const hiss_features *train, const
  * its own. keep_both: what is marked and what is not both get a sample of each class that has two, and classes of one
  * sample are not marked. Returns how many are marked: wanted, but for what keep_both asks. Not collective. label [n]
  * NULL: all of one class */
-enum { DRAW_FOR_TEST = 2000, DRAW_FOR_LAMBDA, DRAW_OF_TRAIN, DRAW_OF_TEST }; /* when; few-label draws are below */
+enum {
+    DRAW_FOR_TEST = 2000,
+    DRAW_FOR_LAMBDA,
+    DRAW_OF_TRAIN,
+    DRAW_OF_TEST,
+    DRAW_FOR_MLP
+}; /* when; few-label draws are below */
 int64_t eval_draw_by_class(uint64_t seed, int64_t when, int64_t n, const int32_t *label, int64_t classes,
                            int64_t wanted, bool keep_both, bool *marked);
 

@@ -12,6 +12,7 @@
 const hiss_judgement *const *hiss_judgements(void) {
     static const hiss_judgement *const all[] = {&eval_judgement_knn,
                                                 &eval_judgement_linear,
+                                                &eval_judgement_mlp,
                                                 &eval_judgement_few_labels,
                                                 &eval_judgement_average_precision,
                                                 &eval_judgement_classification,

@@ -65,16 +65,21 @@ int eval_search_lambdas(const double heldout[HISS_LAMBDAS], lambda_trial *try_so
     return best;
 }
 
+int64_t eval_hold_out(const hiss_eval_env *env, const hiss_features *f, bool by_class, bool *held) {
+    const int64_t share = f->n / LAMBDA_SHARE, most = share < LAMBDA_MOST ? share : LAMBDA_MOST;
+    int32_t *label = hiss_new(int32_t, f->n);
+    hiss_features_labels(env, f, label);
+    const int64_t count = eval_draw_by_class(env->seed, DRAW_FOR_LAMBDA, f->n, by_class ? label : NULL,
+                                             by_class ? f->classes : 1, most, true, held);
+    hiss_free(label);
+    return count;
+}
+
 static int64_t hold_out(choice *c) {
-    const int64_t n = c->train->n, most = n / LAMBDA_SHARE;
-    int32_t *label = hiss_new(int32_t, n);
-    hiss_features_labels(c->env, c->train, label);
-    const int64_t held = eval_draw_by_class(c->env->seed, DRAW_FOR_LAMBDA, n, label, c->train->classes,
-                                            most < LAMBDA_MOST ? most : LAMBDA_MOST, true, c->judge);
-    for (int64_t i = 0; i < n; i++) {
+    const int64_t held = eval_hold_out(c->env, c->train, true, c->judge);
+    for (int64_t i = 0; i < c->train->n; i++) {
         c->use[i] = !c->judge[i];
     }
-    hiss_free(label);
     return held;
 }
 

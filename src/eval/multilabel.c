@@ -31,8 +31,7 @@ void hiss_precisions_destroy(hiss_precisions *p) {
     p->each = NULL;
 }
 
-/* Of score [n, K] and target [n, K] of all samples. */
-static hiss_precisions precisions(int64_t n, int64_t K, const float *score, const uint8_t *target) {
+hiss_precisions eval_precisions(int64_t n, int64_t K, const float *score, const uint8_t *target) {
     hiss_precisions p = {.classes = K, .each = hiss_new(hiss_average_precision, K)};
     for (int64_t k = 0; k < K; k++) {
         int64_t relevant = 0, judged = 0;
@@ -60,7 +59,7 @@ hiss_precisions hiss_precisions_of(const hiss_eval_env *env, const hiss_features
     float *score = hiss_new(float, f->n * f->D);
     hiss_features_targets(env, f, target);
     eval_features_allgather(env, f, f->rows, (int64_t)sizeof(float) * f->D, score);
-    const hiss_precisions p = precisions(f->n, f->targets, score, target);
+    const hiss_precisions p = eval_precisions(f->n, f->targets, score, target);
     hiss_free(target);
     hiss_free(score);
     return p;
@@ -137,7 +136,7 @@ static hiss_precisions judge(const hiss_eval_env *env, int64_t K, hiss_probe *co
                              const uint8_t *target) {
     float *margin = hiss_new(float, f->n *K);
     eval_probe_margins(env, K, probes, f, margin);
-    const hiss_precisions p = precisions(f->n, K, margin, target);
+    const hiss_precisions p = eval_precisions(f->n, K, margin, target);
     hiss_free(margin);
     return p;
 }
@@ -196,13 +195,12 @@ hiss_multilabel_result hiss_multilabel_probe(const hiss_eval_env *env, const his
     hiss_multilabel_result result = {.lambda = hiss_lambdas[FALLBACK]};
     two.classes = 2;
     multilabel m = multilabel_create(env, &two, iterations, &result);
-    const int64_t most = train->n / LAMBDA_SHARE < LAMBDA_MOST ? train->n / LAMBDA_SHARE : LAMBDA_MOST;
     int best = FALLBACK, start = -1;
     for (int i = 0; i < HISS_LAMBDAS; i++) {
         result.heldout[i] = -1.0;
     }
     if (train->n > HISS_TILE) {
-        eval_draw_by_class(env->seed, DRAW_FOR_LAMBDA, train->n, NULL, 1, most, true, m.held);
+        eval_hold_out(env, train, false, m.held);
         choose(&m, true);
         best = start = eval_search_lambdas(result.heldout, try_lambdas, &m, &result.at_edge);
         result.lambda = hiss_lambdas[best];

@@ -31,7 +31,8 @@ int32_t *eval_marked_labels(const hiss_features *f, const bool *use, const int32
 }
 
 /* Mean, then the deviation about it: two passes, for the digits. */
-static void measure(const hiss_eval_env *env, const hiss_features *f, hiss_probe *probe) {
+hiss_probe *eval_probe_statistics(const hiss_eval_env *env, const hiss_features *f) {
+    hiss_probe *probe = eval_probe_create(f->D, f->classes);
     int64_t D = f->D, samples = f->n;
     double *total = hiss_new(double, D);
     for (int pass = 0; pass < 2; pass++) {
@@ -58,10 +59,10 @@ static void measure(const hiss_eval_env *env, const hiss_features *f, hiss_probe
         }
     }
     hiss_free(total);
+    return probe;
 }
 
-/* Rows [count, D] standardised into x[HISS_TILE, stride]; the rest is zero. */
-static void standardise(const hiss_probe *probe, const float *rows, int64_t count, int64_t stride, float *restrict x) {
+void eval_standardise(const hiss_probe *probe, const float *rows, int64_t count, int64_t stride, float *restrict x) {
     const float *mean = probe->mean, *inverse = probe->inverse;
     const int64_t D = probe->D;
     memset(x, 0, sizeof(float) * (size_t)(HISS_TILE * stride));
@@ -93,15 +94,14 @@ static void enter_space(const hiss_eval_env *env, const hiss_features *f, probe_
 }
 
 probe_base eval_probe_base_create(const hiss_eval_env *env, const hiss_features *f) {
-    probe_base base = {.zero = eval_probe_create(f->D, f->classes), .inner = hiss_new(hiss_features, 1)};
-    measure(env, f, base.zero);
+    probe_base base = {.zero = eval_probe_statistics(env, f), .inner = hiss_new(hiss_features, 1)};
     *base.inner = *f;
     base.inner->rows = NULL;
     base.stride = (f->D + 15) / 16 * 16;
     base.x = hiss_new(float, (f->end - f->first) * HISS_TILE * base.stride);
     for (int64_t t = f->first; t < f->end; t++) {
-        standardise(base.zero, tile_rows(f, t), tile_count(f, t), base.stride,
-                    base.x + (t - f->first) * HISS_TILE * base.stride);
+        eval_standardise(base.zero, tile_rows(f, t), tile_count(f, t), base.stride,
+                         base.x + (t - f->first) * HISS_TILE * base.stride);
     }
     if (eval_row_space_pays(f)) {
         enter_space(env, f, &base);
@@ -178,7 +178,7 @@ static void judge_some(const hiss_eval_env *env, int64_t count, hiss_probe *cons
         translate(probes[k], other, weight + k * classes * D, bias + k * classes);
     }
     for (int64_t i = 0; i < sum->local; i++) {
-        standardise(other, tile_rows(f, sum->tile[i]), HISS_TILE, D, x);
+        eval_standardise(other, tile_rows(f, sum->tile[i]), HISS_TILE, D, x);
         env->kernels->gemm(false, true, HISS_TILE, N, D, 1.0f, x, D, weight, D, 0.0f, logit, N);
         for (int64_t k = 0; k < count; k++) {
             eval_tile_sum_vector(sum, i)[k] = (double)count_right(
@@ -228,7 +228,7 @@ void eval_probe_margins(const hiss_eval_env *env, int64_t count, hiss_probe *con
     }
     for (int64_t t = f->first; t < f->end; t++) {
         float *to = margin + (t - f->first) * HISS_TILE * count;
-        standardise(probes[0], tile_rows(f, t), tile_count(f, t), D, x);
+        eval_standardise(probes[0], tile_rows(f, t), tile_count(f, t), D, x);
         env->kernels->gemm(false, true, HISS_TILE, count, D, 1.0f, x, D, weight, D, 0.0f, to, count);
         for (int64_t i = 0; i < HISS_TILE * count; i++) {
             const double *bias = probes[i % count]->w + 2 * D;

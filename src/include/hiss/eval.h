@@ -34,11 +34,12 @@ typedef struct hiss_eval_options {
     int crops;     /* views of a sample that its features are the mean of: 0 the centre, 1 ten */
     bool permuted; /* training samples have the labels and targets of each other */
     /* judgements: see hiss/judge.h */
-    bool knn, linear, few_labels, average_precision, classification, statistics, neighbors, units, filters,
+    bool knn, linear, mlp, few_labels, average_precision, classification, statistics, neighbors, units, filters,
         reconstruction, denoising, likelihood, measures, generation;
     const char *classifier;          /* run or checkpoint that judges made images; NULL: none */
     int64_t train_limit, test_limit; /* samples; 0: all */
     int64_t iterations;              /* of a linear probe, at most */
+    int64_t mlp_hidden;              /* units of the hidden layer of an MLP probe */
     int64_t draws;                   /* of a few-label probe */
     int64_t latent_draws;            /* of the latent, for each image */
     int64_t generated;               /* images made, at most */
@@ -154,8 +155,8 @@ void hiss_features_labels(const hiss_eval_env *env, const hiss_features *f, int3
 /* Targets of all samples on every rank: all[n, K]. Collective. */
 void hiss_features_targets(const hiss_eval_env *env, const hiss_features *f, uint8_t *all);
 
-/* The samples index[count], strictly ascending and equal on all ranks, as features of their own, without targets.
- * Collective. */
+/* The samples index[count], equal on all ranks, as features of their own, without targets. Within each HISS_TILE of them
+ * index is strictly ascending. Collective. */
 hiss_features *hiss_features_subset(const hiss_eval_env *env, const hiss_features *f, const int64_t *index,
                                     int64_t count);
 
@@ -294,6 +295,30 @@ typedef struct hiss_multilabel_result {
 } hiss_multilabel_result;
 hiss_multilabel_result hiss_multilabel_probe(const hiss_eval_env *env, const hiss_features *train,
                                              const hiss_features *test, int64_t iterations);
+
+/* ---- MLP probe ---- */
+
+/* A network of one hidden layer of ReLUs on standardised features, by Adam from weights drawn by env->seed: minimises
+ *   mean over samples of the loss  +  lambda/2 (|W1|^2 + |W2|^2),
+ * the loss -log softmax(y)[label], or, with several classes a sample, the sum over its judged classes k of
+ * log(1 + exp(-y_k)) where it has the class, log(1 + exp(y_k)) where not. Lambda is chosen as by hiss_linear_probe,
+ * with several classes by the mean area. Collective.
+ *   hidden   in  units, >= 1
+ *   several  in  both have targets, of the same K, and those are learnt; else both have labels
+ * The end is stated, not found: 20 passes over the samples, or as many as 500 steps take; see mlp.c.
+ * Memory per rank: the local features once more, 24 bytes per weight, and at most 80 more where gradients are summed. */
+typedef struct hiss_mlp_result {
+    double percent, train_percent; /* of the test and of the training samples; several: 0 */
+    hiss_precisions test;          /* several */
+    double lambda;
+    double
+        heldout[HISS_LAMBDAS]; /* per cent, or mean area, on the held-out training samples; negative where not tried */
+    bool at_edge;              /* see hiss_linear_result */
+    double loss;               /* mean over the last pass, without decay */
+    int64_t steps;             /* of a fit */
+} hiss_mlp_result;
+hiss_mlp_result hiss_mlp_probe(const hiss_eval_env *env, const hiss_features *train, const hiss_features *test,
+                               int64_t hidden, bool several);
 
 /* ---- few-label probes ---- */
 

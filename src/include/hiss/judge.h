@@ -141,7 +141,7 @@ typedef struct hiss_record hiss_record; /* one judgement's words on one subject 
 
 /* Texts are copied. Names differ within a judgement; group, heading, unit, form, samples and baseline of a name are the
  * same for every subject. At most HISS_MAX_NUMBERS names. Not collective, but equal on all ranks. */
-enum { HISS_MAX_NUMBERS = 48 };
+enum { HISS_MAX_NUMBERS = 64 };
 void hiss_record_number(hiss_record *record, const hiss_number *number);
 /* A sentence that a reader of the numbers must know; said twice, it stays one. Not collective. */
 void hiss_record_remark(hiss_record *record, const char *format, ...) __attribute__((format(printf, 2, 3)));
