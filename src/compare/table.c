@@ -175,13 +175,34 @@ static void make_curve(page *p, int curve) {
     p->tables += line->count > 0;
 }
 
-/* Why a run is not there. */
-static const char *explain_missing(page *p, int run) {
+/* The run of a transfer that cannot be begun since this one has failed; -1: none. */
+static int failed_source(const page *p, int run) {
     const int source = hiss_comparison_source(p->results->study, run);
-    return source >= 0 && p->results->runs[source].state == HISS_COMPARE_FAILED
-               ? hiss_arena_format(p->arena, "not begun: %s has failed",
-                                   hiss_comparison_run_name(p->results->study, source, p->arena))
-               : "not done yet: hiss compare goes on with it";
+    return source >= 0 && p->results->runs[source].state == HISS_COMPARE_FAILED ? source : -1;
+}
+
+static bool waits(const page *p, int run) {
+    return hiss_comparison_has_run(p->results->study, run) && p->results->runs[run].state == HISS_COMPARE_MISSING &&
+           failed_source(p, run) < 0;
+}
+
+/* A line for all runs of a row that wait, at the first of them: a study may have hundreds. */
+static void put_waiting(page *p, hiss_report_table *t, int run) {
+    const hiss_comparison *study = p->results->study;
+    const int row = hiss_comparison_row(study, run);
+    int count = 0, first = -1;
+    for (int k = 0; k < hiss_comparison_runs(study); k++) {
+        if (hiss_comparison_row(study, k) == row && waits(p, k)) {
+            first = count++ ? first : k;
+        }
+    }
+    if (run == first && count == 1) {
+        hiss_report_put(t, hiss_comparison_run_name(study, run, p->arena));
+        hiss_report_put(t, "not done yet: hiss compare goes on with it");
+    } else if (run == first) {
+        hiss_report_put(t, hiss_arena_format(p->arena, "%d of %s", count, study->rows[row].name));
+        hiss_report_put(t, "not done yet: hiss compare goes on with them; table.json names each");
+    }
 }
 
 static void make_failures(page *p) {
@@ -193,10 +214,15 @@ static void make_failures(page *p) {
                       hiss_comparison_runs(study));
     for (int run = 0; run < hiss_comparison_runs(study); run++) {
         const hiss_compare_run *r = &results->runs[run];
-        if (hiss_comparison_has_run(study, run) && r->state != HISS_COMPARE_DONE) {
+        if (waits(p, run)) {
+            put_waiting(p, t, run);
+        } else if (hiss_comparison_has_run(study, run) && r->state != HISS_COMPARE_DONE) {
             hiss_report_put(t, hiss_comparison_run_name(study, run, p->arena));
-            hiss_report_put(t, r->state == HISS_COMPARE_FAILED ? hiss_arena_text(p->arena, r->why)
-                                                               : explain_missing(p, run));
+            hiss_report_put(t,
+                            r->state == HISS_COMPARE_FAILED
+                                ? hiss_arena_text(p->arena, r->why)
+                                : hiss_arena_format(p->arena, "not begun: %s has failed",
+                                                    hiss_comparison_run_name(study, failed_source(p, run), p->arena)));
         }
     }
     p->tables += t->rows > 0;

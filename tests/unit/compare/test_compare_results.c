@@ -162,6 +162,12 @@ static void test_gaps(void **state) {
     expect(text, "| one-s1 | hiss train: exit 2: a \"reason\" |\n");
     expect(text, "| two-s1 | not done yet: hiss compare goes on with it |\n");
     free(text);
+    t->run[4].state = HISS_COMPARE_MISSING; /* a line for both */
+    hiss_compare_analyse(&t->results);
+    text = written(hiss_compare_markdown, t);
+    expect(text, "| 2 of two | not done yet: hiss compare goes on with them; table.json names each |\n");
+    assert_null(strstr(text, "| two-s1 | not done"));
+    free(text);
     text = written(hiss_compare_runs_csv, t);
     expect(text, "one,1,,failed,,,0,1,,\"hiss train: exit 2: a \"\"reason\"\"\"\n");
     free(text);
