@@ -118,6 +118,7 @@ hiss_node_form hiss_graph_form(const hiss_graph *graph, int i) {
                            .shape = n->shape,
                            .slot = n->slot,
                            .constant = n->constant,
+                           .kept = n->keep,
                            .mean_slot = HISS_NO_SLOT,
                            .variance_slot = HISS_NO_SLOT};
     for (int k = 0; k < n->inputs; k++) {

@@ -66,7 +66,7 @@ static hiss_status build_layer(const hiss_yaml *at, int index, hiss_arena *names
     const bool same_values = l.word.reshapes && blk->end >= 0 && call.x[0] == *x;
     const bool reads_layer_before = !call.name && call.count == 1 && call.x[0] == *x; /* which has no name of its own */
     *x = l.build ? l.build(&call) : l.word.build(b->graph, call.count, call.x, call.a);
-    *x = reads_layer_before ? hiss_graph_join(b->graph, *x) : *x;
+    *x = reads_layer_before && !b->apart ? hiss_graph_join(b->graph, *x) : *x;
     b->origin = NULL;
     blk->end = same_values ? blk->end : *x;
     return HISS_OK;

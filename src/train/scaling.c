@@ -1,44 +1,15 @@
 /* augment.mean and augment.std `auto`: mean and standard deviation of each channel over the training set.
  *
  * The samples are cut in TILES parts by their number alone. A rank measures every P-th part, sample by sample in order;
- * the parts are then joined in their order on all ranks (Chan, Golub & LeVeque 1983). So the numbers, to the last bit,
- * depend on the samples alone. Cost: each sample is read once more, by one rank. A run that goes on has them from its
- * checkpoint. */
+ * the parts are then joined in their order on all ranks. So the numbers, to the last bit, depend on the samples alone.
+ * Cost: each sample is read once more, by one rank. A run that goes on has them from its checkpoint. */
 #include <math.h>
 
 #include "hiss/log.h"
+#include "train/moments.h"
 #include "train/trainer.h"
 
 enum { TILES = 64, PIECE_ROWS = 64 };
-
-typedef struct moments { /* of some values: how many, their mean, and the sum of squares about it */
-    double count, mean, squares;
-} moments;
-
-static void join(moments *a, double count, double mean, double squares) {
-    const double total = a->count + count, apart = mean - a->mean;
-    if (count > 0) {
-        a->squares += squares + apart * apart * (a->count * count / total);
-        a->mean += apart * (count / total);
-        a->count = total;
-    }
-}
-
-/* One image, values [pixels, C], into channel[C]. */
-static void add_image(int64_t pixels, int64_t C, const float *values, moments *channel) {
-    for (int64_t c = 0; c < C; c++) {
-        double mean = 0, squares = 0;
-        for (int64_t i = 0; i < pixels; i++) {
-            mean += (double)values[i * C + c];
-        }
-        mean /= (double)pixels;
-        for (int64_t i = 0; i < pixels; i++) {
-            const double d = (double)values[i * C + c] - mean;
-            squares += d * d;
-        }
-        join(&channel[c], (double)pixels, mean, squares);
-    }
-}
 
 /* Samples [begin, end) into channel[C]. */
 static hiss_status measure_part(trainer *t, int64_t begin, int64_t end, moments *channel, hiss_error *err) {
@@ -52,7 +23,7 @@ static hiss_status measure_part(trainer *t, int64_t begin, int64_t end, moments 
         s = hiss_dataset_read(t->set, at, some, rows, NULL, err);
         for (int64_t i = 0; i < some && s == HISS_OK; i++) {
             hiss_field_floats(image, rows + i * row + image->offset, image->low, values);
-            add_image(count / C, C, values, channel);
+            train_moments_add(count / C, C, values, channel);
         }
     }
     hiss_free(values);
@@ -73,7 +44,7 @@ static hiss_status measure_all(trainer *t, hiss_scaling *scaling, hiss_error *er
     s = hiss_comm_agree(t->comm, s, err);
     for (int64_t k = 0; k < TILES * C && s == HISS_OK; k++) {
         const double count = hiss_comm_sum(t->comm, part[k].count), mean = hiss_comm_sum(t->comm, part[k].mean);
-        join(&whole[k % C], count, mean, hiss_comm_sum(t->comm, part[k].squares));
+        train_moments_join(&whole[k % C], count, mean, hiss_comm_sum(t->comm, part[k].squares));
     }
     for (int64_t c = 0; c < C && s == HISS_OK; c++) {
         const double std = sqrt(whole[c].squares / whole[c].count) / span;

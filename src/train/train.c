@@ -44,6 +44,7 @@ static hiss_status resume(trainer *t, hiss_error *err) {
         s = s == HISS_OK && !finished(t) ? train_same_origin(t, path, err) : s;
         if (s == HISS_OK) {
             train_guard_resumed(t, path);
+            t->resumed = true;
             hiss_info("resumed from %s (step %" PRId64 " of %" PRId64 ")", path, t->step, t->total_steps);
         }
     }
@@ -395,6 +396,7 @@ static hiss_status start_and_run(trainer *t, hiss_run_directory *directory, doub
                    : hiss_run_directory_mend(directory, t->comm, hiss_config_resolved(t->experiment->config), err);
     }
     s = s == HISS_OK ? train_scaling(t, err) : s;
+    s = s == HISS_OK ? train_rescale(t, err) : s;
     s = s == HISS_OK ? train_checkpoint_open(t, err) : s;
     if (s == HISS_OK) {
         introduce_memory(t);

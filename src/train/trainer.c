@@ -220,6 +220,7 @@ static hiss_status build_graphs(trainer *t, hiss_error *err) {
                                               .output_only = true};
         s = hiss_encoder_create(&options, &t->encoder, err);
     }
+    s = s == HISS_OK ? train_rescale_build(t, err) : s;
     s = s == HISS_OK ? train_phase_spans(t, err) : s;
     s = s == HISS_OK ? train_transfer_check(t, err) : s;
     if (s != HISS_OK) {
@@ -317,6 +318,7 @@ void train_destroy(trainer *t) {
         train_phase_destroy(&t->phases[p], t->placement.threads);
     }
     hiss_encoder_destroy(t->encoder);
+    train_rescale_free(t);
     hiss_free(t->phases);
     if (t->reducer) {
         hiss_reducer_destroy(t->reducer);
@@ -339,6 +341,7 @@ void train_destroy(trainer *t) {
     hiss_free(t->scratch);
     hiss_free(t->thread_times);
     hiss_free(t->vector);
+    hiss_free(t->took);
     hiss_free(t->frozen);
     hiss_free(t->lr_factor);
     hiss_model_destroy(t->model);

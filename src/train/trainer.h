@@ -81,6 +81,7 @@ typedef struct labelled { /* the samples of data.labelled; samples NULL: there a
 } labelled;
 
 typedef struct saver saver;
+typedef struct train_rescaler train_rescaler; /* rescale.c */
 typedef struct trainer trainer;
 struct trainer {
     const hiss_experiment *experiment;
@@ -96,6 +97,7 @@ struct trainer {
     char sizes[160], smaller[256]; /* keys that make the network smaller, and advice to do so */
     char choices[HISS_HASH_TEXT];  /* hash of which implementations compute the graphs' products */
     char init[HISS_HASH_TEXT];     /* checksum of the checkpoint that train.init named; empty: none */
+    bool *took;                    /* [slots] that came from there; NULL: none, or not rank 0 */
     const char **frozen;           /* [nfrozen] the names of train.freeze */
     double *lr_factor;             /* [slots] of the learning rate, 1 where train.lr_factors says nothing */
     int nfrozen;
@@ -103,7 +105,8 @@ struct trainer {
     phase *phases, *current; /* current: the one whose sums train_update receives */
     const phase *first;      /* that runs in this step */
     int nphases;
-    hiss_encoder *encoder; /* for methods with an epoch hook; else NULL */
+    hiss_encoder *encoder;   /* for methods with an epoch hook; else NULL */
+    train_rescaler *rescale; /* for train.init_rescale; else NULL */
     hiss_loader *loader;
     float **scratch;     /* [threads]: hiss_lane.scratch */
     hiss_batch *batches; /* [local lanes] */
@@ -124,6 +127,7 @@ struct trainer {
     float *state[HISS_OPTIM_MAX_STATES]; /* [owned_floats] */
     int64_t updates[HISS_MAX_GROUPS];
     int64_t step, epoch, total_steps;
+    bool resumed;                     /* from a checkpoint */
     bool begun;                       /* the epoch that starts at this step */
     int64_t skipped[2];               /* steps left out (train.nonfinite: skip): in all, and in a row until now */
     int64_t scheduled_steps;          /* those of all epochs: train.steps ends a run early, on the same schedule */
@@ -253,6 +257,12 @@ enum { TRAIN_LAYERS_TEXT = 600, TRAIN_ALL_GROUPS = -1 };
 void train_layers_list(const hiss_model *model, int group, char out[TRAIN_LAYERS_TEXT]);
 /* Replace initial values by those of train.init, if it is given. Collective. */
 hiss_status train_transfer_init(trainer *t, hiss_error *err);
+/* The graphs that train.init_rescale needs, where it is not none; before the model is laid out. Not collective.
+ * rescale.c */
+hiss_status train_rescale_build(trainer *t, hiss_error *err);
+/* Rescale the weights of a run that begins. Errors (HISS_EUSER): the encoder has no layer that can be. Collective. */
+hiss_status train_rescale(trainer *t, hiss_error *err);
+void train_rescale_free(trainer *t);
 /* Checksum of the checkpoint that a value of train.init means. Not collective. */
 hiss_status train_transfer_sum(const char *init, char sum[HISS_HASH_TEXT], hiss_error *err);
 /* Whether the run whose resolved config is `text` and whose source had the checksum init_sum ("": none) is this one.

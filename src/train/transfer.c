@@ -333,7 +333,7 @@ static hiss_status read_source(trainer *t, hiss_error *err) {
     status = status == HISS_OK ? copy_model(&s, t->vector, err) : status;
     status = hiss_error_under_key(err, status, "train.init");
     status = status == HISS_OK ? expect_frozen(&s, err) : status;
-    hiss_free(s.took);
+    t->took = s.took;
     for (int k = 0; k < 3; k++) {
         fclose(s.list[k]);
         free(s.text[k]);

@@ -180,6 +180,7 @@ const op graph_op_batch_norm = {.name = "batch_norm",
                                 .equal = equal,
                                 .record = record,
                                 .records = records,
+                                .form = form,
                                 .example = example};
 
 const op graph_op_batch_norm_eval = {.name = "batch_norm_eval",

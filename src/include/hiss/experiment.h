@@ -10,6 +10,8 @@
 
 typedef enum hiss_nonfinite { HISS_NONFINITE_STOP, HISS_NONFINITE_SKIP, HISS_NONFINITE_ROLLBACK } hiss_nonfinite;
 
+typedef enum hiss_rescale { HISS_RESCALE_NONE, HISS_RESCALE_WITHIN, HISS_RESCALE_BETWEEN } hiss_rescale;
+
 typedef struct hiss_train_options { /* section "train" */
     int64_t epochs, steps;          /* steps > 0: stop after so many */
     int64_t lanes, lane_samples;    /* L, m */
@@ -21,6 +23,7 @@ typedef struct hiss_train_options { /* section "train" */
     int64_t verify_replicas;        /* steps between comparisons of the ranks' parameters; 0: never */
     const char *init;               /* run directory or checkpoint whose arrays replace initial values; NULL: none */
     const char *init_prefix;        /* of the names of its arrays there, before those of this network; "": none */
+    int init_rescale;               /* hiss_rescale */
     const hiss_yaml *freeze;        /* names of slots or the layers they belong to, which are left as they are */
     const hiss_yaml *lr_factors;    /* of such names: the factor of their learning rate */
 } hiss_train_options;

@@ -161,7 +161,8 @@ typedef struct hiss_node_form {
     int64_t extra;                /* rows and columns of a transposed convolution */
     hiss_pooling pooling;         /* that of a convolution which pools, too */
     double number;                /* slope, threshold, factor, epsilon */
-    int mean_slot, variance_slot; /* of normalisation by running statistics */
+    int mean_slot, variance_slot; /* of BatchNorm's running statistics; HISS_NO_SLOT: none */
+    bool kept;                    /* see hiss_graph_keep */
 } hiss_node_form;
 hiss_node_form hiss_graph_form(const hiss_graph *graph, int node);
 

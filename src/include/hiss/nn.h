@@ -83,6 +83,7 @@ typedef struct hiss_builder { /* where layers are appended */
     const char *origin;      /* of the slots made from here on: see hiss_slot; hiss_network_build sets it meanwhile */
     unsigned trained_groups; /* bit g: this graph makes gradients of group g, and records its BatchNorm statistics */
     const double *deviation; /* of weights made from here on; 0: they start at 0. NULL: by their fan-in, see below */
+    bool apart;              /* each layer of a network is a node of its own: hiss_graph_join joins none */
 } hiss_builder;
 
 /* Each returns the layer's output, -1 once the graph has failed; parameters are named NAME/weight, NAME/bias ...
