@@ -33,6 +33,7 @@
 enum {
     BATCH = 50,
     BATCHES = 10,
+    NOISES = 10,
     ROUNDS = 10,
     DRAW_OF_SAMPLES = 2200,
     DRAW_OF_NOISE
@@ -222,7 +223,8 @@ static void find_layers(job *j) {
             j->news[i] |= f.input[k] >= 0 && j->news[f.input[k]];
         }
         const int weight = train_spread_is_layer(&f) ? train_spread_slot(g, f.input[1]) : HISS_NO_SLOT;
-        if (weight != HISS_NO_SLOT && j->based[f.input[0]] && count_readers(g, weight) == 1 && !is_own(j->t, weight)) {
+        if (weight != HISS_NO_SLOT && hiss_model_at(j->t->model, weight)->kind == HISS_SLOT_PARAMETER &&
+            j->based[f.input[0]] && count_readers(g, weight) == 1 && !is_own(j->t, weight)) {
             const int bias = f.inputs > 2 ? train_spread_slot(g, f.input[2]) : HISS_NO_SLOT;
             j->layers[j->count++] = (layer){
                 .node = i, .weight = weight, .bias = bias, .frozen = hiss_model_at(j->t->model, weight)->frozen};
@@ -309,15 +311,16 @@ static void measure_rates(job *j) {
     const side *s = &j->r->learning;
     const hiss_shape shape = hiss_graph_shape(s->graph, s->noise);
     double *square = hiss_new(double, j->count);
-    for (int64_t b = 0; b < j->batches; b++) {
-        hiss_rng rng = hiss_rng_keyed(j->t->task.seed, HISS_FOR_EVALUATION, DRAW_OF_NOISE, b);
+    const int64_t draws = j->batches * NOISES;
+    for (int64_t d = 0; d < draws; d++) {
+        hiss_rng rng = hiss_rng_keyed(j->t->task.seed, HISS_FOR_EVALUATION, DRAW_OF_NOISE, d);
         hiss_rng_normals(&rng, hiss_shape_count(&shape), hiss_exec_data(s->exec, s->noise));
-        const hiss_exec_context run = forward(j, s, b, hiss_graph_nodes(s->graph));
+        const hiss_exec_context run = forward(j, s, d % j->batches, hiss_graph_nodes(s->graph));
         hiss_exec_backward(s->exec, &run, NULL, NULL);
         for (int k = 0; k < j->count; k++) {
             const hiss_slot *slot = hiss_model_at(j->t->model, j->layers[k].weight);
             square[k] += hiss_graph_trains(s->graph, j->layers[k].weight)
-                             ? mean_square(j->lane + slot->offset, slot->count) / (double)j->batches
+                             ? mean_square(j->lane + slot->offset, slot->count) / (double)draws
                              : 0.0;
         }
     }
@@ -413,9 +416,29 @@ static void between(job *j) {
 
 /* ---- all of it ---- */
 
+/* What the method measures at the start of an epoch, after this, would change what layers above it get. */
+static hiss_status expect_measured(const job *j, hiss_error *err) {
+    const hiss_graph *g = j->r->still.graph;
+    for (int i = 0; i < hiss_graph_nodes(g); i++) {
+        const int number = train_spread_slot(g, i);
+        const hiss_slot *slot = number != HISS_NO_SLOT ? hiss_model_at(j->t->model, number) : NULL;
+        if (slot && slot->kind == HISS_SLOT_BUFFER && !slot->frozen) {
+            return hiss_fail_key(err, HISS_EUSER, "train.init_rescale",
+                                 "%s measures %s after weights are rescaled, so that they would not fit; set it to "
+                                 "none, or take %s over (train.init) and freeze it (train.freeze)",
+                                 j->t->experiment->objective->name, slot->name, slot->name);
+        }
+    }
+    return HISS_OK;
+}
+
 static hiss_status run(job *j, hiss_error *err) {
     static const char *const what[] = {"taken over, which compute what they did", "new",
                                        "as they are, since nothing above can undo a scale"};
+    const hiss_status s = expect_measured(j, err);
+    if (s != HISS_OK) {
+        return s;
+    }
     find_layers(j);
     within(j);
     for (int k = 0; k < 3; k++) {
