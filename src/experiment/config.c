@@ -42,6 +42,8 @@ static const hiss_row train_rows[] = {
      "run directory or checkpoint: its arrays of the same name and shape replace initial values"},
     {"init_prefix", HISS_STRING, TRAIN(init_prefix), "", 0, 0, NULL,
      "unless init is null: what names of arrays there begin with before those here, as in light/"},
+    {"init_layers", HISS_NODE, TRAIN(init_layers), NULL, 0, 0, NULL,
+     "unless init is null: layers taken from there, as in [conv1, conv2]; null: all"},
     {"init_rescale", HISS_CHOICE, TRAIN(init_rescale), "none", 0, 0, "none|within|between",
      "scale of weights by samples before the first step: none; within layers, so that outputs of each channel have "
      "deviation 1; and between layers, so that all learn at one rate"},

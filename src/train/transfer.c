@@ -21,45 +21,48 @@
 
 enum { PATH_TEXT = 4096, SOURCES_TEXT = 300, ARRAYS_TEXT = 250, MODEL_PREFIX = sizeof "/model/" - 1 };
 
+/* ---- names of layers ---- */
+
+/* The entries of the list, or the one name that stands for a list of one. */
+static const hiss_yaml *first_name(const hiss_yaml *names) {
+    return names && names->kind == HISS_YAML_LIST ? names->first : names;
+}
+
+static const hiss_yaml *next_name(const hiss_yaml *names, const hiss_yaml *name) {
+    return name == names ? NULL : name->next;
+}
+
+static hiss_status expect_names(const hiss_yaml *names, const char *key, int *count, hiss_error *err) {
+    *count = 0;
+    for (const hiss_yaml *e = first_name(names); e; e = next_name(names, e)) {
+        if (e->kind != HISS_YAML_SCALAR || !*e->text) {
+            return train_layers_refuse(e, key, "expected names of layers, as in [conv1, conv2]", err);
+        }
+        ++*count;
+    }
+    return HISS_OK;
+}
+
 /* ---- train.freeze ---- */
 
 static hiss_status refuse(const hiss_yaml *at, const char *what, hiss_error *err) {
     return train_layers_refuse(at, "freeze", what, err);
 }
 
-/* The entries of the list, or the one name that stands for a list of one. */
-static const hiss_yaml *first_name(const trainer *t) {
-    const hiss_yaml *node = t->experiment->train.freeze;
-    return node && node->kind == HISS_YAML_LIST ? node->first : node;
-}
-
-static const hiss_yaml *next_name(const trainer *t, const hiss_yaml *name) {
-    return name == t->experiment->train.freeze ? NULL : name->next;
-}
-
 hiss_status train_transfer_freeze(trainer *t, hiss_error *err) {
-    int count = 0;
-    for (const hiss_yaml *e = first_name(t); e; e = next_name(t, e)) {
-        if (e->kind != HISS_YAML_SCALAR || !*e->text) {
-            return refuse(e, "expected names of layers, as in [conv1, conv2]", err);
-        }
-        count++;
+    const hiss_train_options *o = &t->experiment->train;
+    int count, wanted;
+    hiss_status s = expect_names(o->freeze, "freeze", &count, err);
+    s = s == HISS_OK ? expect_names(o->init_layers, "init_layers", &wanted, err) : s;
+    if (s != HISS_OK) {
+        return s;
     }
     t->frozen = hiss_new(const char *, count);
-    for (const hiss_yaml *e = first_name(t); e; e = next_name(t, e)) {
+    for (const hiss_yaml *e = first_name(o->freeze); e; e = next_name(o->freeze, e)) {
         t->frozen[t->nfrozen++] = e->text;
     }
     hiss_model_freeze(t->model, t->nfrozen, t->frozen);
     return HISS_OK;
-}
-
-static int64_t frozen_slots(const hiss_model *model, const char *name) {
-    int64_t n = 0;
-    for (int s = 0; s < hiss_model_count(model); s++) {
-        const hiss_slot *slot = hiss_model_at(model, s);
-        n += slot->frozen && hiss_slot_within(slot, name);
-    }
-    return n;
 }
 
 /* Whether names of train.freeze leave nothing to train of a group that phase p trains. */
@@ -92,16 +95,32 @@ static hiss_status refuse_group(const trainer *t, int p, int group, hiss_error *
     return refuse(t->experiment->train.freeze, what, err);
 }
 
-hiss_status train_transfer_check(const trainer *t, hiss_error *err) {
-    for (const hiss_yaml *e = first_name(t); e; e = next_name(t, e)) {
-        if (frozen_slots(t->model, e->text) == 0) {
+/* Each of the names is that of some slot. */
+static hiss_status expect_slots(const trainer *t, const hiss_yaml *names, const char *key, hiss_error *err) {
+    for (const hiss_yaml *e = first_name(names); e; e = next_name(names, e)) {
+        bool found = false;
+        for (int s = 0; s < hiss_model_count(t->model); s++) {
+            const hiss_slot *slot = hiss_model_at(t->model, s);
+            found = found || (slot->kind != HISS_SLOT_METRIC && hiss_slot_within(slot, e->text));
+        }
+        if (!found) {
             char what[TRAIN_LAYERS_TEXT + 256], layers[TRAIN_LAYERS_TEXT];
             train_layers_list(t->model, TRAIN_ALL_GROUPS, layers);
             snprintf(what, sizeof what,
                      "'%.80s' has no parameters, nor has anything that begins with it and '/'; parameters are in %s",
                      e->text, layers);
-            return refuse(e, what, err);
+            return train_layers_refuse(e, key, what, err);
         }
+    }
+    return HISS_OK;
+}
+
+hiss_status train_transfer_check(const trainer *t, hiss_error *err) {
+    const hiss_train_options *o = &t->experiment->train;
+    hiss_status status = expect_slots(t, o->freeze, "freeze", err);
+    status = status == HISS_OK ? expect_slots(t, o->init_layers, "init_layers", err) : status;
+    if (status != HISS_OK) {
+        return status;
     }
     for (int p = 0; p < t->nphases && t->nfrozen; p++) {
         for (int g = 0; g < t->experiment->groups; g++) {
@@ -210,12 +229,22 @@ static void note(source *s, int list, const char *name, const char *why) {
     fprintf(s->list[list], "%s%s%s", (*count[list])++ ? ", " : "", name, why);
 }
 
+/* Whether train.init_layers, where it is given, names the slot. */
+static bool wanted(const trainer *t, const hiss_slot *slot) {
+    const hiss_yaml *names = t->experiment->train.init_layers;
+    bool named = !names;
+    for (const hiss_yaml *e = first_name(names); e; e = next_name(names, e)) {
+        named = named || hiss_slot_within(slot, e->text);
+    }
+    return named;
+}
+
 static hiss_status copy_slot(source *s, const hiss_slot *slot, float *vector, hiss_error *err) {
     const hiss_h5_info here = hiss_checkpoint_info(slot);
     hiss_h5_info there;
     char name[HISS_SNAPSHOT_NAME], why[HISS_H5_INFO_TEXT + 16], text[HISS_H5_INFO_TEXT];
     snprintf(name, sizeof name, "/model/%s%s", s->prefix, slot->name);
-    if (!hiss_h5_has(s->file, name)) {
+    if (!wanted(s->t, slot) || !hiss_h5_has(s->file, name)) {
         note(s, 1, slot->name, "");
         return HISS_OK;
     }
@@ -248,7 +277,8 @@ static hiss_status visit(void *user, const char *dataset, const hiss_h5_info *in
     }
     const char *name = dataset + MODEL_PREFIX;
     const size_t length = strlen(s->prefix);
-    if (strncmp(name, s->prefix, length) != 0 || hiss_model_find(s->t->model, name + length) < 0) {
+    const int slot = strncmp(name, s->prefix, length) == 0 ? hiss_model_find(s->t->model, name + length) : -1;
+    if (slot < 0 || !wanted(s->t, hiss_model_at(s->t->model, slot))) {
         note(s, 2, name, "");
     }
     return HISS_OK;
@@ -272,7 +302,8 @@ static void compare_targets(source *s) {
 /* What is frozen and was not taken over would stay at random, and be taken for what the source has learnt. */
 static hiss_status expect_frozen(const source *s, hiss_error *err) {
     const trainer *t = s->t;
-    for (const hiss_yaml *e = first_name(t); e; e = next_name(t, e)) {
+    const hiss_yaml *names = t->experiment->train.freeze;
+    for (const hiss_yaml *e = first_name(names); e; e = next_name(names, e)) {
         char what[PATH_TEXT];
         bool took = false, random = false;
         for (int k = 0; k < hiss_model_count(t->model); k++) {
@@ -286,6 +317,26 @@ static hiss_status expect_frozen(const source *s, hiss_error *err) {
                      "it out, or use the source's section network",
                      e->text, s->path);
             return refuse(e, what, err);
+        }
+    }
+    return HISS_OK;
+}
+
+/* What train.init_layers names, the source has. */
+static hiss_status expect_wanted(const source *s, hiss_error *err) {
+    const hiss_yaml *names = s->t->experiment->train.init_layers;
+    for (const hiss_yaml *e = first_name(names); e; e = next_name(names, e)) {
+        char what[PATH_TEXT];
+        bool took = false;
+        for (int k = 0; k < hiss_model_count(s->t->model); k++) {
+            took = took || (s->took[k] && hiss_slot_within(hiss_model_at(s->t->model, k), e->text));
+        }
+        if (!took) {
+            snprintf(what, sizeof what,
+                     "'%.80s' is not taken over: %.300s has nothing of its name and shape; leave it out, or use the "
+                     "source's section network",
+                     e->text, s->path);
+            return train_layers_refuse(e, "init_layers", what, err);
         }
     }
     return HISS_OK;
@@ -332,6 +383,7 @@ static hiss_status read_source(trainer *t, hiss_error *err) {
     status = status == HISS_OK ? hiss_snapshot_sum(s.path, t->init, err) : status;
     status = status == HISS_OK ? copy_model(&s, t->vector, err) : status;
     status = hiss_error_under_key(err, status, "train.init");
+    status = status == HISS_OK ? expect_wanted(&s, err) : status;
     status = status == HISS_OK ? expect_frozen(&s, err) : status;
     t->took = s.took;
     for (int k = 0; k < 3; k++) {

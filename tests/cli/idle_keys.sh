@@ -80,6 +80,7 @@ untold assign.k=50
 told train.nonfinite_limit train.nonfinite_limit=3
 told checkpoint.mtbf 'checkpoint.mtbf=3 h'
 told train.init_prefix train.init_prefix=light/
+told train.init_layers train.init_layers=[conv1]
 told dist.group dist.reduce=mpi dist.group=2
 told optim.beta1 optim.beta1=0.5
 told optim.step_every optim.step_every=3

@@ -53,6 +53,10 @@ for k in "${!variants[@]}"; do
     cmp -s <(grep init_sha256 "frozen-$k/summary.yaml") <(grep init_sha256 "parts-$k/summary.yaml") ||
         fail 'the source is forgotten' "parts-$k/summary.yaml"
 done
+train 1 some "${fine[@]}" --set 'train.init_layers=[conv1/norm, fc1]'
+said 'init: 9 arrays from source/ckpt/step-24.h5: conv1/norm/gamma'
+said 'init: 4 arrays keep their own initial values: conv1/weight, conv1/bias, scores/weight, scores/bias'
+said 'arrays of the source are not used: code/weight, conv1/bias, conv1/weight, decoder1/'
 train 1 random --set objective=supervised --set 'train.freeze=[conv1, fc1/norm]' # a control: frozen at random
 on 1 "$HISS" eval fine
 [ $status -eq 0 ] || fail 'no evaluation' log
@@ -73,6 +77,13 @@ mistake "error: --set train.freeze: 'weight' has no parameters" --set train.free
 mistake 'error: --set train.freeze: expected names of layers, as in [conv1, conv2]' --set 'train.freeze=[[conv1]]'
 mistake 'expected names of layers, as in [conv1, conv2]' --set 'train.freeze={conv1: 2}'
 mistake 'leaves nothing to train; name fewer layers' --set 'train.freeze=[conv1, fc1, scores]'
+only=(--set train.init=source --set)
+mistake "--set train.init_layers: 'con' has no parameters, nor has anything that begins with it and '/'; parameters are in conv1, conv1/norm, fc1, fc1/norm, scores" \
+    "${only[@]}" 'train.init_layers=[conv1, con]'
+mistake "--set train.init_layers: 'scores' is not taken over: source/ckpt/step-24.h5 has nothing of its name and shape" \
+    "${only[@]}" 'train.init_layers=[conv1, scores]'
+mistake '--set train.init_layers: expected names of layers, as in [conv1, conv2]' "${only[@]}" 'train.init_layers=[{conv1: 2}]'
+mistake "--set train.freeze: 'conv1' would stay at its initial random values" "${only[@]}" train.init_layers=fc1 --set train.freeze=conv1
 # No group of a method may stand still, whether its methods have phases or not; one layer that is left is enough.
 d=discriminator1,discriminator2
 still() { # METHOD LEFT LAYERS GROUP...

@@ -23,6 +23,7 @@ typedef struct hiss_train_options { /* section "train" */
     int64_t verify_replicas;        /* steps between comparisons of the ranks' parameters; 0: never */
     const char *init;               /* run directory or checkpoint whose arrays replace initial values; NULL: none */
     const char *init_prefix;        /* of the names of its arrays there, before those of this network; "": none */
+    const hiss_yaml *init_layers;   /* names of layers that are taken from there; NULL: all */
     int init_rescale;               /* hiss_rescale */
     const hiss_yaml *freeze;        /* names of slots or the layers they belong to, which are left as they are */
     const hiss_yaml *lr_factors;    /* of such names: the factor of their learning rate */
