@@ -10,14 +10,16 @@ set=(--set objective=classify --set data.file=few.h5 --set augment.shift=0 --set
 still=(--set train.steps=1 --set optim.lr=1e-30 --set train.statistics_momentum=1e-6) # changes no parameter
 said() { grep -qF -- "$1" log || fail "not said: $1" log; }
 
-# deviations RUN LAYER CHANNELS: the least and the most of them, over samples and positions, in thousandths.
+# deviations RUN LAYER CHANNELS: the least and the most of them, over samples and positions; file means: the same of means.
 deviations() {
     "$HISS" features "$1" --data few.h5 --layer "$2" --output "$1-$2.csv" >log 2>&1 || fail "no features of $1" log
     tail -n +2 "$1-$2.csv" | sed 's/,[^,]*$//' | awk -F, -v C="$3" '
         { for (k = 1; k <= NF; k++) { c = (k - 1) % C; n[c]++; sum[c] += $k; square[c] += $k * $k } }
-        END { for (c = 0; c < C; c++) { d = sqrt(square[c] / n[c] - (sum[c] / n[c]) ^ 2)
+        END { for (c = 0; c < C; c++) { m = sum[c] / n[c]; d = sqrt(square[c] / n[c] - m ^ 2)
+                  low = c == 0 || m < low ? m : low; high = c == 0 || m > high ? m : high
                   least = c == 0 || d < least ? d : least; most = d > most ? d : most }
-              printf "%.3f %.3f", least, most }'
+              printf "%.3f %.3f", least, most
+              printf "%.3f %.3f\n", low, high >"means" }'
 }
 expect_one() { # RUN LAYER CHANNELS
     [ "$(deviations "$@")" = '1.000 1.000' ] || fail "$1: deviations of $2: $(deviations "$@")"
@@ -52,6 +54,7 @@ for layer in conv1,4 conv2,6 fc1,16; do
     expect_one taken-within "${layer%,*}" "${layer#*,}"
 done
 expect_one new-within scores 10
+[ "$(cat means)" = '0.100 0.100' ] || fail "means of new outputs: $(cat means)"
 cmp -s <(hashes new-within) <(hashes new-between) && fail 'between does nothing'
 train 1 part "${layers[@]}" --set train.init=source --set train.init_rescale=within \
     --set network.layers="${plain%]}, {linear: 12, name: fc2}, relu]"
