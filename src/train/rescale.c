@@ -30,14 +30,8 @@
 #include "train/spread.h"
 #include "train/trainer.h"
 
-enum {
-    BATCH = 50,
-    BATCHES = 10,
-    NOISES = 10,
-    ROUNDS = 10,
-    DRAW_OF_SAMPLES = 2200,
-    DRAW_OF_NOISE
-}; /* when, of evaluation's streams */
+enum { SAMPLES = 500, BATCH = 50, NOISES = 10, ROUNDS = 10 }; /* at most; NOISES of each batch */
+enum { DRAW_OF_SAMPLES = 2200, DRAW_OF_NOISE };               /* when, of evaluation's streams */
 static const double BETA = 0.1, TINY = 1e-20, NEARLY_CONSTANT = 1e-6, SETTLED = 0.01;
 
 typedef struct side { /* the encoder in one mode */
@@ -48,7 +42,7 @@ typedef struct side { /* the encoder in one mode */
 } side;
 
 struct train_rescaler {
-    int64_t m;
+    int64_t m;            /* samples of a batch */
     side still, learning; /* in evaluation; in training, with the noise as gradient of its output */
 };
 
@@ -105,7 +99,8 @@ hiss_status train_rescale_build(trainer *t, hiss_error *err) {
         return HISS_OK;
     }
     train_rescaler *r = t->rescale = hiss_new(train_rescaler, 1);
-    r->m = n < BATCH ? n : BATCH;
+    r->m = t->placement.m < BATCH ? t->placement.m : BATCH; /* no more memory than a lane's */
+    r->m = n < r->m ? n : r->m;
     const hiss_status s = build_side(t, false, r->m, &r->still, err);
     return s == HISS_OK ? build_side(t, true, r->m, &r->learning, err) : s;
 }
@@ -122,7 +117,7 @@ void train_rescale_free(trainer *t) {
 
 static hiss_status draw_samples(job *j, hiss_error *err) {
     const int64_t n = j->t->placement.samples, m = j->r->m;
-    j->batches = n / m < BATCHES ? n / m : BATCHES;
+    j->batches = (n < SAMPLES ? n : SAMPLES) / m;
     hiss_sample_range drawn = {.set = j->t->set, .count = j->batches * m};
     drawn.index = hiss_new(int64_t, drawn.count);
     const hiss_permutation order = hiss_permutation_keyed(j->t->task.seed, HISS_FOR_EVALUATION, DRAW_OF_SAMPLES, 0, n);
