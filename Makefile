@@ -301,8 +301,9 @@ campaign: faults ## let everything fail once, then kill runs 200 times, and comp
 	@HISS='$(BUILD)/faults/hiss' tests/campaign/kill $(kills) $(seed)
 
 .PHONY: oracle
-oracle: all ## compare training steps, and rescaled weights, with PyTorch (for developers; not part of check)
+oracle: all $(BUILD)/tests/cli/detect ## compare training steps, rescaled weights and boxes found with PyTorch and numpy (for developers; not part of check)
 	@. tools/mpi_env && tools/oracle '$(BUILD)/hiss' && tools/oracle_rescale '$(BUILD)/hiss'
+	@tools/oracle_detection '$(BUILD)/tests/cli/detect'
 
 .PHONY: hdf5-peers
 hdf5-peers: all ## exchange HDF5 files with h5py, PyTables, netCDF4, pyfive (for developers; not part of check; needs PyPI)

@@ -26,10 +26,11 @@ typedef struct judging {
     hiss_eval_env env;
     const hiss_eval_options *options;
     const char *run, *checkpoint;
-    bool given;  /* the checkpoint, by --checkpoint */
-    bool random; /* the random network is judged */
-    bool scores; /* the output are scores of classes, */
-    bool others; /* which are not those of the labels at hand */
+    bool given;   /* the checkpoint, by --checkpoint */
+    bool random;  /* the random network is judged */
+    bool scores;  /* the output are scores of classes, */
+    bool others;  /* which are not those of the labels at hand */
+    bool targets; /* they are of targets */
     hiss_sample_range train, test;
     char samples[HISS_EVAL_SAMPLES];
     hiss_evaluation *evaluation;
@@ -147,8 +148,18 @@ static void destroy_judges(judges *j) {
     classifier_destroy(j->classifier);
 }
 
+/* Of m, which has learnt targets. */
+static hiss_window_scorer scorer_of(hiss_frozen *m) {
+    const hiss_encoder *e = hiss_frozen_encoder(m);
+    return (hiss_window_scorer){.score = hiss_frozen_score,
+                                .user = m,
+                                .batch = HISS_FROZEN_BATCH,
+                                .classes = hiss_encoder_width(e, hiss_encoder_taps(e)->count - 1)};
+}
+
 /* The trained network as a whole. */
-static hiss_status judge_network(judging *g, const hiss_frozen *m, const judges *j, hiss_error *err) {
+static hiss_status judge_network(judging *g, hiss_frozen *m, const judges *j, hiss_error *err) {
+    const hiss_window_scorer scorer = scorer_of(m);
     const hiss_subject subject = {.name = "trained",
                                   .bank = &g->train,
                                   .queries = &g->test,
@@ -159,6 +170,7 @@ static hiss_status judge_network(judging *g, const hiss_frozen *m, const judges 
                                   .measurer = measurer_of(j->measurer),
                                   .maker = maker_of(j->maker),
                                   .classifier = classifier_of(j->classifier),
+                                  .scorer = g->targets ? &scorer : NULL,
                                   .directory = g->run};
     return hiss_evaluation_judge(g->evaluation, &g->env, g->options, &subject, err);
 }
@@ -167,6 +179,11 @@ static hiss_status judge_network(judging *g, const hiss_frozen *m, const judges 
 static hiss_status judge_random(judging *g, hiss_frozen *m, int layers, const hiss_layer_size *layer, hiss_error *err) {
     hiss_status s = hiss_frozen_randomize(m, &g->train, err);
     s = s == HISS_OK ? judge(g, "random", false, layers, layer, hiss_frozen_embed, m, err) : s;
+    if (s == HISS_OK && g->targets && g->options->detection) {
+        const hiss_window_scorer scorer = scorer_of(m);
+        const hiss_subject subject = {.name = "random", .queries = &g->test, .scorer = &scorer};
+        s = hiss_evaluation_judge(g->evaluation, &g->env, g->options, &subject, err);
+    }
     return s == HISS_OK ? cli_load_checkpoint(g->env.comm, m, g->checkpoint, g->given, err) : s;
 }
 
@@ -237,11 +254,11 @@ static bool wants_random(judging *g) {
 
 /* What the run has learnt of classes are those that its scores are judged by. */
 static hiss_status expect_classes(judging *g, const hiss_experiment *e, hiss_error *err) {
+    g->targets = hiss_objective_learns_targets(e->objective, e->objective_options);
     g->others = g->scores && !hiss_checkpoint_learnt(g->checkpoint, g->train.set);
-    const hiss_status s =
-        g->options->classification && hiss_objective_learns_targets(e->objective, e->objective_options)
-            ? hiss_checkpoint_expect_targets(g->checkpoint, g->train.set, err)
-            : HISS_OK;
+    const hiss_status s = g->targets && (g->options->classification || g->options->detection)
+                              ? hiss_checkpoint_expect_targets(g->checkpoint, g->train.set, err)
+                              : HISS_OK;
     return hiss_error_under_key(err, s, g->options->train ? "eval.train" : "data.file");
 }
 
@@ -272,9 +289,10 @@ static hiss_status expect_pictures(hiss_comm *comm, const char *run, const hiss_
 
 static hiss_status evaluate(hiss_comm *comm, const void *options_, const char *run, const hiss_arguments *rest,
                             hiss_error *err) {
-    static const char *const outputs[] = {
-        "eval.txt",      "eval.json",         "filters.png",   "neighbors.png",           "reconstruction.png",
-        "denoising.png", "interpolation.png", "generated.png", "generated_neighbors.png", "report.html"};
+    static const char *const outputs[] = {"eval.txt",          "eval.json",          "filters.png",
+                                          "neighbors.png",     "reconstruction.png", "denoising.png",
+                                          "interpolation.png", "generated.png",      "generated_neighbors.png",
+                                          "detections.png",    "report.html"};
     const options *o = options_;
     char checkpoint[CLI_PATH];
     hiss_experiment e = {0};
@@ -332,7 +350,8 @@ static void help(void) {
                  {HISS_NEEDS_MEASURER, "a method that measures itself"},
                  {HISS_NEEDS_MAKER, "a method that makes images"},
                  {HISS_NEEDS_TARGETS, "targets"},
-                 {HISS_NEEDS_SCORES, "a method that classifies"}};
+                 {HISS_NEEDS_SCORES, "a method that classifies"},
+                 {HISS_NEEDS_SCORER, "a method that has learnt targets"}};
     printf(
         "usage: mpirun -n RANKS hiss eval RUN [OPTIONS]\n\nJudge the features of a run beside raw pixels and the same "
         "network at random. What needs labels is left out\nwhere there are none.\nWrites RUN/eval.txt, "

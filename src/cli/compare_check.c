@@ -195,7 +195,7 @@ static const char *judge_reading(const opened *o, const hiss_reading *reading, h
                    : hiss_arena_format(arena, "there is no judgement %s; hiss eval --help lists them",
                                        reading->judgement);
     }
-    if (!(trained || (random && layer) || raw)) {
+    if (!(trained || (random && (layer || j->needs & HISS_NEEDS_SCORER)) || raw)) {
         return hiss_arena_format(arena,
                                  "%s is judged by nothing; expected trained/LAYER, random/LAYER, raw/pixels or "
                                  "trained",
@@ -221,6 +221,9 @@ static const char *judge_reading(const opened *o, const hiss_reading *reading, h
     }
     if (j->needs & HISS_NEEDS_SCORES && !(trained && layer && strcmp(layer, "scores") == 0 && o->e.objective->scores)) {
         return hiss_arena_format(arena, "%s judges the output of methods that classify", j->name);
+    }
+    if (j->needs & HISS_NEEDS_SCORER && !hiss_objective_learns_targets(o->e.objective, o->e.objective_options)) {
+        return hiss_arena_format(arena, "%s judges methods that have learnt targets (classify.targets)", j->name);
     }
     if (j->needs & HISS_NEEDS_TARGETS && !hiss_dataset_field(o->train.set, HISS_FIELD_TARGETS)) {
         return "the data have no field targets";

@@ -378,6 +378,16 @@ void hiss_augment_crop(const hiss_augment_options *o, const hiss_stored_image *i
     look(o, image, corner == 0 ? 0 : corner > 2 ? 1 : -1, corner == 0 ? 0 : corner % 2 == 0 ? 1 : -1, crop >= 5, out);
 }
 
+hiss_pixel_scale hiss_augment_box(const hiss_augment_options *o, const hiss_stored_image *image, const hiss_box *box,
+                                  float *out) {
+    const map at = {.x0 = box->x0,
+                    .xj = (box->x1 - box->x0) / (float)o->width,
+                    .y0 = box->y0,
+                    .yi = (box->y1 - box->y0) / (float)o->height};
+    resample(&at, o->height, o->width, image, out);
+    return normalize(o, 1, image->span, o->height * o->width * image->C, out);
+}
+
 bool hiss_augment_has_corners(const hiss_augment_options *o, int64_t H, int64_t W) {
     return o->crop == CROP_RANDOM ? o->height < H || o->width < W : o->shift > 0;
 }

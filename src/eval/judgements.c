@@ -25,6 +25,7 @@ const hiss_judgement *const *hiss_judgements(void) {
                                                 &eval_judgement_likelihood,
                                                 &eval_judgement_measures,
                                                 &eval_judgement_generation,
+                                                &eval_judgement_detection,
                                                 NULL};
     return all;
 }
@@ -54,7 +55,7 @@ static bool judges(const hiss_judgement *j, const hiss_subject *subject) {
         return false;
     }
     return (j->needs & HISS_NEEDS_LAYER && subject->test) || (j->needs & HISS_NEEDS_OUTPUT && subject->output) ||
-           (j->needs & HISS_NEEDS_NETWORK && subject->model);
+           (j->needs & HISS_NEEDS_NETWORK && subject->model) || (j->needs & HISS_NEEDS_SCORER && subject->scorer);
 }
 
 /* Why a judgement cannot be run; NULL: it can. */
@@ -83,6 +84,9 @@ static const char *missing(const hiss_judgement *j, const hiss_subject *subject)
     }
     if (j->needs & HISS_NEEDS_MAKER && !subject->maker) {
         return "the method makes no images";
+    }
+    if (j->needs & HISS_NEEDS_SCORER && !subject->scorer) {
+        return "the method has not learnt which classes are in an image (classify.targets)";
     }
     if (j->needs & HISS_NEEDS_TARGETS && subject->train->targets != subject->test->targets) {
         return "training and test samples have targets of different numbers of classes, or one of them has none";

@@ -83,8 +83,8 @@ int64_t hiss_encoder_width(const hiss_encoder *e, int tap) {
     return hiss_shape_count(&shape) / e->options.m;
 }
 
-void hiss_encoder_run(hiss_encoder *e, int thread, const hiss_exec_context *run, const hiss_batch *batch, int64_t epoch,
-                      int64_t view) {
+static void run_lane(hiss_encoder *e, int thread, const hiss_exec_context *run, const hiss_batch *batch, int64_t epoch,
+                     int64_t view, const hiss_box *box) {
     const hiss_lane lane = {.task = e->options.task,
                             .phase = -1,
                             .lane = run->lane,
@@ -96,7 +96,8 @@ void hiss_encoder_run(hiss_encoder *e, int thread, const hiss_exec_context *run,
                             .exec = e->execs[thread],
                             .scale = e->scale + thread * e->options.m,
                             .inputs = &e->inputs,
-                            .scratch = e->scratch ? e->scratch + thread * hiss_task_scratch(e->options.task) : NULL};
+                            .scratch = e->scratch ? e->scratch + thread * hiss_task_scratch(e->options.task) : NULL,
+                            .box = box};
     for (int64_t i = 0; i < batch->m; i++) {
         hiss_lane_default_sample(&lane, i);
         if (e->options.corrupts) {
@@ -107,6 +108,16 @@ void hiss_encoder_run(hiss_encoder *e, int thread, const hiss_exec_context *run,
     if (run->lane_vector) {
         hiss_exec_record(lane.exec, run);
     }
+}
+
+void hiss_encoder_run(hiss_encoder *e, int thread, const hiss_exec_context *run, const hiss_batch *batch, int64_t epoch,
+                      int64_t view) {
+    run_lane(e, thread, run, batch, epoch, view, NULL);
+}
+
+void hiss_encoder_run_boxes(hiss_encoder *e, int thread, const hiss_exec_context *run, const hiss_batch *batch,
+                            const hiss_box *box) {
+    run_lane(e, thread, run, batch, 0, HISS_VIEW_CENTER, box);
 }
 
 void hiss_encoder_stop_at(hiss_encoder *e, int count, const int *tap) {

@@ -198,3 +198,14 @@ hiss_status hiss_frozen_embed(void *frozen, int64_t count, const hiss_batch *bat
     }
     return HISS_OK;
 }
+
+void hiss_frozen_score(void *frozen, const hiss_batch *batch, const hiss_box *box, float *scores) {
+    hiss_frozen *f = frozen;
+    const hiss_exec_context run = {.model = f->vector, .lanes = 1};
+    const int last = hiss_encoder_taps(f->encoder)->count - 1;
+    hiss_encoder_stop_at(f->encoder, 1, &last); /* the places selected may come before it */
+    hiss_encoder_run_boxes(f->encoder, 0, &run, batch, box);
+    memcpy(scores, hiss_encoder_value(f->encoder, 0, last),
+           sizeof(float) * (size_t)(HISS_FROZEN_BATCH * hiss_encoder_width(f->encoder, last)));
+    hiss_encoder_stop_at(f->encoder, f->count, f->selected);
+}

@@ -3,7 +3,8 @@
  *                                           a PNG of this colour and alpha (255), whose border, an eighth of each side, is transparent
  *   objects_h5 show FILE                    shapes, classes, and for each row its targets and its boxes
  *   objects_h5 name FILE OBJECT [A,B,C]     the attribute classes of /, or of a data set; without names, none
- *   objects_h5 fill FILE COLUMN VALUE       that column of /targets */
+ *   objects_h5 fill FILE COLUMN VALUE       that column of /targets
+ *   objects_h5 box FILE ROW K VALUE         value K of the first box of a row */
 #include <hdf5.h>
 #include <png.h>
 #include <stdio.h>
@@ -120,6 +121,20 @@ static int fill(const char *path, hsize_t column, double value) {
     return H5Fclose(file) < 0 || done < 0;
 }
 
+static int box(const char *path, hsize_t row, hsize_t k, double value) {
+    const hid_t file = H5Fopen(path, H5F_ACC_RDWR, H5P_DEFAULT), set = H5Dopen2(file, "/boxes", H5P_DEFAULT);
+    hsize_t dim[4];
+    double *values = read_all(file, "/boxes", dim);
+    if (!values) {
+        return 1;
+    }
+    values[row * dim[1] * dim[2] + k] = value;
+    const herr_t done = H5Dwrite(set, H5T_NATIVE_DOUBLE, H5S_ALL, H5S_ALL, H5P_DEFAULT, values);
+    free(values);
+    H5Dclose(set);
+    return H5Fclose(file) < 0 || done < 0;
+}
+
 int main(int argc, char **argv) {
     if ((argc == 8 || argc == 9) && strcmp(argv[1], "png") == 0) {
         return png(argv[2], atoi(argv[3]), atoi(argv[4]), argv + 5, argc == 9 ? atoi(argv[8]) : 255);
@@ -129,6 +144,9 @@ int main(int argc, char **argv) {
     }
     if (argc == 5 && strcmp(argv[1], "fill") == 0) {
         return fill(argv[2], (hsize_t)atoi(argv[3]), atof(argv[4]));
+    }
+    if (argc == 6 && strcmp(argv[1], "box") == 0) {
+        return box(argv[2], (hsize_t)atoi(argv[3]), (hsize_t)atoi(argv[4]), atof(argv[5]));
     }
     return argc == 3 && strcmp(argv[1], "show") == 0 ? show(argv[2]) : 2;
 }

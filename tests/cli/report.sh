@@ -2,7 +2,8 @@
 # eval.json stands on it, every curve that was logged is drawn, and what the run's files say wrongly is not believed.
 . "$HISS_ROOT/tests/cli/common"
 small_run
-small=(--set eval.units=true --set eval.mlp=true --set eval.mlp_hidden=8 --set eval.iterations=20 --set eval.draws=2 --set eval.layers=fc1)
+small=(--set eval.units=true --set eval.detection=true --set eval.mlp=true --set eval.mlp_hidden=8 --set eval.iterations=20
+    --set eval.draws=2 --set eval.layers=fc1)
 
 # page RUN: checks that hold for every page.
 page() {

@@ -434,6 +434,14 @@ hiss_pixel_scale hiss_augment_center(const hiss_augment_options *options, const 
  * Thread-safe. Source: Krizhevsky et al., ImageNet Classification with Deep Convolutional Neural Networks, 2012, 4.1. */
 enum { HISS_CROPS = 10 };
 void hiss_augment_crop(const hiss_augment_options *options, const hiss_stored_image *image, int crop, float *out);
+/* A part of a stored image, in its pixels: x0 <= x < x1, y0 <= y < y1; pixel k lies from k to k + 1. */
+typedef struct hiss_box {
+    float x0, y0, x1, y1;
+} hiss_box;
+/* That part alone, as hiss_augment_center with crop window has the whole image: resampled to height x width, bilinearly.
+ * out[height,width,C]. Thread-safe. */
+hiss_pixel_scale hiss_augment_box(const hiss_augment_options *options, const hiss_stored_image *image,
+                                  const hiss_box *box, float *out);
 /* Whether the corners of images of this size are others than the centre. */
 bool hiss_augment_has_corners(const hiss_augment_options *options, int64_t H, int64_t W);
 /* What it does with images of a field, in words: cut height x width at (top, left), or sample the whole image; then subtract

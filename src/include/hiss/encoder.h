@@ -39,6 +39,9 @@ int64_t hiss_encoder_width(const hiss_encoder *e, int tap); /* floats of it per 
  *   view   as in hiss_lane */
 void hiss_encoder_run(hiss_encoder *e, int thread, const hiss_exec_context *run, const hiss_batch *batch, int64_t epoch,
                       int64_t view);
+/* The same of a part of each image: box[m]. */
+void hiss_encoder_run_boxes(hiss_encoder *e, int thread, const hiss_exec_context *run, const hiss_batch *batch,
+                            const hiss_box *box);
 /* From now on run no further than these places need: tap[count]; none: the whole graph again. Not collective. */
 void hiss_encoder_stop_at(hiss_encoder *e, int count, const int *tap);
 /* [m, width] of the batch that thread has encoded last; of a place that is kept. */
@@ -79,5 +82,9 @@ hiss_status hiss_frozen_crop(hiss_frozen *f, bool ten, hiss_error *err);
 /* The centre view of the first `count` samples of a batch of HISS_FROZEN_BATCH; out [selected places] pointers to
  * [count, width]. frozen: a hiss_frozen. Not collective. */
 hiss_status hiss_frozen_embed(void *frozen, int64_t count, const hiss_batch *batch, float *const *out, hiss_error *err);
+
+/* A hiss_window_scorer's: scores[HISS_FROZEN_BATCH, classes], the last place of a network that classifies, of a part of
+ * each of HISS_FROZEN_BATCH images. frozen: a hiss_frozen. Not collective. */
+void hiss_frozen_score(void *frozen, const hiss_batch *batch, const hiss_box *box, float *scores);
 
 #endif

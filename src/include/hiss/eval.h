@@ -35,7 +35,7 @@ typedef struct hiss_eval_options {
     bool permuted; /* training samples have the labels and targets of each other */
     /* judgements: see hiss/judge.h */
     bool knn, linear, mlp, few_labels, average_precision, classification, statistics, neighbors, units, filters,
-        reconstruction, denoising, likelihood, measures, generation;
+        reconstruction, denoising, likelihood, measures, generation, detection;
     const char *classifier;          /* run or checkpoint that judges made images; NULL: none */
     int64_t train_limit, test_limit; /* samples; 0: all */
     int64_t iterations;              /* of a linear probe, at most */
@@ -43,6 +43,7 @@ typedef struct hiss_eval_options {
     int64_t draws;                   /* of a few-label probe */
     int64_t latent_draws;            /* of the latent, for each image */
     int64_t generated;               /* images made, at most */
+    int64_t detection_limit;         /* test images whose boxes are looked for, at most */
 } hiss_eval_options;
 /* The keys that are of no judgement; those of judgements are in their register. */
 extern const hiss_row hiss_eval_rows[];
@@ -280,6 +281,39 @@ typedef struct hiss_precisions {
 void hiss_precisions_destroy(hiss_precisions *p);
 /* Of scores that are the features themselves, f->D = f->targets. Collective. */
 hiss_precisions hiss_precisions_of(const hiss_eval_env *env, const hiss_features *f);
+
+/* ---- boxes ---- */
+
+/* Finding boxes by windows that are all looked at; see detection.c. None of these is collective. */
+enum { HISS_BOX_VALUES = 5 }; /* of an object, as in field boxes: class (-1: no object), x0, y0, x1, y1 */
+typedef struct hiss_found {   /* an object of a class that is thought to be there */
+    float score;
+    int32_t window; /* where; -1: none */
+} hiss_found;
+/* The windows of images of H x W, the image first. */
+enum { HISS_WINDOWS = 270 };
+void hiss_windows(int64_t H, int64_t W, hiss_box out[HISS_WINDOWS]);
+/* Area of what two boxes have in common, by that of what either has; 0..1. */
+double hiss_box_overlap(const hiss_box *a, const hiss_box *b);
+/* Greedy non-maximum suppression: the highest scores, none of which overlaps a higher one by more than HISS_SUPPRESSED.
+ * Equal scores in the order of windows.
+ *   score  in   [HISS_WINDOWS], stride apart, finite
+ *   found  out  [most], the highest first, filled up by those of window -1 */
+#define HISS_SUPPRESSED 0.3
+void hiss_suppress(const hiss_box window[HISS_WINDOWS], const float *score, int64_t stride, int64_t most,
+                   hiss_found *found);
+/* Average precision of each class in n images. What is found is right where it overlaps a box of its class by HISS_MATCHED
+ * or more, the one that it overlaps most (the first of equals), and no higher score has been right about that box.
+ *   found  in  [n, K, most], in each image by falling score
+ *   box    in  [n, boxes, HISS_BOX_VALUES]
+ *   right  out [n, K, most], or NULL
+ * A class without a box has none (NAN); prior is NAN. Release by hiss_precisions_destroy. */
+#define HISS_MATCHED 0.5
+hiss_precisions hiss_box_precisions(int64_t n, int64_t K, int64_t most, const hiss_found *found,
+                                    const hiss_box window[HISS_WINDOWS], int64_t boxes, const float *box, bool *right);
+/* Per cent of the boxes that some window overlaps by HISS_MATCHED or more: the recall of a perfect classifier of
+ * windows. NAN: there are no boxes. */
+double hiss_box_reachable(const hiss_box window[HISS_WINDOWS], int64_t n, int64_t boxes, const float *box);
 
 /* Linear probes, one for each class, that tell samples which have it from those that have not: logistic regression on
  * standardised features (hiss_probe of two classes). One lambda for all, of the highest mean area on held-out training

@@ -79,6 +79,14 @@ typedef struct hiss_classifier {
     const char *name, *layer; /* the run; its last hidden layer, whose values hidden are */
 } hiss_classifier;
 
+/* A network that scores what is in parts of images. */
+typedef struct hiss_window_scorer {
+    /* scores [batch, classes] of a part of each image of a batch: see hiss_frozen_score. Not collective. */
+    void (*score)(void *user, const hiss_batch *batch, const hiss_box *box, float *scores);
+    void *user;
+    int64_t batch, classes;
+} hiss_window_scorer;
+
 /* A method that measures itself: see hiss_measure_ops. */
 typedef struct hiss_measurer {
     hiss_embed measure; /* out[0] [count, width] of the first count of `batch` samples. Not collective, as is */
@@ -107,6 +115,7 @@ typedef struct hiss_subject {
     const hiss_estimator *estimator;   /* NULL: the method cannot say how probable images are */
     const hiss_measurer *measurer;     /* NULL: the method does not measure itself */
     const hiss_maker *maker;           /* NULL: the method makes no images */
+    const hiss_window_scorer *scorer;  /* NULL: the method has not learnt targets */
     const hiss_classifier *classifier; /* of the size of the images that maker makes; NULL: none is named */
     const char *directory;             /* where pictures go; NULL: nowhere */
 } hiss_subject;
@@ -164,7 +173,8 @@ enum {                         /* what a judgement needs */
        HISS_NEEDS_MAKER = 256,
        HISS_NEEDS_TARGETS = 512, /* of several classes a sample */
        HISS_NEEDS_SCORES = 1024, /* a method whose output are scores of classes */
-       HISS_NEEDS_UNITS = 2048   /* of a trained network */
+       HISS_NEEDS_UNITS = 2048,  /* of a trained network */
+       HISS_NEEDS_SCORER = 4096
 };
 
 typedef struct hiss_judgement {

@@ -115,6 +115,7 @@ struct hiss_lane { /* one lane at one step */
     const hiss_inputs *inputs; /* of the graph */
     float *scratch;            /* of the thread that makes views: hiss_task_scratch floats; NULL where these are 0 */
     hiss_pixel_scale *scale;   /* [m] gets those of centre views; NULL: nobody asks */
+    const hiss_box *box;       /* [m] parts that centre views are of; NULL: the image */
 };
 
 enum { HISS_MAX_EXPORTS = 4, HISS_MAX_STATES = 8, HISS_MAX_SECTIONS = 3, HISS_MAX_DERIVED = 16 };

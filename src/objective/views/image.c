@@ -16,7 +16,8 @@ static void make(const hiss_lane *lane, int64_t i, const hiss_field *field, int6
         image.floats = lane->scratch;
     }
     if (lane->view == HISS_VIEW_CENTER) {
-        const hiss_pixel_scale scale = hiss_augment_center(t->augment, &image, out);
+        const hiss_pixel_scale scale = lane->box ? hiss_augment_box(t->augment, &image, &lane->box[i], out)
+                                                 : hiss_augment_center(t->augment, &image, out);
         if (lane->scale) {
             lane->scale[i] = scale;
         }

@@ -248,6 +248,30 @@ static void ten_crops(void **state) {
     assert_true(hiss_augment_has_corners(&o, 9, 9));
 }
 
+/* A part is what bilinear sampling finds there; the whole image, as a part, is the centre view of crop window. */
+static void parts_of_images(void **state) {
+    (void)state;
+    enum { H = 12, W = 17, C = 3, HEIGHT = 9, WIDTH = 14 };
+    static uint8_t pixels[H * W * C];
+    static float view[HEIGHT * WIDTH * C], centre[HEIGHT * WIDTH * C];
+    const hiss_stored_image image = {H, W, C, pixels, NULL, 255};
+    const hiss_box part = {2.5f, 1.25f, 9.5f, 11.0f}, whole = {0, 0, W, H};
+    hiss_augment_options o = plain;
+    o.height = HEIGHT;
+    o.width = WIDTH;
+    noise(pixels, sizeof pixels, 7);
+    check(&o, H, W);
+    hiss_augment_box(&o, &image, &part, view);
+    for (int k = 0; k < HEIGHT * WIDTH * C; k++) {
+        const double x = 2.5 + 7.0 * (k / C % WIDTH + 0.5) / WIDTH, y = 1.25 + 9.75 * (k / C / WIDTH + 0.5) / HEIGHT;
+        assert_true(fabs((double)view[k] - bilinear(pixels, H, W, C, k % C, x, y) / 255) < 1e-5);
+    }
+    const hiss_pixel_scale a = hiss_augment_box(&o, &image, &whole, view);
+    const hiss_pixel_scale b = hiss_augment_center(&o, &image, centre);
+    assert_memory_equal(view, centre, sizeof view);
+    assert_true(a.mean == b.mean && a.std == b.std && a.channels == b.channels);
+}
+
 static void normalizes(void **state) {
     (void)state;
     uint8_t pixels[20 * 20 * 3];
@@ -331,6 +355,7 @@ int main(void) {
         cmocka_unit_test(random_crop_with_knobs),
         cmocka_unit_test(center_views),
         cmocka_unit_test(ten_crops),
+        cmocka_unit_test(parts_of_images),
         cmocka_unit_test(normalizes),
         cmocka_unit_test(bad_options_are_explained),
         cmocka_unit_test(standard_options),
