@@ -4,7 +4,7 @@
 
 #include "compare/compare_impl.h"
 
-enum { COLOURS = 7 }; /* of a chart; rows beyond them are dashed */
+enum { COLOURS = 7 }; /* of a chart; rows beyond them are dashed, then dotted */
 
 /* The number into x[*count], ascending, once. */
 static void insert(double *x, int *count, double value) {
@@ -100,7 +100,7 @@ static hiss_series make_series(const hiss_compare_results *results, const hiss_c
                          .y = y,
                          .low = low,
                          .high = high,
-                         .dashed = row / COLOURS % 2 == 1,
+                         .stroke = (hiss_stroke)(row / COLOURS % HISS_STROKES),
                          .dots = true,
                          .colour = 1 + row % COLOURS};
 }

@@ -18,6 +18,9 @@ enum { WIDTH = 720, HEIGHT = 360, FONT = 12, CHARACTER = 7 /* pixels, about */ }
 
 /* Okabe and Ito's colours, told apart by colour-blind readers too. */
 static const char *const palette[] = {"#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#444444"};
+/* By hiss_stroke; shorter in the legend. Line ends are round on lines, which makes dots of what is hardly long. */
+static const char *const line_dashes[] = {"", " stroke-dasharray=\"6 5\"", " stroke-dasharray=\"0.5 4.5\""};
+static const char *const legend_dashes[] = {"", " stroke-dasharray=\"6 4\"", " stroke-dasharray=\"2 3\""};
 
 typedef struct axis {
     double low, high; /* in the axis's own scale: log10 of values when log */
@@ -251,7 +254,7 @@ static void draw_line(FILE *out, const hiss_series *s, const char *colour, const
             fprintf(out,
                     "<path fill=\"none\" stroke=\"%s\" stroke-width=\"1.8\" stroke-linejoin=\"round\" "
                     "stroke-linecap=\"round\"%s d=\"M%.1f %.1f",
-                    colour, s->dashed ? " stroke-dasharray=\"6 5\"" : "", px, py);
+                    colour, line_dashes[s->stroke], px, py);
             fputs(ends ? "h0" : "", out); /* a lone point shows as a dot of the line's width */
             open = true;
         } else if (ends || fabs(px - last_x) >= 0.5 || fabs(py - last_y) >= 0.5) {
@@ -320,7 +323,7 @@ static int draw_legend(FILE *out, const hiss_chart *chart, double left, double r
         any = true;
         if (out) {
             fprintf(out, "<path d=\"M%.1f %.1fh22\" stroke=\"%s\" stroke-width=\"%s\"%s/>\n", at, y + 8.0,
-                    colour_of(chart, i), chart->stacked ? "10" : "2.4", s->dashed ? " stroke-dasharray=\"6 4\"" : "");
+                    colour_of(chart, i), chart->stacked ? "10" : "2.4", legend_dashes[s->stroke]);
             fprintf(out, "<text x=\"%.1f\" y=\"%.1f\" fill=\"#222\">", at + 28.0, y + 12.0);
             hiss_text_write_escaped(out, s->name);
             fputs("</text>\n", out);

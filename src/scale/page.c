@@ -146,7 +146,7 @@ static void add_law(plot *p, const hiss_results *results, int config, const hiss
     hiss_series *s = add_series(p, name, CURVE);
     s->x = x;
     s->y = y;
-    s->dashed = true;
+    s->stroke = HISS_DASHED;
     s->colour = colour;
 }
 

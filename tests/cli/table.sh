@@ -42,5 +42,6 @@ grep -q 'init: [0-9]* arrays from .*split-brain-s1/.*: conv1/weight.*conv3/' out
 # 15 trained rows and the random one, over 30, 100, 300 and 1000 scenes (64 of them here).
 [ "$(grep -cE '^few,[a-z-]+,(30|100|300|1000),1,[0-9.]+,$' out/curves.csv)" -eq 64 ] || fail 'not 16 rows of four points' out/curves.csv
 grep -q '>scenes with labels</text>' out/few.svg || fail 'no chart'
+[ -z "$(grep -oE 'h22" stroke="[^"]*"[^/]*' out/few.svg | sort | uniq -d)" ] || fail 'two rows of the chart have one line' out/few.svg
 [ "$(grep -c '<figure>' out/pictures.html)" -ge 15 ] || fail 'not the pictures of all rows'
 echo ok

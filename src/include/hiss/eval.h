@@ -409,12 +409,15 @@ hiss_status hiss_filters_write(const char *path, int64_t F, int64_t R, int64_t S
 
 /* ---- charts: SVG line charts and bars. Not collective. ---- */
 
+typedef enum hiss_stroke { HISS_SOLID, HISS_DASHED, HISS_DOTTED, HISS_STROKES } hiss_stroke;
+
 typedef struct hiss_series {
     const char *name; /* in the legend; NULL: not listed */
     int64_t count;
     const double *x, *y;      /* [count]; points that are not finite interrupt the line */
     const double *low, *high; /* [count] NULL, or ends of a whisker on each point; not drawn where not finite */
-    bool dashed, dots, no_line;
+    hiss_stroke stroke;
+    bool dots, no_line;
     int colour; /* 0: by its place among the series; else 1 + a place */
 } hiss_series;
 

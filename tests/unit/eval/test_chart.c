@@ -65,7 +65,7 @@ static void test_plain(void **state) {
     (void)state;
     const double x[] = {0, 1, 2, 3}, y[] = {0, 10, 5, 20}, z[] = {1, 2, 3, 4};
     hiss_series series[] = {{.name = "a < b & \"c\"", .count = 4, .x = x, .y = y},
-                            {.name = "second", .count = 4, .x = x, .y = z, .dashed = true, .dots = true}};
+                            {.name = "second", .count = 4, .x = x, .y = z, .stroke = HISS_DASHED, .dots = true}};
     hiss_chart chart = {
         .title = "T<1>", .x_label = "epoch", .y_label = "loss", .series = 2, .serie = series, .zero_y = true};
     char *text = render(1, &chart);
