@@ -1,19 +1,7 @@
 # Classification: by targets of several classes a sample, the same bits on any ranks, resumed, judged by average precision
 # alike on 1 and 3 ranks, above what knows nothing; by labels with either loss; what targets cannot be.
 . "$HISS_ROOT/tests/cli/common"
-objects=$(dirname "$HISS")/tests/cli/objects_h5
-mkdir -p stamps/all/{red,green,blue} grounds
-"$objects" png stamps/all/red/r.png 40 60 250 10 10
-"$objects" png stamps/all/green/g.png 60 40 10 250 10
-"$objects" png stamps/all/blue/b.png 40 40 10 10 250
-for i in 0 1; do
-    { printf 'P6 80 40 255\n' && head -c 9600 < <(yes "gro${i}und"); } >grounds/$i.ppm
-done
-for part in train:720:1 test:300:2; do
-    IFS=: read -r name rows seed <<<"$part"
-    "$HISS" prepare scenes stamps grounds --height 16 --width 16 --rows "$rows" --seed "$seed" --output "$name.h5" 2>log ||
-        fail 'no scenes' log
-done
+colored_scenes 16 720 300
 cat >scenes.yaml <<'END'
 objective: classify
 classify: {targets: true}

@@ -2,19 +2,7 @@
 # above the network before training and one that learnt targets of others; left out where something is missing; what boxes
 # cannot be.
 . "$HISS_ROOT/tests/cli/common"
-objects=$(dirname "$HISS")/tests/cli/objects_h5
-mkdir -p stamps/all/{red,green,blue} grounds
-"$objects" png stamps/all/red/r.png 40 60 250 10 10
-"$objects" png stamps/all/green/g.png 60 40 10 250 10
-"$objects" png stamps/all/blue/b.png 40 40 10 10 250
-for i in 0 1; do
-    { printf 'P6 80 40 255\n' && head -c 9600 < <(yes "gro${i}und"); } >grounds/$i.ppm
-done
-for part in train:720:1 test:60:2; do
-    IFS=: read -r name rows seed <<<"$part"
-    "$HISS" prepare scenes stamps grounds --height 24 --width 24 --rows "$rows" --seed "$seed" --output "$name.h5" 2>log ||
-        fail 'no scenes' log
-done
+colored_scenes 24 720 60
 cat >config.yaml <<'END'
 objective: classify
 classify: {targets: true}

@@ -43,17 +43,11 @@ grep -q 'left out: mlp: needs labels of the training and of the test samples, or
     fail 'silent about missing labels' run/eval.txt
 
 # Several classes a sample.
-objects=$(dirname "$HISS")/tests/cli/objects_h5
-mkdir -p stamps/all/{red,green,blue} grounds
-"$objects" png stamps/all/red/r.png 40 60 250 10 10
-"$objects" png stamps/all/green/g.png 60 40 10 250 10
-"$objects" png stamps/all/blue/b.png 40 40 10 10 250
-{ printf 'P6 80 40 255\n' && head -c 9600 < <(yes ground); } >grounds/0.ppm
-"$HISS" prepare scenes stamps grounds --height 16 --width 16 --rows 500 --output scenes.h5 2>log || fail 'no scenes' log
+colored_scenes 16 500 100
 cat >config.yaml <<'END'
 objective: classify
 classify: {targets: true}
-data: {file: scenes.h5, labels: "", fields: {targets: /targets}}
+data: {file: train.h5, labels: "", fields: {targets: /targets}}
 network: {layers: [{conv: 8, kernel: 3, pad: 1, name: conv1}, batch_norm, relu, {max_pool: 4}, flatten, {linear: 16, name: fc1}, relu]}
 optim: {lr: 0.05, momentum: 0.9}
 train: {epochs: 2, lanes: 6, lane_samples: 8}
