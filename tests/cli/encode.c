@@ -1,6 +1,7 @@
 /* What the encoder of a run gives for the first images of its data, for tools/export_peers: encode RUN CHECKPOINT COUNT OUT.npz
  * [KEY=VALUE]... Arrays: stored [n,C,H,W], values as they are in the file; image [n,C,H,W], as the network gets them; layer/NAME
  * [n,D] of every named place. */
+#include <assert.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,7 +12,7 @@
 #include "hiss/log.h"
 #include "hiss/weights.h"
 
-enum { MOST_SECTIONS = 16, NAME = 128 };
+enum { MOST_SECTIONS = 32, NAME = 128 };
 
 typedef struct out {
     hiss_weights *w;
@@ -127,7 +128,8 @@ int main(int argc, char **argv) {
     hiss_eval_options eval = {0};
     hiss_extra_section section[MOST_SECTIONS] = {{"eval", hiss_eval_rows, hiss_eval_nrows, &eval}};
     int sections = 1;
-    for (const hiss_judgement *const *j = hiss_judgements(); *j && sections < MOST_SECTIONS; j++) {
+    for (const hiss_judgement *const *j = hiss_judgements(); *j; j++) {
+        assert(sections < MOST_SECTIONS);
         section[sections++] = (hiss_extra_section){"eval", (*j)->rows, (*j)->nrows, &eval};
     }
     hiss_experiment e = {0};

@@ -1,17 +1,20 @@
 /* Warn of the keys of a config that have no effect, as hiss train does where it goes on, without data: tell_idle CONFIG
  * [KEY=VALUE]... */
+#include <assert.h>
+
 #include "hiss/alloc.h"
 #include "hiss/experiment.h"
 #include "hiss/judge.h"
 #include "hiss/log.h"
 
-enum { MOST_SECTIONS = 16 };
+enum { MOST_SECTIONS = 32 };
 
 int main(int argc, char **argv) {
     hiss_eval_options eval = {0};
     hiss_extra_section section[MOST_SECTIONS] = {{"eval", hiss_eval_rows, hiss_eval_nrows, &eval}};
     int sections = 1;
-    for (const hiss_judgement *const *j = hiss_judgements(); *j && sections < MOST_SECTIONS; j++) {
+    for (const hiss_judgement *const *j = hiss_judgements(); *j; j++) {
+        assert(sections < MOST_SECTIONS);
         section[sections++] = (hiss_extra_section){"eval", (*j)->rows, (*j)->nrows, &eval};
     }
     hiss_experiment e = {0};
