@@ -1,5 +1,6 @@
 /* What judgements record, and what several of them share. */
 #include <assert.h>
+#include <math.h>
 #include <stdarg.h>
 #include <string.h>
 
@@ -28,6 +29,17 @@ void hiss_record_number(hiss_record *record, const hiss_number *number) {
         eval_number_text(c, number->value, number->spread, text);
         record->main = hiss_arena_format(e->arena, "%s, %s: %s", c->group, heading, text);
     }
+}
+
+void eval_record_detail(hiss_record *record, const char *name, const char *heading, const char *unit, hiss_form form,
+                        double value) {
+    hiss_record_number(record, &(hiss_number){.name = name,
+                                              .heading = heading,
+                                              .unit = unit,
+                                              .form = form,
+                                              .value = value,
+                                              .spread = (double)NAN,
+                                              .baseline = (double)NAN});
 }
 
 void hiss_record_remark(hiss_record *record, const char *format, ...) {

@@ -1,18 +1,18 @@
 /* What the encoder of a run gives for the first images of its data, for tools/export_peers: encode RUN CHECKPOINT COUNT OUT.npz
  * [KEY=VALUE]... Arrays: stored [n,C,H,W], values as they are in the file; image [n,C,H,W], as the network gets them; layer/NAME
  * [n,D] of every named place. */
-#include <assert.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "eval_sections.h"
 #include "hiss/alloc.h"
 #include "hiss/encoder.h"
 #include "hiss/judge.h"
 #include "hiss/log.h"
 #include "hiss/weights.h"
 
-enum { MOST_SECTIONS = 32, NAME = 128 };
+enum { NAME = 128 };
 
 typedef struct out {
     hiss_weights *w;
@@ -126,12 +126,8 @@ static hiss_status run(hiss_experiment *e, char **argv, hiss_error *err) {
 
 int main(int argc, char **argv) {
     hiss_eval_options eval = {0};
-    hiss_extra_section section[MOST_SECTIONS] = {{"eval", hiss_eval_rows, hiss_eval_nrows, &eval}};
-    int sections = 1;
-    for (const hiss_judgement *const *j = hiss_judgements(); *j; j++) {
-        assert(sections < MOST_SECTIONS);
-        section[sections++] = (hiss_extra_section){"eval", (*j)->rows, (*j)->nrows, &eval};
-    }
+    hiss_extra_section section[MOST_SECTIONS];
+    const int sections = eval_sections(&eval, section);
     hiss_experiment e = {0};
     hiss_error err = {0};
     char config[4096];

@@ -1,22 +1,15 @@
 /* Warn of the keys of a config that have no effect, as hiss train does where it goes on, without data: tell_idle CONFIG
  * [KEY=VALUE]... */
-#include <assert.h>
-
+#include "eval_sections.h"
 #include "hiss/alloc.h"
 #include "hiss/experiment.h"
 #include "hiss/judge.h"
 #include "hiss/log.h"
 
-enum { MOST_SECTIONS = 32 };
-
 int main(int argc, char **argv) {
     hiss_eval_options eval = {0};
-    hiss_extra_section section[MOST_SECTIONS] = {{"eval", hiss_eval_rows, hiss_eval_nrows, &eval}};
-    int sections = 1;
-    for (const hiss_judgement *const *j = hiss_judgements(); *j; j++) {
-        assert(sections < MOST_SECTIONS);
-        section[sections++] = (hiss_extra_section){"eval", (*j)->rows, (*j)->nrows, &eval};
-    }
+    hiss_extra_section section[MOST_SECTIONS];
+    const int sections = eval_sections(&eval, section);
     hiss_experiment e = {0};
     hiss_error err = {0};
     hiss_log_setup(HISS_LOG_INFO, 0);

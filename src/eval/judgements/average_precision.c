@@ -9,21 +9,11 @@ static const hiss_row rows[] = {
                   "where samples have targets: a linear probe for each class, by average precision"),
 };
 
-static void record_detail(hiss_record *record, const char *name, const char *heading, hiss_form form, double value) {
-    hiss_record_number(record, &(hiss_number){.name = name,
-                                              .heading = heading,
-                                              .unit = form == HISS_FORM_FIXED ? "%" : "",
-                                              .form = form,
-                                              .value = value,
-                                              .spread = (double)NAN,
-                                              .baseline = (double)NAN});
-}
-
 /* The fit, for readers of eval.json. */
 static void record_fit(hiss_record *record, const char *name, const hiss_multilabel_result *r) {
-    record_detail(record, "lambda", NULL, HISS_FORM_POWER, r->lambda);
-    record_detail(record, "lambda_at_edge", NULL, HISS_FORM_TRUTH, r->at_edge);
-    record_detail(record, "unconverged", NULL, HISS_FORM_COUNT, (double)r->unconverged);
+    eval_record_detail(record, "lambda", NULL, "", HISS_FORM_POWER, r->lambda);
+    eval_record_detail(record, "lambda_at_edge", NULL, "", HISS_FORM_TRUTH, r->at_edge);
+    eval_record_detail(record, "unconverged", NULL, "", HISS_FORM_COUNT, (double)r->unconverged);
     if (r->unconverged > 0) {
         hiss_record_remark(record, "probes of %s: %lld fits not converged; a larger eval.iterations lets them go on",
                            name, (long long)r->unconverged);

@@ -28,6 +28,11 @@ hiss_status eval_embed_drawn(uint64_t seed, const hiss_sample_range *range, int6
 /* Per cent of right answers on test of who always says the most frequent class of train. Collective. */
 double eval_majority_percent(const hiss_eval_env *env, const hiss_features *train, const hiss_features *test);
 
+/* A number for readers of eval.json and of the page's end, in no table. heading NULL: the name. */
+void eval_record_detail(hiss_record *record, const char *name, const char *heading, const char *unit, hiss_form form,
+                        double value);
+/* What each lambda reached on held-out samples, in per cent; negative: not tried. */
+void eval_record_heldout(hiss_record *record, const double heldout[HISS_LAMBDAS]);
 /* Record the mean average precisions, map and map_11, and that of each class. */
 void eval_record_precisions(hiss_record *record, const hiss_precisions *p, const char *group, int64_t samples);
 

@@ -42,35 +42,27 @@ static void record_accuracy(hiss_record *record, const hiss_linear_result *l, co
                                               .baseline = (double)NAN});
 }
 
-/* heading NULL: the name */
-static void record_detail(hiss_record *record, const char *name, const char *heading, const char *unit, hiss_form form,
-                          double value) {
-    hiss_record_number(record, &(hiss_number){.name = name,
-                                              .heading = heading,
-                                              .unit = unit,
-                                              .form = form,
-                                              .value = value,
-                                              .spread = (double)NAN,
-                                              .baseline = (double)NAN});
-}
-
-static void record_fit(hiss_record *record, const hiss_linear_result *l) {
+void eval_record_heldout(hiss_record *record, const double heldout[HISS_LAMBDAS]) {
     for (int i = 0; i < HISS_LAMBDAS; i++) {
         char name[48], heading[48];
         snprintf(name, sizeof name, "heldout_percent.%.0e", hiss_lambdas[i]);
         snprintf(heading, sizeof heading, "held out, lambda %.0e", hiss_lambdas[i]);
-        if (l->heldout[i] >= 0.0) {
-            record_detail(record, name, heading, "%", HISS_FORM_FIXED, l->heldout[i]);
+        if (heldout[i] >= 0.0) {
+            eval_record_detail(record, name, heading, "%", HISS_FORM_FIXED, heldout[i]);
         }
     }
-    record_detail(record, "lambda_at_edge", NULL, "", HISS_FORM_TRUTH, l->at_edge);
-    record_detail(record, "converged", NULL, "", HISS_FORM_TRUTH, l->minimum.converged);
-    record_detail(record, "unconverged_choices", NULL, "fits", HISS_FORM_COUNT, (double)l->unconverged);
-    record_detail(record, "loss", NULL, "nats", HISS_FORM_GENERAL, l->minimum.value);
-    record_detail(record, "gradient", NULL, "", HISS_FORM_GENERAL, l->minimum.gradient);
-    record_detail(record, "tolerance", NULL, "", HISS_FORM_GENERAL, HISS_PROBE_TOLERANCE);
-    record_detail(record, "iterations", NULL, "", HISS_FORM_COUNT, (double)l->minimum.iterations);
-    record_detail(record, "evaluations", NULL, "", HISS_FORM_COUNT, (double)l->minimum.evaluations);
+}
+
+static void record_fit(hiss_record *record, const hiss_linear_result *l) {
+    eval_record_heldout(record, l->heldout);
+    eval_record_detail(record, "lambda_at_edge", NULL, "", HISS_FORM_TRUTH, l->at_edge);
+    eval_record_detail(record, "converged", NULL, "", HISS_FORM_TRUTH, l->minimum.converged);
+    eval_record_detail(record, "unconverged_choices", NULL, "fits", HISS_FORM_COUNT, (double)l->unconverged);
+    eval_record_detail(record, "loss", NULL, "nats", HISS_FORM_GENERAL, l->minimum.value);
+    eval_record_detail(record, "gradient", NULL, "", HISS_FORM_GENERAL, l->minimum.gradient);
+    eval_record_detail(record, "tolerance", NULL, "", HISS_FORM_GENERAL, HISS_PROBE_TOLERANCE);
+    eval_record_detail(record, "iterations", NULL, "", HISS_FORM_COUNT, (double)l->minimum.iterations);
+    eval_record_detail(record, "evaluations", NULL, "", HISS_FORM_COUNT, (double)l->minimum.evaluations);
 }
 
 /* What a reader of the figures must know of the fits. */

@@ -10,13 +10,6 @@ static const hiss_row rows[] = {
     JUDGEMENT_ROW("mlp_hidden", HISS_INT, mlp_hidden, "256", 1, 65536, NULL, "units of its hidden layer"),
 };
 
-static void record_detail(hiss_record *record, const char *name, hiss_form form, double value) {
-    hiss_record_number(
-        record,
-        &(hiss_number){
-            .name = name, .unit = "", .form = form, .value = value, .spread = (double)NAN, .baseline = (double)NAN});
-}
-
 static void record_accuracy(hiss_record *record, const hiss_mlp_result *r, const hiss_subject *subject,
                             double baseline) {
     const hiss_number common = {.group = "MLP probe", .unit = "%", .spread = (double)NAN, .baseline = (double)NAN};
@@ -38,19 +31,7 @@ static void record_accuracy(hiss_record *record, const hiss_mlp_result *r, const
     hiss_record_number(record, &test);
     hiss_record_number(record, &training);
     hiss_record_number(record, &lambda);
-    for (int i = 0; i < HISS_LAMBDAS; i++) {
-        char name[48], heading[48];
-        snprintf(name, sizeof name, "heldout_percent.%.0e", hiss_lambdas[i]);
-        snprintf(heading, sizeof heading, "held out, lambda %.0e", hiss_lambdas[i]);
-        if (r->heldout[i] >= 0.0) {
-            hiss_record_number(record, &(hiss_number){.name = name,
-                                                      .heading = heading,
-                                                      .unit = "%",
-                                                      .value = r->heldout[i],
-                                                      .spread = (double)NAN,
-                                                      .baseline = (double)NAN});
-        }
-    }
+    eval_record_heldout(record, r->heldout);
 }
 
 static void remark(hiss_record *record, const char *name, const hiss_mlp_result *r) {
@@ -71,15 +52,15 @@ static hiss_status run(const hiss_eval_env *env, const hiss_eval_options *option
     if (labels) {
         const hiss_mlp_result r = hiss_mlp_probe(env, train, test, options->mlp_hidden, false);
         record_accuracy(record, &r, subject, eval_majority_percent(env, train, test));
-        record_detail(record, "loss", HISS_FORM_GENERAL, r.loss);
-        record_detail(record, "steps", HISS_FORM_COUNT, (double)r.steps);
+        eval_record_detail(record, "loss", NULL, "", HISS_FORM_GENERAL, r.loss);
+        eval_record_detail(record, "steps", NULL, "", HISS_FORM_COUNT, (double)r.steps);
         remark(record, subject->name, &r);
     }
     if (targets) {
         hiss_mlp_result r = hiss_mlp_probe(env, train, test, options->mlp_hidden, true);
         eval_record_precisions(record, &r.test, "MLP probe, mean average precision", test->n);
-        record_detail(record, "map_lambda", HISS_FORM_POWER, r.lambda);
-        record_detail(record, "map_steps", HISS_FORM_COUNT, (double)r.steps);
+        eval_record_detail(record, "map_lambda", NULL, "", HISS_FORM_POWER, r.lambda);
+        eval_record_detail(record, "map_steps", NULL, "", HISS_FORM_COUNT, (double)r.steps);
         remark(record, subject->name, &r);
         hiss_precisions_destroy(&r.test);
     }
