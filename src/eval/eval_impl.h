@@ -139,9 +139,6 @@ void eval_features_covariance(const hiss_eval_env *env, const hiss_features *f, 
 /* Take mean [D] from every row of this rank. Not collective. */
 void eval_features_centre(hiss_features *f, const float *mean);
 
-/* The k leading eigenvectors of a [D, D], symmetric and without negative eigenvalues, as orthonormal rows vector [k, D],
- * and their eigenvalues, the largest first; 1 <= k <= D; see eigen.c. Not collective. */
-void eval_eigenvectors(const hiss_eval_env *env, int64_t D, const float *a, int64_t k, double *value, float *vector);
 
 /* Principal components; see pca.c. */
 typedef struct pca pca;

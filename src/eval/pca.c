@@ -1,12 +1,15 @@
 /* Principal components: images as a mean and so many numbers times directions, which of all linear codes of this size
  * loses least of the samples it is fitted on (Eckart & Young 1936). The covariance of centred rows is a sum over tiles
- * in canonical order; its leading eigenvectors are found on every rank alike (eigen.c).
- * Cost: n D^2 / P flops, and those of eigen.c. Memory: 4 D^2 bytes beside the features. */
+ * in canonical order; its leading eigenvectors are found on every rank alike (hiss_leading_eigenvectors).
+ * Cost: n D^2 / P flops, and those of that. Memory: 4 D^2 bytes beside the features. */
 #include <assert.h>
 
 #include "eval/eval_impl.h"
 #include "eval/judgements/judgements.h"
 #include "hiss/alloc.h"
+#include "hiss/rng.h"
+
+enum { DRAW_OF_SUBSPACE = 2041 };
 
 struct pca {
     const hiss_kernels *kernels;
@@ -33,7 +36,8 @@ pca *eval_pca_fit(const hiss_eval_env *env, hiss_features *f, int64_t components
     }
     eval_features_centre(f, p->mean);
     eval_features_covariance(env, f, NULL, f->rows, D, covariance);
-    eval_eigenvectors(env, D, covariance, components, variance, p->direction);
+    hiss_leading_eigenvectors(env->kernels, hiss_rng_keyed(env->seed, HISS_FOR_EVALUATION, DRAW_OF_SUBSPACE, 0), D,
+                              covariance, components, variance, p->direction);
     hiss_free(mean);
     hiss_free(deviation);
     hiss_free(variance);

@@ -10,6 +10,7 @@
 #ifndef HISS_KERNELS_H
 #define HISS_KERNELS_H
 
+#include "hiss/rng.h"
 #include "hiss/status.h"
 #include "hiss/tensor.h"
 
@@ -250,6 +251,14 @@ hiss_kernels hiss_kernels_with(const hiss_kernels *kernels, hiss_product product
 /* Make BLAS single-threaded and subnormal numbers zero (hiss/subnormal.h) for the calling thread, whatever library and
  * environment; every thread that runs kernels calls it once first. Thread-safe. */
 void hiss_kernels_enter_thread(void);
+
+/* ---- made of kernels ---- */
+
+/* The k leading eigenvectors of a [D, D], symmetric and without negative eigenvalues, as orthonormal rows vector [k, D],
+ * and their eigenvalues value [k], the largest first; 1 <= k <= D. It begins with a subspace drawn from rng; see
+ * leading.c. Allocates, unlike kernels. Not collective. Source: Halko, Martinsson & Tropp 2011, algorithm 4.4. */
+void hiss_leading_eigenvectors(const hiss_kernels *kernels, hiss_rng rng, int64_t D, const float *a, int64_t k,
+                               double *value, float *vector);
 
 /* ---- who computes: the core of OpenBLAS ---- */
 

@@ -6,23 +6,21 @@
  * Sejnowski, "The independent components of natural scenes are edge filters", Vision Research 1997). Directions of
  * variance far below floor v, in photographs the finest grain, are not blown up.
  *
- * C is measured over one view of each training sample, drawn by key, when the run starts: sums over a lane's samples in
- * their order, in chunks whose products are float32 and whose sums are float64, then over lanes along the canonical
- * tree. So its bits do not depend on ranks or threads. All ranks find the same eigenvectors. W - 1 and the shift are
- * buffers of the model: they are in checkpoints and hashes, where evaluation finds them, and a model without them, all
- * zeros, leaves patches as they are.
+ * C is measured over one view of each training sample, drawn by key, when the run starts (parts/covariance.c). All ranks
+ * find the same eigenvectors. W - 1 and the shift are buffers of the model: they are in checkpoints and hashes, where
+ * evaluation finds them, and a model without them, all zeros, leaves patches as they are.
  *
- * Cost, once: 2 n D^2 / P flops, and 60 D^3 of float64. Memory: n D / P floats, 8 D^2 bytes for each lane of the rank. */
+ * Cost, once: that of the covariance, and 60 D^3 of float64. Memory: n D / P floats beside. */
 #include <math.h>
 #include <stddef.h>
 #include <string.h>
 
 #include "hiss/alloc.h"
 #include "hiss/log.h"
+#include "objective/parts/covariance.h"
 #include "objective/parts/measured.h"
 #include "objective/sparse/whiten.h"
 
-enum { CHUNK = 256 }; /* patches of a product */
 static const char layer[] = "whiten", matrix_name[] = "whiten/matrix", shift_name[] = "whiten/shift";
 
 const hiss_row sparse_whiten_rows[] = {
@@ -47,86 +45,15 @@ hiss_value sparse_whiten(const sparse_whiten_options *o, hiss_builder *b, hiss_v
 
 /* ---- measuring ---- */
 
-typedef struct work {      /* of one thread */
-    float *rows, *product; /* [CHUNK, D], [D, D] */
-} work;
-
-typedef struct moments {
-    const hiss_task *task;
-    const hiss_placement *placement;
-    int64_t D, patches; /* of a sample */
-    const float *rows;  /* [local samples, patches, D] */
-    double **sum;       /* [local lanes][D + D D]: of patches, of their products */
-    work *work;         /* [threads] */
-} moments;
-
-static void take_off_mean(int64_t D, const float *patch, float *out) {
+static void take_off_mean(int64_t D, float *patch) {
     double mean = 0.0;
     for (int64_t d = 0; d < D; d++) {
         mean += (double)patch[d];
     }
     mean /= (double)D;
     for (int64_t d = 0; d < D; d++) {
-        out[d] = (float)((double)patch[d] - mean);
+        patch[d] = (float)((double)patch[d] - mean);
     }
-}
-
-/* The sums of one lane. */
-static void sum_lane(void *user, int thread, int64_t local) {
-    const moments *m = user;
-    const hiss_placement *p = m->placement;
-    const work *w = &m->work[thread];
-    const int64_t D = m->D, lane = p->first_lane + local;
-    const int64_t begin = (p->shards[lane] - p->shards[p->first_lane]) * m->patches;
-    const int64_t count = (p->shards[lane + 1] - p->shards[lane]) * m->patches;
-    double *sum = m->sum[local], *products = sum + D;
-    for (int64_t first = 0; first < count; first += CHUNK) {
-        const int64_t n = count - first < CHUNK ? count - first : CHUNK;
-        for (int64_t i = 0; i < n; i++) {
-            take_off_mean(D, m->rows + (begin + first + i) * D, w->rows + i * D);
-            for (int64_t d = 0; d < D; d++) {
-                sum[d] += (double)w->rows[i * D + d];
-            }
-        }
-        m->task->kernels->gemm(true, false, D, D, n, 1.0f, w->rows, D, w->rows, D, 0.0f, w->product, D);
-        for (int64_t k = 0; k < D * D; k++) {
-            products[k] += (double)w->product[k];
-        }
-    }
-}
-
-/* Over all training patches: the mean [D], and behind it the covariance [D,D]. */
-static double *measure(moments *m, const hiss_epoch *e) {
-    const hiss_placement *p = m->placement;
-    const int64_t D = m->D, lanes = p->end_lane - p->first_lane, length = D + D * D;
-    double *total = hiss_new(double, length);
-    m->sum = hiss_new(double *, lanes);
-    m->work = hiss_new(work, e->threads);
-    for (int64_t l = 0; l < lanes; l++) {
-        m->sum[l] = hiss_new(double, length);
-    }
-    for (int t = 0; t < e->threads; t++) {
-        m->work[t] = (work){hiss_new(float, CHUNK *D), hiss_new(float, D *D)};
-    }
-    e->parallel(e->trainer, lanes, sum_lane, m);
-    hiss_tree_sum(p->comm, p->lanes, p->lane_offsets, length, (const double *const *)m->sum, total);
-    const double n = (double)(p->samples * m->patches);
-    for (int64_t k = 0; k < length; k++) {
-        total[k] /= n;
-    }
-    for (int64_t k = 0; k < D * D; k++) {
-        total[D + k] -= total[k / D] * total[k % D];
-    }
-    for (int64_t l = 0; l < lanes; l++) {
-        hiss_free(m->sum[l]);
-    }
-    for (int t = 0; t < e->threads; t++) {
-        hiss_free(m->work[t].rows);
-        hiss_free(m->work[t].product);
-    }
-    hiss_free(m->sum);
-    hiss_free(m->work);
-    return total;
 }
 
 /* The inverse square root of the covariance [D,D] and the floor, in its place; false when nothing varies. */
@@ -200,19 +127,24 @@ hiss_status sparse_whiten_measure(const sparse_whiten_options *o, const hiss_tas
     float *rows = hiss_new(float, samples *floats_of_sample);
     s = hiss_comm_agree(p->comm, e->features(e->trainer, phase, value, 0, rows, err), err);
     if (s == HISS_OK) {
-        moments m = {.task = task, .placement = p, .D = D, .patches = floats_of_sample / D, .rows = rows};
-        double *total = measure(&m, e);
-        if (invert(D, o->floor, total + D)) {
-            centre(D, total + D);
-            write_buffers(e, D, total, total + D);
-            hiss_info("whitening: measured over %lld patches of %lld values", (long long)(p->samples * m.patches),
+        const int64_t each = floats_of_sample / D;
+        double *mean = hiss_new(double, D), *covariance = hiss_new(double, D *D);
+        for (int64_t i = 0; i < samples * each; i++) {
+            take_off_mean(D, rows + i * D);
+        }
+        objective_covariance(task, p, e, each, D, rows, mean, covariance);
+        if (invert(D, o->floor, covariance)) {
+            centre(D, covariance);
+            write_buffers(e, D, mean, covariance);
+            hiss_info("whitening: measured over %lld patches of %lld values", (long long)(p->samples * each),
                       (long long)D);
         } else {
             s = hiss_fail_key(err, HISS_EUSER, "whiten.on",
                               "every training patch is of one grey, which cannot be whitened; check the images, or set "
                               "whiten.on false");
         }
-        hiss_free(total);
+        hiss_free(mean);
+        hiss_free(covariance);
     }
     hiss_free(rows);
     return s;

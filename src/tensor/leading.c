@@ -16,11 +16,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "eval/eval_impl.h"
 #include "hiss/alloc.h"
+#include "hiss/kernels.h"
 #include "hiss/rng.h"
+#include "hiss/tensor.h"
 
-enum { MORE = 32, ROUNDS = 16, BLOCK = 32, PASSES = 10, DRAW_OF_SUBSPACE = 2041 };
+enum { MORE = 32, ROUNDS = 16, BLOCK = 32, PASSES = 10 };
 static const double noise = 1e-12, most = 0.5; /* of the square of a row's length */
 
 /* ---- orthonormal rows ---- */
@@ -61,7 +62,7 @@ static bool orthonormalise_row(int64_t first, int64_t i, int64_t D, float *y, hi
 }
 
 /* y [r, D], r < D; product [BLOCK, r] is spare. */
-static void orthonormalise(const hiss_eval_env *env, int64_t r, int64_t D, float *y, float *product, hiss_rng *rng) {
+static void orthonormalise(const hiss_kernels *kernels, int64_t r, int64_t D, float *y, float *product, hiss_rng *rng) {
     for (int64_t first = 0; first < r; first += BLOCK) {
         const int64_t rows = r - first < BLOCK ? r - first : BLOCK;
         float *block = y + first * D;
@@ -71,8 +72,8 @@ static void orthonormalise(const hiss_eval_env *env, int64_t r, int64_t D, float
         }
         for (int pass = 0; pass < PASSES && !done; pass++) {
             if (first > 0) {
-                env->kernels->gemm(false, true, rows, first, D, 1.0f, block, D, y, D, 0.0f, product, first);
-                env->kernels->gemm(false, false, rows, D, first, -1.0f, product, first, y, D, 1.0f, block, D);
+                kernels->gemm(false, true, rows, first, D, 1.0f, block, D, y, D, 0.0f, product, first);
+                kernels->gemm(false, false, rows, D, first, -1.0f, product, first, y, D, 1.0f, block, D);
             }
             done = true;
             for (int64_t i = first; i < first + rows; i++) {
@@ -95,13 +96,13 @@ static int by_value(const void *a, const void *b) {
 }
 
 /* The k leading eigenvectors within the span of the rows of basis [r, D]; product [r, D] is spare. */
-static void take_leading(const hiss_eval_env *env, int64_t D, const float *a, int64_t r, const float *basis,
+static void take_leading(const hiss_kernels *kernels, int64_t D, const float *a, int64_t r, const float *basis,
                          float *product, int64_t k, double *value, float *vector) {
     float *small = hiss_new(float, r *r), *chosen = hiss_new(float, k *r);
     double *wide = hiss_new(double, r *r), *turn = hiss_new(double, r *r);
     ranked *order = hiss_new(ranked, r);
-    env->kernels->gemm(false, false, r, D, D, 1.0f, basis, D, a, D, 0.0f, product, D);
-    env->kernels->gemm(false, true, r, r, D, 1.0f, product, D, basis, D, 0.0f, small, r);
+    kernels->gemm(false, false, r, D, D, 1.0f, basis, D, a, D, 0.0f, product, D);
+    kernels->gemm(false, true, r, r, D, 1.0f, product, D, basis, D, 0.0f, small, r);
     for (int64_t i = 0; i < r * r; i++) {
         wide[i] = 0.5 * ((double)small[i] + (double)small[i % r * r + i / r]);
     }
@@ -116,32 +117,32 @@ static void take_leading(const hiss_eval_env *env, int64_t D, const float *a, in
             chosen[i * r + j] = (float)turn[order[i].row * r + j];
         }
     }
-    env->kernels->gemm(false, false, k, D, r, 1.0f, chosen, r, basis, D, 0.0f, vector, D);
+    kernels->gemm(false, false, k, D, r, 1.0f, chosen, r, basis, D, 0.0f, vector, D);
     void *const all[] = {small, chosen, wide, turn, order};
     for (size_t i = 0; i < sizeof all / sizeof all[0]; i++) {
         hiss_free(all[i]);
     }
 }
 
-void eval_eigenvectors(const hiss_eval_env *env, int64_t D, const float *a, int64_t k, double *value, float *vector) {
+void hiss_leading_eigenvectors(const hiss_kernels *kernels, hiss_rng rng, int64_t D, const float *a, int64_t k,
+                               double *value, float *vector) {
     assert(k >= 1 && k <= D);
     const int64_t r = k + MORE < D ? k + MORE : D;
     float *basis = hiss_new(float, r *D), *product = hiss_new(float, r *D), *spare = hiss_new(float, BLOCK *r);
-    hiss_rng rng = hiss_rng_keyed(env->seed, HISS_FOR_EVALUATION, DRAW_OF_SUBSPACE, 0);
     if (r == D) {
         for (int64_t i = 0; i < D; i++) {
             basis[i * D + i] = 1.0f;
         }
     } else {
         hiss_rng_normals(&rng, r * D, basis);
-        orthonormalise(env, r, D, basis, spare, &rng);
+        orthonormalise(kernels, r, D, basis, spare, &rng);
         for (int round = 0; round < ROUNDS; round++) {
-            env->kernels->gemm(false, false, r, D, D, 1.0f, basis, D, a, D, 0.0f, product, D);
+            kernels->gemm(false, false, r, D, D, 1.0f, basis, D, a, D, 0.0f, product, D);
             memcpy(basis, product, sizeof(float) * (size_t)(r * D));
-            orthonormalise(env, r, D, basis, spare, &rng);
+            orthonormalise(kernels, r, D, basis, spare, &rng);
         }
     }
-    take_leading(env, D, a, r, basis, product, k, value, vector);
+    take_leading(kernels, D, a, r, basis, product, k, value, vector);
     hiss_free(basis);
     hiss_free(product);
     hiss_free(spare);
