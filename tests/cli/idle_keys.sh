@@ -74,6 +74,8 @@ done
 told assign.k assign.every=0 assign.k=20
 told assign.gap assign.gap=0.1
 told assign.views assign.views=3
+told assign.first assign.first=image
+untold assign.scope=dataset assign.first=image
 told assign.k assign.rows=dense assign.k=50
 untold assign.rows=topk assign.k=50
 untold assign.k=50

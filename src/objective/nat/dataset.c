@@ -1,10 +1,10 @@
 /* The permutation over the whole data set (assign.scope: dataset).
  *
- * Before every `every`-th epoch: a feature pass (the mean of `views` augmented views of each sample), then rounds. A
- * round cuts an order of all n samples into blocks of about `block` samples: every third round a keyed random
- * permutation, the others an order in which near features stand together (grouping.c). Each block's samples and the
- * targets they own are re-matched so that the block's total score is largest. A sample meets other targets in every
- * round, so rounds approach the optimum over all n; the total never falls.
+ * Before every `every`-th epoch: a feature pass (the mean of `views` augmented views of each sample; before epoch 0
+ * perhaps another, first.c), then rounds. A round cuts an order of all n samples into blocks of about `block` samples:
+ * every third round a keyed random permutation, the others an order in which near features stand together (grouping.c).
+ * Each block's samples and the targets they own are re-matched so that the block's total score is largest. A sample
+ * meets other targets in every round, so rounds approach the optimum over all n; the total never falls.
  *
  * Distribution: sample i lives on the rank of its shard; the blocks of a round are dealt to ranks in contiguous ranges.
  * Per round a rank sends each of its samples' features and target number to the rank of its block (one exchange of
@@ -366,7 +366,9 @@ hiss_status nat_epoch(void *self, const hiss_epoch *e, hiss_error *err) {
     int64_t *old = hiss_new(int64_t, n->local_samples);
     memcpy(old, n->assign, sizeof(int64_t) * (size_t)n->local_samples);
     bool stopped = false;
-    hiss_status s = hiss_comm_agree(n->placement->comm, mean_features(n, e, features, err), err);
+    const bool first = e->epoch == 0 && !nat_starts_from_z(n);
+    hiss_status s = first ? nat_first_features(n, e, features, err) : mean_features(n, e, features, err);
+    s = hiss_comm_agree(n->placement->comm, s, err);
     n->permuted[2] = hiss_seconds() - start;
     s = s == HISS_OK ? run_rounds(n, e, features, &stopped, err) : s;
     n->permuted[3] = hiss_seconds() - start - n->permuted[2];

@@ -41,6 +41,9 @@ static const hiss_row assign_rows[] = {
      "or all; auto: batch, or 1024"},
     {"views", HISS_INT, offsetof(nat_options, views), "2", 1, 64, NULL,
      "scope dataset: augmented views whose mean feature is matched"},
+    {"first", HISS_STRING, offsetof(nat_options, first), "z", 1, 0, NULL,
+     "scope dataset: what the first permutation matches: z; or principal components of image, the images, or of a "
+     "layer of the network as it starts, such as conv3"},
     {"rounds", HISS_INT, offsetof(nat_options, rounds), "6", 1, 1e6, NULL, "scope dataset: rounds at most"},
     {"grouping", HISS_CHOICE, offsetof(nat_options, grouping), "tree", 0, 0, "tree|random",
      "scope dataset: blocks of two in three rounds hold samples with near features; random: blocks are drawn"},
@@ -267,11 +270,14 @@ static hiss_status build(void *self, int phase, hiss_builder *b, hiss_error *err
     (void)phase;
     nat *n = self;
     const hiss_placement *p = n->placement;
-    hiss_value image = -1;
-    hiss_status s = objective_encoder_on_samples(encode, n, n->task, p->m, b, &image, &n->z, err);
+    const hiss_value image = hiss_graph_input(b->graph, "image", HISS_SHAPE(p->m, n->task->H, n->task->W, n->task->C));
+    hiss_taps taps = {0};
+    hiss_status s = encode(n, b, image, &taps, err);
+    s = s == HISS_OK ? nat_first_build(n, b, image, &taps, err) : s;
     if (s != HISS_OK) {
         return s;
     }
+    n->z = hiss_taps_last(&taps);
     hiss_graph_keep(b->graph, n->z);
     hiss_graph_cut(b->graph);
     hiss_graph_scope(b->graph, "loss");

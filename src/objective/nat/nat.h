@@ -19,7 +19,7 @@ typedef struct nat_options {
     int statistics; /* nat_statistics */
     int rows;       /* hiss_match_rows */
     int64_t k;
-    const char *block, *solver;
+    const char *block, *solver, *first;
 } nat_options;
 
 typedef struct nat_targets nat_targets;
@@ -47,7 +47,9 @@ typedef struct nat {
     double permuted[4]; /* scope dataset, last time: mean score before and after, seconds of features and rounds */
     double bound[2];    /* of the mean score over all permutations, and its standard error; NaN: not known */
     double chance;
-    double matched; /* mean cosine right after the last matching, of features that were trained; NaN: not known */
+    double matched;       /* mean cosine right after the last matching, of features that were trained; NaN: not known */
+    hiss_value first;     /* what the first permutation matches, where it is not z */
+    int64_t first_floats; /* of it per sample */
     hiss_value z, target, before_value, changed_value, zero_value;
 } nat;
 
@@ -108,6 +110,14 @@ hiss_status nat_finish(void *self, hiss_error *err);
 hiss_status nat_match_create(nat *n, hiss_error *err); /* match, matcher and vectors of n. Collective. */
 /* Take over answers that are pending. Collective. */
 hiss_status nat_settle(void *self, hiss_error *err);
+
+/* ---- what the first permutation matches; first.c ---- */
+
+bool nat_starts_from_z(const nat *n); /* so that what follows is not needed */
+/* For build(): find what assign.first names, before the cut. */
+hiss_status nat_first_build(nat *n, hiss_builder *b, hiss_value image, const hiss_taps *taps, hiss_error *err);
+/* features [local samples, d] out: its principal components. Collective. */
+hiss_status nat_first_features(const nat *n, const hiss_epoch *e, float *features, hiss_error *err);
 
 /* ---- targets of blocks, shared by threads; targets.c ---- */
 
