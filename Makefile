@@ -4,7 +4,11 @@
 
 # ---- settings ---------------------------------------------------------------------------------------------------
 
-BUILD   ?= build
+# Which MPI library: openmpi, mpich or intel, each with a build folder of its own; none: that of mpicc, in build. tools/deps
+# looks for it, unless MPI_CFLAGS and MPI_LIBS say where it is.
+MPI     ?=
+$(if $(filter-out openmpi mpich intel,$(MPI)),$(error MPI=$(MPI): expected openmpi, mpich or intel))
+BUILD   ?= build$(MPI:%=/%)
 # Its full name means the same, so that it recompiles nothing.
 override BUILD := $(patsubst $(CURDIR)/%,%,$(BUILD))
 PREFIX  ?= /usr/local
@@ -35,8 +39,10 @@ comma := ,
 
 # Where the libraries are: pkg-config, or what a module put on the compiler's path (tools/deps knows).
 # Expanded once, and only by goals that compile.
-DEPS_CFLAGS = $(eval DEPS_CFLAGS := $$(shell CC='$(CC)' tools/deps cflags))$(DEPS_CFLAGS)
-DEPS_LIBS   = $(eval DEPS_LIBS := $$(shell CC='$(CC)' tools/deps libs))$(DEPS_LIBS)
+with_mpi   := MPI='$(MPI)'$(if $(MPI_CFLAGS), MPI_CFLAGS='$(MPI_CFLAGS)')$(if $(MPI_LIBS), MPI_LIBS='$(MPI_LIBS)')
+ask_deps   := CC='$(CC)' $(with_mpi) tools/deps
+DEPS_CFLAGS = $(eval DEPS_CFLAGS := $$(shell $(ask_deps) cflags))$(DEPS_CFLAGS)
+DEPS_LIBS   = $(eval DEPS_LIBS := $$(shell $(ask_deps) libs))$(DEPS_LIBS)
 
 # What makes bugs harder to exploit, in programs meant for others.
 HARDEN_CFLAGS  := $(if $(RELEASE),-fPIE -fstack-protector-strong -fstack-clash-protection -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2)
@@ -183,25 +189,25 @@ $(BUILD)/gen/hiss_build.h: FORCE
 
 # The required packages: says which are missing and how to get them, instead of a compiler error.
 $(BUILD)/deps.ok: $(BUILD)/flags tools/deps
-	@CC='$(CC)' tools/deps check build
+	@$(ask_deps) check build
 	@touch $@
 
 $(BUILD)/deps-tests.ok: $(BUILD)/deps.ok
-	@CC='$(CC)' tools/deps check build tests
+	@$(ask_deps) check build tests
 	@touch $@
 
 help: ## list the targets
 	@echo 'Targets:'
 	@sed -n 's/^\([a-z][a-z-]*\):.* ## \(.*\)/  \1|\2/p' Makefile | awk -F'|' '{printf "%-18s %s\n", $$1, $$2}'
 	@echo 'Settings (make NAME=value):'
-	@echo '  BUILD=$(BUILD)  PREFIX=$(PREFIX)  DESTDIR=$(DESTDIR)  CC=$(CC)  ARCH=$(ARCH)  OPT=$(OPT)'
+	@echo '  MPI=$(or $(MPI),openmpi|mpich|intel)  BUILD=$(BUILD)  PREFIX=$(PREFIX)  DESTDIR=$(DESTDIR)  CC=$(CC)  ARCH=$(ARCH)  OPT=$(OPT)'
 	@echo '  RELEASE=1 without assertions, hardened   FAULTS=1 with fault points   WERROR=-Werror   V=1 whole commands   CFLAGS, CPPFLAGS, LDFLAGS, LDLIBS appended'
 
 # ---- packages ---------------------------------------------------------------------------------------------------
 
 .PHONY: deps
 deps: ## install what is missing (root and apt), or say how to get it
-	@CC='$(CC)' tools/deps install build tests demo
+	@$(ask_deps) install build tests demo
 
 # ---- tests ------------------------------------------------------------------------------------------------------
 
@@ -209,10 +215,10 @@ deps: ## install what is missing (root and apt), or say how to get it
 
 # + hands make's job slots on; but it also runs a line under make -n, so only lines that say $(MAKE) have it always.
 hand_on   := $(if $(findstring n,$(filter-out --%,$(firstword -$(MAKEFLAGS)))),,+)
-run_tests = BUILD='$(BUILD)' CC='$(CC)' tools/run_tests
+run_tests = BUILD='$(BUILD)' CC='$(CC)' $(with_mpi) tools/run_tests
 
 check: ## everything: packages, build, style, warnings, tests, sanitizers (this is what CI runs)
-	@CC='$(CC)' tools/deps install build tests
+	@$(ask_deps) install build tests
 	$(hand_on)@$(run_tests)
 
 check-fast: ## build, module table, names, unit and MPI tests

@@ -67,8 +67,8 @@ void hiss_comm_alltoallv(hiss_comm *comm, const void *send, const int64_t *send_
 
 /* ---- what MPI and the network are ---- */
 
-/* "Open MPI v4.1.4", of the library that runs, and of the headers hiss was built with; empty when unknown. Not
- * collective. */
+/* "Open MPI 4.1.4", "MPICH 4.0.2", "Intel MPI 2021.18", of the library that runs, and of the headers hiss was built
+ * with; empty when unknown. Any time. Not collective. */
 enum { HISS_LIBRARY_TEXT = 64 };
 void hiss_comm_library(char running[HISS_LIBRARY_TEXT], char built[HISS_LIBRARY_TEXT]);
 /* Seconds for `count` bytes from rank a to rank b or back, the median of `rounds` there-and-backs, on every rank. The

@@ -29,7 +29,7 @@ static char how; /* 0: this call fails, '+': all from this one on, '!': the proc
 static bool marks;
 
 static const char *launched_rank(void) {
-    static const char *const names[] = {"OMPI_COMM_WORLD_RANK", "PMIX_RANK", "SLURM_PROCID"};
+    static const char *const names[] = {"OMPI_COMM_WORLD_RANK", "PMIX_RANK", "PMI_RANK", "SLURM_PROCID"};
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
         if (getenv(names[i])) {
             return getenv(names[i]);

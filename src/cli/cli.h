@@ -30,6 +30,11 @@ int cli_launcher_rank(void);
 /* Whether the launcher has set a variable: MPI sets some itself when it starts alone. Not collective. */
 enum { CLI_VARIABLE = 1024 };
 bool cli_launcher_says(const char *name, char value[CLI_VARIABLE]);
+/* Ranks by the environment of mpirun, or of srun with PMI: 0 when there is none. */
+int cli_launcher_size(void);
+/* Whether the MPI library is Open MPI, which knows its ranks by PMIx alone; the others (MPICH and those made of it, Intel
+ * MPI) know PMI, and their mpirun is Hydra. Not collective. */
+bool cli_is_open_mpi(void);
 /* Whether this is the only rank of an mpirun. */
 bool cli_launched_alone(void);
 /* Before MPI is up: whether srun has started several tasks of which MPI cannot know. */

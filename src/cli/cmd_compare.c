@@ -72,7 +72,6 @@ static hiss_status table(const compare_request *r, hiss_error *err) {
 }
 
 static hiss_status act(const options *o, const hiss_arguments *rest, hiss_error *err) {
-    const char *size = getenv("OMPI_COMM_WORLD_SIZE");
     char out[CLI_PATH];
     const char *sets[CLI_MAX_SETS + 1];
     int nsets = rest->nrepeated;
@@ -80,7 +79,7 @@ static hiss_status act(const options *o, const hiss_arguments *rest, hiss_error 
     if (rest->npositional == 0) {
         return hiss_fail(err, HISS_EUSER, "compare needs a study: hiss compare configs/compare-quick.yaml");
     }
-    if (size && atoi(size) > 1) {
+    if (cli_launcher_size() > 1) {
         return hiss_fail(err, HISS_EUSER, "hiss compare starts the ranks itself: start it once, without mpirun");
     }
     cli_default_run(rest->positional[0], out);

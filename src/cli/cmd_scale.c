@@ -73,12 +73,11 @@ static hiss_status report(const char *dir, hiss_error *err) {
 static hiss_status act(const options *o, const hiss_arguments *rest, hiss_error *err) {
     const char *action = rest->npositional > 0 ? rest->positional[0] : "";
     const bool reports = strcmp(action, "report") == 0, runs = strcmp(action, "run") == 0;
-    const char *size = getenv("OMPI_COMM_WORLD_SIZE");
     if (!reports && !runs && strcmp(action, "submit") != 0) {
         return hiss_fail(err, HISS_EUSER, "scale '%.100s': expected run STUDY.yaml, submit STUDY.yaml or report DIR",
                          action);
     }
-    if (size && atoi(size) > 1) {
+    if (cli_launcher_size() > 1) {
         return hiss_fail(err, HISS_EUSER, "hiss scale starts the ranks itself: start it once, without mpirun");
     }
     if (rest->npositional < 2) {

@@ -109,13 +109,16 @@ static void check_launcher(const doctor *d) {
                 size > 1 ? "" : " (no launcher; mpirun or srun start several)");
 }
 
-/* Open MPI wants PMIx from its launcher. With another one, or none, srun starts many jobs of one rank. */
+/* Open MPI wants PMIx from its launcher. With another one, or none, srun starts many jobs of one rank. Other libraries are
+ * content with PMI. */
 static void check_pmix(const doctor *d) {
     char text[CLI_VARIABLE] = "";
     const char *tasks = getenv("SLURM_NTASKS");
     if (cli_launcher_says("PMIX_NAMESPACE", text)) {
         const bool known = cli_launcher_says("PMIX_VERSION", text);
         doctor_tell(d, FINDING_OK, "PMIx %.64s from the launcher", known ? text : "of unknown version");
+    } else if (!cli_is_open_mpi() && (cli_launcher_says("PMI_RANK", text) || cli_launcher_says("PMI_FD", text))) {
+        doctor_tell(d, FINDING_OK, "PMI from the launcher");
     } else if (cli_launcher_says("PMI_RANK", text)) {
         doctor_tell(d, FINDING_FAIL,
                     "the launcher speaks PMI, not PMIx, and Open MPI does not understand it; start with srun "
@@ -130,19 +133,32 @@ static void check_pmix(const doctor *d) {
     }
 }
 
+/* "Intel MPI 2021.18": 2021 and 18; 0 where there are none. */
+static void version_of(const char *library, int version[2]) {
+    const char *last = strrchr(library, ' ');
+    version[0] = version[1] = 0;
+    sscanf(last ? last : "", " %d.%d", &version[0], &version[1]);
+}
+
+/* Of Open MPI, each major version has a binary interface of its own. MPICH, Intel MPI and others of that family share one. */
 static void check_library(const doctor *d) {
+    static const char open_mpi[] = "Open MPI";
     char running[HISS_LIBRARY_TEXT], built[HISS_LIBRARY_TEXT];
-    int now[2] = {0}, then[2] = {0};
+    int now[2], then[2];
     hiss_comm_library(running, built);
-    sscanf(running, "Open MPI v%d.%d", &now[0], &now[1]);
-    sscanf(built, "Open MPI v%d.%d", &then[0], &then[1]);
-    if (then[0] && now[0] != then[0]) {
+    version_of(running, now);
+    version_of(built, then);
+    const bool open[2] = {strncmp(running, open_mpi, strlen(open_mpi)) == 0,
+                          strncmp(built, open_mpi, strlen(open_mpi)) == 0};
+    const bool other_name = strcspn(running, "0123456789") != strcspn(built, "0123456789") ||
+                            strncmp(running, built, strcspn(built, "0123456789")) != 0;
+    if (then[0] && (open[0] != open[1] || (open[0] && now[0] != then[0]))) {
         doctor_tell(
             d, FINDING_FAIL,
             "hiss was built for %s, but runs with %s: these do not fit; load the module hiss was built with, or "
             "build again",
             built, *running ? running : "an unknown MPI");
-    } else if (then[0] && now[1] != then[1]) {
+    } else if (then[0] && (other_name || now[0] != then[0] || now[1] != then[1])) {
         doctor_tell(d, FINDING_WARN, "hiss was built for %s, and runs with %s; build again when in doubt", built,
                     running);
     } else {

@@ -43,7 +43,8 @@ static void usage(FILE *stream) {
     for (int i = 0; i < HISS_COUNT(commands); i++) {
         fprintf(stream, "  %-10s %s\n", commands[i].name, commands[i].summary);
     }
-    fprintf(stream, "\n`hiss COMMAND --help` explains a command; `hiss --version` tells the version.\n");
+    fprintf(stream,
+            "\n`hiss COMMAND --help` explains a command; `hiss --version` tells the version and the MPI library.\n");
 }
 
 static int fail_unknown(const char *word) {
@@ -83,7 +84,9 @@ static int run(int argc, char **argv) {
         return argc > 1 ? 0 : 2;
     }
     if (strcmp(word, "--version") == 0) {
-        printf("hiss %s (%s)\n", HISS_VERSION, HISS_COMMIT);
+        char running[HISS_LIBRARY_TEXT], built[HISS_LIBRARY_TEXT];
+        hiss_comm_library(running, built);
+        printf("hiss %s (%s), %s\n", HISS_VERSION, HISS_COMMIT, running);
         return 0;
     }
     static char help[] = "--help";

@@ -242,10 +242,12 @@ hiss_status simulate_virtual(simulate_place *place, const simulate_run *run, con
 static hiss_status add_mpirun(words *w, int64_t ranks, hiss_error *err) {
     char self[CLI_PATH];
     hiss_status s = cli_program(self, err);
-    s = s == HISS_OK ? find_command("mpirun", "install Open MPI, or load its module", w, err) : s;
+    s = s == HISS_OK ? find_command("mpirun", "install its MPI library, or load its module", w, err) : s;
     add(w, "-n");
     add(w, "%lld", (long long)ranks);
-    add(w, "--oversubscribe");
+    if (cli_is_open_mpi()) { /* others do not count cores */
+        add(w, "--oversubscribe");
+    }
     add(w, "%s", self);
     add(w, "simulate");
     return s;

@@ -22,8 +22,14 @@ int cli_launcher_rank(void) {
     return 0;
 }
 
+int cli_launcher_size(void) {
+    const char *open_mpi = getenv("OMPI_COMM_WORLD_SIZE"), *pmi = getenv("PMI_SIZE");
+    return open_mpi ? atoi(open_mpi) : pmi ? atoi(pmi) : 0;
+}
+
 static size_t launcher_local_ranks(void) {
-    const char *text = getenv("OMPI_COMM_WORLD_LOCAL_SIZE");
+    const char *open_mpi = getenv("OMPI_COMM_WORLD_LOCAL_SIZE"),
+               *text = open_mpi ? open_mpi : getenv("MPI_LOCALNRANKS");
     const long ranks = text ? strtol(text, NULL, 10) : 1;
     return ranks > 0 && ranks < 1 << 16 ? (size_t)ranks : 1;
 }

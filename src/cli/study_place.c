@@ -74,7 +74,7 @@ static hiss_status find_hosts(hiss_arena *arena, hiss_scale_place *out, hiss_err
 }
 
 hiss_status study_place(hiss_arena *arena, hiss_scale_place *out, hiss_error *err) {
-    *out = (hiss_scale_place){.cores = count_cores()};
+    *out = (hiss_scale_place){.cores = count_cores(), .hydra = !cli_is_open_mpi()};
     return find_hosts(arena, out, err);
 }
 

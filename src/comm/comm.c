@@ -151,7 +151,7 @@ void comm_wait_all(hiss_comm *comm, int n, MPI_Request *requests, const comm_sou
         if (!done) {
             sched_yield();
         }
-        if (!done && look % HISS_IDLE_LOOKS == 0) {
+        if (!done && from && look % HISS_IDLE_LOOKS == 0) {
             comm_wait_tell(comm, n, requests, from, what);
         }
     }
@@ -160,7 +160,7 @@ void comm_wait_all(hiss_comm *comm, int n, MPI_Request *requests, const comm_sou
 
 static int64_t all_reduce(hiss_comm *comm, const char *what, int64_t value, MPI_Op op) {
     int64_t result;
-    HISS_MPI_WAIT(comm, what, MPI_Allreduce(&value, &result, 1, MPI_INT64_T, op, comm->mpi));
+    HISS_MPI_COLLECTIVE(comm, what, MPI_Allreduce, MPI_Iallreduce, &value, &result, 1, MPI_INT64_T, op, comm->mpi);
     comm_count_ring(comm, 2.0 * sizeof value);
     return result;
 }
@@ -202,7 +202,7 @@ bool hiss_comm_equal(hiss_comm *comm, const void *bytes, int64_t count) {
 }
 
 void hiss_comm_barrier(hiss_comm *comm) {
-    HISS_MPI_WAIT(comm, "barrier", MPI_Barrier(comm->mpi));
+    HISS_MPI_COLLECTIVE(comm, "barrier", MPI_Barrier, MPI_Ibarrier, comm->mpi);
 }
 
 static int piece_bytes(int64_t left) {
@@ -211,8 +211,8 @@ static int piece_bytes(int64_t left) {
 
 void hiss_comm_broadcast(hiss_comm *comm, void *bytes, int64_t count, int root) {
     for (int64_t at = 0; at < count; at += HISS_PIECE_BYTES) {
-        HISS_MPI_WAIT(comm, "broadcast",
-                      MPI_Bcast((char *)bytes + at, piece_bytes(count - at), MPI_BYTE, root, comm->mpi));
+        HISS_MPI_COLLECTIVE(comm, "broadcast", MPI_Bcast, MPI_Ibcast, (char *)bytes + at, piece_bytes(count - at),
+                            MPI_BYTE, root, comm->mpi);
     }
     comm_count_ring(comm, (double)count);
 }
@@ -227,7 +227,8 @@ static int by_value(const void *a, const void *b) {
 }
 
 static void gather_value(hiss_comm *comm, const char *what, double value) {
-    HISS_MPI_WAIT(comm, what, MPI_Allgather(&value, 1, MPI_DOUBLE, comm->spread, 1, MPI_DOUBLE, comm->mpi));
+    HISS_MPI_COLLECTIVE(comm, what, MPI_Allgather, MPI_Iallgather, &value, 1, MPI_DOUBLE, comm->spread, 1, MPI_DOUBLE,
+                        comm->mpi);
     comm_count_ring(comm, (double)comm->size * sizeof value);
 }
 
@@ -286,8 +287,8 @@ void hiss_comm_allgather(hiss_comm *comm, const void *mine, const int64_t *offse
             comm->jump[r] = (int)offsets[r];
             comm->counts[r] = (int)(offsets[r + 1] - offsets[r]);
         }
-        HISS_MPI_WAIT(comm, "allgather",
-                      MPI_Allgatherv(mine, (int)count, MPI_BYTE, all, comm->counts, comm->jump, MPI_BYTE, comm->mpi));
+        HISS_MPI_COLLECTIVE(comm, "allgather", MPI_Allgatherv, MPI_Iallgatherv, mine, (int)count, MPI_BYTE, all,
+                            comm->counts, comm->jump, MPI_BYTE, comm->mpi);
         comm_count_ring(comm, (double)total);
         return;
     }

@@ -25,6 +25,10 @@ struct hiss_comm {
 int comm_singleton_begin(void);
 void comm_singleton_end(int set);
 
+/* A library's name and version, "MPICH 4.0.2", out of what MPI_Get_library_version says; of an unknown one, the first line up
+ * to a comma. Not collective. library.c */
+void comm_library_shorten(const char *text, char out[HISS_LIBRARY_TEXT]);
+
 /* Every message tag of hiss. Tags from HISS_TAG_SLICE on belong to the reducer: HISS_TAG_KINDS per slice of an
  * owner. */
 enum comm_tag { HISS_TAG_GATHER, HISS_TAG_EXCHANGE, HISS_TAG_PING, HISS_TAG_SLICE };
@@ -52,7 +56,7 @@ enum { HISS_PIECE_BYTES = 1 << 30 }; /* the longest message of the blocking coll
     } while (0)
 
 /* Wait until all requests [n] are done.
- *   from  in  [n] the rank each depends on, and the number to say with `what` */
+ *   from  in  [n] the rank each depends on, and the number to say with `what`; NULL: all ranks, no number */
 typedef struct comm_source {
     int rank;
     int64_t number;

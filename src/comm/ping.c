@@ -1,24 +1,7 @@
-/* What MPI and the network are: versions, and the time of a message there and back. */
-#include <stdio.h>
-#include <string.h>
-
+/* The time of a message there and back. */
 #include "comm/comm_impl.h"
 #include "hiss/alloc.h"
 #include "hiss/clock.h"
-
-void hiss_comm_library(char running[HISS_LIBRARY_TEXT], char built[HISS_LIBRARY_TEXT]) {
-    char text[MPI_MAX_LIBRARY_VERSION_STRING] = "";
-    int length = 0;
-    MPI_Get_library_version(text, &length);
-    text[strcspn(text, ",\n")] = 0;
-    snprintf(running, HISS_LIBRARY_TEXT, "%.*s", HISS_LIBRARY_TEXT - 1, text);
-#ifdef OMPI_MAJOR_VERSION
-    snprintf(built, HISS_LIBRARY_TEXT, "Open MPI v%d.%d.%d", OMPI_MAJOR_VERSION, OMPI_MINOR_VERSION,
-             OMPI_RELEASE_VERSION);
-#else
-    built[0] = 0;
-#endif
-}
 
 static void one_way(hiss_comm *comm, char *bytes, int count, int other, bool sends) {
     MPI_Request request;

@@ -17,6 +17,8 @@ void *hiss_simulated_payload(void);    /* spend the time that additions owe, and
 #define HISS_THREAD_LEVEL            MPI_THREAD_SINGLE /* all that the simulator reports */
 #define HISS_SOME(waiting)           ((waiting) ? MPI_Waitsome : MPI_Testsome)
 enum { HISS_WAITS_BLOCK = 1 };
+/* The simulator knows the algorithms of MPI's blocking calls best. */
+#define HISS_MPI_COLLECTIVE(comm, what, blocking, started, ...) HISS_MPI_WAIT(comm, what, blocking(__VA_ARGS__))
 
 /* Rabenseifner's all-reduce of so many floats in place of MPI_Iallreduce, at once; *request is then done. */
 int hiss_iallreduce(float *sum, int64_t floats, MPI_Comm comm, MPI_Request *request);

@@ -93,6 +93,15 @@ static int64_t ranks_per_node(const hiss_scale_point *p) {
     return (p->ranks + nodes - 1) / nodes;
 }
 
+/* "a,b": the first nodes of the allocation. */
+static const char *nodes_of(const hiss_scale_point *p, const hiss_scale_place *place, hiss_arena *arena) {
+    const char *list = "";
+    for (int64_t k = 0; k < p->nodes && k < place->hosts && k < p->ranks; k++) {
+        list = hiss_arena_format(arena, "%s%s%s", list, k ? "," : "", place->host[k]);
+    }
+    return list;
+}
+
 /* A word in which names stand for numbers and hosts, at its start or within. */
 static const char *substitute(const char *word, const hiss_scale_point *p, const char *hosts, hiss_arena *arena) {
     const char *const names[] = {"RANKS_PER_NODE", "RANKS", "THREADS", "NODES", "HOSTS"};
@@ -136,11 +145,34 @@ static void add_mpirun(words *w, const hiss_scale_point *p, const hiss_scale_pla
     add(w, "%s", enough ? "core" : "none");
 }
 
+/* The same of Hydra, which binds nothing by itself as MPICH builds it, and every rank to its share as Intel does. */
+static void add_hydra(words *w, const hiss_scale_point *p, const hiss_scale_place *place) {
+    const bool spread = p->nodes == 0 && place->hosts > 1;
+    const bool enough = place->cores > 0 && (spread || ranks_per_node(p) * p->threads <= place->cores);
+    add(w, "mpirun");
+    add(w, "-n");
+    add(w, "%" PRId64, p->ranks);
+    if (p->nodes > 0 && place->hosts > 0) {
+        add(w, "-hosts");
+        add(w, "%s", nodes_of(p, place, w->arena));
+        add(w, "-ppn");
+        add(w, "%" PRId64, ranks_per_node(p));
+    }
+    add(w, "-bind-to");
+    if (enough) {
+        add(w, "core:%" PRId64, p->threads);
+    } else {
+        add(w, "none");
+    }
+}
+
 int hiss_launcher_words(const hiss_scale_point *p, const char *const *launch, int nlaunch,
                         const hiss_scale_place *place, hiss_arena *arena, const char **word, int max) {
     words w = {arena, word, 0, max};
     const char *hosts = hosts_of(p, place, arena);
-    if (nlaunch < 0) {
+    if (nlaunch < 0 && place->hydra) {
+        add_hydra(&w, p, place);
+    } else if (nlaunch < 0) {
         add_mpirun(&w, p, place, hosts);
     }
     for (int k = 0; k < nlaunch; k++) {

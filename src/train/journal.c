@@ -299,6 +299,9 @@ static void print_machine(FILE *out, const trainer *t) {
         fprintf(out, "machine:\n  host: %s\n  system: %s %s\n  processors: %ld\n", u.nodename, u.sysname, u.machine,
                 sysconf(_SC_NPROCESSORS_ONLN));
     }
+    char running[HISS_LIBRARY_TEXT], built[HISS_LIBRARY_TEXT];
+    hiss_comm_library(running, built);
+    fprintf(out, "  mpi: \"%s\"\n", running);
     fprintf(out, "  ranks: %d\n  threads: %d\n", hiss_comm_size(t->comm), train_pool_threads(t->pool));
 }
 

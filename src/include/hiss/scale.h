@@ -86,6 +86,7 @@ typedef struct hiss_scale_place {
     int64_t cores;           /* of this host that may be used; 0: unknown */
     const char *const *host; /* [hosts] of the allocation; none outside of one */
     int hosts;
+    bool hydra; /* mpirun is that of MPICH or Intel MPI */
 } hiss_scale_place;
 /* The launcher's words for a point, in arena: those of the study (nlaunch -1: it has none), in which RANKS, THREADS, NODES and RANKS_PER_NODE
  * stand for numbers and HOSTS for "a:2,b:2", the first nodes of the allocation with the ranks of each ("localhost:4"
