@@ -22,7 +22,8 @@ ARCH ?= native
 OPT  ?= -O3 -march=$(ARCH)
 # RELEASE=1 compiles the assertions out and hardening in; WERROR=-Werror turns warnings into errors; V=1 shows whole commands.
 RELEASE ?=
-# FAULTS=1 compiles the fault points of hiss/fault.h in; objects without any come from the build PLAIN, if one is named.
+# FAULTS=1 compiles the fault points of hiss/fault.h in. A build with them, or with another MPI library, may take the objects that
+# are the same in both from the build PLAIN.
 FAULTS  ?=
 PLAIN   ?= $(BUILD)
 override PLAIN := $(patsubst $(CURDIR)/%,%,$(PLAIN))
@@ -85,9 +86,10 @@ SMPI_SRC := $(sort $(filter-out src/base/hash.c,$(wildcard src/base/*.c src/assi
 SMPICC   ?= smpicc
 PLATFORMS := $(sort $(wildcard configs/platforms/*.yaml))
 
-# objects_of SOURCES: those of PLAIN that know no fault points, and all others here.
-WITHOUT_POINTS := $(if $(FAULTS),$(shell grep -sL 'hiss/fault\.h' $(LIB_SRC:%.c=$(PLAIN)/%.d) $(CLI_SRC:%.c=$(PLAIN)/%.d)))
-objects_of = $(foreach o,$(1:.c=.o),$(if $(filter $(PLAIN)/$(o:.o=.d),$(WITHOUT_POINTS)),$(PLAIN),$(BUILD))/$(o))
+# objects_of SOURCES: those of PLAIN that know no fault points, or no MPI, and all others here.
+differs := $(if $(FAULTS),hiss/fault\.h,comm/comm_impl\.h)
+BORROWED := $(if $(filter-out $(BUILD),$(PLAIN)),$(shell grep -sL '$(differs)' $(LIB_SRC:%.c=$(PLAIN)/%.d) $(CLI_SRC:%.c=$(PLAIN)/%.d)))
+objects_of = $(foreach o,$(1:.c=.o),$(if $(filter $(PLAIN)/$(o:.o=.d),$(BORROWED)),$(PLAIN),$(BUILD))/$(o))
 LIB_OBJ := $(call objects_of,$(LIB_SRC))
 CLI_OBJ := $(call objects_of,$(CLI_SRC))
 TESTS   := $(TEST_SRC:%.c=$(BUILD)/%)
@@ -122,6 +124,9 @@ $(BUILD)/gen/public: $(INSTALLED)
 
 tests: $(TESTS) $(BUILD)/tests/fuzz/outside ## build the test programs
 
+.PHONY: mpi-tests
+mpi-tests: $(filter $(BUILD)/tests/unit/comm/% $(BUILD)/tests/mpi/%,$(TESTS))
+
 $(BUILD)/libhiss.a: $(LIB_OBJ)
 	$(say) AR $@
 	$(do)rm -f $@ && ar rcs $@ $(LIB_OBJ)
@@ -130,9 +135,12 @@ $(BUILD)/hiss: $(CLI_OBJ) $(BUILD)/libhiss.a
 	$(say) LINK $@
 	$(do)$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $(CLI_OBJ) $(BUILD)/libhiss.a $(ALL_LDLIBS)
 
+# What a compiler warns of is kept beside what it makes, for check-warnings.
+keep_warnings = 2>$@.warned; status=$$?; cat $@.warned >&2; [ -s $@.warned ] || rm -f $@.warned; exit $$status
+
 $(BUILD)/%.o: %.c $(BUILD)/flags | $(BUILD)/deps.ok $(BUILD)/gen/hiss_build.h
 	$(say) CC $<
-	$(do)mkdir -p $(@D) && $(CC) $(ALL_CPPFLAGS) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
+	$(do)mkdir -p $(@D) && $(CC) $(ALL_CPPFLAGS) $(ALL_CFLAGS) -MMD -MP -c -o $@ $< $(keep_warnings)
 
 # gcc leaves loops in which a comparison chooses scalar where arithmetic may trap.
 $(BUILD)/src/tensor/kern_fast.o: private CFLAGS += -fno-trapping-math
@@ -161,7 +169,7 @@ $(BUILD)/smpi/%.o: %.c $(BUILD)/flags
 $(TESTS): $(BUILD)/tests/%: tests/%.c $(BUILD)/libhiss.a $(BUILD)/flags | $(BUILD)/deps-tests.ok
 	$(say) TEST $@
 	$(do)mkdir -p $(@D) && $(CC) $(ALL_CPPFLAGS) $(ALL_CFLAGS) $(LDFLAGS) -MMD -MP -MF $@.d -o $@ $< \
-		$(BUILD)/libhiss.a -lcmocka $(ALL_LDLIBS)
+		$(BUILD)/libhiss.a -lcmocka $(ALL_LDLIBS) $(keep_warnings)
 
 # Fuzz targets run the inputs they are given; with FUZZ_ENGINE=-fsanitize=fuzzer they look for new ones.
 FUZZ_ENGINE ?=
@@ -211,7 +219,7 @@ deps: ## install what is missing (root and apt), or say how to get it
 
 # ---- tests ------------------------------------------------------------------------------------------------------
 
-.PHONY: check check-fast check-bits check-slurm check-machines check-fresh soak check-deps check-symbols check-format check-warnings asan valgrind
+.PHONY: check check-fast check-mpich check-mpis check-bits check-slurm check-machines check-fresh soak check-deps check-symbols check-format check-warnings asan valgrind
 
 # + hands make's job slots on; but it also runs a line under make -n, so only lines that say $(MAKE) have it always.
 hand_on   := $(if $(findstring n,$(filter-out --%,$(firstword -$(MAKEFLAGS)))),,+)
@@ -223,6 +231,13 @@ check: ## everything: packages, build, style, warnings, tests, sanitizers (this 
 
 check-fast: ## build, module table, names, unit and MPI tests
 	$(hand_on)@$(run_tests) 'make all tests' 'make check-deps' 'make check-symbols' 'unit/*' 'mpi/*'
+
+check-mpich: all ## what MPICH makes different: build, MPI tests on 1 and 2 ranks (part of check; skipped without MPICH)
+	$(hand_on)@BUILD='$(BUILD)' CC='$(CC)' tools/check_mpich
+
+MPIS ?= $(BUILD)/mpis/python
+check-mpis: all ## the same bits under Open MPI 5, MPICH 5 and Intel MPI of PyPI, in virtual environments below MPIS=DIR (not part of check)
+	$(hand_on)@BUILD='$(BUILD)' CC='$(CC)' tools/check_mpis '$(MPIS)'
 
 check-bits: all ## train on several numbers of ranks and threads and compare the bits
 	@HISS='$(BUILD)/hiss' tools/check_bits
@@ -252,14 +267,14 @@ check-format: ## verify the layout of the sources with clang-format
 check-symbols: lib ## verify the names of the library: public hiss_..., private MODULE_..., none and no type twice
 	@tools/check_symbols '$(BUILD)'
 
-# Every source, every header on its own and all headers together, without warnings: gcc with and without assertions,
-# and clang, whose warnings do not depend on what it optimises.
-check-warnings: ## compile everything with gcc and clang, warnings are errors
-	+@for c in 'gcc -O2' 'clang -O0'; do \
-		opt=$${c#* } c=$${c% *}; \
-		command -v $$c >/dev/null || { echo "$$c: not found, its warnings not verified"; continue; }; \
-		$(MAKE) BUILD=$(BUILD)/warn-$$c CC=$$c OPT=$$opt WERROR=-Werror RELEASE= headers objects || exit 1; \
-	done
+# Every source, every header on its own and all headers together, without warnings: the compiler of the build, of which that has
+# kept the warnings; without assertions; and clang, whose warnings do not depend on what it optimises.
+check-warnings: all tests ## compile everything with gcc and clang, warnings are errors
+	@kept=$$(find '$(BUILD)/src' '$(BUILD)/tests' -name '*.warned'); [ -z "$$kept" ] || { cat $$kept >&2; exit 1; }
+	+@$(MAKE) WERROR=-Werror BUILD=$(BUILD)/warn-headers headers
+	+@if command -v clang >/dev/null; then \
+		$(MAKE) BUILD=$(BUILD)/warn-clang CC=clang OPT=-O0 WERROR=-Werror RELEASE= headers objects; \
+	else echo 'clang: not found, its warnings not verified'; fi
 	+@$(MAKE) BUILD=$(BUILD)/warn-release OPT=-O2 WERROR=-Werror RELEASE=1 objects all
 	@readelf -Wdl $(BUILD)/warn-release/hiss | awk '/BIND_NOW|FLAGS.*NOW/ { now = 1 } /GNU_RELRO/ { relro = 1 } / PIE/ { pie = 1 } \
 		END { if (!now || !relro || !pie) { print "a release build is not hardened"; exit 1 } }' >&2

@@ -1,7 +1,7 @@
 #!/bin/bash
 # make -n says what would be done and does nothing: no target runs a compiler, a test or a script, or writes a file.
 set -eu
-unset MAKEFLAGS MFLAGS MAKELEVEL BUILD CC
+unset MAKEFLAGS MFLAGS MAKELEVEL BUILD CC MPI
 mkdir -p "$WORK/tree" "$WORK/bin" && cd "$WORK/tree"
 cp "$HISS_ROOT/Makefile" .
 for file in include src tests configs jobs; do cp -r "$HISS_ROOT/$file" .; done

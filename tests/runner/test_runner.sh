@@ -116,6 +116,11 @@ gone "$PIDS/hang" || fail 'a test outlives the interrupted runner'
     fail "exit $? for passing tests"
 [ "$(tail -n 1 "$WORK/output")" = '2 passed, 0 failed' ] || fail "wrong last line for passing tests"
 
+# Some numbers of ranks only.
+"$HISS_ROOT/tools/run_tests" --tests "$fake" --build "$build" --ranks '1 2' mpi/test_good >"$WORK/output" 2>&1 ||
+    fail "exit $? with fewer numbers of ranks"
+[ "$(sed 's/ (.*//' "$WORK/output")" = $'ok    mpi/test_good -n 1\n1 passed, 0 failed' ] || fail 'other numbers of ranks'
+
 # A pattern that matches nothing is an error, not a success.
 if "$HISS_ROOT/tools/run_tests" --tests "$fake" --build "$build" unit/nothing >"$WORK/output" 2>&1; then
     fail "a pattern without tests passes"
