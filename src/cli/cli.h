@@ -133,6 +133,15 @@ hiss_status cli_load_reconstructor(hiss_comm *comm, const hiss_objective_ops *ob
 void reconstructor_destroy(reconstructor *r);
 const hiss_rebuilder *reconstructor_rebuilder(const reconstructor *r); /* NULL of NULL */
 
+/* Looks at the network that a run trains, as section probe says; see prober.c. */
+typedef struct prober prober;
+/* NULL where the section is absent or says never. e outlives it. Collective. *out must be destroyed also after an error.
+ * Errors (HISS_EUSER): those of hiss_eval_open; layers or a number that there are none of. */
+hiss_status prober_create(hiss_comm *comm, hiss_experiment *e, const hiss_eval_options *eval, prober **out,
+                          hiss_error *err);
+hiss_train_probe prober_probe(prober *p); /* for the request; NULL is allowed. Not collective */
+void prober_destroy(prober *p);           /* NULL is allowed. Not collective */
+
 /* The likelihood of a method that has one, of so many draws of the latent for each image. */
 typedef struct estimator estimator;
 /* As those above. */

@@ -110,6 +110,8 @@ static hiss_status train(hiss_comm *comm, const void *options_, const char *conf
     if (s == HISS_OK && hiss_comm_rank(comm) == 0 && hiss_eval_shares(&eval, &e.data, shared)) {
         hiss_warn("%s", shared);
     }
+    prober *looks = NULL;
+    s = s == HISS_OK ? prober_create(comm, &e, &eval, &looks, err) : s;
     if (s == HISS_OK) {
         const doctor d = {.comm = comm, .threads = e.dist.threads, .say = warn};
         doctor_launch(&d);
@@ -122,7 +124,8 @@ static hiss_status train(hiss_comm *comm, const void *options_, const char *conf
                                             .other_kernels = o->other_kernels,
                                             .time_limit = o->time_limit,
                                             .bar = bar,
-                                            .wait = (double)o->wait};
+                                            .wait = (double)o->wait,
+                                            .probe = prober_probe(looks)};
         s = hiss_train(&request, err);
         if (s == HISS_OK && hiss_comm_rank(comm) == 0) {
             s = cli_draw_curves(run, err);
@@ -131,6 +134,7 @@ static hiss_status train(hiss_comm *comm, const void *options_, const char *conf
         }
         s = hiss_comm_agree(comm, s, err);
     }
+    prober_destroy(looks);
     hiss_experiment_destroy(&e);
     return s;
 }

@@ -69,10 +69,6 @@ void eval_screen_mark(const screen *s, int64_t q, const double closeness[HISS_ME
 /* The same nearness as the products have it: the larger the nearer. For an order, not a proof. */
 void eval_screen_estimate(const screen *s, int64_t q, hiss_distance metric, float estimate[EVAL_SCREEN_COLUMNS]);
 
-/* Share of right votes, per cent, of the k nearest by one metric. Collective. */
-double eval_knn_percent(const hiss_eval_env *env, const hiss_features *bank, const hiss_features *query,
-                        hiss_distance metric, int64_t k);
-
 /* The same sum for vectors that come tile after tile; see hiss_tree_adder. */
 typedef struct tile_adder {
     int64_t local; /* marked tiles of this rank */
@@ -188,6 +184,11 @@ void eval_curvature_apply(void *factor, const double *gradient, double *out);
 /* a [n, n] = U T U^T: T has diagonal [n] and, on both sides of it, beside [n], the last of which is left alone; u [n, n].
  * Of a the upper triangle counts, and is lost; see tridiagonal.c. Not collective. */
 void eval_tridiagonalize(int64_t n, double *a, double *diagonal, double *beside, double *u);
+
+/* The eigenvalues of a symmetric matrix [n, n], which is lost, in no order; see spectrum.c. Not collective, as is the
+ * effective rank of rows [n, D]. */
+void eval_eigenvalues(int64_t n, double *a, double *value);
+double eval_effective_rank(int64_t n, int64_t D, const float *rows);
 
 /* Features of few samples by as many coordinates: the same problem for a probe; see row_space.c. */
 typedef struct row_space row_space;

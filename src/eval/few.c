@@ -141,7 +141,7 @@ static void judge(few *w, const hiss_features *test, double *linear, double *knn
     for (int64_t i = 0; i < w->count; i++) {
         const draw *d = &w->draws[i];
         hiss_features *rows = hiss_features_subset(w->env, w->train, d->index, d->count);
-        knn[i] = eval_knn_percent(w->env, rows, test, HISS_COSINE, NEIGHBORS);
+        knn[i] = hiss_knn_percent(w->env, rows, test, HISS_COSINE, NEIGHBORS);
         hiss_features_destroy(rows);
         probes[i] = d->probe;
     }

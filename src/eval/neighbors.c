@@ -407,7 +407,7 @@ hiss_knn_result hiss_knn(const hiss_eval_env *env, const hiss_features *bank, co
     return result;
 }
 
-double eval_knn_percent(const hiss_eval_env *env, const hiss_features *bank, const hiss_features *query,
+double hiss_knn_percent(const hiss_eval_env *env, const hiss_features *bank, const hiss_features *query,
                         hiss_distance metric, int64_t k) {
     hiss_neighbor *best[HISS_METRICS] = {NULL};
     best[metric] = hiss_new(hiss_neighbor, query->n * k);

@@ -80,8 +80,29 @@ static const hiss_row checkpoint_rows[] = {
      "time that stays free before --time-limit or SLURM_JOB_END_TIME"},
 };
 
+#define PROBE(field) offsetof(hiss_probe_options, field)
+static const hiss_row probe_rows[] = {
+    {"every", HISS_STRING, PROBE(every_text), "never", 1, 0, NULL,
+     "N epochs or N steps between looks at the features: k-NN and ridge accuracy, effective rank, deviation"},
+    {"layers", HISS_STRING, PROBE(layers), NULL, 1, 0, NULL,
+     "unless every is never: layers looked at, e.g. conv3,z; absent: the output"},
+    {"samples", HISS_INT, PROBE(samples), "1000", 50, 100000, NULL,
+     "unless every is never: so many training and so many test samples, the same ones each time"},
+    {"best", HISS_STRING, PROBE(best), NULL, 1, 0, NULL,
+     "unless every is never: a number of metrics.jsonl, e.g. probe/z/knn or loss; the checkpoint of the best probe "
+     "stays, "
+     "as ckpt/best.h5"},
+    {"best_is", HISS_CHOICE, PROBE(best_is), "auto", 0, 0, "auto|highest|lowest",
+     "unless best is null: which is best; auto: the highest of probe/..., the lowest of others"},
+    {"norms", HISS_BOOL, PROBE(norms), "false", 0, 0, NULL,
+     "log for each layer the norm of the gradient and of the update in steps that have a line, also without probes"},
+    {"stop_after", HISS_INT, PROBE(stop_after), "0", 0, 1e9, NULL,
+     "unless best is null: end the run after so many probes in a row that are no better than the best; 0: never"},
+};
+
 static const int top_nrows = HISS_COUNT(top_rows), train_nrows = HISS_COUNT(train_rows),
-                 dist_nrows = HISS_COUNT(dist_rows), checkpoint_nrows = HISS_COUNT(checkpoint_rows);
+                 dist_nrows = HISS_COUNT(dist_rows), checkpoint_nrows = HISS_COUNT(checkpoint_rows),
+                 probe_nrows = HISS_COUNT(probe_rows);
 /* Those that every method has, but for optim. */
 static const hiss_section sections[] = {{"", top_rows, &top_nrows, 0},
                                         {"data", hiss_data_rows, &hiss_data_nrows, offsetof(ex, data)},
@@ -89,7 +110,8 @@ static const hiss_section sections[] = {{"", top_rows, &top_nrows, 0},
                                         {"network", hiss_network_rows, &hiss_network_nrows, offsetof(ex, network)},
                                         {"train", train_rows, &train_nrows, offsetof(ex, train)},
                                         {"checkpoint", checkpoint_rows, &checkpoint_nrows, offsetof(ex, checkpoint)},
-                                        {"dist", dist_rows, &dist_nrows, offsetof(ex, dist)}};
+                                        {"dist", dist_rows, &dist_nrows, offsetof(ex, dist)},
+                                        {"probe", probe_rows, &probe_nrows, offsetof(ex, probe)}};
 
 const hiss_section *experiment_sections(int *count) {
     *count = HISS_COUNT(sections);
@@ -212,10 +234,14 @@ static hiss_status read_sections(hiss_experiment *e, const hiss_extra_section *e
     hiss_status s = HISS_OK;
     for (int i = 0; i < HISS_COUNT(sections) && s == HISS_OK; i++) {
         const hiss_section *c = &sections[i];
+        if (strcmp(c->name, "probe") == 0 && !hiss_config_has(e->config, c->name)) {
+            continue; /* a run without it has the resolved config, and its hash, of before there was one */
+        }
         s = hiss_config_section(e->config, c->name, c->rows, *c->nrows, (char *)e + c->offset, err);
     }
     s = s == HISS_OK ? read_generator(e, err) : s;
     s = s == HISS_OK ? experiment_interval_parse(&e->checkpoint, err) : s;
+    s = s == HISS_OK ? experiment_probe_check(&e->probe, err) : s;
     s = s == HISS_OK ? read_objective(e, err) : s;
     s = s == HISS_OK ? read_other_objectives(e, err) : s;
     for (int i = 0; i < nextra && s == HISS_OK; i++) {

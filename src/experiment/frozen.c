@@ -63,6 +63,25 @@ hiss_status hiss_frozen_load(hiss_frozen *f, const char *checkpoint, hiss_error 
     return s == HISS_OK ? hiss_checkpoint_model(checkpoint, f->model, f->vector, err) : s;
 }
 
+hiss_status hiss_frozen_take(hiss_frozen *f, const hiss_model *model, const float *vector, hiss_error *err) {
+    for (int k = 0; k < hiss_model_count(f->model); k++) {
+        const hiss_slot *mine = hiss_model_at(f->model, k);
+        if (!hiss_checkpoint_stores(mine)) {
+            continue;
+        }
+        const int found = hiss_model_find(model, mine->name);
+        const hiss_slot *slot = found >= 0 ? hiss_model_at(model, found) : NULL;
+        if (!slot || slot->count != mine->count) {
+            return hiss_fail(err, HISS_EUSER,
+                             "%s has %lld values in a network for these samples and %lld in the one that is trained; "
+                             "do their classes differ?",
+                             mine->name, (long long)mine->count, (long long)(slot ? slot->count : 0));
+        }
+        memcpy(f->vector + mine->offset, vector + slot->offset, sizeof(float) * (size_t)mine->count);
+    }
+    return HISS_OK;
+}
+
 /* The mean of what batches of the range record. */
 static hiss_status mean_statistics(hiss_frozen *f, const hiss_sample_range *range, int64_t batches, double *mean,
                                    hiss_error *err) {

@@ -45,11 +45,29 @@ static bool parse(const char *text, unsigned allowed, hiss_interval *out, char h
     return false;
 }
 
+enum {
+    TIME = 1u << HISS_EVERY_SECONDS,
+    COUNT = 1u << HISS_EVERY_EPOCHS | 1u << HISS_EVERY_STEPS | 1u << HISS_EVERY_NEVER
+};
+
+hiss_status experiment_probe_check(hiss_probe_options *o, hiss_error *err) {
+    char hint[HISS_HINT] = "";
+    if (o->every_text && !parse(o->every_text, COUNT, &o->every, hint)) {
+        return hiss_fail_key(err, HISS_EUSER, "probe.every",
+                             "'%.80s'; expected for example 1 epoch, 500 steps or never%s", o->every_text, hint);
+    }
+    if (o->stop_after > 0 && !o->best) {
+        return hiss_fail_key(err, HISS_EUSER, "probe.stop_after",
+                             "needs a number that gets no better; name one in probe.best, as in probe/z/knn");
+    }
+    if (o->stop_after > 0 && o->every.unit == HISS_EVERY_NEVER) {
+        return hiss_fail_key(err, HISS_EUSER, "probe.stop_after",
+                             "counts probes, and there are none: probe.every is never; say how often, as in 1 epoch");
+    }
+    return HISS_OK;
+}
+
 hiss_status experiment_interval_parse(hiss_checkpoint_options *o, hiss_error *err) {
-    enum {
-        TIME = 1u << HISS_EVERY_SECONDS,
-        COUNT = 1u << HISS_EVERY_EPOCHS | 1u << HISS_EVERY_STEPS | 1u << HISS_EVERY_NEVER
-    };
     hiss_interval mtbf, margin;
     const struct {
         const char *key, *text, *expected;

@@ -13,15 +13,14 @@ double train_cadence_young(double blocked, double written, double mtbf) {
     return fmax(best, least);
 }
 
-/* Steps of an interval that counts epochs or steps; 0: it does not. */
-static int64_t steps_of(const hiss_interval *every, int64_t steps_per_epoch) {
+int64_t train_cadence_steps(const hiss_interval *every, int64_t steps_per_epoch) {
     return every->unit == HISS_EVERY_EPOCHS  ? (int64_t)every->count * steps_per_epoch
            : every->unit == HISS_EVERY_STEPS ? (int64_t)every->count
                                              : 0;
 }
 
 static bool multiple(const hiss_interval *every, int64_t step, int64_t steps_per_epoch) {
-    const int64_t count = steps_of(every, steps_per_epoch);
+    const int64_t count = train_cadence_steps(every, steps_per_epoch);
     return count > 0 && step % count == 0;
 }
 
@@ -49,7 +48,7 @@ bool train_cadence_keeps(const hiss_checkpoint_options *o, int64_t steps_per_epo
 
 /* The last step before `step` at which the interval is due by the number of steps; 0: none. */
 static int64_t last_before(const hiss_interval *every, int64_t step, int64_t steps_per_epoch) {
-    const int64_t count = steps_of(every, steps_per_epoch);
+    const int64_t count = train_cadence_steps(every, steps_per_epoch);
     return count > 0 ? (step - 1) / count * count : 0;
 }
 
@@ -69,7 +68,7 @@ int64_t train_cadence_most(const hiss_checkpoint_options *o, int64_t steps_per_e
         }
     }
     const int64_t last = at > 0 ? last_before(&o->keep_every, at, steps_per_epoch) : 0;
-    *milestones = last > 0 ? last / steps_of(&o->keep_every, steps_per_epoch) : 0;
+    *milestones = last > 0 ? last / train_cadence_steps(&o->keep_every, steps_per_epoch) : 0;
     return newest + *milestones + 1;
 }
 

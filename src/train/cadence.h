@@ -9,6 +9,9 @@
  * the computation; but at least 10 times what writing it takes in the background, and 10 s. */
 double train_cadence_young(double blocked, double written, double mtbf);
 
+/* Steps of an interval that counts epochs or steps; 0: it does not. */
+int64_t train_cadence_steps(const hiss_interval *every, int64_t steps_per_epoch);
+
 typedef struct cadence_state { /* what the decision looks at; steps count from the start of the run */
     int64_t step, steps_per_epoch;
     double since;            /* seconds since the last checkpoint, or the start */

@@ -6,6 +6,7 @@
  *   /lanes/STATE           one row per lane;  /run/STATE  of the run
  *   /step, /updates        int64 [1], [groups]
  *   /skipped               int64 [2] steps left out: in all, and in a row until now
+ *   /probe                 int64 [131] with probe.best: the best number, its step, probes since; the sums of the next line
  *   /sha256/...            of each of these (snapshot.h)
  *   attributes of /: config (resolved), data (identity of the training file), choices (of kernels), samples; where there
  *                    are such, init (checksum of the checkpoint that train.init named), classes (their names, a line
@@ -17,11 +18,13 @@
  * checkpoints that need not stay. A save waits for the one before; the loop leaves out those it can do without.
  *
  * A write that fails leaves no file; its reason is kept for train_checkpoint_poll and train_checkpoint_wait. */
+#include <errno.h>
 #include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "hiss/clock.h"
 #include "hiss/fault.h"
@@ -47,6 +50,7 @@ struct saver {
     background *writer;
     float *full; /* a whole optimiser state */
     int64_t step;
+    bool best;    /* the one being written is that of the best probe */
     double begun; /* when the last save was, or the start */
     double wrote; /* seconds of the last write; of the thread while it is busy */
     hiss_status status;
@@ -98,6 +102,9 @@ static hiss_status make_image(saver *v, hiss_error *err) {
     add(v->image, (hiss_h5_info){.dtype = HISS_I64, .ndim = 1, .dim = {1}}, "/step", "", "");
     add(v->image, (hiss_h5_info){.dtype = HISS_I64, .ndim = 1, .dim = {t->experiment->groups}}, "/updates", "", "");
     add(v->image, (hiss_h5_info){.dtype = HISS_I64, .ndim = 1, .dim = {2}}, "/skipped", "", "");
+    if (train_probe_keeps(t)) {
+        add(v->image, (hiss_h5_info){.dtype = HISS_I64, .ndim = 1, .dim = {PROBING_VALUES}}, "/probe", "", "");
+    }
     snprintf(samples, sizeof samples, "%" PRId64, t->placement.samples);
     hiss_snapshot_text(v->image, "config", hiss_config_resolved(t->experiment->config));
     hiss_snapshot_text(v->image, "data", hiss_dataset_identity(t->set));
@@ -169,7 +176,13 @@ static void take(saver *v, trainer *t) {
         v->step = t->step;
         memcpy(hiss_snapshot_at(v->image, part++), &t->step, sizeof t->step);
         memcpy(hiss_snapshot_at(v->image, part++), t->updates, sizeof(int64_t) * (size_t)t->experiment->groups);
-        memcpy(hiss_snapshot_at(v->image, part), t->skipped, sizeof t->skipped);
+        memcpy(hiss_snapshot_at(v->image, part++), t->skipped, sizeof t->skipped);
+        if (train_probe_keeps(t)) {
+            int64_t values[PROBING_VALUES];
+            train_probe_pack(t, values);
+            memcpy(hiss_snapshot_at(v->image, part), values, sizeof values);
+        }
+        v->best = t->probing.keep;
     }
 }
 
@@ -190,6 +203,19 @@ static void drop_old(const saver *v) {
     hiss_free(steps);
 }
 
+/* Give the file its second name, best.h5, at once. */
+static hiss_status link_best(const char *folder, const char *path, hiss_error *err) {
+    char best[PATH_TEXT], made[PATH_TEXT];
+    snprintf(best, sizeof best, "%.4000s/best.h5", folder);
+    snprintf(made, sizeof made, "%.4000s/best.h5.tmp", folder);
+    (void)unlink(made);
+    if (link(path, made) != 0 || rename(made, best) != 0) {
+        return hiss_fail(err, HISS_ESYSTEM, "%s cannot become a link to %s: %s; does the file system have hard links?",
+                         best, path, strerror(errno));
+    }
+    return HISS_OK;
+}
+
 static hiss_status write_file(void *user, hiss_error *err) {
     saver *v = user;
     const double start = hiss_seconds();
@@ -199,6 +225,9 @@ static hiss_status write_file(void *user, hiss_error *err) {
     hiss_snapshot_path(v->t->request->run, v->step, path, sizeof path);
     hiss_status s = hiss_directories_make(folder, err);
     s = s == HISS_OK ? hiss_snapshot_write(v->image, path, err) : s;
+    if (s == HISS_OK && v->best) {
+        s = link_best(folder, path, err);
+    }
     if (s == HISS_OK) {
         drop_old(v);
     }
@@ -264,6 +293,7 @@ hiss_status train_checkpoint_save(trainer *t, hiss_error *err) {
         return s;
     }
     take(v, t);
+    t->probing.keep = false;
     if (v->writer) {
         train_background_start(v->writer);
         v->begun = hiss_seconds();

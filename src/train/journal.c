@@ -19,16 +19,14 @@
 #include "hiss_build.h"
 #include "train/states.h"
 
-enum { MAX_METRICS = 64, MOST_STEPS = 1 << 14, LEAST_STEPS = 50, LINE = 8192, PATH_TEXT = 4096 };
+enum { MOST_STEPS = 1 << 14, LEAST_STEPS = 50, LINE = 8192, PATH_TEXT = 4096 };
 
 struct journal {
     trainer *t;
     FILE *metrics; /* rank 0 */
     bool root;
-    double sum[MAX_METRICS]; /* of metric slots, in slot order, since the last line */
     int slots[MAX_METRICS], nslots;
-    int64_t counted[MAX_METRICS];     /* steps in each sum: those in which a phase that has the metric ran */
-    int64_t steps;                    /* since the last line */
+    int64_t steps;                    /* since the last line, of this process */
     double began, start, last, shown; /* of the run, of its steps, of the window */
     int64_t first_step;
     double stepped;       /* when the last step ended */
@@ -107,8 +105,6 @@ hiss_status train_journal_open(journal *j, hiss_error *err) {
 }
 
 hiss_status train_journal_rewind(journal *j, hiss_error *err) {
-    memset(j->sum, 0, sizeof j->sum);
-    memset(j->counted, 0, sizeof j->counted);
     j->steps = j->step_count = 0;
     j->last = j->stepped = hiss_seconds();
     j->t->times = (trainer_times){0};
@@ -160,7 +156,8 @@ static void draw_bar(journal *j, double now) {
     bar[WIDTH] = 0;
     duration((double)(t->total_steps - t->step) / rate, left);
     printf("\r[%s] %3.0f %%  epoch %" PRId64 "/%" PRId64 "  loss %.4f  %.0f images/s  %s left ", bar, 100.0 * done,
-           t->epoch + 1, t->epochs, (double)j->sum[0] / (double)(j->counted[0] ? j->counted[0] : 1), images, left);
+           t->epoch + 1, t->epochs, t->window.sum[0] / (double)(t->window.counted[0] ? t->window.counted[0] : 1),
+           images, left);
     fflush(stdout);
     j->bar_open = true;
 }
@@ -170,8 +167,8 @@ void train_journal_step(journal *j) {
     for (int k = 0; k < j->nslots; k++) {
         for (int p = 0; p < t->nphases; p++) {
             if (train_phase_runs(t, p, t->epoch) && t->phases[p].role[j->slots[k]] == ROLE_METRIC) {
-                j->sum[k] += (double)t->vector[hiss_model_at(t->model, j->slots[k])->offset];
-                j->counted[k]++;
+                j->t->window.sum[k] += (double)t->vector[hiss_model_at(t->model, j->slots[k])->offset];
+                j->t->window.counted[k]++;
                 break;
             }
         }
@@ -189,18 +186,23 @@ void train_journal_step(journal *j) {
 }
 
 static void average(journal *j) {
-    const trainer *t = j->t;
+    trainer *t = j->t;
     int n = 0;
     for (int k = 0; k < j->nslots; k++) {
-        if (j->counted[k] > 0) {
+        if (t->window.counted[k] > 0) {
             snprintf(j->named[n].name, sizeof j->named[n].name, "%s", hiss_model_at(t->model, j->slots[k])->name);
-            j->named[n++].value = j->sum[k] / (double)j->counted[k];
+            j->named[n++].value = t->window.sum[k] / (double)t->window.counted[k];
         }
-        j->sum[k] = 0.0;
-        j->counted[k] = 0;
+        t->window.sum[k] = 0.0;
+        t->window.counted[k] = 0;
     }
     const hiss_report_ops *ops = t->experiment->objective->report;
     j->nnamed = n + (ops && ops->derive ? ops->derive(t->method, j->named, n, j->named + n) : 0);
+}
+
+const hiss_named *train_journal_last(const journal *j, int *count) {
+    *count = j->nnamed;
+    return j->named;
 }
 
 static void print_number(FILE *out, const char *name, double value) {
@@ -222,6 +224,10 @@ static void print_epoch(journal *j, double images) {
         if (!strstr(j->named[k].name, "seconds") && j->named[k].value != 0.0) {
             snprintf(text + used, sizeof text - used, "  %s %.4f", j->named[k].name, j->named[k].value);
         }
+    }
+    for (int k = 0; k < t->probing.count; k++) {
+        const size_t used = strlen(text);
+        snprintf(text + used, sizeof text - used, "  %s %.4g", t->probing.number[k].name, t->probing.number[k].value);
     }
     printf("epoch %" PRId64 "/%" PRId64 "  step %" PRId64 "%s  %.0f images/s  %s left\n", t->epoch + 1, t->epochs,
            t->step, text, images, left);
@@ -266,11 +272,19 @@ hiss_status train_journal_log(journal *j, hiss_error *err) {
     account(j, spread[WAIT][0], now - j->last);
     const double images = (double)(j->steps * t->placement.lanes * t->placement.m) / (now - j->last);
     average(j);
+    const int measured = train_layer_norms_end(t);
     if (j->root) {
         fprintf(j->metrics, "{\"step\": %" PRId64 ", \"epoch\": %" PRId64, t->step, t->epoch);
         print_number(j->metrics, "lr", train_phase_rate(t, t->current, 0, t->step > 0 ? t->step - 1 : 0));
         for (int k = 0; k < j->nnamed; k++) {
             print_number(j->metrics, j->named[k].name, j->named[k].value);
+        }
+        for (int k = 0; k < t->probing.count; k++) {
+            print_number(j->metrics, t->probing.number[k].name, t->probing.number[k].value);
+        }
+        for (int k = 0; k < measured; k++) {
+            const hiss_probed_number norm = train_layer_norms_number(t->layer_norms, k);
+            print_number(j->metrics, norm.name, norm.value);
         }
         print_number(j->metrics, "images_per_second", images);
         print_number(j->metrics, "seconds", now - j->began);
@@ -411,6 +425,7 @@ hiss_status train_journal_summary(journal *j, double seconds, hiss_error *err) {
     for (int k = 0; k < j->nnamed; k++) {
         fprintf(out, "  %s: %.9g\n", j->named[k].name, j->named[k].value);
     }
+    train_probe_write(t, out);
     train_checkpoint_report(t, out);
     fprintf(out, "ranks_from_step: %" PRId64 "\n", j->account_from);
     train_rank_account_write(out, t->comm, &j->account);

@@ -176,6 +176,23 @@ static hiss_status refuse_generated(const trainer *t, const char *path, const ch
                          path, a, then, b, now);
 }
 
+/* A run that had no probe.best begins with nothing. */
+static hiss_status read_probe(trainer *t, hiss_h5 *file, const char *path, hiss_error *err) {
+    int64_t values[PROBING_VALUES] = {0};
+    hiss_h5_info info;
+    hiss_error none;
+    hiss_status s = HISS_OK;
+    values[1] = -1;
+    if (train_probe_keeps(t) && hiss_h5_look(file, "/probe", &info, &none) == HISS_OK) {
+        s = hiss_snapshot_expect(file, path, "/probe", HISS_I64, PROBING_VALUES, err);
+        s = s == HISS_OK ? hiss_snapshot_read(file, path, "/probe", HISS_I64, 0, PROBING_VALUES, values, err) : s;
+    }
+    if (s == HISS_OK) {
+        train_probe_unpack(t, values);
+    }
+    return s;
+}
+
 static hiss_status read_counters(trainer *t, hiss_h5 *file, const char *path, hiss_error *err) {
     char *config = NULL, *data = NULL, *init = NULL;
     int64_t epochs = t->experiment->train.epochs;
@@ -203,6 +220,7 @@ static hiss_status read_counters(trainer *t, hiss_h5 *file, const char *path, hi
     s = s == HISS_OK ? hiss_snapshot_read(file, path, "/updates", HISS_I64, 0, t->experiment->groups, t->updates, err)
                      : s;
     s = s == HISS_OK ? hiss_snapshot_read(file, path, "/skipped", HISS_I64, 0, 2, t->skipped, err) : s;
+    s = s == HISS_OK ? read_probe(t, file, path, err) : s;
     hiss_scaling *scaling = &t->request->experiment->augment.scaling;
     if (s == HISS_OK && hiss_scaling_measured(scaling)) {
         s = hiss_scaling_read(file, path, scaling, err);

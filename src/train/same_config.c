@@ -44,6 +44,7 @@ static bool decides(const char *section, const char *key) {
                      {"dist", "overlap"},
                      {"dist", "watchdog"},
                      {"checkpoint", NULL},
+                     {"probe", NULL},
                      {"eval", NULL},
                      {"generate", NULL},
                      {"", "kernels"},

@@ -43,3 +43,8 @@ hiss_status train_phase_spans(trainer *t, hiss_error *err) {
     }
     return HISS_OK;
 }
+
+int64_t train_steps_planned(const trainer *t) {
+    const int64_t steps = t->experiment->train.steps;
+    return steps > 0 && steps < t->scheduled_steps ? steps : t->scheduled_steps;
+}

@@ -274,8 +274,31 @@ static hiss_status go_back(trainer *t, journal *j, int64_t *saved, hiss_error *e
     return s == HISS_OK ? train_journal_rewind(j, err) : s;
 }
 
+/* Whether there is a line after so many steps, whatever comes. */
+static bool has_line(const trainer *t, int64_t step) {
+    return step % t->placement.steps_per_epoch == 0 || step % t->experiment->train.log_every == 0 ||
+           train_probe_due(t, step);
+}
+
+/* The probe and the log line due after a step. A line is written for every probe. */
+static hiss_status look_and_log(trainer *t, journal *j, hiss_error *err) {
+    hiss_status s = train_probe_look(t, err);
+    if (s == HISS_OK && t->step % t->placement.steps_per_epoch == 0) {
+        s = after_epoch(t, j, err);
+    } else if (s == HISS_OK && has_line(t, t->step)) {
+        s = hiss_comm_agree(t->comm, train_journal_log(j, err), err);
+    }
+    int count = 0;
+    const hiss_named *logged = train_journal_last(j, &count);
+    s = s == HISS_OK ? train_probe_judge(t, logged, count, err) : s;
+    t->probing.count = 0;
+    t->save = t->save || t->probing.keep;
+    return s;
+}
+
 /* One step, its log line, and the checkpoint due after it. */
 static hiss_status one_step(trainer *t, journal *j, bool may_allocate, int64_t *saved, hiss_error *err) {
+    train_layer_norms_begin(t, has_line(t, t->step + 1));
     hiss_alloc_seal(!may_allocate);
     hiss_status s = train_step(t, err);
     hiss_alloc_seal(false);
@@ -286,11 +309,7 @@ static hiss_status one_step(trainer *t, journal *j, bool may_allocate, int64_t *
         train_journal_step(j);
     }
     train_checkpoint_poll(t);
-    if (t->step % t->placement.steps_per_epoch == 0) {
-        s = after_epoch(t, j, err);
-    } else if (t->step % t->experiment->train.log_every == 0) {
-        s = hiss_comm_agree(t->comm, train_journal_log(j, err), err);
-    }
+    s = look_and_log(t, j, err);
     s = s == HISS_OK && t->save ? expect_unchanged(t, err) : s;
     if (s == HISS_OK && t->save) {
         hiss_mark("checkpoint");

@@ -291,14 +291,16 @@ static hiss_status create(const hiss_train_request *request, trainer *t, hiss_er
             t->scratch[i] = hiss_new(float, hiss_task_scratch(&t->task));
         }
         s = hiss_comm_agree(t->comm, train_pool_create(t->placement.threads, &t->pool, err), err);
-        t->scheduled_steps = t->total_steps = t->epochs * t->placement.steps_per_epoch;
-        if (t->experiment->train.steps > 0 && t->experiment->train.steps < t->total_steps) {
-            t->total_steps = t->experiment->train.steps;
-        }
+        t->scheduled_steps = t->epochs * t->placement.steps_per_epoch;
+        t->total_steps = train_steps_planned(t);
+        t->probing.best_step = -1;
     }
     if (s == HISS_OK) {
         prepare_phases(t);
         s = create_reducer(t, err);
+    }
+    if (s == HISS_OK) {
+        train_layer_norms_create(t);
     }
     if (s == HISS_OK) {
         t->guard = train_guard_create(t);
@@ -329,6 +331,7 @@ void train_destroy(trainer *t) {
         hiss_free(t->state[k]);
     }
     train_norms_free(t);
+    train_layer_norms_destroy(t->layer_norms);
     hiss_free(t->owned_start);
     hiss_free(t->bucket_offsets);
     hiss_free(t->slot_order);

@@ -80,8 +80,28 @@ typedef struct labelled { /* the samples of data.labelled; samples NULL: there a
     int32_t *label;
 } labelled;
 
+enum { MAX_METRICS = 64 };
+typedef struct log_window {       /* what the next log line is the mean of */
+    double sum[MAX_METRICS];      /* of metric slots, in slot order, since the last line */
+    int64_t counted[MAX_METRICS]; /* steps in each sum: those in which a phase that has the metric ran */
+} log_window;
+
+typedef struct probing { /* what section probe has come to: state of the run, in checkpoints with the window */
+    double best;         /* the best number so far, */
+    int64_t best_step;   /* of that step; -1: there is none */
+    int64_t since;       /* probes since then */
+    bool keep;           /* the checkpoint to come is of the best: no state, a wish */
+    const hiss_probed_number *number; /* [count] of the last probe, until they are logged */
+    int count;
+    int64_t looks;  /* of this process, */
+    double seconds; /* and what they took */
+} probing;
+enum { PROBING_VALUES = 3 + 2 * MAX_METRICS };
+
+typedef struct layer_norms layer_norms; /* layer_norms.c */
 typedef struct saver saver;
 typedef struct train_rescaler train_rescaler; /* rescale.c */
+typedef struct journal journal;
 typedef struct trainer trainer;
 struct trainer {
     const hiss_experiment *experiment;
@@ -137,6 +157,9 @@ struct trainer {
     bool scaled;                      /* scales of channels that are `auto` came with the checkpoint */
     double deadline, longest_step;    /* when the time is over, by hiss_seconds(); rank 0 */
     struct saver *saver;              /* of checkpoints; NULL: there are none */
+    probing probing;
+    layer_norms *layer_norms; /* NULL: not wanted */
+    log_window window;
     guard *guard;
     verdict verdict; /* on the last step */
     trainer_times times;
@@ -145,8 +168,9 @@ struct trainer {
 
 /* Build everything from the experiment. Collective. */
 hiss_status train_create(const hiss_train_request *request, trainer *t, hiss_error *err);
-void train_destroy(trainer *t);                               /* Collective */
-hiss_memory train_memory(const trainer *t);                   /* Not collective */
+void train_destroy(trainer *t);                /* Collective */
+int64_t train_steps_planned(const trainer *t); /* by train.epochs, phases and train.steps. Not collective */
+hiss_memory train_memory(const trainer *t);    /* Not collective */
 hiss_reducer_options train_reducer_options(const trainer *t); /* without norms and lent memory */
 
 /* Graph and roles of phase p; before the model is laid out. Not collective. */
@@ -171,6 +195,7 @@ const hiss_batch *train_batches(trainer *t, const phase *ph);
 
 /* The epochs of all phases, and of the run; an error when there are some without any. Not collective. */
 hiss_status train_phase_spans(trainer *t, hiss_error *err);
+int64_t train_steps_planned(const trainer *t); /* of all of them, or train.steps. Not collective */
 bool train_phase_runs(const trainer *t, int p, int64_t epoch);
 /* The learning rate of a group in phase ph after `step` steps of the run. */
 double train_phase_rate(const trainer *t, const phase *ph, int group, int64_t step);
@@ -240,6 +265,28 @@ hiss_status train_checkpoint_newest(trainer *t, char *path, int64_t size, hiss_e
 /* Go back, or on, to the state of a file. Collective. restore.c */
 hiss_status train_checkpoint_load(trainer *t, const char *path, hiss_error *err);
 
+/* ---- probes; probe.c ---- */
+
+bool train_probe_due(const trainer *t, int64_t step); /* after so many steps. Not collective */
+/* Look, when one is due: its numbers wait to be logged. Collective. */
+hiss_status train_probe_look(trainer *t, hiss_error *err);
+/* After the line of a probe, logged[count] what it has of the method: whether it is the best (t->probing.keep), and whether the run ends here (t->total_steps).
+ * Not collective: alike on all ranks. Errors (HISS_EUSER): probe.best names nothing that was logged. */
+hiss_status train_probe_judge(trainer *t, const hiss_named *logged, int count, hiss_error *err);
+bool train_probe_keeps(const trainer *t); /* whether checkpoints have the state */
+void train_probe_pack(const trainer *t, int64_t out[PROBING_VALUES]);
+void train_probe_unpack(trainer *t, const int64_t in[PROBING_VALUES]); /* and set t->total_steps by it */
+void train_probe_write(const trainer *t, FILE *out);                   /* for the summary */
+
+/* ---- norms of gradients and updates; layer_norms.c. Not collective, but for the end ---- */
+
+void train_layer_norms_create(trainer *t); /* where probe.norms wants them; after the reducer */
+void train_layer_norms_destroy(layer_norms *n);
+void train_layer_norms_begin(trainer *t, bool line); /* before a step, which has a line */
+void train_layer_norms_keep(const trainer *t, int64_t begin, int64_t count, const float *sum); /* as it is updated */
+int train_layer_norms_end(trainer *t); /* for the line: how many numbers, on rank 0; 0 elsewhere. Collective */
+hiss_probed_number train_layer_norms_number(const layer_norms *n, int k);
+
 /* ---- what is taken from another run, and what is left as it is; transfer.c ---- */
 
 /* Tell the model what train.freeze names; before its first slot. Not collective. */
@@ -283,7 +330,6 @@ void train_rank_account_add(rank_account *a, const trainer_times *times, double 
 void train_rank_account_write(FILE *out, hiss_comm *comm, rank_account *a);
 
 /* metrics.jsonl and the display of progress; rank 0 writes. */
-typedef struct journal journal;
 journal *train_journal_create(trainer *t, double began); /* began: when the run did (hiss_seconds). Not collective */
 /* Once, before the first step: open the file, and drop lines after t->step. Collective. */
 hiss_status train_journal_open(journal *j, hiss_error *err);
@@ -292,6 +338,8 @@ void train_journal_close(journal *j);
 hiss_status train_journal_rewind(journal *j, hiss_error *err);
 void train_journal_step(journal *j);                        /* after every step that counted; Not collective */
 hiss_status train_journal_log(journal *j, hiss_error *err); /* a line of averages since the last one. Collective. */
+/* [count] what the last line has of the method, equal on all ranks. Not collective. */
+const hiss_named *train_journal_last(const journal *j, int *count);
 /* RUN/summary.yaml. Collective. */
 hiss_status train_journal_summary(journal *j, double seconds, hiss_error *err);
 

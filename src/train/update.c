@@ -14,6 +14,7 @@ static void update_slot(trainer *t, int s, int64_t begin, int64_t end, const flo
         const hiss_optim_options *optim = &t->experiment->optim[slot->group];
         float *state[HISS_OPTIM_MAX_STATES];
         train_state(t, begin, state);
+        train_layer_norms_keep(t, begin, end - begin, sum);
         const hiss_optim_step step = train_norms_step(t, s, t->norms.wanted[slot->group].rounds);
         hiss_optim_update(optim, &step, end - begin, sum, t->vector + begin, state);
         break;

@@ -60,6 +60,9 @@ hiss_status hiss_frozen_create(hiss_experiment *e, const hiss_dataset *set, hiss
 void hiss_frozen_destroy(hiss_frozen *f); /* NULL is allowed */
 /* Parameters and running statistics of a checkpoint. Not collective. Errors: those of hiss_checkpoint_model. */
 hiss_status hiss_frozen_load(hiss_frozen *f, const char *checkpoint, hiss_error *err);
+/* The same of a model that is being trained, which stays as it is. Not collective. Errors (HISS_EUSER): it lacks some, or
+ * has them in another shape. */
+hiss_status hiss_frozen_take(hiss_frozen *f, const hiss_model *model, const float *vector, hiss_error *err);
 /* Initial values of the same seed, with BatchNorm statistics estimated on samples of the range, alike on every rank.
  * Not collective. Errors (HISS_EUSER): fewer samples than a batch. */
 hiss_status hiss_frozen_randomize(hiss_frozen *f, const hiss_sample_range *range, hiss_error *err);

@@ -193,6 +193,33 @@ typedef struct hiss_knn_result {
 } hiss_knn_result;
 hiss_knn_result hiss_knn(const hiss_eval_env *env, const hiss_features *bank, const hiss_features *query);
 
+/* The same of one metric and one k, 1 .. 64. Collective. */
+double hiss_knn_percent(const hiss_eval_env *env, const hiss_features *bank, const hiss_features *query,
+                        hiss_distance metric, int64_t k);
+
+/* ---- what is cheap enough to be looked at while training goes on ---- */
+
+/* Share of samples of test whose class ridge regression on the samples of train finds, per cent; see ridge.c. Both
+ * labelled. Collective; one rank computes. Memory per rank: all rows of both. */
+#define HISS_RIDGE 0.1 /* the penalty, by the mean eigenvalue */
+double hiss_ridge_percent(const hiss_eval_env *env, const hiss_features *train, const hiss_features *test);
+
+/* How far features are spread (Roy & Vetterli 2007; Chen & He 2021); see spectrum.c. */
+typedef enum hiss_collapse {
+    HISS_SPREAD,        /* none */
+    HISS_ALL_ALIKE,     /* deviation sqrt(D) is below 0.03: the mean cosine of two samples is above 0.999 */
+    HISS_ONE_DIRECTION, /* rank is below 1.5, of at least 8 dimensions */
+} hiss_collapse;
+typedef struct hiss_spectrum {
+    double rank;      /* effective: exp of the entropy of the centred rows' singular values; 0: all rows are alike */
+    double deviation; /* of x / |x|: mean over dimensions, about 1 / sqrt(D) when directions are spread, */
+    double least;     /* and the least of them */
+    hiss_collapse collapse;
+} hiss_spectrum;
+/* Of more than 512 dimensions and samples, rank is that of the first 512 samples. Collective; one rank computes. Memory
+ * per rank: all rows. */
+hiss_spectrum hiss_spectrum_of(const hiss_eval_env *env, const hiss_features *f);
+
 /* ---- minimisation ---- */
 
 /* A smooth function of count variables. Its functions are called with equal arguments on all ranks, and collective when

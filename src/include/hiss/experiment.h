@@ -59,6 +59,20 @@ typedef struct hiss_checkpoint_options { /* section "checkpoint": when and how m
     double margin;                   /* seconds that stay free before the time limit */
 } hiss_checkpoint_options;
 
+typedef enum hiss_better { HISS_BETTER_AUTO, HISS_BETTER_HIGHEST, HISS_BETTER_LOWEST } hiss_better;
+
+typedef struct
+    hiss_probe_options {    /* section "probe": how a run is looked at while it goes on, and when that ends it */
+    const char *every_text; /* NULL: the config has no such section */
+    const char *layers;     /* comma-separated names of places; NULL: the output */
+    int64_t samples;        /* of training and of test, at most */
+    hiss_interval every;
+    const char *best;   /* name of the number in metrics.jsonl by which ckpt/best.h5 is kept; NULL: none is */
+    int best_is;        /* hiss_better */
+    bool norms;         /* of gradients and updates, by layers, in log lines */
+    int64_t stop_after; /* probes without a better one after which the run ends; 0: never */
+} hiss_probe_options;
+
 enum { HISS_MAX_GROUPS = 8 };
 
 typedef struct hiss_experiment { /* a config, parsed; everything in it is owned by config */
@@ -75,6 +89,7 @@ typedef struct hiss_experiment { /* a config, parsed; everything in it is owned 
     hiss_train_options train;
     hiss_dist_options dist;
     hiss_checkpoint_options checkpoint;
+    hiss_probe_options probe;
     const hiss_objective_ops *objective;
     void *objective_options;
     int groups;

@@ -5,6 +5,19 @@
 #include "hiss/alloc.h"
 #include "hiss/experiment.h"
 
+/* What is logged of the network at probe.every, beside the run's own numbers. */
+typedef struct hiss_probed_number {
+    char name[96]; /* "probe/z/knn" */
+    double value;
+} hiss_probed_number;
+typedef struct hiss_train_probe {
+    /* number[count], equal on all ranks, of the network whose values are vector; valid until the next call. May allocate.
+     * Collective. NULL: there are none. */
+    hiss_status (*look)(void *user, const hiss_model *model, const float *vector, const hiss_probed_number **number,
+                        int *count, hiss_error *err);
+    void *user;
+} hiss_train_probe;
+
 typedef struct hiss_train_request {
     hiss_comm *comm;
     hiss_experiment *experiment;
@@ -15,6 +28,7 @@ typedef struct hiss_train_request {
     int bar;            /* 1: progress bar, 0: plain lines */
     double wait;        /* seconds to wait for a process that still holds the run */
     hiss_dataset *set;  /* train on this set; NULL: the one that data.file names. Not owned */
+    hiss_train_probe probe; /* at probe.every */
 } hiss_train_request;
 
 /* Train. Collective. HISS_EREQUEUE after SIGUSR1, SIGTERM or SIGINT, or before the time limit: checkpointed, start
