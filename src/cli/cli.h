@@ -12,6 +12,8 @@ int cmd_eval(int argc, char **argv);
 int cmd_query(int argc, char **argv);
 int cmd_features(int argc, char **argv);
 int cmd_inspect(int argc, char **argv);
+int cmd_report(int argc, char **argv);
+int cmd_watch(int argc, char **argv);
 int cmd_export(int argc, char **argv);
 int cmd_sample(int argc, char **argv);
 int cmd_bench(int argc, char **argv);
@@ -193,6 +195,8 @@ hiss_status cli_write_report(const char *run, hiss_error *err);
  * they are; a file may be NULL. Collective. */
 hiss_status cli_expect_writable(hiss_comm *comm, const char *directory, const char *const *files, int count,
                                 hiss_error *err);
+/* The path is that of a run that has logged something, or may soon. Not collective. */
+hiss_status cli_expect_metrics(const char *run, hiss_error *err);
 /* Every metric that a run has logged, over its epochs, in arena. Not collective. */
 hiss_status cli_read_curves(const char *run, hiss_arena *arena, hiss_curves *out, hiss_error *err);
 /* Draw RUN/curves.svg from RUN/metrics.jsonl. Not collective. */

@@ -22,6 +22,8 @@ static const command commands[] = {
     {"prepare", cmd_prepare,
      "write an HDF5 data set from image folders, HDF5, idx, npz or tar files, or Fashion-MNIST"},
     {"train", cmd_train, "train a representation (under mpirun or srun)"},
+    {"watch", cmd_watch, "show the curves of a run while it goes on"},
+    {"report", cmd_report, "write the page of a run, also while it goes on"},
     {"eval", cmd_eval, "judge a run's features: k-NN, linear and few-label probes, controls"},
     {"query", cmd_query, "draw nearest neighbours of test images"},
     {"features", cmd_features, "write the features of a data set to a file"},

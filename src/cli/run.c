@@ -1,5 +1,6 @@
 /* What commands share that open a config or a finished run: its config, its checkpoint, its curves. */
 #include <assert.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -185,7 +186,7 @@ hiss_status cli_expect_writable(hiss_comm *comm, const char *directory, const ch
 /* Steps per epoch, from the summary of the run. */
 static int64_t steps_per_epoch(const char *run) {
     char path[CLI_PATH], line[256];
-    int64_t steps = 1;
+    int64_t steps = 0;
     snprintf(path, sizeof path, "%s/summary.yaml", run);
     FILE *in = fopen(path, "r");
     while (in && fgets(line, sizeof line, in)) {
@@ -194,7 +195,18 @@ static int64_t steps_per_epoch(const char *run) {
     if (in) {
         fclose(in);
     }
-    return steps > 0 ? steps : 1;
+    return steps;
+}
+
+hiss_status cli_expect_metrics(const char *run, hiss_error *err) {
+    char path[CLI_PATH];
+    hiss_status s = hiss_file_expect(run, "the run", "give the directory of a run", err);
+    snprintf(path, sizeof path, "%s/metrics.jsonl", run);
+    if (s == HISS_OK && !hiss_file_exists(path)) {
+        s = hiss_fail(err, HISS_EUSER, "%s has no metrics.jsonl: it is not a run, or has not begun its first step",
+                      run);
+    }
+    return s;
 }
 
 /* Counters of the run, which are its x axis, and lists of times are no curves. */
@@ -205,6 +217,27 @@ static bool is_curve(const char *name) {
         counts = counts || strcmp(name, counters[k]) == 0;
     }
     return !counts;
+}
+
+/* What some lines have and others have not: a curve through its points, where gaps mean nothing. */
+static hiss_curve curve_of(hiss_arena *arena, const hiss_metric_column *column, int64_t lines, const double *x) {
+    static const char *const some[] = {"probe/", "gradient/", "update/"};
+    hiss_curve curve = {.name = column->name, .y = column->value};
+    for (int k = 0; k < HISS_COUNT(some); k++) {
+        if (strncmp(column->name, some[k], strlen(some[k])) == 0) {
+            double *own_x = hiss_arena_alloc(arena, sizeof *own_x * (size_t)lines);
+            double *own_y = hiss_arena_alloc(arena, sizeof *own_y * (size_t)lines);
+            for (int64_t i = 0; i < lines; i++) {
+                if (isfinite(column->value[i])) {
+                    own_x[curve.count] = x[i];
+                    own_y[curve.count++] = column->value[i];
+                }
+            }
+            curve.x = own_x;
+            curve.y = own_y;
+        }
+    }
+    return curve;
 }
 
 hiss_status cli_read_curves(const char *run, hiss_arena *arena, hiss_curves *out, hiss_error *err) {
@@ -219,13 +252,15 @@ hiss_status cli_read_curves(const char *run, hiss_arena *arena, hiss_curves *out
     }
     double *x = hiss_arena_alloc(arena, sizeof *x * (size_t)metrics.lines);
     hiss_curve *curve = hiss_arena_alloc(arena, sizeof *curve * (size_t)metrics.columns);
-    const double per_epoch = (double)steps_per_epoch(run);
+    const int64_t whole = steps_per_epoch(run);
+    const double per_epoch = whole > 0 ? (double)whole : 1.0;
+    out->x_label = whole > 0 ? "epoch" : "step"; /* while it goes on */
     for (int64_t i = 0; i < metrics.lines; i++) {
         x[i] = step[i] / per_epoch;
     }
     for (int k = 0; k < metrics.columns; k++) {
         if (is_curve(metrics.column[k].name)) {
-            curve[out->curves++] = (hiss_curve){metrics.column[k].name, metrics.column[k].value};
+            curve[out->curves++] = curve_of(arena, &metrics.column[k], metrics.lines, x);
         }
     }
     out->count = metrics.lines;

@@ -36,18 +36,20 @@ typedef struct panel {
 
 /* "images_per_second" is shown as "images per second": as the title of a card, else beside the axis. */
 static void make_panel(panel *p, const hiss_curves *c, int k, bool card) {
-    snprintf(p->label, sizeof p->label, "%s", c->curve[k].name);
+    const hiss_curve *curve = &c->curve[k];
+    const int64_t count = curve->x ? curve->count : c->count;
+    snprintf(p->label, sizeof p->label, "%s", curve->name);
     for (char *at = p->label; (at = strchr(at, '_')) != NULL;) {
         *at = ' ';
     }
-    p->series =
-        (hiss_series){.count = c->count, .x = c->x, .y = c->curve[k].y, .dots = is_sparse(c->count, c->curve[k].y)};
+    p->series = (hiss_series){
+        .count = count, .x = curve->x ? curve->x : c->x, .y = curve->y, .dots = is_sparse(count, curve->y)};
     p->chart = (hiss_chart){.title = card ? p->label : NULL,
                             .x_label = c->x_label,
                             .y_label = card ? NULL : p->label,
                             .series = 1,
                             .serie = &p->series,
-                            .zero_y = near_zero(c->count, c->curve[k].y),
+                            .zero_y = near_zero(count, curve->y),
                             .width = card ? CARD_WIDTH : 0,
                             .height = card ? CARD_HEIGHT : HEIGHT};
 }

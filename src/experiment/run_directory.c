@@ -247,3 +247,14 @@ void hiss_run_directory_close(hiss_run_directory *d) {
         close(d->lock);
     }
 }
+
+bool hiss_run_directory_busy(const char *run) {
+    char path[PATH_TEXT];
+    snprintf(path, sizeof path, "%s/.lock", run);
+    const int file = open(path, O_RDONLY | O_CLOEXEC);
+    const bool busy = file >= 0 && flock(file, LOCK_SH | LOCK_NB) != 0 && errno == EWOULDBLOCK;
+    if (file >= 0) {
+        close(file);
+    }
+    return busy;
+}

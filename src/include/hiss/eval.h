@@ -474,6 +474,8 @@ hiss_status hiss_charts_write(const char *path, int count, const hiss_chart *cha
 typedef struct hiss_curve {
     const char *name;
     const double *y; /* [count] */
+    const double *x; /* [count] where it has points of its own; NULL: those of all */
+    int64_t count;   /* with x */
 } hiss_curve;
 typedef struct hiss_curves {
     const char *title; /* NULL: none */

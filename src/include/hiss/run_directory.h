@@ -14,6 +14,8 @@ typedef struct hiss_run_directory {
 } hiss_run_directory;
 
 bool hiss_run_directory_has(const char *run, const char *name); /* Not collective */
+/* Whether a process trains there now, as far as the file system has locks. Not collective. */
+bool hiss_run_directory_busy(const char *run);
 /* Lock it for this run, and remove what dead processes left unfinished. Collective.
  *   wait   seconds to wait for a process that still holds it
  *   fresh  an error when it already holds a run */

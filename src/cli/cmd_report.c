@@ -1,0 +1,46 @@
+/* hiss report */
+#include <string.h>
+
+#include "cli/cli.h"
+#include "hiss/file.h"
+
+typedef struct options {
+    bool help;
+} options;
+
+static const hiss_row rows[] = {
+    {"help", HISS_BOOL, offsetof(options, help), "false", 0, 0, NULL, "this text"},
+};
+
+static void help(void) {
+    printf("usage: hiss report RUN\n\nWrite RUN/report.html and RUN/curves.svg of what the run has left so far, also "
+           "while it goes on.\n`hiss train` and `hiss eval` write them at their end.\n\n");
+    hiss_rows_help(stdout, NULL, rows, HISS_COUNT(rows));
+}
+
+static hiss_status report(const char *run, hiss_error *err) {
+    hiss_status s = cli_expect_metrics(run, err);
+    s = s == HISS_OK ? cli_draw_curves(run, err) : s;
+    s = s == HISS_OK ? cli_write_report(run, err) : s;
+    if (s == HISS_OK) {
+        printf("%s/report.html\n", run);
+    }
+    return s;
+}
+
+int cmd_report(int argc, char **argv) {
+    options o = {0};
+    hiss_error err = {0};
+    const char *words[1];
+    hiss_arguments rest = {.positional = words, .max_positional = 1};
+    hiss_status s = hiss_options_parse(rows, HISS_COUNT(rows), argc, argv, &o, &rest, &err);
+    if (s == HISS_OK && o.help) {
+        help();
+        return 0;
+    }
+    if (s == HISS_OK && rest.npositional == 0) {
+        s = hiss_fail(&err, HISS_EUSER, "report needs a run directory: hiss report runs/nat-fashion");
+    }
+    s = s == HISS_OK ? report(words[0], &err) : s;
+    return s == HISS_OK ? 0 : cli_fail(NULL, &err);
+}
