@@ -334,6 +334,10 @@ hdf5-peers: all ## exchange HDF5 files with h5py, PyTables, netCDF4, pyfive (for
 export-peers: all $(BUILD)/tests/cli/encode ## compare what hiss export writes with ONNX Runtime, PyTorch, safetensors, numpy (for developers; not part of check; needs PyPI)
 	@. tools/mpi_env && tools/export_peers '$(BUILD)/hiss'
 
+.PHONY: events-peers
+events-peers: all ## read what hiss export writes of logs by tensorboard and mlperf-logging (for developers; not part of check; needs both)
+	@. tools/mpi_env && tools/oracle_events '$(BUILD)/hiss'
+
 # ---- speed -----------------------------------------------------------------------------------------------------------
 
 .PHONY: bench

@@ -10,9 +10,10 @@
 typedef export_options options;
 
 static const hiss_row rows[] = {
-    {"format", HISS_CHOICE, offsetof(options, format), NULL, 0, 0, "safetensors|npz|torch|onnx", "what to write"},
+    {"format", HISS_CHOICE, offsetof(options, format), NULL, 0, 0, "safetensors|npz|torch|onnx|tensorboard|mllog",
+     "what to write"},
     {"output", HISS_PATH, offsetof(options, output), NULL, 0, 0, NULL,
-     "file to write, of torch the folder; what exists is replaced"},
+     "file to write, of torch and tensorboard the folder; what exists is replaced"},
     {"checkpoint", HISS_PATH, offsetof(options, checkpoint), NULL, 0, 0, NULL, "default: the newest of the run"},
     {"layers", HISS_STRING, offsetof(options, layers), NULL, 0, 0, NULL,
      "torch, onnx: named layers that are outputs, with commas (default: all)"},
@@ -28,7 +29,8 @@ static const char advice[] = "name a run, or one of its checkpoints: hiss export
 
 /* An option that the format has no use for. */
 static hiss_status check_options(const options *o, const hiss_arguments *rest, hiss_error *err) {
-    const bool arrays = o->format == EXPORT_SAFETENSORS || o->format == EXPORT_NPZ;
+    const bool log = o->format == EXPORT_TENSORBOARD || o->format == EXPORT_MLLOG;
+    const bool arrays = o->format == EXPORT_SAFETENSORS || o->format == EXPORT_NPZ || log;
     const char *idle = !arrays && o->fold && o->format != EXPORT_ONNX ? "fold"
                        : !arrays                                      ? NULL
                        : o->layers                                    ? "layers"
@@ -36,6 +38,11 @@ static hiss_status check_options(const options *o, const hiss_arguments *rest, h
                        : o->fold                                      ? "fold"
                        : rest->nrepeated > 0                          ? "set"
                                                                       : NULL;
+    if (log && o->checkpoint) {
+        return hiss_fail(err, HISS_EUSER,
+                         "--checkpoint has no effect with this --format, which writes what the run has "
+                         "logged; leave it out");
+    }
     if (!o->output) {
         return hiss_fail(err, HISS_EUSER, "--output is missing; name the file to write");
     }
@@ -93,6 +100,18 @@ static hiss_status write_arrays(const options *o, const char *checkpoint, const 
     return s;
 }
 
+/* On rank 0. */
+static hiss_status write_log(const options *o, const char *path, hiss_error *err) {
+    char run[CLI_PATH] = "";
+    bool given = false;
+    hiss_status s = cli_find_run(path, "the run", advice, run, &given, err);
+    if (s == HISS_OK && given) {
+        s = hiss_fail(err, HISS_EUSER,
+                      "%s is a checkpoint, and this --format writes what a run has logged; name the run", path);
+    }
+    return s == HISS_OK ? export_write_log(o, run, err) : s;
+}
+
 /* On rank 0: all that the arrays alone need. */
 static hiss_status read_arrays(const options *o, const char *path, char run[CLI_PATH], char checkpoint[CLI_PATH],
                                hiss_weights **w, hiss_error *err) {
@@ -111,6 +130,9 @@ static hiss_status export_run(hiss_comm *comm, const void *options_, const char 
     cli_warn_alone(comm);
     hiss_alloc_for("the arrays", "start it on a node with more memory");
     hiss_status s = check_options(o, rest, err);
+    if (s == HISS_OK && (o->format == EXPORT_TENSORBOARD || o->format == EXPORT_MLLOG)) {
+        return hiss_comm_agree(comm, first ? write_log(o, path, err) : HISS_OK, err);
+    }
     s = s == HISS_OK && first ? read_arrays(o, path, run, checkpoint, &w, err) : s;
     s = hiss_comm_agree(comm, s, err);
     hiss_comm_broadcast(comm, run, CLI_PATH, 0);
@@ -126,11 +148,13 @@ static hiss_status export_run(hiss_comm *comm, const void *options_, const char 
 
 static void help(void) {
     printf("usage: hiss export RUN|CHECKPOINT --format FORMAT --output PATH [OPTIONS]\n\n"
-           "Write the network of a run for other programs. See docs/export.md.\n\n"
+           "Write the network of a run, or what it has logged, for other programs. See docs/export.md.\n\n"
            "  safetensors  all parameters and running statistics by their names in the checkpoint, float32\n"
            "  npz          the same for numpy.load\n"
            "  torch        the encoder as a module of PyTorch: a folder of model.py and weights.safetensors\n"
-           "  onnx         the encoder as a graph of ONNX, operator set 17\n\n");
+           "  onnx         the encoder as a graph of ONNX, operator set 17\n"
+           "  tensorboard  metrics.jsonl as an event file, in a folder that TensorBoard reads\n"
+           "  mllog        metrics.jsonl as lines of MLPerf logging\n\n");
     hiss_rows_help(stdout, NULL, rows, HISS_COUNT(rows));
 }
 

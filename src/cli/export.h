@@ -5,7 +5,14 @@
 #include "cli/cli.h"
 #include "hiss/weights.h"
 
-typedef enum export_format { EXPORT_SAFETENSORS, EXPORT_NPZ, EXPORT_TORCH, EXPORT_ONNX } export_format;
+typedef enum export_format {
+    EXPORT_SAFETENSORS,
+    EXPORT_NPZ,
+    EXPORT_TORCH,
+    EXPORT_ONNX,
+    EXPORT_TENSORBOARD,
+    EXPORT_MLLOG
+} export_format;
 
 typedef struct export_options {
     int format; /* export_format */
@@ -19,5 +26,7 @@ hiss_status export_write_arrays(const hiss_weights *w, bool npz, const char *pat
  * the arrays. Collective. */
 hiss_status export_write_network(hiss_comm *comm, const export_options *o, const char *run, const char *checkpoint,
                                  const hiss_arguments *rest, const hiss_weights *w, hiss_error *err);
+/* What the run has logged: a folder for TensorBoard, or lines of MLPerf logging. Not collective. */
+hiss_status export_write_log(const export_options *o, const char *run, hiss_error *err);
 
 #endif

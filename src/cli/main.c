@@ -28,7 +28,7 @@ static const command commands[] = {
     {"query", cmd_query, "draw nearest neighbours of test images"},
     {"features", cmd_features, "write the features of a data set to a file"},
     {"inspect", cmd_inspect, "say what is in checkpoints, data sets and run directories"},
-    {"export", cmd_export, "write a run's network as safetensors, npz, PyTorch or ONNX"},
+    {"export", cmd_export, "write a run's network, or what it has logged, for other programs"},
     {"sample", cmd_sample, "draw images that a run has learnt to make"},
     {"bench", cmd_bench, "measure this machine: sgemm, layers, steps, assignment, reduction"},
     {"scale", cmd_scale, "run scaling studies, here or under SLURM: tables, plots, fitted laws"},

@@ -5,7 +5,7 @@
 
 #include "export/export_impl.h"
 
-enum { WHOLE = 0, LENGTH = 2, FOUR_BYTES = 5 };
+enum { WHOLE = 0, EIGHT_BYTES = 1, LENGTH = 2, FOUR_BYTES = 5 };
 
 static void put_varint(FILE *stream, uint64_t value) {
     for (; value >= 0x80; value >>= 7) {
@@ -36,6 +36,13 @@ void export_put_int(export_message *m, int field, int64_t value) {
 void export_put_float(export_message *m, int field, float value) {
     put_tag(m->stream, field, FOUR_BYTES);
     export_floats(m->stream, 1, &value);
+}
+
+void export_put_double(export_message *m, int field, double value) {
+    uint64_t bits;
+    memcpy(&bits, &value, sizeof bits);
+    put_tag(m->stream, field, EIGHT_BYTES);
+    export_number(m->stream, bits, 8);
 }
 
 void export_put_bytes(export_message *m, int field, const void *bytes, size_t count) {

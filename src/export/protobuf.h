@@ -15,6 +15,7 @@ typedef struct export_message { /* one being written */
 void export_message_begin(export_message *m);
 void export_put_int(export_message *m, int field, int64_t value);
 void export_put_float(export_message *m, int field, float value);
+void export_put_double(export_message *m, int field, double value);
 void export_put_bytes(export_message *m, int field, const void *bytes, size_t count);
 void export_put_text(export_message *m, int field, const char *text);
 /* As a field of `whole`; the part is gone then. */

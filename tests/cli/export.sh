@@ -103,6 +103,28 @@ no '--preprocess: split_brain makes what it sees' "$HISS" export halved --format
 on 1 "$HISS" export halved --format onnx --output halved.onnx
 [ $status -eq 0 ] || fail "split_brain: exit $status" log
 
+# What the run has logged: an event file, lines of MLPerf logging; each line of metrics.jsonl is in both.
+for format in tensorboard mllog; do
+    export_as $format out/a.log run
+    grep -q "^out/a.log: $(wc -l <run/metrics.jsonl) lines of run/metrics.jsonl\$" log || fail 'not said what was written' log
+    on 2 "$HISS" export run --format $format --output out/b.log
+    [ $status -eq 0 ] || fail "$format on 2 ranks: exit $status" log
+    diff -r out/a.log out/b.log || fail "$format: other bytes"
+    case $format in
+    tensorboard) [ "$(ls -A out/a.log)" = events.out.tfevents.0.hiss ] || fail 'not one event file' ;;
+    mllog)
+        [ "$(grep -c '"key": "tracked_stats"' out/a.log)" -eq "$(wc -l <run/metrics.jsonl)" ] || fail 'not a line each' out/a.log
+        grep -q '"key": "global_batch_size", "value": 48,' out/a.log || fail 'no batch size' out/a.log
+        grep -q '"key": "run_stop"' out/a.log || fail 'no end' out/a.log
+        ;;
+    esac
+    rm -r out/a.log out/b.log
+    no "is a checkpoint, and this --format writes what a run has logged" "$HISS" export "$newest" --format $format --output out/x
+    no '--checkpoint has no effect with this --format' "$HISS" export run --format $format --checkpoint "$newest" --output out/x
+    no '--layers has no effect with this --format' "$HISS" export run --format $format --layers fc1 --output out/x
+    no 'does not exist' "$HISS" export nowhere --format $format --output out/x
+done
+
 # Garbage, and a checkpoint that is cut or changed anywhere.
 cp -r run bad
 size=$(stat -c %s "$newest")

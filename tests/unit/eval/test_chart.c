@@ -133,7 +133,7 @@ static void test_long_series_stay_small(void **state) {
         x[i] = i;
         y[i] = sin(i * 1e-4);
     }
-    const hiss_curve curve[] = {{"loss", y}, {"some_rate", y}};
+    const hiss_curve curve[] = {{.name = "loss", .y = y}, {.name = "some_rate", .y = y}};
     hiss_curves curves = {.title = "run", .count = N, .x = x, .x_label = "step", .curves = 2, .curve = curve};
     char *text = hiss_alloc(ROOM);
     FILE *stream = fmemopen(text, ROOM, "w");
@@ -185,7 +185,7 @@ static void test_files(void **state) {
     char folder[] = "/tmp/hiss-chart-XXXXXX", path[64];
     assert_non_null(mkdtemp(folder));
     snprintf(path, sizeof path, "%s/c.svg", folder);
-    const hiss_curve curve = {"anything", y};
+    const hiss_curve curve = {.name = "anything", .y = y};
     hiss_curves curves = {.count = 2, .x = x, .curves = 1, .curve = &curve};
     hiss_error err = {0};
     assert_int_equal(hiss_curves_write(path, &curves, &err), HISS_OK);
