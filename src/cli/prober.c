@@ -160,10 +160,12 @@ static hiss_status open_all(prober *p, const hiss_eval_options *eval, char sampl
                             hiss_error *err) {
     hiss_experiment *e = p->experiment;
     hiss_eval_options options = *eval;
+    hiss_data_options data = e->data;
+    data.verify = false; /* of the training file the run does it; of the test samples the judgement that counts */
     const int64_t most = e->probe.samples;
     options.train_limit = eval->train_limit > 0 && eval->train_limit < most ? eval->train_limit : most;
     options.test_limit = eval->test_limit > 0 && eval->test_limit < most ? eval->test_limit : most;
-    hiss_status s = hiss_eval_open(&options, &e->data, (uint64_t)e->seed, &p->train, &p->test, samples, err);
+    hiss_status s = hiss_eval_open(&options, &data, (uint64_t)e->seed, &p->train, &p->test, samples, err);
     s = s == HISS_OK ? hiss_frozen_create(e, p->train.set, &p->network, err) : s;
     if (s == HISS_OK) {
         p->labelled = hiss_dataset_labelled(p->train.set) && hiss_dataset_labelled(p->test.set);
