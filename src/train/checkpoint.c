@@ -405,7 +405,7 @@ int64_t train_checkpoint_most(const trainer *t, char *advice, size_t size) {
                  "make room, choose another --run, or keep fewer than the %" PRId64 " milestones of %s, now %.40s",
                  milestones, hiss_config_where(config, "checkpoint.keep_every", where), o->keep_every_text);
     }
-    return most;
+    return most + train_probe_keeps(t); /* best.h5 may be of an older one */
 }
 
 void train_checkpoint_introduce(const trainer *t) {
