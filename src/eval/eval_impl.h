@@ -135,7 +135,6 @@ void eval_features_covariance(const hiss_eval_env *env, const hiss_features *f, 
 /* Take mean [D] from every row of this rank. Not collective. */
 void eval_features_centre(hiss_features *f, const float *mean);
 
-
 /* Principal components; see pca.c. */
 typedef struct pca pca;
 /* Fitted on f, whose rows are centred by that; 1 <= components <= D; to rebuild at most batch rows at once. Collective. */
