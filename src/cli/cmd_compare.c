@@ -3,6 +3,8 @@
 #include <string.h>
 
 #include "cli/compare.h"
+#include "cli/compare_runs.h"
+#include "cli/runs.h"
 #include "hiss/file.h"
 #include "hiss/log.h"
 
@@ -18,7 +20,8 @@ static const hiss_row rows[] = {
     {"quick", HISS_BOOL, offsetof(options, quick), "false", 0, 0, NULL,
      "the form of few images and seeds that section quick of the study describes"},
     {"out", HISS_PATH, offsetof(options, out), NULL, 0, 0, NULL,
-     "directory of runs and table (default: runs/NAME of the study)"},
+     "directory of runs and table (default: runs/NAME of the study); of RUN ...: of the table alone (default: only "
+     "print)"},
     {"table", HISS_BOOL, offsetof(options, table), "false", 0, 0, NULL,
      "train nothing: only write the table of what is there"},
     {"submit", HISS_BOOL, offsetof(options, submit), "false", 0, 0, NULL,
@@ -37,13 +40,19 @@ static const hiss_row rows[] = {
 
 static void help(void) {
     printf(
-        "usage: hiss compare STUDY.yaml [OPTIONS]\n\n"
+        "usage: hiss compare STUDY.yaml [OPTIONS]\n"
+        "       hiss compare RUN ... [--out DIR]\n\n"
         "Train several methods, each with several seeds, judge them alike, and write one table.\n\n"
         "Rows are configs of hiss train, columns are numbers of eval.json. Started once, without mpirun or srun, it\n"
         "starts the ranks itself. The same command goes on with a study that was interrupted, or has got more rows,\n"
         "seeds, transfers or columns; finished runs are kept. Writes OUT/table.md, table.csv, table.json, table.html,\n"
         "table.txt and runs.csv after each run, with curves also curves.csv and CURVE.svg. Exit code 2 when a run\n"
-        "failed; the others are done nevertheless.\n\n");
+        "failed; the others are done nevertheless.\n\n"
+        "RUN ...: set runs that have ended beside each other, whatever began them: the keys in which their configs "
+        "differ,\n"
+        "last metrics, evaluations and hashes. --out writes DIR/table.md, table.csv, and table.html with their curves "
+        "over\n"
+        "each other. Runs that have not ended or are damaged are a line each.\n\n");
     hiss_rows_help(stdout, NULL, rows, HISS_COUNT(rows));
     printf("\nKeys of the study:\n");
     hiss_comparison_help(stdout);
@@ -71,6 +80,23 @@ static hiss_status table(const compare_request *r, hiss_error *err) {
     return s;
 }
 
+/* Whether the words are runs; one that is neither run nor study is taken for a study, whose errors say more. */
+static bool are_runs(const hiss_arguments *rest) {
+    bool any = rest->npositional > 1;
+    for (int k = 0; k < rest->npositional; k++) {
+        any = any || runs_is(rest->positional[k]);
+    }
+    return any;
+}
+
+static hiss_status act_on_runs(const options *o, const hiss_arguments *rest, hiss_error *err) {
+    hiss_status s = hiss_options_expect(rows, HISS_COUNT(rows), rest, "out log", "beside runs", err);
+    for (int k = 0; k < rest->npositional && s == HISS_OK; k++) {
+        s = hiss_file_expect(rest->positional[k], "the run", "hiss list DIR says which runs are there", err);
+    }
+    return s == HISS_OK ? compare_runs(rest->positional, rest->npositional, o->out, err) : s;
+}
+
 static hiss_status act(const options *o, const hiss_arguments *rest, hiss_error *err) {
     char out[CLI_PATH];
     const char *sets[CLI_MAX_SETS + 1];
@@ -81,6 +107,9 @@ static hiss_status act(const options *o, const hiss_arguments *rest, hiss_error 
     }
     if (cli_launcher_size() > 1) {
         return hiss_fail(err, HISS_EUSER, "hiss compare starts the ranks itself: start it once, without mpirun");
+    }
+    if (are_runs(rest)) {
+        return act_on_runs(o, rest, err);
     }
     cli_default_run(rest->positional[0], out);
     if (o->quick) {
@@ -104,14 +133,17 @@ static hiss_status act(const options *o, const hiss_arguments *rest, hiss_error 
 int cmd_compare(int argc, char **argv) {
     options o = {0};
     hiss_error err = {0};
-    const char *words[1], *sets[CLI_MAX_SETS];
-    hiss_arguments rest = {.positional = words, .max_positional = 1, .repeated = sets, .max_repeated = CLI_MAX_SETS};
+    const char **words = hiss_new(const char *, argc + 1), *sets[CLI_MAX_SETS];
+    hiss_arguments rest = {
+        .positional = words, .max_positional = argc + 1, .repeated = sets, .max_repeated = CLI_MAX_SETS};
     hiss_status s = hiss_options_parse(rows, HISS_COUNT(rows), argc, argv, &o, &rest, &err);
     if (s == HISS_OK && o.help) {
         help();
+        hiss_free(words);
         return 0;
     }
     hiss_log_setup((hiss_log_level)o.log, 0);
     s = s == HISS_OK ? act(&o, &rest, &err) : s;
+    hiss_free(words);
     return s == HISS_OK ? 0 : cli_fail(NULL, &err);
 }

@@ -5,6 +5,7 @@
 #include <time.h>
 
 #include "cli/inspect.h"
+#include "cli/runs.h"
 #include "hiss/file.h"
 #include "hiss/run_directory.h"
 #include "hiss/snapshot.h"
@@ -252,13 +253,6 @@ static hiss_status inspect_file(inspected *i, hiss_error *err) {
     return s;
 }
 
-/* A folder of configs is none. */
-static bool is_run(const char *path) {
-    return hiss_run_directory_has(path, "config.yaml") &&
-           (hiss_run_directory_has(path, ".lock") || hiss_run_directory_has(path, "ckpt") ||
-            hiss_run_directory_has(path, "summary.yaml"));
-}
-
 hiss_status inspect_path(const char *path, const inspect_options *o, FILE *out, hiss_error *err) {
     struct stat what = {0};
     facts f = {.out = out, .json = o->json};
@@ -275,8 +269,8 @@ hiss_status inspect_path(const char *path, const inspect_options *o, FILE *out, 
         fprintf(out, "%s\n", path);
     }
     if (stat(path, &what) == 0 && S_ISDIR(what.st_mode)) {
-        s = is_run(path) ? inspect_run(path, o, &f, err)
-                         : hiss_fail(err, HISS_EUSER, "%s: is a folder, but no run; %s", path, known);
+        s = runs_is(path) ? inspect_run(path, o, &f, err)
+                          : hiss_fail(err, HISS_EUSER, "%s: is a folder, but no run; %s", path, known);
     } else {
         s = inspect_file(&i, err);
     }

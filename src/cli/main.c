@@ -27,6 +27,7 @@ static const command commands[] = {
     {"eval", cmd_eval, "judge a run's features: k-NN, linear and few-label probes, controls"},
     {"query", cmd_query, "draw nearest neighbours of test images"},
     {"features", cmd_features, "write the features of a data set to a file"},
+    {"list", cmd_list, "list the runs of a folder: state, epochs, loss, evaluation, hashes"},
     {"inspect", cmd_inspect, "say what is in checkpoints, data sets and run directories"},
     {"export", cmd_export, "write a run's network, or what it has logged, for other programs"},
     {"sample", cmd_sample, "draw images that a run has learnt to make"},

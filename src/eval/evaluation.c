@@ -163,22 +163,22 @@ int eval_judged_table(const judged *j, int first) {
     return count;
 }
 
-static void value_text(hiss_form form, double value, char out[NUMBER_TEXT]) {
+void hiss_form_text(hiss_form form, double value, char out[HISS_FORM_TEXT]) {
     if (form == HISS_FORM_TRUTH) {
-        snprintf(out, NUMBER_TEXT, "%s", isnan(value) ? "-" : value != 0.0 ? "yes" : "no");
+        snprintf(out, HISS_FORM_TEXT, "%s", isnan(value) ? "-" : value != 0.0 ? "yes" : "no");
     } else if (form == HISS_FORM_FIXED || form == HISS_FORM_COUNT) {
         const char *cell = HISS_NUMBER(10, form == HISS_FORM_FIXED ? 2 : 0, value);
-        snprintf(out, NUMBER_TEXT, "%s", cell + strspn(cell, " "));
+        snprintf(out, HISS_FORM_TEXT, "%s", cell + strspn(cell, " "));
     } else {
-        snprintf(out, NUMBER_TEXT, isnan(value) ? "-" : form == HISS_FORM_POWER ? "%.0e" : "%.4g", value);
+        snprintf(out, HISS_FORM_TEXT, isnan(value) ? "-" : form == HISS_FORM_POWER ? "%.0e" : "%.4g", value);
     }
 }
 
 void eval_number_text(const column *c, double value, double spread, char out[NUMBER_TEXT]) {
-    value_text(c->form, value, out);
+    hiss_form_text(c->form, value, out);
     if (!isnan(value) && !isnan(spread)) {
         char deviation[NUMBER_TEXT];
-        value_text(c->form, spread, deviation);
+        hiss_form_text(c->form, spread, deviation);
         const size_t used = strlen(out);
         snprintf(out + used, NUMBER_TEXT - used, " ± %.40s", deviation);
     }
@@ -230,7 +230,7 @@ static void note_baseline(const column *c, int count, char *out, size_t size) {
     for (int k = 0; k < (same ? 1 : count); k++) {
         char text[3 * NUMBER_TEXT], value[NUMBER_TEXT];
         if (!isnan(c[k].baseline)) {
-            value_text(c[k].form, c[k].baseline, value);
+            hiss_form_text(c[k].form, c[k].baseline, value);
             snprintf(text, sizeof text, "%s%s%s%s%s", same ? "" : c[k].heading, same ? "" : " ", value,
                      *c[k].unit ? " " : "", c[k].unit);
             add(out, size, ", ", text);

@@ -57,7 +57,7 @@ void eval_judged_remark(hiss_evaluation *e, judged *j, const char *text);
 /* The columns of table `first` on: how many have its group; 0 when first is a detail or past the end. */
 int eval_judged_table(const judged *j, int first);
 /* A value as tables have it, with its spread if there is one ("68.82 ± 0.61"); "-" when it is none. */
-enum { NUMBER_TEXT = 96 };
+enum { NUMBER_TEXT = HISS_FORM_TEXT };
 void eval_number_text(const column *c, double value, double spread, char out[NUMBER_TEXT]);
 /* The value as eval.json has it. */
 void eval_evaluation_number(FILE *file, hiss_form form, double value);

@@ -131,6 +131,9 @@ typedef enum hiss_form {
     HISS_FORM_TRUTH,   /* 0: false, 1: true */
     HISS_FORMS
 } hiss_form;
+/* A number in this form, without its unit; "-" for NAN. Writes to out. Not collective. */
+enum { HISS_FORM_TEXT = 96 };
+void hiss_form_text(hiss_form form, double value, char out[HISS_FORM_TEXT]);
 
 typedef struct hiss_number {
     const char *name;    /* below its judgement in eval.json; a dot opens an object: "cosine.5" */
