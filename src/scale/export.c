@@ -226,8 +226,9 @@ void hiss_results_json(FILE *out, const hiss_results *results) {
 
 /* ---- Extra-P ---- */
 
-/* A region's line for a point: a value of every finished run. part -1: the step; HISS_PARTS: the reduction's span. */
-static void extrap_data(FILE *out, const hiss_results *results, int point, int part) {
+/* A region's line for a point: a value of every finished run, times factor. part -1: the step; HISS_PARTS: the reduction's
+ * span. */
+static void extrap_data(FILE *out, const hiss_results *results, int point, int part, double factor) {
     fputs("DATA", out);
     for (int64_t r = 0; r < results->study->repeats; r++) {
         const hiss_scale_run *run = scale_run_of(results, point, r);
@@ -240,9 +241,24 @@ static void extrap_data(FILE *out, const hiss_results *results, int point, int p
             value += (part < HISS_PARTS ? run->rank[k].part[part] : run->rank[k].span) / (double)run->nranks;
         }
         value = part < 0 ? hiss_sample_median(&(hiss_sample){1, &run->windows, &window}) : fmax(value, 0);
-        fprintf(out, " %.9f", value); /* its grammar has no exponents */
+        fprintf(out, " %.9f", value * factor); /* its grammar has no exponents */
     }
     fputc('\n', out);
+}
+
+/* A metric of all regions at these points. cost: times p. */
+static void extrap_metric(FILE *out, const hiss_results *results, const int *use, int n, bool cost) {
+    fprintf(out, "METRIC %s\n", cost ? "cost" : "time");
+    for (int part = -1; part <= HISS_PARTS; part++) {
+        fprintf(out, "REGION step%s%s\n", part < 0 ? "" : "->",
+                part < 0            ? ""
+                : part < HISS_PARTS ? hiss_part_names[part]
+                                    : "reduction_span");
+        for (int i = 0; i < n; i++) {
+            extrap_data(out, results, use[i], part,
+                        cost ? scale_workers_of(results->study, &results->study->points[use[i]]) : 1.0);
+        }
+    }
 }
 
 bool hiss_results_extrap(FILE *out, const hiss_results *results, int config) {
@@ -259,21 +275,17 @@ bool hiss_results_extrap(FILE *out, const hiss_results *results, int config) {
         }
     }
     if (n > 0) {
+        const bool strong = study->kind == HISS_SCALE_STRONG;
         fprintf(out, "# %s, %s scaling, config %s: seconds of a step; %s\nPARAMETER p\nPOINTS", study->name,
                 hiss_scale_kind_name((hiss_scale_kind)study->kind), study->configs[config].name,
-                study->kind == HISS_SCALE_STRONG ? "strong scaling: model the cost, time x p" : "p counts workers");
+                strong ? "strong scaling: model the cost, time x p" : "p counts workers");
         for (int i = 0; i < n; i++) {
             fprintf(out, " (%g)", scale_workers_of(study, &study->points[use[i]]));
         }
-        fputs("\nMETRIC time\n", out);
-        for (int part = -1; part <= HISS_PARTS; part++) {
-            fprintf(out, "REGION step%s%s\n", part < 0 ? "" : "->",
-                    part < 0            ? ""
-                    : part < HISS_PARTS ? hiss_part_names[part]
-                                        : "reduction_span");
-            for (int i = 0; i < n; i++) {
-                extrap_data(out, results, use[i], part);
-            }
+        fputc('\n', out);
+        extrap_metric(out, results, use, n, false);
+        if (strong) {
+            extrap_metric(out, results, use, n, true);
         }
     }
     hiss_free(use);

@@ -252,8 +252,8 @@ void hiss_results_print(FILE *stream, const hiss_results *results); /* tables fo
 void hiss_results_csv(FILE *stream, const hiss_results *results);   /* a row per point */
 void hiss_results_runs_csv(FILE *stream, const hiss_results *results);
 void hiss_results_json(FILE *stream, const hiss_results *results);
-/* The text format of Extra-P, for one config: metric time per region (a step, and its parts), all repeats. Points
- * without finished runs are left out. False, and nothing written, when there is none. */
+/* The text format of Extra-P, for one config: metric time per region (a step, and its parts), all repeats, and for strong
+ * scaling metric cost, time x p. Points without finished runs are left out. False, and nothing written, when there is none. */
 bool hiss_results_extrap(FILE *stream, const hiss_results *results, int config);
 void hiss_results_page(FILE *stream, const hiss_results *results); /* report.html: no network, no scripts */
 /* All of them, durably: DIR/report.{txt,html}, scaling.{csv,json}, runs.csv, extrap-CONFIG.txt, and the plots as

@@ -268,8 +268,16 @@ static void test_extrap(void **state) {
         regions += strncmp(line, "REGION ", 7) == 0;
         data += strncmp(line, "DATA ", 5) == 0;
     }
-    assert_int_equal(regions, 2 + HISS_PARTS);
+    assert_int_equal(regions, 2 * (2 + HISS_PARTS)); /* of time and cost */
     assert_int_equal(data, regions * POINTS);
+    assert_non_null(strstr(text, "\nMETRIC cost\nREGION step\nDATA 0.100000000 0.110000000\nDATA 0.132000000\n"
+                                 "DATA 0.160000000\nREGION step->compute\n"));
+    m->study.kind = HISS_SCALE_WEAK_BATCH;
+    out = fmemopen(text, ROOM, "w");
+    assert_true(hiss_results_extrap(out, &m->results, 0));
+    fclose(out);
+    assert_null(strstr(text, "cost"));
+    m->study.kind = HISS_SCALE_STRONG;
     for (int k = 0; k < POINTS * REPEATS; k++) {
         m->run[k].state = HISS_RUN_MISSING;
     }
