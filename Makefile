@@ -337,6 +337,9 @@ export-peers: all $(BUILD)/tests/cli/encode ## compare what hiss export writes w
 .PHONY: events-peers
 events-peers: all ## read what hiss export writes of logs by tensorboard and mlperf-logging (for developers; not part of check; needs both)
 	@. tools/mpi_env && tools/oracle_events '$(BUILD)/hiss'
+.PHONY: scale-peers
+scale-peers: all ## let Extra-P, ReFrame and JUBE read and run scaling studies (for developers; not part of check; needs PyPI)
+	@tools/scale_peers '$(BUILD)/hiss'
 
 # ---- speed -----------------------------------------------------------------------------------------------------------
 
@@ -374,7 +377,7 @@ cmakedir   = $(libdir)/cmake/hiss
 # Where shells look for what completes the words of a command.
 COMPLETION := share/bash-completion/completions/hiss share/zsh/site-functions/_hiss share/fish/vendor_completions.d/hiss.fish
 # Where they come to lie below datadir and docdir; platforms are looked for beside configs.
-SHARED    := $(filter-out configs/platforms/%,$(wildcard configs/*.yaml configs/*/*.yaml)) $(wildcard jobs/*)
+SHARED    := $(filter-out configs/platforms/%,$(wildcard configs/*.yaml configs/*/*.yaml)) $(wildcard jobs/*.* jobs/*/*)
 DOCUMENTS := README.md CHANGES.md $(wildcard docs/*.md docs/*/*)
 
 define hiss_pc
