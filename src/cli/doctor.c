@@ -83,7 +83,8 @@ static place *all_places(const doctor *d) {
 
 /* A singleton start is the trap: a program built with one MPI and launched by another becomes many jobs of one rank. */
 static void check_launcher(const doctor *d) {
-    static const char *const names[] = {"SLURM_STEP_NUM_TASKS", "SLURM_NTASKS", "OMPI_COMM_WORLD_SIZE", "PMI_SIZE"};
+    static const char *const names[] = {"SLURM_STEP_NUM_TASKS", "SLURM_NTASKS", "OMPI_COMM_WORLD_SIZE", "PMI_SIZE",
+                                        "FLUX_JOB_SIZE"};
     const int size = hiss_comm_size(d->comm);
     for (int k = 0; k < HISS_COUNT(names); k++) {
         const char *text = getenv(names[k]);
@@ -119,7 +120,7 @@ static void check_pmix(const doctor *d) {
         doctor_tell(d, FINDING_OK, "PMIx %.64s from the launcher", known ? text : "of unknown version");
     } else if (!cli_is_open_mpi() && (cli_launcher_says("PMI_RANK", text) || cli_launcher_says("PMI_FD", text))) {
         doctor_tell(d, FINDING_OK, "PMI from the launcher");
-    } else if (cli_launcher_says("PMI_RANK", text)) {
+    } else if (cli_launcher_says("PMI_RANK", text) && !getenv("FLUX_JOB_SIZE")) { /* Open MPI 4 knows that of Flux */
         doctor_tell(d, FINDING_FAIL,
                     "the launcher speaks PMI, not PMIx, and Open MPI does not understand it; start with srun "
                     "--mpi=pmix, or with mpirun");

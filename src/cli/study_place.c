@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "cli/study.h"
+#include "hiss/file.h"
 #include "hiss/log.h"
 #include "hiss_build.h"
 
@@ -54,10 +55,31 @@ static int count_words(const char *text) {
     return n;
 }
 
+/* PBS and LSF name a file with a line for each slot: each host once, in its order. */
+static void read_hosts(hiss_arena *arena, const char *path, hiss_scale_place *out) {
+    size_t size = 0;
+    char *text = (char *)hiss_file_bytes(path, &size);
+    const char **host = hiss_arena_alloc(arena, sizeof(char *) * (size_t)(text ? count_words(text) + 1 : 1));
+    for (char *rest, *name = text ? strtok_r(text, " \n", &rest) : NULL; name; name = strtok_r(NULL, " \n", &rest)) {
+        int k = 0;
+        while (k < out->hosts && strcmp(host[k], name) != 0) {
+            k++;
+        }
+        if (k == out->hosts) {
+            host[out->hosts++] = hiss_arena_text(arena, name);
+        }
+    }
+    out->host = host;
+    hiss_free(text);
+}
+
 static hiss_status find_hosts(hiss_arena *arena, hiss_scale_place *out, hiss_error *err) {
-    const char *nodes = getenv("SLURM_JOB_NODELIST");
+    const char *nodes = getenv("SLURM_JOB_NODELIST"), *pbs = getenv("PBS_NODEFILE"), *lsf = getenv("LSB_DJOB_HOSTFILE");
     if (!nodes || !*nodes || !cli_find_in_path("scontrol", arena)) {
-        return HISS_OK; /* the launcher places the ranks, and the report compares */
+        if (pbs || lsf) {
+            read_hosts(arena, pbs ? pbs : lsf, out);
+        }
+        return HISS_OK; /* without, the launcher places the ranks, and the report compares */
     }
     char *answer = hiss_arena_alloc(arena, MOST_HOSTS * 16);
     const char *const word[] = {"scontrol", "show", "hostnames", nodes, NULL};
@@ -96,8 +118,11 @@ static void fact(FILE *out, const char *key, const char *value) {
 
 static void write_facts(FILE *out) {
     char processor[256] = "", memory[64], running[HISS_LIBRARY_TEXT], built[HISS_LIBRARY_TEXT], job[128] = "";
-    const char *id = getenv("SLURM_JOB_ID"), *array = getenv("SLURM_ARRAY_JOB_ID"),
-               *task = getenv("SLURM_ARRAY_TASK_ID");
+    static const char *const ids[] = {"SLURM_JOB_ID", "PBS_JOBID", "LSB_JOBID", "FLUX_ENCLOSING_ID"};
+    const char *id = NULL, *array = getenv("SLURM_ARRAY_JOB_ID"), *task = getenv("SLURM_ARRAY_TASK_ID");
+    for (int k = 0; k < HISS_COUNT(ids); k++) {
+        id = id ? id : getenv(ids[k]);
+    }
     const double bytes = (double)sysconf(_SC_PHYS_PAGES) * (double)sysconf(_SC_PAGESIZE);
     cli_processor_name(processor, sizeof processor);
     snprintf(memory, sizeof memory, "%.1f GiB", bytes / 0x1p30);

@@ -7,7 +7,7 @@ fail() {
 }
 # shellcheck source=tools/mpi_env
 . "$HISS_ROOT/tools/mpi_env" 2
-unset SLURM_NTASKS SLURM_STEP_NUM_TASKS PMI_SIZE
+unset FLUX_JOB_SIZE SLURM_NTASKS SLURM_STEP_NUM_TASKS PMI_SIZE
 
 # examine EXPECTED_CODE COMMAND... : its lines to out
 examine() {
@@ -69,6 +69,8 @@ examine 2 "$HISS" doctor absent.yaml
 has '^FAIL  .*absent.yaml'
 examine 2 env SLURM_NTASKS=4 "$HISS" doctor
 has '^FAIL  SLURM_NTASKS is 4, but this process is alone'
+examine 2 env FLUX_JOB_SIZE=4 "$HISS" doctor
+has '^FAIL  FLUX_JOB_SIZE is 4, but this process is alone'
 examine 2 "$HISS" doctor --run /proc/nowhere/run
 has '^FAIL  .*/proc'
 examine 0 "$HISS" doctor --threads 1000
