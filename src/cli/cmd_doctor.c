@@ -198,6 +198,18 @@ static void check_evaluation(const doctor *d, hiss_experiment *e, const hiss_eva
     hiss_eval_close(&train, &test);
 }
 
+/* What the probes of a run open and look for before it begins. Collective. */
+static void check_probes(const doctor *d, hiss_experiment *e, const hiss_eval_options *eval) {
+    prober *p = NULL;
+    hiss_error err = {0};
+    if (prober_create(d->comm, e, eval, &p, &err) != HISS_OK) {
+        doctor_tell(d, FINDING_FAIL, "hiss train would fail: %s", err.text);
+    } else if (p) {
+        doctor_tell(d, FINDING_OK, "probe: what it names is there");
+    }
+    prober_destroy(p);
+}
+
 /* ---- the command ---- */
 
 static hiss_status examine(hiss_comm *comm, const void *options_, const char *config, const hiss_arguments *rest,
@@ -230,6 +242,7 @@ static hiss_status examine(hiss_comm *comm, const void *options_, const char *co
         doctor_tell(&d, FINDING_FAIL, "%s", wrong.text);
     } else if (config && check_data(&d, &e, &set) && check_training(&d, &e, set)) {
         check_evaluation(&d, &e, &eval);
+        check_probes(&d, &e, &eval);
     }
     hiss_dataset_close(set);
     if (e.config) {

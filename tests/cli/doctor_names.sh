@@ -24,6 +24,7 @@ while read -r key; do
     for name in $(methods); do
         [ "$name" != "${key%%.*}" ] || method=(objective="$name" network.layers=null augment.contrast=0)
     done
+    [ "${key%%.*}" != probe ] || [ "$key" = probe.every ] || method=(probe.every='1 epoch')
     fails 1 "$key" "$key=no-such-thing" "${method[@]}"
     keys=$((keys + 1))
 done < <("$HISS" train --help | grep -v 'data.ignore_label\|train.init_prefix' | grep -v ' \(integer\|number\|true|false\|[a-z]*|[a-z|]*\) ' |
@@ -40,12 +41,16 @@ fails 1 'eval.test: ' eval.test=empty
 fails 1 'eval.test: ' eval.test=config.yaml
 fails 1 'eval.test_images: images of other.h5 are uint8 [9,9,1]' eval.test_images=/small eval.train=other.h5
 fails 2 "--set eval.layers: layer 'fc9' is not in this network; it has conv1, fc1, z" eval.layers=fc1,fc9
+fails 2 "--set probe.layers: layer 'fc9' is not in this network; it has conv1, fc1, z" probe.layers=fc9 probe.every='5 steps'
+fails 1 "probe.best: 'probe/fc1/knn' is no number of these probes" probe.best=probe/fc1/knn probe.every='5 steps'
 fails 2 "hiss eval would fail: --set eval.classifier: run is a run of objective nat" eval.classifier=run
 
 for ranks in 1 2; do
-    on $ranks "${doctor[@]}" --set train.init=run --set train.freeze=conv1 --set eval.layers=fc1,z --set eval.test=other.h5
+    on $ranks "${doctor[@]}" --set train.init=run --set train.freeze=conv1 --set eval.layers=fc1,z --set eval.test=other.h5 \
+        --set 'probe.every=1 epoch' --set probe.layers=fc1
     [ $status -eq 0 ] || fail "exit $status with names that exist" log
     grep -q '^OK    hiss eval: 600 training and 120 test samples, 2 layers$' log || fail 'not said what eval finds' log
+    grep -q '^OK    probe: what it names is there$' log || fail 'not said what probes find' log
     grep -q '^OK    train.init: run has parameters of this network$' log || fail 'not said what init finds' log
 done
 echo ok

@@ -37,6 +37,7 @@ done
 # ---- refused ----
 
 refused 2 "assign.first: 'conv9' is none of image, conv1" "$HISS" train config.yaml --run run "${dataset[@]}" --set assign.first=conv9
+refused 1 "assign.first: 'conv9' is none of image, conv1" "$HISS" train config.yaml --run run --set assign.first=conv9
 refused 1 'assign.first' "$HISS" train config.yaml --run run "${dataset[@]}" --set assign.first=
 sed 's/{conv: 4,/{conv: 60,/' config.yaml >wide.yaml
 refused 1 'assign.first: conv1 has 2160 values a sample, but components are found of 2048 at most; name a later layer, or image' \

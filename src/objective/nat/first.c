@@ -53,13 +53,16 @@ static hiss_value squares(const hiss_task *task, hiss_builder *b, hiss_value ima
 }
 
 hiss_status nat_first_build(nat *n, hiss_builder *b, hiss_value image, const hiss_taps *taps, hiss_error *err) {
-    if (nat_starts_from_z(n)) {
+    if (strcmp(n->options->first, last) == 0) {
         return HISS_OK;
     }
     const bool layer = strcmp(n->options->first, image_name) != 0;
     const int at = layer ? hiss_taps_find(taps, n->options->first) : -1;
     if (layer && at < 0) {
         return fail_name(n, taps, err);
+    }
+    if (nat_starts_from_z(n)) {
+        return HISS_OK;
     }
     n->first = layer ? taps->tap[at].value : squares(n->task, b, image);
     hiss_graph_keep(b->graph, n->first);
