@@ -14,7 +14,7 @@ has packages/apptainer/hiss.def "hiss-$version.tar.gz"
 has packages/debian/control "Package: libhiss$so"
 
 # Each package of Debian that tools/deps names for the build is one that the deb is built with.
-packages=$(awk -F ' *[|] *' '$1 ~ /build$/ && $3 == "lib" { print $6 }' tools/deps)
+packages=$(awk -F ' *[|] *' '$1 ~ /(build|openmpi)$/ && $3 == "lib" { print $6 }' tools/deps)
 [ "$(wc -w <<<"$packages")" -ge 9 ] || fail "tools/deps has only $packages"
 for package in $packages; do has packages/debian/control "$package"; done
 
