@@ -132,7 +132,7 @@ void tensor_bf16_multiply(int64_t M, int64_t N, int64_t K, tensor_left_pairs A, 
 
 void tensor_bf16_round(int64_t count, const float *from, uint16_t *to) {
     for (int64_t i = 0; i < count; i += LANES) {
-        const __mmask16 here = count - i < LANES ? (__mmask16)((1 << (count - i)) - 1) : (__mmask16)0xffff;
+        const __mmask16 here = (__mmask16)(count - i < LANES ? (1 << (count - i)) - 1 : 0xffff);
         const __m256bh rounded = _mm512_cvtneps_pbh(_mm512_maskz_loadu_ps(here, from + i));
         _mm256_mask_storeu_epi16(to + i, here, (__m256i)rounded);
     }
@@ -140,7 +140,7 @@ void tensor_bf16_round(int64_t count, const float *from, uint16_t *to) {
 
 void tensor_bf16_pair(int64_t count, const float *even, const float *odd, uint32_t *to, int64_t panel) {
     for (int64_t i = 0; i < count; i += LANES) {
-        const __mmask16 here = count - i < LANES ? (__mmask16)((1 << (count - i)) - 1) : (__mmask16)0xffff;
+        const __mmask16 here = (__mmask16)(count - i < LANES ? (1 << (count - i)) - 1 : 0xffff);
         const __m512i low = _mm512_cvtepu16_epi32((__m256i)_mm512_cvtneps_pbh(_mm512_maskz_loadu_ps(here, even + i)));
         __m512i high = _mm512_setzero_si512();
         if (odd) {

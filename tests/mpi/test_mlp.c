@@ -45,7 +45,7 @@ static void check_layouts(const hiss_eval_env *env, bool several) {
     for (int64_t i = 0; i < n; i++) {
         use[i] = i % 7 != 1 && i % 250 != 4;
         for (int64_t k = 0; k < K; k++) {
-            target[i * K + k] = (i + k) % 9 == 0 ? HISS_NOT_JUDGED : made_label(1, i) / 4 == k;
+            target[i * K + k] = (uint8_t)((i + k) % 9 == 0 ? HISS_NOT_JUDGED : made_label(1, i) / 4 == k);
         }
     }
     for (int layout = 0; layout < 3; layout++) {

@@ -200,8 +200,8 @@ static void test_soft_cross_entropy(void **unused) {
     enum { M = 5, WIDEST = 40 };
     for (int i = 0; i < 2; i++) {
         for (int64_t D = 1; D <= WIDEST; D += 13) {
-            float x[M * WIDEST], target[M * WIDEST], probability[M * WIDEST], dx[M * WIDEST], start[M * WIDEST],
-                fresh[M * WIDEST], loss[M];
+            float x[M * WIDEST], target[M * WIDEST], probability[M * WIDEST], dx[M * WIDEST],
+                start[M * WIDEST] = {0}, fresh[M * WIDEST], loss[M];
             const float weight[M] = {1, 0, 0.25f, 3, 1e-3f};
             double exact[M * WIDEST], h = 1e-5;
             fill(&state, M * D, x);
@@ -265,7 +265,7 @@ static void test_squared_loss(void **unused) {
     uint64_t state = 4;
     for (int i = 0; i < 2; i++) {
         for (int64_t count = 1; count < 60; count += 19) {
-            float a[60], b[60], da[60], db[60], start[60], loss;
+            float a[60], b[60], da[60], db[60], start[60] = {0}, loss;
             double expected = 0;
             fill(&state, count, a);
             fill(&state, count, b);
