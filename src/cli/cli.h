@@ -68,6 +68,19 @@ typedef struct cli_task {
     hiss_status (*run)(hiss_comm *comm, const void *options, const char *word, const hiss_arguments *rest,
                        hiss_error *err);
 } cli_task;
+
+/* A command of one process, without MPI, on one path. */
+typedef struct cli_look {
+    const hiss_row *rows;
+    int nrows;
+    void *options;    /* of rows */
+    const bool *help; /* in options */
+    void (*print_help)(void);
+    const char *missing; /* what to say without a path */
+    hiss_status (*run)(const void *options, const char *path, hiss_error *err);
+} cli_look;
+/* Read the command line, run, and return the exit code. */
+int cli_look_at(const cli_look *look, int argc, char **argv);
 /* The whole command: parse, help, open the communicator, run, close; returns the exit code. */
 int cli_run(const cli_task *task, int argc, char **argv);
 

@@ -254,11 +254,23 @@ static void print(const hiss_report_table *t, const runs_run *run, int format) {
     }
 }
 
-static hiss_status list(const char *directory, const options *o, hiss_error *err) {
+/* "runs/" and "runs" give the same names. */
+static const char *without_slashes(hiss_arena *arena, const char *path) {
+    size_t length = strlen(path);
+    while (length > 1 && path[length - 1] == '/') {
+        length--;
+    }
+    return hiss_arena_format(arena, "%.*s", (int)length, path);
+}
+
+static hiss_status list(const void *options_, const char *path, hiss_error *err) {
+    const options *o = options_;
     hiss_arena *arena = hiss_arena_create();
+    const char *directory = without_slashes(arena, path);
     hiss_report_table table;
     found f = {.arena = arena};
     columns c = no_columns(arena, COLUMNS);
+    hiss_log_setup(HISS_LOG_WARNING, 0);
     hiss_status s = hiss_file_expect(directory, "the folder", "give one that holds runs, such as runs", err);
     s = s == HISS_OK && o->readings ? take_wanted(&c, o->readings, err) : s;
     if (s == HISS_OK) {
@@ -286,33 +298,14 @@ static hiss_status list(const char *directory, const options *o, hiss_error *err
     return s;
 }
 
-/* "runs/" and "runs" give the same names. */
-static const char *without_slashes(hiss_arena *arena, const char *path) {
-    size_t length = strlen(path);
-    while (length > 1 && path[length - 1] == '/') {
-        length--;
-    }
-    return hiss_arena_format(arena, "%.*s", (int)length, path);
-}
-
 int cmd_list(int argc, char **argv) {
     options o = {0};
-    hiss_error err = {0};
-    const char *words[1];
-    hiss_arguments rest = {.positional = words, .max_positional = 1};
-    hiss_status s = hiss_options_parse(rows, HISS_COUNT(rows), argc, argv, &o, &rest, &err);
-    if (s == HISS_OK && o.help) {
-        help();
-        return 0;
-    }
-    hiss_log_setup(HISS_LOG_WARNING, 0);
-    if (s == HISS_OK && rest.npositional == 0) {
-        s = hiss_fail(&err, HISS_EUSER, "list needs a folder with runs: hiss list runs");
-    }
-    if (s == HISS_OK) {
-        hiss_arena *arena = hiss_arena_create();
-        s = list(without_slashes(arena, words[0]), &o, &err);
-        hiss_arena_destroy(arena);
-    }
-    return s == HISS_OK ? 0 : cli_fail(NULL, &err);
+    const cli_look look = {.rows = rows,
+                           .nrows = HISS_COUNT(rows),
+                           .options = &o,
+                           .help = &o.help,
+                           .print_help = help,
+                           .missing = "list needs a folder with runs: hiss list runs",
+                           .run = list};
+    return cli_look_at(&look, argc, argv);
 }

@@ -18,7 +18,8 @@ static void help(void) {
     hiss_rows_help(stdout, NULL, rows, HISS_COUNT(rows));
 }
 
-static hiss_status report(const char *run, hiss_error *err) {
+static hiss_status report(const void *options_, const char *run, hiss_error *err) {
+    (void)options_;
     hiss_status s = cli_expect_metrics(run, err);
     s = s == HISS_OK ? cli_draw_curves(run, err) : s;
     s = s == HISS_OK ? cli_write_report(run, err) : s;
@@ -30,17 +31,12 @@ static hiss_status report(const char *run, hiss_error *err) {
 
 int cmd_report(int argc, char **argv) {
     options o = {0};
-    hiss_error err = {0};
-    const char *words[1];
-    hiss_arguments rest = {.positional = words, .max_positional = 1};
-    hiss_status s = hiss_options_parse(rows, HISS_COUNT(rows), argc, argv, &o, &rest, &err);
-    if (s == HISS_OK && o.help) {
-        help();
-        return 0;
-    }
-    if (s == HISS_OK && rest.npositional == 0) {
-        s = hiss_fail(&err, HISS_EUSER, "report needs a run directory: hiss report runs/nat-fashion");
-    }
-    s = s == HISS_OK ? report(words[0], &err) : s;
-    return s == HISS_OK ? 0 : cli_fail(NULL, &err);
+    const cli_look look = {.rows = rows,
+                           .nrows = HISS_COUNT(rows),
+                           .options = &o,
+                           .help = &o.help,
+                           .print_help = help,
+                           .missing = "report needs a run directory: hiss report runs/nat-fashion",
+                           .run = report};
+    return cli_look_at(&look, argc, argv);
 }

@@ -171,7 +171,8 @@ static hiss_status picture(const options *o, const char *run, bool terminal, boo
     return s;
 }
 
-static hiss_status watch(const options *o, const char *run, hiss_error *err) {
+static hiss_status watch(const void *options_, const char *run, hiss_error *err) {
+    const options *o = options_;
     const bool terminal = isatty(STDOUT_FILENO);
     const struct timespec pause = {.tv_sec = (time_t)o->every, .tv_nsec = (long)((o->every - floor(o->every)) * 1e9)};
     hiss_status s = cli_expect_metrics(run, err);
@@ -194,17 +195,12 @@ static hiss_status watch(const options *o, const char *run, hiss_error *err) {
 
 int cmd_watch(int argc, char **argv) {
     options o = {0};
-    hiss_error err = {0};
-    const char *words[1];
-    hiss_arguments rest = {.positional = words, .max_positional = 1};
-    hiss_status s = hiss_options_parse(rows, HISS_COUNT(rows), argc, argv, &o, &rest, &err);
-    if (s == HISS_OK && o.help) {
-        help();
-        return 0;
-    }
-    if (s == HISS_OK && rest.npositional == 0) {
-        s = hiss_fail(&err, HISS_EUSER, "watch needs a run directory: hiss watch runs/nat-fashion");
-    }
-    s = s == HISS_OK ? watch(&o, words[0], &err) : s;
-    return s == HISS_OK ? 0 : cli_fail(NULL, &err);
+    const cli_look look = {.rows = rows,
+                           .nrows = HISS_COUNT(rows),
+                           .options = &o,
+                           .help = &o.help,
+                           .print_help = help,
+                           .missing = "watch needs a run directory: hiss watch runs/nat-fashion",
+                           .run = watch};
+    return cli_look_at(&look, argc, argv);
 }

@@ -5,16 +5,12 @@
  * its lock. The lock is tried as a reader for an instant; a training that begins in this instant waits for it. */
 #include "cli/runs.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <inttypes.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
 #include <sys/stat.h>
 #include <time.h>
-#include <unistd.h>
 
 #include "hiss/export.h"
 #include "hiss/file.h"
@@ -77,15 +73,6 @@ static int64_t whole(const hiss_yaml *map, const char *key) {
     return hiss_integer_parse(hiss_yaml_text(map, key), &value) ? value : -1;
 }
 
-static bool is_held(hiss_arena *arena, const char *path) {
-    const int lock = open(hiss_arena_format(arena, "%s/.lock", path), O_RDONLY | O_CLOEXEC);
-    const bool held = lock >= 0 && flock(lock, LOCK_SH | LOCK_NB) != 0 && errno == EWOULDBLOCK;
-    if (lock >= 0) {
-        close(lock);
-    }
-    return held;
-}
-
 /* ---- what has become of it ---- */
 
 static void settle_done(hiss_arena *arena, runs_run *run) {
@@ -105,7 +92,7 @@ static void settle_done(hiss_arena *arena, runs_run *run) {
 static void settle_unfinished(hiss_arena *arena, runs_run *run) {
     int64_t *steps = NULL;
     const int n = hiss_snapshot_list(run->path, &steps);
-    if (is_held(arena, run->path)) {
+    if (hiss_run_directory_busy(run->path)) {
         run->state = RUNS_RUNNING;
         run->where = run->step < 0 ? "running" : hiss_arena_format(arena, "running, step %" PRId64, run->step);
     } else {

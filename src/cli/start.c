@@ -113,3 +113,19 @@ int cli_run(const cli_task *task, int argc, char **argv) {
     hiss_comm_close(comm);
     return code;
 }
+
+int cli_look_at(const cli_look *look, int argc, char **argv) {
+    hiss_error err = {0};
+    const char *words[1];
+    hiss_arguments rest = {.positional = words, .max_positional = 1};
+    hiss_status s = hiss_options_parse(look->rows, look->nrows, argc, argv, look->options, &rest, &err);
+    if (s == HISS_OK && *look->help) {
+        look->print_help();
+        return 0;
+    }
+    if (s == HISS_OK && rest.npositional == 0) {
+        s = hiss_fail(&err, HISS_EUSER, "%s", look->missing);
+    }
+    s = s == HISS_OK ? look->run(look->options, words[0], &err) : s;
+    return s == HISS_OK ? 0 : cli_fail(NULL, &err);
+}

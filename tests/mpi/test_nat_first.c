@@ -43,6 +43,11 @@ static void parallel(void *trainer, int64_t count, void (*task)(void *user, int 
     }
 }
 
+static void progress(void *trainer, const char *what, double done) {
+    hiss_comm *comm = ((const loop *)trainer)->s->placement.comm;
+    CHECK(*what && 0.0 <= done && done <= 1.0);
+}
+
 /* What the pass gives after views are averaged, or images and their mirror images. */
 static void rows_of(bool mirrored, double *x) {
     for (int64_t i = 0; i < SAMPLES; i++) {
@@ -115,7 +120,8 @@ static void run(hiss_comm *comm, const char *text, const int64_t *offsets, float
     n->first = 17;
     n->first_floats = VALUES;
     loop l = {.s = &s};
-    const hiss_epoch e = {.trainer = &l, .threads = 2, .features = features, .parallel = parallel};
+    const hiss_epoch e = {
+        .trainer = &l, .threads = 2, .features = features, .parallel = parallel, .progress = progress};
     const int64_t d = n->options->dim;
     float *mine = hiss_new(float, n->local_samples *d);
     CHECK(!nat_starts_from_z(n));

@@ -261,21 +261,21 @@ static void destroy_rounds(rounds *r) {
     hiss_free(r);
 }
 
-/* The mean over views of each local sample's features: not scaled to unit length, which the optimum does not need. */
-static hiss_status mean_features(nat *n, const hiss_epoch *e, float *features, hiss_error *err) {
-    const int64_t count = n->local_samples * n->options->dim, views = n->options->views;
+hiss_status nat_mean_views(const nat *n, const hiss_epoch *e, hiss_value value, int64_t floats, float *out,
+                           hiss_error *err) {
+    const int64_t count = n->local_samples * floats, views = n->options->views;
     float *view = views > 1 ? hiss_new(float, count) : NULL;
     hiss_status s = HISS_OK;
     for (int64_t v = 0; v < views && s == HISS_OK; v++) {
         e->progress(e->trainer, "features", (double)v / (double)views);
-        float *out = v ? view : features;
-        s = n->options->statistics == NAT_RUNNING ? e->embed(e->trainer, v, out, err)
-                                                  : e->features(e->trainer, 0, n->z, v, out, err);
+        float *rows = v ? view : out;
+        s = value == NAT_EMBEDDED ? e->embed(e->trainer, v, rows, err)
+                                  : e->features(e->trainer, 0, value, v, rows, err);
         if (v && s == HISS_OK) {
-            n->task->kernels->axpby(count, 1.0f, view, 1.0f, features);
+            n->task->kernels->axpby(count, 1.0f, view, 1.0f, out);
         }
     }
-    n->task->kernels->axpby(count, 1.0f / (float)views, features, 0.0f, features);
+    n->task->kernels->axpby(count, 1.0f / (float)views, out, 0.0f, out);
     hiss_free(view);
     return s;
 }
@@ -367,7 +367,9 @@ hiss_status nat_epoch(void *self, const hiss_epoch *e, hiss_error *err) {
     memcpy(old, n->assign, sizeof(int64_t) * (size_t)n->local_samples);
     bool stopped = false;
     const bool first = e->epoch == 0 && !nat_starts_from_z(n);
-    hiss_status s = first ? nat_first_features(n, e, features, err) : mean_features(n, e, features, err);
+    const hiss_value z = n->options->statistics == NAT_RUNNING ? NAT_EMBEDDED : n->z;
+    hiss_status s =
+        first ? nat_first_features(n, e, features, err) : nat_mean_views(n, e, z, n->options->dim, features, err);
     s = hiss_comm_agree(n->placement->comm, s, err);
     n->permuted[2] = hiss_seconds() - start;
     s = s == HISS_OK ? run_rounds(n, e, features, &stopped, err) : s;

@@ -100,21 +100,6 @@ static hiss_status read_images(const nat *n, const hiss_epoch *e, float *rows, h
     return s;
 }
 
-static hiss_status read_layer(const nat *n, const hiss_epoch *e, float *rows, hiss_error *err) {
-    const int64_t count = n->local_samples * n->first_floats, views = n->options->views;
-    float *view = views > 1 ? hiss_new(float, count) : NULL;
-    hiss_status s = HISS_OK;
-    for (int64_t v = 0; v < views && s == HISS_OK; v++) {
-        s = e->features(e->trainer, 0, n->first, v, v ? view : rows, err);
-        if (v && s == HISS_OK) {
-            n->task->kernels->axpby(count, 1.0f, view, 1.0f, rows);
-        }
-    }
-    n->task->kernels->axpby(count, 1.0f / (float)views, rows, 0.0f, rows);
-    hiss_free(view);
-    return s;
-}
-
 typedef struct projection {
     const nat *n;
     int64_t k;       /* components; those of d that are missing stay 0 */
@@ -178,7 +163,7 @@ hiss_status nat_first_features(const nat *n, const hiss_epoch *e, float *feature
                     .features = features};
     p.vector = hiss_new(float, p.k *D);
     const bool images = strcmp(n->options->first, image_name) == 0;
-    hiss_status s = images ? read_images(n, e, p.rows, err) : read_layer(n, e, p.rows, err);
+    hiss_status s = images ? read_images(n, e, p.rows, err) : nat_mean_views(n, e, n->first, D, p.rows, err);
     s = hiss_comm_agree(n->placement->comm, s, err);
     if (s == HISS_OK) {
         find_components(n, e, &p);

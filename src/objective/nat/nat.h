@@ -181,6 +181,11 @@ int nat_rank_of_sample(const nat *n, int64_t sample);
  * Collective. */
 void nat_gather_places(const nat *n, const nat_order *order, int64_t begin, int64_t count, int64_t size,
                        const void *local, void *out);
+/* out [local samples, floats]: the mean over assign.views views of a kept value of the graph, as e->features gives it, or
+ * of z with running statistics. Not scaled to unit length, which the optimum does not need. Not collective. */
+enum { NAT_EMBEDDED = -2 };
+hiss_status nat_mean_views(const nat *n, const hiss_epoch *e, hiss_value value, int64_t floats, float *out,
+                           hiss_error *err);
 /* The permutation over the whole data set; see dataset.c. Collective. */
 hiss_status nat_epoch(void *self, const hiss_epoch *e, hiss_error *err);
 /* assign is injective and within 0..K-1 over all ranks. Collective. */
