@@ -193,7 +193,8 @@ static void embed(hiss_frozen *f, int64_t count, const hiss_batch *batch, int64_
     for (int k = 0; k < f->count; k++) {
         const int tap = f->selected[k];
         const float *value = hiss_encoder_value(f->encoder, 0, tap);
-        for (int64_t i = 0; i < count * hiss_encoder_width(f->encoder, tap); i++) {
+        const int64_t size = count * hiss_encoder_width(f->encoder, tap);
+        for (int64_t i = 0; i < size; i++) {
             out[k][i] = add ? out[k][i] + value[i] : value[i];
         }
     }
@@ -211,7 +212,8 @@ hiss_status hiss_frozen_embed(void *frozen, int64_t count, const hiss_batch *bat
         embed(f, count, batch, HISS_VIEW_CROPS + crop, crop > 0, out);
     }
     for (int k = 0; k < f->count; k++) {
-        for (int64_t i = 0; i < count * hiss_encoder_width(f->encoder, f->selected[k]); i++) {
+        const int64_t size = count * hiss_encoder_width(f->encoder, f->selected[k]);
+        for (int64_t i = 0; i < size; i++) {
             out[k][i] /= HISS_CROPS;
         }
     }

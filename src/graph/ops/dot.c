@@ -3,8 +3,9 @@
 
 static void forward(const op_call *call) {
     const pair_attributes *a = call->node->attributes;
+    const int64_t size = hiss_shape_count(&call->node->in[0]);
     double sum = 0.0;
-    for (int64_t i = 0; i < hiss_shape_count(&call->node->in[0]); i++) {
+    for (int64_t i = 0; i < size; i++) {
         sum += (double)call->x[0][i] * (double)call->x[1][i];
     }
     *call->y = (float)((double)a->scale * sum);
