@@ -23,7 +23,7 @@ rows:
 columns:
   linear fc1: {reading: trained/fc1/linear.percent}
   5-NN conv1: {reading: trained/conv1/knn.cosine.5}
-  rank: {reading: trained/fc1/statistics.effective_rank, best: none}
+  rank: {reading: trained/fc1/statistics.participation_ratio, best: none}
 published:
   name: lecture
   values: {nat: 36.0, autoencoder: 20, random: 20}
@@ -138,7 +138,7 @@ check nat 6 nat trained/fc1 percent
 check autoencoder 6 autoencoder trained/fc1 percent
 check random 6 nat random/fc1 percent
 check pixels 6 nat raw/pixels percent
-check nat 10 nat trained/fc1 effective_rank
+check nat 10 nat trained/fc1 participation_ratio
 [ "$(csv nat 2),$(csv nat 3),$(csv nat 4),$(csv autoencoder 4),$(csv pixels 4)" = 2,2,1152,1200,0 ] ||
     fail 'runs and images are wrong' out/table.csv
 has out/table.md '^Budgets differ: rows have seen other numbers of images \(nat 1152, autoencoder 1200\)\.$'
@@ -197,8 +197,8 @@ has failing/table.md '^\| nat-s1 \| hiss train: exit 2: '
 has failing/table.md '^\| nat \| - \| - \| - \| 36.00 \| 0 of 1 \| - \| - \|$'
 has failing/table.md '^\| autoencoder \| .* \| 1 of 1 \| 1200 \| '
 
-sed 's/effective_rank/rank/' study.yaml >changed.yaml
-refused 1 "columns.rank.reading: no row will have 'trained/fc1/statistics.rank': none/runs/nat-s1/eval.json has effective_rank, " \
+sed 's/participation_ratio/rank/' study.yaml >changed.yaml
+refused 1 "columns.rank.reading: no row will have 'trained/fc1/statistics.rank': none/runs/nat-s1/eval.json has participation_ratio, " \
     "$HISS" compare changed.yaml --out none
 [ "$(ls none/runs)" = nat-s1 ] || fail 'other runs follow a reading that is not there' log
 

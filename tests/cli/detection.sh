@@ -68,7 +68,7 @@ rows:
 transfers:
   all: {config: config.yaml, set: [train.epochs=4, eval.detection=true, eval.detection_limit=20]}
 columns:
-  rank: {reading: trained/fc1/statistics.effective_rank}
+  rank: {reading: trained/fc1/statistics.participation_ratio}
   boxes: {reading: trained/detection.map, transfer: all}
   chance: {reading: random/detection.map, transfer: all}
 END

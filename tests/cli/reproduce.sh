@@ -14,12 +14,12 @@ plain:
   data: tools/tiny_data
   expect:
     trained/fc1/linear.percent: {within: 100}
-    trained/fc1/statistics.effective_rank: {value: 1000, within: 1}
+    trained/fc1/statistics.participation_ratio: {value: 1000, within: 1}
 END2
 on 1 "$HISS" reproduce plain --recipes recipes.yaml
 [ $status -eq 1 ] || fail "out of its bounds: exit $status" log
 has log '^trained/fc1/linear.percent +- +100 +[0-9.]+ +not recorded$'
-has log '^trained/fc1/statistics.effective_rank +1000 +1 +[0-9.]+ +DOES NOT HOLD$'
+has log '^trained/fc1/statistics.participation_ratio +1000 +1 +[0-9.]+ +DOES NOT HOLD$'
 has log '^bits: no parameters are recorded$'
 [ -s runs/reproduce-plain/table.html ] || fail 'no table'
 
@@ -30,7 +30,7 @@ sed -n '/^plain:$/,$p' log >recorded.yaml
 has recorded.yaml "^    parameters_sha256: $(sed -n 's/^parameters_sha256: //p' runs/reproduce-plain/runs/recipe-s4/summary.yaml)$"
 on 1 "$HISS" reproduce plain --recipes recorded.yaml --out other --ranks 2 --threads 2
 [ $status -eq 0 ] || fail "it does not hold: exit $status" log
-has log '^trained/fc1/statistics.effective_rank +[0-9.]+ +1 +[0-9.]+ +holds$'
+has log '^trained/fc1/statistics.participation_ratio +[0-9.]+ +1 +[0-9.]+ +holds$'
 has log '^bits: the parameters are those recorded, to the last bit$'
 on 1 "$HISS" reproduce --recipes recorded.yaml
 [ $status -eq 0 ] || fail "list: exit $status" log
@@ -55,7 +55,7 @@ mistake() { # mistake SED TEXT
 }
 mistake 's/^plain:/plane:/' 'changed.yaml has no recipe plain; it has plane'
 mistake 's/  config: .*/  confg: config.yaml/' "unknown key 'plain.confg'; did you mean 'plain.config'?"
-mistake 's/within: 1}/within: -1}/' 'changed.yaml:8:44: trained/fc1/statistics.effective_rank: expected {value: NUMBER, within: NUMBER}'
+mistake 's/within: 1}/within: -1}/' 'changed.yaml:8:49: trained/fc1/statistics.participation_ratio: expected {value: NUMBER, within: NUMBER}'
 mistake 's,trained/fc1/linear.percent,linear,' 'changed.yaml:7:13: expect: expected SUBJECT/JUDGEMENT.NUMBER of eval.json'
 mistake '/^    trained/d; s/^  expect:/  expect: {}/' 'plain.expect: expected readings with their bounds'
 refused 1 'configs/recipes.yaml is the shipped one' "$HISS" reproduce plain --recipes absent.yaml

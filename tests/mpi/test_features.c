@@ -286,7 +286,7 @@ static void check_said(hiss_comm *comm, const hiss_evaluation *e, const char *su
     CHECK(isnan(hiss_evaluation_value(e, subject, "linear", "percent")) == !labels);
     CHECK(isnan(hiss_evaluation_value(e, subject, "few_labels", "10.knn5")) == !labels);
     CHECK(isnan(hiss_evaluation_value(e, subject, "few_labels", "1000.knn5"))); /* the samples are too few for it */
-    CHECK(!isnan(hiss_evaluation_value(e, subject, "statistics", "effective_rank")));
+    CHECK(!isnan(hiss_evaluation_value(e, subject, "statistics", "participation_ratio")));
     CHECK(isnan(hiss_evaluation_value(e, subject, "knn", "no such number")));
     CHECK(isnan(hiss_evaluation_value(e, "nobody", "knn", "cosine.5")));
 }
@@ -363,7 +363,7 @@ static void check_statistics(const hiss_eval_env *env, int64_t n) {
         hiss_evaluation *e = hiss_evaluation_create("");
         CHECK(hiss_evaluation_judge(e, env, &options, &(hiss_subject){.name = "x", .train = f, .test = f}, &err) ==
               HISS_OK);
-        const double rank = hiss_evaluation_value(e, "x", "statistics", "effective_rank");
+        const double rank = hiss_evaluation_value(e, "x", "statistics", "participation_ratio");
         const double dead = hiss_evaluation_value(e, "x", "statistics", "dead_percent");
         const double cosine = hiss_evaluation_value(e, "x", "statistics", "mean_cosine");
         const double expected_rank[] = {0.0, 1.0, D, 0.0, 1.0};

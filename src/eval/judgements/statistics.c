@@ -1,9 +1,9 @@
 /* Statistics of features that need no labels: whether a representation has collapsed.
  *
- *   effective_rank  participation ratio (sum l)^2 / sum l^2 of the eigenvalues l of the features' covariance: D when
- *                   all directions vary alike, 1 when there is one. Of the Gram matrix G = X X^T of centred rows, which
- *                   has the same eigenvalues, it is (trace G)^2 / |G|^2, without any being computed. At most so many as
- *                   there are samples in it, which are at most RANK_SAMPLES, drawn by key.
+ *   participation_ratio  (sum l)^2 / sum l^2 of the eigenvalues l of the features' covariance: D when all directions vary
+ *                   alike, 1 when there is one. Of the Gram matrix G = X X^T of centred rows, which has the same
+ *                   eigenvalues, it is (trace G)^2 / |G|^2, without any being computed. At most so many as there are
+ *                   samples in it, which are at most RANK_SAMPLES, drawn by key.
  *   mean_cosine     between two different samples: 1 when all features are alike. With unit rows u it is
  *                   (|sum u|^2 - n) / (n (n - 1)). Rows of zeros have no direction and are left out.
  *   deviation       mean over features of their standard deviation; dead: features that vary a 10,000th of it, or less.
@@ -24,7 +24,7 @@ static const double dead_share = 1e-4;
 
 static const hiss_row rows[] = {
     JUDGEMENT_ROW("statistics", HISS_BOOL, statistics, "true", 0, 0, NULL,
-                  "statistics of features that need no labels: effective rank, dead features, mean cosine"),
+                  "statistics of features that need no labels: participation ratio, dead features, mean cosine"),
 };
 
 /* Sum over samples of a function of their rows. */
@@ -129,7 +129,7 @@ static hiss_features *centred_draw(const hiss_eval_env *env, const hiss_features
 }
 
 /* (trace G)^2 / |G|^2; 0 when all rows are alike. */
-static double effective_rank(const hiss_eval_env *env, const hiss_features *f) {
+static double participation_ratio(const hiss_eval_env *env, const hiss_features *f) {
     const int64_t D = f->D, block = (int64_t)HISS_TILE * HISS_TILE;
     float *rows_ = hiss_new(float, HISS_TILE *D), *gram = hiss_new(float, block);
     tile_sum *sum = eval_tile_sum_create(env, f, NULL, 2); /* trace, |G|^2 */
@@ -166,7 +166,7 @@ static void record_one(hiss_record *record, const char *name, const char *headin
                                               .heading = heading,
                                               .unit = unit,
                                               .form = form,
-                                              .main = strcmp(name, "effective_rank") == 0,
+                                              .main = strcmp(name, "participation_ratio") == 0,
                                               .value = value,
                                               .spread = (double)NAN,
                                               .baseline = (double)NAN,
@@ -180,12 +180,13 @@ static hiss_status run(const hiss_eval_env *env, const hiss_eval_options *option
     const hiss_features *f = subject->test;
     const moments m = measure(env, f);
     hiss_features *draw = centred_draw(env, f);
-    record_one(record, "effective_rank", "effective rank", "dim", HISS_FORM_FIXED, effective_rank(env, draw), draw->n);
+    record_one(record, "participation_ratio", "participation ratio", "dim", HISS_FORM_FIXED,
+               participation_ratio(env, draw), draw->n);
     record_one(record, "dead_percent", "dead", "%", HISS_FORM_FIXED, m.dead, f->n);
     record_one(record, "mean_cosine", "mean cosine", "", HISS_FORM_FIXED, m.cosine, f->n);
     record_one(record, "deviation", "std", "", HISS_FORM_GENERAL, m.deviation, f->n);
     hiss_record_remark(
-        record, "effective rank: of the covariance, 1 to D; mean cosine of two different samples: 1 when "
+        record, "participation ratio: of the covariance, 1 to D; mean cosine of two different samples: 1 when "
                 "all features are alike; dead: features that hardly vary; std: mean standard deviation of a feature");
     if (m.zeros > 0) {
         hiss_record_remark(record,
