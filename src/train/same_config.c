@@ -1,7 +1,7 @@
 /* Whether a checkpoint was made by the config of this run: whether both mean the same, however they are written.
  *
  * Both resolved configs are read as trees and compared key by key. Of no account are the order of keys, how a number is
- * written, keys that say how and how long to run, sections of methods that this run does not use, keys that evaluation
+ * written, keys that say how and how long to run, keys that are newer than the checkpoint and have their defaults, sections of methods that this run does not use, keys that evaluation
  * alone reads, keys of optim that its optimiser and schedule do not read, and what other things tell better: the data by
  * their identity, who computes by its origin, layers that stay as they are by the parameters that this means, and the
  * source of train.init by its path or by its checksum. */
@@ -41,6 +41,7 @@ static bool decides(const char *section, const char *key) {
                      {"train", "init"},
                      {"dist", "threads"},
                      {"dist", "bucket"},
+                     {"dist", "group"},
                      {"dist", "overlap"},
                      {"dist", "watchdog"},
                      {"checkpoint", NULL},
@@ -208,6 +209,13 @@ static bool is_group(const comparison *c, const char *section, const char *key) 
     return groups && *groups;
 }
 
+/* A key that hiss did not have then, and that the user has left as it is: its default is what hiss did without it. */
+static bool is_newer(const comparison *c, const char *section, const char *key, const hiss_yaml *then) {
+    char full[HISS_ERROR_KEY];
+    snprintf(full, sizeof full, "%.40s%s%.40s", section, *section ? "." : "", key);
+    return !then && !hiss_config_has(c->t->experiment->config, full);
+}
+
 static hiss_status compare_section(const comparison *c, const char *section, const hiss_yaml *then,
                                    const hiss_yaml *now, hiss_error *err);
 
@@ -223,7 +231,7 @@ static hiss_status compare_key(const comparison *c, const char *section, const c
         return compare_section(c, name, then, now, err);
     }
     return !decides(section, key) || is_of_evaluation(c->t->experiment->objective, section, key) ||
-                   !is_read(c, section, key) || same(then, now, &first)
+                   !is_read(c, section, key) || is_newer(c, section, key, then) || same(then, now, &first)
                ? HISS_OK
                : refuse(c, section, key, &first, err);
 }
