@@ -12,6 +12,11 @@ typedef struct hiss_reducer hiss_reducer;
 typedef enum hiss_reduce { HISS_REDUCE_TREE, HISS_REDUCE_MPI } hiss_reduce;
 #define HISS_REDUCE_CHOICES "tree|mpi" /* their names, in order */
 
+/* What sums and new values travel as. BF16: sums of every node of the tree, and the changes that updates make, are
+ * rounded to bfloat16, on all ranks alike, whether they travel or not. */
+typedef enum hiss_wire { HISS_WIRE_FLOAT32, HISS_WIRE_BF16 } hiss_wire;
+#define HISS_WIRE_CHOICES "float32|bf16" /* their names, in order */
+
 typedef struct hiss_range {
     int64_t begin, end;
 } hiss_range;
@@ -69,6 +74,7 @@ typedef struct hiss_reducer_options {
     int threads;                   /* how many lanes are in flight on this rank at most */
     int64_t ahead;                 /* lanes may be started before up to so many earlier ones; 0: in ascending order */
     hiss_reduce reduce;            /* TREE: bit-stable over P. MPI: MPI_Iallreduce, not bit-stable over P */
+    const hiss_wire *wire;         /* [buckets] NULL: all FLOAT32. BF16 with TREE only. Copied; equal on all ranks */
     bool overlap;                  /* start a bucket when its last local lane is done; else all at finish */
     int group_size; /* TREE: neighbouring ranks that exchange among themselves first; 0: chosen by P, 1: no groups.
                        Equal on all ranks; the sums do not depend on it */
@@ -132,7 +138,7 @@ typedef struct hiss_reducer_times {
     double sum;      /* seconds in additions on the main thread */
 } hiss_reducer_times;
 hiss_reducer_times hiss_reducer_last(const hiss_reducer *r); /* of the last step. Not collective. */
-/* The schedule of all ranks, one line per message: bucket, from, to, floats; lines with # are remarks. Not collective.
+/* The schedule of all ranks, one line per message: bucket, from, to, numbers; lines with # are remarks. Not collective.
  * stream is a FILE *. */
 void hiss_reducer_print(const hiss_reducer *r, void *stream);
 

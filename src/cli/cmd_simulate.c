@@ -12,7 +12,7 @@ enum { TREE, MPI, BOTH };
 
 typedef struct options {
     const char *ranks, *platform, *costs, *blocks, *size, *json;
-    int kind, reduce, log;
+    int kind, reduce, wire, log;
     int64_t lanes, block, samples, group, steps;
     double seconds, jitter;
     bool synthetic, overlap, communication, calibrate, replay, link, help;
@@ -32,6 +32,7 @@ static const hiss_row rows[] = {
      "weak: of each rank (default: its threads); strong: of all (default: most ranks x threads)"},
     {"reduce", HISS_CHOICE, FIELD(reduce), "tree", 0, 0, HISS_REDUCE_CHOICES "|both", "dist.reduce"},
     {"group", HISS_INT, FIELD(group), "0", 0, 65536, NULL, "dist.group: 0 chosen by the ranks, 1 none"},
+    {"wire", HISS_CHOICE, FIELD(wire), "float32", 0, 0, HISS_WIRE_CHOICES, "dist.wire, of the tree"},
     {"blocks", HISS_STRING, FIELD(blocks), NULL, 0, 0, NULL,
      "samples of assignment blocks to compare: batch,2048,256 (default: that of the config)"},
     {"block", HISS_INT, FIELD(block), "0", 0, 1e9, NULL, "--replay: samples of a block; 0: that of the costs"},
@@ -91,6 +92,7 @@ static simulate_run run_of(const task *t, int64_t ranks, int reduce, int64_t blo
                                      .samples = o->samples,
                                      .reduce = reduce,
                                      .group = o->group,
+                                     .wire = o->wire,
                                      .steps = o->steps,
                                      .jitter = o->jitter,
                                      .overlap = o->overlap,
@@ -312,6 +314,7 @@ static hiss_status replay(hiss_comm *comm, const options *o, const char *file, h
                            .samples = o->samples,
                            .reduce = o->reduce == MPI,
                            .group = o->group,
+                           .wire = o->wire,
                            .steps = o->steps,
                            .jitter = o->jitter,
                            .overlap = o->overlap,
@@ -446,8 +449,9 @@ static hiss_status simulate(const options *o, const hiss_arguments *rest, hiss_e
 
 /* Errors of the command line, before anything is measured. */
 static hiss_status check(const options *o, const hiss_arguments *rest, hiss_error *err) {
-    static const char projecting[] = "costs ranks platform kind lanes reduce group blocks samples steps jitter overlap "
-                                     "communication calibrate json";
+    static const char projecting[] =
+        "costs ranks platform kind lanes reduce group wire blocks samples steps jitter overlap "
+        "communication calibrate json";
     const bool word = rest->npositional > 0;
     hiss_status s = HISS_OK;
     if (!word && !o->costs && !o->link) {

@@ -50,6 +50,7 @@ static void add_replay(words *w, const simulate_run *run) {
     add(w, "--samples=%lld", (long long)r->samples);
     add(w, "--reduce=%s", r->reduce == HISS_REDUCE_MPI ? "mpi" : "tree");
     add(w, "--group=%lld", (long long)r->group);
+    add(w, "--wire=%s", r->wire == HISS_WIRE_BF16 ? "bf16" : "float32");
     add(w, "--steps=%lld", (long long)r->steps);
     add(w, "--jitter=%.9g", r->jitter);
     add(w, "%s", r->overlap ? "--overlap" : "--no-overlap");

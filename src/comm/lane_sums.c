@@ -27,12 +27,14 @@
 
 #include "comm/payload_impl.h"
 #include "comm/tree_impl.h"
+#include "comm/wire_impl.h"
 #include "hiss/alloc.h"
 
 struct comm_lane_sums {
     int64_t lanes, first, end;
     int buckets;
     const int64_t *bucket_offsets;
+    const bool *narrow;
     int64_t roots; /* maximal subtrees of this rank */
 
     int64_t slots, stride;
@@ -101,7 +103,7 @@ static void place_slots(comm_lane_sums *sums, int64_t most, const hiss_reducer_l
 }
 
 comm_lane_sums *comm_lane_sums_create(int64_t lanes, int64_t first, int64_t end, int buckets,
-                                      const int64_t *bucket_offsets, int threads, int64_t ahead,
+                                      const int64_t *bucket_offsets, const bool *narrow, int threads, int64_t ahead,
                                       const hiss_reducer_lent *lent) {
     comm_lane_sums *sums = hiss_new(comm_lane_sums, 1);
     const int64_t local = end - first, most = smaller(comm_tree_slots(lanes, first, end, threads) + ahead, local);
@@ -110,6 +112,7 @@ comm_lane_sums *comm_lane_sums_create(int64_t lanes, int64_t first, int64_t end,
     sums->end = end;
     sums->buckets = buckets;
     sums->bucket_offsets = bucket_offsets;
+    sums->narrow = narrow;
     sums->roots = comm_tree_roots(lanes, first, end, NULL);
     sums->stride = rounded(bucket_offsets[buckets]);
     sums->lent = lent != NULL;
@@ -212,8 +215,9 @@ float *comm_lane_sums_root(const comm_lane_sums *sums, int64_t root) {
 
 static void add_right_into_left(comm_lane_sums *sums, int64_t right, int bucket) {
     int64_t begin = sums->bucket_offsets[bucket], count = sums->bucket_offsets[bucket + 1] - begin;
-    comm_add_floats(comm_lane_sums_root(sums, comm_tree_parent(right)) + begin,
-                    comm_lane_sums_root(sums, right) + begin, count);
+    float *into = comm_lane_sums_root(sums, comm_tree_parent(right)) + begin;
+    const float *from = comm_lane_sums_root(sums, right) + begin;
+    (sums->narrow[bucket] ? comm_wire_add : comm_add_floats)(into, from, count);
     int64_t slot = sums->slot_of[right - sums->first];
     if (atomic_fetch_sub(&sums->held[slot], 1) == 1) {
         pthread_mutex_lock(&sums->lock);

@@ -12,9 +12,10 @@ typedef struct comm_lane_sums comm_lane_sums;
 
 /* A sums for lanes [first, end) of `lanes`, at most `threads` of them in flight, each started before at
  * most `ahead` earlier ones that are not. bucket_offsets must stay alive.
- *   lent  as in hiss_reducer_options, copied */
+ *   narrow  in  [buckets] whose sums are rounded to bfloat16 (wire_impl.h); must stay alive
+ *   lent    as in hiss_reducer_options, copied */
 comm_lane_sums *comm_lane_sums_create(int64_t lanes, int64_t first, int64_t end, int buckets,
-                                      const int64_t *bucket_offsets, int threads, int64_t ahead,
+                                      const int64_t *bucket_offsets, const bool *narrow, int threads, int64_t ahead,
                                       const hiss_reducer_lent *lent);
 /* As hiss_reducer_own, for vectors of `count` floats. */
 int64_t comm_lane_sums_own(int64_t lanes, int64_t first, int64_t end, int64_t count, int threads,

@@ -19,15 +19,17 @@ enum { MPI_SLICE_FLOATS = 1 << 28 }; /* what an int can count */
 enum { FEWEST_PLACES = 4 };          /* one is being added up while others fill */
 
 static hiss_status check_collective(const hiss_reducer_options *o, hiss_error *err) {
-    int64_t shape[5] = {o->lanes, o->count, o->buckets, o->reduce, o->group_size};
+    int64_t shape[6] = {o->lanes, o->count, o->buckets, o->reduce, o->group_size, o->wire != NULL};
     int64_t lane_bytes = (o->comm->size + 1) * (int64_t)sizeof(int64_t);
     int64_t bucket_bytes = (o->buckets + 1) * (int64_t)sizeof(int64_t);
+    const int64_t wire_bytes = o->wire ? o->buckets * (int64_t)sizeof *o->wire : 0;
     if (!hiss_comm_equal(o->comm, shape, sizeof shape) || !hiss_comm_equal(o->comm, o->lane_offsets, lane_bytes) ||
-        !hiss_comm_equal(o->comm, o->bucket_offsets, bucket_bytes)) {
+        !hiss_comm_equal(o->comm, o->bucket_offsets, bucket_bytes) ||
+        !hiss_comm_equal(o->comm, o->wire ? o->wire : &(hiss_wire){0}, wire_bytes)) {
         return hiss_fail(
             err, HISS_EINTERNAL,
-            "reducer: lanes, vector length, group size, lane offsets or bucket offsets differ between ranks; "
-            "please report this with the config");
+            "reducer: lanes, vector length, group size, lane offsets, bucket offsets or what travels differ between "
+            "ranks; please report this with the config");
     }
     return HISS_OK;
 }
@@ -158,12 +160,27 @@ static void allocate_step(hiss_reducer *r, int64_t room) {
     r->received = hiss_new_floats(floats);
     r->received_floats = floats;
     r->sources = hiss_new(float *, sources);
+    r->packed = hiss_new(bool, sources);
     r->capacity = comm_int(requests);
     r->requests = hiss_new(MPI_Request, requests);
     r->pending = hiss_new(comm_pending, requests);
     r->finished = hiss_new(int, requests);
     r->used = hiss_new(bool, r->buckets);
     r->opened = hiss_new(bool, r->buckets);
+}
+
+/* For buckets whose changes travel. */
+static void allocate_changes(hiss_reducer *r) {
+    bool any = false;
+    for (int b = 0; b < r->buckets; b++) {
+        any |= r->narrow[b];
+    }
+    if (any) {
+        const int64_t halves = (r->count + 1) / 2;
+        r->changes = (uint16_t *)(void *)hiss_new_floats(halves);
+        r->before = hiss_new_floats(r->schedule.longest);
+        r->change_floats = halves + r->schedule.longest;
+    }
 }
 
 int64_t hiss_reducer_own(const hiss_reducer_options *o) {
@@ -191,6 +208,11 @@ hiss_status hiss_reducer_create(const hiss_reducer_options *o, hiss_reducer **ou
     r->overlap = o->overlap;
     r->bucket_offsets = hiss_new(int64_t, o->buckets + 1);
     memcpy(r->bucket_offsets, o->bucket_offsets, (size_t)(o->buckets + 1) * sizeof(int64_t));
+    r->narrow = hiss_new(bool, o->buckets);
+    for (int b = 0; b < o->buckets; b++) {
+        r->narrow[b] = o->wire && o->wire[b] == HISS_WIRE_BF16;
+        assert(!r->narrow[b] || tree);
+    }
     comm_plan_make(&r->schedule, size, o->group_size, o->lanes, o->lane_offsets, o->buckets, o->bucket_offsets, tree,
                    tree ? HISS_SLICE_FLOATS : MPI_SLICE_FLOATS);
     if (tree) {
@@ -204,8 +226,9 @@ hiss_status hiss_reducer_create(const hiss_reducer_options *o, hiss_reducer **ou
     find_owned(r);
     r->norms = o->norms ? comm_norms_create(r, o->norms) : NULL;
     allocate_step(r, o->room ? o->room : HISS_ROOM_FLOATS);
+    allocate_changes(r);
     r->sums = comm_lane_sums_create(o->lanes, o->lane_offsets[rank], o->lane_offsets[rank + 1], o->buckets,
-                                    r->bucket_offsets, o->threads, o->ahead, o->lent);
+                                    r->bucket_offsets, r->narrow, o->threads, o->ahead, o->lent);
     if (!tree) {
         r->bucket_comms = hiss_new(MPI_Comm, o->buckets);
         for (int b = 0; b < o->buckets; b++) {
@@ -240,7 +263,11 @@ void hiss_reducer_destroy(hiss_reducer *r) {
     hiss_free(r->finished);
     hiss_free(r->pending);
     hiss_free(r->requests);
+    hiss_free(r->packed);
     hiss_free(r->sources);
+    hiss_free_floats(r->before);
+    hiss_free_floats((float *)(void *)r->changes);
+    hiss_free(r->narrow);
     hiss_free_floats(r->received);
     hiss_free(r->places.waiting);
     hiss_free(r->places.free);
@@ -252,7 +279,7 @@ void hiss_reducer_destroy(hiss_reducer *r) {
 }
 
 int64_t hiss_reducer_bytes(const hiss_reducer *r) {
-    return (int64_t)sizeof(float) * (comm_lane_sums_floats(r->sums) + r->received_floats);
+    return (int64_t)sizeof(float) * (comm_lane_sums_floats(r->sums) + r->received_floats + r->change_floats);
 }
 
 int hiss_reducer_owned(const hiss_reducer *r, const hiss_range **ranges) {
@@ -314,7 +341,7 @@ static void print_group(const hiss_reducer *r, int index, FILE *file) {
 void hiss_reducer_print(const hiss_reducer *r, void *stream) {
     const comm_plan *s = &r->schedule;
     FILE *file = stream;
-    fprintf(file, "# bucket from to floats; %d groups of %d ranks\n", s->groups, s->group_size);
+    fprintf(file, "# bucket from to numbers; %d groups of %d ranks\n", s->groups, s->group_size);
     for (int64_t i = 0; i < s->slice_offsets[r->buckets]; i++) {
         const comm_slice *slice = &s->slices[i];
         const int64_t floats = slice->end - slice->begin;

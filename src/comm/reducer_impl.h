@@ -50,6 +50,7 @@ struct hiss_reducer {
     int64_t *bucket_offsets; /* [buckets+1] */
     hiss_reduce reduce;
     bool overlap;
+    bool *narrow; /* [buckets] what travels is bfloat16 */
     comm_lane_sums *sums;
     comm_norms *norms; /* NULL: none */
     comm_plan schedule;
@@ -63,6 +64,10 @@ struct hiss_reducer {
     comm_kept chunks, slices;
     comm_places places;
     float **sources;       /* [roots of the group or of all groups] scratch */
+    bool *packed;          /* of these, those that have come in bfloat16 */
+    uint16_t *changes;     /* [count] of new values, in narrow buckets; NULL: there are none */
+    float *before;         /* [longest slice] with changes: scratch */
+    int64_t change_floats; /* memory of these two */
     MPI_Request *requests; /* [capacity] */
     comm_pending *pending; /* [capacity] */
     int *finished;         /* [capacity] scratch */
@@ -84,8 +89,31 @@ int64_t comm_row_floats(int64_t floats);
 int64_t comm_chunk_floats(const hiss_reducer *r, const comm_chunk *chunk);
 /* Whether this rank updates the slice. */
 bool comm_reducer_owns(const hiss_reducer *r, const comm_slice *slice);
+
+/* ---- messages; reducer_messages.c ---- */
+
+typedef enum comm_message { HISS_MEMBER_ROOTS, HISS_GROUP_ROOTS, HISS_SLICE_VALUES, HISS_CHUNK_VALUES } comm_message;
+
+/* That of the chunk or slice of this number at its keeper or owner. */
+int comm_reducer_tag(comm_message what, int number);
 /* A request for event `at`, which depends on rank peer. */
 MPI_Request *comm_reducer_request(hiss_reducer *r, int64_t at, comm_event event, int peer);
+/* Numbers of a bucket as they travel. */
+void comm_reducer_send(hiss_reducer *r, int bucket, const void *from, int64_t numbers, int to, int tag);
+void comm_reducer_receive(hiss_reducer *r, int bucket, void *into, int64_t numbers, int from, int tag, int64_t at,
+                          comm_event event);
+/* A root, from float32 and, once comm_wire_unpack has been there, into float32. It goes to one rank, and nobody here reads
+ * it again: it is packed where it stands. */
+void comm_reducer_send_root(hiss_reducer *r, int bucket, float *root, int64_t floats, int to, int tag);
+void comm_reducer_receive_root(hiss_reducer *r, int bucket, float *row, int64_t floats, int from, int tag, int64_t at,
+                               comm_event event);
+/* Where new values of a bucket from element begin are sent from, and come to. */
+void *comm_reducer_values(const hiss_reducer *r, int bucket, int64_t begin);
+/* Those of floats [begin, end) have come: afterwards they are in the model. */
+void comm_reducer_take(const hiss_reducer *r, int bucket, int64_t begin, int64_t end);
+
+/* ---- a step; reducer_step.c ---- */
+
 /* The sum of an owned slice, and the norms it needs, are there: update it and send it on. */
 void comm_reducer_release(hiss_reducer *r, int64_t slice, const float *sum);
 

@@ -34,34 +34,10 @@
 #include <string.h>
 
 #include "comm/reducer_impl.h"
+#include "comm/wire_impl.h"
 #include "hiss/clock.h"
 
 enum { STRIP_FLOATS = 2048 };
-
-/* ---- messages ---- */
-
-typedef enum kind { MEMBER_ROOTS, GROUP_ROOTS, SLICE_VALUES, CHUNK_VALUES } kind;
-
-MPI_Request *comm_reducer_request(hiss_reducer *r, int64_t at, comm_event event, int peer) {
-    assert(r->active < r->capacity);
-    r->pending[r->active] = (comm_pending){at, event, peer};
-    return &r->requests[r->active++];
-}
-
-static int tag_of(kind what, int number) {
-    return HISS_TAG_SLICE + HISS_TAG_KINDS * number + (int)what;
-}
-
-static void send(hiss_reducer *r, const float *from, int64_t floats, int to, int tag) {
-    HISS_MPI(MPI_Isend(HISS_PAYLOAD(from), comm_int(floats), MPI_FLOAT, to, tag, r->comm->mpi,
-                       comm_reducer_request(r, 0, HISS_SENT, to)));
-    r->comm->bytes_sent += (double)floats * sizeof(float);
-}
-
-static void receive(hiss_reducer *r, float *into, int64_t floats, int from, int tag, int64_t at, comm_event event) {
-    HISS_MPI(MPI_Irecv(HISS_PAYLOAD(into), comm_int(floats), MPI_FLOAT, from, tag, r->comm->mpi,
-                       comm_reducer_request(r, at, event, from)));
-}
 
 static int64_t length(const comm_slice *s) {
     return s->end - s->begin;
@@ -83,7 +59,8 @@ static void receive_member_roots(hiss_reducer *r, int64_t at) {
     for (int member = g->first; member < g->end; member++) {
         const int64_t n = g->roots.offsets[member - g->first + 1] - g->roots.offsets[member - g->first];
         for (int64_t i = 0; i < n && member != r->comm->rank; i++) {
-            receive(r, next, floats, member, tag_of(MEMBER_ROOTS, chunk->number), at, HISS_GOT_MEMBER);
+            comm_reducer_receive_root(r, chunk->bucket, next, floats, member,
+                                      comm_reducer_tag(HISS_MEMBER_ROOTS, chunk->number), at, HISS_GOT_MEMBER);
             next += comm_row_floats(floats);
             r->chunks.missing[chunk->number]++;
         }
@@ -98,7 +75,8 @@ static void receive_group_roots(hiss_reducer *r, int64_t at) {
         const int64_t n = s->roots.offsets[group + 1] - s->roots.offsets[group];
         const int keeper = comm_plan_keeper(s, group, slice->owner);
         for (int64_t i = 0; i < n && group != r->group.index; i++) {
-            receive(r, next, length(slice), keeper, tag_of(GROUP_ROOTS, slice->number), at, HISS_GOT_GROUP);
+            comm_reducer_receive_root(r, slice->bucket, next, length(slice), keeper,
+                                      comm_reducer_tag(HISS_GROUP_ROOTS, slice->number), at, HISS_GOT_GROUP);
             next += comm_row_floats(length(slice));
         }
     }
@@ -208,12 +186,20 @@ static float *group_root(const hiss_reducer *r, const comm_chunk *chunk, int64_t
     return member_root(r, chunk, low, at);
 }
 
-static void add_in_strips(hiss_reducer *r, const comm_roots *roots, int64_t count) {
+/* The n roots in r->sources, of a bucket. */
+static void add_in_strips(hiss_reducer *r, int bucket, const comm_roots *roots, int64_t n, int64_t count) {
     double before = hiss_seconds();
+    void (*const add)(float *restrict, const float *restrict, int64_t) =
+        r->narrow[bucket] ? comm_wire_add : comm_add_floats;
     for (int64_t at = 0; at < count; at += STRIP_FLOATS) {
         int64_t strip = count - at < STRIP_FLOATS ? count - at : STRIP_FLOATS;
+        for (int64_t i = 0; i < n && r->narrow[bucket]; i++) {
+            if (r->packed[i]) {
+                comm_wire_unpack(r->sources[i], count, at, strip);
+            }
+        }
         for (int64_t i = 0; i < roots->additions; i++) {
-            comm_add_floats(r->sources[roots->into[i]] + at, r->sources[roots->from[i]] + at, strip);
+            add(r->sources[roots->into[i]] + at, r->sources[roots->from[i]] + at, strip);
         }
     }
     r->times.sum += hiss_seconds() - before;
@@ -244,21 +230,39 @@ static void take_value(hiss_reducer *r, int64_t at) {
     }
     for (int k = 1; k < size; k++) {
         const int member = g->first + (r->comm->rank - g->first + k) % size;
-        send(r, r->model + begin_of(r, chunk), comm_chunk_floats(r, chunk), member,
-             tag_of(CHUNK_VALUES, chunk->number));
+        comm_reducer_send(r, chunk->bucket, comm_reducer_values(r, chunk->bucket, begin_of(r, chunk)),
+                          comm_chunk_floats(r, chunk), member, comm_reducer_tag(HISS_CHUNK_VALUES, chunk->number));
+    }
+    for (int64_t i = chunk->first_slice; i < chunk->end_slice; i++) {
+        const comm_slice *slice = &r->schedule.slices[i];
+        if (slice->owner != r->comm->rank) {
+            comm_reducer_take(r, slice->bucket, slice->begin, slice->end);
+        }
+    }
+}
+
+static void update(hiss_reducer *r, const comm_slice *slice, const float *sum) {
+    const bool narrow = r->narrow[slice->bucket];
+    if (narrow) {
+        HISS_COPY(r->before, r->model + slice->begin, sizeof(float) * (size_t)length(slice));
+    }
+    r->update(r->user, slice->begin, slice->end, sum);
+    if (narrow) {
+        comm_wire_change(r->before, r->model + slice->begin, r->changes + slice->begin, length(slice));
     }
 }
 
 void comm_reducer_release(hiss_reducer *r, int64_t at, const float *sum) {
     const comm_plan *s = &r->schedule;
     const comm_slice *slice = &s->slices[at];
-    r->update(r->user, slice->begin, slice->end, sum);
+    update(r, slice, sum);
     if (r->reduce != HISS_REDUCE_TREE) {
         return;
     }
     for (int k = 1; k < s->groups; k++) {
         const int keeper = comm_plan_keeper(s, (r->group.index + k) % s->groups, slice->owner);
-        send(r, r->model + slice->begin, length(slice), keeper, tag_of(SLICE_VALUES, slice->number));
+        comm_reducer_send(r, slice->bucket, comm_reducer_values(r, slice->bucket, slice->begin), length(slice), keeper,
+                          comm_reducer_tag(HISS_SLICE_VALUES, slice->number));
     }
     take_value(r, chunk_of(r, at));
 }
@@ -280,12 +284,17 @@ static void complete(hiss_reducer *r, int64_t at) {
     for (int64_t i = 0; i < s->roots.offsets[s->groups]; i++) {
         if (i >= first && i < end) {
             r->sources[i] = group_root(r, &r->group.chunks[chunk], i, slice->begin);
+            r->packed[i] = false;
         } else {
             r->sources[i] = next;
+            r->packed[i] = true;
             next += comm_row_floats(length(slice));
         }
     }
-    add_in_strips(r, &s->roots, length(slice));
+    add_in_strips(r, slice->bucket, &s->roots, s->roots.offsets[s->groups], length(slice));
+    if (r->narrow[slice->bucket] && s->lanes == 1) { /* a single lane is in no addition */
+        comm_wire_round(r->sources[0], length(slice));
+    }
     have_sum(r, at, r->sources[0]);
     leave_place(r, slice->number);
 }
@@ -306,18 +315,22 @@ static void send_group_roots(hiss_reducer *r, const comm_chunk *chunk, int64_t a
         return;
     }
     for (int64_t i = s->roots.offsets[r->group.index]; i < s->roots.offsets[r->group.index + 1]; i++) {
-        send(r, group_root(r, chunk, i, slice->begin), length(slice), slice->owner, tag_of(GROUP_ROOTS, slice->number));
+        comm_reducer_send_root(r, slice->bucket, group_root(r, chunk, i, slice->begin), length(slice), slice->owner,
+                               comm_reducer_tag(HISS_GROUP_ROOTS, slice->number));
     }
 }
 
 /* Slices of others first, beginning after this rank so that not all send to the same owner first; own slices last. */
 static void keep(hiss_reducer *r, int64_t at) {
     const comm_chunk *chunk = &r->group.chunks[at];
-    const int64_t n = r->group.roots.offsets[r->group.end - r->group.first];
+    const int64_t *offsets = r->group.roots.offsets;
+    const int self = r->comm->rank - r->group.first;
+    const int64_t n = offsets[r->group.end - r->group.first], own = offsets[self], past = offsets[self + 1];
     for (int64_t i = 0; i < n; i++) {
         r->sources[i] = member_root(r, chunk, i, begin_of(r, chunk));
+        r->packed[i] = i < own || i >= past;
     }
-    add_in_strips(r, &r->group.roots, comm_chunk_floats(r, chunk));
+    add_in_strips(r, chunk->bucket, &r->group.roots, n, comm_chunk_floats(r, chunk));
     const int64_t first = chunk->first_slice, count = chunk->end_slice - first;
     int64_t start = 0;
     while (start < count && r->schedule.slices[first + start].owner <= r->comm->rank) {
@@ -341,8 +354,8 @@ static void open_kept_chunk(hiss_reducer *r, int64_t at) {
     for (int64_t i = chunk->first_slice; i < chunk->end_slice; i++) {
         const comm_slice *slice = &r->schedule.slices[i];
         if (slice->owner != r->comm->rank) {
-            receive(r, r->model + slice->begin, length(slice), slice->owner, tag_of(SLICE_VALUES, slice->number), at,
-                    HISS_GOT_VALUE);
+            comm_reducer_receive(r, slice->bucket, comm_reducer_values(r, slice->bucket, slice->begin), length(slice),
+                                 slice->owner, comm_reducer_tag(HISS_SLICE_VALUES, slice->number), at, HISS_GOT_VALUE);
         }
     }
     take_member_root(r, at);
@@ -354,10 +367,11 @@ static void open_other_chunk(hiss_reducer *r, int64_t at) {
     const int self = r->comm->rank - g->first;
     const int64_t floats = comm_chunk_floats(r, chunk), begin = begin_of(r, chunk);
     for (int64_t i = g->roots.offsets[self]; i < g->roots.offsets[self + 1]; i++) {
-        send(r, comm_lane_sums_root(r->sums, g->roots.lane[i]) + begin, floats, chunk->keeper,
-             tag_of(MEMBER_ROOTS, chunk->number));
+        comm_reducer_send_root(r, chunk->bucket, comm_lane_sums_root(r->sums, g->roots.lane[i]) + begin, floats,
+                               chunk->keeper, comm_reducer_tag(HISS_MEMBER_ROOTS, chunk->number));
     }
-    receive(r, r->model + begin, floats, chunk->keeper, tag_of(CHUNK_VALUES, chunk->number), at, HISS_GOT_VALUES);
+    comm_reducer_receive(r, chunk->bucket, comm_reducer_values(r, chunk->bucket, begin), floats, chunk->keeper,
+                         comm_reducer_tag(HISS_CHUNK_VALUES, chunk->number), at, HISS_GOT_VALUES);
 }
 
 /* In the order of keep(): where every rank is a group, chunks are what decides it. */
@@ -443,7 +457,12 @@ static void handle(hiss_reducer *r, comm_pending done) {
     case HISS_GOT_NORMS:
         comm_norms_arrived(r, (int)done.at);
         break;
-    case HISS_GOT_VALUES:
+    case HISS_GOT_VALUES: {
+        const comm_chunk *chunk = &r->group.chunks[done.at];
+        const int64_t begin = begin_of(r, chunk);
+        comm_reducer_take(r, chunk->bucket, begin, begin + comm_chunk_floats(r, chunk));
+        break;
+    }
     case HISS_SENT:
         break;
     }

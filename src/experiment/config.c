@@ -61,6 +61,8 @@ static const hiss_row dist_rows[] = {
     {"bucket", HISS_INT, DIST(bucket), "1MiB", 1024, 1e12, NULL, "bytes of gradient reduced together"},
     {"group", HISS_INT, DIST(group), "0", 0, 65536, NULL,
      "tree: neighbouring ranks that exchange among themselves first; 0: chosen by the ranks, 1: none"},
+    {"wire", HISS_CHOICE, DIST(wire), "float32", 0, 0, HISS_WIRE_CHOICES,
+     "tree: what gradients and changes of parameters travel as, and are rounded to; bf16: half the bytes, other bits"},
     {"overlap", HISS_BOOL, DIST(overlap), "true", 0, 0, NULL, "reduce while backward goes on"},
     {"watchdog", HISS_INT, DIST(watchdog), "600", 0, 1e6, NULL,
      "seconds after which a rank that neither works nor answers ends the job (exit code 70); 0: never"},
@@ -230,6 +232,13 @@ static hiss_status read_kernels(hiss_experiment *e, hiss_error *err) {
     return s;
 }
 
+static hiss_status check_wire(const hiss_dist_options *dist, hiss_error *err) {
+    return dist->wire == HISS_WIRE_FLOAT32 || dist->reduce == HISS_REDUCE_TREE
+               ? HISS_OK
+               : hiss_fail_key(err, HISS_EUSER, "dist.wire",
+                               "bf16 is what the tree adds in, and dist.reduce is mpi; set one of them otherwise");
+}
+
 static hiss_status read_sections(hiss_experiment *e, const hiss_extra_section *extra, int nextra, hiss_error *err) {
     hiss_status s = HISS_OK;
     for (int i = 0; i < HISS_COUNT(sections) && s == HISS_OK; i++) {
@@ -239,6 +248,7 @@ static hiss_status read_sections(hiss_experiment *e, const hiss_extra_section *e
         }
         s = hiss_config_section(e->config, c->name, c->rows, *c->nrows, (char *)e + c->offset, err);
     }
+    s = s == HISS_OK ? check_wire(&e->dist, err) : s;
     s = s == HISS_OK ? read_generator(e, err) : s;
     s = s == HISS_OK ? experiment_interval_parse(&e->checkpoint, err) : s;
     s = s == HISS_OK ? experiment_probe_check(&e->probe, err) : s;

@@ -30,6 +30,7 @@ typedef struct replay {
     int64_t first, end; /* own lanes */
     int64_t *lane_offsets;
     hiss_reducer *reducer;
+    hiss_wire *wire; /* [buckets] */
     float *model;
     bool *used;    /* [buckets] scratch */
     double credit; /* seconds to sleep, less what was overslept */
@@ -323,6 +324,10 @@ static hiss_status create_reducer(replay *r, hiss_error *err) {
     const int64_t own = r->end - r->first;
     r->ahead = c->exchange_share > 0.0 ? smaller(c->ahead, own - 1) : 0;
     const int64_t count = c->bucket_offsets[c->buckets];
+    r->wire = hiss_new(hiss_wire, c->buckets);
+    for (int b = 0; b < c->buckets - 1 && r->options->reduce == HISS_REDUCE_TREE; b++) { /* the last has statistics */
+        r->wire[b] = (hiss_wire)r->options->wire;
+    }
     const hiss_reducer_options options = {.comm = r->comm,
                                           .lanes = r->options->lanes,
                                           .lane_offsets = r->lane_offsets,
@@ -332,6 +337,7 @@ static hiss_status create_reducer(replay *r, hiss_error *err) {
                                           .threads = (int)c->threads,
                                           .ahead = r->ahead,
                                           .reduce = (hiss_reduce)r->options->reduce,
+                                          .wire = r->wire,
                                           .overlap = r->options->overlap,
                                           .group_size = (int)r->options->group};
     r->used = hiss_new(bool, c->buckets);
@@ -370,6 +376,7 @@ static hiss_status create_exchange(replay *r, hiss_error *err) {
 
 static void destroy(replay *r) {
     hiss_reducer_destroy(r->reducer);
+    hiss_free(r->wire);
     hiss_match_destroy(r->match);
     free(r->words);
     free(r->model);

@@ -13,6 +13,7 @@ const hiss_row hiss_replay_rows[] = {
     {"samples", HISS_INT, FIELD(samples), "0", 0, 1e12, NULL, "of the data set that is permuted; 0: as the costs say"},
     {"reduce", HISS_CHOICE, FIELD(reduce), "tree", 0, 0, HISS_REDUCE_CHOICES, "how gradients are summed"},
     {"group", HISS_INT, FIELD(group), "0", 0, 1e6, NULL, "ranks that exchange first; 0: chosen, 1: no groups"},
+    {"wire", HISS_CHOICE, FIELD(wire), "float32", 0, 0, HISS_WIRE_CHOICES, "what the tree's sums travel as"},
     {"steps", HISS_INT, FIELD(steps), "2", 1, 1e6, NULL, "timed, of each kind"},
     {"jitter", HISS_FLOAT, FIELD(jitter), "0", 0, 10, NULL, "computing takes up to so much longer"},
     {"overlap", HISS_BOOL, FIELD(overlap), "true", 0, 0, NULL, "reduce while backward goes on"},

@@ -29,6 +29,7 @@ struct journal {
     int64_t steps;                    /* since the last line, of this process */
     double began, start, last, shown; /* of the run, of its steps, of the window */
     int64_t first_step;
+    double sent_before;   /* bytes, before it */
     double stepped;       /* when the last step ended */
     double *step_seconds; /* [step_capacity] of the window's steps, the first so many */
     int64_t step_count, step_capacity;
@@ -89,6 +90,7 @@ journal *train_journal_create(trainer *t, double began) {
     j->began = began;
     j->start = j->last = j->stepped = hiss_seconds();
     j->first_step = j->account_from = t->step;
+    j->sent_before = hiss_comm_bytes_sent(t->comm);
     j->step_capacity = t->experiment->train.log_every < MOST_STEPS ? t->experiment->train.log_every : MOST_STEPS;
     j->step_seconds = hiss_new(double, j->step_capacity);
     for (int s = 0; s < hiss_model_count(t->model); s++) {
@@ -417,11 +419,15 @@ hiss_status train_journal_summary(journal *j, double seconds, hiss_error *err) {
     if (*t->init) {
         fprintf(out, "  init_sha256: %s\n", t->init);
     }
-    fprintf(out, "  reduce: %s\n",
-            t->experiment->dist.reduce == HISS_REDUCE_TREE ? "tree" : "mpi (not bit-stable over ranks)");
+    const hiss_dist_options *dist = &t->experiment->dist;
+    fprintf(out, "  reduce: %s%s\n", dist->reduce == HISS_REDUCE_TREE ? "tree" : "mpi (not bit-stable over ranks)",
+            dist->wire == HISS_WIRE_BF16 ? " in bf16" : "");
     print_machine(out, t);
     const int64_t images = (t->step - j->first_step) * t->placement.lanes * t->placement.m;
-    fprintf(out, "seconds: %.3f\nimages_per_second: %.1f\nmetrics:\n", seconds, (double)images / seconds);
+    const int64_t steps = t->step > j->first_step ? t->step - j->first_step : 1;
+    fprintf(out, "seconds: %.3f\nimages_per_second: %.1f\n", seconds, (double)images / seconds);
+    fprintf(out, "bytes_sent_per_step: %.0f # by rank 0\nmetrics:\n",
+            (hiss_comm_bytes_sent(t->comm) - j->sent_before) / (double)steps);
     for (int k = 0; k < j->nnamed; k++) {
         fprintf(out, "  %s: %.9g\n", j->named[k].name, j->named[k].value);
     }

@@ -28,6 +28,7 @@ static void cut_buckets(trainer *t) {
     const int slots = hiss_model_count(t->model);
     const int64_t floats = t->experiment->dist.bucket / (int64_t)sizeof(float);
     t->bucket_offsets = hiss_new(int64_t, slots + 2);
+    t->wire = hiss_new(hiss_wire, slots + 2);
     int64_t begin = 0;
     t->buckets = 0;
     for (int k = 0; k < slots; k++) {
@@ -37,10 +38,9 @@ static void cut_buckets(trainer *t) {
         const bool border =
             next && slot->kind == HISS_SLOT_PARAMETER &&
             (next->kind != HISS_SLOT_PARAMETER || next->group != slot->group || next->frozen != slot->frozen);
-        if (end - begin >= floats && slot->kind == HISS_SLOT_PARAMETER) {
-            t->bucket_offsets[++t->buckets] = end;
-            begin = end;
-        } else if (border || !next) {
+        const bool parameters = slot->kind == HISS_SLOT_PARAMETER;
+        if ((end - begin >= floats && parameters) || border || !next) {
+            t->wire[t->buckets] = parameters ? (hiss_wire)t->experiment->dist.wire : HISS_WIRE_FLOAT32;
             t->bucket_offsets[++t->buckets] = end;
             begin = end;
         }
@@ -80,6 +80,7 @@ hiss_reducer_options train_reducer_options(const trainer *t) {
                                   .threads = train_pool_threads(t->pool),
                                   .ahead = t->ahead,
                                   .reduce = (hiss_reduce)t->experiment->dist.reduce,
+                                  .wire = t->wire,
                                   .overlap = t->experiment->dist.overlap,
                                   .group_size = (int)t->experiment->dist.group};
 }
@@ -334,6 +335,7 @@ void train_destroy(trainer *t) {
     train_layer_norms_destroy(t->layer_norms);
     hiss_free(t->owned_start);
     hiss_free(t->bucket_offsets);
+    hiss_free(t->wire);
     hiss_free(t->slot_order);
     hiss_free(t->state_offsets);
     hiss_free(t->batches);

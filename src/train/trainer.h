@@ -139,6 +139,7 @@ struct trainer {
     bool lends;             /* lane l keeps its activations in exec l, so that the reducer knows when they are over, */
     hiss_reducer_lent lent; /* and may use their memory; NULL: it does not pay */
     int64_t *bucket_offsets;
+    hiss_wire *wire; /* [buckets] dist.wire where parameters are */
     int buckets;
     int64_t *state_offsets; /* [P+1] room for train_states_gather */
     norms norms;

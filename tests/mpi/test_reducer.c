@@ -20,6 +20,7 @@ typedef struct trial {
     int64_t lanes, first, end, count;
     int buckets, threads, group_size;
     hiss_reduce reduce;
+    hiss_wire wire[MOST_BUCKETS];
     int64_t offsets[MOST_BUCKETS + 1];
     bool used[MOST_BUCKETS];
     uint64_t key;           /* of the step's lane vectors */
@@ -32,16 +33,25 @@ typedef struct trial {
     int *updates;          /* [count] calls of update per element */
 } trial;
 
-static float node(uint64_t key, int64_t lanes, int level, int64_t index, uint64_t element) {
+/* The nearest number with 8 bits of precision, ties to even; the test draws none near the ends of float32's range. */
+static float to_bf16(float value) {
+    int exponent;
+    const double part = frexp((double)value, &exponent); /* 8 bits before the point, below */
+    return (float)ldexp(nearbyint(ldexp(part, 8)), exponent - 8);
+}
+
+static float node(uint64_t key, int64_t lanes, hiss_wire wire, int level, int64_t index, uint64_t element) {
     int64_t first = index << level;
     if (level == 0) {
-        return (float)value_of(key, (uint64_t)first, element);
+        const float value = (float)value_of(key, (uint64_t)first, element);
+        return wire == HISS_WIRE_BF16 ? to_bf16(value) : value;
     }
-    float left = node(key, lanes, level - 1, 2 * index, element);
+    float left = node(key, lanes, wire, level - 1, 2 * index, element);
     if (first + ((int64_t)1 << (level - 1)) >= lanes) {
         return left;
     }
-    return left + node(key, lanes, level - 1, 2 * index + 1, element);
+    const float sum = left + node(key, lanes, wire, level - 1, 2 * index + 1, element);
+    return wire == HISS_WIRE_BF16 ? to_bf16(sum) : sum;
 }
 
 static void update(void *user, int64_t begin, int64_t end, const float *sum) {
@@ -131,7 +141,10 @@ static void check_model(trial *t) {
         for (int64_t i = t->offsets[b]; i < t->offsets[b + 1]; i++) {
             float expected = t->before[i];
             if (t->used[b]) {
-                expected = 0.25f * expected + node(t->key, t->lanes, 5, 0, (uint64_t)i);
+                expected = 0.25f * expected + node(t->key, t->lanes, t->wire[b], 5, 0, (uint64_t)i);
+            }
+            if (t->used[b] && t->wire[b] == HISS_WIRE_BF16) {
+                expected = t->before[i] + to_bf16(expected - t->before[i]);
             }
             if (t->reduce == HISS_REDUCE_TREE) {
                 CHECK(memcmp(&expected, &t->model[i], sizeof expected) == 0);
@@ -229,17 +242,17 @@ static void check_print(trial *t, double bytes) {
     hiss_reducer_print(t->reducer, file);
     rewind(file);
     char line[256];
-    double floats = 0;
+    double sent = 0;
     while (fgets(line, sizeof line, file)) {
         int bucket, from, to;
         long long count;
         CHECK(line[0] == '#' || sscanf(line, "%d %d %d %lld", &bucket, &from, &to, &count) == 4);
         if (line[0] != '#' && from == hiss_comm_rank(comm)) {
             CHECK(to != from && to >= 0 && to < hiss_comm_size(comm) && bucket >= 0 && bucket < t->buckets);
-            floats += (double)count;
+            sent += (double)count * (t->wire[bucket] == HISS_WIRE_BF16 ? 2 : 4);
         }
     }
-    CHECK(fabs(bytes - 4 * floats) < 1); /* the counter also holds fractions, from collectives */
+    CHECK(fabs(bytes - sent) < 1); /* the counter also holds fractions, from collectives */
     fclose(file);
 }
 
@@ -255,6 +268,7 @@ static void run(trial *t, uint64_t *key, int steps, bool overlap, const int64_t 
                                     .threads = t->threads,
                                     .ahead = t->ahead,
                                     .reduce = t->reduce,
+                                    .wire = t->wire,
                                     .overlap = overlap,
                                     .group_size = t->group_size,
                                     .room = t->room};
@@ -308,6 +322,13 @@ static void draw_buckets(trial *t, uint64_t *key) {
     t->offsets[t->buckets] = t->count;
 }
 
+static void draw_wire(trial *t, uint64_t *key) {
+    const bool any = draw(key, 2) && t->reduce == HISS_REDUCE_TREE;
+    for (int b = 0; b < t->buckets; b++) {
+        t->wire[b] = any && draw(key, 3) ? HISS_WIRE_BF16 : HISS_WIRE_FLOAT32;
+    }
+}
+
 static void random_trials(hiss_comm *comm, uint64_t *key, int trials) {
     int size = hiss_comm_size(comm);
     for (int i = 0; i < trials; i++) {
@@ -325,6 +346,7 @@ static void random_trials(hiss_comm *comm, uint64_t *key, int trials) {
         t.group_size = (int)draw(key, size + 2);
         t.room = draw(key, 2) ? 1 + draw(key, t.count) : 0;
         draw_buckets(&t, key);
+        draw_wire(&t, key);
         if (draw(key, 2)) {
             hiss_partition(t.lanes, size, lane_offsets);
         } else {
@@ -335,12 +357,13 @@ static void random_trials(hiss_comm *comm, uint64_t *key, int trials) {
 }
 
 /* Buckets of several slices and chunks, uneven lanes. */
-static void large_trial(hiss_comm *comm, uint64_t *key, int group_size) {
+static void large_trial(hiss_comm *comm, uint64_t *key, int group_size, hiss_wire wire) {
     int size = hiss_comm_size(comm);
     trial t = {.comm = comm, .lanes = size + 1, .count = 1400003, .buckets = 2, .threads = 2, .group_size = group_size};
     int64_t lane_offsets[65];
     t.offsets[1] = 1300001;
     t.offsets[2] = t.count;
+    t.wire[0] = wire;
     hiss_partition(t.lanes, size, lane_offsets);
     run(&t, key, 1, true, lane_offsets);
 }
@@ -370,6 +393,21 @@ static void empty_ranks_trial(hiss_comm *comm, uint64_t *key, int group_size) {
     int64_t lane_offsets[65] = {0};
     lane_offsets[hiss_comm_size(comm)] = t.lanes;
     draw_buckets(&t, key);
+    draw_wire(&t, key);
+    run(&t, key, 3, true, lane_offsets);
+}
+
+/* One lane is in no addition, and counts as rounded all the same. */
+static void single_lane_trial(hiss_comm *comm, uint64_t *key) {
+    trial t = {.comm = comm,
+               .lanes = 1,
+               .count = 100,
+               .buckets = 1,
+               .threads = 1,
+               .offsets = {0, 100},
+               .wire = {HISS_WIRE_BF16}};
+    int64_t lane_offsets[65];
+    hiss_partition(1, hiss_comm_size(comm), lane_offsets);
     run(&t, key, 3, true, lane_offsets);
 }
 
@@ -400,13 +438,16 @@ int main(int argc, char **argv) {
     }
     uint64_t key = argc > 1 ? strtoull(argv[1], NULL, 10) : 1;
     random_trials(comm, &key, 25);
-    large_trial(comm, &key, 1);
-    large_trial(comm, &key, 2);
+    for (int wire = HISS_WIRE_FLOAT32; wire <= HISS_WIRE_BF16; wire++) {
+        large_trial(comm, &key, 1, (hiss_wire)wire);
+        large_trial(comm, &key, 2, (hiss_wire)wire);
+    }
     room_trial(comm, &key, true);
     room_trial(comm, &key, false);
     empty_ranks_trial(comm, &key, 1);
     empty_ranks_trial(comm, &key, 2);
     empty_ranks_trial(comm, &key, 3);
+    single_lane_trial(comm, &key);
     different_arguments_are_refused(comm);
     return finish_test(comm);
 }

@@ -115,6 +115,7 @@ typedef struct hiss_replay {
     int64_t samples; /* of the data set that is permuted; 0: as the costs say */
     int reduce;      /* hiss_reduce */
     int64_t group;   /* hiss_reducer_options.group_size */
+    int wire;        /* hiss_wire, of all buckets but the last; of the tree */
     int64_t steps;   /* of each kind, after one that does not count */
     double jitter;   /* each rank's computing takes up to so much longer, anew in each step */
     bool overlap;
