@@ -268,14 +268,14 @@ check-symbols: lib ## verify the names of the library: public hiss_..., private 
 	@tools/check_symbols '$(BUILD)'
 
 # Every source, every header on its own and all headers together, without warnings: the compiler of the build, of which that has
-# kept the warnings; without assertions; and clang, whose warnings do not depend on what it optimises.
+# kept the warnings; without assertions; and clang, whose warnings do not depend on what it optimises, so that the objects are
+# those that asan wants.
 check-warnings: all tests ## compile everything with gcc and clang, warnings are errors
 	@kept=$$(find '$(BUILD)/src' '$(BUILD)/tests' -name '*.warned'); [ -z "$$kept" ] || { cat $$kept >&2; exit 1; }
 	+@$(MAKE) WERROR=-Werror BUILD=$(BUILD)/warn-headers headers
-	+@if command -v clang >/dev/null; then \
-		$(MAKE) BUILD=$(BUILD)/warn-clang CC=clang OPT=-O0 WERROR=-Werror RELEASE= headers objects; \
+	+@if command -v clang >/dev/null; then $(with_sanitizers) headers objects; \
 	else echo 'clang: not found, its warnings not verified'; fi
-	+@$(MAKE) BUILD=$(BUILD)/warn-release OPT=-O2 WERROR=-Werror RELEASE=1 objects all
+	+@$(MAKE) BUILD=$(BUILD)/warn-release OPT=-O2 WERROR=-Werror RELEASE=1 all
 	@readelf -Wdl $(BUILD)/warn-release/hiss | awk '/BIND_NOW|FLAGS.*NOW/ { now = 1 } /GNU_RELRO/ { relro = 1 } / PIE/ { pie = 1 } \
 		END { if (!now || !relro || !pie) { print "a release build is not hardened"; exit 1 } }' >&2
 	@! nm $(BUILD)/warn-release/hiss | grep -w hiss_fault
@@ -289,8 +289,10 @@ headers: $(BUILD)/flags
 objects: $(LIB_OBJ) $(CLI_OBJ) $(TEST_SRC:%.c=$(BUILD)/%.o) $(FUZZERS:%=%.o) $(BUILD)/tests/fuzz/replay.o $(BUILD)/tests/fuzz/outside
 
 SANITIZE := -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
+with_sanitizers = $(MAKE) BUILD=$(BUILD)/asan $(if $(shell command -v clang),CC=clang WERROR=-Werror) RELEASE= \
+	LDFLAGS='$(SANITIZE)' OPT='-g1 -O1 -march=$(ARCH) $(SANITIZE)'
 asan: ## unit tests under the address and undefined behaviour sanitizers
-	+@$(MAKE) BUILD=$(BUILD)/asan OPT='-g1 -O1 -march=$(ARCH) $(SANITIZE)' LDFLAGS='$(SANITIZE)' tests
+	+@$(with_sanitizers) tests
 	$(hand_on)@BUILD='$(BUILD)/asan' CC='$(CC)' tools/run_tests 'unit/*'
 
 # Sanitizers of clang; recovery is off so that undefined behaviour ends a target, too.
@@ -302,7 +304,7 @@ fuzz: ## let libFuzzer look for inputs that break the readers: FUZZ_SECONDS=60 e
 	@tools/fuzz run '$(BUILD)/fuzz' $(FUZZ_SECONDS) $(FUZZ_TARGETS)
 
 fuzz-replay: ## the kept inputs of tests/fuzz/corpus under the sanitizers
-	+@$(MAKE) BUILD=$(BUILD)/asan OPT='-g1 -O1 -march=$(ARCH) $(SANITIZE)' LDFLAGS='$(SANITIZE)' fuzzers
+	+@$(with_sanitizers) fuzzers
 	@tools/fuzz replay '$(BUILD)/asan'
 
 FUZZ_SECONDS ?= 60
