@@ -129,7 +129,7 @@ completes tra train
 completes train --thr --threads
 completes train --log '' 'error warning info debug'
 completes train --set optim.mo optim.momentum=
-completes train --set optim.method = a 'adam adamw'
+completes train --set optim.method = a 'adam adamw adagrad'
 completes query --set eval.lay eval.layers=
 completes train my.ya ''
 ! command -v zsh >/dev/null || zsh -n "$share/zsh/site-functions/_hiss" || fail 'zsh'

@@ -56,7 +56,7 @@ done <<'END'
 lapjv sparse auction greedy auto
 lenet-bn alexnet-bn
 nat classify autoencoder
-sgd adam adamw lars lamb
+sgd adam adamw lars lamb adagrad
 blas ref
 END
 echo ok

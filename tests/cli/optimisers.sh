@@ -7,6 +7,7 @@ small_run
 lars="optim.method=lars optim.lr=5 optim.weight_decay=1e-3"
 lamb="optim.method=lamb optim.momentum=0 optim.lr=0.01 optim.weight_decay=0.01 optim.epsilon=1e-6"
 adamw="optim.method=adamw optim.momentum=0 optim.lr=0.005 optim.weight_decay=0.1"
+adagrad="optim.method=adagrad optim.momentum=0 optim.lr=0.02"
 clip="optim.clip_norm=0.5"
 everything="optim.include_biases=true"
 settings() {
@@ -17,7 +18,7 @@ settings() {
 # ---- ranks 1, 2, 3, 5, 7 ----
 
 variants=("$lars" "$lars $clip $everything objective=supervised" "$lamb objective=autoencoder" "$lamb $clip"
-    "$adamw $clip objective=supervised")
+    "$adamw $clip objective=supervised" "$adagrad objective=autoencoder")
 for k in "${!variants[@]}"; do
     # shellcheck disable=SC2086
     settings ${variants[k]}
@@ -54,11 +55,13 @@ cmp -s <(hashes decay) <(hashes decay-all) && fail 'include_biases does nothing'
 # ---- what is said ----
 
 "$HISS" train --help >log
-for method in sgd adam adamw lars lamb; do
+for method in sgd adam adamw lars lamb adagrad; do
     grep -q "^  method $method .*; reads " log || fail "no help on $method" log
 done
 refused 1 "optim.momentum: expected 0 with method lamb, found 0.9; use optim.beta1 instead" \
     "$HISS" train config.yaml --run run --set optim.method=lamb
+refused 1 "optim.momentum: expected 0 with method adagrad, which has none, found 0.9" \
+    "$HISS" train config.yaml --run run --set optim.method=adagrad
 refused 2 "optim.nesterov: expected false with method lars, found true" \
     "$HISS" train config.yaml --run run --set optim.method=lars --set optim.nesterov=true
 refused 1 "optim.clip_norm must be a number in 0.." "$HISS" train config.yaml --run run --set optim.clip_norm=-1

@@ -21,7 +21,8 @@
     X(ADAM, adam)                                                                                                      \
     X(ADAMW, adamw)                                                                                                    \
     X(LARS, lars)                                                                                                      \
-    X(LAMB, lamb)
+    X(LAMB, lamb)                                                                                                      \
+    X(ADAGRAD, adagrad)
 
 #define HISS_OPTIM_CONSTANT(constant, name) HISS_##constant,
 typedef enum hiss_optim_method { HISS_OPTIMISERS(HISS_OPTIM_CONSTANT) } hiss_optim_method;
@@ -72,7 +73,7 @@ void hiss_optim_help(FILE *stream);
 /* Whether a key of hiss_optim_rows can change an update, as method and schedule are. Not collective. */
 bool hiss_optim_reads(const hiss_optim_options *options, const char *key);
 
-/* State floats per parameter: 0 plain SGD, 1 with momentum (the velocity), 2 Adam and its kin (first and second
+/* State floats per parameter: 0 plain SGD, 1 with momentum (the velocity), 1 AdaGrad (sums of squares), 2 Adam and its kin (first and second
  * moment). All start at zero. */
 int hiss_optim_states(const hiss_optim_options *options);
 /* Name of state k, 0 <= k < hiss_optim_states, for checkpoints. Static storage. */

@@ -27,7 +27,7 @@ const hiss_row hiss_optim_rows[] = {
     {"beta1", HISS_FLOAT, FIELD(beta1), "0.9", 0, BELOW_ONE, NULL, "adam, adamw, lamb: decay of the first moment"},
     {"beta2", HISS_FLOAT, FIELD(beta2), "0.999", 0, BELOW_ONE, NULL, "adam, adamw, lamb: decay of the second moment"},
     {"epsilon", HISS_FLOAT, FIELD(epsilon), "1e-8", 1e-30, 1, NULL,
-     "adam, adamw, lamb: added to the root of the second moment"},
+     "adam, adamw, lamb, adagrad: added to the root of the second moment, or of the squares"},
     {"schedule", HISS_CHOICE, FIELD(schedule), "constant", 0, 0, "constant|step|cosine|linear|inverse",
      "how the learning rate changes"},
     {"warmup", HISS_FLOAT, FIELD(warmup), "0", 0, 1e6, NULL, "epochs of linear warm-up from 0"},
