@@ -143,7 +143,7 @@ $(BUILD)/%.o: %.c $(BUILD)/flags | $(BUILD)/deps.ok $(BUILD)/gen/hiss_build.h
 	$(do)mkdir -p $(@D) && $(CC) $(ALL_CPPFLAGS) $(ALL_CFLAGS) -MMD -MP -c -o $@ $< $(keep_warnings)
 
 # gcc leaves loops in which a comparison chooses scalar where arithmetic may trap.
-$(BUILD)/src/tensor/kern_fast.o: private CFLAGS += -fno-trapping-math
+$(BUILD)/src/tensor/kern_fast.o $(BUILD)/src/tensor/kern_fast_pairs.o: private CFLAGS += -fno-trapping-math
 
 # The instructions of bfloat16, whatever the rest is built for: hiss asks the processor before it uses them.
 BF16_CFLAGS := -mavx512f -mavx512bw -mavx512vl -mavx512bf16

@@ -7,42 +7,9 @@
 #include <math.h>
 #include <string.h>
 
+#include "tensor/kern_fast.h"
 #include "tensor/kern_impl.h"
 #include "tensor/kern_vec.h"
-
-enum { CHUNK = 256, SIDES = 16 };
-
-static int64_t chunk_at(int64_t i, int64_t count) {
-    return count - i < CHUNK ? count - i : CHUNK;
-}
-
-static float *copy(float *to, const float *from, int64_t count) {
-    return memcpy(to, from, sizeof(float) * (size_t)count);
-}
-
-/* e^x for |x| <= 87.3; 0 below, 3.4e38 / 2 or so above; NaN for NaN. */
-static inline float exponential(float x) {
-    const float magic = 12582912; /* 1.5 * 2^23: adding it rounds to an integer, kept in the low bits */
-    float low = x < -87.3f ? -87.3f : x;
-    float clamped = low > 87.3f ? 87.3f : low;
-    float shifted = clamped * 1.44269504088896341f + magic;
-    float n = shifted - magic;
-    float r = clamped - n * 0.693359375f - n * -2.12194440e-4f;
-    float p = 1.9875691500e-4f;
-    p = p * r + 1.3981999507e-3f;
-    p = p * r + 8.3334519073e-3f;
-    p = p * r + 4.1665795894e-2f;
-    p = p * r + 1.6666665459e-1f;
-    p = p * r + 5.0000001201e-1f;
-    p = p * r * r + r + 1;
-    uint32_t bits;
-    float power;
-    memcpy(&bits, &shifted, sizeof bits);
-    bits = (bits + 127) << 23; /* the magic number's own bits are shifted out */
-    memcpy(&power, &bits, sizeof power);
-    float value = p * power;
-    return x < -87.3f ? 0 : value;
-}
 
 static inline float hyperbolic_tangent(float x) {
     float size = fabsf(x), square = x * x;
@@ -203,14 +170,6 @@ void tensor_fast_add_bias(int64_t M, int64_t N, const float *x, const float *bia
             copy(y + i + j, v, n);
         }
     }
-}
-
-static double sum_of(const double lane[SIDES]) {
-    double sum = 0;
-    for (int i = 0; i < SIDES; i++) {
-        sum += lane[i];
-    }
-    return sum;
 }
 
 static double dot(int64_t count, const float *restrict a, const float *restrict b) {
@@ -415,152 +374,5 @@ void tensor_fast_squared_loss_backward(int64_t count, float scale, const float *
     }
     if (db) {
         scaled_difference(count, -factor, a, b, db, accumulate_db);
-    }
-}
-
-/* log(1 + u) for 0 <= u <= 1: 2 atanh(s), s = u / (2 + u) <= 1/3, by its series. */
-static inline float logarithm_above_one(float u) {
-    const float s = u / (2 + u), square = s * s;
-    float p = 1.0f / 15;
-    p = p * square + 1.0f / 13;
-    p = p * square + 1.0f / 11;
-    p = p * square + 1.0f / 9;
-    p = p * square + 1.0f / 7;
-    p = p * square + 1.0f / 5;
-    p = p * square + 1.0f / 3;
-    return 2 * (s + s * square * p);
-}
-
-/* Sum of v[n], n <= CHUNK, into sides that go on from chunk to chunk. */
-static void add_chunk(int64_t n, const float *v, double side[SIDES]) {
-    for (int64_t j = 0; j < n; j += SIDES) {
-        for (int64_t k = 0; k < SIDES && j + k < n; k++) {
-            side[k] += (double)v[j + k];
-        }
-    }
-}
-
-void tensor_fast_sigmoid_cross_entropy_forward(int64_t count, float scale, const float *x, const float *target,
-                                               float *loss) {
-    double side[SIDES] = {0};
-    float v[CHUNK], t[CHUNK];
-    for (int64_t i = 0; i < count; i += CHUNK) {
-        const int64_t n = chunk_at(i, count);
-        copy(v, x + i, n);
-        copy(t, target + i, n);
-        for (int64_t j = 0; j < n; j++) {
-            const float above = v[j] > 0 ? v[j] : 0;
-            t[j] = above - t[j] * v[j] + logarithm_above_one(exponential(-fabsf(v[j])));
-        }
-        add_chunk(n, t, side);
-    }
-    *loss = (float)((double)scale * sum_of(side));
-}
-
-/* gradient (+)= v [n] */
-static void give(float *gradient, const float *v, int64_t n, bool accumulate) {
-    for (int64_t j = 0; j < n; j++) {
-        gradient[j] = (accumulate ? gradient[j] : 0) + v[j];
-    }
-}
-
-void tensor_fast_sigmoid_cross_entropy_backward(int64_t count, float scale, const float *x, const float *target,
-                                                float dloss, float *dx, bool accumulate_dx, float *dtarget,
-                                                bool accumulate_dtarget) {
-    const float factor = dloss * scale;
-    float v[CHUNK], t[CHUNK], g[CHUNK];
-    for (int64_t i = 0; i < count; i += CHUNK) {
-        const int64_t n = chunk_at(i, count);
-        copy(v, x + i, n);
-        copy(t, target + i, n);
-        for (int64_t j = 0; j < n && dx; j++) {
-            g[j] = factor * (1 / (1 + exponential(-v[j])) - t[j]);
-        }
-        if (dx) {
-            give(dx + i, g, n, accumulate_dx);
-        }
-        for (int64_t j = 0; j < n && dtarget; j++) {
-            g[j] = -factor * v[j];
-        }
-        if (dtarget) {
-            give(dtarget + i, g, n, accumulate_dtarget);
-        }
-    }
-}
-
-/* e^x - 1, close to 0 as well: by its series where that is exact enough. */
-static inline float exponential_less_one(float x) {
-    float p = 1.0f / 5040;
-    p = p * x + 1.0f / 720;
-    p = p * x + 1.0f / 120;
-    p = p * x + 1.0f / 24;
-    p = p * x + 1.0f / 6;
-    p = p * x + 0.5f;
-    const float near = p * x * x + x, far = exponential(x) - 1;
-    return fabsf(x) < 0.5f ? near : far;
-}
-
-void tensor_fast_gaussian_kl_forward(int64_t count, float scale, const float *mean, const float *log_variance,
-                                     float *loss) {
-    double side[SIDES] = {0};
-    float m[CHUNK], v[CHUNK];
-    for (int64_t i = 0; i < count; i += CHUNK) {
-        const int64_t n = chunk_at(i, count);
-        copy(m, mean + i, n);
-        copy(v, log_variance + i, n);
-        for (int64_t j = 0; j < n; j++) {
-            v[j] = 0.5f * (exponential_less_one(v[j]) - v[j] + m[j] * m[j]);
-        }
-        add_chunk(n, v, side);
-    }
-    *loss = (float)((double)scale * sum_of(side));
-}
-
-void tensor_fast_gaussian_kl_backward(int64_t count, float scale, const float *mean, const float *log_variance,
-                                      float dloss, float *dmean, bool accumulate_dmean, float *dlog_variance,
-                                      bool accumulate_dlog_variance) {
-    const float factor = dloss * scale;
-    float v[CHUNK];
-    for (int64_t i = 0; i < count; i += CHUNK) {
-        const int64_t n = chunk_at(i, count);
-        if (dmean) {
-            copy(v, mean + i, n);
-            for (int64_t j = 0; j < n; j++) {
-                v[j] *= factor;
-            }
-            give(dmean + i, v, n, accumulate_dmean);
-        }
-        if (dlog_variance) {
-            copy(v, log_variance + i, n);
-            for (int64_t j = 0; j < n; j++) {
-                v[j] = 0.5f * factor * exponential_less_one(v[j]);
-            }
-            give(dlog_variance + i, v, n, accumulate_dlog_variance);
-        }
-    }
-}
-
-void tensor_fast_axpby(int64_t count, float a, const float *restrict x, float b, float *restrict y) {
-    if (b == 0) {
-        for (int64_t i = 0; i < count; i++) {
-            y[i] = a * x[i];
-        }
-    } else {
-        for (int64_t i = 0; i < count; i++) {
-            y[i] = a * x[i] + b * y[i];
-        }
-    }
-}
-
-void tensor_fast_multiply(int64_t count, const float *restrict a, const float *restrict b, float *restrict y,
-                          bool accumulate) {
-    if (accumulate) {
-        for (int64_t i = 0; i < count; i++) {
-            y[i] += a[i] * b[i];
-        }
-    } else {
-        for (int64_t i = 0; i < count; i++) {
-            y[i] = a[i] * b[i];
-        }
     }
 }

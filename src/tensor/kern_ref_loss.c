@@ -117,6 +117,24 @@ void tensor_ref_sigmoid_cross_entropy_backward(int64_t count, float scale, const
     }
 }
 
+void tensor_ref_logistic_loss_forward(int64_t count, float scale, const float *x, const float *weight, float *loss) {
+    double sum = 0;
+    for (int64_t i = 0; i < count; i++) {
+        const double w = weight[i], z = w < 0 ? (double)x[i] : -(double)x[i];
+        sum += fabs(w) * (fmax(z, 0) + log1p(exp(-fabs(z))));
+    }
+    *loss = (float)(scale * sum);
+}
+
+void tensor_ref_logistic_loss_backward(int64_t count, float scale, const float *x, const float *weight, float dloss,
+                                       float *dx, bool accumulate) {
+    const float factor = dloss * scale;
+    for (int64_t i = 0; i < count; i++) {
+        const double w = weight[i], z = w < 0 ? (double)x[i] : -(double)x[i];
+        give(dx, i, accumulate, factor * (float)(-w / (1 + exp(-z))));
+    }
+}
+
 void tensor_ref_gaussian_kl_forward(int64_t count, float scale, const float *mean, const float *log_variance,
                                     float *loss) {
     double sum = 0;

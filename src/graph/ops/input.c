@@ -1,4 +1,4 @@
-/* Arrays that the caller fills before forward, found again by name: float32, or labels, int32 [M]. */
+/* Arrays that the caller fills before forward, found again by name: float32, or numbers, int32, labels among them. */
 #include "graph/ops/ops.h"
 
 #include <string.h>
@@ -11,9 +11,13 @@ hiss_value hiss_graph_input(hiss_graph *graph, const char *name, hiss_shape shap
                         (node){.op = &graph_op_input, .name = hiss_arena_text(graph->arena, name), .shape = shape});
 }
 
+hiss_value hiss_graph_input_numbers(hiss_graph *graph, const char *name, hiss_shape shape) {
+    return graph_append(graph,
+                        (node){.op = &graph_op_labels, .name = hiss_arena_text(graph->arena, name), .shape = shape});
+}
+
 hiss_value hiss_graph_input_labels(hiss_graph *graph, const char *name, int64_t M) {
-    return graph_append(
-        graph, (node){.op = &graph_op_labels, .name = hiss_arena_text(graph->arena, name), .shape = HISS_SHAPE(M)});
+    return hiss_graph_input_numbers(graph, name, HISS_SHAPE(M));
 }
 
 hiss_value hiss_graph_input_named(const hiss_graph *graph, const char *name) {

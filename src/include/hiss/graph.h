@@ -32,8 +32,9 @@ void hiss_graph_scope(hiss_graph *graph, const char *name);
 
 /* ---- leaves ---- */
 
-/* An array the caller fills before forward, found again by name. labels: int32 [M]. */
+/* An array the caller fills before forward, found again by name. numbers: int32; labels: int32 [M]. */
 hiss_value hiss_graph_input(hiss_graph *graph, const char *name, hiss_shape shape);
+hiss_value hiss_graph_input_numbers(hiss_graph *graph, const char *name, hiss_shape shape);
 hiss_value hiss_graph_input_labels(hiss_graph *graph, const char *name, int64_t M);
 hiss_value hiss_graph_input_named(const hiss_graph *graph, const char *name); /* -1 when there is none */
 /* The value of a slot. trainable: its gradient is computed into the lane vector. Using one slot several times sums. */
@@ -54,6 +55,11 @@ hiss_value hiss_graph_conv2d_transposed(hiss_graph *graph, hiss_value x, hiss_va
 hiss_value hiss_graph_linear(hiss_graph *graph, hiss_value x, hiss_value w, hiss_value bias /* or -1 */);
 /* y[M,D] = x[M,F] w[F,D] + bias[D]: back through the weights of a linear layer. */
 hiss_value hiss_graph_linear_transposed(hiss_graph *graph, hiss_value x, hiss_value w, hiss_value bias /* or -1 */);
+/* y[B,M,N] = a[B,M,K] b[B,K,N], pair by pair; transposed: of b[B,N,K]^T. */
+hiss_value hiss_graph_batched_product(hiss_graph *graph, hiss_value a, hiss_value b, bool transposed);
+/* Rows of table[V,D] by their numbers, int32 [...] of 0 .. V - 1 (asserted): y[..., D]. The gradient of a row that is
+ * taken several times is summed in the order of y. */
+hiss_value hiss_graph_gather(hiss_graph *graph, hiss_value table, hiss_value row);
 /* BatchNorm over all but the last dimension. mean_slot, variance_slot: running statistics in the model vector; in
  * training this lane's own go to the lane vector (the mean over uses, when slots are shared; nowhere when both are
  * HISS_NO_SLOT), in evaluation the running ones are used. gamma, beta may be -1. */
@@ -109,6 +115,8 @@ hiss_value hiss_graph_absolute_loss(hiss_graph *graph, hiss_value a, hiss_value 
                                     double scale); /* scale sum |a - b| */
 /* scale * sum of -log p(target) of independent Bernoulli variables, target in 0..1, of any equal shapes. */
 hiss_value hiss_graph_sigmoid_cross_entropy(hiss_graph *graph, hiss_value logits, hiss_value target, double scale);
+/* scale * sum of |w| log(1 + e^(-sign(w) x)) of logits x and weights w of any equal shapes; weights get no gradient. */
+hiss_value hiss_graph_logistic_loss(hiss_graph *graph, hiss_value logits, hiss_value weight, double scale);
 /* scale * sum of the divergence of N(mean, e^log_variance) from N(0, 1), of any equal shapes. */
 hiss_value hiss_graph_gaussian_kl(hiss_graph *graph, hiss_value mean, hiss_value log_variance, double scale);
 

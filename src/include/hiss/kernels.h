@@ -152,6 +152,13 @@ typedef void hiss_kernel_sigmoid_cross_entropy_backward(int64_t count, float sca
                                                         float dloss, float *dx, bool accumulate_dx, float *dtarget,
                                                         bool accumulate_dtarget);
 
+/* loss = scale * sum over count of |w| log(1 + e^(-sign(w) x)), in nats; 0 for w = 0.
+ * Backward: dx (+)= -dloss * scale w / (1 + e^(sign(w) x)). */
+typedef void hiss_kernel_logistic_loss_forward(int64_t count, float scale, const float *x, const float *weight,
+                                               float *loss);
+typedef void hiss_kernel_logistic_loss_backward(int64_t count, float scale, const float *x, const float *weight,
+                                                float dloss, float *dx, bool accumulate);
+
 /* loss = scale * sum over count of KL(N(mean, e^log_variance) || N(0, 1)) (Kingma & Welling 2014, appendix B), in nats.
  * Backward: dmean (+)= dloss * scale mean; dlog_variance (+)= dloss * scale (e^log_variance - 1) / 2; each may be
  * NULL. */
@@ -178,6 +185,7 @@ typedef void hiss_kernel_multiply(int64_t count, const float *a, const float *b,
     X(softmax_cross_entropy_forward) X(softmax_cross_entropy_backward) X(squared_loss_forward)          \
     X(soft_cross_entropy_forward) X(soft_cross_entropy_backward)                                        \
     X(squared_loss_backward) X(sigmoid_cross_entropy_forward) X(sigmoid_cross_entropy_backward)         \
+    X(logistic_loss_forward) X(logistic_loss_backward)                                                  \
     X(gaussian_kl_forward) X(gaussian_kl_backward) X(axpby) X(multiply)
 /* clang-format on */
 

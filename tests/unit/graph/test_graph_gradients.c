@@ -33,7 +33,8 @@ static void fill_inputs(const hiss_graph *g, hiss_exec *exec, int variant) {
     hiss_value v = hiss_graph_input_named(g, "label");
     if (v >= 0) {
         int32_t *label = (int32_t *)hiss_exec_data(exec, v);
-        for (int64_t i = 0; i < hiss_graph_shape(g, v).dim[0]; i++) {
+        const hiss_shape s = hiss_graph_shape(g, v);
+        for (int64_t i = 0; i < hiss_shape_count(&s); i++) {
             label[i] = (int32_t)((3 * i + variant) % 10);
         }
     }

@@ -387,6 +387,21 @@ static hiss_value grow_ladder_term(const growth *g) {
     return hiss_graph_dot(graph, y[0], y[1], 0.1);
 }
 
+/* Rows of a table, taken by number, against each other: both products, and what is told from noise. Without a draw. */
+static hiss_value grow_words_term(const growth *g) {
+    hiss_graph *graph = g->r->graph;
+    const hiss_value row = hiss_graph_input_numbers(graph, "rows", HISS_SHAPE(2, 4));
+    const hiss_value weight = hiss_graph_input(graph, "signs", HISS_SHAPE(2, 4, 4));
+    hiss_value x[2], logits[2];
+    for (int i = 0; i < 2; i++) {
+        x[i] = hiss_graph_gather(graph, hiss_layer_parameter(&g->r->b, "table", "weight", HISS_SHAPE(10, 3), 1.0), row);
+        logits[i] = hiss_graph_batched_product(graph, x[i], x[0], true);
+    }
+    const hiss_value mixed = hiss_graph_batched_product(graph, hiss_graph_tanh(graph, logits[1]), x[1], false);
+    return hiss_graph_add(graph, hiss_graph_logistic_loss(graph, logits[0], weight, 0.1),
+                          hiss_graph_dot(graph, mixed, x[0], 0.1));
+}
+
 /* Parameters and constants are no values of an exec. */
 static void keep(hiss_graph *graph, hiss_value v) {
     if (graph->nodes[v].op->home == HOME_EXEC) {
@@ -424,6 +439,7 @@ static void grow(rig *r, int64_t key) {
     }
     r->loss = key % 3 ? r->loss : hiss_graph_add(r->graph, r->loss, grow_soft_term(&g));
     r->loss = key % 3 == 1 ? hiss_graph_add(r->graph, r->loss, grow_ladder_term(&g)) : r->loss;
+    r->loss = key % 3 == 2 ? hiss_graph_add(r->graph, r->loss, grow_words_term(&g)) : r->loss;
     hiss_layer_metric(&r->b, "first", g.term[0]);
     hiss_layer_metric(&r->b, "last", g.term[g.terms - 1]);
     hiss_graph_loss(r->graph, r->loss);

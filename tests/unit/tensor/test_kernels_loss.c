@@ -361,6 +361,53 @@ static void test_sigmoid_cross_entropy(void **unused) {
     }
 }
 
+static double logistic(double x, double w) {
+    const double z = w < 0 ? x : -x;
+    return fabs(w) * (fmax(z, 0) + log1p(exp(-fabs(z))));
+}
+
+/* Any number of examples, most of which do not count, against sums in double; extreme logits. */
+static void test_logistic_loss(void **unused) {
+    (void)unused;
+    enum { MOST = 100 };
+    const hiss_kernels *k[] = {hiss_kernels_blas(), hiss_kernels_ref()};
+    uint64_t state = 11;
+    float *x = new_filled(&state, MOST), *w = new_filled(&state, MOST), dx[MOST], value;
+    for (int count = 1; count <= MOST; count++) {
+        double loss = 0, expected[MOST];
+        for (int i = 0; i < MOST; i++) {
+            w[i] = i / 16 % 2 || i % 5 == 0 ? 0.0f : i % 3 ? w[i] + 0.1f : -w[i];
+        }
+        for (int i = 0; i < count; i++) {
+            const double z = (double)x[i], v = (double)w[i];
+            loss += 0.5 * logistic(z, v);
+            expected[i] = v == 0 ? 0 : -0.5 * 3 * v / (1 + exp(v < 0 ? -z : z));
+        }
+        for (int i = 0; i < 2; i++) {
+            k[i]->logistic_loss_forward(count, 0.5f, x, w, &value);
+            assert_true(fabs((double)value - loss) <= 1e-6 * fmax(1, loss));
+            for (int accumulate = 0; accumulate < 2; accumulate++) {
+                for (int j = 0; j < count; j++) {
+                    dx[j] = 7;
+                }
+                k[i]->logistic_loss_backward(count, 0.5f, x, w, 3, dx, accumulate);
+                for (int j = 0; j < count; j++) {
+                    assert_true(fabs((double)dx[j] - expected[j] - 7 * accumulate) < 2e-6);
+                }
+            }
+        }
+    }
+    const float far[] = {300, -300, 3e38f, -88}, sign[] = {1, -1, 1, 2};
+    for (int i = 0; i < 2; i++) { /* neither overflows, and what counts for nothing may be anything */
+        k[i]->logistic_loss_forward(4, 1, far, sign, &value);
+        assert_true(fabsf(value - 176) < 1e-4f);
+        k[i]->logistic_loss_backward(4, 1, far, sign, 1, dx, false);
+        assert_near("dx", 4, dx, (const float[]){0, 0, 0, -2}, 1, 1e-6);
+    }
+    hiss_free(x);
+    hiss_free(w);
+}
+
 static void test_gaussian_kl(void **unused) {
     (void)unused;
     const hiss_kernels *k[] = {hiss_kernels_blas(), hiss_kernels_ref()};
@@ -407,6 +454,7 @@ int main(void) {
         cmocka_unit_test(test_soft_cross_entropy_of_labels),
         cmocka_unit_test(test_squared_loss),
         cmocka_unit_test(test_sigmoid_cross_entropy),
+        cmocka_unit_test(test_logistic_loss),
         cmocka_unit_test(test_gaussian_kl),
         cmocka_unit_test(test_long_sums),
     };
