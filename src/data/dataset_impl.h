@@ -65,6 +65,7 @@ struct hiss_dataset {
     data_classes classes;
     char *target_names; /* of the columns of field targets, a line each; NULL: no file has them */
     const char *target_names_of, *target_names_at; /* the first file that has, and of what they are an attribute */
+    struct data_vocabulary *vocabulary;            /* NULL: the numbers of a row are not those of words */
     int64_t *kept;                                 /* [kept_count] rows in use, ascending; NULL: all */
     int64_t kept_count;
     bool permuted;
@@ -74,6 +75,7 @@ struct hiss_dataset {
         double least, most;   /* that pixels lie between; both 0: anything is taken */
         const char *unit_for; /* the method that needs pixels of 0..1, or NULL */
         bool further;         /* samples to evaluate: what is set for training holds */
+        bool words;           /* they are numbers of words */
     } limits;
     bool verify;      /* what is recorded, as at the start */
     atomic_bool read; /* something of the files since they were last seen to be unchanged */
@@ -148,6 +150,9 @@ void data_labels_tell(const char *path, const char *dataset, const data_classes 
 /* targets.c: what the columns of field targets are called, where there are some. All files that say so must agree, with
  * another set, too (NULL: none). */
 hiss_status data_targets_read(hiss_dataset *set, const hiss_dataset *known, hiss_error *err);
+/* vocabulary.c: that of all files, which then bounds the numbers in rows, where the first has one. */
+hiss_status data_vocabulary_read(hiss_dataset *set, hiss_error *err);
+void data_vocabulary_destroy(hiss_dataset *set);
 /* How many names, one a line. */
 int64_t data_lines_count(const char *lines);
 /* One of them for messages, "'bird'", or "no class" behind the last. Returns out. */

@@ -24,7 +24,11 @@ static hiss_status fail_beyond(const hiss_dataset *set, int64_t row, const void 
         high = fmax(high, (double)number[i]);
     }
     hiss_free(number);
-    if (set->limits.unit_for) {
+    if (set->limits.words) {
+        snprintf(expected, sizeof expected,
+                 "0..%g, the numbers of words in /vocabulary: prepare the file anew with hiss prepare text",
+                 set->limits.most);
+    } else if (set->limits.unit_for) {
         snprintf(expected, sizeof expected,
                  "%g..%g, which are 0..1 to %s: replace them, or set data.range to values that hold all", image->low,
                  image->high, set->limits.unit_for);

@@ -248,7 +248,8 @@ static hiss_status check_alike(const hiss_sample_range *train, const hiss_sample
                                                                : "prepare both alike");
         }
     }
-    return HISS_OK;
+    return hiss_error_prefix(err, hiss_dataset_expect_vocabulary(test->set, train->set, err),
+                             hiss_config_where(from->keys.config, key, where));
 }
 
 static bool same_name(const char *a, const char *b) {

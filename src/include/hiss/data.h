@@ -246,6 +246,17 @@ char *hiss_dataset_class_lines(const hiss_dataset *set);            /* all names
 /* What the columns of field targets are called, a name a line: the attribute `classes` of its data set or, in files without
  * labels, of /. NULL: there are no targets, or the file does not say. It lives as long as set. Not collective. */
 const char *hiss_dataset_target_names(const hiss_dataset *set);
+/* What the numbers in samples that are rows of words stand for, as hiss prepare text has written it beside them. */
+typedef struct hiss_vocabulary {
+    int64_t count;           /* V: numbers 0 .. V - 1 */
+    const char *const *word; /* [V] in UTF-8; the first is <unknown>, any other word */
+    const int64_t *times;    /* [V] how often it occurs in the files */
+    int64_t padding;         /* the number that fills up rows; 0: none does */
+} hiss_vocabulary;
+/* Lives as long as set. NULL: samples are no rows of words, or the files do not say which. Not collective. */
+const hiss_vocabulary *hiss_dataset_vocabulary(const hiss_dataset *set);
+/* An error (HISS_EUSER) where both sets have a vocabulary, and set another one than known. Not collective. */
+hiss_status hiss_dataset_expect_vocabulary(const hiss_dataset *set, const hiss_dataset *known, hiss_error *err);
 /* Warn of each class that no sample in use has, or all have, or that is judged in none. Reads the whole field. Not
  * collective. Errors: those of reading. */
 hiss_status hiss_dataset_warn_of_targets(hiss_dataset *set, hiss_error *err);

@@ -45,10 +45,11 @@ typedef struct hiss_task { /* what is computed: all that encode() needs; outlive
     uint64_t seed;
     const hiss_field *field; /* [fields] of the samples, of training and evaluation alike; the first is the image */
     int fields;
-    int64_t stored_H, stored_W; /* of the data */
-    int64_t H, W, C;            /* of the network's input */
-    int64_t classes;            /* 0 without labels */
-    int64_t labelled;           /* samples of each class that may be learnt from with their labels; 0: none */
+    int64_t stored_H, stored_W;        /* of the data */
+    int64_t H, W, C;                   /* of the network's input */
+    int64_t classes;                   /* 0 without labels */
+    const hiss_vocabulary *vocabulary; /* of samples that are rows of words; NULL: they are not */
+    int64_t labelled;                  /* samples of each class that may be learnt from with their labels; 0: none */
     const hiss_kernels *kernels;
     const hiss_augment_options *augment;
     const hiss_network *network;
