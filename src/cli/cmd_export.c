@@ -10,8 +10,8 @@
 typedef export_options options;
 
 static const hiss_row rows[] = {
-    {"format", HISS_CHOICE, offsetof(options, format), NULL, 0, 0, "safetensors|npz|torch|onnx|tensorboard|mllog",
-     "what to write"},
+    {"format", HISS_CHOICE, offsetof(options, format), NULL, 0, 0,
+     "safetensors|npz|torch|onnx|tensorboard|mllog|word2vec", "what to write"},
     {"output", HISS_PATH, offsetof(options, output), NULL, 0, 0, NULL,
      "file to write, of torch and tensorboard the folder; what exists is replaced"},
     {"checkpoint", HISS_PATH, offsetof(options, checkpoint), NULL, 0, 0, NULL, "default: the newest of the run"},
@@ -21,7 +21,7 @@ static const hiss_row rows[] = {
      "torch, onnx: images go in as they are stored, instead of cut and normalised"},
     {"fold", HISS_BOOL, offsetof(options, fold), "false", 0, 0, NULL,
      "onnx: BatchNorm goes into the weights of the layer before it, where it can"},
-    {"set*", HISS_STRING, 0, NULL, 0, 0, NULL, "torch, onnx: change a key of the run's config (repeatable)"},
+    {"set*", HISS_STRING, 0, NULL, 0, 0, NULL, "torch, onnx, word2vec: change a key of the run's config (repeatable)"},
     {"help", HISS_BOOL, offsetof(options, help), "false", 0, 0, NULL, "this text"},
 };
 
@@ -31,12 +31,13 @@ static const char advice[] = "name a run, or one of its checkpoints: hiss export
 static hiss_status check_options(const options *o, const hiss_arguments *rest, hiss_error *err) {
     const bool log = o->format == EXPORT_TENSORBOARD || o->format == EXPORT_MLLOG;
     const bool arrays = o->format == EXPORT_SAFETENSORS || o->format == EXPORT_NPZ || log;
-    const char *idle = !arrays && o->fold && o->format != EXPORT_ONNX ? "fold"
-                       : !arrays                                      ? NULL
+    const bool words = o->format == EXPORT_WORD2VEC, network = !arrays && !words;
+    const char *idle = network && o->fold && o->format != EXPORT_ONNX ? "fold"
+                       : network                                      ? NULL
                        : o->layers                                    ? "layers"
                        : o->preprocess                                ? "preprocess"
                        : o->fold                                      ? "fold"
-                       : rest->nrepeated > 0                          ? "set"
+                       : rest->nrepeated > 0 && !words                ? "set"
                                                                       : NULL;
     if (log && o->checkpoint) {
         return hiss_fail(err, HISS_EUSER,
@@ -139,6 +140,8 @@ static hiss_status export_run(hiss_comm *comm, const void *options_, const char 
     hiss_comm_broadcast(comm, checkpoint, CLI_PATH, 0);
     if (s == HISS_OK && (o->format == EXPORT_TORCH || o->format == EXPORT_ONNX)) {
         s = export_write_network(comm, o, run, checkpoint, rest, w, err);
+    } else if (s == HISS_OK && o->format == EXPORT_WORD2VEC) {
+        s = export_write_words(comm, o, run, checkpoint, rest, w, err);
     } else if (s == HISS_OK) {
         s = hiss_comm_agree(comm, first ? write_arrays(o, checkpoint, w, err) : HISS_OK, err);
     }
@@ -154,7 +157,8 @@ static void help(void) {
            "  torch        the encoder as a module of PyTorch: a folder of model.py and weights.safetensors\n"
            "  onnx         the encoder as a graph of ONNX, operator set 17\n"
            "  tensorboard  metrics.jsonl as an event file, in a folder that TensorBoard reads\n"
-           "  mllog        metrics.jsonl as lines of MLPerf logging\n\n");
+           "  mllog        metrics.jsonl as lines of MLPerf logging\n"
+           "  word2vec     the vectors of words, as text that word2vec and gensim read\n\n");
     hiss_rows_help(stdout, NULL, rows, HISS_COUNT(rows));
 }
 

@@ -11,7 +11,8 @@ typedef enum export_format {
     EXPORT_TORCH,
     EXPORT_ONNX,
     EXPORT_TENSORBOARD,
-    EXPORT_MLLOG
+    EXPORT_MLLOG,
+    EXPORT_WORD2VEC
 } export_format;
 
 typedef struct export_options {
@@ -26,6 +27,9 @@ hiss_status export_write_arrays(const hiss_weights *w, bool npz, const char *pat
  * the arrays. Collective. */
 hiss_status export_write_network(hiss_comm *comm, const export_options *o, const char *run, const char *checkpoint,
                                  const hiss_arguments *rest, const hiss_weights *w, hiss_error *err);
+/* The vectors of words that a run has learnt, as text. Rank 0 writes, and has the arrays. Collective. */
+hiss_status export_write_words(hiss_comm *comm, const export_options *o, const char *run, const char *checkpoint,
+                               const hiss_arguments *rest, const hiss_weights *w, hiss_error *err);
 /* What the run has logged: a folder for TensorBoard, or lines of MLPerf logging. Not collective. */
 hiss_status export_write_log(const export_options *o, const char *run, hiss_error *err);
 

@@ -3,6 +3,7 @@
 . "$HISS_ROOT/tests/cli/common"
 small_run
 colors
+words
 
 # follow TEXT COMMAND...: the error has TEXT. The --set that it names are added until there is no error.
 follow() {
@@ -60,10 +61,13 @@ mv plain.yaml config.yaml
 # Layers of the file, for methods that have their own, and for those that cannot use them.
 own=(--set augment.contrast=0 --set data.labelled=5 --set optim.method=adam --set optim.momentum=0)
 for method in $(methods); do
-    on 1 "${train[@]}" --set objective=$method "${own[@]}" --set data.file=colors.h5
+    # shellcheck disable=SC2207
+    data=(--set data.file=colors.h5 $(other_data $method))
+    [ $method != word2vec ] || data+=(--set data.labelled=0)
+    on 1 "${train[@]}" --set objective=$method "${own[@]}" "${data[@]}"
     rm -rf new
     ! grep -q 'hiss: error: .*: network.layers: ' log ||
-        follow 'network.layers: ' "${train[@]}" --set objective=$method "${own[@]}" --set data.file=colors.h5
+        follow 'network.layers: ' "${train[@]}" --set objective=$method "${own[@]}" "${data[@]}"
 done
 follow 'network.layers has no layers' "${train[@]}" --set 'network.layers=[]'
 follow 'augment.mean: vae needs pixels of 0..1' "${train[@]}" --set objective=vae --set augment.contrast=0 \

@@ -2,6 +2,7 @@
 # and doctor must say FAIL and the key. What exists, but is something else, is told, too.
 . "$HISS_ROOT/tests/cli/common"
 small_run
+words
 train 1 run --set train.epochs=1
 "$odd_h5" other.h5 /images=u8:120x12x12 /labels=u8:120 /small=u8:120x9x9
 mkdir empty
@@ -23,6 +24,7 @@ while read -r key; do
     method=() # of whose section the key is
     for name in $(methods); do
         [ "$name" != "${key%%.*}" ] || method=(objective="$name" network.layers=null augment.contrast=0)
+        [ "$name.${key%%.*}" != word2vec.word2vec ] || method+=(data.file=words.h5 data.images=/tokens data.layout=NW)
     done
     [ "${key%%.*}" != probe ] || [ "$key" = probe.every ] || method=(probe.every='1 epoch')
     fails 1 "$key" "$key=no-such-thing" "${method[@]}"

@@ -45,17 +45,20 @@ done
 # Every key of a resolved config is in the help.
 small_run
 colors
+words
 all=$(methods)
 for objective in $all; do
     sets=(--set objective=$objective --set train.epochs=1 --set augment.contrast=0)
+    # shellcheck disable=SC2207
+    sets+=($(other_data "$objective"))
     [ "$objective" != ladder ] || sets+=(--set data.labelled=1 --set optim.lr=1e-4)
     on 1 "$HISS" train config.yaml --run "run-$objective" "${sets[@]}"
     ! grep -q 'error: .*data.images: .* needs images of 3 channels' log || sets+=(--set data.file=colors.h5)
     ! grep -q 'error: .*network.layers: .* leave .* out' log || sets+=(--set network.layers=null) # it has its own
     train 1 "run-$objective" "${sets[@]}"
     "$HISS" train --help >help
-    keys=$(awk '/^[a-z_]+:/ { section = $1; sub(":", "", section) }
-        /^[a-z_]+: ./ { print section } /^  [a-z_]+: ./ { sub(":", "", $1); print section "." $1 }' "run-$objective/config.yaml")
+    keys=$(awk '/^[a-z_0-9]+:/ { section = $1; sub(":", "", section) }
+        /^[a-z_0-9]+: ./ { print section } /^  [a-z_]+: ./ { sub(":", "", $1); print section "." $1 }' "run-$objective/config.yaml")
     [ "$(wc -w <<<"$keys")" -ge 50 ] || fail "only $(wc -w <<<"$keys") keys in run-$objective/config.yaml"
     for key in $keys; do
         grep -qE "^ *$key " help || fail "train --help does not name $key" help

@@ -2,6 +2,7 @@
 # refused at its place, for each method and each of its layers and its output. Layers at the wrong side of flatten are told.
 . "$HISS_ROOT/tests/cli/common"
 small_run
+words
 
 # net NAME: a config in which the parameters of a linear layer NAME fit those of nat's and the auto-encoder's own.
 net() {
@@ -21,7 +22,8 @@ END
 tried=0
 for method in $(methods); do
     net fc2
-    on 1 "$HISS" train net.yaml --run new --set objective="$method" --set train.freeze=nothing
+    # shellcheck disable=SC2046
+    on 1 "$HISS" train net.yaml --run new --set objective="$method" --set train.freeze=nothing $(other_data "$method")
     ! grep -q 'error: .*network.layers: .* leave .* out' log || continue # it has layers of its own
     refused 1 "fc1, fc2, " "$HISS" train net.yaml --run new --set objective="$method" --set train.freeze=nothing
     own=$(sed -n 's/.*parameters are in \(.*\)fc1, fc2, /\1/p' log)

@@ -81,17 +81,18 @@ static inline void fill_constants(rig *r) {
 static inline void open_act(act *a, const char *name, const char *text, int64_t lanes, int64_t m, int64_t samples) {
     memset(a, 0, sizeof *a);
     hiss_error err = {0};
-    const stage_given given = {.seed = 9,
-                               .samples = samples,
-                               .stored_H = 28,
-                               .stored_W = 28,
-                               .C = channels_of(name),
-                               .classes = 10,
-                               .labelled = 1,
-                               .lanes = lanes,
-                               .m = m,
-                               .comm = &a->comm,
-                               .kernels = hiss_kernels_blas()};
+    stage_given given = {.seed = 9,
+                         .samples = samples,
+                         .stored_H = 28,
+                         .stored_W = 28,
+                         .C = channels_of(name),
+                         .classes = 10,
+                         .labelled = 1,
+                         .lanes = lanes,
+                         .m = m,
+                         .comm = &a->comm,
+                         .kernels = hiss_kernels_blas()};
+    stage_suit(name, &given);
     if (stage_open(&a->s, name, text, given, NULL, &err) != HISS_OK) {
         fail_msg("%s: %s", name, err.text);
     }
@@ -129,6 +130,14 @@ static inline void open_act(act *a, const char *name, const char *text, int64_t 
         a->r[p].exec = hiss_exec_create(a->r[p].graph, given.kernels, hiss_model_offsets(a->r[0].model));
     }
     a->encode = hiss_exec_create(a->encoder, given.kernels, hiss_model_offsets(a->r[0].model));
+}
+
+/* Numbers for an encoder of words, the same each time; others have none. */
+static inline void fill_words(const hiss_graph *graph, hiss_exec *exec) {
+    const hiss_value words = hiss_graph_input_named(graph, "words");
+    for (int32_t k = 0; words >= 0 && k < 36; k++) {
+        ((int32_t *)hiss_exec_data(exec, words))[k] = k % 7;
+    }
 }
 
 static inline void close_act(act *a) {

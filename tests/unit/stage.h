@@ -19,6 +19,7 @@ typedef struct stage_given { /* of task and placement, what a test chooses */
     int threads;      /* 0: one */
     hiss_comm *comm;
     const hiss_kernels *kernels;
+    const hiss_vocabulary *vocabulary; /* then samples are rows of words; NULL: images */
 } stage_given;
 
 typedef struct stage {
@@ -56,6 +57,33 @@ static inline void draw_blob(int64_t H, int64_t W, int64_t C, int64_t sample, in
         const double share = C == 1 ? 1.0 : 1.0 - 0.35 * (double)((sample + k % C) % 3); /* of the channel */
         out[k] = (uint8_t)(share * light * exp(-0.5 * (dx * dx + dy * dy)));
     }
+}
+
+/* Rows of words for the methods that learn from them. */
+static inline void stage_suit(const char *objective, stage_given *given) {
+    static const char *const word[] = {"<unknown>", "a", "b", "c", "d", "e", "f"};
+    static const int64_t times[] = {0, 9, 8, 7, 5, 3, 2};
+    static const hiss_vocabulary vocabulary = {.count = 7, .word = word, .times = times};
+    if (strcmp(objective, "word2vec") == 0) {
+        given->stored_H = given->C = 1;
+        given->stored_W = 12;
+        given->vocabulary = &vocabulary;
+    }
+}
+
+static inline void draw_sample(const hiss_task *t, int64_t sample, uint8_t *out) {
+    if (t->vocabulary) {
+        for (int64_t k = 0; k < t->stored_W; k++) {
+            const int32_t number = (int32_t)((sample + k * k) % t->vocabulary->count);
+            memcpy(out + k * (int64_t)sizeof number, &number, sizeof number);
+        }
+        return;
+    }
+    draw_blob(t->stored_H, t->stored_W, t->C, sample, t->classes ? sample % t->classes : sample, out);
+}
+
+static inline int64_t stage_bytes(const hiss_task *t) {
+    return t->stored_H * t->stored_W * t->C * (t->vocabulary ? (int64_t)sizeof(int32_t) : 1);
 }
 
 static inline void stage_place(stage *s, const stage_given *given, const int64_t *lane_offsets) {
@@ -101,7 +129,7 @@ static inline hiss_status stage_open(stage *s, const char *objective, const char
     status = status == HISS_OK ? hiss_config_finish(s->config, err) : status;
     status = status == HISS_OK ? hiss_augment_check(&s->augment, given.stored_H, given.stored_W, given.C, err) : status;
     s->image = (hiss_field){.name = HISS_FIELD_IMAGE,
-                            .dtype = HISS_U8,
+                            .dtype = given.vocabulary ? HISS_I32 : HISS_U8,
                             .ndim = 3,
                             .dim = {given.stored_H, given.stored_W, given.C},
                             .high = 255};
@@ -114,6 +142,7 @@ static inline hiss_status stage_open(stage *s, const char *objective, const char
                           .W = s->augment.width,
                           .C = given.C,
                           .classes = given.classes,
+                          .vocabulary = given.vocabulary,
                           .labelled = given.labelled,
                           .kernels = given.kernels,
                           .augment = &s->augment,
@@ -144,7 +173,7 @@ static inline void stage_close(stage *s) {
 /* The labelled samples, once there are pixels. */
 static inline void stage_label(stage *s) {
     const int64_t wanted = s->task.classes * s->task.labelled, all = s->placement.samples;
-    const int64_t count = wanted < all ? wanted : all, size = s->task.stored_H * s->task.stored_W * s->task.C;
+    const int64_t count = wanted < all ? wanted : all, size = stage_bytes(&s->task);
     s->few_sample = hiss_new(int64_t, count);
     s->few_pixel = hiss_new(const uint8_t *, count);
     s->few_label = hiss_new(int32_t, count);
@@ -168,7 +197,7 @@ static inline int64_t stage_sample_at(const stage *s, int64_t epoch, int64_t ste
 static inline void stage_batches(stage *s, int64_t epoch, int64_t step) {
     const hiss_task *t = &s->task;
     const hiss_placement *p = &s->placement;
-    const int64_t lanes = p->end_lane - p->first_lane, size = t->stored_H * t->stored_W * t->C;
+    const int64_t lanes = p->end_lane - p->first_lane, size = stage_bytes(t);
     if (!s->batches) {
         s->batches = hiss_new(hiss_batch, lanes);
         s->sample = hiss_new(int64_t, lanes * p->m);
@@ -176,7 +205,7 @@ static inline void stage_batches(stage *s, int64_t epoch, int64_t step) {
         s->label = hiss_new(int32_t, lanes * p->m);
         s->pixels = hiss_new(uint8_t, p->samples * size);
         for (int64_t i = 0; i < p->samples; i++) {
-            draw_blob(t->stored_H, t->stored_W, t->C, i, t->classes ? i % t->classes : i, s->pixels + i * size);
+            draw_sample(t, i, s->pixels + i * size);
         }
         if (t->classes && t->labelled) {
             stage_label(s);

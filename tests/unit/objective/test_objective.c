@@ -6,9 +6,10 @@
 /* A small network, and a loss that may fall to nothing. Codes that are normalised over 6 images are too steep a function
  * of several layers for differences. */
 static const char *net_of(const char *name) {
-    return strcmp(name, "denoising") == 0 ? "network: {width: 2}\ndenoising: {loss: squared}\n"
-           : strcmp(name, "bigan") == 0   ? "network: {layers: [flatten, {linear: 9}, tanh]}\n"
-                                          : small_net;
+    return strcmp(name, "denoising") == 0  ? "network: {width: 2}\ndenoising: {loss: squared}\n"
+           : strcmp(name, "word2vec") == 0 ? "word2vec: {dim: 5, subsample: 0, shared: 9}\n"
+           : strcmp(name, "bigan") == 0    ? "network: {layers: [flatten, {linear: 9}, tanh]}\n"
+                                           : small_net;
 }
 
 /* Every method has the core, and a table that is there can do what it is for. */
@@ -110,16 +111,17 @@ static hiss_status encode_layers(const char *name, int layers, hiss_taps *taps, 
     }
     snprintf(text + used, sizeof text - (size_t)used, "]}\n");
     act a = {0};
-    const stage_given given = {.seed = 9,
-                               .samples = 8,
-                               .stored_H = 8,
-                               .stored_W = 8,
-                               .C = 1,
-                               .classes = 10,
-                               .lanes = 1,
-                               .m = 4,
-                               .comm = &a.comm,
-                               .kernels = hiss_kernels_ref()};
+    stage_given given = {.seed = 9,
+                         .samples = 8,
+                         .stored_H = 8,
+                         .stored_W = 8,
+                         .C = 1,
+                         .classes = 10,
+                         .lanes = 1,
+                         .m = 4,
+                         .comm = &a.comm,
+                         .kernels = hiss_kernels_ref()};
+    stage_suit(name, &given);
     const hiss_status opened = stage_open(&a.s, name, text, given, NULL, err);
     if (opened != HISS_OK && strncmp(err->text, "network.layers: ", 16) == 0) {
         taps->count = -1;
@@ -166,8 +168,9 @@ static void test_every_method_encodes_without_a_placement(void **state) {
         hiss_error err = {0};
         open_act(&a, (*o)->name, small_net, 2, 4, 16);
         const int64_t C = channels_of((*o)->name);
-        const stage_given given = {
+        stage_given given = {
             .seed = 9, .stored_H = 28, .stored_W = 28, .C = C, .classes = 10, .kernels = hiss_kernels_blas()};
+        stage_suit((*o)->name, &given);
         assert_int_equal(stage_open(&alone, (*o)->name, small_net, given, NULL, &err), HISS_OK);
         hiss_builder b = {.graph = hiss_graph_create(), .model = a.r[0].model};
         hiss_taps taps = {0};
@@ -181,6 +184,8 @@ static void test_every_method_encodes_without_a_placement(void **state) {
         fill_normals(77, 0, pixels, hiss_exec_data(exec, image));
         memcpy(hiss_exec_data(a.encode, a.image), hiss_exec_data(exec, image), sizeof(float) * (size_t)pixels);
         const hiss_exec_context run = {.model = a.r[0].vector, .lanes = 1};
+        fill_words(b.graph, exec);
+        fill_words(a.encoder, a.encode);
         hiss_exec_forward(exec, &run, 0, hiss_graph_nodes(b.graph), NULL, NULL);
         hiss_exec_forward(a.encode, &run, 0, hiss_graph_nodes(a.encoder), NULL, NULL);
         const hiss_shape shape = hiss_graph_shape(b.graph, last);
@@ -259,7 +264,8 @@ static void check_encoder(act *a) {
     double sum[2] = {0.0, 0.0};
     for (int pass = 0; pass < 2; pass++) {
         const int64_t C = a->s.task.C, values = 784 * C;
-        for (int i = 0; i < 3; i++) {
+        fill_words(a->encoder, a->encode);
+        for (int i = 0; i < 3 && !a->s.task.vocabulary; i++) {
             hiss_augment_center(&a->s.augment, &(hiss_stored_image){28, 28, C, a->s.pixels + values * i, NULL, 255},
                                 hiss_exec_data(a->encode, a->image) + values * i);
         }
