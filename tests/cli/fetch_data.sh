@@ -57,7 +57,7 @@ complains "./other.txt: 'tset' instead of train, test, prepare, part or options"
 sed '/^test/d' list.txt >other.txt
 complains './other.txt names no pictures for test'
 list=./nowhere.txt complains 'there is no list ./nowhere.txt'
-list=photographs complains "there is no data set 'photographs'; there are: photos scenes"
+list=photographs complains "there is no data set 'photographs'; there are: gcide photos scenes"
 list=./list.txt HISS=$PWD/nothing complains "there is no $PWD/nothing"
 on 1 "$fetch" photos
 [ $status -eq 2 ] && grep -q 'tools/fetch_data photos FOLDER' log || fail "without a folder: exit $status" log
@@ -92,6 +92,44 @@ sed '/^late/d' scenes.txt >other.txt
 complains './other.txt names no pictures for late'
 sed 's/^late/train/' scenes.txt >other.txt
 complains "./other.txt: 'train' instead of early, late, prepare, part or options"
+
+# Text of a dictionary, of which every 20th of the pieces of 400 lines is for test; synonyms and analogies.
+mkdir -p share/words
+awk 'BEGIN {
+    for (i = 0; i < 8400; i++) {
+        printf "Line \\Li\"ne\\ of {%s} [obs.] words\n", (i >= 7600 && i < 8000 ? "few" : "many")
+    }
+    for (i = 0; i < 150; i++) { print "thing things way ways [x] caf\351" }
+}' | gzip >share/dictionary.dz
+cat >share/words/data.noun <<'END'
+  1 This is the licence
+00001740 03 n 02 Thing 0 way(p) 0 001 ~ 00001930 n 0000 | what there is
+00001930 03 n 11 many 0 a 0 b 0 c 0 d 0 e 0 f 0 g 0 h 0 i 0 j 0 k 0 l 0 m 0 n 0 o 0 some_more 0 000 | seventeen words
+END
+cat >text.txt <<END
+# a text
+prepare text
+options --length 8
+part text --min-count 2
+part synonyms
+text dictionary $PWD/share/dictionary.dz $(sum share/dictionary.dz)
+synonyms words $PWD/share/words/data.noun $(sum share/words/data.noun)
+END
+on 1 "$fetch" ./text.txt made/text --no-shuffle
+[ $status -eq 0 ] || fail "text: exit $status" log
+grep -q 'wrote made/text/train.h5: .* a vocabulary of 10,' log && grep -q 'wrote made/text/test.h5: .* of 10,' log || fail 'text' log
+[ "$(wc -l <made/text/test.txt)" -eq 400 ] && [ "$(sort -u made/text/test.txt)" = 'Line  of  few   words' ] || fail 'test.txt' made/text/test.txt
+[ "$(sort -u made/text/train.txt | tr -s ' ')" = "$(printf 'Line of many words\nthing things way ways caf')" ] ||
+    fail 'train.txt' made/text/train.txt
+[ "$(grep -c . made/text/synonyms.txt)" -eq $((16 * 15 / 2 + 1)) ] && grep -qx 'thing way' made/text/synonyms.txt ||
+    fail 'synonyms.txt' made/text/synonyms.txt
+grep -qx 'thing things way ways\|way ways thing things' made/text/analogies.txt || fail 'analogies.txt' made/text/analogies.txt
+[ ! -e made/text/pictures ] || fail 'links are left'
+list=./other.txt
+sed '/^synonyms/d' text.txt >other.txt
+complains './other.txt names no pictures for synonyms'
+sed '/synonyms/d' text.txt >other.txt
+complains './other.txt: prepare text needs part text and part synonyms'
 
 # The list of scenes: whole lines, no file and no contents twice, so that no part has a stamp or a ground of another; the same
 # ten classes in each.
