@@ -6,15 +6,27 @@
 #include <string.h>
 #include <sys/file.h>
 
+#include "hiss/file.h"
+
 hiss_status study_lock(const char *dir, const char *name, bool shared, const char *command, int *lock,
                        hiss_error *err) {
     char path[CLI_PATH];
     snprintf(path, sizeof path, "%s/%s", dir, name);
+    hiss_status s = hiss_directories_make(dir, err);
+    if (s != HISS_OK) {
+        return s;
+    }
     *lock = open(path, O_CREAT | O_RDWR | O_CLOEXEC, 0644);
-    return *lock >= 0 && flock(*lock, (shared ? LOCK_SH : LOCK_EX) | LOCK_NB) == 0
-               ? HISS_OK
-               : hiss_fail(err, HISS_EUSER, "%s is in use by another %s (%s); wait for it", dir, command,
-                           strerror(errno));
+    if (*lock < 0) {
+        return hiss_fail(err, HISS_EUSER, "cannot write '%s': %s; %s", path, strerror(errno), hiss_file_remedy(errno));
+    }
+    if (flock(*lock, (shared ? LOCK_SH : LOCK_EX) | LOCK_NB) == 0) {
+        return HISS_OK;
+    }
+    return errno == EWOULDBLOCK
+               ? hiss_fail(err, HISS_EUSER, "%s is in use by another %s; wait for it", dir, command)
+               : hiss_fail(err, HISS_EUSER, "cannot lock '%s': %s; choose a place on a file system that has locks",
+                           path, strerror(errno));
 }
 
 hiss_status study_program_begin(study_program *p, hiss_error *err) {

@@ -167,8 +167,16 @@ cksum out/table.* out/runs.csv out/runs/*/compare.yaml | cmp -s - before || fail
 
 exec 9>>out/.lock
 flock 9
-refused 1 'out is in use by another hiss compare' "$HISS" compare study.yaml --out out
+refused 1 'out is in use by another hiss compare; wait for it' "$HISS" compare study.yaml --out out
 exec 9>&-
+# A task makes the folder when it is the first to come; a place that can be none is called so, and not busy.
+on 1 "$HISS" compare study.yaml --out first/task --task 1
+[ $status -eq 0 ] && [ -e first/task/runs/nat-s1/compare.yaml ] || fail "a task alone: exit $status" log
+for task in '' '--task 1'; do
+    # shellcheck disable=SC2086
+    refused 1 'data.h5/out' "$HISS" compare study.yaml --out data.h5/out $task
+    ! grep -q 'in use' log || fail 'a file in the way is called a process' log
+done
 
 # ---- changed ----
 
