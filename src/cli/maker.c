@@ -47,7 +47,14 @@ static void run(maker *e, made *by, const hiss_exec_context *context, uint64_t s
     for (int64_t i = 0; i < BATCH; i++) {
         e->ops->noise(e->method, &lane, i, seed, wanted && i < count ? wanted[i] : 0);
     }
-    hiss_exec_forward(by->exec, context, 0, hiss_graph_nodes(by->graph), NULL, NULL);
+    int begin = 0, end = hiss_graph_nodes(by->graph);
+    if (!e->ops->advance) {
+        hiss_exec_forward(by->exec, context, begin, end, NULL, NULL);
+        return;
+    }
+    for (int64_t pass = 0; e->ops->advance(e->method, &lane, pass, seed, &begin, &end); pass++) {
+        hiss_exec_forward(by->exec, context, begin, end, NULL, NULL);
+    }
 }
 
 /* Initial parameters, then the mean of what batches record in training mode. */

@@ -5,7 +5,7 @@
 
 #include "hiss/nn.h"
 
-enum { NAME_TEXT = 128 };
+enum { NAME_TEXT = 128, FILTERS = 16 };
 
 /* Layers of the user and of the method have different names, so that they share no parameters, and a name means one of
  * them: a slot of such a layer; NULL: there is none. */
@@ -91,6 +91,22 @@ hiss_value hiss_layer_conv(hiss_builder *b, const char *name, hiss_value x, int6
     const int64_t C = hiss_graph_shape(b->graph, x).dim[3];
     hiss_value w = weight(b, name, HISS_SHAPE(F, kernel, kernel, C), kernel * kernel * C);
     return hiss_graph_conv2d(b->graph, x, w, bias_of(b, name, bias, F), stride, pad);
+}
+
+hiss_value hiss_layer_conv_window(hiss_builder *b, const char *name, hiss_value x, int64_t F, int64_t R, int64_t S) {
+    hiss_graph_scope(b->graph, name);
+    if (!has_ndim(b, x, 4)) {
+        return -1;
+    }
+    const int64_t C = hiss_graph_shape(b->graph, x).dim[3], missing = (FILTERS - F % FILTERS) % FILTERS;
+    const int64_t none[4] = {0}, more[4] = {missing}, less[4] = {0, 0, 0, -missing};
+    hiss_value w = weight(b, name, HISS_SHAPE(F, R, S, C), R * S * C), bias = bias_of(b, name, true, F);
+    if (missing == 0) {
+        return hiss_graph_conv2d(b->graph, x, w, bias, 1, 0);
+    }
+    w = hiss_graph_pad(b->graph, w, none, more);
+    bias = hiss_graph_pad(b->graph, bias, none, more);
+    return hiss_graph_pad(b->graph, hiss_graph_conv2d(b->graph, x, w, bias, 1, 0), none, less);
 }
 
 hiss_value hiss_layer_conv_transposed(hiss_builder *b, const char *name, hiss_value x, int64_t C, int64_t kernel,

@@ -84,6 +84,12 @@ hiss_value hiss_graph_l2_normalize(hiss_graph *graph, hiss_value x);            
 hiss_value hiss_graph_add(hiss_graph *graph, hiss_value a, hiss_value b);
 /* x_k[..., C_k] -> [..., sum of C_k], for 1 <= count <= HISS_MAX_INPUTS. */
 hiss_value hiss_graph_concat(hiss_graph *graph, int count, const hiss_value *x);
+/* Zeros before and after each dimension of x, before[ndim] and after[ndim]; negative numbers cut off so much. */
+hiss_value hiss_graph_pad(hiss_graph *graph, hiss_value x, const int64_t *before, const int64_t *after);
+/* x[..., 2F] -> tanh(first F channels) sigmoid(the others), [..., F]. */
+hiss_value hiss_graph_gated(hiss_graph *graph, hiss_value x);
+/* a[N,H,W,C] + b[N,C], the same at every place of an image. */
+hiss_value hiss_graph_add_to_maps(hiss_graph *graph, hiss_value a, hiss_value b);
 hiss_value hiss_graph_multiply(hiss_graph *graph, hiss_value a, hiss_value b); /* elementwise */
 hiss_value hiss_graph_scale(hiss_graph *graph, hiss_value x, double factor);
 hiss_value hiss_graph_stop_gradient(hiss_graph *graph, hiss_value x); /* a view */
@@ -104,6 +110,10 @@ typedef struct hiss_sparse_inference {
 hiss_value hiss_graph_sparse_code(hiss_graph *graph, hiss_value x, hiss_value w, const hiss_sparse_inference *how);
 hiss_value hiss_graph_sparse_code_conv2d(hiss_graph *graph, hiss_value x, hiss_value w, int64_t pad,
                                          const hiss_sparse_inference *how);
+/* Logits [M,D] of NADE (Larochelle & Murray 2011, eq. 4 and 5): y_i = visible_i + v_i . sigmoid(hidden + sum over k < i of
+ * x_k w_k) of x[M,D], with w, v [D,H], hidden [H], visible [D]. */
+hiss_value hiss_graph_nade(hiss_graph *graph, hiss_value x, hiss_value w, hiss_value v, hiss_value hidden,
+                           hiss_value visible);
 /* Losses, of shape [1]. Cross-entropy is the mean over rows; squared loss is scale * sum (a - b)^2. */
 hiss_value hiss_graph_softmax_cross_entropy(hiss_graph *graph, hiss_value x, hiss_value labels);
 /* [M]: of each row the cross-entropy of target[M,D], 0 or more, and softmax(x[M,D]), in nats; targets get no

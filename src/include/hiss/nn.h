@@ -91,6 +91,10 @@ typedef struct hiss_builder { /* where layers are appended */
  * 0. */
 hiss_value hiss_layer_conv(hiss_builder *b, const char *name, hiss_value x, int64_t F, int64_t kernel, int64_t stride,
                            int64_t pad, bool bias);
+/* A convolution by windows of R x S with biases, stride 1, no padding: [N,H,W,C] -> [N,H-R+1,W-S+1,F]. Filters are
+ * computed by sixteens, with zeros for those that are missing: kernels that add up each output in the order of its window
+ * (all of blas but OpenBLAS's own, and ref) give it the same bits wherever it lies. */
+hiss_value hiss_layer_conv_window(hiss_builder *b, const char *name, hiss_value x, int64_t F, int64_t R, int64_t S);
 hiss_value hiss_layer_conv_transposed(hiss_builder *b, const char *name, hiss_value x, int64_t C, int64_t kernel,
                                       int64_t stride, int64_t pad, int64_t extra, bool bias);
 hiss_value hiss_layer_linear(hiss_builder *b, const char *name, hiss_value x, int64_t F, bool bias);

@@ -359,6 +359,10 @@ typedef struct hiss_generation_ops {
     /* Draw image i of the graph into its inputs, as number lane->batch->sample[i] of an endless row of images: keyed by
      * HISS_FOR_EVALUATION, seed and that number. wanted: the class, where classes() are. Thread-safe. */
     void (*noise)(void *self, const hiss_lane *lane, int64_t i, uint64_t seed, int64_t wanted);
+    /* For images that are made one part after another. Called before pass 0, 1, ... when noise() has been for all images
+     * of the graph: fill inputs from kept values of the passes before; false: the images are complete, else the pass runs
+     * nodes [*begin, *end). Not thread-safe. NULL: one pass of all nodes makes them. */
+    bool (*advance)(void *self, const hiss_lane *lane, int64_t pass, uint64_t seed, int *begin, int *end);
 } hiss_generation_ops;
 
 /* A method: what every one has, and tables of what some can. A table that is NULL: it cannot, or the default will

@@ -97,7 +97,7 @@ static energy_machine machine_of(const dbm *d, const hiss_measured *m, double *m
     const int64_t D = energy_dbm_pixels(d), F1 = d->options->hidden1, F2 = d->options->hidden2, sides = D + F2;
     double *weight = memory, *bias = weight + F1 * sides, *base = bias + sides, *hidden = base + sides;
     for (int64_t i = 0; i < sides; i++) {
-        const double mean = i < D ? energy_pixel_mean(m, 1, i) : 0.5;
+        const double mean = i < D ? objective_pixel_mean(m, 1, i) : 0.5;
         bias[i] = (double)(i < D ? b[i] : c2[i - D]);
         base[i] = log(mean) - log1p(-mean);
     }
@@ -151,15 +151,15 @@ static hiss_status conclude(void *self, const hiss_measured *m, hiss_error *err)
     const dbm *d = self;
     float *visible = hiss_new(float, d->options->ais_chains *(energy_dbm_pixels(d) + d->options->hidden2));
     const energy_log_z z = log_z(d, m, visible);
-    const double nan = (double)NAN, base = energy_independent_pixels(m, 1, energy_dbm_pixels(d)),
+    const double nan = (double)NAN, base = objective_independent_pixels(m, 1, energy_dbm_pixels(d)),
                  bound = z.value - m->test_mean[0];
     const double bit = (double)energy_dbm_pixels(d) * 0.69314718055994530942;
     char text[256];
-    energy_say(m, group_bound, "bound", "bound", "nats", bound, m->test_deviation[0], base, m->test);
-    energy_say(m, group_bound, "bits", "per pixel", "bits", bound / bit, nan, base / bit, m->test);
-    energy_say(m, group_bound, "bound_training", "training images", "nats", z.value - m->train_mean[0], nan, nan,
-               m->train);
-    energy_say(m, group_z, "log_z", "log Z", "nats", z.value, z.deviation, nan, 0);
+    objective_say(m, group_bound, "bound", "bound", "nats", bound, m->test_deviation[0], base, m->test);
+    objective_say(m, group_bound, "bits", "per pixel", "bits", bound / bit, nan, base / bit, m->test);
+    objective_say(m, group_bound, "bound_training", "training images", "nats", z.value - m->train_mean[0], nan, nan,
+                  m->train);
+    objective_say(m, group_z, "log_z", "log Z", "nats", z.value, z.deviation, nan, 0);
     snprintf(text, sizeof text,
              "of binary pixels, each drawn once with its grey value as probability; log Z by annealed importance "
              "sampling, %lld chains of %lld steps, whose standard error is %.2f nats",

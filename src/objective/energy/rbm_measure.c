@@ -124,11 +124,12 @@ static void say_free_energy(const rbm *r, const hiss_measured *x) {
     static const char group[] = "free energy of the first machine";
     const double nan = (double)NAN;
     const int which = r->options->binarize ? FREE_ENERGY_OF_BINARY : FREE_ENERGY;
-    energy_say(x, group, "free_energy", "test images", "nats", x->test_mean[which], x->test_deviation[which], nan,
-               x->test);
-    energy_say(x, group, "free_energy_training", "training images", "nats", x->train_mean[which], nan, nan, x->train);
-    energy_say(x, group, "free_energy_gap", "difference", "nats", x->test_mean[which] - x->train_mean[which], nan, nan,
-               x->test);
+    objective_say(x, group, "free_energy", "test images", "nats", x->test_mean[which], x->test_deviation[which], nan,
+                  x->test);
+    objective_say(x, group, "free_energy_training", "training images", "nats", x->train_mean[which], nan, nan,
+                  x->train);
+    objective_say(x, group, "free_energy_gap", "difference", "nats", x->test_mean[which] - x->train_mean[which], nan,
+                  nan, x->test);
 }
 
 /* log Z by enumeration. Collective. */
@@ -170,21 +171,21 @@ static hiss_status say_probability(const rbm *r, const hiss_measured *x, hiss_er
     double *log_weight = hiss_new(double, chains);
     float *visible = hiss_new(float, chains *D);
     for (int64_t i = 0; i < D; i++) {
-        base[i] =
-            keeps_pixels(r) ? log(energy_pixel_mean(x, PIXELS, i)) - log1p(-energy_pixel_mean(x, PIXELS, i)) : b[i];
+        base[i] = keeps_pixels(r) ? log(objective_pixel_mean(x, PIXELS, i)) - log1p(-objective_pixel_mean(x, PIXELS, i))
+                                  : b[i];
     }
     const energy_machine z = {.D = D, .H = H, .weight = W, .visible_bias = b, .hidden_bias = c, .base_bias = base};
     energy_run_chains(x, &z, DRAW_OF_CHAINS, r->options->temperatures, chains, log_weight, visible);
     const energy_log_z found = energy_ais_estimate(&z, chains, log_weight);
     double log_z = found.value;
-    energy_say(x, group, "log_z", "log Z by AIS", "nats", found.value, found.deviation, nan, 0);
+    objective_say(x, group, "log_z", "log Z by AIS", "nats", found.value, found.deviation, nan, 0);
     if (H <= ENERGY_EXACT_MOST && keeps_pixels(r)) {
         log_z = enumerate(x, &z);
-        energy_say(x, group, "log_z_exact", "log Z, all states", "nats", log_z, nan, nan, 0);
+        objective_say(x, group, "log_z_exact", "log Z, all states", "nats", log_z, nan, nan, 0);
     }
-    energy_say(x, group, "nats", "-log p", "nats", x->test_mean[FREE_ENERGY_OF_BINARY] + log_z,
-               x->test_deviation[FREE_ENERGY_OF_BINARY],
-               keeps_pixels(r) ? energy_independent_pixels(x, PIXELS, D) : nan, x->test);
+    objective_say(x, group, "nats", "-log p", "nats", x->test_mean[FREE_ENERGY_OF_BINARY] + log_z,
+                  x->test_deviation[FREE_ENERGY_OF_BINARY],
+                  keeps_pixels(r) ? objective_independent_pixels(x, PIXELS, D) : nan, x->test);
     char line[300];
     snprintf(
         line, sizeof line,
@@ -214,8 +215,8 @@ static hiss_status conclude(void *self, const hiss_measured *x, hiss_error *err)
     const double nan = (double)NAN;
     hiss_status s = HISS_OK;
     if (x->test_mean[MISTAKE] >= 0.0) {
-        energy_say(x, "test images classified", "test_error", "wrong", "%", 100.0 * x->test_mean[MISTAKE], nan, nan,
-                   x->test);
+        objective_say(x, "test images classified", "test_error", "wrong", "%", 100.0 * x->test_mean[MISTAKE], nan, nan,
+                      x->test);
     }
     if (!r->options->pretrain) {
         x->remark(x->say, "left out: energies: the machines were not trained (rbm.pretrain false)");
