@@ -149,6 +149,22 @@ hiss_value hiss_layer_linear_tied(hiss_builder *b, const char *name, const char 
     return hiss_graph_linear_transposed(b->graph, x, w, bias_of(b, name, bias, shape.dim[1]));
 }
 
+hiss_value hiss_layer_nade(hiss_builder *b, const char *name, hiss_value x, int64_t H, hiss_value *hidden) {
+    hiss_graph_scope(b->graph, name);
+    if (!has_ndim(b, x, 2)) {
+        return -1;
+    }
+    const int64_t D = hiss_graph_shape(b->graph, x).dim[1];
+    const hiss_slot matrix = {.shape = HISS_SHAPE(D, H), .decay = true, .deviation = 0.01};
+    const hiss_value in = parameter(b, name, "in", matrix), out = parameter(b, name, "out", matrix);
+    const hiss_value unit = parameter(b, name, "hidden", (hiss_slot){.shape = HISS_SHAPE(H)});
+    const hiss_value visible = parameter(b, name, "visible", (hiss_slot){.shape = HISS_SHAPE(D)});
+    if (hidden) {
+        *hidden = hiss_graph_sigmoid(b->graph, hiss_graph_linear_transposed(b->graph, x, in, unit));
+    }
+    return hiss_graph_nade(b->graph, x, in, out, unit, visible);
+}
+
 hiss_value hiss_layer_unit_rows(hiss_builder *b, const char *name, int64_t K, int64_t D) {
     hiss_graph_scope(b->graph, name);
     const hiss_slot slot = {.shape = HISS_SHAPE(K, D), .deviation = sqrt(1.0 / (double)D)};
