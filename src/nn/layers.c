@@ -156,7 +156,11 @@ hiss_value hiss_layer_nade(hiss_builder *b, const char *name, hiss_value x, int6
     }
     const int64_t D = hiss_graph_shape(b->graph, x).dim[1];
     const hiss_slot matrix = {.shape = HISS_SHAPE(D, H), .decay = true, .deviation = 0.01};
-    const hiss_value in = parameter(b, name, "in", matrix), out = parameter(b, name, "out", matrix);
+    char text[NAME_TEXT];
+    snprintf(text, sizeof text, "%s/in", name);
+    const hiss_value in = parameter(b, text, "weight", matrix);
+    snprintf(text, sizeof text, "%s/out", name);
+    const hiss_value out = parameter(b, text, "weight", matrix);
     const hiss_value unit = parameter(b, name, "hidden", (hiss_slot){.shape = HISS_SHAPE(H)});
     const hiss_value visible = parameter(b, name, "visible", (hiss_slot){.shape = HISS_SHAPE(D)});
     if (hidden) {

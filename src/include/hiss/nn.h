@@ -99,7 +99,7 @@ hiss_value hiss_layer_conv_transposed(hiss_builder *b, const char *name, hiss_va
                                       int64_t stride, int64_t pad, int64_t extra, bool bias);
 hiss_value hiss_layer_linear(hiss_builder *b, const char *name, hiss_value x, int64_t F, bool bias);
 /* NADE on rows x[M,D] with H hidden units: logits [M,D] (hiss_graph_nade). hidden: NULL, or out [M,H]: the units that have
- * seen the whole row. Weights start normal with deviation 0.01, as NAME/in and NAME/out, both [D,H]; biases at 0. */
+ * seen the whole row. Weights start normal with deviation 0.01, NAME/in/weight and NAME/out/weight, both [D,H]; biases at 0. */
 hiss_value hiss_layer_nade(hiss_builder *b, const char *name, hiss_value x, int64_t H, hiss_value *hidden);
 /* Back through the weights of the linear layer named tied_to, x[M,F] -> [M,D], with a bias of its own. */
 hiss_value hiss_layer_linear_tied(hiss_builder *b, const char *name, const char *tied_to, hiss_value x, bool bias);

@@ -161,7 +161,7 @@ static void measure(void *self, const hiss_lane *lane, int64_t i, float *out) {
 static hiss_status conclude(void *self, const hiss_measured *x, hiss_error *err) {
     const nade *a = self;
     const int64_t D = pixel_count(a), H = a->options->hidden, F = H < MOST_FILTERS ? H : MOST_FILTERS;
-    const float *w = x->vector + hiss_model_offset(x->model, "nade/in");
+    const float *w = x->vector + hiss_model_offset(x->model, "nade/in/weight");
     float *turned = hiss_new(float, F *D);
     for (int64_t f = 0; f < F; f++) {
         for (int64_t k = 0; k < D; k++) {

@@ -350,17 +350,22 @@ static void grow_term(growth *g, hiss_value v, hiss_value rows) {
     }
 }
 
+static hiss_value last_of(const growth *g, int ndim) {
+    int k = g->values - 1;
+    while (hiss_graph_shape(g->r->graph, g->value[k]).ndim != ndim) {
+        k--;
+    }
+    return g->value[k];
+}
+
 /* One with a target and a weight for each of the last rows, without a draw. */
 static hiss_value grow_soft_term(const growth *g) {
     hiss_graph *graph = g->r->graph;
-    int k = g->values - 1;
-    while (hiss_graph_shape(graph, g->value[k]).ndim != 2) {
-        k--;
-    }
-    const hiss_shape shape = hiss_graph_shape(graph, g->value[k]);
+    const hiss_value last = last_of(g, 2);
+    const hiss_shape shape = hiss_graph_shape(graph, last);
     const hiss_value target = hiss_graph_input(graph, "targets", shape),
                      weight = hiss_graph_input(graph, "weights", HISS_SHAPE(shape.dim[0]));
-    const hiss_value rows = hiss_graph_soft_cross_entropy(graph, hiss_graph_tanh(graph, g->value[k]), target);
+    const hiss_value rows = hiss_graph_soft_cross_entropy(graph, hiss_graph_tanh(graph, last), target);
     return hiss_graph_add(graph, hiss_graph_dot(graph, rows, weight, 0.1), hiss_graph_dot(graph, rows, rows, 0.1));
 }
 
@@ -369,12 +374,9 @@ static hiss_value grow_ladder_term(const growth *g) {
     hiss_graph *graph = g->r->graph;
     hiss_builder *b = &g->r->b;
     char name[32];
-    int k = g->values - 1;
-    while (hiss_graph_shape(graph, g->value[k]).ndim != 2) {
-        k--;
-    }
-    const int64_t D = hiss_graph_shape(graph, g->value[k]).dim[1];
-    const hiss_value x = hiss_graph_tanh(graph, g->value[k]);
+    const hiss_value last = last_of(g, 2);
+    const int64_t D = hiss_graph_shape(graph, last).dim[1];
+    const hiss_value x = hiss_graph_tanh(graph, last);
     hiss_value y[2];
     snprintf(name, sizeof name, "combinator%d", (int)D);
     b->group = 0;
@@ -383,6 +385,20 @@ static hiss_value grow_ladder_term(const growth *g) {
                          slopes = hiss_layer_parameter(b, name, "slope", HISS_SHAPE(2, D), 1.0);
         const hiss_value message = hiss_graph_normalize_by(graph, hiss_graph_softmax(graph, x), x, 0.1);
         y[i] = hiss_graph_combinator(graph, x, message, weights, slopes);
+    }
+    return hiss_graph_dot(graph, y[0], y[1], 0.1);
+}
+/* The same of what models of pixels in order do with the last maps. */
+static hiss_value grow_ordered_term(const growth *g) {
+    hiss_graph *graph = g->r->graph;
+    const hiss_value last = last_of(g, 4), x = hiss_graph_tanh(graph, hiss_graph_global_average_pool(graph, last));
+    const int64_t D = hiss_graph_shape(graph, x).dim[1], before[4] = {0, 1}, after[4] = {0, -1, 1, D % 2};
+    const hiss_value w = hiss_graph_filled(graph, HISS_SHAPE(D, 2), 0.3f),
+                     c = hiss_graph_filled(graph, HISS_SHAPE(2), 0), b = hiss_graph_filled(graph, HISS_SHAPE(D), 1);
+    hiss_value y[2];
+    for (int i = 0; i < 2; i++) {
+        y[i] = hiss_graph_add_to_maps(graph, last, hiss_graph_nade(graph, x, w, w, c, b));
+        y[i] = hiss_graph_gated(graph, hiss_graph_pad(graph, y[i], before, after));
     }
     return hiss_graph_dot(graph, y[0], y[1], 0.1);
 }
@@ -440,6 +456,7 @@ static void grow(rig *r, int64_t key) {
     r->loss = key % 3 ? r->loss : hiss_graph_add(r->graph, r->loss, grow_soft_term(&g));
     r->loss = key % 3 == 1 ? hiss_graph_add(r->graph, r->loss, grow_ladder_term(&g)) : r->loss;
     r->loss = key % 3 == 2 ? hiss_graph_add(r->graph, r->loss, grow_words_term(&g)) : r->loss;
+    r->loss = key % 3 == 2 ? hiss_graph_add(r->graph, r->loss, grow_ordered_term(&g)) : r->loss;
     hiss_layer_metric(&r->b, "first", g.term[0]);
     hiss_layer_metric(&r->b, "last", g.term[g.terms - 1]);
     hiss_graph_loss(r->graph, r->loss);

@@ -49,6 +49,8 @@ static void test_variants(void **state) {
                     {"bigan", "network: {layers: [flatten, {linear: 9}, batch_norm, {leaky_relu: 0.2}]}\n"
                               "bigan: {latent: 3, hidden: 7}\n"},
                     {"bigan", "network: {width: 2}\nbigan: {latent: 3, hidden: 7, joint: false, prior: normal}\n"},
+                    {"pixelcnn", "pixelcnn: {features: 4, layers: 2, output: 6, levels: 5, kernel: 5}\n"},
+                    {"pixelcnn", "pixelcnn: {features: 16, layers: 1, output: 6, conditional: true}\n"},
                     {"context_encoder", "network: {layers: [flatten, {linear: 9}]}\n"
                                         "context_encoder: {code: 3, width: 2, adversarial_weight: 0.5}\n"},
                     {"context_encoder", "network: {width: 2}\ncontext_encoder: {code: 3, width: 2, adversarial: only, "
