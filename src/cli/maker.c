@@ -57,6 +57,14 @@ static void run(maker *e, made *by, const hiss_exec_context *context, uint64_t s
     }
 }
 
+static bool has_statistics(const maker *e) {
+    bool has = false;
+    for (int k = 0; k < hiss_model_count(e->model); k++) {
+        has = has || (hiss_model_at(e->model, k)->kind == HISS_SLOT_BUFFER && hiss_graph_records(e->training.graph, k));
+    }
+    return has;
+}
+
 /* Initial parameters, then the mean of what batches record in training mode. */
 static void make_untrained(maker *e) {
     const int64_t floats = hiss_model_floats(e->model);
@@ -66,7 +74,7 @@ static void make_untrained(maker *e) {
     e->untrained = hiss_new(float, floats);
     hiss_model_initialize(e->model, e->task->seed, e->untrained);
     hiss_buffers_of_untrained(e->model, e->training.graph, e->trained, mean, e->untrained);
-    for (int64_t b = 0; b < CALIBRATION_BATCHES; b++) {
+    for (int64_t b = 0; b < CALIBRATION_BATCHES && has_statistics(e); b++) {
         const hiss_exec_context context = {
             .model = e->untrained, .lane_vector = lane, .seed = e->task->seed, .step = b, .lanes = 1};
         for (int64_t i = 0; i < BATCH; i++) {

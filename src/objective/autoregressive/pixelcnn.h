@@ -8,7 +8,7 @@ enum { PIXELCNN_MOST_LAYERS = 32, PIXELCNN_NAME = 40 };
 
 typedef struct pixelcnn_options {
     int64_t levels, features, layers, first, kernel, output;
-    bool conditional;
+    bool place, conditional;
 } pixelcnn_options;
 
 typedef struct pixelcnn_made { /* values of a graph that makes images: alike in all that one method builds */

@@ -7,6 +7,9 @@
  * pixel, and nothing is added to what the 1x1 convolution gives, which would tell the pixel itself. A class adds a bias of
  * its own before each gate.
  *
+ * Convolutions do not know where they are. Things that are centred are the more probable for it, so the first layer of the
+ * vertical stack has a bias for each place (pixelcnn.place), which the paper has not.
+ *
  * No weight is masked: padding and shifts see to it that an output has nothing of its own pixel and those behind it to
  * read. With masked weights a kernel that computes several outputs together, such as Winograd's, lets them move each
  * other's last bits. Filters are computed by sixteens, with those that are missing as zeros, so that the bits of a
@@ -59,6 +62,15 @@ static hiss_value add_class(hiss_builder *b, const char *name, hiss_value x, his
     return hiss_graph_add_to_maps(b->graph, x, hiss_layer_linear(b, name, class, channels, false));
 }
 
+/* A bias for each place of the image; the link tells it to the horizontal stack. */
+static hiss_value add_places(hiss_builder *b, hiss_value x) {
+    if (x < 0) {
+        return -1;
+    }
+    const hiss_shape shape = hiss_graph_shape(b->graph, x);
+    return hiss_graph_reshape(b->graph, hiss_layer_shift(b, "place", hiss_graph_flatten(b->graph, x)), shape);
+}
+
 void autoregressive_pixelcnn_vertical(const pixelcnn *p, hiss_builder *b, hiss_value image, hiss_value class,
                                       hiss_value *link) {
     const pixelcnn_options *o = p->options;
@@ -66,8 +78,9 @@ void autoregressive_pixelcnn_vertical(const pixelcnn *p, hiss_builder *b, hiss_v
     hiss_value v = image;
     for (int64_t l = 0; l < o->layers; l++) {
         const int64_t k = l == 0 ? o->first : o->kernel, half = k / 2;
-        const hiss_value a = window(b, l == 0 ? of_pixels : of_gates, named(text, "vertical", l),
-                                    pad(b, v, half, 0, half, half), 2 * o->features, half + 1, k);
+        hiss_value a = window(b, l == 0 ? of_pixels : of_gates, named(text, "vertical", l),
+                              pad(b, v, half, 0, half, half), 2 * o->features, half + 1, k);
+        a = l == 0 && o->place ? add_places(b, a) : a;
         link[l] = window(b, of_sums, named(text, "link", l), pad(b, a, 1, -1, 0, 0), 2 * o->features, 1, 1);
         if (l + 1 < o->layers) {
             v = hiss_graph_gated(b->graph, add_class(b, named(text, "vertical_class", l), a, class));

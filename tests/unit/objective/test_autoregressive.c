@@ -176,7 +176,7 @@ static void expect_sum_of_all(const char *name, const char *text, int64_t H, int
     if (fabs(sum - 1.0) > 1e-9) {
         fail_msg("%s: probabilities of all images sum to %.12f", text, sum);
     }
-    assert_true(least < 0.5 / (double)states); /* and are not all the same */
+    assert_true(least < 0.9 / (double)states); /* and are not all the same */
     close_net(&n);
 }
 
@@ -241,52 +241,63 @@ static void test_loss_is_the_probability(void **state) {
 
 /* ---- drawn images ---- */
 
-/* Logits by which each pixel of each image is drawn, and the whole image's, given the same parameters. */
-static void expect_drawn_as_said(const char *text, int64_t H, int64_t W, int64_t of_pixel, int64_t class,
-                                 const hiss_kernels *kernels) {
-    enum { BATCH = 5 };
-    net n;
-    hiss_error err = {0};
-    hiss_value image = -1;
-    const int64_t D = H * W;
-    open_net(&n, "pixelcnn", text, H, W, BATCH, of_pixel, kernels);
-    const hiss_generation_ops *make = n.s.ops->generation;
-    pixelcnn *p = n.s.method;
-    hiss_graph *g = hiss_graph_create();
-    hiss_builder b = {.graph = g, .model = n.r.model, .trained_groups = ~0u};
-    assert_int_equal(make->build(p, &b, BATCH, &image, &err), HISS_OK);
-    hiss_exec *exec = hiss_exec_create(g, kernels, hiss_model_offsets(n.r.model));
-    const int64_t number[BATCH] = {0, 1, 2, 3, 4};
-    const hiss_batch batch = {.m = BATCH, .sample = number};
-    const hiss_lane lane = {.task = &n.s.task, .phase = -1, .batch = &batch, .graph = g, .exec = exec};
-    for (int64_t i = 0; i < BATCH; i++) {
-        make->noise(p, &lane, i, 3, class);
-    }
-    float *said = hiss_new(float, BATCH *D *of_pixel);
+enum { DRAWN = 5 }; /* images */
+
+/* Draw what is below the rows that are given, in inputs of the lane; said: the logits of each pixel. */
+static void draw_images(pixelcnn *p, const hiss_lane *lane, const hiss_exec_context *run, int64_t first, float *said) {
+    const int64_t W = p->task->W, D = p->task->H * W, of_pixel = autoregressive_pixelcnn_logits(p);
     int begin, end;
-    for (int64_t pass = 0; make->advance(p, &lane, pass, 3, &begin, &end); pass++) {
-        hiss_exec_forward(exec, &n.r.run, begin, end, NULL, NULL);
-        const int64_t r = pass / (W + 1), c = pass % (W + 1) - 1;
-        for (int64_t i = 0; i < BATCH && c >= 0; i++) {
-            memcpy(said + (i * D + r * W + c) * of_pixel, hiss_lane_values(&lane, p->made.logits, i) + c * of_pixel,
+    for (int64_t pass = 0; autoregressive_pixelcnn_advance(p, lane, pass, 3, first, &begin, &end); pass++) {
+        hiss_exec_forward(lane->exec, run, begin, end, NULL, NULL);
+        const int64_t r = first + pass / (W + 1), c = pass % (W + 1) - 1;
+        for (int64_t i = 0; i < DRAWN && c >= 0; i++) {
+            memcpy(said + (i * D + r * W + c) * of_pixel, hiss_lane_values(lane, p->made.logits, i) + c * of_pixel,
                    sizeof(float) * (size_t)of_pixel);
         }
     }
+}
+
+/* Logits by which pixels are drawn are those of the whole image, given the same parameters; what is given stays, and each
+ * image is one of its own. */
+static void expect_drawn_as_said(const char *text, int64_t H, int64_t W, int64_t of_pixel, int64_t first,
+                                 const hiss_kernels *kernels) {
+    net n;
+    hiss_error err = {0};
+    hiss_value image = -1;
+    const int64_t D = H * W, given = first * W;
+    open_net(&n, "pixelcnn", text, H, W, DRAWN, of_pixel, kernels);
+    pixelcnn *p = n.s.method;
+    hiss_graph *g = hiss_graph_create();
+    hiss_builder b = {.graph = g, .model = n.r.model, .trained_groups = ~0u};
+    assert_int_equal(n.s.ops->generation->build(p, &b, DRAWN, &image, &err), HISS_OK);
+    hiss_exec *exec = hiss_exec_create(g, kernels, hiss_model_offsets(n.r.model));
+    const int64_t number[DRAWN] = {0, 1, 2, 3, 4};
+    const hiss_batch batch = {.m = DRAWN, .sample = number};
+    const hiss_lane lane = {.task = &n.s.task, .phase = -1, .batch = &batch, .graph = g, .exec = exec};
+    for (int64_t i = 0; i < DRAWN; i++) {
+        n.s.ops->generation->noise(p, &lane, i, 3, 1);
+        for (int64_t k = 0; k < given; k++) {
+            hiss_lane_values(&lane, image, i)[k] = 1.0f;
+        }
+    }
+    float *said = hiss_new(float, DRAWN *D *of_pixel);
+    const float *drawn = hiss_exec_data(exec, image);
+    draw_images(p, &lane, &n.r.run, first, said);
     fill_inputs(n.r.graph, n.r.exec, 5, 3);
-    memcpy(hiss_exec_data(n.r.exec, n.image), hiss_exec_data(exec, image), sizeof(float) * (size_t)(BATCH * D));
+    memcpy(hiss_exec_data(n.r.exec, n.image), drawn, sizeof(float) * (size_t)(DRAWN * D));
     const hiss_lane whole = {.task = &n.s.task, .phase = -1, .batch = &batch, .graph = n.r.graph, .exec = n.r.exec};
-    for (int64_t i = 0; i < BATCH; i++) {
-        autoregressive_pixelcnn_set_class(p, &whole, i, class);
+    for (int64_t i = 0; i < DRAWN; i++) {
+        autoregressive_pixelcnn_set_class(p, &whole, i, 1);
     }
     const float *logits = run_net(&n);
-    int64_t others = 0;
-    for (int64_t i = 0; i < BATCH * D * of_pixel; i++) {
-        others += memcmp(&said[i], &logits[i], sizeof(float)) != 0;
+    for (int64_t k = 0; k < DRAWN * D; k++) {
+        if (k % D < given ? drawn[k] != 1.0f
+                          : memcmp(said + k * of_pixel, logits + k * of_pixel, sizeof(float) * (size_t)of_pixel) != 0) {
+            fail_msg("%s, %s, %d rows given: pixel %d of image %d is not as said", text, kernels->name, (int)first,
+                     (int)(k % D), (int)(k / D));
+        }
     }
-    if (others > 0) {
-        fail_msg("%s, %s: %d of %d logits differ", text, kernels->name, (int)others, (int)(BATCH * D * of_pixel));
-    }
-    assert_true(memcmp(hiss_exec_data(exec, image), hiss_exec_data(exec, image) + D, sizeof(float) * (size_t)D) != 0);
+    assert_true(memcmp(drawn, drawn + D, sizeof(float) * (size_t)D) != 0);
     hiss_free(said);
     hiss_exec_destroy(exec);
     hiss_graph_destroy(g);
@@ -297,7 +308,8 @@ static void test_images_are_drawn_as_said(void **state) {
     (void)state;
     const hiss_kernels *const kernels[] = {hiss_kernels_ref(), hiss_kernels_blas()};
     for (int k = 0; k < 2 * 4; k++) {
-        expect_drawn_as_said(nets[k / 2].text, nets[k / 2].H, nets[k / 2].W, nets[k / 2].of_pixel, 1, kernels[k % 2]);
+        expect_drawn_as_said(nets[k / 2].text, nets[k / 2].H, nets[k / 2].W, nets[k / 2].of_pixel, 0, kernels[k % 2]);
+        expect_drawn_as_said(nets[k / 2].text, nets[k / 2].H, nets[k / 2].W, nets[k / 2].of_pixel, 3, kernels[k % 2]);
     }
 }
 
