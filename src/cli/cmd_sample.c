@@ -16,7 +16,7 @@ static const hiss_row rows[] = {
     {"columns", HISS_INT, offsetof(options, columns), "12", 1, 1000, NULL, "images in a row"},
     {"class", HISS_INT, offsetof(options, class), "-1", -1, 9e15, NULL,
      "of all images, for methods that can be asked for one; -1: classes in turn, one a column"},
-    {"seed", HISS_INT, offsetof(options, seed), "-1", -1, 9e15, NULL, "of the latents; -1: that of the run"},
+    {"seed", HISS_INT, offsetof(options, seed), "-1", -1, 9e15, NULL, "of what is drawn; -1: that of the run"},
     {"output", HISS_PATH, offsetof(options, output), NULL, 0, 0, NULL, "PNG to write (default: RUN/samples.png)"},
     {"checkpoint", HISS_PATH, offsetof(options, checkpoint), NULL, 0, 0, NULL, "default: the newest of the run"},
     {"help", HISS_BOOL, offsetof(options, help), "false", 0, 0, NULL, "this text"},
@@ -44,8 +44,8 @@ static hiss_status draw(const options *o, const hiss_experiment *e, const hiss_m
         if (by->classes > 0) {
             snprintf(of, sizeof of, o->class < 0 ? ", classes in turn" : ", of class %lld", (long long)o->class);
         }
-        printf("%s: %lld images of latents drawn by seed %lld%s\n", output, (long long)(o->rows * o->columns),
-               (long long)seed, of);
+        printf("%s: %lld images drawn by seed %lld%s\n", output, (long long)(o->rows * o->columns), (long long)seed,
+               of);
     }
     return s;
 }
@@ -98,7 +98,7 @@ static hiss_status sample(hiss_comm *comm, const void *options_, const char *run
 }
 
 static void help(void) {
-    printf("usage: hiss sample RUN [OPTIONS]\n\nDraw images that a run has learnt to make of latents of its prior.\n"
+    printf("usage: hiss sample RUN [OPTIONS]\n\nDraw images that a run has learnt to make.\n"
            "Methods that make images:");
     for (const hiss_objective_ops *const *k = hiss_objectives(); *k; k++) {
         if ((*k)->generation) {

@@ -1,4 +1,4 @@
-/* Logits of NADE (Larochelle & Murray, AISTATS 2011, eq. 4 and 5, algorithm 1): for each of M rows x and i = 0 .. D-1
+/* Logits of NADE (Larochelle & Murray, AISTATS 2011): for each of M rows x and i = 0 .. D-1
  *     y_i = b_i + V_i . sigmoid(a_i),   a_i = c + sum over k < i of x_k W_k
  * with W, V [D,H], c [H], b [D]. a is a running sum, so that a row costs O(D H); y_i knows nothing of x_i and what comes
  * behind. Backward goes the other way with the sum of gradients of a_D-1 .. a_i, which is that of a_i + what it goes into:

@@ -110,7 +110,7 @@ typedef struct hiss_sparse_inference {
 hiss_value hiss_graph_sparse_code(hiss_graph *graph, hiss_value x, hiss_value w, const hiss_sparse_inference *how);
 hiss_value hiss_graph_sparse_code_conv2d(hiss_graph *graph, hiss_value x, hiss_value w, int64_t pad,
                                          const hiss_sparse_inference *how);
-/* Logits [M,D] of NADE (Larochelle & Murray 2011, eq. 4 and 5): y_i = visible_i + v_i . sigmoid(hidden + sum over k < i of
+/* Logits [M,D] of NADE (Larochelle & Murray 2011): y_i = visible_i + v_i . sigmoid(hidden + sum over k < i of
  * x_k w_k) of x[M,D], with w, v [D,H], hidden [H], visible [D]. */
 hiss_value hiss_graph_nade(hiss_graph *graph, hiss_value x, hiss_value w, hiss_value v, hiss_value hidden,
                            hiss_value visible);
