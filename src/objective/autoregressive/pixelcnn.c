@@ -7,8 +7,8 @@
  * Kalchbrenner & Kavukcuoglu, "Pixel recurrent neural networks", ICML 2016.)
  *
  * The network is in pixelcnn_stacks.c, drawing of images in pixelcnn_make.c, evaluation in pixelcnn_measure.c, and what
- * levels are in pixels.c. Features of an image are the maps of the horizontal stack, of the grey image; what they have at
- * a pixel knows nothing of that pixel and those behind it.
+ * levels are in pixels.c. Features of an image are the maps of the horizontal stack, of the grey image, as means over
+ * squares of 4 x 4.
  *
  * Cost of a step, per pixel and layer, in products: 2 F (F (k/2+1)(k+1) + 2 F) + F^2. */
 #include <inttypes.h>

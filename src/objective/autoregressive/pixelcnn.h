@@ -31,7 +31,7 @@ int64_t autoregressive_pixelcnn_logits(const pixelcnn *p); /* of a pixel */
 void autoregressive_pixelcnn_vertical(const pixelcnn *p, hiss_builder *b, hiss_value image, hiss_value class,
                                       hiss_value *link);
 /* The horizontal stack and the output on rows [N,R,W,1] with what the vertical one tells them: logits [N,R,W,K]. The
- * layers' maps [N,R,W,F] become places of taps, unless that is NULL. */
+ * layers' maps, as means over squares, become places of taps, unless that is NULL. */
 hiss_status autoregressive_pixelcnn_horizontal(const pixelcnn *p, hiss_builder *b, hiss_value rows, hiss_value class,
                                                const hiss_value *link, hiss_taps *taps, hiss_value *logits,
                                                hiss_error *err);
