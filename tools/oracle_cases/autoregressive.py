@@ -3,7 +3,7 @@ programs do it, and NADE one product for each pixel: other ways to the same func
 import torch
 import torch.nn.functional as F
 from oracle_cases.parts.draws import binary
-from oracle_cases.parts.method import M, Method
+from oracle_cases.parts.method import H, M, Method
 from oracle_cases.parts.optimizers import ADAM, SGD
 
 LAYERS, FIRST, KERNEL, LEVELS, CLASSES = 3, 5, 3, 16, 10
@@ -44,6 +44,8 @@ class Pixelcnn(Ordered):
         for l in range(1, LAYERS + 1):
             half = (FIRST if l == 1 else KERNEL) // 2
             above = self.window(f"vertical{l}", v, (half, 0))
+            if l == 1:
+                above = above + self.p["place/bias"].view(H, H, -1).permute(2, 0, 1)
             left = self.window(f"horizontal{l}", h, (0, half + (l == 1)))
             link = self.window(f"link{l}", shifted(above), (0, 0))
             if l < LAYERS:
