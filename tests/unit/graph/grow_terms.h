@@ -1,0 +1,74 @@
+/* Terms of random graphs, one for each family of operations, made without a draw: for test_plan.c, whose growth they are
+ * of. */
+#ifndef HISS_TESTS_GROW_TERMS_H
+#define HISS_TESTS_GROW_TERMS_H
+
+static hiss_value last_of(const growth *g, int ndim) {
+    int k = g->values - 1;
+    while (hiss_graph_shape(g->r->graph, g->value[k]).ndim != ndim) {
+        k--;
+    }
+    return g->value[k];
+}
+
+/* One with a target and a weight for each of the last rows, without a draw. */
+static hiss_value grow_soft_term(const growth *g) {
+    hiss_graph *graph = g->r->graph;
+    const hiss_value last = last_of(g, 2);
+    const hiss_shape shape = hiss_graph_shape(graph, last);
+    const hiss_value target = hiss_graph_input(graph, "targets", shape),
+                     weight = hiss_graph_input(graph, "weights", HISS_SHAPE(shape.dim[0]));
+    const hiss_value rows = hiss_graph_soft_cross_entropy(graph, hiss_graph_tanh(graph, last), target);
+    return hiss_graph_add(graph, hiss_graph_dot(graph, rows, weight, 0.1), hiss_graph_dot(graph, rows, rows, 0.1));
+}
+
+/* One of what a ladder's decoder does with the last rows, all of it twice, without a draw. */
+static hiss_value grow_ladder_term(const growth *g) {
+    hiss_graph *graph = g->r->graph;
+    hiss_builder *b = &g->r->b;
+    char name[32];
+    const hiss_value last = last_of(g, 2);
+    const int64_t D = hiss_graph_shape(graph, last).dim[1];
+    const hiss_value x = hiss_graph_tanh(graph, last);
+    hiss_value y[2];
+    snprintf(name, sizeof name, "combinator%d", (int)D);
+    b->group = 0;
+    for (int i = 0; i < 2; i++) {
+        const hiss_value weights = hiss_layer_parameter(b, name, "weight", HISS_SHAPE(8, D), 0.0),
+                         slopes = hiss_layer_parameter(b, name, "slope", HISS_SHAPE(2, D), 1.0);
+        const hiss_value message = hiss_graph_normalize_by(graph, hiss_graph_softmax(graph, x), x, 0.1);
+        y[i] = hiss_graph_combinator(graph, x, message, weights, slopes);
+    }
+    return hiss_graph_dot(graph, y[0], y[1], 0.1);
+}
+/* The same of what models of pixels in order do with the last maps. */
+static hiss_value grow_ordered_term(const growth *g) {
+    hiss_graph *graph = g->r->graph;
+    const hiss_value last = last_of(g, 4), x = hiss_graph_tanh(graph, hiss_graph_global_average_pool(graph, last));
+    const int64_t D = hiss_graph_shape(graph, x).dim[1], before[4] = {0, 1}, after[4] = {0, -1, 1, D % 2};
+    const hiss_value w = hiss_graph_filled(graph, HISS_SHAPE(D, 2), 0.3f),
+                     c = hiss_graph_filled(graph, HISS_SHAPE(2), 0), b = hiss_graph_filled(graph, HISS_SHAPE(D), 1);
+    hiss_value y[2];
+    for (int i = 0; i < 2; i++) {
+        y[i] = hiss_graph_add_to_maps(graph, last, hiss_graph_nade(graph, x, w, w, c, b));
+        y[i] = hiss_graph_gated(graph, hiss_graph_pad(graph, y[i], before, after));
+    }
+    return hiss_graph_dot(graph, y[0], y[1], 0.1);
+}
+
+/* Rows of a table, taken by number, against each other: both products, and what is told from noise. Without a draw. */
+static hiss_value grow_words_term(const growth *g) {
+    hiss_graph *graph = g->r->graph;
+    const hiss_value row = hiss_graph_input_numbers(graph, "rows", HISS_SHAPE(2, 4));
+    const hiss_value weight = hiss_graph_input(graph, "signs", HISS_SHAPE(2, 4, 4));
+    hiss_value x[2], logits[2];
+    for (int i = 0; i < 2; i++) {
+        x[i] = hiss_graph_gather(graph, hiss_layer_parameter(&g->r->b, "table", "weight", HISS_SHAPE(10, 3), 1.0), row);
+        logits[i] = hiss_graph_batched_product(graph, x[i], x[0], true);
+    }
+    const hiss_value mixed = hiss_graph_batched_product(graph, hiss_graph_tanh(graph, logits[1]), x[1], false);
+    return hiss_graph_add(graph, hiss_graph_logistic_loss(graph, logits[0], weight, 0.1),
+                          hiss_graph_dot(graph, mixed, x[0], 0.1));
+}
+
+#endif
