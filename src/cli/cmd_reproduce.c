@@ -7,6 +7,7 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "cli/compare.h"
 #include "cli/recipes.h"
@@ -132,7 +133,9 @@ static const char *judge_bits(const reproduction *r, const hiss_compare_run *run
            : strcmp(p->kernels, run->kernels) != 0
                ? hiss_arena_format(r->arena, "other kernels have other bits (recorded %s, here %s)", p->kernels,
                                    run->kernels)
-               : "the parameters are others, of the same kernels and data: hiss computes otherwise since the recording";
+               : "the parameters are others, of the same kernels and data: config, set or seed of the recipe, or hiss "
+                 "itself, "
+                 "have changed since the recording";
 }
 
 /* False: a reading is out of its bounds. */
@@ -174,6 +177,17 @@ static hiss_status conclude(const reproduction *r, const options *o, const char 
     return s;
 }
 
+/* A recipe that was refused leaves the folder as it was. before: what the file of the study held; NULL: there was none. */
+static void put_back(const char *out, const char *study, const char *before, hiss_arena *arena) {
+    hiss_error none;
+    if (before) {
+        hiss_file_write_text(study, before, &none);
+    } else if (!hiss_file_exists(hiss_arena_format(arena, "%s/runs", out))) {
+        unlink(study);
+        rmdir(out); /* when nothing else is in it */
+    }
+}
+
 static hiss_status act(const options *o, const hiss_arguments *rest, bool *holds, hiss_error *err) {
     if (rest->npositional == 0) {
         return list_recipes(o, err);
@@ -184,9 +198,15 @@ static hiss_status act(const options *o, const hiss_arguments *rest, bool *holds
         const char *out = o->out ? o->out : hiss_arena_format(r.arena, "runs/reproduce-%s", r.recipe.name);
         const char *study = hiss_arena_format(r.arena, "%s/recipe.yaml", out);
         const compare_request request = {.path = study, .out = out};
+        size_t size = 0;
+        unsigned char *before = hiss_file_bytes(study, &size);
         s = hiss_directories_make(out, err);
         s = s == HISS_OK ? write_study(&r, o, study, err) : s;
         s = s == HISS_OK ? compare_run(&request, err) : s;
+        if (s == HISS_EUSER) {
+            put_back(out, study, (const char *)before, r.arena);
+        }
+        hiss_free(before);
         s = s == HISS_OK ? conclude(&r, o, study, out, holds, err) : s;
     }
     hiss_config_destroy(r.text);

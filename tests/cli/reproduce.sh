@@ -43,7 +43,7 @@ bits() { # bits SED TEXT
     [ $status -eq 0 ] || fail "exit $status: $1" log
     has log "$2"
 }
-bits 's/parameters_sha256: .*/parameters_sha256: ab/' '^bits: the parameters are others, of the same kernels and data: hiss computes otherwise'
+bits 's/parameters_sha256: .*/parameters_sha256: ab/' '^bits: the parameters are others, of the same kernels and data: config, set or seed of the recipe, or hiss itself, have changed'
 bits 's/parameters_sha256: .*/parameters_sha256: ab/; s/kernels: .*/kernels: ref/' '^bits: other kernels have other bits \(recorded ref, here blas'
 bits 's/parameters_sha256: .*/parameters_sha256: ab/; s/    data: .*/    data: none/' '^bits: the data are others \(recorded none, here uint8 \[600,'
 
@@ -63,4 +63,10 @@ refused 1 'configs/recipes.yaml is the shipped one' "$HISS" reproduce plain --re
 sed 's/config.yaml/absent.yaml/' recorded.yaml >changed.yaml
 refused 1 'new/recipe.yaml:7:13: rows.recipe.config: the config absent.yaml does not exist' "$HISS" reproduce plain \
     --recipes changed.yaml --out new
+[ ! -e new ] || fail 'a refused recipe leaves files' log
+# Nor does one that belongs elsewhere change what is there.
+cksum other/recipe.yaml >before
+sed 's/train.epochs=2/train.epochs=3/' recorded.yaml >changed.yaml
+refused 1 'other/recipe.yaml' "$HISS" reproduce plain --recipes changed.yaml --out other
+cksum other/recipe.yaml | cmp -s - before || fail 'a refused recipe replaces that of the folder' log
 echo ok
