@@ -74,6 +74,14 @@ void hiss_comm_library(char running[HISS_LIBRARY_TEXT], char built[HISS_LIBRARY_
 /* Seconds for `count` bytes from rank a to rank b or back, the median of `rounds` there-and-backs, on every rank. The
  * others wait. a != b. Collective. Allocates. */
 double hiss_comm_ping(hiss_comm *comm, int a, int b, int64_t count, int rounds);
+/* How far this rank's clock is ahead of rank 0's, by so many messages there and back, of which the quickest counts:
+ * wrong by `error` at most, half of what that one took. Rank 0 has 0, 0. Collective.
+ *   rounds  at least 1
+ *   now     the clock, in seconds; user is handed to it */
+typedef struct hiss_clock_offset {
+    double seconds, error;
+} hiss_clock_offset;
+hiss_clock_offset hiss_comm_clock(hiss_comm *comm, int rounds, double (*now)(void *user), void *user);
 
 /* ---- partition ---- */
 

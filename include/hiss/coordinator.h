@@ -23,6 +23,7 @@ typedef struct hiss_coordinator hiss_coordinator;
 typedef struct hiss_block_event {
     enum { HISS_BLOCK_NOTHING, HISS_BLOCK_COMPLETE, HISS_LANE_ANSWERED } kind;
     int64_t index; /* COMPLETE: slot; ANSWERED: local lane */
+    int64_t last;  /* COMPLETE: the lane, of all, whose message came last */
 } hiss_block_event;
 
 /* Collective. Allocates everything.

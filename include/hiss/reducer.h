@@ -138,6 +138,12 @@ typedef struct hiss_reducer_times {
     double sum;      /* seconds in additions on the main thread */
 } hiss_reducer_times;
 hiss_reducer_times hiss_reducer_last(const hiss_reducer *r); /* of the last step. Not collective. */
+/* When a bucket was in flight on this rank in the last step, by hiss_seconds(): from when its first message could go to
+ * its last message or update. begin 0: it was not used. Not collective. */
+typedef struct hiss_reducer_flight {
+    double begin, end;
+} hiss_reducer_flight;
+hiss_reducer_flight hiss_reducer_bucket(const hiss_reducer *r, int bucket);
 /* The schedule of all ranks, one line per message: bucket, from, to, numbers; lines with # are remarks. Not collective.
  * stream is a FILE *. */
 void hiss_reducer_print(const hiss_reducer *r, void *stream);

@@ -197,9 +197,9 @@ static void tell(hiss_coordinator *c, hiss_block_event event) {
     c->events[(c->event_first + c->event_count++) % capacity] = event;
 }
 
-static void note_arrival(hiss_coordinator *c, int64_t slot) {
+static void note_arrival(hiss_coordinator *c, int64_t slot, int64_t j) {
     if (--c->missing[slot] == 0) {
-        tell(c, (hiss_block_event){HISS_BLOCK_COMPLETE, slot});
+        tell(c, (hiss_block_event){HISS_BLOCK_COMPLETE, slot, c->lane_order[c->block[slot] * c->group + j]});
     }
 }
 
@@ -293,7 +293,7 @@ void hiss_coordinator_send_up(hiss_coordinator *c, int64_t lane, const void *wor
     if (to == c->comm->rank) {
         const int64_t slot = slot_of(c, place / c->group);
         HISS_COPY(hiss_coordinator_up(c, slot, place % c->group), words, (size_t)count * sizeof(int32_t));
-        note_arrival(c, slot);
+        note_arrival(c, slot, place % c->group);
         return;
     }
     int32_t *answer = c->incoming + lane * c->down;
@@ -316,7 +316,7 @@ void hiss_coordinator_send_down(hiss_coordinator *c, int64_t slot, int64_t j, in
     if (to == c->comm->rank) {
         c->answers[lane - c->first] = hiss_coordinator_down(c, slot, j);
         c->answer_words[lane - c->first] = count;
-        tell(c, (hiss_block_event){HISS_LANE_ANSWERED, lane - c->first});
+        tell(c, (hiss_block_event){HISS_LANE_ANSWERED, lane - c->first, -1});
         return;
     }
     HISS_MPI(MPI_Isend(HISS_PAYLOAD(hiss_coordinator_down(c, slot, j)), (int)count, MPI_INT32_T, to, tag_of(lane, DOWN),
@@ -329,9 +329,9 @@ static void handle(hiss_coordinator *c, int64_t at, const MPI_Status *status) {
         int words;
         HISS_MPI(MPI_Get_count(status, MPI_INT32_T, &words));
         c->answer_words[at / 2] = words;
-        tell(c, (hiss_block_event){HISS_LANE_ANSWERED, at / 2});
+        tell(c, (hiss_block_event){HISS_LANE_ANSWERED, at / 2, -1});
     } else if (at >= 2 * c->own && at % 2 == UP) {
-        note_arrival(c, (at / 2 - c->own) / c->group);
+        note_arrival(c, (at / 2 - c->own) / c->group, (at / 2 - c->own) % c->group);
     }
 }
 
@@ -350,7 +350,7 @@ hiss_block_event hiss_coordinator_next(hiss_coordinator *c) {
         look(c, false);
     }
     if (c->event_count == 0) {
-        return (hiss_block_event){HISS_BLOCK_NOTHING, 0};
+        return (hiss_block_event){HISS_BLOCK_NOTHING, 0, -1};
     }
     const hiss_block_event event = c->events[c->event_first];
     c->event_first = (c->event_first + 1) % (c->own + c->most);

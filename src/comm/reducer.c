@@ -167,6 +167,7 @@ static void allocate_step(hiss_reducer *r, int64_t room) {
     r->finished = hiss_new(int, requests);
     r->used = hiss_new(bool, r->buckets);
     r->opened = hiss_new(bool, r->buckets);
+    r->flight = hiss_new(hiss_reducer_flight, r->buckets);
 }
 
 /* For buckets whose changes travel. */
@@ -258,6 +259,7 @@ void hiss_reducer_destroy(hiss_reducer *r) {
     comm_lane_sums_destroy(r->sums);
     comm_group_free(&r->group);
     comm_plan_free(&r->schedule);
+    hiss_free(r->flight);
     hiss_free(r->opened);
     hiss_free(r->used);
     hiss_free(r->finished);
@@ -289,6 +291,10 @@ int hiss_reducer_owned(const hiss_reducer *r, const hiss_range **ranges) {
 
 hiss_reducer_times hiss_reducer_last(const hiss_reducer *r) {
     return r->times;
+}
+
+hiss_reducer_flight hiss_reducer_bucket(const hiss_reducer *r, int bucket) {
+    return r->flight[bucket];
 }
 
 /* Slice by slice: both ends walk the same table, and messages between two ranks keep their order. */

@@ -19,7 +19,7 @@ typedef enum comm_event {
 } comm_event;
 
 typedef struct comm_pending { /* what a request is for */
-    int64_t at;               /* the chunk, slice or bucket; -1: done with */
+    int64_t at;               /* the chunk, slice or, for norms and what is sent, bucket; -1: done with */
     comm_event event;
     int peer; /* rank it depends on; HISS_EVERYONE: all */
 } comm_pending;
@@ -74,8 +74,9 @@ struct hiss_reducer {
     int active, capacity;  /* requests in use */
 
     bool running, finishing;
-    bool *used, *opened; /* [buckets] */
-    int unopened;        /* used buckets whose messages have not been posted */
+    bool *used, *opened;         /* [buckets] */
+    hiss_reducer_flight *flight; /* [buckets] */
+    int unopened;                /* used buckets whose messages have not been posted */
     float *model;
     hiss_reducer_update update;
     void *user;

@@ -20,7 +20,7 @@ static MPI_Datatype type_of(const hiss_reducer *r, int bucket) {
 
 void comm_reducer_send(hiss_reducer *r, int bucket, const void *from, int64_t numbers, int to, int tag) {
     HISS_MPI(MPI_Isend(HISS_PAYLOAD(from), comm_int(numbers), type_of(r, bucket), to, tag, r->comm->mpi,
-                       comm_reducer_request(r, 0, HISS_SENT, to)));
+                       comm_reducer_request(r, bucket, HISS_SENT, to)));
     r->comm->bytes_sent += (double)numbers * (r->narrow[bucket] ? sizeof(uint16_t) : sizeof(float));
 }
 

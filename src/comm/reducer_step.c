@@ -138,6 +138,7 @@ void hiss_reducer_start(hiss_reducer *r, const bool *used, float *model, hiss_re
     for (int b = 0; b < r->buckets; b++) {
         r->used[b] = !used || used[b];
         r->opened[b] = false;
+        r->flight[b] = (hiss_reducer_flight){0};
         r->unopened += r->used[b];
     }
     if (r->norms) {
@@ -256,6 +257,7 @@ void comm_reducer_release(hiss_reducer *r, int64_t at, const float *sum) {
     const comm_plan *s = &r->schedule;
     const comm_slice *slice = &s->slices[at];
     update(r, slice, sum);
+    r->flight[slice->bucket].end = hiss_seconds();
     if (r->reduce != HISS_REDUCE_TREE) {
         return;
     }
@@ -423,10 +425,12 @@ static void open_mpi_slice(hiss_reducer *r, int64_t at) {
 }
 
 static void open_bucket(hiss_reducer *r, int bucket) {
+    const double now = hiss_seconds();
     r->opened[bucket] = true;
     r->unopened--;
+    r->flight[bucket] = (hiss_reducer_flight){now, now};
     if (r->opened_first == 0) {
-        r->opened_first = hiss_seconds();
+        r->opened_first = now;
     }
     if (r->reduce == HISS_REDUCE_TREE) {
         receive_roots(r, bucket);
@@ -439,6 +443,15 @@ static void open_bucket(hiss_reducer *r, int bucket) {
 }
 
 /* ---- progress ---- */
+
+static int bucket_of(const hiss_reducer *r, comm_pending p) {
+    const comm_slice *slices = r->schedule.slices;
+    const bool of_slice = p.event == HISS_GOT_GROUP || p.event == HISS_GOT_SUM;
+    if (p.event == HISS_GOT_NORMS || p.event == HISS_SENT) {
+        return (int)p.at;
+    }
+    return slices[of_slice ? p.at : r->group.chunks[p.at].first_slice].bucket;
+}
 
 static void handle(hiss_reducer *r, comm_pending done) {
     switch (done.event) {
@@ -497,7 +510,9 @@ static bool advance(hiss_reducer *r) {
         HISS_MPI(HISS_SOME(r->finishing)(r->active, r->requests, &n, r->finished, MPI_STATUSES_IGNORE));
     }
     for (int i = 0; i < n; i++) {
-        handle(r, r->pending[r->finished[i]]);
+        const comm_pending done = r->pending[r->finished[i]];
+        handle(r, done);
+        r->flight[bucket_of(r, done)].end = hiss_seconds();
     }
     if (n > 0) {
         drop_finished(r, n);
@@ -515,15 +530,6 @@ void hiss_reducer_progress(hiss_reducer *r) {
     if (r->running) {
         advance(r);
     }
-}
-
-static int bucket_of(const hiss_reducer *r, comm_pending p) {
-    const comm_slice *slices = r->schedule.slices;
-    const bool of_slice = p.event == HISS_GOT_GROUP || p.event == HISS_GOT_SUM;
-    if (p.event == HISS_GOT_NORMS) {
-        return (int)p.at;
-    }
-    return p.event == HISS_SENT ? -1 : slices[of_slice ? p.at : r->group.chunks[p.at].first_slice].bucket;
 }
 
 /* Whom finish waits for: roots come from a rank's own lanes and tell who is late; new values come late from every owner

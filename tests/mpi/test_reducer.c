@@ -256,6 +256,25 @@ static void check_print(trial *t, double bytes) {
     fclose(file);
 }
 
+static double flown, transferred; /* over all steps, since a rank may be held up between two looks at the clock */
+
+/* When buckets were in flight: together as long as the transfer. */
+static void check_flights(const trial *t, double transfer) {
+    hiss_comm *comm = t->comm;
+    double first = 0.0, last = 0.0;
+    for (int b = 0; b < t->buckets; b++) {
+        const hiss_reducer_flight flight = hiss_reducer_bucket(t->reducer, b);
+        CHECK((flight.begin > 0.0) == t->used[b] && flight.end >= flight.begin);
+        if (t->used[b]) {
+            first = first == 0.0 || flight.begin < first ? flight.begin : first;
+            last = flight.end > last ? flight.end : last;
+        }
+    }
+    CHECK(last - first <= transfer + 1e-9);
+    flown += last - first;
+    transferred += transfer;
+}
+
 static void run(trial *t, uint64_t *key, int steps, bool overlap, const int64_t *lane_offsets) {
     hiss_comm *comm = t->comm;
     hiss_error err = {0};
@@ -298,6 +317,7 @@ static void run(trial *t, uint64_t *key, int steps, bool overlap, const int64_t 
         }
         hiss_reducer_times times = hiss_reducer_last(t->reducer);
         CHECK(times.wait >= 0 && times.transfer >= 0 && times.sum >= 0);
+        check_flights(t, times.transfer);
     }
     check_owned(t);
     hiss_reducer_destroy(t->reducer);
@@ -449,5 +469,6 @@ int main(int argc, char **argv) {
     empty_ranks_trial(comm, &key, 3);
     single_lane_trial(comm, &key);
     different_arguments_are_refused(comm);
+    CHECK(flown >= 0.5 * transferred);
     return finish_test(comm);
 }

@@ -185,7 +185,7 @@ void hiss_coordinator_send_up(hiss_coordinator *c, int64_t lane, const void *wor
     memcpy(c->above + place * c->up, words, sizeof(int32_t) * (size_t)count);
     memcpy(c->first + place * c->up, words, sizeof(int32_t) * (size_t)count);
     if (--c->missing[slot] == 0) {
-        tell(c, (hiss_block_event){HISS_BLOCK_COMPLETE, slot});
+        tell(c, (hiss_block_event){HISS_BLOCK_COMPLETE, slot, -1});
     }
 }
 
@@ -194,7 +194,7 @@ void hiss_coordinator_send_down(hiss_coordinator *c, int64_t slot, int64_t j, in
     const int64_t m = count, n = c->group * m;
     c->missing[slot] += more;
     c->words[c->order[slot * c->group + j]] = count;
-    tell(c, (hiss_block_event){HISS_LANE_ANSWERED, c->order[slot * c->group + j]});
+    tell(c, (hiss_block_event){HISS_LANE_ANSWERED, c->order[slot * c->group + j], -1});
     if (!more && j == c->group - 1 && c->comm->observe && c->up == m * n) {
         for (int64_t i = 0; i < n; i++) {
             c->columns[i] = ((int32_t *)hiss_coordinator_down(c, slot, i / m))[i % m];
@@ -217,7 +217,7 @@ const void *hiss_coordinator_answer(const hiss_coordinator *c, int64_t lane) {
 }
 
 hiss_block_event hiss_coordinator_next(hiss_coordinator *c) {
-    return c->taken < c->told ? c->events[c->taken++ % (2 * c->lanes)] : (hiss_block_event){HISS_BLOCK_NOTHING, 0};
+    return c->taken < c->told ? c->events[c->taken++ % (2 * c->lanes)] : (hiss_block_event){HISS_BLOCK_NOTHING, 0, -1};
 }
 
 hiss_block_event hiss_coordinator_wait(hiss_coordinator *c) {
