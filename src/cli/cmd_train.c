@@ -6,11 +6,14 @@
 #include "cli/doctor.h"
 #include "hiss/file.h"
 #include "hiss/log.h"
+#include "hiss/number.h"
 
 typedef struct options {
     const char *run, *resume;
     int64_t threads, wait;
     double time_limit;
+    const char *trace, *trace_steps;
+    int64_t trace_spans;
     int progress, log;
     bool other_kernels, help;
 } options;
@@ -32,6 +35,12 @@ static const hiss_row rows[] = {
      "seconds this run may take: it ends before, with a checkpoint and exit code 85; SLURM's own limit is known"},
     {"progress", HISS_CHOICE, offsetof(options, progress), "auto", 0, 0, "auto|bar|lines",
      "progress bar, or a plain line per epoch; auto: a bar on a terminal"},
+    {"trace", HISS_PATH, offsetof(options, trace), NULL, 0, 0, NULL,
+     "write what all ranks and threads did when, for ui.perfetto.dev, and who waits for whom (docs/traces.md)"},
+    {"trace-steps", HISS_STRING, offsetof(options, trace_steps), NULL, 0, 0, NULL,
+     "steps to trace, FIRST:LAST, of which the first of a run is 1 (default: all, as far as there is room)"},
+    {"trace-spans", HISS_INT, offsetof(options, trace_spans), "100000", 1000, 1e8, NULL,
+     "room for the trace on each rank, in spans of 32 bytes; what comes later is counted and dropped"},
     {"log", HISS_CHOICE, offsetof(options, log), "info", 0, 0, HISS_LOG_CHOICES, "how much to say"},
     {"help", HISS_BOOL, offsetof(options, help), "false", 0, 0, NULL, "this text"},
 };
@@ -70,10 +79,36 @@ static void warn(void *user, doctor_finding f, const char *text) {
     }
 }
 
+/* "FIRST:LAST"; NULL: all steps. */
+static hiss_status read_steps(const char *text, int64_t *first, int64_t *last, hiss_error *err) {
+    char number[32];
+    *first = 1;
+    *last = INT64_MAX;
+    if (!text) {
+        return HISS_OK;
+    }
+    const char *colon = strchr(text, ':');
+    snprintf(number, sizeof number, "%.*s", colon ? (int)(colon - text) : 0, text);
+    if (!colon || !hiss_integer_parse(number, first) || !hiss_integer_parse(colon + 1, last) || *first < 1 ||
+        *last < *first) {
+        return hiss_fail(err, HISS_EUSER,
+                         "--trace-steps: expected FIRST:LAST, two steps of which the first is at least 1, found "
+                         "'%.80s'; for example 101:110",
+                         text);
+    }
+    return HISS_OK;
+}
+
 /* Options that would have no effect beside others; of the command line, so the same on all ranks. */
 static hiss_status check(const options *o, const hiss_arguments *rest, hiss_error *err) {
     if (o->other_kernels && strcmp(o->resume, "never") == 0) {
         return hiss_fail(err, HISS_EUSER, "--allow-other-kernels has no effect with --resume never; leave it out");
+    }
+    static const char *const of_traces[] = {"trace-steps", "trace-spans"};
+    for (int k = 0; k < HISS_COUNT(of_traces); k++) {
+        if (!o->trace && hiss_options_given(rows, HISS_COUNT(rows), rest, of_traces[k])) {
+            return hiss_fail(err, HISS_EUSER, "--%s has no effect without --trace FILE; leave it out", of_traces[k]);
+        }
     }
     return o->threads ? cli_expect_once(rows, HISS_COUNT(rows), rest, "threads", "dist.threads", err) : HISS_OK;
 }
@@ -81,7 +116,9 @@ static hiss_status check(const options *o, const hiss_arguments *rest, hiss_erro
 static hiss_status train(hiss_comm *comm, const void *options_, const char *config, const hiss_arguments *rest,
                          hiss_error *err) {
     const options *o = options_;
-    const hiss_status once = check(o, rest, err);
+    hiss_train_trace trace = {.file = o->trace, .room = o->trace_spans};
+    hiss_status once = check(o, rest, err);
+    once = once == HISS_OK ? read_steps(o->trace_steps, &trace.first, &trace.last, err) : once;
     if (once != HISS_OK) {
         return once;
     }
@@ -125,7 +162,8 @@ static hiss_status train(hiss_comm *comm, const void *options_, const char *conf
                                             .time_limit = o->time_limit,
                                             .bar = bar,
                                             .wait = (double)o->wait,
-                                            .probe = prober_probe(looks)};
+                                            .probe = prober_probe(looks),
+                                            .trace = trace};
         s = hiss_train(&request, err);
         if (s == HISS_OK && hiss_comm_rank(comm) == 0) {
             s = cli_draw_curves(run, err);

@@ -190,6 +190,7 @@ hiss_status hiss_loader_create(const hiss_loader_options *options, hiss_loader *
     }
     hiss_loader *loader = hiss_new(hiss_loader, 1);
     *loader = (hiss_loader){.set = options->set,
+                            .trace = options->trace,
                             .seed = options->seed,
                             .lanes = L,
                             .first = options->first_lane,

@@ -35,6 +35,7 @@ typedef struct data_prefetch data_prefetch;
 
 struct hiss_loader {
     hiss_dataset *set;
+    hiss_trace *trace;
     uint64_t seed;
     int64_t lanes, first, end, m, window, steps, row;
     int64_t *shards;

@@ -25,6 +25,7 @@
 #include "hiss/alloc.h"
 #include "hiss/clock.h"
 #include "hiss/fault.h"
+#include "hiss/trace.h"
 #include "loader_impl.h"
 
 enum { BURST = 4 };
@@ -44,6 +45,7 @@ struct data_prefetch {
     int64_t order_epoch;
     group *groups;      /* [local] with a window */
     data_gather gather; /* without one */
+    int trace_row, trace_read;
     pthread_t thread;
     bool started;
     atomic_bool stop;
@@ -122,6 +124,7 @@ static void *work(void *user) {
         }
         int64_t made = p->made, generation = p->generation, epoch = p->epoch, step = p->step;
         pthread_mutex_unlock(&p->mutex);
+        const double begun = hiss_seconds();
         hiss_error error = {0};
         hiss_status status = HISS_OK;
         for (int64_t s = 0; s < p->burst && !status; s++) {
@@ -133,6 +136,7 @@ static void *work(void *user) {
         if (!p->groups && !status && !atomic_load(&p->stop)) {
             status = data_gather_run(p->loader->set, &p->gather, &error);
         }
+        hiss_trace_add(p->loader->trace, p->trace_row, p->trace_read, begun, hiss_seconds(), p->burst, -1);
         pthread_mutex_lock(&p->mutex);
         if (p->generation == generation) {
             p->failed = status != HISS_OK;
@@ -211,6 +215,8 @@ hiss_status data_prefetch_create(const hiss_loader *loader, int64_t budget, data
         p->groups[i] = (group){-1, hiss_alloc((size_t)(window * loader->row))};
     }
     data_gather_create(loader->set, window > 0 ? window : p->burst * samples, &p->gather);
+    p->trace_row = hiss_trace_add_row(loader->trace, "reading thread", -1);
+    p->trace_read = hiss_trace_add_name(loader->trace, HISS_TRACE_READ, "read", "steps", NULL);
     status = start(p, err);
     if (status) {
         data_prefetch_destroy(p);

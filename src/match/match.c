@@ -37,6 +37,7 @@ typedef struct lane_at {
     hiss_match_sent sends;
     void *words;
     int32_t *columns; /* [m] the answer */
+    double sent;      /* when it sent last */
 } lane_at;
 
 typedef struct block_at { /* one that this rank coordinates */
@@ -46,6 +47,8 @@ typedef struct block_at { /* one that this rank coordinates */
     int lists;
     float *price;     /* [N] */
     int32_t *columns; /* [N] */
+    double complete;  /* when all had arrived, and which lane was the last */
+    int64_t last;
 } block_at;
 
 typedef struct work_item {
@@ -53,8 +56,13 @@ typedef struct work_item {
     int64_t index;
 } work_item;
 
+typedef struct traced { /* names and a row of the recorder */
+    int score, list, solve, message[HISS_MATCH_LISTS + 1], block, row;
+} traced;
+
 struct hiss_match {
     hiss_match_options o;
+    traced traced;
     int64_t N, first, own; /* rows of a block; own lanes */
     int64_t *byte_offsets; /* [P+1] of the all-gather */
     int64_t *numbers;      /* [L * m] lane by lane */
@@ -121,6 +129,19 @@ static void allocate(hiss_match *x) {
     x->queue = hiss_new(work_item, x->capacity);
 }
 
+static traced names(const hiss_match_options *o) {
+    hiss_trace *t = o->trace;
+    return (traced){
+        .score = hiss_trace_add_name(t, HISS_TRACE_ASSIGN, "score", "lane", "block"),
+        .list = hiss_trace_add_name(t, HISS_TRACE_ASSIGN, "list", "lane", "block"),
+        .solve = hiss_trace_add_name(t, HISS_TRACE_ASSIGN, "solve", "block", "lists"),
+        .message = {[HISS_MATCH_SCORES] = hiss_trace_add_name(t, HISS_TRACE_MESSAGE, "scores", "lane", "block"),
+                    [HISS_MATCH_MAXIMA] = hiss_trace_add_name(t, HISS_TRACE_MESSAGE, "maxima", "lane", "block"),
+                    [HISS_MATCH_LISTS] = hiss_trace_add_name(t, HISS_TRACE_MESSAGE, "lists", "lane", "block")},
+        .block = hiss_trace_add_name(t, HISS_TRACE_BLOCK, "block", "block", "last"),
+        .row = o->beside ? hiss_trace_add_row(t, "matching thread", -1) : 0};
+}
+
 hiss_status hiss_match_create(const hiss_match_options *options, hiss_match **out, hiss_error *err) {
     const hiss_match_options *o = options;
     const int rank = hiss_comm_rank(o->comm);
@@ -132,6 +153,7 @@ hiss_status hiss_match_create(const hiss_match_options *options, hiss_match **ou
     x->first = o->lane_offsets[rank];
     x->own = o->lane_offsets[rank + 1] - x->first;
     x->alone = o->block_lanes == 1 && !o->beside;
+    x->traced = names(o);
     pthread_mutex_init(&x->lock, NULL);
     allocate(x);
     const bool lists = o->lists.k > 0;
@@ -250,11 +272,13 @@ static void note_failure(hiss_match *x, int64_t block, hiss_status status, const
     pthread_mutex_unlock(&x->lock);
 }
 
-static void note_seconds(hiss_match *x, double *sum, double start) {
-    const double seconds = hiss_seconds() - start;
+/* value, second: of the span. */
+static void note_work(hiss_match *x, int thread, double *sum, double start, int name, int64_t value, int64_t second) {
+    const double end = hiss_seconds();
     pthread_mutex_lock(&x->lock);
-    *sum += seconds;
+    *sum += end - start;
     pthread_mutex_unlock(&x->lock);
+    hiss_trace_add(x->o.trace, thread < x->threads ? thread : x->traced.row, name, start, end, value, second);
 }
 
 /* Its failure is noted; a gap counts when it is final. */
@@ -268,7 +292,7 @@ static void solve(hiss_match *x, int thread, int64_t number, const hiss_match_bl
         note_failure(x, number, s, &err);
         *reply = HISS_MATCH_COLUMNS;
     }
-    note_seconds(x, &x->costs.solve, start);
+    note_work(x, thread, &x->costs.solve, start, x->traced.solve, number, block->lists);
     if (s == HISS_OK && *reply == HISS_MATCH_COLUMNS) {
         pthread_mutex_lock(&x->lock);
         x->costs.gap = gap > x->costs.gap ? gap : x->costs.gap;
@@ -322,7 +346,8 @@ static void make_words(hiss_match *x, int thread, int64_t local, const float *fe
                                   .price = lists ? (const float *)(answer + x->o.m) : NULL};
     const double start = hiss_seconds();
     at->words = x->o.work.score(x->o.work.user, thread, &lane);
-    note_seconds(x, features ? &x->costs.score : &x->costs.list, start);
+    note_work(x, thread, features ? &x->costs.score : &x->costs.list, start,
+              features ? x->traced.score : x->traced.list, x->first + local, lane.block);
 }
 
 static void solve_alone(hiss_match *x, int thread, int64_t local) {
@@ -390,6 +415,7 @@ static void send_up(hiss_match *x, int64_t local) {
                           : at->sends == HISS_MATCH_MAXIMA ? x->N
                                                            : hiss_lists_words(&x->o.lists);
     atomic_store(&at->state, WAITING);
+    at->sent = hiss_seconds();
     hiss_coordinator_send_up(x->coordinator, local, at->words, words);
 }
 
@@ -404,11 +430,15 @@ static void send_down(hiss_match *x, int64_t slot) {
     for (int64_t j = 0; j < x->o.block_lanes; j++) {
         hiss_coordinator_send_down(x->coordinator, slot, j, words, more);
     }
+    hiss_trace_add(x->o.trace, 0, x->traced.block, at->complete, hiss_seconds(),
+                   hiss_coordinator_block(x->coordinator, slot), at->last);
 }
 
 static void take_answer(hiss_match *x, int64_t local) {
     const int64_t m = x->o.m, words = hiss_coordinator_answer_words(x->coordinator, local);
     lane_at *at = &x->lanes[local];
+    hiss_trace_add(x->o.trace, 0, x->traced.message[at->sends], at->sent, hiss_seconds(), x->first + local,
+                   x->place[local] / x->o.block_lanes);
     if (words == m) {
         memcpy(at->columns, hiss_coordinator_answer(x->coordinator, local), sizeof(int32_t) * (size_t)m);
         x->unanswered--;
@@ -440,6 +470,8 @@ static void send_news(hiss_match *x) {
 static bool take_events(hiss_match *x, hiss_block_event first) {
     for (hiss_block_event e = first; e.kind != HISS_BLOCK_NOTHING; e = hiss_coordinator_next(x->coordinator)) {
         if (e.kind == HISS_BLOCK_COMPLETE) {
+            x->blocks[e.index].complete = hiss_seconds();
+            x->blocks[e.index].last = e.last;
             put_work(x, (work_item){true, e.index});
         } else {
             take_answer(x, e.index);

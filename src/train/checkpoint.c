@@ -232,6 +232,7 @@ static hiss_status write_file(void *user, hiss_error *err) {
         drop_old(v);
     }
     v->wrote = hiss_seconds() - start;
+    train_trace_span(v->t, train_trace_writer(v->t), TRACED_WRITE, start, v->step);
     hiss_mark("written");
     return s;
 }
@@ -294,6 +295,7 @@ hiss_status train_checkpoint_save(trainer *t, hiss_error *err) {
     }
     take(v, t);
     t->probing.keep = false;
+    train_trace_span(t, 0, TRACED_SAVE, start, t->step);
     if (v->writer) {
         train_background_start(v->writer);
         v->begun = hiss_seconds();

@@ -74,7 +74,9 @@ static void run_chunk(void *user, int thread, int64_t item) {
         return;
     }
     const hiss_batch batch = hiss_samples_batch(f->samples[thread], 0, p->m);
+    const double start = hiss_seconds();
     const float *rows = f->ph ? run_to_cut(f, thread, lane, &batch) : encode(f, thread, &batch);
+    train_trace_span(t, thread, TRACED_FEATURES, start, lane);
     float *out = f->out + (shard.begin + begin - p->shards[p->first_lane]) * f->row;
     memcpy(out, rows, sizeof(float) * (size_t)((left < p->m ? left : p->m) * f->row));
 }
@@ -179,5 +181,6 @@ hiss_status train_epoch(trainer *t, hiss_error *err) {
                           .progress = progress};
     const hiss_status s = ops->begin(t->method, &e, err);
     t->times.epoch += hiss_seconds() - start;
+    train_trace_span(t, 0, TRACED_EPOCH, start, t->epoch);
     return hiss_config_blame(t->experiment->config, s, err);
 }

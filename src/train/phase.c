@@ -185,10 +185,10 @@ void train_phase_prepare(trainer *t, int p) {
             ph->role[s] = ROLE_METRIC;
         }
     }
+    train_trace_name_nodes(t, ph);
     list_own(ph, slots);
     ph->bucket_used[t->buckets - 1] = true; /* statistics, metrics, and what ranks must agree on */
     schedule_buckets(t, ph);
-
     create_execs(t, ph, lanes);
     ph->started = hiss_new(bool, lanes);
     ph->free_execs = hiss_new(int, ph->nexecs);
@@ -210,6 +210,7 @@ void train_phase_destroy(phase *ph, int threads) {
     hiss_free(ph->exec_of);
     hiss_free(ph->order);
     hiss_free(ph->execs);
+    hiss_free(ph->traced);
     hiss_free(ph->role);
     hiss_free(ph->own);
     hiss_free(ph->bucket_used);
@@ -271,6 +272,7 @@ static void after_node(void *user, int node) {
         *(h->backward ? &clock->backward : &clock->forward) = spent;
     }
     *(h->backward ? &times->backward : &times->forward) += spent;
+    train_trace_node(t, ph, h->thread, node + (h->backward ? ph->nodes : 0), h->last, now, h->lane->lane);
     h->last = now;
     if (h->backward) {
         hand_over(h, node);
@@ -281,12 +283,14 @@ static void after_node(void *user, int node) {
         hiss_reducer_progress(t->reducer);
         h->last = hiss_seconds();
         times->reduce += h->last - now;
+        train_trace_move(t, 0, TRACED_REDUCE, now, h->last);
     }
     if (h->job->exchange && h->last - times->exchanged > exchange_pause) {
         const double start = h->last;
         further_exchange(h->job, h->thread);
         times->exchanged = h->last = hiss_seconds();
         times->exchange += h->last - start;
+        train_trace_move(t, h->thread, TRACED_MESSAGES, start, h->last);
     }
 }
 
@@ -296,6 +300,7 @@ static void to_cut(lane_job *job, const hiss_lane *lane, const hiss_exec_context
     train_phase_fill(job->t, lane);
     hook->last = hiss_seconds();
     job->t->thread_times[hook->thread].augment += hook->last - start;
+    train_trace_move(job->t, hook->thread, TRACED_VIEW, start, hook->last);
     hiss_exec_forward(lane->exec, run, 0, job->ph->cut, after_node, hook);
 }
 
@@ -315,6 +320,7 @@ static void from_cut(lane_job *job, const hiss_lane *lane, hiss_exec_context *ru
     train_phase_supply(t, lane);
     hook->last = hiss_seconds();
     times->supply += hook->last - start;
+    train_trace_move(t, hook->thread, TRACED_SUPPLY, start, hook->last);
     hiss_exec_forward(lane->exec, run, ph->cut, ph->nodes, after_node, hook);
     run->lane_vector = hiss_reducer_lane(t->reducer, lane->lane);
     hiss_exec_record(lane->exec, run);
@@ -352,6 +358,7 @@ static void at_cut(const lane_job *job, const hiss_lane *lane, int thread) {
     job->exchange->arrive(job->t->method, thread, lane->lane - job->t->placement.first_lane, exports);
     further_exchange(job, thread);
     job->t->thread_times[thread].exchange += hiss_seconds() - start;
+    train_trace_span(job->t, thread, TRACED_ARRIVE, start, lane->lane);
 }
 
 /* The lowest of lanes begin .. end-1 that may go on now, or -1. */
@@ -379,16 +386,15 @@ static int64_t wait_for_lane(lane_job *job, int thread) {
     trainer *t = job->t;
     const int64_t lanes = t->placement.end_lane - t->placement.first_lane;
     thread_times *times = &t->thread_times[thread];
+    const double began = hiss_seconds();
     for (;;) {
         const int64_t lane = pick(job, 0, lanes);
-        if (lane >= 0) {
-            return lane;
-        }
         pthread_mutex_lock(&job->lock);
         const bool all = job->first == lanes;
         pthread_mutex_unlock(&job->lock);
-        if (all) {
-            return -1;
+        if (lane >= 0 || all) {
+            train_trace_move(t, thread, TRACED_WAIT, began, hiss_seconds());
+            return lane;
         }
         const double start = hiss_seconds();
         if (thread == 0) {
@@ -477,9 +483,12 @@ static void progress(void *user) {
     hiss_reducer_progress(t->reducer);
     const double reduced = hiss_seconds();
     t->thread_times[0].reduce += reduced - start;
+    train_trace_move(t, 0, TRACED_REDUCE, start, reduced);
     if (job->exchange) {
         further_exchange(job, 0);
-        t->thread_times[0].exchange += hiss_seconds() - reduced;
+        const double moved = hiss_seconds();
+        t->thread_times[0].exchange += moved - reduced;
+        train_trace_move(t, 0, TRACED_MESSAGES, reduced, moved);
     }
 }
 
@@ -510,6 +519,8 @@ static void run_lanes(trainer *t, lane_job *job) {
 static void finish(trainer *t) {
     const double start = hiss_seconds(), updated = t->times.update;
     hiss_reducer_finish(t->reducer);
+    train_trace_span(t, 0, TRACED_REDUCE_WAIT, start, t->step + 1);
+    train_trace_buckets(t);
     const hiss_reducer_times last = hiss_reducer_last(t->reducer);
     t->times.reduce += hiss_seconds() - start - (t->times.update - updated);
     t->times.transfer += last.transfer;
@@ -528,6 +539,7 @@ static hiss_status begin_exchange(trainer *t, int p, hiss_error *err) {
     }
     const hiss_status s = t->experiment->objective->exchange->begin(t->method, p, &x, err);
     t->times.exchange += hiss_seconds() - start;
+    train_trace_span(t, 0, TRACED_BEGIN, start, t->step + 1);
     return s;
 }
 
@@ -541,6 +553,7 @@ static void drain_exchange(trainer *t, const hiss_exchange_ops *exchange) {
         }
     }
     t->times.exchange += hiss_seconds() - start;
+    train_trace_span(t, 0, TRACED_DRAIN, start, 0);
 }
 
 hiss_status train_phase_run(trainer *t, int p, hiss_error *err) {
@@ -580,6 +593,7 @@ hiss_status train_phase_run(trainer *t, int p, hiss_error *err) {
         const double start = hiss_seconds();
         s = exchange->finish(t->method, err);
         t->times.exchange += hiss_seconds() - start;
+        train_trace_span(t, 0, TRACED_FINISH, start, t->step + 1);
         hiss_mark("step");
     }
     return s;

@@ -148,6 +148,7 @@ static hiss_status fetch(trainer *t, hiss_error *err) {
         t->batches[lane - t->placement.first_lane] = hiss_loader_batch(t->loader, lane);
     }
     t->times.data += hiss_seconds() - start;
+    train_trace_span(t, 0, TRACED_LOAD, start, t->step + 1);
     return s;
 }
 
@@ -166,6 +167,7 @@ hiss_status train_step(trainer *t, hiss_error *err) {
     hiss_subnormals_to_zero();
     hiss_watch_step(t->comm, t->step);
     hiss_watch_note(t->comm, "samples of step", t->step);
+    const double start = hiss_seconds();
     hiss_status s = fetch(t, err);
     if (s != HISS_OK) {
         end_alone(t, s, err);
@@ -195,6 +197,7 @@ hiss_status train_step(trainer *t, hiss_error *err) {
     t->save = t->vector[t->control_offset + 1] > 0.0f;
     s = s == HISS_OK ? train_guard_end(t, err) : s;
     t->step++;
+    train_trace_span(t, 0, TRACED_STEP, start, t->step);
     return s;
 }
 
@@ -283,12 +286,16 @@ static bool has_line(const trainer *t, int64_t step) {
 
 /* The probe and the log line due after a step. A line is written for every probe. */
 static hiss_status look_and_log(trainer *t, journal *j, hiss_error *err) {
+    const double start = hiss_seconds();
     hiss_status s = train_probe_look(t, err);
+    const double looked = hiss_seconds();
+    train_trace_move(t, 0, TRACED_PROBE, start, looked);
     if (s == HISS_OK && t->step % t->placement.steps_per_epoch == 0) {
         s = after_epoch(t, j, err);
     } else if (s == HISS_OK && has_line(t, t->step)) {
         s = hiss_comm_agree(t->comm, train_journal_log(j, err), err);
     }
+    train_trace_move(t, 0, TRACED_LOG, looked, hiss_seconds());
     int count = 0;
     const hiss_named *logged = train_journal_last(j, &count);
     s = s == HISS_OK ? train_probe_judge(t, logged, count, err) : s;
@@ -335,6 +342,7 @@ static hiss_status begin_epoch(trainer *t, hiss_error *err) {
 
 /* The epoch's beginning, and a step. */
 static hiss_status advance(trainer *t, journal *j, bool may_allocate, int64_t *saved, hiss_error *err) {
+    train_trace_switch(t);
     const hiss_status begun = begin_epoch(t, err);
     if (begun != HISS_OK || t->stop) {
         return begun;
@@ -389,6 +397,7 @@ static hiss_status run(trainer *t, hiss_run_directory *directory, double start, 
     train_checkpoint_introduce(t);
     hiss_loader_seek(t->loader, t->step / t->placement.steps_per_epoch, t->step % t->placement.steps_per_epoch);
     train_guard_start(t);
+    train_trace_begin(t);
     hiss_status s = begin_epoch(t, err);
     if (s == HISS_OK && hiss_comm_rank(t->comm) == 0) {
         hiss_experiment_tell_idle(t->experiment,
@@ -398,10 +407,18 @@ static hiss_status run(trainer *t, hiss_run_directory *directory, double start, 
                      : s;
     s = s == HISS_OK ? train_journal_open(j, err) : s;
     s = s == HISS_OK ? loop(t, j, err) : s;
+    const bool stopped_here = s == HISS_EREQUEUE;
     s = s == HISS_OK ? train_journal_log(j, err) : s;
     s = s == HISS_OK ? train_journal_summary(j, hiss_seconds() - start, err) : s;
     train_journal_close(j);
-    return s;
+    hiss_error why;
+    const hiss_status wrote = s == HISS_OK || stopped_here ? train_trace_write(t, &why) : HISS_OK;
+    if (s == HISS_OK && wrote != HISS_OK) {
+        *err = why;
+    } else if (wrote != HISS_OK && hiss_comm_rank(t->comm) == 0) {
+        hiss_warn("%s", why.text);
+    }
+    return s == HISS_OK ? wrote : s;
 }
 
 static hiss_status start_and_run(trainer *t, hiss_run_directory *directory, double start, hiss_error *err) {
@@ -415,6 +432,7 @@ static hiss_status start_and_run(trainer *t, hiss_run_directory *directory, doub
                    ? s /* the config of a longer run stays */
                    : hiss_run_directory_mend(directory, t->comm, hiss_config_resolved(t->experiment->config), err);
     }
+    s = s == HISS_OK ? train_trace_expect(t, err) : s;
     s = s == HISS_OK ? train_scaling(t, err) : s;
     s = s == HISS_OK ? train_rescale(t, err) : s;
     s = s == HISS_OK ? train_checkpoint_open(t, err) : s;

@@ -251,7 +251,8 @@ static hiss_status open_loader(trainer *t, hiss_error *err) {
                                          .lanes = t->placement.lanes,
                                          .first_lane = t->placement.first_lane,
                                          .end_lane = t->placement.end_lane,
-                                         .m = t->placement.m};
+                                         .m = t->placement.m,
+                                         .trace = t->trace};
     return hiss_loader_create(&options, &t->loader, err);
 }
 
@@ -274,6 +275,7 @@ static hiss_status create(const hiss_train_request *request, trainer *t, hiss_er
     s = s == HISS_OK ? same_data(t, err) : s;
     s = s == HISS_OK ? hiss_comm_agree(t->comm, train_labelled_read(t, err), err) : s;
     if (s == HISS_OK) {
+        train_trace_create(t);
         hiss_alloc_for("the objective's share of samples and blocks",
                        "choose a smaller assign.block or nat.dim, or start more ranks");
         s = t->experiment->objective->create(&t->task, &t->placement, t->experiment->objective_options, &t->method,
@@ -352,6 +354,7 @@ void train_destroy(trainer *t) {
     hiss_model_destroy(t->model);
     t->experiment->objective->destroy(t->method);
     hiss_placement_destroy(&t->placement);
+    train_trace_destroy(t);
     if (!t->request->set) {
         hiss_dataset_close(t->set);
     }

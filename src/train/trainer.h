@@ -5,6 +5,7 @@
 #include "hiss/alloc.h"
 #include "hiss/encoder.h"
 #include "hiss/reducer.h"
+#include "hiss/trace.h"
 #include "hiss/train.h"
 #include "train/guard.h"
 #include "train/pool.h"
@@ -39,6 +40,7 @@ typedef struct phase {
     int64_t *order;            /* [local lanes] in a step with exchange: how they go to the cut, */
     bool *started;             /* [local lanes] and which have passed it */
     int *exec_of, *free_execs; /* [local lanes] the execs they have; [nexecs] a stack of those nobody has */
+    int16_t *traced;           /* [2][nodes] names of forward and backward in the trace; -1: nothing is computed */
     node_clock *clock;         /* [local lanes][nodes]: of the last pass; NULL when nobody wants them */
 } phase;
 
@@ -100,6 +102,7 @@ enum { PROBING_VALUES = 3 + 2 * MAX_METRICS };
 
 typedef struct layer_norms layer_norms; /* layer_norms.c */
 typedef struct saver saver;
+typedef struct tracing tracing;               /* tracing.c */
 typedef struct train_rescaler train_rescaler; /* rescale.c */
 typedef struct journal journal;
 typedef struct trainer trainer;
@@ -159,6 +162,8 @@ struct trainer {
     double deadline, longest_step;    /* when the time is over, by hiss_seconds(); rank 0 */
     struct saver *saver;              /* of checkpoints; NULL: there are none */
     probing probing;
+    hiss_trace *trace; /* NULL: there is none */
+    tracing *tracing;
     layer_norms *layer_norms; /* NULL: not wanted */
     log_window window;
     guard *guard;
@@ -278,6 +283,49 @@ bool train_probe_keeps(const trainer *t); /* whether checkpoints have the state 
 void train_probe_pack(const trainer *t, int64_t out[PROBING_VALUES]);
 void train_probe_unpack(trainer *t, const int64_t in[PROBING_VALUES]); /* and set t->total_steps by it */
 void train_probe_write(const trainer *t, FILE *out);                   /* for the summary */
+
+/* ---- the trace; tracing.c. Without one nothing is done. Not collective, but for begin and write ---- */
+
+/* Names of spans whatever the method, in this order from 0 on. */
+typedef enum traced {
+    TRACED_STEP,
+    TRACED_LOAD,
+    TRACED_VIEW,
+    TRACED_SUPPLY,
+    TRACED_BEGIN,    /* of an exchange */
+    TRACED_ARRIVE,   /* at the cut */
+    TRACED_MESSAGES, /* of an exchange */
+    TRACED_WAIT,     /* for a lane */
+    TRACED_DRAIN,    /* exchange of others */
+    TRACED_FINISH,   /* of an exchange */
+    TRACED_REDUCE,
+    TRACED_REDUCE_WAIT,
+    TRACED_UPDATE,
+    TRACED_BUCKET,
+    TRACED_EPOCH,
+    TRACED_FEATURES,
+    TRACED_PROBE,
+    TRACED_LOG,
+    TRACED_SAVE,
+    TRACED_WRITE,
+    TRACED_NAMES
+} traced;
+
+void train_trace_create(trainer *t); /* after the placement, before the method */
+void train_trace_name_nodes(trainer *t, phase *ph);
+void train_trace_destroy(trainer *t);
+/* Errors (HISS_EUSER): the run has no such steps left. */
+hiss_status train_trace_expect(const trainer *t, hiss_error *err);
+void train_trace_begin(trainer *t);  /* before the first step. Collective */
+void train_trace_switch(trainer *t); /* before a step, and what comes with it */
+/* From begin to now, or to end; what takes under two microseconds is left out of moves. */
+void train_trace_span(const trainer *t, int thread, traced what, double begin, int64_t value);
+void train_trace_move(const trainer *t, int thread, traced what, double begin, double end);
+void train_trace_node(const trainer *t, const phase *ph, int thread, int name, double begin, double end, int64_t lane);
+void train_trace_buckets(const trainer *t); /* of the reduction that has ended */
+int train_trace_writer(const trainer *t);   /* row of the thread that writes checkpoints */
+/* The file, and what it says. Collective. */
+hiss_status train_trace_write(trainer *t, hiss_error *err);
 
 /* ---- norms of gradients and updates; layer_norms.c. Not collective, but for the end ---- */
 

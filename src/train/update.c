@@ -56,5 +56,7 @@ void train_update(void *user, int64_t begin, int64_t end, const float *sum) {
         const int64_t to = slot->offset + slot->count < end ? slot->offset + slot->count : end;
         update_slot(t, t->slot_order[k], from, to, sum + (from - begin));
     }
-    t->times.update += hiss_seconds() - start;
+    const double now = hiss_seconds();
+    t->times.update += now - start;
+    train_trace_move(t, 0, TRACED_UPDATE, start, now);
 }

@@ -9,6 +9,7 @@
 #include "hiss/config.h"
 #include "hiss/rng.h"
 #include "hiss/status.h"
+#include "hiss/trace.h"
 
 /* ---- HDF5 files as named arrays: for data sets and checkpoints ---- */
 
@@ -341,7 +342,7 @@ hiss_batch hiss_samples_batch(const hiss_samples *s, int64_t at, int64_t m);
 /* Loader of the lanes [first_lane, end_lane) of L. In memory mode the shards are read now; in stream mode a prefetch
  * thread reads ahead into a ring of steps, within data->memory bytes. Both give the same batches. Where rows lie in chunks
  * that are decoded as a whole, nothing is streamed that fits into data->memory, and what does not is decoded once, into a
- * file in $TMPDIR or /var/tmp, while there is room for it. The loader keeps set,
+ * file in $TMPDIR or /var/tmp, while there is room for it. The loader keeps set and trace,
  * not options. */
 typedef struct hiss_loader hiss_loader;
 typedef struct hiss_loader_options {
@@ -349,6 +350,7 @@ typedef struct hiss_loader_options {
     const hiss_data_options *data;
     uint64_t seed;
     int64_t lanes, first_lane, end_lane, m;
+    hiss_trace *trace; /* of what the reading thread does; NULL: none */
 } hiss_loader_options;
 hiss_status hiss_loader_create(const hiss_loader_options *options, hiss_loader **out, hiss_error *err);
 void hiss_loader_destroy(hiss_loader *loader);

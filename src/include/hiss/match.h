@@ -11,6 +11,7 @@
 
 #include "hiss/assign.h"
 #include "hiss/comm.h"
+#include "hiss/trace.h"
 
 /* What a lane sends: its scores [m, N]; the highest scores [N] of its columns (hiss_lap_add_maxima); lists. */
 typedef enum hiss_match_sent { HISS_MATCH_SCORES, HISS_MATCH_MAXIMA, HISS_MATCH_LISTS } hiss_match_sent;
@@ -66,6 +67,7 @@ typedef struct hiss_match_options {
     hiss_lists lists;              /* of hiss_match_lists */
     bool beside;                   /* blocks are solved on a thread of their own while lanes go on unanswered */
     hiss_match_work work;
+    hiss_trace *trace; /* of work and messages; its rows 0, 1, ... are those of the threads. NULL: none */
 } hiss_match_options;
 
 typedef struct hiss_match hiss_match;

@@ -66,6 +66,7 @@ typedef struct hiss_placement { /* the training set in lanes, the lanes on ranks
     hiss_comm *comm;
     const hiss_batch *labelled; /* all samples of task->labelled, the same on every rank; NULL: none */
     const char *data;           /* for messages: the file that the samples are from */
+    hiss_trace *trace;          /* for what the method does by itself; NULL: nobody records */
 } hiss_placement;
 
 typedef struct hiss_lane hiss_lane;

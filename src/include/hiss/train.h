@@ -18,6 +18,13 @@ typedef struct hiss_train_probe {
     void *user;
 } hiss_train_probe;
 
+/* What a trace is to have, and where: the spans of threads in some steps of this process (hiss/trace.h). */
+typedef struct hiss_train_trace {
+    const char *file;    /* Trace Event Format (JSON); what it says goes to FILE.txt. NULL: no trace */
+    int64_t first, last; /* steps, of which the first of a run is 1 */
+    int64_t room;        /* spans of a rank at most */
+} hiss_train_trace;
+
 typedef struct hiss_train_request {
     hiss_comm *comm;
     hiss_experiment *experiment;
@@ -29,6 +36,7 @@ typedef struct hiss_train_request {
     double wait;        /* seconds to wait for a process that still holds the run */
     hiss_dataset *set;  /* train on this set; NULL: the one that data.file names. Not owned */
     hiss_train_probe probe; /* at probe.every */
+    hiss_train_trace trace;
 } hiss_train_request;
 
 /* Train. Collective. HISS_EREQUEUE after SIGUSR1, SIGTERM or SIGINT, or before the time limit: checkpointed, start

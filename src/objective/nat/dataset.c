@@ -131,6 +131,7 @@ static void solve_block(void *user, int thread, int64_t item) {
     if (k->status != HISS_OK) {
         return;
     }
+    const double start = hiss_seconds();
     for (int64_t t = 0; t < size; t++) {
         k->number[t] = r->received_number[r->row_of_place[begin + t]];
         nat_target(n, k->number[t], k->vectors + t * d);
@@ -147,6 +148,7 @@ static void solve_block(void *user, int thread, int64_t item) {
     double *price = r->prices.price + begin;
     k->status =
         n->solver->solve(&(hiss_lap){size, k->score, size}, k->column, NULL, price, k->work, &report, &k->error);
+    hiss_trace_add(n->placement->trace, thread, n->trace_solve, start, hiss_seconds(), block, -1);
     nat_align(size, price);
     memcpy(r->prices.number + begin, k->number, sizeof(int64_t) * (size_t)size);
     r->before[item] = report.before;
@@ -331,8 +333,10 @@ static hiss_status run_rounds(nat *n, const hiss_epoch *e, float *features, bool
     hiss_status s = HISS_OK;
     for (int64_t k = 0; k < n->options->rounds && s == HISS_OK && !*stopped; k++) {
         e->progress(e->trainer, "permuting", (double)k / (double)n->options->rounds);
+        const double start = hiss_seconds();
         draw_order(n, e, k, features, blocks, &order);
         s = run_round(n, r, e, &order, features, mean, &prices, stopped, err);
+        hiss_trace_add(n->placement->trace, 0, n->trace_round, start, hiss_seconds(), k, -1);
         if (s == HISS_OK && !*stopped) {
             n->permuted[0] = k ? n->permuted[0] : mean[0];
             n->permuted[1] = mean[1];
@@ -372,6 +376,7 @@ hiss_status nat_epoch(void *self, const hiss_epoch *e, hiss_error *err) {
         first ? nat_first_features(n, e, features, err) : nat_mean_views(n, e, z, n->options->dim, features, err);
     s = hiss_comm_agree(n->placement->comm, s, err);
     n->permuted[2] = hiss_seconds() - start;
+    hiss_trace_add(n->placement->trace, 0, n->trace_features, start, start + n->permuted[2], e->epoch, -1);
     s = s == HISS_OK ? run_rounds(n, e, features, &stopped, err) : s;
     n->permuted[3] = hiss_seconds() - start - n->permuted[2];
     if (stopped || s != HISS_OK) {

@@ -250,6 +250,9 @@ static hiss_status create(const hiss_task *task, const hiss_placement *placement
     hiss_status s = check_options(n, err);
     if (s == HISS_OK) {
         allocate(n);
+        n->trace_features = hiss_trace_add_name(placement->trace, HISS_TRACE_OTHER, "features", "epoch", NULL);
+        n->trace_round = hiss_trace_add_name(placement->trace, HISS_TRACE_OTHER, "round", "round", NULL);
+        n->trace_solve = hiss_trace_add_name(placement->trace, HISS_TRACE_ASSIGN, "solve", "block", NULL);
         s = n->options->scope == NAT_BATCH ? nat_match_create(n, err) : HISS_OK;
     }
     if (s == HISS_OK) {

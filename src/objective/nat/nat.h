@@ -47,6 +47,7 @@ typedef struct nat {
     double permuted[4]; /* scope dataset, last time: mean score before and after, seconds of features and rounds */
     double bound[2];    /* of the mean score over all permutations, and its standard error; NaN: not known */
     double chance;
+    int trace_features, trace_round, trace_solve; /* scope dataset: names of the recorder */
     double matched;       /* mean cosine right after the last matching, of features that were trained; NaN: not known */
     hiss_value first;     /* what the first permutation matches, where it is not z */
     int64_t first_floats; /* of it per sample */

@@ -60,6 +60,7 @@ hiss_status nat_match_create(nat *n, hiss_error *err) {
                                         .lane_offsets = p->lane_offsets,
                                         .lists = n->lists,
                                         .beside = n->options->async,
+                                        .trace = p->trace,
                                         .work = {.user = n, .score = score, .solve = solve, .answered = apply}};
     const hiss_status s = hiss_match_create(&options, &n->match, err);
     if (s == HISS_EUSER) {
