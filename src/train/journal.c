@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "hiss/clock.h"
+#include "hiss/energy.h"
 #include "hiss/fault.h"
 #include "hiss/file.h"
 #include "hiss/log.h"
@@ -38,6 +39,7 @@ struct journal {
     hiss_named named[MAX_METRICS + HISS_MAX_DERIVED]; /* of the last line */
     int nnamed;
     bool bar_open;
+    energy *energy; /* NULL until the first step */
 };
 
 /* Keep the lines up to step: a resumed run writes the others again. */
@@ -103,6 +105,7 @@ journal *train_journal_create(trainer *t, double began) {
 }
 
 hiss_status train_journal_open(journal *j, hiss_error *err) {
+    j->energy = train_energy_open(j->t->comm, HISS_ENERGY_TREE);
     return hiss_comm_agree(j->t->comm, open_metrics(j, err), err);
 }
 
@@ -131,6 +134,7 @@ void train_journal_close(journal *j) {
         if (j->metrics) {
             fclose(j->metrics);
         }
+        train_energy_close(j->energy);
         hiss_free(j->step_seconds);
         hiss_free(j);
     }
@@ -181,6 +185,7 @@ void train_journal_step(journal *j) {
         j->step_seconds[j->step_count++] = now - j->stepped;
     }
     j->stepped = now;
+    train_energy_step(j->energy, now);
     if (j->root && j->t->request->bar && now - j->shown > 0.2) {
         j->shown = now;
         draw_bar(j, now);
@@ -426,8 +431,10 @@ hiss_status train_journal_summary(journal *j, double seconds, hiss_error *err) {
     const int64_t images = (t->step - j->first_step) * t->placement.lanes * t->placement.m;
     const int64_t steps = t->step > j->first_step ? t->step - j->first_step : 1;
     fprintf(out, "seconds: %.3f\nimages_per_second: %.1f\n", seconds, (double)images / seconds);
-    fprintf(out, "bytes_sent_per_step: %.0f # by rank 0\nmetrics:\n",
+    fprintf(out, "bytes_sent_per_step: %.0f # by rank 0\n",
             (hiss_comm_bytes_sent(t->comm) - j->sent_before) / (double)steps);
+    train_energy_write(out, t->comm, j->energy, images);
+    fprintf(out, "metrics:\n");
     for (int k = 0; k < j->nnamed; k++) {
         fprintf(out, "  %s: %.9g\n", j->named[k].name, j->named[k].value);
     }

@@ -378,6 +378,14 @@ void train_rank_account_add(rank_account *a, const trainer_times *times, double 
 /* The list "ranks:" in rank order, written on rank 0 only; sets a->host. Collective. */
 void train_rank_account_write(FILE *out, hiss_comm *comm, rank_account *a);
 
+/* The energy of a run; energy.c. Collective, but for _close and _step. */
+typedef struct energy energy;
+energy *train_energy_open(hiss_comm *comm, const char *tree); /* begin to count; tree: as hiss_energy_create */
+void train_energy_close(energy *e);                           /* NULL is allowed */
+void train_energy_step(energy *e, double now);                /* after a step */
+/* Lines of the summary: joules in all and for a sample, or why they are not known; samples of this process. */
+void train_energy_write(FILE *out, hiss_comm *comm, energy *e, int64_t samples);
+
 /* metrics.jsonl and the display of progress; rank 0 writes. */
 journal *train_journal_create(trainer *t, double began); /* began: when the run did (hiss_seconds). Not collective */
 /* Once, before the first step: open the file, and drop lines after t->step. Collective. */

@@ -17,6 +17,7 @@ expect_count() { [ "$(count "$1" "$2")" = "$3" ] || fail "rank $1 has $(count "$
 # ---- the same bits; everything is there ----
 
 train 1 without
+grep -q '^energy_joules: [0-9.]*$\|^energy: "\?not known: ' without/summary.yaml || fail 'nothing about energy' without/summary.yaml
 for run in '1 1' '1 3' '2 1' '2 2' '3 2'; do
     read -r ranks threads <<<"$run"
     train "$ranks" "with-$ranks-$threads" --threads "$threads" --trace "$ranks-$threads.json"
