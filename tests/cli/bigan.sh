@@ -16,7 +16,6 @@ last() { # RUN NAME: a number of the last line of the log
 number() {
     sed -n "s/.*\"$2\": \([-0-9.e+]*\).*/\1/p" "$1/eval.json" | head -n 1 | grep . || fail "$1: no $2" "$1/eval.json"
 }
-less() { awk -v a="$1" -v b="$2" 'BEGIN { exit !(a < b) }' || fail "$3: $1 is not less than $2"; }
 
 # ---- bits ----
 

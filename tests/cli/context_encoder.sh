@@ -14,7 +14,6 @@ baseline() { # RUN NAME: what the mean image reaches
     grep -o "\"$2\": [^}]*}" "$1/eval.json" | sed -n 's/.*"baseline": \([-0-9.e+]*\).*/\1/p' | grep . ||
         fail "$1: no baseline of $2" "$1/eval.json"
 }
-less() { awk -v a="$1" -v b="$2" 'BEGIN { exit !(a < b) }' || fail "$3: $1 is not less than $2"; }
 
 # ---- bits ----
 

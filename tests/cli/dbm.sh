@@ -24,11 +24,6 @@ judge=(--set eval.knn=false --set eval.linear=false --set eval.few_labels=false 
     --set eval.neighbors=false --set eval.filters=false --set eval.random=false --set eval.pixels=false
     --set eval.train=modes.h5 --set eval.test=modes.h5)
 # number RUN NAME: what eval.json says of it.
-number() {
-    awk -v name="\"$2\"" '/"measures": {/ && match($0, name ": ") { print substr($0, RSTART + RLENGTH) + 0 }' "$1/eval.json" |
-        grep . || fail "$1: eval.json has no $2" "$1/eval.json"
-}
-less() { awk -v a="$1" -v b="$2" 'BEGIN { exit !(a < b) }' || fail "$3: $1 is not less than $2"; }
 
 # ---- bits ----
 

@@ -27,7 +27,6 @@ number() {
     awk -v of="\"$2\": {" -v name="\"$3\": " 'index($0, of) && match($0, name) { print substr($0, RSTART + RLENGTH) + 0 }' \
         "$1/eval.json" | grep . || fail "$1: eval.json has no $2 $3" "$1/eval.json"
 }
-less() { awk -v a="$1" -v b="$2" 'BEGIN { exit !(a < b) }' || fail "$3: $1 is not less than $2"; }
 
 # ---- bits ----
 

@@ -9,7 +9,6 @@ sed -i 's/^seed:/objective: exemplar\nseed:/; s/^nat: .*//; s/^assign: .*//; /dr
 judge=(--set eval.knn=false --set eval.few_labels=false --set eval.statistics=false --set eval.neighbors=false
     --set eval.pixels=false --set eval.train=data.h5 --set eval.test_limit=100)
 last() { sed -n "s/.*\"$2\": \([-0-9.e+]*\).*/\1/p" "$1/metrics.jsonl" | tail -n 1 | grep . || fail "$1: no $2" "$1/metrics.jsonl"; }
-less() { awk -v a="$1" -v b="$2" 'BEGIN { exit !(a < b) }' || fail "$3: $1 is not less than $2"; }
 
 train 1 one
 grep -q 'exemplar: 96 seeds, each a class of its views' log || fail 'what it does' log

@@ -12,7 +12,6 @@ sed -i '/^  layers:/,/^    - relu/d; /^network:/d; /^    - /d' config.yaml
 last() { # RUN NAME: a number of the last line of the log
     tail -n 1 "$1/metrics.jsonl" | sed -n "s/.*\"$2\": \([-0-9.e+]*\).*/\1/p" | grep . || fail "$1: no $2" "$1/metrics.jsonl"
 }
-less() { awk -v a="$1" -v b="$2" 'BEGIN { exit !(a < b) }' || fail "$3: $1 is not less than $2"; }
 
 # ---- bits ----
 

@@ -12,7 +12,6 @@ number() {
     awk -v name="\"$2\"" '/"generation": {/ && match($0, name ": ") { print substr($0, RSTART + RLENGTH) + 0; exit }' \
         "$1/eval.json" | grep . || fail "$1: eval.json has no $2" "$1/eval.json"
 }
-less() { awk -v a="$1" -v b="$2" 'BEGIN { exit !(a < b) }' || fail "$3: $1 is not less than $2"; }
 
 train 1 classifier --set objective=supervised --set data.file=halves.h5 --set augment.contrast=0 --set train.epochs=10 \
     --set augment.mean=0.5 --set augment.std=0.25

@@ -15,7 +15,6 @@ number() {
     sed -n "s/.*\"$2\": \([-0-9.e+]*\).*/\1/p" "$1/eval.json" | head -n 1 | grep . ||
         fail "$1: eval.json has no $2" "$1/eval.json"
 }
-less() { awk -v a="$1" -v b="$2" 'BEGIN { exit !(a < b) }' || fail "$3: $1 is not less than $2"; }
 
 # ---- bits ----
 

@@ -16,7 +16,6 @@ number() {
     awk -v name="\"$2\": " '/"(measures|reconstruction)": {/ && match($0, name) { print substr($0, RSTART + RLENGTH) + 0; exit }' \
         "$1/eval.json" | grep . || fail "$1: eval.json has no $2" "$1/eval.json"
 }
-less() { awk -v a="$1" -v b="$2" 'BEGIN { exit !(a < b) }' || fail "$3: $1 is not less than $2"; }
 sums() { "$(dirname "$HISS")/tests/cli/array_sums" "$1" | grep "^/model/$2" | cut -d' ' -f2-; }
 
 # ---- stages: epochs 1 and 2, 3 and 4, 5 and 6 of 12 steps ----

@@ -15,7 +15,6 @@ number() {
     awk -v name="\"$2\"" '/"measures": {/ && match($0, name ": ") { print substr($0, RSTART + RLENGTH) + 0 }' "$1/eval.json" |
         grep . || fail "$1: eval.json has no $2" "$1/eval.json"
 }
-less() { awk -v a="$1" -v b="$2" 'BEGIN { exit !(a < b) }' || fail "$3: $1 is not less than $2"; }
 evaluate() {
     on "$1" "$HISS" eval "$2" "${judge[@]}"
     [ $status -eq 0 ] || fail "eval of $2 on $1 ranks: exit $status" log

@@ -11,16 +11,6 @@ sed -i '/dropout/d; s/data.h5/halves.h5/' config.yaml
 judge=(--set eval.knn=false --set eval.linear=false --set eval.few_labels=false --set eval.statistics=false
     --set eval.neighbors=false --set eval.filters=false --set eval.random=false --set eval.pixels=false
     --set eval.train=halves.h5 --set eval.test=halves.h5 --set eval.latent_draws=8)
-# number RUN NAME: what eval.json says of it; baseline RUN NAME: of independent pixels.
-number() {
-    awk -v name="\"$2\"" '/"likelihood": {/ && match($0, name ": ") { print substr($0, RSTART + RLENGTH) + 0 }' "$1/eval.json" |
-        grep . || fail "$1: eval.json has no $2" "$1/eval.json"
-}
-baseline() {
-    awk -v name="\"name\": \"$2\"" 'index($0, name) && sub(/.*"baseline": /, "") { print $0 + 0; exit }' "$1/eval.json" |
-        grep . || fail "$1: eval.json has no baseline of $2" "$1/eval.json"
-}
-less() { awk -v a="$1" -v b="$2" 'BEGIN { exit !(a < b) }' || fail "$3: $1 is not less than $2"; }
 
 # ---- bits ----
 
