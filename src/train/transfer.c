@@ -19,7 +19,13 @@
 #include "hiss/watch.h"
 #include "train/trainer.h"
 
-enum { PATH_TEXT = 4096, SOURCES_TEXT = 300, ARRAYS_TEXT = 250, MODEL_PREFIX = sizeof "/model/" - 1 };
+enum {
+    PATH_TEXT = 4096,
+    SOURCES_TEXT = 300,
+    ARRAYS_TEXT = 160,
+    REASON_TEXT = 900,
+    MODEL_PREFIX = sizeof "/model/" - 1
+};
 
 /* ---- names of layers ---- */
 
@@ -143,6 +149,15 @@ int64_t train_transfer_frozen(const trainer *t) {
 
 /* ---- train.init ---- */
 
+/* What became of an array of this network. */
+typedef enum fate {
+    ABSENT,   /* the source has none of the name */
+    LEFT_OUT, /* by train.init_layers */
+    OTHERS,   /* scores of other classes */
+    MISFIT,   /* the source's has another shape */
+    TAKEN
+} fate;
+
 typedef struct source {
     const trainer *t;
     hiss_h5 *file;
@@ -150,7 +165,8 @@ typedef struct source {
     char path[PATH_TEXT];
     bool others; /* it has learnt targets of other classes: its scores say nothing of those of this run */
     char difference[HISS_NAMES_TEXT];
-    bool *took; /* of the slots of this network */
+    fate *fate;          /* [slots of this network] */
+    hiss_h5_info *there; /* [slots], where the source has the array */
     int copied, kept, unused;
     FILE *list[3]; /* names of the arrays above */
     char *text[3];
@@ -239,32 +255,44 @@ static bool wanted(const trainer *t, const hiss_slot *slot) {
     return named;
 }
 
-static hiss_status copy_slot(source *s, const hiss_slot *slot, float *vector, hiss_error *err) {
+static bool fits(const hiss_h5_info *here, const hiss_h5_info *there) {
+    return there->dtype == here->dtype && there->ndim == here->ndim &&
+           memcmp(there->dim, here->dim, sizeof(int64_t) * (size_t)here->ndim) == 0;
+}
+
+/* Into s->fate[k] and s->there[k]; name is the array's in the source. */
+static hiss_status find_fate(source *s, int k, const char *name, hiss_error *err) {
+    const hiss_slot *slot = hiss_model_at(s->t->model, k);
     const hiss_h5_info here = hiss_checkpoint_info(slot);
-    hiss_h5_info there;
-    char name[HISS_SNAPSHOT_NAME], why[HISS_H5_INFO_TEXT + 16], text[HISS_H5_INFO_TEXT];
-    snprintf(name, sizeof name, "/model/%s%s", s->prefix, slot->name);
-    if (!wanted(s->t, slot) || !hiss_h5_has(s->file, name)) {
-        note(s, 1, slot->name, "");
+    s->fate[k] = hiss_h5_has(s->file, name) ? wanted(s->t, slot) ? TAKEN : LEFT_OUT : ABSENT;
+    if (s->fate[k] != TAKEN) {
         return HISS_OK;
     }
-    hiss_status status = hiss_h5_look(s->file, name, &there, err);
+    const hiss_status status = hiss_h5_look(s->file, name, &s->there[k], err);
+    const bool others = s->others && hiss_slot_within(slot, "scores");
+    s->fate[k] = others ? OTHERS : fits(&here, &s->there[k]) ? TAKEN : MISFIT;
+    return status;
+}
+
+static hiss_status copy_slot(source *s, int k, float *vector, hiss_error *err) {
+    const hiss_slot *slot = hiss_model_at(s->t->model, k);
+    char name[HISS_SNAPSHOT_NAME], why[HISS_H5_INFO_TEXT + 16] = "", text[HISS_H5_INFO_TEXT];
+    snprintf(name, sizeof name, "/model/%s%s", s->prefix, slot->name);
+    const hiss_status status = find_fate(s, k, name, err);
     if (status != HISS_OK) {
         return status;
     }
-    if (s->others && hiss_slot_within(slot, "scores")) {
-        note(s, 1, slot->name, " (there of other classes)");
-        return HISS_OK;
+    if (s->fate[k] == TAKEN) {
+        note(s, 0, slot->name, "");
+        return hiss_checkpoint_slot(s->file, s->path, name, slot, vector + slot->offset, err);
     }
-    if (there.dtype != here.dtype || there.ndim != here.ndim ||
-        memcmp(there.dim, here.dim, sizeof(int64_t) * (size_t)here.ndim) != 0) {
-        snprintf(why, sizeof why, " (there %s)", hiss_h5_info_text(&there, text));
-        note(s, 1, slot->name, why);
-        return HISS_OK;
+    if (s->fate[k] == OTHERS) {
+        snprintf(why, sizeof why, " (there of other classes)");
+    } else if (s->fate[k] == MISFIT) {
+        snprintf(why, sizeof why, " (there %s)", hiss_h5_info_text(&s->there[k], text));
     }
-    note(s, 0, slot->name, "");
-    s->took[hiss_model_find(s->t->model, slot->name)] = true;
-    return hiss_checkpoint_slot(s->file, s->path, name, slot, vector + slot->offset, err);
+    note(s, 1, slot->name, why);
+    return HISS_OK;
 }
 
 /* A hiss_h5_visit: count what the source has and this network has not. */
@@ -299,45 +327,69 @@ static void compare_targets(source *s) {
     hiss_free(then);
 }
 
-/* What is frozen and was not taken over would stay at random, and be taken for what the source has learnt. */
+/* Why an array was not taken over. */
+static void tell_fate(const source *s, int k, char why[REASON_TEXT]) {
+    const hiss_slot *slot = hiss_model_at(s->t->model, k);
+    const hiss_h5_info info = hiss_checkpoint_info(slot);
+    char here[HISS_H5_INFO_TEXT], there[HISS_H5_INFO_TEXT];
+    switch (s->fate[k]) {
+    case LEFT_OUT:
+        snprintf(why, REASON_TEXT, "train.init_layers leaves out %s", slot->name);
+        return;
+    case OTHERS:
+        snprintf(why, REASON_TEXT, "%s of %.300s is of other classes", slot->name, s->path);
+        return;
+    case MISFIT:
+        snprintf(why, REASON_TEXT, "%s is %s in this network, and %s in %.300s", slot->name,
+                 hiss_h5_info_text(&info, here), hiss_h5_info_text(&s->there[k], there), s->path);
+        return;
+    default:
+        snprintf(why, REASON_TEXT, "%.300s has no %.80s%s", s->path, s->prefix, slot->name);
+    }
+}
+
+/* The first stored array within name that was taken over, or that was not; -1: none. */
+static int first_array(const source *s, const char *name, bool taken) {
+    for (int k = 0; k < hiss_model_count(s->t->model); k++) {
+        const hiss_slot *slot = hiss_model_at(s->t->model, k);
+        if (hiss_checkpoint_stores(slot) && hiss_slot_within(slot, name) && (s->fate[k] == TAKEN) == taken) {
+            return k;
+        }
+    }
+    return -1;
+}
+
+/* Every array of a frozen layer is the source's: others would stay at random, and pass for what the source has learnt. */
 static hiss_status expect_frozen(const source *s, hiss_error *err) {
-    const trainer *t = s->t;
-    const hiss_yaml *names = t->experiment->train.freeze;
+    const hiss_yaml *names = s->t->experiment->train.freeze;
     for (const hiss_yaml *e = first_name(names); e; e = next_name(names, e)) {
-        char what[PATH_TEXT];
-        bool took = false, random = false;
-        for (int k = 0; k < hiss_model_count(t->model); k++) {
-            const hiss_slot *slot = hiss_model_at(t->model, k);
-            took = took || (s->took[k] && hiss_slot_within(slot, e->text));
-            random = random || (slot->deviation > 0 && hiss_slot_within(slot, e->text));
+        char what[PATH_TEXT], why[REASON_TEXT];
+        const int k = first_array(s, e->text, false);
+        if (k < 0) {
+            continue;
         }
-        if (random && !took) {
-            snprintf(what, sizeof what,
-                     "'%.80s' would stay at its initial random values: %.300s has nothing of its name and shape; leave "
-                     "it out, or use the source's section network",
-                     e->text, s->path);
-            return refuse(e, what, err);
-        }
+        tell_fate(s, k, why);
+        snprintf(what, sizeof what, "'%.80s' would stay at initial values: %s; %s", e->text, why,
+                 s->fate[k] == LEFT_OUT ? "name it there, too, or leave it out here"
+                                        : "name only what fits, or use the source's section network");
+        return refuse(e, what, err);
     }
     return HISS_OK;
 }
 
-/* What train.init_layers names, the source has. */
+/* Of what train.init_layers names, the source has something. */
 static hiss_status expect_wanted(const source *s, hiss_error *err) {
     const hiss_yaml *names = s->t->experiment->train.init_layers;
     for (const hiss_yaml *e = first_name(names); e; e = next_name(names, e)) {
-        char what[PATH_TEXT];
-        bool took = false;
-        for (int k = 0; k < hiss_model_count(s->t->model); k++) {
-            took = took || (s->took[k] && hiss_slot_within(hiss_model_at(s->t->model, k), e->text));
+        char what[PATH_TEXT], why[REASON_TEXT];
+        const int k = first_array(s, e->text, false);
+        if (k < 0 || first_array(s, e->text, true) >= 0) {
+            continue;
         }
-        if (!took) {
-            snprintf(what, sizeof what,
-                     "'%.80s' is not taken over: %.300s has nothing of its name and shape; leave it out, or use the "
-                     "source's section network",
-                     e->text, s->path);
-            return train_layers_refuse(e, "init_layers", what, err);
-        }
+        tell_fate(s, k, why);
+        snprintf(what, sizeof what, "'%.80s' is not taken over: %s; leave it out, or use the source's section network",
+                 e->text, why);
+        return train_layers_refuse(e, "init_layers", what, err);
     }
     return HISS_OK;
 }
@@ -348,8 +400,7 @@ static hiss_status copy_model(source *s, float *vector, hiss_error *err) {
         compare_targets(s);
     }
     for (int k = 0; k < hiss_model_count(s->t->model) && status == HISS_OK; k++) {
-        const hiss_slot *slot = hiss_model_at(s->t->model, k);
-        status = hiss_checkpoint_stores(slot) ? copy_slot(s, slot, vector, err) : HISS_OK;
+        status = hiss_checkpoint_stores(hiss_model_at(s->t->model, k)) ? copy_slot(s, k, vector, err) : HISS_OK;
     }
     status = status == HISS_OK ? hiss_h5_each(s->file, visit, s, err) : status;
     hiss_h5_close(s->file, NULL);
@@ -375,7 +426,11 @@ static hiss_status copy_model(source *s, float *vector, hiss_error *err) {
 }
 
 static hiss_status read_source(trainer *t, hiss_error *err) {
-    source s = {.t = t, .prefix = t->experiment->train.init_prefix, .took = hiss_new(bool, hiss_model_count(t->model))};
+    const int slots = hiss_model_count(t->model);
+    source s = {.t = t,
+                .prefix = t->experiment->train.init_prefix,
+                .fate = hiss_new(fate, slots),
+                .there = hiss_new(hiss_h5_info, slots)};
     for (int k = 0; k < 3; k++) {
         s.list[k] = hiss_text_open(&s.text[k], &s.size[k]);
     }
@@ -385,7 +440,12 @@ static hiss_status read_source(trainer *t, hiss_error *err) {
     status = hiss_error_under_key(err, status, "train.init");
     status = status == HISS_OK ? expect_wanted(&s, err) : status;
     status = status == HISS_OK ? expect_frozen(&s, err) : status;
-    t->took = s.took;
+    t->took = hiss_new(bool, slots);
+    for (int k = 0; k < slots; k++) {
+        t->took[k] = s.fate[k] == TAKEN;
+    }
+    hiss_free(s.fate);
+    hiss_free(s.there);
     for (int k = 0; k < 3; k++) {
         fclose(s.list[k]);
         free(s.text[k]);

@@ -80,10 +80,22 @@ mistake 'leaves nothing to train; name fewer layers' --set 'train.freeze=[conv1,
 only=(--set train.init=source --set)
 mistake "--set train.init_layers: 'con' has no parameters, nor has anything that begins with it and '/'; parameters are in conv1, conv1/norm, fc1, fc1/norm, scores" \
     "${only[@]}" 'train.init_layers=[conv1, con]'
-mistake "--set train.init_layers: 'scores' is not taken over: source/ckpt/step-24.h5 has nothing of its name and shape" \
+mistake "--set train.init_layers: 'scores' is not taken over: source/ckpt/step-24.h5 has no scores/weight; leave it out" \
     "${only[@]}" 'train.init_layers=[conv1, scores]'
 mistake '--set train.init_layers: expected names of layers, as in [conv1, conv2]' "${only[@]}" 'train.init_layers=[{conv1: 2}]'
-mistake "--set train.freeze: 'conv1' would stay at its initial random values" "${only[@]}" train.init_layers=fc1 --set train.freeze=conv1
+# Of a frozen layer all arrays are the source's: norms and biases that fit do not make up for weights that do not.
+here='float32 [4,5,5,1] in this network, and float32 [4,3,3,1] in source/ckpt/step-24.h5'
+narrow='[{conv: 4, kernel: 3, pad: 1, name: conv1}, {max_pool: 2}, relu, flatten, {linear: 16, bias: false, name: fc1}]'
+train 1 bare --set objective=autoencoder --set train.steps=1 --set "network.layers=$narrow"
+wide=('network.layers=[{conv: 4, kernel: 5, pad: 2, name: conv1}, {max_pool: 2}, batch_norm, relu, flatten, {linear: 16, bias: false, name: fc1}]')
+mistake "--set train.freeze: 'conv1' would stay at initial values: conv1/weight is $here; name only what fits, or use the source's section network" \
+    "${only[@]}" 'train.freeze=[fc1, conv1]' --set "${wide[@]}"
+mistake "'conv1/norm' would stay at initial values: bare/ckpt/step-1.h5 has no conv1/norm/gamma; name only what" \
+    --set train.init=bare --set train.freeze=conv1/norm
+mistake "'fc1' would stay at initial values: source/ckpt/step-24.h5 has no fc1/bias; name only what fits" \
+    "${only[@]}" train.freeze=fc1 --set "${wide[0]/bias: false/bias: true}"
+mistake "--set train.freeze: 'conv1' would stay at initial values: train.init_layers leaves out conv1/weight; name it there, too, or leave it out here" \
+    "${only[@]}" train.init_layers=fc1 --set train.freeze=conv1
 # No group of a method may stand still, whether its methods have phases or not; one layer that is left is enough.
 d=discriminator1,discriminator2
 still() { # METHOD LEFT LAYERS GROUP...
