@@ -72,7 +72,8 @@ hiss_status train_factors_read(trainer *t, hiss_error *err) {
         return HISS_OK;
     }
     if (map->kind != HISS_YAML_MAP) {
-        return refuse(map, "expected factors by names of layers, as in {conv1: 0.1, conv2: 0.5}", err);
+        return train_layers_refuse_kind(map, "lr_factors",
+                                        "expected factors by names of layers, as in {conv1: 0.1, conv2: 0.5}", err);
     }
     size_t *longest = hiss_new(size_t, slots);
     const hiss_status s = read_entries(t, map, longest, err);

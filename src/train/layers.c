@@ -13,6 +13,17 @@ hiss_status train_layers_refuse(const hiss_yaml *at, const char *key, const char
     return hiss_fail(err, HISS_EUSER, "%s%s: %s", at->file, position, what);
 }
 
+hiss_status train_layers_refuse_kind(const hiss_yaml *at, const char *key, const char *expected, hiss_error *err) {
+    char what[TRAIN_LAYERS_TEXT], found[120] = "nothing";
+    if (at->kind != HISS_YAML_SCALAR) {
+        snprintf(found, sizeof found, "%s", at->kind == HISS_YAML_LIST ? "a list" : "a map");
+    } else if (*at->text) {
+        snprintf(found, sizeof found, "'%.80s'", at->text);
+    }
+    snprintf(what, sizeof what, "%s, found %s", expected, found);
+    return train_layers_refuse(at, key, what, err);
+}
+
 void train_layers_list(const hiss_model *model, int group, char out[TRAIN_LAYERS_TEXT]) {
     char last[TRAIN_LAYERS_TEXT] = "", layer[TRAIN_LAYERS_TEXT];
     out[0] = 0;

@@ -348,6 +348,8 @@ int64_t train_transfer_frozen(const trainer *t); /* parameters that are frozen *
 hiss_status train_factors_read(trainer *t, hiss_error *err);
 /* "WHERE: train.KEY: WHAT" of a value of section train. Not collective. layers.c */
 hiss_status train_layers_refuse(const hiss_yaml *at, const char *key, const char *what, hiss_error *err);
+/* The same of a value of another kind than expected, which the text says, with what was found. */
+hiss_status train_layers_refuse_kind(const hiss_yaml *at, const char *key, const char *expected, hiss_error *err);
 enum { TRAIN_LAYERS_TEXT = 600, TRAIN_ALL_GROUPS = -1 };
 /* The layers of the model, or of one group of it: its slots' names up to the last '/', each once. */
 void train_layers_list(const hiss_model *model, int group, char out[TRAIN_LAYERS_TEXT]);

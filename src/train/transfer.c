@@ -42,7 +42,7 @@ static hiss_status expect_names(const hiss_yaml *names, const char *key, int *co
     *count = 0;
     for (const hiss_yaml *e = first_name(names); e; e = next_name(names, e)) {
         if (e->kind != HISS_YAML_SCALAR || !*e->text) {
-            return train_layers_refuse(e, key, "expected names of layers, as in [conv1, conv2]", err);
+            return train_layers_refuse_kind(e, key, "expected names of layers, as in [conv1, conv2]", err);
         }
         ++*count;
     }
@@ -168,7 +168,9 @@ typedef struct source {
     fate *fate;          /* [slots of this network] */
     hiss_h5_info *there; /* [slots], where the source has the array */
     int copied, kept, unused;
-    FILE *list[3]; /* names of the arrays above */
+    bool bare;                   /* the source has weights of this network without a prefix */
+    char prefixes[SOURCES_TEXT]; /* and after these */
+    FILE *list[3];               /* names of the arrays above */
     char *text[3];
     size_t size[3];
 } source;
@@ -295,16 +297,35 @@ static hiss_status copy_slot(source *s, int k, float *vector, hiss_error *err) {
     return HISS_OK;
 }
 
+/* What stands in the source before the names of weights of this network, where that is not train.init_prefix. */
+static void note_prefix(source *s, const char *name, const hiss_h5_info *info) {
+    for (int k = 0; k < hiss_model_count(s->t->model); k++) {
+        const hiss_slot *slot = hiss_model_at(s->t->model, k);
+        const hiss_h5_info here = hiss_checkpoint_info(slot);
+        const size_t length = strlen(name), own = strlen(slot->name), before = length > own ? length - own : 0;
+        char prefix[HISS_SNAPSHOT_NAME];
+        if (slot->deviation <= 0 || !wanted(s->t, slot) || strcmp(name + before, slot->name) != 0 ||
+            !fits(&here, info) || (before > 0 && name[before - 1] != '/')) {
+            continue;
+        }
+        snprintf(prefix, sizeof prefix, "%.*s", (int)before, name);
+        s->bare = s->bare || before == 0;
+        if (before > 0 && strcmp(prefix, s->prefix) != 0 && !strstr(s->prefixes, prefix)) {
+            hiss_list_add(s->prefixes, sizeof s->prefixes, prefix);
+        }
+    }
+}
+
 /* A hiss_h5_visit: count what the source has and this network has not. */
 static hiss_status visit(void *user, const char *dataset, const hiss_h5_info *info, hiss_error *err) {
     source *s = user;
-    (void)info;
     (void)err;
     if (strncmp(dataset, "/model/", MODEL_PREFIX) != 0) {
         return HISS_OK;
     }
     const char *name = dataset + MODEL_PREFIX;
     const size_t length = strlen(s->prefix);
+    note_prefix(s, name, info);
     const int slot = strncmp(name, s->prefix, length) == 0 ? hiss_model_find(s->t->model, name + length) : -1;
     if (slot < 0 || !wanted(s->t, hiss_model_at(s->t->model, slot))) {
         note(s, 2, name, "");
@@ -407,22 +428,72 @@ static hiss_status copy_model(source *s, float *vector, hiss_error *err) {
     for (int k = 0; k < 3; k++) {
         fflush(s->list[k]);
     }
-    if (status == HISS_OK && s->copied == 0) {
-        char here[ARRAYS_TEXT] = "", there[ARRAYS_TEXT] = "";
-        hiss_list_add_all(here, sizeof here, s->text[1]);
-        hiss_list_add_all(there, sizeof there, s->unused ? s->text[2] : "none");
-        return hiss_fail(err, HISS_EUSER,
+    return status;
+}
+
+/* Something came over, and of each layer of train.init_layers. */
+static hiss_status expect_taken(const source *s, hiss_error *err) {
+    char here[ARRAYS_TEXT] = "", there[ARRAYS_TEXT] = "";
+    if (s->copied == 0 && *s->prefix && s->bare) {
+        return hiss_fail_key(err, HISS_EUSER, "train.init_prefix",
+                             "%s has arrays of this network without '%s' before their names; leave it out", s->path,
+                             s->prefix);
+    }
+    if (s->copied == 0 && *s->prefixes) {
+        return hiss_fail_key(err, HISS_EUSER, *s->prefix ? "train.init_prefix" : "train.init",
+                             "%s has arrays of this network after %s; set train.init_prefix to %s", s->path,
+                             s->prefixes, strchr(s->prefixes, ',') ? "one of these" : "this");
+    }
+    const hiss_status status = expect_wanted(s, err);
+    if (status != HISS_OK || s->copied > 0) {
+        return status;
+    }
+    hiss_list_add_all(here, sizeof here, s->text[1]);
+    hiss_list_add_all(there, sizeof there, s->unused ? s->text[2] : "none");
+    return hiss_fail_key(err, HISS_EUSER, "train.init",
                          "nothing in %s has the name%s%s%s and shape of an array of this network, which has %s; the "
                          "source has more: %s; use the source's network section",
                          s->path, *s->prefix ? " (after train.init_prefix " : "", s->prefix, *s->prefix ? ")" : "",
                          here, there);
+}
+
+static void tell(const source *s) {
+    hiss_info("init: %d arrays from %s: %s", s->copied, s->path, s->text[0]);
+    hiss_info("init: %d arrays keep their own initial values%s%s", s->kept, s->kept ? ": " : "", s->text[1]);
+    hiss_info("init: %d arrays of the source are not used%s%s", s->unused, s->unused ? ": " : "", s->text[2]);
+}
+
+/* Norms and biases may fit where no weights do: what counts is what would else begin at random. */
+static void warn_of_random(const source *s) {
+    int64_t values = 0, taken = 0;
+    int arrays = 0, came = 0;
+    char rest[SOURCES_TEXT] = "";
+    for (int k = 0; k < hiss_model_count(s->t->model); k++) {
+        const hiss_slot *slot = hiss_model_at(s->t->model, k);
+        const hiss_h5_info info = hiss_checkpoint_info(slot);
+        char item[REASON_TEXT], here[HISS_H5_INFO_TEXT], there[HISS_H5_INFO_TEXT];
+        if (slot->kind != HISS_SLOT_PARAMETER || slot->deviation <= 0 || !wanted(s->t, slot)) {
+            continue;
+        }
+        arrays++;
+        values += slot->count;
+        if (s->fate[k] == TAKEN) {
+            came++;
+            taken += slot->count;
+            continue;
+        }
+        snprintf(item, sizeof item, "%s", slot->name);
+        if (s->fate[k] == MISFIT) {
+            snprintf(item, sizeof item, "%s (%s, there %s)", slot->name, hiss_h5_info_text(&info, here),
+                     hiss_h5_info_text(&s->there[k], there));
+        }
+        hiss_list_add(rest, sizeof rest, item);
     }
-    if (status == HISS_OK) {
-        hiss_info("init: %d arrays from %s: %s", s->copied, s->path, s->text[0]);
-        hiss_info("init: %d arrays keep their own initial values%s%s", s->kept, s->kept ? ": " : "", s->text[1]);
-        hiss_info("init: %d arrays of the source are not used%s%s", s->unused, s->unused ? ": " : "", s->text[2]);
+    if (2 * taken < values) {
+        hiss_warn("init: %d of %d arrays of weights, %.1f %% of their values, came from %s; the others begin at "
+                  "random: %s",
+                  came, arrays, 100.0 * (double)taken / (double)values, s->path, rest);
     }
-    return status;
 }
 
 static hiss_status read_source(trainer *t, hiss_error *err) {
@@ -438,8 +509,12 @@ static hiss_status read_source(trainer *t, hiss_error *err) {
     status = status == HISS_OK ? hiss_snapshot_sum(s.path, t->init, err) : status;
     status = status == HISS_OK ? copy_model(&s, t->vector, err) : status;
     status = hiss_error_under_key(err, status, "train.init");
-    status = status == HISS_OK ? expect_wanted(&s, err) : status;
+    status = status == HISS_OK ? expect_taken(&s, err) : status;
     status = status == HISS_OK ? expect_frozen(&s, err) : status;
+    if (status == HISS_OK) {
+        tell(&s);
+        warn_of_random(&s);
+    }
     t->took = hiss_new(bool, slots);
     for (int k = 0; k < slots; k++) {
         t->took[k] = s.fate[k] == TAKEN;

@@ -37,7 +37,7 @@ fails 2 'train.init: the source no-such-thing does not exist' train.init=no-such
 fails 1 'train.init: empty has no checkpoint' train.init=empty
 fails 1 'train.init: ' train.init=config.yaml
 fails 2 'train.init: nothing in run/ckpt/step-12.h5 has the name and shape' train.init=run 'network.layers=[flatten, {linear: 3, name: x}]' nat.dim=9
-fails 1 'has the name (after train.init_prefix lite/)' train.init=run train.init_prefix=lite/
+fails 1 "train.init_prefix: run/ckpt/step-12.h5 has arrays of this network without 'lite/' before their names; leave it out" train.init=run train.init_prefix=lite/
 fails 2 'hiss eval would fail: --set eval.test: the data file no-such-thing does not exist' eval.test=no-such-thing
 fails 1 'eval.test: ' eval.test=empty
 fails 1 'eval.test: ' eval.test=config.yaml

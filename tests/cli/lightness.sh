@@ -37,8 +37,19 @@ same one three
 train 1 colors "${short[@]}" --set objective=classify
 [ "$(hashes one)" != "$(hashes colors)" ] || fail 'classify.sees does nothing'
 
-refused 1 'nothing in split_brain/ckpt/step-24.h5 has the name (after train.init_prefix lite/) and shape of an array of this network' \
-    "$HISS" train config.yaml --run r "${see[@]}" --set train.init=split_brain --set train.init_prefix=lite/
+wrong() { # wrong TEXT SETTING...: a prefix that is to blame, and the ones that fit
+    local sets=() setting
+    for setting in "${@:2}"; do sets+=(--set "$setting"); done
+    refused 1 "error: $1" "$HISS" train config.yaml --run r "${see[@]}" "${sets[@]}"
+}
+half='split_brain/ckpt/step-24.h5 has arrays of this network after'
+wrong "--set train.init_prefix: $half color/, light/; set train.init_prefix to one of these" train.init=split_brain train.init_prefix=lite/
+wrong "--set train.init: $half color/, light/; set train.init_prefix to one of these" train.init=split_brain
+wrong "--set train.init_prefix: $half light/; set train.init_prefix to this" train.init=split_brain train.init_prefix=lite/ 'train.init_layers=[conv1]'
+wrong "--set train.init_prefix: one/ckpt/step-24.h5 has arrays of this network without 'light/' before their names; leave it out" \
+    train.init=one train.init_prefix=light/
+wrong '--set train.init: nothing in one/ckpt/step-24.h5 has the name (after train.init_prefix light/) and shape of an array of this network' \
+    train.init=one train.init_prefix=light/ 'network.layers=[flatten, {linear: 3, name: first}]'
 refused 2 'classify.sees: lightness is that of images of 3 channels (red, green, blue), found 1; set it to image' \
     "$HISS" train config.yaml --run r "${see[@]}" --set data.file=data.h5
 refused 1 'augment.mean: classify needs pixels of 0..1' "$HISS" train config.yaml --run r "${see[@]}" --set augment.mean=0.3

@@ -44,7 +44,10 @@ mistake 'above 0, up to 1e6, found 0; train.freeze leaves layers as they are' --
 for wrong in -1 nan 1e7 fast '[1]' ''; do
     mistake "expected the factor of the learning rate of 'conv1', above 0, up to 1e6, found" --set "train.lr_factors={conv1: $wrong}"
 done
-mistake 'expected factors by names of layers, as in {conv1: 0.1, conv2: 0.5}' --set 'train.lr_factors=[conv1]'
+for wrong in '[conv1]|a list' "conv1|'conv1'"; do
+    mistake "--set train.lr_factors: expected factors by names of layers, as in {conv1: 0.1, conv2: 0.5}, found ${wrong#*|}" \
+        --set "train.lr_factors=${wrong%|*}"
+done
 sed 's/^train: {/&lr_factors: {conv1: 0}, /' config.yaml >config2.yaml && mv config.yaml kept.yaml && mv config2.yaml config.yaml
 mistake 'config.yaml:18:29: train.lr_factors: '
 mv kept.yaml config.yaml

@@ -20,9 +20,19 @@ said 'init: 2 arrays keep their own initial values: scores/weight, scores/bias'
 said 'arrays of the source are not used: code/weight, decoder1/'
 sum=$(tail -c 65 source/ckpt/step-24.h5)
 grep -q "^  init_sha256: $sum\$" fine/summary.yaml || fail 'no identity of the source' fine/summary.yaml
+! grep 'of weights' log || fail 'a warning where all but the scores came over' log
 train 1 other "${fine[@]}" --set 'network.layers=[{conv: 4, kernel: 5, pad: 2, name: conv1}, {max_pool: 2}, batch_norm, relu, flatten, {linear: 16, bias: false, name: fc1}]'
 said 'init: 6 arrays from'
 said 'keep their own initial values: conv1/weight (there float32 [4,3,3,1]), '
+# Norms and biases that fit are no network: a warning, unless half of the weights came over.
+! grep 'of weights' log || fail 'a warning where most weights came over' log
+little='network.layers=[{conv: 4, kernel: 5, pad: 2, name: conv1}, {max_pool: 3}, batch_norm, relu, flatten, {linear: 16, bias: false, name: fc1}, batch_norm, relu]'
+shapes='conv1/weight (float32 [4,5,5,1], there float32 [4,3,3,1]), fc1/weight (float32 [16,64], there float32 [16,144])'
+train 2 little "${fine[@]}" --set train.steps=1 --set "$little"
+said "hiss: warning: init: 0 of 3 arrays of weights, 0.0 % of their values, came from source/ckpt/step-24.h5; the others begin at random: $shapes, scores/weight"
+[ "$(grep -c 'of weights' log)" -eq 1 ] || fail 'not one warning' log
+train 1 few "${fine[@]}" --set train.steps=1 --set "$little" --set 'train.init_layers=[conv1]'
+said "0 of 1 arrays of weights, 0.0 % of their values, came from source/ckpt/step-24.h5; the others begin at random: ${shapes%%, fc1*}"
 train 1 anew --set objective=supervised --set train.epochs=2 --set optim.weight_decay=1e-2
 cmp -s <(hashes fine) <(hashes anew) && fail 'train.init does nothing'
 ! grep -q init_sha256 anew/summary.yaml || fail 'a source of a run without one'
@@ -74,15 +84,24 @@ sed -i 's/^train: {/&freeze: [conv1, con], /' config.yaml
 mistake "config.yaml:18:25: train.freeze: 'con' has no parameters, nor has anything that begins with it and '/'; parameters are in conv1, conv1/norm, fc1, fc1/norm, scores"
 mv other.yaml config.yaml
 mistake "error: --set train.freeze: 'weight' has no parameters" --set train.freeze=weight
-mistake 'error: --set train.freeze: expected names of layers, as in [conv1, conv2]' --set 'train.freeze=[[conv1]]'
-mistake 'expected names of layers, as in [conv1, conv2]' --set 'train.freeze={conv1: 2}'
+for key in freeze init_layers; do
+    for wrong in '[[conv1]]|a list' '{conv1: 2}|a map' '[{conv1: 2}]|a map' "[conv1, '']|nothing"; do
+        mistake "error: --set train.$key: expected names of layers, as in [conv1, conv2], found ${wrong#*|}" \
+            --set train.init=source --set "train.$key=${wrong%|*}"
+    done
+done
 mistake 'leaves nothing to train; name fewer layers' --set 'train.freeze=[conv1, fc1, scores]'
 only=(--set train.init=source --set)
 mistake "--set train.init_layers: 'con' has no parameters, nor has anything that begins with it and '/'; parameters are in conv1, conv1/norm, fc1, fc1/norm, scores" \
     "${only[@]}" 'train.init_layers=[conv1, con]'
 mistake "--set train.init_layers: 'scores' is not taken over: source/ckpt/step-24.h5 has no scores/weight; leave it out" \
     "${only[@]}" 'train.init_layers=[conv1, scores]'
-mistake '--set train.init_layers: expected names of layers, as in [conv1, conv2]' "${only[@]}" 'train.init_layers=[{conv1: 2}]'
+wide=(--set "network.layers=[{conv: 4, kernel: 5, pad: 2, name: conv1}, flatten, {linear: 16, bias: false, name: fc1}]")
+fc1='fc1/weight is float32 [16,576] in this network, and float32 [16,144] in source/ckpt/step-24.h5'
+for also in '' conv1,; do
+    mistake "error: --set train.init_layers: 'fc1' is not taken over: $fc1; leave it out, or use the source's section network" \
+        "${only[@]}" "train.init_layers=[${also}fc1]" "${wide[@]}"
+done
 # Of a frozen layer all arrays are the source's: norms and biases that fit do not make up for weights that do not.
 here='float32 [4,5,5,1] in this network, and float32 [4,3,3,1] in source/ckpt/step-24.h5'
 narrow='[{conv: 4, kernel: 3, pad: 1, name: conv1}, {max_pool: 2}, relu, flatten, {linear: 16, bias: false, name: fc1}]'
