@@ -5,6 +5,19 @@
 
 enum { LAYERS_SHOWN = 800 }; /* of a message */
 
+/* Whether a comma has no name before or behind it. */
+static bool has_empty_name(const char *list) {
+    bool name = false, comma = false;
+    for (const char *at = list; *at; at++) {
+        if (*at == ',' && !name) {
+            return true;
+        }
+        comma = *at == ',' || (comma && strchr(" \t", *at));
+        name = *at != ',' && (name || !strchr(" \t", *at));
+    }
+    return comma;
+}
+
 hiss_status cli_choose_layers(hiss_frozen *f, const char *option, const char *layers, int *count,
                               hiss_layer_size *chosen, hiss_error *err) {
     const hiss_encoder *e = hiss_frozen_encoder(f);
@@ -14,6 +27,10 @@ hiss_status cli_choose_layers(hiss_frozen *f, const char *option, const char *la
     for (int k = 0; k < taps->count; k++) {
         const size_t used = strlen(known);
         snprintf(known + used, sizeof known - used, "%s%s", used ? ", " : "", taps->tap[k].name);
+    }
+    if (layers && has_empty_name(layers)) {
+        return hiss_fail(err, HISS_EUSER, "'%.200s' has a comma without a name beside it; choose with %s", layers,
+                         option);
     }
     for (const char *rest = hiss_names_next(layers ? layers : known, name); rest; rest = hiss_names_next(rest, name)) {
         const int k = hiss_taps_find(taps, name);

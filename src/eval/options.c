@@ -181,8 +181,8 @@ static void say_classes(const hiss_dataset *set, char samples[HISS_EVAL_SAMPLES]
 }
 
 /* Say which classes of the test samples training has none of; all is a mistake. */
-static hiss_status expect_seen(const hiss_sample_range *train, const hiss_sample_range *test,
-                               char samples[HISS_EVAL_SAMPLES], hiss_error *err) {
+static hiss_status expect_seen(const hiss_eval_options *o, const hiss_sample_range *train,
+                               const hiss_sample_range *test, char samples[HISS_EVAL_SAMPLES], hiss_error *err) {
     if (!hiss_dataset_labelled(train->set) || !hiss_dataset_labelled(test->set)) {
         return HISS_OK;
     }
@@ -201,12 +201,22 @@ static hiss_status expect_seen(const hiss_sample_range *train, const hiss_sample
             unseen++;
         }
     }
+    int64_t theirs = 0;
+    while (theirs + 1 < classes && !known[theirs]) {
+        theirs++;
+    }
     hiss_status status = HISS_OK;
-    if (unseen == test->count && unseen > 0) {
+    if (unseen == test->count && unseen > 0 && (o->train_limit > 0 || o->test_limit > 0)) {
+        status = hiss_fail_key(err, HISS_EUSER, o->train_limit > 0 ? "eval.train_limit" : "eval.test_limit",
+                               "the limits leave %lld training samples and %lld test samples without a class in "
+                               "common (training has %s, test %s); raise eval.train_limit and eval.test_limit",
+                               (long long)train->count, (long long)test->count, hiss_dataset_class(train->set, theirs),
+                               hiss_dataset_class(test->set, first));
+    } else if (unseen == test->count && unseen > 0) {
         status = hiss_fail_key(err, HISS_EUSER, "eval.test_labels",
                                "no test sample is of a class that training samples have (%s is one, %s one of theirs); "
                                "write the labels of both alike, or do without: --set 'data.labels=\"\"'",
-                               hiss_dataset_class(test->set, first), hiss_dataset_class(train->set, 0));
+                               hiss_dataset_class(test->set, first), hiss_dataset_class(train->set, theirs));
     } else if (unseen > 0) {
         hiss_warn("%lld of %lld test samples are of classes that no training sample has (class %s is one) and count as "
                   "wrong",
@@ -383,7 +393,7 @@ hiss_status hiss_eval_open(const hiss_eval_options *options, const hiss_data_opt
     if (options->permuted) {
         say(samples, "a control (eval.permuted): training samples have the labels and targets of each other\n");
     }
-    status = hiss_config_blame(data->keys.config, expect_seen(train, test, samples, err), err);
+    status = hiss_config_blame(data->keys.config, expect_seen(options, train, test, samples, err), err);
     if (status != HISS_OK) {
         hiss_eval_close(train, test);
     }

@@ -106,6 +106,11 @@ refused 1 "--set eval.layers: layer 'fc3' is not in this network; it has conv1" 
 grep -q 'choose with --set eval.layers=NAME,...$' log || fail 'no advice' log
 refused 1 "--layer: layer 'fc3' is not in this network" "$HISS" query run --layer fc3
 grep -q 'choose with --layer NAME$' log || fail 'no advice' log
+for list in conv1,,fc1 ,conv1 conv1, 'conv1, ,fc1' , 'conv1, '; do
+    unnamed="'$list' has a comma without a name beside it; choose with"
+    refused 1 "--set eval.layers: $unnamed --set eval.layers=NAME,..." "$HISS" eval run "${few[@]}" --set "eval.layers='$list'"
+    refused 2 "$unnamed --layer NAME,..." "$HISS" features run --data data.h5 --layer "$list" --output new.h5
+done
 refused 1 '--set data.file: two.h5: 2 samples are too few' "$HISS" eval run --set data.file=two.h5
 refused 1 "--time-limit of 5 s does not exceed the 30 s to stay free before it (checkpoint.margin)" "$HISS" train config.yaml --run new --time-limit 5
 refused 1 "before it (--set checkpoint.margin)" "$HISS" train config.yaml --run new --time-limit 5 --set 'checkpoint.margin=9 s'
