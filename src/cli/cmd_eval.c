@@ -1,4 +1,5 @@
 /* hiss eval */
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -25,12 +26,13 @@ static const hiss_row rows[] = {
 typedef struct judging {
     hiss_eval_env env;
     const hiss_eval_options *options;
-    const char *run, *checkpoint;
-    bool given;   /* the checkpoint, by --checkpoint */
-    bool random;  /* the random network is judged */
-    bool scores;  /* the output are scores of classes, */
-    bool others;  /* which are not those of the labels at hand */
-    bool targets; /* they are of targets */
+    const char *run;
+    char *checkpoint; /* [CLI_PATH] */
+    bool given;       /* the checkpoint, by --checkpoint */
+    bool random;      /* the random network is judged */
+    bool scores;      /* the output are scores of classes, */
+    bool others;      /* which are not those of the labels at hand */
+    bool targets;     /* they are of targets */
     hiss_sample_range train, test;
     char samples[HISS_EVAL_SAMPLES];
     hiss_evaluation *evaluation;
@@ -134,6 +136,11 @@ static hiss_status load_judges(judging *g, const hiss_experiment *e, const hiss_
     if (s == HISS_OK && o->generation) {
         s = cli_load_maker(comm, by, m, g->checkpoint, g->given, &j->maker, err);
     }
+    if (s == HISS_OK && o->classifier && !j->maker) {
+        char where[HISS_WHERE];
+        hiss_warn("%s: has no effect, since %s", hiss_config_where(e->config, "eval.classifier", where),
+                  o->generation ? "the method makes no images" : "eval.generation is false");
+    }
     if (s == HISS_OK && j->maker && o->classifier) {
         s = cli_load_classifier(comm, o->classifier, g->train.set, maker_of(j->maker), &j->classifier, err);
     }
@@ -175,8 +182,11 @@ static hiss_status judge_network(judging *g, hiss_frozen *m, const judges *j, hi
     return hiss_evaluation_judge(g->evaluation, &g->env, g->options, &subject, err);
 }
 
-/* The random network takes the trained one's place meanwhile. */
+/* The random network takes the trained one's place meanwhile. The checkpoint may be gone by then, where training goes on. */
 static hiss_status judge_random(judging *g, hiss_frozen *m, int layers, const hiss_layer_size *layer, hiss_error *err) {
+    const size_t bytes = sizeof(float) * (size_t)hiss_model_floats(hiss_frozen_model(m));
+    float *trained = hiss_alloc(bytes);
+    memcpy(trained, hiss_frozen_vector(m), bytes);
     hiss_status s = hiss_frozen_randomize(m, &g->train, err);
     s = s == HISS_OK ? judge(g, "random", false, layers, layer, hiss_frozen_embed, m, err) : s;
     if (s == HISS_OK && g->targets && g->options->detection) {
@@ -184,7 +194,11 @@ static hiss_status judge_random(judging *g, hiss_frozen *m, int layers, const hi
         const hiss_subject subject = {.name = "random", .queries = &g->test, .scorer = &scorer};
         s = hiss_evaluation_judge(g->evaluation, &g->env, g->options, &subject, err);
     }
-    return s == HISS_OK ? cli_load_checkpoint(g->env.comm, m, g->checkpoint, g->given, err) : s;
+    const hiss_status back = hiss_frozen_take(m, hiss_frozen_model(m), trained, NULL);
+    assert(back == HISS_OK && "the values are of this model");
+    (void)back;
+    hiss_free(trained);
+    return s;
 }
 
 /* A run that was stopped in one of several stages is judged as it is, which the evaluation says. */
@@ -207,13 +221,33 @@ static hiss_status expect_sheets(judging *g, int layers, const hiss_layer_size *
     return s;
 }
 
+/* Where training goes on, the newest checkpoint may have made room for a newer one since it was found. */
+static hiss_status load_newest(judging *g, hiss_frozen *m, hiss_error *err) {
+    enum { TIMES = 5 };
+    hiss_comm *comm = g->env.comm;
+    hiss_status s = cli_load_checkpoint(comm, m, g->checkpoint, g->given, err);
+    for (int k = 1; k < TIMES && s != HISS_OK && !g->given; k++) {
+        char newest[CLI_PATH] = "";
+        if (hiss_comm_rank(comm) == 0 && !hiss_file_exists(g->checkpoint)) {
+            hiss_checkpoint_newest(g->run, false, newest, sizeof newest, NULL);
+        }
+        hiss_comm_broadcast(comm, newest, sizeof newest, 0);
+        if (!*newest) {
+            break;
+        }
+        hiss_info("%s is gone; judging %s", g->checkpoint, newest);
+        memcpy(g->checkpoint, newest, sizeof newest);
+        s = cli_load_checkpoint(comm, m, g->checkpoint, false, err);
+    }
+    return s;
+}
+
 /* The checkpoint is read before anything is judged, so that one that does not fit is told at once. */
 static hiss_status judge_all(judging *g, hiss_experiment *e, hiss_error *err) {
     hiss_frozen *m = NULL;
     judges j = {0};
     hiss_layer_size layer[HISS_MAX_TAPS];
     int layers = 0;
-    hiss_comm *comm = g->env.comm;
     hiss_status s = hiss_frozen_create(e, g->train.set, &m, err);
     if (s == HISS_OK) {
         s = cli_choose_layers(m, "--set eval.layers=NAME,...", g->options->layers, &layers, layer, err);
@@ -223,7 +257,7 @@ static hiss_status judge_all(judging *g, hiss_experiment *e, hiss_error *err) {
     if (s == HISS_OK) {
         s = hiss_config_blame(e->config, hiss_frozen_crop(m, g->options->crops, err), err);
     }
-    s = s == HISS_OK ? cli_load_checkpoint(comm, m, g->checkpoint, g->given, err) : s;
+    s = s == HISS_OK ? load_newest(g, m, err) : s;
     s = s == HISS_OK ? load_judges(g, e, m, &j, err) : s;
     if (s == HISS_OK) {
         tell_stage(g, e, m);
@@ -344,6 +378,7 @@ static void help(void) {
                  {HISS_NEEDS_OUTPUT, "the network's output"},
                  {HISS_NEEDS_NETWORK, "the network"},
                  {HISS_NEEDS_LABELS, "labels"},
+                 {HISS_NEEDS_CLASSES, "labels or targets"},
                  {HISS_NEEDS_REBUILDER, "a method that rebuilds images"},
                  {HISS_NEEDS_CORRUPTION, "a method that cleans corrupted images"},
                  {HISS_NEEDS_ESTIMATOR, "a method that says how probable images are"},

@@ -55,6 +55,36 @@ awk -v p="$(percent)" 'BEGIN { exit !(p > 90) }' || fail "pixels $(percent) % wi
 "$HISS" prepare idx --images sorted.idx --labels only.idx --output only.h5 2>log || fail 'no data of another class' log
 refused 2 'eval.test_labels: no test sample is of a class that training samples have (9 is one, 0 one of theirs)' "$HISS" eval run \
     "${pixels[@]}" --set eval.test=only.h5
+# A checkpoint that makes room for another after it was found, as where training goes on: the newest that is there is judged.
+# The first line of the log waits in a full pipe meanwhile.
+cp -r run going
+cp "$(ls going/ckpt/step-*.h5 | tail -1)" going/ckpt/step-999.h5
+mkfifo full
+exec 3<>full
+head -c 65536 /dev/zero >&3
+"$HISS" eval going "${pixels[@]}" >log 2>&3 &
+job=$!
+sleep 2
+rm going/ckpt/step-999.h5
+cat <&3 >drained &
+reader=$!
+status=0
+wait $job || status=$?
+kill $reader
+exec 3>&-
+[ $status -eq 0 ] || fail "a checkpoint that is gone: exit $status" drained
+grep -aq 'going/ckpt/step-999.h5 is gone; judging going/ckpt/step-' drained || fail 'not another checkpoint' drained
+
+# What judges made images has none to judge.
+on 2 "$HISS" eval run "${pixels[@]}" --set eval.classifier=nope
+[ $status -eq 0 ] && [ "$(grep -c 'warning: --set eval.classifier: has no effect, since the method makes no images' log)" -eq 1 ] ||
+    fail 'no warning of a classifier without images' log
+
+# Limits that leave too little are to blame themselves, wherever there is one.
+none='without a class in common (training has 0, test 9); raise eval.train_limit and eval.test_limit'
+refused 2 "eval.train_limit: the limits leave 3 training samples and 640 test samples $none" "$HISS" eval run "${pixels[@]}" \
+    --set eval.test=only.h5 --set eval.train_limit=3
+refused 1 'eval.test_limit: the limits leave ' "$HISS" eval run "${pixels[@]}" --set eval.test=only.h5 --set eval.test_limit=1
 on 2 "$HISS" eval run "${pixels[@]}" --set eval.test=nines.h5
 [ $status -eq 0 ] || fail "eval of unseen classes: exit $status" log
 [ "$(grep -c 'hiss: warning: 639 of 640 test samples are of classes that no training sample has (class 9 is one)' log)" -eq 1 ] ||
