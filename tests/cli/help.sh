@@ -71,4 +71,9 @@ refused 2 "unknown option '--thread'; did you mean '--threads'?" "$HISS" train c
 refused 1 "--set train.epoch: unknown key 'train.epoch'; did you mean 'train.epochs'?" \
     "$HISS" train config.yaml --set train.epoch=2
 refused 1 'at most 1' "$HISS" train config.yaml other.yaml
+# What judgements of layers need is the same in the help of eval and in its page.
+needs() { sed -n "$1" "$2" | sed 's/ (\[[^]]*\]([^)]*))//' | grep -v '^classification\|^units' | sort; } # these two need the trained network's alone
+needs 's/^  \([a-z_]*\)  *[^()]* (\(each layer.*\))$/\1: \2/p' <("$HISS" eval --help) >by-help
+needs 's/^| `\([a-z_]*\)` |.* | \(each layer.*\) |$/\1: \2/p' "$HISS_ROOT/docs/evaluation.md" >by-page
+[ "$(wc -l <by-help)" -ge 6 ] && cmp -s by-help by-page || fail "other needs: $(diff by-help by-page)"
 echo ok

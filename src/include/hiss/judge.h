@@ -177,7 +177,8 @@ enum {                         /* what a judgement needs */
        HISS_NEEDS_TARGETS = 512, /* of several classes a sample */
        HISS_NEEDS_SCORES = 1024, /* a method whose output are scores of classes */
        HISS_NEEDS_UNITS = 2048,  /* of a trained network */
-       HISS_NEEDS_SCORER = 4096
+       HISS_NEEDS_SCORER = 4096,
+       HISS_NEEDS_CLASSES = 8192 /* labels or targets: the judgement itself looks which there are */
 };
 
 typedef struct hiss_judgement {
