@@ -171,7 +171,7 @@ sed 's/name: conv1/name: first/' config.yaml >renamed.yaml
 on 1 "$HISS" compare study.yaml --out random --set transfers.fc.config=renamed.yaml \
     --set 'transfers.fc.set=[objective=classify, train.epochs=1, "train.freeze=[first]", eval.few_labels=false, eval.iterations=5, eval.layers=scores]'
 [ $status -eq 2 ] || fail "a frozen layer of no row: exit $status" log
-why="train.freeze: 'first' would stay at its initial random values: random/runs/nat-s4/ckpt/step-12.h5 has nothing of its name and shape"
+why="train.freeze: 'first' would stay at initial values: random/runs/nat-s4/ckpt/step-12.h5 has no first/weight"
 has log "^\[2/3\] nat-s4-fc: FAILED: .*$why"
 has random/table.md "^\| nat-s4-fc \| .*$why"
 has random/table.md '^\| nat \| [^|]* \| - \|'
