@@ -60,9 +60,8 @@ static void help(void) {
 
 /* The table of what is there. */
 static hiss_status table(const compare_request *r, hiss_error *err) {
-    hiss_comparison study = {0};
-    hiss_status s = hiss_file_expect_text(r->path, "the study", "configs/compare-quick.yaml is an example", err);
-    s = s == HISS_OK ? hiss_comparison_read(r->path, r->sets, r->nsets, &study, err) : s;
+    hiss_comparison study;
+    hiss_status s = compare_read(r, &study, err);
     if (s == HISS_OK && !hiss_file_exists(r->out)) {
         s = hiss_fail(err, HISS_EUSER, "%s does not exist: there is nothing to make a table of; leave --table out",
                       r->out);

@@ -14,18 +14,12 @@ typedef struct compare_request {
     bool requeue; /* of compare_run with a task: put the job back into the queue when it is stopped */
 } compare_request;
 
-typedef struct compare_plan {
-    hiss_comparison study;
-    const char *
-        *eval; /* section eval on one line, of the runs with the first seed by number; NULL: there is no such run */
-} compare_plan;
-/* Section eval of a run. */
-const char *compare_eval(const compare_plan *plan, int run);
-
-/* Read the study and every config with every seed, open their data and build their networks: what is wrong with one of
- * them, or with a reading that no row can have, is found here, and so is a run in DIR that was made by another config.
- * Then DIR is there, with the study in it. Destroy the study also after an error. */
-hiss_status compare_open(const compare_request *r, compare_plan *plan, hiss_error *err);
+/* Read the study and every config with every seed, whose sections eval are then known: what is wrong with one of them is
+ * found here, and so is a run in DIR that was made by another config. Destroy the study also after an error. */
+hiss_status compare_read(const compare_request *r, hiss_comparison *study, hiss_error *err);
+/* The same, and open the data and build the networks: a reading that no row can have is found, too. Then DIR is there, with
+ * the study in it. */
+hiss_status compare_open(const compare_request *r, hiss_comparison *study, hiss_error *err);
 /* Train and judge what is not done yet, and write the table after each. */
 hiss_status compare_run(const compare_request *r, hiss_error *err);
 /* Submit a job array of the runs that are not done, and a job for the table. */
@@ -37,7 +31,7 @@ hiss_status compare_requeue(const compare_request *r, bool further, hiss_error *
  * task; total: how many there are. */
 bool compare_find_task(const hiss_comparison *study, int64_t task, int *first, int *end, int *total);
 /* Whether a run is done, and was judged as the study has it now. */
-bool compare_is_done(const compare_plan *plan, const char *dir, int run);
+bool compare_is_done(const hiss_comparison *study, const char *dir, int run);
 /* An error where a reading is in no evaluation, and will be in none. */
 hiss_status compare_expect_readings(const hiss_compare_results *results, hiss_error *err);
 

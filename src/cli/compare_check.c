@@ -391,12 +391,6 @@ static void blame(const hiss_comparison *study, int run, hiss_status s, hiss_err
     hiss_arena_destroy(arena);
 }
 
-const char *compare_eval(const compare_plan *plan, int run) {
-    const hiss_comparison *study = &plan->study;
-    return plan
-        ->eval[hiss_comparison_run(study, hiss_comparison_row(study, run), 0, hiss_comparison_transfer(study, run))];
-}
-
 /* Transfers begin with what the row has trained: some array of its network must have the name and shape of one there. */
 static hiss_status expect_fit(const hiss_comparison *study, int run, const opened *row, const opened *transfer,
                               hiss_error *err) {
@@ -433,35 +427,37 @@ static hiss_status expect_random(const hiss_comparison *study, int run, const op
     return HISS_EUSER;
 }
 
-/* Every seed's config of a row or of one of its transfers; that of the first is left open, and its network built. */
-static hiss_status check_runs(const compare_request *r, compare_plan *plan, int row, int transfer, opened *o,
-                              hiss_error *err) {
-    const hiss_comparison *study = &plan->study;
-    hiss_status s = HISS_OK;
-    for (int seed = 0; seed < study->nseeds && s == HISS_OK; seed++) {
-        const int run = hiss_comparison_run(study, row, seed, transfer);
-        opened other = {.network = NULL}, *now = seed == 0 ? o : &other;
-        s = read_config(r->out, study, run, now, err);
-        s = s == HISS_OK && transfer > 0 ? expect_random(study, run, now, err) : s;
-        s = s == HISS_OK ? check_made(r, study, run, now, err) : s;
-        s = s == HISS_OK && seed == 0 ? open_data(now, err) : s;
-        s = s == HISS_OK && seed == 0 ? check_frozen(now, err) : s;
-        if (s == HISS_OK && seed == 0) {
-            plan->eval[run] = eval_section(study, now);
-        } else if (s != HISS_OK) {
-            blame(study, run, s, err);
-        }
-        close_row(&other);
+/* The config of a run, its section eval, and whether a run that is there is of it. */
+static hiss_status read_run(const compare_request *r, hiss_comparison *study, int run, opened *o, hiss_error *err) {
+    hiss_status s = read_config(r->out, study, run, o, err);
+    s = s == HISS_OK && hiss_comparison_transfer(study, run) > 0 ? expect_random(study, run, o, err) : s;
+    s = s == HISS_OK ? check_made(r, study, run, o, err) : s;
+    if (s == HISS_OK) {
+        study->eval[run] = eval_section(study, o);
+    } else {
+        blame(study, run, s, err);
+    }
+    return s;
+}
+
+/* A run with the first seed is left open, and its network built; other seeds have the same. */
+static hiss_status check_run(const compare_request *r, hiss_comparison *study, int run, opened *o, hiss_error *err) {
+    hiss_status s = read_config(r->out, study, run, o, err);
+    s = s == HISS_OK ? open_data(o, err) : s;
+    s = s == HISS_OK ? check_frozen(o, err) : s;
+    if (s != HISS_OK) {
+        blame(study, run, s, err);
     }
     return s;
 }
 
 /* A row, its controls, and its transfers. */
-static hiss_status check_row(const compare_request *r, compare_plan *plan, int row, const checks *c, hiss_error *err) {
-    const hiss_comparison *study = &plan->study;
-    const bool own = hiss_comparison_has_run(study, hiss_comparison_run(study, row, 0, 0));
+static hiss_status check_row(const compare_request *r, hiss_comparison *study, int row, const checks *c,
+                             hiss_error *err) {
+    const int first = hiss_comparison_run(study, row, 0, 0);
+    const bool own = hiss_comparison_has_run(study, first);
     opened o = {.network = NULL};
-    hiss_status s = own ? check_runs(r, plan, row, 0, &o, err) : HISS_OK;
+    hiss_status s = own ? check_run(r, study, first, &o, err) : HISS_OK;
     if (s == HISS_OK && own) {
         judge_readings(study, row, &o, c);
         s = expect_controls(study, row, &o, c->arena, err);
@@ -470,7 +466,7 @@ static hiss_status check_row(const compare_request *r, compare_plan *plan, int r
         const int run = hiss_comparison_run(study, row, 0, t);
         if (hiss_comparison_has_run(study, run)) {
             opened there = {.network = NULL};
-            s = check_runs(r, plan, row, t, &there, err);
+            s = check_run(r, study, run, &there, err);
             s = s == HISS_OK && own ? expect_fit(study, run, &o, &there, err) : s;
             if (s == HISS_OK) {
                 judge_transfer(study, t, &there, c);
@@ -494,20 +490,32 @@ static hiss_status place_study(const compare_request *r, const hiss_comparison *
     return s == HISS_OK ? hiss_file_write_text(path, hiss_config_resolved(study->text), err) : s;
 }
 
-hiss_status compare_open(const compare_request *r, compare_plan *plan, hiss_error *err) {
-    hiss_comparison *study = &plan->study;
-    *plan = (compare_plan){.eval = NULL};
+hiss_status compare_read(const compare_request *r, hiss_comparison *study, hiss_error *err) {
+    *study = (hiss_comparison){.text = NULL};
     hiss_status s = hiss_file_expect_text(r->path, "the study", "configs/compare-quick.yaml is an example", err);
     s = s == HISS_OK ? hiss_comparison_read(r->path, r->sets, r->nsets, study, err) : s;
+    const int runs = s == HISS_OK ? hiss_comparison_runs(study) : 0;
+    study->eval = s == HISS_OK ? hiss_arena_alloc(study->arena, sizeof(char *) * (size_t)runs) : NULL;
+    for (int run = 0; run < runs && s == HISS_OK; run++) {
+        if (hiss_comparison_has_run(study, run)) {
+            opened o = {.network = NULL};
+            s = read_run(r, study, run, &o, err);
+            close_row(&o);
+        }
+    }
+    return s;
+}
+
+hiss_status compare_open(const compare_request *r, hiss_comparison *study, hiss_error *err) {
+    hiss_status s = compare_read(r, study, err);
     if (s != HISS_OK) {
         return s;
     }
     checks c = {.arena = hiss_arena_create()};
     c.why = hiss_arena_alloc(c.arena, sizeof(char *) * (size_t)hiss_comparison_readings(study));
     c.can = hiss_arena_alloc(c.arena, sizeof(bool) * (size_t)hiss_comparison_readings(study));
-    plan->eval = hiss_arena_alloc(study->arena, sizeof(char *) * (size_t)hiss_comparison_runs(study));
     for (int row = 0; row < study->nrows && s == HISS_OK; row++) {
-        s = check_row(r, plan, row, &c, err);
+        s = check_row(r, study, row, &c, err);
     }
     for (int k = 0; k < hiss_comparison_readings(study) && s == HISS_OK; k++) {
         s = c.can[k]

@@ -21,7 +21,7 @@ typedef enum stage { STAGE_TRAIN, STAGE_EVAL } stage;
 static const char *const stage_names[] = {"train", "eval"};
 
 typedef struct runner {
-    const compare_plan *plan;
+    const hiss_comparison *study;
     const char *dir;
     study_program program;
     hiss_scale_place place;
@@ -30,7 +30,7 @@ typedef struct runner {
 
 /* The launcher and the program into word[]; returns how many. One rank needs no launcher. */
 static int begin_command(const runner *r, hiss_arena *arena, const char **word) {
-    const hiss_comparison *study = &r->plan->study;
+    const hiss_comparison *study = r->study;
     const hiss_scale_point p = {
         .ranks = study->ranks, .threads = study->threads, .workers = study->ranks * study->threads};
     int n = study->nlaunch >= 0 || study->ranks > 1
@@ -43,7 +43,7 @@ static int begin_command(const runner *r, hiss_arena *arena, const char **word) 
 
 static void make_command(const runner *r, stage which, int run, const char *place, hiss_arena *arena,
                          const char **word) {
-    const hiss_comparison *study = &r->plan->study;
+    const hiss_comparison *study = r->study;
     const char *set[HISS_COMPARE_SETTINGS];
     int n = begin_command(r, arena, word);
     word[n++] = stage_names[which];
@@ -66,7 +66,7 @@ static void make_command(const runner *r, stage which, int run, const char *plac
     } else {
         word[n++] = place;
         word[n++] = "--set";
-        word[n++] = hiss_arena_format(arena, "eval=%s", compare_eval(r->plan, run));
+        word[n++] = hiss_arena_format(arena, "eval=%s", r->study->eval[run]);
     }
     word[n] = NULL;
 }
@@ -79,7 +79,7 @@ static hiss_status write_end(const runner *r, stage which, int run, const char *
     fprintf(out, "stage: %s\n", stage_names[which]);
     study_write_end(out, end, seconds, word);
     fputs("eval: ", out);
-    hiss_yaml_write_text(out, compare_eval(r->plan, run));
+    hiss_yaml_write_text(out, r->study->eval[run]);
     fputc('\n', out);
     fclose(out);
     snprintf(path, sizeof path, "%s/compare.yaml", place);
@@ -88,27 +88,12 @@ static hiss_status write_end(const runner *r, stage which, int run, const char *
     return s;
 }
 
-/* Whether compare.yaml has the section eval that the study has now. */
-static bool judged_alike(const compare_plan *plan, int run, const char *place) {
-    char path[CLI_PATH];
-    hiss_arena *arena = hiss_arena_create();
-    hiss_yaml *root = NULL;
-    hiss_error none;
-    snprintf(path, sizeof path, "%s/compare.yaml", place);
-    const hiss_yaml *eval = hiss_yaml_read(arena, path, &root, &none) == HISS_OK ? hiss_yaml_get(root, "eval") : NULL;
-    const bool alike = eval && eval->text && strcmp(eval->text, compare_eval(plan, run)) == 0;
-    hiss_arena_destroy(arena);
-    return alike;
-}
-
-bool compare_is_done(const compare_plan *plan, const char *dir, int run) {
-    char place[CLI_PATH - 64];
+bool compare_is_done(const hiss_comparison *study, const char *dir, int run) {
     hiss_compare_run found;
     hiss_arena *arena = hiss_arena_create();
-    hiss_comparison_place(&plan->study, dir, run, place, sizeof place);
-    hiss_compare_run_read(&plan->study, dir, run, arena, &found);
+    hiss_compare_run_read(study, dir, run, arena, &found);
     hiss_arena_destroy(arena);
-    return found.state == HISS_COMPARE_DONE && judged_alike(plan, run, place);
+    return found.state == HISS_COMPARE_DONE;
 }
 
 /* One stage of a run. *going false: this process was asked to stop, or the training ended for want of time. *well: it
@@ -124,7 +109,7 @@ static hiss_status do_stage(const runner *r, stage which, int run, const char *p
     if (s == HISS_OK) {
         snprintf(log, sizeof log, "%s/log.txt", place);
         const double begin = hiss_seconds();
-        *going = child_run(word, log, r->plan->study.limit, which == STAGE_TRAIN ? SIGUSR1 : SIGTERM, end);
+        *going = child_run(word, log, r->study->limit, which == STAGE_TRAIN ? SIGUSR1 : SIGTERM, end);
         *going = *going && strcmp(end, "exit 85") != 0;
         *well = strcmp(end, "exit 0") == 0;
         if (*going && (!*well || which == STAGE_EVAL)) {
@@ -139,7 +124,7 @@ static hiss_status do_stage(const runner *r, stage which, int run, const char *p
 
 /* Note which run a transfer begins from. *same false: it began from another one, which is not there any more. */
 static hiss_status note_source(const runner *r, int run, const char *place, bool *same, hiss_error *err) {
-    const hiss_comparison *study = &r->plan->study;
+    const hiss_comparison *study = r->study;
     char now[HISS_HASH_TEXT], then[HISS_HASH_TEXT], path[CLI_PATH];
     hiss_compare_source_read(study, r->dir, run, now, then);
     snprintf(path, sizeof path, "%s/config.yaml", place);
@@ -160,7 +145,7 @@ static hiss_status note_source(const runner *r, int run, const char *place, bool
 static bool has_checkpoint(const runner *r, int run) {
     char place[CLI_PATH - 64];
     int64_t *steps = NULL;
-    hiss_comparison_place(&r->plan->study, r->dir, run, place, sizeof place);
+    hiss_comparison_place(r->study, r->dir, run, place, sizeof place);
     const int count = hiss_snapshot_list(place, &steps);
     hiss_free(steps);
     return count > 0;
@@ -168,9 +153,9 @@ static bool has_checkpoint(const runner *r, int run) {
 
 /* Whether transfers that are not done begin from this run, and have no checkpoint of their own to go on from. */
 static bool is_awaited(const runner *r, int run) {
-    const hiss_comparison *study = &r->plan->study;
+    const hiss_comparison *study = r->study;
     for (int k = run + 1; k <= run + study->ntransfers && hiss_comparison_transfer(study, run) == 0; k++) {
-        if (!has_checkpoint(r, k) && !compare_is_done(r->plan, r->dir, k)) {
+        if (!has_checkpoint(r, k) && !compare_is_done(r->study, r->dir, k)) {
             return true;
         }
     }
@@ -180,8 +165,8 @@ static bool is_awaited(const runner *r, int run) {
 /* Checkpoints of a run that nothing waits for. */
 static void drop_checkpoints(const runner *r, int run) {
     char place[CLI_PATH - 64], path[CLI_PATH];
-    if (!r->plan->study.keep && compare_is_done(r->plan, r->dir, run) && !is_awaited(r, run)) {
-        hiss_comparison_place(&r->plan->study, r->dir, run, place, sizeof place);
+    if (!r->study->keep && compare_is_done(r->study, r->dir, run) && !is_awaited(r, run)) {
+        hiss_comparison_place(r->study, r->dir, run, place, sizeof place);
         snprintf(path, sizeof path, "%s/ckpt", place);
         hiss_directory_remove(path);
     }
@@ -193,7 +178,7 @@ static hiss_status run_one(const runner *r, int run, bool *going, hiss_error *er
     static const char *const stale[] = {"compare.yaml", "log.txt"};
     char place[CLI_PATH - 64], path[CLI_PATH];
     bool well = true;
-    hiss_comparison_place(&r->plan->study, r->dir, run, place, sizeof place);
+    hiss_comparison_place(r->study, r->dir, run, place, sizeof place);
     hiss_status s = hiss_directories_make(place, err);
     s = s == HISS_OK ? note_source(r, run, place, &well, err) : s;
     for (int k = 0; k < HISS_COUNT(stale) && s == HISS_OK && well; k++) {
@@ -205,8 +190,8 @@ static hiss_status run_one(const runner *r, int run, bool *going, hiss_error *er
     }
     if (s == HISS_OK && *going) {
         drop_checkpoints(r, run);
-        if (hiss_comparison_source(&r->plan->study, run) >= 0) {
-            drop_checkpoints(r, hiss_comparison_source(&r->plan->study, run));
+        if (hiss_comparison_source(r->study, run) >= 0) {
+            drop_checkpoints(r, hiss_comparison_source(r->study, run));
         }
     }
     return s;
@@ -240,7 +225,7 @@ typedef struct tally {
 
 /* The table of what is there; a reading that none has ends the study. */
 static hiss_status write_table(const runner *r, bool print, hiss_error *err) {
-    hiss_compare_results *results = hiss_compare_gather(&r->plan->study, r->dir);
+    hiss_compare_results *results = hiss_compare_gather(r->study, r->dir);
     hiss_status s = hiss_compare_write(results, err);
     s = s == HISS_OK ? compare_expect_readings(results, err) : s;
     if (s == HISS_OK && print) {
@@ -253,9 +238,9 @@ static hiss_status write_table(const runner *r, bool print, hiss_error *err) {
 }
 
 static hiss_status visit(const runner *r, int run, tally *counts, bool *going, hiss_error *err) {
-    const hiss_comparison *study = &r->plan->study;
+    const hiss_comparison *study = r->study;
     const int source = hiss_comparison_source(study, run);
-    const bool done = compare_is_done(r->plan, r->dir, run);
+    const bool done = compare_is_done(r->study, r->dir, run);
     if (done && !(is_awaited(r, run) && !has_checkpoint(r, run))) {
         counts->kept++;
         return HISS_OK;
@@ -263,7 +248,7 @@ static hiss_status visit(const runner *r, int run, tally *counts, bool *going, h
     hiss_arena *arena = hiss_arena_create();
     const char *name = hiss_comparison_run_name(study, run, arena);
     hiss_status s = HISS_OK;
-    if (source >= 0 && !compare_is_done(r->plan, r->dir, source)) {
+    if (source >= 0 && !compare_is_done(r->study, r->dir, source)) {
         printf("[%d/%d] %s: not begun, for %s has failed\n", counts->position, counts->total, name,
                hiss_comparison_run_name(study, source, arena));
         fflush(stdout);
@@ -300,7 +285,7 @@ bool compare_find_task(const hiss_comparison *study, int64_t task, int *first, i
 }
 
 static hiss_status run_all(const runner *r, int64_t task, hiss_error *err) {
-    const hiss_comparison *study = &r->plan->study;
+    const hiss_comparison *study = r->study;
     tally counts = {0};
     bool going = true;
     int first, end, tasks;
@@ -335,7 +320,7 @@ static hiss_status run_all(const runner *r, int64_t task, hiss_error *err) {
 
 /* How far the runs of a task are: it grows with each step that a checkpoint keeps, and with each run that is done. */
 static int64_t measure_progress(const runner *r, int64_t task) {
-    const hiss_comparison *study = &r->plan->study;
+    const hiss_comparison *study = r->study;
     int first, end, tasks;
     int64_t sum = 0;
     if (compare_find_task(study, task, &first, &end, &tasks)) {
@@ -344,7 +329,7 @@ static int64_t measure_progress(const runner *r, int64_t task) {
             int64_t *steps = NULL;
             hiss_comparison_place(study, r->dir, run, place, sizeof place);
             sum += hiss_snapshot_list(place, &steps) > 0 ? steps[0] : 0;
-            sum += compare_is_done(r->plan, r->dir, run);
+            sum += compare_is_done(r->study, r->dir, run);
             hiss_free(steps);
         }
     }
@@ -362,10 +347,10 @@ static hiss_status lock_study(const compare_request *request, int lock[2], hiss_
 }
 
 hiss_status compare_run(const compare_request *request, hiss_error *err) {
-    compare_plan plan;
-    runner r = {.plan = &plan, .dir = request->out, .arena = hiss_arena_create()};
+    hiss_comparison study;
+    runner r = {.study = &study, .dir = request->out, .arena = hiss_arena_create()};
     int lock[2] = {-1, -1};
-    hiss_status s = compare_open(request, &plan, err);
+    hiss_status s = compare_open(request, &study, err);
     s = s == HISS_OK ? lock_study(request, lock, err) : s;
     s = s == HISS_OK ? study_program_begin(&r.program, err) : s;
     child_setup(true);
@@ -379,6 +364,6 @@ hiss_status compare_run(const compare_request *request, hiss_error *err) {
         }
     }
     hiss_arena_destroy(r.arena);
-    hiss_comparison_destroy(&plan.study);
+    hiss_comparison_destroy(&study);
     return s == HISS_EREQUEUE && request->requeue ? compare_requeue(request, further, err) : s;
 }

@@ -10,14 +10,14 @@
 #include "hiss/file.h"
 
 typedef struct script {
-    const compare_plan *plan;
+    const hiss_comparison *study;
     const submit_place *place;
     const char *tasks; /* "1,3,4"; NULL: the job of the table */
 } script;
 
 static void write_script(FILE *out, const void *user) {
     const script *s = user;
-    const hiss_comparison *study = &s->plan->study;
+    const hiss_comparison *study = s->study;
     const char *directives = s->tasks ? hiss_arena_format(study->arena,
                                                           "#SBATCH --array=%s\n#SBATCH --ntasks=%" PRId64
                                                           "\n#SBATCH --cpus-per-task=%" PRId64
@@ -46,14 +46,13 @@ static void write_script(FILE *out, const void *user) {
 }
 
 /* The numbers of the tasks that are not done, "1,3,4", in the arena of the study; "": all are. */
-static const char *list_tasks(const compare_plan *plan, const char *dir) {
-    const hiss_comparison *study = &plan->study;
+static const char *list_tasks(const hiss_comparison *study, const char *dir) {
     const char *list = "";
     int first, end, total;
     for (int task = 1; compare_find_task(study, task, &first, &end, &total); task++) {
         bool done = true;
         for (int run = first; run < end; run++) {
-            done = done && (!hiss_comparison_has_run(study, run) || compare_is_done(plan, dir, run));
+            done = done && (!hiss_comparison_has_run(study, run) || compare_is_done(study, dir, run));
         }
         list = done ? list : hiss_arena_format(study->arena, "%s%s%d", list, *list ? "," : "", task);
     }
@@ -62,7 +61,7 @@ static const char *list_tasks(const compare_plan *plan, const char *dir) {
 
 static hiss_status write_and_submit(const script *s, bool dry, const char *dependency, char id[64], hiss_error *err) {
     const char *path =
-        hiss_arena_format(s->plan->study.arena, "%s/jobs/%s.sbatch", s->place->dir, s->tasks ? "runs" : "table");
+        hiss_arena_format(s->study->arena, "%s/jobs/%s.sbatch", s->place->dir, s->tasks ? "runs" : "table");
     hiss_status status = hiss_file_write_by(path, write_script, s, err);
     if (status == HISS_OK && dry) {
         printf("%s\n", path);
@@ -76,21 +75,21 @@ static hiss_status write_and_submit(const script *s, bool dry, const char *depen
 }
 
 hiss_status compare_submit(const compare_request *r, hiss_error *err) {
-    compare_plan plan;
+    hiss_comparison study;
     submit_place place;
     char id[64] = "", dependency[128] = "";
-    hiss_status s = compare_open(r, &plan, err);
+    hiss_status s = compare_open(r, &study, err);
     s = s == HISS_OK ? submit_find_place(&place, r->out, err) : s;
     child_setup(false);
-    const char *tasks = s == HISS_OK ? list_tasks(&plan, r->out) : "";
+    const char *tasks = s == HISS_OK ? list_tasks(&study, r->out) : "";
     if (s == HISS_OK && *tasks) {
-        s = write_and_submit(&(script){&plan, &place, tasks}, r->dry, "", id, err);
+        s = write_and_submit(&(script){&study, &place, tasks}, r->dry, "", id, err);
         if (*id) {
             snprintf(dependency, sizeof dependency, "--dependency=afterany:%s", id);
         }
     }
-    s = s == HISS_OK ? write_and_submit(&(script){&plan, &place, NULL}, r->dry, dependency, id, err) : s;
-    hiss_comparison_destroy(&plan.study);
+    s = s == HISS_OK ? write_and_submit(&(script){&study, &place, NULL}, r->dry, dependency, id, err) : s;
+    hiss_comparison_destroy(&study);
     return s;
 }
 

@@ -44,7 +44,7 @@ static bool read_tree(reader *r, const char *name, hiss_yaml **out) {
     return hiss_yaml_read(r->scratch, path, out, &err) == HISS_OK || fail_run(r, "%.380s", err.text);
 }
 
-/* Whether the run has ended well. */
+/* Whether the run has ended well, and was judged as the study has it. */
 static bool read_end(reader *r) {
     char path[COMPARE_PATH], reason[HISS_REASON];
     hiss_yaml *root;
@@ -61,6 +61,10 @@ static bool read_end(reader *r) {
         hiss_log_reason(path, reason);
         return fail_run(r, "hiss %.10s: %.60s%s: %.280s", hiss_yaml_text(root, "stage"), end, hiss_end_explain(end),
                         *reason ? hiss_comparison_blame(r->study, r->number, r->scratch, reason) : "its log is empty");
+    }
+    if (r->study->eval && strcmp(hiss_yaml_text(root, "eval"), r->study->eval[r->number]) != 0) {
+        snprintf(r->run->why, sizeof r->run->why, "judged by another section eval");
+        return false;
     }
     return true;
 }

@@ -186,22 +186,25 @@ static bool waits(const page *p, int run) {
            failed_source(p, run) < 0;
 }
 
-/* A line for all runs of a row that wait, at the first of them: a study may have hundreds. */
+/* A line for all runs of a row that wait, at the first of them, and one for those that wait to be judged again: a study
+ * may have hundreds. */
 static void put_waiting(page *p, hiss_report_table *t, int run) {
     const hiss_comparison *study = p->results->study;
     const int row = hiss_comparison_row(study, run);
+    const char *why = p->results->runs[run].why, *what = *why ? why : "not done yet";
     int count = 0, first = -1;
     for (int k = 0; k < hiss_comparison_runs(study); k++) {
-        if (hiss_comparison_row(study, k) == row && waits(p, k)) {
+        if (hiss_comparison_row(study, k) == row && waits(p, k) && strcmp(p->results->runs[k].why, why) == 0) {
             first = count++ ? first : k;
         }
     }
     if (run == first && count == 1) {
         hiss_report_put(t, hiss_comparison_run_name(study, run, p->arena));
-        hiss_report_put(t, "not done yet: hiss compare goes on with it");
+        hiss_report_put(t, hiss_arena_format(p->arena, "%s: hiss compare goes on with it", what));
     } else if (run == first) {
         hiss_report_put(t, hiss_arena_format(p->arena, "%d of %s", count, study->rows[row].name));
-        hiss_report_put(t, "not done yet: hiss compare goes on with them; table.json names each");
+        hiss_report_put(t,
+                        hiss_arena_format(p->arena, "%s: hiss compare goes on with them; table.json names each", what));
     }
 }
 

@@ -94,6 +94,8 @@ typedef struct hiss_comparison {
     int ncurves;
     const char *published_name; /* NULL: there is no published column */
     double *published;          /* [nrows]; NAN: none */
+    const char **eval;          /* [hiss_comparison_runs] section eval of each run on one line, by whoever has read the
+                                   configs: evaluations of another one do not count; NULL: each counts */
 } hiss_comparison;
 
 /* Read and check a study with overrides ("key=value"). Errors (HISS_EUSER) name file:line:column. Destroy also after an
@@ -162,7 +164,7 @@ typedef struct hiss_compare_point { /* of a curve */
 
 typedef struct hiss_compare_run {
     hiss_compare_state state;
-    char why[400];                   /* failed: what the log says */
+    char why[400];                   /* failed: what the log says; missing: what has to be done again, or "" */
     double *value;                   /* [ncolumns] NAN: none */
     hiss_compare_point **point;      /* [ncurves][npoints[.]] */
     int *npoints;                    /* [ncurves] */
