@@ -26,4 +26,24 @@ const char *compare_x_label(const hiss_compare_results *results, int curve);
 /* Mean and spread of values. */
 hiss_compare_cell compare_summary(const double *values, int64_t count);
 
+/* ---- sections whose names the user chooses ---- */
+
+enum { COMPARE_NAME = 40 /* the longest */, COMPARE_SECTION = COMPARE_NAME + 16 };
+
+/* The entries of a section; NULL and an error when there are none, or more than most.
+ *   shape  of an entry, for the error */
+const hiss_yaml *compare_entries(const hiss_comparison *study, const char *section, const char *shape, int most,
+                                 hiss_error *err);
+/* Whether a section that may be left out is there; from then on it is a known one. */
+bool compare_has_section(const hiss_comparison *study, const char *section);
+/* An entry of a section by its rows.
+ *   more      what its name may hold beside letters and digits
+ *   expected  these, for the error
+ *   section   out  "KIND.NAME" */
+hiss_status compare_read_entry(const hiss_comparison *study, const hiss_yaml *node, const char *kind, const char *more,
+                               const char *expected, const hiss_row *rows, int nrows, char section[COMPARE_SECTION],
+                               void *entry, hiss_error *err);
+/* An error for a column whose name another one of table.csv or runs.csv has. */
+hiss_status compare_check_column(const hiss_comparison *study, const hiss_yaml *node, hiss_error *err);
+
 #endif

@@ -1,22 +1,13 @@
 /* The study file. Keys come from tables of rows; lists, and sections whose names the user chooses, are read here with
  * the same kind of message. */
-#include <ctype.h>
 #include <inttypes.h>
 #include <math.h>
 #include <string.h>
 
-#include "hiss/compare.h"
+#include "compare/compare_impl.h"
 #include "hiss/number.h"
 
-enum {
-    MOST_ROWS = 64,
-    MOST_TRANSFERS = 8,
-    MOST_COLUMNS = 32,
-    MOST_CURVES = 16,
-    MOST_SEEDS = 64,
-    MOST_SETTINGS = 100,
-    LONGEST_NAME = 40
-};
+enum { MOST_ROWS = 64, MOST_TRANSFERS = 8, MOST_COLUMNS = 32, MOST_CURVES = 16, MOST_SEEDS = 64, MOST_SETTINGS = 100 };
 
 typedef struct form {
     hiss_comparison study;
@@ -28,7 +19,7 @@ typedef struct form {
 #define TOP(field) offsetof(form, field)
 static const hiss_row top_rows[] = {
     {"name", HISS_STRING, TOP(study.name), "comparison", 1, 0, NULL, "title of the table"},
-    {"seeds", HISS_NODE, TOP(seeds), NULL, 0, 0, NULL, "each row is trained once with each: [1, 2, 3] (default: 1)"},
+    {"seeds", HISS_NODE, TOP(seeds), NULL, 0, 0, NULL, "each row is trained once with each: [1, 2, 3] (default: [1])"},
     {"base", HISS_NODE, TOP(base), NULL, 0, 0, NULL,
      "changes to every config, before those of its row: [train.epochs=3, data.limit=6000]"},
     {"control", HISS_STRING, TOP(control), NULL, 1, 0, NULL,
@@ -141,50 +132,7 @@ void hiss_comparison_help(FILE *stream) {
     hiss_rows_help(stream, "slurm", slurm_rows, HISS_COUNT(slurm_rows));
 }
 
-/* ---- sections whose names the user chooses ---- */
-
-/* more: what a name may hold beside letters and digits. */
-static hiss_status check_name(const hiss_yaml *node, const char *section, const char *more, const char *expected,
-                              hiss_error *err) {
-    char where[HISS_PLACE];
-    size_t length = strlen(node->key);
-    bool plain =
-        length > 0 && length <= LONGEST_NAME && isalnum((unsigned char)node->key[0]) && node->key[length - 1] != ' ';
-    for (const char *c = node->key; *c; c++) {
-        plain = plain && (isalnum((unsigned char)*c) || strchr(more, *c));
-    }
-    return plain ? HISS_OK
-                 : hiss_fail(err, HISS_EUSER, "%s: %s: expected a name of %s, at most %d, found '%.80s'",
-                             hiss_yaml_place(node, where), section, expected, LONGEST_NAME, node->key);
-}
-
-/* The entries of a section; NULL and an error when there are none, or too many. */
-static const hiss_yaml *entries(const hiss_comparison *study, const char *section, const char *shape, int most,
-                                hiss_error *err) {
-    const hiss_yaml *node = hiss_config_node(study->text, section);
-    int n = 0;
-    for (const hiss_yaml *c = node && node->kind == HISS_YAML_MAP ? node->first : NULL; c; c = c->next) {
-        n++;
-    }
-    if (n == 0 || n > most) {
-        hiss_fail_key(err, HISS_EUSER, section, "must be a section of 1 to %d entries NAME: {%s}", most, shape);
-        hiss_config_blame(study->text, HISS_EUSER, err);
-    }
-    return n == 0 || n > most ? NULL : node->first;
-}
-
-/* An entry of a section by its rows; section, out: "KIND.NAME". more, expected: see check_name. */
-enum { SECTION = LONGEST_NAME + 16 };
-static hiss_status read_entry(const hiss_comparison *study, const hiss_yaml *node, const char *kind, const char *more,
-                              const char *expected, const hiss_row *rows, int nrows, char section[SECTION], void *entry,
-                              hiss_error *err) {
-    const hiss_status s = check_name(node, kind, more, expected, err);
-    if (s != HISS_OK) {
-        return s;
-    }
-    snprintf(section, SECTION, "%s.%s", kind, node->key);
-    return hiss_config_section(study->text, section, rows, nrows, entry, err);
-}
+/* ---- rows ---- */
 
 static int find_row(const hiss_comparison *study, const char *name) {
     int k = 0;
@@ -214,7 +162,7 @@ static const char *suggest_row(const hiss_comparison *study, const char *name) {
 static hiss_status settle_row(hiss_comparison *study, const hiss_yaml *node, const char *section, const row_form *f,
                               hiss_error *err) {
     hiss_compare_row *row = &study->rows[study->nrows];
-    char where[HISS_PLACE], key[LONGEST_NAME + 32];
+    char where[HISS_PLACE], key[COMPARE_NAME + 32];
     if (f->of) {
         snprintf(key, sizeof key, "%s.of", section);
         char at[HISS_WHERE];
@@ -285,14 +233,14 @@ static hiss_status read_set(hiss_comparison *study, const hiss_yaml *node, const
 }
 
 static hiss_status read_rows(hiss_comparison *study, hiss_error *err) {
-    const hiss_yaml *first = entries(study, "rows", "config: CONFIG, set: [key=value]", MOST_ROWS, err);
+    const hiss_yaml *first = compare_entries(study, "rows", "config: CONFIG, set: [key=value]", MOST_ROWS, err);
     hiss_status s = first ? HISS_OK : HISS_EUSER;
     study->rows = hiss_arena_alloc(study->arena, sizeof *study->rows * MOST_ROWS);
     for (const hiss_yaml *c = first; c && s == HISS_OK; c = c->next) {
-        char section[SECTION];
+        char section[COMPARE_SECTION];
         row_form f = {.set = NULL};
-        s = read_entry(study, c, "rows", "_-", "letters, digits, _ and -", row_rows, HISS_COUNT(row_rows), section, &f,
-                       err);
+        s = compare_read_entry(study, c, "rows", "_-", "letters, digits, _ and -", row_rows, HISS_COUNT(row_rows),
+                               section, &f, err);
         f.row.name = c->key;
         s = s == HISS_OK ? read_set(study, f.set, hiss_arena_format(study->arena, "rows.%s.set", c->key), false,
                                     &f.row.set, &f.row.nset, err)
@@ -339,17 +287,18 @@ static hiss_status settle_transfer(hiss_comparison *study, const hiss_yaml *node
 }
 
 static hiss_status read_transfers(hiss_comparison *study, hiss_error *err) {
-    if (!hiss_config_node(study->text, "transfers")) {
+    if (!compare_has_section(study, "transfers")) {
         return HISS_OK;
     }
-    const hiss_yaml *first = entries(study, "transfers", "config: CONFIG, set: [key=value]", MOST_TRANSFERS, err);
+    const hiss_yaml *first =
+        compare_entries(study, "transfers", "config: CONFIG, set: [key=value]", MOST_TRANSFERS, err);
     hiss_status s = first ? HISS_OK : HISS_EUSER;
     study->transfers = hiss_arena_alloc(study->arena, sizeof *study->transfers * MOST_TRANSFERS);
     for (const hiss_yaml *c = first; c && s == HISS_OK; c = c->next) {
-        char section[SECTION];
+        char section[COMPARE_SECTION];
         transfer_form f = {.set = NULL};
-        s = read_entry(study, c, "transfers", "_-", "letters, digits, _ and -", transfer_rows,
-                       HISS_COUNT(transfer_rows), section, &f, err);
+        s = compare_read_entry(study, c, "transfers", "_-", "letters, digits, _ and -", transfer_rows,
+                               HISS_COUNT(transfer_rows), section, &f, err);
         s = s == HISS_OK ? settle_transfer(study, c, &f, err) : s;
         study->transfers[study->ntransfers] = f.transfer;
         study->ntransfers += s == HISS_OK;
@@ -362,7 +311,7 @@ static hiss_status read_transfers(hiss_comparison *study, hiss_error *err) {
 /* A transfer, or of a curve over transfers (several) those whose names have a number at *. */
 static hiss_status find_transfer(const hiss_comparison *study, const char *section, const char *name, bool several,
                                  hiss_reading *out, hiss_error *err) {
-    char key[LONGEST_NAME + 32], where[HISS_WHERE];
+    char key[COMPARE_NAME + 32], where[HISS_WHERE];
     const char *list = "";
     out->transfers = several && !strchr(strchr(name, '*') + 1, '*') ? name : NULL;
     for (int k = 0; k < study->ntransfers; k++) {
@@ -387,7 +336,7 @@ static bool is_pattern(const char *number) {
 
 static hiss_status settle_reading(const hiss_comparison *study, const hiss_yaml *node, const char *section, bool curve,
                                   const source_form *f, hiss_reading *out, hiss_error *err) {
-    char key[LONGEST_NAME + 32], where[HISS_WHERE], place[HISS_PLACE];
+    char key[COMPARE_NAME + 32], where[HISS_WHERE], place[HISS_PLACE];
     if (!f->reading) {
         return hiss_fail(err, HISS_EUSER, "%s: %s.reading is missing; it must be %s of eval.json",
                          hiss_yaml_place(node, place), section, curve ? "numbers" : "a number");
@@ -409,15 +358,17 @@ static hiss_status settle_reading(const hiss_comparison *study, const hiss_yaml 
 }
 
 static hiss_status read_columns(hiss_comparison *study, hiss_error *err) {
-    const hiss_yaml *first = entries(study, "columns", "reading: trained/conv3/linear.percent", MOST_COLUMNS, err);
+    const hiss_yaml *first =
+        compare_entries(study, "columns", "reading: trained/conv3/linear.percent", MOST_COLUMNS, err);
     hiss_status s = first ? HISS_OK : HISS_EUSER;
     study->columns = hiss_arena_alloc(study->arena, sizeof *study->columns * MOST_COLUMNS);
     for (const hiss_yaml *c = first; c && s == HISS_OK; c = c->next) {
-        char section[SECTION];
+        char section[COMPARE_SECTION];
         column_form f = {.best = 0};
         hiss_compare_column *column = &study->columns[study->ncolumns];
-        s = read_entry(study, c, "columns", " _-+/%@", "letters, digits, blanks and _-+/%@", column_rows,
-                       HISS_COUNT(column_rows), section, &f, err);
+        s = compare_read_entry(study, c, "columns", " _-+/%@", "letters, digits, blanks and _-+/%@", column_rows,
+                               HISS_COUNT(column_rows), section, &f, err);
+        s = s == HISS_OK ? compare_check_column(study, c, err) : s;
         column->name = c->key;
         column->best = f.best;
         s = s == HISS_OK ? settle_reading(study, c, section, false, &f.source, &column->reading, err) : s;
@@ -428,18 +379,19 @@ static hiss_status read_columns(hiss_comparison *study, hiss_error *err) {
 
 /* A curve's name is that of its file. */
 static hiss_status read_curves(hiss_comparison *study, hiss_error *err) {
-    if (!hiss_config_node(study->text, "curves")) {
+    if (!compare_has_section(study, "curves")) {
         return HISS_OK;
     }
-    const hiss_yaml *first = entries(study, "curves", "reading: trained/conv3/few_labels.*.linear", MOST_CURVES, err);
+    const hiss_yaml *first =
+        compare_entries(study, "curves", "reading: trained/conv3/few_labels.*.linear", MOST_CURVES, err);
     hiss_status s = first ? HISS_OK : HISS_EUSER;
     study->curves = hiss_arena_alloc(study->arena, sizeof *study->curves * MOST_CURVES);
     for (const hiss_yaml *c = first; c && s == HISS_OK; c = c->next) {
-        char section[SECTION];
+        char section[COMPARE_SECTION];
         curve_form f = {.x = NULL};
         hiss_compare_curve *curve = &study->curves[study->ncurves];
-        s = read_entry(study, c, "curves", "_-", "letters, digits, _ and -", curve_rows, HISS_COUNT(curve_rows),
-                       section, &f, err);
+        s = compare_read_entry(study, c, "curves", "_-", "letters, digits, _ and -", curve_rows, HISS_COUNT(curve_rows),
+                               section, &f, err);
         curve->name = c->key;
         curve->x = f.x;
         s = s == HISS_OK ? settle_reading(study, c, section, true, &f.source, &curve->reading, err) : s;
@@ -463,13 +415,16 @@ static hiss_status read_seeds(hiss_comparison *study, const hiss_yaml *node, con
     static const char expected[] = "different integers from 0, as in [1, 2, 3]";
     const char **word = NULL;
     int n = 0;
+    if (node && node->kind == HISS_YAML_SCALAR) { /* 3 might be the number of seeds */
+        return hiss_yaml_refuse(node, key, "a list: [3] is seed 3 alone, [1, 2, 3] are three seeds", err);
+    }
     hiss_status s = hiss_yaml_words(study->arena, node, key, expected, &word, &n, err);
     study->seeds = hiss_arena_alloc(study->arena, sizeof *study->seeds * MOST_SEEDS);
     if (s == HISS_OK && node && (n == 0 || n > MOST_SEEDS)) {
         return hiss_yaml_refuse(node, key, "1 to 64 numbers", err);
     }
     for (int k = 0; k < n && s == HISS_OK; k++) {
-        const hiss_yaml *item = node->kind == HISS_YAML_LIST ? node->first : node;
+        const hiss_yaml *item = node->first;
         for (int skip = 0; skip < k; skip++) {
             item = item->next;
         }
@@ -515,6 +470,14 @@ static hiss_status read_published(hiss_comparison *study, hiss_error *err) {
     return HISS_OK;
 }
 
+/* Seeds of the command line win over those of section quick in the file. */
+static hiss_status prefer_seeds(hiss_comparison *study, hiss_error *err) {
+    const hiss_yaml *seeds = hiss_config_node(study->text, "seeds"),
+                    *quick = hiss_config_node(study->text, "quick.seeds");
+    return seeds && seeds->line == 0 && quick && quick->line > 0 ? hiss_config_set(study->text, "quick.seeds=null", err)
+                                                                 : HISS_OK;
+}
+
 /* Section quick, which is checked in the full form, too. */
 static hiss_status read_quick(hiss_comparison *study, quick_form *f, hiss_error *err) {
     hiss_status s = hiss_config_section(study->text, "quick", quick_rows, HISS_COUNT(quick_rows), f, err);
@@ -523,7 +486,7 @@ static hiss_status read_quick(hiss_comparison *study, quick_form *f, hiss_error 
                                 &study->nquick_transfers, err)
                      : s;
     s = s == HISS_OK && f->seeds ? read_seeds(study, f->seeds, "quick.seeds", err) : s;
-    if (s == HISS_OK && study->quick && !f->seeds && !f->rows && !f->transfers) {
+    if (s == HISS_OK && study->quick && !hiss_config_has(study->text, "quick")) {
         s = hiss_fail(err, HISS_EUSER,
                       "%s has no section quick, which says how the quick form is less; write one, or leave --quick out",
                       hiss_config_name(study->text));
@@ -535,7 +498,8 @@ static hiss_status read_study(hiss_comparison *out, hiss_error *err) {
     form f = {.study = *out};
     quick_form quick = {.seeds = NULL};
     hiss_comparison *study = &f.study;
-    hiss_status s = hiss_config_section(out->text, "", top_rows, HISS_COUNT(top_rows), &f, err);
+    hiss_status s = prefer_seeds(study, err);
+    s = s == HISS_OK ? hiss_config_section(out->text, "", top_rows, HISS_COUNT(top_rows), &f, err) : s;
     s = s == HISS_OK ? hiss_config_section(out->text, "slurm", slurm_rows, HISS_COUNT(slurm_rows), &f, err) : s;
     s = s == HISS_OK ? read_rows(study, err) : s;
     s = s == HISS_OK ? find_control(study, f.control, err) : s;
