@@ -87,6 +87,8 @@ int cli_run(const cli_task *task, int argc, char **argv);
 /* An error when an option and a --set speak of one key, so that one of them would have no effect. Not collective. */
 hiss_status cli_expect_once(const hiss_row *rows, int nrows, const hiss_arguments *rest, const char *option,
                             const char *key, hiss_error *err);
+/* An error where a study or tables would go into the directory of a run. Not collective. */
+hiss_status cli_expect_no_run(const char *dir, hiss_error *err);
 /* Whether a config can be read there: an error says what to give instead. Not collective. */
 hiss_status cli_expect_config(const char *path, hiss_error *err);
 /* A config file with overrides, and its section "eval". Collective. */

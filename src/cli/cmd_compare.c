@@ -79,6 +79,22 @@ static hiss_status table(const compare_request *r, hiss_error *err) {
     return s;
 }
 
+/* Of several words, none may be a file, and so a study. */
+static hiss_status expect_runs(const hiss_arguments *rest, hiss_error *err) {
+    hiss_status s = HISS_OK;
+    for (int k = 0; k < rest->npositional && s == HISS_OK; k++) {
+        const char *path = rest->positional[k];
+        s = hiss_file_expect(path, "the run", "hiss list DIR says which runs are there", err);
+        FILE *file = s == HISS_OK ? hiss_file_open(path) : NULL; /* no folder */
+        if (file) {
+            fclose(file);
+            s = hiss_fail(err, HISS_EUSER, "%s is a file, not a run: a study is compared alone, and runs without one",
+                          path);
+        }
+    }
+    return s;
+}
+
 /* Whether the words are runs; one that is neither run nor study is taken for a study, whose errors say more. */
 static bool are_runs(const hiss_arguments *rest) {
     bool any = rest->npositional > 1;
@@ -90,9 +106,7 @@ static bool are_runs(const hiss_arguments *rest) {
 
 static hiss_status act_on_runs(const options *o, const hiss_arguments *rest, hiss_error *err) {
     hiss_status s = hiss_options_expect(rows, HISS_COUNT(rows), rest, "out log", "beside runs", err);
-    for (int k = 0; k < rest->npositional && s == HISS_OK; k++) {
-        s = hiss_file_expect(rest->positional[k], "the run", "hiss list DIR says which runs are there", err);
-    }
+    s = s == HISS_OK ? expect_runs(rest, err) : s;
     return s == HISS_OK ? compare_runs(rest->positional, rest->npositional, o->out, err) : s;
 }
 

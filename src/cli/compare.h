@@ -17,9 +17,10 @@ typedef struct compare_request {
 /* Read the study and every config with every seed, whose sections eval are then known: what is wrong with one of them is
  * found here, and so is a run in DIR that was made by another config. Destroy the study also after an error. */
 hiss_status compare_read(const compare_request *r, hiss_comparison *study, hiss_error *err);
-/* The same, and open the data and build the networks: a reading that no row can have is found, too. Then DIR is there, with
- * the study in it. */
+/* The same, and open the data and build the networks: a reading that no row can have is found, too. */
 hiss_status compare_open(const compare_request *r, hiss_comparison *study, hiss_error *err);
+/* Make DIR, with the study in it. */
+hiss_status compare_place(const compare_request *r, const hiss_comparison *study, hiss_error *err);
 /* Train and judge what is not done yet, and write the table after each. */
 hiss_status compare_run(const compare_request *r, hiss_error *err);
 /* Submit a job array of the runs that are not done, and a job for the table. */

@@ -181,6 +181,25 @@ static bool has_layer(const opened *o, const char *layer, hiss_arena *arena) {
     return false;
 }
 
+/* What a method cannot do, of what a judgement needs; NULL: nothing. */
+static const char *find_lack(const hiss_objective_ops *method, unsigned needs) {
+    const struct {
+        unsigned need;
+        bool has;
+        const char *what;
+    } lacks[] = {{HISS_NEEDS_CORRUPTION, method->corruption, "clean corrupted images"},
+                 {HISS_NEEDS_REBUILDER, method->reconstruct, "rebuild images"},
+                 {HISS_NEEDS_ESTIMATOR, method->likelihood, "say how probable images are"},
+                 {HISS_NEEDS_MEASURER, method->measure, "measure itself"},
+                 {HISS_NEEDS_MAKER, method->generation, "make images"}};
+    for (int k = 0; k < HISS_COUNT(lacks); k++) {
+        if (needs & lacks[k].need && !lacks[k].has) {
+            return lacks[k].what;
+        }
+    }
+    return NULL;
+}
+
 /* Why an evaluation of this row will not have the reading, in arena; NULL: it may. */
 static const char *judge_reading(const opened *o, const hiss_reading *reading, hiss_arena *arena) {
     const char *nearest, *slash = strchr(reading->subject, '/'), *layer = slash ? slash + 1 : NULL;
@@ -224,6 +243,10 @@ static const char *judge_reading(const opened *o, const hiss_reading *reading, h
     }
     if (j->needs & HISS_NEEDS_SCORER && !hiss_objective_learns_targets(o->e.objective, o->e.objective_options)) {
         return hiss_arena_format(arena, "%s judges methods that have learnt targets (classify.targets)", j->name);
+    }
+    const char *lack = find_lack(o->e.objective, j->needs);
+    if (lack) {
+        return hiss_arena_format(arena, "%s cannot %s", o->e.objective->name, lack);
     }
     if (j->needs & HISS_NEEDS_TARGETS && !hiss_dataset_field(o->train.set, HISS_FIELD_TARGETS)) {
         return "the data have no field targets";
@@ -478,14 +501,11 @@ static hiss_status check_row(const compare_request *r, hiss_comparison *study, i
     return s;
 }
 
-static hiss_status place_study(const compare_request *r, const hiss_comparison *study, hiss_error *err) {
+hiss_status compare_place(const compare_request *r, const hiss_comparison *study, hiss_error *err) {
     char path[CLI_PATH];
-    snprintf(path, sizeof path, "%s/config.yaml", r->out);
-    if (hiss_file_exists(path)) {
-        return hiss_fail(err, HISS_EUSER, "%s is the directory of a run of hiss train; choose another --out", r->out);
-    }
+    hiss_status s = cli_expect_no_run(r->out, err);
     snprintf(path, sizeof path, "%s/runs", r->out);
-    const hiss_status s = hiss_directories_make(path, err);
+    s = s == HISS_OK ? hiss_directories_make(path, err) : s;
     snprintf(path, sizeof path, "%s/study.yaml", r->out);
     return s == HISS_OK ? hiss_file_write_text(path, hiss_config_resolved(study->text), err) : s;
 }
@@ -523,5 +543,5 @@ hiss_status compare_open(const compare_request *r, hiss_comparison *study, hiss_
                 : refuse_reading(study, k, c.why[k] ? c.why[k] : "controls have no readings of a whole network", err);
     }
     hiss_arena_destroy(c.arena);
-    return s == HISS_OK && r->task == 0 ? place_study(r, study, err) : s; /* tasks were given the study there */
+    return s;
 }

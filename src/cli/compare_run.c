@@ -305,7 +305,7 @@ static hiss_status run_all(const runner *r, int64_t task, hiss_error *err) {
         }
     }
     if (s == HISS_OK && counts.kept > 0) {
-        printf("%d runs were there already\n", counts.kept);
+        printf("%d run%s there already\n", counts.kept, counts.kept == 1 ? " was" : "s were");
     }
     if (s == HISS_OK && !going) {
         return hiss_fail(err, HISS_EREQUEUE,
@@ -313,8 +313,8 @@ static hiss_status run_all(const runner *r, int64_t task, hiss_error *err) {
     }
     s = s == HISS_OK && task == 0 ? write_table(r, true, err) : s;
     return s == HISS_OK && counts.failed > 0
-               ? hiss_fail(err, HISS_EUSER, "%d runs failed; %s/table.txt says why, the same command tries them again",
-                           counts.failed, r->dir)
+               ? hiss_fail(err, HISS_EUSER, "%d run%s failed; %s/table.txt says why, the same command tries again",
+                           counts.failed, counts.failed == 1 ? "" : "s", r->dir)
                : s;
 }
 
@@ -336,6 +336,20 @@ static int64_t measure_progress(const runner *r, int64_t task) {
     return sum;
 }
 
+/* Whether all can be started; before there is anything in DIR. */
+static hiss_status expect_launcher(const runner *r, hiss_error *err) {
+    char where[HISS_WHERE];
+    const char *word[MOST_WORDS];
+    hiss_arena *arena = hiss_arena_create();
+    begin_command(r, arena, word);
+    const hiss_status s = study_program_check(&r->program, word[0], err);
+    if (s != HISS_OK && r->study->nlaunch > 0) {
+        hiss_error_prefix(err, s, hiss_config_where(r->study->text, "launch", where));
+    }
+    hiss_arena_destroy(arena);
+    return s;
+}
+
 /* One process does all runs, or others do one each. */
 static hiss_status lock_study(const compare_request *request, int lock[2], hiss_error *err) {
     char name[64];
@@ -351,10 +365,13 @@ hiss_status compare_run(const compare_request *request, hiss_error *err) {
     runner r = {.study = &study, .dir = request->out, .arena = hiss_arena_create()};
     int lock[2] = {-1, -1};
     hiss_status s = compare_open(request, &study, err);
-    s = s == HISS_OK ? lock_study(request, lock, err) : s;
     s = s == HISS_OK ? study_program_begin(&r.program, err) : s;
     child_setup(true);
     s = s == HISS_OK ? study_place(r.arena, &r.place, err) : s;
+    s = s == HISS_OK ? expect_launcher(&r, err) : s;
+    s = s == HISS_OK && request->task == 0 ? compare_place(request, &study, err)
+                                           : s; /* tasks were given the study there */
+    s = s == HISS_OK ? lock_study(request, lock, err) : s;
     const int64_t before = s == HISS_OK && request->requeue ? measure_progress(&r, request->task) : 0;
     s = s == HISS_OK ? run_all(&r, request->task, err) : s;
     const bool further = s == HISS_EREQUEUE && request->requeue && measure_progress(&r, request->task) != before;

@@ -347,7 +347,8 @@ static hiss_status write_files(const side_by_side *v, const char *out, hiss_erro
         return hiss_fail(err, HISS_EUSER, "--out %s holds a study, whose tables these would replace; give another one",
                          out);
     }
-    hiss_status s = hiss_directories_make(out, err);
+    hiss_status s = cli_expect_no_run(out, err);
+    s = s == HISS_OK ? hiss_directories_make(out, err) : s;
     for (int k = 0; k < HISS_COUNT(files) && s == HISS_OK; k++) {
         s = hiss_file_write_by(hiss_arena_format(v->arena, "%s/%s", out, files[k].name), files[k].write, v, err);
     }

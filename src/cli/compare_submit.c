@@ -79,6 +79,7 @@ hiss_status compare_submit(const compare_request *r, hiss_error *err) {
     submit_place place;
     char id[64] = "", dependency[128] = "";
     hiss_status s = compare_open(r, &study, err);
+    s = s == HISS_OK ? compare_place(r, &study, err) : s;
     s = s == HISS_OK ? submit_find_place(&place, r->out, err) : s;
     child_setup(false);
     const char *tasks = s == HISS_OK ? list_tasks(&study, r->out) : "";

@@ -1,10 +1,11 @@
-/* Where programs are. */
+/* Where programs are, and what may go where. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "cli/cli.h"
+#include "hiss/file.h"
 
 hiss_status cli_program(char out[CLI_PATH], hiss_error *err) {
     const ssize_t length = readlink("/proc/self/exe", out, CLI_PATH - 1);
@@ -28,6 +29,14 @@ const char *cli_find_in_path(const char *name, hiss_arena *arena) {
         }
     }
     return NULL;
+}
+
+hiss_status cli_expect_no_run(const char *dir, hiss_error *err) {
+    char config[CLI_PATH];
+    snprintf(config, sizeof config, "%s/config.yaml", dir);
+    return hiss_file_exists(config)
+               ? hiss_fail(err, HISS_EUSER, "%s is the directory of a run of hiss train; choose another --out", dir)
+               : HISS_OK;
 }
 
 void cli_default_run(const char *config, char out[CLI_PATH]) {

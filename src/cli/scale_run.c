@@ -35,11 +35,7 @@ static hiss_status place_study(const hiss_study *study, const char *dir, hiss_er
     char path[CLI_PATH];
     snprintf(path, sizeof path, "%s/study.yaml", dir);
     hiss_status s = hiss_file_exists(path) ? check_study(study, path, dir, err) : HISS_OK;
-    char config[CLI_PATH];
-    snprintf(config, sizeof config, "%s/config.yaml", dir);
-    if (s == HISS_OK && !hiss_file_exists(path) && hiss_file_exists(config)) {
-        s = hiss_fail(err, HISS_EUSER, "%s is the directory of a run of hiss train; choose another --out", dir);
-    }
+    s = s == HISS_OK && !hiss_file_exists(path) ? cli_expect_no_run(dir, err) : s;
     if (s == HISS_OK) {
         snprintf(path, sizeof path, "%s/points", dir);
         s = hiss_directories_make(path, err);
@@ -303,16 +299,16 @@ static hiss_status run_all(const hiss_study *study, const scale_request *r, hiss
     hiss_arena_destroy(runs.arena);
     hiss_free(order);
     if (s == HISS_OK && counts.kept > 0) {
-        printf("%" PRId64 " runs were there already\n", counts.kept);
+        printf("%" PRId64 " run%s there already\n", counts.kept, counts.kept == 1 ? " was" : "s were");
     }
     if (s == HISS_OK && !going) {
         s = hiss_fail(err, HISS_EREQUEUE,
                       "stopped on request; the same command goes on with the run that was interrupted");
     } else if (s == HISS_OK && counts.failed > 0) {
         s = hiss_fail(err, HISS_EUSER,
-                      "%" PRId64 " runs failed; `hiss scale report %s` says why, the same command tries them "
+                      "%" PRId64 " run%s failed; `hiss scale report %s` says why, the same command tries them "
                       "again",
-                      counts.failed, r->out);
+                      counts.failed, counts.failed == 1 ? "" : "s", r->out);
     }
     return s;
 }

@@ -57,9 +57,13 @@ static bool read_end(reader *r) {
     }
     const char *end = hiss_yaml_text(root, "end");
     if (strcmp(end, "exit 0") != 0) {
+        const char *stage = hiss_yaml_text(root, "stage");
+        if (strncmp(end, "time limit", 10) == 0) { /* its log has other lines, and no reason */
+            return fail_run(r, "hiss %.10s: %.60s", stage, end);
+        }
         snprintf(path, sizeof path, "%s/log.txt", r->path);
         hiss_log_reason(path, reason);
-        return fail_run(r, "hiss %.10s: %.60s%s: %.280s", hiss_yaml_text(root, "stage"), end, hiss_end_explain(end),
+        return fail_run(r, "hiss %.10s: %.60s%s: %.280s", stage, end, hiss_end_explain(end),
                         *reason ? hiss_comparison_blame(r->study, r->number, r->scratch, reason) : "its log is empty");
     }
     if (r->study->eval && strcmp(hiss_yaml_text(root, "eval"), r->study->eval[r->number]) != 0) {

@@ -256,11 +256,11 @@ static const char *describe(page *p) {
         seeds = hiss_arena_format(p->arena, "%s%s%" PRId64, seeds, k ? ", " : "", study->seeds[k]);
     }
     return hiss_arena_format(p->arena,
-                             "%s over seed%s %s. %" PRId64 " runs done, %" PRId64 " failed, %" PRId64 " to do. "
+                             "%s over seed%s %s. %" PRId64 " run%s done, %" PRId64 " failed, %" PRId64 " to do. "
                              "Training s is the mean time of training steps on the machine of each run.",
                              study->nseeds > 1 ? "Means and standard deviations" : "Readings",
-                             study->nseeds > 1 ? "s" : "", seeds, p->results->done, p->results->failed,
-                             p->results->missing);
+                             study->nseeds > 1 ? "s" : "", seeds, p->results->done, p->results->done == 1 ? "" : "s",
+                             p->results->failed, p->results->missing);
 }
 
 /* " (linear, 5-NN)": the columns that read a transfer. */

@@ -200,7 +200,7 @@ on 1 "$HISS" compare study.yaml --out failing --set seeds=[1] --set 'rows.nat.se
 [ $status -eq 2 ] || fail "a run that fails: exit $status" log
 has log '^\[1/2\] nat-s1: FAILED: hiss train: exit 2: --set rows.nat.set: train.lane_samples: data.h5 has 600 samples'
 has log '^\[2/2\] autoencoder-s1: linear fc1 [0-9.]+, '
-has log 'hiss: error: 1 runs failed; failing/table.txt says why'
+has log 'hiss: error: 1 run failed; failing/table.txt says why'
 has failing/table.md '^\| nat-s1 \| hiss train: exit 2: '
 has failing/table.md '^\| nat \| - \| - \| - \| 36.00 \| 0 of 1 \| - \| - \|$'
 has failing/table.md '^\| autoencoder \| .* \| 1 of 1 \| 1200 \| '

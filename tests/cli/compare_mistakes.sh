@@ -52,4 +52,75 @@ on 1 "$HISS" compare study.yaml --out out --table --set seeds=[1,2,3] --set 'bas
 [ $status -eq 0 ] || fail "another section eval: exit $status" log
 has out/table.md '^\| 2 of nat \| judged by another section eval: hiss compare goes on with them; table.json names each \|$'
 has out/table.md '^\| nat-s3 \| not done yet: hiss compare goes on with it \|$'
+# ---- what is found before anything is made ----
+
+study() { # study SED TEXT OPTION...: the study, changed
+    local change=$1 text=$2
+    shift 2
+    sed "$change" study.yaml >changed.yaml
+    ! cmp -s study.yaml changed.yaml || fail "the study does not change by $change"
+    refused 1 "$text" "$HISS" compare changed.yaml --out new "$@"
+    [ ! -e new ] || fail "a mistake leaves files: $change" log
+}
+study '$atranfers: {fc: {config: config.yaml}}' "changed.yaml:9:1: unknown key 'tranfers'; did you mean 'transfers'?"
+study '$acurvs: {x: {reading: trained/conv1/knn.cosine.*}}' "changed.yaml:9:1: unknown key 'curvs'; did you mean 'curves'?"
+study '$aother: 1' "unknown key 'other'; expected one of name, seeds, base, control, form, ranks, threads, limit, keep, launch, slurm, rows, transfers, columns, curves, published, quick"
+study 's/^columns:/colums:/' "changed.yaml:6:1: unknown key 'colums'; did you mean 'columns'?"
+study 's/^rows:/row:/' "changed.yaml:3:1: unknown key 'row'; did you mean 'rows'?"
+study 's/^seeds: .*/seeds: 3/' "changed.yaml:1:8: seeds: expected a list: [3] is seed 3 alone, [1, 2, 3] are three seeds, found '3'"
+study 's/^quick: {/&seeds: 2, /' "changed.yaml:8:16: quick.seeds: expected a list: [3] is"
+study '$alaunch: [nolauncher]' 'changed.yaml:9:9: launch: nolauncher cannot be started: there is no such program in PATH'
+study '$aranks: 2' 'cannot be started' --set launch=[./nolauncher]
+for name in row runs seed seeds transfer state images_seen training_seconds published parameters_sha256 why; do
+    study "s/^  linear:/  $name:/" "changed.yaml:7:$((${#name} + 5)): columns: table.csv and runs.csv have '$name' already; choose another name"
+done
+study '/^  linear/{p;s/linear:/linear_spread:/}' "columns: table.csv and runs.csv have 'linear_spread' already"
+while read -r number lack; do
+    study "/random/d; s,conv1/linear.percent,$number," "no row will have 'trained/$number': nat cannot $lack"
+done <<'END'
+reconstruction.mse rebuild images
+denoising.mse clean corrupted images
+likelihood.nats say how probable images are
+measures.x measure itself
+generation.mmd make images
+END
+
+# Of words that are runs, none may be a study; and no table goes into a run.
+on 1 "$HISS" compare out/runs/nat-s1 out/runs/nat-s2
+[ $status -eq 0 ] || fail "runs: exit $status" log
+for words in 'study.yaml out/runs/nat-s1' 'out/runs/nat-s1 study.yaml' 'study.yaml study.yaml'; do
+    # shellcheck disable=SC2086
+    refused 1 'study.yaml is a file, not a run: a study is compared alone' "$HISS" compare $words
+done
+find out -type f -exec cksum {} + >before
+for words in 'out/runs/nat-s1 out/runs/nat-s2' study.yaml; do
+    # shellcheck disable=SC2086
+    refused 1 'out/runs/nat-s1 is the directory of a run of hiss train; choose another --out' \
+        "$HISS" compare $words --out out/runs/nat-s1
+done
+find out -type f -exec cksum {} + | cmp -s - before || fail 'a run has changed'
+
+# ---- the command line wins; why a run failed ----
+
+sed 's/^quick: .*/quick: {seeds: [5], rows: [data.limit=300]}/' study.yaml >quick.yaml
+on 1 "$HISS" compare quick.yaml --quick --out quick --submit --dry-run --set seeds=[1,2]
+has quick/jobs/runs.sbatch '^#SBATCH --array=1,2$'
+on 1 "$HISS" compare quick/study.yaml --out quick --task 2
+[ $status -eq 0 ] && [ "$(ls quick/runs)" = nat-s2 ] || fail "--quick --set seeds: exit $status, $(ls quick/runs)" log
+on 1 "$HISS" compare quick.yaml --quick --out quick --task 1 --set seeds=[1,2] --set quick.seeds=[7]
+[ $status -eq 0 ] && [ -e quick/runs/nat-s7 ] || fail "--set quick.seeds: exit $status" log
+sed 's/^quick: .*/quick: {seeds: [5]}/' study.yaml >quick.yaml
+on 1 "$HISS" compare quick.yaml --quick --out seeds --submit --dry-run --set seeds=[1,2]
+has seeds/jobs/runs.sbatch '^#SBATCH --array=1,2$'
+
+on 1 "$HISS" compare study.yaml --out late --set limit=1 --set 'rows.nat.set=[train.epochs=100000]'
+[ $status -eq 2 ] || fail "a time limit: exit $status" log
+has log '^\[1/1\] nat-s1: FAILED: hiss train: time limit of 1 s$'
+has late/table.md '^\| nat-s1 \| hiss train: time limit of 1 s \|$'
+has log 'error: 1 run failed; '
+on 1 "$HISS" compare study.yaml --out out
+has log '^1 run was there already$'
+has log ' 1 run done, 0 failed, 0 to do'
+on 1 "$HISS" eval out/runs/nat-s1 --set eval.iterations=20000
+has log 'linear probes converged to gradients of 1e-06 .*, or are named here$'
 echo ok

@@ -215,7 +215,7 @@ has tasks/runs/nat-s4-fc/log.txt 'init: [0-9]+ arrays'
 sha256sum tasks/runs/*/ckpt/*.h5 >before
 sed 's/          eval.iterations=20,/          eval.iterations=3,/' study.yaml >changed.yaml
 on 1 "$HISS" compare changed.yaml --out tasks
-[ $status -eq 0 ] && [ "$(grep -c '^\[.*-fc: ' log)" -eq 2 ] && grep -q '^1 runs were there already$' log ||
+[ $status -eq 0 ] && [ "$(grep -c '^\[.*-fc: ' log)" -eq 2 ] && grep -q '^1 run was there already$' log ||
     fail "judged otherwise: exit $status" log
 sha256sum tasks/runs/*/ckpt/*.h5 | cmp -s - before || fail 'what is judged otherwise was trained again'
 has tasks/runs/nat-s4-fc/compare.yaml 'iterations: 3,'
