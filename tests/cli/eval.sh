@@ -91,7 +91,7 @@ on 2 "$HISS" eval run "${pixels[@]}" --set eval.test=nines.h5
     fail 'no warning of unseen classes' log
 
 # What has not converged is said, and what has.
-grep -q 'linear probes converged, .* gradients of 1e-06 of the first or less' run/eval.txt || fail 'convergence not said' run/eval.txt
+grep -q 'linear probes converged to gradients of 1e-06 of the first or less' run/eval.txt || fail 'convergence not said' run/eval.txt
 on 1 "$HISS" eval run "${pixels[@]}" --set eval.iterations=2
 [ $status -eq 0 ] || fail "eval with 2 steps: exit $status" log
 grep -qE '^linear probe of raw/pixels not converged: gradient [0-9.e-]+ of the first after 2 steps, 1e-06 wanted' run/eval.txt ||

@@ -70,8 +70,8 @@ static void remark(hiss_record *record, const char *name, const hiss_linear_resu
     static const char advice[] = "; a larger eval.iterations lets it go on";
     if (l->minimum.converged && l->unconverged == 0) {
         hiss_record_remark(record,
-                           "linear probes converged, but for those named here: gradients of %.0e of the first or less "
-                           "(to choose lambda: %.0e)",
+                           "linear probes converged to gradients of %.0e of the first or less (to choose lambda: "
+                           "%.0e), or are named here",
                            HISS_PROBE_TOLERANCE, HISS_ROUGH_TOLERANCE);
     }
     if (!l->minimum.converged) {
