@@ -83,6 +83,10 @@ float *hiss_exec_data(hiss_exec *exec, hiss_value value) {
     return place_of(exec, exec->plan.nodes[exec->plan.nodes[value].data_root].data);
 }
 
+bool hiss_exec_holds(const hiss_exec *exec, hiss_value value) {
+    return exec->plan.nodes[exec->plan.nodes[value].data_root].data >= 0;
+}
+
 static const float *data_of(const hiss_exec *exec, const hiss_exec_context *run, int value) {
     const int root = exec->plan.nodes[value].data_root;
     const node *n = &exec->graph->nodes[root];

@@ -18,6 +18,7 @@ value() {
     layout) echo NCHW ;;
     by) echo bytes ;;
     reduce) echo mpi ;;
+    wire) echo bf16 ;;
     jitter) echo 0.5 ;;
     seconds | rate | latency) echo 1 ;;
     *) echo 1 ;;
@@ -56,7 +57,7 @@ form 'on hiss prepare generate' 'output rows set chunk deflate' prepare generate
 form 'on hiss scale run' 'set out nodes' scale run study.yaml --out out
 form 'on hiss scale submit' 'set out dry-run' scale submit study.yaml --out out
 form 'on hiss scale report' '' scale report out
-model='lanes samples reduce group steps jitter overlap communication'
+model='lanes samples reduce group wire steps jitter overlap communication'
 form 'with --link' link simulate --link
 form 'with --replay FILE' "replay link block $model" simulate --replay costs.yaml
 form 'without a config to measure' "costs ranks platform kind blocks calibrate json replay link $model" simulate --costs costs.yaml

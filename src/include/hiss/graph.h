@@ -205,6 +205,8 @@ int64_t hiss_exec_bytes(const hiss_exec *exec);
 /* About what hiss_exec_create would allocate, without doing so. */
 int64_t hiss_graph_bytes(const hiss_graph *graph, const hiss_kernels *kernels);
 float *hiss_exec_data(hiss_exec *exec, hiss_value value); /* of an input, a kept value, or the loss */
+/* Whether it has data of the value, kept or not: it has none of parameters, constants, and other shapes of these. */
+bool hiss_exec_holds(const hiss_exec *exec, hiss_value value);
 
 typedef struct hiss_exec_context { /* one lane at one step */
     const float *model;
