@@ -79,7 +79,7 @@ refused 1 'features needs a run directory or a checkpoint' "$HISS" features
 refused 1 "--output: 'out/x.txt' ends with none of .h5, .hdf5, .npy, .csv" "$HISS" features run --output out/x.txt
 refused 1 "--output: 'out/x.npy' can hold one layer, not 2" "$HISS" features run --layer conv1,z --output out/x.npy
 refused 1 '--layer: names z twice' "$HISS" features run --layer z,z --output out/x.h5
-refused 1 "--layer: ',' names no layer" "$HISS" features run --layer , --output out/x.h5
+refused 1 "--layer: ',' has a comma without a name beside it" "$HISS" features run --layer , --output out/x.h5
 refused 1 "cannot write 'nowhere/x.h5'" "$HISS" features run --output nowhere/x.h5
 refused 1 'data.h5 is neither a run nor one of its checkpoints' "$HISS" features data.h5 --output out/x.h5
 refused 1 'the run nowhere does not exist' "$HISS" features nowhere --output out/x.h5
