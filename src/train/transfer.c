@@ -369,12 +369,24 @@ static void tell_fate(const source *s, int k, char why[REASON_TEXT]) {
     }
 }
 
-/* The first stored array within name, or parameter alone, that was taken over, or that was not; -1: none. */
-static int first_array(const source *s, const char *name, bool parameter, bool taken) {
+/* The first stored array within name that was taken over, or that was not; -1: none. */
+static int first_array(const source *s, const char *name, bool taken) {
     for (int k = 0; k < hiss_model_count(s->t->model); k++) {
         const hiss_slot *slot = hiss_model_at(s->t->model, k);
-        const bool counts = parameter ? slot->kind == HISS_SLOT_PARAMETER : hiss_checkpoint_stores(slot);
-        if (counts && hiss_slot_within(slot, name) && (s->fate[k] == TAKEN) == taken) {
+        if (hiss_checkpoint_stores(slot) && hiss_slot_within(slot, name) && (s->fate[k] == TAKEN) == taken) {
+            return k;
+        }
+    }
+    return -1;
+}
+
+/* The first parameter within name that is not the source's; a bias that begins at 0 where the source has none is. */
+static int first_foreign(const source *s, const char *name) {
+    for (int k = 0; k < hiss_model_count(s->t->model); k++) {
+        const hiss_slot *slot = hiss_model_at(s->t->model, k);
+        const bool same =
+            s->fate[k] == TAKEN || (s->fate[k] == ABSENT && slot->deviation <= 0 && slot->constant == 0.0);
+        if (slot->kind == HISS_SLOT_PARAMETER && hiss_slot_within(slot, name) && !same) {
             return k;
         }
     }
@@ -386,7 +398,7 @@ static hiss_status expect_frozen(const source *s, hiss_error *err) {
     const hiss_yaml *names = s->t->experiment->train.freeze;
     for (const hiss_yaml *e = first_name(names); e; e = next_name(names, e)) {
         char what[PATH_TEXT], why[REASON_TEXT];
-        const int k = first_array(s, e->text, true, false);
+        const int k = first_foreign(s, e->text);
         if (k < 0) {
             continue;
         }
@@ -404,8 +416,8 @@ static hiss_status expect_wanted(const source *s, hiss_error *err) {
     const hiss_yaml *names = s->t->experiment->train.init_layers;
     for (const hiss_yaml *e = first_name(names); e; e = next_name(names, e)) {
         char what[PATH_TEXT], why[REASON_TEXT];
-        const int k = first_array(s, e->text, false, false);
-        if (k < 0 || first_array(s, e->text, false, true) >= 0) {
+        const int k = first_array(s, e->text, false);
+        if (k < 0 || first_array(s, e->text, true) >= 0) {
             continue;
         }
         tell_fate(s, k, why);
