@@ -462,8 +462,8 @@ static hiss_status check(const options *o, const hiss_arguments *rest, hiss_erro
         s = hiss_options_expect(rows, HISS_COUNT(rows), rest, "link", "with --link", err);
     } else if (o->replay) {
         s = hiss_options_expect(rows, HISS_COUNT(rows), rest,
-                                word ? "replay lanes block samples reduce group steps jitter overlap communication"
-                                     : "replay costs lanes block samples reduce group steps jitter overlap "
+                                word ? "replay lanes block samples reduce group wire steps jitter overlap communication"
+                                     : "replay costs lanes block samples reduce group wire steps jitter overlap "
                                        "communication",
                                 word ? "with --replay FILE" : "with --replay", err);
     } else if (!word) {
