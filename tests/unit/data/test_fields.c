@@ -272,7 +272,7 @@ static void loaders_move_whole_rows(void **state) {
         opened o = open_fields(keys, NULL);
         must(o.status, &o.err);
         hiss_loader *loader;
-        const hiss_loader_options options = {o.set, &o.data, 3, 3, 0, 3, 8};
+        const hiss_loader_options options = {o.set, &o.data, 3, 3, 0, 3, 8, NULL};
         must(hiss_loader_create(&options, &loader, &o.err), &o.err);
         hiss_samples *samples = hiss_samples_create(o.set, 1);
         for (int64_t t = 0; t < 2 * hiss_loader_steps(loader); t++) {

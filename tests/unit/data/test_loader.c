@@ -62,7 +62,7 @@ static loading load(int mode, int order, int64_t window, int64_t memory, int64_t
                  .m = m};
     hiss_error err = {0};
     must(hiss_dataset_open(&l.data, 9, &l.set, &err), &err);
-    hiss_loader_options options = {l.set, &l.data, 42, lanes, first, end, m};
+    hiss_loader_options options = {l.set, &l.data, 42, lanes, first, end, m, NULL};
     must(hiss_loader_create(&options, &l.loader, &err), &err);
     return l;
 }
@@ -368,7 +368,7 @@ static void read_errors_come_out(void **state) {
     hiss_dataset *set;
     hiss_loader *loader;
     must(hiss_dataset_open(&data, 0, &set, &err), &err);
-    assert_int_equal(hiss_loader_create(&(hiss_loader_options){set, &data, 0, 1, 0, 1, 9}, &loader, &err),
+    assert_int_equal(hiss_loader_create(&(hiss_loader_options){set, &data, 0, 1, 0, 1, 9, NULL}, &loader, &err),
                      HISS_ESYSTEM);
     assert_non_null(strstr(err.text, "of data set /images"));
     hiss_dataset_close(set);
@@ -397,7 +397,7 @@ static void refusals_are_explained(void **state) {
     hiss_dataset *set;
     hiss_loader *loader;
     must(hiss_dataset_open(&data, 0, &set, &err), &err);
-    hiss_loader_options options = {set, &data, 0, 10, 0, 10, 101};
+    hiss_loader_options options = {set, &data, 0, 10, 0, 10, 101, NULL};
     assert_int_equal(hiss_loader_create(&options, &loader, &err), HISS_EUSER);
     assert_non_null(
         strstr(err.text, "has 1003 samples: 10 lanes get shards of 100, fewer than train.lane_samples = 101"));
@@ -408,7 +408,8 @@ static void refusals_are_explained(void **state) {
     write_file(N, 1); /* one chunk */
     must(hiss_dataset_open(&data, 0, &set, &err), &err);
     assert_true(hiss_dataset_amplification(set, 0) == N);
-    assert_int_equal(hiss_loader_create(&(hiss_loader_options){set, &data, 0, 1, 0, 1, 9}, &loader, &err), HISS_EUSER);
+    assert_int_equal(hiss_loader_create(&(hiss_loader_options){set, &data, 0, 1, 0, 1, 9, NULL}, &loader, &err),
+                     HISS_EUSER);
     assert_non_null(strstr(err.text, "data set /images of"));
     assert_non_null(strstr(err.text, "can only be decoded as a whole"));
     hiss_dataset_close(set);
