@@ -10,6 +10,7 @@
 #include <math.h>
 #include <stdatomic.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "hiss/alloc.h"
 #include "hiss/clock.h"
@@ -56,9 +57,9 @@ static void *grown(void *old, int count, int *room, size_t size) {
         return old;
     }
     *room = 2 * *room + 16;
-    char *more = hiss_alloc(size * (size_t)*room), *from = old;
-    for (size_t k = 0; k < size * (size_t)count; k++) {
-        more[k] = from[k];
+    void *more = hiss_alloc(size * (size_t)*room);
+    if (count > 0) {
+        memcpy(more, old, size * (size_t)count);
     }
     hiss_free(old);
     return more;

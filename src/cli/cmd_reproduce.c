@@ -134,8 +134,7 @@ static const char *judge_bits(const reproduction *r, const hiss_compare_run *run
                ? hiss_arena_format(r->arena, "other kernels have other bits (recorded %s, here %s)", p->kernels,
                                    run->kernels)
                : "the parameters are others, of the same kernels and data: config, set or seed of the recipe, or hiss "
-                 "itself, "
-                 "have changed since the recording";
+                 "itself, have changed since the recording";
 }
 
 /* False: a reading is out of its bounds. */

@@ -51,7 +51,7 @@ static void list_nodes(const trainer *t, guard *g, int p) {
         node_look *look = &g->nodes[p][i];
         look->info = hiss_graph_node(ph->graph, i);
         const char *op = look->info.op;
-        look->computed = strcmp(op, "parameter") != 0 && strcmp(op, "constant") != 0 && strcmp(op, "labels") != 0;
+        look->floating = strcmp(op, "labels") != 0;
         look->floats = hiss_shape_count(&look->info.shape);
         look->rows = look->info.shape.ndim > 1 && look->info.shape.dim[0] == t->placement.m;
         if (g->fault_node[p] < 0 && look->info.product.N) {

@@ -21,7 +21,7 @@ typedef struct finding { /* what is wrong in one lane of a step */
 } finding;
 
 typedef struct node_look { /* what the second forward looks at */
-    bool computed;         /* neither parameter, constant nor labels */
+    bool floating;         /* no labels, which are integers */
     int64_t floats;
     bool rows; /* the first dimension is the lane's samples */
     hiss_node_info info;

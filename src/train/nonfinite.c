@@ -30,7 +30,7 @@ static void watch_node(void *user, int node) {
     const guard *g = w->t->guard;
     const node_look *look = &g->nodes[w->f->ph - w->t->phases][node];
     train_guard_node(w->t, w->f->ph, w->lane->exec, node);
-    if (w->f->node >= 0 || !look->computed || !hiss_exec_holds(w->lane->exec, node)) {
+    if (w->f->node >= 0 || !look->floating || !hiss_exec_holds(w->lane->exec, node)) {
         return;
     }
     const float *values = hiss_exec_data(w->lane->exec, node);

@@ -1,10 +1,11 @@
 /* Whether a checkpoint was made by the config of this run: whether both mean the same, however they are written.
  *
  * Both resolved configs are read as trees and compared key by key. Of no account are the order of keys, how a number is
- * written, keys that say how and how long to run, keys that are newer than the checkpoint and have their defaults, sections of methods that this run does not use, keys that evaluation
- * alone reads, keys of optim that its optimiser and schedule do not read, and what other things tell better: the data by
- * their identity, who computes by its origin, layers that stay as they are by the parameters that this means, and the
- * source of train.init by its path or by its checksum. */
+ * written, keys that say how and how long to run, keys that are newer than the checkpoint and have their defaults,
+ * sections of methods that this run does not use, keys that evaluation alone reads, keys of optim that its optimiser and
+ * schedule do not read, and what other things tell better: the data by their identity, who computes by its origin,
+ * layers that stay as they are by the parameters that this means, and the source of train.init by its path or by its
+ * checksum. */
 #include <inttypes.h>
 #include <limits.h>
 #include <stdlib.h>

@@ -144,8 +144,10 @@ static void line_of(const char *path, char *out, size_t size) {
     const ssize_t length = readlink(path, out, size - 1);
     FILE *in = length < 0 ? fopen(path, "re") : NULL;
     out[length > 0 ? length : 0] = 0;
+    if (in && !fgets(out, (int)size, in)) {
+        out[0] = 0;
+    }
     if (in) {
-        out = fgets(out, (int)size, in) ? out : NULL;
         fclose(in);
     }
 }
