@@ -310,6 +310,12 @@ static void blame(account *a, int64_t steps) {
     hiss_free(by);
 }
 
+/* The mean of the two in the middle, as hiss_comm_min_median_max has it: of two ranks, the lower one is half the story. */
+static double median_of_ranks(double *values, int ranks) {
+    const double low = hiss_median(values, ranks);
+    return (low + values[ranks / 2]) / 2;
+}
+
 static void find_hidden(account *a, int64_t steps) {
     double *wait = hiss_new(double, steps), *transfer = hiss_new(double, steps), *waits = hiss_new(double, a->ranks),
            *transfers = hiss_new(double, a->ranks);
@@ -321,7 +327,7 @@ static void find_hidden(account *a, int64_t steps) {
         waits[r] = hiss_median(wait, steps);
         transfers[r] = hiss_median(transfer, steps);
     }
-    const double w = hiss_median(waits, a->ranks), t = hiss_median(transfers, a->ranks);
+    const double w = median_of_ranks(waits, a->ranks), t = median_of_ranks(transfers, a->ranks);
     a->hidden = t > 0.0 ? fmax(0.0, 1.0 - w / t) : (double)NAN;
     hiss_free(transfers);
     hiss_free(waits);
