@@ -75,6 +75,10 @@ static const hiss_row rows[] = {
      "wav, text: of these, those that a row has in common with the one before"},
     {"pad", HISS_BOOL, offsetof(options, cut.pad), "false", 0, 0, NULL,
      "wav, text: fill up the last row of a file, instead of leaving it out"},
+    {"trim", HISS_FLOAT, offsetof(options, cut.trim), "0", 0, 1, NULL,
+     "wav: cut off the beginning and the end of a file while they stay below this share of full scale, such as 0.01; "
+     "0: "
+     "nothing"},
     {"by", HISS_CHOICE, offsetof(options, tokens.by), "words", 0, 0, HISS_TOKEN_CHOICES, "text: what a token is"},
     {"min-count", HISS_INT, offsetof(options, tokens.min_count), "5", 1, 1e9, NULL,
      "text: words that occur less often are <unknown>"},
@@ -90,7 +94,7 @@ static void help(void) {
            "       hiss prepare hdf5 FILE.h5 ... --split 0.1 --output DIR\n"
            "       hiss prepare npz FILE.npz [--split NAME] --output FILE.h5\n"
            "       hiss prepare webdataset FILE.tar ... --output FILE.h5\n"
-           "       hiss prepare wav FOLDER|FILE.wav ... --length N [--overlap M] --output FILE.h5\n"
+           "       hiss prepare wav FOLDER|FILE.wav ... --length N [--overlap M] [--trim S] --output FILE.h5\n"
            "       hiss prepare text FILE ... --length N [--overlap M] [--by words|bytes] --output FILE.h5\n"
            "       hiss prepare voc VOCdevkit/VOC2007 --output DIR\n"
            "       hiss prepare scenes STAMPS GROUNDS --rows N --output FILE.h5\n"
@@ -190,7 +194,7 @@ static const struct {
     [NPZ] = {"npz", "an npz file", 1, 1, "output images labels split layout shuffle seed chunk deflate"},
     [WEBDATASET] = {"webdataset", "tar files", 1, INT_MAX,
                     "output images labels shuffle seed chunk deflate height width channels tiles skip-broken"},
-    [WAV] = {"wav", "a folder of WAV files, or such files", 1, INT_MAX, "output length overlap pad shuffle seed"},
+    [WAV] = {"wav", "a folder of WAV files, or such files", 1, INT_MAX, "output length overlap pad trim shuffle seed"},
     [TEXT] = {"text", "text files", 1, INT_MAX, "output length overlap pad by min-count vocabulary shuffle seed"},
     [VOC] = {"voc", "the folder of a year, as VOCdevkit/VOC2007", 1, 1,
              "output shuffle seed chunk deflate height width channels"},
@@ -326,7 +330,7 @@ static hiss_status check_options(const options *o, const hiss_arguments *rest, s
             rows, HISS_COUNT(rows), rest,
             "output source images labels split layout scale missing follow label-column "
             "ignore-label shuffle chunk deflate height width channels tiles skip-broken rows set length "
-            "overlap pad by min-count vocabulary",
+            "overlap pad trim by min-count vocabulary",
             "with --no-shuffle", err);
     }
     if (s == HISS_OK && kind == HDF5 && o->labels && strcmp(o->labels, "none") == 0) {

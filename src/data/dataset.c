@@ -282,6 +282,7 @@ static hiss_status check_all(hiss_dataset *set, const hiss_data_options *options
     data_joined_warn_of_empty(set->source[DATA_IMAGE].joined);
     status = blame_file(keys, data_targets_read(set, options->classes_of, err), err);
     status = status ? status : blame_file(keys, data_vocabulary_read(set, err), err);
+    status = status ? status : blame_file(keys, data_sound_read(set, err), err);
     status = status ? status : open_labels(set, options, err);
     for (int k = 0; k < set->fields && !status; k++) {
         data_joined_warn(set->source[k].joined);
@@ -349,6 +350,7 @@ void hiss_dataset_close(hiss_dataset *set) {
         data_classes_free(&set->classes);
         data_fields_destroy(set);
         data_vocabulary_destroy(set);
+        hiss_free(set->sound);
         data_files_close(set->files);
         pthread_mutex_destroy(&set->lock);
         free(set->identity);

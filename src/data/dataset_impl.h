@@ -66,6 +66,7 @@ struct hiss_dataset {
     char *target_names; /* of the columns of field targets, a line each; NULL: no file has them */
     const char *target_names_of, *target_names_at; /* the first file that has, and of what they are an attribute */
     struct data_vocabulary *vocabulary;            /* NULL: the numbers of a row are not those of words */
+    struct data_sound *sound;                      /* NULL: nothing is known of it */
     int64_t *kept;                                 /* [kept_count] rows in use, ascending; NULL: all */
     int64_t kept_count;
     bool permuted;
@@ -153,6 +154,8 @@ hiss_status data_targets_read(hiss_dataset *set, const hiss_dataset *known, hiss
 /* vocabulary.c: that of all files, which then bounds the numbers in rows, where the first has one. */
 hiss_status data_vocabulary_read(hiss_dataset *set, hiss_error *err);
 void data_vocabulary_destroy(hiss_dataset *set);
+/* sound.c: what the files say of sound, where samples are of int16. */
+hiss_status data_sound_read(hiss_dataset *set, hiss_error *err);
 /* How many names, one a line. */
 int64_t data_lines_count(const char *lines);
 /* One of them for messages, "'bird'", or "no class" behind the last. Returns out. */

@@ -7,8 +7,12 @@
  * The file holds /sound int16 [n,length], /file int32 [n], the number of the file that a row is from, and, where files
  * lie in folders of a folder, /labels int32 [n]. On / are hiss_format, source, shuffled, seed and classes.
  *
- * Headers are read first, which gives the number of rows; then each file is read once, and its rows written to where the
- * shuffle puts them. Cost: one pass over the sound, a write for each row. */
+ * Of sound that is trimmed, the rows begin at the first value of the file that is loud enough, and end with the last.
+ *
+ * Headers are read first, which gives the number of rows, or the values where these are trimmed; then each file is read once, and its rows written to where the
+ * shuffle puts them. Cost: one pass over the sound, two where it is trimmed, and a
+ * write for each row. */
+#include <math.h>
 #include <string.h>
 #include <strings.h>
 #include <sys/stat.h>
@@ -26,15 +30,17 @@
 typedef struct sound {
     const char *path;
     int32_t label;
-    int64_t count, rows; /* values; rows cut from them */
+    int64_t all;          /* values of the file */
+    int64_t begin, count; /* of them, those that are cut into rows */
+    int64_t rows;
 } sound;
 
 typedef struct cutter {
     const hiss_prepare_options *options;
     const hiss_cut *cut;
     data_listing list;
-    sound *all;                          /* [files] */
-    int64_t files, rows, rate, left_out; /* left_out: values */
+    sound *all;                                   /* [files] */
+    int64_t files, rows, rate, left_out, trimmed; /* left_out, trimmed: values */
     hiss_h5 *file;
     int16_t *row; /* [length] */
     double told;
@@ -77,17 +83,50 @@ static hiss_status list(cutter *c, const char *const *files, int64_t nfiles, his
 
 /* ---- how many rows ---- */
 
+enum { PIECE = 4096 };
+
+/* What of the file lies between its first and its last value that are loud enough. */
+static hiss_status find_ends(const cutter *c, data_wav *wav, sound *s, hiss_error *err) {
+    int16_t piece[PIECE];
+    const double least = c->cut->trim * 32768.0;
+    int64_t first = s->all, last = s->all - 1;
+    hiss_status status = HISS_OK;
+    for (int64_t t = 0; t < s->all && !status; t += PIECE) {
+        const int64_t some = s->all - t < PIECE ? s->all - t : PIECE;
+        status = data_wav_read(wav, some, piece, err);
+        for (int64_t k = 0; k < some && !status; k++) {
+            if (fabs((double)piece[k]) >= least) {
+                first = first < t + k ? first : t + k;
+                last = t + k;
+            }
+        }
+    }
+    s->begin = first;
+    s->count = last + 1 - first;
+    return status;
+}
+
+static hiss_status look_at(cutter *c, sound *s, int64_t *rate, hiss_error *err) {
+    data_wav *wav = NULL;
+    hiss_status status = data_wav_open(s->path, &wav, err);
+    if (!status) {
+        s->count = s->all = data_wav_count(wav);
+        *rate = data_wav_rate(wav);
+        status = c->cut->trim > 0 ? find_ends(c, wav, s, err) : HISS_OK;
+        data_wav_close(wav);
+    }
+    return status;
+}
+
 static hiss_status count_rows(cutter *c, hiss_error *err) {
+    int64_t heard = 0;
     for (int64_t k = 0; k < c->files; k++) {
         sound *s = &c->all[k];
-        data_wav *wav = NULL;
-        const hiss_status status = data_wav_open(s->path, &wav, err);
+        int64_t rate = 0;
+        const hiss_status status = look_at(c, s, &rate, err);
         if (status) {
             return status;
         }
-        s->count = data_wav_count(wav);
-        const int64_t rate = data_wav_rate(wav);
-        data_wav_close(wav);
         c->rate = c->rate ? c->rate : rate;
         if (rate != c->rate) {
             return hiss_fail(
@@ -99,18 +138,21 @@ static hiss_status count_rows(cutter *c, hiss_error *err) {
         int64_t left;
         s->rows = data_cut_rows(c->cut, s->count, &left);
         c->left_out += left;
+        c->trimmed += s->all - s->count;
+        heard += s->all;
         c->rows += s->rows;
     }
-    if (c->rows == 0 && c->left_out == 0) {
+    if (heard == 0) {
         return hiss_fail(err, HISS_EUSER, "%s: holds no sound, and no other file does (%lld files)", c->all[0].path,
                          (long long)c->files);
     }
     return c->rows > 0
                ? HISS_OK
                : hiss_fail(err, HISS_EUSER,
-                           "none of %lld files has %lld values, the length of a row; choose a smaller --length, "
+                           "none of %lld files has %lld values%s, the length of a row; choose a smaller --length, "
                            "or --pad",
-                           (long long)c->files, (long long)c->cut->length);
+                           (long long)c->files, (long long)c->cut->length,
+                           c->trimmed ? " between those that --trim cuts off" : "");
 }
 
 /* ---- the file ---- */
@@ -137,15 +179,25 @@ static hiss_status write_row(const cutter *c, int64_t at, int64_t file, hiss_err
     return status || !c->list.folders ? status : hiss_h5_write(c->file, "/labels", HISS_I32, at, 1, &label, err);
 }
 
+/* By way of the row, which is not used yet. */
+static hiss_status skip(const cutter *c, data_wav *wav, int64_t count, hiss_error *err) {
+    hiss_status status = HISS_OK;
+    for (int64_t left = count; left > 0 && !status; left -= c->cut->length) {
+        status = data_wav_read(wav, left < c->cut->length ? left : c->cut->length, c->row, err);
+    }
+    return status;
+}
+
 /* Rows first, first + 1, ... of all are those of this file. */
 static hiss_status cut_file(cutter *c, int64_t file, int64_t first, const hiss_permutation *order, hiss_error *err) {
     const sound *s = &c->all[file];
     const int64_t L = c->cut->length, M = c->cut->overlap;
     data_wav *wav = NULL;
     hiss_status status = data_wav_open(s->path, &wav, err);
-    if (!status && data_wav_count(wav) != s->count) {
+    if (!status && data_wav_count(wav) != s->all) {
         status = hiss_fail(err, HISS_EUSER, "%s: was changed while it was read", s->path);
     }
+    status = status || s->rows == 0 ? status : skip(c, wav, s->begin, err);
     for (int64_t k = 0, left = s->count; k < s->rows && !status; k++) {
         const int64_t kept = k > 0 ? M : 0, wanted = L - kept, some = left < wanted ? left : wanted;
         memmove(c->row, c->row + L - kept, sizeof *c->row * (size_t)kept);
@@ -192,6 +244,10 @@ hiss_status hiss_prepare_wav(const hiss_prepare_options *options, const hiss_cut
     status = status ? status : write_file(&c, files[0], err);
     if (!status) {
         char what[64], left[DATA_CUT_TEXT];
+        if (cut->trim > 0) {
+            hiss_info("prepare: %.3g s at the ends of files, which stay below --trim %g, left out",
+                      (double)c.trimmed / (double)c.rate, cut->trim);
+        }
         snprintf(what, sizeof what, "values (%.3g s)", (double)c.left_out / (double)c.rate);
         hiss_info("prepare: wrote %s: %lld rows of %lld values, overlap %lld, at %lld Hz, of %lld files in %lld class "
                   "folders%s",

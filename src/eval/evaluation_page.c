@@ -390,11 +390,12 @@ static void base64(FILE *out, const unsigned char *b, size_t size) {
     }
 }
 
-/* The bytes of a file that begins as a PNG; NULL: there is none. */
-static unsigned char *read_png(const char *path, size_t *size) {
-    static const unsigned char png[] = {0x89, 'P', 'N', 'G'};
+/* The bytes of a file that begins as a PNG or a WAV file; NULL: there is none. */
+static unsigned char *read_shown(const char *path, size_t *size, bool *sound) {
+    static const unsigned char png[] = {0x89, 'P', 'N', 'G'}, wav[] = {'R', 'I', 'F', 'F'};
     unsigned char *bytes = hiss_file_bytes(path, size);
-    if (bytes && (*size <= sizeof png || memcmp(bytes, png, sizeof png) != 0)) {
+    *sound = bytes && *size > sizeof wav && memcmp(bytes, wav, sizeof wav) == 0;
+    if (bytes && !*sound && (*size <= sizeof png || memcmp(bytes, png, sizeof png) != 0)) {
         hiss_free(bytes);
         bytes = NULL;
     }
@@ -405,15 +406,16 @@ void hiss_picture_html(FILE *out, const char *directory, const char *heading, co
     char path[PICTURE_PATH];
     size_t size = 0;
     snprintf(path, sizeof path, "%s/%s", directory, p->file);
-    unsigned char *bytes = strchr(p->file, '/') ? NULL : read_png(path, &size);
+    bool sound = false;
+    unsigned char *bytes = strchr(p->file, '/') ? NULL : read_shown(path, &size, &sound);
     if (bytes) {
         fputs("<figure><h3>", out);
         hiss_text_write_escaped(out, heading);
-        fputs("</h3><img alt=\"", out);
+        fputs(sound ? "</h3><audio controls aria-label=\"" : "</h3><img alt=\"", out);
         hiss_text_write_escaped(out, heading);
-        fputs("\" src=\"data:image/png;base64,", out);
+        fprintf(out, "\" src=\"data:%s;base64,", sound ? "audio/wav" : "image/png");
         base64(out, bytes, size);
-        fputs("\"><figcaption>", out);
+        fputs(sound ? "\"></audio><figcaption>" : "\"><figcaption>", out);
         hiss_text_write_escaped(out, p->caption);
         fputs("</figcaption></figure>\n", out);
     }

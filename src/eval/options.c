@@ -258,8 +258,9 @@ static hiss_status check_alike(const hiss_sample_range *train, const hiss_sample
                                                                : "prepare both alike");
         }
     }
-    return hiss_error_prefix(err, hiss_dataset_expect_vocabulary(test->set, train->set, err),
-                             hiss_config_where(from->keys.config, key, where));
+    hiss_status s = hiss_dataset_expect_vocabulary(test->set, train->set, err);
+    s = s == HISS_OK ? hiss_dataset_expect_sound(test->set, train->set, err) : s;
+    return hiss_error_prefix(err, s, hiss_config_where(from->keys.config, key, where));
 }
 
 static bool same_name(const char *a, const char *b) {

@@ -31,6 +31,7 @@ hiss_status hiss_experiment_task(hiss_experiment *e, const hiss_dataset *set, hi
                        .C = C,
                        .classes = e->classes > 0 ? e->classes : hiss_dataset_classes(set),
                        .vocabulary = hiss_dataset_vocabulary(set),
+                       .sound = hiss_dataset_sound(set),
                        .labelled = e->data.labelled,
                        .kernels = &e->kernels,
                        .augment = &e->augment,

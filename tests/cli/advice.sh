@@ -3,7 +3,7 @@
 . "$HISS_ROOT/tests/cli/common"
 small_run
 colors
-words
+others
 
 # follow TEXT COMMAND...: the error has TEXT. The --set that it names are added until there is no error.
 follow() {

@@ -99,14 +99,14 @@ rm -r run
 # atoms have length 1 whatever the rate.
 all=$(methods)
 colors
-words
+others
 for objective in $all; do
     [ "$objective" != sparse ] || continue
     data=(--set data.file=data.h5)
     case $objective in
     colorization | split_brain) data=(--set data.file=colors.h5) ;;
     ladder) data+=(--set data.labelled=1) ;;
-    word2vec) read -r -a data <<<"$(other_data word2vec)" ;;
+    word2vec | wavenet) mapfile -t data < <(other_data $objective | tr " " "\n" | grep .) ;;
     esac
     for ranks in 1 2; do
         refused $ranks 'training has diverged; the learning rate may be too high (optim.lr = 1e+06)' "$HISS" train config.yaml --run run \

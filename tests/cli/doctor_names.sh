@@ -2,7 +2,7 @@
 # and doctor must say FAIL and the key. What exists, but is something else, is told, too.
 . "$HISS_ROOT/tests/cli/common"
 small_run
-words
+others
 train 1 run --set train.epochs=1
 "$odd_h5" other.h5 /images=u8:120x12x12 /labels=u8:120 /small=u8:120x9x9
 mkdir empty

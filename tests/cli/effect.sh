@@ -51,7 +51,7 @@ form 'on hiss prepare folder' 'output shuffle seed chunk deflate height width ch
 form 'on hiss prepare npz' 'output images labels split layout shuffle seed chunk deflate' prepare npz x.npz --output x.h5
 form 'on hiss prepare webdataset' 'output images labels shuffle seed chunk deflate height width channels tiles skip-broken' prepare webdataset x.tar --output x.h5
 form 'on hiss prepare hdf5' 'output images labels layout scale missing follow label-column ignore-label split shuffle seed chunk deflate' prepare hdf5 x.h5 --output y.h5
-form 'on hiss prepare wav' 'output length overlap pad shuffle seed' prepare wav x.wav --length 8 --output x.h5
+form 'on hiss prepare wav' 'output length overlap pad trim shuffle seed' prepare wav x.wav --length 8 --output x.h5
 form 'on hiss prepare text' 'output length overlap pad by min-count vocabulary shuffle seed' prepare text x.txt --length 8 --output x.h5
 form 'on hiss prepare generate' 'output rows set chunk deflate' prepare generate push --output x.h5
 form 'on hiss scale run' 'set out nodes' scale run study.yaml --out out
@@ -63,7 +63,7 @@ form 'with --replay FILE' "replay link block $model" simulate --replay costs.yam
 form 'without a config to measure' "costs ranks platform kind blocks calibrate json replay link $model" simulate --costs costs.yaml
 form 'without --replay' "set seconds synthetic size costs ranks platform kind blocks calibrate json replay link $model" simulate config.yaml
 form 'without a config' 'run threads write rate latency' doctor
-form 'with --labels none' 'output images labels layout scale missing follow split shuffle seed chunk deflate source height width channels tiles skip-broken rows set length overlap pad by min-count vocabulary' \
+form 'with --labels none' 'output images labels layout scale missing follow split shuffle seed chunk deflate source height width channels tiles skip-broken rows set length overlap pad trim by min-count vocabulary' \
     prepare hdf5 x.h5 --labels none --output y.h5
 refused 1 '--seed has no effect with --no-shuffle' "$HISS" prepare idx --images images.idx --output x.h5 --no-shuffle --seed 3
 refused 1 '--allow-other-kernels has no effect with --resume never' "$HISS" train config.yaml --run new-run --resume never --allow-other-kernels

@@ -53,11 +53,11 @@ complains 'package stock has no /usr/share/stock/wood.pgm'
 sed 's/ stock / straw /' list.txt >other.txt
 complains 'package straw cannot be downloaded: E: Unable to locate package straw'
 sed 's/^test/tset/' list.txt >other.txt
-complains "./other.txt: 'tset' instead of train, test, prepare, part or options"
+complains "./other.txt: 'tset' instead of train, test, prepare, part, every or options"
 sed '/^test/d' list.txt >other.txt
 complains './other.txt names no pictures for test'
 list=./nowhere.txt complains 'there is no list ./nowhere.txt'
-list=photographs complains "there is no data set 'photographs'; there are: gcide photos scenes"
+list=photographs complains "there is no data set 'photographs'; there are: gcide photos scenes speakers speech"
 list=./list.txt HISS=$PWD/nothing complains "there is no $PWD/nothing"
 on 1 "$fetch" photos
 [ $status -eq 2 ] && grep -q 'tools/fetch_data photos FOLDER' log || fail "without a folder: exit $status" log
@@ -65,6 +65,30 @@ on 1 "$fetch" --help
 [ $status -eq 2 ] && grep -q 'tools/fetch_data NAME FOLDER' log || fail "help: exit $status" log
 on 1 "$fetch"
 [ $status -eq 0 ] && grep -q '^photos: grey tiles' log && grep -q '^scenes: colour scenes' log || fail "what there is: exit $status" log
+
+# All sounds of a folder, in name order, whatever lies beside them; two of five are test.
+mkdir -p stock/usr/share/voices/deep
+for k in a1 b2 c3 deep/a0 e4; do wav stock/usr/share/voices/$k.wav 8000 $((40 + $(tr -d 'a-z/' <<<$k))) 8; done
+echo 'no sound' >stock/usr/share/voices/README
+voices() { (cd stock/usr/share/voices && cat a1.wav b2.wav c3.wav deep/a0.wav e4.wav | sha256sum | cut -d ' ' -f 1); }
+cat >voices.txt <<END
+# five voices
+prepare wav
+options --length 10 --overlap 2
+every 2 stock /usr/share/voices $(voices) low
+every 5 stock /usr/share/voices $(voices) high
+END
+on 1 "$fetch" ./voices.txt made/voices
+[ $status -eq 0 ] || fail "voices: exit $status" log
+grep -q 'wrote made/voices/train.h5: .* of 7 files in 2 class folders' log || fail 'train.h5 of voices' log
+grep -q 'wrote made/voices/test.h5: .* of 3 files in 2 class folders' log || fail 'test.h5 of voices' log
+list=./other.txt
+sed "s/$(voices)/0123/" voices.txt >other.txt
+rm -rf none
+complains "none/packages/stock"
+grep -q "/usr/share/voices: SHA-256 $(voices), expected 0123: package stock is not the one" log || fail 'a folder of other sounds' log
+sed 's,share/voices,share/stock,' voices.txt >other.txt
+complains '/usr/share/stock: has no WAV files'
 
 # Parts with options of their own, and folders in them: scenes of stamps on grounds.
 objects=$(dirname "$HISS")/tests/cli/objects_h5
@@ -91,7 +115,7 @@ list=./other.txt
 sed '/^late/d' scenes.txt >other.txt
 complains './other.txt names no pictures for late'
 sed 's/^late/train/' scenes.txt >other.txt
-complains "./other.txt: 'train' instead of early, late, prepare, part or options"
+complains "./other.txt: 'train' instead of early, late, prepare, part, every or options"
 
 # Text of a dictionary, of which every 20th of the pieces of 400 lines is for test; synonyms and analogies.
 mkdir -p share/words

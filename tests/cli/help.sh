@@ -45,7 +45,7 @@ done
 # Every key of a resolved config is in the help.
 small_run
 colors
-words
+others
 all=$(methods)
 for objective in $all; do
     sets=(--set objective=$objective --set train.epochs=1 --set augment.contrast=0)

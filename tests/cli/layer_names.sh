@@ -2,7 +2,7 @@
 # refused at its place, for each method and each of its layers and its output. Layers at the wrong side of flatten are told.
 . "$HISS_ROOT/tests/cli/common"
 small_run
-words
+others
 
 # net NAME: a config in which the parameters of a linear layer NAME fit those of nat's and the auto-encoder's own.
 net() {

@@ -1,15 +1,5 @@
 # hiss prepare wav: rows of sound that train, from files and from class folders; mistakes leave nothing.
 . "$HISS_ROOT/tests/cli/common"
-# wav FILE RATE COUNT PERIOD: a square wave in 16 bits.
-wav() {
-    local bytes=$((2 * $3)) rate=$2
-    # little COUNT VALUE
-    little() { local k; for ((k = 0; k < $1; k++)); do printf '\\%o' $(($2 >> 8 * k & 255)); done; }
-    printf "RIFF$(little 4 $((36 + bytes)))WAVEfmt $(little 4 16)$(little 2 1)$(little 2 1)$(little 4 "$rate")" >"$1"
-    printf "$(little 4 $((2 * rate)))$(little 2 2)$(little 2 16)data$(little 4 $bytes)" >>"$1"
-    printf "$(awk -v n="$3" -v period="$4" 'BEGIN {
-        for (i = 0; i < n; i++) printf(i % period < period / 2 ? "\\000\\040" : "\\000\\340") }')" >>"$1"
-}
 mkdir -p tones/high tones/low
 for k in 1 2 3; do
     wav tones/high/$k.wav 8000 800 $((4 + k))

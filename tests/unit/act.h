@@ -134,7 +134,11 @@ static inline void open_act(act *a, const char *name, const char *text, int64_t 
 
 /* Numbers for an encoder of words, the same each time; others have none. */
 static inline void fill_words(const hiss_graph *graph, hiss_exec *exec) {
-    const hiss_value words = hiss_graph_input_named(graph, "words");
+    const hiss_value words = hiss_graph_input_named(graph, "words"), sound = hiss_graph_input_named(graph, "sound");
+    if (sound >= 0) {
+        const hiss_shape shape = hiss_graph_shape(graph, sound);
+        fill_normals(78, 0, hiss_shape_count(&shape), hiss_exec_data(exec, sound));
+    }
     for (int32_t k = 0; words >= 0 && k < 36; k++) {
         ((int32_t *)hiss_exec_data(exec, words))[k] = k % 7;
     }

@@ -20,6 +20,7 @@ typedef struct stage_given { /* of task and placement, what a test chooses */
     hiss_comm *comm;
     const hiss_kernels *kernels;
     const hiss_vocabulary *vocabulary; /* then samples are rows of words; NULL: images */
+    const hiss_sound *sound;           /* then samples are rows of sound */
 } stage_given;
 
 typedef struct stage {
@@ -59,7 +60,7 @@ static inline void draw_blob(int64_t H, int64_t W, int64_t C, int64_t sample, in
     }
 }
 
-/* Rows of words for the methods that learn from them. */
+/* Rows of words or of sound for the methods that learn from them. */
 static inline void stage_suit(const char *objective, stage_given *given) {
     static const char *const word[] = {"<unknown>", "a", "b", "c", "d", "e", "f"};
     static const int64_t times[] = {0, 9, 8, 7, 5, 3, 2};
@@ -68,6 +69,12 @@ static inline void stage_suit(const char *objective, stage_given *given) {
         given->stored_H = given->C = 1;
         given->stored_W = 12;
         given->vocabulary = &vocabulary;
+    }
+    static const hiss_sound sound = {.rate = 8000, .overlap = 2};
+    if (strcmp(objective, "wavenet") == 0) {
+        given->stored_H = given->C = 1;
+        given->stored_W = 560;
+        given->sound = &sound;
     }
 }
 
@@ -79,11 +86,22 @@ static inline void draw_sample(const hiss_task *t, int64_t sample, uint8_t *out)
         }
         return;
     }
+    if (t->sound) {
+        hiss_rng rng = hiss_rng_keyed(5, HISS_FOR_TESTS, 2, sample);
+        for (int64_t k = 0; k < t->stored_W; k++) {
+            const double tone = sin(0.3 * (double)k + (double)sample),
+                         noise = (double)hiss_rng_between(&rng, -0.1f, 0.1f);
+            const int16_t value = (int16_t)(9000.0 * (tone + noise));
+            memcpy(out + k * (int64_t)sizeof value, &value, sizeof value);
+        }
+        return;
+    }
     draw_blob(t->stored_H, t->stored_W, t->C, sample, t->classes ? sample % t->classes : sample, out);
 }
 
 static inline int64_t stage_bytes(const hiss_task *t) {
-    return t->stored_H * t->stored_W * t->C * (t->vocabulary ? (int64_t)sizeof(int32_t) : 1);
+    const size_t bytes = t->vocabulary ? sizeof(int32_t) : t->sound ? sizeof(int16_t) : 1;
+    return t->stored_H * t->stored_W * t->C * (int64_t)bytes;
 }
 
 static inline void stage_place(stage *s, const stage_given *given, const int64_t *lane_offsets) {
@@ -129,7 +147,9 @@ static inline hiss_status stage_open(stage *s, const char *objective, const char
     status = status == HISS_OK ? hiss_config_finish(s->config, err) : status;
     status = status == HISS_OK ? hiss_augment_check(&s->augment, given.stored_H, given.stored_W, given.C, err) : status;
     s->image = (hiss_field){.name = HISS_FIELD_IMAGE,
-                            .dtype = given.vocabulary ? HISS_I32 : HISS_U8,
+                            .dtype = given.vocabulary ? HISS_I32
+                                     : given.sound    ? HISS_I16
+                                                      : HISS_U8,
                             .ndim = 3,
                             .dim = {given.stored_H, given.stored_W, given.C},
                             .high = 255};
@@ -143,6 +163,7 @@ static inline hiss_status stage_open(stage *s, const char *objective, const char
                           .C = given.C,
                           .classes = given.classes,
                           .vocabulary = given.vocabulary,
+                          .sound = given.sound,
                           .labelled = given.labelled,
                           .kernels = given.kernels,
                           .augment = &s->augment,

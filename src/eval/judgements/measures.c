@@ -69,6 +69,14 @@ static hiss_status grid(void *say, const char *file, const char *title, const ch
     return recorded(to, file, title, caption, s, err);
 }
 
+static hiss_status sound(void *say, const char *file, const char *title, const char *caption, int64_t rate,
+                         int64_t sounds, int64_t count, const float *values, hiss_error *err) {
+    const saying *to = say;
+    char path[4096];
+    const hiss_status s = draws(to, file, path) ? hiss_wav_write(path, rate, sounds, count, values, err) : HISS_OK;
+    return recorded(to, file, title, caption, s, err);
+}
+
 static hiss_status filters(void *say, const char *file, const char *title, const char *caption, int64_t F, int64_t R,
                            int64_t S, int64_t C, const float *w, hiss_error *err) {
     const saying *to = say;
@@ -124,6 +132,7 @@ static hiss_status run(const hiss_eval_env *env, const hiss_eval_options *option
         measured.remark = remark;
         measured.grid = grid;
         measured.filters = filters;
+        measured.sound = sound;
         record->judged->baseline = m->baseline;
         s = m->conclude(m->user, &measured, err);
     }

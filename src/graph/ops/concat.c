@@ -44,7 +44,11 @@ static void backward(const op_call *call) {
     for (int k = 0; k < n->inputs; dy += channels(&n->in[k]), k++) {
         const int64_t width = channels(&n->in[k]);
         for (int64_t r = 0; call->dx[k] && r < rows; r++) {
-            call->kernels->axpby(width, 1.0f, dy + r * C, call->accumulate[k] ? 1.0f : 0.0f, call->dx[k] + r * width);
+            if (call->accumulate[k]) {
+                call->kernels->axpby(width, 1.0f, dy + r * C, 1.0f, call->dx[k] + r * width);
+            } else {
+                memcpy(call->dx[k] + r * width, dy + r * C, sizeof(float) * (size_t)width);
+            }
         }
     }
 }

@@ -258,6 +258,15 @@ typedef struct hiss_vocabulary {
 const hiss_vocabulary *hiss_dataset_vocabulary(const hiss_dataset *set);
 /* An error (HISS_EUSER) where both sets have a vocabulary, and set another one than known. Not collective. */
 hiss_status hiss_dataset_expect_vocabulary(const hiss_dataset *set, const hiss_dataset *known, hiss_error *err);
+/* What is known of samples that are sound, as hiss prepare wav has written it beside them. */
+typedef struct hiss_sound {
+    int64_t rate;    /* values a second, 1 or more */
+    int64_t overlap; /* values that a row has in common with the one before; 0: none, or nothing is said of it */
+} hiss_sound;
+/* Lives as long as set. NULL: samples are no sound, or the files do not say its rate. Not collective. */
+const hiss_sound *hiss_dataset_sound(const hiss_dataset *set);
+/* An error (HISS_EUSER) where the rates of both sets are known, and not the same. Not collective. */
+hiss_status hiss_dataset_expect_sound(const hiss_dataset *set, const hiss_dataset *known, hiss_error *err);
 /* Warn of each class that no sample in use has, or all have, or that is judged in none. Reads the whole field. Not
  * collective. Errors: those of reading. */
 hiss_status hiss_dataset_warn_of_targets(hiss_dataset *set, hiss_error *err);
@@ -550,6 +559,7 @@ hiss_status hiss_prepare_webdataset(const hiss_prepare_options *options, const c
 typedef struct hiss_cut {
     int64_t length, overlap; /* values of a row; of them, those that the row before ends with */
     bool pad;                /* fill up the last row of each file instead of leaving it out */
+    double trim;             /* of sound: cut off both ends of a file where they stay below this share of full scale */
 } hiss_cut;
 /* WAV files of one rate, or one folder of them, whose folders, sorted by name, are classes 0, 1, ...: /sound int16
  * [n,length], the mean of all channels; /file int32 [n]; /labels. Of `options` output, shuffle and seed count. */
@@ -572,5 +582,12 @@ hiss_status hiss_prepare_text(const hiss_prepare_options *options, const hiss_cu
 
 /* Write pixels[H,W,C] (C 1 or 3) as PNG, durably (libpng, in src/data/image.c). */
 hiss_status hiss_png_write(const char *path, int64_t H, int64_t W, int64_t C, const uint8_t *pixels, hiss_error *err);
+
+/* ---- sound ---- */
+
+/* Write values[sounds, count] of -1 .. 1, cut there, as a WAV file of one channel and 16 bits, durably: one sound after
+ * another, with a quarter of a second of silence between them. Errors: HISS_EUSER, more than a file holds. Not collective. */
+hiss_status hiss_wav_write(const char *path, int64_t rate, int64_t sounds, int64_t count, const float *values,
+                           hiss_error *err);
 
 #endif

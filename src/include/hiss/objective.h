@@ -49,6 +49,7 @@ typedef struct hiss_task { /* what is computed: all that encode() needs; outlive
     int64_t H, W, C;                   /* of the network's input */
     int64_t classes;                   /* 0 without labels */
     const hiss_vocabulary *vocabulary; /* of samples that are rows of words; NULL: they are not */
+    const hiss_sound *sound;           /* of samples that are sound; NULL: they are not, or nothing is known of it */
     int64_t labelled;                  /* samples of each class that may be learnt from with their labels; 0: none */
     const hiss_kernels *kernels;
     const hiss_augment_options *augment;
@@ -327,6 +328,9 @@ typedef struct hiss_measured {
      * is the next. */
     hiss_status (*grid)(void *say, const char *file, const char *title, const char *caption, int64_t rows,
                         int64_t columns, int64_t H, int64_t W, int64_t C, const float *pixels, hiss_error *err);
+    /* Sounds [sounds, count] of -1 .. 1 as a WAV file (hiss_wav_write); file is one of the table's pictures. */
+    hiss_status (*sound)(void *say, const char *file, const char *title, const char *caption, int64_t rate,
+                         int64_t sounds, int64_t count, const float *values, hiss_error *err);
     /* Weights w[F,R,S,C] as a PNG, each stretched from its own minimum to its own maximum. */
     hiss_status (*filters)(void *say, const char *file, const char *title, const char *caption, int64_t F, int64_t R,
                            int64_t S, int64_t C, const float *w, hiss_error *err);
@@ -365,6 +369,18 @@ typedef struct hiss_generation_ops {
      * nodes [*begin, *end). Not thread-safe. NULL: one pass of all nodes makes them. */
     bool (*advance)(void *self, const hiss_lane *lane, int64_t pass, uint64_t seed, int *begin, int *end);
 } hiss_generation_ops;
+
+/* A method that makes sound, value by value. In evaluation mode; not collective. */
+typedef struct hiss_sound_ops {
+    int64_t (*classes)(void *self); /* that can be asked for; 0: none. NULL: none */
+    /* Draw `count` values of each of so many sounds, as numbers first, first + 1, ... of an endless row of sounds: keyed by
+     * HISS_FOR_EVALUATION, seed and that number.
+     *   model, vector  that of the graph of table `measure`, which the method must have, and its trained parameters
+     *   wanted  [sounds] their classes; NULL where there are none
+     *   out     [sounds, count] -1 .. 1 */
+    hiss_status (*make)(void *self, const hiss_model *model, const float *vector, uint64_t seed, int64_t first,
+                        int64_t sounds, int64_t count, const int64_t *wanted, float *out, hiss_error *err);
+} hiss_sound_ops;
 
 /* A method: what every one has, and tables of what some can. A table that is NULL: it cannot, or the default will
  * do. */
@@ -411,6 +427,7 @@ typedef struct hiss_objective_ops {
     const hiss_corruption_ops *corruption; /* NULL: it has none */
     const hiss_measure_ops *measure;       /* NULL: it has none */
     const hiss_generation_ops *generation; /* NULL: it makes none */
+    const hiss_sound_ops *sound;           /* NULL: it makes none */
 } hiss_objective_ops;
 
 /* The registered methods, ended by NULL (src/objective/list.h). Not collective. */

@@ -5,6 +5,7 @@
 #include "hiss/alloc.h"
 #include "objective/autoregressive/pixelcnn.h"
 #include "objective/autoregressive/pixels.h"
+#include "objective/parts/parameters.h"
 
 enum { COMPLETIONS = 4, SHEET_ROWS = COMPLETIONS + 2 };
 
@@ -64,17 +65,6 @@ static void show(void *self, const hiss_lane *lane, int64_t i, float *out) {
     out[D] = (float)class_of(lane, i);
 }
 
-/* The parameters of the evaluation in a model of another graph. */
-static float *parameters(const hiss_measured *x, const hiss_model *model) {
-    float *vector = hiss_new(float, hiss_model_floats(model));
-    for (int s = 0; s < hiss_model_count(model); s++) {
-        const hiss_slot *slot = hiss_model_at(model, s);
-        memcpy(vector + slot->offset, x->vector + hiss_model_offset(x->model, slot->name),
-               sizeof(float) * (size_t)slot->count);
-    }
-    return vector;
-}
-
 /* sheet [SHEET_ROWS, images, D]: test images, what of them is given, and completions. */
 static void complete(const pixelcnn *p, const hiss_measured *x, const hiss_graph *g, hiss_exec *exec,
                      const float *vector, float *sheet) {
@@ -113,7 +103,7 @@ static hiss_status draw_sheet(pixelcnn *p, const hiss_measured *x, float *sheet,
     const hiss_status s = autoregressive_pixelcnn_make(p, &b, COMPLETIONS * x->shown, err);
     if (s == HISS_OK) {
         hiss_model_layout(model);
-        float *vector = parameters(x, model);
+        float *vector = objective_parameters(x->model, x->vector, model);
         hiss_exec *exec = hiss_exec_create(g, p->task->kernels, hiss_model_offsets(model));
         complete(p, x, g, exec, vector, sheet);
         hiss_exec_destroy(exec);

@@ -14,16 +14,15 @@
  * read. With masked weights a kernel that computes several outputs together, such as Winograd's, lets them move each
  * other's last bits. Filters are computed by sixteens, with those that are missing as zeros, so that the bits of a
  * pixel do not depend on where in its batch it lies: what a row alone gives (pixelcnn_make.c) is what the image gives. */
-#include <math.h>
 #include <stdio.h>
 
 #include "objective/autoregressive/pixelcnn.h"
+#include "objective/parts/gains.h"
 
 enum { ROWS = 1, COLUMNS = 2, NDIM = 4, SQUARE = 4 };
 
-/* Gains, by what a layer reads, with which what stands before a gate starts with a variance of about 1: pixels, of which
- * few are bright; gates, whose mean square is then 0.11; what stands before gates; rectified values, or their sums. */
-static const double of_pixels = 3.0, of_gates = 8.0, of_sums = 1.0, of_relu = 2.0;
+/* The gain of pixels, of which few are bright. */
+static const double of_pixels = 3.0;
 
 static const char *named(char text[PIXELCNN_NAME], const char *what, int64_t layer) {
     snprintf(text, PIXELCNN_NAME, "%s%lld", what, (long long)layer + 1);
@@ -37,20 +36,6 @@ int64_t autoregressive_pixelcnn_logits(const pixelcnn *p) {
 static hiss_value pad(hiss_builder *b, hiss_value x, int64_t top, int64_t bottom, int64_t left, int64_t right) {
     const int64_t before[NDIM] = {[ROWS] = top, [COLUMNS] = left}, after[NDIM] = {[ROWS] = bottom, [COLUMNS] = right};
     return hiss_graph_pad(b->graph, x, before, after);
-}
-
-/* A convolution whose weights start with deviation sqrt(gain / fan_in). */
-static hiss_value window(hiss_builder *b, double gain, const char *name, hiss_value x, int64_t F, int64_t R,
-                         int64_t S) {
-    if (x < 0) {
-        return -1;
-    }
-    const double deviation = sqrt(gain / (double)(R * S * hiss_graph_shape(b->graph, x).dim[NDIM - 1]));
-    const double *before = b->deviation;
-    b->deviation = &deviation;
-    const hiss_value y = hiss_layer_conv_window(b, name, x, F, R, S);
-    b->deviation = before;
-    return y;
 }
 
 /* What a class adds before a gate. */
@@ -78,10 +63,10 @@ void autoregressive_pixelcnn_vertical(const pixelcnn *p, hiss_builder *b, hiss_v
     hiss_value v = image;
     for (int64_t l = 0; l < o->layers; l++) {
         const int64_t k = l == 0 ? o->first : o->kernel, half = k / 2;
-        hiss_value a = window(b, l == 0 ? of_pixels : of_gates, named(text, "vertical", l),
-                              pad(b, v, half, 0, half, half), 2 * o->features, half + 1, k);
+        hiss_value a = objective_window(b, l == 0 ? of_pixels : of_gates, named(text, "vertical", l),
+                                        pad(b, v, half, 0, half, half), 2 * o->features, half + 1, k);
         a = l == 0 && o->place ? add_places(b, a) : a;
-        link[l] = window(b, of_sums, named(text, "link", l), pad(b, a, 1, -1, 0, 0), 2 * o->features, 1, 1);
+        link[l] = objective_window(b, of_sums, named(text, "link", l), pad(b, a, 1, -1, 0, 0), 2 * o->features, 1, 1);
         if (l + 1 < o->layers) {
             v = hiss_graph_gated(b->graph, add_class(b, named(text, "vertical_class", l), a, class));
         }
@@ -90,8 +75,8 @@ void autoregressive_pixelcnn_vertical(const pixelcnn *p, hiss_builder *b, hiss_v
 
 static hiss_value output(const pixelcnn *p, hiss_builder *b, hiss_value h) {
     hiss_graph *g = b->graph;
-    h = window(b, of_relu, "output1", hiss_graph_relu(g, h), p->options->output, 1, 1);
-    return window(b, of_sums, "output2", hiss_graph_relu(g, h), autoregressive_pixelcnn_logits(p), 1, 1);
+    h = objective_window(b, of_relu, "output1", hiss_graph_relu(g, h), p->options->output, 1, 1);
+    return objective_window(b, of_sums, "output2", hiss_graph_relu(g, h), autoregressive_pixelcnn_logits(p), 1, 1);
 }
 
 /* Features: of all places they would be too many. */
@@ -119,7 +104,8 @@ hiss_status autoregressive_pixelcnn_horizontal(const pixelcnn *p, hiss_builder *
         hiss_value a =
             hiss_layer_conv_window(b, named(text, "horizontal", l), seen, 2 * o->features, 1, l == 0 ? half : half + 1);
         a = add_class(b, named(text, "horizontal_class", l), hiss_graph_add(g, a, link[l]), class);
-        const hiss_value mixed = window(b, of_sums, named(text, "mix", l), hiss_graph_gated(g, a), o->features, 1, 1);
+        const hiss_value mixed =
+            objective_window(b, of_sums, named(text, "mix", l), hiss_graph_gated(g, a), o->features, 1, 1);
         h = l == 0 ? mixed : hiss_graph_add(g, h, mixed);
         s = taps ? hiss_taps_add(taps, named(text, "layer", l), square_means(b, h), err) : HISS_OK;
     }

@@ -5,9 +5,13 @@
 
 /* A small network, and a loss that may fall to nothing. Codes that are normalised over 6 images are too steep a function
  * of several layers for differences. */
+static const char small_wavenet[] =
+    "wavenet: {first: 5, residual: 3, gates: 4, skip: 5, output: 6, blocks: 2, layers: 8}\n";
+
 static const char *net_of(const char *name) {
     return strcmp(name, "denoising") == 0  ? "network: {width: 2}\ndenoising: {loss: squared}\n"
            : strcmp(name, "word2vec") == 0 ? "word2vec: {dim: 5, subsample: 0, shared: 9}\n"
+           : strcmp(name, "wavenet") == 0  ? small_wavenet
            : strcmp(name, "bigan") == 0    ? "network: {layers: [flatten, {linear: 9}, tanh]}\n"
                                            : small_net;
 }
@@ -265,7 +269,7 @@ static void check_encoder(act *a) {
     for (int pass = 0; pass < 2; pass++) {
         const int64_t C = a->s.task.C, values = 784 * C;
         fill_words(a->encoder, a->encode);
-        for (int i = 0; i < 3 && !a->s.task.vocabulary; i++) {
+        for (int i = 0; i < 3 && !a->s.task.vocabulary && !a->s.task.sound; i++) {
             hiss_augment_center(&a->s.augment, &(hiss_stored_image){28, 28, C, a->s.pixels + values * i, NULL, 255},
                                 hiss_exec_data(a->encode, a->image) + values * i);
         }

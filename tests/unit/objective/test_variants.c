@@ -51,6 +51,8 @@ static void test_variants(void **state) {
                     {"bigan", "network: {width: 2}\nbigan: {latent: 3, hidden: 7, joint: false, prior: normal}\n"},
                     {"pixelcnn", "pixelcnn: {features: 4, layers: 2, output: 6, levels: 5, kernel: 5}\n"},
                     {"pixelcnn", "pixelcnn: {features: 16, layers: 1, output: 6, conditional: true}\n"},
+                    {"wavenet", "wavenet: {first: 1, residual: 4, gates: 3, skip: 5, output: 6, blocks: 1, layers: 9, "
+                                "conditional: true}\n"},
                     {"context_encoder", "network: {layers: [flatten, {linear: 9}]}\n"
                                         "context_encoder: {code: 3, width: 2, adversarial_weight: 0.5}\n"},
                     {"context_encoder", "network: {width: 2}\ncontext_encoder: {code: 3, width: 2, adversarial: only, "
