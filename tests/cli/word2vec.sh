@@ -41,7 +41,7 @@ on 1 "$HISS" doctor config.yaml
 
 # ---- bits ----
 
-for model in skipgram cbow; do
+for model in skipgram cbow ranking; do
     train 1 $model --set word2vec.model=$model
     grep -q '"pair_loss"' $model/metrics.jsonl || fail 'no loss of a pair' $model/metrics.jsonl
     train 2 ranks --set word2vec.model=$model --set dist.bucket=1KiB --set data.mode=stream
@@ -52,7 +52,7 @@ for model in skipgram cbow; do
     same $model more
     rm -r ranks threads more
 done
-[ "$(hashes skipgram)" != "$(hashes cbow)" ] || fail 'models do not differ'
+[ "$(hashes skipgram)" != "$(hashes cbow)" ] && [ "$(hashes skipgram)" != "$(hashes ranking)" ] || fail 'models do not differ'
 train 3 stopped --set train.steps=7
 train 1 stopped --set train.steps=13
 train 2 stopped
@@ -68,7 +68,7 @@ judge() {
     [ $status -eq 0 ] || fail "eval of $2: exit $status" log
 }
 learn=(--set train.epochs=12 --set train.lanes=2 --set train.lane_samples=10 --set checkpoint.every=12epochs)
-for model in skipgram cbow; do
+for model in skipgram cbow ranking; do
     train 1 good-$model "${learn[@]}" --set word2vec.model=$model
     judge 1 good-$model
     cp log "$model.txt"
@@ -79,6 +79,14 @@ for model in skipgram cbow; do
         'BEGIN { exit !(a > 0.7 && b > 0.4 && b < 0.6) }' ||
         fail "$model: synonyms $(number good-$model synonyms_auc), of the control $(number drawn-$model synonyms_auc)"
 done
+# Windows of another half's word are told, and those of the control are not.
+awk -v a="$(number good-ranking ranked_wrong)" -v b="$(number drawn-ranking ranked_wrong)" 'BEGIN { exit !(a > 0 && a < 40 && b > 40 && b < 60) }' ||
+    fail "ranked wrong: $(number good-ranking ranked_wrong), of the control $(number drawn-ranking ranked_wrong)"
+grep -q 'ranking of windows' good-ranking/report.html || fail 'no ranking in the report'
+cp good-ranking/eval.json json.1
+judge 3 good-ranking
+sed 's/"seconds": [0-9.]*//' good-ranking/eval.json | cmp - <(sed 's/"seconds": [0-9.]*//' json.1) ||
+    fail 'the evaluation of a ranking differs between 1 and 3 ranks'
 # The loss beside the unigram's, which is its baseline.
 loss_below() {
     sed -n 's/.*"pair_loss": \([0-9.]*\).*/\1/p' "$1/eval.json" | head -n 1 >value
@@ -126,6 +134,7 @@ wrong 1 'word2vec.synonyms: train.h5: byte ' --set word2vec.synonyms=train.h5
 echo 'other words' >other.txt
 wrong 1 'word2vec.synonyms: other.txt: of 1 lines none has only words of the vocabulary' --set word2vec.synonyms=other.txt
 wrong 1 "word2vec.neighbors: 'nowhere' is not in the vocabulary" --set word2vec.neighbors=up1,nowhere
+wrong 2 'word2vec.window: 5 words on each side of one do not fit into rows of 10' --set word2vec.model=ranking --set word2vec.window=5
 wrong 2 'network.layers: word2vec makes its own layers' --set 'network.layers=[flatten]'
 wrong 1 'data.images: train.h5: data set /tokens holds int32' --set data.layout=null
 "$odd_h5" bare.h5 /tokens=i32:60x10 /pictures=u8:60x8x8 2>log || fail 'no odd file' log

@@ -123,9 +123,26 @@ static void guess_center(const word2vec_options *o, int64_t T, int64_t i, int64_
     *row->pairs += 1.0f;
 }
 
+/* Windows of words that are kept, each with what is in its middle instead. */
+static void draw_windows(const words_tables *t, const word2vec_options *o, int64_t T, int64_t kept, hiss_rng *rng,
+                         const words_row *row) {
+    const int64_t n = T - 2 * o->window;
+    for (int64_t i = 0; i < n; i++) {
+        const bool whole = i + 2 * o->window < kept;
+        row->output[i] = whole ? draw_of(t->noise, t->V, rng) : 0;
+        row->weight[i] = whole && row->output[i] != row->center[i + o->window] ? 1.0f : 0.0f;
+        *row->pairs += row->weight[i];
+    }
+}
+
 void words_draw(const words_tables *t, const word2vec_options *o, int64_t T, const int32_t *text, hiss_rng rng,
                 const words_row *row) {
     const int64_t S = T + o->shared, kept = keep_words(t, o, T, text, &rng, row->center);
+    *row->pairs = 0.0f;
+    if (o->model == WORDS_RANKING) {
+        draw_windows(t, o, T, kept, &rng, row);
+        return;
+    }
     memcpy(row->output, row->center, sizeof *row->output * (size_t)T);
     for (int64_t q = T; q < S; q++) {
         row->output[q] = draw_of(t->noise, t->V, &rng);
@@ -134,7 +151,6 @@ void words_draw(const words_tables *t, const word2vec_options *o, int64_t T, con
     if (row->mix) {
         memset(row->mix, 0, sizeof *row->mix * (size_t)(T * T));
     }
-    *row->pairs = 0.0f;
     for (int64_t i = 0; i < kept; i++) {
         const int64_t reach = 1 + hiss_rng_below(&rng, o->window);
         const int64_t begin = i > reach ? i - reach : 0, end = i + reach + 1 < kept ? i + reach + 1 : kept;

@@ -21,7 +21,13 @@
 #include "hiss/alloc.h"
 #include "objective/words/word2vec.h"
 
-enum { LOSS, UNIGRAM, PAIRS, BESIDE, COUNTS };                            /* numbers of a row; then those of pairs */
+enum {
+    LOSS,
+    UNIGRAM,
+    PAIRS,
+    BESIDE,
+    COUNTS
+}; /* numbers of a row; then those of pairs. Ranking: UNIGRAM are wrong ones */
 enum { DRAW_OF_ROWS = 2101, DRAW_OF_PMI = 2102, DRAW_OF_MATCHES = 2103 }; /* when, of evaluation's streams */
 enum { FIRST_FREQUENT = 20, FREQUENT = 200, LEAST_TOGETHER = 5, NEIGHBORS = 8, ASKED = 12, LINE = 1024 };
 
@@ -144,21 +150,41 @@ static void count_together(const word2vec *w, const int32_t *text, float *out) {
     }
 }
 
-static void measure(void *self, const hiss_lane *lane, int64_t i, float *out) {
-    const word2vec *w = self;
-    const int64_t T = w->T, S = T + w->options->shared;
-    const words_row row = words_row_of(lane, &w->measured, i);
-    const float *logit = hiss_lane_values(lane, w->measured.logits, i);
+/* Windows that score too low, and of them those below themselves with another word in the middle; equal ones are half. */
+static void measure_ranking(const word2vec *w, const words_row *row, const float *excess, float *out) {
+    double loss = 0, wrong = 0;
+    for (int64_t k = 0; k < w->T - 2 * w->options->window; k++) {
+        const double above = (double)excess[k], weight = (double)row->weight[k];
+        loss += weight * fmax(0, 1 + above);
+        wrong += weight * (above > 0 ? 1 : above < 0 ? 0 : 0.5);
+    }
+    out[LOSS] = (float)loss;
+    out[UNIGRAM] = (float)wrong;
+}
+
+static void measure_pairs(const word2vec *w, const words_row *row, const float *logit, float *out) {
+    const int64_t S = w->T + w->options->shared;
     double loss = 0, unigram = 0;
-    for (int64_t k = 0; k < T * S; k++) {
-        const double weight = (double)row.weight[k];
+    for (int64_t k = 0; k < w->T * S; k++) {
+        const double weight = (double)row->weight[k];
         if (weight != 0.0) {
             loss += loss_of((double)logit[k], weight);
-            unigram += loss_of(w->tables.logit[row.output[k % S]], weight);
+            unigram += loss_of(w->tables.logit[row->output[k % S]], weight);
         }
     }
     out[LOSS] = (float)loss;
     out[UNIGRAM] = (float)unigram;
+}
+
+static void measure(void *self, const hiss_lane *lane, int64_t i, float *out) {
+    const word2vec *w = self;
+    const words_row row = words_row_of(lane, &w->measured, i);
+    const float *logit = hiss_lane_values(lane, w->measured.logits, i);
+    if (w->options->model == WORDS_RANKING) {
+        measure_ranking(w, &row, logit, out);
+    } else {
+        measure_pairs(w, &row, logit, out);
+    }
     out[PAIRS] = *row.pairs;
     count_together(w, words_text(w, lane, i), out);
 }
@@ -183,6 +209,19 @@ static void say(const judging *g, const char *group, const char *name, const cha
                                             .baseline = baseline,
                                             .samples = samples,
                                             .digits = true});
+}
+
+static void say_ranking(const judging *g) {
+    static const char group[] = "ranking of windows";
+    const double *test = g->x->test_mean, *train = g->x->train_mean;
+    if (test[PAIRS] > 0) {
+        say(g, group, "ranking_loss", "loss", "", test[LOSS] / test[PAIRS], 1.0, g->x->test);
+        say(g, group, "ranked_wrong", "wrong", "%", 100 * test[UNIGRAM] / test[PAIRS], 50.0, g->x->test);
+    }
+    if (train[PAIRS] > 0) {
+        say(g, group, "ranked_wrong_training", "of training", "%", 100 * train[UNIGRAM] / train[PAIRS], 50.0,
+            g->x->train);
+    }
 }
 
 static void say_loss(const judging *g) {
@@ -312,14 +351,16 @@ static void say_neighbors(const judging *g) {
 static hiss_status conclude(void *self, const hiss_measured *x, hiss_error *err) {
     (void)err;
     const word2vec *w = self;
-    judging g = {.w = w,
-                 .x = x,
-                 .v = x->vector + hiss_model_offset(x->model, "words/vector"),
-                 .u = x->vector + hiss_model_offset(x->model, "contexts/vector")};
+    judging g = {.w = w, .x = x, .v = x->vector + hiss_model_offset(x->model, "words/vector")};
     g.unit = words_unit(w->V, w->options->dim, g.v);
-    say_loss(&g);
+    if (w->options->model == WORDS_RANKING) {
+        say_ranking(&g);
+    } else {
+        g.u = x->vector + hiss_model_offset(x->model, "contexts/vector");
+        say_loss(&g);
+        say_information(&g);
+    }
     say_synonyms(&g);
-    say_information(&g);
     say_analogies(&g);
     say_neighbors(&g);
     hiss_free(g.unit);

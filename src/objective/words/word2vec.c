@@ -29,11 +29,13 @@
 static const double nat = 0.69314718055994531; /* log 2 */
 
 static const hiss_row rows[] = {
-    {"model", HISS_CHOICE, offsetof(word2vec_options, model), "skipgram", 0, 0, "skipgram|cbow",
-     "tell the words beside a center from noise, or the center given the mean of those"},
+    {"model", HISS_CHOICE, offsetof(word2vec_options, model), "skipgram", 0, 0, "skipgram|cbow|ranking",
+     "tell the words beside a center from noise, or the center given the mean of those; or score windows of text above "
+     "windows with another word in the middle"},
     {"dim", HISS_INT, offsetof(word2vec_options, dim), "64", 1, 1 << 14, NULL, "numbers of a vector"},
     {"window", HISS_INT, offsetof(word2vec_options, window), "5", 1, 1 << 10, NULL,
-     "words on each side, at most; how many is drawn for each center"},
+     "words on each side, at most; how many is drawn for each center, but in ranking"},
+    {"hidden", HISS_INT, offsetof(word2vec_options, hidden), "64", 1, 1 << 14, NULL, "ranking: hidden units"},
     {"negatives", HISS_INT, offsetof(word2vec_options, negatives), "5", 1, 1 << 10, NULL,
      "words of noise that a pair weighs against"},
     {"shared", HISS_INT, offsetof(word2vec_options, shared), "32", 1, 1 << 14, NULL,
@@ -68,6 +70,13 @@ static hiss_status expect_words(const word2vec *w, hiss_error *err) {
                              "word2vec learns from the words beside a word, found rows of %lld; prepare the text with "
                              "a greater --length, such as 64",
                              (long long)w->T);
+    }
+    if (w->options->model == WORDS_RANKING && w->T <= 2 * w->options->window) {
+        return hiss_fail_key(
+            err, HISS_EUSER, "word2vec.window",
+            "%lld words on each side of one do not fit into rows of %lld; lower it, or prepare the text "
+            "with a greater --length",
+            (long long)w->options->window, (long long)w->T);
     }
     if (t->network->layers) {
         return hiss_fail_key(err, HISS_EUSER, "network.layers",
@@ -124,7 +133,8 @@ static hiss_value table(const word2vec *w, hiss_builder *b, const char *name, do
 }
 
 static hiss_value centers(const word2vec *w, hiss_builder *b) {
-    return table(w, b, "words/vector", 1.0 / (sqrt(12.0) * (double)w->options->dim));
+    const bool ranks = w->options->model == WORDS_RANKING; /* by sums of products, which need some size to begin with */
+    return table(w, b, "words/vector", ranks ? 0.1 : 1.0 / (sqrt(12.0) * (double)w->options->dim));
 }
 
 hiss_value words_append(const word2vec *w, hiss_builder *b, int64_t m, struct words_inputs *in) {
@@ -132,9 +142,12 @@ hiss_value words_append(const word2vec *w, hiss_builder *b, int64_t m, struct wo
     hiss_graph *g = b->graph;
     hiss_graph_scope(g, "words");
     in->center = hiss_graph_input_numbers(g, "center", HISS_SHAPE(m, T));
+    in->pairs = hiss_graph_input(g, "pairs", HISS_SHAPE(m));
+    if (w->options->model == WORDS_RANKING) {
+        return in->logits = words_ranking_append(w, b, m, centers(w, b), in);
+    }
     in->output = hiss_graph_input_numbers(g, "output", HISS_SHAPE(m, S));
     in->weight = hiss_graph_input(g, "weight", HISS_SHAPE(m, T, S));
-    in->pairs = hiss_graph_input(g, "pairs", HISS_SHAPE(m));
     hiss_value v = hiss_graph_gather(g, centers(w, b), in->center);
     in->mix = -1;
     if (w->options->model == WORDS_CBOW) {
@@ -152,7 +165,9 @@ static hiss_status build(void *self, int phase, hiss_builder *b, hiss_error *err
     const int64_t m = w->placement->m;
     const double each = 1.0 / (double)(m * w->T);
     const hiss_value logits = words_append(w, b, m, &w->graph);
-    const hiss_value loss = hiss_graph_logistic_loss(g, logits, w->graph.weight, each);
+    const hiss_value loss = w->options->model == WORDS_RANKING
+                                ? words_ranking_loss(g, logits, w->graph.weight, each)
+                                : hiss_graph_logistic_loss(g, logits, w->graph.weight, each);
     hiss_graph_loss(g, loss);
     hiss_layer_metric(b, "loss", loss);
     hiss_layer_metric(b, "pairs", hiss_graph_dot(g, w->graph.pairs, hiss_graph_filled(g, HISS_SHAPE(m), 1.0f), each));
@@ -212,7 +227,8 @@ static int derive(void *self, const hiss_named *metrics, int nmetrics, hiss_name
 static int below_chance(void *self, const hiss_named *metrics, int nmetrics, char *line, size_t size) {
     const word2vec *w = self;
     const double loss = hiss_named_value(metrics, nmetrics, "pair_loss");
-    const double zeros = (double)(1 + w->options->negatives) * nat;
+    const bool ranks = w->options->model == WORDS_RANKING;
+    const double zeros = ranks ? 1.0 : (double)(1 + w->options->negatives) * nat;
     const bool below = loss > 0.999 * zeros;
     if (below) {
         snprintf(line, size, "pair_loss %.3f is that of vectors of zeros, %.3f", loss, zeros);
@@ -223,6 +239,13 @@ static int below_chance(void *self, const hiss_named *metrics, int nmetrics, cha
 static void describe(void *self, char *line, size_t size) {
     const word2vec *w = self;
     const word2vec_options *o = w->options;
+    if (o->model == WORDS_RANKING) {
+        snprintf(line, size,
+                 "word2vec: ranking, %lld words of %lld numbers, %lld on each side of one, %lld hidden units%s",
+                 (long long)w->V, (long long)o->dim, (long long)o->window, (long long)o->hidden,
+                 o->text == WORDS_DRAWN ? ", on words drawn from the counts" : "");
+        return;
+    }
     snprintf(line, size, "word2vec: %s, %lld words of %lld numbers, window %lld, %lld negatives%s",
              o->model == WORDS_CBOW ? "CBOW" : "skip-gram", (long long)w->V, (long long)o->dim, (long long)o->window,
              (long long)o->negatives, o->text == WORDS_DRAWN ? ", on words drawn from the counts" : "");
@@ -238,7 +261,7 @@ const hiss_objective_ops objective_word2vec = {
     .summary = "vectors of words that tell the words beside a word from noise",
     .sections = {{"word2vec", rows, &nrows, 0}},
     .options_bytes = sizeof(word2vec_options),
-    .sizes = "word2vec.dim",
+    .sizes = "word2vec.dim, word2vec.hidden",
     .own_layers = objective_own_layers,
     .create = create,
     .destroy = destroy,

@@ -5,12 +5,12 @@
 #include "hiss/objective.h"
 #include "hiss/rng.h"
 
-enum { WORDS_SKIPGRAM, WORDS_CBOW };
+enum { WORDS_SKIPGRAM, WORDS_CBOW, WORDS_RANKING };
 enum { WORDS_REAL, WORDS_DRAWN };
 
 typedef struct word2vec_options {
     int model, text;
-    int64_t dim, window, negatives, shared;
+    int64_t dim, window, negatives, shared, hidden;
     double power, subsample;
     const char *synonyms, *analogies, *neighbors; /* NULL: none */
 } word2vec_options;
@@ -27,11 +27,11 @@ typedef struct words_tables { /* of the vocabulary */
 void words_tables_create(const hiss_vocabulary *vocabulary, const word2vec_options *options, words_tables *out);
 void words_tables_destroy(words_tables *tables); /* all zero is allowed */
 
-typedef struct words_row { /* where one row of T words goes; S = T + shared */
+typedef struct words_row { /* where one row of T words goes; S = T + shared; ranking: n = T - 2 window windows */
     int32_t *center;       /* out [T] the words that are kept, then 0 */
-    int32_t *output;       /* out [S] the same, then words of noise */
+    int32_t *output;       /* out [S] the same, then words of noise; ranking: [n] what stands in the middle instead */
     float *mix;            /* out [T,T] CBOW: what each center's context is the mean of; NULL: skip-gram */
-    float *weight;         /* out [T,S] positive: to be told from noise; negative: noise */
+    float *weight;         /* out [T,S] positive: to be told from noise; negative: noise; ranking: [n] 1: a window */
     float *pairs;          /* out: how many are to be told from noise */
 } words_row;
 /* text [T]. Takes its numbers from rng alone. Not collective; thread-safe. */
@@ -80,7 +80,7 @@ typedef struct word2vec {
     int64_t T, V;
     words_tables tables;
     struct words_inputs { /* of the graph that build() has made last; of evaluation's */
-        hiss_value center, output, mix, weight, pairs, logits;
+        hiss_value center, output, mix, weight, pairs, logits; /* logits of ranking: how far replaced ones are above */
     } graph, measured;
     struct words_judged { /* what evaluation looks at */
         words_list synonyms, analogies, neighbors;
@@ -90,6 +90,12 @@ typedef struct word2vec {
         int64_t frequent, pairs;
     } judged;
 } word2vec;
+
+/* ranking.c: how far the score of each window with its middle replaced is above its own, [m,n]; vectors [V,D] of all words.
+ * Not collective, as is the next. */
+hiss_value words_ranking_append(const word2vec *w, hiss_builder *b, int64_t m, hiss_value vectors,
+                                struct words_inputs *in);
+hiss_value words_ranking_loss(hiss_graph *g, hiss_value excess, hiss_value weight, double each);
 
 hiss_value words_append(const word2vec *w, hiss_builder *b, int64_t m, struct words_inputs *inputs);
 words_row words_row_of(const hiss_lane *lane, const struct words_inputs *inputs, int64_t i);

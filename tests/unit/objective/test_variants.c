@@ -49,6 +49,7 @@ static void test_variants(void **state) {
                     {"bigan", "network: {layers: [flatten, {linear: 9}, batch_norm, {leaky_relu: 0.2}]}\n"
                               "bigan: {latent: 3, hidden: 7}\n"},
                     {"bigan", "network: {width: 2}\nbigan: {latent: 3, hidden: 7, joint: false, prior: normal}\n"},
+                    {"word2vec", "word2vec: {model: ranking, dim: 5, window: 2, hidden: 6, subsample: 0}\n"},
                     {"pixelcnn", "pixelcnn: {features: 4, layers: 2, output: 6, levels: 5, kernel: 5}\n"},
                     {"pixelcnn", "pixelcnn: {features: 16, layers: 1, output: 6, conditional: true}\n"},
                     {"wavenet", "wavenet: {first: 1, residual: 4, gates: 3, skip: 5, output: 6, blocks: 1, layers: 9, "

@@ -97,6 +97,94 @@ static void test_cbow(void **unused) {
     }
 }
 
+/* A window of kept words is one that lies within them and gets another word in its middle; what is drawn is a word. */
+static void test_windows(void **unused) {
+    (void)unused;
+    const word2vec_options o = options_of(WORDS_RANKING);
+    int replaced = 0, alike = 0;
+    for (int64_t key = 0; key < 200; key++) {
+        drawn r;
+        float pairs = 0;
+        draw(&o, key, &r);
+        for (int i = 0; i < T - 6; i++) { /* 9 words are kept, a window has 7 */
+            const bool whole = i + 6 < 9;
+            assert_true(whole ? r.output[i] >= 1 && r.output[i] <= 7 : r.output[i] == 0);
+            assert_true(r.weight[i] == (whole && r.output[i] != r.center[i + 3] ? 1.0f : 0.0f));
+            pairs += r.weight[i];
+            replaced += r.weight[i] == 1.0f;
+            alike += whole && r.weight[i] == 0.0f;
+        }
+        assert_true(r.pairs == pairs);
+    }
+    assert_true(replaced > 300 && alike > 10);
+}
+
+/* What a window scores above itself with another word in the middle, is what that scores below it: both scores are of one
+ * network, and of nothing but the window's words. Its loss and gradient are those of the sum by hand and of differences. */
+static void test_ranking(void **unused) {
+    (void)unused;
+    enum { M = 2, SIDE = 2, N = T - 2 * SIDE, AT = 3 };
+    const hiss_kernels *const kernels[] = {hiss_kernels_ref(), hiss_kernels_blas()};
+    for (int k = 0; k < 2; k++) {
+        stage s;
+        hiss_comm comm = {0};
+        hiss_error err = {0};
+        rig r = rig_open();
+        const stage_given given = {.seed = 9,
+                                   .samples = 2 * M,
+                                   .stored_H = 1,
+                                   .stored_W = T,
+                                   .C = 1,
+                                   .lanes = 1,
+                                   .m = M,
+                                   .comm = &comm,
+                                   .kernels = kernels[k],
+                                   .vocabulary = &vocabulary};
+        assert_int_equal(stage_open(&s, "word2vec",
+                                    "word2vec: {model: ranking, dim: 5, window: 2, hidden: 6, subsample: 0}", given,
+                                    NULL, &err),
+                         HISS_OK);
+        assert_int_equal(s.ops->build(s.method, 0, &r.b, &err), HISS_OK);
+        const struct words_inputs in = ((const word2vec *)s.method)->graph;
+        hiss_graph_keep(r.graph, in.logits);
+        rig_ready(&r, kernels[k]);
+        int32_t *center = (int32_t *)(void *)hiss_exec_data(r.exec, in.center);
+        int32_t *output = (int32_t *)(void *)hiss_exec_data(r.exec, in.output);
+        float *weight = hiss_exec_data(r.exec, in.weight), excess[2][M * N];
+        for (int turn = 0; turn < 2; turn++) {
+            double loss = 0;
+            for (int i = 0; i < M * T; i++) {
+                center[i] = 1 + i % 7;
+                hiss_exec_data(r.exec, in.pairs)[i % M] = N;
+            }
+            for (int i = 0; i < M * N; i++) {
+                output[i] = 1 + (i / N * T + i % N + SIDE + 1 + i % 5) % 7; /* another than the middle */
+                weight[i] = 1.0f;
+            }
+            if (turn) { /* of one window of row 1; words beside another's middle are others then, too */
+                const int32_t old = center[T + AT + SIDE];
+                center[T + AT + SIDE] = output[N + AT];
+                output[N + AT] = old;
+            }
+            hiss_exec_forward(r.exec, &r.run, 0, hiss_graph_nodes(r.graph), NULL, NULL);
+            hiss_exec_record(r.exec, &r.run);
+            memcpy(excess[turn], hiss_exec_data(r.exec, in.logits), sizeof excess[turn]);
+            for (int i = 0; i < M * N; i++) {
+                loss += fmax(0, 1 + (double)excess[turn][i]);
+            }
+            assert_true(fabs(loss / (M * T) / (double)*rig_of(&r, r.lane, "loss") - 1) < 1e-5);
+        }
+        for (int i = 0; i < M * N; i++) {
+            const bool within = i >= N + AT - SIDE && i <= N + AT + SIDE;
+            assert_true(within || excess[0][i] == excess[1][i]);
+            assert_true(!within || i == N + AT || excess[0][i] != excess[1][i]);
+        }
+        assert_true(excess[0][N + AT] == -excess[1][N + AT] && excess[0][N + AT] != 0.0f);
+        rig_close(&r);
+        stage_close(&s);
+    }
+}
+
 /* Noise follows count^power, kept words sqrt(t / f) + t / f, and words that replace others their counts. */
 static void test_frequencies(void **unused) {
     (void)unused;
@@ -342,9 +430,9 @@ static int check_leaks(void **unused) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_skipgram), cmocka_unit_test(test_cbow),  cmocka_unit_test(test_frequencies),
-        cmocka_unit_test(test_gradient), cmocka_unit_test(test_ranks), cmocka_unit_test(test_nearest),
-        cmocka_unit_test(test_lists),
+        cmocka_unit_test(test_skipgram), cmocka_unit_test(test_cbow),        cmocka_unit_test(test_windows),
+        cmocka_unit_test(test_ranking),  cmocka_unit_test(test_frequencies), cmocka_unit_test(test_gradient),
+        cmocka_unit_test(test_ranks),    cmocka_unit_test(test_nearest),     cmocka_unit_test(test_lists),
     };
     return cmocka_run_group_tests(tests, open_file, check_leaks);
 }
