@@ -22,8 +22,8 @@ ARCH ?= native
 OPT  ?= -O3 -march=$(ARCH)
 # RELEASE=1 compiles the assertions out and hardening in; WERROR=-Werror turns warnings into errors; V=1 shows whole commands.
 RELEASE ?=
-# FAULTS=1 compiles the fault points of hiss/fault.h in. A build with them, or with another MPI library, may take the objects that
-# are the same in both from the build PLAIN.
+# FAULTS=1 compiles the fault points of hiss/fault.h in. A build with them, with another MPI library or for another instruction set
+# may take the objects that are the same in both, or need not differ, from the build PLAIN.
 FAULTS  ?=
 PLAIN   ?= $(BUILD)
 override PLAIN := $(patsubst $(CURDIR)/%,%,$(PLAIN))
@@ -86,9 +86,10 @@ SMPI_SRC := $(sort $(filter-out src/base/hash.c,$(wildcard src/base/*.c src/assi
 SMPICC   ?= smpicc
 PLATFORMS := $(sort $(wildcard configs/platforms/*.yaml))
 
-# objects_of SOURCES: those of PLAIN that know no fault points, or no MPI, and all others here.
-differs := $(if $(FAULTS),hiss/fault\.h,comm/comm_impl\.h)
-BORROWED := $(if $(filter-out $(BUILD),$(PLAIN)),$(shell grep -sL '$(differs)' $(LIB_SRC:%.c=$(PLAIN)/%.d) $(CLI_SRC:%.c=$(PLAIN)/%.d)))
+# objects_of SOURCES: those of PLAIN that know no fault points, or no MPI, and no instruction set but the machine's; all others here.
+by_arch  = src/tensor/ $(shell grep -rlE '__(AVX|SSE|FMA|F16C)|FP_FAST_FMA|immintrin' src)
+differs  = $(if $(FAULTS),hiss/fault.h,comm/comm_impl.h) $(if $(filter-out native,$(ARCH)),$(by_arch))
+BORROWED := $(if $(filter-out $(BUILD),$(PLAIN)),$(shell grep -sLF $(addprefix -e ,$(differs)) $(LIB_SRC:%.c=$(PLAIN)/%.d) $(CLI_SRC:%.c=$(PLAIN)/%.d)))
 objects_of = $(foreach o,$(1:.c=.o),$(if $(filter $(PLAIN)/$(o:.o=.d),$(BORROWED)),$(PLAIN),$(BUILD))/$(o))
 LIB_OBJ := $(call objects_of,$(LIB_SRC))
 CLI_OBJ := $(call objects_of,$(CLI_SRC))
