@@ -20,6 +20,10 @@ mkdir -p "$tree/build/tests" && cp -a "$build/tests/cli" "$tree/build/tests" # p
 cd "$tree"
 export BUILD=build
 unset HISS MAKEFLAGS MFLAGS MAKELEVEL
+# What a page makes compile need not be as fast as it can. That the flags are others must not recompile all else.
+export OPT="-O1 -march=${ARCH:-native}"
+make build/flags >"$WORK/output" 2>&1 || fail 'make build/flags' "$WORK/output"
+touch -r build/deps.ok build/flags
 
 # steps PAGE: writes step.N and step.N.what ("create PATH", "add PATH<TAB>TEXT", "run", "expect", or nothing to do).
 steps() {
