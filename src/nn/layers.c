@@ -169,6 +169,18 @@ hiss_value hiss_layer_nade(hiss_builder *b, const char *name, hiss_value x, int6
     return hiss_graph_nade(b->graph, x, in, out, unit, visible);
 }
 
+hiss_value hiss_layer_spatial_lstm(hiss_builder *b, const char *name, hiss_value x, int64_t U) {
+    hiss_graph_scope(b->graph, name);
+    if (!has_ndim(b, x, 4)) {
+        return -1;
+    }
+    const int64_t fan_in = hiss_graph_shape(b->graph, x).dim[3] + 2 * U;
+    const double deviation = sqrt(1.0 / (double)fan_in);
+    const hiss_slot slot = {.shape = HISS_SHAPE(5 * U, fan_in), .decay = true, .deviation = deviation};
+    const hiss_value w = parameter(b, name, "weight", slot);
+    return hiss_graph_spatial_lstm(b->graph, x, w, bias_of(b, name, true, 5 * U));
+}
+
 hiss_value hiss_layer_unit_rows(hiss_builder *b, const char *name, int64_t K, int64_t D) {
     hiss_graph_scope(b->graph, name);
     const hiss_slot slot = {.shape = HISS_SHAPE(K, D), .deviation = sqrt(1.0 / (double)D)};

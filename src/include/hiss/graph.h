@@ -114,6 +114,11 @@ hiss_value hiss_graph_sparse_code_conv2d(hiss_graph *graph, hiss_value x, hiss_v
  * x_k w_k) of x[M,D], with w, v [D,H], hidden [H], visible [D]. */
 hiss_value hiss_graph_nade(hiss_graph *graph, hiss_value x, hiss_value w, hiss_value v, hiss_value hidden,
                            hiss_value visible);
+/* Hidden units [N,H,W,U] of a spatial LSTM on x[N,H,W,C] (Theis & Bethge 2015, section 2.2): states come from the left and
+ * from above, and are 0 outside. weights [5U,C+2U] and biases [5U] of content, input, output, and what forgets the left and
+ * what is above; columns are those of x, of h to the left, of h above. h at a place knows x there and of the places to the left
+ * and above, no others. */
+hiss_value hiss_graph_spatial_lstm(hiss_graph *graph, hiss_value x, hiss_value weights, hiss_value biases);
 /* Losses, of shape [1]. Cross-entropy is the mean over rows; squared loss is scale * sum (a - b)^2. */
 hiss_value hiss_graph_softmax_cross_entropy(hiss_graph *graph, hiss_value x, hiss_value labels);
 /* [M]: of each row the cross-entropy of target[M,D], 0 or more, and softmax(x[M,D]), in nats; targets get no
@@ -127,6 +132,10 @@ hiss_value hiss_graph_absolute_loss(hiss_graph *graph, hiss_value a, hiss_value 
 hiss_value hiss_graph_sigmoid_cross_entropy(hiss_graph *graph, hiss_value logits, hiss_value target, double scale);
 /* scale * sum of |w| log(1 + e^(-sign(w) x)) of logits x and weights w of any equal shapes; weights get no gradient. */
 hiss_value hiss_graph_logistic_loss(hiss_graph *graph, hiss_value logits, hiss_value weight, double scale);
+/* scale * sum of -log p(x), in nats, of values x[M] by densities of mixtures of K logistic distributions; of each row
+ * parameters[M,3K] are logits of the weights, means, and logarithms of the scales, which count as -9 below that. x gets no
+ * gradient. */
+hiss_value hiss_graph_mixture_of_logistics(hiss_graph *graph, hiss_value parameters, hiss_value x, double scale);
 /* scale * sum of the divergence of N(mean, e^log_variance) from N(0, 1), of any equal shapes. */
 hiss_value hiss_graph_gaussian_kl(hiss_graph *graph, hiss_value mean, hiss_value log_variance, double scale);
 

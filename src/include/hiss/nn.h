@@ -101,6 +101,9 @@ hiss_value hiss_layer_linear(hiss_builder *b, const char *name, hiss_value x, in
 /* NADE on rows x[M,D] with H hidden units: logits [M,D] (hiss_graph_nade). hidden: NULL, or out [M,H]: the units that have
  * seen the whole row. Weights start normal with deviation 0.01, NAME/in/weight and NAME/out/weight, both [D,H]; biases at 0. */
 hiss_value hiss_layer_nade(hiss_builder *b, const char *name, hiss_value x, int64_t H, hiss_value *hidden);
+/* A spatial LSTM of U units, [N,H,W,C] -> [N,H,W,U] (hiss_graph_spatial_lstm). Weights start normal with deviation
+ * sqrt(1 / (C + 2U)), biases at 0. */
+hiss_value hiss_layer_spatial_lstm(hiss_builder *b, const char *name, hiss_value x, int64_t U);
 /* Back through the weights of the linear layer named tied_to, x[M,F] -> [M,D], with a bias of its own. */
 hiss_value hiss_layer_linear_tied(hiss_builder *b, const char *name, const char *tied_to, hiss_value x, bool bias);
 /* [K,D]: parameters, each row divided by its length, as the atoms of a dictionary; without weight decay. */

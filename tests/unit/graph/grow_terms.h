@@ -56,6 +56,25 @@ static hiss_value grow_ordered_term(const growth *g) {
     return hiss_graph_dot(graph, y[0], y[1], 0.1);
 }
 
+/* The same of what models of continuous pixels do with the last maps, twice. */
+static hiss_value grow_density_term(const growth *g) {
+    hiss_graph *graph = g->r->graph;
+    hiss_builder *b = &g->r->b;
+    char name[32];
+    const hiss_value x = hiss_graph_tanh(graph, last_of(g, 4));
+    const hiss_shape shape = hiss_graph_shape(graph, x);
+    const int64_t places = hiss_shape_count(&shape) / shape.dim[3];
+    const hiss_value pixel = hiss_graph_input(graph, "pixels", HISS_SHAPE(places));
+    hiss_value h = -1, loss[2];
+    snprintf(name, sizeof name, "lstm%d", (int)shape.dim[3]);
+    b->group = 0;
+    for (int i = 0; i < 2; i++) {
+        h = hiss_graph_reshape(graph, hiss_layer_spatial_lstm(b, name, x, 3), HISS_SHAPE(places, 3));
+        loss[i] = hiss_graph_mixture_of_logistics(graph, h, pixel, 0.1);
+    }
+    return hiss_graph_add(graph, hiss_graph_add(graph, loss[0], loss[1]), hiss_graph_dot(graph, h, h, 0.1));
+}
+
 /* Rows of a table, taken by number, against each other: both products, and what is told from noise. Without a draw. */
 static hiss_value grow_words_term(const growth *g) {
     hiss_graph *graph = g->r->graph;
