@@ -17,9 +17,10 @@
 #include <stdio.h>
 
 #include "objective/autoregressive/pixelcnn.h"
+#include "objective/autoregressive/pixels.h"
 #include "objective/parts/gains.h"
 
-enum { ROWS = 1, COLUMNS = 2, NDIM = 4, SQUARE = 4 };
+enum { ROWS = 1, COLUMNS = 2, NDIM = 4 };
 
 /* The gain of pixels, of which few are bright. */
 static const double of_pixels = 3.0;
@@ -79,17 +80,6 @@ static hiss_value output(const pixelcnn *p, hiss_builder *b, hiss_value h) {
     return objective_window(b, of_sums, "output2", hiss_graph_relu(g, h), autoregressive_pixelcnn_logits(p), 1, 1);
 }
 
-/* Features: of all places they would be too many. */
-static hiss_value square_means(hiss_builder *b, hiss_value h) {
-    if (h < 0) {
-        return -1;
-    }
-    const hiss_shape shape = hiss_graph_shape(b->graph, h);
-    const int64_t least = shape.dim[ROWS] < shape.dim[COLUMNS] ? shape.dim[ROWS] : shape.dim[COLUMNS];
-    const int64_t side = least < SQUARE ? least : SQUARE;
-    return hiss_graph_average_pool(b->graph, h, side, side, 0);
-}
-
 hiss_status autoregressive_pixelcnn_horizontal(const pixelcnn *p, hiss_builder *b, hiss_value rows, hiss_value class,
                                                const hiss_value *link, hiss_taps *taps, hiss_value *logits,
                                                hiss_error *err) {
@@ -107,7 +97,8 @@ hiss_status autoregressive_pixelcnn_horizontal(const pixelcnn *p, hiss_builder *
         const hiss_value mixed =
             objective_window(b, of_sums, named(text, "mix", l), hiss_graph_gated(g, a), o->features, 1, 1);
         h = l == 0 ? mixed : hiss_graph_add(g, h, mixed);
-        s = taps ? hiss_taps_add(taps, named(text, "layer", l), square_means(b, h), err) : HISS_OK;
+        s = taps ? hiss_taps_add(taps, named(text, "layer", l), autoregressive_square_means(b->graph, h), err)
+                 : HISS_OK;
     }
     *logits = output(p, b, h);
     return s == HISS_OK ? hiss_graph_status(g, err) : s;

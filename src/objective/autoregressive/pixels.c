@@ -11,7 +11,10 @@
 #include "hiss/rng.h"
 #include "objective/parts/judge.h"
 
-enum { MOST_PIXELS = 3072 }; /* whose means are kept, as those of PCA */
+enum {
+    MOST_PIXELS = 3072, /* whose means are kept, as those of PCA */
+    SQUARE = 4          /* side */
+};
 
 static const double bit = 0.69314718055994530942; /* nats */
 
@@ -100,6 +103,16 @@ hiss_value autoregressive_loss(hiss_graph *graph, int64_t levels, int64_t m, int
 int autoregressive_derive(int64_t D, const hiss_named *metrics, int nmetrics, hiss_named out[HISS_MAX_DERIVED]) {
     out[0] = (hiss_named){"bits_per_dim", hiss_named_value(metrics, nmetrics, "loss") / bit / (double)D};
     return 1;
+}
+
+hiss_value autoregressive_square_means(hiss_graph *graph, hiss_value maps) {
+    if (maps < 0) {
+        return -1;
+    }
+    const hiss_shape shape = hiss_graph_shape(graph, maps);
+    const int64_t least = shape.dim[1] < shape.dim[2] ? shape.dim[1] : shape.dim[2];
+    const int64_t side = least < SQUARE ? least : SQUARE;
+    return hiss_graph_average_pool(graph, maps, side, side, 0);
 }
 
 /* ---- what a model says of itself ---- */

@@ -26,6 +26,10 @@ hiss_value autoregressive_loss(hiss_graph *graph, int64_t levels, int64_t m, int
 /* For hiss_report_ops.derive: bits of a pixel. */
 int autoregressive_derive(int64_t D, const hiss_named *metrics, int nmetrics, hiss_named out[HISS_MAX_DERIVED]);
 
+/* Features of maps [m,H,W,C]: means over squares of 4 x 4, or smaller ones in smaller maps; of all places they would be too
+ * many. */
+hiss_value autoregressive_square_means(hiss_graph *graph, hiss_value maps);
+
 /* ---- what a model says of itself: numbers of an image are its nats, then D grey values ---- */
 
 int64_t autoregressive_width(int64_t levels, int64_t D);
