@@ -1,12 +1,14 @@
 """Models of pixels in order. PixelCNN here has square kernels whose weights at the pixel and behind it are zeros, as most
-programs do it, and NADE one product for each pixel: other ways to the same functions."""
+programs do it, NADE one product for each pixel, and RIDE a scan place by place: other ways to the same functions."""
+import numpy as np
 import torch
 import torch.nn.functional as F
-from oracle_cases.parts.draws import binary
+from oracle_cases.parts.draws import binary, samples, uniforms
 from oracle_cases.parts.method import H, M, Method
 from oracle_cases.parts.optimizers import ADAM, SGD
 
 LAYERS, FIRST, KERNEL, LEVELS, CLASSES = 3, 5, 3, 16, 10
+UNITS, REACH, COMPONENTS = 5, 2, 3
 
 
 def shifted(x):
@@ -90,4 +92,43 @@ class Nade(Ordered):
         return F.binary_cross_entropy_with_logits(logits, x, reduction="sum") / M
 
 
-METHODS = [Pixelcnn, Levels, Nade]
+class Ride(Ordered):
+    name = "ride"
+    cases = [(ADAM, "blas"), (SGD | {"lr": 1e-5}, "ref")]
+    config = f"ride: {{hidden: {UNITS}, window: {REACH}, components: {COMPONENTS}}}\n"
+
+    def lane(self, l, image, file, step):
+        uniform = np.array([uniforms(H * H, 12, step, k) for k in samples(l)])
+        return {"pixels": (torch.round(image * 255) + torch.tensor(uniform).view(image.shape)) / 256}
+
+    def scan(self, window):
+        """[m,H,W,C] -> [m,H,W,U], a place after the other."""
+        zero = torch.zeros(window.shape[0], UNITS, dtype=torch.float64)
+        above = [(zero, zero)] * H
+        rows = []
+        for r in range(H):
+            left, row = (zero, zero), []
+            for c in range(H):
+                seen = torch.cat([window[:, r, c], left[0], above[c][0]], 1)
+                g, i, o, fl, fu = self.linear("lstm", seen).chunk(5, 1)
+                memory = (torch.tanh(g) * torch.sigmoid(i) + left[1] * torch.sigmoid(fl) + above[c][1] * torch.sigmoid(fu))
+                left = (torch.sigmoid(o) * torch.tanh(memory), memory)
+                row.append(left)
+            above = row
+            rows.append(torch.stack([h for h, _ in row], 1))
+        return torch.stack(rows, 1)
+
+    def loss(self, lane):
+        x = lane["pixels"]
+        padded = F.pad(x, (REACH, REACH, REACH, 0))[:, 0]
+        window = torch.stack([padded[:, r:r + H, c:c + H] for r in range(REACH + 1) for c in range(2 * REACH + 1)
+                              if r < REACH or c < REACH], 3)
+        weight, mean, scale = self.linear("mixture", torch.cat([self.scan(window), window], 3)).chunk(3, 3)
+        mean, scale = mean + (torch.arange(COMPONENTS) + 0.5) / COMPONENTS, scale - 3
+        x = x.permute(0, 2, 3, 1)
+        t = (x - mean) / torch.exp(scale)
+        density = F.logsigmoid(t) + F.logsigmoid(-t) - scale
+        return -torch.logsumexp(F.log_softmax(weight, 3) + density, 3).sum() / M
+
+
+METHODS = [Pixelcnn, Levels, Nade, Ride]

@@ -13,6 +13,7 @@ static const char *net_of(const char *name) {
            : strcmp(name, "word2vec") == 0 ? "word2vec: {dim: 5, subsample: 0, shared: 9}\n"
            : strcmp(name, "wavenet") == 0  ? small_wavenet
            : strcmp(name, "bigan") == 0    ? "network: {layers: [flatten, {linear: 9}, tanh]}\n"
+           : strcmp(name, "ride") == 0     ? "augment: {height: 10, width: 9}\n" /* states grow along the scan */
                                            : small_net;
 }
 
@@ -267,11 +268,11 @@ static void check_encoder(act *a) {
     }
     double sum[2] = {0.0, 0.0};
     for (int pass = 0; pass < 2; pass++) {
-        const int64_t C = a->s.task.C, values = 784 * C;
+        const int64_t C = a->s.task.C, values = 784 * C, seen = a->s.task.H * a->s.task.W * C;
         fill_words(a->encoder, a->encode);
         for (int i = 0; i < 3 && !a->s.task.vocabulary && !a->s.task.sound; i++) {
             hiss_augment_center(&a->s.augment, &(hiss_stored_image){28, 28, C, a->s.pixels + values * i, NULL, 255},
-                                hiss_exec_data(a->encode, a->image) + values * i);
+                                hiss_exec_data(a->encode, a->image) + seen * i);
         }
         hiss_exec_forward(a->encode, &run, 0, hiss_graph_nodes(a->encoder), NULL, NULL);
         for (int k = 0; k < a->taps.count; k++) {
