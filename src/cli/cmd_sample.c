@@ -1,6 +1,7 @@
 /* hiss sample */
 #include <math.h>
 #include <string.h>
+#include <strings.h>
 
 #include "cli/cli.h"
 #include "hiss/alloc.h"
@@ -104,6 +105,16 @@ static hiss_status make_images(hiss_comm *comm, const options *o, const hiss_exp
     return s;
 }
 
+/* A file is named as what is in it. */
+static hiss_status check_name(const hiss_objective_ops *objective, const char *output, hiss_error *err) {
+    const char *const other = objective->sound ? ".png" : ".wav", *const right = objective->sound ? ".wav" : ".png";
+    const size_t length = output ? strlen(output) : 0;
+    return length < 4 || strcasecmp(output + length - 4, other) != 0
+               ? HISS_OK
+               : hiss_fail(err, HISS_EUSER, "--output %s: %s makes %s; expected a name that ends with %s", output,
+                           objective->name, objective->sound ? "sound" : "images", right);
+}
+
 /* What is asked for is of what the method makes. */
 static hiss_status check_options(const hiss_objective_ops *objective, const hiss_arguments *rest, hiss_error *err) {
     if (!objective->generation && !objective->sound) {
@@ -141,6 +152,7 @@ static hiss_status sample(hiss_comm *comm, const void *options_, const char *run
     hiss_alloc_for("images or sounds", "draw fewer (--rows, --columns, --seconds)");
     hiss_status s = cli_open_run(comm, run, rest->repeated, rest->nrepeated, o->checkpoint, &e, &eval, checkpoint, err);
     s = s == HISS_OK ? check_options(e.objective, rest, err) : s;
+    s = s == HISS_OK ? check_name(e.objective, o->output, err) : s;
     snprintf(output, sizeof output, "%s/samples.%s", run, s == HISS_OK && e.objective->sound ? "wav" : "png");
     const char *const outputs[] = {o->output ? o->output : output};
     s = s == HISS_OK ? cli_expect_writable(comm, NULL, outputs, HISS_COUNT(outputs), err) : s;

@@ -146,13 +146,21 @@ static hiss_status count_rows(cutter *c, hiss_error *err) {
         return hiss_fail(err, HISS_EUSER, "%s: holds no sound, and no other file does (%lld files)", c->all[0].path,
                          (long long)c->files);
     }
+    if (c->rows == 0 && c->trimmed == heard) {
+        return hiss_fail(
+            err, HISS_EUSER,
+            "none of %lld files has a value that reaches --trim %g of full scale; lower --trim, or leave it "
+            "out",
+            (long long)c->files, c->cut->trim);
+    }
     return c->rows > 0
                ? HISS_OK
                : hiss_fail(err, HISS_EUSER,
                            "none of %lld files has %lld values%s, the length of a row; choose a smaller --length, "
-                           "or --pad",
+                           "or --pad%s",
                            (long long)c->files, (long long)c->cut->length,
-                           c->trimmed ? " between those that --trim cuts off" : "");
+                           c->trimmed ? " between those that --trim cuts off" : "",
+                           c->trimmed ? ", or a lower --trim" : "");
 }
 
 /* ---- the file ---- */

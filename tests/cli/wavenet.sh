@@ -78,6 +78,7 @@ done
 less "$(crossings 1.wav)" "$(awk -v n="$(crossings 0.wav)" 'BEGIN { print 0.8 * n }')" 'crossings of long waves, and of short ones'
 "$HISS" prepare wav a.wav --length 80 --output back.h5 2>log || fail 'no WAV file was made' log
 refused 1 '--columns has no effect on sound' "$HISS" sample one --columns 2
+refused 1 '--output x.png: wavenet makes sound; expected a name that ends with .wav' "$HISS" sample one --output x.png
 refused 2 '--class: wavenet of this config cannot be asked for a class' "$HISS" sample one --class 1
 refused 1 '--class 2: there are 2 classes' "$HISS" sample speakers --class 2
 
@@ -111,7 +112,11 @@ printf 'RIFF\124\002\000\000WAVEfmt \020\000\000\000\001\000\001\000\100\037\000
 on 1 "$HISS" prepare wav ends.wav --length 10 --trim 0.1 --no-shuffle --output ends.h5
 [ $status -eq 0 ] && grep -q '0.025 s at the ends of files, which stay below --trim 0.1, left out' log &&
     grep -q 'wrote ends.h5: 8 rows of 10 values' log || fail "--trim: exit $status" log
-refused 1 'none of 1 files has 10 values between those that --trim cuts off' "$HISS" prepare wav ends.wav --length 10 --trim 0.9 --output x.h5
+refused 1 'none of 1 files has 90 values between those that --trim cuts off' "$HISS" prepare wav ends.wav --length 90 --trim 0.1 --output x.h5
+refused 1 'none of 1 files has a value that reaches --trim 1 of full scale; lower --trim' "$HISS" prepare wav ends.wav --length 10 \
+    --trim 1 --pad --output x.h5
+train 1 apart --set data.file=other.h5 --set train.epochs=1 --set train.lanes=1
+grep -q 'rows overlap by 0, so 6 values of each are never learnt' log || fail 'what is never learnt is not said' log
 for config in wavenet-speech wavenet-speakers; do
     # shellcheck disable=SC2046
     on 2 "$HISS" train "$HISS_ROOT/configs/$config.yaml" --run $config $(other_data wavenet) --set train.steps=2

@@ -184,11 +184,18 @@ static bool concern(void *self, const hiss_named *metrics, int nmetrics, char *l
 
 static void describe(void *self, char *line, size_t size) {
     const wavenet *w = self;
+    const int64_t reach = autoregressive_wavenet_reach(w->options),
+                  overlap = w->task->sound ? w->task->sound->overlap : reach;
+    char never[120] = "";
+    if (overlap < reach) {
+        snprintf(never, sizeof never, "; rows overlap by %" PRId64 ", so %" PRId64 " values of each are never learnt",
+                 overlap, reach - overlap);
+    }
     snprintf(line, size,
              "wavenet: looks back over %" PRId64 " values, learns the last %" PRId64 " of each row of %" PRId64
-             "%s, nats per value",
-             autoregressive_wavenet_reach(w->options), w->T - autoregressive_wavenet_margin(w), w->T,
-             w->options->conditional ? ", given the class" : "");
+             "%s%s, nats per value",
+             reach, w->T - autoregressive_wavenet_margin(w), w->T, w->options->conditional ? ", given the class" : "",
+             never);
 }
 
 static const hiss_input inputs[] = {
