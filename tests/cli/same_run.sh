@@ -156,9 +156,11 @@ cp nat.yaml config.yaml
 own=(--set augment.contrast=0 --set network.layers=null --set optim.lr=0.001)
 "$HISS" train --help >help
 colors
+others
 for key in $(sed -n 's/^ *\([a-z_]*\.[a-z_0-9]*\) .* evaluation: .*/\1/p' help); do
     method=${key%%.*}
-    of=("${own[@]}" --set "objective=$method")
+    # shellcheck disable=SC2207
+    of=("${own[@]}" --set "objective=$method" $(other_data "$method"))
     [ "$method" != colorization ] || of+=(--set data.file=colors.h5)
     [ -e "$method" ] || { begin "$method" "${of[@]}" && cp -r "$method" "$method.begun"; }
     value=$(sed -n "/^$method:/,/^[a-z]/s/^  ${key#*.}: //p" "$method/config.yaml")
@@ -166,7 +168,7 @@ for key in $(sed -n 's/^ *\([a-z_]*\.[a-z_0-9]*\) .* evaluation: .*/\1/p' help);
     on_with 2 "$method" "${of[@]}" --set "$key=$value"
     seen+=" $key"
 done
-for key in rbm.chains rbm.temperatures dbm.ais_chains dbm.ais_steps sparse.cells sparse.reference colorization.temperature; do
+for key in rbm.chains rbm.temperatures dbm.ais_chains dbm.ais_steps sparse.cells sparse.reference colorization.temperature wavenet.seconds; do
     [[ " $seen " == *" $key "* ]] || fail "$key is not tried: $seen" help
 done
 other '--set sparse.steps' "it had 'steps: 50'" 1 sparse "${own[@]}" --set objective=sparse --set sparse.steps=51
