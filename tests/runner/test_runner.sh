@@ -100,21 +100,6 @@ if [ "$(nproc)" -ge 2 ]; then
     rm "$fake"/cli/meets_*
 fi
 
-# A stage in the background, which passes only while a test that runs alone does, and one that fails after it.
-stages=$WORK/stages
-mkdir -p "$stages/tools" "$stages/tests/cli"
-cp "$HISS_ROOT"/tools/{run_tests,mpi_env} "$stages/tools"
-cp -r "$HISS_ROOT/tools/launcher" "$stages/tools"
-printf '%s\n' 'meanwhile make meets' 'meanwhile make fails' 'cli/*.sh' >"$stages/tests/list"
-meets='touch $me; for ((k = 0; k < 200; k++)); do [ ! -e $other ] || break; sleep 0.02; done; [ -e $other ]'
-printf 'SHELL = bash\nmeets:\n\tme=%s other=%s; %s\nfails:\n\tfalse\n' "$PIDS/stage.met" "$PIDS/test.met" "${meets//\$/\$\$}" >"$stages/Makefile"
-echo "me=$PIDS/test.met other=$PIDS/stage.met; $meets && sleep 0.3 && echo ok" >"$stages/tests/cli/one.sh"
-echo "[ -e $PIDS/test.met ] && echo ok" >"$stages/tests/cli/two.sh"
-status=0
-(unset MAKEFLAGS MFLAGS MAKELEVEL && exec "$stages/tools/run_tests" --build "$stages/build") >"$WORK/output" 2>&1 || status=$?
-[ $status -eq 1 ] && [ "$(tail -n 1 "$WORK/output")" = '3 passed, 1 failed' ] && grep -q '^ok    make meets' "$WORK/output" &&
-    grep -q '^FAIL  make fails' "$WORK/output" || fail "a stage meanwhile: exit $status"
-
 # An interruption ends what runs at the same time, too.
 rm -f "$PIDS"/*
 setsid bash -c 'trap - INT && exec "$@"' - "$HISS_ROOT/tools/run_tests" --tests "$fake" --build "$build" --timeout 60 'cli/hang.sh' 'cli/good.sh' >"$WORK/output" 2>&1 &
