@@ -8,9 +8,7 @@ sed -i 's/^seed:/objective: pixelcnn\nseed:/; s/^augment: .*/augment: {shift: 1,
     s/^optim: .*/optim: {method: adam, momentum: 0, lr: 0.02}/; s/data.h5/halves.h5/' config.yaml
 sed -i '/^network:/,/^pixelcnn:/{/^pixelcnn:/!d}' config.yaml
 
-judge=(--set eval.knn=false --set eval.linear=false --set eval.few_labels=false --set eval.statistics=false
-    --set eval.neighbors=false --set eval.filters=false --set eval.random=false --set eval.pixels=false
-    --set eval.train=halves.h5 --set eval.test=halves.h5 --set eval.generated=60 --set eval.units=false)
+judge=("${own_judgements[@]}" --set eval.train=halves.h5 --set eval.test=halves.h5 --set eval.generated=60)
 
 # ---- bits ----
 

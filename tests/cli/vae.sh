@@ -8,9 +8,7 @@ sed -i 's/^seed:/objective: vae\nseed:/; s/^augment: .*/augment: {shift: 1, flip
     s/^assign: .*//; s/^optim: .*/optim: {method: adam, momentum: 0, lr: 0.01}/' config.yaml
 sed -i '/dropout/d; s/data.h5/halves.h5/' config.yaml
 
-judge=(--set eval.knn=false --set eval.linear=false --set eval.few_labels=false --set eval.statistics=false
-    --set eval.neighbors=false --set eval.filters=false --set eval.random=false --set eval.pixels=false
-    --set eval.train=halves.h5 --set eval.test=halves.h5 --set eval.latent_draws=8)
+judge=("${own_judgements[@]}" --set eval.train=halves.h5 --set eval.test=halves.h5 --set eval.latent_draws=8)
 
 # ---- bits ----
 

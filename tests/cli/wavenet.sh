@@ -11,9 +11,7 @@ wavenet: {first: 3, residual: 6, gates: 5, skip: 8, output: 8, blocks: 1, layers
 optim: {method: adam, momentum: 0, lr: 0.02}
 train: {epochs: 4, lanes: 6, lane_samples: 5}
 END
-judge=(--set eval.knn=false --set eval.linear=false --set eval.few_labels=false --set eval.statistics=false
-    --set eval.neighbors=false --set eval.filters=false --set eval.random=false --set eval.pixels=false
-    --set eval.train=sounds.h5 --set eval.test=sounds.h5 --set eval.units=false)
+judge=("${own_judgements[@]}" --set eval.train=sounds.h5 --set eval.test=sounds.h5)
 
 # ---- bits ----
 
