@@ -76,9 +76,8 @@ static const hiss_row rows[] = {
     {"pad", HISS_BOOL, offsetof(options, cut.pad), "false", 0, 0, NULL,
      "wav, text: fill up the last row of a file, instead of leaving it out"},
     {"trim", HISS_FLOAT, offsetof(options, cut.trim), "0", 0, 1, NULL,
-     "wav: cut off the beginning and the end of a file while they stay below this share of full scale, such as 0.01; "
-     "0: "
-     "nothing"},
+     "wav: cut off the beginning and the end of a file while they stay below this share of full scale, "
+     "such as 0.01; 0: nothing"},
     {"by", HISS_CHOICE, offsetof(options, tokens.by), "words", 0, 0, HISS_TOKEN_CHOICES, "text: what a token is"},
     {"min-count", HISS_INT, offsetof(options, tokens.min_count), "5", 1, 1e9, NULL,
      "text: words that occur less often are <unknown>"},

@@ -325,7 +325,7 @@ typedef struct hiss_measured {
     void (*number)(void *say, const hiss_measure *measure);
     void (*remark)(void *say, const char *text); /* a sentence that a reader of the numbers must know */
     /* Images [rows, columns, H, W, C] of pixels in 0..1 as a PNG; file is one of the table's pictures. Collective, as
-     * is the next. */
+     * are the next two. */
     hiss_status (*grid)(void *say, const char *file, const char *title, const char *caption, int64_t rows,
                         int64_t columns, int64_t H, int64_t W, int64_t C, const float *pixels, hiss_error *err);
     /* Sounds [sounds, count] of -1 .. 1 as a WAV file (hiss_wav_write); file is one of the table's pictures. */

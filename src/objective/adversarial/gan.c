@@ -36,6 +36,7 @@
 #include "hiss/alloc.h"
 #include "hiss/rng.h"
 #include "objective/parts/adversary.h"
+#include "objective/parts/condition.h"
 #include "objective/parts/encoder.h"
 #include "objective/parts/pixels.h"
 
@@ -112,7 +113,7 @@ static void destroy(void *self) {
 /* Inputs "latent", and "class" of ones at the place of a sample's class; *condition is -1 without. */
 static hiss_value inputs(const gan *a, hiss_graph *g, int64_t m, hiss_value *condition) {
     const hiss_value z = hiss_graph_input(g, "latent", HISS_SHAPE(m, a->options->latent));
-    *condition = a->options->conditional ? hiss_graph_input(g, "class", HISS_SHAPE(m, a->task->classes)) : -1;
+    *condition = objective_condition(a->task, a->options->conditional, g, m);
     return z;
 }
 
@@ -216,10 +217,7 @@ static void draw(const gan *a, const hiss_lane *lane, int64_t i, hiss_rng rng, i
         z[k] *= (float)a->options->deviation;
     }
     if (a->options->conditional) {
-        float *y = hiss_lane_values(lane, hiss_graph_input_named(lane->graph, "class"), i);
-        for (int64_t c = 0; c < a->task->classes; c++) {
-            y[c] = c == wanted ? 1.0f : 0.0f;
-        }
+        objective_set_condition(a->task, lane, i, wanted);
     }
 }
 

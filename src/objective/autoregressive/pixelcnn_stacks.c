@@ -18,6 +18,7 @@
 
 #include "objective/autoregressive/pixelcnn.h"
 #include "objective/autoregressive/pixels.h"
+#include "objective/parts/condition.h"
 #include "objective/parts/gains.h"
 
 enum { ROWS = 1, COLUMNS = 2, NDIM = 4 };
@@ -105,14 +106,11 @@ hiss_status autoregressive_pixelcnn_horizontal(const pixelcnn *p, hiss_builder *
 }
 
 hiss_value autoregressive_pixelcnn_class(const pixelcnn *p, hiss_graph *graph, int64_t m) {
-    return p->options->conditional ? hiss_graph_input(graph, "class", HISS_SHAPE(m, p->task->classes)) : -1;
+    return objective_condition(p->task, p->options->conditional, graph, m);
 }
 
 void autoregressive_pixelcnn_set_class(const pixelcnn *p, const hiss_lane *lane, int64_t i, int64_t class) {
     if (p->options->conditional) {
-        float *y = hiss_lane_values(lane, hiss_graph_input_named(lane->graph, "class"), i);
-        for (int64_t c = 0; c < p->task->classes; c++) {
-            y[c] = c == class ? 1.0f : 0.0f;
-        }
+        objective_set_condition(p->task, lane, i, class);
     }
 }

@@ -18,6 +18,7 @@
 #include <stdio.h>
 
 #include "objective/autoregressive/wavenet.h"
+#include "objective/parts/condition.h"
 #include "objective/parts/gains.h"
 
 enum { NDIM = 4, TIME = 2 };
@@ -156,14 +157,11 @@ hiss_status autoregressive_wavenet_step(const wavenet *w, hiss_builder *b, int64
 }
 
 hiss_value autoregressive_wavenet_class(const wavenet *w, hiss_graph *graph, int64_t m) {
-    return w->options->conditional ? hiss_graph_input(graph, "class", HISS_SHAPE(m, w->task->classes)) : -1;
+    return objective_condition(w->task, w->options->conditional, graph, m);
 }
 
 void autoregressive_wavenet_set_class(const wavenet *w, const hiss_lane *lane, int64_t i, int64_t class) {
     if (w->options->conditional) {
-        float *y = hiss_lane_values(lane, hiss_graph_input_named(lane->graph, "class"), i);
-        for (int64_t c = 0; c < w->task->classes; c++) {
-            y[c] = c == class ? 1.0f : 0.0f;
-        }
+        objective_set_condition(w->task, lane, i, class);
     }
 }

@@ -21,13 +21,8 @@
 #include "hiss/alloc.h"
 #include "objective/words/word2vec.h"
 
-enum {
-    LOSS,
-    UNIGRAM,
-    PAIRS,
-    BESIDE,
-    COUNTS
-}; /* numbers of a row; then those of pairs. Ranking: UNIGRAM are wrong ones */
+/* Numbers of a row: UNIGRAM of pairs, in its place WRONG of ranking; then those of pairs of frequent words. */
+enum { LOSS, UNIGRAM, WRONG = UNIGRAM, PAIRS, BESIDE, COUNTS };
 enum { DRAW_OF_ROWS = 2101, DRAW_OF_PMI = 2102, DRAW_OF_MATCHES = 2103 }; /* when, of evaluation's streams */
 enum { FIRST_FREQUENT = 20, FREQUENT = 200, LEAST_TOGETHER = 5, NEIGHBORS = 8, ASKED = 12, LINE = 1024 };
 
@@ -159,7 +154,7 @@ static void measure_ranking(const word2vec *w, const words_row *row, const float
         wrong += weight * (above > 0 ? 1 : above < 0 ? 0 : 0.5);
     }
     out[LOSS] = (float)loss;
-    out[UNIGRAM] = (float)wrong;
+    out[WRONG] = (float)wrong;
 }
 
 static void measure_pairs(const word2vec *w, const words_row *row, const float *logit, float *out) {
@@ -216,10 +211,10 @@ static void say_ranking(const judging *g) {
     const double *test = g->x->test_mean, *train = g->x->train_mean;
     if (test[PAIRS] > 0) {
         say(g, group, "ranking_loss", "loss", "", test[LOSS] / test[PAIRS], 1.0, g->x->test);
-        say(g, group, "ranked_wrong", "wrong", "%", 100 * test[UNIGRAM] / test[PAIRS], 50.0, g->x->test);
+        say(g, group, "ranked_wrong", "wrong", "%", 100 * test[WRONG] / test[PAIRS], 50.0, g->x->test);
     }
     if (train[PAIRS] > 0) {
-        say(g, group, "ranked_wrong_training", "of training", "%", 100 * train[UNIGRAM] / train[PAIRS], 50.0,
+        say(g, group, "ranked_wrong_training", "of training", "%", 100 * train[WRONG] / train[PAIRS], 50.0,
             g->x->train);
     }
 }
