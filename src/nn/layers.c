@@ -181,6 +181,22 @@ hiss_value hiss_layer_spatial_lstm(hiss_builder *b, const char *name, hiss_value
     return hiss_graph_spatial_lstm(b->graph, x, w, bias_of(b, name, true, 5 * U));
 }
 
+hiss_value hiss_layer_lstm(hiss_builder *b, const char *name, hiss_value x, hiss_value *hidden, hiss_value *cell) {
+    hiss_graph_scope(b->graph, name);
+    if (!has_ndim(b, x, 2) || !has_ndim(b, *hidden, 2)) {
+        return -1;
+    }
+    const int64_t D = hiss_graph_shape(b->graph, x).dim[1], U = hiss_graph_shape(b->graph, *hidden).dim[1];
+    const double deviation = sqrt(1.0 / (double)(3 * U));
+    const hiss_slot slot = {.shape = HISS_SHAPE(4 * U, D + U), .decay = true, .deviation = deviation};
+    const hiss_value w = parameter(b, name, "weight", slot), bias = bias_of(b, name, true, 4 * U);
+    const hiss_value both = hiss_graph_concat(b->graph, 2, (const hiss_value[]){x, *hidden});
+    const hiss_value gates = hiss_graph_linear(b->graph, both, w, bias);
+    *cell = hiss_graph_lstm_cell(b->graph, gates, *cell);
+    *hidden = hiss_graph_lstm_output(b->graph, gates, *cell);
+    return *hidden;
+}
+
 hiss_value hiss_layer_unit_rows(hiss_builder *b, const char *name, int64_t K, int64_t D) {
     hiss_graph_scope(b->graph, name);
     const hiss_slot slot = {.shape = HISS_SHAPE(K, D), .deviation = sqrt(1.0 / (double)D)};

@@ -35,6 +35,7 @@ typedef struct pair_attributes {
 const char *graph_pair_loss_shape(hiss_graph *graph, node *n);
 hiss_value graph_append_pair_loss(hiss_graph *graph, const op *loss, hiss_value a, hiss_value b, double scale);
 void graph_pair_loss_example(hiss_graph *g, const op *loss, int variant);
+const char *graph_lstm_shape(hiss_graph *graph, node *n); /* lstm_cell.c: gates [..,4H], cells [..,H] -> [..,H] */
 void graph_pool_form(const node *n, hiss_node_form *out);
 const char *graph_pool_shape(hiss_graph *graph, node *n); /* fills in the hiss_pooling that the attributes are */
 /* The join of max_pool: a convolution that pools. */

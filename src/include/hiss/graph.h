@@ -119,6 +119,11 @@ hiss_value hiss_graph_nade(hiss_graph *graph, hiss_value x, hiss_value w, hiss_v
  * what is above; columns are those of x, of h to the left, of h above. h at a place knows x there and of the places to the left
  * and above, no others. */
 hiss_value hiss_graph_spatial_lstm(hiss_graph *graph, hiss_value x, hiss_value weights, hiss_value biases);
+/* A step of long short-term memory, by elements, of gates [..,4H] before their activations, in the order i, f, g, o, and of what
+ * the cell keeps [..,H]: what it keeps after the step, sigmoid(f) c + sigmoid(i) tanh(g); and what it then says, of that,
+ * sigmoid(o) tanh(c). */
+hiss_value hiss_graph_lstm_cell(hiss_graph *graph, hiss_value gates, hiss_value cell);
+hiss_value hiss_graph_lstm_output(hiss_graph *graph, hiss_value gates, hiss_value cell);
 /* Losses, of shape [1]. Cross-entropy is the mean over rows; squared loss is scale * sum (a - b)^2. */
 hiss_value hiss_graph_softmax_cross_entropy(hiss_graph *graph, hiss_value x, hiss_value labels);
 /* [M]: of each row the cross-entropy of target[M,D], 0 or more, and softmax(x[M,D]), in nats; targets get no
@@ -138,6 +143,9 @@ hiss_value hiss_graph_logistic_loss(hiss_graph *graph, hiss_value logits, hiss_v
 hiss_value hiss_graph_mixture_of_logistics(hiss_graph *graph, hiss_value parameters, hiss_value x, double scale);
 /* scale * sum of the divergence of N(mean, e^log_variance) from N(0, 1), of any equal shapes. */
 hiss_value hiss_graph_gaussian_kl(hiss_graph *graph, hiss_value mean, hiss_value log_variance, double scale);
+/* The same from N(prior_mean, e^prior_log_variance). */
+hiss_value hiss_graph_gaussians_kl(hiss_graph *graph, hiss_value mean, hiss_value log_variance, hiss_value prior_mean,
+                                   hiss_value prior_log_variance, double scale);
 
 /* Let one node do the work of the last one and the one before, where an operation can do both; for the caller who
  * knows that nobody else will use the value between, which is gone then. Returns the value in place of `value`, the

@@ -104,6 +104,10 @@ hiss_value hiss_layer_nade(hiss_builder *b, const char *name, hiss_value x, int6
 /* A spatial LSTM of U units, [N,H,W,C] -> [N,H,W,U] (hiss_graph_spatial_lstm). Weights start normal with deviation
  * sqrt(1 / (C + 2U)), biases at 0. */
 hiss_value hiss_layer_spatial_lstm(hiss_builder *b, const char *name, hiss_value x, int64_t U);
+/* A step of long short-term memory on rows x [M,D], with hidden and cell [M,U]: what it said, and what it keeps, before and, when
+ * it returns, after the step; returns hidden. NAME/weight [4U,D+U] starts normal with deviation sqrt(1 / (3U)), NAME/bias [4U] at
+ * 0 (hiss_graph_lstm_cell has the order of the gates). */
+hiss_value hiss_layer_lstm(hiss_builder *b, const char *name, hiss_value x, hiss_value *hidden, hiss_value *cell);
 /* Back through the weights of the linear layer named tied_to, x[M,F] -> [M,D], with a bias of its own. */
 hiss_value hiss_layer_linear_tied(hiss_builder *b, const char *name, const char *tied_to, hiss_value x, bool bias);
 /* [K,D]: parameters, each row divided by its length, as the atoms of a dictionary; without weight decay. */

@@ -75,6 +75,27 @@ static hiss_value grow_density_term(const growth *g) {
     return hiss_graph_add(graph, hiss_graph_add(graph, loss[0], loss[1]), hiss_graph_dot(graph, h, h, 0.1));
 }
 
+/* What models of clips do, twice: two steps of long short-term memory on the pooled last maps; and of what comes out of
+ * both as Gaussians. */
+static hiss_value grow_recurrent_term(const growth *g) {
+    enum { UNITS = 3 };
+    hiss_graph *graph = g->r->graph;
+    hiss_builder *b = &g->r->b;
+    char name[32];
+    const hiss_value x = hiss_graph_tanh(graph, hiss_graph_global_average_pool(graph, last_of(g, 4)));
+    const hiss_shape shape = hiss_graph_shape(graph, x);
+    const hiss_value zeros = hiss_graph_filled(graph, HISS_SHAPE(shape.dim[0], UNITS), 0.0f);
+    hiss_value hidden[2], cell[2];
+    snprintf(name, sizeof name, "recurrent%d", (int)shape.dim[1]);
+    b->group = 0;
+    for (int i = 0; i < 2; i++) {
+        hidden[i] = cell[i] = zeros;
+        hiss_layer_lstm(b, name, x, &hidden[i], &cell[i]);
+        hiss_layer_lstm(b, name, x, &hidden[i], &cell[i]);
+    }
+    return hiss_graph_gaussians_kl(graph, hidden[0], cell[0], hiss_graph_scale(graph, cell[1], 0.5), hidden[1], 0.1);
+}
+
 /* Rows of a table, taken by number, against each other: both products, and what is told from noise. Without a draw. */
 static hiss_value grow_words_term(const growth *g) {
     hiss_graph *graph = g->r->graph;
