@@ -341,6 +341,10 @@ export-peers: all $(BUILD)/tests/cli/encode ## compare what hiss export writes w
 events-peers: all ## read what hiss export writes of logs by tensorboard and mlperf-logging (for developers; not part of check; needs both)
 	@. tools/mpi_env && tools/oracle_events '$(BUILD)/hiss'
 
+.PHONY: similarity-peers
+similarity-peers: $(BUILD)/tests/cli/similarity ## compare PSNR and SSIM with scikit-image (for developers; not part of check; needs PyPI)
+	@tools/similarity_peers '$(BUILD)/tests/cli/similarity'
+
 .PHONY: scale-peers
 scale-peers: all ## let Extra-P, ReFrame and JUBE read and run scaling studies (for developers; not part of check; needs PyPI)
 	@tools/scale_peers '$(BUILD)/hiss'
