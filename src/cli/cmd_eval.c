@@ -120,6 +120,7 @@ typedef struct judges {
     measurer *measurer;
     maker *maker;
     classifier *classifier;
+    forecaster *forecaster;
 } judges;
 
 static hiss_status load_judges(judging *g, const hiss_experiment *e, const hiss_frozen *m, judges *j, hiss_error *err) {
@@ -132,6 +133,9 @@ static hiss_status load_judges(judging *g, const hiss_experiment *e, const hiss_
     }
     if (s == HISS_OK && o->measures) {
         s = cli_load_measurer(comm, by, m, g->checkpoint, g->given, &j->measurer, err);
+    }
+    if (s == HISS_OK && o->futures) {
+        s = cli_load_forecaster(comm, by, m, g->checkpoint, g->given, o->future_draws, &j->forecaster, err);
     }
     if (s == HISS_OK && o->generation) {
         s = cli_load_maker(comm, by, m, g->checkpoint, g->given, &j->maker, err);
@@ -153,6 +157,7 @@ static void destroy_judges(judges *j) {
     measurer_destroy(j->measurer);
     maker_destroy(j->maker);
     classifier_destroy(j->classifier);
+    forecaster_destroy(j->forecaster);
 }
 
 /* Of m, which has learnt targets. */
@@ -177,6 +182,7 @@ static hiss_status judge_network(judging *g, hiss_frozen *m, const judges *j, hi
                                   .measurer = measurer_of(j->measurer),
                                   .maker = maker_of(j->maker),
                                   .classifier = classifier_of(j->classifier),
+                                  .forecaster = forecaster_of(j->forecaster),
                                   .scorer = g->targets ? &scorer : NULL,
                                   .directory = g->run};
     return hiss_evaluation_judge(g->evaluation, &g->env, g->options, &subject, err);

@@ -1,6 +1,8 @@
 /* What a method measures of itself, in evaluation mode, with a model of its own. */
 #include "cli/cli.h"
 
+enum { MOST_TRAINING = 10000 };
+
 struct measurer {
     const hiss_measure_ops *ops;
     void *method;
@@ -87,6 +89,7 @@ hiss_status measurer_create(const hiss_objective_ops *objective, const hiss_froz
                                       .width = e->ops->width(e->method),
                                       .batch = HISS_FROZEN_BATCH,
                                       .baseline = e->ops->baseline,
+                                      .training = e->ops->training > 0 ? e->ops->training : MOST_TRAINING,
                                       .network = {.task = t, .model = e->model, .vector = e->vector}};
         s = hiss_checkpoint_model(checkpoint, e->model, e->vector, err);
     }

@@ -95,6 +95,12 @@ hiss_status cli_load_estimator(hiss_comm *comm, const hiss_objective_ops *object
                            err);
 }
 
+hiss_status cli_load_forecaster(hiss_comm *comm, const hiss_objective_ops *objective, const hiss_frozen *m,
+                                const char *path, bool given, int64_t draws, forecaster **out, hiss_error *err) {
+    return hiss_comm_agree(comm, blame_checkpoint(given, forecaster_create(objective, m, path, draws, out, err), err),
+                           err);
+}
+
 hiss_status cli_load_measurer(hiss_comm *comm, const hiss_objective_ops *objective, const hiss_frozen *m,
                               const char *path, bool given, measurer **out, hiss_error *err) {
     return hiss_comm_agree(comm, blame_checkpoint(given, measurer_create(objective, m, path, out, err), err), err);

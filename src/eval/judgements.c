@@ -26,6 +26,7 @@ const hiss_judgement *const *hiss_judgements(void) {
                                                 &eval_judgement_measures,
                                                 &eval_judgement_generation,
                                                 &eval_judgement_detection,
+                                                &eval_judgement_futures,
                                                 NULL};
     return all;
 }
@@ -84,6 +85,9 @@ static const char *missing(const hiss_judgement *j, const hiss_subject *subject)
     }
     if (j->needs & HISS_NEEDS_MAKER && !subject->maker) {
         return "the method makes no images";
+    }
+    if (j->needs & HISS_NEEDS_FORECASTER && !subject->forecaster) {
+        return "the method does not foretell how clips go on";
     }
     if (j->needs & HISS_NEEDS_SCORER && !subject->scorer) {
         return "the method has not learnt which classes are in an image (classify.targets)";

@@ -1,6 +1,6 @@
 /* What a method measures of itself (hiss_measure_ops): numbers of single images are features of an image, so that reading,
  * tiles and sums over ranks are those of every other judgement; the method makes its numbers, remarks and pictures of
- * their means over test images and over at most 10,000 training images. */
+ * their means over test images and over some training images. */
 #include <stddef.h>
 
 #include "eval/eval_impl.h"
@@ -85,6 +85,35 @@ static hiss_status filters(void *say, const char *file, const char *title, const
     return recorded(to, file, title, caption, s, err);
 }
 
+static hiss_status lines(void *say, const char *file, const char *title, const char *caption, int panels,
+                         const hiss_panel *panel, hiss_error *err) {
+    const saying *to = say;
+    char path[4096];
+    hiss_chart chart[HISS_MAX_PANELS];
+    hiss_series *series = hiss_new(hiss_series, HISS_MAX_PANELS * HISS_MAX_LINES), *next = series;
+    const bool drawn = draws(to, file, path);
+    for (int p = 0; p < panels && drawn; p++) {
+        chart[p] = (hiss_chart){.title = panel[p].title,
+                                .x_label = panel[p].x_label,
+                                .y_label = panel[p].y_label,
+                                .series = panel[p].lines,
+                                .serie = next,
+                                .zero_y = true};
+        for (int k = 0; k < panel[p].lines; k++) {
+            const hiss_line *line = &panel[p].line[k];
+            *next++ = (hiss_series){.name = line->name,
+                                    .count = line->count,
+                                    .x = line->x,
+                                    .y = line->y,
+                                    .stroke = line->dashed ? HISS_DASHED : HISS_SOLID,
+                                    .colour = line->colour};
+        }
+    }
+    const hiss_status s = drawn ? hiss_charts_write(path, panels, chart, err) : HISS_OK;
+    hiss_free(series);
+    return recorded(to, file, title, caption, s, err);
+}
+
 /* What the method's pictures need of test images that are drawn by seed, on rank 0; NULL on others, and where there are
  * none. Collective. */
 static hiss_status show(const hiss_eval_env *env, const hiss_subject *subject, int64_t *shown, float **out,
@@ -106,7 +135,7 @@ static hiss_status run(const hiss_eval_env *env, const hiss_eval_options *option
     (void)options;
     const hiss_measurer *m = subject->measurer;
     const hiss_layer_size layer = {"measures", m->width};
-    const hiss_sample_range drawn = eval_draw_samples(env->seed, subject->bank, EVAL_BASELINE_IMAGES);
+    const hiss_sample_range drawn = eval_draw_samples(env->seed, subject->bank, m->training);
     hiss_features *test = NULL, *train = NULL;
     double *value = hiss_new(double, 4 * m->width);
     float *pictures = NULL;
@@ -133,6 +162,7 @@ static hiss_status run(const hiss_eval_env *env, const hiss_eval_options *option
         measured.grid = grid;
         measured.filters = filters;
         measured.sound = sound;
+        measured.lines = lines;
         record->judged->baseline = m->baseline;
         s = m->conclude(m->user, &measured, err);
     }

@@ -35,15 +35,17 @@ typedef struct hiss_eval_options {
     bool permuted; /* training samples have the labels and targets of each other */
     /* judgements: see hiss/judge.h */
     bool knn, linear, mlp, few_labels, average_precision, classification, statistics, neighbors, units, filters,
-        reconstruction, denoising, likelihood, measures, generation, detection;
-    const char *classifier;          /* run or checkpoint that judges made images; NULL: none */
-    int64_t train_limit, test_limit; /* samples; 0: all */
-    int64_t iterations;              /* of a linear probe, at most */
-    int64_t mlp_hidden;              /* units of the hidden layer of an MLP probe */
-    int64_t draws;                   /* of a few-label probe */
-    int64_t latent_draws;            /* of the latent, for each image */
-    int64_t generated;               /* images made, at most */
-    int64_t detection_limit;         /* test images whose boxes are looked for, at most */
+        reconstruction, denoising, likelihood, measures, generation, detection, futures;
+    const char *classifier;             /* run or checkpoint that judges made images; NULL: none */
+    int64_t train_limit, test_limit;    /* samples; 0: all */
+    int64_t iterations;                 /* of a linear probe, at most */
+    int64_t mlp_hidden;                 /* units of the hidden layer of an MLP probe */
+    int64_t draws;                      /* of a few-label probe */
+    int64_t latent_draws;               /* of the latent, for each image */
+    int64_t generated;                  /* images made, at most */
+    int64_t future_clips, future_draws; /* clips, and futures of each */
+    int ssim;                           /* 0: uniform window, 1: Gaussian */
+    int64_t detection_limit;            /* test images whose boxes are looked for, at most */
 } hiss_eval_options;
 /* The keys that are of no judgement; those of judgements are in their register. */
 extern const hiss_row hiss_eval_rows[];

@@ -69,6 +69,18 @@ typedef struct hiss_maker {
 hiss_status hiss_maker_draw(const hiss_maker *maker, uint64_t seed, int64_t rows, int64_t columns, int64_t wanted,
                             const char *path, hiss_error *err);
 
+/* A method that foretells how clips go on. */
+typedef struct hiss_forecaster {
+    hiss_embed
+        clip; /* out[0] [count, given + foretold, H, W, C]: frames in pixels of 0..1. Not collective, as is the next */
+    /* out [count, made, foretold, H, W, C] of the first count of `batch` samples: futures first, first + 1, ... of each sample's endless row of them, by the
+     * run's seed. */
+    void (*futures)(void *user, int64_t first, int64_t count, const hiss_batch *batch, float *out);
+    void *user;
+    int64_t H, W, C, given, foretold, batch;
+    int64_t made; /* futures that are made at a time: 1 where all of a clip are one */
+} hiss_forecaster;
+
 /* A fixed network that tells classes of images: the judge of made ones. */
 typedef struct hiss_classifier {
     /* hidden [count, D], scores [count, classes] of image [count, H, W, C], pixels in 0..1, count at most batch. Not
@@ -96,6 +108,7 @@ typedef struct hiss_measurer {
     void *user;
     int64_t width, batch;
     const char *baseline;  /* NULL: none */
+    int64_t training;      /* training samples that are measured, at most */
     hiss_measured network; /* its task, model and parameters */
 } hiss_measurer;
 
@@ -115,6 +128,7 @@ typedef struct hiss_subject {
     const hiss_estimator *estimator;   /* NULL: the method cannot say how probable images are */
     const hiss_measurer *measurer;     /* NULL: the method does not measure itself */
     const hiss_maker *maker;           /* NULL: the method makes no images */
+    const hiss_forecaster *forecaster; /* NULL: the method does not foretell clips */
     const hiss_window_scorer *scorer;  /* NULL: the method has not learnt targets */
     const hiss_classifier *classifier; /* of the size of the images that maker makes; NULL: none is named */
     const char *directory;             /* where pictures go; NULL: nowhere */
@@ -178,7 +192,8 @@ enum {                         /* what a judgement needs */
        HISS_NEEDS_SCORES = 1024, /* a method whose output are scores of classes */
        HISS_NEEDS_UNITS = 2048,  /* of a trained network */
        HISS_NEEDS_SCORER = 4096,
-       HISS_NEEDS_CLASSES = 8192 /* labels or targets: the judgement itself looks which there are */
+       HISS_NEEDS_CLASSES = 8192, /* labels or targets: the judgement itself looks which there are */
+       HISS_NEEDS_FORECASTER = 16384
 };
 
 typedef struct hiss_judgement {

@@ -310,14 +310,29 @@ typedef struct hiss_measure {
     bool digits;             /* significant digits in place of two decimals */
 } hiss_measure;
 
+/* A line of a chart, and charts one under the other. */
+typedef struct hiss_line {
+    const char *name; /* in the legend; NULL: not listed */
+    int64_t count;
+    const double *x, *y; /* [count]; points that are not finite interrupt the line */
+    bool dashed;
+    int colour; /* 0: by its place among the lines; else 1 + a place */
+} hiss_line;
+typedef struct hiss_panel {
+    const char *title, *x_label, *y_label; /* each may be NULL */
+    int lines;
+    const hiss_line *line; /* [lines] */
+} hiss_panel;
+enum { HISS_MAX_PANELS = 8, HISS_MAX_LINES = 40 };
+
 /* What conclude() gets: means over images of what measure() gave, and where to say what follows. Calls of say are
  * equal on all ranks. */
 typedef struct hiss_measured {
     const hiss_task *task;
     hiss_comm *comm;
-    const hiss_model *model;                               /* of the graph that build() made, */
-    const float *vector;                                   /* and its trained parameters */
-    int64_t test, train;                                   /* images: of training at most 10,000, drawn by seed */
+    const hiss_model *model; /* of the graph that build() made, */
+    const float *vector;     /* and its trained parameters */
+    int64_t test, train;     /* images: of training at most so many as are wanted, drawn by seed */
     const double *test_mean, *test_deviation, *train_mean; /* [width()] */
     int64_t shown;     /* test images, drawn by seed, of which show() has said something; 0 where pictures go nowhere */
     const float *show; /* [shown, shown()] what it was, on rank 0; NULL on others */
@@ -325,9 +340,13 @@ typedef struct hiss_measured {
     void (*number)(void *say, const hiss_measure *measure);
     void (*remark)(void *say, const char *text); /* a sentence that a reader of the numbers must know */
     /* Images [rows, columns, H, W, C] of pixels in 0..1 as a PNG; file is one of the table's pictures. Collective, as
-     * are the next two. */
+     * are the next three. */
     hiss_status (*grid)(void *say, const char *file, const char *title, const char *caption, int64_t rows,
                         int64_t columns, int64_t H, int64_t W, int64_t C, const float *pixels, hiss_error *err);
+    /* At most HISS_MAX_PANELS charts of at most HISS_MAX_LINES lines each, as an SVG; file is one of the table's pictures. What
+     * lines hold is looked at on rank 0 alone. */
+    hiss_status (*lines)(void *say, const char *file, const char *title, const char *caption, int panels,
+                         const hiss_panel *panel, hiss_error *err);
     /* Sounds [sounds, count] of -1 .. 1 as a WAV file (hiss_wav_write); file is one of the table's pictures. */
     hiss_status (*sound)(void *say, const char *file, const char *title, const char *caption, int64_t rate,
                          int64_t sounds, int64_t count, const float *values, hiss_error *err);
@@ -341,6 +360,7 @@ typedef struct hiss_measured {
 typedef struct hiss_measure_ops {
     const char *baseline;         /* what the baseline of its numbers is; NULL: they have none */
     const char *const *pictures;  /* files that conclude() may write, ended by NULL. NULL: none */
+    int64_t training;             /* training images that are measured, at most; 0: 10,000 */
     int64_t (*width)(void *self); /* numbers of an image */
     /* Append a graph of m images, whose values measure() reads are kept; it has all slots that conclude() needs. Not
      * collective, as are the next two. */
@@ -381,6 +401,26 @@ typedef struct hiss_sound_ops {
     hiss_status (*make)(void *self, const hiss_model *model, const float *vector, uint64_t seed, int64_t first,
                         int64_t sounds, int64_t count, const int64_t *wanted, float *out, hiss_error *err);
 } hiss_sound_ops;
+
+/* A method that foretells how clips go on. In evaluation mode; not collective. */
+typedef struct hiss_forecast_ops {
+    int64_t (*given)(void *self);    /* frames of a clip that it is shown, */
+    int64_t (*foretold)(void *self); /* and those after them that it makes */
+    bool (*draws)(void *self);       /* whether futures of a clip differ; NULL: they do not */
+    /* What makes `futures` of one clip at a time; *forecaster is owned by the caller, who destroys it, also after an
+     * error. */
+    hiss_status (*create)(void *self, int64_t futures, void **forecaster, hiss_error *err);
+    void (*destroy)(void *forecaster);                  /* NULL is allowed */
+    const hiss_model *(*model)(const void *forecaster); /* laid out; it lives as long */
+    /* Frame t of sample i, in pixels of 0..1: out [H,W,C]. */
+    void (*frame)(void *self, const hiss_lane *lane, int64_t i, int64_t t, float *out);
+    /* Futures first, first + 1, ... of sample i of the lane's batch, of an endless row of them: keyed by HISS_FOR_EVALUATION,
+     * seed, the sample and the future's number. The lane has no graph.
+     *   vector  of the forecaster's model
+     *   out     [futures, foretold(), H, W, C] in pixels of 0..1 */
+    void (*run)(void *forecaster, const float *vector, const hiss_lane *lane, int64_t i, uint64_t seed, int64_t first,
+                float *out);
+} hiss_forecast_ops;
 
 /* A method: what every one has, and tables of what some can. A table that is NULL: it cannot, or the default will
  * do. */
@@ -428,6 +468,7 @@ typedef struct hiss_objective_ops {
     const hiss_measure_ops *measure;       /* NULL: it has none */
     const hiss_generation_ops *generation; /* NULL: it makes none */
     const hiss_sound_ops *sound;           /* NULL: it makes none */
+    const hiss_forecast_ops *forecast;     /* NULL: it foretells none */
 } hiss_objective_ops;
 
 /* The registered methods, ended by NULL (src/objective/list.h). Not collective. */

@@ -1,0 +1,83 @@
+/* A method that foretells how clips go on, in evaluation mode, with a model of its own. */
+#include "cli/cli.h"
+
+enum { MOST_AT_ONCE = 50, BATCH = 10 };
+
+struct forecaster {
+    const hiss_forecast_ops *ops;
+    const hiss_task *task;
+    void *method, *made;
+    float *vector;
+    hiss_forecaster forecaster;
+};
+
+static hiss_lane lane_of(const forecaster *f, const hiss_batch *batch) {
+    return (hiss_lane){.task = f->task, .phase = -1, .view = HISS_VIEW_CENTER, .batch = batch};
+}
+
+/* A hiss_embed: see hiss_forecaster, as for the next. */
+static hiss_status clip(void *user, int64_t count, const hiss_batch *batch, float *const *out, hiss_error *err) {
+    (void)err;
+    const forecaster *f = user;
+    const hiss_forecaster *by = &f->forecaster;
+    const hiss_lane lane = lane_of(f, batch);
+    const int64_t frames = by->given + by->foretold, size = by->H * by->W * by->C;
+    for (int64_t i = 0; i < count; i++) {
+        for (int64_t t = 0; t < frames; t++) {
+            f->ops->frame(f->method, &lane, i, t, out[0] + (i * frames + t) * size);
+        }
+    }
+    return HISS_OK;
+}
+
+static void futures(void *user, int64_t first, int64_t count, const hiss_batch *batch, float *out) {
+    const forecaster *f = user;
+    const hiss_forecaster *by = &f->forecaster;
+    const hiss_lane lane = lane_of(f, batch);
+    const int64_t floats = by->made * by->foretold * by->H * by->W * by->C;
+    for (int64_t i = 0; i < count; i++) {
+        f->ops->run(f->made, f->vector, &lane, i, f->task->seed, first, out + i * floats);
+    }
+}
+
+hiss_status forecaster_create(const hiss_objective_ops *objective, const hiss_frozen *m, const char *checkpoint,
+                              int64_t draws, forecaster **out, hiss_error *err) {
+    *out = NULL;
+    if (!objective->forecast) {
+        return HISS_OK;
+    }
+    forecaster *f = *out = hiss_new(forecaster, 1);
+    const hiss_task *t = f->task = hiss_frozen_task(m);
+    const hiss_forecast_ops *ops = f->ops = objective->forecast;
+    f->method = hiss_frozen_method(m);
+    const int64_t made = !ops->draws || !ops->draws(f->method) ? 1 : draws < MOST_AT_ONCE ? draws : MOST_AT_ONCE;
+    f->forecaster = (hiss_forecaster){.clip = clip,
+                                      .futures = futures,
+                                      .user = f,
+                                      .H = t->H,
+                                      .W = t->W,
+                                      .C = t->C,
+                                      .given = ops->given(f->method),
+                                      .foretold = ops->foretold(f->method),
+                                      .batch = BATCH,
+                                      .made = made};
+    const hiss_status s = ops->create(f->method, made, &f->made, err);
+    if (s != HISS_OK) {
+        return s;
+    }
+    const hiss_model *model = ops->model(f->made);
+    f->vector = hiss_new(float, hiss_model_floats(model));
+    return hiss_checkpoint_model(checkpoint, model, f->vector, err);
+}
+
+void forecaster_destroy(forecaster *f) {
+    if (f) {
+        f->ops->destroy(f->made);
+        hiss_free(f->vector);
+        hiss_free(f);
+    }
+}
+
+const hiss_forecaster *forecaster_of(const forecaster *f) {
+    return f ? &f->forecaster : NULL;
+}

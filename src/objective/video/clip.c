@@ -1,0 +1,60 @@
+#include "objective/video/clip.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "objective/parts/pixels.h"
+
+const hiss_field *video_field(const hiss_task *task, const char *name) {
+    for (int k = 0; k < task->fields; k++) {
+        if (strcmp(task->field[k].name, name) == 0) {
+            return &task->field[k];
+        }
+    }
+    return NULL;
+}
+
+hiss_status video_expect_clips(const char *method, const hiss_task *task, int64_t frames, const char *keys,
+                               hiss_error *err) {
+    const hiss_field *clip = video_field(task, VIDEO_FIELD_CLIP);
+    const int64_t *dim = clip->dim;
+    if (dim[0] < frames) {
+        return hiss_fail_key(
+            err, HISS_EUSER, "data.fields",
+            "%s needs clips of at least %lld frames, %s, found %lld; prepare longer ones, or set these "
+            "lower",
+            method, (long long)frames, keys, (long long)dim[0]);
+    }
+    if (dim[1] != task->H || dim[2] != task->W || dim[3] != task->C) {
+        return hiss_fail_key(err, HISS_EUSER, "augment.height",
+                             "%s takes frames as they are, %lldx%lldx%lld, and images of the same size, found "
+                             "%lldx%lldx%lld; leave augment.height and augment.width out",
+                             method, (long long)dim[1], (long long)dim[2], (long long)dim[3], (long long)task->H,
+                             (long long)task->W, (long long)task->C);
+    }
+    return objective_expect_unit_pixels(method, task, false, NULL, err);
+}
+
+void video_frame_inputs(const hiss_task *task, hiss_graph *graph, int64_t m, int64_t frames, hiss_value *frame) {
+    for (int64_t t = 0; t < frames; t++) {
+        char name[32];
+        snprintf(name, sizeof name, "frame%lld", (long long)t);
+        frame[t] = hiss_graph_input(graph, name, HISS_SHAPE(m, task->H, task->W, task->C));
+    }
+}
+
+void video_frame(const hiss_lane *lane, int64_t i, int64_t t, float *out) {
+    const hiss_task *task = lane->task;
+    const int64_t floats = task->H * task->W * task->C;
+    const uint8_t *pixel = hiss_batch_values(lane->batch, i, video_field(task, VIDEO_FIELD_CLIP));
+    pixel += t * floats;
+    for (int64_t k = 0; k < floats; k++) {
+        out[k] = (float)pixel[k] * (1.0f / 255.0f);
+    }
+}
+
+void video_put_frames(const hiss_lane *lane, int64_t i, int64_t frames, const hiss_value *frame) {
+    for (int64_t t = 0; t < frames; t++) {
+        video_frame(lane, i, t, hiss_lane_values(lane, frame[t], i));
+    }
+}

@@ -1,0 +1,21 @@
+/* Private to src/objective/video: the frames of clips. Not collective. */
+#ifndef HISS_OBJECTIVE_VIDEO_CLIP_H
+#define HISS_OBJECTIVE_VIDEO_CLIP_H
+
+#include "hiss/objective.h"
+
+enum { VIDEO_MOST_FRAMES = 100 };
+#define VIDEO_FIELD_CLIP "clip"
+
+const hiss_field *video_field(const hiss_task *task, const char *name); /* NULL: there is none */
+/* Whether clips have `frames` frames of the size of the network's input, and pixels go in as 0..1. Errors (HISS_EUSER). */
+hiss_status video_expect_clips(const char *method, const hiss_task *task, int64_t frames, const char *keys,
+                               hiss_error *err);
+/* Inputs [m,H,W,C] of frames 0 .. frames - 1. */
+void video_frame_inputs(const hiss_task *task, hiss_graph *graph, int64_t m, int64_t frames, hiss_value *frame);
+/* Frame t of sample i, in pixels of 0..1: out [H,W,C]. */
+void video_frame(const hiss_lane *lane, int64_t i, int64_t t, float *out);
+/* All frames of sample i into their inputs. */
+void video_put_frames(const hiss_lane *lane, int64_t i, int64_t frames, const hiss_value *frame);
+
+#endif

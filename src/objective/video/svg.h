@@ -1,0 +1,57 @@
+/* Private to the svg method: its state, and its networks in parts. Not collective. */
+#ifndef VIDEO_SVG_H
+#define VIDEO_SVG_H
+
+#include "hiss/objective.h"
+#include "objective/video/clip.h"
+
+enum { SVG_PRIOR_LEARNED, SVG_PRIOR_FIXED, SVG_PRIOR_NONE };
+enum { SVG_MOST_LEVELS = 6, SVG_MOST_LAYERS = 8 };
+
+typedef struct svg_options {
+    int64_t past, future, features, code, hidden, layers, latent;
+    int prior;
+    double beta;
+} svg_options;
+
+typedef struct svg_values { /* of a graph over all frames of clips */
+    hiss_value frame[VIDEO_MOST_FRAMES];
+    hiss_value noise[VIDEO_MOST_FRAMES]; /* [m,K] of the latent of a frame; of frame 0 there is none */
+    hiss_value mean[VIDEO_MOST_FRAMES], log_variance[VIDEO_MOST_FRAMES];             /* [m,K], of the posterior */
+    hiss_value prior_mean[VIDEO_MOST_FRAMES], prior_log_variance[VIDEO_MOST_FRAMES]; /* the same of a learned prior */
+    hiss_value made[VIDEO_MOST_FRAMES];                                              /* [m,H,W,C] */
+} svg_values;
+
+typedef struct svg {
+    const hiss_task *task;
+    const hiss_placement *placement; /* NULL: no training */
+    const svg_options *options;
+    int64_t frames, levels; /* of a clip; of the encoder, each of which halves height and width */
+    svg_values training, measured;
+} svg;
+
+typedef struct svg_state { /* of a recurrent network: [m,hidden] of each layer */
+    hiss_value hidden[SVG_MOST_LAYERS], cell[SVG_MOST_LAYERS];
+} svg_state;
+
+typedef struct svg_gaussian {
+    hiss_value mean, log_variance; /* [m,K] */
+} svg_gaussian;
+
+/* code [m,code] of image [m,H,W,C], and what each level says, [m,H/2,W/2,features], [m,H/4,W/4,2 features], ... */
+hiss_value video_svg_encode(const svg *v, hiss_builder *b, hiss_value image, hiss_value skip[SVG_MOST_LEVELS]);
+/* Image [m,H,W,C] of 0..1 of a code and what the encoder's levels said. */
+hiss_value video_svg_decode(const svg *v, hiss_builder *b, hiss_value code, const hiss_value skip[SVG_MOST_LEVELS]);
+svg_state video_svg_start(const svg *v, hiss_builder *b, int64_t m, int64_t layers); /* zeros */
+/* A step of prior or posterior, whose name it is, after a frame's code. */
+svg_gaussian video_svg_gaussian(const svg *v, hiss_builder *b, const char *name, hiss_value code, svg_state *state);
+/* The code of the next frame, after that of a frame and the latent of the next one; latent: -1 without a prior. */
+hiss_value video_svg_foretell(const svg *v, hiss_builder *b, hiss_value code, hiss_value latent, svg_state *state);
+/* mean + e^(log_variance / 2) noise */
+hiss_value video_svg_draw(hiss_builder *b, svg_gaussian of, hiss_value noise);
+int64_t video_svg_skipped(const svg *v, int64_t t); /* the frame whose levels the decoder of frame t sees */
+
+extern const hiss_measure_ops video_svg_measure;
+extern const hiss_forecast_ops video_svg_forecast;
+
+#endif
