@@ -390,32 +390,39 @@ static void base64(FILE *out, const unsigned char *b, size_t size) {
     }
 }
 
-/* The bytes of a file that begins as a PNG or a WAV file; NULL: there is none. */
-static unsigned char *read_shown(const char *path, size_t *size, bool *sound) {
-    static const unsigned char png[] = {0x89, 'P', 'N', 'G'}, wav[] = {'R', 'I', 'F', 'F'};
+static const struct shown {
+    const char *begins, *type;
+    bool sound;
+} kinds[] = {{"\x89PNG", "image/png", false}, {"RIFF", "audio/wav", true}, {"<svg ", "image/svg+xml", false}};
+
+/* The bytes of a file that begins as one of these kinds; NULL: there is none. */
+static unsigned char *read_shown(const char *path, size_t *size, const struct shown **kind) {
     unsigned char *bytes = hiss_file_bytes(path, size);
-    *sound = bytes && *size > sizeof wav && memcmp(bytes, wav, sizeof wav) == 0;
-    if (bytes && !*sound && (*size <= sizeof png || memcmp(bytes, png, sizeof png) != 0)) {
-        hiss_free(bytes);
-        bytes = NULL;
+    *kind = NULL;
+    for (int k = 0; k < HISS_COUNT(kinds) && bytes; k++) {
+        const size_t length = strlen(kinds[k].begins);
+        *kind = *size > length && memcmp(bytes, kinds[k].begins, length) == 0 ? &kinds[k] : *kind;
     }
-    return bytes;
+    if (!*kind) {
+        hiss_free(bytes);
+    }
+    return *kind ? bytes : NULL;
 }
 
 void hiss_picture_html(FILE *out, const char *directory, const char *heading, const hiss_picture *p) {
     char path[PICTURE_PATH];
     size_t size = 0;
     snprintf(path, sizeof path, "%s/%s", directory, p->file);
-    bool sound = false;
-    unsigned char *bytes = strchr(p->file, '/') ? NULL : read_shown(path, &size, &sound);
+    const struct shown *kind;
+    unsigned char *bytes = strchr(p->file, '/') ? NULL : read_shown(path, &size, &kind);
     if (bytes) {
         fputs("<figure><h3>", out);
         hiss_text_write_escaped(out, heading);
-        fputs(sound ? "</h3><audio controls aria-label=\"" : "</h3><img alt=\"", out);
+        fputs(kind->sound ? "</h3><audio controls aria-label=\"" : "</h3><img alt=\"", out);
         hiss_text_write_escaped(out, heading);
-        fprintf(out, "\" src=\"data:%s;base64,", sound ? "audio/wav" : "image/png");
+        fprintf(out, "\" src=\"data:%s;base64,", kind->type);
         base64(out, bytes, size);
-        fputs(sound ? "\"></audio><figcaption>" : "\"><figcaption>", out);
+        fputs(kind->sound ? "\"></audio><figcaption>" : "\"><figcaption>", out);
         hiss_text_write_escaped(out, p->caption);
         fputs("</figcaption></figure>\n", out);
     }

@@ -113,7 +113,7 @@ static double sum_similarities(const windows *w, double range) {
 }
 
 double eval_ssim(eval_ssim_window window, double range, int64_t H, int64_t W, int64_t C, const float *a,
-                      const float *b) {
+                 const float *b) {
     double weight[EVAL_SSIM_GAUSSIAN], sum = 0.0;
     windows w = {.side = (int64_t)window, .W = W, .C = C, .column = hiss_new(double, 2 * MOMENTS * W)};
     assert(H >= w.side && W >= w.side && C > 0 && range > 0.0);

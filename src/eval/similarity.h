@@ -29,7 +29,7 @@ typedef enum eval_ssim_window {
  *          they may be -1..1, and with it what was published by way of it
  *   H, W   at least the window's side */
 double eval_ssim(eval_ssim_window window, double range, int64_t H, int64_t W, int64_t C, const float *a,
-                      const float *b);
+                 const float *b);
 
 /* Sharpness difference, dB (Mathieu, Couprie & LeCun 2016, section 4.2): 10 log10(1 / mean |g(truth) - g(made)|), where g is
  * the absolute difference to the pixel above plus that to the pixel on the left, of every pixel and channel that has both.

@@ -4,8 +4,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "hiss/alloc.h"
 #include "eval/similarity.h"
+#include "hiss/alloc.h"
 
 static float *frame(int64_t count) {
     float *out = hiss_new(float, count);
@@ -23,8 +23,7 @@ int main(void) {
     while (scanf("%lld %lld %lld %lf", &H, &W, &C, &range) == 4) {
         float *a = frame(H * W * C), *b = frame(H * W * C);
         printf("%.17g %.17g %.17g %.17g\n", eval_frame_psnr(H, W, C, a, b),
-               eval_ssim(EVAL_SSIM_UNIFORM, range, H, W, C, a, b),
-               eval_ssim(EVAL_SSIM_GAUSSIAN, range, H, W, C, a, b),
+               eval_ssim(EVAL_SSIM_UNIFORM, range, H, W, C, a, b), eval_ssim(EVAL_SSIM_GAUSSIAN, range, H, W, C, a, b),
                eval_sharpness_difference(H, W, C, a, b));
         hiss_free(a);
         hiss_free(b);

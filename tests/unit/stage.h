@@ -21,6 +21,7 @@ typedef struct stage_given { /* of task and placement, what a test chooses */
     const hiss_kernels *kernels;
     const hiss_vocabulary *vocabulary; /* then samples are rows of words; NULL: images */
     const hiss_sound *sound;           /* then samples are rows of sound */
+    int64_t frames; /* then they have a field clip, whose first frame is the image; 0: they have not */
 } stage_given;
 
 typedef struct stage {
@@ -28,8 +29,8 @@ typedef struct stage {
     hiss_config *config;
     void *options, *method;
     hiss_augment_options augment;
-    hiss_field image;
-    hiss_inputs inputs; /* of the lane used last */
+    hiss_field field[2]; /* the image, and a clip */
+    hiss_inputs inputs;  /* of the lane used last */
     hiss_network network;
     hiss_task task;
     hiss_placement placement;
@@ -76,6 +77,23 @@ static inline void stage_suit(const char *objective, stage_given *given) {
         given->stored_W = 560;
         given->sound = &sound;
     }
+    if (strcmp(objective, "svg") == 0) {
+        given->stored_H = given->stored_W = 16;
+        given->frames = 15;
+    }
+}
+
+static inline int64_t stage_image_bytes(const hiss_task *t) {
+    const size_t bytes = t->vocabulary ? sizeof(int32_t) : t->sound ? sizeof(int16_t) : 1;
+    return t->stored_H * t->stored_W * t->C * (int64_t)bytes;
+}
+
+static inline int64_t stage_frames(const hiss_task *t) {
+    return t->fields > 1 ? t->field[1].dim[0] : 0;
+}
+
+static inline int64_t stage_bytes(const hiss_task *t) {
+    return (1 + stage_frames(t)) * stage_image_bytes(t);
 }
 
 static inline void draw_sample(const hiss_task *t, int64_t sample, uint8_t *out) {
@@ -96,12 +114,11 @@ static inline void draw_sample(const hiss_task *t, int64_t sample, uint8_t *out)
         }
         return;
     }
-    draw_blob(t->stored_H, t->stored_W, t->C, sample, t->classes ? sample % t->classes : sample, out);
-}
-
-static inline int64_t stage_bytes(const hiss_task *t) {
-    const size_t bytes = t->vocabulary ? sizeof(int32_t) : t->sound ? sizeof(int16_t) : 1;
-    return t->stored_H * t->stored_W * t->C * (int64_t)bytes;
+    const int64_t label = t->classes ? sample % t->classes : sample;
+    draw_blob(t->stored_H, t->stored_W, t->C, sample, label, out);
+    for (int64_t k = 0; k < stage_frames(t); k++) { /* it moves about */
+        draw_blob(t->stored_H, t->stored_W, t->C, sample, label + k, out + (1 + k) * stage_image_bytes(t));
+    }
 }
 
 static inline void stage_place(stage *s, const stage_given *given, const int64_t *lane_offsets) {
@@ -146,16 +163,21 @@ static inline hiss_status stage_open(stage *s, const char *objective, const char
     }
     status = status == HISS_OK ? hiss_config_finish(s->config, err) : status;
     status = status == HISS_OK ? hiss_augment_check(&s->augment, given.stored_H, given.stored_W, given.C, err) : status;
-    s->image = (hiss_field){.name = HISS_FIELD_IMAGE,
-                            .dtype = given.vocabulary ? HISS_I32
-                                     : given.sound    ? HISS_I16
-                                                      : HISS_U8,
-                            .ndim = 3,
-                            .dim = {given.stored_H, given.stored_W, given.C},
-                            .high = 255};
+    s->field[0] = (hiss_field){.name = HISS_FIELD_IMAGE,
+                               .dtype = given.vocabulary ? HISS_I32
+                                        : given.sound    ? HISS_I16
+                                                         : HISS_U8,
+                               .ndim = 3,
+                               .dim = {given.stored_H, given.stored_W, given.C},
+                               .high = 255};
+    s->field[1] = (hiss_field){.name = "clip",
+                               .dtype = HISS_U8,
+                               .ndim = 4,
+                               .dim = {given.frames, given.stored_H, given.stored_W, given.C},
+                               .offset = given.stored_H * given.stored_W * given.C};
     s->task = (hiss_task){.seed = given.seed,
-                          .field = &s->image,
-                          .fields = 1,
+                          .field = s->field,
+                          .fields = given.frames ? 2 : 1,
                           .stored_H = given.stored_H,
                           .stored_W = given.stored_W,
                           .H = s->augment.height,

@@ -256,7 +256,7 @@ typedef struct hiss_picture {
     const char *file, *title, *caption;
 } hiss_picture;
 bool hiss_evaluation_picture(const hiss_evaluation *evaluation, int k, hiss_picture *out);
-/* A figure with the picture or the sound of a run in it, under a heading; nothing where its file is no PNG and no WAV file
+/* A figure with the picture or the sound of a run in it, under a heading; nothing where its file is no PNG, WAV or SVG file
  * in that directory itself, for names come from files. Not collective. */
 void hiss_picture_html(FILE *stream, const char *directory, const char *heading, const hiss_picture *picture);
 

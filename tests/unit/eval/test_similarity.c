@@ -10,9 +10,9 @@
 
 #include <cmocka.h>
 
+#include "eval/similarity.h"
 #include "hiss/alloc.h"
 #include "hiss/rng.h"
-#include "eval/similarity.h"
 
 static const eval_ssim_window windows[] = {EVAL_SSIM_UNIFORM, EVAL_SSIM_GAUSSIAN};
 static const struct {
@@ -47,8 +47,7 @@ static double weight(eval_ssim_window window, int64_t i, int64_t j) {
     return window == EVAL_SSIM_UNIFORM ? 1.0 / n : exp(-(di * di + dj * dj) / 4.5) / sum;
 }
 
-static double window_ssim(eval_ssim_window window, double range, int64_t W, int64_t C, const float *a,
-                          const float *b) {
+static double window_ssim(eval_ssim_window window, double range, int64_t W, int64_t C, const float *a, const float *b) {
     const double n = (double)window * (double)window, C1 = pow(0.01 * range, 2.0), C2 = pow(0.03 * range, 2.0);
     double ma = 0.0, mb = 0.0, aa = 0.0, bb = 0.0, ab = 0.0;
     for (int64_t k = 0; k < window * window; k++) {
@@ -172,8 +171,7 @@ static void test_itself(void **state) {
         for (int w = 0; w < 2; w++) {
             if (fits(k, windows[w])) {
                 assert_true(eval_ssim(windows[w], 1.0, H, W, C, a, a) == 1.0);
-                assert_true(eval_ssim(windows[w], 1.0, H, W, C, a, b) ==
-                            eval_ssim(windows[w], 1.0, H, W, C, b, a));
+                assert_true(eval_ssim(windows[w], 1.0, H, W, C, a, b) == eval_ssim(windows[w], 1.0, H, W, C, b, a));
             }
         }
     }

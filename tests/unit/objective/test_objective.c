@@ -8,10 +8,13 @@
 static const char small_wavenet[] =
     "wavenet: {first: 5, residual: 3, gates: 4, skip: 5, output: 6, blocks: 2, layers: 8}\n";
 
+static const char small_svg[] = "svg: {past: 2, future: 3, features: 2, code: 5, hidden: 4, latent: 3}\n";
+
 static const char *net_of(const char *name) {
     return strcmp(name, "denoising") == 0  ? "network: {width: 2}\ndenoising: {loss: squared}\n"
            : strcmp(name, "word2vec") == 0 ? "word2vec: {dim: 5, subsample: 0, shared: 9}\n"
            : strcmp(name, "wavenet") == 0  ? small_wavenet
+           : strcmp(name, "svg") == 0      ? small_svg
            : strcmp(name, "bigan") == 0    ? "network: {layers: [flatten, {linear: 9}, tanh]}\n"
            : strcmp(name, "ride") == 0     ? "augment: {height: 10, width: 9}\n" /* states grow along the scan */
                                            : small_net;
@@ -48,12 +51,13 @@ static void test_methods_that_need_unit_pixels_say_so(void **state) {
         for (int k = 0; k < 1 + (strcmp((*o)->name, "autoencoder") == 0); k++) {
             act a = {0};
             hiss_error err = {0};
-            const stage_given given = {.seed = 9,
-                                       .stored_H = 28,
-                                       .stored_W = 28,
-                                       .C = channels_of((*o)->name),
-                                       .classes = 10,
-                                       .kernels = hiss_kernels_ref()};
+            stage_given given = {.seed = 9,
+                                 .stored_H = 28,
+                                 .stored_W = 28,
+                                 .C = channels_of((*o)->name),
+                                 .classes = 10,
+                                 .kernels = hiss_kernels_ref()};
+            stage_suit((*o)->name, &given);
             const bool refuses = stage_open(&a.s, (*o)->name, texts[k], given, NULL, &err) == HISS_EUSER &&
                                  strncmp(err.text, "augment.mean: ", 14) == 0;
             const bool says = (*o)->unit_pixels && (*o)->unit_pixels(a.s.options);

@@ -7,59 +7,63 @@ static void test_variants(void **state) {
     (void)state;
     static const struct {
         const char *name, *text;
-    } variants[] = {{"classify", "network: {width: 2}\nclassify: {loss: logistic}\n"},
-                    {"vae", "network: {width: 2}\nvae: {decoder: convolutional, hidden: 5, latent: 3}\n"},
-                    {"vae", "network: {width: 2}\nvae: {likelihood: gaussian, deviation: 0.7, hidden: 5}\n"},
-                    {"autoencoder", "network: {layers: [flatten, {linear: 9}, tanh]}\n"
-                                    "autoencoder: {decoder: dense, hidden: 5, loss: bernoulli}\n"},
-                    {"denoising", "network: {layers: [flatten]}\ndenoising: {decoder: tied, code: 7}\n"},
-                    {"denoising", "network: {width: 2}\ndenoising: {loss: squared, hidden: 5, code: 3}\n"
-                                  "corruption: {kind: gaussian}\n"},
-                    {"vae", "network: {width: 2}\nvae: {source: prior, binarize: false, hidden: 5}\n"},
-                    {"rbm", "rbm: {layers: '7, 5', finetune: autoencoder}\n"},
-                    {"rbm", "rbm: {layers: '7, 5', finetune: classifier, code: binary}\n"},
-                    {"dbm", "dbm: {hidden1: 7, hidden2: 5, updates: 2, gibbs: 2}\n"},
-                    {"dbm", "dbm: {hidden1: 7, hidden2: 5, chains: data}\n"},
-                    {"dbm", "dbm: {hidden1: 7, hidden2: 5, chains: random}\n"},
-                    {"sparse", "sparse: {size: 5, atoms: 9, steps: 100, patches: 2, lambda: 0.2}\n"},
-                    {"sparse", "sparse: {form: convolutional, size: 4, atoms: 3, steps: 100, lambda: 0.2}\n"},
-                    {"sparse", "sparse: {algorithm: ista, size: 4, atoms: 3, lambda: 0}\nwhiten: {on: false}\n"},
-                    {"context_prediction", "network: {width: 2}\ncontext_prediction: {canvas: 0, patch: 9, gap: 1, "
-                                           "jitter: 1, code: 5, hidden: 6}\n"},
-                    {"context_prediction", "network: {preset: resnet18-small, width: 1}\n"
-                                           "context_prediction: {patch: 8, gap: 0, jitter: 1, second_only: true}\n"},
-                    {"jigsaw", "network: {width: 2}\njigsaw: {canvas: 0, tile: 8, cell: 9, permutations: 5, code: 4, "
-                               "hidden: 6}\n"},
-                    {"stacked", "stacked: {units: 5, layers: 1}\ncorruption: {kind: gaussian}\n"},
-                    {"stacked", "stacked: {units: 5, layers: 2}\ncorruption: {kind: salt_and_pepper}\n"},
-                    {"stacked", "stacked: {units: 5, layers: 4, pretrain: false}\n"},
-                    {"ladder", "ladder: {layers: '7, 5', lambda: '20, 3, 0.5'}\n"},
-                    {"ladder", "ladder: {layers: '7, 5, 4', lambda: '0, 3, 0, 2, 0'}\n"},
-                    {"ladder", "ladder: {layers: '7', model: gamma, lambda: 2}\n"},
-                    {"ladder", "ladder: {layers: '7, 5', model: noise}\n"},
-                    {"gan", "gan: {latent: 5, width: 2, conditional: true}\n"},
-                    {"gan", "gan: {latent: 5, width: 3, deviation: 0}\n"},
-                    {"exemplar", "network: {layers: [flatten, {linear: 9}, tanh]}\nexemplar: {transform: none}\n"},
-                    {"exemplar", "network: {width: 2}\naugment: {shift: 3, rotate: 20}\n"},
-                    {"colorization", "network: {width: 2}\ncolorization: {loss: l2}\n"},
-                    {"colorization", "network: {layers: [{conv: 3, kernel: 4, stride: 2, pad: 1}, tanh]}\n"
-                                     "colorization: {rebalance: false, neighbors: 5}\n"},
-                    {"split_brain", "network: {layers: [{conv: 3, kernel: 4, stride: 2, pad: 1}, batch_norm, tanh]}\n"
-                                    "split_brain: {light_bins: 7}\n"},
-                    {"bigan", "network: {layers: [flatten, {linear: 9}, batch_norm, {leaky_relu: 0.2}]}\n"
-                              "bigan: {latent: 3, hidden: 7}\n"},
-                    {"bigan", "network: {width: 2}\nbigan: {latent: 3, hidden: 7, joint: false, prior: normal}\n"},
-                    {"word2vec", "word2vec: {model: ranking, dim: 5, window: 2, hidden: 6, subsample: 0}\n"},
-                    {"pixelcnn", "pixelcnn: {features: 4, layers: 2, output: 6, levels: 5, kernel: 5}\n"},
-                    {"pixelcnn", "pixelcnn: {features: 16, layers: 1, output: 6, conditional: true}\n"},
-                    {"wavenet", "wavenet: {first: 1, residual: 4, gates: 3, skip: 5, output: 6, blocks: 1, layers: 9, "
-                                "conditional: true}\n"},
-                    {"context_encoder", "network: {layers: [flatten, {linear: 9}]}\n"
-                                        "context_encoder: {code: 3, width: 2, adversarial_weight: 0.5}\n"},
-                    {"context_encoder", "network: {width: 2}\ncontext_encoder: {code: 3, width: 2, adversarial: only, "
-                                        "mask: random}\n"},
-                    {"context_encoder", "network: {width: 2}\ncontext_encoder: {code: 3, width: 2, adversarial: none, "
-                                        "mask: random, share: 0.5}\n"}};
+    } variants[] = {
+        {"classify", "network: {width: 2}\nclassify: {loss: logistic}\n"},
+        {"vae", "network: {width: 2}\nvae: {decoder: convolutional, hidden: 5, latent: 3}\n"},
+        {"vae", "network: {width: 2}\nvae: {likelihood: gaussian, deviation: 0.7, hidden: 5}\n"},
+        {"autoencoder", "network: {layers: [flatten, {linear: 9}, tanh]}\n"
+                        "autoencoder: {decoder: dense, hidden: 5, loss: bernoulli}\n"},
+        {"denoising", "network: {layers: [flatten]}\ndenoising: {decoder: tied, code: 7}\n"},
+        {"denoising", "network: {width: 2}\ndenoising: {loss: squared, hidden: 5, code: 3}\n"
+                      "corruption: {kind: gaussian}\n"},
+        {"vae", "network: {width: 2}\nvae: {source: prior, binarize: false, hidden: 5}\n"},
+        {"rbm", "rbm: {layers: '7, 5', finetune: autoencoder}\n"},
+        {"rbm", "rbm: {layers: '7, 5', finetune: classifier, code: binary}\n"},
+        {"dbm", "dbm: {hidden1: 7, hidden2: 5, updates: 2, gibbs: 2}\n"},
+        {"dbm", "dbm: {hidden1: 7, hidden2: 5, chains: data}\n"},
+        {"dbm", "dbm: {hidden1: 7, hidden2: 5, chains: random}\n"},
+        {"sparse", "sparse: {size: 5, atoms: 9, steps: 100, patches: 2, lambda: 0.2}\n"},
+        {"sparse", "sparse: {form: convolutional, size: 4, atoms: 3, steps: 100, lambda: 0.2}\n"},
+        {"sparse", "sparse: {algorithm: ista, size: 4, atoms: 3, lambda: 0}\nwhiten: {on: false}\n"},
+        {"context_prediction", "network: {width: 2}\ncontext_prediction: {canvas: 0, patch: 9, gap: 1, "
+                               "jitter: 1, code: 5, hidden: 6}\n"},
+        {"context_prediction", "network: {preset: resnet18-small, width: 1}\n"
+                               "context_prediction: {patch: 8, gap: 0, jitter: 1, second_only: true}\n"},
+        {"jigsaw", "network: {width: 2}\njigsaw: {canvas: 0, tile: 8, cell: 9, permutations: 5, code: 4, "
+                   "hidden: 6}\n"},
+        {"stacked", "stacked: {units: 5, layers: 1}\ncorruption: {kind: gaussian}\n"},
+        {"stacked", "stacked: {units: 5, layers: 2}\ncorruption: {kind: salt_and_pepper}\n"},
+        {"stacked", "stacked: {units: 5, layers: 4, pretrain: false}\n"},
+        {"ladder", "ladder: {layers: '7, 5', lambda: '20, 3, 0.5'}\n"},
+        {"ladder", "ladder: {layers: '7, 5, 4', lambda: '0, 3, 0, 2, 0'}\n"},
+        {"ladder", "ladder: {layers: '7', model: gamma, lambda: 2}\n"},
+        {"ladder", "ladder: {layers: '7, 5', model: noise}\n"},
+        {"gan", "gan: {latent: 5, width: 2, conditional: true}\n"},
+        {"gan", "gan: {latent: 5, width: 3, deviation: 0}\n"},
+        {"exemplar", "network: {layers: [flatten, {linear: 9}, tanh]}\nexemplar: {transform: none}\n"},
+        {"exemplar", "network: {width: 2}\naugment: {shift: 3, rotate: 20}\n"},
+        {"colorization", "network: {width: 2}\ncolorization: {loss: l2}\n"},
+        {"colorization", "network: {layers: [{conv: 3, kernel: 4, stride: 2, pad: 1}, tanh]}\n"
+                         "colorization: {rebalance: false, neighbors: 5}\n"},
+        {"split_brain", "network: {layers: [{conv: 3, kernel: 4, stride: 2, pad: 1}, batch_norm, tanh]}\n"
+                        "split_brain: {light_bins: 7}\n"},
+        {"bigan", "network: {layers: [flatten, {linear: 9}, batch_norm, {leaky_relu: 0.2}]}\n"
+                  "bigan: {latent: 3, hidden: 7}\n"},
+        {"bigan", "network: {width: 2}\nbigan: {latent: 3, hidden: 7, joint: false, prior: normal}\n"},
+        {"word2vec", "word2vec: {model: ranking, dim: 5, window: 2, hidden: 6, subsample: 0}\n"},
+        {"pixelcnn", "pixelcnn: {features: 4, layers: 2, output: 6, levels: 5, kernel: 5}\n"},
+        {"pixelcnn", "pixelcnn: {features: 16, layers: 1, output: 6, conditional: true}\n"},
+        {"wavenet", "wavenet: {first: 1, residual: 4, gates: 3, skip: 5, output: 6, blocks: 1, layers: 9, "
+                    "conditional: true}\n"},
+        {"svg", "svg: {past: 3, future: 2, prior: fixed, features: 2, code: 5, hidden: 4, latent: 3, beta: 0.1}\n"},
+        {"svg", "svg: {past: 2, future: 2, prior: none, features: 2, code: 5, hidden: 4, layers: 1}\n"},
+        {"svg", "svg: {past: 2, future: 3, features: 2, code: 5, hidden: 4, latent: 3, beta: 0.1}\n"},
+        {"context_encoder", "network: {layers: [flatten, {linear: 9}]}\n"
+                            "context_encoder: {code: 3, width: 2, adversarial_weight: 0.5}\n"},
+        {"context_encoder", "network: {width: 2}\ncontext_encoder: {code: 3, width: 2, adversarial: only, "
+                            "mask: random}\n"},
+        {"context_encoder", "network: {width: 2}\ncontext_encoder: {code: 3, width: 2, adversarial: none, "
+                            "mask: random, share: 0.5}\n"}};
     for (int k = 0; k < HISS_COUNT(variants); k++) {
         act a;
         open_act(&a, variants[k].name, variants[k].text, 2, 6, 61);
