@@ -22,6 +22,7 @@
 
 #include "hiss/alloc.h"
 #include "hiss/file.h"
+#include "hiss/picture.h"
 #include "image_impl.h"
 
 enum { REASON_SIZE = JMSG_LENGTH_MAX, EXIF_HEAD = 6 };

@@ -6,6 +6,7 @@
 #include "hiss/alloc.h"
 #include "hiss/eval.h"
 #include "hiss/log.h"
+#include "hiss/picture.h"
 
 enum { LEAST_IMAGE = 56, FRAME = 3, GAP = 4, LINE = 1 };
 enum { PAIR_COLUMNS = 6, PAIR_GAP = 1 };

@@ -578,11 +578,6 @@ typedef struct hiss_tokens {
 hiss_status hiss_prepare_text(const hiss_prepare_options *options, const hiss_cut *cut, const hiss_tokens *tokens,
                               const char *const *files, int64_t nfiles, hiss_error *err);
 
-/* ---- pictures ---- */
-
-/* Write pixels[H,W,C] (C 1 or 3) as PNG, durably (libpng, in src/data/image.c). */
-hiss_status hiss_png_write(const char *path, int64_t H, int64_t W, int64_t C, const uint8_t *pixels, hiss_error *err);
-
 /* ---- sound ---- */
 
 /* Write values[sounds, count] of -1 .. 1, cut there, as a WAV file of one channel and 16 bits, durably: one sound after

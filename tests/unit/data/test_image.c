@@ -17,6 +17,7 @@
 #include "data/image_impl.h"
 #include "hiss/alloc.h"
 #include "hiss/file.h"
+#include "hiss/picture.h"
 
 static char folder[] = "/tmp/hiss-image-XXXXXX";
 static char path[128];
