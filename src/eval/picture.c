@@ -1,8 +1,9 @@
-/* Pictures: contact sheets of retrievals, and grids of filters. Everything is painted onto one RGB canvas, pixels
+/* Pictures: contact sheets of retrievals, grids of filters, clips. Everything is painted onto one RGB canvas, pixels
  * enlarged by whole factors, and written as PNG. */
 #include <assert.h>
 #include <math.h>
 
+#include "eval/judgements/judgements.h"
 #include "hiss/alloc.h"
 #include "hiss/eval.h"
 #include "hiss/log.h"
@@ -231,6 +232,78 @@ hiss_status hiss_write_grid(const char *path, int64_t rows, int64_t columns, int
     hiss_free(c.pixels);
     return status;
 }
+
+/* ---- clips ---- */
+
+typedef struct film {
+    const hiss_clips *clips;
+    int64_t factor, border, cell_height, cell_width;
+    uint8_t *bytes; /* [H, W, C] of a frame */
+} film;
+
+static film make_film(const hiss_clips *clips) {
+    film f = {.clips = clips, .factor = enlarge(clips->H, clips->W, LEAST_IMAGE), .border = clips->border ? FRAME : 0};
+    f.cell_height = clips->H * f.factor + 2 * f.border + GAP;
+    f.cell_width = clips->W * f.factor + 2 * f.border + GAP;
+    f.bytes = hiss_alloc((size_t)(clips->H * clips->W * clips->C));
+    return f;
+}
+
+/* Frame t of a clip with its border, whose corner is y, x. */
+static void paint_frame(const film *f, canvas *c, int64_t y, int64_t x, int64_t clip, int64_t t) {
+    const hiss_clips *of = f->clips;
+    const int64_t at = clip * of->T + t, size = of->H * of->W * of->C;
+    for (int64_t k = 0; k < size; k++) {
+        f->bytes[k] = eval_byte_of(of->pixels[at * size + k]);
+    }
+    if (of->border) {
+        const colour border[] = {[HISS_BORDER_NONE] = white, [HISS_BORDER_GIVEN] = right, [HISS_BORDER_MADE] = wrong};
+        paint(c, y, x, f->cell_height - GAP, f->cell_width - GAP, border[of->border[at]]);
+    }
+    paint_image(c, y + f->border, x + f->border, f->factor, of->H, of->W, of->C, f->bytes);
+}
+
+static void paint_moment(void *user, int64_t t, uint8_t *pixels) {
+    const film *f = user;
+    const int64_t rows = f->clips->rows, columns = f->clips->columns;
+    canvas c = {GAP + rows * f->cell_height, GAP + columns * f->cell_width, pixels};
+    if (t == 0) {
+        paint(&c, 0, 0, c.H, c.W, white);
+    }
+    for (int64_t k = 0; k < rows * columns; k++) {
+        paint_frame(f, &c, GAP + k / columns * f->cell_height, GAP + k % columns * f->cell_width, k, t);
+    }
+}
+
+hiss_status hiss_write_clips(const char *path, const hiss_clips *clips, hiss_error *err) {
+    film f = make_film(clips);
+    const hiss_animation a = {.frames = clips->T,
+                              .H = GAP + clips->rows * f.cell_height,
+                              .W = GAP + clips->columns * f.cell_width,
+                              .milliseconds = clips->milliseconds,
+                              .paint = paint_moment,
+                              .user = &f};
+    const hiss_status status = hiss_animation_write(path, &a, err);
+    hiss_free(f.bytes);
+    return status;
+}
+
+hiss_status hiss_write_strips(const char *path, const hiss_clips *clips, hiss_error *err) {
+    film f = make_film(clips);
+    const int64_t strips = clips->rows * clips->columns;
+    canvas c = make_canvas(GAP + strips * f.cell_height + (clips->rows - 1) * GAP, GAP + clips->T * f.cell_width);
+    for (int64_t k = 0; k < strips; k++) {
+        for (int64_t t = 0; t < clips->T; t++) {
+            paint_frame(&f, &c, GAP + k * f.cell_height + k / clips->columns * GAP, GAP + t * f.cell_width, k, t);
+        }
+    }
+    const hiss_status status = hiss_png_write(path, c.H, c.W, 3, c.pixels, err);
+    hiss_free(c.pixels);
+    hiss_free(f.bytes);
+    return status;
+}
+
+/* ---- filters ---- */
 
 /* One filter as bytes, [R,S,3] when C is 3, else its planes side by side [R, C*S, 1]; a constant one is mid-grey. */
 static void stretch(int64_t R, int64_t S, int64_t C, const float *w, uint8_t *pixels) {

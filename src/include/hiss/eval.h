@@ -15,6 +15,7 @@
 #include "hiss/data.h"
 #include "hiss/hash.h"
 #include "hiss/kernels.h"
+#include "hiss/picture.h"
 #include "hiss/status.h"
 
 /* Where an evaluation runs. Open struct, filled by the caller, logically collective. */
@@ -430,6 +431,12 @@ hiss_status hiss_write_pairs(const char *path, int64_t count, int64_t H, int64_t
  *   pixels  [rows, columns, H, W, C] */
 hiss_status hiss_write_grid(const char *path, int64_t rows, int64_t columns, int64_t H, int64_t W, int64_t C,
                             const uint8_t *pixels, hiss_error *err);
+
+/* Clips, frames enlarged by the least whole factor that makes them 56 pixels: all side by side, as an animated PNG
+ * (hiss_animation_write), and as a still, a clip below the other, time going to the right, with more room before the clips of
+ * the next row. Errors: HISS_EUSER, more than 2^27 pixels; those of writing. Not collective. */
+hiss_status hiss_write_clips(const char *path, const hiss_clips *clips, hiss_error *err);
+hiss_status hiss_write_strips(const char *path, const hiss_clips *clips, hiss_error *err);
 
 /* First-layer filters w[F,R,S,C] as a grid, each stretched from its own minimum to its own maximum and enlarged; in
  * colour when C is 3, else the C planes side by side. Not collective. */

@@ -22,4 +22,17 @@ typedef struct hiss_animation {
  * Memory: two frames. Errors: HISS_EUSER, more than 2^27 pixels; those of writing. Not collective. */
 hiss_status hiss_animation_write(const char *path, const hiss_animation *animation, hiss_error *err);
 
+/* Clips that are to be seen side by side. Open struct; owns nothing. */
+typedef enum hiss_clip_border {
+    HISS_BORDER_NONE,
+    HISS_BORDER_GIVEN, /* green: the frame is what was given */
+    HISS_BORDER_MADE,  /* red: it is what was made of that */
+} hiss_clip_border;
+typedef struct hiss_clips {
+    int64_t rows, columns, T, H, W, C;
+    const float *pixels;   /* [rows, columns, T, H, W, C] of 0..1, cut there */
+    const uint8_t *border; /* [rows, columns, T] of hiss_clip_border; NULL: none, and no room for any */
+    int milliseconds;      /* that a frame stays, 1 .. 65535 */
+} hiss_clips;
+
 #endif
