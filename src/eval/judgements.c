@@ -38,7 +38,7 @@ static bool wanted(const hiss_judgement *j, const hiss_eval_options *options) {
 }
 
 hiss_status hiss_judgements_expect(const hiss_eval_options *options, hiss_error *err) {
-    char keys[256] = "";
+    char keys[320] = "";
     for (const hiss_judgement *const *j = hiss_judgements(); *j; j++) {
         if (wanted(*j, options)) {
             return HISS_OK;

@@ -26,7 +26,7 @@
 enum { SSIM, PSNR, MEASURES };
 enum { BEST, MEAN, COPY, CURVES };
 enum { SHARPNESS, COPY_SHARPNESS, SINGLES };
-enum { SHOWN = 6, SHOWN_FUTURES = 3, MOST_STEPS = 12, PATH_TEXT = 4096 };
+enum { SHOWN = 6, SHOWN_FUTURES = 3, MOST_STEPS = 12, PATH_TEXT = 4096, MILLISECONDS = 150 };
 
 static const char *const measure_names[MEASURES] = {"ssim", "psnr"};
 
@@ -341,15 +341,38 @@ static int64_t rows_of_clip(const futures *f) {
     return f->draws > 1 ? ROW_FUTURES + shown : ROW_FUTURES;
 }
 
-/* Row r of a clip: the given frames, and then those that were foretold. */
-static void put_row(const futures *f, const float *future, uint8_t *out) {
-    const int64_t size = size_of(f), given = f->by->given, T = f->by->foretold;
-    for (int64_t k = 0; k < given * size; k++) {
-        out[k] = eval_byte_of(f->clip[k]);
+/* The given frames of the clip, and then those of a future. */
+static void put_row(const futures *f, const float *future, float *out) {
+    const int64_t given = f->by->given * size_of(f), rest = f->by->foretold * size_of(f);
+    memcpy(out, f->clip, sizeof *out * (size_t)given);
+    memcpy(out + given, future, sizeof *out * (size_t)rest);
+}
+
+/* A row of pictures for each clip, whose rows these are. */
+static hiss_status write_pictures(const futures *f, int64_t clips, const float *pixels, hiss_error *err) {
+    const hiss_forecaster *by = f->by;
+    const int64_t frames = by->given + by->foretold, columns = rows_of_clip(f), count = clips * columns * frames;
+    uint8_t *border = hiss_alloc((size_t)count);
+    for (int64_t k = 0; k < count; k++) {
+        const bool made = k / frames % columns != ROW_TRUTH && k % frames >= by->given;
+        border[k] = made ? HISS_BORDER_MADE : HISS_BORDER_GIVEN;
     }
-    for (int64_t k = 0; k < T * size; k++) {
-        out[given * size + k] = eval_byte_of(future[k]);
-    }
+    const hiss_clips shown = {.rows = clips,
+                              .columns = columns,
+                              .T = frames,
+                              .H = by->H,
+                              .W = by->W,
+                              .C = by->C,
+                              .pixels = pixels,
+                              .border = border,
+                              .milliseconds = MILLISECONDS};
+    char path[PATH_TEXT];
+    snprintf(path, sizeof path, "%s/futures.png", f->subject->directory);
+    hiss_status s = hiss_write_clips(path, &shown, err);
+    snprintf(path, sizeof path, "%s/futures-strips.png", f->subject->directory);
+    s = s == HISS_OK ? hiss_write_strips(path, &shown, err) : s;
+    hiss_free(border);
+    return s;
 }
 
 /* Rank 0. */
@@ -357,13 +380,12 @@ static hiss_status draw(futures *f, const hiss_sample_range *drawn, hiss_error *
     const hiss_forecaster *by = f->by;
     const int64_t frames = by->given + by->foretold, row = frames * size_of(f), floats = by->foretold * size_of(f);
     const int64_t clips = f->clips < SHOWN ? f->clips : SHOWN, height = rows_of_clip(f);
-    uint8_t *bytes = hiss_alloc((size_t)(clips * height * row));
+    float *pixels = hiss_new(float, clips *height *row);
     float *out = hiss_new(float, width_of(f));
     hiss_samples *samples = hiss_samples_create(drawn->set, by->batch);
     hiss_status s = HISS_OK;
-    char path[PATH_TEXT];
     for (int64_t i = 0; i < clips && s == HISS_OK; i++) {
-        uint8_t *at = bytes + i * height * row;
+        float *at = pixels + i * height * row;
         s = hiss_samples_read(samples, drawn, i, by->batch, err);
         const hiss_batch batch = hiss_samples_batch(samples, 0, by->batch);
         s = s == HISS_OK ? judge_clip(f, &batch, out, err) : s;
@@ -377,10 +399,9 @@ static hiss_status draw(futures *f, const hiss_sample_range *drawn, hiss_error *
             put_row(f, f->made + (k - ROW_FUTURES) * floats, at + k * row);
         }
     }
-    snprintf(path, sizeof path, "%s/futures.png", f->subject->directory);
-    s = s == HISS_OK ? hiss_write_grid(path, clips * height, frames, by->H, by->W, by->C, bytes, err) : s;
+    s = s == HISS_OK ? write_pictures(f, clips, pixels, err) : s;
     hiss_samples_destroy(samples);
-    hiss_free(bytes);
+    hiss_free(pixels);
     hiss_free(out);
     return s;
 }
@@ -401,12 +422,14 @@ static hiss_status show(futures *f, const hiss_sample_range *drawn, const double
     hiss_record_picture(record, "futures.svg", "Foretold frames",
                         "How alike foretold frames and true ones are, in the mean over test clips; given frames are "
                         "not counted.");
-    hiss_record_picture(record, "futures.png", "Futures",
-                        f->draws > 1
-                            ? "Of each test clip: as it is, the best future by SSIM, and the first ones drawn; the "
-                              "frames that are given come first."
-                            : "Of each test clip: as it is, and as it is foretold; the frames that are given come "
-                              "first.");
+    const char *caption =
+        f->draws > 1
+            ? "Of each test clip: as it is, the best future by SSIM, and the first ones drawn; frames that are "
+              "given have a green border, those that are made a red one."
+            : "Of each test clip: as it is, and as it is foretold; frames that are given have a green border, "
+              "those that are made a red one.";
+    hiss_record_picture(record, "futures.png", "Futures", caption);
+    hiss_record_picture(record, "futures-strips.png", "Futures, frame by frame", caption);
     return s;
 }
 
@@ -432,10 +455,11 @@ static hiss_status check(const futures *f, hiss_error *err) {
     const int64_t side = f->options->ssim == 0 ? EVAL_SSIM_UNIFORM : EVAL_SSIM_GAUSSIAN;
     return f->by->H >= side && f->by->W >= side
                ? HISS_OK
-               : hiss_fail(err, HISS_EUSER,
-                           "the window is %lldx%lld, found frames of %lldx%lld; choose the smaller window, or "
-                           "judge no futures: eval.futures: false",
-                           (long long)side, (long long)side, (long long)f->by->H, (long long)f->by->W);
+               : hiss_fail(
+                     err, HISS_EUSER,
+                     "eval.ssim: the window is %lldx%lld, found frames of %lldx%lld; choose the smaller window, or "
+                     "judge no futures: eval.futures: false",
+                     (long long)side, (long long)side, (long long)f->by->H, (long long)f->by->W);
 }
 
 static hiss_status run(const hiss_eval_env *env, const hiss_eval_options *options, const hiss_subject *subject,

@@ -1,0 +1,327 @@
+/* Stochastic video generation: a step of memory and the divergence by hand; futures know the given frames and no others; each
+ * future is one of an endless row, however many are made at once; the first foretold frame of the deterministic one is that of
+ * the graph over all frames; which frame the decoder sees; and what is measured at hits. */
+#include "../act.h"
+
+#include "objective/video/svg.h"
+
+enum { SIDE = 16, SIZE = SIDE * SIDE, PAST = 2, FUTURE = 3, FRAMES = PAST + FUTURE };
+
+/* ---- memory and divergence by hand ---- */
+
+static double sigmoid(double x) {
+    return 1.0 / (1.0 + exp(-x));
+}
+
+static void expect_near(const char *what, double found, double wanted, double tolerance) {
+    if (!(fabs(found - wanted) <= tolerance * (1.0 + fabs(wanted)))) {
+        fail_msg("%s is %.9g, by hand %.9g", what, found, wanted);
+    }
+}
+
+static void expect_remembered(const rig *r, const float *x, const float *h, const float *c, int64_t D, int64_t U,
+                              const float *said, const float *kept) {
+    const float *w = r->vector + hiss_model_offset(r->model, "lstm/weight");
+    const float *bias = r->vector + hiss_model_offset(r->model, "lstm/bias");
+    for (int64_t j = 0; j < U; j++) {
+        double gate[4];
+        for (int q = 0; q < 4; q++) {
+            const float *row = w + (q * U + j) * (D + U);
+            gate[q] = (double)bias[q * U + j];
+            for (int64_t k = 0; k < D + U; k++) {
+                gate[q] += (double)row[k] * (double)(k < D ? x[k] : h[k - D]);
+            }
+        }
+        const double cell = sigmoid(gate[1]) * (double)c[j] + sigmoid(gate[0]) * tanh(gate[2]);
+        expect_near("what the cell keeps", (double)kept[j], cell, 2e-5);
+        expect_near("what it says", (double)said[j], sigmoid(gate[3]) * tanh(cell), 2e-5);
+    }
+}
+
+static void test_memory_by_hand(void **state) {
+    (void)state;
+    enum { M = 3, D = 5, U = 4 };
+    const hiss_kernels *const kernels[] = {hiss_kernels_ref(), hiss_kernels_blas()};
+    for (int k = 0; k < HISS_COUNT(kernels); k++) {
+        rig r = rig_open();
+        const hiss_value x = hiss_graph_input(r.graph, "x", HISS_SHAPE(M, D)),
+                         h = hiss_graph_input(r.graph, "h", HISS_SHAPE(M, U)),
+                         c = hiss_graph_input(r.graph, "c", HISS_SHAPE(M, U));
+        hiss_value said = h, kept = c;
+        hiss_layer_lstm(&r.b, "lstm", x, &said, &kept);
+        hiss_graph_loss(r.graph, hiss_graph_dot(r.graph, said, said, 1.0));
+        const hiss_value wanted[] = {x, h, c, said, kept};
+        for (int v = 0; v < HISS_COUNT(wanted); v++) {
+            hiss_graph_keep(r.graph, wanted[v]);
+        }
+        rig_ready(&r, kernels[k]);
+        fill_inputs(r.graph, r.exec, 4, 3);
+        hiss_exec_forward(r.exec, &r.run, 0, hiss_graph_nodes(r.graph), NULL, NULL);
+        for (int64_t i = 0; i < M; i++) {
+            expect_remembered(&r, hiss_exec_data(r.exec, x) + i * D, hiss_exec_data(r.exec, h) + i * U,
+                              hiss_exec_data(r.exec, c) + i * U, D, U, hiss_exec_data(r.exec, said) + i * U,
+                              hiss_exec_data(r.exec, kept) + i * U);
+        }
+        rig_close(&r);
+    }
+}
+
+/* Of Gaussians given as rows (mean, log variance): the operation, and the integral of q log(q / p) by rectangles. */
+static void test_divergence_is_the_integral(void **state) {
+    (void)state;
+    static const float given[][4] = {{0.0f, 0.0f, 0.0f, 0.0f}, {0.7f, -1.0f, 0.0f, 0.0f}, {-0.3f, 0.5f, 1.2f, -0.4f}};
+    for (int q = 0; q < HISS_COUNT(given); q++) {
+        rig r = rig_open();
+        hiss_value x[4];
+        for (int k = 0; k < 4; k++) {
+            char name[] = {'x', (char)('0' + k), 0};
+            x[k] = hiss_graph_input(r.graph, name, HISS_SHAPE(1));
+        }
+        hiss_graph_loss(r.graph, hiss_graph_gaussians_kl(r.graph, x[0], x[1], x[2], x[3], 2.0));
+        rig_ready(&r, hiss_kernels_blas());
+        for (int k = 0; k < 4; k++) {
+            *hiss_exec_data(r.exec, x[k]) = given[q][k];
+        }
+        hiss_exec_forward(r.exec, &r.run, 0, hiss_graph_nodes(r.graph), NULL, NULL);
+        const double m1 = (double)given[q][0], v1 = exp((double)given[q][1]), m2 = (double)given[q][2],
+                     v2 = exp((double)given[q][3]), step = 1e-3;
+        double sum = 0.0;
+        for (double z = -12.0; z < 12.0; z += step) {
+            const double of_q = -0.5 * (z - m1) * (z - m1) / v1 - 0.5 * log(6.283185307179586 * v1);
+            const double of_p = -0.5 * (z - m2) * (z - m2) / v2 - 0.5 * log(6.283185307179586 * v2);
+            sum += step * exp(of_q) * (of_q - of_p);
+        }
+        expect_near("the divergence", (double)*hiss_exec_data(r.exec, hiss_graph_nodes(r.graph) - 1), 2.0 * sum, 1e-5);
+        rig_close(&r);
+    }
+}
+
+/* ---- futures ---- */
+
+typedef struct film { /* a method that foretells, and clips to be foretold */
+    hiss_comm comm;
+    stage s;
+    void *forecaster;
+    float *vector;
+    hiss_lane lane;
+} film;
+
+/* Parameters depend on the names of slots alone, so that any number of futures has the same. */
+static void fill_parameters(const hiss_model *model, float *vector) {
+    for (int k = 0; k < hiss_model_count(model); k++) {
+        const hiss_slot *slot = hiss_model_at(model, k);
+        int64_t key = 7;
+        for (const char *c = slot->name; *c; c++) {
+            key = (31 * key + *c) % 1000003;
+        }
+        fill_normals(key, 0, slot->count, vector + slot->offset);
+        for (int64_t i = 0; i < slot->count; i++) {
+            float *at = vector + slot->offset + i;
+            *at = slot->kind == HISS_SLOT_BUFFER ? 0.5f + 0.3f * fabsf(*at) : 0.3f * *at;
+        }
+    }
+}
+
+static void open_film(film *f, const char *prior, int64_t futures) {
+    memset(f, 0, sizeof *f);
+    char text[160];
+    hiss_error err = {0};
+    stage_given given = {.seed = 9,
+                         .samples = 4,
+                         .stored_H = SIDE,
+                         .stored_W = SIDE,
+                         .C = 1,
+                         .lanes = 1,
+                         .m = 4,
+                         .frames = FRAMES,
+                         .comm = &f->comm,
+                         .kernels = hiss_kernels_blas()};
+    snprintf(text, sizeof text, "svg: {prior: %s, past: %d, future: %d, features: 3, code: 6, hidden: 5, latent: 2}\n",
+             prior, PAST, FUTURE);
+    if (stage_open(&f->s, "svg", text, given, NULL, &err) != HISS_OK ||
+        f->s.ops->forecast->create(f->s.method, futures, &f->forecaster, &err) != HISS_OK) {
+        fail_msg("%s", err.text);
+    }
+    stage_batches(&f->s, 0, 0);
+    const hiss_model *model = f->s.ops->forecast->model(f->forecaster);
+    f->vector = hiss_new(float, hiss_model_floats(model));
+    fill_parameters(model, f->vector);
+    f->lane = (hiss_lane){.task = &f->s.task, .phase = -1, .view = HISS_VIEW_CENTER, .batch = &f->s.batches[0]};
+}
+
+static void close_film(film *f) {
+    f->s.ops->forecast->destroy(f->forecaster);
+    hiss_free(f->vector);
+    stage_close(&f->s);
+}
+
+static void make_futures(film *f, int64_t i, int64_t first, float *out) {
+    f->s.ops->forecast->run(f->forecaster, f->vector, &f->lane, i, 3, first, out);
+}
+
+/* Frame t of sample i, as bytes. */
+static uint8_t *bytes_of(film *f, int64_t i, int64_t t) {
+    return f->s.pixels + f->lane.batch->sample[i] * stage_bytes(&f->s.task) + (1 + t) * SIZE;
+}
+
+static const char *const priors[] = {"learned", "fixed", "none"};
+
+static void test_futures_are_a_row(void **state) {
+    (void)state;
+    enum { MADE = 3 };
+    for (int p = 0; p < HISS_COUNT(priors); p++) {
+        film many, one;
+        float *row = hiss_new(float, 2 * MADE * FUTURE * SIZE), *alone = hiss_new(float, FUTURE *SIZE);
+        open_film(&many, priors[p], MADE);
+        open_film(&one, priors[p], 1);
+        make_futures(&many, 1, 0, row);
+        make_futures(&many, 1, MADE, row + MADE * FUTURE * SIZE);
+        for (int64_t k = 0; k < 2 * MADE; k++) {
+            make_futures(&one, 1, k, alone);
+            double apart = 0.0, from_first = 0.0;
+            for (int64_t x = 0; x < FUTURE * SIZE; x++) {
+                apart = fmax(apart, fabs((double)alone[x] - (double)row[k * FUTURE * SIZE + x]));
+                from_first = fmax(from_first, fabs((double)alone[x] - (double)row[x]));
+            }
+            if (apart > 0.0 || (k > 0 && (from_first > 0.0) != (p < 2))) {
+                fail_msg("%s: future %d differs by %g alone, by %g from the first", priors[p], (int)k, apart,
+                         from_first);
+            }
+        }
+        hiss_free(row);
+        hiss_free(alone);
+        close_film(&many);
+        close_film(&one);
+    }
+}
+
+/* A frame that is given changes all futures, one that follows none, to the last bit. */
+static void test_futures_know_given_frames_alone(void **state) {
+    (void)state;
+    enum { FLOATS = 2 * FUTURE * SIZE };
+    for (int p = 0; p < HISS_COUNT(priors); p++) {
+        film f;
+        float *before = hiss_new(float, FLOATS), *after = hiss_new(float, FLOATS);
+        open_film(&f, priors[p], 2);
+        make_futures(&f, 2, 0, before);
+        for (int64_t t = 0; t < FRAMES; t++) {
+            for (int k = 0; k < SIZE; k++) {
+                bytes_of(&f, 2, t)[k] ^= 255;
+            }
+            make_futures(&f, 2, 0, after);
+            if ((memcmp(before, after, sizeof *before * FLOATS) != 0) != (t < PAST)) {
+                fail_msg("%s: frame %d %s the future", priors[p], (int)t, t < PAST ? "does not change" : "changes");
+            }
+            for (int k = 0; k < SIZE; k++) {
+                bytes_of(&f, 2, t)[k] ^= 255;
+            }
+        }
+        hiss_free(before);
+        hiss_free(after);
+        close_film(&f);
+    }
+}
+
+/* The measures' graph of the same parameters, on all samples. */
+typedef struct measuring {
+    rig r;
+    float *out; /* [m,width] */
+    int64_t width;
+} measuring;
+
+static void open_measuring(film *f, measuring *m) {
+    hiss_error err = {0};
+    const hiss_measure_ops *ops = f->s.ops->measure;
+    m->r = rig_open();
+    m->r.b.training = false;
+    if (ops->build(f->s.method, &m->r.b, 4, &err) != HISS_OK) {
+        fail_msg("%s", err.text);
+    }
+    rig_ready(&m->r, hiss_kernels_blas());
+    fill_parameters(m->r.model, m->r.vector);
+    hiss_lane lane = f->lane;
+    lane.graph = m->r.graph;
+    lane.exec = m->r.exec;
+    m->width = ops->width(f->s.method);
+    m->out = hiss_new(float, 4 * m->width);
+    for (int64_t i = 0; i < 4; i++) {
+        ops->sample(f->s.method, &lane, i);
+    }
+    hiss_exec_forward(m->r.exec, &m->r.run, 0, hiss_graph_nodes(m->r.graph), NULL, NULL);
+    for (int64_t i = 0; i < 4; i++) {
+        ops->measure(f->s.method, &lane, i, m->out + i * m->width);
+    }
+}
+
+static void close_measuring(measuring *m) {
+    hiss_free(m->out);
+    rig_close(&m->r);
+}
+
+static void test_first_foretold_frame(void **state) {
+    (void)state;
+    film f;
+    measuring m;
+    float *future = hiss_new(float, FUTURE *SIZE);
+    open_film(&f, "none", 1);
+    open_measuring(&f, &m);
+    const svg *v = f.s.method;
+    for (int64_t i = 0; i < 4; i++) {
+        make_futures(&f, i, 0, future);
+        const float *said = hiss_exec_data(m.r.exec, v->measured.made[PAST]) + i * SIZE;
+        for (int64_t k = 0; k < SIZE; k++) {
+            expect_near("a pixel of the first foretold frame", (double)future[k], (double)said[k], 1e-5);
+        }
+    }
+    hiss_free(future);
+    close_measuring(&m);
+    close_film(&f);
+}
+
+/* The decoder sees the frame before while frames are given, and then the last but one of them. */
+static void test_which_frame_the_decoder_sees(void **state) {
+    (void)state;
+    const svg_options options = {.past = 4, .future = 3};
+    const svg v = {.options = &options};
+    const int64_t wanted[] = {0, 1, 2, 2, 2, 2};
+    for (int64_t t = 1; t < 7; t++) {
+        assert_int_equal(video_svg_skipped(&v, t), wanted[t - 1]);
+    }
+}
+
+/* Errors of the next frame and of the frame before, summed pixel by pixel. */
+static void test_errors_by_hand(void **state) {
+    (void)state;
+    for (int p = 0; p < HISS_COUNT(priors); p++) {
+        film f;
+        measuring m;
+        open_film(&f, priors[p], 1);
+        open_measuring(&f, &m);
+        const svg *v = f.s.method;
+        for (int64_t i = 0; i < 4; i++) {
+            double error = 0.0, copy = 0.0;
+            for (int64_t t = 1; t < FRAMES; t++) {
+                const float *made = hiss_exec_data(m.r.exec, v->measured.made[t]) + i * SIZE;
+                for (int64_t k = 0; k < SIZE; k++) {
+                    const double x = bytes_of(&f, i, t)[k] / 255.0, before = bytes_of(&f, i, t - 1)[k] / 255.0;
+                    error += (x - (double)made[k]) * (x - (double)made[k]) / SIZE / (FRAMES - 1);
+                    copy += (x - before) * (x - before) / SIZE / (FRAMES - 1);
+                }
+            }
+            expect_near("the error of a clip", (double)m.out[i * m.width], error, 1e-4);
+            expect_near("the error of the frame before", (double)m.out[i * m.width + 1], copy, 1e-4);
+        }
+        close_measuring(&m);
+        close_film(&f);
+    }
+}
+
+int main(void) {
+    hiss_kernels_enter_thread();
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_memory_by_hand),       cmocka_unit_test(test_divergence_is_the_integral),
+        cmocka_unit_test(test_futures_are_a_row),    cmocka_unit_test(test_futures_know_given_frames_alone),
+        cmocka_unit_test(test_first_foretold_frame), cmocka_unit_test(test_which_frame_the_decoder_sees),
+        cmocka_unit_test(test_errors_by_hand)};
+    return cmocka_run_group_tests(tests, NULL, nothing_left);
+}
