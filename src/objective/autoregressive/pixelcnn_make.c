@@ -10,13 +10,7 @@
 #include "hiss/alloc.h"
 #include "objective/autoregressive/pixelcnn.h"
 #include "objective/autoregressive/pixels.h"
-
-/* An input that holds from pass to pass. */
-static hiss_value lasting(hiss_graph *g, const char *name, hiss_shape shape) {
-    const hiss_value x = hiss_graph_input(g, name, shape);
-    hiss_graph_keep(g, x);
-    return x;
-}
+#include "objective/parts/lasting.h"
 
 hiss_status autoregressive_pixelcnn_make(pixelcnn *p, hiss_builder *b, int64_t m, hiss_error *err) {
     const hiss_task *t = p->task;
@@ -24,7 +18,7 @@ hiss_status autoregressive_pixelcnn_make(pixelcnn *p, hiss_builder *b, int64_t m
     hiss_graph *g = b->graph;
     pixelcnn_made *x = &p->made;
     char text[PIXELCNN_NAME];
-    x->image = lasting(g, "image", HISS_SHAPE(m, t->H, t->W, t->C));
+    x->image = objective_lasting_input(g, "image", HISS_SHAPE(m, t->H, t->W, t->C));
     x->class = autoregressive_pixelcnn_class(p, g, m);
     autoregressive_pixelcnn_vertical(p, b, x->image, x->class, x->link);
     hiss_status s = hiss_graph_status(g, err);
@@ -32,10 +26,10 @@ hiss_status autoregressive_pixelcnn_make(pixelcnn *p, hiss_builder *b, int64_t m
         hiss_graph_keep(g, x->link[l]);
     }
     hiss_graph_cut(g);
-    x->row = lasting(g, "row", HISS_SHAPE(m, 1, t->W, t->C));
+    x->row = objective_lasting_input(g, "row", HISS_SHAPE(m, 1, t->W, t->C));
     for (int64_t l = 0; l < layers; l++) {
         snprintf(text, sizeof text, "above%lld", (long long)l + 1);
-        x->above[l] = lasting(g, text, HISS_SHAPE(m, 1, t->W, 2 * p->options->features));
+        x->above[l] = objective_lasting_input(g, text, HISS_SHAPE(m, 1, t->W, 2 * p->options->features));
     }
     s = s == HISS_OK ? autoregressive_pixelcnn_horizontal(p, b, x->row, x->class, x->above, NULL, &x->logits, err) : s;
     if (s == HISS_OK && x->class >= 0) {

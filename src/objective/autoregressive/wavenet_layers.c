@@ -20,6 +20,7 @@
 #include "objective/autoregressive/wavenet.h"
 #include "objective/parts/condition.h"
 #include "objective/parts/gains.h"
+#include "objective/parts/lasting.h"
 
 enum { NDIM = 4, TIME = 2 };
 
@@ -117,13 +118,6 @@ hiss_status autoregressive_wavenet_rows(const wavenet *w, hiss_builder *b, hiss_
     return s == HISS_OK ? hiss_graph_status(g, err) : s;
 }
 
-/* An input that holds from pass to pass. */
-static hiss_value lasting(hiss_graph *g, const char *name, hiss_shape shape) {
-    const hiss_value x = hiss_graph_input(g, name, shape);
-    hiss_graph_keep(g, x);
-    return x;
-}
-
 hiss_status autoregressive_wavenet_step(const wavenet *w, hiss_builder *b, int64_t m, wavenet_step *out,
                                         hiss_error *err) {
     const wavenet_options *o = w->options;
@@ -131,12 +125,12 @@ hiss_status autoregressive_wavenet_step(const wavenet *w, hiss_builder *b, int64
     hiss_graph *g = b->graph;
     char text[WAVENET_NAME];
     hiss_value z[WAVENET_MOST_LAYERS], skip = -1;
-    out->before = lasting(g, "before", HISS_SHAPE(m, 1, o->first, 1));
+    out->before = objective_lasting_input(g, "before", HISS_SHAPE(m, 1, o->first, 1));
     out->class = autoregressive_wavenet_class(w, g, m);
     hiss_value h = objective_window(b, of_sound, "first", out->before, R, 1, o->first);
     for (int64_t l = 0; l < count(o); l++) {
         const int64_t k = l % o->layers;
-        out->past[l] = lasting(g, named(text, "past", l), HISS_SHAPE(m, 1, 1, R));
+        out->past[l] = objective_lasting_input(g, named(text, "past", l), HISS_SHAPE(m, 1, 1, R));
         out->now[l] = h;
         z[k] = gate(w, b, l, out->past[l], h, out->class);
         h = l + 1 < count(o) ? add_residual(w, b, l, h, z[k]) : h;

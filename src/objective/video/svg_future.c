@@ -8,6 +8,7 @@
 
 #include "hiss/alloc.h"
 #include "hiss/rng.h"
+#include "objective/parts/lasting.h"
 #include "objective/video/svg.h"
 
 enum { DRAW_OF_FUTURES = 1 << 20 }; /* when, of evaluation's streams; that of future k is k more */
@@ -58,20 +59,11 @@ static void destroy(void *self) {
 
 /* ---- the graphs ---- */
 
-/* An input that holds from pass to pass. */
-static hiss_value lasting(hiss_graph *g, const char *name, hiss_shape shape) {
-    const hiss_value x = hiss_graph_input(g, name, shape);
-    if (x >= 0) {
-        hiss_graph_keep(g, x);
-    }
-    return x;
-}
-
 static memory remembered(const svg *v, hiss_graph *g, int64_t rows, int64_t layers) {
     memory m = {.layers = layers};
     for (int64_t l = 0; l < layers; l++) {
-        m.before.hidden[l] = lasting(g, "hidden", HISS_SHAPE(rows, v->options->hidden));
-        m.before.cell[l] = lasting(g, "cell", HISS_SHAPE(rows, v->options->hidden));
+        m.before.hidden[l] = objective_lasting_input(g, "hidden", HISS_SHAPE(rows, v->options->hidden));
+        m.before.cell[l] = objective_lasting_input(g, "cell", HISS_SHAPE(rows, v->options->hidden));
     }
     m.after = m.before;
     return m;
@@ -119,11 +111,12 @@ static hiss_status build_future(const svg *v, forecaster *f, hiss_error *err) {
         x->may = video_svg_gaussian(v, &b, "prior", code, &x->prior.after);
     }
     x->foretell = hiss_graph_nodes(g);
-    x->latent = prior == SVG_PRIOR_NONE ? -1 : lasting(g, "latent", HISS_SHAPE(rows, v->options->latent));
+    x->latent =
+        prior == SVG_PRIOR_NONE ? -1 : objective_lasting_input(g, "latent", HISS_SHAPE(rows, v->options->latent));
     const hiss_value next = video_svg_foretell(v, &b, code, x->latent, &x->predictor.after);
     x->decode = hiss_graph_nodes(g);
     for (int64_t l = 0; l < v->levels && hiss_graph_status(g, err) == HISS_OK; l++) {
-        x->skip[l] = lasting(g, "skip", hiss_graph_shape(g, x->seen[l]));
+        x->skip[l] = objective_lasting_input(g, "skip", hiss_graph_shape(g, x->seen[l]));
     }
     x->made = video_svg_decode(v, &b, next, x->skip);
     const hiss_status s = hiss_graph_status(g, err);
