@@ -26,7 +26,7 @@
 enum { SSIM, PSNR, MEASURES };
 enum { BEST, MEAN, COPY, CURVES };
 enum { SHARPNESS, COPY_SHARPNESS, SINGLES };
-enum { SHOWN = 6, SHOWN_FUTURES = 3, MOST_STEPS = 12, PATH_TEXT = 4096, MILLISECONDS = 150 };
+enum { SHOWN = 6, SHOWN_FUTURES = 3, MOST_STEPS = 12, PATH_TEXT = 4096, MILLISECONDS = 150, SECONDS_BETWEEN = 5 };
 
 static const char *const measure_names[MEASURES] = {"ssim", "psnr"};
 
@@ -161,6 +161,17 @@ static hiss_status judge_clip(futures *f, const hiss_batch *batch, float *out, h
 
 /* ---- all clips ---- */
 
+/* Rank 0's clips stand for all. */
+static void tell_progress(const futures *f, int64_t done, int64_t count, double start, double *told) {
+    const double now = hiss_seconds();
+    if (hiss_comm_rank(f->env->comm) == 0 && done < count && now - *told > SECONDS_BETWEEN) {
+        hiss_info("%s: futures of %lld of %lld clips, about %.0f s left", f->subject->name,
+                  (long long)(f->clips * done / count), (long long)f->clips,
+                  (now - start) * (double)(count - done) / (double)done);
+        *told = now;
+    }
+}
+
 /* all [clips, width], on every rank. Collective. */
 static hiss_status judge_clips(futures *f, const hiss_sample_range *drawn, float *all, hiss_error *err) {
     hiss_comm *comm = f->env->comm;
@@ -171,11 +182,14 @@ static hiss_status judge_clips(futures *f, const hiss_sample_range *drawn, float
     const int64_t first = offsets[rank], count = offsets[rank + 1] - first;
     float *mine = hiss_new(float, count > 0 ? count * width : 1);
     hiss_samples *samples = hiss_samples_create(drawn->set, f->by->batch);
+    const double start = hiss_seconds();
+    double told = start;
     hiss_status s = HISS_OK;
     for (int64_t i = 0; i < count && s == HISS_OK; i++) {
         s = hiss_samples_read(samples, drawn, first + i, f->by->batch, err);
         const hiss_batch batch = hiss_samples_batch(samples, 0, f->by->batch);
         s = s == HISS_OK ? judge_clip(f, &batch, mine + i * width, err) : s;
+        tell_progress(f, i + 1, count, start, &told);
     }
     s = hiss_comm_agree(comm, s, err);
     for (int r = 0; r <= size; r++) {
