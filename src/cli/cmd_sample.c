@@ -107,9 +107,9 @@ static hiss_status make_images(hiss_comm *comm, const options *o, const hiss_exp
 
 /* A file is named as what is in it. */
 static hiss_status check_name(const hiss_objective_ops *objective, const char *output, hiss_error *err) {
-    const char *const other = objective->sound ? ".png" : ".wav", *const right = objective->sound ? ".wav" : ".png";
+    const char *const right = objective->sound ? ".wav" : ".png";
     const size_t length = output ? strlen(output) : 0;
-    return length < 4 || strcasecmp(output + length - 4, other) != 0
+    return !output || (length > 4 && strcasecmp(output + length - 4, right) == 0)
                ? HISS_OK
                : hiss_fail(err, HISS_EUSER, "--output %s: %s makes %s; expected a name that ends with %s", output,
                            objective->name, objective->sound ? "sound" : "images", right);

@@ -81,7 +81,7 @@ static const char *missing(const hiss_judgement *j, const hiss_subject *subject)
         return "the method does not clean corrupted images";
     }
     if (j->needs & HISS_NEEDS_ESTIMATOR && !subject->estimator) {
-        return "the method cannot say how probable images are";
+        return "the method has no latent to estimate it by; see its own measures, if any";
     }
     if (j->needs & HISS_NEEDS_MAKER && !subject->maker) {
         return "the method makes no images";

@@ -125,7 +125,7 @@ typedef struct hiss_subject {
     const hiss_model *model;           /* of the network */
     const float *vector;               /* its parameters */
     const hiss_rebuilder *rebuilder;   /* NULL: the method cannot rebuild */
-    const hiss_estimator *estimator;   /* NULL: the method cannot say how probable images are */
+    const hiss_estimator *estimator;   /* NULL: the method has no latent to estimate the likelihood by */
     const hiss_measurer *measurer;     /* NULL: the method does not measure itself */
     const hiss_maker *maker;           /* NULL: the method makes no images */
     const hiss_forecaster *forecaster; /* NULL: the method does not foretell clips */
