@@ -35,6 +35,20 @@ hiss_status video_expect_clips(const char *method, const hiss_task *task, int64_
     return objective_expect_unit_pixels(method, task, false, NULL, err);
 }
 
+const hiss_field *video_hits(const hiss_task *task, int64_t frames) {
+    const hiss_field *hit = video_field(task, "hit");
+    return hit && hit->dtype == HISS_U8 && hit->ndim == 2 && hit->dim[0] >= frames ? hit : NULL;
+}
+
+bool video_hit(const hiss_lane *lane, int64_t i, const hiss_field *hits, int64_t t) {
+    const uint8_t *hit = hiss_batch_values(lane->batch, i, hits);
+    bool any = false;
+    for (int64_t k = 0; k < hits->dim[1]; k++) {
+        any = any || hit[t * hits->dim[1] + k];
+    }
+    return any;
+}
+
 void video_frame_inputs(const hiss_task *task, hiss_graph *graph, int64_t m, int64_t frames, hiss_value *frame) {
     for (int64_t t = 0; t < frames; t++) {
         char name[32];

@@ -11,6 +11,10 @@ const hiss_field *video_field(const hiss_task *task, const char *name); /* NULL:
 /* Whether clips have `frames` frames of the size of the network's input, and pixels go in as 0..1. Errors (HISS_EUSER). */
 hiss_status video_expect_clips(const char *method, const hiss_task *task, int64_t frames, const char *keys,
                                hiss_error *err);
+/* Field hit [T,items], uint8, of which an item is not 0 in the frame in which it hits the edge; NULL: there is none of so many
+ * frames. */
+const hiss_field *video_hits(const hiss_task *task, int64_t frames);
+bool video_hit(const hiss_lane *lane, int64_t i, const hiss_field *hits, int64_t t); /* whether any does in frame t */
 /* Inputs [m,H,W,C] of frames 0 .. frames - 1. */
 void video_frame_inputs(const hiss_task *task, hiss_graph *graph, int64_t m, int64_t frames, hiss_value *frame);
 /* Frame t of sample i, in pixels of 0..1: out [H,W,C]. */

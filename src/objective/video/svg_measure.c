@@ -22,8 +22,7 @@ enum { SHOWN_CLIPS = 4, MOST_HITS = 32, TRAINING = 100 };
 static const char figure[] = "svg-prior.svg";
 
 static const hiss_field *hit_field(const svg *v) {
-    const hiss_field *hit = v->options->prior == SVG_PRIOR_NONE ? NULL : video_field(v->task, "hit");
-    return hit && hit->dtype == HISS_U8 && hit->ndim == 2 && hit->dim[0] >= v->frames ? hit : NULL;
+    return v->options->prior == SVG_PRIOR_NONE ? NULL : video_hits(v->task, v->frames);
 }
 
 /* Numbers of a clip: NUMBERS, then [TIMES, SUMS], [PLACES, SUMS] where there are hits. */
@@ -140,15 +139,8 @@ static double divergence(const svg *v, const hiss_lane *lane, int64_t i, int64_t
     return nats;
 }
 
-/* Whether an item is at the edge in frame t. */
 static bool hits(const svg *v, const hiss_lane *lane, int64_t i, int64_t t) {
-    const hiss_field *field = hit_field(v);
-    const uint8_t *hit = hiss_batch_values(lane->batch, i, field);
-    bool any = false;
-    for (int64_t k = 0; k < field->dim[1]; k++) {
-        any = any || hit[t * field->dim[1] + k];
-    }
-    return any;
+    return video_hit(lane, i, hit_field(v), t);
 }
 
 static void add(float *sums, double nats, double wide) {
