@@ -49,11 +49,12 @@ bool video_hit(const hiss_lane *lane, int64_t i, const hiss_field *hits, int64_t
     return any;
 }
 
-void video_frame_inputs(const hiss_task *task, hiss_graph *graph, int64_t m, int64_t frames, hiss_value *frame) {
+void video_frame_inputs(const hiss_task *task, hiss_graph *graph, const char *name, int64_t m, int64_t frames,
+                        hiss_value *frame) {
     for (int64_t t = 0; t < frames; t++) {
-        char name[32];
-        snprintf(name, sizeof name, "frame%lld", (long long)t);
-        frame[t] = hiss_graph_input(graph, name, HISS_SHAPE(m, task->H, task->W, task->C));
+        char text[32];
+        snprintf(text, sizeof text, "%s%lld", name, (long long)t);
+        frame[t] = hiss_graph_input(graph, text, HISS_SHAPE(m, task->H, task->W, task->C));
     }
 }
 

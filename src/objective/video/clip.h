@@ -15,8 +15,9 @@ hiss_status video_expect_clips(const char *method, const hiss_task *task, int64_
  * frames. */
 const hiss_field *video_hits(const hiss_task *task, int64_t frames);
 bool video_hit(const hiss_lane *lane, int64_t i, const hiss_field *hits, int64_t t); /* whether any does in frame t */
-/* Inputs [m,H,W,C] of frames 0 .. frames - 1. */
-void video_frame_inputs(const hiss_task *task, hiss_graph *graph, int64_t m, int64_t frames, hiss_value *frame);
+/* Inputs [m,H,W,C] of frames 0 .. frames - 1, NAME0, NAME1, ... */
+void video_frame_inputs(const hiss_task *task, hiss_graph *graph, const char *name, int64_t m, int64_t frames,
+                        hiss_value *frame);
 /* Frame t of sample i, in pixels of 0..1: out [H,W,C]. */
 void video_frame(const hiss_lane *lane, int64_t i, int64_t t, float *out);
 /* All frames of sample i into their inputs. */

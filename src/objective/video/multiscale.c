@@ -112,15 +112,6 @@ static hiss_value plus(hiss_graph *g, hiss_value sum, hiss_value x) {
     return sum < 0 ? x : hiss_graph_add(g, sum, x);
 }
 
-/* Inputs [m,H,W,C] NAME0, NAME1, ... */
-static void frame_inputs(const multiscale *v, hiss_graph *g, const char *name, int64_t count, hiss_value *frame) {
-    for (int64_t t = 0; t < count; t++) {
-        char text[32];
-        snprintf(text, sizeof text, "%s%lld", name, (long long)t);
-        frame[t] = hiss_graph_input(g, text, HISS_SHAPE(v->placement->m, v->task->H, v->task->W, v->task->C));
-    }
-}
-
 static void build_discriminator_step(const multiscale *v, hiss_builder *b, const multiscale_pyramid *given,
                                      const multiscale_pyramid *truth) {
     hiss_graph *g = b->graph;
@@ -129,7 +120,7 @@ static void build_discriminator_step(const multiscale *v, hiss_builder *b, const
     hiss_value loss = -1, of_data = -1, of_made = -1;
     if (v->options->mismatched) {
         hiss_value frame[HISS_MAX_INPUTS];
-        frame_inputs(v, g, "mismatched", v->options->past, frame);
+        video_frame_inputs(v->task, g, "mismatched", v->placement->m, v->options->past, frame);
         other = video_multiscale_pyramid(g, v->options->past, frame);
     }
     for (int k = 0; k < MULTISCALE_SCALES; k++) {
@@ -184,7 +175,7 @@ static hiss_status build(void *self, int phase, hiss_builder *b, hiss_error *err
     const multiscale *v = self;
     const int64_t past = v->options->past;
     hiss_value frame[HISS_MAX_INPUTS + 1];
-    frame_inputs(v, b->graph, "frame", past + 1, frame);
+    video_frame_inputs(v->task, b->graph, "frame", v->placement->m, past + 1, frame);
     const multiscale_pyramid given = video_multiscale_pyramid(b->graph, past, frame),
                              truth = video_multiscale_pyramid(b->graph, 1, frame + past);
     if (is_discriminator_step(v, phase)) {

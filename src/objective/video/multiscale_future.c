@@ -32,7 +32,7 @@ static hiss_status create(void *self, int64_t futures, void **out, hiss_error *e
     f->model = hiss_model_create();
     hiss_graph *g = f->graph = hiss_graph_create();
     hiss_builder b = {.graph = g, .model = f->model, .trained_groups = ~0u};
-    video_frame_inputs(v->task, g, 1, v->options->past, f->frame);
+    video_frame_inputs(v->task, g, "frame", 1, v->options->past, f->frame);
     const multiscale_pyramid given = video_multiscale_pyramid(g, v->options->past, f->frame),
                              made = video_multiscale_generate(v, &b, &given, NULL);
     f->made = video_multiscale_frame(g, &made);

@@ -36,7 +36,7 @@ static hiss_status build(void *self, hiss_builder *b, int64_t m, hiss_error *err
     hiss_graph *g = b->graph;
     struct multiscale_measured *x = &v->measured;
     const int64_t past = v->options->past;
-    video_frame_inputs(v->task, g, m, frames_of(v), x->frame);
+    video_frame_inputs(v->task, g, "frame", m, frames_of(v), x->frame);
     for (int64_t t = 0; t < frames_of(v) && hiss_graph_status(g, err) == HISS_OK; t++) {
         hiss_graph_keep(g, x->frame[t]);
         if (t >= past) {

@@ -144,7 +144,7 @@ static hiss_status build(void *self, int phase, hiss_builder *b, hiss_error *err
     r.prior = video_svg_start(v, b, m, 1);
     r.posterior = r.prior;
     r.predictor = video_svg_start(v, b, m, o->layers);
-    video_frame_inputs(v->task, g, m, v->frames, x->frame);
+    video_frame_inputs(v->task, g, "frame", m, v->frames, x->frame);
     r.code[0] = video_svg_encode(v, b, x->frame[0], r.skip[0]);
     for (int64_t t = 1; t < v->frames && hiss_graph_status(g, err) == HISS_OK; t++) {
         if (o->prior != SVG_PRIOR_NONE || t + 1 < v->frames) { /* nobody asks for the code of the last one */

@@ -78,7 +78,7 @@ static hiss_status build(void *self, hiss_builder *b, int64_t m, hiss_error *err
     hiss_value code[VIDEO_MOST_FRAMES], skip[VIDEO_MOST_FRAMES][SVG_MOST_LEVELS];
     svg_state posterior = video_svg_start(v, b, m, 1), prior = posterior,
               predictor = video_svg_start(v, b, m, v->options->layers);
-    video_frame_inputs(v->task, g, m, v->frames, x->frame);
+    video_frame_inputs(v->task, g, "frame", m, v->frames, x->frame);
     for (int64_t t = 0; t < v->frames; t++) {
         keep(g, x->frame[t]);
     }
