@@ -1,11 +1,11 @@
 /* Multi-scale video prediction: the next frame Y of a clip, given the frames X before it, made coarsely first and then finer.
  * At scale k, each half as fine as the next, X_k and Y_k are averages over squares, and the frame made there is
- *     made_k = tanh(up(made_k-1) + G_k(X_k, up(made_k-1)))
+ *     made_k = up(made_k-1) + G_k(X_k, up(made_k-1))
  * with up the enlargement that repeats pixels. (Mathieu, Couprie & LeCun, "Deep multi-scale video prediction beyond mean square
  * error", ICLR 2016, section 2.) Training minimises, added up over scales,
  *     |Y - made|^2 + gdl GDL(Y, made) - adversarial log D(X, made),
- * where the first is a mean over pixels, which are -1..1 in this method, as the paper's are. The square alone is least for the
- * mean of all that may come, which is blurred. The gradient difference loss asks for edges as strong as the true ones,
+ * where the first is a mean over pixels. The square alone is least for the mean of all that may come, which is blurred. The
+ * gradient difference loss asks for edges as strong as the true ones,
  *     GDL = sum over pixels of ||Y_ij - Y_i-1,j| - |made_ij - made_i-1,j|| and the same of j, over the number of pixels
  * (section 3.3, alpha 1). The adversary asks for a frame that could follow X (section 3.2). Each step has two phases then:
  *     discriminator   minimise, over scales,  -log D_k(X_k, Y_k) - log(1 - D_k(X_k, made_k))
@@ -18,7 +18,9 @@
  * A sample of a step is past + 1 frames that follow each other, from anywhere in a clip, drawn anew in each phase. Later
  * frames are made of made ones. The features of an image are those of a clip in which nothing moves.
  *
- * Variants: the published code updates by plain stochastic gradient descent. */
+ * Variants: pixels are 0..1 and made_k may leave that; only the frame that is shown is cut. The paper's are -1..1, and tanh of the sum
+ * keeps them there: on black ground it is flat where most pixels must go, and frames became black for good. A weight of the paper's is
+ * half as large here for GDL, and a quarter for the adversary, beside a squared error that is a quarter. */
 #include "objective/video/multiscale.h"
 
 #include <math.h>
@@ -33,7 +35,7 @@
 
 enum { DISCRIMINATOR_STEP, GENERATOR_STEP, PHASES };
 enum { GENERATOR, DISCRIMINATOR }; /* groups */
-enum { FINEST = MULTISCALE_SCALES - 1, LEAST_SIDE = 32, SIDES = 1 << FINEST, SQUARE = 4 };
+enum { FINEST = MULTISCALE_SCALES - 1, SIDES = 1 << FINEST, SQUARE = 4 };
 
 static const hiss_row rows[] = {
     {"past", HISS_INT, offsetof(multiscale_options, past), "4", 1, HISS_MAX_INPUTS, NULL,
@@ -42,9 +44,9 @@ static const hiss_row rows[] = {
      "frames after them that are foretold in evaluation; training foretells one"},
     {"width", HISS_INT, offsetof(multiscale_options, width), "16", 1, 1 << 12, NULL,
      "filters of the outermost layers of the generators; all other layers are multiples of it"},
-    {"gdl", HISS_FLOAT, offsetof(multiscale_options, gdl), "1", 0, 1e4, NULL,
-     "weight of the gradient difference loss beside the mean squared error, of pixels of -1..1"},
-    {"adversarial", HISS_FLOAT, offsetof(multiscale_options, adversarial), "0.05", 0, 1e4, NULL,
+    {"gdl", HISS_FLOAT, offsetof(multiscale_options, gdl), "0.5", 0, 1e4, NULL,
+     "weight of the gradient difference loss beside the mean squared error of a pixel"},
+    {"adversarial", HISS_FLOAT, offsetof(multiscale_options, adversarial), "0.0125", 0, 1e4, NULL,
      "weight of the adversary's loss beside them; 0: there is none"},
     {"mismatched", HISS_BOOL, offsetof(multiscale_options, mismatched), "false", 0, 0, NULL,
      "the adversary learns, too, that true frames do not follow those of another clip"},
@@ -63,11 +65,12 @@ static hiss_status check(const multiscale *v, hiss_error *err) {
     }
     const hiss_status s =
         video_expect_clips("multiscale", t, o->past + o->future, "multiscale.past and multiscale.future together", err);
-    if (s == HISS_OK && (t->H % SIDES || t->W % SIDES || t->H < LEAST_SIDE || t->W < LEAST_SIDE)) {
-        return hiss_fail_key(err, HISS_EUSER, "data.fields",
-                             "multiscale halves frames three times, and needs sides that are multiples of %d, from %d "
-                             "on, found %lldx%lld; prepare clips of such a size",
-                             SIDES, LEAST_SIDE, (long long)t->H, (long long)t->W);
+    if (s == HISS_OK && (t->H % SIDES || t->W % SIDES)) {
+        return hiss_fail_key(
+            err, HISS_EUSER, "data.fields",
+            "multiscale halves frames three times, and needs sides that are multiples of %d, found %lldx%lld; "
+            "prepare clips of such a size",
+            SIDES, (long long)t->H, (long long)t->W);
     }
     if (s == HISS_OK && o->mismatched && v->placement && v->placement->m < 2) {
         return hiss_fail_key(err, HISS_EUSER, "multiscale.mismatched",
@@ -162,9 +165,9 @@ static void build_generator_step(const multiscale *v, hiss_builder *b, const mul
     loss = fools < 0 ? loss : plus(g, loss, hiss_graph_scale(g, fools, o->adversarial));
     hiss_graph_loss(g, loss);
     hiss_layer_metric(b, "loss", loss);
-    hiss_layer_metric(b, "error", hiss_graph_scale(g, error, 0.25));
+    hiss_layer_metric(b, "error", error);
     if (difference >= 0) {
-        hiss_layer_metric(b, "gradient_difference", hiss_graph_scale(g, difference, 0.5));
+        hiss_layer_metric(b, "gradient_difference", difference);
     }
     if (fools >= 0) {
         hiss_layer_metric(b, "generator_loss", fools);

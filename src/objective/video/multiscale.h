@@ -23,18 +23,18 @@ typedef struct multiscale {
     } measured;
 } multiscale;
 
-typedef struct multiscale_pyramid { /* [m,H/8,W/8,C], [m,H/4,W/4,C], [m,H/2,W/2,C], [m,H,W,C], in -1..1 */
+typedef struct multiscale_pyramid { /* [m,H/8,W/8,C], [m,H/4,W/4,C], [m,H/2,W/2,C], [m,H,W,C] */
     hiss_value scale[MULTISCALE_SCALES];
 } multiscale_pyramid;
 
-/* Of frames of 0..1, count of them, channel after channel. */
+/* Of so many frames, one's channels after the other's. */
 multiscale_pyramid video_multiscale_pyramid(hiss_graph *g, int64_t count, const hiss_value *frame);
 /* Each pixel as a square of 2 x 2: [m,H,W,C] -> [m,2H,2W,C]. */
 hiss_value video_multiscale_enlarge(hiss_graph *g, hiss_value x);
 /* The frame after the given ones. middle: NULL, or out: the widest layer of each scale, [m,h,w,F]. */
 multiscale_pyramid video_multiscale_generate(const multiscale *v, hiss_builder *b, const multiscale_pyramid *given,
                                              hiss_value middle[MULTISCALE_SCALES]);
-/* Frame [m,H,W,C] of 0..1 of the finest scale. */
+/* That of the finest scale, cut to 0..1. */
 hiss_value video_multiscale_frame(hiss_graph *g, const multiscale_pyramid *made);
 /* Logits [m,1] that `frame` follows the given ones, at scale k. */
 hiss_value video_multiscale_judge(const multiscale *v, hiss_builder *b, int k, hiss_value given, hiss_value frame);

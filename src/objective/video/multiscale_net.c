@@ -1,16 +1,13 @@
 /* The networks of multi-scale video prediction, as in the small ones of the published code.
  *
  * A generator per scale: convolutions that keep the size, with ReLU between them. It sees the given frames at its scale and
- * the frame of the scale below, enlarged; its output is added to that frame, and tanh keeps the sum within -1..1.
+ * the frame of the scale below, enlarged, to which its output is added.
  *
  * A discriminator per scale: convolutions without padding, at the finest scale a pooling, and linear layers. It sees the given
- * frames and the one that is judged.
+ * frames and the one that is judged. In frames of less than 32 x 32 windows are as large as what is left.
  *
- * The last layer of a generator starts with weights that are nearly 0, so that its frame begins as the one below: with weights
- * as large as those of the others tanh would begin where it is flat. */
-#include <assert.h>
+ * The last layer of a generator starts with weights that are nearly 0, so that its frame begins as the one below. */
 #include <stdio.h>
-#include <string.h>
 
 #include "hiss/alloc.h"
 #include "objective/video/multiscale.h"
@@ -36,11 +33,7 @@ static const struct {
 
 multiscale_pyramid video_multiscale_pyramid(hiss_graph *g, int64_t count, const hiss_value *frame) {
     multiscale_pyramid p;
-    hiss_value x = count == 1 ? frame[0] : hiss_graph_concat(g, (int)count, frame);
-    if (x >= 0) {
-        x = hiss_graph_add(g, hiss_graph_scale(g, x, 2.0), hiss_graph_filled(g, hiss_graph_shape(g, x), -1.0f));
-    }
-    p.scale[FINEST] = x;
+    p.scale[FINEST] = count == 1 ? frame[0] : hiss_graph_concat(g, (int)count, frame);
     for (int k = FINEST; k > 0; k--) {
         p.scale[k - 1] = hiss_graph_average_pool(g, p.scale[k], 2, 2, 0);
     }
@@ -96,14 +89,13 @@ multiscale_pyramid video_multiscale_generate(const multiscale *v, hiss_builder *
     multiscale_pyramid made;
     b->group = GENERATOR;
     for (int k = 0; k < MULTISCALE_SCALES; k++) {
-        hiss_value widest = -1, x = given->scale[k];
+        hiss_value widest = -1;
         if (k == 0) {
-            x = correct(v, b, k, x, &widest);
+            made.scale[k] = correct(v, b, k, given->scale[k], &widest);
         } else {
-            const hiss_value seen[] = {x, video_multiscale_enlarge(g, made.scale[k - 1])};
-            x = hiss_graph_add(g, correct(v, b, k, hiss_graph_concat(g, 2, seen), &widest), seen[1]);
+            const hiss_value seen[] = {given->scale[k], video_multiscale_enlarge(g, made.scale[k - 1])};
+            made.scale[k] = hiss_graph_add(g, correct(v, b, k, hiss_graph_concat(g, 2, seen), &widest), seen[1]);
         }
-        made.scale[k] = hiss_graph_tanh(g, x);
         if (middle) {
             middle[k] = widest;
         }
@@ -113,11 +105,26 @@ multiscale_pyramid video_multiscale_generate(const multiscale *v, hiss_builder *
 
 hiss_value video_multiscale_frame(hiss_graph *g, const multiscale_pyramid *made) {
     const hiss_value x = made->scale[FINEST];
-    return x < 0 ? -1
-                 : hiss_graph_add(g, hiss_graph_scale(g, x, 0.5), hiss_graph_filled(g, hiss_graph_shape(g, x), 0.5f));
+    if (x < 0) {
+        return -1;
+    }
+    const hiss_value above = hiss_graph_add(g, x, hiss_graph_filled(g, hiss_graph_shape(g, x), -1.0f));
+    return hiss_graph_add(g, hiss_graph_relu(g, x), hiss_graph_scale(g, hiss_graph_relu(g, above), -1.0));
 }
 
 /* ---- the discriminator ---- */
+
+static int64_t lesser(int64_t a, int64_t b) {
+    return a < b ? a : b;
+}
+
+static int64_t least_side(const hiss_graph *g, hiss_value x) {
+    if (x < 0) {
+        return 1;
+    }
+    const hiss_shape shape = hiss_graph_shape(g, x);
+    return lesser(shape.dim[1], shape.dim[2]);
+}
 
 hiss_value video_multiscale_judge(const multiscale *v, hiss_builder *b, int k, hiss_value given, hiss_value frame) {
     hiss_graph *g = b->graph;
@@ -127,10 +134,10 @@ hiss_value video_multiscale_judge(const multiscale *v, hiss_builder *b, int k, h
     hiss_value x = hiss_graph_concat(g, 2, both);
     b->group = DISCRIMINATOR;
     for (int layer = 0; layer < MOST_LAYERS && discriminator[k].times[layer]; layer++) {
-        x = hiss_graph_relu(g, conv(b, "discriminator", k, layer, x, discriminator[k].times[layer] * width,
-                                    discriminator[k].window[layer], 0));
+        const int64_t window = lesser(discriminator[k].window[layer], least_side(g, x));
+        x = hiss_graph_relu(g, conv(b, "discriminator", k, layer, x, discriminator[k].times[layer] * width, window, 0));
     }
-    x = hiss_graph_flatten(g, k == FINEST ? hiss_graph_max_pool(g, x, 2, 2, 0) : x);
+    x = hiss_graph_flatten(g, k == FINEST && least_side(g, x) > 1 ? hiss_graph_max_pool(g, x, 2, 2, 0) : x);
     for (int layer = 0; layer < DENSE; layer++) {
         snprintf(name, sizeof name, "discriminator%d/linear%d", k + 1, layer + 1);
         x = hiss_graph_relu(g, hiss_layer_linear(b, name, x, DENSE_WIDTH * width >> layer, true));

@@ -58,6 +58,9 @@ static void test_variants(void **state) {
         {"svg", "svg: {past: 3, future: 2, prior: fixed, features: 2, code: 5, hidden: 4, latent: 3, beta: 0.1}\n"},
         {"svg", "svg: {past: 2, future: 2, prior: none, features: 2, code: 5, hidden: 4, layers: 1}\n"},
         {"svg", "svg: {past: 2, future: 3, features: 2, code: 5, hidden: 4, latent: 3, beta: 0.1}\n"},
+        {"multiscale", "multiscale: {past: 2, future: 3, width: 2, adversarial: 0, gdl: 0}\n"},
+        {"multiscale", "multiscale: {past: 2, future: 2, width: 2, gdl: 0, adversarial: 2}\n"},
+        {"multiscale", "multiscale: {past: 1, future: 1, width: 2, gdl: 3, mismatched: true}\n"},
         {"context_encoder", "network: {layers: [flatten, {linear: 9}]}\n"
                             "context_encoder: {code: 3, width: 2, adversarial_weight: 0.5}\n"},
         {"context_encoder", "network: {width: 2}\ncontext_encoder: {code: 3, width: 2, adversarial: only, "
