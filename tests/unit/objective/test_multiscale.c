@@ -164,8 +164,17 @@ static double surprise(double logit) {
 
 /* ---- both phases ---- */
 
+/* Last layers of generators start nearly at 0, where nothing that the others do would show. */
 static void open_small(act *a, const char *text) {
     open_act(a, "multiscale", text, 2, M, 24);
+    for (int k = 0; k < MULTISCALE_SCALES; k++) {
+        char name[64];
+        snprintf(name, sizeof name, "generator%d/conv%d/weight", k + 1, (int)layers[k] + 1);
+        const hiss_slot *slot = hiss_model_at(a->r[0].model, hiss_model_find(a->r[0].model, name));
+        for (int64_t i = 0; i < slot->count; i++) {
+            a->r[0].vector[slot->offset + i] *= 20.0f;
+        }
+    }
 }
 
 /* count frames of sample i in the inputs NAMEfirst, ... of a phase, beside each other. */
