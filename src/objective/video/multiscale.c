@@ -46,7 +46,7 @@ static const hiss_row rows[] = {
      "filters of the outermost layers of the generators; all other layers are multiples of it"},
     {"gdl", HISS_FLOAT, offsetof(multiscale_options, gdl), "0.5", 0, 1e4, NULL,
      "weight of the gradient difference loss beside the mean squared error of a pixel"},
-    {"adversarial", HISS_FLOAT, offsetof(multiscale_options, adversarial), "0.0125", 0, 1e4, NULL,
+    {"adversarial", HISS_FLOAT, offsetof(multiscale_options, adversarial), "0.0025", 0, 1e4, NULL,
      "weight of the adversary's loss beside them; 0: there is none"},
     {"mismatched", HISS_BOOL, offsetof(multiscale_options, mismatched), "false", 0, 0, NULL,
      "the adversary learns, too, that true frames do not follow those of another clip"},
@@ -266,7 +266,7 @@ static const hiss_report_ops report = {.derive = derive, .describe = describe};
 
 const hiss_objective_ops objective_multiscale = {
     .name = "multiscale",
-    .summary = "the next frame of a clip, coarse to fine, by squared error, gradient differences and an adversary",
+    .summary = "the next frame of a clip, coarse to fine, by squared error, gradients and an adversary",
     .sections = {{"multiscale", rows, &nrows, 0}},
     .options_bytes = sizeof(multiscale_options),
     .own_layers = objective_own_layers,
