@@ -127,11 +127,11 @@ static hiss_status open_run(hiss_comm *comm, const char *run, const char *const 
     }
     snprintf(there, sizeof there, "%.*s/config.yaml", CLI_PATH - 16, above);
     struct stat info;
-    if (stat(run, &info) == 0 && S_ISREG(info.st_mode)) {
+    if (!hiss_file_exists(config) && slash && hiss_file_exists(there)) {
+        s = hiss_fail(err, HISS_EUSER, "%s is not a run, but %s is; give that", run, above);
+    } else if (stat(run, &info) == 0 && S_ISREG(info.st_mode)) {
         s = hiss_fail(err, HISS_EUSER,
                       "%s is a file; give the directory of a run, and a checkpoint of it by --checkpoint", run);
-    } else if (!hiss_file_exists(config) && slash && hiss_file_exists(there)) {
-        s = hiss_fail(err, HISS_EUSER, "%s is not a run, but %s is; give that", run, above);
     } else if (!hiss_file_exists(config)) {
         s = hiss_fail(err, HISS_EUSER,
                       "%s is not a run: it has no config.yaml; train first: hiss train CONFIG --run %s", run, run);

@@ -73,7 +73,7 @@ on 2 "$HISS" sample vae --rows 2 --columns 3
 for name in x.wav x.jpg x - .png; do
     refused 1 "--output $name: vae makes images; expected a name that ends with .png" "$HISS" sample vae --output $name
 done
-refused 1 'vae/config.yaml is a file; give the directory of a run, and a checkpoint of it by --checkpoint' "$HISS" sample vae/config.yaml
+refused 1 'data.h5 is a file; give the directory of a run, and a checkpoint of it by --checkpoint' "$HISS" sample data.h5
 refused 1 '--class: vae of this config cannot be asked for a class' "$HISS" sample vae --class 2
 
 # ---- what is refused ----
