@@ -24,7 +24,7 @@ static hiss_status clip(void *user, int64_t count, const hiss_batch *batch, floa
     const int64_t frames = by->given + by->foretold, size = by->H * by->W * by->C;
     for (int64_t i = 0; i < count; i++) {
         for (int64_t t = 0; t < frames; t++) {
-            f->ops->frame(f->method, &lane, i, t, out[0] + (i * frames + t) * size);
+            f->ops->frame(&lane, i, t, out[0] + (i * frames + t) * size);
         }
     }
     return HISS_OK;

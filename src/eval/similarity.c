@@ -11,6 +11,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "eval/judgements/judgements.h"
 #include "hiss/alloc.h"
 
 static const double K1 = 0.01, K2 = 0.03, deviation = 1.5;
@@ -25,17 +26,13 @@ typedef struct windows {
     double *mean;         /* [MOMENTS, W] of the window that begins in a column */
 } windows;
 
-static double decibels(double mean) {
-    return mean > 0.0 ? fmin(-10.0 * log10(mean), EVAL_MOST_DECIBELS) : EVAL_MOST_DECIBELS;
-}
-
 double eval_frame_psnr(int64_t H, int64_t W, int64_t C, const float *a, const float *b) {
     double sum = 0.0;
     for (int64_t k = 0; k < H * W * C; k++) {
         const double difference = (double)a[k] - (double)b[k];
         sum += difference * difference;
     }
-    return decibels(sum / (double)(H * W * C));
+    return eval_psnr(sum / (double)(H * W * C));
 }
 
 /* ---- structural similarity ---- */
@@ -152,5 +149,5 @@ double eval_sharpness_difference(int64_t H, int64_t W, int64_t C, const float *t
             sum += fabs(gradient(W, C, truth + k) - gradient(W, C, made + k));
         }
     }
-    return decibels(sum / (double)((H - 1) * (W - 1) * C));
+    return eval_psnr(sum / (double)((H - 1) * (W - 1) * C));
 }

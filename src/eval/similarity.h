@@ -6,12 +6,8 @@
 
 #include <stdint.h>
 
-/* Decibels of frames that are nearly equal; more would be infinite of equal ones, and so would be every mean over frames
- * that has one in it. A root mean square error of 1e-5 reaches it. */
-#define EVAL_MOST_DECIBELS 100.0
-
 /* Peak signal-to-noise ratio, dB: 10 log10(1 / mean square difference), over all pixels and channels at once. At most
- * EVAL_MOST_DECIBELS. */
+ * EVAL_PSNR_MOST (judgements.h), so that means over frames are finite where frames are equal. */
 double eval_frame_psnr(int64_t H, int64_t W, int64_t C, const float *a, const float *b);
 
 /* What SSIM takes its moments over; the value is the side in pixels. */
@@ -33,7 +29,7 @@ double eval_ssim(eval_ssim_window window, double range, int64_t H, int64_t W, in
 
 /* Sharpness difference, dB (Mathieu, Couprie & LeCun 2016, section 4.2): 10 log10(1 / mean |g(truth) - g(made)|), where g is
  * the absolute difference to the pixel above plus that to the pixel on the left, of every pixel and channel that has both.
- * At most EVAL_MOST_DECIBELS. H, W at least 2. */
+ * At most EVAL_PSNR_MOST. H, W at least 2. */
 double eval_sharpness_difference(int64_t H, int64_t W, int64_t C, const float *truth, const float *made);
 
 #endif

@@ -75,13 +75,13 @@ hiss_status hiss_objective_expect(const hiss_objective_ops *objective, const his
 
 /* ---- a graph's inputs ---- */
 
-static const hiss_field *field_of(const hiss_task *task, const char *name) {
-    int k = 0;
-    while (k < task->fields && strcmp(task->field[k].name, name) != 0) {
-        k++;
+const hiss_field *hiss_task_field(const hiss_task *task, const char *name) {
+    for (int k = 0; k < task->fields; k++) {
+        if (strcmp(task->field[k].name, name) == 0) {
+            return &task->field[k];
+        }
     }
-    assert(k < task->fields && "hiss_objective_expect has found it");
-    return &task->field[k];
+    return NULL;
 }
 
 hiss_inputs hiss_inputs_bind(const hiss_objective_ops *objective, const hiss_task *task, const hiss_graph *graph) {
@@ -93,7 +93,8 @@ hiss_inputs hiss_inputs_bind(const hiss_objective_ops *objective, const hiss_tas
             struct hiss_bound_input *bound = &inputs.input[inputs.count++];
             const hiss_shape shape = hiss_graph_shape(graph, value);
             bound->kind = hiss_view_kind_named(need->view);
-            bound->field = field_of(task, need->field);
+            bound->field = hiss_task_field(task, need->field);
+            assert(bound->field && "hiss_objective_expect has found it");
             bound->value = value;
             bound->floats = bound->kind->floats(task, bound->field);
             assert(bound->floats * shape.dim[0] == hiss_shape_count(&shape));

@@ -11,7 +11,9 @@
 
 #include <stdbool.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 #include <zlib.h>
 
 #include "hiss/alloc.h"
@@ -110,6 +112,26 @@ static inline apng apng_read(const char *path) {
     assert_true(c.count == 0 && at == end);
     hiss_free(file);
     return a;
+}
+
+/* ---- a file to write to: path, in a folder that setup makes and teardown expects to be empty ---- */
+
+static char folder[] = "/tmp/hiss-apng-XXXXXX";
+static char path[128];
+
+static int setup(void **state) {
+    (void)state;
+    if (!mkdtemp(folder)) {
+        return -1;
+    }
+    snprintf(path, sizeof path, "%s/a.png", folder);
+    return 0;
+}
+
+static int teardown(void **state) {
+    (void)state;
+    unlink(path);
+    return rmdir(folder) || hiss_alloc_live() != 0;
 }
 
 #endif

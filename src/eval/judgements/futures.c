@@ -25,7 +25,7 @@
 
 enum { SSIM, PSNR, MEASURES };
 enum { BEST, MEAN, COPY, CURVES };
-enum { SHARPNESS, COPY_SHARPNESS, SINGLES };
+enum { SHARPNESS, COPY_SHARPNESS, BEST_FUTURE, SINGLES }; /* BEST_FUTURE: its number, by SSIM */
 enum { SHOWN = 6, SHOWN_FUTURES = 3, MOST_STEPS = 12, PATH_TEXT = 4096, MILLISECONDS = 150, SECONDS_BETWEEN = 5 };
 
 static const char *const measure_names[MEASURES] = {"ssim", "psnr"};
@@ -50,7 +50,6 @@ typedef struct futures {
     int64_t step[MOST_STEPS]; /* of how many draws the best is told: 1, 2, 5, 10, ... draws */
     float *clip, *made;       /* [given + foretold, H, W, C]; [by->made, foretold, H, W, C] */
     float *score;             /* [MEASURES, draws, foretold] of one clip */
-    int64_t best;             /* of the last clip, by SSIM */
 } futures;
 
 static int64_t size_of(const futures *f) {
@@ -103,7 +102,7 @@ static double best_of(int64_t k, int64_t n, const double *value) {
 }
 
 /* What the scores of a clip's futures say of it. */
-static void summarise(futures *f, int measure, float *out) {
+static void summarise(const futures *f, int measure, float *out) {
     const int64_t T = f->by->foretold, n = f->draws;
     const float *score = f->score + measure * n * T;
     double *mean = hiss_new(double, n);
@@ -114,7 +113,9 @@ static void summarise(futures *f, int measure, float *out) {
         }
         best = mean[k] > mean[best] ? k : best;
     }
-    f->best = measure == SSIM ? best : f->best;
+    if (measure == SSIM) {
+        out[single_at(f, BEST_FUTURE)] = (float)best;
+    }
     for (int64_t t = 0; t < T; t++) {
         double sum = 0.0;
         for (int64_t k = 0; k < n; k++) {
@@ -389,23 +390,26 @@ static hiss_status write_pictures(const futures *f, int64_t clips, const float *
     return s;
 }
 
-/* Rank 0. */
-static hiss_status draw(futures *f, const hiss_sample_range *drawn, hiss_error *err) {
+/* all [clips, width]. Rank 0. */
+static hiss_status draw(const futures *f, const hiss_sample_range *drawn, const float *all, hiss_error *err) {
     const hiss_forecaster *by = f->by;
     const int64_t frames = by->given + by->foretold, row = frames * size_of(f), floats = by->foretold * size_of(f);
     const int64_t clips = f->clips < SHOWN ? f->clips : SHOWN, height = rows_of_clip(f);
     float *pixels = hiss_new(float, clips *height *row);
-    float *out = hiss_new(float, width_of(f));
     hiss_samples *samples = hiss_samples_create(drawn->set, by->batch);
     hiss_status s = HISS_OK;
     for (int64_t i = 0; i < clips && s == HISS_OK; i++) {
         float *at = pixels + i * height * row;
         s = hiss_samples_read(samples, drawn, i, by->batch, err);
         const hiss_batch batch = hiss_samples_batch(samples, 0, by->batch);
-        s = s == HISS_OK ? judge_clip(f, &batch, out, err) : s;
+        s = s == HISS_OK ? by->clip(by->user, 1, &batch, (float *const[]){f->clip}, err) : s;
+        if (s != HISS_OK) {
+            break;
+        }
+        const int64_t best = (int64_t)all[i * width_of(f) + single_at(f, BEST_FUTURE)];
         put_row(f, truth(f, 0), at + ROW_TRUTH * row);
-        by->futures(by->user, f->best / by->made * by->made, 1, &batch, f->made);
-        put_row(f, f->made + f->best % by->made * floats, at + ROW_BEST * row);
+        by->futures(by->user, best / by->made * by->made, 1, &batch, f->made);
+        put_row(f, f->made + best % by->made * floats, at + ROW_BEST * row);
         if (height > ROW_FUTURES) {
             by->futures(by->user, 0, 1, &batch, f->made);
         }
@@ -416,13 +420,12 @@ static hiss_status draw(futures *f, const hiss_sample_range *drawn, hiss_error *
     s = s == HISS_OK ? write_pictures(f, clips, pixels, err) : s;
     hiss_samples_destroy(samples);
     hiss_free(pixels);
-    hiss_free(out);
     return s;
 }
 
 /* Rank 0 draws; Collective. */
-static hiss_status show(futures *f, const hiss_sample_range *drawn, const double *mean, hiss_record *record,
-                        hiss_error *err) {
+static hiss_status show(const futures *f, const hiss_sample_range *drawn, const float *all, const double *mean,
+                        hiss_record *record, hiss_error *err) {
     hiss_status s = HISS_OK;
     if (hiss_comm_rank(f->env->comm) == 0) {
         char path[PATH_TEXT];
@@ -430,7 +433,7 @@ static hiss_status show(futures *f, const hiss_sample_range *drawn, const double
         snprintf(path, sizeof path, "%s/futures.csv", f->subject->directory);
         s = hiss_file_write_by(path, write_table, &t, err);
         s = s == HISS_OK ? draw_charts(f, mean, err) : s;
-        s = s == HISS_OK ? draw(f, drawn, err) : s;
+        s = s == HISS_OK ? draw(f, drawn, all, err) : s;
     }
     s = hiss_comm_agree(f->env->comm, s, err);
     hiss_record_picture(record, "futures.svg", "Foretold frames",
@@ -504,7 +507,7 @@ static hiss_status run(const hiss_eval_env *env, const hiss_eval_options *option
         say_numbers(&f, record, mean, mean + width);
     }
     if (s == HISS_OK && subject->directory) {
-        s = show(&f, &drawn, mean, record, err);
+        s = show(&f, &drawn, all, mean, record, err);
     }
     hiss_free(f.clip);
     hiss_free(f.made);

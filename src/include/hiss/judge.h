@@ -71,10 +71,10 @@ hiss_status hiss_maker_draw(const hiss_maker *maker, uint64_t seed, int64_t rows
 
 /* A method that foretells how clips go on. */
 typedef struct hiss_forecaster {
-    hiss_embed
-        clip; /* out[0] [count, given + foretold, H, W, C]: frames in pixels of 0..1. Not collective, as is the next */
-    /* out [count, made, foretold, H, W, C] of the first count of `batch` samples: futures first, first + 1, ... of each sample's endless row of them, by the
-     * run's seed. */
+    /* out[0] [count, given + foretold, H, W, C]: frames in pixels of 0..1. Not collective, as is the next. */
+    hiss_embed clip;
+    /* out [count, made, foretold, H, W, C] of the first count of `batch` samples: futures first, first + 1, ... of each
+     * sample's endless row of them, by the run's seed. */
     void (*futures)(void *user, int64_t first, int64_t count, const hiss_batch *batch, float *out);
     void *user;
     int64_t H, W, C, given, foretold, batch;

@@ -413,7 +413,7 @@ typedef struct hiss_forecast_ops {
     void (*destroy)(void *forecaster);                  /* NULL is allowed */
     const hiss_model *(*model)(const void *forecaster); /* laid out; it lives as long */
     /* Frame t of sample i, in pixels of 0..1: out [H,W,C]. */
-    void (*frame)(void *self, const hiss_lane *lane, int64_t i, int64_t t, float *out);
+    void (*frame)(const hiss_lane *lane, int64_t i, int64_t t, float *out);
     /* Futures first, first + 1, ... of sample i of the lane's batch, of an endless row of them: keyed by HISS_FOR_EVALUATION,
      * seed, the sample and the future's number. The lane has no graph.
      *   vector  of the forecaster's model
@@ -488,6 +488,8 @@ hiss_status hiss_objective_expect(const hiss_objective_ops *objective, const his
 
 /* Inputs of a graph that build() or encode() made: those of the method's list that the graph has. */
 hiss_inputs hiss_inputs_bind(const hiss_objective_ops *objective, const hiss_task *task, const hiss_graph *graph);
+/* The field of that name; NULL: there is none. Not collective. */
+const hiss_field *hiss_task_field(const hiss_task *task, const char *name);
 int64_t hiss_task_scratch(const hiss_task *task);
 
 /* What belongs to sample i of value [m, ...] of the lane's graph. */

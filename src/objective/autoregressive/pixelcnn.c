@@ -46,10 +46,8 @@ static const char *needs_labels(const void *options) {
 static hiss_status check(const pixelcnn *p, hiss_error *err) {
     const pixelcnn_options *o = p->options;
     const hiss_task *t = p->task;
-    if (t->network->layers) {
-        return hiss_fail_key(err, HISS_EUSER, "network.layers",
-                             "pixelcnn makes its own layers, of pixelcnn.features; leave network.layers out, as with "
-                             "--set network.layers=null");
+    if (objective_expect_no_layers(t, "pixelcnn", "pixelcnn.features", err) != HISS_OK) {
+        return HISS_EUSER;
     }
     if (o->first % 2 == 0 || o->kernel % 2 == 0) {
         return hiss_fail_key(err, HISS_EUSER, o->first % 2 == 0 ? "pixelcnn.first" : "pixelcnn.kernel",

@@ -44,10 +44,8 @@ static hiss_status create(const hiss_task *task, const hiss_placement *placement
     a->placement = placement;
     a->options = opts;
     *self = a;
-    if (task->network->layers) {
-        return hiss_fail_key(err, HISS_EUSER, "network.layers",
-                             "ride makes its own layers, of ride.hidden; leave network.layers out, as with --set "
-                             "network.layers=null");
+    if (objective_expect_no_layers(task, "ride", "ride.hidden", err) != HISS_OK) {
+        return HISS_EUSER;
     }
     if (task->C != 1 || task->H < 2 || task->W < 2) {
         return hiss_fail_key(err, HISS_EUSER, "objective",

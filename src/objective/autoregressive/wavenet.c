@@ -62,10 +62,8 @@ static hiss_status check_length(const wavenet *w, hiss_error *err) {
 
 static hiss_status check(const wavenet *w, hiss_error *err) {
     const hiss_task *t = w->task;
-    if (t->network->layers) {
-        return hiss_fail_key(err, HISS_EUSER, "network.layers",
-                             "wavenet makes its own layers, of wavenet.residual; leave network.layers out, as with "
-                             "--set network.layers=null");
+    if (objective_expect_no_layers(t, "wavenet", "wavenet.residual", err) != HISS_OK) {
+        return HISS_EUSER;
     }
     if (t->stored_H != 1 || t->C != 1) {
         return hiss_fail_key(err, HISS_EUSER, "data.images",

@@ -85,10 +85,8 @@ static hiss_status read_layers(rbm *r, hiss_error *err) {
 
 static hiss_status expect_sense(const rbm *r, hiss_error *err) {
     const rbm_options *o = r->options;
-    if (r->task->network->layers) {
-        return hiss_fail_key(err, HISS_EUSER, "network.layers",
-                             "rbm makes its own layers, of rbm.layers; leave network.layers out, as with --set "
-                             "network.layers=null");
+    if (objective_expect_no_layers(r->task, "rbm", "rbm.layers", err) != HISS_OK) {
+        return HISS_EUSER;
     }
     if (o->finetune == RBM_NONE && !o->pretrain) {
         return hiss_fail_key(err, HISS_EUSER, "rbm.pretrain",

@@ -166,10 +166,8 @@ static hiss_status create(const hiss_task *task, const hiss_placement *placement
     l->placement = placement;
     l->options = opts;
     *self = l;
-    if (task->network->layers) {
-        return hiss_fail_key(err, HISS_EUSER, "network.layers",
-                             "ladder makes its own layers, of ladder.layers; leave network.layers out, as with --set "
-                             "network.layers=null");
+    if (objective_expect_no_layers(task, "ladder", "ladder.layers", err) != HISS_OK) {
+        return HISS_EUSER;
     }
     hiss_status s = objective_expect_unit_pixels("ladder", task, false, NULL, err);
     s = s == HISS_OK ? read_layers(l, err) : s;

@@ -25,6 +25,15 @@ bool objective_own_layers(const void *options) {
     return true;
 }
 
+hiss_status objective_expect_no_layers(const hiss_task *task, const char *method, const char *key, hiss_error *err) {
+    return !task->network->layers
+               ? HISS_OK
+               : hiss_fail_key(err, HISS_EUSER, "network.layers",
+                               "%s makes its own layers, of %s; leave network.layers out, as with --set "
+                               "network.layers=null",
+                               method, key);
+}
+
 hiss_status objective_encoder_on_samples(encoder_hook *encode, void *self, const hiss_task *task, int64_t m,
                                          hiss_builder *b, hiss_value *image, hiss_value *out, hiss_error *err) {
     hiss_taps taps = {0};

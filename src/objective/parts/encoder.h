@@ -15,6 +15,8 @@ hiss_status objective_encoder_head(const hiss_task *task, hiss_builder *b, hiss_
                                    int64_t D, bool bias, hiss_taps *taps, hiss_value *out, hiss_error *err);
 /* Of methods whose layers are always their own: true. */
 bool objective_own_layers(const void *options);
+/* An error (HISS_EUSER) of such a method when the config has network.layers; key: the one that sizes its own. */
+hiss_status objective_expect_no_layers(const hiss_task *task, const char *method, const char *key, hiss_error *err);
 typedef hiss_status encoder_hook(void *self, hiss_builder *b, hiss_value image, hiss_taps *taps, hiss_error *err);
 /* For build(): the input "image" of m samples, and encode() on it; out is its last place. */
 hiss_status objective_encoder_on_samples(encoder_hook *encode, void *self, const hiss_task *task, int64_t m,

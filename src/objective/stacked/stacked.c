@@ -66,10 +66,8 @@ static hiss_status create(const hiss_task *task, const hiss_placement *placement
     stacked *s = hiss_new(stacked, 1);
     *s = (stacked){.task = task, .placement = placement, .options = opts, .scores = -1};
     *self = s;
-    if (task->network->layers) {
-        return hiss_fail_key(err, HISS_EUSER, "network.layers",
-                             "stacked makes its own layers, of stacked.layers; leave network.layers out, as with --set "
-                             "network.layers=null");
+    if (objective_expect_no_layers(task, "stacked", "stacked.layers", err) != HISS_OK) {
+        return HISS_EUSER;
     }
     const hiss_status status = objective_expect_unit_pixels("stacked", task, false, NULL, err);
     return status == HISS_OK && placement ? expect_something_to_do(s, err) : status;

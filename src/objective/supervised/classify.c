@@ -55,16 +55,12 @@ static bool learns_targets(const void *options_) {
 
 static hiss_status find_targets(classify *c, hiss_error *err) {
     char text[HISS_FIELD_TEXT];
-    int k = 0;
-    while (k < c->task->fields && strcmp(c->task->field[k].name, HISS_FIELD_TARGETS) != 0) {
-        k++;
-    }
-    if (k == c->task->fields) {
+    c->targets = hiss_task_field(c->task, HISS_FIELD_TARGETS);
+    if (!c->targets) {
         return hiss_fail_key(err, HISS_EUSER, "classify.targets",
                              "there is no field targets; name the data set of targets, as in `data: {fields: {targets: "
                              "/targets}}`, or set it false to learn labels");
     }
-    c->targets = &c->task->field[k];
     if (c->targets->dtype != HISS_U8 || c->targets->ndim != 1 || hiss_field_count(c->targets) < 1) {
         return hiss_fail_key(err, HISS_EUSER, "data.fields.targets",
                              "targets are uint8 [n, classes], 1 present, 0 absent, %d not judged; found %s of each "

@@ -1,22 +1,13 @@
 #include "objective/video/clip.h"
 
+#include <math.h>
 #include <stdio.h>
-#include <string.h>
 
 #include "objective/parts/pixels.h"
 
-const hiss_field *video_field(const hiss_task *task, const char *name) {
-    for (int k = 0; k < task->fields; k++) {
-        if (strcmp(task->field[k].name, name) == 0) {
-            return &task->field[k];
-        }
-    }
-    return NULL;
-}
-
 hiss_status video_expect_clips(const char *method, const hiss_task *task, int64_t frames, const char *keys,
                                hiss_error *err) {
-    const hiss_field *clip = video_field(task, VIDEO_FIELD_CLIP);
+    const hiss_field *clip = hiss_task_field(task, VIDEO_FIELD_CLIP);
     const int64_t *dim = clip->dim;
     if (dim[0] < frames) {
         return hiss_fail_key(
@@ -36,7 +27,7 @@ hiss_status video_expect_clips(const char *method, const hiss_task *task, int64_
 }
 
 const hiss_field *video_hits(const hiss_task *task, int64_t frames) {
-    const hiss_field *hit = video_field(task, "hit");
+    const hiss_field *hit = hiss_task_field(task, "hit");
     return hit && hit->dtype == HISS_U8 && hit->ndim == 2 && hit->dim[0] >= frames ? hit : NULL;
 }
 
@@ -47,6 +38,14 @@ bool video_hit(const hiss_lane *lane, int64_t i, const hiss_field *hits, int64_t
         any = any || hit[t * hits->dim[1] + k];
     }
     return any;
+}
+
+double video_decibels(double mean) {
+    return mean > 0.0 ? -10.0 * log10(mean) : (double)NAN;
+}
+
+hiss_value video_sum(hiss_graph *graph, hiss_value sum, hiss_value x) {
+    return sum < 0 ? x : hiss_graph_add(graph, sum, x);
 }
 
 void video_frame_inputs(const hiss_task *task, hiss_graph *graph, const char *name, int64_t m, int64_t frames,
@@ -61,7 +60,7 @@ void video_frame_inputs(const hiss_task *task, hiss_graph *graph, const char *na
 void video_frame(const hiss_lane *lane, int64_t i, int64_t t, float *out) {
     const hiss_task *task = lane->task;
     const int64_t floats = task->H * task->W * task->C;
-    const uint8_t *pixel = hiss_batch_values(lane->batch, i, video_field(task, VIDEO_FIELD_CLIP));
+    const uint8_t *pixel = hiss_batch_values(lane->batch, i, hiss_task_field(task, VIDEO_FIELD_CLIP));
     pixel += t * floats;
     for (int64_t k = 0; k < floats; k++) {
         out[k] = (float)pixel[k] * (1.0f / 255.0f);

@@ -7,7 +7,6 @@
 enum { VIDEO_MOST_FRAMES = 100 };
 #define VIDEO_FIELD_CLIP "clip"
 
-const hiss_field *video_field(const hiss_task *task, const char *name); /* NULL: there is none */
 /* Whether clips have `frames` frames of the size of the network's input, and pixels go in as 0..1. Errors (HISS_EUSER). */
 hiss_status video_expect_clips(const char *method, const hiss_task *task, int64_t frames, const char *keys,
                                hiss_error *err);
@@ -15,6 +14,9 @@ hiss_status video_expect_clips(const char *method, const hiss_task *task, int64_
  * frames. */
 const hiss_field *video_hits(const hiss_task *task, int64_t frames);
 bool video_hit(const hiss_lane *lane, int64_t i, const hiss_field *hits, int64_t t); /* whether any does in frame t */
+double video_decibels(double mean); /* of an error of pixels of 0..1; NAN of 0 */
+/* [1] added up; sum -1: nothing yet. */
+hiss_value video_sum(hiss_graph *graph, hiss_value sum, hiss_value x);
 /* Inputs [m,H,W,C] of frames 0 .. frames - 1, NAME0, NAME1, ... */
 void video_frame_inputs(const hiss_task *task, hiss_graph *graph, const char *name, int64_t m, int64_t frames,
                         hiss_value *frame);

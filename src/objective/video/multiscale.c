@@ -58,10 +58,8 @@ static const int nrows = HISS_COUNT(rows);
 static hiss_status check(const multiscale *v, hiss_error *err) {
     const hiss_task *t = v->task;
     const multiscale_options *o = v->options;
-    if (t->network->layers) {
-        return hiss_fail_key(err, HISS_EUSER, "network.layers",
-                             "multiscale makes its own layers, of multiscale.width; leave network.layers out, as with "
-                             "--set network.layers=null");
+    if (objective_expect_no_layers(t, "multiscale", "multiscale.width", err) != HISS_OK) {
+        return HISS_EUSER;
     }
     const hiss_status s =
         video_expect_clips("multiscale", t, o->past + o->future, "multiscale.past and multiscale.future together", err);
@@ -110,11 +108,6 @@ static unsigned trains(void *self, int phase) {
 
 /* ---- the graphs ---- */
 
-/* [1] added up; -1: nothing yet. */
-static hiss_value plus(hiss_graph *g, hiss_value sum, hiss_value x) {
-    return sum < 0 ? x : hiss_graph_add(g, sum, x);
-}
-
 static void build_discriminator_step(const multiscale *v, hiss_builder *b, const multiscale_pyramid *given,
                                      const multiscale_pyramid *truth) {
     hiss_graph *g = b->graph;
@@ -129,11 +122,11 @@ static void build_discriminator_step(const multiscale *v, hiss_builder *b, const
     for (int k = 0; k < MULTISCALE_SCALES; k++) {
         of_data = video_multiscale_judge(v, b, k, given->scale[k], truth->scale[k]);
         of_made = video_multiscale_judge(v, b, k, given->scale[k], hiss_graph_stop_gradient(g, made.scale[k]));
-        loss = plus(g, loss, objective_adversary_loss(g, of_data, true));
-        loss = plus(g, loss, objective_adversary_loss(g, of_made, false));
+        loss = video_sum(g, loss, objective_adversary_loss(g, of_data, true));
+        loss = video_sum(g, loss, objective_adversary_loss(g, of_made, false));
         if (v->options->mismatched) {
             const hiss_value of_other = video_multiscale_judge(v, b, k, other.scale[k], truth->scale[k]);
-            loss = plus(g, loss, objective_adversary_loss(g, of_other, false));
+            loss = video_sum(g, loss, objective_adversary_loss(g, of_other, false));
         }
     }
     hiss_graph_loss(g, loss);
@@ -152,17 +145,17 @@ static void build_generator_step(const multiscale *v, hiss_builder *b, const mul
         const double pixels = (double)((v->task->H >> (FINEST - k)) * (v->task->W >> (FINEST - k)) * v->task->C);
         const double each = 1.0 / ((double)v->placement->m * pixels);
         error = hiss_graph_squared_loss(g, made.scale[k], truth->scale[k], each);
-        loss = plus(g, loss, error);
+        loss = video_sum(g, loss, error);
         if (o->gdl > 0.0) {
             difference = video_multiscale_gradient_difference(g, truth->scale[k], made.scale[k], each);
-            loss = plus(g, loss, hiss_graph_scale(g, difference, o->gdl));
+            loss = video_sum(g, loss, hiss_graph_scale(g, difference, o->gdl));
         }
         if (o->adversarial > 0.0) {
             const hiss_value logits = video_multiscale_judge(v, b, k, given->scale[k], made.scale[k]);
-            fools = plus(g, fools, objective_adversary_loss(g, logits, true));
+            fools = video_sum(g, fools, objective_adversary_loss(g, logits, true));
         }
     }
-    loss = fools < 0 ? loss : plus(g, loss, hiss_graph_scale(g, fools, o->adversarial));
+    loss = fools < 0 ? loss : video_sum(g, loss, hiss_graph_scale(g, fools, o->adversarial));
     hiss_graph_loss(g, loss);
     hiss_layer_metric(b, "loss", loss);
     hiss_layer_metric(b, "error", error);
@@ -229,7 +222,7 @@ static void sample(void *self, const hiss_lane *lane, int64_t i) {
     }
     hiss_rng rng =
         hiss_rng_keyed(v->task->seed, HISS_FOR_NOISE, lane->step, lane->batch->sample[i] * PHASES + lane->phase);
-    const int64_t places = video_field(v->task, VIDEO_FIELD_CLIP)->dim[0] - past;
+    const int64_t places = hiss_task_field(v->task, VIDEO_FIELD_CLIP)->dim[0] - past;
     put(lane, i, "frame", i, hiss_rng_below(&rng, places), past + 1);
     if (hiss_graph_input_named(lane->graph, "mismatched0") >= 0) {
         put(lane, i, "mismatched", (i + 1) % lane->batch->m, hiss_rng_below(&rng, places), past);

@@ -82,15 +82,10 @@ static int64_t foretold(void *self) {
     return ((const multiscale *)self)->options->future;
 }
 
-static void frame(void *self, const hiss_lane *lane, int64_t i, int64_t t, float *out) {
-    (void)self;
-    video_frame(lane, i, t, out);
-}
-
 const hiss_forecast_ops video_multiscale_forecast = {.given = given,
                                                      .foretold = foretold,
                                                      .create = create,
                                                      .destroy = destroy,
                                                      .model = model,
-                                                     .frame = frame,
+                                                     .frame = video_frame,
                                                      .run = run};

@@ -115,10 +115,6 @@ static void measure(void *self, const hiss_lane *lane, int64_t i, float *out) {
 
 static const double nan_ = (double)NAN;
 
-static double decibels(double mean) {
-    return mean > 0.0 ? -10.0 * log10(mean) : nan_;
-}
-
 static void say(const hiss_measured *m, int time) {
     static const char *const group[] = {"the next frame, of true ones", "the next frame after a hit",
                                         "the next frame elsewhere"},
@@ -132,10 +128,10 @@ static void say(const hiss_measured *m, int time) {
         return;
     }
     const int64_t n = (int64_t)llround(frames * (double)m->test);
-    objective_say(m, group[time], psnr[time], "PSNR", "dB", decibels(sum[ERROR] / frames), nan_,
-                  decibels(sum[COPY_ERROR] / frames), n);
-    objective_say(m, group[time], gap[time], "sharpness difference", "dB", decibels(sum[GAP] / frames), nan_,
-                  decibels(sum[COPY_GAP] / frames), n);
+    objective_say(m, group[time], psnr[time], "PSNR", "dB", video_decibels(sum[ERROR] / frames), nan_,
+                  video_decibels(sum[COPY_ERROR] / frames), n);
+    objective_say(m, group[time], gap[time], "sharpness difference", "dB", video_decibels(sum[GAP] / frames), nan_,
+                  video_decibels(sum[COPY_GAP] / frames), n);
     objective_say(m, group[time], sharp[time], "sharpness", "% of true", 100.0 * sum[EDGES] / sum[TRUE_EDGES], nan_,
                   nan_, n);
 }

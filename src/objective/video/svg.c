@@ -61,10 +61,8 @@ static int64_t levels_of(int64_t side) {
 
 static hiss_status check(svg *v, hiss_error *err) {
     const hiss_task *t = v->task;
-    if (t->network->layers) {
-        return hiss_fail_key(err, HISS_EUSER, "network.layers",
-                             "svg makes its own layers, of svg.features; leave network.layers out, as with --set "
-                             "network.layers=null");
+    if (objective_expect_no_layers(t, "svg", "svg.features", err) != HISS_OK) {
+        return HISS_EUSER;
     }
     const hiss_status s = video_expect_clips("svg", t, v->frames, "svg.past and svg.future together", err);
     v->levels = levels_of(t->H);
@@ -94,11 +92,6 @@ static void destroy(void *self) {
 
 /* ---- the graph ---- */
 
-/* [1] added up; -1: nothing yet. */
-static hiss_value plus(hiss_graph *g, hiss_value sum, hiss_value x) {
-    return sum < 0 ? x : hiss_graph_add(g, sum, x);
-}
-
 typedef struct roll { /* what goes along a clip */
     hiss_value code[VIDEO_MOST_FRAMES], skip[VIDEO_MOST_FRAMES][SVG_MOST_LEVELS];
     svg_state prior, posterior, predictor;
@@ -106,17 +99,11 @@ typedef struct roll { /* what goes along a clip */
 
 /* Of frame t, whose code is there: what it may be, what it was; returns the divergence, -1 without a latent. */
 static hiss_value infer(svg *v, hiss_builder *b, int64_t t, double scale, roll *r, svg_values *x) {
-    hiss_graph *g = b->graph;
-    const svg_gaussian was = video_svg_gaussian(v, b, "posterior", r->code[t], &r->posterior);
-    x->mean[t] = was.mean;
-    x->log_variance[t] = was.log_variance;
-    if (v->options->prior == SVG_PRIOR_FIXED) {
-        return hiss_graph_gaussian_kl(g, was.mean, was.log_variance, scale);
-    }
-    const svg_gaussian may = video_svg_gaussian(v, b, "prior", r->code[t - 1], &r->prior);
-    x->prior_mean[t] = may.mean;
-    x->prior_log_variance[t] = may.log_variance;
-    return hiss_graph_gaussians_kl(g, was.mean, was.log_variance, may.mean, may.log_variance, scale);
+    video_svg_infer(v, b, t, r->code, &r->posterior, &r->prior, x);
+    return v->options->prior == SVG_PRIOR_FIXED
+               ? hiss_graph_gaussian_kl(b->graph, x->mean[t], x->log_variance[t], scale)
+               : hiss_graph_gaussians_kl(b->graph, x->mean[t], x->log_variance[t], x->prior_mean[t],
+                                         x->prior_log_variance[t], scale);
 }
 
 static hiss_value make_frame(svg *v, hiss_builder *b, int64_t m, int64_t t, roll *r, svg_values *x) {
@@ -151,10 +138,10 @@ static hiss_status build(void *self, int phase, hiss_builder *b, hiss_error *err
             r.code[t] = video_svg_encode(v, b, x->frame[t], r.skip[t]);
         }
         if (o->prior != SVG_PRIOR_NONE) {
-            divergence = plus(g, divergence, infer(v, b, t, each, &r, x));
+            divergence = video_sum(g, divergence, infer(v, b, t, each, &r, x));
         }
         x->made[t] = make_frame(v, b, m, t, &r, x);
-        miss = plus(g, miss, hiss_graph_squared_loss(g, x->made[t], x->frame[t], each / pixels));
+        miss = video_sum(g, miss, hiss_graph_squared_loss(g, x->made[t], x->frame[t], each / pixels));
     }
     const hiss_value loss = divergence < 0 ? miss : hiss_graph_add(g, miss, hiss_graph_scale(g, divergence, o->beta));
     hiss_graph_loss(g, loss);

@@ -45,6 +45,9 @@ hiss_value video_svg_decode(const svg *v, hiss_builder *b, hiss_value code, cons
 svg_state video_svg_start(const svg *v, hiss_builder *b, int64_t m, int64_t layers); /* zeros */
 /* A step of prior or posterior, whose name it is, after a frame's code. */
 svg_gaussian video_svg_gaussian(const svg *v, hiss_builder *b, const char *name, hiss_value code, svg_state *state);
+/* Of frame t, after the codes of all frames up to it: the posterior, and a learned prior, which knows those before, into *out. */
+void video_svg_infer(const svg *v, hiss_builder *b, int64_t t, const hiss_value *code, svg_state *posterior,
+                     svg_state *prior, svg_values *out);
 /* The code of the next frame, after that of a frame and the latent of the next one; latent: -1 without a prior. */
 hiss_value video_svg_foretell(const svg *v, hiss_builder *b, hiss_value code, hiss_value latent, svg_state *state);
 /* mean + e^(log_variance / 2) noise */

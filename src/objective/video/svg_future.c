@@ -295,16 +295,11 @@ static bool draws(void *self) {
     return ((const svg *)self)->options->prior != SVG_PRIOR_NONE;
 }
 
-static void frame(void *self, const hiss_lane *lane, int64_t i, int64_t t, float *out) {
-    (void)self;
-    video_frame(lane, i, t, out);
-}
-
 const hiss_forecast_ops video_svg_forecast = {.given = given,
                                               .foretold = foretold,
                                               .draws = draws,
                                               .create = create,
                                               .destroy = destroy,
                                               .model = model,
-                                              .frame = frame,
+                                              .frame = video_frame,
                                               .run = run};

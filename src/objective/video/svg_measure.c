@@ -55,20 +55,15 @@ static void keep(hiss_graph *g, hiss_value value) {
 static hiss_value infer(svg *v, hiss_builder *b, int64_t t, const hiss_value *code, svg_state *posterior,
                         svg_state *prior) {
     svg_values *x = &v->measured;
-    const svg_gaussian was = video_svg_gaussian(v, b, "posterior", code[t], posterior);
-    x->mean[t] = was.mean;
-    x->log_variance[t] = was.log_variance;
-    keep(b->graph, was.mean);
-    keep(b->graph, was.log_variance);
+    video_svg_infer(v, b, t, code, posterior, prior, x);
+    keep(b->graph, x->mean[t]);
+    keep(b->graph, x->log_variance[t]);
     if (v->options->prior == SVG_PRIOR_FIXED) {
-        return hiss_graph_scale(b->graph, was.mean, 0.0);
+        return hiss_graph_scale(b->graph, x->mean[t], 0.0);
     }
-    const svg_gaussian may = video_svg_gaussian(v, b, "prior", code[t - 1], prior);
-    x->prior_mean[t] = may.mean;
-    x->prior_log_variance[t] = may.log_variance;
-    keep(b->graph, may.mean);
-    keep(b->graph, may.log_variance);
-    return may.mean;
+    keep(b->graph, x->prior_mean[t]);
+    keep(b->graph, x->prior_log_variance[t]);
+    return x->prior_mean[t];
 }
 
 static hiss_status build(void *self, hiss_builder *b, int64_t m, hiss_error *err) {
@@ -139,10 +134,6 @@ static double divergence(const svg *v, const hiss_lane *lane, int64_t i, int64_t
     return nats;
 }
 
-static bool hits(const svg *v, const hiss_lane *lane, int64_t i, int64_t t) {
-    return video_hit(lane, i, hit_field(v), t);
-}
-
 static void add(float *sums, double nats, double wide) {
     sums[OF_DIVERGENCE] += (float)nats;
     sums[OF_DEVIATION] += (float)wide;
@@ -153,7 +144,8 @@ static void measure(void *self, const hiss_lane *lane, int64_t i, float *out) {
     const svg *v = self;
     const svg_values *x = &v->measured;
     const double each = 1.0 / (double)(v->frames - 1);
-    const bool latent = v->options->prior != SVG_PRIOR_NONE, at_hits = hit_field(v) != NULL;
+    const bool latent = v->options->prior != SVG_PRIOR_NONE;
+    const hiss_field *hit = hit_field(v);
     memset(out, 0, sizeof *out * (size_t)width(self));
     for (int64_t t = 1; t < v->frames; t++) {
         const float *frame = hiss_lane_values(lane, x->frame[t], i);
@@ -164,22 +156,23 @@ static void measure(void *self, const hiss_lane *lane, int64_t i, float *out) {
         }
         const double nats = divergence(v, lane, i, t), wide = deviation(v, lane, i, t);
         out[DIVERGENCE] += (float)(each * nats);
-        for (int64_t s = 0; s < v->frames && at_hits; s++) { /* a hit in frame s */
-            if (t - s >= -BEFORE_HIT && t - s <= AFTER_HIT && hits(v, lane, i, s)) {
+        for (int64_t s = 0; s < v->frames && hit; s++) { /* a hit in frame s */
+            if (t - s >= -BEFORE_HIT && t - s <= AFTER_HIT && video_hit(lane, i, hit, s)) {
                 add(out + place_at(t - s + BEFORE_HIT, 0), nats, wide);
             }
         }
-        if (at_hits) {
-            add(out + time_at(hits(v, lane, i, t - 1) ? AFTER : REST, 0), nats, wide);
+        if (hit) {
+            add(out + time_at(video_hit(lane, i, hit, t - 1) ? AFTER : REST, 0), nats, wide);
         }
     }
 }
 
 static void show(void *self, const hiss_lane *lane, int64_t i, float *out) {
     const svg *v = self;
+    const hiss_field *hit = hit_field(v);
     for (int64_t t = 0; t < v->frames; t++) {
         out[t] = t > 0 && v->options->prior == SVG_PRIOR_LEARNED ? (float)deviation(v, lane, i, t) : 0.0f;
-        out[v->frames + t] = hit_field(v) && hits(v, lane, i, t) ? 1.0f : 0.0f;
+        out[v->frames + t] = hit && video_hit(lane, i, hit, t) ? 1.0f : 0.0f;
     }
 }
 
@@ -214,14 +207,10 @@ static void say_hits(const svg *v, const hiss_measured *m) {
     }
 }
 
-static double decibels(double error) {
-    return error > 0.0 ? -10.0 * log10(error) : nan_;
-}
-
 static void say(const svg *v, const hiss_measured *m) {
     static const char group[] = "the next frame, of true ones";
-    objective_say(m, group, "next_psnr", "PSNR", "dB", decibels(m->test_mean[ERROR]), nan_,
-                  decibels(m->test_mean[COPY_ERROR]), m->test);
+    objective_say(m, group, "next_psnr", "PSNR", "dB", video_decibels(m->test_mean[ERROR]), nan_,
+                  video_decibels(m->test_mean[COPY_ERROR]), m->test);
     if (v->options->prior != SVG_PRIOR_NONE) {
         objective_say(m, group, "divergence", "the latent tells", "nats", m->test_mean[DIVERGENCE],
                       m->test_deviation[DIVERGENCE], nan_, m->test);

@@ -105,6 +105,18 @@ svg_gaussian video_svg_gaussian(const svg *v, hiss_builder *b, const char *name,
     return (svg_gaussian){mean, linear(b, name, "log_variance", x, v->options->latent)};
 }
 
+void video_svg_infer(const svg *v, hiss_builder *b, int64_t t, const hiss_value *code, svg_state *posterior,
+                     svg_state *prior, svg_values *out) {
+    const svg_gaussian was = video_svg_gaussian(v, b, "posterior", code[t], posterior);
+    out->mean[t] = was.mean;
+    out->log_variance[t] = was.log_variance;
+    if (v->options->prior == SVG_PRIOR_LEARNED) {
+        const svg_gaussian may = video_svg_gaussian(v, b, "prior", code[t - 1], prior);
+        out->prior_mean[t] = may.mean;
+        out->prior_log_variance[t] = may.log_variance;
+    }
+}
+
 hiss_value video_svg_foretell(const svg *v, hiss_builder *b, hiss_value code, hiss_value latent, svg_state *state) {
     const hiss_value both[] = {code, latent};
     const hiss_value in = latent < 0 ? code : hiss_graph_concat(b->graph, 2, both);

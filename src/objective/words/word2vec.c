@@ -78,10 +78,8 @@ static hiss_status expect_words(const word2vec *w, hiss_error *err) {
             "with a greater --length",
             (long long)w->options->window, (long long)w->T);
     }
-    if (t->network->layers) {
-        return hiss_fail_key(err, HISS_EUSER, "network.layers",
-                             "word2vec makes its own layers, of word2vec.dim; leave network.layers out, as with --set "
-                             "network.layers=null");
+    if (objective_expect_no_layers(t, "word2vec", "word2vec.dim", err) != HISS_OK) {
+        return HISS_EUSER;
     }
     if (w->tables.noise[w->V - 1] <= 0) {
         return hiss_fail_key(err, HISS_EUSER, "data.file",

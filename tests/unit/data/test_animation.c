@@ -1,30 +1,9 @@
 /* Animated PNGs: chunks, numbers and checksums as the specification has them, every frame as it was painted, the first for
  * readers that know no animation; what cannot be written is refused and leaves nothing. */
-#include <stdlib.h>
-#include <unistd.h>
-
 #include "../apng.h"
 #include "data/image_impl.h"
 #include "hiss/picture.h"
 #include "hiss/rng.h"
-
-static char folder[] = "/tmp/hiss-animation-XXXXXX";
-static char path[128];
-
-static int setup(void **state) {
-    (void)state;
-    if (!mkdtemp(folder)) {
-        return -1;
-    }
-    snprintf(path, sizeof path, "%s/a.png", folder);
-    return 0;
-}
-
-static int teardown(void **state) {
-    (void)state;
-    unlink(path);
-    return rmdir(folder) || hiss_alloc_live() != 0;
-}
 
 typedef struct film {
     int64_t H, W;

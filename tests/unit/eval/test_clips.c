@@ -1,6 +1,5 @@
 /* Clips, animated and as strips: every pixel of every frame, of grey and of colours, with borders and without. */
 #include <stdlib.h>
-#include <unistd.h>
 
 #include "../apng.h"
 #include "data/image_impl.h"
@@ -17,24 +16,6 @@ enum {
     BORDER = 3,
     GAP = 4
 }; /* 30 pixels become 60, 56 at least */
-
-static char folder[] = "/tmp/hiss-clips-XXXXXX";
-static char path[128];
-
-static int setup(void **state) {
-    (void)state;
-    if (!mkdtemp(folder)) {
-        return -1;
-    }
-    snprintf(path, sizeof path, "%s/a.png", folder);
-    return 0;
-}
-
-static int teardown(void **state) {
-    (void)state;
-    unlink(path);
-    return rmdir(folder) || hiss_alloc_live() != 0;
-}
 
 typedef struct scene {
     hiss_clips clips;

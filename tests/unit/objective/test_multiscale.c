@@ -397,7 +397,7 @@ static void test_futures_are_made_of_made_frames(void **state) {
     map given = map_of(side, PAST);
     for (int64_t t = 0; t < PAST; t++) {
         float *frame = hiss_new(float, size);
-        ops->frame(a.s.method, &lane, 1, t, frame);
+        ops->frame(&lane, 1, t, frame);
         for (int64_t k = 0; k < size; k++) {
             given.x[k * PAST + t] = (double)frame[k];
         }
