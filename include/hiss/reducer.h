@@ -17,6 +17,11 @@ typedef enum hiss_reduce { HISS_REDUCE_TREE, HISS_REDUCE_MPI } hiss_reduce;
 typedef enum hiss_wire { HISS_WIRE_FLOAT32, HISS_WIRE_BF16 } hiss_wire;
 #define HISS_WIRE_CHOICES "float32|bf16" /* their names, in order */
 
+/* How ranks of one node exchange: ON by memory that they share, OFF by messages, AUTO as it costs less. The sums do not
+ * depend on it. */
+typedef enum hiss_node { HISS_NODE_OFF, HISS_NODE_ON, HISS_NODE_AUTO } hiss_node;
+#define HISS_NODE_CHOICES "off|on|auto" /* their names, in order */
+
 typedef struct hiss_range {
     int64_t begin, end;
 } hiss_range;
@@ -78,6 +83,8 @@ typedef struct hiss_reducer_options {
     bool overlap;                  /* start a bucket when its last local lane is done; else all at finish */
     int group_size; /* TREE: neighbouring ranks that exchange among themselves first; 0: chosen by P, 1: no groups.
                        Equal on all ranks; the sums do not depend on it */
+    hiss_node node; /* TREE, group_size 0: neighbouring ranks of a node exchange among themselves first, in memory. ON
+                       fails where there is none to share, AUTO warns. Equal on all ranks */
     int64_t room;   /* TREE: floats of other ranks' sums that it takes at a time, if that is room for a few messages;
                        0: 2097152. Less memory; what finds no room waits at the sender. Without norms only */
     const hiss_reducer_norms *norms; /* NULL: updates need none; copied. Equal on all ranks */
@@ -95,8 +102,11 @@ int64_t hiss_reducer_own(const hiss_reducer_options *options);
 hiss_status hiss_reducer_create(const hiss_reducer_options *options, hiss_reducer **out, hiss_error *err);
 void hiss_reducer_destroy(hiss_reducer *r); /* Collective */
 
-/* Memory of vectors and of what arrives, without pieces that are lent. Not collective. */
+/* Memory of vectors and of what arrives, without pieces that are lent; shared memory is that of the rank that made it.
+ * Not collective. */
 int64_t hiss_reducer_bytes(const hiss_reducer *r);
+/* How many ranks exchange with this one in memory, itself included; 1: none else. Not collective. */
+int hiss_reducer_shares(const hiss_reducer *r);
 
 /* The ranges of the vector this rank owns, ascending, disjoint; over ranks they cover [0, count) once (TREE), or every
  * rank owns everything (MPI). Not collective. Returns their number. */

@@ -38,8 +38,8 @@ struct comm_lane_sums {
     int64_t roots; /* maximal subtrees of this rank */
 
     int64_t slots, stride;
-    float *floats; /* [slots, stride] */
-    bool lent;
+    float *floats;        /* [slots, stride] */
+    bool lent, owns;      /* whether to leave slots to earlier lanes, and to free the floats */
     int64_t own;          /* floats of them that are not */
     int64_t *after;       /* [slots] usable when so many lanes are done */
     _Atomic int *held;    /* [slots] used buckets that still live in this slot */
@@ -84,6 +84,14 @@ int64_t comm_lane_sums_own(int64_t lanes, int64_t first, int64_t end, int64_t co
     return own;
 }
 
+static int64_t most_slots(int64_t lanes, int64_t first, int64_t end, int threads, int64_t ahead) {
+    return smaller(comm_tree_slots(lanes, first, end, threads) + ahead, end - first);
+}
+
+int64_t comm_lane_sums_need(int64_t lanes, int64_t first, int64_t end, int64_t count, int threads, int64_t ahead) {
+    return most_slots(lanes, first, end, threads, ahead) * rounded(count);
+}
+
 /* Those that lent memory holds, and when they may be used. */
 static void place_slots(comm_lane_sums *sums, int64_t most, const hiss_reducer_lent *lent) {
     sums->slots = smaller(most, (lent->own + lent->pieces * lent->piece) / sums->stride);
@@ -104,9 +112,9 @@ static void place_slots(comm_lane_sums *sums, int64_t most, const hiss_reducer_l
 
 comm_lane_sums *comm_lane_sums_create(int64_t lanes, int64_t first, int64_t end, int buckets,
                                       const int64_t *bucket_offsets, const bool *narrow, int threads, int64_t ahead,
-                                      const hiss_reducer_lent *lent) {
+                                      float *memory, const hiss_reducer_lent *lent) {
     comm_lane_sums *sums = hiss_new(comm_lane_sums, 1);
-    const int64_t local = end - first, most = smaller(comm_tree_slots(lanes, first, end, threads) + ahead, local);
+    const int64_t local = end - first, most = most_slots(lanes, first, end, threads, ahead);
     sums->lanes = lanes;
     sums->first = first;
     sums->end = end;
@@ -117,14 +125,15 @@ comm_lane_sums *comm_lane_sums_create(int64_t lanes, int64_t first, int64_t end,
     sums->stride = rounded(bucket_offsets[buckets]);
     sums->lent = lent != NULL;
     if (lent) {
-        assert(ahead == 0);
+        assert(ahead == 0 && !memory);
         place_slots(sums, most, lent);
         sums->own = lent->own;
     } else {
         sums->slots = most;
         sums->after = hiss_new(int64_t, most);
         sums->own = most * sums->stride;
-        sums->floats = hiss_new_floats(sums->own);
+        sums->owns = !memory;
+        sums->floats = memory ? memory : hiss_new_floats(sums->own);
     }
     sums->held = hiss_new(_Atomic int, sums->slots);
     sums->slot_of = hiss_new(int64_t, local);
@@ -154,7 +163,7 @@ void comm_lane_sums_destroy(comm_lane_sums *sums) {
     hiss_free(sums->slot_of);
     hiss_free(sums->held);
     hiss_free(sums->after);
-    if (!sums->lent) {
+    if (sums->owns) {
         hiss_free_floats(sums->floats);
     }
     hiss_free(sums);

@@ -13,10 +13,13 @@ typedef struct comm_lane_sums comm_lane_sums;
 /* A sums for lanes [first, end) of `lanes`, at most `threads` of them in flight, each started before at
  * most `ahead` earlier ones that are not. bucket_offsets must stay alive.
  *   narrow  in  [buckets] whose sums are rounded to bfloat16 (wire_impl.h); must stay alive
- *   lent    as in hiss_reducer_options, copied */
+ *   memory  in  comm_lane_sums_need floats, aligned to 64 bytes, that must stay alive; NULL: it allocates them
+ *   lent    as in hiss_reducer_options, copied; then no memory */
 comm_lane_sums *comm_lane_sums_create(int64_t lanes, int64_t first, int64_t end, int buckets,
                                       const int64_t *bucket_offsets, const bool *narrow, int threads, int64_t ahead,
-                                      const hiss_reducer_lent *lent);
+                                      float *memory, const hiss_reducer_lent *lent);
+/* The floats of all vectors, of `count` floats each, where none are lent; 0: a rank without lanes. */
+int64_t comm_lane_sums_need(int64_t lanes, int64_t first, int64_t end, int64_t count, int threads, int64_t ahead);
 /* As hiss_reducer_own, for vectors of `count` floats. */
 int64_t comm_lane_sums_own(int64_t lanes, int64_t first, int64_t end, int64_t count, int threads,
                            const hiss_reducer_lent *lent);

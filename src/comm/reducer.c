@@ -13,13 +13,15 @@
 #include <string.h>
 
 #include "comm/reducer_impl.h"
+#include "comm/shared_impl.h"
 #include "hiss/alloc.h"
+#include "hiss/log.h"
 
 enum { MPI_SLICE_FLOATS = 1 << 28 }; /* what an int can count */
 enum { FEWEST_PLACES = 4 };          /* one is being added up while others fill */
 
 static hiss_status check_collective(const hiss_reducer_options *o, hiss_error *err) {
-    int64_t shape[6] = {o->lanes, o->count, o->buckets, o->reduce, o->group_size, o->wire != NULL};
+    int64_t shape[7] = {o->lanes, o->count, o->buckets, o->reduce, o->group_size, o->wire != NULL, o->node};
     int64_t lane_bytes = (o->comm->size + 1) * (int64_t)sizeof(int64_t);
     int64_t bucket_bytes = (o->buckets + 1) * (int64_t)sizeof(int64_t);
     const int64_t wire_bytes = o->wire ? o->buckets * (int64_t)sizeof *o->wire : 0;
@@ -99,10 +101,14 @@ static void place_chunks(hiss_reducer *r, int64_t *floats, int64_t *requests) {
     for (int64_t i = 0; i < g->chunk_offsets[r->buckets]; i++) {
         const comm_chunk *chunk = &g->chunks[i];
         if (chunk->keeper != r->comm->rank) {
-            *requests += own + 1;
+            *requests += r->node ? 0 : own + 1;
             continue;
         }
         r->chunks.received_at[r->chunks.count++] = *floats;
+        if (r->node) {
+            *requests += (chunk->end_slice - chunk->first_slice) * (group + 1);
+            continue;
+        }
         *floats += others * comm_row_floats(comm_chunk_floats(r, chunk));
         *requests += others + (size - 1) + (chunk->end_slice - chunk->first_slice) * (group + 1);
     }
@@ -190,8 +196,67 @@ int64_t hiss_reducer_own(const hiss_reducer_options *o) {
                               o->lent);
 }
 
+/* ---- who exchanges with whom ---- */
+
+static void plan_groups(hiss_reducer *r, const hiss_reducer_options *o, int groups, const int *group_offsets) {
+    const bool tree = o->reduce == HISS_REDUCE_TREE;
+    comm_plan_make(&r->schedule, o->comm->size, groups, group_offsets, o->lanes, o->lane_offsets, o->buckets,
+                   o->bucket_offsets, tree, tree ? HISS_SLICE_FLOATS : MPI_SLICE_FLOATS);
+    if (tree) {
+        comm_group_make(&r->group, &r->schedule, r->schedule.group_of[o->comm->rank]);
+    }
+}
+
+/* By nodes, if that is wanted and there is more than one rank on any. */
+static hiss_status plan_nodes(hiss_reducer *r, const hiss_reducer_options *o, int *group_offsets, hiss_error *err) {
+    const int rank = o->comm->rank, size = o->comm->size;
+    int *node = hiss_new(int, size);
+    comm_shared_nodes(o->comm, node);
+    const int groups = comm_plan_nodes(size, node, group_offsets);
+    hiss_free(node);
+    if (groups == size || (o->node == HISS_NODE_AUTO && !comm_plan_nodes_pay(size, groups))) {
+        return HISS_OK;
+    }
+    plan_groups(r, o, groups, group_offsets);
+    hiss_error why = {0};
+    const int64_t first = o->lane_offsets[rank], end = o->lane_offsets[rank + 1],
+                  lanes = comm_lane_sums_need(o->lanes, first, end, o->count, o->threads, o->ahead);
+    const hiss_status status = comm_node_create(r, o->lent ? 0 : lanes, &why);
+    r->by_nodes = status == HISS_OK;
+    if (r->by_nodes) {
+        return HISS_OK;
+    }
+    comm_group_free(&r->group);
+    comm_plan_free(&r->schedule);
+    r->schedule = (comm_plan){0};
+    r->group = (comm_group){0};
+    if (o->node == HISS_NODE_AUTO) {
+        if (rank == 0) {
+            hiss_warn("%s: %s; until then ranks of a node send each other messages", why.key, why.text);
+        }
+        return HISS_OK;
+    }
+    *err = why;
+    return status;
+}
+
+static hiss_status plan(hiss_reducer *r, const hiss_reducer_options *o, hiss_error *err) {
+    const int size = o->comm->size;
+    const bool tree = o->reduce == HISS_REDUCE_TREE, free = tree && o->group_size == 0 && size > 1;
+    int *group_offsets = hiss_new(int, size + 1);
+    hiss_status status = HISS_OK;
+    if (free && o->node != HISS_NODE_OFF) {
+        status = plan_nodes(r, o, group_offsets, err);
+    }
+    if (status == HISS_OK && !r->by_nodes) {
+        plan_groups(r, o, comm_plan_groups(size, tree ? o->group_size : 1, group_offsets), group_offsets);
+    }
+    hiss_free(group_offsets);
+    return status;
+}
+
 hiss_status hiss_reducer_create(const hiss_reducer_options *o, hiss_reducer **out, hiss_error *err) {
-    int rank = o->comm->rank, size = o->comm->size;
+    const int rank = o->comm->rank, size = o->comm->size;
     bool tree = o->reduce == HISS_REDUCE_TREE;
     *out = NULL;
     hiss_status status = check_collective(o, err);
@@ -214,12 +279,8 @@ hiss_status hiss_reducer_create(const hiss_reducer_options *o, hiss_reducer **ou
         r->narrow[b] = o->wire && o->wire[b] == HISS_WIRE_BF16;
         assert(!r->narrow[b] || tree);
     }
-    comm_plan_make(&r->schedule, size, o->group_size, o->lanes, o->lane_offsets, o->buckets, o->bucket_offsets, tree,
-                   tree ? HISS_SLICE_FLOATS : MPI_SLICE_FLOATS);
-    if (tree) {
-        comm_group_make(&r->group, &r->schedule, rank / r->schedule.group_size);
-    }
-    status = check_tags(r, err);
+    status = plan(r, o, err);
+    status = status == HISS_OK ? check_tags(r, err) : status;
     if (status != HISS_OK) {
         hiss_reducer_destroy(r);
         return status;
@@ -228,8 +289,9 @@ hiss_status hiss_reducer_create(const hiss_reducer_options *o, hiss_reducer **ou
     r->norms = o->norms ? comm_norms_create(r, o->norms) : NULL;
     allocate_step(r, o->room ? o->room : HISS_ROOM_FLOATS);
     allocate_changes(r);
-    r->sums = comm_lane_sums_create(o->lanes, o->lane_offsets[rank], o->lane_offsets[rank + 1], o->buckets,
-                                    r->bucket_offsets, r->narrow, o->threads, o->ahead, o->lent);
+    r->sums =
+        comm_lane_sums_create(o->lanes, o->lane_offsets[rank], o->lane_offsets[rank + 1], o->buckets, r->bucket_offsets,
+                              r->narrow, o->threads, o->ahead, r->node ? comm_node_lanes(r) : NULL, o->lent);
     if (!tree) {
         r->bucket_comms = hiss_new(MPI_Comm, o->buckets);
         for (int b = 0; b < o->buckets; b++) {
@@ -257,6 +319,7 @@ void hiss_reducer_destroy(hiss_reducer *r) {
     hiss_free(r->bucket_comms);
     comm_norms_destroy(r);
     comm_lane_sums_destroy(r->sums);
+    comm_node_destroy(r);
     comm_group_free(&r->group);
     comm_plan_free(&r->schedule);
     hiss_free(r->flight);
@@ -281,12 +344,17 @@ void hiss_reducer_destroy(hiss_reducer *r) {
 }
 
 int64_t hiss_reducer_bytes(const hiss_reducer *r) {
-    return (int64_t)sizeof(float) * (comm_lane_sums_floats(r->sums) + r->received_floats + r->change_floats);
+    return (int64_t)sizeof(float) *
+           (comm_lane_sums_floats(r->sums) + r->received_floats + r->change_floats + comm_node_floats(r));
 }
 
 int hiss_reducer_owned(const hiss_reducer *r, const hiss_range **ranges) {
     *ranges = r->owned;
     return r->owned_count;
+}
+
+int hiss_reducer_shares(const hiss_reducer *r) {
+    return r->node ? r->group.end - r->group.first : 1;
 }
 
 hiss_reducer_times hiss_reducer_last(const hiss_reducer *r) {
@@ -347,7 +415,8 @@ static void print_group(const hiss_reducer *r, int index, FILE *file) {
 void hiss_reducer_print(const hiss_reducer *r, void *stream) {
     const comm_plan *s = &r->schedule;
     FILE *file = stream;
-    fprintf(file, "# bucket from to numbers; %d groups of %d ranks\n", s->groups, s->group_size);
+    fprintf(file, "# bucket from to numbers; %d groups of ranks%s\n", s->groups,
+            r->by_nodes ? " that share memory" : "");
     for (int64_t i = 0; i < s->slice_offsets[r->buckets]; i++) {
         const comm_slice *slice = &s->slices[i];
         const int64_t floats = slice->end - slice->begin;
@@ -361,7 +430,7 @@ void hiss_reducer_print(const hiss_reducer *r, void *stream) {
             print_messages(file, 1, slice->bucket, slice->owner, keeper, floats);
         }
     }
-    for (int group = 0; group < s->groups && r->reduce == HISS_REDUCE_TREE; group++) {
+    for (int group = 0; group < s->groups && r->reduce == HISS_REDUCE_TREE && !r->by_nodes; group++) {
         print_group(r, group, file);
     }
 }

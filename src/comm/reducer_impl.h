@@ -1,5 +1,5 @@
 /* The reducer's inside, shared by reducer.c (life, queries), reducer_layout.c (sizes, owners), reducer_step.c
- * (one step) and reducer_norms.c. */
+ * (one step), and other files of that name. */
 #ifndef HISS_COMM_REDUCER_IMPL_H
 #define HISS_COMM_REDUCER_IMPL_H
 
@@ -42,6 +42,7 @@ typedef struct comm_places {
 } comm_places;
 
 typedef struct comm_norms comm_norms;
+typedef struct comm_node comm_node;
 
 struct hiss_reducer {
     hiss_comm *comm;
@@ -53,6 +54,8 @@ struct hiss_reducer {
     bool *narrow; /* [buckets] what travels is bfloat16 */
     comm_lane_sums *sums;
     comm_norms *norms; /* NULL: none */
+    bool by_nodes;     /* groups are ranks that share memory, */
+    comm_node *node;   /* this one's; NULL: they do not, or it has one rank */
     comm_plan schedule;
     comm_group group;       /* this rank's; not in MPI mode */
     MPI_Comm *bucket_comms; /* [buckets], MPI mode only */
@@ -113,10 +116,43 @@ void *comm_reducer_values(const hiss_reducer *r, int bucket, int64_t begin);
 /* Those of floats [begin, end) have come: afterwards they are in the model. */
 void comm_reducer_take(const hiss_reducer *r, int bucket, int64_t begin, int64_t end);
 
+/* ---- what is waited for; reducer_wait.c ---- */
+
+int comm_reducer_bucket(const hiss_reducer *r, comm_pending p); /* that it is of */
+void comm_reducer_tell(hiss_reducer *r);                        /* for whom the wait is that has begun */
+
 /* ---- a step; reducer_step.c ---- */
 
 /* The sum of an owned slice, and the norms it needs, are there: update it and send it on. */
 void comm_reducer_release(hiss_reducer *r, int64_t slice, const float *sum);
+
+/* ---- members that share memory; reducer_node.c ---- */
+
+/* r->node, after the group is there. When one rank fails, all do, and it is NULL, as in a group of one
+ * rank. Collective.
+ *   lane_floats  in  room for lane vectors; 0: they are where other members do not see them */
+hiss_status comm_node_create(hiss_reducer *r, int64_t lane_floats, hiss_error *err);
+void comm_node_destroy(hiss_reducer *r);
+float *comm_node_lanes(const hiss_reducer *r);   /* that room, NULL: none */
+int64_t comm_node_floats(const hiss_reducer *r); /* memory of this rank, without that room */
+void comm_node_start(hiss_reducer *r);           /* of a step */
+/* This rank's roots of the bucket are final: others may read them, and change what they keep. */
+void comm_node_open(hiss_reducer *r, int bucket);
+/* Root i of the group, of a bucket that all members have opened. */
+float *comm_node_root(const hiss_reducer *r, int64_t i);
+void comm_node_pass_on(hiss_reducer *r, int64_t chunk); /* the new values of a chunk kept here to the other members */
+void comm_node_take(hiss_reducer *r, int64_t chunk);    /* those of another member, into the model */
+/* Wait for HISS_GOT_MEMBER, here of all members, or HISS_GOT_VALUES of a chunk. */
+void comm_node_expect(hiss_reducer *r, int64_t chunk, comm_event event);
+const comm_pending *comm_node_ready(hiss_reducer *r,
+                                    int *count); /* what has come since: [count], until the next call */
+const comm_pending *comm_node_waits(const hiss_reducer *r, int *count); /* what has not */
+
+/* ---- MPI mode; reducer_mpi.c ---- */
+
+void comm_mpi_open(hiss_reducer *r, int64_t slice); /* begin its sum */
+/* Where MPI sums up: in the first own root, or, on a rank without lanes, in what is received. */
+float *comm_mpi_root(const hiss_reducer *r);
 
 /* ---- norms; reducer_norms.c ---- */
 

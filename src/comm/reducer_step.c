@@ -12,6 +12,8 @@
  *   pass on    (chunk kept here, when all its slices have new values) send them to the other members
  *   finish     when every used bucket is open and no request is left
  *
+ * Where members share memory, their roots and the values that are passed on are read there: reducer_node.c.
+ *
  * Why model may be written while other lanes still compute: new values of a slice exist only after its owner had every
  * rank's roots, that is after every lane of every rank was done with the bucket; and a rank posts its receive only when
  * its own lanes are done with it, so a message that is early waits inside MPI.
@@ -27,8 +29,7 @@
  * Additions go through the tree in strips that stay in the first-level cache: each root is read once and the sum
  * written once, whatever the number of roots.
  *
- * HISS_REDUCE_MPI: open folds the rank's roots from left to right and leaves the rest to MPI_Iallreduce, on one
- * communicator per bucket because the order of opening differs between ranks. */
+ * HISS_REDUCE_MPI has no such states: reducer_mpi.c. */
 #include <assert.h>
 #include <sched.h>
 #include <string.h>
@@ -56,6 +57,11 @@ static void receive_member_roots(hiss_reducer *r, int64_t at) {
     float *next = r->received + r->chunks.received_at[chunk->number];
     r->chunks.missing[chunk->number] = 1;
     r->chunks.missing_values[chunk->number] = chunk->end_slice - chunk->first_slice;
+    if (r->node) {
+        comm_node_expect(r, at, HISS_GOT_MEMBER);
+        r->chunks.missing[chunk->number]++;
+        return;
+    }
     for (int member = g->first; member < g->end; member++) {
         const int64_t n = g->roots.offsets[member - g->first + 1] - g->roots.offsets[member - g->first];
         for (int64_t i = 0; i < n && member != r->comm->rank; i++) {
@@ -144,6 +150,9 @@ void hiss_reducer_start(hiss_reducer *r, const bool *used, float *model, hiss_re
     if (r->norms) {
         comm_norms_start(r);
     }
+    if (r->node) {
+        comm_node_start(r);
+    }
     comm_lane_sums_start(r->sums, r->used);
 }
 
@@ -158,13 +167,17 @@ void hiss_reducer_done(hiss_reducer *r, int64_t lane, int bucket) {
 
 /* ---- additions ---- */
 
-/* Element `at` of root i of the group, in a chunk kept here: own ones in the sums, others as received. */
+/* Element `at` of root i of the group, in a chunk kept here: own ones in the sums, others where they are or as
+ * received. */
 static float *member_root(const hiss_reducer *r, const comm_chunk *chunk, int64_t i, int64_t at) {
     const comm_roots *roots = &r->group.roots;
     const int self = r->comm->rank - r->group.first;
     const int64_t first = roots->offsets[self], end = roots->offsets[self + 1];
     if (i >= first && i < end) {
         return comm_lane_sums_root(r->sums, roots->lane[i]) + at;
+    }
+    if (r->node) {
+        return comm_node_root(r, i) + at;
     }
     const int64_t row = i < first ? i : i - (end - first);
     return r->received + r->chunks.received_at[chunk->number] + row * comm_row_floats(comm_chunk_floats(r, chunk)) +
@@ -229,7 +242,7 @@ static void take_value(hiss_reducer *r, int64_t at) {
     if (--r->chunks.missing_values[chunk->number] > 0) {
         return;
     }
-    for (int k = 1; k < size; k++) {
+    for (int k = 1; k < size && !r->node; k++) {
         const int member = g->first + (r->comm->rank - g->first + k) % size;
         comm_reducer_send(r, chunk->bucket, comm_reducer_values(r, chunk->bucket, begin_of(r, chunk)),
                           comm_chunk_floats(r, chunk), member, comm_reducer_tag(HISS_CHUNK_VALUES, chunk->number));
@@ -239,6 +252,9 @@ static void take_value(hiss_reducer *r, int64_t at) {
         if (slice->owner != r->comm->rank) {
             comm_reducer_take(r, slice->bucket, slice->begin, slice->end);
         }
+    }
+    if (r->node) { /* from the model, which is complete now */
+        comm_node_pass_on(r, at);
     }
 }
 
@@ -330,7 +346,7 @@ static void keep(hiss_reducer *r, int64_t at) {
     const int64_t n = offsets[r->group.end - r->group.first], own = offsets[self], past = offsets[self + 1];
     for (int64_t i = 0; i < n; i++) {
         r->sources[i] = member_root(r, chunk, i, begin_of(r, chunk));
-        r->packed[i] = i < own || i >= past;
+        r->packed[i] = !r->node && (i < own || i >= past);
     }
     add_in_strips(r, chunk->bucket, &r->group.roots, n, comm_chunk_floats(r, chunk));
     const int64_t first = chunk->first_slice, count = chunk->end_slice - first;
@@ -364,6 +380,10 @@ static void open_kept_chunk(hiss_reducer *r, int64_t at) {
 }
 
 static void open_other_chunk(hiss_reducer *r, int64_t at) {
+    if (r->node) {
+        comm_node_expect(r, at, HISS_GOT_VALUES);
+        return;
+    }
     const comm_group *g = &r->group;
     const comm_chunk *chunk = &g->chunks[at];
     const int self = r->comm->rank - g->first;
@@ -399,31 +419,6 @@ static void open_chunks(hiss_reducer *r, int bucket) {
     }
 }
 
-/* Where MPI sums up: in the first own root, or, on a rank without lanes, in what is received. */
-static float *first_root(const hiss_reducer *r) {
-    const comm_roots *roots = &r->schedule.roots;
-    const int64_t first = roots->offsets[r->comm->rank];
-    return first < roots->offsets[r->comm->rank + 1] ? comm_lane_sums_root(r->sums, roots->lane[first]) : r->received;
-}
-
-static void open_mpi_slice(hiss_reducer *r, int64_t at) {
-    const comm_plan *s = &r->schedule;
-    const comm_slice *slice = &s->slices[at];
-    int64_t first = s->roots.offsets[r->comm->rank], n = s->roots.offsets[r->comm->rank + 1] - first;
-    float *sum = first_root(r) + slice->begin;
-    if (n == 0) {
-        memset(sum, 0, sizeof(float) * (size_t)length(slice));
-    }
-    double before = hiss_seconds();
-    for (int64_t i = 1; i < n; i++) {
-        comm_add_floats(sum, comm_lane_sums_root(r->sums, s->roots.lane[first + i]) + slice->begin, length(slice));
-    }
-    r->times.sum += hiss_seconds() - before;
-    HISS_MPI(hiss_iallreduce(sum, length(slice), r->bucket_comms[slice->bucket],
-                             comm_reducer_request(r, at, HISS_GOT_SUM, HISS_EVERYONE)));
-    comm_count_ring(r->comm, 2.0 * (double)length(slice) * sizeof(float));
-}
-
 static void open_bucket(hiss_reducer *r, int bucket) {
     const double now = hiss_seconds();
     r->opened[bucket] = true;
@@ -433,24 +428,28 @@ static void open_bucket(hiss_reducer *r, int bucket) {
         r->opened_first = now;
     }
     if (r->reduce == HISS_REDUCE_TREE) {
+        if (r->node) {
+            comm_node_open(r, bucket);
+        }
         receive_roots(r, bucket);
         open_chunks(r, bucket);
         return;
     }
     for (int64_t i = r->schedule.slice_offsets[bucket]; i < r->schedule.slice_offsets[bucket + 1]; i++) {
-        open_mpi_slice(r, i);
+        comm_mpi_open(r, i);
     }
 }
 
 /* ---- progress ---- */
 
-static int bucket_of(const hiss_reducer *r, comm_pending p) {
-    const comm_slice *slices = r->schedule.slices;
-    const bool of_slice = p.event == HISS_GOT_GROUP || p.event == HISS_GOT_SUM;
-    if (p.event == HISS_GOT_NORMS || p.event == HISS_SENT) {
-        return (int)p.at;
+static void take_values(hiss_reducer *r, int64_t at) {
+    const comm_chunk *chunk = &r->group.chunks[at];
+    const int64_t begin = begin_of(r, chunk);
+    if (r->node) {
+        comm_node_take(r, at);
+    } else {
+        comm_reducer_take(r, chunk->bucket, begin, begin + comm_chunk_floats(r, chunk));
     }
-    return slices[of_slice ? p.at : r->group.chunks[p.at].first_slice].bucket;
 }
 
 static void handle(hiss_reducer *r, comm_pending done) {
@@ -465,20 +464,39 @@ static void handle(hiss_reducer *r, comm_pending done) {
         take_value(r, done.at);
         break;
     case HISS_GOT_SUM:
-        have_sum(r, done.at, first_root(r) + r->schedule.slices[done.at].begin);
+        have_sum(r, done.at, comm_mpi_root(r) + r->schedule.slices[done.at].begin);
         break;
     case HISS_GOT_NORMS:
         comm_norms_arrived(r, (int)done.at);
         break;
-    case HISS_GOT_VALUES: {
-        const comm_chunk *chunk = &r->group.chunks[done.at];
-        const int64_t begin = begin_of(r, chunk);
-        comm_reducer_take(r, chunk->bucket, begin, begin + comm_chunk_floats(r, chunk));
+    case HISS_GOT_VALUES:
+        take_values(r, done.at);
         break;
-    }
     case HISS_SENT:
         break;
     }
+}
+
+static void end_wait(hiss_reducer *r, comm_pending done) {
+    handle(r, done);
+    r->flight[comm_reducer_bucket(r, done)].end = hiss_seconds();
+}
+
+/* What members that share memory have done. */
+static bool advance_node(hiss_reducer *r) {
+    int n = 0, waits = 0;
+    if (r->node) {
+        const comm_pending *ready = comm_node_ready(r, &n);
+        for (int i = 0; i < n; i++) {
+            end_wait(r, ready[i]);
+        }
+        comm_node_waits(r, &waits);
+    }
+    if (waits > 0 && r->active == 0) { /* MPI may have to move what was sent before */
+        int some;
+        HISS_MPI(MPI_Iprobe(MPI_ANY_SOURCE, HISS_TAG_SLICE, r->comm->mpi, &some, MPI_STATUS_IGNORE));
+    }
+    return n > 0;
 }
 
 /* Forget the requests whose places are listed in r->finished[n], ascending or not. */
@@ -505,14 +523,13 @@ static bool advance(hiss_reducer *r) {
             moved = true;
         }
     }
+    moved |= advance_node(r);
     int n = 0;
     if (r->active > 0) {
         HISS_MPI(HISS_SOME(r->finishing)(r->active, r->requests, &n, r->finished, MPI_STATUSES_IGNORE));
     }
     for (int i = 0; i < n; i++) {
-        const comm_pending done = r->pending[r->finished[i]];
-        handle(r, done);
-        r->flight[bucket_of(r, done)].end = hiss_seconds();
+        end_wait(r, r->pending[r->finished[i]]);
     }
     if (n > 0) {
         drop_finished(r, n);
@@ -532,26 +549,10 @@ void hiss_reducer_progress(hiss_reducer *r) {
     }
 }
 
-/* Whom finish waits for: roots come from a rank's own lanes and tell who is late; new values come late from every owner
- * that lacks a root itself. */
-static void tell_wait(hiss_reducer *r) {
-    static const comm_event order[] = {HISS_GOT_MEMBER, HISS_GOT_GROUP,  HISS_GOT_SUM, HISS_GOT_NORMS,
-                                       HISS_GOT_VALUE,  HISS_GOT_VALUES, HISS_SENT};
-    bool found = false;
-    int bucket = -1;
-    comm_wait_forget(r->comm);
-    for (size_t k = 0; k < sizeof order / sizeof *order && !found; k++) {
-        for (int i = r->active - 1; i >= 0; i--) {
-            if (r->pending[i].event == order[k]) {
-                found = true;
-                bucket = bucket_of(r, r->pending[i]);
-                if (r->pending[i].peer != HISS_EVERYONE) {
-                    comm_wait_add(r->comm, r->pending[i].peer);
-                }
-            }
-        }
-    }
-    comm_wait_publish(r->comm, "reduce bucket", bucket);
+static bool waits_for_others(const hiss_reducer *r) {
+    int n;
+    comm_node_waits(r, &n);
+    return r->unopened > 0 || r->active > 0 || n > 0;
 }
 
 void hiss_reducer_finish(hiss_reducer *r) {
@@ -559,14 +560,14 @@ void hiss_reducer_finish(hiss_reducer *r) {
     double before = hiss_seconds();
     r->finishing = true;
     comm_wait_begin(r->comm, "reduce", -1);
-    for (int64_t idle = 0; r->unopened > 0 || r->active > 0;) {
+    for (int64_t idle = 0; waits_for_others(r);) {
         if (advance(r)) {
             idle = 0;
             continue;
         }
         sched_yield();
         if (++idle % HISS_IDLE_LOOKS == 0) {
-            tell_wait(r);
+            comm_reducer_tell(r);
         }
     }
     comm_wait_end(r->comm);

@@ -16,7 +16,10 @@
  * Who keeps what: member i of a group of g stands at i/g. Pieces are in the order of their owners' places, ties by
  * rank. The keeper of a piece in a group of g' is the member floor(g' i/g), the last that does not stand right of the
  * owner: in the owner's group it is the owner, keepers ascend, and each has a part of equal length up to rounding, also
- * when the last group is smaller.
+ * when groups differ in size.
+ *
+ * By nodes: ranks that share memory need no messages among themselves (reducer_node.c). Groups are then these ranks, as
+ * many as they happen to be, and only keepers talk to other nodes: 2 (N-1) messages per bucket and rank for N nodes.
  *
  * Pieces are cut into slices, and what is kept into chunks, so that one can be added and sent on while the next is on
  * its way. */
@@ -44,22 +47,22 @@ static int choose_group_size(int size) {
 
 /* ---- subtrees ---- */
 
-/* Part p has lanes [lane_offsets[stride p], lane_offsets[stride (p+1)]), the last one up to lane_offsets[size]. */
-static void make_roots(comm_roots *r, int64_t lanes, int size, int stride, const int64_t *lane_offsets) {
-    const int parts = (size + stride - 1) / stride;
+/* Part p has the lanes of ranks [part_offsets[p], part_offsets[p+1]). */
+static void make_roots(comm_roots *r, int64_t lanes, int parts, const int *part_offsets, const int64_t *lane_offsets) {
+    const int64_t first = lane_offsets[part_offsets[0]], end = lane_offsets[part_offsets[parts]];
     r->offsets = hiss_new(int64_t, parts + 1);
     for (int pass = 0; pass < 2; pass++) {
         for (int p = 0; p < parts; p++) {
-            r->offsets[p + 1] = r->offsets[p] + comm_tree_roots(lanes, lane_offsets[p * stride],
-                                                                lane_offsets[smaller(size, (p + 1) * stride)],
-                                                                pass ? r->lane + r->offsets[p] : NULL);
+            r->offsets[p + 1] =
+                r->offsets[p] + comm_tree_roots(lanes, lane_offsets[part_offsets[p]], lane_offsets[part_offsets[p + 1]],
+                                                pass ? r->lane + r->offsets[p] : NULL);
         }
         r->lane = pass ? r->lane : hiss_new(int64_t, r->offsets[parts]);
     }
     const int64_t n = r->offsets[parts];
     r->into = hiss_new(int64_t, n);
     r->from = hiss_new(int64_t, n);
-    r->additions = comm_tree_additions(lanes, lane_offsets[0], lane_offsets[size], n, r->lane, r->into, r->from);
+    r->additions = comm_tree_additions(lanes, first, end, n, r->lane, r->into, r->from);
 }
 
 static void free_roots(comm_roots *r) {
@@ -72,7 +75,7 @@ static void free_roots(comm_roots *r) {
 /* ---- places ---- */
 
 static int members(const comm_plan *s, int group) {
-    return smaller(s->group_size, s->size - group * s->group_size);
+    return s->group_offsets[group + 1] - s->group_offsets[group];
 }
 
 typedef struct place { /* member / size */
@@ -80,7 +83,8 @@ typedef struct place { /* member / size */
 } place;
 
 static place place_of(const comm_plan *s, int rank) {
-    return (place){rank % s->group_size, members(s, rank / s->group_size), rank};
+    const int group = s->group_of[rank];
+    return (place){rank - s->group_offsets[group], members(s, group), rank};
 }
 
 static int by_place(const void *a, const void *b) {
@@ -91,7 +95,7 @@ static int by_place(const void *a, const void *b) {
 
 int comm_plan_keeper(const comm_plan *s, int index, int owner) {
     const place p = place_of(s, owner);
-    return index * s->group_size + (int)((int64_t)p.member * members(s, index) / p.size);
+    return s->group_offsets[index] + (int)((int64_t)p.member * members(s, index) / p.size);
 }
 
 /* ---- slices ---- */
@@ -136,15 +140,52 @@ static int64_t cut_buckets(comm_plan *s, const int64_t *bucket_offsets, int piec
     return n;
 }
 
-void comm_plan_make(comm_plan *s, int size, int group_size, int64_t lanes, const int64_t *lane_offsets, int buckets,
-                    const int64_t *bucket_offsets, bool owners, int64_t longest) {
-    assert(longest > 0 && longest % HISS_ALIGN_FLOATS == 0);
-    const int group = !owners ? 1 : group_size ? smaller(group_size, size) : choose_group_size(size);
-    *s = (comm_plan){.size = size, .group_size = group, .lanes = lanes, .buckets = buckets, .longest = longest};
-    s->groups = (size + group - 1) / group;
+int comm_plan_groups(int size, int group_size, int *group_offsets) {
+    const int group = group_size ? smaller(group_size, size) : choose_group_size(size);
+    const int groups = (size + group - 1) / group;
+    for (int g = 0; g <= groups; g++) {
+        group_offsets[g] = smaller(size, g * group);
+    }
+    return groups;
+}
+
+int comm_plan_nodes(int size, const int *node, int *group_offsets) {
+    int groups = 0;
+    for (int rank = 0; rank < size; rank++) {
+        if (rank == 0 || node[rank] != node[rank - 1]) {
+            group_offsets[groups++] = rank;
+        }
+    }
+    group_offsets[groups] = size;
+    return groups;
+}
+
+bool comm_plan_nodes_pay(int size, int groups) {
+    const int group = choose_group_size(size);
+    return groups < size && groups - 1 <= (group - 1) + ((size + group - 1) / group - 1);
+}
+
+static void place_groups(comm_plan *s, const int *group_offsets) {
+    s->group_offsets = hiss_new(int, s->groups + 1);
+    s->group_of = hiss_new(int, s->size);
+    memcpy(s->group_offsets, group_offsets, (size_t)(s->groups + 1) * sizeof(int));
+    assert(group_offsets[0] == 0 && group_offsets[s->groups] == s->size);
+    for (int g = 0; g < s->groups; g++) {
+        for (int rank = group_offsets[g]; rank < group_offsets[g + 1]; rank++) {
+            s->group_of[rank] = g;
+        }
+    }
+}
+
+void comm_plan_make(comm_plan *s, int size, int groups, const int *group_offsets, int64_t lanes,
+                    const int64_t *lane_offsets, int buckets, const int64_t *bucket_offsets, bool owners,
+                    int64_t longest) {
+    assert(longest > 0 && longest % HISS_ALIGN_FLOATS == 0 && (owners || groups == size));
+    *s = (comm_plan){.size = size, .groups = groups, .lanes = lanes, .buckets = buckets, .longest = longest};
+    place_groups(s, group_offsets);
     s->lane_offsets = hiss_new(int64_t, size + 1);
     memcpy(s->lane_offsets, lane_offsets, (size_t)(size + 1) * sizeof(int64_t));
-    make_roots(&s->roots, lanes, size, group, lane_offsets);
+    make_roots(&s->roots, lanes, groups, group_offsets, lane_offsets);
 
     place *owner = hiss_new(place, size);
     for (int r = 0; r < size; r++) {
@@ -166,6 +207,8 @@ void comm_plan_free(comm_plan *s) {
     hiss_free(s->slice_offsets);
     free_roots(&s->roots);
     hiss_free(s->lane_offsets);
+    hiss_free(s->group_of);
+    hiss_free(s->group_offsets);
 }
 
 /* ---- chunks ---- */
@@ -192,10 +235,14 @@ static int64_t join_slices(const comm_plan *s, comm_group *g, comm_chunk *chunks
 }
 
 void comm_group_make(comm_group *g, const comm_plan *s, int index) {
-    const int first = index * s->group_size, size = members(s, index);
+    const int first = s->group_offsets[index], size = members(s, index);
     *g = (comm_group){.index = index, .first = first, .end = first + size};
-    make_roots(&g->roots, s->lanes, size, 1, s->lane_offsets + first);
-    int *numbers = hiss_new(int, size);
+    int *numbers = hiss_new(int, size), *each = hiss_new(int, size + 1);
+    for (int member = 0; member <= size; member++) {
+        each[member] = first + member;
+    }
+    make_roots(&g->roots, s->lanes, size, each, s->lane_offsets);
+    hiss_free(each);
     g->chunk_offsets = hiss_new(int64_t, s->buckets + 1);
     g->chunks = hiss_new(comm_chunk, join_slices(s, g, NULL, numbers));
     join_slices(s, g, g->chunks, numbers);

@@ -61,7 +61,9 @@ typedef struct comm_group { /* ranks that reduce among themselves first */
 } comm_group;
 
 typedef struct comm_plan {
-    int size, group_size, groups; /* P, ranks of a group (the last one may have fewer) */
+    int size, groups;             /* P */
+    int *group_offsets;           /* [groups+1] group g is ranks [group_offsets[g], group_offsets[g+1]) */
+    int *group_of;                /* [P] */
     int64_t lanes, *lane_offsets; /* [P+1] */
     int buckets;
     int64_t longest;        /* floats of a slice, and of a chunk unless one slice is longer */
@@ -70,11 +72,23 @@ typedef struct comm_plan {
     comm_slice *slices;     /* [slice_offsets[buckets]] by position */
 } comm_plan;
 
-/* group_size: 0 lets the number of ranks decide. owners: every bucket is cut into P pieces on multiples of
- * HISS_ALIGN_FLOATS, each for one rank, and pieces into slices of at most `longest` floats. Not owners: every slice
- * belongs to everyone, and there are no groups. Release with _free. */
-void comm_plan_make(comm_plan *s, int size, int group_size, int64_t lanes, const int64_t *lane_offsets, int buckets,
-                    const int64_t *bucket_offsets, bool owners, int64_t longest);
+/* Groups of equal size, but for the last. Returns their number.
+ *   group_size     in   0 lets the number of ranks decide
+ *   group_offsets  out  [P+1] */
+int comm_plan_groups(int size, int group_size, int *group_offsets);
+/* Groups of neighbouring ranks of one node. Returns their number.
+ *   node           in   [P] equal for ranks of one node
+ *   group_offsets  out  [P+1] */
+int comm_plan_nodes(int size, const int *node, int *group_offsets);
+/* Whether so many groups by nodes make no more messages than groups that the number of ranks decides. */
+bool comm_plan_nodes_pay(int size, int groups);
+/* owners: every bucket is cut into P pieces on multiples of HISS_ALIGN_FLOATS, each for one rank, and pieces into slices
+ * of at most `longest` floats. Not owners: every slice belongs to everyone, and groups are of one rank. Release with
+ * _free.
+ *   group_offsets  in  [groups+1] copied */
+void comm_plan_make(comm_plan *s, int size, int groups, const int *group_offsets, int64_t lanes,
+                    const int64_t *lane_offsets, int buckets, const int64_t *bucket_offsets, bool owners,
+                    int64_t longest);
 void comm_plan_free(comm_plan *s);
 /* The group of that index as its members see it; only of a schedule with owners. Release with _free. */
 void comm_group_make(comm_group *g, const comm_plan *s, int index);

@@ -8,6 +8,7 @@
 
 #include "hiss/reducer.h"
 #include "mpi_test.h"
+#include "nodes.h"
 
 enum { MOST_BUCKETS = 6, MOST_SEGMENTS = 12, SETS = 2, LONGEST = 9000 };
 
@@ -207,7 +208,7 @@ static void step(trial *t, uint64_t *key, bool ahead_of_lanes) {
     CHECK(updates == expected);
 }
 
-static void run(trial *t, uint64_t *key, int group_size, bool overlap, const int64_t *lane_offsets) {
+static void run(trial *t, uint64_t *key, int group_size, hiss_node node, bool overlap, const int64_t *lane_offsets) {
     hiss_comm *comm = t->comm;
     hiss_error err = {0};
     const hiss_reducer_norms norms = {.segments = t->segments,
@@ -226,6 +227,7 @@ static void run(trial *t, uint64_t *key, int group_size, bool overlap, const int
                                           .reduce = t->reduce,
                                           .overlap = overlap,
                                           .group_size = group_size,
+                                          .node = node,
                                           .norms = &norms};
     t->first = lane_offsets[hiss_comm_rank(comm)];
     t->end = lane_offsets[hiss_comm_rank(comm) + 1];
@@ -255,9 +257,11 @@ int main(int argc, char **argv) {
         trial t = {.comm = comm, .lanes = 1 + draw(&key, 17)};
         t.reduce = draw(&key, 5) ? HISS_REDUCE_TREE : HISS_REDUCE_MPI;
         draw_vector(&t, &key);
-        const int group_size = (int)draw(&key, size + 2);
+        const hiss_node node = draw(&key, 2) ? HISS_NODE_ON : HISS_NODE_OFF;
+        const int group_size = node ? 0 : (int)draw(&key, size + 2);
+        ranks_of_a_node = (int)draw(&key, size + 1);
         draw_any_offsets(&key, t.lanes, size, lane_offsets);
-        run(&t, &key, group_size, draw(&key, 2), lane_offsets);
+        run(&t, &key, group_size, node, draw(&key, 2), lane_offsets);
     }
     return finish_test(comm);
 }

@@ -1,4 +1,4 @@
-/* The gradient reducer against the canonical tree written out recursively: random lanes, partitions, groups, buckets,
+/* The gradient reducer against the canonical tree written out recursively: random lanes, partitions, groups, nodes, buckets,
  * threads, subsets of buckets; many steps in a row. Lanes' vectors are functions of (key, lane, element), so that every
  * rank can compute the whole sum. */
 #include <math.h>
@@ -11,6 +11,7 @@
 
 #include "hiss/reducer.h"
 #include "mpi_test.h"
+#include "nodes.h"
 
 enum { MOST_BUCKETS = 7, MOST_THREADS = 4 };
 
@@ -19,6 +20,8 @@ typedef struct trial {
     hiss_reducer *reducer;
     int64_t lanes, first, end, count;
     int buckets, threads, group_size;
+    hiss_node node;
+    int node_ranks; /* pretended, of a node; 0: as it is */
     hiss_reduce reduce;
     hiss_wire wire[MOST_BUCKETS];
     int64_t offsets[MOST_BUCKETS + 1];
@@ -275,6 +278,14 @@ static void check_flights(const trial *t, double transfer) {
     transferred += transfer;
 }
 
+/* How many ranks exchange with this one in memory. */
+static int expected_shares(const trial *t) {
+    const int size = hiss_comm_size(t->comm), rank = hiss_comm_rank(t->comm);
+    const int each = t->node_ranks ? t->node_ranks : size, first = rank / each * each;
+    const bool by_nodes = t->node != HISS_NODE_OFF && t->group_size == 0 && t->reduce == HISS_REDUCE_TREE;
+    return !by_nodes ? 1 : first + each < size ? each : size - first;
+}
+
 static void run(trial *t, uint64_t *key, int steps, bool overlap, const int64_t *lane_offsets) {
     hiss_comm *comm = t->comm;
     hiss_error err = {0};
@@ -290,6 +301,7 @@ static void run(trial *t, uint64_t *key, int steps, bool overlap, const int64_t 
                                     .wire = t->wire,
                                     .overlap = overlap,
                                     .group_size = t->group_size,
+                                    .node = t->node,
                                     .room = t->room};
     t->first = lane_offsets[hiss_comm_rank(comm)];
     t->end = lane_offsets[hiss_comm_rank(comm) + 1];
@@ -300,7 +312,9 @@ static void run(trial *t, uint64_t *key, int steps, bool overlap, const int64_t 
         CHECK(t->lent.own % 16 == 0 && (t->end == t->first || t->lent.own >= t->count));
         t->lent.memory = hiss_new(float, t->lent.own + t->lent.pieces * t->lent.piece);
     }
+    ranks_of_a_node = t->node_ranks;
     CHECK(hiss_reducer_create(&options, &t->reducer, &err) == HISS_OK);
+    CHECK(hiss_reducer_shares(t->reducer) == expected_shares(t));
     t->bytes = hiss_reducer_bytes(t->reducer);
     t->model = hiss_new(float, t->count);
     t->before = hiss_new(float, t->count);
@@ -363,7 +377,9 @@ static void random_trials(hiss_comm *comm, uint64_t *key, int trials) {
             t.lent.pieces = draw(key, 19);
         }
         t.reduce = draw(key, 4) ? HISS_REDUCE_TREE : HISS_REDUCE_MPI;
-        t.group_size = (int)draw(key, size + 2);
+        t.node = (hiss_node)draw(key, 3);
+        t.group_size = t.node ? 0 : (int)draw(key, size + 2);
+        t.node_ranks = (int)draw(key, size + 1);
         t.room = draw(key, 2) ? 1 + draw(key, t.count) : 0;
         draw_buckets(&t, key);
         draw_wire(&t, key);
@@ -377,9 +393,11 @@ static void random_trials(hiss_comm *comm, uint64_t *key, int trials) {
 }
 
 /* Buckets of several slices and chunks, uneven lanes. */
-static void large_trial(hiss_comm *comm, uint64_t *key, int group_size, hiss_wire wire) {
+static void large_trial(hiss_comm *comm, uint64_t *key, int group_size, int node_ranks, hiss_wire wire) {
     int size = hiss_comm_size(comm);
     trial t = {.comm = comm, .lanes = size + 1, .count = 1400003, .buckets = 2, .threads = 2, .group_size = group_size};
+    t.node = node_ranks ? HISS_NODE_ON : HISS_NODE_OFF;
+    t.node_ranks = node_ranks;
     int64_t lane_offsets[65];
     t.offsets[1] = 1300001;
     t.offsets[2] = t.count;
@@ -408,8 +426,10 @@ static void room_trial(hiss_comm *comm, uint64_t *key, bool overlap) {
 }
 
 /* All lanes on the last rank. */
-static void empty_ranks_trial(hiss_comm *comm, uint64_t *key, int group_size) {
+static void empty_ranks_trial(hiss_comm *comm, uint64_t *key, int group_size, int node_ranks) {
     trial t = {.comm = comm, .lanes = 5, .count = 500, .threads = 2, .group_size = group_size};
+    t.node = node_ranks ? HISS_NODE_ON : HISS_NODE_OFF;
+    t.node_ranks = node_ranks;
     int64_t lane_offsets[65] = {0};
     lane_offsets[hiss_comm_size(comm)] = t.lanes;
     draw_buckets(&t, key);
@@ -418,12 +438,13 @@ static void empty_ranks_trial(hiss_comm *comm, uint64_t *key, int group_size) {
 }
 
 /* One lane is in no addition, and counts as rounded all the same. */
-static void single_lane_trial(hiss_comm *comm, uint64_t *key) {
+static void single_lane_trial(hiss_comm *comm, uint64_t *key, hiss_node node) {
     trial t = {.comm = comm,
                .lanes = 1,
                .count = 100,
                .buckets = 1,
                .threads = 1,
+               .node = node,
                .offsets = {0, 100},
                .wire = {HISS_WIRE_BF16}};
     int64_t lane_offsets[65];
@@ -459,15 +480,19 @@ int main(int argc, char **argv) {
     uint64_t key = argc > 1 ? strtoull(argv[1], NULL, 10) : 1;
     random_trials(comm, &key, 25);
     for (int wire = HISS_WIRE_FLOAT32; wire <= HISS_WIRE_BF16; wire++) {
-        large_trial(comm, &key, 1, (hiss_wire)wire);
-        large_trial(comm, &key, 2, (hiss_wire)wire);
+        large_trial(comm, &key, 1, 0, (hiss_wire)wire);
+        large_trial(comm, &key, 2, 0, (hiss_wire)wire);
+        large_trial(comm, &key, 0, 2, (hiss_wire)wire);
+        large_trial(comm, &key, 0, 3, (hiss_wire)wire);
     }
     room_trial(comm, &key, true);
     room_trial(comm, &key, false);
-    empty_ranks_trial(comm, &key, 1);
-    empty_ranks_trial(comm, &key, 2);
-    empty_ranks_trial(comm, &key, 3);
-    single_lane_trial(comm, &key);
+    for (int ranks = 1; ranks <= 3; ranks++) {
+        empty_ranks_trial(comm, &key, ranks, 0);
+        empty_ranks_trial(comm, &key, 0, ranks);
+    }
+    single_lane_trial(comm, &key, HISS_NODE_OFF);
+    single_lane_trial(comm, &key, HISS_NODE_ON);
     different_arguments_are_refused(comm);
     CHECK(flown >= 0.5 * transferred);
     return finish_test(comm);
