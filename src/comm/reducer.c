@@ -232,7 +232,7 @@ static hiss_status plan_nodes(hiss_reducer *r, const hiss_reducer_options *o, in
     r->group = (comm_group){0};
     if (o->node == HISS_NODE_AUTO) {
         if (rank == 0) {
-            hiss_warn("%s: %s; until then ranks of a node send each other messages", why.key, why.text);
+            hiss_warn("%s; until then ranks of a node send each other messages", why.text);
         }
         return HISS_OK;
     }

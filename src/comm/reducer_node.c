@@ -27,6 +27,7 @@
 #include "comm/reducer_impl.h"
 #include "comm/shared_impl.h"
 #include "comm/wire_impl.h"
+#include "hiss/alloc.h"
 
 enum { LINE_NUMBERS = 8 }; /* of 64 bits in a line of the cache: those of different kinds stand in different lines */
 

@@ -52,7 +52,7 @@ void comm_shared_nodes(hiss_comm *comm, int *node) {
 
 static hiss_status no_memory(const hiss_comm *comm, int64_t bytes, int code, hiss_error *err) {
     return hiss_fail_key(err, HISS_ESYSTEM, "dist.node",
-                         "rank %d got no %.1f MiB of memory to share with ranks of its node: /dev/shm: %s; enlarge it "
+                         "rank %d got no memory to share with ranks of its node, %.2f MiB in /dev/shm: %s; enlarge it "
                          "(--shm-size of a container), or set the key to off",
                          comm->rank, (double)bytes / 0x1p20, strerror(code));
 }

@@ -61,6 +61,10 @@ static const hiss_row dist_rows[] = {
     {"bucket", HISS_INT, DIST(bucket), "1MiB", 1024, 1e12, NULL, "bytes of gradient reduced together"},
     {"group", HISS_INT, DIST(group), "0", 0, 65536, NULL,
      "tree: neighbouring ranks that exchange among themselves first; 0: chosen by the ranks, 1: none"},
+    {"node", HISS_CHOICE, DIST(node), "auto", 0, 0, HISS_NODE_CHOICES,
+     "tree, dist.group 0: ranks of a node exchange in shared memory, and one of them with other nodes; auto: where "
+     "that "
+     "takes no more messages"},
     {"wire", HISS_CHOICE, DIST(wire), "float32", 0, 0, HISS_WIRE_CHOICES,
      "tree: what gradients and changes of parameters travel as, and are rounded to; bf16: half the bytes, other bits"},
     {"overlap", HISS_BOOL, DIST(overlap), "true", 0, 0, NULL, "reduce while backward goes on"},
@@ -239,6 +243,16 @@ static hiss_status check_wire(const hiss_dist_options *dist, hiss_error *err) {
                                "bf16 is what the tree adds in, and dist.reduce is mpi; set one of them otherwise");
 }
 
+static hiss_status check_node(const hiss_dist_options *dist, hiss_error *err) {
+    const bool tree = dist->reduce == HISS_REDUCE_TREE;
+    return dist->node != HISS_NODE_ON || (tree && dist->group == 0)
+               ? HISS_OK
+               : hiss_fail_key(err, HISS_EUSER, "dist.node",
+                               "on makes ranks of a node a group of the tree, and %s; set "
+                               "one of them otherwise",
+                               tree ? "dist.group asks for other groups" : "dist.reduce is mpi");
+}
+
 static hiss_status read_sections(hiss_experiment *e, const hiss_extra_section *extra, int nextra, hiss_error *err) {
     hiss_status s = HISS_OK;
     for (int i = 0; i < HISS_COUNT(sections) && s == HISS_OK; i++) {
@@ -249,6 +263,7 @@ static hiss_status read_sections(hiss_experiment *e, const hiss_extra_section *e
         s = hiss_config_section(e->config, c->name, c->rows, *c->nrows, (char *)e + c->offset, err);
     }
     s = s == HISS_OK ? check_wire(&e->dist, err) : s;
+    s = s == HISS_OK ? check_node(&e->dist, err) : s;
     s = s == HISS_OK ? read_generator(e, err) : s;
     s = s == HISS_OK ? experiment_interval_parse(&e->checkpoint, err) : s;
     s = s == HISS_OK ? experiment_probe_check(&e->probe, err) : s;

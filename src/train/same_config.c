@@ -43,6 +43,7 @@ static bool decides(const char *section, const char *key) {
                      {"dist", "threads"},
                      {"dist", "bucket"},
                      {"dist", "group"},
+                     {"dist", "node"},
                      {"dist", "overlap"},
                      {"dist", "watchdog"},
                      {"checkpoint", NULL},

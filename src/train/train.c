@@ -115,9 +115,14 @@ static void introduce(const trainer *t) {
               " steps per epoch, %" PRId64 " steps",
               hiss_comm_size(t->comm), train_pool_threads(t->pool), t->placement.lanes, t->placement.m,
               t->placement.lanes * t->placement.m, t->placement.steps_per_epoch, t->total_steps);
-    hiss_info("reduction: %s%s, %d buckets, overlap %s; kernels: %s, %s",
+    const int shares = hiss_reducer_shares(t->reducer);
+    char node[64] = "";
+    if (shares > 1) {
+        snprintf(node, sizeof node, ", in memory that %d ranks share", shares);
+    }
+    hiss_info("reduction: %s%s%s, %d buckets, overlap %s; kernels: %s, %s",
               e->dist.reduce == HISS_REDUCE_TREE ? "tree" : "mpi (not bit-stable over ranks)",
-              e->dist.wire == HISS_WIRE_BF16 ? " in bf16" : "", t->buckets, e->dist.overlap ? "on" : "off",
+              e->dist.wire == HISS_WIRE_BF16 ? " in bf16" : "", node, t->buckets, e->dist.overlap ? "on" : "off",
               t->task.kernels->name, hiss_kernels_identity());
     char text[HISS_CORE_TEXT];
     const hiss_core_verdict core = hiss_kernels_judge_core(text);

@@ -82,7 +82,8 @@ hiss_reducer_options train_reducer_options(const trainer *t) {
                                   .reduce = (hiss_reduce)t->experiment->dist.reduce,
                                   .wire = t->wire,
                                   .overlap = t->experiment->dist.overlap,
-                                  .group_size = (int)t->experiment->dist.group};
+                                  .group_size = (int)t->experiment->dist.group,
+                                  .node = (hiss_node)t->experiment->dist.node};
 }
 
 /* Execs and the reducer, which may use their memory. */

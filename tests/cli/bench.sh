@@ -127,7 +127,8 @@ awk '$3 == "lapjv" { n++; if ($6 > 0 || $7 > 1e-6) exit 1 } END { exit n != 8 }'
 mpirun -n 2 "$HISS" bench reduce --sizes 4KiB,64KiB --bucket 16KiB --seconds 0.02 --json reduce.json >reduce.txt
 check_table reduce.txt
 check_json reduce.json
-check_shares reduce.json 4
+check_shares reduce.json 6
+[ "$(grep -c '"tree_over_node": [0-9]' reduce.json)" = 2 ] || fail "two sizes reduced in memory"
 [ "$(grep -c '"mpi_over_tree": [0-9]' reduce.json)" = 2 ] || fail "two sizes reduced"
 
 # Whatever the figures: clocks that go far too fast or too slow, a processor with a long name, long layers and settings.

@@ -17,14 +17,14 @@ chmod +x odd
 rows=(ODD_COMM='hiss blocks' ODD_TAG=0 ODD_PARITY=1) answers=(ODD_COMM='hiss blocks' ODD_TAG=1 ODD_PARITY=1)
 gradients=(ODD_COMM=hiss ODD_TAG=3)
 
-# start NAME RANKS SETTING...: in the background, a short run with a rank that goes wrong in one of the first steps.
+# start NAME RANKS SETTING...: in the background, gradients as messages, a short run with a rank that goes wrong in one of the first steps.
 start() {
     local name=$1 ranks=$2
     shift 2
     (
         begin=$(date +%s%N) log=$name.log
         on "$ranks" env NAME="$name" "$@" ./odd "$HISS" train config.yaml --run "$name" --set dist.watchdog=$limit \
-            --set assign.every=1 --set assign.block=batch --set train.epochs=1 --progress lines
+            --set assign.every=1 --set assign.block=batch --set train.epochs=1 --set dist.node=off --progress lines
         echo "$status $((($(date +%s%N) - begin) / 1000000000))" >"$name.end"
     ) &
 }
@@ -58,6 +58,28 @@ grep -qE "^hiss:   rank 2 \($host\) has waited [0-9]+ s in step [0-9]+ for rank 
     fail 'rank 2 is not shown' stopped.log
 ended guard 70 $((limit + 10)) "$(waits 1 0 "$bucket"); rank 0 has given no sign of life"
 
+# strike NAME SIGNAL: rank 1 of 3, which exchange nothing but gradients, in memory.
+strike() {
+    (
+        export NAME=$1
+        mpirun -n 3 ./odd "$HISS" train config.yaml --run "$NAME" --set dist.watchdog=$limit --set dist.node=on \
+            --set assign.every=0 --set train.epochs=30000 --set checkpoint.every=never --progress lines >"$NAME.log" 2>&1 &
+        for ((i = 0; i < 1000; i++)); do
+            grep -q '^epoch' "$NAME.log" && break
+            sleep 0.02
+        done
+        begin=$(date +%s%N) status=0
+        kill -"$2" "$(cat "$NAME.pid-1")"
+        wait $! || status=$?
+        echo "$status $((($(date +%s%N) - begin) / 1000000000))" >"$NAME.end"
+    ) &
+}
+strike killed-node KILL
+strike stopped-node STOP
+wait
+ended killed-node 137 10 "$(waits '[02]' 1 "$bucket"); rank 1 is dead, last seen in step [0-9]+: "
+ended stopped-node 70 $((limit + 10)) "$(waits '[02]' 1 "$bucket"); rank 1 has given no sign of life for [3-6] s"
+
 # A job that is suspended as a whole, to go on later.
 export NAME=paused
 mpirun -n 2 ./odd "$HISS" train config.yaml --run paused --set dist.watchdog=$limit --set train.epochs=30000 \
@@ -79,7 +101,7 @@ jobs+=($!)
 start works 2 ODD_DO=work ODD_SECONDS=$((2 * limit)) ODD_RANK=1 ODD_CALL=18 "${rows[@]}"
 jobs+=($!)
 NAME=off timeout -s KILL $((limit + 4)) env ODD_DO=SIGSTOP ODD_RANK=1 ODD_CALL=12 "${gradients[@]}" mpirun -n 2 ./odd \
-    "$HISS" train config.yaml --run off --set dist.watchdog=0 --progress lines >off.log 2>&1 && fail 'no hang' off.log
+    "$HISS" train config.yaml --run off --set dist.watchdog=0 --set dist.node=off --progress lines >off.log 2>&1 && fail 'no hang' off.log
 kill -KILL "$(cat off.pid-0)" "$(cat off.pid-1)" 2>/dev/null || :
 grep -q 'has waited' off.log && fail 'dist.watchdog 0 is not off' off.log
 wait "${jobs[@]}"

@@ -3,7 +3,7 @@
 small_run
 # wide RUN RANKS SETTING...: a network most of whose numbers are parameters.
 wide() {
-    local run=$1 ranks=$2 sets=()
+    local run=$1 ranks=$2 sets=(--set dist.node=off) # bytes are counted
     shift 2
     for setting; do sets+=(--set "$setting"); done
     train "$ranks" "$run" --set 'network.layers=[flatten, {linear: 256, name: fc1}, batch_norm, relu]' "${sets[@]}"

@@ -34,6 +34,7 @@ typedef struct hiss_dist_options { /* section "dist": how to run, never what com
     int reduce;     /* hiss_reduce */
     int64_t bucket; /* bytes */
     int64_t group;  /* hiss_reducer_options.group_size */
+    int node;       /* hiss_node */
     int wire;       /* hiss_wire, of parameters */
     bool overlap;
     int64_t watchdog; /* seconds of silence that end the job; 0: never */
