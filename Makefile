@@ -59,7 +59,7 @@ endif
 ALL_CPPFLAGS = -Iinclude -Isrc/include -Isrc -I$(BUILD)/gen -D_POSIX_C_SOURCE=200809L -D_DEFAULT_SOURCE $(if $(RELEASE),-DNDEBUG) $(if $(FAULTS),-DHISS_FAULTS) \
                $(CPPFLAGS)
 ALL_CFLAGS   = -std=c11 -g $(OPT) $(HARDEN_CFLAGS) -ffp-contract=off -fno-math-errno -pthread $(WARN) $(WERROR) $(DEPS_CFLAGS) $(CFLAGS)
-LIBRARIES    = $(DEPS_LIBS) -lrt -ldl -lm $(LDLIBS)
+LIBRARIES    = $(DEPS_LIBS) -ldl -lm $(LDLIBS)
 ALL_LDLIBS   = $(HARDEN_LDFLAGS) $(LIBRARIES)
 
 ifeq ($(V),1)

@@ -232,11 +232,13 @@ static hiss_status plan_nodes(hiss_reducer *r, const hiss_reducer_options *o, in
     r->group = (comm_group){0};
     if (o->node == HISS_NODE_AUTO) {
         if (rank == 0) {
-            hiss_warn("%s; until then ranks of a node send each other messages", why.text);
+            hiss_warn("%s", why.text);
         }
         return HISS_OK;
     }
-    *err = why;
+    if (err) {
+        *err = why;
+    }
     return status;
 }
 

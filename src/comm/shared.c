@@ -1,30 +1,27 @@
-/* Memory that ranks of a node share, by POSIX: each rank makes an object with a name of its own, all map each other's, and
- * then the names go, so that nothing is left behind however a rank ends. The memory itself goes with the last that maps it.
+/* Memory that ranks of a node share: each rank makes a file in memory without a name (memfd), which the others open by its
+ * number in /proc, map, and close. So nothing is left behind however a rank ends: the memory goes with the last that maps it.
  *
- * MPI_Win_allocate_shared would do as much, but does not say when there is no room: a rank then dies of SIGBUS at its
- * first write, as in a container with a small /dev/shm. posix_fallocate takes all pages at once, or fails. It also takes
- * them where their rank runs, which is the memory next to its processor. Room is left for what MPI itself has there,
- * which it takes only as it writes. */
+ * MPI_Win_allocate_shared would do as much, but takes its memory from /dev/shm, of which containers have little, and does
+ * not say when it ends: a rank then dies of SIGBUS at its first write. posix_fallocate takes all pages at once, or fails.
+ * It also takes them where their rank runs, which is the memory next to its processor. */
+#define _GNU_SOURCE /* memfd_create */
 #include "comm/shared_impl.h"
 
-#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
-#include <sys/statvfs.h>
 #include <unistd.h>
 
 #include "comm/comm_impl.h"
 #include "hiss/alloc.h"
 
-enum { LEFT_PER_RANK = 8 << 20, NAME_TEXT = 48, MOST_NAMES = 1000 };
-
-typedef struct name { /* empty: none was made */
-    char text[NAME_TEXT];
-} name;
+typedef struct place { /* of a segment for other processes */
+    int64_t process; /* 0: there is none */
+    int file;
+} place;
 
 /* ---- who ---- */
 
@@ -52,8 +49,8 @@ void comm_shared_nodes(hiss_comm *comm, int *node) {
 
 static hiss_status no_memory(const hiss_comm *comm, int64_t bytes, int code, hiss_error *err) {
     return hiss_fail_key(err, HISS_ESYSTEM, "dist.node",
-                         "rank %d got no memory to share with ranks of its node, %.2f MiB in /dev/shm: %s; enlarge it "
-                         "(--shm-size of a container), or set the key to off",
+                         "rank %d cannot share %.2f MiB of memory with ranks of its node: %s; set the key to off, for "
+                         "messages in its place",
                          comm->rank, (double)bytes / 0x1p20, strerror(code));
 }
 
@@ -71,75 +68,70 @@ static int take_pages(int file, int64_t bytes) {
     return code;
 }
 
-/* This rank's segment, and its name. Returns 0 or what errno says. */
-static int make_own(const hiss_comm *comm, comm_shared *s, name *own) {
-    int file = -1, code = EEXIST;
-    for (int k = 0; k < MOST_NAMES && file < 0 && code == EEXIST; k++) { /* another container may have our number */
-        snprintf(own->text, sizeof own->text, "/hiss-%ld-%d", (long)getpid(), k);
-        file = shm_open(own->text, O_CREAT | O_EXCL | O_RDWR, S_IRUSR | S_IWUSR);
-        code = errno;
-    }
+/* This rank's segment. Returns 0 or what errno says. */
+static int make_own(const hiss_comm *comm, comm_shared *s, place *own) {
+    const int self = comm->rank - s->first, file = memfd_create("hiss", MFD_CLOEXEC);
     if (file < 0) {
-        own->text[0] = 0;
-        return code;
+        return errno;
     }
-    const int self = comm->rank - s->first;
-    code = take_pages(file, s->length[self]);
+    *own = (place){getpid(), file};
+    const int code = take_pages(file, s->length[self]);
     if (code == 0) {
         s->segment[self] = map(file, s->length[self]);
-        code = s->segment[self] ? 0 : errno;
     }
+    return code ? code : s->segment[self] ? 0 : errno;
+}
+
+/* The segment of another member. */
+static int map_other(comm_shared *s, int member, const place *p) {
+    char path[64];
+    struct stat info;
+    snprintf(path, sizeof path, "/proc/%lld/fd/%d", (long long)p->process, p->file);
+    const int file = open(path, O_RDWR | O_CLOEXEC);
+    if (file < 0) {
+        return errno;
+    }
+    if (fstat(file, &info) == 0) {
+        s->length[member] = info.st_size;
+        s->segment[member] = map(file, info.st_size);
+    }
+    const int code = s->segment[member] ? 0 : errno;
     close(file);
     return code;
 }
 
-/* The segment of another member. */
-static int map_other(comm_shared *s, int member, const char *text) {
-    struct stat info;
-    struct statvfs left;
-    int file = shm_open(text, O_RDWR, 0), code = 0;
-    if (file < 0 || fstat(file, &info) != 0 || fstatvfs(file, &left) != 0) {
-        code = errno;
-    } else if ((double)left.f_bavail * (double)left.f_frsize < (double)(s->end - s->first) * LEFT_PER_RANK) {
-        code = ENOSPC;
-    } else {
-        s->length[member] = info.st_size;
-        s->segment[member] = map(file, info.st_size);
-        code = s->segment[member] ? 0 : errno;
+static hiss_status map_all(hiss_comm *comm, comm_shared *s, const place *own, hiss_error *err) {
+    const int self = comm->rank - s->first;
+    int64_t *offsets = hiss_new(int64_t, comm->size + 1);
+    for (int r = 0; r <= comm->size; r++) {
+        offsets[r] = r * (int64_t)sizeof *own;
     }
-    if (file >= 0) {
-        close(file);
+    place *all = hiss_new(place, comm->size);
+    hiss_comm_allgather(comm, own, offsets, all);
+    int code = 0;
+    for (int member = 0; member < s->end - s->first && code == 0; member++) {
+        code = member == self ? 0 : map_other(s, member, &all[s->first + member]);
     }
-    return code;
+    hiss_free(all);
+    hiss_free(offsets);
+    return hiss_comm_agree(comm, code ? no_memory(comm, s->length[self], code, err) : HISS_OK, err);
 }
 
 hiss_status comm_shared_create(hiss_comm *comm, int first, int end, int64_t bytes, comm_shared **out, hiss_error *err) {
-    const int size = end - first, self = comm->rank - first;
+    const int size = end - first;
     comm_shared *s = hiss_new(comm_shared, 1);
     s->first = first;
     s->end = end;
     s->segment = hiss_new(void *, size);
     s->length = hiss_new(int64_t, size);
-    s->length[self] = bytes;
-    int64_t *offsets = hiss_new(int64_t, comm->size + 1);
-    for (int r = 0; r <= comm->size; r++) {
-        offsets[r] = r * (int64_t)sizeof(name);
-    }
-    name own = {{0}}, *all = hiss_new(name, comm->size);
-    int code = size > 1 ? make_own(comm, s, &own) : 0;
-    hiss_comm_allgather(comm, &own, offsets, all);
+    s->length[comm->rank - first] = bytes;
+    place own = {0};
+    const int code = size > 1 ? make_own(comm, s, &own) : 0;
     hiss_status status = hiss_comm_agree(comm, code ? no_memory(comm, bytes, code, err) : HISS_OK, err);
-    if (status == HISS_OK) {
-        for (int member = 0; member < size && code == 0; member++) {
-            code = member == self ? 0 : map_other(s, member, all[first + member].text);
-        }
-        status = hiss_comm_agree(comm, code ? no_memory(comm, bytes, code, err) : HISS_OK, err);
+    status = status == HISS_OK ? map_all(comm, s, &own, err) : status;
+    if (own.process) {
+        close(own.file);
     }
-    if (own.text[0]) {
-        shm_unlink(own.text);
-    }
-    hiss_free(all);
-    hiss_free(offsets);
     if (status != HISS_OK) {
         comm_shared_destroy(s);
         s = NULL;

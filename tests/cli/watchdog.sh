@@ -17,14 +17,16 @@ chmod +x odd
 rows=(ODD_COMM='hiss blocks' ODD_TAG=0 ODD_PARITY=1) answers=(ODD_COMM='hiss blocks' ODD_TAG=1 ODD_PARITY=1)
 gradients=(ODD_COMM=hiss ODD_TAG=3)
 
-# start NAME RANKS SETTING...: in the background, gradients as messages, a short run with a rank that goes wrong in one of the first steps.
+# start NAME RANKS SETTING...: in the background, a short run with a rank that goes wrong in one of the first steps. Gradients
+# are messages, or with node=on in memory.
+node=off
 start() {
     local name=$1 ranks=$2
     shift 2
     (
         begin=$(date +%s%N) log=$name.log
         on "$ranks" env NAME="$name" "$@" ./odd "$HISS" train config.yaml --run "$name" --set dist.watchdog=$limit \
-            --set assign.every=1 --set assign.block=batch --set train.epochs=1 --set dist.node=off --progress lines
+            --set assign.every=1 --set assign.block=batch --set train.epochs=1 --set dist.node=$node --progress lines
         echo "$status $((($(date +%s%N) - begin) / 1000000000))" >"$name.end"
     ) &
 }
@@ -50,6 +52,10 @@ start killed 2 ODD_DO=SIGKILL ODD_RANK=1 ODD_CALL=18 "${rows[@]}"
 start crashed 3 ODD_DO=SIGSEGV ODD_RANK=0 ODD_CALL=18 "${answers[@]}"
 start stopped 3 ODD_DO=SIGSTOP ODD_RANK=1 ODD_CALL=14 "${rows[@]}"
 start guard 2 ODD_DO=SIGSTOP ODD_RANK=0 ODD_CALL=12 "${gradients[@]}"
+node=on
+start killed-node 3 ODD_DO=SIGKILL ODD_RANK=1 ODD_CALL=3 "${gradients[@]}"
+start stopped-node 3 ODD_DO=SIGSTOP ODD_RANK=2 ODD_CALL=3 "${gradients[@]}"
+node=off
 wait
 ended killed 137 10 "$(waits 0 1 "$block"); rank 1 is dead, last seen in step [0-9]+: "
 ended crashed 139 10 "\[rank 1\] (rank [12] .* for )?rank 0 \($host\): .*rank 0 is dead, last seen in step [0-9]+: "
@@ -57,28 +63,8 @@ ended stopped 70 $((limit + 10)) "$(waits '[02]' 1 "$block"); rank 1 has given n
 grep -qE "^hiss:   rank 2 \($host\) has waited [0-9]+ s in step [0-9]+ for rank [01] " stopped.log ||
     fail 'rank 2 is not shown' stopped.log
 ended guard 70 $((limit + 10)) "$(waits 1 0 "$bucket"); rank 0 has given no sign of life"
-
-# strike NAME SIGNAL: rank 1 of 3, which exchange nothing but gradients, in memory.
-strike() {
-    (
-        export NAME=$1
-        mpirun -n 3 ./odd "$HISS" train config.yaml --run "$NAME" --set dist.watchdog=$limit --set dist.node=on \
-            --set assign.every=0 --set train.epochs=30000 --set checkpoint.every=never --progress lines >"$NAME.log" 2>&1 &
-        for ((i = 0; i < 1000; i++)); do
-            grep -q '^epoch' "$NAME.log" && break
-            sleep 0.02
-        done
-        begin=$(date +%s%N) status=0
-        kill -"$2" "$(cat "$NAME.pid-1")"
-        wait $! || status=$?
-        echo "$status $((($(date +%s%N) - begin) / 1000000000))" >"$NAME.end"
-    ) &
-}
-strike killed-node KILL
-strike stopped-node STOP
-wait
-ended killed-node 137 10 "$(waits '[02]' 1 "$bucket"); rank 1 is dead, last seen in step [0-9]+: "
-ended stopped-node 70 $((limit + 10)) "$(waits '[02]' 1 "$bucket"); rank 1 has given no sign of life for [3-6] s"
+ended killed-node 137 10 "$(waits '[02]' 1 'reduce( bucket [0-9])?'); rank 1 is dead, last seen in step [0-9]+: "
+ended stopped-node 70 $((limit + 10)) "$(waits '[01]' 2 'reduce( bucket [0-9])?'); rank 2 has given no sign of life for [3-6] s"
 
 # A job that is suspended as a whole, to go on later.
 export NAME=paused
