@@ -482,7 +482,8 @@ static void end_wait(hiss_reducer *r, comm_pending done) {
     r->flight[comm_reducer_bucket(r, done)].end = hiss_seconds();
 }
 
-/* What members that share memory have done. */
+/* What members that share memory have done. Where all that is left is to wait for them, MPI may still have to move what was
+ * sent; not between operations, for there a look gives the core away that lanes want. */
 static bool advance_node(hiss_reducer *r) {
     int n = 0, waits = 0;
     if (r->node) {
@@ -492,7 +493,7 @@ static bool advance_node(hiss_reducer *r) {
         }
         comm_node_waits(r, &waits);
     }
-    if (waits > 0 && r->active == 0) { /* MPI may have to move what was sent before */
+    if (r->finishing && n == 0 && waits > 0 && r->active == 0) {
         int some;
         HISS_MPI(MPI_Iprobe(MPI_ANY_SOURCE, HISS_TAG_SLICE, r->comm->mpi, &some, MPI_STATUS_IGNORE));
     }

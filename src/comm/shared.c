@@ -19,7 +19,7 @@
 #include "hiss/alloc.h"
 
 typedef struct place { /* of a segment for other processes */
-    int64_t process; /* 0: there is none */
+    int64_t process;   /* 0: there is none */
     int file;
 } place;
 
