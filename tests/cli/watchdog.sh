@@ -63,8 +63,8 @@ ended stopped 70 $((limit + 10)) "$(waits '[02]' 1 "$block"); rank 1 has given n
 grep -qE "^hiss:   rank 2 \($host\) has waited [0-9]+ s in step [0-9]+ for rank [01] " stopped.log ||
     fail 'rank 2 is not shown' stopped.log
 ended guard 70 $((limit + 10)) "$(waits 1 0 "$bucket"); rank 0 has given no sign of life"
-ended killed-node 137 10 "$(waits '[02]' 1 'reduce( bucket [0-9])?'); rank 1 is dead, last seen in step [0-9]+: "
-ended stopped-node 70 $((limit + 10)) "$(waits '[01]' 2 'reduce( bucket [0-9])?'); rank 2 has given no sign of life for [3-6] s"
+ended killed-node 137 10 "$(waits '[02]' 1 '[a-z]+( bucket [0-9])?'); rank 1 is dead, last seen in step [0-9]+: "
+ended stopped-node 70 $((limit + 10)) "$(waits '[01]' 2 '[a-z]+( bucket [0-9])?'); rank 2 has given no sign of life for [3-6] s"
 
 # A job that is suspended as a whole, to go on later.
 export NAME=paused
