@@ -3,7 +3,10 @@
  *
  * MPI_Win_allocate_shared would do as much, but takes its memory from /dev/shm, of which containers have little, and does
  * not say when it ends: a rank then dies of SIGBUS at its first write. posix_fallocate takes all pages at once, or fails.
- * It also takes them where their rank runs, which is the memory next to its processor. */
+ * It also takes them where their rank runs, which is the memory next to its processor.
+ *
+ * Ranks whose process numbers are of different name spaces, in containers of one machine, would open another file, or none: a
+ * segment begins with a number that its rank tells the others, until all have seen it. */
 #define _GNU_SOURCE /* memfd_create */
 #include "comm/shared_impl.h"
 
@@ -13,6 +16,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "comm/comm_impl.h"
@@ -20,6 +24,7 @@
 
 typedef struct place { /* of a segment for other processes */
     int64_t process;   /* 0: there is none */
+    int64_t bytes, token;
     int file;
 } place;
 
@@ -68,16 +73,27 @@ static int take_pages(int file, int64_t bytes) {
     return code;
 }
 
+/* Of a rank at this moment. */
+static int64_t token_of(int rank) {
+    struct timespec now;
+    clock_gettime(CLOCK_REALTIME, &now);
+    return ((int64_t)now.tv_sec * 1000000000 + now.tv_nsec) ^ ((int64_t)getpid() << 32) ^ rank;
+}
+
 /* This rank's segment. Returns 0 or what errno says. */
 static int make_own(const hiss_comm *comm, comm_shared *s, place *own) {
     const int self = comm->rank - s->first, file = memfd_create("hiss", MFD_CLOEXEC);
     if (file < 0) {
         return errno;
     }
-    *own = (place){getpid(), file};
+    *own = (place){.process = getpid(), .bytes = s->length[self], .token = token_of(comm->rank), .file = file};
     const int code = take_pages(file, s->length[self]);
     if (code == 0) {
         s->segment[self] = map(file, s->length[self]);
+    }
+    if (s->segment[self]) {
+        const int64_t token = own->token + hiss_fault("shared.token");
+        memcpy(s->segment[self], &token, sizeof token);
     }
     return code ? code : s->segment[self] ? 0 : errno;
 }
@@ -91,11 +107,15 @@ static int map_other(comm_shared *s, int member, const place *p) {
     if (file < 0) {
         return errno;
     }
-    if (fstat(file, &info) == 0) {
-        s->length[member] = info.st_size;
-        s->segment[member] = map(file, info.st_size);
+    int code = fstat(file, &info) == 0 && info.st_size == p->bytes ? 0 : ESTALE;
+    if (code == 0) {
+        s->length[member] = p->bytes;
+        s->segment[member] = map(file, p->bytes);
+        code = s->segment[member] ? 0 : errno;
     }
-    const int code = s->segment[member] ? 0 : errno;
+    if (code == 0 && memcmp(s->segment[member], &p->token, sizeof p->token) != 0) {
+        code = ESTALE;
+    }
     close(file);
     return code;
 }
@@ -114,7 +134,11 @@ static hiss_status map_all(hiss_comm *comm, comm_shared *s, const place *own, hi
     }
     hiss_free(all);
     hiss_free(offsets);
-    return hiss_comm_agree(comm, code ? no_memory(comm, s->length[self], code, err) : HISS_OK, err);
+    const hiss_status status = hiss_comm_agree(comm, code ? no_memory(comm, s->length[self], code, err) : HISS_OK, err);
+    if (s->segment[self]) {
+        memset(s->segment[self], 0, sizeof own->token); /* all have seen it */
+    }
+    return status;
 }
 
 hiss_status comm_shared_create(hiss_comm *comm, int first, int end, int64_t bytes, comm_shared **out, hiss_error *err) {

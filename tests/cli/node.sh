@@ -76,7 +76,7 @@ build=$(dirname "$HISS")
 flock "$build/faults.lock" make -C "$HISS_ROOT" --no-print-directory BUILD="$build" faults >make.log 2>&1 || fail 'no build with faults' make.log
 HISS=$build/faults/hiss
 export HISS_FAULT
-for HISS_FAULT in shared.pages@1 shared.map@0 shared.map:2@2; do
+for HISS_FAULT in shared.pages@1 shared.map@0 shared.map:2@2 shared.token@1; do
     train 3 "without-${HISS_FAULT%@*}" --set train.epochs=1
     [ "$(grep -c 'hiss: warning: dist.node: rank [0-2] cannot share [0-9.]* MiB of memory with ranks of its node: ' log)" -eq 1 ] ||
         fail "$HISS_FAULT: not one warning" log
