@@ -29,7 +29,7 @@ typedef struct comm_kept {
     int64_t count;
     int64_t *received_at;    /* where other ranks' roots stand in received: one row of comm_row_floats per root */
     int64_t *missing;        /* remote roots outstanding, plus 1 until the local ones are in */
-    int64_t *missing_values; /* chunks: slices whose new values are to come */
+    int64_t *missing_values; /* chunks: slices whose new values are to come, plus 1 in shared memory until it is kept */
 } comm_kept;
 
 /* Where slices owned here find what arrives for them, when not each has a place of its own. */

@@ -18,6 +18,10 @@
  * - A member's vectors are free for the next step when it has all new values. Then every keeper has added up its chunk,
  *   and what it sent of these sums has arrived.
  * - A keeper's values are free when every member has opened the bucket in the next step, for by then it has ended this one.
+ * - A member ends a step after every keeper has seen it open the bucket.
+ * All three need a keeper that waits for its members before it passes values on. Where the group has lanes it does, since
+ * the values are made of their roots. Where it has none, nobody needs its sums, and new values come from other nodes
+ * before any member has opened: the keeper then holds them back until all have.
  *
  * Who waits looks, as for messages, between operations and in finish, and lets the watchdog know for whom. */
 #include <assert.h>
@@ -203,7 +207,9 @@ void comm_node_expect(hiss_reducer *r, int64_t at, comm_event event) {
 }
 
 static bool has_come(const hiss_reducer *r, int rank, int64_t number) {
-    return atomic_load_explicit(&numbers_of(r, rank)[number], memory_order_acquire) == r->node->step;
+    const int64_t step = atomic_load_explicit(&numbers_of(r, rank)[number], memory_order_acquire);
+    assert(step <= r->node->step && "a member has gone on to the next step without this one");
+    return step == r->node->step;
 }
 
 /* For members one after another: peer is the first that has not opened the bucket. */

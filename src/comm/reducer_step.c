@@ -12,7 +12,8 @@
  *   pass on    (chunk kept here, when all its slices have new values) send them to the other members
  *   finish     when every used bucket is open and no request is left
  *
- * Where members share memory, their roots and the values that are passed on are read there: reducer_node.c.
+ * Where members share memory, their roots and the values that are passed on are read there, and a chunk is passed on when
+ * it has also been kept: reducer_node.c.
  *
  * Why model may be written while other lanes still compute: new values of a slice exist only after its owner had every
  * rank's roots, that is after every lane of every rank was done with the bucket; and a rank posts its receive only when
@@ -60,6 +61,7 @@ static void receive_member_roots(hiss_reducer *r, int64_t at) {
     if (r->node) {
         comm_node_expect(r, at, HISS_GOT_MEMBER);
         r->chunks.missing[chunk->number]++;
+        r->chunks.missing_values[chunk->number]++;
         return;
     }
     for (int member = g->first; member < g->end; member++) {
@@ -356,6 +358,9 @@ static void keep(hiss_reducer *r, int64_t at) {
     }
     for (int64_t i = 0; i < count; i++) {
         send_group_roots(r, chunk, first + (start + i) % count);
+    }
+    if (r->node) { /* now other members may have new values: they have taken those of the step before */
+        take_value(r, at);
     }
 }
 

@@ -73,11 +73,11 @@ static int take_pages(int file, int64_t bytes) {
     return code;
 }
 
-/* Of a rank at this moment. */
+/* Of a rank at this moment; less than 0, which is no step's number (reducer_node.c). */
 static int64_t token_of(int rank) {
     struct timespec now;
     clock_gettime(CLOCK_REALTIME, &now);
-    return ((int64_t)now.tv_sec * 1000000000 + now.tv_nsec) ^ ((int64_t)getpid() << 32) ^ rank;
+    return -1 - (((int64_t)now.tv_sec * 1000000000 + now.tv_nsec) ^ ((int64_t)getpid() << 32) ^ rank);
 }
 
 /* This rank's segment. Returns 0 or what errno says. */

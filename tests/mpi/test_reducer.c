@@ -8,12 +8,14 @@
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "hiss/reducer.h"
 #include "mpi_test.h"
 #include "nodes.h"
 
 enum { MOST_BUCKETS = 7, MOST_THREADS = 4 };
+enum { HELD_UP = 5000000 }; /* nanoseconds: longer than a step of others */
 
 typedef struct trial {
     hiss_comm *comm;
@@ -22,6 +24,7 @@ typedef struct trial {
     int buckets, threads, group_size;
     hiss_node node;
     int node_ranks; /* pretended, of a node; 0: as it is */
+    int late;       /* the rank so many from the end is held up within each step; 0: none */
     hiss_reduce reduce;
     hiss_wire wire[MOST_BUCKETS];
     int64_t offsets[MOST_BUCKETS + 1];
@@ -200,6 +203,9 @@ static void step(trial *t, uint64_t *key) {
     }
     for (int64_t i = draw(key, 20); i > 0; i--) {
         hiss_reducer_progress(t->reducer);
+    }
+    if (hiss_comm_rank(t->comm) == hiss_comm_size(t->comm) - t->late) {
+        nanosleep(&(struct timespec){.tv_nsec = HELD_UP}, NULL);
     }
     hiss_reducer_finish(t->reducer);
     for (int i = main_works; i < t->threads; i++) {
@@ -381,6 +387,7 @@ static void random_trials(hiss_comm *comm, uint64_t *key, int trials) {
         t.group_size = t.node ? 0 : (int)draw(key, size + 2);
         t.node_ranks = (int)draw(key, size + 1);
         t.room = draw(key, 2) ? 1 + draw(key, t.count) : 0;
+        t.late = draw(key, 2) ? 1 + (int)draw(key, size) : 0;
         draw_buckets(&t, key);
         draw_wire(&t, key);
         if (draw(key, 2)) {
@@ -437,6 +444,21 @@ static void empty_ranks_trial(hiss_comm *comm, uint64_t *key, int group_size, in
     run(&t, key, 3, true, lane_offsets);
 }
 
+/* New values come to a node without lanes before its members have looked for them: there, nobody waits for members' sums. A
+ * bucket of one slice, which is of another node's. */
+static void late_rank_trial(hiss_comm *comm, uint64_t *key, int node_ranks, int late, hiss_wire wire) {
+    trial t = {.comm = comm, .lanes = 2, .count = 16, .buckets = 1, .threads = 1, .node = HISS_NODE_ON};
+    t.node_ranks = node_ranks;
+    t.late = late;
+    t.offsets[1] = t.count;
+    t.wire[0] = wire;
+    int64_t lane_offsets[65] = {0};
+    for (int rank = 1; rank <= hiss_comm_size(comm); rank++) {
+        lane_offsets[rank] = t.lanes;
+    }
+    run(&t, key, 10, true, lane_offsets);
+}
+
 /* One lane is in no addition, and counts as rounded all the same. */
 static void single_lane_trial(hiss_comm *comm, uint64_t *key, hiss_node node) {
     trial t = {.comm = comm,
@@ -490,6 +512,10 @@ int main(int argc, char **argv) {
     for (int ranks = 1; ranks <= 3; ranks++) {
         empty_ranks_trial(comm, &key, ranks, 0);
         empty_ranks_trial(comm, &key, 0, ranks);
+    }
+    for (int late = 1; late <= hiss_comm_size(comm); late++) {
+        late_rank_trial(comm, &key, 2, late, HISS_WIRE_FLOAT32);
+        late_rank_trial(comm, &key, 4, late, HISS_WIRE_BF16);
     }
     single_lane_trial(comm, &key, HISS_NODE_OFF);
     single_lane_trial(comm, &key, HISS_NODE_ON);
