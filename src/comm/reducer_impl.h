@@ -120,6 +120,8 @@ void comm_reducer_take(const hiss_reducer *r, int bucket, int64_t begin, int64_t
 
 int comm_reducer_bucket(const hiss_reducer *r, comm_pending p); /* that it is of */
 void comm_reducer_tell(hiss_reducer *r);                        /* for whom the wait is that has begun */
+/* Before the next look, when so many in a row have found nothing. */
+void comm_reducer_rest(const hiss_reducer *r, int64_t looks);
 
 /* ---- a step; reducer_step.c ---- */
 

@@ -32,7 +32,6 @@
  *
  * HISS_REDUCE_MPI has no such states: reducer_mpi.c. */
 #include <assert.h>
-#include <sched.h>
 #include <string.h>
 
 #include "comm/reducer_impl.h"
@@ -571,8 +570,8 @@ void hiss_reducer_finish(hiss_reducer *r) {
             idle = 0;
             continue;
         }
-        sched_yield();
-        if (++idle % HISS_IDLE_LOOKS == 0) {
+        comm_reducer_rest(r, ++idle);
+        if (idle % HISS_IDLE_LOOKS == 0) {
             comm_reducer_tell(r);
         }
     }

@@ -1,6 +1,15 @@
-/* Whom finish waits for: roots come from a rank's own lanes and tell who is late; new values come late from every owner
- * that lacks a root itself. */
+/* How finish waits, and for whom: roots come from a rank's own lanes and tell who is late; new values come late from every
+ * owner that lacks a root itself.
+ *
+ * It looks again and again, and gives the core away between two looks, for that may be what it waits for. MPI moves
+ * messages only while it is looked at. Where there are none, but only memory of other members, a long wait sleeps, a
+ * microsecond longer each time, so that it ends late by a small part of itself. */
+#include <sched.h>
+#include <time.h>
+
 #include "comm/reducer_impl.h"
+
+enum { LONGEST_REST = 200 }; /* microseconds; a look takes about one */
 
 int comm_reducer_bucket(const hiss_reducer *r, comm_pending p) {
     const comm_slice *slices = r->schedule.slices;
@@ -38,4 +47,14 @@ void comm_reducer_tell(hiss_reducer *r) {
         found |= tell_event(r, order[k], n, waits, &bucket);
     }
     comm_wait_publish(r->comm, "reduce bucket", bucket);
+}
+
+void comm_reducer_rest(const hiss_reducer *r, int64_t looks) {
+    const int64_t beyond = looks - HISS_IDLE_LOOKS;
+    if (!r->node || r->active > 0 || beyond <= 0) {
+        sched_yield();
+        return;
+    }
+    const int64_t rest = beyond < LONGEST_REST ? beyond : LONGEST_REST;
+    nanosleep(&(struct timespec){.tv_nsec = 1000 * (long)rest}, NULL);
 }

@@ -15,7 +15,10 @@
 #include "nodes.h"
 
 enum { MOST_BUCKETS = 7, MOST_THREADS = 4 };
-enum { HELD_UP = 5000000 }; /* nanoseconds: longer than a step of others */
+enum {
+    HOLD = 5000000,
+    LONG_HOLD = 500000000
+}; /* nanoseconds: longer than a step of others, and than any turn of a core */
 
 typedef struct trial {
     hiss_comm *comm;
@@ -25,6 +28,8 @@ typedef struct trial {
     hiss_node node;
     int node_ranks; /* pretended, of a node; 0: as it is */
     int late;       /* the rank so many from the end is held up within each step; 0: none */
+    long hold;      /* nanoseconds */
+    double busy;    /* seconds in which finish had the core */
     hiss_reduce reduce;
     hiss_wire wire[MOST_BUCKETS];
     int64_t offsets[MOST_BUCKETS + 1];
@@ -176,6 +181,12 @@ static void check_updates(trial *t) {
     }
 }
 
+static double core_seconds(void) {
+    struct timespec used;
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &used);
+    return (double)used.tv_sec + 1e-9 * (double)used.tv_nsec;
+}
+
 static void step(trial *t, uint64_t *key) {
     pthread_t threads[MOST_THREADS];
     bool any = false;
@@ -205,9 +216,11 @@ static void step(trial *t, uint64_t *key) {
         hiss_reducer_progress(t->reducer);
     }
     if (hiss_comm_rank(t->comm) == hiss_comm_size(t->comm) - t->late) {
-        nanosleep(&(struct timespec){.tv_nsec = HELD_UP}, NULL);
+        nanosleep(&(struct timespec){.tv_nsec = t->hold}, NULL);
     }
+    const double before = core_seconds();
     hiss_reducer_finish(t->reducer);
+    t->busy = core_seconds() - before;
     for (int i = main_works; i < t->threads; i++) {
         pthread_join(threads[i], NULL);
     }
@@ -388,6 +401,7 @@ static void random_trials(hiss_comm *comm, uint64_t *key, int trials) {
         t.node_ranks = (int)draw(key, size + 1);
         t.room = draw(key, 2) ? 1 + draw(key, t.count) : 0;
         t.late = draw(key, 2) ? 1 + (int)draw(key, size) : 0;
+        t.hold = HOLD;
         draw_buckets(&t, key);
         draw_wire(&t, key);
         if (draw(key, 2)) {
@@ -450,6 +464,7 @@ static void late_rank_trial(hiss_comm *comm, uint64_t *key, int node_ranks, int 
     trial t = {.comm = comm, .lanes = 2, .count = 16, .buckets = 1, .threads = 1, .node = HISS_NODE_ON};
     t.node_ranks = node_ranks;
     t.late = late;
+    t.hold = HOLD;
     t.offsets[1] = t.count;
     t.wire[0] = wire;
     int64_t lane_offsets[65] = {0};
@@ -457,6 +472,19 @@ static void late_rank_trial(hiss_comm *comm, uint64_t *key, int node_ranks, int 
         lane_offsets[rank] = t.lanes;
     }
     run(&t, key, 10, true, lane_offsets);
+}
+
+/* Who waits long for another member leaves the core alone. */
+static void long_wait_trial(hiss_comm *comm, uint64_t *key) {
+    const int size = hiss_comm_size(comm);
+    trial t = {.comm = comm, .lanes = size, .count = 64, .buckets = 1, .threads = 1, .node = HISS_NODE_ON};
+    t.offsets[1] = t.count;
+    t.late = 1;
+    t.hold = LONG_HOLD;
+    int64_t lane_offsets[65];
+    hiss_partition(size, size, lane_offsets);
+    run(&t, key, 1, false, lane_offsets);
+    CHECK(t.busy < 1e-9 * LONG_HOLD / 8);
 }
 
 /* One lane is in no addition, and counts as rounded all the same. */
@@ -517,6 +545,7 @@ int main(int argc, char **argv) {
         late_rank_trial(comm, &key, 2, late, HISS_WIRE_FLOAT32);
         late_rank_trial(comm, &key, 4, late, HISS_WIRE_BF16);
     }
+    long_wait_trial(comm, &key);
     single_lane_trial(comm, &key, HISS_NODE_OFF);
     single_lane_trial(comm, &key, HISS_NODE_ON);
     different_arguments_are_refused(comm);
