@@ -233,7 +233,7 @@ check: ## everything: packages, build, style, warnings, tests, sanitizers (this 
 check-fast: ## build, module table, names, unit and MPI tests
 	$(hand_on)@$(run_tests) 'make all tests' 'make check-deps' 'make check-symbols' 'unit/*' 'mpi/*'
 
-check-mpich: all ## what MPICH makes different: build, MPI tests on 1 and 2 ranks (part of check; skipped without MPICH)
+check-mpich: all ## what MPICH makes different: build, MPI tests on 1 and 2 ranks, sums on 3 and 5 (part of check; skipped without MPICH)
 	$(hand_on)@BUILD='$(BUILD)' CC='$(CC)' tools/check_mpich
 
 MPIS ?= $(BUILD)/mpis/python
