@@ -153,6 +153,45 @@ void tensor_fast_activation_backward(hiss_activation kind, int64_t count, float 
     }
 }
 
+/* ---- gates: one pass over memory, which goes on while it computes ---- */
+
+static ALWAYS_INLINE void gate(int64_t F, const float *restrict a, const float *restrict b, float *restrict tanh_a,
+                               float *restrict sigmoid_b, float *restrict y) {
+    for (int64_t k = 0; k < F; k++) {
+        const float left = hyperbolic_tangent(a[k]), right = 1 / (1 + exponential(-b[k]));
+        tanh_a[k] = left;
+        sigmoid_b[k] = right;
+        y[k] = left * right;
+    }
+}
+
+void tensor_fast_gated_forward(int64_t M, int64_t F, const float *x, float *gates, float *y) {
+    for (int64_t i = 0; i < M; i++, x += 2 * F, gates += 2 * F, y += F) {
+        gate(F, x, x + F, gates, gates + F, y);
+    }
+}
+
+static ALWAYS_INLINE void gate_backward(bool accumulate, int64_t F, const float *restrict tanh_a,
+                                        const float *restrict sigmoid_b, const float *restrict dy, float *restrict da,
+                                        float *restrict db) {
+    for (int64_t k = 0; k < F; k++) {
+        const float left = tanh_a[k], right = sigmoid_b[k];
+        const float a = dy[k] * right * (1 - left * left), b = dy[k] * left * right * (1 - right);
+        da[k] = accumulate ? da[k] + a : a;
+        db[k] = accumulate ? db[k] + b : b;
+    }
+}
+
+void tensor_fast_gated_backward(int64_t M, int64_t F, const float *gates, const float *dy, float *dx, bool accumulate) {
+    for (int64_t i = 0; i < M; i++, gates += 2 * F, dy += F, dx += 2 * F) {
+        if (accumulate) {
+            gate_backward(true, F, gates, gates + F, dy, dx, dx + F);
+        } else {
+            gate_backward(false, F, gates, gates + F, dy, dx, dx + F);
+        }
+    }
+}
+
 void tensor_fast_add_bias(int64_t M, int64_t N, const float *x, const float *bias, float *y) {
     const int64_t all = M * N, row = N < CHUNK ? CHUNK / N * N : N; /* several rows are as good as a long one */
     float v[CHUNK], b[CHUNK];

@@ -92,6 +92,29 @@ void tensor_ref_activation_backward(hiss_activation kind, int64_t count, float s
     }
 }
 
+void tensor_ref_gated_forward(int64_t M, int64_t F, const float *x, float *gates, float *y) {
+    for (int64_t i = 0; i < M; i++) {
+        for (int64_t k = 0; k < F; k++) {
+            const int64_t a = 2 * i * F + k, b = a + F;
+            gates[a] = activate(HISS_TANH, 0, x[a]);
+            gates[b] = activate(HISS_SIGMOID, 0, x[b]);
+            y[i * F + k] = gates[a] * gates[b];
+        }
+    }
+}
+
+void tensor_ref_gated_backward(int64_t M, int64_t F, const float *gates, const float *dy, float *dx, bool accumulate) {
+    for (int64_t i = 0; i < M; i++) {
+        for (int64_t k = 0; k < F; k++) {
+            const int64_t a = 2 * i * F + k, b = a + F;
+            const float slope_a = activation_slope(HISS_TANH, 0, gates[a]) * gates[b];
+            const float slope_b = activation_slope(HISS_SIGMOID, 0, gates[b]) * gates[a];
+            dx[a] = (accumulate ? dx[a] : 0) + dy[i * F + k] * slope_a;
+            dx[b] = (accumulate ? dx[b] : 0) + dy[i * F + k] * slope_b;
+        }
+    }
+}
+
 void tensor_ref_axpby(int64_t count, float a, const float *x, float b, float *y) {
     for (int64_t i = 0; i < count; i++) {
         y[i] = a * x[i] + (b == 0 ? 0 : b * y[i]);

@@ -117,6 +117,12 @@ typedef void hiss_kernel_activation_forward(hiss_activation kind, int64_t count,
 typedef void hiss_kernel_activation_backward(hiss_activation kind, int64_t count, float slope, const float *y,
                                              const float *dy, float *dx, bool accumulate);
 
+/* y[M,F] = tanh(a) sigmoid(b) of the rows [a, b] of x[M,2F] (van den Oord et al. 2016, eq. 2).
+ *   gates[M,2F]  out  rows [tanh(a), sigmoid(b)], kept for backward */
+typedef void hiss_kernel_gated_forward(int64_t M, int64_t F, const float *x, float *gates, float *y);
+typedef void hiss_kernel_gated_backward(int64_t M, int64_t F, const float *gates, const float *dy, float *dx,
+                                        bool accumulate);
+
 /* Rows z = x / max(|x|, eps); norm[M] = max(|x|, eps) out, kept for backward: dx = (dz - z (z . dz)) / norm, and 0
  * for rows with norm <= eps: there the derivative is about 1/eps, a step no optimiser survives. */
 typedef void hiss_kernel_l2_normalize_forward(int64_t M, int64_t D, float eps, const float *x, float *z, float *norm);
@@ -181,7 +187,8 @@ typedef void hiss_kernel_multiply(int64_t count, const float *a, const float *b,
     X(linear_scratch) X(linear_forward) X(linear_backward_data) X(linear_backward_weight) X(column_sum) \
     X(add_bias) X(max_pool_forward) X(max_pool_backward) X(average_pool_forward)                        \
     X(average_pool_backward) X(batch_norm_train) X(batch_norm_eval) X(batch_norm_backward)              \
-    X(activation_forward) X(activation_backward) X(l2_normalize_forward) X(l2_normalize_backward)       \
+    X(activation_forward) X(activation_backward) X(gated_forward) X(gated_backward)                     \
+    X(l2_normalize_forward) X(l2_normalize_backward)                                                    \
     X(softmax_cross_entropy_forward) X(softmax_cross_entropy_backward) X(squared_loss_forward)          \
     X(soft_cross_entropy_forward) X(soft_cross_entropy_backward)                                        \
     X(squared_loss_backward) X(sigmoid_cross_entropy_forward) X(sigmoid_cross_entropy_backward)         \

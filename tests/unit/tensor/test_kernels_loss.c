@@ -101,6 +101,41 @@ static void test_activation_gradient(void **unused) {
     }
 }
 
+static double gated(double a, double b) {
+    return tanh(a) / (1 + exp(-b));
+}
+
+static void test_gated(void **unused) {
+    (void)unused;
+    enum { M = 7, WIDEST = 70 };
+    uint64_t state = 6;
+    const double h = 1e-6;
+    for (int i = 0; i < 4; i++) {
+        for (int64_t F = 1; F <= WIDEST; F += 23) {
+            float *x = new_filled(&state, 2 * M * F), *dy = new_filled(&state, M * F),
+                  *gates = new_filled(&state, 2 * M * F);
+            float *start = new_filled(&state, 2 * M * F), *dx = new_copy(2 * M * F, start),
+                  *y = new_filled(&state, M * F);
+            const bool adds = i / 2;
+            table(i)->gated_forward(M, F, x, gates, y);
+            table(i)->gated_backward(M, F, gates, dy, dx, adds);
+            for (int64_t k = 0; k < M * F; k++) {
+                const int64_t at = k / F * 2 * F + k % F;
+                const double a = x[at], b = x[at + F], before[] = {adds ? start[at] : 0, adds ? start[at + F] : 0};
+                assert_true(fabs(y[k] - gated(a, b)) < 1e-6);
+                const double da = (gated(a + h, b) - gated(a - h, b)) / (2 * h);
+                const double db = (gated(a, b + h) - gated(a, b - h)) / (2 * h);
+                assert_true(fabs(dx[at] - before[0] - dy[k] * da) < 2e-6);
+                assert_true(fabs(dx[at + F] - before[1] - dy[k] * db) < 2e-6);
+            }
+            float *all[] = {x, dy, gates, start, dx, y};
+            for (size_t k = 0; k < sizeof all / sizeof all[0]; k++) {
+                hiss_free(all[k]);
+            }
+        }
+    }
+}
+
 static double cross_entropy(int64_t M, int64_t D, const double *x, const int32_t *label) {
     double total = 0;
     for (int64_t r = 0; r < M; r++) {
@@ -445,17 +480,12 @@ static int check_leaks(void **unused) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_activation_values),
-        cmocka_unit_test(test_activation_extremes),
-        cmocka_unit_test(test_activation_gradient),
-        cmocka_unit_test(test_cross_entropy),
-        cmocka_unit_test(test_cross_entropy_of_large_logits),
-        cmocka_unit_test(test_soft_cross_entropy),
-        cmocka_unit_test(test_soft_cross_entropy_of_labels),
-        cmocka_unit_test(test_squared_loss),
-        cmocka_unit_test(test_sigmoid_cross_entropy),
-        cmocka_unit_test(test_logistic_loss),
-        cmocka_unit_test(test_gaussian_kl),
+        cmocka_unit_test(test_activation_values),   cmocka_unit_test(test_activation_extremes),
+        cmocka_unit_test(test_activation_gradient), cmocka_unit_test(test_gated),
+        cmocka_unit_test(test_cross_entropy),       cmocka_unit_test(test_cross_entropy_of_large_logits),
+        cmocka_unit_test(test_soft_cross_entropy),  cmocka_unit_test(test_soft_cross_entropy_of_labels),
+        cmocka_unit_test(test_squared_loss),        cmocka_unit_test(test_sigmoid_cross_entropy),
+        cmocka_unit_test(test_logistic_loss),       cmocka_unit_test(test_gaussian_kl),
         cmocka_unit_test(test_long_sums),
     };
     return cmocka_run_group_tests(tests, NULL, check_leaks);
