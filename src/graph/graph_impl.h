@@ -42,7 +42,7 @@ typedef struct op {
     unsigned needs_input;                                           /* bit i: backward reads input i */
     bool needs_output;                                              /* backward reads the output */
     bool view;           /* output shares the input's memory, and its gradient */
-    bool in_place;       /* output may overwrite the input, and dx overwrite dy, when nobody else needs them */
+    unsigned in_place;   /* bit i: output may overwrite input i, and its dx dy, when nobody else needs them */
     bool stops_gradient; /* what comes before gets none through it */
     /* Whether forward computes the same at two nodes of the row whose inputs are equal; NULL: nobody knows. */
     bool (*equal)(const node *a, const node *b);

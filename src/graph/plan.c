@@ -58,6 +58,32 @@ static void count_readers(const hiss_graph *graph, int *data_readers, int *gradi
     }
 }
 
+/* The input of node i whose output it overwrites; -1: none. */
+static int overwritten(const hiss_graph *graph, const node_plan *np, int i, const int *readers, const bool *kept) {
+    const node *n = &graph->nodes[i];
+    for (int k = 0; k < n->inputs; k++) {
+        const int x = n->input[k], twin = x < 0 ? -1 : graph->nodes[x].twin;
+        if (twin >= 0 && (n->op->in_place >> k & 1) && readers[twin] == 1 && !kept[twin] && np[x].data_root == twin &&
+            !graph->nodes[x].op->leaf && !graph->nodes[x].op->needs_output) {
+            return k;
+        }
+    }
+    return -1;
+}
+
+/* The input whose gradient overwrites that of node i; -1: none. */
+static int overwriting(const hiss_graph *graph, const node_plan *np, int i, const int *writers) {
+    const node *n = &graph->nodes[i];
+    for (int k = 0; k < n->inputs; k++) {
+        const int x = n->input[k];
+        if (x >= 0 && (n->op->in_place >> k & 1) && writers[x] == 1 && np[x].root == x && np[x].active &&
+            !graph->nodes[x].op->leaf) {
+            return k;
+        }
+    }
+    return -1;
+}
+
 static void choose_roots(const hiss_graph *graph, node_plan *np) {
     int *data_readers = hiss_new(int, graph->count), *gradient_writers = hiss_new(int, graph->count);
     bool *kept = hiss_new(bool, graph->count);
@@ -65,22 +91,21 @@ static void choose_roots(const hiss_graph *graph, node_plan *np) {
     for (int i = 0; i < graph->count; i++) {
         const node *n = &graph->nodes[i];
         np[i].root = np[i].data_root = i;
+        np[i].in_place = -1;
         if (n->op->view) {
             np[i].root = np[n->input[0]].root;
             np[i].data_root = np[n->input[0]].data_root;
-        } else if (n->twin < i) {
-            np[i].data_root = np[n->twin].data_root;
-        } else if (n->op->in_place) {
-            const int x = n->input[0], twin = graph->nodes[x].twin;
-            const op *producer = graph->nodes[x].op;
-            if (data_readers[twin] == 1 && !producer->leaf && !producer->needs_output && !kept[twin] &&
-                np[x].data_root == twin) {
-                np[i].data_root = twin;
-            }
+            continue;
         }
-        if (n->op->in_place && np[i].data_root != n->twin && gradient_writers[n->input[0]] == 1) {
-            np[i].root = np[n->input[0]].root;
-            np[i].in_place = true;
+        const int k = overwritten(graph, np, i, data_readers, kept);
+        if (n->twin < i) {
+            np[i].data_root = np[n->twin].data_root;
+        } else if (k >= 0) {
+            np[i].data_root = graph->nodes[n->input[k]].twin;
+        }
+        np[i].in_place = overwriting(graph, np, i, gradient_writers);
+        if (np[i].in_place >= 0) {
+            np[i].root = np[n->input[np[i].in_place]].root;
         }
     }
     hiss_free(data_readers);
@@ -94,7 +119,7 @@ static void choose_accumulation(const hiss_graph *graph, node_plan *np) {
         const node *n = &graph->nodes[i];
         for (int k = 0; np[i].active && k < n->inputs; k++) {
             int x = n->input[k];
-            if (x < 0 || !np[x].active || n->op->view || (np[i].in_place && k == 0)) {
+            if (x < 0 || !np[x].active || n->op->view || np[i].in_place == k) {
                 continue;
             }
             int target = np[x].root;

@@ -8,7 +8,7 @@ typedef struct node_plan {
     int root;                         /* node whose memory holds this node's gradient */
     int data_root;                    /* node whose memory holds this node's output */
     bool active;                      /* takes part in backward */
-    bool in_place;                    /* dx of input 0 overwrites dy */
+    int in_place;                     /* the input whose dx overwrites dy; -1: none */
     bool accumulate[HISS_MAX_INPUTS]; /* a later node has written this gradient already */
     int64_t data, gradient, save;     /* offsets; -1: none */
     int64_t scratch[2];               /* of forward, of backward */

@@ -1,16 +1,19 @@
-/* y = a + b. */
+/* y = a + b. The sum may lie where a or b did, and the gradient of one of them where that of the sum did. */
 #include "graph/ops/ops.h"
 
 static void forward(const op_call *call) {
     const int64_t count = hiss_shape_count(&call->node->shape);
-    call->kernels->axpby(count, 1.0f, call->x[0], 0.0f, call->y);
-    call->kernels->axpby(count, 1.0f, call->x[1], 1.0f, call->y);
+    const int there = call->y == call->x[1];
+    if (call->y != call->x[there]) {
+        call->kernels->axpby(count, 1.0f, call->x[0], 0.0f, call->y);
+    }
+    call->kernels->axpby(count, 1.0f, call->x[!there], 1.0f, call->y);
 }
 
 static void backward(const op_call *call) {
     const int64_t count = hiss_shape_count(&call->node->shape);
     for (int k = 0; k < 2; k++) {
-        if (call->dx[k]) {
+        if (call->dx[k] && call->dx[k] != call->dy) {
             call->kernels->axpby(count, 1.0f, call->dy, call->accumulate[k] ? 1.0f : 0.0f, call->dx[k]);
         }
     }
@@ -34,6 +37,7 @@ const op graph_op_add = {
     .forward = forward,
     .backward = backward,
     .flops = graph_elementwise_flops,
+    .in_place = 1u << 0 | 1u << 1,
     .word = {"add", "name of an earlier layer, of the same shape: residual connection", .places = 1, .build = build},
     .example = example};
 

@@ -18,7 +18,7 @@ const op graph_op_exp = {.name = "exp",
                          .backward = graph_activation_backward,
                          .flops = graph_elementwise_flops,
                          .needs_output = true,
-                         .in_place = true,
+                         .in_place = 1u << 0,
                          .activation = HISS_EXP,
                          .word = {"exp", "", .build = build},
                          .example = example};

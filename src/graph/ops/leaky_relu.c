@@ -22,7 +22,7 @@ const op graph_op_leaky_relu = {
     .backward = graph_activation_backward,
     .flops = graph_elementwise_flops,
     .needs_output = true,
-    .in_place = true,
+    .in_place = 1u << 0,
     .activation = HISS_LEAKY_RELU,
     .word = {"leaky_relu", "slope", .argument = {{"slope", -1, 0, 1, false}}, .build = build},
     .example = example};

@@ -19,7 +19,7 @@ const op graph_op_relu = {.name = "relu",
                           .backward = graph_activation_backward,
                           .flops = graph_elementwise_flops,
                           .needs_output = true,
-                          .in_place = true,
+                          .in_place = 1u << 0,
                           .activation = HISS_RELU,
                           .word = {"relu", "", .build = build},
                           .example = example};

@@ -19,7 +19,7 @@ const op graph_op_sigmoid = {.name = "sigmoid",
                              .backward = graph_activation_backward,
                              .flops = graph_elementwise_flops,
                              .needs_output = true,
-                             .in_place = true,
+                             .in_place = 1u << 0,
                              .activation = HISS_SIGMOID,
                              .word = {"sigmoid", "", .build = build},
                              .example = example};

@@ -21,7 +21,7 @@ const op graph_op_soft_threshold = {
     .backward = graph_activation_backward,
     .flops = graph_elementwise_flops,
     .needs_output = true,
-    .in_place = true,
+    .in_place = 1u << 0,
     .activation = HISS_SOFT_THRESHOLD,
     .word = {"soft_threshold", "threshold", .argument = {{"threshold", -1, 0, 1e6, false}}, .build = build},
     .example = example};

@@ -19,7 +19,7 @@ const op graph_op_tanh = {.name = "tanh",
                           .backward = graph_activation_backward,
                           .flops = graph_elementwise_flops,
                           .needs_output = true,
-                          .in_place = true,
+                          .in_place = 1u << 0,
                           .activation = HISS_TANH,
                           .word = {"tanh", "", .build = build},
                           .example = example};

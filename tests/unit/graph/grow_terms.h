@@ -41,6 +41,17 @@ static hiss_value grow_ladder_term(const growth *g) {
     }
     return hiss_graph_dot(graph, y[0], y[1], 0.1);
 }
+/* One of the last rows seen through a view, overwritten there or not, and read once more after that. */
+static hiss_value grow_viewed_term(const growth *g, bool sum) {
+    hiss_graph *graph = g->r->graph;
+    const hiss_value rows = hiss_graph_tanh(graph, last_of(g, 2)), x = hiss_graph_scale(graph, rows, 0.7);
+    const hiss_shape shape = hiss_graph_shape(graph, x), turned = HISS_SHAPE(shape.dim[1], shape.dim[0]);
+    const hiss_value view = hiss_graph_reshape(graph, x, turned);
+    const hiss_value y =
+        sum ? hiss_graph_add(graph, view, hiss_graph_reshape(graph, rows, turned)) : hiss_graph_sigmoid(graph, view);
+    return hiss_graph_add(graph, hiss_graph_dot(graph, y, y, 0.1), hiss_graph_dot(graph, x, rows, 0.1));
+}
+
 /* The same of what models of pixels in order do with the last maps. */
 static hiss_value grow_ordered_term(const growth *g) {
     hiss_graph *graph = g->r->graph;

@@ -390,6 +390,7 @@ static void grow(rig *r, int64_t key) {
     r->loss = key % 3 ? r->loss : hiss_graph_add(r->graph, r->loss, grow_soft_term(&g));
     r->loss = key % 3 == 1 ? hiss_graph_add(r->graph, r->loss, grow_ladder_term(&g)) : r->loss;
     r->loss = key % 3 == 1 ? hiss_graph_add(r->graph, r->loss, grow_density_term(&g)) : r->loss;
+    r->loss = key % 3 ? r->loss : hiss_graph_add(r->graph, r->loss, grow_viewed_term(&g, key % 2));
     r->loss = key % 3 == 2 ? hiss_graph_add(r->graph, r->loss, grow_recurrent_term(&g)) : r->loss;
     r->loss = key % 3 == 2 ? hiss_graph_add(r->graph, r->loss, grow_words_term(&g)) : r->loss;
     r->loss = key % 3 == 2 ? hiss_graph_add(r->graph, r->loss, grow_ordered_term(&g)) : r->loss;
