@@ -39,7 +39,7 @@ static const candidate candidates[HISS_PRODUCTS][HISS_MAX_IMPLEMENTATIONS + 1] =
         {
             {"winograd", tensor_winograd_applies, tensor_winograd_applies, FLOAT32(tensor_winograd_conv2d_forward)},
             {"planar", tensor_planar_applies, tensor_planar_applies, FLOAT32(tensor_planar_conv2d_forward)},
-            {"direct", tensor_direct_can, tensor_direct_applies, FLOAT32(tensor_direct_conv2d_forward)},
+            {"direct", tensor_direct_can, tensor_direct_applies_to_forward, FLOAT32(tensor_direct_conv2d_forward)},
             {"mirror", tensor_mirror_can, tensor_mirror_applies, FLOAT32(tensor_mirror_conv2d_forward)},
             {"tiled", tensor_tiled_can_own, tensor_tiled_can_own, FLOAT32(tensor_tiled_conv2d_forward)},
             {"tiled-blas", always, always, FLOAT32(tensor_tiled_conv2d_forward_blas)},
@@ -64,7 +64,8 @@ static const candidate candidates[HISS_PRODUCTS][HISS_MAX_IMPLEMENTATIONS + 1] =
         {
             {"winograd", tensor_winograd_applies, tensor_winograd_applies,
              FLOAT32(tensor_winograd_conv2d_backward_weight)},
-            {"direct", tensor_direct_can, tensor_direct_applies, FLOAT32(tensor_direct_conv2d_backward_weight)},
+            {"direct", tensor_direct_can, tensor_direct_applies_to_weight,
+             FLOAT32(tensor_direct_conv2d_backward_weight)},
             {"mirror", tensor_mirror_can, tensor_mirror_applies, FLOAT32(tensor_mirror_conv2d_backward_weight)},
             {"tiled", tensor_tiled_can_own_backward, tensor_tiled_own_backward_applies,
              FLOAT32(tensor_tiled_conv2d_backward_weight)},

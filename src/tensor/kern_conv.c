@@ -16,8 +16,9 @@
  * other there. Every sum of the own product is in order of its index, whatever T and DEEP; for BLAS, T depends on the
  * shape alone, and so do the bits.
  *
- * A 1x1 convolution of stride 1 without padding has col = x; forward, and all of BLAS, are then without copies. Other
- * ways to convolve are in kern_conv_direct.c, kern_winograd.c and kern_conv_planar.c; kern_choice.c chooses.
+ * A 1x1 convolution of stride 1 without padding has col = x, and is without copies, but for the own product's backward
+ * passes where C is no multiple of a vector, or dx is added to. Other ways to convolve are in kern_conv_direct.c,
+ * kern_winograd.c and kern_conv_planar.c; kern_choice.c chooses.
  *
  * Cost per pass: 2 N P Q F R S C flops and, but for 1x1, one write and one read of N P Q R S C floats in cache. */
 #include "tensor/kern_block.h"
@@ -67,6 +68,11 @@ static int64_t blas_tile(const hiss_conv *c) {
 /* Columns of the own product: whole vectors. */
 static int64_t columns(const hiss_conv *c) {
     return round_up(patch(c), 16);
+}
+
+/* Patches are the rows of x, in whole vectors. */
+static bool lies_as_columns(const hiss_conv *c) {
+    return is_plain(c) && columns(c) == patch(c);
 }
 
 /* Floats between rows of col for the own product. */
@@ -138,10 +144,20 @@ static void gather(const hiss_conv *c, const float *x, int64_t first, int64_t T,
                 zero(col, SC);
                 continue;
             }
-            zero(col, s0 * C);
+            if (s1 - s0 < c->S) {
+                zero(col, SC);
+            }
             copy(col + s0 * C, x + ((at.n * c->H + h) * c->W + w + s0) * C, (s1 - s0) * C);
-            zero(col + s1 * C, (c->S - s1) * C);
         }
+    }
+}
+
+/* Zeros, unless dx is added to, for images whose first output position is one of first .. first+T-1: they are still near
+ * when scatter adds to them. */
+static void begin_images(const hiss_conv *c, int64_t first, int64_t T, bool accumulate, float *dx) {
+    const int64_t each = c->P * c->Q, image = c->H * c->W * c->C;
+    for (int64_t n = (first + each - 1) / each; !accumulate && n * each < first + T; n++) {
+        zero(dx + n * image, image);
     }
 }
 
@@ -196,6 +212,8 @@ void tensor_tiled_conv2d_forward(const hiss_conv *c, const float *x, const float
 void tensor_tiled_conv2d_backward_data(const hiss_conv *c, const float *dy, const float *w, float *dx, bool accumulate,
                                        float *scratch) {
     const int64_t K = patch(c), F = c->F, M = positions(c), step = own_tile(c), ld = own_row(c);
+    /* Added to what is there as sums of their own, not product by product. */
+    const bool direct = lies_as_columns(c) && !accumulate;
     float *laid = scratch + own_col(c); /* w in panels, with zeros behind */
     zero(laid, F * round_up(columns(c), HISS_PANEL));
     for (int64_t k = 0; k < K; k += HISS_PANEL) {
@@ -203,31 +221,37 @@ void tensor_tiled_conv2d_backward_data(const hiss_conv *c, const float *dy, cons
             copy(laid + (k / HISS_PANEL * F + f) * HISS_PANEL, w + f * K + k, least(HISS_PANEL, K - k));
         }
     }
-    if (!accumulate) {
-        zero(dx, c->N * c->H * c->W * c->C);
-    }
     for (int64_t first = 0; first < M; first += step) {
         const int64_t T = least(step, M - first);
+        float *col = direct ? dx + first * K : scratch;
         for (int64_t f = 0; f < F; f += DEEP) {
             tensor_block_multiply(T, columns(c), least(DEEP, F - f), (tensor_left){dy + first * F + f, F, 1},
-                                  (tensor_right){laid + f * HISS_PANEL, HISS_PANEL, F * HISS_PANEL}, scratch, ld,
-                                  f > 0);
+                                  (tensor_right){laid + f * HISS_PANEL, HISS_PANEL, F * HISS_PANEL}, col,
+                                  direct ? K : ld, f > 0);
         }
-        scatter(c, scratch, ld, first, T, dx);
+        if (!direct) {
+            begin_images(c, first, T, accumulate, dx);
+            scatter(c, scratch, ld, first, T, dx);
+        }
     }
 }
 
 void tensor_tiled_conv2d_backward_weight(const hiss_conv *c, const float *x, const float *dy, float *dw,
                                          bool accumulate, float *scratch) {
     const int64_t K = patch(c), F = c->F, M = positions(c), step = own_tile(c), ld = own_row(c);
+    const bool direct = lies_as_columns(c);
+    const int64_t apart = direct ? K : ld;
     float *sum = scratch + own_col(c); /* [F,K], rows ld apart */
     zero(scratch, own_col(c));         /* what lies behind patches */
     for (int64_t first = 0; first < M; first += step) {
         const int64_t T = least(step, M - first);
-        gather(c, x, first, T, scratch, ld);
+        const float *col = direct ? x + first * K : scratch;
+        if (!direct) {
+            gather(c, x, first, T, scratch, ld);
+        }
         for (int64_t t = 0; t < T; t += DEEP) {
             tensor_block_multiply(F, columns(c), least(DEEP, T - t), (tensor_left){dy + (first + t) * F, 1, F},
-                                  (tensor_right){scratch + t * ld, ld, HISS_PANEL}, sum, ld, first + t > 0);
+                                  (tensor_right){col + t * apart, apart, HISS_PANEL}, sum, ld, first + t > 0);
         }
     }
     for (int64_t f = 0; f < F; f++) {
@@ -262,12 +286,10 @@ void tensor_tiled_conv2d_backward_data_blas(const hiss_conv *c, const float *dy,
         tensor_fast_gemm(false, false, M, K, c->F, 1, dy, c->F, w, K, accumulate ? 1 : 0, dx, K);
         return;
     }
-    if (!accumulate) {
-        zero(dx, c->N * c->H * c->W * c->C);
-    }
     for (int64_t first = 0; first < M; first += step) {
         const int64_t T = least(step, M - first);
         tensor_fast_gemm(false, false, T, K, c->F, 1, dy + first * c->F, c->F, w, K, 0, scratch, K);
+        begin_images(c, first, T, accumulate, dx);
         scatter(c, scratch, K, first, T, dx);
     }
 }

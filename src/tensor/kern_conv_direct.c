@@ -41,12 +41,17 @@ bool tensor_direct_can(const hiss_conv *c) {
     return c->R * c->S * c->C <= LONGEST;
 }
 
-bool tensor_direct_applies(const hiss_conv *c) {
+bool tensor_direct_applies_to_weight(const hiss_conv *c) {
     return c->R * c->S > 1 && c->R * c->S * c->C <= LONGEST && c->F >= FEW_FILTERS;
 }
 
+/* Patches of whole vectors are copied fast; the own product is then the faster, and adds up outputs in the same order. */
+bool tensor_direct_applies_to_forward(const hiss_conv *c) {
+    return tensor_direct_applies_to_weight(c) && !(c->C % WIDE == 0 && tensor_tiled_can_own(c));
+}
+
 bool tensor_direct_applies_to_data(const hiss_conv *c) {
-    return tensor_direct_applies(c) && c->R * c->S * c->C <= LONGEST_DATA && c->stride == 1;
+    return tensor_direct_applies_to_forward(c) && c->R * c->S * c->C <= LONGEST_DATA && c->stride == 1;
 }
 
 /* The convolution from y to x whose forward pass is the backward_data of c, and the other way round. */

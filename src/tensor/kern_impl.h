@@ -30,8 +30,9 @@ hiss_kernel_conv2d_backward_weight tensor_tiled_conv2d_backward_weight_blas;
 
 /* Direct convolution, and its mirror. */
 bool tensor_direct_can(const hiss_conv *c);
-bool tensor_direct_applies(const hiss_conv *c);         /* forward and backward_weight */
-bool tensor_direct_applies_to_data(const hiss_conv *c); /* backward_data */
+bool tensor_direct_applies_to_forward(const hiss_conv *c);
+bool tensor_direct_applies_to_data(const hiss_conv *c);
+bool tensor_direct_applies_to_weight(const hiss_conv *c);
 bool tensor_mirror_can(const hiss_conv *c);
 bool tensor_mirror_applies(const hiss_conv *c); /* all three */
 hiss_kernel_conv2d_scratch tensor_direct_conv2d_scratch;

@@ -38,17 +38,18 @@ static hiss_conv random_conv(uint64_t *state) {
 
 /* Shapes of the presets, and ones that need several tiles. */
 static const int64_t named[][9] = {
-    {2, 28, 28, 1, 16, 3, 3, 1, 1},  {2, 28, 28, 2, 32, 3, 3, 1, 1},   {3, 14, 14, 16, 32, 3, 3, 1, 1},
-    {4, 7, 7, 32, 64, 3, 3, 1, 1},   {1, 63, 51, 2, 24, 11, 11, 4, 2}, {1, 13, 13, 96, 40, 5, 5, 1, 2},
-    {2, 20, 20, 17, 9, 1, 1, 1, 0},  {2, 20, 20, 8, 16, 1, 1, 2, 0},   {9, 28, 28, 1, 16, 3, 3, 1, 1},
-    {3, 30, 17, 16, 16, 3, 3, 2, 1}, {2, 28, 28, 16, 1, 3, 3, 1, 1},   {2, 9, 14, 16, 3, 5, 5, 1, 1},
-    {3, 10, 9, 24, 2, 3, 3, 1, 0},   {1, 12, 12, 16, 32, 3, 3, 1, 1},  {1, 6, 7, 8, 7, 2, 2, 1, 1},
-    {1, 40, 300, 3, 20, 5, 5, 1, 2}, {5, 15, 13, 32, 48, 3, 3, 1, 0},  {3, 21, 17, 16, 32, 5, 5, 1, 4},
-    {3, 9, 8, 48, 16, 3, 3, 1, 2},   {40, 7, 7, 16, 16, 3, 3, 1, 1},   {1, 13, 13, 96, 48, 5, 5, 1, 2},
-    {2, 40, 37, 3, 2, 3, 3, 1, 1},   {1, 9, 20, 4, 4, 5, 2, 1, 0},     {1, 30, 50, 2, 96, 11, 11, 4, 2},
-    {2, 3, 70, 1, 3, 3, 3, 1, 2},    {1, 18, 19, 24, 48, 3, 3, 2, 1},  {3, 8, 8, 20, 32, 1, 1, 1, 0},
-    {2, 6, 5, 16, 80, 5, 5, 1, 0},   {1, 3, 3, 16, 16, 3, 3, 1, 0},    {3, 28, 28, 1, 32, 4, 4, 2, 1},
-    {2, 12, 12, 8, 160, 4, 4, 2, 1}, {4, 15, 15, 5, 11, 2, 3, 1, 1},
+    {2, 28, 28, 1, 16, 3, 3, 1, 1},   {2, 28, 28, 2, 32, 3, 3, 1, 1},   {3, 14, 14, 16, 32, 3, 3, 1, 1},
+    {4, 7, 7, 32, 64, 3, 3, 1, 1},    {1, 63, 51, 2, 24, 11, 11, 4, 2}, {1, 13, 13, 96, 40, 5, 5, 1, 2},
+    {2, 20, 20, 17, 9, 1, 1, 1, 0},   {2, 20, 20, 8, 16, 1, 1, 2, 0},   {9, 28, 28, 1, 16, 3, 3, 1, 1},
+    {3, 30, 17, 16, 16, 3, 3, 2, 1},  {2, 28, 28, 16, 1, 3, 3, 1, 1},   {2, 9, 14, 16, 3, 5, 5, 1, 1},
+    {3, 10, 9, 24, 2, 3, 3, 1, 0},    {1, 12, 12, 16, 32, 3, 3, 1, 1},  {1, 6, 7, 8, 7, 2, 2, 1, 1},
+    {1, 40, 300, 3, 20, 5, 5, 1, 2},  {5, 15, 13, 32, 48, 3, 3, 1, 0},  {3, 21, 17, 16, 32, 5, 5, 1, 4},
+    {3, 9, 8, 48, 16, 3, 3, 1, 2},    {40, 7, 7, 16, 16, 3, 3, 1, 1},   {1, 13, 13, 96, 48, 5, 5, 1, 2},
+    {2, 40, 37, 3, 2, 3, 3, 1, 1},    {1, 9, 20, 4, 4, 5, 2, 1, 0},     {1, 30, 50, 2, 96, 11, 11, 4, 2},
+    {2, 3, 70, 1, 3, 3, 3, 1, 2},     {1, 18, 19, 24, 48, 3, 3, 2, 1},  {3, 8, 8, 20, 32, 1, 1, 1, 0},
+    {2, 6, 5, 16, 80, 5, 5, 1, 0},    {1, 3, 3, 16, 16, 3, 3, 1, 0},    {3, 28, 28, 1, 32, 4, 4, 2, 1},
+    {2, 12, 12, 8, 160, 4, 4, 2, 1},  {4, 15, 15, 5, 11, 2, 3, 1, 1},   {3, 20, 20, 32, 48, 1, 1, 1, 0},
+    {3, 21, 20, 64, 300, 1, 1, 1, 0}, {9, 9, 10, 16, 320, 1, 1, 1, 0},  {3, 17, 18, 16, 32, 1, 2, 1, 0},
 };
 enum { NAMED = sizeof named / sizeof named[0], RANDOM = 120, GUARD = 64 };
 
@@ -128,6 +129,39 @@ static void test_against_reference(void **unused) {
         hiss_free(y);
         hiss_free(dx);
         hiss_free(dw);
+        free_arrays(&a);
+    }
+}
+
+static int implementation(hiss_product product, const char *name) {
+    int k = 0;
+    while (strcmp(hiss_implementation_name(product, k), name) != 0) {
+        k++;
+    }
+    return k;
+}
+
+/* Direct and tiled sum up in the same order, and so the rule between them does not show. */
+static void test_same_order(void **unused) {
+    (void)unused;
+    const hiss_kernels *fast = hiss_kernels_blas();
+    const int direct = implementation(HISS_CONV2D_FORWARD, "direct");
+    const int tiled = implementation(HISS_CONV2D_FORWARD, "tiled");
+    const hiss_kernels by[2] = {hiss_kernels_with(fast, HISS_CONV2D_FORWARD, direct),
+                                hiss_kernels_with(fast, HISS_CONV2D_FORWARD, tiled)};
+    uint64_t state = 8;
+    for (int i = 0; i < NAMED + RANDOM; i++) {
+        const hiss_conv c = shape_at(i, &state);
+        if (!hiss_implementation_can(fast, HISS_CONV2D_FORWARD, direct, &c) ||
+            !hiss_implementation_can(fast, HISS_CONV2D_FORWARD, tiled, &c)) {
+            continue;
+        }
+        arrays a = new_arrays(fast, &c, &state);
+        float *y = new_filled(&state, y_count(&c));
+        by[0].conv2d_forward(&c, a.x, a.w, i % 3 ? a.bias : NULL, a.y, a.scratch);
+        by[1].conv2d_forward(&c, a.x, a.w, i % 3 ? a.bias : NULL, y, a.scratch);
+        assert_same_bits("forward", y_count(&c), a.y, y);
+        hiss_free(y);
         free_arrays(&a);
     }
 }
@@ -359,9 +393,10 @@ static int check_leaks(void **unused) {
 int main(void) {
     hiss_kernels_enter_thread();
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_against_reference), cmocka_unit_test(test_implementations),
-        cmocka_unit_test(test_adjoint),           cmocka_unit_test(test_by_hand),
-        cmocka_unit_test(test_same_bits),         cmocka_unit_test(test_pooled_same_bits),
+        cmocka_unit_test(test_against_reference), cmocka_unit_test(test_same_order),
+        cmocka_unit_test(test_implementations),   cmocka_unit_test(test_adjoint),
+        cmocka_unit_test(test_by_hand),           cmocka_unit_test(test_same_bits),
+        cmocka_unit_test(test_pooled_same_bits),
     };
     return cmocka_run_group_tests(tests, NULL, check_leaks);
 }
