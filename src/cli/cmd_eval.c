@@ -56,6 +56,13 @@ static void tell_progress(judging *g, const hiss_layer_size *layer) {
     }
 }
 
+/* Whether anything judges features, which take a pass over all training samples. */
+static bool wants_features(const judging *g) {
+    const bool targets = hiss_dataset_field(g->train.set, HISS_FIELD_TARGETS) != NULL;
+    return hiss_judgements_want(g->options, HISS_NEEDS_LAYER | HISS_NEEDS_OUTPUT,
+                                (g->scores ? 0 : HISS_NEEDS_SCORES) | (targets ? 0 : HISS_NEEDS_TARGETS));
+}
+
 /* Extract the layers of one network from both ranges and judge them one by one. Collective.
  *   output  this is the trained network, which user is then, and the last layer its output */
 static hiss_status judge(judging *g, const char *who, bool output, int layers, const hiss_layer_size *layer,
@@ -194,7 +201,7 @@ static hiss_status judge_random(judging *g, hiss_frozen *m, int layers, const hi
     float *trained = hiss_alloc(bytes);
     memcpy(trained, hiss_frozen_vector(m), bytes);
     hiss_status s = hiss_frozen_randomize(m, &g->train, err);
-    s = s == HISS_OK ? judge(g, "random", false, layers, layer, hiss_frozen_embed, m, err) : s;
+    s = s == HISS_OK && wants_features(g) ? judge(g, "random", false, layers, layer, hiss_frozen_embed, m, err) : s;
     if (s == HISS_OK && g->targets && g->options->detection) {
         const hiss_window_scorer scorer = scorer_of(m);
         const hiss_subject subject = {.name = "random", .queries = &g->test, .scorer = &scorer};
@@ -254,6 +261,7 @@ static hiss_status judge_all(judging *g, hiss_experiment *e, hiss_error *err) {
     judges j = {0};
     hiss_layer_size layer[HISS_MAX_TAPS];
     int layers = 0;
+    const bool features = wants_features(g);
     hiss_status s = hiss_frozen_create(e, g->train.set, &m, err);
     if (s == HISS_OK) {
         s = cli_choose_layers(m, "--set eval.layers=NAME,...", g->options->layers, &layers, layer, err);
@@ -271,9 +279,9 @@ static hiss_status judge_all(judging *g, hiss_experiment *e, hiss_error *err) {
         hiss_evaluation_name_classes(g->evaluation, g->train.set);
         plan(g, layers, layer);
     }
-    s = s == HISS_OK && g->options->pixels ? judge_pixels(g, err) : s;
+    s = s == HISS_OK && features && g->options->pixels ? judge_pixels(g, err) : s;
     s = s == HISS_OK && g->random ? judge_random(g, m, layers, layer, err) : s;
-    s = s == HISS_OK ? judge(g, "trained", true, layers, layer, hiss_frozen_embed, m, err) : s;
+    s = s == HISS_OK && features ? judge(g, "trained", true, layers, layer, hiss_frozen_embed, m, err) : s;
     s = s == HISS_OK ? judge_network(g, m, &j, err) : s;
     destroy_judges(&j);
     hiss_frozen_destroy(m);

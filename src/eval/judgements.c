@@ -50,6 +50,15 @@ hiss_status hiss_judgements_expect(const hiss_eval_options *options, hiss_error 
                          "every judgement is false, so that nothing would be judged; set one of %s true", keys);
 }
 
+bool hiss_judgements_want(const hiss_eval_options *options, unsigned needs, unsigned lacking) {
+    for (const hiss_judgement *const *j = hiss_judgements(); *j; j++) {
+        if (wanted(*j, options) && (*j)->needs & needs && !((*j)->needs & lacking)) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static bool judges(const hiss_judgement *j, const hiss_subject *subject) {
     if ((j->needs & HISS_NEEDS_SCORES && !subject->scores) || (j->needs & HISS_NEEDS_UNITS && subject->units == 0) ||
         (j->needs & HISS_NEEDS_TARGETS && !(subject->test && subject->train->targets + subject->test->targets > 0))) {

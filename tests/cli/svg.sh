@@ -54,6 +54,7 @@ for measure in ssim psnr; do
     awk -v a="$(of learned ${measure}_of 1)" -v b="$(number learned mean_$measure)" 'BEGIN { exit !((a - b) ^ 2 < 1e-6 * b * b) }' ||
         fail "best of one is not the mean: $(of learned ${measure}_of 1), $(number learned mean_$measure)"
 done
+! grep -q '"trained/code"' none/eval.json || fail 'features that nobody judges' none/eval.json
 ! grep -q 'mean_ssim\|ssim_of' none/eval.json || fail 'a mean of one future' none/eval.json
 ! grep -q '"divergence' none/eval.json || fail 'a latent that is not there' none/eval.json
 grep -q '"divergence_ratio"' fixed/eval.json && ! grep -q '"deviation_ratio"' fixed/eval.json || fail 'the deviation of a fixed prior' fixed/eval.json

@@ -212,6 +212,9 @@ typedef struct hiss_judgement {
 const hiss_judgement *const *hiss_judgements(void);
 /* An error when the options want none of them. Not collective. */
 hiss_status hiss_judgements_expect(const hiss_eval_options *options, hiss_error *err);
+/* Whether the options want one that needs any of HISS_NEEDS_.. in `needs`, and nothing that is in `lacking`. Not
+ * collective. */
+bool hiss_judgements_want(const hiss_eval_options *options, unsigned needs, unsigned lacking);
 
 /* The picture of judgement units of a layer, such as units-conv1.png. Not collective. */
 enum { HISS_UNITS_FILE = 96 };
