@@ -36,7 +36,7 @@ static void futures(void *user, int64_t first, int64_t count, const hiss_batch *
     const hiss_lane lane = lane_of(f, batch);
     const int64_t floats = by->made * by->foretold * by->H * by->W * by->C;
     for (int64_t i = 0; i < count; i++) {
-        f->ops->run(f->made, f->vector, &lane, i, f->task->seed, first, out + i * floats);
+        f->ops->run(f->made, f->vector, &lane, i, f->task->seed, first, NULL, out + i * floats);
     }
 }
 

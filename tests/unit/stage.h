@@ -21,7 +21,8 @@ typedef struct stage_given { /* of task and placement, what a test chooses */
     const hiss_kernels *kernels;
     const hiss_vocabulary *vocabulary; /* then samples are rows of words; NULL: images */
     const hiss_sound *sound;           /* then samples are rows of sound */
-    int64_t frames; /* then they have a field clip, whose first frame is the image; 0: they have not */
+    int64_t
+        frames; /* then they have a field clip, whose first frame is the image, and a field action; 0: they have not */
 } stage_given;
 
 typedef struct stage {
@@ -29,7 +30,7 @@ typedef struct stage {
     hiss_config *config;
     void *options, *method;
     hiss_augment_options augment;
-    hiss_field field[2]; /* the image, and a clip */
+    hiss_field field[3]; /* the image, a clip, and actions */
     hiss_inputs inputs;  /* of the lane used last */
     hiss_network network;
     hiss_task task;
@@ -92,8 +93,11 @@ static inline int64_t stage_frames(const hiss_task *t) {
     return t->fields > 1 ? t->field[1].dim[0] : 0;
 }
 
+enum { STAGE_ACTIONS = 2 }; /* numbers of an action */
+
 static inline int64_t stage_bytes(const hiss_task *t) {
-    return (1 + stage_frames(t)) * stage_image_bytes(t);
+    const int64_t action = STAGE_ACTIONS * (int64_t)sizeof(float);
+    return stage_image_bytes(t) + stage_frames(t) * (stage_image_bytes(t) + action);
 }
 
 static inline void draw_sample(const hiss_task *t, int64_t sample, uint8_t *out) {
@@ -117,7 +121,9 @@ static inline void draw_sample(const hiss_task *t, int64_t sample, uint8_t *out)
     const int64_t label = t->classes ? sample % t->classes : sample;
     draw_blob(t->stored_H, t->stored_W, t->C, sample, label, out);
     for (int64_t k = 0; k < stage_frames(t); k++) { /* it moves about */
+        const float action[STAGE_ACTIONS] = {0.4f * (float)((sample + 3 * k) % 5 - 2), 0.3f * (float)(k % 3 - 1)};
         draw_blob(t->stored_H, t->stored_W, t->C, sample, label + k, out + (1 + k) * stage_image_bytes(t));
+        memcpy(out + t->field[2].offset + k * (int64_t)sizeof action, action, sizeof action);
     }
 }
 
@@ -175,9 +181,14 @@ static inline hiss_status stage_open(stage *s, const char *objective, const char
                                .ndim = 4,
                                .dim = {given.frames, given.stored_H, given.stored_W, given.C},
                                .offset = given.stored_H * given.stored_W * given.C};
+    s->field[2] = (hiss_field){.name = "action",
+                               .dtype = HISS_F32,
+                               .ndim = 2,
+                               .dim = {given.frames, STAGE_ACTIONS},
+                               .offset = (1 + given.frames) * s->field[1].offset};
     s->task = (hiss_task){.seed = given.seed,
                           .field = s->field,
-                          .fields = given.frames ? 2 : 1,
+                          .fields = given.frames ? 3 : 1,
                           .stored_H = given.stored_H,
                           .stored_W = given.stored_W,
                           .H = s->augment.height,

@@ -26,6 +26,21 @@ hiss_status video_expect_clips(const char *method, const hiss_task *task, int64_
     return objective_expect_unit_pixels(method, task, false, NULL, err);
 }
 
+hiss_status video_expect_actions(const hiss_task *task, int64_t frames, const char *key, const hiss_field **out,
+                                 hiss_error *err) {
+    const hiss_field *found = *out = hiss_task_field(task, VIDEO_FIELD_ACTION);
+    char text[HISS_FIELD_TEXT];
+    if (found && found->dtype == HISS_F32 && found->ndim == 2 && found->dim[0] >= frames) {
+        return HISS_OK;
+    }
+    return hiss_fail_key(
+        err, HISS_EUSER, key,
+        "needs what is done between frames, float32 [T,A] of at least %lld frames, as a field "
+        "'" VIDEO_FIELD_ACTION "' of each sample, found %s; choose a generator that has it, name its data "
+        "set, as in `data: {fields: {" VIDEO_FIELD_ACTION ": /" VIDEO_FIELD_ACTION "}}`, or set %s: none",
+        (long long)frames, found ? hiss_field_text(found, text) : "no such field", key);
+}
+
 const hiss_field *video_hits(const hiss_task *task, int64_t frames) {
     const hiss_field *hit = hiss_task_field(task, "hit");
     return hit && hit->dtype == HISS_U8 && hit->ndim == 2 && hit->dim[0] >= frames ? hit : NULL;

@@ -5,7 +5,8 @@
 #include "hiss/objective.h"
 
 enum { VIDEO_MOST_FRAMES = 100 };
-#define VIDEO_FIELD_CLIP "clip"
+#define VIDEO_FIELD_CLIP   "clip"
+#define VIDEO_FIELD_ACTION "action"
 
 /* Whether clips have `frames` frames of the size of the network's input, and pixels go in as 0..1. Errors (HISS_EUSER). */
 hiss_status video_expect_clips(const char *method, const hiss_task *task, int64_t frames, const char *keys,
@@ -14,6 +15,10 @@ hiss_status video_expect_clips(const char *method, const hiss_task *task, int64_
  * frames. */
 const hiss_field *video_hits(const hiss_task *task, int64_t frames);
 bool video_hit(const hiss_lane *lane, int64_t i, const hiss_field *hits, int64_t t); /* whether any does in frame t */
+/* Field action, float32 [T,A], of at least so many frames: row t is what is done between frames t and t + 1. key: of the setting
+ * that asks for it, for messages. Errors (HISS_EUSER). */
+hiss_status video_expect_actions(const hiss_task *task, int64_t frames, const char *key, const hiss_field **out,
+                                 hiss_error *err);
 double video_decibels(double mean); /* of an error of pixels of 0..1; NAN of 0 */
 /* [1] added up; sum -1: nothing yet. */
 hiss_value video_sum(hiss_graph *graph, hiss_value sum, hiss_value x);

@@ -53,13 +53,14 @@ static const hiss_model *model(const void *self) {
 }
 
 static void run(void *self, const float *vector, const hiss_lane *lane, int64_t i, uint64_t seed, int64_t first,
-                float *out) {
+                const float *actions, float *out) {
     forecaster *f = self;
     const multiscale_options *o = f->v->options;
     const hiss_exec_context context = {.model = vector, .lanes = 1};
     const int64_t size = f->v->task->H * f->v->task->W * f->v->task->C;
     (void)seed;
     (void)first;
+    (void)actions;
     for (int64_t t = 0; t < o->future; t++) {
         for (int64_t k = 0; k < o->past; k++) { /* frame t + k of the clip */
             float *frame = hiss_exec_data(f->exec, f->frame[k]);

@@ -13,6 +13,9 @@
  * beta is for a mean over pixels: per pixel it is beta times so many pixels that one nat of the latent costs, 0.41 with the
  * paper's 1e-4 at 64 x 64, which is 4e-4 at 32 x 32.
  *
+ * actions: given. What is done between two frames is known too, when frames are made as in training: x_t depends on the action after
+ * frame t - 1. Prior and posterior do not see it. See svg_net.c.
+ *
  * In training every step sees the true frame before it. The features of an image are the encoder's code.
  *
  * Cost of a step, in clips: an encoder for each frame, a decoder for each but the first. */
@@ -32,6 +35,8 @@ enum { LEAST_SIDE = 4 };
 static const hiss_row rows[] = {
     {"prior", HISS_CHOICE, offsetof(svg_options, prior), "learned", 0, 0, "learned|fixed|none",
      "of a frame's latent, given the frames before it; fixed: N(0, 1); none: no latent, all is certain"},
+    {"actions", HISS_CHOICE, offsetof(svg_options, actions), "none", 0, 0, "none|given",
+     "given: the predictor knows what is done between frames, a field `action` float32 [T,A] of the data"},
     {"past", HISS_INT, offsetof(svg_options, past), "5", 2, VIDEO_MOST_FRAMES, NULL, "frames of a clip that are given"},
     {"future", HISS_INT, offsetof(svg_options, future), "10", 1, VIDEO_MOST_FRAMES, NULL,
      "frames after them that are to be foretold"},
@@ -65,6 +70,10 @@ static hiss_status check(svg *v, hiss_error *err) {
         return HISS_EUSER;
     }
     const hiss_status s = video_expect_clips("svg", t, v->frames, "svg.past and svg.future together", err);
+    if (s == HISS_OK && v->options->actions == SVG_ACTIONS_GIVEN &&
+        video_expect_actions(t, v->frames, "svg.actions", &v->action, err) != HISS_OK) {
+        return HISS_EUSER;
+    }
     v->levels = levels_of(t->H);
     if (s == HISS_OK && (t->H != t->W || v->levels == 0 || v->levels > SVG_MOST_LEVELS)) {
         return hiss_fail_key(err, HISS_EUSER, "data.fields",
@@ -114,7 +123,8 @@ static hiss_value make_frame(svg *v, hiss_builder *b, int64_t m, int64_t t, roll
         x->noise[t] = hiss_graph_input(b->graph, name, HISS_SHAPE(m, v->options->latent));
         latent = video_svg_draw(b, (svg_gaussian){x->mean[t], x->log_variance[t]}, x->noise[t]);
     }
-    const hiss_value code = video_svg_foretell(v, b, r->code[t - 1], latent, &r->predictor);
+    x->action[t - 1] = video_svg_action(v, b, m, t - 1);
+    const hiss_value code = video_svg_foretell(v, b, r->code[t - 1], latent, x->action[t - 1], &r->predictor);
     return video_svg_decode(v, b, code, r->skip[video_svg_skipped(v, t)]);
 }
 
@@ -177,6 +187,7 @@ static void sample(void *self, const hiss_lane *lane, int64_t i) {
         return;
     }
     video_put_frames(lane, i, v->frames, v->training.frame);
+    video_svg_put_actions(v, lane, i, v->training.action);
     if (v->options->prior == SVG_PRIOR_NONE) {
         return;
     }
@@ -212,8 +223,8 @@ static void describe(void *self, char *line, size_t size) {
     static const char *const priors[] = {"learned prior", "prior N(0, 1)", "no latent"};
     const svg *v = self;
     const svg_options *o = v->options;
-    const int length = snprintf(line, size, "svg: %s, %lld frames given, %lld foretold", priors[o->prior],
-                                (long long)o->past, (long long)o->future);
+    const int length = snprintf(line, size, "svg: %s, %lld frames given, %lld foretold%s", priors[o->prior],
+                                (long long)o->past, (long long)o->future, v->action ? " by actions" : "");
     if (o->prior != SVG_PRIOR_NONE && length > 0 && (size_t)length < size) {
         snprintf(line + length, size - (size_t)length, ", a nat of the latent costs %.3g in squared error of a frame",
                  o->beta * (double)(v->task->H * v->task->W * v->task->C));

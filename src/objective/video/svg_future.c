@@ -32,7 +32,7 @@ typedef struct forecaster {
     struct future_graph {
         hiss_graph *graph;
         hiss_exec *exec;
-        hiss_value frame, latent, made;
+        hiss_value frame, latent, action, made;
         hiss_value seen[SVG_MOST_LEVELS], skip[SVG_MOST_LEVELS]; /* what the encoder says, and the decoder sees */
         memory prior, predictor;
         svg_gaussian may;
@@ -113,7 +113,8 @@ static hiss_status build_future(const svg *v, forecaster *f, hiss_error *err) {
     x->foretell = hiss_graph_nodes(g);
     x->latent =
         prior == SVG_PRIOR_NONE ? -1 : objective_lasting_input(g, "latent", HISS_SHAPE(rows, v->options->latent));
-    const hiss_value next = video_svg_foretell(v, &b, code, x->latent, &x->predictor.after);
+    x->action = v->action ? objective_lasting_input(g, "action", HISS_SHAPE(rows, video_svg_actions(v))) : -1;
+    const hiss_value next = video_svg_foretell(v, &b, code, x->latent, x->action, &x->predictor.after);
     x->decode = hiss_graph_nodes(g);
     for (int64_t l = 0; l < v->levels && hiss_graph_status(g, err) == HISS_OK; l++) {
         x->skip[l] = objective_lasting_input(g, "skip", hiss_graph_shape(g, x->seen[l]));
@@ -229,6 +230,16 @@ static void draw_latent(forecaster *f) {
     }
 }
 
+/* What is done before frame t: actions [futures,frames,A], or for all of them as in sample i. */
+static void put_actions(forecaster *f, const hiss_lane *lane, int64_t i, int64_t t, const float *actions) {
+    const int64_t A = video_svg_actions(f->v);
+    float *to = hiss_exec_data(f->future.exec, f->future.action);
+    for (int64_t k = 0; k < f->futures; k++) {
+        const float *all = actions ? actions + k * f->v->frames * A : hiss_batch_values(lane->batch, i, f->v->action);
+        memcpy(to + k * A, all + (t - 1) * A, sizeof *to * (size_t)A);
+    }
+}
+
 /* Frame t, of which the frame before has been put in; the given ones are not decoded. */
 static void step(forecaster *f, const hiss_exec_context *run, const hiss_lane *lane, int64_t i, int64_t t) {
     const svg *v = f->v;
@@ -252,7 +263,7 @@ static void step(forecaster *f, const hiss_exec_context *run, const hiss_lane *l
 }
 
 static void run(void *self, const float *vector, const hiss_lane *lane, int64_t i, uint64_t seed, int64_t first,
-                float *out) {
+                const float *actions, float *out) {
     forecaster *f = self;
     const svg *v = f->v;
     const svg_options *o = v->options;
@@ -275,6 +286,9 @@ static void run(void *self, const float *vector, const hiss_lane *lane, int64_t 
         } else {
             copy(x->exec, x->graph, x->made, x->frame);
         }
+        if (v->action) {
+            put_actions(f, lane, i, t, actions);
+        }
         step(f, &context, lane, i, t);
         const float *made = hiss_exec_data(x->exec, x->made);
         for (int64_t k = 0; k < f->futures && t >= o->past; k++) {
@@ -295,9 +309,14 @@ static bool draws(void *self) {
     return ((const svg *)self)->options->prior != SVG_PRIOR_NONE;
 }
 
+static int64_t actions_of(void *self) {
+    return video_svg_actions(self);
+}
+
 const hiss_forecast_ops video_svg_forecast = {.given = given,
                                               .foretold = foretold,
                                               .draws = draws,
+                                              .actions = actions_of,
                                               .create = create,
                                               .destroy = destroy,
                                               .model = model,

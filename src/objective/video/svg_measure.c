@@ -84,7 +84,8 @@ static hiss_status build(void *self, hiss_builder *b, int64_t m, hiss_error *err
         if (v->options->prior != SVG_PRIOR_NONE) {
             latent = infer(v, b, t, code, &posterior, &prior);
         }
-        const hiss_value next = video_svg_foretell(v, b, code[t - 1], latent, &predictor);
+        x->action[t - 1] = video_svg_action(v, b, m, t - 1);
+        const hiss_value next = video_svg_foretell(v, b, code[t - 1], latent, x->action[t - 1], &predictor);
         x->made[t] = video_svg_decode(v, b, next, skip[video_svg_skipped(v, t)]);
         keep(g, x->made[t]);
     }
@@ -94,6 +95,7 @@ static hiss_status build(void *self, hiss_builder *b, int64_t m, hiss_error *err
 static void sample(void *self, const hiss_lane *lane, int64_t i) {
     const svg *v = self;
     video_put_frames(lane, i, v->frames, v->measured.frame);
+    video_svg_put_actions(v, lane, i, v->measured.action);
 }
 
 /* ---- one clip ---- */

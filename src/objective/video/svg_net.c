@@ -4,8 +4,14 @@
  * mirror, and sees at each level what the encoder said there of one of the given frames: what does not move need not go
  * through the code. Its layers have BatchNorm, whose statistics are those of one frame's number in the clips of a lane.
  *
- * Prior, posterior and predictor are each a linear layer, long short-term memory, and linear layers. */
+ * Prior, posterior and predictor are each a linear layer, long short-term memory, and linear layers.
+ *
+ * Where actions are given, the predictor's first layer sees what is done between the two frames beside the code and the latent, as in
+ * Finn, Goodfellow & Levine, "Unsupervised learning for physical interaction through video prediction", NIPS 2016, who join it to the
+ * smallest map. Oh et al., "Action-conditional video prediction using deep networks in Atari games", NIPS 2015, multiply the code
+ * by it: that is for actions of which there are a few, where none is 0. */
 #include <stdio.h>
+#include <string.h>
 
 #include "objective/video/svg.h"
 
@@ -117,10 +123,36 @@ void video_svg_infer(const svg *v, hiss_builder *b, int64_t t, const hiss_value 
     }
 }
 
-hiss_value video_svg_foretell(const svg *v, hiss_builder *b, hiss_value code, hiss_value latent, svg_state *state) {
-    const hiss_value both[] = {code, latent};
-    const hiss_value in = latent < 0 ? code : hiss_graph_concat(b->graph, 2, both);
-    const hiss_value x = remember(v, b, "predictor", v->options->layers, in, state);
+int64_t video_svg_actions(const svg *v) {
+    return v->action ? v->action->dim[1] : 0;
+}
+
+hiss_value video_svg_action(const svg *v, hiss_builder *b, int64_t m, int64_t t) {
+    char name[32];
+    snprintf(name, sizeof name, "action%lld", (long long)t);
+    return v->action ? hiss_graph_input(b->graph, name, HISS_SHAPE(m, video_svg_actions(v))) : -1;
+}
+
+void video_svg_put_actions(const svg *v, const hiss_lane *lane, int64_t i, const hiss_value *action) {
+    const int64_t A = video_svg_actions(v);
+    const float *all = v->action ? hiss_batch_values(lane->batch, i, v->action) : NULL;
+    for (int64_t t = 0; t + 1 < v->frames && all; t++) {
+        memcpy(hiss_lane_values(lane, action[t], i), all + t * A, sizeof *all * (size_t)A);
+    }
+}
+
+hiss_value video_svg_foretell(const svg *v, hiss_builder *b, hiss_value code, hiss_value latent, hiss_value action,
+                              svg_state *state) {
+    hiss_value in[3] = {code};
+    int parts = 1;
+    if (latent >= 0) {
+        in[parts++] = latent;
+    }
+    if (action >= 0) {
+        in[parts++] = action;
+    }
+    const hiss_value x = remember(v, b, "predictor", v->options->layers,
+                                  parts > 1 ? hiss_graph_concat(b->graph, parts, in) : code, state);
     return hiss_graph_tanh(b->graph, linear(b, "predictor", "code", x, v->options->code));
 }
 

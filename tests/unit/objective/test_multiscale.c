@@ -393,7 +393,7 @@ static void test_futures_are_made_of_made_frames(void **state) {
         memcpy(vector + slot->offset, rig_of(&a.r[0], a.r[0].vector, slot->name), sizeof(float) * (size_t)slot->count);
     }
     const hiss_lane lane = {.task = &a.s.task, .phase = -1, .view = HISS_VIEW_CENTER, .batch = &a.s.batches[0]};
-    ops->run(forecaster, vector, &lane, 1, 5, 0, out);
+    ops->run(forecaster, vector, &lane, 1, 5, 0, NULL, out);
     map given = map_of(side, PAST);
     for (int64_t t = 0; t < PAST; t++) {
         float *frame = hiss_new(float, size);

@@ -1,6 +1,6 @@
 /* Stochastic video generation: a step of memory and the divergence by hand; futures know the given frames and no others; each
  * future is one of an endless row, however many are made at once; the first foretold frame of the deterministic one is that of
- * the graph over all frames; which frame the decoder sees; and what is measured at hits. */
+ * the graph over all frames; which frame the decoder sees; what is measured at hits; and an action changes the frames after it. */
 #include "../act.h"
 
 #include "objective/video/svg.h"
@@ -122,9 +122,9 @@ static void fill_parameters(const hiss_model *model, float *vector) {
     }
 }
 
-static void open_film(film *f, const char *prior, int64_t futures) {
+static void open_film_of(film *f, const char *prior, const char *actions, int64_t futures) {
     memset(f, 0, sizeof *f);
-    char text[160];
+    char text[200];
     hiss_error err = {0};
     stage_given given = {.seed = 9,
                          .samples = 4,
@@ -136,8 +136,9 @@ static void open_film(film *f, const char *prior, int64_t futures) {
                          .frames = FRAMES,
                          .comm = &f->comm,
                          .kernels = hiss_kernels_blas()};
-    snprintf(text, sizeof text, "svg: {prior: %s, past: %d, future: %d, features: 3, code: 6, hidden: 5, latent: 2}\n",
-             prior, PAST, FUTURE);
+    snprintf(text, sizeof text,
+             "svg: {prior: %s, actions: %s, past: %d, future: %d, features: 3, code: 6, hidden: 5, latent: 2}\n", prior,
+             actions, PAST, FUTURE);
     if (stage_open(&f->s, "svg", text, given, NULL, &err) != HISS_OK ||
         f->s.ops->forecast->create(f->s.method, futures, &f->forecaster, &err) != HISS_OK) {
         fail_msg("%s", err.text);
@@ -149,6 +150,10 @@ static void open_film(film *f, const char *prior, int64_t futures) {
     f->lane = (hiss_lane){.task = &f->s.task, .phase = -1, .view = HISS_VIEW_CENTER, .batch = &f->s.batches[0]};
 }
 
+static void open_film(film *f, const char *prior, int64_t futures) {
+    open_film_of(f, prior, "none", futures);
+}
+
 static void close_film(film *f) {
     f->s.ops->forecast->destroy(f->forecaster);
     hiss_free(f->vector);
@@ -156,7 +161,7 @@ static void close_film(film *f) {
 }
 
 static void make_futures(film *f, int64_t i, int64_t first, float *out) {
-    f->s.ops->forecast->run(f->forecaster, f->vector, &f->lane, i, 3, first, out);
+    f->s.ops->forecast->run(f->forecaster, f->vector, &f->lane, i, 3, first, NULL, out);
 }
 
 /* Frame t of sample i, as bytes. */
@@ -222,6 +227,76 @@ static void test_futures_know_given_frames_alone(void **state) {
     }
 }
 
+/* ---- actions ---- */
+
+/* Of the second of two futures, one action is another one: the frames after it change, and no others; of the last one there are none. */
+static void test_actions_change_what_follows(void **state) {
+    (void)state;
+    enum { A = STAGE_ACTIONS, ROW = FRAMES * A, MADE = FUTURE * SIZE };
+    for (int p = 0; p < HISS_COUNT(priors); p++) {
+        film f;
+        float actions[2 * ROW], *before = hiss_new(float, 2 * MADE), *after = hiss_new(float, 2 * MADE);
+        open_film_of(&f, priors[p], "given", 2);
+        assert_int_equal(f.s.ops->forecast->actions(f.s.method), A);
+        make_futures(&f, 2, 0, before);
+        const float *own = hiss_batch_values(f.lane.batch, 2, &f.s.field[2]);
+        for (int t = 0; t < FRAMES; t++) {
+            memcpy(actions, own, sizeof actions / 2);
+            memcpy(actions + ROW, own, sizeof actions / 2);
+            actions[ROW + t * A + 1] += 0.5f;
+            f.s.ops->forecast->run(f.forecaster, f.vector, &f.lane, 2, 3, 0, actions, after);
+            assert_memory_equal(before, after, sizeof(float) * MADE);
+            for (int k = 0; k < FUTURE; k++) {
+                const int64_t at = MADE + k * SIZE;
+                if ((memcmp(before + at, after + at, sizeof(float) * SIZE) != 0) != (PAST + k > t)) {
+                    fail_msg("%s: the action after frame %d, and frame %d", priors[p], t, PAST + k);
+                }
+            }
+        }
+        hiss_free(before);
+        hiss_free(after);
+        close_film(&f);
+    }
+}
+
+/* Where none are given, the data's leave no trace. */
+static void test_actions_that_are_not_given(void **state) {
+    (void)state;
+    film f;
+    float *before = hiss_new(float, FUTURE *SIZE), *after = hiss_new(float, FUTURE *SIZE);
+    open_film(&f, "none", 1);
+    assert_int_equal(f.s.ops->forecast->actions(f.s.method), 0);
+    make_futures(&f, 2, 0, before);
+    float *own = (float *)(f.s.pixels + f.lane.batch->sample[2] * stage_bytes(&f.s.task) + f.s.field[2].offset);
+    for (int k = 0; k < FRAMES * STAGE_ACTIONS; k++) {
+        own[k] += 1.0f;
+    }
+    make_futures(&f, 2, 0, after);
+    assert_memory_equal(before, after, sizeof(float) * FUTURE * SIZE);
+    hiss_free(before);
+    hiss_free(after);
+    close_film(&f);
+}
+
+/* In training, input actionT of a sample holds what its row says of the way from frame T to the next. */
+static void test_actions_of_training(void **state) {
+    (void)state;
+    act a;
+    open_act(&a, "svg", "svg: {past: 2, future: 3, actions: given, features: 2, code: 5, hidden: 4, latent: 3}\n", 1, 4,
+             8);
+    fill_lane(&a.r[0]);
+    for (int t = 0; t < FRAMES - 1; t++) {
+        char name[] = {'a', 'c', 't', 'i', 'o', 'n', (char)('0' + t), 0};
+        const float *in = hiss_exec_data(a.r[0].exec, hiss_graph_input_named(a.r[0].graph, name));
+        for (int i = 0; i < 4; i++) {
+            const float *own = hiss_batch_values(&a.s.batches[0], i, &a.s.field[2]);
+            assert_memory_equal(in + i * STAGE_ACTIONS, own + t * STAGE_ACTIONS, sizeof *in * STAGE_ACTIONS);
+        }
+    }
+    assert_int_equal(hiss_graph_input_named(a.r[0].graph, "action4"), -1);
+    close_act(&a);
+}
+
 /* The measures' graph of the same parameters, on all samples. */
 typedef struct measuring {
     rig r;
@@ -258,12 +333,11 @@ static void close_measuring(measuring *m) {
     rig_close(&m->r);
 }
 
-static void test_first_foretold_frame(void **state) {
-    (void)state;
+static void expect_first_foretold_frame(const char *actions) {
     film f;
     measuring m;
     float *future = hiss_new(float, FUTURE *SIZE);
-    open_film(&f, "none", 1);
+    open_film_of(&f, "none", actions, 1);
     open_measuring(&f, &m);
     const svg *v = f.s.method;
     for (int64_t i = 0; i < 4; i++) {
@@ -276,6 +350,12 @@ static void test_first_foretold_frame(void **state) {
     hiss_free(future);
     close_measuring(&m);
     close_film(&f);
+}
+
+static void test_first_foretold_frame(void **state) {
+    (void)state;
+    expect_first_foretold_frame("none");
+    expect_first_foretold_frame("given");
 }
 
 /* The decoder sees the frame before while frames are given, and then the last but one of them. */
@@ -322,6 +402,7 @@ int main(void) {
         cmocka_unit_test(test_memory_by_hand),       cmocka_unit_test(test_divergence_is_the_integral),
         cmocka_unit_test(test_futures_are_a_row),    cmocka_unit_test(test_futures_know_given_frames_alone),
         cmocka_unit_test(test_first_foretold_frame), cmocka_unit_test(test_which_frame_the_decoder_sees),
-        cmocka_unit_test(test_errors_by_hand)};
+        cmocka_unit_test(test_errors_by_hand),       cmocka_unit_test(test_actions_change_what_follows),
+        cmocka_unit_test(test_actions_of_training),  cmocka_unit_test(test_actions_that_are_not_given)};
     return cmocka_run_group_tests(tests, NULL, nothing_left);
 }

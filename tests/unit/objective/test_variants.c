@@ -58,6 +58,8 @@ static void test_variants(void **state) {
         {"svg", "svg: {past: 3, future: 2, prior: fixed, features: 2, code: 5, hidden: 4, latent: 3, beta: 0.1}\n"},
         {"svg", "svg: {past: 2, future: 2, prior: none, features: 2, code: 5, hidden: 4, layers: 1}\n"},
         {"svg", "svg: {past: 2, future: 3, features: 2, code: 5, hidden: 4, latent: 3, beta: 0.1}\n"},
+        {"svg", "svg: {past: 2, future: 3, prior: none, actions: given, features: 2, code: 5, hidden: 4}\n"},
+        {"svg", "svg: {past: 2, future: 2, actions: given, features: 2, code: 5, hidden: 4, latent: 3, beta: 0.1}\n"},
         {"multiscale", "multiscale: {past: 2, future: 3, width: 2, adversarial: 0, gdl: 0}\n"},
         {"multiscale", "multiscale: {past: 2, future: 2, width: 2, gdl: 0, adversarial: 2}\n"},
         {"multiscale", "multiscale: {past: 1, future: 1, width: 2, gdl: 3, mismatched: true}\n"},
