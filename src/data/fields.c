@@ -449,12 +449,28 @@ static hiss_status read_field(hiss_dataset *set, int k, int64_t begin, int64_t c
     return status ? status : check_values(set, k, begin, count, out, err);
 }
 
+/* Where the values of each field go, in a row. */
+static void place_fields(const hiss_dataset *set, uint8_t *row, void *to[HISS_MAX_FIELDS]) {
+    for (int k = 0; k < HISS_MAX_FIELDS; k++) {
+        to[k] = k < set->fields ? row + set->field[k].offset : NULL;
+    }
+}
+
+bool hiss_dataset_acts(const hiss_dataset *set) {
+    return set->generator && set->generator->act;
+}
+
+void hiss_dataset_act(const hiss_dataset *set, int64_t sample, int64_t from, const float *action, uint8_t *row) {
+    void *to[HISS_MAX_FIELDS];
+    assert(hiss_dataset_acts(set));
+    place_fields(set, row, to);
+    set->generator->act(set->generated, data_set_row_of(set, sample), from, action, to);
+}
+
 void data_fields_make(const hiss_dataset *set, int64_t begin, int64_t count, uint8_t *out) {
     for (int64_t i = 0; i < count; i++) {
-        void *to[HISS_MAX_FIELDS] = {0};
-        for (int k = 0; k < set->fields; k++) {
-            to[k] = out + i * set->row + set->field[k].offset;
-        }
+        void *to[HISS_MAX_FIELDS];
+        place_fields(set, out + i * set->row, to);
         set->generator->make(set->generated, begin + i, to);
     }
 }

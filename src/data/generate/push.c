@@ -9,10 +9,13 @@
  * It stands in for clips of robots that push things, and is none of their data sets (BAIR and others): what it keeps
  * of them is an agent that nobody can foretell in a world that everybody can.
  *
+ * The same world goes on by given velocities (act), rounded to 1/2 of a pixel a frame: what a plan is tried in.
+ *
  * Places are integers, in 1/16 of a pixel, so that every machine makes the same bits; the fields' floats hold them
  * exactly. Pixels are the share of 4 x 4 points that a shape covers.
  *
  * Cost: T S^2 pixels, some 0.2 ms for the standard clip. */
+#include <math.h>
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
@@ -260,8 +263,15 @@ static unsigned advance(world *w, point *velocity) {
     return met;
 }
 
-static void make(const void *self, int64_t row, void *const *out) {
-    const options *o = self;
+/* A given velocity in whole steps, no faster than the arm can go. */
+static int32_t paced(const options *o, float pixels) {
+    const float most = (float)o->speed;
+    const float within = pixels > most ? most : pixels > -most ? pixels : pixels <= -most ? -most : 0.0f;
+    return (int32_t)lrintf(within * UNIT / STEPS) * STEPS;
+}
+
+/* From frame `from` on, velocities are those of given [T,2]. */
+static void make_by(const options *o, int64_t row, int64_t from, const float *given, void *const *out) {
     const int64_t frame = o->size * o->size * 3;
     static const colour inks[] = {
         {{200, 50, 45}}, {{45, 110, 200}}, {{230, 190, 50}}, {{70, 160, 80}}, {{150, 80, 170}}};
@@ -282,6 +292,9 @@ static void make(const void *self, int64_t row, void *const *out) {
             velocity.x = (int32_t)(STEPS * hiss_generate_between(&rng, -most, most));
             velocity.y = (int32_t)(STEPS * hiss_generate_between(&rng, -most, most));
         }
+        if (t >= from) {
+            velocity = (point){paced(o, given[2 * t]), paced(o, given[2 * t + 1])};
+        }
         draw_frame(o, &w, image, ink, clip + t * frame);
         tell_places(o, &w, place + t * (1 + o->blocks) * 2);
         action[2 * t] = (float)velocity.x / UNIT;
@@ -289,6 +302,14 @@ static void make(const void *self, int64_t row, void *const *out) {
         contact[t] = (uint8_t)advance(&w, &velocity);
     }
     memcpy(image, clip, (size_t)frame);
+}
+
+static void make(const void *self, int64_t row, void *const *out) {
+    make_by(self, row, INT64_MAX, NULL, out);
+}
+
+static void act(const void *self, int64_t row, int64_t from, const float *action, void *const *out) {
+    make_by(self, row, from, action, out);
 }
 
 const hiss_generator generate_push = {
@@ -299,4 +320,5 @@ const hiss_generator generate_push = {
     .options_bytes = sizeof(options),
     .fields = fields,
     .make = make,
+    .act = act,
 };

@@ -307,6 +307,12 @@ hiss_status hiss_dataset_read(hiss_dataset *set, int64_t begin, int64_t count, u
 hiss_status hiss_dataset_read_list(hiss_dataset *set, int64_t count, const int64_t *position, uint8_t *rows,
                                    int32_t *labels, hiss_error *err);
 
+/* Whether a generator made the set's samples, and can make them by other actions. Not collective. */
+bool hiss_dataset_acts(const hiss_dataset *set);
+/* A sample of such a set as it would be if from frame `from` on something else were done: see act of hiss/generate.h. row [bytes of a
+ * sample]. Thread-safe. Not collective. */
+void hiss_dataset_act(const hiss_dataset *set, int64_t sample, int64_t from, const float *action, uint8_t *row);
+
 /* ---- shards and batches ---- */
 
 /* A sample's index is its position after `order` (its row in the file when order is file). Lane l's shard is

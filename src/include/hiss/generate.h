@@ -45,6 +45,10 @@ typedef struct hiss_generator {
     /* Values of a row into out[field], all of them. Thread-safe. No allocation. Integers only, or floats
      * that are exact, so that every machine makes the same bits. */
     void (*make)(const void *self, int64_t row, void *const *out);
+    /* Optional, of clips: the row as it would be if from frame `from` on other things were done than make() has drawn: action [T,A]
+     * takes the place of field `action`, which holds what was done of it; rows before `from` are not looked at. Thread-safe. No
+     * allocation. */
+    void (*act)(const void *self, int64_t row, int64_t from, const float *action, void *const *out);
     /* Optional: the classes, 0 for none, and the label of a row, -1 for none. Thread-safe. No allocation. */
     int64_t (*classes)(const void *self);
     int32_t (*label)(const void *self, int64_t row);

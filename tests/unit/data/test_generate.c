@@ -7,6 +7,7 @@
 
 #include <cmocka.h>
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -415,6 +416,49 @@ static void test_push_rules(void **state) {
     maker_free(&m);
 }
 
+/* By its own actions a clip goes on as it did, to the last bit; by others up to the frame where they begin. What is done is what is
+ * told, in half pixels, no faster than the arm can go; an arm that meets nothing ends where that takes it. */
+static void test_push_acts(void **state) {
+    (void)state;
+    enum { CLIPS = 60, FRAMES = 8, FROM = 3 };
+    maker m = maker_of(hiss_generator_named("push"), "rows: 60, frames: 8, blocks: 2, speed: 3, size: 32");
+    hiss_dataset *set = set_of(&m);
+    hiss_error err;
+    const size_t bytes = (size_t)hiss_dataset_row(set);
+    uint8_t *row = hiss_new(uint8_t, bytes), *acted = hiss_new(uint8_t, bytes);
+    const hiss_field *film = hiss_dataset_field(set, "clip"), *act = hiss_dataset_field(set, "action"),
+                     *at = hiss_dataset_field(set, "place");
+    const int64_t frame = film->bytes / FRAMES;
+    int alone = 0;
+    assert_true(hiss_dataset_acts(set));
+    for (int i = 0; i < CLIPS; i++) {
+        must(hiss_dataset_read(set, i, 1, row, NULL, &err), &err);
+        for (int from = 0; from < FRAMES; from++) {
+            hiss_dataset_act(set, i, from, (const float *)(row + act->offset), acted);
+            assert_memory_equal(row, acted, bytes);
+        }
+        float given[FRAMES][2] = {
+            {NAN, NAN},  {NAN, NAN}, {NAN, NAN}, {1.1f, -0.6f}, {9.0f, -9.0f}, {NAN, 0.0f}, {INFINITY, -INFINITY},
+            {0.2f, 0.3f}};
+        const float wanted[FRAMES - FROM][2] = {
+            {1.0f, -0.5f}, {3.0f, -3.0f}, {0.0f, 0.0f}, {3.0f, -3.0f}, {0.0f, 0.5f}};
+        hiss_dataset_act(set, i, FROM, given[0], acted);
+        assert_memory_equal(row + film->offset, acted + film->offset, (size_t)((FROM + 1) * frame));
+        assert_memory_equal(row + act->offset, acted + act->offset, sizeof given[0] * FROM);
+        assert_memory_equal(acted + act->offset + sizeof given[0] * FROM, wanted, sizeof wanted);
+        const float(*place)[3][2] = (const void *)(acted + at->offset);
+        const float *before = place[FROM][0], *after = place[FROM + 1][0];
+        const bool free = before[0] < 26 && before[1] > 6 && !acted[hiss_dataset_field(set, "contact")->offset + FROM];
+        alone += free;
+        assert_true(!free || (after[0] == before[0] + 1.0f && after[1] == before[1] - 0.5f));
+    }
+    assert_true(alone > CLIPS / 4);
+    hiss_free(row);
+    hiss_free(acted);
+    hiss_dataset_close(set);
+    maker_free(&m);
+}
+
 static int begin(void **state) {
     (void)state;
     hiss_log_setup(HISS_LOG_WARNING, 0);
@@ -436,7 +480,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_rows),         cmocka_unit_test(test_options),      cmocka_unit_test(test_labels),
         cmocka_unit_test(test_moving_rules), cmocka_unit_test(test_moving_parts), cmocka_unit_test(test_moving_overlap),
-        cmocka_unit_test(test_push_rules),
+        cmocka_unit_test(test_push_rules),   cmocka_unit_test(test_push_acts),
     };
     return cmocka_run_group_tests(tests, begin, end);
 }
