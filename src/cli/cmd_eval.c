@@ -127,7 +127,7 @@ typedef struct judges {
     measurer *measurer;
     maker *maker;
     classifier *classifier;
-    forecaster *forecaster;
+    forecaster *forecaster, *actor;
 } judges;
 
 static hiss_status load_judges(judging *g, const hiss_experiment *e, const hiss_frozen *m, judges *j, hiss_error *err) {
@@ -142,7 +142,10 @@ static hiss_status load_judges(judging *g, const hiss_experiment *e, const hiss_
         s = cli_load_measurer(comm, by, m, g->checkpoint, g->given, &j->measurer, err);
     }
     if (s == HISS_OK && o->futures) {
-        s = cli_load_forecaster(comm, by, m, g->checkpoint, g->given, o->future_draws, &j->forecaster, err);
+        s = cli_load_forecaster(comm, by, m, g->checkpoint, g->given, o->future_draws, false, &j->forecaster, err);
+    }
+    if (s == HISS_OK && (o->actions || o->planning)) {
+        s = cli_load_forecaster(comm, by, m, g->checkpoint, g->given, 0, true, &j->actor, err);
     }
     if (s == HISS_OK && o->generation) {
         s = cli_load_maker(comm, by, m, g->checkpoint, g->given, &j->maker, err);
@@ -165,6 +168,7 @@ static void destroy_judges(judges *j) {
     maker_destroy(j->maker);
     classifier_destroy(j->classifier);
     forecaster_destroy(j->forecaster);
+    forecaster_destroy(j->actor);
 }
 
 /* Of m, which has learnt targets. */
@@ -190,6 +194,7 @@ static hiss_status judge_network(judging *g, hiss_frozen *m, const judges *j, hi
                                   .maker = maker_of(j->maker),
                                   .classifier = classifier_of(j->classifier),
                                   .forecaster = forecaster_of(j->forecaster),
+                                  .actor = forecaster_of(j->actor),
                                   .scorer = g->targets ? &scorer : NULL,
                                   .directory = g->run};
     return hiss_evaluation_judge(g->evaluation, &g->env, g->options, &subject, err);
@@ -400,6 +405,7 @@ static void help(void) {
                  {HISS_NEEDS_MAKER, "a method that makes images"},
                  {HISS_NEEDS_TARGETS, "targets"},
                  {HISS_NEEDS_SCORES, "a method that classifies"},
+                 {HISS_NEEDS_ACTOR, "a method that sees actions"},
                  {HISS_NEEDS_SCORER, "a method that has learnt targets"}};
     printf(
         "usage: mpirun -n RANKS hiss eval RUN [OPTIONS]\n\nJudge the features of a run beside raw pixels and the same "

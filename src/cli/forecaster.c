@@ -30,27 +30,35 @@ static hiss_status clip(void *user, int64_t count, const hiss_batch *batch, floa
     return HISS_OK;
 }
 
-static void futures(void *user, int64_t first, int64_t count, const hiss_batch *batch, float *out) {
+static void futures(void *user, int64_t first, int64_t count, const hiss_batch *batch, const float *actions,
+                    float *out) {
     const forecaster *f = user;
     const hiss_forecaster *by = &f->forecaster;
     const hiss_lane lane = lane_of(f, batch);
-    const int64_t floats = by->made * by->foretold * by->H * by->W * by->C;
+    const int64_t floats = by->made * by->foretold * by->H * by->W * by->C,
+                  acts = by->made * (by->given + by->foretold) * by->actions;
     for (int64_t i = 0; i < count; i++) {
-        f->ops->run(f->made, f->vector, &lane, i, f->task->seed, first, NULL, out + i * floats);
+        f->ops->run(f->made, f->vector, &lane, i, f->task->seed, first, actions ? actions + i * acts : NULL,
+                    out + i * floats);
     }
 }
 
 hiss_status forecaster_create(const hiss_objective_ops *objective, const hiss_frozen *m, const char *checkpoint,
-                              int64_t draws, forecaster **out, hiss_error *err) {
+                              int64_t draws, bool acts, forecaster **out, hiss_error *err) {
+    const hiss_forecast_ops *ops = objective->forecast;
+    const int64_t actions = ops && ops->actions ? ops->actions(hiss_frozen_method(m)) : 0;
     *out = NULL;
-    if (!objective->forecast) {
+    if (!ops || (acts && actions == 0)) {
         return HISS_OK;
     }
     forecaster *f = *out = hiss_new(forecaster, 1);
     const hiss_task *t = f->task = hiss_frozen_task(m);
-    const hiss_forecast_ops *ops = f->ops = objective->forecast;
+    f->ops = ops;
     f->method = hiss_frozen_method(m);
-    const int64_t made = !ops->draws || !ops->draws(f->method) ? 1 : draws < MOST_AT_ONCE ? draws : MOST_AT_ONCE;
+    const int64_t made = acts                                    ? HISS_ACTED
+                         : !ops->draws || !ops->draws(f->method) ? 1
+                         : draws < MOST_AT_ONCE                  ? draws
+                                                                 : MOST_AT_ONCE;
     f->forecaster = (hiss_forecaster){.clip = clip,
                                       .futures = futures,
                                       .user = f,
@@ -60,6 +68,7 @@ hiss_status forecaster_create(const hiss_objective_ops *objective, const hiss_fr
                                       .given = ops->given(f->method),
                                       .foretold = ops->foretold(f->method),
                                       .batch = BATCH,
+                                      .actions = actions,
                                       .made = made};
     const hiss_status s = ops->create(f->method, made, &f->made, err);
     if (s != HISS_OK) {

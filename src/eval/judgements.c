@@ -27,6 +27,8 @@ const hiss_judgement *const *hiss_judgements(void) {
                                                 &eval_judgement_generation,
                                                 &eval_judgement_detection,
                                                 &eval_judgement_futures,
+                                                &eval_judgement_actions,
+                                                &eval_judgement_planning,
                                                 NULL};
     return all;
 }
@@ -97,6 +99,9 @@ static const char *missing(const hiss_judgement *j, const hiss_subject *subject)
     }
     if (j->needs & HISS_NEEDS_FORECASTER && !subject->forecaster) {
         return "the method does not foretell how clips go on";
+    }
+    if (j->needs & HISS_NEEDS_ACTOR && !subject->actor) {
+        return "the method does not see what is done between frames";
     }
     if (j->needs & HISS_NEEDS_SCORER && !subject->scorer) {
         return "the method has not learnt which classes are in an image (classify.targets)";

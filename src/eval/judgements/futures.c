@@ -8,25 +8,22 @@
  *     sum over i of C(i - 1, k - 1) / C(n, k) x_(i)       with x_(1) <= x_(2) <= ... .
  * The baseline is the last given frame, repeated.
  *
- * Clips are drawn by seed, and each is judged by one rank, as a whole; all get all numbers, and add them up in one order. */
+ * Clips are drawn by seed. */
 #include <math.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "eval/eval_impl.h"
-#include "eval/judgements/judgements.h"
+#include "eval/judgements/clips.h"
 #include "eval/similarity.h"
 #include "hiss/alloc.h"
-#include "hiss/clock.h"
 #include "hiss/file.h"
-#include "hiss/log.h"
 
 enum { SSIM, PSNR, MEASURES };
 enum { BEST, MEAN, COPY, CURVES };
 enum { SHARPNESS, COPY_SHARPNESS, BEST_FUTURE, SINGLES }; /* BEST_FUTURE: its number, by SSIM */
-enum { SHOWN = 6, SHOWN_FUTURES = 3, MOST_STEPS = 12, PATH_TEXT = 4096, MILLISECONDS = 150, SECONDS_BETWEEN = 5 };
+enum { SHOWN = 6, SHOWN_FUTURES = 3, MOST_STEPS = 12 };
 
 static const char *const measure_names[MEASURES] = {"ssim", "psnr"};
 
@@ -132,13 +129,15 @@ static void summarise(const futures *f, int measure, float *out) {
     hiss_free(mean);
 }
 
-/* Sample 0 of a batch; out [width]. */
-static hiss_status judge_clip(futures *f, const hiss_batch *batch, float *out, hiss_error *err) {
+/* An eval_clip_judge. */
+static hiss_status judge_clip(void *user, int64_t i, const hiss_batch *batch, float *out, hiss_error *err) {
+    futures *f = user;
     const hiss_forecaster *by = f->by;
+    (void)i;
     const int64_t T = by->foretold, size = size_of(f);
     const hiss_status s = by->clip(by->user, 1, batch, &f->clip, err);
     for (int64_t first = 0; first < f->draws && s == HISS_OK; first += by->made) {
-        by->futures(by->user, first, 1, batch, f->made);
+        by->futures(by->user, first, 1, batch, NULL, f->made);
         for (int64_t k = 0; k < by->made && first + k < f->draws; k++) {
             for (int64_t t = 0; t < T; t++) {
                 const float *made = f->made + (k * T + t) * size;
@@ -158,75 +157,6 @@ static hiss_status judge_clip(futures *f, const hiss_batch *batch, float *out, h
         summarise(f, measure, out);
     }
     return s;
-}
-
-/* ---- all clips ---- */
-
-/* Rank 0's clips stand for all. */
-static void tell_progress(const futures *f, int64_t done, int64_t count, double start, double *told) {
-    const double now = hiss_seconds();
-    if (hiss_comm_rank(f->env->comm) == 0 && done < count && now - *told > SECONDS_BETWEEN) {
-        hiss_info("%s: futures of %lld of %lld clips, about %.0f s left", f->subject->name,
-                  (long long)(f->clips * done / count), (long long)f->clips,
-                  (now - start) * (double)(count - done) / (double)done);
-        *told = now;
-    }
-}
-
-/* all [clips, width], on every rank. Collective. */
-static hiss_status judge_clips(futures *f, const hiss_sample_range *drawn, float *all, hiss_error *err) {
-    hiss_comm *comm = f->env->comm;
-    const int size = hiss_comm_size(comm), rank = hiss_comm_rank(comm);
-    const int64_t width = width_of(f);
-    int64_t *offsets = hiss_new(int64_t, size + 1);
-    hiss_partition(f->clips, size, offsets);
-    const int64_t first = offsets[rank], count = offsets[rank + 1] - first;
-    float *mine = hiss_new(float, count > 0 ? count * width : 1);
-    hiss_samples *samples = hiss_samples_create(drawn->set, f->by->batch);
-    const double start = hiss_seconds();
-    double told = start;
-    hiss_status s = HISS_OK;
-    for (int64_t i = 0; i < count && s == HISS_OK; i++) {
-        s = hiss_samples_read(samples, drawn, first + i, f->by->batch, err);
-        const hiss_batch batch = hiss_samples_batch(samples, 0, f->by->batch);
-        s = s == HISS_OK ? judge_clip(f, &batch, mine + i * width, err) : s;
-        tell_progress(f, i + 1, count, start, &told);
-    }
-    s = hiss_comm_agree(comm, s, err);
-    for (int r = 0; r <= size; r++) {
-        offsets[r] *= width * (int64_t)sizeof(float);
-    }
-    if (s == HISS_OK) {
-        hiss_comm_allgather(comm, mine, offsets, all);
-    }
-    hiss_samples_destroy(samples);
-    hiss_free(mine);
-    hiss_free(offsets);
-    return s;
-}
-
-static void moments(const futures *f, const float *all, double *mean, double *deviation) {
-    const int64_t width = width_of(f), n = f->clips;
-    for (int64_t k = 0; k < width; k++) {
-        double sum = 0.0, square = 0.0;
-        for (int64_t i = 0; i < n; i++) {
-            sum += (double)all[i * width + k];
-        }
-        mean[k] = sum / (double)n;
-        for (int64_t i = 0; i < n; i++) {
-            const double off = (double)all[i * width + k] - mean[k];
-            square += off * off;
-        }
-        deviation[k] = n > 1 ? sqrt(square / (double)(n - 1)) : 0.0;
-    }
-}
-
-static double mean_of(int64_t count, const double *x) {
-    double sum = 0.0;
-    for (int64_t k = 0; k < count; k++) {
-        sum += x[k];
-    }
-    return sum / (double)count;
 }
 
 /* ---- what is said ---- */
@@ -251,7 +181,7 @@ static void say_numbers(const futures *f, hiss_record *record, const double *mea
     const bool draws = f->draws > 1;
     for (int m = 0; m < MEASURES; m++) {
         char name[64];
-        const double copy = mean_of(T, mean + curve_at(f, m, COPY));
+        const double copy = eval_clips_mean(T, mean + curve_at(f, m, COPY));
         const int64_t last = step_at(f, m) + f->steps - 1;
         say(f, record, measure_names[m],
             draws       ? heading[m][0]
@@ -260,7 +190,8 @@ static void say_numbers(const futures *f, hiss_record *record, const double *mea
             unit[m], mean[last], deviation[last], copy);
         if (draws) {
             snprintf(name, sizeof name, "mean_%s", measure_names[m]);
-            say(f, record, name, heading[m][1], unit[m], mean_of(T, mean + curve_at(f, m, MEAN)), (double)NAN, copy);
+            say(f, record, name, heading[m][1], unit[m], eval_clips_mean(T, mean + curve_at(f, m, MEAN)), (double)NAN,
+                copy);
         }
     }
     say(f, record, "sharpness", "sharpness difference", "dB", mean[single_at(f, SHARPNESS)],
@@ -316,7 +247,7 @@ static hiss_status draw_charts(const futures *f, const double *mean, hiss_error 
     hiss_chart chart[2 * MEASURES];
     hiss_series series[MEASURES][CURVES], steps[MEASURES];
     double *frame = hiss_new(double, T), of[MOST_STEPS];
-    char path[PATH_TEXT];
+    char path[EVAL_CLIPS_PATH];
     for (int64_t t = 0; t < T; t++) {
         frame[t] = (double)(f->by->given + t + 1);
     }
@@ -363,33 +294,6 @@ static void put_row(const futures *f, const float *future, float *out) {
     memcpy(out + given, future, sizeof *out * (size_t)rest);
 }
 
-/* A row of pictures for each clip, whose rows these are. */
-static hiss_status write_pictures(const futures *f, int64_t clips, const float *pixels, hiss_error *err) {
-    const hiss_forecaster *by = f->by;
-    const int64_t frames = by->given + by->foretold, columns = rows_of_clip(f), count = clips * columns * frames;
-    uint8_t *border = hiss_alloc((size_t)count);
-    for (int64_t k = 0; k < count; k++) {
-        const bool made = k / frames % columns != ROW_TRUTH && k % frames >= by->given;
-        border[k] = made ? HISS_BORDER_MADE : HISS_BORDER_GIVEN;
-    }
-    const hiss_clips shown = {.rows = clips,
-                              .columns = columns,
-                              .T = frames,
-                              .H = by->H,
-                              .W = by->W,
-                              .C = by->C,
-                              .pixels = pixels,
-                              .border = border,
-                              .milliseconds = MILLISECONDS};
-    char path[PATH_TEXT];
-    snprintf(path, sizeof path, "%s/futures.png", f->subject->directory);
-    hiss_status s = hiss_write_clips(path, &shown, err);
-    snprintf(path, sizeof path, "%s/futures-strips.png", f->subject->directory);
-    s = s == HISS_OK ? hiss_write_strips(path, &shown, err) : s;
-    hiss_free(border);
-    return s;
-}
-
 /* all [clips, width]. Rank 0. */
 static hiss_status draw(const futures *f, const hiss_sample_range *drawn, const float *all, hiss_error *err) {
     const hiss_forecaster *by = f->by;
@@ -408,16 +312,18 @@ static hiss_status draw(const futures *f, const hiss_sample_range *drawn, const 
         }
         const int64_t best = (int64_t)all[i * width_of(f) + single_at(f, BEST_FUTURE)];
         put_row(f, truth(f, 0), at + ROW_TRUTH * row);
-        by->futures(by->user, best / by->made * by->made, 1, &batch, f->made);
+        by->futures(by->user, best / by->made * by->made, 1, &batch, NULL, f->made);
         put_row(f, f->made + best % by->made * floats, at + ROW_BEST * row);
         if (height > ROW_FUTURES) {
-            by->futures(by->user, 0, 1, &batch, f->made);
+            by->futures(by->user, 0, 1, &batch, NULL, f->made);
         }
         for (int64_t k = ROW_FUTURES; k < height; k++) {
             put_row(f, f->made + (k - ROW_FUTURES) * floats, at + k * row);
         }
     }
-    s = s == HISS_OK ? write_pictures(f, clips, pixels, err) : s;
+    s = s == HISS_OK
+            ? eval_clips_write(by, f->subject->directory, "futures", clips, height, 1u << ROW_TRUTH, pixels, err)
+            : s;
     hiss_samples_destroy(samples);
     hiss_free(pixels);
     return s;
@@ -428,7 +334,7 @@ static hiss_status show(const futures *f, const hiss_sample_range *drawn, const 
                         hiss_record *record, hiss_error *err) {
     hiss_status s = HISS_OK;
     if (hiss_comm_rank(f->env->comm) == 0) {
-        char path[PATH_TEXT];
+        char path[EVAL_CLIPS_PATH];
         const table t = {f, mean};
         snprintf(path, sizeof path, "%s/futures.csv", f->subject->directory);
         s = hiss_file_write_by(path, write_table, &t, err);
@@ -501,9 +407,10 @@ static hiss_status run(const hiss_eval_env *env, const hiss_eval_options *option
     f.clip = hiss_new(float, (by->given + by->foretold) * size);
     f.made = hiss_new(float, by->made * by->foretold * size);
     f.score = hiss_new(float, MEASURES *f.draws * by->foretold);
-    s = judge_clips(&f, &drawn, all, err);
+    const eval_clips clips = {env, subject->name, "futures", &drawn, by->batch, width, judge_clip, &f};
+    s = eval_clips_judge(&clips, all, err);
     if (s == HISS_OK) {
-        moments(&f, all, mean, mean + width);
+        eval_clips_moments(f.clips, width, all, mean, mean + width);
         say_numbers(&f, record, mean, mean + width);
     }
     if (s == HISS_OK && subject->directory) {

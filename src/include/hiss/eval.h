@@ -36,7 +36,7 @@ typedef struct hiss_eval_options {
     bool permuted; /* training samples have the labels and targets of each other */
     /* judgements: see hiss/judge.h */
     bool knn, linear, mlp, few_labels, average_precision, classification, statistics, neighbors, units, filters,
-        reconstruction, denoising, likelihood, measures, generation, detection, futures;
+        reconstruction, denoising, likelihood, measures, generation, detection, futures, actions, planning;
     const char *classifier;             /* run or checkpoint that judges made images; NULL: none */
     int64_t train_limit, test_limit;    /* samples; 0: all */
     int64_t iterations;                 /* of a linear probe, at most */
@@ -45,6 +45,7 @@ typedef struct hiss_eval_options {
     int64_t latent_draws;               /* of the latent, for each image */
     int64_t generated;                  /* images made, at most */
     int64_t future_clips, future_draws; /* clips, and futures of each */
+    int64_t plans;                      /* sequences of actions that a planner chooses from */
     int ssim;                           /* 0: uniform window, 1: Gaussian */
     int64_t detection_limit;            /* test images whose boxes are looked for, at most */
 } hiss_eval_options;

@@ -74,12 +74,16 @@ typedef struct hiss_forecaster {
     /* out[0] [count, given + foretold, H, W, C]: frames in pixels of 0..1. Not collective, as is the next. */
     hiss_embed clip;
     /* out [count, made, foretold, H, W, C] of the first count of `batch` samples: futures first, first + 1, ... of each
-     * sample's endless row of them, by the run's seed. */
-    void (*futures)(void *user, int64_t first, int64_t count, const hiss_batch *batch, float *out);
+     * sample's endless row of them, by the run's seed. actions [count, made, given + foretold, actions]: what is done after each
+     * frame of each future; NULL: as in the samples, or where there are none. */
+    void (*futures)(void *user, int64_t first, int64_t count, const hiss_batch *batch, const float *actions,
+                    float *out);
     void *user;
     int64_t H, W, C, given, foretold, batch;
-    int64_t made; /* futures that are made at a time: 1 where all of a clip are one */
+    int64_t actions; /* numbers of an action, of field `action` float32 [T,A] of the samples; 0: the method sees none */
+    int64_t made;    /* futures that are made at a time: 1 where all of a clip are one */
 } hiss_forecaster;
+enum { HISS_ACTED = 9 }; /* futures that a forecaster of subject->actor makes at a time */
 
 /* A fixed network that tells classes of images: the judge of made ones. */
 typedef struct hiss_classifier {
@@ -129,6 +133,7 @@ typedef struct hiss_subject {
     const hiss_measurer *measurer;     /* NULL: the method does not measure itself */
     const hiss_maker *maker;           /* NULL: the method makes no images */
     const hiss_forecaster *forecaster; /* NULL: the method does not foretell clips */
+    const hiss_forecaster *actor;      /* the same for several actions; NULL: the method sees none */
     const hiss_window_scorer *scorer;  /* NULL: the method has not learnt targets */
     const hiss_classifier *classifier; /* of the size of the images that maker makes; NULL: none is named */
     const char *directory;             /* where pictures go; NULL: nowhere */
@@ -193,7 +198,8 @@ enum {                         /* what a judgement needs */
        HISS_NEEDS_UNITS = 2048,  /* of a trained network */
        HISS_NEEDS_SCORER = 4096,
        HISS_NEEDS_CLASSES = 8192, /* labels or targets: the judgement itself looks which there are */
-       HISS_NEEDS_FORECASTER = 16384
+       HISS_NEEDS_FORECASTER = 16384,
+       HISS_NEEDS_ACTOR = 32768
 };
 
 typedef struct hiss_judgement {
