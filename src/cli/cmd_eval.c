@@ -141,7 +141,7 @@ static hiss_status load_judges(judging *g, const hiss_experiment *e, const hiss_
     if (s == HISS_OK && o->measures) {
         s = cli_load_measurer(comm, by, m, g->checkpoint, g->given, &j->measurer, err);
     }
-    if (s == HISS_OK && o->futures) {
+    if (s == HISS_OK && (o->futures || o->spread)) {
         s = cli_load_forecaster(comm, by, m, g->checkpoint, g->given, o->future_draws, false, &j->forecaster, err);
     }
     if (s == HISS_OK && (o->actions || o->planning)) {

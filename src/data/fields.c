@@ -467,6 +467,15 @@ void hiss_dataset_act(const hiss_dataset *set, int64_t sample, int64_t from, con
     set->generator->act(set->generated, data_set_row_of(set, sample), from, action, to);
 }
 
+bool hiss_dataset_finds(const hiss_dataset *set) {
+    return set->generator && set->generator->find;
+}
+
+bool hiss_dataset_find(const hiss_dataset *set, const float *picture, float out[2]) {
+    assert(hiss_dataset_finds(set));
+    return set->generator->find(set->generated, picture, out);
+}
+
 void data_fields_make(const hiss_dataset *set, int64_t begin, int64_t count, uint8_t *out) {
     for (int64_t i = 0; i < count; i++) {
         void *to[HISS_MAX_FIELDS];

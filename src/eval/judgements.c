@@ -29,6 +29,7 @@ const hiss_judgement *const *hiss_judgements(void) {
                                                 &eval_judgement_futures,
                                                 &eval_judgement_actions,
                                                 &eval_judgement_planning,
+                                                &eval_judgement_spread,
                                                 NULL};
     return all;
 }

@@ -11,7 +11,7 @@ optim: {method: adam, momentum: 0, lr: 0.01}
 train: {epochs: 2, lanes: 6, lane_samples: 5}
 eval: {generate: {part: test, rows: 60}}
 END
-judge=("${own_judgements[@]}" --set eval.futures=false --set eval.future_clips=30 --set eval.plans=20)
+judge=("${own_judgements[@]}" --set eval.futures=false --set eval.future_clips=30 --set eval.plans=20 --set eval.future_draws=6)
 
 # ---- bits ----
 
@@ -48,11 +48,11 @@ for run in none learned; do
         on $ranks "$HISS" eval $run "${judge[@]}"
         [ $status -eq 0 ] || fail "eval of $run on $ranks ranks: exit $status" log
         sed 's/"seconds": [0-9.]*//' $run/eval.json >json.$ranks
-        sha256sum $run/actions* $run/planning* >pictures.$ranks
+        sha256sum $run/actions* $run/planning* $run/spread.svg >pictures.$ranks
     done
     cmp json.1 json.3 || fail "eval.json of $run differs between 1 and 3 ranks"
     cmp pictures.1 pictures.3 || fail "pictures of $run differ"
-    [ "$(wc -l <pictures.1)" -eq 5 ] || fail "pictures of $run" pictures.1
+    [ "$(wc -l <pictures.1)" -eq 6 ] || fail "pictures of $run" pictures.1
     awk 'length($0) > 120 { bad = 1 } END { exit bad }' $run/eval.txt || fail 'a table is too wide' $run/eval.txt
 done
 for name in true shuffled none; do
@@ -62,6 +62,7 @@ done
     fail 'actions change no foretold frame' none/eval.json
 less "$(of none planning distance_true_world)" "$(of none planning start_distance)" 'where the true world plans to, and the start'
 [ "$(of none planning reached_true_world)" = "$(of learned planning reached_true_world)" ] || fail 'the true world differs'
+for name in spread miss nearest seen; do less -1 "$(of learned spread $name)" "the arm's $name"; done
 grep -q 'planning-strips.png' none/eval.json && [ "$(grep -o 'src="data:image/png' none/report.html | wc -l)" -ge 4 ] || fail 'no pictures in the report'
 # left_out RUN JUDGEMENT TEXT
 left_out() { grep "^left out: $2: " "$1/eval.txt" | grep -qF -- "$3" || fail "$1: not left out for '$3'" "$1/eval.txt"; }
@@ -73,12 +74,13 @@ on 2 "$HISS" eval filed "${judge[@]}" --set eval.train=clips.h5 --set eval.test=
 [ $status -eq 0 ] || fail 'eval on clips of a file' log
 left_out filed planning 'it needs test clips of a generator whose worlds go on by given actions'
 less 0 "$(mse filed true)" 'the error on clips of a file'
+left_out filed spread 'it needs test clips of a generator that finds its arm in pictures'
 on 1 "$HISS" eval none "${judge[@]}" --set eval.generate.rows=1
 [ $status -eq 0 ] || fail 'eval on one clip' log
 left_out none actions 'it needs two test clips'
 left_out none planning 'it needs two test clips'
-on 1 "$HISS" eval none "${judge[@]}" --set eval.actions=false --set eval.planning=false
-[ $status -eq 0 ] && ! grep -q '"planning"\|"actions"' none/eval.json || fail 'what nobody wants' log
+on 1 "$HISS" eval none "${judge[@]}" --set eval.actions=false --set eval.planning=false --set eval.spread=false
+[ $status -eq 0 ] && ! grep -q '"planning"\|"actions"\|"spread":' none/eval.json || fail 'what nobody wants' log
 
 # ---- what it refuses and says ----
 

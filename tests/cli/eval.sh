@@ -131,7 +131,7 @@ refused 1 'five.h5: 5 samples are too few to hold some out' "$HISS" eval run --s
 
 # Nothing to judge is a mistake.
 off=(--set eval.knn=false)
-for judgement in linear few_labels average_precision classification statistics neighbors filters reconstruction denoising likelihood measures generation detection futures actions planning; do
+for judgement in linear few_labels average_precision classification statistics neighbors filters reconstruction denoising likelihood measures generation detection futures actions planning spread; do
     off+=(--set eval.$judgement=false)
 done
 why='every judgement is false, so that nothing would be judged; set one of knn, linear, '

@@ -1,4 +1,4 @@
-/* Judgements actions and planning, of a method that knows the true world, of one that is deaf to actions, and of one that takes them
+/* Judgements actions, planning and spread, of a method that knows the true world, of one that is deaf to actions, and of one that takes them
  * the other way round. The same on every rank. */
 #include <math.h>
 #include <string.h>
@@ -17,6 +17,7 @@ typedef struct world { /* of clips, and what is made of actions in it */
     hiss_dataset *set;
     uint8_t *row;
     float hears; /* 1: what is true; 0: nothing; -1: the opposite */
+    float apart; /* pixels a frame by which futures differ, to the right, when no actions are given */
 } world;
 
 static world open_world(hiss_comm *comm, float hears) {
@@ -60,9 +61,11 @@ static void futures(void *user, int64_t first, int64_t count, const hiss_batch *
     CHECK(first == 0);
     CHECK(count == 1);
     for (int k = 0; k < HISS_ACTED; k++) {
+        const float *own = hiss_batch_values(batch, 0, hiss_dataset_field(w->set, "action"));
         float heard[FRAMES * A];
         for (int i = 0; i < FRAMES * A; i++) {
-            heard[i] = w->hears * actions[k * FRAMES * A + i];
+            heard[i] = w->hears * (actions ? actions[k * FRAMES * A + i] : own[i]);
+            heard[i] += actions || i % A ? 0.0f : w->apart * (float)(k - HISS_ACTED / 2);
         }
         hiss_dataset_act(w->set, batch->sample[0], GIVEN - 1, heard, w->row);
         frames_of(w, w->row, GIVEN, FRAMES, out + k * FORETOLD * SIZE);
@@ -74,7 +77,8 @@ static hiss_evaluation *judge(world *w) {
     hiss_error err;
     hiss_model *model = hiss_model_create();
     const hiss_eval_env env = {.comm = comm, .seed = 5};
-    const hiss_eval_options options = {.actions = true, .planning = true, .future_clips = CLIPS, .plans = 20};
+    const hiss_eval_options options = {
+        .actions = true, .planning = true, .spread = true, .future_clips = CLIPS, .plans = 20};
     const hiss_forecaster actor = {.clip = clip,
                                    .futures = futures,
                                    .user = w,
@@ -87,7 +91,8 @@ static hiss_evaluation *judge(world *w) {
                                    .actions = A,
                                    .made = HISS_ACTED};
     const hiss_sample_range all = {.set = w->set, .count = CLIPS};
-    const hiss_subject subject = {.name = "trained", .model = model, .queries = &all, .bank = &all, .actor = &actor};
+    const hiss_subject subject = {
+        .name = "trained", .model = model, .queries = &all, .bank = &all, .forecaster = &actor, .actor = &actor};
     hiss_evaluation *e = hiss_evaluation_create("");
     CHECK(hiss_evaluation_judge(e, &env, &options, &subject, &err) == HISS_OK);
     hiss_model_destroy(model);
@@ -145,6 +150,33 @@ static void check_one_that_goes_the_other_way(hiss_comm *comm) {
     close_world(&w);
 }
 
+/* One future, which is true; futures of which the middle one is, as far apart as they are; arms that do not move. */
+static void check_spread(hiss_comm *comm) {
+    world w = open_world(comm, 1.0f);
+    hiss_evaluation *e = judge(&w);
+    CHECK(of(comm, e, "spread", "seen") == 100.0);
+    CHECK(of(comm, e, "spread", "spread") < 1e-3 && of(comm, e, "spread", "miss") < 0.4);
+    CHECK(of(comm, e, "spread", "nearest") < 0.4);
+    CHECK(of(comm, e, "spread", "change.made") == of(comm, e, "spread", "change.true"));
+    CHECK(of(comm, e, "spread", "still.true") < 0.01 * of(comm, e, "spread", "change.true"));
+    hiss_evaluation_destroy(e);
+    w.apart = 0.5f;
+    e = judge(&w);
+    CHECK(of(comm, e, "spread", "spread") > 2.0 && of(comm, e, "spread", "spread") < 0.5 * 2.6 * (FORETOLD + 1));
+    CHECK(of(comm, e, "spread", "nearest") < 0.4 && of(comm, e, "spread", "miss") > 0.4);
+    CHECK(of(comm, e, "spread", "still.made") < 0.01 * of(comm, e, "spread", "change.made"));
+    hiss_evaluation_destroy(e);
+    close_world(&w);
+    w = open_world(comm, 0.0f);
+    e = judge(&w);
+    hiss_number n;
+    CHECK(hiss_evaluation_number(e, "trained", "spread", "miss", &n));
+    CHECK(fabs(n.value - n.baseline) < 0.4 && n.baseline > 1.0);
+    CHECK(of(comm, e, "spread", "change.made") == 0.0);
+    hiss_evaluation_destroy(e);
+    close_world(&w);
+}
+
 int main(int argc, char **argv) {
     hiss_comm *comm;
     hiss_error err = {0};
@@ -155,5 +187,6 @@ int main(int argc, char **argv) {
     check_the_true_world(comm);
     check_one_that_is_deaf(comm);
     check_one_that_goes_the_other_way(comm);
+    check_spread(comm);
     return finish_test(comm);
 }

@@ -25,6 +25,9 @@
 enum { IMAGE, CLIP, ACTION, CONTACT, PLACE, FIELDS };
 enum { UNIT = 16, STEPS = 8, MOST_BLOCKS = 3, POINTS = 4, LEAST_FRAMES = 3, MOST_FRAMES = 5, TRIES = 200 };
 
+#define DARKER 0.66 /* than the light of the arm in some colour, all else: of 0..1 */
+#define SEEN   0.1  /* least sum of light above that, of an arm that is there: a whole pixel has 0.18 */
+
 typedef struct options {
     hiss_generate_options common;
     int64_t frames, size, blocks, speed;
@@ -312,6 +315,24 @@ static void act(const void *self, int64_t row, int64_t from, const float *action
     make_by(self, row, from, action, out);
 }
 
+/* The arm's inner disc is the only thing that is light in all colours: its centre is that of the light above what table and blocks
+ * have. */
+static bool find(const void *self, const float *picture, float out[2]) {
+    const options *o = self;
+    double sum = 0.0, x = 0.0, y = 0.0;
+    for (int64_t k = 0; k < o->size * o->size; k++) {
+        const float *pixel = picture + 3 * k;
+        const double least = fmin(fmin((double)pixel[0], (double)pixel[1]), (double)pixel[2]);
+        const double light = least > DARKER ? least - DARKER : 0.0;
+        sum += light;
+        x += light * ((double)(k % o->size) + 0.5);
+        y += light * ((double)(k / o->size) + 0.5);
+    }
+    out[0] = sum > 0.0 ? (float)(x / sum) : 0.0f;
+    out[1] = sum > 0.0 ? (float)(y / sum) : 0.0f;
+    return sum > SEEN;
+}
+
 const hiss_generator generate_push = {
     .name = "push",
     .summary = "clips of an arm that moves at random and pushes blocks over a table (not the BAIR data)",
@@ -321,4 +342,5 @@ const hiss_generator generate_push = {
     .fields = fields,
     .make = make,
     .act = act,
+    .find = find,
 };

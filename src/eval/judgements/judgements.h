@@ -8,7 +8,8 @@ extern const hiss_judgement eval_judgement_knn, eval_judgement_linear, eval_judg
     eval_judgement_average_precision, eval_judgement_classification, eval_judgement_statistics,
     eval_judgement_neighbors, eval_judgement_units, eval_judgement_filters, eval_judgement_reconstruction,
     eval_judgement_denoising, eval_judgement_likelihood, eval_judgement_measures, eval_judgement_generation,
-    eval_judgement_detection, eval_judgement_futures, eval_judgement_actions, eval_judgement_planning;
+    eval_judgement_detection, eval_judgement_futures, eval_judgement_actions, eval_judgement_planning,
+    eval_judgement_spread;
 
 /* A row of a judgement's keys. */
 #define JUDGEMENT_ROW(key_, type_, field_, ...)                                                                        \

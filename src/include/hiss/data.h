@@ -313,6 +313,11 @@ bool hiss_dataset_acts(const hiss_dataset *set);
  * sample]. Thread-safe. Not collective. */
 void hiss_dataset_act(const hiss_dataset *set, int64_t sample, int64_t from, const float *action, uint8_t *row);
 
+/* Where the first thing of field `place` is in a picture [H,W,C] of 0..1, by the generator's find, which there is where set finds.
+ * Thread-safe. Not collective. */
+bool hiss_dataset_finds(const hiss_dataset *set);
+bool hiss_dataset_find(const hiss_dataset *set, const float *picture, float out[2]);
+
 /* ---- shards and batches ---- */
 
 /* A sample's index is its position after `order` (its row in the file when order is file). Lane l's shard is

@@ -36,7 +36,7 @@ typedef struct hiss_eval_options {
     bool permuted; /* training samples have the labels and targets of each other */
     /* judgements: see hiss/judge.h */
     bool knn, linear, mlp, few_labels, average_precision, classification, statistics, neighbors, units, filters,
-        reconstruction, denoising, likelihood, measures, generation, detection, futures, actions, planning;
+        reconstruction, denoising, likelihood, measures, generation, detection, futures, actions, planning, spread;
     const char *classifier;             /* run or checkpoint that judges made images; NULL: none */
     int64_t train_limit, test_limit;    /* samples; 0: all */
     int64_t iterations;                 /* of a linear probe, at most */

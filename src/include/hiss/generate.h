@@ -49,6 +49,9 @@ typedef struct hiss_generator {
      * takes the place of field `action`, which holds what was done of it; rows before `from` are not looked at. Thread-safe. No
      * allocation. */
     void (*act)(const void *self, int64_t row, int64_t from, const float *action, void *const *out);
+    /* Optional, of clips: where the first thing of field `place` is in a picture of 0..1 [H,W,C], in pixels as that field has it; false:
+     * it is not to be seen. Thread-safe. */
+    bool (*find)(const void *self, const float *picture, float out[2]);
     /* Optional: the classes, 0 for none, and the label of a row, -1 for none. Thread-safe. No allocation. */
     int64_t (*classes)(const void *self);
     int32_t (*label)(const void *self, int64_t row);

@@ -459,6 +459,39 @@ static void test_push_acts(void **state) {
     maker_free(&m);
 }
 
+/* The arm is found where it is, in all pictures with it; in one without there is none. */
+static void test_push_finds(void **state) {
+    (void)state;
+    enum { CLIPS = 60, FRAMES = 6, SMALL = 32 };
+    maker m = maker_of(hiss_generator_named("push"), "rows: 60, frames: 6, size: 32");
+    hiss_dataset *set = set_of(&m);
+    hiss_error err;
+    uint8_t *row = hiss_alloc((size_t)hiss_dataset_row(set));
+    float *picture = hiss_new(float, SMALL *SMALL * 3);
+    const hiss_field *film = hiss_dataset_field(set, "clip"), *at = hiss_dataset_field(set, "place");
+    float found[2];
+    assert_true(hiss_dataset_finds(set));
+    for (int i = 0; i < CLIPS * FRAMES; i++) {
+        must(hiss_dataset_read(set, i / FRAMES, 1, row, NULL, &err), &err);
+        const uint8_t *pixel = row + film->offset + i % FRAMES * (SMALL * SMALL * 3);
+        const float(*place)[4][2] = (const void *)(row + at->offset);
+        const float *arm = place[i % FRAMES][0];
+        for (int k = 0; k < SMALL * SMALL * 3; k++) {
+            picture[k] = (float)pixel[k] / 255.0f;
+        }
+        assert_true(hiss_dataset_find(set, picture, found));
+        assert_true(hypotf(found[0] - arm[0], found[1] - arm[1]) < 0.35f);
+        for (int k = 0; k < SMALL * SMALL * 3; k++) {
+            picture[k] = fminf(picture[k], 0.65f);
+        }
+        assert_false(hiss_dataset_find(set, picture, found));
+    }
+    hiss_free(row);
+    hiss_free(picture);
+    hiss_dataset_close(set);
+    maker_free(&m);
+}
+
 static int begin(void **state) {
     (void)state;
     hiss_log_setup(HISS_LOG_WARNING, 0);
@@ -480,7 +513,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_rows),         cmocka_unit_test(test_options),      cmocka_unit_test(test_labels),
         cmocka_unit_test(test_moving_rules), cmocka_unit_test(test_moving_parts), cmocka_unit_test(test_moving_overlap),
-        cmocka_unit_test(test_push_rules),   cmocka_unit_test(test_push_acts),
+        cmocka_unit_test(test_push_rules),   cmocka_unit_test(test_push_acts),    cmocka_unit_test(test_push_finds),
     };
     return cmocka_run_group_tests(tests, begin, end);
 }
