@@ -1,7 +1,7 @@
 import numpy as np
 import torch
 import torch.nn.functional as F
-from oracle_cases.parts.clips import FRAMES, SIDE, made_clips
+from oracle_cases.parts.clips import FRAMES, SIDE, made_actions, made_clips
 from oracle_cases.parts.draws import normals, samples
 from oracle_cases.parts.method import M, Method
 from oracle_cases.parts.optimizers import ADAM, SGD
@@ -9,8 +9,8 @@ from oracle_cases.parts.optimizers import ADAM, SGD
 PAST, CODE, HIDDEN, LAYERS, LATENT, BETA, LEVELS = 3, 10, 12, 2, 4, 0.02, 2
 
 
-def settings(prior):
-    return (f"svg: {{prior: {prior}, past: {PAST}, future: {FRAMES - PAST}, features: 3, code: {CODE}, hidden: {HIDDEN}, "
+def settings(prior, actions="none"):
+    return (f"svg: {{prior: {prior}, actions: {actions}, past: {PAST}, future: {FRAMES - PAST}, features: 3, code: {CODE}, hidden: {HIDDEN}, "
             f"layers: {LAYERS}, latent: {LATENT}, beta: {BETA}}}\n")
 
 
@@ -18,7 +18,7 @@ class Svg(Method):
     """Two levels, so that the decoder joins what it is given twice; beta lets both parts of the loss be seen."""
     name = "svg"
     cases = [(ADAM, "blas"), (SGD | {"lr": 1e-2}, "ref")]
-    prior = "learned"
+    prior, actions = "learned", False
     config = settings("learned")
     network = ""
     data = ", images: /frames, labels: \"\", fields: {clip: /clips}"
@@ -27,7 +27,8 @@ class Svg(Method):
     def lane(self, l, image, file, step):
         clip = torch.tensor(made_clips()[l * M:(l + 1) * M] / 255.0).permute(1, 0, 4, 2, 3)
         noise = np.array([normals((FRAMES - 1) * LATENT, 12, step, k).reshape(FRAMES - 1, LATENT) for k in samples(l)])
-        return {"clip": clip, "noise": torch.tensor(noise).transpose(0, 1)}
+        action = torch.tensor(made_actions()[l * M:(l + 1) * M].astype(float)).transpose(0, 1)
+        return {"clip": clip, "noise": torch.tensor(noise).transpose(0, 1), "action": action}
 
     def leaky(self, t):
         """Of frame t: choices have names of their own."""
@@ -75,7 +76,8 @@ class Svg(Method):
                 prior = self.gaussian("prior", code, state) if self.prior == "learned" else torch.distributions.Normal(0.0, 1.0)
                 total = total + BETA * torch.distributions.kl_divergence(posterior, prior).sum() / M
                 latent = [posterior.mean + posterior.stddev * lane["noise"][t - 1]]
-            x = self.remember("predictor", torch.cat([code, *latent], 1), LAYERS, state)
+            done = [lane["action"][t - 1]] if self.actions else []
+            x = self.remember("predictor", torch.cat([code, *latent, *done], 1), LAYERS, state)
             made = self.decode(torch.tanh(self.linear("predictor/code", x)), seen[min(t - 1, PAST - 2)], t)
             total = total + ((made - clip[t]) ** 2).mean()
             code = target
@@ -92,4 +94,10 @@ class SvgNone(Svg):
     cases = [(ADAM, "blas")]
 
 
-METHODS = [Svg, SvgFixed, SvgNone]
+class SvgActions(Svg):
+    name, actions, config = "svg, by actions", True, settings("learned", "given")
+    data = ", images: /frames, labels: \"\", fields: {clip: /clips, action: /actions}"
+    cases = [(ADAM, "blas")]
+
+
+METHODS = [Svg, SvgFixed, SvgNone, SvgActions]

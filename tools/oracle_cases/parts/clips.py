@@ -6,6 +6,11 @@ from .method import LANES, M
 FRAMES, SIDE = 5, 16
 
 
+def made_actions():
+    """What is done between frames, float32 [n, T, 2]: nothing of the clips, so that it is seen where it goes."""
+    return np.random.default_rng(6).normal(size=(LANES * M, FRAMES, 2)).astype(np.float32)
+
+
 def made_clips():
     """uint8 [n, T, H, W, 1]"""
     rng = np.random.default_rng(5)
