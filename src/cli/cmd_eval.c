@@ -405,6 +405,7 @@ static void help(void) {
                  {HISS_NEEDS_MAKER, "a method that makes images"},
                  {HISS_NEEDS_TARGETS, "targets"},
                  {HISS_NEEDS_SCORES, "a method that classifies"},
+                 {HISS_NEEDS_FORECASTER, "a method that foretells clips"},
                  {HISS_NEEDS_ACTOR, "a method that sees actions"},
                  {HISS_NEEDS_SCORER, "a method that has learnt targets"}};
     printf(

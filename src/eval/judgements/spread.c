@@ -106,7 +106,7 @@ static void place_arms(const spreading *p, const hiss_batch *batch, int64_t t, f
 static double nearest(const spreading *p, const hiss_batch *batch) {
     const int64_t T = p->by->foretold;
     float truth[2];
-    double least = INFINITY;
+    double least = (double)INFINITY;
     true_arm(p, batch, T - 1, truth);
     for (int64_t k = 0; k < p->by->made; k++) {
         const float *at = p->found + 2 * (k * T + T - 1);
