@@ -16,12 +16,7 @@ judge=("${own_judgements[@]}" --set eval.futures=false --set eval.future_clips=3
 # ---- bits ----
 
 for prior in none learned; do
-    set=(--set svg.prior=$prior)
-    train 1 $prior "${set[@]}"
-    for ranks in 2 5; do
-        train $ranks $prior-$ranks --set dist.threads=$((ranks % 3)) "${set[@]}"
-        same $prior $prior-$ranks
-    done
+    trained_alike $prior --set svg.prior=$prior
 done
 train 3 stopped --set train.epochs=1
 train 2 stopped
@@ -44,16 +39,7 @@ of() {
 }
 mse() { sed -n "s/^ *\"actions\": {\"mse\": {[^}]*\"$2\": \([-0-9.e]*\).*/\1/p" "$1/eval.json" | grep . || fail "$1: no error" "$1/eval.json"; }
 for run in none learned; do
-    for ranks in 1 3; do
-        on $ranks "$HISS" eval $run "${judge[@]}"
-        [ $status -eq 0 ] || fail "eval of $run on $ranks ranks: exit $status" log
-        sed 's/"seconds": [0-9.]*//' $run/eval.json >json.$ranks
-        sha256sum $run/actions* $run/planning* $run/spread.svg >pictures.$ranks
-    done
-    cmp json.1 json.3 || fail "eval.json of $run differs between 1 and 3 ranks"
-    cmp pictures.1 pictures.3 || fail "pictures of $run differ"
-    [ "$(wc -l <pictures.1)" -eq 6 ] || fail "pictures of $run" pictures.1
-    awk 'length($0) > 120 { bad = 1 } END { exit bad }' $run/eval.txt || fail 'a table is too wide' $run/eval.txt
+    judged_alike $run actions{,-strips}.png actions.svg planning{,-strips}.png spread.svg
 done
 for name in true shuffled none; do
     less 0 "$(mse none $name)" "the error with $name actions"

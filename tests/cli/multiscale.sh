@@ -26,12 +26,7 @@ settings() {
 }
 for run in joint square gdl mismatched; do
     # shellcheck disable=SC2046
-    train 1 $run $(settings $run)
-    for ranks in 2 5; do
-        # shellcheck disable=SC2046
-        train $ranks $run-$ranks --set dist.threads=$((ranks % 3)) $(settings $run)
-        same $run $run-$ranks
-    done
+    trained_alike $run $(settings $run)
 done
 for run in square gdl mismatched; do
     [ "$(hashes joint)" != "$(hashes $run)" ] || fail "$run changes nothing"
@@ -46,15 +41,7 @@ grep -q '"gradient_difference"' gdl/metrics.jsonl && ! grep -q '"gradient_differ
 # ---- what evaluation says ----
 
 for run in joint square; do
-    for ranks in 1 3; do
-        on $ranks "$HISS" eval $run "${judge[@]}"
-        [ $status -eq 0 ] || fail "eval of $run on $ranks ranks: exit $status" log
-        sed 's/"seconds": [0-9.]*//' $run/eval.json >json.$ranks
-        sha256sum $run/futures.* >pictures.$ranks
-    done
-    cmp json.1 json.3 || fail "eval.json of $run differs between 1 and 3 ranks"
-    cmp pictures.1 pictures.3 || fail "pictures of $run differ"
-    awk 'length($0) > 120 { bad = 1 } END { exit bad }' $run/eval.txt || fail 'a table is too wide' $run/eval.txt
+    judged_alike $run futures.{csv,png,svg}
     [ "$(cut -d, -f1 $run/futures.csv | paste -sd' ')" = 'frame 3 4 5' ] || fail 'frames of the table' $run/futures.csv
     ! grep -q 'mean_ssim\|ssim_of' $run/eval.json || fail 'a mean of one future' $run/eval.json
 done

@@ -16,12 +16,7 @@ judge=("${own_judgements[@]}" --set eval.train=clips.h5 --set eval.test=clips.h5
 # ---- bits ----
 
 for prior in learned fixed none; do
-    set=(--set svg.prior=$prior)
-    train 1 $prior "${set[@]}"
-    for ranks in 2 5; do
-        train $ranks $prior-$ranks --set dist.threads=$((ranks % 3)) "${set[@]}"
-        same $prior $prior-$ranks
-    done
+    trained_alike $prior --set svg.prior=$prior
 done
 train 3 stopped --set train.epochs=1
 train 2 stopped
@@ -32,15 +27,7 @@ same learned stopped
 # ---- what evaluation says ----
 
 for run in learned fixed none; do
-    for ranks in 1 3; do
-        on $ranks "$HISS" eval $run "${judge[@]}"
-        [ $status -eq 0 ] || fail "eval of $run on $ranks ranks: exit $status" log
-        sed 's/"seconds": [0-9.]*//' $run/eval.json >json.$ranks
-        sha256sum $run/futures.* >pictures.$ranks
-    done
-    cmp json.1 json.3 || fail "eval.json of $run differs between 1 and 3 ranks"
-    cmp pictures.1 pictures.3 || fail "pictures of $run differ"
-    awk 'length($0) > 120 { bad = 1 } END { exit bad }' $run/eval.txt || fail 'a table is too wide' $run/eval.txt
+    judged_alike $run futures.{csv,png,svg}
     [ "$(wc -l <$run/futures.csv)" -eq 4 ] && [ "$(cut -d, -f1 $run/futures.csv | paste -sd' ')" = 'frame 3 4 5' ] ||
         fail 'frames of the table' $run/futures.csv
 done
