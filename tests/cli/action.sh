@@ -61,10 +61,12 @@ on 2 "$HISS" eval filed "${judge[@]}" --set eval.train=clips.h5 --set eval.test=
 left_out filed planning 'it needs test clips of a generator whose worlds go on by given actions'
 less 0 "$(mse filed true)" 'the error on clips of a file'
 left_out filed spread 'it needs test clips of a generator that finds its arm in pictures'
-on 1 "$HISS" eval none "${judge[@]}" --set eval.generate.rows=1
-[ $status -eq 0 ] || fail 'eval on one clip' log
-left_out none actions 'it needs two test clips'
-left_out none planning 'it needs two test clips'
+for one in eval.generate.rows=1 eval.future_clips=1; do
+    on 1 "$HISS" eval none "${judge[@]}" --set $one
+    [ $status -eq 0 ] || fail "eval on one clip: $one" log
+    left_out none actions 'it needs two test clips'
+    left_out none planning 'it needs two test clips'
+done
 on 1 "$HISS" eval none "${judge[@]}" --set eval.actions=false --set eval.planning=false --set eval.spread=false
 [ $status -eq 0 ] && ! grep -q '"planning"\|"actions"\|"spread":' none/eval.json || fail 'what nobody wants' log
 

@@ -240,7 +240,7 @@ static hiss_status show(acting *a, const double *mean, hiss_record *record, hiss
         "Mean squared error of foretold frames, in the mean over test clips, with the clip's actions, with those of "
         "another one, and with none.");
     const char *caption = by->actions == 2 ? "Of each start: nothing is done, then the same action in every frame, in "
-                                             "eight directions: x up, then turning from "
+                                             "eight directions: along x, then turning from "
                                              "x to y. Given frames have a green border, made ones a red one."
                                            : "Of each start: nothing is done, then the same action in every frame: the "
                                              "first numbers of an action one by one, "
@@ -257,11 +257,11 @@ static hiss_status run(const hiss_eval_env *env, const hiss_eval_options *option
                        hiss_record *record, hiss_error *err) {
     const hiss_forecaster *by = subject->actor;
     acting a = {.env = env, .subject = subject, .by = by};
-    if (subject->queries->count < 2) {
-        hiss_record_leave_out(record, "it needs two test clips, whose actions change places");
+    if (subject->queries->count < 2 || options->future_clips < 2) {
+        hiss_record_leave_out(record, "it needs two test clips (eval.future_clips), whose actions change places");
         return HISS_OK;
     }
-    a.drawn = eval_draw_samples(env->seed, subject->queries, options->future_clips < 2 ? 2 : options->future_clips);
+    a.drawn = eval_draw_samples(env->seed, subject->queries, options->future_clips);
     const int64_t width = width_of(&a), size = size_of(&a), row = row_of(&a);
     float *all = hiss_new(float, a.drawn.count *width);
     double *mean = hiss_new(double, 2 * width);

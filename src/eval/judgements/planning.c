@@ -224,10 +224,10 @@ static hiss_status show(planning *p, const hiss_eval_env *env, const char *direc
 /* ---- the judgement ---- */
 
 /* Why there is nothing to plan in; NULL: there is. */
-static const char *missing(const planning *p, const hiss_sample_range *queries) {
+static const char *missing(const planning *p, const hiss_sample_range *queries, int64_t clips) {
     const hiss_field *place = p->place;
-    if (queries->count < 2) {
-        return "it needs two test clips: plans of one are actions of the others";
+    if (queries->count < 2 || clips < 2) {
+        return "it needs two test clips (eval.future_clips): plans of one are actions of the others";
     }
     return hiss_dataset_acts(queries->set) && place && place->dtype == HISS_F32 && place->ndim == 3 &&
                    place->dim[0] >= frames_of(p) && place->dim[2] == 2
@@ -240,12 +240,12 @@ static hiss_status run(const hiss_eval_env *env, const hiss_eval_options *option
     const hiss_forecaster *by = subject->actor;
     const hiss_dataset *set = subject->queries->set;
     planning p = {.by = by, .clip = hiss_dataset_field(set, "clip"), .place = hiss_dataset_field(set, "place")};
-    const char *why = missing(&p, subject->queries);
+    const char *why = missing(&p, subject->queries, options->future_clips);
     if (why) {
         hiss_record_leave_out(record, why);
         return HISS_OK;
     }
-    p.drawn = eval_draw_samples(env->seed, subject->queries, options->future_clips < 2 ? 2 : options->future_clips);
+    p.drawn = eval_draw_samples(env->seed, subject->queries, options->future_clips);
     const int64_t size = size_of(&p), row = frames_of(&p) * by->actions, others = p.drawn.count - 1;
     p.plans = others < options->plans ? others : options->plans;
     double mean[WIDTH], deviation[WIDTH];
