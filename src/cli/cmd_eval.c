@@ -29,6 +29,7 @@ typedef struct judging {
     const char *run;
     char *checkpoint; /* [CLI_PATH] */
     bool given;       /* the checkpoint, by --checkpoint */
+    bool features;    /* anything judges them */
     bool random;      /* the random network is judged */
     bool scores;      /* the output are scores of classes, */
     bool others;      /* which are not those of the labels at hand */
@@ -206,7 +207,7 @@ static hiss_status judge_random(judging *g, hiss_frozen *m, int layers, const hi
     float *trained = hiss_alloc(bytes);
     memcpy(trained, hiss_frozen_vector(m), bytes);
     hiss_status s = hiss_frozen_randomize(m, &g->train, err);
-    s = s == HISS_OK && wants_features(g) ? judge(g, "random", false, layers, layer, hiss_frozen_embed, m, err) : s;
+    s = s == HISS_OK && g->features ? judge(g, "random", false, layers, layer, hiss_frozen_embed, m, err) : s;
     if (s == HISS_OK && g->targets && g->options->detection) {
         const hiss_window_scorer scorer = scorer_of(m);
         const hiss_subject subject = {.name = "random", .queries = &g->test, .scorer = &scorer};
@@ -266,7 +267,6 @@ static hiss_status judge_all(judging *g, hiss_experiment *e, hiss_error *err) {
     judges j = {0};
     hiss_layer_size layer[HISS_MAX_TAPS];
     int layers = 0;
-    const bool features = wants_features(g);
     hiss_status s = hiss_frozen_create(e, g->train.set, &m, err);
     if (s == HISS_OK) {
         s = cli_choose_layers(m, "--set eval.layers=NAME,...", g->options->layers, &layers, layer, err);
@@ -284,9 +284,9 @@ static hiss_status judge_all(judging *g, hiss_experiment *e, hiss_error *err) {
         hiss_evaluation_name_classes(g->evaluation, g->train.set);
         plan(g, layers, layer);
     }
-    s = s == HISS_OK && features && g->options->pixels ? judge_pixels(g, err) : s;
+    s = s == HISS_OK && g->features && g->options->pixels ? judge_pixels(g, err) : s;
     s = s == HISS_OK && g->random ? judge_random(g, m, layers, layer, err) : s;
-    s = s == HISS_OK && features ? judge(g, "trained", true, layers, layer, hiss_frozen_embed, m, err) : s;
+    s = s == HISS_OK && g->features ? judge(g, "trained", true, layers, layer, hiss_frozen_embed, m, err) : s;
     s = s == HISS_OK ? judge_network(g, m, &j, err) : s;
     destroy_judges(&j);
     hiss_frozen_destroy(m);
@@ -372,6 +372,7 @@ static hiss_status evaluate(hiss_comm *comm, const void *options_, const char *r
     if (s == HISS_OK) {
         hiss_info("judging %s on %lld training and %lld test samples", checkpoint, (long long)g->train.count,
                   (long long)g->test.count);
+        g->features = wants_features(g);
         g->random = wants_random(g);
         s = hiss_comm_agree(comm, expect_classes(g, &e, err), err);
         s = hiss_config_blame(e.config, s == HISS_OK ? judge_all(g, &e, err) : s, err);

@@ -242,7 +242,9 @@ void tensor_tiled_conv2d_backward_weight(const hiss_conv *c, const float *x, con
     const bool direct = lies_as_columns(c);
     const int64_t apart = direct ? K : ld;
     float *sum = scratch + own_col(c); /* [F,K], rows ld apart */
-    zero(scratch, own_col(c));         /* what lies behind patches */
+    if (!direct) {
+        zero(scratch, own_col(c)); /* what lies behind patches */
+    }
     for (int64_t first = 0; first < M; first += step) {
         const int64_t T = least(step, M - first);
         const float *col = direct ? x + first * K : scratch;

@@ -33,6 +33,7 @@ typedef struct acting {
     float *clip;   /* [given + foretold, H, W, C] */
     float *given;  /* [HISS_ACTED, frames, A] */
     float *made;   /* [HISS_ACTED, foretold, H, W, C] */
+    double length; /* of an action that is done all the time */
 } acting;
 
 static int64_t row_of(const acting *a) {
@@ -184,53 +185,41 @@ static void direct(const acting *a, int64_t k, double length, float *out) {
     }
 }
 
-/* Of the clip that is sample 0 of the batch, pixels [columns, frames, H, W, C]. */
-static hiss_status sweep(acting *a, const float *own, const hiss_batch *batch, double length, float *pixels,
-                         hiss_error *err) {
+/* An eval_clip_judge: pixels [columns, frames, H, W, C]. */
+static hiss_status sweep(void *user, int64_t i, const hiss_batch *batch, float *pixels, hiss_error *err) {
+    acting *a = user;
     const hiss_forecaster *by = a->by;
     const int64_t frames = by->given + by->foretold, row = row_of(a), size = size_of(a);
     const hiss_status s = by->clip(by->user, 1, batch, &a->clip, err);
     memset(a->given, 0, sizeof *a->given * (size_t)(HISS_ACTED * row));
     for (int64_t k = 0; k < columns_of(a) && s == HISS_OK; k++) {
         float *given = a->given + k * row;
-        eval_clips_join(by, own, NULL, given);
+        eval_clips_join(by, a->action + i * row, NULL, given);
         for (int64_t t = by->given - 1; t < frames; t++) {
-            direct(a, k, length, given + t * by->actions);
+            direct(a, k, a->length, given + t * by->actions);
         }
     }
     if (s == HISS_OK) {
         by->futures(by->user, 0, 1, batch, a->given, a->made);
     }
     for (int64_t k = 0; k < columns_of(a) && s == HISS_OK; k++) {
-        float *at = pixels + k * frames * size;
-        memcpy(at, a->clip, sizeof *at * (size_t)(by->given * size));
-        memcpy(at + by->given * size, a->made + k * by->foretold * size, sizeof *at * (size_t)(by->foretold * size));
+        eval_clips_put(by, a->clip, a->made + k * by->foretold * size, pixels + k * frames * size);
     }
-    return s;
-}
-
-static hiss_status sweep_all(acting *a, int64_t clips, double length, float *pixels, hiss_error *err) {
-    const int64_t floats = columns_of(a) * (a->by->given + a->by->foretold) * size_of(a);
-    hiss_samples *samples = hiss_samples_create(a->drawn.set, a->by->batch);
-    hiss_status s = HISS_OK;
-    for (int64_t i = 0; i < clips && s == HISS_OK; i++) {
-        s = hiss_samples_read(samples, &a->drawn, i, a->by->batch, err);
-        const hiss_batch batch = hiss_samples_batch(samples, 0, a->by->batch);
-        s = s == HISS_OK ? sweep(a, a->action + i * row_of(a), &batch, length, pixels + i * floats, err) : s;
-    }
-    hiss_samples_destroy(samples);
     return s;
 }
 
 /* Rank 0 draws. Collective. */
 static hiss_status show(acting *a, const double *mean, hiss_record *record, hiss_error *err) {
     const hiss_forecaster *by = a->by;
-    const int64_t frames = by->given + by->foretold, clips = a->drawn.count < SHOWN ? a->drawn.count : SHOWN;
-    float *pixels = hiss_new(float, clips *columns_of(a) * frames * size_of(a));
+    const int64_t floats = columns_of(a) * (by->given + by->foretold) * size_of(a);
+    const int64_t clips = a->drawn.count < SHOWN ? a->drawn.count : SHOWN;
+    const eval_clips shown = {.drawn = &a->drawn, .batch = by->batch, .width = floats, .judge = sweep, .user = a};
+    float *pixels = hiss_new(float, clips *floats);
     hiss_status s = HISS_OK;
+    a->length = sqrt(mean[square_at(a)]);
     if (hiss_comm_rank(a->env->comm) == 0) {
         s = draw_chart(a, mean, err);
-        s = s == HISS_OK ? sweep_all(a, clips, sqrt(mean[square_at(a)]), pixels, err) : s;
+        s = s == HISS_OK ? eval_clips_judge_first(&shown, clips, pixels, err) : s;
         s = s == HISS_OK ? eval_clips_write(by, a->subject->directory, "actions", clips, columns_of(a), 0, pixels, err)
                          : s;
     }

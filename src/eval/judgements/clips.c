@@ -23,13 +23,9 @@ static void tell_progress(const eval_clips *c, int64_t done, int64_t count, doub
     }
 }
 
-hiss_status eval_clips_judge(const eval_clips *c, float *all, hiss_error *err) {
-    hiss_comm *comm = c->env->comm;
-    const int size = hiss_comm_size(comm), rank = hiss_comm_rank(comm);
-    int64_t *offsets = hiss_new(int64_t, size + 1);
-    hiss_partition(c->drawn->count, size, offsets);
-    const int64_t first = offsets[rank], count = offsets[rank + 1] - first;
-    float *mine = hiss_new(float, count > 0 ? count * c->width : 1);
+/* Clips first .. first + count - 1 into out [count, width]. */
+static hiss_status judge_some(const eval_clips *c, int64_t first, int64_t count, bool tells, float *out,
+                              hiss_error *err) {
     hiss_samples *samples = hiss_samples_create(c->drawn->set, c->batch);
     const double start = hiss_seconds();
     double told = start;
@@ -37,20 +33,44 @@ hiss_status eval_clips_judge(const eval_clips *c, float *all, hiss_error *err) {
     for (int64_t i = 0; i < count && s == HISS_OK; i++) {
         s = hiss_samples_read(samples, c->drawn, first + i, c->batch, err);
         const hiss_batch batch = hiss_samples_batch(samples, 0, c->batch);
-        s = s == HISS_OK ? c->judge(c->user, first + i, &batch, mine + i * c->width, err) : s;
-        tell_progress(c, i + 1, count, start, &told);
+        s = s == HISS_OK ? c->judge(c->user, first + i, &batch, out + i * c->width, err) : s;
+        if (tells) {
+            tell_progress(c, i + 1, count, start, &told);
+        }
     }
-    s = hiss_comm_agree(comm, s, err);
+    hiss_samples_destroy(samples);
+    return s;
+}
+
+hiss_status eval_clips_judge_first(const eval_clips *c, int64_t clips, float *out, hiss_error *err) {
+    return judge_some(c, 0, clips, false, out, err);
+}
+
+hiss_status eval_clips_judge(const eval_clips *c, float *all, hiss_error *err) {
+    hiss_comm *comm = c->env->comm;
+    const int size = hiss_comm_size(comm), rank = hiss_comm_rank(comm);
+    int64_t *offsets = hiss_new(int64_t, size + 1);
+    hiss_partition(c->drawn->count, size, offsets);
+    const int64_t first = offsets[rank], count = offsets[rank + 1] - first;
+    float *mine = hiss_new(float, count > 0 ? count * c->width : 1);
+    const hiss_status s = hiss_comm_agree(comm, judge_some(c, first, count, true, mine, err), err);
     for (int r = 0; r <= size; r++) {
         offsets[r] *= c->width * (int64_t)sizeof(float);
     }
     if (s == HISS_OK) {
         hiss_comm_allgather(comm, mine, offsets, all);
     }
-    hiss_samples_destroy(samples);
     hiss_free(mine);
     hiss_free(offsets);
     return s;
+}
+
+const hiss_field *eval_clips_place(const hiss_forecaster *by, const hiss_dataset *set) {
+    const hiss_field *place = hiss_dataset_field(set, "place");
+    return place && place->dtype == HISS_F32 && place->ndim == 3 && place->dim[0] >= by->given + by->foretold &&
+                   place->dim[2] == 2
+               ? place
+               : NULL;
 }
 
 void eval_clips_moments(int64_t clips, int64_t width, const float *all, double *mean, double *deviation) {
@@ -74,6 +94,12 @@ double eval_clips_mean(int64_t count, const double *x) {
         sum += x[k];
     }
     return sum / (double)count;
+}
+
+void eval_clips_put(const hiss_forecaster *by, const float *clip, const float *future, float *out) {
+    const int64_t size = by->H * by->W * by->C;
+    memcpy(out, clip, sizeof *out * (size_t)(by->given * size));
+    memcpy(out + by->given * size, future, sizeof *out * (size_t)(by->foretold * size));
 }
 
 hiss_status eval_clips_write(const hiss_forecaster *by, const char *directory, const char *name, int64_t clip_rows,

@@ -16,9 +16,16 @@ typedef struct eval_clips {
 } eval_clips;
 /* Each clip is judged by one rank, as a whole: all [clips, width] on every rank. Errors are common. Collective. */
 hiss_status eval_clips_judge(const eval_clips *c, float *all, hiss_error *err);
+/* The first clips alone, here: out [clips, width]. Not collective. */
+hiss_status eval_clips_judge_first(const eval_clips *c, int64_t clips, float *out, hiss_error *err);
+/* Field place, float32 [T, things, 2], of as many frames as the clips have; NULL: there is none. */
+const hiss_field *eval_clips_place(const hiss_forecaster *by, const hiss_dataset *set);
 /* Mean and standard deviation (n - 1) of each number, [width] each. Not collective, as are the others. */
 void eval_clips_moments(int64_t clips, int64_t width, const float *all, double *mean, double *deviation);
 double eval_clips_mean(int64_t count, const double *x);
+
+/* A row of a picture [given + foretold, H, W, C]: the given frames of the clip, and then those of a future [foretold, H, W, C]. */
+void eval_clips_put(const hiss_forecaster *by, const float *clip, const float *future, float *out);
 
 enum { EVAL_CLIPS_PATH = 4096 };
 /* NAME.png, an animation, and NAME-strips.png in that directory: pixels [rows, columns, given + foretold, H, W, C]. Foretold frames

@@ -287,44 +287,46 @@ static int64_t rows_of_clip(const futures *f) {
     return f->draws > 1 ? ROW_FUTURES + shown : ROW_FUTURES;
 }
 
-/* The given frames of the clip, and then those of a future. */
-static void put_row(const futures *f, const float *future, float *out) {
-    const int64_t given = f->by->given * size_of(f), rest = f->by->foretold * size_of(f);
-    memcpy(out, f->clip, sizeof *out * (size_t)given);
-    memcpy(out + given, future, sizeof *out * (size_t)rest);
+typedef struct drawing {
+    const futures *f;
+    const float *all; /* [clips, width] */
+} drawing;
+
+/* An eval_clip_judge: pixels [rows_of_clip, frames, H, W, C]. */
+static hiss_status draw_clip(void *user, int64_t i, const hiss_batch *batch, float *pixels, hiss_error *err) {
+    const drawing *d = user;
+    const futures *f = d->f;
+    const hiss_forecaster *by = f->by;
+    const int64_t floats = by->foretold * size_of(f), row = by->given * size_of(f) + floats, height = rows_of_clip(f);
+    const int64_t best = (int64_t)d->all[i * width_of(f) + single_at(f, BEST_FUTURE)];
+    const hiss_status s = by->clip(by->user, 1, batch, (float *const[]){f->clip}, err);
+    if (s != HISS_OK) {
+        return s;
+    }
+    eval_clips_put(by, f->clip, truth(f, 0), pixels + ROW_TRUTH * row);
+    by->futures(by->user, best / by->made * by->made, 1, batch, NULL, f->made);
+    eval_clips_put(by, f->clip, f->made + best % by->made * floats, pixels + ROW_BEST * row);
+    if (height > ROW_FUTURES) {
+        by->futures(by->user, 0, 1, batch, NULL, f->made);
+    }
+    for (int64_t k = ROW_FUTURES; k < height; k++) {
+        eval_clips_put(by, f->clip, f->made + (k - ROW_FUTURES) * floats, pixels + k * row);
+    }
+    return HISS_OK;
 }
 
 /* all [clips, width]. Rank 0. */
 static hiss_status draw(const futures *f, const hiss_sample_range *drawn, const float *all, hiss_error *err) {
     const hiss_forecaster *by = f->by;
-    const int64_t frames = by->given + by->foretold, row = frames * size_of(f), floats = by->foretold * size_of(f);
     const int64_t clips = f->clips < SHOWN ? f->clips : SHOWN, height = rows_of_clip(f);
-    float *pixels = hiss_new(float, clips *height *row);
-    hiss_samples *samples = hiss_samples_create(drawn->set, by->batch);
-    hiss_status s = HISS_OK;
-    for (int64_t i = 0; i < clips && s == HISS_OK; i++) {
-        float *at = pixels + i * height * row;
-        s = hiss_samples_read(samples, drawn, i, by->batch, err);
-        const hiss_batch batch = hiss_samples_batch(samples, 0, by->batch);
-        s = s == HISS_OK ? by->clip(by->user, 1, &batch, (float *const[]){f->clip}, err) : s;
-        if (s != HISS_OK) {
-            break;
-        }
-        const int64_t best = (int64_t)all[i * width_of(f) + single_at(f, BEST_FUTURE)];
-        put_row(f, truth(f, 0), at + ROW_TRUTH * row);
-        by->futures(by->user, best / by->made * by->made, 1, &batch, NULL, f->made);
-        put_row(f, f->made + best % by->made * floats, at + ROW_BEST * row);
-        if (height > ROW_FUTURES) {
-            by->futures(by->user, 0, 1, &batch, NULL, f->made);
-        }
-        for (int64_t k = ROW_FUTURES; k < height; k++) {
-            put_row(f, f->made + (k - ROW_FUTURES) * floats, at + k * row);
-        }
-    }
+    const int64_t floats = height * (by->given + by->foretold) * size_of(f);
+    float *pixels = hiss_new(float, clips *floats);
+    drawing d = {f, all};
+    const eval_clips shown = {.drawn = drawn, .batch = by->batch, .width = floats, .judge = draw_clip, .user = &d};
+    hiss_status s = eval_clips_judge_first(&shown, clips, pixels, err);
     s = s == HISS_OK
             ? eval_clips_write(by, f->subject->directory, "futures", clips, height, 1u << ROW_TRUTH, pixels, err)
             : s;
-    hiss_samples_destroy(samples);
     hiss_free(pixels);
     return s;
 }

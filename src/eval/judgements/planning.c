@@ -41,6 +41,7 @@ typedef struct planning {
     float *goal;   /* [given + foretold, H, W, C] of the clip */
     float *frame;  /* [H, W, C] */
     uint8_t *row;  /* a sample */
+    float *all;    /* [clips, WIDTH] */
 } planning;
 
 static int64_t frames_of(const planning *p) {
@@ -165,12 +166,12 @@ static void say(const planning *p, hiss_record *record, const double *mean, cons
         reach * (double)p->by->H, 100.0 * mean[REACHABLE]);
 }
 
-/* Of the clip that is sample 0 of the batch, pixels [ROWS, frames, H, W, C]. */
-static hiss_status draw_clip(planning *p, int64_t i, int64_t plan, const hiss_batch *batch, float *pixels,
-                             hiss_error *err) {
+/* An eval_clip_judge: pixels [ROWS, frames, H, W, C]. */
+static hiss_status draw_clip(void *user, int64_t i, const hiss_batch *batch, float *pixels, hiss_error *err) {
+    planning *p = user;
     const hiss_forecaster *by = p->by;
-    const int64_t frames = frames_of(p), size = size_of(p);
-    float *thought = pixels + ROW_THOUGHT * frames * size, *done = pixels + ROW_DONE * frames * size;
+    const int64_t frames = frames_of(p), size = size_of(p), plan = (int64_t)p->all[i * WIDTH + CHOSEN];
+    float *done = pixels + ROW_DONE * frames * size;
     const hiss_status s = by->clip(by->user, 1, batch, &p->goal, err);
     if (s != HISS_OK) {
         return s;
@@ -181,41 +182,35 @@ static hiss_status draw_clip(planning *p, int64_t i, int64_t plan, const hiss_ba
     by->futures(by->user, 0, 1, batch, p->given, p->made);
     hiss_dataset_act(p->drawn.set, batch->sample[0], by->given - 1, p->given + plan % HISS_ACTED * frames * by->actions,
                      p->row);
-    memcpy(pixels + ROW_GOAL * frames * size, p->goal, sizeof *pixels * (size_t)(frames * size));
-    memcpy(thought, p->goal, sizeof *pixels * (size_t)(by->given * size));
-    memcpy(thought + by->given * size, p->made + plan % HISS_ACTED * by->foretold * size,
-           sizeof *pixels * (size_t)(by->foretold * size));
+    eval_clips_put(by, p->goal, p->goal + by->given * size, pixels + ROW_GOAL * frames * size);
+    eval_clips_put(by, p->goal, p->made + plan % HISS_ACTED * by->foretold * size,
+                   pixels + ROW_THOUGHT * frames * size);
     for (int64_t t = 0; t < frames; t++) {
         read_frame(p, p->row, t, done + t * size);
     }
     return HISS_OK;
 }
 
-static hiss_status draw(planning *p, const char *directory, const float *all, hiss_error *err) {
+static hiss_status draw(planning *p, const char *directory, hiss_error *err) {
     const int64_t clips = p->drawn.count < SHOWN ? p->drawn.count : SHOWN, floats = ROWS * frames_of(p) * size_of(p);
     float *pixels = hiss_new(float, clips *floats);
-    hiss_samples *samples = hiss_samples_create(p->drawn.set, p->by->batch);
-    hiss_status s = HISS_OK;
-    for (int64_t i = 0; i < clips && s == HISS_OK; i++) {
-        s = hiss_samples_read(samples, &p->drawn, i, p->by->batch, err);
-        const hiss_batch batch = hiss_samples_batch(samples, 0, p->by->batch);
-        s = s == HISS_OK ? draw_clip(p, i, (int64_t)all[i * WIDTH + CHOSEN], &batch, pixels + i * floats, err) : s;
-    }
+    const eval_clips shown = {
+        .drawn = &p->drawn, .batch = p->by->batch, .width = floats, .judge = draw_clip, .user = p};
+    hiss_status s = eval_clips_judge_first(&shown, clips, pixels, err);
     s = s == HISS_OK
             ? eval_clips_write(p->by, directory, "planning", clips, ROWS, 1u << ROW_GOAL | 1u << ROW_DONE, pixels, err)
             : s;
-    hiss_samples_destroy(samples);
     hiss_free(pixels);
     return s;
 }
 
 /* Rank 0 draws. Collective. */
-static hiss_status show(planning *p, const hiss_eval_env *env, const char *directory, const float *all,
-                        hiss_record *record, hiss_error *err) {
+static hiss_status show(planning *p, const hiss_eval_env *env, const char *directory, hiss_record *record,
+                        hiss_error *err) {
     static const char caption[] = "Of each test clip: as it is, its last frame being the goal; the chosen actions as "
                                   "the method foretells them, with a red "
                                   "border; and what happens when they are carried out.";
-    const hiss_status s = hiss_comm_rank(env->comm) == 0 ? draw(p, directory, all, err) : HISS_OK;
+    const hiss_status s = hiss_comm_rank(env->comm) == 0 ? draw(p, directory, err) : HISS_OK;
     hiss_record_picture(record, "planning.png", "Plans", caption);
     hiss_record_picture(record, "planning-strips.png", "Plans, frame by frame", caption);
     return hiss_comm_agree(env->comm, s, err);
@@ -225,12 +220,10 @@ static hiss_status show(planning *p, const hiss_eval_env *env, const char *direc
 
 /* Why there is nothing to plan in; NULL: there is. */
 static const char *missing(const planning *p, const hiss_sample_range *queries, int64_t clips) {
-    const hiss_field *place = p->place;
     if (queries->count < 2 || clips < 2) {
         return "it needs two test clips (eval.future_clips): plans of one are actions of the others";
     }
-    return hiss_dataset_acts(queries->set) && place && place->dtype == HISS_F32 && place->ndim == 3 &&
-                   place->dim[0] >= frames_of(p) && place->dim[2] == 2
+    return hiss_dataset_acts(queries->set) && p->place
                ? NULL
                : "it needs test clips of a generator whose worlds go on by given actions, such as push (eval.generate)";
 }
@@ -239,7 +232,7 @@ static hiss_status run(const hiss_eval_env *env, const hiss_eval_options *option
                        hiss_record *record, hiss_error *err) {
     const hiss_forecaster *by = subject->actor;
     const hiss_dataset *set = subject->queries->set;
-    planning p = {.by = by, .clip = hiss_dataset_field(set, "clip"), .place = hiss_dataset_field(set, "place")};
+    planning p = {.by = by, .clip = hiss_dataset_field(set, "clip"), .place = eval_clips_place(by, set)};
     const char *why = missing(&p, subject->queries, options->future_clips);
     if (why) {
         hiss_record_leave_out(record, why);
@@ -249,7 +242,7 @@ static hiss_status run(const hiss_eval_env *env, const hiss_eval_options *option
     const int64_t size = size_of(&p), row = frames_of(&p) * by->actions, others = p.drawn.count - 1;
     p.plans = others < options->plans ? others : options->plans;
     double mean[WIDTH], deviation[WIDTH];
-    float *all = hiss_new(float, p.drawn.count *WIDTH);
+    p.all = hiss_new(float, p.drawn.count *WIDTH);
     p.action = hiss_new(float, p.drawn.count *row);
     p.given = hiss_new(float, HISS_ACTED *row);
     p.made = hiss_new(float, HISS_ACTED * by->foretold * size);
@@ -258,13 +251,13 @@ static hiss_status run(const hiss_eval_env *env, const hiss_eval_options *option
     p.row = hiss_new(uint8_t, hiss_dataset_row(set));
     const eval_clips clips = {env, subject->name, "plans", &p.drawn, by->batch, WIDTH, judge_clip, &p};
     hiss_status s = hiss_comm_agree(env->comm, eval_clips_actions(by, &p.drawn, p.action, err), err);
-    s = s == HISS_OK ? eval_clips_judge(&clips, all, err) : s;
+    s = s == HISS_OK ? eval_clips_judge(&clips, p.all, err) : s;
     if (s == HISS_OK) {
-        eval_clips_moments(p.drawn.count, WIDTH, all, mean, deviation);
+        eval_clips_moments(p.drawn.count, WIDTH, p.all, mean, deviation);
         say(&p, record, mean, deviation);
     }
     if (s == HISS_OK && subject->directory) {
-        s = show(&p, env, subject->directory, all, record, err);
+        s = show(&p, env, subject->directory, record, err);
     }
     hiss_free(p.action);
     hiss_free(p.given);
@@ -272,7 +265,7 @@ static hiss_status run(const hiss_eval_env *env, const hiss_eval_options *option
     hiss_free(p.goal);
     hiss_free(p.frame);
     hiss_free(p.row);
-    hiss_free(all);
+    hiss_free(p.all);
     hiss_free(p.drawn.index);
     return s;
 }

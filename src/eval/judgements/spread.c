@@ -250,17 +250,11 @@ static hiss_status draw(const spreading *p, const hiss_eval_env *env, const char
 
 /* ---- the judgement ---- */
 
-static bool can(const spreading *p, const hiss_dataset *set) {
-    const hiss_field *place = p->place;
-    return hiss_dataset_finds(set) && place && place->dtype == HISS_F32 && place->ndim == 3 &&
-           place->dim[0] >= p->by->given + p->by->foretold && place->dim[2] == 2;
-}
-
 static hiss_status run(const hiss_eval_env *env, const hiss_eval_options *options, const hiss_subject *subject,
                        hiss_record *record, hiss_error *err) {
     const hiss_forecaster *by = subject->forecaster;
-    spreading p = {.by = by, .place = hiss_dataset_field(subject->queries->set, "place")};
-    if (!can(&p, subject->queries->set)) {
+    spreading p = {.by = by, .place = eval_clips_place(by, subject->queries->set)};
+    if (!p.place || !hiss_dataset_finds(subject->queries->set)) {
         hiss_record_leave_out(
             record, "it needs test clips of a generator that finds its arm in pictures, such as push (eval.generate)");
         return HISS_OK;
