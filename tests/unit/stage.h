@@ -21,8 +21,7 @@ typedef struct stage_given { /* of task and placement, what a test chooses */
     const hiss_kernels *kernels;
     const hiss_vocabulary *vocabulary; /* then samples are rows of words; NULL: images */
     const hiss_sound *sound;           /* then samples are rows of sound */
-    int64_t
-        frames; /* then they have a field clip, whose first frame is the image, and a field action; 0: they have not */
+    int64_t frames; /* then they have fields clip, whose first frame is the image, action, and hit; 0: they have not */
 } stage_given;
 
 typedef struct stage {
@@ -30,7 +29,7 @@ typedef struct stage {
     hiss_config *config;
     void *options, *method;
     hiss_augment_options augment;
-    hiss_field field[3]; /* the image, a clip, and actions */
+    hiss_field field[4]; /* the image, a clip, actions, and hits */
     hiss_inputs inputs;  /* of the lane used last */
     hiss_network network;
     hiss_task task;
@@ -95,9 +94,13 @@ static inline int64_t stage_frames(const hiss_task *t) {
 
 enum { STAGE_ACTIONS = 2 }; /* numbers of an action */
 
+static inline bool stage_hit(int64_t sample, int64_t frame) {
+    return (sample + frame) % 4 == 1;
+}
+
 static inline int64_t stage_bytes(const hiss_task *t) {
-    const int64_t action = STAGE_ACTIONS * (int64_t)sizeof(float);
-    return stage_image_bytes(t) + stage_frames(t) * (stage_image_bytes(t) + action);
+    const int64_t action = STAGE_ACTIONS * (int64_t)sizeof(float), hit = 1;
+    return stage_image_bytes(t) + stage_frames(t) * (stage_image_bytes(t) + action + hit);
 }
 
 static inline void draw_sample(const hiss_task *t, int64_t sample, uint8_t *out) {
@@ -124,6 +127,7 @@ static inline void draw_sample(const hiss_task *t, int64_t sample, uint8_t *out)
         const float action[STAGE_ACTIONS] = {0.4f * (float)((sample + 3 * k) % 5 - 2), 0.3f * (float)(k % 3 - 1)};
         draw_blob(t->stored_H, t->stored_W, t->C, sample, label + k, out + (1 + k) * stage_image_bytes(t));
         memcpy(out + t->field[2].offset + k * (int64_t)sizeof action, action, sizeof action);
+        out[t->field[3].offset + k] = stage_hit(sample, k);
     }
 }
 
@@ -186,9 +190,14 @@ static inline hiss_status stage_open(stage *s, const char *objective, const char
                                .ndim = 2,
                                .dim = {given.frames, STAGE_ACTIONS},
                                .offset = (1 + given.frames) * s->field[1].offset};
+    s->field[3] = (hiss_field){.name = "hit",
+                               .dtype = HISS_U8,
+                               .ndim = 2,
+                               .dim = {given.frames, 1},
+                               .offset = s->field[2].offset + given.frames * STAGE_ACTIONS * (int64_t)sizeof(float)};
     s->task = (hiss_task){.seed = given.seed,
                           .field = s->field,
-                          .fields = given.frames ? 3 : 1,
+                          .fields = given.frames ? 4 : 1,
                           .stored_H = given.stored_H,
                           .stored_W = given.stored_W,
                           .H = s->augment.height,

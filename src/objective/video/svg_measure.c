@@ -4,7 +4,8 @@
  *
  * Where the data say when something hits the edge (field hit [T,items], not 0 in the frame in which the item is there), that is
  * laid beside it. The new direction shows in the next frame, so that frame's latent must tell, and its prior must be wide: the one
- * that knows the frames up to the hit. (Denton & Fergus 2018, section 4.1 and figure 4.) */
+ * that knows the frames up to the hit. The second frame of a clip is in neither heap: before it nothing was seen to move, so that it is
+ * as open as one after a hit. (Denton & Fergus 2018, section 4.1 and figure 4.) */
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -163,7 +164,7 @@ static void measure(void *self, const hiss_lane *lane, int64_t i, float *out) {
                 add(out + place_at(t - s + BEFORE_HIT, 0), nats, wide);
             }
         }
-        if (hit) {
+        if (hit && t > 1) {
             add(out + time_at(video_hit(lane, i, hit, t - 1) ? AFTER : REST, 0), nats, wide);
         }
     }
@@ -222,7 +223,8 @@ static void say(const svg *v, const hiss_measured *m) {
     }
     m->remark(m->say,
               "PSNR of the mean squared error, where the latent is the mean of the prior; its baseline is the frame "
-              "before. What is said of a hit is of the frame after it; its baseline are all other frames.");
+              "before. What is said of a hit is of the frame after it; its baseline are all other frames "
+              "but a clip's second, before which nothing was seen to move.");
 }
 
 /* ---- the figure: the prior's deviation around hits, and in clips, where dashed lines are hits ---- */

@@ -396,13 +396,57 @@ static void test_errors_by_hand(void **state) {
     }
 }
 
+/* What the latent of frame t tells, by the formula. */
+static double told(const svg_values *x, rig *r, int64_t i, int64_t t, int64_t latent) {
+    double nats = 0.0;
+    for (int64_t k = i * latent; k < (i + 1) * latent; k++) {
+        const double off = (double)hiss_exec_data(r->exec, x->mean[t])[k] -
+                           (double)hiss_exec_data(r->exec, x->prior_mean[t])[k],
+                     q = exp((double)hiss_exec_data(r->exec, x->log_variance[t])[k]),
+                     p = exp((double)hiss_exec_data(r->exec, x->prior_log_variance[t])[k]);
+        nats += 0.5 * (log(p / q) + (q + off * off) / p - 1.0);
+    }
+    return nats;
+}
+
+/* Frames after a hit, and the rest: but not the first that is foretold, before which nothing was seen to move. */
+static void test_hits_by_hand(void **state) {
+    (void)state;
+    enum { OF_CLIP = 3, OF_TIME = 3 }; /* numbers before those of hits; of frames after one, and of the rest */
+    film f;
+    measuring m;
+    open_film(&f, "learned", 1);
+    open_measuring(&f, &m);
+    const svg *v = f.s.method;
+    for (int64_t i = 0; i < 4; i++) {
+        double nats[2] = {0.0, 0.0}, frames[2] = {0.0, 0.0};
+        for (int64_t t = 2; t < FRAMES; t++) {
+            const int rest = !stage_hit(f.lane.batch->sample[i], t - 1);
+            nats[rest] += told(&v->measured, &m.r, i, t, v->options->latent);
+            frames[rest] += 1.0;
+        }
+        for (int rest = 0; rest < 2; rest++) {
+            const float *said = m.out + i * m.width + OF_CLIP + rest * OF_TIME;
+            expect_near("frames", (double)said[2], frames[rest], 1e-6);
+            expect_near("what their latents tell", (double)said[0], nats[rest], 1e-4);
+        }
+    }
+    close_measuring(&m);
+    close_film(&f);
+}
+
 int main(void) {
     hiss_kernels_enter_thread();
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_memory_by_hand),       cmocka_unit_test(test_divergence_is_the_integral),
-        cmocka_unit_test(test_futures_are_a_row),    cmocka_unit_test(test_futures_know_given_frames_alone),
-        cmocka_unit_test(test_first_foretold_frame), cmocka_unit_test(test_which_frame_the_decoder_sees),
-        cmocka_unit_test(test_errors_by_hand),       cmocka_unit_test(test_actions_change_what_follows),
-        cmocka_unit_test(test_actions_of_training),  cmocka_unit_test(test_actions_that_are_not_given)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_memory_by_hand),
+                                       cmocka_unit_test(test_divergence_is_the_integral),
+                                       cmocka_unit_test(test_futures_are_a_row),
+                                       cmocka_unit_test(test_futures_know_given_frames_alone),
+                                       cmocka_unit_test(test_first_foretold_frame),
+                                       cmocka_unit_test(test_which_frame_the_decoder_sees),
+                                       cmocka_unit_test(test_errors_by_hand),
+                                       cmocka_unit_test(test_hits_by_hand),
+                                       cmocka_unit_test(test_actions_change_what_follows),
+                                       cmocka_unit_test(test_actions_of_training),
+                                       cmocka_unit_test(test_actions_that_are_not_given)};
     return cmocka_run_group_tests(tests, NULL, nothing_left);
 }
