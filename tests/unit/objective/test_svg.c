@@ -1,22 +1,14 @@
 /* Stochastic video generation: a step of memory and the divergence by hand; futures know the given frames and no others; each
  * future is one of an endless row, however many are made at once; the first foretold frame of the deterministic one is that of
  * the graph over all frames; which frame the decoder sees; what is measured at hits; and an action changes the frames after it. */
-#include "../act.h"
+#include "film.h"
 
 #include "objective/video/svg.h"
-
-enum { SIDE = 16, SIZE = SIDE * SIDE, PAST = 2, FUTURE = 3, FRAMES = PAST + FUTURE };
 
 /* ---- memory and divergence by hand ---- */
 
 static double sigmoid(double x) {
     return 1.0 / (1.0 + exp(-x));
-}
-
-static void expect_near(const char *what, double found, double wanted, double tolerance) {
-    if (!(fabs(found - wanted) <= tolerance * (1.0 + fabs(wanted)))) {
-        fail_msg("%s is %.9g, by hand %.9g", what, found, wanted);
-    }
 }
 
 static void expect_remembered(const rig *r, const float *x, const float *h, const float *c, int64_t D, int64_t U,
@@ -98,132 +90,35 @@ static void test_divergence_is_the_integral(void **state) {
 
 /* ---- futures ---- */
 
-typedef struct film { /* a method that foretells, and clips to be foretold */
-    hiss_comm comm;
-    stage s;
-    void *forecaster;
-    float *vector;
-    hiss_lane lane;
-} film;
-
-/* Parameters depend on the names of slots alone, so that any number of futures has the same. */
-static void fill_parameters(const hiss_model *model, float *vector) {
-    for (int k = 0; k < hiss_model_count(model); k++) {
-        const hiss_slot *slot = hiss_model_at(model, k);
-        int64_t key = 7;
-        for (const char *c = slot->name; *c; c++) {
-            key = (31 * key + *c) % 1000003;
-        }
-        fill_normals(key, 0, slot->count, vector + slot->offset);
-        for (int64_t i = 0; i < slot->count; i++) {
-            float *at = vector + slot->offset + i;
-            *at = slot->kind == HISS_SLOT_BUFFER ? 0.5f + 0.3f * fabsf(*at) : 0.3f * *at;
-        }
-    }
-}
-
-static void open_film_of(film *f, const char *prior, const char *actions, int64_t futures) {
-    memset(f, 0, sizeof *f);
+static void open_film(film *f, const char *prior, const char *actions, int64_t futures) {
     char text[200];
-    hiss_error err = {0};
-    stage_given given = {.seed = 9,
-                         .samples = 4,
-                         .stored_H = SIDE,
-                         .stored_W = SIDE,
-                         .C = 1,
-                         .lanes = 1,
-                         .m = 4,
-                         .frames = FRAMES,
-                         .comm = &f->comm,
-                         .kernels = hiss_kernels_blas()};
     snprintf(text, sizeof text,
              "svg: {prior: %s, actions: %s, past: %d, future: %d, features: 3, code: 6, hidden: 5, latent: 2}\n", prior,
              actions, PAST, FUTURE);
-    if (stage_open(&f->s, "svg", text, given, NULL, &err) != HISS_OK ||
-        f->s.ops->forecast->create(f->s.method, futures, &f->forecaster, &err) != HISS_OK) {
-        fail_msg("%s", err.text);
-    }
-    stage_batches(&f->s, 0, 0);
-    const hiss_model *model = f->s.ops->forecast->model(f->forecaster);
-    f->vector = hiss_new(float, hiss_model_floats(model));
-    fill_parameters(model, f->vector);
-    f->lane = (hiss_lane){.task = &f->s.task, .phase = -1, .view = HISS_VIEW_CENTER, .batch = &f->s.batches[0]};
-}
-
-static void open_film(film *f, const char *prior, int64_t futures) {
-    open_film_of(f, prior, "none", futures);
-}
-
-static void close_film(film *f) {
-    f->s.ops->forecast->destroy(f->forecaster);
-    hiss_free(f->vector);
-    stage_close(&f->s);
-}
-
-static void make_futures(film *f, int64_t i, int64_t first, float *out) {
-    f->s.ops->forecast->run(f->forecaster, f->vector, &f->lane, i, 3, first, NULL, out);
-}
-
-/* Frame t of sample i, as bytes. */
-static uint8_t *bytes_of(film *f, int64_t i, int64_t t) {
-    return f->s.pixels + f->lane.batch->sample[i] * stage_bytes(&f->s.task) + (1 + t) * SIZE;
+    film_open(f, "svg", text, futures);
 }
 
 static const char *const priors[] = {"learned", "fixed", "none"};
 
 static void test_futures_are_a_row(void **state) {
     (void)state;
-    enum { MADE = 3 };
     for (int p = 0; p < HISS_COUNT(priors); p++) {
         film many, one;
-        float *row = hiss_new(float, 2 * MADE * FUTURE * SIZE), *alone = hiss_new(float, FUTURE *SIZE);
-        open_film(&many, priors[p], MADE);
-        open_film(&one, priors[p], 1);
-        make_futures(&many, 1, 0, row);
-        make_futures(&many, 1, MADE, row + MADE * FUTURE * SIZE);
-        for (int64_t k = 0; k < 2 * MADE; k++) {
-            make_futures(&one, 1, k, alone);
-            double apart = 0.0, from_first = 0.0;
-            for (int64_t x = 0; x < FUTURE * SIZE; x++) {
-                apart = fmax(apart, fabs((double)alone[x] - (double)row[k * FUTURE * SIZE + x]));
-                from_first = fmax(from_first, fabs((double)alone[x] - (double)row[x]));
-            }
-            if (apart > 0.0 || (k > 0 && (from_first > 0.0) != (p < 2))) {
-                fail_msg("%s: future %d differs by %g alone, by %g from the first", priors[p], (int)k, apart,
-                         from_first);
-            }
-        }
-        hiss_free(row);
-        hiss_free(alone);
-        close_film(&many);
-        close_film(&one);
+        open_film(&many, priors[p], "none", FILM_MADE);
+        open_film(&one, priors[p], "none", 1);
+        film_expect_row(&many, &one, p < 2);
+        film_close(&many);
+        film_close(&one);
     }
 }
 
-/* A frame that is given changes all futures, one that follows none, to the last bit. */
 static void test_futures_know_given_frames_alone(void **state) {
     (void)state;
-    enum { FLOATS = 2 * FUTURE * SIZE };
     for (int p = 0; p < HISS_COUNT(priors); p++) {
         film f;
-        float *before = hiss_new(float, FLOATS), *after = hiss_new(float, FLOATS);
-        open_film(&f, priors[p], 2);
-        make_futures(&f, 2, 0, before);
-        for (int64_t t = 0; t < FRAMES; t++) {
-            for (int k = 0; k < SIZE; k++) {
-                bytes_of(&f, 2, t)[k] ^= 255;
-            }
-            make_futures(&f, 2, 0, after);
-            if ((memcmp(before, after, sizeof *before * FLOATS) != 0) != (t < PAST)) {
-                fail_msg("%s: frame %d %s the future", priors[p], (int)t, t < PAST ? "does not change" : "changes");
-            }
-            for (int k = 0; k < SIZE; k++) {
-                bytes_of(&f, 2, t)[k] ^= 255;
-            }
-        }
-        hiss_free(before);
-        hiss_free(after);
-        close_film(&f);
+        open_film(&f, priors[p], "none", 2);
+        film_expect_given_alone(&f);
+        film_close(&f);
     }
 }
 
@@ -236,9 +131,9 @@ static void test_actions_change_what_follows(void **state) {
     for (int p = 0; p < HISS_COUNT(priors); p++) {
         film f;
         float actions[2 * ROW], *before = hiss_new(float, 2 * MADE), *after = hiss_new(float, 2 * MADE);
-        open_film_of(&f, priors[p], "given", 2);
+        open_film(&f, priors[p], "given", 2);
         assert_int_equal(f.s.ops->forecast->actions(f.s.method), A);
-        make_futures(&f, 2, 0, before);
+        film_make(&f, 2, 0, before);
         const float *own = hiss_batch_values(f.lane.batch, 2, &f.s.field[2]);
         for (int t = 0; t < FRAMES; t++) {
             memcpy(actions, own, sizeof actions / 2);
@@ -255,7 +150,7 @@ static void test_actions_change_what_follows(void **state) {
         }
         hiss_free(before);
         hiss_free(after);
-        close_film(&f);
+        film_close(&f);
     }
 }
 
@@ -264,18 +159,18 @@ static void test_actions_that_are_not_given(void **state) {
     (void)state;
     film f;
     float *before = hiss_new(float, FUTURE *SIZE), *after = hiss_new(float, FUTURE *SIZE);
-    open_film(&f, "none", 1);
+    open_film(&f, "none", "none", 1);
     assert_int_equal(f.s.ops->forecast->actions(f.s.method), 0);
-    make_futures(&f, 2, 0, before);
+    film_make(&f, 2, 0, before);
     float *own = (float *)(f.s.pixels + f.lane.batch->sample[2] * stage_bytes(&f.s.task) + f.s.field[2].offset);
     for (int k = 0; k < FRAMES * STAGE_ACTIONS; k++) {
         own[k] += 1.0f;
     }
-    make_futures(&f, 2, 0, after);
+    film_make(&f, 2, 0, after);
     assert_memory_equal(before, after, sizeof(float) * FUTURE * SIZE);
     hiss_free(before);
     hiss_free(after);
-    close_film(&f);
+    film_close(&f);
 }
 
 /* In training, input actionT of a sample holds what its row says of the way from frame T to the next. */
@@ -297,59 +192,23 @@ static void test_actions_of_training(void **state) {
     close_act(&a);
 }
 
-/* The measures' graph of the same parameters, on all samples. */
-typedef struct measuring {
-    rig r;
-    float *out; /* [m,width] */
-    int64_t width;
-} measuring;
-
-static void open_measuring(film *f, measuring *m) {
-    hiss_error err = {0};
-    const hiss_measure_ops *ops = f->s.ops->measure;
-    m->r = rig_open();
-    m->r.b.training = false;
-    if (ops->build(f->s.method, &m->r.b, 4, &err) != HISS_OK) {
-        fail_msg("%s", err.text);
-    }
-    rig_ready(&m->r, hiss_kernels_blas());
-    fill_parameters(m->r.model, m->r.vector);
-    hiss_lane lane = f->lane;
-    lane.graph = m->r.graph;
-    lane.exec = m->r.exec;
-    m->width = ops->width(f->s.method);
-    m->out = hiss_new(float, 4 * m->width);
-    for (int64_t i = 0; i < 4; i++) {
-        ops->sample(f->s.method, &lane, i);
-    }
-    hiss_exec_forward(m->r.exec, &m->r.run, 0, hiss_graph_nodes(m->r.graph), NULL, NULL);
-    for (int64_t i = 0; i < 4; i++) {
-        ops->measure(f->s.method, &lane, i, m->out + i * m->width);
-    }
-}
-
-static void close_measuring(measuring *m) {
-    hiss_free(m->out);
-    rig_close(&m->r);
-}
-
 static void expect_first_foretold_frame(const char *actions) {
     film f;
-    measuring m;
+    film_measured m;
     float *future = hiss_new(float, FUTURE *SIZE);
-    open_film_of(&f, "none", actions, 1);
-    open_measuring(&f, &m);
+    open_film(&f, "none", actions, 1);
+    film_measure(&f, &m);
     const svg *v = f.s.method;
     for (int64_t i = 0; i < 4; i++) {
-        make_futures(&f, i, 0, future);
+        film_make(&f, i, 0, future);
         const float *said = hiss_exec_data(m.r.exec, v->measured.made[PAST]) + i * SIZE;
         for (int64_t k = 0; k < SIZE; k++) {
             expect_near("a pixel of the first foretold frame", (double)future[k], (double)said[k], 1e-5);
         }
     }
     hiss_free(future);
-    close_measuring(&m);
-    close_film(&f);
+    film_measured_close(&m);
+    film_close(&f);
 }
 
 static void test_first_foretold_frame(void **state) {
@@ -374,16 +233,16 @@ static void test_errors_by_hand(void **state) {
     (void)state;
     for (int p = 0; p < HISS_COUNT(priors); p++) {
         film f;
-        measuring m;
-        open_film(&f, priors[p], 1);
-        open_measuring(&f, &m);
+        film_measured m;
+        open_film(&f, priors[p], "none", 1);
+        film_measure(&f, &m);
         const svg *v = f.s.method;
         for (int64_t i = 0; i < 4; i++) {
             double error = 0.0, copy = 0.0;
             for (int64_t t = 1; t < FRAMES; t++) {
                 const float *made = hiss_exec_data(m.r.exec, v->measured.made[t]) + i * SIZE;
                 for (int64_t k = 0; k < SIZE; k++) {
-                    const double x = bytes_of(&f, i, t)[k] / 255.0, before = bytes_of(&f, i, t - 1)[k] / 255.0;
+                    const double x = film_bytes(&f, i, t)[k] / 255.0, before = film_bytes(&f, i, t - 1)[k] / 255.0;
                     error += (x - (double)made[k]) * (x - (double)made[k]) / SIZE / (FRAMES - 1);
                     copy += (x - before) * (x - before) / SIZE / (FRAMES - 1);
                 }
@@ -391,8 +250,8 @@ static void test_errors_by_hand(void **state) {
             expect_near("the error of a clip", (double)m.out[i * m.width], error, 1e-4);
             expect_near("the error of the frame before", (double)m.out[i * m.width + 1], copy, 1e-4);
         }
-        close_measuring(&m);
-        close_film(&f);
+        film_measured_close(&m);
+        film_close(&f);
     }
 }
 
@@ -414,9 +273,9 @@ static void test_hits_by_hand(void **state) {
     (void)state;
     enum { OF_CLIP = 3, OF_TIME = 3 }; /* numbers before those of hits; of frames after one, and of the rest */
     film f;
-    measuring m;
-    open_film(&f, "learned", 1);
-    open_measuring(&f, &m);
+    film_measured m;
+    open_film(&f, "learned", "none", 1);
+    film_measure(&f, &m);
     const svg *v = f.s.method;
     for (int64_t i = 0; i < 4; i++) {
         double nats[2] = {0.0, 0.0}, frames[2] = {0.0, 0.0};
@@ -431,8 +290,8 @@ static void test_hits_by_hand(void **state) {
             expect_near("what their latents tell", (double)said[0], nats[rest], 1e-4);
         }
     }
-    close_measuring(&m);
-    close_film(&f);
+    film_measured_close(&m);
+    film_close(&f);
 }
 
 int main(void) {
