@@ -86,6 +86,8 @@ hiss_value hiss_graph_add(hiss_graph *graph, hiss_value a, hiss_value b);
 hiss_value hiss_graph_concat(hiss_graph *graph, int count, const hiss_value *x);
 /* Zeros before and after each dimension of x, before[ndim] and after[ndim]; negative numbers cut off so much. */
 hiss_value hiss_graph_pad(hiss_graph *graph, hiss_value x, const int64_t *before, const int64_t *after);
+/* Windows of x[N,H,W,C], side x side with zeros outside: [N,H*W*C,side*side]; side is odd. */
+hiss_value hiss_graph_unfold(hiss_graph *graph, hiss_value x, int64_t side);
 /* x[..., 2F] -> tanh(first F channels) sigmoid(the others), [..., F]. */
 hiss_value hiss_graph_gated(hiss_graph *graph, hiss_value x);
 /* a[N,H,W,C] + b[N,C], the same at every place of an image. */

@@ -86,8 +86,8 @@ static hiss_value grow_density_term(const growth *g) {
     return hiss_graph_add(graph, hiss_graph_add(graph, loss[0], loss[1]), hiss_graph_dot(graph, h, h, 0.1));
 }
 
-/* What models of clips do, twice: two steps of long short-term memory on the pooled last maps; and of what comes out of
- * both as Gaussians. */
+/* What models of clips do, twice: two steps of long short-term memory on the pooled last maps, and of what comes out of
+ * both as Gaussians; and windows of the maps. */
 static hiss_value grow_recurrent_term(const growth *g) {
     enum { UNITS = 3 };
     hiss_graph *graph = g->r->graph;
@@ -96,15 +96,18 @@ static hiss_value grow_recurrent_term(const growth *g) {
     const hiss_value x = hiss_graph_tanh(graph, hiss_graph_global_average_pool(graph, last_of(g, 4)));
     const hiss_shape shape = hiss_graph_shape(graph, x);
     const hiss_value zeros = hiss_graph_filled(graph, HISS_SHAPE(shape.dim[0], UNITS), 0.0f);
-    hiss_value hidden[2], cell[2];
+    hiss_value hidden[2], cell[2], windows[2];
     snprintf(name, sizeof name, "recurrent%d", (int)shape.dim[1]);
     b->group = 0;
     for (int i = 0; i < 2; i++) {
+        windows[i] = hiss_graph_unfold(graph, last_of(g, 4), 3);
         hidden[i] = cell[i] = zeros;
         hiss_layer_lstm(b, name, x, &hidden[i], &cell[i]);
         hiss_layer_lstm(b, name, x, &hidden[i], &cell[i]);
     }
-    return hiss_graph_gaussians_kl(graph, hidden[0], cell[0], hiss_graph_scale(graph, cell[1], 0.5), hidden[1], 0.1);
+    return hiss_graph_add(
+        graph, hiss_graph_dot(graph, windows[0], windows[1], 0.01),
+        hiss_graph_gaussians_kl(graph, hidden[0], cell[0], hiss_graph_scale(graph, cell[1], 0.5), hidden[1], 0.1));
 }
 
 /* Rows of a table, taken by number, against each other: both products, and what is told from noise. Without a draw. */
