@@ -23,7 +23,7 @@ told network.preset network.preset=resnet18
 told network.width network.width=8
 untold network.width=8 network.layers=null
 untold network.preset=lenet-bn network.width=16
-for method in gan rbm dbm sparse stacked ladder word2vec wavenet svg multiscale; do
+for method in gan rbm dbm sparse stacked ladder word2vec wavenet svg multiscale sv2p; do
     told network.width objective=$method network.layers=null network.width=8
     told network.preset objective=$method network.layers=null network.preset=resnet18
 done
