@@ -170,15 +170,15 @@ hiss_status cli_load_estimator(hiss_comm *comm, const hiss_objective_ops *object
 void estimator_destroy(estimator *e);
 const hiss_estimator *estimator_of(const estimator *e); /* NULL of NULL */
 
-/* How clips go on, by a method that foretells them; at least so many draws will be asked for. acts: HISS_ACTED futures at a time, of a
+/* How clips go on, by a method that foretells them; at least so many draws will be asked for. frames: that each makes; 0: as many as in training. acts: HISS_ACTED futures at a time, of a
  * method that sees actions. */
 typedef struct forecaster forecaster;
 /* As those above. */
 hiss_status forecaster_create(const hiss_objective_ops *objective, const hiss_frozen *m, const char *checkpoint,
-                              int64_t draws, bool acts, forecaster **out, hiss_error *err);
+                              int64_t draws, int64_t frames, bool acts, forecaster **out, hiss_error *err);
 hiss_status cli_load_forecaster(hiss_comm *comm, const hiss_objective_ops *objective, const hiss_frozen *m,
-                                const char *path, bool given, int64_t draws, bool acts, forecaster **out,
-                                hiss_error *err);
+                                const char *path, bool given, int64_t draws, int64_t frames, bool acts,
+                                forecaster **out, hiss_error *err);
 void forecaster_destroy(forecaster *f);
 const hiss_forecaster *forecaster_of(const forecaster *f); /* NULL of NULL */
 

@@ -143,10 +143,11 @@ static hiss_status load_judges(judging *g, const hiss_experiment *e, const hiss_
         s = cli_load_measurer(comm, by, m, g->checkpoint, g->given, &j->measurer, err);
     }
     if (s == HISS_OK && (o->futures || o->spread)) {
-        s = cli_load_forecaster(comm, by, m, g->checkpoint, g->given, o->future_draws, false, &j->forecaster, err);
+        s = cli_load_forecaster(comm, by, m, g->checkpoint, g->given, o->future_draws, o->future_frames, false,
+                                &j->forecaster, err);
     }
     if (s == HISS_OK && (o->actions || o->planning)) {
-        s = cli_load_forecaster(comm, by, m, g->checkpoint, g->given, 0, true, &j->actor, err);
+        s = cli_load_forecaster(comm, by, m, g->checkpoint, g->given, 0, o->future_frames, true, &j->actor, err);
     }
     if (s == HISS_OK && o->generation) {
         s = cli_load_maker(comm, by, m, g->checkpoint, g->given, &j->maker, err);

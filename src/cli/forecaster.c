@@ -43,8 +43,25 @@ static void futures(void *user, int64_t first, int64_t count, const hiss_batch *
     }
 }
 
+/* Frames that samples have, and what is done between them where the method sees that. */
+static int64_t frames_there(const hiss_task *task, int64_t actions) {
+    const hiss_field *clip = hiss_task_field(task, "clip"), *action = hiss_task_field(task, "action");
+    return actions > 0 && action->dim[0] < clip->dim[0] ? action->dim[0] : clip->dim[0];
+}
+
+static hiss_status frames_of(const forecaster *f, int64_t frames, int64_t actions, int64_t *out, hiss_error *err) {
+    const int64_t given = f->ops->given(f->method), all = frames_there(f->task, actions), there = all - given;
+    *out = frames ? frames : f->ops->foretold(f->method);
+    return *out <= there
+               ? HISS_OK
+               : hiss_fail_key(err, HISS_EUSER, "eval.future_frames",
+                               "clips have %lld frames, of which %lld are given, so %lld can be foretold, "
+                               "found %lld; set it to at most %lld, or train a run on longer clips",
+                               (long long)all, (long long)given, (long long)there, (long long)*out, (long long)there);
+}
+
 hiss_status forecaster_create(const hiss_objective_ops *objective, const hiss_frozen *m, const char *checkpoint,
-                              int64_t draws, bool acts, forecaster **out, hiss_error *err) {
+                              int64_t draws, int64_t frames, bool acts, forecaster **out, hiss_error *err) {
     const hiss_forecast_ops *ops = objective->forecast;
     const int64_t actions = ops && ops->actions ? ops->actions(hiss_frozen_method(m)) : 0;
     *out = NULL;
@@ -59,6 +76,10 @@ hiss_status forecaster_create(const hiss_objective_ops *objective, const hiss_fr
                          : !ops->draws || !ops->draws(f->method) ? 1
                          : draws < MOST_AT_ONCE                  ? draws
                                                                  : MOST_AT_ONCE;
+    int64_t foretold = 0;
+    if (frames_of(f, frames, actions, &foretold, err) != HISS_OK) {
+        return HISS_EUSER;
+    }
     f->forecaster = (hiss_forecaster){.clip = clip,
                                       .futures = futures,
                                       .user = f,
@@ -66,11 +87,11 @@ hiss_status forecaster_create(const hiss_objective_ops *objective, const hiss_fr
                                       .W = t->W,
                                       .C = t->C,
                                       .given = ops->given(f->method),
-                                      .foretold = ops->foretold(f->method),
+                                      .foretold = foretold,
                                       .batch = BATCH,
                                       .actions = actions,
                                       .made = made};
-    const hiss_status s = ops->create(f->method, made, &f->made, err);
+    const hiss_status s = ops->create(f->method, made, foretold, &f->made, err);
     if (s != HISS_OK) {
         return s;
     }

@@ -96,10 +96,10 @@ hiss_status cli_load_estimator(hiss_comm *comm, const hiss_objective_ops *object
 }
 
 hiss_status cli_load_forecaster(hiss_comm *comm, const hiss_objective_ops *objective, const hiss_frozen *m,
-                                const char *path, bool given, int64_t draws, bool acts, forecaster **out,
-                                hiss_error *err) {
+                                const char *path, bool given, int64_t draws, int64_t frames, bool acts,
+                                forecaster **out, hiss_error *err) {
     return hiss_comm_agree(
-        comm, blame_checkpoint(given, forecaster_create(objective, m, path, draws, acts, out, err), err), err);
+        comm, blame_checkpoint(given, forecaster_create(objective, m, path, draws, frames, acts, out, err), err), err);
 }
 
 hiss_status cli_load_measurer(hiss_comm *comm, const hiss_objective_ops *objective, const hiss_frozen *m,

@@ -22,6 +22,7 @@ trained_alike unphased $unphased
 [ "$(hashes phased)" != "$(hashes unphased)" ] || fail 'phases change nothing'
 for steps in 13 20 33 47; do # within a phase, between two, and within the others
     train 3 stopped$steps --set train.steps=$steps
+    ! grep 'says nothing' log || fail 'a latent that nobody has used yet'
     train 2 stopped$steps
     grep -q 'resumed from' log || fail 'not resumed' log
     same phased stopped$steps

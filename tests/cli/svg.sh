@@ -53,6 +53,22 @@ on 1 "$HISS" eval none "${judge[@]}" --set eval.ssim=gaussian
     fail 'another window' log
 on 1 "$HISS" eval none "${judge[@]}" --set eval.futures=false
 [ $status -eq 0 ] && ! grep -q '"futures"' none/eval.json || fail 'futures that nobody wants' log
+# Fewer or more frames than in training: the first ones are the same, and a clip must have them.
+on 1 "$HISS" eval learned "${judge[@]}" --set eval.future_frames=2
+[ $status -eq 0 ] && [ "$(wc -l <learned/futures.csv)" -eq 3 ] || fail 'two frames of three' learned/futures.csv
+but_best() { cut -d, -f1,3,4,6,7 learned/futures.csv | head -n 3; } # the best future is that of all frames
+but_best >two
+on 1 "$HISS" eval learned "${judge[@]}"
+but_best | cmp -s - two || fail 'the first frames of fewer' two
+refused 1 'eval.future_frames: clips have 5 frames, of which 2 are given, so 3 can be foretold, found 4; set it to at most 3, or train a run on longer clips' \
+    "$HISS" eval learned "${judge[@]}" --set eval.future_frames=4
+train 1 short --set svg.future=1
+for ranks in 1 3; do
+    on $ranks "$HISS" eval short "${judge[@]}" --set eval.future_frames=3
+    [ $status -eq 0 ] && [ "$(wc -l <short/futures.csv)" -eq 4 ] || fail 'three frames where one was trained' log
+    cp short/futures.csv three.$ranks
+done
+cmp three.1 three.3 || fail 'longer futures differ between 1 and 3 ranks'
 # Without hits there is nothing to say of them.
 train 1 bare --set 'data.fields={clip: /clip}' --set train.epochs=1
 on 2 "$HISS" eval bare "${judge[@]}"

@@ -34,6 +34,8 @@ static const hiss_row rows[] = {
                   "test clips that are foretold, drawn by seed"),
     JUDGEMENT_ROW("future_draws", HISS_INT, future_draws, "100", 1, 1 << 16, NULL,
                   "futures drawn of each, by methods that draw them"),
+    JUDGEMENT_ROW("future_frames", HISS_INT, future_frames, "0", 0, 1 << 16, NULL,
+                  "frames that are foretold, by all judgements of clips; 0: as many as in training"),
     JUDGEMENT_ROW("ssim", HISS_CHOICE, ssim, "uniform", 0, 0, "uniform|gaussian",
                   "window of SSIM: uniform, 7 x 7, as scikit-image has it; gaussian, 11 x 11"),
 };

@@ -45,6 +45,7 @@ typedef struct hiss_eval_options {
     int64_t latent_draws;               /* of the latent, for each image */
     int64_t generated;                  /* images made, at most */
     int64_t future_clips, future_draws; /* clips, and futures of each */
+    int64_t future_frames;              /* of a future; 0: as many as in training */
     int64_t plans;                      /* sequences of actions that a planner chooses from */
     int ssim;                           /* 0: uniform window, 1: Gaussian */
     int64_t detection_limit;            /* test images whose boxes are looked for, at most */

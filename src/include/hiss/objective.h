@@ -405,14 +405,14 @@ typedef struct hiss_sound_ops {
 /* A method that foretells how clips go on. In evaluation mode; not collective. */
 typedef struct hiss_forecast_ops {
     int64_t (*given)(void *self);    /* frames of a clip that it is shown, */
-    int64_t (*foretold)(void *self); /* and those after them that it makes */
+    int64_t (*foretold)(void *self); /* and those after them that it was trained to make */
     bool (*draws)(void *self);       /* whether futures of a clip differ; NULL: they do not */
     /* Numbers A of what is done between a frame and the next one, field `action` float32 [T,A], which it sees; 0: it does not.
      * NULL: 0. */
     int64_t (*actions)(void *self);
-    /* What makes `futures` of one clip at a time; *forecaster is owned by the caller, who destroys it, also after an
-     * error. */
-    hiss_status (*create)(void *self, int64_t futures, void **forecaster, hiss_error *err);
+    /* What makes `futures` of one clip at a time, of so many frames each, which may be more or fewer than foretold(); *forecaster is
+     * owned by the caller, who destroys it, also after an error. */
+    hiss_status (*create)(void *self, int64_t futures, int64_t frames, void **forecaster, hiss_error *err);
     void (*destroy)(void *forecaster);                  /* NULL is allowed */
     const hiss_model *(*model)(const void *forecaster); /* laid out; it lives as long */
     /* Frame t of sample i, in pixels of 0..1: out [H,W,C]. */
@@ -420,9 +420,9 @@ typedef struct hiss_forecast_ops {
     /* Futures first, first + 1, ... of sample i of the lane's batch, of an endless row of them: keyed by HISS_FOR_EVALUATION,
      * seed, the sample and the future's number. The lane has no graph.
      *   vector   of the forecaster's model
-     *   actions  [futures, given() + foretold(), A] of which the first leads from the first frame to the second; NULL: those of the
+     *   actions  [futures, given() + frames, A] of which the first leads from the first frame to the second; NULL: those of the
      *            sample
-     *   out      [futures, foretold(), H, W, C] in pixels of 0..1 */
+     *   out      [futures, frames, H, W, C] in pixels of 0..1 */
     void (*run)(void *forecaster, const float *vector, const hiss_lane *lane, int64_t i, uint64_t seed, int64_t first,
                 const float *actions, float *out);
 } hiss_forecast_ops;

@@ -7,6 +7,7 @@
 
 typedef struct forecaster {
     const multiscale *v;
+    int64_t frames; /* of a future */
     hiss_model *model;
     hiss_graph *graph;
     hiss_exec *exec;
@@ -23,12 +24,13 @@ static void destroy(void *self) {
     }
 }
 
-static hiss_status create(void *self, int64_t futures, void **out, hiss_error *err) {
+static hiss_status create(void *self, int64_t futures, int64_t frames, void **out, hiss_error *err) {
     const multiscale *v = self;
     (void)futures; /* one: there is nothing to draw */
     forecaster *f = hiss_new(forecaster, 1);
     *out = f;
     f->v = v;
+    f->frames = frames;
     f->model = hiss_model_create();
     hiss_graph *g = f->graph = hiss_graph_create();
     hiss_builder b = {.graph = g, .model = f->model, .trained_groups = ~0u};
@@ -61,7 +63,7 @@ static void run(void *self, const float *vector, const hiss_lane *lane, int64_t 
     (void)seed;
     (void)first;
     (void)actions;
-    for (int64_t t = 0; t < o->future; t++) {
+    for (int64_t t = 0; t < f->frames; t++) {
         for (int64_t k = 0; k < o->past; k++) { /* frame t + k of the clip */
             float *frame = hiss_exec_data(f->exec, f->frame[k]);
             if (t + k < o->past) {

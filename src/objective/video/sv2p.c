@@ -22,6 +22,7 @@
 #include <math.h>
 #include <stddef.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "hiss/alloc.h"
 #include "hiss/rng.h"
@@ -246,9 +247,13 @@ static int derive(void *self, const hiss_named *metrics, int nmetrics, hiss_name
     return 1;
 }
 
+/* Of a run that ends in the last phase. */
 static bool concern(void *self, const hiss_named *metrics, int nmetrics, char *line, size_t size) {
     (void)self;
-    const double divergence = hiss_named_value(metrics, nmetrics, "divergence");
+    double divergence = (double)INFINITY;
+    for (int k = 0; k < nmetrics; k++) {
+        divergence = strcmp(metrics[k].name, "divergence") == 0 ? metrics[k].value : divergence;
+    }
     const bool unused = divergence < 0.01;
     if (unused) {
         snprintf(line, size,
@@ -281,8 +286,7 @@ static const hiss_report_ops report = {.derive = derive, .concern = concern, .de
 
 const hiss_objective_ops objective_sv2p = {
     .name = "sv2p",
-    .summary = "stochastic variational video prediction: one latent a clip, of a fixed prior, and frames made by "
-               "moving pixels",
+    .summary = "stochastic variational video prediction: one latent a clip, frames by moving pixels",
     .sections = {{"sv2p", rows, &nrows, 0}},
     .options_bytes = sizeof(sv2p_options),
     .own_layers = objective_own_layers,

@@ -12,7 +12,7 @@ enum { DRAW_OF_FUTURES = 1 << 20 }; /* when, of evaluation's streams; that of fu
 
 typedef struct forecaster {
     const sv2p *v;
-    int64_t futures;
+    int64_t futures, frames; /* of a future */
     hiss_model *model;
     hiss_graph *graph;
     hiss_exec *exec;
@@ -30,12 +30,13 @@ static void destroy(void *self) {
     }
 }
 
-static hiss_status create(void *self, int64_t futures, void **out, hiss_error *err) {
+static hiss_status create(void *self, int64_t futures, int64_t frames, void **out, hiss_error *err) {
     const sv2p *v = self;
     forecaster *f = hiss_new(forecaster, 1);
     *out = f;
     f->v = v;
     f->futures = futures;
+    f->frames = frames;
     f->model = hiss_model_create();
     hiss_graph *g = f->graph = hiss_graph_create();
     hiss_builder b = {.graph = g, .model = f->model, .trained_groups = ~0u};
@@ -83,11 +84,11 @@ static void run(void *self, const float *vector, const hiss_lane *lane, int64_t 
                 const float *actions, float *out) {
     forecaster *f = self;
     const sv2p *v = f->v;
-    const int64_t past = v->options->past, future = v->options->future, size = v->task->H * v->task->W * v->task->C;
+    const int64_t past = v->options->past, size = v->task->H * v->task->W * v->task->C;
     const hiss_exec_context context = {.model = vector, .lanes = 1};
     (void)actions;
     begin(f, lane, i, seed, first);
-    for (int64_t t = 1; t < v->frames; t++) {
+    for (int64_t t = 1; t < past + f->frames; t++) {
         float *frame = hiss_exec_data(f->exec, f->frame);
         for (int64_t k = 0; k < f->futures && t <= past; k++) {
             video_frame(lane, i, t - 1, frame + k * size);
@@ -100,7 +101,7 @@ static void run(void *self, const float *vector, const hiss_lane *lane, int64_t 
         copy(f, f->after.cell, f->before.cell);
         const float *made = hiss_exec_data(f->exec, f->made);
         for (int64_t k = 0; k < f->futures && t >= past; k++) {
-            memcpy(out + (k * future + t - past) * size, made + k * size, sizeof *out * (size_t)size);
+            memcpy(out + (k * f->frames + t - past) * size, made + k * size, sizeof *out * (size_t)size);
         }
     }
 }

@@ -20,7 +20,7 @@ typedef struct memory { /* of a recurrent network: inputs, and what will be put 
 
 typedef struct forecaster {
     const svg *v;
-    int64_t futures;
+    int64_t futures, frames; /* of a future */
     hiss_model *model;
     struct posterior_graph { /* of one clip, whose futures have one past */
         hiss_graph *graph;
@@ -137,12 +137,13 @@ static hiss_status build_future(const svg *v, forecaster *f, hiss_error *err) {
     return s;
 }
 
-static hiss_status create(void *self, int64_t futures, void **out, hiss_error *err) {
+static hiss_status create(void *self, int64_t futures, int64_t frames, void **out, hiss_error *err) {
     const svg *v = self;
     forecaster *f = hiss_new(forecaster, 1);
     *out = f;
     f->v = v;
     f->futures = futures;
+    f->frames = frames;
     f->model = hiss_model_create();
     hiss_status s = build_future(v, f, err);
     s = s == HISS_OK && v->options->prior != SVG_PRIOR_NONE ? build_posterior(v, f, err) : s;
@@ -235,7 +236,8 @@ static void put_actions(forecaster *f, const hiss_lane *lane, int64_t i, int64_t
     const int64_t A = video_svg_actions(f->v);
     float *to = hiss_exec_data(f->future.exec, f->future.action);
     for (int64_t k = 0; k < f->futures; k++) {
-        const float *all = actions ? actions + k * f->v->frames * A : hiss_batch_values(lane->batch, i, f->v->action);
+        const float *all = actions ? actions + k * (f->v->options->past + f->frames) * A
+                                   : hiss_batch_values(lane->batch, i, f->v->action);
         memcpy(to + k * A, all + (t - 1) * A, sizeof *to * (size_t)A);
     }
 }
@@ -278,7 +280,7 @@ static void run(void *self, const float *vector, const hiss_lane *lane, int64_t 
     if (f->posterior.graph) {
         clear(f->posterior.exec, f->posterior.graph, &f->posterior.memory);
     }
-    for (int64_t t = 1; t < v->frames; t++) {
+    for (int64_t t = 1; t < o->past + f->frames; t++) {
         float *frame = hiss_exec_data(x->exec, x->frame);
         if (t <= o->past) {
             video_frame(lane, i, t - 1, frame);
@@ -292,7 +294,7 @@ static void run(void *self, const float *vector, const hiss_lane *lane, int64_t 
         step(f, &context, lane, i, t);
         const float *made = hiss_exec_data(x->exec, x->made);
         for (int64_t k = 0; k < f->futures && t >= o->past; k++) {
-            memcpy(out + (k * o->future + t - o->past) * size, made + k * size, sizeof *out * (size_t)size);
+            memcpy(out + (k * f->frames + t - o->past) * size, made + k * size, sizeof *out * (size_t)size);
         }
     }
 }

@@ -52,7 +52,7 @@ static inline void film_open(film *f, const char *objective, const char *text, i
                          .comm = &f->comm,
                          .kernels = hiss_kernels_blas()};
     if (stage_open(&f->s, objective, text, given, NULL, &err) != HISS_OK ||
-        f->s.ops->forecast->create(f->s.method, futures, &f->forecaster, &err) != HISS_OK) {
+        f->s.ops->forecast->create(f->s.method, futures, FUTURE, &f->forecaster, &err) != HISS_OK) {
         fail_msg("%s", err.text);
     }
     stage_batches(&f->s, 0, 0);

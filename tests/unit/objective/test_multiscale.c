@@ -385,7 +385,7 @@ static void test_futures_are_made_of_made_frames(void **state) {
     assert_true(!ops->draws);
     assert_int_equal(ops->given(a.s.method), PAST);
     assert_int_equal(ops->foretold(a.s.method), FUTURE);
-    assert_int_equal(ops->create(a.s.method, 1, &forecaster, &err), HISS_OK);
+    assert_int_equal(ops->create(a.s.method, 1, FUTURE, &forecaster, &err), HISS_OK);
     const hiss_model *model = ops->model(forecaster);
     float *vector = hiss_new(float, hiss_model_floats(model));
     for (int k = 0; k < hiss_model_count(model); k++) {
