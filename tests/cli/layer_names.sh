@@ -20,14 +20,14 @@ train: {epochs: 1, lanes: 12, lane_samples: 4}
 END
 }
 tried=0
+# shellcheck disable=SC2046
 for method in $(methods); do
     net fc2
-    # shellcheck disable=SC2046
     on 1 "$HISS" train net.yaml --run new --set objective="$method" --set train.freeze=nothing $(other_data "$method")
     ! grep -q 'error: .*network.layers: .* leave .* out' log || continue # it has layers of its own
-    refused 1 "fc1, fc2, " "$HISS" train net.yaml --run new --set objective="$method" --set train.freeze=nothing
+    refused 1 "fc1, fc2, " "$HISS" train net.yaml --run new --set objective="$method" --set train.freeze=nothing $(other_data "$method")
     own=$(sed -n 's/.*parameters are in \(.*\)fc1, fc2, /\1/p' log)
-    on 1 "$HISS" train net.yaml --run "run-$method" --set objective="$method"
+    on 1 "$HISS" train net.yaml --run "run-$method" --set objective="$method" $(other_data "$method")
     [ $status -eq 0 ] || fail "$method without such names: exit $status" log
     refused 1 "; choose with" "$HISS" eval "run-$method" --set eval.layers=nothing
     grep -q 'it has fc1, fc2[,;]' log || fail "$method: no places" log
@@ -36,7 +36,7 @@ for method in $(methods); do
     for name in ${own//,/} ${taps//,/}; do
         [[ $name != */* ]] || continue # cannot be given
         net "$name"
-        refused 2 "net.yaml:6:7: layer '$name' has the name " "$HISS" train net.yaml --run new --set objective="$method"
+        refused 2 "net.yaml:6:7: layer '$name' has the name " "$HISS" train net.yaml --run new --set objective="$method" $(other_data "$method")
         grep -q 'give it another name' log || fail 'not what to do' log
         [ ! -e new ] || fail 'left behind'
         tried=$((tried + 1))

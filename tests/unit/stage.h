@@ -22,6 +22,7 @@ typedef struct stage_given { /* of task and placement, what a test chooses */
     const hiss_vocabulary *vocabulary; /* then samples are rows of words; NULL: images */
     const hiss_sound *sound;           /* then samples are rows of sound */
     int64_t frames; /* then they have fields clip, whose first frame is the image, action, and hit; 0: they have not */
+    int64_t heard;  /* values of a field sound; 0: there is none */
 } stage_given;
 
 typedef struct stage {
@@ -81,6 +82,9 @@ static inline void stage_suit(const char *objective, stage_given *given) {
         given->stored_H = given->stored_W = 16;
         given->frames = 15;
     }
+    if (strcmp(objective, "ambient_sound") == 0) {
+        given->heard = 300;
+    }
 }
 
 static inline int64_t stage_image_bytes(const hiss_task *t) {
@@ -89,7 +93,11 @@ static inline int64_t stage_image_bytes(const hiss_task *t) {
 }
 
 static inline int64_t stage_frames(const hiss_task *t) {
-    return t->fields > 1 ? t->field[1].dim[0] : 0;
+    return t->fields > 2 ? t->field[1].dim[0] : 0;
+}
+
+static inline int64_t stage_heard(const hiss_task *t) {
+    return t->fields == 2 ? t->field[1].dim[0] : 0;
 }
 
 enum { STAGE_ACTIONS = 2 }; /* numbers of an action */
@@ -100,7 +108,8 @@ static inline bool stage_hit(int64_t sample, int64_t frame) {
 
 static inline int64_t stage_bytes(const hiss_task *t) {
     const int64_t action = STAGE_ACTIONS * (int64_t)sizeof(float), hit = 1;
-    return stage_image_bytes(t) + stage_frames(t) * (stage_image_bytes(t) + action + hit);
+    const int64_t sound = stage_heard(t) * (int64_t)sizeof(int16_t);
+    return stage_image_bytes(t) + sound + stage_frames(t) * (stage_image_bytes(t) + action + hit);
 }
 
 static inline void draw_sample(const hiss_task *t, int64_t sample, uint8_t *out) {
@@ -122,6 +131,10 @@ static inline void draw_sample(const hiss_task *t, int64_t sample, uint8_t *out)
         return;
     }
     const int64_t label = t->classes ? sample % t->classes : sample;
+    for (int64_t k = 0; k < stage_heard(t); k++) { /* a tone for each label */
+        const int16_t value = (int16_t)(9000.0 * sin(0.1 * (double)((label % 5 + 1) * k + sample)));
+        memcpy(out + t->field[1].offset + k * (int64_t)sizeof value, &value, sizeof value);
+    }
     draw_blob(t->stored_H, t->stored_W, t->C, sample, label, out);
     for (int64_t k = 0; k < stage_frames(t); k++) { /* it moves about */
         const float action[STAGE_ACTIONS] = {0.4f * (float)((sample + 3 * k) % 5 - 2), 0.3f * (float)(k % 3 - 1)};
@@ -195,9 +208,15 @@ static inline hiss_status stage_open(stage *s, const char *objective, const char
                                .ndim = 2,
                                .dim = {given.frames, 1},
                                .offset = s->field[2].offset + given.frames * STAGE_ACTIONS * (int64_t)sizeof(float)};
+    if (given.heard) {
+        s->field[1] = (hiss_field){
+            .name = "sound", .dtype = HISS_I16, .ndim = 1, .dim = {given.heard}, .offset = s->field[1].offset};
+    }
     s->task = (hiss_task){.seed = given.seed,
                           .field = s->field,
-                          .fields = given.frames ? 4 : 1,
+                          .fields = given.frames  ? 4
+                                    : given.heard ? 2
+                                                  : 1,
                           .stored_H = given.stored_H,
                           .stored_W = given.stored_W,
                           .H = s->augment.height,

@@ -29,6 +29,7 @@ static void test_variants(void **state) {
                                "jitter: 1, code: 5, hidden: 6}\n"},
         {"context_prediction", "network: {preset: resnet18-small, width: 1}\n"
                                "context_prediction: {patch: 8, gap: 0, jitter: 1, second_only: true}\n"},
+        {"ambient_sound", "network: {width: 2}\nambient_sound: {clusters: 3, bands: 5, shuffled: true}\n"},
         {"jigsaw", "network: {width: 2}\njigsaw: {canvas: 0, tile: 8, cell: 9, permutations: 5, code: 4, "
                    "hidden: 6}\n"},
         {"stacked", "stacked: {units: 5, layers: 1}\ncorruption: {kind: gaussian}\n"},
