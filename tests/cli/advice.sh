@@ -105,6 +105,12 @@ room jigsaw 2 jigsaw.canvas: jigsaw.canvas=48 jigsaw.cell=40
 room jigsaw 2 jigsaw.tile: jigsaw.tile=20
 room jigsaw 2 jigsaw.tile: jigsaw.tile=20 jigsaw.canvas=0
 room jigsaw 1 jigsaw.tile: jigsaw.tile=2 jigsaw.cell=2
+e=egomotion
+room $e 1 $e.view: $e.canvas=0
+room $e 2 $e.view: $e.canvas=0 $e.view=6 $e.shift=1
+room $e 1 $e.canvas: $e.canvas=14 $e.shift=6
+room $e 2 $e.canvas: $e.canvas=20
+room $e 1 $e.view: $e.canvas=20 $e.view=2 $e.shift=1
 
 # Sizes of images that a method takes: those of the advice work at once.
 for size in 6x6 7x9 12x14 13x20 10x12 9x30; do

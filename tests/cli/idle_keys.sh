@@ -61,7 +61,7 @@ untold objective=ladder network.layers=null ladder.model=gamma ladder.lambda=1
 told whiten.floor objective=sparse network.layers=null whiten.on=false whiten.floor=0.1
 told whiten.on objective=sparse network.layers=null sparse.form=convolutional whiten.on=false
 untold objective=sparse network.layers=null whiten.floor=0.1
-for method in context_prediction jigsaw; do
+for method in context_prediction jigsaw egomotion; do
     told $method.scale objective=$method $method.canvas=0 $method.scale=0.7
     told $method.texture objective=$method $method.canvas=0 $method.texture=0.3
     untold objective=$method $method.canvas=20 $method.scale=0.7

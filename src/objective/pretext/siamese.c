@@ -91,20 +91,19 @@ void pretext_siamese_close(siamese *s) {
 
 /* ---- the graph ---- */
 
-static hiss_value connected(hiss_builder *b, const char *name, hiss_value x, int64_t units) {
+hiss_value pretext_siamese_connected(hiss_builder *b, const char *name, hiss_value x, int64_t units) {
     char norm[32];
     snprintf(norm, sizeof norm, "%s/norm", name);
     x = hiss_layer_linear(b, name, x, units, false);
     return hiss_graph_relu(b->graph, hiss_layer_batch_norm(b, norm, x));
 }
 
-hiss_status pretext_siamese_scores(siamese *s, hiss_builder *b, int64_t m, hiss_error *err) {
+hiss_status pretext_siamese_codes(siamese *s, hiss_builder *b, int64_t m, hiss_value *codes, hiss_error *err) {
     hiss_graph *g = b->graph;
     const int64_t n = s->parts, C = s->task->C;
     hiss_taps taps = {0};
     objective_scene_inputs(&s->scene, b, m);
     s->patches = hiss_graph_input(g, "patches", HISS_SHAPE(m, n, s->side, s->side, C));
-    s->answer = hiss_graph_input_labels(g, "answer", m);
     hiss_value x = hiss_graph_reshape(g, s->patches, HISS_SHAPE(m * n, s->side, s->side, C));
     const hiss_status status = hiss_network_build(&s->maps, b, x, &x, &taps, err);
     if (status != HISS_OK) {
@@ -113,11 +112,21 @@ hiss_status pretext_siamese_scores(siamese *s, hiss_builder *b, int64_t m, hiss_
     if (hiss_graph_shape(g, x).ndim != 2) {
         x = hiss_graph_flatten(g, x);
     }
-    x = connected(b, "code", x, s->options->code);
-    x = hiss_graph_reshape(g, x, HISS_SHAPE(m, n * s->options->code));
-    x = connected(b, "hidden", x, s->options->hidden);
-    s->scores = hiss_layer_linear(b, "scores", x, s->answers, true);
+    x = pretext_siamese_connected(b, "code", x, s->options->code);
+    *codes = hiss_graph_reshape(g, x, HISS_SHAPE(m, n * s->options->code));
     return hiss_graph_status(g, err);
+}
+
+hiss_status pretext_siamese_scores(siamese *s, hiss_builder *b, int64_t m, hiss_error *err) {
+    hiss_value x = -1;
+    const hiss_status status = pretext_siamese_codes(s, b, m, &x, err);
+    if (status != HISS_OK) {
+        return status;
+    }
+    s->answer = hiss_graph_input_labels(b->graph, "answer", m);
+    x = pretext_siamese_connected(b, "hidden", x, s->options->hidden);
+    s->scores = hiss_layer_linear(b, "scores", x, s->answers, true);
+    return hiss_graph_status(b->graph, err);
 }
 
 hiss_status pretext_siamese_build(siamese *s, hiss_builder *b, int64_t m, hiss_error *err) {
@@ -158,31 +167,39 @@ int pretext_siamese_below_chance(const siamese *s, const hiss_named *metrics, in
 
 /* ---- what evaluation measures ---- */
 
+void pretext_siamese_picture(siamese *s) {
+    s->picture = hiss_new(float, SIAMESE_SHOWN * 2 * s->shown_side * s->shown_side * s->task->C);
+    s->shown = 0;
+}
+
 hiss_status pretext_siamese_measure_build(siamese *s, hiss_builder *b, int64_t m, hiss_error *err) {
     const hiss_status status = pretext_siamese_scores(s, b, m, err);
     if (status == HISS_OK) {
         hiss_graph_keep(b->graph, s->patches);
         hiss_graph_keep(b->graph, s->answer);
         hiss_graph_keep(b->graph, s->scores);
-        s->picture = hiss_new(float, SIAMESE_SHOWN * 2 * s->shown_side * s->shown_side * s->task->C);
-        s->shown = 0;
+        pretext_siamese_picture(s);
     }
     return status;
 }
 
-int64_t pretext_siamese_measure(const siamese *s, const hiss_lane *lane, int64_t i, float *out) {
-    const float *score = hiss_lane_values(lane, s->scores, i);
-    const int64_t right = *answer_of(s, lane, i);
+int64_t pretext_siamese_judge(const float *score, int64_t answers, int64_t right, float *out) {
     int64_t said = 0;
     double sum = 0.0;
-    for (int64_t k = 1; k < s->answers; k++) {
+    for (int64_t k = 1; k < answers; k++) {
         said = score[k] > score[said] ? k : said;
     }
-    for (int64_t k = 0; k < s->answers; k++) {
+    for (int64_t k = 0; k < answers; k++) {
         sum += exp((double)score[k] - (double)score[said]);
     }
     out[SIAMESE_HIT] = said == right ? 1.0f : 0.0f;
     out[SIAMESE_LOSS] = (float)(log(sum) + (double)score[said] - (double)score[right]);
+    return said;
+}
+
+int64_t pretext_siamese_measure(const siamese *s, const hiss_lane *lane, int64_t i, float *out) {
+    const int64_t right = *answer_of(s, lane, i);
+    pretext_siamese_judge(hiss_lane_values(lane, s->scores, i), s->answers, right, out);
     return right;
 }
 

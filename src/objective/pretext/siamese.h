@@ -54,6 +54,11 @@ void pretext_siamese_close(siamese *s);
 /* An encode() of hiss_objective_ops: the network up to flatten on whole images. */
 hiss_status pretext_siamese_encode(const siamese *s, hiss_builder *b, hiss_value image, hiss_taps *taps,
                                    hiss_error *err);
+/* A fully connected layer of that name with BatchNorm and relu. */
+hiss_value pretext_siamese_connected(hiss_builder *b, const char *name, hiss_value x, int64_t units);
+/* The graph of m samples up to the codes: inputs of the scene and of "patches" [m, parts, side, side, C]; *codes
+ * [m, parts code]. */
+hiss_status pretext_siamese_codes(siamese *s, hiss_builder *b, int64_t m, hiss_value *codes, hiss_error *err);
 /* The graph of m samples: inputs of the scene, of "patches" [m, parts, side, side, C] and of the right "answer"; the
  * scores. */
 hiss_status pretext_siamese_scores(siamese *s, hiss_builder *b, int64_t m, hiss_error *err);
@@ -68,6 +73,10 @@ int pretext_siamese_below_chance(const siamese *s, const hiss_named *metrics, in
 
 /* What evaluation measures: build() is pretext_siamese_measure_build(). */
 hiss_status pretext_siamese_measure_build(siamese *s, hiss_builder *b, int64_t m, hiss_error *err);
+/* What scores [answers] say of the right answer, into out [SIAMESE_WIDTH]; returns what they say. */
+int64_t pretext_siamese_judge(const float *score, int64_t answers, int64_t right, float *out);
+/* Room for the picture. */
+void pretext_siamese_picture(siamese *s);
 /* Into out [SIAMESE_WIDTH]; returns the right answer. */
 int64_t pretext_siamese_measure(const siamese *s, const hiss_lane *lane, int64_t i, float *out);
 /* Shows sample i's scene in the picture, and gives the grey square [shown_side, shown_side, C] beside it. NULL: there

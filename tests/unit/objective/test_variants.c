@@ -32,6 +32,9 @@ static void test_variants(void **state) {
         {"ambient_sound", "network: {width: 2}\nambient_sound: {clusters: 3, bands: 5, shuffled: true}\n"},
         {"jigsaw", "network: {width: 2}\njigsaw: {canvas: 0, tile: 8, cell: 9, permutations: 5, code: 4, "
                    "hidden: 6}\n"},
+        {"egomotion", "network: {width: 2}\negomotion: {view: 9, shift: 2, bins: 5, canvas: 20, code: 4, hidden: 6}\n"},
+        {"egomotion", "network: {preset: resnet18-small, width: 1}\n"
+                      "egomotion: {view: 8, shift: 1, bins: 3, canvas: 20, sees: second, turned: false}\n"},
         {"stacked", "stacked: {units: 5, layers: 1}\ncorruption: {kind: gaussian}\n"},
         {"stacked", "stacked: {units: 5, layers: 2}\ncorruption: {kind: salt_and_pepper}\n"},
         {"stacked", "stacked: {units: 5, layers: 4, pretrain: false}\n"},
