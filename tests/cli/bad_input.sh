@@ -106,7 +106,9 @@ for objective in $all; do
     case $objective in
     colorization | split_brain) data=(--set data.file=colors.h5) ;;
     ladder) data+=(--set data.labelled=1) ;;
-    word2vec | wavenet | svg | multiscale | sv2p | ambient_sound) mapfile -t data < <(other_data $objective | tr " " "\n" | grep .) ;;
+    word2vec | wavenet | svg | multiscale | sv2p | ambient_sound | temporal_order)
+        mapfile -t data < <(other_data $objective | tr " " "\n" | grep .)
+        ;;
     esac
     for ranks in 1 2; do
         refused $ranks 'training has diverged; the learning rate may be too high (optim.lr = 1e+06)' "$HISS" train config.yaml --run run \

@@ -77,12 +77,11 @@ hiss_status pretext_siamese_open(siamese *s, hiss_error *err) {
     }
     if (places == 0) {
         return hiss_fail_key(err, HISS_EUSER, "network.layers",
-                             "%s trains the layers before flatten, which patches and whole images share, and found "
-                             "none with a name; put convolutions there, or leave network.layers out, as with "
-                             "--set network.layers=null",
-                             s->method);
+                             "%s trains the layers before flatten%s, and found none with a name; put convolutions "
+                             "there, or leave network.layers out, as with --set network.layers=null",
+                             s->method, s->side ? ", which patches and whole images share" : "");
     }
-    return pretext_siamese_takes(s, s->side) ? HISS_OK : fail_side(s, err);
+    return s->side == 0 || pretext_siamese_takes(s, s->side) ? HISS_OK : fail_side(s, err);
 }
 
 void pretext_siamese_close(siamese *s) {
@@ -101,10 +100,13 @@ hiss_value pretext_siamese_connected(hiss_builder *b, const char *name, hiss_val
 hiss_status pretext_siamese_codes(siamese *s, hiss_builder *b, int64_t m, hiss_value *codes, hiss_error *err) {
     hiss_graph *g = b->graph;
     const int64_t n = s->parts, C = s->task->C;
+    const int64_t H = s->side ? s->side : s->task->H, W = s->side ? s->side : s->task->W;
     hiss_taps taps = {0};
-    objective_scene_inputs(&s->scene, b, m);
-    s->patches = hiss_graph_input(g, "patches", HISS_SHAPE(m, n, s->side, s->side, C));
-    hiss_value x = hiss_graph_reshape(g, s->patches, HISS_SHAPE(m * n, s->side, s->side, C));
+    if (s->side) {
+        objective_scene_inputs(&s->scene, b, m);
+    }
+    s->patches = hiss_graph_input(g, "patches", HISS_SHAPE(m, n, H, W, C));
+    hiss_value x = hiss_graph_reshape(g, s->patches, HISS_SHAPE(m * n, H, W, C));
     const hiss_status status = hiss_network_build(&s->maps, b, x, &x, &taps, err);
     if (status != HISS_OK) {
         return status;
@@ -141,7 +143,8 @@ hiss_status pretext_siamese_build(siamese *s, hiss_builder *b, int64_t m, hiss_e
 }
 
 float *pretext_siamese_patch(const siamese *s, const hiss_lane *lane, int64_t i, int64_t part) {
-    return hiss_lane_values(lane, s->patches, i) + part * s->side * s->side * s->task->C;
+    const int64_t pixels = s->side ? s->side * s->side : s->task->H * s->task->W;
+    return hiss_lane_values(lane, s->patches, i) + part * pixels * s->task->C;
 }
 
 static int32_t *answer_of(const siamese *s, const hiss_lane *lane, int64_t i) {
@@ -178,7 +181,9 @@ hiss_status pretext_siamese_measure_build(siamese *s, hiss_builder *b, int64_t m
         hiss_graph_keep(b->graph, s->patches);
         hiss_graph_keep(b->graph, s->answer);
         hiss_graph_keep(b->graph, s->scores);
-        pretext_siamese_picture(s);
+        if (s->side) {
+            pretext_siamese_picture(s);
+        }
     }
     return status;
 }

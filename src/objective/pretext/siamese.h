@@ -34,7 +34,7 @@ typedef struct siamese {
     const char *method, *side_key; /* its name, and the key of a patch's side */
     const char *room_key;          /* of what a patch lies in, of side `room`; NULL: nothing */
     int64_t room;
-    int64_t parts, side, answers; /* patches of an image, their side, answers to choose from */
+    int64_t parts, side, answers; /* patches of an image, their side, answers; side 0: whole images, without a scene */
     objective_scene scene;
     int64_t shown_side; /* of a part of the picture, in pixels */
 

@@ -61,8 +61,8 @@ static hiss_status check(const multiscale *v, hiss_error *err) {
     if (objective_expect_no_layers(t, "multiscale", "multiscale.width", err) != HISS_OK) {
         return HISS_EUSER;
     }
-    const hiss_status s =
-        video_expect_clips("multiscale", t, o->past + o->future, "multiscale.past and multiscale.future together", err);
+    const hiss_status s = objective_video_expect_clips("multiscale", t, o->past + o->future,
+                                                       "multiscale.past and multiscale.future together", err);
     if (s == HISS_OK && (t->H % SIDES || t->W % SIDES)) {
         return hiss_fail_key(
             err, HISS_EUSER, "data.fields",
@@ -116,17 +116,17 @@ static void build_discriminator_step(const multiscale *v, hiss_builder *b, const
     hiss_value loss = -1, of_data = -1, of_made = -1;
     if (v->options->mismatched) {
         hiss_value frame[HISS_MAX_INPUTS];
-        video_frame_inputs(v->task, g, "mismatched", v->placement->m, v->options->past, frame);
+        objective_video_frame_inputs(v->task, g, "mismatched", v->placement->m, v->options->past, frame);
         other = video_multiscale_pyramid(g, v->options->past, frame);
     }
     for (int k = 0; k < MULTISCALE_SCALES; k++) {
         of_data = video_multiscale_judge(v, b, k, given->scale[k], truth->scale[k]);
         of_made = video_multiscale_judge(v, b, k, given->scale[k], hiss_graph_stop_gradient(g, made.scale[k]));
-        loss = video_sum(g, loss, objective_adversary_loss(g, of_data, true));
-        loss = video_sum(g, loss, objective_adversary_loss(g, of_made, false));
+        loss = objective_video_sum(g, loss, objective_adversary_loss(g, of_data, true));
+        loss = objective_video_sum(g, loss, objective_adversary_loss(g, of_made, false));
         if (v->options->mismatched) {
             const hiss_value of_other = video_multiscale_judge(v, b, k, other.scale[k], truth->scale[k]);
-            loss = video_sum(g, loss, objective_adversary_loss(g, of_other, false));
+            loss = objective_video_sum(g, loss, objective_adversary_loss(g, of_other, false));
         }
     }
     hiss_graph_loss(g, loss);
@@ -145,17 +145,17 @@ static void build_generator_step(const multiscale *v, hiss_builder *b, const mul
         const double pixels = (double)((v->task->H >> (FINEST - k)) * (v->task->W >> (FINEST - k)) * v->task->C);
         const double each = 1.0 / ((double)v->placement->m * pixels);
         error = hiss_graph_squared_loss(g, made.scale[k], truth->scale[k], each);
-        loss = video_sum(g, loss, error);
+        loss = objective_video_sum(g, loss, error);
         if (o->gdl > 0.0) {
             difference = video_multiscale_gradient_difference(g, truth->scale[k], made.scale[k], each);
-            loss = video_sum(g, loss, hiss_graph_scale(g, difference, o->gdl));
+            loss = objective_video_sum(g, loss, hiss_graph_scale(g, difference, o->gdl));
         }
         if (o->adversarial > 0.0) {
             const hiss_value logits = video_multiscale_judge(v, b, k, given->scale[k], made.scale[k]);
-            fools = video_sum(g, fools, objective_adversary_loss(g, logits, true));
+            fools = objective_video_sum(g, fools, objective_adversary_loss(g, logits, true));
         }
     }
-    loss = fools < 0 ? loss : video_sum(g, loss, hiss_graph_scale(g, fools, o->adversarial));
+    loss = fools < 0 ? loss : objective_video_sum(g, loss, hiss_graph_scale(g, fools, o->adversarial));
     hiss_graph_loss(g, loss);
     hiss_layer_metric(b, "loss", loss);
     hiss_layer_metric(b, "error", error);
@@ -171,7 +171,7 @@ static hiss_status build(void *self, int phase, hiss_builder *b, hiss_error *err
     const multiscale *v = self;
     const int64_t past = v->options->past;
     hiss_value frame[HISS_MAX_INPUTS + 1];
-    video_frame_inputs(v->task, b->graph, "frame", v->placement->m, past + 1, frame);
+    objective_video_frame_inputs(v->task, b->graph, "frame", v->placement->m, past + 1, frame);
     const multiscale_pyramid given = video_multiscale_pyramid(b->graph, past, frame),
                              truth = video_multiscale_pyramid(b->graph, 1, frame + past);
     if (is_discriminator_step(v, phase)) {
@@ -209,7 +209,7 @@ static void put(const hiss_lane *lane, int64_t i, const char *name, int64_t j, i
     for (int64_t t = 0; t < count; t++) {
         char text[32];
         snprintf(text, sizeof text, "%s%lld", name, (long long)t);
-        video_frame(lane, j, first + t, hiss_lane_values(lane, hiss_graph_input_named(lane->graph, text), i));
+        objective_video_frame(lane, j, first + t, hiss_lane_values(lane, hiss_graph_input_named(lane->graph, text), i));
     }
 }
 

@@ -3,7 +3,7 @@
 #define VIDEO_MULTISCALE_H
 
 #include "hiss/objective.h"
-#include "objective/video/clip.h"
+#include "objective/parts/clip.h"
 
 enum { MULTISCALE_SCALES = 4 };
 

@@ -34,7 +34,7 @@ static hiss_status create(void *self, int64_t futures, int64_t frames, void **ou
     f->model = hiss_model_create();
     hiss_graph *g = f->graph = hiss_graph_create();
     hiss_builder b = {.graph = g, .model = f->model, .trained_groups = ~0u};
-    video_frame_inputs(v->task, g, "frame", 1, v->options->past, f->frame);
+    objective_video_frame_inputs(v->task, g, "frame", 1, v->options->past, f->frame);
     const multiscale_pyramid given = video_multiscale_pyramid(g, v->options->past, f->frame),
                              made = video_multiscale_generate(v, &b, &given, NULL);
     f->made = video_multiscale_frame(g, &made);
@@ -67,7 +67,7 @@ static void run(void *self, const float *vector, const hiss_lane *lane, int64_t 
         for (int64_t k = 0; k < o->past; k++) { /* frame t + k of the clip */
             float *frame = hiss_exec_data(f->exec, f->frame[k]);
             if (t + k < o->past) {
-                video_frame(lane, i, t + k, frame);
+                objective_video_frame(lane, i, t + k, frame);
             } else {
                 memcpy(frame, out + (t + k - o->past) * size, sizeof *out * (size_t)size);
             }
@@ -90,5 +90,5 @@ const hiss_forecast_ops video_multiscale_forecast = {.given = given,
                                                      .create = create,
                                                      .destroy = destroy,
                                                      .model = model,
-                                                     .frame = video_frame,
+                                                     .frame = objective_video_frame,
                                                      .run = run};

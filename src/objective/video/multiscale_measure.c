@@ -24,7 +24,7 @@ static int64_t frames_of(const multiscale *v) {
 }
 
 static const hiss_field *hit_field(const multiscale *v) {
-    return video_hits(v->task, frames_of(v));
+    return objective_video_hits(v->task, frames_of(v));
 }
 
 static int64_t width(void *self) {
@@ -36,7 +36,7 @@ static hiss_status build(void *self, hiss_builder *b, int64_t m, hiss_error *err
     hiss_graph *g = b->graph;
     struct multiscale_measured *x = &v->measured;
     const int64_t past = v->options->past;
-    video_frame_inputs(v->task, g, "frame", m, frames_of(v), x->frame);
+    objective_video_frame_inputs(v->task, g, "frame", m, frames_of(v), x->frame);
     for (int64_t t = 0; t < frames_of(v) && hiss_graph_status(g, err) == HISS_OK; t++) {
         hiss_graph_keep(g, x->frame[t]);
         if (t >= past) {
@@ -54,7 +54,7 @@ static hiss_status build(void *self, hiss_builder *b, int64_t m, hiss_error *err
 
 static void sample(void *self, const hiss_lane *lane, int64_t i) {
     const multiscale *v = self;
-    video_put_frames(lane, i, frames_of(v), v->measured.frame);
+    objective_video_put_frames(lane, i, frames_of(v), v->measured.frame);
 }
 
 /* ---- one clip ---- */
@@ -106,7 +106,7 @@ static void measure(void *self, const hiss_lane *lane, int64_t i, float *out) {
                        copy = compare(v->task, truth, hiss_lane_values(lane, x->frame[t - 1], i));
         add(out + ALL * SUMS, &made, &copy);
         if (hit) {
-            add(out + (video_hit(lane, i, hit, t - 1) ? AFTER : REST) * SUMS, &made, &copy);
+            add(out + (objective_video_hit(lane, i, hit, t - 1) ? AFTER : REST) * SUMS, &made, &copy);
         }
     }
 }
@@ -128,10 +128,10 @@ static void say(const hiss_measured *m, int time) {
         return;
     }
     const int64_t n = (int64_t)llround(frames * (double)m->test);
-    objective_say(m, group[time], psnr[time], "PSNR", "dB", video_decibels(sum[ERROR] / frames), nan_,
-                  video_decibels(sum[COPY_ERROR] / frames), n);
-    objective_say(m, group[time], gap[time], "sharpness difference", "dB", video_decibels(sum[GAP] / frames), nan_,
-                  video_decibels(sum[COPY_GAP] / frames), n);
+    objective_say(m, group[time], psnr[time], "PSNR", "dB", objective_video_decibels(sum[ERROR] / frames), nan_,
+                  objective_video_decibels(sum[COPY_ERROR] / frames), n);
+    objective_say(m, group[time], gap[time], "sharpness difference", "dB", objective_video_decibels(sum[GAP] / frames),
+                  nan_, objective_video_decibels(sum[COPY_GAP] / frames), n);
     objective_say(m, group[time], sharp[time], "sharpness", "% of true", 100.0 * sum[EDGES] / sum[TRUE_EDGES], nan_,
                   nan_, n);
 }

@@ -65,7 +65,7 @@ static hiss_status check(const sv2p *v, hiss_error *err) {
     if (objective_expect_no_layers(t, "sv2p", "sv2p.features", err) != HISS_OK) {
         return HISS_EUSER;
     }
-    const hiss_status s = video_expect_clips("sv2p", t, v->frames, "sv2p.past and sv2p.future together", err);
+    const hiss_status s = objective_video_expect_clips("sv2p", t, v->frames, "sv2p.past and sv2p.future together", err);
     if (s == HISS_OK && (t->H % SIDES || t->W % SIDES)) {
         return hiss_fail_key(
             err, HISS_EUSER, "data.fields",
@@ -170,12 +170,12 @@ static hiss_status build(void *self, int phase, hiss_builder *b, hiss_error *err
     const double pixels = (double)(v->task->H * v->task->W * v->task->C), each = 1.0 / ((double)m * pixels);
     sv2p_state state = video_sv2p_start(v, b, m);
     hiss_value frame[VIDEO_MOST_FRAMES], miss = -1, divergence;
-    video_frame_inputs(v->task, g, "frame", m, v->frames, frame);
+    objective_video_frame_inputs(v->task, g, "frame", m, v->frames, frame);
     const hiss_value latent = draw(v, b, m, phase, frame, &divergence);
     hiss_value seen = frame[0];
     for (int64_t t = 1; t < v->frames && hiss_graph_status(g, err) == HISS_OK; t++) {
         const hiss_value made = video_sv2p_step(v, b, seen, latent, &state);
-        miss = video_sum(g, miss, hiss_graph_squared_loss(g, made, frame[t], each));
+        miss = objective_video_sum(g, miss, hiss_graph_squared_loss(g, made, frame[t], each));
         seen = may_be_made(v, t) ? chosen(g, t, frame[t], made) : frame[t];
     }
     hiss_value loss = miss;
@@ -220,7 +220,7 @@ static void sample(void *self, const hiss_lane *lane, int64_t i) {
     hiss_rng_normals(&rng, v->options->latent, values_of(lane, "noise", i));
     const float odds = (float)probability_of_truth(v, lane->step);
     for (int64_t t = 0; t < v->frames; t++) {
-        video_frame(lane, i, t, values_of(lane, numbered(name, "frame", t), i));
+        objective_video_frame(lane, i, t, values_of(lane, numbered(name, "frame", t), i));
         if (may_be_made(v, t)) {
             const float takes = hiss_rng_between(&rng, 0.0f, 1.0f) < odds ? 1.0f : 0.0f;
             float *out = values_of(lane, numbered(name, "truth", t), i);
@@ -243,7 +243,7 @@ static void fill(void *self, const hiss_lane *lane) {
 static int derive(void *self, const hiss_named *metrics, int nmetrics, hiss_named out[HISS_MAX_DERIVED]) {
     (void)self;
     const double miss = hiss_named_value(metrics, nmetrics, "reconstruction");
-    out[0] = (hiss_named){"psnr", miss > 0.0 ? video_decibels(miss) : 0.0};
+    out[0] = (hiss_named){"psnr", miss > 0.0 ? objective_video_decibels(miss) : 0.0};
     return 1;
 }
 

@@ -3,7 +3,7 @@
 #define VIDEO_SV2P_H
 
 #include "hiss/objective.h"
-#include "objective/video/clip.h"
+#include "objective/parts/clip.h"
 
 enum { SV2P_RANDOM, SV2P_FREE, SV2P_PAID, SV2P_PHASES }; /* what the latent is in a phase: see sv2p.c */
 

@@ -91,7 +91,7 @@ static void run(void *self, const float *vector, const hiss_lane *lane, int64_t 
     for (int64_t t = 1; t < past + f->frames; t++) {
         float *frame = hiss_exec_data(f->exec, f->frame);
         for (int64_t k = 0; k < f->futures && t <= past; k++) {
-            video_frame(lane, i, t - 1, frame + k * size);
+            objective_video_frame(lane, i, t - 1, frame + k * size);
         }
         if (t > past) {
             copy(f, f->made, f->frame);
@@ -125,5 +125,5 @@ const hiss_forecast_ops video_sv2p_forecast = {.given = given,
                                                .create = create,
                                                .destroy = destroy,
                                                .model = model,
-                                               .frame = video_frame,
+                                               .frame = objective_video_frame,
                                                .run = run};

@@ -16,7 +16,7 @@ enum { FRAMES, EXPECTED, TOLD, COPY, SUMS }; /* how many; squared errors, and th
 enum { TRAINING = 100 };
 
 static const hiss_field *hit_field(const sv2p *v) {
-    return video_hits(v->task, v->frames);
+    return objective_video_hits(v->task, v->frames);
 }
 
 static int64_t width(void *self) {
@@ -28,7 +28,7 @@ static hiss_status build(void *self, hiss_builder *b, int64_t m, hiss_error *err
     hiss_graph *g = b->graph;
     struct sv2p_measured *x = &v->measured;
     sv2p_state expected = video_sv2p_start(v, b, m), told = expected;
-    video_frame_inputs(v->task, g, "frame", m, v->frames, x->frame);
+    objective_video_frame_inputs(v->task, g, "frame", m, v->frames, x->frame);
     const sv2p_gaussian q = video_sv2p_posterior(v, b, x->frame);
     const hiss_value zeros = hiss_graph_filled(g, HISS_SHAPE(m, v->options->latent), 0.0f);
     for (int64_t t = 1; t < v->frames && hiss_graph_status(g, err) == HISS_OK; t++) {
@@ -54,7 +54,7 @@ static hiss_status build(void *self, hiss_builder *b, int64_t m, hiss_error *err
 
 static void sample(void *self, const hiss_lane *lane, int64_t i) {
     const sv2p *v = self;
-    video_put_frames(lane, i, v->frames, v->measured.frame);
+    objective_video_put_frames(lane, i, v->frames, v->measured.frame);
 }
 
 /* ---- one clip ---- */
@@ -90,7 +90,7 @@ static void measure(void *self, const hiss_lane *lane, int64_t i, float *out) {
         const float sums[SUMS] = {1.0f, squared(v->task, frame, hiss_lane_values(lane, x->expected[t], i)),
                                   squared(v->task, frame, hiss_lane_values(lane, x->told[t], i)),
                                   squared(v->task, frame, hiss_lane_values(lane, x->frame[t - 1], i))};
-        const int time = hit && video_hit(lane, i, hit, t - 1) ? AFTER : REST;
+        const int time = hit && objective_video_hit(lane, i, hit, t - 1) ? AFTER : REST;
         for (int k = 0; k < SUMS; k++) {
             out[NUMBERS + ALL * SUMS + k] += sums[k];
             if (hit && t > 1) {
@@ -114,10 +114,10 @@ static void say(const hiss_measured *m, int time) {
         return;
     }
     const int64_t n = (int64_t)llround(frames * (double)m->test);
-    objective_say(m, group[time], expected[time], "PSNR", "dB", video_decibels(sum[EXPECTED] / frames), nan_,
-                  video_decibels(sum[COPY] / frames), n);
-    objective_say(m, group[time], told[time], "PSNR with the clip's latent", "dB", video_decibels(sum[TOLD] / frames),
-                  nan_, nan_, n);
+    objective_say(m, group[time], expected[time], "PSNR", "dB", objective_video_decibels(sum[EXPECTED] / frames), nan_,
+                  objective_video_decibels(sum[COPY] / frames), n);
+    objective_say(m, group[time], told[time], "PSNR with the clip's latent", "dB",
+                  objective_video_decibels(sum[TOLD] / frames), nan_, nan_, n);
     if (time == ALL) {
         objective_say(m, group[time], "divergence", "the latent tells", "nats a clip", m->test_mean[DIVERGENCE],
                       m->test_deviation[DIVERGENCE], nan_, m->test);

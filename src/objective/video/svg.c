@@ -69,9 +69,9 @@ static hiss_status check(svg *v, hiss_error *err) {
     if (objective_expect_no_layers(t, "svg", "svg.features", err) != HISS_OK) {
         return HISS_EUSER;
     }
-    const hiss_status s = video_expect_clips("svg", t, v->frames, "svg.past and svg.future together", err);
+    const hiss_status s = objective_video_expect_clips("svg", t, v->frames, "svg.past and svg.future together", err);
     if (s == HISS_OK && v->options->actions == SVG_ACTIONS_GIVEN &&
-        video_expect_actions(t, v->frames, "svg.actions", &v->action, err) != HISS_OK) {
+        objective_video_expect_actions(t, v->frames, "svg.actions", &v->action, err) != HISS_OK) {
         return HISS_EUSER;
     }
     v->levels = levels_of(t->H);
@@ -141,17 +141,17 @@ static hiss_status build(void *self, int phase, hiss_builder *b, hiss_error *err
     r.prior = video_svg_start(v, b, m, 1);
     r.posterior = r.prior;
     r.predictor = video_svg_start(v, b, m, o->layers);
-    video_frame_inputs(v->task, g, "frame", m, v->frames, x->frame);
+    objective_video_frame_inputs(v->task, g, "frame", m, v->frames, x->frame);
     r.code[0] = video_svg_encode(v, b, x->frame[0], r.skip[0]);
     for (int64_t t = 1; t < v->frames && hiss_graph_status(g, err) == HISS_OK; t++) {
         if (o->prior != SVG_PRIOR_NONE || t + 1 < v->frames) { /* nobody asks for the code of the last one */
             r.code[t] = video_svg_encode(v, b, x->frame[t], r.skip[t]);
         }
         if (o->prior != SVG_PRIOR_NONE) {
-            divergence = video_sum(g, divergence, infer(v, b, t, each, &r, x));
+            divergence = objective_video_sum(g, divergence, infer(v, b, t, each, &r, x));
         }
         x->made[t] = make_frame(v, b, m, t, &r, x);
-        miss = video_sum(g, miss, hiss_graph_squared_loss(g, x->made[t], x->frame[t], each / pixels));
+        miss = objective_video_sum(g, miss, hiss_graph_squared_loss(g, x->made[t], x->frame[t], each / pixels));
     }
     const hiss_value loss = divergence < 0 ? miss : hiss_graph_add(g, miss, hiss_graph_scale(g, divergence, o->beta));
     hiss_graph_loss(g, loss);
@@ -186,7 +186,7 @@ static void sample(void *self, const hiss_lane *lane, int64_t i) {
         hiss_lane_default_sample(lane, i);
         return;
     }
-    video_put_frames(lane, i, v->frames, v->training.frame);
+    objective_video_put_frames(lane, i, v->frames, v->training.frame);
     video_svg_put_actions(v, lane, i, v->training.action);
     if (v->options->prior == SVG_PRIOR_NONE) {
         return;

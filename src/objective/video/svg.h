@@ -3,7 +3,7 @@
 #define VIDEO_SVG_H
 
 #include "hiss/objective.h"
-#include "objective/video/clip.h"
+#include "objective/parts/clip.h"
 
 enum { SVG_PRIOR_LEARNED, SVG_PRIOR_FIXED, SVG_PRIOR_NONE };
 enum { SVG_ACTIONS_NONE, SVG_ACTIONS_GIVEN };

@@ -201,7 +201,7 @@ static void spread(int64_t rows, int64_t D, const float *row, float *x) {
 static void look_back(forecaster *f, const hiss_exec_context *run, const hiss_lane *lane, int64_t i, int64_t t) {
     struct posterior_graph *p = &f->posterior;
     const int64_t K = f->v->options->latent;
-    video_frame(lane, i, t, hiss_exec_data(p->exec, p->frame));
+    objective_video_frame(lane, i, t, hiss_exec_data(p->exec, p->frame));
     hiss_exec_forward(p->exec, run, 0, hiss_graph_nodes(p->graph), NULL, NULL);
     spread(f->futures, K, hiss_exec_data(p->exec, p->latent.mean), f->mean);
     spread(f->futures, K, hiss_exec_data(p->exec, p->latent.log_variance), f->log_variance);
@@ -283,7 +283,7 @@ static void run(void *self, const float *vector, const hiss_lane *lane, int64_t 
     for (int64_t t = 1; t < o->past + f->frames; t++) {
         float *frame = hiss_exec_data(x->exec, x->frame);
         if (t <= o->past) {
-            video_frame(lane, i, t - 1, frame);
+            objective_video_frame(lane, i, t - 1, frame);
             spread(f->futures - 1, size, frame, frame + size);
         } else {
             copy(x->exec, x->graph, x->made, x->frame);
@@ -322,5 +322,5 @@ const hiss_forecast_ops video_svg_forecast = {.given = given,
                                               .create = create,
                                               .destroy = destroy,
                                               .model = model,
-                                              .frame = video_frame,
+                                              .frame = objective_video_frame,
                                               .run = run};

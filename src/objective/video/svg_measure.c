@@ -23,7 +23,7 @@ enum { SHOWN_CLIPS = 4, MOST_HITS = 32, TRAINING = 100 };
 static const char figure[] = "svg-prior.svg";
 
 static const hiss_field *hit_field(const svg *v) {
-    return v->options->prior == SVG_PRIOR_NONE ? NULL : video_hits(v->task, v->frames);
+    return v->options->prior == SVG_PRIOR_NONE ? NULL : objective_video_hits(v->task, v->frames);
 }
 
 /* Numbers of a clip: NUMBERS, then [TIMES, SUMS], [PLACES, SUMS] where there are hits. */
@@ -74,7 +74,7 @@ static hiss_status build(void *self, hiss_builder *b, int64_t m, hiss_error *err
     hiss_value code[VIDEO_MOST_FRAMES], skip[VIDEO_MOST_FRAMES][SVG_MOST_LEVELS];
     svg_state posterior = video_svg_start(v, b, m, 1), prior = posterior,
               predictor = video_svg_start(v, b, m, v->options->layers);
-    video_frame_inputs(v->task, g, "frame", m, v->frames, x->frame);
+    objective_video_frame_inputs(v->task, g, "frame", m, v->frames, x->frame);
     for (int64_t t = 0; t < v->frames; t++) {
         keep(g, x->frame[t]);
     }
@@ -95,7 +95,7 @@ static hiss_status build(void *self, hiss_builder *b, int64_t m, hiss_error *err
 
 static void sample(void *self, const hiss_lane *lane, int64_t i) {
     const svg *v = self;
-    video_put_frames(lane, i, v->frames, v->measured.frame);
+    objective_video_put_frames(lane, i, v->frames, v->measured.frame);
     video_svg_put_actions(v, lane, i, v->measured.action);
 }
 
@@ -160,12 +160,12 @@ static void measure(void *self, const hiss_lane *lane, int64_t i, float *out) {
         const double nats = divergence(v, lane, i, t), wide = deviation(v, lane, i, t);
         out[DIVERGENCE] += (float)(each * nats);
         for (int64_t s = 0; s < v->frames && hit; s++) { /* a hit in frame s */
-            if (t - s >= -BEFORE_HIT && t - s <= AFTER_HIT && video_hit(lane, i, hit, s)) {
+            if (t - s >= -BEFORE_HIT && t - s <= AFTER_HIT && objective_video_hit(lane, i, hit, s)) {
                 add(out + place_at(t - s + BEFORE_HIT, 0), nats, wide);
             }
         }
         if (hit && t > 1) {
-            add(out + time_at(video_hit(lane, i, hit, t - 1) ? AFTER : REST, 0), nats, wide);
+            add(out + time_at(objective_video_hit(lane, i, hit, t - 1) ? AFTER : REST, 0), nats, wide);
         }
     }
 }
@@ -175,7 +175,7 @@ static void show(void *self, const hiss_lane *lane, int64_t i, float *out) {
     const hiss_field *hit = hit_field(v);
     for (int64_t t = 0; t < v->frames; t++) {
         out[t] = t > 0 && v->options->prior == SVG_PRIOR_LEARNED ? (float)deviation(v, lane, i, t) : 0.0f;
-        out[v->frames + t] = hit && video_hit(lane, i, hit, t) ? 1.0f : 0.0f;
+        out[v->frames + t] = hit && objective_video_hit(lane, i, hit, t) ? 1.0f : 0.0f;
     }
 }
 
@@ -212,8 +212,8 @@ static void say_hits(const svg *v, const hiss_measured *m) {
 
 static void say(const svg *v, const hiss_measured *m) {
     static const char group[] = "the next frame, of true ones";
-    objective_say(m, group, "next_psnr", "PSNR", "dB", video_decibels(m->test_mean[ERROR]), nan_,
-                  video_decibels(m->test_mean[COPY_ERROR]), m->test);
+    objective_say(m, group, "next_psnr", "PSNR", "dB", objective_video_decibels(m->test_mean[ERROR]), nan_,
+                  objective_video_decibels(m->test_mean[COPY_ERROR]), m->test);
     if (v->options->prior != SVG_PRIOR_NONE) {
         objective_say(m, group, "divergence", "the latent tells", "nats", m->test_mean[DIVERGENCE],
                       m->test_deviation[DIVERGENCE], nan_, m->test);

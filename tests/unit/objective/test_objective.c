@@ -14,15 +14,16 @@ static const char small_multiscale[] = "multiscale: {past: 2, future: 3, width: 
 static const char small_sv2p[] = "sv2p: {past: 2, future: 4, features: 2, kernels: 2, window: 3, latent: 3}\n";
 
 static const char *net_of(const char *name) {
-    return strcmp(name, "denoising") == 0    ? "network: {width: 2}\ndenoising: {loss: squared}\n"
-           : strcmp(name, "word2vec") == 0   ? "word2vec: {dim: 5, subsample: 0, shared: 9}\n"
-           : strcmp(name, "wavenet") == 0    ? small_wavenet
-           : strcmp(name, "svg") == 0        ? small_svg
-           : strcmp(name, "multiscale") == 0 ? small_multiscale
-           : strcmp(name, "sv2p") == 0       ? small_sv2p
-           : strcmp(name, "bigan") == 0      ? "network: {layers: [flatten, {linear: 9}, tanh]}\n"
-           : strcmp(name, "ride") == 0       ? "augment: {height: 10, width: 9}\n" /* states grow along the scan */
-                                             : small_net;
+    return strcmp(name, "denoising") == 0        ? "network: {width: 2}\ndenoising: {loss: squared}\n"
+           : strcmp(name, "word2vec") == 0       ? "word2vec: {dim: 5, subsample: 0, shared: 9}\n"
+           : strcmp(name, "wavenet") == 0        ? small_wavenet
+           : strcmp(name, "svg") == 0            ? small_svg
+           : strcmp(name, "multiscale") == 0     ? small_multiscale
+           : strcmp(name, "sv2p") == 0           ? small_sv2p
+           : strcmp(name, "temporal_order") == 0 ? "network: {width: 2}\ntemporal_order: {code: 5, hidden: 6}\n"
+           : strcmp(name, "bigan") == 0          ? "network: {layers: [flatten, {linear: 9}, tanh]}\n"
+           : strcmp(name, "ride") == 0           ? "augment: {height: 10, width: 9}\n" /* states grow along the scan */
+                                                 : small_net;
 }
 
 /* Every method has the core, and a table that is there can do what it is for. */

@@ -69,6 +69,10 @@ static void test_variants(void **state) {
         {"multiscale", "multiscale: {past: 1, future: 1, width: 2, gdl: 3, mismatched: true}\n"},
         {"sv2p", "sv2p: {past: 2, future: 2, features: 2, kernels: 1, window: 3, latent: 2, sampling: 0}\n"},
         {"sv2p", "sv2p: {past: 2, future: 3, features: 1, kernels: 3, window: 5, latent: 2, sampling: 2, beta: 0.5}\n"},
+        {"temporal_order", "network: {width: 2}\ntemporal_order: {code: 4, hidden: 6}\n"},
+        {"temporal_order",
+         "network: {layers: [{conv: 3, kernel: 3, stride: 2}, tanh]}\n"
+         "temporal_order: {window: 9, gap: 1, code: 4, hidden: 6, motion: false, avoid_hits: false}\n"},
         {"context_encoder", "network: {layers: [flatten, {linear: 9}]}\n"
                             "context_encoder: {code: 3, width: 2, adversarial_weight: 0.5}\n"},
         {"context_encoder", "network: {width: 2}\ncontext_encoder: {code: 3, width: 2, adversarial: only, "

@@ -1,12 +1,12 @@
-#include "objective/video/clip.h"
+#include "objective/parts/clip.h"
 
 #include <math.h>
 #include <stdio.h>
 
 #include "objective/parts/pixels.h"
 
-hiss_status video_expect_clips(const char *method, const hiss_task *task, int64_t frames, const char *keys,
-                               hiss_error *err) {
+hiss_status objective_video_expect_clips(const char *method, const hiss_task *task, int64_t frames, const char *keys,
+                                         hiss_error *err) {
     const hiss_field *clip = hiss_task_field(task, VIDEO_FIELD_CLIP);
     const int64_t *dim = clip->dim;
     if (dim[0] < frames) {
@@ -26,8 +26,8 @@ hiss_status video_expect_clips(const char *method, const hiss_task *task, int64_
     return objective_expect_unit_pixels(method, task, false, NULL, err);
 }
 
-hiss_status video_expect_actions(const hiss_task *task, int64_t frames, const char *key, const hiss_field **out,
-                                 hiss_error *err) {
+hiss_status objective_video_expect_actions(const hiss_task *task, int64_t frames, const char *key,
+                                           const hiss_field **out, hiss_error *err) {
     const hiss_field *found = *out = hiss_task_field(task, VIDEO_FIELD_ACTION);
     char text[HISS_FIELD_TEXT];
     if (found && found->dtype == HISS_F32 && found->ndim == 2 && found->dim[0] >= frames) {
@@ -41,12 +41,12 @@ hiss_status video_expect_actions(const hiss_task *task, int64_t frames, const ch
         (long long)frames, found ? hiss_field_text(found, text) : "no such field", key);
 }
 
-const hiss_field *video_hits(const hiss_task *task, int64_t frames) {
+const hiss_field *objective_video_hits(const hiss_task *task, int64_t frames) {
     const hiss_field *hit = hiss_task_field(task, "hit");
     return hit && hit->dtype == HISS_U8 && hit->ndim == 2 && hit->dim[0] >= frames ? hit : NULL;
 }
 
-bool video_hit(const hiss_lane *lane, int64_t i, const hiss_field *hits, int64_t t) {
+bool objective_video_hit(const hiss_lane *lane, int64_t i, const hiss_field *hits, int64_t t) {
     const uint8_t *hit = hiss_batch_values(lane->batch, i, hits);
     bool any = false;
     for (int64_t k = 0; k < hits->dim[1]; k++) {
@@ -55,16 +55,16 @@ bool video_hit(const hiss_lane *lane, int64_t i, const hiss_field *hits, int64_t
     return any;
 }
 
-double video_decibels(double mean) {
+double objective_video_decibels(double mean) {
     return mean > 0.0 ? -10.0 * log10(mean) : (double)NAN;
 }
 
-hiss_value video_sum(hiss_graph *graph, hiss_value sum, hiss_value x) {
+hiss_value objective_video_sum(hiss_graph *graph, hiss_value sum, hiss_value x) {
     return sum < 0 ? x : hiss_graph_add(graph, sum, x);
 }
 
-void video_frame_inputs(const hiss_task *task, hiss_graph *graph, const char *name, int64_t m, int64_t frames,
-                        hiss_value *frame) {
+void objective_video_frame_inputs(const hiss_task *task, hiss_graph *graph, const char *name, int64_t m, int64_t frames,
+                                  hiss_value *frame) {
     for (int64_t t = 0; t < frames; t++) {
         char text[32];
         snprintf(text, sizeof text, "%s%lld", name, (long long)t);
@@ -72,7 +72,7 @@ void video_frame_inputs(const hiss_task *task, hiss_graph *graph, const char *na
     }
 }
 
-void video_frame(const hiss_lane *lane, int64_t i, int64_t t, float *out) {
+void objective_video_frame(const hiss_lane *lane, int64_t i, int64_t t, float *out) {
     const hiss_task *task = lane->task;
     const int64_t floats = task->H * task->W * task->C;
     const uint8_t *pixel = hiss_batch_values(lane->batch, i, hiss_task_field(task, VIDEO_FIELD_CLIP));
@@ -82,8 +82,8 @@ void video_frame(const hiss_lane *lane, int64_t i, int64_t t, float *out) {
     }
 }
 
-void video_put_frames(const hiss_lane *lane, int64_t i, int64_t frames, const hiss_value *frame) {
+void objective_video_put_frames(const hiss_lane *lane, int64_t i, int64_t frames, const hiss_value *frame) {
     for (int64_t t = 0; t < frames; t++) {
-        video_frame(lane, i, t, hiss_lane_values(lane, frame[t], i));
+        objective_video_frame(lane, i, t, hiss_lane_values(lane, frame[t], i));
     }
 }
