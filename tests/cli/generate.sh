@@ -54,7 +54,7 @@ clips 2 clips2 data.mode=stream data.memory=300000
 clips 1 clips3 "${from[@]}" data.fields.clip=/clip
 same clips1 clips2
 same clips1 clips3
-refused 1 "there is no generator 'movin'; expected one of synthetic|moving|push" "$HISS" prepare generate movin --output x.h5
+refused 1 "there is no generator 'movin'; expected one of synthetic|moving|push|palette|sounds|clutter" "$HISS" prepare generate movin --output x.h5
 refused 1 "prepare generate needs the name of a generator" "$HISS" prepare generate --output x.h5
 refused 1 "--set generate.size: generate.size must be an integer" "$HISS" prepare generate push --set generate.size=big --output x.h5
 refused 1 "--set generate.sise: unknown key 'generate.sise'" "$HISS" prepare generate push --set generate.sise=64 --output x.h5

@@ -492,6 +492,67 @@ static void test_push_finds(void **state) {
     maker_free(&m);
 }
 
+/* ---- clutter ---- */
+
+/* What moves goes straight on or bounces, what stands stays, classes are as asked for, and field mover is where they are seen in
+ * the image, the middle frame. */
+static void test_clutter_rules(void **state) {
+    (void)state;
+    enum { CLIPS = 300, FRAMES = 7, SIZE = 40, THING = 8, COUNT = 3, FASTEST = 3 };
+    maker m = maker_of(hiss_generator_named("clutter"), "rows: 300, frames: 7, size: 40, item_size: 8, count: 3, "
+                                                        "mover_classes: 1, light: 0, grain: 0");
+    hiss_dataset *set = set_of(&m);
+    hiss_error err;
+    uint8_t *row = hiss_alloc((size_t)hiss_dataset_row(set));
+    int bounces = 0, seen = 0, changed = 0;
+    for (int i = 0; i < CLIPS; i++) {
+        float place[FRAMES][COUNT][2];
+        int32_t label, item_label[COUNT];
+        must(hiss_dataset_read(set, i, 1, row, &label, &err), &err);
+        const uint8_t *image = row + hiss_dataset_field(set, "image")->offset;
+        const uint8_t *frames = row + hiss_dataset_field(set, "clip")->offset;
+        const uint8_t *mover = row + hiss_dataset_field(set, "mover")->offset;
+        memcpy(place, row + hiss_dataset_field(set, "place")->offset, sizeof place);
+        memcpy(item_label, row + hiss_dataset_field(set, "item_label")->offset, sizeof item_label);
+        assert_memory_equal(image, frames + FRAMES / 2 * SIZE * SIZE, SIZE * SIZE);
+        assert_int_equal(label, item_label[0]);
+        assert_int_equal(label, 0);
+        assert_true(item_label[1] > 0 && item_label[2] > 0);
+        for (int t = 1; t < FRAMES; t++) {
+            const float dx = place[t][0][0] - place[t - 1][0][0], dy = place[t][0][1] - place[t - 1][0][1];
+            assert_true(fabsf(dx) <= FASTEST && fabsf(dy) <= FASTEST);
+            assert_memory_equal(place[t] + 1, place[0] + 1, sizeof place[t] - sizeof place[t][0]);
+            if (t > 1) { /* as before, unless it has bounced */
+                const bool on =
+                    dx == place[t - 1][0][0] - place[t - 2][0][0] && dy == place[t - 1][0][1] - place[t - 2][0][1];
+                bounces += !on;
+            }
+        }
+        int grey = -1;
+        for (int k = 0; k < SIZE * SIZE; k++) {
+            for (int thing = 0; thing < COUNT; thing++) {
+                const float *at = place[FRAMES / 2][thing];
+                const bool inside =
+                    fabsf((float)(k % SIZE) - at[0]) < THING / 2 && fabsf((float)(k / SIZE) - at[1]) < THING / 2;
+                assert_true(thing > 0 || mover[k] != 1 || inside);
+            }
+            if (mover[k] == 1) { /* of one level each, by which its class is known */
+                assert_true(grey < 0 || image[k] == grey);
+                grey = image[k];
+                assert_int_equal((grey / 8 - 1) % 3, 0);
+                seen++;
+            }
+            changed += mover[k] == 0 && frames[k] != image[k];
+        }
+    }
+    assert_true(bounces > CLIPS / 10 && bounces < CLIPS * FRAMES / 2);
+    assert_true(seen > CLIPS * THING * THING / 2);
+    assert_true(changed < CLIPS * THING * THING); /* what an item has left, or was behind */
+    hiss_free(row);
+    hiss_dataset_close(set);
+    maker_free(&m);
+}
+
 static int begin(void **state) {
     (void)state;
     hiss_log_setup(HISS_LOG_WARNING, 0);
@@ -511,9 +572,11 @@ static int end(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_rows),         cmocka_unit_test(test_options),      cmocka_unit_test(test_labels),
-        cmocka_unit_test(test_moving_rules), cmocka_unit_test(test_moving_parts), cmocka_unit_test(test_moving_overlap),
-        cmocka_unit_test(test_push_rules),   cmocka_unit_test(test_push_acts),    cmocka_unit_test(test_push_finds),
+        cmocka_unit_test(test_rows),         cmocka_unit_test(test_options),
+        cmocka_unit_test(test_labels),       cmocka_unit_test(test_moving_rules),
+        cmocka_unit_test(test_moving_parts), cmocka_unit_test(test_moving_overlap),
+        cmocka_unit_test(test_push_rules),   cmocka_unit_test(test_push_acts),
+        cmocka_unit_test(test_push_finds),   cmocka_unit_test(test_clutter_rules),
     };
     return cmocka_run_group_tests(tests, begin, end);
 }
