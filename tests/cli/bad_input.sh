@@ -106,7 +106,7 @@ for objective in $all; do
     case $objective in
     colorization | split_brain) data=(--set data.file=colors.h5) ;;
     ladder) data+=(--set data.labelled=1) ;;
-    word2vec | wavenet | svg | multiscale | sv2p | ambient_sound | temporal_order)
+    word2vec | wavenet | svg | multiscale | sv2p | ambient_sound | temporal_order | moving_objects)
         mapfile -t data < <(other_data $objective | tr " " "\n" | grep .)
         ;;
     esac

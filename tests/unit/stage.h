@@ -79,7 +79,7 @@ static inline void stage_suit(const char *objective, stage_given *given) {
         given->sound = &sound;
     }
     if (strcmp(objective, "svg") == 0 || strcmp(objective, "multiscale") == 0 || strcmp(objective, "sv2p") == 0 ||
-        strcmp(objective, "temporal_order") == 0) {
+        strcmp(objective, "temporal_order") == 0 || strcmp(objective, "moving_objects") == 0) {
         given->stored_H = given->stored_W = 16;
         given->frames = 15;
     }

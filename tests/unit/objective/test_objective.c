@@ -13,6 +13,8 @@ static const char small_multiscale[] = "multiscale: {past: 2, future: 3, width: 
 
 static const char small_sv2p[] = "sv2p: {past: 2, future: 4, features: 2, kernels: 2, window: 3, latent: 3}\n";
 
+static const char small_movers[] = "network: {width: 2}\nmoving_objects: {features: 3, least: 0, most: 1, cell: 4}\n";
+
 static const char *net_of(const char *name) {
     return strcmp(name, "denoising") == 0        ? "network: {width: 2}\ndenoising: {loss: squared}\n"
            : strcmp(name, "word2vec") == 0       ? "word2vec: {dim: 5, subsample: 0, shared: 9}\n"
@@ -21,6 +23,7 @@ static const char *net_of(const char *name) {
            : strcmp(name, "multiscale") == 0     ? small_multiscale
            : strcmp(name, "sv2p") == 0           ? small_sv2p
            : strcmp(name, "temporal_order") == 0 ? "network: {width: 2}\ntemporal_order: {code: 5, hidden: 6}\n"
+           : strcmp(name, "moving_objects") == 0 ? small_movers
            : strcmp(name, "bigan") == 0          ? "network: {layers: [flatten, {linear: 9}, tanh]}\n"
            : strcmp(name, "ride") == 0           ? "augment: {height: 10, width: 9}\n" /* states grow along the scan */
                                                  : small_net;

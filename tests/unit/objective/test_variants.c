@@ -66,6 +66,8 @@ static void test_variants(void **state) {
         {"svg", "svg: {past: 2, future: 2, actions: given, features: 2, code: 5, hidden: 4, latent: 3, beta: 0.1}\n"},
         {"multiscale", "multiscale: {past: 2, future: 3, width: 2, adversarial: 0, gdl: 0}\n"},
         {"multiscale", "multiscale: {past: 2, future: 2, width: 2, gdl: 0, adversarial: 2}\n"},
+        {"moving_objects",
+         "network: {width: 2}\nmoving_objects: {head: local, features: 3, least: 0, most: 1, shuffled: true}\n"},
         {"multiscale", "multiscale: {past: 1, future: 1, width: 2, gdl: 3, mismatched: true}\n"},
         {"sv2p", "sv2p: {past: 2, future: 2, features: 2, kernels: 1, window: 3, latent: 2, sampling: 0}\n"},
         {"sv2p", "sv2p: {past: 2, future: 3, features: 1, kernels: 3, window: 5, latent: 2, sampling: 2, beta: 0.5}\n"},
