@@ -78,6 +78,7 @@ outlived() {
         [ "$(holder)" != "$before" ] && flock --nonblock "$RUN/.lock" true || free=0
     done
     say "the launcher has not ended with the run: killed"
+    trap '' TERM # who waits for the launcher may be faster than the next two lines
     kill -KILL "$1"
     exit 85
 }

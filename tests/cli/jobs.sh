@@ -75,6 +75,11 @@ rm bin/mpirun
 stand_in bin/mpirun 'sleep 3' '"${@:5}" || exit' 'exec sleep 1000'
 RUN=late LINGER=2 job 85 'the launcher has not ended with the run: killed' train.sbatch --set train.steps=30
 [ -e late/summary.yaml ] || fail 'killed before the end' log
+# What ends it may be slow to say that it did.
+sed 's/^    exit 85$/    sleep 1 \&\& exit 85/' "$HISS_ROOT/jobs/train.sbatch" >slow.sbatch
+! cmp -s slow.sbatch "$HISS_ROOT/jobs/train.sbatch" || fail 'nothing is slower'
+RUN=later LINGER=2 on 1 bash slow.sbatch --set train.steps=30
+[ $status -eq 85 ] || fail "exit $status where the launcher was killed" log
 rm bin/mpirun
 RUN=late job 0 'nothing is left to do' train.sbatch --set train.steps=30
 echo ok
