@@ -108,9 +108,10 @@ static inline bool stage_hit(int64_t sample, int64_t frame) {
 }
 
 static inline int64_t stage_bytes(const hiss_task *t) {
-    const int64_t action = STAGE_ACTIONS * (int64_t)sizeof(float), hit = 1;
+    const int64_t action = STAGE_ACTIONS * (int64_t)sizeof(float), hit = 1, aligned = (int64_t)sizeof(float);
     const int64_t sound = stage_heard(t) * (int64_t)sizeof(int16_t);
-    return stage_image_bytes(t) + sound + stage_frames(t) * (stage_image_bytes(t) + action + hit);
+    const int64_t bytes = stage_image_bytes(t) + sound + stage_frames(t) * (stage_image_bytes(t) + action + hit);
+    return (bytes + aligned - 1) / aligned * aligned;
 }
 
 static inline void draw_sample(const hiss_task *t, int64_t sample, uint8_t *out) {
