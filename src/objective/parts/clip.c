@@ -55,6 +55,15 @@ bool objective_video_hit(const hiss_lane *lane, int64_t i, const hiss_field *hit
     return any;
 }
 
+double objective_video_squared(const hiss_task *task, const float *a, const float *b) {
+    const int64_t size = task->H * task->W * task->C;
+    double sum = 0.0;
+    for (int64_t k = 0; k < size; k++) {
+        sum += ((double)a[k] - (double)b[k]) * ((double)a[k] - (double)b[k]);
+    }
+    return sum / (double)size;
+}
+
 double objective_video_decibels(double mean) {
     return mean > 0.0 ? -10.0 * log10(mean) : (double)NAN;
 }

@@ -20,6 +20,8 @@ bool objective_video_hit(const hiss_lane *lane, int64_t i, const hiss_field *hit
  * that asks for it, for messages. Errors (HISS_EUSER). */
 hiss_status objective_video_expect_actions(const hiss_task *task, int64_t frames, const char *key,
                                            const hiss_field **out, hiss_error *err);
+/* The mean squared error of two frames [H,W,C]. */
+double objective_video_squared(const hiss_task *task, const float *a, const float *b);
 double objective_video_decibels(double mean); /* of an error of pixels of 0..1; NAN of 0 */
 /* [1] added up; sum -1: nothing yet. */
 hiss_value objective_video_sum(hiss_graph *graph, hiss_value sum, hiss_value x);

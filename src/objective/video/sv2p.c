@@ -27,6 +27,7 @@
 #include "hiss/alloc.h"
 #include "hiss/rng.h"
 #include "objective/parts/encoder.h"
+#include "objective/parts/gaussian.h"
 #include "objective/parts/pixels.h"
 
 enum { SIDES = 4 };
@@ -159,8 +160,7 @@ static hiss_value draw(const sv2p *v, hiss_builder *b, int64_t m, int phase, con
     }
     const sv2p_gaussian q = video_sv2p_posterior(v, b, frame);
     *divergence = hiss_graph_gaussian_kl(g, q.mean, q.log_variance, 1.0 / (double)m);
-    const hiss_value deviation = hiss_graph_exp(g, hiss_graph_scale(g, q.log_variance, 0.5));
-    return hiss_graph_add(g, q.mean, hiss_graph_multiply(g, deviation, noise));
+    return objective_gaussian_draw(g, q.mean, q.log_variance, noise);
 }
 
 static hiss_status build(void *self, int phase, hiss_builder *b, hiss_error *err) {

@@ -59,15 +59,6 @@ static void sample(void *self, const hiss_lane *lane, int64_t i) {
 
 /* ---- one clip ---- */
 
-static float squared(const hiss_task *task, const float *a, const float *b) {
-    const int64_t size = task->H * task->W * task->C;
-    double sum = 0.0;
-    for (int64_t k = 0; k < size; k++) {
-        sum += ((double)a[k] - (double)b[k]) * ((double)a[k] - (double)b[k]);
-    }
-    return (float)(sum / (double)size);
-}
-
 static float divergence(const sv2p *v, const hiss_lane *lane, int64_t i) {
     const float *mean = hiss_lane_values(lane, v->measured.mean, i),
                 *log_variance = hiss_lane_values(lane, v->measured.log_variance, i);
@@ -87,9 +78,10 @@ static void measure(void *self, const hiss_lane *lane, int64_t i, float *out) {
     out[DIVERGENCE] = divergence(v, lane, i);
     for (int64_t t = 1; t < v->frames; t++) {
         const float *frame = hiss_lane_values(lane, x->frame[t], i);
-        const float sums[SUMS] = {1.0f, squared(v->task, frame, hiss_lane_values(lane, x->expected[t], i)),
-                                  squared(v->task, frame, hiss_lane_values(lane, x->told[t], i)),
-                                  squared(v->task, frame, hiss_lane_values(lane, x->frame[t - 1], i))};
+        const float sums[SUMS] = {
+            1.0f, (float)objective_video_squared(v->task, frame, hiss_lane_values(lane, x->expected[t], i)),
+            (float)objective_video_squared(v->task, frame, hiss_lane_values(lane, x->told[t], i)),
+            (float)objective_video_squared(v->task, frame, hiss_lane_values(lane, x->frame[t - 1], i))};
         const int time = hit && objective_video_hit(lane, i, hit, t - 1) ? AFTER : REST;
         for (int k = 0; k < SUMS; k++) {
             out[NUMBERS + ALL * SUMS + k] += sums[k];

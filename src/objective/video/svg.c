@@ -28,6 +28,7 @@
 #include "hiss/alloc.h"
 #include "hiss/rng.h"
 #include "objective/parts/encoder.h"
+#include "objective/parts/gaussian.h"
 #include "objective/parts/pixels.h"
 
 enum { LEAST_SIDE = 4 };
@@ -121,7 +122,7 @@ static hiss_value make_frame(svg *v, hiss_builder *b, int64_t m, int64_t t, roll
         char name[32];
         snprintf(name, sizeof name, "noise%lld", (long long)t);
         x->noise[t] = hiss_graph_input(b->graph, name, HISS_SHAPE(m, v->options->latent));
-        latent = video_svg_draw(b, (svg_gaussian){x->mean[t], x->log_variance[t]}, x->noise[t]);
+        latent = objective_gaussian_draw(b->graph, x->mean[t], x->log_variance[t], x->noise[t]);
     }
     x->action[t - 1] = video_svg_action(v, b, m, t - 1);
     const hiss_value code = video_svg_foretell(v, b, r->code[t - 1], latent, x->action[t - 1], &r->predictor);

@@ -60,8 +60,6 @@ void video_svg_put_actions(const svg *v, const hiss_lane *lane, int64_t i, const
  * prior, action: -1 without actions. */
 hiss_value video_svg_foretell(const svg *v, hiss_builder *b, hiss_value code, hiss_value latent, hiss_value action,
                               svg_state *state);
-/* mean + e^(log_variance / 2) noise */
-hiss_value video_svg_draw(hiss_builder *b, svg_gaussian of, hiss_value noise);
 int64_t video_svg_skipped(const svg *v, int64_t t); /* the frame whose levels the decoder of frame t sees */
 
 extern const hiss_measure_ops video_svg_measure;

@@ -101,15 +101,6 @@ static void sample(void *self, const hiss_lane *lane, int64_t i) {
 
 /* ---- one clip ---- */
 
-static double squared(const svg *v, const float *a, const float *b) {
-    const int64_t size = v->task->H * v->task->W * v->task->C;
-    double sum = 0.0;
-    for (int64_t k = 0; k < size; k++) {
-        sum += ((double)a[k] - (double)b[k]) * ((double)a[k] - (double)b[k]);
-    }
-    return sum / (double)size;
-}
-
 static double deviation(const svg *v, const hiss_lane *lane, int64_t i, int64_t t) {
     if (v->options->prior == SVG_PRIOR_FIXED) {
         return 1.0;
@@ -152,8 +143,9 @@ static void measure(void *self, const hiss_lane *lane, int64_t i, float *out) {
     memset(out, 0, sizeof *out * (size_t)width(self));
     for (int64_t t = 1; t < v->frames; t++) {
         const float *frame = hiss_lane_values(lane, x->frame[t], i);
-        out[ERROR] += (float)(each * squared(v, frame, hiss_lane_values(lane, x->made[t], i)));
-        out[COPY_ERROR] += (float)(each * squared(v, frame, hiss_lane_values(lane, x->frame[t - 1], i)));
+        out[ERROR] += (float)(each * objective_video_squared(v->task, frame, hiss_lane_values(lane, x->made[t], i)));
+        out[COPY_ERROR] +=
+            (float)(each * objective_video_squared(v->task, frame, hiss_lane_values(lane, x->frame[t - 1], i)));
         if (!latent) {
             continue;
         }

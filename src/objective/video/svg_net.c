@@ -156,12 +156,6 @@ hiss_value video_svg_foretell(const svg *v, hiss_builder *b, hiss_value code, hi
     return hiss_graph_tanh(b->graph, linear(b, "predictor", "code", x, v->options->code));
 }
 
-hiss_value video_svg_draw(hiss_builder *b, svg_gaussian of, hiss_value noise) {
-    hiss_graph *g = b->graph;
-    const hiss_value deviation = hiss_graph_exp(g, hiss_graph_scale(g, of.log_variance, 0.5));
-    return hiss_graph_add(g, of.mean, hiss_graph_multiply(g, deviation, noise));
-}
-
 int64_t video_svg_skipped(const svg *v, int64_t t) {
     return t < v->options->past ? t - 1 : v->options->past - 2;
 }
